@@ -1,0 +1,158 @@
+"""The exchange over aiohttp: many messages at a time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import aiohttp
+from tenacity import AsyncRetrying
+
+from airflow_provider_itnio.api.balance import Balance
+from airflow_provider_itnio.api.client import IDLE_LIMIT
+from airflow_provider_itnio.api.delivery import Delivery
+from airflow_provider_itnio.api.errors import NotSentError, UnknownOutcomeError
+from airflow_provider_itnio.api.exchange import ANSWER_LIMIT, HEADERS, Answer, Exchange, Request
+from airflow_provider_itnio.api.models import Message
+from airflow_provider_itnio.api.network import proxy_for, tls_context
+from airflow_provider_itnio.api.receipt import Receipt
+from airflow_provider_itnio.api.settings import ClientSettings
+from airflow_provider_itnio.api.signing import Credentials
+from airflow_provider_itnio.api.tries import tries
+
+__all__ = ["ItnioAsyncClient"]
+
+Result = TypeVar("Result")
+
+
+class ItnioAsyncClient:
+    """Talks to Itniotech over aiohttp. It belongs to the event loop it is first used in.
+
+    :param credentials: what signs the requests.
+    :param settings: where to send and how long to wait.
+    :param now: gives this machine's Unix time in seconds.
+    """
+
+    def __init__(
+        self,
+        credentials: Credentials,
+        settings: ClientSettings | None = None,
+        *,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._settings = settings or ClientSettings()
+        self._exchange = Exchange(credentials, now)
+        self._tries = tries(self._settings)
+        self._proxy = self._settings.proxy or proxy_for(self._settings.base_url)
+        self._open: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        """Give the client, which is closed at the end of the block."""
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the client."""
+        await self.close()
+
+    async def send(
+        self,
+        message: Message,
+        *,
+        recipient: str,
+        app_id: str,
+        business_phone: str,
+        delivery: Delivery = "at_least_once",
+    ) -> Receipt:
+        """Send a message.
+
+        :param message: the message.
+        :param recipient: whom it goes to, digits only.
+        :param app_id: the application it goes through.
+        :param business_phone: the number it comes from, digits only.
+        :param delivery: with ``at_most_once`` an answer that does not prove that nothing was sent is unknown.
+        :return: the receipt: Itniotech has accepted the message.
+        :raises NotSentError: if it is certain that the message did not leave.
+        :raises RefusedError: if Itniotech refused it.
+        :raises UnknownOutcomeError: if nobody can say what became of it.
+        """
+        request = self._exchange.message_request(
+            message, recipient=recipient, app_id=app_id, business_phone=business_phone
+        )
+        return await self._perform(request, delivery)
+
+    async def get_balance(self) -> Balance:
+        """Ask for the account's balance, which costs nothing and messages no one.
+
+        :raises ItnioError: as :meth:`send` does.
+        """
+        return await self._perform(self._exchange.balance_request(), "at_least_once")
+
+    async def close(self) -> None:
+        """Close the connections; the next message opens new ones."""
+        if self._open is not None:
+            await self._open.close()
+            self._open = None
+
+    async def _perform(self, request: Request[Result], delivery: Delivery) -> Result:
+        return await AsyncRetrying(**self._tries)(self._try, request, delivery)
+
+    async def _try(self, request: Request[Result], delivery: Delivery) -> Result:
+        answer = await self._ask(request)
+        if self._exchange.sets_clock(request, answer):
+            answer = await self._ask(request)
+        return self._exchange.result(request, answer, delivery)
+
+    async def _ask(self, request: Request[Any]) -> Answer:
+        try:
+            async with self._session().request(
+                request.method,
+                f"{self._settings.base_url}/{request.path}",
+                data=request.body,
+                headers=self._exchange.signed_headers(),
+                proxy=self._proxy,
+                allow_redirects=False,
+            ) as response:
+                body = b""
+                async for part in response.content.iter_any():
+                    body += part
+                    if len(body) > ANSWER_LIMIT:
+                        break
+        except aiohttp.ClientResponseError as error:  # holds the signed request, so it is not kept as a cause
+            raise _failure(error, request) from None
+        except (aiohttp.ClientError, OSError) as error:  # the built-in TimeoutError is an OSError
+            raise _failure(error, request) from error
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        return Answer(response.status, headers, body)
+
+    def _session(self) -> aiohttp.ClientSession:
+        if self._open is None:
+            self._open = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(ssl=tls_context(), limit=0, keepalive_timeout=IDLE_LIMIT),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                headers=HEADERS,
+                timeout=aiohttp.ClientTimeout(
+                    total=None, connect=self._settings.connect_timeout, sock_read=self._settings.timeout
+                ),
+                trust_env=False,
+            )
+        return self._open
+
+
+def _failure(error: Exception, request: Request[Any]) -> NotSentError | UnknownOutcomeError:
+    """Tell "never left" from "lost on the way"."""
+    words = f"{type(error).__name__}: {str(error)[:200]}"
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        reason = getattr(error.certificate_error, "verify_message", None) or error.certificate_error
+        return NotSentError(
+            f"The {request.subject} was not sent, the server's certificate does not verify: {reason}",
+            try_again=False,
+        )
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        return NotSentError(f"The {request.subject} was not sent, the proxy answered HTTP {error.status}")
+    if isinstance(error, (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)):
+        return NotSentError(f"The {request.subject} was not sent, no connection: {words}")
+    return UnknownOutcomeError(f"Nobody can say what became of the {request.subject}: {words}")

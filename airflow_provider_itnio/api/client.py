@@ -1,0 +1,250 @@
+"""The exchange over requests: one message at a time."""
+
+from __future__ import annotations
+
+import os
+import ssl
+import threading
+import time
+from collections.abc import Callable
+from http.cookiejar import DefaultCookiePolicy
+from types import TracebackType
+from typing import Any, Final, NamedTuple, Self, TypeVar
+
+import requests
+import urllib3.exceptions
+from requests.adapters import HTTPAdapter
+from requests.auth import AuthBase
+from tenacity import Retrying
+
+from airflow_provider_itnio.api.balance import Balance
+from airflow_provider_itnio.api.delivery import Delivery
+from airflow_provider_itnio.api.errors import NotSentError, UnknownOutcomeError
+from airflow_provider_itnio.api.exchange import ANSWER_LIMIT, HEADERS, Answer, Exchange, Request
+from airflow_provider_itnio.api.models import Message
+from airflow_provider_itnio.api.network import proxy_for, tls_context
+from airflow_provider_itnio.api.receipt import Receipt
+from airflow_provider_itnio.api.settings import ClientSettings
+from airflow_provider_itnio.api.signing import Credentials
+from airflow_provider_itnio.api.tries import tries
+
+__all__ = ["IDLE_LIMIT", "ItnioClient", "kept_client"]
+
+IDLE_LIMIT: Final = 4.0
+"""Seconds after which an idle socket is not used again: the server may have closed it, and a message that
+leaves through such a socket can't be told from one that was lost on its way."""
+
+_KEPT_AT_MOST: Final = 32
+
+Result = TypeVar("Result")
+
+
+class SignedAuth(AuthBase):
+    """Signs each request at the moment it leaves.
+
+    :param exchange: whose credentials sign.
+    """
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Put the three signing headers into a request."""
+        request.headers.update(self._exchange.signed_headers())
+        return request
+
+
+class _SharedTlsAdapter(HTTPAdapter):
+    """Verifies with the process's TLS context; requests would load the certificates for each connection."""
+
+    def __init__(self, context: ssl.SSLContext) -> None:
+        self._context = context
+        super().__init__(pool_connections=1, pool_maxsize=1)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs, ssl_context=self._context)
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        return super().proxy_manager_for(
+            proxy, **kwargs, ssl_context=self._context, proxy_ssl_context=self._context
+        )
+
+    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
+        conn.cert_reqs = "CERT_REQUIRED"
+
+
+class _ThreadSession(NamedTuple):
+    pid: int
+    session: requests.Session
+
+
+class ItnioClient:
+    """Talks to Itniotech over requests.
+
+    It may be shared by threads and survives a fork: each thread of each process has a session of its own.
+
+    :param credentials: what signs the requests.
+    :param settings: where to send and how long to wait.
+    :param now: gives this machine's Unix time in seconds.
+    """
+
+    def __init__(
+        self,
+        credentials: Credentials,
+        settings: ClientSettings | None = None,
+        *,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._settings = settings or ClientSettings()
+        self._exchange = Exchange(credentials, now)
+        self._tries = tries(self._settings)
+        self._proxy = self._settings.proxy or proxy_for(self._settings.base_url)
+        self._local = threading.local()
+
+    def __enter__(self) -> Self:
+        """Give the client, which is closed at the end of the block."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the client."""
+        self.close()
+
+    def send(
+        self,
+        message: Message,
+        *,
+        recipient: str,
+        app_id: str,
+        business_phone: str,
+        delivery: Delivery = "at_least_once",
+    ) -> Receipt:
+        """Send a message.
+
+        :param message: the message.
+        :param recipient: whom it goes to, digits only.
+        :param app_id: the application it goes through.
+        :param business_phone: the number it comes from, digits only.
+        :param delivery: with ``at_most_once`` an answer that does not prove that nothing was sent is unknown.
+        :return: the receipt: Itniotech has accepted the message.
+        :raises NotSentError: if it is certain that the message did not leave.
+        :raises RefusedError: if Itniotech refused it.
+        :raises UnknownOutcomeError: if nobody can say what became of it.
+        """
+        request = self._exchange.message_request(
+            message, recipient=recipient, app_id=app_id, business_phone=business_phone
+        )
+        return self._perform(request, delivery)
+
+    def get_balance(self) -> Balance:
+        """Ask for the account's balance, which costs nothing and messages no one.
+
+        :raises ItnioError: as :meth:`send` does.
+        """
+        return self._perform(self._exchange.balance_request(), "at_least_once")
+
+    def close(self) -> None:
+        """Close this thread's connections; the next message opens new ones."""
+        kept: _ThreadSession | None = getattr(self._local, "kept", None)
+        if kept is not None:
+            kept.session.close()
+
+    def _perform(self, request: Request[Result], delivery: Delivery) -> Result:
+        result: Result = Retrying(**self._tries)(self._try, request, delivery)
+        return result
+
+    def _try(self, request: Request[Result], delivery: Delivery) -> Result:
+        answer = self._ask(request)
+        if self._exchange.sets_clock(request, answer):
+            answer = self._ask(request)
+        return self._exchange.result(request, answer, delivery)
+
+    def _ask(self, request: Request[Any]) -> Answer:
+        session = self._session()
+        try:
+            with session.request(
+                request.method,
+                f"{self._settings.base_url}/{request.path}",
+                data=request.body,
+                timeout=(self._settings.connect_timeout, self._settings.timeout),
+                allow_redirects=False,
+                stream=True,
+            ) as response:
+                body = response.raw.read(ANSWER_LIMIT + 1, decode_content=True)
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+            raise _failure(error, request) from _without_request(error)
+        finally:
+            self._local.used = time.monotonic()
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        return Answer(response.status_code, headers, body)
+
+    def _session(self) -> requests.Session:
+        kept: _ThreadSession | None = getattr(self._local, "kept", None)
+        if kept is not None and kept.pid == os.getpid():
+            if time.monotonic() - self._local.used > IDLE_LIMIT:
+                kept.session.close()
+            return kept.session
+        session = requests.Session()
+        # Else the environment would be read for each request, and .netrc would sign over us.
+        session.trust_env = False
+        session.headers.update(HEADERS)
+        session.auth = SignedAuth(self._exchange)
+        session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
+        if self._proxy:
+            session.proxies = {"http": self._proxy, "https": self._proxy}
+        adapter = _SharedTlsAdapter(tls_context())
+        session.mount("https://", adapter)
+        session.mount("http://", adapter)
+        self._local.kept = _ThreadSession(os.getpid(), session)
+        return session
+
+
+def _failure(error: Exception, request: Request[Any]) -> NotSentError | UnknownOutcomeError:
+    """Tell "never left" from "lost on the way", which requests puts into one class."""
+    reason: object = error.args[0] if error.args else error
+    reason = getattr(reason, "reason", reason)
+    words = f"{type(reason).__name__}: {str(reason)[:200]}"
+    if isinstance(reason, urllib3.exceptions.SSLError):
+        inner = reason.args[0] if reason.args else None
+        if isinstance(inner, ssl.SSLCertVerificationError):
+            return NotSentError(
+                f"The {request.subject} was not sent, the server's certificate does not verify: "
+                f"{inner.verify_message}",
+                try_again=False,
+            )
+    never_left = (
+        urllib3.exceptions.NewConnectionError,
+        urllib3.exceptions.ConnectTimeoutError,
+        urllib3.exceptions.ProxyError,
+    )
+    if isinstance(reason, never_left) or isinstance(error, requests.exceptions.ConnectTimeout):
+        return NotSentError(f"The {request.subject} was not sent, no connection: {words}")
+    return UnknownOutcomeError(f"Nobody can say what became of the {request.subject}: {words}")
+
+
+def _without_request(error: Exception) -> Exception:
+    """Take the request, which holds the signature, off an error that is kept as a cause."""
+    if isinstance(error, requests.RequestException):
+        error.request = None
+        error.response = None
+    return error
+
+
+_kept: dict[tuple[int, Credentials, ClientSettings], ItnioClient] = {}
+
+
+def kept_client(credentials: Credentials, settings: ClientSettings) -> ItnioClient:
+    """Give the process's client for an account: a new one costs many times what a message costs.
+
+    :param credentials: the account.
+    :param settings: where to send and how long to wait.
+    """
+    key = (os.getpid(), credentials, settings)
+    client = _kept.get(key)
+    if client is None:
+        # No lock, since a fork may find one held: of two threads the first to store its client wins.
+        client = _kept.setdefault(key, ItnioClient(credentials, settings))
+        for old in list(_kept)[:-_KEPT_AT_MOST]:
+            _kept.pop(old, None)
+    return client

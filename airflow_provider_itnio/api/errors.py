@@ -1,0 +1,136 @@
+"""The families of errors: what went wrong, and so what may be done about it.
+
+``ItnioError`` is the root. Below it stand five outcomes: the message is invalid, the configuration is,
+the message was not sent, it was refused, or nobody can say what became of it.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "AccountError",
+    "AuthenticationError",
+    "ConfigurationError",
+    "ContentError",
+    "InvalidMessageError",
+    "ItnioError",
+    "NotSentError",
+    "PlatformError",
+    "RecipientError",
+    "RefusedError",
+    "SenderError",
+    "UnknownOutcomeError",
+]
+
+
+class ItnioError(Exception):
+    """Anything that kept a message from being accepted by Itniotech."""
+
+
+class InvalidMessageError(ItnioError, ValueError):
+    """The message breaks a rule of its type. Raised before anything is sent.
+
+    :param problems: one sentence for each broken rule, each with the field's path, the limit and what was
+        given: ``interactive.action.buttons: at most 3 buttons, 4 given``.
+    """
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__(*problems)
+        self.problems: tuple[str, ...] = problems
+
+    def __str__(self) -> str:
+        return "; ".join(self.problems)
+
+
+class ConfigurationError(ItnioError):
+    """A connection, or a setting of one, is missing or unusable. Raised before anything is sent."""
+
+
+class NotSentError(ItnioError):
+    """The message certainly did not reach Itniotech, or was turned away unread: it may be sent again.
+
+    :param message: what happened, in words.
+    :param try_again: whether waiting may help within this try of the task. It is false for a certificate
+        that does not verify, and for an answer that asks to wait longer than the client will.
+    :param retry_after: seconds that the answer asked to wait, ``None`` if it asked for nothing.
+    :param http_status: the answer's HTTP code, ``None`` if there was no answer.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        try_again: bool = True,
+        retry_after: float | None = None,
+        http_status: int | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.try_again = try_again
+        self.retry_after = retry_after
+        self.http_status = http_status
+
+
+class UnknownOutcomeError(ItnioError):
+    """The request left and no documented answer came: the message may have been accepted or not.
+
+    The API has no way to ask afterwards, so sending again may message a person twice.
+
+    :param message: what happened, in words.
+    :param http_status: the answer's HTTP code, ``None`` if there was no answer.
+    """
+
+    def __init__(self, message: str, *, http_status: int | None = None) -> None:
+        super().__init__(message)
+        self.http_status = http_status
+
+
+class RefusedError(ItnioError):
+    """Itniotech refused: nobody was messaged.
+
+    :param message: code, meaning, advice and the answer's own reason, in words.
+    :param code: the vendor's status code, ``None`` if the answer had none.
+    :param meaning: what the code means, in English.
+    :param reason: the answer's own words, shortened.
+    :param http_status: the answer's HTTP code.
+    :param passes: whether the same request may be accepted later although nobody changes anything.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: int | None = None,
+        meaning: str = "",
+        reason: str = "",
+        http_status: int | None = None,
+        passes: bool = False,
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.meaning = meaning
+        self.reason = reason
+        self.http_status = http_status
+        self.passes = passes
+
+
+class AuthenticationError(RefusedError):
+    """The Api-Key, the secret, the clock or the address the request came from was not accepted."""
+
+
+class AccountError(RefusedError):
+    """The account can't send this: balance, price, verification, application or a lock."""
+
+
+class SenderError(RefusedError):
+    """The business phone can't send."""
+
+
+class RecipientError(RefusedError):
+    """The recipient's number is not acceptable."""
+
+
+class ContentError(RefusedError):
+    """The message itself is not acceptable."""
+
+
+class PlatformError(RefusedError):
+    """The fault is on the vendor's side."""

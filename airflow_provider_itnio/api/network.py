@@ -1,0 +1,55 @@
+"""The environment's proxy and certificate settings, read alike for both clients."""
+
+from __future__ import annotations
+
+import os
+import ssl
+from functools import lru_cache
+
+import certifi
+from requests.utils import get_environ_proxies, select_proxy
+
+from airflow_provider_itnio.api.errors import ConfigurationError
+
+__all__ = ["proxy_for", "tls_context"]
+
+_OF_REQUESTS = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+_OF_OPENSSL = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+
+
+def proxy_for(url: str) -> str | None:
+    """Find the proxy that the environment names for an address.
+
+    :param url: the address; ``NO_PROXY`` is obeyed.
+    :return: the proxy's URL, ``None`` for a direct connection.
+    """
+    return select_proxy(url, get_environ_proxies(url))
+
+
+def tls_context() -> ssl.SSLContext:
+    """Give the process's TLS context, which always verifies certificate and host name.
+
+    Building one costs many times what a message costs, so there is one for each setting of the environment:
+    the bundle of ``REQUESTS_CA_BUNDLE`` or ``CURL_CA_BUNDLE``; else that of ``SSL_CERT_FILE`` and
+    ``SSL_CERT_DIR``; else the system's and certifi's together.
+
+    :raises ConfigurationError: if the environment names a bundle that can't be read.
+    """
+    named = next((os.environ[name] for name in _OF_REQUESTS if os.environ.get(name)), None)
+    return _context(named, tuple(os.environ.get(name) for name in _OF_OPENSSL))
+
+
+@lru_cache(maxsize=8)
+def _context(bundle: str | None, of_openssl: tuple[str | None, ...]) -> ssl.SSLContext:
+    try:
+        if bundle:
+            folder = os.path.isdir(bundle)
+            return ssl.create_default_context(
+                cafile=None if folder else bundle, capath=bundle if folder else None
+            )
+        context = ssl.create_default_context()
+        if not any(of_openssl):
+            context.load_verify_locations(cafile=certifi.where())
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigurationError(f"certificate bundle {bundle!r} of the environment: {error}") from error
+    return context

@@ -1,0 +1,103 @@
+"""A phone number as people write it becomes the digits the API takes.
+
+Rule of the vendor: digits only, 7 to 14 of them (codes -70 to -72 and -93 to -95 of the send page).
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Final
+
+from airflow_provider_itnio.api.errors import InvalidMessageError
+
+__all__ = ["MAX_DIGITS", "MIN_DIGITS", "phone_digits", "shortened_number"]
+
+MIN_DIGITS: Final = 7
+MAX_DIGITS: Final = 14
+
+# Blanks, brackets, dashes, dots and slashes, the marks a number picks up when it is copied from a page
+# (directional marks, soft hyphen, zero-width characters), and a leading plus.
+_WRITTEN_AROUND_DIGITS = re.compile(
+    r"[\s()\-\u2010-\u2015\u2212./\u00ad\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]+"
+)
+_TRUNK_ZERO = re.compile(r"\(0\)")
+_DECIMAL = re.compile(r"\d+\.0+")
+_SEVERAL = re.compile(r"\d[^\d]*[,;\n][^\d]*\d")
+
+
+def phone_digits(value: object, field: str = "recipient") -> str:
+    """Turn a number as people write it into the digits the API takes.
+
+    Taken off are a leading ``+`` or ``00``, a trunk ``(0)`` behind the country code, and blanks, brackets,
+    dashes, dots and slashes. A whole number, which native rendering makes of digits, is taken as it is.
+
+    :param value: ``"+86 147-1800-4557"``, ``"8614718004557"`` or ``8614718004557``.
+    :param field: the name an error gives the value.
+    :return: 7 to 14 digits.
+    :raises InvalidMessageError: if it is no number in international form. No error shows a whole number.
+    """
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    if isinstance(value, (list, tuple, set, frozenset)):
+        raise InvalidMessageError(
+            f"{field}: one phone number, a list of {len(value)} given; "
+            "for several use recipients, WhatsAppBroadcastOperator or .expand(recipient=[...])"
+        )
+    if value is None or value == "":
+        raise InvalidMessageError(f"{field}: a phone number is required, none given")
+    if not isinstance(value, str):
+        raise InvalidMessageError(f"{field}: must be a phone number as text, {type(value).__name__} given")
+    return _digits_of(value.strip(), field)
+
+
+def _digits_of(written: str, field: str) -> str:
+    if _DECIMAL.fullmatch(written):
+        raise InvalidMessageError(
+            f"{field}: must be a phone number, a decimal number given ({shortened_number(written)}); "
+            "give it as text, so that no decimal point gets into it"
+        )
+    if _SEVERAL.search(written):
+        raise InvalidMessageError(
+            f"{field}: one phone number, several given ({shortened_number(written)}); "
+            "for several use recipients, WhatsAppBroadcastOperator or .expand(recipient=[...])"
+        )
+    number = written
+    international = number.lstrip("\u200e\u202a\u202c\ufeff \t").startswith(("+", "＋", "00"))
+    if international:
+        number = _TRUNK_ZERO.sub("", number)
+    number = _WRITTEN_AROUND_DIGITS.sub("", number)
+    if number.startswith(("+", "＋")):
+        number = number[1:]
+    elif number.startswith("00"):
+        number = number[2:]
+    try:
+        digits = "".join(str(unicodedata.decimal(character)) for character in number)
+    except ValueError:
+        raise InvalidMessageError(
+            f"{field}: must be a phone number of digits, for example +86 147-1800-4557; "
+            f"{shortened_number(written)!r} given"
+        ) from None
+    if not MIN_DIGITS <= len(digits) <= MAX_DIGITS:
+        raise InvalidMessageError(
+            f"{field}: {MIN_DIGITS} to {MAX_DIGITS} digits, {len(digits)} given ({shortened_number(written)})"
+        )
+    if digits.startswith("0"):
+        raise InvalidMessageError(
+            f"{field}: must begin with the country code, as in +86 147-1800-4557; "
+            f"no country code begins with 0 ({shortened_number(written)})"
+        )
+    return digits
+
+
+def shortened_number(number: str) -> str:
+    """Shorten a number for logs and errors to its two first and two last characters.
+
+    :param number: any text that may hold a phone number.
+    """
+    marks = [character for character in number if not character.isspace()]
+    if len(marks) <= 4:
+        return "".join("*" for _ in marks)
+    return f"{marks[0]}{marks[1]}…{marks[-2]}{marks[-1]}"

@@ -1,0 +1,44 @@
+"""What an accepted message gives back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypedDict
+
+import pendulum
+
+__all__ = ["Receipt", "ReceiptDict"]
+
+
+class ReceiptDict(TypedDict):
+    """A receipt as plain JSON, as it stands in XCom."""
+
+    message_id: str
+    recipient: str
+    type: str
+    timestamp: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """Itniotech has accepted the message. Whether WhatsApp delivers it is not known here.
+
+    :param message_id: the vendor's id of the message.
+    :param recipient: the number it goes to, digits only.
+    :param type: the message's type, such as ``text`` or ``template``.
+    :param timestamp: when it was accepted, in UTC; ``None`` if the answer did not say.
+    """
+
+    message_id: str
+    recipient: str
+    type: str
+    timestamp: pendulum.DateTime | None
+
+    def as_dict(self) -> ReceiptDict:
+        """Write the receipt as plain JSON, the time in ISO 8601."""
+        return {
+            "message_id": self.message_id,
+            "recipient": self.recipient,
+            "type": self.type,
+            "timestamp": self.timestamp.isoformat() if self.timestamp else None,
+        }
