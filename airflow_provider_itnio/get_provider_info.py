@@ -1,0 +1,84 @@
+"""What Airflow discovers about this package. It imports nothing: Airflow calls it before it is configured."""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = ["get_provider_info"]
+
+
+def get_provider_info() -> dict[str, Any]:
+    """Describe the provider as ``provider_info.schema.json`` of Airflow asks for it."""
+    return {
+        "package-name": "airflow-provider-itnio",
+        "name": "Itniotech WhatsApp",
+        "description": "WhatsApp messages through Itniotech's API, as tasks and alerts",
+        "integrations": [
+            {
+                "integration-name": "Itniotech WhatsApp",
+                "external-doc-url": "https://www.itniotech.com/",
+                "tags": ["service"],
+            }
+        ],
+        "operators": [
+            {
+                "integration-name": "Itniotech WhatsApp",
+                "python-modules": ["airflow_provider_itnio.operators.whatsapp"],
+            }
+        ],
+        "hooks": [
+            {
+                "integration-name": "Itniotech WhatsApp",
+                "python-modules": ["airflow_provider_itnio.hooks.itnio"],
+            }
+        ],
+        "connection-types": [
+            {
+                "connection-type": "itnio",
+                "hook-class-name": "airflow_provider_itnio.hooks.itnio.ItnioHook",
+                "hook-name": "Itniotech WhatsApp",
+                "ui-field-behaviour": {
+                    "hidden-fields": ["schema", "port", "extra"],
+                    "relabeling": {"login": "Api-Key", "password": "Secret", "host": "Base URL"},
+                    "placeholders": {
+                        "login": "what Itniotech calls apiKey",
+                        "password": "what Itniotech calls apiSecret or apiPwd",
+                        "host": "https://api.itniotech.com",
+                    },
+                },
+                "conn-fields": {
+                    "app_id": {
+                        "label": "App id",
+                        "description": "The application that messages go through, 8 characters",
+                        "schema": {"type": ["string", "null"]},
+                    },
+                    "business_phone": {
+                        "label": "Business phone",
+                        "description": "The number that messages come from, 7 to 14 digits with country code",
+                        "schema": {"type": ["string", "null"]},
+                    },
+                    "timeout": {
+                        "label": "Timeout",
+                        "description": "Seconds to wait for an answer; 30 if left empty",
+                        "schema": {"type": ["number", "null"]},
+                    },
+                    "connect_timeout": {
+                        "label": "Connect timeout",
+                        "description": "Seconds to wait for a connection; 5 if left empty",
+                        "schema": {"type": ["number", "null"]},
+                    },
+                    "max_tries": {
+                        "label": "Tries",
+                        "description": "Tries of a message that did not leave, 1 to 10; 4 if left empty",
+                        "schema": {"type": ["integer", "null"]},
+                    },
+                    "proxy": {
+                        "label": "Proxy",
+                        "description": "URL of an HTTP proxy; the environment's if left empty",
+                        "schema": {"type": ["string", "null"]},
+                    },
+                },
+            }
+        ],
+        "extra-links": ["airflow_provider_itnio.links.OpenChatLink"],
+    }

@@ -1,0 +1,333 @@
+"""An Airflow connection becomes a client of Itniotech's API."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from airflow.providers.common.compat.sdk import BaseHook, mask_secret
+
+from airflow_provider_itnio.api.delivery import check_delivery
+from airflow_provider_itnio.api.errors import ConfigurationError, InvalidMessageError, ItnioError
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from airflow.providers.common.compat.sdk import Connection
+
+    from airflow_provider_itnio.api.balance import Balance
+    from airflow_provider_itnio.api.client import ItnioClient
+    from airflow_provider_itnio.api.delivery import Delivery
+    from airflow_provider_itnio.api.models import Message
+    from airflow_provider_itnio.api.receipt import Receipt
+    from airflow_provider_itnio.api.settings import ClientSettings
+    from airflow_provider_itnio.api.signing import Credentials
+    from airflow_provider_itnio.messages import MessageFields
+
+__all__ = ["ItnioHook"]
+
+
+class _Account(NamedTuple):
+    """What a connection says."""
+
+    credentials: Credentials
+    settings: ClientSettings
+    app_id: str | None
+    business_phone: str | None
+
+
+class _Envelope(NamedTuple):
+    """A checked message, and whom it goes between."""
+
+    message: Message
+    recipient: str
+    app_id: str
+    business_phone: str
+
+
+class ItnioHook(BaseHook):
+    """Sends WhatsApp messages through the account of an ``itnio`` connection.
+
+    The client behind it is kept for the life of the process, so a hook is cheap to make.
+
+    :param itnio_conn_id: the connection: ``login`` is the Api-Key, ``password`` the secret, ``host`` the base
+        URL (``https://api.itniotech.com`` if empty); extras ``app_id``, ``business_phone``, ``timeout``,
+        ``connect_timeout`` (seconds), ``max_tries``, ``proxy``, ``allow_http``.
+    :param app_id: the application that messages go through, in place of the connection's.
+    :param business_phone: the number that messages come from, in place of the connection's.
+    :param timeout: seconds to wait for an answer, in place of the connection's (30).
+    :param connect_timeout: seconds to wait for a connection, in place of the connection's (5).
+    :param max_tries: how often a message that did not leave is tried, 1 to 10, in place of the connection's
+        (4).
+    :param max_retry_after: the longest ``Retry-After`` that is waited for, in seconds.
+    """
+
+    conn_name_attr = "itnio_conn_id"
+    default_conn_name = "itnio_default"
+    conn_type = "itnio"
+    hook_name = "Itniotech WhatsApp"
+
+    def __init__(
+        self,
+        itnio_conn_id: str = default_conn_name,
+        *,
+        app_id: str | None = None,
+        business_phone: str | int | None = None,
+        timeout: float | None = None,
+        connect_timeout: float | None = None,
+        max_tries: int | None = None,
+        max_retry_after: float = 60.0,
+    ) -> None:
+        super().__init__()
+        self.itnio_conn_id = itnio_conn_id
+        self.app_id = app_id
+        self.business_phone = business_phone
+        self._patience = {"timeout": timeout, "connect_timeout": connect_timeout, "max_tries": max_tries}
+        self._max_retry_after = max_retry_after
+
+    @classmethod
+    def get_connection_form_widgets(cls) -> dict[str, Any]:
+        """Give the connection form's own fields to Airflow 2; Airflow 3 reads them from the provider info."""
+        from flask_appbuilder.fieldwidgets import BS3TextFieldWidget
+        from wtforms import FloatField, IntegerField, StringField
+        from wtforms.validators import Optional
+
+        fields = {"string": StringField, "number": FloatField, "integer": IntegerField}
+        return {
+            name: fields[declared["schema"]["type"][0]](
+                declared["label"],
+                description=declared["description"],
+                validators=[Optional()],
+                widget=BS3TextFieldWidget(),
+            )
+            for name, declared in _connection_type()["conn-fields"].items()
+        }
+
+    @classmethod
+    def get_ui_field_behaviour(cls) -> dict[str, Any]:
+        """Give the connection form's labels to Airflow 2; Airflow 3 reads them from the provider info."""
+        behaviour = _connection_type()["ui-field-behaviour"]
+        return {
+            "hidden_fields": behaviour["hidden-fields"],
+            "relabeling": behaviour["relabeling"],
+            "placeholders": behaviour["placeholders"],
+        }
+
+    def get_conn(self) -> ItnioClient:
+        """Give the process's client for the connection.
+
+        :raises ConfigurationError: if a field of the connection is missing or unusable.
+        """
+        return self._client(self._account(self.get_connection(self.itnio_conn_id)))
+
+    def send(
+        self,
+        recipient: str | int,
+        *,
+        delivery: Delivery = "at_least_once",
+        if_too_long: str = "fail",
+        **fields: Unpack[MessageFields],
+    ) -> Receipt:
+        """Send one message.
+
+        :param recipient: a phone number with country code, as people write it: 7 to 14 digits.
+        :param delivery: ``at_least_once``, or ``at_most_once`` to count an answer as unknown that does not
+            prove that nothing was sent.
+        :param if_too_long: ``fail``, or ``cut`` to end a text of over 4,096 characters with ``…``.
+        :param fields: exactly one of ``MESSAGE_FIELDS``, or ``message`` with the same as a dict; and
+            ``reply_to``, the id of the incoming message it answers.
+        :return: the receipt: Itniotech has accepted the message. Whether it arrives is not known.
+        :raises InvalidMessageError: if the message or a number breaks a rule; nothing was sent.
+        :raises ConfigurationError: if the connection lacks something; nothing was sent.
+        :raises NotSentError: if it is certain that the message did not leave.
+        :raises RefusedError: if Itniotech refused it, as one of its families.
+        :raises UnknownOutcomeError: if nobody can say what became of it.
+        """
+        account = self._account(self.get_connection(self.itnio_conn_id))
+        envelope = self._envelope(account, recipient, delivery, if_too_long, fields)
+        receipt = self._client(account).send(**envelope._asdict(), delivery=delivery)
+        self._log_accepted(receipt)
+        return receipt
+
+    async def asend(
+        self,
+        recipient: str | int,
+        *,
+        delivery: Delivery = "at_least_once",
+        if_too_long: str = "fail",
+        **fields: Unpack[MessageFields],
+    ) -> Receipt:
+        """Send one message without blocking the event loop, else as :meth:`send` does."""
+        from airflow.providers.common.compat.connection import get_async_connection
+
+        from airflow_provider_itnio.api.async_client import ItnioAsyncClient
+
+        account = self._account(await get_async_connection(self.itnio_conn_id))
+        envelope = self._envelope(account, recipient, delivery, if_too_long, fields)
+        async with ItnioAsyncClient(account.credentials, account.settings) as client:
+            receipt = await client.send(**envelope._asdict(), delivery=delivery)
+        self._log_accepted(receipt)
+        return receipt
+
+    def get_balance(self) -> Balance:
+        """Ask for the account's balance. It costs nothing and messages no one.
+
+        :raises ItnioError: as :meth:`send` does.
+        """
+        return self.get_conn().get_balance()
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Ask for the balance, which proves Api-Key, secret and clock and messages no one.
+
+        :return: whether it worked, and what to do if it did not.
+        """
+        try:
+            account = self._account(self.get_connection(self.itnio_conn_id))
+            balance = self._client(account).get_balance()
+        except ItnioError as error:
+            return False, str(error)
+        missing = [name for name in ("app_id", "business_phone") if getattr(account, name) is None]
+        each_task = (
+            f" The connection has no {' and no '.join(missing)}: tasks must give it." if missing else ""
+        )
+        return (
+            True,
+            f"Itniotech takes Api-Key, secret and clock; the balance is {balance.balance}.{each_task}",
+        )
+
+    def _log_accepted(self, receipt: Receipt) -> None:
+        from airflow_provider_itnio.api.phone_numbers import shortened_number
+
+        self.log.info(
+            "Itniotech accepted the %s message to %s as %s",
+            receipt.type,
+            shortened_number(receipt.recipient),
+            receipt.message_id,
+        )
+
+    def _client(self, account: _Account) -> ItnioClient:
+        from airflow_provider_itnio.api.client import kept_client
+
+        return kept_client(account.credentials, account.settings)
+
+    def _envelope(
+        self,
+        account: _Account,
+        recipient: object,
+        delivery: str,
+        if_too_long: str,
+        fields: MessageFields,
+    ) -> _Envelope:
+        from airflow_provider_itnio.api.models import message_from
+        from airflow_provider_itnio.api.phone_numbers import phone_digits
+
+        check_delivery(delivery)
+        message = message_from(fields, if_too_long=if_too_long)
+        recipient = phone_digits(recipient)
+        app_id = str(self.app_id or "").strip() or account.app_id
+        if not app_id:
+            raise self._misconfigured("extra.app_id", "is missing, and the task gives no app_id")
+        if self.business_phone:
+            business_phone: str | None = phone_digits(self.business_phone, "business_phone")
+        else:
+            business_phone = account.business_phone
+        if not business_phone:
+            raise self._misconfigured(
+                "extra.business_phone", "is missing, and the task gives no business_phone"
+            )
+        return _Envelope(message, recipient, app_id, business_phone)
+
+    def _account(self, connection: Connection) -> _Account:
+        from airflow_provider_itnio.api.phone_numbers import phone_digits
+        from airflow_provider_itnio.api.settings import ClientSettings
+        from airflow_provider_itnio.api.signing import Credentials
+
+        if connection.conn_type not in (self.conn_type, None, ""):
+            raise self._misconfigured("conn_type", f"must be itnio, {connection.conn_type!r:.60} given")
+        api_key = self._header_text(connection.login, "login (the Api-Key)")
+        secret = self._header_text(connection.password, "password (the secret)")
+        # Airflow masks passwords; that a login is one it can't know.
+        mask_secret(api_key)
+        mask_secret(secret)
+        extra = connection.extra_dejson
+        business_phone: str | None = None
+        if extra.get("business_phone"):
+            try:
+                business_phone = phone_digits(extra["business_phone"], "extra.business_phone")
+            except InvalidMessageError as error:
+                raise ConfigurationError(f"Connection {self.itnio_conn_id!r}, {error}") from None
+        settings = ClientSettings(
+            base_url=self._base_url(connection, allow_http=str(extra.get("allow_http")).lower() == "true"),
+            timeout=self._number(extra, "timeout", 30.0, 0.001, 3600),
+            connect_timeout=self._number(extra, "connect_timeout", 5.0, 0.001, 3600),
+            max_tries=int(self._number(extra, "max_tries", 4, 1, 10)),
+            max_retry_after=self._max_retry_after,
+            proxy=self._proxy(extra.get("proxy")),
+        )
+        app_id = str(extra.get("app_id") or "").strip() or None
+        return _Account(Credentials(api_key, secret), settings, app_id, business_phone)
+
+    def _header_text(self, value: str | None, field: str) -> str:
+        text = (value or "").strip()
+        if not text:
+            raise self._misconfigured(field, "is missing")
+        if not (text.isascii() and text.isprintable()) or " " in text:
+            raise self._misconfigured(field, "may hold no blanks and nothing but ASCII characters")
+        return text
+
+    def _base_url(self, connection: Connection, *, allow_http: bool) -> str:
+        from airflow_provider_itnio.api.settings import DEFAULT_BASE_URL, checked_base_url
+
+        host = (connection.host or "").strip()
+        if not host:
+            return DEFAULT_BASE_URL
+        if "://" not in host:
+            host = f"{connection.schema or 'https'}://{host}"
+        if connection.port and not host.rpartition(":")[2].isdigit():
+            host = f"{host}:{connection.port}"
+        try:
+            return checked_base_url(host, allow_http=allow_http)
+        except ConfigurationError as error:
+            raise self._misconfigured("host", str(error)) from None
+
+    def _number(
+        self, extra: dict[str, Any], name: str, default: float, lowest: float, highest: float
+    ) -> float:
+        own = self._patience[name]
+        given = own if own is not None else extra.get(name)
+        if given is None or given == "":
+            return default
+        try:
+            number = float(given)
+        except (TypeError, ValueError):
+            number = float("nan")
+        if not lowest <= number <= highest:
+            raise self._misconfigured(
+                f"extra.{name}", f"must be a number from {lowest:g} to {highest:g}, {given!r:.60} given"
+            )
+        return number
+
+    def _proxy(self, proxy: object) -> str | None:
+        if not proxy:
+            return None
+        from urllib.parse import urlsplit
+
+        try:
+            parts = urlsplit(str(proxy).strip())
+            usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            usable = False
+        if not usable:
+            raise self._misconfigured("extra.proxy", "must be an address such as http://proxy.example:3128")
+        if parts.password:
+            mask_secret(parts.password)
+        return parts.geturl()
+
+    def _misconfigured(self, field: str, problem: str) -> ConfigurationError:
+        return ConfigurationError(f"Connection {self.itnio_conn_id!r}, {field}: {problem}")
+
+
+def _connection_type() -> dict[str, Any]:
+    from airflow_provider_itnio.get_provider_info import get_provider_info
+
+    (connection_type,) = get_provider_info()["connection-types"]
+    return dict(connection_type)

@@ -1,0 +1,1 @@
+"""Airflow operators that send WhatsApp messages."""

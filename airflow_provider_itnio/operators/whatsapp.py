@@ -1,0 +1,233 @@
+"""Operators that send WhatsApp messages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator
+
+from airflow_provider_itnio.api.delivery import check_delivery
+from airflow_provider_itnio.api.errors import (
+    ConfigurationError,
+    InvalidMessageError,
+    ItnioError,
+    NotSentError,
+    RefusedError,
+    UnknownOutcomeError,
+)
+from airflow_provider_itnio.hooks.itnio import ItnioHook
+from airflow_provider_itnio.links import OpenChatLink
+from airflow_provider_itnio.messages import MESSAGE_FIELDS
+from airflow_provider_itnio.templating import TEMPLATE_EXT, is_rendered_later, unread_template_files
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_itnio.api.delivery import Delivery
+    from airflow_provider_itnio.api.receipt import ReceiptDict
+    from airflow_provider_itnio.messages import (
+        ContactDict,
+        DocumentDict,
+        InteractiveDict,
+        LinkDict,
+        LocationDict,
+        MediaDict,
+        MessageDict,
+        TemplateDict,
+        TextDict,
+    )
+
+__all__ = ["WhatsAppMessageOperator", "WhatsAppSendOperator"]
+
+
+class WhatsAppMessageOperator(BaseOperator):
+    """A task with a WhatsApp message. Exactly one of the ten message fields, or ``message``, is given.
+
+    Every parameter is templated, to any depth. What is written in the DAG file is checked when the DAG is
+    parsed, the rest once it is rendered and before anything is sent.
+
+    Limits are those of the vendor's pages ``waCustomSendMsg`` and ``waSendMsg``; where they are silent,
+    WhatsApp's own.
+
+    :param text: a text of at most 4,096 characters, or ``{"body": …}``.
+    :param image: a link to a JPEG or PNG of at most 5 MB, or ``{"link": …, "caption": …}``; a caption has at
+        most 1,024 characters.
+    :param audio: a link to a sound of at most 16 MB, or ``{"link": …}``.
+    :param video: a link to an MP4 or 3GPP of at most 16 MB, or ``{"link": …, "caption": …}``.
+    :param document: a link to a file of at most 100 MB, or ``{"link": …, "filename": …, "caption": …}``.
+        ``filename`` defaults to the last part of the link's path.
+    :param sticker: a link to a WebP of at most 100 KB, or ``{"link": …}``.
+    :param location: ``{"longitude": …, "latitude": …, "name": …, "address": …}``, in decimal degrees.
+    :param interactive: what ``reply_buttons``, ``list_menu`` or ``location_request`` of
+        ``airflow_provider_itnio.messages`` return.
+    :param contacts: one to five of what ``contact_card`` returns.
+    :param template: a WhatsApp template: what ``template_message`` returns. It alone reaches people who have
+        not written in the last 24 hours.
+    :param message: the same as one dict, for messages built upstream: ``{"text": "…"}``. ``type`` and
+        ``reply_to`` may stand in it.
+    :param reply_to: the id of the incoming message that this one answers.
+    :param business_phone: the number it comes from, 7 to 14 digits, in place of the connection's.
+    :param app_id: the application it goes through, in place of the connection's.
+    :param itnio_conn_id: the connection.
+    :param delivery: what happens where nobody can say what became of a message: with ``at_least_once`` the
+        task's retries send it again, with ``at_most_once`` the task fails at once.
+    :param if_too_long: ``fail``, or ``cut`` to end a text of over 4,096 characters with ``…``.
+    :raises InvalidMessageError: if what is written in the DAG file breaks a rule.
+    """
+
+    template_fields: Sequence[str] = (
+        *MESSAGE_FIELDS,
+        "message",
+        "reply_to",
+        "business_phone",
+        "app_id",
+        "itnio_conn_id",
+        "delivery",
+        "if_too_long",
+    )
+    template_ext: Sequence[str] = TEMPLATE_EXT
+    template_fields_renderers: ClassVar[dict[str, str]] = {
+        name: "json" for name in (*MESSAGE_FIELDS, "message") if name != "text"
+    }
+    ui_color = "#d9fdd3"
+
+    def __init__(
+        self,
+        *,
+        text: str | TextDict | None = None,
+        image: str | MediaDict | None = None,
+        audio: str | LinkDict | None = None,
+        video: str | MediaDict | None = None,
+        document: str | DocumentDict | None = None,
+        sticker: str | LinkDict | None = None,
+        location: LocationDict | None = None,
+        interactive: InteractiveDict | None = None,
+        contacts: list[ContactDict] | ContactDict | None = None,
+        template: TemplateDict | None = None,
+        message: MessageDict | None = None,
+        reply_to: str | None = None,
+        business_phone: str | int | None = None,
+        app_id: str | None = None,
+        itnio_conn_id: str = ItnioHook.default_conn_name,
+        delivery: Delivery = "at_least_once",
+        if_too_long: str = "fail",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.text = text
+        self.image = image
+        self.audio = audio
+        self.video = video
+        self.document = document
+        self.sticker = sticker
+        self.location = location
+        self.interactive = interactive
+        self.contacts = contacts
+        self.template = template
+        self.message = message
+        self.reply_to = reply_to
+        self.business_phone = business_phone
+        self.app_id = app_id
+        self.itnio_conn_id = itnio_conn_id
+        self.delivery = delivery
+        self.if_too_long = if_too_long
+        if self._is_written_in_dag_file():
+            self._check_what_is_written()
+
+    def _is_written_in_dag_file(self) -> bool:
+        # A mapped task is made when it runs: there a fault must fail the task, so it waits for execute().
+        return not getattr(self, "_BaseOperator__from_mapped", False)
+
+    def _check_what_is_written(self) -> None:
+        from airflow_provider_itnio.api.models import check_fields
+        from airflow_provider_itnio.api.phone_numbers import phone_digits
+
+        check_fields(self._message_fields(), if_too_long=self.if_too_long, is_hole=is_rendered_later)
+        if self.business_phone is not None and not is_rendered_later(self.business_phone):
+            phone_digits(self.business_phone, "business_phone")
+        if not is_rendered_later(self.delivery):
+            check_delivery(self.delivery)
+
+    def _message_fields(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in (*MESSAGE_FIELDS, "message", "reply_to")}
+
+    def _refuse_unread_template_files(self) -> None:
+        problems = [
+            problem
+            for name in self.template_fields
+            for problem in unread_template_files(getattr(self, name), name)
+        ]
+        if problems:
+            raise InvalidMessageError(*problems)
+
+    def _hook(self) -> ItnioHook:
+        return ItnioHook(self.itnio_conn_id, app_id=self.app_id, business_phone=self.business_phone)
+
+
+class WhatsAppSendOperator(WhatsAppMessageOperator):
+    """Sends one WhatsApp message to one person.
+
+    The task succeeds when Itniotech accepts the message; whether it arrives is not known. A message that is
+    no WhatsApp template only arrives if the recipient has written in the last 24 hours.
+
+    Beside ``recipient`` it takes the parameters of :class:`WhatsAppMessageOperator`. All are templated.
+
+    :param recipient: a phone number with country code, as people write it: 7 to 14 digits.
+    :return: ``{"message_id", "recipient", "type", "timestamp"}``, the time in ISO 8601 and UTC.
+    :raises AirflowFailException: at once and without retries, if the message is invalid, a connection's field
+        is missing, or Itniotech refused; with ``at_most_once`` also if nobody can say what became of it.
+    :raises NotSentError: if it is certain that the message did not leave; the task's retries try again.
+    :raises UnknownOutcomeError: with ``at_least_once``, if nobody can say what became of it; the task's
+        retries send again.
+    :raises RefusedError: if the refusal is one that passes; the task's retries try again.
+    """
+
+    template_fields: Sequence[str] = ("recipient", *WhatsAppMessageOperator.template_fields)
+    operator_extra_links = (OpenChatLink(),)
+
+    def __init__(self, *, recipient: str | int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.recipient = recipient
+        if self._is_written_in_dag_file() and not is_rendered_later(recipient):
+            from airflow_provider_itnio.api.phone_numbers import phone_digits
+
+            phone_digits(recipient)
+
+    def execute(self, context: Context) -> ReceiptDict:
+        """Send the message.
+
+        :param context: the task's context.
+        """
+        try:
+            self._refuse_unread_template_files()
+            receipt = self._hook().send(
+                self.recipient,
+                delivery=self.delivery,
+                if_too_long=self.if_too_long,
+                **self._message_fields(),
+            )
+        except ItnioError as error:
+            if _retries_may_help(error, self.delivery):
+                raise
+            raise AirflowFailException(f"{type(error).__name__}: {error}") from error
+        if receipt.type != "template":
+            self.log.info(
+                "Accepted is not delivered: no WhatsApp template was sent, so the message only arrives "
+                "if the recipient has written to the business phone in the last 24 hours"
+            )
+        return receipt.as_dict()
+
+
+def _retries_may_help(error: ItnioError, delivery: Delivery) -> bool:
+    match error:
+        case InvalidMessageError() | ConfigurationError():
+            return False
+        case NotSentError():
+            return True
+        case UnknownOutcomeError():
+            return delivery == "at_least_once"
+        case RefusedError():
+            return error.passes
+        case _:
+            return False
