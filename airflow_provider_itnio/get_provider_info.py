@@ -60,12 +60,12 @@ def get_provider_info() -> dict[str, Any]:
                     "timeout": {
                         "label": "Timeout",
                         "description": "Seconds to wait for an answer; 30 if left empty",
-                        "schema": {"type": ["number", "null"]},
+                        "schema": {"type": ["integer", "null"]},
                     },
                     "connect_timeout": {
                         "label": "Connect timeout",
                         "description": "Seconds to wait for a connection; 5 if left empty",
-                        "schema": {"type": ["number", "null"]},
+                        "schema": {"type": ["integer", "null"]},
                     },
                     "max_tries": {
                         "label": "Tries",

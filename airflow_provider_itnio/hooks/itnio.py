@@ -88,10 +88,10 @@ class ItnioHook(BaseHook):
     def get_connection_form_widgets(cls) -> dict[str, Any]:
         """Give the connection form's own fields to Airflow 2; Airflow 3 reads them from the provider info."""
         from flask_appbuilder.fieldwidgets import BS3TextFieldWidget
-        from wtforms import FloatField, IntegerField, StringField
+        from wtforms import IntegerField, StringField
         from wtforms.validators import Optional
 
-        fields = {"string": StringField, "number": FloatField, "integer": IntegerField}
+        fields = {"string": StringField, "integer": IntegerField}
         return {
             name: fields[declared["schema"]["type"][0]](
                 declared["label"],
