@@ -1,0 +1,30 @@
+"""A local server that answers as Itniotech does, so that DAGs can be tried without an account.
+
+It stands on the other side of the wire: nothing here imports the rest of the package, so the two can
+disagree. The server needs the extra ``sandbox``; its parts are loaded when they are first asked for.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .server import Sandbox
+    from .store import ReceivedMessage, RefusedRequest, SeenRequest
+
+__all__ = ["ReceivedMessage", "RefusedRequest", "Sandbox", "SeenRequest"]
+
+HOMES = {"ReceivedMessage": "store", "RefusedRequest": "store", "Sandbox": "server", "SeenRequest": "store"}
+
+INSTALL_HINT = "the sandbox needs its extra: pip install 'airflow-provider-itnio[sandbox]'"
+
+
+def __getattr__(name: str) -> Any:
+    if name not in HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        return getattr(import_module(f".{HOMES[name]}", __name__), name)
+    except ModuleNotFoundError as missing:
+        hint = f"{missing.name} is not installed; {INSTALL_HINT}"
+        raise ModuleNotFoundError(hint, name=missing.name) from missing

@@ -1,0 +1,133 @@
+"""The command ``itnio-sandbox``."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import shlex
+import signal
+import sys
+import threading
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING
+
+from .. import sandbox as package
+from .account import SAMPLE_API_KEY, SAMPLE_APP_ID, SAMPLE_BUSINESS_PHONE, SAMPLE_SECRET
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+DEFAULT_PORT = 8025
+ANY = "any"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """
+    Run the sandbox until Ctrl-C or SIGTERM.
+
+    :param arguments: the command line without the command; None takes that of the process
+    :return: the exit code: 0 when it was ended, 2 when it could not start
+    """
+    options = command_line().parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    end = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: end.set())
+    try:
+        sandbox = package.Sandbox(
+            api_key=options.api_key,
+            secret=options.secret,
+            app_id=_unless_any(options.app_id or [SAMPLE_APP_ID]),
+            business_phone=_unless_any(options.business_phone or [SAMPLE_BUSINESS_PHONE]),
+            host=options.host,
+            port=options.port,
+            clock_tolerance=float(options.clock_tolerance),
+            balance=options.balance,
+            price=options.price,
+            keep=options.keep,
+        )
+        sandbox.start()
+    except ModuleNotFoundError as missing:
+        return _give_up(str(missing))
+    except OSError as error:
+        return _give_up(f"cannot listen on {options.host} port {options.port}: {error.strerror or error}")
+    try:
+        sys.stdout.write(
+            f"itnio-sandbox answers at {sandbox.url}\n"
+            f"Messages are shown at    {sandbox.url}/\n"
+            "For Airflow, copy:\n"
+            f"export AIRFLOW_CONN_ITNIO_DEFAULT={shlex.quote(sandbox.connection_json())}\n"
+        )
+        sys.stdout.flush()
+        end.wait()
+    finally:
+        sandbox.stop()
+    return 0
+
+
+def command_line() -> argparse.ArgumentParser:
+    """Describe the options."""
+    parser = argparse.ArgumentParser(
+        prog="itnio-sandbox",
+        description="A local server that answers as Itniotech's WhatsApp API does and shows what it got.",
+    )
+    add = parser.add_argument
+    add("--host", default="127.0.0.1", help="address to bind (%(default)s)")
+    add("--port", type=_port, default=DEFAULT_PORT, help="port to bind, 0 for any free one (%(default)s)")
+    add("--api-key", default=SAMPLE_API_KEY, help="Api-Key that requests must carry (%(default)s)")
+    add("--secret", default=SAMPLE_SECRET, help="secret that requests must be signed with (%(default)s)")
+    add(
+        "--app-id",
+        action="append",
+        help=f"application of the account; may be repeated, 'any' accepts all ({SAMPLE_APP_ID})",
+    )
+    add(
+        "--business-phone",
+        action="append",
+        help=f"WhatsApp number of the account; may be repeated, 'any' accepts all ({SAMPLE_BUSINESS_PHONE})",
+    )
+    add("--balance", type=_amount, help="what messages are paid from (never runs out)")
+    add("--price", type=_amount, default=Decimal("0.05"), help="what one message costs (%(default)s)")
+    add(
+        "--clock-tolerance",
+        type=_amount,
+        default=Decimal(300),
+        help="how far a timestamp may be off, in seconds (%(default)s)",
+    )
+    add("--keep", type=_positive, default=1000, help="how many messages are kept (%(default)s)")
+    return parser
+
+
+def _unless_any(values: list[str]) -> list[str] | None:
+    return None if ANY in values else values
+
+
+def _give_up(text: str) -> int:
+    sys.stderr.write(f"itnio-sandbox: error: {text}\n")
+    return 2
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port from 0 to 65535")
+    return int(text)
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1")
+    return int(text)
+
+
+def _amount(text: str) -> Decimal:
+    try:
+        amount = Decimal(text)
+    except InvalidOperation:
+        amount = Decimal("NaN")
+    if not amount.is_finite() or amount < 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no amount from 0")
+    return amount
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,37 @@
+"""The sandbox as one ASGI application."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from starlette.applications import Starlette
+from starlette.routing import Route
+
+from .control import Control
+from .guard import Guard
+from .page import Page
+from .vendor import Endpoint, Vendor
+from .vendor_codes import BALANCE_PATH, CUSTOM_PATH, TEMPLATE_PATH
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+METHODS = {CUSTOM_PATH: "POST", TEMPLATE_PATH: "POST", BALANCE_PATH: "GET"}
+
+
+def sandbox_app(vendor: Vendor, hosts: Collection[str], scheme: str) -> Guard:
+    """
+    Put the endpoints together behind the guard.
+
+    :param vendor: the vendor it plays
+    :param hosts: the Host headers that mean this server, lower case, with the port
+    :param scheme: ``http`` or ``https``
+    """
+    routes = [
+        *(Route(path, Endpoint(vendor, path, method)) for path, method in METHODS.items()),
+        *Control(vendor.store, vendor.faults).routes(),
+        *Page(vendor.store).routes(),
+    ]
+    app = Starlette(routes=routes)
+    app.router.redirect_slashes = False
+    return Guard(app, hosts, scheme, vendor.clock)

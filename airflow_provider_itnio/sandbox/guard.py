@@ -1,0 +1,92 @@
+"""Keeps other hosts' pages out and browsers careful."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from email.utils import formatdate
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+SAFE_HEADERS: tuple[tuple[bytes, bytes], ...] = (
+    (
+        b"content-security-policy",
+        b"default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; "
+        b"frame-ancestors 'none'",
+    ),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cache-control", b"no-store"),
+)
+
+
+@dataclass(frozen=True)
+class Guard:
+    """
+    Refuses foreign Host and Origin headers, then lets the request through to the application.
+
+    A page of another site could else reach the sandbox through the browser of whoever runs it, by a name
+    that resolves to 127.0.0.1 or by a form.
+
+    :param app: the application behind it
+    :param hosts: the Host headers that mean this server, lower case, with the port
+    :param scheme: ``http`` or ``https``
+    :param clock: gives the time of the Date header, in Unix seconds
+    """
+
+    app: ASGIApp
+    hosts: Collection[str]
+    scheme: str
+    clock: Callable[[], float]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Take one ASGI request."""
+
+        async def send_safely(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                given = {name.lower() for name, _ in message["headers"]}
+                date = (b"date", formatdate(self.clock(), usegmt=True).encode())
+                message["headers"] = [
+                    *message["headers"],
+                    *(header for header in (date, *SAFE_HEADERS) if header[0] not in given),
+                ]
+            await send(message)
+
+        refusal = self.refusal(dict(scope["headers"]))
+        if refusal:
+            await send_safely(
+                {
+                    "type": "http.response.start",
+                    "status": 403,
+                    "headers": [
+                        (b"content-type", b"application/json"),
+                        (b"content-length", b"%d" % len(refusal)),
+                    ],
+                }
+            )
+            await send_safely({"type": "http.response.body", "body": refusal})
+            return
+        await self.app(scope, receive, send_safely)
+
+    def refusal(self, headers: dict[bytes, bytes]) -> bytes:
+        """
+        Say what is wrong with the headers of a request, as JSON.
+
+        :param headers: its headers, names in lower case
+        :return: the answer, empty if nothing is wrong
+        """
+        if headers.get(b"host", b"").decode("latin-1").lower() not in self.hosts:
+            return _error("Host: this is not a name of the sandbox; use the address that it printed")
+        origin = headers.get(b"origin")
+        own = [f"{self.scheme}://{host}" for host in self.hosts]
+        if origin is not None and origin.decode("latin-1").lower() not in own:
+            return _error("Origin: pages of other sites may not use the sandbox")
+        return b""
+
+
+def _error(text: str) -> bytes:
+    return json.dumps({"error": text}).encode()

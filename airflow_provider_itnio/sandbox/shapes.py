@@ -1,0 +1,304 @@
+"""What the vendor's pages and WhatsApp say a message may hold, as data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+BY_PAGE = "the page requires it"
+BY_WHATSAPP = "WhatsApp would drop this message"
+
+
+@dataclass(frozen=True)
+class Text:
+    """
+    A text.
+
+    :param missing: the code the vendor answers if it is missing or empty; None if there is no such code
+    :param needed: who needs it though no code says so; empty if it may be left out
+    :param longest: its limit in characters; None if there is none
+    :param link: whether it is a link, which the vendor checks for its form
+    :param one_of: what it may be; empty if anything
+    :param one_line: whether WhatsApp wants it without line breaks, tabs and four blanks in a row
+    """
+
+    missing: int | None = None
+    needed: str = ""
+    longest: int | None = None
+    link: bool = False
+    one_of: tuple[str, ...] = ()
+    one_line: bool = False
+
+
+@dataclass(frozen=True)
+class Degrees:
+    """
+    A coordinate in decimal degrees, written as text.
+
+    :param largest: the largest value either side of 0
+    :param missing: the code the vendor answers if it is missing or empty
+    """
+
+    largest: int
+    missing: int
+    needed: str = ""
+
+
+@dataclass(frozen=True)
+class Object:
+    """
+    An object.
+
+    :param fields: what it may hold
+    :param missing: the code the vendor answers if it is missing; None if there is no such code
+    :param needed: who needs it though no code says so; empty if it may be left out
+    """
+
+    fields: Mapping[str, Shape]
+    missing: int | None = None
+    needed: str = ""
+
+
+@dataclass(frozen=True)
+class Array:
+    """
+    A list.
+
+    :param of: what each entry is
+    :param most: its limit in entries; None if there is none
+    :param missing: the code the vendor answers if it is missing; None if there is no such code
+    :param needed: who needs it, with at least one entry, though no code says so; empty if it may be left out
+    """
+
+    of: Shape
+    most: int | None = None
+    missing: int | None = None
+    needed: str = ""
+
+
+@dataclass(frozen=True)
+class AnyObject:
+    """
+    An object whose inside is not looked at here.
+
+    :param missing: the code the vendor answers if it is missing; None if there is no such code
+    :param needed: who needs it though no code says so; empty if it may be left out
+    """
+
+    missing: int | None = None
+    needed: str = ""
+
+
+Shape: TypeAlias = Text | Degrees | Object | Array | AnyObject
+
+
+def _link(missing: int | None) -> Text:
+    return Text(missing=missing, link=True)
+
+
+def _needed(longest: int | None = None, one_of: tuple[str, ...] = ()) -> Text:
+    return Text(needed=BY_WHATSAPP, longest=longest, one_of=one_of)
+
+
+CAPTION = Text(longest=1024)
+
+CONTEXT = Object({"refMessageId": Text()})
+
+FOOTER = Object({"text": _needed(longest=60)})
+
+LIST = Object(
+    {
+        "type": Text(),
+        "header": Object({"type": _needed(one_of=("text",)), "text": _needed(longest=60)}),
+        "body": Object({"text": _needed(longest=4096)}, needed=BY_WHATSAPP),
+        "footer": FOOTER,
+        "action": Object(
+            {
+                "button": _needed(longest=20),
+                "sections": Array(
+                    Object(
+                        {
+                            "title": Text(longest=24, needed=BY_PAGE),
+                            "rows": Array(
+                                Object(
+                                    {
+                                        "id": _needed(longest=200),
+                                        "title": _needed(longest=24),
+                                        "description": Text(longest=72),
+                                    }
+                                ),
+                                needed=BY_WHATSAPP,
+                            ),
+                        }
+                    ),
+                    most=10,
+                    needed=BY_WHATSAPP,
+                ),
+            },
+            needed=BY_WHATSAPP,
+        ),
+    }
+)
+
+BUTTONS = Object(
+    {
+        "type": Text(),
+        "header": Object(
+            {
+                "type": _needed(one_of=("text", "image", "video", "document")),
+                "text": Text(longest=60),
+                "image": Object({"link": _needed()}),
+                "video": Object({"link": _needed()}),
+                "document": Object({"link": _needed(), "filename": Text()}),
+            }
+        ),
+        "body": Object({"text": _needed(longest=1024)}, needed=BY_WHATSAPP),
+        "footer": FOOTER,
+        "action": Object(
+            {
+                "buttons": Array(
+                    Object(
+                        {
+                            "type": _needed(one_of=("reply",)),
+                            "reply": Object(
+                                {"id": _needed(longest=256), "title": _needed(longest=20)}, needed=BY_WHATSAPP
+                            ),
+                        }
+                    ),
+                    most=3,
+                    needed=BY_WHATSAPP,
+                )
+            },
+            needed=BY_WHATSAPP,
+        ),
+    }
+)
+
+LOCATION_REQUEST = Object(
+    {
+        "type": Text(),
+        "body": Object({"text": _needed(longest=1024)}, needed=BY_WHATSAPP),
+        "action": Object({"name": _needed(one_of=("send_location",))}, needed=BY_WHATSAPP),
+    }
+)
+
+INTERACTIVE: Mapping[str, Object] = {
+    "list": LIST,
+    "button": BUTTONS,
+    "location_request_message": LOCATION_REQUEST,
+}
+
+HOME_OR_WORK = Text(one_of=("HOME", "WORK"))
+
+CONTACT = Object(
+    {
+        "name": Object(
+            {
+                "formatted_name": _needed(),
+                "first_name": Text(),
+                "last_name": Text(),
+                "middle_name": Text(),
+                "suffix": Text(),
+                "prefix": Text(),
+            },
+            needed=BY_WHATSAPP,
+        ),
+        "birthday": Text(),
+        "addresses": Array(
+            Object(
+                {
+                    "street": Text(),
+                    "city": Text(),
+                    "state": Text(),
+                    "zip": Text(),
+                    "country": Text(),
+                    "country_code": Text(),
+                    "type": HOME_OR_WORK,
+                }
+            )
+        ),
+        "emails": Array(Object({"email": Text(), "type": HOME_OR_WORK})),
+        "org": Object({"company": Text(), "department": Text(), "title": Text()}),
+        "phones": Array(
+            Object(
+                {
+                    "phone": Text(),
+                    "type": Text(one_of=("CELL", "MAIN", "IPHONE", "HOME", "WORK")),
+                    "wa_id": Text(),
+                }
+            )
+        ),
+        "urls": Array(Object({"url": Text(), "type": HOME_OR_WORK})),
+    }
+)
+
+CUSTOM: Mapping[str, Shape] = {
+    "text": Object({"body": Text(missing=-115, longest=4096)}, missing=-114),
+    "image": Object({"link": _link(-117), "caption": CAPTION}, missing=-116),
+    "audio": Object({"link": _link(-119)}, missing=-118),
+    "video": Object({"link": _link(-121), "caption": CAPTION}, missing=-120),
+    "sticker": Object({"link": _link(-123)}, missing=-122),
+    "document": Object(
+        {"link": _link(-125), "filename": Text(needed=BY_PAGE), "caption": CAPTION}, missing=-124
+    ),
+    "location": Object(
+        {
+            "longitude": Degrees(180, missing=-128),
+            "latitude": Degrees(90, missing=-129),
+            "name": Text(needed=BY_PAGE),
+            "address": Text(needed=BY_PAGE),
+        },
+        missing=-127,
+    ),
+    "interactive": AnyObject(needed=BY_WHATSAPP),
+    "contacts": Array(CONTACT, most=257, needed=BY_WHATSAPP),
+}
+"""The types of the custom message; ``interactive`` is looked at by its own type, see ``INTERACTIVE``."""
+
+TEMPLATE = Object(
+    {
+        "name": Text(missing=-8, longest=512),
+        "language": Object({"code": Text(missing=-8)}, missing=-8),
+        "components": Array(AnyObject()),
+    },
+    missing=-8,
+)
+
+COMPONENT = Object(
+    {
+        "type": _needed(one_of=("header", "body", "button")),
+        "sub_type": Text(one_of=("url", "quick_reply")),
+        "index": Text(one_of=tuple("0123456789")),
+        "parameters": Array(AnyObject()),
+    }
+)
+
+PARAMETER_TYPES: Mapping[str, tuple[str, ...]] = {
+    "header": ("text", "image", "video", "document", "location"),
+    "body": ("text", "currency", "date_time"),
+    "button url": ("text",),
+    "button quick_reply": ("payload",),
+}
+"""Which types of parameter each component of a WhatsApp template takes."""
+
+PARAMETER_VALUES: Mapping[str, Shape] = {
+    "text": Text(missing=-135, one_line=True),
+    "payload": Text(missing=-135),
+    "image": Object({"link": _link(-135)}, missing=-135),
+    "video": Object({"link": _link(-135)}, missing=-135),
+    "document": Object({"link": _link(-135), "filename": Text()}, missing=-135),
+    "location": Object(
+        {
+            "latitude": Degrees(90, missing=-135),
+            "longitude": Degrees(180, missing=-135),
+            "name": Text(),
+            "address": Text(),
+        },
+        missing=-135,
+    ),
+    "currency": AnyObject(missing=-135),
+    "date_time": AnyObject(missing=-135),
+}

@@ -1,0 +1,137 @@
+"""The vendor's check of Api-Key, Sign and Timestamp, with the reason in words when it fails."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from itertools import permutations
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+NOT_AUTHENTIC = -1
+
+SEPARATORS = ("", ":", "&", "|", ",", "-", "_", ".", " ", "\n")
+SECONDS_TRIED = 300
+OTHER_DIGESTS = {40: "SHA-1", 56: "SHA-224", 64: "SHA-256", 96: "SHA-384", 128: "SHA-512"}
+
+
+def sign_of(*parts: str) -> str:
+    """
+    Hash the parts as the vendor asks for: MD5 over their plain concatenation, as 32 hex digits.
+
+    :param parts: Api-Key, secret and the text of the Timestamp header
+    """
+    return hashlib.md5("".join(parts).encode(), usedforsecurity=False).hexdigest()
+
+
+def fault_of_sign(headers: Mapping[str, str], api_key: str, secret: str) -> str:
+    """
+    Say why a request does not prove to come from the account.
+
+    :param headers: the request's headers, found whatever their letter case
+    :param api_key: the account's Api-Key
+    :param secret: the account's secret
+    :return: the reason in words, empty if the request is authentic
+    """
+    for name in ("Api-Key", "Sign", "Timestamp"):
+        if not headers.get(name):
+            return f"the {name} header is missing"
+    key, sign, timestamp = headers["Api-Key"], headers["Sign"], headers["Timestamp"]
+    if not _same(key, api_key):
+        return _about_key(key, api_key, secret)
+    if _same(sign.lower(), sign_of(api_key, secret, timestamp)):
+        return ""
+    return _about_sign(sign, api_key, secret, timestamp)
+
+
+def fault_of_clock(timestamp: str, now: float, tolerance: float) -> str:
+    """
+    Say why a timestamp is not accepted.
+
+    :param timestamp: the text of the Timestamp header
+    :param now: the sandbox's time, in Unix seconds
+    :param tolerance: the accepted difference, in seconds
+    :return: the reason in words, empty if it is accepted
+    """
+    if not re.fullmatch(r"[0-9]{1,20}", timestamp):
+        return "the Timestamp header is not whole Unix seconds"
+    seconds = int(timestamp)
+    if abs(seconds - now) <= tolerance:
+        return ""
+    if abs(seconds / 1000 - now) <= tolerance:
+        return "the Timestamp header is in milliseconds; the vendor asks for seconds"
+    side = "behind" if seconds < now else "ahead of"
+    return (
+        f"the Timestamp is {abs(seconds - now):.0f} s {side} the server's clock; {tolerance:g} s are accepted"
+    )
+
+
+def fingerprint(sign: str) -> str:
+    """
+    Tell one sign from another without showing either.
+
+    :param sign: the text of the Sign header, may be empty
+    :return: 12 hex digits of its SHA-256, empty for an empty sign
+    """
+    return hashlib.sha256(sign.encode()).hexdigest()[:12] if sign else ""
+
+
+def _same(one: str, other: str) -> bool:
+    return hmac.compare_digest(one.encode(), other.encode())
+
+
+def _about_key(key: str, api_key: str, secret: str) -> str:
+    if _same(key, secret):
+        return "the Api-Key header holds the secret; key and secret are swapped"
+    if key.strip(" \"'").lower() == api_key.lower():
+        return "the Api-Key is not known as written; letter case, blanks or quotation marks differ"
+    return f"the Api-Key is not known; it has {len(key)} characters, the known one has {len(api_key)}"
+
+
+def _about_sign(sign: str, api_key: str, secret: str, timestamp: str) -> str:
+    if len(sign) in OTHER_DIGESTS and re.fullmatch(r"[0-9a-fA-F]+", sign):
+        return f"the Sign has the length of {OTHER_DIGESTS[len(sign)]}; the vendor asks for MD5"
+    if not re.fullmatch(r"[0-9a-fA-F]{32}", sign):
+        return "the Sign is not 32 hex digits"
+    for text, what in _guesses(api_key, secret, timestamp):
+        if _same(sign.lower(), sign_of(text)):
+            return what
+    return "the Sign does not match this key's secret; most likely the secret is another one"
+
+
+def _guesses(api_key: str, secret: str, timestamp: str) -> Iterator[tuple[str, str]]:
+    for parts in permutations({"Api-Key": api_key, "secret": secret, "timestamp": timestamp}.items()):
+        names, texts = zip(*parts, strict=True)
+        for separator in SEPARATORS:
+            what = f"the Sign was made over {' + '.join(names)}"
+            what += f" joined with {separator!r}" if separator else ""
+            yield (
+                separator.join(texts),
+                f"{what}; the vendor asks for Api-Key + secret + timestamp, unseparated",
+            )
+    yield api_key + secret, "the Sign was made without the timestamp"
+    yield secret + timestamp, "the Sign was made without the Api-Key"
+    yield api_key + timestamp, "the Sign was made without the secret"
+    for secret_seen in (f"{secret}\n", f" {secret}", f"{secret} ", f'"{secret}"', f"'{secret}'"):
+        yield (
+            api_key + secret_seen + timestamp,
+            "the Sign was made with blanks, a line break or quotation marks around the secret",
+        )
+    yield from _other_times(api_key + secret, timestamp)
+
+
+def _other_times(start: str, timestamp: str) -> Iterator[tuple[str, str]]:
+    what = "the Timestamp header is not the text that was hashed"
+    if not re.fullmatch(r"[0-9]{1,20}", timestamp):
+        return
+    seconds = int(timestamp)
+    for part in range(1000):
+        yield f"{start}{seconds * 1000 + part}", f"{what}: that was in milliseconds"
+    yield f"{start}{seconds // 1000}", f"{what}: that was in seconds, the header is in milliseconds"
+    yield f"{start}{seconds}.0", f"{what}: that was written with a decimal point"
+    for distance in range(1, SECONDS_TRIED + 1):
+        for other in (seconds - distance, seconds + distance):
+            yield f"{start}{other}", f"{what}: that was {distance} s away; read the clock once per request"

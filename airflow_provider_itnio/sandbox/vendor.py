@@ -1,0 +1,269 @@
+"""The three endpoints of the vendor."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import math
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, NoReturn
+from uuid import uuid4
+
+from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect, Request
+
+from .answers import Answer, acceptance, balance, faulty, json_answer, refusal
+from .faults import Fault
+from .phone_numbers import digits_of, shortened
+from .protocol import cut
+from .rules import WRONG_JSON, Verdict, judge
+from .signature import NOT_AUTHENTIC, fault_of_clock, fault_of_sign, fingerprint
+from .store import Entry, ReceivedMessage, RefusedRequest, SeenRequest, Store
+from .vendor_codes import BALANCE_PATH, EXPIRED, meaning_of
+from .words import words_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from starlette.types import Receive, Scope, Send
+
+    from .account import Account
+    from .faults import FaultQueue
+
+logger = logging.getLogger("airflow_provider_itnio.sandbox")
+
+LARGEST_BODY = 1024 * 1024
+SECRET_HEADERS = frozenset({"sign", "api-key", "authorization", "proxy-authorization", "cookie"})
+MASK = "***"
+NO_FAULT = Fault()
+
+
+@dataclass
+class Vendor:
+    """
+    What the endpoints share.
+
+    :param account: the account it plays
+    :param store: where it keeps what it got
+    :param faults: what shall go wrong
+    :param clock: gives its time, in Unix seconds
+    :param clock_tolerance: the accepted difference of a timestamp, in seconds
+    :param stopping: set when the server stops, so that no held-back answer delays that
+    """
+
+    account: Account
+    store: Store
+    faults: FaultQueue
+    clock: Callable[[], float]
+    clock_tolerance: float
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """
+    One endpoint of the vendor, as an ASGI application.
+
+    :param vendor: what all endpoints share
+    :param path: its path
+    :param method: the HTTP method it takes
+    """
+
+    vendor: Vendor
+    path: str
+    method: str
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Take one ASGI request."""
+        request = Request(scope, receive)
+        try:
+            raw_body = await read_body(request)
+        except ClientDisconnect:
+            return
+        fault: Fault | None = None
+        answer: Answer | None
+        entries: list[Entry] = []
+        seen, problems = self._read(request, raw_body or b"")
+        if request.method != self.method:
+            answer = json_answer({"error": f"{self.path} takes {self.method}"}, 405)
+            answer = replace(answer, headers=(("Allow", self.method),))
+        elif raw_body is None:
+            answer = json_answer({"error": f"a request may hold {LARGEST_BODY} bytes"}, 413)
+        else:
+            fault = self.vendor.faults.take(self.path, _recipient_in(seen.body))
+            verdict = self._judge(seen, problems)
+            answer, entries = self._decide(seen, verdict, fault)
+        entries.append(
+            replace(
+                seen,
+                answer=answer.shown if answer else None,
+                http_status=answer.http_status if answer else None,
+                by_fault=fault is not None,
+            )
+        )
+        self.vendor.store.add(*entries)
+        if fault and fault.delay and await self._stops_within(fault.delay):
+            answer = None
+        if answer is None:
+            await cut(scope, receive)
+        else:
+            await answer.as_response()(scope, receive, send)
+
+    def _read(self, request: Request, raw_body: bytes) -> tuple[SeenRequest, Problems]:
+        account = self.vendor.account
+        about_sign = fault_of_sign(request.headers, account.api_key, account.secret)
+        body, about_json = read_json(raw_body) if raw_body else (None, "the body is empty")
+        seen = SeenRequest(
+            method=request.method,
+            path=self.path,
+            headers=masked(request.headers),
+            raw_body=raw_body,
+            body=body,
+            answer=None,
+            http_status=None,
+            at=datetime.fromtimestamp(self.vendor.clock(), UTC),
+            sign_is_valid=not about_sign,
+            timestamp=request.headers.get("timestamp", ""),
+            sign_fingerprint=fingerprint(request.headers.get("sign", "")),
+            by_fault=False,
+        )
+        return seen, Problems(about_sign, about_json)
+
+    def _judge(self, seen: SeenRequest, problems: Problems) -> Verdict:
+        vendor = self.vendor
+        if problems.of_sign:
+            return Verdict(NOT_AUTHENTIC, problems.of_sign)
+        of_clock = fault_of_clock(seen.timestamp, vendor.clock(), vendor.clock_tolerance)
+        if of_clock:
+            return Verdict(EXPIRED[self.path], of_clock)
+        if self.path == BALANCE_PATH:
+            return Verdict(0)
+        if problems.of_json:
+            return Verdict(WRONG_JSON, problems.of_json)
+        return judge(self.path, seen.body, vendor.account)
+
+    def _decide(
+        self, seen: SeenRequest, verdict: Verdict, fault: Fault | None
+    ) -> tuple[Answer | None, list[Entry]]:
+        """Say what a request gets, None for a cut connection, and what is kept of it."""
+        fault = fault or NO_FAULT
+        entries: list[Entry] = []
+        if fault.status is not None:
+            entries.append(self._refused(seen, fault.status, "a fault asked for this answer"))
+        if verdict.status:
+            if not fault.makes_answer:
+                entries.append(self._refused(seen, verdict.status, verdict.why))
+            answer = refusal(self.path, verdict.status)
+        elif self.path == BALANCE_PATH:
+            answer = balance(self.vendor.account.shown_balance)
+        else:
+            message_id = uuid4().hex
+            answer = acceptance(message_id, int(seen.at.timestamp()))
+            if fault.keeps_message:
+                entries.append(self._accepted(seen, verdict, message_id))
+        if fault.drop is not None:
+            return None, entries
+        if fault.makes_answer:
+            return faulty(fault, self.path), entries
+        return replace(answer, headers=fault.headers), entries
+
+    def _accepted(self, seen: SeenRequest, verdict: Verdict, message_id: str) -> ReceivedMessage:
+        message = ReceivedMessage(
+            id=message_id,
+            type=verdict.type,
+            recipient=str(seen.body["recipient"]),
+            text=words_of(verdict.type, seen.body),
+            body=seen.body,
+            at=seen.at,
+            path=self.path,
+            notes=list(verdict.notes),
+        )
+        self.vendor.account.pay()
+        logger.info("accepted %s to %s as %s", message.type, shortened(message.recipient), message.id)
+        return message
+
+    def _refused(self, seen: SeenRequest, status: int, why: str) -> RefusedRequest:
+        meaning = meaning_of(self.path, status)
+        logger.info("refused with %s (%s): %s", status, meaning, why)
+        return RefusedRequest(status, meaning, why, self.path, seen.headers, seen.body, seen.at)
+
+    async def _stops_within(self, seconds: float) -> bool:
+        try:
+            await asyncio.wait_for(self.vendor.stopping.wait(), seconds)
+        except TimeoutError:
+            return False
+        return True
+
+
+@dataclass(frozen=True)
+class Problems:
+    """
+    What is wrong with a request before its message is looked at.
+
+    :param of_sign: why it does not prove to come from the account, empty if it does
+    :param of_json: why its body is no JSON object, empty if it is
+    """
+
+    of_sign: str
+    of_json: str
+
+
+async def read_body(request: Request) -> bytes | None:
+    """
+    Read the body of a request.
+
+    :param request: the request
+    :return: the body, None if it is over ``LARGEST_BODY`` bytes
+    """
+    if int(request.headers.get("content-length", 0)) > LARGEST_BODY:
+        return None
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > LARGEST_BODY:
+            return None
+    return bytes(body)
+
+
+def read_json(raw_body: bytes) -> tuple[dict[str, Any] | Any, str]:
+    """
+    Read a body as the JSON object that the vendor needs.
+
+    :param raw_body: the body
+    :return: the JSON and what is wrong with it in words, empty if nothing is
+    """
+    try:
+        value = json.loads(raw_body.decode("utf-8"), parse_constant=_no_number, parse_float=_number)
+    except UnicodeDecodeError:
+        return None, "the body is not UTF-8"
+    except RecursionError:
+        return None, "the JSON is nested too deeply"
+    except json.JSONDecodeError as wrong:
+        return None, f"the body is not JSON: {wrong.msg} in line {wrong.lineno}, column {wrong.colno}"
+    except ValueError as wrong:
+        return None, f"the body is not JSON: {wrong}"
+    return value, "" if isinstance(value, dict) else "the JSON is not an object"
+
+
+def masked(headers: Headers) -> Headers:
+    """
+    Replace the values of headers that must stay secret.
+
+    :param headers: a request's headers
+    """
+    return Headers({name: MASK if name in SECRET_HEADERS else value for name, value in headers.items()})
+
+
+def _recipient_in(body: Any) -> str:
+    return digits_of(body.get("recipient", "")) if isinstance(body, dict) else ""
+
+
+def _number(text: str) -> float:
+    value = float(text)
+    return value if math.isfinite(value) else _no_number(text[:40])
+
+
+def _no_number(text: str) -> NoReturn:
+    raise ValueError(f"{text} is no number of JSON")

@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from contextlib import ExitStack
+
+import pytest
+import requests
+
+from airflow_provider_itnio.sandbox import Sandbox
+
+CUSTOM = "/wa/custom/sendMsg"
+TEMPLATE = "/wa/template/sendMsg"
+BALANCE = "/sms/getBalance"
+
+
+class Wire:
+    """Talks to one sandbox as a client of the vendor would, and lets a test spoil any part."""
+
+    def __init__(self, sandbox):
+        self.sandbox = sandbox
+        self.session = requests.Session()
+        self.session.trust_env = False
+
+    def headers(self, timestamp=None, *, api_key=None, secret=None, **changed):
+        """Sign with these parts; ``None`` takes the sandbox's own, a header changed to None is left out."""
+        timestamp = str(int(time.time())) if timestamp is None else timestamp
+        api_key = api_key or self.sandbox.api_key
+        signed = f"{api_key}{secret or self.sandbox.secret}{timestamp}"
+        headers = {
+            "Content-Type": "application/json;charset=UTF-8",
+            "Api-Key": api_key,
+            "Timestamp": timestamp,
+            "Sign": hashlib.md5(signed.encode()).hexdigest(),
+        }
+        headers |= {name.replace("_", "-"): value for name, value in changed.items()}
+        return {name: value for name, value in headers.items() if value is not None}
+
+    def post(self, path, body, headers=None, **options):
+        raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+        headers = self.headers() if headers is None else headers
+        return self.session.post(self.sandbox.url + path, data=raw, headers=headers, timeout=10, **options)
+
+    def custom(self, body, headers=None, **options):
+        return self.post(CUSTOM, body, headers, **options)
+
+    def template(self, body, headers=None, **options):
+        return self.post(TEMPLATE, body, headers, **options)
+
+    def balance(self, headers=None):
+        headers = self.headers() if headers is None else headers
+        return self.session.get(self.sandbox.url + BALANCE, headers=headers, timeout=10)
+
+    def control(self, method, path, **options):
+        return self.session.request(method, f"{self.sandbox.url}/sandbox/{path}", timeout=10, **options)
+
+    def fault(self, **fault):
+        answer = self.control("POST", "faults", json=fault)
+        assert answer.status_code == 201, answer.text
+
+
+@pytest.fixture(scope="session")
+def running_sandbox():
+    with Sandbox() as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def sandbox(running_sandbox):
+    """A sandbox with the documentation's own credentials that has got nothing yet."""
+    running_sandbox.clear()
+    running_sandbox.clear_faults()
+    return running_sandbox
+
+
+@pytest.fixture
+def wire(sandbox):
+    return Wire(sandbox)
+
+
+@pytest.fixture
+def wire_to():
+    return Wire
+
+
+@pytest.fixture
+def start_sandbox():
+    """Start a sandbox of one's own; it ends with the test."""
+    with ExitStack() as stack:
+        yield lambda **options: stack.enter_context(Sandbox(**options))
+
+
+@pytest.fixture
+def message():
+    """A custom text message that the vendor accepts, with changes; None leaves a key out."""
+
+    def make(**changes):
+        body = {
+            "appId": "DGziZf5u",
+            "businessPhone": "91856321321",
+            "recipient": "91856321322",
+            "channelType": 0,
+            "type": "text",
+            "text": {"body": "42 rows loaded"},
+        }
+        if changes.get("type") not in ("text", None):
+            del body["text"]
+        body |= changes
+        return {name: value for name, value in body.items() if value is not None}
+
+    return make
+
+
+@pytest.fixture
+def template_message(message):
+    """A message by a WhatsApp template that the vendor accepts, with changes in the template."""
+
+    def make(**changes):
+        template = {
+            "name": "new_shop",
+            "language": {"code": "zh_TW"},
+            "components": [{"type": "body", "parameters": [{"type": "text", "text": "9.1日开业大吉"}]}],
+        } | changes
+        template = {name: value for name, value in template.items() if value is not None}
+        return message(type=None, text=None, template=template)
+
+    return make

@@ -1,0 +1,96 @@
+"""Whatever JSON comes, the sandbox has an answer."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from decimal import Decimal
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from airflow_provider_itnio.sandbox.account import Account
+from airflow_provider_itnio.sandbox.answers import json_bytes
+from airflow_provider_itnio.sandbox.faults import BadFaultError, Fault, fault_from
+from airflow_provider_itnio.sandbox.rules import judge
+from airflow_provider_itnio.sandbox.shapes import CUSTOM, INTERACTIVE
+from airflow_provider_itnio.sandbox.vendor_codes import CODES, SEND_CODES
+from airflow_provider_itnio.sandbox.words import words_of
+
+KEYS = [
+    *(
+        "body",
+        "text",
+        "link",
+        "type",
+        "action",
+        "header",
+        "footer",
+        "sections",
+        "rows",
+        "buttons",
+        "reply",
+        "id",
+    ),
+    *("title", "name", "formatted_name", "language", "code", "components", "parameters", "sub_type", "index"),
+    *("longitude", "latitude", "image", "location", "currency", "fallback_value", "payload", "refMessageId"),
+]
+WORDS = [
+    *CUSTOM,
+    *INTERACTIVE,
+    "header",
+    "body",
+    "button",
+    "url",
+    "quick_reply",
+    "currency",
+    "https://a.b/c",
+    "reply",
+]
+
+scalars = (
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
+)
+anything = st.recursive(
+    scalars | st.sampled_from(WORDS),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=5),
+    max_leaves=25,
+)
+ACCOUNT = Account("k", "s", None, None, None, Decimal(1))
+SOUND = {"appId": "a", "businessPhone": "1234567", "recipient": "1234567", "channelType": 0}
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.sampled_from(list(CUSTOM)), anything, anything)
+def test_any_content_is_judged_with_a_code_of_the_page_and_has_words(kind, content, context):
+    body = SOUND | {"type": kind, kind: content, "context": context}
+    verdict = judge("/wa/custom/sendMsg", body, ACCOUNT)
+    assert verdict.status in SEND_CODES
+    assert bool(verdict.why) == (verdict.status != 0)
+    assert isinstance(words_of(kind, body), str)
+    assert json_bytes(body)
+
+
+@settings(max_examples=300, deadline=None)
+@given(anything, st.lists(anything, max_size=3))
+def test_any_template_is_judged_with_a_code_of_the_page_and_has_words(template, components):
+    if isinstance(template, dict):
+        template = {"name": "n", "language": {"code": "en"}} | template | {"components": components}
+    body = SOUND | {"template": template}
+    assert judge("/wa/template/sendMsg", body, ACCOUNT).status in SEND_CODES
+    assert isinstance(words_of("template", body), str)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.dictionaries(st.sampled_from([*SOUND, "type", "text", "template"]), anything),
+    st.sampled_from(list(CODES)[:2]),
+)
+def test_any_envelope_is_judged_with_a_code_of_the_page(body, path):
+    assert judge(path, body, ACCOUNT).status in SEND_CODES
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.dictionaries(st.sampled_from(list(Fault.__dataclass_fields__)), anything, max_size=4) | anything)
+def test_any_fault_is_read_or_refused_by_name(given_json):
+    with suppress(BadFaultError):
+        assert isinstance(fault_from(given_json), Fault)

@@ -1,0 +1,111 @@
+"""Other sites' pages are kept out, and browsers are told to be careful."""
+
+from __future__ import annotations
+
+import http.client
+
+import pytest
+
+PATHS = [
+    ("GET", "/"),
+    ("GET", "/sandbox/messages"),
+    ("DELETE", "/sandbox/messages"),
+    ("POST", "/wa/custom/sendMsg"),
+    ("GET", "/none"),
+]
+
+
+def ask(sandbox, method, path, **headers):
+    connection = http.client.HTTPConnection("127.0.0.1", sandbox.port, timeout=5)
+    connection.putrequest(method, path, skip_host=True)
+    for name, value in headers.items():
+        connection.putheader(name, value)
+    connection.endheaders()
+    answer = connection.getresponse()
+    answer.read()
+    connection.close()
+    return answer
+
+
+@pytest.mark.parametrize("name", ["127.0.0.1", "localhost", "LocalHost", "[::1]"])
+def test_the_names_of_this_machine_are_the_sandbox(sandbox, name):
+    assert ask(sandbox, "GET", "/", Host=f"{name}:{sandbox.port}").status == 200
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["evil.example", "evil.example:{port}", "127.0.0.1", "localhost:1", "127.0.0.1:{port}.evil.example", ""],
+)
+@pytest.mark.parametrize(("method", "path"), PATHS)
+def test_another_host_is_refused_everywhere(wire, message, host, method, path):
+    sandbox = wire.sandbox
+    wire.custom(message())
+    answer = ask(sandbox, method, path, Host=host.format(port=sandbox.port))
+    assert answer.status == 403
+    assert len(sandbox.messages) == len(sandbox.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "http://evil.example",
+        "null",
+        "http://127.0.0.1",
+        "https://127.0.0.1:{port}",
+        "http://127.0.0.1:{port}@evil",
+        "",
+    ],
+)
+@pytest.mark.parametrize(("method", "path"), PATHS)
+def test_a_page_of_another_site_is_refused_everywhere(wire, message, origin, method, path):
+    sandbox = wire.sandbox
+    wire.custom(message())
+    host = f"127.0.0.1:{sandbox.port}"
+    answer = ask(sandbox, method, path, Host=host, Origin=origin.format(port=sandbox.port))
+    assert answer.status == 403
+    assert len(sandbox.messages) == len(sandbox.requests) == 1
+
+
+@pytest.mark.parametrize("name", ["127.0.0.1", "localhost"])
+def test_the_sandboxs_own_page_may_use_it(sandbox, name):
+    host = f"{name}:{sandbox.port}"
+    assert ask(sandbox, "DELETE", "/sandbox/messages", Host=host, Origin=f"http://{host}").status == 204
+
+
+def test_a_request_without_any_host_is_refused(sandbox):
+    connection = http.client.HTTPConnection("127.0.0.1", sandbox.port, timeout=5)
+    connection._http_vsn, connection._http_vsn_str = 10, "HTTP/1.0"
+    connection.putrequest("GET", "/", skip_host=True)
+    connection.endheaders()
+    assert connection.getresponse().status == 403
+    connection.close()
+
+
+def test_the_refusal_says_which_header(wire, sandbox):
+    answer = wire.session.get(sandbox.url, headers={"Origin": "http://evil.example"}, timeout=5)
+    assert answer.json()["error"].startswith("Origin: ")
+    answer = wire.session.get(sandbox.url, headers={"Host": "evil.example"}, timeout=5)
+    assert answer.json()["error"].startswith("Host: ")
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [*PATHS, ("GET", "/sms/getBalance"), ("POST", "/sandbox/faults")]
+)
+@pytest.mark.parametrize("host", ["127.0.0.1:{port}", "evil.example"])
+def test_every_answer_tells_browsers_to_be_careful(sandbox, method, path, host):
+    answer = ask(sandbox, method, path, Host=host.format(port=sandbox.port))
+    policy = answer.headers["Content-Security-Policy"]
+    assert policy.startswith("default-src 'none'; style-src 'self';")
+    assert "unsafe" not in policy
+    assert "frame-ancestors 'none'" in policy
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answer.headers["Referrer-Policy"] == "no-referrer"
+    assert answer.headers.get("Access-Control-Allow-Origin") is None
+    assert answer.headers.get_all("Date")[1:] == []
+    assert answer.headers.get("Server") is None
+
+
+def test_the_host_it_was_told_to_bind_is_the_sandbox(start_sandbox):
+    sandbox = start_sandbox(host="0.0.0.0")
+    assert sandbox.url == f"http://127.0.0.1:{sandbox.port}"
+    assert ask(sandbox, "GET", "/", Host=f"0.0.0.0:{sandbox.port}").status == 200

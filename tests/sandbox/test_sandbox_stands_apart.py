@@ -1,0 +1,77 @@
+"""The sandbox is the other side of the wire: it shares nothing with the rest of the package."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import airflow_provider_itnio.sandbox as package
+
+FOLDER = Path(package.__file__).parent
+ALLOWED = {"starlette", "uvicorn", "jinja2"} | set(sys.stdlib_module_names)
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.rglob("*.py")), ids=lambda path: path.name)
+def test_a_module_imports_only_the_sandbox_and_its_three_libraries(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            assert {name.name.split(".")[0] for name in node.names} <= ALLOWED
+        if isinstance(node, ast.ImportFrom):
+            inside = node.level == 1
+            itself = node.level == 2 and [name.name for name in node.names] == ["sandbox"]
+            assert inside or itself or (node.level == 0 and node.module.split(".")[0] in ALLOWED), (
+                ast.unparse(node)
+            )
+
+
+def test_a_running_sandbox_has_loaded_nothing_else():
+    script = """
+import sys
+from airflow_provider_itnio.sandbox import Sandbox
+with Sandbox():
+    pass
+loaded = {name.split(".")[0] for name in sys.modules}
+print(sorted(loaded & {"airflow", "requests", "aiohttp", "pydantic"}))
+print(sorted(n for n in sys.modules if n.startswith("airflow_provider_itnio.") and ".sandbox" not in n))
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=FOLDER.parents[1],
+        timeout=30,
+    )
+    assert ended.stdout.split("\n")[:2] == ["[]", "[]"]
+
+
+def test_the_package_loads_no_server_until_it_is_asked_for_one():
+    script = """
+import sys, airflow_provider_itnio.sandbox
+print("uvicorn" in sys.modules, "starlette" in sys.modules)
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=FOLDER.parents[1],
+        timeout=30,
+    )
+    assert ended.stdout == "False False\n"
+
+
+def test_without_the_extra_the_import_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    monkeypatch.delitem(sys.modules, "airflow_provider_itnio.sandbox.server")
+    with pytest.raises(ModuleNotFoundError, match=r"pip install 'airflow-provider-itnio\[sandbox\]'"):
+        _ = package.Sandbox
+
+
+def test_unknown_names_are_unknown():
+    with pytest.raises(AttributeError, match="no attribute 'Inbox'"):
+        _ = package.Inbox
