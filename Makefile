@@ -1,0 +1,38 @@
+# What a person runs. PYTHON is any Python 3.11 to 3.13, AIRFLOW a version that has a file in constraints/.
+PYTHON ?= python3.11
+AIRFLOW ?= 3.3.2
+VENV := .venv/airflow-$(AIRFLOW)
+BIN := $(VENV)/bin
+CONSTRAINTS := constraints/airflow-$(AIRFLOW).txt
+export UV_SYSTEM_CERTS ?= 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint clean
+
+help: ## Show what can be run
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo "Every one but clean takes AIRFLOW=2.11.2 or AIRFLOW=3.3.2 (default) and PYTHON=python3.11."
+
+setup: $(VENV)/.ready ## Install the package and what its tests need into .venv/
+
+$(VENV)/.ready: pyproject.toml $(CONSTRAINTS)
+	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) is not there; name a Python 3.11 to 3.13 with PYTHON=..." >&2; exit 1; }
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint $(CONSTRAINTS) \
+		--editable '.[sandbox,sql]' 'apache-airflow==$(AIRFLOW)' --group test --group lint
+	touch $@
+
+demo: setup ## Run the example DAGs through real Airflow against the sandbox and show what arrived
+	$(BIN)/python -m scripts.demo
+
+test: setup ## Run the whole test suite with branch coverage
+	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered --cov-fail-under=95 $(ARGS)
+
+lint: setup ## Check style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+clean: ## Remove what setup, tests and the demo made
+	rm -rf .venv build dist demo .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis
