@@ -107,6 +107,7 @@ class ItnioAsyncClient:
         return self._exchange.result(request, answer, delivery)
 
     async def _ask(self, request: Request[Any]) -> Answer:
+        failure: NotSentError | UnknownOutcomeError
         try:
             async with self._session().request(
                 request.method,
@@ -121,12 +122,12 @@ class ItnioAsyncClient:
                     body += part
                     if len(body) > ANSWER_LIMIT:
                         break
-        except aiohttp.ClientResponseError as error:  # holds the signed request, so it is not kept as a cause
-            raise _failure(error, request) from None
         except (aiohttp.ClientError, OSError) as error:  # the built-in TimeoutError is an OSError
-            raise _failure(error, request) from error
-        headers = {name.lower(): value for name, value in response.headers.items()}
-        return Answer(response.status, headers, body)
+            failure = _failure(error, request, self._exchange)
+        else:
+            headers = {name.lower(): value for name, value in response.headers.items()}
+            return Answer(response.status, headers, body)
+        raise failure  # out here, where the library's error, which holds the signed request, is no context
 
     def _session(self) -> aiohttp.ClientSession:
         if self._open is None:
@@ -142,9 +143,11 @@ class ItnioAsyncClient:
         return self._open
 
 
-def _failure(error: Exception, request: Request[Any]) -> NotSentError | UnknownOutcomeError:
+def _failure(
+    error: Exception, request: Request[Any], exchange: Exchange
+) -> NotSentError | UnknownOutcomeError:
     """Tell "never left" from "lost on the way"."""
-    words = f"{type(error).__name__}: {str(error)[:200]}"
+    words = f"{type(error).__name__}: {exchange.clean(' '.join(str(error).split()), 200)}"
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         reason = getattr(error.certificate_error, "verify_message", None) or error.certificate_error
         return NotSentError(

@@ -97,7 +97,9 @@ class ItnioClient:
     ) -> None:
         self._settings = settings or ClientSettings()
         self._exchange = Exchange(credentials, now)
-        self._tries = tries(self._settings)
+        self._retrying = Retrying(**tries(self._settings))
+        self._sign = SignedAuth(self._exchange)
+        self._unsigned: dict[str, requests.PreparedRequest] = {}
         self._proxy = self._settings.proxy or proxy_for(self._settings.base_url)
         self._local = threading.local()
 
@@ -151,7 +153,7 @@ class ItnioClient:
             kept.session.close()
 
     def _perform(self, request: Request[Result], delivery: Delivery) -> Result:
-        result: Result = Retrying(**self._tries)(self._try, request, delivery)
+        result: Result = self._retrying(self._try, request, delivery)
         return result
 
     def _try(self, request: Request[Result], delivery: Delivery) -> Result:
@@ -162,22 +164,35 @@ class ItnioClient:
 
     def _ask(self, request: Request[Any]) -> Answer:
         session = self._session()
+        failure: NotSentError | UnknownOutcomeError
         try:
-            with session.request(
-                request.method,
-                f"{self._settings.base_url}/{request.path}",
-                data=request.body,
+            with session.send(
+                self._signed(session, request),
                 timeout=(self._settings.connect_timeout, self._settings.timeout),
                 allow_redirects=False,
                 stream=True,
             ) as response:
                 body = response.raw.read(ANSWER_LIMIT + 1, decode_content=True)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-            raise _failure(error, request) from _without_request(error)
+            failure = _failure(error, request, self._exchange)
+        else:
+            headers = {name.lower(): value for name, value in response.headers.items()}
+            return Answer(response.status_code, headers, body)
         finally:
             self._local.used = time.monotonic()
-        headers = {name.lower(): value for name, value in response.headers.items()}
-        return Answer(response.status_code, headers, body)
+        raise failure  # out here, where the library's error, which holds the signed request, is no context
+
+    def _signed(self, session: requests.Session, request: Request[Any]) -> requests.PreparedRequest:
+        """Prepare what all requests to an endpoint share once; requests would work it out anew for each."""
+        shared = self._unsigned.get(request.path)
+        if shared is None:
+            url = f"{self._settings.base_url}/{request.path}"
+            shared = session.prepare_request(requests.Request(request.method, url))
+            self._unsigned[request.path] = shared
+        prepared = shared.copy()
+        if request.body is not None:
+            prepared.prepare_body(request.body, None)
+        return self._sign(prepared)
 
     def _session(self) -> requests.Session:
         kept: _ThreadSession | None = getattr(self._local, "kept", None)
@@ -186,10 +201,9 @@ class ItnioClient:
                 kept.session.close()
             return kept.session
         session = requests.Session()
-        # Else the environment would be read for each request, and .netrc would sign over us.
+        # Else the environment would be read for each request, and .netrc would add a header of its own.
         session.trust_env = False
         session.headers.update(HEADERS)
-        session.auth = SignedAuth(self._exchange)
         session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
         if self._proxy:
             session.proxies = {"http": self._proxy, "https": self._proxy}
@@ -200,11 +214,16 @@ class ItnioClient:
         return session
 
 
-def _failure(error: Exception, request: Request[Any]) -> NotSentError | UnknownOutcomeError:
+def _failure(
+    error: Exception, request: Request[Any], exchange: Exchange
+) -> NotSentError | UnknownOutcomeError:
     """Tell "never left" from "lost on the way", which requests puts into one class."""
     reason: object = error.args[0] if error.args else error
     reason = getattr(reason, "reason", reason)
-    words = f"{type(reason).__name__}: {str(reason)[:200]}"
+    if isinstance(reason, urllib3.exceptions.ProxyError):
+        # Said of a connection lost behind a proxy too, when the request had left: what counts is inside.
+        reason = reason.original_error
+    words = f"{type(reason).__name__}: {exchange.clean(' '.join(str(reason).split()), 200)}"
     if isinstance(reason, urllib3.exceptions.SSLError):
         inner = reason.args[0] if reason.args else None
         if isinstance(inner, ssl.SSLCertVerificationError):
@@ -213,22 +232,12 @@ def _failure(error: Exception, request: Request[Any]) -> NotSentError | UnknownO
                 f"{inner.verify_message}",
                 try_again=False,
             )
-    never_left = (
-        urllib3.exceptions.NewConnectionError,
-        urllib3.exceptions.ConnectTimeoutError,
-        urllib3.exceptions.ProxyError,
+    never_left = isinstance(
+        reason, (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)
     )
-    if isinstance(reason, never_left) or isinstance(error, requests.exceptions.ConnectTimeout):
+    if never_left or str(reason).startswith("Tunnel connection failed"):
         return NotSentError(f"The {request.subject} was not sent, no connection: {words}")
     return UnknownOutcomeError(f"Nobody can say what became of the {request.subject}: {words}")
-
-
-def _without_request(error: Exception) -> Exception:
-    """Take the request, which holds the signature, off an error that is kept as a cause."""
-    if isinstance(error, requests.RequestException):
-        error.request = None
-        error.response = None
-    return error
 
 
 _kept: dict[tuple[int, Credentials, ClientSettings], ItnioClient] = {}

@@ -182,7 +182,7 @@ class Exchange:
         )
 
     def _refused(self, request: Request[Any], answer: Answer, known: StatusCode, reason: str) -> RefusedError:
-        reason = self._clean(reason)
+        reason = self.clean(reason)
         sentence = f"Itniotech refused the {request.subject}: status {known.code}, {known.meaning}"
         sentence += f" ({known.advice})" if known.advice else ""
         sentence += f"; its reason: {reason!r}" if reason else ""
@@ -212,15 +212,20 @@ class Exchange:
         if status is not None:
             return f"{described}, status {status}"
         kind = answer.headers.get("content-type", "no content type").partition(";")[0]
-        return f"{described}, {len(answer.body)} bytes of {self._clean(kind)} that hold no status"
+        return f"{described}, {len(answer.body)} bytes of {self.clean(kind)} that hold no status"
 
-    def _clean(self, words: str) -> str:
-        """Shorten words of a server, which may have repeated what it was sent."""
+    def clean(self, words: str, at_most: int = 60) -> str:
+        """Shorten words of a server, which may have repeated what it was sent.
+
+        :param words: the words, or an error's that quotes them.
+        :param at_most: characters that are kept.
+        :return: the words without secrets and whole phone numbers.
+        """
         for secret in (self._credentials.secret, self._credentials.api_key):
             words = words.replace(secret, "***")
         words = re.sub(r"\b[0-9a-fA-F]{32}\b", "***", words)
         words = re.sub(r"\d{7,}", lambda digits: shortened_number(digits[0]), words)
-        return words if len(words) <= 60 else f"{words[:59]}…"
+        return words if len(words) <= at_most else f"{words[: at_most - 1]}…"
 
 
 def _status_and_payload(answer: Answer) -> tuple[int | None, Mapping[str, Any]]:
@@ -239,7 +244,9 @@ def _whole_number(value: object) -> int | None:
     """Read a number that the vendor gives as text or as a number."""
     if isinstance(value, str) and re.fullmatch(r"\s*-?\d{1,9}\s*", value, re.ASCII):
         return int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**9:
+        return value
+    return None
 
 
 def _receipt(payload: Mapping[str, Any], recipient: str, kind: str) -> Receipt | None:

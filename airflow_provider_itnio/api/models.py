@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Annotated, Any, ClassVar, Final, Literal, TypeAlias, TypeVar
 from urllib.parse import unquote, urlsplit
 from uuid import UUID
@@ -32,7 +32,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from airflow_provider_itnio.api.errors import InvalidMessageError
-from airflow_provider_itnio.api.problems import given, link_without_query, native_hint, problems_in
+from airflow_provider_itnio.api.problems import given, link_without_query, native_hint, problems_in, shown_key
 from airflow_provider_itnio.messages import MESSAGE_FIELDS
 
 __all__ = ["MODELS", "TEXT_LIMIT", "Content", "Message", "check_fields", "message_from"]
@@ -41,6 +41,7 @@ CUSTOM_MESSAGE: Final = "wa/custom/sendMsg"
 TEMPLATE_MESSAGE: Final = "wa/template/sendMsg"
 
 TEXT_LIMIT: Final = 4096
+LARGEST_NUMBER: Final = 2**63 - 1
 
 IsHole: TypeAlias = Callable[[object], bool]
 """Says of a value in a DAG file that only rendering will tell what it is."""
@@ -70,7 +71,10 @@ _SCALARS = (bool, int, float, Decimal, date, UUID)
 
 def _text(value: object) -> str:
     if isinstance(value, _SCALARS):
-        return str(value)
+        try:
+            return str(value)
+        except ValueError:  # more digits than Python writes
+            raise broken("must be text, a number too large given") from None
     if isinstance(value, str):
         if not value or value.isspace():
             raise broken("must not be empty")
@@ -142,11 +146,8 @@ def _degrees(name: str, limit: int) -> BeforeValidator:
             value = format(Decimal(repr(value)), "f")
         text = _text(value)
         text = text.strip()
-        try:
-            degrees = Decimal(text) if re.fullmatch(r"[+-]?\d+(\.\d+)?", text, re.ASCII) else None
-        except InvalidOperation:  # more digits than a decimal holds
-            degrees = None
-        if degrees is None or abs(degrees) > limit:
+        written = re.fullmatch(r"[+-]?\d+(\.\d+)?", text, re.ASCII)
+        if not written or not -limit <= Decimal(text) <= limit:
             raise broken(f"must be decimal degrees from -{limit} to {limit}, {given(text)} given")
         return text
 
@@ -195,6 +196,8 @@ def _currency_code(value: object) -> str:
 def _number(value: object) -> object:
     if isinstance(value, bool):
         raise broken("must be a whole number, a bool given")
+    if isinstance(value, int) and abs(value) > LARGEST_NUMBER:
+        raise broken("must be a whole number, a number too large given")
     return value.strip() if isinstance(value, str) else value
 
 
@@ -596,7 +599,7 @@ class LocationParameter(_Part):
     location: TemplatePlace
 
 
-WholeNumber = Annotated[int, BeforeValidator(_number)]
+WholeNumber = Annotated[int, BeforeValidator(_number), Field(ge=-LARGEST_NUMBER, le=LARGEST_NUMBER)]
 
 
 class Currency(_Part):
@@ -810,7 +813,8 @@ def _read(
     reply_to = present.pop("reply_to", None)
     unknown = [name for name in present if name not in MODELS]
     if unknown:
-        return None, [f"{name}: unknown field; known are {', '.join(MESSAGE_FIELDS)}" for name in unknown]
+        known = ", ".join(MESSAGE_FIELDS)
+        return None, [f"{shown_key(name)}: unknown field; known are {known}" for name in unknown]
     if len(present) != 1:
         names = ", ".join(present) or "none"
         return None, [f"exactly one of {', '.join(MESSAGE_FIELDS)} or message must be given, {names} given"]
@@ -832,12 +836,13 @@ def _read(
 
 def _beside_message(present: Mapping[str, Any], whole: Mapping[str, Any]) -> str | None:
     if also := [name for name in present if name != "reply_to"]:
-        return f"message: only where no other message field is given, {', '.join(also)} given too"
+        names = ", ".join(map(shown_key, also))
+        return f"message: only where no other message field is given, {names} given too"
     if "reply_to" in present and whole.get("reply_to") is not None:
         return "reply_to: given twice, beside message and in it"
     known = (*MESSAGE_FIELDS, "type", "reply_to")
-    if unknown := [str(name) for name in whole if name not in known]:
-        return f"message.{unknown[0]}: unknown key; known are {', '.join(known)}"
+    if unknown := [name for name in whole if name not in known]:
+        return f"message.{shown_key(unknown[0])}: unknown key; known are {', '.join(known)}"
     return None
 
 
@@ -850,7 +855,10 @@ def _reply_to(value: object, kind: str, is_hole: IsHole) -> tuple[str | None, st
         return None, None
     if not isinstance(value, (str, int)) or isinstance(value, bool):
         return None, f"reply_to: must be the id of an incoming message, {given(value)} given"
-    return str(value).strip(), None
+    try:
+        return _text(value).strip(), None
+    except PydanticCustomError as error:
+        return None, f"reply_to: {error.message()}"
 
 
 def _cut(value: object) -> object:

@@ -11,10 +11,12 @@ from typing import Final
 
 from airflow_provider_itnio.api.errors import InvalidMessageError
 
-__all__ = ["MAX_DIGITS", "MIN_DIGITS", "phone_digits", "shortened_number"]
+__all__ = ["MAX_DIGITS", "MIN_DIGITS", "number_entries", "phone_digits", "shortened_number"]
 
 MIN_DIGITS: Final = 7
 MAX_DIGITS: Final = 14
+_LONGEST_INT: Final = 1000
+"""Digits of an int that is still written out to count them; Python refuses to write the longest."""
 
 # Blanks, brackets, dashes, dots and slashes, the marks a number picks up when it is copied from a page
 # (directional marks, soft hyphen, zero-width characters), and a leading plus.
@@ -23,7 +25,8 @@ _WRITTEN_AROUND_DIGITS = re.compile(
 )
 _TRUNK_ZERO = re.compile(r"\(0\)")
 _DECIMAL = re.compile(r"\d+\.0+")
-_SEVERAL = re.compile(r"\d[^\d]*[,;\n][^\d]*\d")
+_BETWEEN_NUMBERS = re.compile(r"[,;\n]")
+_DIGIT = re.compile(r"\d")
 
 
 def phone_digits(value: object, field: str = "recipient") -> str:
@@ -40,6 +43,8 @@ def phone_digits(value: object, field: str = "recipient") -> str:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, int) and not isinstance(value, bool):
+        if abs(value) >= 10**_LONGEST_INT:
+            raise InvalidMessageError(f"{field}: {MIN_DIGITS} to {MAX_DIGITS} digits, far more given")
         value = str(value)
     if isinstance(value, (list, tuple, set, frozenset)):
         raise InvalidMessageError(
@@ -59,7 +64,7 @@ def _digits_of(written: str, field: str) -> str:
             f"{field}: must be a phone number, a decimal number given ({shortened_number(written)}); "
             "give it as text, so that no decimal point gets into it"
         )
-    if _SEVERAL.search(written):
+    if sum(1 for part in _BETWEEN_NUMBERS.split(written) if _DIGIT.search(part)) > 1:
         raise InvalidMessageError(
             f"{field}: one phone number, several given ({shortened_number(written)}); "
             "for several use recipients, WhatsAppBroadcastOperator or .expand(recipient=[...])"
@@ -90,6 +95,19 @@ def _digits_of(written: str, field: str) -> str:
             f"no country code begins with 0 ({shortened_number(written)})"
         )
     return digits
+
+
+def number_entries(recipients: object) -> list[object]:
+    """Take recipients apart, in each of the forms they may be given in, without judging any.
+
+    :param recipients: one number, several in a text separated by commas, semicolons or lines, or a list.
+    :return: what is to be one number each.
+    """
+    if isinstance(recipients, str):
+        return [entry for entry in _BETWEEN_NUMBERS.split(recipients) if entry.strip()]
+    if isinstance(recipients, (list, tuple)):
+        return list(recipients)
+    return [] if recipients is None else [recipients]
 
 
 def shortened_number(number: str) -> str:

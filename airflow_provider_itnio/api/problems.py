@@ -2,33 +2,59 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final, get_args
 
 from pydantic import BaseModel, RootModel, ValidationError
 from pydantic_core import ErrorDetails
 
-__all__ = ["given", "link_without_query", "native_hint", "problems_in"]
+from airflow_provider_itnio.api.phone_numbers import shortened_number
+
+__all__ = ["given", "link_without_query", "native_hint", "problems_in", "shown_key"]
 
 _SHOWN: Final = 60
+_WORD: Final = re.compile(r"[\w-]{1,60}")
+# Digits behind a point are a fraction's, such as a longitude's.
+_PHONE_NUMBER: Final = re.compile(r"\+\d[\d ()./-]{5,}\d|(?<![\d.])\d{7,}")
 
 
 def given(value: object) -> str:
     """Say what was given, short enough for an error, and without what a list or an object holds.
+
+    It shows no query of a link and no whole phone number, wherever in a message they were put.
 
     :param value: anything.
     """
     if value is None:
         return "nothing"
     if isinstance(value, str):
-        return repr(value if len(value) <= _SHOWN else f"{value[: _SHOWN - 1]}…")
+        return repr(_shortened(_without_numbers(link_without_query(value) if "://" in value else value)))
     if isinstance(value, (list, tuple, set, frozenset)):
         return f"a list of {len(value)}"
     if isinstance(value, Mapping):
         return "an object"
     if isinstance(value, (bool, int, float)):
-        return repr(value) if abs(value) < 1e60 else "a number too large"
+        return _without_numbers(repr(value)) if not abs(value) >= 1e60 else "a number too large"
     return f"a value of type {type(value).__name__}"
+
+
+def shown_key(key: object) -> str:
+    """Write a key of an object as a part of a path: short, in one line, in quotes where it is no word.
+
+    :param key: any key.
+    """
+    if not isinstance(key, str):
+        return f"<{type(key).__name__}>"
+    return key if _WORD.fullmatch(key) and not _PHONE_NUMBER.search(key) else given(key)
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
+
+
+def _without_numbers(text: str) -> str:
+    return _PHONE_NUMBER.sub(lambda number: shortened_number(number[0]), text)
 
 
 def link_without_query(link: str) -> str:
@@ -68,7 +94,9 @@ def problems_in(
     problems = []
     for details in error.errors(include_url=False):
         if not is_hole(_faulty_value(details)):
-            place = _Place(name, model, details["loc"])
+            # A key that is no text has no place in a path: the fault is the object's.
+            loc = details["loc"][:-1] if details["type"] == "invalid_key" else details["loc"]
+            place = _Place(name, model, loc)
             problems.append(f"{place.path}{_discriminator(details)}: {_sentence(details, place)}")
     return problems
 
@@ -91,7 +119,7 @@ class _Place:
             else:
                 fields = models[0].model_fields if models else {}
                 self.known_keys = list(fields)
-                self.path += f".{part if len(part) <= _SHOWN else part[: _SHOWN - 1] + '…'}"
+                self.path += f".{shown_key(part)}"
                 self.last_name = part
                 models = list(_models(fields[part].annotation)) if part in fields else []
 
@@ -144,10 +172,13 @@ def _sentence(details: ErrorDetails, place: _Place) -> str:
         case "extra_forbidden":
             return f"unknown key; known are {', '.join(place.known_keys)}"
         case "too_long" | "string_too_long":
-            unit = "characters" if isinstance(value, str) else place.last_name
-            return f"at most {_counted(context['max_length'], unit)}, {len(value)} given"
+            a_list = isinstance(value, Iterable) and not isinstance(value, str)
+            unit = place.last_name if a_list else "characters"
+            number = context["actual_length"] or "more" if a_list else len(str(value))
+            return f"at most {_counted(context['max_length'], unit)}, {number} given"
         case "too_short":
-            return f"at least {_counted(context['min_length'], place.last_name)}, {len(value)} given"
+            least = _counted(context["min_length"], place.last_name)
+            return f"at least {least}, {context['actual_length']} given"
         case "list_type":
             return f"must be a list, {given(value)} given"
         case "literal_error":
@@ -160,12 +191,16 @@ def _sentence(details: ErrorDetails, place: _Place) -> str:
             return f"at least {context['ge']}, {given(value)} given"
         case "less_than_equal":
             return f"at most {context['le']}, {given(value)} given"
-        case _ if kind.startswith("int_"):
+        case "invalid_key":
+            return f"keys must be text, {given(value)} given"
+        case "string_unicode":
+            return "must be valid Unicode text, a lone surrogate given"
+        case _ if kind.startswith("int_") or kind == "finite_number":
             return f"must be a whole number, {given(value)} given"
         case _ if kind.startswith(("model_", "union_tag_")):
             return f"must be an object (dict), {given(value)} given{native_hint(value)}"
         case _:
-            return f"{details['msg'][:1].lower()}{details['msg'][1:]}, {given(value)} given"
+            return f"can't be read, {given(value)} given"
 
 
 def _one_of(words: str) -> str:

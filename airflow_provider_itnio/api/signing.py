@@ -9,6 +9,8 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 
+from airflow_provider_itnio.api.errors import ConfigurationError
+
 __all__ = ["Credentials"]
 
 
@@ -18,10 +20,16 @@ class Credentials:
 
     :param api_key: what the vendor calls apiKey.
     :param secret: what the vendor calls apiSecret or apiPwd.
+    :raises ConfigurationError: if the Api-Key can't stand in a header.
     """
 
     api_key: str = field(repr=False)
     secret: str = field(repr=False)
+
+    def __post_init__(self) -> None:
+        """Refuse an Api-Key that the HTTP libraries would refuse with an error that shows it."""
+        if not (self.api_key.isascii() and self.api_key.isprintable()) or " " in self.api_key:
+            raise ConfigurationError("the Api-Key must be letters, digits and marks of ASCII, in one word")
 
     def sign(self, timestamp: str) -> str:
         """Compute ``Sign`` for the very text that goes into ``Timestamp``.

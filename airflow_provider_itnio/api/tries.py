@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from tenacity import RetryCallState, retry_if_exception, stop_after_attempt, wait_exponential_jitter
+from tenacity import RetryCallState, retry_if_exception, stop_after_attempt, wait_exponential, wait_random
 from tenacity.wait import wait_base
 
 from airflow_provider_itnio.api.errors import NotSentError
@@ -20,15 +20,16 @@ class _AsAskedOrLonger(wait_base):
     """Wait as long as the answer asked for; longer each time where it asked for nothing."""
 
     def __init__(self, settings: ClientSettings) -> None:
-        self._longer = wait_exponential_jitter(
-            initial=settings.first_wait, max=settings.longest_wait, jitter=settings.jitter
-        )
+        self._longest = settings.longest_wait
+        # Not wait_exponential_jitter, whose parameters have other names in each tenacity.
+        doubling = wait_exponential(multiplier=settings.first_wait, max=settings.longest_wait)
+        self._longer = doubling + wait_random(0, settings.jitter)
 
     def __call__(self, retry_state: RetryCallState) -> float:
         error = retry_state.outcome and retry_state.outcome.exception()
         if isinstance(error, NotSentError) and error.retry_after is not None:
             return error.retry_after
-        return self._longer(retry_state)
+        return min(self._longest, self._longer(retry_state))
 
 
 def tries(settings: ClientSettings) -> dict[str, Any]:

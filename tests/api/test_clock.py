@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+from email.utils import formatdate
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from airflow_provider_itnio.api.clock import ServerClock, seconds_of_date
+
+NOW = 1_700_000_000
+
+
+def test_a_clock_is_the_machines_until_the_server_shows_another() -> None:
+    clock = ServerClock(lambda: NOW)
+    assert clock.now() == NOW
+    assert clock.set_by(formatdate(NOW - 3600, usegmt=True))
+    assert clock.now() == NOW - 3600
+    assert clock.offset == -3600
+
+
+def test_the_offset_goes_with_the_machines_clock() -> None:
+    times = iter([NOW, NOW + 10])
+    clock = ServerClock(lambda: next(times))
+    clock.set_by(formatdate(NOW + 60, usegmt=True))
+    assert clock.now() == NOW + 70
+
+
+@pytest.mark.parametrize("date", [None, "", "yesterday", "Tue, 99 Nov 2023 22:13:20 GMT", "1700000000"])
+def test_what_is_no_date_leaves_the_clock(date: str | None) -> None:
+    clock = ServerClock(lambda: NOW)
+    assert not clock.set_by(date)
+    assert clock.offset == 0
+
+
+@pytest.mark.parametrize(
+    "date", ["Tue, 14 Nov 2023 22:13:20 GMT", "Tue, 14 Nov 2023 23:13:20 +0100", "14 Nov 2023 22:13:20 GMT"]
+)
+def test_http_dates_are_read(date: str) -> None:
+    assert seconds_of_date(date) == NOW
+
+
+@settings(max_examples=300, derandomize=True, deadline=None, database=None)
+@given(date=st.text(max_size=40) | st.text(st.sampled_from("Tue,14Nov2023:GMT+- "), max_size=40))
+def test_any_header_is_a_time_or_none(date: str) -> None:
+    seconds = seconds_of_date(date)
+    assert seconds is None or isinstance(seconds, float)

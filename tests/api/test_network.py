@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import ssl
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from airflow_provider_itnio.api.errors import ConfigurationError
+from airflow_provider_itnio.api.network import proxy_for, tls_context
+from tests.api.conftest import Authority
+
+pytestmark = pytest.mark.usefixtures("own_contexts")
+
+API = "https://api.itniotech.com"
+Environment = Callable[..., None]
+
+
+@pytest.fixture
+def environment(monkeypatch: pytest.MonkeyPatch) -> Environment:
+    def put(**variables: object) -> None:
+        for name, value in variables.items():
+            monkeypatch.setenv(name, str(value))
+
+    return put
+
+
+def names(context: ssl.SSLContext) -> set[str]:
+    """Of the authorities that a context trusts."""
+    return {str(dict(part[0] for part in one["subject"])) for one in context.get_ca_certs()}
+
+
+def test_without_a_word_of_the_environment_the_connection_is_direct() -> None:
+    assert proxy_for(API) is None
+
+
+@pytest.mark.parametrize(
+    ("variables", "proxy"),
+    [
+        ({"HTTPS_PROXY": "http://p:1"}, "http://p:1"),
+        ({"https_proxy": "http://p:1"}, "http://p:1"),
+        ({"ALL_PROXY": "http://p:1"}, "http://p:1"),
+        ({"HTTPS_PROXY": "http://p:1", "ALL_PROXY": "http://q:1"}, "http://p:1"),
+        ({"HTTP_PROXY": "http://p:1"}, None),
+        ({"HTTPS_PROXY": "http://p:1", "NO_PROXY": "api.itniotech.com"}, None),
+        ({"HTTPS_PROXY": "http://p:1", "NO_PROXY": "a.example, .itniotech.com"}, None),
+        ({"HTTPS_PROXY": "http://p:1", "NO_PROXY": "*"}, None),
+        ({"HTTPS_PROXY": "http://p:1", "NO_PROXY": "a.example"}, "http://p:1"),
+    ],
+)
+def test_the_environment_names_the_proxy(
+    environment: Environment, variables: dict[str, str], proxy: str | None
+) -> None:
+    environment(**variables)
+    assert proxy_for(API) == proxy
+
+
+def test_http_has_a_proxy_of_its_own(environment: Environment) -> None:
+    environment(HTTP_PROXY="http://p:1", NO_PROXY="127.0.0.1")
+    assert proxy_for("http://api.example") == "http://p:1"
+    assert proxy_for("http://127.0.0.1:8080") is None
+
+
+def test_every_context_verifies_certificate_and_name(environment: Environment, authority: Authority) -> None:
+    contexts = [tls_context()]
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv(name, str(authority.bundle))
+            contexts.append(tls_context())
+    assert len(set(map(id, contexts))) == 4 - (contexts[1] is contexts[2])
+    for context in contexts:
+        assert context.verify_mode == ssl.CERT_REQUIRED
+        assert context.check_hostname
+
+
+def test_without_a_word_of_the_environment_the_known_authorities_are_trusted(authority: Authority) -> None:
+    assert len(names(tls_context())) > 50
+    assert not any("trustme" in name for name in names(tls_context()))
+
+
+@pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"])
+def test_a_bundle_of_the_environment_alone_is_trusted(
+    environment: Environment, authority: Authority, name: str
+) -> None:
+    environment(**{name: authority.bundle})
+    (trusted,) = names(tls_context())
+    assert "trustme" in trusted
+
+
+def test_a_folder_may_be_named(environment: Environment, authority: Authority) -> None:
+    environment(REQUESTS_CA_BUNDLE=authority.bundle.parent)
+    assert names(tls_context()) == set()  # what is in a folder is read when it is needed
+
+
+def test_the_bundle_of_requests_goes_first(
+    environment: Environment, authority: Authority, tmp_path: Path
+) -> None:
+    other = Authority(tmp_path)
+    environment(REQUESTS_CA_BUNDLE=authority.bundle, CURL_CA_BUNDLE=other.bundle, SSL_CERT_FILE=other.bundle)
+    first = tls_context()
+    environment(REQUESTS_CA_BUNDLE="")
+    assert first.get_ca_certs() != tls_context().get_ca_certs()
+
+
+def test_a_context_is_built_once_for_each_setting(environment: Environment, authority: Authority) -> None:
+    plain = tls_context()
+    assert tls_context() is plain
+    found: list[ssl.SSLContext] = []
+    thread = threading.Thread(target=lambda: found.append(tls_context()))
+    thread.start()
+    thread.join()
+    assert found == [plain]
+    environment(SSL_CERT_FILE=authority.bundle)
+    assert tls_context() is not plain
+
+
+@pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
+def test_a_bundle_that_can_not_be_read_is_named(environment: Environment, tmp_path: Path, name: str) -> None:
+    for bundle, content in ((tmp_path / "none.pem", None), (tmp_path / "bad.pem", "no certificate")):
+        if content:
+            bundle.write_text(content)
+        environment(**{name: bundle})
+        with pytest.raises(ConfigurationError, match=f"^certificate bundle '{bundle}' of the environment: "):
+            tls_context()

@@ -1,0 +1,80 @@
+"""The request samples of the vendor's page, each sent as the fields a DAG author writes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic_core import to_json
+
+from airflow_provider_itnio.api.exchange import Exchange
+from airflow_provider_itnio.api.models import Message, message_from
+from airflow_provider_itnio.api.signing import Credentials
+
+SAMPLES = sorted((Path(__file__).parents[1] / "samples").glob("*.json"))
+
+
+def read(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_text("utf-8"))
+
+
+def kind_of(sample: dict[str, Any]) -> str:
+    return sample.get("type", "location")  # the location sample lacks its type
+
+
+def message_of(sample: dict[str, Any]) -> Message:
+    kind = kind_of(sample)
+    return message_from({kind: sample[kind], "reply_to": sample.get("context", {}).get("refMessageId")})
+
+
+def test_there_is_a_sample_of_each_type() -> None:
+    names = {path.stem for path in SAMPLES}
+    assert names == {
+        "text", "text-reply", "image", "audio", "video", "document", "sticker", "location",
+        "interactive-list", "interactive-button", "interactive-location_request_message", "contacts",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.stem)
+def test_a_samples_content_goes_out_byte_for_byte(path: Path) -> None:
+    sample = read(path)
+    written = json.dumps(sample[kind_of(sample)], ensure_ascii=False, separators=(",", ":")).encode()
+    assert to_json(message_of(sample).content, exclude_none=True) == written
+
+
+@pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.stem)
+def test_a_samples_whole_body_goes_out_apart_from_the_pages_slips(path: Path) -> None:
+    sample = read(path)
+    request = Exchange(Credentials("key", "secret")).message_request(
+        message_of(sample),
+        recipient=str(sample["recipient"]),
+        app_id=sample["appId"],
+        business_phone=str(sample["businessPhone"]),
+    )
+    slips = {"type": kind_of(sample), "businessPhone": str(sample["businessPhone"])}
+    assert json.loads(request.body or b"") == sample | slips
+    assert (request.method, request.path) == ("POST", "wa/custom/sendMsg")
+
+
+def test_the_sample_of_the_template_page_goes_out_as_it_is() -> None:
+    sample = {
+        "appId": "xJdRmKR3",
+        "channelType": 0,
+        "recipient": "91856321432",
+        "businessPhone": "91856321412",
+        "template": {
+            "components": [{"type": "body", "parameters": [{"type": "text", "text": "9.1日开业大吉"}]}],
+            "language": {"code": "zh_TW"},
+            "name": "new_shop",
+        },
+    }
+    request = Exchange(Credentials("key", "secret")).message_request(
+        message_from({"template": sample["template"]}),
+        recipient="91856321432",
+        app_id="xJdRmKR3",
+        business_phone="91856321412",
+    )
+    assert json.loads(request.body or b"") == sample
+    assert request.path == "wa/template/sendMsg"

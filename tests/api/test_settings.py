@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import pytest
+
+from airflow_provider_itnio.api.errors import ConfigurationError
+from airflow_provider_itnio.api.settings import DEFAULT_BASE_URL, ClientSettings, checked_base_url
+
+
+@pytest.mark.parametrize(
+    ("url", "checked"),
+    [
+        (DEFAULT_BASE_URL, "https://api.itniotech.com"),
+        ("https://api.itniotech.com/", "https://api.itniotech.com"),
+        (" https://api.itniotech.com:8443/gate/ ", "https://api.itniotech.com:8443/gate"),
+        ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
+        ("http://127.9.9.9", "http://127.9.9.9"),
+        ("http://localhost:8080/", "http://localhost:8080"),
+        ("http://[::1]:8080", "http://[::1]:8080"),
+    ],
+)
+def test_https_and_loopback_are_taken(url: str, checked: str) -> None:
+    assert checked_base_url(url) == checked
+
+
+@pytest.mark.parametrize(
+    "url", ["http://api.itniotech.com", "http://10.0.0.1", "http://localhost.example", "http://0.0.0.0:8080"]
+)
+def test_plain_http_is_taken_on_demand_only(url: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        checked_base_url(url)
+    assert str(caught.value) == (
+        f"must be https://, {url!r} given: plain http would send the Api-Key readable; "
+        'the extra {"allow_http": true} allows it'
+    )
+    assert checked_base_url(url, allow_http=True) == url
+
+
+@pytest.mark.parametrize(
+    "url", ["", "api.itniotech.com", "ftp://api.itniotech.com", "https://", "https:///path", "://a", "/path"]
+)
+def test_what_is_no_address_is_refused(url: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        checked_base_url(url, allow_http=True)
+    assert str(caught.value) == f"must be an address such as https://api.itniotech.com, {url!r} given"
+
+
+@pytest.mark.parametrize("url", ["https://[::1", "https://a:port", "https://a:99999"])
+def test_what_can_not_be_read_is_refused(url: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"^must be an address such as https://api.itniotech.com; "):
+        checked_base_url(url)
+
+
+@pytest.mark.parametrize(
+    "url", ["https://ann:5ecret@a.example", "https://ann@a", "https://a/?b=5ecret", "https://a/#5ecret"]
+)
+def test_a_user_a_query_and_a_fragment_are_refused_and_not_shown(url: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        checked_base_url(url)
+    assert str(caught.value) == "must hold no user name, query or fragment"
+
+
+def test_a_password_is_not_shown() -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        checked_base_url("ftp://ann:5ecret@a.example")
+    assert "5ecret" not in str(caught.value)
+
+
+def test_settings_have_the_documented_defaults() -> None:
+    settings = ClientSettings()
+    assert settings.base_url == "https://api.itniotech.com"
+    assert (settings.connect_timeout, settings.timeout, settings.max_tries) == (5, 30, 4)
+    assert (settings.max_retry_after, settings.proxy) == (60, None)
+
+
+def test_a_proxy_does_not_show_in_the_settings() -> None:
+    assert "5ecret" not in repr(ClientSettings(proxy="http://ann:5ecret@proxy.example"))

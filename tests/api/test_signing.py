@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import pickle
+
+import pytest
+
+from airflow_provider_itnio.api.errors import ConfigurationError
+from airflow_provider_itnio.api.signing import Credentials
+
+DOCUMENTED = Credentials("bDqJFiq9", "7bz1lzh9")
+SIGN = "05d7a50893e22a5c4bb3216ae3396c7c"
+
+
+def test_the_documentations_own_values_give_its_sign() -> None:
+    assert DOCUMENTED.sign("1630468800") == SIGN
+
+
+def test_headers_sign_the_very_timestamp_they_carry() -> None:
+    expected = {"Sign": SIGN, "Timestamp": "1630468800", "Api-Key": "bDqJFiq9"}
+    assert DOCUMENTED.headers(1630468800) == expected
+    assert DOCUMENTED.headers(1630468800.999) == expected
+
+
+def test_another_secret_or_second_gives_another_sign() -> None:
+    assert DOCUMENTED.sign("1630468801") != SIGN
+    assert Credentials("bDqJFiq9", "7bz1lzh8").sign("1630468800") != SIGN
+
+
+def test_letters_of_any_script_are_signed_as_utf_8() -> None:
+    assert Credentials("k", "密").sign("1") == "40820ff33bdc4045510790af7523533a"
+
+
+def test_credentials_do_not_show_themselves() -> None:
+    for text in (repr(DOCUMENTED), str(DOCUMENTED), f"{DOCUMENTED}"):
+        assert "bDqJFiq9" not in text
+        assert "7bz1lzh9" not in text
+
+
+def test_equal_credentials_are_equal_keys() -> None:
+    assert {DOCUMENTED: 1}[Credentials("bDqJFiq9", "7bz1lzh9")] == 1
+    assert Credentials("bDqJFiq9", "other") != DOCUMENTED
+    assert pickle.loads(pickle.dumps(DOCUMENTED)) == DOCUMENTED
+
+
+@pytest.mark.parametrize(
+    "api_key", ["bDqJFiq9\n", "bDqJFiq9\r\nX: 1", "bDqJFiq9é", "bDqJFiq9密", " bDqJFiq9"]
+)
+def test_a_key_that_fits_no_header_is_refused_and_not_shown(api_key: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        Credentials(api_key, "7bz1lzh9")
+    assert str(caught.value) == "the Api-Key must be letters, digits and marks of ASCII, in one word"
+    assert "bDqJFiq9" not in repr(caught.value)

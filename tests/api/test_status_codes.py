@@ -1,0 +1,108 @@
+"""Each code of the vendor's pages, as they are read in this test and not in the package."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_provider_itnio.api.errors import (
+    AccountError,
+    AuthenticationError,
+    ContentError,
+    ItnioError,
+    PlatformError,
+    RecipientError,
+    RefusedError,
+    SenderError,
+)
+from airflow_provider_itnio.api.status_codes import BALANCE_CODES, MESSAGE_CODES, status_code
+
+SEND_PAGE = {
+    AccountError: [-68, -69],
+    RecipientError: [-70, -71, -72],
+    SenderError: [-93, -94, -95, -96, -97],
+    ContentError: [
+        -112, -114, -115, -116, -117, -118, -119, -120, -121, -122, -123, -124, -125, -127, -128, -129, -132,
+        -133, -134, -135,
+    ],
+}  # fmt: skip
+WHATSAPP_PAGES = {
+    AuthenticationError: [-1, -4, -6],
+    ContentError: [-2, -7, -8, -38, -44, -74, -76, -83],
+    AccountError: [-10, -14],
+    PlatformError: [-5, -12],
+}
+ASSUMED_OF_MESSAGES = {
+    AuthenticationError: [-16, -30, -31, -32],
+    AccountError: [-13],
+    PlatformError: [-18],
+}
+BALANCE_PAGE = {AuthenticationError: [-1, -2, -16], AccountError: [-13], PlatformError: [-18]}
+ASSUMED_OF_BALANCE = {AuthenticationError: [-30, -31, -32], AccountError: [-29], PlatformError: [-12, -15]}
+
+
+def rows(*tables: dict[type[RefusedError], list[int]]) -> list[tuple[int, type[RefusedError]]]:
+    return [(code, family) for table in tables for family, codes in table.items() for code in codes]
+
+
+OF_MESSAGES = rows(SEND_PAGE, WHATSAPP_PAGES, ASSUMED_OF_MESSAGES)
+OF_BALANCE = rows(BALANCE_PAGE, ASSUMED_OF_BALANCE)
+
+
+@pytest.mark.parametrize(("code", "family"), OF_MESSAGES)
+def test_each_code_of_a_message_has_its_family(code: int, family: type[RefusedError]) -> None:
+    status = status_code(MESSAGE_CODES, code)
+    assert (status.code, status.family) == (code, family)
+    assert status.passes == (code in (-5, -12, -18))
+    assert status.clock == (code in (-4, -16))
+    assert status.meaning
+
+
+@pytest.mark.parametrize(("code", "family"), OF_BALANCE)
+def test_each_code_of_the_balance_has_its_family(code: int, family: type[RefusedError]) -> None:
+    status = status_code(BALANCE_CODES, code)
+    assert (status.code, status.family) == (code, family)
+    assert status.passes == (code in (-12, -15, -18))
+    assert status.clock == (code == -16)
+    assert status.meaning
+
+
+def test_no_other_code_is_listed() -> None:
+    assert sorted(MESSAGE_CODES) == sorted(code for code, _ in OF_MESSAGES)
+    assert sorted(BALANCE_CODES) == sorted(code for code, _ in OF_BALANCE)
+
+
+@pytest.mark.parametrize("table", [MESSAGE_CODES, BALANCE_CODES])
+@pytest.mark.parametrize("code", [-113, -126, -130, -131, -3, -99999])
+def test_an_unlisted_code_is_refused_and_does_not_pass(table, code: int) -> None:
+    status = status_code(table, code)
+    assert status.family is RefusedError
+    assert (status.meaning, status.passes, status.clock) == ("not a documented code", False, False)
+
+
+@pytest.mark.parametrize(
+    ("code", "of_message", "of_balance"),
+    [
+        (-2, "WhatsApp template is in a state that does not allow this", "IP address not allowed"),
+        (-12, "network exception on the platform", "could not be done for a reason of the platform"),
+        (-4, "timestamp expired", "not a documented code"),
+        (-15, "not a documented code", "asked too often"),
+        (-68, "balance too low", "not a documented code"),
+    ],
+)
+def test_the_same_number_means_another_thing_elsewhere(code: int, of_message: str, of_balance: str) -> None:
+    assert status_code(MESSAGE_CODES, code).meaning == of_message
+    assert status_code(BALANCE_CODES, code).meaning == of_balance
+
+
+def test_meanings_of_the_send_page_name_what_is_wrong() -> None:
+    places = ["text", "image", "audio", "video", "sticker", "document"]
+    codes = [(-114, -115), (-116, -117), (-118, -119), (-120, -121), (-122, -123), (-124, -125)]
+    for place, (whole, part) in zip(places, codes, strict=True):
+        assert MESSAGE_CODES[whole].meaning == f"{place} is empty"
+        assert MESSAGE_CODES[part].meaning == f"{place}.{'body' if place == 'text' else 'link'} is empty"
+
+
+def test_every_family_is_a_refusal_and_an_itnio_error() -> None:
+    for status in (*MESSAGE_CODES.values(), *BALANCE_CODES.values()):
+        assert issubclass(status.family, RefusedError)
+        assert issubclass(status.family, ItnioError)
