@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-__all__ = ["TEMPLATE_EXT", "is_rendered_later", "unread_template_files"]
+__all__ = ["TEMPLATE_EXT", "is_rendered_later", "template_files", "unread_template_files"]
 
 TEMPLATE_EXT = (".j2",)
 """Endings that make a value the name of a Jinja file. A text that ends in ``.txt`` or ``.md`` is a text."""
@@ -30,12 +30,23 @@ def unread_template_files(value: object, path: str) -> Iterator[str]:
     :param path: its name.
     :return: one sentence for each.
     """
+    for place, file in template_files(value, path):
+        yield f"{place}: the Jinja file {file[:60]!r} was not found, or its name came from data"
+
+
+def template_files(value: object, path: str) -> Iterator[tuple[str, str]]:
+    """Find values that are the name of a Jinja file, to any depth.
+
+    :param value: a field.
+    :param path: its name.
+    :return: for each, where it stands and the name.
+    """
     if isinstance(value, str):
         if value.endswith(TEMPLATE_EXT):
-            yield f"{path}: the Jinja file {value[:60]!r} was not found, or its name came from data"
+            yield path, value
     elif isinstance(value, Mapping):
         for key, inner in value.items():
-            yield from unread_template_files(inner, f"{path}.{key}")
+            yield from template_files(inner, f"{path}.{key}")
     elif isinstance(value, (list, tuple)):
         for index, inner in enumerate(value):
-            yield from unread_template_files(inner, f"{path}[{index}]")
+            yield from template_files(inner, f"{path}[{index}]")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from airflow.providers.common.compat.sdk import BaseHook, mask_secret
+from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook, mask_secret
 
 from airflow_provider_itnio.api.delivery import check_delivery
 from airflow_provider_itnio.api.errors import ConfigurationError, InvalidMessageError, ItnioError
@@ -23,16 +23,26 @@ if TYPE_CHECKING:
     from airflow_provider_itnio.api.signing import Credentials
     from airflow_provider_itnio.messages import MessageFields
 
-__all__ = ["ItnioHook"]
+__all__ = ["Account", "ItnioHook"]
 
 
-class _Account(NamedTuple):
-    """What a connection says."""
+class Account(NamedTuple):
+    """What a connection says.
+
+    :param credentials: the Api-Key and the secret.
+    :param settings: where to send and how long to wait.
+    :param app_id: the application that messages go through.
+    :param business_phone: the number that messages come from, digits only.
+    :param alert_template: the WhatsApp template that carries alerts.
+    :param alert_language: its language.
+    """
 
     credentials: Credentials
     settings: ClientSettings
     app_id: str | None
     business_phone: str | None
+    alert_template: str | None
+    alert_language: str | None
 
 
 class _Envelope(NamedTuple):
@@ -83,6 +93,7 @@ class ItnioHook(BaseHook):
         self.business_phone = business_phone
         self._patience = {"timeout": timeout, "connect_timeout": connect_timeout, "max_tries": max_tries}
         self._max_retry_after = max_retry_after
+        self._account: Account | None = None
 
     @classmethod
     def get_connection_form_widgets(cls) -> dict[str, Any]:
@@ -117,7 +128,32 @@ class ItnioHook(BaseHook):
 
         :raises ConfigurationError: if a field of the connection is missing or unusable.
         """
-        return self._client(self._account(self.get_connection(self.itnio_conn_id)))
+        return self._client(self.account())
+
+    def account(self) -> Account:
+        """Give what the connection says. It is looked up once in a hook's life.
+
+        :raises ConfigurationError: if there is no such connection, or a field of it is missing or unusable.
+        """
+        if self._account is None:
+            try:
+                connection = self.get_connection(self.itnio_conn_id)
+            except AirflowNotFoundException:
+                raise self._no_connection() from None
+            self._account = self._account_of(connection)
+        return self._account
+
+    async def aaccount(self) -> Account:
+        """Give what the connection says without blocking the event loop, else as :meth:`account` does."""
+        from airflow.providers.common.compat.connection import get_async_connection
+
+        if self._account is None:
+            try:
+                connection = await get_async_connection(self.itnio_conn_id)
+            except AirflowNotFoundException:
+                raise self._no_connection() from None
+            self._account = self._account_of(connection)
+        return self._account
 
     def send(
         self,
@@ -142,7 +178,7 @@ class ItnioHook(BaseHook):
         :raises RefusedError: if Itniotech refused it, as one of its families.
         :raises UnknownOutcomeError: if nobody can say what became of it.
         """
-        account = self._account(self.get_connection(self.itnio_conn_id))
+        account = self.account()
         envelope = self._envelope(account, recipient, delivery, if_too_long, fields)
         receipt = self._client(account).send(**envelope._asdict(), delivery=delivery)
         self._log_accepted(receipt)
@@ -157,11 +193,9 @@ class ItnioHook(BaseHook):
         **fields: Unpack[MessageFields],
     ) -> Receipt:
         """Send one message without blocking the event loop, else as :meth:`send` does."""
-        from airflow.providers.common.compat.connection import get_async_connection
-
         from airflow_provider_itnio.api.async_client import ItnioAsyncClient
 
-        account = self._account(await get_async_connection(self.itnio_conn_id))
+        account = await self.aaccount()
         envelope = self._envelope(account, recipient, delivery, if_too_long, fields)
         async with ItnioAsyncClient(account.credentials, account.settings) as client:
             receipt = await client.send(**envelope._asdict(), delivery=delivery)
@@ -181,7 +215,7 @@ class ItnioHook(BaseHook):
         :return: whether it worked, and what to do if it did not.
         """
         try:
-            account = self._account(self.get_connection(self.itnio_conn_id))
+            account = self.account()
             balance = self._client(account).get_balance()
         except ItnioError as error:
             return False, str(error)
@@ -204,14 +238,14 @@ class ItnioHook(BaseHook):
             receipt.message_id,
         )
 
-    def _client(self, account: _Account) -> ItnioClient:
+    def _client(self, account: Account) -> ItnioClient:
         from airflow_provider_itnio.api.client import kept_client
 
         return kept_client(account.credentials, account.settings)
 
     def _envelope(
         self,
-        account: _Account,
+        account: Account,
         recipient: object,
         delivery: str,
         if_too_long: str,
@@ -236,7 +270,7 @@ class ItnioHook(BaseHook):
             )
         return _Envelope(message, recipient, app_id, business_phone)
 
-    def _account(self, connection: Connection) -> _Account:
+    def _account_of(self, connection: Connection) -> Account:
         from airflow_provider_itnio.api.phone_numbers import phone_digits
         from airflow_provider_itnio.api.settings import ClientSettings
         from airflow_provider_itnio.api.signing import Credentials
@@ -249,6 +283,8 @@ class ItnioHook(BaseHook):
         mask_secret(api_key)
         mask_secret(secret)
         extra = connection.extra_dejson
+        if not isinstance(extra, dict):
+            raise self._misconfigured("extra", f"must be a JSON object, {type(extra).__name__} given")
         business_phone: str | None = None
         if extra.get("business_phone"):
             try:
@@ -263,8 +299,11 @@ class ItnioHook(BaseHook):
             max_retry_after=self._max_retry_after,
             proxy=self._proxy(extra.get("proxy")),
         )
-        app_id = str(extra.get("app_id") or "").strip() or None
-        return _Account(Credentials(api_key, secret), settings, app_id, business_phone)
+        texts = {
+            name: str(extra.get(name) or "").strip() or None
+            for name in ("app_id", "alert_template", "alert_language")
+        }
+        return Account(Credentials(api_key, secret), settings, business_phone=business_phone, **texts)
 
     def _header_text(self, value: str | None, field: str) -> str:
         text = (value or "").strip()
@@ -282,8 +321,10 @@ class ItnioHook(BaseHook):
             return DEFAULT_BASE_URL
         if "://" not in host:
             host = f"{connection.schema or 'https'}://{host}"
-        if connection.port and not host.rpartition(":")[2].isdigit():
-            host = f"{host}:{connection.port}"
+        scheme, mark, rest = host.partition("://")
+        authority, slash, path = rest.partition("/")
+        if connection.port and not authority.rpartition(":")[2].isdigit():
+            host = f"{scheme}{mark}{authority}:{connection.port}{slash}{path}"
         try:
             return checked_base_url(host, allow_http=allow_http)
         except ConfigurationError as error:
@@ -300,16 +341,18 @@ class ItnioHook(BaseHook):
             number = float(given)
         except (TypeError, ValueError):
             number = float("nan")
-        if not lowest <= number <= highest:
+        whole = isinstance(default, int)
+        if not lowest <= number <= highest or (whole and not number.is_integer()):
+            kind = "whole number" if whole else "number"
             raise self._misconfigured(
-                f"extra.{name}", f"must be a number from {lowest:g} to {highest:g}, {given!r:.60} given"
+                f"extra.{name}", f"must be a {kind} from {lowest:g} to {highest:g}, {given!r:.60} given"
             )
         return number
 
     def _proxy(self, proxy: object) -> str | None:
         if not proxy:
             return None
-        from urllib.parse import urlsplit
+        from urllib.parse import unquote, urlsplit
 
         try:
             parts = urlsplit(str(proxy).strip())
@@ -320,7 +363,11 @@ class ItnioHook(BaseHook):
             raise self._misconfigured("extra.proxy", "must be an address such as http://proxy.example:3128")
         if parts.password:
             mask_secret(parts.password)
+            mask_secret(unquote(parts.password))
         return parts.geturl()
+
+    def _no_connection(self) -> ConfigurationError:
+        return ConfigurationError(f"Connection {self.itnio_conn_id!r} is not defined")
 
     def _misconfigured(self, field: str, problem: str) -> ConfigurationError:
         return ConfigurationError(f"Connection {self.itnio_conn_id!r}, {field}: {problem}")

@@ -143,8 +143,10 @@ class WhatsAppMessageOperator(BaseOperator):
         from airflow_provider_itnio.api.models import check_fields
         from airflow_provider_itnio.api.phone_numbers import phone_digits
 
-        check_fields(self._message_fields(), if_too_long=self.if_too_long, is_hole=is_rendered_later)
-        if self.business_phone is not None and not is_rendered_later(self.business_phone):
+        # A text may be over the limit as long as only rendering tells whether it is to be cut.
+        if_too_long = "cut" if is_rendered_later(self.if_too_long) else self.if_too_long
+        check_fields(self._message_fields(), if_too_long=if_too_long, is_hole=is_rendered_later)
+        if self.business_phone and not is_rendered_later(self.business_phone):
             phone_digits(self.business_phone, "business_phone")
         if not is_rendered_later(self.delivery):
             check_delivery(self.delivery)

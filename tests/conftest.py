@@ -1,0 +1,91 @@
+"""An Airflow of the tests' own: its home and settings stand before anything imports Airflow."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+import socket
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from airflow_provider_itnio.sandbox import Sandbox
+
+_PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+
+# Nothing of whoever runs the tests may get in: no connection, no setting, no proxy.
+for name in list(os.environ):
+    if name.startswith("AIRFLOW_") or name.lower() in _PROXIES:
+        del os.environ[name]
+
+_HOME = tempfile.mkdtemp(prefix="airflow-home-")
+os.environ |= {
+    "AIRFLOW_HOME": _HOME,
+    "AIRFLOW__CORE__DAGS_FOLDER": str(Path(__file__).parent / "system" / "dags"),
+    "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+    "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
+    "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+}
+
+
+def pytest_unconfigure() -> None:
+    shutil.rmtree(_HOME, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def _running_sandbox():
+    with Sandbox() as running:
+        yield running
+
+
+@pytest.fixture
+def sandbox(_running_sandbox):
+    """A sandbox with the documentation's own credentials that has got nothing yet."""
+    _running_sandbox.clear()
+    _running_sandbox.clear_faults()
+    return _running_sandbox
+
+
+@pytest.fixture
+def connect(sandbox, monkeypatch):
+    """Put a connection to the sandbox into the environment, with changes; ``None`` leaves a field out."""
+
+    def put(conn_id="itnio_default", *, extra=None, **changes):
+        fields = json.loads(sandbox.connection_json()) | changes
+        if isinstance(fields["extra"], dict):
+            fields["extra"] |= extra or {}
+        fields = {name: value for name, value in fields.items() if value is not None}
+        monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps(fields))
+
+    return put
+
+
+@pytest.fixture
+def connection(connect):
+    """``itnio_default`` is a connection to the sandbox."""
+    connect()
+
+
+@pytest.fixture
+def closed_port():
+    """A port of this machine at which nothing listens."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        yield bound.getsockname()[1]
+
+
+@pytest.fixture
+def logged(caplog, capsys):
+    """Give all that was logged from DEBUG on and all that was printed; Airflow 3 logs past ``logging``."""
+    caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, "airflow.task")
+    printed = []
+
+    def text():
+        printed.extend(capsys.readouterr())
+        return "".join([caplog.text, *printed])
+
+    return text

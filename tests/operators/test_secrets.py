@@ -1,0 +1,91 @@
+"""No secret, Api-Key or signature, and no whole number, stands in a log, an error or what a task gives."""
+
+from __future__ import annotations
+
+import hashlib
+import traceback
+
+import pytest
+
+from airflow_provider_itnio.api.errors import InvalidMessageError
+
+API_KEY = "keyOfTheAccount7"
+SECRET = "secretOfTheAccount7"
+
+
+pytestmark = pytest.mark.usefixtures("account")
+
+
+@pytest.fixture
+def account(connect, sandbox, monkeypatch):
+    """The sandbox's account has a key and a secret that are no one else's."""
+    monkeypatch.setattr(sandbox._account, "api_key", API_KEY)
+    monkeypatch.setattr(sandbox._account, "secret", SECRET)
+    connect(login=API_KEY, password=SECRET, extra={"max_tries": 1})
+
+
+def secrets_of(sandbox):
+    signs = [
+        hashlib.md5(f"{API_KEY}{SECRET}{request.timestamp}".encode()).hexdigest()
+        for request in sandbox.requests
+    ]
+    return [API_KEY, SECRET, *signs, "8614718004557", "147-1800-4557"]
+
+
+def all_of(error):
+    """Give an error and all behind it, as text, as repr and as Airflow logs it."""
+    parts = [*traceback.format_exception(error)]
+    while error is not None:
+        parts += [str(error), repr(error), repr(error.args), repr(vars(error))]
+        error = error.__cause__ or error.__context__
+    return "".join(parts)
+
+
+def test_a_message_that_is_accepted_shows_none(send, sandbox, logged):
+    receipt = send(text="x")
+    text = logged()
+    assert "accepted the text message" in text
+    assert not [secret for secret in secrets_of(sandbox) if secret in text]
+    assert not [secret for secret in secrets_of(sandbox)[:-2] if secret in repr(receipt)]
+
+
+FAULTS = {
+    "refused": {"status": -69},
+    "refused by an answer that repeats what it got": {"status": -1},
+    "busy": {"http_status": 503},
+    "lost": {"drop": "before_accepting"},
+    "not JSON": {"body": f"<html>{API_KEY} {SECRET} 8614718004557</html>", "http_status": 502},
+}
+
+
+@pytest.mark.parametrize("delivery", ["at_least_once", "at_most_once"])
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
+def test_a_message_that_fails_shows_none(fault, delivery, send, sandbox, logged):
+    fault = dict(fault)
+    if fault.get("status"):
+        sign = hashlib.md5(f"{API_KEY}{SECRET}1630468800".encode()).hexdigest()
+        fault["reason"] = f"{API_KEY} {SECRET} {sign} 8614718004557 are wrong"
+    sandbox.fail_next(**fault)
+    with pytest.raises(Exception) as caught:  # noqa: PT011  whatever it is
+        send(text="x", delivery=delivery)
+    assert len(sandbox.requests) == 1
+    shown = all_of(caught.value) + logged()
+    assert not [secret for secret in secrets_of(sandbox) if secret in shown]
+    if fault.get("status"):
+        assert sign not in shown
+
+
+def test_a_message_that_finds_no_server_shows_none(send, connect, closed_port, sandbox, logged):
+    connect(login=API_KEY, password=SECRET, host=f"http://127.0.0.1:{closed_port}", extra={"max_tries": 2})
+    with pytest.raises(Exception) as caught:  # noqa: PT011  whatever it is
+        send(text="x")
+    shown = all_of(caught.value) + logged()
+    assert "Try 1 of 2" in shown
+    assert not [secret for secret in secrets_of(sandbox) if secret in shown]
+
+
+def test_a_wrong_number_is_not_shown_whole(send, logged):
+    number = "".join(["+86 147-1800", "-4557-99999"])
+    with pytest.raises(InvalidMessageError) as caught:
+        send(text="x", business_phone=number)
+    assert "1800-4557" not in all_of(caught.value) + logged()

@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from email import message_from_string
+from importlib.util import find_spec
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+
+from airflow_provider_itnio import __version__
+
+ROOT = Path(__file__).parent.parent
+DIST_INFO = f"airflow_provider_itnio-{__version__}.dist-info"
+
+pytestmark = pytest.mark.skipif(not find_spec("hatchling"), reason="hatchling is not installed")
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    out = tmp_path_factory.mktemp("dist")
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(out), str(ROOT)]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr
+    (built,) = out.iterdir()
+    with ZipFile(built) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def metadata(wheel):
+    return message_from_string(wheel.read(f"{DIST_INFO}/METADATA").decode())
+
+
+def test_the_wheel_holds_the_package_and_nothing_else(wheel):
+    package = ROOT / "airflow_provider_itnio"
+    files = {
+        str(file.relative_to(ROOT))
+        for file in package.rglob("*")
+        if file.is_file() and "__pycache__" not in file.parts
+    }
+    about = {f"{DIST_INFO}/{name}" for name in ("METADATA", "WHEEL", "RECORD", "entry_points.txt")}
+    assert set(wheel.namelist()) == files | about | {f"{DIST_INFO}/licenses/LICENSE"}
+
+
+@pytest.mark.parametrize(
+    "file", ["py.typed", "sandbox/templates/", "sandbox/static/", "operators/whatsapp.py"]
+)
+def test_what_is_no_module_is_in_it_too(file, wheel):
+    assert [name for name in wheel.namelist() if name.startswith(f"airflow_provider_itnio/{file}")]
+
+
+def test_it_is_for_any_machine(wheel):
+    assert wheel.filename.endswith(f"airflow_provider_itnio-{__version__}-py3-none-any.whl")
+
+
+def test_the_licence_is_apache(wheel, metadata):
+    assert metadata["License-Expression"] == "Apache-2.0"
+    assert wheel.read(f"{DIST_INFO}/licenses/LICENSE") == (ROOT / "LICENSE").read_bytes()
+
+
+def test_its_name_version_and_pythons(metadata):
+    assert metadata["Name"] == "airflow-provider-itnio"
+    assert metadata["Version"] == __version__
+    assert set(metadata["Requires-Python"].split(",")) == {">=3.11", "<3.14"}
+
+
+def test_what_it_needs_and_what_only_its_extras_need(metadata):
+    needed = [line.partition(";") for line in metadata.get_all("Requires-Dist")]
+    plain = {name.split(">")[0] for name, _, condition in needed if "extra" not in condition}
+    sandbox = {name.split(">")[0] for name, _, condition in needed if "sandbox" in condition}
+    assert set(metadata.get_all("Provides-Extra")) == {"sandbox", "sql"}
+    assert {"apache-airflow", "apache-airflow-providers-common-compat", "aiohttp", "requests"} <= plain
+    assert sandbox == {"starlette", "uvicorn", "jinja2"}
+    assert not sandbox & plain
+
+
+def test_airflow_and_the_shell_find_their_way_in(wheel):
+    entries = wheel.read(f"{DIST_INFO}/entry_points.txt").decode().split("\n")
+    assert "provider_info = airflow_provider_itnio.get_provider_info:get_provider_info" in entries
+    assert entries[entries.index("[apache_airflow_provider]") + 1].startswith("provider_info = ")
+    assert "itnio-sandbox = airflow_provider_itnio.sandbox.__main__:main" in entries

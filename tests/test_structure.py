@@ -1,0 +1,171 @@
+from __future__ import annotations
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "airflow_provider_itnio"
+FILES = sorted(PACKAGE.rglob("*.py"))
+OWN = "airflow_provider_itnio"
+
+AIRFLOW = "airflow.providers.common.compat"
+WITHOUT_AIRFLOW = ("api", "broadcast", "messages", "get_provider_info", "sandbox", "__init__")
+HEAVY = {"requests", "aiohttp", "pydantic", "pydantic_core", "flask", "flask_appbuilder", "wtforms", "httpx"}
+
+BELOW_TASKS = {
+    "api",
+    "broadcast",
+    "delivery_record",
+    "hooks",
+    "links",
+    "messages",
+    "object_files",
+    "templating",
+}
+# What each part of the package may import, beside itself and the version.
+ARROWS = {
+    "__init__": set(),
+    "get_provider_info": set(),
+    "messages": set(),
+    "api": {"messages"},
+    "templating": {"api"},
+    "links": {"api"},
+    "broadcast": {"api", "messages"},
+    "delivery_record": {"api", "messages"},
+    "object_files": {"api", "messages"},
+    "hooks": {"api", "messages", "get_provider_info"},
+    "operators": BELOW_TASKS,
+    "notifications": BELOW_TASKS,
+    "decorators": BELOW_TASKS | {"operators"},
+    "transfers": BELOW_TASKS | {"operators"},
+    "sandbox": set(),
+}
+
+
+def part_of(file):
+    """Name the part of the package that a file belongs to: its folder, or the file itself."""
+    return file.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imports_of(file, *, lazy=True):
+    """Give the modules that a file imports when it runs, by their full names."""
+    tree = ast.parse(file.read_text())
+    for_types = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        for inner in ast.walk(node)
+    }
+    inside = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+        for inner in ast.walk(node)
+    }
+    for node in ast.walk(tree):
+        if id(node) in for_types or (id(node) in inside and not lazy):
+            continue
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            module = full_name(file, node)
+            yield from (f"{OWN}.{alias.name}" for alias in node.names) if module == OWN else (module,)
+
+
+def full_name(file, node):
+    if not node.level:
+        return node.module
+    folder = (OWN, *file.relative_to(PACKAGE).parts[:-1])
+    return ".".join([*folder[: len(folder) - node.level + 1], *([node.module] if node.module else [])])
+
+
+def parts_imported(file):
+    for name in imports_of(file):
+        if name.split(".")[0] == OWN:
+            yield name.split(".")[1]
+
+
+def files_of(*parts):
+    found = [file for file in FILES if part_of(file) in parts]
+    assert found
+    return found
+
+
+def each(files):
+    return pytest.mark.parametrize("file", files, ids=lambda file: str(file.relative_to(PACKAGE)))
+
+
+def test_the_imports_of_a_file_are_found(tmp_path):
+    file = PACKAGE / "sandbox" / "server.py"
+    found = set(imports_of(file))
+    assert {"asyncio", "uvicorn", f"{OWN}.sandbox.account"} <= found
+    lazy = set(imports_of(PACKAGE / "hooks" / "itnio.py")) - set(
+        imports_of(PACKAGE / "hooks" / "itnio.py", lazy=False)
+    )
+    assert f"{OWN}.api.client" in lazy
+
+
+@each(FILES)
+def test_arrows_run_one_way(file):
+    part = part_of(file)
+    assert set(parts_imported(file)) <= ARROWS[part] | {part, "__version__"}
+
+
+@each(files_of(*WITHOUT_AIRFLOW))
+def test_what_knows_only_the_vendor_imports_no_airflow(file):
+    assert "airflow" not in {name.split(".")[0] for name in imports_of(file)}
+
+
+@each([file for file in FILES if part_of(file) != "sandbox"])
+def test_nothing_imports_the_sandbox(file):
+    assert "sandbox" not in set(parts_imported(file))
+
+
+@each(files_of("messages", "get_provider_info", "__init__"))
+def test_what_dag_files_and_discovery_load_first_needs_the_standard_library_alone(file):
+    assert {name.split(".")[0] for name in imports_of(file)} <= sys.stdlib_module_names
+
+
+@each([file for file in FILES if part_of(file) not in ("api", "sandbox")])
+def test_what_a_dag_file_loads_is_not_heavy(file):
+    assert not HEAVY & {name.split(".")[0] for name in imports_of(file, lazy=False)}
+
+
+@each([file for file in FILES if part_of(file) not in ("api", "sandbox")])
+def test_what_a_dag_file_loads_of_the_api_is_not_heavy(file):
+    loaded, waiting = set(), [name for name in imports_of(file, lazy=False) if name.startswith(f"{OWN}.")]
+    while waiting:
+        name = waiting.pop()
+        inner = PACKAGE.joinpath(*name.split(".")[1:]).with_suffix(".py")
+        if name in loaded or not inner.exists():
+            continue
+        loaded.add(name)
+        names = set(imports_of(inner, lazy=False))
+        assert not HEAVY & {one.split(".")[0] for one in names}, name
+        waiting += [one for one in names if one.startswith(f"{OWN}.")]
+
+
+@each(FILES)
+def test_airflow_is_reached_through_its_compatibility_layer_alone(file):
+    tree = ast.parse(file.read_text())
+    names = {
+        name
+        for node in ast.walk(tree)
+        for name in (
+            [alias.name for alias in node.names]
+            if isinstance(node, ast.Import)
+            else [full_name(file, node)]
+            if isinstance(node, ast.ImportFrom)
+            else []
+        )
+        if name.split(".")[0] == "airflow"
+    }
+    assert all(name.startswith(f"{AIRFLOW}.") for name in names), names
+
+
+@each(FILES)
+def test_nothing_is_left_undone(file):
+    text = file.read_text()
+    assert not [mark for mark in ("TODO", "FIXME", "XXX") if mark in text]
