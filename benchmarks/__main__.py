@@ -1,0 +1,42 @@
+"""Run all benchmarks, or those named, and print one table.
+
+    python -m benchmarks
+    python -m benchmarks one_send imports
+
+Each runs in a process of its own. The exit code is 0 whatever the figures are: they are read, not asserted.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+from benchmarks.local_server import ROOT
+from benchmarks.side_by_side import AS_JSON, Figure, machine, table
+
+ALL = ("one_send", "send_operator", "second_message_tls", "imports", "one_text")
+
+
+def run(name: str) -> list[Figure]:
+    """Run one benchmark; one that fails becomes a line that says why."""
+    done = subprocess.run(
+        [sys.executable, "-m", f"benchmarks.{name}", AS_JSON],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        return [Figure(name, "did not run", (done.stderr.splitlines() or ["no reason given"])[-1], met=False)]
+    return [Figure(**line) for line in json.loads(done.stdout.splitlines()[-1])]
+
+
+def main() -> None:
+    """Run what the command line names, else all."""
+    print(f"{machine()}\n", flush=True)
+    print(table([figure for name in sys.argv[1:] or ALL for figure in run(name)]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,122 @@
+"""What importing operator and hook costs a DAG file after Airflow's own imports, against the Slack operator.
+
+    python -m benchmarks.imports
+
+Each import runs in a new process, ours and Slack's in turn.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+from benchmarks.by_hand import RECIPIENT, TEXT
+from benchmarks.local_server import ROOT
+from benchmarks.side_by_side import Figure, airflow_of_its_own, figure, in_words, main
+
+ROUNDS = 8
+IMPORT_AT_MOST: Final = 5.0
+CHECKED_AT_MOST: Final = 30.0
+
+_BEFORE: Final = """
+import json, sys, time
+from airflow.providers.common.compat.sdk import (
+    AirflowFailException, BaseHook, BaseOperator, BaseOperatorLink, XCom, mask_secret,
+)
+BaseOperator(task_id="any")
+def packages():
+    return {name.partition(".")[0] for name in tuple(sys.modules)} - set(sys.stdlib_module_names)
+before = packages()
+start = time.process_time()
+"""
+_OURS: Final = f"""
+from airflow_provider_itnio.hooks.itnio import ItnioHook
+from airflow_provider_itnio.operators.whatsapp import WhatsAppSendOperator
+imported = time.process_time()
+after_import = packages()
+WhatsAppSendOperator(task_id="first", recipient={RECIPIENT!r}, text={TEXT!r})
+checked = time.process_time()
+print(json.dumps({{
+    "import": (imported - start) * 1000,
+    "checked": (checked - start) * 1000,
+    "new": sorted(after_import - before),
+    "new when checked": sorted(packages() - after_import),
+    "pydantic was there": "pydantic" in before,
+}}))
+"""
+_SLACK: Final = """
+from airflow.providers.slack.operators.slack import SlackAPIPostOperator
+print(json.dumps({"import": (time.process_time() - start) * 1000, "new": sorted(packages() - before)}))
+"""
+
+
+def measure() -> list[Figure]:
+    """Import both in new processes that have Airflow's own modules loaded."""
+    airflow_of_its_own()
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    _in_new_process(_OURS)  # so that neither is compiled when it counts
+    _in_new_process(_SLACK)
+    ours, slack = [], []
+    for _ in range(ROUNDS):
+        ours.append(_in_new_process(_OURS))
+        slack.append(_in_new_process(_SLACK))
+    imported = [run["import"] for run in ours]
+    checked = [run["checked"] for run in ours]
+    slack_import = ("import of the Slack operator", [run["import"] for run in slack])
+    import_median, checked_median = statistics.median(imported), statistics.median(checked)
+    loaded = sorted({name for run in ours for name in run["new"]} - {"airflow_provider_itnio"})
+    loaded_later = sorted({name for run in ours for name in run["new when checked"]})
+    pydantic = (
+        "pydantic was loaded by Airflow" if ours[0]["pydantic was there"] else "PYDANTIC WAS NOT LOADED"
+    )
+    beside = figure(("import of operator and hook", imported), slack_import, unit="ms", at_most=0.04)
+    return [
+        replace(
+            beside,
+            target=f"{beside.target}, {IMPORT_AT_MOST:.0f} ms",
+            met=bool(beside.met) and import_median <= IMPORT_AT_MOST,
+        ),
+        Figure(
+            "the same with the first static message checked",
+            in_words(checked, "ms"),
+            target=f"at most {CHECKED_AT_MOST:.0f} ms",
+            met=checked_median <= CHECKED_AT_MOST,
+        ),
+        Figure(
+            "packages loaded by the import",
+            _listed(loaded),
+            "packages loaded by the Slack operator",
+            str(len({name for run in slack for name in run["new"]})),
+            target="none",
+            met=not loaded,
+        ),
+        Figure(f"packages loaded by the check ({pydantic})", _listed(loaded_later)),
+    ]
+
+
+def _in_new_process(program: str) -> dict[str, Any]:
+    done = subprocess.run(
+        [sys.executable, "-c", _BEFORE + program],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise RuntimeError(done.stderr)
+    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return result
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names) or "none"
+
+
+if __name__ == "__main__":
+    main(measure)

@@ -1,0 +1,226 @@
+"""Two ways of doing the same, measured in blocks that take turns, and the table of what came out."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import statistics
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from typing import Final
+
+__all__ = [
+    "AS_JSON",
+    "Figure",
+    "airflow_of_its_own",
+    "cpu_in_forks",
+    "cpu_in_turns",
+    "figure",
+    "in_words",
+    "machine",
+    "main",
+    "table",
+]
+
+AS_JSON: Final = "--json"
+"""The argument with which a benchmark's last line is its figures as JSON."""
+
+_home = tempfile.TemporaryDirectory(prefix="itnio-benchmark-")
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One line of the table.
+
+    :param what: what was measured.
+    :param cost: what it cost, with its unit.
+    :param against: what a user would write instead, or ``""``.
+    :param against_cost: what that cost, with its unit.
+    :param ratio: the median over the blocks of cost to cost; ``None`` if nothing stands against it.
+    :param target: what it may be at most, in words; ``""`` if it is shown for comparison only.
+    :param met: whether it is; ``None`` without a target.
+    """
+
+    what: str
+    cost: str
+    against: str = ""
+    against_cost: str = ""
+    ratio: float | None = None
+    target: str = ""
+    met: bool | None = None
+
+
+def airflow_of_its_own() -> None:
+    """Give this process a new Airflow home and take off what changes the cost of a request: proxies.
+
+    To be called before Airflow is imported. Log lines are not written, since what a user would write instead
+    writes none; ``AIRFLOW__LOGGING__LOGGING_LEVEL=INFO`` in the environment counts them too.
+    """
+    own = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+    for name in [name for name in os.environ if name.lower() in own or name.startswith("AIRFLOW_CONN_")]:
+        del os.environ[name]
+    os.environ["AIRFLOW_HOME"] = _home.name
+    os.environ.setdefault("AIRFLOW__LOGGING__LOGGING_LEVEL", "WARNING")
+    os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
+
+
+def cpu_in_turns(
+    ways: Mapping[str, Callable[[], object]], *, blocks: int, calls: int
+) -> dict[str, list[float]]:
+    """Measure this process's CPU time of several ways, a block of each in turn.
+
+    :param ways: what to call, by name. Each is called a few times first, uncounted.
+    :param blocks: how often each has its turn.
+    :param calls: how many calls a turn has.
+    :return: microseconds a call, one entry for each turn.
+    """
+    costs: dict[str, list[float]] = {name: [] for name in ways}
+    for call in ways.values():
+        for _ in range(3):
+            call()
+    for _ in range(blocks):
+        for name, call in ways.items():
+            # What the way before left behind, such as a cold cache, is not this one's.
+            call()
+            start = time.process_time_ns()
+            for _ in range(calls):
+                call()
+            costs[name].append((time.process_time_ns() - start) / calls / 1000)
+    return costs
+
+
+def cpu_in_forks(ways: Mapping[str, Callable[[], object]], *, rounds: int) -> dict[str, list[float]]:
+    """Measure what the first call costs in a new process, forked from this one as Airflow forks its tasks.
+
+    :param ways: what to call once in each process, by name. They take turns.
+    :param rounds: how often each has its turn.
+    :return: microseconds, one entry for each turn.
+    """
+    costs: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(rounds):
+        for name, call in ways.items():
+            costs[name].append(_cpu_in_fork(call))
+    return costs
+
+
+def _cpu_in_fork(call: Callable[[], object]) -> float:
+    receiver, sender = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            start = time.process_time_ns()
+            call()
+            os.write(sender, str((time.process_time_ns() - start) / 1000).encode())
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
+        os._exit(0)
+    os.close(sender)
+    with open(receiver) as answer:
+        cost = answer.read()
+    os.waitpid(child, 0)
+    if not cost:
+        raise RuntimeError("the forked process failed")
+    return float(cost)
+
+
+def figure(
+    what: tuple[str, Sequence[float]],
+    against: tuple[str, Sequence[float]],
+    *,
+    unit: str,
+    at_most: float | None = None,
+) -> Figure:
+    """Set two ways side by side.
+
+    :param what: a name and its costs, one for each turn.
+    :param against: a name and the costs of what a user would write instead, one for each turn.
+    :param unit: the costs' unit.
+    :param at_most: what the ratio may be at most.
+    """
+    ratio = statistics.median(cost / other for cost, other in zip(what[1], against[1], strict=True))
+    return Figure(
+        what[0],
+        in_words(what[1], unit),
+        against[0],
+        in_words(against[1], unit),
+        ratio,
+        "" if at_most is None else f"at most {at_most:.2f}",
+        None if at_most is None else ratio <= at_most,
+    )
+
+
+def in_words(costs: Sequence[float], unit: str) -> str:
+    """Write the median of costs with their unit.
+
+    :param costs: one for each turn.
+    :param unit: their unit.
+    """
+    median = statistics.median(costs)
+    return f"{median:,.0f} {unit}" if median >= 100 else f"{median:.3g} {unit}"
+
+
+def machine() -> str:
+    """Say in one line what all this was measured on."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return (
+        f"{len(os.sched_getaffinity(0))} cores, {memory:.0f} GiB, {platform.system()} {platform.machine()}, "
+        f"Python {platform.python_version()}, Airflow {version('apache-airflow')}, "
+        f"requests {version('requests')}, pydantic {version('pydantic')}; "
+        f"load before the run {os.getloadavg()[0]:.1f}"
+    )
+
+
+def table(figures: Sequence[Figure]) -> str:
+    """Write figures as a Markdown table that reads well as it stands.
+
+    :param figures: its lines.
+    """
+    head = ("what", "cost", "against", "its cost", "ratio", "target", "met")
+    rows = [
+        head,
+        *(
+            (
+                line.what,
+                line.cost,
+                line.against,
+                line.against_cost,
+                _ratio_in_words(line.ratio),
+                line.target,
+                {True: "yes", False: "NO", None: ""}[line.met],
+            )
+            for line in figures
+        ),
+    ]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
+    written = [
+        "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |"
+        for row in rows
+    ]
+    written.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
+    return "\n".join(written)
+
+
+def _ratio_in_words(ratio: float | None) -> str:
+    if ratio is None:
+        return ""
+    return f"{ratio:.3f}" if ratio < 0.1 else f"{ratio:.2f}"
+
+
+def main(measure: Callable[[], list[Figure]]) -> None:
+    """Run one benchmark and print its figures.
+
+    :param measure: the benchmark.
+    """
+    described = machine()
+    figures = measure()
+    if AS_JSON in sys.argv[1:]:
+        print(json.dumps([asdict(line) for line in figures]))
+    else:
+        print(f"{described}\n\n{table(figures)}")
