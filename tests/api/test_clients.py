@@ -543,6 +543,26 @@ def test_an_answer_of_exactly_1_mib_is_read_and_an_endless_one_is_not(sender: Ma
     assert "longer than 1 MiB" in str(error)
 
 
+class EndlessServer(Server):
+    """A server whose answer has no end, or at least not within 64 MiB."""
+
+    sent = 0
+
+    def serve(self, received: Received, connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n")
+        while self.sent < 64 * ANSWER_LIMIT and not self.stopped.is_set():
+            self.sent += connection.send(b" " * 65536)
+        raise ConnectionAbortedError
+
+
+def test_an_answer_without_end_is_given_up(sender: Make) -> None:
+    with EndlessServer() as server:
+        error = failure(sender(server.url).send)
+        assert isinstance(error, UnknownOutcomeError)
+        assert "longer than 1 MiB" in str(error)
+        assert server.sent < 32 * ANSWER_LIMIT
+
+
 # --- refused: exactly one request -----------------------------------------------------------------------
 
 REFUSALS = [
@@ -669,10 +689,13 @@ def test_a_refusal_and_a_long_answer_do_not_spoil_the_next_message(sender: Make,
 
 
 def test_cookies_are_not_kept(sender: Make) -> None:
-    with Server(lambda _: answer(Set_Cookie="session=1; Path=/")) as server:
+    body = ACCEPTED | {"balance": "1"}
+    with Server(lambda _: answer(body, Set_Cookie="session=1; Path=/")) as server:
         one = sender(server.url)
         one.send()
         one.send()
+        one.get_balance()
+    assert len(server.requests) == 3
     assert all("cookie" not in request.headers for request in server.requests)
 
 
