@@ -22,8 +22,14 @@ def proxy_for(url: str) -> str | None:
 
     :param url: the address; ``NO_PROXY`` is obeyed.
     :return: the proxy's URL, ``None`` for a direct connection.
+    :raises ConfigurationError: if it is no HTTP proxy.
     """
-    return select_proxy(url, get_environ_proxies(url))
+    proxy = select_proxy(url, get_environ_proxies(url))
+    if proxy and "://" in proxy and not proxy.lower().startswith(("http://", "https://")):
+        raise ConfigurationError(
+            f"the environment's proxy must be http:// or https://, {proxy.partition('://')[0]}:// given"
+        )
+    return proxy
 
 
 def tls_context() -> ssl.SSLContext:

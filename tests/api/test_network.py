@@ -123,3 +123,10 @@ def test_a_bundle_that_can_not_be_read_is_named(environment: Environment, tmp_pa
         environment(**{name: bundle})
         with pytest.raises(ConfigurationError, match=f"^certificate bundle '{bundle}' of the environment: "):
             tls_context()
+
+
+def test_a_proxy_of_the_environment_that_is_no_http_proxy_is_refused(monkeypatch):
+    monkeypatch.setenv("https_proxy", "socks5://user:word@proxy.example:1080")
+    with pytest.raises(ConfigurationError) as refused:
+        proxy_for("https://api.example")
+    assert str(refused.value) == "the environment's proxy must be http:// or https://, socks5:// given"
