@@ -80,5 +80,9 @@ def get_provider_info() -> dict[str, Any]:
                 },
             }
         ],
+        "notifications": ["airflow_provider_itnio.notifications.whatsapp.WhatsAppNotifier"],
+        "task-decorators": [
+            {"name": "whatsapp", "class-name": "airflow_provider_itnio.decorators.whatsapp.whatsapp_task"}
+        ],
         "extra-links": ["airflow_provider_itnio.links.OpenChatLink"],
     }

@@ -140,16 +140,20 @@ class WhatsAppMessageOperator(BaseOperator):
         return not getattr(self, "_BaseOperator__from_mapped", False)
 
     def _check_what_is_written(self) -> None:
-        from airflow_provider_itnio.api.models import check_fields
         from airflow_provider_itnio.api.phone_numbers import phone_digits
 
-        # A text may be over the limit as long as only rendering tells whether it is to be cut.
-        if_too_long = "cut" if is_rendered_later(self.if_too_long) else self.if_too_long
-        check_fields(self._message_fields(), if_too_long=if_too_long, is_hole=is_rendered_later)
+        self._check_message()
         if self.business_phone and not is_rendered_later(self.business_phone):
             phone_digits(self.business_phone, "business_phone")
         if not is_rendered_later(self.delivery):
             check_delivery(self.delivery)
+
+    def _check_message(self) -> None:
+        from airflow_provider_itnio.api.models import check_fields
+
+        # A text may be over the limit as long as only rendering tells whether it is to be cut.
+        if_too_long = "cut" if is_rendered_later(self.if_too_long) else self.if_too_long
+        check_fields(self._message_fields(), if_too_long=if_too_long, is_hole=is_rendered_later)
 
     def _message_fields(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in (*MESSAGE_FIELDS, "message", "reply_to")}

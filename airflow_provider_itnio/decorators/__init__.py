@@ -1,0 +1,1 @@
+"""The Airflow task decorator that sends what a function returns."""

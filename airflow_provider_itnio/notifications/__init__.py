@@ -1,0 +1,1 @@
+"""The Airflow notifier that alerts people on WhatsApp."""

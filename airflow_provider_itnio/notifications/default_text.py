@@ -1,0 +1,139 @@
+"""The words of an alert that was given none: as a text, and as the values of a WhatsApp template."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
+
+from airflow_provider_itnio.messages import template_message
+
+if TYPE_CHECKING:
+    import jinja2
+
+    from airflow_provider_itnio.messages import TemplateDict
+    from airflow_provider_itnio.notifications.alert_facts import AlertFacts
+
+__all__ = ["default_template", "default_text"]
+
+_TEXT_LIMIT: Final = 4096
+
+_HEADLINES: Final = {
+    "task_failed": ("❌", "Task failed"),
+    "task_retry": ("🔁", "Task failed, will be tried again"),
+    "task_succeeded": ("✅", "Task succeeded"),
+    "task_skipped": ("⏭️", "Task skipped"),
+    "dag_failed": ("❌", "DAG failed"),
+    "dag_succeeded": ("✅", "DAG succeeded"),
+    "deadline_missed": ("⏰", "Deadline missed"),
+    "approval_wanted": ("✋", "Your answer is wanted"),
+    "event": ("ℹ️", "Airflow"),
+}
+
+# WhatsApp has no escape character. Ids and errors may hold its markup, so they stand where none is read:
+# between back-ticks, with those of their own made apostrophes.
+_TEXT: Final = """\
+{{ sign }} *{{ headline }}*
+{% if alert.subject %}{{ alert.subject | words }}
+{% endif %}
+{%- if alert.options %}Choices: {{ alert.options | words }}
+{% endif %}
+{%- if alert.dag_id %}DAG: {{ alert.dag_id | code }}
+{% endif %}
+{%- if alert.task_id %}Task: {{ alert.task_id | code }}
+{%- if alert.map_index %}, map index {{ alert.map_index }}{% endif %}
+{% endif %}
+{%- if alert.run_id %}Run: {{ alert.run_id | code }}
+{% endif %}
+{%- if alert.try_number and alert.kind in ("task_failed", "task_retry") %}Try: {{ alert.try_number }}
+{%- if alert.max_tries %} of {{ alert.max_tries }}{% endif %}
+{% endif %}
+{%- if alert.deadline %}Due: {{ alert.deadline }}
+{% endif %}
+{%- if alert.duration and alert.kind != "approval_wanted" %}Ran for: {{ alert.duration }}
+{% endif %}
+{%- if error %}```{{ error }}```
+{% endif %}
+{%- if alert.log_url %}{{ alert.log_url }}
+{% endif %}
+{%- if reason %}_The text of this alert could not be used:_ {{ reason | words }}
+{% endif %}"""
+
+
+def default_text(alert: AlertFacts, reason: str = "") -> str:
+    """Write an alert as a text of at most 4,096 characters, whatever the facts hold.
+
+    :param alert: the facts.
+    :param reason: why the alert's own text could not be used; it stands in the last line.
+    """
+    sign, headline = _HEADLINES[alert.kind]
+
+    def written(error: str) -> str:
+        return (
+            _text_template()
+            .render(alert=alert, sign=sign, headline=headline, error=error, reason=_short(reason, 400))
+            .strip()
+        )
+
+    room = _TEXT_LIMIT - len(written("x"))
+    error = _short(_without_markup(alert.error).strip(), max(0, min(1500, room)))
+    return _short(written(error), _TEXT_LIMIT)
+
+
+def default_template(alert: AlertFacts, name: str, language: str, reason: str = "") -> TemplateDict:
+    """Write an alert as the six values of a WhatsApp template.
+
+    They are headline, where, run, try, why, link, each in one line and never empty.
+
+    :param alert: the facts.
+    :param name: the WhatsApp template's name.
+    :param language: its language's code.
+    :param reason: why the alert's own text could not be used; it stands before the error.
+    """
+    index = alert.map_index and f"map index {alert.map_index}"
+    where = " / ".join(filter(None, (alert.dag_id, alert.task_id, index)))
+    tries = f"{alert.try_number} of {alert.max_tries}" if alert.try_number and alert.max_tries else ""
+    timing = ", ".join(filter(None, (tries, alert.duration, alert.deadline and f"due {alert.deadline}")))
+    why = ": ".join(filter(None, (alert.subject, alert.options, reason, alert.error_line)))
+    link = alert.log_url if len(alert.log_url) <= 350 else alert.log_url.partition("/runs/")[0]
+    values = (
+        (_HEADLINES[alert.kind][1], 40),
+        (where, 200),
+        (alert.run_id, 120),
+        (timing, 60),
+        (why, 200),
+        (link, 350),
+    )
+    body = [_short(_one_line(value), limit) or "-" for value, limit in values]
+    return template_message(name, language, body=body)
+
+
+def _short(text: str, limit: int) -> str:
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"[:limit]
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _without_markup(text: str) -> str:
+    return text.replace("`", "'")
+
+
+def _code(text: str) -> str:
+    return f"`{_short(_one_line(_without_markup(text)), 250)}`"
+
+
+def _words(text: str) -> str:
+    return _short(_one_line(text), 500)
+
+
+@cache
+def _text_template() -> jinja2.Template:
+    """Compile the text in an environment of our own: in Airflow's a missing name would lose the alert."""
+    import jinja2
+
+    environment = jinja2.Environment(undefined=jinja2.ChainableUndefined)  # noqa: S701 - it makes no HTML
+    filters: dict[str, Callable[..., Any]] = {"code": _code, "words": _words}
+    environment.filters.update(filters)
+    return environment.from_string(_TEXT)

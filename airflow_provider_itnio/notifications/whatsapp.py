@@ -1,0 +1,284 @@
+"""A notifier that alerts people on WhatsApp."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Generator, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from airflow.providers.common.compat.sdk import BaseNotifier
+
+from airflow_provider_itnio.api.errors import ContentError, InvalidMessageError, ItnioError
+from airflow_provider_itnio.api.phone_numbers import number_entries, phone_digits, shortened_number
+from airflow_provider_itnio.hooks.itnio import ItnioHook
+from airflow_provider_itnio.messages import MESSAGE_FIELDS
+from airflow_provider_itnio.notifications.alert_facts import AlertFacts
+from airflow_provider_itnio.notifications.default_text import default_template
+from airflow_provider_itnio.notifications.filled_alert import FilledAlert, Filler, Messages
+from airflow_provider_itnio.templating import is_rendered_later, template_files
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_itnio.messages import (
+        ContactDict,
+        DocumentDict,
+        InteractiveDict,
+        LinkDict,
+        LocationDict,
+        MediaDict,
+        MessageDict,
+        TemplateDict,
+        TextDict,
+    )
+
+__all__ = ["WhatsAppNotifier"]
+
+_MAX_RETRY_AFTER: Final = 5.0
+"""Seconds. A notifier may run where Airflow parses DAGs, so it waits for no long ``Retry-After``."""
+
+
+class WhatsAppNotifier(BaseNotifier):
+    """Alerts people on WhatsApp when a task or DAG fails, succeeds or is late.
+
+    With nothing but ``recipients`` it says what happened, where and why, and links to the log. Any message
+    the operator takes can be given in place of that. Every field may use ``{{ alert.… }}``: ``kind``,
+    ``dag_id``, ``task_id``, ``map_index``, ``run_id``, ``try_number``, ``max_tries``, ``error``,
+    ``error_line``, ``duration``, ``log_url``, which are always defined, and what else Airflow gives a
+    callback of that kind.
+
+    An alert is never lost to its own text: one that can't be rendered, or breaks a rule, goes out as the
+    default one with the reason in its last line.
+
+    :param recipients: one phone number, several in a text separated by commas or lines, or a list.
+    :param text: see :class:`~airflow_provider_itnio.operators.whatsapp.WhatsAppMessageOperator`, as for each
+        of the message fields that follow; at most one of them is given.
+    :param image: as for the operator.
+    :param audio: as for the operator.
+    :param video: as for the operator.
+    :param document: as for the operator.
+    :param sticker: as for the operator.
+    :param location: as for the operator.
+    :param interactive: as for the operator.
+    :param contacts: as for the operator.
+    :param template: as for the operator.
+    :param message: as for the operator.
+    :param reply_to: as for the operator.
+    :param alert_template: the name of a WhatsApp template with six values that carries the default alert to
+        people who have not written in the last 24 hours; the connection's extra of this name if not given.
+    :param alert_language: its language, ``en`` if neither this nor the connection's extra is given.
+    :param business_phone: the number it comes from, in place of the connection's.
+    :param app_id: the application it goes through, in place of the connection's.
+    :param itnio_conn_id: the connection.
+    :param if_too_long: ``fail`` to send the default text in place of one over 4,096 characters, or ``cut``.
+    :param timeout: seconds to wait for an answer.
+    :param connect_timeout: seconds to wait for a connection.
+    :param max_tries: how often an alert that did not leave is tried, 1 to 10.
+    :param context: given by Airflow where it calls the notifier asynchronously.
+    :raises InvalidMessageError: if what is written in the DAG file breaks a rule.
+    """
+
+    template_fields: Sequence[str] = (
+        "recipients",
+        *MESSAGE_FIELDS,
+        "message",
+        "reply_to",
+        "alert_template",
+        "alert_language",
+        "business_phone",
+        "app_id",
+        "itnio_conn_id",
+    )
+
+    def __init__(
+        self,
+        *,
+        recipients: str | int | Sequence[str | int],
+        text: str | TextDict | None = None,
+        image: str | MediaDict | None = None,
+        audio: str | LinkDict | None = None,
+        video: str | MediaDict | None = None,
+        document: str | DocumentDict | None = None,
+        sticker: str | LinkDict | None = None,
+        location: LocationDict | None = None,
+        interactive: InteractiveDict | None = None,
+        contacts: list[ContactDict] | ContactDict | None = None,
+        template: TemplateDict | None = None,
+        message: MessageDict | None = None,
+        reply_to: str | None = None,
+        alert_template: str | None = None,
+        alert_language: str | None = None,
+        business_phone: str | int | None = None,
+        app_id: str | None = None,
+        itnio_conn_id: str = ItnioHook.default_conn_name,
+        if_too_long: str = "fail",
+        timeout: float = 10.0,
+        connect_timeout: float = 3.0,
+        max_tries: int = 2,
+        context: Context | None = None,
+    ) -> None:
+        super().__init__()
+        self.context = context or {}  # not given to the base class, since Airflow 2's takes none
+        self.recipients = recipients
+        self.text = text
+        self.image = image
+        self.audio = audio
+        self.video = video
+        self.document = document
+        self.sticker = sticker
+        self.location = location
+        self.interactive = interactive
+        self.contacts = contacts
+        self.template = template
+        self.message = message
+        self.reply_to = reply_to
+        self.alert_template = alert_template
+        self.alert_language = alert_language
+        self.business_phone = business_phone
+        self.app_id = app_id
+        self.itnio_conn_id = itnio_conn_id
+        self.if_too_long = if_too_long
+        self.timeout = timeout
+        self.connect_timeout = connect_timeout
+        self.max_tries = max_tries
+        self._check_what_is_written()
+
+    def __call__(self, *args: Any) -> None:
+        """Send the alert; Airflow calls this.
+
+        :param args: the context, or what Airflow 2 gives a callback for a missed SLA.
+        :raises ItnioError: after everyone was tried, if somebody did not get it.
+        """
+        context: Any = args[0] if len(args) == 1 else {"dag": args[0]}
+        try:
+            self.notify(context)
+        except Exception as error:
+            self.log.error("The WhatsApp alert did not reach everyone: %s", error)
+            raise
+
+    def __await__(self) -> Generator[Any, None, None]:
+        """Send the alert asynchronously; Airflow awaits the notifier in its triggerer."""
+        return self._notify_and_log().__await__()
+
+    async def _notify_and_log(self) -> None:
+        try:
+            await self.async_notify(self.context)
+        except Exception as error:
+            self.log.error("The WhatsApp alert did not reach everyone: %s", error)
+            raise
+
+    def notify(self, context: Context) -> None:
+        """Send the alert to each recipient.
+
+        :param context: of a task's or DAG's callback, of a deadline, or of a task that asks a person.
+        :raises ItnioError: after everyone was tried, if somebody did not get it.
+        """
+        alert, hook = self._filled(context)
+        messages = alert.messages(hook.account())
+        failures = [self._send(hook, recipient, messages, alert.problem) for recipient in alert.recipients]
+        self._raise_for(alert, failures)
+
+    async def async_notify(self, context: Context) -> None:
+        """Send the alert to each recipient without blocking the event loop.
+
+        :param context: as for :meth:`notify`.
+        :raises ItnioError: after everyone was tried, if somebody did not get it.
+        """
+        alert, hook = self._filled(context)
+        messages = alert.messages(await hook.aaccount())
+        failures = await asyncio.gather(
+            *(self._asend(hook, recipient, messages, alert.problem) for recipient in alert.recipients)
+        )
+        self._raise_for(alert, failures)
+
+    def _send(self, hook: ItnioHook, recipient: str, messages: Messages, reason: str) -> str | None:
+        """Send the first message that can be sent, and give the reason if none can."""
+        for message in messages:
+            try:
+                hook.send(recipient, if_too_long=self.if_too_long, **message(reason))
+            except (ContentError, InvalidMessageError) as error:
+                reason = self._next_for(recipient, error)
+            except ItnioError as error:
+                return str(error)
+            else:
+                return None
+        return reason
+
+    async def _asend(self, hook: ItnioHook, recipient: str, messages: Messages, reason: str) -> str | None:
+        """As :meth:`_send` does."""
+        for message in messages:
+            try:
+                await hook.asend(recipient, if_too_long=self.if_too_long, **message(reason))
+            except (ContentError, InvalidMessageError) as error:
+                reason = self._next_for(recipient, error)
+            except ItnioError as error:
+                return str(error)
+            else:
+                return None
+        return reason
+
+    def _next_for(self, recipient: str, error: ItnioError) -> str:
+        self.log.warning("The alert to %s is sent in other words: %s", shortened_number(recipient), error)
+        return str(error)
+
+    def _raise_for(self, alert: FilledAlert, outcomes: Sequence[str | None]) -> None:
+        failures = [*alert.unusable, *(failure for failure in outcomes if failure is not None)]
+        if not alert.recipients and not failures:
+            failures = ["recipients: at least one phone number is required, none given"]
+        for failure in failures:
+            self.log.error("WhatsApp alert: %s", failure)
+        if failures:
+            everyone = len(alert.recipients) + len(alert.unusable)
+            raise ItnioError(
+                f"The WhatsApp alert did not go out to {len(failures)} of {everyone}: {'; '.join(failures)}"
+            )
+
+    def _check_what_is_written(self) -> None:
+        from airflow_provider_itnio.api.models import check_fields
+
+        for name in self.template_fields:
+            for path, file in template_files(getattr(self, name), name):
+                raise InvalidMessageError(f"{path}: a notifier can't read Jinja files, {file[:60]!r} given")
+        for index, entry in enumerate(number_entries(self.recipients)):
+            if not is_rendered_later(entry):
+                phone_digits(entry, f"recipients[{index}]")
+        if self.business_phone and not is_rendered_later(self.business_phone):
+            phone_digits(self.business_phone, "business_phone")
+        if own := self._own_message():
+            check_fields(own, if_too_long=self.if_too_long, is_hole=is_rendered_later)
+        if self.alert_template is not None:
+            example = default_template(AlertFacts(), self.alert_template, self.alert_language or "en")
+            check_fields({"template": example}, is_hole=is_rendered_later)
+
+    def _own_message(self) -> dict[str, Any]:
+        """Give the message that stands in place of the default one, nothing if there is none."""
+        fields = {name: getattr(self, name) for name in (*MESSAGE_FIELDS, "message")}
+        own = {name: value for name, value in fields.items() if value is not None}
+        return {**own, "reply_to": self.reply_to} if own else {}
+
+    def _filled(self, context: Context) -> tuple[FilledAlert, ItnioHook]:
+        filler = Filler(self, context)
+        own_message = {name: filler.filled(name, value) for name, value in self._own_message().items()}
+        problem = "; ".join(filler.problems)
+        recipients, unusable = filler.numbers(self.recipients)
+        alert = FilledAlert(
+            facts=filler.facts,
+            recipients=recipients,
+            unusable=unusable,
+            own_message=own_message,
+            problem=problem,
+            template=filler.filled("alert_template", self.alert_template),
+            language=filler.filled("alert_language", self.alert_language),
+        )
+        hook = ItnioHook(
+            filler.filled("itnio_conn_id", self.itnio_conn_id) or ItnioHook.default_conn_name,
+            app_id=filler.filled("app_id", self.app_id),
+            business_phone=filler.filled("business_phone", self.business_phone),
+            timeout=self.timeout,
+            connect_timeout=self.connect_timeout,
+            max_tries=self.max_tries,
+            max_retry_after=_MAX_RETRY_AFTER,
+        )
+        for problem in filler.problems:
+            self.log.warning("WhatsApp alert: %s", problem)
+        return alert, hook
