@@ -1,7 +1,8 @@
 """A report to several people: what an upstream task found, in a text of their own for each.
 
-``load`` stands for a task of yours. Its result gets into the messages in two ways: by Jinja in a text, and as
-the output that a mapped task is expanded over. It runs against the sandbox as it stands (``make demo``).
+``load`` stands for a task of yours. Its result gets into the messages in three ways: by Jinja in a text, as
+the output that a mapped task is expanded over, and through a function that writes the message. It runs
+against the sandbox as it stands (``make demo``).
 """
 
 from __future__ import annotations
@@ -57,3 +58,11 @@ with DAG(
     # Another message for each. Keep what strangers can write out of it: Airflow renders Jinja that it finds
     # in the data of expand_kwargs.
     WhatsAppSendOperator.partial(task_id="tell_regions").expand_kwargs(messages_for_regions(figures))
+
+    # What a function returns is sent, and never rendered as Jinja: the safe way for words of strangers.
+    @task.whatsapp(recipient=STAKEHOLDERS[0])
+    def tell_what_is_late(figures: dict[str, Any]) -> str:
+        """Write the message in Python."""
+        return "*Late today*\n" + "\n".join(f"- {report}" for report in figures["late"])
+
+    tell_what_is_late(figures)

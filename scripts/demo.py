@@ -3,102 +3,105 @@
     python -m scripts.demo
 
 Airflow gets a fresh home on SQLite, the sandbox a free port; nothing leaves this machine. What Airflow logs
-goes to ``demo/<dag>.log``, the inbox as it is at the end to ``demo/inbox.html``. The exit code is 0 only if
-every DAG succeeded and each message that its tasks are to send is in the inbox.
+goes to ``demo/airflow.log``, the inbox as it is at the end to ``demo/inbox.html``. The exit code is 0 only if
+every DAG ended as it is meant to and each message that it is to send is in the inbox, and no other.
 """
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
 import tempfile
+import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 from urllib.request import urlopen
 
 from airflow_provider_itnio.sandbox import ReceivedMessage, Sandbox
+from scripts.running_airflow import AIRFLOW_3, RunningAirflow, airflow_environment
 
 ROOT = Path(__file__).parent.parent
 OUTPUT = ROOT / "demo"
+RUN = "demo"
 
-SENT_BY = {
-    "example_whatsapp_messages": Counter(
-        text=2,
-        image=1,
-        audio=1,
-        video=1,
-        document=1,
-        sticker=1,
-        location=1,
-        interactive=3,
-        contacts=1,
-        template=1,
+
+class Example(NamedTuple):
+    """What is to become of an example DAG: its state, ``None`` if it waits for a person; what it sends."""
+
+    state: str | None
+    sends: Mapping[str, int]
+
+
+EXAMPLES = {
+    "example_whatsapp_messages": Example(
+        "success",
+        {
+            "text": 2,
+            "image": 1,
+            "audio": 1,
+            "video": 1,
+            "document": 1,
+            "sticker": 1,
+            "location": 1,
+            "interactive": 3,
+            "contacts": 1,
+            "template": 1,
+        },
     ),
-    "example_whatsapp_report": Counter(text=4, template=1),
+    "example_whatsapp_report": Example("success", {"text": 5, "template": 1}),
+    # It fails on purpose: one alert for the task, one for the DAG.
+    "example_whatsapp_alerts": Example("failed", {"text": 2}),
 }
-"""By DAG, how many messages of each type its tasks send."""
+if AIRFLOW_3:
+    EXAMPLES |= {
+        "example_whatsapp_deadline": Example("success", {"text": 1}),
+        "example_whatsapp_approval": Example(None, {"text": 1}),
+    }
 
 
 def main() -> int:
     """Run the demo and give its exit code."""
     OUTPUT.mkdir(exist_ok=True)
+    log = OUTPUT / "airflow.log"
+    log.unlink(missing_ok=True)
+    expected = sum((Counter(example.sends) for example in EXAMPLES.values()), Counter[str]())
     faults: list[str] = []
     with Sandbox() as sandbox, tempfile.TemporaryDirectory(prefix="itnio-demo-") as home:
         print(f"The sandbox answers at {sandbox.url}")
-        environment = airflow_environment(Path(home), sandbox)
-        print("Airflow makes a fresh database ...", flush=True)
-        faults += airflow(["db", "migrate"], environment, OUTPUT / "db-migrate.log")
-        for dag_id, expected in SENT_BY.items():
-            print(f"Airflow runs {dag_id} ...", flush=True)
-            before = len(sandbox.messages)
-            faults += airflow(["dags", "test", dag_id], environment, OUTPUT / f"{dag_id}.log")
-            arrived = Counter(message.type for message in sandbox.messages[before:])
-            faults += [
-                f"{dag_id}: {expected[kind]} {kind} expected, {arrived[kind]} arrived"
-                for kind in sorted(expected | arrived)
-                if arrived[kind] != expected[kind]
-            ]
-        print_table(sandbox.messages)
+        print("Airflow starts ...", flush=True)
+        connection = {"AIRFLOW_CONN_ITNIO_DEFAULT": sandbox.connection_json()}
+        environment = airflow_environment(Path(home), ROOT / "example_dags", connection)
+        with RunningAirflow(environment, log) as airflow:
+            for dag_id in EXAMPLES:
+                print(f"Airflow runs {dag_id} ...", flush=True)
+                airflow.trigger(dag_id, RUN)
+            for dag_id, example in EXAMPLES.items():
+                if example.state is not None and (state := airflow.wait_for(dag_id, RUN)) != example.state:
+                    faults.append(f"{dag_id} ended as {state}, not as {example.state}; see {_shown(log)}")
+            # The callbacks of a DAG run a moment after it has ended.
+            wait_for_messages(sandbox, expected.total(), seconds=30)
+        arrived = Counter(message.type for message in sandbox.messages)
+        faults += [
+            f"{kind}: {expected[kind]} expected, {arrived[kind]} arrived; see {_shown(log)}"
+            for kind in sorted(expected | arrived)
+            if arrived[kind] != expected[kind]
+        ]
         faults += [f"refused: {refused.status}, {refused.why}" for refused in sandbox.refused]
+        print_table(sandbox.messages)
         write_inbox(sandbox.url)
     for fault in faults:
         print(f"FAILED  {fault}", file=sys.stderr)
-    print(f"\n{sum(sum(sent.values()) for sent in SENT_BY.values())} messages expected, ", end="")
-    print(f"{len(sandbox.messages)} arrived. The inbox: {(OUTPUT / 'inbox.html').relative_to(ROOT)}")
+    print(f"\n{expected.total()} messages expected, {len(sandbox.messages)} arrived. ", end="")
+    print(f"The inbox: {_shown(OUTPUT / 'inbox.html')}")
     return 1 if faults else 0
 
 
-def airflow_environment(home: Path, sandbox: Sandbox) -> dict[str, str]:
-    """Give the environment of an Airflow that knows the example DAGs, and the sandbox as its connection."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW_")}
-    return kept | {
-        "AIRFLOW_HOME": str(home),
-        "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "example_dags"),
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
-        "AIRFLOW_CONN_ITNIO_DEFAULT": sandbox.connection_json(),
-        # A demo's messages go to this machine, past any proxy.
-        "NO_PROXY": "127.0.0.1,localhost",
-        "no_proxy": "127.0.0.1,localhost",
-    }
-
-
-def airflow(arguments: Sequence[str], environment: dict[str, str], log: Path) -> list[str]:
-    """Run one of Airflow's commands and say what went wrong."""
-    with log.open("w") as output:
-        done = subprocess.run(
-            [sys.executable, "-m", "airflow", *arguments],
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            check=False,
-        )
-    if done.returncode == 0:
-        return []
-    return [f"airflow {' '.join(arguments)} ended with {done.returncode}; see {log.relative_to(ROOT)}"]
+def wait_for_messages(sandbox: Sandbox, number: int, seconds: float) -> None:
+    """Wait until so many messages are there, or the time is over."""
+    deadline = time.monotonic() + seconds
+    while len(sandbox.messages) < number and time.monotonic() < deadline:
+        time.sleep(0.2)
 
 
 def print_table(messages: Sequence[ReceivedMessage]) -> None:
@@ -118,6 +121,10 @@ def write_inbox(url: str) -> None:
     if link not in html:
         raise SystemExit("the inbox page does not name its style sheet as expected")
     (OUTPUT / "inbox.html").write_text(html.replace(link, f"<style>{css}</style>"))
+
+
+def _shown(path: Path) -> Path:
+    return path.relative_to(ROOT)
 
 
 if __name__ == "__main__":

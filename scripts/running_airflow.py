@@ -1,0 +1,199 @@
+"""A whole Airflow on this machine: scheduler, DAG processor, triggerer, API server, on a fresh SQLite home.
+
+Callbacks of a DAG, deadlines and questions to a person only run where these do, so the demo and the system
+tests share this.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+from urllib.error import URLError
+from urllib.parse import quote
+from urllib.request import Request, urlopen
+
+__all__ = ["AIRFLOW_3", "RunningAirflow", "airflow_environment"]
+
+BIN = Path(sys.executable).parent
+AIRFLOW_3 = (BIN / "airflow").exists() and not list(BIN.parent.glob("lib/*/site-packages/airflow/www"))
+
+
+def airflow_environment(home: Path, dags: Path, settings: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Give the environment of an Airflow with a home and a folder of DAGs of its own.
+
+    :param home: an empty folder.
+    :param dags: the folder of its DAGs.
+    :param settings: more of the environment, such as connections.
+    """
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW_")}
+    return {
+        **kept,
+        "PATH": f"{BIN}{os.pathsep}{kept.get('PATH', '')}",
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+        "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+        # What is sent stays on this machine, past any proxy.
+        "NO_PROXY": "127.0.0.1,localhost",
+        "no_proxy": "127.0.0.1,localhost",
+        **(settings or {}),
+    }
+
+
+class RunningAirflow:
+    """Airflow, running until the end of the block.
+
+    :param environment: of :func:`airflow_environment`.
+    :param log: the file that takes what it prints.
+    """
+
+    def __init__(self, environment: Mapping[str, str], log: Path) -> None:
+        self._log = log
+        self._port = _free_port()
+        self.url = f"http://127.0.0.1:{self._port}"
+        self._environment = {
+            **environment,
+            "AIRFLOW__API__BASE_URL": self.url,
+            "AIRFLOW__API__HOST": "127.0.0.1",
+            "AIRFLOW__API__PORT": str(self._port),
+            "AIRFLOW__API__WORKERS": "1",
+            "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
+            "AIRFLOW__CORE__PARALLELISM": "2",
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
+            "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "10",
+            "AIRFLOW__SCHEDULER__DAG_DIR_LIST_INTERVAL": "10",
+            "AIRFLOW__WEBSERVER__BASE_URL": self.url,
+        }
+        self._process: subprocess.Popen[bytes] | None = None
+        self._token = ""
+
+    def __enter__(self) -> Self:
+        """Start Airflow; when this returns it runs DAGs."""
+        self._command("db", "migrate")
+        with self._log.open("ab") as output:
+            # In a session of its own, so that one signal at the end reaches all of its processes.
+            self._process = subprocess.Popen(
+                [BIN / "airflow", "standalone" if AIRFLOW_3 else "scheduler"],
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        try:
+            self._wait_until_it_answers()
+        except BaseException:
+            self._stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop Airflow."""
+        self._stop()
+
+    def trigger(self, dag_id: str, run_id: str) -> None:
+        """Start a run of a DAG, as soon as Airflow knows the DAG.
+
+        :param dag_id: the DAG.
+        :param run_id: the run's name.
+        """
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                if AIRFLOW_3:
+                    self._ask("POST", f"dags/{dag_id}/dagRuns", {"dag_run_id": run_id, "logical_date": None})
+                else:
+                    self._command("dags", "trigger", dag_id, "--run-id", run_id)
+                return
+            except (URLError, subprocess.CalledProcessError):
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(1)
+
+    def wait_for(self, dag_id: str, run_id: str, timeout: float = 90) -> str:
+        """Wait until a run has ended, and give its state.
+
+        :param dag_id: the DAG.
+        :param run_id: the run.
+        :param timeout: seconds to wait at most.
+        :raises TimeoutError: if it has not ended by then.
+        """
+        deadline = time.monotonic() + timeout
+        while (state := self._state(dag_id, run_id)) not in ("success", "failed"):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{dag_id} is still {state} after {timeout:.0f} s; see {self._log}")
+            time.sleep(0.5)
+        return state
+
+    def _state(self, dag_id: str, run_id: str) -> str:
+        if AIRFLOW_3:
+            return str(self._ask("GET", f"dags/{dag_id}/dagRuns/{quote(run_id)}")["state"])
+        lines = self._command("dags", "list-runs", "--dag-id", dag_id, "--output", "json").splitlines()
+        runs = json.loads(next(line for line in reversed(lines) if line.startswith("[{")))
+        return str(next(run["state"] for run in runs if run["run_id"] == run_id))
+
+    def _wait_until_it_answers(self) -> None:
+        deadline = time.monotonic() + 120
+        while AIRFLOW_3:
+            if self._process is None or self._process.poll() is not None:
+                raise RuntimeError(f"Airflow ended while it started; see {self._log}")
+            with suppress(OSError, ValueError):
+                health = json.load(urlopen(f"{self.url}/api/v2/monitor/health", timeout=5))
+                parts = [health[part]["status"] for part in ("scheduler", "dag_processor", "triggerer")]
+                if parts == ["healthy"] * 3:
+                    self._token = json.load(urlopen(f"{self.url}/auth/token", timeout=5))["access_token"]
+                    return
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"Airflow was not healthy after 120 s; see {self._log}")
+            time.sleep(0.5)
+
+    def _ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        request = Request(
+            f"{self.url}/api/v2/{path}",
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"},
+        )
+        with urlopen(request, timeout=30) as answer:
+            return json.load(answer)
+
+    def _command(self, *arguments: str) -> str:
+        with self._log.open("ab") as output:
+            done = subprocess.run(
+                [BIN / "airflow", *arguments],
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=output,
+                check=True,
+            )
+        return done.stdout.decode()
+
+    def _stop(self) -> None:
+        if self._process is None:
+            return
+        for sign in (signal.SIGINT, signal.SIGKILL):
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, sign)
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(30)
+        self._process = None
+
+
+def _free_port() -> int:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        return int(listening.getsockname()[1])

@@ -1,0 +1,212 @@
+"""Alerts from where Airflow really sends them: worker, DAG processor, triggerer, executor."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+from airflow_provider_itnio.sandbox import Sandbox
+from scripts.running_airflow import RunningAirflow, airflow_environment
+
+from .conftest import AIRFLOW_2
+
+pytestmark = pytest.mark.system
+
+only_on_3 = pytest.mark.skipif(AIRFLOW_2, reason="Airflow 2 has no deadline and asks no person")
+RUNS = ("failing", "failing_again", "own_words", "succeeding")
+RUNS_ON_3 = ("late", "late_in_executor", "asking")
+
+# As docs/alerts.md gives it, but for the number.
+CLUSTER_POLICY = """\
+from airflow_provider_itnio.notifications.whatsapp import WhatsAppNotifier
+
+ON_CALL = WhatsAppNotifier(recipients=["+86 1000 0000 60"])
+
+
+def task_policy(task):
+    own = task.on_failure_callback or []
+    task.on_failure_callback = [*(own if isinstance(own, (list, tuple)) else [own]), ON_CALL]
+"""
+
+
+def until_arrived(sandbox, number, messages=1):
+    deadline = time.monotonic() + 60
+    while len(sandbox.sent_to(f"+86 1000 0000 {number}")) < messages:
+        assert time.monotonic() < deadline, f"nothing for {number}: {[m.recipient for m in sandbox.messages]}"
+        time.sleep(0.2)
+
+
+@pytest.fixture(scope="module")
+def arrived(tmp_path_factory):
+    """Run every DAG and give the messages, by the last two digits of the number."""
+    home = tmp_path_factory.mktemp("home")
+    with Sandbox() as sandbox:
+        environment = airflow_environment(
+            home,
+            Path(__file__).parent / "alert_dags",
+            {"AIRFLOW_CONN_ITNIO_DEFAULT": sandbox.connection_json()},
+        )
+        policy = home / "config" / "airflow_local_settings.py"
+        policy.parent.mkdir()
+        policy.write_text(CLUSTER_POLICY)
+        with RunningAirflow(environment, home / "airflow.log") as airflow:
+            runs = RUNS if AIRFLOW_2 else RUNS + RUNS_ON_3
+            for run in runs:
+                airflow.trigger(run.removesuffix("_again"), f"run_of_{run}")
+            if not AIRFLOW_2:
+                until_arrived(sandbox, 50)
+            states = {
+                run: airflow.wait_for(run.removesuffix("_again"), f"run_of_{run}")
+                for run in runs
+                if run != "asking"  # it waits for a person
+            }
+            # A DAG's callbacks run a moment after it has ended.
+            until_arrived(sandbox, 10, messages=2)
+            until_arrived(sandbox, 30)
+    by_number = defaultdict(list)
+    for message in sandbox.messages:
+        by_number[int(message.recipient[-2:])].append(message)
+    assert states == {run: "failed" if run.startswith(("fail", "own")) else "success" for run in states}
+    assert sandbox.refused == []
+    return by_number
+
+
+def text_of(arrived, number):
+    """Give the one text that came to a number, without how long what it speaks of ran."""
+    (message,) = arrived[number]
+    assert message.type == "text"
+    return lines_of(message)
+
+
+def lines_of(message):
+    return [line for line in message.text.split("\n") if not line.startswith("Ran for: ")]
+
+
+ERROR = ["```ValueError: it *broke* {{ 7 * 7 }} in load_orders", "and a second line with a 'tick'```"]
+
+
+# --- a task -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("number", "headline", "tries"),
+    [(11, "🔁 *Task failed, will be tried again*", "Try: 1 of 2"), (12, "❌ *Task failed*", "Try: 2 of 2")],
+    ids=["retry", "failure"],
+)
+def test_a_task_that_fails_tells_what_where_and_why_for_each_of_its_runs(number, headline, tries, arrived):
+    for run, message in zip(("run_of_failing", "run_of_failing_again"), by_run(arrived[number]), strict=True):
+        *lines, link = lines_of(message)
+        assert lines == [headline, "DAG: `failing`", "Task: `load_orders`", f"Run: `{run}`", tries, *ERROR]
+        assert link.startswith("http://127.0.0.1:")
+        assert run in link
+        assert "load_orders" in link
+
+
+def test_a_task_that_succeeds_says_so_for_each_map_index(arrived):
+    texts = sorted(lines_of(message) for message in arrived[31])
+    assert [text[:4] for text in texts] == [
+        [
+            "✅ *Task succeeded*",
+            "DAG: `succeeding`",
+            f"Task: `succeed`, map index {index}",
+            "Run: `run_of_succeeding`",
+        ]
+        for index in (0, 1)
+    ]
+
+
+def test_a_task_that_is_skipped_says_so(arrived):
+    assert text_of(arrived, 32)[0] == "⏭️ *Task skipped*"
+
+
+def test_a_text_of_its_own_knows_the_facts_and_runs_no_jinja_that_they_hold(arrived):
+    texts = [message.text for message in by_run(arrived[13])]
+    assert texts == [
+        f"ValueError: it *broke* {{{{ 7 * 7 }}}} in load_orders in load_orders, {run}"
+        for run in ("run_of_failing", "run_of_failing_again")
+    ]
+
+
+def test_a_cluster_policy_alerts_for_the_tasks_of_all_dags(arrived):
+    runs = [lines_of(message)[3] for message in arrived[60]]
+    assert sorted(runs) == ["Run: `run_of_failing_again`", "Run: `run_of_failing`", "Run: `run_of_own_words`"]
+
+
+# --- a DAG ------------------------------------------------------------------------------------------------
+
+
+def test_one_notifier_of_a_dag_tells_each_of_its_runs_apart(arrived):
+    messages = by_run(arrived[10])
+    for run, message in zip(("run_of_failing", "run_of_failing_again"), messages, strict=True):
+        *lines, link = lines_of(message)
+        assert lines == ["❌ *DAG failed*", "DAG: `failing`", f"Run: `{run}`", "```task_failure```"]
+        assert "/dags/failing/" in link
+        assert run in link
+
+
+def test_a_dag_that_succeeds_says_so(arrived):
+    assert text_of(arrived, 30)[:3] == ["✅ *DAG succeeded*", "DAG: `succeeding`", "Run: `run_of_succeeding`"]
+
+
+# --- nothing is lost --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("number", "reason"),
+    [
+        (20, "text: UndefinedError: 'there' is undefined"),
+        (21, "text.body: at most 4096 characters, 5000 given"),
+    ],
+    ids=["not rendered", "too long"],
+)
+def test_an_alert_whose_own_text_cant_be_used_is_the_default_one_with_the_reason(number, reason, arrived):
+    lines = text_of(arrived, number)
+    assert lines[0] == "❌ *Task failed*"
+    assert lines[-1] == f"_The text of this alert could not be used:_ {reason}"
+
+
+def test_a_recipient_that_cant_be_rendered_keeps_nobody_else_from_theirs(arrived):
+    assert text_of(arrived, 23) == text_of(arrived, 24)
+
+
+def test_a_whatsapp_template_carries_the_same_facts(arrived):
+    (message,) = arrived[22]
+    assert message.type == "template"
+    template = message.body["template"]
+    assert (template["name"], template["language"]) == ("pipeline_alert", {"code": "en"})
+    (body,) = template["components"]
+    headline, where, run, tries, why, link = [value["text"] for value in body["parameters"]]
+    assert (headline, where, run) == ("Task failed", "own_words / fail / map index 0", "run_of_own_words")
+    assert tries.startswith("1 of 1, ")
+    assert why == "RuntimeError: no. 5"
+    assert link.startswith("http://127.0.0.1:")
+
+
+# --- deadlines, questions ---------------------------------------------------------------------------------
+
+
+@only_on_3
+@pytest.mark.parametrize(
+    ("number", "dag_id"), [(40, "late"), (41, "late_in_executor")], ids=["triggerer", "executor"]
+)
+def test_a_missed_deadline_tells_which_run_is_late(number, dag_id, arrived):
+    headline, dag, run, due, link = text_of(arrived, number)
+    assert (headline, dag, run) == ("⏰ *Deadline missed*", f"DAG: `{dag_id}`", f"Run: `run_of_{dag_id}`")
+    assert due.startswith("Due: 2")
+    assert due.endswith(" UTC")
+    assert link.endswith(f"/dags/{dag_id}/runs/run_of_{dag_id}")
+
+
+@only_on_3
+def test_a_question_comes_with_its_choices_and_a_link_to_the_form(arrived):
+    headline, subject, choices, *_, link = text_of(arrived, 50)
+    assert (headline, subject) == ("✋ *Your answer is wanted*", "Load *orders* of run_of_asking?")
+    assert choices == "Choices: Approve, Reject"
+    assert "/dags/asking/runs/run_of_asking/tasks/approve/required_actions" in link
+
+
+def by_run(messages):
+    return sorted(messages, key=lambda message: "run_of_failing_again" in message.text)
