@@ -242,7 +242,9 @@ def reply_buttons(
     :param header: the line above, at most 60 characters.
     :param footer: the small line below, at most 60 characters.
     :return: the dict of the ``interactive`` parameter.
+    :raises TypeError: if what is to be a dict is none.
     """
+    _demand(buttons, Mapping, "reply_buttons: buttons", 'a dict of titles by id, as in {"yes": "Yes"}')
     action = {
         "buttons": [{"type": "reply", "reply": {"id": id_, "title": title}} for id_, title in buttons.items()]
     }
@@ -267,7 +269,12 @@ def list_menu(
     :param header: the line above, at most 60 characters.
     :param footer: the small line below, at most 60 characters.
     :return: the dict of the ``interactive`` parameter.
+    :raises TypeError: if what is to be a dict is none.
     """
+    shape = 'a dict of rows by title, each a dict of titles by id, as in {"Every day": {"sales": "Sales"}}'
+    _demand(sections, Mapping, "list_menu: sections", shape)
+    for rows in sections.values():
+        _demand(rows, Mapping, "list_menu: sections", shape)
     action = {
         "button": button,
         "sections": [
@@ -328,7 +335,10 @@ def template_message(
     :param buttons: by position, what the button takes: ``{"url": "end of the address"}``,
         ``{"quick_reply": "what comes back"}``, or ``None`` for one that takes nothing.
     :return: the dict of the ``template`` parameter.
+    :raises TypeError: if what is to be a list is none; a text for ``body`` would be a value for each letter.
     """
+    _demand(body, (list, tuple), "template_message: body", 'a list of values, as in ["Monday", "1,204 rows"]')
+    _demand(buttons, (list, tuple), "template_message: buttons", 'a list, as in [{"url": "reports/7"}, None]')
     components: list[dict[str, Any]] = []
     if header is not None:
         components.append({"type": "header", "parameters": [_parameter(header)]})
@@ -349,6 +359,11 @@ def template_message(
     if components:
         template["components"] = components
     return template
+
+
+def _demand(value: object, kind: type | tuple[type, ...], name: str, shape: str) -> None:
+    if not isinstance(value, kind):
+        raise TypeError(f"{name}: must be {shape}; a value of type {type(value).__name__} given")
 
 
 def _interactive(

@@ -234,3 +234,33 @@ def test_importing_messages_loads_the_standard_library_alone() -> None:
     isolated = [sys.executable, "-S", "-c", f"import sys; sys.path[:0] = {sys.path!r}; {program}"]
     ran = subprocess.run(isolated, capture_output=True, text=True, check=True, timeout=60)
     assert ran.stdout.strip() == "['airflow_provider_itnio']"
+
+
+@pytest.mark.parametrize(
+    ("build", "says"),
+    [
+        (
+            lambda: messages.reply_buttons("q", ["A", "B"]),
+            "reply_buttons: buttons: must be a dict of titles by id",
+        ),
+        (
+            lambda: messages.list_menu("q", "Open", ["A"]),
+            "list_menu: sections: must be a dict of rows by title",
+        ),
+        (
+            lambda: messages.list_menu("q", "Open", {"a": "A"}),
+            "list_menu: sections: must be a dict of rows by title",
+        ),
+        (
+            lambda: messages.template_message("t", "en", body="{{ ds }} done"),
+            "template_message: body: must be a list",
+        ),
+        (
+            lambda: messages.template_message("t", "en", buttons="x"),
+            "template_message: buttons: must be a list",
+        ),
+    ],
+)
+def test_a_builder_says_what_shape_it_takes(build, says):
+    with pytest.raises(TypeError, match=f"^{says}"):
+        build()

@@ -122,7 +122,7 @@ class ItnioAsyncClient:
                     body += part
                     if len(body) > ANSWER_LIMIT:
                         break
-        except (aiohttp.ClientError, OSError) as error:  # the built-in TimeoutError is an OSError
+        except Exception as error:  # whatever it is, the request may have left
             failure = _failure(error, request, self._exchange)
         else:
             headers = {name.lower(): value for name, value in response.headers.items()}

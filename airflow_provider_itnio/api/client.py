@@ -73,6 +73,13 @@ class _SharedTlsAdapter(HTTPAdapter):
         conn.cert_reqs = "CERT_REQUIRED"
 
 
+class _Session(requests.Session):
+    """Takes a redirect as an answer; requests would read its body even if told not to follow it."""
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        return None
+
+
 class _ThreadSession(NamedTuple):
     pid: int
     session: requests.Session
@@ -164,16 +171,17 @@ class ItnioClient:
 
     def _ask(self, request: Request[Any]) -> Answer:
         session = self._session()
+        signed = self._signed(session, request)
         failure: NotSentError | UnknownOutcomeError
         try:
             with session.send(
-                self._signed(session, request),
+                signed,
                 timeout=(self._settings.connect_timeout, self._settings.timeout),
                 allow_redirects=False,
                 stream=True,
             ) as response:
                 body = response.raw.read(ANSWER_LIMIT + 1, decode_content=True)
-        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+        except Exception as error:  # whatever it is, the request may have left
             failure = _failure(error, request, self._exchange)
         else:
             headers = {name.lower(): value for name, value in response.headers.items()}
@@ -200,7 +208,7 @@ class ItnioClient:
             if time.monotonic() - self._local.used > IDLE_LIMIT:
                 kept.session.close()
             return kept.session
-        session = requests.Session()
+        session = _Session()
         # Else the environment would be read for each request, and .netrc would add a header of its own.
         session.trust_env = False
         session.headers.update(HEADERS)
@@ -218,8 +226,9 @@ def _failure(
     error: Exception, request: Request[Any], exchange: Exchange
 ) -> NotSentError | UnknownOutcomeError:
     """Tell "never left" from "lost on the way", which requests puts into one class."""
-    reason: object = error.args[0] if error.args else error
-    reason = getattr(reason, "reason", reason)
+    reason: object = error
+    if error.args and isinstance(error.args[0], Exception):
+        reason = getattr(error.args[0], "reason", error.args[0])
     if isinstance(reason, urllib3.exceptions.ProxyError):
         # Said of a connection lost behind a proxy too, when the request had left: what counts is inside.
         reason = reason.original_error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 
 __all__ = ["ServerClock", "seconds_of_date"]
@@ -46,6 +47,8 @@ def seconds_of_date(date: str | None) -> float | None:
     if not date:
         return None
     try:
-        return parsedate_to_datetime(date).timestamp()
+        at = parsedate_to_datetime(date)
+        # HTTP's dates are in UTC, also where they do not say so.
+        return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError, TypeError):
         return None

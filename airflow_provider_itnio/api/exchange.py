@@ -24,7 +24,7 @@ from airflow_provider_itnio.api.errors import (
     UnknownOutcomeError,
 )
 from airflow_provider_itnio.api.models import Message
-from airflow_provider_itnio.api.phone_numbers import shortened_number
+from airflow_provider_itnio.api.phone_numbers import shortened_number, without_numbers
 from airflow_provider_itnio.api.receipt import Receipt
 from airflow_provider_itnio.api.signing import Credentials
 from airflow_provider_itnio.api.status_codes import BALANCE_CODES, MESSAGE_CODES, StatusCode, status_code
@@ -219,12 +219,14 @@ class Exchange:
 
         :param words: the words, or an error's that quotes them.
         :param at_most: characters that are kept.
-        :return: the words without secrets and whole phone numbers.
+        :return: the words without secrets, links' queries and whole phone numbers.
         """
         for secret in (self._credentials.secret, self._credentials.api_key):
             words = words.replace(secret, "***")
         words = re.sub(r"\b[0-9a-fA-F]{32}\b", "***", words)
-        words = re.sub(r"\d{7,}", lambda digits: shortened_number(digits[0]), words)
+        words = re.sub(r"(https?://[^\s?#'\"]*)[?#][^\s'\"]*", r"\1", words)
+        words = re.sub(r"//[^/\s@]*@", "//", words)
+        words = without_numbers(words)
         return words if len(words) <= at_most else f"{words[: at_most - 1]}…"
 
 

@@ -121,7 +121,8 @@ def _optional_link(value: object) -> str | None:
 def _last_part(link: str) -> str | None:
     """Give the name at the end of a link's path, percent-decoded."""
     try:
-        return unquote(urlsplit(link.strip()).path.rpartition("/")[2]).strip() or None
+        name = unquote(urlsplit(link.strip()).path.rpartition("/")[2]).rpartition("/")[2]
+        return "".join(character for character in name if character.isprintable()).strip() or None
     except ValueError:
         return None
 
@@ -802,6 +803,9 @@ def _read(
         return None, [f"if_too_long: must be one of fail, cut; {given(if_too_long)} given"]
     if "message" in present:
         whole = present.pop("message")
+        if also := [name for name in present if name != "reply_to"]:
+            names = ", ".join(map(shown_key, also))
+            return None, [f"message: only where no other message field is given, {names} given too"]
         if is_hole(whole):
             return None, []
         if not isinstance(whole, Mapping):
@@ -835,9 +839,6 @@ def _read(
 
 
 def _beside_message(present: Mapping[str, Any], whole: Mapping[str, Any]) -> str | None:
-    if also := [name for name in present if name != "reply_to"]:
-        names = ", ".join(map(shown_key, also))
-        return f"message: only where no other message field is given, {names} given too"
     if "reply_to" in present and whole.get("reply_to") is not None:
         return "reply_to: given twice, beside message and in it"
     known = (*MESSAGE_FIELDS, "type", "reply_to")

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import ssl
 from functools import lru_cache
+from urllib.parse import urlsplit
 
 import certifi
 from requests.utils import get_environ_proxies, select_proxy
 
 from airflow_provider_itnio.api.errors import ConfigurationError
+from airflow_provider_itnio.api.settings import is_http_address, is_loopback
 
 __all__ = ["proxy_for", "tls_context"]
 
@@ -20,14 +22,21 @@ _OF_OPENSSL = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 def proxy_for(url: str) -> str | None:
     """Find the proxy that the environment names for an address.
 
-    :param url: the address; ``NO_PROXY`` is obeyed.
+    :param url: the address; ``NO_PROXY`` is obeyed, and a loopback address needs no proxy.
     :return: the proxy's URL, ``None`` for a direct connection.
-    :raises ConfigurationError: if it is no HTTP proxy.
+    :raises ConfigurationError: if it is no HTTP proxy. The error does not show it: it may hold a password.
     """
+    if is_loopback(urlsplit(url).hostname or ""):
+        return None
     proxy = select_proxy(url, get_environ_proxies(url))
-    if proxy and "://" in proxy and not proxy.lower().startswith(("http://", "https://")):
+    if not proxy:
+        return None
+    if "://" not in proxy:
+        proxy = f"http://{proxy}"
+    if not is_http_address(proxy):
         raise ConfigurationError(
-            f"the environment's proxy must be http:// or https://, {proxy.partition('://')[0]}:// given"
+            "the environment's proxy (HTTPS_PROXY, HTTP_PROXY or ALL_PROXY) must be an address such as "
+            f"http://proxy.example:3128, one that begins with {proxy.partition('://')[0]}:// given"
         )
     return proxy
 

@@ -11,7 +11,14 @@ from typing import Final
 
 from airflow_provider_itnio.api.errors import InvalidMessageError
 
-__all__ = ["MAX_DIGITS", "MIN_DIGITS", "number_entries", "phone_digits", "shortened_number"]
+__all__ = [
+    "MAX_DIGITS",
+    "MIN_DIGITS",
+    "number_entries",
+    "phone_digits",
+    "shortened_number",
+    "without_numbers",
+]
 
 MIN_DIGITS: Final = 7
 MAX_DIGITS: Final = 14
@@ -23,8 +30,10 @@ _LONGEST_INT: Final = 1000
 _WRITTEN_AROUND_DIGITS = re.compile(
     r"[\s()\-\u2010-\u2015\u2212./\u00ad\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]+"
 )
-_TRUNK_ZERO = re.compile(r"\(0\)")
+_TRUNK_ZERO = re.compile(r"(?<=\d)([^\d]*)\(\s*0\s*\)")
 _DECIMAL = re.compile(r"\d+\.0+")
+# Digits behind a point are a fraction's, such as a longitude's.
+_PHONE_NUMBER: Final = re.compile(r"\+\d[\d ()./-]{5,}\d|(?<![\d.])\d{7,}")
 _BETWEEN_NUMBERS = re.compile(r"[,;\n]")
 _DIGIT = re.compile(r"\d")
 
@@ -49,7 +58,7 @@ def phone_digits(value: object, field: str = "recipient") -> str:
     if isinstance(value, (list, tuple, set, frozenset)):
         raise InvalidMessageError(
             f"{field}: one phone number, a list of {len(value)} given; "
-            "for several use recipients, WhatsAppBroadcastOperator or .expand(recipient=[...])"
+            "for several use .expand(recipient=[...])"
         )
     if value is None or value == "":
         raise InvalidMessageError(f"{field}: a phone number is required, none given")
@@ -67,13 +76,9 @@ def _digits_of(written: str, field: str) -> str:
     if sum(1 for part in _BETWEEN_NUMBERS.split(written) if _DIGIT.search(part)) > 1:
         raise InvalidMessageError(
             f"{field}: one phone number, several given ({shortened_number(written)}); "
-            "for several use recipients, WhatsAppBroadcastOperator or .expand(recipient=[...])"
+            "for several use .expand(recipient=[...])"
         )
-    number = written
-    international = number.lstrip("\u200e\u202a\u202c\ufeff \t").startswith(("+", "＋", "00"))
-    if international:
-        number = _TRUNK_ZERO.sub("", number)
-    number = _WRITTEN_AROUND_DIGITS.sub("", number)
+    number = _WRITTEN_AROUND_DIGITS.sub("", _TRUNK_ZERO.sub("", written))
     if number.startswith(("+", "＋")):
         number = number[1:]
     elif number.startswith("00"):
@@ -119,3 +124,16 @@ def shortened_number(number: str) -> str:
     if len(marks) <= 4:
         return "".join("*" for _ in marks)
     return f"{marks[0]}{marks[1]}…{marks[-2]}{marks[-1]}"
+
+
+def without_numbers(text: str) -> str:
+    """Shorten each phone number in a text.
+
+    :param text: words of anybody's.
+    """
+
+    def shortened(number: re.Match[str]) -> str:
+        plus = "+" if number[0].startswith("+") else ""
+        return plus + shortened_number(number[0].removeprefix("+"))
+
+    return _PHONE_NUMBER.sub(shortened, text)

@@ -9,14 +9,12 @@ from typing import Any, Final, get_args
 from pydantic import BaseModel, RootModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from airflow_provider_itnio.api.phone_numbers import shortened_number
+from airflow_provider_itnio.api.phone_numbers import without_numbers
 
 __all__ = ["given", "link_without_query", "native_hint", "problems_in", "shown_key"]
 
 _SHOWN: Final = 60
 _WORD: Final = re.compile(r"[\w-]{1,60}")
-# Digits behind a point are a fraction's, such as a longitude's.
-_PHONE_NUMBER: Final = re.compile(r"\+\d[\d ()./-]{5,}\d|(?<![\d.])\d{7,}")
 
 
 def given(value: object) -> str:
@@ -29,13 +27,13 @@ def given(value: object) -> str:
     if value is None:
         return "nothing"
     if isinstance(value, str):
-        return repr(_shortened(_without_numbers(link_without_query(value) if "://" in value else value)))
+        return repr(_shortened(without_numbers(link_without_query(value) if "://" in value else value)))
     if isinstance(value, (list, tuple, set, frozenset)):
         return f"a list of {len(value)}"
     if isinstance(value, Mapping):
         return "an object"
     if isinstance(value, (bool, int, float)):
-        return _without_numbers(repr(value)) if not abs(value) >= 1e60 else "a number too large"
+        return without_numbers(repr(value)) if not abs(value) >= 1e60 else "a number too large"
     return f"a value of type {type(value).__name__}"
 
 
@@ -46,15 +44,11 @@ def shown_key(key: object) -> str:
     """
     if not isinstance(key, str):
         return f"<{type(key).__name__}>"
-    return key if _WORD.fullmatch(key) and not _PHONE_NUMBER.search(key) else given(key)
+    return key if _WORD.fullmatch(key) and without_numbers(key) == key else given(key)
 
 
 def _shortened(text: str) -> str:
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
-
-
-def _without_numbers(text: str) -> str:
-    return _PHONE_NUMBER.sub(lambda number: shortened_number(number[0]), text)
 
 
 def link_without_query(link: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import Final
@@ -9,7 +10,7 @@ from urllib.parse import urlsplit
 
 from airflow_provider_itnio.api.errors import ConfigurationError
 
-__all__ = ["DEFAULT_BASE_URL", "ClientSettings", "checked_base_url"]
+__all__ = ["DEFAULT_BASE_URL", "ClientSettings", "checked_base_url", "is_http_address", "is_loopback"]
 
 DEFAULT_BASE_URL: Final = "https://api.itniotech.com"
 
@@ -53,13 +54,16 @@ def checked_base_url(url: str, *, allow_http: bool = False) -> str:
     try:
         parts = urlsplit(url.strip())
         host, _ = parts.hostname, parts.port
-    except ValueError as error:
-        raise ConfigurationError(f"must be an address such as {DEFAULT_BASE_URL}; {error}") from None
-    if parts.scheme not in ("http", "https") or not host:
+    except ValueError:
+        # Its own words would show what stands in the port's place, which may be a secret.
+        raise ConfigurationError(
+            f"must be an address such as {DEFAULT_BASE_URL}, with nothing but a number for a port"
+        ) from None
+    if parts.scheme not in ("http", "https") or not host or not _is_host(host):
         raise ConfigurationError(f"must be an address such as {DEFAULT_BASE_URL}, {_shown(url)!r} given")
     if parts.username is not None or parts.query or parts.fragment:
         raise ConfigurationError("must hold no user name, query or fragment")
-    if parts.scheme == "http" and not (allow_http or _is_loopback(host)):
+    if parts.scheme == "http" and not (allow_http or is_loopback(host)):
         raise ConfigurationError(
             f"must be https://, {_shown(url)!r} given: plain http would send the Api-Key readable; "
             'the extra {"allow_http": true} allows it'
@@ -67,11 +71,37 @@ def checked_base_url(url: str, *, allow_http: bool = False) -> str:
     return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
 
 
+def _is_host(host: str) -> bool:
+    if ":" in host:  # the address of an IPv6 host, which urlsplit has checked
+        return True
+    try:
+        host.encode("idna")
+    except UnicodeError:
+        return False
+    return not re.search(r"[\s*]", host)
+
+
 def _shown(url: str) -> str:
     return url.rpartition("@")[2][:60]
 
 
-def _is_loopback(host: str) -> bool:
+def is_http_address(url: str) -> bool:
+    """Say whether a text is an ``http://`` or ``https://`` address with a host.
+
+    :param url: any text.
+    """
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
+def is_loopback(host: str) -> bool:
+    """Say whether what is sent to a host stays on this machine.
+
+    :param host: a name or an address.
+    """
     try:
         return ip_address(host).is_loopback
     except ValueError:

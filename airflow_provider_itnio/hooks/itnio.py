@@ -314,13 +314,14 @@ class ItnioHook(BaseHook):
         return text
 
     def _base_url(self, connection: Connection, *, allow_http: bool) -> str:
-        from airflow_provider_itnio.api.settings import DEFAULT_BASE_URL, checked_base_url
+        from airflow_provider_itnio.api.settings import DEFAULT_BASE_URL, checked_base_url, is_loopback
 
         host = (connection.host or "").strip()
         if not host:
             return DEFAULT_BASE_URL
         if "://" not in host:
-            host = f"{connection.schema or 'https'}://{host}"
+            local = is_loopback(host.partition("/")[0].partition(":")[0])
+            host = f"{connection.schema or ('http' if local else 'https')}://{host}"
         scheme, mark, rest = host.partition("://")
         authority, slash, path = rest.partition("/")
         if connection.port and not authority.rpartition(":")[2].isdigit():
@@ -344,8 +345,11 @@ class ItnioHook(BaseHook):
         whole = isinstance(default, int)
         if not lowest <= number <= highest or (whole and not number.is_integer()):
             kind = "whole number" if whole else "number"
-            raise self._misconfigured(
-                f"extra.{name}", f"must be a {kind} from {lowest:g} to {highest:g}, {given!r:.60} given"
+            problem = f"must be a {kind} from {lowest:g} to {highest:g}, {given!r:.60} given"
+            raise (
+                self._misconfigured(f"extra.{name}", problem)
+                if own is None
+                else ConfigurationError(f"{name}: {problem}")
             )
         return number
 
@@ -354,17 +358,16 @@ class ItnioHook(BaseHook):
             return None
         from urllib.parse import unquote, urlsplit
 
-        try:
-            parts = urlsplit(str(proxy).strip())
-            usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-        except ValueError:
-            usable = False
-        if not usable:
+        from airflow_provider_itnio.api.settings import is_http_address
+
+        url = str(proxy).strip()
+        if not is_http_address(url):
             raise self._misconfigured("extra.proxy", "must be an address such as http://proxy.example:3128")
+        parts = urlsplit(url)
         if parts.password:
             mask_secret(parts.password)
             mask_secret(unquote(parts.password))
-        return parts.geturl()
+        return url
 
     def _no_connection(self) -> ConfigurationError:
         return ConfigurationError(f"Connection {self.itnio_conn_id!r} is not defined")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator
+from airflow.providers.common.compat.sdk import AirflowFailException, AirflowTaskTimeout, BaseOperator
 
 from airflow_provider_itnio.api.delivery import check_delivery
 from airflow_provider_itnio.api.errors import (
@@ -217,6 +217,14 @@ class WhatsAppSendOperator(WhatsAppMessageOperator):
             if _retries_may_help(error, self.delivery):
                 raise
             raise AirflowFailException(f"{type(error).__name__}: {error}") from error
+        except AirflowTaskTimeout as timeout:
+            if self.delivery != "at_most_once":
+                raise
+            # Airflow would retry, and the message may have been on its way.
+            unknown = UnknownOutcomeError(
+                "Nobody can say what became of the message: the task's execution_timeout ended it"
+            )
+            raise AirflowFailException(f"{type(unknown).__name__}: {unknown}") from timeout
         if receipt.type != "template":
             self.log.info(
                 "Accepted is not delivered: no WhatsApp template was sent, so the message only arrives "

@@ -41,7 +41,7 @@ def answer(body: Any = ACCEPTED, status: int = 200, **headers: str) -> bytes:
     if "Content_Length" not in headers and "Transfer_Encoding" not in headers:
         headers["Content_Length"] = str(len(raw))
     lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
-    return "\r\n".join([*lines, "", ""]).encode() + raw
+    return "\r\n".join([*lines, "", ""]).encode("latin-1") + raw
 
 
 class Server:

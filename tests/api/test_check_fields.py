@@ -137,7 +137,11 @@ STANDING = [
         "exactly one of text, image, audio, video, document, sticker, location, interactive, contacts, template "
         "or message must be given, text, image given",
     ),
-    ({"message": JINJA, "caption": JINJA}, None),
+    (
+        {"message": JINJA, "caption": JINJA},
+        "message: only where no other message field is given, caption given too",
+    ),
+    ({"message": JINJA, "reply_to": JINJA}, None),
     ({"message": {"text": JINJA, "type": "image"}}, "type: must agree with the message, which is text; 'image' given"),
     (template(name=JINJA) | {"reply_to": JINJA}, "reply_to: a WhatsApp template can't be a reply"),
 ]  # fmt: skip

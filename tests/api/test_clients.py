@@ -32,6 +32,7 @@ from airflow_provider_itnio.api.errors import (
     ItnioError,
     NotSentError,
     PlatformError,
+    RecipientError,
     RefusedError,
     UnknownOutcomeError,
 )
@@ -530,6 +531,26 @@ def test_a_redirect_is_not_followed(sender: Make, http_status: int) -> None:
     assert isinstance(error, UnknownOutcomeError)
     assert error.http_status == http_status
     assert (len(server.requests), elsewhere.requests) == (1, [])
+
+
+@pytest.mark.parametrize(
+    "location", ["/elsewhere", "http://[bad", "/\u00e9\u4e2d", "http://a.example:port"], ids=ascii
+)
+def test_a_redirect_is_read_as_the_answer_it_is(sender: Make, location: str) -> None:
+    given = location.encode("utf-8").decode("latin-1")
+
+    def redirect(body: Any) -> Server:
+        return Server(lambda _: answer(body, 302, Location=given))
+
+    with redirect(ACCEPTED) as server:
+        assert sender(server.url).send().message_id == MESSAGE_ID
+    with redirect({"status": "-70"}) as server:
+        assert isinstance(failure(sender(server.url).send), RecipientError)
+    with redirect(b"[" + b" " * (2 * ANSWER_LIMIT)) as server:
+        error = failure(sender(server.url).send)
+        assert isinstance(error, UnknownOutcomeError)
+        assert "longer than 1 MiB" in str(error)
+        assert len(server.requests) == 1
 
 
 def test_an_answer_of_exactly_1_mib_is_read_and_an_endless_one_is_not(sender: Make) -> None:

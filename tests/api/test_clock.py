@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from email.utils import formatdate
 
 import pytest
@@ -45,3 +46,14 @@ def test_http_dates_are_read(date: str) -> None:
 def test_any_header_is_a_time_or_none(date: str) -> None:
     seconds = seconds_of_date(date)
     assert seconds is None or isinstance(seconds, float)
+
+
+@pytest.mark.parametrize("date", ["Sun Nov  6 08:49:37 1994", "Sun, 06 Nov 1994 08:49:37 -0000"])
+def test_a_date_that_does_not_name_its_zone_is_in_utc(date: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Shanghai")
+    time.tzset()
+    try:
+        assert seconds_of_date(date) == 784111777
+    finally:
+        monkeypatch.undo()
+        time.tzset()

@@ -726,7 +726,8 @@ def test_a_text_alone_stands_for_its_body() -> None:
         ("https://files.example/report.pdf", "report.pdf"),
         ("https://files.example/a/b/report.pdf?X-Amz-Signature=abc#page=2", "report.pdf"),
         ("https://files.example/Monats%20bericht%C3%BC.pdf", "Monats berichtü.pdf"),
-        ("https://files.example/a%2Fb.pdf", "a/b.pdf"),
+        ("https://files.example/a%2Fb.pdf", "b.pdf"),
+        ("https://files.example/a%0Ab.pdf", "ab.pdf"),
     ],
 )
 def test_a_documents_filename_is_the_end_of_its_links_path(link: str, filename: str) -> None:

@@ -5,7 +5,12 @@ import time
 import pytest
 
 from airflow_provider_itnio.api.errors import InvalidMessageError
-from airflow_provider_itnio.api.phone_numbers import number_entries, phone_digits, shortened_number
+from airflow_provider_itnio.api.phone_numbers import (
+    number_entries,
+    phone_digits,
+    shortened_number,
+    without_numbers,
+)
 
 
 @pytest.mark.parametrize(
@@ -40,7 +45,7 @@ def test_a_number_has_7_to_14_digits(at: str, past: str) -> None:
         phone_digits(past)
 
 
-HINT = "for several use recipients, WhatsAppBroadcastOperator or .expand(recipient=[...])"
+HINT = "for several use .expand(recipient=[...])"
 REFUSED = [
     (None, "a phone number is required, none given"),
     ("", "a phone number is required, none given"),
@@ -135,3 +140,29 @@ def test_a_shortened_number_shows_two_first_and_two_last_characters(number: str,
 )
 def test_recipients_are_taken_apart_and_not_judged(recipients: object, entries: list[object]) -> None:
     assert number_entries(recipients) == entries
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "+49 (0)30 123456",
+        "49 (0)30 123456",
+        "(+49) (0)30 123456",
+        "(0049)(0)30 123456",
+        "+ 49 ( 0 ) 30 123456",
+    ],
+)
+def test_a_trunk_zero_is_taken_off_however_the_number_begins(written: str) -> None:
+    assert phone_digits(written) == "4930123456"
+
+
+def test_a_trunk_zero_without_a_country_code_is_refused() -> None:
+    with pytest.raises(InvalidMessageError, match="must begin with the country code"):
+        phone_digits("(0)30 12345678")
+
+
+def test_numbers_in_words_are_shortened() -> None:
+    assert (
+        without_numbers("from +86 147-1800-4557 to 91856321322, 12.3456789")
+        == "from +86…57 to 91…22, 12.3456789"
+    )

@@ -46,7 +46,7 @@ def test_what_is_no_address_is_refused(url: str) -> None:
 
 @pytest.mark.parametrize("url", ["https://[::1", "https://a:port", "https://a:99999"])
 def test_what_can_not_be_read_is_refused(url: str) -> None:
-    with pytest.raises(ConfigurationError, match=r"^must be an address such as https://api.itniotech.com; "):
+    with pytest.raises(ConfigurationError, match=r"with nothing but a number for a port$"):
         checked_base_url(url)
 
 
@@ -74,3 +74,9 @@ def test_settings_have_the_documented_defaults() -> None:
 
 def test_a_proxy_does_not_show_in_the_settings() -> None:
     assert "5ecret" not in repr(ClientSettings(proxy="http://ann:5ecret@proxy.example"))
+
+
+@pytest.mark.parametrize("host", ["api itniotech.com", "a..b", ".x", "*.example", "x" * 64])
+def test_a_host_that_no_name_server_could_know_is_refused(host: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"^must be an address such as"):
+        checked_base_url(f"https://{host}")

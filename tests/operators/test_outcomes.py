@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException
+from airflow.providers.common.compat.sdk import AirflowFailException, AirflowTaskTimeout, timeout
 
 from airflow_provider_itnio.api.errors import (
     AccountError,
@@ -103,7 +103,7 @@ def test_a_receipt_without_a_time_is_plain_json_too(send, sandbox):
     [
         ({"recipient": "12"}, "recipient: 7 to 14 digits, 2 given"),
         ({"recipient": None}, "recipient: a phone number is required"),
-        ({"recipient": ["+86 147-1800-4557"]}, "for several use recipients"),
+        ({"recipient": ["+86 147-1800-4557"]}, "for several use .expand"),
         ({"text": "x" * 4097}, "text.body: at most 4096 characters, 4097 given"),
         ({"text": ""}, "text.body: must not be empty"),
         ({"text": ["a", "b"]}, "text.body: must be text, a list of 2 given; join it"),
@@ -342,3 +342,22 @@ def test_a_message_that_was_refused_does_not(send, sandbox, logged):
     sandbox.fail_next(status=-69)
     fails_at_once(send, AccountError, text="x")
     assert DAY_RULE not in logged()
+
+
+# --- a task whose time runs out ---------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("hasty")
+def test_a_task_whose_time_runs_out_in_a_request_is_retried_at_least_once(send, sandbox):
+    sandbox.fail_next(delay=3)
+    with pytest.raises(AirflowTaskTimeout), timeout(1):
+        send(text="x")
+
+
+@pytest.mark.usefixtures("hasty")
+def test_a_task_whose_time_runs_out_in_a_request_fails_at_once_at_most_once(send, sandbox):
+    sandbox.fail_next(delay=3)
+    with pytest.raises(AirflowFailException, match="execution_timeout") as caught, timeout(1):
+        send(text="x", delivery="at_most_once")
+    assert str(caught.value).startswith("UnknownOutcomeError: ")
+    assert len(sandbox.messages) == 1
