@@ -12,10 +12,12 @@ from types import TracebackType
 from typing import Any, Final, NamedTuple, Self, TypeVar
 
 import requests
-import urllib3.exceptions
+import urllib3
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 from tenacity import Retrying
+from urllib3.connection import HTTPSConnection
+from urllib3.connectionpool import HTTPSConnectionPool
 
 from airflow_provider_itnio.api.balance import Balance
 from airflow_provider_itnio.api.delivery import Delivery
@@ -54,6 +56,22 @@ class SignedAuth(AuthBase):
         return request
 
 
+class _TlsConnection(HTTPSConnection):
+    """Says of a handshake that fails that there was no connection: nothing has left, as with aiohttp."""
+
+    def connect(self) -> None:
+        try:
+            super().connect()
+        except ssl.SSLCertVerificationError:
+            raise
+        except (ssl.SSLError, TimeoutError) as error:
+            raise urllib3.exceptions.NewConnectionError(self, f"TLS handshake failed: {error}") from error
+
+
+class _TlsPool(HTTPSConnectionPool):
+    ConnectionCls = _TlsConnection
+
+
 class _SharedTlsAdapter(HTTPAdapter):
     """Verifies with the process's TLS context; requests would load the certificates for each connection."""
 
@@ -63,14 +81,21 @@ class _SharedTlsAdapter(HTTPAdapter):
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs, ssl_context=self._context)
+        _tell_handshakes_apart(self.poolmanager)
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
-        return super().proxy_manager_for(
+        manager = super().proxy_manager_for(
             proxy, **kwargs, ssl_context=self._context, proxy_ssl_context=self._context
         )
+        _tell_handshakes_apart(manager)
+        return manager
 
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
         conn.cert_reqs = "CERT_REQUIRED"
+
+
+def _tell_handshakes_apart(manager: urllib3.PoolManager) -> None:
+    manager.pool_classes_by_scheme = {**manager.pool_classes_by_scheme, "https": _TlsPool}
 
 
 class _Session(requests.Session):

@@ -213,11 +213,7 @@ def test_a_certificate_for_another_name_is_tried_once(sender: Make, trusted: Aut
     assert (server.connections, server.requests) == (1, [])
 
 
-# aiohttp tells a failed handshake from a lost request; requests does not, so there it must count as unknown.
-NO_HANDSHAKE = {"requests": UnknownOutcomeError, "aiohttp": NotSentError}
-
-
-def test_a_server_that_speaks_no_tls_gets_no_message(sender: Make, kind: str) -> None:
+def test_a_server_that_speaks_no_tls_gets_no_message(sender: Make) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
 
         def speak_plainly() -> None:
@@ -229,15 +225,15 @@ def test_a_server_that_speaks_no_tls_gets_no_message(sender: Make, kind: str) ->
         thread.start()
         error = failure(sender(f"https://127.0.0.1:{listening.getsockname()[1]}", max_tries=1).send)
         thread.join()
-    assert type(error) is NO_HANDSHAKE[kind]
+    assert type(error) is NotSentError
     assert "SSL" in str(error)
 
 
-def test_a_server_that_does_not_shake_hands_gets_no_message(sender: Make, kind: str) -> None:
+def test_a_server_that_does_not_shake_hands_gets_no_message(sender: Make) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"https://127.0.0.1:{silent.getsockname()[1]}"
         error = failure(sender(url, connect_timeout=0.3, timeout=0.3, max_tries=2).send)
-    assert type(error) is NO_HANDSHAKE[kind]
+    assert type(error) is NotSentError
 
 
 def test_one_context_is_shared_by_both_clients_and_all_sessions(
