@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 
-__all__ = ["TEMPLATE_EXT", "is_rendered_later", "template_files", "unread_template_files"]
+__all__ = [
+    "TEMPLATE_EXT",
+    "entries_outside_jinja",
+    "is_rendered_later",
+    "template_files",
+    "unread_template_files",
+]
 
 TEMPLATE_EXT = (".j2",)
 """Endings that make a value the name of a Jinja file. A text that ends in ``.txt`` or ``.md`` is a text."""
@@ -50,3 +57,16 @@ def template_files(value: object, path: str) -> Iterator[tuple[str, str]]:
     elif isinstance(value, (list, tuple)):
         for index, inner in enumerate(value):
             yield from template_files(inner, f"{path}[{index}]")
+
+
+_ENTRY = re.compile(r"(?:\{\{.*?\}\}|[^,;\n])+", re.DOTALL)
+
+
+def entries_outside_jinja(text: str) -> list[str]:
+    """Take a text of several entries apart, but not where a comma belongs to Jinja.
+
+    :param text: entries separated by commas, semicolons or lines. One with ``{% … %}`` in it stays whole.
+    """
+    if "{%" in text or "{#" in text:
+        return [text]
+    return [entry.strip() for entry in _ENTRY.findall(text) if entry.strip()]

@@ -4,7 +4,12 @@ import pytest
 from airflow.providers.common.compat.sdk import DAG, XComArg, literal
 from airflow.providers.standard.operators.empty import EmptyOperator
 
-from airflow_provider_itnio.templating import TEMPLATE_EXT, is_rendered_later, unread_template_files
+from airflow_provider_itnio.templating import (
+    TEMPLATE_EXT,
+    entries_outside_jinja,
+    is_rendered_later,
+    unread_template_files,
+)
 
 
 @pytest.mark.parametrize(
@@ -77,3 +82,16 @@ def test_each_such_name_is_found_and_a_long_one_is_shortened():
 @pytest.mark.parametrize("value", [None, 7, "text", {"a": ["b"]}, b"report.j2"])
 def test_what_was_read_has_no_problem(value):
     assert list(unread_template_files(value, "text")) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "entries"),
+    [
+        ("a, b;\nc,,", ["a", "b", "c"]),
+        ("a, {{ f('x, y') }}, b", ["a", "{{ f('x, y') }}", "b"]),
+        ("{% if x %}a, b{% endif %}", ["{% if x %}a, b{% endif %}"]),
+        ("", []),
+    ],
+)
+def test_entries_are_not_taken_apart_inside_of_jinja(text, entries):
+    assert entries_outside_jinja(text) == entries

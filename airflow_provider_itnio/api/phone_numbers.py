@@ -110,7 +110,7 @@ def number_entries(recipients: object) -> list[object]:
     """
     if isinstance(recipients, str):
         return [entry for entry in _BETWEEN_NUMBERS.split(recipients) if entry.strip()]
-    if isinstance(recipients, (list, tuple)):
+    if isinstance(recipients, (list, tuple, set, frozenset)):
         return list(recipients)
     return [] if recipients is None else [recipients]
 

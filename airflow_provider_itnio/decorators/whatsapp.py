@@ -70,6 +70,8 @@ class _WhatsAppDecoratedOperator(DecoratedOperator, WhatsAppSendOperator):
         context_merge(context, self.op_kwargs)
         arguments = determine_kwargs(self.python_callable, self.op_args, context)
         returned = self.python_callable(*self.op_args, **arguments)
+        for name in _RETURNED:  # default_args may have filled them
+            setattr(self, name, None)
         if isinstance(returned, Mapping):
             self.message = dict(returned)  # type: ignore[assignment]
         elif isinstance(returned, str):

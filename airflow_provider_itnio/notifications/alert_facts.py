@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, NamedTuple, TypeAlias
 from urllib.parse import quote
@@ -10,7 +11,7 @@ from urllib.parse import quote
 from airflow.providers.common.compat.sdk import conf, redact
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 
-__all__ = ["AlertFacts", "AlertKind", "alert_facts"]
+__all__ = ["AlertFacts", "AlertKind", "alert_facts", "sendable"]
 
 AlertKind: TypeAlias = Literal[
     "task_failed",
@@ -77,56 +78,84 @@ _KIND_BY_TASK_STATE: Mapping[str, AlertKind] = {
 
 
 def _is_of_dag(context: Mapping[str, Any]) -> bool:
-    # Only a DAG's callback is told a reason. Its task instance is the last one of the run, or there is none.
-    return "reason" in context or context.get("ti") is None
+    # A DAG's callback alone is told a reason and no exception; its task instance is the run's last, or none.
+    return ("reason" in context and "exception" not in context) or context.get("ti") is None
 
 
 def _of_task(context: Mapping[str, Any]) -> AlertFacts:
     ti, task = context.get("ti"), context.get("task")
     error = _error_of(context.get("exception"))
-    state = _text(getattr(ti, "state", None))
-    kind = _KIND_BY_TASK_STATE.get(state, "event")
-    if kind == "event" and error:
-        kind = "task_failed"
+    kind = _kind_of_task(context, error)
+    if kind in ("task_failed", "task_retry") and not error and _is_of_lost_worker(context):
+        error = "The worker that ran the task was killed or lost"
     facts = AlertFacts(
         kind=kind,
-        dag_id=_text(getattr(ti, "dag_id", None)),
-        task_id=_text(getattr(ti, "task_id", None)),
+        dag_id=_text(_attribute(ti, "dag_id")),
+        task_id=_text(_attribute(ti, "task_id")),
         map_index=_map_index(ti),
-        run_id=_text(getattr(ti, "run_id", None)),
-        try_number=_text(getattr(ti, "try_number", None)),
+        run_id=_text(_attribute(ti, "run_id")),
+        try_number=_text(_attribute(ti, "try_number")),
         max_tries=_tries_in_all(ti),
         error=error,
         error_line=_first_line(error),
-        duration=_duration(getattr(ti, "start_date", None), getattr(ti, "end_date", None)),
-        log_url=_text(getattr(ti, "log_url", None)),
+        duration=_duration(_attribute(ti, "start_date"), _attribute(ti, "end_date")),
+        log_url=_text(_attribute(ti, "log_url")),
     )
     link_to_form = getattr(task, "generate_link_to_ui_from_context", None)
     if kind != "event" or link_to_form is None:
         return facts
     return facts._replace(
         kind="approval_wanted",
-        subject=_text(getattr(task, "subject", None)),
-        options=", ".join(map(str, getattr(task, "options", ()))),
-        log_url=_text(link_to_form(context=context)),
+        subject=_text(_attribute(task, "subject")),
+        options=", ".join(map(_text, getattr(task, "options", ()))),
+        log_url=_form_url(link_to_form, context) or facts.log_url,
     )
+
+
+def _form_url(link_to_form: Callable[..., object], context: Mapping[str, Any]) -> str:
+    try:
+        return _text(link_to_form(context=context))
+    except Exception:  # such as an Airflow that knows no base URL
+        return ""
+
+
+def _kind_of_task(context: Mapping[str, Any], error: str) -> AlertKind:
+    ti = context.get("ti")
+    if kind := _KIND_BY_TASK_STATE.get(_text(_attribute(ti, "state"))):
+        return kind
+    if error:
+        return "task_failed"
+    if _is_of_lost_worker(context):
+        tried, retries = _attribute(ti, "try_number"), _attribute(ti, "max_tries")
+        again = isinstance(tried, int) and isinstance(retries, int) and tried <= retries
+        return "task_retry" if again else "task_failed"
+    return "event"
+
+
+def _is_of_lost_worker(context: Mapping[str, Any]) -> bool:
+    # Where a worker is lost, the DAG processor runs the callbacks, with a task instance that has no state and
+    # no start. A task that starts, or asks a person, has a start.
+    ti = context.get("ti")
+    return not any(_attribute(ti, name) for name in ("state", "start_date"))
 
 
 def _of_dag(context: Mapping[str, Any]) -> AlertFacts:
     run, dag = context.get("dag_run"), context.get("dag")
     kinds: Mapping[str, AlertKind] = {"failed": "dag_failed", "success": "dag_succeeded"}
-    kind = kinds.get(_text(getattr(run, "state", None)), "event")
+    kind = kinds.get(_text(_attribute(run, "state")), "event")
     reason = _text(context.get("reason")) if kind != "dag_succeeded" else ""
-    dag_id = _text(getattr(run, "dag_id", None) or getattr(dag, "dag_id", None))
-    run_id = _text(getattr(run, "run_id", None) or context.get("run_id"))
+    if "slas" in context:  # of Airflow 2, which gives no run with it
+        kind, reason = "deadline_missed", _text(context.get("task_list"))
+    dag_id = _text(_attribute(run, "dag_id") or _attribute(dag, "dag_id"))
+    run_id = _text(_attribute(run, "run_id") or context.get("run_id"))
     return AlertFacts(
         kind=kind,
         dag_id=dag_id,
         run_id=run_id,
         error=reason,
         error_line=_first_line(reason),
-        duration=_duration(getattr(run, "start_date", None), getattr(run, "end_date", None)),
-        log_url=_run_url(dag_id, run_id, _text(getattr(context.get("ti"), "log_url", None))),
+        duration=_duration(_attribute(run, "start_date"), _attribute(run, "end_date")),
+        log_url=_run_url(dag_id, run_id, _text(_attribute(context.get("ti"), "log_url"))),
     )
 
 
@@ -146,17 +175,39 @@ def _of_deadline(context: Mapping[str, Any]) -> AlertFacts:
     )
 
 
+_UNSENDABLE = re.compile(r"\x1b\[[0-9;]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f]")
+
+
+def sendable(text: str) -> str:
+    """Give a text without what a message can't hold: a terminal's colours, control and half characters.
+
+    :param text: any text. A file name that is no UTF-8 leaves half characters in it.
+    """
+    return _UNSENDABLE.sub("", text).encode("utf-8", "replace").decode()
+
+
+def _attribute(owner: Any, name: str) -> Any:
+    """Give what an object of Airflow's holds; one that fails to tell must not take the other facts along."""
+    try:
+        return getattr(owner, name, None)
+    except Exception:
+        return None
+
+
 def _text(value: object) -> str:
-    return "" if value is None else str(getattr(value, "value", value))
+    try:
+        return "" if value is None else sendable(str(getattr(value, "value", value)))
+    except Exception:
+        return ""
 
 
 def _map_index(ti: Any) -> str:
-    index = getattr(ti, "map_index", None)
+    index = _attribute(ti, "map_index")
     return str(index) if isinstance(index, int) and index >= 0 else ""
 
 
 def _tries_in_all(ti: Any) -> str:
-    retries = getattr(ti, "max_tries", None)
+    retries = _attribute(ti, "max_tries")
     return str(retries + 1) if isinstance(retries, int) else ""
 
 
@@ -164,12 +215,12 @@ def _error_of(exception: object) -> str:
     if exception is None:
         return ""
     if isinstance(exception, BaseException):
-        words = str(exception).strip()
+        words = _text(exception).strip()
         error = f"{type(exception).__name__}: {words}" if words else type(exception).__name__
     else:
-        error = str(exception).strip()
+        error = _text(exception).strip()
     # An exception may hold a secret; Airflow masks it in logs, so it must not travel in an alert either.
-    masked = str(redact(error))
+    masked = sendable(str(redact(error)))
     return masked if len(masked) <= _ERROR_LIMIT else f"{masked[: _ERROR_LIMIT - 1]}…"
 
 
@@ -210,5 +261,7 @@ def _run_url(dag_id: str, run_id: str, log_url: str) -> str:
     base = log_url.partition("/dags/")[0] or conf.get(
         "api" if AIRFLOW_V_3_0_PLUS else "webserver", "base_url", fallback=""
     )
+    if not run_id:
+        return f"{(base or _DEFAULT_BASE_URL).rstrip('/')}/dags/{dag}"
     page = f"{(base or _DEFAULT_BASE_URL).rstrip('/')}/dags/{dag}"
     return f"{page}/runs/{run}" if AIRFLOW_V_3_0_PLUS else f"{page}/grid?dag_run_id={quote(run_id, safe='')}"

@@ -31,12 +31,12 @@ _HEADLINES: Final = {
 }
 
 # WhatsApp has no escape character. Ids and errors may hold its markup, so they stand where none is read:
-# between back-ticks, with those of their own made apostrophes.
+# between back-ticks. Those that data holds become apostrophes, lest they open or close code.
 _TEXT: Final = """\
 {{ sign }} *{{ headline }}*
-{% if alert.subject %}{{ alert.subject | words }}
+{% if alert.subject | words %}{{ alert.subject | words }}
 {% endif %}
-{%- if alert.options %}Choices: {{ alert.options | words }}
+{%- if alert.options | words %}Choices: {{ alert.options | words }}
 {% endif %}
 {%- if alert.dag_id %}DAG: {{ alert.dag_id | code }}
 {% endif %}
@@ -54,9 +54,9 @@ _TEXT: Final = """\
 {% endif %}
 {%- if error %}```{{ error }}```
 {% endif %}
-{%- if alert.log_url %}{{ alert.log_url }}
+{%- if link %}{{ link }}
 {% endif %}
-{%- if reason %}_The text of this alert could not be used:_ {{ reason | words }}
+{%- if reason %}_The text of this alert could not be used:_ {{ reason }}
 {% endif %}"""
 
 
@@ -67,13 +67,16 @@ def default_text(alert: AlertFacts, reason: str = "") -> str:
     :param reason: why the alert's own text could not be used; it stands in the last line.
     """
     sign, headline = _HEADLINES[alert.kind]
+    shown = {
+        "alert": alert,
+        "sign": sign,
+        "headline": headline,
+        "link": _link(alert.log_url, 1000),
+        "reason": _words(reason, 400),
+    }
 
     def written(error: str) -> str:
-        return (
-            _text_template()
-            .render(alert=alert, sign=sign, headline=headline, error=error, reason=_short(reason, 400))
-            .strip()
-        )
+        return _text_template().render(shown, error=error).strip()
 
     room = _TEXT_LIMIT - len(written("x"))
     error = _short(_without_markup(alert.error).strip(), max(0, min(1500, room)))
@@ -94,15 +97,14 @@ def default_template(alert: AlertFacts, name: str, language: str, reason: str = 
     where = " / ".join(filter(None, (alert.dag_id, alert.task_id, index)))
     tries = f"{alert.try_number} of {alert.max_tries}" if alert.try_number and alert.max_tries else ""
     timing = ", ".join(filter(None, (tries, alert.duration, alert.deadline and f"due {alert.deadline}")))
-    why = ": ".join(filter(None, (alert.subject, alert.options, reason, alert.error_line)))
-    link = alert.log_url if len(alert.log_url) <= 350 else alert.log_url.partition("/runs/")[0]
+    why = ": ".join(filter(None, (alert.subject, alert.options, _short(reason, 80), alert.error_line)))
     values = (
         (_HEADLINES[alert.kind][1], 40),
         (where, 200),
         (alert.run_id, 120),
         (timing, 60),
         (why, 200),
-        (link, 350),
+        (_link(alert.log_url, 350), 350),
     )
     body = [_short(_one_line(value), limit) or "-" for value, limit in values]
     return template_message(name, language, body=body)
@@ -124,8 +126,15 @@ def _code(text: str) -> str:
     return f"`{_short(_one_line(_without_markup(text)), 250)}`"
 
 
-def _words(text: str) -> str:
-    return _short(_one_line(text), 500)
+def _words(text: str, limit: int = 500) -> str:
+    return _short(_one_line(_without_markup(text)), limit)
+
+
+def _link(url: str, limit: int) -> str:
+    """Give the DAG's link in place of one that is too long, since a cut one leads nowhere."""
+    if len(url) > limit:
+        url = url.partition("/runs/")[0].partition("/grid?")[0]
+    return url if len(url) <= limit else ""
 
 
 @cache

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from airflow_provider_itnio.api.errors import InvalidMessageError
-from airflow_provider_itnio.api.phone_numbers import number_entries, phone_digits
-from airflow_provider_itnio.notifications.alert_facts import AlertFacts, alert_facts
+from airflow.providers.common.compat.sdk import redact
+
+from airflow_provider_itnio.api.errors import InvalidMessageError, ItnioError
+from airflow_provider_itnio.api.phone_numbers import number_entries, phone_digits, without_numbers
+from airflow_provider_itnio.notifications.alert_facts import AlertFacts, alert_facts, sendable
 from airflow_provider_itnio.notifications.default_text import default_template, default_text
+from airflow_provider_itnio.templating import entries_outside_jinja
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import BaseNotifier
 
     from airflow_provider_itnio.hooks.itnio import Account
 
-__all__ = ["FilledAlert", "Filler", "Messages"]
+__all__ = ["FilledAlert", "Filler", "Messages", "recipient_entries", "words_of"]
+
+_WORDS_LIMIT: Final = 300
 
 Messages: TypeAlias = Sequence[Callable[[str], dict[str, Any]]]
 """What can be sent, the best first. Each makes a message's fields when it is told why the one before it could
@@ -30,8 +35,9 @@ class FilledAlert:
     :param facts: what happened.
     :param recipients: whom it goes to, digits only, each once.
     :param unusable: what is wrong with those of the recipients that are no number.
-    :param own_message: the message in place of the default one, empty if there is none.
+    :param own_message: what the hook's ``send`` takes in place of the default message, empty without one.
     :param problem: why the own message could not be filled in.
+    :param reply_to: the incoming message that a text answers.
     :param template: the WhatsApp template that carries the default alert.
     :param language: its language.
     """
@@ -41,6 +47,7 @@ class FilledAlert:
     unusable: Sequence[str]
     own_message: Mapping[str, Any]
     problem: str
+    reply_to: str | None
     template: str | None
     language: str | None
 
@@ -55,8 +62,18 @@ class FilledAlert:
         if name := self.template or account.alert_template:
             language = self.language or account.alert_language or "en"
             messages.append(lambda reason: {"template": default_template(self.facts, name, language, reason)})
-        messages.append(lambda reason: {"text": default_text(self.facts, reason)})
+        messages.append(lambda reason: {"text": default_text(self.facts, reason), "reply_to": self.reply_to})
         return messages
+
+
+def words_of(error: Exception) -> str:
+    """Say what an error says, fit to be logged and sent: it may show a value that was filled in.
+
+    :param error: any error.
+    """
+    words = str(error) if isinstance(error, ItnioError) else f"{type(error).__name__}: {error}"
+    shown = without_numbers(sendable(str(redact(words))))
+    return shown if len(shown) <= _WORDS_LIMIT else f"{shown[: _WORDS_LIMIT - 1]}…"
 
 
 @dataclass
@@ -67,7 +84,7 @@ class Filler:
     and run Jinja that came with them.
 
     :param notifier: the notifier, which stays as it is.
-    :param context: what Airflow tells of the event; ``alert`` is added to it.
+    :param context: what Airflow tells of the event.
     """
 
     notifier: BaseNotifier
@@ -75,10 +92,18 @@ class Filler:
     problems: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        if isinstance(self.context, dict):  # Airflow 3's, which other callbacks use too
+            self.context = dict(self.context)
         self.facts = self._gathered_facts()
         self.context["alert"] = self.facts
         dag = self.context.setdefault("dag", None)  # Airflow 2 renders nothing without one
-        self._environment = self.notifier.get_template_env(dag=dag)
+        try:
+            self._environment = self.notifier.get_template_env(dag=dag)
+        except Exception as error:
+            # What the DAG's settings break must not take the alert that says so with it.
+            self.notifier.log.warning("The DAG's Jinja environment could not be made: %s", words_of(error))
+            dag = None
+            self._environment = self.notifier.get_template_env(dag=None)
         if dag is None:
             import jinja2
 
@@ -89,7 +114,7 @@ class Filler:
         try:
             return alert_facts(self.context)
         except Exception as error:
-            self.notifier.log.warning("The facts of this alert could not be gathered: %r", error)
+            self.notifier.log.warning("The facts of this alert could not be gathered: %s", words_of(error))
             return AlertFacts()
 
     def filled(self, name: str, value: Any) -> Any:
@@ -101,12 +126,25 @@ class Filler:
         if value is None:
             return None
         try:
-            return self.notifier.render_template(value, self.context, self._environment)
+            return self._rendered(value)
         except Exception as error:
-            self.problems.append(f"{name}: {type(error).__name__}: {error}")
+            self.problems.append(f"{name}: {words_of(error)}")
             return None
 
-    def numbers(self, recipients: Any) -> tuple[list[str], list[str]]:
+    def number(self, name: str, value: Any) -> str | None:
+        """Fill in a phone number; where it is none, note the problem and give nothing.
+
+        :param name: the name a problem gives it.
+        :param value: what the DAG file says.
+        """
+        filled = self.filled(name, value)
+        try:
+            return phone_digits(filled, name) if filled else None
+        except InvalidMessageError as error:
+            self.problems.append(str(error))
+            return None
+
+    def recipients(self, recipients: Any) -> tuple[list[str], list[str]]:
         """Fill in recipients one by one, so that one that fails does not keep the others from theirs.
 
         :param recipients: one number, several in a text, or a list.
@@ -114,15 +152,29 @@ class Filler:
         """
         numbers: dict[str, None] = {}
         unusable: list[str] = []
-        entries = recipients if isinstance(recipients, (list, tuple)) else [recipients]
-        for index, entry in enumerate(entries):
+        for index, entry in enumerate(recipient_entries(recipients)):
             name = f"recipients[{index}]"
             try:
-                rendered = self.notifier.render_template(entry, self.context, self._environment)
-                for number in number_entries(rendered):
-                    numbers[phone_digits(number, name)] = None
-            except InvalidMessageError as error:
-                unusable.append(str(error))
+                rendered = number_entries(self._rendered(entry))
             except Exception as error:
-                unusable.append(f"{name}: {type(error).__name__}: {error}")
+                unusable.append(f"{name}: {words_of(error)}")
+                continue
+            for number in rendered:
+                try:
+                    numbers[phone_digits(number, name)] = None
+                except InvalidMessageError as error:
+                    unusable.append(str(error))
         return list(numbers), unusable
+
+    def _rendered(self, value: Any) -> Any:
+        return self.notifier.render_template(value, self.context, self._environment)
+
+
+def recipient_entries(recipients: Any) -> list[Any]:
+    """Take the recipients of a DAG file apart, before anything in them is filled in.
+
+    :param recipients: one number, several in a text, or a list.
+    """
+    if isinstance(recipients, str):
+        return list(entries_outside_jinja(recipients))
+    return number_entries(recipients)

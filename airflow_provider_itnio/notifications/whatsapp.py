@@ -9,12 +9,18 @@ from typing import TYPE_CHECKING, Any, Final
 from airflow.providers.common.compat.sdk import BaseNotifier
 
 from airflow_provider_itnio.api.errors import ContentError, InvalidMessageError, ItnioError
-from airflow_provider_itnio.api.phone_numbers import number_entries, phone_digits, shortened_number
+from airflow_provider_itnio.api.phone_numbers import phone_digits, shortened_number
 from airflow_provider_itnio.hooks.itnio import ItnioHook
 from airflow_provider_itnio.messages import MESSAGE_FIELDS
 from airflow_provider_itnio.notifications.alert_facts import AlertFacts
 from airflow_provider_itnio.notifications.default_text import default_template
-from airflow_provider_itnio.notifications.filled_alert import FilledAlert, Filler, Messages
+from airflow_provider_itnio.notifications.filled_alert import (
+    FilledAlert,
+    Filler,
+    Messages,
+    recipient_entries,
+    words_of,
+)
 from airflow_provider_itnio.templating import is_rendered_later, template_files
 
 if TYPE_CHECKING:
@@ -37,6 +43,11 @@ __all__ = ["WhatsAppNotifier"]
 _MAX_RETRY_AFTER: Final = 5.0
 """Seconds. A notifier may run where Airflow parses DAGs, so it waits for no long ``Retry-After``."""
 
+_AT_A_TIME: Final = 16
+"""Recipients. Airflow ends a task's callbacks 20 seconds, a DAG's 50 seconds after they began."""
+
+_OF_MISSED_SLA: Final = ("dag", "task_list", "blocking_task_list", "slas", "blocking_tis")
+
 
 class WhatsAppNotifier(BaseNotifier):
     """Alerts people on WhatsApp when a task or DAG fails, succeeds or is late.
@@ -47,8 +58,8 @@ class WhatsAppNotifier(BaseNotifier):
     ``error_line``, ``duration``, ``log_url``, which are always defined, and what else Airflow gives a
     callback of that kind.
 
-    An alert is never lost to its own text: one that can't be rendered, or breaks a rule, goes out as the
-    default one with the reason in its last line.
+    An alert is never lost to its own text: one that can't be rendered, breaks a rule, or is refused for what
+    it holds, goes out as the default one with the reason.
 
     :param recipients: one phone number, several in a text separated by commas or lines, or a list.
     :param text: see :class:`~airflow_provider_itnio.operators.whatsapp.WhatsAppMessageOperator`, as for each
@@ -147,91 +158,75 @@ class WhatsAppNotifier(BaseNotifier):
         """Send the alert; Airflow calls this.
 
         :param args: the context, or what Airflow 2 gives a callback for a missed SLA.
-        :raises ItnioError: after everyone was tried, if somebody did not get it.
+        :raises ItnioError: after everyone was tried, if it did not go out to somebody.
         """
-        context: Any = args[0] if len(args) == 1 else {"dag": args[0]}
-        try:
-            self.notify(context)
-        except Exception as error:
-            self.log.error("The WhatsApp alert did not reach everyone: %s", error)
-            raise
+        self.notify(args[0] if len(args) == 1 else dict(zip(_OF_MISSED_SLA, args, strict=False)))
 
     def __await__(self) -> Generator[Any, None, None]:
         """Send the alert asynchronously; Airflow awaits the notifier in its triggerer."""
-        return self._notify_and_log().__await__()
+        return self.async_notify(self.context).__await__()
 
-    async def _notify_and_log(self) -> None:
-        try:
-            await self.async_notify(self.context)
-        except Exception as error:
-            self.log.error("The WhatsApp alert did not reach everyone: %s", error)
-            raise
-
-    def notify(self, context: Context) -> None:
-        """Send the alert to each recipient.
+    def notify(self, context: Any) -> None:
+        """Send the alert to each recipient, to several at a time: Airflow gives a callback little time.
 
         :param context: of a task's or DAG's callback, of a deadline, or of a task that asks a person.
-        :raises ItnioError: after everyone was tried, if somebody did not get it.
+        :raises ItnioError: after everyone was tried, if it did not go out to somebody.
         """
+        from concurrent.futures import ThreadPoolExecutor
+
         alert, hook = self._filled(context)
         messages = alert.messages(hook.account())
-        failures = [self._send(hook, recipient, messages, alert.problem) for recipient in alert.recipients]
-        self._raise_for(alert, failures)
+        with ThreadPoolExecutor(_AT_A_TIME, thread_name_prefix="whatsapp-alert") as pool:
+            failures = list(
+                pool.map(lambda number: self._send(hook, number, messages, alert), alert.recipients)
+            )
+        _raise_for(alert, failures)
 
-    async def async_notify(self, context: Context) -> None:
+    async def async_notify(self, context: Any) -> None:
         """Send the alert to each recipient without blocking the event loop.
 
         :param context: as for :meth:`notify`.
-        :raises ItnioError: after everyone was tried, if somebody did not get it.
+        :raises ItnioError: after everyone was tried, if it did not go out to somebody.
         """
         alert, hook = self._filled(context)
         messages = alert.messages(await hook.aaccount())
         failures = await asyncio.gather(
-            *(self._asend(hook, recipient, messages, alert.problem) for recipient in alert.recipients)
+            *(self._asend(hook, recipient, messages, alert) for recipient in alert.recipients)
         )
-        self._raise_for(alert, failures)
+        _raise_for(alert, failures)
 
-    def _send(self, hook: ItnioHook, recipient: str, messages: Messages, reason: str) -> str | None:
+    def _send(self, hook: ItnioHook, recipient: str, messages: Messages, alert: FilledAlert) -> str | None:
         """Send the first message that can be sent, and give the reason if none can."""
+        reason = alert.problem
         for message in messages:
             try:
-                hook.send(recipient, if_too_long=self.if_too_long, **message(reason))
-            except (ContentError, InvalidMessageError) as error:
-                reason = self._next_for(recipient, error)
-            except ItnioError as error:
-                return str(error)
-            else:
+                hook.send(recipient, **message(reason))
                 return None
+            except (ContentError, InvalidMessageError) as error:
+                reason = self._noted(recipient, error)
+            except Exception as error:
+                return self._noted(recipient, error)
         return reason
 
-    async def _asend(self, hook: ItnioHook, recipient: str, messages: Messages, reason: str) -> str | None:
+    async def _asend(
+        self, hook: ItnioHook, recipient: str, messages: Messages, alert: FilledAlert
+    ) -> str | None:
         """As :meth:`_send` does."""
+        reason = alert.problem
         for message in messages:
             try:
-                await hook.asend(recipient, if_too_long=self.if_too_long, **message(reason))
-            except (ContentError, InvalidMessageError) as error:
-                reason = self._next_for(recipient, error)
-            except ItnioError as error:
-                return str(error)
-            else:
+                await hook.asend(recipient, **message(reason))
                 return None
+            except (ContentError, InvalidMessageError) as error:
+                reason = self._noted(recipient, error)
+            except Exception as error:
+                return self._noted(recipient, error)
         return reason
 
-    def _next_for(self, recipient: str, error: ItnioError) -> str:
-        self.log.warning("The alert to %s is sent in other words: %s", shortened_number(recipient), error)
-        return str(error)
-
-    def _raise_for(self, alert: FilledAlert, outcomes: Sequence[str | None]) -> None:
-        failures = [*alert.unusable, *(failure for failure in outcomes if failure is not None)]
-        if not alert.recipients and not failures:
-            failures = ["recipients: at least one phone number is required, none given"]
-        for failure in failures:
-            self.log.error("WhatsApp alert: %s", failure)
-        if failures:
-            everyone = len(alert.recipients) + len(alert.unusable)
-            raise ItnioError(
-                f"The WhatsApp alert did not go out to {len(failures)} of {everyone}: {'; '.join(failures)}"
-            )
+    def _noted(self, recipient: str, error: Exception) -> str:
+        words = words_of(error)
+        self.log.error("WhatsApp alert to %s: %s", shortened_number(recipient), words)
+        return words
 
     def _check_what_is_written(self) -> None:
         from airflow_provider_itnio.api.models import check_fields
@@ -239,16 +234,37 @@ class WhatsAppNotifier(BaseNotifier):
         for name in self.template_fields:
             for path, file in template_files(getattr(self, name), name):
                 raise InvalidMessageError(f"{path}: a notifier can't read Jinja files, {file[:60]!r} given")
-        for index, entry in enumerate(number_entries(self.recipients)):
-            if not is_rendered_later(entry):
-                phone_digits(entry, f"recipients[{index}]")
+        self._check_recipients()
+        self._check_patience()
         if self.business_phone and not is_rendered_later(self.business_phone):
             phone_digits(self.business_phone, "business_phone")
+        # if_too_long is no template field, so nothing in it waits.
+        check_fields({"text": "-"}, if_too_long=self.if_too_long, is_hole=lambda value: False)
         if own := self._own_message():
             check_fields(own, if_too_long=self.if_too_long, is_hole=is_rendered_later)
         if self.alert_template is not None:
             example = default_template(AlertFacts(), self.alert_template, self.alert_language or "en")
             check_fields({"template": example}, is_hole=is_rendered_later)
+
+    def _check_recipients(self) -> None:
+        if is_rendered_later(self.recipients) and not isinstance(self.recipients, str):
+            return
+        entries = recipient_entries(self.recipients)
+        if not entries:
+            raise InvalidMessageError("recipients: at least one phone number is required, none given")
+        for index, entry in enumerate(entries):
+            if not is_rendered_later(entry):
+                phone_digits(entry, f"recipients[{index}]")
+
+    def _check_patience(self) -> None:
+        for name, highest in (("timeout", 3600), ("connect_timeout", 3600), ("max_tries", 10)):
+            value = getattr(self, name)
+            lowest, kinds = (1, (int,)) if name == "max_tries" else (0.001, (int, float))
+            if isinstance(value, bool) or not isinstance(value, kinds) or not lowest <= value <= highest:
+                kind = "whole number" if name == "max_tries" else "number"
+                raise InvalidMessageError(
+                    f"{name}: must be a {kind} from {lowest:g} to {highest}, {value!r:.60} given"
+                )
 
     def _own_message(self) -> dict[str, Any]:
         """Give the message that stands in place of the default one, nothing if there is none."""
@@ -256,29 +272,43 @@ class WhatsAppNotifier(BaseNotifier):
         own = {name: value for name, value in fields.items() if value is not None}
         return {**own, "reply_to": self.reply_to} if own else {}
 
-    def _filled(self, context: Context) -> tuple[FilledAlert, ItnioHook]:
+    def _filled(self, context: Any) -> tuple[FilledAlert, ItnioHook]:
         filler = Filler(self, context)
         own_message = {name: filler.filled(name, value) for name, value in self._own_message().items()}
+        if own_message:
+            own_message["if_too_long"] = self.if_too_long
         problem = "; ".join(filler.problems)
-        recipients, unusable = filler.numbers(self.recipients)
+        recipients, unusable = filler.recipients(self.recipients)
         alert = FilledAlert(
             facts=filler.facts,
             recipients=recipients,
             unusable=unusable,
             own_message=own_message,
             problem=problem,
+            reply_to=filler.filled("reply_to", self.reply_to),
             template=filler.filled("alert_template", self.alert_template),
             language=filler.filled("alert_language", self.alert_language),
         )
         hook = ItnioHook(
             filler.filled("itnio_conn_id", self.itnio_conn_id) or ItnioHook.default_conn_name,
             app_id=filler.filled("app_id", self.app_id),
-            business_phone=filler.filled("business_phone", self.business_phone),
+            business_phone=filler.number("business_phone", self.business_phone),
             timeout=self.timeout,
             connect_timeout=self.connect_timeout,
             max_tries=self.max_tries,
             max_retry_after=_MAX_RETRY_AFTER,
         )
-        for problem in filler.problems:
-            self.log.warning("WhatsApp alert: %s", problem)
+        for noted in (*filler.problems, *unusable):
+            self.log.error("WhatsApp alert: %s", noted)
         return alert, hook
+
+
+def _raise_for(alert: FilledAlert, outcomes: Sequence[str | None]) -> None:
+    failures = [*alert.unusable, *(failure for failure in outcomes if failure is not None)]
+    if not alert.recipients and not failures:
+        raise ItnioError("The WhatsApp alert went out to nobody: recipients gave no phone number")
+    if failures:
+        everyone = len(alert.recipients) + len(alert.unusable)
+        raise ItnioError(
+            f"The WhatsApp alert did not go out to {len(failures)} of {everyone}: {'; '.join(failures)}"
+        )

@@ -1,0 +1,306 @@
+"""``@task.whatsapp``: what a function returns is sent."""
+
+from __future__ import annotations
+
+import json
+from types import MappingProxyType
+
+import pytest
+from airflow.providers.common.compat.sdk import DAG, AirflowFailException, AirflowSkipException, task
+
+from airflow_provider_itnio.api.errors import (
+    AuthenticationError,
+    InvalidMessageError,
+    NotSentError,
+    UnknownOutcomeError,
+)
+from airflow_provider_itnio.decorators.whatsapp import whatsapp_task
+from airflow_provider_itnio.get_provider_info import get_provider_info
+from airflow_provider_itnio.messages import MESSAGE_FIELDS, reply_buttons
+from airflow_provider_itnio.operators.whatsapp import WhatsAppMessageOperator
+
+NUMBER = "+86 147-1800-4557"
+pytestmark = pytest.mark.usefixtures("connection")
+
+
+def made(function, *args, recipient=NUMBER, default_args=None, **parameters):
+    """Make a function a task in a DAG, as a DAG author does, and give its operator."""
+    called = parameters.pop("called", {})
+    with DAG("report", schedule=None, default_args=default_args or {}):
+        return task.whatsapp(recipient=recipient, **parameters)(function)(*args, **called).operator
+
+
+def run(function, *args, context=None, **parameters):
+    """Run such a task as Airflow does: its fields are rendered, then it is executed."""
+    operator = made(function, *args, **parameters)
+    context = {"dag": operator.dag, "task": operator, "params": {}, **(context or {})}
+    operator.render_template_fields(context)
+    return operator.execute(context)
+
+
+def returns(value):
+    def report():
+        return value
+
+    return report
+
+
+# --- what it is -------------------------------------------------------------------------------------------
+
+
+def test_airflow_is_told_of_it():
+    path = f"{whatsapp_task.__module__}.{whatsapp_task.__qualname__}"
+    assert get_provider_info()["task-decorators"] == [{"name": "whatsapp", "class-name": path}]
+    operator = made(returns("x"))
+    assert isinstance(operator, WhatsAppMessageOperator)
+    assert (operator.task_id, operator.custom_operator_name) == ("report", "@task.whatsapp")
+
+
+def test_no_message_field_is_a_template_field():
+    fields = made(returns("x")).template_fields
+    assert {*MESSAGE_FIELDS, "message"} & set(fields) == set()
+    others = set(WhatsAppMessageOperator.template_fields) - {*MESSAGE_FIELDS, "message"}
+    assert set(fields) == {"op_args", "op_kwargs", "recipient"} | others
+
+
+VALUES = {
+    "text": "hello",
+    "contacts": [{"name": {"formatted_name": "Ana"}}],
+    "interactive": reply_buttons("x", {"a": "A"}),
+    "message": {"text": "hello"},
+}
+
+
+@pytest.mark.parametrize("name", [*MESSAGE_FIELDS, "message"])
+def test_a_message_field_is_an_error_when_the_dag_is_parsed(name):
+    sentence = f"{name}: @task.whatsapp sends what its function returns, so it takes no message field"
+    with pytest.raises(InvalidMessageError, match=sentence):
+        made(returns("x"), **{name: VALUES.get(name, "https://example.com/a.png")})
+
+
+@pytest.mark.parametrize(
+    ("parameters", "sentence"),
+    [
+        ({"recipient": "12"}, "recipient: 7 to 14 digits"),
+        ({"business_phone": "12"}, "business_phone: 7 to 14 digits"),
+        ({"delivery": "twice"}, "delivery: must be one of"),
+    ],
+)
+def test_any_other_mistake_is_an_error_when_the_dag_is_parsed(parameters, sentence):
+    with pytest.raises(InvalidMessageError, match=sentence):
+        made(returns("x"), **parameters)
+
+
+def test_it_needs_a_recipient():
+    with pytest.raises(Exception, match="recipient"), DAG("report", schedule=None):
+        task.whatsapp()(returns("x"))()
+
+
+# --- what is sent -----------------------------------------------------------------------------------------
+
+
+def test_a_text_is_sent_and_its_receipt_returned(sandbox):
+    receipt = run(returns("42 rows"))
+    (message,) = sandbox.messages
+    assert (message.recipient, message.type, message.text) == ("8614718004557", "text", "42 rows")
+    assert receipt["message_id"] == message.id
+    assert json.loads(json.dumps(receipt)) == receipt
+
+
+class Words(str):
+    """A text of a library's own kind."""
+
+
+def test_a_text_of_a_librarys_own_kind_is_a_text(sandbox):
+    run(returns(Words("42 rows")))
+    assert sandbox.messages[0].text == "42 rows"
+
+
+@pytest.mark.parametrize(
+    ("returned", "kind"),
+    [
+        ({"text": "42 rows"}, "text"),
+        ({"text": {"body": "42 rows"}}, "text"),
+        ({"type": "text", "text": "42 rows"}, "text"),
+        (MappingProxyType({"text": "42 rows"}), "text"),
+        ({"interactive": reply_buttons("42 rows", {"a": "Again"})}, "interactive"),
+        ({"image": "https://example.com/a.png"}, "image"),
+        ({"template": {"name": "daily", "language": {"code": "en"}}}, "template"),
+    ],
+)
+def test_a_dict_is_a_message(returned, kind, sandbox):
+    run(returns(returned))
+    (message,) = sandbox.messages
+    assert message.type == kind
+    if kind != "image":
+        assert message.text.startswith(("42 rows", "daily"))
+
+
+def test_a_reply_may_be_named_in_the_dict_or_beside_it(sandbox):
+    run(returns({"text": "x", "reply_to": "wamid.1"}))
+    run(returns({"text": "x"}), reply_to="wamid.{{ params.id }}", context={"params": {"id": 2}})
+    run(returns("x"), reply_to="wamid.3")
+    ids = [message.body["context"]["refMessageId"] for message in sandbox.messages]
+    assert ids == ["wamid.1", "wamid.2", "wamid.3"]
+
+
+@pytest.mark.parametrize("jinja", ["{{ 7 * 7 }}", "{% if %}", "{{ no_such_name }}", "{# x #}", "report.j2"])
+def test_what_is_returned_is_never_run_as_jinja(jinja, sandbox):
+    run(returns(jinja))
+    run(returns({"text": jinja}))
+    run(returns({"interactive": reply_buttons(jinja, {"a": "A"})}))
+    assert [jinja in message.text for message in sandbox.messages] == [True] * 3
+
+
+def test_nothing_is_sent_before_the_function_returns(sandbox):
+    def fail():
+        raise ValueError("no rows")
+
+    with pytest.raises(ValueError, match="no rows"):
+        run(fail)
+    assert sandbox.requests == []
+
+
+# --- what the function is called with ---------------------------------------------------------------------
+
+
+def test_it_is_called_with_its_arguments_rendered(sandbox):
+    def report(team, *, rows):
+        return f"{team}: {rows}"
+
+    run(report, "{{ params.team }}", called={"rows": "{{ 40 + 2 }}"}, context={"params": {"team": "finance"}})
+    assert sandbox.messages[0].text == "finance: 42"
+
+
+def test_it_is_called_with_what_it_asks_of_the_context(sandbox):
+    def report(params, run_id=None, **context):
+        return f"{params['team']} {run_id} {context['reached']}"
+
+    context = {"params": {"team": "finance"}, "run_id": "first_run", "reached": True}
+    run(report, context=context)
+    assert sandbox.messages[0].text == "finance first_run True"
+
+
+def test_a_mapped_one_sends_for_each(sandbox):
+    def report(team):
+        return f"hello {team}"
+
+    with DAG("report", schedule=None):
+        mapped = task.whatsapp(recipient=NUMBER)(report).expand(team=["finance", "sales"]).operator
+    for team in ("finance", "sales"):
+        mapped.unmap({"op_kwargs": {"team": team}}).execute({"params": {}})
+    assert [message.text for message in sandbox.messages] == ["hello finance", "hello sales"]
+
+
+def test_whom_and_where_from_may_be_templated(connect, sandbox):
+    connect("itnio_finance", extra={"app_id": None, "business_phone": None})
+    context = {
+        "params": {"phone": "+86 1000 0000 11", "team": "finance", "delivery": "at_most_once"},
+        "app": sandbox.app_id,
+        "own": sandbox.business_phone,
+    }
+    run(
+        returns("x"),
+        recipient="{{ params.phone }}",
+        itnio_conn_id="itnio_{{ params.team }}",
+        app_id="{{ app }}",
+        business_phone="{{ own }}",
+        delivery="{{ params.delivery }}",
+        context=context,
+    )
+    (message,) = sandbox.sent_to("+86 1000 0000 11")
+    assert message.body["businessPhone"] == sandbox.business_phone
+
+
+def test_what_default_args_say_reaches_it(sandbox):
+    run(returns("x" * 5000), default_args={"if_too_long": "cut", "reply_to": "wamid.1"})
+    (message,) = sandbox.messages
+    assert message.text == "x" * 4095 + "…"
+    assert message.body["context"] == {"refMessageId": "wamid.1"}
+
+
+# --- what is no message -----------------------------------------------------------------------------------
+
+
+def fails_at_once(function, **parameters):
+    with pytest.raises(AirflowFailException) as caught:
+        run(function, **parameters)
+    return caught.value
+
+
+def test_none_is_an_error_that_names_the_function_and_what_to_do(sandbox):
+    def monthly_report():
+        "42 rows"
+
+    words = str(fails_at_once(monthly_report))
+    assert "monthly_report returned None: is its return forgotten?" in words
+    assert "raise AirflowSkipException" in words
+    assert sandbox.requests == []
+
+
+@pytest.mark.parametrize("returned", [["a"], 42, b"42 rows", True, ("a", "b"), 0, object()], ids=str)
+def test_what_is_neither_text_nor_dict_is_an_error_that_names_its_type(returned, sandbox):
+    words = str(fails_at_once(returns(returned)))
+    assert "report must return a text, or a message as a dict" in words
+    assert f"a value of type {type(returned).__name__} returned" in words
+    assert sandbox.requests == []
+
+
+@pytest.mark.parametrize(
+    ("returned", "sentence"),
+    [
+        ("", "text.body: must not be empty"),
+        ("x" * 4097, "text.body: at most 4096 characters, 4097 given"),
+        ({}, "exactly one of text, image"),
+        ({"txt": "x"}, "message.txt: unknown key"),
+        ({"text": "x", "image": "https://example.com/a.png"}, "exactly one of"),
+        ({"type": "image", "text": "x"}, "type: must agree with the message, which is text"),
+        (
+            {"interactive": reply_buttons("x", {f"{n}": f"{n}" for n in range(4)})},
+            "at most 3 buttons, 4 given",
+        ),
+    ],
+)
+def test_a_message_that_breaks_a_rule_fails_at_once(returned, sentence, sandbox):
+    error = fails_at_once(returns(returned))
+    assert type(error.__cause__) is InvalidMessageError
+    assert sentence in str(error)
+    assert sandbox.requests == []
+
+
+def test_a_reply_named_twice_is_an_error(sandbox):
+    error = fails_at_once(returns({"text": "x", "reply_to": "wamid.1"}), reply_to="wamid.2")
+    assert "reply_to: given twice" in str(error)
+    assert sandbox.requests == []
+
+
+def test_a_skip_of_the_function_is_a_skip_of_the_task(sandbox):
+    def nothing_new():
+        raise AirflowSkipException("nothing new")
+
+    with pytest.raises(AirflowSkipException, match="nothing new"):
+        run(nothing_new)
+    assert sandbox.requests == []
+
+
+# --- what becomes of it is as for the operator ------------------------------------------------------------
+
+
+def test_a_refusal_fails_at_once(sandbox):
+    sandbox.fail_next(status=-1)
+    assert type(fails_at_once(returns("x")).__cause__) is AuthenticationError
+
+
+def test_what_was_not_sent_leaves_the_tasks_retries(connect, sandbox):
+    connect(extra={"max_tries": 1})
+    sandbox.fail_next(http_status=429)
+    with pytest.raises(NotSentError):
+        run(returns("x"))
+
+
+@pytest.mark.parametrize("delivery", ["at_least_once", "at_most_once"])
+def test_an_unknown_outcome_leaves_them_at_least_once(delivery, sandbox):
+    sandbox.fail_next(drop="after_accepting")
+    with pytest.raises(UnknownOutcomeError if delivery == "at_least_once" else AirflowFailException):
+        run(returns("x"), delivery=delivery)
+    assert len(sandbox.messages) == 1

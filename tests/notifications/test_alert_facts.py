@@ -1,0 +1,306 @@
+"""The facts of an alert, gathered from every context Airflow gives."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+from enum import Enum
+from types import SimpleNamespace
+
+import pytest
+from airflow.providers.common.compat.sdk import DAG, mask_secret
+
+from airflow_provider_itnio.notifications.alert_facts import AlertFacts, alert_facts
+
+from .events import (
+    BASE_URL,
+    EVENTS,
+    LOG_URL,
+    RUN_ID,
+    RUN_LINK,
+    START,
+    of_dag,
+    of_deadline,
+    of_task,
+    task_instance,
+)
+
+
+class State(Enum):
+    """As Airflow's own states, whose ``str`` is not their value on every version."""
+
+    FAILED = "failed"
+
+
+@pytest.fixture
+def base_url(monkeypatch):
+    """Set what Airflow says its own address is."""
+
+    def put(url):
+        monkeypatch.setenv("AIRFLOW__API__BASE_URL", url)
+        monkeypatch.setenv("AIRFLOW__WEBSERVER__BASE_URL", url)
+
+    return put
+
+
+# --- all kinds --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("kind", "context"), EVENTS.items(), ids=EVENTS)
+def test_the_kind_is_told_by_the_context(kind, context):
+    assert alert_facts(context()).kind == kind
+
+
+@pytest.mark.parametrize("context", [*EVENTS.values(), dict], ids=[*EVENTS, "none"])
+def test_every_fact_is_there_and_a_text(context):
+    assert {type(fact) for fact in alert_facts(context())} == {str}
+
+
+def test_an_empty_context_is_an_event_of_no_facts():
+    assert alert_facts({}) == AlertFacts()
+
+
+# --- a task -----------------------------------------------------------------------------------------------
+
+
+def test_a_task_that_failed():
+    assert alert_facts(of_task(exception=ValueError("no orders\nsecond line"))) == AlertFacts(
+        kind="task_failed",
+        dag_id="nightly_load",
+        task_id="load_orders",
+        run_id=RUN_ID,
+        try_number="1",
+        max_tries="3",
+        error="ValueError: no orders\nsecond line",
+        error_line="ValueError: no orders",
+        duration="1 min 12 s",
+        log_url=LOG_URL,
+    )
+
+
+def test_a_state_may_be_one_of_airflows_enumeration():
+    assert alert_facts(of_task(State.FAILED)).kind == "task_failed"
+
+
+@pytest.mark.parametrize(
+    ("exception", "error"),
+    [
+        (None, ""),
+        ("Task was killed", "Task was killed"),
+        ("  ", ""),
+        (KeyboardInterrupt(), "KeyboardInterrupt"),
+        (ValueError(), "ValueError"),
+        (ValueError("\n "), "ValueError"),
+        (KeyError("orders"), "KeyError: 'orders'"),
+        (RuntimeError("é {{ 7 * 7 }} *漢*"), "RuntimeError: é {{ 7 * 7 }} *漢*"),
+    ],
+)
+def test_an_error_is_its_type_and_words(exception, error):
+    facts = alert_facts(of_task() | {"exception": exception})
+    assert (facts.error, facts.error_line) == (error, error)
+
+
+def test_a_task_whose_state_tells_nothing_has_failed_if_there_is_an_exception():
+    assert alert_facts(of_task("running", exception=ValueError("x"))).kind == "task_failed"
+    assert alert_facts(of_task("running")).kind == "event"
+    assert alert_facts(of_task(None)).kind == "event"
+
+
+def test_a_long_error_is_shortened():
+    facts = alert_facts(of_task(exception=ValueError("x" * 5000)))
+    assert facts.error == f"ValueError: {'x' * 1987}…"
+    assert len(facts.error) == 2000
+    assert facts.error_line == f"ValueError: {'x' * 187}…"
+    assert len(facts.error_line) == 200
+
+
+def test_an_error_of_many_lines_keeps_them_and_its_first_is_one_line():
+    facts = alert_facts(of_task(exception=ValueError("\n".join(map(str, range(50))))))
+    assert facts.error.count("\n") == 49
+    assert facts.error_line == "ValueError: 0"
+
+
+@pytest.mark.parametrize("make", [ValueError, str], ids=["exception", "text"])
+def test_what_airflow_masks_is_masked(make):
+    mask_secret("hunter2ofthetests")
+    facts = alert_facts(of_task(exception=make("can't log in with hunter2ofthetests\nhunter2ofthetests")))
+    assert "hunter2" not in "".join(facts)
+    assert facts.error_line.endswith("can't log in with ***")
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"), [(-1, ""), (None, ""), (0, "0"), (12, "12")], ids=["not mapped", "none", "0", "12"]
+)
+def test_only_a_mapped_task_has_a_map_index(given, shown):
+    assert alert_facts(of_task(map_index=given)).map_index == shown
+
+
+def test_a_task_instance_that_knows_little_leaves_facts_empty():
+    ti = SimpleNamespace(task_id="load_orders", state="running")
+    assert alert_facts({"ti": ti}) == AlertFacts(task_id="load_orders")
+
+
+@pytest.mark.parametrize(("tried", "kind"), [(1, "task_retry"), (2, "task_retry"), (3, "task_failed")])
+def test_a_task_whose_worker_is_lost_says_so(tried, kind):
+    ti = SimpleNamespace(task_id="load_orders", try_number=tried, max_tries=2)
+    facts = alert_facts({"ti": ti})
+    assert facts.kind == kind
+    assert facts.error == facts.error_line == "The worker that ran the task was killed or lost"
+    assert (facts.try_number, facts.max_tries) == (str(tried), "3")
+
+
+def test_a_fact_that_can_not_be_told_leaves_the_others():
+    class Mute:
+        state, dag_id, task_id = "failed", "nightly_load", "load_orders"
+
+        @property
+        def log_url(self):
+            raise RuntimeError("no address")
+
+    facts = alert_facts({"ti": Mute()})
+    assert (facts.kind, facts.dag_id, facts.task_id, facts.log_url) == (
+        "task_failed",
+        "nightly_load",
+        "load_orders",
+        "",
+    )
+
+
+def test_colours_and_control_characters_of_an_error_stay_out():
+    error = alert_facts(of_task(exception=ValueError("\x1b[31mred\x1b[0m\x00 and\n\tmore"))).error
+    assert error == "ValueError: red and\n\tmore"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [(-5, "0 s"), (0, "0 s"), (59.9, "59 s"), (60, "1 min 0 s"), (3600, "1 h 0 min"), (7509, "2 h 5 min")],
+)
+def test_a_duration_is_one_a_person_reads(seconds, shown):
+    assert alert_facts(of_task(end_date=START + timedelta(seconds=seconds))).duration == shown
+
+
+def test_what_has_not_ended_has_run_until_now():
+    started = datetime.now(UTC) - timedelta(hours=3, minutes=1, seconds=30)
+    assert alert_facts(of_task(start_date=started, end_date=None)).duration == "3 h 1 min"
+
+
+def test_what_has_not_started_has_no_duration():
+    assert alert_facts(of_task(start_date=None)).duration == ""
+
+
+# --- a task that asks a person ----------------------------------------------------------------------------
+
+
+class Question:
+    subject = "Load orders?"
+    options = ("Approve", "Reject")
+
+    def generate_link_to_ui_from_context(self, *, context):
+        return f"{BASE_URL}/required_actions/{context['ti'].task_id}"
+
+
+def test_a_task_that_asks_tells_its_question_and_the_link_to_the_form():
+    facts = alert_facts(of_task("running", task=Question()))
+    assert facts.kind == "approval_wanted"
+    assert (facts.subject, facts.options) == ("Load orders?", "Approve, Reject")
+    assert facts.log_url == f"{BASE_URL}/required_actions/load_orders"
+
+
+def test_a_task_that_asked_and_failed_is_one_that_failed():
+    facts = alert_facts(of_task(task=Question(), exception=TimeoutError("no answer")))
+    assert (facts.kind, facts.subject, facts.log_url) == ("task_failed", "", LOG_URL)
+
+
+# --- a DAG ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ti", [None, task_instance("success")], ids=["without", "with the last task"])
+def test_a_dag_that_failed(ti, base_url):
+    base_url(BASE_URL)
+    assert alert_facts(of_dag(ti=ti)) == AlertFacts(
+        kind="dag_failed",
+        dag_id="nightly_load",
+        run_id=RUN_ID,
+        error="task_failure",
+        error_line="task_failure",
+        duration="2 h 5 min",
+        log_url=RUN_LINK,
+    )
+
+
+def test_a_dag_that_succeeded_needs_no_reason():
+    facts = alert_facts(of_dag("success", reason="success"))
+    assert (facts.kind, facts.error, facts.error_line) == ("dag_succeeded", "", "")
+
+
+def test_the_page_of_a_run_is_where_the_logs_of_its_tasks_are(base_url):
+    base_url("https://elsewhere.example.com")
+    assert alert_facts(of_dag(ti=task_instance())).log_url == RUN_LINK
+
+
+@pytest.mark.parametrize("url", [BASE_URL, f"{BASE_URL}/"])
+def test_the_page_of_a_run_is_at_airflows_own_address(url, base_url):
+    base_url(url)
+    assert alert_facts(of_dag()).log_url == RUN_LINK
+
+
+def test_the_page_of_a_run_is_on_this_machine_where_airflow_has_no_address(base_url):
+    base_url("")
+    assert alert_facts(of_dag()).log_url == RUN_LINK.replace(BASE_URL, "http://localhost:8080")
+
+
+def test_an_event_of_a_dag_without_a_run_names_the_dag():
+    facts = alert_facts({"dag": DAG("nightly_load", schedule=None)})
+    assert (facts.kind, facts.dag_id, facts.run_id) == ("event", "nightly_load", "")
+    assert facts.log_url.partition("/dags/")[2].startswith("nightly_load")
+
+
+def test_the_run_may_be_told_by_its_id_alone():
+    assert alert_facts({"run_id": RUN_ID, "reason": "task_failure"}).run_id == RUN_ID
+
+
+# --- a deadline -------------------------------------------------------------------------------------------
+
+
+def test_a_missed_deadline(base_url):
+    base_url(BASE_URL)
+    assert alert_facts(of_deadline()) == AlertFacts(
+        kind="deadline_missed",
+        dag_id="nightly_load",
+        run_id=RUN_ID,
+        duration="42 s",
+        log_url=RUN_LINK,
+        deadline="2026-07-01 02:30 UTC",
+    )
+
+
+@pytest.mark.parametrize(
+    ("moment", "shown"),
+    [
+        (datetime(2026, 7, 1, 2, 30, 59, tzinfo=UTC), "2026-07-01 02:30 UTC"),
+        (datetime(2026, 7, 1, 10, 30, tzinfo=timezone(timedelta(hours=8))), "2026-07-01 02:30 UTC"),
+        ("2026-07-01T02:30:00Z", "2026-07-01 02:30 UTC"),
+        ("2026-07-01T10:30:00.123456+08:00", "2026-07-01 02:30 UTC"),
+        ("soon", ""),
+        ("", ""),
+        (None, ""),
+    ],
+)
+def test_when_it_was_due_may_be_a_time_or_a_text(moment, shown):
+    assert alert_facts(of_deadline(deadline={"deadline_time": moment})).deadline == shown
+
+
+@pytest.mark.parametrize("nothing", [None, {}, "gone"])
+def test_a_deadline_whose_run_or_time_is_not_told_is_still_one(nothing):
+    facts = alert_facts({"dag_run": nothing, "deadline": nothing})
+    assert facts == AlertFacts(kind="deadline_missed")
+
+
+def test_a_task_that_has_a_deadline_beside_it_is_a_task():
+    assert alert_facts(of_task("success") | {"deadline": {}}).kind == "task_succeeded"
+
+
+def test_the_page_of_a_dag_is_named_in_an_address_as_it_must_be(base_url):
+    base_url(BASE_URL)
+    link = alert_facts(of_deadline(dag_run={"dag_id": "a b", "dag_run_id": "x&y z"})).log_url
+    assert link.startswith(f"{BASE_URL}/dags/a%20b/")
+    assert link.endswith("x%26y%20z")

@@ -1,0 +1,202 @@
+"""The words of an alert that was given none."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from airflow_provider_itnio.api.models import message_from
+from airflow_provider_itnio.notifications.alert_facts import AlertFacts, AlertKind
+from airflow_provider_itnio.notifications.default_text import default_text
+
+many = settings(max_examples=200, derandomize=True, deadline=None, database=None)
+
+HEADLINES = {
+    "task_failed": "❌ *Task failed*",
+    "task_retry": "🔁 *Task failed, will be tried again*",
+    "task_succeeded": "✅ *Task succeeded*",
+    "task_skipped": "⏭️ *Task skipped*",
+    "dag_failed": "❌ *DAG failed*",
+    "dag_succeeded": "✅ *DAG succeeded*",
+    "deadline_missed": "⏰ *Deadline missed*",
+    "approval_wanted": "✋ *Your answer is wanted*",
+    "event": "ℹ️ *Airflow*",
+}
+BEGINNINGS = ("DAG: ", "Task: ", "Run: ", "Try: ", "Due: ", "Ran for: ", "Choices: ", "_The text of this")
+REASON = "_The text of this alert could not be used:_ "
+
+pieces = st.sampled_from(
+    ["`", "```", "*", "_", "~", "\n", "\r\n", "\t", "{{ 7 * 7 }}", "{%", "{#", "é漢😀", "a"]
+)
+words = st.lists(pieces | st.text(max_size=8), max_size=12).map("".join)
+long_words = st.builds(lambda text, times: text * times, words, st.integers(1, 400))
+ids = st.just("") | (words | long_words).filter(str.strip)
+numbers = st.sampled_from(["", "0", "1", "12", "999999"])
+links = st.just("") | st.builds(
+    lambda path: f"https://airflow.example.com/dags/{path}",
+    st.text("abc%_*~-./?=&", max_size=60) | st.just("%E6" * 2000),
+)
+facts = st.builds(
+    AlertFacts,
+    kind=st.sampled_from(get_args(AlertKind)),
+    dag_id=ids,
+    task_id=ids,
+    map_index=numbers,
+    run_id=ids,
+    try_number=numbers,
+    max_tries=numbers,
+    error=words | long_words,
+    error_line=words,
+    duration=st.sampled_from(["", "3 s", "2 h 5 min"]),
+    log_url=links,
+    deadline=st.sampled_from(["", "2026-07-01 02:30 UTC"]),
+    subject=words | long_words,
+    options=words | long_words,
+)
+
+FULL = AlertFacts(
+    kind="task_failed",
+    dag_id="nightly_load",
+    task_id="load_orders",
+    map_index="3",
+    run_id="manual__1",
+    try_number="1",
+    max_tries="3",
+    error="ValueError: no orders\nsecond line",
+    error_line="ValueError: no orders",
+    duration="1 min 12 s",
+    log_url="https://airflow.example.com/dags/nightly_load",
+)
+
+
+def line_of(text, beginning):
+    (line,) = [line for line in text.split("\n") if line.startswith(beginning)]
+    return line
+
+
+def test_every_kind_has_a_headline():
+    assert set(HEADLINES) == set(get_args(AlertKind))
+
+
+def test_all_of_it():
+    assert default_text(FULL, "text: 'x' is undefined").split("\n") == [
+        "❌ *Task failed*",
+        "DAG: `nightly_load`",
+        "Task: `load_orders`, map index 3",
+        "Run: `manual__1`",
+        "Try: 1 of 3",
+        "Ran for: 1 min 12 s",
+        "```ValueError: no orders",
+        "second line```",
+        "https://airflow.example.com/dags/nightly_load",
+        "_The text of this alert could not be used:_ text: 'x' is undefined",
+    ]
+
+
+@pytest.mark.parametrize("kind", HEADLINES)
+def test_an_alert_of_no_facts_is_its_headline_alone(kind):
+    assert default_text(AlertFacts(kind=kind)) == HEADLINES[kind]
+
+
+@pytest.mark.parametrize("kind", HEADLINES)
+def test_tries_are_told_only_of_what_is_tried_again(kind):
+    assert ("Try: 1 of 3" in default_text(FULL._replace(kind=kind))) is (
+        kind in ("task_failed", "task_retry")
+    )
+
+
+def test_a_question_says_what_is_asked_and_not_how_long_the_task_runs():
+    asked = FULL._replace(kind="approval_wanted", subject="Load *orders*?", options="Approve, Reject")
+    lines = default_text(asked._replace(error="")).split("\n")
+    assert lines[1:3] == ["Load *orders*?", "Choices: Approve, Reject"]
+    assert not [line for line in lines if line.startswith("Ran for")]
+
+
+def test_a_try_without_how_many_there_are_stands_alone():
+    assert line_of(default_text(FULL._replace(max_tries="")), "Try: ") == "Try: 1"
+
+
+@many
+@given(alert=facts, reason=words | long_words)
+def test_whatever_the_facts_hold_it_is_a_text_whatsapp_takes(alert, reason):
+    text = default_text(alert, reason)
+    assert len(text) <= 4096
+    assert text.startswith(HEADLINES[alert.kind])
+    assert message_from({"text": text}).type == "text"
+
+
+@many
+@given(alert=facts, reason=words | long_words)
+def test_back_ticks_of_data_neither_open_nor_close_code(alert, reason):
+    text = default_text(alert, reason)
+    assert text.count("```") in (0, 2)
+    outside = text if "```" not in text else "".join(text.split("```")[::2])
+    for line in outside.split("\n"):
+        assert line.count("`") in (0, 2), line
+        assert line.count("`") == 0 or line.startswith(("DAG: `", "Task: `", "Run: `"))
+
+
+@many
+@given(alert=facts, reason=words | long_words)
+def test_nothing_empty_is_printed(alert, reason):
+    text = default_text(alert, reason)
+    outside = text if "```" not in text else "x".join(text.split("```")[::2])
+    for line in outside.split("\n"):
+        assert line.strip()
+        assert line.strip() not in [beginning.strip() for beginning in BEGINNINGS]
+    assert "``````" not in text
+
+
+@many
+@given(alert=facts, reason=(words | long_words).filter(str.strip))
+def test_the_reason_stands_in_the_last_line(alert, reason):
+    last = default_text(alert, reason).split("\n")[-1]
+    assert last.startswith(REASON)
+    shown = last.removeprefix(REASON)
+    assert " ".join(reason.replace("`", "'").split()).startswith(shown.removesuffix("…"))
+
+
+@pytest.mark.parametrize("name", ["dag_id", "task_id", "run_id", "subject", "options"])
+def test_what_is_one_thing_stands_in_one_line(name):
+    plain = default_text(FULL._replace(kind="approval_wanted", **{name: "a b c"}))
+    assert default_text(FULL._replace(kind="approval_wanted", **{name: "a\nb\r\n\t c"})) == plain
+
+
+@pytest.mark.parametrize("name", ["dag_id", "task_id", "run_id", "error", "subject", "options"])
+@pytest.mark.parametrize(
+    "jinja", ["{{ 7 * 7 }}", "{% raw %}", "{# x #}", "{{ no.such.name }}", "{% endif %}"]
+)
+def test_jinja_in_data_stays_as_it_is(name, jinja):
+    assert jinja in default_text(FULL._replace(kind="approval_wanted", **{name: jinja}))
+    assert jinja in default_text(FULL, jinja)
+
+
+def test_a_long_error_is_cut_and_what_follows_it_stays():
+    text = default_text(FULL._replace(error="x" * 10_000), "why")
+    assert f"```{'x' * 1499}…```" in text
+    assert text.endswith("why")
+
+
+def test_an_error_is_cut_to_what_all_else_at_its_longest_leaves():
+    link = "https://airflow.example.com/dags/" + "x" * 967
+    longest = dict.fromkeys(("dag_id", "task_id", "run_id", "error", "subject", "options"), "x" * 5000)
+    text = default_text(FULL._replace(**longest, log_url=link), "w" * 5000)
+    assert 4090 < len(text) <= 4096
+    error, shown_link, reason = text.split("\n")[-3:]
+    assert (error[:6], error[-4:]) == ("```xxx", "…```")
+    assert len(error) > 600
+    assert shown_link == link
+    assert reason == f"{REASON}{'w' * 399}…"
+
+
+def test_an_error_of_back_ticks_alone_closes_what_it_opens():
+    assert "```'''```" in default_text(FULL._replace(error="```"))
+
+
+def test_a_link_longer_than_what_is_left_becomes_the_dags():
+    link = f"https://airflow.example.com/dags/nightly_load/runs/{'%E6' * 2000}/tasks/x"
+    lines = default_text(FULL._replace(log_url=link), "why").split("\n")
+    assert lines[-2:] == ["https://airflow.example.com/dags/nightly_load", f"{REASON}why"]

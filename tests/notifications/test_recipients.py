@@ -1,0 +1,224 @@
+"""Several recipients: each gets theirs, whatever becomes of the others."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+
+import pytest
+from airflow.providers.common.compat.sdk import mask_secret
+
+from airflow_provider_itnio.api.errors import ConfigurationError, ItnioError
+from airflow_provider_itnio.hooks.itnio import ItnioHook
+from airflow_provider_itnio.notifications.whatsapp import WhatsAppNotifier
+
+from .events import of_task
+
+ONE, TWO, THREE = "861000000011", "861000000022", "861000000033"
+pytestmark = pytest.mark.usefixtures("connection")
+
+
+def reached(sandbox):
+    return sorted(message.recipient for message in sandbox.messages)
+
+
+@pytest.mark.parametrize(
+    ("recipients", "numbers"),
+    [
+        ("+86 1000 0000 11", [ONE]),
+        (861000000011, [ONE]),
+        (f"{ONE}, +{TWO}", [ONE, TWO]),
+        (f"{ONE}\n{TWO};\n\n{THREE}\n", [ONE, TWO, THREE]),
+        ([ONE, 861000000022], [ONE, TWO]),
+        ((ONE, TWO), [ONE, TWO]),
+        ([ONE, "+86 1000 0000 11", 861000000011], [ONE]),
+        ("{{ params.one }}", [ONE]),
+        ("{{ params.both }}", [ONE, TWO]),
+        (f"{THREE}, {{{{ params.both }}}}", [ONE, TWO, THREE]),
+        ([THREE, "{{ params.both }}", "{{ params.one }}"], [ONE, TWO, THREE]),
+        ("{{ params.get('none', '861000000011') }}", [ONE]),
+    ],
+)
+def test_recipients_may_be_given_in_every_form_and_get_it_once(recipients, numbers, tell, sandbox):
+    context = of_task() | {"params": {"one": ONE, "both": f"{ONE}\n+86 1000 0000 22"}}
+    tell(WhatsAppNotifier(recipients=recipients), context)
+    assert reached(sandbox) == numbers
+
+
+def no_whole_number(text):
+    return not re.search(r"8610000000(11|22|33)|\+86 1000 0000", text)
+
+
+@pytest.mark.parametrize(
+    "entry",
+    ["{{ params.no_such }}", "{{ params.bad }}", "{{ params.bad_list }}", "{{ 1 / 0 }}", "{% if %}"],
+    ids=["undefined", "no number", "no number among several", "an error", "no Jinja"],
+)
+def test_one_that_is_no_number_keeps_nobody_from_theirs(entry, tell, sandbox, logged):
+    context = of_task() | {"params": {"bad": "12", "bad_list": "12, 34"}}
+    with pytest.raises(ItnioError, match=r"did not go out to [12] of [34]: recipients\[1\]: "):
+        tell(WhatsAppNotifier(recipients=[ONE, entry, TWO]), context)
+    assert reached(sandbox) == [ONE, TWO]
+    assert "WhatsApp alert: recipients[1]: " in logged()
+
+
+def test_one_that_is_refused_keeps_nobody_from_theirs(tell, sandbox, logged):
+    sandbox.fail_next(status=-70, recipient=TWO)
+    with pytest.raises(ItnioError) as caught:
+        tell(WhatsAppNotifier(recipients=[ONE, TWO, THREE]), of_task())
+    assert "did not go out to 1 of 3: " in str(caught.value)
+    assert "86…22" in str(caught.value)
+    assert reached(sandbox) == [ONE, THREE]
+    assert no_whole_number(str(caught.value))
+    assert no_whole_number(logged())
+
+
+def test_it_raises_only_after_everyone_was_tried_and_tells_all_that_went_wrong(tell, sandbox, logged):
+    sandbox.fail_next(9, status=-70, recipient=ONE)
+    sandbox.fail_next(9, drop="before_accepting", recipient=TWO)
+    context = of_task() | {"params": {"bad": f"+{ONE}000"}}
+    with pytest.raises(ItnioError) as caught:
+        tell(WhatsAppNotifier(recipients=[ONE, TWO, "{{ params.bad }}", THREE]), context)
+    assert "did not go out to 3 of 4: " in str(caught.value)
+    assert reached(sandbox) == [THREE]
+    text = logged()
+    assert len({line for line in text.splitlines() if "WhatsApp alert" in line and "caplog" not in line}) >= 3
+    assert no_whole_number(str(caught.value) + text)
+
+
+def test_nobody_to_alert_is_an_error_that_says_so(tell, sandbox):
+    with pytest.raises(ItnioError, match="went out to nobody: recipients gave no phone number"):
+        tell(WhatsAppNotifier(recipients="{{ '' }}"), of_task())
+    assert sandbox.requests == []
+
+
+@pytest.mark.parametrize(
+    ("recipients", "numbers"),
+    [
+        (f"{ONE}, {{{{ no_such_name }}}}, {TWO}", [ONE, TWO]),
+        (f"{{{{ '{ONE}, {TWO}' }}}}, {THREE}", [ONE, TWO, THREE]),
+        (f"{{{{ ['{ONE}', 'abc', '{TWO}'] | join(', ') }}}}", [ONE, TWO]),
+        (f"{{{{ no_such_name | default('{ONE}', true) }}}}", [ONE]),
+        (f"{{% if true %}}{ONE}, {TWO}{{% endif %}}", [ONE, TWO]),
+        ({ONE}, [ONE]),
+    ],
+)
+def test_jinja_with_commas_in_it_stays_whole_and_each_number_stands_alone(recipients, numbers, tell, sandbox):
+    with contextlib.suppress(ItnioError):
+        tell(WhatsAppNotifier(recipients=recipients), of_task())
+    assert reached(sandbox) == numbers
+
+
+def test_called_it_tells_several_at_a_time(sandbox):
+    """Airflow ends a task's callbacks after 20 seconds: slow answers must not add up."""
+    everyone = [f"8610000000{n}" for n in range(10, 18)]
+    sandbox.fail_next(len(everyone), delay=0.8)
+    WhatsAppNotifier(recipients=everyone)(of_task())
+    assert reached(sandbox) == everyone
+    first, *_, last = [request.at for request in sandbox.requests]
+    # One after the other they would be at least 5.6 s apart.
+    assert (last - first).total_seconds() < 2
+
+
+@pytest.mark.parametrize("send", ["send", "asend"])
+def test_an_error_of_any_kind_keeps_nobody_from_theirs(send, tell, sandbox, monkeypatch):
+    whole = getattr(ItnioHook, send)
+
+    def broken(hook, recipient, **fields):
+        if recipient == ONE:
+            raise OSError("out of sockets")
+        return whole(hook, recipient, **fields)
+
+    monkeypatch.setattr(ItnioHook, send, broken)
+    with contextlib.suppress(ItnioError):
+        tell(WhatsAppNotifier(recipients=[ONE, TWO]), of_task())
+    assert TWO in reached(sandbox)
+
+
+def test_what_failed_to_render_shows_no_secret_and_no_whole_number(tell, sandbox, logged):
+    mask_secret("pass-word-of-a-connection")
+    context = of_task() | {"params": {"password": "pass-word-of-a-connection", "phone": "+86 147-1800-4557"}}
+    notifier = WhatsAppNotifier(recipients=[ONE, "{{ {}[params.phone] }}"], text="{{ {}[params.password] }}")
+    with pytest.raises(ItnioError) as caught:
+        tell(notifier, context)
+    assert "pass-word" not in sandbox.messages[0].text
+    assert "pass-word" not in str(caught.value) + logged()
+    assert "1800" not in str(caught.value) + logged()
+
+
+def test_a_failure_is_logged_as_it_happens(sandbox, logged):
+    sandbox.fail_next(status=-1)
+    with pytest.raises(ItnioError):
+        WhatsAppNotifier(recipients=ONE)(of_task())
+    assert "WhatsApp alert to 86…11: " in logged()
+
+
+def test_awaited_a_failure_is_logged_as_it_happens(sandbox, logged):
+    sandbox.fail_next(status=-1)
+    with pytest.raises(ItnioError):
+        asyncio.run(awaited(WhatsAppNotifier(recipients=ONE, context=of_task())))
+    assert "WhatsApp alert to 86…11: " in logged()
+
+
+def test_a_connection_that_does_not_exist_is_an_error_that_names_it(tell, sandbox):
+    with pytest.raises(ConfigurationError, match="itnio_none"):
+        tell(WhatsAppNotifier(recipients=ONE, itnio_conn_id="itnio_none"), of_task())
+    assert sandbox.requests == []
+
+
+async def awaited(notifier):
+    return await notifier
+
+
+def test_awaited_it_tells_everyone_at_once(sandbox):
+    everyone = [f"8610000000{n}" for n in range(10, 18)]
+    sandbox.fail_next(len(everyone), delay=0.8)
+    asyncio.run(awaited(WhatsAppNotifier(recipients=everyone, text="{{ run_id }}", context=of_task())))
+    assert reached(sandbox) == everyone
+    first, *_, last = [request.at for request in sandbox.requests]
+    # One after the other they would be at least 5.6 s apart.
+    assert (last - first).total_seconds() < 2
+
+
+def test_awaited_one_that_fails_keeps_nobody_from_theirs(sandbox):
+    sandbox.fail_next(status=-70, recipient=ONE)
+    with pytest.raises(ItnioError, match="did not go out to 1 of 3"):
+        asyncio.run(awaited(WhatsAppNotifier(recipients=[ONE, TWO, THREE], context=of_task())))
+    assert reached(sandbox) == [TWO, THREE]
+
+
+def test_awaited_it_tells_of_the_context_it_was_made_with(sandbox):
+    notifier = WhatsAppNotifier(recipients=ONE, context=of_task(run_id="late_run"))
+    asyncio.run(awaited(notifier))
+    assert "Run: `late_run`" in sandbox.messages[0].text
+
+
+def test_the_connection_is_looked_up_once_for_all(monkeypatch, sandbox):
+    looked_up = []
+    look_up = ItnioHook.get_connection
+
+    def counted(conn_id):
+        looked_up.append(conn_id)
+        return look_up(conn_id)
+
+    monkeypatch.setattr(ItnioHook, "get_connection", staticmethod(counted))
+    WhatsAppNotifier(recipients=[ONE, TWO, THREE])(of_task())
+    assert looked_up == ["itnio_default"]
+    assert reached(sandbox) == [ONE, TWO, THREE]
+
+
+def test_awaited_the_connection_is_looked_up_once_for_all(monkeypatch, sandbox):
+    from airflow.providers.common.compat import connection
+
+    looked_up = []
+    look_up = connection.get_async_connection
+
+    async def counted(conn_id):
+        looked_up.append(conn_id)
+        return await look_up(conn_id)
+
+    monkeypatch.setattr(connection, "get_async_connection", counted)
+    asyncio.run(awaited(WhatsAppNotifier(recipients=[ONE, TWO, THREE], context=of_task())))
+    assert looked_up == ["itnio_default"]
+    assert reached(sandbox) == [ONE, TWO, THREE]

@@ -1,0 +1,158 @@
+"""One notifier tells of many events: it never changes, and what came with one is never run in another."""
+
+from __future__ import annotations
+
+import copy
+from collections import UserDict
+
+import pytest
+from airflow.providers.common.compat.sdk import DAG
+
+from airflow_provider_itnio.messages import reply_buttons, template_message
+from airflow_provider_itnio.notifications.alert_facts import AlertFacts, alert_facts
+from airflow_provider_itnio.notifications.whatsapp import WhatsAppNotifier
+
+from .events import EVENTS, RUN_ID, of_dag, of_deadline, of_task
+
+NUMBER = "+86 147-1800-4557"
+pytestmark = pytest.mark.usefixtures("connection")
+
+
+def failed(words, **changes):
+    return of_task(exception=ValueError(words), **changes)
+
+
+def test_the_same_notifier_says_of_each_event_what_happened_there(tell, sandbox):
+    notifier = WhatsAppNotifier(recipients=NUMBER)
+    tell(notifier, failed("no orders", run_id="first_run"))
+    tell(notifier, of_dag(run_id="second_run"))
+    first, second = (message.text for message in sandbox.messages)
+    assert "Run: `first_run`" in first
+    assert "```ValueError: no orders```" in first
+    assert "Run: `second_run`" in second
+    assert "orders" not in second
+
+
+FORMS = {
+    "text": {"text": "{{ alert.run_id }}: {{ alert.error }}"},
+    "text as a dict": {"text": {"body": "{{ alert.run_id }}: {{ alert.error }}"}},
+    "message": {"message": {"text": "{{ alert.run_id }}: {{ alert.error }}"}},
+    "interactive": {"interactive": reply_buttons("{{ alert.run_id }}: {{ alert.error }}", {"a": "Again"})},
+    "contacts": {"contacts": [{"name": {"formatted_name": "{{ alert.run_id }}: {{ alert.error }}"}}]},
+    "template": {"template": template_message("a", "en", body=["{{ alert.run_id }}: {{ alert.error }}"])},
+}
+
+
+@pytest.mark.parametrize("fields", FORMS.values(), ids=FORMS)
+def test_each_event_fills_in_what_the_dag_file_says_and_leaves_the_notifier_as_it_is(fields, tell, sandbox):
+    notifier = WhatsAppNotifier(recipients=[NUMBER, "{{ params.phone }}"], **copy.deepcopy(fields))
+    before = copy.deepcopy(vars(notifier))
+    for run in ("first_run", "second_run"):
+        tell(notifier, failed("{{ 7 * 7 }} {% if %}", run_id=run) | {"params": {"phone": "+86 1000 0000 11"}})
+    assert vars(notifier) == before
+    sent = sandbox.messages
+    assert len(sent) == 4
+    for message, run in zip(sent, ["first_run", "first_run", "second_run", "second_run"], strict=True):
+        assert f"{run}: ValueError: {{{{ 7 * 7 }}}} {{% if %}}" in str(message.body)
+        assert "49" not in message.text
+
+
+def test_jinja_in_the_words_of_one_event_is_not_run_in_the_next(sandbox):
+    notifier = WhatsAppNotifier(recipients=NUMBER, text="{{ alert.error_line }}")
+    notifier(failed("{{ run_id }}"))
+    notifier(failed("{{ 7 * 7 }}"))
+    notifier(failed("{{ there.is.no.such.name }}"))
+    assert [message.text for message in sandbox.messages] == [
+        "ValueError: {{ run_id }}",
+        "ValueError: {{ 7 * 7 }}",
+        "ValueError: {{ there.is.no.such.name }}",
+    ]
+
+
+@pytest.mark.parametrize("context", EVENTS.values(), ids=EVENTS)
+def test_every_fact_may_be_used_in_every_event(context, tell, sandbox):
+    steady = [name for name in AlertFacts._fields if name != "duration"]  # which may grow meanwhile
+    facts = ", ".join(f"{name}=[{{{{ alert.{name} }}}}]" for name in steady)
+    event = context()
+    known = alert_facts(event)
+    tell(WhatsAppNotifier(recipients=NUMBER, text=facts), event)
+    (message,) = sandbox.messages
+    assert message.text == ", ".join(f"{name}=[{getattr(known, name)}]" for name in steady)
+
+
+def test_what_airflow_gives_may_be_used_too(tell, sandbox):
+    tell(WhatsAppNotifier(recipients=NUMBER, text="{{ run_id }}, {{ exception }}"), failed("no orders"))
+    tell(WhatsAppNotifier(recipients=NUMBER, text="{{ dag_run.dag_run_id }}"), of_deadline())
+    assert [message.text.split(", ")[-1] for message in sandbox.messages] == [
+        "no orders",
+        of_deadline()["dag_run"]["dag_run_id"],
+    ]
+
+
+def test_the_filters_and_macros_of_the_dag_may_be_used(tell, sandbox):
+    dag = DAG(
+        "nightly_load",
+        schedule=None,
+        user_defined_macros={"team": "finance"},
+        user_defined_filters={"loud": str.upper},
+    )
+    tell(WhatsAppNotifier(recipients=NUMBER, text="{{ team | loud }}"), of_task() | {"dag": dag})
+    assert sandbox.messages[0].text == "FINANCE"
+
+
+def test_a_dag_that_renders_native_values_sends_texts_to_numbers(tell, sandbox):
+    dag = DAG("nightly_load", schedule=None, render_template_as_native_obj=True)
+    notifier = WhatsAppNotifier(recipients="{{ params.phone }}", text="{{ 40 + 2 }}")
+    tell(notifier, of_task() | {"dag": dag, "params": {"phone": "+8614718004557"}})
+    (message,) = sandbox.messages
+    assert (message.recipient, message.text) == ("8614718004557", "42")
+
+
+def test_where_it_is_sent_from_may_be_templated(tell, connect, sandbox):
+    connect("itnio_finance", extra={"app_id": None, "business_phone": None})
+    context = of_task() | {
+        "params": {"team": "finance", "app": sandbox.app_id, "phone": sandbox.business_phone}
+    }
+    notifier = WhatsAppNotifier(
+        recipients=NUMBER,
+        itnio_conn_id="itnio_{{ params.team }}",
+        app_id="{{ params.app }}",
+        business_phone="+{{ params.phone }}",
+    )
+    tell(notifier, context)
+    (message,) = sandbox.messages
+    assert message.body["businessPhone"] == sandbox.business_phone
+    assert message.body["appId"] == sandbox.app_id
+
+
+def test_a_reply_and_the_template_of_an_alert_may_be_templated(tell, sandbox):
+    context = of_task() | {"params": {"id": "wamid.1", "name": "pipeline_alert", "language": "de"}}
+    tell(WhatsAppNotifier(recipients=NUMBER, text="x", reply_to="{{ params.id }}"), context)
+    tell(
+        WhatsAppNotifier(
+            recipients=NUMBER, alert_template="{{ params.name }}", alert_language="{{ params.language }}"
+        ),
+        context,
+    )
+    reply, template = sandbox.messages
+    assert reply.body["context"] == {"refMessageId": "wamid.1"}
+    assert template.body["template"]["name"] == "pipeline_alert"
+    assert template.body["template"]["language"] == {"code": "de"}
+
+
+def test_airflow_2_calls_it_for_a_missed_sla_with_five_arguments(sandbox):
+    dag = DAG("nightly_load", schedule=None)
+    WhatsAppNotifier(recipients=NUMBER)(dag, "tasks", "blocking tasks", [], [])
+    assert sandbox.messages[0].text.startswith("⏰ *Deadline missed*\nDAG: `nightly_load`\n")
+
+
+def test_a_context_that_is_no_dict_as_airflow_2s_may_be_used(tell, sandbox):
+    tell(WhatsAppNotifier(recipients=NUMBER, text="{{ alert.task_id }} {{ run_id }}"), UserDict(of_task()))
+    assert sandbox.messages[0].text == f"load_orders {RUN_ID}"
+
+
+def test_what_other_callbacks_are_given_stays_as_it_is(tell):
+    context = failed("no orders")
+    before = dict(context)
+    tell(WhatsAppNotifier(recipients=NUMBER, text="{{ alert.error }}"), context)
+    assert context == before
