@@ -40,8 +40,13 @@ with DAG(
 
 if AIRFLOW_V_3_1_PLUS:
     from airflow.providers.standard.operators.hitl import ApprovalOperator
-    from airflow.sdk.definitions.callback import AsyncCallback
-    from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
+
+    # All three stand here in 3.1 too, where airflow.sdk does not have them yet.
+    from airflow.sdk.definitions.deadline import (  # type: ignore[attr-defined]
+        AsyncCallback,
+        DeadlineAlert,
+        DeadlineReference,
+    )
 
     with DAG(
         dag_id="example_whatsapp_deadline",
