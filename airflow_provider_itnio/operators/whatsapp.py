@@ -162,6 +162,7 @@ class WhatsAppMessageOperator(BaseOperator):
         problems = [
             problem
             for name in self.template_fields
+            if name not in ("op_args", "op_kwargs")  # what a decorated function is called with is its own
             for problem in unread_template_files(getattr(self, name), name)
         ]
         if problems:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import socket
 from pathlib import Path
 
@@ -279,6 +280,26 @@ def test_an_invalid_entry_fails_at_once_and_alone(task, seen):
     )
 
 
+# --- what a function returns ------------------------------------------------------------------------------
+
+
+def test_what_a_function_returns_is_sent_as_it_is(seen):
+    assert re.fullmatch(r"written: \d and {{ 7 \* 7 }}", seen.message_of("written").text)
+
+
+def test_a_mapped_function_sends_a_message_for_each_of_its_calls(seen):
+    messages = [seen.message_of(f"written_whole[{n}]") for n in (0, 1)]
+    assert [message.body["document"]["filename"] for message in messages] == ["1.pdf", "2.pdf"]
+    assert {message.recipient for message in messages} == {"8610000000042"}
+    assert messages[0].body["context"] == {"refMessageId": "wamid.2"}
+
+
+def test_a_forgotten_return_fails_at_once_and_says_so(seen):
+    assert seen.ended("forgotten", "failed", 1)
+    assert "forgotten returned None: is its return forgotten?" in seen.log
+    assert seen.requests_to("8610000000043") == []
+
+
 # --- ends -------------------------------------------------------------------------------------------------
 
 
@@ -418,6 +439,7 @@ def test_both_runs_fail_only_for_what_is_meant_to_fail(seen):
         "no_connection",
         "no_secret",
         "no_such_connection",
+        "forgotten",
         "too_long",
     }
     failed = {task for task, entry in seen.native.items() if entry["state"] != "success"}

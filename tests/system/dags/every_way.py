@@ -100,6 +100,25 @@ with DAG(
     WhatsAppSendOperator.partial(task_id="mapped", text="Hi from {{ shop }}").expand(recipient=numbers())
     WhatsAppSendOperator.partial(task_id="mapped_whole").expand_kwargs(messages())
 
+    # --- what a function returns ---
+    @task.whatsapp(recipient="+86 100-0000-0041")
+    def written(found: dict[str, Any], ti: Any = None) -> str:
+        """Write a text that holds Jinja."""
+        return f"{ti.task_id}: {len(found)} and {{{{ 7 * 7 }}}}"
+
+    @task.whatsapp(recipient="{{ '+86 100-0000-0042' }}", reply_to="wamid.{{ 1 + 1 }}")
+    def written_whole(n: int) -> dict[str, Any]:
+        """Write a whole message, in a mapped task."""
+        return {"document": f"https://example.com/{n}.pdf"}
+
+    @task.whatsapp(recipient="+86 100-0000-0043")
+    def forgotten() -> None:
+        """Forget to return what is to be sent."""
+
+    written(loaded)
+    written_whole.expand(n=[1, 2])
+    forgotten()
+
     # --- every end ---
     def hasty(name: str, number: int, **kwargs: Any) -> None:
         """Make a task whose client tries once, so that each request is a try of the task."""
