@@ -6,9 +6,6 @@ from typing import TYPE_CHECKING
 
 from airflow.providers.common.compat.sdk import BaseOperatorLink, XCom
 
-from airflow_provider_itnio.api.errors import InvalidMessageError
-from airflow_provider_itnio.api.phone_numbers import phone_digits
-
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import BaseOperator, TaskInstanceKey
 
@@ -27,6 +24,9 @@ class OpenChatLink(BaseOperatorLink):
         :param ti_key: which of its runs.
         :return: ``https://wa.me/`` and the number; empty as long as the number is not known.
         """
+        from airflow_provider_itnio.api.errors import InvalidMessageError
+        from airflow_provider_itnio.api.phone_numbers import phone_digits
+
         try:
             # Where the task has run, or its number stands in the DAG file, no look-up is needed.
             number = phone_digits(getattr(operator, "recipient", None))

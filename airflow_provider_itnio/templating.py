@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 
 __all__ = [
     "TEMPLATE_EXT",
-    "entries_outside_jinja",
     "is_rendered_later",
+    "recipient_entries",
     "template_files",
     "unread_template_files",
 ]
@@ -59,14 +59,18 @@ def template_files(value: object, path: str) -> Iterator[tuple[str, str]]:
             yield from template_files(inner, f"{path}[{index}]")
 
 
-_ENTRY = re.compile(r"(?:\{\{.*?\}\}|[^,;\n])+", re.DOTALL)
+def recipient_entries(recipients: object) -> list[object]:
+    """Take the recipients of a DAG file apart, before anything in them is filled in.
 
+    A comma inside of Jinja separates nothing; a text with ``{% … %}`` in it stays whole.
 
-def entries_outside_jinja(text: str) -> list[str]:
-    """Take a text of several entries apart, but not where a comma belongs to Jinja.
-
-    :param text: entries separated by commas, semicolons or lines. One with ``{% … %}`` in it stays whole.
+    :param recipients: one number, several in a text separated by commas, semicolons or lines, or a list.
     """
-    if "{%" in text or "{#" in text:
-        return [text]
-    return [entry.strip() for entry in _ENTRY.findall(text) if entry.strip()]
+    from airflow_provider_itnio.api.phone_numbers import number_entries
+
+    if not isinstance(recipients, str):
+        return number_entries(recipients)
+    if "{%" in recipients or "{#" in recipients:
+        return [recipients]
+    entries = re.findall(r"(?:\{\{.*?\}\}|[^,;\n])+", recipients, re.DOTALL)
+    return [entry.strip() for entry in entries if entry.strip()]

@@ -6,8 +6,8 @@ from airflow.providers.standard.operators.empty import EmptyOperator
 
 from airflow_provider_itnio.templating import (
     TEMPLATE_EXT,
-    entries_outside_jinja,
     is_rendered_later,
+    recipient_entries,
     unread_template_files,
 )
 
@@ -93,5 +93,5 @@ def test_what_was_read_has_no_problem(value):
         ("", []),
     ],
 )
-def test_entries_are_not_taken_apart_inside_of_jinja(text, entries):
-    assert entries_outside_jinja(text) == entries
+def test_recipients_are_not_taken_apart_inside_of_jinja(text, entries):
+    assert recipient_entries(text) == entries

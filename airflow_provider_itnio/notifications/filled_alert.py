@@ -12,14 +12,14 @@ from airflow_provider_itnio.api.errors import InvalidMessageError, ItnioError
 from airflow_provider_itnio.api.phone_numbers import number_entries, phone_digits, without_numbers
 from airflow_provider_itnio.notifications.alert_facts import AlertFacts, alert_facts, sendable
 from airflow_provider_itnio.notifications.default_text import default_template, default_text
-from airflow_provider_itnio.templating import entries_outside_jinja
+from airflow_provider_itnio.templating import recipient_entries
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import BaseNotifier
 
     from airflow_provider_itnio.hooks.itnio import Account
 
-__all__ = ["FilledAlert", "Filler", "Messages", "recipient_entries", "words_of"]
+__all__ = ["FilledAlert", "Filler", "Messages", "words_of"]
 
 _WORDS_LIMIT: Final = 300
 
@@ -168,13 +168,3 @@ class Filler:
 
     def _rendered(self, value: Any) -> Any:
         return self.notifier.render_template(value, self.context, self._environment)
-
-
-def recipient_entries(recipients: Any) -> list[Any]:
-    """Take the recipients of a DAG file apart, before anything in them is filled in.
-
-    :param recipients: one number, several in a text, or a list.
-    """
-    if isinstance(recipients, str):
-        return list(entries_outside_jinja(recipients))
-    return number_entries(recipients)

@@ -9,19 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 from airflow.providers.common.compat.sdk import BaseNotifier
 
 from airflow_provider_itnio.api.errors import ContentError, InvalidMessageError, ItnioError
-from airflow_provider_itnio.api.phone_numbers import phone_digits, shortened_number
 from airflow_provider_itnio.hooks.itnio import ItnioHook
 from airflow_provider_itnio.messages import MESSAGE_FIELDS
-from airflow_provider_itnio.notifications.alert_facts import AlertFacts
-from airflow_provider_itnio.notifications.default_text import default_template
-from airflow_provider_itnio.notifications.filled_alert import (
-    FilledAlert,
-    Filler,
-    Messages,
-    recipient_entries,
-    words_of,
-)
-from airflow_provider_itnio.templating import is_rendered_later, template_files
+from airflow_provider_itnio.templating import is_rendered_later, recipient_entries, template_files
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -37,6 +27,7 @@ if TYPE_CHECKING:
         TemplateDict,
         TextDict,
     )
+    from airflow_provider_itnio.notifications.filled_alert import FilledAlert, Messages
 
 __all__ = ["WhatsAppNotifier"]
 
@@ -224,12 +215,15 @@ class WhatsAppNotifier(BaseNotifier):
         return reason
 
     def _noted(self, recipient: str, error: Exception) -> str:
+        from airflow_provider_itnio.api.phone_numbers import shortened_number
+        from airflow_provider_itnio.notifications.filled_alert import words_of
+
         words = words_of(error)
         self.log.error("WhatsApp alert to %s: %s", shortened_number(recipient), words)
         return words
 
     def _check_what_is_written(self) -> None:
-        from airflow_provider_itnio.api.models import check_fields
+        from airflow_provider_itnio.api.phone_numbers import phone_digits
 
         for name in self.template_fields:
             for path, file in template_files(getattr(self, name), name):
@@ -238,15 +232,25 @@ class WhatsAppNotifier(BaseNotifier):
         self._check_patience()
         if self.business_phone and not is_rendered_later(self.business_phone):
             phone_digits(self.business_phone, "business_phone")
+        self._check_message()
+
+    def _check_message(self) -> None:
+        from airflow_provider_itnio.api.models import check_fields
+
         # if_too_long is no template field, so nothing in it waits.
         check_fields({"text": "-"}, if_too_long=self.if_too_long, is_hole=lambda value: False)
         if own := self._own_message():
             check_fields(own, if_too_long=self.if_too_long, is_hole=is_rendered_later)
         if self.alert_template is not None:
+            from airflow_provider_itnio.notifications.alert_facts import AlertFacts
+            from airflow_provider_itnio.notifications.default_text import default_template
+
             example = default_template(AlertFacts(), self.alert_template, self.alert_language or "en")
             check_fields({"template": example}, is_hole=is_rendered_later)
 
     def _check_recipients(self) -> None:
+        from airflow_provider_itnio.api.phone_numbers import phone_digits
+
         if is_rendered_later(self.recipients) and not isinstance(self.recipients, str):
             return
         entries = recipient_entries(self.recipients)
@@ -273,6 +277,8 @@ class WhatsAppNotifier(BaseNotifier):
         return {**own, "reply_to": self.reply_to} if own else {}
 
     def _filled(self, context: Any) -> tuple[FilledAlert, ItnioHook]:
+        from airflow_provider_itnio.notifications.filled_alert import FilledAlert, Filler
+
         filler = Filler(self, context)
         own_message = {name: filler.filled(name, value) for name, value in self._own_message().items()}
         if own_message:
