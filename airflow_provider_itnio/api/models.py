@@ -804,8 +804,7 @@ def _read(
     if "message" in present:
         whole = present.pop("message")
         if also := [name for name in present if name != "reply_to"]:
-            names = ", ".join(map(shown_key, also))
-            return None, [f"message: only where no other message field is given, {names} given too"]
+            return None, [f"message: only where no other message field is given, {_listed(also)} given too"]
         if is_hole(whole):
             return None, []
         if not isinstance(whole, Mapping):
@@ -820,8 +819,8 @@ def _read(
         known = ", ".join(MESSAGE_FIELDS)
         return None, [f"{shown_key(name)}: unknown field; known are {known}" for name in unknown]
     if len(present) != 1:
-        names = ", ".join(present) or "none"
-        return None, [f"exactly one of {', '.join(MESSAGE_FIELDS)} or message must be given, {names} given"]
+        names = ", ".join(MESSAGE_FIELDS)
+        return None, [f"exactly one of {names} or message must be given, {_listed(list(present))} given"]
     ((kind, value),) = present.items()
     problems = []
     if declared not in (None, kind) and not is_hole(declared):
@@ -836,6 +835,11 @@ def _read(
         problems += problems_in(error, MODELS[kind], kind, is_hole)
         return None, problems
     return (None, problems) if problems else (Message(kind, content, reply_to), [])
+
+
+def _listed(names: list[str]) -> str:
+    shown = ", ".join(map(shown_key, names[:3])) or "none"
+    return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more"
 
 
 def _beside_message(present: Mapping[str, Any], whole: Mapping[str, Any]) -> str | None:

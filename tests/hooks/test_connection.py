@@ -164,7 +164,7 @@ def test_an_unusable_field_is_named_with_its_connection(fields, names, connect, 
     assert sandbox.requests == []
 
 
-@pytest.mark.parametrize("extra", ["[1]", '"text"', "7"])
+@pytest.mark.parametrize("extra", ["[1]", '"an extra that is no object"', "7"])
 def test_an_extra_that_is_no_object_is_named(extra, monkeypatch):
     fields = {"conn_type": "itnio", "login": "0neKey", "password": "0neSecret", "extra": extra}
     monkeypatch.setenv("AIRFLOW_CONN_ITNIO_DEFAULT", json.dumps(fields))
