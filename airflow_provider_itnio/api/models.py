@@ -141,7 +141,7 @@ def _one_line(value: object) -> str:
     return text
 
 
-def _degrees(name: str, limit: int) -> BeforeValidator:
+def _degrees(limit: int) -> BeforeValidator:
     def check(value: object) -> str:
         if isinstance(value, float):
             value = format(Decimal(repr(value)), "f")
@@ -152,7 +152,6 @@ def _degrees(name: str, limit: int) -> BeforeValidator:
             raise broken(f"must be decimal degrees from -{limit} to {limit}, {given(text)} given")
         return text
 
-    check.__name__ = name
     return BeforeValidator(check)
 
 
@@ -166,32 +165,17 @@ def _birthday(value: object) -> str | None:
     return text
 
 
-def _language(value: object) -> str:
-    text = _text(value)
-    if not re.fullmatch(r"[a-z]{2,3}(_[A-Z]{2})?", text):
-        raise broken(f"must be a code such as en or zh_TW, {given(text)} given")
-    return text
+def _written_as(pattern: str, sentence: str) -> BeforeValidator:
+    """Take a text of one shape; the sentence says which, to whoever gave another."""
+    shape = re.compile(pattern)
 
+    def check(value: object) -> str:
+        text = _text(value)
+        if not shape.fullmatch(text):
+            raise broken(f"{sentence}, {given(text)} given")
+        return text
 
-def _template_name(value: object) -> str:
-    text = _text(value)
-    if not re.fullmatch(r"[a-z0-9_]+", text):
-        raise broken(f"lower-case letters, digits and underscores only, {given(text)} given")
-    return text
-
-
-def _button_index(value: object) -> str:
-    text = _text(value)
-    if not re.fullmatch(r"[0-9]", text):
-        raise broken(f"must be a button's position from 0 to 9, {given(text)} given")
-    return text
-
-
-def _currency_code(value: object) -> str:
-    text = _text(value)
-    if not re.fullmatch(r"[A-Z]{3}", text):
-        raise broken(f"must be a currency's three letters as in USD, {given(text)} given")
-    return text
+    return BeforeValidator(check)
 
 
 def _number(value: object) -> object:
@@ -214,8 +198,8 @@ Text1024 = Annotated[str, BeforeValidator(_text), StringConstraints(max_length=1
 Caption = Annotated[
     Annotated[str, StringConstraints(max_length=1024)] | None, BeforeValidator(_optional_text)
 ]
-Longitude = Annotated[str, _degrees("longitude", 180)]
-Latitude = Annotated[str, _degrees("latitude", 90)]
+Longitude = Annotated[str, _degrees(180)]
+Latitude = Annotated[str, _degrees(90)]
 Part = TypeVar("Part")
 OptionalList = Annotated[list[Part] | None, BeforeValidator(_optional_list)]
 
@@ -600,6 +584,7 @@ class LocationParameter(_Part):
     location: TemplatePlace
 
 
+ButtonIndex = Annotated[str, _written_as(r"[0-9]", "must be a button's position from 0 to 9")]
 WholeNumber = Annotated[int, BeforeValidator(_number), Field(ge=-LARGEST_NUMBER, le=LARGEST_NUMBER)]
 
 
@@ -607,7 +592,7 @@ class Currency(_Part):
     """An amount of money; ``amount_1000`` is the amount times 1,000."""
 
     fallback_value: Annotated[str, OneLine]
-    code: Annotated[str, BeforeValidator(_currency_code)]
+    code: Annotated[str, _written_as(r"[A-Z]{3}", "must be a currency's three letters as in USD")]
     amount_1000: WholeNumber
 
 
@@ -675,7 +660,7 @@ class UrlButtonComponent(_Part):
 
     type: Literal["button"]
     sub_type: Literal["url"]
-    index: Annotated[str, BeforeValidator(_button_index)]
+    index: ButtonIndex
     parameters: Annotated[list[TextParameter], Field(min_length=1, max_length=1)]
 
 
@@ -684,7 +669,7 @@ class QuickReplyButtonComponent(_Part):
 
     type: Literal["button"]
     sub_type: Literal["quick_reply"]
-    index: Annotated[str, BeforeValidator(_button_index)]
+    index: ButtonIndex
     parameters: Annotated[list[PayloadParameter], Field(min_length=1, max_length=1)]
 
 
@@ -695,7 +680,7 @@ Component = Annotated[HeaderComponent | BodyComponent | ButtonComponent, Field(d
 class Language(_Part):
     """The language of a WhatsApp template, such as ``en`` or ``zh_TW``."""
 
-    code: Annotated[str, BeforeValidator(_language)]
+    code: Annotated[str, _written_as(r"[a-z]{2,3}(_[A-Z]{2})?", "must be a code such as en or zh_TW")]
 
 
 class Template(_Content):
@@ -708,7 +693,11 @@ class Template(_Content):
 
     components: OptionalList[Component] = None
     language: Language
-    name: Annotated[str, BeforeValidator(_template_name), StringConstraints(max_length=512)]
+    name: Annotated[
+        str,
+        _written_as(r"[a-z0-9_]+", "lower-case letters, digits and underscores only"),
+        StringConstraints(max_length=512),
+    ]
 
     @field_validator("components", mode="after")
     @classmethod
