@@ -7,10 +7,10 @@ CONSTRAINTS := constraints/airflow-$(AIRFLOW).txt
 export UV_SYSTEM_CERTS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint clean
+.PHONY: help setup demo playground test lint clean
 
 help: ## Show what can be run
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "Every one but clean takes AIRFLOW=2.11.2 or AIRFLOW=3.3.2 (default) and PYTHON=python3.11."
 
 setup: $(VENV)/.ready ## Install the package and what its tests need into .venv/
@@ -25,6 +25,9 @@ $(VENV)/.ready: pyproject.toml $(CONSTRAINTS)
 
 demo: setup ## Run the example DAGs through real Airflow against the sandbox and show what arrived
 	$(BIN)/python -m scripts.demo
+
+playground: setup ## Start Airflow with the example DAGs, and the sandbox, until Ctrl-C
+	@exec $(BIN)/python -m scripts.playground
 
 test: setup ## Run the whole test suite with branch coverage
 	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered --cov-fail-under=95 $(ARGS)

@@ -3,8 +3,9 @@
     python -m scripts.demo
 
 Airflow gets a fresh home on SQLite, the sandbox a free port; nothing leaves this machine. What Airflow logs
-goes to ``demo/airflow.log``, the inbox as it is at the end to ``demo/inbox.html``. The exit code is 0 only if
-every DAG ended as it is meant to and each message that it is to send is in the inbox, and no other.
+goes to ``demo/airflow.log``, the inbox as it is at the end to ``demo/inbox.html``, and a picture of it to
+``demo/inbox.png`` if playwright and chromium are there. The exit code is 0 only if every DAG ended as it is
+meant to and each message that it is to send is in the inbox, and no other.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import NamedTuple
 from urllib.request import urlopen
 
 from airflow_provider_itnio.sandbox import ReceivedMessage, Sandbox
+from scripts.pictures import NoPictureError, take_picture
 from scripts.running_airflow import AIRFLOW_3, RunningAirflow, airflow_environment
 
 ROOT = Path(__file__).parent.parent
@@ -90,10 +92,11 @@ def main() -> int:
         faults += [f"refused: {refused.status}, {refused.why}" for refused in sandbox.refused]
         print_table(sandbox.messages)
         write_inbox(sandbox.url)
+        picture = draw_inbox(sandbox)
     for fault in faults:
         print(f"FAILED  {fault}", file=sys.stderr)
     print(f"\n{expected.total()} messages expected, {len(sandbox.messages)} arrived. ", end="")
-    print(f"The inbox: {_shown(OUTPUT / 'inbox.html')}")
+    print(f"The inbox: {_shown(OUTPUT / 'inbox.html')}\n{picture}")
     return 1 if faults else 0
 
 
@@ -115,12 +118,22 @@ def print_table(messages: Sequence[ReceivedMessage]) -> None:
 
 def write_inbox(url: str) -> None:
     """Keep the inbox page as one file that shows the same without the sandbox."""
-    with urlopen(f"{url}/") as page, urlopen(f"{url}/static/inbox.css") as style:
-        html, css = page.read().decode(), style.read().decode()
-    link = '<link rel="stylesheet" href="/static/inbox.css">'
-    if link not in html:
-        raise SystemExit("the inbox page does not name its style sheet as expected")
-    (OUTPUT / "inbox.html").write_text(html.replace(link, f"<style>{css}</style>"))
+    with urlopen(f"{url}/sandbox/inbox.html") as saved:
+        (OUTPUT / "inbox.html").write_bytes(saved.read())
+
+
+def draw_inbox(sandbox: Sandbox) -> str:
+    """Take a picture of the fullest conversation, and say where it is or why there is none."""
+    picture = OUTPUT / "inbox.png"
+    picture.unlink(missing_ok=True)
+    if not sandbox.messages:
+        return "No picture: nothing arrived"
+    ((fullest, _),) = Counter(message.recipient for message in sandbox.messages).most_common(1)
+    try:
+        take_picture(f"{sandbox.url}/#{fullest}", picture)
+    except NoPictureError as reason:
+        return f"No picture: {reason}"
+    return f"A picture of it: {_shown(picture)}"
 
 
 def _shown(path: Path) -> Path:

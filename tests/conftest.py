@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import shutil
@@ -11,8 +10,6 @@ import tempfile
 from pathlib import Path
 
 import pytest
-
-from airflow_provider_itnio.sandbox import Sandbox
 
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 
@@ -35,38 +32,21 @@ def pytest_unconfigure() -> None:
     shutil.rmtree(_HOME, ignore_errors=True)
 
 
-@pytest.fixture(scope="session")
-def _running_sandbox():
-    with Sandbox() as running:
-        yield running
-
-
 @pytest.fixture
-def sandbox(_running_sandbox):
+def sandbox(itnio_sandbox):
     """A sandbox with the documentation's own credentials that has got nothing yet."""
-    _running_sandbox.clear()
-    _running_sandbox.clear_faults()
-    return _running_sandbox
+    return itnio_sandbox
 
 
 @pytest.fixture
-def connect(sandbox, monkeypatch):
+def connect(itnio_sandbox):
     """Put a connection to the sandbox into the environment, with changes; ``None`` leaves a field out."""
-
-    def put(conn_id="itnio_default", *, extra=None, **changes):
-        fields = json.loads(sandbox.connection_json()) | changes
-        if isinstance(fields["extra"], dict):
-            fields["extra"] |= extra or {}
-        fields = {name: value for name, value in fields.items() if value is not None}
-        monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps(fields))
-
-    return put
+    return itnio_sandbox.connect
 
 
 @pytest.fixture
-def connection(connect):
+def connection(itnio_sandbox):
     """``itnio_default`` is a connection to the sandbox."""
-    connect()
 
 
 @pytest.fixture

@@ -12,6 +12,8 @@ OWN = "airflow_provider_itnio"
 
 AIRFLOW = "airflow.providers.common.compat"
 WITHOUT_AIRFLOW = ("api", "broadcast", "messages", "get_provider_info", "sandbox", "__init__")
+# The sandbox knows no Airflow, but for where it stands in for Airflow's task runner in people's tests.
+TRIALS = {"sandbox/trial_context.py": AIRFLOW, "sandbox/trial_airflow.py": "airflow"}
 HEAVY = {"requests", "aiohttp", "pydantic", "pydantic_core", "flask", "flask_appbuilder", "wtforms", "httpx"}
 
 BELOW_TASKS = {
@@ -47,6 +49,10 @@ ARROWS = {
 def part_of(file):
     """Name the part of the package that a file belongs to: its folder, or the file itself."""
     return file.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def name_of(file):
+    return file.relative_to(PACKAGE).as_posix()
 
 
 def imports_of(file, *, lazy=True):
@@ -113,7 +119,7 @@ def test_arrows_run_one_way(file):
     assert set(parts_imported(file)) <= ARROWS[part] | {part, "__version__"}
 
 
-@each(files_of(*WITHOUT_AIRFLOW))
+@each([file for file in files_of(*WITHOUT_AIRFLOW) if name_of(file) not in TRIALS])
 def test_what_knows_only_the_vendor_imports_no_airflow(file):
     assert "airflow" not in {name.split(".")[0] for name in imports_of(file)}
 
@@ -162,7 +168,9 @@ def test_airflow_is_reached_through_its_compatibility_layer_alone(file):
         )
         if name.split(".")[0] == "airflow"
     }
-    assert all(name.startswith(f"{AIRFLOW}.") for name in names), names
+    # No public name leads to some of what a task runner needs: one file has those.
+    allowed = TRIALS.get(name_of(file), AIRFLOW)
+    assert all(f"{name}.".startswith(f"{allowed}.") for name in names), names
 
 
 @each(FILES)

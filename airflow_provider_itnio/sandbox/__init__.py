@@ -11,11 +11,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .server import Sandbox
-    from .store import ReceivedMessage, RefusedRequest, SeenRequest
+    from .store import ReceivedMessage, RefusedRequest, Reply, SeenRequest
+    from .trial import TrialSandbox
 
-__all__ = ["ReceivedMessage", "RefusedRequest", "Sandbox", "SeenRequest"]
+__all__ = ["ReceivedMessage", "RefusedRequest", "Reply", "Sandbox", "SeenRequest", "TrialSandbox"]
 
-HOMES = {"ReceivedMessage": "store", "RefusedRequest": "store", "Sandbox": "server", "SeenRequest": "store"}
+HOMES = {
+    "ReceivedMessage": "store",
+    "RefusedRequest": "store",
+    "Reply": "store",
+    "Sandbox": "server",
+    "SeenRequest": "store",
+    "TrialSandbox": "trial",
+}
 
 INSTALL_HINT = "the sandbox needs its extra: pip install 'airflow-provider-itnio[sandbox]'"
 

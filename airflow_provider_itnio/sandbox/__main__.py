@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import re
 import shlex
 import signal
 import sys
@@ -13,6 +14,9 @@ from typing import TYPE_CHECKING
 
 from .. import sandbox as package
 from .account import SAMPLE_API_KEY, SAMPLE_APP_ID, SAMPLE_BUSINESS_PHONE, SAMPLE_SECRET
+from .failing_share import share_from
+from .faults import LONGEST_DELAY
+from .meaningful_numbers import TABLE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,10 +49,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             balance=options.balance,
             price=options.price,
             keep=options.keep,
+            fail=options.fail,
+            latency=options.latency,
+            seed=options.seed,
         )
         sandbox.start()
     except ModuleNotFoundError as missing:
         return _give_up(str(missing))
+    except ValueError as error:
+        return _give_up(str(error))
     except OSError as error:
         return _give_up(f"cannot listen on {options.host} port {options.port}: {error.strerror or error}")
     try:
@@ -70,6 +79,13 @@ def command_line() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="itnio-sandbox",
         description="A local server that answers as Itniotech's WhatsApp API does and shows what it got.",
+        epilog="\n".join(
+            [
+                "recipients with a meaning (docs/testing.md tells more of them):",
+                *(f"  {row.number}  {row.meaning}" for row in TABLE),
+            ]
+        ),
+        formatter_class=_Formatter,
     )
     add = parser.add_argument
     add("--host", default="127.0.0.1", help="address to bind (%(default)s)")
@@ -95,7 +111,31 @@ def command_line() -> argparse.ArgumentParser:
         help="how far a timestamp may be off, in seconds (%(default)s)",
     )
     add("--keep", type=_positive, default=1000, help="how many messages are kept (%(default)s)")
+    add(
+        "--fail",
+        type=_share,
+        action="append",
+        default=[],
+        metavar="SHARE[:HOW]",
+        help="share of the good messages that fail, such as 5%%; HOW is a code (-12 if not given), an HTTP "
+        "code (5%%:503) or drop (5%%:drop); may be repeated",
+    )
+    add(
+        "--latency",
+        type=_latency,
+        default=0.0,
+        metavar="TIME",
+        help="how late answers come, such as 200ms or 1.5s",
+    )
+    add("--seed", type=int, help="make the same messages fail each time (drawn anew)")
     return parser
+
+
+class _Formatter(argparse.HelpFormatter):
+    """Keeps the lines of the table at the end."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        return text if "\n" in text else super()._fill_text(text, width, indent)
 
 
 def _unless_any(values: list[str]) -> list[str] | None:
@@ -127,6 +167,24 @@ def _amount(text: str) -> Decimal:
     if not amount.is_finite() or amount < 0:
         raise argparse.ArgumentTypeError(f"{text!r} is no amount from 0")
     return amount
+
+
+def _share(text: str) -> str:
+    try:
+        share_from(text)
+    except ValueError as wrong:
+        raise argparse.ArgumentTypeError(str(wrong).removeprefix("fail: ")) from None
+    return text
+
+
+def _latency(text: str) -> float:
+    found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)(ms|s)", text)
+    seconds = float(found[1]) / (1000 if found[2] == "ms" else 1) if found else -1
+    if not 0 <= seconds <= LONGEST_DELAY:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no time such as 200ms or 1.5s, up to {LONGEST_DELAY:g}s"
+        )
+    return seconds
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 
 from .control import Control
+from .events import Events
 from .guard import Guard
 from .page import Page
 from .vendor import Endpoint, Vendor
@@ -29,7 +30,8 @@ def sandbox_app(vendor: Vendor, hosts: Collection[str], scheme: str) -> Guard:
     """
     routes = [
         *(Route(path, Endpoint(vendor, path, method)) for path, method in METHODS.items()),
-        *Control(vendor.store, vendor.faults).routes(),
+        Route("/sandbox/events", Events(vendor.store, vendor.stopping), methods=["GET"]),
+        *Control(vendor.store, vendor.faults, vendor.clock).routes(),
         *Page(vendor.store).routes(),
     ]
     app = Starlette(routes=routes)

@@ -13,25 +13,31 @@ from starlette.routing import Route
 from . import faults as fault_json
 from .answers import json_answer
 from .faults import BadFaultError, FaultQueue, fault_from
+from .inbox import opened, refusal
 from .phone_numbers import digits_of
+from .replies import BadReplyError, reply_from
 from .store import Store, as_json
 from .vendor import LARGEST_BODY, read_body
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from starlette.requests import Request
 
 
 @dataclass(frozen=True)
 class Control:
     """
-    The endpoints under ``/sandbox/``.
+    The endpoints under ``/sandbox/``, but for the stream of events.
 
     :param store: what the sandbox got
     :param faults: what shall go wrong
+    :param clock: gives the sandbox's time, in Unix seconds
     """
 
     store: Store
     faults: FaultQueue
+    clock: Callable[[], float]
 
     def routes(self) -> list[Route]:
         """List the endpoints."""
@@ -40,6 +46,9 @@ class Control:
             Route("/sandbox/messages", self.clear_messages, methods=["DELETE"]),
             Route("/sandbox/refused", self.read_refused, methods=["GET"]),
             Route("/sandbox/requests", self.read_requests, methods=["GET"]),
+            Route("/sandbox/exchanges/{number:int}", self.read_exchange, methods=["GET"]),
+            Route("/sandbox/replies", self.read_replies, methods=["GET"]),
+            Route("/sandbox/replies", self.add_reply, methods=["POST"]),
             Route("/sandbox/faults", self.read_faults, methods=["GET"]),
             Route("/sandbox/faults", self.add_faults, methods=["POST"]),
             Route("/sandbox/faults", self.clear_faults, methods=["DELETE"]),
@@ -54,17 +63,45 @@ class Control:
         return _json([as_json(one) for one in messages])
 
     async def clear_messages(self, request: Request) -> Response:
-        """Forget messages, refusals and requests."""
+        """Forget messages, refusals, requests and replies."""
         self.store.clear()
         return Response(status_code=204)
 
     async def read_refused(self, request: Request) -> Response:
-        """List the refused requests."""
-        return _json([as_json(one) for one in self.store.refused])
+        """List the refused requests, each with what to change."""
+        return _json([refusal(one) for one in self.store.refused])
 
     async def read_requests(self, request: Request) -> Response:
         """List all requests to the vendor's paths."""
         return _json([as_json(one) for one in self.store.requests])
+
+    async def read_exchange(self, request: Request) -> Response:
+        """Give what the page shows under one number, with the request and its answer."""
+        number = request.path_params["number"]
+        for exchange in self.store.exchanges:
+            if exchange.number == number:
+                return _json(opened(exchange))
+        return _json({"error": "nothing is kept under this number"}, 404)
+
+    async def read_replies(self, request: Request) -> Response:
+        """List the replies, with ``?recipient=`` only those of that recipient."""
+        replies = self.store.replies
+        if "recipient" in request.query_params:
+            wanted = digits_of(request.query_params["recipient"])
+            replies = [one for one in replies if one.sender == wanted]
+        return _json([as_json(one) for one in replies])
+
+    async def add_reply(self, request: Request) -> Response:
+        """Keep what a recipient answers."""
+        given = await _given(request)
+        if isinstance(given, Response):
+            return given
+        try:
+            reply = reply_from(given, self.store, self.clock())
+        except BadReplyError as wrong:
+            return _json({"error": str(wrong)}, 400)
+        self.store.add(reply)
+        return _json(as_json(reply), 201)
 
     async def read_faults(self, request: Request) -> Response:
         """List the faults that still wait."""
@@ -72,19 +109,13 @@ class Control:
 
     async def add_faults(self, request: Request) -> Response:
         """Append one fault or a list of them; if one is wrong, none."""
+        given = await _given(request)
+        if isinstance(given, Response):
+            return given
         try:
-            body = await read_body(request)
-        except ClientDisconnect:
-            return Response(status_code=400)
-        if body is None:
-            return _json({"error": f"a request may hold {LARGEST_BODY} bytes"}, 413)
-        try:
-            given = json.loads(body)
             self.faults.add(*[fault_from(one) for one in (given if isinstance(given, list) else [given])])
         except BadFaultError as wrong:
             return _json({"error": str(wrong)}, 400)
-        except (ValueError, RecursionError):
-            return _json({"error": "the body is not JSON"}, 400)
         return _json(self._waiting(), 201)
 
     async def clear_faults(self, request: Request) -> Response:
@@ -94,6 +125,20 @@ class Control:
 
     def _waiting(self) -> list[dict[str, Any]]:
         return [fault_json.as_json(one) for one in self.faults.waiting]
+
+
+async def _given(request: Request) -> Any | Response:
+    """Read the JSON of a request; what cannot be read becomes the answer that says so."""
+    try:
+        body = await read_body(request)
+    except ClientDisconnect:
+        return Response(status_code=400)
+    if body is None:
+        return _json({"error": f"a request may hold {LARGEST_BODY} bytes"}, 413)
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return _json({"error": "the body is not JSON"}, 400)
 
 
 def _json(value: Any, http_status: int = 200) -> Response:

@@ -24,10 +24,11 @@ from .account import (
 )
 from .addresses import base_url, listen_on, own_hosts
 from .app import sandbox_app
-from .faults import FaultQueue, as_json, fault_from
+from .failing_share import FailingShare, shares_from
+from .faults import LONGEST_DELAY, FaultQueue, as_json, fault_from
 from .phone_numbers import digits_of
 from .protocol import CuttableProtocol
-from .store import ReceivedMessage, RefusedRequest, SeenRequest, Store
+from .store import ReceivedMessage, RefusedRequest, Reply, SeenRequest, Store
 from .vendor import Vendor
 
 if TYPE_CHECKING:
@@ -66,6 +67,9 @@ class Sandbox:
         price: Decimal | int | str = "0.05",
         keep: int = 1000,
         keep_alive: int = 5,
+        fail: float | str | Iterable[str] | None = None,
+        latency: float = 0.0,
+        seed: int | None = None,
     ) -> None:
         """
         Describe the account and the server; nothing is started yet.
@@ -84,9 +88,16 @@ class Sandbox:
         :param clock: gives the sandbox's time, also that of its ``Date`` header, in Unix seconds
         :param balance: what messages are paid from; None never runs out
         :param price: what one message costs
-        :param keep: how many messages, refusals and requests are kept, at least 1
+        :param keep: how many messages, refusals, requests and replies are kept, at least 1
         :param keep_alive: how long an idle connection stays open, in whole seconds
+        :param fail: the share of good messages that fail, from 0 to 1, with the code -12; or a text that
+            also says how, ``"5%:-5"``, ``"5%:503"`` or ``"5%:drop"``, or several of them
+        :param latency: how late each answer comes, in seconds up to 600
+        :param seed: makes the same messages fail each time; None draws them anew
+        :raises ValueError: if ``fail``, ``latency`` or ``keep`` can't be
         """
+        if not 0 <= latency <= LONGEST_DELAY:
+            raise ValueError(f"latency: seconds, from 0 to {LONGEST_DELAY:g}")
         self.api_key = api_key
         self.secret = secret
         self.host = host
@@ -100,6 +111,8 @@ class Sandbox:
         )
         self._store = Store(keep)
         self._faults = FaultQueue()
+        self._failing = FailingShare(shares_from(fail), seed)
+        self._latency = float(latency)
         self._clock = clock
         self._clock_tolerance = clock_tolerance
         self._certfile = certfile
@@ -136,7 +149,15 @@ class Sandbox:
         listening = listen_on(self.host, self._wanted_port)
         try:
             self._port = listening.getsockname()[1]
-            vendor = Vendor(self._account, self._store, self._faults, self._clock, self._clock_tolerance)
+            vendor = Vendor(
+                account=self._account,
+                store=self._store,
+                faults=self._faults,
+                failing=self._failing,
+                clock=self._clock,
+                clock_tolerance=self._clock_tolerance,
+                latency=self._latency,
+            )
             server = _Server(self._config(vendor, self._port), listening, vendor.stopping)
         except BaseException:
             listening.close()
@@ -204,13 +225,19 @@ class Sandbox:
         return self._store.requests
 
     @property
+    def replies(self) -> list[Reply]:
+        """What recipients have answered on the page or by the JSON API, oldest first."""
+        return self._store.replies
+
+    @property
     def faults(self) -> list[dict[str, Any]]:
         """The faults that still wait, as JSON."""
         return [as_json(one) for one in self._faults.waiting]
 
     def clear(self) -> None:
-        """Forget messages, refusals and requests; faults stay."""
+        """Forget messages, refusals, requests and replies; faults stay, and a seed begins again."""
         self._store.clear()
+        self._failing.begin_again()
 
     def clear_faults(self) -> None:
         """Forget the faults that still wait."""

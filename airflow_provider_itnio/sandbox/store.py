@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from datetime import datetime
-from typing import Any, TypeAlias
+from itertools import takewhile
+from typing import Any, TypeAlias, TypeVar
+from uuid import uuid4
 
 from .phone_numbers import shortened
 
@@ -93,13 +96,102 @@ class SeenRequest:
     by_fault: bool
 
 
-Entry: TypeAlias = ReceivedMessage | RefusedRequest | SeenRequest
+@dataclass(frozen=True)
+class Reply:
+    """
+    What a recipient answered, as a person did it on the inbox page or a test by the JSON API.
+
+    :param id: the id of this incoming message, what a message that answers it names in ``refMessageId``
+    :param sender: the recipient who answers, digits
+    :param type: ``text``, ``button_reply``, ``list_reply``, ``quick_reply`` or ``location``
+    :param text: what was typed, or the title of what was chosen
+    :param choice: the id of the button or row, the payload of a quick reply; None if nothing was chosen
+    :param answers: the id of the message that it answers, None if it answers none
+    :param at: when it was made, in UTC by the sandbox's clock
+    :param body: the JSON that the vendor could push for it
+    """
+
+    id: str
+    sender: str
+    type: str
+    text: str
+    choice: str | None
+    answers: str | None
+    at: datetime
+    body: dict[str, Any]
+
+
+Entry: TypeAlias = ReceivedMessage | RefusedRequest | SeenRequest | Reply
+
+Kind = TypeVar("Kind")
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """
+    One request with what became of it, or one reply.
+
+    :param number: its place in the order of all that came, from 1
+    :param entries: what was kept of it
+    """
+
+    number: int
+    entries: tuple[Entry, ...]
+
+    @property
+    def message(self) -> ReceivedMessage | None:
+        """The message that was accepted."""
+        return self._only(ReceivedMessage)
+
+    @property
+    def refused(self) -> RefusedRequest | None:
+        """The refusal that was answered."""
+        return self._only(RefusedRequest)
+
+    @property
+    def request(self) -> SeenRequest | None:
+        """The request as it came."""
+        return self._only(SeenRequest)
+
+    @property
+    def reply(self) -> Reply | None:
+        """The recipient's reply."""
+        return self._only(Reply)
+
+    @property
+    def failed(self) -> bool:
+        """Whether the sender got anything but an answer that says success."""
+        request = self.request
+        if self.refused or request is None:
+            return self.refused is not None
+        fine = isinstance(request.answer, dict) and str(request.answer.get("status")) == "0"
+        return request.http_status != 200 or not fine
+
+    def _only(self, kind: type[Kind]) -> Kind | None:
+        return next((one for one in self.entries if isinstance(one, kind)), None)
+
+
+@dataclass(frozen=True)
+class News:
+    """
+    What happened since a reader looked last.
+
+    :param cleared: whether the inbox was cleared since, before the first of these exchanges
+    :param exchanges: what came since and is still kept, oldest first
+    :param number: where to go on from
+    """
+
+    cleared: bool
+    exchanges: list[Exchange]
+    number: int
 
 
 @dataclass
 class Store:
     """
-    The last messages, refusals and requests, safe to read from any thread.
+    The last messages, refusals, requests and replies, safe to read from any thread.
+
+    ``name`` tells this store from that of another sandbox, for readers that outlive one.
 
     :param keep: how many of each are kept, at least 1; older ones are forgotten
     """
@@ -113,7 +205,15 @@ class Store:
         self._messages: deque[ReceivedMessage] = deque(maxlen=self.keep)
         self._refused: deque[RefusedRequest] = deque(maxlen=self.keep)
         self._requests: deque[SeenRequest] = deque(maxlen=self.keep)
+        self._replies: deque[Reply] = deque(maxlen=self.keep)
+        # Apart, so that a flood of refusals pushes no message off the page.
+        self._exchanges: dict[str, deque[Exchange]] = {
+            kind: deque(maxlen=self.keep) for kind in ("messages", "failed", "replies")
+        }
+        self._number = self._cleared = 0
+        self._listeners: list[Callable[[], None]] = []
         self._changed = threading.Condition()
+        self.name = uuid4().hex[:12]
 
     def add(self, *entries: Entry) -> None:
         """
@@ -127,9 +227,19 @@ class Store:
                     self._messages.append(entry)
                 elif isinstance(entry, RefusedRequest):
                     self._refused.append(entry)
+                elif isinstance(entry, Reply):
+                    self._replies.append(entry)
                 else:
                     self._requests.append(entry)
-            self._changed.notify_all()
+            self._number += 1
+            exchange = Exchange(self._number, entries)
+            if exchange.message:
+                self._exchanges["messages"].append(exchange)
+            elif exchange.reply:
+                self._exchanges["replies"].append(exchange)
+            elif exchange.failed:
+                self._exchanges["failed"].append(exchange)
+            self._tell()
 
     @property
     def messages(self) -> list[ReceivedMessage]:
@@ -149,13 +259,63 @@ class Store:
         with self._changed:
             return list(self._requests)
 
+    @property
+    def replies(self) -> list[Reply]:
+        """The replies of recipients, oldest first."""
+        with self._changed:
+            return list(self._replies)
+
+    @property
+    def exchanges(self) -> list[Exchange]:
+        """What the inbox page shows: messages, replies and requests that failed, oldest first."""
+        return self.since(0).exchanges
+
+    def since(self, number: int) -> News:
+        """
+        Give what a reader has not seen yet.
+
+        :param number: where the reader stands, 0 for one who has seen nothing
+        """
+        with self._changed:
+            exchanges = [
+                exchange
+                for kept in self._exchanges.values()
+                for exchange in takewhile(lambda one: one.number > number, reversed(kept))
+            ]
+            cleared = number < self._cleared
+            last = self._number
+        return News(cleared, sorted(exchanges, key=lambda one: one.number), last)
+
+    @contextmanager
+    def listen(self, told: Callable[[], None]) -> Iterator[None]:
+        """
+        Be told of every change, in the thread that makes it.
+
+        :param told: called without arguments; it must neither wait nor read the store
+        """
+        with self._changed:
+            self._listeners.append(told)
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._listeners.remove(told)
+
     def clear(self) -> None:
         """Forget everything."""
         with self._changed:
-            self._messages.clear()
-            self._refused.clear()
-            self._requests.clear()
-            self._changed.notify_all()
+            for kept in (self._messages, self._refused, self._requests, self._replies):
+                kept.clear()
+            for exchanges in self._exchanges.values():
+                exchanges.clear()
+            self._number += 1
+            self._cleared = self._number
+            self._tell()
+
+    def _tell(self) -> None:
+        self._changed.notify_all()
+        for told in self._listeners:
+            told()
 
     def wait_for(self, count: int, timeout: float) -> list[ReceivedMessage]:
         """

@@ -16,6 +16,7 @@ from starlette.requests import ClientDisconnect, Request
 
 from .answers import Answer, acceptance, balance, faulty, json_answer, refusal
 from .faults import Fault
+from .meaningful_numbers import fault_of_number
 from .phone_numbers import digits_of, shortened
 from .protocol import cut
 from .rules import WRONG_JSON, Verdict, judge
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
     from .account import Account
+    from .failing_share import FailingShare
     from .faults import FaultQueue
 
 logger = logging.getLogger("airflow_provider_itnio.sandbox")
@@ -47,17 +49,21 @@ class Vendor:
 
     :param account: the account it plays
     :param store: where it keeps what it got
-    :param faults: what shall go wrong
+    :param faults: what shall go wrong next
+    :param failing: what share of the messages shall fail
     :param clock: gives its time, in Unix seconds
     :param clock_tolerance: the accepted difference of a timestamp, in seconds
+    :param latency: how late each answer comes, in seconds
     :param stopping: set when the server stops, so that no held-back answer delays that
     """
 
     account: Account
     store: Store
     faults: FaultQueue
+    failing: FailingShare
     clock: Callable[[], float]
     clock_tolerance: float
+    latency: float = 0.0
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -83,6 +89,7 @@ class Endpoint:
         except ClientDisconnect:
             return
         fault: Fault | None = None
+        why = ""
         answer: Answer | None
         entries: list[Entry] = []
         seen, problems = self._read(request, raw_body or b"")
@@ -92,9 +99,9 @@ class Endpoint:
         elif raw_body is None:
             answer = json_answer({"error": f"a request may hold {LARGEST_BODY} bytes"}, 413)
         else:
-            fault = self.vendor.faults.take(self.path, _recipient_in(seen.body))
             verdict = self._judge(seen, problems)
-            answer, entries = self._decide(seen, verdict, fault)
+            fault, why = self._fault_for(seen, verdict)
+            answer, entries = self._decide(seen, verdict, fault, why)
         entries.append(
             replace(
                 seen,
@@ -104,7 +111,8 @@ class Endpoint:
             )
         )
         self.vendor.store.add(*entries)
-        if fault and fault.delay and await self._stops_within(fault.delay):
+        wait = self.vendor.latency + (fault.delay if fault else 0)
+        if wait and await self._stops_within(wait):
             answer = None
         if answer is None:
             await cut(scope, receive)
@@ -144,14 +152,26 @@ class Endpoint:
             return Verdict(WRONG_JSON, problems.of_json)
         return judge(self.path, seen.body, vendor.account)
 
+    def _fault_for(self, seen: SeenRequest, verdict: Verdict) -> tuple[Fault | None, str]:
+        """Give what goes wrong with a request, and why."""
+        recipient = _recipient_in(seen.body)
+        if fault := self.vendor.faults.take(self.path, recipient):
+            return fault, "a fault asked for this answer"
+        # What is wrong with a message itself is told first: a wrong Sign must not hide behind a number.
+        if verdict.status or self.path == BALANCE_PATH:
+            return None, ""
+        if fault := fault_of_number(recipient):
+            return fault, "the recipient is a number with this meaning"
+        return self.vendor.failing.draw(recipient), "it is of the share that shall fail"
+
     def _decide(
-        self, seen: SeenRequest, verdict: Verdict, fault: Fault | None
+        self, seen: SeenRequest, verdict: Verdict, fault: Fault | None, why: str
     ) -> tuple[Answer | None, list[Entry]]:
         """Say what a request gets, None for a cut connection, and what is kept of it."""
         fault = fault or NO_FAULT
         entries: list[Entry] = []
         if fault.status is not None:
-            entries.append(self._refused(seen, fault.status, "a fault asked for this answer"))
+            entries.append(self._refused(seen, fault.status, why))
         if verdict.status:
             if not fault.makes_answer:
                 entries.append(self._refused(seen, verdict.status, verdict.why))

@@ -18,6 +18,7 @@ import pytest
 import requests
 
 from airflow_provider_itnio.sandbox import __main__ as command
+from airflow_provider_itnio.sandbox.meaningful_numbers import TABLE
 
 ROOT = Path(__file__).parents[2]
 
@@ -97,6 +98,25 @@ def test_its_options_make_the_account(wire_to, message):
     assert "it's" not in err
 
 
+def test_its_options_let_messages_fail_and_answers_come_late(wire_to, message):
+    options = ("--fail", "50%", "--fail", "25%:-5", "--latency", "20ms", "--seed", "1")
+    runs = []
+    for _ in range(2):
+        running = Running(*options)
+        wire = wire_to(running)
+        began = time.monotonic()
+        runs.append([wire.custom(message()).json()["status"] for _ in range(40)])
+        assert time.monotonic() - began >= 40 * 0.02
+        running.end(signal.SIGINT)
+    assert set(runs[0]) == {"0", "-12", "-5"}
+    assert runs[0] == runs[1]
+
+
+def test_shares_of_over_100_percent_end_it_with_2(capsys, handlers_restored):
+    assert command.main(["--port", "0", "--fail", "60%", "--fail", "50%:503"]) == 2
+    assert capsys.readouterr().err == "itnio-sandbox: error: fail: at most 100% together\n"
+
+
 def test_a_taken_port_ends_it_with_2_and_one_line():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -146,6 +166,11 @@ def test_without_the_extra_main_returns_2(monkeypatch, capsys, handlers_restored
         (["--balance", "-1"], "'-1' is no amount from 0"),
         (["--price", "a"], "'a' is no amount from 0"),
         (["--clock-tolerance", "nan"], "'nan' is no amount from 0"),
+        (["--fail", "5"], "'5' is no share such as 5%"),
+        (["--fail", "5%:late"], "'late' is no way to fail"),
+        (["--latency", "200"], "'200' is no time such as 200ms or 1.5s"),
+        (["--latency", "601s"], "'601s' is no time such as 200ms or 1.5s, up to 600s"),
+        (["--seed", "x"], "invalid int value"),
     ],
 )
 def test_a_wrong_option_is_named(capsys, options, text):
@@ -175,8 +200,13 @@ def test_help_names_every_option(capsys):
         "balance",
         "clock-tolerance",
         "keep",
+        "fail",
+        "latency",
+        "seed",
     ):
         assert f"--{option}" in shown
+    for row in TABLE:
+        assert f"{row.number}  {row.meaning}" in shown
 
 
 @pytest.fixture
@@ -193,12 +223,13 @@ def test_main_returns_0_when_it_is_interrupted(capsys, handlers_restored):
     assert "export AIRFLOW_CONN_ITNIO_DEFAULT=" in capsys.readouterr().out
 
 
-def test_the_module_runs_as_the_command(monkeypatch, capsys):
-    import runpy
-
-    monkeypatch.setattr(sys, "argv", ["itnio-sandbox", "--help"])
-    monkeypatch.delitem(sys.modules, "airflow_provider_itnio.sandbox.__main__")
-    with pytest.raises(SystemExit) as ended:
-        runpy.run_module("airflow_provider_itnio.sandbox", run_name="__main__")
-    assert ended.value.code == 0
-    assert "usage: itnio-sandbox" in capsys.readouterr().out
+def test_the_module_runs_as_the_command():
+    ran = subprocess.run(
+        [sys.executable, "-m", "airflow_provider_itnio.sandbox", "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
+        timeout=20,
+    )
+    assert ran.stdout.startswith("usage: itnio-sandbox")

@@ -1,0 +1,32 @@
+// Links of messages: what may be followed or loaded, and what it is called.
+
+import { element } from "./dom.js";
+
+/** Reads a link; undefined unless it is an http or https address. */
+export function webAddress(link) {
+  if (typeof link !== "string" || !/^https?:\/\//i.test(link)) return undefined;
+  try {
+    return new URL(link);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Makes a link to follow out of an address that may be followed, else a text. */
+export function follow(link, ...children) {
+  const address = webAddress(link);
+  if (!address) return element("span", {}, ...children);
+  return element("a", { href: address.href, target: "_blank", rel: "noopener noreferrer" }, ...children);
+}
+
+/** Names the file that a link leads to: the last part of its path, else its host. */
+export function fileName(link) {
+  const address = webAddress(link);
+  if (!address) return String(link ?? "");
+  const last = address.pathname.split("/").findLast(Boolean);
+  try {
+    return last ? decodeURIComponent(last) : address.host;
+  } catch {
+    return last;
+  }
+}

@@ -1,0 +1,91 @@
+// One message or reply as a bubble.
+
+import { contactCards, locationCard } from "./cards.js";
+import { button, element, icon } from "./dom.js";
+import { FILES } from "./files.js";
+import { formatted, withoutMarks } from "./formatting.js";
+import { interactive } from "./interactive.js";
+import { textAt, valueAt } from "./reading.js";
+import { clock } from "./times.js";
+import { template } from "./whatsapp_template.js";
+
+const CONTENTS = {
+  ...FILES,
+  text: (content) => element("div", { class: "words", dir: "auto" }, formatted(textAt(content, "body"))),
+  location: locationCard,
+  contacts: contactCards,
+  interactive,
+  template,
+};
+
+/**
+ * Makes the bubble of an entry. `find` gives an entry by its id; `open` shows its request; `answer` keeps a
+ * choice and `quote` begins an answer, both missing where none can be kept.
+ */
+export function bubble(entry, { find, open, answer, quote }) {
+  const made = entry.kind === "reply" ? ofReply(entry, find) : ofMessage(entry, find, answer);
+  const sender = entry.kind === "reply" ? "Reply of the recipient" : `Message, ${entry.data.type}`;
+  return element(
+    "article",
+    {
+      class: `bubble ${entry.kind} is-${entry.data.type}`,
+      "data-id": entry.id,
+      "data-number": entry.number,
+      "aria-label": `${sender}, ${clock(entry.at)}`,
+      tabindex: "-1",
+    },
+    made,
+    stamp(entry, open, quote),
+  );
+}
+
+function ofMessage({ data, failure }, find, answer) {
+  const { type, body, notes } = data;
+  const show = CONTENTS[type] ?? unknown;
+  const press = answer && ((choice) => answer({ message_id: data.id, ...choice }));
+  const unheard = failure && `The sender does not know that it was accepted: ${failure.meaning}`;
+  return [
+    quoteOf(textAt(body, "context", "refMessageId"), find),
+    show(valueAt(body, type), { answer: press }),
+    [...notes, unheard].filter(Boolean).map((note) => element("p", { class: "note", dir: "auto" }, icon("note"), note)),
+  ];
+}
+
+function ofReply({ data }, find) {
+  const shown = data.type === "location" ? locationCard(valueAt(data.body, "message", "location")) : undefined;
+  return [
+    quoteOf(data.answers, find),
+    shown ?? element("div", { class: "words", dir: "auto" }, data.choice === null ? formatted(data.text) : data.text),
+  ];
+}
+
+function unknown(content) {
+  return [element("pre", {}, JSON.stringify(content, null, 2))];
+}
+
+/** Shows the message that another one answers, by its words if it is known. */
+function quoteOf(id, find) {
+  if (!id) return undefined;
+  const quoted = find(id);
+  const who = quoted?.kind === "message" ? "Business" : "Recipient";
+  return element(
+    "div",
+    { class: `quoted ${quoted?.kind ?? "nowhere"}` },
+    element("b", {}, quoted ? who : "An earlier message"),
+    element("p", { dir: "auto" }, quoted ? withoutMarks(quoted.words) || quoted.data.type : `Message ${id} is not in this inbox`),
+  );
+}
+
+function stamp(entry, open, quote) {
+  const opened = `Open the ${entry.kind === "reply" ? "reply" : "request"} ${entry.id}`;
+  return element(
+    "footer",
+    {},
+    quote && button({ class: "quote", tabindex: "-1", title: "Answer this message", "aria-label": "Answer this message", onclick: () => quote(entry) }, icon("reply")),
+    button(
+      { class: "stamp", tabindex: "-1", title: opened, "aria-label": opened, onclick: () => open(entry) },
+      element("span", { class: "id" }, entry.id),
+      element("time", { datetime: entry.at.toISOString(), title: entry.at.toString() }, clock(entry.at)),
+    ),
+  );
+}

@@ -1,0 +1,203 @@
+// The right pane: one conversation as the recipient's phone shows it.
+
+import { bubble } from "./bubble.js";
+import { Composer } from "./composer.js";
+import { arrange, button, element, icon } from "./dom.js";
+import { day } from "./times.js";
+
+const A_PAGE = 100;
+const NEAR_THE_END = 60;
+
+/** Draws a conversation: its last page, more when asked for, and always the newest while the end is in sight. */
+export class Chat {
+  #inbox;
+  #actions;
+  #number;
+  #query = "";
+  #limit = A_PAGE;
+  #first = 0;
+  #atEnd = true;
+  #unseen = 0;
+  #last = 0;
+  #entries = new Map();
+  #redraw = () => undefined;
+
+  #avatar = element("span", { class: "avatar", "aria-hidden": "true" });
+  #name = element("h2", { dir: "ltr" });
+  #about = element("p", {});
+  #found = element("p", { class: "found", hidden: true });
+  #earlier = button({ class: "more", onclick: () => this.#showEarlier() }, "Show earlier messages");
+  #list = element("ol", { class: "bubbles" });
+  #scroll = element("div", { class: "scroll", role: "log", "aria-live": "off", "aria-label": "Messages" }, this.#earlier, this.#list);
+  #newer = button({ class: "newer", hidden: true, onclick: () => this.#toEnd() }, icon("down"), element("span", {}));
+  #composer;
+  #frame;
+  #nothing = element(
+    "div",
+    { class: "welcome" },
+    icon("text"),
+    element("h2", {}, "Nobody is messaged here"),
+    element("p", {}, "What your DAGs send to this sandbox is shown as the recipient’s phone would show it. Choose a conversation on the left."),
+  );
+
+  constructor(inbox, actions) {
+    this.#inbox = inbox;
+    this.#actions = actions;
+    this.#composer = new Composer(actions.answer);
+    this.#frame = [
+      element(
+        "header",
+        { class: "bar" },
+        button({ class: "tool back", "aria-label": "Back to the conversations", title: "Back", onclick: actions.back }, icon("back")),
+        this.#avatar,
+        element("div", { class: "who" }, this.#name, this.#about),
+      ),
+      this.#found,
+      element("div", { class: "paper" }, this.#scroll, this.#newer),
+      actions.answer && this.#composer.form,
+    ].filter(Boolean);
+    this.#scroll.addEventListener("scroll", () => this.#scrolled(), { passive: true });
+    this.#scroll.addEventListener("keydown", (event) => this.#move(event));
+    this.#list.addEventListener("focusin", (event) => this.#holdFocus(event.target.closest("article")));
+    // Pictures grow when they are loaded; the end stays in sight.
+    new ResizeObserver(() => this.#atEnd && this.#toEnd()).observe(this.#list);
+  }
+
+  /** Draws the conversation with a number, or what a search left of it. */
+  draw(pane, number, { query, finds }) {
+    this.#redraw = () => this.draw(pane, number, { query, finds });
+    const conversation = this.#inbox.conversations.get(number);
+    if (!number) {
+      arrange(pane, [this.#nothing]);
+      this.#number = undefined;
+      return;
+    }
+    if (number !== this.#number || query !== this.#query) this.#begin(number, query);
+    arrange(pane, this.#frame);
+    const all = conversation?.entries ?? [];
+    const entries = finds ? all.filter(finds) : all;
+    this.#drawHead(all, entries, finds);
+    this.#drawBubbles(entries);
+  }
+
+  #begin(number, query) {
+    if (number !== this.#number) this.#composer.begin(number);
+    this.#number = number;
+    this.#query = query;
+    this.#limit = A_PAGE;
+    this.#first = this.#last = this.#unseen = 0;
+    this.#atEnd = true;
+    this.#entries.clear();
+    this.#list.replaceChildren();
+  }
+
+  #drawHead(all, entries, finds) {
+    const messages = all.filter((entry) => entry.kind === "message");
+    const from = new Set(messages.map((entry) => entry.data.body.businessPhone).filter(Boolean));
+    this.#avatar.className = `avatar hue-${Number(this.#number.slice(-3)) % 6}`;
+    this.#avatar.textContent = this.#number.slice(-2);
+    this.#name.textContent = `+${this.#number}`;
+    const count = messages.length === 1 ? "1 message" : `${messages.length} messages`;
+    this.#about.textContent = [count, from.size && `from ${[...from].map((one) => `+${one}`).join(", ")}`].filter(Boolean).join(" · ");
+    this.#found.hidden = !finds;
+    this.#found.replaceChildren(`${entries.length} of ${all.length} found `, button({ onclick: this.#actions.showAll }, "Show all"));
+  }
+
+  #drawBubbles(entries) {
+    // Read up there, nothing may move away; at the end, only the last page is kept drawn.
+    if (this.#atEnd) this.#first = entries.at(-this.#limit)?.number ?? 0;
+    const shown = entries.filter((entry) => entry.number >= this.#first);
+    const news = this.#last ? shown.filter((entry) => entry.number > this.#last).length : 0;
+    this.#last = Math.max(this.#last, entries.at(-1)?.number ?? 0);
+    let before;
+    const items = shown.map((entry) => {
+      const item = this.#entries.get(entry) ?? this.#item(entry);
+      this.#entries.set(entry, item);
+      const name = day(entry.at);
+      item.firstElementChild.hidden = name === before;
+      before = name;
+      return item;
+    });
+    const kept = new Set(shown);
+    for (const entry of this.#entries.keys()) if (!kept.has(entry)) this.#entries.delete(entry);
+    arrange(this.#list, items);
+    this.#earlier.hidden = shown.length === entries.length;
+    this.#keepOneInTabOrder();
+    if (this.#atEnd) this.#toEnd();
+    else this.#tellNews(this.#unseen + news);
+  }
+
+  #item(entry) {
+    const made = bubble(entry, {
+      find: (id) => this.#inbox.byId.get(id),
+      open: this.#actions.open,
+      answer: this.#actions.answer,
+      quote: this.#actions.answer && ((quoted) => this.#composer.quote(quoted)),
+    });
+    made.addEventListener("keydown", (event) => {
+      if (event.target !== made) return;
+      if (event.key === "Enter") this.#actions.open(entry);
+      if (event.key === "r" && this.#actions.answer) {
+        event.preventDefault();
+        this.#composer.quote(entry);
+      }
+    });
+    return element("li", {}, element("p", { class: "day" }, element("span", {}, day(entry.at))), made);
+  }
+
+  #showEarlier() {
+    const fromEnd = this.#scroll.scrollHeight - this.#scroll.scrollTop;
+    this.#limit += A_PAGE;
+    this.#atEnd = true;
+    this.#redraw();
+    this.#scroll.scrollTop = this.#scroll.scrollHeight - fromEnd;
+    this.#scrolled();
+  }
+
+  #scrolled() {
+    const { scrollHeight, scrollTop, clientHeight } = this.#scroll;
+    this.#atEnd = scrollHeight - scrollTop - clientHeight < NEAR_THE_END;
+    if (this.#atEnd) this.#tellNews(0);
+  }
+
+  #toEnd() {
+    this.#scroll.scrollTop = this.#scroll.scrollHeight;
+    this.#atEnd = true;
+    this.#tellNews(0);
+  }
+
+  #tellNews(count) {
+    this.#unseen = count;
+    this.#newer.hidden = !count;
+    this.#newer.lastElementChild.textContent = `${count} new`;
+  }
+
+  #articles() {
+    return [...this.#list.querySelectorAll("article")];
+  }
+
+  #keepOneInTabOrder() {
+    if (!this.#list.querySelector('article[tabindex="0"]')) this.#holdFocus(this.#articles().at(-1));
+  }
+
+  /** Makes one bubble, with its small buttons, the one that Tab reaches. */
+  #holdFocus(article) {
+    if (!article) return;
+    for (const one of this.#list.querySelectorAll('article[tabindex="0"]')) tabIndex(one, -1);
+    tabIndex(article, 0);
+  }
+
+  #move(event) {
+    const articles = this.#articles();
+    const at = articles.indexOf(event.target);
+    const next = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: articles.length - 1 }[event.key];
+    if (next === undefined || at < 0 || !articles[next]) return;
+    event.preventDefault();
+    articles[next].focus();
+  }
+}
+
+function tabIndex(article, index) {
+  article.tabIndex = index;
+  for (const small of article.querySelectorAll(":scope > footer button")) small.tabIndex = index;
+}

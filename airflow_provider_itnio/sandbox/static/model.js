@@ -1,0 +1,74 @@
+// What the inbox holds: conversations with messages and replies, and requests that failed.
+
+import { textsIn } from "./reading.js";
+
+/** The last `keep` messages, replies and failures, and what changed since it was last drawn. */
+export class Inbox {
+  keep = 1000;
+  conversations = new Map();
+  failures = [];
+  byId = new Map();
+  #kept = { message: [], reply: [] };
+
+  /** Forgets everything. */
+  clear() {
+    this.conversations.clear();
+    this.failures = [];
+    this.byId.clear();
+    this.#kept = { message: [], reply: [] };
+  }
+
+  /** Takes items as the sandbox tells them, in their order. */
+  add(items) {
+    for (const { number, message, reply, failure } of items) {
+      if (message) this.#add({ kind: "message", number, of: message.recipient, at: new Date(message.at), ...ids(message), data: message, failure });
+      if (reply) this.#add({ kind: "reply", number, of: reply.sender, at: new Date(reply.at), ...ids(reply), data: reply });
+      if (failure && !message) this.failures.push({ kind: "failure", number, at: new Date(failure.at), data: failure });
+    }
+    this.failures.splice(0, this.failures.length - this.keep);
+  }
+
+  /** Gives the conversations, the one that was last written in first. */
+  latestFirst() {
+    return [...this.conversations.values()].reverse();
+  }
+
+  #add(entry) {
+    const conversation = this.conversations.get(entry.of) ?? { number: entry.of, entries: [] };
+    // A map keeps the order in which its keys were set, so the last written one stands last.
+    this.conversations.delete(entry.of);
+    this.conversations.set(entry.of, conversation);
+    conversation.entries.push(entry);
+    this.byId.set(entry.id, entry);
+    const kept = this.#kept[entry.kind];
+    kept.push(entry);
+    while (kept.length > this.keep) this.#forget(kept.shift());
+  }
+
+  #forget(entry) {
+    const { entries } = this.conversations.get(entry.of);
+    entries.splice(entries.indexOf(entry), 1);
+    if (!entries.length) this.conversations.delete(entry.of);
+    this.byId.delete(entry.id);
+  }
+}
+
+function ids({ id, text }) {
+  return { id, words: text };
+}
+
+/** Gives the texts of an entry itself, not those of its envelope, which all share. */
+function searched({ kind, data }) {
+  return kind === "message" ? [data.text, ...textsIn(data.body[data.type])] : textsIn({ ...data, body: undefined });
+}
+
+/** Makes the test that a search is: whether an entry holds the words, in its text, number or id. */
+export function search(query) {
+  const wanted = query.trim().toLowerCase();
+  // Numbers are found as people write them.
+  const digits = /^[+\d\s().-]+$/.test(wanted) ? wanted.replace(/\D/g, "") : "";
+  return (entry) => {
+    entry.haystack ??= [entry.of, entry.id, ...searched(entry)].join("\n").toLowerCase();
+    return entry.haystack.includes(wanted) || (digits.length > 2 && entry.haystack.includes(digits));
+  };
+}

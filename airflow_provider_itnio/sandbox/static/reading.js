@@ -1,0 +1,27 @@
+// Reading JSON that may be anything: the vendor accepts more than WhatsApp shows.
+
+/** Gives the value at the end of a path, undefined if there is none. */
+export function valueAt(value, ...path) {
+  for (const name of path) {
+    value = value !== null && typeof value === "object" ? value[name] : undefined;
+  }
+  return value;
+}
+
+/** Gives the text at the end of a path, "" if there is no text, number or boolean. */
+export function textAt(value, ...path) {
+  const found = valueAt(value, ...path);
+  return ["string", "number", "boolean"].includes(typeof found) ? String(found) : "";
+}
+
+/** Gives the entries at the end of a path that are objects. */
+export function objectsAt(value, ...path) {
+  const found = valueAt(value, ...path);
+  return Array.isArray(found) ? found.filter((one) => one !== null && typeof one === "object") : [];
+}
+
+/** Gives all texts in a value, at any depth. */
+export function textsIn(value) {
+  if (typeof value === "string" || typeof value === "number") return [String(value)];
+  return value !== null && typeof value === "object" ? Object.values(value).flatMap(textsIn) : [];
+}

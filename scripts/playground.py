@@ -1,0 +1,53 @@
+"""Airflow with the example DAGs, and the sandbox, to play with until Ctrl-C.
+
+    python -m scripts.playground
+
+Airflow gets a fresh home on SQLite, which is gone at the end, and free ports; nothing leaves this machine.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import tempfile
+import threading
+from pathlib import Path
+
+from airflow_provider_itnio.sandbox import Sandbox
+from scripts.running_airflow import RunningAirflow, airflow_environment
+
+ROOT = Path(__file__).parent.parent
+
+
+def main() -> int:
+    """Start both, say where they are, and stop them on Ctrl-C or SIGTERM."""
+    end = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: end.set())
+    with tempfile.TemporaryDirectory(prefix="itnio-playground-") as home, Sandbox() as sandbox:
+        log = Path(home) / "airflow.log"
+        connection = {"AIRFLOW_CONN_ITNIO_DEFAULT": sandbox.connection_json()}
+        environment = airflow_environment(Path(home), ROOT / "example_dags", connection)
+        print("Airflow starts, which takes most of a minute ...", flush=True)
+        with RunningAirflow(environment, log, with_page=True) as airflow:
+            print(
+                f"\nAirflow:  {airflow.url}  ({airflow.login})\n"
+                f"Inbox:    {sandbox.url}/\n"
+                f"Log:      {log}\n\n"
+                "Trigger an example DAG in Airflow and see what it sends in the inbox. Ctrl-C ends both.",
+                flush=True,
+            )
+            while not end.wait(1):
+                if not airflow.is_running:
+                    print(f"Airflow has ended by itself. Its last words:\n{_last_words(log)}", file=sys.stderr)
+                    return 1
+            print("\nStopping ...", flush=True)
+    return 0
+
+
+def _last_words(log: Path) -> str:
+    return "\n".join(log.read_text(errors="replace").splitlines()[-20:])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

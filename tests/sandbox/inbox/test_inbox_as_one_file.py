@@ -1,0 +1,64 @@
+"""The inbox saved as one file shows the same without the sandbox."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_provider_itnio.sandbox import Sandbox
+
+expect = pytest.importorskip("playwright.sync_api", reason="playwright is not installed").expect
+
+ATTACK = "</script><script>hacked=1</script><!--"
+
+
+@pytest.fixture
+def saved(wire_to, message, tmp_path):
+    """A file of a sandbox that is no more."""
+    with Sandbox() as sandbox:
+        wire = wire_to(sandbox)
+        wire.custom(message(text={"body": f"*kept* {ATTACK}"}))
+        buttons = [{"type": "reply", "reply": {"id": "1", "title": "one"}}]
+        interactive = {"type": "button", "body": {"text": "Again?"}, "action": {"buttons": buttons}}
+        wire.custom(message(type="interactive", interactive=interactive))
+        wire.control("POST", "replies", json={"message_id": sandbox.messages[1].id, "button": "1"})
+        wire.custom(message(recipient="12"))
+        answer = wire.control("GET", "inbox.html")
+        assert answer.headers["Content-Disposition"] == 'attachment; filename="inbox.html"'
+        for secret in (sandbox.api_key, sandbox.secret):
+            assert secret not in answer.text
+    file = tmp_path / "inbox.html"
+    file.write_bytes(answer.content)
+    return file
+
+
+def test_it_shows_conversations_requests_and_refusals(open_page, saved):
+    page = open_page(f"{saved.as_uri()}#8614718004557")
+    page.locator("article.reply").wait_for()
+    assert page.locator("article .words").all_text_contents() == [f"kept {ATTACK}", "Again?", "one"]
+    assert page.locator("#state").text_content() == "Saved"
+    assert page.evaluate("window.hacked") is None
+    page.locator(".stamp").first.click()
+    assert "POST /wa/custom/sendMsg" in page.get_by_role("dialog").text_content()
+    page.keyboard.press("Escape")
+    page.locator("[data-number=refused]").click()
+    assert page.locator(".failure .code").text_content() == "-71"
+    page.locator("#search").fill("kept")
+    expect(page.locator(".conversation")).to_have_count(1)
+
+
+def test_it_looks_as_the_page_does_and_can_change_nothing(open_page, saved):
+    page = open_page(f"{saved.as_uri()}#8614718004557")
+    page.locator("article").first.wait_for()
+    assert page.locator("article").first.evaluate("node => getComputedStyle(node).borderRadius") != "0px"
+    assert page.get_by_role("button", name="one", exact=True).is_disabled()
+    for name in ("#clear", "#save", "textarea", ".quote"):
+        assert page.locator(name).count() == 0
+
+
+def test_it_loads_nothing(open_page, saved):
+    page = open_page("about:blank")
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(saved.as_uri())
+    page.locator(".conversation").first.wait_for()
+    assert [url for url in asked if not url.startswith(("file:", "data:"))] == []

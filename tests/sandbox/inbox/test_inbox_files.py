@@ -1,0 +1,72 @@
+"""Files behind links: shown or played, and named where they cannot be loaded."""
+
+from __future__ import annotations
+
+import pytest
+
+expect = pytest.importorskip("playwright.sync_api", reason="playwright is not installed").expect
+
+
+def test_an_image_is_shown_with_its_caption(open_inbox, send, message, files, bubble):
+    image = {"link": files.link("chart.png"), "caption": "Rows per hour"}
+    shown = bubble(open_inbox(), send(message(type="image", image=image)))
+    picture = shown.get_by_role("img", name="Rows per hour")
+    picture.wait_for()
+    expect(picture).to_have_js_property("naturalWidth", 40)
+    assert shown.locator(".words").text_content() == "Rows per hour"
+    assert shown.locator(".missing").count() == 0
+
+
+def test_a_sticker_is_shown_without_a_bubble(open_inbox, send, message, files, bubble):
+    shown = bubble(open_inbox(), send(message(type="sticker", sticker={"link": files.link("chart.png")})))
+    expect(shown.locator("img")).to_have_js_property("naturalWidth", 40)
+    assert shown.evaluate("node => getComputedStyle(node).backgroundColor") == "rgba(0, 0, 0, 0)"
+
+
+@pytest.mark.parametrize(("kind", "name"), [("audio", "tone.wav"), ("video", "tour.webm")])
+def test_sound_and_video_have_a_player(open_inbox, send, message, files, bubble, kind, name):
+    shown = bubble(open_inbox(), send(message(**{"type": kind, kind: {"link": files.link(name)}})))
+    player = shown.locator(kind)
+    player.wait_for()
+    expect(player).not_to_have_js_property("readyState", 0)
+    assert player.get_attribute("controls") is not None
+    assert player.evaluate("node => node.duration") > 0
+
+
+def test_a_document_is_a_card_with_name_and_size(open_inbox, send, message, files, bubble):
+    document = {"link": files.link("Sales%202026.pdf"), "filename": "Sales.pdf", "caption": "October"}
+    shown = bubble(open_inbox(), send(message(type="document", document=document)))
+    shown.get_by_text("PDF · 1.2 MB").wait_for()
+    card = shown.get_by_role("link")
+    assert card.locator(".name").text_content() == "Sales.pdf"
+    assert card.get_attribute("href") == files.link("Sales%202026.pdf")
+
+
+def test_a_document_whose_server_tells_pages_nothing_has_no_size(open_inbox, send, message, files, bubble):
+    document = {"link": files.link("private.pdf"), "filename": "Private"}
+    files.asked.clear()
+    shown = bubble(open_inbox(), send(message(type="document", document=document)))
+    shown.wait_for()
+    # What must not be read is asked for again without reading it.
+    while len(files.asked) < 2:
+        shown.page.wait_for_timeout(10)
+    shown.page.wait_for_timeout(200)
+    assert files.asked == [("HEAD", "/private.pdf")] * 2
+    assert shown.locator("small").text_content() == "PDF"
+    assert shown.locator(".missing").count() == 0
+
+
+@pytest.mark.parametrize("kind", ["image", "sticker", "audio", "video", "document"])
+@pytest.mark.parametrize("why", ["not found", "no server"])
+def test_a_dead_link_is_a_named_placeholder(open_inbox, send, message, files, bubble, closed_port, kind, why):
+    link = (
+        files.link("Gone%20away.bin")
+        if why == "not found"
+        else f"http://127.0.0.1:{closed_port}/Gone%20away.bin"
+    )
+    content = {"link": link} | ({"filename": "Gone away.bin"} if kind == "document" else {})
+    shown = bubble(open_inbox(), send(message(**{"type": kind, kind: content})))
+    name = f"{kind.capitalize()} “Gone away.bin” could not be loaded"
+    shown.get_by_role("img", name=name).wait_for()
+    assert shown.locator("img, audio, video, a").count() == 0
+    assert "Gone away.bin" in shown.text_content()

@@ -1,0 +1,214 @@
+"""The page by keyboard alone, in light and dark, on a phone's width."""
+
+from __future__ import annotations
+
+import pytest
+
+from .conftest import RECIPIENT
+
+expect = pytest.importorskip("playwright.sync_api", reason="playwright is not installed").expect
+
+FOCUSED = "document.activeElement"
+LUMINANCE = """(node) => {
+  const canvas = new OffscreenCanvas(1, 1).getContext("2d");
+  const fill = (colour) => {
+    canvas.fillStyle = colour;
+    canvas.fillRect(0, 0, 1, 1);
+  };
+  const light = () => {
+    const [red, green, blue] = [...canvas.getImageData(0, 0, 1, 1).data].map((one) => one / 255)
+      .map((one) => (one <= 0.04045 ? one / 12.92 : ((one + 0.055) / 1.055) ** 2.4));
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+  };
+  const layers = [];
+  for (let one = node; one; one = one.parentElement) layers.unshift(getComputedStyle(one).backgroundColor);
+  layers.forEach(fill);
+  const back = light();
+  fill(getComputedStyle(node).color);
+  return [light(), back];
+}"""
+
+
+@pytest.fixture
+def full(send, wire, sample, message, template_message):
+    """Something of each kind is there."""
+    for name in (
+        "text-reply",
+        "image",
+        "document",
+        "location",
+        "contacts",
+        "interactive-button",
+        "interactive-list",
+    ):
+        send(sample(name))
+    send(template_message() | {"recipient": RECIPIENT})
+    send(message(recipient="5511912345678", text={"body": "x" * 300}))
+    send(message(text={"body": "https://example.com/" + "long" * 60}, extra=1))
+    wire.custom(message(recipient="12"))
+    wire.control("POST", "replies", json={"recipient": RECIPIENT, "text": "y" * 300})
+
+
+def focused(page, selector):
+    return page.evaluate(f"{FOCUSED}.matches({selector!r})")
+
+
+def test_everything_can_be_done_by_keyboard(open_inbox, sandbox, send, sample, message, wire):
+    send(message(recipient="5511912345678"))
+    buttons = send(sample("interactive-button"))
+    page = open_inbox("")
+    page.locator(".conversation").nth(1).wait_for()
+    press = page.keyboard.press
+    press("/")
+    assert focused(page, "#search")
+    press("Tab")
+    assert focused(page, f".conversation[data-number='{RECIPIENT}']")
+    press("ArrowDown")
+    assert focused(page, ".conversation[data-number='5511912345678']")
+    press("ArrowUp")
+    press("Enter")
+    page.locator("article").wait_for()
+    press("Tab")
+    while not focused(page, "article, textarea"):
+        press("Tab")
+    assert focused(page, f"article[data-id='{buttons}']")
+    press("Enter")
+    page.get_by_role("dialog", name="Request").wait_for()
+    press("Escape")
+    assert focused(page, f"article[data-id='{buttons}']")
+    while not focused(page, ".choice"):
+        press("Tab")
+    press("Enter")
+    page.locator("article.reply").wait_for()
+    while not focused(page, "textarea"):
+        press("Tab")
+    page.keyboard.type("typed")
+    press("Enter")
+    page.locator("article.reply", has_text="typed").wait_for()
+    assert [one["text"] for one in wire.control("GET", "replies").json()] == ["one", "typed"]
+
+
+def test_a_row_is_chosen_by_keyboard(open_inbox, send, sample, wire):
+    send(sample("interactive-list"))
+    page = open_inbox()
+    page.get_by_role("button", name="BUTTON_TEXT").focus()
+    page.keyboard.press("Enter")
+    page.get_by_role("dialog").wait_for()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Space")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    page.locator("article.reply").wait_for()
+    assert wire.control("GET", "replies").json()[0]["choice"] == "SECTION_1_ROW_2_ID"
+    assert focused(page, ".choice")
+
+
+def test_bubbles_are_walked_through_by_arrow_keys_and_answered_by_r(open_inbox, send, message):
+    ids = [send(message(text={"body": f"row {number}"})) for number in range(4)]
+    page = open_inbox()
+    page.locator("article").nth(3).wait_for()
+    page.locator("article").nth(3).focus()
+    for key, expected in (("ArrowUp", 2), ("Home", 0), ("ArrowUp", 0), ("ArrowDown", 1), ("End", 3)):
+        page.keyboard.press(key)
+        assert focused(page, f"article[data-id='{ids[expected]}']"), key
+    page.keyboard.press("r")
+    assert page.locator(".quoting").text_content() == "row 3"
+    assert focused(page, "textarea")
+    assert page.locator("textarea").input_value() == ""
+    page.keyboard.press("Escape")
+    assert page.locator(".quoting").is_hidden()
+
+
+def test_the_keyboard_stays_where_it_is_when_messages_come(open_inbox, send, message, bubble):
+    send(message())
+    send(message(recipient="5511912345678"))
+    page = open_inbox("")
+    row = page.locator(f".conversation[data-number='{RECIPIENT}']")
+    row.focus()
+    send(message())
+    expect(page.locator(".conversation .count").first).to_have_text("2")
+    assert focused(page, f".conversation[data-number='{RECIPIENT}']")
+
+
+@pytest.mark.parametrize("colours", ["light", "dark"])
+def test_what_has_the_keyboard_can_be_seen(open_inbox, full, colours):
+    page = open_inbox(colours=colours)
+    page.locator("article").first.wait_for()
+    seen = 0
+    while page.keyboard.press("Tab") or not focused(page, "body"):
+        seen += 1
+        outline = page.evaluate(f"getComputedStyle({FOCUSED}).outlineStyle")
+        assert outline == "solid", page.evaluate(f"{FOCUSED}.outerHTML")
+    assert seen > 10
+
+
+@pytest.mark.parametrize("colours", ["light", "dark"])
+@pytest.mark.parametrize("chosen", [RECIPIENT, "refused"])
+def test_text_is_readable_in_light_and_dark(open_inbox, full, colours, chosen):
+    page = open_inbox(chosen, colours=colours)
+    page.locator("article").first.wait_for()
+    back = page.locator("body").evaluate(LUMINANCE)[1]
+    assert (back > 0.7) if colours == "light" else (back < 0.05)
+    texts = (
+        "h1, h2, .who p, .conversation .name, .conversation .last, .conversation time, .conversation .count,"
+        " .words, .stamp, .note, .choice, .quoted p, .quoted b, .day span, .footer, dt, dd, .contact small,"
+        " .about small, .failure *, .avatar"
+    )
+    checked = 0
+    for node in page.locator(texts).all():
+        if node.is_visible():
+            light, dark = sorted(node.evaluate(LUMINANCE), reverse=True)
+            contrast = (light + 0.05) / (dark + 0.05)
+            assert contrast >= 4.5, (round(contrast, 2), node.evaluate("node => node.outerHTML"))
+            checked += 1
+    assert checked > 15
+
+
+@pytest.mark.parametrize("chosen", ["", RECIPIENT, "5511912345678", "refused"])
+def test_nothing_is_wider_than_a_phone(open_inbox, full, chosen):
+    page = open_inbox(chosen, width=360, height=640)
+    page.locator("article" if chosen else ".conversation").first.wait_for()
+    assert page.evaluate("document.documentElement.scrollWidth") == 360
+    for scroll in ("nav", "main .scroll"):
+        for pane in page.locator(scroll).all():
+            if pane.is_visible():
+                assert pane.evaluate("node => node.scrollWidth - node.clientWidth") == 0
+
+
+def test_a_phone_shows_one_pane_at_a_time_with_a_way_back(open_inbox, full):
+    page = open_inbox("", width=390, height=700)
+    side, main = page.locator(".side"), page.locator("main")
+    page.locator(".conversation").first.wait_for()
+    assert (side.is_visible(), main.is_visible()) == (True, False)
+    page.locator(f".conversation[data-number='{RECIPIENT}']").click()
+    page.locator("article").first.wait_for()
+    assert (side.is_visible(), main.is_visible()) == (False, True)
+    page.get_by_role("button", name="Back to the conversations").click()
+    assert (side.is_visible(), main.is_visible()) == (True, False)
+    page.go_back()
+    assert (side.is_visible(), main.is_visible()) == (False, True)
+    page.locator("main").press("Escape")
+    assert (side.is_visible(), main.is_visible()) == (True, False)
+
+
+def test_roles_and_names_tell_what_is_what(open_inbox, full):
+    page = open_inbox()
+    page.locator("article").first.wait_for()
+    for role, name in (
+        ("navigation", "Conversations"),
+        ("main", "Conversation"),
+        ("log", "Messages"),
+        ("searchbox", "Search text, number or id"),
+        ("textbox", "Answer as +8614718004557"),
+        ("button", "Send the answer"),
+        ("button", "Clear the inbox"),
+        ("link", "Save the inbox as one file"),
+    ):
+        assert page.get_by_role(role, name=name).count() == 1, name
+    unnamed = """[...document.querySelectorAll("button, a, input, textarea")]
+      .filter((node) => !(node.getAttribute("aria-label") || node.textContent.trim() || node.labels?.length))
+      .map((node) => node.outerHTML)"""
+    assert page.evaluate(unnamed) == []
+    assert page.evaluate("new Set([...document.querySelectorAll('[id]')].map((n) => n.id)).size") == (
+        page.evaluate("document.querySelectorAll('[id]').length")
+    )

@@ -1,0 +1,101 @@
+"""Formatting as WhatsApp renders it in texts, captions and the words of interactive messages."""
+
+from __future__ import annotations
+
+import pytest
+
+FORMATTED = {
+    "*bold*": "<p><strong>bold</strong></p>",
+    "_italic_": "<p><em>italic</em></p>",
+    "~gone~": "<p><s>gone</s></p>",
+    "`a *b*`": "<p><code>a *b*</code></p>",
+    "*bold _both_*": "<p><strong>bold <em>both</em></strong></p>",
+    "say *a*, *b*!": "<p>say <strong>a</strong>, <strong>b</strong>!</p>",
+    "```\nselect *\n```": "<pre>select *</pre>",
+    "a ```b``` c": "<p>a </p><pre>b</pre><p> c</p>",
+    "- one\n* two\nrest": "<ul><li>one</li><li>two</li></ul><p>rest</p>",
+    "3. three\n4. *four*": '<ol><li value="3">three</li><li value="4"><strong>four</strong></li></ol>',
+    "> said\n> _twice_\nrest": "<blockquote>said\n<em>twice</em></blockquote><p>rest</p>",
+    "two\nlines": "<p>two\nlines</p>",
+}
+
+PLAIN = [
+    "**not bold**",
+    "snake_case_name and an_other",
+    "2*3*4",
+    "* spaces *".strip("* "),
+    "*ends on\nanother line*",
+    "# no heading",
+    "[no](link)",
+    "a ` b",
+    "*",
+    "javascript:alert(1)",
+    "https://",
+]
+
+LINKS = {
+    "see https://example.com/a_b_c.": "https://example.com/a_b_c",
+    "*https://example.com/x*": "https://example.com/x",
+    "HTTP://EXAMPLE.COM/?q=_1_&r=2": "http://example.com/?q=_1_&r=2",
+    "（https://example.com/报告）": "https://example.com/%E6%8A%A5%E5%91%8A",
+}
+
+
+@pytest.fixture(scope="module")
+def render(browser, open_sandbox):
+    page = browser.new_page()
+    page.goto(open_sandbox.url)
+    yield lambda text: page.evaluate(
+        """async (text) => {
+          const { formatted } = await import("/static/formatting.js");
+          const shown = document.createElement("div");
+          shown.append(...formatted(text));
+          return [shown.innerHTML, shown.textContent, [...shown.querySelectorAll("a")].map((a) => a.href)];
+        }""",
+        text,
+    )
+    page.context.close()
+
+
+@pytest.mark.parametrize("text", FORMATTED)
+def test_marks_are_rendered(render, text):
+    assert render(text)[0] == FORMATTED[text]
+
+
+@pytest.mark.parametrize("text", PLAIN)
+def test_other_text_stays_as_it_is(render, text):
+    html, shown, links = render(text)
+    assert (html, shown, links) == (f"<p>{text}</p>", text, [])
+
+
+@pytest.mark.parametrize("text", LINKS)
+def test_addresses_become_links(render, text):
+    html, shown, links = render(text)
+    assert links == [LINKS[text]]
+    assert 'rel="noopener noreferrer"' in html
+    assert shown == text.strip("*")
+
+
+def test_a_text_of_marks_alone_is_quick(render):
+    for text in ("*a " * 1300, "*_~" * 1300, "`" * 4000, "```" * 1300, "> " * 2000, "http" * 1000):
+        assert render(text)[1].replace(" ", "").replace("`", "").replace(">", "") is not None
+
+
+def test_captions_and_interactive_words_are_formatted_titles_are_not(open_inbox, send, message, bubble):
+    interactive = {
+        "type": "button",
+        "header": {"type": "text", "text": "*header*"},
+        "body": {"text": "*body*"},
+        "footer": {"text": "_footer_"},
+        "action": {"buttons": [{"type": "reply", "reply": {"id": "1", "title": "*title*"}}]},
+    }
+    page = open_inbox()
+    shown = bubble(page, send(message(type="interactive", interactive=interactive)))
+    shown.get_by_text("body", exact=True).wait_for()
+    assert shown.locator("strong").all_text_contents() == ["body"]
+    for words in ("*header*", "_footer_", "*title*"):
+        shown.get_by_text(words).wait_for()
+    image = {"link": "http://127.0.0.1:9/x.png", "caption": "*caption*"}
+    assert (
+        bubble(page, send(message(type="image", image=image))).locator("strong").text_content() == "caption"
+    )

@@ -1,0 +1,191 @@
+"""What comes appears by itself, in every open page; search and clear."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_provider_itnio.sandbox import Sandbox
+
+from .conftest import RECIPIENT
+
+expect = pytest.importorskip("playwright.sync_api", reason="playwright is not installed").expect
+
+
+def words(page):
+    return page.locator("article .words").all_text_contents()
+
+
+def test_an_empty_inbox_says_so(open_inbox):
+    page = open_inbox("")
+    page.get_by_text("No messages yet").wait_for()
+    assert page.title() == "Inbox · itnio-sandbox"
+
+
+def test_a_new_message_appears_by_itself_in_every_open_page(open_inbox, send, message, bubble):
+    pages = [open_inbox(), open_inbox(), open_inbox("")]
+    message_id = send(message())
+    for page in pages[:2]:
+        bubble(page, message_id).wait_for()
+    assert pages[2].locator(".conversation .last").text_content() == "42 rows loaded"
+    assert pages[2].title() == "(1) Inbox · itnio-sandbox"
+    pages[0].locator("#announcement", has_text="1 new message").wait_for(state="attached")
+
+
+def test_a_page_that_is_opened_later_shows_what_came_before(open_inbox, send, message):
+    for number in range(3):
+        send(message(text={"body": f"row {number}"}))
+    page = open_inbox()
+    page.get_by_text("row 2").first.wait_for()
+    assert words(page) == ["row 0", "row 1", "row 2"]
+
+
+@pytest.mark.parametrize("query", ["SECOND", "second ro", "{id}", "Wörter"])
+def test_search_finds_text_and_id_in_any_letter_case(open_inbox, send, message, query):
+    send(message(text={"body": "first row"}))
+    second = send(message(text={"body": "Second row, wörter"}))
+    page = open_inbox()
+    page.get_by_text("Second row").first.wait_for()
+    page.locator("#search").fill(query.format(id=second[4:20].upper()))
+    page.get_by_text("1 of 2 found").wait_for()
+    assert words(page) == ["Second row, wörter"]
+    page.get_by_role("button", name="Show all").click()
+    page.get_by_text("first row").wait_for()
+    assert page.locator("#search").input_value() == ""
+
+
+@pytest.mark.parametrize("query", ["+86 147-1800", "8614718004557"])
+def test_search_finds_numbers_as_people_write_them(open_inbox, send, message, query):
+    send(message())
+    send(message(recipient="5511912345678"))
+    page = open_inbox("")
+    page.locator(".conversation").nth(1).wait_for()
+    page.locator("#search").fill(query)
+    expect(page.locator(".conversation")).to_have_count(1)
+    assert page.locator(".conversation .name").text_content() == "+8614718004557"
+
+
+def test_search_looks_at_what_a_message_says_and_not_at_its_envelope(open_inbox, send, wire, sample, message):
+    send(sample("interactive-button"))
+    wire.custom(message(recipient="12"))
+    page = open_inbox("")
+    page.locator(".conversation").nth(1).wait_for()
+    for query, found in (("two", ["+8614718004557"]), ("-71", ["Refused requests"]), ("91856321321", [])):
+        page.locator("#search").fill(query)
+        expect(page.locator(".conversation .name")).to_have_text(found)
+    page.get_by_text("Nothing found").wait_for()
+
+
+def test_clear_forgets_everything_once_it_is_meant(open_inbox, sandbox, send, wire, message):
+    send(message())
+    wire.custom(message(recipient="12"))
+    page, other = open_inbox(), open_inbox("")
+    page.locator("article").wait_for()
+    page.get_by_role("button", name="Clear the inbox").click()
+    page.get_by_role("button", name="Keep").click()
+    assert (len(sandbox.messages), page.get_by_role("dialog").count()) == (1, 0)
+    page.get_by_role("button", name="Clear the inbox").click()
+    page.get_by_role("button", name="Clear", exact=True).click()
+    for one in (page, other):
+        one.get_by_text("No messages yet").wait_for()
+    assert page.locator("article").count() == 0
+    assert sandbox.messages == sandbox.refused == []
+    send(message(text={"body": "after"}))
+    page.get_by_text("after").first.wait_for()
+    assert words(page) == ["after"]
+
+
+def test_a_restarted_sandbox_is_found_again_and_nothing_old_stays(open_page, start_sandbox, wire_to, message):
+    first = Sandbox()
+    first.start()
+    page = open_page(f"{first.url}/#{RECIPIENT}")
+    wire_to(first).custom(message(text={"body": "before"}))
+    page.get_by_text("before").first.wait_for()
+    first.stop()
+    page.locator("#state.lost").wait_for()
+    second = start_sandbox(port=first.port)
+    wire_to(second).custom(message(text={"body": "after"}))
+    page.locator("article .words", has_text="after").wait_for(timeout=10_000)
+    assert words(page) == ["after"]
+
+
+def test_a_page_that_was_away_gets_what_it_missed(open_inbox, send, message):
+    page = open_inbox()
+    send(message(text={"body": "seen"}))
+    page.get_by_text("seen").first.wait_for()
+    hide = "Object.defineProperty(document, 'hidden', { value: %s, configurable: true });"
+    tell = "document.dispatchEvent(new Event('visibilitychange'))"
+    page.evaluate(hide % "true" + tell)
+    send(message(text={"body": "missed"}))
+    page.wait_for_timeout(300)
+    assert words(page) == ["seen"]
+    page.evaluate(hide % "false" + tell)
+    page.get_by_text("missed").first.wait_for()
+    assert words(page) == ["seen", "missed"]
+
+
+def test_only_the_last_are_kept(open_page, start_sandbox, wire_to, message):
+    sandbox = start_sandbox(keep=5)
+    wire = wire_to(sandbox)
+    page = open_page(f"{sandbox.url}/#{RECIPIENT}")
+    page.locator("#state.live").wait_for(state="attached")
+    wire.custom(message(recipient="5511912345678"))
+    page.locator(".conversation").wait_for()
+    for number in range(7):
+        wire.custom(message(text={"body": str(number)}))
+    page.locator("article .words", has_text="6").wait_for()
+    assert words(page) == ["2", "3", "4", "5", "6"]
+    assert page.locator(".conversation .name").all_text_contents() == ["+8614718004557"]
+
+
+def test_a_flood_of_a_thousand_leaves_the_page_quick(open_inbox, sandbox, send, message):
+    page = open_inbox()
+    send(message(text={"body": "0"}))
+    page.locator("article").wait_for()
+    page.evaluate(
+        """() => {
+          window.longest = 0;
+          let last = performance.now();
+          (function frame(now) {
+            window.longest = Math.max(window.longest, now - last);
+            last = now;
+            requestAnimationFrame(frame);
+          })(last);
+        }"""
+    )
+    template = sandbox.messages[0]
+    for number in range(1, 1101):
+        sandbox._store.add(
+            type(template)(
+                **vars(template)
+                | {
+                    "id": f"{number:032x}",
+                    "body": message(text={"body": str(number)}),
+                    "recipient": RECIPIENT if number % 2 else f"55119{number % 400:06}",
+                }
+            )
+        )
+    page.locator(f'article[data-id="{1099:032x}"]').wait_for()
+    assert page.evaluate("document.querySelectorAll('article').length") == 100
+    total = "[...document.querySelectorAll('.count')].reduce((sum, one) => sum + Number(one.textContent), 0)"
+    assert page.evaluate(total) == 1000
+    assert page.evaluate("window.longest") < 1000
+    page.get_by_role("button", name="Show earlier messages").click()
+    expect(page.locator("article")).to_have_count(200)
+
+
+def test_who_reads_further_up_is_not_moved(open_inbox, send, message):
+    for number in range(30):
+        send(message(text={"body": f"row {number}"}))
+    page = open_inbox()
+    page.get_by_text("row 29").first.wait_for()
+    scroll = page.locator("main .scroll")
+    scroll.evaluate("node => (node.scrollTop = 0)")
+    page.wait_for_timeout(100)
+    send(message(text={"body": "below"}))
+    newer = page.get_by_role("button", name="1 new")
+    newer.wait_for()
+    assert scroll.evaluate("node => node.scrollTop") == 0
+    newer.click()
+    expect(newer).to_be_hidden()
+    end = "node => node.scrollHeight - node.scrollTop - node.clientHeight < 2"
+    assert scroll.evaluate(end)

@@ -1,0 +1,141 @@
+"""The request behind each message, and the requests that were refused."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+
+@pytest.fixture
+def strict(start_sandbox, wire_to):
+    """A sandbox of one application and one number, and its client."""
+    sandbox = start_sandbox()
+    return sandbox, wire_to(sandbox)
+
+
+@pytest.fixture
+def refusals(open_page, strict):
+    """Open the list of refused requests."""
+
+    def refusals():
+        page = open_page(f"{strict[0].url}/#refused")
+        page.locator(".failure").first.wait_for()
+        return page
+
+    return refusals
+
+
+def test_a_message_opens_its_request(open_inbox, sandbox, wire, message, bubble):
+    headers = wire.headers()
+    body = message(text={"body": "数据 loaded"}, extra=1)
+    wire.custom(body, headers)
+    page = open_inbox()
+    bubble(page, sandbox.messages[0].id).locator(".stamp").click()
+    dialog = page.get_by_role("dialog", name="Request")
+    text = dialog.text_content()
+    assert "POST /wa/custom/sendMsg" in text
+    assert "Answer · HTTP 200" in text
+    assert f"timestamp{headers['Timestamp']}" in text
+    assert "api-key***" in text
+    assert "sign***" in text
+    assert "fits key, secret and timestamp" in text
+    for secret in (headers["Sign"], sandbox.api_key, sandbox.secret):
+        assert secret not in page.content()
+    sent, answered = (json.loads(one) for one in dialog.locator("pre").all_text_contents())
+    assert sent == body
+    assert answered["data"]["messageId"] == sandbox.messages[0].id
+    page.keyboard.press("Escape")
+    assert page.get_by_role("dialog").count() == 0
+
+
+def test_a_refused_request_says_what_the_code_means_and_what_to_change(refusals, strict, message):
+    _, wire = strict
+    wire.custom(message(recipient="12", text={"body": "lost"}))
+    page = refusals()
+    shown = page.locator(".failure")
+    assert shown.locator(".code").text_content() == "-71"
+    for words in (
+        "the recipient's number is shorter than 7 digits",
+        "recipient has 2 digits, at least 7",
+        "What to change: give the recipient with country code, 7 to 14 digits and nothing else",
+        "to 12",
+        "/wa/custom/sendMsg",
+    ):
+        assert words in shown.text_content()
+    page.get_by_role("button", name="Open the request").click()
+    dialog = page.get_by_role("dialog", name="Request")
+    assert '"body": "lost"' in dialog.locator("pre").first.text_content()
+    assert '"status": "-71"' in dialog.locator("pre").last.text_content()
+    assert "What to change" in dialog.text_content()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "why"),
+    [
+        ({"secret": "another"}, "the Sign does not match this key's secret"),
+        ({"api_key": "unknown"}, "the Api-Key is not known; it has 7 characters"),
+        ({"Sign": None}, "the Sign header is missing"),
+        ({"Sign": "a" * 40}, "the Sign has the length of SHA-1; the vendor asks for MD5"),
+        ({"Timestamp": "1"}, "the Sign does not match"),
+    ],
+)
+def test_a_wrong_sign_says_which_part_does_not_fit(refusals, strict, message, spoil, why):
+    _, wire = strict
+    wire.custom(message(), wire.headers(**spoil))
+    page = refusals()
+    assert page.locator(".failure .code").text_content() == "-1"
+    assert why in page.locator(".failure .why").text_content()
+    assert "login (Api-Key) and password (secret)" in page.locator(".advice").text_content()
+    page.get_by_role("button", name="Open the request").click()
+    assert "(Sign)does not fit" in page.get_by_role("dialog").text_content()
+
+
+def test_a_wrong_clock_says_how_wrong(refusals, strict, message):
+    _, wire = strict
+    wire.custom(message(), wire.headers("1700000000"))
+    page = refusals()
+    assert page.locator(".failure .code").text_content() == "-4"
+    assert "behind the server's clock; 300 s are accepted" in page.locator(".why").text_content()
+    assert "set the clock" in page.locator(".advice").text_content()
+
+
+def test_faults_are_listed_with_what_was_answered(refusals, strict, message):
+    sandbox, wire = strict
+    sandbox.fail_next(http_status=503, body="<h1>busy</h1>")
+    wire.custom(message())
+    sandbox.fail_next(drop="before_accepting")
+    with pytest.raises(OSError, match=r"(?i)connection"):
+        wire.custom(message())
+    page = refusals()
+    page.locator(".failure").nth(1).wait_for()
+    meanings = page.locator(".meaning").all_text_contents()
+    assert meanings == ["the connection was closed without an answer", "the answer was HTTP 503"]
+    page.get_by_role("button", name="Open the request").last.click()
+    assert page.get_by_role("dialog").locator("pre").last.text_content() == "<h1>busy</h1>"
+
+
+def test_what_is_no_json_is_shown_as_it_came(refusals, strict):
+    _, wire = strict
+    wire.custom(b"text=<b>42 rows</b>")
+    page = refusals()
+    page.get_by_role("button", name="Open the request").click()
+    assert page.get_by_role("dialog").locator("pre").first.text_content() == "text=<b>42 rows</b>"
+
+
+def test_the_newest_refusal_comes_first_and_a_new_one_appears(refusals, strict, message):
+    _, wire = strict
+    wire.custom(message(recipient="1"))
+    page = refusals()
+    wire.custom(message(channelType=5))
+    page.locator(".failure", has_text="-112").wait_for()
+    assert page.locator(".failure .code").all_text_contents() == ["-112", "-71"]
+    assert page.locator("main header").text_content() == "Refused requests2 requests"
+
+
+def test_a_request_that_is_forgotten_meanwhile_says_so(open_inbox, send, message):
+    send(message())
+    page = open_inbox()
+    page.route("**/sandbox/exchanges/*", lambda route: route.fulfill(status=404, json={"error": "gone"}))
+    page.locator(".stamp").click()
+    page.get_by_role("alert").get_by_text("That did not work: gone").wait_for()

@@ -1,0 +1,172 @@
+"""Each type of message as the phone would show it, read back from the page."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from . import conftest
+
+FOLDER = conftest.SAMPLES
+
+SAMPLES = {
+    "text": ["this is body content"],
+    "text-reply": ["An earlier message", "Message 1 is not in this inbox", "this is body content"],
+    "image": ["log.png", "Image could not be loaded", "title"],
+    "sticker": ["log.webp", "Sticker could not be loaded"],
+    "audio": ["log.png", "Audio could not be loaded"],
+    "video": ["log.png", "Video could not be loaded", "title"],
+    "document": ["123", "Document could not be loaded", "title"],
+    "location": ["深圳", "深圳市龙岗区", "62.636152267456, 104.056640625", "unknown key location.link"],
+    "contacts": ["NAME", "TITLE, DEPARTMENT, COMPANY", "PHONE_NUMBER", "home", "EMAIL", "work", "1995-01-11"],
+    "interactive-button": ["BUTTON_TEXT", "one", "two"],
+    "interactive-list": ["HEADER_TEXT", "BODY_TEXT", "FOOTER_TEXT", "BUTTON_TEXT"],
+    "interactive-location_request_message": ["广东省深圳市龙岗区", "Send location"],
+}
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_each_sample_of_the_vendor_is_shown(open_inbox, send, sample, bubble, name):
+    shown = bubble(open_inbox(), send(sample(name)))
+    for words in SAMPLES[name]:
+        shown.get_by_text(words).first.wait_for()
+
+
+def test_every_sample_is_looked_at():
+    assert {file.stem for file in FOLDER.glob("*.json")} == set(SAMPLES)
+
+
+def test_a_bubble_has_time_and_message_id(open_inbox, sandbox, send, message, bubble):
+    message_id = send(message())
+    shown = bubble(open_inbox(), message_id)
+    assert shown.locator(".id").text_content() == message_id
+    at = sandbox.messages[0].at
+    assert shown.locator("time").text_content() == at.strftime("%H:%M")
+    assert shown.locator("time").get_attribute("datetime")[:19] == at.isoformat()[:19]
+
+
+def test_what_stands_under_a_name_is_in_the_conversation_of_that_name(open_inbox, send, message):
+    send(message(text={"body": "first of *two*"}))
+    send(message(text={"body": "second of *two*"}))
+    send(message(recipient="5511912345678", text={"body": "another"}))
+    page = open_inbox("")
+    rows = page.locator("nav .conversation")
+    assert rows.locator(".name").all_text_contents() == ["+5511912345678", "+8614718004557"]
+    assert rows.locator(".last").all_text_contents() == ["another", "second of two"]
+    assert rows.locator(".count").all_text_contents() == ["1", "2"]
+    assert re.fullmatch(r"\d\d:\d\d", rows.locator("time").first.text_content())
+    rows.nth(1).click()
+    page.locator("article").first.wait_for()
+    assert page.locator("article .words").all_text_contents() == ["first of two", "second of two"]
+    assert page.locator("main h2").text_content() == "+8614718004557"
+    assert "2 messages · from +91856321321" in page.locator("main header").text_content()
+
+
+def test_buttons_stand_under_each_other(open_inbox, send, sample, bubble):
+    shown = bubble(open_inbox(), send(sample("interactive-button")))
+    shown.wait_for()
+    assert shown.locator(".choices button").all_text_contents() == ["one", "two"]
+
+
+def test_a_list_opens(open_inbox, send, sample):
+    send(sample("interactive-list"))
+    page = open_inbox()
+    assert page.get_by_role("dialog").count() == 0
+    page.get_by_role("button", name="BUTTON_TEXT").click()
+    dialog = page.get_by_role("dialog", name="BUTTON_TEXT")
+    assert dialog.locator("legend").all_text_contents() == ["SECTION_1_TITLE", "SECTION_2_TITLE"]
+    rows = dialog.get_by_role("radio")
+    assert rows.count() == 4
+    assert "SECTION_2_ROW_1_DESCRIPTION" in dialog.text_content()
+
+
+def test_a_location_leads_to_a_map(open_inbox, send, sample):
+    send(sample("location"))
+    link = open_inbox().get_by_role("link", name="Map of 深圳")
+    assert link.get_attribute("href") == (
+        "https://www.openstreetmap.org/?mlat=62.636152267456&mlon=104.056640625"
+        "#map=15/62.636152267456/104.056640625"
+    )
+    assert link.get_attribute("rel") == "noopener noreferrer"
+
+
+def test_a_location_that_is_no_place_leads_nowhere(open_inbox, send, message, bubble):
+    location = {"longitude": "x&y", "latitude": "1", "name": "Nowhere", "address": "-"}
+    shown = bubble(open_inbox(), send(message(type="location", location=location)))
+    shown.get_by_text("Nowhere").wait_for()
+    assert shown.get_by_role("link").count() == 0
+
+
+def test_a_whatsapp_template_shows_its_parameters(open_inbox, send, template_message, files, bubble):
+    components = [
+        {"type": "header", "parameters": [{"type": "image", "image": {"link": files.link("chart.png")}}]},
+        {
+            "type": "body",
+            "parameters": [
+                {"type": "text", "text": "load_sales"},
+                {"type": "currency", "currency": {"fallback_value": "$100.99", "code": "USD"}},
+                {"type": "date_time", "date_time": {"fallback_value": "25 February"}},
+            ],
+        },
+        {
+            "type": "button",
+            "sub_type": "url",
+            "index": "0",
+            "parameters": [{"type": "text", "text": "runs/12"}],
+        },
+    ]
+    body = template_message(name="pipeline_alert", language={"code": "en_GB"}, components=components)
+    shown = bubble(open_inbox(body["recipient"]), send(body))
+    shown.get_by_text("pipeline_alert").wait_for()
+    assert "WhatsApp template · en_GB" in shown.text_content()
+    assert shown.locator("dt").all_text_contents() == ["{{1}}", "{{2}}", "{{3}}"]
+    assert shown.locator("dd").all_text_contents() == ["load_sales", "$100.99", "25 February"]
+    assert shown.locator("img").get_attribute("src") == files.link("chart.png")
+    assert "…/runs/12" in shown.text_content()
+
+
+def test_a_reply_quotes_what_it_answers(open_inbox, wire, send, message, bubble):
+    send(message(text={"body": "Load again?"}))
+    reply = wire.control("POST", "replies", json={"recipient": "8614718004557", "text": "Yes, *please*"})
+    answered = send(message(text={"body": "Done"}, context={"refMessageId": reply.json()["id"]}))
+    shown = bubble(open_inbox(), answered)
+    assert shown.locator(".quoted").text_content() == "RecipientYes, please"
+
+
+def test_what_is_out_of_the_ordinary_stands_below_the_message(open_inbox, sandbox, wire, message, bubble):
+    sandbox.fail_next(http_status=503, accept=True)
+    wire.custom(message(extra=1))
+    shown = bubble(open_inbox(), sandbox.messages[0].id)
+    assert shown.locator(".note").all_text_contents() == [
+        "unknown key extra",
+        "The sender does not know that it was accepted: the answer was HTTP 503",
+    ]
+
+
+def test_any_json_is_shown_somehow(open_inbox, send, message, bubble):
+    odd = {"body": {"text": ["not", "a text"]}, "type": "button", "action": {"buttons": "none"}}
+    page = open_inbox()
+    first = bubble(page, send(message(type="interactive", interactive=odd)))
+    first.locator(".note").first.wait_for()
+    second = bubble(page, send(message(type="contacts", contacts=[{"name": 5}, 7])))
+    second.get_by_text("Contact without a name").first.wait_for()
+
+
+def test_chinese_arabic_and_emoji_read_as_they_should(open_inbox, send, message, bubble):
+    page = open_inbox()
+    texts = {"zh": "数据已加载 🎉", "ar": "تم تحميل *42* صفا 👩‍👩‍👧", "mixed": "🇨🇳 42 rows"}
+    shown = {name: bubble(page, send(message(text={"body": text}))) for name, text in texts.items()}
+    for name, text in texts.items():
+        assert shown[name].locator(".words").text_content() == text.replace("*", "")
+    direction = "node => getComputedStyle(node).direction"
+    assert shown["ar"].locator(".words").evaluate(direction) == "rtl"
+    assert shown["zh"].locator(".words").evaluate(direction) == "ltr"
+    assert shown["ar"].locator("strong").text_content() == "42"
+
+
+def test_halves_of_characters_do_not_stop_the_page(open_inbox, wire, sandbox, message, bubble):
+    raw = b'{"appId":"DGziZf5u","businessPhone":"91856321321","recipient":"8614718004557","channelType":0,'
+    assert wire.custom(raw + rb'"type":"text","text":{"body":"half \ud83d"}}').json()["status"] == "0"
+    shown = bubble(open_inbox(), sandbox.messages[0].id)
+    assert shown.locator(".words").text_content().startswith("half ")

@@ -1,0 +1,215 @@
+"""Whatever stands in a message, it is text on the page: tried in every field of every type."""
+
+from __future__ import annotations
+
+import copy
+import json
+
+import pytest
+
+from .conftest import BUSINESS_PHONE, RECIPIENT, SAMPLES
+
+ATTACK = '<img src=x onerror="hacked=1"><script>hacked=1</script>"\'><svg onload=hacked=1>{{7*7}}'
+SCRIPT_LINK = "javascript:hacked=1"
+ENVELOPE = {"appId", "businessPhone", "channelType"}
+LOOK_AT = """async ([chosen, number]) => {
+  const shown = async (selector) => {
+    for (let left = 300; left; left--) {
+      const found = document.querySelector(selector);
+      if (found) return found;
+      await new Promise(requestAnimationFrame);
+    }
+    throw new Error(`nothing like ${selector}`);
+  };
+  location.hash = chosen;
+  (await shown(`main article[data-number="${number}"] > footer > button:last-child`)).click();
+  const dialog = await shown("dialog");
+  const text = document.body.textContent;
+  const harm = HARM();
+  dialog.close();
+  await new Promise(requestAnimationFrame);
+  return [harm, text];
+}"""
+HARM = """() => ({
+  hacked: window.hacked,
+  scripts: document.scripts.length,
+  listeners: document.querySelectorAll("[onerror], [onload], [onclick], [onfocus]").length,
+  brought: document.querySelectorAll("img[src='x'], svg:not(.icon), iframe, object, embed, style").length,
+  links: [...document.querySelectorAll("[href], [src], [action]")]
+    .map((node) => node.getAttribute("href") ?? node.getAttribute("src") ?? node.getAttribute("action"))
+    .filter((link) => !/^(https?:|\\/)/.test(link)),
+})"""
+HARMLESS = {"hacked": None, "scripts": 1, "listeners": 0, "brought": 0, "links": []}
+
+TEMPLATE = {
+    "appId": "DGziZf5u",
+    "businessPhone": BUSINESS_PHONE,
+    "recipient": RECIPIENT,
+    "channelType": 0,
+    "template": {
+        "name": "new_shop",
+        "language": {"code": "zh_TW"},
+        "components": [
+            {
+                "type": "header",
+                "parameters": [
+                    {
+                        "type": "location",
+                        "location": {"latitude": "1", "longitude": "2", "name": "Shop", "address": "Street"},
+                    }
+                ],
+            },
+            {
+                "type": "header",
+                "parameters": [
+                    {
+                        "type": "document",
+                        "document": {"link": "http://127.0.0.1:9/a.pdf", "filename": "a.pdf"},
+                    }
+                ],
+            },
+            {
+                "type": "body",
+                "parameters": [
+                    {"type": "text", "text": "9.1日开业大吉"},
+                    {"type": "currency", "currency": {"fallback_value": "$1", "code": "USD"}},
+                    {"type": "date_time", "date_time": {"fallback_value": "today"}},
+                ],
+            },
+            {
+                "type": "button",
+                "sub_type": "url",
+                "index": "0",
+                "parameters": [{"type": "text", "text": "runs/12"}],
+            },
+            {
+                "type": "button",
+                "sub_type": "quick_reply",
+                "index": "1",
+                "parameters": [{"type": "payload", "payload": "yes"}],
+            },
+        ],
+    },
+}
+
+
+def messages():
+    for file in sorted(SAMPLES.glob("*.json")):
+        held = json.loads(file.read_text())
+        yield file.stem, held | {"recipient": RECIPIENT, "businessPhone": BUSINESS_PHONE}
+    yield "template", TEMPLATE
+
+
+def paths_of(value, path=()):
+    """Give the way to each text and number in a message; of alike entries of a list, those of the first."""
+    if isinstance(value, (dict, list)):
+        alike = isinstance(value, list) and path[-1] not in {"components", "parameters"}
+        entries = value.items() if isinstance(value, dict) else enumerate(value[:1] if alike else value)
+        for key, inner in entries:
+            yield from paths_of(inner, (*path, key))
+    else:
+        yield path
+
+
+def spoilt(body, path, attack):
+    body = copy.deepcopy(body)
+    place = body
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = attack
+    return body
+
+
+def fields():
+    for name, body in messages():
+        for path in paths_of(body):
+            if path[0] not in ENVELOPE or name == "text":
+                yield pytest.param(body, path, id=f"{name}:{'.'.join(map(str, path))}")
+
+
+@pytest.fixture
+def sandbox(open_sandbox):
+    """Nothing is cleared between the attacks: harm that one does stays to be seen by those after it."""
+    return open_sandbox
+
+
+@pytest.fixture(scope="module")
+def page(browser, open_sandbox):
+    """One page for all attacks."""
+    open_sandbox.clear()
+    page = browser.new_page()
+    page.set_default_timeout(5000)
+    page.goto(open_sandbox.url)
+    page.locator("#state.live").wait_for()
+    yield page
+    page.context.close()
+
+
+@pytest.fixture
+def look_at(page, sandbox, wire):
+    """Send a message, look at it and open its request; give what does harm then, and the page's text."""
+
+    def look_at(body):
+        (wire.template if "template" in body else wire.custom)(body)
+        exchange = sandbox._store.exchanges[-1]
+        chosen = exchange.message.recipient if exchange.message else "refused"
+        return page.evaluate(LOOK_AT.replace("HARM", f"({HARM})"), [chosen, exchange.number])
+
+    return look_at
+
+
+@pytest.mark.parametrize(("body", "path"), [*fields()])
+def test_markup_in_a_field_is_text(look_at, body, path):
+    harm, shown = look_at(spoilt(body, path, ATTACK))
+    assert harm == HARMLESS
+    # The request shows it as JSON writes it.
+    assert json.dumps(ATTACK)[1:-1] in shown
+
+
+@pytest.mark.parametrize(("body", "path"), [one for one in fields() if one.values[1][-1] in ("link", "url")])
+def test_a_script_as_a_link_leads_nowhere(look_at, body, path):
+    harm, _ = look_at(spoilt(body, path, SCRIPT_LINK))
+    assert harm == HARMLESS
+
+
+@pytest.mark.parametrize("kind", ["image", "video", "document"])
+def test_a_script_as_the_link_of_a_header_leads_nowhere(look_at, message, kind):
+    interactive = {
+        "type": "button",
+        "header": {"type": kind, kind: {"link": SCRIPT_LINK, "filename": ATTACK}},
+        "body": {"text": "x"},
+        "action": {"buttons": [{"type": "reply", "reply": {"id": ATTACK, "title": ATTACK}}]},
+    }
+    harm, _ = look_at(message(type="interactive", interactive=interactive))
+    assert harm == HARMLESS
+
+
+def test_markup_as_a_key_or_a_header_is_text(look_at, wire, message):
+    wire.session.headers["X-Attack"] = "<img src=x onerror=hacked=1>"
+    harm, shown = look_at(message(**{ATTACK: {ATTACK: ATTACK}}))
+    assert harm == HARMLESS
+    assert f"unknown key {ATTACK}" in shown
+    assert "<img src=x onerror=hacked=1>" in shown
+
+
+def test_markup_in_a_reply_is_text(page, sandbox, wire, message):
+    wire.custom(message())
+    wire.control("POST", "replies", json={"text": ATTACK, "message_id": sandbox.messages[-1].id})
+    page.evaluate(f"location.hash = '{RECIPIENT}'")
+    page.locator("article.reply .words").get_by_text(ATTACK, exact=True).wait_for()
+    assert page.evaluate(HARM) == HARMLESS
+
+
+def test_markup_in_the_search_and_the_address_is_text(page, sandbox, wire, message):
+    page.locator("#search").fill(ATTACK)
+    page.evaluate("attack => (location.hash = attack)", ATTACK)
+    page.get_by_text("Nobody is messaged here").wait_for()
+    assert page.evaluate(HARM) == HARMLESS
+    page.locator("#search").fill("")
+
+
+def test_the_browser_itself_forbids_markup_from_text(page):
+    # Trusted types: even a mistake in the page's scripts could not make markup of a text.
+    sink = "document.createElement('p').innerHTML = '<b>x</b>'"
+    forbidden = f"() => {{ try {{ {sink}; }} catch (error) {{ return error.name; }} }}"
+    assert page.evaluate(forbidden) == "TypeError"

@@ -1,0 +1,166 @@
+"""A notifier by itself, with the context of each kind of event."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+import pytest
+from airflow.providers.common.compat.sdk import DAG
+
+from airflow_provider_itnio.api.errors import ItnioError
+from airflow_provider_itnio.notifications.whatsapp import WhatsAppNotifier
+from tests.sandbox import trial_dags
+from tests.sandbox.trial_dags import NUMBER
+
+AIRFLOW_2 = version("apache-airflow").startswith("2.")
+EVERY_FACT = "{{ alert.kind }}|{{ alert.dag_id }}|{{ alert.task_id }}|{{ alert.run_id }}|{{ alert.error }}"
+
+
+def notifier(**fields):
+    return WhatsAppNotifier(recipients=NUMBER, **fields)
+
+
+@pytest.mark.parametrize(
+    ("kind", "told", "text"),
+    [
+        ("failure", "task_failed", "a_dag|a_task|run|RuntimeError: the task failed"),
+        ("retry", "task_retry", "a_dag|a_task|run|RuntimeError: the task failed"),
+        ("success", "task_succeeded", "a_dag|a_task|run|"),
+        ("skipped", "task_skipped", "a_dag|a_task|run|"),
+        ("dag_failure", "dag_failed", "a_dag||run|task_failure"),
+        ("dag_success", "dag_succeeded", "a_dag||run|"),
+        ("deadline", "deadline_missed", "a_dag||run|"),
+    ],
+)
+def test_a_notifier_is_told_of_each_kind_of_event(itnio_sandbox, kind, told, text):
+    itnio_sandbox.alert(notifier(text=EVERY_FACT), kind, run_id="run")
+    assert [message.text for message in itnio_sandbox.messages] == [f"{told}|{text}"]
+
+
+@pytest.mark.parametrize("kind", ["failure", "dag_success", "deadline"])
+def test_the_default_text_has_a_duration_and_a_link(itnio_sandbox, kind):
+    itnio_sandbox.alert(notifier(), kind, run_id="run")
+    (message,) = itnio_sandbox.messages
+    assert "1 min 12 s" in message.text
+    run = "grid?dag_run_id=run" if AIRFLOW_2 else "runs/run"
+    assert f"http://localhost:8080/dags/a_dag/{run}" in message.text
+
+
+@pytest.mark.parametrize("exception", [ValueError("no orders"), "no orders"])
+def test_an_exception_is_told(itnio_sandbox, exception):
+    itnio_sandbox.alert(notifier(text="{{ alert.error_line }}"), exception=exception)
+    assert itnio_sandbox.messages[0].text.endswith("no orders")
+
+
+@pytest.mark.parametrize("kind", ["success", "skipped", "dag_failure", "dag_success", "deadline"])
+def test_an_exception_that_airflow_would_not_give_is_an_error(itnio_sandbox, kind):
+    with pytest.raises(ValueError, match=f"exception: Airflow gives none with {kind}"):
+        itnio_sandbox.alert(notifier(), kind, exception=ValueError("no orders"))
+    assert itnio_sandbox.messages == []
+
+
+def test_a_kind_that_is_not_there_is_an_error(itnio_sandbox):
+    with pytest.raises(ValueError, match=r"kind: one of failure, retry, .*, 'failed' given"):
+        itnio_sandbox.alert(notifier(), "failed")
+
+
+@pytest.mark.parametrize("given", [{"task": trial_dags.loaded}, {"task": trial_dags.dag.get_task("load")}])
+def test_the_event_is_of_the_task_that_is_given(itnio_sandbox, given):
+    itnio_sandbox.alert(notifier(text=EVERY_FACT), run_id="run", exception=ValueError("x"), **given)
+    assert itnio_sandbox.messages[0].text == "task_failed|sales|load|run|ValueError: x"
+
+
+def test_the_event_is_of_the_dag_that_is_given(itnio_sandbox):
+    for kind in ("dag_failure", "deadline"):
+        itnio_sandbox.alert(notifier(text="{{ alert.dag_id }}"), kind, dag=trial_dags.dag)
+    itnio_sandbox.alert(notifier(text="{{ alert.dag_id }}"), "dag_success", dag=DAG("empty", schedule=None))
+    assert [message.text for message in itnio_sandbox.messages] == ["sales", "sales", "empty"]
+
+
+def test_the_callbacks_that_a_task_holds_are_called(itnio_sandbox):
+    load = trial_dags.loaded.operator
+    heard = []
+    itnio_sandbox.alert(load.on_failure_callback, task=load)
+    itnio_sandbox.alert([notifier(text="one"), heard.append], "success", task=load)
+    assert len(itnio_sandbox.messages) == 2
+    assert heard[0]["ti"].state == "success"
+    assert "exception" not in heard[0]
+
+
+def test_a_template_of_a_notifier_sees_the_context(itnio_sandbox):
+    text = "{{ ds }} {{ params.shop }} {{ var.value.phone }} {{ ti.xcom_pull('figures') }} {{ own }}"
+    itnio_sandbox.alert(
+        notifier(text=text),
+        task=trial_dags.loaded,
+        ds="2026-07-01",
+        params={"shop": 9},
+        variables={"phone": "12"},
+        xcoms={"figures": 5},
+        own="x",
+    )
+    assert itnio_sandbox.messages[0].text == "2026-07-01 9 12 5 x"
+
+
+def test_a_try_and_a_map_index_are_told(itnio_sandbox):
+    text = "{{ alert.try_number }}/{{ alert.max_tries }} {{ alert.map_index }} {{ alert.log_url }}"
+    itnio_sandbox.alert(notifier(text=text), "retry", try_number=2, map_index=3, run_id="run")
+    where = (
+        "grid?dag_run_id=run&task_id=a_task&map_index=3&tab=logs"
+        if AIRFLOW_2
+        else "runs/run/tasks/a_task/mapped/3?try_number=2"
+    )
+    assert itnio_sandbox.messages[0].text == f"2/3 3 http://localhost:8080/dags/a_dag/{where}"
+
+
+def test_a_deadline_knows_only_the_run(itnio_sandbox):
+    heard = []
+    itnio_sandbox.alert(
+        heard.append, "deadline", logical_date=None, deadline={"id": "d", "deadline_time": "t"}
+    )
+    assert set(heard[0]) == {"dag_run", "deadline"}
+    assert heard[0]["dag_run"]["logical_date"] is None
+    assert heard[0]["deadline"] == {"id": "d", "deadline_time": "t"}
+
+
+@pytest.mark.skipif(AIRFLOW_2, reason="Airflow 2 has no deadlines")
+@pytest.mark.parametrize("name", ["AsyncCallback", "SyncCallback"])
+def test_the_callback_of_a_deadline_is_made_and_called(itnio_sandbox, name):
+    from airflow.sdk.definitions import deadline
+
+    callback = getattr(deadline, name)(WhatsAppNotifier, kwargs={"recipients": [NUMBER], "text": "late"})
+    itnio_sandbox.alert(callback, "deadline")
+    assert [message.text for message in itnio_sandbox.messages] == ["late"]
+
+
+@pytest.mark.skipif(AIRFLOW_2, reason="Airflow 2 has no deadlines")
+def test_the_function_of_a_deadline_is_called(itnio_sandbox):
+    from airflow.sdk.definitions.deadline import AsyncCallback, SyncCallback
+
+    HEARD.clear()
+    itnio_sandbox.alert(SyncCallback(hear, kwargs={"name": "sync"}), "deadline")
+    itnio_sandbox.alert(AsyncCallback(ahear, kwargs={"name": "async"}), "deadline")
+    assert HEARD == [("sync", "a_dag"), ("async", "a_dag")]
+
+
+HEARD = []
+
+
+def hear(name, context):
+    HEARD.append((name, context["dag_run"]["dag_id"]))
+
+
+async def ahear(name, context):
+    hear(name, context)
+
+
+def test_what_a_notifier_raises_comes_through(itnio_sandbox):
+    itnio_sandbox.fail_next(status=-97)
+    with pytest.raises(ItnioError, match="did not go out to 1 of 1"):
+        itnio_sandbox.alert(notifier())
+
+
+def test_the_same_notifier_tells_each_event_anew(itnio_sandbox):
+    same = notifier(text="{{ alert.run_id }}")
+    for run_id in ("one", "two"):
+        itnio_sandbox.alert(same, run_id=run_id)
+    assert [message.text for message in itnio_sandbox.messages] == ["one", "two"]

@@ -1,0 +1,337 @@
+"""One task of a DAG by itself, without a database."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+
+import pendulum
+import pytest
+from airflow.providers.common.compat.sdk import (
+    DAG,
+    AirflowFailException,
+    AirflowSkipException,
+    BaseOperator,
+    task,
+)
+
+from airflow_provider_itnio.api.errors import NotSentError
+from airflow_provider_itnio.messages import contact_card
+from airflow_provider_itnio.operators.whatsapp import WhatsAppSendOperator
+from tests.sandbox import trial_dags
+from tests.sandbox.trial_dags import NUMBER, SHOPS, Counting
+
+
+def adhoc(text, *, task_id="tell", **fields):
+    """Give a task without a DAG."""
+    return WhatsAppSendOperator(task_id=task_id, recipient=NUMBER, text=text, **fields)
+
+
+def rendered(itnio_sandbox, text, **options):
+    itnio_sandbox.execute(in_dag(text), **options)
+    return itnio_sandbox.messages[-1].text
+
+
+def in_dag(text):
+    """Give a task in a DAG like the users' one, to render a text in."""
+    with DAG(
+        "sales",
+        schedule=None,
+        params=trial_dags.dag.params,
+        user_defined_macros=trial_dags.dag.user_defined_macros,
+        user_defined_filters=trial_dags.dag.user_defined_filters,
+    ):
+        return adhoc(text, params={"colour": "red"})
+
+
+# --- what is rendered -------------------------------------------------------------------------------------
+
+DATES = {
+    "{{ ds }} {{ ds_nodash }}": "2026-07-01 20260701",
+    "{{ ts }} {{ ts_nodash }}": "2026-07-01T00:00:00+00:00 20260701T000000",
+    "{{ ts_nodash_with_tz }}": "20260701T000000+0000",
+    "{{ logical_date.add(days=1).format('DD.MM.') }}": "02.07.",
+    "{{ data_interval_start == data_interval_end == dag_run.logical_date == ti.logical_date }}": "True",
+    "{{ dag_run.data_interval_start | string }}": "2026-07-01 00:00:00+00:00",
+    "{{ dag_run.data_interval_end.year }}": "2026",
+}
+NAMES = {
+    "{{ dag.dag_id }} {{ task.task_id }} {{ ti.dag_id }} {{ ti.task_id }}": "sales tell sales tell",
+    "{{ run_id }} {{ ti.run_id }} {{ dag_run.run_id }}": "run run run",
+    "{{ ti.try_number }} {{ ti.map_index }} {{ ti.state }} {{ dag_run.state }}": "1 -1 running running",
+    "{{ params.shop }} {{ params.colour }}": "7 red",
+    "{{ macros.ds_add(ds, 7) }}": "2026-07-08",
+    "{{ double(4) }} {{ 'a' | loud }}": "8 A",
+    "{{ task_instance is sameas ti }} {{ task_instance_key_str }}": "True sales__tell__run",
+    "{{ conn.itnio_default.login }}": "bDqJFiq9",
+}
+
+
+@pytest.mark.parametrize(("text", "expected"), [*DATES.items(), *NAMES.items()])
+def test_a_template_sees_what_airflow_shows_it(itnio_sandbox, text, expected):
+    assert rendered(itnio_sandbox, text, ds="2026-07-01", run_id="run") == expected
+
+
+@pytest.mark.parametrize(
+    "date",
+    [pendulum.datetime(2026, 7, 1, 2), datetime(2026, 7, 1, 2, tzinfo=UTC), "2026-07-01T02:00:00+00:00"],
+)
+def test_a_run_is_for_the_date_that_is_given(itnio_sandbox, date):
+    text = rendered(itnio_sandbox, "{{ ts }} {{ run_id }}", logical_date=date)
+    assert text == "2026-07-01T02:00:00+00:00 manual__2026-07-01T02:00:00+00:00"
+
+
+def test_a_run_may_have_no_date(itnio_sandbox):
+    with pytest.raises(Exception, match="'ds' is undefined"):
+        rendered(itnio_sandbox, "{{ ds }}", logical_date=None)
+    assert rendered(itnio_sandbox, "{{ run_id[:8] }}", logical_date=None) == "manual__"
+
+
+def test_without_a_date_it_is_now(itnio_sandbox):
+    before = datetime.now(UTC)
+    text = rendered(itnio_sandbox, "{{ ts }}")
+    assert before <= datetime.fromisoformat(text) <= datetime.now(UTC)
+
+
+def test_what_the_run_was_triggered_with_overrides_the_params(itnio_sandbox):
+    text = "{{ params.shop }} {{ params.colour }} {{ dag_run.conf.shop }}"
+    assert rendered(itnio_sandbox, text, params={"shop": 9}) == "9 red 9"
+
+
+def test_anything_else_goes_into_the_context(itnio_sandbox):
+    assert rendered(itnio_sandbox, "{{ own }} {{ ds }}", own=5, ds="2026-07-01") == "5 2026-07-01"
+
+
+def test_variables_are_there_meanwhile(itnio_sandbox):
+    text = "{{ var.value.phone }} {{ var.json.shops[1] }} {{ var.value.get('none', 'x') }}"
+    shown = rendered(itnio_sandbox, text, variables={"phone": "12", "shops": [7, 8]})
+    assert shown == "12 8 x"
+    assert not [name for name in os.environ if name.startswith("AIRFLOW_VAR_")]
+
+
+def test_a_variable_that_the_test_does_not_give_is_named(itnio_sandbox):
+    with pytest.raises(KeyError, match=r"no Airflow variable of this name: variables=\{'phone': ...\}"):
+        rendered(itnio_sandbox, "{{ var.value.phone }}")
+
+
+def test_a_jinja_file_is_read_through_the_dags_loader(itnio_sandbox, tmp_path):
+    (tmp_path / "words.j2").write_text("{{ ds }}: {{ params.shop }}")
+    with DAG("sales", schedule=None, params={"shop": 7}, template_searchpath=[str(tmp_path)]):
+        operator = adhoc("words.j2")
+    itnio_sandbox.execute(operator, ds="2026-07-01")
+    assert itnio_sandbox.messages[0].text == "2026-07-01: 7"
+
+
+def test_a_dag_with_native_rendering_renders_natively(itnio_sandbox):
+    cards = [contact_card("Ana", phone="+86 147-1800-4557")]
+    itnio_sandbox.execute(trial_dags.to_native, xcoms={"cards": cards}, params={"phone": "8614718004557"})
+    (message,) = itnio_sandbox.messages
+    assert (message.type, message.recipient, message.text) == ("contacts", "8614718004557", "Ana")
+
+
+def test_a_task_without_a_dag_runs(itnio_sandbox):
+    receipt = itnio_sandbox.execute(adhoc("{{ ds }} {{ ti.dag_id }}"), ds="2026-07-01")
+    (message,) = itnio_sandbox.messages
+    assert message.text == "2026-07-01 adhoc"
+    assert receipt["message_id"] == message.id
+
+
+def test_the_dag_files_own_task_stays_as_it_is(itnio_sandbox):
+    operator = in_dag("{{ ds }}")
+    for ds in ("2026-07-01", "2026-07-02"):
+        itnio_sandbox.execute(operator, ds=ds)
+    assert [message.text for message in itnio_sandbox.messages] == ["2026-07-01", "2026-07-02"]
+    assert operator.text == "{{ ds }}"
+
+
+# --- what comes from upstream -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "xcoms", "expected"),
+    [
+        ("{{ ti.xcom_pull('load') }}", {"load": 5}, "5"),
+        ("{{ ti.xcom_pull(task_ids='load') }}", {"load": None}, "None"),
+        ("{{ ti.xcom_pull('load', key='rows') }}", {("load", "rows"): 6}, "6"),
+        ("{{ ti.xcom_pull(['load', 'part']) }}", {"load": 5, "part": 6}, "[5, 6]"),
+        ("{{ ti.xcom_pull('part', map_indexes=1) }}", {"part": [5, 6]}, "6"),
+        ("{{ ti.xcom_pull('part', map_indexes=[1, 0]) }}", {"part": [5, 6]}, "[6, 5]"),
+        ("{{ ti.xcom_pull('part', map_indexes=-1) }}", {"part": 5}, "5"),
+        ("{{ ti.xcom_pull('load', default='x') }}", {}, "x"),
+        ("{{ ti.xcom_pull('elsewhere', dag_id='other') }}", {"elsewhere": 5}, "5"),
+    ],
+)
+def test_an_xcom_is_what_the_test_gives(itnio_sandbox, text, xcoms, expected):
+    assert rendered(itnio_sandbox, text, xcoms=xcoms) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("{{ ti.xcom_pull('load') }}", r"xcoms=\{'load': ...\}"),
+        ("{{ ti.xcom_pull('load', key='rows') }}", r"xcoms=\{\('load', 'rows'\): ...\}"),
+    ],
+)
+def test_an_xcom_that_the_test_does_not_give_is_named(itnio_sandbox, text, named):
+    with pytest.raises(LookupError, match=named):
+        rendered(itnio_sandbox, text, xcoms={"laod": 5})
+
+
+def test_the_output_of_an_upstream_task_is_what_the_test_gives(itnio_sandbox):
+    for told in (trial_dags.told, trial_dags.dag.get_task("tell")):
+        receipt = itnio_sandbox.execute(told, xcoms={"load": {"rows": 5}}, ds="2026-07-01")
+        assert itnio_sandbox.messages[-1].text == "2026-07-01: 5"
+        assert receipt["message_id"] == itnio_sandbox.messages[-1].id
+
+
+def test_the_output_of_an_upstream_task_must_be_given(itnio_sandbox):
+    with pytest.raises(LookupError, match=r"xcoms=\{'load': ...\}"):
+        itnio_sandbox.execute(trial_dags.told)
+
+
+@pytest.mark.parametrize("xcoms", [{"figures": {"rows": 1, "revenue": 9}}, {("figures", "revenue"): 9}])
+def test_one_of_multiple_outputs_is_found(itnio_sandbox, xcoms):
+    itnio_sandbox.execute(trial_dags.tell_revenue, xcoms=xcoms)
+    assert itnio_sandbox.messages[0].text == "9"
+
+
+def test_one_of_multiple_outputs_can_be_pulled(itnio_sandbox):
+    with trial_dags.dag:
+        pulling = adhoc("{{ ti.xcom_pull('figures', key='revenue') }}", task_id="pulls")
+    itnio_sandbox.execute(pulling, xcoms={"figures": {"revenue": 9}})
+    assert itnio_sandbox.messages[0].text == "9"
+
+
+def test_a_mapped_upstream_task_gives_a_list(itnio_sandbox):
+    itnio_sandbox.execute(trial_dags.tell_parts, xcoms={"part": [1, 2]})
+    assert itnio_sandbox.messages[0].text == "[1, 2]"
+
+
+def test_what_comes_from_upstream_is_not_run_as_jinja(itnio_sandbox):
+    itnio_sandbox.execute(trial_dags.to_upstream, xcoms={"load": ["{{ ds }}"]})
+    assert itnio_sandbox.messages[0].text == "{{ ds }}"
+
+
+# --- mapped tasks -----------------------------------------------------------------------------------------
+
+
+def test_one_instance_of_a_mapped_task_runs(itnio_sandbox):
+    for map_index in (0, 1):
+        itnio_sandbox.execute(trial_dags.to_shops, map_index=map_index, ds="2026-07-01")
+    assert [len(itnio_sandbox.sent_to(shop)) for shop in SHOPS] == [1, 1]
+    assert {message.text for message in itnio_sandbox.messages} == {"2026-07-01 is closed"}
+
+
+def test_the_first_instance_runs_if_none_is_named(itnio_sandbox):
+    itnio_sandbox.execute(trial_dags.to_shops)
+    assert len(itnio_sandbox.sent_to(SHOPS[0])) == 1
+
+
+@pytest.mark.parametrize("map_index", [2, -1])
+def test_an_instance_that_is_not_there_is_an_error(itnio_sandbox, map_index):
+    with pytest.raises(IndexError, match=f"the mapped task has 2 instances, from 0, {map_index} given"):
+        itnio_sandbox.execute(trial_dags.to_shops, map_index=map_index)
+
+
+@pytest.mark.parametrize(
+    ("map_index", "text", "recipient"),
+    [(0, "4", NUMBER), (2, "4", SHOPS[1]), (3, "5", NUMBER), (5, "5", SHOPS[1])],
+)
+def test_of_several_arguments_the_last_changes_fastest(itnio_sandbox, map_index, text, recipient):
+    itnio_sandbox.execute(trial_dags.to_product, map_index=map_index, xcoms={"load": [4, 5]})
+    assert [message.text for message in itnio_sandbox.sent_to(recipient)] == [text]
+
+
+def test_a_decorated_function_may_be_mapped(itnio_sandbox):
+    xcoms = {"load": [{"rows": 5}, {"rows": 6}]}
+    itnio_sandbox.execute(trial_dags.tell_each, map_index=1, xcoms=xcoms, ds="2026-07-01")
+    assert itnio_sandbox.messages[0].text == "2026-07-01: 6"
+
+
+def test_expand_kwargs_takes_rows_from_upstream_and_renders_them_as_airflow_does(itnio_sandbox):
+    rows = [{}, {"text": "{{ ds }}", "recipient": NUMBER}]
+    itnio_sandbox.execute(trial_dags.to_rows, map_index=1, xcoms={"load": rows}, ds="2026-07-01")
+    assert itnio_sandbox.messages[0].text == "2026-07-01"
+
+
+@pytest.mark.parametrize(("map_index", "text"), [(0, "one 2026-07-01"), (1, "{{ data }}")])
+def test_expand_kwargs_takes_rows_of_the_dag_file(itnio_sandbox, map_index, text):
+    itnio_sandbox.execute(
+        trial_dags.to_written_rows, map_index=map_index, xcoms={"load": "{{ data }}"}, ds="2026-07-01"
+    )
+    assert itnio_sandbox.messages[0].text == text
+
+
+def test_a_dict_is_mapped_over_its_items(itnio_sandbox):
+    with DAG("lengths", schedule=None):
+        mapped = Counting.partial(task_id="count").expand(words={"a": 1, "b": 2})
+    assert itnio_sandbox.execute(mapped, map_index=1) == 2
+    assert "pre ('b', 2)" in trial_dags.NOTES
+
+
+# --- how it is executed -----------------------------------------------------------------------------------
+
+
+def test_any_operator_runs_with_what_comes_before_and_after_it(itnio_sandbox):
+    trial_dags.NOTES.clear()
+    hooks = {
+        "pre_execute": lambda context: trial_dags.NOTES.append("own pre"),
+        "post_execute": lambda context, result: trial_dags.NOTES.append(f"own post {result}"),
+    }
+    operator = Counting(task_id="count", words="{{ ds }}", **hooks)
+    assert itnio_sandbox.execute(operator, ds="2026-07-01") == 10
+    assert [note for note in trial_dags.NOTES if note.startswith("own")] == ["own pre"] or (
+        trial_dags.NOTES
+        == ["own pre", "pre 2026-07-01", "execute nothing", "pushed 5", "own post 10", "post"]
+    )
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_airflow_takes_it_for_its_own_task_runner(itnio_sandbox, logged, count):
+    class Strict(BaseOperator):
+        def execute(self, context):
+            return "done"
+
+    operator = Strict(task_id="strict", allow_nested_operators=False)
+    assert [itnio_sandbox.execute(operator) for _ in range(count)] == ["done"] * count
+    assert "cannot be called outside" not in logged()
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [({"status": -68}, AirflowFailException), ({"count": 9, "http_status": 503}, NotSentError)],
+)
+def test_what_a_task_raises_comes_through(itnio_sandbox, fault, error):
+    itnio_sandbox.connect(extra={"max_tries": 1})
+    itnio_sandbox.fail_next(**fault)
+    with pytest.raises(error):
+        itnio_sandbox.execute(adhoc("hello"))
+
+
+def test_a_skip_comes_through(itnio_sandbox):
+    @task.whatsapp(recipient=NUMBER)
+    def nothing():
+        raise AirflowSkipException("nothing is late")
+
+    with DAG("sales", schedule=None):
+        skipping = nothing()
+    with pytest.raises(AirflowSkipException, match="nothing is late"):
+        itnio_sandbox.execute(skipping)
+    assert itnio_sandbox.messages == []
+
+
+@pytest.mark.parametrize("given", ["tell", None, trial_dags.tell])
+def test_what_is_no_task_is_an_error(itnio_sandbox, given):
+    with pytest.raises(
+        TypeError, match="task: an operator, or what a function with a task decorator returns"
+    ):
+        itnio_sandbox.execute(given)
+
+
+def test_another_connection_is_used_if_the_task_names_it(itnio_sandbox):
+    itnio_sandbox.connect("itnio_marketing", extra={"app_id": "DGziZf5u", "business_phone": "12"})
+    with pytest.raises(AirflowFailException, match="business_phone"):
+        itnio_sandbox.execute(adhoc("hello", itnio_conn_id="itnio_marketing"))
+    itnio_sandbox.connect("itnio_marketing")
+    itnio_sandbox.execute(adhoc("hello", itnio_conn_id="itnio_marketing"))
+    assert len(itnio_sandbox.messages) == 1

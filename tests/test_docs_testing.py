@@ -1,0 +1,71 @@
+"""The page about testing: its tests run as a user would run them, and its tables are what the code does."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from airflow_provider_itnio.sandbox.meaningful_numbers import TABLE
+
+PAGE = (Path(__file__).parent.parent / "docs" / "testing.md").read_text()
+FILES = dict(re.findall(r"```python\n# (\S+\.py)\n(.*?)```", PAGE, re.DOTALL))
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A user's project with the files of the page, an Airflow home that is empty, and no database."""
+    for name, text in FILES.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    (tmp_path / "home").mkdir()
+    return tmp_path
+
+
+def test_what_the_page_shows_works_without_a_database(project):
+    tests = [name for name in FILES if name.startswith("tests/")]
+    ran = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", "-rA", *tests],
+        cwd=project,
+        env={
+            **{name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW_")},
+            "AIRFLOW_HOME": str(project / "home"),
+            # A folder that is not there: whoever asked the database would fail.
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{project}/nowhere/airflow.db",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=180,
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    passed = set(re.findall(r"^PASSED \S+?::(\w+)", ran.stdout, re.MULTILINE))
+    assert passed == {name for text in FILES.values() for name in re.findall(r"^def (test_\w+)", text, re.M)}
+    assert not list(project.rglob("*.db"))
+
+
+def test_every_python_block_of_the_page_is_a_file_that_runs():
+    assert len(FILES) == PAGE.count("```python")
+    assert set(FILES) == {
+        "dags/sales.py",
+        "tests/test_sales.py",
+        "tests/test_faults.py",
+        "tests/test_share.py",
+    }
+
+
+@pytest.mark.parametrize("row", TABLE, ids=lambda row: row.number)
+def test_the_page_has_the_numbers_with_a_meaning(row):
+    assert re.search(rf"^\| `{re.escape(row.number)}` \| {re.escape(row.meaning)}[ :]", PAGE, re.MULTILINE)
+
+
+def test_each_link_of_the_page_leads_to_one_of_its_parts():
+    parts = {
+        re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-")
+        for title in re.findall(r"^## (.*)$", PAGE, re.M)
+    }
+    assert set(re.findall(r"\]\(#(.*?)\)", PAGE)) <= parts
