@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from types import TracebackType
@@ -22,9 +23,13 @@ from airflow_provider_itnio.api.settings import ClientSettings
 from airflow_provider_itnio.api.signing import Credentials
 from airflow_provider_itnio.api.tries import tries
 
-__all__ = ["ItnioAsyncClient"]
+__all__ = ["CancelledBetweenTriesError", "ItnioAsyncClient"]
 
 Result = TypeVar("Result")
+
+
+class CancelledBetweenTriesError(asyncio.CancelledError):
+    """Cancelled while no request was on its way: it is certain that the message was not sent."""
 
 
 class ItnioAsyncClient:
@@ -98,7 +103,21 @@ class ItnioAsyncClient:
             self._open = None
 
     async def _perform(self, request: Request[Result], delivery: Delivery) -> Result:
-        return await AsyncRetrying(**self._tries)(self._try, request, delivery)
+        try:
+            return await self._try(request, delivery)
+        except NotSentError as error:
+            first: NotSentError | None = error
+
+        async def again() -> Result:
+            # The try that was made counts as the first of its tries: what is accepted at once, which nearly
+            # every message is, does not pay for their bookkeeping.
+            nonlocal first
+            if first is not None:
+                error, first = first, None
+                raise error
+            return await self._try(request, delivery)
+
+        return await AsyncRetrying(**self._tries, sleep=_sleep)(again)
 
     async def _try(self, request: Request[Result], delivery: Delivery) -> Result:
         answer = await self._ask(request)
@@ -141,6 +160,13 @@ class ItnioAsyncClient:
                 trust_env=False,
             )
         return self._open
+
+
+async def _sleep(seconds: float) -> None:
+    try:
+        await asyncio.sleep(seconds)
+    except asyncio.CancelledError as cancelled:
+        raise CancelledBetweenTriesError(*cancelled.args) from None
 
 
 def _failure(

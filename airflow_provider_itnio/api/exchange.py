@@ -193,6 +193,7 @@ class Exchange:
             reason=reason,
             http_status=answer.http_status,
             passes=known.passes,
+            meets_everyone=known.meets_everyone,
         )
 
     def _refused_by_http(self, request: Request[Any], answer: Answer) -> RefusedError:
@@ -201,6 +202,7 @@ class Exchange:
         return family(
             f"The {request.subject} was refused: HTTP {answer.http_status}, no status of Itniotech's{advice}",
             http_status=answer.http_status,
+            meets_everyone=answer.http_status in (401, 403, 404, 405),
         )
 
     def _described(self, answer: Answer, status: int | None) -> str:
