@@ -15,12 +15,13 @@ from airflow.providers.common.compat.sdk import (
 
 from airflow_provider_itnio.api.errors import InvalidMessageError
 from airflow_provider_itnio.messages import MESSAGE_FIELDS
-from airflow_provider_itnio.operators.whatsapp import WhatsAppSendOperator
+from airflow_provider_itnio.operators.whatsapp import WhatsAppBroadcastOperator, WhatsAppSendOperator
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, TaskDecorator
 
-    from airflow_provider_itnio.api.receipt import ReceiptDict
+    from airflow_provider_itnio.api.models import Message
+    from airflow_provider_itnio.recipients import Recipient
 
 __all__ = ["whatsapp_task"]
 
@@ -52,46 +53,83 @@ class _WhatsAppDecoratedOperator(DecoratedOperator, WhatsAppSendOperator):
         op_kwargs: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
-        kwargs.pop("multiple_outputs", None)
-        if given := [name for name in _RETURNED if kwargs.get(name) is not None]:
-            raise InvalidMessageError(
-                f"{given[0]}: @task.whatsapp sends what its function returns, so it takes no message field"
-            )
+        _refuse_message_fields(kwargs)
         super().__init__(python_callable=python_callable, op_args=op_args, op_kwargs=op_kwargs, **kwargs)
 
     def _check_message(self) -> None:
         """Leave the message unchecked: there is none before the function has returned."""
 
-    def execute(self, context: Context) -> ReceiptDict:
-        """Call the function and send what it returns.
-
-        :param context: the task's context.
-        """
-        context_merge(context, self.op_kwargs)
-        arguments = determine_kwargs(self.python_callable, self.op_args, context)
-        returned = self.python_callable(*self.op_args, **arguments)
+    def _write_message(self, context: Context) -> None:
+        returned = _returned_by(self, context)
         for name in _RETURNED:  # default_args may have filled them
-            setattr(self, name, None)
-        if isinstance(returned, Mapping):
-            self.message = dict(returned)  # type: ignore[assignment]
-        elif isinstance(returned, str):
-            self.text = returned
-        else:
-            raise AirflowFailException(self._unsendable(returned))
-        receipt: ReceiptDict = super().execute(context)
-        return receipt
+            setattr(self, name, returned.get(name))
 
-    def _unsendable(self, returned: object) -> str:
-        name = getattr(self.python_callable, "__name__", "the function")
-        if returned is None:
-            return (
-                f"InvalidMessageError: {name} returned None: is its return forgotten? "
-                "To send nothing, raise AirflowSkipException"
-            )
-        return (
-            f"InvalidMessageError: {name} must return a text, or a message as a dict; "
-            f"a value of type {type(returned).__name__} returned"
+
+class _WhatsAppDecoratedBroadcastOperator(DecoratedOperator, WhatsAppBroadcastOperator):
+    """Calls a function and sends what it returns to many people.
+
+    :param python_callable: returns a text, or a message as a dict of the operator's ``message`` parameter.
+    :param op_args: what the function is called with.
+    :param op_kwargs: what the function is called with by name.
+    """
+
+    custom_operator_name = "@task.whatsapp"
+    template_fields: Sequence[str] = ("op_args", "op_kwargs", *WhatsAppBroadcastOperator.template_fields)
+    template_fields_renderers: ClassVar[dict[str, str]] = {
+        "op_args": "py",
+        "op_kwargs": "py",
+        **WhatsAppBroadcastOperator.template_fields_renderers,
+    }
+
+    def __init__(
+        self,
+        *,
+        python_callable: Callable[..., Any],
+        op_args: Sequence[Any] | None = None,
+        op_kwargs: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        _refuse_message_fields(kwargs)
+        super().__init__(python_callable=python_callable, op_args=op_args, op_kwargs=op_kwargs, **kwargs)
+
+    def _check_message(self) -> None:
+        """Leave the message unchecked: there is none before the function has returned."""
+
+    def _message_maker(self, context: Context) -> tuple[str, Callable[[Recipient], Message]]:
+        from airflow_provider_itnio.api.models import message_from
+
+        fields = {**_returned_by(self, context), "reply_to": self.reply_to}
+        message = message_from(fields, if_too_long=self.if_too_long)
+        return message.type, lambda recipient: message
+
+
+def _refuse_message_fields(kwargs: dict[str, Any]) -> None:
+    kwargs.pop("multiple_outputs", None)  # the decorator's own, of no use to an operator
+    if given := [name for name in _RETURNED if kwargs.get(name) is not None]:
+        raise InvalidMessageError(
+            f"{given[0]}: @task.whatsapp sends what its function returns, so it takes no message field"
         )
+
+
+def _returned_by(operator: DecoratedOperator, context: Context) -> dict[str, Any]:
+    """Call the function and give what it returns as a message field."""
+    context_merge(context, operator.op_kwargs)
+    arguments = determine_kwargs(operator.python_callable, operator.op_args, context)
+    returned = operator.python_callable(*operator.op_args, **arguments)
+    if isinstance(returned, Mapping):
+        return {"message": dict(returned)}
+    if isinstance(returned, str):
+        return {"text": returned}
+    name = getattr(operator.python_callable, "__name__", "the function")
+    if returned is None:
+        raise AirflowFailException(
+            f"InvalidMessageError: {name} returned None: is its return forgotten? "
+            "To send nothing, raise AirflowSkipException"
+        )
+    raise AirflowFailException(
+        f"InvalidMessageError: {name} must return a text, or a message as a dict; "
+        f"a value of type {type(returned).__name__} returned"
+    )
 
 
 def whatsapp_task(python_callable: Callable[..., Any] | None = None, **kwargs: Any) -> TaskDecorator:
@@ -100,11 +138,18 @@ def whatsapp_task(python_callable: Callable[..., Any] | None = None, **kwargs: A
     :param python_callable: returns a text, or a message as a dict, as the operator's ``message`` takes it. It
         is sent as it is: Jinja in it is not rendered. ``None`` is an error; to send nothing, raise
         ``AirflowSkipException``.
-    :param kwargs: ``recipient``, ``reply_to``, ``business_phone``, ``app_id``, ``itnio_conn_id``,
-        ``delivery``, ``if_too_long``, all templated, and what every task takes. A message field is refused.
+    :param kwargs: ``recipient``, or ``recipients`` and what else
+        :class:`~airflow_provider_itnio.operators.whatsapp.WhatsAppBroadcastOperator` takes to send the same
+        to many people; ``reply_to``, ``business_phone``, ``app_id``, ``itnio_conn_id``, ``delivery``,
+        ``if_too_long``, all templated; and what every task takes. A message field is refused.
+    :raises InvalidMessageError: if both ``recipient`` and ``recipients`` are given.
     """
+    if kwargs.get("recipient") is not None and kwargs.get("recipients") is not None:
+        raise InvalidMessageError("recipient: only where no recipients are given; both given")
     return task_decorator_factory(
         python_callable=python_callable,
-        decorated_operator_class=_WhatsAppDecoratedOperator,
+        decorated_operator_class=(
+            _WhatsAppDecoratedBroadcastOperator if "recipients" in kwargs else _WhatsAppDecoratedOperator
+        ),
         **kwargs,
     )
