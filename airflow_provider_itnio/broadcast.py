@@ -358,10 +358,13 @@ class Broadcast:
     async def _is_its_turn(self, ready: _Ready) -> bool:
         try:
             await self._pace.turn()
-        finally:
-            if self.stopped is not None:
-                self._left_over.append(ready)
-        return self.stopped is None
+        except asyncio.CancelledError:
+            self._left_over.append(ready)
+            raise
+        if self.stopped is not None:
+            self._left_over.append(ready)
+            return False
+        return True
 
     async def _send(self, ready: _Ready) -> None:
         from airflow_provider_itnio.api.async_client import CancelledBetweenTriesError

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from typing import Any, Final, Generic, Literal, NamedTuple, TypeVar
 
 import pendulum
@@ -271,9 +272,15 @@ def _whole_number_of_seconds(value: object) -> pendulum.DateTime | None:
     if not isinstance(value, int) or isinstance(value, bool):
         return None
     try:
-        return pendulum.from_timestamp(value)
+        return _moment(value)
     except (ValueError, OverflowError, OSError):
         return None
+
+
+@lru_cache(maxsize=64)
+def _moment(seconds: int) -> pendulum.DateTime:
+    """Give one object for each second: a broadcast has up to a thousand receipts of the same."""
+    return pendulum.from_timestamp(seconds)
 
 
 def _balance(payload: Mapping[str, Any]) -> Balance | None:

@@ -38,7 +38,7 @@ from airflow_provider_itnio.messages import MESSAGE_FIELDS
 from airflow_provider_itnio.templating import TEMPLATE_EXT, is_rendered_later, unread_template_files
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context
+    from airflow.providers.common.compat.sdk import Context, XComArg
     from jinja2 import Environment
 
     from airflow_provider_itnio.api.async_client import ItnioAsyncClient
@@ -401,8 +401,8 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
     def __init__(
         self,
         *,
-        recipients: RecipientsGiven,
-        exclude: RecipientsGiven | None = None,
+        recipients: RecipientsGiven | XComArg,
+        exclude: RecipientsGiven | XComArg | None = None,
         shared: Mapping[str, Any] | None = None,
         max_in_flight: int = 32,
         messages_per_second: float | None = 80,
@@ -458,6 +458,12 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
             broadcast, client = self._prepared(context, self._record)
         try:
             asyncio.run(self._run(broadcast, client))
+        except (
+            BaseException
+        ) as error:  # Airflow 2 ends a task with an AirflowTaskTerminated, which is no Exception
+            if self._record.is_kept or not self._has_messaged(broadcast) or isinstance(error, SystemExit):
+                raise
+            raise AirflowFailException(f"{type(error).__name__}: {error}. {_WITHOUT_RECORD}") from error
         finally:
             self._stop = None
             self.log.info("Ended: %s", broadcast.in_words())
@@ -567,6 +573,8 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
         cause = broadcast.stopped_by
         why = f"stopped: {broadcast.stopped}. {words}" if broadcast.stopped else words
         if not self._retry_may_help(broadcast, record):
+            if broadcast.left_for_retry and not record.is_kept:
+                why = f"{why}. {_WITHOUT_RECORD}"
             failure = AirflowFailException(why)
             failure.__cause__ = cause
             return failure
@@ -581,14 +589,18 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
         if record.is_kept:
             return broadcast.left_for_retry > 0
         # Without a record a retry sends to everyone.
-        nobody_has_it = not broadcast.tally.accepted and not (
-            broadcast.tally.unknown and self.delivery == "at_most_once"
-        )
-        return nobody_has_it and broadcast.left_for_retry > 0
+        return broadcast.left_for_retry > 0 and not self._has_messaged(broadcast)
+
+    def _has_messaged(self, broadcast: Broadcast) -> bool:
+        """Say whether anyone has, or must be taken to have, a message of this try."""
+        tally = broadcast.tally
+        return tally.accepted > 0 or (tally.unknown > 0 and self.delivery == "at_most_once")
 
 
 _GRACE: Final = 5.0
 """Seconds for which a broadcast that is ended waits for answers that are on their way."""
+
+_WITHOUT_RECORD: Final = "Not tried again: without a delivery record, a retry would message people again"
 
 _TIMED_OUT: Final = "the task's execution_timeout is over"
 
