@@ -24,7 +24,7 @@ from scripts.running_airflow import AIRFLOW_3, RunningAirflow, airflow_environme
 ROOT = Path(__file__).parent.parent
 OUTPUT = ROOT / "demo"
 RUN = "demo"
-ALIKE = 8
+ALIKE = 13
 """Characters by which texts count as alike."""
 SHOWN_OF_ALIKE = 5
 
