@@ -50,7 +50,8 @@ with DAG(
         exclude=no_longer_wanted(),
         shared={"figures": figures()},
         text=(
-            "Dear {{ recipient.name }}, your orders in week {{ shared.figures.week }}: {{ recipient.orders }}.\n"
+            "Dear {{ recipient.name }}, your orders in week {{ shared.figures.week }}: "
+            "{{ recipient.orders }}.\n"
             "{% if recipient.open %}One of them is still open.\n{% endif %}"
             "{{ shared.figures.news }}"
         ),
