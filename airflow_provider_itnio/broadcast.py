@@ -367,8 +367,6 @@ class Broadcast:
         return True
 
     async def _send(self, ready: _Ready) -> None:
-        from airflow_provider_itnio.api.async_client import CancelledBetweenTriesError
-
         recipient = ready.recipient
         try:
             receipt = await self._client.send(
@@ -380,10 +378,12 @@ class Broadcast:
             )
         except ItnioError as error:
             self._failed(ready, error)
-        except CancelledBetweenTriesError:
-            self._failed(ready, NotSentError(f"ended between two tries: {self.stopped}"))
-            raise
         except BaseException as error:
+            from airflow_provider_itnio.api.async_client import CancelledBetweenTriesError
+
+            if isinstance(error, CancelledBetweenTriesError):
+                self._failed(ready, NotSentError(f"ended between two tries: {self.stopped}"))
+                raise
             why = self.stopped if isinstance(error, asyncio.CancelledError) else type(error).__name__
             self._failed(ready, UnknownOutcomeError(f"ended before an answer came: {why or 'cancelled'}"))
             raise

@@ -10,6 +10,7 @@ from typing import Any, Self, TypeVar
 
 import aiohttp
 from tenacity import AsyncRetrying
+from yarl import URL
 
 from airflow_provider_itnio.api.balance import Balance
 from airflow_provider_itnio.api.client import IDLE_LIMIT
@@ -51,6 +52,7 @@ class ItnioAsyncClient:
         self._exchange = Exchange(credentials, now)
         self._tries = tries(self._settings)
         self._proxy = self._settings.proxy or proxy_for(self._settings.base_url)
+        self._addresses: dict[str, URL] = {}
         self._open: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -130,23 +132,23 @@ class ItnioAsyncClient:
         try:
             async with self._session().request(
                 request.method,
-                f"{self._settings.base_url}/{request.path}",
+                self._address_of(request.path),
                 data=request.body,
                 headers=self._exchange.signed_headers(),
                 proxy=self._proxy,
                 allow_redirects=False,
             ) as response:
-                body = b""
-                async for part in response.content.iter_any():
-                    body += part
-                    if len(body) > ANSWER_LIMIT:
-                        break
+                body = await _body(response)
         except Exception as error:  # whatever it is, the request may have left
             failure = _failure(error, request, self._exchange)
         else:
-            headers = {name.lower(): value for name, value in response.headers.items()}
-            return Answer(response.status, headers, body)
+            return Answer(response.status, response.headers, body)  # which are found in any case
         raise failure  # out here, where the library's error, which holds the signed request, is no context
+
+    def _address_of(self, path: str) -> URL:
+        if path not in self._addresses:
+            self._addresses[path] = URL(f"{self._settings.base_url}/{path}")
+        return self._addresses[path]
 
     def _session(self) -> aiohttp.ClientSession:
         if self._open is None:
@@ -160,6 +162,18 @@ class ItnioAsyncClient:
                 trust_env=False,
             )
         return self._open
+
+
+async def _body(response: aiohttp.ClientResponse) -> bytes:
+    length = response.content_length
+    if length is not None and length <= ANSWER_LIMIT and "Content-Encoding" not in response.headers:
+        return await response.read()
+    body = b""
+    async for part in response.content.iter_any():
+        body += part
+        if len(body) > ANSWER_LIMIT:
+            break
+    return body
 
 
 async def _sleep(seconds: float) -> None:

@@ -6,13 +6,13 @@ import json
 import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
-from typing import Any, Final, Generic, Literal, NamedTuple, TypeVar
+from typing import Any, Final, Generic, Literal, TypeVar
 
 import pendulum
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json
 
 from airflow_provider_itnio import __version__
 from airflow_provider_itnio.api.balance import Balance
@@ -51,20 +51,28 @@ class Request(Generic[Result]):
     :param method: the HTTP method.
     :param path: the endpoint below the base URL.
     :param body: JSON in UTF-8, ``None`` for a GET.
-    :param subject: what is asked, in words that hold no whole phone number.
+    :param asked: what is asked, in words.
     :param codes: the endpoint's status codes.
     :param result_of: reads what was asked for out of an answer with status 0, ``None`` if it is not there.
+    :param recipient: whom a message goes to.
     """
 
     method: Literal["GET", "POST"]
     path: str
     body: bytes | None
-    subject: str
+    asked: str
     codes: Mapping[int, StatusCode]
     result_of: Callable[[Mapping[str, Any]], Result | None]
+    recipient: str | None = None
+
+    @property
+    def subject(self) -> str:
+        """What is asked, and of whom, in words that hold no whole phone number."""
+        return f"{self.asked} to {shortened_number(self.recipient)}" if self.recipient else self.asked
 
 
-class Answer(NamedTuple):
+@dataclass(slots=True)
+class Answer:
     """What came back.
 
     :param http_status: the HTTP code.
@@ -75,6 +83,15 @@ class Answer(NamedTuple):
     http_status: int
     headers: Mapping[str, str]
     body: bytes
+    status: int | None = field(init=False)
+    """The vendor's status, ``None`` if the answer states none."""
+    payload: Mapping[str, Any] = field(init=False)
+    """The JSON object that it is; empty if it is none."""
+
+    def __post_init__(self) -> None:
+        """Read the body, once for all who ask."""
+        self.payload = {} if len(self.body) > ANSWER_LIMIT else _json_object(self.body)
+        self.status = _whole_number(self.payload.get("status"))
 
 
 class Exchange:
@@ -117,9 +134,10 @@ class Exchange:
             method="POST",
             path=message.content.endpoint,
             body=to_json(envelope, exclude_none=True),
-            subject=f"{message.type} message to {shortened_number(recipient)}",
+            asked=f"{message.type} message",
             codes=MESSAGE_CODES,
             result_of=receipt,
+            recipient=recipient,
         )
 
     def balance_request(self) -> Request[Balance]:
@@ -137,7 +155,9 @@ class Exchange:
         :param answer: what came back.
         :return: whether the request is worth sending once more, signed with the server's time.
         """
-        status, _ = _status_and_payload(answer)
+        status = answer.status
+        if status == 0:
+            return False
         if answer.http_status in (429, 503) or status is None or not status_code(request.codes, status).clock:
             return False
         return self.clock.set_by(answer.headers.get("date"))
@@ -154,7 +174,7 @@ class Exchange:
         :raises RefusedError: one of its families, by the status code.
         :raises UnknownOutcomeError: if the answer is none that is documented.
         """
-        status, payload = _status_and_payload(answer)
+        status, payload = answer.status, answer.payload
         if status == 0 and (result := request.result_of(payload)) is not None:
             return result
         cautious = delivery == "at_most_once"
@@ -233,16 +253,15 @@ class Exchange:
         return words if len(words) <= at_most else f"{words[: at_most - 1]}…"
 
 
-def _status_and_payload(answer: Answer) -> tuple[int | None, Mapping[str, Any]]:
-    if len(answer.body) > ANSWER_LIMIT:
-        return None, {}
+def _json_object(body: bytes) -> Mapping[str, Any]:
     try:
-        payload = json.loads(answer.body)
-    except (ValueError, RecursionError):
-        return None, {}
-    if not isinstance(payload, dict):
-        return None, {}
-    return _whole_number(payload.get("status")), payload
+        payload = from_json(body)
+    except ValueError:
+        try:  # slower, and takes other encodings
+            payload = json.loads(body)
+        except (ValueError, RecursionError):
+            return {}
+    return payload if isinstance(payload, dict) else {}
 
 
 def _whole_number(value: object) -> int | None:
