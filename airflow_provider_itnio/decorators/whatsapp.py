@@ -26,10 +26,11 @@ if TYPE_CHECKING:
 __all__ = ["whatsapp_task"]
 
 _RETURNED = (*MESSAGE_FIELDS, "message")
+_SHOWN_AS = {"op_args": "py", "op_kwargs": "py"}
 
 
-class _WhatsAppDecoratedOperator(DecoratedOperator, WhatsAppSendOperator):
-    """Calls a function and sends what it returns.
+class _ReturnedMessageOperator(DecoratedOperator):
+    """Calls a function for the message that is sent.
 
     :param python_callable: returns a text, or a message as a dict of the operator's ``message`` parameter.
     :param op_args: what the function is called with.
@@ -37,99 +38,80 @@ class _WhatsAppDecoratedOperator(DecoratedOperator, WhatsAppSendOperator):
     """
 
     custom_operator_name = "@task.whatsapp"
+
+    def __init__(
+        self,
+        *,
+        python_callable: Callable[..., Any],
+        op_args: Sequence[Any] | None = None,
+        op_kwargs: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        kwargs.pop("multiple_outputs", None)  # the decorator's own, of no use to an operator
+        if given := [name for name in _RETURNED if kwargs.get(name) is not None]:
+            raise InvalidMessageError(
+                f"{given[0]}: @task.whatsapp sends what its function returns, so it takes no message field"
+            )
+        super().__init__(python_callable=python_callable, op_args=op_args, op_kwargs=op_kwargs, **kwargs)
+
+    def _check_message(self) -> None:
+        """Leave the message unchecked: there is none before the function has returned."""
+
+    def _returned(self, context: Context) -> dict[str, Any]:
+        """Call the function and give what it returns as a message field."""
+        context_merge(context, self.op_kwargs)
+        arguments = determine_kwargs(self.python_callable, self.op_args, context)
+        returned = self.python_callable(*self.op_args, **arguments)
+        if isinstance(returned, Mapping):
+            return {"message": dict(returned)}
+        if isinstance(returned, str):
+            return {"text": returned}
+        raise AirflowFailException(f"InvalidMessageError: {self._unsendable(returned)}")
+
+    def _unsendable(self, returned: object) -> str:
+        name = getattr(self.python_callable, "__name__", "the function")
+        if returned is None:
+            return (
+                f"{name} returned None: is its return forgotten? To send nothing, raise AirflowSkipException"
+            )
+        return (
+            f"{name} must return a text, or a message as a dict; "
+            f"a value of type {type(returned).__name__} returned"
+        )
+
+
+class _WhatsAppDecoratedOperator(_ReturnedMessageOperator, WhatsAppSendOperator):
+    """Sends what a function returns to one person."""
+
     template_fields: Sequence[str] = (
         "op_args",
         "op_kwargs",
         # What the function returns is data: it is set after rendering, and never rendered.
         *(name for name in WhatsAppSendOperator.template_fields if name not in _RETURNED),
     )
-    template_fields_renderers: ClassVar[dict[str, str]] = {"op_args": "py", "op_kwargs": "py"}
-
-    def __init__(
-        self,
-        *,
-        python_callable: Callable[..., Any],
-        op_args: Sequence[Any] | None = None,
-        op_kwargs: Mapping[str, Any] | None = None,
-        **kwargs: Any,
-    ) -> None:
-        _refuse_message_fields(kwargs)
-        super().__init__(python_callable=python_callable, op_args=op_args, op_kwargs=op_kwargs, **kwargs)
-
-    def _check_message(self) -> None:
-        """Leave the message unchecked: there is none before the function has returned."""
+    template_fields_renderers: ClassVar[dict[str, str]] = _SHOWN_AS
 
     def _write_message(self, context: Context) -> None:
-        returned = _returned_by(self, context)
+        returned = self._returned(context)
         for name in _RETURNED:  # default_args may have filled them
             setattr(self, name, returned.get(name))
 
 
-class _WhatsAppDecoratedBroadcastOperator(DecoratedOperator, WhatsAppBroadcastOperator):
-    """Calls a function and sends what it returns to many people.
+class _WhatsAppDecoratedBroadcastOperator(_ReturnedMessageOperator, WhatsAppBroadcastOperator):
+    """Sends what a function returns to many people."""
 
-    :param python_callable: returns a text, or a message as a dict of the operator's ``message`` parameter.
-    :param op_args: what the function is called with.
-    :param op_kwargs: what the function is called with by name.
-    """
-
-    custom_operator_name = "@task.whatsapp"
     template_fields: Sequence[str] = ("op_args", "op_kwargs", *WhatsAppBroadcastOperator.template_fields)
     template_fields_renderers: ClassVar[dict[str, str]] = {
-        "op_args": "py",
-        "op_kwargs": "py",
+        **_SHOWN_AS,
         **WhatsAppBroadcastOperator.template_fields_renderers,
     }
-
-    def __init__(
-        self,
-        *,
-        python_callable: Callable[..., Any],
-        op_args: Sequence[Any] | None = None,
-        op_kwargs: Mapping[str, Any] | None = None,
-        **kwargs: Any,
-    ) -> None:
-        _refuse_message_fields(kwargs)
-        super().__init__(python_callable=python_callable, op_args=op_args, op_kwargs=op_kwargs, **kwargs)
-
-    def _check_message(self) -> None:
-        """Leave the message unchecked: there is none before the function has returned."""
 
     def _message_maker(self, context: Context) -> tuple[str, Callable[[Recipient], Message]]:
         from airflow_provider_itnio.api.models import message_from
 
-        fields = {**_returned_by(self, context), "reply_to": self.reply_to}
+        fields = {**self._returned(context), "reply_to": self.reply_to}
         message = message_from(fields, if_too_long=self.if_too_long)
         return message.type, lambda recipient: message
-
-
-def _refuse_message_fields(kwargs: dict[str, Any]) -> None:
-    kwargs.pop("multiple_outputs", None)  # the decorator's own, of no use to an operator
-    if given := [name for name in _RETURNED if kwargs.get(name) is not None]:
-        raise InvalidMessageError(
-            f"{given[0]}: @task.whatsapp sends what its function returns, so it takes no message field"
-        )
-
-
-def _returned_by(operator: DecoratedOperator, context: Context) -> dict[str, Any]:
-    """Call the function and give what it returns as a message field."""
-    context_merge(context, operator.op_kwargs)
-    arguments = determine_kwargs(operator.python_callable, operator.op_args, context)
-    returned = operator.python_callable(*operator.op_args, **arguments)
-    if isinstance(returned, Mapping):
-        return {"message": dict(returned)}
-    if isinstance(returned, str):
-        return {"text": returned}
-    name = getattr(operator.python_callable, "__name__", "the function")
-    if returned is None:
-        raise AirflowFailException(
-            f"InvalidMessageError: {name} returned None: is its return forgotten? "
-            "To send nothing, raise AirflowSkipException"
-        )
-    raise AirflowFailException(
-        f"InvalidMessageError: {name} must return a text, or a message as a dict; "
-        f"a value of type {type(returned).__name__} returned"
-    )
 
 
 def whatsapp_task(python_callable: Callable[..., Any] | None = None, **kwargs: Any) -> TaskDecorator:

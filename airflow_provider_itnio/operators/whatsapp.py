@@ -112,6 +112,7 @@ class WhatsAppMessageOperator(BaseOperator):
         name: "json" for name in (*MESSAGE_FIELDS, "message") if name != "text"
     }
     ui_color = "#d9fdd3"
+    _record: DeliveryRecord | BroadcastRecord | None = None
 
     def __init__(
         self,
@@ -155,6 +156,16 @@ class WhatsAppMessageOperator(BaseOperator):
         self.if_too_long = if_too_long
         if self._is_written_in_dag_file():
             self._check_what_is_written()
+
+    def post_execute(self, context: Context, result: Any = None) -> None:
+        """Mark the task's work as done: cleared by a person from here on, it sends again.
+
+        :param context: the task's context.
+        :param result: what :meth:`execute` returned.
+        """
+        super().post_execute(context, result)
+        if self._record is not None:
+            self._record.finish()
 
     def _is_written_in_dag_file(self) -> bool:
         # A mapped task is made when it runs: there a fault must fail the task, so it waits for execute().
@@ -263,16 +274,6 @@ class WhatsAppSendOperator(WhatsAppMessageOperator):
             receipt = self._send(recipient, record)
         self._say_that_accepted_is_not_delivered(receipt.type)
         return receipt.as_dict()
-
-    def post_execute(self, context: Context, result: Any = None) -> None:
-        """Mark the task's work as done: cleared by a person from here on, it sends again.
-
-        :param context: the task's context.
-        :param result: what :meth:`execute` returned.
-        """
-        super().post_execute(context, result)
-        if self._record is not None:
-            self._record.finish()
 
     def _record_of(self, context: Context) -> DeliveryRecord:
         # One for each run of the task; in a test an operator may be executed for several.
@@ -477,16 +478,6 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
             # What a task that fails returns is lost, so it is pushed before.
             context["ti"].xcom_push(key="return_value", value=summary)
         raise problem
-
-    def post_execute(self, context: Context, result: Any = None) -> None:
-        """Mark the task's work as done: cleared by a person from here on, it sends to everyone again.
-
-        :param context: the task's context.
-        :param result: what :meth:`execute` returned.
-        """
-        super().post_execute(context, result)
-        if self._record is not None:
-            self._record.finish()
 
     def on_kill(self) -> None:
         """Take no new recipients, and write down what became of the others."""
