@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain, islice
@@ -46,6 +46,8 @@ _LISTED: Final = 1000
 """Failures that the summary lists one by one."""
 _LOGGED: Final = 20
 """Failures that the log shows one by one."""
+_REASONS: Final = 3
+"""Different reasons that an error names."""
 _REASON: Final = 160
 """Characters of a failure's reason."""
 _PROGRESS_EVERY: Final = 10.0
@@ -336,6 +338,12 @@ class Broadcast:
         }
         told = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
         return f"{everyone:,} recipient{'' if everyone == 1 else 's'}: {told or 'nobody to send to'}"
+
+    def failures_in_words(self) -> str:
+        """Give the counts so far and the most frequent reasons of failures, for people."""
+        reasons = Counter(failure["reason"] for failure in self.tally.failures).most_common(_REASONS)
+        told = "; ".join(f"{reason} ({count:,})" if count > 1 else reason for reason, count in reasons)
+        return f"{self.in_words()}. {told}" if told else self.in_words()
 
     # --- one of several that send ---------------------------------------------------------------------------
 

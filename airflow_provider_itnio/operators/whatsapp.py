@@ -562,7 +562,7 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
             self.log.warning("Some failed: %s", words)
             return None
         cause = broadcast.stopped_by
-        why = f"stopped: {broadcast.stopped}. {words}" if broadcast.stopped else words
+        why = f"stopped: {broadcast.stopped}. {words}" if broadcast.stopped else broadcast.failures_in_words()
         if not self._retry_may_help(broadcast, record):
             if broadcast.left_for_retry and not record.is_kept:
                 why = f"{why}. {_WITHOUT_RECORD}"
