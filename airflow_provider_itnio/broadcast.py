@@ -475,6 +475,8 @@ class Broadcast:
 
     def _plan(self) -> None:
         """Write the intent to send a batch before any of it leaves."""
+        if self.unrecorded:  # so that a worker that is killed leaves no more than one batch unknown
+            self._write_down()
         planned = list(islice(self._sendable, self._checkpoint_every))
         try:
             self._record.intend([ready.key for ready in planned])

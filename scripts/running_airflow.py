@@ -69,7 +69,7 @@ class RunningAirflow:
             "AIRFLOW__API__PORT": str(self._port),
             "AIRFLOW__API__WORKERS": "1",
             "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
-            "AIRFLOW__CORE__PARALLELISM": "2",
+            "AIRFLOW__CORE__PARALLELISM": "4",
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
             "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "10",
             "AIRFLOW__SCHEDULER__DAG_DIR_LIST_INTERVAL": "10",
@@ -138,6 +138,63 @@ class RunningAirflow:
             time.sleep(0.5)
         return state
 
+    def tasks(self, dag_id: str, run_id: str) -> dict[str, tuple[str, int]]:
+        """Give the state and the number of tries of each task instance, on Airflow 3.
+
+        :param dag_id: the DAG.
+        :param run_id: the run.
+        :return: by task, and map index if it has one.
+        """
+        instances = self._ask("GET", f"dags/{dag_id}/dagRuns/{quote(run_id)}/taskInstances")
+        return {
+            _name(one["task_id"], one["map_index"]): (str(one["state"]), int(one["try_number"]))
+            for one in instances["task_instances"]
+        }
+
+    def returned(self, dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> Any:
+        """Give what a task has returned or pushed as its return value, on Airflow 3.
+
+        :param dag_id: the DAG.
+        :param run_id: the run.
+        :param task_id: the task.
+        :param map_index: which of a mapped task's instances.
+        """
+        path = f"dags/{dag_id}/dagRuns/{quote(run_id)}/taskInstances/{task_id}/xcomEntries/return_value"
+        return self._ask("GET", f"{path}?map_index={map_index}&stringify=false")["value"]
+
+    def clear(self, dag_id: str, run_id: str, *task_ids: str) -> None:
+        """Clear tasks, as a person does in the page, on Airflow 3.
+
+        :param dag_id: the DAG.
+        :param run_id: the run.
+        :param task_ids: the tasks.
+        """
+        what = {"dry_run": False, "dag_run_id": run_id, "task_ids": list(task_ids), "only_failed": False}
+        self._ask("POST", f"dags/{dag_id}/clearTaskInstances", what)
+
+    def mark(self, dag_id: str, run_id: str, task_id: str, state: str) -> None:
+        """Set a task's state, as a person does in the page, on Airflow 3.
+
+        :param dag_id: the DAG.
+        :param run_id: the run.
+        :param task_id: the task.
+        :param state: ``failed`` or ``success``.
+        """
+        path = f"dags/{dag_id}/dagRuns/{quote(run_id)}/taskInstances/{task_id}"
+        self._ask("PATCH", path, {"new_state": state})
+
+    def log_of(self, dag_id: str, run_id: str, task_id: str, try_number: int) -> str:
+        """Give the log of a task's try, in the form that it has on this version.
+
+        :param dag_id: the DAG.
+        :param run_id: the run.
+        :param task_id: the task.
+        :param try_number: the try, from 1.
+        """
+        logs = Path(self._environment["AIRFLOW_HOME"]) / "logs"
+        folder = logs / f"dag_id={dag_id}" / f"run_id={run_id}" / f"task_id={task_id}"
+        return (folder / f"attempt={try_number}.log").read_text()
+
     def _state(self, dag_id: str, run_id: str) -> str:
         if AIRFLOW_3:
             return str(self._ask("GET", f"dags/{dag_id}/dagRuns/{quote(run_id)}")["state"])
@@ -191,6 +248,10 @@ class RunningAirflow:
             with suppress(subprocess.TimeoutExpired):
                 self._process.wait(30)
         self._process = None
+
+
+def _name(task_id: str, map_index: int) -> str:
+    return task_id if map_index == -1 else f"{task_id}[{map_index}]"
 
 
 def _free_port() -> int:

@@ -9,12 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
-from airflow.providers.common.compat.sdk import (
-    AirflowFailException,
-    AirflowTaskTimeout,
-    BaseOperator,
-    literal,
-)
+from airflow.providers.common.compat.sdk import AirflowFailException, AirflowTaskTimeout, BaseOperator
 
 from airflow_provider_itnio.api.delivery import check_delivery
 from airflow_provider_itnio.api.errors import (
@@ -617,9 +612,11 @@ def _alarm_to(stop: Callable[[], None]) -> Iterator[None]:
 
 def _as_it_is(given: Any) -> Any:
     """Keep a list without Jinja from Airflow's renderer, which would compile each text in it."""
-    if isinstance(given, (list, tuple, dict)) and not any(map(is_rendered_later, _leaves(given))):
-        return literal(given)
-    return given
+    if not isinstance(given, (list, tuple, dict)) or any(map(is_rendered_later, _leaves(given))):
+        return given
+    from airflow.providers.common.compat.sdk import literal
+
+    return literal(given)
 
 
 def _leaves(value: object) -> Iterator[object]:
