@@ -475,9 +475,11 @@ class Broadcast:
 
     def _plan(self) -> None:
         """Write the intent to send a batch before any of it leaves."""
+        planned = list(islice(self._sendable, self._checkpoint_every))
+        if not planned:
+            return
         if self.unrecorded:  # so that a worker that is killed leaves no more than one batch unknown
             self._write_down()
-        planned = list(islice(self._sendable, self._checkpoint_every))
         try:
             self._record.intend([ready.key for ready in planned])
         except RecordError:
