@@ -71,17 +71,39 @@ class Pace:
 
     def __init__(self, per_second: float | None) -> None:
         self._interval = 0.0 if per_second is None else 1 / per_second
-        self._next = 0.0
+        self._next: float | None = None
+        # One waits for its moment at a time: several would all leave at once after the loop was held up.
+        self._order = asyncio.Lock()
+        self._waiting: asyncio.Future[None] | None = None
+        self._has_ended = False
 
     async def turn(self) -> None:
-        """Wait until the next message may leave."""
+        """Wait until the next message may leave, or the pace ends."""
         if not self._interval:
             return
-        now = asyncio.get_running_loop().time()
-        at = max(self._next, now - self._CATCH_UP)
-        self._next = at + self._interval
-        if at > now:
-            await asyncio.sleep(at - now)
+        async with self._order:
+            if self._has_ended:
+                return
+            loop = asyncio.get_running_loop()
+            now = loop.time()
+            at = now if self._next is None else max(self._next, now - self._CATCH_UP)
+            self._next = at + self._interval
+            if at > now:
+                self._waiting = loop.create_future()
+                alarm = loop.call_at(at, self._wake)
+                try:
+                    await self._waiting
+                finally:
+                    alarm.cancel()
+
+    def end(self) -> None:
+        """Let nobody wait any longer."""
+        self._has_ended = True
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(None)
 
 
 class FailureDict(TypedDict):
@@ -260,6 +282,11 @@ class Broadcast:
         progress = asyncio.create_task(self._tell_progress())
         try:
             await asyncio.gather(*self._workers)
+        except BaseException as error:  # also what a signal's handler raises wherever the loop happens to be
+            self.stop(f"{type(error).__name__}: {error}")
+            self._cancel()
+            await asyncio.gather(*self._workers, return_exceptions=True)
+            raise
         finally:
             progress.cancel()
             self._write_down_the_rest()
@@ -275,6 +302,7 @@ class Broadcast:
         """
         if self.stopped is None:
             self.stopped = why
+        self._pace.end()
         self._something_is_done.set()
         if grace is not None:
             asyncio.get_running_loop().call_later(grace, self._cancel)

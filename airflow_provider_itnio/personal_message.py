@@ -48,8 +48,7 @@ class PersonalMessage:
         self._nodes = {name: self._node(value, name) for name, value in fields.items() if value is not None}
         self.is_personal = any(callable(node) for node in self._nodes.values())
         """Whether there is Jinja in it at all; else it is the same for everyone."""
-        given = {**fields, **(fields.get("message") or {})}
-        self.kind = next((name for name in MESSAGE_FIELDS if given.get(name) is not None), "")
+        self.kind = _kind_of(fields)
         """The message's type, such as ``text``."""
 
     @property
@@ -115,6 +114,14 @@ class PersonalMessage:
         return filled
 
 
+def _kind_of(fields: Mapping[str, Any]) -> str:
+    whole: Any = fields.get("message")
+    if hasattr(whole, "iter_references"):
+        whole = whole.resolve({})
+    given = {**fields, **(whole if isinstance(whole, Mapping) else {})}
+    return next((name for name in MESSAGE_FIELDS if given.get(name) is not None), "")
+
+
 class RecipientData(dict[str, Any]):
     """What is known of a recipient: ``recipient.name`` is the data's own, also where a dict has a method.
 
@@ -123,16 +130,20 @@ class RecipientData(dict[str, Any]):
     """
 
     def __init__(self, data: Mapping[str, Any], **own: Any) -> None:
-        super().__init__(data, **own)
+        super().__init__({name: _as_data(value) for name, value in data.items()}, **own)
 
     def __getattribute__(self, name: str) -> Any:
         if name in self:
             return self[name]
         return super().__getattribute__(name)
 
-    def __getitem__(self, name: str) -> Any:
-        value = super().__getitem__(name)
-        return RecipientData(value) if type(value) is dict else value
+
+def _as_data(value: Any) -> Any:
+    if isinstance(value, dict):
+        return RecipientData(value)
+    if isinstance(value, (list, tuple)):
+        return [_as_data(inner) for inner in value]
+    return value
 
 
 def references_in(value: object, path: str) -> Iterator[str]:

@@ -160,6 +160,8 @@ def _number_and_data(entry: object, position: int) -> tuple[str, Mapping[str, An
 
 def _last_digits(entry: object) -> str:
     number = entry.get("phone") if isinstance(entry, Mapping) else entry
+    if isinstance(number, int) and not isinstance(number, bool):  # Python refuses to write the longest
+        return f"{abs(number) % 10_000:04}"
     return "".join(re.findall(r"\d", str(number)[:100]))[-4:]
 
 

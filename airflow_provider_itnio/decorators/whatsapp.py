@@ -126,7 +126,10 @@ def whatsapp_task(python_callable: Callable[..., Any] | None = None, **kwargs: A
         ``if_too_long``, all templated; and what every task takes. A message field is refused.
     :raises InvalidMessageError: if both ``recipient`` and ``recipients`` are given.
     """
-    if kwargs.get("recipient") is not None and kwargs.get("recipients") is not None:
+    for name in ("recipient", "recipients"):
+        if kwargs.get(name) is None:
+            kwargs.pop(name, None)
+    if "recipient" in kwargs and "recipients" in kwargs:
         raise InvalidMessageError("recipient: only where no recipients are given; both given")
     return task_decorator_factory(
         python_callable=python_callable,

@@ -454,9 +454,8 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
             broadcast, client = self._prepared(context, self._record)
         try:
             asyncio.run(self._run(broadcast, client))
-        except (
-            BaseException
-        ) as error:  # Airflow 2 ends a task with an AirflowTaskTerminated, which is no Exception
+        except BaseException as error:  # Airflow 2's AirflowTaskTerminated is no Exception
+            self._push(context, broadcast)
             if self._record.is_kept or not self._has_messaged(broadcast) or isinstance(error, SystemExit):
                 raise
             raise AirflowFailException(f"{type(error).__name__}: {error}. {_WITHOUT_RECORD}") from error
@@ -465,19 +464,25 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
             self.log.info("Ended: %s", broadcast.in_words())
         if broadcast.tally.accepted:
             self._say_that_accepted_is_not_delivered(broadcast.kind)
-        summary = broadcast.summary()
         problem = self._problem(broadcast, self._record)
         if problem is None:
-            return summary
-        if self.do_xcom_push and "ti" in context:
-            # What a task that fails returns is lost, so it is pushed before.
-            context["ti"].xcom_push(key="return_value", value=summary)
+            return broadcast.summary()
+        self._push(context, broadcast)
         raise problem
 
     def on_kill(self) -> None:
         """Take no new recipients, and write down what became of the others."""
         if self._stop is not None:
             self._stop("the task was ended from outside")
+
+    def _push(self, context: Context, broadcast: Broadcast) -> None:
+        """Push the summary of a task that fails, whose return value would be lost."""
+        if not self.do_xcom_push or "ti" not in context:
+            return
+        try:
+            context["ti"].xcom_push(key="return_value", value=broadcast.summary())
+        except Exception as error:  # which must not hide why the task fails
+            self.log.error("The summary could not be pushed: %s: %s", type(error).__name__, error)
 
     def _prepared(self, context: Context, record: BroadcastRecord) -> tuple[Broadcast, ItnioAsyncClient]:
         from airflow_provider_itnio.api.async_client import ItnioAsyncClient
@@ -606,8 +611,11 @@ def _alarm_to(stop: Callable[[], None]) -> Iterator[None]:
     try:
         yield
     finally:
+        # Between the two an alarm would end the process.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM})
         loop.remove_signal_handler(signal.SIGALRM)
         signal.signal(signal.SIGALRM, airflows)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGALRM})
 
 
 def _as_it_is(given: Any) -> Any:

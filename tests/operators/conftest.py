@@ -32,6 +32,12 @@ def store():
 
 
 @pytest.fixture
+def quick_writes(monkeypatch):
+    """A write of the record that fails is tried again without a pause."""
+    monkeypatch.setattr("airflow_provider_itnio.delivery_record._BETWEEN_WRITES", 0)
+
+
+@pytest.fixture
 def traffic(monkeypatch):
     """The sandbox's requests as they come and are answered."""
     with watched_traffic(monkeypatch) as traffic:
