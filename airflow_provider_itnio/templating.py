@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 
 __all__ = [
     "TEMPLATE_EXT",
+    "is_reference",
     "is_rendered_later",
     "recipient_entries",
     "template_files",
@@ -28,6 +29,14 @@ def is_rendered_later(value: object) -> bool:
     if isinstance(value, str):
         return value.endswith(TEMPLATE_EXT) or any(mark in value for mark in _JINJA_MARKS)
     return hasattr(value, "iter_references")
+
+
+def is_reference(value: object) -> bool:
+    """Say whether a value in a DAG file stands for the output of an upstream task.
+
+    :param value: anything given to an operator.
+    """
+    return hasattr(value, "iter_references") and any(True for _ in value.iter_references())
 
 
 def unread_template_files(value: object, path: str) -> Iterator[str]:

@@ -15,7 +15,18 @@ import sys
 from benchmarks.local_server import ROOT
 from benchmarks.side_by_side import AS_JSON, Figure, machine, table
 
-ALL = ("one_send", "send_operator", "second_message_tls", "imports", "one_text", "sandbox_throughput")
+ALL = (
+    "one_send",
+    "send_operator",
+    "second_message_tls",
+    "imports",
+    "one_text",
+    "broadcast_cpu",
+    "broadcast_rate",
+    "broadcast_memory",
+    "broadcast_record",
+    "sandbox_throughput",
+)
 
 
 def run(name: str) -> list[Figure]:

@@ -1,6 +1,7 @@
 """A server in a process of its own that accepts every message, with as little work as HTTP allows.
 
-It keeps connections open, checks nothing and answers at once, so that it is no part of what is measured. The
+It keeps connections open, checks nothing and answers at once, or after a given time, so that it is no part of
+what is measured. It keeps the moments at which messages came; ``GET /arrivals`` gives and forgets them. The
 sandbox, which checks everything, is for trying DAGs.
 """
 
@@ -12,6 +13,7 @@ import os
 import ssl
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -43,7 +45,9 @@ class _Accepting(asyncio.Protocol):
     _itniotech: Final = _http(_OF_ITNIOTECH)
     _slack: Final = _http(_OF_SLACK)
 
-    def __init__(self) -> None:
+    def __init__(self, latency: float, arrivals: list[float]) -> None:
+        self._latency = latency
+        self._arrivals = arrivals
         self._received = b""
         self._transport: asyncio.Transport | None = None
 
@@ -61,17 +65,36 @@ class _Accepting(asyncio.Protocol):
             if len(self._received) < whole:
                 return
             self._received = self._received[whole:]
-            self._transport.write(self._slack if head.startswith(b"post /api/") else self._itniotech)
-            if b"\r\nconnection: close" in head:
-                self._transport.close()
+            if head.startswith(b"get /arrivals"):
+                answer = _http(self._arrivals)
+                self._arrivals.clear()
+            elif head.startswith(b"post /api/"):
+                answer = self._slack
+            else:
+                answer = self._itniotech
+                self._arrivals.append(time.monotonic())
+            closes = b"\r\nconnection: close" in head
+            if self._latency:
+                asyncio.get_running_loop().call_later(self._latency, self._answer, answer, closes)
+            else:
+                self._answer(answer, closes)
+
+    def _answer(self, answer: bytes, closes: bool) -> None:
+        assert self._transport is not None
+        self._transport.write(answer)
+        if closes:
+            self._transport.close()
 
 
-async def _serve(certificate: str | None) -> None:
+async def _serve(latency: float, certificate: str | None) -> None:
     context = None
     if certificate:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.load_cert_chain(certificate)
-    server = await asyncio.get_running_loop().create_server(_Accepting, "127.0.0.1", 0, ssl=context)
+    arrivals: list[float] = []
+    server = await asyncio.get_running_loop().create_server(
+        lambda: _Accepting(latency, arrivals), "127.0.0.1", 0, ssl=context, backlog=1000
+    )
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 
@@ -80,15 +103,17 @@ class LocalServer:
     """The server as a context manager: it ends with the block.
 
     :param certificate: a PEM file with key and certificate; with it the server speaks TLS.
+    :param latency: seconds before it answers.
     """
 
-    def __init__(self, certificate: Path | None = None) -> None:
+    def __init__(self, certificate: Path | None = None, *, latency: float = 0.0) -> None:
         self._certificate = certificate
+        self._latency = latency
         self._process: subprocess.Popen[str] | None = None
         self.url = ""
 
     def __enter__(self) -> Self:
-        command = [sys.executable, "-m", "benchmarks.local_server"]
+        command = [sys.executable, "-m", "benchmarks.local_server", str(self._latency)]
         command += [str(self._certificate)] if self._certificate else []
         self._process = subprocess.Popen(
             command, cwd=ROOT, env=dict(os.environ), stdout=subprocess.PIPE, text=True
@@ -128,4 +153,4 @@ def trusted_certificate(folder: Path) -> Path:
 
 
 if __name__ == "__main__":
-    asyncio.run(_serve(sys.argv[1] if len(sys.argv) > 1 else None))
+    asyncio.run(_serve(float(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else None))

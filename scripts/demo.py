@@ -26,6 +26,9 @@ from scripts.running_airflow import AIRFLOW_3, RunningAirflow, airflow_environme
 ROOT = Path(__file__).parent.parent
 OUTPUT = ROOT / "demo"
 RUN = "demo"
+ALIKE = 13
+"""Characters by which texts count as alike."""
+SHOWN_OF_ALIKE = 5
 
 
 class Example(NamedTuple):
@@ -52,6 +55,7 @@ EXAMPLES = {
         },
     ),
     "example_whatsapp_report": Example("success", {"text": 5, "template": 1}),
+    "example_whatsapp_broadcast": Example("success", {"text": 500, "document": 2}),
     # It fails on purpose: one alert for the task, one for the DAG.
     "example_whatsapp_alerts": Example("failed", {"text": 2}),
 }
@@ -108,12 +112,20 @@ def wait_for_messages(sandbox: Sandbox, number: int, seconds: float) -> None:
 
 
 def print_table(messages: Sequence[ReceivedMessage]) -> None:
-    """Print what arrived: type, recipient, message id, first words."""
+    """Print what arrived: type, recipient, message id, first words; of those that begin alike a few."""
     print(f"\n{'type':<12} {'recipient':<15} {'message id':<33} first words")
+    alike = Counter[str]()
     for message in messages:
+        start = f"{message.type} {message.text[:ALIKE]}"
+        alike[start] += 1
+        if alike[start] > SHOWN_OF_ALIKE:
+            continue
         words = " ".join(message.text.split())
         shown = words if len(words) <= 60 else f"{words[:59]}…"
         print(f"{message.type:<12} {message.recipient:<15} {message.id:<33} {shown}")
+    for start, count in alike.items():
+        if count > SHOWN_OF_ALIKE:
+            print(f"... and {count - SHOWN_OF_ALIKE} more that begin with {start.partition(' ')[2]!r}")
 
 
 def write_inbox(url: str) -> None:

@@ -39,7 +39,9 @@ def main() -> int:
             )
             while not end.wait(1):
                 if not airflow.is_running:
-                    print(f"Airflow has ended by itself. Its last words:\n{_last_words(log)}", file=sys.stderr)
+                    print(
+                        f"Airflow has ended by itself. Its last words:\n{_last_words(log)}", file=sys.stderr
+                    )
                     return 1
             print("\nStopping ...", flush=True)
     return 0

@@ -27,6 +27,9 @@ __all__ = ["AIRFLOW_3", "RunningAirflow", "airflow_environment"]
 BIN = Path(sys.executable).parent
 AIRFLOW_3 = (BIN / "airflow").exists() and not list(BIN.parent.glob("lib/*/site-packages/airflow/www"))
 
+HEALTH = "/api/v2/monitor/health" if AIRFLOW_3 else "/health"
+MUST_BE_HEALTHY = ("scheduler", "dag_processor", "triggerer") if AIRFLOW_3 else ("scheduler", "triggerer")
+
 
 def airflow_environment(home: Path, dags: Path, settings: Mapping[str, str] | None = None) -> dict[str, str]:
     """Give the environment of an Airflow with a home and a folder of DAGs of its own.
@@ -56,10 +59,12 @@ class RunningAirflow:
 
     :param environment: of :func:`airflow_environment`.
     :param log: the file that takes what it prints.
+    :param with_page: run Airflow 2's web page too; Airflow 3 always has its own.
     """
 
-    def __init__(self, environment: Mapping[str, str], log: Path) -> None:
+    def __init__(self, environment: Mapping[str, str], log: Path, *, with_page: bool = False) -> None:
         self._log = log
+        self._is_standalone = AIRFLOW_3 or with_page
         self._port = _free_port()
         self.url = f"http://127.0.0.1:{self._port}"
         self._environment = {
@@ -69,11 +74,14 @@ class RunningAirflow:
             "AIRFLOW__API__PORT": str(self._port),
             "AIRFLOW__API__WORKERS": "1",
             "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
-            "AIRFLOW__CORE__PARALLELISM": "2",
+            "AIRFLOW__CORE__PARALLELISM": "4",
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
             "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "10",
             "AIRFLOW__SCHEDULER__DAG_DIR_LIST_INTERVAL": "10",
             "AIRFLOW__WEBSERVER__BASE_URL": self.url,
+            "AIRFLOW__WEBSERVER__WEB_SERVER_HOST": "127.0.0.1",
+            "AIRFLOW__WEBSERVER__WEB_SERVER_PORT": str(self._port),
+            "AIRFLOW__WEBSERVER__WORKERS": "1",
         }
         self._process: subprocess.Popen[bytes] | None = None
         self._token = ""
@@ -84,7 +92,7 @@ class RunningAirflow:
         with self._log.open("ab") as output:
             # In a session of its own, so that one signal at the end reaches all of its processes.
             self._process = subprocess.Popen(
-                [BIN / "airflow", "standalone" if AIRFLOW_3 else "scheduler"],
+                [BIN / "airflow", "standalone" if self._is_standalone else "scheduler"],
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -103,6 +111,19 @@ class RunningAirflow:
     ) -> None:
         """Stop Airflow."""
         self._stop()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it has not ended by itself."""
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def login(self) -> str:
+        """What its page asks for, in words."""
+        if AIRFLOW_3:
+            return "no login needed"
+        password = Path(self._environment["AIRFLOW_HOME"]) / "standalone_admin_password.txt"
+        return f"user admin, password {password.read_text().strip()}"
 
     def trigger(self, dag_id: str, run_id: str) -> None:
         """Start a run of a DAG, as soon as Airflow knows the DAG.
@@ -138,6 +159,63 @@ class RunningAirflow:
             time.sleep(0.5)
         return state
 
+    def tasks(self, dag_id: str, run_id: str) -> dict[str, tuple[str, int]]:
+        """Give the state and the number of tries of each task instance, on Airflow 3.
+
+        :param dag_id: the DAG.
+        :param run_id: the run.
+        :return: by task, and map index if it has one.
+        """
+        instances = self._ask("GET", f"dags/{dag_id}/dagRuns/{quote(run_id)}/taskInstances")
+        return {
+            _name(one["task_id"], one["map_index"]): (str(one["state"]), int(one["try_number"]))
+            for one in instances["task_instances"]
+        }
+
+    def returned(self, dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> Any:
+        """Give what a task has returned or pushed as its return value, on Airflow 3.
+
+        :param dag_id: the DAG.
+        :param run_id: the run.
+        :param task_id: the task.
+        :param map_index: which of a mapped task's instances.
+        """
+        path = f"dags/{dag_id}/dagRuns/{quote(run_id)}/taskInstances/{task_id}/xcomEntries/return_value"
+        return self._ask("GET", f"{path}?map_index={map_index}&stringify=false")["value"]
+
+    def clear(self, dag_id: str, run_id: str, *task_ids: str) -> None:
+        """Clear tasks, as a person does in the page, on Airflow 3.
+
+        :param dag_id: the DAG.
+        :param run_id: the run.
+        :param task_ids: the tasks.
+        """
+        what = {"dry_run": False, "dag_run_id": run_id, "task_ids": list(task_ids), "only_failed": False}
+        self._ask("POST", f"dags/{dag_id}/clearTaskInstances", what)
+
+    def mark(self, dag_id: str, run_id: str, task_id: str, state: str) -> None:
+        """Set a task's state, as a person does in the page, on Airflow 3.
+
+        :param dag_id: the DAG.
+        :param run_id: the run.
+        :param task_id: the task.
+        :param state: ``failed`` or ``success``.
+        """
+        path = f"dags/{dag_id}/dagRuns/{quote(run_id)}/taskInstances/{task_id}"
+        self._ask("PATCH", path, {"new_state": state})
+
+    def log_of(self, dag_id: str, run_id: str, task_id: str, try_number: int) -> str:
+        """Give the log of a task's try, in the form that it has on this version.
+
+        :param dag_id: the DAG.
+        :param run_id: the run.
+        :param task_id: the task.
+        :param try_number: the try, from 1.
+        """
+        logs = Path(self._environment["AIRFLOW_HOME"]) / "logs"
+        folder = logs / f"dag_id={dag_id}" / f"run_id={run_id}" / f"task_id={task_id}"
+        return (folder / f"attempt={try_number}.log").read_text()
+
     def _state(self, dag_id: str, run_id: str) -> str:
         if AIRFLOW_3:
             return str(self._ask("GET", f"dags/{dag_id}/dagRuns/{quote(run_id)}")["state"])
@@ -147,14 +225,15 @@ class RunningAirflow:
 
     def _wait_until_it_answers(self) -> None:
         deadline = time.monotonic() + 120
-        while AIRFLOW_3:
-            if self._process is None or self._process.poll() is not None:
+        while self._is_standalone:
+            if not self.is_running:
                 raise RuntimeError(f"Airflow ended while it started; see {self._log}")
             with suppress(OSError, ValueError):
-                health = json.load(urlopen(f"{self.url}/api/v2/monitor/health", timeout=5))
-                parts = [health[part]["status"] for part in ("scheduler", "dag_processor", "triggerer")]
-                if parts == ["healthy"] * 3:
-                    self._token = json.load(urlopen(f"{self.url}/auth/token", timeout=5))["access_token"]
+                health = json.load(urlopen(f"{self.url}{HEALTH}", timeout=5))
+                parts = [health[part]["status"] for part in MUST_BE_HEALTHY]
+                if parts == ["healthy"] * len(MUST_BE_HEALTHY):
+                    if AIRFLOW_3:
+                        self._token = json.load(urlopen(f"{self.url}/auth/token", timeout=5))["access_token"]
                     return
             if time.monotonic() > deadline:
                 raise TimeoutError(f"Airflow was not healthy after 120 s; see {self._log}")
@@ -191,6 +270,10 @@ class RunningAirflow:
             with suppress(subprocess.TimeoutExpired):
                 self._process.wait(30)
         self._process = None
+
+
+def _name(task_id: str, map_index: int) -> str:
+    return task_id if map_index == -1 else f"{task_id}[{map_index}]"
 
 
 def _free_port() -> int:

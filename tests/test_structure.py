@@ -11,7 +11,16 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 OWN = "airflow_provider_itnio"
 
 AIRFLOW = "airflow.providers.common.compat"
-WITHOUT_AIRFLOW = ("api", "broadcast", "messages", "get_provider_info", "sandbox", "__init__")
+WITHOUT_AIRFLOW = (
+    "api",
+    "broadcast",
+    "delivery_record",
+    "recipients",
+    "messages",
+    "get_provider_info",
+    "sandbox",
+    "__init__",
+)
 # The sandbox knows no Airflow, but for where it stands in for Airflow's task runner in people's tests.
 TRIALS = {"sandbox/trial_context.py": AIRFLOW, "sandbox/trial_airflow.py": "airflow"}
 HEAVY = {"requests", "aiohttp", "pydantic", "pydantic_core", "flask", "flask_appbuilder", "wtforms", "httpx"}
@@ -24,6 +33,8 @@ BELOW_TASKS = {
     "links",
     "messages",
     "object_files",
+    "personal_message",
+    "recipients",
     "templating",
 }
 # What each part of the package may import, beside itself and the version.
@@ -34,7 +45,9 @@ ARROWS = {
     "api": {"messages"},
     "templating": {"api"},
     "links": {"api"},
-    "broadcast": {"api", "messages"},
+    "recipients": {"api"},
+    "personal_message": {"api", "messages", "recipients", "templating"},
+    "broadcast": {"api", "messages", "delivery_record", "recipients"},
     "delivery_record": {"api", "messages"},
     "object_files": {"api", "messages"},
     "hooks": {"api", "messages", "get_provider_info"},

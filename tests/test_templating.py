@@ -6,6 +6,7 @@ from airflow.providers.standard.operators.empty import EmptyOperator
 
 from airflow_provider_itnio.templating import (
     TEMPLATE_EXT,
+    is_reference,
     is_rendered_later,
     recipient_entries,
     unread_template_files,
@@ -50,6 +51,21 @@ def test_a_literal_is_known_only_when_the_task_runs():
 )
 def test_all_else_is_what_it_is(value):
     assert not is_rendered_later(value)
+
+
+def test_what_an_upstream_task_gives_is_a_reference():
+    with DAG("upstream", schedule=None):
+        output = EmptyOperator(task_id="load").output
+    assert is_reference(output)
+    assert is_reference(output["rows"])
+    assert is_reference(output.map(str))
+
+
+@pytest.mark.parametrize(
+    "value", ["{{ ds }}", "report.j2", "text", None, 7, [], {}, literal("{{ x }}"), literal([1])]
+)
+def test_all_else_is_no_reference(value):
+    assert not is_reference(value)
 
 
 def test_only_j2_ends_the_name_of_a_file():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from types import TracebackType
@@ -9,6 +10,7 @@ from typing import Any, Self, TypeVar
 
 import aiohttp
 from tenacity import AsyncRetrying
+from yarl import URL
 
 from airflow_provider_itnio.api.balance import Balance
 from airflow_provider_itnio.api.client import IDLE_LIMIT
@@ -22,9 +24,13 @@ from airflow_provider_itnio.api.settings import ClientSettings
 from airflow_provider_itnio.api.signing import Credentials
 from airflow_provider_itnio.api.tries import tries
 
-__all__ = ["ItnioAsyncClient"]
+__all__ = ["CancelledBetweenTriesError", "ItnioAsyncClient"]
 
 Result = TypeVar("Result")
+
+
+class CancelledBetweenTriesError(asyncio.CancelledError):
+    """Cancelled while no request was on its way: it is certain that the message was not sent."""
 
 
 class ItnioAsyncClient:
@@ -46,6 +52,7 @@ class ItnioAsyncClient:
         self._exchange = Exchange(credentials, now)
         self._tries = tries(self._settings)
         self._proxy = self._settings.proxy or proxy_for(self._settings.base_url)
+        self._addresses: dict[str, URL] = {}
         self._open: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -98,7 +105,21 @@ class ItnioAsyncClient:
             self._open = None
 
     async def _perform(self, request: Request[Result], delivery: Delivery) -> Result:
-        return await AsyncRetrying(**self._tries)(self._try, request, delivery)
+        try:
+            return await self._try(request, delivery)
+        except NotSentError as error:
+            first: NotSentError | None = error
+
+        async def again() -> Result:
+            # The try that was made counts as the first of its tries: what is accepted at once, which nearly
+            # every message is, does not pay for their bookkeeping.
+            nonlocal first
+            if first is not None:
+                error, first = first, None
+                raise error
+            return await self._try(request, delivery)
+
+        return await AsyncRetrying(**self._tries, sleep=_sleep)(again)
 
     async def _try(self, request: Request[Result], delivery: Delivery) -> Result:
         answer = await self._ask(request)
@@ -111,23 +132,23 @@ class ItnioAsyncClient:
         try:
             async with self._session().request(
                 request.method,
-                f"{self._settings.base_url}/{request.path}",
+                self._address_of(request.path),
                 data=request.body,
                 headers=self._exchange.signed_headers(),
                 proxy=self._proxy,
                 allow_redirects=False,
             ) as response:
-                body = b""
-                async for part in response.content.iter_any():
-                    body += part
-                    if len(body) > ANSWER_LIMIT:
-                        break
+                body = await _body(response)
         except Exception as error:  # whatever it is, the request may have left
             failure = _failure(error, request, self._exchange)
         else:
-            headers = {name.lower(): value for name, value in response.headers.items()}
-            return Answer(response.status, headers, body)
+            return Answer(response.status, response.headers, body)  # which are found in any case
         raise failure  # out here, where the library's error, which holds the signed request, is no context
+
+    def _address_of(self, path: str) -> URL:
+        if path not in self._addresses:
+            self._addresses[path] = URL(f"{self._settings.base_url}/{path}")
+        return self._addresses[path]
 
     def _session(self) -> aiohttp.ClientSession:
         if self._open is None:
@@ -141,6 +162,25 @@ class ItnioAsyncClient:
                 trust_env=False,
             )
         return self._open
+
+
+async def _body(response: aiohttp.ClientResponse) -> bytes:
+    length = response.content_length
+    if length is not None and length <= ANSWER_LIMIT and "Content-Encoding" not in response.headers:
+        return await response.read()
+    body = b""
+    async for part in response.content.iter_any():
+        body += part
+        if len(body) > ANSWER_LIMIT:
+            break
+    return body
+
+
+async def _sleep(seconds: float) -> None:
+    try:
+        await asyncio.sleep(seconds)
+    except asyncio.CancelledError as cancelled:
+        raise CancelledBetweenTriesError(*cancelled.args) from None
 
 
 def _failure(

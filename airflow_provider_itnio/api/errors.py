@@ -92,6 +92,7 @@ class RefusedError(ItnioError):
     :param reason: the answer's own words, shortened.
     :param http_status: the answer's HTTP code.
     :param passes: whether the same request may be accepted later although nobody changes anything.
+    :param meets_everyone: whether any other message would be refused as this one was.
     """
 
     def __init__(
@@ -103,6 +104,7 @@ class RefusedError(ItnioError):
         reason: str = "",
         http_status: int | None = None,
         passes: bool = False,
+        meets_everyone: bool = False,
     ) -> None:
         super().__init__(message)
         self.code = code
@@ -110,6 +112,7 @@ class RefusedError(ItnioError):
         self.reason = reason
         self.http_status = http_status
         self.passes = passes
+        self.meets_everyone = meets_everyone
 
 
 class AuthenticationError(RefusedError):

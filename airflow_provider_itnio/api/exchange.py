@@ -6,12 +6,13 @@ import json
 import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
-from typing import Any, Final, Generic, Literal, NamedTuple, TypeVar
+from functools import lru_cache
+from typing import Any, Final, Generic, Literal, TypeVar
 
 import pendulum
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json
 
 from airflow_provider_itnio import __version__
 from airflow_provider_itnio.api.balance import Balance
@@ -50,20 +51,28 @@ class Request(Generic[Result]):
     :param method: the HTTP method.
     :param path: the endpoint below the base URL.
     :param body: JSON in UTF-8, ``None`` for a GET.
-    :param subject: what is asked, in words that hold no whole phone number.
+    :param asked: what is asked, in words.
     :param codes: the endpoint's status codes.
     :param result_of: reads what was asked for out of an answer with status 0, ``None`` if it is not there.
+    :param recipient: whom a message goes to.
     """
 
     method: Literal["GET", "POST"]
     path: str
     body: bytes | None
-    subject: str
+    asked: str
     codes: Mapping[int, StatusCode]
     result_of: Callable[[Mapping[str, Any]], Result | None]
+    recipient: str | None = None
+
+    @property
+    def subject(self) -> str:
+        """What is asked, and of whom, in words that hold no whole phone number."""
+        return f"{self.asked} to {shortened_number(self.recipient)}" if self.recipient else self.asked
 
 
-class Answer(NamedTuple):
+@dataclass(slots=True)
+class Answer:
     """What came back.
 
     :param http_status: the HTTP code.
@@ -74,6 +83,15 @@ class Answer(NamedTuple):
     http_status: int
     headers: Mapping[str, str]
     body: bytes
+    status: int | None = field(init=False)
+    """The vendor's status, ``None`` if the answer states none."""
+    payload: Mapping[str, Any] = field(init=False)
+    """The JSON object that it is; empty if it is none."""
+
+    def __post_init__(self) -> None:
+        """Read the body, once for all who ask."""
+        self.payload = {} if len(self.body) > ANSWER_LIMIT else _json_object(self.body)
+        self.status = _whole_number(self.payload.get("status"))
 
 
 class Exchange:
@@ -116,9 +134,10 @@ class Exchange:
             method="POST",
             path=message.content.endpoint,
             body=to_json(envelope, exclude_none=True),
-            subject=f"{message.type} message to {shortened_number(recipient)}",
+            asked=f"{message.type} message",
             codes=MESSAGE_CODES,
             result_of=receipt,
+            recipient=recipient,
         )
 
     def balance_request(self) -> Request[Balance]:
@@ -136,7 +155,9 @@ class Exchange:
         :param answer: what came back.
         :return: whether the request is worth sending once more, signed with the server's time.
         """
-        status, _ = _status_and_payload(answer)
+        status = answer.status
+        if status == 0:
+            return False
         if answer.http_status in (429, 503) or status is None or not status_code(request.codes, status).clock:
             return False
         return self.clock.set_by(answer.headers.get("date"))
@@ -153,7 +174,7 @@ class Exchange:
         :raises RefusedError: one of its families, by the status code.
         :raises UnknownOutcomeError: if the answer is none that is documented.
         """
-        status, payload = _status_and_payload(answer)
+        status, payload = answer.status, answer.payload
         if status == 0 and (result := request.result_of(payload)) is not None:
             return result
         cautious = delivery == "at_most_once"
@@ -193,6 +214,7 @@ class Exchange:
             reason=reason,
             http_status=answer.http_status,
             passes=known.passes,
+            meets_everyone=known.meets_everyone,
         )
 
     def _refused_by_http(self, request: Request[Any], answer: Answer) -> RefusedError:
@@ -201,6 +223,7 @@ class Exchange:
         return family(
             f"The {request.subject} was refused: HTTP {answer.http_status}, no status of Itniotech's{advice}",
             http_status=answer.http_status,
+            meets_everyone=answer.http_status in (401, 403, 404, 405),
         )
 
     def _described(self, answer: Answer, status: int | None) -> str:
@@ -230,16 +253,15 @@ class Exchange:
         return words if len(words) <= at_most else f"{words[: at_most - 1]}…"
 
 
-def _status_and_payload(answer: Answer) -> tuple[int | None, Mapping[str, Any]]:
-    if len(answer.body) > ANSWER_LIMIT:
-        return None, {}
+def _json_object(body: bytes) -> Mapping[str, Any]:
     try:
-        payload = json.loads(answer.body)
-    except (ValueError, RecursionError):
-        return None, {}
-    if not isinstance(payload, dict):
-        return None, {}
-    return _whole_number(payload.get("status")), payload
+        payload = from_json(body)
+    except ValueError:
+        try:  # slower, and takes other encodings
+            payload = json.loads(body)
+        except (ValueError, RecursionError):
+            return {}
+    return payload if isinstance(payload, dict) else {}
 
 
 def _whole_number(value: object) -> int | None:
@@ -269,9 +291,15 @@ def _whole_number_of_seconds(value: object) -> pendulum.DateTime | None:
     if not isinstance(value, int) or isinstance(value, bool):
         return None
     try:
-        return pendulum.from_timestamp(value)
+        return _moment(value)
     except (ValueError, OverflowError, OSError):
         return None
+
+
+@lru_cache(maxsize=64)
+def _moment(seconds: int) -> pendulum.DateTime:
+    """Give one object for each second: a broadcast has up to a thousand receipts of the same."""
+    return pendulum.from_timestamp(seconds)
 
 
 def _balance(payload: Mapping[str, Any]) -> Balance | None:

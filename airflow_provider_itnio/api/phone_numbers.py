@@ -31,6 +31,7 @@ _WRITTEN_AROUND_DIGITS = re.compile(
     r"[\s()\-\u2010-\u2015\u2212./\u00ad\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]+"
 )
 _TRUNK_ZERO = re.compile(r"(?<=\d)([^\d]*)\(\s*0\s*\)")
+_PLAIN = re.compile(rf"[1-9]\d{{{MIN_DIGITS - 1},{MAX_DIGITS - 1}}}", re.ASCII)
 _DECIMAL = re.compile(r"\d+\.0+")
 # Digits behind a point are a fraction's, such as a longitude's.
 _PHONE_NUMBER: Final = re.compile(r"\+\d[\d ()./-]{5,}\d|(?<![\d.])\d{7,}")
@@ -49,6 +50,8 @@ def phone_digits(value: object, field: str = "recipient") -> str:
     :return: 7 to 14 digits.
     :raises InvalidMessageError: if it is no number in international form. No error shows a whole number.
     """
+    if isinstance(value, str) and _PLAIN.fullmatch(value):
+        return value
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, int) and not isinstance(value, bool):
@@ -58,7 +61,7 @@ def phone_digits(value: object, field: str = "recipient") -> str:
     if isinstance(value, (list, tuple, set, frozenset)):
         raise InvalidMessageError(
             f"{field}: one phone number, a list of {len(value)} given; "
-            "for several use .expand(recipient=[...])"
+            "for several use recipients of a broadcast, or .expand(recipient=[...])"
         )
     if value is None or value == "":
         raise InvalidMessageError(f"{field}: a phone number is required, none given")
@@ -76,7 +79,7 @@ def _digits_of(written: str, field: str) -> str:
     if sum(1 for part in _BETWEEN_NUMBERS.split(written) if _DIGIT.search(part)) > 1:
         raise InvalidMessageError(
             f"{field}: one phone number, several given ({shortened_number(written)}); "
-            "for several use .expand(recipient=[...])"
+            "for several use recipients of a broadcast, or .expand(recipient=[...])"
         )
     number = _WRITTEN_AROUND_DIGITS.sub("", _TRUNK_ZERO.sub("", written))
     if number.startswith(("+", "＋")):

@@ -71,7 +71,7 @@ def native_hint(value: object) -> str:
         return ""
     return (
         "; a Jinja template gives an object with render_template_as_native_obj=True on the DAG, "
-        "or pass the upstream task's output itself"
+        "but not in a broadcast; or pass the upstream task's output itself"
     )
 
 

@@ -22,6 +22,9 @@ from airflow_provider_itnio.api.errors import (
 __all__ = ["BALANCE_CODES", "MESSAGE_CODES", "StatusCode", "status_code"]
 
 
+_OF_ALL_MESSAGES = (AuthenticationError, AccountError, SenderError)
+
+
 class StatusCode(NamedTuple):
     """What one status code says."""
 
@@ -34,6 +37,13 @@ class StatusCode(NamedTuple):
     """Whether the same request may be accepted later although nobody changes anything."""
     clock: bool = False
     """Whether the time in the request was too far from the server's."""
+    of_recipient: bool = False
+    """Whether the account can't send this to the one recipient, but may to others."""
+
+    @property
+    def meets_everyone(self) -> bool:
+        """Whether any other message would be refused with the same code."""
+        return issubclass(self.family, _OF_ALL_MESSAGES) and not self.of_recipient
 
 
 _KEYS = "check the connection's Api-Key (login) and secret (password)"
@@ -75,7 +85,7 @@ MESSAGE_CODES = _table(
     StatusCode(-83, "parameter is malformed", ContentError),
     # The send page.
     StatusCode(-68, "balance too low", AccountError, "top up the account"),
-    StatusCode(-69, "no price exists for this destination", AccountError, _ITNIOTECH),
+    StatusCode(-69, "no price exists for this destination", AccountError, _ITNIOTECH, of_recipient=True),
     StatusCode(-70, "recipient number is longer than 14 digits", RecipientError),
     StatusCode(-71, "recipient number is shorter than 7 digits", RecipientError),
     StatusCode(-72, "recipient number must be digits only", RecipientError),

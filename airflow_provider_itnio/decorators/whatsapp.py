@@ -15,20 +15,22 @@ from airflow.providers.common.compat.sdk import (
 
 from airflow_provider_itnio.api.errors import InvalidMessageError
 from airflow_provider_itnio.messages import MESSAGE_FIELDS
-from airflow_provider_itnio.operators.whatsapp import WhatsAppSendOperator
+from airflow_provider_itnio.operators.whatsapp import WhatsAppBroadcastOperator, WhatsAppSendOperator
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, TaskDecorator
 
-    from airflow_provider_itnio.api.receipt import ReceiptDict
+    from airflow_provider_itnio.api.models import Message
+    from airflow_provider_itnio.recipients import Recipient
 
 __all__ = ["whatsapp_task"]
 
 _RETURNED = (*MESSAGE_FIELDS, "message")
+_SHOWN_AS = {"op_args": "py", "op_kwargs": "py"}
 
 
-class _WhatsAppDecoratedOperator(DecoratedOperator, WhatsAppSendOperator):
-    """Calls a function and sends what it returns.
+class _ReturnedMessageOperator(DecoratedOperator):
+    """Calls a function for the message that is sent.
 
     :param python_callable: returns a text, or a message as a dict of the operator's ``message`` parameter.
     :param op_args: what the function is called with.
@@ -36,13 +38,6 @@ class _WhatsAppDecoratedOperator(DecoratedOperator, WhatsAppSendOperator):
     """
 
     custom_operator_name = "@task.whatsapp"
-    template_fields: Sequence[str] = (
-        "op_args",
-        "op_kwargs",
-        # What the function returns is data: it is set after rendering, and never rendered.
-        *(name for name in WhatsAppSendOperator.template_fields if name not in _RETURNED),
-    )
-    template_fields_renderers: ClassVar[dict[str, str]] = {"op_args": "py", "op_kwargs": "py"}
 
     def __init__(
         self,
@@ -52,7 +47,7 @@ class _WhatsAppDecoratedOperator(DecoratedOperator, WhatsAppSendOperator):
         op_kwargs: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
-        kwargs.pop("multiple_outputs", None)
+        kwargs.pop("multiple_outputs", None)  # the decorator's own, of no use to an operator
         if given := [name for name in _RETURNED if kwargs.get(name) is not None]:
             raise InvalidMessageError(
                 f"{given[0]}: @task.whatsapp sends what its function returns, so it takes no message field"
@@ -62,36 +57,61 @@ class _WhatsAppDecoratedOperator(DecoratedOperator, WhatsAppSendOperator):
     def _check_message(self) -> None:
         """Leave the message unchecked: there is none before the function has returned."""
 
-    def execute(self, context: Context) -> ReceiptDict:
-        """Call the function and send what it returns.
-
-        :param context: the task's context.
-        """
+    def _returned(self, context: Context) -> dict[str, Any]:
+        """Call the function and give what it returns as a message field."""
         context_merge(context, self.op_kwargs)
         arguments = determine_kwargs(self.python_callable, self.op_args, context)
         returned = self.python_callable(*self.op_args, **arguments)
-        for name in _RETURNED:  # default_args may have filled them
-            setattr(self, name, None)
         if isinstance(returned, Mapping):
-            self.message = dict(returned)  # type: ignore[assignment]
-        elif isinstance(returned, str):
-            self.text = returned
-        else:
-            raise AirflowFailException(self._unsendable(returned))
-        receipt: ReceiptDict = super().execute(context)
-        return receipt
+            return {"message": dict(returned)}
+        if isinstance(returned, str):
+            return {"text": returned}
+        raise AirflowFailException(f"InvalidMessageError: {self._unsendable(returned)}")
 
     def _unsendable(self, returned: object) -> str:
         name = getattr(self.python_callable, "__name__", "the function")
         if returned is None:
             return (
-                f"InvalidMessageError: {name} returned None: is its return forgotten? "
-                "To send nothing, raise AirflowSkipException"
+                f"{name} returned None: is its return forgotten? To send nothing, raise AirflowSkipException"
             )
         return (
-            f"InvalidMessageError: {name} must return a text, or a message as a dict; "
+            f"{name} must return a text, or a message as a dict; "
             f"a value of type {type(returned).__name__} returned"
         )
+
+
+class _WhatsAppDecoratedOperator(_ReturnedMessageOperator, WhatsAppSendOperator):
+    """Sends what a function returns to one person."""
+
+    template_fields: Sequence[str] = (
+        "op_args",
+        "op_kwargs",
+        # What the function returns is data: it is set after rendering, and never rendered.
+        *(name for name in WhatsAppSendOperator.template_fields if name not in _RETURNED),
+    )
+    template_fields_renderers: ClassVar[dict[str, str]] = _SHOWN_AS
+
+    def _write_message(self, context: Context) -> None:
+        returned = self._returned(context)
+        for name in _RETURNED:  # default_args may have filled them
+            setattr(self, name, returned.get(name))
+
+
+class _WhatsAppDecoratedBroadcastOperator(_ReturnedMessageOperator, WhatsAppBroadcastOperator):
+    """Sends what a function returns to many people."""
+
+    template_fields: Sequence[str] = ("op_args", "op_kwargs", *WhatsAppBroadcastOperator.template_fields)
+    template_fields_renderers: ClassVar[dict[str, str]] = {
+        **_SHOWN_AS,
+        **WhatsAppBroadcastOperator.template_fields_renderers,
+    }
+
+    def _message_maker(self, context: Context) -> tuple[str, Callable[[Recipient], Message]]:
+        from airflow_provider_itnio.api.models import message_from
+
+        fields = {**self._returned(context), "reply_to": self.reply_to}
+        message = message_from(fields, if_too_long=self.if_too_long)
+        return message.type, lambda recipient: message
 
 
 def whatsapp_task(python_callable: Callable[..., Any] | None = None, **kwargs: Any) -> TaskDecorator:
@@ -100,11 +120,21 @@ def whatsapp_task(python_callable: Callable[..., Any] | None = None, **kwargs: A
     :param python_callable: returns a text, or a message as a dict, as the operator's ``message`` takes it. It
         is sent as it is: Jinja in it is not rendered. ``None`` is an error; to send nothing, raise
         ``AirflowSkipException``.
-    :param kwargs: ``recipient``, ``reply_to``, ``business_phone``, ``app_id``, ``itnio_conn_id``,
-        ``delivery``, ``if_too_long``, all templated, and what every task takes. A message field is refused.
+    :param kwargs: ``recipient``, or ``recipients`` and what else
+        :class:`~airflow_provider_itnio.operators.whatsapp.WhatsAppBroadcastOperator` takes to send the same
+        to many people; ``reply_to``, ``business_phone``, ``app_id``, ``itnio_conn_id``, ``delivery``,
+        ``if_too_long``, all templated; and what every task takes. A message field is refused.
+    :raises InvalidMessageError: if both ``recipient`` and ``recipients`` are given.
     """
+    for name in ("recipient", "recipients"):
+        if kwargs.get(name) is None:
+            kwargs.pop(name, None)
+    if "recipient" in kwargs and "recipients" in kwargs:
+        raise InvalidMessageError("recipient: only where no recipients are given; both given")
     return task_decorator_factory(
         python_callable=python_callable,
-        decorated_operator_class=_WhatsAppDecoratedOperator,
+        decorated_operator_class=(
+            _WhatsAppDecoratedBroadcastOperator if "recipients" in kwargs else _WhatsAppDecoratedOperator
+        ),
         **kwargs,
     )

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from airflow_provider_itnio.api.signing import Credentials
     from airflow_provider_itnio.messages import MessageFields
 
-__all__ = ["Account", "ItnioHook"]
+__all__ = ["Account", "Envelope", "ItnioHook", "Sender"]
 
 
 class Account(NamedTuple):
@@ -45,13 +45,28 @@ class Account(NamedTuple):
     alert_language: str | None
 
 
-class _Envelope(NamedTuple):
-    """A checked message, and whom it goes between."""
+class Sender(NamedTuple):
+    """Where messages come from.
+
+    :param app_id: the application they go through.
+    :param business_phone: the number they come from, digits only.
+    """
+
+    app_id: str
+    business_phone: str
+
+
+class Envelope(NamedTuple):
+    """A checked message, and whom it goes between.
+
+    :param message: the message.
+    :param recipient: whom it goes to, digits only.
+    :param sender: where it comes from.
+    """
 
     message: Message
     recipient: str
-    app_id: str
-    business_phone: str
+    sender: Sender
 
 
 class ItnioHook(BaseHook):
@@ -178,11 +193,45 @@ class ItnioHook(BaseHook):
         :raises RefusedError: if Itniotech refused it, as one of its families.
         :raises UnknownOutcomeError: if nobody can say what became of it.
         """
-        account = self.account()
-        envelope = self._envelope(account, recipient, delivery, if_too_long, fields)
-        receipt = self._client(account).send(**envelope._asdict(), delivery=delivery)
+        check_delivery(delivery)
+        return self.post(self.envelope(recipient, if_too_long=if_too_long, **fields), delivery)
+
+    def envelope(
+        self, recipient: str | int, *, if_too_long: str = "fail", **fields: Unpack[MessageFields]
+    ) -> Envelope:
+        """Check a message and whom it goes between; nothing is sent.
+
+        :param recipient: as for :meth:`send`, like the others.
+        :param if_too_long: as for :meth:`send`.
+        :param fields: as for :meth:`send`.
+        :raises InvalidMessageError: if the message or a number breaks a rule.
+        :raises ConfigurationError: if the connection lacks something.
+        """
+        return self._envelope(self.account(), recipient, if_too_long, fields)
+
+    def post(self, envelope: Envelope, delivery: Delivery = "at_least_once") -> Receipt:
+        """Send a message that was checked.
+
+        :param envelope: what :meth:`envelope` gave.
+        :param delivery: as for :meth:`send`.
+        :return: the receipt: Itniotech has accepted the message. Whether it arrives is not known.
+        :raises NotSentError: as :meth:`send` does, like the others.
+        :raises RefusedError: as :meth:`send` does.
+        :raises UnknownOutcomeError: as :meth:`send` does.
+        """
+        receipt = self._client(self.account()).send(
+            envelope.message, recipient=envelope.recipient, **envelope.sender._asdict(), delivery=delivery
+        )
         self._log_accepted(receipt)
         return receipt
+
+    def sender(self) -> Sender:
+        """Give where messages come from.
+
+        :raises ConfigurationError: if the connection lacks it, and the hook was not given it.
+        :raises InvalidMessageError: if the business phone that the hook was given is no number.
+        """
+        return self._sender(self.account())
 
     async def asend(
         self,
@@ -195,10 +244,16 @@ class ItnioHook(BaseHook):
         """Send one message without blocking the event loop, else as :meth:`send` does."""
         from airflow_provider_itnio.api.async_client import ItnioAsyncClient
 
+        check_delivery(delivery)
         account = await self.aaccount()
-        envelope = self._envelope(account, recipient, delivery, if_too_long, fields)
+        envelope = self._envelope(account, recipient, if_too_long, fields)
         async with ItnioAsyncClient(account.credentials, account.settings) as client:
-            receipt = await client.send(**envelope._asdict(), delivery=delivery)
+            receipt = await client.send(
+                envelope.message,
+                recipient=envelope.recipient,
+                **envelope.sender._asdict(),
+                delivery=delivery,
+            )
         self._log_accepted(receipt)
         return receipt
 
@@ -244,19 +299,17 @@ class ItnioHook(BaseHook):
         return kept_client(account.credentials, account.settings)
 
     def _envelope(
-        self,
-        account: Account,
-        recipient: object,
-        delivery: str,
-        if_too_long: str,
-        fields: MessageFields,
-    ) -> _Envelope:
+        self, account: Account, recipient: object, if_too_long: str, fields: MessageFields
+    ) -> Envelope:
         from airflow_provider_itnio.api.models import message_from
         from airflow_provider_itnio.api.phone_numbers import phone_digits
 
-        check_delivery(delivery)
         message = message_from(fields, if_too_long=if_too_long)
-        recipient = phone_digits(recipient)
+        return Envelope(message, phone_digits(recipient), self._sender(account))
+
+    def _sender(self, account: Account) -> Sender:
+        from airflow_provider_itnio.api.phone_numbers import phone_digits
+
         app_id = str(self.app_id or "").strip() or account.app_id
         if not app_id:
             raise self._misconfigured("extra.app_id", "is missing, and the task gives no app_id")
@@ -268,7 +321,7 @@ class ItnioHook(BaseHook):
             raise self._misconfigured(
                 "extra.business_phone", "is missing, and the task gives no business_phone"
             )
-        return _Envelope(message, recipient, app_id, business_phone)
+        return Sender(app_id, business_phone)
 
     def _account_of(self, connection: Connection) -> Account:
         from airflow_provider_itnio.api.phone_numbers import phone_digits

@@ -399,7 +399,7 @@ def test_a_value_at_its_edge_is_taken_and_one_past_it_refused(at: Any, past: Any
 
 HINT = (
     "; a Jinja template gives an object with render_template_as_native_obj=True on the DAG, "
-    "or pass the upstream task's output itself"
+    "but not in a broadcast; or pass the upstream task's output itself"
 )
 KNOWN = "text, image, audio, video, document, sticker, location, interactive, contacts, template"
 DEGREES = "must be decimal degrees from -180 to 180"

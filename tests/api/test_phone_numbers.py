@@ -45,7 +45,7 @@ def test_a_number_has_7_to_14_digits(at: str, past: str) -> None:
         phone_digits(past)
 
 
-HINT = "for several use .expand(recipient=[...])"
+HINT = "for several use recipients of a broadcast, or .expand(recipient=[...])"
 REFUSED = [
     (None, "a phone number is required, none given"),
     ("", "a phone number is required, none given"),

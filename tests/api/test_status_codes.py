@@ -106,3 +106,17 @@ def test_every_family_is_a_refusal_and_an_itnio_error() -> None:
     for status in (*MESSAGE_CODES.values(), *BALANCE_CODES.values()):
         assert issubclass(status.family, RefusedError)
         assert issubclass(status.family, ItnioError)
+
+
+@pytest.mark.parametrize(("code", "family"), OF_MESSAGES)
+def test_what_concerns_the_account_or_the_sender_meets_everyone(
+    code: int, family: type[RefusedError]
+) -> None:
+    of_all = family in (AuthenticationError, AccountError, SenderError)
+    # That no price exists is true of one destination.
+    assert status_code(MESSAGE_CODES, code).meets_everyone == (of_all and code != -69)
+
+
+@pytest.mark.parametrize("code", [-113, -999])
+def test_an_unlisted_code_is_not_taken_to_meet_everyone(code: int) -> None:
+    assert not status_code(MESSAGE_CODES, code).meets_everyone

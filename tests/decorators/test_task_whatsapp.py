@@ -17,7 +17,7 @@ from airflow_provider_itnio.api.errors import (
 from airflow_provider_itnio.decorators.whatsapp import whatsapp_task
 from airflow_provider_itnio.get_provider_info import get_provider_info
 from airflow_provider_itnio.messages import MESSAGE_FIELDS, reply_buttons
-from airflow_provider_itnio.operators.whatsapp import WhatsAppMessageOperator
+from airflow_provider_itnio.operators.whatsapp import WhatsAppBroadcastOperator, WhatsAppMessageOperator
 
 NUMBER = "+86 147-1800-4557"
 pytestmark = pytest.mark.usefixtures("connection")
@@ -26,8 +26,10 @@ pytestmark = pytest.mark.usefixtures("connection")
 def made(function, *args, recipient=NUMBER, default_args=None, **parameters):
     """Make a function a task in a DAG, as a DAG author does, and give its operator."""
     called = parameters.pop("called", {})
+    if recipient is not None:
+        parameters["recipient"] = recipient
     with DAG("report", schedule=None, default_args=default_args or {}):
-        return task.whatsapp(recipient=recipient, **parameters)(function)(*args, **called).operator
+        return task.whatsapp(**parameters)(function)(*args, **called).operator
 
 
 def run(function, *args, context=None, **parameters):
@@ -304,3 +306,162 @@ def test_an_unknown_outcome_leaves_them_at_least_once(delivery, sandbox):
     with pytest.raises(UnknownOutcomeError if delivery == "at_least_once" else AirflowFailException):
         run(returns("x"), delivery=delivery)
     assert len(sandbox.messages) == 1
+
+
+# --- recipients: what is returned goes to all of them -----------------------------------------------------
+
+ANA = "+55 11 91234-5678"
+
+
+def run_for_many(function, *args, **parameters):
+    return run(function, *args, recipient=None, messages_per_second=None, **parameters)
+
+
+def test_with_recipients_it_is_a_broadcast():
+    operator = made(returns("x"), recipient=None, recipients=[NUMBER])
+    assert isinstance(operator, WhatsAppBroadcastOperator)
+    assert (operator.task_id, operator.custom_operator_name) == ("report", "@task.whatsapp")
+    assert {"recipients", "exclude", "op_args", "op_kwargs"} <= set(operator.template_fields)
+    assert not {*MESSAGE_FIELDS, "message"} & set(operator.template_fields)
+
+
+def test_what_is_returned_goes_to_all_of_them(sandbox):
+    summary = run_for_many(returns("42 rows"), recipients=f"{NUMBER}, {ANA}")
+    assert (summary["recipients"], summary["accepted"]) == (2, 2)
+    assert sorted((message.recipient, message.text) for message in sandbox.messages) == [
+        ("5511912345678", "42 rows"),
+        ("8614718004557", "42 rows"),
+    ]
+
+
+def test_it_takes_what_a_broadcast_takes(sandbox):
+    summary = run_for_many(
+        returns({"image": "https://example.com/a.png"}),
+        recipients=[NUMBER, {"phone": ANA}, "12"],
+        exclude=[ANA],
+        if_some_fail="warn",
+        keep_receipts=True,
+        max_in_flight=2,
+        reply_to="wamid.1",
+    )
+    assert (summary["accepted"], summary["excluded"], summary["invalid"]) == (1, 1, 1)
+    (message,) = sandbox.messages
+    assert message.body["context"] == {"refMessageId": "wamid.1"}
+    assert [receipt["type"] for receipt in summary["receipts"]] == ["image"]
+
+
+def test_its_function_is_called_once_for_all(sandbox):
+    called = []
+
+    def report(team):
+        called.append(team)
+        return f"hello {team}"
+
+    run_for_many(
+        report, "{{ params.team }}", recipients=[NUMBER, ANA], context={"params": {"team": "finance"}}
+    )
+    assert called == ["finance"]
+    assert {message.text for message in sandbox.messages} == {"hello finance"}
+
+
+@pytest.mark.parametrize("jinja", ["{{ recipient.phone }}", "{% if %}", "{{ no_such_name }}", "report.j2"])
+def test_what_is_returned_for_many_is_never_run_as_jinja(jinja, sandbox):
+    run_for_many(returns(jinja), recipients=[NUMBER])
+    run_for_many(returns({"interactive": reply_buttons(jinja, {"a": "A"})}), recipients=[NUMBER])
+    assert [jinja in message.text for message in sandbox.messages] == [True] * 2
+
+
+def test_recipients_may_come_from_upstream():
+    with DAG("report", schedule=None):
+
+        @task
+        def customers():
+            return [NUMBER]
+
+        operator = task.whatsapp(recipients=customers())(returns("x"))().operator
+    assert operator.upstream_task_ids == {"customers"}
+
+
+def test_recipients_are_not_judged_when_the_dag_is_parsed():
+    made(returns("x"), recipient=None, recipients=["12", None])
+
+
+def test_recipient_and_recipients_together_are_an_error_when_the_dag_is_parsed():
+    with pytest.raises(
+        InvalidMessageError, match="recipient: only where no recipients are given; both given"
+    ):
+        made(returns("x"), recipients=[ANA])
+
+
+@pytest.mark.parametrize("name", [*MESSAGE_FIELDS, "message"])
+def test_a_message_field_beside_recipients_is_an_error_too(name):
+    with pytest.raises(InvalidMessageError, match=f"{name}: @task.whatsapp sends what its function returns"):
+        made(
+            returns("x"),
+            recipient=None,
+            recipients=[NUMBER],
+            **{name: VALUES.get(name, "https://example.com/a.png")},
+        )
+
+
+@pytest.mark.parametrize(
+    ("parameters", "sentence"),
+    [
+        ({"max_in_flight": 0}, "max_in_flight: must be a whole number"),
+        ({"if_some_fail": "ignore"}, "if_some_fail: must be one of"),
+        ({"delivery": "twice"}, "delivery: must be one of"),
+    ],
+)
+def test_any_other_mistake_beside_recipients_is_an_error_too(parameters, sentence):
+    with pytest.raises(InvalidMessageError, match=sentence):
+        made(returns("x"), recipient=None, recipients=[NUMBER], **parameters)
+
+
+@pytest.mark.parametrize(
+    ("returned", "sentence"),
+    [
+        (None, "report returned None: is its return forgotten?"),
+        (["a"], "report must return a text, or a message as a dict"),
+        ("", "text.body: must not be empty"),
+        ({"txt": "x"}, "message.txt: unknown key"),
+    ],
+)
+def test_a_message_for_many_that_is_none_fails_at_once_and_reaches_nobody(returned, sentence, sandbox):
+    with pytest.raises(AirflowFailException) as caught:
+        run_for_many(returns(returned), recipients=[NUMBER, ANA])
+    assert sentence in str(caught.value)
+    assert sandbox.requests == []
+
+
+def test_a_skip_of_the_function_is_a_skip_of_the_task_for_many_too(sandbox):
+    def nothing_new():
+        raise AirflowSkipException("nothing new")
+
+    with pytest.raises(AirflowSkipException, match="nothing new"):
+        run_for_many(nothing_new, recipients=[NUMBER])
+    assert sandbox.requests == []
+
+
+def test_what_default_args_say_reaches_it_for_many_too(sandbox):
+    run_for_many(
+        returns("x" * 5000),
+        recipients=[NUMBER],
+        default_args={"if_too_long": "cut", "exclude": [ANA], "text": "no"},
+    )
+    (message,) = sandbox.messages
+    assert message.text == "x" * 4095 + "…"
+
+
+def test_a_mapped_one_sends_to_many_for_each(sandbox):
+    def report(team):
+        return f"hello {team}"
+
+    with DAG("report", schedule=None):
+        mapped = (
+            task.whatsapp(recipients=[NUMBER, ANA], messages_per_second=None)(report)
+            .expand(team=["finance", "sales"])
+            .operator
+        )
+    for team in ("finance", "sales"):
+        mapped.unmap({"op_kwargs": {"team": team}}).execute({"params": {}})
+    assert sorted(message.text for message in sandbox.messages) == ["hello finance"] * 2 + ["hello sales"] * 2

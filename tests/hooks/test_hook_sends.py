@@ -12,6 +12,7 @@ from airflow_provider_itnio.api.errors import (
     ConfigurationError,
     InvalidMessageError,
     NotSentError,
+    PlatformError,
     UnknownOutcomeError,
 )
 from airflow_provider_itnio.hooks.itnio import ItnioHook
@@ -291,3 +292,68 @@ def test_the_balance_can_be_asked_for(sandbox):
     assert str(balance.balance) == "1000.00"
     assert [request.path for request in sandbox.requests] == ["/sms/getBalance"]
     assert sandbox.messages == []
+
+
+# --- a message that is checked first and sent later -------------------------------------------------------
+
+
+@pytest.mark.usefixtures("connection")
+def test_an_envelope_is_checked_and_nothing_is_sent(sandbox):
+    envelope = ItnioHook().envelope(NUMBER, text="42 rows", reply_to="wamid.1")
+    assert sandbox.requests == []
+    assert (envelope.recipient, envelope.message.type) == ("8614718004557", "text")
+    assert envelope.sender == (sandbox.app_id, sandbox.business_phone)
+    receipt = ItnioHook().post(envelope)
+    (message,) = sandbox.messages
+    assert receipt.message_id == message.id
+    assert message.body["context"] == {"refMessageId": "wamid.1"}
+
+
+@pytest.mark.parametrize(
+    ("recipient", "fields", "sentence"),
+    [
+        ("12", {"text": "x"}, "recipient: 7 to 14 digits"),
+        (NUMBER, {}, "exactly one of"),
+        (NUMBER, {"text": "x" * 4097}, "text.body: at most 4096 characters, 4097 given"),
+        (NUMBER, {"text": "x", "if_too_long": "chop"}, "if_too_long: must be one of"),
+    ],
+)
+@pytest.mark.usefixtures("connection")
+def test_an_envelope_of_a_message_that_breaks_a_rule_can_not_be_made(recipient, fields, sentence):
+    with pytest.raises(InvalidMessageError, match=sentence):
+        ItnioHook().envelope(recipient, **fields)
+
+
+@pytest.mark.parametrize("missing", ["app_id", "business_phone"])
+def test_an_envelope_needs_a_sender(missing, connect):
+    connect(extra={missing: None})
+    with pytest.raises(ConfigurationError, match=rf"extra\.{missing}: is missing"):
+        ItnioHook().envelope(NUMBER, text="x")
+    with pytest.raises(ConfigurationError, match=rf"extra\.{missing}: is missing"):
+        ItnioHook().sender()
+
+
+@pytest.mark.usefixtures("connection")
+def test_where_messages_come_from_is_the_connections_or_the_hooks(sandbox):
+    assert ItnioHook().sender() == (sandbox.app_id, sandbox.business_phone)
+    hook = ItnioHook(app_id=" OtherApp ", business_phone="+91 856-321-322")
+    assert hook.sender() == ("OtherApp", "91856321322")
+
+
+@pytest.mark.parametrize("delivery", ["at_least_once", "at_most_once"])
+@pytest.mark.usefixtures("connection")
+def test_an_envelope_is_posted_with_its_delivery(delivery, sandbox):
+    sandbox.fail_next(status=-18)
+    hook = ItnioHook()
+    error = UnknownOutcomeError if delivery == "at_most_once" else PlatformError
+    with pytest.raises(error):
+        hook.post(hook.envelope(NUMBER, text="x"), delivery)
+    assert len(sandbox.requests) == 1
+
+
+@pytest.mark.usefixtures("connection")
+def test_an_envelope_that_is_posted_is_logged_without_its_whole_number(logged):
+    hook = ItnioHook()
+    receipt = hook.post(hook.envelope(NUMBER, text="x"))
+    assert f"Itniotech accepted the text message to 86…57 as {receipt.message_id}" in logged()
+    assert "8614718004557" not in logged()

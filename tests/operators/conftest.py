@@ -3,6 +3,8 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_itnio.operators.whatsapp import WhatsAppSendOperator
+from tests.task_runs import TaskStateStore
+from tests.traffic import watched_traffic
 
 NUMBER = "+86 147-1800-4557"
 
@@ -15,3 +17,28 @@ def send():
         return WhatsAppSendOperator(task_id="tell", recipient=recipient, **fields).execute({})
 
     return run
+
+
+@pytest.fixture
+def hasty(connect):
+    """The connection's client tries once, so that each request is a try of the task."""
+    connect(extra={"max_tries": 1})
+
+
+@pytest.fixture
+def store():
+    """The task state store of Airflow 3.3."""
+    return TaskStateStore()
+
+
+@pytest.fixture
+def quick_writes(monkeypatch):
+    """A write of the record that fails is tried again without a pause."""
+    monkeypatch.setattr("airflow_provider_itnio.delivery_record._BETWEEN_WRITES", 0)
+
+
+@pytest.fixture
+def traffic(monkeypatch):
+    """The sandbox's requests as they come and are answered."""
+    with watched_traffic(monkeypatch) as traffic:
+        yield traffic

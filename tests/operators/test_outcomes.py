@@ -103,7 +103,7 @@ def test_a_receipt_without_a_time_is_plain_json_too(send, sandbox):
     [
         ({"recipient": "12"}, "recipient: 7 to 14 digits, 2 given"),
         ({"recipient": None}, "recipient: a phone number is required"),
-        ({"recipient": ["+86 147-1800-4557"]}, "for several use .expand"),
+        ({"recipient": ["+86 147-1800-4557"]}, "for several use recipients of a broadcast, or .expand"),
         ({"text": "x" * 4097}, "text.body: at most 4096 characters, 4097 given"),
         ({"text": ""}, "text.body: must not be empty"),
         ({"text": ["a", "b"]}, "text.body: must be text, a list of 2 given; join it"),
@@ -313,7 +313,7 @@ def test_an_error_of_no_known_family_fails_at_once(send, monkeypatch):
     def fail(*args, **kwargs):
         raise ItnioError("new kind")
 
-    monkeypatch.setattr(ItnioHook, "send", fail)
+    monkeypatch.setattr(ItnioHook, "post", fail)
     fails_at_once(send, ItnioError, text="x")
 
 

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from pathlib import Path
 
 import pytest
-
-from airflow_provider_itnio.sandbox import Sandbox
-from scripts.running_airflow import RunningAirflow, airflow_environment
 
 from .conftest import AIRFLOW_2
 
@@ -18,18 +14,6 @@ pytestmark = pytest.mark.system
 only_on_3 = pytest.mark.skipif(AIRFLOW_2, reason="Airflow 2 has no deadline and asks no person")
 RUNS = ("failing", "failing_again", "own_words", "succeeding")
 RUNS_ON_3 = ("late", "late_in_executor", "asking")
-
-# As docs/alerts.md gives it, but for the number.
-CLUSTER_POLICY = """\
-from airflow_provider_itnio.notifications.whatsapp import WhatsAppNotifier
-
-ON_CALL = WhatsAppNotifier(recipients=["+86 1000 0000 60"])
-
-
-def task_policy(task):
-    own = task.on_failure_callback or []
-    task.on_failure_callback = [*(own if isinstance(own, (list, tuple)) else [own]), ON_CALL]
-"""
 
 
 def until_arrived(sandbox, number, messages=1):
@@ -40,32 +24,22 @@ def until_arrived(sandbox, number, messages=1):
 
 
 @pytest.fixture(scope="module")
-def arrived(tmp_path_factory):
+def arrived(running):
     """Run every DAG and give the messages, by the last two digits of the number."""
-    home = tmp_path_factory.mktemp("home")
-    with Sandbox() as sandbox:
-        environment = airflow_environment(
-            home,
-            Path(__file__).parent / "alert_dags",
-            {"AIRFLOW_CONN_ITNIO_DEFAULT": sandbox.connection_json()},
-        )
-        policy = home / "config" / "airflow_local_settings.py"
-        policy.parent.mkdir()
-        policy.write_text(CLUSTER_POLICY)
-        with RunningAirflow(environment, home / "airflow.log") as airflow:
-            runs = RUNS if AIRFLOW_2 else RUNS + RUNS_ON_3
-            for run in runs:
-                airflow.trigger(run.removesuffix("_again"), f"run_of_{run}")
-            if not AIRFLOW_2:
-                until_arrived(sandbox, 50)
-            states = {
-                run: airflow.wait_for(run.removesuffix("_again"), f"run_of_{run}")
-                for run in runs
-                if run != "asking"  # it waits for a person
-            }
-            # A DAG's callbacks run a moment after it has ended.
-            until_arrived(sandbox, 10, messages=2)
-            until_arrived(sandbox, 30)
+    airflow, sandbox = running.airflow, running.alerts
+    runs = RUNS if AIRFLOW_2 else RUNS + RUNS_ON_3
+    for run in runs:
+        airflow.trigger(run.removesuffix("_again"), f"run_of_{run}")
+    if not AIRFLOW_2:
+        until_arrived(sandbox, 50)
+    states = {
+        run: airflow.wait_for(run.removesuffix("_again"), f"run_of_{run}")
+        for run in runs
+        if run != "asking"  # it waits for a person
+    }
+    # A DAG's callbacks run a moment after it has ended.
+    until_arrived(sandbox, 10, messages=2)
+    until_arrived(sandbox, 30)
     by_number = defaultdict(list)
     for message in sandbox.messages:
         by_number[int(message.recipient[-2:])].append(message)

@@ -1,0 +1,611 @@
+"""Many messages at a time: a bounded pool of them in flight, at a steady pace. No Airflow."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias, TypedDict
+
+from airflow_provider_itnio.api.errors import (
+    InvalidMessageError,
+    ItnioError,
+    NotSentError,
+    RefusedError,
+    UnknownOutcomeError,
+)
+from airflow_provider_itnio.api.phone_numbers import shortened_number
+from airflow_provider_itnio.api.status_codes import MESSAGE_CODES, status_code
+from airflow_provider_itnio.delivery_record import (
+    BroadcastRecord,
+    Earlier,
+    Kept,
+    MessageKey,
+    RecordError,
+    is_sent_again,
+    outcome_of,
+)
+from airflow_provider_itnio.recipients import Recipient, Recipients, Unusable
+
+if TYPE_CHECKING:
+    from airflow_provider_itnio.api.async_client import ItnioAsyncClient
+    from airflow_provider_itnio.api.delivery import Delivery
+    from airflow_provider_itnio.api.models import Message
+    from airflow_provider_itnio.api.receipt import Receipt, ReceiptDict
+
+__all__ = ["Broadcast", "FailureDict", "Pace", "SummaryDict", "Tally"]
+
+log = logging.getLogger(__name__)
+
+Failed: TypeAlias = Literal["invalid", "refused", "not_sent", "unknown"]
+
+_LISTED: Final = 1000
+"""Failures that the summary lists one by one."""
+_LOGGED: Final = 20
+"""Failures that the log shows one by one."""
+_REASONS: Final = 3
+"""Different reasons that an error names."""
+_REASON: Final = 160
+"""Characters of a failure's reason."""
+_PROGRESS_EVERY: Final = 10.0
+"""Seconds between two lines of progress, and the longest that an outcome waits to be recorded."""
+_NOT_SENT_IN_A_ROW: Final = 100
+"""Messages that did not leave, one behind the other, after which nobody else is tried."""
+_BEHIND_OTHERS: Final = 1000
+"""Messages that may wait for an earlier one to the same number."""
+
+
+class Pace:
+    """Lets messages leave no faster than a rate, in any second.
+
+    Each has a moment of its own, ``1 / per_second`` after the one before. Whoever comes late moves the rest
+    back, but for a hundredth of a second, which makes up for timers that fire late.
+
+    :param per_second: messages a second; ``None`` for no limit.
+    """
+
+    _CATCH_UP: Final = 0.010
+
+    def __init__(self, per_second: float | None) -> None:
+        self._interval = 0.0 if per_second is None else 1 / per_second
+        self._next: float | None = None
+        # One waits for its moment at a time: several would all leave at once after the loop was held up.
+        self._order = asyncio.Lock()
+        self._waiting: asyncio.Future[None] | None = None
+        self._has_ended = False
+
+    async def turn(self) -> None:
+        """Wait until the next message may leave, or the pace ends."""
+        if not self._interval:
+            return
+        async with self._order:
+            if self._has_ended:
+                return
+            loop = asyncio.get_running_loop()
+            now = loop.time()
+            at = now if self._next is None else max(self._next, now - self._CATCH_UP)
+            self._next = at + self._interval
+            if at > now:
+                self._waiting = loop.create_future()
+                alarm = loop.call_at(at, self._wake)
+                try:
+                    await self._waiting
+                finally:
+                    alarm.cancel()
+
+    def end(self) -> None:
+        """Let nobody wait any longer."""
+        self._has_ended = True
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(None)
+
+
+class FailureDict(TypedDict):
+    """One message that was not accepted.
+
+    ``position`` is where its recipient stands in the list, from 0, ``last_digits`` the last four of the
+    number, ``outcome`` one of ``invalid``, ``refused``, ``not_sent``, ``unknown``, ``code`` the vendor's
+    status code, if there is one.
+    """
+
+    position: int
+    last_digits: str
+    outcome: Failed
+    code: int | None
+    reason: str
+
+
+class SummaryDict(TypedDict, total=False):
+    """What became of a broadcast, as it stands in XCom.
+
+    ``recipients`` counts the list. It is the sum of ``accepted`` (in this try), ``accepted_earlier`` (in
+    earlier tries of the task), ``refused``, ``invalid``, ``not_sent``, ``unknown``, ``excluded``,
+    ``repeated`` (equal to an entry before) and ``not_reached``. ``failures`` lists the first 1,000 that
+    failed, each reason cut at 160 characters; ``failures_not_listed`` counts the others. ``receipts`` is
+    there where it was asked for.
+    """
+
+    recipients: int
+    accepted: int
+    accepted_earlier: int
+    refused: int
+    invalid: int
+    not_sent: int
+    unknown: int
+    excluded: int
+    repeated: int
+    not_reached: int
+    failures: list[FailureDict]
+    failures_not_listed: int
+    receipts: list[ReceiptDict]
+
+
+@dataclass
+class Tally:
+    """The counts of a broadcast so far; see :class:`SummaryDict`."""
+
+    accepted: int = 0
+    accepted_earlier: int = 0
+    refused: int = 0
+    invalid: int = 0
+    not_sent: int = 0
+    unknown: int = 0
+    failures: list[FailureDict] = field(default_factory=list)
+
+    @property
+    def failed(self) -> int:
+        """How many messages were not accepted of those that were tried."""
+        return self.refused + self.invalid + self.not_sent + self.unknown
+
+    def add_failure(
+        self, outcome: Failed, position: int, last_digits: str, code: int | None, reason: str
+    ) -> None:
+        """Count a message that was not accepted.
+
+        :param outcome: what became of it.
+        :param position: where its recipient stands in the list.
+        :param last_digits: the last four digits of the number.
+        :param code: the vendor's status code.
+        :param reason: why, in words.
+        """
+        setattr(self, outcome, getattr(self, outcome) + 1)
+        if len(reason) > _REASON:
+            reason = f"{reason[: _REASON - 1]}…"
+        if len(self.failures) < _LISTED:
+            self.failures.append(
+                {
+                    "position": position,
+                    "last_digits": last_digits,
+                    "outcome": outcome,
+                    "code": code,
+                    "reason": reason,
+                }
+            )
+        if self.failed <= _LOGGED:
+            log.warning("recipients[%s] (…%s): %s: %s", position, last_digits, outcome, reason)
+        elif self.failed == _LOGGED + 1:
+            log.warning("More failures are counted, and listed in the task's summary")
+
+
+class _Ready(NamedTuple):
+    """A message that may leave."""
+
+    recipient: Recipient
+    message: Message
+
+    @property
+    def key(self) -> MessageKey:
+        return self.recipient.number, self.recipient.occurrence
+
+
+class Broadcast:
+    """Sends each recipient a message, several at a time, never two at a time to the same number.
+
+    :param recipients: whom it goes to.
+    :param message_for: makes the message of one recipient, or raises ``InvalidMessageError``.
+    :param client: sends it; the caller closes it.
+    :param app_id: the application the messages go through.
+    :param business_phone: the number they come from, digits only.
+    :param record: what earlier tries have sent, and where this one writes what it sends.
+    :param kind: the messages' type, such as ``text``.
+    :param delivery: what matters more where nobody can say what became of a message.
+    :param max_in_flight: messages that wait for their answer at a time; at most half of ``checkpoint_every``
+        where there is a record.
+    :param messages_per_second: how many leave in a second; ``None`` for no limit.
+    :param checkpoint_every: messages of which a worker that is killed may lose the outcome.
+    :param keep_receipts: keep the receipt of each message.
+    """
+
+    def __init__(
+        self,
+        recipients: Recipients,
+        *,
+        message_for: Callable[[Recipient], Message],
+        client: ItnioAsyncClient,
+        app_id: str,
+        business_phone: str,
+        record: BroadcastRecord,
+        kind: str,
+        delivery: Delivery = "at_least_once",
+        max_in_flight: int = 32,
+        messages_per_second: float | None = 80,
+        checkpoint_every: int = 500,
+        keep_receipts: bool = False,
+    ) -> None:
+        self.tally = Tally()
+        self.stopped: str | None = None
+        """Why no new message was taken, in words; ``None`` if everyone was reached."""
+        self.stopped_by: ItnioError | None = None
+        """The error that would have met everyone."""
+        self.unrecorded: list[Kept] = []
+        """What the record has not taken yet; after the end, what it does not know."""
+        self._recipients = recipients
+        self._message_for = message_for
+        self._client = client
+        self._app_id = app_id
+        self._business_phone = business_phone
+        self._record = record
+        self._delivery: Delivery = delivery
+        self._checkpoint_every = checkpoint_every
+        self._in_flight = (
+            min(max_in_flight, max(1, checkpoint_every // 2)) if record.is_kept else max_in_flight
+        )
+        # So many are written at a time that with those in flight they are never more than a batch.
+        self._batch = max(1, checkpoint_every - self._in_flight)
+        self._pace = Pace(messages_per_second)
+        self.kind = kind
+        self._receipts: list[Receipt] | None = [] if keep_receipts else None
+        self._sendable = self._what_is_sent()
+        self._planned: deque[_Ready] = deque()
+        self._busy: set[str] = set()
+        self._behind: dict[str, deque[_Ready]] = {}
+        self._waiting = 0
+        self._freed: deque[_Ready] = deque()
+        self._left_over: list[_Ready] = []
+        self._something_is_done = asyncio.Event()
+        self._workers: list[asyncio.Task[None]] = []
+        self._failure: BaseException | None = None
+        self._not_sent_in_a_row = 0
+        self._left_for_retry = 0
+        self._started = 0.0
+
+    async def run(self) -> None:
+        """Send until everyone was reached, or something stops it."""
+        self._started = asyncio.get_running_loop().time()
+        self._workers = [asyncio.create_task(self._work()) for _ in range(self._in_flight)]
+        progress = asyncio.create_task(self._tell_progress())
+        try:
+            await asyncio.gather(*self._workers)
+        except BaseException as error:  # also what a signal's handler raises wherever the loop happens to be
+            self.stop(f"{type(error).__name__}: {error}")
+            self._cancel()
+            await asyncio.gather(*self._workers, return_exceptions=True)
+            raise
+        finally:
+            progress.cancel()
+            self._write_down_the_rest()
+        if self._failure is not None:
+            raise self._failure
+
+    def stop(self, why: str, grace: float | None = None) -> None:
+        """Take no new messages.
+
+        :param why: the reason, in words.
+        :param grace: seconds that those in flight may still wait for their answers; ``None`` for as long as
+            the client is patient.
+        """
+        if self.stopped is None:
+            self.stopped = why
+        self._pace.end()
+        self._something_is_done.set()
+        if grace is not None:
+            asyncio.get_running_loop().call_later(grace, self._cancel)
+
+    @property
+    def not_reached(self) -> int:
+        """How many entries of the list nothing was done for."""
+        tally, recipients = self.tally, self._recipients
+        done = tally.accepted + tally.accepted_earlier + tally.failed
+        return len(recipients) - done - recipients.excluded - recipients.repeated
+
+    @property
+    def accepted_in_all(self) -> int:
+        """How many messages were accepted in this try and in earlier ones."""
+        return self.tally.accepted + self.tally.accepted_earlier
+
+    @property
+    def accepted_but_unrecorded(self) -> list[str]:
+        """The numbers, shortened, whose messages were accepted and which the record does not know of."""
+        return [shortened_number(kept.key[0]) for kept in self.unrecorded if kept.outcome == "accepted"]
+
+    @property
+    def left_for_retry(self) -> int:
+        """How many messages a retry that knows this try's outcomes would send."""
+        return self._left_for_retry + self.not_reached
+
+    def summary(self) -> SummaryDict:
+        """Give what became of the broadcast, as plain JSON."""
+        tally = self.tally
+        summary: SummaryDict = {
+            "recipients": len(self._recipients),
+            "accepted": tally.accepted,
+            "accepted_earlier": tally.accepted_earlier,
+            "refused": tally.refused,
+            "invalid": tally.invalid,
+            "not_sent": tally.not_sent,
+            "unknown": tally.unknown,
+            "excluded": self._recipients.excluded,
+            "repeated": self._recipients.repeated,
+            "not_reached": self.not_reached,
+            "failures": tally.failures,
+            "failures_not_listed": tally.failed - len(tally.failures),
+        }
+        if self._receipts is not None:
+            summary["receipts"] = [receipt.as_dict() for receipt in self._receipts]
+        return summary
+
+    def in_words(self) -> str:
+        """Give the counts so far, for people."""
+        tally, everyone = self.tally, len(self._recipients)
+        counts = {
+            "accepted": tally.accepted,
+            "accepted in earlier tries": tally.accepted_earlier,
+            "refused": tally.refused,
+            "unknown": tally.unknown,
+            "not sent": tally.not_sent,
+            "invalid": tally.invalid,
+            "excluded": self._recipients.excluded,
+            "repeated": self._recipients.repeated,
+            "not reached": self.not_reached,
+        }
+        told = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
+        return f"{everyone:,} recipient{'' if everyone == 1 else 's'}: {told or 'nobody to send to'}"
+
+    def failures_in_words(self) -> str:
+        """Give the counts so far and the most frequent reasons of failures, for people."""
+        reasons = Counter(failure["reason"] for failure in self.tally.failures).most_common(_REASONS)
+        told = "; ".join(f"{reason} ({count:,})" if count > 1 else reason for reason, count in reasons)
+        return f"{self.in_words()}. {told}" if told else self.in_words()
+
+    # --- one of several that send ---------------------------------------------------------------------------
+
+    async def _work(self) -> None:
+        try:
+            while (ready := await self._take()) is not None:
+                if await self._is_its_turn(ready):
+                    await self._send(ready)
+        except asyncio.CancelledError:
+            if self.stopped is None:
+                raise
+        except RecordError as error:
+            self.stopped_by = self.stopped_by or error
+            self.stop(str(error))
+        except Exception as error:
+            # Those in flight are waited for: what becomes of them is to be known.
+            self._failure = self._failure or error
+            self.stop(f"{type(error).__name__}: {error}")
+
+    async def _is_its_turn(self, ready: _Ready) -> bool:
+        try:
+            await self._pace.turn()
+        except asyncio.CancelledError:
+            self._left_over.append(ready)
+            raise
+        if self.stopped is not None:
+            self._left_over.append(ready)
+            return False
+        return True
+
+    async def _send(self, ready: _Ready) -> None:
+        recipient = ready.recipient
+        try:
+            receipt = await self._client.send(
+                ready.message,
+                recipient=recipient.number,
+                app_id=self._app_id,
+                business_phone=self._business_phone,
+                delivery=self._delivery,
+            )
+        except ItnioError as error:
+            self._failed(ready, error)
+        except BaseException as error:
+            from airflow_provider_itnio.api.async_client import CancelledBetweenTriesError
+
+            if isinstance(error, CancelledBetweenTriesError):
+                self._failed(ready, NotSentError(f"ended between two tries: {self.stopped}"))
+                raise
+            why = self.stopped if isinstance(error, asyncio.CancelledError) else type(error).__name__
+            self._failed(ready, UnknownOutcomeError(f"ended before an answer came: {why or 'cancelled'}"))
+            raise
+        else:
+            self.tally.accepted += 1
+            self._not_sent_in_a_row = 0
+            if self._receipts is not None:
+                self._receipts.append(receipt)
+            at = None if receipt.timestamp is None else int(receipt.timestamp.timestamp())
+            self._done(ready, Kept(ready.key, "accepted", receipt.message_id, at))
+
+    def _failed(self, ready: _Ready, error: ItnioError) -> None:
+        outcome = outcome_of(error)
+        code = error.code if isinstance(error, RefusedError) else None
+        meets_everyone = isinstance(error, RefusedError) and error.meets_everyone
+        self._not_sent_in_a_row = self._not_sent_in_a_row + 1 if isinstance(error, NotSentError) else 0
+        if isinstance(error, NotSentError) and (
+            not error.try_again or self._not_sent_in_a_row >= _NOT_SENT_IN_A_ROW
+        ):
+            meets_everyone = True
+        if meets_everyone:
+            # Nothing is wrong with this recipient's message: a retry is to send it too.
+            outcome = "not_sent"
+            self.stopped_by = self.stopped_by or error
+            self.stop(f"it would meet everyone: {error}")
+        self._left_for_retry += is_sent_again(Earlier(outcome, cleared=False), self._delivery)
+        recipient = ready.recipient
+        self.tally.add_failure(
+            "refused" if isinstance(error, RefusedError) else _failed(outcome),
+            recipient.position,
+            recipient.number[-4:],
+            code,
+            _reason(error),
+        )
+        self._done(ready, Kept(ready.key, outcome, code=code))
+
+    def _done(self, ready: _Ready, kept: Kept) -> None:
+        number = ready.recipient.number
+        if behind := self._behind.get(number):
+            self._freed.append(behind.popleft())
+            self._waiting -= 1
+            if not behind:
+                del self._behind[number]
+        else:
+            self._busy.discard(number)
+        self._something_is_done.set()
+        if self._record.is_kept:
+            self.unrecorded.append(kept)
+            if len(self.unrecorded) >= self._batch:
+                self._write_down()
+
+    # --- who is next ----------------------------------------------------------------------------------------
+
+    async def _take(self) -> _Ready | None:
+        """Give the next message, whose number has no other in flight; ``None`` if there is no more."""
+        while self.stopped is None:
+            if self._freed:
+                return self._freed.popleft()
+            if self._waiting < _BEHIND_OTHERS:
+                ready = self._next()
+                if ready is None:
+                    if not self._waiting:
+                        return None
+                elif ready.recipient.number in self._busy:
+                    self._behind.setdefault(ready.recipient.number, deque()).append(ready)
+                    self._waiting += 1
+                    continue
+                else:
+                    self._busy.add(ready.recipient.number)
+                    return ready
+            self._something_is_done.clear()
+            await self._something_is_done.wait()
+        return None
+
+    def _next(self) -> _Ready | None:
+        if self._delivery == "at_most_once" and self._record.is_kept:
+            if not self._planned:
+                self._plan()
+            return self._planned.popleft() if self._planned else None
+        return next(self._sendable, None)
+
+    def _plan(self) -> None:
+        """Write the intent to send a batch before any of it leaves."""
+        planned = list(islice(self._sendable, self._checkpoint_every))
+        if not planned:
+            return
+        if self.unrecorded:  # so that a worker that is killed leaves no more than one batch unknown
+            self._write_down()
+        try:
+            self._record.intend([ready.key for ready in planned])
+        except RecordError:
+            # It may have been written all the same; what is known for sure is that nothing has left.
+            self.unrecorded += [Kept(ready.key, "not_sent") for ready in planned]
+            raise
+        self._planned.extend(planned)
+
+    def _what_is_sent(self) -> Iterator[_Ready]:
+        """Give each message that this try sends, and count those that it does not."""
+        for recipient in self._recipients:
+            if isinstance(recipient, Unusable):
+                self.tally.add_failure(
+                    "invalid", recipient.position, recipient.last_digits, None, recipient.problem
+                )
+                continue
+            known = self._record.earlier((recipient.number, recipient.occurrence))
+            if known is not None and not self._is_sent_again(recipient, *known):
+                continue
+            try:
+                message = self._message_for(recipient)
+            except InvalidMessageError as error:
+                self.tally.add_failure("invalid", recipient.position, recipient.number[-4:], None, str(error))
+                continue
+            yield _Ready(recipient, message)
+
+    def _is_sent_again(self, recipient: Recipient, kept: Kept, cleared: bool) -> bool:
+        if is_sent_again(Earlier(kept.outcome, cleared), self._delivery):
+            if kept.outcome == "unknown" and self._delivery == "at_most_once":
+                log.warning(
+                    "Nobody knows whether an earlier try sent to %s; since the task was cleared, it is sent",
+                    shortened_number(recipient.number),
+                )
+            return True
+        if kept.outcome == "accepted":
+            self.tally.accepted_earlier += 1
+            if self._receipts is not None:
+                self._receipts.append(_receipt_of(kept, self.kind))
+            return False
+        reason = "an earlier try of this task sent it, and nobody can say what became of it"
+        if kept.outcome == "refused":
+            meaning = "" if kept.code is None else status_code(MESSAGE_CODES, kept.code).meaning
+            reason = f"refused in an earlier try of this task{meaning and ': '}{meaning}"
+        self.tally.add_failure(
+            _failed(kept.outcome), recipient.position, recipient.number[-4:], kept.code, reason
+        )
+        return False
+
+    # --- the record -----------------------------------------------------------------------------------------
+
+    def _write_down(self) -> None:
+        try:
+            self._record.keep(self.unrecorded)
+            self.unrecorded.clear()
+        except RecordError as error:
+            self.stop(str(error))
+
+    def _write_down_the_rest(self) -> None:
+        if self._delivery == "at_most_once" and self._record.is_kept:
+            behind = chain.from_iterable(self._behind.values())
+            intended = chain(self._planned, self._freed, self._left_over, behind)
+            self.unrecorded += [Kept(ready.key, "not_sent") for ready in intended]
+        if self.unrecorded:
+            self._write_down()
+
+    async def _tell_progress(self) -> None:
+        while True:
+            await asyncio.sleep(_PROGRESS_EVERY)
+            if self.unrecorded and self.stopped is None:
+                self._write_down()
+            log.info("%s", self._progress())
+
+    def _progress(self) -> str:
+        tally = self.tally
+        seconds = asyncio.get_running_loop().time() - self._started
+        rate = (tally.accepted + tally.refused + tally.not_sent + tally.unknown) / seconds
+        left = f", about {self.not_reached / rate:,.0f} s left" if rate else ""
+        return f"{self.in_words()}; {rate:,.1f} messages/s{left}"
+
+    def _cancel(self) -> None:
+        for worker in self._workers:
+            worker.cancel()
+
+
+def _failed(outcome: Any) -> Failed:
+    return "refused" if outcome == "refused" else "not_sent" if outcome == "not_sent" else "unknown"
+
+
+def _reason(error: ItnioError) -> str:
+    if isinstance(error, RefusedError) and error.meaning:
+        return f"{error.meaning}; its reason: {error.reason!r}" if error.reason else error.meaning
+    return str(error)
+
+
+def _receipt_of(kept: Kept, kind: str) -> Receipt:
+    import pendulum
+
+    from airflow_provider_itnio.api.receipt import Receipt
+
+    at = None if kept.at is None else pendulum.from_timestamp(kept.at)
+    return Receipt(kept.message_id, kept.key[0], kind, at)

@@ -1,0 +1,80 @@
+"""A report to many people: to each their own words, from one task.
+
+``customers`` stands for a query of yours. Each of its rows is a recipient: ``phone``, and whatever else the
+text uses. A retry goes on where the try before it ended. It runs against the sandbox as it stands
+(``make demo``).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pendulum
+from airflow.providers.common.compat.sdk import DAG, task
+
+from airflow_provider_itnio.operators.whatsapp import WhatsAppBroadcastOperator
+
+with DAG(
+    dag_id="example_whatsapp_broadcast",
+    description=__doc__.partition("\n")[0],
+    schedule=None,
+    start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
+    default_args={"retries": 2, "retry_delay": pendulum.duration(minutes=1)},
+    tags=["example", "whatsapp"],
+):
+
+    @task
+    def customers() -> list[dict[str, Any]]:
+        """Find whom the report goes to, and what each is told."""
+        return [
+            {"phone": f"+86 1391 {n:07d}", "name": f"Customer {n}", "orders": 1 + n % 4, "open": n % 7 == 0}
+            for n in range(1, 501)
+        ]
+
+    @task
+    def no_longer_wanted() -> list[str]:
+        """Find who has asked for no more messages."""
+        return ["+86 1391 0000500"]
+
+    @task
+    def figures() -> dict[str, Any]:
+        """Find what is the same for everyone."""
+        return {"week": 47, "news": "We deliver on Saturdays now."}
+
+    rows: Any = customers()
+
+    # 500 rows, of which one is excluded: 499 texts.
+    WhatsAppBroadcastOperator(
+        task_id="tell_customers",
+        recipients=rows,
+        exclude=no_longer_wanted(),
+        shared={"figures": figures()},
+        text=(
+            "Dear {{ recipient.name }}, your orders in week {{ shared.figures.week }}: "
+            "{{ recipient.orders }}.\n"
+            "{% if recipient.open %}One of them is still open.\n{% endif %}"
+            "{{ shared.figures.news }}"
+        ),
+        execution_timeout=pendulum.duration(minutes=30),
+    )
+
+    # A file of their own for each.
+    WhatsAppBroadcastOperator(
+        task_id="send_invoices",
+        recipients=[
+            {"phone": "+86 147-1800-4557", "invoice": "2026-0117"},
+            {"phone": "+55 11 91234-5678", "invoice": "2026-0118"},
+        ],
+        document={
+            "link": "https://files.example.com/invoices/{{ recipient.invoice }}.pdf",
+            "caption": "Invoice {{ recipient.invoice }}",
+        },
+    )
+
+    # What a function returns, to several people.
+    @task.whatsapp(recipients="+86 147-1800-4557")
+    def tell_the_team(found: list[dict[str, Any]]) -> str:
+        """Write the message in Python."""
+        return f"*Customers*: {sum(row['open'] for row in found)} of {len(found)} have an open order"
+
+    tell_the_team(rows)

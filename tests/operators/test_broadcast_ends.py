@@ -1,0 +1,267 @@
+"""A broadcast that is ended before its end: by its ``execution_timeout``, or from outside."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections import Counter
+from importlib.metadata import version
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException, AirflowTaskTimeout, timeout
+
+from airflow_provider_itnio.api.errors import ItnioError
+from tests.task_runs import (
+    TaskStateStore,
+    broadcast_run,
+    counts_of,
+    fails_at_once,
+    may_be_tried_again,
+    numbers,
+)
+
+AIRFLOW_2 = version("apache-airflow").startswith("2.")
+DELIVERIES = ["at_least_once", "at_most_once"]
+
+pytestmark = pytest.mark.usefixtures("hasty")
+
+
+@pytest.fixture(params=DELIVERIES)
+def delivery(request):
+    return request.param
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    """Those in flight are given but a moment when a broadcast is ended."""
+    monkeypatch.setattr("airflow_provider_itnio.operators.whatsapp._GRACE", 0.1)
+
+
+def times_sent(sandbox):
+    return Counter(message.recipient for message in sandbox.messages)
+
+
+# --- execution_timeout ------------------------------------------------------------------------------------
+
+
+def test_a_time_that_runs_out_ends_it_in_good_order_and_a_retry_goes_on(delivery, store, sandbox):
+    people = numbers(24)
+    sandbox.fail_next(24, delay=0.1)
+    run = broadcast_run(people, max_in_flight=2, delivery=delivery, store=store)
+    with pytest.raises(AirflowTaskTimeout) as caught, timeout(0.35):
+        run.once()
+    counts = counts_of(run.summary)
+    assert set(counts) == {"accepted", "not_reached"}
+    assert counts["accepted"] == len(sandbox.messages)
+    assert (
+        f"stopped: the task's execution_timeout is over. 24 recipients: {counts['accepted']} accepted"
+        in str(caught.value)
+    )
+    sandbox.clear_faults()
+    assert counts_of(run.once()) == {
+        "accepted": counts["not_reached"],
+        "accepted_earlier": counts["accepted"],
+    }
+    assert times_sent(sandbox) == dict.fromkeys(people, 1)
+
+
+def test_those_in_flight_are_given_time_for_their_answers(store, sandbox):
+    sandbox.fail_next(delay=0.6)
+    run = broadcast_run(numbers(1), store=store)
+    with timeout(0.2):
+        assert counts_of(run.once()) == {"accepted": 1}
+
+
+@pytest.mark.usefixtures("impatient")
+def test_those_that_get_none_in_that_time_are_unknown(delivery, store, sandbox):
+    people = numbers(3)
+    sandbox.fail_next(recipient=people[0], delay=2)
+    run = broadcast_run(people, max_in_flight=3, delivery=delivery, store=store)
+    if delivery == "at_least_once":
+        with pytest.raises(AirflowTaskTimeout), timeout(0.2):
+            run.once()
+    else:
+        with pytest.raises(AirflowFailException, match="execution_timeout"), timeout(0.2):
+            run.once()
+    assert counts_of(run.summary) == {"accepted": 2, "unknown": 1}
+    assert run.summary["failures"][0]["reason"] == (
+        "ended before an answer came: the task's execution_timeout is over"
+    )
+    if delivery == "at_least_once":
+        assert counts_of(run.once()) == {"accepted": 1, "accepted_earlier": 2}
+        assert times_sent(sandbox)[people[0]] == 2
+    else:
+        fails_at_once(run)
+        assert times_sent(sandbox) == dict.fromkeys(people, 1)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_those_that_wait_for_another_try_of_the_client_were_not_sent(delivery, store, connect, sandbox):
+    connect(extra={"max_tries": 4})
+    people = numbers(3)
+    sandbox.fail_next(recipient=people[0], http_status=429, headers={"Retry-After": "30"})
+    run = broadcast_run(people, max_in_flight=3, delivery=delivery, store=store)
+    with pytest.raises(AirflowTaskTimeout), timeout(0.3):
+        run.once()
+    assert counts_of(run.summary) == {"accepted": 2, "not_sent": 1}
+    assert run.summary["failures"][0]["reason"].startswith("ended between two tries: ")
+    assert counts_of(run.once()) == {"accepted": 1, "accepted_earlier": 2}
+
+
+@pytest.mark.usefixtures("impatient")
+def test_those_that_wait_for_their_turn_were_not_reached(delivery, store, sandbox):
+    people = numbers(20)
+    run = broadcast_run(people, messages_per_second=4, delivery=delivery, store=store)
+    with pytest.raises(AirflowTaskTimeout), timeout(0.3):
+        run.once()
+    counts = counts_of(run.summary)
+    assert set(counts) == {"accepted", "not_reached"}
+    again = broadcast_run(people, delivery=delivery, store=store)
+    again.try_number = 1
+    assert counts_of(again.once())["accepted"] == counts["not_reached"]
+    assert times_sent(sandbox) == dict.fromkeys(people, 1)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_those_behind_another_to_the_same_number_were_not_reached(delivery, store, sandbox):
+    (number,) = numbers(1)
+    entries = [{"phone": number, "n": n} for n in range(5)]
+    sandbox.fail_next(5, delay=0.1)
+    run = broadcast_run(entries, text="{{ recipient.n }}", delivery=delivery, store=store)
+    with pytest.raises(AirflowTaskTimeout), timeout(0.25):
+        run.once()
+    counts = counts_of(run.summary)
+    assert counts["not_reached"] >= 1
+    sandbox.clear_faults()
+    if "unknown" in counts and delivery == "at_most_once":
+        fails_at_once(run)
+    else:
+        run.once()
+    assert {message.text for message in sandbox.messages} == set("01234")
+
+
+def test_without_a_record_it_fails_for_good_once_anyone_was_messaged(sandbox):
+    sandbox.fail_next(24, delay=0.1)
+    run = broadcast_run(numbers(24), max_in_flight=2)
+    with pytest.raises(AirflowFailException) as caught, timeout(0.35):
+        run.once()
+    assert "execution_timeout is over" in str(caught.value)
+    assert "without a delivery record" in str(caught.value)
+    assert set(counts_of(run.summary)) == {"accepted", "not_reached"}
+
+
+@pytest.mark.usefixtures("impatient")
+def test_without_a_record_it_is_left_its_retries_while_nobody_was(sandbox):
+    sandbox.fail_next(2, http_status=429)
+    run = broadcast_run(numbers(9), max_in_flight=1, messages_per_second=8)
+    with pytest.raises(AirflowTaskTimeout), timeout(0.2):
+        run.once()
+    assert "accepted" not in counts_of(run.summary)
+
+
+def test_airflows_own_handler_is_put_back():
+    run = broadcast_run([])
+    with timeout(30):
+        before = signal.getsignal(signal.SIGALRM)
+        assert callable(before)
+        run.once()
+        assert signal.getsignal(signal.SIGALRM) == before
+
+
+def test_airflows_own_handler_is_put_back_when_it_fails(store, sandbox):
+    sandbox.fail_next(status=-1)
+    run = broadcast_run(numbers(3), store=store)
+    with timeout(30):
+        before = signal.getsignal(signal.SIGALRM)
+        with pytest.raises(ItnioError):
+            run.once()
+        assert signal.getsignal(signal.SIGALRM) == before
+
+
+def test_a_task_without_a_timeout_sets_no_handler(sandbox):
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    broadcast_run(numbers(2)).once()
+    assert signal.getsignal(signal.SIGALRM) == signal.SIG_DFL
+
+
+@pytest.mark.skipif(AIRFLOW_2, reason="Airflow 2 executes no operator in another thread")
+def test_it_runs_in_a_thread_that_is_not_the_main_one(sandbox):
+    done = []
+    run = broadcast_run(numbers(3))
+    with timeout(30):
+        thread = threading.Thread(target=lambda: done.append(run.once()))
+        thread.start()
+        thread.join()
+    assert counts_of(done[0]) == {"accepted": 3}
+
+
+# --- from outside -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def ended_from_outside(traffic):
+    """Let the task get SIGTERM at a request, which Airflow answers by calling ``on_kill``."""
+    before = signal.getsignal(signal.SIGTERM)
+
+    def end(run, at_request):
+        signal.signal(signal.SIGTERM, lambda *_: run.operator.on_kill())
+
+        def arrived(number):
+            if len(traffic.order) == at_request:
+                os.kill(os.getpid(), signal.SIGTERM)
+
+        traffic.on_arrival = arrived
+
+    yield end
+    signal.signal(signal.SIGTERM, before)
+
+
+def test_an_end_from_outside_takes_no_new_ones_and_a_retry_goes_on(
+    delivery, store, sandbox, ended_from_outside
+):
+    people = numbers(40)
+    sandbox.fail_next(40, delay=0.02)
+    run = broadcast_run(people, max_in_flight=4, delivery=delivery, checkpoint_every=10, store=store)
+    ended_from_outside(run, at_request=10)
+    error = may_be_tried_again(run, ItnioError)
+    assert "stopped: the task was ended from outside" in str(error)
+    counts = counts_of(run.summary)
+    assert set(counts) == {"accepted", "not_reached"}
+    assert 10 <= counts["accepted"] < 40
+    assert counts["accepted"] == len(sandbox.messages)
+    assert counts_of(run.once()) == {
+        "accepted": counts["not_reached"],
+        "accepted_earlier": counts["accepted"],
+    }
+    assert times_sent(sandbox) == dict.fromkeys(people, 1)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_an_end_from_outside_waits_but_so_long_for_answers(delivery, store, sandbox, ended_from_outside):
+    people = numbers(4)
+    sandbox.fail_next(recipient=people[3], delay=5)
+    run = broadcast_run(people, max_in_flight=1, delivery=delivery, store=store)
+    ended_from_outside(run, at_request=4)
+    if delivery == "at_least_once":
+        may_be_tried_again(run, ItnioError)
+    else:
+        fails_at_once(run)
+    assert counts_of(run.summary) == {"accepted": 3, "unknown": 1}
+    assert "the task was ended from outside" in run.summary["failures"][0]["reason"]
+
+
+def test_without_a_record_an_end_from_outside_fails_for_good(sandbox, ended_from_outside):
+    run = broadcast_run(numbers(40), max_in_flight=4)
+    sandbox.fail_next(40, delay=0.02)
+    ended_from_outside(run, at_request=10)
+    assert "without a delivery record" in str(fails_at_once(run))
+
+
+def test_an_operator_that_does_not_run_can_be_ended_too(sandbox):
+    run = broadcast_run(numbers(2), store=TaskStateStore())
+    run.begin()
+    run.operator.on_kill()
+    run.once()
+    run.operator.on_kill()
+    assert len(sandbox.messages) == 2

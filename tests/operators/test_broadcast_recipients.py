@@ -1,0 +1,292 @@
+"""Whom a broadcast goes to: every form of recipients, each judged by itself, and none twice at a time."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from itertools import pairwise
+
+import pytest
+from airflow.providers.common.compat.sdk import literal
+
+from airflow_provider_itnio.api.errors import InvalidMessageError
+from tests.task_runs import TaskStateStore, broadcast_run, counts_of, fails_at_once, numbers
+
+LI, ANA = "+86 147-1800-4557", "+55 11 91234-5678"
+LI_DIGITS, ANA_DIGITS = "8614718004557", "5511912345678"
+
+pytestmark = pytest.mark.usefixtures("hasty")
+
+
+class Lazy:
+    """What the outputs of a mapped task are: a sequence that is fetched in slices."""
+
+    def __init__(self, entries):
+        self._entries = entries
+        self.slices = []
+
+    def __len__(self):
+        return len(self._entries)
+
+    def __getitem__(self, key):
+        assert isinstance(key, slice), "each entry alone would be a request to Airflow"
+        self.slices.append(key)
+        return self._entries[key]
+
+
+# --- forms ------------------------------------------------------------------------------------------------
+
+TWO = {
+    "list": [LI, ANA],
+    "tuple": (LI, ANA),
+    "ints": [int(LI_DIGITS), int(ANA_DIGITS)],
+    "dicts": [{"phone": LI}, {"phone": ANA}],
+    "numbers and dicts": [LI, {"phone": int(ANA_DIGITS)}],
+    "commas": f"{LI}, {ANA}",
+    "lines": f"{LI}\n{ANA}\n",
+    "semicolons": f" {LI};{ANA}; ",
+    "JSON": json.dumps([LI, ANA]),
+    "JSON of dicts": json.dumps([{"phone": LI}, {"phone": ANA}], indent=1),
+    "lists in a list": [[LI], [ANA]],
+    "lists of dicts in a list": [[{"phone": LI}], ({"phone": ANA},)],
+    "JSON of lists": json.dumps([[LI], [{"phone": ANA}]]),
+    "lazy": Lazy([LI, ANA]),
+    "lazy lists": Lazy([[LI], [{"phone": ANA}], []]),
+    "literal": literal([LI, ANA]),
+}
+
+
+@pytest.mark.parametrize("recipients", TWO.values(), ids=TWO)
+def test_two_recipients_in_any_form_get_a_message_each(recipients, sandbox):
+    summary = broadcast_run(recipients).once()
+    assert counts_of(summary) == {"accepted": 2}
+    assert sorted(message.recipient for message in sandbox.messages) == [ANA_DIGITS, LI_DIGITS]
+
+
+ONE = {
+    "text": LI,
+    "int": int(LI_DIGITS),
+    "dict": {"phone": LI},
+    "JSON": json.dumps({"phone": LI}),
+    "text of digits": LI_DIGITS,
+}
+
+
+@pytest.mark.parametrize("recipients", ONE.values(), ids=ONE)
+def test_one_recipient_needs_no_list(recipients, sandbox):
+    assert counts_of(broadcast_run(recipients).once()) == {"accepted": 1}
+    assert [message.recipient for message in sandbox.messages] == [LI_DIGITS]
+
+
+@pytest.mark.parametrize("written", ["{{ params.to | tojson }}", "{{ params.to | join(',') }}"])
+def test_a_templated_text_renders_to_json_or_to_numbers(written, sandbox):
+    run = broadcast_run(written, context={"params": {"to": [LI, ANA]}})
+    assert counts_of(run.once()) == {"accepted": 2}
+
+
+def test_a_list_may_have_jinja_in_it(sandbox):
+    run = broadcast_run(["{{ params.boss }}", {"phone": ANA}], context={"params": {"boss": LI}})
+    assert counts_of(run.once()) == {"accepted": 2}
+
+
+@pytest.mark.parametrize("empty", [[], (), "[]", Lazy([]), [[]], literal([])], ids=repr)
+def test_an_empty_list_sends_nothing_and_succeeds(empty, sandbox):
+    summary = broadcast_run(empty).once()
+    assert counts_of(summary) == {}
+    assert (summary["recipients"], summary["failures"]) == (0, [])
+    assert sandbox.requests == []
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        (None, "recipients: must be phone numbers or dicts with phone, in a list; NoneType given"),
+        (True, "recipients: must be phone numbers or dicts with phone, in a list; bool given"),
+        (8.5, "recipients: must be phone numbers or dicts with phone, in a list; float given"),
+        ("", "recipients: must hold at least one phone number, an empty text given"),
+        (" \n ", "recipients: must hold at least one phone number, an empty text given"),
+        (str([{"phone": LI}]), "a text that begins with [ must be JSON"),
+        (str({"phone": LI}), "a text that begins with { must be JSON"),
+    ],
+)
+def test_what_is_no_list_of_recipients_fails_at_once(given, sentence, sandbox):
+    error = fails_at_once(broadcast_run(given), InvalidMessageError)
+    assert sentence in str(error)
+    assert LI not in str(error)
+    assert sandbox.requests == []
+
+
+def test_a_list_as_python_writes_it_is_refused_with_a_hint(sandbox):
+    run = broadcast_run("{{ params.to }}", context={"params": {"to": [{"phone": LI}]}})
+    error = str(fails_at_once(run, InvalidMessageError))
+    assert "Give the output of an upstream task as it is (recipients=load())" in error
+    assert "write it as JSON (| tojson)" in error
+
+
+# --- each judged by itself --------------------------------------------------------------------------------
+
+WRONG = {
+    "too short": ("12345", "2345"),
+    "too long": ("123456789012345", "2345"),
+    "words": ("Li", ""),
+    "empty": ("", ""),
+    "None": (None, ""),
+    "bool": (True, ""),
+    "no phone": ({"name": "Li"}, ""),
+    "phone None": ({"phone": None, "name": "Li"}, ""),
+    "phone of words": ({"phone": "call me"}, ""),
+    "leading zero": ("0147-1800-4557", "4557"),
+    "decimal": (8614718004557.5, None),
+    "several": (f"{LI} / {ANA},{LI}", None),
+    "far too many digits": (10**5000, None),
+    "a set": ({"phone": {LI}}, None),
+    "deep lists": ([[LI]], None),
+    "an object": (object(), None),
+}
+
+
+@pytest.mark.parametrize(("wrong", "digits"), WRONG.values(), ids=WRONG)
+def test_one_that_is_wrong_is_one_failure_and_keeps_nobody_from_theirs(wrong, digits, sandbox, logged):
+    run = broadcast_run([LI, wrong if not isinstance(wrong, list) else [wrong], ANA])
+    fails_at_once(run)
+    assert counts_of(run.summary) == {"accepted": 2, "invalid": 1}
+    (failure,) = run.summary["failures"]
+    assert (failure["position"], failure["outcome"], failure["code"]) == (1, "invalid", None)
+    assert failure["reason"].startswith("recipients[1]")
+    if digits is not None:
+        assert failure["last_digits"] == digits
+    shown = json.dumps(run.summary) + logged()
+    # LI stands, as people write it, in an error that shows how a number is written.
+    assert not [one for one in (LI_DIGITS, ANA, ANA_DIGITS, "123456789012345") if one in shown]
+
+
+def test_a_number_that_was_looked_up_wrong_does_not_keep_the_others(sandbox):
+    run = broadcast_run("{{ params.to }}", context={"params": {"to": f"{LI}, nobody, {ANA}"}})
+    fails_at_once(run)
+    assert counts_of(run.summary) == {"accepted": 2, "invalid": 1}
+
+
+def test_lists_in_a_list_are_counted_by_their_entries(sandbox):
+    run = broadcast_run([[LI, ANA], ["12"]])
+    fails_at_once(run)
+    assert [failure["position"] for failure in run.summary["failures"]] == [2]
+
+
+def test_a_lazy_sequence_is_fetched_in_large_slices(sandbox):
+    lazy = Lazy(["12"] * 2500)
+    run = broadcast_run(lazy)
+    fails_at_once(run)
+    assert counts_of(run.summary) == {"invalid": 2500}
+    assert len(lazy.slices) == 3
+
+
+# --- exclude ----------------------------------------------------------------------------------------------
+
+EXCLUDED = {
+    "list": ["+86 1471 8004557"],
+    "text": f"12345678; {LI}",
+    "int": int(LI_DIGITS),
+    "dicts": [{"phone": LI, "since": "June"}],
+    "JSON": json.dumps([LI]),
+    "lazy": Lazy([[LI]]),
+    "template": "{{ params.out }}",
+}
+
+
+@pytest.mark.parametrize("exclude", EXCLUDED.values(), ids=EXCLUDED)
+def test_who_is_excluded_gets_none(exclude, sandbox):
+    run = broadcast_run([LI, ANA, {"phone": LI}], exclude=exclude, context={"params": {"out": LI}})
+    assert counts_of(run.once()) == {"accepted": 1, "excluded": 2}
+    assert [message.recipient for message in sandbox.messages] == [ANA_DIGITS]
+
+
+@pytest.mark.parametrize("exclude", [None, [], "", " ", "{{ params.nobody }}"])
+def test_nobody_may_be_excluded(exclude, sandbox):
+    run = broadcast_run([LI], exclude=exclude, context={"params": {"nobody": ""}})
+    assert counts_of(run.once()) == {"accepted": 1}
+
+
+@pytest.mark.parametrize(
+    ("exclude", "sentence"),
+    [
+        ([ANA, "12"], "exclude[1]: 7 to 14 digits, 2 given"),
+        ([{"name": "Li"}], "exclude[0]: a phone number is required, none given"),
+        (f"{ANA}, nobody", "exclude[1]: must be a phone number"),
+        (str([LI]), "exclude: a text that begins with [ must be JSON"),
+        (1.5, "exclude: must be phone numbers"),
+    ],
+)
+def test_a_wrong_one_in_exclude_fails_before_anything_is_sent(exclude, sentence, sandbox):
+    error = fails_at_once(broadcast_run([LI], exclude=exclude), InvalidMessageError)
+    assert sentence in str(error)
+    assert sandbox.requests == []
+
+
+# --- equal entries, and several to one number -------------------------------------------------------------
+
+
+def test_equal_entries_count_once(sandbox, logged):
+    entries = [LI, LI_DIGITS, {"phone": int(LI_DIGITS)}, ANA, {"phone": ANA, "name": "Ana"}]
+    entries += [{"name": "Ana", "phone": ANA_DIGITS}, f"00{LI_DIGITS}"]
+    assert counts_of(broadcast_run(entries).once()) == {"accepted": 3, "repeated": 4}
+    assert Counter(message.recipient for message in sandbox.messages) == {LI_DIGITS: 1, ANA_DIGITS: 2}
+    assert "4 repeated" in logged()
+
+
+def test_a_number_with_different_data_gets_each_in_the_order_of_the_list(sandbox):
+    entries = [{"phone": LI, "n": n % 6} for n in range(12)]
+    run = broadcast_run(entries, text="{{ recipient.n }}")
+    assert counts_of(run.once()) == {"accepted": 6, "repeated": 6}
+    assert [message.text for message in sandbox.messages] == list("012345")
+
+
+@pytest.mark.parametrize("delivery", ["at_least_once", "at_most_once"])
+@pytest.mark.parametrize("kept", [True, False], ids=["with a record", "without"])
+def test_a_number_never_has_two_in_flight_and_gets_them_in_order(delivery, kept, sandbox, traffic):
+    people = numbers(6)
+    entries = [{"phone": people[n % 6], "n": n} for n in range(48)]
+    sandbox.fail_next(48, delay=0.01)
+    run = broadcast_run(
+        entries,
+        text="{{ recipient.n }}",
+        delivery=delivery,
+        max_in_flight=24,
+        store=TaskStateStore() if kept else None,
+    )
+    assert counts_of(run.once()) == {"accepted": 48}
+    assert traffic.peak_of_a_number == 1
+    assert 1 < traffic.peak <= 6
+    for number in people:
+        got = [int(message.text) for message in sandbox.sent_to(number)]
+        assert got == sorted(got)
+        assert len(got) == 8
+
+
+def test_one_that_failed_lets_the_next_to_the_same_number_go(sandbox):
+    entries = [{"phone": LI, "n": n} for n in range(4)]
+    sandbox.fail_next(status=-114)
+    run = broadcast_run(entries, text="{{ recipient.n }}")
+    fails_at_once(run)
+    assert counts_of(run.summary) == {"accepted": 3, "refused": 1}
+    assert [message.text for message in sandbox.messages] == ["1", "2", "3"]
+
+
+def test_those_behind_a_slow_number_wait_for_nobody_else(sandbox, traffic):
+    entries = [{"phone": LI, "n": n} for n in range(3)] + numbers(20)
+    sandbox.fail_next(recipient=LI, delay=0.5)
+    run = broadcast_run(entries, text="{{ recipient.n | default(9) }}", max_in_flight=2)
+    assert counts_of(run.once()) == {"accepted": 23}
+    # While the first answer to the one number was held back, all others went.
+    assert traffic.order.index(LI_DIGITS) == 0
+    assert [number for number in traffic.order[1:21] if number == LI_DIGITS] == []
+    assert [message.text for message in sandbox.sent_to(LI)] == ["0", "1", "2"]
+
+
+def test_more_to_one_number_than_can_wait_all_go(sandbox, monkeypatch):
+    monkeypatch.setattr("airflow_provider_itnio.broadcast._BEHIND_OTHERS", 5)
+    entries = [{"phone": LI, "n": n} for n in range(30)] + [{"phone": ANA, "n": n} for n in range(30)]
+    run = broadcast_run(entries, text="{{ recipient.n }}", max_in_flight=8)
+    assert counts_of(run.once()) == {"accepted": 60}
+    for number in (LI, ANA):
+        got = [int(message.text) for message in sandbox.sent_to(number)]
+        assert all(one < other for one, other in pairwise(got))

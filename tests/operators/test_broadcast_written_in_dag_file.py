@@ -1,0 +1,347 @@
+"""A mistake that can be seen in the DAG file is an error of that file; recipients are data, and wait."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from importlib.metadata import version
+
+import pytest
+from airflow.providers.common.compat.sdk import DAG, AirflowFailException, XComArg, literal
+from airflow.providers.standard.operators.empty import EmptyOperator
+
+from airflow_provider_itnio.api.errors import InvalidMessageError
+from airflow_provider_itnio.messages import MESSAGE_FIELDS, reply_buttons
+from airflow_provider_itnio.operators.whatsapp import WhatsAppBroadcastOperator, WhatsAppMessageOperator
+from tests.task_runs import TaskRun, broadcast_run, counts_of, numbers
+
+AIRFLOW_2 = version("apache-airflow").startswith("2.")
+LI, ANA = "+86 147-1800-4557", "+55 11 91234-5678"
+LINK = "https://example.com/a.png"
+
+
+def made(**fields):
+    return WhatsAppBroadcastOperator(task_id="tell", **({"recipients": [LI], "text": "x"} | fields))
+
+
+def own_parameters(operator):
+    parameters = list(inspect.signature(operator.__init__).parameters.values())
+    return [one.name for one in parameters if one.name != "self" and one.kind is not one.VAR_KEYWORD]
+
+
+# --- mistakes ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({"text": None}, "exactly one of text, image"),
+        ({"image": LINK}, "text, image given"),
+        ({"text": ""}, "text.body: must not be empty"),
+        ({"text": "x" * 4097}, "text.body: at most 4096 characters, 4097 given"),
+        ({"text": {"body": "{{ recipient.name }}", "boddy": "y"}}, "text.boddy: unknown key"),
+        ({"text": None, "message": {"txt": "x"}}, "message.txt: unknown key"),
+        (
+            {"text": None, "interactive": reply_buttons("{{ x }}", {str(n): "{{ y }}" for n in range(4)})},
+            "at most 3 buttons, 4 given",
+        ),
+        ({"business_phone": "12"}, "business_phone: 7 to 14 digits, 2 given"),
+        ({"delivery": "twice"}, "delivery: must be one of at_least_once, at_most_once; 'twice' given"),
+        ({"if_too_long": "chop"}, "if_too_long: must be one of fail, cut; 'chop' given"),
+        ({"max_in_flight": 0}, "max_in_flight: must be a whole number from 1 to 1000, 0 given"),
+        ({"max_in_flight": 1001}, "max_in_flight: must be a whole number from 1 to 1000, 1001 given"),
+        ({"max_in_flight": 1.5}, "max_in_flight: must be a whole number from 1 to 1000, 1.5 given"),
+        ({"max_in_flight": None}, "max_in_flight: must be a whole number"),
+        ({"max_in_flight": "8"}, "max_in_flight: must be a whole number from 1 to 1000, '8' given"),
+        ({"messages_per_second": 0}, "messages_per_second: must be a number from 0.001 to 100000, 0 given"),
+        ({"messages_per_second": -1}, "messages_per_second: must be a number"),
+        ({"messages_per_second": True}, "messages_per_second: must be a number"),
+        ({"messages_per_second": float("nan")}, "messages_per_second: must be a number"),
+        ({"messages_per_second": "80"}, "messages_per_second: must be a number"),
+        ({"checkpoint_every": 0}, "checkpoint_every: must be a whole number from 1 to 10000, 0 given"),
+        ({"checkpoint_every": 10_001}, "checkpoint_every: must be a whole number"),
+        ({"checkpoint_every": True}, "checkpoint_every: must be a whole number"),
+        ({"if_some_fail": "ignore"}, "if_some_fail: must be one of fail, warn; 'ignore' given"),
+    ],
+)
+def test_a_mistake_is_an_error_when_the_dag_is_parsed(fields, sentence):
+    with pytest.raises(InvalidMessageError) as caught:
+        made(**fields)
+    assert sentence in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"max_in_flight": 1000, "checkpoint_every": 10_000},
+        {"max_in_flight": 1, "checkpoint_every": 1},
+        {"messages_per_second": None},
+        {"messages_per_second": 0.001},
+        {"messages_per_second": 100_000},
+        {"if_some_fail": "warn"},
+    ],
+)
+def test_what_is_within_its_limits_is_taken(fields):
+    operator = made(**fields)
+    assert {name: getattr(operator, name) for name in fields} == fields
+
+
+RECIPIENTS = [None, "", "12", ["12", "nobody", None], [{"name": "x"}], 7, {"phone": "x"}, object(), "{{ x }}"]
+
+
+@pytest.mark.parametrize("recipients", RECIPIENTS, ids=repr)
+@pytest.mark.parametrize("name", ["recipients", "exclude"])
+def test_recipients_are_never_judged_when_the_dag_is_parsed(name, recipients):
+    made(**{name: recipients})
+
+
+def test_it_needs_recipients():
+    with pytest.raises(Exception, match="recipients"):
+        WhatsAppBroadcastOperator(task_id="tell", text="x")
+
+
+def test_a_number_for_one_message_is_no_parameter():
+    with pytest.raises(Exception, match="recipient"):
+        made(recipient=LI)
+
+
+# --- what an upstream task gives --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", [*MESSAGE_FIELDS, "message", "reply_to"])
+def test_an_upstream_output_in_a_message_field_is_refused_with_a_hint(name):
+    fields = {"text": None} if name != "reply_to" else {}
+    with DAG("report", schedule=None):
+        output = EmptyOperator(task_id="load").output
+        with pytest.raises(InvalidMessageError) as caught:
+            made(**fields | {name: output})
+    assert str(caught.value).startswith(f"{name}: is filled in for each recipient and can't be the output")
+    assert 'shared={"found": …} and write {{ shared.found }}' in str(caught.value)
+
+
+def test_it_is_refused_at_any_depth_and_its_place_named():
+    with DAG("report", schedule=None):
+        output = EmptyOperator(task_id="load").output
+        with pytest.raises(InvalidMessageError, match=r"^text\.body: is filled in"):
+            WhatsAppBroadcastOperator(task_id="one", recipients=[LI], text={"body": output})
+        menu = reply_buttons("x", {"a": output["title"]})
+        with pytest.raises(InvalidMessageError, match=r"^interactive\.action\.buttons\[0\]\.reply\.title: "):
+            WhatsAppBroadcastOperator(task_id="other", recipients=[LI], interactive=menu)
+
+
+@pytest.mark.parametrize("name", ["recipients", "exclude", "business_phone", "app_id", "itnio_conn_id"])
+def test_elsewhere_it_is_a_dependency(name):
+    with DAG("report", schedule=None):
+        output = EmptyOperator(task_id="load").output
+        operator = made(**{name: output})
+    assert operator.upstream_task_ids == {"load"}
+
+
+def test_in_shared_it_is_a_dependency_at_any_depth():
+    with DAG("report", schedule=None):
+        outputs = [EmptyOperator(task_id=f"load_{n}").output for n in range(3)]
+        operator = made(
+            shared={"a": outputs[0], "b": {"c": [outputs[1]["rows"]]}}, recipients=[LI, outputs[2]]
+        )
+    assert operator.upstream_task_ids == {"load_0", "load_1", "load_2"}
+
+
+@pytest.mark.parametrize("fields", [{"text": literal("{{ x }}")}, {"text": {"body": literal("{{ x }}")}}])
+def test_a_literal_is_allowed(fields):
+    made(**fields)
+
+
+# --- parameters -------------------------------------------------------------------------------------------
+
+VALUES = {
+    "recipients": [ANA],
+    "exclude": [ANA],
+    "shared": {"week": 7},
+    "max_in_flight": 7,
+    "messages_per_second": 7.5,
+    "if_some_fail": "warn",
+    "checkpoint_every": 7,
+    "keep_receipts": True,
+    "text": "hello",
+    "document": "https://example.com/a.pdf",
+    "reply_to": "wamid.1",
+    "business_phone": "+91 856-321-321",
+    "app_id": "OtherApp",
+    "itnio_conn_id": "itnio_other",
+    "delivery": "at_most_once",
+    "if_too_long": "cut",
+}
+
+
+def held(operator, name):
+    value = getattr(operator, name)
+    return value.resolve({}) if hasattr(value, "iter_references") else value
+
+
+def fields_with(name, value):
+    """Give the fields of a valid broadcast that has this one among them."""
+    words = {} if name in MESSAGE_FIELDS else {"text": "x"}
+    return {"recipients": [LI]} | words | {name: value}
+
+
+@pytest.mark.parametrize(("name", "value"), VALUES.items(), ids=VALUES)
+def test_a_parameter_is_kept(name, value):
+    assert held(WhatsAppBroadcastOperator(task_id="tell", **fields_with(name, value)), name) == value
+
+
+@pytest.mark.parametrize(("name", "value"), VALUES.items(), ids=VALUES)
+def test_default_args_reach_every_parameter(name, value):
+    fields = fields_with(name, value)
+    del fields[name]
+    with DAG("defaults", schedule=None, default_args={name: value}):
+        operator = WhatsAppBroadcastOperator(task_id="tell", **fields)
+    assert held(operator, name) == value
+
+
+@pytest.mark.parametrize(("name", "value"), VALUES.items(), ids=VALUES)
+def test_partial_reaches_every_parameter(name, value):
+    fields = fields_with(name, value)
+    expanded = "app_id" if name != "app_id" else "itnio_conn_id"
+    with DAG("mapped", schedule=None):
+        mapped = WhatsAppBroadcastOperator.partial(task_id="tell", **fields).expand(**{expanded: ["a"]})
+    assert held(mapped.unmap({expanded: "a"}), name) == value
+
+
+@pytest.mark.parametrize(("name", "value"), VALUES.items(), ids=VALUES)
+def test_every_parameter_can_be_expanded(name, value):
+    fields = fields_with(name, value)
+    del fields[name]
+    with DAG("mapped", schedule=None):
+        mapped = WhatsAppBroadcastOperator.partial(task_id="tell", **fields).expand(**{name: [value]})
+    assert held(mapped.unmap({name: value}), name) == value
+
+
+def test_every_parameter_is_documented():
+    assert set(VALUES) >= set(own_parameters(WhatsAppBroadcastOperator))
+    documented = WhatsAppBroadcastOperator.__doc__
+    own = own_parameters(WhatsAppBroadcastOperator)
+    assert [name for name in own if f":param {name}:" not in documented] == []
+
+
+def test_what_is_rendered_per_recipient_is_no_template_field():
+    fields = set(WhatsAppBroadcastOperator.template_fields)
+    assert not fields & {*MESSAGE_FIELDS, "message", "reply_to"}
+    others = set(WhatsAppMessageOperator.template_fields) - {*MESSAGE_FIELDS, "message", "reply_to"}
+    assert fields == {"recipients", "exclude", "shared"} | others
+
+
+@pytest.mark.usefixtures("connection")
+def test_a_mapped_broadcast_is_checked_when_it_runs(sandbox):
+    with DAG("mapped", schedule=None):
+        mapped = WhatsAppBroadcastOperator.partial(
+            task_id="tell", text="x" * 5000, max_in_flight=0, messages_per_second=None
+        ).expand(recipients=[[LI]])
+    for name, value, sentence in (
+        ("max_in_flight", 0, "max_in_flight: must be a whole number"),
+        ("max_in_flight", 8, "text.body: at most 4096 characters, 5000 given"),
+    ):
+        operator = mapped.unmap({"recipients": [LI]})
+        setattr(operator, name, value)
+        with pytest.raises(AirflowFailException, match=sentence):
+            operator.execute({})
+    assert sandbox.requests == []
+
+
+@pytest.mark.usefixtures("connection")
+def test_a_mapped_broadcast_sends_to_the_lists_of_each_index(sandbox):
+    with DAG("mapped", schedule=None):
+        mapped = WhatsAppBroadcastOperator.partial(
+            task_id="tell", text="Hi {{ recipient.name }}", messages_per_second=None
+        ).expand(recipients=[[{"phone": LI, "name": "Li"}], [{"phone": ANA, "name": "{{ 7 }}"}]])
+    for people in ([{"phone": LI, "name": "Li"}], [{"phone": ANA, "name": "{{ 7 }}"}]):
+        assert counts_of(mapped.unmap({"recipients": people}).execute({"params": {}})) == {"accepted": 1}
+    assert [message.text for message in sandbox.messages] == ["Hi Li", "Hi {{ 7 }}"]
+
+
+# --- large lists, and what Airflow stores of it -----------------------------------------------------------
+
+
+def test_a_long_list_without_jinja_is_not_rendered_by_airflow(monkeypatch):
+    people = [{"phone": number, "name": f"n{number}"} for number in numbers(20_000)]
+    rendered = []
+    render = WhatsAppBroadcastOperator.render_template
+
+    def counted(self, content, *args, **kwargs):
+        rendered.append(content)
+        return render(self, content, *args, **kwargs)
+
+    monkeypatch.setattr(WhatsAppBroadcastOperator, "render_template", counted)
+    run = broadcast_run(people, exclude=people, shared={"x": "{{ 7 }}"})
+    context = run.begin()
+    assert len(rendered) < 40
+    assert "{{ 7 }}" in rendered
+    from airflow_provider_itnio.operators.whatsapp import _resolved
+
+    resolved = _resolved(run.operator.recipients, context)
+    assert resolved[19_999]["name"] == "n8613900019999"
+    assert resolved is people
+
+
+@pytest.mark.usefixtures("connection")
+def test_a_long_list_without_jinja_is_whom_it_goes_to(sandbox):
+    people = numbers(20_000)
+    summary = broadcast_run(people, exclude=people[1:]).once()
+    assert counts_of(summary) == {"accepted": 1, "excluded": 19_999}
+
+
+def serialised(dag):
+    """Give what Airflow stores of a DAG, having read it back."""
+    if AIRFLOW_2:
+        from airflow.serialization.serialized_objects import SerializedDAG
+
+        stored = SerializedDAG.to_dict(dag)
+        SerializedDAG.from_dict(json.loads(json.dumps(stored)))
+    else:
+        from airflow.serialization.serialized_objects import DagSerialization
+
+        stored = DagSerialization.to_dict(dag)
+        DagSerialization.from_dict(json.loads(json.dumps(stored)))
+    return json.dumps(stored)
+
+
+def test_its_dag_can_be_stored_and_read_back():
+    with DAG("report", schedule=None) as dag:
+        output = EmptyOperator(task_id="load").output
+        made(recipients=[{"phone": LI, "name": "Li"}], exclude=ANA, shared={"rows": output})
+        WhatsAppBroadcastOperator(task_id="other", recipients=output, text="Hi {{ recipient.name }}")
+        WhatsAppBroadcastOperator.partial(task_id="mapped", text="x").expand(recipients=[[LI], [ANA]])
+        WhatsAppBroadcastOperator.partial(task_id="more", text="x", exclude=[LI]).expand(recipients=output)
+    stored = serialised(dag)
+    assert "tell" in stored
+    assert "147-1800-4557" in stored
+
+
+def test_two_parses_of_a_dag_file_are_stored_alike():
+    def parsed():
+        with DAG("report", schedule=None) as dag:
+            made(recipients=[{"phone": LI}], exclude=[ANA])
+        return serialised(dag)
+
+    assert parsed() == parsed()
+
+
+def test_a_whole_dag_renders_what_upstream_gives(monkeypatch, sandbox, connect):
+    connect()
+    with DAG("report", schedule=None):
+        output = EmptyOperator(task_id="load").output
+        operator = made(
+            recipients=output,
+            shared={"rows": output["rows"]},
+            text="{{ shared.rows }}",
+            messages_per_second=None,
+        )
+    assert isinstance(output, XComArg)
+    given = {"load": [LI, ANA]}
+    monkeypatch.setattr(
+        type(output),
+        "resolve",
+        lambda self, context, *args, **kwargs: given["load"] if self.key == "return_value" else 7,
+    )
+    run = TaskRun(lambda: operator)
+    assert counts_of(run.once()) == {"accepted": 2}
+    assert {message.text for message in sandbox.messages} == {"7"}

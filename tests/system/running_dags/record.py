@@ -1,0 +1,128 @@
+"""DAGs whose tasks fail, are killed or cleared after they have sent; each sends to numbers of its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pendulum
+from airflow.providers.common.compat.sdk import DAG, task
+
+from airflow_provider_itnio.operators.whatsapp import WhatsAppBroadcastOperator, WhatsAppSendOperator
+
+PLACE = Path(os.environ["PLACE_OF_TASKS"])
+ARGUMENTS = {
+    "schedule": None,
+    "start_date": pendulum.datetime(2026, 1, 1, tz="UTC"),
+    "default_args": {"retry_delay": pendulum.duration(seconds=1), "itnio_conn_id": "itnio_tasks"},
+}
+
+
+def is_first_try(context: Any) -> bool:
+    return bool(context["ti"].try_number == 1)
+
+
+def fail_at_first(context: Any, result: Any = None) -> None:
+    if is_first_try(context):
+        raise RuntimeError("the task's own code fails after the message was accepted")
+
+
+def be_killed_at_first(context: Any, result: Any = None) -> None:
+    if is_first_try(context):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def leave_process_id(context: Any) -> None:
+    """Leave the process's id where the test finds it, which kills the process in the middle of its work."""
+    (PLACE / f"{context['ti'].task_id}.pid").write_text(str(os.getpid()))
+
+
+class FailingAfterwards(WhatsAppSendOperator):
+    """A task of a user's own, whose code goes on after the message was accepted."""
+
+    def execute(self, context: Any) -> Any:
+        receipt = super().execute(context)
+        fail_at_first(context)
+        return receipt
+
+
+with DAG("record", **ARGUMENTS):
+    again: dict[str, Any] = {"retries": 2}
+    WhatsAppSendOperator(
+        task_id="fails_afterwards", recipient="8610000001", text="x", post_execute=fail_at_first, **again
+    )
+    FailingAfterwards(task_id="of_a_user", recipient="8610000002", text="x", **again)
+    WhatsAppSendOperator(
+        task_id="is_killed", recipient="8610000003", text="x", post_execute=be_killed_at_first, **again
+    )
+    WhatsAppSendOperator(task_id="finishes", recipient="8610000004", text="x {{ ti.try_number }}", **again)
+    WhatsAppSendOperator(
+        task_id="fails_for_good", recipient="8610000005", text="x", post_execute=fail_at_first, retries=0
+    )
+    WhatsAppSendOperator(
+        task_id="is_killed_while_asking",
+        recipient="8610000006",
+        text="x",
+        delivery="at_most_once",
+        pre_execute=leave_process_id,
+        **again,
+    )
+    WhatsAppSendOperator.partial(
+        task_id="mapped", recipient="8610000007", post_execute=fail_at_first, **again
+    ).expand(text=["one", "two"])
+
+    @task.whatsapp(recipient="8610000008", post_execute=fail_at_first, **again)
+    def decorated() -> str:
+        with (PLACE / "decorated.calls").open("a") as calls:
+            calls.write("called\n")
+        return "x"
+
+    decorated()
+
+with DAG("record_of_broadcasts", **ARGUMENTS):
+    WhatsAppBroadcastOperator(
+        task_id="half_fails",
+        recipients=[f"86200000{number:02d}" for number in range(20)],
+        text="x {{ recipient.phone }}",
+        retries=0,
+    )
+    WhatsAppBroadcastOperator(
+        task_id="takes_too_long",
+        recipients=[f"86210000{number:03d}" for number in range(200)],
+        text="x",
+        messages_per_second=40,
+        checkpoint_every=50,
+        execution_timeout=pendulum.duration(seconds=3),
+        retries=4,
+    )
+    WhatsAppBroadcastOperator(
+        task_id="is_ended_by_a_person",
+        recipients=[f"86220000{number:03d}" for number in range(900)],
+        text="x",
+        messages_per_second=20,
+        checkpoint_every=100,
+        retries=0,
+    )
+
+with DAG("record_that_is_not_kept", **ARGUMENTS):
+    WhatsAppSendOperator(task_id="one", recipient="8610000050", text="x", retries=2)
+    WhatsAppBroadcastOperator(
+        task_id="many", recipients=["8610000051", "8610000052", "8610000053"], text="x", retries=2
+    )
+    WhatsAppBroadcastOperator(task_id="nobody", recipients=["8610000054"], text="x", retries=2)
+
+for delivery in ("at_least_once", "at_most_once"):
+    with DAG(f"record_of_faults_{delivery}", **ARGUMENTS):
+        WhatsAppBroadcastOperator(
+            task_id=delivery,
+            recipients=[f"{'863' if delivery == 'at_least_once' else '864'}{n:08d}" for n in range(10_000)],
+            text="Row {{ recipient.phone }}",
+            delivery=delivery,
+            messages_per_second=None,
+            max_in_flight=64,
+            checkpoint_every=200,
+            pre_execute=leave_process_id,
+            retries=8,
+        )

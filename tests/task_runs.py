@@ -1,0 +1,226 @@
+"""A task as Airflow runs it, try after try, with the task state store of Airflow 3.3 or without."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from airflow.providers.common.compat.sdk import DAG, AirflowFailException
+
+from airflow_provider_itnio.operators.whatsapp import WhatsAppBroadcastOperator
+
+RETURNED = "return_value"
+
+
+class TaskStateStore:
+    """What ``context["task_state_store"]`` is on Airflow 3.3: values are JSON, and ``None`` is none.
+
+    :param kept: what stands in it, as JSON text by key.
+    """
+
+    def __init__(self, kept: dict[str, str] | None = None) -> None:
+        self.kept = dict(kept or {})
+        self.written: list[str] = []
+        self.tried = 0
+        self.before_write: Callable[[str, Any], None] = lambda key, value: None
+
+    def get(self, key: str, default: Any = None) -> Any:
+        return json.loads(self.kept[key]) if key in self.kept else default
+
+    def set(self, key: str, value: Any, *, retention: Any = None) -> None:
+        if value is None:
+            raise ValueError("None can't be stored")
+        text = json.dumps(value, allow_nan=False)
+        self.tried += 1
+        self.before_write(key, value)
+        self.written.append(key)
+        self.kept[key] = text
+
+    def delete(self, key: str) -> None:
+        self.kept.pop(key, None)
+
+    def clear(self) -> None:
+        self.kept.clear()
+
+    @property
+    def text(self) -> str:
+        """All that stands in it."""
+        return "\n".join(f"{key} {value}" for key, value in self.kept.items())
+
+    def fail(self, error: BaseException, times: int = 1_000_000, *, after: int = 0) -> None:
+        """Let writes fail.
+
+        :param error: what they raise.
+        :param times: how many do.
+        :param after: how many still work before.
+        """
+        first = self.tried + after
+
+        def failing(key: str, value: Any) -> None:
+            if first < self.tried <= first + times:
+                raise error
+
+        self.before_write = failing
+
+
+class DeadlockImminentError(BaseException):
+    """As Airflow's, which is no ``Exception`` either."""
+
+
+class TaskInstance:
+    """What a task sees of its task instance."""
+
+    def __init__(self, task_id: str, try_number: int, max_tries: int, map_index: int = -1) -> None:
+        self.task_id = task_id
+        self.run_id = "manual__2026-07-01T02:00:00+00:00"
+        self.map_index = map_index
+        self.try_number = try_number
+        self.max_tries = max_tries
+        self.pushed: dict[str, Any] = {}
+        self.upstream: dict[str, Any] = {}
+        self.pulled: list[str] = []
+
+    def xcom_push(self, key: str, value: Any) -> None:
+        self.pushed[key] = json.loads(json.dumps(value, allow_nan=False))
+
+    def xcom_pull(self, task_ids: str, key: str = RETURNED) -> Any:
+        self.pulled.append(task_ids)
+        return self.upstream[task_ids]
+
+
+class TaskRun:
+    """One task of one DAG run.
+
+    :param make: makes the operator, anew for each try, as each try has a process of its own.
+    :param store: the task state store; ``None`` for an Airflow that has none.
+    :param context: what else stands in the context.
+    """
+
+    def __init__(
+        self,
+        make: Callable[[], Any],
+        *,
+        store: TaskStateStore | None = None,
+        task_id: str | None = None,
+        context: dict[str, Any] | None = None,
+    ) -> None:
+        self.make = make
+        self.store = store
+        self.task_id = task_id
+        self.context = context or {}
+        self.max_tries = 2
+        self.try_number = 0
+        self.ti: TaskInstance
+        self.operator: Any
+
+    def clear(self) -> None:
+        """Let a person clear the task."""
+        self.max_tries += 2
+
+    def begin(self) -> dict[str, Any]:
+        """Begin the next try: make the operator and render its fields, and give the context."""
+        self.operator = self.make()
+        self.try_number += 1
+        self.ti = TaskInstance(self.task_id or self.operator.task_id, self.try_number, self.max_tries)
+        context = {
+            "dag": self.operator.get_dag(),
+            "task": self.operator,
+            "ti": self.ti,
+            "task_instance": self.ti,
+            "params": {},
+            **self.context,
+        }
+        if self.store is not None:
+            context["task_state_store"] = self.store
+        self.operator.render_template_fields(context)
+        return context
+
+    def once(self, *, ends: str = "as on 3.3") -> Any:
+        """Run one try.
+
+        :param ends: ``as on 3.3``, ``as on 2.11``, or ``failing``: the worker is lost behind ``execute``.
+        """
+        context = self.begin()
+        result = self.operator.execute(context)
+        if ends == "failing":
+            return result
+        if ends == "as on 3.3":
+            self.operator.post_execute(context)
+        else:
+            self.operator.post_execute(context, result)
+        return result
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """What a broadcast that failed left in XCom."""
+        return self.ti.pushed[RETURNED]
+
+
+def broadcast_run(
+    recipients: Any,
+    *,
+    store: TaskStateStore | None = None,
+    context: dict[str, Any] | None = None,
+    dag: dict[str, Any] | None = None,
+    **fields: Any,
+) -> TaskRun:
+    """Give the task of a broadcast: without a pace and with a text, unless told otherwise.
+
+    :param recipients: whom it goes to.
+    :param dag: what its DAG is made with.
+    :param fields: the operator's other parameters.
+    """
+    given: dict[str, Any] = {"text": "x", "messages_per_second": None} | fields
+
+    def make() -> WhatsAppBroadcastOperator:
+        with DAG("report", schedule=None, **(dag or {})):
+            return WhatsAppBroadcastOperator(task_id="tell", recipients=recipients, **given)
+
+    return TaskRun(make, store=store, context=context)
+
+
+def numbers(count: int, first: int = 0) -> list[str]:
+    """Give as many phone numbers, no two alike."""
+    return [f"86139{number:08d}" for number in range(first, first + count)]
+
+
+COUNTS = (
+    "accepted",
+    "accepted_earlier",
+    "refused",
+    "invalid",
+    "not_sent",
+    "unknown",
+    "excluded",
+    "repeated",
+    "not_reached",
+)
+
+
+def counts_of(summary: dict[str, Any]) -> dict[str, int]:
+    """Give the counts of a summary that are not zero, having checked that they add up."""
+    assert summary["recipients"] == sum(summary[name] for name in COUNTS)
+    failed = sum(summary[name] for name in ("refused", "invalid", "not_sent", "unknown"))
+    assert failed == len(summary["failures"]) + summary["failures_not_listed"]
+    return {name: summary[name] for name in COUNTS if summary[name]}
+
+
+def fails_at_once(run: TaskRun, family: type[BaseException] | None = None) -> AirflowFailException:
+    """Run a try that Airflow won't repeat.
+
+    :param family: the class of the error behind it.
+    """
+    with pytest.raises(AirflowFailException) as caught:
+        run.once()
+    assert family is None or type(caught.value.__cause__) is family
+    return caught.value
+
+
+def may_be_tried_again(run: TaskRun, family: type[BaseException]) -> BaseException:
+    """Run a try that fails with an error that leaves Airflow its retries."""
+    with pytest.raises(family) as caught:
+        run.once()
+    assert type(caught.value) is family
+    return caught.value
