@@ -112,17 +112,22 @@ class RunningAirflow:
         :param run_id: the run's name.
         """
         deadline = time.monotonic() + 60
-        while True:
+        while not self._has_triggered(dag_id, run_id):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{dag_id} could not be started within 60 s; see {self._log}")
+            time.sleep(0.5)
+
+    def _has_triggered(self, dag_id: str, run_id: str) -> bool:
+        if AIRFLOW_3:
             try:
-                if AIRFLOW_3:
-                    self._ask("POST", f"dags/{dag_id}/dagRuns", {"dag_run_id": run_id, "logical_date": None})
-                else:
-                    self._command("dags", "trigger", dag_id, "--run-id", run_id)
-                return
-            except (URLError, subprocess.CalledProcessError):
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(1)
+                self._ask("POST", f"dags/{dag_id}/dagRuns", {"dag_run_id": run_id, "logical_date": None})
+            except URLError:
+                return False
+            return True
+        if self._stored("SELECT 1 FROM serialized_dag WHERE dag_id = ?", dag_id) is None:
+            return False
+        self._command("dags", "trigger", dag_id, "--run-id", run_id)
+        return True
 
     def wait_for(self, dag_id: str, run_id: str, timeout: float = 90) -> str:
         """Wait until a run has ended, and give its state.
@@ -256,9 +261,11 @@ class RunningAirflow:
     def _stop(self) -> None:
         if self._process is None:
             return
-        for sign in (signal.SIGINT, signal.SIGKILL):
+        # Airflow 3 ends its parts itself; its DAG processor hangs if it gets a second signal meanwhile.
+        end = os.kill if AIRFLOW_3 else os.killpg
+        for send, sign in ((end, signal.SIGINT), (os.killpg, signal.SIGKILL)):
             with suppress(ProcessLookupError):
-                os.killpg(self._process.pid, sign)
+                send(self._process.pid, sign)
             with suppress(subprocess.TimeoutExpired):
                 self._process.wait(30)
         self._process = None

@@ -19,6 +19,7 @@ pytestmark = [
 
 PEOPLE = 10_000
 BATCH = 200
+IN_FLIGHT = 64
 KILLED_AT = (3_000, 6_000)
 """Requests after which the worker's process is killed."""
 
@@ -101,4 +102,5 @@ def test_nobody_is_lost_and_nobody_is_messaged_twice_unless_asked_for(fault_run,
         lost_answers = sum(
             kind in ("dropped after", "dropped before", "503", "passing") for kind in faults.values()
         )
-        assert summary["unknown"] <= lost_answers + BATCH * len(KILLED_AT)
+        # A batch is announced as a whole, while the last ones of the batch before may still wait for answers.
+        assert summary["unknown"] <= lost_answers + (BATCH + IN_FLIGHT) * len(KILLED_AT)
