@@ -339,8 +339,8 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
     through ``shared``.
 
     A recipient whose message can't be filled in, or whose number is none, is one failure, not the end of the
-    task. What would meet everyone (authentication, account, balance, sender, a certificate, 100 messages in a
-    row that did not leave) stops it at once.
+    task. What would meet everyone (authentication, account, balance, sender, a certificate, 100 messages one
+    behind the other without an answer that settles them) stops it at once.
 
     On Airflow 3.3 and later a retry goes on where the try before it ended. Before that Airflow keeps no
     record of a task: there a broadcast that has messaged anyone fails without retries, which would message

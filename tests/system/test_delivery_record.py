@@ -149,8 +149,6 @@ def broadcasts(running):
     """Run the DAG of broadcasts, all at the same time; a person clears one that runs and ends another."""
     for number in range(10, 15):
         running.tasks.fail_next(recipient=f"86200000{number}", status=-70)
-    # One answer is waited for until Airflow kills the process, which it does 5 seconds after it has told it.
-    running.tasks.fail_next(recipient=SLOW, delay=60)
     for number in range(15, 20):  # longer than anybody waits, so it is not tried again
         running.tasks.fail_next(
             recipient=f"86200000{number}", http_status=429, headers={"Retry-After": "3600"}
@@ -163,9 +161,6 @@ def broadcasts(running):
     running.airflow.mark("record_of_broadcasts", RUN, "is_ended_by_a_person", "failed")
     assert running.airflow.wait_for("record_of_broadcasts", RUN) == "failed"
     return running.airflow.tasks("record_of_broadcasts", RUN)
-
-
-SLOW = "86220000005"
 
 
 def to_numbers_with(running, start):
