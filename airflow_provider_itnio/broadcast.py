@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -17,7 +18,6 @@ from airflow_provider_itnio.api.errors import (
     RefusedError,
     UnknownOutcomeError,
 )
-from airflow_provider_itnio.api.phone_numbers import shortened_number
 from airflow_provider_itnio.api.status_codes import MESSAGE_CODES, status_code
 from airflow_provider_itnio.delivery_record import (
     BroadcastRecord,
@@ -52,8 +52,10 @@ _REASON: Final = 160
 """Characters of a failure's reason."""
 _PROGRESS_EVERY: Final = 10.0
 """Seconds between two lines of progress, and the longest that an outcome waits to be recorded."""
-_NOT_SENT_IN_A_ROW: Final = 100
-"""Messages that did not leave, one behind the other, after which nobody else is tried."""
+_UNANSWERED_IN_A_ROW: Final = 100
+"""Messages without an answer that settles them, one behind the other, after which nobody else is tried."""
+_WHOSE: Final = re.compile(r"recipients\[\d+\]|\d\d…\d\d")
+"""What is another in the reason of each recipient."""
 _BEHIND_OTHERS: Final = 1000
 """Messages that may wait for an earlier one to the same number."""
 
@@ -209,7 +211,7 @@ class Broadcast:
 
     :param recipients: whom it goes to.
     :param message_for: makes the message of one recipient, or raises ``InvalidMessageError``.
-    :param client: sends it; the caller closes it.
+    :param client: sends it, and waits between tries as this broadcast says; the caller closes it.
     :param app_id: the application the messages go through.
     :param business_phone: the number they come from, digits only.
     :param record: what earlier tries have sent, and where this one writes what it sends.
@@ -248,6 +250,7 @@ class Broadcast:
         self._recipients = recipients
         self._message_for = message_for
         self._client = client
+        self._client.between_tries = self._between_tries
         self._app_id = app_id
         self._business_phone = business_phone
         self._record = record
@@ -258,6 +261,8 @@ class Broadcast:
         )
         # So many are written at a time that with those in flight they are never more than a batch.
         self._batch = max(1, checkpoint_every - self._in_flight)
+        # What waits for another message to the same number is intended too: with it, no more than a batch.
+        self._room = min(_BEHIND_OTHERS, checkpoint_every)
         self._pace = Pace(messages_per_second)
         self.kind = kind
         self._receipts: list[Receipt] | None = [] if keep_receipts else None
@@ -269,10 +274,13 @@ class Broadcast:
         self._freed: deque[_Ready] = deque()
         self._left_over: list[_Ready] = []
         self._something_is_done = asyncio.Event()
+        self._stopping = asyncio.Event()
         self._workers: list[asyncio.Task[None]] = []
         self._failure: BaseException | None = None
-        self._not_sent_in_a_row = 0
+        self._unanswered_in_a_row = 0
         self._left_for_retry = 0
+        self._record_is_lost = False
+        self._sent_though_unknown = 0
         self._started = 0.0
 
     async def run(self) -> None:
@@ -302,8 +310,11 @@ class Broadcast:
         """
         if self.stopped is None:
             self.stopped = why
+        self._stopping.set()
         self._pace.end()
         self._something_is_done.set()
+        if self.unrecorded:  # before the answers that are waited for: the process may be killed meanwhile
+            self._write_down()
         if grace is not None:
             asyncio.get_running_loop().call_later(grace, self._cancel)
 
@@ -321,8 +332,12 @@ class Broadcast:
 
     @property
     def accepted_but_unrecorded(self) -> list[str]:
-        """The numbers, shortened, whose messages were accepted and which the record does not know of."""
-        return [shortened_number(kept.key[0]) for kept in self.unrecorded if kept.outcome == "accepted"]
+        """Whose messages were accepted and are not on record: position in the list and last digits."""
+        return [
+            f"recipients[{kept.position}] (…{kept.key[0][-4:]})"
+            for kept in self.unrecorded
+            if kept.outcome == "accepted"
+        ]
 
     @property
     def left_for_retry(self) -> int:
@@ -369,7 +384,8 @@ class Broadcast:
 
     def failures_in_words(self) -> str:
         """Give the counts so far and the most frequent reasons of failures, for people."""
-        reasons = Counter(failure["reason"] for failure in self.tally.failures).most_common(_REASONS)
+        alike = (_WHOSE.sub("…", failure["reason"]) for failure in self.tally.failures)
+        reasons = Counter(alike).most_common(_REASONS)
         told = "; ".join(f"{reason} ({count:,})" if count > 1 else reason for reason, count in reasons)
         return f"{self.in_words()}. {told}" if told else self.in_words()
 
@@ -425,24 +441,41 @@ class Broadcast:
             raise
         else:
             self.tally.accepted += 1
-            self._not_sent_in_a_row = 0
+            self._unanswered_in_a_row = 0
             if self._receipts is not None:
                 self._receipts.append(receipt)
             at = None if receipt.timestamp is None else int(receipt.timestamp.timestamp())
-            self._done(ready, Kept(ready.key, "accepted", receipt.message_id, at))
+            self._done(
+                ready, Kept(ready.key, "accepted", receipt.message_id, at, position=recipient.position)
+            )
+
+    async def _between_tries(self, seconds: float) -> None:
+        """Wait for the next try of a message, which takes its turn like any other. A stop ends this."""
+        from airflow_provider_itnio.api.async_client import CancelledBetweenTriesError
+
+        try:
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
+        except TimeoutError:
+            await self._pace.turn()
+        except asyncio.CancelledError:
+            raise CancelledBetweenTriesError from None
+        if self.stopped is not None:
+            raise CancelledBetweenTriesError
 
     def _failed(self, ready: _Ready, error: ItnioError) -> None:
         outcome = outcome_of(error)
         code = error.code if isinstance(error, RefusedError) else None
         meets_everyone = isinstance(error, RefusedError) and error.meets_everyone
-        self._not_sent_in_a_row = self._not_sent_in_a_row + 1 if isinstance(error, NotSentError) else 0
-        if isinstance(error, NotSentError) and (
-            not error.try_again or self._not_sent_in_a_row >= _NOT_SENT_IN_A_ROW
-        ):
+        self._unanswered_in_a_row = 0 if outcome == "refused" else self._unanswered_in_a_row + 1
+        if self._unanswered_in_a_row >= _UNANSWERED_IN_A_ROW:
+            meets_everyone = True
+        if isinstance(error, NotSentError) and not error.try_again:
             meets_everyone = True
         if meets_everyone:
-            # Nothing is wrong with this recipient's message: a retry is to send it too.
-            outcome = "not_sent"
+            if outcome == "refused":
+                # Nothing is wrong with this recipient's message: a retry is to send it too.
+                outcome = "not_sent"
             self.stopped_by = self.stopped_by or error
             self.stop(f"it would meet everyone: {error}")
         self._left_for_retry += is_sent_again(Earlier(outcome, cleared=False), self._delivery)
@@ -478,7 +511,7 @@ class Broadcast:
         while self.stopped is None:
             if self._freed:
                 return self._freed.popleft()
-            if self._waiting < _BEHIND_OTHERS:
+            if self._waiting + len(self._freed) < self._room:
                 ready = self._next()
                 if ready is None:
                     if not self._waiting:
@@ -503,7 +536,7 @@ class Broadcast:
 
     def _plan(self) -> None:
         """Write the intent to send a batch before any of it leaves."""
-        planned = list(islice(self._sendable, self._checkpoint_every))
+        planned = list(islice(self._sendable, self._room - self._waiting - len(self._freed)))
         if not planned:
             return
         if self.unrecorded:  # so that a worker that is killed leaves no more than one batch unknown
@@ -537,10 +570,14 @@ class Broadcast:
     def _is_sent_again(self, recipient: Recipient, kept: Kept, cleared: bool) -> bool:
         if is_sent_again(Earlier(kept.outcome, cleared), self._delivery):
             if kept.outcome == "unknown" and self._delivery == "at_most_once":
-                log.warning(
-                    "Nobody knows whether an earlier try sent to %s; since the task was cleared, it is sent",
-                    shortened_number(recipient.number),
-                )
+                self._sent_though_unknown += 1
+                if self._sent_though_unknown <= _LOGGED:
+                    log.warning(
+                        "Nobody knows whether an earlier try sent to recipients[%s] (…%s); "
+                        "since the task was cleared, it is sent",
+                        recipient.position,
+                        recipient.number[-4:],
+                    )
             return True
         if kept.outcome == "accepted":
             self.tally.accepted_earlier += 1
@@ -559,10 +596,13 @@ class Broadcast:
     # --- the record -----------------------------------------------------------------------------------------
 
     def _write_down(self) -> None:
+        if self._record_is_lost:
+            return
         try:
             self._record.keep(self.unrecorded)
             self.unrecorded.clear()
         except RecordError as error:
+            self._record_is_lost = True  # each further write would hold up the loop for as long as this one
             self.stop(str(error))
 
     def _write_down_the_rest(self) -> None:
@@ -571,6 +611,7 @@ class Broadcast:
             intended = chain(self._planned, self._freed, self._left_over, behind)
             self.unrecorded += [Kept(ready.key, "not_sent") for ready in intended]
         if self.unrecorded:
+            self._record_is_lost = False  # once more, now that nothing is held up
             self._write_down()
 
     async def _tell_progress(self) -> None:

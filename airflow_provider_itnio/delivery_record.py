@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import time
@@ -10,6 +11,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Self, TypeAlias
 
 from airflow_provider_itnio.api.errors import ItnioError, NotSentError, RefusedError
+from airflow_provider_itnio.api.phone_numbers import without_numbers
 
 if TYPE_CHECKING:
     from airflow_provider_itnio.api.delivery import Delivery
@@ -50,6 +52,7 @@ _LARGEST_VALUE: Final = 60_000
 """Bytes of JSON in one key. Airflow warns above 64 KiB."""
 
 _PREFIX: Final = "whatsapp"
+_FINISHED: Final = f"{_PREFIX}/finished"
 
 
 class RecordError(ItnioError):
@@ -166,7 +169,7 @@ def _is_failed_write(error: BaseException) -> bool:
 
 
 def _words(error: BaseException) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"[:200]
+    return without_numbers(f"{type(error).__name__}: {' '.join(str(error).split())}"[:200])
 
 
 class DeliveryRecord:
@@ -180,7 +183,7 @@ class DeliveryRecord:
 
     def __init__(self, store: _Store) -> None:
         self._store = store
-        self._written: dict[str, dict[str, Any]] = {}
+        self._written: set[str] = set()
 
     @classmethod
     def of(cls, context: Mapping[str, Any], task_id: str) -> Self:
@@ -203,10 +206,10 @@ class DeliveryRecord:
         entry = self._store.get(_key(recipient))
         if entry is None:
             return None
-        cleared = entry.get("max_tries") != self._store.max_tries
-        if cleared and entry.get("finished"):
+        cleared = entry["max_tries"] != self._store.max_tries
+        if cleared and self._has_finished_since(entry["max_tries"]):
             return None
-        self._written[recipient] = entry
+        self._written.add(recipient)
         return Earlier(
             entry["outcome"], cleared, entry.get("receipt"), entry.get("why") or "", entry.get("code")
         )
@@ -241,12 +244,17 @@ class DeliveryRecord:
 
     def finish(self) -> None:
         """Write that the task has done its work: cleared from here on, it sends again."""
-        for recipient, entry in self._written.items():
-            finished = {**entry, "max_tries": self._store.max_tries, "finished": True}
-            try:
-                self._store.set_surely(_key(recipient), finished)
-            except RecordError as error:
-                log.error("%s. Cleared by a person, the task will not send again", error)
+        if not self._store or not self._written:
+            return
+        try:
+            self._store.set_surely(_FINISHED, {"max_tries": self._store.max_tries})
+        except RecordError as error:
+            log.error("%s. Cleared by a person, the task will not send again", error)
+
+    def _has_finished_since(self, max_tries: int) -> bool:
+        """Say whether the task has done its work in the clearing of an entry, or in a later one."""
+        finished = self._store.get(_FINISHED)
+        return finished is not None and int(finished["max_tries"]) >= max_tries
 
     def _write_or_say(self, recipient: str, outcome: Outcome, **known: Any) -> None:
         if not self._store:
@@ -259,16 +267,18 @@ class DeliveryRecord:
     def _write(self, recipient: str, outcome: Outcome, *, surely: bool = True, **known: Any) -> None:
         entry = {
             "max_tries": self._store.max_tries,
+            "recipient": recipient,
             "outcome": outcome,
             **{name: value for name, value in known.items() if value},
         }
         write = self._store.set_surely if surely else self._store.set
         write(_key(recipient), entry)
-        self._written[recipient] = entry
+        self._written.add(recipient)
 
 
 def _key(recipient: str) -> str:
-    return f"{_PREFIX}/message/{recipient}"
+    # Keys stand in the addresses that Airflow's own server logs, so they hold no number.
+    return f"{_PREFIX}/message/{hashlib.sha256(recipient.encode()).hexdigest()[:32]}"
 
 
 def _code_of(error: ItnioError) -> int | None:
@@ -289,6 +299,7 @@ class Kept(NamedTuple):
     :param message_id: the vendor's id, if it was accepted.
     :param at: when it was accepted, as Unix time in seconds.
     :param code: the vendor's status code, if it was refused with one.
+    :param position: where the recipient stands in this try's list, which is not kept.
     """
 
     key: MessageKey
@@ -296,6 +307,7 @@ class Kept(NamedTuple):
     message_id: str = ""
     at: int | None = None
     code: int | None = None
+    position: int = -1
 
 
 class BroadcastRecord:

@@ -103,6 +103,8 @@ class PersonalMessage:
             # As Template.render does, without a copy of the variables for each text.
             try:
                 text = "".join(render(make_context(environment, variables, name, blocks)))
+            except _LookUpFailed as failed:
+                raise failed.error from None  # it may pass, and is nothing that is wrong with the message
             except Exception as error:
                 raise InvalidMessageError(f"{path}: could not be rendered: {_words(error)}") from error
             for _, file in template_files(text, path):
@@ -217,6 +219,19 @@ class _ReadOnce:
             except Exception as error:
                 self.__read[question] = (None, error)
         value, failure = self.__read[question]
-        if failure is not None:
+        if isinstance(failure, AttributeError):
             raise failure.with_traceback(None)  # which would grow with each time
+        if failure is not None:
+            raise _LookUpFailed(failure)
         return value
+
+
+class _LookUpFailed(Exception):  # noqa: N818
+    """Airflow did not answer a look-up.
+
+    :param error: what it raised.
+    """
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(str(error))
+        self.error = error

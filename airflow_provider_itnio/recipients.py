@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from airflow_provider_itnio.api.errors import InvalidMessageError
@@ -53,7 +53,7 @@ def recipient_list(given: object, field: str = "recipients") -> Sequence[Any]:
 
     :param given: one number, several in a text separated by commas, semicolons or lines, the same or dicts
         with ``phone`` as JSON, one such dict, a list of numbers and dicts, or the lazy sequence that the
-        outputs of a mapped task are. Lists in a list are taken as part of it.
+        outputs of a mapped task are, each of them a recipient or a list of recipients.
     :param field: the name an error gives them.
     :return: what is to be one message each.
     :raises InvalidMessageError: if it is none of these.
@@ -63,9 +63,11 @@ def recipient_list(given: object, field: str = "recipients") -> Sequence[Any]:
     if isinstance(given, Mapping):
         return [given]
     if isinstance(given, (list, tuple, set, frozenset, int)) and not isinstance(given, bool):
-        return _flat(number_entries(given))
-    if hasattr(given, "__getitem__") and hasattr(given, "__len__"):
-        return _flat(_fetched(given))
+        return number_entries(given)
+    if hasattr(given, "to_dict"):
+        raise InvalidMessageError(f'{field}: a table given; give its rows as dicts (.to_dict("records"))')
+    if hasattr(given, "__getitem__") and hasattr(given, "__len__") and not isinstance(given, bytes):
+        return _fetched(given)
     raise InvalidMessageError(
         f"{field}: must be phone numbers or dicts with phone, in a list; {type(given).__name__} given"
     )
@@ -74,11 +76,16 @@ def recipient_list(given: object, field: str = "recipients") -> Sequence[Any]:
 def excluded_numbers(given: object) -> frozenset[str]:
     """Read the numbers that get no message.
 
-    :param given: as for :func:`recipient_list`; ``None`` for nobody.
+    :param given: as for :func:`recipient_list`.
     :return: their digits.
     :raises InvalidMessageError: if one of them is no number: it would be messaged although it must not be.
     """
-    if given is None or (isinstance(given, str) and not given.strip()):
+    if given is None:
+        raise InvalidMessageError(
+            "exclude: None given, so that everyone would be messaged; is a return forgotten upstream? "
+            "An empty list excludes nobody"
+        )
+    if isinstance(given, str) and not given.strip():
         return frozenset()
     entries = recipient_list(given, "exclude")
     return frozenset(
@@ -125,7 +132,7 @@ class Recipients:
                 yield Recipient(position, number, 0, data)
                 continue
             others = {key: value for key, value in data.items() if key != "phone"}
-            if others in before:
+            if _is_among(others, before):
                 self.repeated += 1
             else:
                 before.append(others)
@@ -151,11 +158,24 @@ class Recipients:
 
 
 def _number_and_data(entry: object, position: int) -> tuple[str, Mapping[str, Any]]:
+    if isinstance(entry, (list, tuple)):
+        # Not a list of numbers: what stands beside a number in a row of a database may look like one.
+        raise InvalidMessageError(
+            f"recipients[{position}]: must be a number or a dict with phone, a row of {len(entry)} values "
+            'given; make each row a dict, {"phone": row[0], …}'
+        )
     if not isinstance(entry, Mapping):
         return phone_digits(entry, f"recipients[{position}]"), _NO_DATA
     if entry.get("phone") is None:
         raise InvalidMessageError(f"recipients[{position}].phone: is required, none given")
     return phone_digits(entry["phone"], f"recipients[{position}].phone"), entry
+
+
+def _is_among(data: Mapping[str, Any], others: Sequence[Mapping[str, Any]]) -> bool:
+    try:
+        return data in others
+    except Exception:  # data may compare as it likes, arrays not at all
+        return False
 
 
 def _last_digits(entry: object) -> str:
@@ -182,15 +202,10 @@ def _in_text(given: str, field: str) -> Sequence[Any]:
         ) from None
 
 
-def _fetched(sequence: Any) -> Iterable[Any]:
+def _fetched(sequence: Any) -> Sequence[Any]:
+    """Fetch the outputs of a mapped task, each of which may be a list of recipients."""
+    entries: list[Any] = []
     for start in range(0, len(sequence), _AT_ONCE):
-        yield from sequence[start : start + _AT_ONCE]
-
-
-def _flat(entries: Iterable[Any]) -> Sequence[Any]:
-    if isinstance(entries, list) and not any(isinstance(entry, (list, tuple)) for entry in entries):
-        return entries
-    flat: list[Any] = []
-    for entry in entries:
-        flat.extend(entry) if isinstance(entry, (list, tuple)) else flat.append(entry)
-    return flat
+        for output in sequence[start : start + _AT_ONCE]:
+            entries.extend(output) if isinstance(output, list) else entries.append(output)
+    return entries

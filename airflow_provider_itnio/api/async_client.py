@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -48,6 +48,8 @@ class ItnioAsyncClient:
         *,
         now: Callable[[], float] = time.time,
     ) -> None:
+        self.between_tries: Callable[[float], Awaitable[None]] = _sleep
+        """Waits so many seconds between two tries of a message."""
         self._settings = settings or ClientSettings()
         self._exchange = Exchange(credentials, now)
         self._tries = tries(self._settings)
@@ -119,7 +121,7 @@ class ItnioAsyncClient:
                 raise error
             return await self._try(request, delivery)
 
-        return await AsyncRetrying(**self._tries, sleep=_sleep)(again)
+        return await AsyncRetrying(**self._tries, sleep=self.between_tries)(again)
 
     async def _try(self, request: Request[Result], delivery: Delivery) -> Result:
         answer = await self._ask(request)

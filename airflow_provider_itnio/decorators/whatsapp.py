@@ -100,7 +100,12 @@ class _WhatsAppDecoratedOperator(_ReturnedMessageOperator, WhatsAppSendOperator)
 class _WhatsAppDecoratedBroadcastOperator(_ReturnedMessageOperator, WhatsAppBroadcastOperator):
     """Sends what a function returns to many people."""
 
-    template_fields: Sequence[str] = ("op_args", "op_kwargs", *WhatsAppBroadcastOperator.template_fields)
+    template_fields: Sequence[str] = (
+        "op_args",
+        "op_kwargs",
+        "reply_to",  # the same for everyone here
+        *WhatsAppBroadcastOperator.template_fields,
+    )
     template_fields_renderers: ClassVar[dict[str, str]] = {
         **_SHOWN_AS,
         **WhatsAppBroadcastOperator.template_fields_renderers,

@@ -6,7 +6,7 @@ import asyncio
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowTaskTimeout, BaseOperator
@@ -339,8 +339,8 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
     through ``shared``.
 
     A recipient whose message can't be filled in, or whose number is none, is one failure, not the end of the
-    task. What would meet everyone (authentication, account, balance, sender, a certificate, 100 messages in a
-    row that did not leave) stops it at once.
+    task. What would meet everyone (authentication, account, balance, sender, a certificate, 100 messages one
+    behind the other without an answer that settles them) stops it at once.
 
     On Airflow 3.3 and later a retry goes on where the try before it ended. Before that Airflow keeps no
     record of a task: there a broadcast that has messaged anyone fails without retries, which would message
@@ -393,6 +393,7 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
     }
     _record: BroadcastRecord | None = None
     _stop: Callable[[str], None] | None = None
+    _is_ended = False
 
     def __init__(
         self,
@@ -410,6 +411,7 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
         super().__init__(**kwargs)
         self.recipients = _as_it_is(recipients)
         self.exclude = _as_it_is(exclude)
+        self._excludes = exclude is not None
         self.shared = shared
         self.max_in_flight = max_in_flight
         self.messages_per_second = messages_per_second
@@ -452,11 +454,21 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
             self._check_message()
             self._record = BroadcastRecord.of(context, self.task_id)
             broadcast, client = self._prepared(context, self._record)
+        if self._is_ended:
+            raise ItnioError("The task was ended from outside before anything was sent")
         try:
             asyncio.run(self._run(broadcast, client))
-        except BaseException as error:  # Airflow 2's AirflowTaskTerminated is no Exception
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             self._push(context, broadcast)
-            if self._record.is_kept or not self._has_messaged(broadcast) or isinstance(error, SystemExit):
+            if (forgotten := self._forgotten(broadcast)) is not None:
+                raise forgotten from error
+            if self._record.is_kept or not self._has_messaged(broadcast):
+                raise
+            if type(error).__name__ == "AirflowTaskTerminated":
+                # Airflow 2 looks at the state that a person has set, but not with another error.
+                self.retries = 0
                 raise
             raise AirflowFailException(f"{type(error).__name__}: {error}. {_WITHOUT_RECORD}") from error
         finally:
@@ -466,12 +478,17 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
             self._say_that_accepted_is_not_delivered(broadcast.kind)
         problem = self._problem(broadcast, self._record)
         if problem is None:
-            return broadcast.summary()
+            summary = broadcast.summary()
+            if self.do_xcom_push and "ti" in context:
+                # Airflow does so too, but only once the work is marked as done.
+                context["ti"].xcom_push(key="return_value", value=summary)
+            return summary
         self._push(context, broadcast)
         raise problem
 
     def on_kill(self) -> None:
         """Take no new recipients, and write down what became of the others."""
+        self._is_ended = True
         if self._stop is not None:
             self._stop("the task was ended from outside")
 
@@ -490,7 +507,8 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
         from airflow_provider_itnio.recipients import Recipients, excluded_numbers, recipient_list
 
         entries = recipient_list(_resolved(self.recipients, context))
-        recipients = Recipients(entries, excluded_numbers(_resolved(self.exclude, context)))
+        excluded = excluded_numbers(_resolved(self.exclude, context)) if self._excludes else frozenset()
+        recipients = Recipients(entries, excluded)
         hook = self._hook()
         account, sender = hook.account(), hook.sender()
         kind, message_for = self._message_maker(context)
@@ -541,7 +559,8 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
         loop = asyncio.get_running_loop()
 
         def stop(why: str) -> None:
-            loop.call_soon_threadsafe(broadcast.stop, why, _GRACE)
+            with suppress(RuntimeError):  # the loop has ended by itself just now
+                loop.call_soon_threadsafe(broadcast.stop, why, _GRACE_OF_KILL)
 
         self._stop = stop
         with _alarm_to(lambda: broadcast.stop(_TIMED_OUT, _GRACE)):
@@ -551,11 +570,8 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
     def _problem(self, broadcast: Broadcast, record: BroadcastRecord) -> BaseException | None:
         """Say how the task is to fail, if it is to."""
         words = broadcast.in_words()
-        if forgotten := broadcast.accepted_but_unrecorded:
-            return AirflowFailException(
-                f"RecordError: a retry would message {len(forgotten)} people again, whose messages were "
-                f"accepted but are not on record ({', '.join(forgotten[:20])}): {broadcast.stopped}. {words}"
-            )
+        if (forgotten := self._forgotten(broadcast)) is not None:
+            return forgotten
         if not broadcast.tally.failed and not broadcast.not_reached:
             return None
         if broadcast.stopped is None and self.if_some_fail == "warn" and broadcast.accepted_in_all:
@@ -576,6 +592,22 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
             return cause
         return ItnioError(why)
 
+    def _forgotten(self, broadcast: Broadcast) -> AirflowFailException | None:
+        """Give the error that says whose messages were accepted without being on record."""
+        forgotten = broadcast.accepted_but_unrecorded
+        if not forgotten:
+            return None
+        again = (
+            "a retry would message them again"
+            if self.delivery == "at_least_once"
+            else "a retry would take them for unknown"
+        )
+        listed = ", ".join(forgotten[:50]) + (", …" if len(forgotten) > 50 else "")
+        return AirflowFailException(
+            f"RecordError: {len(forgotten)} messages were accepted that are not on record, so {again} "
+            f"({listed}): {broadcast.stopped}. {broadcast.in_words()}"
+        )
+
     def _retry_may_help(self, broadcast: Broadcast, record: BroadcastRecord) -> bool:
         if record.is_kept:
             return broadcast.left_for_retry > 0
@@ -589,7 +621,10 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
 
 
 _GRACE: Final = 5.0
-"""Seconds for which a broadcast that is ended waits for answers that are on their way."""
+"""Seconds for which a broadcast that is out of time waits for answers that are on their way."""
+
+_GRACE_OF_KILL: Final = 2.0
+"""The same where Airflow ends it, which kills the process 5 seconds after it has told it."""
 
 _WITHOUT_RECORD: Final = "Not tried again: without a delivery record, a retry would message people again"
 

@@ -465,3 +465,8 @@ def test_a_mapped_one_sends_to_many_for_each(sandbox):
     for team in ("finance", "sales"):
         mapped.unmap({"op_kwargs": {"team": team}}).execute({"params": {}})
     assert sorted(message.text for message in sandbox.messages) == ["hello finance"] * 2 + ["hello sales"] * 2
+
+
+def test_a_reply_of_a_broadcast_is_rendered(sandbox):
+    run(returns("x"), recipient=None, recipients=[NUMBER], reply_to="{{ 6 * 7 }}")
+    assert sandbox.messages[0].body["context"] == {"refMessageId": "42"}

@@ -14,7 +14,14 @@ from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow_provider_itnio.api.errors import InvalidMessageError
 from airflow_provider_itnio.messages import MESSAGE_FIELDS, reply_buttons, template_message
 from airflow_provider_itnio.operators.whatsapp import WhatsAppBroadcastOperator
-from tests.task_runs import TaskStateStore, broadcast_run, counts_of, fails_at_once, numbers
+from tests.task_runs import (
+    TaskStateStore,
+    broadcast_run,
+    counts_of,
+    fails_at_once,
+    may_be_tried_again,
+    numbers,
+)
 
 AIRFLOW_2 = version("apache-airflow").startswith("2.")
 MACROS = "airflow.macros" if AIRFLOW_2 else "airflow.sdk.execution_time.macros"
@@ -428,13 +435,13 @@ def test_xcoms_are_pulled_once_for_all(sandbox):
     assert all(message.text.startswith("42 42 ") for message in sandbox.messages)
 
 
-def test_what_can_not_be_looked_up_is_not_looked_up_again(sandbox):
+def test_what_can_not_be_looked_up_stops_the_broadcast_and_is_left_to_the_retries(sandbox):
     value = Counting()
     run = broadcast_run(
         numbers(20), text="{{ var.value.team }} {{ recipient.phone }}", context={"var": {"value": value}}
     )
-    fails_at_once(run)
-    assert counts_of(run.summary) == {"invalid": 20}
+    may_be_tried_again(run, KeyError)
+    assert counts_of(run.summary) == {"not_reached": 20}
     assert value.asked == ["team"]
 
 

@@ -47,9 +47,6 @@ TWO = {
     "semicolons": f" {LI};{ANA}; ",
     "JSON": json.dumps([LI, ANA]),
     "JSON of dicts": json.dumps([{"phone": LI}, {"phone": ANA}], indent=1),
-    "lists in a list": [[LI], [ANA]],
-    "lists of dicts in a list": [[{"phone": LI}], ({"phone": ANA},)],
-    "JSON of lists": json.dumps([[LI], [{"phone": ANA}]]),
     "lazy": Lazy([LI, ANA]),
     "lazy lists": Lazy([[LI], [{"phone": ANA}], []]),
     "literal": literal([LI, ANA]),
@@ -89,7 +86,7 @@ def test_a_list_may_have_jinja_in_it(sandbox):
     assert counts_of(run.once()) == {"accepted": 2}
 
 
-@pytest.mark.parametrize("empty", [[], (), "[]", Lazy([]), [[]], literal([])], ids=repr)
+@pytest.mark.parametrize("empty", [[], (), "[]", Lazy([]), Lazy([[]]), literal([])], ids=repr)
 def test_an_empty_list_sends_nothing_and_succeeds(empty, sandbox):
     summary = broadcast_run(empty).once()
     assert counts_of(summary) == {}
@@ -166,10 +163,37 @@ def test_a_number_that_was_looked_up_wrong_does_not_keep_the_others(sandbox):
     assert counts_of(run.summary) == {"accepted": 2, "invalid": 1}
 
 
-def test_lists_in_a_list_are_counted_by_their_entries(sandbox):
-    run = broadcast_run([[LI, ANA], ["12"]])
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [[LI_DIGITS, 20260117001], [ANA_DIGITS, 20260117002]],
+        [(LI_DIGITS, "55119123456"), (ANA_DIGITS, "55119123457")],
+        Lazy([[[LI_DIGITS, 20260117001]], [[ANA_DIGITS, 20260117002]]]),
+        Lazy([(LI_DIGITS, 20260117001), (ANA_DIGITS, 20260117002)]),
+        json.dumps([[LI_DIGITS, 20260117001], [ANA_DIGITS, 20260117002]]),
+    ],
+    ids=["lists", "tuples", "of mapped tasks", "zipped", "JSON"],
+)
+def test_no_other_column_of_a_database_row_is_taken_for_a_number(rows, sandbox):
+    run = broadcast_run(rows)
+    error = fails_at_once(run)
+    assert sandbox.requests == []
+    assert counts_of(run.summary) == {"invalid": 2}
+    assert "a row of 2 values given; make each row a dict" in str(error)
+
+
+def test_the_outputs_of_a_mapped_task_are_counted_by_their_entries(sandbox):
+    run = broadcast_run(Lazy([[LI, ANA], ["12"]]))
     fails_at_once(run)
     assert [failure["position"] for failure in run.summary["failures"]] == [2]
+
+
+def test_a_table_is_refused_with_a_hint(sandbox):
+    class Table:
+        def to_dict(self, orient):
+            return []
+
+    assert 'give its rows as dicts (.to_dict("records"))' in str(fails_at_once(broadcast_run(Table())))
 
 
 def test_a_lazy_sequence_is_fetched_in_large_slices(sandbox):

@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from collections import Counter
+from functools import partial
 
 import pytest
 
@@ -35,8 +36,12 @@ def texts_to(running, number):
     return [message.text for message in running.tasks.sent_to(number)]
 
 
-def kill(running, task_id):
-    os.kill(int((running.place / f"{task_id}.pid").read_text()), signal.SIGKILL)
+def asked_for(running):
+    return {request.body["recipient"] for request in running.tasks.requests}
+
+
+def kill(running, task_id, sign=signal.SIGKILL):
+    os.kill(int((running.place / f"{task_id}.pid").read_text()), sign)
 
 
 def words_of(log):
@@ -53,11 +58,16 @@ def words_of(log):
 
 @pytest.fixture(scope="module")
 def record(running):
-    """Run the DAG whose tasks send one message each; one is killed between its request and the answer."""
-    running.tasks.fail_next(recipient="8610000006", delay=10)
+    """Run the DAG whose tasks send one message each; two of them are interrupted while they are answered."""
+    interrupt = {
+        "8610000006": partial(kill, running, "is_killed_while_asking"),
+        "8610000009": partial(running.airflow.clear, "record", RUN, "is_cleared_while_asking"),
+    }
+    for number, seconds in (("8610000006", 10), ("8610000009", 4)):
+        running.tasks.fail_next(recipient=number, delay=seconds)
     running.airflow.trigger("record", RUN)
-    until(lambda: any(request.body["recipient"] == "8610000006" for request in running.tasks.requests))
-    kill(running, "is_killed_while_asking")
+    while interrupt:
+        interrupt.pop(until(lambda: asked_for(running) & interrupt.keys()).pop())()
     assert running.airflow.wait_for("record", RUN) == "failed"
     # What had arrived by then, before anybody clears a task.
     return Counter(message.recipient for message in running.tasks.messages)
@@ -117,15 +127,36 @@ def test_what_a_person_clears_is_sent_if_it_had_finished_or_is_unknown_and_not_i
     assert "Sending although nobody knows whether it was sent" in words
 
 
+def test_what_a_person_clears_while_it_is_asked_for_is_sent_again_and_the_log_says_what_is_not_on_record(
+    record, running
+):
+    # Airflow gives the task's state store to the next try as soon as the task is cleared.
+    assert running.airflow.tasks("record", RUN)["is_cleared_while_asking"] == ("success", 2)
+    assert record["8610000009"] == 2
+    words = words_of(running.airflow.log_of("record", RUN, "is_cleared_while_asking", 1))
+    assert "The message was accepted; a retry of this task would not know" in words
+
+
 # --- broadcasts -------------------------------------------------------------------------------------------
+
+
+STUCK = "86220000120"
+"""A number whose message is not answered in time."""
 
 
 @pytest.fixture(scope="module")
 def broadcasts(running):
-    """Run the DAG of broadcasts: one fails half way, one takes too long, one is ended by a person."""
-    for number in range(10, 20):
+    """Run the DAG of broadcasts, all at the same time; a person clears one that runs and ends another."""
+    for number in range(10, 15):
         running.tasks.fail_next(recipient=f"86200000{number}", status=-70)
+    for number in range(15, 20):  # longer than anybody waits, so it is not tried again
+        running.tasks.fail_next(
+            recipient=f"86200000{number}", http_status=429, headers={"Retry-After": "3600"}
+        )
+    running.tasks.fail_next(recipient=STUCK, delay=120)
     running.airflow.trigger("record_of_broadcasts", RUN)
+    until(lambda: len(to_numbers_with(running, "8623")) > 100)
+    running.airflow.clear("record_of_broadcasts", RUN, "is_cleared_while_it_runs")
     until(lambda: len(to_numbers_with(running, "8622")) > 150)
     running.airflow.mark("record_of_broadcasts", RUN, "is_ended_by_a_person", "failed")
     assert running.airflow.wait_for("record_of_broadcasts", RUN) == "failed"
@@ -139,14 +170,14 @@ def to_numbers_with(running, start):
 def test_a_broadcast_that_failed_half_way_sends_only_the_rest_when_cleared(broadcasts, running):
     assert broadcasts["half_fails"] == ("failed", 1)
     summary = running.airflow.returned("record_of_broadcasts", RUN, "half_fails")
-    assert (summary["recipients"], summary["accepted"], summary["refused"]) == (20, 10, 10)
+    assert [summary[name] for name in ("recipients", "accepted", "refused", "not_sent")] == [20, 10, 5, 5]
     assert {failure["last_digits"] for failure in summary["failures"]} == {f"00{n}" for n in range(10, 20)}
     running.airflow.clear("record_of_broadcasts", RUN, "half_fails")
     until(lambda: len(to_numbers_with(running, "8620")) == 20)
     until(lambda: running.airflow.tasks("record_of_broadcasts", RUN)["half_fails"] == ("success", 2))
     assert set(to_numbers_with(running, "8620").values()) == {1}
     summary = running.airflow.returned("record_of_broadcasts", RUN, "half_fails")
-    assert (summary["accepted"], summary["accepted_earlier"], summary["refused"]) == (10, 10, 0)
+    assert (summary["accepted"], summary["accepted_earlier"], summary["failures"]) == (10, 10, [])
 
 
 def test_a_broadcast_that_takes_too_long_goes_on_where_it_was_stopped(broadcasts, running):
@@ -174,5 +205,14 @@ def test_a_broadcast_that_a_person_ends_leaves_a_record_of_all_that_it_has_sent(
     assert before < 900
     running.airflow.clear("record_of_broadcasts", RUN, "is_ended_by_a_person")
     until(lambda: len(to_numbers_with(running, "8622")) > before + 30)
-    assert set(to_numbers_with(running, "8622").values()) == {1}
+    twice = {number for number, count in to_numbers_with(running, "8622").items() if count > 1}
+    assert twice == {STUCK}  # of that one alone nobody knows what became of it
     running.airflow.mark("record_of_broadcasts", RUN, "is_ended_by_a_person", "success")
+
+
+def test_a_broadcast_cleared_while_it_runs_repeats_no_more_than_a_batch(broadcasts, running):
+    assert broadcasts["is_cleared_while_it_runs"] == ("success", 2)
+    sent = to_numbers_with(running, "8623")
+    assert len(sent) == 300
+    assert set(sent.values()) == {1, 2}
+    assert sum(sent.values()) - len(sent) <= 100

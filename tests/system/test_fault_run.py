@@ -19,6 +19,7 @@ pytestmark = [
 
 PEOPLE = 10_000
 BATCH = 200
+IN_FLIGHT = 64
 KILLED_AT = (3_000, 6_000)
 """Requests after which the worker's process is killed."""
 
@@ -26,9 +27,11 @@ FAULTS = {
     "dropped before": (0.01, {"drop": "before_accepting"}),
     "dropped after": (0.01, {"drop": "after_accepting"}),
     "503": (0.01, {"http_status": 503}),
-    "429": (0.01, {"http_status": 429, "headers": {"Retry-After": "1"}}),
+    "429": (0.005, {"http_status": 429, "headers": {"Retry-After": "0"}}),
+    "429 for a second": (0.005, {"http_status": 429, "headers": {"Retry-After": "1"}}),
     "passing": (0.01, {"status": -18}),
-    "slow": (0.01, {"delay": 1.0}),
+    "slow": (0.005, {"delay": 0.5}),
+    "very slow": (0.005, {"delay": 2.0}),
     "refused": (0.01, {"status": -70, "count": 99}),
 }
 """What happens to the first request to a number, and to which share of the numbers."""
@@ -99,4 +102,5 @@ def test_nobody_is_lost_and_nobody_is_messaged_twice_unless_asked_for(fault_run,
         lost_answers = sum(
             kind in ("dropped after", "dropped before", "503", "passing") for kind in faults.values()
         )
-        assert summary["unknown"] <= lost_answers + 2 * BATCH * len(KILLED_AT)
+        # A batch is announced as a whole, while the last ones of the batch before may still wait for answers.
+        assert summary["unknown"] <= lost_answers + (BATCH + IN_FLIGHT) * len(KILLED_AT)

@@ -69,6 +69,7 @@ with DAG("record", **ARGUMENTS):
         pre_execute=leave_process_id,
         **again,
     )
+    WhatsAppSendOperator(task_id="is_cleared_while_asking", recipient="8610000009", text="x", **again)
     WhatsAppSendOperator.partial(
         task_id="mapped", recipient="8610000007", post_execute=fail_at_first, **again
     ).expand(text=["one", "two"])
@@ -105,6 +106,14 @@ with DAG("record_of_broadcasts", **ARGUMENTS):
         checkpoint_every=100,
         retries=0,
     )
+    WhatsAppBroadcastOperator(
+        task_id="is_cleared_while_it_runs",
+        recipients=[f"86230000{number:03d}" for number in range(300)],
+        text="x",
+        messages_per_second=40,
+        checkpoint_every=100,
+        retries=0,
+    )
 
 with DAG("record_that_is_not_kept", **ARGUMENTS):
     WhatsAppSendOperator(task_id="one", recipient="8610000050", text="x", retries=2)
@@ -112,6 +121,22 @@ with DAG("record_that_is_not_kept", **ARGUMENTS):
         task_id="many", recipients=["8610000051", "8610000052", "8610000053"], text="x", retries=2
     )
     WhatsAppBroadcastOperator(task_id="nobody", recipients=["8610000054"], text="x", retries=2)
+    WhatsAppSendOperator(
+        task_id="is_ended_while_asking",
+        recipient="8610000055",
+        text="x",
+        delivery="at_most_once",
+        pre_execute=leave_process_id,
+        retries=2,
+    )
+    WhatsAppBroadcastOperator(
+        task_id="is_ended",
+        recipients=[f"86240000{number:03d}" for number in range(900)],
+        text="x",
+        messages_per_second=20,
+        pre_execute=leave_process_id,
+        retries=2,
+    )
 
 for delivery in ("at_least_once", "at_most_once"):
     with DAG(f"record_of_faults_{delivery}", **ARGUMENTS):
