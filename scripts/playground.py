@@ -10,20 +10,29 @@ from __future__ import annotations
 import signal
 import sys
 import tempfile
-import threading
+import time
 from pathlib import Path
+from typing import Any, NoReturn
 
 from airflow_provider_itnio.sandbox import Sandbox
 from scripts.running_airflow import RunningAirflow, airflow_environment
 
 ROOT = Path(__file__).parent.parent
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def main() -> int:
-    """Start both, say where they are, and stop them on Ctrl-C or SIGTERM."""
-    end = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: end.set())
+    """Start both, say where they are, and stop them on Ctrl-C or SIGTERM, also while Airflow starts."""
+    for number in SIGNALS:
+        signal.signal(number, _stop)
+    try:
+        return play()
+    except KeyboardInterrupt:
+        return 0
+
+
+def play() -> int:
+    """Run both until they are interrupted, and give the exit code if Airflow ends before."""
     with tempfile.TemporaryDirectory(prefix="itnio-playground-") as home, Sandbox() as sandbox:
         log = Path(home) / "airflow.log"
         connection = {"AIRFLOW_CONN_ITNIO_DEFAULT": sandbox.connection_json()}
@@ -37,14 +46,18 @@ def main() -> int:
                 "Trigger an example DAG in Airflow and see what it sends in the inbox. Ctrl-C ends both.",
                 flush=True,
             )
-            while not end.wait(1):
-                if not airflow.is_running:
-                    print(
-                        f"Airflow has ended by itself. Its last words:\n{_last_words(log)}", file=sys.stderr
-                    )
-                    return 1
-            print("\nStopping ...", flush=True)
-    return 0
+            while airflow.is_running:
+                time.sleep(1)
+            print(f"Airflow has ended by itself. Its last words:\n{_last_words(log)}", file=sys.stderr)
+    return 1
+
+
+def _stop(*_: Any) -> NoReturn:
+    # Once is enough: a second Ctrl-C would leave behind what the first one is stopping.
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    print("\nStopping ...", flush=True)
+    raise KeyboardInterrupt
 
 
 def _last_words(log: Path) -> str:

