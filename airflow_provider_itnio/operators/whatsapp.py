@@ -292,15 +292,21 @@ class WhatsAppSendOperator(WhatsAppMessageOperator):
         except ItnioError as error:
             record.failed(recipient, error)
             raise
-        except AirflowTaskTimeout as timeout:
-            unknown = UnknownOutcomeError(
-                "Nobody can say what became of the message: the task's execution_timeout ended it"
+        except BaseException as ended:
+            # Airflow 2 ends a task with an AirflowTaskTerminated, which is no Exception.
+            if not isinstance(ended, AirflowTaskTimeout) and isinstance(ended, (Exception, SystemExit)):
+                raise
+            what = (
+                "the task's execution_timeout"
+                if isinstance(ended, AirflowTaskTimeout)
+                else type(ended).__name__
             )
+            unknown = UnknownOutcomeError(f"Nobody can say what became of the message: {what} ended it")
             record.failed(recipient, unknown)
             if self.delivery != "at_most_once":
                 raise
             # Airflow would retry, and the message may have been on its way.
-            raise unknown from timeout
+            raise unknown from ended
         record.accepted(receipt)
         return receipt
 
