@@ -51,7 +51,9 @@ _REASONS: Final = 3
 _REASON: Final = 160
 """Characters of a failure's reason."""
 _PROGRESS_EVERY: Final = 10.0
-"""Seconds between two lines of progress, and the longest that an outcome waits to be recorded."""
+"""Seconds between two lines of progress."""
+_RECORDED_AFTER: Final = 2.0
+"""Seconds after which an outcome is recorded, where no batch is full before."""
 _UNANSWERED_IN_A_ROW: Final = 100
 """Messages without an answer that settles them, one behind the other, after which nobody else is tried."""
 _WHOSE: Final = re.compile(r"recipients\[\d+\]|\d\d…\d\d")
@@ -159,6 +161,8 @@ class Tally:
     not_sent: int = 0
     unknown: int = 0
     failures: list[FailureDict] = field(default_factory=list)
+    reasons: Counter[str] = field(default_factory=Counter)
+    """How often each reason was one, whoever it was for; of very many different ones the first."""
 
     @property
     def failed(self) -> int:
@@ -179,6 +183,9 @@ class Tally:
         setattr(self, outcome, getattr(self, outcome) + 1)
         if len(reason) > _REASON:
             reason = f"{reason[: _REASON - 1]}…"
+        alike = _WHOSE.sub(lambda whose: "recipients[…]" if whose[0][0] == "r" else "…", reason)
+        if alike in self.reasons or len(self.reasons) < _LISTED:
+            self.reasons[alike] += 1
         if len(self.failures) < _LISTED:
             self.failures.append(
                 {
@@ -287,7 +294,10 @@ class Broadcast:
         """Send until everyone was reached, or something stops it."""
         self._started = asyncio.get_running_loop().time()
         self._workers = [asyncio.create_task(self._work()) for _ in range(self._in_flight)]
-        progress = asyncio.create_task(self._tell_progress())
+        beside = [
+            asyncio.create_task(self._tell_progress()),
+            asyncio.create_task(self._write_down_now_and_then()),
+        ]
         try:
             await asyncio.gather(*self._workers)
         except BaseException as error:  # also what a signal's handler raises wherever the loop happens to be
@@ -296,7 +306,8 @@ class Broadcast:
             await asyncio.gather(*self._workers, return_exceptions=True)
             raise
         finally:
-            progress.cancel()
+            for task in beside:
+                task.cancel()
             self._write_down_the_rest()
         if self._failure is not None:
             raise self._failure
@@ -384,8 +395,7 @@ class Broadcast:
 
     def failures_in_words(self) -> str:
         """Give the counts so far and the most frequent reasons of failures, for people."""
-        alike = (_WHOSE.sub("…", failure["reason"]) for failure in self.tally.failures)
-        reasons = Counter(alike).most_common(_REASONS)
+        reasons = self.tally.reasons.most_common(_REASONS)
         told = "; ".join(f"{reason} ({count:,})" if count > 1 else reason for reason, count in reasons)
         return f"{self.in_words()}. {told}" if told else self.in_words()
 
@@ -569,12 +579,11 @@ class Broadcast:
 
     def _is_sent_again(self, recipient: Recipient, kept: Kept, cleared: bool) -> bool:
         if is_sent_again(Earlier(kept.outcome, cleared), self._delivery):
-            if kept.outcome == "unknown" and self._delivery == "at_most_once":
+            if kept.outcome == "unknown":
                 self._sent_though_unknown += 1
                 if self._sent_though_unknown <= _LOGGED:
                     log.warning(
-                        "Nobody knows whether an earlier try sent to recipients[%s] (…%s); "
-                        "since the task was cleared, it is sent",
+                        "Nobody knows whether an earlier try sent to recipients[%s] (…%s); now it is sent",
                         recipient.position,
                         recipient.number[-4:],
                     )
@@ -584,7 +593,7 @@ class Broadcast:
             if self._receipts is not None:
                 self._receipts.append(_receipt_of(kept, self.kind))
             return False
-        reason = "an earlier try of this task sent it, and nobody can say what became of it"
+        reason = "an earlier try of this task may have sent it, and nobody can say"
         if kept.outcome == "refused":
             meaning = "" if kept.code is None else status_code(MESSAGE_CODES, kept.code).meaning
             reason = f"refused in an earlier try of this task{meaning and ': '}{meaning}"
@@ -617,9 +626,13 @@ class Broadcast:
     async def _tell_progress(self) -> None:
         while True:
             await asyncio.sleep(_PROGRESS_EVERY)
+            log.info("%s", self._progress())
+
+    async def _write_down_now_and_then(self) -> None:
+        while True:
+            await asyncio.sleep(_RECORDED_AFTER)
             if self.unrecorded and self.stopped is None:
                 self._write_down()
-            log.info("%s", self._progress())
 
     def _progress(self) -> str:
         tally = self.tally

@@ -121,8 +121,8 @@ class _Store:
         store, instance = context.get("task_state_store"), context.get("ti")
         if store is None or instance is None:
             log.info(
-                "No delivery record: Airflow before 3.3 keeps none for a task. If this worker is lost after "
-                "Itniotech accepted a message, a retry of the task sends it again"
+                "No delivery record: there is no task state store here, which Airflow has from 3.3 on. If "
+                "this worker is lost after Itniotech accepted a message, a retry of the task sends it again"
             )
             return cls(None, 0)
         if instance.task_id != task_id:

@@ -40,6 +40,7 @@ class PersonalMessage:
         shared: Mapping[str, Any],
     ) -> None:
         self._environment = environment
+        environment.finalize = _no_none(environment.finalize)
         self._variables = _read_once(context)
         self._variables["shared"] = shared
         for name, value in environment.globals.items():
@@ -114,6 +115,20 @@ class PersonalMessage:
             return text
 
         return filled
+
+
+def _no_none(finalize: Callable[..., Any] | None) -> Callable[[Any], Any]:
+    """Refuse to write None to a person, which is what a NULL of a database would become."""
+
+    def checked(value: Any) -> Any:
+        value = finalize(value) if finalize is not None else value
+        if value is None:
+            raise ValueError(
+                "a value is None; name what stands in its place, as in {{ recipient.name or '-' }}"
+            )
+        return value
+
+    return checked
 
 
 def _kind_of(fields: Mapping[str, Any]) -> str:

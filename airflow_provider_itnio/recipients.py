@@ -16,6 +16,7 @@ RecipientsGiven: TypeAlias = str | int | Mapping[str, Any] | Sequence[str | int 
 """What ``recipients`` takes: numbers, or dicts with ``phone``."""
 
 _NO_DATA: Final[Mapping[str, Any]] = {}
+_HINT_TO_A_BROADCAST: Final = "; for several use recipients of a broadcast, or .expand(recipient=[...])"
 _AT_ONCE: Final = 1000
 """Entries of a lazy sequence that are fetched at a time."""
 
@@ -53,7 +54,7 @@ def recipient_list(given: object, field: str = "recipients") -> Sequence[Any]:
 
     :param given: one number, several in a text separated by commas, semicolons or lines, the same or dicts
         with ``phone`` as JSON, one such dict, a list of numbers and dicts, or the lazy sequence that the
-        outputs of a mapped task are, each of them a recipient or a list of recipients.
+        outputs of a mapped task are, each of them a recipient or a list of dicts.
     :param field: the name an error gives them.
     :return: what is to be one message each.
     :raises InvalidMessageError: if it is none of these.
@@ -87,7 +88,7 @@ def excluded_numbers(given: object) -> frozenset[str]:
         )
     if isinstance(given, str) and not given.strip():
         return frozenset()
-    entries = recipient_list(given, "exclude")
+    entries = map(_only_value, recipient_list(given, "exclude"))
     return frozenset(
         phone_digits(entry.get("phone") if isinstance(entry, Mapping) else entry, f"exclude[{index}]")
         for index, entry in enumerate(entries)
@@ -122,7 +123,8 @@ class Recipients:
             try:
                 number, data = _number_and_data(entry, position)
             except InvalidMessageError as error:
-                yield Unusable(position, str(error), _last_digits(entry))
+                problem = str(error).replace(_HINT_TO_A_BROADCAST, "; give each as an entry of its own")
+                yield Unusable(position, problem, _last_digits(entry))
                 continue
             if number in self._among_excluded:
                 self.excluded += 1
@@ -158,6 +160,7 @@ class Recipients:
 
 
 def _number_and_data(entry: object, position: int) -> tuple[str, Mapping[str, Any]]:
+    entry = _only_value(entry)
     if isinstance(entry, (list, tuple)):
         # Not a list of numbers: what stands beside a number in a row of a database may look like one.
         raise InvalidMessageError(
@@ -167,8 +170,14 @@ def _number_and_data(entry: object, position: int) -> tuple[str, Mapping[str, An
     if not isinstance(entry, Mapping):
         return phone_digits(entry, f"recipients[{position}]"), _NO_DATA
     if entry.get("phone") is None:
-        raise InvalidMessageError(f"recipients[{position}].phone: is required, none given")
+        keys = ", ".join(str(key)[:20] for key in list(entry)[:5]) or "nothing"
+        raise InvalidMessageError(f"recipients[{position}].phone: is required, {keys} given")
     return phone_digits(entry["phone"], f"recipients[{position}].phone"), entry
+
+
+def _only_value(entry: object) -> object:
+    """Take a row of a database that has one column for what stands in it."""
+    return entry[0] if isinstance(entry, (list, tuple)) and len(entry) == 1 else entry
 
 
 def _is_among(data: Mapping[str, Any], others: Sequence[Mapping[str, Any]]) -> bool:
@@ -180,6 +189,8 @@ def _is_among(data: Mapping[str, Any], others: Sequence[Mapping[str, Any]]) -> b
 
 def _last_digits(entry: object) -> str:
     number = entry.get("phone") if isinstance(entry, Mapping) else entry
+    if isinstance(number, (list, tuple)):
+        return ""
     if isinstance(number, int) and not isinstance(number, bool):  # Python refuses to write the longest
         return f"{abs(number) % 10_000:04}"
     return "".join(re.findall(r"\d", str(number)[:100]))[-4:]
@@ -203,9 +214,13 @@ def _in_text(given: str, field: str) -> Sequence[Any]:
 
 
 def _fetched(sequence: Any) -> Sequence[Any]:
-    """Fetch the outputs of a mapped task, each of which may be a list of recipients."""
+    """Fetch the outputs of a mapped task, each of which may be a list of dicts.
+
+    No list of numbers: it may be a row of a database.
+    """
     entries: list[Any] = []
     for start in range(0, len(sequence), _AT_ONCE):
         for output in sequence[start : start + _AT_ONCE]:
-            entries.extend(output) if isinstance(output, list) else entries.append(output)
+            several = isinstance(output, list) and all(isinstance(entry, Mapping) for entry in output)
+            entries.extend(output) if several else entries.append(output)
     return entries

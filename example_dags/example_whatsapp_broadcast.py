@@ -1,7 +1,7 @@
 """A report to many people: to each their own words, from one task.
 
 ``customers`` stands for a query of yours. Each of its rows is a recipient: ``phone``, and whatever else the
-text uses. A retry goes on where the try before it ended. It runs against the sandbox as it stands
+text uses. A retry goes on with those who have nothing yet. It runs against the sandbox as it stands
 (``make demo``).
 """
 

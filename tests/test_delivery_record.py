@@ -276,8 +276,8 @@ def test_what_a_write_could_not_say_is_not_known(store, monkeypatch):
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({}, "Airflow before 3.3 keeps none for a task"),
-        ({"ti": SimpleNamespace(task_id="tell", max_tries=2)}, "Airflow before 3.3 keeps none for a task"),
+        ({}, "there is no task state store here"),
+        ({"ti": SimpleNamespace(task_id="tell", max_tries=2)}, "there is no task state store here"),
         (context(TaskStateStore(), task_id="other"), "tell is executed inside of the task other"),
     ],
 )

@@ -51,7 +51,7 @@ class Lazy:
         ([[LI, ANA], ANA], [[LI, ANA], ANA]),
         ("[[1, 2], 3]", [[1, 2], 3]),
         (Lazy([LI, ANA]), [LI, ANA]),
-        (Lazy([[LI], [{"phone": ANA}]]), [LI, {"phone": ANA}]),
+        (Lazy([[LI], [{"phone": LI}, {"phone": ANA}]]), [[LI], {"phone": LI}, {"phone": ANA}]),
         ([], []),
         ("[]", []),
         ([None, ""], [None, ""]),
@@ -123,10 +123,12 @@ def test_one_that_is_wrong_is_given_as_such():
     people = list(Recipients([LI, "+86 12", {"name": "x"}, ANA]))
     assert [type(one) for one in people] == [Recipient, Unusable, Unusable, Recipient]
     assert people[1] == Unusable(1, "recipients[1]: 7 to 14 digits, 4 given (+8…12)", "8612")
-    assert people[2] == Unusable(2, "recipients[2].phone: is required, none given", "")
+    assert people[2] == Unusable(2, "recipients[2].phone: is required, name given", "")
 
 
-@pytest.mark.parametrize("wrong", [HUGE, MINUS_HUGE, float("nan"), float("inf"), b"1", {"phone": {}}, [LI]])
+@pytest.mark.parametrize(
+    "wrong", [HUGE, MINUS_HUGE, float("nan"), float("inf"), b"1", {"phone": {}}, [LI, 1], []]
+)
 def test_whatever_stands_in_the_list_only_it_is_wrong(wrong):
     people = list(Recipients([LI, wrong, ANA]))
     assert [type(one) for one in people] == [Recipient, Unusable, Recipient]

@@ -114,7 +114,10 @@ class _WhatsAppDecoratedBroadcastOperator(_ReturnedMessageOperator, WhatsAppBroa
     def _message_maker(self, context: Context) -> tuple[str, Callable[[Recipient], Message]]:
         from airflow_provider_itnio.api.models import message_from
 
-        fields = {**self._returned(context), "reply_to": self.reply_to}
+        returned = self._returned(context)
+        if "{{ recipient" in str(returned):
+            self.log.warning("What the function returned is sent as it is: no Jinja in it is filled in")
+        fields = {**returned, "reply_to": self.reply_to}
         message = message_from(fields, if_too_long=self.if_too_long)
         return message.type, lambda recipient: message
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple, TypeAlias
 from urllib.parse import quote
 
@@ -245,7 +245,7 @@ def _minute(moment: datetime | None) -> str:
 def _duration(start: datetime | None, end: datetime | None) -> str:
     if start is None:
         return ""
-    seconds = ((end or datetime.now(UTC)) - start) // timedelta(seconds=1)
+    seconds = int(((end or datetime.now(UTC)) - start).total_seconds())
     hours, rest = divmod(max(0, seconds), 3600)
     minutes, seconds = divmod(rest, 60)
     if hours:

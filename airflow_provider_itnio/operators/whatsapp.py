@@ -20,13 +20,6 @@ from airflow_provider_itnio.api.errors import (
     RefusedError,
     UnknownOutcomeError,
 )
-from airflow_provider_itnio.delivery_record import (
-    BroadcastRecord,
-    DeliveryRecord,
-    Earlier,
-    RecordError,
-    is_sent_again,
-)
 from airflow_provider_itnio.hooks.itnio import ItnioHook
 from airflow_provider_itnio.links import OpenChatLink
 from airflow_provider_itnio.messages import MESSAGE_FIELDS
@@ -41,6 +34,7 @@ if TYPE_CHECKING:
     from airflow_provider_itnio.api.models import Message
     from airflow_provider_itnio.api.receipt import Receipt, ReceiptDict
     from airflow_provider_itnio.broadcast import Broadcast, SummaryDict
+    from airflow_provider_itnio.delivery_record import BroadcastRecord, DeliveryRecord, Earlier
     from airflow_provider_itnio.messages import (
         ContactDict,
         DocumentDict,
@@ -253,6 +247,7 @@ class WhatsAppSendOperator(WhatsAppMessageOperator):
         :param context: the task's context.
         """
         from airflow_provider_itnio.api.phone_numbers import phone_digits
+        from airflow_provider_itnio.delivery_record import is_sent_again
 
         with self._failing_as_documented():
             check_delivery(self.delivery)
@@ -262,7 +257,7 @@ class WhatsAppSendOperator(WhatsAppMessageOperator):
         if (earlier := record.earlier(recipient)) is not None:
             if not is_sent_again(earlier, self.delivery):
                 return self._not_again(recipient, earlier)
-            if earlier.outcome == "unknown" and self.delivery == "at_most_once":
+            if earlier.outcome == "unknown":
                 self.log.warning("Sending although nobody knows whether it was sent: %s", earlier.why)
         self._write_message(context)
         with self._failing_as_documented():
@@ -271,6 +266,8 @@ class WhatsAppSendOperator(WhatsAppMessageOperator):
         return receipt.as_dict()
 
     def _record_of(self, context: Context) -> DeliveryRecord:
+        from airflow_provider_itnio.delivery_record import DeliveryRecord
+
         # One for each run of the task; in a test an operator may be executed for several.
         instance = context.get("ti")
         this_try = instance and (instance.run_id, instance.map_index, instance.try_number)
@@ -295,15 +292,21 @@ class WhatsAppSendOperator(WhatsAppMessageOperator):
         except ItnioError as error:
             record.failed(recipient, error)
             raise
-        except AirflowTaskTimeout as timeout:
-            unknown = UnknownOutcomeError(
-                "Nobody can say what became of the message: the task's execution_timeout ended it"
+        except BaseException as ended:
+            # Airflow 2 ends a task with an AirflowTaskTerminated, which is no Exception.
+            if not isinstance(ended, AirflowTaskTimeout) and isinstance(ended, (Exception, SystemExit)):
+                raise
+            what = (
+                "the task's execution_timeout"
+                if isinstance(ended, AirflowTaskTimeout)
+                else type(ended).__name__
             )
+            unknown = UnknownOutcomeError(f"Nobody can say what became of the message: {what} ended it")
             record.failed(recipient, unknown)
             if self.delivery != "at_most_once":
                 raise
             # Airflow would retry, and the message may have been on its way.
-            raise unknown from timeout
+            raise unknown from ended
         record.accepted(receipt)
         return receipt
 
@@ -447,6 +450,8 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
 
         :param context: the task's context.
         """
+        from airflow_provider_itnio.delivery_record import BroadcastRecord
+
         with self._failing_as_documented():
             check_delivery(self.delivery)
             self._refuse_unread_template_files("business_phone", "app_id", "itnio_conn_id", "if_too_long")
@@ -575,7 +580,7 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
         if not broadcast.tally.failed and not broadcast.not_reached:
             return None
         if broadcast.stopped is None and self.if_some_fail == "warn" and broadcast.accepted_in_all:
-            self.log.warning("Some failed: %s", words)
+            self.log.warning("Some failed; cleared, this task sends to everyone again: %s", words)
             return None
         cause = broadcast.stopped_by
         why = f"stopped: {broadcast.stopped}. {words}" if broadcast.stopped else broadcast.failures_in_words()
@@ -588,7 +593,7 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
         if broadcast.stopped == _TIMED_OUT:
             return AirflowTaskTimeout(why)
         if cause is not None:
-            cause.add_note(words)
+            cause.args = (f"{cause}. {words}",)
             return cause
         return ItnioError(why)
 
@@ -688,6 +693,8 @@ def _check_number(name: str, value: object, lowest: float, highest: float, *, wh
 
 
 def _retries_may_help(error: ItnioError, delivery: Delivery) -> bool:
+    from airflow_provider_itnio.delivery_record import RecordError
+
     match error:
         case InvalidMessageError() | ConfigurationError():
             return False

@@ -480,3 +480,22 @@ def test_a_template_is_compiled_once_for_all(monkeypatch, sandbox):
     text = "Hi {{ recipient.phone }}"
     assert counts_of(broadcast_run(numbers(20), text=text, store=TaskStateStore()).once()) == {"accepted": 20}
     assert compiled.count(text) == 1
+
+
+@pytest.mark.parametrize(
+    "field",
+    [{"text": "Dear {{ recipient.name }}"}, {"document": "https://x.example/{{ recipient.name }}.pdf"}],
+)
+def test_a_null_of_a_database_is_never_written_to_a_person(field, sandbox):
+    people = [{"phone": "8613912345678", "name": None}, {"phone": "8613912345679", "name": "Ana"}]
+    run = broadcast_run(people, **{"text": None, **field})
+    error = fails_at_once(run)
+    assert counts_of(run.summary) == {"accepted": 1, "invalid": 1}
+    assert "a value is None" in str(error)
+
+
+def test_what_stands_in_for_a_null_is_written(sandbox):
+    broadcast_run(
+        [{"phone": "8613912345678", "name": None}], text="Dear {{ recipient.name or 'customer' }}"
+    ).once()
+    assert sandbox.messages[0].text == "Dear customer"

@@ -183,9 +183,20 @@ def test_no_other_column_of_a_database_row_is_taken_for_a_number(rows, sandbox):
 
 
 def test_the_outputs_of_a_mapped_task_are_counted_by_their_entries(sandbox):
-    run = broadcast_run(Lazy([[LI, ANA], ["12"]]))
+    run = broadcast_run(Lazy([[{"phone": LI}, {"phone": ANA}], ["12"]]))
     fails_at_once(run)
     assert [failure["position"] for failure in run.summary["failures"]] == [2]
+
+
+def test_a_row_with_one_column_is_what_stands_in_it(sandbox):
+    run = broadcast_run([(LI,), [ANA]], exclude=[(ANA,)])
+    assert counts_of(run.once()) == {"accepted": 1, "excluded": 1}
+
+
+def test_a_row_of_each_instance_of_a_mapped_task_is_no_list_of_numbers(sandbox):
+    run = broadcast_run(Lazy([[LI, "Li", 20261124], [ANA, "Ana", 20261125]]))
+    fails_at_once(run)
+    assert sandbox.requests == []
 
 
 def test_a_table_is_refused_with_a_hint(sandbox):

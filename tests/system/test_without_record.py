@@ -15,7 +15,7 @@ pytestmark = [
 ]
 
 DAG = "record_that_is_not_kept"
-NOT_PROTECTED = "No delivery record: Airflow before 3.3 keeps none for a task."
+NOT_PROTECTED = "No delivery record: there is no task state store here"
 TASKS = ("one", "many", "nobody", "is_ended_while_asking", "is_ended")
 
 
