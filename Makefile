@@ -23,7 +23,7 @@ $(VENV)/.ready: pyproject.toml $(CONSTRAINTS)
 		--editable '.[sandbox,sql]' 'apache-airflow==$(AIRFLOW)' --group test --group lint
 	touch $@
 
-demo: setup ## Run the example DAGs through real Airflow against the sandbox and show what arrived
+demo: setup ## Run the example DAGs through real Airflow against the sandbox; show and picture what arrived
 	$(BIN)/python -m scripts.demo
 
 playground: setup ## Start Airflow with the example DAGs, and the sandbox, until Ctrl-C
