@@ -454,10 +454,11 @@ class Broadcast:
             self._unanswered_in_a_row = 0
             if self._receipts is not None:
                 self._receipts.append(receipt)
-            at = None if receipt.timestamp is None else int(receipt.timestamp.timestamp())
-            self._done(
-                ready, Kept(ready.key, "accepted", receipt.message_id, at, position=recipient.position)
-            )
+            self._free(ready)
+            if self._record.is_kept:
+                at = None if receipt.timestamp is None else int(receipt.timestamp.timestamp())
+                position = recipient.position
+                self._keep(Kept(ready.key, "accepted", receipt.message_id, at, position=position))
 
     async def _between_tries(self, seconds: float) -> None:
         """Wait for the next try of a message, which takes its turn like any other. A stop ends this."""
@@ -497,9 +498,12 @@ class Broadcast:
             code,
             _reason(error),
         )
-        self._done(ready, Kept(ready.key, outcome, code=code))
+        self._free(ready)
+        if self._record.is_kept:
+            self._keep(Kept(ready.key, outcome, code=code))
 
-    def _done(self, ready: _Ready, kept: Kept) -> None:
+    def _free(self, ready: _Ready) -> None:
+        """Let the next message to the same number leave."""
         number = ready.recipient.number
         if behind := self._behind.get(number):
             self._freed.append(behind.popleft())
@@ -509,10 +513,11 @@ class Broadcast:
         else:
             self._busy.discard(number)
         self._something_is_done.set()
-        if self._record.is_kept:
-            self.unrecorded.append(kept)
-            if len(self.unrecorded) >= self._batch:
-                self._write_down()
+
+    def _keep(self, kept: Kept) -> None:
+        self.unrecorded.append(kept)
+        if len(self.unrecorded) >= self._batch:
+            self._write_down()
 
     # --- who is next ----------------------------------------------------------------------------------------
 

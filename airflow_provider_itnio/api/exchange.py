@@ -104,6 +104,7 @@ class Exchange:
     def __init__(self, credentials: Credentials, now: Callable[[], float] = time.time) -> None:
         self._credentials = credentials
         self.clock = ServerClock(now)
+        self._signed: tuple[int, dict[str, str]] | None = None
 
     def message_request(
         self, message: Message, *, recipient: str, app_id: str, business_phone: str
@@ -145,8 +146,11 @@ class Exchange:
         return Request("GET", "sms/getBalance", None, "question for the balance", BALANCE_CODES, _balance)
 
     def signed_headers(self) -> dict[str, str]:
-        """Make the headers that sign a request that leaves now."""
-        return self._credentials.headers(self.clock.now())
+        """Give the headers that sign a request that leaves now; they are the same for a second."""
+        second = int(self.clock.now())
+        if self._signed is None or self._signed[0] != second:
+            self._signed = (second, self._credentials.headers(second))
+        return self._signed[1]
 
     def sets_clock(self, request: Request[Any], answer: Answer) -> bool:
         """Take the server's time from an answer that says that the request's time was wrong.
