@@ -178,17 +178,23 @@ def test_nothing_is_wider_than_a_phone(open_inbox, full, chosen):
 def test_a_phone_shows_one_pane_at_a_time_with_a_way_back(open_inbox, full):
     page = open_inbox("", width=390, height=700)
     side, main = page.locator(".side"), page.locator("main")
+
+    def shows_alone(pane, other):
+        # The page follows its address, which changes a moment later; without the change this times out.
+        pane.wait_for(state="visible")
+        other.wait_for(state="hidden")
+
     page.locator(".conversation").first.wait_for()
-    assert (side.is_visible(), main.is_visible()) == (True, False)
+    shows_alone(side, main)
     page.locator(f".conversation[data-number='{RECIPIENT}']").click()
     page.locator("article").first.wait_for()
-    assert (side.is_visible(), main.is_visible()) == (False, True)
+    shows_alone(main, side)
     page.get_by_role("button", name="Back to the conversations").click()
-    assert (side.is_visible(), main.is_visible()) == (True, False)
+    shows_alone(side, main)
     page.go_back()
-    assert (side.is_visible(), main.is_visible()) == (False, True)
+    shows_alone(main, side)
     page.locator("main").press("Escape")
-    assert (side.is_visible(), main.is_visible()) == (True, False)
+    shows_alone(side, main)
 
 
 def test_roles_and_names_tell_what_is_what(open_inbox, full):
