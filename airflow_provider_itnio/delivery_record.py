@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
-import time
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Self, TypeAlias
 
 from airflow_provider_itnio.api.errors import ItnioError, NotSentError, RefusedError
-from airflow_provider_itnio.api.phone_numbers import without_numbers
+from airflow_provider_itnio.task_state import RecordError, TaskState
 
 if TYPE_CHECKING:
     from airflow_provider_itnio.api.delivery import Delivery
     from airflow_provider_itnio.api.receipt import Receipt, ReceiptDict
 
 __all__ = [
-    "BroadcastRecord",
     "DeliveryRecord",
     "Earlier",
-    "Kept",
-    "MessageKey",
     "Outcome",
-    "RecordError",
     "is_sent_again",
     "outcome_of",
 ]
@@ -44,19 +38,7 @@ _SENT_AGAIN: Final[Mapping[tuple[str, str], tuple[bool, bool]]] = {
     **{("refused", delivery): (False, True) for delivery in _ANY},
 }
 
-_WRITES: Final = 3
-"""How often a write is tried where a message would else be unrecorded."""
-_BETWEEN_WRITES: Final = 0.2
-"""Seconds between two of them."""
-_LARGEST_VALUE: Final = 60_000
-"""Bytes of JSON in one key. Airflow warns above 64 KiB."""
-
-_PREFIX: Final = "whatsapp"
-_FINISHED: Final = f"{_PREFIX}/finished"
-
-
-class RecordError(ItnioError):
-    """Airflow's task state store did not take or give what the record needs."""
+_FINISHED: Final = "whatsapp/finished"
 
 
 class Earlier(NamedTuple):
@@ -98,80 +80,6 @@ def outcome_of(error: ItnioError) -> Outcome:
     return "unknown"
 
 
-class _Store:
-    """Airflow's task state store, and which of a task's runs this is.
-
-    ``max_tries`` stays as it is when Airflow retries a task and changes when a person clears it.
-
-    :param store: ``context["task_state_store"]``, ``None`` where there is none.
-    :param max_tries: the task instance's.
-    """
-
-    def __init__(self, store: Any, max_tries: int) -> None:
-        self._store = store
-        self.max_tries = max_tries
-
-    @classmethod
-    def of(cls, context: Mapping[str, Any], task_id: str) -> Self:
-        """Take the store of the task that runs.
-
-        :param context: the task's context.
-        :param task_id: the operator's; one that another task executes by itself has no record.
-        """
-        store, instance = context.get("task_state_store"), context.get("ti")
-        if store is None or instance is None:
-            log.info(
-                "No delivery record: there is no task state store here, which Airflow has from 3.3 on. If "
-                "this worker is lost after Itniotech accepted a message, a retry of the task sends it again"
-            )
-            return cls(None, 0)
-        if instance.task_id != task_id:
-            log.info(
-                "No delivery record: %s is executed inside of the task %s, whose retries send again",
-                task_id,
-                instance.task_id,
-            )
-            return cls(None, 0)
-        return cls(store, instance.max_tries)
-
-    def __bool__(self) -> bool:
-        return self._store is not None
-
-    def get(self, key: str) -> dict[str, Any] | None:
-        value = self._store.get(key)
-        return value if isinstance(value, dict) else None
-
-    def set(self, key: str, value: Mapping[str, Any]) -> None:
-        """Write once; for what must be there before a request leaves."""
-        try:
-            self._store.set(key, dict(value))
-        except BaseException as error:
-            if not _is_failed_write(error):
-                raise
-            raise RecordError(f"Airflow's task state store took no record: {_words(error)}") from error
-
-    def set_surely(self, key: str, value: Mapping[str, Any]) -> None:
-        """Write, and try again if it fails; for what has happened already."""
-        for left in reversed(range(_WRITES)):
-            try:
-                self.set(key, value)
-                return
-            except RecordError as error:
-                if not left:
-                    raise
-                log.warning("%s; trying again", error)
-                time.sleep(_BETWEEN_WRITES)
-
-
-def _is_failed_write(error: BaseException) -> bool:
-    # Airflow's DeadlockImminentError is no Exception, and stands in no module that may be imported from.
-    return isinstance(error, Exception) or type(error).__name__ == "DeadlockImminentError"
-
-
-def _words(error: BaseException) -> str:
-    return without_numbers(f"{type(error).__name__}: {' '.join(str(error).split())}"[:200])
-
-
 class DeliveryRecord:
     """What became of the one message of a task, by its recipient.
 
@@ -181,7 +89,7 @@ class DeliveryRecord:
     :param store: where it is kept.
     """
 
-    def __init__(self, store: _Store) -> None:
+    def __init__(self, store: TaskState) -> None:
         self._store = store
         self._written: set[str] = set()
 
@@ -192,7 +100,7 @@ class DeliveryRecord:
         :param context: the task's context.
         :param task_id: the operator's.
         """
-        return cls(_Store.of(context, task_id))
+        return cls(TaskState.of(context, task_id))
 
     def earlier(self, recipient: str) -> Earlier | None:
         """Look up what an earlier try knew of the message.
@@ -278,171 +186,8 @@ class DeliveryRecord:
 
 def _key(recipient: str) -> str:
     # Keys stand in the addresses that Airflow's own server logs, so they hold no number.
-    return f"{_PREFIX}/message/{hashlib.sha256(recipient.encode()).hexdigest()[:32]}"
+    return f"whatsapp/message/{hashlib.sha256(recipient.encode()).hexdigest()[:32]}"
 
 
 def _code_of(error: ItnioError) -> int | None:
     return error.code if isinstance(error, RefusedError) else None
-
-
-# --- a broadcast ------------------------------------------------------------------------------------------
-
-MessageKey: TypeAlias = tuple[str, int]
-"""A message of a broadcast: the number it goes to, and which of that number's messages it is, from 0."""
-
-
-class Kept(NamedTuple):
-    """What became of one message of a broadcast.
-
-    :param key: which message.
-    :param outcome: what became of it.
-    :param message_id: the vendor's id, if it was accepted.
-    :param at: when it was accepted, as Unix time in seconds.
-    :param code: the vendor's status code, if it was refused with one.
-    :param position: where the recipient stands in this try's list, which is not kept.
-    """
-
-    key: MessageKey
-    outcome: Outcome
-    message_id: str = ""
-    at: int | None = None
-    code: int | None = None
-    position: int = -1
-
-
-class BroadcastRecord:
-    """What became of each message of a broadcast.
-
-    A small head says which clearing of the task it belongs to; beside it stands one key for each batch.
-
-    :param store: where it is kept.
-    """
-
-    def __init__(self, store: _Store) -> None:
-        self._store = store
-        self._generation = 0
-        self._next = 0
-        self._known: dict[MessageKey, tuple[Kept, bool]] = {}
-
-    @classmethod
-    def of(cls, context: Mapping[str, Any], task_id: str) -> Self:
-        """Open the record of the task that runs; where Airflow has no store, a line in the log says so.
-
-        :param context: the task's context.
-        :param task_id: the operator's.
-        :raises RecordError: if the store does not take its head.
-        """
-        record = cls(_Store.of(context, task_id))
-        if record.is_kept:
-            record._open()
-        return record
-
-    @property
-    def is_kept(self) -> bool:
-        """Whether a retry will know what this try has sent."""
-        return bool(self._store)
-
-    def earlier(self, key: MessageKey) -> tuple[Kept, bool] | None:
-        """Look up what an earlier try knew of a message.
-
-        :param key: which message.
-        :return: what became of it, and whether a person has cleared the task since.
-        """
-        return self._known.get(key)
-
-    def intend(self, keys: Collection[MessageKey]) -> None:
-        """Write that messages are about to leave, so that even a lost worker leaves them unknown.
-
-        :param keys: which messages.
-        :raises RecordError: if that could not be written; none of them may leave.
-        """
-        if self._store:
-            for part in _parts([_written(key) for key in keys]):
-                self._write({"intended": part}, surely=False)
-
-    def keep(self, outcomes: Iterable[Kept]) -> None:
-        """Write what became of messages, in one write if it fits.
-
-        :param outcomes: what became of each.
-        :raises RecordError: if that could not be written, although it was tried again.
-        """
-        if self._store:
-            rows = [
-                [_written(kept.key), kept.outcome, kept.message_id, kept.at, kept.code] for kept in outcomes
-            ]
-            for part in _parts(rows):
-                self._write({"outcomes": part}, surely=True)
-
-    def finish(self) -> None:
-        """Write that the task has done its work: cleared from here on, it sends to everyone again."""
-        if not self._store:
-            return
-        try:
-            self._store.set_surely(self._head_key, self._head(finished=True))
-        except RecordError as error:
-            log.error("%s. Cleared by a person, the task will send to those alone who have nothing", error)
-
-    def _open(self) -> None:
-        head = self._store.get(self._head_key)
-        if head is not None:
-            self._generation = int(head["generation"])
-            if head["finished"] and head["max_tries"] != self._store.max_tries:
-                self._generation += 1
-            else:
-                self._load()
-                if head["max_tries"] == self._store.max_tries:
-                    return
-        self._store.set(self._head_key, self._head(finished=False))
-
-    def _load(self) -> None:
-        while (entry := self._store.get(self._batch_key)) is not None:
-            cleared = entry["max_tries"] != self._store.max_tries
-            self._known.update((kept.key, (kept, cleared)) for kept in _kept_in(entry))
-            self._next += 1
-
-    def _write(self, entry: Mapping[str, Any], *, surely: bool) -> None:
-        write = self._store.set_surely if surely else self._store.set
-        write(self._batch_key, {"max_tries": self._store.max_tries, **entry})
-        self._next += 1
-
-    def _head(self, *, finished: bool) -> dict[str, Any]:
-        return {
-            "generation": self._generation,
-            "max_tries": self._store.max_tries,
-            "finished": finished,
-        }
-
-    _head_key = f"{_PREFIX}/broadcast"
-
-    @property
-    def _batch_key(self) -> str:
-        return f"{self._head_key}/{self._generation}/{self._next}"
-
-
-def _kept_in(entry: Mapping[str, Any]) -> Iterator[Kept]:
-    for written in entry.get("intended", ()):
-        yield Kept(_read(written), "unknown")
-    for written, outcome, message_id, at, code in entry.get("outcomes", ()):
-        yield Kept(_read(written), outcome, message_id, at, code)
-
-
-def _written(key: MessageKey) -> str:
-    number, occurrence = key
-    return f"{number}#{occurrence}" if occurrence else number
-
-
-def _read(written: str) -> MessageKey:
-    number, _, occurrence = written.partition("#")
-    return number, int(occurrence or 0)
-
-
-def _parts(rows: list[Any]) -> Iterator[list[Any]]:
-    """Divide what does not fit into one key."""
-    if not rows:
-        return
-    if len(rows) > 1 and len(json.dumps(rows)) > _LARGEST_VALUE:
-        middle = len(rows) // 2
-        yield from _parts(rows[:middle])
-        yield from _parts(rows[middle:])
-    else:
-        yield rows

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from airflow_provider_itnio.api.errors import InvalidMessageError
 from airflow_provider_itnio.api.phone_numbers import without_numbers
 from airflow_provider_itnio.messages import MESSAGE_FIELDS
-from airflow_provider_itnio.templating import is_reference, is_rendered_later, template_files
+from airflow_provider_itnio.templating import TEMPLATE_EXT, is_rendered_later
 
 if TYPE_CHECKING:
     from jinja2 import Environment, Template
 
     from airflow_provider_itnio.recipients import Recipient
 
-__all__ = ["PersonalMessage", "RecipientData", "references_in"]
+__all__ = ["PersonalMessage", "RecipientData"]
 
 _Node: TypeAlias = Callable[[dict[str, Any]], Any]
 
@@ -90,7 +90,7 @@ class PersonalMessage:
         from jinja2 import TemplateError
 
         try:
-            if any(True for _ in template_files(text, path)):
+            if text.endswith(TEMPLATE_EXT):
                 return self._environment.get_template(text)
             return self._environment.from_string(text)
         except (TemplateError, OSError) as error:
@@ -108,9 +108,9 @@ class PersonalMessage:
                 raise failed.error from None  # it may pass, and is nothing that is wrong with the message
             except Exception as error:
                 raise InvalidMessageError(f"{path}: could not be rendered: {_words(error)}") from error
-            for _, file in template_files(text, path):
+            if text.endswith(TEMPLATE_EXT):
                 raise InvalidMessageError(
-                    f"{path}: renders to {file[:60]!r}, the name of a Jinja file, and not to a message"
+                    f"{path}: renders to {text[:60]!r}, the name of a Jinja file, and not to a message"
                 )
             return text
 
@@ -161,23 +161,6 @@ def _as_data(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_as_data(inner) for inner in value]
     return value
-
-
-def references_in(value: object, path: str) -> Iterator[str]:
-    """Find outputs of upstream tasks in a field, to any depth.
-
-    :param value: a field.
-    :param path: its name.
-    :return: where each stands.
-    """
-    if isinstance(value, Mapping):
-        for key, inner in value.items():
-            yield from references_in(inner, f"{path}.{key}")
-    elif isinstance(value, (list, tuple)):
-        for index, inner in enumerate(value):
-            yield from references_in(inner, f"{path}[{index}]")
-    elif is_reference(value):
-        yield path
 
 
 def _words(error: Exception) -> str:

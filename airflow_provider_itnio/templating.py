@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 __all__ = [
     "TEMPLATE_EXT",
-    "is_reference",
     "is_rendered_later",
+    "kept_from_rendering",
+    "leaves",
     "recipient_entries",
+    "references_in",
     "template_files",
     "unread_template_files",
 ]
@@ -31,14 +34,6 @@ def is_rendered_later(value: object) -> bool:
     return hasattr(value, "iter_references")
 
 
-def is_reference(value: object) -> bool:
-    """Say whether a value in a DAG file stands for the output of an upstream task.
-
-    :param value: anything given to an operator.
-    """
-    return hasattr(value, "iter_references") and any(True for _ in value.iter_references())
-
-
 def unread_template_files(value: object, path: str) -> Iterator[str]:
     """Find values that are still the name of a Jinja file although everything is rendered.
 
@@ -57,15 +52,53 @@ def template_files(value: object, path: str) -> Iterator[tuple[str, str]]:
     :param path: its name.
     :return: for each, where it stands and the name.
     """
-    if isinstance(value, str):
-        if value.endswith(TEMPLATE_EXT):
-            yield path, value
-    elif isinstance(value, Mapping):
+    for place, leaf in leaves(value, path):
+        if isinstance(leaf, str) and leaf.endswith(TEMPLATE_EXT):
+            yield place, leaf
+
+
+def references_in(value: object, path: str) -> Iterator[str]:
+    """Find outputs of upstream tasks in a field, to any depth.
+
+    :param value: a field.
+    :param path: its name.
+    :return: where each stands.
+    """
+    for place, leaf in leaves(value, path):
+        if hasattr(leaf, "iter_references") and any(True for _ in leaf.iter_references()):
+            yield place
+
+
+def leaves(value: object, path: str = "") -> Iterator[tuple[str, object]]:
+    """Give what stands in a field of dicts and lists, to any depth.
+
+    :param value: a field.
+    :param path: its name.
+    :return: for each, where it stands and what it is.
+    """
+    if isinstance(value, Mapping):
         for key, inner in value.items():
-            yield from template_files(inner, f"{path}.{key}")
+            yield from leaves(inner, f"{path}.{key}")
     elif isinstance(value, (list, tuple)):
         for index, inner in enumerate(value):
-            yield from template_files(inner, f"{path}[{index}]")
+            yield from leaves(inner, f"{path}[{index}]")
+    else:
+        yield path, value
+
+
+def kept_from_rendering(value: Any) -> Any:
+    """Keep a list or dict without Jinja from Airflow's renderer, which would compile each text in it.
+
+    :param value: a field as it is given.
+    :return: the same, as a ``literal(...)`` if nothing in it is to be rendered.
+    """
+    if not isinstance(value, (list, tuple, dict)):
+        return value
+    if any(is_rendered_later(leaf) for _, leaf in leaves(value)):
+        return value
+    from airflow.providers.common.compat.sdk import literal
+
+    return literal(value)
 
 
 def recipient_entries(recipients: object) -> list[object]:

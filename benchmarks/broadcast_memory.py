@@ -5,12 +5,8 @@ python -m benchmarks.broadcast_memory
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-
-from benchmarks.local_server import ROOT, LocalServer
-from benchmarks.side_by_side import Figure, airflow_of_its_own, main
+from benchmarks.local_server import LocalServer
+from benchmarks.side_by_side import Figure, airflow_of_its_own, in_new_process, main
 
 FEW, MANY = 1_000, 100_000
 
@@ -52,16 +48,7 @@ def measure() -> list[Figure]:
 
 def _grown(url: str, count: int, mode: str) -> tuple[float, float]:
     """Give by how much the peak grew: while sending, and with the summary; in MiB."""
-    done = subprocess.run(
-        [sys.executable, "-c", _PROGRAM, url, str(count), mode],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        raise RuntimeError(done.stderr)
-    sending, with_summary = json.loads(done.stdout.splitlines()[-1])
+    sending, with_summary = in_new_process(_PROGRAM, url, str(count), mode)
     return sending, with_summary
 
 

@@ -88,7 +88,7 @@ async def broadcast(
     from airflow_provider_itnio.api.settings import ClientSettings
     from airflow_provider_itnio.api.signing import Credentials
     from airflow_provider_itnio.broadcast import Broadcast
-    from airflow_provider_itnio.delivery_record import BroadcastRecord
+    from airflow_provider_itnio.broadcast_record import BroadcastRecord
     from airflow_provider_itnio.personal_message import PersonalMessage
     from airflow_provider_itnio.recipients import Recipient, Recipients
 

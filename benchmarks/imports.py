@@ -9,18 +9,14 @@ Each import runs in a new process, ours and Slack's in turn.
 
 from __future__ import annotations
 
-import json
 import os
 import statistics
-import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 from benchmarks.by_hand import RECIPIENT, TEXT
-from benchmarks.local_server import ROOT
-from benchmarks.side_by_side import Figure, airflow_of_its_own, figure, in_words, main
+from benchmarks.side_by_side import Figure, airflow_of_its_own, figure, in_new_process, in_words, main
 
 ROUNDS = 8
 IMPORT_AT_MOST: Final = 5.0
@@ -64,12 +60,12 @@ def measure() -> list[Figure]:
     """Import both in new processes that have Airflow's own modules loaded."""
     airflow_of_its_own()
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-    _in_new_process(_OURS)  # so that neither is compiled when it counts
-    _in_new_process(_SLACK)
+    in_new_process(_BEFORE + _OURS)  # so that neither is compiled when it counts
+    in_new_process(_BEFORE + _SLACK)
     ours, slack = [], []
     for _ in range(ROUNDS):
-        ours.append(_in_new_process(_OURS))
-        slack.append(_in_new_process(_SLACK))
+        ours.append(in_new_process(_BEFORE + _OURS))
+        slack.append(in_new_process(_BEFORE + _SLACK))
     imported = [run["import"] for run in ours]
     checked = [run["checked"] for run in ours]
     slack_import = ("import of the Slack operator", [run["import"] for run in slack])
@@ -104,20 +100,6 @@ def measure() -> list[Figure]:
         ),
         Figure(f"packages loaded by the check ({pydantic})", _listed(loaded_later)),
     ]
-
-
-def _in_new_process(program: str) -> dict[str, Any]:
-    done = subprocess.run(
-        [sys.executable, "-c", _BEFORE + program],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        raise RuntimeError(done.stderr)
-    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return result
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -6,6 +6,7 @@ import json
 import os
 import platform
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -13,7 +14,9 @@ import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
-from typing import Final
+from typing import Any, Final
+
+from benchmarks.local_server import ROOT
 
 __all__ = [
     "AS_JSON",
@@ -22,6 +25,7 @@ __all__ = [
     "cpu_in_forks",
     "cpu_in_turns",
     "figure",
+    "in_new_process",
     "in_words",
     "machine",
     "main",
@@ -128,6 +132,21 @@ def _cpu_in_fork(call: Callable[[], object]) -> float:
     if not cost:
         raise RuntimeError("the forked process failed")
     return float(cost)
+
+
+def in_new_process(program: str, *arguments: str) -> Any:
+    """Run a program in a new process, at the root of the repository.
+
+    :param program: its text; its last line of output is JSON.
+    :param arguments: what it finds in ``sys.argv``.
+    :return: what that line holds.
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", program, *arguments], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise RuntimeError(done.stderr)
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 def figure(

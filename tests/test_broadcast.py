@@ -7,7 +7,8 @@ import time
 
 import pytest
 
-from airflow_provider_itnio.broadcast import Pace, Tally
+from airflow_provider_itnio.broadcast import Pace
+from airflow_provider_itnio.broadcast_summary import Tally
 
 
 def most_in(seconds, times):

@@ -16,15 +16,9 @@ from airflow_provider_itnio.api.errors import (
     UnknownOutcomeError,
 )
 from airflow_provider_itnio.api.receipt import Receipt
-from airflow_provider_itnio.delivery_record import (
-    BroadcastRecord,
-    DeliveryRecord,
-    Earlier,
-    Kept,
-    RecordError,
-    is_sent_again,
-    outcome_of,
-)
+from airflow_provider_itnio.broadcast_record import BroadcastRecord, Kept
+from airflow_provider_itnio.delivery_record import DeliveryRecord, Earlier, is_sent_again, outcome_of
+from airflow_provider_itnio.task_state import RecordError
 from tests.task_runs import TaskStateStore, numbers
 
 NUMBER = "8614718004557"
@@ -258,7 +252,7 @@ def test_a_write_of_what_is_about_to_happen_is_tried_once(store):
 
 
 def test_what_a_write_could_not_say_is_not_known(store, monkeypatch):
-    monkeypatch.setattr("airflow_provider_itnio.delivery_record._BETWEEN_WRITES", 0)
+    monkeypatch.setattr("airflow_provider_itnio.task_state._BETWEEN_WRITES", 0)
     record = opened(store, kind=BroadcastRecord)
     store.fail(OSError("Broken pipe"), 3)
     with pytest.raises(RecordError):

@@ -5,13 +5,12 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
-from airflow.providers.common.compat.sdk import DAG, literal
-from airflow.providers.standard.operators.empty import EmptyOperator
+from airflow.providers.common.compat.sdk import literal
 from jinja2 import DictLoader, StrictUndefined
 from jinja2.sandbox import SandboxedEnvironment
 
 from airflow_provider_itnio.api.errors import InvalidMessageError
-from airflow_provider_itnio.personal_message import PersonalMessage, RecipientData, references_in
+from airflow_provider_itnio.personal_message import PersonalMessage, RecipientData
 from airflow_provider_itnio.recipients import Recipient
 
 LI = "8614718004557"
@@ -272,12 +271,3 @@ def test_the_context_itself_is_left_as_it_was():
 
 
 # --- outputs of upstream tasks ----------------------------------------------------------------------------
-
-
-def test_outputs_of_upstream_tasks_are_found_at_any_depth():
-    with DAG("upstream", schedule=None):
-        output = EmptyOperator(task_id="load").output
-    value = {"a": [1, output, {"b": output["rows"]}], "c": literal("{{ x }}"), "d": ("x", output)}
-    assert list(references_in(value, "text")) == ["text.a[1]", "text.a[2].b", "text.d[1]"]
-    assert list(references_in(output, "text")) == ["text"]
-    assert list(references_in("{{ x }}", "text")) == []

@@ -12,10 +12,14 @@ OWN = "airflow_provider_itnio"
 
 AIRFLOW = "airflow.providers.common.compat"
 WITHOUT_AIRFLOW = (
+    "alarm",
     "api",
     "broadcast",
+    "broadcast_record",
+    "broadcast_summary",
     "delivery_record",
     "recipients",
+    "task_state",
     "messages",
     "get_provider_info",
     "sandbox",
@@ -26,8 +30,11 @@ TRIALS = {"sandbox/trial_context.py": AIRFLOW, "sandbox/trial_airflow.py": "airf
 HEAVY = {"requests", "aiohttp", "pydantic", "pydantic_core", "flask", "flask_appbuilder", "wtforms", "httpx"}
 
 BELOW_TASKS = {
+    "alarm",
     "api",
     "broadcast",
+    "broadcast_record",
+    "broadcast_summary",
     "delivery_record",
     "hooks",
     "links",
@@ -35,6 +42,7 @@ BELOW_TASKS = {
     "object_files",
     "personal_message",
     "recipients",
+    "task_state",
     "templating",
 }
 # What each part of the package may import, beside itself and the version.
@@ -42,13 +50,24 @@ ARROWS = {
     "__init__": set(),
     "get_provider_info": set(),
     "messages": set(),
+    "alarm": set(),
     "api": {"messages"},
     "templating": {"api"},
     "links": {"api"},
     "recipients": {"api"},
     "personal_message": {"api", "messages", "recipients", "templating"},
-    "broadcast": {"api", "messages", "delivery_record", "recipients"},
-    "delivery_record": {"api", "messages"},
+    "task_state": {"api"},
+    "delivery_record": {"api", "task_state"},
+    "broadcast_record": {"delivery_record", "task_state"},
+    "broadcast_summary": set(),
+    "broadcast": {
+        "api",
+        "broadcast_record",
+        "broadcast_summary",
+        "delivery_record",
+        "recipients",
+        "task_state",
+    },
     "object_files": {"api", "messages"},
     "hooks": {"api", "messages", "get_provider_info"},
     "operators": BELOW_TASKS,

@@ -6,9 +6,9 @@ from airflow.providers.standard.operators.empty import EmptyOperator
 
 from airflow_provider_itnio.templating import (
     TEMPLATE_EXT,
-    is_reference,
     is_rendered_later,
     recipient_entries,
+    references_in,
     unread_template_files,
 )
 
@@ -56,16 +56,17 @@ def test_all_else_is_what_it_is(value):
 def test_what_an_upstream_task_gives_is_a_reference():
     with DAG("upstream", schedule=None):
         output = EmptyOperator(task_id="load").output
-    assert is_reference(output)
-    assert is_reference(output["rows"])
-    assert is_reference(output.map(str))
+    for value in (output, output["rows"], output.map(str)):
+        assert list(references_in(value, "text")) == ["text"]
+    nested = {"a": [1, output, {"b": output["rows"]}], "c": literal("{{ x }}"), "d": ("x", output)}
+    assert list(references_in(nested, "text")) == ["text.a[1]", "text.a[2].b", "text.d[1]"]
 
 
 @pytest.mark.parametrize(
     "value", ["{{ ds }}", "report.j2", "text", None, 7, [], {}, literal("{{ x }}"), literal([1])]
 )
 def test_all_else_is_no_reference(value):
-    assert not is_reference(value)
+    assert list(references_in(value, "text")) == []
 
 
 def test_only_j2_ends_the_name_of_a_file():

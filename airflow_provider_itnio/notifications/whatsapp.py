@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from airflow.providers.common.compat.sdk import BaseNotifier
 
 from airflow_provider_itnio.api.errors import ContentError, InvalidMessageError, ItnioError
+from airflow_provider_itnio.api.number_check import check_number
 from airflow_provider_itnio.hooks.itnio import ItnioHook
 from airflow_provider_itnio.messages import MESSAGE_FIELDS
 from airflow_provider_itnio.templating import is_rendered_later, recipient_entries, template_files
@@ -261,14 +262,9 @@ class WhatsAppNotifier(BaseNotifier):
                 phone_digits(entry, f"recipients[{index}]")
 
     def _check_patience(self) -> None:
-        for name, highest in (("timeout", 3600), ("connect_timeout", 3600), ("max_tries", 10)):
-            value = getattr(self, name)
-            lowest, kinds = (1, (int,)) if name == "max_tries" else (0.001, (int, float))
-            if isinstance(value, bool) or not isinstance(value, kinds) or not lowest <= value <= highest:
-                kind = "whole number" if name == "max_tries" else "number"
-                raise InvalidMessageError(
-                    f"{name}: must be a {kind} from {lowest:g} to {highest}, {value!r:.60} given"
-                )
+        check_number("timeout", self.timeout, 0.001, 3600, whole=False)
+        check_number("connect_timeout", self.connect_timeout, 0.001, 3600, whole=False)
+        check_number("max_tries", self.max_tries, 1, 10, whole=True)
 
     def _own_message(self) -> dict[str, Any]:
         """Give the message that stands in place of the default one, nothing if there is none."""

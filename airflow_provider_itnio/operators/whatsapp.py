@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import signal
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowTaskTimeout, BaseOperator
 
+from airflow_provider_itnio.alarm import alarm_to
 from airflow_provider_itnio.api.delivery import check_delivery
 from airflow_provider_itnio.api.errors import (
     ConfigurationError,
@@ -20,10 +19,17 @@ from airflow_provider_itnio.api.errors import (
     RefusedError,
     UnknownOutcomeError,
 )
+from airflow_provider_itnio.api.number_check import check_number
 from airflow_provider_itnio.hooks.itnio import ItnioHook
 from airflow_provider_itnio.links import OpenChatLink
 from airflow_provider_itnio.messages import MESSAGE_FIELDS
-from airflow_provider_itnio.templating import TEMPLATE_EXT, is_rendered_later, unread_template_files
+from airflow_provider_itnio.templating import (
+    TEMPLATE_EXT,
+    is_rendered_later,
+    kept_from_rendering,
+    references_in,
+    unread_template_files,
+)
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, XComArg
@@ -33,8 +39,10 @@ if TYPE_CHECKING:
     from airflow_provider_itnio.api.delivery import Delivery
     from airflow_provider_itnio.api.models import Message
     from airflow_provider_itnio.api.receipt import Receipt, ReceiptDict
-    from airflow_provider_itnio.broadcast import Broadcast, SummaryDict
-    from airflow_provider_itnio.delivery_record import BroadcastRecord, DeliveryRecord, Earlier
+    from airflow_provider_itnio.broadcast import Broadcast
+    from airflow_provider_itnio.broadcast_record import BroadcastRecord
+    from airflow_provider_itnio.broadcast_summary import SummaryDict
+    from airflow_provider_itnio.delivery_record import DeliveryRecord, Earlier
     from airflow_provider_itnio.messages import (
         ContactDict,
         DocumentDict,
@@ -412,8 +420,8 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.recipients = _as_it_is(recipients)
-        self.exclude = _as_it_is(exclude)
+        self.recipients = kept_from_rendering(recipients)
+        self.exclude = kept_from_rendering(exclude)
         self._excludes = exclude is not None
         self.shared = shared
         self.max_in_flight = max_in_flight
@@ -425,8 +433,6 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
             self._check_how_it_is_sent()
 
     def _check_message(self) -> None:
-        from airflow_provider_itnio.personal_message import references_in
-
         for name, value in self._message_fields().items():
             for path in references_in(value, name):
                 raise InvalidMessageError(
@@ -436,10 +442,10 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
         super()._check_message()
 
     def _check_how_it_is_sent(self) -> None:
-        _check_number("max_in_flight", self.max_in_flight, 1, 1000, whole=True)
-        _check_number("checkpoint_every", self.checkpoint_every, 1, 10_000, whole=True)
+        check_number("max_in_flight", self.max_in_flight, 1, 1000, whole=True)
+        check_number("checkpoint_every", self.checkpoint_every, 1, 10_000, whole=True)
         if self.messages_per_second is not None:
-            _check_number("messages_per_second", self.messages_per_second, 0.001, 100_000, whole=False)
+            check_number("messages_per_second", self.messages_per_second, 0.001, 100_000, whole=False)
         if self.if_some_fail not in ("fail", "warn"):
             raise InvalidMessageError(
                 f"if_some_fail: must be one of fail, warn; {self.if_some_fail!r:.60} given"
@@ -450,7 +456,7 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
 
         :param context: the task's context.
         """
-        from airflow_provider_itnio.delivery_record import BroadcastRecord
+        from airflow_provider_itnio.broadcast_record import BroadcastRecord
 
         with self._failing_as_documented():
             check_delivery(self.delivery)
@@ -568,7 +574,7 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
                 loop.call_soon_threadsafe(broadcast.stop, why, _GRACE_OF_KILL)
 
         self._stop = stop
-        with _alarm_to(lambda: broadcast.stop(_TIMED_OUT, _GRACE)):
+        with alarm_to(lambda: broadcast.stop(_TIMED_OUT, _GRACE)):
             async with client:
                 await broadcast.run()
 
@@ -636,64 +642,13 @@ _WITHOUT_RECORD: Final = "Not tried again: without a delivery record, a retry wo
 _TIMED_OUT: Final = "the task's execution_timeout is over"
 
 
-@contextmanager
-def _alarm_to(stop: Callable[[], None]) -> Iterator[None]:
-    """Let ``execution_timeout`` stop the event loop's work in good order.
-
-    Airflow's own handler raises wherever the loop happens to be.
-    """
-    airflows = signal.getsignal(signal.SIGALRM)
-    if not callable(airflows) or threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGALRM, stop)
-    try:
-        yield
-    finally:
-        # Between the two an alarm would end the process.
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM})
-        loop.remove_signal_handler(signal.SIGALRM)
-        signal.signal(signal.SIGALRM, airflows)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGALRM})
-
-
-def _as_it_is(given: Any) -> Any:
-    """Keep a list without Jinja from Airflow's renderer, which would compile each text in it."""
-    if not isinstance(given, (list, tuple, dict)) or any(map(is_rendered_later, _leaves(given))):
-        return given
-    from airflow.providers.common.compat.sdk import literal
-
-    return literal(given)
-
-
-def _leaves(value: object) -> Iterator[object]:
-    if isinstance(value, Mapping):
-        for inner in value.values():
-            yield from _leaves(inner)
-    elif isinstance(value, (list, tuple)):
-        for inner in value:
-            yield from _leaves(inner)
-    else:
-        yield value
-
-
 def _resolved(value: Any, context: Context) -> Any:
     """Give what a ``literal(...)`` holds; Airflow has resolved the others."""
     return value.resolve(context) if hasattr(value, "iter_references") else value
 
 
-def _check_number(name: str, value: object, lowest: float, highest: float, *, whole: bool) -> None:
-    kinds = (int,) if whole else (int, float)
-    if isinstance(value, bool) or not isinstance(value, kinds) or not lowest <= value <= highest:
-        kind = "whole number" if whole else "number"
-        raise InvalidMessageError(
-            f"{name}: must be a {kind} from {lowest:g} to {highest:g}, {value!r:.60} given"
-        )
-
-
 def _retries_may_help(error: ItnioError, delivery: Delivery) -> bool:
-    from airflow_provider_itnio.delivery_record import RecordError
+    from airflow_provider_itnio.task_state import RecordError
 
     match error:
         case InvalidMessageError() | ConfigurationError():

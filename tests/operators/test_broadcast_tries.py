@@ -11,8 +11,8 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_itnio.api.async_client import ItnioAsyncClient
 from airflow_provider_itnio.api.errors import AccountError, ItnioError
-from airflow_provider_itnio.delivery_record import RecordError
 from airflow_provider_itnio.sandbox import Sandbox
+from airflow_provider_itnio.task_state import RecordError
 from tests.task_runs import (
     DeadlockImminentError,
     TaskStateStore,

@@ -9,8 +9,8 @@ import pytest
 from airflow.providers.common.compat.sdk import DAG, AirflowFailException, AirflowTaskTimeout, task, timeout
 
 from airflow_provider_itnio.api.errors import ContentError, ItnioError, NotSentError, UnknownOutcomeError
-from airflow_provider_itnio.delivery_record import RecordError
 from airflow_provider_itnio.operators.whatsapp import WhatsAppBroadcastOperator, WhatsAppSendOperator
+from airflow_provider_itnio.task_state import RecordError
 from tests.task_runs import (
     DeadlockImminentError,
     TaskRun,

@@ -106,10 +106,12 @@ def test_open_connections_do_not_hang_the_end(wire_to, message):
     half.close()
 
 
-def test_a_held_back_answer_does_not_hang_the_end(wire_to, message):
-    sandbox = Sandbox()
+@pytest.mark.parametrize(("latency", "delay"), [(0, 60), (60, None)], ids=["by fault", "by latency"])
+def test_a_held_back_answer_does_not_hang_the_end(latency, delay, wire_to, message):
+    sandbox = Sandbox(latency=latency)
     sandbox.start()
-    sandbox.fail_next(delay=60)
+    if delay:
+        sandbox.fail_next(delay=delay)
     errors = []
 
     def send():
