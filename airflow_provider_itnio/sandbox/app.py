@@ -31,7 +31,7 @@ def sandbox_app(vendor: Vendor, hosts: Collection[str], scheme: str) -> Guard:
     routes = [
         *(Route(path, Endpoint(vendor, path, method)) for path, method in METHODS.items()),
         Route("/sandbox/events", Events(vendor.store, vendor.stopping), methods=["GET"]),
-        *Control(vendor.store, vendor.faults, vendor.clock).routes(),
+        *Control(vendor).routes(),
         *Page(vendor.store).routes(),
     ]
     app = Starlette(routes=routes)

@@ -12,17 +12,17 @@ from starlette.routing import Route
 
 from . import faults as fault_json
 from .answers import json_answer
-from .faults import BadFaultError, FaultQueue, fault_from
+from .faults import BadFaultError, fault_from
 from .inbox import opened, refusal
 from .phone_numbers import digits_of
 from .replies import BadReplyError, reply_from
-from .store import Store, as_json
+from .store import as_json
 from .vendor import LARGEST_BODY, read_body
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from starlette.requests import Request
+
+    from .vendor import Vendor
 
 
 @dataclass(frozen=True)
@@ -30,14 +30,10 @@ class Control:
     """
     The endpoints under ``/sandbox/``, but for the stream of events.
 
-    :param store: what the sandbox got
-    :param faults: what shall go wrong
-    :param clock: gives the sandbox's time, in Unix seconds
+    :param vendor: what the endpoints of the vendor share
     """
 
-    store: Store
-    faults: FaultQueue
-    clock: Callable[[], float]
+    vendor: Vendor
 
     def routes(self) -> list[Route]:
         """List the endpoints."""
@@ -56,36 +52,36 @@ class Control:
 
     async def read_messages(self, request: Request) -> Response:
         """List the accepted messages, with ``?recipient=`` only those to that number."""
-        messages = self.store.messages
+        messages = self.vendor.store.messages
         if "recipient" in request.query_params:
             wanted = digits_of(request.query_params["recipient"])
             messages = [one for one in messages if one.recipient == wanted]
         return _json([as_json(one) for one in messages])
 
     async def clear_messages(self, request: Request) -> Response:
-        """Forget messages, refusals, requests and replies."""
-        self.store.clear()
+        """Forget messages, refusals, requests and replies; faults stay, and a seed begins again."""
+        self.vendor.clear()
         return Response(status_code=204)
 
     async def read_refused(self, request: Request) -> Response:
         """List the refused requests, each with what to change."""
-        return _json([refusal(one) for one in self.store.refused])
+        return _json([refusal(one) for one in self.vendor.store.refused])
 
     async def read_requests(self, request: Request) -> Response:
         """List all requests to the vendor's paths."""
-        return _json([as_json(one) for one in self.store.requests])
+        return _json([as_json(one) for one in self.vendor.store.requests])
 
     async def read_exchange(self, request: Request) -> Response:
         """Give what the page shows under one number, with the request and its answer."""
         number = request.path_params["number"]
-        for exchange in self.store.exchanges:
+        for exchange in self.vendor.store.exchanges:
             if exchange.number == number:
                 return _json(opened(exchange))
         return _json({"error": "nothing is kept under this number"}, 404)
 
     async def read_replies(self, request: Request) -> Response:
         """List the replies, with ``?recipient=`` only those of that recipient."""
-        replies = self.store.replies
+        replies = self.vendor.store.replies
         if "recipient" in request.query_params:
             wanted = digits_of(request.query_params["recipient"])
             replies = [one for one in replies if one.sender == wanted]
@@ -97,10 +93,10 @@ class Control:
         if isinstance(given, Response):
             return given
         try:
-            reply = reply_from(given, self.store, self.clock())
+            reply = reply_from(given, self.vendor.store, self.vendor.clock())
         except BadReplyError as wrong:
             return _json({"error": str(wrong)}, 400)
-        self.store.add(reply)
+        self.vendor.store.add(reply)
         return _json(as_json(reply), 201)
 
     async def read_faults(self, request: Request) -> Response:
@@ -113,18 +109,19 @@ class Control:
         if isinstance(given, Response):
             return given
         try:
-            self.faults.add(*[fault_from(one) for one in (given if isinstance(given, list) else [given])])
+            asked = [fault_from(one) for one in (given if isinstance(given, list) else [given])]
         except BadFaultError as wrong:
             return _json({"error": str(wrong)}, 400)
+        self.vendor.faults.add(*asked)
         return _json(self._waiting(), 201)
 
     async def clear_faults(self, request: Request) -> Response:
         """Forget all faults."""
-        self.faults.clear()
+        self.vendor.faults.clear()
         return Response(status_code=204)
 
     def _waiting(self) -> list[dict[str, Any]]:
-        return [fault_json.as_json(one) for one in self.faults.waiting]
+        return [fault_json.as_json(one) for one in self.vendor.faults.waiting]
 
 
 async def _given(request: Request) -> Any | Response:

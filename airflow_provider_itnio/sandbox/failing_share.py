@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import re
 import threading
-from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
 from .faults import BEFORE_ACCEPTING, BadFaultError, Fault
@@ -13,6 +12,7 @@ from .faults import BEFORE_ACCEPTING, BadFaultError, Fault
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+RECIPIENTS_KNOWN = 100_000
 USUAL_FAILURE = "-12"
 DROP = "drop"
 
@@ -35,7 +35,7 @@ class FailingShare:
 
     A draw depends on the seed, the recipient and how many messages that recipient was sent before, not on
     what else is in flight: a broadcast meets the same failures again, however its messages overtake each
-    other.
+    other. How many were sent is known of the last ``RECIPIENTS_KNOWN`` recipients.
 
     :param shares: how many fail, and how; together at most 1
     :param seed: the same seed draws the same; None draws anew each time
@@ -47,7 +47,7 @@ class FailingShare:
         if sum(one.share for one in self._shares) > 1 + 1e-9:
             raise BadFaultError("fail: at most 100% together")
         self._seed = random.SystemRandom().getrandbits(64) if seed is None else seed
-        self._sent: Counter[str] = Counter()
+        self._sent: dict[str, int] = {}
         self._lock = threading.Lock()
 
     def draw(self, recipient: str) -> Fault | None:
@@ -59,8 +59,11 @@ class FailingShare:
         if not self._shares:
             return None
         with self._lock:
-            self._sent[recipient] += 1
-            drawn = random.Random(f"{self._seed} {recipient} {self._sent[recipient]}").random()  # noqa: S311
+            count = self._sent.pop(recipient, 0) + 1
+            self._sent[recipient] = count  # at the end, so that the first one is who was sent nothing longest
+            if len(self._sent) > RECIPIENTS_KNOWN:
+                del self._sent[next(iter(self._sent))]
+        drawn = random.Random(f"{self._seed} {recipient} {count}").random()  # noqa: S311
         for share, fault in self._shares:
             if drawn < share:
                 return fault

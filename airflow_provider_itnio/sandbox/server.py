@@ -8,6 +8,7 @@ import logging
 import threading
 import time
 from contextlib import suppress
+from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote, urlencode
@@ -101,20 +102,22 @@ class Sandbox:
         self.api_key = api_key
         self.secret = secret
         self.host = host
-        self._account = Account(
-            api_key,
-            secret,
-            several(app_id),
-            several(business_phone),
-            None if balance is None else Decimal(balance),
-            Decimal(price),
+        self._vendor = Vendor(
+            account=Account(
+                api_key,
+                secret,
+                several(app_id),
+                several(business_phone),
+                None if balance is None else Decimal(balance),
+                Decimal(price),
+            ),
+            store=Store(keep),
+            faults=FaultQueue(),
+            failing=FailingShare(shares_from(fail), seed),
+            clock=clock,
+            clock_tolerance=clock_tolerance,
+            latency=float(latency),
         )
-        self._store = Store(keep)
-        self._faults = FaultQueue()
-        self._failing = FailingShare(shares_from(fail), seed)
-        self._latency = float(latency)
-        self._clock = clock
-        self._clock_tolerance = clock_tolerance
         self._certfile = certfile
         self._keyfile = keyfile
         self._keep_alive = keep_alive
@@ -149,15 +152,8 @@ class Sandbox:
         listening = listen_on(self.host, self._wanted_port)
         try:
             self._port = listening.getsockname()[1]
-            vendor = Vendor(
-                account=self._account,
-                store=self._store,
-                faults=self._faults,
-                failing=self._failing,
-                clock=self._clock,
-                clock_tolerance=self._clock_tolerance,
-                latency=self._latency,
-            )
+            # An event belongs to the loop of one start.
+            vendor = replace(self._vendor, stopping=asyncio.Event())
             server = _Server(self._config(vendor, self._port), listening, vendor.stopping)
         except BaseException:
             listening.close()
@@ -197,51 +193,50 @@ class Sandbox:
     @property
     def app_id(self) -> str:
         """The application to send from, the first if there are several."""
-        return (self._account.app_ids or (SAMPLE_APP_ID,))[0]
+        return (self._vendor.account.app_ids or (SAMPLE_APP_ID,))[0]
 
     @property
     def business_phone(self) -> str:
         """The business's number to send from, the first if there are several."""
-        return (self._account.business_phones or (SAMPLE_BUSINESS_PHONE,))[0]
+        return (self._vendor.account.business_phones or (SAMPLE_BUSINESS_PHONE,))[0]
 
     @property
     def balance(self) -> Decimal | None:
         """What is left to pay messages from; None if it never runs out."""
-        return self._account.balance
+        return self._vendor.account.balance
 
     @property
     def messages(self) -> list[ReceivedMessage]:
         """The accepted messages, oldest first."""
-        return self._store.messages
+        return self._vendor.store.messages
 
     @property
     def refused(self) -> list[RefusedRequest]:
         """The requests answered with a negative status, oldest first."""
-        return self._store.refused
+        return self._vendor.store.refused
 
     @property
     def requests(self) -> list[SeenRequest]:
         """All requests to the vendor's paths, oldest first."""
-        return self._store.requests
+        return self._vendor.store.requests
 
     @property
     def replies(self) -> list[Reply]:
         """What recipients have answered on the page or by the JSON API, oldest first."""
-        return self._store.replies
+        return self._vendor.store.replies
 
     @property
     def faults(self) -> list[dict[str, Any]]:
         """The faults that still wait, as JSON."""
-        return [as_json(one) for one in self._faults.waiting]
+        return [as_json(one) for one in self._vendor.faults.waiting]
 
     def clear(self) -> None:
         """Forget messages, refusals, requests and replies; faults stay, and a seed begins again."""
-        self._store.clear()
-        self._failing.begin_again()
+        self._vendor.clear()
 
     def clear_faults(self) -> None:
         """Forget the faults that still wait."""
-        self._faults.clear()
+        self._vendor.faults.clear()
 
     def sent_to(self, number: str | int) -> list[ReceivedMessage]:
         """
@@ -261,7 +256,7 @@ class Sandbox:
         :return: all messages accepted by then
         :raises TimeoutError: if fewer came; it says what came instead
         """
-        return self._store.wait_for(n, timeout)
+        return self._vendor.store.wait_for(n, timeout)
 
     def fail_next(
         self,
@@ -311,7 +306,8 @@ class Sandbox:
             "path": path,
             "recipient": recipient,
         }
-        self._faults.add(fault_from({name: value for name, value in given.items() if value is not None}))
+        fault = fault_from({name: value for name, value in given.items() if value is not None})
+        self._vendor.faults.add(fault)
 
     def connection_json(self) -> str:
         """Give an Airflow connection to this sandbox as JSON, with the secret in it."""

@@ -66,6 +66,11 @@ class Vendor:
     latency: float = 0.0
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
+    def clear(self) -> None:
+        """Forget what came; faults stay, and a seed begins again."""
+        self.store.clear()
+        self.failing.begin_again()
+
 
 @dataclass(frozen=True)
 class Endpoint:

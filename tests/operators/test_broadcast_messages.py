@@ -295,8 +295,8 @@ def test_a_message_that_is_jinja_as_a_whole_is_an_error_in_words(sandbox):
 @pytest.fixture
 def any_account(sandbox, monkeypatch):
     """The sandbox's account has every application and number that a sample names."""
-    monkeypatch.setattr(sandbox._account, "app_ids", None)
-    monkeypatch.setattr(sandbox._account, "business_phones", None)
+    monkeypatch.setattr(sandbox._vendor.account, "app_ids", None)
+    monkeypatch.setattr(sandbox._vendor.account, "business_phones", None)
 
 
 @pytest.mark.parametrize("name", sorted(file.stem for file in SAMPLES.glob("*.json")))

@@ -16,8 +16,8 @@ PEOPLE = numbers(6)
 @pytest.fixture(autouse=True)
 def account(connect, sandbox, monkeypatch):
     """The sandbox's account has a key and a secret that are no one else's."""
-    monkeypatch.setattr(sandbox._account, "api_key", API_KEY)
-    monkeypatch.setattr(sandbox._account, "secret", SECRET)
+    monkeypatch.setattr(sandbox._vendor.account, "api_key", API_KEY)
+    monkeypatch.setattr(sandbox._vendor.account, "secret", SECRET)
     connect(login=API_KEY, password=SECRET, extra={"max_tries": 1})
 
 

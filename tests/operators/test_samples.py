@@ -15,8 +15,8 @@ NUMBERS = {"interactive-location_request_message": ("91856321321", "91856321322"
 @pytest.fixture
 def any_account(sandbox, monkeypatch):
     """The sandbox's account has every application and number that a sample names."""
-    monkeypatch.setattr(sandbox._account, "app_ids", None)
-    monkeypatch.setattr(sandbox._account, "business_phones", None)
+    monkeypatch.setattr(sandbox._vendor.account, "app_ids", None)
+    monkeypatch.setattr(sandbox._vendor.account, "business_phones", None)
 
 
 @pytest.mark.parametrize("name", sorted(file.stem for file in SAMPLES.glob("*.json")))

@@ -19,8 +19,8 @@ pytestmark = pytest.mark.usefixtures("account")
 @pytest.fixture
 def account(connect, sandbox, monkeypatch):
     """The sandbox's account has a key and a secret that are no one else's."""
-    monkeypatch.setattr(sandbox._account, "api_key", API_KEY)
-    monkeypatch.setattr(sandbox._account, "secret", SECRET)
+    monkeypatch.setattr(sandbox._vendor.account, "api_key", API_KEY)
+    monkeypatch.setattr(sandbox._vendor.account, "secret", SECRET)
     connect(login=API_KEY, password=SECRET, extra={"max_tries": 1})
 
 

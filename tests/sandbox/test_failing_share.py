@@ -9,7 +9,7 @@ import time
 import aiohttp
 import pytest
 
-from airflow_provider_itnio.sandbox import Sandbox
+from airflow_provider_itnio.sandbox import Sandbox, failing_share
 from airflow_provider_itnio.sandbox.failing_share import FailingShare, share_from, shares_from
 from airflow_provider_itnio.sandbox.faults import Fault
 
@@ -43,6 +43,21 @@ def test_a_message_that_failed_may_pass_the_next_time():
     assert {True, False} == set(drawn)
     share.begin_again()
     assert [share.draw("4930") is not None for _ in range(50)] == drawn
+
+
+def test_recipients_beyond_the_last_so_many_are_forgotten(monkeypatch):
+    monkeypatch.setattr(failing_share, "RECIPIENTS_KNOWN", 3)
+    share = FailingShare(shares_from("50%"), seed=1)
+    expected = [share.draw("4930") is not None for _ in range(20)]
+    share.begin_again()
+    drawn = []
+    for number in range(20):
+        drawn.append(share.draw("4930") is not None)
+        share.draw(f"49301{number}")
+    assert drawn == expected
+    for number in range(3):
+        share.draw(f"49302{number}")
+    assert [share.draw("4930") is not None for _ in range(20)] == expected
 
 
 def test_many_threads_draw_what_one_would():
@@ -121,7 +136,8 @@ def test_a_share_of_the_good_messages_fails_over_the_wire(start_sandbox, wire_to
     assert wire.custom(message(recipient="1")).json()["status"] == "-71"
 
 
-def test_clearing_begins_the_seed_again(start_sandbox, wire_to, message):
+@pytest.mark.parametrize("by_api", [False, True])
+def test_clearing_begins_the_seed_again(start_sandbox, wire_to, message, by_api):
     sandbox = start_sandbox(fail=0.5, seed=3)
     wire = wire_to(sandbox)
 
@@ -130,7 +146,10 @@ def test_clearing_begins_the_seed_again(start_sandbox, wire_to, message):
 
     first = statuses()
     assert set(first) == {"0", "-12"}
-    sandbox.clear()
+    if by_api:
+        wire.control("DELETE", "messages")
+    else:
+        sandbox.clear()
     assert statuses() == first
 
 

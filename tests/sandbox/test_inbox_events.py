@@ -111,7 +111,7 @@ def test_who_comes_back_after_it_was_cleared_begins_anew(wire, sandbox, follow, 
 @pytest.mark.parametrize("after", ["", "5", "another.1", "{name}.x", "{name}.-1", "{name}.", "é.1"])
 def test_who_knows_another_sandbox_gets_everything(wire, sandbox, follow, message, after):
     wire.custom(message())
-    with follow(params={"after": after.format(name=sandbox._store.name)}) as events:
+    with follow(params={"after": after.format(name=sandbox._vendor.store.name)}) as events:
         assert [events.next()[0], events.next()[0]] == ["hello", "clear"]
         assert len(events.items()) == 1
 
@@ -170,9 +170,9 @@ def test_a_page_that_is_closed_is_forgotten(start_sandbox, follow):
 
     def wait_for_listeners(count):
         deadline = time.monotonic() + 5
-        while len(sandbox._store._listeners) != count and time.monotonic() < deadline:
+        while len(sandbox._vendor.store._listeners) != count and time.monotonic() < deadline:
             time.sleep(0.01)
-        assert len(sandbox._store._listeners) == count
+        assert len(sandbox._vendor.store._listeners) == count
 
     with follow(at=sandbox):
         wait_for_listeners(1)
@@ -202,7 +202,7 @@ def test_readers_in_threads_lose_nothing(start_sandbox, wire_to, follow, message
 def test_an_exchange_opens_with_request_and_answer(wire, sandbox, message):
     headers = wire.headers()
     wire.custom(message(recipient="1"), headers)
-    number = sandbox._store.exchanges[0].number
+    number = sandbox._vendor.store.exchanges[0].number
     told = wire.control("GET", f"exchanges/{number}").json()
     assert told["request"]["body"] == message(recipient="1")
     assert told["request"]["answer"]["status"] == "-71"
@@ -224,7 +224,7 @@ def test_a_failure_without_a_status_says_what_was_answered(wire, sandbox, messag
         wire.custom(message())
     wire.balance()
     first, second = (
-        wire.control("GET", f"exchanges/{one.number}").json() for one in sandbox._store.exchanges
+        wire.control("GET", f"exchanges/{one.number}").json() for one in sandbox._vendor.store.exchanges
     )
     assert (first["failure"]["status"], first["failure"]["meaning"]) == (None, "the answer was HTTP 503")
     assert (first["failure"]["recipient"], first["failure"]["text"]) == ("91856321322", "lost")

@@ -154,7 +154,7 @@ def test_a_flood_of_a_thousand_leaves_the_page_quick(open_inbox, sandbox, send, 
     )
     template = sandbox.messages[0]
     for number in range(1, 1101):
-        sandbox._store.add(
+        sandbox._vendor.store.add(
             type(template)(
                 **vars(template)
                 | {

@@ -151,7 +151,7 @@ def look_at(page, sandbox, wire):
 
     def look_at(body):
         (wire.template if "template" in body else wire.custom)(body)
-        exchange = sandbox._store.exchanges[-1]
+        exchange = sandbox._vendor.store.exchanges[-1]
         chosen = exchange.message.recipient if exchange.message else "refused"
         return page.evaluate(LOOK_AT.replace("HARM", f"({HARM})"), [chosen, exchange.number])
 
