@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,16 @@ class Answer:
     http_status: int = 200
     media_type: str = JSON_TYPE
     headers: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def refuses_with(self) -> int:
+        """The negative status that it holds, 0 if it holds none."""
+        try:
+            held = json.loads(self.body)
+        except (ValueError, RecursionError):
+            return 0
+        status = str(held.get("status")) if isinstance(held, dict) else ""
+        return int(status) if re.fullmatch(r"-[1-9][0-9]{0,5}", status) else 0
 
     def as_response(self) -> Response:
         """Make it into what the server sends."""

@@ -58,14 +58,15 @@ def failure(exchange: Exchange) -> dict[str, Any]:
     :param exchange: an exchange that failed
     """
     request, refused = exchange.request, exchange.refused
-    told: dict[str, Any] = {"status": None, "meaning": "", "why": "", "advice": ""}
+    told: dict[str, Any] = {"status": None, "meaning": "", "why": "", "advice": "", "by_fault": False}
     if request:
         told |= {
             "meaning": _without_status(request),
             "method": request.method,
             "path": request.path,
             "http_status": request.http_status,
-            "by_fault": request.by_fault,
+            "why": request.fault,
+            "by_fault": bool(request.fault),
             "at": request.at.isoformat(),
             **_about(request.body),
         }
@@ -78,7 +79,13 @@ def failure(exchange: Exchange) -> dict[str, Any]:
 def _without_status(request: SeenRequest) -> str:
     if request.http_status is None:
         return "the connection was closed without an answer"
-    return f"the answer was HTTP {request.http_status}"
+    if request.accepted:
+        return "the answer was a success, but no message is kept"
+    if request.http_status != 200:
+        return f"the answer was HTTP {request.http_status}"
+    if isinstance(request.answer, dict) and str(request.answer.get("status")) == "0":
+        return "the answer was a success without a message id"
+    return "the answer was not one that the vendor documents"
 
 
 def _about(body: Any) -> Mapping[str, str]:

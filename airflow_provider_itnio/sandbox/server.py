@@ -89,7 +89,8 @@ class Sandbox:
         :param clock: gives the sandbox's time, also that of its ``Date`` header, in Unix seconds
         :param balance: what messages are paid from; None never runs out
         :param price: what one message costs
-        :param keep: how many messages, refusals, requests and replies are kept, at least 1
+        :param keep: how many messages, refusals, requests and replies are kept, at least 1; fewer where their
+            bodies are far larger than a message, since about 64 KiB are kept for each, at least 64 MiB
         :param keep_alive: how long an idle connection stays open, in whole seconds
         :param fail: the share of good messages that fail, from 0 to 1, with the code -12; or a text that
             also says how, ``"5%:-5"``, ``"5%:503"`` or ``"5%:drop"``, or several of them

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
@@ -12,7 +11,9 @@ from itertools import takewhile
 from typing import Any, TypeAlias, TypeVar
 from uuid import uuid4
 
+from .latest import Latest, memory_of
 from .phone_numbers import shortened
+from .vendor_codes import BALANCE_PATH
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ class SeenRequest:
     :param sign_is_valid: whether Api-Key, Timestamp and Sign fit each other and the account
     :param timestamp: the Timestamp header as text, empty if there is none
     :param sign_fingerprint: tells two signs apart without showing them, empty if there is none
-    :param by_fault: whether a fault made the answer
+    :param fault: why it got this answer in place of the vendor's own, in words; empty if it got that
     """
 
     method: str
@@ -93,7 +94,16 @@ class SeenRequest:
     sign_is_valid: bool
     timestamp: str
     sign_fingerprint: str
-    by_fault: bool
+    fault: str
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the answer says that all is well, with the id of the message if one was sent."""
+        answer = self.answer if self.http_status == 200 and isinstance(self.answer, dict) else {}
+        if str(answer.get("status")) != "0":
+            return False
+        data = answer.get("data")
+        return self.path == BALANCE_PATH or bool(isinstance(data, dict) and data.get("messageId"))
 
 
 @dataclass(frozen=True)
@@ -160,12 +170,11 @@ class Exchange:
 
     @property
     def failed(self) -> bool:
-        """Whether the sender got anything but an answer that says success."""
+        """Whether the sender did not learn of a success, or no message is kept of the success it was told."""
         request = self.request
         if self.refused or request is None:
             return self.refused is not None
-        fine = isinstance(request.answer, dict) and str(request.answer.get("status")) == "0"
-        return request.http_status != 200 or not fine
+        return not request.accepted or (request.path != BALANCE_PATH and not self.message)
 
     def _only(self, kind: type[Kind]) -> Kind | None:
         return next((one for one in self.entries if isinstance(one, kind)), None)
@@ -193,7 +202,8 @@ class Store:
 
     ``name`` tells this store from that of another sandbox, for readers that outlive one.
 
-    :param keep: how many of each are kept, at least 1; older ones are forgotten
+    :param keep: how many of each are kept, at least 1; older ones are forgotten, and of large ones fewer are
+        kept, see :class:`Latest`
     """
 
     keep: int
@@ -202,13 +212,13 @@ class Store:
         """Make room."""
         if self.keep < 1:
             raise ValueError("keep: at least 1")
-        self._messages: deque[ReceivedMessage] = deque(maxlen=self.keep)
-        self._refused: deque[RefusedRequest] = deque(maxlen=self.keep)
-        self._requests: deque[SeenRequest] = deque(maxlen=self.keep)
-        self._replies: deque[Reply] = deque(maxlen=self.keep)
+        self._messages: Latest[ReceivedMessage] = Latest(self.keep)
+        self._refused: Latest[RefusedRequest] = Latest(self.keep)
+        self._requests: Latest[SeenRequest] = Latest(self.keep)
+        self._replies: Latest[Reply] = Latest(self.keep)
         # Apart, so that a flood of refusals pushes no message off the page.
-        self._exchanges: dict[str, deque[Exchange]] = {
-            kind: deque(maxlen=self.keep) for kind in ("messages", "failed", "replies")
+        self._exchanges: dict[str, Latest[Exchange]] = {
+            kind: Latest(self.keep) for kind in ("messages", "failed", "replies")
         }
         self._number = self._cleared = 0
         self._listeners: list[Callable[[], None]] = []
@@ -221,24 +231,22 @@ class Store:
 
         :param entries: what came
         """
+        size = max((memory_of(one.raw_body) for one in entries if isinstance(one, SeenRequest)), default=0)
         with self._changed:
-            for entry in entries:
-                if isinstance(entry, ReceivedMessage):
-                    self._messages.append(entry)
-                elif isinstance(entry, RefusedRequest):
-                    self._refused.append(entry)
-                elif isinstance(entry, Reply):
-                    self._replies.append(entry)
-                else:
-                    self._requests.append(entry)
             self._number += 1
             exchange = Exchange(self._number, entries)
             if exchange.message:
-                self._exchanges["messages"].append(exchange)
+                self._messages.append(exchange.message, size)
+                self._exchanges["messages"].append(exchange, size)
             elif exchange.reply:
-                self._exchanges["replies"].append(exchange)
+                self._replies.append(exchange.reply, size)
+                self._exchanges["replies"].append(exchange, size)
             elif exchange.failed:
-                self._exchanges["failed"].append(exchange)
+                self._exchanges["failed"].append(exchange, size)
+            if exchange.refused:
+                self._refused.append(exchange.refused, size)
+            if exchange.request:
+                self._requests.append(exchange.request, size)
             self._tell()
 
     @property

@@ -41,6 +41,10 @@ SECRET_HEADERS = frozenset({"sign", "api-key", "authorization", "proxy-authoriza
 MASK = "***"
 NO_FAULT = Fault()
 
+BY_FAULT = "a fault was asked for, by fail_next or POST /sandbox/faults"
+BY_NUMBER = "each message to this number gets this answer: it is a number with a meaning"
+BY_SHARE = "it is one of the share that is to fail, by --fail or Sandbox(fail=…)"
+
 
 @dataclass
 class Vendor:
@@ -112,7 +116,7 @@ class Endpoint:
                 seen,
                 answer=answer.shown if answer else None,
                 http_status=answer.http_status if answer else None,
-                by_fault=fault is not None,
+                fault=why if fault and fault.makes_answer else "",
             )
         )
         self.vendor.store.add(*entries)
@@ -140,7 +144,7 @@ class Endpoint:
             sign_is_valid=not about_sign,
             timestamp=request.headers.get("timestamp", ""),
             sign_fingerprint=fingerprint(request.headers.get("sign", "")),
-            by_fault=False,
+            fault="",
         )
         return seen, Problems(about_sign, about_json)
 
@@ -161,13 +165,13 @@ class Endpoint:
         """Give what goes wrong with a request, and why."""
         recipient = _recipient_in(seen.body)
         if fault := self.vendor.faults.take(self.path, recipient):
-            return fault, "a fault asked for this answer"
+            return fault, BY_FAULT
         # What is wrong with a message itself is told first: a wrong Sign must not hide behind a number.
         if verdict.status or self.path == BALANCE_PATH:
             return None, ""
         if fault := fault_of_number(recipient):
-            return fault, "the recipient is a number with this meaning"
-        return self.vendor.failing.draw(recipient), "it is of the share that shall fail"
+            return fault, BY_NUMBER
+        return self.vendor.failing.draw(recipient), BY_SHARE
 
     def _decide(
         self, seen: SeenRequest, verdict: Verdict, fault: Fault | None, why: str
@@ -175,12 +179,8 @@ class Endpoint:
         """Say what a request gets, None for a cut connection, and what is kept of it."""
         fault = fault or NO_FAULT
         entries: list[Entry] = []
-        if fault.status is not None:
-            entries.append(self._refused(seen, fault.status, why))
         if verdict.status:
-            if not fault.makes_answer:
-                entries.append(self._refused(seen, verdict.status, verdict.why))
-            answer = refusal(self.path, verdict.status)
+            answer, why = refusal(self.path, verdict.status), why if fault.makes_answer else verdict.why
         elif self.path == BALANCE_PATH:
             answer = balance(self.vendor.account.shown_balance)
         else:
@@ -190,9 +190,11 @@ class Endpoint:
                 entries.append(self._accepted(seen, verdict, message_id))
         if fault.drop is not None:
             return None, entries
-        if fault.makes_answer:
-            return faulty(fault, self.path), entries
-        return replace(answer, headers=fault.headers), entries
+        answer = faulty(fault, self.path) if fault.makes_answer else replace(answer, headers=fault.headers)
+        refused_with = answer.refuses_with if fault.makes_answer else verdict.status
+        if refused_with:
+            entries.append(self._refused(seen, refused_with, why))
+        return answer, entries
 
     def _accepted(self, seen: SeenRequest, verdict: Verdict, message_id: str) -> ReceivedMessage:
         message = ReceivedMessage(

@@ -125,7 +125,7 @@ def test_a_dropped_connection_has_no_answer_but_the_request_is_known(wire, sandb
         wire.custom(message())
     assert len(sandbox.messages) == kept
     (seen,) = sandbox.requests
-    assert (seen.body, seen.answer, seen.http_status, seen.by_fault) == (message(), None, None, True)
+    assert (seen.body, seen.answer, seen.http_status, bool(seen.fault)) == (message(), None, None, True)
     assert wire.custom(message()).json()["status"] == "0"
 
 

@@ -24,8 +24,7 @@ export function explanation({ status, meaning, why, advice, by_fault: byFault })
       element("strong", {}, meaning),
     ),
     why && element("p", { class: "why", dir: "auto" }, why),
-    byFault && !why && element("p", { class: "why" }, "a fault asked for this answer"),
-    advice && element("p", { class: "advice" }, element("b", {}, "What to change: "), advice),
+    advice && element("p", { class: "advice" }, element("b", {}, byFault ? "Were it real: " : "What to change: "), advice),
   );
 }
 

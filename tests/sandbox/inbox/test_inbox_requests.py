@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+FAULT = "a fault was asked for, by fail_next or POST /sandbox/faults"
+
 
 @pytest.fixture
 def strict(start_sandbox, wire_to):
@@ -111,8 +113,25 @@ def test_faults_are_listed_with_what_was_answered(refusals, strict, message):
     page.locator(".failure").nth(1).wait_for()
     meanings = page.locator(".meaning").all_text_contents()
     assert meanings == ["the connection was closed without an answer", "the answer was HTTP 503"]
+    assert page.locator(".why").all_text_contents() == [FAULT, FAULT]
     page.get_by_role("button", name="Open the request").last.click()
     assert page.get_by_role("dialog").locator("pre").last.text_content() == "<h1>busy</h1>"
+
+
+def test_a_failure_that_was_asked_for_says_by_what_and_what_it_would_need_were_it_real(
+    refusals, strict, message
+):
+    _, wire = strict
+    wire.custom(message(recipient="99910000068"))
+    wire.custom(message(recipient="99950000002"))
+    page = refusals()
+    page.locator(".failure").nth(1).wait_for()
+    without_id, refused = page.locator(".failure").all_text_contents()
+    assert "the answer was a success without a message id" in without_id
+    assert "What to change" not in without_id + refused
+    assert "-68insufficient balance" in refused
+    assert "each message to this number gets this answer: it is a number with a meaning" in refused
+    assert "Were it real: top up the account" in refused
 
 
 def test_what_is_no_json_is_shown_as_it_came(refusals, strict):
