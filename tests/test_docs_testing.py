@@ -10,7 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from airflow_provider_itnio.sandbox import Sandbox
+from airflow_provider_itnio.sandbox.control import Control
 from airflow_provider_itnio.sandbox.meaningful_numbers import TABLE
+from airflow_provider_itnio.sandbox.page import Page
+from airflow_provider_itnio.sandbox.replies import READERS
 
 PAGE = (Path(__file__).parent.parent / "docs" / "testing.md").read_text()
 FILES = dict(re.findall(r"```python\n# (\S+\.py)\n(.*?)```", PAGE, re.DOTALL))
@@ -57,6 +61,29 @@ def test_every_python_block_of_the_page_is_a_file_that_runs():
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: row.number)
 def test_the_page_has_the_numbers_with_a_meaning(row):
     assert re.search(rf"^\| `{re.escape(row.number)}` \| {re.escape(row.meaning)}[ :]", PAGE, re.MULTILINE)
+
+
+def test_the_page_has_each_request_of_the_json_api():
+    vendor = Sandbox()._vendor
+    routes = {
+        (method, route.path.replace("{number:int}", "7"))
+        for route in (*Control(vendor).routes(), *Page(vendor.store).routes())
+        for method in route.methods - {"HEAD"}
+        if route.path.startswith("/sandbox/")
+    }
+    part = PAGE[PAGE.index("## The JSON API") : PAGE.index("Messages have the fields")]
+    listed = {
+        (method, path)
+        for methods, path in re.findall(r"^\| (`[A-Z`, ]+) (/sandbox/[\w./]+)`", part, re.M)
+        for method in re.findall(r"[A-Z]+", methods)
+    }
+    assert listed == routes | {("GET", "/sandbox/events")}
+
+
+def test_the_page_has_each_way_to_answer():
+    part = PAGE[PAGE.index("A reply is given with one of") :]
+    fields = re.findall(r"^\| `(\w+)` \|", part[: part.index("and with `message_id`")], re.M)
+    assert fields == list(READERS)
 
 
 def test_each_link_of_the_page_leads_to_one_of_its_parts():

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from .. import sandbox as package
 from .account import SAMPLE_API_KEY, SAMPLE_APP_ID, SAMPLE_BUSINESS_PHONE, SAMPLE_SECRET
+from .addresses import read_allowed_host
 from .failing_share import share_from
 from .faults import LONGEST_DELAY
 from .meaningful_numbers import TABLE
@@ -23,6 +24,12 @@ if TYPE_CHECKING:
 
 DEFAULT_PORT = 8025
 ANY = "any"
+JSON_API = (
+    "GET /sandbox/messages[?recipient=NUMBER], GET /sandbox/refused, GET /sandbox/requests",
+    "DELETE /sandbox/messages forgets all of these, and replies",
+    "GET /sandbox/replies, POST adds a recipient's answer",
+    "GET /sandbox/faults, POST adds what shall go wrong, DELETE forgets it",
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -45,6 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             business_phone=_unless_any(options.business_phone or [SAMPLE_BUSINESS_PHONE]),
             host=options.host,
             port=options.port,
+            allowed_hosts=options.allowed_host,
             clock_tolerance=float(options.clock_tolerance),
             balance=options.balance,
             price=options.price,
@@ -81,8 +89,11 @@ def command_line() -> argparse.ArgumentParser:
         description="A local server that answers as Itniotech's WhatsApp API does and shows what it got.",
         epilog="\n".join(
             [
-                "recipients with a meaning (docs/testing.md tells more of them):",
+                "recipients with a meaning:",
                 *(f"  {row.number}  {row.meaning}" for row in TABLE),
+                "",
+                "JSON API, to read what came and to ask for faults (docs/testing.md tells more of both):",
+                *(f"  {line}" for line in JSON_API),
             ]
         ),
         formatter_class=_Formatter,
@@ -90,6 +101,15 @@ def command_line() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--host", default="127.0.0.1", help="address to bind (%(default)s)")
     add("--port", type=_port, default=DEFAULT_PORT, help="port to bind, 0 for any free one (%(default)s)")
+    add(
+        "--allowed-host",
+        type=_host,
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="name that other machines or containers reach it by; may be repeated. With --host 0.0.0.0 the "
+        "addresses of this machine are known without",
+    )
     add("--api-key", default=SAMPLE_API_KEY, help="Api-Key that requests must carry (%(default)s)")
     add("--secret", default=SAMPLE_SECRET, help="secret that requests must be signed with (%(default)s)")
     add(
@@ -151,6 +171,13 @@ def _port(text: str) -> int:
     if not text.isdecimal() or int(text) > 65535:
         raise argparse.ArgumentTypeError(f"{text!r} is no port from 0 to 65535")
     return int(text)
+
+
+def _host(text: str) -> str:
+    try:
+        return read_allowed_host(text)
+    except ValueError as wrong:
+        raise argparse.ArgumentTypeError(str(wrong).removeprefix("allowed_hosts: ")) from None
 
 
 def _positive(text: str) -> int:

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import socket
+from ipaddress import ip_address
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  a key, nothing is bound here
 DEFAULT_PORTS = {"http": 80, "https": 443}
+HOST_HEADER = r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?"
 
 
 def listen_on(host: str, port: int) -> socket.socket:
@@ -41,17 +48,60 @@ def base_url(scheme: str, host: str, port: int) -> str:
     return f"{scheme}://{_in_brackets(ANY_ADDRESS.get(host, host))}:{port}"
 
 
-def own_hosts(scheme: str, host: str, port: int) -> frozenset[str]:
+class OwnHosts:
     """
-    List the Host headers that mean the server.
+    The Host headers that mean the server.
+
+    Bound to any address of the machine, it has all of them: no other site can have its pages reach it by an
+    address, only by a name of that site's own.
 
     :param scheme: ``http`` or ``https``
     :param host: what the server is bound to
     :param port: its port
+    :param allowed: further names that it is reached by, with a port or for any port
     """
-    names = [_in_brackets(name.lower()) for name in (*LOOPBACK, host)]
-    bare = names if port == DEFAULT_PORTS[scheme] else []
-    return frozenset([*(f"{name}:{port}" for name in names), *bare])
+
+    def __init__(self, scheme: str, host: str, port: int, allowed: Iterable[str] = ()) -> None:
+        self._ports = {f":{port}", "" if port == DEFAULT_PORTS[scheme] else f":{port}"}
+        self._names = {_in_brackets(name.lower()) for name in (*LOOPBACK, host)}
+        self._allowed = {one.lower() for one in allowed}
+        self._any_address = host in ANY_ADDRESS
+
+    def __contains__(self, header: str) -> bool:
+        """
+        Tell whether a Host header means the server.
+
+        :param header: the header
+        """
+        name, port = _name_and_port(header.lower())
+        if name in self._allowed or name + port in self._allowed:
+            return True
+        return port in self._ports and (name in self._names or (self._any_address and _is_address(name)))
+
+
+def read_allowed_host(text: str) -> str:
+    """
+    Read a name that the sandbox may be reached by.
+
+    :param text: the name or address, with a port or without
+    :raises ValueError: if it is none
+    """
+    if not re.fullmatch(HOST_HEADER, text):
+        raise ValueError(f"allowed_hosts: {text!r:.60} is no host such as sandbox, 10.0.0.5 or sandbox:8025")
+    return text
+
+
+def _name_and_port(header: str) -> tuple[str, str]:
+    found = re.fullmatch(HOST_HEADER, header)
+    return (found[1], found[2] or "") if found else ("", "")
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ip_address(name.strip("[]"))
+    except ValueError:
+        return False
+    return True
 
 
 def _in_brackets(host: str) -> str:

@@ -15,18 +15,17 @@ from .vendor import Endpoint, Vendor
 from .vendor_codes import BALANCE_PATH, CUSTOM_PATH, TEMPLATE_PATH
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from .addresses import OwnHosts
 
 METHODS = {CUSTOM_PATH: "POST", TEMPLATE_PATH: "POST", BALANCE_PATH: "GET"}
 
 
-def sandbox_app(vendor: Vendor, hosts: Collection[str], scheme: str) -> Guard:
+def sandbox_app(vendor: Vendor, hosts: OwnHosts) -> Guard:
     """
     Put the endpoints together behind the guard.
 
     :param vendor: the vendor it plays
-    :param hosts: the Host headers that mean this server, lower case, with the port
-    :param scheme: ``http`` or ``https``
+    :param hosts: the Host headers that mean this server
     """
     routes = [
         *(Route(path, Endpoint(vendor, path, method)) for path, method in METHODS.items()),
@@ -36,4 +35,4 @@ def sandbox_app(vendor: Vendor, hosts: Collection[str], scheme: str) -> Guard:
     ]
     app = Starlette(routes=routes)
     app.router.redirect_slashes = False
-    return Guard(app, hosts, scheme, vendor.clock)
+    return Guard(app, hosts, vendor.clock)

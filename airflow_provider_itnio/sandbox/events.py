@@ -59,10 +59,10 @@ class Events:
         for end in ends:
             end.add_done_callback(lambda _: wake.set())
         headers = [(b"content-type", b"text/event-stream; charset=utf-8")]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await _send_part(send, self._hello(cleared=number is None))
-        number = number or 0
         try:
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            await _send_part(send, self._hello(cleared=number is None))
+            number = number or 0
             with self.store.listen(told):
                 while not any(end.done() for end in ends):
                     wake.clear()

@@ -9,9 +9,11 @@ from email.utils import formatdate
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from .addresses import OwnHosts
 
 CONTENT_SECURITY_POLICY: Mapping[str, str] = {
     "default-src": "'none'",
@@ -58,14 +60,12 @@ class Guard:
     that resolves to 127.0.0.1 or by a form.
 
     :param app: the application behind it
-    :param hosts: the Host headers that mean this server, lower case, with the port
-    :param scheme: ``http`` or ``https``
+    :param hosts: the Host headers that mean this server
     :param clock: gives the time of the Date header, in Unix seconds
     """
 
     app: ASGIApp
-    hosts: Collection[str]
-    scheme: str
+    hosts: OwnHosts
     clock: Callable[[], float]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -104,13 +104,21 @@ class Guard:
         :param headers: its headers, names in lower case
         :return: the answer, empty if nothing is wrong
         """
-        if headers.get(b"host", b"").decode("latin-1").lower() not in self.hosts:
-            return _error("Host: this is not a name of the sandbox; use the address that it printed")
+        host = headers.get(b"host", b"").decode("latin-1")
+        if host not in self.hosts:
+            return _error(
+                f"Host: {host[:80]!r} is not a name of the sandbox; use the address that it printed, or "
+                "start it with --allowed-host and this name"
+            )
         origin = headers.get(b"origin")
-        own = [f"{self.scheme}://{host}" for host in self.hosts]
-        if origin is not None and origin.decode("latin-1").lower() not in own:
+        if origin is not None and origin.decode("latin-1").lower() not in _origins(host.lower()):
             return _error("Origin: pages of other sites may not use the sandbox")
         return b""
+
+
+def _origins(host: str) -> tuple[str, str]:
+    """Give where the sandbox's own page is from; what stands before it may have spoken https."""
+    return f"http://{host}", f"https://{host}"
 
 
 def _error(text: str) -> bytes:

@@ -23,7 +23,7 @@ from .account import (
     Account,
     several,
 )
-from .addresses import base_url, listen_on, own_hosts
+from .addresses import OwnHosts, base_url, listen_on, read_allowed_host
 from .app import sandbox_app
 from .failing_share import FailingShare, shares_from
 from .faults import LONGEST_DELAY, FaultQueue, as_json, fault_from
@@ -60,6 +60,7 @@ class Sandbox:
         business_phone: str | int | Iterable[str | int] | None = SAMPLE_BUSINESS_PHONE,
         host: str = "127.0.0.1",
         port: int = 0,
+        allowed_hosts: str | Iterable[str] = (),
         clock_tolerance: float = 300,
         certfile: str | os.PathLike[str] | None = None,
         keyfile: str | os.PathLike[str] | None = None,
@@ -83,6 +84,8 @@ class Sandbox:
         :param business_phone: the business's WhatsApp number in digits, or several; None accepts any
         :param host: the address to bind
         :param port: the port to bind, 0 for any free one
+        :param allowed_hosts: a name that others reach it by, ``sandbox`` or ``sandbox:8025``, or several;
+            with host ``0.0.0.0`` the addresses of the machine are known without
         :param clock_tolerance: how far a timestamp may be off, in seconds (the vendor does not say)
         :param certfile: a certificate in PEM; with it the sandbox speaks https
         :param keyfile: the key of the certificate in PEM, if it is not in the same file
@@ -96,7 +99,7 @@ class Sandbox:
             also says how, ``"5%:-5"``, ``"5%:503"`` or ``"5%:drop"``, or several of them
         :param latency: how late each answer comes, in seconds up to 600
         :param seed: makes the same messages fail each time; None draws them anew
-        :raises ValueError: if ``fail``, ``latency`` or ``keep`` can't be
+        :raises ValueError: if ``allowed_hosts``, ``fail``, ``latency`` or ``keep`` can't be
         """
         if not 0 <= latency <= LONGEST_DELAY:
             raise ValueError(f"latency: seconds, from 0 to {LONGEST_DELAY:g}")
@@ -119,6 +122,8 @@ class Sandbox:
             clock_tolerance=clock_tolerance,
             latency=float(latency),
         )
+        allowed = [allowed_hosts] if isinstance(allowed_hosts, str) else allowed_hosts
+        self._allowed_hosts = [read_allowed_host(one) for one in allowed]
         self._certfile = certfile
         self._keyfile = keyfile
         self._keep_alive = keep_alive
@@ -338,7 +343,7 @@ class Sandbox:
 
     def _config(self, vendor: Vendor, port: int) -> uvicorn.Config:
         config = uvicorn.Config(
-            sandbox_app(vendor, own_hosts(self._scheme, self.host, port), self._scheme),
+            sandbox_app(vendor, OwnHosts(self._scheme, self.host, port, self._allowed_hosts)),
             http=CuttableProtocol,
             loop="asyncio",
             ws="none",

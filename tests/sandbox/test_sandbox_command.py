@@ -162,6 +162,7 @@ def test_without_the_extra_main_returns_2(monkeypatch, capsys, handlers_restored
     [
         (["--port", "x"], "'x' is no port from 0 to 65535"),
         (["--port", "65536"], "'65536' is no port"),
+        (["--allowed-host", "http://box"], "'http://box' is no host such as sandbox"),
         (["--keep", "0"], "'0' is no whole number from 1"),
         (["--balance", "-1"], "'-1' is no amount from 0"),
         (["--price", "a"], "'a' is no amount from 0"),
@@ -195,6 +196,7 @@ def test_help_names_every_option(capsys):
         "port",
         "api-key",
         "secret",
+        "allowed-host",
         "app-id",
         "business-phone",
         "balance",
@@ -207,6 +209,8 @@ def test_help_names_every_option(capsys):
         assert f"--{option}" in shown
     for row in TABLE:
         assert f"{row.number}  {row.meaning}" in shown
+    for path in ("messages", "refused", "requests", "replies", "faults"):
+        assert f"/sandbox/{path}" in shown
 
 
 @pytest.fixture

@@ -6,6 +6,8 @@ import http.client
 
 import pytest
 
+from airflow_provider_itnio.sandbox import Sandbox
+
 PATHS = [
     ("GET", "/"),
     ("GET", "/sandbox/messages"),
@@ -51,7 +53,8 @@ def test_another_host_is_refused_everywhere(wire, message, host, method, path):
         "http://evil.example",
         "null",
         "http://127.0.0.1",
-        "https://127.0.0.1:{port}",
+        "http://localhost:{port}",
+        "ws://127.0.0.1:{port}",
         "http://127.0.0.1:{port}@evil",
         "",
     ],
@@ -69,7 +72,9 @@ def test_a_page_of_another_site_is_refused_everywhere(wire, message, origin, met
 @pytest.mark.parametrize("name", ["127.0.0.1", "localhost"])
 def test_the_sandboxs_own_page_may_use_it(sandbox, name):
     host = f"{name}:{sandbox.port}"
-    assert ask(sandbox, "DELETE", "/sandbox/messages", Host=host, Origin=f"http://{host}").status == 204
+    for scheme in ("http", "https"):
+        answer = ask(sandbox, "DELETE", "/sandbox/messages", Host=host, Origin=f"{scheme}://{host}")
+        assert answer.status == 204
 
 
 def test_a_request_without_any_host_is_refused(sandbox):
@@ -85,7 +90,8 @@ def test_the_refusal_says_which_header(wire, sandbox):
     answer = wire.session.get(sandbox.url, headers={"Origin": "http://evil.example"}, timeout=5)
     assert answer.json()["error"].startswith("Origin: ")
     answer = wire.session.get(sandbox.url, headers={"Host": "evil.example"}, timeout=5)
-    assert answer.json()["error"].startswith("Host: ")
+    assert answer.json()["error"].startswith("Host: 'evil.example' is not a name of the sandbox")
+    assert "--allowed-host" in answer.json()["error"]
 
 
 @pytest.mark.parametrize(
@@ -109,3 +115,34 @@ def test_the_host_it_was_told_to_bind_is_the_sandbox(start_sandbox):
     sandbox = start_sandbox(host="0.0.0.0")
     assert sandbox.url == f"http://127.0.0.1:{sandbox.port}"
     assert ask(sandbox, "GET", "/", Host=f"0.0.0.0:{sandbox.port}").status == 200
+
+
+@pytest.mark.parametrize("address", ["10.0.0.5", "[fd00::5]", "192.168.178.20"])
+def test_bound_to_any_address_it_has_them_all(start_sandbox, sandbox, address):
+    everywhere = start_sandbox(host="0.0.0.0")
+    host = f"{address}:{everywhere.port}"
+    assert ask(everywhere, "GET", "/", Host=host).status == 200
+    assert ask(everywhere, "DELETE", "/sandbox/messages", Host=host, Origin=f"http://{host}").status == 204
+    # A page of another machine must not use it, though that machine has an address too.
+    other = f"http://10.0.0.66:{everywhere.port}"
+    assert ask(everywhere, "DELETE", "/sandbox/messages", Host=host, Origin=other).status == 403
+    assert ask(everywhere, "GET", "/", Host=f"{address}:1").status == 403
+    assert ask(everywhere, "GET", "/", Host=f"evil.example:{everywhere.port}").status == 403
+    assert ask(sandbox, "GET", "/", Host=f"{address}:{sandbox.port}").status == 403
+
+
+def test_names_that_others_reach_it_by_can_be_allowed(start_sandbox):
+    sandbox = start_sandbox(allowed_hosts=["Host.Docker.internal", "box:9000"])
+    for host in ("host.docker.internal", "HOST.docker.internal:8025", "box:9000"):
+        assert ask(sandbox, "GET", "/", Host=host).status == 200
+        answer = ask(sandbox, "DELETE", "/sandbox/messages", Host=host, Origin=f"http://{host}".lower())
+        assert answer.status == 204
+    assert ask(start_sandbox(allowed_hosts="box"), "GET", "/", Host="box").status == 200
+    for host in ("box", "box:9001", "docker.internal", "host.docker.internal.evil.example"):
+        assert ask(sandbox, "GET", "/", Host=host).status == 403
+
+
+@pytest.mark.parametrize("name", ["", "http://box", "box/", "a b", "box:port", "*", "box:123456"])
+def test_what_is_no_host_cannot_be_allowed(name):
+    with pytest.raises(ValueError, match=r"allowed_hosts: .* is no host such as sandbox"):
+        Sandbox(allowed_hosts=[name])
