@@ -101,11 +101,9 @@ def messages():
 
 
 def paths_of(value, path=()):
-    """Give the way to each text and number in a message; of alike entries of a list, those of the first."""
+    """Give the way to each text and number in a message."""
     if isinstance(value, (dict, list)):
-        alike = isinstance(value, list) and path[-1] not in {"components", "parameters"}
-        entries = value.items() if isinstance(value, dict) else enumerate(value[:1] if alike else value)
-        for key, inner in entries:
+        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
             yield from paths_of(inner, (*path, key))
     else:
         yield path
