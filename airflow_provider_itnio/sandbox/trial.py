@@ -87,8 +87,9 @@ class TrialSandbox(Sandbox):
         :param xcoms: what upstream tasks returned, by task id; what they pushed under another key, by the
             pair of both
         :param variables: Airflow variables that are there meanwhile
-        :param context: ``logical_date`` or ``ds``, ``run_id``, ``map_index``, ``try_number``, ``params`` (as
-            given to the run) make the context; anything else goes into it as it is
+        :param context: ``logical_date`` or ``ds``, ``data_interval_start`` and ``data_interval_end``,
+            ``run_id``, ``map_index``, ``try_number``, ``params`` (as given to the run) make the context;
+            anything else goes into it as it is
         :return: what the task returns
         :raises Exception: what the task raises, unchanged
         """

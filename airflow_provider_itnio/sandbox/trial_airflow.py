@@ -2,35 +2,209 @@
 
 from __future__ import annotations
 
+import uuid
 from contextvars import copy_context
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from airflow.providers.common.compat.sdk import DagRunState, TaskInstanceState, conf
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
+from airflow.utils import state as server_state
+from airflow.utils import types as server_types
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, MutableMapping
 
 __all__ = [
     "AIRFLOW_V_3_0_PLUS",
+    "OutletEventAccessors",
     "PlainXComArg",
+    "TaskInstanceState",
+    "airflow_context",
+    "conf",
+    "data_interval_of",
+    "details_of_instance",
+    "end_run",
     "execute_operator",
     "macros",
     "params_of",
+    "run_of",
     "set_current_context",
+    "triggering_events",
 ]
 
 if AIRFLOW_V_3_0_PLUS:
+    from airflow.sdk.api.datamodels._generated import DagRun, DagRunType
     from airflow.sdk.bases.operator import ExecutorSafeguard
+    from airflow.sdk.definitions.context import KNOWN_CONTEXT_KEYS
     from airflow.sdk.definitions.param import process_params
     from airflow.sdk.definitions.xcom_arg import PlainXComArg
     from airflow.sdk.execution_time import macros
-    from airflow.sdk.execution_time.context import set_current_context
+    from airflow.sdk.execution_time.context import (
+        OutletEventAccessors,
+        TriggeringAssetEventsAccessor,
+        set_current_context,
+    )
 else:
     from airflow import macros  # type: ignore[no-redef]
     from airflow.models import baseoperator
+    from airflow.models.dagrun import DagRun  # type: ignore[assignment]
     from airflow.models.param import process_params  # type: ignore[no-redef,import-not-found]
     from airflow.models.taskinstance import set_current_context  # type: ignore[no-redef,attr-defined]
+    from airflow.models.taskinstancekey import TaskInstanceKey
     from airflow.models.xcom_arg import PlainXComArg  # type: ignore[no-redef,attr-defined]
+    from airflow.utils.context import Context, OutletEventAccessors  # type: ignore[attr-defined]
+    from airflow.utils.types import DagRunType  # type: ignore[assignment]
+
+# What a task instance of Airflow 2 has, and one that runs for the first time and alone has nothing in.
+NOT_YET_IN_AIRFLOW_2 = (
+    "duration",
+    "external_executor_id",
+    "job_id",
+    "next_kwargs",
+    "next_method",
+    "note",
+    "previous_ti",
+    "previous_ti_success",
+    "trigger_id",
+    "trigger_timeout",
+)
+
+
+def run_of(
+    dag: Any,
+    *,
+    run_id: str,
+    logical_date: Any,
+    data_interval: tuple[Any, Any],
+    start_date: datetime,
+    run_conf: dict[str, Any],
+) -> Any:
+    """
+    Make the run of a DAG that a person has started, as a task is shown it.
+
+    :param dag: the DAG, None if the task has none
+    :param run_id: its name
+    :param logical_date: what the run is for, None if for no date
+    :param data_interval: from when to when its data is
+    :param start_date: when it has begun
+    :param run_conf: what it was triggered with
+    """
+    dates = {"logical_date": logical_date, "start": data_interval[0], "end": data_interval[1]}
+    # Airflow reads them from its database, which knows nothing of pendulum.
+    plain = {name: date and datetime.fromisoformat(date.isoformat()) for name, date in dates.items()}
+    common: dict[str, Any] = {
+        "dag_id": dag.dag_id if dag else "adhoc",
+        "run_id": run_id,
+        "run_type": DagRunType.MANUAL,
+        "state": DagRunState.RUNNING,
+        "start_date": start_date,
+        "conf": run_conf,
+    }
+    if AIRFLOW_V_3_0_PLUS:
+        return DagRun.model_construct(
+            **common,
+            logical_date=plain["logical_date"],
+            data_interval_start=plain["start"],
+            data_interval_end=plain["end"],
+            run_after=plain["logical_date"] or start_date,
+            end_date=None,
+            consumed_asset_events=[],
+            partition_key=None,
+        )
+    run: Any = DagRun(**common, execution_date=plain["logical_date"], external_trigger=True)  # type: ignore[call-arg]
+    run.dag, run.queued_at = dag, start_date
+    run.data_interval_start, run.data_interval_end = plain["start"], plain["end"]
+    return run
+
+
+def end_run(run: Any, state: str) -> None:
+    """
+    Have a run ended, as the callbacks of its DAG are shown it: Airflow's server has made this one.
+
+    :param run: the run
+    :param state: how it ended
+    """
+    run.state = server_state.DagRunState(state)
+    run.run_type = server_types.DagRunType(run.run_type)
+    run.end_date = datetime.now(UTC)
+
+
+def data_interval_of(dag: Any, logical_date: Any) -> tuple[Any, Any]:
+    """
+    Ask a DAG's timetable from when to when the data of a run is that a person starts.
+
+    :param dag: the DAG, None if the task has none
+    :param logical_date: what the run is for, None if for no date
+    """
+    if dag is None or logical_date is None:
+        return logical_date, logical_date
+    timetable = dag.timetable
+    if not hasattr(timetable, "infer_manual_data_interval"):
+        # From Airflow 3.2 on a DAG file's timetable is only the description of one.
+        from airflow.serialization.encoders import coerce_to_core_timetable
+
+        timetable = coerce_to_core_timetable(timetable)
+    interval = timetable.infer_manual_data_interval(run_after=logical_date)
+    return interval.start, interval.end
+
+
+def details_of_instance(ti: Any, run: Any) -> dict[str, Any]:
+    """
+    Give what a task instance holds on one version of Airflow alone.
+
+    :param ti: the task instance
+    :param run: its run
+    """
+    task = ti.task
+    details = {"queue": task.queue, "rendered_map_index": None}
+    if AIRFLOW_V_3_0_PLUS:
+        return details | {
+            "id": uuid.uuid4(),
+            "dag_version_id": uuid.uuid4(),
+            "context_carrier": None,
+            "get_first_reschedule_date": lambda context: None,
+            "is_mapped": ti.map_index >= 0,
+        }
+    return (
+        dict.fromkeys(NOT_YET_IN_AIRFLOW_2)
+        | details
+        | {
+            "dag_run": run,
+            "execution_date": run.execution_date,
+            "executor_config": task.executor_config,
+            "get_dagrun": lambda session=None: run,
+            "key": TaskInstanceKey(ti.dag_id, ti.task_id, ti.run_id, ti.try_number, ti.map_index),
+            "logical_date": run.execution_date,
+            "next_try_number": ti.try_number + 1,
+            "operator": task.task_type,
+            "operator_name": task.operator_name,
+            "pool": task.pool,
+            "pool_slots": task.pool_slots,
+            "prev_attempted_tries": ti.try_number,
+            "queued_dttm": run.queued_at,
+            "task_display_name": task.task_display_name,
+            "test_mode": False,
+        }
+    )
+
+
+def triggering_events() -> dict[str, Any]:
+    """Give the entry of a context with the events that have triggered a run: a person's has none."""
+    if AIRFLOW_V_3_0_PLUS:
+        return {"triggering_asset_events": TriggeringAssetEventsAccessor.build([])}
+    return {"triggering_dataset_events": {}}
+
+
+def airflow_context(values: dict[str, Any]) -> MutableMapping[str, Any]:
+    """
+    Make a context as this version of Airflow makes it.
+
+    :param values: its entries, of which a version that is older than an entry takes none
+    """
+    if AIRFLOW_V_3_0_PLUS:
+        return {name: value for name, value in values.items() if name in KNOWN_CONTEXT_KEYS}
+    return Context(values)  # type: ignore[no-any-return]
 
 
 def params_of(dag: Any, task: Any, run: Any) -> dict[str, Any]:

@@ -4,196 +4,30 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, MutableMapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import quote
 
 import pendulum
-from airflow.providers.common.compat.sdk import DAG, BaseHook, BaseOperator, conf
+from airflow.providers.common.compat.sdk import DAG, AirflowNotFoundException, BaseHook, BaseOperator
 
-from .trial_airflow import AIRFLOW_V_3_0_PLUS, macros, params_of
+from .trial_airflow import (
+    AIRFLOW_V_3_0_PLUS,
+    OutletEventAccessors,
+    airflow_context,
+    conf,
+    data_interval_of,
+    end_run,
+    macros,
+    params_of,
+    run_of,
+    triggering_events,
+)
+from .trial_instance import NOT_GIVEN, TrialTaskInstance, XComs
 
-__all__ = ["TrialTaskInstance", "XComs", "context_of_deadline", "context_of_task"]
+__all__ = ["context_of_deadline", "context_of_event", "context_of_task"]
 
-RETURNED = "return_value"
 RUN_TIME = timedelta(seconds=72)
-NOT_GIVEN: Any = object()
-
-
-class XComs:
-    """
-    What upstream tasks have left for a task.
-
-    :param given: what each returned, by task id; what was pushed under another key, by the pair of both
-    """
-
-    def __init__(self, given: Mapping[str | tuple[str, str], Any]) -> None:
-        self._values = {
-            (name, RETURNED) if isinstance(name, str) else name: value for name, value in given.items()
-        }
-
-    def push(self, task_id: str, key: str, value: Any) -> None:
-        """
-        Leave a value.
-
-        :param task_id: whose it is
-        :param key: its key
-        :param value: the value
-        """
-        self._values[task_id, key] = value
-
-    def pull(self, task_id: str, key: str, upstream: Any = None, default: Any = NOT_GIVEN) -> Any:
-        """
-        Give a value.
-
-        :param task_id: whose it is
-        :param key: its key
-        :param upstream: the task, if it is known; one with ``multiple_outputs`` left each key it returned
-        :param default: what to give if there is none
-        :raises LookupError: if there is none, and no default
-        """
-        if (task_id, key) in self._values:
-            return self._values[task_id, key]
-        returned = self._values.get((task_id, RETURNED))
-        if getattr(upstream, "multiple_outputs", False) and isinstance(returned, Mapping) and key in returned:
-            return returned[key]
-        if default is not NOT_GIVEN:
-            return default
-        # Airflow would give None, and a typing error in a task id would go unnoticed.
-        name = repr(task_id) if key == RETURNED else repr((task_id, key))
-        raise LookupError(f"the task reads an XCom that the test does not give: xcoms={{{name}: ...}}")
-
-
-@dataclass
-class TrialRun:
-    """
-    The run of a DAG.
-
-    :param dag_id: the DAG
-    :param run_id: its name
-    :param logical_date: what the run is for, None if for no date
-    :param conf: what it was triggered with
-    """
-
-    dag_id: str
-    run_id: str
-    logical_date: Any
-    conf: dict[str, Any]
-    state: str = "running"
-    run_type: str = "manual"
-    start_date: datetime | None = None
-    end_date: datetime | None = None
-
-    @property
-    def data_interval_start(self) -> Any:
-        """Where its data begins: at its date, as of a run that a person started."""
-        return self.logical_date
-
-    @property
-    def data_interval_end(self) -> Any:
-        """Where its data ends."""
-        return self.logical_date
-
-
-@dataclass
-class TrialTaskInstance:
-    """
-    A task in a run.
-
-    :param task: the operator
-    :param dag_run: the run
-    :param xcoms: what upstream tasks have left
-    :param map_index: which instance of a mapped task, -1 if it is none
-    :param try_number: which try, from 1
-    :param max_tries: how often it is tried again
-    """
-
-    task: Any
-    dag_run: TrialRun
-    xcoms: XComs
-    map_index: int = -1
-    try_number: int = 1
-    max_tries: int = 0
-    state: str = "running"
-    start_date: datetime | None = None
-    end_date: datetime | None = None
-    hostname: str = "localhost"
-    task_id: str = field(init=False)
-    dag_id: str = field(init=False)
-    run_id: str = field(init=False)
-
-    def __post_init__(self) -> None:
-        """Take over what the task and the run say."""
-        self.task_id = self.task.task_id
-        self.dag_id = self.dag_run.dag_id
-        self.run_id = self.dag_run.run_id
-
-    @property
-    def logical_date(self) -> Any:
-        """What the run is for."""
-        return self.dag_run.logical_date
-
-    @property
-    def log_url(self) -> str:
-        """Where Airflow shows the log."""
-        section = "api" if AIRFLOW_V_3_0_PLUS else "webserver"
-        dag = f"{conf.get(section, 'base_url', fallback='http://localhost:8080').rstrip('/')}/dags/{self.dag_id}"
-        run = quote(self.run_id)
-        if AIRFLOW_V_3_0_PLUS:
-            mapped = f"/mapped/{self.map_index}" if self.map_index >= 0 else ""
-            return f"{dag}/runs/{run}/tasks/{self.task_id}{mapped}?try_number={self.try_number}"
-        mapped = f"&map_index={self.map_index}" if self.map_index >= 0 else ""
-        return f"{dag}/grid?dag_run_id={run}&task_id={self.task_id}{mapped}&tab=logs"
-
-    def xcom_pull(
-        self,
-        task_ids: str | Iterable[str] | None = None,
-        dag_id: str | None = None,
-        key: str = RETURNED,
-        include_prior_dates: bool = False,
-        session: Any = None,
-        *,
-        map_indexes: int | Iterable[int] | None = None,
-        default: Any = NOT_GIVEN,
-        run_id: str | None = None,
-    ) -> Any:
-        """
-        Give what an upstream task has left; of a mapped one that is a list.
-
-        :param task_ids: the task, or several for a list of what they left; None for this task itself
-        :param dag_id: not looked at
-        :param key: what it was pushed under
-        :param include_prior_dates: not looked at
-        :param session: not looked at
-        :param map_indexes: which instances of a mapped task; None for all
-        :param default: what to give if there is none
-        :param run_id: not looked at
-        :raises LookupError: if the test gives none, and there is no default
-        """
-        if task_ids is None or isinstance(task_ids, str):
-            return self._pull(task_ids or self.task_id, key, map_indexes, default)
-        return [self._pull(task_id, key, map_indexes, default) for task_id in task_ids]
-
-    def xcom_push(self, key: str, value: Any, session: Any = None) -> None:
-        """
-        Leave a value, which this task can read again.
-
-        :param key: what to push it under
-        :param value: the value
-        :param session: not looked at
-        """
-        self.xcoms.push(self.task_id, key, value)
-
-    def _pull(self, task_id: str, key: str, map_indexes: int | Iterable[int] | None, default: Any) -> Any:
-        dag = self.task.get_dag()
-        value = self.xcoms.pull(task_id, key, dag.task_dict.get(task_id) if dag else None, default)
-        if isinstance(map_indexes, int):
-            return value[map_indexes] if map_indexes >= 0 else value
-        if isinstance(map_indexes, Iterable):
-            return [value[index] for index in map_indexes]
-        return value
 
 
 class TrialVariables:
@@ -209,32 +43,48 @@ class TrialVariables:
     def __getattr__(self, name: str) -> Any:
         return self.get(name)
 
-    def get(self, name: str, default: Any = NOT_GIVEN) -> Any:
+    def get(self, key: str, default: Any = NOT_GIVEN) -> Any:
         """
         Give a variable.
 
-        :param name: its name
+        :param key: its name
         :param default: what to give if there is none
         :raises KeyError: if there is none, and no default
         """
-        value = os.environ.get(f"AIRFLOW_VAR_{name.upper()}")
+        value = os.environ.get(f"AIRFLOW_VAR_{key.upper()}")
         if value is not None:
             return json.loads(value) if self._as_json else value
         if default is not NOT_GIVEN:
             return default
-        raise KeyError(f"the test gives no Airflow variable of this name: variables={{{name!r}: ...}}")
+        raise KeyError(f"the test gives no Airflow variable of this name: variables={{{key!r}: ...}}")
 
 
 class TrialConnections:
-    """Airflow's connections as ``conn``."""
+    """Airflow's connections as ``conn``, from the environment alone."""
 
     def __getattr__(self, name: str) -> Any:
+        if f"AIRFLOW_CONN_{name.upper()}" not in os.environ:
+            raise AirflowNotFoundException(
+                f"the test gives no Airflow connection {name!r}: set AIRFLOW_CONN_{name.upper()}"
+            )
         return BaseHook.get_connection(name)
+
+    def get(self, conn_id: str, default_conn: Any = None) -> Any:
+        """
+        Give a connection.
+
+        :param conn_id: its id
+        :param default_conn: what to give if there is none
+        """
+        try:
+            return getattr(self, conn_id)
+        except AirflowNotFoundException:
+            return default_conn
 
 
 def context_of_task(
     task: Any, xcoms: Mapping[str | tuple[str, str], Any], given: Mapping[str, Any]
-) -> dict[str, Any]:
+) -> MutableMapping[str, Any]:
     """
     Make the context of a task.
 
@@ -245,12 +95,18 @@ def context_of_task(
     rest = dict(given)
     dag = task.get_dag()
     logical_date = _logical_date(rest)
-    run = TrialRun(
-        dag_id=dag.dag_id if dag else "adhoc",
+    inferred = data_interval_of(dag, logical_date)
+    interval = (
+        _moment(rest.pop("data_interval_start", inferred[0])),
+        _moment(rest.pop("data_interval_end", inferred[1])),
+    )
+    run = run_of(
+        dag,
         run_id=rest.pop("run_id", None) or f"manual__{(logical_date or pendulum.now('UTC')).isoformat()}",
         logical_date=logical_date,
-        conf=dict(rest.pop("params", None) or {}),
+        data_interval=interval,
         start_date=datetime.now(UTC) - RUN_TIME,
+        run_conf=dict(rest.pop("params", None) or {}),
     )
     ti = TrialTaskInstance(
         task,
@@ -261,23 +117,34 @@ def context_of_task(
         max_tries=task.retries or 0,
         start_date=run.start_date,
     )
-    context: dict[str, Any] = {
-        "conf": conf,
-        "conn": TrialConnections(),
-        "dag": dag,
-        "dag_run": run,
-        "inlets": task.inlets,
-        "macros": macros,
-        "outlets": task.outlets,
-        "params": params_of(dag, task, run),
-        "run_id": run.run_id,
-        "task": task,
-        "task_instance": ti,
-        "task_instance_key_str": f"{run.dag_id}__{task.task_id}__{run.run_id}",
-        "ti": ti,
-        "var": {"value": TrialVariables(as_json=False), "json": TrialVariables(as_json=True)},
-    }
-    return context | _dates(logical_date) | rest
+    day = logical_date.strftime("%Y%m%d") if logical_date else run.run_id
+    context = airflow_context(
+        {
+            "conn": TrialConnections(),
+            "dag": dag,
+            "dag_run": run,
+            "inlets": task.inlets,
+            "macros": macros,
+            "map_index_template": task.map_index_template,
+            "outlet_events": OutletEventAccessors(),
+            "outlets": task.outlets,
+            "params": params_of(dag, task, run),
+            "prev_end_date_success": None,
+            "prev_start_date_success": None,
+            "run_id": run.run_id,
+            "task": task,
+            "task_instance": ti,
+            "task_instance_key_str": f"{run.dag_id}__{task.task_id}__{day}",
+            "ti": ti,
+            "var": {"value": TrialVariables(as_json=False), "json": TrialVariables(as_json=True)},
+        }
+        | triggering_events()
+        | _dates(logical_date, interval)
+        | (_of_airflow_3() if AIRFLOW_V_3_0_PLUS else _of_airflow_2(logical_date))
+    )
+    context.update(rest)
+    ti.context = context
+    return context
 
 
 def context_of_event(
@@ -286,7 +153,7 @@ def context_of_event(
     exception: BaseException | str | None,
     xcoms: Mapping[str | tuple[str, str], Any],
     given: Mapping[str, Any],
-) -> dict[str, Any]:
+) -> MutableMapping[str, Any]:
     """
     Make the context of a callback of a task or a DAG.
 
@@ -299,16 +166,23 @@ def context_of_event(
     rest = dict(given)
     task = _task_of(rest.pop("task", None), rest.pop("dag", None))
     context = context_of_task(task, xcoms, rest)
-    of_dag = kind.startswith("dag_")
-    event = context["dag_run"] if of_dag else context["ti"]
-    event.state = state
-    event.end_date = datetime.now(UTC)
-    if of_dag:
+    ti = context["ti"]
+    if kind.startswith("dag_"):
+        end_run(context["dag_run"], state)
         context.setdefault("reason", {"failed": "task_failure"}.get(state, state))
-    elif kind == "retry":
-        context["ti"].max_tries = max(context["ti"].max_tries, context["ti"].try_number)
+        if AIRFLOW_V_3_0_PLUS:
+            # The run's last task instance is put together from what the run's record has of it.
+            ti.state = ti.start_date = None
+        else:
+            ti.end(state)
+        return context
+    ti.end(state)
+    if kind == "retry":
+        ti.max_tries = max(ti.max_tries, ti.try_number)
     if kind in ("failure", "retry"):
         context["exception"] = exception or RuntimeError("the task failed")
+    elif AIRFLOW_V_3_0_PLUS:
+        context["exception"] = None
     return context
 
 
@@ -320,18 +194,34 @@ def context_of_deadline(given: Mapping[str, Any]) -> dict[str, Any]:
     """
     rest = dict(given)
     task = _task_of(rest.pop("task", None), rest.pop("dag", None))
-    run = context_of_task(task, {}, rest)["dag_run"]
-    for name in ("logical_date", "ds", "run_id", "params", "map_index", "try_number"):
+    of_task = context_of_task(task, {}, rest)
+    run, dates = of_task["dag_run"], ("data_interval_start", "data_interval_end")
+    for name in ("logical_date", "ds", "run_id", "params", "map_index", "try_number", *dates):
         rest.pop(name, None)
     context = {
         "dag_run": {
             "dag_id": run.dag_id,
             "dag_run_id": run.run_id,
-            "logical_date": run.logical_date.isoformat() if run.logical_date else None,
-            "state": "running",
-            "start_date": run.start_date.isoformat(),
+            "dag_display_name": of_task["dag"].dag_display_name,
+            "logical_date": _as_json(run.logical_date),
+            "data_interval_start": _as_json(run.data_interval_start),
+            "data_interval_end": _as_json(run.data_interval_end),
+            "run_after": _as_json(run.logical_date or run.start_date),
+            "queued_at": _as_json(run.start_date),
+            "start_date": _as_json(run.start_date),
+            "last_scheduling_decision": _as_json(run.start_date),
             "end_date": None,
+            "duration": None,
+            "run_type": "manual",
+            "state": "running",
+            "triggered_by": "ui",
+            "triggering_user_name": None,
             "conf": run.conf,
+            "note": None,
+            "dag_versions": [],
+            "bundle_version": None,
+            "partition_key": None,
+            "partition_date": None,
         },
         "deadline": {
             "id": "01980000-0000-7000-8000-000000000000",
@@ -352,24 +242,59 @@ def _task_of(task: Any, dag: Any) -> Any:
 
 def _logical_date(given: dict[str, Any]) -> Any:
     if "logical_date" in given:
-        date = given.pop("logical_date")
-        if date is None:
-            return None
-        return pendulum.parse(date) if isinstance(date, str) else pendulum.instance(date)
-    return pendulum.parse(given["ds"]) if "ds" in given else pendulum.now("UTC")
+        return _moment(given.pop("logical_date"))
+    return _moment(given["ds"]) if "ds" in given else pendulum.now("UTC")
 
 
-def _dates(logical_date: Any) -> dict[str, Any]:
+def _moment(date: Any) -> Any:
+    if date is None:
+        return None
+    date = pendulum.parse(date) if isinstance(date, str) else pendulum.instance(date)
+    return date.in_timezone("UTC")  # as all dates are that Airflow's database gives
+
+
+def _as_json(date: datetime | None) -> str | None:
+    return date.isoformat().replace("+00:00", "Z") if date else None
+
+
+def _dates(logical_date: Any, interval: tuple[Any, Any]) -> dict[str, Any]:
     if logical_date is None:
         return {}
     ds, ts = logical_date.strftime("%Y-%m-%d"), logical_date.isoformat()
     return {
-        "data_interval_end": logical_date,
-        "data_interval_start": logical_date,
+        "data_interval_end": interval[1],
+        "data_interval_start": interval[0],
         "ds": ds,
         "ds_nodash": ds.replace("-", ""),
         "logical_date": logical_date,
+        "prev_data_interval_end_success": None,
+        "prev_data_interval_start_success": None,
         "ts": ts,
         "ts_nodash": logical_date.strftime("%Y%m%dT%H%M%S"),
         "ts_nodash_with_tz": ts.replace("-", "").replace(":", ""),
+    }
+
+
+def _of_airflow_3() -> dict[str, Any]:
+    return {"partition_date": None, "partition_key": None, "task_reschedule_count": 0}
+
+
+def _of_airflow_2(logical_date: Any) -> dict[str, Any]:
+    context = {
+        "conf": conf,
+        "expanded_ti_count": None,
+        "prev_execution_date_success": None,
+        "test_mode": False,
+    }
+    if logical_date is None:
+        return context
+    # Of a run that a person has started, the one before and the one after are for the same date.
+    days = {"prev": 0, "next": 0, "yesterday": -1, "tomorrow": 1}
+    for name, number in days.items():
+        ds = logical_date.add(days=number).strftime("%Y-%m-%d")
+        context |= {f"{name}_ds": ds, f"{name}_ds_nodash": ds.replace("-", "")}
+    return context | {
+        "execution_date": logical_date,
+        "next_execution_date": logical_date,
+        "prev_execution_date": logical_date,
     }

@@ -5,17 +5,20 @@ from __future__ import annotations
 import asyncio
 import copy
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from contextvars import copy_context
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 from unittest.mock import patch
 
 from .trial import EventKind
-from .trial_airflow import PlainXComArg, execute_operator, set_current_context
-from .trial_context import TrialTaskInstance, context_of_deadline, context_of_event, context_of_task
+from .trial_airflow import AIRFLOW_V_3_0_PLUS, PlainXComArg, execute_operator, set_current_context
+from .trial_context import context_of_deadline, context_of_event, context_of_task
+from .trial_instance import TrialTaskInstance
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Awaitable, Iterator, MutableMapping
 
 __all__ = ["run_task", "tell"]
 
@@ -137,22 +140,27 @@ class _Resolved(NamedTuple):
         return self.arguments, self.rendered
 
 
-def _instance_of(operator: Any, context: dict[str, Any]) -> Any:
+def _instance_of(operator: Any, context: MutableMapping[str, Any]) -> Any:
     """Give the mapped operator with the arguments of the one instance that the context names."""
     expanded, index = operator._get_specified_expand_input().value, context["ti"].map_index
     if isinstance(expanded, Mapping):
-        resolved = _one_of_product(expanded, index, context)
+        resolved, number = _one_of_product(expanded, index, context)
     else:
         # Of .expand_kwargs: here Airflow does render what comes from upstream.
         entries = _looked_up(expanded, context)
-        _check_index(index, len(entries))
+        number = len(entries)
+        _check_index(index, number)
         resolved = _Resolved(_looked_up(entries[index], context), set())
+    if not AIRFLOW_V_3_0_PLUS:
+        context["expanded_ti_count"] = number
     instance = copy.copy(operator)
     setattr(instance, instance._expand_input_attr, resolved)
     return instance
 
 
-def _one_of_product(expanded: Mapping[str, Any], index: int, context: dict[str, Any]) -> _Resolved:
+def _one_of_product(
+    expanded: Mapping[str, Any], index: int, context: Mapping[str, Any]
+) -> tuple[_Resolved, int]:
     values = {name: _looked_up(value, context) for name, value in expanded.items()}
     number = 1
     for value in values.values():
@@ -163,7 +171,7 @@ def _one_of_product(expanded: Mapping[str, Any], index: int, context: dict[str, 
         index, place = divmod(index, len(value))
         arguments[name] = list(value.items() if isinstance(value, Mapping) else value)[place]
     data = {id(arguments[name]) for name, value in expanded.items() if hasattr(value, "resolve")}
-    return _Resolved({name: arguments[name] for name in expanded}, data)
+    return _Resolved({name: arguments[name] for name in expanded}, data), number
 
 
 def _check_index(index: int, number: int) -> None:
@@ -171,7 +179,7 @@ def _check_index(index: int, number: int) -> None:
         raise IndexError(f"map_index: the mapped task has {number} instances, from 0, {index} given")
 
 
-def _looked_up(value: Any, context: dict[str, Any]) -> Any:
+def _looked_up(value: Any, context: Mapping[str, Any]) -> Any:
     return value.resolve(context) if hasattr(value, "resolve") else value
 
 
@@ -180,14 +188,25 @@ def _tell_of_deadline(callback: Any, context: dict[str, Any]) -> None:
         module, _, name = callback.path.rpartition(".")
         made = getattr(import_module(module), name)(**callback.kwargs, context=context)
         if hasattr(made, "__await__") and not hasattr(callback, "executor"):
-            asyncio.run(_awaited(made))
+            _await(made)
         elif callable(made):
             made(context)
     elif hasattr(callback, "async_notify"):
-        asyncio.run(callback.async_notify(context))
+        _await(callback.async_notify(context))
     else:
         callback(context)
 
 
-async def _awaited(made: Any) -> None:
+def _await(made: Awaitable[Any]) -> None:
+    """Await something in a loop of its own; where one runs already, as in an async test, in a thread."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        asyncio.run(_awaited(made))
+    else:
+        with ThreadPoolExecutor(1) as thread:
+            thread.submit(copy_context().run, asyncio.run, _awaited(made)).result()
+
+
+async def _awaited(made: Awaitable[Any]) -> None:
     await made

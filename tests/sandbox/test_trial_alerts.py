@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from importlib.metadata import version
 
 import pytest
@@ -84,7 +85,8 @@ def test_the_callbacks_that_a_task_holds_are_called(itnio_sandbox):
     itnio_sandbox.alert([notifier(text="one"), heard.append], "success", task=load)
     assert len(itnio_sandbox.messages) == 2
     assert heard[0]["ti"].state == "success"
-    assert "exception" not in heard[0]
+    assert heard[0].get("exception") is None
+    assert ("exception" in heard[0]) is not AIRFLOW_2
 
 
 def test_a_template_of_a_notifier_sees_the_context(itnio_sandbox):
@@ -103,9 +105,11 @@ def test_a_template_of_a_notifier_sees_the_context(itnio_sandbox):
 
 def test_a_try_and_a_map_index_are_told(itnio_sandbox):
     text = "{{ alert.try_number }}/{{ alert.max_tries }} {{ alert.map_index }} {{ alert.log_url }}"
-    itnio_sandbox.alert(notifier(text=text), "retry", try_number=2, map_index=3, run_id="run")
+    itnio_sandbox.alert(
+        notifier(text=text), "retry", try_number=2, map_index=3, run_id="run", ds="2026-07-01"
+    )
     where = (
-        "grid?dag_run_id=run&task_id=a_task&map_index=3&tab=logs"
+        "grid?dag_run_id=run&task_id=a_task&map_index=3&base_date=2026-07-01T00%3A00%3A00.000000%2B0000&tab=logs"
         if AIRFLOW_2
         else "runs/run/tasks/a_task/mapped/3?try_number=2"
     )
@@ -120,6 +124,52 @@ def test_a_deadline_knows_only_the_run(itnio_sandbox):
     assert set(heard[0]) == {"dag_run", "deadline"}
     assert heard[0]["dag_run"]["logical_date"] is None
     assert heard[0]["deadline"] == {"id": "d", "deadline_time": "t"}
+
+
+def test_a_task_has_ended_and_its_run_goes_on(itnio_sandbox):
+    heard = []
+    itnio_sandbox.alert(heard.append, "failure", exception=ValueError("no orders"))
+    ti, run = heard[0]["ti"], heard[0]["dag_run"]
+    assert (ti.state, run.state) == ("failed", "running")
+    assert ti.start_date < ti.end_date
+    assert run.end_date is None
+    assert getattr(ti, "duration", None) == (
+        (ti.end_date - ti.start_date).total_seconds() if AIRFLOW_2 else None
+    )
+
+
+def test_a_skipped_task_is_told_of_before_its_end_is_noted(itnio_sandbox):
+    heard = []
+    itnio_sandbox.alert(heard.append, "skipped")
+    assert heard[0]["ti"].state == "skipped"
+    assert heard[0]["ti"].end_date is None
+
+
+@pytest.mark.parametrize(("kind", "state"), [("dag_failure", "failed"), ("dag_success", "success")])
+def test_a_run_has_ended(itnio_sandbox, kind, state):
+    heard = []
+    itnio_sandbox.alert(heard.append, kind)
+    ti, run = heard[0]["ti"], heard[0]["dag_run"]
+    assert (f"{run.state}", f"{run.run_type}") == (state, "manual")
+    assert run.start_date < run.end_date
+    assert "exception" not in heard[0]
+    assert ti.state == (state if AIRFLOW_2 else None)
+
+
+@pytest.mark.skipif(AIRFLOW_2, reason="Airflow 2 has no deadlines")
+def test_a_late_run_is_told_as_airflow_writes_it_as_json(itnio_sandbox):
+    from airflow.api_fastapi.core_api.datamodels.dag_run import DAGRunResponse
+
+    heard = []
+    itnio_sandbox.alert(heard.append, "deadline", ds="2026-07-01", params={"shop": 9})
+    told = heard[0]["dag_run"]
+    assert set(told) == set(DAGRunResponse.model_fields)
+    fields = {
+        **told,
+        "run_id": told["dag_run_id"],
+        "dag_model": {"dag_display_name": told["dag_display_name"]},
+    }
+    assert DAGRunResponse.model_validate(fields).model_dump(mode="json") == told
 
 
 @pytest.mark.skipif(AIRFLOW_2, reason="Airflow 2 has no deadlines")
@@ -140,6 +190,23 @@ def test_the_function_of_a_deadline_is_called(itnio_sandbox):
     itnio_sandbox.alert(SyncCallback(hear, kwargs={"name": "sync"}), "deadline")
     itnio_sandbox.alert(AsyncCallback(ahear, kwargs={"name": "async"}), "deadline")
     assert HEARD == [("sync", "a_dag"), ("async", "a_dag")]
+
+
+@pytest.mark.skipif(AIRFLOW_2, reason="Airflow 2 has no deadlines")
+def test_a_deadline_is_told_of_where_a_loop_runs_already(itnio_sandbox):
+    from airflow.sdk.definitions.deadline import AsyncCallback
+
+    async def test():
+        itnio_sandbox.alert(notifier(text="late"), "deadline")
+        itnio_sandbox.alert(AsyncCallback(ahear, kwargs={"name": "async"}), "deadline")
+        itnio_sandbox.fail_next(status=-97)
+        with pytest.raises(ItnioError):
+            itnio_sandbox.alert(notifier(text="late"), "deadline")
+
+    HEARD.clear()
+    asyncio.run(asyncio.wait_for(test(), 30))
+    assert [message.text for message in itnio_sandbox.messages] == ["late"]
+    assert HEARD == [("async", "a_dag")]
 
 
 HEARD = []

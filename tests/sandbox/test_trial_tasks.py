@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from importlib import import_module
+from importlib.metadata import version
+from pathlib import Path
 
 import pendulum
 import pytest
 from airflow.providers.common.compat.sdk import (
     DAG,
     AirflowFailException,
+    AirflowNotFoundException,
     AirflowSkipException,
+    Asset,
     BaseOperator,
     task,
 )
@@ -20,6 +25,10 @@ from airflow_provider_itnio.messages import contact_card
 from airflow_provider_itnio.operators.whatsapp import WhatsAppBroadcastOperator, WhatsAppSendOperator
 from tests.sandbox import trial_dags
 from tests.sandbox.trial_dags import NUMBER, SHOPS, Counting
+
+AIRFLOW_2 = version("apache-airflow").startswith("2.")
+GUIDE = (Path(__file__).parents[2] / "docs" / "testing.md").read_text()
+timetables = import_module("airflow.timetables.interval" if AIRFLOW_2 else "airflow.sdk")
 
 
 def adhoc(text, *, task_id="tell", **fields):
@@ -51,23 +60,56 @@ DATES = {
     "{{ ts }} {{ ts_nodash }}": "2026-07-01T00:00:00+00:00 20260701T000000",
     "{{ ts_nodash_with_tz }}": "20260701T000000+0000",
     "{{ logical_date.add(days=1).format('DD.MM.') }}": "02.07.",
-    "{{ data_interval_start == data_interval_end == dag_run.logical_date == ti.logical_date }}": "True",
+    "{{ data_interval_start == data_interval_end == dag_run.logical_date == logical_date }}": "True",
     "{{ dag_run.data_interval_start | string }}": "2026-07-01 00:00:00+00:00",
     "{{ dag_run.data_interval_end.year }}": "2026",
 }
 NAMES = {
     "{{ dag.dag_id }} {{ task.task_id }} {{ ti.dag_id }} {{ ti.task_id }}": "sales tell sales tell",
     "{{ run_id }} {{ ti.run_id }} {{ dag_run.run_id }}": "run run run",
-    "{{ ti.try_number }} {{ ti.map_index }} {{ ti.state }} {{ dag_run.state }}": "1 -1 running running",
+    "{{ ti.try_number }} {{ ti.map_index }} {{ ti.state.value }} {{ dag_run.state }}": (
+        "1 -1 running running" if AIRFLOW_2 else "1 -1 running DagRunState.RUNNING"
+    ),
     "{{ params.shop }} {{ params.colour }}": "7 red",
     "{{ macros.ds_add(ds, 7) }}": "2026-07-08",
     "{{ double(4) }} {{ 'a' | loud }}": "8 A",
-    "{{ task_instance is sameas ti }} {{ task_instance_key_str }}": "True sales__tell__run",
-    "{{ conn.itnio_default.login }}": "bDqJFiq9",
+    "{{ task_instance is sameas ti }} {{ task_instance_key_str }}": "True sales__tell__20260701",
+    "{{ conn.itnio_default.login }} {{ conn.get('itnio_default').login }}": "bDqJFiq9 bDqJFiq9",
+    "{{ conn.get('no') }} {{ conn.get('no', 'x') }} {{ conn.get('no', default_conn=5) }}": "None x 5",
+    "{{ prev_data_interval_start_success }} {{ prev_data_interval_end_success }}": "None None",
+    "{{ prev_start_date_success }} {{ prev_end_date_success }}": "None None",
+    "{{ ti.get_previous_dagrun() }} {{ ti.end_date }}": "None None",
+    "{{ ti.get_template_context().ds }} {{ ti.stats_tags.dag_id }}": "2026-07-01 sales",
+    "{{ outlet_events | length }} {{ inlets }} {{ map_index_template }}": "0 [] None",
+}
+OF_AIRFLOW_2 = {
+    "{{ dag_run.execution_date }} {{ dag_run.external_trigger }}": "2026-07-01 00:00:00+00:00 True",
+    "{{ ti.key.primary }} {{ ti.logical_date.year }}": "('sales', 'tell', 'run', -1) 2026",
+    "{{ dag_run.queued_at == dag_run.start_date == ti.get_dagrun().start_date }}": "True",
+    "{{ execution_date.year }} {{ prev_ds }} {{ next_ds_nodash }}": "2026 2026-07-01 20260701",
+    "{{ yesterday_ds }} {{ tomorrow_ds_nodash }}": "2026-06-30 20260702",
+    "{{ test_mode }} {{ ti.test_mode }} {{ expanded_ti_count }} {{ ti.operator }}": (
+        "False False None WhatsAppSendOperator"
+    ),
+    "{{ ti.duration }} {{ ti.previous_ti }} {{ ti.note }}": "None None None",
+    "{{ triggering_dataset_events }} {{ conf.get('core', 'dags_folder') | length > 0 }}": "{} True",
+}
+OF_AIRFLOW_3 = {
+    "{{ dag_run.run_after }} {{ dag_run.note }}": "2026-07-01 00:00:00+00:00 None",
+    "{{ ti.id | string | length }} {{ ti.is_mapped }}": "36 False",
+    "{{ ti.mark_success_url == ti.log_url }} {{ ti.get_first_reschedule_date(none) }}": "True None",
+    "{{ triggering_asset_events | length }} {{ dag_run.consumed_asset_events }}": "0 []",
+    # Its task instance has no date, its context no settings, its run no time in a queue.
+    "{{ ti.logical_date is defined }} {{ ti.key is defined }} {{ conf is defined }}": "False False False",
+    "{{ dag_run.queued_at is defined }} {{ dag_run.execution_date is defined }}": "False False",
 }
 
 
-@pytest.mark.parametrize(("text", "expected"), [*DATES.items(), *NAMES.items()])
+@pytest.mark.filterwarnings("ignore:Accessing .* from the template is deprecated")
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [*DATES.items(), *NAMES.items(), *(OF_AIRFLOW_2 if AIRFLOW_2 else OF_AIRFLOW_3).items()],
+)
 def test_a_template_sees_what_airflow_shows_it(itnio_sandbox, text, expected):
     assert rendered(itnio_sandbox, text, ds="2026-07-01", run_id="run") == expected
 
@@ -84,7 +126,78 @@ def test_a_run_is_for_the_date_that_is_given(itnio_sandbox, date):
 def test_a_run_may_have_no_date(itnio_sandbox):
     with pytest.raises(Exception, match="'ds' is undefined"):
         rendered(itnio_sandbox, "{{ ds }}", logical_date=None)
-    assert rendered(itnio_sandbox, "{{ run_id[:8] }}", logical_date=None) == "manual__"
+    text = rendered(itnio_sandbox, "{{ task_instance_key_str }} {{ run_id }}", logical_date=None)
+    key, run_id = text.split()
+    assert key == f"sales__tell__{run_id}"
+    assert run_id.startswith("manual__")
+
+
+def test_a_date_is_told_in_utc_as_airflow_keeps_it(itnio_sandbox):
+    text = rendered(itnio_sandbox, "{{ ds }} {{ ts }}", logical_date="2026-07-01T01:00:00+02:00")
+    assert text == "2026-06-30 2026-06-30T23:00:00+00:00"
+
+
+BY_CRON = "2026-06-30 2026-07-01" if AIRFLOW_2 else "2026-07-01 2026-07-01"
+
+
+@pytest.mark.parametrize(
+    ("schedule", "expected"),
+    [
+        (None, "2026-07-01 2026-07-01"),
+        ("@daily", BY_CRON),
+        (timedelta(days=1), BY_CRON),
+        ([Asset("s3://orders")], "2026-07-01 2026-07-01"),
+        (timetables.CronDataIntervalTimetable("@weekly", timezone="UTC"), "2026-06-21 2026-06-28"),
+    ],
+)
+def test_the_data_interval_is_what_the_timetable_gives_a_run_that_a_person_starts(
+    itnio_sandbox, schedule, expected
+):
+    with DAG("sales", schedule=schedule, start_date=datetime(2026, 1, 1)):
+        told = adhoc(
+            "{{ data_interval_start | ds }} {{ data_interval_end | ds }}"
+            "{{ '' if data_interval_end == dag_run.data_interval_end else ' but not so in the run' }}"
+        )
+    itnio_sandbox.execute(told, ds="2026-07-01")
+    assert itnio_sandbox.messages[0].text == expected
+
+
+def test_a_data_interval_can_be_given(itnio_sandbox):
+    text = "{{ data_interval_start | ds }} {{ dag_run.data_interval_end.day }} {{ ds }}"
+    interval = {"data_interval_start": "2026-06-01", "data_interval_end": "2026-06-30"}
+    assert rendered(itnio_sandbox, text, ds="2026-07-01", **interval) == "2026-06-01 30 2026-07-01"
+
+
+# What Airflow declares and our context leaves out; docs/testing.md names these,
+NEEDS_A_DATABASE = {"inlet_events", "task_state_store", "asset_state_store"}
+# and these come with an event, come from a PythonOperator, or are declared and given by no task runner.
+NOT_OF_A_TASK = {"exception", "reason", "templates_dict", "try_number"}
+NEVER_GIVEN = set() if AIRFLOW_2 else {"expanded_ti_count", "test_mode"}
+
+
+def test_the_context_has_all_that_airflow_declares(itnio_sandbox):
+    declared = import_module("airflow.utils.context" if AIRFLOW_2 else "airflow.sdk.definitions.context")
+    context = itnio_sandbox.execute(Looking(task_id="look"))
+    missing = declared.KNOWN_CONTEXT_KEYS - set(context)
+    assert missing == (NEEDS_A_DATABASE & declared.KNOWN_CONTEXT_KEYS) | NOT_OF_A_TASK | NEVER_GIVEN
+    assert set(context) <= declared.KNOWN_CONTEXT_KEYS
+
+
+@pytest.mark.parametrize("name", sorted(NEEDS_A_DATABASE))
+def test_the_guide_names_what_the_context_leaves_out(name):
+    part = GUIDE.partition("\n## Run a task\n")[2].partition("\n## ")[0]
+    assert f"`{name}`" in part.partition("Not a part of it")[2]
+
+
+class Looking(BaseOperator):
+    """An operator that gives its context back."""
+
+    def __init__(self, *, at=None, **kwargs):
+        super().__init__(**kwargs)
+        self.at = at
+
+    def execute(self, context):
+        return context
 
 
 def test_without_a_date_it_is_now(itnio_sandbox):
@@ -107,6 +220,11 @@ def test_variables_are_there_meanwhile(itnio_sandbox):
     shown = rendered(itnio_sandbox, text, variables={"phone": "12", "shops": [7, 8]})
     assert shown == "12 8 x"
     assert not [name for name in os.environ if name.startswith("AIRFLOW_VAR_")]
+
+
+def test_a_connection_that_the_test_does_not_give_is_named(itnio_sandbox):
+    with pytest.raises(AirflowNotFoundException, match="no Airflow connection 'no': set AIRFLOW_CONN_NO"):
+        rendered(itnio_sandbox, "{{ conn.no.login }}")
 
 
 def test_a_variable_that_the_test_does_not_give_is_named(itnio_sandbox):
@@ -225,6 +343,19 @@ def test_one_instance_of_a_mapped_task_runs(itnio_sandbox):
 def test_the_first_instance_runs_if_none_is_named(itnio_sandbox):
     itnio_sandbox.execute(trial_dags.to_shops)
     assert len(itnio_sandbox.sent_to(SHOPS[0])) == 1
+
+
+def test_an_instance_knows_of_the_mapped_task(itnio_sandbox):
+    with DAG("shops", schedule=None):
+        mapped = Looking.partial(task_id="look", map_index_template="{{ ds }}").expand(at=["a", "b"])
+    context = itnio_sandbox.execute(mapped, map_index=1)
+    assert context["map_index_template"] == "{{ ds }}"
+    assert context["ti"].task is context["task"]
+    if AIRFLOW_2:
+        assert context["expanded_ti_count"] == 2
+        assert context["ti"].key.map_index == 1
+    else:
+        assert context["ti"].is_mapped
 
 
 @pytest.mark.parametrize("map_index", [2, -1])
