@@ -36,7 +36,7 @@ __all__ = [
 if AIRFLOW_V_3_0_PLUS:
     from airflow.sdk.api.datamodels._generated import DagRun, DagRunType
     from airflow.sdk.bases.operator import ExecutorSafeguard
-    from airflow.sdk.definitions.context import KNOWN_CONTEXT_KEYS
+    from airflow.sdk.definitions.context import Context as DeclaredContext
     from airflow.sdk.definitions.param import process_params
     from airflow.sdk.definitions.xcom_arg import PlainXComArg
     from airflow.sdk.execution_time import macros
@@ -203,7 +203,7 @@ def airflow_context(values: dict[str, Any]) -> MutableMapping[str, Any]:
     :param values: its entries, of which a version that is older than an entry takes none
     """
     if AIRFLOW_V_3_0_PLUS:
-        return {name: value for name, value in values.items() if name in KNOWN_CONTEXT_KEYS}
+        return {name: value for name, value in values.items() if name in DeclaredContext.__annotations__}
     return Context(values)  # type: ignore[no-any-return]
 
 

@@ -3,9 +3,9 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
-from importlib.metadata import version
 
 import pytest
+from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_3_PLUS
 
 from airflow_provider_itnio.api.errors import (
     AccountError,
@@ -18,7 +18,6 @@ from airflow_provider_itnio.api.errors import (
 from airflow_provider_itnio.hooks.itnio import ItnioHook
 from airflow_provider_itnio.messages import reply_buttons
 
-AIRFLOW_2 = version("apache-airflow").startswith("2.")
 NUMBER = "+86 147-1800-4557"
 
 
@@ -202,7 +201,7 @@ def supervisor(monkeypatch):
     theirs.close()
 
 
-@pytest.mark.skipif(AIRFLOW_2, reason="Airflow 2 tasks do not talk to a supervisor")
+@pytest.mark.skipif(not AIRFLOW_V_3_3_PLUS, reason="Airflow's tasks may await their supervisor from 3.3 on")
 @pytest.mark.usefixtures("connection")
 def test_many_messages_leave_an_async_task_while_it_talks_to_its_supervisor(supervisor, sandbox):
     from airflow.sdk.log import amask_secret

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import inspect
 import json
-from importlib.metadata import version
 
 import pytest
 from airflow.providers.common.compat.sdk import DAG, AirflowFailException, XComArg, literal
+from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_2_PLUS
 from airflow.providers.standard.operators.empty import EmptyOperator
 
 from airflow_provider_itnio.api.errors import InvalidMessageError
@@ -15,7 +15,6 @@ from airflow_provider_itnio.messages import MESSAGE_FIELDS, reply_buttons
 from airflow_provider_itnio.operators.whatsapp import WhatsAppBroadcastOperator, WhatsAppMessageOperator
 from tests.task_runs import TaskRun, broadcast_run, counts_of, numbers
 
-AIRFLOW_2 = version("apache-airflow").startswith("2.")
 LI, ANA = "+86 147-1800-4557", "+55 11 91234-5678"
 LINK = "https://example.com/a.png"
 
@@ -291,16 +290,11 @@ def test_a_long_list_without_jinja_is_whom_it_goes_to(sandbox):
 
 def serialised(dag):
     """Give what Airflow stores of a DAG, having read it back."""
-    if AIRFLOW_2:
-        from airflow.serialization.serialized_objects import SerializedDAG
+    from airflow.serialization import serialized_objects
 
-        stored = SerializedDAG.to_dict(dag)
-        SerializedDAG.from_dict(json.loads(json.dumps(stored)))
-    else:
-        from airflow.serialization.serialized_objects import DagSerialization
-
-        stored = DagSerialization.to_dict(dag)
-        DagSerialization.from_dict(json.loads(json.dumps(stored)))
+    stores = getattr(serialized_objects, "DagSerialization" if AIRFLOW_V_3_2_PLUS else "SerializedDAG")
+    stored = stores.to_dict(dag)
+    stores.from_dict(json.loads(json.dumps(stored)))
     return json.dumps(stored)
 
 
