@@ -9,9 +9,12 @@ import { textAt, valueAt } from "./reading.js";
 import { clock } from "./times.js";
 import { template } from "./whatsapp_template.js";
 
+const EMOJI = /^(?:[\p{Extended_Pictographic}\p{Regional_Indicator}\p{Emoji_Modifier}\u200d\ufe0f\s]|[\d#*]\ufe0f\u20e3)+$/u;
+const MOST_LARGE_EMOJI = 3;
+
 const CONTENTS = {
   ...FILES,
-  text: (content) => element("div", { class: "words", dir: "auto" }, formatted(textAt(content, "body"))),
+  text: (content) => words(textAt(content, "body")),
   location: locationCard,
   contacts: contactCards,
   interactive,
@@ -25,13 +28,14 @@ const CONTENTS = {
 export function bubble(entry, { find, open, answer, quote }) {
   const made = entry.kind === "reply" ? ofReply(entry, find) : ofMessage(entry, find, answer);
   const sender = entry.kind === "reply" ? "Reply of the recipient" : `Message, ${entry.data.type}`;
+  const said = withoutMarks(entry.words);
   return element(
     "article",
     {
       class: `bubble ${entry.kind} is-${entry.data.type}`,
       "data-id": entry.id,
       "data-number": entry.number,
-      "aria-label": `${sender}, ${clock(entry.at)}`,
+      "aria-label": `${sender}, ${clock(entry.at)}${said && `: ${said}`}`,
       tabindex: "-1",
     },
     made,
@@ -55,8 +59,14 @@ function ofReply({ data }, find) {
   const shown = data.type === "location" ? locationCard(valueAt(data.body, "message", "location")) : undefined;
   return [
     quoteOf(data.answers, find),
-    shown ?? element("div", { class: "words", dir: "auto" }, data.choice === null ? formatted(data.text) : data.text),
+    shown ?? (data.choice === null ? words(data.text) : element("div", { class: "words", dir: "auto" }, data.text)),
   ];
+}
+
+/** Shows a text, large if it is of up to three emoji alone. */
+function words(text) {
+  const large = EMOJI.test(text) && [...new Intl.Segmenter().segment(text.replace(/\s/g, ""))].length <= MOST_LARGE_EMOJI;
+  return element("div", { class: large ? "words emoji" : "words", dir: "auto" }, formatted(text));
 }
 
 function unknown(content) {

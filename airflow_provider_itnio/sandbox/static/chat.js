@@ -104,13 +104,28 @@ export class Chat {
   }
 
   #drawBubbles(entries) {
-    // Read up there, nothing may move away; at the end, only the last page is kept drawn.
+    if (!entries.length) this.#atEnd = true;
+    // Read up there, nothing may be taken away; at the end, only the last page is kept drawn.
     if (this.#atEnd) this.#first = entries.at(-this.#limit)?.number ?? 0;
     const shown = entries.filter((entry) => entry.number >= this.#first);
     const news = this.#last ? shown.filter((entry) => entry.number > this.#last).length : 0;
     this.#last = Math.max(this.#last, entries.at(-1)?.number ?? 0);
+    this.#inPlace(shown[0]?.number, () => {
+      arrange(this.#list, this.#items(shown));
+      this.#earlier.hidden = shown.length === entries.length;
+    });
+    const kept = new Set(shown);
+    for (const entry of this.#entries.keys()) if (!kept.has(entry)) this.#entries.delete(entry);
+    for (const { kind, data } of shown) if (kind === "reply" && data.choice !== null) this.#markChosen(data);
+    this.#keepOneInTabOrder();
+    if (this.#atEnd) this.#toEnd();
+    else this.#tellNews(this.#unseen + news);
+  }
+
+  /** Gives the bubbles, the first of each day under its name. */
+  #items(shown) {
     let before;
-    const items = shown.map((entry) => {
+    return shown.map((entry) => {
       const item = this.#entries.get(entry) ?? this.#item(entry);
       this.#entries.set(entry, item);
       const name = day(entry.at);
@@ -118,13 +133,26 @@ export class Chat {
       before = name;
       return item;
     });
-    const kept = new Set(shown);
-    for (const entry of this.#entries.keys()) if (!kept.has(entry)) this.#entries.delete(entry);
-    arrange(this.#list, items);
-    this.#earlier.hidden = shown.length === entries.length;
-    this.#keepOneInTabOrder();
-    if (this.#atEnd) this.#toEnd();
-    else this.#tellNews(this.#unseen + news);
+  }
+
+  /** Lets what is read stay in its place while older bubbles go, of which the sandbox keeps no more. */
+  #inPlace(oldest, change) {
+    const top = this.#scroll.getBoundingClientRect().top;
+    const read = this.#atEnd
+      ? undefined
+      : this.#articles().find((one) => one.dataset.number >= oldest && one.getBoundingClientRect().bottom > top);
+    const before = read?.getBoundingClientRect().top;
+    change();
+    if (read) this.#scroll.scrollTop += read.getBoundingClientRect().top - before;
+  }
+
+  /** Marks what was pressed of a message. */
+  #markChosen({ answers, choice }) {
+    for (const pressed of this.#list.querySelectorAll(`article[data-id="${CSS.escape(answers)}"] .choice`)) {
+      if (pressed.dataset.choice !== choice) continue;
+      pressed.classList.add("chosen");
+      pressed.setAttribute("aria-description", "Chosen by the recipient");
+    }
   }
 
   #item(entry) {

@@ -8,6 +8,7 @@ export class Composer {
   #number = "";
   #quoted;
   #answer;
+  #drafts = new Map();
   #field = element("textarea", { rows: "1", maxlength: "4096", dir: "auto", placeholder: "Type an answer" });
   #quote = element("p", { class: "quoting", hidden: true });
 
@@ -30,31 +31,55 @@ export class Composer {
     });
   }
 
-  /** Begins an answer of another recipient. */
+  /** Begins an answer of a recipient, or goes on with the one that was left. */
   begin(number) {
+    this.#keep(this.#number, { text: this.#field.value, quoted: this.#quoted });
     this.#number = number;
-    this.#field.value = "";
     this.#field.setAttribute("aria-label", `Answer as +${number}`);
-    this.quote(undefined);
+    this.#write(this.#drafts.get(number) ?? { text: "" });
   }
 
   /** Lets the answer name a message that it answers. */
   quote(entry) {
-    this.#quoted = entry?.kind === "message" ? entry : undefined;
-    this.#quote.hidden = !this.#quoted;
-    if (!this.#quoted) return;
+    this.#name(entry?.kind === "message" ? entry : undefined);
+    if (this.#quoted) this.#field.focus();
+  }
+
+  #write({ text, quoted }) {
+    this.#field.value = text;
+    this.#name(quoted);
+  }
+
+  #name(quoted) {
+    this.#quoted = quoted;
+    this.#quote.hidden = !quoted;
+    if (!quoted) return;
     this.#quote.replaceChildren(
-      element("span", { dir: "auto" }, withoutMarks(this.#quoted.words) || this.#quoted.data.type),
+      element("span", { dir: "auto" }, withoutMarks(quoted.words) || quoted.data.type),
       button({ class: "tool", "aria-label": "Answer no message", onclick: () => this.quote(undefined) }, icon("close")),
     );
-    this.#field.focus();
   }
 
   async #send(event) {
     event.preventDefault();
-    const text = this.#field.value;
+    const [number, text, quoted] = [this.#number, this.#field.value, this.#quoted];
     if (!text.trim()) return;
-    const reply = { recipient: this.#number, text, message_id: this.#quoted?.id };
-    if (await this.#answer(reply)) this.begin(this.#number);
+    // Emptied before the sandbox has answered: Enter pressed twice sends once, and what is typed meanwhile stays.
+    this.#write({ text: "" });
+    if (!(await this.#answer({ recipient: number, text, message_id: quoted?.id }))) this.#putBack(number, text, quoted);
+  }
+
+  /** Puts an answer that was not kept before whatever was typed since. */
+  #putBack(number, text, quoted) {
+    const here = number === this.#number;
+    const since = here ? { text: this.#field.value, quoted: this.#quoted } : this.#drafts.get(number);
+    const draft = { text: [text, since?.text].filter(Boolean).join("\n"), quoted: quoted ?? since?.quoted };
+    if (here) this.#write(draft);
+    else this.#keep(number, draft);
+  }
+
+  #keep(number, draft) {
+    if (draft.text || draft.quoted) this.#drafts.set(number, draft);
+    else this.#drafts.delete(number);
   }
 }

@@ -68,6 +68,20 @@ export function button(properties, ...children) {
   return element("button", { type: "button", ...properties }, ...children);
 }
 
+/** Makes a function that does nothing while an earlier call of it is not done. */
+export function oneAtATime(does) {
+  let busy = false;
+  return async () => {
+    if (busy) return;
+    busy = true;
+    try {
+      await does();
+    } finally {
+      busy = false;
+    }
+  };
+}
+
 /** Puts nodes into a parent in this order, touching only those that stand elsewhere or are new. */
 export function arrange(parent, nodes) {
   const wanted = new Set(nodes);

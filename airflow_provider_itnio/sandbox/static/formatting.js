@@ -4,7 +4,7 @@ import { follow, webAddress } from "./addresses.js";
 import { element } from "./dom.js";
 
 const MARKS = { "*": "strong", _: "em", "~": "s" };
-const LINK = /https?:\/\/[^\s<>"]+/giy;
+const LINK = /(?:https?:\/\/|www\.)[^\s<>"]+/giy;
 const WORD = /[\p{L}\p{N}]/u;
 
 const LINES = [
@@ -28,7 +28,8 @@ export function formatted(text) {
 /** Gives a text without its marks, in one line, for a list of conversations. */
 export function withoutMarks(text) {
   const start = text.slice(0, 300);
-  const shown = element("span", {}, formatted(start).map((node) => [node, " "]));
+  const blocks = formatted(start).flatMap((node) => (node.matches("ul, ol") ? [...node.children] : [node]));
+  const shown = element("span", {}, blocks.map((node) => [node, " "]));
   return shown.textContent.replace(/\s+/g, " ").trim();
 }
 
@@ -45,10 +46,10 @@ function lines(text) {
 
 const GROUPS = {
   plain: (texts) => element("p", {}, inline(texts.join("\n"))),
-  quote: (found) => element("blockquote", {}, inline(found.map((one) => one[1]).join("\n"))),
-  bullets: (found) => element("ul", {}, found.map((one) => element("li", {}, inline(one[1])))),
+  quote: (found) => element("blockquote", { dir: "auto" }, inline(found.map((one) => one[1]).join("\n"))),
+  bullets: (found) => element("ul", { dir: "auto" }, found.map((one) => element("li", {}, inline(one[1])))),
   numbers: (found) =>
-    element("ol", {}, found.map((one) => element("li", { value: one[1] }, inline(one[2])))),
+    element("ol", { dir: "auto" }, found.map((one) => element("li", { value: one[1] }, inline(one[2])))),
 };
 
 /** Gives the nodes of text without lines; marks that are open around it are not opened again in it. */
@@ -84,12 +85,13 @@ function spans(text) {
       if (end && inside.trim() && !inside.includes("\n")) {
         found.set(place, { end, node: () => element("code", {}, inside) });
       } else end = 0;
-    } else if (text[place].toLowerCase() === "h" && !WORD.test(text[place - 1] ?? "")) {
+    } else if ("hw".includes(text[place].toLowerCase()) && !WORD.test(text[place - 1] ?? "")) {
       LINK.lastIndex = place;
       const link = LINK.exec(text)?.[0].replace(/[.,;:!?'*_~)\]}。，！？、：；）」』】]+$/u, "") ?? "";
-      if (webAddress(link)) {
+      const address = /^www\./i.test(link) ? `http://${link}` : link;
+      if (webAddress(address)) {
         end = place + link.length;
-        found.set(place, { end, node: () => follow(link, link) });
+        found.set(place, { end, node: () => follow(address, link) });
       }
     }
     if (end) place = end - 1;

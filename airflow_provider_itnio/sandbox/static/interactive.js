@@ -1,6 +1,6 @@
 // Messages to answer by pressing something: reply buttons, lists and requests for a location.
 
-import { button, element, icon } from "./dom.js";
+import { button, element, icon, oneAtATime } from "./dom.js";
 import { FILES } from "./files.js";
 import { formatted } from "./formatting.js";
 import { objectsAt, textAt, valueAt } from "./reading.js";
@@ -29,7 +29,9 @@ function choices(content, answer) {
   const replies = objectsAt(content, "action", "buttons").map((one) => valueAt(one, "reply"));
   const label = textAt(content, "action", "button");
   const made = replies.map((reply) =>
-    choice("reply", textAt(reply, "title"), answer && (() => answer({ button: textAt(reply, "id") }))),
+    choice("reply", textAt(reply, "title"), answer && (() => answer({ button: textAt(reply, "id") })), {
+      "data-choice": textAt(reply, "id"),
+    }),
   );
   if (label || objectsAt(content, "action", "sections").length) {
     made.push(choice("list", label || "List", () => openList(content, answer), { "aria-haspopup": "dialog" }));
@@ -41,10 +43,10 @@ function choices(content, answer) {
   return made.length ? element("div", { class: "choices" }, made) : undefined;
 }
 
-/** Makes a button under a message; without anything to do it cannot be pressed. */
+/** Makes a button under a message; without anything to do it cannot be pressed, and while it does it, not again. */
 export function choice(drawn, label, pressed, properties = {}) {
   return button(
-    { class: "choice", disabled: !pressed, onclick: pressed, ...properties },
+    { class: "choice", disabled: !pressed, onclick: pressed && oneAtATime(pressed), ...properties },
     icon(drawn),
     element("bdi", {}, label),
   );

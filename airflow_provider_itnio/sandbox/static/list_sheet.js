@@ -19,7 +19,7 @@ export function openList(content, answer) {
   const dialog = openDialog({
     name: "sheet",
     title: textAt(content, "action", "button") || "List",
-    body: element("form", { class: "rows", onsubmit: sendChosen }, sections, answer && send),
+    body: element("form", { class: "rows", onsubmit: sendChosen }, sections, answer && element("p", { class: "send-bar" }, send)),
   });
 
   function sendChosen(event) {

@@ -14,7 +14,7 @@ export function askForLocation(send) {
     "form",
     { class: "degrees", onsubmit: sendPlace },
     fields.map((field) => element("label", {}, element("span", {}, field.name), field)),
-    element("button", { class: "send-row" }, "Send"),
+    element("p", { class: "send-bar" }, element("button", { class: "send-row" }, "Send")),
   );
   const dialog = openDialog({ name: "sheet", title: "Send location", body: form });
 

@@ -51,6 +51,7 @@ source.follow({
     draw();
   },
   state: (name) => {
+    if (name === "live") trouble.hidden = true;
     state.textContent = STATES[name];
     state.className = `state ${name}`;
     draw();
@@ -120,7 +121,7 @@ function confirmClear() {
       element(
         "p",
         { class: "answers" },
-        button({ onclick: () => dialog.close() }, "Keep"),
+        button({ autofocus: true, onclick: () => dialog.close() }, "Keep"),
         button({ class: "danger", onclick: tried(async () => { dialog.close(); await source.clear(); }) }, "Clear"),
       ),
     ],

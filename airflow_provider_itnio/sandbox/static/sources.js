@@ -20,18 +20,18 @@ export class RunningSandbox {
 
   /** Gives all that is known of an exchange. */
   async open(number) {
-    return answered(await fetch(`/sandbox/exchanges/${number}`));
+    return ask(`/sandbox/exchanges/${number}`);
   }
 
   /** Keeps what the recipient answers. */
   async answer(reply) {
     const options = { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(reply) };
-    return answered(await fetch("/sandbox/replies", options));
+    return ask("/sandbox/replies", options);
   }
 
   /** Forgets all that came. */
   async clear() {
-    return answered(await fetch("/sandbox/messages", { method: "DELETE" }));
+    return ask("/sandbox/messages", { method: "DELETE" });
   }
 
   #open() {
@@ -83,7 +83,10 @@ export class SavedInbox {
   }
 }
 
-async function answered(response) {
+async function ask(path, options) {
+  const response = await fetch(path, options).catch(() => {
+    throw new Error("the sandbox does not answer");
+  });
   if (response.ok) return response.status === 204 ? undefined : response.json();
   const { error } = await response.json().catch(() => ({}));
   throw new Error(error ?? `the sandbox answered HTTP ${response.status}`);

@@ -57,7 +57,7 @@ function pressable(component, answer) {
   const index = textAt(component, "index");
   const value = objectsAt(component, "parameters").map(valueOf).filter(Boolean).join(", ");
   if (textAt(component, "sub_type") === "quick_reply") {
-    return choice("reply", value || `Button ${index}`, answer && (() => answer({ quick_reply: index })));
+    return choice("reply", value || `Button ${index}`, answer && (() => answer({ quick_reply: index })), { "data-choice": value });
   }
   return element("p", { class: "choice", title: "The template's own address, with this at its end" },
     icon("link"), element("bdi", {}, `…/${value}`));

@@ -13,9 +13,11 @@ FORMATTED = {
     "say *a*, *b*!": "<p>say <strong>a</strong>, <strong>b</strong>!</p>",
     "```\nselect *\n```": "<pre>select *</pre>",
     "a ```b``` c": "<p>a </p><pre>b</pre><p> c</p>",
-    "- one\n* two\nrest": "<ul><li>one</li><li>two</li></ul><p>rest</p>",
-    "3. three\n4. *four*": '<ol><li value="3">three</li><li value="4"><strong>four</strong></li></ol>',
-    "> said\n> _twice_\nrest": "<blockquote>said\n<em>twice</em></blockquote><p>rest</p>",
+    "- one\n* two\nrest": '<ul dir="auto"><li>one</li><li>two</li></ul><p>rest</p>',
+    "3. three\n4. *four*": (
+        '<ol dir="auto"><li value="3">three</li><li value="4"><strong>four</strong></li></ol>'
+    ),
+    "> said\n> _twice_\nrest": '<blockquote dir="auto">said\n<em>twice</em></blockquote><p>rest</p>',
     "two\nlines": "<p>two\nlines</p>",
 }
 
@@ -31,12 +33,17 @@ PLAIN = [
     "*",
     "javascript:alert(1)",
     "https://",
+    "www.",
+    "awww.example.com",
+    "wow",
 ]
 
 LINKS = {
     "see https://example.com/a_b_c.": "https://example.com/a_b_c",
     "*https://example.com/x*": "https://example.com/x",
     "HTTP://EXAMPLE.COM/?q=_1_&r=2": "http://example.com/?q=_1_&r=2",
+    "at www.example.com/x, or": "http://www.example.com/x",
+    "WWW.Example.com": "http://www.example.com/",
     "（https://example.com/报告）": "https://example.com/%E6%8A%A5%E5%91%8A",
 }
 
@@ -74,6 +81,57 @@ def test_addresses_become_links(render, text):
     assert links == [LINKS[text]]
     assert 'rel="noopener noreferrer"' in html
     assert shown == text.strip("*")
+
+
+MIXED = "The DAG ended.\nانتهى التقرير (42).\n- نقطة أولى!\n- second\n> اقتباس!"
+
+
+def test_each_line_runs_in_its_own_direction(open_inbox, send, message, bubble):
+    page = open_inbox()
+    shown = bubble(page, send(message(text={"body": MIXED})))
+    shown.locator(".words").wait_for()
+    # Where the last mark of a line stands: on the left of a line that runs to the left.
+    last_mark = """(node, [start, end]) => {
+      const range = document.createRange();
+      const text = node.firstChild;
+      const at = (index) => {
+        range.setStart(text, index);
+        range.setEnd(text, index + 1);
+        return range.getBoundingClientRect().left;
+      };
+      return at(end) < at(start);
+    }"""
+    first, second = MIXED.split("\n")[:2]
+    words = shown.locator(".words")
+    assert not words.locator("p").evaluate(last_mark, [0, len(first) - 1])
+    assert words.locator("p").evaluate(last_mark, [len(first) + 1, len(first) + len(second)])
+    assert words.locator("li").first.evaluate(last_mark, [0, len("نقطة أولى!") - 1])
+    assert not words.locator("li").last.evaluate(last_mark, [0, 5])
+    assert words.locator("blockquote").evaluate(last_mark, [0, len("اقتباس!") - 1])
+
+
+def test_the_list_of_conversations_keeps_entries_apart(open_inbox, send, message):
+    send(message(text={"body": "- *one*\n- two\n1. three"}))
+    page = open_inbox("")
+    assert page.locator(".conversation .last").text_content() == "one two three"
+
+
+@pytest.mark.parametrize(
+    ("text", "large"),
+    [
+        ("👍", True),
+        ("👨‍👩‍👧 🇩🇪\n👍🏽", True),
+        ("1️⃣", True),
+        ("👍👍👍👍", False),
+        ("👍 ok", False),
+        ("12", False),
+    ],
+)
+def test_a_few_emoji_alone_are_large(open_inbox, send, message, bubble, text, large):
+    page = open_inbox()
+    shown = bubble(page, send(message(text={"body": text}))).locator(".words")
+    size = shown.evaluate("node => parseFloat(getComputedStyle(node).fontSize)")
+    assert (size > 30) is large
 
 
 def test_a_text_of_marks_alone_is_quick(render):

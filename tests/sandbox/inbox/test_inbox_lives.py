@@ -173,6 +173,72 @@ def test_a_flood_of_a_thousand_leaves_the_page_quick(open_inbox, sandbox, send, 
     expect(page.locator("article")).to_have_count(200)
 
 
+def test_who_reads_is_not_moved_when_the_oldest_go(open_page, start_sandbox, wire_to, message):
+    sandbox = start_sandbox(keep=40)
+    wire = wire_to(sandbox)
+    for number in range(40):
+        wire.custom(message(text={"body": f"row {number}\n" + "x\n" * (number % 5)}))
+    page = open_page(f"{sandbox.url}/#{RECIPIENT}")
+    page.get_by_text("row 39").first.wait_for()
+    scroll = page.locator("main .scroll")
+    scroll.evaluate("node => (node.scrollTop = node.scrollHeight / 2)")
+    page.wait_for_timeout(100)
+    first_seen = """node => {
+      const top = node.getBoundingClientRect().top;
+      const all = [...node.querySelectorAll("article")];
+      const found = all.find((one) => one.getBoundingClientRect().bottom > top);
+      return [found.querySelector(".words").textContent, Math.round(found.getBoundingClientRect().top)];
+    }"""
+    before = scroll.evaluate(first_seen)
+    for number in range(10):
+        wire.custom(message(text={"body": f"new {number}"}))
+    page.get_by_role("button", name="10 new").wait_for()
+    assert page.locator("article").count() == 40
+    assert scroll.evaluate(first_seen) == before
+    # Who reads what goes sees what comes next.
+    scroll.evaluate("node => (node.scrollTop = 0)")
+    page.wait_for_timeout(100)
+    wire.custom(message(text={"body": "one more"}))
+    page.get_by_role("button", name="11 new").wait_for()
+    assert scroll.evaluate("node => node.scrollTop") == 0
+
+
+def test_nothing_new_is_told_of_a_conversation_that_was_cleared(open_inbox, sandbox, send, message):
+    for number in range(30):
+        send(message(text={"body": f"row {number}"}))
+    page = open_inbox()
+    page.get_by_text("row 29").first.wait_for()
+    page.locator("main .scroll").evaluate("node => (node.scrollTop = 0)")
+    page.wait_for_timeout(100)
+    send(message(text={"body": "below"}))
+    page.get_by_role("button", name="1 new").wait_for()
+    sandbox.clear()
+    page.get_by_text("No messages yet").wait_for()
+    assert page.locator(".newer").is_hidden()
+    send(message(text={"body": "after"}))
+    page.locator("article .words", has_text="after").wait_for()
+    assert page.locator(".newer").is_hidden()
+
+
+def test_what_failed_while_the_sandbox_was_away_is_no_news_once_it_is_back(
+    open_page, start_sandbox, wire_to, message
+):
+    first = Sandbox()
+    first.start()
+    wire_to(first).custom(message())
+    page = open_page(f"{first.url}/#{RECIPIENT}")
+    page.locator("article").wait_for()
+    first.stop()
+    page.locator("#state.lost").wait_for()
+    page.locator("textarea").fill("hello")
+    page.locator("textarea").press("Enter")
+    page.get_by_role("alert").get_by_text("That did not work: the sandbox does not answer").wait_for()
+    assert page.locator("textarea").input_value() == "hello"
+    start_sandbox(port=first.port)
+    page.locator("#state.live").wait_for(timeout=10_000)
+    expect(page.locator("#trouble")).to_be_hidden()
+
+
 def test_who_reads_further_up_is_not_moved(open_inbox, send, message):
     for number in range(30):
         send(message(text={"body": f"row {number}"}))

@@ -73,6 +73,140 @@ def test_enter_that_ends_a_chinese_word_sends_nothing(open_inbox, send, message,
     assert (wire.control("GET", "replies").json(), field.input_value()) == ([], "ni hao")
 
 
+def test_an_answer_that_is_not_sent_yet_waits_for_its_conversation(open_inbox, send, message, bubble):
+    send(message(recipient="5511912345678", text={"body": "other"}))
+    message_id = send(message())
+    page = open_inbox()
+    bubble(page, message_id).hover()
+    page.get_by_role("button", name="Answer this message").click()
+    page.keyboard.type("half an answ")
+    field = page.locator("textarea")
+    page.locator(".conversation", has_text="+5511912345678").click()
+    page.locator("article .words", has_text="other").wait_for()
+    assert (field.input_value(), page.locator(".quoting").is_hidden()) == ("", True)
+    field.fill("mine")
+    page.locator(".conversation", has_text="+8614718004557").click()
+    expect(field).to_have_value("half an answ")
+    assert page.locator(".quoting").text_content() == "42 rows loaded"
+    page.locator(".conversation", has_text="+5511912345678").click()
+    expect(field).to_have_value("mine")
+
+
+@pytest.fixture
+def slow(sandbox):
+    """Let replies take their time, or fail."""
+
+    def slow(page, status=None):
+        def answer(route):
+            page.wait_for_timeout(300)
+            if status is None:
+                route.continue_()
+            else:
+                route.fulfill(status=status, json={"error": "text: no"})
+
+        page.route("**/sandbox/replies", answer)
+
+    return slow
+
+
+def test_what_is_done_twice_while_the_sandbox_is_slow_is_one_reply(open_inbox, send, sample, slow, wire):
+    send(sample("interactive-button"))
+    page = open_inbox()
+    slow(page)
+    field = page.locator("textarea")
+    field.fill("once")
+    for key in ("Enter", "Enter"):
+        field.press(key)
+    field.press_sequentially(" more")
+    page.locator("article.reply", has_text="once").wait_for()
+    assert field.input_value() == " more"
+    pressed = page.get_by_role("button", name="two")
+    pressed.dblclick()
+    page.locator("article.reply", has_text="two").wait_for()
+    page.wait_for_timeout(500)
+    assert [one["text"] for one in wire.control("GET", "replies").json()] == ["once", "two"]
+
+
+def test_an_answer_that_is_not_kept_comes_back_to_where_it_was_typed(open_inbox, send, message, slow):
+    send(message(recipient="5511912345678", text={"body": "other"}))
+    send(message())
+    page = open_inbox()
+    slow(page, 400)
+    field = page.locator("textarea")
+    field.fill("first")
+    field.press("Enter")
+    field.press_sequentially("second")
+    page.get_by_role("alert").get_by_text("That did not work: text: no").wait_for()
+    assert field.input_value() == "first\nsecond"
+    field.press("Enter")
+    page.locator(".conversation", has_text="+5511912345678").click()
+    page.locator("article .words", has_text="other").wait_for()
+    page.wait_for_timeout(600)
+    assert field.input_value() == ""
+    page.locator(".conversation", has_text="+8614718004557").click()
+    expect(field).to_have_value("first\nsecond")
+
+
+def test_the_button_that_was_pressed_is_marked(open_inbox, send, sample, template_message):
+    send(sample("interactive-button"))
+    button = {
+        "type": "button",
+        "sub_type": "quick_reply",
+        "index": "0",
+        "parameters": [{"type": "payload", "payload": 'a "quote"'}],
+    }
+    send(template_message(components=[button]) | {"recipient": RECIPIENT})
+    page = open_inbox()
+    for name in ("two", 'a "quote"'):
+        page.get_by_role("button", name=name, exact=True).click()
+        page.locator("article.reply", has_text=name).wait_for()
+    assert page.locator(".choice.chosen").all_text_contents() == ["two", 'a "quote"']
+    page.reload()
+    expect(page.locator(".choice.chosen")).to_have_text(["two", 'a "quote"'])
+
+
+LONG_LIST = {
+    "type": "list",
+    "header": {"type": "text", "text": "W" * 60},
+    "body": {"text": "Which?"},
+    "action": {
+        "button": "W" * 20,
+        "sections": [
+            {
+                "title": "W" * 24,
+                "rows": [
+                    {"id": f"{section}-{row}", "title": "W" * 24, "description": "W" * 72} for row in range(5)
+                ],
+            }
+            for section in range(2)
+        ],
+    },
+}
+
+
+@pytest.mark.parametrize("width", [320, 390, 1200])
+def test_a_long_list_fits_and_its_button_stays_in_sight(open_inbox, send, message, only_reply, width):
+    send(message(type="interactive", interactive=LONG_LIST))
+    page = open_inbox(width=width, height=640)
+    page.locator(".choice").click()
+    dialog = page.get_by_role("dialog")
+    for part in ("dialog", "dialog .content"):
+        assert page.locator(part).evaluate("node => node.scrollWidth - node.clientWidth") == 0, part
+    radios = dialog.get_by_role("radio")
+    for radio in radios.all():
+        box = radio.bounding_box()
+        assert 0 < box["x"] < box["x"] + box["width"] <= width
+    send_button = dialog.get_by_role("button", name="Send")
+    expect(send_button).to_be_in_viewport(ratio=1)
+    radios.last.check()
+    expect(send_button).to_be_in_viewport(ratio=1)
+    last, bar = radios.last.bounding_box(), dialog.locator(".send-bar").bounding_box()
+    assert last["y"] + last["height"] <= bar["y"]
+    send_button.click()
+    page.locator("article.reply").wait_for()
+    assert only_reply()["choice"] == "1-4"
+
+
 def test_an_answer_can_name_the_message_it_answers(open_inbox, send, message, bubble, only_reply):
     send(message(text={"body": "first"}))
     message_id = send(message(text={"body": "second"}))
