@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from .vendor_codes import BALANCE_PATH
 
-_KEYS = "login (Api-Key) and password (secret) of the Airflow connection are to be those of the account"
+KEYS = "login (Api-Key) and password (secret) of the Airflow connection are to be those of the account"
+"""What to change if key or secret is another one."""
+
 _CLOCK = "set the clock of the machine that sends; Timestamp holds Unix seconds, read once for each request"
 _LATER = "nothing is wrong with the request; send it again later"
 _ACCOUNT = "nothing in the request; the vendor's support has to change the account"
@@ -13,7 +15,7 @@ _RECIPIENT = "give the recipient with country code, 7 to 14 digits and nothing e
 _BUSINESS = "give business_phone of the connection, or of the task, with country code, 7 to 14 digits"
 
 OF_SEND: dict[int, str] = {
-    -1: _KEYS,
+    -1: KEYS,
     -4: _CLOCK,
     -5: _LATER,
     -6: _ADDRESS,
@@ -56,7 +58,7 @@ OF_SEND: dict[int, str] = {
 }
 
 OF_BALANCE: dict[int, str] = {
-    -1: _KEYS,
+    -1: KEYS,
     -2: _ADDRESS,
     -12: _LATER,
     -13: _ACCOUNT,

@@ -13,7 +13,7 @@ from starlette.routing import Route
 from . import faults as fault_json
 from .answers import json_answer
 from .faults import BadFaultError, fault_from
-from .inbox import opened, refusal
+from .inbox import opened
 from .phone_numbers import digits_of
 from .replies import BadReplyError, reply_from
 from .store import as_json
@@ -65,7 +65,7 @@ class Control:
 
     async def read_refused(self, request: Request) -> Response:
         """List the refused requests, each with what to change."""
-        return _json([refusal(one) for one in self.vendor.store.refused])
+        return _json([as_json(one) for one in self.vendor.store.refused])
 
     async def read_requests(self, request: Request) -> Response:
         """List all requests to the vendor's paths."""

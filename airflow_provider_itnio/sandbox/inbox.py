@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .advice import advice_on
-from .store import Exchange, RefusedRequest, SeenRequest, as_json
+from .store import Exchange, SeenRequest, as_json
 from .words import words_of
 
 if TYPE_CHECKING:
@@ -42,15 +41,6 @@ def opened(exchange: Exchange) -> dict[str, Any]:
     return told
 
 
-def refusal(refused: RefusedRequest) -> dict[str, Any]:
-    """
-    Write a refusal as JSON, with what to change.
-
-    :param refused: the refusal
-    """
-    return {**as_json(refused), "advice": advice_on(refused.path, refused.status)}
-
-
 def failure(exchange: Exchange) -> dict[str, Any]:
     """
     Say why a request failed.
@@ -71,7 +61,7 @@ def failure(exchange: Exchange) -> dict[str, Any]:
             **_about(request.body),
         }
     if refused:
-        told |= {name: refusal(refused)[name] for name in ("status", "meaning", "why", "advice", "path")}
+        told |= {name: getattr(refused, name) for name in ("status", "meaning", "why", "advice", "path")}
         told |= {"at": refused.at.isoformat(), **_about(refused.body)}
     return told
 

@@ -87,12 +87,14 @@ class Verdict:
     :param why: what is wrong, in words; empty if it is accepted
     :param type: the vendor's name of the type, empty if it could not be told
     :param notes: what it lets pass
+    :param advice: what to change, if that is not what the code tells by itself
     """
 
     status: int
     why: str = ""
     type: str = ""
     notes: tuple[str, ...] = ()
+    advice: str = ""
 
 
 def judge(path: str, body: Mapping[str, Any], account: Account) -> Verdict:

@@ -6,7 +6,9 @@ import hashlib
 import hmac
 import re
 from itertools import permutations
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
+
+from .advice import KEYS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -15,7 +17,22 @@ NOT_AUTHENTIC = -1
 
 SEPARATORS = ("", ":", "&", "|", ",", "-", "_", ".", " ", "\n")
 SECONDS_TRIED = 300
+_RULE = "make the Sign of Api-Key + secret + timestamp, unseparated: their MD5 as 32 hex digits"
+_SAME_TIME = "read the clock once for each request: the text of the Timestamp header is the one to hash"
+
 OTHER_DIGESTS = {40: "SHA-1", 56: "SHA-224", 64: "SHA-256", 96: "SHA-384", 128: "SHA-512"}
+
+
+class SignProblem(NamedTuple):
+    """
+    Why a request does not prove to come from the account.
+
+    :param why: the reason in words
+    :param advice: what to change
+    """
+
+    why: str
+    advice: str
 
 
 def sign_of(*parts: str) -> str:
@@ -27,23 +44,25 @@ def sign_of(*parts: str) -> str:
     return hashlib.md5("".join(parts).encode(), usedforsecurity=False).hexdigest()
 
 
-def fault_of_sign(headers: Mapping[str, str], api_key: str, secret: str) -> str:
+def problem_of_sign(headers: Mapping[str, str], api_key: str, secret: str) -> SignProblem | None:
     """
     Say why a request does not prove to come from the account.
 
     :param headers: the request's headers, found whatever their letter case
     :param api_key: the account's Api-Key
     :param secret: the account's secret
-    :return: the reason in words, empty if the request is authentic
+    :return: the reason, None if the request is authentic
     """
     for name in ("Api-Key", "Sign", "Timestamp"):
         if not headers.get(name):
-            return f"the {name} header is missing"
+            return SignProblem(
+                f"the {name} header is missing", "send Api-Key, Timestamp and Sign with each request"
+            )
     key, sign, timestamp = headers["Api-Key"], headers["Sign"], headers["Timestamp"]
     if not _same(key, api_key):
         return _about_key(key, api_key, secret)
     if _same(sign.lower(), sign_of(api_key, secret, timestamp)):
-        return ""
+        return None
     return _about_sign(sign, api_key, secret, timestamp)
 
 
@@ -83,26 +102,41 @@ def _same(one: str, other: str) -> bool:
     return hmac.compare_digest(one.encode(), other.encode())
 
 
-def _about_key(key: str, api_key: str, secret: str) -> str:
+def _about_key(key: str, api_key: str, secret: str) -> SignProblem:
     if _same(key, secret):
-        return "the Api-Key header holds the secret; key and secret are swapped"
+        return SignProblem(
+            "the Api-Key header holds the secret; key and secret are swapped",
+            "swap login and password of the Airflow connection: the login is the Api-Key",
+        )
     if key.strip(" \"'").lower() == api_key.lower():
-        return "the Api-Key is not known as written; letter case, blanks or quotation marks differ"
-    return f"the Api-Key is not known; it has {len(key)} characters, the known one has {len(api_key)}"
+        return SignProblem(
+            "the Api-Key is not known as written; letter case, blanks or quotation marks differ",
+            "write the login of the Airflow connection exactly as the account has its Api-Key",
+        )
+    why = f"the Api-Key is not known; it has {len(key)} characters, the known one has {len(api_key)}"
+    return SignProblem(why, KEYS)
 
 
-def _about_sign(sign: str, api_key: str, secret: str, timestamp: str) -> str:
+def _about_sign(sign: str, api_key: str, secret: str, timestamp: str) -> SignProblem:
     if len(sign) in OTHER_DIGESTS and re.fullmatch(r"[0-9a-fA-F]+", sign):
-        return f"the Sign has the length of {OTHER_DIGESTS[len(sign)]}; the vendor asks for MD5"
+        digest = OTHER_DIGESTS[len(sign)]
+        return SignProblem(f"the Sign has the length of {digest}; the vendor asks for MD5", _RULE)
     if not re.fullmatch(r"[0-9a-fA-F]{32}", sign):
-        return "the Sign is not 32 hex digits"
-    for text, what in _guesses(api_key, secret, timestamp):
-        if _same(sign.lower(), sign_of(text)):
-            return what
-    return "the Sign does not match this key's secret; most likely the secret is another one"
+        return SignProblem("the Sign is not 32 hex digits", _RULE)
+    for guesses, advice in (
+        (_other_parts(api_key, secret, timestamp), _RULE),
+        (_other_secrets(api_key, secret, timestamp), "take off what stands around the password (secret)"),
+        (_other_times(api_key + secret, timestamp), _SAME_TIME),
+    ):
+        for text, why in guesses:
+            if _same(sign.lower(), sign_of(text)):
+                return SignProblem(why, advice)
+    return SignProblem(
+        "the Sign does not match this key's secret; most likely the secret is another one", KEYS
+    )
 
 
-def _guesses(api_key: str, secret: str, timestamp: str) -> Iterator[tuple[str, str]]:
+def _other_parts(api_key: str, secret: str, timestamp: str) -> Iterator[tuple[str, str]]:
     for parts in permutations({"Api-Key": api_key, "secret": secret, "timestamp": timestamp}.items()):
         names, texts = zip(*parts, strict=True)
         for separator in SEPARATORS:
@@ -115,12 +149,14 @@ def _guesses(api_key: str, secret: str, timestamp: str) -> Iterator[tuple[str, s
     yield api_key + secret, "the Sign was made without the timestamp"
     yield secret + timestamp, "the Sign was made without the Api-Key"
     yield api_key + timestamp, "the Sign was made without the secret"
+
+
+def _other_secrets(api_key: str, secret: str, timestamp: str) -> Iterator[tuple[str, str]]:
     for secret_seen in (f"{secret}\n", f" {secret}", f"{secret} ", f'"{secret}"', f"'{secret}'"):
         yield (
             api_key + secret_seen + timestamp,
             "the Sign was made with blanks, a line break or quotation marks around the secret",
         )
-    yield from _other_times(api_key + secret, timestamp)
 
 
 def _other_times(start: str, timestamp: str) -> Iterator[tuple[str, str]]:

@@ -49,6 +49,7 @@ class RefusedRequest:
     :param status: the code that was answered
     :param meaning: what the code means
     :param why: what is wrong with this request, in words
+    :param advice: what to change, in words; empty for a code that the vendor's pages do not list
     :param path: the endpoint it came to
     :param headers: its headers, with what must stay secret masked
     :param body: its JSON, None if there is none
@@ -58,6 +59,7 @@ class RefusedRequest:
     status: int
     meaning: str
     why: str
+    advice: str
     path: str
     headers: Mapping[str, str]
     body: Any

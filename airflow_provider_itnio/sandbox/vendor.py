@@ -14,13 +14,14 @@ from uuid import uuid4
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
 
+from .advice import advice_on
 from .answers import Answer, acceptance, balance, faulty, json_answer, refusal
 from .faults import Fault
 from .meaningful_numbers import fault_of_number
 from .phone_numbers import digits_of, shortened
 from .protocol import cut
 from .rules import WRONG_JSON, Verdict, judge
-from .signature import NOT_AUTHENTIC, fault_of_clock, fault_of_sign, fingerprint
+from .signature import NOT_AUTHENTIC, SignProblem, fault_of_clock, fingerprint, problem_of_sign
 from .store import Entry, ReceivedMessage, RefusedRequest, SeenRequest, Store
 from .vendor_codes import BALANCE_PATH, EXPIRED, meaning_of
 from .words import words_of
@@ -130,7 +131,7 @@ class Endpoint:
 
     def _read(self, request: Request, raw_body: bytes) -> tuple[SeenRequest, Problems]:
         account = self.vendor.account
-        about_sign = fault_of_sign(request.headers, account.api_key, account.secret)
+        about_sign = problem_of_sign(request.headers, account.api_key, account.secret)
         body, about_json = read_json(raw_body) if raw_body else (None, "the body is empty")
         seen = SeenRequest(
             method=request.method,
@@ -151,7 +152,7 @@ class Endpoint:
     def _judge(self, seen: SeenRequest, problems: Problems) -> Verdict:
         vendor = self.vendor
         if problems.of_sign:
-            return Verdict(NOT_AUTHENTIC, problems.of_sign)
+            return Verdict(NOT_AUTHENTIC, problems.of_sign.why, advice=problems.of_sign.advice)
         of_clock = fault_of_clock(seen.timestamp, vendor.clock(), vendor.clock_tolerance)
         if of_clock:
             return Verdict(EXPIRED[self.path], of_clock)
@@ -193,7 +194,8 @@ class Endpoint:
         answer = faulty(fault, self.path) if fault.makes_answer else replace(answer, headers=fault.headers)
         refused_with = answer.refuses_with if fault.makes_answer else verdict.status
         if refused_with:
-            entries.append(self._refused(seen, refused_with, why))
+            advice = "" if fault.makes_answer else verdict.advice
+            entries.append(self._refused(seen, refused_with, why, advice))
         return answer, entries
 
     def _accepted(self, seen: SeenRequest, verdict: Verdict, message_id: str) -> ReceivedMessage:
@@ -211,10 +213,19 @@ class Endpoint:
         logger.info("accepted %s to %s as %s", message.type, shortened(message.recipient), message.id)
         return message
 
-    def _refused(self, seen: SeenRequest, status: int, why: str) -> RefusedRequest:
+    def _refused(self, seen: SeenRequest, status: int, why: str, advice: str) -> RefusedRequest:
         meaning = meaning_of(self.path, status)
         logger.info("refused with %s (%s): %s", status, meaning, why)
-        return RefusedRequest(status, meaning, why, self.path, seen.headers, seen.body, seen.at)
+        return RefusedRequest(
+            status=status,
+            meaning=meaning,
+            why=why,
+            advice=advice or advice_on(self.path, status),
+            path=self.path,
+            headers=seen.headers,
+            body=seen.body,
+            at=seen.at,
+        )
 
     async def _stops_within(self, seconds: float) -> bool:
         try:
@@ -229,11 +240,11 @@ class Problems:
     """
     What is wrong with a request before its message is looked at.
 
-    :param of_sign: why it does not prove to come from the account, empty if it does
+    :param of_sign: why it does not prove to come from the account, None if it does
     :param of_json: why its body is no JSON object, empty if it is
     """
 
-    of_sign: str
+    of_sign: SignProblem | None
     of_json: str
 
 

@@ -8,13 +8,21 @@ import time
 import pytest
 
 from airflow_provider_itnio.sandbox import Sandbox
-from airflow_provider_itnio.sandbox.signature import fault_of_sign, sign_of
+from airflow_provider_itnio.sandbox.signature import problem_of_sign, sign_of
 
 KEY, SECRET = "bDqJFiq9", "7bz1lzh9"
 
 
+TIMESTAMP = "1700000000"
+
+
 def md5(text):
     return hashlib.md5(text.encode()).hexdigest()
+
+
+def wrong_headers(**wrong):
+    headers = {"Api-Key": KEY, "Timestamp": TIMESTAMP, "Sign": md5(f"{KEY}{SECRET}{TIMESTAMP}")}
+    return {name: value for name, value in (headers | wrong).items() if value is not None}
 
 
 def now():
@@ -92,6 +100,28 @@ def test_a_wrong_sign_is_explained(wire, sandbox, sign, why):
     assert why in sandbox.refused[0].why
 
 
+ADVICE = [
+    (wrong_headers(Sign=None), "send Api-Key, Timestamp and Sign with each request"),
+    (wrong_headers(**{"Api-Key": SECRET}), "swap login and password"),
+    (wrong_headers(**{"Api-Key": KEY.lower()}), "exactly as the account has its Api-Key"),
+    (wrong_headers(**{"Api-Key": "someone"}), "are to be those of the account"),
+    (wrong_headers(Sign="0" * 32), "are to be those of the account"),
+    (wrong_headers(Sign="0" * 64), "make the Sign of Api-Key + secret + timestamp, unseparated"),
+    (wrong_headers(Sign="x"), "make the Sign of Api-Key + secret + timestamp, unseparated"),
+    (wrong_headers(Sign=md5(f"{KEY}{TIMESTAMP}{SECRET}")), "make the Sign of Api-Key + secret + timestamp"),
+    (wrong_headers(Sign=md5(f"{KEY}{TIMESTAMP}")), "make the Sign of Api-Key + secret + timestamp"),
+    (wrong_headers(Sign=md5(f"{KEY}{SECRET} {TIMESTAMP}")), "take off what stands around the password"),
+    (wrong_headers(Sign=md5(f"{KEY}{SECRET}1700000009")), "read the clock once for each request"),
+]
+
+
+@pytest.mark.parametrize(("headers", "advice"), ADVICE)
+def test_the_advice_fits_what_is_wrong(wire, sandbox, headers, advice):
+    assert wire.balance(headers).json()["status"] == "-1"
+    assert advice in sandbox.refused[0].advice
+    assert wire.control("GET", "refused").json()[0]["advice"] == sandbox.refused[0].advice
+
+
 def test_seconds_hashed_under_a_timestamp_in_milliseconds_are_explained(wire, sandbox):
     seconds = now()
     assert (
@@ -102,7 +132,7 @@ def test_seconds_hashed_under_a_timestamp_in_milliseconds_are_explained(wire, sa
 
 def test_a_sign_over_a_timestamp_that_is_no_number_is_only_a_wrong_sign():
     headers = {"Api-Key": KEY, "Sign": "0" * 32, "Timestamp": "noon"}
-    assert "does not match" in fault_of_sign(headers, KEY, SECRET)
+    assert "does not match" in problem_of_sign(headers, KEY, SECRET).why
 
 
 def test_no_explanation_holds_key_secret_or_sign(wire, sandbox):
