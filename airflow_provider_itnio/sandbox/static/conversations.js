@@ -64,12 +64,13 @@ export class ConversationList {
 
   #failureRow(failures, chosen) {
     const last = failures.at(-1);
+    const { by_fault: byFault, meaning, why } = last.data;
     const state = `${last.number} ${failures.length} ${chosen === FAILURES}`;
     return this.#made(FAILURES, state, () => [
       element("span", { class: "avatar failed", "aria-hidden": "true" }, icon("refused")),
       element("span", { class: "name" }, "Refused requests"),
       element("time", { datetime: last.at.toISOString() }, clockOrDay(last.at)),
-      element("span", { class: "last" }, element("bdi", {}, last.data.why || last.data.meaning)),
+      element("span", { class: "last" }, element("bdi", {}, (byFault ? meaning : why) || meaning)),
       element("span", { class: "count", "aria-label": `${failures.length} refused` }, String(failures.length)),
     ], chosen === FAILURES);
   }
