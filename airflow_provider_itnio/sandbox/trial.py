@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
-from unittest.mock import patch
+from contextvars import copy_context
+from typing import Any, Literal, TypeAlias, TypeVar
 
 from .server import Sandbox
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
 
 __all__ = ["EventKind", "TrialSandbox"]
 
@@ -20,6 +21,13 @@ EventKind: TypeAlias = Literal[
 ]
 
 PROXIES = frozenset({"http_proxy", "https_proxy", "all_proxy"})
+CONNECTION_FIELDS = ("conn_type", "login", "password", "host", "port", "schema", "description")
+KEPT_IN_A_TEST = 100_000
+
+# A trial changes the environment of the whole process, and how Airflow looks up what upstream tasks returned.
+_ONE_TRIAL_AT_A_TIME = threading.RLock()
+
+Result = TypeVar("Result")
 
 
 class TrialSandbox(Sandbox):
@@ -30,6 +38,15 @@ class TrialSandbox(Sandbox):
     """
 
     _set_variable: Callable[[str, str], None] | None = None
+
+    def __init__(self, *, keep: int = KEPT_IN_A_TEST, **options: Any) -> None:
+        """
+        Describe the sandbox as :class:`Sandbox` takes it; nothing is started yet.
+
+        :param keep: as for :class:`Sandbox`, but so many that no test misses one
+        :param options: as for :class:`Sandbox`
+        """
+        super().__init__(keep=keep, **options)
 
     def begin_test(self, set_variable: Callable[[str, str], None]) -> None:
         """
@@ -57,14 +74,24 @@ class TrialSandbox(Sandbox):
 
         :param conn_id: the connection's id
         :param extra: changes in its extras, such as ``{"alert_template": "pipeline_alert"}``
-        :param changes: changes in its other fields, such as ``password="wrong"``; None leaves a field out
+        :param changes: changes in its other fields, such as ``password="wrong"``; None leaves a field out.
+            They are ``conn_type``, ``login``, ``password``, ``host``, ``port``, ``schema``, ``description``
         :raises RuntimeError: outside of a test
+        :raises ValueError: if the id, the extras or a field can't be; the text names it
         """
         if self._set_variable is None:
             raise RuntimeError("connect: a connection lasts as long as a test, and none runs")
+        if not isinstance(conn_id, str) or not conn_id:
+            raise ValueError(f"conn_id: the id of a connection, {conn_id!r} given")
+        if extra is not None and not isinstance(extra, Mapping):
+            raise ValueError(f"extra: a dict of changes in the extras, {extra!r} given")
+        for name in changes:
+            if name not in CONNECTION_FIELDS:
+                raise ValueError(
+                    f"{name}: no field of a connection; there are {', '.join(CONNECTION_FIELDS)}"
+                )
         fields = json.loads(self.connection_json()) | changes
-        if isinstance(fields["extra"], dict):
-            fields["extra"] |= extra or {}
+        fields["extra"] |= extra or {}
         fields = {name: value for name, value in fields.items() if value is not None}
         self._set_variable(f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps(fields))
 
@@ -80,7 +107,8 @@ class TrialSandbox(Sandbox):
         Run one task as Airflow does: render its fields, then execute it.
 
         No database is needed. The task itself stays as it is, so it can be run again. Its callbacks,
-        ``retries`` and ``execution_timeout`` play no part.
+        ``retries`` and ``execution_timeout`` play no part. In an async test it runs in a thread of its own,
+        since a task may begin a loop; several threads that call this take turns.
 
         :param task: an operator, what a function with a decorator such as ``@task.whatsapp`` returns when it
             is called in a DAG, or a mapped task, of which the instance ``map_index`` runs (0 if not given)
@@ -91,12 +119,13 @@ class TrialSandbox(Sandbox):
             ``run_id``, ``map_index``, ``try_number``, ``params`` (as given to the run) make the context;
             anything else goes into it as it is
         :return: what the task returns
+        :raises ValueError: if an argument can't be; the text names it
         :raises Exception: what the task raises, unchanged
         """
         from .trial_run import run_task
 
-        with _variables(variables or {}):
-            return run_task(task, xcoms or {}, context)
+        given = _mapping("xcoms", xcoms)
+        return _alone(variables, lambda: run_task(task, given, context))
 
     def alert(
         self,
@@ -111,28 +140,61 @@ class TrialSandbox(Sandbox):
         """
         Call a notifier as Airflow does when something has happened.
 
-        :param notifier: a notifier, any other callback, a list of them as a task holds it, or the callback of
-            a deadline
+        :param notifier: a notifier, any other callback, a list of them as a task holds it, a deadline or its
+            callback; of a list, each is called though one before it raises
         :param kind: ``failure``, ``retry``, ``success`` and ``skipped`` are of a task, ``dag_failure`` and
             ``dag_success`` of a DAG's run; ``deadline`` is a run that is late
         :param exception: what a task failed with; only with ``failure`` and ``retry``
         :param xcoms: as for :meth:`execute`
         :param variables: as for :meth:`execute`
         :param context: as for :meth:`execute`; ``task`` or ``dag`` say of which the event is
-        :raises ValueError: if there is no such kind, or an exception is given with another kind
-        :raises Exception: what the notifier raises, unchanged
+        :raises ValueError: if an argument can't be, such as an exception with ``success``; the text names it
+        :raises Exception: what the notifier raises, unchanged; of several, what the first raises
         """
         from .trial_run import tell
 
-        with _variables(variables or {}):
-            tell(notifier, kind, exception, xcoms or {}, context)
+        given = _mapping("xcoms", xcoms)
+        _alone(variables, lambda: tell(notifier, kind, exception, given, context))
+
+
+def _alone(variables: Mapping[str, Any] | None, trial: Callable[[], Result]) -> Result:
+    """Run a trial while no other one does, and where no loop runs."""
+    given = _mapping("variables", variables)
+
+    def run() -> Result:
+        with _ONE_TRIAL_AT_A_TIME, _variables(given):
+            return trial()
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return run()
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(copy_context().run, run).result()
 
 
 @contextmanager
 def _variables(variables: Mapping[str, Any]) -> Iterator[None]:
+    """Have these Airflow variables, and touch nothing else of the environment, which other threads read."""
     texts = {
         f"AIRFLOW_VAR_{name.upper()}": value if isinstance(value, str) else json.dumps(value)
         for name, value in variables.items()
     }
-    with patch.dict(os.environ, texts):
+    before = {name: os.environ.get(name) for name in texts}
+    os.environ.update(texts)
+    try:
         yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def _mapping(name: str, value: Any) -> Mapping[Any, Any]:
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise ValueError(f"{name}: a dict, {value!r:.60} given")
+    return value

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, MutableMapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pendulum
@@ -41,6 +41,7 @@ class TrialVariables:
         self._as_json = as_json
 
     def __getattr__(self, name: str) -> Any:
+        _refuse_what_python_asks(name)
         return self.get(name)
 
     def get(self, key: str, default: Any = NOT_GIVEN) -> Any:
@@ -63,6 +64,7 @@ class TrialConnections:
     """Airflow's connections as ``conn``, from the environment alone."""
 
     def __getattr__(self, name: str) -> Any:
+        _refuse_what_python_asks(name)
         if f"AIRFLOW_CONN_{name.upper()}" not in os.environ:
             raise AirflowNotFoundException(
                 f"the test gives no Airflow connection {name!r}: set AIRFLOW_CONN_{name.upper()}"
@@ -82,6 +84,12 @@ class TrialConnections:
             return default_conn
 
 
+def _refuse_what_python_asks(name: str) -> None:
+    """Let Python go without what it may have, such as ``__deepcopy__``."""
+    if name.startswith("__"):
+        raise AttributeError(name)
+
+
 def context_of_task(
     task: Any, xcoms: Mapping[str | tuple[str, str], Any], given: Mapping[str, Any]
 ) -> MutableMapping[str, Any]:
@@ -97,23 +105,26 @@ def context_of_task(
     logical_date = _logical_date(rest)
     inferred = data_interval_of(dag, logical_date)
     interval = (
-        _moment(rest.pop("data_interval_start", inferred[0])),
-        _moment(rest.pop("data_interval_end", inferred[1])),
+        _moment("data_interval_start", rest.pop("data_interval_start", inferred[0])),
+        _moment("data_interval_end", rest.pop("data_interval_end", inferred[1])),
     )
+    run_conf = rest.pop("params", None) or {}
+    if not isinstance(run_conf, Mapping):
+        raise ValueError(f"params: a dict, {run_conf!r:.60} given")
     run = run_of(
         dag,
         run_id=rest.pop("run_id", None) or f"manual__{(logical_date or pendulum.now('UTC')).isoformat()}",
         logical_date=logical_date,
         data_interval=interval,
         start_date=datetime.now(UTC) - RUN_TIME,
-        run_conf=dict(rest.pop("params", None) or {}),
+        run_conf=dict(run_conf),
     )
     ti = TrialTaskInstance(
         task,
         run,
         XComs(xcoms),
-        map_index=rest.pop("map_index", -1),
-        try_number=rest.pop("try_number", 1),
+        map_index=_whole("map_index", rest.pop("map_index", -1), -1),
+        try_number=_whole("try_number", rest.pop("try_number", 1), 1),
         max_tries=task.retries or 0,
         start_date=run.start_date,
     )
@@ -143,7 +154,7 @@ def context_of_task(
         | (_of_airflow_3() if AIRFLOW_V_3_0_PLUS else _of_airflow_2(logical_date))
     )
     context.update(rest)
-    ti.context = context
+    vars(ti)["get_template_context"] = lambda session=None: context
     return context
 
 
@@ -233,28 +244,55 @@ def context_of_deadline(given: Mapping[str, Any]) -> dict[str, Any]:
 
 def _task_of(task: Any, dag: Any) -> Any:
     """Give the task that an event is of, one of its own making if the test names none."""
+    if task is not None and dag is not None:
+        raise ValueError("task: not together with dag, a task has one of its own")
     if task is not None:
-        return getattr(task, "operator", task)
+        operator = getattr(task, "operator", task)
+        if not hasattr(operator, "get_dag"):
+            raise ValueError(f"task: an operator, {task!r:.60} given")
+        return operator
+    if dag is not None and not hasattr(dag, "tasks"):
+        raise ValueError(f"dag: a DAG, {dag!r:.60} given")
     if dag is not None and dag.tasks:
         return dag.tasks[-1]
     return BaseOperator(task_id="a_task", dag=dag or DAG("a_dag", schedule=None))
 
 
 def _logical_date(given: dict[str, Any]) -> Any:
+    if "ds" not in given:
+        return _moment("logical_date", given.pop("logical_date", pendulum.now("UTC")))
     if "logical_date" in given:
-        return _moment(given.pop("logical_date"))
-    return _moment(given["ds"]) if "ds" in given else pendulum.now("UTC")
+        raise ValueError("ds: not together with logical_date")
+    ds = given.pop("ds")
+    try:
+        return _moment("ds", date.fromisoformat(str(ds)))
+    except ValueError:
+        raise ValueError(f"ds: a date such as '2026-07-01', {ds!r:.60} given") from None
 
 
-def _moment(date: Any) -> Any:
-    if date is None:
+def _moment(name: str, given: Any) -> Any:
+    """Read a moment; in UTC, as all are that Airflow's database gives."""
+    if given is None:
         return None
-    date = pendulum.parse(date) if isinstance(date, str) else pendulum.instance(date)
-    return date.in_timezone("UTC")  # as all dates are that Airflow's database gives
+    if isinstance(given, date) and not isinstance(given, datetime):
+        given = datetime(given.year, given.month, given.day, tzinfo=UTC)
+    try:
+        moment = pendulum.parse(given) if isinstance(given, str) else pendulum.instance(given)
+        return moment.in_timezone("UTC")  # type: ignore[union-attr]
+    except (AttributeError, TypeError, ValueError):
+        raise ValueError(
+            f"{name}: a date or a time, such as '2026-07-01T06:00:00Z', {given!r:.60} given"
+        ) from None
 
 
-def _as_json(date: datetime | None) -> str | None:
-    return date.isoformat().replace("+00:00", "Z") if date else None
+def _whole(name: str, value: Any, least: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise ValueError(f"{name}: a whole number from {least}, {value!r:.60} given")
+    return value
+
+
+def _as_json(moment: datetime | None) -> str | None:
+    return moment.isoformat().replace("+00:00", "Z") if moment else None
 
 
 def _dates(logical_date: Any, interval: tuple[Any, Any]) -> dict[str, Any]:

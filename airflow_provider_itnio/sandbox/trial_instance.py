@@ -38,6 +38,15 @@ class XComs:
         """
         self._values[task_id, key] = value
 
+    def latest(self, key: str, default: Any) -> Any:
+        """
+        Give what was pushed last under a key, whoever did.
+
+        :param key: the key
+        :param default: what to give if nobody did
+        """
+        return next((value for (_, name), value in reversed(self._values.items()) if name == key), default)
+
     def pull(self, task_id: str, key: str, upstream: Any = None, default: Any = NOT_GIVEN) -> Any:
         """
         Give a value.
@@ -83,7 +92,6 @@ class TrialTaskInstance:
     start_date: datetime | None = None
     end_date: datetime | None = None
     hostname: str = "localhost"
-    context: Any = field(default=None, init=False, repr=False, compare=False)
     task_id: str = field(init=False)
     dag_id: str = field(init=False)
     run_id: str = field(init=False)
@@ -123,10 +131,6 @@ class TrialTaskInstance:
             f"&dag_run_id={quote(self.run_id)}&upstream=false&downstream=false&state=success"
         )
 
-    def get_template_context(self) -> Any:
-        """Give the context of which it is a part."""
-        return self.context
-
     def get_previous_dagrun(self, state: str | None = None) -> None:
         """
         Give the run before this one: there is none.
@@ -162,7 +166,8 @@ class TrialTaskInstance:
         """
         Give what an upstream task has left; of a mapped one that is a list.
 
-        :param task_ids: the task, or several for a list of what they left; None for this task itself
+        :param task_ids: the task, or several for a list of what they left; None for this task itself, on
+            Airflow 2 for any
         :param dag_id: not looked at
         :param key: what it was pushed under
         :param include_prior_dates: not looked at
@@ -172,6 +177,8 @@ class TrialTaskInstance:
         :param run_id: not looked at
         :raises LookupError: if the test gives none, and there is no default
         """
+        if task_ids is None and not AIRFLOW_V_3_0_PLUS:
+            return self.xcoms.latest(key, None if default is NOT_GIVEN else default)
         if task_ids is None or isinstance(task_ids, str):
             return self._pull(task_ids or self.task_id, key, map_indexes, default)
         return [self._pull(task_id, key, map_indexes, default) for task_id in task_ids]

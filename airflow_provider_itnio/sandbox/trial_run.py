@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import copy
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from contextvars import copy_context
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 from unittest.mock import patch
@@ -44,6 +42,8 @@ def run_task(task: Any, xcoms: Mapping[str | tuple[str, str], Any], given: Mappi
     operator = operator_of(task)
     if is_mapped(operator):
         given = {"map_index": 0, **given}
+    elif given.get("map_index", -1) != -1:
+        raise ValueError(f"map_index: the task is not mapped, {given['map_index']!r} given")
     with _xcoms_by_hand():
         context = context_of_task(operator, xcoms, given)
         if is_mapped(operator):
@@ -68,7 +68,7 @@ def tell(
     """
     Call a notifier.
 
-    :param notifier: a notifier, any other callback, several, or the callback of a deadline
+    :param notifier: a notifier, any other callback, several, a deadline or its callback
     :param kind: what happened
     :param exception: what a task failed with
     :param xcoms: what upstream tasks have left
@@ -78,11 +78,34 @@ def tell(
         raise ValueError(f"kind: one of {', '.join(get_args(EventKind))}, {kind!r} given")
     if exception is not None and kind not in ("failure", "retry"):
         raise ValueError(f"exception: Airflow gives none with {kind}")
-    for one in notifier if isinstance(notifier, (list, tuple)) else (notifier,):
-        if kind == "deadline":
-            _tell_of_deadline(one, context_of_deadline(given))
-        else:
-            one(context_of_event(kind, STATES[kind], exception, xcoms, given))
+    errors: list[Exception] = []
+    for one in _each(notifier):
+        context = (
+            context_of_deadline(given)
+            if kind == "deadline"
+            else context_of_event(kind, STATES[kind], exception, xcoms, given)
+        )
+        try:
+            if kind == "deadline":
+                _tell_of_deadline(one, context)
+            else:
+                one(context)
+        except Exception as error:  # Airflow logs it, and calls the next
+            errors.append(error)
+    if errors:
+        raise errors[0]
+
+
+def _each(notifier: Any) -> list[Any]:
+    """Give the callbacks that a test hands over, of which there must be one."""
+    several = list(notifier) if isinstance(notifier, (list, tuple)) else [notifier]
+    callbacks = [one.callback if type(one).__name__ == "DeadlineAlert" else one for one in several]
+    if not callbacks or None in callbacks:
+        raise ValueError(f"notifier: there is no callback to call, {notifier!r} given")
+    for one in callbacks:
+        if isinstance(one, type):
+            raise ValueError(f"notifier: a notifier, the class {one.__name__} given")
+    return callbacks
 
 
 def operator_of(task: Any) -> Any:
@@ -183,29 +206,18 @@ def _looked_up(value: Any, context: Mapping[str, Any]) -> Any:
     return value.resolve(context) if hasattr(value, "resolve") else value
 
 
-def _tell_of_deadline(callback: Any, context: dict[str, Any]) -> None:
+def _tell_of_deadline(callback: Any, context: MutableMapping[str, Any]) -> None:
     if hasattr(callback, "path") and hasattr(callback, "kwargs"):
         module, _, name = callback.path.rpartition(".")
         made = getattr(import_module(module), name)(**callback.kwargs, context=context)
         if hasattr(made, "__await__") and not hasattr(callback, "executor"):
-            _await(made)
+            asyncio.run(_awaited(made))
         elif callable(made):
             made(context)
     elif hasattr(callback, "async_notify"):
-        _await(callback.async_notify(context))
+        asyncio.run(callback.async_notify(context))
     else:
         callback(context)
-
-
-def _await(made: Awaitable[Any]) -> None:
-    """Await something in a loop of its own; where one runs already, as in an async test, in a thread."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        asyncio.run(_awaited(made))
-    else:
-        with ThreadPoolExecutor(1) as thread:
-            thread.submit(copy_context().run, asyncio.run, _awaited(made)).result()
 
 
 async def _awaited(made: Awaitable[Any]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from importlib.metadata import version
 
 import pytest
@@ -235,3 +236,41 @@ def test_the_same_notifier_tells_each_event_anew(itnio_sandbox):
     for run_id in ("one", "two"):
         itnio_sandbox.alert(same, run_id=run_id)
     assert [message.text for message in itnio_sandbox.messages] == ["one", "two"]
+
+
+@pytest.mark.parametrize(
+    ("callback", "given", "words"),
+    [
+        (None, {}, "notifier: there is no callback to call, None given"),
+        ([], {}, r"notifier: there is no callback to call, \[\] given"),
+        (WhatsAppNotifier, {}, "notifier: a notifier, the class WhatsAppNotifier given"),
+        (print, {"task": "x"}, "task: an operator, 'x' given"),
+        (print, {"dag": "x"}, "dag: a DAG, 'x' given"),
+        (print, {"task": trial_dags.loaded, "dag": trial_dags.dag}, "task: not together with dag"),
+        (print, {"xcoms": 5}, "xcoms: a dict, 5 given"),
+    ],
+)
+def test_an_argument_that_cannot_be_is_named(itnio_sandbox, callback, given, words):
+    with pytest.raises(ValueError, match=words):
+        itnio_sandbox.alert(callback, **given)
+
+
+def test_one_callback_that_fails_keeps_no_other_from_being_called(itnio_sandbox):
+    def fails(context):
+        raise RuntimeError("first")
+
+    with pytest.raises(RuntimeError, match="first"):
+        itnio_sandbox.alert([fails, notifier(text="told"), fails])
+    assert [message.text for message in itnio_sandbox.messages] == ["told"]
+
+
+@pytest.mark.skipif(not AIRFLOW_V_3_1_PLUS, reason="Airflow has deadlines from 3.1 on")
+def test_a_deadline_itself_may_be_given(itnio_sandbox):
+    from airflow.sdk.definitions import deadline
+
+    callback = deadline.AsyncCallback(WhatsAppNotifier, kwargs={"recipients": [NUMBER], "text": "late"})
+    late = deadline.DeadlineAlert(
+        reference=deadline.DeadlineReference.DAGRUN_QUEUED_AT, interval=timedelta(hours=1), callback=callback
+    )
+    itnio_sandbox.alert(late, "deadline")
+    assert [message.text for message in itnio_sandbox.messages] == ["late"]

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import copy
 import os
-from datetime import UTC, datetime, timedelta
+import re
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, date, datetime, timedelta
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
@@ -24,6 +28,7 @@ from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_2_PLUS
 from airflow_provider_itnio.api.errors import NotSentError
 from airflow_provider_itnio.messages import contact_card
 from airflow_provider_itnio.operators.whatsapp import WhatsAppBroadcastOperator, WhatsAppSendOperator
+from airflow_provider_itnio.sandbox.trial_airflow import PlainXComArg
 from tests.sandbox import trial_dags
 from tests.sandbox.trial_dags import NUMBER, SHOPS, Counting
 
@@ -500,3 +505,90 @@ def test_another_connection_is_used_if_the_task_names_it(itnio_sandbox):
     itnio_sandbox.connect("itnio_marketing")
     itnio_sandbox.execute(adhoc("hello", itnio_conn_id="itnio_marketing"))
     assert len(itnio_sandbox.messages) == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"xcoms": [1]}, "xcoms: a dict, [1] given"),
+        ({"variables": ["a"]}, "variables: a dict, ['a'] given"),
+        ({"params": [1]}, "params: a dict, [1] given"),
+        ({"map_index": 3}, "map_index: the task is not mapped, 3 given"),
+        ({"try_number": "2"}, "try_number: a whole number from 1, '2' given"),
+        ({"try_number": 0}, "try_number: a whole number from 1, 0 given"),
+        ({"ds": "yesterday"}, "ds: a date such as '2026-07-01', 'yesterday' given"),
+        (
+            {"ds": "2026-07-01T23:30:00-05:00"},
+            "ds: a date such as '2026-07-01', '2026-07-01T23:30:00-05:00' given",
+        ),
+        ({"ds": None}, "ds: a date such as '2026-07-01', None given"),
+        ({"ds": "2026-07-01", "logical_date": "2026-01-01"}, "ds: not together with logical_date"),
+        (
+            {"logical_date": "soon"},
+            "logical_date: a date or a time, such as '2026-07-01T06:00:00Z', 'soon' given",
+        ),
+        ({"logical_date": 5}, "logical_date: a date or a time, such as '2026-07-01T06:00:00Z', 5 given"),
+        ({"data_interval_end": "x"}, "data_interval_end: a date or a time"),
+    ],
+)
+def test_an_argument_that_cannot_be_is_named(itnio_sandbox, given, words):
+    with pytest.raises(ValueError, match=re.escape(words)):
+        itnio_sandbox.execute(in_dag("hello"), **given)
+    assert itnio_sandbox.requests == []
+
+
+@pytest.mark.parametrize("day", ["20260701", date(2026, 7, 1)])
+def test_a_day_is_read_as_one(itnio_sandbox, day):
+    assert rendered(itnio_sandbox, "{{ ds }} {{ ts }}", ds=day) == "2026-07-01 2026-07-01T00:00:00+00:00"
+    assert rendered(itnio_sandbox, "{{ ds }}", logical_date=date(2026, 7, 1)) == "2026-07-01"
+
+
+def test_the_context_can_be_copied(itnio_sandbox):
+    context = itnio_sandbox.execute(Looking(task_id="look"), xcoms={"load": 5})
+    assert copy.deepcopy(context["ti"]).xcom_pull("load") == 5
+    assert copy.copy(context["var"]["value"]).get("x", 7) == 7
+
+
+@pytest.mark.skipif(not AIRFLOW_2, reason="Airflow 3 looks for the task's own")
+def test_a_key_without_a_task_is_anyones(itnio_sandbox):
+    text = "{{ ti.xcom_pull(key='rows') }} {{ ti.xcom_pull() }} {{ ti.xcom_pull(key='none') }}"
+    xcoms = {("load", "rows"): 42, "a": 1, "b": 2}
+    assert rendered(itnio_sandbox, text, xcoms=xcoms) == "42 2 None"
+
+
+def test_a_task_that_begins_a_loop_runs_in_an_async_test(itnio_sandbox):
+    broadcast = WhatsAppBroadcastOperator(task_id="report", recipients=[NUMBER], text="{{ var.value.word }}")
+
+    async def test():
+        return itnio_sandbox.execute(broadcast, variables={"word": "hello"})
+
+    assert asyncio.run(test())["accepted"] == 1
+    assert [message.text for message in itnio_sandbox.messages] == ["hello"]
+
+
+def test_several_threads_take_turns_and_leave_nothing_behind(itnio_sandbox):
+    before = dict(os.environ)
+    resolve = PlainXComArg.resolve
+
+    def run(number):
+        task = in_dag("{{ var.value.word }} {{ ti.xcom_pull('load') }}")
+        itnio_sandbox.execute(task, variables={"word": f"w{number}"}, xcoms={"load": number})
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(run, range(40)))
+    assert sorted(message.text for message in itnio_sandbox.messages) == sorted(
+        f"w{n} {n}" for n in range(40)
+    )
+    assert dict(os.environ) == before
+    assert PlainXComArg.resolve is resolve
+
+
+def test_what_a_task_does_to_the_environment_stays_and_nothing_else_is_touched(itnio_sandbox, monkeypatch):
+    class Setting(BaseOperator):
+        def execute(self, context):
+            os.environ["SET_BY_A_TASK"] = os.environ["AIRFLOW_VAR_WORD"]
+
+    monkeypatch.setenv("SET_BY_A_TASK", "before")
+    monkeypatch.setenv("AIRFLOW_VAR_WORD", "own")
+    itnio_sandbox.execute(Setting(task_id="sets"), variables={"word": "given"})
+    assert (os.environ["SET_BY_A_TASK"], os.environ["AIRFLOW_VAR_WORD"]) == ("given", "own")
