@@ -64,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sandbox.start()
     except ModuleNotFoundError as missing:
         return _give_up(str(missing))
-    except ValueError as error:
+    except (ValueError, RuntimeError) as error:
         return _give_up(str(error))
     except OSError as error:
         return _give_up(f"cannot listen on {options.host} port {options.port}: {error.strerror or error}")

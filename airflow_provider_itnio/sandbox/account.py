@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from decimal import Decimal
+from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING
+
+from .phone_numbers import digits_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -30,8 +32,8 @@ class Account:
     :param price: what one message costs, in the balance's own unit
     """
 
-    api_key: str
-    secret: str
+    api_key: str = field(repr=False)
+    secret: str = field(repr=False)
     app_ids: tuple[str, ...] | None
     business_phones: tuple[str, ...] | None
     balance: Decimal | None
@@ -66,3 +68,36 @@ def several(given: str | int | Iterable[str | int] | None) -> tuple[str, ...] | 
     if not values:
         raise ValueError("give at least one value, or None to accept any")
     return values
+
+
+def phones(given: str | int | Iterable[str | int] | None) -> tuple[str, ...] | None:
+    """
+    Read a parameter that takes one phone number as people write it, several or None.
+
+    :param given: one number, several, or None for "any"
+    :raises ValueError: if one is none, or if it is an empty collection
+    """
+    values = several(given)
+    if values is None:
+        return None
+    for value in values:
+        if not digits_of(value):
+            raise ValueError(f"business_phone: a phone number, {value!r:.60} given")
+    return tuple(digits_of(value) for value in values)
+
+
+def amount(name: str, given: Decimal | int | str) -> Decimal:
+    """
+    Read an amount.
+
+    :param name: the parameter
+    :param given: the amount
+    :raises ValueError: if it is none, or below 0
+    """
+    try:
+        value = Decimal(given)
+    except (InvalidOperation, TypeError):
+        value = Decimal("NaN")
+    if not value.is_finite() or value < 0:
+        raise ValueError(f"{name}: an amount from 0, {given!r:.60} given")
+    return value

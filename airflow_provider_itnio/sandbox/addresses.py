@@ -74,7 +74,11 @@ class OwnHosts:
         :param header: the header
         """
         name, port = _name_and_port(header.lower())
-        if name in self._allowed or name + port in self._allowed:
+        # Browsers leave out the port of http and of https.
+        written = (
+            {name, name + port} if port else {name, *(f"{name}:{one}" for one in DEFAULT_PORTS.values())}
+        )
+        if written & self._allowed:
             return True
         return port in self._ports and (name in self._names or (self._any_address and _is_address(name)))
 

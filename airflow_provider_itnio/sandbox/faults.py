@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import threading
 from collections.abc import Callable, Mapping
@@ -228,6 +229,10 @@ def _body(name: str, value: object) -> bytes:
 
 
 def _answer(name: str, value: object) -> tuple[Any, ...]:
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as wrong:
+        raise BadFaultError(f"{name}: anything that JSON can hold ({wrong})") from None
     return (value,)
 
 

@@ -55,8 +55,8 @@ def failure(exchange: Exchange) -> dict[str, Any]:
             "method": request.method,
             "path": request.path,
             "http_status": request.http_status,
-            "why": request.fault,
-            "by_fault": bool(request.fault),
+            "why": request.cause,
+            "by_fault": bool(request.cause),
             "at": request.at.isoformat(),
             **_about(request.body),
         }

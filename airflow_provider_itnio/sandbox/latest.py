@@ -9,10 +9,10 @@ from typing import Generic, TypeVar
 MEMORY = 64 * 1024 * 1024
 MEMORY_AN_ENTRY = 64 * 1024
 
-Kind = TypeVar("Kind")
+Kept = TypeVar("Kept")
 
 
-class Latest(Generic[Kind]):
+class Latest(Generic[Kept]):
     """
     Entries in the order they came; the oldest go when there are too many, or too large ones.
 
@@ -26,21 +26,21 @@ class Latest(Generic[Kind]):
         self._keep = keep
         self._memory = max(MEMORY, keep * MEMORY_AN_ENTRY)
         self._used = 0
-        self._entries: deque[tuple[Kind, int]] = deque()
+        self._entries: deque[tuple[Kept, int]] = deque()
 
     def __len__(self) -> int:
         """Count the entries."""
         return len(self._entries)
 
-    def __iter__(self) -> Iterator[Kind]:
+    def __iter__(self) -> Iterator[Kept]:
         """Give the entries, oldest first."""
         return (entry for entry, _ in self._entries)
 
-    def __reversed__(self) -> Iterator[Kind]:
+    def __reversed__(self) -> Iterator[Kept]:
         """Give the entries, newest first."""
         return (entry for entry, _ in reversed(self._entries))
 
-    def append(self, entry: Kind, size: int) -> None:
+    def append(self, entry: Kept, size: int) -> None:
         """
         Keep an entry.
 

@@ -53,7 +53,7 @@ class Page:
         return [
             Route("/", self.show, methods=["GET"]),
             Route("/static/{name}", self.show_asset, methods=["GET"]),
-            Route("/sandbox/inbox.html", self.keep, methods=["GET"]),
+            Route("/sandbox/inbox.html", self.save, methods=["GET"]),
         ]
 
     async def show(self, request: Request) -> Response:
@@ -67,7 +67,7 @@ class Page:
             return Response("Not Found", 404, media_type="text/plain")
         return Response(ASSETS[name], media_type=MEDIA_TYPES[Path(name).suffix])
 
-    async def keep(self, request: Request) -> Response:
+    async def save(self, request: Request) -> Response:
         """Send the page with all that came as one file, to be kept or passed on."""
         attached = {"content-disposition": 'attachment; filename="inbox.html"'}
         return Response(one_file(self.store), media_type="text/html", headers=attached)

@@ -16,6 +16,7 @@ from .phone_numbers import digits_of
 from .store import ReceivedMessage, Reply, Store
 
 LONGEST_TEXT = 4096
+LONGEST_NUMBER = 20
 EVENT = "up-message-event"
 
 
@@ -81,8 +82,8 @@ def _sender(recipient: object, answered: ReceivedMessage | None) -> str:
     if recipient is None and answered is not None:
         return answered.recipient
     sender = digits_of(recipient) if isinstance(recipient, (str, int)) else ""
-    if not sender:
-        raise BadReplyError("recipient: a phone number, or give message_id")
+    if not 0 < len(sender) <= LONGEST_NUMBER:
+        raise BadReplyError(f"recipient: a phone number of up to {LONGEST_NUMBER} digits, or give message_id")
     if answered is not None and answered.recipient != sender:
         raise BadReplyError("recipient: the message of message_id went to another number")
     return sender
@@ -174,7 +175,8 @@ def _location(value: object, answered: ReceivedMessage | None) -> Content:
 
 def _degrees(name: str, value: object, largest: int) -> str:
     try:
-        inside = not isinstance(value, bool) and abs(float(str(value))) <= largest
+        written = "" if isinstance(value, bool) else str(value)
+        inside = len(written) <= LONGEST_NUMBER and abs(float(written)) <= largest
     except ValueError:
         inside = False
     if not inside:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import math
 import threading
 import time
 from contextlib import suppress
@@ -21,6 +22,8 @@ from .account import (
     SAMPLE_BUSINESS_PHONE,
     SAMPLE_SECRET,
     Account,
+    amount,
+    phones,
     several,
 )
 from .addresses import OwnHosts, base_url, listen_on, read_allowed_host
@@ -99,10 +102,12 @@ class Sandbox:
             also says how, ``"5%:-5"``, ``"5%:503"`` or ``"5%:drop"``, or several of them
         :param latency: how late each answer comes, in seconds up to 600
         :param seed: makes the same messages fail each time; None draws them anew
-        :raises ValueError: if ``allowed_hosts``, ``fail``, ``latency`` or ``keep`` can't be
+        :raises ValueError: if one of them can't be; the text names it
         """
-        if not 0 <= latency <= LONGEST_DELAY:
-            raise ValueError(f"latency: seconds, from 0 to {LONGEST_DELAY:g}")
+        _check_seconds("latency", latency, LONGEST_DELAY)
+        _check_seconds("clock_tolerance", clock_tolerance)
+        _check_number("port", port, 0, 65535)
+        _check_number("keep", keep, 1)
         self.api_key = api_key
         self.secret = secret
         self.host = host
@@ -111,9 +116,9 @@ class Sandbox:
                 api_key,
                 secret,
                 several(app_id),
-                several(business_phone),
-                None if balance is None else Decimal(balance),
-                Decimal(price),
+                phones(business_phone),
+                None if balance is None else amount("balance", balance),
+                amount("price", price),
             ),
             store=Store(keep),
             faults=FaultQueue(),
@@ -249,19 +254,25 @@ class Sandbox:
         Give the messages accepted for one recipient, oldest first.
 
         :param number: the recipient's number as people write it
+        :raises ValueError: if it is none
         """
-        wanted = digits_of(number)
+        wanted = digits_of(number) if isinstance(number, (str, int)) else ""
+        if not wanted:
+            raise ValueError(f"number: a phone number, {number!r:.60} given")
         return [one for one in self.messages if one.recipient == wanted]
 
     def wait_for(self, n: int, timeout: float = 10) -> list[ReceivedMessage]:
         """
         Wait until at least so many messages were accepted.
 
-        :param n: how many
+        :param n: how many, from 1 to what is kept
         :param timeout: how long to wait, in seconds
         :return: all messages accepted by then
         :raises TimeoutError: if fewer came; it says what came instead
+        :raises ValueError: if so many are never kept, or one of both can't be
         """
+        _check_number("n", n, 1)
+        _check_seconds("timeout", timeout, threading.TIMEOUT_MAX)
         return self._vendor.store.wait_for(n, timeout)
 
     def fail_next(
@@ -362,6 +373,20 @@ class Sandbox:
         if uvicorn_logger.level == logging.NOTSET:
             uvicorn_logger.setLevel(logging.WARNING)
         return config
+
+
+def _check_seconds(name: str, value: Any, most: float = math.inf) -> None:
+    """Refuse a parameter that is no number of seconds within its bounds."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= most:
+        bounds = "from 0" if math.isinf(most) else f"from 0 to {most:g}"
+        raise ValueError(f"{name}: seconds, {bounds}, {value!r:.60} given")
+
+
+def _check_number(name: str, value: Any, least: int, most: float = math.inf) -> None:
+    """Refuse a parameter that is no whole number within its bounds."""
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        bounds = f"from {least}" if math.isinf(most) else f"from {least} to {most:g}"
+        raise ValueError(f"{name}: a whole number {bounds}, {value!r:.60} given")
 
 
 class _Server(uvicorn.Server):

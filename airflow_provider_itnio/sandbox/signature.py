@@ -66,7 +66,7 @@ def problem_of_sign(headers: Mapping[str, str], api_key: str, secret: str) -> Si
     return _about_sign(sign, api_key, secret, timestamp)
 
 
-def fault_of_clock(timestamp: str, now: float, tolerance: float) -> str:
+def problem_of_clock(timestamp: str, now: float, tolerance: float) -> str:
     """
     Say why a timestamp is not accepted.
 

@@ -82,7 +82,7 @@ class SeenRequest:
     :param sign_is_valid: whether Api-Key, Timestamp and Sign fit each other and the account
     :param timestamp: the Timestamp header as text, empty if there is none
     :param sign_fingerprint: tells two signs apart without showing them, empty if there is none
-    :param fault: why it got this answer in place of the vendor's own, in words; empty if it got that
+    :param cause: why it got this answer in place of the vendor's own, in words; empty if it got that
     """
 
     method: str
@@ -96,7 +96,7 @@ class SeenRequest:
     sign_is_valid: bool
     timestamp: str
     sign_fingerprint: str
-    fault: str
+    cause: str
 
     @property
     def accepted(self) -> bool:
@@ -136,6 +136,8 @@ class Reply:
 Entry: TypeAlias = ReceivedMessage | RefusedRequest | SeenRequest | Reply
 
 Kind = TypeVar("Kind")
+
+SHOWN_OF_EACH = 10
 
 
 @dataclass(frozen=True)
@@ -233,7 +235,7 @@ class Store:
 
         :param entries: what came
         """
-        size = max((memory_of(one.raw_body) for one in entries if isinstance(one, SeenRequest)), default=0)
+        size = sum(_memory_of(one) for one in entries)
         with self._changed:
             self._number += 1
             exchange = Exchange(self._number, entries)
@@ -346,9 +348,23 @@ class Store:
             refused = [f"{one.status} ({one.meaning}): {one.why}" for one in self._refused]
         raise TimeoutError(
             f"{count} accepted messages were expected within {timeout:g} s, {len(came)} came"
-            + "".join(f"\n  accepted {one}" for one in came)
-            + "".join(f"\n  refused with {one}" for one in refused)
+            + "".join(_lines("accepted", came))
+            + "".join(_lines("refused with", refused))
         )
+
+
+def _lines(what: str, came: list[str]) -> Iterator[str]:
+    if len(came) > SHOWN_OF_EACH:
+        yield f"\n  ... and {len(came) - SHOWN_OF_EACH} more {what.split(maxsplit=1)[0]} before these"
+    yield from (f"\n  {what} {one}" for one in came[-SHOWN_OF_EACH:])
+
+
+def _memory_of(entry: Entry) -> int:
+    """Estimate what an entry takes by itself: a message and a refusal share the JSON of their request."""
+    if isinstance(entry, SeenRequest):
+        answer = entry.answer if isinstance(entry.answer, str) else ""
+        return memory_of(entry.raw_body) + memory_of(answer.encode("utf-8", "surrogatepass"))
+    return 16 * len(entry.text) if isinstance(entry, Reply) else 0
 
 
 def as_json(entry: Entry) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import InitVar, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -14,6 +14,7 @@ __all__ = ["NOT_GIVEN", "TrialTaskInstance", "XComs"]
 
 RETURNED = "return_value"
 NOT_GIVEN: Any = object()
+NOT_THERE: Any = object()
 
 
 class XComs:
@@ -195,12 +196,19 @@ class TrialTaskInstance:
 
     def _pull(self, task_id: str, key: str, map_indexes: int | Iterable[int] | None, default: Any) -> Any:
         dag = self.task.get_dag()
-        value = self.xcoms.pull(task_id, key, dag.task_dict.get(task_id) if dag else None, default)
+        upstream = dag.task_dict.get(task_id) if dag else None
+        if default is not NOT_GIVEN and self.xcoms.pull(task_id, key, upstream, NOT_THERE) is NOT_THERE:
+            return default
+        value = self.xcoms.pull(task_id, key, upstream)
+        if map_indexes is None or map_indexes == -1:
+            return value
+        if not isinstance(value, Sequence) or isinstance(value, str):
+            raise ValueError(
+                f"xcoms: a list for {task_id!r}, of which the task asks map_indexes={map_indexes!r}"
+            )
         if isinstance(map_indexes, int):
-            return value[map_indexes] if map_indexes >= 0 else value
-        if isinstance(map_indexes, Iterable):
-            return [value[index] for index in map_indexes]
-        return value
+            return value[map_indexes]
+        return [value[index] for index in map_indexes]
 
 
 def _base_url() -> str:

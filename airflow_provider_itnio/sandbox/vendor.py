@@ -21,13 +21,13 @@ from .meaningful_numbers import fault_of_number
 from .phone_numbers import digits_of, shortened
 from .protocol import cut
 from .rules import WRONG_JSON, Verdict, judge
-from .signature import NOT_AUTHENTIC, SignProblem, fault_of_clock, fingerprint, problem_of_sign
+from .signature import NOT_AUTHENTIC, SignProblem, fingerprint, problem_of_clock, problem_of_sign, sign_of
 from .store import Entry, ReceivedMessage, RefusedRequest, SeenRequest, Store
 from .vendor_codes import BALANCE_PATH, EXPIRED, meaning_of
 from .words import words_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from starlette.types import Receive, Scope, Send
 
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("airflow_provider_itnio.sandbox")
 
 LARGEST_BODY = 1024 * 1024
+DEEPEST_JSON = 100
 SECRET_HEADERS = frozenset({"sign", "api-key", "authorization", "proxy-authorization", "cookie"})
 MASK = "***"
 NO_FAULT = Fault()
@@ -117,7 +118,7 @@ class Endpoint:
                 seen,
                 answer=answer.shown if answer else None,
                 http_status=answer.http_status if answer else None,
-                fault=why if fault and fault.makes_answer else "",
+                cause=why if fault and fault.makes_answer else "",
             )
         )
         self.vendor.store.add(*entries)
@@ -136,7 +137,7 @@ class Endpoint:
         seen = SeenRequest(
             method=request.method,
             path=self.path,
-            headers=masked(request.headers),
+            headers=masked(request.headers, self._secrets(request.headers)),
             raw_body=raw_body,
             body=body,
             answer=None,
@@ -145,15 +146,21 @@ class Endpoint:
             sign_is_valid=not about_sign,
             timestamp=request.headers.get("timestamp", ""),
             sign_fingerprint=fingerprint(request.headers.get("sign", "")),
-            fault="",
+            cause="",
         )
         return seen, Problems(about_sign, about_json)
+
+    def _secrets(self, headers: Headers) -> list[str]:
+        """Give what a header may hold and nobody may see: key, secret and the Sign that fits the request."""
+        account = self.vendor.account
+        sign = sign_of(account.api_key, account.secret, headers.get("timestamp", ""))
+        return [one for one in (account.api_key, account.secret, sign, sign.upper()) if one]
 
     def _judge(self, seen: SeenRequest, problems: Problems) -> Verdict:
         vendor = self.vendor
         if problems.of_sign:
             return Verdict(NOT_AUTHENTIC, problems.of_sign.why, advice=problems.of_sign.advice)
-        of_clock = fault_of_clock(seen.timestamp, vendor.clock(), vendor.clock_tolerance)
+        of_clock = problem_of_clock(seen.timestamp, vendor.clock(), vendor.clock_tolerance)
         if of_clock:
             return Verdict(EXPIRED[self.path], of_clock)
         if self.path == BALANCE_PATH:
@@ -165,14 +172,20 @@ class Endpoint:
     def _fault_for(self, seen: SeenRequest, verdict: Verdict) -> tuple[Fault | None, str]:
         """Give what goes wrong with a request, and why."""
         recipient = _recipient_in(seen.body)
-        if fault := self.vendor.faults.take(self.path, recipient):
-            return fault, BY_FAULT
+        asked = self.vendor.faults.take(self.path, recipient)
+        if asked and asked.makes_answer:
+            return asked, BY_FAULT
         # What is wrong with a message itself is told first: a wrong Sign must not hide behind a number.
         if verdict.status or self.path == BALANCE_PATH:
-            return None, ""
-        if fault := fault_of_number(recipient):
-            return fault, BY_NUMBER
-        return self.vendor.failing.draw(recipient), BY_SHARE
+            return asked, ""
+        further, why = fault_of_number(recipient), BY_NUMBER
+        if further is None:
+            further, why = self.vendor.failing.draw(recipient), BY_SHARE
+        if asked and further:
+            # One that only delays, or adds headers, leaves the answer to what else there is.
+            headers = (*asked.headers, *further.headers)
+            return replace(further, delay=asked.delay + further.delay, headers=headers), why
+        return asked or further, why
 
     def _decide(
         self, seen: SeenRequest, verdict: Verdict, fault: Fault | None, why: str
@@ -282,16 +295,38 @@ def read_json(raw_body: bytes) -> tuple[dict[str, Any] | Any, str]:
         return None, f"the body is not JSON: {wrong.msg} in line {wrong.lineno}, column {wrong.colno}"
     except ValueError as wrong:
         return None, f"the body is not JSON: {wrong}"
+    if _is_too_deep(value, raw_body):
+        return None, f"the JSON is nested too deeply, at most {DEEPEST_JSON} levels"
     return value, "" if isinstance(value, dict) else "the JSON is not an object"
 
 
-def masked(headers: Headers) -> Headers:
+def masked(headers: Headers, secrets: Iterable[str]) -> Headers:
     """
-    Replace the values of headers that must stay secret.
+    Replace the values of headers that must stay secret, also under a name that is not theirs.
 
     :param headers: a request's headers
+    :param secrets: what no value may hold
     """
-    return Headers({name: MASK if name in SECRET_HEADERS else value for name, value in headers.items()})
+    shown = {
+        name: MASK if name in SECRET_HEADERS or any(secret in value for secret in secrets) else value
+        for name, value in headers.items()
+    }
+    return Headers(shown)
+
+
+def _is_too_deep(value: Any, raw_body: bytes) -> bool:
+    """Tell whether JSON is so deep that it could be read but not be written again."""
+    if raw_body.count(b"[") + raw_body.count(b"{") <= DEEPEST_JSON:
+        return False
+    level = [value]
+    for _ in range(DEEPEST_JSON):
+        level = [
+            inner
+            for one in level
+            if isinstance(one, (dict, list))
+            for inner in (one.values() if isinstance(one, dict) else one)
+        ]
+    return any(isinstance(one, (dict, list)) for one in level)
 
 
 def _recipient_in(body: Any) -> str:

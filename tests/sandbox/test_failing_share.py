@@ -131,7 +131,7 @@ def test_a_share_of_the_good_messages_fails_over_the_wire(start_sandbox, wire_to
     assert {answer.json()["status"] for answer in refused} == {"-97"}
     assert 0 < len(refused) < 40
     why = "it is one of the share that is to fail, by --fail or Sandbox(fail=…)"
-    assert {one.why for one in sandbox.refused} == {one.fault for one in sandbox.requests} == {why}
+    assert {one.why for one in sandbox.refused} == {one.cause for one in sandbox.requests} == {why}
     assert sandbox.messages == []
     assert wire.balance().json()["status"] == "0"
     assert wire.custom(message(recipient="1")).json()["status"] == "-71"

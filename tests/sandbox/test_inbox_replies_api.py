@@ -113,7 +113,7 @@ def test_replies_can_be_asked_for_by_recipient_and_are_cleared(wire, sent):
         ({}, "reply: give exactly one of text, button, row, quick_reply, location"),
         ({"text": "a", "button": "b"}, "reply: give exactly one of"),
         ({"text": "a", "colour": "red"}, "colour: unknown field; there are message_id, recipient, text"),
-        ({"text": "a"}, "recipient: a phone number, or give message_id"),
+        ({"text": "a"}, "recipient: a phone number of up to 20 digits, or give message_id"),
         ({"text": " ", "recipient": RECIPIENT}, "text: at least one character"),
         ({"text": 5, "recipient": RECIPIENT}, "text: at least one character"),
         ({"text": "x" * 4097, "recipient": RECIPIENT}, "text: at most 4096 characters, 4097 given"),

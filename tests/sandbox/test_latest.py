@@ -83,3 +83,16 @@ def test_huge_requests_push_out_older_ones_but_no_messages(wire, sandbox, messag
     assert len(sandbox.messages) == 1
     assert len(sandbox.refused) == len(sandbox.requests) == 2
     assert sandbox.requests[-1].raw_body == huge
+
+
+def test_answers_and_replies_are_counted_too(start_sandbox, wire_to, message):
+    sandbox = start_sandbox()
+    wire = wire_to(sandbox)
+    sandbox.fail_next(40, body="数" * 300_000)
+    for _ in range(40):
+        wire.custom(message())
+    assert 10 < len(sandbox.requests) < 30
+    assert wire.control("POST", "replies", json={"recipient": "1" * 21, "text": "x"}).status_code == 400
+    place = {"latitude": "0." + "0" * 30, "longitude": "1"}
+    answer = wire.control("POST", "replies", json={"recipient": "4930123456", "location": place})
+    assert "location.latitude: degrees" in answer.json()["error"]

@@ -20,7 +20,7 @@ def test_a_number_is_always_refused_with_its_code(wire, sandbox, message, templa
     assert wire.template(template).json()["status"] == status
     assert sandbox.messages == []
     why = "each message to this number gets this answer: it is a number with a meaning"
-    assert {one.why for one in sandbox.refused} == {one.fault for one in sandbox.requests} == {why}
+    assert {one.why for one in sandbox.refused} == {one.cause for one in sandbox.requests} == {why}
     assert {str(one.status) for one in sandbox.refused} == {status}
 
 

@@ -139,6 +139,23 @@ def test_a_connection_may_be_without_extras(itnio_sandbox):
     assert json.loads(os.environ["AIRFLOW_CONN_MY_CONN"])["extra"]["app_id"] == "DGziZf5u"
 
 
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        ({"pasword": "x"}, "pasword: no field of a connection; there are conn_type, login, password"),
+        ({"conn_id": None}, "conn_id: the id of a connection, None given"),
+        ({"extra": "x"}, "extra: a dict of changes in the extras, 'x' given"),
+    ],
+)
+def test_a_connection_that_cannot_be_is_an_error(itnio_sandbox, given, text):
+    with pytest.raises(ValueError, match=text):
+        itnio_sandbox.connect(**{"conn_id": "c1"} | given)
+
+
+def test_no_message_of_a_large_test_is_forgotten(itnio_sandbox, message):
+    assert itnio_sandbox._vendor.store.keep >= 100_000
+
+
 def test_outside_of_a_test_no_connection_is_made():
     with TrialSandbox() as sandbox, pytest.raises(RuntimeError, match="lasts as long as a test"):
         sandbox.connect()

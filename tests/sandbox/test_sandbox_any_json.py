@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import suppress
 from decimal import Decimal
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -94,3 +96,18 @@ def test_any_envelope_is_judged_with_a_code_of_the_page(body, path):
 def test_any_fault_is_read_or_refused_by_name(given_json):
     with suppress(BadFaultError):
         assert isinstance(fault_from(given_json), Fault)
+
+
+@pytest.mark.parametrize("opening", ["[", '{"a":'])
+@pytest.mark.parametrize(
+    ("levels", "status"), [(98, "0"), (99, "-7"), (965, "-7"), (970, "-7"), (100_000, "-7")]
+)
+def test_what_is_nested_deeply_is_refused_before_it_can_break_a_page(
+    wire, sandbox, message, opening, levels, status
+):
+    closing = {"[": "]", '{"a":': "}"}[opening]
+    extra = opening * levels + "1" + closing * levels
+    raw = json.dumps(message()).replace('"42 rows loaded"', f'"42", "extra": {extra}').encode()
+    assert wire.custom(raw).json()["status"] == status
+    for path in ("messages", "requests", "refused", "inbox.html"):
+        assert wire.control("GET", path).status_code == 200

@@ -64,8 +64,8 @@ def test_requests_are_listed_with_what_was_received_and_answered(wire, sandbox, 
     first, second = wire.control("GET", "requests").json()
     assert (first["method"], first["path"], first["http_status"]) == ("POST", "/wa/custom/sendMsg", 503)
     assert first["answer"] == "busy"
-    assert first["fault"] == "a fault was asked for, by fail_next or POST /sandbox/faults"
-    assert second["fault"] == ""
+    assert first["cause"] == "a fault was asked for, by fail_next or POST /sandbox/faults"
+    assert second["cause"] == ""
     assert json.loads(first["raw_body"]) == first["body"] == message()
     assert first["timestamp"] == headers["Timestamp"]
     assert (second["method"], second["answer"]["balance"], second["body"]) == ("GET", "1000.00", None)
@@ -95,7 +95,7 @@ def test_a_request_tells_whether_its_sign_fits_even_if_a_fault_answered(wire, sa
     sandbox.fail_next(2, http_status=503)
     wire.custom(message(), wire.headers("1"))
     wire.custom(message(), wire.headers(secret="other"))
-    assert [(one.sign_is_valid, bool(one.fault)) for one in sandbox.requests] == [(True, True), (False, True)]
+    assert [(one.sign_is_valid, bool(one.cause)) for one in sandbox.requests] == [(True, True), (False, True)]
 
 
 def test_headers_of_a_request_are_found_whatever_their_letter_case(wire, sandbox):
@@ -182,3 +182,24 @@ def test_halves_of_characters_do_not_break_a_list(wire, sandbox, message):
     assert wire.custom(raw).json()["status"] == "0"
     assert json.loads(wire.control("GET", "messages").content)[0]["text"] == "\ud83d"
     assert wire.session.get(sandbox.url).status_code == 200
+
+
+def test_key_secret_and_sign_are_hidden_under_a_wrong_name_too(wire, sandbox, message):
+    headers = wire.headers()
+    wrong = {
+        "ApiKey": sandbox.api_key,
+        "X-Secret": f"Bearer {sandbox.secret}",
+        "Signature": headers["Sign"].upper(),
+        "Timestamp": headers["Timestamp"],
+        "X-Trace": "7",
+    }
+    wire.custom(message(), wrong)
+    seen = sandbox.requests[0].headers
+    assert [seen[name] for name in ("ApiKey", "X-Secret", "Signature", "X-Trace")] == [
+        "***",
+        "***",
+        "***",
+        "7",
+    ]
+    assert seen["timestamp"] == headers["Timestamp"]
+    assert sandbox.secret not in repr(vars(sandbox)["_vendor"])

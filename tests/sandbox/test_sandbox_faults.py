@@ -125,7 +125,7 @@ def test_a_dropped_connection_has_no_answer_but_the_request_is_known(wire, sandb
         wire.custom(message())
     assert len(sandbox.messages) == kept
     (seen,) = sandbox.requests
-    assert (seen.body, seen.answer, seen.http_status, bool(seen.fault)) == (message(), None, None, True)
+    assert (seen.body, seen.answer, seen.http_status, bool(seen.cause)) == (message(), None, None, True)
     assert wire.custom(message()).json()["status"] == "0"
 
 
@@ -303,3 +303,25 @@ def test_many_threads_use_up_exactly_what_was_asked_for():
     assert sum(one is not None for one in taken) == 400
     assert sum(one is not None and one.status == -5 for one in taken) == 300
     assert queue.waiting == []
+
+
+@pytest.mark.parametrize("answer", [{1, 2}, object(), float("nan"), [float("inf")]])
+def test_an_answer_that_is_no_json_is_refused(sandbox, answer):
+    with pytest.raises(ValueError, match="answer: anything that JSON can hold"):
+        sandbox.fail_next(answer=answer)
+    assert sandbox.faults == []
+
+
+def test_a_delay_alone_leaves_the_answer_to_what_the_number_means(wire, sandbox, message):
+    sandbox.fail_next(delay=0.2, headers={"X-Trace": "7"})
+    began = time.monotonic()
+    answer = wire.custom(message(recipient="99910000068"))
+    assert time.monotonic() - began >= 0.2
+    assert (answer.json()["status"], answer.headers["X-Trace"]) == ("-68", "7")
+    assert (sandbox.messages, sandbox.faults) == ([], [])
+
+
+def test_a_delay_alone_leaves_the_answer_to_the_share(start_sandbox, wire_to, message):
+    sandbox = start_sandbox(fail=1.0)
+    sandbox.fail_next(delay=0.01)
+    assert wire_to(sandbox).custom(message()).json()["status"] == "-12"

@@ -138,6 +138,12 @@ def test_names_that_others_reach_it_by_can_be_allowed(start_sandbox):
         answer = ask(sandbox, "DELETE", "/sandbox/messages", Host=host, Origin=f"http://{host}".lower())
         assert answer.status == 204
     assert ask(start_sandbox(allowed_hosts="box"), "GET", "/", Host="box").status == 200
+    standard = start_sandbox(allowed_hosts=["plain:80", "tls:443"])
+    assert [ask(standard, "GET", "/", Host=host).status for host in ("plain", "tls", "tls:444")] == [
+        200,
+        200,
+        403,
+    ]
     for host in ("box", "box:9001", "docker.internal", "host.docker.internal.evil.example"):
         assert ask(sandbox, "GET", "/", Host=host).status == 403
 

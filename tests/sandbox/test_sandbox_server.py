@@ -211,8 +211,63 @@ def test_only_the_last_ones_are_kept(start_sandbox, wire_to, message):
     assert len(sandbox.requests) == 3
 
 
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"latency": "200ms"}, "latency: seconds, from 0 to 600, '200ms' given"),
+        ({"clock_tolerance": -1}, "clock_tolerance: seconds, from 0, -1 given"),
+        ({"keep": "5"}, "keep: a whole number from 1, '5' given"),
+        ({"port": 70000}, "port: a whole number from 0 to 65535, 70000 given"),
+        ({"balance": "x"}, "balance: an amount from 0, 'x' given"),
+        ({"price": -1}, "price: an amount from 0, -1 given"),
+        ({"business_phone": "mine"}, "business_phone: a phone number, 'mine' given"),
+        ({"business_phone": []}, "give at least one value"),
+    ],
+)
+def test_a_parameter_that_cannot_be_is_named(options, text):
+    with pytest.raises(ValueError, match=text):
+        Sandbox(**options)
+
+
+def test_a_business_phone_is_taken_as_people_write_it(start_sandbox, wire_to, message):
+    sandbox = start_sandbox(business_phone="+91 (856) 321-321")
+    assert sandbox.business_phone == "91856321321"
+    assert wire_to(sandbox).custom(message()).json()["status"] == "0"
+
+
+@pytest.mark.parametrize("number", [None, "abc", "", ["8614718004557"], 3.5])
+def test_messages_to_what_is_no_number_are_not_none(sandbox, number):
+    with pytest.raises(ValueError, match="number: a phone number, "):
+        sandbox.sent_to(number)
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        ((-1,), "n: a whole number from 1, -1 given"),
+        (("1",), "n: a whole number from 1, '1' given"),
+        ((1, None), "timeout: seconds, .* None given"),
+        ((1, -1), "timeout: seconds, .* -1 given"),
+    ],
+)
+def test_waiting_for_what_cannot_be_is_an_error(sandbox, given, text):
+    with pytest.raises(ValueError, match=text):
+        sandbox.wait_for(*given)
+
+
+def test_what_came_instead_is_told_of_the_last_alone(sandbox, wire, message):
+    for number in range(13):
+        wire.custom(message(text={"body": f"row {number}."}))
+    with pytest.raises(TimeoutError) as caught:
+        sandbox.wait_for(14, timeout=0)
+    told = str(caught.value)
+    assert "13 came" in told
+    assert "... and 3 more accepted before these" in told
+    assert ("row 2." in told, "row 3." in told, "row 12." in told) == (False, True, True)
+
+
 def test_keeping_none_makes_no_sense():
-    with pytest.raises(ValueError, match="keep: at least 1"):
+    with pytest.raises(ValueError, match="keep: a whole number from 1, 0 given"):
         Sandbox(keep=0)
 
 

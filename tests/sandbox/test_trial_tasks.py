@@ -543,6 +543,13 @@ def test_a_day_is_read_as_one(itnio_sandbox, day):
     assert rendered(itnio_sandbox, "{{ ds }}", logical_date=date(2026, 7, 1)) == "2026-07-01"
 
 
+def test_a_default_is_given_whole(itnio_sandbox):
+    text = "{{ ti.xcom_pull('u', map_indexes=0, default='zz') }} {{ ti.xcom_pull('v', map_indexes=[1, 0]) }}"
+    assert rendered(itnio_sandbox, text, xcoms={"v": [1, 2]}) == "zz [2, 1]"
+    with pytest.raises(ValueError, match="xcoms: a list for 'v', of which the task asks map_indexes=0"):
+        rendered(itnio_sandbox, "{{ ti.xcom_pull('v', map_indexes=0) }}", xcoms={"v": 5})
+
+
 def test_the_context_can_be_copied(itnio_sandbox):
     context = itnio_sandbox.execute(Looking(task_id="look"), xcoms={"load": 5})
     assert copy.deepcopy(context["ti"]).xcom_pull("load") == 5

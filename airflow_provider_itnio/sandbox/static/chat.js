@@ -80,6 +80,12 @@ export class Chat {
     this.#drawBubbles(entries);
   }
 
+  /** Forgets what is drawn, though not what is being written. */
+  forget() {
+    this.#number = undefined;
+    this.#composer.forget();
+  }
+
   #begin(number, query) {
     if (number !== this.#number) this.#composer.begin(number);
     this.#number = number;
@@ -130,6 +136,7 @@ export class Chat {
       this.#entries.set(entry, item);
       const name = day(entry.at);
       item.firstElementChild.hidden = name === before;
+      item.firstElementChild.firstElementChild.textContent = name;
       before = name;
       return item;
     });
@@ -156,21 +163,22 @@ export class Chat {
   }
 
   #item(entry) {
+    const quotable = this.#actions.answer && entry.kind === "message";
     const made = bubble(entry, {
       find: (id) => this.#inbox.byId.get(id),
       open: this.#actions.open,
       answer: this.#actions.answer,
-      quote: this.#actions.answer && ((quoted) => this.#composer.quote(quoted)),
+      quote: quotable ? (quoted) => this.#composer.quote(quoted) : undefined,
     });
     made.addEventListener("keydown", (event) => {
-      if (event.target !== made) return;
+      if (event.target !== made || event.ctrlKey || event.metaKey || event.altKey) return;
       if (event.key === "Enter") this.#actions.open(entry);
-      if (event.key === "r" && this.#actions.answer) {
+      if (event.key === "r" && quotable) {
         event.preventDefault();
         this.#composer.quote(entry);
       }
     });
-    return element("li", {}, element("p", { class: "day" }, element("span", {}, day(entry.at))), made);
+    return element("li", {}, element("p", { class: "day" }, element("span")), made);
   }
 
   #showEarlier() {

@@ -39,10 +39,16 @@ export class Composer {
     this.#write(this.#drafts.get(number) ?? { text: "" });
   }
 
-  /** Lets the answer name a message that it answers. */
-  quote(entry) {
-    this.#name(entry?.kind === "message" ? entry : undefined);
-    if (this.#quoted) this.#field.focus();
+  /** Lets the answer name a message that it answers, or none. */
+  quote(message) {
+    this.#name(message);
+    if (message) this.#field.focus();
+  }
+
+  /** Forgets which messages are answered, since there are none any more; the words stay. */
+  forget() {
+    this.#name(undefined);
+    for (const draft of this.#drafts.values()) draft.quoted = undefined;
   }
 
   #write({ text, quoted }) {

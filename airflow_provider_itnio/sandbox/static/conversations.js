@@ -39,6 +39,11 @@ export class ConversationList {
     this.#keepOneInTabOrder();
   }
 
+  /** Forgets what is drawn. */
+  forget() {
+    this.#rows.clear();
+  }
+
   /** Gives the keyboard to the chosen row. */
   focus() {
     this.#buttons().find((row) => row.tabIndex === 0)?.focus();

@@ -109,7 +109,9 @@ async function ask(link) {
   const options = { method: "HEAD", credentials: "omit", referrerPolicy: "no-referrer", cache: "no-store" };
   try {
     const answer = await fetch(link, options);
-    return { missing: [404, 410].includes(answer.status), bytes: Number(answer.headers.get("Content-Length")) };
+    // The length of a refusal is not that of the file: a link may be signed for GET alone.
+    const bytes = answer.ok ? Number(answer.headers.get("Content-Length")) : 0;
+    return { missing: [404, 410].includes(answer.status), bytes };
   } catch {
     // Most servers let no page read an answer; that there is one can be seen all the same.
     return fetch(link, { ...options, mode: "no-cors" }).then(() => ({}), () => ({ missing: true }));

@@ -13,8 +13,12 @@ const LINES = [
   { kind: "numbers", pattern: /^(\d{1,3})\. (.*)$/s },
 ];
 
-/** Gives the nodes of a text. */
+// Beyond what WhatsApp takes; the time that marks take grows faster than the text.
+const LONGEST = 10_000;
+
+/** Gives the nodes of a text; one that no phone would show, as it is. */
 export function formatted(text) {
+  if (text.length > LONGEST) return [element("p", {}, text)];
   const nodes = [];
   let from = 0;
   for (const block of text.matchAll(/```([^]+?)```/g)) {

@@ -48,6 +48,9 @@ source.follow({
   },
   clear: () => {
     inbox.clear();
+    // Another sandbox counts from 1 again, so nothing drawn may be taken for what comes next.
+    list.forget();
+    chat.forget();
     draw();
   },
   state: (name) => {
@@ -98,6 +101,7 @@ function find(text) {
 
 function onKey(event) {
   const writing = event.target.matches?.("input, textarea");
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
   if (document.querySelector("dialog[open]") || event.isComposing) return;
   if (event.key === "/" && !writing) {
     event.preventDefault();

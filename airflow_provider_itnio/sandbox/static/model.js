@@ -59,7 +59,9 @@ function ids({ id, text }) {
 
 /** Gives the texts of an entry itself, not those of its envelope, which all share. */
 function searched({ kind, data }) {
-  return kind === "message" ? [data.text, ...textsIn(data.body[data.type])] : textsIn({ ...data, body: undefined });
+  if (kind === "message") return [data.text, ...textsIn(data.body[data.type])];
+  if (kind === "reply") return [data.text, data.choice, data.answers];
+  return [data.recipient, data.text, data.why, data.meaning, data.status ?? data.http_status];
 }
 
 /** Makes the test that a search is: whether an entry holds the words, in its text, number or id. */

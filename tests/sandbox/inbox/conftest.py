@@ -164,14 +164,17 @@ class Files:
     def __init__(self):
         self.served = {}
         self.asked = []
+        self.only_to_get = set()
         files = self
 
         class Serve(BaseHTTPRequestHandler):
             def do_GET(self):
                 files.asked.append((self.command, self.path))
-                unknown = ("text/plain", b"", PAGES_MAY_READ)
-                media_type, content, headers = files.served.get(self.path, unknown)
-                self.send_response(200 if self.path in files.served else 404)
+                refused = self.command == "HEAD" and self.path in files.only_to_get
+                unknown = ("text/plain", b"x" * 243 if refused else b"", PAGES_MAY_READ)
+                served = {} if refused else files.served
+                media_type, content, headers = served.get(self.path, unknown)
+                self.send_response(403 if refused else 200 if self.path in served else 404)
                 self.send_header("Content-Type", media_type)
                 self.send_header("Content-Length", str(len(content)))
                 for name, value in headers.items():
@@ -206,6 +209,8 @@ def files(browser):
     held.add("tour.webm", "video/webm", video)
     held.add("Sales%202026.pdf", "application/pdf", b"x" * 1_234_567, **PAGES_MAY_READ)
     held.add("private.pdf", "application/pdf", b"x" * 2000)
+    held.add("signed.pdf", "application/pdf", b"x" * 2000, **PAGES_MAY_READ)
+    held.only_to_get.add("/signed.pdf")
     threading.Thread(target=held.server.serve_forever, daemon=True).start()
     yield held
     held.server.shutdown()

@@ -56,6 +56,18 @@ def test_a_document_whose_server_tells_pages_nothing_has_no_size(open_inbox, sen
     assert shown.locator(".missing").count() == 0
 
 
+def test_the_length_of_a_refusal_is_not_the_size_of_a_document(open_inbox, send, message, files, bubble):
+    document = {"link": files.link("signed.pdf"), "filename": "Signed"}
+    files.asked.clear()
+    shown = bubble(open_inbox(), send(message(type="document", document=document)))
+    shown.wait_for()
+    while not files.asked:
+        shown.page.wait_for_timeout(10)
+    shown.page.wait_for_timeout(200)
+    assert files.asked == [("HEAD", "/signed.pdf")]
+    assert shown.locator("small").text_content() == "PDF"
+
+
 @pytest.mark.parametrize("kind", ["image", "sticker", "audio", "video", "document"])
 @pytest.mark.parametrize("why", ["not found", "no server"])
 def test_a_dead_link_is_a_named_placeholder(open_inbox, send, message, files, bubble, closed_port, kind, why):

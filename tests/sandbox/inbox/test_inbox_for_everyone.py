@@ -121,6 +121,31 @@ def test_bubbles_are_walked_through_by_arrow_keys_and_answered_by_r(open_inbox, 
     assert page.locator(".quoting").is_hidden()
 
 
+@pytest.mark.parametrize("keys", ["Control+r", "Meta+r", "Control+/"])
+def test_the_browsers_own_keys_stay_its_own(open_inbox, send, message, keys):
+    send(message())
+    page = open_inbox()
+    page.locator("article").focus()
+    page.evaluate("addEventListener('keydown', (event) => (window.taken = event.defaultPrevented))")
+    page.keyboard.press(keys)
+    if page.evaluate("window.taken") is not None:  # undefined: the browser has loaded the page anew
+        assert page.evaluate("window.taken") is False
+        assert page.locator(".quoting").is_hidden()
+
+
+def test_a_reply_cannot_be_answered_and_takes_no_quote_away(open_inbox, send, message, wire, bubble):
+    message_id = send(message())
+    wire.control("POST", "replies", json={"recipient": RECIPIENT, "text": "fine"})
+    page = open_inbox()
+    bubble(page, message_id).hover()
+    page.get_by_role("button", name="Answer this message").click()
+    reply = page.locator("article.reply")
+    assert reply.get_by_role("button", name="Answer this message").count() == 0
+    reply.focus()
+    page.keyboard.press("r")
+    assert page.locator(".quoting").text_content() == "42 rows loaded"
+
+
 def test_the_keyboard_stays_where_it_is_when_messages_come(open_inbox, send, message, bubble):
     send(message())
     send(message(recipient="5511912345678"))

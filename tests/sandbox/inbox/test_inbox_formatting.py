@@ -134,6 +134,11 @@ def test_a_few_emoji_alone_are_large(open_inbox, send, message, bubble, text, la
     assert (size > 30) is large
 
 
+def test_a_text_that_no_phone_would_show_is_shown_as_it_is(render):
+    text = "*a " * 100_000
+    assert render(text)[:2] == [f"<p>{text}</p>", text]
+
+
 def test_a_text_of_marks_alone_is_quick(render):
     for text in ("*a " * 1300, "*_~" * 1300, "`" * 4000, "```" * 1300, "> " * 2000, "http" * 1000):
         assert render(text)[1].replace(" ", "").replace("`", "").replace(">", "") is not None

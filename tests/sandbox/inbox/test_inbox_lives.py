@@ -67,9 +67,18 @@ def test_search_finds_numbers_as_people_write_them(open_inbox, send, message, qu
 def test_search_looks_at_what_a_message_says_and_not_at_its_envelope(open_inbox, send, wire, sample, message):
     send(sample("interactive-button"))
     wire.custom(message(recipient="12"))
+    wire.control("POST", "replies", json={"recipient": "5511912345678", "text": "fine"})
     page = open_inbox("")
-    page.locator(".conversation").nth(1).wait_for()
-    for query, found in (("two", ["+8614718004557"]), ("-71", ["Refused requests"]), ("91856321321", [])):
+    page.locator(".conversation").nth(2).wait_for()
+    for query, found in (
+        ("two", ["+8614718004557"]),
+        ("fine", ["+5511912345678"]),
+        ("-71", ["Refused requests"]),
+        ("91856321321", []),
+        ("text", []),
+        ("POST", []),
+        ("2026", []),
+    ):
         page.locator("#search").fill(query)
         expect(page.locator(".conversation .name")).to_have_text(found)
     page.get_by_text("Nothing found").wait_for()
@@ -106,6 +115,36 @@ def test_a_restarted_sandbox_is_found_again_and_nothing_old_stays(open_page, sta
     wire_to(second).custom(message(text={"body": "after"}))
     page.locator("article .words", has_text="after").wait_for(timeout=10_000)
     assert words(page) == ["after"]
+
+
+def test_a_restarted_sandbox_that_counts_alike_is_not_taken_for_the_first(
+    open_page, start_sandbox, wire_to, message
+):
+    first = Sandbox()
+    first.start()
+    for number in range(40):
+        wire_to(first).custom(message(text={"body": f"before {number}"}))
+    wire_to(first).custom(message(recipient="1"))
+    page = open_page(f"{first.url}/#{RECIPIENT}")
+    page.get_by_text("before 39").first.wait_for()
+    page.locator("main .scroll").evaluate("node => (node.scrollTop = 0)")
+    page.locator("textarea").fill("a draft")
+    page.locator("article").last.get_by_role("button", name="Answer this message").click(force=True)
+    first.stop()
+    page.locator("#state.lost").wait_for()
+    second = start_sandbox(port=first.port)
+    # In one go, as of a page that was away: the events that it gets come together.
+    second._vendor.store.clear()
+    for number in range(40):
+        wire_to(second).custom(message(text={"body": f"after {number}"}))
+    wire_to(second).custom(message(recipient="123"))
+    page.locator("article .words", has_text="after 39").wait_for(timeout=10_000)
+    assert words(page) == [f"after {number}" for number in range(40)]
+    assert page.locator(f".conversation[data-number='{RECIPIENT}'] .last").text_content() == "after 39"
+    assert "recipient has 3 digits" in page.locator(".pinned .last").text_content()
+    assert page.locator("textarea").input_value() == "a draft"
+    assert page.locator(".quoting").is_hidden()
+    assert page.locator(".newer").is_hidden()
 
 
 def test_a_page_that_was_away_gets_what_it_missed(open_inbox, send, message):
