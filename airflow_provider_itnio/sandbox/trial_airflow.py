@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import uuid
 from contextvars import copy_context
+from copy import deepcopy
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import DagRunState, TaskInstanceState, conf
@@ -215,7 +217,11 @@ def params_of(dag: Any, task: Any, run: Any) -> dict[str, Any]:
     :param task: the operator
     :param run: the run, with what it was triggered with in ``conf``
     """
-    return process_params(dag, task, run.conf if AIRFLOW_V_3_0_PLUS else run, suppress_exception=False)
+    # Airflow writes what a run was triggered with into the params that it gets: those of the DAG file stay.
+    dag_params: Any = SimpleNamespace(params=deepcopy(dag.params)) if dag else None
+    task_params: Any = SimpleNamespace(params=deepcopy(task.params))
+    triggered_with = run.conf if AIRFLOW_V_3_0_PLUS else run
+    return process_params(dag_params, task_params, triggered_with, suppress_exception=False)
 
 
 def execute_operator(operator: Any, context: Mapping[str, Any]) -> Any:

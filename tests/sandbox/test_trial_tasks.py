@@ -219,6 +219,14 @@ def test_what_the_run_was_triggered_with_overrides_the_params(itnio_sandbox):
     assert rendered(itnio_sandbox, text, params={"shop": 9}) == "9 red 9"
 
 
+def test_what_one_run_was_triggered_with_is_not_there_in_the_next(itnio_sandbox):
+    assert rendered(itnio_sandbox, "{{ params.shop }}", params={"shop": 9}) == "9"
+    told = in_dag("{{ params.shop }}")
+    for params, shop in (({"shop": 8}, "8"), ({}, "7"), ({"shop": 6}, "6"), ({}, "7")):
+        itnio_sandbox.execute(told, params=params)
+        assert itnio_sandbox.messages[-1].text == shop
+
+
 def test_anything_else_goes_into_the_context(itnio_sandbox):
     assert rendered(itnio_sandbox, "{{ own }} {{ ds }}", own=5, ds="2026-07-01") == "5 2026-07-01"
 
