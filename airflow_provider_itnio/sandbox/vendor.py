@@ -41,6 +41,8 @@ LARGEST_BODY = 1024 * 1024
 DEEPEST_JSON = 100
 SECRET_HEADERS = frozenset({"sign", "api-key", "authorization", "proxy-authorization", "cookie"})
 MASK = "***"
+FOUND_FROM = 6
+"""Characters from which on a secret is looked for inside of other texts; any text may hold a shorter one."""
 NO_FAULT = Fault()
 
 BY_FAULT = "a fault was asked for, by fail_next or POST /sandbox/faults"
@@ -305,10 +307,14 @@ def masked(headers: Headers, secrets: Iterable[str]) -> Headers:
     Replace the values of headers that must stay secret, also under a name that is not theirs.
 
     :param headers: a request's headers
-    :param secrets: what no value may hold
+    :param secrets: what no value may hold; one that is too short to be found in a text, what none may be
     """
+
+    def holds_a_secret(value: str) -> bool:
+        return any(secret in value if len(secret) >= FOUND_FROM else secret == value for secret in secrets)
+
     shown = {
-        name: MASK if name in SECRET_HEADERS or any(secret in value for secret in secrets) else value
+        name: MASK if name in SECRET_HEADERS or holds_a_secret(value) else value
         for name, value in headers.items()
     }
     return Headers(shown)

@@ -184,6 +184,13 @@ def test_halves_of_characters_do_not_break_a_list(wire, sandbox, message):
     assert wire.session.get(sandbox.url).status_code == 200
 
 
+def test_a_short_secret_hides_no_other_header(start_sandbox, wire_to, message):
+    sandbox = start_sandbox(api_key="k", secret="it's")
+    wire_to(sandbox).custom(message(), {"ApiKey": "k", "Secret": "it's", "X-Trace": "kept, it's mine"})
+    seen = sandbox.requests[0].headers
+    assert [seen[name] for name in ("ApiKey", "Secret", "X-Trace")] == ["***", "***", "kept, it's mine"]
+
+
 def test_key_secret_and_sign_are_hidden_under_a_wrong_name_too(wire, sandbox, message):
     headers = wire.headers()
     wrong = {
