@@ -26,7 +26,11 @@ WITHOUT_AIRFLOW = (
     "__init__",
 )
 # The sandbox knows no Airflow, but for where it stands in for Airflow's task runner in people's tests.
-TRIALS = {"sandbox/trial_context.py": AIRFLOW, "sandbox/trial_airflow.py": "airflow"}
+TRIALS = {
+    "sandbox/trial_accessors.py": AIRFLOW,
+    "sandbox/trial_arguments.py": AIRFLOW,
+    "sandbox/trial_airflow.py": "airflow",
+}
 HEAVY = {"requests", "aiohttp", "pydantic", "pydantic_core", "flask", "flask_appbuilder", "wtforms", "httpx"}
 
 BELOW_TASKS = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from .phone_numbers import digits_of
@@ -84,20 +84,3 @@ def phones(given: str | int | Iterable[str | int] | None) -> tuple[str, ...] | N
         if not digits_of(value):
             raise ValueError(f"business_phone: a phone number, {value!r:.60} given")
     return tuple(digits_of(value) for value in values)
-
-
-def amount(name: str, given: Decimal | int | str) -> Decimal:
-    """
-    Read an amount.
-
-    :param name: the parameter
-    :param given: the amount
-    :raises ValueError: if it is none, or below 0
-    """
-    try:
-        value = Decimal(given)
-    except (InvalidOperation, TypeError):
-        value = Decimal("NaN")
-    if not value.is_finite() or value < 0:
-        raise ValueError(f"{name}: an amount from 0, {given!r:.60} given")
-    return value

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, fields, replace
 from math import isfinite
 from typing import Any
 
+from .checks import whole
 from .phone_numbers import digits_of
 from .vendor_codes import CODES
 
@@ -91,7 +92,10 @@ def fault_from(given: object) -> Fault:
     for name, value in given.items():
         if name not in READERS:
             raise BadFaultError(f"{name}: unknown field; there are {', '.join(READERS)}")
-        read[name] = READERS[name](name, value)
+        try:
+            read[name] = READERS[name](name, value)
+        except ValueError as unfit:
+            raise BadFaultError(str(unfit)) from None
     fault = Fault(**read)
     for wrong, text in _contradictions(fault):
         if wrong:
@@ -186,13 +190,7 @@ def _contradictions(fault: Fault) -> tuple[tuple[bool, str], ...]:
 
 
 def _count(name: str, value: object) -> int:
-    return _whole(name, value, 1, 1_000_000)
-
-
-def _whole(name: str, value: object, least: int, most: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-        raise BadFaultError(f"{name}: a whole number from {least} to {most}")
-    return value
+    return whole(name, value, 1, 1_000_000)
 
 
 def _status(name: str, value: object) -> int:
@@ -202,7 +200,7 @@ def _status(name: str, value: object) -> int:
 
 
 def _http_status(name: str, value: object) -> int:
-    return _whole(name, value, 200, 599)
+    return whole(name, value, 200, 599)
 
 
 def _text(name: str, value: object) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import math
 import threading
 import time
 from contextlib import suppress
@@ -22,12 +21,12 @@ from .account import (
     SAMPLE_BUSINESS_PHONE,
     SAMPLE_SECRET,
     Account,
-    amount,
     phones,
     several,
 )
 from .addresses import OwnHosts, base_url, listen_on, read_allowed_host
 from .app import sandbox_app
+from .checks import amount, seconds, whole
 from .failing_share import FailingShare, shares_from
 from .faults import LONGEST_DELAY, FaultQueue, as_json, fault_from
 from .phone_numbers import digits_of
@@ -104,10 +103,6 @@ class Sandbox:
         :param seed: makes the same messages fail each time; None draws them anew
         :raises ValueError: if one of them can't be; the text names it
         """
-        _check_seconds("latency", latency, LONGEST_DELAY)
-        _check_seconds("clock_tolerance", clock_tolerance)
-        _check_number("port", port, 0, 65535)
-        _check_number("keep", keep, 1)
         self.api_key = api_key
         self.secret = secret
         self.host = host
@@ -120,19 +115,19 @@ class Sandbox:
                 None if balance is None else amount("balance", balance),
                 amount("price", price),
             ),
-            store=Store(keep),
+            store=Store(whole("keep", keep, 1)),
             faults=FaultQueue(),
             failing=FailingShare(shares_from(fail), seed),
             clock=clock,
-            clock_tolerance=clock_tolerance,
-            latency=float(latency),
+            clock_tolerance=seconds("clock_tolerance", clock_tolerance),
+            latency=seconds("latency", latency, LONGEST_DELAY),
         )
         allowed = [allowed_hosts] if isinstance(allowed_hosts, str) else allowed_hosts
         self._allowed_hosts = [read_allowed_host(one) for one in allowed]
         self._certfile = certfile
         self._keyfile = keyfile
         self._keep_alive = keep_alive
-        self._wanted_port = port
+        self._wanted_port = whole("port", port, 0, 65535)
         self._port: int | None = None
         self._server: _Server | None = None
         self._thread: threading.Thread | None = None
@@ -271,9 +266,8 @@ class Sandbox:
         :raises TimeoutError: if fewer came; it says what came instead
         :raises ValueError: if so many are never kept, or one of both can't be
         """
-        _check_number("n", n, 1)
-        _check_seconds("timeout", timeout, threading.TIMEOUT_MAX)
-        return self._vendor.store.wait_for(n, timeout)
+        longest = threading.TIMEOUT_MAX
+        return self._vendor.store.wait_for(whole("n", n, 1), seconds("timeout", timeout, longest))
 
     def fail_next(
         self,
@@ -373,20 +367,6 @@ class Sandbox:
         if uvicorn_logger.level == logging.NOTSET:
             uvicorn_logger.setLevel(logging.WARNING)
         return config
-
-
-def _check_seconds(name: str, value: Any, most: float = math.inf) -> None:
-    """Refuse a parameter that is no number of seconds within its bounds."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= most:
-        bounds = "from 0" if math.isinf(most) else f"from 0 to {most:g}"
-        raise ValueError(f"{name}: seconds, {bounds}, {value!r:.60} given")
-
-
-def _check_number(name: str, value: Any, least: int, most: float = math.inf) -> None:
-    """Refuse a parameter that is no whole number within its bounds."""
-    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-        bounds = f"from {least}" if math.isinf(most) else f"from {least} to {most:g}"
-        raise ValueError(f"{name}: a whole number {bounds}, {value!r:.60} given")
 
 
 class _Server(uvicorn.Server):

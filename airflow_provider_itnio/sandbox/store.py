@@ -214,8 +214,6 @@ class Store:
 
     def __post_init__(self) -> None:
         """Make room."""
-        if self.keep < 1:
-            raise ValueError("keep: at least 1")
         self._messages: Latest[ReceivedMessage] = Latest(self.keep)
         self._refused: Latest[RefusedRequest] = Latest(self.keep)
         self._requests: Latest[SeenRequest] = Latest(self.keep)

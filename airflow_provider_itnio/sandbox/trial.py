@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from contextvars import copy_context
 from typing import Any, Literal, TypeAlias, TypeVar
 
+from .checks import mapping
 from .server import Sandbox
 
 __all__ = ["EventKind", "TrialSandbox"]
@@ -124,7 +125,7 @@ class TrialSandbox(Sandbox):
         """
         from .trial_run import run_task
 
-        given = _mapping("xcoms", xcoms)
+        given = mapping("xcoms", xcoms)
         return _alone(variables, lambda: run_task(task, given, context))
 
     def alert(
@@ -153,13 +154,13 @@ class TrialSandbox(Sandbox):
         """
         from .trial_run import tell
 
-        given = _mapping("xcoms", xcoms)
+        given = mapping("xcoms", xcoms)
         _alone(variables, lambda: tell(notifier, kind, exception, given, context))
 
 
 def _alone(variables: Mapping[str, Any] | None, trial: Callable[[], Result]) -> Result:
     """Run a trial while no other one does, and where no loop runs."""
-    given = _mapping("variables", variables)
+    given = mapping("variables", variables)
 
     def run() -> Result:
         with _ONE_TRIAL_AT_A_TIME, _variables(given):
@@ -190,11 +191,3 @@ def _variables(variables: Mapping[str, Any]) -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
-
-
-def _mapping(name: str, value: Any) -> Mapping[Any, Any]:
-    if value is None:
-        return {}
-    if not isinstance(value, Mapping):
-        raise ValueError(f"{name}: a dict, {value!r:.60} given")
-    return value

@@ -27,13 +27,18 @@ __all__ = [
     "data_interval_of",
     "details_of_instance",
     "end_run",
+    "entries_of_version",
     "execute_operator",
     "macros",
     "params_of",
     "run_of",
     "set_current_context",
-    "triggering_events",
 ]
+
+# Of Airflow 2 alone.
+Context: Any
+TaskInstanceKey: Any
+baseoperator: Any
 
 if AIRFLOW_V_3_0_PLUS:
     from airflow.sdk.api.datamodels._generated import DagRun, DagRunType
@@ -48,15 +53,15 @@ if AIRFLOW_V_3_0_PLUS:
         set_current_context,
     )
 else:
-    from airflow import macros  # type: ignore[no-redef]
+    from airflow import macros
     from airflow.models import baseoperator
-    from airflow.models.dagrun import DagRun  # type: ignore[assignment]
-    from airflow.models.param import process_params  # type: ignore[no-redef,import-not-found]
-    from airflow.models.taskinstance import set_current_context  # type: ignore[no-redef,attr-defined]
+    from airflow.models.dagrun import DagRun
+    from airflow.models.param import process_params
+    from airflow.models.taskinstance import set_current_context
     from airflow.models.taskinstancekey import TaskInstanceKey
-    from airflow.models.xcom_arg import PlainXComArg  # type: ignore[no-redef,attr-defined]
-    from airflow.utils.context import Context, OutletEventAccessors  # type: ignore[attr-defined]
-    from airflow.utils.types import DagRunType  # type: ignore[assignment]
+    from airflow.models.xcom_arg import PlainXComArg
+    from airflow.utils.context import Context, OutletEventAccessors
+    from airflow.utils.types import DagRunType
 
 # What a task instance of Airflow 2 has, and one that runs for the first time and alone has nothing in.
 NOT_YET_IN_AIRFLOW_2 = (
@@ -114,7 +119,7 @@ def run_of(
             consumed_asset_events=[],
             partition_key=None,
         )
-    run: Any = DagRun(**common, execution_date=plain["logical_date"], external_trigger=True)  # type: ignore[call-arg]
+    run: Any = DagRun(**common, execution_date=plain["logical_date"], external_trigger=True)
     run.dag, run.queued_at = dag, start_date
     run.data_interval_start, run.data_interval_end = plain["start"], plain["end"]
     return run
@@ -191,11 +196,38 @@ def details_of_instance(ti: Any, run: Any) -> dict[str, Any]:
     )
 
 
-def triggering_events() -> dict[str, Any]:
-    """Give the entry of a context with the events that have triggered a run: a person's has none."""
+def entries_of_version(logical_date: Any) -> dict[str, Any]:
+    """
+    Give the entries of a context that one version of Airflow has alone.
+
+    :param logical_date: what the run is for, None if for no date
+    """
     if AIRFLOW_V_3_0_PLUS:
-        return {"triggering_asset_events": TriggeringAssetEventsAccessor.build([])}
-    return {"triggering_dataset_events": {}}
+        return {
+            "partition_date": None,
+            "partition_key": None,
+            "task_reschedule_count": 0,
+            "triggering_asset_events": TriggeringAssetEventsAccessor.build([]),
+        }
+    context = {
+        "conf": conf,
+        "expanded_ti_count": None,
+        "prev_execution_date_success": None,
+        "test_mode": False,
+        "triggering_dataset_events": {},
+    }
+    if logical_date is None:
+        return context
+    # Of a run that a person has started, the one before and the one after are for the same date.
+    days = {"prev": 0, "next": 0, "yesterday": -1, "tomorrow": 1}
+    for name, number in days.items():
+        ds = logical_date.add(days=number).strftime("%Y-%m-%d")
+        context |= {f"{name}_ds": ds, f"{name}_ds_nodash": ds.replace("-", "")}
+    return context | {
+        "execution_date": logical_date,
+        "next_execution_date": logical_date,
+        "prev_execution_date": logical_date,
+    }
 
 
 def airflow_context(values: dict[str, Any]) -> MutableMapping[str, Any]:
@@ -206,7 +238,7 @@ def airflow_context(values: dict[str, Any]) -> MutableMapping[str, Any]:
     """
     if AIRFLOW_V_3_0_PLUS:
         return {name: value for name, value in values.items() if name in DeclaredContext.__annotations__}
-    return Context(values)  # type: ignore[no-any-return]
+    return Context(values)
 
 
 def params_of(dag: Any, task: Any, run: Any) -> dict[str, Any]:

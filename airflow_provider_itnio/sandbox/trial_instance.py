@@ -197,9 +197,9 @@ class TrialTaskInstance:
     def _pull(self, task_id: str, key: str, map_indexes: int | Iterable[int] | None, default: Any) -> Any:
         dag = self.task.get_dag()
         upstream = dag.task_dict.get(task_id) if dag else None
-        if default is not NOT_GIVEN and self.xcoms.pull(task_id, key, upstream, NOT_THERE) is NOT_THERE:
+        value = self.xcoms.pull(task_id, key, upstream, NOT_GIVEN if default is NOT_GIVEN else NOT_THERE)
+        if value is NOT_THERE:
             return default
-        value = self.xcoms.pull(task_id, key, upstream)
         if map_indexes is None or map_indexes == -1:
             return value
         if not isinstance(value, Sequence) or isinstance(value, str):

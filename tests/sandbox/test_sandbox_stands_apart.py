@@ -16,8 +16,10 @@ ALLOWED = {"starlette", "uvicorn", "jinja2"} | set(sys.stdlib_module_names)
 # What belongs to people's tests: the plugin is pytest's, and a task that is tried out is Airflow's.
 FOR_TESTS = {
     "pytest_plugin.py": {"pytest"},
+    "trial_accessors.py": {"airflow"},
     "trial_airflow.py": {"airflow"},
-    "trial_context.py": {"airflow", "pendulum"},
+    "trial_arguments.py": {"airflow", "pendulum"},
+    "trial_context.py": {"pendulum"},
 }
 
 

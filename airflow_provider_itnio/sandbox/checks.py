@@ -1,0 +1,71 @@
+"""Whether a parameter is what it has to be; an error names it, its bounds and what was given."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+
+def whole(name: str, value: object, least: int, most: float = math.inf) -> int:
+    """
+    Check a whole number.
+
+    :param name: the parameter
+    :param value: what was given
+    :param least: the least it may be
+    :param most: the most it may be
+    :raises ValueError: if it is something else
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        bounds = f"from {least}" if math.isinf(most) else f"from {least} to {most}"
+        raise ValueError(f"{name}: a whole number {bounds}, {value!r:.60} given")
+    return value
+
+
+def seconds(name: str, value: object, most: float = math.inf) -> float:
+    """
+    Check a number of seconds, from 0.
+
+    :param name: the parameter
+    :param value: what was given
+    :param most: the most it may be
+    :raises ValueError: if it is something else
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= most:
+        bounds = "from 0" if math.isinf(most) else f"from 0 to {most:g}"
+        raise ValueError(f"{name}: seconds, {bounds}, {value!r:.60} given")
+    return float(value)
+
+
+def amount(name: str, value: Decimal | int | str) -> Decimal:
+    """
+    Read an amount, from 0.
+
+    :param name: the parameter
+    :param value: what was given
+    :raises ValueError: if it is something else
+    """
+    try:
+        read = Decimal(value)
+    except (InvalidOperation, TypeError):
+        read = Decimal("NaN")
+    if not read.is_finite() or read < 0:
+        raise ValueError(f"{name}: an amount from 0, {value!r:.60} given")
+    return read
+
+
+def mapping(name: str, value: object) -> Mapping[Any, Any]:
+    """
+    Check a dict, for which None is an empty one.
+
+    :param name: the parameter
+    :param value: what was given
+    :raises ValueError: if it is something else
+    """
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise ValueError(f"{name}: a dict, {value!r:.60} given")
+    return value
