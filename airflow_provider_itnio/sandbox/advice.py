@@ -7,7 +7,9 @@ from .vendor_codes import BALANCE_PATH
 KEYS = "login (Api-Key) and password (secret) of the Airflow connection are to be those of the account"
 """What to change if key or secret is another one."""
 
-_CLOCK = "set the clock of the machine that sends; Timestamp holds Unix seconds, read once for each request"
+CLOCK = "set the clock of the machine that sends; Timestamp holds Unix seconds, read once for each request"
+"""What to change if the clock is wrong."""
+
 _LATER = "nothing is wrong with the request; send it again later"
 _ACCOUNT = "nothing in the request; the vendor's support has to change the account"
 _ADDRESS = "have the address that your requests come from allowed for the account"
@@ -16,7 +18,7 @@ _BUSINESS = "give business_phone of the connection, or of the task, with country
 
 OF_SEND: dict[int, str] = {
     -1: KEYS,
-    -4: _CLOCK,
+    -4: CLOCK,
     -5: _LATER,
     -6: _ADDRESS,
     -7: "send one JSON object in UTF-8, each field in the type that the vendor's page gives it",
@@ -63,7 +65,7 @@ OF_BALANCE: dict[int, str] = {
     -12: _LATER,
     -13: _ACCOUNT,
     -15: "ask less often",
-    -16: _CLOCK,
+    -16: CLOCK,
     -18: _LATER,
     -29: _ACCOUNT,
     -30: _ACCOUNT,

@@ -8,7 +8,7 @@ import re
 from itertools import permutations
 from typing import TYPE_CHECKING, NamedTuple
 
-from .advice import KEYS
+from .advice import CLOCK, KEYS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -18,6 +18,7 @@ NOT_AUTHENTIC = -1
 SEPARATORS = ("", ":", "&", "|", ",", "-", "_", ".", " ", "\n")
 SECONDS_TRIED = 300
 _RULE = "make the Sign of Api-Key + secret + timestamp, unseparated: their MD5 as 32 hex digits"
+_SECONDS = "send whole Unix seconds as Timestamp, and hash the same text"
 _SAME_TIME = "read the clock once for each request: the text of the Timestamp header is the one to hash"
 
 OTHER_DIGESTS = {40: "SHA-1", 56: "SHA-224", 64: "SHA-256", 96: "SHA-384", 128: "SHA-512"}
@@ -25,7 +26,7 @@ OTHER_DIGESTS = {40: "SHA-1", 56: "SHA-224", 64: "SHA-256", 96: "SHA-384", 128: 
 
 class SignProblem(NamedTuple):
     """
-    Why a request does not prove to come from the account.
+    Why a request does not prove to come from the account, or not to be made now.
 
     :param why: the reason in words
     :param advice: what to change
@@ -66,26 +67,27 @@ def problem_of_sign(headers: Mapping[str, str], api_key: str, secret: str) -> Si
     return _about_sign(sign, api_key, secret, timestamp)
 
 
-def problem_of_clock(timestamp: str, now: float, tolerance: float) -> str:
+def problem_of_clock(timestamp: str, now: float, tolerance: float) -> SignProblem | None:
     """
     Say why a timestamp is not accepted.
 
     :param timestamp: the text of the Timestamp header
     :param now: the sandbox's time, in Unix seconds
     :param tolerance: the accepted difference, in seconds
-    :return: the reason in words, empty if it is accepted
+    :return: the reason, None if it is accepted
     """
     if not re.fullmatch(r"[0-9]{1,20}", timestamp):
-        return "the Timestamp header is not whole Unix seconds"
+        return SignProblem("the Timestamp header is not whole Unix seconds", _SECONDS)
     seconds = int(timestamp)
     if abs(seconds - now) <= tolerance:
-        return ""
+        return None
     if abs(seconds / 1000 - now) <= tolerance:
-        return "the Timestamp header is in milliseconds; the vendor asks for seconds"
+        return SignProblem("the Timestamp header is in milliseconds; the vendor asks for seconds", _SECONDS)
     side = "behind" if seconds < now else "ahead of"
-    return (
+    why = (
         f"the Timestamp is {abs(seconds - now):.0f} s {side} the server's clock; {tolerance:g} s are accepted"
     )
+    return SignProblem(why, CLOCK)
 
 
 def fingerprint(sign: str) -> str:
@@ -132,7 +134,8 @@ def _about_sign(sign: str, api_key: str, secret: str, timestamp: str) -> SignPro
             if _same(sign.lower(), sign_of(text)):
                 return SignProblem(why, advice)
     return SignProblem(
-        "the Sign does not match this key's secret; most likely the secret is another one", KEYS
+        "the Sign does not match this key's secret; that is another one, or the Sign is made in another way",
+        KEYS,
     )
 
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from contextvars import copy_context
+from contextvars import ContextVar, copy_context
 from typing import Any, Literal, TypeAlias, TypeVar
 
-from .checks import mapping
+from .checks import mapping, whole
 from .server import Sandbox
 
 __all__ = ["EventKind", "TrialSandbox"]
@@ -26,7 +27,8 @@ CONNECTION_FIELDS = ("conn_type", "login", "password", "host", "port", "schema",
 KEPT_IN_A_TEST = 100_000
 
 # A trial changes the environment of the whole process, and how Airflow looks up what upstream tasks returned.
-_ONE_TRIAL_AT_A_TIME = threading.RLock()
+_ONE_TRIAL_AT_A_TIME = threading.Lock()
+_IN_A_TRIAL = ContextVar("_IN_A_TRIAL", default=False)
 
 Result = TypeVar("Result")
 
@@ -82,19 +84,20 @@ class TrialSandbox(Sandbox):
         """
         if self._set_variable is None:
             raise RuntimeError("connect: a connection lasts as long as a test, and none runs")
-        if not isinstance(conn_id, str) or not conn_id:
-            raise ValueError(f"conn_id: the id of a connection, {conn_id!r} given")
+        name = f"AIRFLOW_CONN_{_id('conn_id', conn_id)}"
         if extra is not None and not isinstance(extra, Mapping):
             raise ValueError(f"extra: a dict of changes in the extras, {extra!r} given")
-        for name in changes:
-            if name not in CONNECTION_FIELDS:
+        for field in changes:
+            if field not in CONNECTION_FIELDS:
                 raise ValueError(
-                    f"{name}: no field of a connection; there are {', '.join(CONNECTION_FIELDS)}"
+                    f"{field}: no field of a connection; there are {', '.join(CONNECTION_FIELDS)}"
                 )
+        if changes.get("port") is not None:
+            whole("port", changes["port"], 1, 65535)
         fields = json.loads(self.connection_json()) | changes
         fields["extra"] |= extra or {}
-        fields = {name: value for name, value in fields.items() if value is not None}
-        self._set_variable(f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps(fields))
+        fields = {field: value for field, value in fields.items() if value is not None}
+        self._set_variable(name, _json("connect", fields))
 
     def execute(
         self,
@@ -163,7 +166,7 @@ def _alone(variables: Mapping[str, Any] | None, trial: Callable[[], Result]) -> 
     given = mapping("variables", variables)
 
     def run() -> Result:
-        with _ONE_TRIAL_AT_A_TIME, _variables(given):
+        with _turn(), _variables(given):
             return trial()
 
     try:
@@ -175,15 +178,29 @@ def _alone(variables: Mapping[str, Any] | None, trial: Callable[[], Result]) -> 
 
 
 @contextmanager
+def _turn() -> Iterator[None]:
+    """Wait until no other trial runs, but for one that this is a part of, in whatever thread."""
+    if _IN_A_TRIAL.get():
+        yield
+        return
+    with _ONE_TRIAL_AT_A_TIME:
+        token = _IN_A_TRIAL.set(True)
+        try:
+            yield
+        finally:
+            _IN_A_TRIAL.reset(token)
+
+
+@contextmanager
 def _variables(variables: Mapping[str, Any]) -> Iterator[None]:
     """Have these Airflow variables, and touch nothing else of the environment, which other threads read."""
-    texts = {
-        f"AIRFLOW_VAR_{name.upper()}": value if isinstance(value, str) else json.dumps(value)
-        for name, value in variables.items()
-    }
+    texts = {}
+    for name, value in variables.items():
+        text = value if isinstance(value, str) else _json("variables", value)
+        texts[f"AIRFLOW_VAR_{_id('variables', name)}"] = text
     before = {name: os.environ.get(name) for name in texts}
-    os.environ.update(texts)
     try:
+        os.environ.update(texts)
         yield
     finally:
         for name, value in before.items():
@@ -191,3 +208,17 @@ def _variables(variables: Mapping[str, Any]) -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+
+
+def _id(parameter: str, given: Any) -> str:
+    """Write the id of a variable or connection as it stands in the environment."""
+    if not isinstance(given, str) or not re.fullmatch(r"[^=\0]+", given):
+        raise ValueError(f"{parameter}: an id without '=', {given!r:.60} given")
+    return given.upper()
+
+
+def _json(parameter: str, value: Any) -> str:
+    try:
+        return json.dumps(value)
+    except (TypeError, ValueError) as unfit:
+        raise ValueError(f"{parameter}: what JSON can hold ({unfit})") from None

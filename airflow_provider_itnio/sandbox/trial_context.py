@@ -49,7 +49,7 @@ def context_of_task(
     )
     run = run_of(
         dag,
-        run_id=rest.pop("run_id", None) or f"manual__{(logical_date or pendulum.now('UTC')).isoformat()}",
+        run_id=_run_id(rest) or f"manual__{(logical_date or pendulum.now('UTC')).isoformat()}",
         logical_date=logical_date,
         data_interval=interval,
         start_date=datetime.now(UTC) - RUN_TIME,
@@ -175,6 +175,13 @@ def context_of_deadline(given: Mapping[str, Any]) -> dict[str, Any]:
         },
     }
     return context | rest
+
+
+def _run_id(given: dict[str, Any]) -> str | None:
+    run_id = given.pop("run_id", None)
+    if run_id is not None and (not isinstance(run_id, str) or not run_id):
+        raise ValueError(f"run_id: a text, {run_id!r:.60} given")
+    return run_id
 
 
 def _as_json(date: datetime | None) -> str | None:

@@ -25,6 +25,9 @@ class XComs:
     """
 
     def __init__(self, given: Mapping[str | tuple[str, str], Any]) -> None:
+        for name in given:
+            if not isinstance(name, str) and not (isinstance(name, tuple) and len(name) == 2):
+                raise ValueError(f"xcoms: by task id, or by task id and key, {name!r:.60} given")
         self._values = {
             (name, RETURNED) if isinstance(name, str) else name: value for name, value in given.items()
         }

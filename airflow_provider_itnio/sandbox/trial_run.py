@@ -76,6 +76,8 @@ def tell(
     """
     if kind not in get_args(EventKind):
         raise ValueError(f"kind: one of {', '.join(get_args(EventKind))}, {kind!r} given")
+    if exception is not None and not isinstance(exception, (BaseException, str)):
+        raise ValueError(f"exception: an exception or a text, {exception!r:.60} given")
     if exception is not None and kind not in ("failure", "retry"):
         raise ValueError(f"exception: Airflow gives none with {kind}")
     errors: list[Exception] = []
@@ -105,6 +107,8 @@ def _each(notifier: Any) -> list[Any]:
     for one in callbacks:
         if isinstance(one, type):
             raise ValueError(f"notifier: a notifier, the class {one.__name__} given")
+        if not callable(one) and not hasattr(one, "path"):
+            raise ValueError(f"notifier: a notifier or another callback, {one!r:.60} given")
     return callbacks
 
 

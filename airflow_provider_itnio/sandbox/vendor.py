@@ -164,7 +164,7 @@ class Endpoint:
             return Verdict(NOT_AUTHENTIC, problems.of_sign.why, advice=problems.of_sign.advice)
         of_clock = problem_of_clock(seen.timestamp, vendor.clock(), vendor.clock_tolerance)
         if of_clock:
-            return Verdict(EXPIRED[self.path], of_clock)
+            return Verdict(EXPIRED[self.path], of_clock.why, advice=of_clock.advice)
         if self.path == BALANCE_PATH:
             return Verdict(0)
         if problems.of_json:
@@ -313,11 +313,11 @@ def masked(headers: Headers, secrets: Iterable[str]) -> Headers:
     def holds_a_secret(value: str) -> bool:
         return any(secret in value if len(secret) >= FOUND_FROM else secret == value for secret in secrets)
 
-    shown = {
-        name: MASK if name in SECRET_HEADERS or holds_a_secret(value) else value
+    shown = [
+        (name, MASK if name in SECRET_HEADERS or holds_a_secret(value) else value)
         for name, value in headers.items()
-    }
-    return Headers(shown)
+    ]
+    return Headers(raw=[(name.encode("latin-1"), value.encode("latin-1")) for name, value in shown])
 
 
 def _is_too_deep(value: Any, raw_body: bytes) -> bool:

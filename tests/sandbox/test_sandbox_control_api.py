@@ -184,6 +184,18 @@ def test_halves_of_characters_do_not_break_a_list(wire, sandbox, message):
     assert wire.session.get(sandbox.url).status_code == 200
 
 
+def test_a_header_that_is_sent_twice_is_seen_twice(wire, sandbox):
+    connection = http.client.HTTPConnection("127.0.0.1", sandbox.port, timeout=5)
+    connection.putrequest("GET", "/sms/getBalance")
+    for name, value in [*wire.headers().items(), ("X-Trace", "1"), ("X-Trace", "2")]:
+        connection.putheader(name, value)
+    connection.endheaders()
+    connection.getresponse().read()
+    connection.close()
+    assert sandbox.requests[0].headers.getlist("X-Trace") == ["1", "2"]
+    assert wire.control("GET", "requests").json()[0]["headers"]["x-trace"] in ("1", "2", "1, 2")
+
+
 def test_a_short_secret_hides_no_other_header(start_sandbox, wire_to, message):
     sandbox = start_sandbox(api_key="k", secret="it's")
     wire_to(sandbox).custom(message(), {"ApiKey": "k", "Secret": "it's", "X-Trace": "kept, it's mine"})

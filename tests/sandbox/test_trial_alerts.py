@@ -248,6 +248,8 @@ def test_the_same_notifier_tells_each_event_anew(itnio_sandbox):
         (print, {"dag": "x"}, "dag: a DAG, 'x' given"),
         (print, {"task": trial_dags.loaded, "dag": trial_dags.dag}, "task: not together with dag"),
         (print, {"xcoms": 5}, "xcoms: a dict, 5 given"),
+        ([print, 3], {}, "notifier: a notifier or another callback, 3 given"),
+        (print, {"exception": 4}, "exception: an exception or a text, 4 given"),
     ],
 )
 def test_an_argument_that_cannot_be_is_named(itnio_sandbox, callback, given, words):

@@ -520,6 +520,13 @@ def test_another_connection_is_used_if_the_task_names_it(itnio_sandbox):
     [
         ({"xcoms": [1]}, "xcoms: a dict, [1] given"),
         ({"variables": ["a"]}, "variables: a dict, ['a'] given"),
+        ({"variables": {"good": "1", "a=b": "2"}}, "variables: an id without '=', 'a=b' given"),
+        ({"variables": {1: "x"}}, "variables: an id without '=', 1 given"),
+        ({"variables": {"a": object()}}, "variables: what JSON can hold"),
+        ({"xcoms": {1: 2}}, "xcoms: by task id, or by task id and key, 1 given"),
+        ({"xcoms": {("a",): 2}}, "xcoms: by task id, or by task id and key, ('a',) given"),
+        ({"run_id": 4}, "run_id: a text, 4 given"),
+        ({"run_id": ""}, "run_id: a text, '' given"),
         ({"params": [1]}, "params: a dict, [1] given"),
         ({"map_index": 3}, "map_index: the task is not mapped, 3 given"),
         ({"try_number": "2"}, "try_number: a whole number from 1, '2' given"),
@@ -543,6 +550,7 @@ def test_an_argument_that_cannot_be_is_named(itnio_sandbox, given, words):
     with pytest.raises(ValueError, match=re.escape(words)):
         itnio_sandbox.execute(in_dag("hello"), **given)
     assert itnio_sandbox.requests == []
+    assert "AIRFLOW_VAR_GOOD" not in os.environ
 
 
 @pytest.mark.parametrize("day", ["20260701", date(2026, 7, 1)])
@@ -579,6 +587,17 @@ def test_a_task_that_begins_a_loop_runs_in_an_async_test(itnio_sandbox):
 
     assert asyncio.run(test())["accepted"] == 1
     assert [message.text for message in itnio_sandbox.messages] == ["hello"]
+
+
+def test_a_trial_inside_of_a_trial_does_not_wait_for_it(itnio_sandbox):
+    def tell(context):
+        async def inside():
+            itnio_sandbox.execute(in_dag("{{ var.value.word }}"), variables={"word": "inner"})
+
+        asyncio.run(inside())
+
+    itnio_sandbox.alert(tell, variables={"word": "outer"})
+    assert [message.text for message in itnio_sandbox.messages] == ["inner"]
 
 
 def test_several_threads_take_turns_and_leave_nothing_behind(itnio_sandbox):

@@ -19,6 +19,8 @@ export class Chat {
   #atEnd = true;
   #unseen = 0;
   #last = 0;
+  #all = [];
+  #read;
   #entries = new Map();
   #redraw = () => undefined;
 
@@ -29,7 +31,7 @@ export class Chat {
   #earlier = button({ class: "more", onclick: () => this.#showEarlier() }, "Show earlier messages");
   #list = element("ol", { class: "bubbles" });
   #scroll = element("div", { class: "scroll", role: "log", "aria-live": "off", "aria-label": "Messages" }, this.#earlier, this.#list);
-  #newer = button({ class: "newer", hidden: true, onclick: () => this.#toEnd() }, icon("down"), element("span", {}));
+  #newer = button({ class: "newer", hidden: true, onclick: () => this.#goToEnd() }, icon("down"), element("span", {}));
   #composer;
   #frame;
   #nothing = element(
@@ -43,7 +45,7 @@ export class Chat {
   constructor(inbox, actions) {
     this.#inbox = inbox;
     this.#actions = actions;
-    this.#composer = new Composer(actions.answer);
+    this.#composer = new Composer(actions.answer, (message) => inbox.byId.has(message.id));
     this.#frame = [
       element(
         "header",
@@ -59,8 +61,8 @@ export class Chat {
     this.#scroll.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     this.#scroll.addEventListener("keydown", (event) => this.#move(event));
     this.#list.addEventListener("focusin", (event) => this.#holdFocus(event.target.closest("article")));
-    // Pictures grow when they are loaded; the end stays in sight.
-    new ResizeObserver(() => this.#atEnd && this.#toEnd()).observe(this.#list);
+    // Pictures grow when they are loaded; the end, or what is read, stays in sight.
+    new ResizeObserver(() => (this.#atEnd ? this.#toEnd() : this.#hold())).observe(this.#list);
   }
 
   /** Draws the conversation with a number, or what a search left of it. */
@@ -78,12 +80,14 @@ export class Chat {
     const entries = finds ? all.filter(finds) : all;
     this.#drawHead(all, entries, finds);
     this.#drawBubbles(entries);
+    for (const { kind, data } of all) if (kind === "reply" && data.choice !== null) this.#markChosen(data);
+    this.#composer.refresh();
   }
 
   /** Forgets what is drawn, though not what is being written. */
   forget() {
     this.#number = undefined;
-    this.#composer.forget();
+    this.#composer.refresh();
   }
 
   #begin(number, query) {
@@ -116,13 +120,14 @@ export class Chat {
     const shown = entries.filter((entry) => entry.number >= this.#first);
     const news = this.#last ? shown.filter((entry) => entry.number > this.#last).length : 0;
     this.#last = Math.max(this.#last, entries.at(-1)?.number ?? 0);
-    this.#inPlace(shown[0]?.number, () => {
-      arrange(this.#list, this.#items(shown));
-      this.#earlier.hidden = shown.length === entries.length;
-    });
+    this.#all = entries;
+    // Older bubbles go when the sandbox keeps no more of them; what is read is one that stays.
+    this.#remember(shown[0]?.number);
+    arrange(this.#list, this.#items(shown));
+    this.#earlier.hidden = shown.length === entries.length;
+    this.#hold();
     const kept = new Set(shown);
     for (const entry of this.#entries.keys()) if (!kept.has(entry)) this.#entries.delete(entry);
-    for (const { kind, data } of shown) if (kind === "reply" && data.choice !== null) this.#markChosen(data);
     this.#keepOneInTabOrder();
     if (this.#atEnd) this.#toEnd();
     else this.#tellNews(this.#unseen + news);
@@ -142,15 +147,18 @@ export class Chat {
     });
   }
 
-  /** Lets what is read stay in its place while older bubbles go, of which the sandbox keeps no more. */
-  #inPlace(oldest, change) {
+  /** Remembers the bubble that is read, from `oldest` on, and where it stands. */
+  #remember(oldest = 0) {
     const top = this.#scroll.getBoundingClientRect().top;
-    const read = this.#atEnd
-      ? undefined
-      : this.#articles().find((one) => one.dataset.number >= oldest && one.getBoundingClientRect().bottom > top);
-    const before = read?.getBoundingClientRect().top;
-    change();
-    if (read) this.#scroll.scrollTop += read.getBoundingClientRect().top - before;
+    const isRead = (one) => one.dataset.number >= oldest && one.getBoundingClientRect().bottom > top;
+    const article = this.#atEnd ? undefined : this.#articles().find(isRead);
+    this.#read = article && { article, top: article.getBoundingClientRect().top };
+  }
+
+  /** Puts the bubble that is read back to where it stood, whatever has come, gone or grown around it. */
+  #hold() {
+    if (!this.#read?.article.isConnected) return;
+    this.#scroll.scrollTop += this.#read.article.getBoundingClientRect().top - this.#read.top;
   }
 
   /** Marks what was pressed of a message. */
@@ -172,7 +180,10 @@ export class Chat {
     });
     made.addEventListener("keydown", (event) => {
       if (event.target !== made || event.ctrlKey || event.metaKey || event.altKey) return;
-      if (event.key === "Enter") this.#actions.open(entry);
+      if (event.key === "Enter") {
+        event.preventDefault(); // else the same press closes what it opens
+        this.#actions.open(entry);
+      }
       if (event.key === "r" && quotable) {
         event.preventDefault();
         this.#composer.quote(entry);
@@ -182,18 +193,23 @@ export class Chat {
   }
 
   #showEarlier() {
-    const fromEnd = this.#scroll.scrollHeight - this.#scroll.scrollTop;
-    this.#limit += A_PAGE;
-    this.#atEnd = true;
+    const shown = this.#all.findIndex((entry) => entry.number >= this.#first);
+    const first = Math.max(0, shown - A_PAGE);
+    this.#first = this.#all[first].number;
+    this.#limit = this.#all.length - first;
     this.#redraw();
-    this.#scroll.scrollTop = this.#scroll.scrollHeight - fromEnd;
-    this.#scrolled();
   }
 
   #scrolled() {
     const { scrollHeight, scrollTop, clientHeight } = this.#scroll;
     this.#atEnd = scrollHeight - scrollTop - clientHeight < NEAR_THE_END;
     if (this.#atEnd) this.#tellNews(0);
+    this.#remember();
+  }
+
+  #goToEnd() {
+    this.#toEnd();
+    this.#articles().at(-1)?.focus({ preventScroll: true });
   }
 
   #toEnd() {

@@ -3,17 +3,19 @@
 import { button, element, icon } from "./dom.js";
 import { withoutMarks } from "./formatting.js";
 
-/** Takes an answer and gives it to `answer`. */
+/** Takes an answer and gives it to `answer`; `isKnown` says whether a message can still be answered. */
 export class Composer {
   #number = "";
   #quoted;
   #answer;
+  #isKnown;
   #drafts = new Map();
   #field = element("textarea", { rows: "1", maxlength: "4096", dir: "auto", placeholder: "Type an answer" });
   #quote = element("p", { class: "quoting", hidden: true });
 
-  constructor(answer) {
+  constructor(answer, isKnown) {
     this.#answer = answer;
+    this.#isKnown = isKnown;
     this.form = element(
       "form",
       { class: "composer", onsubmit: (event) => this.#send(event) },
@@ -45,10 +47,9 @@ export class Composer {
     if (message) this.#field.focus();
   }
 
-  /** Forgets which messages are answered, since there are none any more; the words stay. */
-  forget() {
-    this.#name(undefined);
-    for (const draft of this.#drafts.values()) draft.quoted = undefined;
+  /** Names a message no more that the inbox has forgotten; the words stay. */
+  refresh() {
+    if (this.#quoted && !this.#isKnown(this.#quoted)) this.#name(undefined);
   }
 
   #write({ text, quoted }) {
@@ -56,7 +57,8 @@ export class Composer {
     this.#name(quoted);
   }
 
-  #name(quoted) {
+  #name(message) {
+    const quoted = message && this.#isKnown(message) ? message : undefined;
     this.#quoted = quoted;
     this.#quote.hidden = !quoted;
     if (!quoted) return;

@@ -55,6 +55,18 @@ def test_it_looks_as_the_page_does_and_can_change_nothing(open_page, saved):
         assert page.locator(name).count() == 0
 
 
+def test_enter_opens_a_request_and_leaves_it_open(open_page, saved):
+    page = open_page(f"{saved.as_uri()}#8614718004557")
+    page.locator("article.reply").wait_for()
+    for article in (page.locator("article.message").first, page.locator("article.reply")):
+        article.focus()
+        page.keyboard.press("Enter")
+        page.wait_for_timeout(100)
+        expect(page.get_by_role("dialog")).to_be_visible()
+        page.keyboard.press("Escape")
+        expect(article).to_be_focused()
+
+
 def test_it_loads_nothing(open_page, saved):
     page = open_page("about:blank")
     asked = []

@@ -110,6 +110,21 @@ def test_each_line_runs_in_its_own_direction(open_inbox, send, message, bubble):
     assert words.locator("blockquote").evaluate(last_mark, [0, len("اقتباس!") - 1])
 
 
+@pytest.mark.parametrize("text", ["1. أولاً done\n2. second ثانياً", "1. first أولاً\n2. ثانياً done"])
+def test_each_entry_of_a_list_stands_beside_its_number(open_inbox, send, message, bubble, text):
+    page = open_inbox()
+    items = bubble(page, send(message(text={"body": text}))).locator("li")
+    items.first.wait_for()
+    beside = """node => {
+      const range = document.createRange();
+      range.selectNodeContents(node);
+      const [words, item] = [range.getBoundingClientRect(), node.getBoundingClientRect()];
+      const rtl = getComputedStyle(node).direction === "rtl";
+      return Math.abs(rtl ? item.right - words.right : item.left - words.left);
+    }"""
+    assert [item.evaluate(beside) < 2 for item in items.all()] == [True, True]
+
+
 def test_the_list_of_conversations_keeps_entries_apart(open_inbox, send, message):
     send(message(text={"body": "- *one*\n- two\n1. three"}))
     page = open_inbox("")

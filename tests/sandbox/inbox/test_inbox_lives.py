@@ -11,6 +11,9 @@ from .conftest import RECIPIENT
 expect = pytest.importorskip("playwright.sync_api", reason="playwright is not installed").expect
 
 
+TALL_PICTURE = '<svg xmlns="http://www.w3.org/2000/svg" width="300" height="600"/>'
+
+
 def words(page):
     return page.locator("article .words").all_text_contents()
 
@@ -240,6 +243,67 @@ def test_who_reads_is_not_moved_when_the_oldest_go(open_page, start_sandbox, wir
     wire.custom(message(text={"body": "one more"}))
     page.get_by_role("button", name="11 new").wait_for()
     assert scroll.evaluate("node => node.scrollTop") == 0
+
+
+def test_pictures_that_load_late_do_not_move_what_is_read(open_page, start_sandbox, wire_to, message, files):
+    sandbox = start_sandbox()
+    wire = wire_to(sandbox)
+    for number in range(60):
+        picture = {"link": files.link(f"chart.png?{number}"), "caption": f"row {number}"}
+        wire.custom(message(type="image", image=picture))
+    page = open_page("about:blank")
+    held = []
+
+    def hold(route):
+        held.append(route)
+
+    page.route("**/chart.png*", hold)
+    page.goto(f"{sandbox.url}/#{RECIPIENT}")
+    page.locator("article").nth(59).wait_for()
+    scroll = page.locator("main .scroll")
+    scroll.evaluate("node => (node.scrollTop = node.scrollHeight / 2)")
+    page.wait_for_timeout(200)
+    line = """node => {
+      const top = node.getBoundingClientRect().top;
+      const all = [...node.querySelectorAll("article")];
+      const found = all.find((one) => one.getBoundingClientRect().bottom > top);
+      return [found.dataset.number, Math.round(found.getBoundingClientRect().top), node.scrollHeight];
+    }"""
+    before = scroll.evaluate(line)
+    for route in held:
+        route.fulfill(body=TALL_PICTURE, content_type="image/svg+xml")
+    page.wait_for_timeout(800)
+    after = scroll.evaluate(line)
+    assert after[2] > before[2] + 1000
+    assert after[0] == before[0]
+    assert abs(after[1] - before[1]) <= 2
+
+
+def test_earlier_messages_come_without_taking_any_away(open_page, start_sandbox, wire_to, message):
+    sandbox = start_sandbox()
+    wire = wire_to(sandbox)
+    for number in range(250):
+        wire.custom(message(text={"body": f"row {number}"}))
+    page = open_page(f"{sandbox.url}/#{RECIPIENT}")
+    page.get_by_text("row 249").first.wait_for()
+    page.locator("main .scroll").evaluate("node => (node.scrollTop = 0)")
+    page.wait_for_timeout(100)
+    for number in range(250, 370):
+        wire.custom(message(text={"body": f"row {number}"}))
+    newer = page.get_by_role("button", name="120 new")
+    newer.wait_for()
+    top = page.locator("article", has_text="row 150").bounding_box()["y"]
+    page.get_by_role("button", name="Show earlier messages").click()
+    expect(page.locator("article")).to_have_count(320)
+    assert words(page) == [f"row {number}" for number in range(50, 370)]
+    assert abs(page.locator("article", has_text="row 150").bounding_box()["y"] - top) <= 60
+    expect(newer).to_be_visible()
+    newer.click()
+    assert page.evaluate("document.activeElement.querySelector('.words').textContent") == "row 369"
+    page.locator("main .scroll").evaluate("node => (node.scrollTop = 0)")
+    page.wait_for_timeout(100)
+    page.get_by_role("button", name="Show earlier messages").click()
+    expect(page.locator("article")).to_have_count(370)
 
 
 def test_nothing_new_is_told_of_a_conversation_that_was_cleared(open_inbox, sandbox, send, message):

@@ -127,6 +127,24 @@ def test_what_is_done_twice_while_the_sandbox_is_slow_is_one_reply(open_inbox, s
     assert [one["text"] for one in wire.control("GET", "replies").json()] == ["once", "two"]
 
 
+def test_a_message_that_is_kept_no_more_is_answered_no_more(open_page, start_sandbox, wire_to, message):
+    sandbox = start_sandbox(keep=3)
+    wire = wire_to(sandbox)
+    wire.custom(message())
+    page = open_page(f"{sandbox.url}/#{RECIPIENT}")
+    page.locator("article").hover()
+    page.get_by_role("button", name="Answer this message").click()
+    page.keyboard.type("fine")
+    page.locator(".quoting").wait_for()
+    for number in range(3):
+        wire.custom(message(text={"body": f"row {number}"}))
+    page.locator("article .words", has_text="row 2").wait_for()
+    expect(page.locator(".quoting")).to_be_hidden()
+    page.keyboard.press("Enter")
+    page.locator("article.reply", has_text="fine").wait_for()
+    assert sandbox.replies[0].answers is None
+
+
 def test_an_answer_that_is_not_kept_comes_back_to_where_it_was_typed(open_inbox, send, message, slow):
     send(message(recipient="5511912345678", text={"body": "other"}))
     send(message())
@@ -182,6 +200,20 @@ LONG_LIST = {
         ],
     },
 }
+
+
+def test_the_row_that_has_the_keyboard_is_in_sight(open_inbox, send, message):
+    send(message(type="interactive", interactive=LONG_LIST))
+    page = open_inbox(width=320, height=560)
+    page.locator(".choice").click()
+    bar = page.locator(".send-bar")
+    radios = page.get_by_role("radio")
+    radios.first.focus()
+    for number in range(1, 10):
+        page.keyboard.press("ArrowDown")
+        expect(radios.nth(number)).to_be_focused()
+        row = radios.nth(number).bounding_box()
+        assert row["y"] + row["height"] <= bar.bounding_box()["y"], number
 
 
 @pytest.mark.parametrize("width", [320, 390, 1200])
