@@ -19,7 +19,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
-from urllib.error import URLError
+from urllib.error import HTTPError, URLError
 from urllib.parse import quote
 from urllib.request import Request, urlopen
 
@@ -44,6 +44,8 @@ def airflow_environment(home: Path, dags: Path, settings: Mapping[str, str] | No
         **kept,
         "PATH": f"{BIN}{os.pathsep}{kept.get('PATH', '')}",
         "AIRFLOW_HOME": str(home),
+        # SQLite lets one write at a time; who waits for it gives up after 5 s unless told otherwise.
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db?timeout=30",
         "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
@@ -71,6 +73,8 @@ class RunningAirflow:
         self._environment = {
             **environment,
             "AIRFLOW__API__BASE_URL": self.url,
+            # Else its answers do not say what the database said.
+            "AIRFLOW__API__EXPOSE_STACKTRACE": "True",
             "AIRFLOW__API__HOST": "127.0.0.1",
             "AIRFLOW__API__PORT": str(self._port),
             "AIRFLOW__API__WORKERS": "1",
@@ -259,14 +263,24 @@ class RunningAirflow:
             time.sleep(0.5)
 
     def _ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        """Ask its API, again if the database was in the way: what that refused has been undone."""
         request = Request(
             f"{self.url}/api/v2/{path}",
             method=method,
             data=None if body is None else json.dumps(body).encode(),
             headers={"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"},
         )
-        with urlopen(request, timeout=30) as answer:
-            return json.load(answer)
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                with urlopen(request, timeout=60) as answer:
+                    return json.load(answer)
+            except HTTPError as error:
+                said = error.read().decode(errors="replace")
+                if "Database error" not in said or time.monotonic() > deadline:
+                    error.add_note(f"{method} {path}: {said[:2000]}")
+                    raise
+            time.sleep(0.5)
 
     def _command(self, *arguments: str) -> str:
         with self._log.open("ab") as output:

@@ -93,7 +93,7 @@ class TrialSandbox(Sandbox):
                     f"{field}: no field of a connection; there are {', '.join(CONNECTION_FIELDS)}"
                 )
         if changes.get("port") is not None:
-            whole("port", changes["port"], 1, 65535)
+            whole("port", changes["port"], 0, 65535)
         fields = json.loads(self.connection_json()) | changes
         fields["extra"] |= extra or {}
         fields = {field: value for field, value in fields.items() if value is not None}

@@ -145,7 +145,7 @@ def test_a_connection_may_be_without_extras(itnio_sandbox):
         ({"pasword": "x"}, "pasword: no field of a connection; there are conn_type, login, password"),
         ({"conn_id": None}, "conn_id: an id without"),
         ({"conn_id": "a=b"}, "conn_id: an id without '=', 'a=b' given"),
-        ({"port": "x"}, "port: a whole number from 1 to 65535, 'x' given"),
+        ({"port": "x"}, "port: a whole number from 0 to 65535, 'x' given"),
         ({"login": object()}, "connect: what JSON can hold"),
         ({"extra": {"x": object()}}, "connect: what JSON can hold"),
         ({"extra": "x"}, "extra: a dict of changes in the extras, 'x' given"),
