@@ -56,6 +56,21 @@ def amount(name: str, value: Decimal | int | str) -> Decimal:
     return read
 
 
+def text(name: str, value: object) -> str:
+    """
+    Check a text that the environment of a process can hold.
+
+    :param name: the parameter
+    :param value: what was given
+    :raises ValueError: if it is something else
+    """
+    if not isinstance(value, str):
+        raise ValueError(f"{name}: a text, {value!r:.60} given")
+    if "\0" in value or any("\ud800" <= one <= "\udfff" for one in value):
+        raise ValueError(f"{name}: a text without NUL and lone surrogates, {value!r:.60} given")
+    return value
+
+
 def mapping(name: str, value: object) -> Mapping[Any, Any]:
     """
     Check a dict, for which None is an empty one.

@@ -5,16 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import re
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from contextvars import ContextVar, copy_context
+from contextvars import copy_context
 from typing import Any, Literal, TypeAlias, TypeVar
 
-from .checks import mapping, whole
+from .checks import mapping, text, whole
 from .server import Sandbox
+from .trial_turns import turn
 
 __all__ = ["EventKind", "TrialSandbox"]
 
@@ -25,10 +24,6 @@ EventKind: TypeAlias = Literal[
 PROXIES = frozenset({"http_proxy", "https_proxy", "all_proxy"})
 CONNECTION_FIELDS = ("conn_type", "login", "password", "host", "port", "schema", "description")
 KEPT_IN_A_TEST = 100_000
-
-# A trial changes the environment of the whole process, and how Airflow looks up what upstream tasks returned.
-_ONE_TRIAL_AT_A_TIME = threading.Lock()
-_IN_A_TRIAL = ContextVar("_IN_A_TRIAL", default=False)
 
 Result = TypeVar("Result")
 
@@ -87,13 +82,15 @@ class TrialSandbox(Sandbox):
         name = f"AIRFLOW_CONN_{_id('conn_id', conn_id)}"
         if extra is not None and not isinstance(extra, Mapping):
             raise ValueError(f"extra: a dict of changes in the extras, {extra!r} given")
-        for field in changes:
+        for field, value in changes.items():
             if field not in CONNECTION_FIELDS:
                 raise ValueError(
                     f"{field}: no field of a connection; there are {', '.join(CONNECTION_FIELDS)}"
                 )
-        if changes.get("port") is not None:
-            whole("port", changes["port"], 0, 65535)
+            if field == "port" and value is not None:
+                whole(field, value, 0, 65535)
+            elif value is not None:
+                text(field, value)
         fields = json.loads(self.connection_json()) | changes
         fields["extra"] |= extra or {}
         fields = {field: value for field, value in fields.items() if value is not None}
@@ -166,29 +163,21 @@ def _alone(variables: Mapping[str, Any] | None, trial: Callable[[], Result]) -> 
     given = mapping("variables", variables)
 
     def run() -> Result:
-        with _turn(), _variables(given):
+        with turn(), _variables(given):
             return trial()
 
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
+    if not _is_in_a_loop():
         return run()
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(copy_context().run, run).result()
 
 
-@contextmanager
-def _turn() -> Iterator[None]:
-    """Wait until no other trial runs, but for one that this is a part of, in whatever thread."""
-    if _IN_A_TRIAL.get():
-        yield
-        return
-    with _ONE_TRIAL_AT_A_TIME:
-        token = _IN_A_TRIAL.set(True)
-        try:
-            yield
-        finally:
-            _IN_A_TRIAL.reset(token)
+def _is_in_a_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 @contextmanager
@@ -196,8 +185,8 @@ def _variables(variables: Mapping[str, Any]) -> Iterator[None]:
     """Have these Airflow variables, and touch nothing else of the environment, which other threads read."""
     texts = {}
     for name, value in variables.items():
-        text = value if isinstance(value, str) else _json("variables", value)
-        texts[f"AIRFLOW_VAR_{_id('variables', name)}"] = text
+        written = value if isinstance(value, str) else _json("variables", value)
+        texts[f"AIRFLOW_VAR_{_id('variables', name)}"] = text(f"variables[{name!r}]", written)
     before = {name: os.environ.get(name) for name in texts}
     try:
         os.environ.update(texts)
@@ -212,9 +201,9 @@ def _variables(variables: Mapping[str, Any]) -> Iterator[None]:
 
 def _id(parameter: str, given: Any) -> str:
     """Write the id of a variable or connection as it stands in the environment."""
-    if not isinstance(given, str) or not re.fullmatch(r"[^=\0]+", given):
+    if not isinstance(given, str) or not given or "=" in given:
         raise ValueError(f"{parameter}: an id without '=', {given!r:.60} given")
-    return given.upper()
+    return text(parameter, given).upper()
 
 
 def _json(parameter: str, value: Any) -> str:

@@ -37,6 +37,7 @@ __all__ = [
 
 # Of Airflow 2 alone.
 Context: Any
+KNOWN_CONTEXT_KEYS: Any
 TaskInstanceKey: Any
 baseoperator: Any
 
@@ -60,7 +61,7 @@ else:
     from airflow.models.taskinstance import set_current_context
     from airflow.models.taskinstancekey import TaskInstanceKey
     from airflow.models.xcom_arg import PlainXComArg
-    from airflow.utils.context import Context, OutletEventAccessors
+    from airflow.utils.context import KNOWN_CONTEXT_KEYS, Context, OutletEventAccessors
     from airflow.utils.types import DagRunType
 
 # What a task instance of Airflow 2 has, and one that runs for the first time and alone has nothing in.
@@ -236,9 +237,9 @@ def airflow_context(values: dict[str, Any]) -> MutableMapping[str, Any]:
 
     :param values: its entries, of which a version that is older than an entry takes none
     """
-    if AIRFLOW_V_3_0_PLUS:
-        return {name: value for name, value in values.items() if name in DeclaredContext.__annotations__}
-    return Context(values)
+    known = DeclaredContext.__annotations__ if AIRFLOW_V_3_0_PLUS else KNOWN_CONTEXT_KEYS
+    entries = {name: value for name, value in values.items() if name in known}
+    return entries if AIRFLOW_V_3_0_PLUS else Context(entries)
 
 
 def params_of(dag: Any, task: Any, run: Any) -> dict[str, Any]:

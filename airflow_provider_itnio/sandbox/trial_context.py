@@ -22,7 +22,7 @@ from .trial_airflow import (
     run_of,
 )
 from .trial_arguments import logical_date_of, moment, task_of_event
-from .trial_instance import TrialTaskInstance, XComs
+from .trial_instance import TrialTaskInstance, TrialTaskStateStore, XComs
 
 __all__ = ["context_of_deadline", "context_of_event", "context_of_task"]
 
@@ -81,6 +81,7 @@ def context_of_task(
             "run_id": run.run_id,
             "task": task,
             "task_instance": ti,
+            "task_state_store": TrialTaskStateStore(),
             "task_instance_key_str": f"{run.dag_id}__{task.task_id}__{day}",
             "ti": ti,
             "var": {"value": TrialVariables(as_json=False), "json": TrialVariables(as_json=True)},

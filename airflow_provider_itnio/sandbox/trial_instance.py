@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import InitVar, dataclass, field
 from datetime import UTC, datetime
@@ -10,7 +11,7 @@ from urllib.parse import quote
 
 from .trial_airflow import AIRFLOW_V_3_0_PLUS, TaskInstanceState, conf, details_of_instance
 
-__all__ = ["NOT_GIVEN", "TrialTaskInstance", "XComs"]
+__all__ = ["NOT_GIVEN", "TrialTaskInstance", "TrialTaskStateStore", "XComs"]
 
 RETURNED = "return_value"
 NOT_GIVEN: Any = object()
@@ -26,7 +27,8 @@ class XComs:
 
     def __init__(self, given: Mapping[str | tuple[str, str], Any]) -> None:
         for name in given:
-            if not isinstance(name, str) and not (isinstance(name, tuple) and len(name) == 2):
+            both = name if isinstance(name, tuple) else (name, RETURNED)
+            if len(both) != 2 or not all(isinstance(one, str) for one in both):
                 raise ValueError(f"xcoms: by task id, or by task id and key, {name!r:.60} given")
         self._values = {
             (name, RETURNED) if isinstance(name, str) else name: value for name, value in given.items()
@@ -71,6 +73,48 @@ class XComs:
         # Airflow would give None, and a typing error in a task id would go unnoticed.
         name = repr(task_id) if key == RETURNED else repr((task_id, key))
         raise LookupError(f"the task reads an XCom that the test does not give: xcoms={{{name}: ...}}")
+
+
+class TrialTaskStateStore:
+    """Airflow's task state store (from 3.3 on), empty and for one run of a task."""
+
+    def __init__(self) -> None:
+        self._texts: dict[str, str] = {}
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """
+        Give what stands under a key.
+
+        :param key: the key
+        :param default: what to give if nothing does
+        """
+        return json.loads(self._texts[key]) if key in self._texts else default
+
+    def set(self, key: str, value: Any, *, retention: Any = None) -> None:
+        """
+        Write a value.
+
+        :param key: the key
+        :param value: plain JSON, not None
+        :param retention: not looked at
+        :raises ValueError: if it is None
+        :raises TypeError: if it is not JSON
+        """
+        if value is None:
+            raise ValueError("Cannot set value as None")
+        self._texts[key] = json.dumps(value)
+
+    def delete(self, key: str) -> None:
+        """
+        Forget a value.
+
+        :param key: its key
+        """
+        self._texts.pop(key, None)
+
+    def clear(self) -> None:
+        """Forget all."""
+        self._texts.clear()
 
 
 @dataclass

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple, get_args
@@ -80,8 +80,10 @@ def tell(
         raise ValueError(f"exception: an exception or a text, {exception!r:.60} given")
     if exception is not None and kind not in ("failure", "retry"):
         raise ValueError(f"exception: Airflow gives none with {kind}")
+    if xcoms and kind == "deadline":
+        raise ValueError("xcoms: Airflow gives none with deadline, its context is dag_run and deadline")
     errors: list[Exception] = []
-    for one in _each(notifier):
+    for one in _each(notifier, kind):
         context = (
             context_of_deadline(given)
             if kind == "deadline"
@@ -98,7 +100,7 @@ def tell(
         raise errors[0]
 
 
-def _each(notifier: Any) -> list[Any]:
+def _each(notifier: Any, kind: str) -> list[Any]:
     """Give the callbacks that a test hands over, of which there must be one."""
     several = list(notifier) if isinstance(notifier, (list, tuple)) else [notifier]
     callbacks = [one.callback if type(one).__name__ == "DeadlineAlert" else one for one in several]
@@ -107,8 +109,13 @@ def _each(notifier: Any) -> list[Any]:
     for one in callbacks:
         if isinstance(one, type):
             raise ValueError(f"notifier: a notifier, the class {one.__name__} given")
-        if not callable(one) and not hasattr(one, "path"):
+        is_of_deadline = hasattr(one, "path") and hasattr(one, "kwargs")
+        if not callable(one) and not is_of_deadline:
             raise ValueError(f"notifier: a notifier or another callback, {one!r:.60} given")
+        if is_of_deadline and not callable(one) and kind != "deadline":
+            raise ValueError(
+                f"kind: 'deadline', of which alone there is {type(one).__name__}(...), {kind!r} given"
+            )
     return callbacks
 
 
@@ -120,10 +127,10 @@ def operator_of(task: Any) -> Any:
     :raises TypeError: if it is neither
     """
     operator = getattr(task, "operator", task)
-    if not hasattr(operator, "render_template_fields"):
+    if isinstance(operator, type) or not hasattr(operator, "render_template_fields"):
+        given = f"the class {task.__name__}" if isinstance(task, type) else type(task).__name__
         raise TypeError(
-            f"task: an operator, or what a function with a task decorator returns in a DAG; "
-            f"{type(task).__name__} given"
+            f"task: an operator, or what a function with a task decorator returns in a DAG; {given} given"
         )
     return operator
 
@@ -175,6 +182,7 @@ def _instance_of(operator: Any, context: MutableMapping[str, Any]) -> Any:
     else:
         # Of .expand_kwargs: here Airflow does render what comes from upstream.
         entries = _looked_up(expanded, context)
+        _check_expands("each", entries)
         number = len(entries)
         _check_index(index, number)
         resolved = _Resolved(_looked_up(entries[index], context), set())
@@ -189,6 +197,8 @@ def _one_of_product(
     expanded: Mapping[str, Any], index: int, context: Mapping[str, Any]
 ) -> tuple[_Resolved, int]:
     values = {name: _looked_up(value, context) for name, value in expanded.items()}
+    for name, value in values.items():
+        _check_expands(name, value)
     number = 1
     for value in values.values():
         number *= len(value)
@@ -199,6 +209,11 @@ def _one_of_product(
         arguments[name] = list(value.items() if isinstance(value, Mapping) else value)[place]
     data = {id(arguments[name]) for name, value in expanded.items() if hasattr(value, "resolve")}
     return _Resolved({name: arguments[name] for name in expanded}, data), number
+
+
+def _check_expands(name: str, value: Any) -> None:
+    if not isinstance(value, (Sequence, Mapping)) or isinstance(value, (str, bytes)):
+        raise ValueError(f"xcoms: a list or a dict for {name}=, over which .expand goes, {value!r:.60} given")
 
 
 def _check_index(index: int, number: int) -> None:

@@ -146,7 +146,10 @@ def test_a_connection_may_be_without_extras(itnio_sandbox):
         ({"conn_id": None}, "conn_id: an id without"),
         ({"conn_id": "a=b"}, "conn_id: an id without '=', 'a=b' given"),
         ({"port": "x"}, "port: a whole number from 0 to 65535, 'x' given"),
-        ({"login": object()}, "connect: what JSON can hold"),
+        ({"login": 5}, "login: a text, 5 given"),
+        ({"password": True}, "password: a text, True given"),
+        ({"host": "a\ud800"}, "host: a text without NUL and lone surrogates"),
+        ({"conn_id": "\ud800"}, "conn_id: a text without NUL and lone surrogates"),
         ({"extra": {"x": object()}}, "connect: what JSON can hold"),
         ({"extra": "x"}, "extra: a dict of changes in the extras, 'x' given"),
     ],
@@ -154,6 +157,11 @@ def test_a_connection_may_be_without_extras(itnio_sandbox):
 def test_a_connection_that_cannot_be_is_an_error(itnio_sandbox, given, text):
     with pytest.raises(ValueError, match=text):
         itnio_sandbox.connect(**{"conn_id": "c1"} | given)
+
+
+def test_port_0_is_none_as_it_is_for_airflow(itnio_sandbox):
+    itnio_sandbox.connect("my_conn", port=0)
+    assert json.loads(os.environ["AIRFLOW_CONN_MY_CONN"])["port"] == 0
 
 
 def test_no_message_of_a_large_test_is_forgotten(itnio_sandbox, message):

@@ -250,6 +250,7 @@ def test_the_same_notifier_tells_each_event_anew(itnio_sandbox):
         (print, {"xcoms": 5}, "xcoms: a dict, 5 given"),
         ([print, 3], {}, "notifier: a notifier or another callback, 3 given"),
         (print, {"exception": 4}, "exception: an exception or a text, 4 given"),
+        (print, {"kind": "deadline", "xcoms": {"a": 1}}, "xcoms: Airflow gives none with deadline"),
     ],
 )
 def test_an_argument_that_cannot_be_is_named(itnio_sandbox, callback, given, words):
@@ -276,3 +277,6 @@ def test_a_deadline_itself_may_be_given(itnio_sandbox):
     )
     itnio_sandbox.alert(late, "deadline")
     assert [message.text for message in itnio_sandbox.messages] == ["late"]
+    for given in (late, callback):
+        with pytest.raises(ValueError, match=r"kind: 'deadline', of which alone there is AsyncCallback"):
+            itnio_sandbox.alert(given)

@@ -6,8 +6,12 @@ import asyncio
 import copy
 import os
 import re
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
@@ -24,15 +28,19 @@ from airflow.providers.common.compat.sdk import (
     task,
 )
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_2_PLUS
+from packaging.version import Version
 
 from airflow_provider_itnio.api.errors import NotSentError
 from airflow_provider_itnio.messages import contact_card
 from airflow_provider_itnio.operators.whatsapp import WhatsAppBroadcastOperator, WhatsAppSendOperator
+from airflow_provider_itnio.sandbox import trial_turns
 from airflow_provider_itnio.sandbox.trial_airflow import PlainXComArg
 from tests.sandbox import trial_dags
 from tests.sandbox.trial_dags import NUMBER, SHOPS, Counting
+from tests.task_runs import TaskStateStore
 
 AIRFLOW_2 = version("apache-airflow").startswith("2.")
+AIRFLOW_BEFORE_3_3 = Version(version("apache-airflow")) < Version("3.3")
 GUIDE = (Path(__file__).parents[2] / "docs" / "testing.md").read_text()
 timetables = import_module("airflow.sdk" if AIRFLOW_V_3_2_PLUS else "airflow.timetables.interval")
 
@@ -175,7 +183,7 @@ def test_a_data_interval_can_be_given(itnio_sandbox):
 
 
 # What Airflow declares and our context leaves out; docs/testing.md names these,
-NEEDS_A_DATABASE = {"inlet_events", "task_state_store", "asset_state_store"}
+NEEDS_A_DATABASE = {"inlet_events", "asset_state_store"}
 # and these come with an event, come from a PythonOperator, or are declared and given by no task runner.
 NOT_OF_A_TASK = {"exception", "reason", "templates_dict", "try_number"}
 NEVER_GIVEN = set() if AIRFLOW_2 else {"expanded_ti_count", "start_date", "test_mode"}
@@ -205,6 +213,8 @@ class Looking(BaseOperator):
         self.at = at
 
     def execute(self, context):
+        if callable(self.at):
+            self.at()
         return context
 
 
@@ -395,6 +405,18 @@ def test_a_decorated_function_may_be_mapped(itnio_sandbox):
     assert itnio_sandbox.messages[0].text == "2026-07-01: 6"
 
 
+@pytest.mark.parametrize("pushed", [5, "abc", None])
+def test_what_cannot_be_expanded_over_is_named(itnio_sandbox, pushed):
+    with DAG("expanded", schedule=None):
+        load = BaseOperator(task_id="load")
+        mapped = Looking.partial(task_id="look").expand(at=load.output)
+        rows = Looking.partial(task_id="rows").expand_kwargs(load.output)
+    for one, name in ((mapped, "at"), (rows, "each")):
+        expected = f"xcoms: a list or a dict for {name}=, over which .expand goes, {pushed!r} given"
+        with pytest.raises(ValueError, match=expected):
+            itnio_sandbox.execute(one, xcoms={"load": pushed})
+
+
 def test_expand_kwargs_takes_rows_from_upstream_and_renders_them_as_airflow_does(itnio_sandbox):
     rows = [{}, {"text": "{{ ds }}", "recipient": NUMBER}]
     itnio_sandbox.execute(trial_dags.to_rows, map_index=1, xcoms={"load": rows}, ds="2026-07-01")
@@ -498,12 +520,55 @@ def test_a_skip_comes_through(itnio_sandbox):
     assert itnio_sandbox.messages == []
 
 
-@pytest.mark.parametrize("given", ["tell", None, trial_dags.tell])
-def test_what_is_no_task_is_an_error(itnio_sandbox, given):
-    with pytest.raises(
-        TypeError, match="task: an operator, or what a function with a task decorator returns"
-    ):
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ("tell", "str"),
+        (None, "NoneType"),
+        (trial_dags.tell, type(trial_dags.tell).__name__),
+        (Looking, "the class Looking"),
+    ],
+)
+def test_what_is_no_task_is_an_error(itnio_sandbox, given, named):
+    expected = f"task: an operator, or what a function with a task decorator returns in a DAG; {named} given"
+    with pytest.raises(TypeError, match=re.escape(expected)):
         itnio_sandbox.execute(given)
+
+
+def test_what_a_task_raises_comes_through_alone(itnio_sandbox):
+    with pytest.raises(ZeroDivisionError) as raised:
+        itnio_sandbox.execute(Looking(task_id="look", at=lambda: 1 / 0))
+    assert raised.value.__context__ is None
+
+
+@pytest.mark.skipif(AIRFLOW_BEFORE_3_3, reason="Airflow has a task state store from 3.3 on")
+def test_each_run_of_a_task_has_an_empty_task_state_store(itnio_sandbox, caplog):
+    caplog.set_level("INFO")
+    for _ in range(2):
+        store = itnio_sandbox.execute(Looking(task_id="look"))["task_state_store"]
+        assert store.get("seen", "never") == "never"
+        store.set("seen", {"times": [1]})
+        assert store.get("seen") == {"times": [1]}
+        store.set("other", 1)
+        store.delete("other")
+        assert store.get("other") is None
+        with pytest.raises(ValueError, match="None"):
+            store.set("seen", None)
+        with pytest.raises(TypeError):
+            store.set("seen", object())
+        itnio_sandbox.execute(in_dag("hello"))
+        store.clear()
+        assert store.get("seen") is None
+    assert len(itnio_sandbox.messages) == 2
+    assert "No delivery record" not in caplog.text
+
+
+@pytest.mark.skipif(AIRFLOW_BEFORE_3_3, reason="Airflow has a task state store from 3.3 on")
+def test_a_test_may_give_the_store_of_an_earlier_try(itnio_sandbox):
+    store = TaskStateStore()
+    for try_number in (1, 2):
+        itnio_sandbox.execute(in_dag("hello"), try_number=try_number, task_state_store=store)
+    assert len(itnio_sandbox.messages) == 1
 
 
 def test_another_connection_is_used_if_the_task_names_it(itnio_sandbox):
@@ -525,6 +590,11 @@ def test_another_connection_is_used_if_the_task_names_it(itnio_sandbox):
         ({"variables": {"a": object()}}, "variables: what JSON can hold"),
         ({"xcoms": {1: 2}}, "xcoms: by task id, or by task id and key, 1 given"),
         ({"xcoms": {("a",): 2}}, "xcoms: by task id, or by task id and key, ('a',) given"),
+        ({"xcoms": {("a", 1): 2}}, "xcoms: by task id, or by task id and key, ('a', 1) given"),
+        ({"variables": {"": "x"}}, "variables: an id without '=', '' given"),
+        ({"variables": {"good": "1", "a": "\0"}}, "variables['a']: a text without NUL and lone surrogates"),
+        ({"variables": {"a": "\ud800"}}, "variables['a']: a text without NUL and lone surrogates"),
+        ({"variables": {"\udfff": "x"}}, "variables: a text without NUL and lone surrogates"),
         ({"run_id": 4}, "run_id: a text, 4 given"),
         ({"run_id": ""}, "run_id: a text, '' given"),
         ({"params": [1]}, "params: a dict, [1] given"),
@@ -598,6 +668,70 @@ def test_a_trial_inside_of_a_trial_does_not_wait_for_it(itnio_sandbox):
 
     itnio_sandbox.alert(tell, variables={"word": "outer"})
     assert [message.text for message in itnio_sandbox.messages] == ["inner"]
+
+
+def test_trials_inside_of_one_take_turns_too(itnio_sandbox):
+    before = dict(os.environ)
+    resolve = PlainXComArg.resolve
+    task = in_dag("{{ var.value.word }}")
+
+    def tell(context):
+        async def inside():
+            runs = [
+                asyncio.to_thread(itnio_sandbox.execute, task, variables={"word": f"w{n}"}) for n in range(8)
+            ]
+            await asyncio.gather(*runs)
+
+        asyncio.run(inside())
+
+    itnio_sandbox.alert(tell)
+    assert sorted(message.text for message in itnio_sandbox.messages) == [f"w{n}" for n in range(8)]
+    assert dict(os.environ) == before
+    assert PlainXComArg.resolve is resolve
+
+
+def test_what_a_trial_has_begun_and_left_takes_its_turn_later(itnio_sandbox):
+    may_go, left = threading.Event(), []
+    task = in_dag("{{ var.value.word }}")
+
+    def late():
+        may_go.wait(10)
+        itnio_sandbox.execute(task, variables={"word": "late"})
+
+    def tell(context):
+        left.append(threading.Thread(target=copy_context().run, args=[late]))
+        left[0].start()
+
+    def slow(context):
+        may_go.set()
+        time.sleep(0.3)
+        assert itnio_sandbox.messages == []
+
+    itnio_sandbox.alert(tell)
+    itnio_sandbox.alert(slow)
+    left[0].join()
+    assert [message.text for message in itnio_sandbox.messages] == ["late"]
+    assert "AIRFLOW_VAR_WORD" not in os.environ
+
+
+def test_a_trial_that_waits_for_itself_gives_up(itnio_sandbox, monkeypatch):
+    monkeypatch.setattr(trial_turns, "LONGEST_TRIAL", 0.2)
+
+    def tell(context):
+        with ThreadPoolExecutor(1) as thread:
+            thread.submit(itnio_sandbox.execute, in_dag("hello")).result()
+
+    with pytest.raises(RuntimeError, match=r"begin it with contextvars\.copy_context\(\)\.run"):
+        itnio_sandbox.alert(tell)
+    itnio_sandbox.execute(in_dag("hello"))
+    assert len(itnio_sandbox.messages) == 1
+
+
+def test_one_that_waits_for_many_does_not_give_up(itnio_sandbox, monkeypatch):
+    monkeypatch.setattr(trial_turns, "LONGEST_TRIAL", 0.5)
+    slow = Looking(task_id="look", at=partial(time.sleep, 0.3))
+    with ThreadPoolExecutor(6) as threads:
+        assert len(list(threads.map(itnio_sandbox.execute, [slow] * 6))) == 6
 
 
 def test_several_threads_take_turns_and_leave_nothing_behind(itnio_sandbox):

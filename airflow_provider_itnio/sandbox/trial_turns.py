@@ -1,0 +1,75 @@
+"""Trials take turns: each changes the environment of the whole process, and how Airflow looks up XComs."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+__all__ = ["turn"]
+
+LONGEST_TRIAL = 300.0
+"""Seconds without any trial's end after which one that waits gives up."""
+
+
+class _Turns:
+    """
+    The turns of the trials that run side by side: of a test, or of what one trial calls.
+
+    :param outer: the turns that the trial is one of which these are part of
+    """
+
+    def __init__(self, outer: _Turns | None = None) -> None:
+        self.outer = outer
+        self.lock = threading.Lock()
+        self.taken = 0
+        self.is_over = False
+
+    def wait(self) -> None:
+        """
+        Wait for the next turn, and take it.
+
+        :raises RuntimeError: if no trial ends
+        """
+        taken = -1
+        while not self.lock.acquire(timeout=LONGEST_TRIAL):
+            if taken == self.taken:
+                raise RuntimeError(
+                    f"execute, alert: another one has been running for {LONGEST_TRIAL:.0f} s. If that has "
+                    "begun this thread itself, and waits for it: begin it with "
+                    "contextvars.copy_context().run, as asyncio.to_thread does"
+                )
+            taken = self.taken
+        self.taken += 1
+
+
+_OUTSIDE = _Turns()
+_TURNS: ContextVar[_Turns | None] = ContextVar("_TURNS", default=None)
+
+
+@contextmanager
+def turn() -> Iterator[None]:
+    """Wait until no other trial runs but for the one that this is a part of, in whatever thread."""
+    turns = _take()
+    inner = _Turns(turns)
+    token = _TURNS.set(inner)
+    try:
+        yield
+    finally:
+        _TURNS.reset(token)
+        with inner.lock:  # what this one has begun in other threads ends first
+            inner.is_over = True
+        turns.lock.release()
+
+
+def _take() -> _Turns:
+    """Take a turn in the trial that this is a part of; if that is over, in the one that it was a part of."""
+    turns = _TURNS.get() or _OUTSIDE
+    while True:
+        while turns.is_over and turns.outer:
+            turns = turns.outer
+        turns.wait()
+        if not turns.is_over:
+            return turns
+        turns.lock.release()
