@@ -74,13 +74,13 @@ function unknown(content) {
 }
 
 /** Shows the message that another one answers, by its words if it is known. */
-function quoteOf(id, find) {
+export function quoteOf(id, find) {
   if (!id) return undefined;
   const quoted = find(id);
   const who = quoted?.kind === "message" ? "Business" : "Recipient";
   return element(
     "div",
-    { class: `quoted ${quoted?.kind ?? "nowhere"}` },
+    { class: `quoted ${quoted?.kind ?? "nowhere"}`, "data-id": id },
     element("b", {}, quoted ? who : "An earlier message"),
     element("p", { dir: "auto" }, quoted ? withoutMarks(quoted.words) || quoted.data.type : `Message ${id} is not in this inbox`),
   );

@@ -20,7 +20,7 @@ export function locationCard(content) {
       { class: "about" },
       element("bdi", { class: "name" }, textAt(content, "name") || place),
       element("bdi", { class: "line" }, textAt(content, "address")),
-      element("small", { dir: "ltr" }, place),
+      textAt(content, "name") && element("small", { dir: "ltr" }, place),
     ),
   );
   card.classList.add("place");

@@ -1,12 +1,13 @@
 // The right pane: one conversation as the recipient's phone shows it.
 
-import { bubble } from "./bubble.js";
+import { bubble, quoteOf } from "./bubble.js";
 import { Composer } from "./composer.js";
 import { arrange, button, element, icon } from "./dom.js";
 import { day } from "./times.js";
 
 const A_PAGE = 100;
 const NEAR_THE_END = 60;
+const REACHED_BY_TAB = "a[href], button, audio, video";
 
 /** Draws a conversation: its last page, more when asked for, and always the newest while the end is in sight. */
 export class Chat {
@@ -20,7 +21,9 @@ export class Chat {
   #unseen = 0;
   #last = 0;
   #all = [];
-  #read;
+  #read = [];
+  #top = 0;
+  #height = 0;
   #entries = new Map();
   #redraw = () => undefined;
 
@@ -31,7 +34,7 @@ export class Chat {
   #earlier = button({ class: "more", onclick: () => this.#showEarlier() }, "Show earlier messages");
   #list = element("ol", { class: "bubbles" });
   #scroll = element("div", { class: "scroll", role: "log", "aria-live": "off", "aria-label": "Messages" }, this.#earlier, this.#list);
-  #newer = button({ class: "newer", hidden: true, onclick: () => this.#goToEnd() }, icon("down"), element("span", {}));
+  #newer = button({ class: "newer", hidden: true, onclick: () => this.#toEnd() }, icon("down"), element("span", {}));
   #composer;
   #frame;
   #nothing = element(
@@ -61,8 +64,10 @@ export class Chat {
     this.#scroll.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     this.#scroll.addEventListener("keydown", (event) => this.#move(event));
     this.#list.addEventListener("focusin", (event) => this.#holdFocus(event.target.closest("article")));
-    // Pictures grow when they are loaded; the end, or what is read, stays in sight.
-    new ResizeObserver(() => (this.#atEnd ? this.#toEnd() : this.#hold())).observe(this.#list);
+    // Pictures grow when they are loaded, and so does the field below; the end, or what is read, stays in sight.
+    const grown = new ResizeObserver(() => this.#stay());
+    for (const one of [this.#list, this.#scroll]) grown.observe(one);
+    new MutationObserver(() => this.#keepOneInTabOrder()).observe(this.#list, { childList: true, subtree: true });
   }
 
   /** Draws the conversation with a number, or what a search left of it. */
@@ -75,13 +80,26 @@ export class Chat {
       return;
     }
     if (number !== this.#number || query !== this.#query) this.#begin(number, query);
+    const wasShown = this.#scroll.isConnected;
     arrange(pane, this.#frame);
+    if (!wasShown) this.#stay(); // what is put back into a page begins at its top
     const all = conversation?.entries ?? [];
     const entries = finds ? all.filter(finds) : all;
     this.#drawHead(all, entries, finds);
     this.#drawBubbles(entries);
     for (const { kind, data } of all) if (kind === "reply" && data.choice !== null) this.#markChosen(data);
+    for (const quote of this.#list.querySelectorAll(".quoted:not(.nowhere)")) this.#forgetQuoted(quote);
     this.#composer.refresh();
+  }
+
+  /** Shows the end, where what the recipient has just answered is or will be. */
+  showEnd() {
+    this.#toEnd();
+  }
+
+  /** Takes the keyboard. */
+  focus() {
+    (this.#list.querySelector('article[tabindex="0"]') ?? this.#frame[0].querySelector("button")).focus({ preventScroll: true });
   }
 
   /** Forgets what is drawn, though not what is being written. */
@@ -147,18 +165,44 @@ export class Chat {
     });
   }
 
-  /** Remembers the bubble that is read, from `oldest` on, and where it stands. */
+  /**
+   * Remembers the bubble that is read, from `oldest` on, and where it stands: by its top, or if that is out of
+   * sight by the end of it and of each part of it at the edge, the innermost first.
+   */
   #remember(oldest = 0) {
-    const top = this.#scroll.getBoundingClientRect().top;
-    const isRead = (one) => one.dataset.number >= oldest && one.getBoundingClientRect().bottom > top;
-    const article = this.#atEnd ? undefined : this.#articles().find(isRead);
-    this.#read = article && { article, top: article.getBoundingClientRect().top };
+    const edge = this.#scroll.getBoundingClientRect().top;
+    const isSeen = (one) => one.getBoundingClientRect().bottom > edge;
+    this.#read = [];
+    let part = this.#atEnd ? undefined : this.#articles().find((one) => one.dataset.number >= oldest && isSeen(one));
+    while (part) {
+      const side = part.getBoundingClientRect().top >= edge ? "top" : "bottom";
+      this.#read.unshift({ part, side, at: part.getBoundingClientRect()[side] });
+      part = side === "top" ? undefined : [...part.children].find(isSeen);
+    }
   }
 
-  /** Puts the bubble that is read back to where it stood, whatever has come, gone or grown around it. */
+  /** Puts what is read back to where it stood, whatever has come, gone or grown around it. */
   #hold() {
-    if (!this.#read?.article.isConnected) return;
-    this.#scroll.scrollTop += this.#read.article.getBoundingClientRect().top - this.#read.top;
+    const held = this.#read.find(({ part }) => part.isConnected);
+    if (held) this.#scroll.scrollTop += held.part.getBoundingClientRect()[held.side] - held.at;
+    this.#settle();
+  }
+
+  /** Keeps the end in sight, or what is read. */
+  #stay() {
+    if (this.#atEnd) this.#toEnd();
+    else this.#hold();
+  }
+
+  /** Notes where the list stands now, so that a move that follows can be told from one that was made here. */
+  #settle() {
+    this.#top = this.#scroll.scrollTop;
+    this.#height = this.#list.offsetHeight;
+  }
+
+  /** Lets a quote say so when the message that it shows is in the inbox no more. */
+  #forgetQuoted(quote) {
+    if (!this.#inbox.byId.has(quote.dataset.id)) quote.replaceWith(quoteOf(quote.dataset.id, () => undefined));
   }
 
   /** Marks what was pressed of a message. */
@@ -179,8 +223,8 @@ export class Chat {
       quote: quotable ? (quoted) => this.#composer.quote(quoted) : undefined,
     });
     made.addEventListener("keydown", (event) => {
-      if (event.target !== made || event.ctrlKey || event.metaKey || event.altKey) return;
-      if (event.key === "Enter") {
+      if (event.target.matches("audio, video") || event.ctrlKey || event.metaKey || event.altKey) return;
+      if (event.key === "Enter" && event.target === made) {
         event.preventDefault(); // else the same press closes what it opens
         this.#actions.open(entry);
       }
@@ -197,29 +241,36 @@ export class Chat {
     const first = Math.max(0, shown - A_PAGE);
     this.#first = this.#all[first].number;
     this.#limit = this.#all.length - first;
+    const oldest = this.#articles()[0];
     this.#redraw();
+    if (this.#earlier.hidden) oldest?.focus({ preventScroll: true });
   }
 
   #scrolled() {
     const { scrollHeight, scrollTop, clientHeight } = this.#scroll;
+    const moved = scrollTop - this.#top;
+    this.#top = scrollTop;
+    if (this.#list.offsetHeight !== this.#height) {
+      // Something has grown since, and is about to be made up for: of this only what a person has moved counts.
+      if (moved < 0) this.#atEnd = false;
+      for (const read of this.#read) read.at -= moved;
+      return;
+    }
     this.#atEnd = scrollHeight - scrollTop - clientHeight < NEAR_THE_END;
     if (this.#atEnd) this.#tellNews(0);
     this.#remember();
-  }
-
-  #goToEnd() {
-    this.#toEnd();
-    this.#articles().at(-1)?.focus({ preventScroll: true });
   }
 
   #toEnd() {
     this.#scroll.scrollTop = this.#scroll.scrollHeight;
     this.#atEnd = true;
     this.#tellNews(0);
+    this.#settle();
   }
 
   #tellNews(count) {
     this.#unseen = count;
+    if (!count && this.#newer === document.activeElement) this.#articles().at(-1)?.focus({ preventScroll: true });
     this.#newer.hidden = !count;
     this.#newer.lastElementChild.textContent = `${count} new`;
   }
@@ -229,19 +280,18 @@ export class Chat {
   }
 
   #keepOneInTabOrder() {
-    if (!this.#list.querySelector('article[tabindex="0"]')) this.#holdFocus(this.#articles().at(-1));
+    this.#holdFocus(this.#list.querySelector('article[tabindex="0"]') ?? this.#articles().at(-1));
   }
 
-  /** Makes one bubble, with its small buttons, the one that Tab reaches. */
+  /** Makes one bubble, with all that can be pressed in it, the one that Tab reaches. */
   #holdFocus(article) {
-    if (!article) return;
-    for (const one of this.#list.querySelectorAll('article[tabindex="0"]')) tabIndex(one, -1);
-    tabIndex(article, 0);
+    for (const one of this.#articles()) tabIndex(one, one === article ? 0 : -1);
   }
 
   #move(event) {
     const articles = this.#articles();
-    const at = articles.indexOf(event.target);
+    if (event.target.matches("audio, video")) return; // arrows are theirs
+    const at = articles.indexOf(event.target.closest("article"));
     const next = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: articles.length - 1 }[event.key];
     if (next === undefined || at < 0 || !articles[next]) return;
     event.preventDefault();
@@ -250,6 +300,5 @@ export class Chat {
 }
 
 function tabIndex(article, index) {
-  article.tabIndex = index;
-  for (const small of article.querySelectorAll(":scope > footer button")) small.tabIndex = index;
+  for (const one of [article, ...article.querySelectorAll(REACHED_BY_TAB)]) if (one.tabIndex !== index) one.tabIndex = index;
 }

@@ -44,12 +44,14 @@ export class Composer {
   /** Lets the answer name a message that it answers, or none. */
   quote(message) {
     this.#name(message);
-    if (message) this.#field.focus();
+    this.#field.focus();
   }
 
   /** Names a message no more that the inbox has forgotten; the words stay. */
   refresh() {
-    if (this.#quoted && !this.#isKnown(this.#quoted)) this.#name(undefined);
+    if (!this.#quoted || this.#isKnown(this.#quoted)) return;
+    if (this.#quote.contains(document.activeElement)) this.#field.focus();
+    this.#name(undefined);
   }
 
   #write({ text, quoted }) {

@@ -1,6 +1,6 @@
 // The list on the left: one row for each recipient, and one for requests that failed.
 
-import { arrange, button, element, icon } from "./dom.js";
+import { arrange, button, element, icon, present } from "./dom.js";
 import { withoutMarks } from "./formatting.js";
 import { clockOrDay } from "./times.js";
 
@@ -44,9 +44,12 @@ export class ConversationList {
     this.#rows.clear();
   }
 
-  /** Gives the keyboard to the chosen row. */
-  focus() {
-    this.#buttons().find((row) => row.tabIndex === 0)?.focus();
+  /** Gives the keyboard to the row of a number, or the one that has it when Tab comes. */
+  focus(number) {
+    const buttons = this.#buttons();
+    const row = buttons.find((one) => one.dataset.number === number) ?? buttons.find((one) => one.tabIndex === 0);
+    row?.focus();
+    this.#keepOneInTabOrder();
   }
 
   #row(number, entries, chosen) {
@@ -63,7 +66,7 @@ export class ConversationList {
         icon(last.kind === "reply" ? "reply" : last.data.type),
         element("bdi", {}, withoutMarks(last.words) || last.data.type),
       ),
-      element("span", { class: "count", "aria-label": messages === 1 ? "1 message" : `${messages} messages` }, String(messages)),
+      messages > 0 && element("span", { class: "count", "aria-label": messages === 1 ? "1 message" : `${messages} messages` }, String(messages)),
     ], number === chosen);
   }
 
@@ -89,7 +92,7 @@ export class ConversationList {
     }
     if (row.state !== state) {
       const made = row.item.firstElementChild;
-      made.replaceChildren(...content());
+      made.replaceChildren(...present(content()));
       if (isChosen) made.setAttribute("aria-current", "true");
       else made.removeAttribute("aria-current");
       row.state = state;

@@ -47,6 +47,11 @@ export class FailureList {
     for (const entry of this.#cards.keys()) if (!kept.has(entry)) this.#cards.delete(entry);
   }
 
+  /** Takes the keyboard. */
+  focus() {
+    (this.#list.querySelector("button") ?? this.#frame[0].querySelector("button")).focus({ preventScroll: true });
+  }
+
   #showMore() {
     this.#limit += A_PAGE;
     this.#drawn();

@@ -41,6 +41,6 @@ function rowOf(row, chosen) {
       element("bdi", { class: "name" }, textAt(row, "title")),
       element("small", { dir: "auto" }, textAt(row, "description")),
     ),
-    element("input", { type: "radio", name: "row", value: textAt(row, "id"), onchange: chosen }),
+    element("input", { type: "radio", name: "row", value: textAt(row, "id"), onchange: chosen, onfocus: (event) => event.target.parentElement.scrollIntoView({ block: "nearest" }) }),
   );
 }

@@ -3,7 +3,7 @@
 import { Chat } from "./chat.js";
 import { ConversationList, FAILURES } from "./conversations.js";
 import { openDialog } from "./dialog.js";
-import { button, element, icon } from "./dom.js";
+import { button, element, icon, oneAtATime } from "./dom.js";
 import { FailureList } from "./failures.js";
 import { Inbox, search } from "./model.js";
 import { openRequest } from "./request_dialog.js";
@@ -24,11 +24,20 @@ let chosen = "";
 let query = "";
 let drawn = false;
 let unannounced = 0;
+let left;
 
 const list = new ConversationList(document.getElementById("conversations"), (number) => choose(number));
 const actions = {
-  open: tried(async (entry) => openRequest(await source.open(entry.number))),
-  answer: source.answer && tried((reply) => source.answer(reply)),
+  open: tried(oneAtATime(async (entry) => openRequest(await source.open(entry.number)))),
+  answer: source.answer && tried(async (reply) => {
+    const here = chosen;
+    const kept = await source.answer(reply);
+    if (chosen === here) {
+      find("");
+      chat.showEnd();
+    }
+    return kept;
+  }),
   back: () => choose(""),
   showAll: () => find(""),
 };
@@ -79,6 +88,7 @@ function draw() {
     list.draw(inbox, { chosen, finds });
     if (chosen === FAILURES) failures.draw(pane, finds);
     else chat.draw(pane, chosen, { query, finds });
+    if (left !== undefined) takeKeyboard();
   });
 }
 
@@ -88,9 +98,20 @@ function choose(number) {
 }
 
 function readAddress() {
+  if (document.activeElement !== document.body) left = chosen;
   chosen = /^#(\d+|refused)$/.exec(location.hash)?.[1] ?? "";
   document.body.dataset.pane = chosen ? "chat" : "list";
   draw();
+}
+
+/** Goes on in the pane that is shown if the one that had the keyboard is not, as on a phone's width. */
+function takeKeyboard() {
+  const from = left;
+  left = undefined;
+  if (document.activeElement?.checkVisibility() && document.activeElement !== document.body) return;
+  if (!chosen) list.focus(from);
+  else if (chosen === FAILURES) failures.focus();
+  else chat.focus();
 }
 
 function find(text) {

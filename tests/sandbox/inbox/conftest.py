@@ -165,11 +165,13 @@ class Files:
         self.served = {}
         self.asked = []
         self.only_to_get = set()
+        self.wait = lambda: None
         files = self
 
         class Serve(BaseHTTPRequestHandler):
             def do_GET(self):
                 files.asked.append((self.command, self.path))
+                files.wait()
                 refused = self.command == "HEAD" and self.path in files.only_to_get
                 unknown = ("text/plain", b"x" * 243 if refused else b"", PAGES_MAY_READ)
                 served = {} if refused else files.served

@@ -121,6 +121,95 @@ def test_bubbles_are_walked_through_by_arrow_keys_and_answered_by_r(open_inbox, 
     assert page.locator(".quoting").is_hidden()
 
 
+def test_tab_reaches_one_bubble_and_what_is_in_it(open_inbox, send, message, sample):
+    send(message(text={"body": "see https://example.com/a"}))
+    send(sample("interactive-button"))
+    send(message(type="image", image={"link": "http://127.0.0.1:9/chart.png"}))
+    last = send(message(text={"body": "last https://example.com/b"}))
+    page = open_inbox()
+    page.locator("article").nth(3).wait_for()
+    page.locator(".missing").wait_for()
+    page.locator("body").focus()
+    page.locator(f".conversation[data-number='{RECIPIENT}']").focus()
+    page.keyboard.press("Tab")
+    while not focused(page, "main *, body"):
+        page.keyboard.press("Tab")
+    reached = []
+    while not focused(page, "textarea"):
+        reached.append(page.evaluate(f"{FOCUSED}.closest('article')?.dataset.id ?? ''"))
+        page.keyboard.press("Tab")
+    assert set(reached) == {last}
+    assert len(reached) == 4
+
+
+@pytest.mark.parametrize("part", ["a[href]", ".stamp", ".quote"])
+def test_keys_walk_on_from_what_is_in_a_bubble(open_inbox, send, message, part):
+    for number in range(3):
+        send(message(text={"body": f"row {number} https://example.com/a"}))
+    page = open_inbox()
+    page.locator("article").nth(2).wait_for()
+    for key, expected in (("ArrowUp", 0), ("ArrowDown", 2), ("Home", 0), ("End", 2)):
+        page.locator("article").nth(1).locator(part).focus()
+        page.keyboard.press(key)
+        assert page.evaluate(f"[...document.querySelectorAll('article')].indexOf({FOCUSED})") == expected
+    page.locator("article").nth(1).locator(part).focus()
+    page.keyboard.press("r")
+    assert page.locator(".quoting").text_content().startswith("row 1")
+    assert focused(page, "textarea")
+
+
+def test_the_keyboard_goes_on_where_what_had_it_goes_away(open_inbox, sandbox, send, message):
+    for number in range(120):
+        send(message(text={"body": f"row {number}"}))
+    page = open_inbox()
+    page.locator("article").nth(99).wait_for()
+    page.locator(".more").focus()
+    page.keyboard.press("Enter")
+    page.locator("article").nth(119).wait_for()
+    assert focused(page, "article")
+    page.locator("main .scroll").evaluate("node => (node.scrollTop = 0)")
+    page.wait_for_timeout(100)
+    send(message(text={"body": "new"}))
+    page.locator(".newer").focus()
+    page.locator("main .scroll").evaluate("node => (node.scrollTop = node.scrollHeight)")
+    expect(page.locator(".newer")).to_be_hidden()
+    assert focused(page, "article:last-of-type")
+    page.keyboard.press("r")
+    page.get_by_role("button", name="Answer no message").focus()
+    page.keyboard.press("Enter")
+    assert focused(page, "textarea")
+    page.locator("article").last.focus()
+    page.keyboard.press("r")
+    page.get_by_role("button", name="Answer no message").focus()
+    sandbox.clear()
+    expect(page.locator(".quoting")).to_be_hidden()
+    assert focused(page, "textarea")
+
+
+def test_on_a_phone_the_keyboard_goes_along(open_inbox, send, wire, message):
+    send(message())
+    wire.custom(message(recipient="12"))
+    page = open_inbox("", width=380)
+    for number, part in ((RECIPIENT, "article"), ("refused", "button.open")):
+        page.locator(f".conversation[data-number='{number}']").focus()
+        page.keyboard.press("Enter")
+        expect(page.locator(f"main {part}").last).to_be_focused()
+        page.keyboard.press("Escape")
+        expect(page.locator(f".conversation[data-number='{number}']")).to_be_focused()
+
+
+def test_one_request_is_opened_once(open_inbox, send, message):
+    send(message())
+    page = open_inbox()
+    page.route("**/exchanges/*", lambda route: (page.wait_for_timeout(100), route.continue_()))
+    page.locator("article").first.focus()
+    for _ in range(3):
+        page.keyboard.press("Enter")
+    page.get_by_role("dialog").wait_for()
+    page.wait_for_timeout(300)
+    assert page.get_by_role("dialog").count() == 1
+
+
 @pytest.mark.parametrize("keys", ["Control+r", "Meta+r", "Control+/"])
 def test_the_browsers_own_keys_stay_its_own(open_inbox, send, message, keys):
     send(message())
@@ -166,7 +255,7 @@ def test_what_has_the_keyboard_can_be_seen(open_inbox, full, colours):
         seen += 1
         outline = page.evaluate(f"getComputedStyle({FOCUSED}).outlineStyle")
         assert outline == "solid", page.evaluate(f"{FOCUSED}.outerHTML")
-    assert seen > 10
+    assert seen > 5
 
 
 @pytest.mark.parametrize("colours", ["light", "dark"])

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import threading
+import time
+from random import Random
+
 import pytest
 
 from airflow_provider_itnio.sandbox import Sandbox
@@ -245,38 +250,157 @@ def test_who_reads_is_not_moved_when_the_oldest_go(open_page, start_sandbox, wir
     assert scroll.evaluate("node => node.scrollTop") == 0
 
 
-def test_pictures_that_load_late_do_not_move_what_is_read(open_page, start_sandbox, wire_to, message, files):
+@pytest.fixture
+def late_pictures(open_page, start_sandbox, wire_to, message, files, monkeypatch):
+    """Open a conversation of 60 pictures that load after the event is set, at random within 0.6 s."""
     sandbox = start_sandbox()
     wire = wire_to(sandbox)
+    may_load, late = threading.Event(), Random(3)
+    monkeypatch.setattr(files, "wait", lambda: may_load.wait(20) and time.sleep(late.uniform(0, 0.6)))
     for number in range(60):
-        picture = {"link": files.link(f"chart.png?{number}"), "caption": f"row {number}"}
-        wire.custom(message(type="image", image=picture))
-    page = open_page("about:blank")
-    held = []
-
-    def hold(route):
-        held.append(route)
-
-    page.route("**/chart.png*", hold)
-    page.goto(f"{sandbox.url}/#{RECIPIENT}")
+        name = f"late-{number}.svg"
+        files.add(name, "image/svg+xml", TALL_PICTURE.encode(), **{"Cache-Control": "no-store"})
+        wire.custom(message(type="image", image={"link": files.link(name), "caption": f"row {number}"}))
+    page = open_page(f"{sandbox.url}/#{RECIPIENT}")
     page.locator("article").nth(59).wait_for()
-    scroll = page.locator("main .scroll")
-    scroll.evaluate("node => (node.scrollTop = node.scrollHeight / 2)")
+    yield page, may_load
+    may_load.set()
+
+
+def bring_to_the_edge(page, selector, into=0):
+    page.locator("main .scroll").evaluate(
+        """(node, [selector, into]) => {
+          const found = document.querySelector(selector).getBoundingClientRect();
+          node.scrollTop += found.top - node.getBoundingClientRect().top + into;
+        }""",
+        [selector, into],
+    )
     page.wait_for_timeout(200)
-    line = """node => {
-      const top = node.getBoundingClientRect().top;
-      const all = [...node.querySelectorAll("article")];
-      const found = all.find((one) => one.getBoundingClientRect().bottom > top);
-      return [found.dataset.number, Math.round(found.getBoundingClientRect().top), node.scrollHeight];
-    }"""
-    before = scroll.evaluate(line)
-    for route in held:
-        route.fulfill(body=TALL_PICTURE, content_type="image/svg+xml")
-    page.wait_for_timeout(800)
-    after = scroll.evaluate(line)
-    assert after[2] > before[2] + 1000
-    assert after[0] == before[0]
-    assert abs(after[1] - before[1]) <= 2
+
+
+def below_the_edge(page, selector):
+    """Give how far below the edge something begins."""
+    return page.locator("main .scroll").evaluate(
+        """(node, selector) => Math.round(
+          document.querySelector(selector).getBoundingClientRect().top - node.getBoundingClientRect().top
+        )""",
+        selector,
+    )
+
+
+@pytest.mark.parametrize(
+    ("at_the_edge", "into", "read"),
+    [
+        ("", -2, ""),
+        (" .words", 0, " .words"),
+        (" .picture", 15, " .words"),
+        (" > footer", 3, " > footer"),
+    ],
+)
+@pytest.mark.parametrize("number", [21, 46])
+def test_pictures_that_load_late_do_not_move_what_is_read(late_pictures, at_the_edge, into, read, number):
+    page, may_load = late_pictures
+    article = f'article[data-number="{number}"]'
+    bring_to_the_edge(page, article + at_the_edge, into)
+    before = below_the_edge(page, article + read)
+    height = page.locator("main .scroll").evaluate("node => node.scrollHeight")
+    may_load.set()
+    page.wait_for_timeout(1500)
+    assert page.locator("main .scroll").evaluate("node => node.scrollHeight") > height + 3000
+    assert abs(below_the_edge(page, article + read) - before) <= 2
+
+
+def test_pictures_that_load_late_leave_the_end_in_sight(late_pictures):
+    page, may_load = late_pictures
+    for _ in range(2):
+        assert gap_below(page) <= 1
+        may_load.set()
+        page.wait_for_timeout(1500)
+    page.locator("textarea").fill("a\nb\nc\nd\ne")
+    page.wait_for_timeout(200)
+    assert gap_below(page) <= 1
+
+
+def gap_below(page):
+    return page.locator("main .scroll").evaluate(
+        "node => Math.round(node.scrollHeight - node.scrollTop - node.clientHeight)"
+    )
+
+
+def test_who_scrolls_while_pictures_load_is_moved_by_that_alone(late_pictures):
+    page, may_load = late_pictures
+    bring_to_the_edge(page, 'article[data-number="30"]', -2)
+    page.locator("main .scroll").hover()
+    may_load.set()
+    for _ in range(10):
+        page.mouse.wheel(0, 12)
+        page.wait_for_timeout(60)
+    page.wait_for_timeout(1000)
+    # What is scrolled past while it grows counts by its end, so its height is not known; no other row comes.
+    edge = page.locator("main .scroll").bounding_box()["y"]
+    first = page.evaluate(
+        "edge => [...document.querySelectorAll('article')]"
+        ".find((one) => one.getBoundingClientRect().bottom > edge).dataset.number",
+        edge,
+    )
+    assert first in ("30", "31")
+
+
+def test_an_answer_from_further_up_is_shown(open_inbox, send, message, sample):
+    buttons = send(sample("interactive-button"))
+    for number in range(40):
+        send(message(text={"body": f"row {number}"}))
+    page = open_inbox()
+    page.locator("article").nth(40).wait_for()
+    for way in ("press", "type", "search"):
+        bring_to_the_edge(page, f'article[data-id="{buttons}"]')
+        if way == "press":
+            page.locator(".choice").first.click()
+        else:
+            if way == "search":
+                page.locator("#search").fill("row 3")
+                page.locator(".found", has_text="11 of").wait_for()
+            page.locator("textarea").fill(way)
+            page.keyboard.press("Enter")
+        newest = page.locator("article").last
+        expect(newest).to_have_class(re.compile("reply"))
+        expect(newest).to_contain_text({"press": "one"}.get(way, way))
+        expect(newest).to_be_in_viewport()
+        expect(page.locator(".newer")).to_be_hidden()
+    assert page.locator("#search").input_value() == ""
+
+
+def test_a_quote_that_is_shown_goes_with_its_message(open_page, start_sandbox, wire_to, message):
+    sandbox = start_sandbox(keep=3)
+    wire = wire_to(sandbox)
+    message_id = wire.custom(message(text={"body": "quoted words"})).json()["data"]["messageId"]
+    wire.control("POST", "replies", json={"text": "answer", "message_id": message_id})
+    page = open_page(f"{sandbox.url}/#{RECIPIENT}")
+    expect(page.locator(".quoted")).to_contain_text("quoted words")
+    for number in range(3):
+        wire.custom(message(text={"body": f"row {number}"}))
+    expect(page.locator(".quoted")).to_contain_text("is not in this inbox")
+
+
+def test_what_is_read_stays_while_another_list_is_looked_at(open_inbox, send, wire, message):
+    ids = [send(message(text={"body": f"row {number}"})) for number in range(60)]
+    wire.custom(message(recipient="12"))
+    page = open_inbox()
+    page.locator("article").nth(59).wait_for()
+
+    def look_elsewhere():
+        page.locator(".conversation[data-number='refused']").click()
+        page.locator(".failure").wait_for()
+        page.locator(f".conversation[data-number='{RECIPIENT}']").click()
+        page.locator("article.bubble").first.wait_for()
+
+    look_elsewhere()
+    assert gap_below(page) <= 1
+    row = f"article[data-id='{ids[20]}']"
+    bring_to_the_edge(page, row)
+    before = below_the_edge(page, row)
+    look_elsewhere()
+    assert abs(below_the_edge(page, row) - before) <= 1
 
 
 def test_earlier_messages_come_without_taking_any_away(open_page, start_sandbox, wire_to, message):

@@ -212,7 +212,7 @@ def test_the_row_that_has_the_keyboard_is_in_sight(open_inbox, send, message):
     for number in range(1, 10):
         page.keyboard.press("ArrowDown")
         expect(radios.nth(number)).to_be_focused()
-        row = radios.nth(number).bounding_box()
+        row = page.locator(".row").nth(number).bounding_box()
         assert row["y"] + row["height"] <= bar.bounding_box()["y"], number
 
 
