@@ -16,6 +16,13 @@ _ADDRESS = "have the address that your requests come from allowed for the accoun
 _RECIPIENT = "give the recipient with country code, 7 to 14 digits and nothing else"
 _BUSINESS = "give business_phone of the connection, or of the task, with country code, 7 to 14 digits"
 
+OF_HTTP: dict[int, str] = {
+    404: "write the host of the connection up to where the vendor's path begins, which is /wa or /sms",
+    405: "send by POST, and ask for the balance by GET",
+    413: "send less: no message of WhatsApp is so large",
+}
+"""What to change if the sandbox, as a web server, takes no such request."""
+
 OF_SEND: dict[int, str] = {
     -1: KEYS,
     -4: CLOCK,

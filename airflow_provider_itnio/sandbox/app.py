@@ -11,7 +11,7 @@ from .control import Control
 from .events import Events
 from .guard import Guard
 from .page import Page
-from .vendor import Endpoint, Vendor
+from .vendor import Elsewhere, Endpoint, Vendor
 from .vendor_codes import BALANCE_PATH, CUSTOM_PATH, TEMPLATE_PATH
 
 if TYPE_CHECKING:
@@ -35,4 +35,5 @@ def sandbox_app(vendor: Vendor, hosts: OwnHosts) -> Guard:
     ]
     app = Starlette(routes=routes)
     app.router.redirect_slashes = False
+    app.router.default = Elsewhere(vendor)
     return Guard(app, hosts, vendor.clock)

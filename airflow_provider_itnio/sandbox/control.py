@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
@@ -16,13 +16,18 @@ from .faults import BadFaultError, fault_from
 from .inbox import opened
 from .phone_numbers import digits_of
 from .replies import BadReplyError, reply_from
-from .store import as_json
+from .store import ReceivedMessage, Reply, as_json
 from .vendor import LARGEST_BODY, read_body
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from starlette.requests import Request
 
     from .vendor import Vendor
+
+
+Kind = TypeVar("Kind", ReceivedMessage, Reply)
 
 
 @dataclass(frozen=True)
@@ -52,11 +57,7 @@ class Control:
 
     async def read_messages(self, request: Request) -> Response:
         """List the accepted messages, with ``?recipient=`` only those to that number."""
-        messages = self.vendor.store.messages
-        if "recipient" in request.query_params:
-            wanted = digits_of(request.query_params["recipient"])
-            messages = [one for one in messages if one.recipient == wanted]
-        return _json([as_json(one) for one in messages])
+        return _of_one(request, self.vendor.store.messages, lambda message: message.recipient)
 
     async def clear_messages(self, request: Request) -> Response:
         """Forget messages, refusals, requests and replies; faults stay, and a seed begins again."""
@@ -68,7 +69,7 @@ class Control:
         return _json([as_json(one) for one in self.vendor.store.refused])
 
     async def read_requests(self, request: Request) -> Response:
-        """List all requests to the vendor's paths."""
+        """List all requests to the vendor."""
         return _json([as_json(one) for one in self.vendor.store.requests])
 
     async def read_exchange(self, request: Request) -> Response:
@@ -81,11 +82,7 @@ class Control:
 
     async def read_replies(self, request: Request) -> Response:
         """List the replies, with ``?recipient=`` only those of that recipient."""
-        replies = self.vendor.store.replies
-        if "recipient" in request.query_params:
-            wanted = digits_of(request.query_params["recipient"])
-            replies = [one for one in replies if one.sender == wanted]
-        return _json([as_json(one) for one in replies])
+        return _of_one(request, self.vendor.store.replies, lambda reply: reply.sender)
 
     async def add_reply(self, request: Request) -> Response:
         """Keep what a recipient answers."""
@@ -122,6 +119,18 @@ class Control:
 
     def _waiting(self) -> list[dict[str, Any]]:
         return [fault_json.as_json(one) for one in self.vendor.faults.waiting]
+
+
+def _of_one(request: Request, kept: list[Kind], number_of: Callable[[Kind], str]) -> Response:
+    """List what is kept, with ``?recipient=`` only what is of that number."""
+    for name, value in request.query_params.multi_items():
+        if name != "recipient":
+            return _json({"error": f"{name}: no parameter; there is recipient"}, 400)
+        wanted = digits_of(value)
+        if not wanted:
+            return _json({"error": f"recipient: a number, {value!r:.60} given"}, 400)
+        kept = [one for one in kept if number_of(one) == wanted]
+    return _json([as_json(one) for one in kept])
 
 
 async def _given(request: Request) -> Any | Response:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .advice import OF_HTTP
 from .store import Exchange, SeenRequest, as_json
 from .words import words_of
 
@@ -56,6 +57,7 @@ def failure(exchange: Exchange) -> dict[str, Any]:
             "path": request.path,
             "http_status": request.http_status,
             "why": request.cause,
+            "advice": "" if request.cause else OF_HTTP.get(request.http_status or 0, ""),
             "by_fault": bool(request.cause),
             "at": request.at.isoformat(),
             **_about(request.body),

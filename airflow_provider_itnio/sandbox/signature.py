@@ -17,6 +17,10 @@ NOT_AUTHENTIC = -1
 
 SEPARATORS = ("", ":", "&", "|", ",", "-", "_", ".", " ", "\n")
 SECONDS_TRIED = 300
+A_DAY = 24 * 60 * 60
+A_YEAR = 366 * A_DAY
+UNITS = {"milliseconds": 1e3, "microseconds": 1e6, "nanoseconds": 1e9, "minutes": 1 / 60}
+"""How many of each are in a second."""
 _RULE = "make the Sign of Api-Key + secret + timestamp, unseparated: their MD5 as 32 hex digits"
 _SECONDS = "send whole Unix seconds as Timestamp, and hash the same text"
 _SAME_TIME = "read the clock once for each request: the text of the Timestamp header is the one to hash"
@@ -81,8 +85,11 @@ def problem_of_clock(timestamp: str, now: float, tolerance: float) -> SignProble
     seconds = int(timestamp)
     if abs(seconds - now) <= tolerance:
         return None
-    if abs(seconds / 1000 - now) <= tolerance:
-        return SignProblem("the Timestamp header is in milliseconds; the vendor asks for seconds", _SECONDS)
+    for unit, in_a_second in UNITS.items():
+        if abs(seconds / in_a_second - now) < A_DAY:
+            return SignProblem(f"the Timestamp header is in {unit}; the vendor asks for seconds", _SECONDS)
+    if seconds - now > A_YEAR:
+        return SignProblem("the Timestamp header is years ahead, and no count of Unix seconds", _SECONDS)
     side = "behind" if seconds < now else "ahead of"
     why = (
         f"the Timestamp is {abs(seconds - now):.0f} s {side} the server's clock; {tolerance:g} s are accepted"
@@ -155,9 +162,9 @@ def _other_parts(api_key: str, secret: str, timestamp: str) -> Iterator[tuple[st
 
 
 def _other_secrets(api_key: str, secret: str, timestamp: str) -> Iterator[tuple[str, str]]:
-    for secret_seen in (f"{secret}\n", f" {secret}", f"{secret} ", f'"{secret}"', f"'{secret}'"):
+    for before, behind in (("", "\n"), ("", "\r\n"), (" ", ""), ("", " "), ('"', '"'), ("'", "'")):
         yield (
-            api_key + secret_seen + timestamp,
+            api_key + before + secret + behind + timestamp,
             "the Sign was made with blanks, a line break or quotation marks around the secret",
         )
 

@@ -69,7 +69,7 @@ class RefusedRequest:
 @dataclass(frozen=True)
 class SeenRequest:
     """
-    Any request to a path of the vendor, also one that met a fault.
+    Any request to the vendor, also one that met a fault or went to a path at which the vendor has nothing.
 
     :param method: its HTTP method
     :param path: the endpoint it came to

@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import math
+import re
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -13,6 +14,7 @@ from uuid import uuid4
 
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
 
 from .advice import advice_on
 from .answers import Answer, acceptance, balance, faulty, json_answer, refusal
@@ -23,7 +25,7 @@ from .protocol import cut
 from .rules import WRONG_JSON, Verdict, judge
 from .signature import NOT_AUTHENTIC, SignProblem, fingerprint, problem_of_clock, problem_of_sign, sign_of
 from .store import Entry, ReceivedMessage, RefusedRequest, SeenRequest, Store
-from .vendor_codes import BALANCE_PATH, EXPIRED, meaning_of
+from .vendor_codes import BALANCE_PATH, CUSTOM_PATH, EXPIRED, TEMPLATE_PATH, meaning_of
 from .words import words_of
 
 if TYPE_CHECKING:
@@ -44,6 +46,7 @@ MASK = "***"
 FOUND_FROM = 6
 """Characters from which on a secret is looked for inside of other texts; any text may hold a shorter one."""
 NO_FAULT = Fault()
+PATHS = (CUSTOM_PATH, TEMPLATE_PATH, BALANCE_PATH)
 
 BY_FAULT = "a fault was asked for, by fail_next or POST /sandbox/faults"
 BY_NUMBER = "each message to this number gets this answer: it is a number with a meaning"
@@ -87,12 +90,12 @@ class Endpoint:
 
     :param vendor: what all endpoints share
     :param path: its path
-    :param method: the HTTP method it takes
+    :param method: the HTTP method it takes; None for a path at which the vendor has nothing
     """
 
     vendor: Vendor
     path: str
-    method: str
+    method: str | None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Take one ASGI request."""
@@ -106,7 +109,9 @@ class Endpoint:
         answer: Answer | None
         entries: list[Entry] = []
         seen, problems = self._read(request, raw_body or b"")
-        if request.method != self.method:
+        if self.method is None:
+            answer = json_answer({"error": f"there is nothing at {self.path}"}, 404)
+        elif request.method != self.method:
             answer = json_answer({"error": f"{self.path} takes {self.method}"}, 405)
             answer = replace(answer, headers=(("Allow", self.method),))
         elif raw_body is None:
@@ -248,6 +253,26 @@ class Endpoint:
         except TimeoutError:
             return False
         return True
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """
+    All other paths, as an ASGI application: what was meant for the vendor is kept, so that it can be seen.
+
+    :param vendor: what all endpoints share
+    """
+
+    vendor: Vendor
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Take one ASGI request."""
+        path, method = scope["path"], scope["method"]
+        is_own = re.match("/sandbox(/|$)", path)
+        if not is_own and (method == "POST" or path.rstrip("/").endswith(PATHS)):
+            await Endpoint(self.vendor, path, None)(scope, receive, send)
+        else:
+            await Response("Not Found", 404)(scope, receive, send)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,8 @@ import json
 import pytest
 import requests
 
+from airflow_provider_itnio.sandbox.inbox import item
+
 
 def test_messages_are_listed_as_plain_json(wire, sandbox, message):
     wire.custom(message(extra=1))
@@ -155,8 +157,6 @@ def test_another_method_is_answered_405_and_seen(wire, sandbox, method, path, al
 @pytest.mark.parametrize(
     "path",
     [
-        "/wa/custom/sendMsg/",
-        "//sms/getBalance",
         "/sandbox",
         "/sandbox/",
         "/favicon.ico",
@@ -170,6 +170,51 @@ def test_other_paths_are_not_found(wire, sandbox, path):
     assert connection.getresponse().status == 404
     connection.close()
     assert sandbox.requests == []
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/v3/wa/custom/sendMsg"),
+        ("POST", "/wa/custom/sendMsg/"),
+        ("GET", "/v3/sms/getBalance"),
+        ("POST", "/wa/custom/sendMessage"),
+    ],
+)
+def test_what_is_meant_for_the_vendor_and_goes_elsewhere_is_seen(wire, sandbox, message, method, path):
+    sandbox.fail_next(status=-5)
+    body = message() if method == "POST" else None
+    answer = wire.session.request(method, sandbox.url + path, headers=wire.headers(), json=body, timeout=5)
+    assert answer.status_code == 404
+    (seen,) = sandbox.requests
+    assert (seen.method, seen.path, seen.http_status, seen.body) == (method, path, 404, body)
+    assert seen.headers["Api-Key"] == "***"
+    assert sandbox.messages == sandbox.refused == []
+    assert len(sandbox.faults) == 1
+    told = item(next(iter(sandbox._vendor.store.exchanges)))["failure"]
+    assert told["meaning"] == "the answer was HTTP 404"
+    assert told["advice"].startswith("write the host of the connection up to where the vendor's path begins")
+    assert not told["by_fault"]
+
+
+@pytest.mark.parametrize("path", ["/sandbox/nothing", "/sandbox", "/sandbox/wa/custom/sendMsg"])
+def test_what_is_meant_for_the_sandbox_itself_is_not(wire, sandbox, path):
+    assert wire.session.post(sandbox.url + path, timeout=5).status_code == 404
+    assert sandbox.requests == []
+
+
+@pytest.mark.parametrize("name", ["messages", "replies"])
+@pytest.mark.parametrize(
+    ("query", "error"),
+    [
+        ("recpient=1", "recpient: no parameter; there is recipient"),
+        ("recipient=abc", "recipient: a number, 'abc' given"),
+        ("recipient=", "recipient: a number, '' given"),
+    ],
+)
+def test_a_filter_that_cannot_be_is_an_error(wire, name, query, error):
+    answer = wire.control("GET", f"{name}?{query}")
+    assert (answer.status_code, answer.json()) == (400, {"error": error})
 
 
 @pytest.mark.parametrize(("method", "name"), [("POST", "messages"), ("DELETE", "refused"), ("PUT", "faults")])
