@@ -32,6 +32,7 @@ def sandbox_app(vendor: Vendor, hosts: OwnHosts) -> Guard:
         Route("/sandbox/events", Events(vendor.store, vendor.stopping), methods=["GET"]),
         *Control(vendor).routes(),
         *Page(vendor.store).routes(),
+        Route("/", Elsewhere(vendor), methods=["POST"]),
     ]
     app = Starlette(routes=routes)
     app.router.redirect_slashes = False

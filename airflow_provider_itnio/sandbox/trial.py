@@ -118,9 +118,10 @@ class TrialSandbox(Sandbox):
         :param variables: Airflow variables that are there meanwhile
         :param context: ``logical_date`` or ``ds``, ``data_interval_start`` and ``data_interval_end``,
             ``run_id``, ``map_index``, ``try_number``, ``params`` (as given to the run) make the context;
-            anything else goes into it as it is
+            anything else, such as a ``task_state_store``, goes into it as it is
         :return: what the task returns
         :raises ValueError: if an argument can't be; the text names it
+        :raises RuntimeError: if it waits for its turn and no other one ends for 300 s
         :raises Exception: what the task raises, unchanged
         """
         from .trial_run import run_task

@@ -149,7 +149,7 @@ def context_of_deadline(given: Mapping[str, Any]) -> dict[str, Any]:
         "dag_run": {
             "dag_id": run.dag_id,
             "dag_run_id": run.run_id,
-            "dag_display_name": of_task["dag"].dag_display_name,
+            "dag_display_name": of_task["dag"].dag_display_name if of_task["dag"] else run.dag_id,
             "logical_date": _as_json(run.logical_date),
             "data_interval_start": _as_json(run.data_interval_start),
             "data_interval_end": _as_json(run.data_interval_end),

@@ -182,10 +182,14 @@ def _instance_of(operator: Any, context: MutableMapping[str, Any]) -> Any:
     else:
         # Of .expand_kwargs: here Airflow does render what comes from upstream.
         entries = _looked_up(expanded, context)
-        _check_expands("each", entries)
+        if isinstance(entries, Mapping) or not _is_mappable(entries):
+            raise ValueError(f"xcoms: a list of dicts for .expand_kwargs, {entries!r:.60} given")
         number = len(entries)
         _check_index(index, number)
-        resolved = _Resolved(_looked_up(entries[index], context), set())
+        arguments = _looked_up(entries[index], context)
+        if not isinstance(arguments, Mapping):
+            raise ValueError(f"xcoms: a list of dicts for .expand_kwargs, {arguments!r:.60} given in it")
+        resolved = _Resolved(arguments, set())
     if not AIRFLOW_V_3_0_PLUS:
         context["expanded_ti_count"] = number
     instance = copy.copy(operator)
@@ -198,7 +202,8 @@ def _one_of_product(
 ) -> tuple[_Resolved, int]:
     values = {name: _looked_up(value, context) for name, value in expanded.items()}
     for name, value in values.items():
-        _check_expands(name, value)
+        if not _is_mappable(value):
+            raise ValueError(f"xcoms: a list or a dict for {name}= of .expand, {value!r:.60} given")
     number = 1
     for value in values.values():
         number *= len(value)
@@ -211,9 +216,8 @@ def _one_of_product(
     return _Resolved({name: arguments[name] for name in expanded}, data), number
 
 
-def _check_expands(name: str, value: Any) -> None:
-    if not isinstance(value, (Sequence, Mapping)) or isinstance(value, (str, bytes)):
-        raise ValueError(f"xcoms: a list or a dict for {name}=, over which .expand goes, {value!r:.60} given")
+def _is_mappable(value: Any) -> bool:
+    return isinstance(value, (Sequence, Mapping)) and not isinstance(value, (str, bytes))
 
 
 def _check_index(index: int, number: int) -> None:

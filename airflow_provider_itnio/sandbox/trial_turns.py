@@ -10,7 +10,7 @@ from contextvars import ContextVar
 __all__ = ["turn"]
 
 LONGEST_TRIAL = 300.0
-"""Seconds without any trial's end after which one that waits gives up."""
+"""Seconds in which no other trial has got its turn, after which one that waits gives up."""
 
 
 class _Turns:
@@ -32,7 +32,7 @@ class _Turns:
 
         :raises RuntimeError: if no trial ends
         """
-        taken = -1
+        taken = self.taken
         while not self.lock.acquire(timeout=LONGEST_TRIAL):
             if taken == self.taken:
                 raise RuntimeError(
@@ -58,9 +58,12 @@ def turn() -> Iterator[None]:
         yield
     finally:
         _TURNS.reset(token)
-        with inner.lock:  # what this one has begun in other threads ends first
+        try:
+            inner.wait()  # what this one has begun in other threads ends first
             inner.is_over = True
-        turns.lock.release()
+            inner.lock.release()
+        finally:
+            turns.lock.release()
 
 
 def _take() -> _Turns:

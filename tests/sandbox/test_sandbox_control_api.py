@@ -179,6 +179,7 @@ def test_other_paths_are_not_found(wire, sandbox, path):
         ("POST", "/wa/custom/sendMsg/"),
         ("GET", "/v3/sms/getBalance"),
         ("POST", "/wa/custom/sendMessage"),
+        ("POST", "/"),
     ],
 )
 def test_what_is_meant_for_the_vendor_and_goes_elsewhere_is_seen(wire, sandbox, message, method, path):

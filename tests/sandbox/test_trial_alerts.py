@@ -7,7 +7,7 @@ from datetime import timedelta
 from importlib.metadata import version
 
 import pytest
-from airflow.providers.common.compat.sdk import DAG
+from airflow.providers.common.compat.sdk import DAG, BaseOperator
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_1_PLUS
 
 from airflow_provider_itnio.api.errors import ItnioError
@@ -256,6 +256,12 @@ def test_the_same_notifier_tells_each_event_anew(itnio_sandbox):
 def test_an_argument_that_cannot_be_is_named(itnio_sandbox, callback, given, words):
     with pytest.raises(ValueError, match=words):
         itnio_sandbox.alert(callback, **given)
+
+
+def test_a_deadline_may_be_of_a_task_without_a_dag(itnio_sandbox):
+    seen = []
+    itnio_sandbox.alert(seen.append, "deadline", task=BaseOperator(task_id="alone"))
+    assert seen[0]["dag_run"]["dag_display_name"] == seen[0]["dag_run"]["dag_id"]
 
 
 def test_one_callback_that_fails_keeps_no_other_from_being_called(itnio_sandbox):

@@ -411,10 +411,20 @@ def test_what_cannot_be_expanded_over_is_named(itnio_sandbox, pushed):
         load = BaseOperator(task_id="load")
         mapped = Looking.partial(task_id="look").expand(at=load.output)
         rows = Looking.partial(task_id="rows").expand_kwargs(load.output)
-    for one, name in ((mapped, "at"), (rows, "each")):
-        expected = f"xcoms: a list or a dict for {name}=, over which .expand goes, {pushed!r} given"
-        with pytest.raises(ValueError, match=expected):
+    for one, words in (
+        (mapped, "a list or a dict for at= of .expand"),
+        (rows, "a list of dicts for .expand_kwargs"),
+    ):
+        with pytest.raises(ValueError, match=re.escape(f"xcoms: {words}, {pushed!r} given")):
             itnio_sandbox.execute(one, xcoms={"load": pushed})
+
+
+@pytest.mark.parametrize("pushed", [{"at": 1}, [5]])
+def test_expand_kwargs_takes_a_list_of_dicts_alone(itnio_sandbox, pushed):
+    with DAG("expanded", schedule=None):
+        rows = Looking.partial(task_id="rows").expand_kwargs(BaseOperator(task_id="load").output)
+    with pytest.raises(ValueError, match=r"xcoms: a list of dicts for \.expand_kwargs"):
+        itnio_sandbox.execute(rows, xcoms={"load": pushed})
 
 
 def test_expand_kwargs_takes_rows_from_upstream_and_renders_them_as_airflow_does(itnio_sandbox):
@@ -724,6 +734,27 @@ def test_a_trial_that_waits_for_itself_gives_up(itnio_sandbox, monkeypatch):
     with pytest.raises(RuntimeError, match=r"begin it with contextvars\.copy_context\(\)\.run"):
         itnio_sandbox.alert(tell)
     itnio_sandbox.execute(in_dag("hello"))
+    assert len(itnio_sandbox.messages) == 1
+
+
+def test_a_trial_whose_thread_does_not_end_gives_its_turn_back(itnio_sandbox, monkeypatch):
+    monkeypatch.setattr(trial_turns, "LONGEST_TRIAL", 0.2)
+    ended, runs = threading.Event(), threading.Event()
+
+    def hang():
+        runs.set()
+        ended.wait(10)
+
+    def tell(context):
+        hanging = Looking(task_id="look", at=hang)
+        thread = threading.Thread(target=copy_context().run, args=[itnio_sandbox.execute, hanging])
+        thread.start()
+        runs.wait(10)
+
+    with pytest.raises(RuntimeError, match="another one has been running"):
+        itnio_sandbox.alert(tell)
+    itnio_sandbox.execute(in_dag("hello"))
+    ended.set()
     assert len(itnio_sandbox.messages) == 1
 
 

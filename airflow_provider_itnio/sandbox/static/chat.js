@@ -30,7 +30,8 @@ export class Chat {
   #avatar = element("span", { class: "avatar", "aria-hidden": "true" });
   #name = element("h2", { dir: "ltr" });
   #about = element("p", {});
-  #found = element("p", { class: "found", hidden: true });
+  #howMany = element("span", {});
+  #found;
   #earlier = button({ class: "more", onclick: () => this.#showEarlier() }, "Show earlier messages");
   #list = element("ol", { class: "bubbles" });
   #scroll = element("div", { class: "scroll", role: "log", "aria-live": "off", "aria-label": "Messages" }, this.#earlier, this.#list);
@@ -48,6 +49,7 @@ export class Chat {
   constructor(inbox, actions) {
     this.#inbox = inbox;
     this.#actions = actions;
+    this.#found = element("p", { class: "found", hidden: true }, this.#howMany, button({ onclick: actions.showAll }, "Show all"));
     this.#composer = new Composer(actions.answer, (message) => inbox.byId.has(message.id));
     this.#frame = [
       element(
@@ -128,7 +130,7 @@ export class Chat {
     const count = messages.length === 1 ? "1 message" : `${messages.length} messages`;
     this.#about.textContent = [count, from.size && `from ${[...from].map((one) => `+${one}`).join(", ")}`].filter(Boolean).join(" · ");
     this.#found.hidden = !finds;
-    this.#found.replaceChildren(`${entries.length} of ${all.length} found `, button({ onclick: this.#actions.showAll }, "Show all"));
+    this.#howMany.textContent = `${entries.length} of ${all.length} found`;
   }
 
   #drawBubbles(entries) {
@@ -173,7 +175,7 @@ export class Chat {
     const edge = this.#scroll.getBoundingClientRect().top;
     const isSeen = (one) => one.getBoundingClientRect().bottom > edge;
     this.#read = [];
-    let part = this.#atEnd ? undefined : this.#articles().find((one) => one.dataset.number >= oldest && isSeen(one));
+    let part = this.#articles().find((one) => one.dataset.number >= oldest && isSeen(one));
     while (part) {
       const side = part.getBoundingClientRect().top >= edge ? "top" : "bottom";
       this.#read.unshift({ part, side, at: part.getBoundingClientRect()[side] });
@@ -188,10 +190,16 @@ export class Chat {
     this.#settle();
   }
 
-  /** Keeps the end in sight, or what is read. */
+  /** Keeps the end in sight, or what is read; where that has come to the very end, the end from then on. */
   #stay() {
-    if (this.#atEnd) this.#toEnd();
-    else this.#hold();
+    if (!this.#scroll.clientHeight) return; // out of sight, nothing stands anywhere
+    if (!this.#atEnd) this.#hold();
+    if (this.#atEnd || this.#below() < 2) this.#toEnd();
+  }
+
+  /** Says how much there is below what is in sight, in pixels. */
+  #below() {
+    return this.#scroll.scrollHeight - this.#scroll.scrollTop - this.#scroll.clientHeight;
   }
 
   /** Notes where the list stands now, so that a move that follows can be told from one that was made here. */
@@ -247,16 +255,15 @@ export class Chat {
   }
 
   #scrolled() {
-    const { scrollHeight, scrollTop, clientHeight } = this.#scroll;
-    const moved = scrollTop - this.#top;
-    this.#top = scrollTop;
+    const moved = this.#scroll.scrollTop - this.#top;
+    this.#top = this.#scroll.scrollTop;
     if (this.#list.offsetHeight !== this.#height) {
       // Something has grown since, and is about to be made up for: of this only what a person has moved counts.
       if (moved < 0) this.#atEnd = false;
       for (const read of this.#read) read.at -= moved;
       return;
     }
-    this.#atEnd = scrollHeight - scrollTop - clientHeight < NEAR_THE_END;
+    this.#atEnd = this.#below() < NEAR_THE_END;
     if (this.#atEnd) this.#tellNews(0);
     this.#remember();
   }
@@ -266,6 +273,7 @@ export class Chat {
     this.#atEnd = true;
     this.#tellNews(0);
     this.#settle();
+    this.#remember();
   }
 
   #tellNews(count) {

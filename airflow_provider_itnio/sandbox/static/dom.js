@@ -71,11 +71,11 @@ export function button(properties, ...children) {
 /** Makes a function that does nothing while an earlier call of it is not done. */
 export function oneAtATime(does) {
   let busy = false;
-  return async (...given) => {
+  return async () => {
     if (busy) return;
     busy = true;
     try {
-      await does(...given);
+      await does();
     } finally {
       busy = false;
     }

@@ -3,7 +3,7 @@
 import { Chat } from "./chat.js";
 import { ConversationList, FAILURES } from "./conversations.js";
 import { openDialog } from "./dialog.js";
-import { button, element, icon, oneAtATime } from "./dom.js";
+import { button, element, icon } from "./dom.js";
 import { FailureList } from "./failures.js";
 import { Inbox, search } from "./model.js";
 import { openRequest } from "./request_dialog.js";
@@ -28,11 +28,15 @@ let left;
 
 const list = new ConversationList(document.getElementById("conversations"), (number) => choose(number));
 const actions = {
-  open: tried(oneAtATime(async (entry) => openRequest(await source.open(entry.number)))),
+  open: tried(async (entry) => {
+    const opened = await source.open(entry.number);
+    // Asked for twice, it is opened once.
+    if (!document.querySelector("dialog[open]")) openRequest(opened);
+  }),
   answer: source.answer && tried(async (reply) => {
-    const here = chosen;
+    const [number, searchedFor] = [chosen, query];
     const kept = await source.answer(reply);
-    if (chosen === here) {
+    if (chosen === number && query === searchedFor) {
       find("");
       chat.showEnd();
     }
@@ -82,6 +86,7 @@ function draw() {
   drawn = true;
   requestAnimationFrame(() => {
     drawn = false;
+    if (document.activeElement !== document.body) left ??= chosen;
     const finds = query.trim() ? search(query) : undefined;
     const messages = [...inbox.conversations.values()].reduce((sum, one) => sum + one.entries.length, 0);
     document.title = `${messages ? `(${messages}) ` : ""}Inbox · itnio-sandbox`;
@@ -104,7 +109,7 @@ function readAddress() {
   draw();
 }
 
-/** Goes on in the pane that is shown if the one that had the keyboard is not, as on a phone's width. */
+/** Goes on in the pane that is shown if what had the keyboard is gone, or is out of sight on a phone's width. */
 function takeKeyboard() {
   const from = left;
   left = undefined;
@@ -112,6 +117,7 @@ function takeKeyboard() {
   if (!chosen) list.focus(from);
   else if (chosen === FAILURES) failures.focus();
   else chat.focus();
+  if (document.activeElement === document.body) searched.focus();
 }
 
 function find(text) {

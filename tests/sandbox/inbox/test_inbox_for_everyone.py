@@ -184,6 +184,21 @@ def test_the_keyboard_goes_on_where_what_had_it_goes_away(open_inbox, sandbox, s
     sandbox.clear()
     expect(page.locator(".quoting")).to_be_hidden()
     assert focused(page, "textarea")
+    send(message(text={"body": "row"}))
+    send(message(text={"body": "other"}))
+    page.locator("article").nth(1).wait_for()
+    page.locator("#search").fill("row")
+    page.get_by_role("button", name="Show all").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("article").last).to_be_focused()
+    page.evaluate("""() => {
+      const search = document.querySelector("#search");
+      search.value = "row";
+      search.dispatchEvent(new Event("input"));
+    }""")
+    expect(page.locator("article", has_text="row")).to_be_focused()
+    sandbox.clear()
+    expect(page.locator("#search")).to_be_focused()
 
 
 def test_on_a_phone_the_keyboard_goes_along(open_inbox, send, wire, message):

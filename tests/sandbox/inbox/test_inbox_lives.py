@@ -347,6 +347,68 @@ def test_who_scrolls_while_pictures_load_is_moved_by_that_alone(late_pictures):
     assert first in ("30", "31")
 
 
+GROW_ABOVE = """async ([up, later]) => {
+  const scroll = document.querySelector("main .scroll");
+  const articles = [...document.querySelectorAll("article")];
+  const edge = scroll.getBoundingClientRect().top;
+  const read = articles.findIndex((one) => one.getBoundingClientRect().bottom > edge);
+  const top = () => articles[read].getBoundingClientRect().top;
+  const [before, wait] = [top(), () => new Promise((done) => setTimeout(done, 400))];
+  articles[read - 2].style.paddingTop = "300px";
+  scroll.scrollTop += up;
+  await wait();
+  if (later) articles[read - 3].style.paddingTop = "300px";
+  await wait();
+  return Math.round(top() - before);
+}"""
+
+
+def test_who_leaves_the_end_while_something_grows_is_moved_by_that_alone(open_inbox, send, message):
+    for number in range(70):
+        send(message(text={"body": f"row {number} " + "word " * 120}))
+    page = open_inbox()
+    page.locator("article").nth(69).wait_for()
+    assert abs(page.evaluate(GROW_ABOVE, [-100, True]) - 100) <= 2
+
+
+@pytest.mark.parametrize("grown", [20, 69])
+def test_who_comes_to_the_end_while_something_grows_is_at_the_end(open_inbox, send, message, grown):
+    for number in range(70):
+        send(message(text={"body": f"row {number} " + "word " * 120}))
+    page = open_inbox()
+    page.locator("article").nth(69).wait_for()
+    scroll = page.locator("main .scroll")
+    scroll.evaluate("node => (node.scrollTop -= 300)")
+    page.wait_for_timeout(200)
+    scroll.evaluate(
+        """(node, grown) => {
+          document.querySelectorAll("article")[grown].style.paddingTop = "60px";
+          node.scrollTop = 1e9;
+        }""",
+        grown,
+    )
+    page.wait_for_timeout(300)
+    assert gap_below(page) <= 1
+    send(message(text={"body": "new"}))
+    expect(page.locator("article").last).to_contain_text("new")
+    page.wait_for_timeout(100)
+    assert gap_below(page) <= 1
+    expect(page.locator(".newer")).to_be_hidden()
+
+
+def test_a_search_that_is_typed_while_an_answer_is_under_way_stays(open_inbox, send, message):
+    send(message())
+    page = open_inbox()
+    page.locator("article").wait_for()
+    page.route("**/sandbox/replies", lambda route: (page.wait_for_timeout(400), route.continue_()))
+    page.locator("textarea").fill("fine")
+    page.keyboard.press("Enter")
+    page.locator("#search").fill("rows")
+    page.wait_for_timeout(800)
+    page.locator(".found", has_text="1 of 2").wait_for()
+    assert page.locator("#search").input_value() == "rows"
+
+
 def test_an_answer_from_further_up_is_shown(open_inbox, send, message, sample):
     buttons = send(sample("interactive-button"))
     for number in range(40):
