@@ -82,9 +82,8 @@ export class Chat {
       return;
     }
     if (number !== this.#number || query !== this.#query) this.#begin(number, query);
-    const wasShown = this.#scroll.isConnected;
     arrange(pane, this.#frame);
-    if (!wasShown) this.#stay(); // what is put back into a page begins at its top
+    this.#stay(); // what is put back into a page begins at its top, and something may just have grown
     const all = conversation?.entries ?? [];
     const entries = finds ? all.filter(finds) : all;
     this.#drawHead(all, entries, finds);

@@ -371,6 +371,21 @@ def test_who_leaves_the_end_while_something_grows_is_moved_by_that_alone(open_in
     assert abs(page.evaluate(GROW_ABOVE, [-100, True]) - 100) <= 2
 
 
+def test_what_grows_just_before_the_page_is_drawn_moves_nothing(open_inbox, send, message):
+    ids = [send(message(text={"body": f"row {number}"})) for number in range(60)]
+    page = open_inbox()
+    page.locator("article").nth(59).wait_for()
+    row = f"article[data-id='{ids[30]}']"
+    bring_to_the_edge(page, row)
+    before = below_the_edge(page, row)
+    page.evaluate("""() => {
+      document.querySelectorAll("article")[20].style.paddingTop = "300px";
+      document.querySelector("#search").dispatchEvent(new Event("input"));
+    }""")
+    page.wait_for_timeout(300)
+    assert abs(below_the_edge(page, row) - before) <= 1
+
+
 @pytest.mark.parametrize("grown", [20, 69])
 def test_who_comes_to_the_end_while_something_grows_is_at_the_end(open_inbox, send, message, grown):
     for number in range(70):
