@@ -11,13 +11,10 @@ from .control import Control
 from .events import Events
 from .guard import Guard
 from .page import Page
-from .vendor import Elsewhere, Endpoint, Vendor
-from .vendor_codes import BALANCE_PATH, CUSTOM_PATH, TEMPLATE_PATH
+from .vendor import METHODS, Elsewhere, Endpoint, Vendor
 
 if TYPE_CHECKING:
     from .addresses import OwnHosts
-
-METHODS = {CUSTOM_PATH: "POST", TEMPLATE_PATH: "POST", BALANCE_PATH: "GET"}
 
 
 def sandbox_app(vendor: Vendor, hosts: OwnHosts) -> Guard:

@@ -46,7 +46,8 @@ MASK = "***"
 FOUND_FROM = 6
 """Characters from which on a secret is looked for inside of other texts; any text may hold a shorter one."""
 NO_FAULT = Fault()
-PATHS = (CUSTOM_PATH, TEMPLATE_PATH, BALANCE_PATH)
+METHODS = {CUSTOM_PATH: "POST", TEMPLATE_PATH: "POST", BALANCE_PATH: "GET"}
+"""The HTTP method of each endpoint, by path."""
 
 BY_FAULT = "a fault was asked for, by fail_next or POST /sandbox/faults"
 BY_NUMBER = "each message to this number gets this answer: it is a number with a meaning"
@@ -269,7 +270,7 @@ class Elsewhere:
         """Take one ASGI request."""
         path, method = scope["path"], scope["method"]
         is_own = re.match("/sandbox(/|$)", path)
-        if not is_own and (method == "POST" or path.rstrip("/").endswith(PATHS)):
+        if not is_own and (method == "POST" or path.rstrip("/").endswith(tuple(METHODS))):
             await Endpoint(self.vendor, path, None)(scope, receive, send)
         else:
             await Response("Not Found", 404)(scope, receive, send)
