@@ -32,10 +32,11 @@ playground: setup ## Start Airflow with the example DAGs, and the sandbox, until
 test: setup ## Run the whole test suite with branch coverage
 	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered --cov-fail-under=95 $(ARGS)
 
-lint: setup ## Check style and types
+lint: setup ## Check style, types and the arrows between folders
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
 
 clean: ## Remove what setup, tests and the demo made
 	rm -rf .venv build dist demo .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis

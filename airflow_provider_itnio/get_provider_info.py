@@ -23,7 +23,10 @@ def get_provider_info() -> dict[str, Any]:
         "operators": [
             {
                 "integration-name": "Itniotech WhatsApp",
-                "python-modules": ["airflow_provider_itnio.operators.whatsapp"],
+                "python-modules": [
+                    "airflow_provider_itnio.operators.whatsapp",
+                    "airflow_provider_itnio.operators.whatsapp_broadcast",
+                ],
             }
         ],
         "hooks": [
@@ -84,5 +87,5 @@ def get_provider_info() -> dict[str, Any]:
         "task-decorators": [
             {"name": "whatsapp", "class-name": "airflow_provider_itnio.decorators.whatsapp.whatsapp_task"}
         ],
-        "extra-links": ["airflow_provider_itnio.links.OpenChatLink"],
+        "extra-links": ["airflow_provider_itnio.links.whatsapp.OpenChatLink"],
     }

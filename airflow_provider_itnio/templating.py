@@ -9,8 +9,8 @@ from typing import Any
 __all__ = [
     "TEMPLATE_EXT",
     "is_rendered_later",
-    "kept_from_rendering",
     "leaves",
+    "literal_unless_templated",
     "recipient_entries",
     "references_in",
     "template_files",
@@ -86,7 +86,7 @@ def leaves(value: object, path: str = "") -> Iterator[tuple[str, object]]:
         yield path, value
 
 
-def kept_from_rendering(value: Any) -> Any:
+def literal_unless_templated(value: Any) -> Any:
     """Keep a list or dict without Jinja from Airflow's renderer, which would compile each text in it.
 
     :param value: a field as it is given.
@@ -108,10 +108,10 @@ def recipient_entries(recipients: object) -> list[object]:
 
     :param recipients: one number, several in a text separated by commas, semicolons or lines, or a list.
     """
-    from airflow_provider_itnio.api.phone_numbers import number_entries
+    from airflow_provider_itnio.api.phone_numbers import split_numbers
 
     if not isinstance(recipients, str):
-        return number_entries(recipients)
+        return split_numbers(recipients)
     if "{%" in recipients or "{#" in recipients:
         return [recipients]
     entries = re.findall(r"(?:\{\{.*?\}\}|[^,;\n])+", recipients, re.DOTALL)

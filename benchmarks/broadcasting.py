@@ -87,10 +87,10 @@ async def broadcast(
     from airflow_provider_itnio.api.models import Message, message_from
     from airflow_provider_itnio.api.settings import ClientSettings
     from airflow_provider_itnio.api.signing import Credentials
-    from airflow_provider_itnio.broadcast import Broadcast
-    from airflow_provider_itnio.broadcast_record import BroadcastRecord
-    from airflow_provider_itnio.personal_message import PersonalMessage
-    from airflow_provider_itnio.recipients import Recipient, Recipients
+    from airflow_provider_itnio.broadcast.engine import Broadcast
+    from airflow_provider_itnio.broadcast.recipients import Recipient, Recipients
+    from airflow_provider_itnio.broadcast.rendering import PersonalMessage
+    from airflow_provider_itnio.delivery.broadcast_record import BroadcastRecord
 
     written = PersonalMessage({"text": PERSONAL}, SandboxedEnvironment(undefined=StrictUndefined), {}, {})
     same = message_from({"text": TEXT})
@@ -105,14 +105,14 @@ async def broadcast(
             client=client,
             app_id=APP_ID,
             business_phone=BUSINESS_PHONE,
-            record=BroadcastRecord.of({}, "benchmark"),
+            record=BroadcastRecord.from_context({}, "benchmark"),
             kind="text",
             max_in_flight=in_flight,
             messages_per_second=per_second,
             keep_receipts=keep_receipts,
         )
         await sent.run()
-    assert sent.tally.accepted == len(recipients), sent.in_words()
+    assert sent.tally.accepted == len(recipients), sent.describe()
     return sent
 
 

@@ -16,7 +16,7 @@ from dataclasses import replace
 from typing import Final
 
 from benchmarks.by_hand import RECIPIENT, TEXT
-from benchmarks.side_by_side import Figure, airflow_of_its_own, figure, in_new_process, in_words, main
+from benchmarks.side_by_side import Figure, airflow_of_its_own, describe, figure, in_new_process, main
 
 ROUNDS = 8
 IMPORT_AT_MOST: Final = 5.0
@@ -86,7 +86,7 @@ def measure() -> list[Figure]:
         ),
         Figure(
             "the same with the first static message checked",
-            in_words(checked, "ms"),
+            describe(checked, "ms"),
             target=f"at most {CHECKED_AT_MOST:.0f} ms",
             met=checked_median <= CHECKED_AT_MOST,
         ),

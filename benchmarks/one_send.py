@@ -66,12 +66,12 @@ def _measure(url: str) -> list[Figure]:
 
 
 def _body_of_package() -> bytes | None:
-    from airflow_provider_itnio.api.exchange import Exchange
     from airflow_provider_itnio.api.models import message_from
+    from airflow_provider_itnio.api.protocol import Protocol
     from airflow_provider_itnio.api.signing import Credentials
 
     return (
-        Exchange(Credentials(API_KEY, SECRET))
+        Protocol(Credentials(API_KEY, SECRET))
         .message_request(
             message_from({"text": TEXT}), recipient=RECIPIENT, app_id=APP_ID, business_phone=BUSINESS_PHONE
         )

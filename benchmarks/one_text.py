@@ -31,11 +31,11 @@ IN_A_BROADCAST = 5.0
 
 def measure() -> list[Figure]:
     """Make the whole request of one text again and again."""
-    from airflow_provider_itnio.api.exchange import Exchange
     from airflow_provider_itnio.api.models import message_from
+    from airflow_provider_itnio.api.protocol import Protocol
     from airflow_provider_itnio.api.signing import Credentials
 
-    exchange = Exchange(Credentials(API_KEY, SECRET))
+    exchange = Protocol(Credentials(API_KEY, SECRET))
 
     def by_package() -> tuple[bytes | None, dict[str, str]]:
         request = exchange.message_request(

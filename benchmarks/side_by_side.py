@@ -24,9 +24,9 @@ __all__ = [
     "airflow_of_its_own",
     "cpu_in_forks",
     "cpu_in_turns",
+    "describe",
     "figure",
     "in_new_process",
-    "in_words",
     "machine",
     "main",
     "table",
@@ -166,16 +166,16 @@ def figure(
     ratio = statistics.median(cost / other for cost, other in zip(what[1], against[1], strict=True))
     return Figure(
         what[0],
-        in_words(what[1], unit),
+        describe(what[1], unit),
         against[0],
-        in_words(against[1], unit),
+        describe(against[1], unit),
         ratio,
         "" if at_most is None else f"at most {at_most:.2f}",
         None if at_most is None else ratio <= at_most,
     )
 
 
-def in_words(costs: Sequence[float], unit: str) -> str:
+def describe(costs: Sequence[float], unit: str) -> str:
     """Write the median of costs with their unit.
 
     :param costs: one for each turn.

@@ -12,7 +12,7 @@ from typing import Any
 import pendulum
 from airflow.providers.common.compat.sdk import DAG, task
 
-from airflow_provider_itnio.operators.whatsapp import WhatsAppBroadcastOperator
+from airflow_provider_itnio.operators.whatsapp_broadcast import WhatsAppBroadcastOperator
 
 with DAG(
     dag_id="example_whatsapp_broadcast",

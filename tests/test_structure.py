@@ -11,20 +11,6 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 OWN = "airflow_provider_itnio"
 
 AIRFLOW = "airflow.providers.common.compat"
-WITHOUT_AIRFLOW = (
-    "alarm",
-    "api",
-    "broadcast",
-    "broadcast_record",
-    "broadcast_summary",
-    "delivery_record",
-    "recipients",
-    "task_state",
-    "messages",
-    "get_provider_info",
-    "sandbox",
-    "__init__",
-)
 # The sandbox knows no Airflow, but for where it stands in for Airflow's task runner in people's tests.
 TRIALS = {
     "sandbox/trial_accessors.py": AIRFLOW,
@@ -32,54 +18,6 @@ TRIALS = {
     "sandbox/trial_airflow.py": "airflow",
 }
 HEAVY = {"requests", "aiohttp", "pydantic", "pydantic_core", "flask", "flask_appbuilder", "wtforms", "httpx"}
-
-BELOW_TASKS = {
-    "alarm",
-    "api",
-    "broadcast",
-    "broadcast_record",
-    "broadcast_summary",
-    "delivery_record",
-    "hooks",
-    "links",
-    "messages",
-    "object_files",
-    "personal_message",
-    "recipients",
-    "task_state",
-    "templating",
-}
-# What each part of the package may import, beside itself and the version.
-ARROWS = {
-    "__init__": set(),
-    "get_provider_info": set(),
-    "messages": set(),
-    "alarm": set(),
-    "api": {"messages"},
-    "templating": {"api"},
-    "links": {"api"},
-    "recipients": {"api"},
-    "personal_message": {"api", "messages", "recipients", "templating"},
-    "task_state": {"api"},
-    "delivery_record": {"api", "task_state"},
-    "broadcast_record": {"delivery_record", "task_state"},
-    "broadcast_summary": set(),
-    "broadcast": {
-        "api",
-        "broadcast_record",
-        "broadcast_summary",
-        "delivery_record",
-        "recipients",
-        "task_state",
-    },
-    "object_files": {"api", "messages"},
-    "hooks": {"api", "messages", "get_provider_info"},
-    "operators": BELOW_TASKS,
-    "notifications": BELOW_TASKS,
-    "decorators": BELOW_TASKS | {"operators"},
-    "transfers": BELOW_TASKS | {"operators"},
-    "sandbox": set(),
-}
 
 
 def part_of(file):
@@ -123,12 +61,6 @@ def full_name(file, node):
     return ".".join([*folder[: len(folder) - node.level + 1], *([node.module] if node.module else [])])
 
 
-def parts_imported(file):
-    for name in imports_of(file):
-        if name.split(".")[0] == OWN:
-            yield name.split(".")[1]
-
-
 def files_of(*parts):
     found = [file for file in FILES if part_of(file) in parts]
     assert found
@@ -147,22 +79,6 @@ def test_the_imports_of_a_file_are_found(tmp_path):
         imports_of(PACKAGE / "hooks" / "itnio.py", lazy=False)
     )
     assert f"{OWN}.api.client" in lazy
-
-
-@each(FILES)
-def test_arrows_run_one_way(file):
-    part = part_of(file)
-    assert set(parts_imported(file)) <= ARROWS[part] | {part, "__version__"}
-
-
-@each([file for file in files_of(*WITHOUT_AIRFLOW) if name_of(file) not in TRIALS])
-def test_what_knows_only_the_vendor_imports_no_airflow(file):
-    assert "airflow" not in {name.split(".")[0] for name in imports_of(file)}
-
-
-@each([file for file in FILES if part_of(file) != "sandbox"])
-def test_nothing_imports_the_sandbox(file):
-    assert "sandbox" not in set(parts_imported(file))
 
 
 @each(files_of("messages", "get_provider_info", "__init__"))

@@ -13,16 +13,16 @@ from tenacity import AsyncRetrying
 from yarl import URL
 
 from airflow_provider_itnio.api.balance import Balance
+from airflow_provider_itnio.api.checks import Delivery
 from airflow_provider_itnio.api.client import IDLE_LIMIT
-from airflow_provider_itnio.api.delivery import Delivery
 from airflow_provider_itnio.api.errors import NotSentError, UnknownOutcomeError
-from airflow_provider_itnio.api.exchange import ANSWER_LIMIT, HEADERS, Answer, Exchange, Request
 from airflow_provider_itnio.api.models import Message
 from airflow_provider_itnio.api.network import proxy_for, tls_context
+from airflow_provider_itnio.api.protocol import ANSWER_LIMIT, HEADERS, Protocol, Request, Response
 from airflow_provider_itnio.api.receipt import Receipt
+from airflow_provider_itnio.api.retries import retry_options
 from airflow_provider_itnio.api.settings import ClientSettings
 from airflow_provider_itnio.api.signing import Credentials
-from airflow_provider_itnio.api.tries import tries
 
 __all__ = ["CancelledBetweenTriesError", "ItnioAsyncClient"]
 
@@ -51,8 +51,8 @@ class ItnioAsyncClient:
         self.between_tries: Callable[[float], Awaitable[None]] = _sleep
         """Waits so many seconds between two tries of a message."""
         self._settings = settings or ClientSettings()
-        self._exchange = Exchange(credentials, now)
-        self._tries = tries(self._settings)
+        self._protocol = Protocol(credentials, now)
+        self._tries = retry_options(self._settings)
         self._proxy = self._settings.proxy or proxy_for(self._settings.base_url)
         self._addresses: dict[str, URL] = {}
         self._open: aiohttp.ClientSession | None = None
@@ -88,7 +88,7 @@ class ItnioAsyncClient:
         :raises RefusedError: if Itniotech refused it.
         :raises UnknownOutcomeError: if nobody can say what became of it.
         """
-        request = self._exchange.message_request(
+        request = self._protocol.message_request(
             message, recipient=recipient, app_id=app_id, business_phone=business_phone
         )
         return await self._perform(request, delivery)
@@ -98,7 +98,7 @@ class ItnioAsyncClient:
 
         :raises ItnioError: as :meth:`send` does.
         """
-        return await self._perform(self._exchange.balance_request(), "at_least_once")
+        return await self._perform(self._protocol.balance_request(), "at_least_once")
 
     async def close(self) -> None:
         """Close the connections; the next message opens new ones."""
@@ -125,26 +125,26 @@ class ItnioAsyncClient:
 
     async def _try(self, request: Request[Result], delivery: Delivery) -> Result:
         answer = await self._ask(request)
-        if self._exchange.sets_clock(request, answer):
+        if self._protocol.sets_clock(request, answer):
             answer = await self._ask(request)
-        return self._exchange.result(request, answer, delivery)
+        return self._protocol.result(request, answer, delivery)
 
-    async def _ask(self, request: Request[Any]) -> Answer:
+    async def _ask(self, request: Request[Any]) -> Response:
         failure: NotSentError | UnknownOutcomeError
         try:
             async with self._session().request(
                 request.method,
                 self._address_of(request.path),
                 data=request.body,
-                headers=self._exchange.signed_headers(),
+                headers=self._protocol.signed_headers(),
                 proxy=self._proxy,
                 allow_redirects=False,
             ) as response:
                 body = await _body(response)
         except Exception as error:  # whatever it is, the request may have left
-            failure = _failure(error, request, self._exchange)
+            failure = _failure(error, request, self._protocol)
         else:
-            return Answer(response.status, response.headers, body)  # which are found in any case
+            return Response(response.status, response.headers, body)  # which are found in any case
         raise failure  # out here, where the library's error, which holds the signed request, is no context
 
     def _address_of(self, path: str) -> URL:
@@ -186,10 +186,10 @@ async def _sleep(seconds: float) -> None:
 
 
 def _failure(
-    error: Exception, request: Request[Any], exchange: Exchange
+    error: Exception, request: Request[Any], protocol: Protocol
 ) -> NotSentError | UnknownOutcomeError:
     """Tell "never left" from "lost on the way"."""
-    words = f"{type(error).__name__}: {exchange.clean(' '.join(str(error).split()), 200)}"
+    words = f"{type(error).__name__}: {protocol.clean(' '.join(str(error).split()), 200)}"
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         reason = getattr(error.certificate_error, "verify_message", None) or error.certificate_error
         return NotSentError(

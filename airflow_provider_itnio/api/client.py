@@ -20,17 +20,17 @@ from urllib3.connection import HTTPSConnection
 from urllib3.connectionpool import HTTPSConnectionPool
 
 from airflow_provider_itnio.api.balance import Balance
-from airflow_provider_itnio.api.delivery import Delivery
+from airflow_provider_itnio.api.checks import Delivery
 from airflow_provider_itnio.api.errors import NotSentError, UnknownOutcomeError
-from airflow_provider_itnio.api.exchange import ANSWER_LIMIT, HEADERS, Answer, Exchange, Request
 from airflow_provider_itnio.api.models import Message
 from airflow_provider_itnio.api.network import proxy_for, tls_context
+from airflow_provider_itnio.api.protocol import ANSWER_LIMIT, HEADERS, Protocol, Request, Response
 from airflow_provider_itnio.api.receipt import Receipt
+from airflow_provider_itnio.api.retries import retry_options
 from airflow_provider_itnio.api.settings import ClientSettings
 from airflow_provider_itnio.api.signing import Credentials
-from airflow_provider_itnio.api.tries import tries
 
-__all__ = ["IDLE_LIMIT", "ItnioClient", "kept_client"]
+__all__ = ["IDLE_LIMIT", "ItnioClient", "shared_client"]
 
 IDLE_LIMIT: Final = 4.0
 """Seconds after which an idle socket is not used again: the server may have closed it, and a message that
@@ -44,15 +44,15 @@ Result = TypeVar("Result")
 class SignedAuth(AuthBase):
     """Signs each request at the moment it leaves.
 
-    :param exchange: whose credentials sign.
+    :param protocol: whose credentials sign.
     """
 
-    def __init__(self, exchange: Exchange) -> None:
-        self._exchange = exchange
+    def __init__(self, protocol: Protocol) -> None:
+        self._protocol = protocol
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         """Put the three signing headers into a request."""
-        request.headers.update(self._exchange.signed_headers())
+        request.headers.update(self._protocol.signed_headers())
         return request
 
 
@@ -128,9 +128,9 @@ class ItnioClient:
         now: Callable[[], float] = time.time,
     ) -> None:
         self._settings = settings or ClientSettings()
-        self._exchange = Exchange(credentials, now)
-        self._retrying = Retrying(**tries(self._settings))
-        self._sign = SignedAuth(self._exchange)
+        self._protocol = Protocol(credentials, now)
+        self._retrying = Retrying(**retry_options(self._settings))
+        self._sign = SignedAuth(self._protocol)
         self._unsigned: dict[str, requests.PreparedRequest] = {}
         self._proxy = self._settings.proxy or proxy_for(self._settings.base_url)
         self._local = threading.local()
@@ -166,7 +166,7 @@ class ItnioClient:
         :raises RefusedError: if Itniotech refused it.
         :raises UnknownOutcomeError: if nobody can say what became of it.
         """
-        request = self._exchange.message_request(
+        request = self._protocol.message_request(
             message, recipient=recipient, app_id=app_id, business_phone=business_phone
         )
         return self._perform(request, delivery)
@@ -176,7 +176,7 @@ class ItnioClient:
 
         :raises ItnioError: as :meth:`send` does.
         """
-        return self._perform(self._exchange.balance_request(), "at_least_once")
+        return self._perform(self._protocol.balance_request(), "at_least_once")
 
     def close(self) -> None:
         """Close this thread's connections; the next message opens new ones."""
@@ -190,11 +190,11 @@ class ItnioClient:
 
     def _try(self, request: Request[Result], delivery: Delivery) -> Result:
         answer = self._ask(request)
-        if self._exchange.sets_clock(request, answer):
+        if self._protocol.sets_clock(request, answer):
             answer = self._ask(request)
-        return self._exchange.result(request, answer, delivery)
+        return self._protocol.result(request, answer, delivery)
 
-    def _ask(self, request: Request[Any]) -> Answer:
+    def _ask(self, request: Request[Any]) -> Response:
         session = self._session()
         signed = self._signed(session, request)
         failure: NotSentError | UnknownOutcomeError
@@ -207,10 +207,10 @@ class ItnioClient:
             ) as response:
                 body = response.raw.read(ANSWER_LIMIT + 1, decode_content=True)
         except Exception as error:  # whatever it is, the request may have left
-            failure = _failure(error, request, self._exchange)
+            failure = _failure(error, request, self._protocol)
         else:
             headers = {name.lower(): value for name, value in response.headers.items()}
-            return Answer(response.status_code, headers, body)
+            return Response(response.status_code, headers, body)
         finally:
             self._local.used = time.monotonic()
         raise failure  # out here, where the library's error, which holds the signed request, is no context
@@ -248,7 +248,7 @@ class ItnioClient:
 
 
 def _failure(
-    error: Exception, request: Request[Any], exchange: Exchange
+    error: Exception, request: Request[Any], protocol: Protocol
 ) -> NotSentError | UnknownOutcomeError:
     """Tell "never left" from "lost on the way", which requests puts into one class."""
     reason: object = error
@@ -257,7 +257,7 @@ def _failure(
     if isinstance(reason, urllib3.exceptions.ProxyError):
         # Said of a connection lost behind a proxy too, when the request had left: what counts is inside.
         reason = reason.original_error
-    words = f"{type(reason).__name__}: {exchange.clean(' '.join(str(reason).split()), 200)}"
+    words = f"{type(reason).__name__}: {protocol.clean(' '.join(str(reason).split()), 200)}"
     if isinstance(reason, urllib3.exceptions.SSLError):
         inner = reason.args[0] if reason.args else None
         if isinstance(inner, ssl.SSLCertVerificationError):
@@ -277,7 +277,7 @@ def _failure(
 _kept: dict[tuple[int, Credentials, ClientSettings], ItnioClient] = {}
 
 
-def kept_client(credentials: Credentials, settings: ClientSettings) -> ItnioClient:
+def shared_client(credentials: Credentials, settings: ClientSettings) -> ItnioClient:
     """Give the process's client for an account: a new one costs many times what a message costs.
 
     :param credentials: the account.

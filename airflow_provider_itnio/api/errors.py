@@ -16,6 +16,7 @@ __all__ = [
     "NotSentError",
     "PlatformError",
     "RecipientError",
+    "RecordError",
     "RefusedError",
     "SenderError",
     "UnknownOutcomeError",
@@ -83,6 +84,10 @@ class UnknownOutcomeError(ItnioError):
         self.http_status = http_status
 
 
+class RecordError(ItnioError):
+    """Airflow's task state store did not take or give what the record needs."""
+
+
 class RefusedError(ItnioError):
     """Itniotech refused: nobody was messaged.
 
@@ -91,8 +96,8 @@ class RefusedError(ItnioError):
     :param meaning: what the code means, in English.
     :param reason: the answer's own words, shortened.
     :param http_status: the answer's HTTP code.
-    :param passes: whether the same request may be accepted later although nobody changes anything.
-    :param meets_everyone: whether any other message would be refused as this one was.
+    :param transient: whether the same request may be accepted later although nobody changes anything.
+    :param affects_all: whether any other message would be refused as this one was.
     """
 
     def __init__(
@@ -103,16 +108,16 @@ class RefusedError(ItnioError):
         meaning: str = "",
         reason: str = "",
         http_status: int | None = None,
-        passes: bool = False,
-        meets_everyone: bool = False,
+        transient: bool = False,
+        affects_all: bool = False,
     ) -> None:
         super().__init__(message)
         self.code = code
         self.meaning = meaning
         self.reason = reason
         self.http_status = http_status
-        self.passes = passes
-        self.meets_everyone = meets_everyone
+        self.transient = transient
+        self.affects_all = affects_all
 
 
 class AuthenticationError(RefusedError):

@@ -14,10 +14,10 @@ from airflow_provider_itnio.api.errors import InvalidMessageError
 __all__ = [
     "MAX_DIGITS",
     "MIN_DIGITS",
-    "number_entries",
-    "phone_digits",
-    "shortened_number",
-    "without_numbers",
+    "mask_phone",
+    "mask_phone_numbers",
+    "normalize_phone",
+    "split_numbers",
 ]
 
 MIN_DIGITS: Final = 7
@@ -39,7 +39,7 @@ _BETWEEN_NUMBERS = re.compile(r"[,;\n]")
 _DIGIT = re.compile(r"\d")
 
 
-def phone_digits(value: object, field: str = "recipient") -> str:
+def normalize_phone(value: object, field: str = "recipient") -> str:
     """Turn a number as people write it into the digits the API takes.
 
     Taken off are a leading ``+`` or ``00``, a trunk ``(0)`` behind the country code, and blanks, brackets,
@@ -73,12 +73,12 @@ def phone_digits(value: object, field: str = "recipient") -> str:
 def _digits_of(written: str, field: str) -> str:
     if _DECIMAL.fullmatch(written):
         raise InvalidMessageError(
-            f"{field}: must be a phone number, a decimal number given ({shortened_number(written)}); "
+            f"{field}: must be a phone number, a decimal number given ({mask_phone(written)}); "
             "give it as text, so that no decimal point gets into it"
         )
     if sum(1 for part in _BETWEEN_NUMBERS.split(written) if _DIGIT.search(part)) > 1:
         raise InvalidMessageError(
-            f"{field}: one phone number, several given ({shortened_number(written)}); "
+            f"{field}: one phone number, several given ({mask_phone(written)}); "
             "for several use recipients of a broadcast, or .expand(recipient=[...])"
         )
     number = _WRITTEN_AROUND_DIGITS.sub("", _TRUNK_ZERO.sub("", written))
@@ -91,21 +91,21 @@ def _digits_of(written: str, field: str) -> str:
     except ValueError:
         raise InvalidMessageError(
             f"{field}: must be a phone number of digits, for example +86 147-1800-4557; "
-            f"{shortened_number(written)!r} given"
+            f"{mask_phone(written)!r} given"
         ) from None
     if not MIN_DIGITS <= len(digits) <= MAX_DIGITS:
         raise InvalidMessageError(
-            f"{field}: {MIN_DIGITS} to {MAX_DIGITS} digits, {len(digits)} given ({shortened_number(written)})"
+            f"{field}: {MIN_DIGITS} to {MAX_DIGITS} digits, {len(digits)} given ({mask_phone(written)})"
         )
     if digits.startswith("0"):
         raise InvalidMessageError(
             f"{field}: must begin with the country code, as in +86 147-1800-4557; "
-            f"no country code begins with 0 ({shortened_number(written)})"
+            f"no country code begins with 0 ({mask_phone(written)})"
         )
     return digits
 
 
-def number_entries(recipients: object) -> list[object]:
+def split_numbers(recipients: object) -> list[object]:
     """Take recipients apart, in each of the forms they may be given in, without judging any.
 
     :param recipients: one number, several in a text separated by commas, semicolons or lines, or a list.
@@ -118,7 +118,7 @@ def number_entries(recipients: object) -> list[object]:
     return [] if recipients is None else [recipients]
 
 
-def shortened_number(number: str) -> str:
+def mask_phone(number: str) -> str:
     """Shorten a number for logs and errors to its two first and two last characters.
 
     :param number: any text that may hold a phone number.
@@ -129,7 +129,7 @@ def shortened_number(number: str) -> str:
     return f"{marks[0]}{marks[1]}…{marks[-2]}{marks[-1]}"
 
 
-def without_numbers(text: str) -> str:
+def mask_phone_numbers(text: str) -> str:
     """Shorten each phone number in a text.
 
     :param text: words of anybody's.
@@ -137,6 +137,6 @@ def without_numbers(text: str) -> str:
 
     def shortened(number: re.Match[str]) -> str:
         plus = "+" if number[0].startswith("+") else ""
-        return plus + shortened_number(number[0].removeprefix("+"))
+        return plus + mask_phone(number[0].removeprefix("+"))
 
     return _PHONE_NUMBER.sub(shortened, text)

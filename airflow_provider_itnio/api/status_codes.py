@@ -30,20 +30,20 @@ class StatusCode(NamedTuple):
 
     code: int
     meaning: str
-    family: type[RefusedError]
+    error_class: type[RefusedError]
     advice: str = ""
     """What a person can do about it; empty where the meaning says it already."""
-    passes: bool = False
+    transient: bool = False
     """Whether the same request may be accepted later although nobody changes anything."""
     clock: bool = False
     """Whether the time in the request was too far from the server's."""
-    of_recipient: bool = False
+    recipient_specific: bool = False
     """Whether the account can't send this to the one recipient, but may to others."""
 
     @property
-    def meets_everyone(self) -> bool:
+    def affects_all(self) -> bool:
         """Whether any other message would be refused with the same code."""
-        return issubclass(self.family, _OF_ALL_MESSAGES) and not self.of_recipient
+        return issubclass(self.error_class, _OF_ALL_MESSAGES) and not self.recipient_specific
 
 
 _KEYS = "check the connection's Api-Key (login) and secret (password)"
@@ -63,16 +63,16 @@ MESSAGE_CODES = _table(
     # Shared by the WhatsApp pages.
     StatusCode(-1, "authentication failed", AuthenticationError, _KEYS),
     StatusCode(-4, "timestamp expired", AuthenticationError, _CLOCK, clock=True),
-    StatusCode(-5, "system exception", PlatformError, _LATER, passes=True),
+    StatusCode(-5, "system exception", PlatformError, _LATER, transient=True),
     StatusCode(-6, "IP address not allowed", AuthenticationError, _ADDRESS),
     StatusCode(-7, "request could not be parsed", ContentError),
     StatusCode(-8, "a parameter is not valid", ContentError),
     StatusCode(-10, "application does not exist", AccountError, _APPLICATION),
-    StatusCode(-12, "network exception on the platform", PlatformError, _LATER, passes=True),
+    StatusCode(-12, "network exception on the platform", PlatformError, _LATER, transient=True),
     StatusCode(-13, "account locked", AccountError, _ITNIOTECH),
     StatusCode(-14, "account not verified", AccountError, "finish the account's verification"),
     StatusCode(-16, "timestamp expired", AuthenticationError, _CLOCK, clock=True),
-    StatusCode(-18, "system exception", PlatformError, _LATER, passes=True),
+    StatusCode(-18, "system exception", PlatformError, _LATER, transient=True),
     StatusCode(-30, "Api-Key disabled", AuthenticationError, _KEYS),
     StatusCode(-31, "IP address not in the allow list", AuthenticationError, _ADDRESS),
     StatusCode(-32, "Api-Key has no permission for this application", AuthenticationError, _APPLICATION),
@@ -85,7 +85,9 @@ MESSAGE_CODES = _table(
     StatusCode(-83, "parameter is malformed", ContentError),
     # The send page.
     StatusCode(-68, "balance too low", AccountError, "top up the account"),
-    StatusCode(-69, "no price exists for this destination", AccountError, _ITNIOTECH, of_recipient=True),
+    StatusCode(
+        -69, "no price exists for this destination", AccountError, _ITNIOTECH, recipient_specific=True
+    ),
     StatusCode(-70, "recipient number is longer than 14 digits", RecipientError),
     StatusCode(-71, "recipient number is shorter than 7 digits", RecipientError),
     StatusCode(-72, "recipient number must be digits only", RecipientError),
@@ -124,11 +126,11 @@ same here is assumed.
 BALANCE_CODES = _table(
     StatusCode(-1, "authentication failed", AuthenticationError, _KEYS),
     StatusCode(-2, "IP address not allowed", AuthenticationError, _ADDRESS),
-    StatusCode(-12, "could not be done for a reason of the platform", PlatformError, _LATER, passes=True),
+    StatusCode(-12, "could not be done for a reason of the platform", PlatformError, _LATER, transient=True),
     StatusCode(-13, "account locked", AccountError, _ITNIOTECH),
-    StatusCode(-15, "asked too often", PlatformError, "wait a minute", passes=True),
+    StatusCode(-15, "asked too often", PlatformError, "wait a minute", transient=True),
     StatusCode(-16, "timestamp expired", AuthenticationError, _CLOCK, clock=True),
-    StatusCode(-18, "system exception", PlatformError, _LATER, passes=True),
+    StatusCode(-18, "system exception", PlatformError, _LATER, transient=True),
     StatusCode(-29, "workspace disabled", AccountError, _ITNIOTECH),
     StatusCode(-30, "Api-Key disabled", AuthenticationError, _KEYS),
     StatusCode(-31, "IP address not in the allow list", AuthenticationError, _ADDRESS),

@@ -15,13 +15,14 @@ from airflow.providers.common.compat.sdk import (
 
 from airflow_provider_itnio.api.errors import InvalidMessageError
 from airflow_provider_itnio.messages import MESSAGE_FIELDS
-from airflow_provider_itnio.operators.whatsapp import WhatsAppBroadcastOperator, WhatsAppSendOperator
+from airflow_provider_itnio.operators.whatsapp import WhatsAppSendOperator
+from airflow_provider_itnio.operators.whatsapp_broadcast import WhatsAppBroadcastOperator
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, TaskDecorator
 
     from airflow_provider_itnio.api.models import Message
-    from airflow_provider_itnio.recipients import Recipient
+    from airflow_provider_itnio.broadcast.recipients import Recipient
 
 __all__ = ["whatsapp_task"]
 
@@ -133,7 +134,8 @@ def whatsapp_task(python_callable: Callable[..., Any] | None = None, **kwargs: A
         is sent as it is: Jinja in it is not rendered. ``None`` is an error; to send nothing, raise
         ``AirflowSkipException``.
     :param kwargs: ``recipient``, or ``recipients`` and what else
-        :class:`~airflow_provider_itnio.operators.whatsapp.WhatsAppBroadcastOperator` takes to send the same
+        :class:`~airflow_provider_itnio.operators.whatsapp_broadcast.WhatsAppBroadcastOperator`
+        takes to send the same
         to many people; ``reply_to``, ``business_phone``, ``app_id``, ``itnio_conn_id``, ``delivery``,
         ``if_too_long``, all templated; and what every task takes. A message field is refused.
     :raises InvalidMessageError: if both ``recipient`` and ``recipients`` are given.

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook, mask_secret
 
-from airflow_provider_itnio.api.delivery import check_delivery
+from airflow_provider_itnio.api.checks import check_delivery
 from airflow_provider_itnio.api.errors import ConfigurationError, InvalidMessageError, ItnioError
 
 if TYPE_CHECKING:
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection
 
     from airflow_provider_itnio.api.balance import Balance
+    from airflow_provider_itnio.api.checks import Delivery
     from airflow_provider_itnio.api.client import ItnioClient
-    from airflow_provider_itnio.api.delivery import Delivery
     from airflow_provider_itnio.api.models import Message
     from airflow_provider_itnio.api.receipt import Receipt
     from airflow_provider_itnio.api.settings import ClientSettings
@@ -284,37 +284,37 @@ class ItnioHook(BaseHook):
         )
 
     def _log_accepted(self, receipt: Receipt) -> None:
-        from airflow_provider_itnio.api.phone_numbers import shortened_number
+        from airflow_provider_itnio.api.phone_numbers import mask_phone
 
         self.log.info(
             "Itniotech accepted the %s message to %s as %s",
             receipt.type,
-            shortened_number(receipt.recipient),
+            mask_phone(receipt.recipient),
             receipt.message_id,
         )
 
     def _client(self, account: Account) -> ItnioClient:
-        from airflow_provider_itnio.api.client import kept_client
+        from airflow_provider_itnio.api.client import shared_client
 
-        return kept_client(account.credentials, account.settings)
+        return shared_client(account.credentials, account.settings)
 
     def _envelope(
         self, account: Account, recipient: object, if_too_long: str, fields: MessageFields
     ) -> Envelope:
         from airflow_provider_itnio.api.models import message_from
-        from airflow_provider_itnio.api.phone_numbers import phone_digits
+        from airflow_provider_itnio.api.phone_numbers import normalize_phone
 
         message = message_from(fields, if_too_long=if_too_long)
-        return Envelope(message, phone_digits(recipient), self._sender(account))
+        return Envelope(message, normalize_phone(recipient), self._sender(account))
 
     def _sender(self, account: Account) -> Sender:
-        from airflow_provider_itnio.api.phone_numbers import phone_digits
+        from airflow_provider_itnio.api.phone_numbers import normalize_phone
 
         app_id = str(self.app_id or "").strip() or account.app_id
         if not app_id:
             raise self._misconfigured("extra.app_id", "is missing, and the task gives no app_id")
         if self.business_phone:
-            business_phone: str | None = phone_digits(self.business_phone, "business_phone")
+            business_phone: str | None = normalize_phone(self.business_phone, "business_phone")
         else:
             business_phone = account.business_phone
         if not business_phone:
@@ -324,7 +324,7 @@ class ItnioHook(BaseHook):
         return Sender(app_id, business_phone)
 
     def _account_of(self, connection: Connection) -> Account:
-        from airflow_provider_itnio.api.phone_numbers import phone_digits
+        from airflow_provider_itnio.api.phone_numbers import normalize_phone
         from airflow_provider_itnio.api.settings import ClientSettings
         from airflow_provider_itnio.api.signing import Credentials
 
@@ -341,7 +341,7 @@ class ItnioHook(BaseHook):
         business_phone: str | None = None
         if extra.get("business_phone"):
             try:
-                business_phone = phone_digits(extra["business_phone"], "extra.business_phone")
+                business_phone = normalize_phone(extra["business_phone"], "extra.business_phone")
             except InvalidMessageError as error:
                 raise ConfigurationError(f"Connection {self.itnio_conn_id!r}, {error}") from None
         settings = ClientSettings(

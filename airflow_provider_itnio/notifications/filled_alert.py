@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from airflow.providers.common.compat.sdk import redact
 
 from airflow_provider_itnio.api.errors import InvalidMessageError, ItnioError
-from airflow_provider_itnio.api.phone_numbers import number_entries, phone_digits, without_numbers
+from airflow_provider_itnio.api.phone_numbers import mask_phone_numbers, normalize_phone, split_numbers
 from airflow_provider_itnio.notifications.alert_facts import AlertFacts, alert_facts, sendable
 from airflow_provider_itnio.notifications.default_text import default_template, default_text
 from airflow_provider_itnio.templating import recipient_entries
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_itnio.hooks.itnio import Account
 
-__all__ = ["FilledAlert", "Filler", "Messages", "words_of"]
+__all__ = ["AlertRenderer", "Messages", "RenderedAlert", "words_of"]
 
 _WORDS_LIMIT: Final = 300
 
@@ -29,7 +29,7 @@ not be used."""
 
 
 @dataclass(frozen=True)
-class FilledAlert:
+class RenderedAlert:
     """An alert with everything filled in.
 
     :param facts: what happened.
@@ -72,12 +72,12 @@ def words_of(error: Exception) -> str:
     :param error: any error.
     """
     words = str(error) if isinstance(error, ItnioError) else f"{type(error).__name__}: {error}"
-    shown = without_numbers(sendable(str(redact(words))))
+    shown = mask_phone_numbers(sendable(str(redact(words))))
     return shown if len(shown) <= _WORDS_LIMIT else f"{shown[: _WORDS_LIMIT - 1]}…"
 
 
 @dataclass
-class Filler:
+class AlertRenderer:
     """Fills in a notifier's fields for one event, on values of its own.
 
     Airflow's base class fills in the notifier itself: its second event would repeat the first one's words,
@@ -139,7 +139,7 @@ class Filler:
         """
         filled = self.filled(name, value)
         try:
-            return phone_digits(filled, name) if filled else None
+            return normalize_phone(filled, name) if filled else None
         except InvalidMessageError as error:
             self.problems.append(str(error))
             return None
@@ -155,13 +155,13 @@ class Filler:
         for index, entry in enumerate(recipient_entries(recipients)):
             name = f"recipients[{index}]"
             try:
-                rendered = number_entries(self._rendered(entry))
+                rendered = split_numbers(self._rendered(entry))
             except Exception as error:
                 unusable.append(f"{name}: {words_of(error)}")
                 continue
             for number in rendered:
                 try:
-                    numbers[phone_digits(number, name)] = None
+                    numbers[normalize_phone(number, name)] = None
                 except InvalidMessageError as error:
                     unusable.append(str(error))
         return list(numbers), unusable

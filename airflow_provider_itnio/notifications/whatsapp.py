@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from airflow.providers.common.compat.sdk import BaseNotifier
 
+from airflow_provider_itnio.api.checks import check_number
 from airflow_provider_itnio.api.errors import ContentError, InvalidMessageError, ItnioError
-from airflow_provider_itnio.api.number_check import check_number
 from airflow_provider_itnio.hooks.itnio import ItnioHook
 from airflow_provider_itnio.messages import MESSAGE_FIELDS
 from airflow_provider_itnio.templating import is_rendered_later, recipient_entries, template_files
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
         TemplateDict,
         TextDict,
     )
-    from airflow_provider_itnio.notifications.filled_alert import FilledAlert, Messages
+    from airflow_provider_itnio.notifications.filled_alert import Messages, RenderedAlert
 
 __all__ = ["WhatsAppNotifier"]
 
@@ -187,7 +187,7 @@ class WhatsAppNotifier(BaseNotifier):
         )
         _raise_for(alert, failures)
 
-    def _send(self, hook: ItnioHook, recipient: str, messages: Messages, alert: FilledAlert) -> str | None:
+    def _send(self, hook: ItnioHook, recipient: str, messages: Messages, alert: RenderedAlert) -> str | None:
         """Send the first message that can be sent, and give the reason if none can."""
         reason = alert.problem
         for message in messages:
@@ -201,7 +201,7 @@ class WhatsAppNotifier(BaseNotifier):
         return reason
 
     async def _asend(
-        self, hook: ItnioHook, recipient: str, messages: Messages, alert: FilledAlert
+        self, hook: ItnioHook, recipient: str, messages: Messages, alert: RenderedAlert
     ) -> str | None:
         """As :meth:`_send` does."""
         reason = alert.problem
@@ -216,15 +216,15 @@ class WhatsAppNotifier(BaseNotifier):
         return reason
 
     def _noted(self, recipient: str, error: Exception) -> str:
-        from airflow_provider_itnio.api.phone_numbers import shortened_number
+        from airflow_provider_itnio.api.phone_numbers import mask_phone
         from airflow_provider_itnio.notifications.filled_alert import words_of
 
         words = words_of(error)
-        self.log.error("WhatsApp alert to %s: %s", shortened_number(recipient), words)
+        self.log.error("WhatsApp alert to %s: %s", mask_phone(recipient), words)
         return words
 
     def _check_what_is_written(self) -> None:
-        from airflow_provider_itnio.api.phone_numbers import phone_digits
+        from airflow_provider_itnio.api.phone_numbers import normalize_phone
 
         for name in self.template_fields:
             for path, file in template_files(getattr(self, name), name):
@@ -232,25 +232,25 @@ class WhatsAppNotifier(BaseNotifier):
         self._check_recipients()
         self._check_patience()
         if self.business_phone and not is_rendered_later(self.business_phone):
-            phone_digits(self.business_phone, "business_phone")
+            normalize_phone(self.business_phone, "business_phone")
         self._check_message()
 
     def _check_message(self) -> None:
         from airflow_provider_itnio.api.models import check_fields
 
         # if_too_long is no template field, so nothing in it waits.
-        check_fields({"text": "-"}, if_too_long=self.if_too_long, is_hole=lambda value: False)
+        check_fields({"text": "-"}, if_too_long=self.if_too_long, is_unrendered=lambda value: False)
         if own := self._own_message():
-            check_fields(own, if_too_long=self.if_too_long, is_hole=is_rendered_later)
+            check_fields(own, if_too_long=self.if_too_long, is_unrendered=is_rendered_later)
         if self.alert_template is not None:
             from airflow_provider_itnio.notifications.alert_facts import AlertFacts
             from airflow_provider_itnio.notifications.default_text import default_template
 
             example = default_template(AlertFacts(), self.alert_template, self.alert_language or "en")
-            check_fields({"template": example}, is_hole=is_rendered_later)
+            check_fields({"template": example}, is_unrendered=is_rendered_later)
 
     def _check_recipients(self) -> None:
-        from airflow_provider_itnio.api.phone_numbers import phone_digits
+        from airflow_provider_itnio.api.phone_numbers import normalize_phone
 
         if is_rendered_later(self.recipients) and not isinstance(self.recipients, str):
             return
@@ -259,7 +259,7 @@ class WhatsAppNotifier(BaseNotifier):
             raise InvalidMessageError("recipients: at least one phone number is required, none given")
         for index, entry in enumerate(entries):
             if not is_rendered_later(entry):
-                phone_digits(entry, f"recipients[{index}]")
+                normalize_phone(entry, f"recipients[{index}]")
 
     def _check_patience(self) -> None:
         check_number("timeout", self.timeout, 0.001, 3600, whole=False)
@@ -272,16 +272,16 @@ class WhatsAppNotifier(BaseNotifier):
         own = {name: value for name, value in fields.items() if value is not None}
         return {**own, "reply_to": self.reply_to} if own else {}
 
-    def _filled(self, context: Any) -> tuple[FilledAlert, ItnioHook]:
-        from airflow_provider_itnio.notifications.filled_alert import FilledAlert, Filler
+    def _filled(self, context: Any) -> tuple[RenderedAlert, ItnioHook]:
+        from airflow_provider_itnio.notifications.filled_alert import AlertRenderer, RenderedAlert
 
-        filler = Filler(self, context)
+        filler = AlertRenderer(self, context)
         own_message = {name: filler.filled(name, value) for name, value in self._own_message().items()}
         if own_message:
             own_message["if_too_long"] = self.if_too_long
         problem = "; ".join(filler.problems)
         recipients, unusable = filler.recipients(self.recipients)
-        alert = FilledAlert(
+        alert = RenderedAlert(
             facts=filler.facts,
             recipients=recipients,
             unusable=unusable,
@@ -305,7 +305,7 @@ class WhatsAppNotifier(BaseNotifier):
         return alert, hook
 
 
-def _raise_for(alert: FilledAlert, outcomes: Sequence[str | None]) -> None:
+def _raise_for(alert: RenderedAlert, outcomes: Sequence[str | None]) -> None:
     failures = [*alert.unusable, *(failure for failure in outcomes if failure is not None)]
     if not alert.recipients and not failures:
         raise ItnioError("The WhatsApp alert went out to nobody: recipients gave no phone number")

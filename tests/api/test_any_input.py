@@ -17,9 +17,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_itnio.api.errors import InvalidMessageError
-from airflow_provider_itnio.api.exchange import Exchange
 from airflow_provider_itnio.api.models import check_fields, message_from
-from airflow_provider_itnio.api.phone_numbers import phone_digits
+from airflow_provider_itnio.api.phone_numbers import normalize_phone
+from airflow_provider_itnio.api.protocol import Protocol
 from airflow_provider_itnio.api.signing import Credentials
 from airflow_provider_itnio.messages import MESSAGE_FIELDS
 
@@ -107,7 +107,7 @@ def check(fields: dict[Any, Any], **options: Any) -> None:
     except InvalidMessageError as error:
         check_error(error)
     else:
-        request = Exchange(Credentials("k", "s")).message_request(
+        request = Protocol(Credentials("k", "s")).message_request(
             message, recipient="8614718004557", app_id="a", business_phone="91856321321"
         )
         assert request.body is not None
@@ -148,7 +148,7 @@ def test_any_option_is_a_message_or_a_readable_error(beside: dict[str, Any], if_
 @given(kind=st.sampled_from([*MESSAGE_FIELDS, "message"]), value=anything)
 def test_any_value_in_a_dag_file_is_accepted_or_a_readable_error(kind: str, value: object) -> None:
     try:
-        check_fields({kind: value}, is_hole=lambda part: isinstance(part, Odd))
+        check_fields({kind: value}, is_unrendered=lambda part: isinstance(part, Odd))
     except InvalidMessageError as error:
         check_error(error)
 
@@ -243,7 +243,7 @@ written_numbers = st.text(st.sampled_from("0123456789+ ()-./,;\n\u200e\u2060ï¼‹Ù
 @given(value=anything | written_numbers | st.integers(min_value=0, max_value=10**20))
 def test_any_phone_number_is_digits_or_an_error_without_it(value: Any) -> None:
     try:
-        digits = phone_digits(value)
+        digits = normalize_phone(value)
     except InvalidMessageError as error:
         (problem,) = error.problems
         assert problem.startswith("recipient: ")
@@ -255,7 +255,7 @@ def test_any_phone_number_is_digits_or_an_error_without_it(value: Any) -> None:
             assert number not in problem
     else:
         assert re.fullmatch(r"[1-9][0-9]{6,13}", digits)
-        assert phone_digits(digits) == digits
+        assert normalize_phone(digits) == digits
 
 
 # --- messages that keep every rule ----------------------------------------------------------------------

@@ -37,13 +37,13 @@ class Upstream:
         return "<upstream>"
 
 
-def is_hole(value: object) -> bool:
+def is_unrendered(value: object) -> bool:
     return isinstance(value, Upstream) or (isinstance(value, str) and "{{" in value)
 
 
 def problems(fields: Any, **options: Any) -> list[str]:
     try:
-        check_fields(fields, is_hole=is_hole, **options)
+        check_fields(fields, is_unrendered=is_unrendered, **options)
     except InvalidMessageError as error:
         return list(error.problems)
     return []

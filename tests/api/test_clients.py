@@ -25,7 +25,7 @@ import pytest
 
 from airflow_provider_itnio.api import async_client, client
 from airflow_provider_itnio.api.async_client import CancelledBetweenTriesError, ItnioAsyncClient
-from airflow_provider_itnio.api.client import ItnioClient, kept_client
+from airflow_provider_itnio.api.client import ItnioClient, shared_client
 from airflow_provider_itnio.api.errors import (
     AccountError,
     AuthenticationError,
@@ -37,8 +37,8 @@ from airflow_provider_itnio.api.errors import (
     RefusedError,
     UnknownOutcomeError,
 )
-from airflow_provider_itnio.api.exchange import ANSWER_LIMIT
 from airflow_provider_itnio.api.models import message_from
+from airflow_provider_itnio.api.protocol import ANSWER_LIMIT
 from airflow_provider_itnio.api.receipt import Receipt
 from airflow_provider_itnio.api.settings import ClientSettings
 from airflow_provider_itnio.api.signing import Credentials
@@ -892,7 +892,7 @@ def test_a_client_survives_a_fork(tmp_path: Path) -> None:
     """The child neither writes into its parent's socket nor breaks it."""
     program = textwrap.dedent("""
         import os, sys
-        from airflow_provider_itnio.api.client import kept_client
+        from airflow_provider_itnio.api.client import shared_client
         from airflow_provider_itnio.api.models import message_from
         from airflow_provider_itnio.api.settings import ClientSettings
         from airflow_provider_itnio.api.signing import Credentials
@@ -900,7 +900,7 @@ def test_a_client_survives_a_fork(tmp_path: Path) -> None:
         envelope = {"recipient": "8614718004557", "app_id": "a", "business_phone": "91856321321"}
 
         def send(text):
-            client = kept_client(Credentials("key", "secret"), ClientSettings(base_url=sys.argv[1]))
+            client = shared_client(Credentials("key", "secret"), ClientSettings(base_url=sys.argv[1]))
             client.send(message_from({"text": text}), **envelope)
             return client
 
@@ -932,25 +932,31 @@ def test_a_client_survives_a_fork(tmp_path: Path) -> None:
 
 def test_equal_accounts_and_settings_share_a_client(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client, "_kept", {})
-    kept = kept_client(Credentials("key", "secret"), ClientSettings(base_url="https://a.example"))
-    assert kept_client(Credentials("key", "secret"), ClientSettings(base_url="https://a.example")) is kept
-    assert kept_client(Credentials("key", "other"), ClientSettings(base_url="https://a.example")) is not kept
-    assert kept_client(Credentials("key", "secret"), ClientSettings(base_url="https://b.example")) is not kept
+    kept = shared_client(Credentials("key", "secret"), ClientSettings(base_url="https://a.example"))
+    assert shared_client(Credentials("key", "secret"), ClientSettings(base_url="https://a.example")) is kept
     assert (
-        kept_client(Credentials("key", "secret"), ClientSettings(base_url="https://a.example", timeout=1))
+        shared_client(Credentials("key", "other"), ClientSettings(base_url="https://a.example")) is not kept
+    )
+    assert (
+        shared_client(Credentials("key", "secret"), ClientSettings(base_url="https://b.example")) is not kept
+    )
+    assert (
+        shared_client(Credentials("key", "secret"), ClientSettings(base_url="https://a.example", timeout=1))
         is not kept
     )
     monkeypatch.setattr(os, "getpid", lambda: -1)
-    assert kept_client(Credentials("key", "secret"), ClientSettings(base_url="https://a.example")) is not kept
+    assert (
+        shared_client(Credentials("key", "secret"), ClientSettings(base_url="https://a.example")) is not kept
+    )
 
 
 def test_only_so_many_clients_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client, "_kept", {})
-    first = kept_client(Credentials("key", "0"), ClientSettings())
+    first = shared_client(Credentials("key", "0"), ClientSettings())
     for number in range(1, 40):
-        kept_client(Credentials("key", f"{number}"), ClientSettings())
+        shared_client(Credentials("key", f"{number}"), ClientSettings())
     assert len(client._kept) == 32
-    assert kept_client(Credentials("key", "0"), ClientSettings()) is not first
+    assert shared_client(Credentials("key", "0"), ClientSettings()) is not first
 
 
 # --- alike ----------------------------------------------------------------------------------------------

@@ -6,10 +6,10 @@ import pytest
 
 from airflow_provider_itnio.api.errors import InvalidMessageError
 from airflow_provider_itnio.api.phone_numbers import (
-    number_entries,
-    phone_digits,
-    shortened_number,
-    without_numbers,
+    mask_phone,
+    mask_phone_numbers,
+    normalize_phone,
+    split_numbers,
 )
 
 
@@ -35,14 +35,14 @@ from airflow_provider_itnio.api.phone_numbers import (
     ],
 )
 def test_a_number_is_taken_as_people_write_it(written: object) -> None:
-    assert phone_digits(written) == "8614718004557"
+    assert normalize_phone(written) == "8614718004557"
 
 
 @pytest.mark.parametrize(("at", "past"), [("1234567", "123456"), ("12345678901234", "123456789012345")])
 def test_a_number_has_7_to_14_digits(at: str, past: str) -> None:
-    assert phone_digits(at) == at
+    assert normalize_phone(at) == at
     with pytest.raises(InvalidMessageError, match=f"^recipient: 7 to 14 digits, {len(past)} given "):
-        phone_digits(past)
+        normalize_phone(past)
 
 
 HINT = "for several use recipients of a broadcast, or .expand(recipient=[...])"
@@ -92,7 +92,7 @@ REFUSED = [
 )
 def test_what_is_no_number_is_refused(written: object, error: str) -> None:
     with pytest.raises(InvalidMessageError) as caught:
-        phone_digits(written)
+        normalize_phone(written)
     assert caught.value.problems == (f"recipient: {error}",)
     assert "14718004557" not in f"{caught.value} {caught.value!r}"
 
@@ -101,13 +101,13 @@ def test_the_error_names_the_field() -> None:
     with pytest.raises(
         InvalidMessageError, match=r"^business_phone: a phone number is required, none given$"
     ):
-        phone_digits(None, "business_phone")
+        normalize_phone(None, "business_phone")
 
 
 def test_many_separators_are_judged_quickly() -> None:
     before = time.process_time()
     with pytest.raises(InvalidMessageError):
-        phone_digits("1" + "," * 100_000)
+        normalize_phone("1" + "," * 100_000)
     assert time.process_time() - before < 2
 
 
@@ -123,7 +123,7 @@ def test_many_separators_are_judged_quickly() -> None:
     ],
 )
 def test_a_shortened_number_shows_two_first_and_two_last_characters(number: str, shown: str) -> None:
-    assert shortened_number(number) == shown
+    assert mask_phone(number) == shown
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_a_shortened_number_shows_two_first_and_two_last_characters(number: str,
     ],
 )
 def test_recipients_are_taken_apart_and_not_judged(recipients: object, entries: list[object]) -> None:
-    assert number_entries(recipients) == entries
+    assert split_numbers(recipients) == entries
 
 
 @pytest.mark.parametrize(
@@ -153,16 +153,16 @@ def test_recipients_are_taken_apart_and_not_judged(recipients: object, entries: 
     ],
 )
 def test_a_trunk_zero_is_taken_off_however_the_number_begins(written: str) -> None:
-    assert phone_digits(written) == "4930123456"
+    assert normalize_phone(written) == "4930123456"
 
 
 def test_a_trunk_zero_without_a_country_code_is_refused() -> None:
     with pytest.raises(InvalidMessageError, match="must begin with the country code"):
-        phone_digits("(0)30 12345678")
+        normalize_phone("(0)30 12345678")
 
 
 def test_numbers_in_words_are_shortened() -> None:
     assert (
-        without_numbers("from +86 147-1800-4557 to 91856321322, 12.3456789")
+        mask_phone_numbers("from +86 147-1800-4557 to 91856321322, 12.3456789")
         == "from +86…57 to 91…22, 12.3456789"
     )

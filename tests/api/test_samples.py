@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from pydantic_core import to_json
 
-from airflow_provider_itnio.api.exchange import Exchange
 from airflow_provider_itnio.api.models import Message, message_from
+from airflow_provider_itnio.api.protocol import Protocol
 from airflow_provider_itnio.api.signing import Credentials
 
 SAMPLES = sorted((Path(__file__).parents[1] / "samples").glob("*.json"))
@@ -47,7 +47,7 @@ def test_a_samples_content_goes_out_byte_for_byte(path: Path) -> None:
 @pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.stem)
 def test_a_samples_whole_body_goes_out_apart_from_the_pages_slips(path: Path) -> None:
     sample = read(path)
-    request = Exchange(Credentials("key", "secret")).message_request(
+    request = Protocol(Credentials("key", "secret")).message_request(
         message_of(sample),
         recipient=str(sample["recipient"]),
         app_id=sample["appId"],
@@ -70,7 +70,7 @@ def test_the_sample_of_the_template_page_goes_out_as_it_is() -> None:
             "name": "new_shop",
         },
     }
-    request = Exchange(Credentials("key", "secret")).message_request(
+    request = Protocol(Credentials("key", "secret")).message_request(
         message_from({"template": sample["template"]}),
         recipient="91856321432",
         app_id="xJdRmKR3",

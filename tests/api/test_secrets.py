@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_itnio.api.errors import ItnioError
-from airflow_provider_itnio.api.exchange import ANSWER_LIMIT
+from airflow_provider_itnio.api.protocol import ANSWER_LIMIT
 from airflow_provider_itnio.api.signing import Credentials
 from airflow_provider_itnio.sandbox import Sandbox
 from tests.api.conftest import API_KEY, BUSINESS_PHONE, RECIPIENT, SECRET, Authority, Sender
@@ -161,4 +161,4 @@ def test_a_loss_behind_a_proxy_shows_nothing(sender: Make, watch: Watch, trusted
 def test_clients_do_not_show_what_they_sign_with(sender: Make) -> None:
     one = sender("https://api.example").client
     assert API_KEY not in f"{one!r} {vars(one)!r}"
-    assert SECRET not in f"{one!r} {vars(one)!r} {vars(one._exchange)!r}"
+    assert SECRET not in f"{one!r} {vars(one)!r} {vars(one._protocol)!r}"

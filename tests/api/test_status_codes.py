@@ -51,8 +51,8 @@ OF_BALANCE = rows(BALANCE_PAGE, ASSUMED_OF_BALANCE)
 @pytest.mark.parametrize(("code", "family"), OF_MESSAGES)
 def test_each_code_of_a_message_has_its_family(code: int, family: type[RefusedError]) -> None:
     status = status_code(MESSAGE_CODES, code)
-    assert (status.code, status.family) == (code, family)
-    assert status.passes == (code in (-5, -12, -18))
+    assert (status.code, status.error_class) == (code, family)
+    assert status.transient == (code in (-5, -12, -18))
     assert status.clock == (code in (-4, -16))
     assert status.meaning
 
@@ -60,8 +60,8 @@ def test_each_code_of_a_message_has_its_family(code: int, family: type[RefusedEr
 @pytest.mark.parametrize(("code", "family"), OF_BALANCE)
 def test_each_code_of_the_balance_has_its_family(code: int, family: type[RefusedError]) -> None:
     status = status_code(BALANCE_CODES, code)
-    assert (status.code, status.family) == (code, family)
-    assert status.passes == (code in (-12, -15, -18))
+    assert (status.code, status.error_class) == (code, family)
+    assert status.transient == (code in (-12, -15, -18))
     assert status.clock == (code == -16)
     assert status.meaning
 
@@ -75,8 +75,8 @@ def test_no_other_code_is_listed() -> None:
 @pytest.mark.parametrize("code", [-113, -126, -130, -131, -3, -99999])
 def test_an_unlisted_code_is_refused_and_does_not_pass(table, code: int) -> None:
     status = status_code(table, code)
-    assert status.family is RefusedError
-    assert (status.meaning, status.passes, status.clock) == ("not a documented code", False, False)
+    assert status.error_class is RefusedError
+    assert (status.meaning, status.transient, status.clock) == ("not a documented code", False, False)
 
 
 @pytest.mark.parametrize(
@@ -104,8 +104,8 @@ def test_meanings_of_the_send_page_name_what_is_wrong() -> None:
 
 def test_every_family_is_a_refusal_and_an_itnio_error() -> None:
     for status in (*MESSAGE_CODES.values(), *BALANCE_CODES.values()):
-        assert issubclass(status.family, RefusedError)
-        assert issubclass(status.family, ItnioError)
+        assert issubclass(status.error_class, RefusedError)
+        assert issubclass(status.error_class, ItnioError)
 
 
 @pytest.mark.parametrize(("code", "family"), OF_MESSAGES)
@@ -114,9 +114,9 @@ def test_what_concerns_the_account_or_the_sender_meets_everyone(
 ) -> None:
     of_all = family in (AuthenticationError, AccountError, SenderError)
     # That no price exists is true of one destination.
-    assert status_code(MESSAGE_CODES, code).meets_everyone == (of_all and code != -69)
+    assert status_code(MESSAGE_CODES, code).affects_all == (of_all and code != -69)
 
 
 @pytest.mark.parametrize("code", [-113, -999])
 def test_an_unlisted_code_is_not_taken_to_meet_everyone(code: int) -> None:
-    assert not status_code(MESSAGE_CODES, code).meets_everyone
+    assert not status_code(MESSAGE_CODES, code).affects_all

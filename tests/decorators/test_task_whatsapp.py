@@ -17,7 +17,8 @@ from airflow_provider_itnio.api.errors import (
 from airflow_provider_itnio.decorators.whatsapp import whatsapp_task
 from airflow_provider_itnio.get_provider_info import get_provider_info
 from airflow_provider_itnio.messages import MESSAGE_FIELDS, reply_buttons
-from airflow_provider_itnio.operators.whatsapp import WhatsAppBroadcastOperator, WhatsAppMessageOperator
+from airflow_provider_itnio.operators.whatsapp import WhatsAppMessageOperator
+from airflow_provider_itnio.operators.whatsapp_broadcast import WhatsAppBroadcastOperator
 
 NUMBER = "+86 147-1800-4557"
 pytestmark = pytest.mark.usefixtures("connection")
@@ -240,7 +241,7 @@ def test_none_is_an_error_that_names_the_function_and_what_to_do(sandbox):
     assert sandbox.requests == []
 
 
-@pytest.mark.parametrize("returned", [["a"], 42, b"42 rows", True, ("a", "b"), 0, object()], ids=str)
+@pytest.mark.parametrize("returned", [["a"], 42, b"42 rows", True, ("a", "b"), 0, object()])
 def test_what_is_neither_text_nor_dict_is_an_error_that_names_its_type(returned, sandbox):
     words = str(fails_at_once(returns(returned)))
     assert "report must return a text, or a message as a dict" in words

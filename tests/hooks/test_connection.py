@@ -69,7 +69,7 @@ def test_the_sandboxs_own_uri_is_taken(by_uri, sandbox):
 
 def test_marks_in_key_and_secret_are_percent_encoded_in_a_uri(by_uri):
     by_uri(f"itnio://{quote('k@y:/', safe='')}:{quote('s?cr/t#%', safe='')}@http%3A%2F%2F127.0.0.1%3A9/")
-    credentials = ItnioHook().get_conn()._exchange._credentials
+    credentials = ItnioHook().get_conn()._protocol._credentials
     assert (credentials.api_key, credentials.secret) == ("k@y:/", "s?cr/t#%")
 
 
@@ -295,7 +295,7 @@ def test_neither_hook_nor_client_shows_a_secret(connect):
     )
     hook = ItnioHook()
     client = hook.get_conn()
-    shown = f"{hook!r} {vars(hook)} {client!r} {client._settings!r} {client._exchange._credentials!r}"
+    shown = f"{hook!r} {vars(hook)} {client!r} {client._settings!r} {client._protocol._credentials!r}"
     assert "Of8Finance" not in shown
 
 

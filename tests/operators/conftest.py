@@ -34,7 +34,7 @@ def store():
 @pytest.fixture
 def quick_writes(monkeypatch):
     """A write of the record that fails is tried again without a pause."""
-    monkeypatch.setattr("airflow_provider_itnio.task_state._BETWEEN_WRITES", 0)
+    monkeypatch.setattr("airflow_provider_itnio.delivery.state_store._BETWEEN_WRITES", 0)
 
 
 @pytest.fixture

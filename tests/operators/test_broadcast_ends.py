@@ -35,7 +35,7 @@ def delivery(request):
 @pytest.fixture
 def impatient(monkeypatch):
     """Those in flight are given but a moment when a broadcast is ended."""
-    monkeypatch.setattr("airflow_provider_itnio.operators.whatsapp._GRACE", 0.1)
+    monkeypatch.setattr("airflow_provider_itnio.operators.whatsapp_broadcast._GRACE", 0.1)
 
 
 def times_sent(sandbox):

@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from airflow_provider_itnio import task_state
 from airflow_provider_itnio.api.errors import AccountError, ItnioError, UnknownOutcomeError
+from airflow_provider_itnio.delivery import state_store
 from tests.task_runs import (
     TaskStateStore,
     broadcast_run,
@@ -58,7 +58,7 @@ def test_what_is_known_is_on_record_before_the_last_answers_are_waited_for(store
 
 
 def test_a_store_that_is_gone_is_not_asked_again_for_each_answer(store, sandbox, monkeypatch):
-    monkeypatch.setattr(task_state, "_BETWEEN_WRITES", 0)
+    monkeypatch.setattr(state_store, "_BETWEEN_WRITES", 0)
     sandbox.fail_next(60, delay=0.2)
     store.fail(OSError("Broken pipe"), after=1)
     fails_at_once(broadcast_run(numbers(60), store=store, max_in_flight=10, checkpoint_every=20))

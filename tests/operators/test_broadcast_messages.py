@@ -13,7 +13,7 @@ from airflow.providers.standard.operators.empty import EmptyOperator
 
 from airflow_provider_itnio.api.errors import InvalidMessageError
 from airflow_provider_itnio.messages import MESSAGE_FIELDS, reply_buttons, template_message
-from airflow_provider_itnio.operators.whatsapp import WhatsAppBroadcastOperator
+from airflow_provider_itnio.operators.whatsapp_broadcast import WhatsAppBroadcastOperator
 from tests.task_runs import (
     TaskStateStore,
     broadcast_run,

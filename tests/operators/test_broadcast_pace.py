@@ -105,7 +105,7 @@ def test_messages_that_are_not_sent_wait_for_no_turn(sandbox, departures):
 
 
 def test_the_rate_and_what_is_left_stand_in_the_log(sandbox, logged, monkeypatch):
-    monkeypatch.setattr("airflow_provider_itnio.broadcast._PROGRESS_EVERY", 0.1)
+    monkeypatch.setattr("airflow_provider_itnio.broadcast.engine._PROGRESS_EVERY", 0.1)
     sandbox.fail_next(3, status=-114)
     with pytest.raises(Exception, match="3 refused"):
         broadcast_run(numbers(40), messages_per_second=100).once()

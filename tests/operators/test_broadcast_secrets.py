@@ -70,7 +70,7 @@ def test_one_that_finds_no_server_shows_none(connect, closed_port, sandbox, logg
 
 
 def test_one_whose_record_fails_shows_none(sandbox, logged, monkeypatch):
-    monkeypatch.setattr("airflow_provider_itnio.task_state._BETWEEN_WRITES", 0)
+    monkeypatch.setattr("airflow_provider_itnio.delivery.state_store._BETWEEN_WRITES", 0)
     store = TaskStateStore()
     store.fail(OSError("Broken pipe"), after=1)
     run = broadcast_run(PEOPLE, store=store)

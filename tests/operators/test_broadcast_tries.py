@@ -10,9 +10,8 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_itnio.api.async_client import ItnioAsyncClient
-from airflow_provider_itnio.api.errors import AccountError, ItnioError
+from airflow_provider_itnio.api.errors import AccountError, ItnioError, RecordError
 from airflow_provider_itnio.sandbox import Sandbox
-from airflow_provider_itnio.task_state import RecordError
 from tests.task_runs import (
     DeadlockImminentError,
     TaskStateStore,
@@ -181,7 +180,7 @@ def test_no_key_is_over_64_kib_and_no_value_grows(delivery, connect):
 
 
 def test_outcomes_wait_no_longer_than_a_moment_for_their_record(store, sandbox, monkeypatch, traffic):
-    monkeypatch.setattr("airflow_provider_itnio.broadcast._RECORDED_AFTER", 0.05)
+    monkeypatch.setattr("airflow_provider_itnio.broadcast.engine._RECORDED_AFTER", 0.05)
     people = numbers(5)
     sandbox.fail_next(recipient=people[4], delay=0.4)
     run = broadcast_run(people, max_in_flight=1, store=store)
@@ -317,7 +316,7 @@ def test_an_error_of_the_packages_own_waits_for_those_in_flight(store, sandbox, 
     for number in people[:3]:
         sandbox.fail_next(recipient=number, delay=0.2)
 
-    from airflow_provider_itnio.personal_message import PersonalMessage
+    from airflow_provider_itnio.broadcast.rendering import PersonalMessage
 
     fill_in = PersonalMessage.fields_for
 

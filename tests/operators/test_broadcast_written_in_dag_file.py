@@ -12,7 +12,8 @@ from airflow.providers.standard.operators.empty import EmptyOperator
 
 from airflow_provider_itnio.api.errors import InvalidMessageError
 from airflow_provider_itnio.messages import MESSAGE_FIELDS, reply_buttons
-from airflow_provider_itnio.operators.whatsapp import WhatsAppBroadcastOperator, WhatsAppMessageOperator
+from airflow_provider_itnio.operators.whatsapp import WhatsAppMessageOperator
+from airflow_provider_itnio.operators.whatsapp_broadcast import WhatsAppBroadcastOperator
 from tests.task_runs import TaskRun, broadcast_run, counts_of, numbers
 
 LI, ANA = "+86 147-1800-4557", "+55 11 91234-5678"
@@ -88,7 +89,7 @@ def test_what_is_within_its_limits_is_taken(fields):
 RECIPIENTS = [None, "", "12", ["12", "nobody", None], [{"name": "x"}], 7, {"phone": "x"}, object(), "{{ x }}"]
 
 
-@pytest.mark.parametrize("recipients", RECIPIENTS, ids=repr)
+@pytest.mark.parametrize("recipients", RECIPIENTS)
 @pytest.mark.parametrize("name", ["recipients", "exclude"])
 def test_recipients_are_never_judged_when_the_dag_is_parsed(name, recipients):
     made(**{name: recipients})
@@ -274,7 +275,7 @@ def test_a_long_list_without_jinja_is_not_rendered_by_airflow(monkeypatch):
     context = run.begin()
     assert len(rendered) < 40
     assert "{{ 7 }}" in rendered
-    from airflow_provider_itnio.operators.whatsapp import _resolved
+    from airflow_provider_itnio.operators.whatsapp_broadcast import _resolved
 
     resolved = _resolved(run.operator.recipients, context)
     assert resolved[19_999]["name"] == "n8613900019999"

@@ -8,9 +8,15 @@ import logging
 import pytest
 from airflow.providers.common.compat.sdk import DAG, AirflowFailException, AirflowTaskTimeout, task, timeout
 
-from airflow_provider_itnio.api.errors import ContentError, ItnioError, NotSentError, UnknownOutcomeError
-from airflow_provider_itnio.operators.whatsapp import WhatsAppBroadcastOperator, WhatsAppSendOperator
-from airflow_provider_itnio.task_state import RecordError
+from airflow_provider_itnio.api.errors import (
+    ContentError,
+    ItnioError,
+    NotSentError,
+    RecordError,
+    UnknownOutcomeError,
+)
+from airflow_provider_itnio.operators.whatsapp import WhatsAppSendOperator
+from airflow_provider_itnio.operators.whatsapp_broadcast import WhatsAppBroadcastOperator
 from tests.task_runs import (
     DeadlockImminentError,
     TaskRun,

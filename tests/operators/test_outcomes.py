@@ -248,7 +248,7 @@ def test_a_4xx_without_a_status_is_refused(http_status, family, send, delivery, 
 def test_a_refusal_that_passes_leaves_the_tasks_retries(code, send, sandbox):
     sandbox.fail_next(status=code)
     error = may_be_tried_again(send, PlatformError, text="x")
-    assert error.passes
+    assert error.transient
     assert len(sandbox.requests) == 1
 
 

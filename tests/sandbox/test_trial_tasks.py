@@ -32,7 +32,8 @@ from packaging.version import Version
 
 from airflow_provider_itnio.api.errors import NotSentError
 from airflow_provider_itnio.messages import contact_card
-from airflow_provider_itnio.operators.whatsapp import WhatsAppBroadcastOperator, WhatsAppSendOperator
+from airflow_provider_itnio.operators.whatsapp import WhatsAppSendOperator
+from airflow_provider_itnio.operators.whatsapp_broadcast import WhatsAppBroadcastOperator
 from airflow_provider_itnio.sandbox import trial_turns
 from airflow_provider_itnio.sandbox.trial_airflow import PlainXComArg
 from tests.sandbox import trial_dags

@@ -52,7 +52,7 @@ print("RESULT", json.dumps({
     found = json.loads(line.removeprefix("RESULT "))
     assert found["class"] == "airflow_provider_itnio.hooks.itnio.ItnioHook"
     assert (found["name"], found["conn_id"]) == ("Itniotech WhatsApp", "itnio_conn_id")
-    assert found["links"] == ["airflow_provider_itnio.links.OpenChatLink"]
+    assert found["links"] == ["airflow_provider_itnio.links.whatsapp.OpenChatLink"]
     names = ("app_id", "business_phone", "timeout", "connect_timeout", "max_tries", "proxy")
     assert set(found["fields"]) == {f"extra__itnio__{name}" for name in names}
     assert found["behaviour"]["relabeling"]["login"] == "Api-Key"
@@ -113,9 +113,10 @@ from airflow.providers.common.compat.sdk import (
 )
 before = set(sys.modules)
 import airflow_provider_itnio.hooks.itnio
-import airflow_provider_itnio.links
+import airflow_provider_itnio.links.whatsapp
 import airflow_provider_itnio.messages
 import airflow_provider_itnio.operators.whatsapp
+import airflow_provider_itnio.operators.whatsapp_broadcast
 known = {*sys.stdlib_module_names, "airflow_provider_itnio"}
 print(*{name.partition(".")[0] for name in set(sys.modules) - before} - known)
 print(*{"airflow_provider_itnio.api.models", "airflow_provider_itnio.api.client"} & set(sys.modules))

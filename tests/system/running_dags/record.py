@@ -10,7 +10,8 @@ from typing import Any
 import pendulum
 from airflow.providers.common.compat.sdk import DAG, task
 
-from airflow_provider_itnio.operators.whatsapp import WhatsAppBroadcastOperator, WhatsAppSendOperator
+from airflow_provider_itnio.operators.whatsapp import WhatsAppSendOperator
+from airflow_provider_itnio.operators.whatsapp_broadcast import WhatsAppBroadcastOperator
 
 PLACE = Path(os.environ["PLACE_OF_TASKS"])
 ARGUMENTS = {

@@ -1,0 +1,119 @@
+"""Contact cards."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import date
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    RootModel,
+    model_validator,
+)
+
+from airflow_provider_itnio.api.models.base import (
+    CUSTOM_MESSAGE,
+    OptionalList,
+    OptionalText,
+    Part,
+    RequiredText,
+    optional_text,
+    rule_error,
+)
+from airflow_provider_itnio.api.validation_errors import (
+    describe_value,
+)
+
+
+def _birthday(value: object) -> str | None:
+    text = optional_text(value)
+    if text is not None:
+        try:
+            date.fromisoformat(text if re.fullmatch(r"\d{4}-\d\d-\d\d", text, re.ASCII) else "")
+        except ValueError:
+            raise rule_error(f"must be a date written YYYY-MM-DD, {describe_value(text)} given") from None
+    return text
+
+
+HomeOrWork = Literal["HOME", "WORK"]
+
+
+class Address(Part):
+    """A postal address."""
+
+    street: OptionalText = None
+    city: OptionalText = None
+    state: OptionalText = None
+    zip: OptionalText = None
+    country: OptionalText = None
+    country_code: OptionalText = None
+    type: HomeOrWork | None = None
+
+
+class Email(Part):
+    """An e-mail address."""
+
+    email: RequiredText
+    type: HomeOrWork | None = None
+
+
+class Name(Part):
+    """A person's name."""
+
+    formatted_name: RequiredText
+    first_name: OptionalText = None
+    last_name: OptionalText = None
+    middle_name: OptionalText = None
+    suffix: OptionalText = None
+    prefix: OptionalText = None
+
+
+class Organisation(Part):
+    """Where a person works."""
+
+    company: OptionalText = None
+    department: OptionalText = None
+    title: OptionalText = None
+
+
+class ContactPhone(Part):
+    """A phone number on a contact card. With ``wa_id`` the card gets a button to write to it."""
+
+    phone: RequiredText
+    type: Literal["CELL", "MAIN", "IPHONE", "HOME", "WORK"] | None = None
+    wa_id: OptionalText = None
+
+
+class Url(Part):
+    """A web address on a contact card."""
+
+    url: RequiredText
+    type: HomeOrWork | None = None
+
+
+class Contact(Part):
+    """One contact card."""
+
+    addresses: OptionalList[Address] = None
+    birthday: Annotated[str | None, BeforeValidator(_birthday)] = None
+    emails: OptionalList[Email] = None
+    name: Name
+    org: Organisation | None = None
+    phones: OptionalList[ContactPhone] = None
+    urls: OptionalList[Url] = None
+
+
+class Contacts(RootModel[Annotated[list[Contact], Field(min_length=1, max_length=5)]]):
+    """One to five contact cards."""
+
+    model_config = ConfigDict(frozen=True, defer_build=True, hide_input_in_errors=True)
+    endpoint: ClassVar[str] = CUSTOM_MESSAGE
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_form(cls, value: object) -> object:
+        return [value] if isinstance(value, Mapping) else value

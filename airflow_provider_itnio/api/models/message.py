@@ -1,0 +1,182 @@
+"""A whole message: exactly one of the types, checked by its model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+from pydantic import (
+    ValidationError,
+)
+from pydantic_core import PydanticCustomError
+
+from airflow_provider_itnio.api.errors import InvalidMessageError
+from airflow_provider_itnio.api.models.base import IsUnrendered, is_blank, never_unrendered, text_value
+from airflow_provider_itnio.api.models.contacts import Contacts
+from airflow_provider_itnio.api.models.interactive import Interactive
+from airflow_provider_itnio.api.models.location import Location
+from airflow_provider_itnio.api.models.media import Audio, Document, Image, Sticker, Video
+from airflow_provider_itnio.api.models.template import Template
+from airflow_provider_itnio.api.models.text import TEXT_LIMIT, Text
+from airflow_provider_itnio.api.validation_errors import (
+    describe_errors,
+    describe_value,
+    native_hint,
+    shown_key,
+)
+from airflow_provider_itnio.messages import MESSAGE_FIELDS
+
+Content: TypeAlias = (
+    Text | Image | Audio | Video | Document | Sticker | Location | Interactive | Contacts | Template
+)
+
+MODELS: Final[Mapping[str, type[Content]]] = {
+    "text": Text,
+    "image": Image,
+    "audio": Audio,
+    "video": Video,
+    "document": Document,
+    "sticker": Sticker,
+    "location": Location,
+    "interactive": Interactive,
+    "contacts": Contacts,
+    "template": Template,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message that keeps every rule, without the people it goes between.
+
+    :param type: its type as the API names it.
+    :param content: its content.
+    :param reply_to: the id of the incoming message that it answers.
+    """
+
+    type: str
+    content: Content
+    reply_to: str | None = None
+
+    def as_fields(self) -> dict[str, Any]:
+        """Write the message as the fields it can be made of again."""
+        fields: dict[str, Any] = {self.type: self.content.model_dump(exclude_none=True)}
+        if self.reply_to is not None:
+            fields["reply_to"] = self.reply_to
+        return fields
+
+
+def message_from(fields: Mapping[str, Any], *, if_too_long: str = "fail") -> Message:
+    """Make a message of the fields an operator, a notifier or a task was given.
+
+    :param fields: one of ``MESSAGE_FIELDS``, or ``message`` with the same as one dict; and ``reply_to``.
+        A field that is ``None`` counts as not given.
+    :param if_too_long: ``fail``, or ``cut`` to end a text of over 4,096 characters with ``…``.
+    :return: the message.
+    :raises InvalidMessageError: if it breaks a rule, naming all that it breaks.
+    """
+    message, problems = _read(fields, if_too_long, never_unrendered)
+    if message is None:
+        raise InvalidMessageError(*problems)
+    return message
+
+
+def check_fields(
+    fields: Mapping[str, Any], *, if_too_long: object = "fail", is_unrendered: IsUnrendered
+) -> None:
+    """Check what is written in a DAG file before anything in it is rendered.
+
+    Faults of a value that only rendering will tell are left out; a missing key, an unknown key or too many
+    entries stand, since keys are never rendered.
+
+    :param fields: as for :func:`message_from`.
+    :param if_too_long: as for :func:`message_from`.
+    :param is_unrendered: says of a value that only rendering will tell what it is.
+    :raises InvalidMessageError: if it breaks a rule that rendering can't mend.
+    """
+    _, problems = _read(fields, if_too_long, is_unrendered)
+    if problems:
+        raise InvalidMessageError(*problems)
+
+
+def _read(
+    fields: Mapping[str, Any], if_too_long: object, is_unrendered: IsUnrendered
+) -> tuple[Message | None, list[str]]:
+    present = {name: value for name, value in fields.items() if value is not None}
+    if if_too_long not in ("fail", "cut") and not is_unrendered(if_too_long):
+        return None, [f"if_too_long: must be one of fail, cut; {describe_value(if_too_long)} given"]
+    if "message" in present:
+        whole = present.pop("message")
+        if also := [name for name in present if name != "reply_to"]:
+            return None, [f"message: only where no other message field is given, {_listed(also)} given too"]
+        if is_unrendered(whole):
+            return None, []
+        if not isinstance(whole, Mapping):
+            return None, [
+                f"message: must be an object (dict), {describe_value(whole)} given{native_hint(whole)}"
+            ]
+        if problem := _beside_message(present, whole):
+            return None, [problem]
+        present |= {name: value for name, value in whole.items() if value is not None}
+    declared = present.pop("type", None)
+    reply_to = present.pop("reply_to", None)
+    unknown = [name for name in present if name not in MODELS]
+    if unknown:
+        known = ", ".join(MESSAGE_FIELDS)
+        return None, [f"{shown_key(name)}: unknown field; known are {known}" for name in unknown]
+    if len(present) != 1:
+        names = ", ".join(MESSAGE_FIELDS)
+        return None, [f"exactly one of {names} or message must be given, {_listed(list(present))} given"]
+    ((kind, value),) = present.items()
+    problems = []
+    if declared not in (None, kind) and not is_unrendered(declared):
+        problems.append(
+            f"type: must agree with the message, which is {kind}; {describe_value(declared)} given"
+        )
+    reply_to, problem = _reply_to(reply_to, kind, is_unrendered)
+    problems += [problem] if problem else []
+    if kind == "text" and if_too_long == "cut":
+        value = _cut(value)
+    try:
+        content = MODELS[kind].model_validate(value, context={"is_unrendered": is_unrendered})
+    except ValidationError as error:
+        problems += describe_errors(error, MODELS[kind], kind, is_unrendered)
+        return None, problems
+    return (None, problems) if problems else (Message(kind, content, reply_to), [])
+
+
+def _listed(names: list[str]) -> str:
+    shown = ", ".join(map(shown_key, names[:3])) or "none"
+    return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more"
+
+
+def _beside_message(present: Mapping[str, Any], whole: Mapping[str, Any]) -> str | None:
+    if "reply_to" in present and whole.get("reply_to") is not None:
+        return "reply_to: given twice, beside message and in it"
+    known = (*MESSAGE_FIELDS, "type", "reply_to")
+    if unknown := [name for name in whole if name not in known]:
+        return f"message.{shown_key(unknown[0])}: unknown key; known are {', '.join(known)}"
+    return None
+
+
+def _reply_to(value: object, kind: str, is_unrendered: IsUnrendered) -> tuple[str | None, str | None]:
+    if is_blank(value):
+        return None, None
+    if kind == "template":
+        return None, "reply_to: a WhatsApp template can't be a reply"
+    if is_unrendered(value):
+        return None, None
+    if not isinstance(value, (str, int)) or isinstance(value, bool):
+        return None, f"reply_to: must be the id of an incoming message, {describe_value(value)} given"
+    try:
+        return text_value(value).strip(), None
+    except PydanticCustomError as error:
+        return None, f"reply_to: {error.message()}"
+
+
+def _cut(value: object) -> object:
+    body = value.get("body") if isinstance(value, Mapping) else value
+    if not isinstance(body, str) or len(body) <= TEXT_LIMIT:
+        return value
+    shortened = f"{body[: TEXT_LIMIT - 1]}…"
+    return {**value, "body": shortened} if isinstance(value, Mapping) else shortened

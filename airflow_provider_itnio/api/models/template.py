@@ -1,0 +1,222 @@
+"""WhatsApp templates."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import (
+    BeforeValidator,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+)
+
+from airflow_provider_itnio.api.models.base import (
+    LARGEST_NUMBER,
+    TEMPLATE_MESSAGE,
+    ContentModel,
+    Latitude,
+    Link,
+    Longitude,
+    OneLine,
+    OptionalList,
+    OptionalText,
+    Part,
+    RequiredText,
+    matching,
+    refuse_repeated,
+    whole_number,
+)
+
+
+class TextParameter(Part):
+    """A text in a WhatsApp template's body, at most 1,024 characters in one line."""
+
+    type: Literal["text"]
+    text: Annotated[str, OneLine, StringConstraints(max_length=1024)]
+
+
+class HeaderTextParameter(Part):
+    """A text in a WhatsApp template's header, at most 60 characters in one line."""
+
+    type: Literal["text"]
+    text: Annotated[str, OneLine, StringConstraints(max_length=60)]
+
+
+class MediaLink(Part):
+    """A picture or film by link."""
+
+    link: Link
+
+
+class DocumentLink(Part):
+    """A file by link."""
+
+    link: Link
+    filename: OptionalText = None
+
+
+class TemplatePlace(Part):
+    """A place on the map, in a WhatsApp template's header."""
+
+    latitude: Latitude
+    longitude: Longitude
+    name: RequiredText
+    address: RequiredText
+
+
+class ImageParameter(Part):
+    """A picture in a WhatsApp template's header."""
+
+    type: Literal["image"]
+    image: MediaLink
+
+
+class VideoParameter(Part):
+    """A film in a WhatsApp template's header."""
+
+    type: Literal["video"]
+    video: MediaLink
+
+
+class DocumentParameter(Part):
+    """A file in a WhatsApp template's header."""
+
+    type: Literal["document"]
+    document: DocumentLink
+
+
+class LocationParameter(Part):
+    """A place in a WhatsApp template's header."""
+
+    type: Literal["location"]
+    location: TemplatePlace
+
+
+ButtonIndex = Annotated[str, matching(r"[0-9]", "must be a button's position from 0 to 9")]
+WholeNumber = Annotated[int, BeforeValidator(whole_number), Field(ge=-LARGEST_NUMBER, le=LARGEST_NUMBER)]
+
+
+class Currency(Part):
+    """An amount of money; ``amount_1000`` is the amount times 1,000."""
+
+    fallback_value: Annotated[str, OneLine]
+    code: Annotated[str, matching(r"[A-Z]{3}", "must be a currency's three letters as in USD")]
+    amount_1000: WholeNumber
+
+
+class CurrencyParameter(Part):
+    """An amount of money in a WhatsApp template's body."""
+
+    type: Literal["currency"]
+    currency: Currency
+
+
+class DateTime(Part):
+    """A moment; ``day_of_week`` counts from Monday as 1."""
+
+    fallback_value: Annotated[str, OneLine]
+    day_of_week: Annotated[WholeNumber, Field(ge=1, le=7)] | None = None
+    year: WholeNumber | None = None
+    month: Annotated[WholeNumber, Field(ge=1, le=12)] | None = None
+    day_of_month: Annotated[WholeNumber, Field(ge=1, le=31)] | None = None
+    hour: Annotated[WholeNumber, Field(ge=0, le=23)] | None = None
+    minute: Annotated[WholeNumber, Field(ge=0, le=59)] | None = None
+    calendar: OptionalText = None
+
+
+class DateTimeParameter(Part):
+    """A moment in a WhatsApp template's body."""
+
+    type: Literal["date_time"]
+    date_time: DateTime
+
+
+class PayloadParameter(Part):
+    """What comes back when a quick-reply button is tapped."""
+
+    type: Literal["payload"]
+    payload: RequiredText
+
+
+class HeaderComponent(Part):
+    """The one variable of a WhatsApp template's header."""
+
+    type: Literal["header"]
+    parameters: Annotated[
+        list[
+            Annotated[
+                HeaderTextParameter | ImageParameter | VideoParameter | DocumentParameter | LocationParameter,
+                Field(discriminator="type"),
+            ]
+        ],
+        Field(min_length=1, max_length=1),
+    ]
+
+
+class BodyComponent(Part):
+    """The variables of a WhatsApp template's body in their order, at most 20."""
+
+    type: Literal["body"]
+    parameters: Annotated[
+        list[Annotated[TextParameter | CurrencyParameter | DateTimeParameter, Field(discriminator="type")]],
+        Field(min_length=1, max_length=20),
+    ]
+
+
+class UrlButtonComponent(Part):
+    """The end of the address that a WhatsApp template's url button opens."""
+
+    type: Literal["button"]
+    sub_type: Literal["url"]
+    index: ButtonIndex
+    parameters: Annotated[list[TextParameter], Field(min_length=1, max_length=1)]
+
+
+class QuickReplyButtonComponent(Part):
+    """What a WhatsApp template's quick-reply button gives back."""
+
+    type: Literal["button"]
+    sub_type: Literal["quick_reply"]
+    index: ButtonIndex
+    parameters: Annotated[list[PayloadParameter], Field(min_length=1, max_length=1)]
+
+
+ButtonComponent = Annotated[UrlButtonComponent | QuickReplyButtonComponent, Field(discriminator="sub_type")]
+Component = Annotated[HeaderComponent | BodyComponent | ButtonComponent, Field(discriminator="type")]
+
+
+class Language(Part):
+    """The language of a WhatsApp template, such as ``en`` or ``zh_TW``."""
+
+    code: Annotated[str, matching(r"[a-z]{2,3}(_[A-Z]{2})?", "must be a code such as en or zh_TW")]
+
+
+class Template(ContentModel):
+    """A WhatsApp template that WhatsApp has approved, with the values of its variables.
+
+    It alone reaches people who have not written in the last 24 hours. Name: at most 512 characters.
+    """
+
+    endpoint: ClassVar[str] = TEMPLATE_MESSAGE
+
+    components: OptionalList[Component] = None
+    language: Language
+    name: Annotated[
+        str,
+        matching(r"[a-z0-9_]+", "lower-case letters, digits and underscores only"),
+        StringConstraints(max_length=512),
+    ]
+
+    @field_validator("components", mode="after")
+    @classmethod
+    def _each_component_once(
+        cls, components: list[Component] | None, info: ValidationInfo
+    ) -> list[Component] | None:
+        places = [
+            f"button {component.index}" if component.type == "button" else component.type
+            for component in components or ()
+        ]
+        refuse_repeated(places, "component", info)
+        return components

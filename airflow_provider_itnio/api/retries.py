@@ -1,0 +1,61 @@
+"""Whether a message that was not sent is tried again, and after how long."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from tenacity import RetryCallState, retry_if_exception, stop_after_attempt, wait_exponential, wait_random
+from tenacity.wait import wait_base
+
+from airflow_provider_itnio.api.errors import NotSentError
+from airflow_provider_itnio.api.settings import ClientSettings
+
+__all__ = ["retry_options"]
+
+log = logging.getLogger(__name__)
+
+
+class RetryAfterOrBackoff(wait_base):
+    """Wait as long as the answer asked for; longer each time where it asked for nothing."""
+
+    def __init__(self, settings: ClientSettings) -> None:
+        self._longest = settings.longest_wait
+        # Not wait_exponential_jitter, whose parameters have other names in each tenacity.
+        doubling = wait_exponential(multiplier=settings.first_wait, max=settings.longest_wait)
+        self._longer = doubling + wait_random(0, settings.jitter)
+
+    def __call__(self, retry_state: RetryCallState) -> float:
+        error = retry_state.outcome and retry_state.outcome.exception()
+        if isinstance(error, NotSentError) and error.retry_after is not None:
+            return error.retry_after
+        return min(self._longest, self._longer(retry_state))
+
+
+def retry_options(settings: ClientSettings) -> dict[str, Any]:
+    """Make what tenacity's ``Retrying`` and ``AsyncRetrying`` take, so that both clients wait alike.
+
+    :param settings: how often, and how long at most.
+    """
+
+    def should_retry(error: BaseException) -> bool:
+        if not isinstance(error, NotSentError) or not error.try_again:
+            return False
+        return error.retry_after is None or error.retry_after <= settings.max_retry_after
+
+    def tell(state: RetryCallState) -> None:
+        log.warning(
+            "Try %s of %s: %s; trying again in %.1f s",
+            state.attempt_number,
+            settings.max_tries,
+            state.outcome and state.outcome.exception(),
+            state.next_action.sleep if state.next_action else 0.0,
+        )
+
+    return {
+        "retry": retry_if_exception(should_retry),
+        "wait": RetryAfterOrBackoff(settings),
+        "stop": stop_after_attempt(settings.max_tries),
+        "before_sleep": tell,
+        "reraise": True,
+    }

@@ -1,0 +1,208 @@
+"""Pydantic's errors become sentences about the message: its path, the limit and what was given."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Final, get_args
+
+from pydantic import BaseModel, RootModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from airflow_provider_itnio.api.phone_numbers import mask_phone_numbers
+
+__all__ = ["describe_errors", "describe_value", "link_without_query", "native_hint", "shown_key"]
+
+_SHOWN: Final = 60
+_WORD: Final = re.compile(r"[\w-]{1,60}")
+
+
+def describe_value(value: object) -> str:
+    """Say what was given, short enough for an error, and without what a list or an object holds.
+
+    It shows no query of a link and no whole phone number, wherever in a message they were put.
+
+    :param value: anything.
+    """
+    if value is None:
+        return "nothing"
+    if isinstance(value, str):
+        return repr(_shortened(mask_phone_numbers(link_without_query(value) if "://" in value else value)))
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return f"a list of {len(value)}"
+    if isinstance(value, Mapping):
+        return "an object"
+    if isinstance(value, (bool, int, float)):
+        return mask_phone_numbers(repr(value)) if not abs(value) >= 1e60 else "a number too large"
+    return f"a value of type {type(value).__name__}"
+
+
+def shown_key(key: object) -> str:
+    """Write a key of an object as a part of a path: short, in one line, in quotes where it is no word.
+
+    :param key: any key.
+    """
+    if not isinstance(key, str):
+        return f"<{type(key).__name__}>"
+    return key if _WORD.fullmatch(key) and mask_phone_numbers(key) == key else describe_value(key)
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
+
+
+def link_without_query(link: str) -> str:
+    """Take off what may hold a signature.
+
+    :param link: any text that may be a link.
+    """
+    bare = link.partition("?")[0].partition("#")[0]
+    scheme, mark, rest = bare.partition("://")
+    authority, slash, path = rest.partition("/")
+    return f"{scheme}{mark}{authority.rpartition('@')[2]}{slash}{path}"
+
+
+def native_hint(value: object) -> str:
+    """Say how an object gets through Jinja, where a text stands in the place of one.
+
+    :param value: what was given.
+    """
+    if not isinstance(value, str):
+        return ""
+    return (
+        "; a Jinja template gives an object with render_template_as_native_obj=True on the DAG, "
+        "but not in a broadcast; or pass the upstream task's output itself"
+    )
+
+
+def describe_errors(
+    error: ValidationError, model: type[BaseModel], name: str, is_unrendered: Callable[[object], bool]
+) -> list[str]:
+    """Write one sentence for each rule that a message breaks.
+
+    :param error: what pydantic says.
+    :param model: the model that was to hold the message.
+    :param name: the message's type, with which every path begins.
+    :param is_unrendered: says of a value that only rendering will tell what it is; its faults are left out.
+    """
+    problems = []
+    for details in error.errors(include_url=False):
+        if not is_unrendered(_faulty_value(details)):
+            # A key that is no text has no place in a path: the fault is the object's.
+            loc = details["loc"][:-1] if details["type"] == "invalid_key" else details["loc"]
+            place = _Place(name, model, loc)
+            problems.append(f"{place.path}{_discriminator(details)}: {_sentence(details, place)}")
+    return problems
+
+
+class _Place:
+    """Where in a message an error stands, found by following pydantic's path through the models.
+
+    Behind a choice between models pydantic's path names the model chosen, which is no key of the message.
+    """
+
+    def __init__(self, name: str, model: type[BaseModel], loc: Iterable[int | str]) -> None:
+        self.path = self.last_name = name
+        self.known_keys: list[str] = []
+        models = list(_models(model))
+        for part in loc:
+            if isinstance(part, int):
+                self.path += f"[{part}]"
+            elif len(models) > 1:
+                models = [member for member in models if part in _literals(member)]
+            else:
+                fields = models[0].model_fields if models else {}
+                self.known_keys = list(fields)
+                self.path += f".{shown_key(part)}"
+                self.last_name = part
+                models = list(_models(fields[part].annotation)) if part in fields else []
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    """Give the models that an annotation lets one choose from."""
+    if isinstance(annotation, type) and issubclass(annotation, RootModel):
+        yield from _models(annotation.model_fields["root"].annotation)
+    elif isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    else:
+        for inner in get_args(annotation):
+            yield from _models(inner)
+
+
+def _literals(model: type[BaseModel]) -> set[str]:
+    """Give the words by which a model is chosen."""
+    return {
+        word
+        for key in ("type", "sub_type")
+        if key in model.model_fields
+        for word in get_args(model.model_fields[key].annotation)
+    }
+
+
+def _faulty_value(details: ErrorDetails) -> object:
+    value = details["input"]
+    if (key := _discriminator(details)) and isinstance(value, Mapping):
+        return value.get(key.removeprefix("."))
+    # A key that is missing or unknown is no fault of the object's value: rendering can't mend it.
+    return None if details["type"] in ("missing", "extra_forbidden") else value
+
+
+def _discriminator(details: ErrorDetails) -> str:
+    """Give the key, with its dot, by which a model could not be chosen."""
+    if details["type"] not in ("union_tag_invalid", "union_tag_not_found"):
+        return ""
+    if not isinstance(details["input"], Mapping):
+        return ""
+    return f".{details['ctx']['discriminator'].strip(chr(39))}"
+
+
+def _sentence(details: ErrorDetails, place: _Place) -> str:
+    kind, value, context = details["type"], details["input"], details.get("ctx", {})
+    match kind:
+        case "rule":
+            return str(context["sentence"])
+        case "missing":
+            return "required, not given"
+        case "extra_forbidden":
+            return f"unknown key; known are {', '.join(place.known_keys)}"
+        case "too_long" | "string_too_long":
+            a_list = isinstance(value, Iterable) and not isinstance(value, str)
+            unit = place.last_name if a_list else "characters"
+            number = context["actual_length"] or "more" if a_list else len(str(value))
+            return f"at most {_counted(context['max_length'], unit)}, {number} given"
+        case "too_short":
+            least = _counted(context["min_length"], place.last_name)
+            return f"at least {least}, {context['actual_length']} given"
+        case "list_type":
+            return f"must be a list, {describe_value(value)} given"
+        case "literal_error":
+            return f"must be {_one_of(context['expected'])}; {describe_value(value)} given"
+        case "union_tag_invalid":
+            return (
+                f"must be {_one_of(context['expected_tags'])}; {describe_value(_faulty_value(details))} given"
+            )
+        case "union_tag_not_found" if isinstance(value, Mapping):
+            return "required, not given"
+        case "greater_than_equal":
+            return f"at least {context['ge']}, {describe_value(value)} given"
+        case "less_than_equal":
+            return f"at most {context['le']}, {describe_value(value)} given"
+        case "invalid_key":
+            return f"keys must be text, {describe_value(value)} given"
+        case "string_unicode":
+            return "must be valid Unicode text, a lone surrogate given"
+        case _ if kind.startswith("int_") or kind == "finite_number":
+            return f"must be a whole number, {describe_value(value)} given"
+        case _ if kind.startswith(("model_", "union_tag_")):
+            return f"must be an object (dict), {describe_value(value)} given{native_hint(value)}"
+        case _:
+            return f"can't be read, {describe_value(value)} given"
+
+
+def _one_of(words: str) -> str:
+    choices = words.replace(" or ", ", ").replace("'", "")
+    return f"one of {choices}" if "," in choices else choices
+
+
+def _counted(number: int, unit: str) -> str:
+    return f"{number} {unit.removesuffix('s') if number == 1 else unit}"

@@ -1,0 +1,273 @@
+"""A message filled in for each recipient. What arrives is tested with the broadcast operator."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+from airflow.providers.common.compat.sdk import literal
+from jinja2 import DictLoader, StrictUndefined
+from jinja2.sandbox import SandboxedEnvironment
+
+from airflow_provider_itnio.api.errors import InvalidMessageError
+from airflow_provider_itnio.broadcast.recipients import Recipient
+from airflow_provider_itnio.broadcast.rendering import PersonalMessage, RecipientData
+
+LI = "8614718004557"
+
+
+def environment(**files):
+    return SandboxedEnvironment(
+        undefined=StrictUndefined, loader=DictLoader({f"{name}.j2": text for name, text in files.items()})
+    )
+
+
+def message(fields, *, context=None, shared=None, env=None):
+    return PersonalMessage(fields, env or environment(), context or {}, shared or {})
+
+
+def filled(fields, data=None, **others):
+    return message(fields, **others).fields_for(Recipient(0, LI, 0, data or {}))
+
+
+# --- what is filled in ------------------------------------------------------------------------------------
+
+
+def test_each_text_to_any_depth_is_filled_in_and_all_else_stays():
+    fields = {
+        "interactive": {
+            "type": "button",
+            "body": {"text": "Hi {{ recipient.name }}"},
+            "action": {"buttons": [{"id": "{{ recipient.phone }}"}, {"id": "b", "n": 7, "none": None}]},
+        },
+        "text": None,
+    }
+    assert filled(fields, {"name": "Li"}) == {
+        "interactive": {
+            "type": "button",
+            "body": {"text": "Hi Li"},
+            "action": {"buttons": [{"id": LI}, {"id": "b", "n": 7, "none": None}]},
+        }
+    }
+
+
+def test_keys_are_never_rendered():
+    assert filled({"text": {"{{ 1 }}": "{{ 2 }}"}}) == {"text": {"{{ 1 }}": "2"}}
+
+
+def test_a_message_without_jinja_is_the_same_for_all():
+    same = message({"text": {"body": "x"}, "reply_to": None})
+    assert not same.is_personal
+    assert same.same_for_all == {"text": {"body": "x"}}
+    assert message({"text": {"body": "{{ recipient.phone }}"}}).is_personal
+
+
+def test_what_it_was_made_of_is_left_as_it_was():
+    fields = {"text": {"body": "{{ recipient.phone }}"}}
+    for data in ({"a": 1}, {"a": 2}):
+        filled(fields, data)
+        assert data in ({"a": 1}, {"a": 2})
+    assert fields == {"text": {"body": "{{ recipient.phone }}"}}
+
+
+def test_one_recipients_data_are_not_the_nexts():
+    personal = message({"text": "{{ recipient.name | default('?') }}"})
+    first = personal.fields_for(Recipient(0, LI, 0, {"name": "Li"}))
+    second = personal.fields_for(Recipient(1, LI, 0, {}))
+    assert (first, second) == ({"text": "Li"}, {"text": "?"})
+
+
+@pytest.mark.parametrize(
+    ("fields", "kind"),
+    [
+        ({"text": "{{ x }}"}, "text"),
+        ({"text": None, "document": {"link": "{{ x }}"}}, "document"),
+        ({"message": {"image": "{{ x }}"}}, "image"),
+        ({"message": {"type": "text", "text": "x"}, "reply_to": "1"}, "text"),
+        ({"message": literal({"text": "x"})}, "text"),
+    ],
+)
+def test_its_type_is_known_before_it_is_filled_in(fields, kind):
+    assert message(fields).kind == kind
+
+
+def test_a_message_that_is_jinja_as_a_whole_is_no_error_of_ours():
+    try:
+        personal = message({"message": "{{ shared.found }}"}, shared={"found": {"text": "x"}})
+    except InvalidMessageError:
+        return
+    assert isinstance(personal.fields_for(Recipient(0, LI, 0, {})), dict)
+
+
+# --- names ------------------------------------------------------------------------------------------------
+
+
+def test_recipient_and_shared_stand_beside_the_context():
+    fields = {"text": "{{ recipient.phone }} {{ shared.news }} {{ ds }}"}
+    assert filled(fields, context={"ds": "2026-07-01"}, shared={"news": "x"}) == {
+        "text": f"{LI} x 2026-07-01"
+    }
+
+
+def test_they_win_over_names_of_the_context():
+    context = {"recipient": "other", "shared": {"news": "other"}}
+    assert filled(
+        {"text": "{{ recipient.phone }} {{ shared.news }}"}, context=context, shared={"news": "x"}
+    ) == {"text": f"{LI} x"}
+
+
+def test_globals_of_the_environment_stand_behind_the_context():
+    env = environment()
+    env.globals |= {"greet": lambda: "hello", "ds": "of the environment"}
+    assert filled({"text": "{{ greet() }} {{ ds }}"}, env=env, context={"ds": "x"}) == {"text": "hello x"}
+
+
+def test_a_file_may_extend_and_include_others():
+    env = environment(
+        base="<{% block body %}{% endblock %}>",
+        hello="{% extends 'base.j2' %}{% block body %}{% include 'who.j2' %}{% endblock %}",
+        who="{{ recipient.name }}",
+    )
+    assert filled({"text": "hello.j2"}, {"name": "Li"}, env=env) == {"text": "<Li>"}
+
+
+# --- errors -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", ["{{ recipient", "{% if %}", "{{ x | no_such_filter }}", "gone.j2"])
+def test_what_can_not_be_compiled_is_an_error_when_it_is_made(text):
+    with pytest.raises(InvalidMessageError, match=r"^interactive\.body\.text: "):
+        message({"interactive": {"body": {"text": text}}})
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("{{ recipient.nmae }}", "recipient has no attribute 'nmae'"),
+        ("{{ nobody }}", "'nobody' is undefined"),
+        ("{{ 1 / 0 }}", "division by zero"),
+        ("{{ recipient.x }}", "'report.j2', the name of a Jinja file"),
+    ],
+)
+def test_what_can_not_be_filled_in_is_an_error_of_the_one_recipient(text, words):
+    personal = message({"text": {"body": text}})
+    with pytest.raises(InvalidMessageError) as caught:
+        personal.fields_for(Recipient(0, LI, 0, {"x": "report.j2"}))
+    assert str(caught.value).startswith("text.body: ")
+    assert words in str(caught.value)
+
+
+def test_an_error_shows_no_whole_number():
+    with pytest.raises(InvalidMessageError) as caught:
+        filled({"text": "{{ {}[recipient.phone] }}"})
+    assert LI not in str(caught.value)
+    assert "86…57" in str(caught.value)
+
+
+# --- a recipient's data -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["items", "keys", "values", "get", "pop", "update", "copy"])
+def test_data_win_over_a_dicts_methods(name):
+    data = RecipientData({name: "own"}, phone=LI)
+    assert getattr(data, name) == data[name] == "own"
+
+
+def test_without_such_data_the_methods_are_there():
+    assert filled({"text": "{{ recipient.get('name', 'you') }}"}) == {"text": "you"}
+    assert filled({"text": "{% for k, v in recipient.items() %}{{ k }}{% endfor %}"}) == {"text": "phone"}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("{{ recipient.address.items }}", "3"),
+        ("{{ recipient['address']['items'] }}", "3"),
+        ("{{ recipient.address.more.keys }}", "4"),
+        ("{% for order in recipient.orders %}{{ order.items }}{% endfor %}", "56"),
+        ("{{ recipient.orders[1].items }}", "6"),
+    ],
+)
+def test_that_holds_of_what_stands_inside_too(text, expected):
+    data = {"address": {"items": 3, "more": {"keys": 4}}, "orders": [{"items": 5}, {"items": 6}]}
+    assert filled({"text": text}, data) == {"text": expected}
+
+
+def test_the_phone_is_always_digits():
+    assert filled({"text": "{{ recipient.phone }}"}, {"phone": "+86 147-1800-4557"}) == {"text": LI}
+
+
+# --- look-ups ---------------------------------------------------------------------------------------------
+
+
+class Asked:
+    """Counts the questions it is asked."""
+
+    def __init__(self):
+        self.questions = []
+
+    def __getattr__(self, name):
+        if name.startswith("_"):
+            raise AttributeError(name)
+        self.questions.append(name)
+        if name == "gone":
+            raise KeyError(name)
+        return f"<{name}>"
+
+    def get(self, name, default=None):
+        self.questions.append(f"get {name}")
+        return default
+
+    def xcom_pull(self, task_ids, key="return_value"):
+        self.questions.append(f"pull {task_ids} {key}")
+        return f"<{task_ids} {key}>"
+
+
+def asked_by(text, name="ti", times=3):
+    """Give what is asked of an object of the context when a text is filled in several times, and the last."""
+    asked = Asked()
+    context = {"var": {"value": asked}} if name == "var" else {name: asked}
+    personal = message({"text": text}, context=context)
+    result = None
+    for position in range(times):
+        try:
+            result = personal.fields_for(Recipient(position, LI, 0, {}))["text"]
+        except Exception as error:
+            result = error
+    return asked.questions, result
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "questions", "result"),
+    [
+        ("{{ var.value.a }}{{ var.value.a }}{{ var.value.b }}", "var", ["a", "b"], "<a><a><b>"),
+        ("{{ var.value.get('a', 'x') }}{{ var.value.get('a', 'y') }}", "var", ["get a", "get a"], "xy"),
+        ("{{ conn.crm }}", "conn", ["crm"], "<crm>"),
+        ("{{ ti.xcom_pull('a') }}", "ti", ["pull a return_value"], "<a return_value>"),
+        ("{{ ti.xcom_pull('a', key='k') }}", "ti", ["pull a k"], "<a k>"),
+        ("{{ task_instance.xcom_pull('a') }}", "task_instance", ["pull a return_value"], "<a return_value>"),
+        ("{{ ti.try_number }}", "ti", ["try_number"], "<try_number>"),
+    ],
+)
+def test_what_airflow_looks_up_is_looked_up_once(text, name, questions, result):
+    assert asked_by(text, name) == (questions, result)
+
+
+def test_what_is_not_there_is_not_looked_up_again():
+    questions, error = asked_by("{{ var.value.gone }}", "var")
+    assert questions == ["gone"]
+    assert not isinstance(error, InvalidMessageError)  # it may pass, and a retry of the task may help
+
+
+def test_what_nobody_asks_for_is_not_looked_up():
+    assert asked_by("{{ recipient.phone }}")[0] == []
+
+
+def test_the_context_itself_is_left_as_it_was():
+    ti = SimpleNamespace(xcom_pull=lambda task_ids: 1)
+    context = {"ti": ti, "var": {"value": ti}}
+    filled({"text": "{{ ti.xcom_pull('x') }}"}, context=context)
+    assert context == {"ti": ti, "var": {"value": ti}}
+
+
+# --- outputs of upstream tasks ----------------------------------------------------------------------------
