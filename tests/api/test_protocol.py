@@ -327,7 +327,7 @@ def test_a_refusal_says_code_meaning_advice_and_reason(exchange: Protocol, messa
     error = outcome(exchange, message, answer({"status": "-5"}))
     assert str(error) == (
         "Itniotech refused the text message to 86…57: status -5, system exception "
-        "(nothing to change: try again later)"
+        "(nothing is wrong with the request; send it again later)"
     )
     assert error.transient
     assert error.reason == ""

@@ -195,7 +195,7 @@ def test_one_try_of_the_task_is_several_of_the_client(send, delivery, connect, s
 def test_a_clock_that_does_not_heal_fails_at_once_after_one_more_request(code, send, delivery, sandbox):
     sandbox.fail_next(9, status=code)
     error = fails_at_once(send, AuthenticationError, text="x", delivery=delivery)
-    assert "set this machine's clock" in str(error)
+    assert "set the clock of the machine that sends" in str(error)
     assert len(sandbox.requests) == 2
 
 
