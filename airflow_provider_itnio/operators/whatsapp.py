@@ -306,6 +306,7 @@ class WhatsAppSendOperator(WhatsAppMessageOperator):
             # Airflow would retry, and the message may have been on its way.
             raise unknown from ended
         record.accepted(receipt)
+        hook.log_accepted(receipt)
         return receipt
 
     def _not_again(self, recipient: str, earlier: PreviousOutcome) -> ReceiptDict:

@@ -351,8 +351,10 @@ def test_a_prepared_message_is_sent_with_its_delivery(delivery, sandbox):
 
 
 @pytest.mark.usefixtures("connection")
-def test_a_prepared_message_is_logged_without_its_whole_number(logged):
+def test_who_sends_what_was_prepared_logs_it_once_it_is_on_record(logged):
     hook = ItnioHook()
     receipt = hook.send_prepared(hook.prepare(NUMBER, text="x"))
+    assert "Itniotech accepted" not in logged()
+    hook.log_accepted(receipt)
     assert f"Itniotech accepted the text message to 86…57 as {receipt.message_id}" in logged()
     assert "8614718004557" not in logged()
