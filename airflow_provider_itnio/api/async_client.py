@@ -198,8 +198,8 @@ class ItnioAsyncClient:
             async with asyncio.timeout(self._settings.connect_timeout) as exchange.limit:
                 return await self._exchange(request)
         except BaseException as error:
-            ended = error
-        raise self._protocol.failure(ended, request, has_left=exchange.has_left)
+            ended = self._protocol.failure(error, request, has_left=exchange.has_left)
+        raise ended  # out here, where the library's error, which holds the signed request, is no context
 
     async def _exchange(self, request: Request[Any]) -> Response:
         headers = self._proxy_headers()

@@ -125,12 +125,13 @@ class ItnioClient:
         try:
             return self._exchange(request)
         except BaseException as error:
-            ended = error
+            ended = self._protocol.failure(error, request, has_left=self._has_left())
+            self.close()
+        raise ended  # out here, where the library's error, which may repeat the request, is no context
+
+    def _has_left(self) -> bool:
         connection: Connection | None = getattr(self._local, "connection", None)
-        has_left = connection is not None and connection.has_sent
-        del connection
-        self.close()
-        raise self._protocol.failure(ended, request, has_left=has_left)
+        return connection is not None and connection.has_sent
 
     def _exchange(self, request: Request[Any]) -> Response:
         connection = self._connection()

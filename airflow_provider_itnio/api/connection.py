@@ -6,8 +6,8 @@ import os
 import select
 import time
 from collections.abc import Mapping
-from http.client import HTTPConnection, HTTPResponse, IncompleteRead
-from typing import Any, cast
+from http.client import HTTPConnection, HTTPMessage, HTTPResponse, IncompleteRead
+from typing import Any, Final, cast
 from urllib.parse import SplitResult
 
 from airflow_provider_itnio.api.network import Route
@@ -16,6 +16,18 @@ from airflow_provider_itnio.api.sockets import TimedSocket, TimedTlsSocket, conn
 
 __all__ = ["Connection"]
 
+_PART: Final = 65536
+
+
+class _Answer(HTTPResponse):
+    """Skips what may precede an answer, of which http.client knows ``100 Continue`` alone."""
+
+    def begin(self) -> None:
+        super().begin()
+        while 102 <= self.status < 200:
+            self.headers = None  # type: ignore[assignment]
+            super().begin()
+
 
 class Connection(HTTPConnection):
     """A connection to Itniotech.
@@ -23,6 +35,7 @@ class Connection(HTTPConnection):
     :param route: the way there.
     """
 
+    response_class = _Answer
     sock: Any
 
     def __init__(self, route: Route) -> None:
@@ -35,6 +48,10 @@ class Connection(HTTPConnection):
         self._route = route
         self._timed: TimedSocket | TimedTlsSocket | None = None
         self._pid = os.getpid()
+
+    def __del__(self) -> None:
+        """Close it with the thread or the client whose it was."""
+        self.close()
 
     def can_be_used_again(self) -> bool:
         """Say whether it is open, and this process's own."""
@@ -81,15 +98,22 @@ class Connection(HTTPConnection):
         else:
             target, to_proxy = f"{base.path}/{path}", {}
         self.request(method, target, body, {"Host": base.netloc, **headers, **to_proxy})
+        text = bytearray()
         with self.getresponse() as answer:
-            text = answer.read(ANSWER_LIMIT + 1)
+            # Part by part: http.client keeps each chunk of a part as an object, and a chunk may be one byte.
+            while len(text) <= ANSWER_LIMIT and (part := answer.read(_PART)):
+                text += part
             is_whole = answer.isclosed()
-        if not is_whole:
+            headers = cast(Mapping[str, str], answer.headers)
+            # The connection keeps its last answer, which may repeat what the request was signed with.
+            answer.headers = answer.msg = HTTPMessage()
+            answer.reason = ""
+        if answer.length or not is_whole:
             self.close()
             if answer.length and len(text) <= ANSWER_LIMIT:
                 raise IncompleteRead(b"", answer.length)
         self.used_at = time.monotonic()
-        return Response(answer.status, cast(Mapping[str, str], answer.headers), text)
+        return Response(answer.status, headers, bytes(text))
 
     def send(self, data: Any) -> None:
         """Send a part of a request."""
@@ -106,7 +130,7 @@ class Connection(HTTPConnection):
         lines = {"Host": target, **self._proxy_headers()}
         head = [f"CONNECT {target} HTTP/1.1", *(f"{name}: {value}" for name, value in lines.items())]
         self.sock.sendall("\r\n".join([*head, "", ""]).encode("latin-1"))
-        with HTTPResponse(self.sock, method="CONNECT") as answer:
+        with _Answer(self.sock, method="CONNECT") as answer:
             answer.begin()
         if answer.status != 200:
             raise OSError(f"the proxy answered HTTP {answer.status}")
@@ -120,10 +144,14 @@ class Connection(HTTPConnection):
 
             self.sock = SSLTransport(self.sock, context, server_hostname=name)
         else:
-            self.sock.wait_no_longer()
-            timed = cast(TimedTlsSocket, context.wrap_socket(self.sock, server_hostname=name))
-            timed.ends_at = ends_at
+            timed = cast(
+                TimedTlsSocket,
+                context.wrap_socket(self.sock, server_hostname=name, do_handshake_on_connect=False),
+            )
             self.sock = self._timed = timed
+            timed.ends_at = ends_at
+            timed.wait_no_longer()
+            timed.do_handshake()
 
 
 def _port(url: SplitResult) -> int:

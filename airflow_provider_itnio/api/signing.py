@@ -47,6 +47,9 @@ class Secret:
     def __hash__(self) -> int:
         return hash(self.reveal())
 
+    def __copy__(self) -> Self:
+        return self
+
     def __deepcopy__(self, memo: Any) -> Self:
         return self
 

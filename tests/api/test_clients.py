@@ -135,6 +135,15 @@ def test_a_chunked_answer_is_read(sender: Make) -> None:
         assert sender(server.url).send().message_id == MESSAGE_ID
 
 
+@pytest.mark.parametrize("early", ["100 Continue", "102 Processing", "103 Early Hints", "199 Soon"])
+def test_what_precedes_an_answer_is_skipped(sender: Make, early: str) -> None:
+    first = f"HTTP/1.1 {early}\r\nLink: </x>\r\n\r\n".encode() * 2
+    with Server(lambda _: first + answer()) as server:
+        one = sender(server.url)
+        assert one.send().message_id == one.send().message_id == MESSAGE_ID
+    assert [request.connection for request in server.requests] == [1, 1]
+
+
 # --- not sent: no connection ----------------------------------------------------------------------------
 
 
@@ -644,6 +653,45 @@ def test_a_clock_that_does_not_heal_is_two_requests(sender: Make, sandbox: Sandb
     assert isinstance(error, AuthenticationError)
     assert error.code == -4
     assert len(sandbox.requests) == 2
+
+
+@pytest.mark.parametrize("off", [366 * 86400, -366 * 86400, 86400])
+def test_an_offset_that_does_not_help_is_dropped(sender: Make, sandbox: Sandbox, off: int) -> None:
+    one = sender(sandbox.url)
+    wrong = formatdate(time.time() + off, usegmt=True)
+    sandbox.fail_next(status=-4, headers={"Date": wrong})
+    assert isinstance(failure(one.send), AuthenticationError)
+    for _ in range(3):
+        assert one.send().type == "text"
+    assert [request.answer["status"] for request in sandbox.requests] == ["-4", "-4", "0", "0", "0"]
+
+
+def test_an_offset_that_helped_outlives_one_that_does_not(sender: Make, sandbox: Sandbox) -> None:
+    one = sender(sandbox.url, now=lambda: time.time() + 3600)
+    one.send()
+    sandbox.fail_next(status=-4, headers={"Date": formatdate(time.time() + 10**7, usegmt=True)})
+    assert isinstance(failure(one.send), AuthenticationError)
+    one.send()
+    assert [request.answer["status"] for request in sandbox.requests] == ["-4", "0", "-4", "-4", "0"]
+
+
+def test_an_offset_goes_when_the_machines_clock_is_set_right(sender: Make) -> None:
+    """And the server gives no date by which it could be corrected."""
+    ahead = [3600.0]
+
+    def judge(received: Received) -> bytes:
+        if abs(int(received.headers["timestamp"]) - time.time()) < 300:
+            return answer()
+        headers = {"Date": formatdate(time.time(), usegmt=True)} if ahead[0] else {}
+        return answer({"status": "-4"}, **headers)
+
+    with Server(judge) as server:
+        one = sender(server.url, now=lambda: time.time() + ahead[0])
+        one.send()
+        ahead[0] = 0.0
+        one.send()
+        one.send()
+    assert len(server.requests) == 5
 
 
 def test_without_a_date_the_clock_is_not_set(sender: Make) -> None:
