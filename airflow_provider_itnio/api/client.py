@@ -1,4 +1,4 @@
-"""The exchange over sockets that block: one message at a time."""
+"""The exchange over requests: one message at a time."""
 
 from __future__ import annotations
 
@@ -9,15 +9,17 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
+import requests
+import urllib3
 from tenacity import Retrying
 
 from airflow_provider_itnio.api.balance import Balance
 from airflow_provider_itnio.api.checks import Delivery
-from airflow_provider_itnio.api.connection import Connection
+from airflow_provider_itnio.api.connection import TimedSession
 from airflow_provider_itnio.api.errors import mark_as_not_sent
 from airflow_provider_itnio.api.models import Message
 from airflow_provider_itnio.api.network import Route
-from airflow_provider_itnio.api.protocol import HEADERS, Protocol, Request, Response
+from airflow_provider_itnio.api.protocol import ANSWER_LIMIT, Protocol, Request, Response
 from airflow_provider_itnio.api.receipt import Receipt
 from airflow_provider_itnio.api.retries import retry_options
 from airflow_provider_itnio.api.settings import ClientSettings
@@ -30,6 +32,8 @@ IDLE_LIMIT: Final = 4.0
 leaves through such a socket can't be told from one that was lost on its way."""
 
 _KEPT_AT_MOST: Final = 32
+_PART: Final = 65536
+_WRAPPERS: Final = (requests.RequestException, urllib3.exceptions.HTTPError)
 
 Result = TypeVar("Result")
 
@@ -37,7 +41,7 @@ Result = TypeVar("Result")
 class ItnioClient:
     """Talks to Itniotech, one message at a time.
 
-    It may be shared by threads and survives a fork: each thread of each process has a connection of its own.
+    It may be shared by threads and survives a fork: each thread of each process has a session of its own.
 
     :param credentials: what signs the requests.
     :param settings: where to send and how long to wait.
@@ -57,6 +61,7 @@ class ItnioClient:
         self._protocol = Protocol(credentials, now)
         self._route = Route.of(self._settings)
         self._retrying = Retrying(**retry_options(self._settings), sleep=_sleep)
+        self._unsigned: dict[str, requests.PreparedRequest] = {}
         self._local = threading.local()
 
     def __enter__(self) -> Self:
@@ -103,11 +108,10 @@ class ItnioClient:
         return self._perform(self._protocol.balance_request(), "at_least_once")
 
     def close(self) -> None:
-        """Close this thread's connection; the next message opens a new one."""
-        connection: Connection | None = getattr(self._local, "connection", None)
-        self._local.connection = None
-        if connection is not None:
-            connection.close()
+        """Close this thread's connections; the next message opens new ones."""
+        session: TimedSession | None = getattr(self._local, "session", None)
+        if session is not None:
+            session.close()
 
     def _perform(self, request: Request[Result], delivery: Delivery) -> Result:
         result: Result = self._retrying(self._try, request, delivery)
@@ -122,38 +126,56 @@ class ItnioClient:
         return self._protocol.result(request, answer, delivery)
 
     def _ask(self, request: Request[Any]) -> Response:
+        session = self._session()
         try:
-            return self._exchange(request)
+            return self._exchange(session, request)
         except BaseException as error:
-            ended = self._protocol.failure(error, request, has_left=self._has_left())
-            self.close()
+            ended = self._protocol.failure(_reason(error), request, has_left=session.has_left)
+            session.close()
         raise ended  # out here, where the library's error, which may repeat the request, is no context
 
-    def _has_left(self) -> bool:
-        connection: Connection | None = getattr(self._local, "connection", None)
-        return connection is not None and connection.has_sent
+    def _exchange(self, session: TimedSession, request: Request[Any]) -> Response:
+        with session.send(
+            self._signed(session, request), allow_redirects=False, stream=True, timeout=self._settings.timeout
+        ) as answer:
+            body = bytearray()
+            # As it comes and part by part: neither a packed answer nor many small chunks may fill the memory.
+            while len(body) <= ANSWER_LIMIT and (part := answer.raw.read(_PART, decode_content=False)):
+                body += part
+            return Response(answer.status_code, answer.headers, bytes(body))
 
-    def _exchange(self, request: Request[Any]) -> Response:
-        connection = self._connection()
-        return connection.exchange(
-            request.method,
-            request.path,
-            request.body,
-            {**HEADERS, **self._protocol.signed_headers()},
-            self._settings.timeout,
-        )
+    def _signed(self, session: TimedSession, request: Request[Any]) -> requests.PreparedRequest:
+        """Prepare what all requests to an endpoint share once; requests would work it out anew for each."""
+        shared = self._unsigned.get(request.path)
+        if shared is None:
+            url = f"{self._settings.base_url}/{request.path}"
+            shared = session.prepare_request(requests.Request(request.method, url))
+            self._unsigned[request.path] = shared
+        prepared = shared.copy()
+        if request.body is not None:
+            prepared.prepare_body(request.body, None)
+        prepared.headers.update(self._protocol.signed_headers())
+        return prepared
 
-    def _connection(self) -> Connection:
-        """Give this thread's connection, which is open."""
-        connection: Connection | None = getattr(self._local, "connection", None)
-        if connection is not None:
-            connection.has_sent = False
-            if time.monotonic() - connection.used_at <= IDLE_LIMIT and connection.can_be_used_again():
-                return connection
-            connection.close()
-        self._local.connection = connection = Connection(self._route)
-        connection.open(self._settings.connect_timeout)
-        return connection
+    def _session(self) -> TimedSession:
+        """Give this thread's session, which belongs to this process."""
+        session: TimedSession | None = getattr(self._local, "session", None)
+        if session is None or session.pid != os.getpid():
+            session = self._local.session = TimedSession(self._route, self._settings)
+        elif time.monotonic() - session.used_at > IDLE_LIMIT:
+            session.close()
+        return session
+
+
+def _reason(error: BaseException) -> BaseException:
+    """Give what a library's error is about: requests and urllib3 wrap what the socket raised."""
+    while isinstance(error, _WRAPPERS):
+        inner = getattr(error, "reason", None) or getattr(error, "original_error", None)
+        inner = inner or next(iter(error.args), None)
+        if not isinstance(inner, BaseException):
+            break
+        error = inner
+    return error
 
 
 def _sleep(seconds: float) -> None:

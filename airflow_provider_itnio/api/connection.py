@@ -1,22 +1,66 @@
-"""One HTTP/1.1 connection to Itniotech, direct or through a proxy, each of whose steps has a deadline."""
+"""A requests session to Itniotech whose connections end each request at one deadline."""
 
 from __future__ import annotations
 
 import os
-import select
 import time
 from collections.abc import Mapping
-from http.client import HTTPConnection, HTTPMessage, HTTPResponse, IncompleteRead
-from typing import Any, Final, cast
-from urllib.parse import SplitResult
+from http.client import HTTPResponse
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from airflow_provider_itnio.api.network import Route
-from airflow_provider_itnio.api.protocol import ANSWER_LIMIT, Response
-from airflow_provider_itnio.api.sockets import TimedSocket, TimedTlsSocket, connect
+from airflow_provider_itnio.api.protocol import HEADERS
+from airflow_provider_itnio.api.settings import ClientSettings
+from airflow_provider_itnio.api.sockets import TimedSocket, connect
 
-__all__ = ["Connection"]
+__all__ = ["TimedSession"]
 
-_PART: Final = 65536
+
+class TimedSession(requests.Session):
+    """Ends each request after ``connect_timeout`` and ``timeout``, and knows whether anything of it has left.
+
+    It belongs to one thread of one process.
+
+    :param route: the way to Itniotech.
+    :param settings: how long to wait.
+    """
+
+    def __init__(self, route: Route, settings: ClientSettings) -> None:
+        super().__init__()
+        self.settings = settings
+        self.pid = os.getpid()
+        self.used_at = time.monotonic()
+        """When it was last used, in seconds of ``time.monotonic``."""
+        self.has_left = False
+        """Whether anything of the last request has left."""
+        # Else the environment would be read for each request, and .netrc would add a header of its own.
+        self.trust_env = False
+        self.headers.update(HEADERS)
+        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
+        if route.proxy:
+            self.proxies = dict.fromkeys(("http", "https"), route.proxy.geturl())
+        adapter = _Adapter(route, self)
+        self.mount("https://", adapter)
+        self.mount("http://", adapter)
+
+    def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
+        """Send a request."""
+        self.has_left = False
+        try:
+            return super().send(request, **kwargs)
+        finally:
+            self.used_at = time.monotonic()
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Take a redirect as an answer; requests would read its body even if told not to follow it."""
+        return
 
 
 class _Answer(HTTPResponse):
@@ -29,130 +73,70 @@ class _Answer(HTTPResponse):
             super().begin()
 
 
-class Connection(HTTPConnection):
-    """A connection to Itniotech.
+class _Timed(HTTPConnection):
+    """Connects within ``connect_timeout``, and then sends and reads within ``timeout``."""
 
-    :param route: the way there.
-    """
-
+    session: TimedSession
     response_class = _Answer
-    sock: Any
 
-    def __init__(self, route: Route) -> None:
-        peer = route.proxy or route.base_url
-        super().__init__(peer.hostname or "", _port(peer))
-        self.has_sent = False
-        """Whether anything of the last request has left."""
-        self.used_at = 0.0
-        """When it was last used, in seconds of ``time.monotonic``."""
-        self._route = route
-        self._timed: TimedSocket | TimedTlsSocket | None = None
-        self._pid = os.getpid()
-
-    def __del__(self) -> None:
-        """Close it with the thread or the client whose it was."""
-        self.close()
-
-    def can_be_used_again(self) -> bool:
-        """Say whether it is open, and this process's own."""
-        if self.sock is None or self._pid != os.getpid():
-            return False
-        # Nothing was asked, so what can be read now is its end, or at least no answer to us.
-        waiting = select.poll()
-        waiting.register(self.sock, select.POLLIN)
-        return not waiting.poll(0)
-
-    def open(self, seconds: float) -> None:
-        """Connect.
-
-        :param seconds: how long it may take, the look-up of the name, the proxy and TLS included.
-        :raises OSError: if there is no connection after that.
-        """
-        ends_at = time.monotonic() + seconds
-        self.sock = self._timed = connect(self.host, self.port, ends_at)
-        if self._route.proxy and self._route.proxy.scheme == "https":
-            self._speak_tls(self.host, ends_at)
-        if self._route.base_url.scheme == "https":
-            if self._route.proxy:
-                self._open_tunnel()
-            self._speak_tls(self._route.base_url.hostname, ends_at)
-
-    def exchange(
-        self, method: str, path: str, body: bytes | None, headers: Mapping[str, str], seconds: float
-    ) -> Response:
-        """Send a request and read its answer.
-
-        :param method: the HTTP method.
-        :param path: the endpoint below the base URL.
-        :param body: what is sent.
-        :param headers: what is said about it.
-        :param seconds: how long it may take from here to the last byte of the answer.
-        :raises OSError: if the connection is lost, or the time is over.
-        :raises HTTPException: if what comes is no HTTP.
-        """
-        assert self._timed is not None, "open() goes first"  # noqa: S101
-        self._timed.ends_at = time.monotonic() + seconds
-        base = self._route.base_url
-        if self._route.proxy and base.scheme == "http":
-            target, to_proxy = f"{base.geturl()}/{path}", self._proxy_headers()
-        else:
-            target, to_proxy = f"{base.path}/{path}", {}
-        self.request(method, target, body, {"Host": base.netloc, **headers, **to_proxy})
-        text = bytearray()
-        with self.getresponse() as answer:
-            # Part by part: http.client keeps each chunk of a part as an object, and a chunk may be one byte.
-            while len(text) <= ANSWER_LIMIT and (part := answer.read(_PART)):
-                text += part
-            is_whole = answer.isclosed()
-            headers = cast(Mapping[str, str], answer.headers)
-            # The connection keeps its last answer, which may repeat what the request was signed with.
-            answer.headers = answer.msg = HTTPMessage()
-            answer.reason = ""
-        if answer.length or not is_whole:
+    def connect(self) -> None:
+        try:
+            super().connect()
+        except BaseException:
             self.close()
-            if answer.length and len(text) <= ANSWER_LIMIT:
-                raise IncompleteRead(b"", answer.length)
-        self.used_at = time.monotonic()
-        return Response(answer.status, headers, bytes(text))
+            raise
 
-    def send(self, data: Any) -> None:
-        """Send a part of a request."""
-        self.has_sent = True
-        super().send(data)
+    def _new_conn(self) -> TimedSocket:
+        ends_at = time.monotonic() + self.session.settings.connect_timeout
+        connected = connect(self._dns_host, self.port, ends_at)
+        connected.wait_no_longer()  # TLS begins with the timeout that this sets
+        return connected
 
-    def _proxy_headers(self) -> dict[str, str]:
+    def putrequest(self, *args: Any, **kwargs: Any) -> None:
+        if self.sock is None:
+            self.connect()
+        # In TLS to a proxy the socket is one below.
+        timed: Any = getattr(self.sock, "socket", self.sock)
+        timed.ends_at = time.monotonic() + self.session.settings.timeout
+        self.session.has_left = True
+        super().putrequest(*args, **kwargs)
+
+
+class _TimedTls(_Timed, HTTPSConnection):
+    pass
+
+
+class _Adapter(HTTPAdapter):
+    """Verifies with the process's TLS context; requests would load the certificates for each connection."""
+
+    def __init__(self, route: Route, session: TimedSession) -> None:
+        self._route = route
+        self._pools = {
+            scheme: type(
+                f"{scheme}_pool", (pool,), {"ConnectionCls": type("Own", (kind,), {"session": session})}
+            )
+            for scheme, pool, kind in (
+                ("http", HTTPConnectionPool, _Timed),
+                ("https", HTTPSConnectionPool, _TimedTls),
+            )
+        }
+        super().__init__(pool_connections=1, pool_maxsize=1)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs, ssl_context=self._route.tls)
+        self.poolmanager.pool_classes_by_scheme = self._pools
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> urllib3.ProxyManager:
+        tls = self._route.tls
+        manager: urllib3.ProxyManager = super().proxy_manager_for(
+            proxy, **kwargs, ssl_context=tls, proxy_ssl_context=tls
+        )
+        manager.pool_classes_by_scheme = self._pools
+        return manager
+
+    def proxy_headers(self, proxy: str) -> Mapping[str, str]:  # type: ignore[override]
         authorization = self._route.proxy_authorization
         return {"Proxy-Authorization": authorization.reveal()} if authorization else {}
 
-    def _open_tunnel(self) -> None:
-        base = self._route.base_url
-        target = base.netloc if base.port else f"{base.netloc}:{_port(base)}"
-        lines = {"Host": target, **self._proxy_headers()}
-        head = [f"CONNECT {target} HTTP/1.1", *(f"{name}: {value}" for name, value in lines.items())]
-        self.sock.sendall("\r\n".join([*head, "", ""]).encode("latin-1"))
-        with _Answer(self.sock, method="CONNECT") as answer:
-            answer.begin()
-        if answer.status != 200:
-            raise OSError(f"the proxy answered HTTP {answer.status}")
-
-    def _speak_tls(self, name: str | None, ends_at: float) -> None:
-        context = self._route.tls
-        assert context is not None  # noqa: S101
-        if isinstance(self.sock, TimedTlsSocket):
-            # TLS through a proxy that is itself spoken to in TLS, which ssl's sockets can't.
-            from urllib3.util.ssltransport import SSLTransport
-
-            self.sock = SSLTransport(self.sock, context, server_hostname=name)
-        else:
-            timed = cast(
-                TimedTlsSocket,
-                context.wrap_socket(self.sock, server_hostname=name, do_handshake_on_connect=False),
-            )
-            self.sock = self._timed = timed
-            timed.ends_at = ends_at
-            timed.wait_no_longer()
-            timed.do_handshake()
-
-
-def _port(url: SplitResult) -> int:
-    return url.port or (443 if url.scheme == "https" else 80)
+    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
+        conn.cert_reqs = "CERT_REQUIRED"
