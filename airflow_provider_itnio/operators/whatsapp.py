@@ -282,11 +282,11 @@ class WhatsAppSendOperator(WhatsAppMessageOperator):
         rendered = (name for name in self.template_fields if name in WhatsAppMessageOperator.template_fields)
         self._refuse_unread_template_files(*rendered)
         hook = self._hook()
-        envelope = hook.envelope(recipient, if_too_long=self.if_too_long, **self._message_fields())
+        prepared = hook.prepare(recipient, if_too_long=self.if_too_long, **self._message_fields())
         if self.delivery == "at_most_once":
             record.intend(recipient)
         try:
-            receipt = hook.post(envelope, self.delivery)
+            receipt = hook.send_prepared(prepared, self.delivery)
         except ItnioError as error:
             record.failed(recipient, error)
             raise
@@ -306,6 +306,7 @@ class WhatsAppSendOperator(WhatsAppMessageOperator):
             # Airflow would retry, and the message may have been on its way.
             raise unknown from ended
         record.accepted(receipt)
+        hook.log_accepted(receipt)
         return receipt
 
     def _not_again(self, recipient: str, earlier: PreviousOutcome) -> ReceiptDict:

@@ -215,15 +215,15 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
         excluded = excluded_numbers(_resolved(self.exclude, context)) if self._excludes else frozenset()
         recipients = Recipients(entries, excluded)
         hook = self._hook()
-        account, sender = hook.account(), hook.sender()
+        account, (app_id, business_phone) = hook.account(), hook.sender()
         kind, message_for = self._message_maker(context)
         client = ItnioAsyncClient(account.credentials, account.settings)
         broadcast = Broadcast(
             recipients,
             message_for=message_for,
             client=client,
-            app_id=sender.app_id,
-            business_phone=sender.business_phone,
+            app_id=app_id,
+            business_phone=business_phone,
             record=record,
             kind=kind,
             delivery=self.delivery,
