@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final, NamedTuple, Self, TypeAlias
 
 from airflow_provider_itnio.api.errors import RecordError
@@ -55,6 +55,8 @@ class BroadcastRecord:
         self._generation = 0
         self._next = 0
         self._known: dict[MessageKey, tuple[RecordedOutcome, bool]] = {}
+        self.unrecorded: list[RecordedOutcome] = []
+        """What waits to be written; after a write that failed, what the record may not know."""
 
     @classmethod
     def from_context(cls, context: Mapping[str, Any], task_id: str) -> Self:
@@ -82,28 +84,36 @@ class BroadcastRecord:
         """
         return self._known.get(key)
 
+    def add(self, outcome: RecordedOutcome) -> None:
+        """Take what became of a message, to be written with the next ones.
+
+        :param outcome: what became of it.
+        """
+        if self._store:
+            self.unrecorded.append(outcome)
+
+    def flush(self) -> None:
+        """Write what waits to be written, in one write if it fits.
+
+        :raises RecordError: if that could not be written, although it was tried again; it stays unrecorded.
+        """
+        rows = [[_written(one.key), one.outcome, one.message_id, one.at, one.code] for one in self.unrecorded]
+        for part in _parts(rows):
+            self._write({"outcomes": part}, surely=True)
+        self.unrecorded.clear()
+
     def intend(self, keys: Collection[MessageKey]) -> None:
         """Write that messages are about to leave, so that even a lost worker leaves them unknown.
+
+        What waits to be written is written before, so that such a worker leaves no more than these unknown.
 
         :param keys: which messages.
         :raises RecordError: if that could not be written; none of them may leave.
         """
         if self._store:
+            self.flush()
             for part in _parts([_written(key) for key in keys]):
                 self._write({"intended": part}, surely=False)
-
-    def keep(self, outcomes: Iterable[RecordedOutcome]) -> None:
-        """Write what became of messages, in one write if it fits.
-
-        :param outcomes: what became of each.
-        :raises RecordError: if that could not be written, although it was tried again.
-        """
-        if self._store:
-            rows = [
-                [_written(kept.key), kept.outcome, kept.message_id, kept.at, kept.code] for kept in outcomes
-            ]
-            for part in _parts(rows):
-                self._write({"outcomes": part}, surely=True)
 
     def finish(self) -> None:
         """Write that the task has done its work: cleared from here on, it sends to everyone again."""

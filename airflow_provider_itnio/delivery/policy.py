@@ -11,10 +11,12 @@ if TYPE_CHECKING:
     from airflow_provider_itnio.api.checks import Delivery
     from airflow_provider_itnio.api.receipt import ReceiptDict
 
-__all__ = ["Outcome", "PreviousOutcome", "is_sent_again", "outcome_of"]
+__all__ = ["FailedOutcome", "Outcome", "PreviousOutcome", "is_sent_again", "outcome_of"]
 
 Outcome: TypeAlias = Literal["accepted", "unknown", "not_sent", "refused"]
 """What became of a message; ``not_sent`` also stands for a refusal that passes."""
+FailedOutcome: TypeAlias = Literal["unknown", "not_sent", "refused"]
+"""What became of a message that was not accepted."""
 
 _ANY: Final = ("at_least_once", "at_most_once")
 # What is sent again, by outcome and delivery: by a retry, and after a person has cleared the failed task.
@@ -54,7 +56,7 @@ def is_sent_again(earlier: PreviousOutcome, delivery: Delivery) -> bool:
     return when_cleared if earlier.cleared else by_retry
 
 
-def outcome_of(error: ItnioError) -> Outcome:
+def outcome_of(error: ItnioError) -> FailedOutcome:
     """Say what became of a message that was not accepted.
 
     :param error: what its sending raised.

@@ -178,12 +178,12 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
             raise AirflowFailException(f"{type(error).__name__}: {error}. {_WITHOUT_RECORD}") from error
         finally:
             self._stop = None
-            self.log.info("Ended: %s", broadcast.describe())
-        if broadcast.tally.accepted:
-            self._say_that_accepted_is_not_delivered(broadcast.kind)
+            self.log.info("Ended: %s", broadcast.report.describe())
+        if broadcast.report.counts.accepted:
+            self._say_that_accepted_is_not_delivered(broadcast.report.kind)
         problem = self._problem(broadcast, self._record)
         if problem is None:
-            summary = broadcast.summary()
+            summary = broadcast.report.summary()
             if self.do_xcom_push and "ti" in context:
                 # Airflow does so too, but only once the work is marked as done.
                 context["ti"].xcom_push(key="return_value", value=summary)
@@ -202,7 +202,7 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
         if not self.do_xcom_push or "ti" not in context:
             return
         try:
-            context["ti"].xcom_push(key="return_value", value=broadcast.summary())
+            context["ti"].xcom_push(key="return_value", value=broadcast.report.summary())
         except Exception as error:  # which must not hide why the task fails
             self.log.error("The summary could not be pushed: %s: %s", type(error).__name__, error)
 
@@ -274,18 +274,19 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
 
     def _problem(self, broadcast: Broadcast, record: BroadcastRecord) -> BaseException | None:
         """Say how the task is to fail, if it is to."""
-        words = broadcast.describe()
+        report = broadcast.report
+        words = report.describe()
         if (forgotten := self._forgotten(broadcast)) is not None:
             return forgotten
-        if not broadcast.tally.failed and not broadcast.not_reached:
+        if not report.counts.failed and not report.not_reached:
             return None
-        if broadcast.stopped is None and self.if_some_fail == "warn" and broadcast.accepted_in_all:
+        if broadcast.stopped is None and self.if_some_fail == "warn" and report.counts.accepted_in_all:
             self.log.warning("Some failed; cleared, this task sends to everyone again: %s", words)
             return None
         cause = broadcast.stopped_by
-        why = f"stopped: {broadcast.stopped}. {words}" if broadcast.stopped else broadcast.describe_failures()
+        why = f"stopped: {broadcast.stopped}. {words}" if broadcast.stopped else report.describe_failures()
         if not self._retry_may_help(broadcast, record):
-            if broadcast.left_for_retry and not record.is_kept:
+            if report.left_for_retry and not record.is_kept:
                 why = f"{why}. {_WITHOUT_RECORD}"
             failure = AirflowFailException(why)
             failure.__cause__ = cause
@@ -310,19 +311,19 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
         listed = ", ".join(forgotten[:50]) + (", …" if len(forgotten) > 50 else "")
         return AirflowFailException(
             f"RecordError: {len(forgotten)} messages were accepted that are not on record, so {again} "
-            f"({listed}): {broadcast.stopped}. {broadcast.describe()}"
+            f"({listed}): {broadcast.stopped}. {broadcast.report.describe()}"
         )
 
     def _retry_may_help(self, broadcast: Broadcast, record: BroadcastRecord) -> bool:
         if record.is_kept:
-            return broadcast.left_for_retry > 0
+            return broadcast.report.left_for_retry > 0
         # Without a record a retry sends to everyone.
-        return broadcast.left_for_retry > 0 and not self._has_messaged(broadcast)
+        return broadcast.report.left_for_retry > 0 and not self._has_messaged(broadcast)
 
     def _has_messaged(self, broadcast: Broadcast) -> bool:
         """Say whether anyone has, or must be taken to have, a message of this try."""
-        tally = broadcast.tally
-        return tally.accepted > 0 or (tally.unknown > 0 and self.delivery == "at_most_once")
+        counts = broadcast.report.counts
+        return counts.accepted > 0 or (counts.unknown > 0 and self.delivery == "at_most_once")
 
 
 _GRACE: Final = 5.0

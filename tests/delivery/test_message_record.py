@@ -37,6 +37,13 @@ def opened(store, max_tries=2, kind=DeliveryRecord):
     return kind.from_context(context(store, max_tries), "tell")
 
 
+def keep(record, *outcomes):
+    """Write what became of messages of a broadcast."""
+    for outcome in outcomes:
+        record.add(outcome)
+    record.flush()
+
+
 @pytest.fixture
 def store():
     return TaskStateStore()
@@ -161,7 +168,7 @@ def test_a_broadcasts_record_knows_each_by_number_and_order(store):
         RecordedOutcome(("5511912345678", 0), "not_sent"),
         RecordedOutcome(("5511912345679", 12), "unknown"),
     ]
-    record.keep(kept)
+    keep(record, *kept)
     again = opened(store, kind=BroadcastRecord)
     assert [again.earlier(one.key) for one in kept] == [(one, False) for one in kept]
     assert again.earlier((NUMBER, 2)) is None
@@ -172,18 +179,20 @@ def test_a_broadcasts_record_knows_each_by_number_and_order(store):
 def test_what_was_written_last_counts(store):
     record = opened(store, kind=BroadcastRecord)
     record.intend([(NUMBER, 0), (NUMBER, 1)])
-    record.keep([RecordedOutcome((NUMBER, 0), "not_sent")])
-    record.keep([RecordedOutcome((NUMBER, 0), "accepted", "a" * 32)])
+    keep(record, RecordedOutcome((NUMBER, 0), "not_sent"))
+    keep(record, RecordedOutcome((NUMBER, 0), "accepted", "a" * 32))
     again = opened(store, kind=BroadcastRecord)
     assert again.earlier((NUMBER, 0))[0].outcome == "accepted"
     assert again.earlier((NUMBER, 1))[0].outcome == "unknown"
 
 
 def test_after_a_clearing_old_and_new_are_told_apart(store):
-    opened(store, kind=BroadcastRecord).keep(
-        [RecordedOutcome((NUMBER, 0), "refused"), RecordedOutcome((NUMBER, 1), "refused")]
+    keep(
+        opened(store, kind=BroadcastRecord),
+        RecordedOutcome((NUMBER, 0), "refused"),
+        RecordedOutcome((NUMBER, 1), "refused"),
     )
-    opened(store, 4, BroadcastRecord).keep([RecordedOutcome((NUMBER, 1), "refused")])
+    keep(opened(store, 4, BroadcastRecord), RecordedOutcome((NUMBER, 1), "refused"))
     again = opened(store, 4, BroadcastRecord)
     assert [again.earlier((NUMBER, n))[1] for n in (0, 1)] == [True, False]
 
@@ -192,7 +201,7 @@ def test_a_broadcast_cleared_after_its_end_knows_nothing_and_then_its_own(store)
     for max_tries in (2, 4, 6):
         record = opened(store, max_tries, BroadcastRecord)
         assert record.earlier((NUMBER, 0)) is None
-        record.keep([RecordedOutcome((NUMBER, 0), "accepted", "a" * 32)])
+        keep(record, RecordedOutcome((NUMBER, 0), "accepted", "a" * 32))
         assert opened(store, max_tries, BroadcastRecord).earlier((NUMBER, 0))[0].outcome == "accepted"
         record.finish()
         assert opened(store, max_tries, BroadcastRecord).earlier((NUMBER, 0))[0].outcome == "accepted"
@@ -201,12 +210,8 @@ def test_a_broadcast_cleared_after_its_end_knows_nothing_and_then_its_own(store)
 def test_each_batch_has_a_key_of_its_own_and_the_head_stays_small(store):
     record = opened(store, kind=BroadcastRecord)
     for n in range(5):
-        record.keep(
-            [
-                RecordedOutcome((number, 0), "accepted", "a" * 32, 1693813991)
-                for number in numbers(100, 100 * n)
-            ]
-        )
+        people = numbers(100, 100 * n)
+        keep(record, *[RecordedOutcome((number, 0), "accepted", "a" * 32, 1693813991) for number in people])
     assert len(store.kept) == 6
     assert len(set(store.written)) == len(store.written)
     head = min(store.kept, key=len)
@@ -218,7 +223,7 @@ def test_what_is_too_large_for_a_key_is_divided(count, store):
     record = opened(store, kind=BroadcastRecord)
     keys = [(number, n % 3) for n, number in enumerate(numbers(count))]
     record.intend(keys)
-    record.keep([RecordedOutcome(key, "accepted", "a" * 32, 1693813991, -114) for key in keys])
+    keep(record, *[RecordedOutcome(key, "accepted", "a" * 32, 1693813991, -114) for key in keys])
     assert max(len(text.encode()) for text in store.kept.values()) < 64 * 1024
     again = opened(store, kind=BroadcastRecord)
     assert all(again.earlier(key)[0].outcome == "accepted" for key in keys)
@@ -261,16 +266,16 @@ def test_a_write_of_what_is_about_to_happen_is_tried_once(store):
         assert store.tried == before + 1
 
 
-def test_what_a_write_could_not_say_is_not_known(store, monkeypatch):
+def test_what_a_write_could_not_say_is_not_known_until_a_later_one_says_it(store, monkeypatch):
     monkeypatch.setattr("airflow_provider_itnio.delivery.state_store._BETWEEN_WRITES", 0)
     record = opened(store, kind=BroadcastRecord)
     store.fail(OSError("Broken pipe"), 3)
     with pytest.raises(RecordError):
-        record.keep([RecordedOutcome((NUMBER, 0), "accepted")])
-    record.keep([RecordedOutcome((NUMBER, 1), "accepted")])
+        keep(record, RecordedOutcome((NUMBER, 0), "accepted"))
+    assert opened(store, kind=BroadcastRecord).earlier((NUMBER, 0)) is None
+    keep(record, RecordedOutcome((NUMBER, 1), "accepted"))
     again = opened(store, kind=BroadcastRecord)
-    assert again.earlier((NUMBER, 0)) is None
-    assert again.earlier((NUMBER, 1)) is not None
+    assert [again.earlier((NUMBER, n))[0].outcome for n in (0, 1)] == ["accepted", "accepted"]
 
 
 # --- where there is none ----------------------------------------------------------------------------------
@@ -298,7 +303,8 @@ def test_where_there_is_none_one_line_says_so_and_nothing_is_kept(kind, given, w
     else:
         assert not record.is_kept
         record.intend([(NUMBER, 0)])
-        record.keep([RecordedOutcome((NUMBER, 0), "accepted")])
+        keep(record, RecordedOutcome((NUMBER, 0), "accepted"))
+        assert record.unrecorded == []
         assert record.earlier((NUMBER, 0)) is None
     record.finish()
     assert len(caplog.messages) == 1
@@ -306,7 +312,7 @@ def test_where_there_is_none_one_line_says_so_and_nothing_is_kept(kind, given, w
 
 def test_all_it_keeps_is_json(store):
     record = opened(store, kind=BroadcastRecord)
-    record.keep([RecordedOutcome((NUMBER, 0), "accepted", "a", 1)])
+    keep(record, RecordedOutcome((NUMBER, 0), "accepted", "a", 1))
     opened(store).accepted(RECEIPT)
     assert all(isinstance(json.loads(text), dict) for text in store.kept.values())
     assert all(len(key) < 512 for key in store.kept)
