@@ -21,7 +21,7 @@ from urllib3.connectionpool import HTTPSConnectionPool
 
 from airflow_provider_itnio.api.balance import Balance
 from airflow_provider_itnio.api.checks import Delivery
-from airflow_provider_itnio.api.errors import NotSentError, UnknownOutcomeError
+from airflow_provider_itnio.api.errors import NotSentError, UnknownOutcomeError, mark_as_not_sent
 from airflow_provider_itnio.api.models import Message
 from airflow_provider_itnio.api.network import proxy_for, tls_context
 from airflow_provider_itnio.api.protocol import ANSWER_LIMIT, HEADERS, Protocol, Request, Response
@@ -129,7 +129,7 @@ class ItnioClient:
     ) -> None:
         self._settings = settings or ClientSettings()
         self._protocol = Protocol(credentials, now)
-        self._retrying = Retrying(**retry_options(self._settings))
+        self._retrying = Retrying(**retry_options(self._settings), sleep=_sleep)
         self._sign = SignedAuth(self._protocol)
         self._unsigned: dict[str, requests.PreparedRequest] = {}
         self._proxy = self._settings.proxy or proxy_for(self._settings.base_url)
@@ -272,6 +272,15 @@ def _failure(
     if never_left or str(reason).startswith("Tunnel connection failed"):
         return NotSentError(f"The {request.subject} was not sent, no connection: {words}")
     return UnknownOutcomeError(f"Nobody can say what became of the {request.subject}: {words}")
+
+
+def _sleep(seconds: float) -> None:
+    """Wait between two tries of a message. What ends this knows that the message was not sent."""
+    try:
+        time.sleep(seconds)
+    except BaseException as ended:
+        mark_as_not_sent(ended)
+        raise
 
 
 _kept: dict[tuple[int, Credentials, ClientSettings], ItnioClient] = {}

@@ -20,6 +20,8 @@ __all__ = [
     "RefusedError",
     "SenderError",
     "UnknownOutcomeError",
+    "is_marked_as_not_sent",
+    "mark_as_not_sent",
 ]
 
 
@@ -142,3 +144,21 @@ class ContentError(RefusedError):
 
 class PlatformError(RefusedError):
     """The fault is on the vendor's side."""
+
+
+def mark_as_not_sent(ended: BaseException) -> None:
+    """Note on an error from outside that it ended a message while nothing of it was on its way.
+
+    :param ended: a timeout of the task, a cancellation, Ctrl-C.
+    """
+    ended._itnio_not_sent = True  # type: ignore[attr-defined]
+
+
+def is_marked_as_not_sent(ended: BaseException) -> bool:
+    """Say whether an error that ended a message came while nothing of it was on its way.
+
+    Between two tries, and as long as there is no connection, it is certain that the message was not sent.
+
+    :param ended: what the sending raised.
+    """
+    return getattr(ended, "_itnio_not_sent", False)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable
 from functools import partial
+from math import ceil
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_itnio.api.errors import (
@@ -20,7 +20,9 @@ from airflow_provider_itnio.broadcast.queue import MessageQueue, QueuedMessage
 from airflow_provider_itnio.broadcast.recipients import Recipient, Recipients
 from airflow_provider_itnio.broadcast.summary import Report
 from airflow_provider_itnio.delivery.broadcast_record import BroadcastRecord, RecordedOutcome
-from airflow_provider_itnio.delivery.policy import PreviousOutcome, is_sent_again, outcome_of
+from airflow_provider_itnio.delivery.graceful_timeout import TimeIsOverError
+from airflow_provider_itnio.delivery.policy import is_sent_again, outcome_of
+from airflow_provider_itnio.delivery.safe_logging import SafeLogger
 
 if TYPE_CHECKING:
     from airflow_provider_itnio.api.async_client import ItnioAsyncClient
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Broadcast"]
 
-log = logging.getLogger(__name__)
+log = SafeLogger(__name__)
 
 _PROGRESS_EVERY: Final = 10.0
 """Seconds between two lines of progress."""
@@ -94,10 +96,12 @@ class Broadcast:
             record=record,
             report=self.report,
             delivery=delivery,
-            # What waits for another message to its number is intended too: with it, no more than a batch.
             room=min(_BEHIND_OTHERS, checkpoint_every),
+            first_batch=_in_a_second(self._in_flight, messages_per_second),
         )
         self._pace = Pace(messages_per_second)
+        # One takes a message and waits for its turn at a time: what is taken may already be intended.
+        self._taking = asyncio.Lock()
         self._ask = partial(client.send, app_id=app_id, business_phone=business_phone, delivery=delivery)
         client.between_tries = self._between_tries
         self._stopping = asyncio.Event()
@@ -156,12 +160,13 @@ class Broadcast:
 
     async def _work(self) -> None:
         try:
-            while (queued := await self._queue.take()) is not None:
-                if await self._is_its_turn(queued):
-                    await self._send(queued)
+            while (queued := await self._take()) is not None:
+                await self._send(queued)
         except asyncio.CancelledError:
             if self.stopped is None:
                 raise
+        except TimeIsOverError as error:
+            self.stop(str(error))
         except RecordError as error:
             self.stopped_by = self.stopped_by or error
             self._lose_record(error)
@@ -170,16 +175,21 @@ class Broadcast:
             self._failure = self._failure or error
             self.stop(f"{type(error).__name__}: {error}")
 
-    async def _is_its_turn(self, queued: QueuedMessage) -> bool:
-        try:
-            await self._pace.turn()
-        except asyncio.CancelledError:
-            self._queue.put_back(queued)
-            raise
-        if self.stopped is not None:
-            self._queue.put_back(queued)
-            return False
-        return True
+    async def _take(self) -> QueuedMessage | None:
+        """Give the next message in its turn; ``None`` if there is no more."""
+        async with self._taking:
+            queued = await self._queue.take()
+            if queued is None:
+                return None
+            try:
+                await self._pace.turn()
+            except asyncio.CancelledError:
+                self._queue.put_back(queued)
+                raise
+            if self.stopped is not None:
+                self._queue.put_back(queued)
+                return None
+            return queued
 
     async def _send(self, queued: QueuedMessage) -> None:
         try:
@@ -239,7 +249,7 @@ class Broadcast:
             queued.recipient.number[-4:],
             code,
             _reason(error),
-            for_retry=is_sent_again(PreviousOutcome(outcome, cleared=False), self._delivery),
+            for_retry=is_sent_again(outcome, "no", self._delivery),
         )
         self._queue.done(queued)
         self._keep(RecordedOutcome(queued.key, outcome, code=code))
@@ -290,6 +300,12 @@ class Broadcast:
         while True:
             await asyncio.sleep(_PROGRESS_EVERY)
             log.info("%s", self.report.describe_progress())
+
+
+def _in_a_second(in_flight: int, per_second: float | None) -> int:
+    """Give how many messages leave in a second if each is answered after a tenth of one."""
+    possible = in_flight * 10
+    return possible if per_second is None else min(possible, ceil(per_second))
 
 
 def _reason(error: ItnioError) -> str:

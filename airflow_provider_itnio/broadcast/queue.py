@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections import deque
 from collections.abc import Callable, Iterator
 from itertools import chain, islice
@@ -11,10 +10,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from airflow_provider_itnio.api.errors import InvalidMessageError, RecordError
 from airflow_provider_itnio.api.status_codes import MESSAGE_CODES, status_code
+from airflow_provider_itnio.broadcast.pace import BatchSize
 from airflow_provider_itnio.broadcast.recipients import InvalidRecipient, Recipient, Recipients
 from airflow_provider_itnio.broadcast.summary import LOGGED, Report
 from airflow_provider_itnio.delivery.broadcast_record import BroadcastRecord, MessageKey, RecordedOutcome
-from airflow_provider_itnio.delivery.policy import PreviousOutcome, is_sent_again
+from airflow_provider_itnio.delivery.policy import Cleared, is_sent_again
+from airflow_provider_itnio.delivery.safe_logging import SafeLogger
 
 if TYPE_CHECKING:
     from airflow_provider_itnio.api.checks import Delivery
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MessageQueue", "QueuedMessage"]
 
-log = logging.getLogger(__name__)
+log = SafeLogger(__name__)
 
 
 class QueuedMessage(NamedTuple):
@@ -45,7 +46,8 @@ class MessageQueue:
     """The messages that this try of the task sends, in the list's order, never two at a time to one number.
 
     Messages are made as they are asked for. With ``at_most_once`` and a record, each is written there as
-    intended before it is given out.
+    intended before it is given out: a batch in one write, and so many as leave within about a second, since
+    a worker that is killed leaves all of them unknown.
 
     :param recipients: whom they go to.
     :param message_for: makes the message of one recipient, or raises ``InvalidMessageError``.
@@ -53,6 +55,7 @@ class MessageQueue:
     :param report: counts those who get no message.
     :param delivery: what matters more where nobody can say what became of a message.
     :param room: messages that may wait here for others at a time.
+    :param first_batch: messages that are intended at a time until it is known how fast they leave.
     """
 
     def __init__(
@@ -64,13 +67,16 @@ class MessageQueue:
         report: Report,
         delivery: Delivery,
         room: int,
+        first_batch: int = 1,
     ) -> None:
         self._message_for = message_for
         self._record = record
         self._report = report
         self._delivery: Delivery = delivery
         self._intends = delivery == "at_most_once" and record.is_kept
-        self._room = room
+        self._batch_size = BatchSize(first_batch, room)
+        # Who waits for another message to their number is intended too.
+        self._room = min(room, first_batch) if self._intends else room
         self._sendable = self._what_is_sent(recipients)
         self._intended: deque[QueuedMessage] = deque()
         self._in_flight: set[str] = set()
@@ -149,7 +155,7 @@ class MessageQueue:
 
     def _intend(self) -> None:
         """Write the intent to send a batch before any of it leaves."""
-        intended = list(islice(self._sendable, self._room - self._waiting))
+        intended = list(islice(self._sendable, self._batch_size.next()))
         if not intended:
             return
         try:
@@ -177,9 +183,9 @@ class MessageQueue:
                 continue
             yield QueuedMessage(recipient, message)
 
-    def _is_sent_again(self, recipient: Recipient, kept: RecordedOutcome, cleared: bool) -> bool:
+    def _is_sent_again(self, recipient: Recipient, kept: RecordedOutcome, cleared: Cleared) -> bool:
         position, last_digits = recipient.position, recipient.number[-4:]
-        if is_sent_again(PreviousOutcome(kept.outcome, cleared), self._delivery):
+        if is_sent_again(kept.outcome, cleared, self._delivery):
             if kept.outcome == "unknown":
                 self._sent_though_unknown += 1
                 if self._sent_though_unknown <= LOGGED:

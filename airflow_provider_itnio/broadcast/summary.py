@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 import re
 import time
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, TypedDict
+
+from airflow_provider_itnio.delivery.safe_logging import SafeLogger
 
 if TYPE_CHECKING:
     from airflow_provider_itnio.api.receipt import Receipt, ReceiptDict
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LOGGED", "Counts", "Failed", "FailureDict", "Report", "SummaryDict"]
 
-log = logging.getLogger(__name__)
+log = SafeLogger(__name__)
 
 Failed: TypeAlias = Literal["invalid", "refused", "not_sent", "unknown"]
 

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from airflow_provider_itnio.broadcast.pace import Pace
+from airflow_provider_itnio.broadcast.pace import BatchSize, Pace
 
 
 def most_in(seconds, times):
@@ -79,3 +79,26 @@ def test_without_a_rate_nobody_waits():
     begun = time.monotonic()
     asyncio.run(run())
     assert time.monotonic() - begun < 5
+
+
+def sizes(takes, **of_it):
+    """Give the sizes of batches each of whose messages is taken after so many seconds."""
+    clock = [0.0]
+    batch = BatchSize(**of_it, now=lambda: clock[0])
+    given = []
+    for seconds in takes:
+        given.append(batch.next())
+        clock[0] += seconds * given[-1]
+    return given
+
+
+def test_a_batch_has_what_leaves_in_a_second():
+    assert sizes([0.01] * 4, first=32, most=500) == [32, 64, 100, 100]
+    assert sizes([0.5] * 3, first=80, most=500) == [80, 2, 2]
+    assert sizes([3] * 3, first=80, most=500) == [80, 1, 1]
+
+
+def test_a_batch_is_never_larger_than_the_most_nor_than_twice_the_one_before():
+    assert sizes([0] * 5, first=4, most=25) == [4, 8, 16, 25, 25]
+    assert sizes([0.1, 100, 0, 0, 0, 0], first=50, most=500) == [50, 10, 1, 2, 4, 8]
+    assert sizes([0.1], first=900, most=500) == [500]

@@ -19,12 +19,20 @@ MESSAGE = message_from({"text": "x"})
 
 
 def record_in(store, max_tries=2):
-    instance = SimpleNamespace(task_id="tell", max_tries=max_tries)
+    instance = SimpleNamespace(task_id="tell", try_number=1, max_tries=max_tries)
     context = {} if store is None else {"task_state_store": store, "ti": instance}
     return BroadcastRecord.from_context(context, "tell")
 
 
-def queue_of(entries, *, store=None, delivery="at_least_once", room=1000, message_for=lambda _: MESSAGE):
+def queue_of(
+    entries,
+    *,
+    store=None,
+    delivery="at_least_once",
+    room=1000,
+    first_batch=100,
+    message_for=lambda _: MESSAGE,
+):
     """Make a queue; its report stands at its side."""
     recipients = Recipients(entries)
     report = Report(recipients, kind="text")
@@ -35,6 +43,7 @@ def queue_of(entries, *, store=None, delivery="at_least_once", room=1000, messag
         report=report,
         delivery=delivery,
         room=room,
+        first_batch=first_batch,
     )
     queue.report = report
     return queue
@@ -188,3 +197,15 @@ def test_what_could_not_be_intended_is_not_given_out_and_withdrawn(store):
         return [number for number, _ in queue.withdraw()]
 
     assert asyncio.run(run()) == numbers(3)
+
+
+def test_what_waits_behind_others_and_is_intended_is_no_more_than_a_batch(store):
+    async def run():
+        one, *others = numbers(30)
+        entries = [{"phone": one, "n": n} for n in range(100)] + others
+        queue = queue_of(entries, store=store, delivery="at_most_once", first_batch=7)
+        await queue.take()
+        assert await soon(queue.take()) == "waits"
+        return len(list(queue.withdraw()))
+
+    assert asyncio.run(run()) < 7 + 2 * 7
