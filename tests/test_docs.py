@@ -1,4 +1,4 @@
-"""Every Python block of the README and the guides is a file that runs; every link between them leads somewhere."""
+"""Every Python block of the README and the guides runs; every link between them leads somewhere."""
 
 from __future__ import annotations
 

@@ -96,10 +96,12 @@ class _WhatsAppDecoratedOperator(_ReturnedMessageOperator, WhatsAppSendOperator)
     )
     template_fields_renderers: ClassVar[dict[str, str]] = _SHOWN_AS
 
-    def _write_message(self, context: Context) -> None:
-        returned = self._returned(context)
-        for name in _RETURNED:  # default_args may have filled them
-            setattr(self, name, returned.get(name))
+    def build_message(self, context: Context) -> dict[str, Any]:
+        """Give what the function returns.
+
+        :param context: the task's context.
+        """
+        return {**self._returned(context), "reply_to": self.reply_to}
 
 
 class _WhatsAppDecoratedBroadcastOperator(_ReturnedMessageOperator, WhatsAppBroadcastOperator):
@@ -116,13 +118,16 @@ class _WhatsAppDecoratedBroadcastOperator(_ReturnedMessageOperator, WhatsAppBroa
         **WhatsAppBroadcastOperator.template_fields_renderers,
     }
 
-    def _message_maker(self, context: Context) -> tuple[str, Callable[[Recipient], Message]]:
+    def _build_message(self, context: Context) -> dict[str, Any]:
+        return {**self._returned(context), "reply_to": self.reply_to}
+
+    def _message_maker(
+        self, fields: dict[str, Any], context: Context
+    ) -> tuple[str, Callable[[Recipient], Message]]:
         from airflow_provider_itnio.api.models import message_from
 
-        returned = self._returned(context)
-        if "{{ recipient" in str(returned):
+        if "{{ recipient" in str(fields):
             self.log.warning("What the function returned is sent as it is: no Jinja in it is filled in")
-        fields = {**returned, "reply_to": self.reply_to}
         message = message_from(fields, if_too_long=self.if_too_long)
         return message.type, lambda recipient: message
 

@@ -5,16 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowTaskTimeout
 
 from airflow_provider_itnio.api.checks import check_delivery, check_number
-from airflow_provider_itnio.api.errors import (
-    InvalidMessageError,
-    ItnioError,
-)
-from airflow_provider_itnio.broadcast.graceful_timeout import graceful_timeout
+from airflow_provider_itnio.api.errors import InvalidMessageError, ItnioError, RecordError
+from airflow_provider_itnio.delivery.safe_logging import SafeLogger
 from airflow_provider_itnio.operators.whatsapp import WhatsAppMessageOperator
 from airflow_provider_itnio.templating import (
     literal_unless_templated,
@@ -31,8 +29,11 @@ if TYPE_CHECKING:
     from airflow_provider_itnio.broadcast.recipients import Recipient, RecipientsGiven
     from airflow_provider_itnio.broadcast.summary import SummaryDict
     from airflow_provider_itnio.delivery.broadcast_record import BroadcastRecord
+    from airflow_provider_itnio.delivery.graceful_timeout import GracefulTimeout
 
 __all__ = ["WhatsAppBroadcastOperator"]
+
+log = SafeLogger(__name__)
 
 
 class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
@@ -151,45 +152,40 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
         :param context: the task's context.
         """
         from airflow_provider_itnio.delivery.broadcast_record import BroadcastRecord
+        from airflow_provider_itnio.delivery.graceful_timeout import GracefulTimeout
 
         with self._failing_as_documented():
             check_delivery(self.delivery)
             self._refuse_unread_template_files("business_phone", "app_id", "itnio_conn_id", "if_too_long")
             self._check_how_it_is_sent()
             self._check_message()
-            self._record = BroadcastRecord.from_context(context, self.task_id)
-            broadcast, client = self._prepared(context, self._record)
+            record = self._record = BroadcastRecord.from_context(context, self.task_id)
+        self._finish_after_post_execute()
+        fields = self._build_message(context)
+        limit = GracefulTimeout()
+        with self._failing_as_documented():
+            broadcast, client = self._prepared(context, fields, record, limit)
         if self._is_ended:
             raise ItnioError("The task was ended from outside before anything was sent")
-        try:
-            asyncio.run(self._run(broadcast, client))
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:
-            self._push(context, broadcast)
-            if (forgotten := self._forgotten(broadcast)) is not None:
-                raise forgotten from error
-            if self._record.is_kept or not self._has_messaged(broadcast):
-                raise
-            if type(error).__name__ == "AirflowTaskTerminated":
-                # Airflow 2 looks at the state that a person has set, but not with another error.
-                self.retries = 0
-                raise
-            raise AirflowFailException(f"{type(error).__name__}: {error}. {_WITHOUT_RECORD}") from error
-        finally:
+        with limit:
+            record.store.call = limit.call
+            try:
+                asyncio.run(self._run(broadcast, client, limit))
+            except BaseException as error:
+                problem: BaseException | None = self._problem_of(error, broadcast)
+            else:
+                problem = self._problem(broadcast, limit)
             self._stop = None
-            self.log.info("Ended: %s", broadcast.describe())
-        if broadcast.tally.accepted:
-            self._say_that_accepted_is_not_delivered(broadcast.kind)
-        problem = self._problem(broadcast, self._record)
-        if problem is None:
-            summary = broadcast.summary()
-            if self.do_xcom_push and "ti" in context:
-                # Airflow does so too, but only once the work is marked as done.
-                context["ti"].xcom_push(key="return_value", value=summary)
-            return summary
-        self._push(context, broadcast)
-        raise problem
+            report = broadcast.report
+            log.info("Ended: %s", report.describe())
+            if report.counts.accepted:
+                self._say_that_accepted_is_not_delivered(report.kind)
+            summary = report.summary()
+            if problem is None:
+                return summary
+            if self.do_xcom_push and "ti" in context:  # Airflow does so of a task that succeeds alone
+                self._push(context, summary, limit)
+            raise problem
 
     def on_kill(self) -> None:
         """Take no new recipients, and write down what became of the others."""
@@ -197,16 +193,18 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
         if self._stop is not None:
             self._stop("the task was ended from outside")
 
-    def _push(self, context: Context, broadcast: Broadcast) -> None:
-        """Push the summary of a task that fails, whose return value would be lost."""
-        if not self.do_xcom_push or "ti" not in context:
-            return
+    def _push(self, context: Context, summary: SummaryDict, limit: GracefulTimeout) -> None:
         try:
-            context["ti"].xcom_push(key="return_value", value=broadcast.summary())
+            limit.call(context["ti"].xcom_push, "return_value", summary)
         except Exception as error:  # which must not hide why the task fails
-            self.log.error("The summary could not be pushed: %s: %s", type(error).__name__, error)
+            log.error("The summary could not be pushed: %s: %s", type(error).__name__, error)
 
-    def _prepared(self, context: Context, record: BroadcastRecord) -> tuple[Broadcast, ItnioAsyncClient]:
+    def _build_message(self, context: Context) -> dict[str, Any]:
+        return self._message_fields()
+
+    def _prepared(
+        self, context: Context, fields: dict[str, Any], record: BroadcastRecord, limit: GracefulTimeout
+    ) -> tuple[Broadcast, ItnioAsyncClient]:
         from airflow_provider_itnio.api.async_client import ItnioAsyncClient
         from airflow_provider_itnio.broadcast.engine import Broadcast
         from airflow_provider_itnio.broadcast.recipients import Recipients, excluded_numbers, recipient_list
@@ -216,11 +214,11 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
         recipients = Recipients(entries, excluded)
         hook = self._hook()
         account, (app_id, business_phone) = hook.account(), hook.sender()
-        kind, message_for = self._message_maker(context)
+        kind, message_for = self._message_maker(fields, context)
         client = ItnioAsyncClient(account.credentials, account.settings)
         broadcast = Broadcast(
             recipients,
-            message_for=message_for,
+            message_for=partial(limit.call, message_for),
             client=client,
             app_id=app_id,
             business_phone=business_phone,
@@ -234,12 +232,13 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
         )
         return broadcast, client
 
-    def _message_maker(self, context: Context) -> tuple[str, Callable[[Recipient], Message]]:
+    def _message_maker(
+        self, fields: dict[str, Any], context: Context
+    ) -> tuple[str, Callable[[Recipient], Message]]:
         """Give the messages' type, and what makes the message of one recipient."""
         from airflow_provider_itnio.api.models import message_from
         from airflow_provider_itnio.broadcast.rendering import PersonalMessage
 
-        fields = self._message_fields()
         personal = PersonalMessage(
             fields, self._template_environment(), context, _resolved(self.shared, context) or {}
         )
@@ -260,39 +259,56 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
 
         return SandboxedEnvironment(undefined=StrictUndefined)
 
-    async def _run(self, broadcast: Broadcast, client: ItnioAsyncClient) -> None:
+    async def _run(self, broadcast: Broadcast, client: ItnioAsyncClient, limit: GracefulTimeout) -> None:
         loop = asyncio.get_running_loop()
 
-        def stop(why: str) -> None:
+        def stop(why: str, grace: float) -> None:
             with suppress(RuntimeError):  # the loop has ended by itself just now
-                loop.call_soon_threadsafe(broadcast.stop, why, _GRACE_OF_KILL)
+                loop.call_soon_threadsafe(broadcast.stop, why, grace)
 
-        self._stop = stop
-        with graceful_timeout(lambda: broadcast.stop(_TIMED_OUT, _GRACE)):
-            async with client:
-                await broadcast.run()
+        self._stop = partial(stop, grace=_GRACE_OF_KILL)
+        limit.on_timeout = partial(stop, _TIMED_OUT, _GRACE)
+        if limit.is_over:
+            limit.on_timeout()
+        async with client:
+            await broadcast.run()
 
-    def _problem(self, broadcast: Broadcast, record: BroadcastRecord) -> BaseException | None:
+    def _problem_of(self, error: BaseException, broadcast: Broadcast) -> BaseException:
+        """Say how the task is to fail which an error has ended."""
+        if (failure := self._forgotten(broadcast)) is None:
+            if self._is_recorded or not self._has_messaged(broadcast):
+                return error
+            if type(error).__name__ == "AirflowTaskTerminated":
+                # Airflow 2 looks at the state that a person has set, but not with another error.
+                self.retries = 0
+                return error
+            failure = AirflowFailException(f"{type(error).__name__}: {error}. {_WITHOUT_RECORD}")
+        failure.__cause__ = error
+        return failure
+
+    def _problem(self, broadcast: Broadcast, limit: GracefulTimeout) -> BaseException | None:
         """Say how the task is to fail, if it is to."""
-        words = broadcast.describe()
+        report = broadcast.report
+        words = report.describe()
         if (forgotten := self._forgotten(broadcast)) is not None:
             return forgotten
-        if not broadcast.tally.failed and not broadcast.not_reached:
+        if not report.counts.failed and not report.not_reached:
             return None
-        if broadcast.stopped is None and self.if_some_fail == "warn" and broadcast.accepted_in_all:
-            self.log.warning("Some failed; cleared, this task sends to everyone again: %s", words)
+        if broadcast.stopped is None and self.if_some_fail == "warn" and report.counts.accepted_in_all:
+            log.warning("Some failed; cleared, this task sends to everyone again: %s", words)
             return None
         cause = broadcast.stopped_by
-        why = f"stopped: {broadcast.stopped}. {words}" if broadcast.stopped else broadcast.describe_failures()
-        if not self._retry_may_help(broadcast, record):
-            if broadcast.left_for_retry and not record.is_kept:
+        why = f"stopped: {broadcast.stopped}. {words}" if broadcast.stopped else report.describe_failures()
+        if not self._retry_may_help(broadcast):
+            if report.left_for_retry and not self._is_recorded:
                 why = f"{why}. {_WITHOUT_RECORD}"
             failure = AirflowFailException(why)
             failure.__cause__ = cause
             return failure
-        if broadcast.stopped == _TIMED_OUT:
+        if limit.is_over and (cause is None or isinstance(cause, RecordError)):
             return AirflowTaskTimeout(why)
         if cause is not None:
+            # Its class and code say what to do; its message says what became of the others too.
             cause.args = (f"{cause}. {words}",)
             return cause
         return ItnioError(why)
@@ -310,19 +326,23 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
         listed = ", ".join(forgotten[:50]) + (", …" if len(forgotten) > 50 else "")
         return AirflowFailException(
             f"RecordError: {len(forgotten)} messages were accepted that are not on record, so {again} "
-            f"({listed}): {broadcast.stopped}. {broadcast.describe()}"
+            f"({listed}): {broadcast.stopped}. {broadcast.report.describe()}"
         )
 
-    def _retry_may_help(self, broadcast: Broadcast, record: BroadcastRecord) -> bool:
-        if record.is_kept:
-            return broadcast.left_for_retry > 0
+    @property
+    def _is_recorded(self) -> bool:
+        return self._record is not None and self._record.is_kept
+
+    def _retry_may_help(self, broadcast: Broadcast) -> bool:
         # Without a record a retry sends to everyone.
-        return broadcast.left_for_retry > 0 and not self._has_messaged(broadcast)
+        return broadcast.report.left_for_retry > 0 and (
+            self._is_recorded or not self._has_messaged(broadcast)
+        )
 
     def _has_messaged(self, broadcast: Broadcast) -> bool:
         """Say whether anyone has, or must be taken to have, a message of this try."""
-        tally = broadcast.tally
-        return tally.accepted > 0 or (tally.unknown > 0 and self.delivery == "at_most_once")
+        counts = broadcast.report.counts
+        return counts.accepted > 0 or (counts.unknown > 0 and self.delivery == "at_most_once")
 
 
 _GRACE: Final = 5.0
