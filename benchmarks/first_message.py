@@ -38,7 +38,8 @@ def _measure(url: str) -> list[Figure]:
     from airflow.providers.common.compat.sdk import BaseHook, BaseNotifier, BaseOperator, BaseOperatorLink
 
     # A task's process has these loaded before any operator is.
-    assert BaseNotifier, BaseOperatorLink
+    loaded = (BaseNotifier, BaseOperatorLink)
+    assert all(loaded)
     sys.modules[BaseOperator.__module__].ExecutorSafeguard.test_mode = True  # else it warns at each call
     BaseOperator(task_id="any")
     BaseHook.get_connection("itnio_default")
