@@ -5,7 +5,7 @@ Wherever a text stands, the output of an upstream task may stand too.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, TypedDict
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "NameDict",
     "OrganisationDict",
     "PhoneDict",
+    "RenderFunction",
     "ReplyDict",
     "RowDict",
     "SectionDict",
@@ -43,18 +44,22 @@ if TYPE_CHECKING:
     class Literally(Protocol):
         """What ``literal(…)`` gives."""
 
-        def iter_references(self) -> Iterator[tuple[Any, str]] | tuple[()]: ...
-        def resolve(self, context: Any) -> Any: ...
+        def iter_references(self) -> Iterable[tuple[Any, str]]:
+            """Give the upstream tasks, of which there are none."""
+
+        def resolve(self, context: Any) -> Any:
+            """Give the value itself."""
 
     class RenderFunction(Protocol):
         """What Airflow 3 calls in place of rendering a template."""
 
-        def __call__(self, *, context: Any, jinja_env: Any) -> Any: ...
+        def __call__(self, *, context: Any, jinja_env: Any) -> Any:
+            """Give the field's value."""
 
     XComArgLike: TypeAlias = XComArg | Literally | RenderFunction
     """What Airflow replaces when the task runs: an upstream task's output, ``literal(…)``, a function."""
 else:
-    XComArgLike = Any  # who asks for type hints at run time needs no Airflow
+    XComArgLike = RenderFunction = Any  # who asks for type hints at run time needs no Airflow
 
 TextLike: TypeAlias = str | XComArgLike
 """A text, with Jinja in it if wanted, or what becomes one when the task runs."""

@@ -96,10 +96,12 @@ class _WhatsAppDecoratedOperator(_ReturnedMessageOperator, WhatsAppSendOperator)
     )
     template_fields_renderers: ClassVar[dict[str, str]] = _SHOWN_AS
 
-    def _write_message(self, context: Context) -> None:
-        returned = self._returned(context)
-        for name in _RETURNED:  # default_args may have filled them
-            setattr(self, name, returned.get(name))
+    def build_message(self, context: Context) -> dict[str, Any]:
+        """Give what the function returns.
+
+        :param context: the task's context.
+        """
+        return {**self._returned(context), "reply_to": self.reply_to}
 
 
 class _WhatsAppDecoratedBroadcastOperator(_ReturnedMessageOperator, WhatsAppBroadcastOperator):

@@ -83,6 +83,7 @@ class ItnioHook(BaseHook):
     :param connect_timeout: seconds to wait for a connection, in place of the connection's (5).
     :param max_tries: how often a message that did not leave is tried, 1 to 10, in place of the connection's
         (4).
+    :param proxy: URL of an HTTP proxy, in place of the connection's.
     :param max_retry_after: the longest ``Retry-After`` that is waited for, in seconds.
     """
 
@@ -100,6 +101,7 @@ class ItnioHook(BaseHook):
         timeout: float | None = None,
         connect_timeout: float | None = None,
         max_tries: int | None = None,
+        proxy: str | None = None,
         max_retry_after: float = 60.0,
     ) -> None:
         super().__init__()
@@ -107,6 +109,7 @@ class ItnioHook(BaseHook):
         self.app_id = app_id
         self.business_phone = business_phone
         self._patience = {"timeout": timeout, "connect_timeout": connect_timeout, "max_tries": max_tries}
+        self._own_proxy = proxy
         self._max_retry_after = max_retry_after
         self._account: Account | None = None
 
@@ -350,7 +353,7 @@ class ItnioHook(BaseHook):
             connect_timeout=self._number(extra, "connect_timeout", 5.0, 0.001, 3600),
             max_tries=int(self._number(extra, "max_tries", 4, 1, 10)),
             max_retry_after=self._max_retry_after,
-            proxy=self._proxy(extra.get("proxy")),
+            proxy=self._proxy(self._own_proxy or extra.get("proxy")),
         )
         texts = {
             name: str(extra.get(name) or "").strip() or None

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, ClassVar
+from functools import cached_property
+from itertools import takewhile
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowTaskTimeout, BaseOperator
 
@@ -17,6 +19,7 @@ from airflow_provider_itnio.api.errors import (
     RefusedError,
     UnknownOutcomeError,
 )
+from airflow_provider_itnio.argument_errors import with_named_errors
 from airflow_provider_itnio.hooks.itnio import ItnioHook
 from airflow_provider_itnio.links.whatsapp import OpenChatLink
 from airflow_provider_itnio.messages import MESSAGE_FIELDS
@@ -27,6 +30,8 @@ from airflow_provider_itnio.templating import (
 )
 
 if TYPE_CHECKING:
+    from typing import Unpack
+
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_itnio.api.checks import Delivery
@@ -34,7 +39,7 @@ if TYPE_CHECKING:
     from airflow_provider_itnio.delivery.broadcast_record import BroadcastRecord
     from airflow_provider_itnio.delivery.message_record import DeliveryRecord
     from airflow_provider_itnio.delivery.policy import PreviousOutcome
-    from airflow_provider_itnio.messages import (
+    from airflow_provider_itnio.message_types import (
         ContactDict,
         DocumentDict,
         InteractiveDict,
@@ -44,44 +49,22 @@ if TYPE_CHECKING:
         MessageDict,
         TemplateDict,
         TextDict,
+        XComArgLike,
     )
+    from airflow_provider_itnio.operators._task_arguments import TaskArguments
+
+    _Operator = BaseOperator
+else:
+    _Operator = with_named_errors(BaseOperator)
 
 __all__ = ["WhatsAppMessageOperator", "WhatsAppSendOperator"]
 
 
-class WhatsAppMessageOperator(BaseOperator):
-    """A task with a WhatsApp message. Exactly one of the ten message fields, or ``message``, is given.
+class WhatsAppMessageOperator(_Operator):
+    """What the operators that send a WhatsApp message share. Exactly one message field is given.
 
-    Every parameter is templated, to any depth. What is written in the DAG file is checked when the DAG is
-    parsed, the rest once it is rendered and before anything is sent.
-
-    Limits are those of the vendor's pages ``waCustomSendMsg`` and ``waSendMsg``; where they are silent,
-    WhatsApp's own.
-
-    :param text: a text of at most 4,096 characters, or ``{"body": …}``.
-    :param image: a link to a JPEG or PNG of at most 5 MB, or ``{"link": …, "caption": …}``; a caption has at
-        most 1,024 characters.
-    :param audio: a link to a sound of at most 16 MB, or ``{"link": …}``.
-    :param video: a link to an MP4 or 3GPP of at most 16 MB, or ``{"link": …, "caption": …}``.
-    :param document: a link to a file of at most 100 MB, or ``{"link": …, "filename": …, "caption": …}``.
-        ``filename`` defaults to the last part of the link's path.
-    :param sticker: a link to a WebP of at most 100 KB, or ``{"link": …}``.
-    :param location: ``{"longitude": …, "latitude": …, "name": …, "address": …}``, in decimal degrees.
-    :param interactive: what ``reply_buttons``, ``list_menu`` or ``location_request`` of
-        ``airflow_provider_itnio.messages`` return.
-    :param contacts: one to five of what ``contact_card`` returns.
-    :param template: a WhatsApp template: what ``template_message`` returns. It alone reaches people who have
-        not written in the last 24 hours.
-    :param message: the same as one dict, for messages built upstream: ``{"text": "…"}``. ``type`` and
-        ``reply_to`` may stand in it.
-    :param reply_to: the id of the incoming message that this one answers.
-    :param business_phone: the number it comes from, 7 to 14 digits, in place of the connection's.
-    :param app_id: the application it goes through, in place of the connection's.
-    :param itnio_conn_id: the connection.
-    :param delivery: what happens where nobody can say what became of a message: with ``at_least_once`` the
-        task's retries send it again, with ``at_most_once`` the task fails at once.
-    :param if_too_long: ``fail``, or ``cut`` to end a text of over 4,096 characters with ``…``.
-    :raises InvalidMessageError: if what is written in the DAG file breaks a rule.
+    What is written in the DAG file is checked when the DAG is parsed, the rest once it is rendered and before
+    anything is sent.
     """
 
     template_fields: Sequence[str] = (
@@ -104,23 +87,27 @@ class WhatsAppMessageOperator(BaseOperator):
     def __init__(
         self,
         *,
-        text: str | TextDict | None = None,
-        image: str | MediaDict | None = None,
-        audio: str | LinkDict | None = None,
-        video: str | MediaDict | None = None,
-        document: str | DocumentDict | None = None,
-        sticker: str | LinkDict | None = None,
-        location: LocationDict | None = None,
-        interactive: InteractiveDict | None = None,
-        contacts: list[ContactDict] | ContactDict | None = None,
-        template: TemplateDict | None = None,
-        message: MessageDict | None = None,
-        reply_to: str | None = None,
-        business_phone: str | int | None = None,
-        app_id: str | None = None,
+        text: str | TextDict | XComArgLike | None = None,
+        image: str | MediaDict | XComArgLike | None = None,
+        audio: str | LinkDict | XComArgLike | None = None,
+        video: str | MediaDict | XComArgLike | None = None,
+        document: str | DocumentDict | XComArgLike | None = None,
+        sticker: str | LinkDict | XComArgLike | None = None,
+        location: LocationDict | XComArgLike | None = None,
+        interactive: InteractiveDict | XComArgLike | None = None,
+        contacts: Sequence[ContactDict] | ContactDict | XComArgLike | None = None,
+        template: TemplateDict | XComArgLike | None = None,
+        message: MessageDict | XComArgLike | None = None,
+        reply_to: str | XComArgLike | None = None,
+        business_phone: str | int | XComArgLike | None = None,
+        app_id: str | XComArgLike | None = None,
         itnio_conn_id: str = ItnioHook.default_conn_name,
         delivery: Delivery = "at_least_once",
-        if_too_long: str = "fail",
+        if_too_long: Literal["fail", "cut"] = "fail",
+        timeout: float | None = None,
+        connect_timeout: float | None = None,
+        max_attempts: int | None = None,
+        proxy: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -141,8 +128,34 @@ class WhatsAppMessageOperator(BaseOperator):
         self.itnio_conn_id = itnio_conn_id
         self.delivery = delivery
         self.if_too_long = if_too_long
+        self.timeout = timeout
+        self.connect_timeout = connect_timeout
+        self.max_attempts = max_attempts
+        self.proxy = proxy
         if self._is_written_in_dag_file():
             self._check_what_is_written()
+
+    @cached_property
+    def hook(self) -> ItnioHook:
+        """The hook that sends, with the connection and the settings of this task."""
+        return ItnioHook(
+            self.itnio_conn_id,
+            app_id=cast("str | None", self.app_id),  # rendered by now
+            business_phone=cast("str | int | None", self.business_phone),
+            timeout=self.timeout,
+            connect_timeout=self.connect_timeout,
+            max_tries=self.max_attempts,
+            proxy=self.proxy,
+        )
+
+    def build_message(self, context: Context) -> Mapping[str, Any]:
+        """Give the message to send. Override it to compute the message when the task runs.
+
+        :param context: the task's context.
+        :return: message fields, as the operator takes them: ``{"text": "…"}``. Those that the task was given,
+            unless overridden.
+        """
+        return self._message_fields()
 
     def post_execute(self, context: Context, result: Any = None) -> None:
         """Mark the task's work as done: cleared by a person from here on, it sends again.
@@ -170,9 +183,20 @@ class WhatsAppMessageOperator(BaseOperator):
     def _check_message(self) -> None:
         from airflow_provider_itnio.api.models import check_fields
 
+        if self._computes_message() and all(value is None for value in self._message_fields().values()):
+            return
         # A text may be over the limit as long as only rendering tells whether it is to be cut.
         if_too_long = "cut" if is_rendered_later(self.if_too_long) else self.if_too_long
         check_fields(self._message_fields(), if_too_long=if_too_long, is_unrendered=is_rendered_later)
+
+    def _computes_message(self) -> bool:
+        """Say whether a subclass has code of its own that may give the message when the task runs."""
+        subclasses = takewhile(
+            lambda one: not one.__module__.startswith("airflow_provider_itnio."), type(self).__mro__
+        )
+        return any(
+            name in vars(one) for one in subclasses for name in ("build_message", "execute", "pre_execute")
+        )
 
     def _message_fields(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in (*MESSAGE_FIELDS, "message", "reply_to")}
@@ -181,9 +205,6 @@ class WhatsAppMessageOperator(BaseOperator):
         problems = [problem for name in names for problem in unread_template_files(getattr(self, name), name)]
         if problems:
             raise InvalidMessageError(*problems)
-
-    def _hook(self) -> ItnioHook:
-        return ItnioHook(self.itnio_conn_id, app_id=self.app_id, business_phone=self.business_phone)
 
     @contextmanager
     def _failing_as_documented(self) -> Iterator[None]:
@@ -231,8 +252,43 @@ class WhatsAppSendOperator(WhatsAppMessageOperator):
     _record: DeliveryRecord | None = None
     _try_of_record: Any = None
 
-    def __init__(self, *, recipient: str | int, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+    def __init__(
+        self,
+        *,
+        recipient: str | int | XComArgLike,
+        text: str | TextDict | XComArgLike | None = None,
+        image: str | MediaDict | XComArgLike | None = None,
+        audio: str | LinkDict | XComArgLike | None = None,
+        video: str | MediaDict | XComArgLike | None = None,
+        document: str | DocumentDict | XComArgLike | None = None,
+        sticker: str | LinkDict | XComArgLike | None = None,
+        location: LocationDict | XComArgLike | None = None,
+        interactive: InteractiveDict | XComArgLike | None = None,
+        contacts: Sequence[ContactDict] | ContactDict | XComArgLike | None = None,
+        template: TemplateDict | XComArgLike | None = None,
+        message: MessageDict | XComArgLike | None = None,
+        reply_to: str | XComArgLike | None = None,
+        business_phone: str | int | XComArgLike | None = None,
+        app_id: str | XComArgLike | None = None,
+        itnio_conn_id: str = ItnioHook.default_conn_name,
+        delivery: Delivery = "at_least_once",
+        if_too_long: Literal["fail", "cut"] = "fail",
+        timeout: float | None = None,
+        connect_timeout: float | None = None,
+        max_attempts: int | None = None,
+        proxy: str | None = None,
+        **kwargs: Unpack[TaskArguments],
+    ) -> None:
+        # fmt: off
+        super().__init__(
+            text=text, image=image, audio=audio, video=video, document=document, sticker=sticker,
+            location=location, interactive=interactive, contacts=contacts, template=template,
+            message=message, reply_to=reply_to, business_phone=business_phone, app_id=app_id,
+            itnio_conn_id=itnio_conn_id, delivery=delivery, if_too_long=if_too_long,
+            timeout=timeout, connect_timeout=connect_timeout, max_attempts=max_attempts, proxy=proxy,
+            **kwargs,
+        )
+        # fmt: on
         self.recipient = recipient
         if self._is_written_in_dag_file() and not is_rendered_later(recipient):
             from airflow_provider_itnio.api.phone_numbers import normalize_phone
@@ -257,9 +313,9 @@ class WhatsAppSendOperator(WhatsAppMessageOperator):
                 return self._not_again(recipient, earlier)
             if earlier.outcome == "unknown":
                 self.log.warning("Sending although nobody knows whether it was sent: %s", earlier.why)
-        self._write_message(context)
+        fields = self.build_message(context)
         with self._failing_as_documented():
-            receipt = self._send(recipient, record)
+            receipt = self._send(recipient, record, fields)
         self._say_that_accepted_is_not_delivered(receipt.type)
         return receipt.as_dict()
 
@@ -274,19 +330,15 @@ class WhatsAppSendOperator(WhatsAppMessageOperator):
             self._try_of_record = this_try
         return self._record
 
-    def _write_message(self, context: Context) -> None:
-        """Do nothing: the message stands in the fields."""
-
-    def _send(self, recipient: str, record: DeliveryRecord) -> Receipt:
+    def _send(self, recipient: str, record: DeliveryRecord, fields: Mapping[str, Any]) -> Receipt:
         # Not what a decorated function is called with, which is its own, nor what it returned, which is data.
         rendered = (name for name in self.template_fields if name in WhatsAppMessageOperator.template_fields)
         self._refuse_unread_template_files(*rendered)
-        hook = self._hook()
-        envelope = hook.envelope(recipient, if_too_long=self.if_too_long, **self._message_fields())
+        envelope = self.hook.envelope(recipient, if_too_long=self.if_too_long, **fields)
         if self.delivery == "at_most_once":
             record.intend(recipient)
         try:
-            receipt = hook.post(envelope, self.delivery)
+            receipt = self.hook.post(envelope, self.delivery)
         except ItnioError as error:
             record.failed(recipient, error)
             raise

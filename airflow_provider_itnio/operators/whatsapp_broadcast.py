@@ -15,6 +15,7 @@ from airflow_provider_itnio.api.errors import (
     ItnioError,
 )
 from airflow_provider_itnio.broadcast.graceful_timeout import graceful_timeout
+from airflow_provider_itnio.hooks.itnio import ItnioHook
 from airflow_provider_itnio.operators.whatsapp import WhatsAppMessageOperator
 from airflow_provider_itnio.templating import (
     literal_unless_templated,
@@ -22,15 +23,32 @@ from airflow_provider_itnio.templating import (
 )
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context, XComArg
+    from typing import Unpack
+
+    from airflow.providers.common.compat.sdk import Context
     from jinja2 import Environment
 
     from airflow_provider_itnio.api.async_client import ItnioAsyncClient
+    from airflow_provider_itnio.api.checks import Delivery
     from airflow_provider_itnio.api.models import Message
     from airflow_provider_itnio.broadcast.engine import Broadcast
     from airflow_provider_itnio.broadcast.recipients import Recipient, RecipientsGiven
     from airflow_provider_itnio.broadcast.summary import SummaryDict
     from airflow_provider_itnio.delivery.broadcast_record import BroadcastRecord
+    from airflow_provider_itnio.message_types import (
+        ContactDict,
+        DocumentDict,
+        InteractiveDict,
+        LinkDict,
+        LocationDict,
+        MediaDict,
+        MessageDict,
+        RenderFunction,
+        TemplateDict,
+        TextDict,
+        XComArgLike,
+    )
+    from airflow_provider_itnio.operators._task_arguments import TaskArguments
 
 __all__ = ["WhatsAppBroadcastOperator"]
 
@@ -103,17 +121,47 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
     def __init__(
         self,
         *,
-        recipients: RecipientsGiven | XComArg,
-        exclude: RecipientsGiven | XComArg | None = None,
-        shared: Mapping[str, Any] | None = None,
+        recipients: RecipientsGiven | XComArgLike,
+        text: str | TextDict | RenderFunction | None = None,
+        image: str | MediaDict | RenderFunction | None = None,
+        audio: str | LinkDict | RenderFunction | None = None,
+        video: str | MediaDict | RenderFunction | None = None,
+        document: str | DocumentDict | RenderFunction | None = None,
+        sticker: str | LinkDict | RenderFunction | None = None,
+        location: LocationDict | RenderFunction | None = None,
+        interactive: InteractiveDict | RenderFunction | None = None,
+        contacts: Sequence[ContactDict] | ContactDict | RenderFunction | None = None,
+        template: TemplateDict | RenderFunction | None = None,
+        message: MessageDict | RenderFunction | None = None,
+        reply_to: str | RenderFunction | None = None,
+        exclude: RecipientsGiven | XComArgLike | None = None,
+        shared: Mapping[str, Any] | XComArgLike | None = None,
         max_in_flight: int = 32,
         messages_per_second: float | None = 80,
         if_some_fail: Literal["fail", "warn"] = "fail",
         checkpoint_every: int = 500,
         keep_receipts: bool = False,
-        **kwargs: Any,
+        business_phone: str | int | XComArgLike | None = None,
+        app_id: str | XComArgLike | None = None,
+        itnio_conn_id: str = ItnioHook.default_conn_name,
+        delivery: Delivery = "at_least_once",
+        if_too_long: Literal["fail", "cut"] = "fail",
+        timeout: float | None = None,
+        connect_timeout: float | None = None,
+        max_attempts: int | None = None,
+        proxy: str | None = None,
+        **kwargs: Unpack[TaskArguments],
     ) -> None:
-        super().__init__(**kwargs)
+        # fmt: off
+        super().__init__(
+            text=text, image=image, audio=audio, video=video, document=document, sticker=sticker,
+            location=location, interactive=interactive, contacts=contacts, template=template,
+            message=message, reply_to=reply_to, business_phone=business_phone, app_id=app_id,
+            itnio_conn_id=itnio_conn_id, delivery=delivery, if_too_long=if_too_long,
+            timeout=timeout, connect_timeout=connect_timeout, max_attempts=max_attempts, proxy=proxy,
+            **kwargs,
+        )
+        # fmt: on
         self.recipients = literal_unless_templated(recipients)
         self.exclude = literal_unless_templated(exclude)
         self._excludes = exclude is not None
@@ -214,8 +262,7 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
         entries = recipient_list(_resolved(self.recipients, context))
         excluded = excluded_numbers(_resolved(self.exclude, context)) if self._excludes else frozenset()
         recipients = Recipients(entries, excluded)
-        hook = self._hook()
-        account, sender = hook.account(), hook.sender()
+        account, sender = self.hook.account(), self.hook.sender()
         kind, message_for = self._message_maker(context)
         client = ItnioAsyncClient(account.credentials, account.settings)
         broadcast = Broadcast(
@@ -239,9 +286,11 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
         from airflow_provider_itnio.api.models import message_from
         from airflow_provider_itnio.broadcast.rendering import PersonalMessage
 
-        fields = self._message_fields()
         personal = PersonalMessage(
-            fields, self._template_environment(), context, _resolved(self.shared, context) or {}
+            self.build_message(context),
+            self._template_environment(),
+            context,
+            _resolved(self.shared, context) or {},
         )
         if not personal.is_personal:
             message = message_from(personal.same_for_all, if_too_long=self.if_too_long)
