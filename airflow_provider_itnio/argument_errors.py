@@ -49,8 +49,7 @@ def with_named_errors(base: Class) -> Class:
         @property
         def __signature__(cls) -> inspect.Signature:
             # Else that of __call__ above would be shown.
-            init: Any = cls.__init__
-            _, *parameters = inspect.signature(init).parameters.values()
+            _, *parameters = inspect.signature(getattr(cls, "__init__")).parameters.values()  # noqa: B009
             return inspect.Signature(parameters)
 
     made: Class = NamedErrors(f"_{base.__name__}", (base,), {"__module__": __name__, "__doc__": base.__doc__})

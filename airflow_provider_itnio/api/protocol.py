@@ -116,17 +116,17 @@ class Protocol:
         :param app_id: the application it goes through.
         :param business_phone: the number it comes from, digits only.
         """
-        envelope: dict[str, Any] = {
+        body: dict[str, Any] = {
             "appId": app_id,
             "businessPhone": business_phone,
             "recipient": recipient,
             "channelType": 0,
         }
         if message.type != "template":
-            envelope["type"] = message.type
-        envelope[message.type] = message.content
+            body["type"] = message.type
+        body[message.type] = message.content
         if message.reply_to is not None:
-            envelope["context"] = {"refMessageId": message.reply_to}
+            body["context"] = {"refMessageId": message.reply_to}
 
         def receipt(payload: Mapping[str, Any]) -> Receipt | None:
             return _receipt(payload, recipient, message.type)
@@ -134,7 +134,7 @@ class Protocol:
         return Request(
             method="POST",
             path=message.content.endpoint,
-            body=to_json(envelope, exclude_none=True),
+            body=to_json(body, exclude_none=True),
             description=f"{message.type} message",
             codes=MESSAGE_CODES,
             parse=receipt,

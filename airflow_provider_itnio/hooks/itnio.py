@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook, mask_secret
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from airflow_provider_itnio.api.signing import Credentials
     from airflow_provider_itnio.messages import MessageFields
 
-__all__ = ["Account", "Envelope", "ItnioHook", "Sender"]
+__all__ = ["Account", "ItnioHook", "PreparedMessage"]
 
 
 class Account(NamedTuple):
@@ -45,28 +46,20 @@ class Account(NamedTuple):
     alert_language: str | None
 
 
-class Sender(NamedTuple):
-    """Where messages come from.
-
-    :param app_id: the application they go through.
-    :param business_phone: the number they come from, digits only.
-    """
-
-    app_id: str
-    business_phone: str
-
-
-class Envelope(NamedTuple):
-    """A checked message, and whom it goes between.
+@dataclass(frozen=True, slots=True)
+class PreparedMessage:
+    """A checked message, ready to send.
 
     :param message: the message.
     :param recipient: whom it goes to, digits only.
-    :param sender: where it comes from.
+    :param app_id: the application it goes through.
+    :param business_phone: the number it comes from, digits only.
     """
 
-    message: Message
-    recipient: str
-    sender: Sender
+    message: Message = field(repr=False)
+    recipient: str = field(repr=False)
+    app_id: str
+    business_phone: str = field(repr=False)
 
 
 class ItnioHook(BaseHook):
@@ -197,12 +190,12 @@ class ItnioHook(BaseHook):
         :raises UnknownOutcomeError: if nobody can say what became of it.
         """
         check_delivery(delivery)
-        return self.post(self.envelope(recipient, if_too_long=if_too_long, **fields), delivery)
+        return self.send_prepared(self.prepare(recipient, if_too_long=if_too_long, **fields), delivery)
 
-    def envelope(
+    def prepare(
         self, recipient: str | int, *, if_too_long: str = "fail", **fields: Unpack[MessageFields]
-    ) -> Envelope:
-        """Check a message and whom it goes between; nothing is sent.
+    ) -> PreparedMessage:
+        """Check a message and make it ready to send; nothing is sent.
 
         :param recipient: as for :meth:`send`, like the others.
         :param if_too_long: as for :meth:`send`.
@@ -210,12 +203,12 @@ class ItnioHook(BaseHook):
         :raises InvalidMessageError: if the message or a number breaks a rule.
         :raises ConfigurationError: if the connection lacks something.
         """
-        return self._envelope(self.account(), recipient, if_too_long, fields)
+        return self._prepared(self.account(), recipient, if_too_long, fields)
 
-    def post(self, envelope: Envelope, delivery: Delivery = "at_least_once") -> Receipt:
-        """Send a message that was checked.
+    def send_prepared(self, prepared: PreparedMessage, delivery: Delivery = "at_least_once") -> Receipt:
+        """Send a message that was prepared.
 
-        :param envelope: what :meth:`envelope` gave.
+        :param prepared: what :meth:`prepare` gave.
         :param delivery: as for :meth:`send`.
         :return: the receipt: Itniotech has accepted the message. Whether it arrives is not known.
         :raises NotSentError: as :meth:`send` does, like the others.
@@ -223,13 +216,17 @@ class ItnioHook(BaseHook):
         :raises UnknownOutcomeError: as :meth:`send` does.
         """
         receipt = self._client(self.account()).send(
-            envelope.message, recipient=envelope.recipient, **envelope.sender._asdict(), delivery=delivery
+            prepared.message,
+            recipient=prepared.recipient,
+            app_id=prepared.app_id,
+            business_phone=prepared.business_phone,
+            delivery=delivery,
         )
         self._log_accepted(receipt)
         return receipt
 
-    def sender(self) -> Sender:
-        """Give where messages come from.
+    def sender(self) -> tuple[str, str]:
+        """Give where messages come from: the ``app_id`` and the ``business_phone``, digits only.
 
         :raises ConfigurationError: if the connection lacks it, and the hook was not given it.
         :raises InvalidMessageError: if the business phone that the hook was given is no number.
@@ -249,12 +246,13 @@ class ItnioHook(BaseHook):
 
         check_delivery(delivery)
         account = await self.aaccount()
-        envelope = self._envelope(account, recipient, if_too_long, fields)
+        prepared = self._prepared(account, recipient, if_too_long, fields)
         async with ItnioAsyncClient(account.credentials, account.settings) as client:
             receipt = await client.send(
-                envelope.message,
-                recipient=envelope.recipient,
-                **envelope.sender._asdict(),
+                prepared.message,
+                recipient=prepared.recipient,
+                app_id=prepared.app_id,
+                business_phone=prepared.business_phone,
                 delivery=delivery,
             )
         self._log_accepted(receipt)
@@ -301,16 +299,16 @@ class ItnioHook(BaseHook):
 
         return shared_client(account.credentials, account.settings)
 
-    def _envelope(
+    def _prepared(
         self, account: Account, recipient: object, if_too_long: str, fields: MessageFields
-    ) -> Envelope:
+    ) -> PreparedMessage:
         from airflow_provider_itnio.api.models import message_from
         from airflow_provider_itnio.api.phone_numbers import normalize_phone
 
         message = message_from(fields, if_too_long=if_too_long)
-        return Envelope(message, normalize_phone(recipient), self._sender(account))
+        return PreparedMessage(message, normalize_phone(recipient), *self._sender(account))
 
-    def _sender(self, account: Account) -> Sender:
+    def _sender(self, account: Account) -> tuple[str, str]:
         from airflow_provider_itnio.api.phone_numbers import normalize_phone
 
         app_id = str(self.app_id or "").strip() or account.app_id
@@ -324,7 +322,7 @@ class ItnioHook(BaseHook):
             raise self._misconfigured(
                 "extra.business_phone", "is missing, and the task gives no business_phone"
             )
-        return Sender(app_id, business_phone)
+        return app_id, business_phone
 
     def _account_of(self, connection: Connection) -> Account:
         from airflow_provider_itnio.api.phone_numbers import normalize_phone

@@ -334,11 +334,11 @@ class WhatsAppSendOperator(WhatsAppMessageOperator):
         # Not what a decorated function is called with, which is its own, nor what it returned, which is data.
         rendered = (name for name in self.template_fields if name in WhatsAppMessageOperator.template_fields)
         self._refuse_unread_template_files(*rendered)
-        envelope = self.hook.envelope(recipient, if_too_long=self.if_too_long, **fields)
+        prepared = self.hook.prepare(recipient, if_too_long=self.if_too_long, **fields)
         if self.delivery == "at_most_once":
             record.intend(recipient)
         try:
-            receipt = self.hook.post(envelope, self.delivery)
+            receipt = self.hook.send_prepared(prepared, self.delivery)
         except ItnioError as error:
             record.failed(recipient, error)
             raise

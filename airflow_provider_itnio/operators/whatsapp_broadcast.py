@@ -262,15 +262,15 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
         entries = recipient_list(_resolved(self.recipients, context))
         excluded = excluded_numbers(_resolved(self.exclude, context)) if self._excludes else frozenset()
         recipients = Recipients(entries, excluded)
-        account, sender = self.hook.account(), self.hook.sender()
+        account, (app_id, business_phone) = self.hook.account(), self.hook.sender()
         kind, message_for = self._message_maker(context)
         client = ItnioAsyncClient(account.credentials, account.settings)
         broadcast = Broadcast(
             recipients,
             message_for=message_for,
             client=client,
-            app_id=sender.app_id,
-            business_phone=sender.business_phone,
+            app_id=app_id,
+            business_phone=business_phone,
             record=record,
             kind=kind,
             delivery=self.delivery,

@@ -63,8 +63,8 @@ class Sender:
         self._run = run
 
     def send(self, text: str = "42 rows loaded", **changes: Any) -> Any:
-        envelope = {"recipient": RECIPIENT, "app_id": APP_ID, "business_phone": BUSINESS_PHONE} | changes
-        return self._run(self.client.send(message_from({"text": text}), **envelope))
+        addressed = {"recipient": RECIPIENT, "app_id": APP_ID, "business_phone": BUSINESS_PHONE} | changes
+        return self._run(self.client.send(message_from({"text": text}), **addressed))
 
     def get_balance(self) -> Any:
         return self._run(self.client.get_balance())

@@ -897,18 +897,18 @@ def test_a_client_survives_a_fork(tmp_path: Path) -> None:
         from airflow_provider_itnio.api.settings import ClientSettings
         from airflow_provider_itnio.api.signing import Credentials
 
-        envelope = {"recipient": "8614718004557", "app_id": "a", "business_phone": "91856321321"}
+        addressed = {"recipient": "8614718004557", "app_id": "a", "business_phone": "91856321321"}
 
         def send(text):
             client = shared_client(Credentials("key", "secret"), ClientSettings(base_url=sys.argv[1]))
-            client.send(message_from({"text": text}), **envelope)
+            client.send(message_from({"text": text}), **addressed)
             return client
 
         before = send("before")
         child = os.fork()
         if child == 0:
             try:
-                before.send(message_from({"text": "child"}), **envelope)
+                before.send(message_from({"text": "child"}), **addressed)
                 os._exit(0 if send("kept child") is not before else 3)
             except BaseException as error:
                 print(repr(error), file=sys.stderr)

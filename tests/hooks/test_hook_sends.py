@@ -297,12 +297,12 @@ def test_the_balance_can_be_asked_for(sandbox):
 
 
 @pytest.mark.usefixtures("connection")
-def test_an_envelope_is_checked_and_nothing_is_sent(sandbox):
-    envelope = ItnioHook().envelope(NUMBER, text="42 rows", reply_to="wamid.1")
+def test_preparing_checks_a_message_and_sends_nothing(sandbox):
+    prepared = ItnioHook().prepare(NUMBER, text="42 rows", reply_to="wamid.1")
     assert sandbox.requests == []
-    assert (envelope.recipient, envelope.message.type) == ("8614718004557", "text")
-    assert envelope.sender == (sandbox.app_id, sandbox.business_phone)
-    receipt = ItnioHook().post(envelope)
+    assert (prepared.recipient, prepared.message.type) == ("8614718004557", "text")
+    assert (prepared.app_id, prepared.business_phone) == (sandbox.app_id, sandbox.business_phone)
+    receipt = ItnioHook().send_prepared(prepared)
     (message,) = sandbox.messages
     assert receipt.message_id == message.id
     assert message.body["context"] == {"refMessageId": "wamid.1"}
@@ -318,16 +318,16 @@ def test_an_envelope_is_checked_and_nothing_is_sent(sandbox):
     ],
 )
 @pytest.mark.usefixtures("connection")
-def test_an_envelope_of_a_message_that_breaks_a_rule_can_not_be_made(recipient, fields, sentence):
+def test_a_message_that_breaks_a_rule_can_not_be_prepared(recipient, fields, sentence):
     with pytest.raises(InvalidMessageError, match=sentence):
-        ItnioHook().envelope(recipient, **fields)
+        ItnioHook().prepare(recipient, **fields)
 
 
 @pytest.mark.parametrize("missing", ["app_id", "business_phone"])
-def test_an_envelope_needs_a_sender(missing, connect):
+def test_preparing_needs_a_sender(missing, connect):
     connect(extra={missing: None})
     with pytest.raises(ConfigurationError, match=rf"extra\.{missing}: is missing"):
-        ItnioHook().envelope(NUMBER, text="x")
+        ItnioHook().prepare(NUMBER, text="x")
     with pytest.raises(ConfigurationError, match=rf"extra\.{missing}: is missing"):
         ItnioHook().sender()
 
@@ -341,18 +341,18 @@ def test_where_messages_come_from_is_the_connections_or_the_hooks(sandbox):
 
 @pytest.mark.parametrize("delivery", ["at_least_once", "at_most_once"])
 @pytest.mark.usefixtures("connection")
-def test_an_envelope_is_posted_with_its_delivery(delivery, sandbox):
+def test_a_prepared_message_is_sent_with_its_delivery(delivery, sandbox):
     sandbox.fail_next(status=-18)
     hook = ItnioHook()
     error = UnknownOutcomeError if delivery == "at_most_once" else PlatformError
     with pytest.raises(error):
-        hook.post(hook.envelope(NUMBER, text="x"), delivery)
+        hook.send_prepared(hook.prepare(NUMBER, text="x"), delivery)
     assert len(sandbox.requests) == 1
 
 
 @pytest.mark.usefixtures("connection")
-def test_an_envelope_that_is_posted_is_logged_without_its_whole_number(logged):
+def test_a_prepared_message_is_logged_without_its_whole_number(logged):
     hook = ItnioHook()
-    receipt = hook.post(hook.envelope(NUMBER, text="x"))
+    receipt = hook.send_prepared(hook.prepare(NUMBER, text="x"))
     assert f"Itniotech accepted the text message to 86…57 as {receipt.message_id}" in logged()
     assert "8614718004557" not in logged()
