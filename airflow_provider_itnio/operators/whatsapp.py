@@ -74,8 +74,6 @@ class WhatsAppMessageOperator(_Operator):
         "business_phone",
         "app_id",
         "itnio_conn_id",
-        "delivery",
-        "if_too_long",
     )
     template_ext: Sequence[str] = TEMPLATE_EXT
     template_fields_renderers: ClassVar[dict[str, str]] = {
@@ -177,17 +175,14 @@ class WhatsAppMessageOperator(_Operator):
         self._check_message()
         if self.business_phone and not is_rendered_later(self.business_phone):
             normalize_phone(self.business_phone, "business_phone")
-        if not is_rendered_later(self.delivery):
-            check_delivery(self.delivery)
+        check_delivery(self.delivery)
 
     def _check_message(self) -> None:
         from airflow_provider_itnio.api.models import check_fields
 
         if self._computes_message() and all(value is None for value in self._message_fields().values()):
             return
-        # A text may be over the limit as long as only rendering tells whether it is to be cut.
-        if_too_long = "cut" if is_rendered_later(self.if_too_long) else self.if_too_long
-        check_fields(self._message_fields(), if_too_long=if_too_long, is_unrendered=is_rendered_later)
+        check_fields(self._message_fields(), if_too_long=self.if_too_long, is_unrendered=is_rendered_later)
 
     def _computes_message(self) -> bool:
         """Say whether a subclass has code of its own that may give the message when the task runs."""
@@ -227,16 +222,58 @@ class WhatsAppMessageOperator(_Operator):
 class WhatsAppSendOperator(WhatsAppMessageOperator):
     """Sends one WhatsApp message to one person.
 
+    .. code-block:: python
+
+        WhatsAppSendOperator(
+            task_id="tell_finance",
+            recipient="{{ var.value.finance_phone }}",
+            text="*{{ ds }}* closed with {{ ti.xcom_pull('load') }} rows",
+        )
+
     The task succeeds when Itniotech accepts the message; whether it arrives is not known. A message that is
     no WhatsApp template only arrives if the recipient has written in the last 24 hours.
 
     On Airflow 3.3 and later, a retry of the task sends nothing to a recipient for whom an earlier try's
     message was accepted, and returns that message's receipt.
 
-    Beside ``recipient`` it takes the parameters of :class:`WhatsAppMessageOperator`. All are templated.
+    Exactly one of the ten fields from ``text`` to ``template``, or ``message``, is given. What is templated
+    also takes the output of an upstream task. To compute the message when the task runs, override
+    :meth:`build_message` in a subclass. Limits are those of the vendor's pages ``waCustomSendMsg`` and
+    ``waSendMsg``; where they are silent, WhatsApp's own.
 
-    :param recipient: a phone number with country code, as people write it: 7 to 14 digits.
+    :param recipient: a phone number with country code, as people write it: 7 to 14 digits. (templated)
+    :param text: a text of at most 4,096 characters, or ``{"body": …}``. (templated)
+    :param image: a link to a JPEG or PNG of at most 5 MB, or ``{"link": …, "caption": …}``; a caption has at
+        most 1,024 characters. (templated)
+    :param audio: a link to a sound of at most 16 MB, or ``{"link": …}``. (templated)
+    :param video: a link to an MP4 or 3GPP of at most 16 MB, or ``{"link": …, "caption": …}``. (templated)
+    :param document: a link to a file of at most 100 MB, or ``{"link": …, "filename": …, "caption": …}``.
+        ``filename`` defaults to the last part of the link's path. (templated)
+    :param sticker: a link to a WebP of at most 100 KB, or ``{"link": …}``. (templated)
+    :param location: ``{"longitude": …, "latitude": …, "name": …, "address": …}``, in decimal degrees.
+        (templated)
+    :param interactive: what ``reply_buttons``, ``list_menu`` or ``location_request`` of
+        ``airflow_provider_itnio.messages`` return. (templated)
+    :param contacts: one to five of what ``contact_card`` returns. (templated)
+    :param template: a WhatsApp template: what ``template_message`` returns. It alone reaches people who have
+        not written in the last 24 hours. (templated)
+    :param message: the same as one dict, for messages built upstream: ``{"text": "…"}``. ``type`` and
+        ``reply_to`` may stand in it. (templated)
+    :param reply_to: the id of the incoming message that this one answers. (templated)
+    :param business_phone: the number it comes from, 7 to 14 digits, in place of the connection's. (templated)
+    :param app_id: the application it goes through, in place of the connection's. (templated)
+    :param itnio_conn_id: the connection. (templated)
+    :param delivery: what happens where nobody can say what became of a message: with ``at_least_once`` the
+        task's retries send it again, with ``at_most_once`` the task fails at once.
+    :param if_too_long: ``fail``, or ``cut`` to end a text of over 4,096 characters with ``…``.
+    :param timeout: seconds to wait for the answer, in place of the connection's (30).
+    :param connect_timeout: seconds to wait for a connection, in place of the connection's (5).
+    :param max_attempts: how often a message that did not leave is tried within one try of the task, 1 to 10,
+        in place of the connection's (4).
+    :param proxy: URL of an HTTP proxy, in place of the connection's.
     :return: ``{"message_id", "recipient", "type", "timestamp"}``, the time in ISO 8601 and UTC.
+    :raises InvalidMessageError: if what is written in the DAG file breaks a rule of the message.
+    :raises InvalidParameterError: if another parameter in the DAG file is out of its range.
     :raises AirflowFailException: at once and without retries, if the message is invalid, a connection's field
         is missing, or Itniotech refused; with ``at_most_once`` also if nobody can say what became of it.
     :raises NotSentError: if it is certain that the message did not leave; the task's retries try again.

@@ -12,6 +12,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException, AirflowTas
 from airflow_provider_itnio.api.checks import check_delivery, check_number
 from airflow_provider_itnio.api.errors import (
     InvalidMessageError,
+    InvalidParameterError,
     ItnioError,
 )
 from airflow_provider_itnio.broadcast.graceful_timeout import graceful_timeout
@@ -56,12 +57,21 @@ __all__ = ["WhatsAppBroadcastOperator"]
 class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
     """Sends each of any number of people a WhatsApp message, with words of their own if wanted.
 
-    The message's fields may use ``{{ recipient.… }}``, what was given of a recipient (``recipient.phone`` is
-    always there, digits only), ``{{ shared.… }}``, and what every template may. They are filled in for each
-    recipient, so they are no template fields of the task, and the output of an upstream task gets into them
-    through ``shared``.
+    .. code-block:: python
 
-    A recipient whose message can't be filled in, or whose number is none, is one failure, not the end of the
+        WhatsAppBroadcastOperator(
+            task_id="tell_customers",
+            recipients=customers(),  # [{"phone": "+86 147-1800-4557", "name": "Li", "orders": 3}, …]
+            text="Dear {{ recipient.name }}, your orders this week: {{ recipient.orders }}.",
+        )
+
+    The message's fields, from ``text`` to ``reply_to``, are those of
+    :class:`~airflow_provider_itnio.operators.whatsapp.WhatsAppSendOperator`. They may use
+    ``{{ recipient.… }}``, what was given of a recipient (``recipient.phone`` is always there, digits only),
+    ``{{ shared.… }}``, and what every template may. They are rendered for each recipient, so they are no
+    template fields of the task, and the output of an upstream task gets into them through ``shared``.
+
+    A recipient whose message can't be rendered, or whose number is none, is one failure, not the end of the
     task. What would meet everyone (authentication, account, balance, sender, a certificate, 100 messages one
     behind the other without an answer that settles them) stops it at once.
 
@@ -69,15 +79,25 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
     record of a task: there a broadcast that has messaged anyone fails without retries, which would message
     them again.
 
-    Beside those below it takes the parameters of :class:`WhatsAppMessageOperator`. ``recipients``,
-    ``exclude``, ``shared``, ``business_phone``, ``app_id``, ``itnio_conn_id``, ``delivery`` and
-    ``if_too_long`` are templated.
-
     :param recipients: phone numbers, or dicts with ``phone`` and what else the message uses: in a list, the
         output of an upstream task, or a text that renders to JSON or to numbers separated by commas or lines.
         Equal entries count once; a number with different data gets a message for each, one after the other.
-    :param exclude: numbers that get no message, in any of the same forms.
+        (templated)
+    :param text: a text. (templated for each recipient, as are the others up to ``reply_to``)
+    :param image: a link, or a link and a caption.
+    :param audio: a link.
+    :param video: a link, or a link and a caption.
+    :param document: a link, or a link, a filename and a caption.
+    :param sticker: a link.
+    :param location: a place.
+    :param interactive: buttons, a list, or a request for a location.
+    :param contacts: one to five contact cards.
+    :param template: a WhatsApp template; it alone reaches people who have not written in the last 24 hours.
+    :param message: the same as one dict.
+    :param reply_to: the id of the incoming message that each answers.
+    :param exclude: numbers that get no message, in any of the forms of ``recipients``. (templated)
     :param shared: what is the same for everyone, as a dict whose values may be outputs of upstream tasks.
+        (templated)
     :param max_in_flight: messages that wait for their answer at a time, 1 to 1,000; on Airflow 3.3 and later
         at most half of ``checkpoint_every``.
     :param messages_per_second: how many leave in a second, at most; ``None`` for no limit. WhatsApp takes 80
@@ -87,12 +107,22 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
     :param checkpoint_every: outcomes that are recorded at a time, 1 to 10,000: with ``at_least_once``, as
         many people at most get a second message if the worker is killed; with ``at_most_once`` none does.
     :param keep_receipts: return the receipt of each message too.
+    :param business_phone: the number they come from, in place of the connection's. (templated)
+    :param app_id: the application they go through, in place of the connection's. (templated)
+    :param itnio_conn_id: the connection. (templated)
+    :param delivery: as for one message.
+    :param if_too_long: as for one message.
+    :param timeout: as for one message, in seconds.
+    :param connect_timeout: as for one message, in seconds.
+    :param max_attempts: as for one message.
+    :param proxy: as for one message.
     :return: the counts ``recipients``, ``accepted``, ``accepted_earlier``, ``refused``, ``invalid``,
         ``not_sent``, ``unknown``, ``excluded``, ``repeated``, ``not_reached``; ``failures``, the first 1,000
         with ``position`` in the list, ``last_digits``, ``outcome``, ``code`` and ``reason``;
         ``failures_not_listed``; and ``receipts`` if wanted. It stands in XCom also if the task fails.
     :raises InvalidMessageError: if what is written in the DAG file breaks a rule, or a message field holds
         the output of an upstream task.
+    :raises InvalidParameterError: if another parameter is out of its range.
     :raises AirflowFailException: if a message failed and a retry could send nothing, or would message people
         again.
     :raises ItnioError: if a message failed that a retry sends again; if everyone's would fail, the error that
@@ -106,8 +136,6 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
         "business_phone",
         "app_id",
         "itnio_conn_id",
-        "delivery",
-        "if_too_long",
     )
     template_fields_renderers: ClassVar[dict[str, str]] = {
         "recipients": "json",
@@ -189,7 +217,7 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
         if self.messages_per_second is not None:
             check_number("messages_per_second", self.messages_per_second, 0.001, 100_000, whole=False)
         if self.if_some_fail not in ("fail", "warn"):
-            raise InvalidMessageError(
+            raise InvalidParameterError(
                 f"if_some_fail: must be one of fail, warn; {self.if_some_fail!r:.60} given"
             )
 
@@ -202,7 +230,7 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
 
         with self._failing_as_documented():
             check_delivery(self.delivery)
-            self._refuse_unread_template_files("business_phone", "app_id", "itnio_conn_id", "if_too_long")
+            self._refuse_unread_template_files("business_phone", "app_id", "itnio_conn_id")
             self._check_how_it_is_sent()
             self._check_message()
             self._record = BroadcastRecord.from_context(context, self.task_id)
