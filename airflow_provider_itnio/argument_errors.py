@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
+
+from airflow.providers.common.compat.sdk import AirflowException
 
 from airflow_provider_itnio.api.errors import ItnioError
 from airflow_provider_itnio.dag_file import ending_at_dag_file
 
-__all__ = ["named_error", "with_named_errors"]
+__all__ = ["with_named_errors"]
 
 Class = TypeVar("Class", bound=type)
 
@@ -40,11 +42,7 @@ def with_named_errors(base: Class) -> Class:
 
     class NamedErrors(type(base)):  # type: ignore[misc]
         def __call__(cls, *args: Any, **kwargs: Any) -> Any:
-            try:
-                return super().__call__(*args, **kwargs)
-            except (ItnioError, TypeError) as error:
-                named = named_error(error, cls, kwargs)
-            raise named
+            return _call(super().__call__, cls, *args, **kwargs)
 
         @property
         def __signature__(cls) -> inspect.Signature:
@@ -52,17 +50,26 @@ def with_named_errors(base: Class) -> Class:
             _, *parameters = inspect.signature(getattr(cls, "__init__")).parameters.values()  # noqa: B009
             return inspect.Signature(parameters)
 
-    made: Class = NamedErrors(f"_{base.__name__}", (base,), {"__module__": __name__, "__doc__": base.__doc__})
-    return made
+    made: Any = NamedErrors(f"_{base.__name__}", (base,), {"__module__": __name__, "__doc__": base.__doc__})
+    if hasattr(base, "partial"):  # an operator's, for mapped tasks
+
+        def partial(cls: Any, /, **kwargs: Any) -> Any:
+            return _call(super(made, cls).partial, cls, **kwargs)
+
+        made.partial = classmethod(partial)
+    return cast("Class", made)
 
 
-def named_error(error: ItnioError | TypeError, cls: type, arguments: Mapping[str, Any]) -> Exception:
-    """Give the error that is to be raised in place of one that kept an object from being made.
+def _call(make: Callable[..., Any], cls: type, /, *args: Any, **kwargs: Any) -> Any:
+    try:
+        return make(*args, **kwargs)
+    except (ItnioError, TypeError, AirflowException) as error:
+        named = _named_error(error, cls, kwargs)
+    raise named
 
-    :param error: what was raised.
-    :param cls: the class of the object.
-    :param arguments: what it was to be made with.
-    """
+
+def _named_error(error: Exception, cls: type, arguments: Mapping[str, Any]) -> Exception:
+    """Give the error that is raised in place of one that kept an object from being made."""
     task_id = arguments.get("task_id")
     where = f"task {task_id!r:.200}" if isinstance(task_id, str) else cls.__name__
     if isinstance(error, ItnioError):
@@ -71,11 +78,13 @@ def named_error(error: ItnioError | TypeError, cls: type, arguments: Mapping[str
     if not _is_about_arguments(error):
         return error
     words = "; ".join(_unknown_arguments(cls, arguments)) or str(error)
-    return ending_at_dag_file(TypeError(f"{where}: {words}"))
+    return ending_at_dag_file(type(error)(f"{where}: {words}"))
 
 
-def _is_about_arguments(error: TypeError) -> bool:
+def _is_about_arguments(error: Exception) -> bool:
     """Tell an error about arguments, which Airflow or Python raises, from one of a subclass's own code."""
+    if type(error) not in (TypeError, AirflowException):  # others may be made of more than words
+        return False
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next

@@ -14,6 +14,7 @@ from airflow.providers.common.compat.sdk import (
 )
 
 from airflow_provider_itnio.api.errors import InvalidMessageError
+from airflow_provider_itnio.dag_file import ending_at_dag_file
 from airflow_provider_itnio.messages import MESSAGE_FIELDS
 from airflow_provider_itnio.operators.whatsapp import WhatsAppSendOperator
 from airflow_provider_itnio.operators.whatsapp_broadcast import WhatsAppBroadcastOperator
@@ -146,7 +147,8 @@ def whatsapp_task(python_callable: Callable[..., Any] | None = None, **kwargs: A
         if kwargs.get(name) is None:
             kwargs.pop(name, None)
     if "recipient" in kwargs and "recipients" in kwargs:
-        raise InvalidMessageError("recipient: only where no recipients are given; both given")
+        words = "@task.whatsapp: recipient: only where no recipients are given; both given"
+        raise ending_at_dag_file(InvalidMessageError(words))
     return task_decorator_factory(
         python_callable=python_callable,
         decorated_operator_class=(
