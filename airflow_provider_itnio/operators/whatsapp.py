@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowTaskTimeout, BaseOperator
 
-from airflow_provider_itnio.api.checks import check_delivery
+from airflow_provider_itnio.api.checks import check_delivery, check_number
 from airflow_provider_itnio.api.errors import (
     ConfigurationError,
     InvalidMessageError,
@@ -176,6 +176,13 @@ class WhatsAppMessageOperator(_Operator):
         if self.business_phone and not is_rendered_later(self.business_phone):
             normalize_phone(self.business_phone, "business_phone")
         check_delivery(self.delivery)
+        for name, lowest, highest in (
+            ("timeout", 0.001, 3600),
+            ("connect_timeout", 0.001, 3600),
+            ("max_attempts", 1, 10),
+        ):
+            if (value := getattr(self, name)) is not None:
+                check_number(name, value, lowest, highest, whole=name == "max_attempts")
 
     def _check_message(self) -> None:
         from airflow_provider_itnio.api.models import check_fields
