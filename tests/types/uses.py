@@ -55,19 +55,33 @@ WhatsAppSendOperator(task_id="a", recipient=PHONE, text=render)
 WhatsAppSendOperator(task_id="a", recipient=PHONE, image=LINK)
 WhatsAppSendOperator(task_id="a", recipient=PHONE, image={"link": load(), "caption": "x"})
 WhatsAppSendOperator(task_id="a", recipient=PHONE, document={"link": LINK, "filename": "a.pdf"})
-WhatsAppSendOperator(task_id="a", recipient=PHONE, location={"longitude": 1.5, "latitude": "2", "name": "a", "address": "b"})
+WhatsAppSendOperator(
+    task_id="a", recipient=PHONE, location={"longitude": 1.5, "latitude": "2", "name": "a", "address": "b"}
+)
 WhatsAppSendOperator(task_id="a", recipient=PHONE, interactive=load())
 WhatsAppSendOperator(task_id="a", recipient=PHONE, contacts=[contact_card("Ana", phone=phone())])
 WhatsAppSendOperator(task_id="a", recipient=PHONE, contacts=contact_card("Ana"))
-WhatsAppSendOperator(task_id="a", recipient=PHONE, template=template_message("t", "en", body=["a", 7, load()]))
+WhatsAppSendOperator(
+    task_id="a", recipient=PHONE, template=template_message("t", "en", body=["a", 7, load()])
+)
 WhatsAppSendOperator(task_id="a", recipient=PHONE, message={"text": "x", "reply_to": "y"})
 WhatsAppSendOperator(task_id="a", recipient=PHONE, message=json.loads("{}"), delivery="at_most_once")
 WhatsAppSendOperator(task_id="a", recipient=PHONE, text="x", business_phone=phone(), app_id=load())
-WhatsAppSendOperator(task_id="a", recipient=PHONE, text="x", timeout=7, connect_timeout=2.5, max_attempts=1, proxy=LINK)
-WhatsAppSendOperator(task_id="a", recipient=PHONE, text="x", retries=3, retry_delay=timedelta(minutes=1), pool="p")
-WhatsAppSendOperator(task_id="a", recipient=PHONE, text="x", on_failure_callback=WhatsAppNotifier(recipients=PHONE))
-WhatsAppSendOperator(task_id="a", recipient=PHONE, text="x", on_failure_callback=[alert], trigger_rule="all_done")
-WhatsAppSendOperator(task_id="a", recipient=PHONE, text="x", dag=DAG("d", schedule=None), params={"a": 1}, doc_md="x")
+WhatsAppSendOperator(
+    task_id="a", recipient=PHONE, text="x", timeout=7, connect_timeout=2.5, max_attempts=1, proxy=LINK
+)
+WhatsAppSendOperator(
+    task_id="a", recipient=PHONE, text="x", retries=3, retry_delay=timedelta(minutes=1), pool="p"
+)
+WhatsAppSendOperator(
+    task_id="a", recipient=PHONE, text="x", on_failure_callback=WhatsAppNotifier(recipients=PHONE)
+)
+WhatsAppSendOperator(
+    task_id="a", recipient=PHONE, text="x", on_failure_callback=[alert], trigger_rule="all_done"
+)
+WhatsAppSendOperator(
+    task_id="a", recipient=PHONE, text="x", dag=DAG("d", schedule=None), params={"a": 1}, doc_md="x"
+)
 
 WhatsAppSendOperator(task_id="a", recipient=PHONE, txt="x")  # wrong
 WhatsAppSendOperator(task_id="a", recipient=PHONE, image=3)  # wrong
@@ -93,12 +107,22 @@ WhatsAppSendOperator("a", PHONE)  # wrong
 
 # --- many -------------------------------------------------------------------------------------------------
 
-WhatsAppBroadcastOperator(task_id="a", recipients=[PHONE, {"phone": PHONE, "name": "Li"}], text="{{ recipient.name }}")
+WhatsAppBroadcastOperator(
+    task_id="a", recipients=[PHONE, {"phone": PHONE, "name": "Li"}], text="{{ recipient.name }}"
+)
 WhatsAppBroadcastOperator(task_id="a", recipients=load(), exclude=phone(), shared={"a": load()}, text="x")
-WhatsAppBroadcastOperator(task_id="a", recipients="{{ var.value.all }}", text=render, shared=load(), if_some_fail="warn")
-WhatsAppBroadcastOperator(task_id="a", recipients=8614718004557, text="x", messages_per_second=None, max_in_flight=8)
-WhatsAppBroadcastOperator(task_id="a", recipients=({"phone": PHONE},), interactive=reply_buttons("q", {"a": "A"}))
-WhatsAppBroadcastOperator(task_id="a", recipients=[PHONE], text="x", keep_receipts=True, checkpoint_every=7, max_attempts=1)
+WhatsAppBroadcastOperator(
+    task_id="a", recipients="{{ var.value.all }}", text=render, shared=load(), if_some_fail="warn"
+)
+WhatsAppBroadcastOperator(
+    task_id="a", recipients=8614718004557, text="x", messages_per_second=None, max_in_flight=8
+)
+WhatsAppBroadcastOperator(
+    task_id="a", recipients=({"phone": PHONE},), interactive=reply_buttons("q", {"a": "A"})
+)
+WhatsAppBroadcastOperator(
+    task_id="a", recipients=[PHONE], text="x", keep_receipts=True, checkpoint_every=7, max_attempts=1
+)
 
 WhatsAppBroadcastOperator(task_id="a", recipient=PHONE, text="x")  # wrong
 WhatsAppBroadcastOperator(task_id="a", recipients=[PHONE], text=load())  # wrong
@@ -109,7 +133,9 @@ WhatsAppBroadcastOperator(task_id="a", recipients=2.5, text="x")  # wrong
 
 # --- alerts -----------------------------------------------------------------------------------------------
 
-WhatsAppNotifier(recipients=[PHONE, "{{ var.value.oncall }}"], alert_template="pipeline_alert", alert_language="en")
+WhatsAppNotifier(
+    recipients=[PHONE, "{{ var.value.oncall }}"], alert_template="pipeline_alert", alert_language="en"
+)
 send_whatsapp_notification(recipients=PHONE, text="{{ alert.error_line }}", timeout=3, if_too_long="fail")
 DAG("a", schedule=None, on_failure_callback=WhatsAppNotifier(recipients=PHONE))
 
@@ -129,9 +155,13 @@ list_menu("q", phone(), {"S": load(), "T": [{"id": "a", "title": "A", "descripti
 list_menu("q", "Open", [{"title": "S", "rows": [{"id": "a", "title": "A"}]}])
 list_menu("q", "Open", load())
 location_request({"text": "q"})
-contact_card({"formatted_name": "Ana", "first_name": "Ana"}, phone=[{"phone": PHONE, "type": "HOME"}], email=phone())
+contact_card(
+    {"formatted_name": "Ana", "first_name": "Ana"}, phone=[{"phone": PHONE, "type": "HOME"}], email=phone()
+)
 template_message("t", {"code": "en"}, header={"image": LINK}, body=load(), buttons=[{"url": "a"}, None])
-template_message("t", "en", body=[{"type": "text", "text": "x"}, {"currency": {"code": "USD"}}], buttons=[load()])
+template_message(
+    "t", "en", body=[{"type": "text", "text": "x"}, {"currency": {"code": "USD"}}], buttons=[load()]
+)
 
 reply_buttons("q", ["A", "B"])  # wrong
 reply_buttons("q", "A")  # wrong
@@ -144,7 +174,9 @@ template_message("t")  # wrong
 # --- the hook, and subclasses -----------------------------------------------------------------------------
 
 ItnioHook().send(PHONE, text="x").message_id.upper()
-ItnioHook("itnio_other", timeout=3, proxy=LINK).send(8614718004557, message={"text": "x"}, delivery="at_most_once")
+ItnioHook("itnio_other", timeout=3, proxy=LINK).send(
+    8614718004557, message={"text": "x"}, delivery="at_most_once"
+)
 text: TextDict = {"body": "x"}
 whole: MessageDict = {"text": text}
 
