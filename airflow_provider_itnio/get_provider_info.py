@@ -41,23 +41,44 @@ def get_provider_info() -> dict[str, Any]:
                 "hook-class-name": "airflow_provider_itnio.hooks.itnio.ItnioHook",
                 "hook-name": "Itniotech WhatsApp",
                 "ui-field-behaviour": {
-                    "hidden-fields": ["schema", "port", "extra"],
-                    "relabeling": {"login": "Api-Key", "password": "Secret", "host": "Base URL"},
+                    # The port stays: on Airflow 3.3 Test fails without one. So does extra: on Airflow 2 Test
+                    # fails without its text area.
+                    "hidden-fields": ["schema"],
+                    "relabeling": {
+                        "login": "Api-Key",
+                        "password": "Secret",
+                        "host": "Base URL",
+                        "port": "Port (443, for Test on Airflow 3)",
+                    },
                     "placeholders": {
                         "login": "what Itniotech calls apiKey",
                         "password": "what Itniotech calls apiSecret or apiPwd",
                         "host": "https://api.itniotech.com",
+                        "port": "443: without a port, Test on Airflow 3.3 says Bad Request",
                     },
                 },
                 "conn-fields": {
                     "app_id": {
                         "label": "App id",
-                        "description": "The application that messages go through, 8 characters",
+                        "description": "Needed, unless each task gives it: the application that messages go "
+                        "through, 8 characters",
                         "schema": {"type": ["string", "null"]},
                     },
                     "business_phone": {
                         "label": "Business phone",
-                        "description": "The number that messages come from, 7 to 14 digits with country code",
+                        "description": "Needed, unless each task gives it: the number that messages come "
+                        "from, 7 to 14 digits with country code",
+                        "schema": {"type": ["string", "null"]},
+                    },
+                    "alert_template": {
+                        "label": "Alert template",
+                        "description": "Name of the WhatsApp template that carries alerts; without one they "
+                        "are texts, which reach only people who have written in the last 24 hours",
+                        "schema": {"type": ["string", "null"]},
+                    },
+                    "alert_language": {
+                        "label": "Alert language",
+                        "description": "Language code of the alert template; en if left empty",
                         "schema": {"type": ["string", "null"]},
                     },
                     "timeout": {

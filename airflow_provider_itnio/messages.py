@@ -7,8 +7,36 @@ Only the standard library is imported: a DAG file pays nothing for this module.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final, Literal, TypedDict
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, Literal, TypeAlias, cast
+
+from airflow_provider_itnio.dag_file import ending_at_dag_file
+from airflow_provider_itnio.message_types import (
+    BodyDict,
+    ButtonDict,
+    ContactDict,
+    DocumentDict,
+    EmailDict,
+    FooterDict,
+    HeaderDict,
+    InteractiveDict,
+    LanguageDict,
+    LinkDict,
+    LocationDict,
+    MediaDict,
+    MessageDict,
+    MessageFields,
+    NameDict,
+    OrganisationDict,
+    PhoneDict,
+    ReplyDict,
+    RowDict,
+    SectionDict,
+    TemplateDict,
+    TextDict,
+    TextLike,
+    XComArgLike,
+)
 
 __all__ = [
     "MESSAGE_FIELDS",
@@ -43,221 +71,40 @@ MESSAGE_FIELDS: Final = (
 )
 """The message types, named as the API names them: one parameter each, of which exactly one is given."""
 
-
-# --- types ------------------------------------------------------------------------------------------------
-
-
-class TextDict(TypedDict):
-    """``text``: a body of at most 4,096 characters."""
-
-    body: str
-
-
-class LinkDict(TypedDict):
-    """``audio``, ``sticker``: a link that WhatsApp can fetch without a login."""
-
-    link: str
-
-
-class _Caption(TypedDict, total=False):
-    caption: str
-
-
-class MediaDict(LinkDict, _Caption):
-    """``image``, ``video``: a link, and a caption of at most 1,024 characters."""
-
-
-class _Filename(TypedDict, total=False):
-    filename: str
-
-
-class DocumentDict(LinkDict, _Caption, _Filename):
-    """``document``: a link, a caption and the name the recipient sees."""
-
-
-class _LocationLink(TypedDict, total=False):
-    link: str
-
-
-class LocationDict(_LocationLink):
-    """``location``: a place, its longitude and latitude in decimal degrees."""
-
-    longitude: str | float
-    latitude: str | float
-    name: str
-    address: str
-
-
-class BodyDict(TypedDict):
-    """The main words of an interactive message, at most 1,024 characters."""
-
-    text: str
-
-
-class HeaderDict(TypedDict):
-    """The line above the body, at most 60 characters."""
-
-    type: Literal["text"]
-    text: str
-
-
-class FooterDict(TypedDict):
-    """The small line below the body, at most 60 characters."""
-
-    text: str
-
-
-class _InteractiveOptions(TypedDict, total=False):
-    header: HeaderDict
-    footer: FooterDict
-    action: dict[str, Any]
-
-
-class InteractiveDict(_InteractiveOptions):
-    """``interactive``: what :func:`reply_buttons`, :func:`list_menu` and :func:`location_request` return."""
-
-    type: Literal["button", "list", "location_request_message"]
-    body: BodyDict
-
-
-class NameDict(TypedDict, total=False):
-    """The name on a contact card; ``formatted_name`` is required."""
-
-    formatted_name: str
-    first_name: str
-    last_name: str
-    middle_name: str
-    suffix: str
-    prefix: str
-
-
-class AddressDict(TypedDict, total=False):
-    """A postal address on a contact card."""
-
-    street: str
-    city: str
-    state: str
-    zip: str
-    country: str
-    country_code: str
-    type: Literal["HOME", "WORK"]
-
-
-class EmailDict(TypedDict, total=False):
-    """An e-mail address on a contact card; ``email`` is required."""
-
-    email: str
-    type: Literal["HOME", "WORK"]
-
-
-class OrganisationDict(TypedDict, total=False):
-    """Where the person on a contact card works."""
-
-    company: str
-    department: str
-    title: str
-
-
-class PhoneDict(TypedDict, total=False):
-    """A phone number on a contact card; ``phone`` is required, ``wa_id`` adds a button to write to it."""
-
-    phone: str
-    type: Literal["CELL", "MAIN", "IPHONE", "HOME", "WORK"]
-    wa_id: str
-
-
-class UrlDict(TypedDict, total=False):
-    """A web address on a contact card; ``url`` is required."""
-
-    url: str
-    type: Literal["HOME", "WORK"]
-
-
-class _ContactOptions(TypedDict, total=False):
-    addresses: list[AddressDict]
-    birthday: str
-    emails: list[EmailDict]
-    org: OrganisationDict
-    phones: list[PhoneDict]
-    urls: list[UrlDict]
-
-
-class ContactDict(_ContactOptions):
-    """One entry of ``contacts``: what :func:`contact_card` returns."""
-
-    name: NameDict
-
-
-class LanguageDict(TypedDict):
-    """The language of a WhatsApp template, such as ``en`` or ``zh_TW``."""
-
-    code: str
-
-
-class _TemplateOptions(TypedDict, total=False):
-    components: list[dict[str, Any]]
-
-
-class TemplateDict(_TemplateOptions):
-    """``template``: what :func:`template_message` returns."""
-
-    name: str
-    language: LanguageDict
-
-
-class MessageDict(TypedDict, total=False):
-    """``message``: exactly one message field, and ``type`` and ``reply_to`` if wanted."""
-
-    type: str
-    reply_to: str
-    text: str | TextDict
-    image: str | MediaDict
-    audio: str | LinkDict
-    video: str | MediaDict
-    document: str | DocumentDict
-    sticker: str | LinkDict
-    location: LocationDict
-    interactive: InteractiveDict
-    contacts: list[ContactDict] | ContactDict
-    template: TemplateDict
-
-
-class MessageFields(MessageDict, total=False):
-    """What the hook's ``send`` takes beside the recipient: a message, in any of its forms."""
-
-    message: MessageDict
-
-
-# --- builders ---------------------------------------------------------------------------------------------
+Row: TypeAlias = TextLike | tuple[TextLike, TextLike] | RowDict
+Rows: TypeAlias = Mapping[str, Row] | Sequence[RowDict] | XComArgLike
+Parameter: TypeAlias = TextLike | float | Mapping[str, Any]
 
 
 def reply_buttons(
-    body: str, buttons: Mapping[str, str], *, header: str | None = None, footer: str | None = None
+    body: TextLike | BodyDict,
+    buttons: Mapping[str, TextLike] | Sequence[ButtonDict | ReplyDict | XComArgLike] | XComArgLike,
+    *,
+    header: TextLike | HeaderDict | None = None,
+    footer: TextLike | FooterDict | None = None,
 ) -> InteractiveDict:
     """Build ``interactive``: a text with up to three buttons to answer by.
 
     :param body: the main words, at most 1,024 characters.
     :param buttons: title by id, at most 3. A title has at most 20 characters and stands only once; an id has
-        at most 256 and comes back when the button is tapped.
+        at most 256 and comes back when the button is tapped. Or the API's own button objects, in a list or
+        as the output of an upstream task.
     :param header: the line above, at most 60 characters.
     :param footer: the small line below, at most 60 characters.
     :return: the dict of the ``interactive`` parameter.
-    :raises TypeError: if what is to be a dict is none.
+    :raises TypeError: if a value is of another form. The texts themselves are checked with the message.
     """
-    _demand(buttons, Mapping, "reply_buttons: buttons", 'a dict of titles by id, as in {"yes": "Yes"}')
-    action = {
-        "buttons": [{"type": "reply", "reply": {"id": id_, "title": title}} for id_, title in buttons.items()]
-    }
-    return _interactive("button", body, action, header, footer)
+    action = {"buttons": _buttons("reply_buttons: buttons", buttons)}
+    return _interactive("reply_buttons", "button", body, action, header=header, footer=footer)
 
 
 def list_menu(
-    body: str,
-    button: str,
-    sections: Mapping[str, Mapping[str, str | tuple[str, str]]],
+    body: TextLike | BodyDict,
+    button: TextLike,
+    sections: Mapping[str, Rows] | Sequence[SectionDict | XComArgLike] | XComArgLike,
     *,
-    header: str | None = None,
-    footer: str | None = None,
+    header: TextLike | HeaderDict | None = None,
+    footer: TextLike | FooterDict | None = None,
 ) -> InteractiveDict:
     """Build ``interactive``: a text with a button that opens a list to choose from.
 
@@ -265,65 +112,72 @@ def list_menu(
     :param button: the label that opens the list, at most 20 characters.
     :param sections: rows by the section's title, at most 10 sections with 10 rows in all; a title has at most
         24 characters. Rows are title, or title and description, by id: title at most 24 characters,
-        description 72, id 200.
+        description 72, id 200. Rows and sections may also be the API's own objects, in a list or as the
+        output of an upstream task.
     :param header: the line above, at most 60 characters.
     :param footer: the small line below, at most 60 characters.
     :return: the dict of the ``interactive`` parameter.
-    :raises TypeError: if what is to be a dict is none.
+    :raises TypeError: if a value is of another form. The texts themselves are checked with the message.
     """
-    shape = 'a dict of rows by title, each a dict of titles by id, as in {"Every day": {"sales": "Sales"}}'
-    _demand(sections, Mapping, "list_menu: sections", shape)
-    for rows in sections.values():
-        _demand(rows, Mapping, "list_menu: sections", shape)
     action = {
-        "button": button,
-        "sections": [
-            {"title": title, "rows": [_row(id_, row) for id_, row in rows.items()]}
-            for title, rows in sections.items()
-        ],
+        "button": _text("list_menu: button", button),
+        "sections": _sections("list_menu: sections", sections),
     }
-    return _interactive("list", body, action, header, footer)
+    return _interactive("list_menu", "list", body, action, header=header, footer=footer)
 
 
-def location_request(body: str) -> InteractiveDict:
+def location_request(body: TextLike | BodyDict) -> InteractiveDict:
     """Build ``interactive``: a text with a button by which the recipient sends where they are.
 
     :param body: the main words, at most 1,024 characters.
     :return: the dict of the ``interactive`` parameter.
+    :raises TypeError: if ``body`` is no text.
     """
-    return _interactive("location_request_message", body, {"name": "send_location"})
+    action = {"name": "send_location"}
+    return _interactive("location_request", "location_request_message", body, action)
 
 
 def contact_card(
-    name: str, *, phone: str | None = None, email: str | None = None, company: str | None = None
+    name: TextLike | NameDict,
+    *,
+    phone: TextLike | int | PhoneDict | Sequence[PhoneDict] | None = None,
+    email: TextLike | EmailDict | Sequence[EmailDict] | None = None,
+    company: TextLike | OrganisationDict | None = None,
 ) -> ContactDict:
     """Build one entry of ``contacts``: a contact card.
+
+    Each parameter also takes the API's own object in place of a text.
 
     :param name: the whole name; it is given as first name too, since WhatsApp wants one more part of it.
     :param phone: a phone number, as it is to be shown.
     :param email: an e-mail address.
     :param company: where the person works.
     :return: the dict of one entry in the list of the ``contacts`` parameter.
+    :raises TypeError: if a value is of another form. The texts themselves are checked with the message.
     """
-    card: ContactDict = {"name": {"formatted_name": name, "first_name": name}}
+    card: dict[str, Any] = {
+        "name": _object("contact_card: name", name, lambda text: {"formatted_name": text, "first_name": text})
+    }
     if phone is not None:
-        card["phones"] = [{"phone": phone, "type": "CELL"}]
+        card["phones"] = _objects("contact_card: phone", phone, lambda text: {"phone": text, "type": "CELL"})
     if email is not None:
-        card["emails"] = [{"email": email, "type": "WORK"}]
+        card["emails"] = _objects("contact_card: email", email, lambda text: {"email": text, "type": "WORK"})
     if company is not None:
-        card["org"] = {"company": company}
-    return card
+        card["org"] = _object("contact_card: company", company, lambda text: {"company": text})
+    return cast("ContactDict", card)
 
 
 def template_message(
-    name: str,
-    language: str,
+    name: TextLike,
+    language: TextLike | LanguageDict,
     *,
-    header: str | Mapping[str, Any] | None = None,
-    body: Sequence[str | Mapping[str, Any]] = (),
-    buttons: Sequence[Mapping[str, str] | None] = (),
+    header: TextLike | Mapping[str, Any] | None = None,
+    body: Sequence[Parameter] | Mapping[str, Any] | XComArgLike = (),
+    buttons: Sequence[Mapping[str, Any] | XComArgLike | None] = (),
 ) -> TemplateDict:
     """Build ``template``: a WhatsApp template with the values of its variables.
+
+    ``header``, each value of ``body`` and each of ``buttons`` also take the API's own object.
 
     :param name: the approved WhatsApp template's name: lower-case letters, digits, underscores.
     :param language: its language's code, such as ``en`` or ``zh_TW``.
@@ -331,67 +185,214 @@ def template_message(
         ``{"image": {"link": …}}``, ``{"video": {"link": …}}``, ``{"document": {"link": …, "filename": …}}``,
         ``{"location": {…}}``. A link alone may stand for the object of an image, video or document.
     :param body: the body's variables in their order, at most 20: texts in one line, or
-        ``{"currency": {…}}`` or ``{"date_time": {…}}``.
+        ``{"currency": {…}}`` or ``{"date_time": {…}}``; or the output of an upstream task that gives these.
     :param buttons: by position, what the button takes: ``{"url": "end of the address"}``,
         ``{"quick_reply": "what comes back"}``, or ``None`` for one that takes nothing.
     :return: the dict of the ``template`` parameter.
-    :raises TypeError: if what is to be a list is none; a text for ``body`` would be a value for each letter.
+    :raises TypeError: if a value is of another form; a text for ``body`` would be a value for each letter.
+        The texts themselves are checked with the message.
     """
-    _demand(body, (list, tuple), "template_message: body", 'a list of values, as in ["Monday", "1,204 rows"]')
-    _demand(buttons, (list, tuple), "template_message: buttons", 'a list, as in [{"url": "reports/7"}, None]')
-    components: list[dict[str, Any]] = []
+    components: list[Any] = []
     if header is not None:
-        components.append({"type": "header", "parameters": [_parameter(header)]})
-    if body:
-        components.append({"type": "body", "parameters": [_parameter(value) for value in body]})
-    for index, button in enumerate(buttons):
-        for sub_type, value in (button or {}).items():
-            kind = "payload" if sub_type == "quick_reply" else "text"
-            components.append(
-                {
-                    "type": "button",
-                    "sub_type": sub_type,
-                    "index": str(index),
-                    "parameters": [{"type": kind, kind: value}],
-                }
-            )
-    template: TemplateDict = {"name": name, "language": {"code": language}}
+        components.append(_component("header", header))
+    if not isinstance(body, (list, tuple)) or body:
+        components.append(_component("body", body))
+    if not isinstance(buttons, (list, tuple)):
+        raise _refused("template_message: buttons", 'a list, as in [{"url": "reports/7"}, None]', buttons)
+    components += [
+        _template_button(index, button) for index, button in enumerate(buttons) if button is not None
+    ]
+    template = {
+        "name": _text("template_message: name", name),
+        "language": _object("template_message: language", language, lambda code: {"code": code}),
+    }
     if components:
         template["components"] = components
-    return template
-
-
-def _demand(value: object, kind: type | tuple[type, ...], name: str, shape: str) -> None:
-    if not isinstance(value, kind):
-        raise TypeError(f"{name}: must be {shape}; a value of type {type(value).__name__} given")
+    return cast("TemplateDict", template)
 
 
 def _interactive(
+    builder: str,
     kind: Literal["button", "list", "location_request_message"],
-    body: str,
+    body: object,
     action: dict[str, Any],
-    header: str | None = None,
-    footer: str | None = None,
+    *,
+    header: object = None,
+    footer: object = None,
 ) -> InteractiveDict:
-    interactive: InteractiveDict = {"type": kind, "body": {"text": body}, "action": action}
+    interactive = {
+        "type": kind,
+        "body": _object(f"{builder}: body", body, lambda text: {"text": text}),
+        "action": action,
+    }
     if header is not None:
-        interactive["header"] = {"type": "text", "text": header}
+        interactive["header"] = _object(
+            f"{builder}: header", header, lambda text: {"type": "text", "text": text}
+        )
     if footer is not None:
-        interactive["footer"] = {"text": footer}
-    return interactive
+        interactive["footer"] = _object(f"{builder}: footer", footer, lambda text: {"text": text})
+    return cast("InteractiveDict", interactive)
 
 
-def _row(id_: str, row: str | tuple[str, str]) -> dict[str, str]:
-    if not isinstance(row, str):
-        title, description = row
-        return {"id": id_, "title": title, "description": description}
-    return {"id": id_, "title": row}
+def _buttons(path: str, buttons: object) -> Any:
+    if isinstance(buttons, Mapping) and not _is_api_object(buttons):
+        return [_button(id_, _text(_at(path, id_), title)) for id_, title in buttons.items()]
+    shape = 'a dict of titles by id, as in {"yes": "Yes"}, or a list of button objects'
+    return _list(path, buttons, shape, _button_object)
 
 
-def _parameter(value: str | Mapping[str, Any]) -> dict[str, Any]:
+def _button_object(path: str, button: Mapping[str, Any]) -> dict[str, Any]:
+    if "reply" in button:
+        return dict(button)
+    if set(button) == {"id", "title"}:
+        return _button(button["id"], button["title"])
+    raise _refused(path, 'a button, as in {"type": "reply", "reply": {"id": "yes", "title": "Yes"}}', button)
+
+
+def _button(id_: object, title: object) -> dict[str, Any]:
+    return {"type": "reply", "reply": {"id": id_, "title": title}}
+
+
+def _sections(path: str, sections: object) -> Any:
+    if isinstance(sections, Mapping) and not _is_api_object(sections):
+        return [{"title": title, "rows": _rows(_at(path, title), rows)} for title, rows in sections.items()]
+    shape = 'a dict of rows by title, each a dict of titles by id, as in {"Every day": {"sales": "Sales"}}'
+    return _list(path, sections, shape, _section_object)
+
+
+def _section_object(path: str, section: Mapping[str, Any]) -> dict[str, Any]:
+    if "rows" not in section:
+        raise _refused(path, 'a section, as in {"title": "Every day", "rows": […]}', section)
+    return {**section, "rows": _rows(f"{path}['rows']", section["rows"])}
+
+
+def _rows(path: str, rows: object) -> Any:
+    if isinstance(rows, Mapping) and not _is_api_object(rows):
+        return [_row(_at(path, id_), id_, row) for id_, row in rows.items()]
+    shape = 'a dict of titles by id, as in {"sales": "Sales"}, or a list of row objects'
+    return _list(path, rows, shape, lambda path, row: dict(row))
+
+
+def _is_api_object(value: Mapping[Any, Any]) -> bool:
+    """Tell one object of the API, which belongs in a list, from titles by id."""
+    kinds: tuple[set[object], ...] = ({"id", "title"}, {"id", "title", "description"}, {"title", "rows"})
+    return set(value) in kinds or isinstance(value.get("reply"), Mapping)
+
+
+def _list(
+    path: str, value: object, shape: str, read: Callable[[str, Mapping[str, Any]], dict[str, Any]]
+) -> Any:
+    """Read a list of the API's objects; it, or any of them, may be the output of an upstream task."""
+    if _is_later(value):
+        return value
+    if not isinstance(value, (list, tuple)):
+        raise _refused(path, shape, value)
+    entries: list[Any] = []
+    for index, entry in enumerate(value):
+        if not isinstance(entry, Mapping) and not _is_later(entry):
+            raise _refused(path, shape, value, f"a list with {_given(entry)} at [{index}]")
+        entries.append(read(f"{path}[{index}]", entry) if isinstance(entry, Mapping) else entry)
+    return entries
+
+
+def _row(path: str, id_: object, row: object) -> dict[str, Any]:
+    if isinstance(row, Mapping):
+        return {"id": id_, **row}
+    if not isinstance(row, (list, tuple)):
+        return {"id": id_, "title": _text(path, row)}
+    if len(row) != 2:
+        raise _refused(path, "a title, or a title and a description", row)
+    return {"id": id_, "title": _text(f"{path}[0]", row[0]), "description": _text(f"{path}[1]", row[1])}
+
+
+def _component(kind: Literal["header", "body"], value: object) -> dict[str, Any]:
+    path = f"template_message: {kind}"
+    if isinstance(value, Mapping) and "parameters" in value:
+        return {"type": kind, **value}
+    if kind == "header":
+        return {"type": kind, "parameters": [_parameter(path, value)]}
+    if isinstance(value, (list, tuple)):
+        values = [_parameter(f"{path}[{index}]", entry) for index, entry in enumerate(value)]
+        return {"type": kind, "parameters": values}
+    if not _is_later(value):
+        raise _refused(path, 'a list of values, as in ["Monday", "1,204 rows"]', value)
+    return {"type": kind, "parameters": value}
+
+
+def _parameter(path: str, value: object) -> dict[str, Any]:
     if not isinstance(value, Mapping):
-        return {"type": "text", "text": value}
+        return {"type": "text", "text": _text(path, value)}
+    if "type" in value:
+        return dict(value)
+    if len(value) != 1:
+        raise _refused(path, 'a text, or an object with one key, as in {"currency": {…}}', value)
     ((kind, content),) = value.items()
-    if kind in ("image", "video", "document") and not isinstance(content, Mapping):
-        content = {"link": content}
+    if kind in ("image", "video", "document"):
+        content = _object(f"{path}.{kind}", content, lambda link: {"link": link})
     return {"type": kind, kind: content}
+
+
+def _template_button(index: int, button: object) -> Any:
+    path = f"template_message: buttons[{index}]"
+    if _is_later(button):
+        return button
+    if isinstance(button, Mapping) and "sub_type" in button:
+        return {"type": "button", "index": str(index), **button}
+    if not isinstance(button, Mapping) or len(button) != 1:
+        raise _refused(
+            path, 'None, {"url": "end of the address"} or {"quick_reply": "what comes back"}', button
+        )
+    ((sub_type, value),) = button.items()
+    kind = "payload" if sub_type == "quick_reply" else "text"
+    parameters = [{"type": kind, kind: _text(_at(path, sub_type), value)}]
+    return {"type": "button", "sub_type": sub_type, "index": str(index), "parameters": parameters}
+
+
+def _objects(path: str, value: object, of_text: Callable[[Any], dict[str, Any]]) -> Any:
+    if isinstance(value, (list, tuple)):
+        return [_object(f"{path}[{index}]", entry, of_text) for index, entry in enumerate(value)]
+    return [_object(path, value, of_text)]
+
+
+def _object(path: str, value: object, of_text: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+    """Take an object of the API as it is, or make it of a text."""
+    return dict(value) if isinstance(value, Mapping) else of_text(_text(path, value))
+
+
+def _text(path: str, value: object) -> Any:
+    """Take all that may become a text; what it may hold is checked with the message."""
+    if value is None or isinstance(value, (Mapping, list, tuple, set, frozenset, bytes)):
+        raise _refused(path, "a text", value)
+    return value
+
+
+def _is_later(value: object) -> bool:
+    """Say whether a value is the output of an upstream task, or a ``literal(…)``."""
+    return getattr(type(value), "iter_references", None) is not None
+
+
+def _at(path: str, key: object) -> str:
+    return f"{path}[{_shown(key)}]"
+
+
+def _shown(key: object) -> str:
+    """Show a key, short and without a phone number."""
+    if not isinstance(key, str):
+        return f"<{type(key).__name__}>"
+    return repr(key[:30]) if sum(map(str.isdigit, key)) < 5 else "…"
+
+
+def _refused(path: str, shape: str, value: object, given: str = "") -> TypeError:
+    return ending_at_dag_file(TypeError(f"{path}: must be {shape}; {given or _given(value)} given"))
+
+
+def _given(value: object) -> str:
+    if _is_later(value):
+        return "the output of an upstream task"
+    if isinstance(value, Mapping):
+        return f"a dict with {', '.join(map(_shown, list(value)[:5])) or 'nothing'}"
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return f"a list of {len(value)}"
+    if isinstance(value, str):
+        return "a text"
+    return "None" if value is None else f"a value of type {type(value).__name__}"

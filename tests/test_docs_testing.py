@@ -33,28 +33,44 @@ def project(tmp_path):
     return tmp_path
 
 
-def test_what_the_page_shows_works_without_a_database(project):
-    tests = [*(name for name in FILES if name.startswith("tests/")), "tests/test_readme.py"]
-    ran = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", "-rA", *tests],
-        cwd=project,
-        env={
-            **{name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW_")},
-            "AIRFLOW_HOME": str(project / "home"),
-            # A folder that is not there: whoever asked the database would fail.
-            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{project}/nowhere/airflow.db",
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=180,
-    )
+@pytest.fixture
+def run_tests(project):
+    """Run tests of the project, whose files or names are given, in that order."""
+
+    def run(*tests):
+        return subprocess.run(
+            [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", "-rA", *tests],
+            cwd=project,
+            env={
+                **{name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW_")},
+                "AIRFLOW_HOME": str(project / "home"),
+                # A folder that is not there: whoever asked the database would fail.
+                "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{project}/nowhere/airflow.db",
+            },
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=180,
+        )
+
+    return run
+
+
+def test_what_the_page_shows_works_without_a_database(project, run_tests):
+    ran = run_tests(*(name for name in FILES if name.startswith("tests/")), "tests/test_readme.py")
     assert ran.returncode == 0, ran.stdout + ran.stderr
     passed = set(re.findall(r"^PASSED \S+?::(\w+)", ran.stdout, re.MULTILINE))
     texts = [*FILES.values(), *OF_README]
     assert passed == {name for text in texts for name in re.findall(r"^def (test_\w+)", text, re.M)}
     assert len(OF_README) == 1
     assert not list(project.rglob("*.db"))
+
+
+def test_the_tests_that_share_a_sandbox_need_no_order(run_tests):
+    names = re.findall(r"^def (test_\w+)", FILES["tests/test_module.py"], re.M)
+    ran = run_tests(*(f"tests/test_module.py::{name}" for name in reversed(names)))
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert re.findall(r"^PASSED \S+?::(\w+)", ran.stdout, re.MULTILINE) == names[::-1]
 
 
 def test_every_python_block_of_the_page_is_a_file_that_runs():

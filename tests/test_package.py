@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tarfile
 from email import message_from_string
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,15 +18,29 @@ DIST_INFO = f"airflow_provider_itnio-{__version__}.dist-info"
 pytestmark = pytest.mark.skipif(not find_spec("hatchling"), reason="hatchling is not installed")
 
 
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory):
-    out = tmp_path_factory.mktemp("dist")
-    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(out), str(ROOT)]
+def built(kind, out):
+    """Build a wheel or an sdist."""
+    command = [sys.executable, "-m", "build", f"--{kind}", "--no-isolation", "--outdir", str(out), str(ROOT)]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
-    (built,) = out.iterdir()
-    with ZipFile(built) as opened:
+    (one,) = out.iterdir()
+    return one
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    with ZipFile(built("wheel", tmp_path_factory.mktemp("dist"))) as opened:
         yield opened
+
+
+@pytest.fixture(scope="module")
+def unpacked(tmp_path_factory):
+    """The folder that the sdist unpacks to."""
+    folder = tmp_path_factory.mktemp("unpacked")
+    with tarfile.open(built("sdist", tmp_path_factory.mktemp("sdist"))) as archive:
+        archive.extractall(folder, filter="data")
+    (top,) = folder.iterdir()
+    return top
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +85,7 @@ def test_what_it_needs_and_what_only_its_extras_need(metadata):
     needed = [line.partition(";") for line in metadata.get_all("Requires-Dist")]
     plain = {name.split(">")[0] for name, _, condition in needed if "extra" not in condition}
     sandbox = {name.split(">")[0] for name, _, condition in needed if "sandbox" in condition}
-    assert set(metadata.get_all("Provides-Extra")) == {"sandbox", "sql"}
+    assert set(metadata.get_all("Provides-Extra")) == {"sandbox"}
     assert {"apache-airflow", "apache-airflow-providers-common-compat", "aiohttp", "requests"} <= plain
     assert sandbox == {"starlette", "uvicorn", "jinja2"}
     assert not sandbox & plain
@@ -81,3 +96,14 @@ def test_airflow_and_the_shell_find_their_way_in(wheel):
     assert "provider_info = airflow_provider_itnio.get_provider_info:get_provider_info" in entries
     assert entries[entries.index("[apache_airflow_provider]") + 1].startswith("provider_info = ")
     assert "itnio-sandbox = airflow_provider_itnio.sandbox.__main__:main" in entries
+
+
+def test_the_sdist_holds_what_its_tests_read(unpacked):
+    pytest_of_it = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    collected = subprocess.run(
+        [*pytest_of_it, "--collect-only"], cwd=unpacked, capture_output=True, text=True, check=False
+    )
+    assert collected.returncode == 0, collected.stdout[-3000:] + collected.stderr
+    own = "tests/test_docs_testing.py"
+    run = subprocess.run([*pytest_of_it, own], cwd=unpacked, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout[-3000:] + run.stderr

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, TypeAlias, get_args
 
-from airflow_provider_itnio.api.errors import InvalidMessageError
+from airflow_provider_itnio.api.errors import InvalidParameterError
 
 __all__ = ["Delivery", "check_delivery", "check_number"]
 
@@ -20,12 +20,12 @@ def check_number(name: str, value: object, lowest: float, highest: float, *, who
     :param lowest: the least it may be.
     :param highest: the most it may be.
     :param whole: whether it must be a whole number.
-    :raises InvalidMessageError: if it is something else.
+    :raises InvalidParameterError: if it is something else.
     """
     kinds = (int,) if whole else (int, float)
     if isinstance(value, bool) or not isinstance(value, kinds) or not lowest <= value <= highest:
         kind = "whole number" if whole else "number"
-        raise InvalidMessageError(
+        raise InvalidParameterError(
             f"{name}: must be a {kind} from {lowest:g} to {highest:g}, {value!r:.60} given"
         )
 
@@ -34,9 +34,9 @@ def check_delivery(delivery: object) -> None:
     """Check what was given for ``delivery``.
 
     :param delivery: ``at_least_once`` or ``at_most_once``.
-    :raises InvalidMessageError: if it is something else.
+    :raises InvalidParameterError: if it is something else.
     """
     if delivery not in get_args(Delivery):
-        raise InvalidMessageError(
+        raise InvalidParameterError(
             f"delivery: must be one of {', '.join(get_args(Delivery))}; {delivery!r:.60} given"
         )

@@ -1,7 +1,8 @@
 """The families of errors: what went wrong, and so what may be done about it.
 
-``ItnioError`` is the root. Below it stand five outcomes: the message is invalid, the configuration is,
-the message was not sent, it was refused, or nobody can say what became of it.
+``ItnioError`` is the root. Below it stand what is found before anything is sent (the message is invalid, a
+parameter is, the configuration is), and what became of a message: it was not sent, it was refused, or nobody
+can say.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ __all__ = [
     "ConfigurationError",
     "ContentError",
     "InvalidMessageError",
+    "InvalidParameterError",
     "ItnioError",
     "NotSentError",
     "PlatformError",
@@ -28,6 +30,13 @@ __all__ = [
 class ItnioError(Exception):
     """Anything that kept a message from being accepted by Itniotech."""
 
+    where: str = ""
+    """Which task or notifier of a DAG file could not be made, as in ``task 'tell_finance'``."""
+
+    def __str__(self) -> str:
+        words = super().__str__()
+        return f"{self.where}: {words}" if self.where else words
+
 
 class InvalidMessageError(ItnioError, ValueError):
     """The message breaks a rule of its type. Raised before anything is sent.
@@ -37,11 +46,12 @@ class InvalidMessageError(ItnioError, ValueError):
     """
 
     def __init__(self, *problems: str) -> None:
-        super().__init__(*problems)
+        super().__init__("; ".join(problems))
         self.problems: tuple[str, ...] = problems
 
-    def __str__(self) -> str:
-        return "; ".join(self.problems)
+
+class InvalidParameterError(ItnioError, ValueError):
+    """A parameter beside the message is out of its range. Raised before anything is sent."""
 
 
 class ConfigurationError(ItnioError):

@@ -14,6 +14,7 @@ from airflow.providers.common.compat.sdk import (
 )
 
 from airflow_provider_itnio.api.errors import InvalidMessageError
+from airflow_provider_itnio.dag_file import ending_at_dag_file
 from airflow_provider_itnio.messages import MESSAGE_FIELDS
 from airflow_provider_itnio.operators.whatsapp import WhatsAppSendOperator
 from airflow_provider_itnio.operators.whatsapp_broadcast import WhatsAppBroadcastOperator
@@ -39,6 +40,7 @@ class _ReturnedMessageOperator(DecoratedOperator):
     """
 
     custom_operator_name = "@task.whatsapp"
+    reply_to: Any
 
     if not hasattr(DecoratedOperator, "xcom_push"):
         # Airflow 3.0 hands this method of its older operators on, and neither has nor calls it.
@@ -62,8 +64,14 @@ class _ReturnedMessageOperator(DecoratedOperator):
     def _check_message(self) -> None:
         """Leave the message unchecked: there is none before the function has returned."""
 
+    def build_message(self, context: Context) -> Mapping[str, Any]:
+        """Call the function and give what it returns as message fields.
+
+        :param context: the task's context.
+        """
+        return {**self._returned(context), "reply_to": self.reply_to}
+
     def _returned(self, context: Context) -> dict[str, Any]:
-        """Call the function and give what it returns as a message field."""
         context_merge(context, self.op_kwargs)
         arguments = determine_kwargs(self.python_callable, self.op_args, context)
         returned = self.python_callable(*self.op_args, **arguments)
@@ -96,13 +104,6 @@ class _WhatsAppDecoratedOperator(_ReturnedMessageOperator, WhatsAppSendOperator)
     )
     template_fields_renderers: ClassVar[dict[str, str]] = _SHOWN_AS
 
-    def build_message(self, context: Context) -> dict[str, Any]:
-        """Give what the function returns.
-
-        :param context: the task's context.
-        """
-        return {**self._returned(context), "reply_to": self.reply_to}
-
 
 class _WhatsAppDecoratedBroadcastOperator(_ReturnedMessageOperator, WhatsAppBroadcastOperator):
     """Sends what a function returns to many people."""
@@ -118,11 +119,8 @@ class _WhatsAppDecoratedBroadcastOperator(_ReturnedMessageOperator, WhatsAppBroa
         **WhatsAppBroadcastOperator.template_fields_renderers,
     }
 
-    def _build_message(self, context: Context) -> dict[str, Any]:
-        return {**self._returned(context), "reply_to": self.reply_to}
-
     def _message_maker(
-        self, fields: dict[str, Any], context: Context
+        self, fields: Mapping[str, Any], context: Context
     ) -> tuple[str, Callable[[Recipient], Message]]:
         from airflow_provider_itnio.api.models import message_from
 
@@ -149,7 +147,8 @@ def whatsapp_task(python_callable: Callable[..., Any] | None = None, **kwargs: A
         if kwargs.get(name) is None:
             kwargs.pop(name, None)
     if "recipient" in kwargs and "recipients" in kwargs:
-        raise InvalidMessageError("recipient: only where no recipients are given; both given")
+        words = "@task.whatsapp: recipient: only where no recipients are given; both given"
+        raise ending_at_dag_file(InvalidMessageError(words))
     return task_decorator_factory(
         python_callable=python_callable,
         decorated_operator_class=(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
 
@@ -299,7 +299,8 @@ class ItnioHook(BaseHook):
             account = self.account()
             balance = self._client(account).get_balance()
         except ItnioError as error:
-            return False, str(error)
+            again = _TYPE_AGAIN if "password (the secret): is missing" in str(error) else ""
+            return False, f"{error}{again}"
         missing = [name for name in ("app_id", "business_phone") if getattr(account, name) is None]
         each_task = (
             f" The connection has no {' and no '.join(missing)}: tasks must give it." if missing else ""
@@ -355,10 +356,17 @@ class ItnioHook(BaseHook):
         )
 
     def _no_connection(self) -> ConfigurationError:
-        return ConfigurationError(f"Connection {self.itnio_conn_id!r} is not defined")
+        return ConfigurationError(
+            f"Connection {self.itnio_conn_id!r} is not defined. Add it in Airflow, under Admin, Connections, "
+            f"or set AIRFLOW_CONN_{str(self.itnio_conn_id).upper()} in the environment, where alone code "
+            "outside of a task finds connections on Airflow 3"
+        )
 
     def _misconfigured(self, field: str, problem: str) -> ConfigurationError:
         return ConfigurationError(f"Connection {self.itnio_conn_id!r}, {field}: {problem}")
+
+
+_TYPE_AGAIN: Final = ". On an Edit page, type the secret again: Airflow 2 tests without the saved one"
 
 
 def _connection_type() -> dict[str, Any]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Generator, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from airflow.providers.common.compat.sdk import BaseNotifier
 
 from airflow_provider_itnio.api.checks import check_number
 from airflow_provider_itnio.api.errors import ContentError, InvalidMessageError, ItnioError
+from airflow_provider_itnio.argument_errors import with_named_errors
 from airflow_provider_itnio.hooks.itnio import ItnioHook
 from airflow_provider_itnio.messages import MESSAGE_FIELDS
 from airflow_provider_itnio.templating import is_rendered_later, recipient_entries, template_files
@@ -18,7 +19,7 @@ from airflow_provider_itnio.templating import is_rendered_later, recipient_entri
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_itnio.messages import (
+    from airflow_provider_itnio.message_types import (
         ContactDict,
         DocumentDict,
         InteractiveDict,
@@ -26,12 +27,17 @@ if TYPE_CHECKING:
         LocationDict,
         MediaDict,
         MessageDict,
+        RenderFunction,
         TemplateDict,
         TextDict,
     )
     from airflow_provider_itnio.notifications.filled_alert import Messages, RenderedAlert
 
-__all__ = ["WhatsAppNotifier"]
+    _Notifier = BaseNotifier
+else:
+    _Notifier = with_named_errors(BaseNotifier)
+
+__all__ = ["WhatsAppNotifier", "send_whatsapp_notification"]
 
 _MAX_RETRY_AFTER: Final = 5.0
 """Seconds. A notifier may run where Airflow parses DAGs, so it waits for no long ``Retry-After``."""
@@ -42,8 +48,19 @@ _AT_A_TIME: Final = 16
 _OF_MISSED_SLA: Final = ("dag", "task_list", "blocking_task_list", "slas", "blocking_tis")
 
 
-class WhatsAppNotifier(BaseNotifier):
+class WhatsAppNotifier(_Notifier):
     """Alerts people on WhatsApp when a task or DAG fails, succeeds or is late.
+
+    .. code-block:: python
+
+        with DAG(
+            "sales",
+            on_failure_callback=WhatsAppNotifier(
+                recipients=["+86 147-1800-4557", "{{ var.value.oncall_phone }}"],
+                alert_template="pipeline_alert",
+            ),
+        ):
+            ...
 
     With nothing but ``recipients`` it says what happened, where and why, and links to the log. Any message
     the operator takes can be given in place of that. Every field may use ``{{ alert.… }}``: ``kind``,
@@ -55,31 +72,37 @@ class WhatsAppNotifier(BaseNotifier):
     it holds, goes out as the default one with the reason.
 
     :param recipients: one phone number, several in a text separated by commas or lines, or a list.
-    :param text: see :class:`~airflow_provider_itnio.operators.whatsapp.WhatsAppMessageOperator`, as for each
-        of the message fields that follow; at most one of them is given.
-    :param image: as for the operator.
-    :param audio: as for the operator.
-    :param video: as for the operator.
-    :param document: as for the operator.
-    :param sticker: as for the operator.
-    :param location: as for the operator.
-    :param interactive: as for the operator.
-    :param contacts: as for the operator.
-    :param template: as for the operator.
-    :param message: as for the operator.
-    :param reply_to: as for the operator.
+        (templated)
+    :param text: the alert's own text, in place of the default one. It and the other message fields are those
+        of :class:`~airflow_provider_itnio.operators.whatsapp.WhatsAppSendOperator`; at most one of them is
+        given. (templated)
+    :param image: a link, or a link and a caption. (templated)
+    :param audio: a link. (templated)
+    :param video: a link, or a link and a caption. (templated)
+    :param document: a link, or a link, a filename and a caption. (templated)
+    :param sticker: a link. (templated)
+    :param location: a place. (templated)
+    :param interactive: buttons, a list, or a request for a location. (templated)
+    :param contacts: one to five contact cards. (templated)
+    :param template: a WhatsApp template with values of your own; the default alert's is ``alert_template``.
+        (templated)
+    :param message: the same as one dict. (templated)
+    :param reply_to: the id of the incoming message that the alert answers. (templated)
     :param alert_template: the name of a WhatsApp template with six values that carries the default alert to
         people who have not written in the last 24 hours; the connection's extra of this name if not given.
+        (templated)
     :param alert_language: its language, ``en`` if neither this nor the connection's extra is given.
-    :param business_phone: the number it comes from, in place of the connection's.
-    :param app_id: the application it goes through, in place of the connection's.
-    :param itnio_conn_id: the connection.
+        (templated)
+    :param business_phone: the number it comes from, in place of the connection's. (templated)
+    :param app_id: the application it goes through, in place of the connection's. (templated)
+    :param itnio_conn_id: the connection. (templated)
     :param if_too_long: ``fail`` to send the default text in place of one over 4,096 characters, or ``cut``.
     :param timeout: seconds in which the whole answer must have come.
     :param connect_timeout: seconds in which a connection must be made.
     :param max_tries: how often an alert that did not leave is tried, 1 to 10.
     :param context: given by Airflow where it calls the notifier asynchronously.
-    :raises InvalidMessageError: if what is written in the DAG file breaks a rule.
+    :raises InvalidMessageError: if what is written in the DAG file breaks a rule of the message.
+    :raises InvalidParameterError: if another parameter is out of its range.
     """
 
     template_fields: Sequence[str] = (
@@ -98,24 +121,24 @@ class WhatsAppNotifier(BaseNotifier):
         self,
         *,
         recipients: str | int | Sequence[str | int],
-        text: str | TextDict | None = None,
-        image: str | MediaDict | None = None,
-        audio: str | LinkDict | None = None,
-        video: str | MediaDict | None = None,
-        document: str | DocumentDict | None = None,
-        sticker: str | LinkDict | None = None,
-        location: LocationDict | None = None,
-        interactive: InteractiveDict | None = None,
-        contacts: list[ContactDict] | ContactDict | None = None,
-        template: TemplateDict | None = None,
-        message: MessageDict | None = None,
+        text: str | TextDict | RenderFunction | None = None,
+        image: str | MediaDict | RenderFunction | None = None,
+        audio: str | LinkDict | RenderFunction | None = None,
+        video: str | MediaDict | RenderFunction | None = None,
+        document: str | DocumentDict | RenderFunction | None = None,
+        sticker: str | LinkDict | RenderFunction | None = None,
+        location: LocationDict | RenderFunction | None = None,
+        interactive: InteractiveDict | RenderFunction | None = None,
+        contacts: Sequence[ContactDict] | ContactDict | RenderFunction | None = None,
+        template: TemplateDict | RenderFunction | None = None,
+        message: MessageDict | RenderFunction | None = None,
         reply_to: str | None = None,
         alert_template: str | None = None,
         alert_language: str | None = None,
         business_phone: str | int | None = None,
         app_id: str | None = None,
         itnio_conn_id: str = ItnioHook.default_conn_name,
-        if_too_long: str = "fail",
+        if_too_long: Literal["fail", "cut"] = "fail",
         timeout: float = 10.0,
         connect_timeout: float = 3.0,
         max_tries: int = 2,
@@ -310,6 +333,10 @@ class WhatsAppNotifier(BaseNotifier):
         for noted in (*filler.problems, *unusable):
             self.log.error("WhatsApp alert: %s", noted)
         return alert, hook
+
+
+send_whatsapp_notification = WhatsAppNotifier
+"""The notifier under the name that Airflow's other providers give theirs."""
 
 
 def _raise_for(alert: RenderedAlert, outcomes: Sequence[str | None]) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import wraps
+from functools import cached_property, wraps
 from inspect import isgeneratorfunction
-from typing import TYPE_CHECKING, Any, ClassVar
+from itertools import takewhile
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowTaskTimeout, BaseOperator
 
-from airflow_provider_itnio.api.checks import check_delivery
+from airflow_provider_itnio.api.checks import check_delivery, check_number
 from airflow_provider_itnio.api.errors import (
     ConfigurationError,
     InvalidMessageError,
@@ -20,6 +21,7 @@ from airflow_provider_itnio.api.errors import (
     UnknownOutcomeError,
     is_marked_as_not_sent,
 )
+from airflow_provider_itnio.argument_errors import with_named_errors
 from airflow_provider_itnio.delivery.safe_logging import SafeLogger
 from airflow_provider_itnio.hooks.itnio import ItnioHook
 from airflow_provider_itnio.links.whatsapp import OpenChatLink
@@ -31,6 +33,8 @@ from airflow_provider_itnio.templating import (
 )
 
 if TYPE_CHECKING:
+    from typing import Unpack
+
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_itnio.api.checks import Delivery
@@ -38,7 +42,7 @@ if TYPE_CHECKING:
     from airflow_provider_itnio.delivery.broadcast_record import BroadcastRecord
     from airflow_provider_itnio.delivery.message_record import DeliveryRecord
     from airflow_provider_itnio.delivery.policy import PreviousOutcome
-    from airflow_provider_itnio.messages import (
+    from airflow_provider_itnio.message_types import (
         ContactDict,
         DocumentDict,
         InteractiveDict,
@@ -48,7 +52,13 @@ if TYPE_CHECKING:
         MessageDict,
         TemplateDict,
         TextDict,
+        XComArgLike,
     )
+    from airflow_provider_itnio.operators._task_arguments import TaskArguments
+
+    _Operator = BaseOperator
+else:
+    _Operator = with_named_errors(BaseOperator)
 
 __all__ = ["WhatsAppMessageOperator", "WhatsAppSendOperator"]
 
@@ -56,39 +66,11 @@ __all__ = ["WhatsAppMessageOperator", "WhatsAppSendOperator"]
 log = SafeLogger(__name__)
 
 
-class WhatsAppMessageOperator(BaseOperator):
-    """A task with a WhatsApp message. Exactly one of the ten message fields, or ``message``, is given.
+class WhatsAppMessageOperator(_Operator):
+    """What the operators that send a WhatsApp message share. Exactly one message field is given.
 
-    Every parameter is templated, to any depth. What is written in the DAG file is checked when the DAG is
-    parsed, the rest once it is rendered and before anything is sent.
-
-    Limits are those of the vendor's pages ``waCustomSendMsg`` and ``waSendMsg``; where they are silent,
-    WhatsApp's own.
-
-    :param text: a text of at most 4,096 characters, or ``{"body": …}``.
-    :param image: a link to a JPEG or PNG of at most 5 MB, or ``{"link": …, "caption": …}``; a caption has at
-        most 1,024 characters.
-    :param audio: a link to a sound of at most 16 MB, or ``{"link": …}``.
-    :param video: a link to an MP4 or 3GPP of at most 16 MB, or ``{"link": …, "caption": …}``.
-    :param document: a link to a file of at most 100 MB, or ``{"link": …, "filename": …, "caption": …}``.
-        ``filename`` defaults to the last part of the link's path.
-    :param sticker: a link to a WebP of at most 100 KB, or ``{"link": …}``.
-    :param location: ``{"longitude": …, "latitude": …, "name": …, "address": …}``, in decimal degrees.
-    :param interactive: what ``reply_buttons``, ``list_menu`` or ``location_request`` of
-        ``airflow_provider_itnio.messages`` return.
-    :param contacts: one to five of what ``contact_card`` returns.
-    :param template: a WhatsApp template: what ``template_message`` returns. It alone reaches people who have
-        not written in the last 24 hours.
-    :param message: the same as one dict, for messages built upstream: ``{"text": "…"}``. ``type`` and
-        ``reply_to`` may stand in it.
-    :param reply_to: the id of the incoming message that this one answers.
-    :param business_phone: the number it comes from, 7 to 14 digits, in place of the connection's.
-    :param app_id: the application it goes through, in place of the connection's.
-    :param itnio_conn_id: the connection.
-    :param delivery: what happens where nobody can say what became of a message: with ``at_least_once`` the
-        task's retries send it again, with ``at_most_once`` the task fails at once.
-    :param if_too_long: ``fail``, or ``cut`` to end a text of over 4,096 characters with ``…``.
-    :raises InvalidMessageError: if what is written in the DAG file breaks a rule.
+    What is written in the DAG file is checked when the DAG is parsed, the rest once it is rendered and before
+    anything is sent.
     """
 
     template_fields: Sequence[str] = (
@@ -98,8 +80,6 @@ class WhatsAppMessageOperator(BaseOperator):
         "business_phone",
         "app_id",
         "itnio_conn_id",
-        "delivery",
-        "if_too_long",
     )
     template_ext: Sequence[str] = TEMPLATE_EXT
     template_fields_renderers: ClassVar[dict[str, str]] = {
@@ -112,23 +92,27 @@ class WhatsAppMessageOperator(BaseOperator):
     def __init__(
         self,
         *,
-        text: str | TextDict | None = None,
-        image: str | MediaDict | None = None,
-        audio: str | LinkDict | None = None,
-        video: str | MediaDict | None = None,
-        document: str | DocumentDict | None = None,
-        sticker: str | LinkDict | None = None,
-        location: LocationDict | None = None,
-        interactive: InteractiveDict | None = None,
-        contacts: list[ContactDict] | ContactDict | None = None,
-        template: TemplateDict | None = None,
-        message: MessageDict | None = None,
-        reply_to: str | None = None,
-        business_phone: str | int | None = None,
-        app_id: str | None = None,
+        text: str | TextDict | XComArgLike | None = None,
+        image: str | MediaDict | XComArgLike | None = None,
+        audio: str | LinkDict | XComArgLike | None = None,
+        video: str | MediaDict | XComArgLike | None = None,
+        document: str | DocumentDict | XComArgLike | None = None,
+        sticker: str | LinkDict | XComArgLike | None = None,
+        location: LocationDict | XComArgLike | None = None,
+        interactive: InteractiveDict | XComArgLike | None = None,
+        contacts: Sequence[ContactDict] | ContactDict | XComArgLike | None = None,
+        template: TemplateDict | XComArgLike | None = None,
+        message: MessageDict | XComArgLike | None = None,
+        reply_to: str | XComArgLike | None = None,
+        business_phone: str | int | XComArgLike | None = None,
+        app_id: str | XComArgLike | None = None,
         itnio_conn_id: str = ItnioHook.default_conn_name,
         delivery: Delivery = "at_least_once",
-        if_too_long: str = "fail",
+        if_too_long: Literal["fail", "cut"] = "fail",
+        timeout: float | None = None,
+        connect_timeout: float | None = None,
+        max_attempts: int | None = None,
+        proxy: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -149,8 +133,37 @@ class WhatsAppMessageOperator(BaseOperator):
         self.itnio_conn_id = itnio_conn_id
         self.delivery = delivery
         self.if_too_long = if_too_long
+        self.timeout = timeout
+        self.connect_timeout = connect_timeout
+        self.max_attempts = max_attempts
+        self.proxy = proxy
         if self._is_written_in_dag_file():
             self._check_what_is_written()
+
+    @cached_property
+    def hook(self) -> ItnioHook:
+        """The hook that sends, with the connection and the settings of this task."""
+        return ItnioHook(
+            self.itnio_conn_id,
+            app_id=cast("str | None", self.app_id),  # rendered by now
+            business_phone=cast("str | int | None", self.business_phone),
+            timeout=self.timeout,
+            connect_timeout=self.connect_timeout,
+            max_tries=self.max_attempts,
+            proxy=self.proxy,
+        )
+
+    def build_message(self, context: Context) -> Mapping[str, Any]:
+        """Give the message to send. Override it to compute the message when the task runs.
+
+        What it gives is sent as it is: Jinja in it is not rendered, except a broadcast's ``{{ recipient.… }}``
+        and the like. An attempt that sends nothing, since an earlier one has, does not call it.
+
+        :param context: the task's context.
+        :return: message fields, as the operator takes them: ``{"text": "…"}``. Those that the task was given,
+            unless overridden.
+        """
+        return self._message_fields()
 
     def _finish_after_post_execute(self) -> None:
         """Let the record's last entry, that the task has done its work, follow all of the task's own code.
@@ -192,15 +205,30 @@ class WhatsAppMessageOperator(BaseOperator):
         self._check_message()
         if self.business_phone and not is_rendered_later(self.business_phone):
             normalize_phone(self.business_phone, "business_phone")
-        if not is_rendered_later(self.delivery):
-            check_delivery(self.delivery)
+        check_delivery(self.delivery)
+        for name, lowest, highest in (
+            ("timeout", 0.001, 3600),
+            ("connect_timeout", 0.001, 3600),
+            ("max_attempts", 1, 10),
+        ):
+            if (value := getattr(self, name)) is not None:
+                check_number(name, value, lowest, highest, whole=name == "max_attempts")
 
     def _check_message(self) -> None:
         from airflow_provider_itnio.api.models import check_fields
 
-        # A text may be over the limit as long as only rendering tells whether it is to be cut.
-        if_too_long = "cut" if is_rendered_later(self.if_too_long) else self.if_too_long
-        check_fields(self._message_fields(), if_too_long=if_too_long, is_unrendered=is_rendered_later)
+        if self._computes_message() and all(value is None for value in self._message_fields().values()):
+            return
+        check_fields(self._message_fields(), if_too_long=self.if_too_long, is_unrendered=is_rendered_later)
+
+    def _computes_message(self) -> bool:
+        """Say whether a subclass has code of its own that may give the message when the task runs."""
+        subclasses = takewhile(
+            lambda one: not one.__module__.startswith("airflow_provider_itnio."), type(self).__mro__
+        )
+        return any(
+            name in vars(one) for one in subclasses for name in ("build_message", "execute", "pre_execute")
+        )
 
     def _message_fields(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in (*MESSAGE_FIELDS, "message", "reply_to")}
@@ -209,9 +237,6 @@ class WhatsAppMessageOperator(BaseOperator):
         problems = [problem for name in names for problem in unread_template_files(getattr(self, name), name)]
         if problems:
             raise InvalidMessageError(*problems)
-
-    def _hook(self) -> ItnioHook:
-        return ItnioHook(self.itnio_conn_id, app_id=self.app_id, business_phone=self.business_phone)
 
     @contextmanager
     def _failing_as_documented(self) -> Iterator[None]:
@@ -234,16 +259,58 @@ class WhatsAppMessageOperator(BaseOperator):
 class WhatsAppSendOperator(WhatsAppMessageOperator):
     """Sends one WhatsApp message to one person.
 
+    .. code-block:: python
+
+        WhatsAppSendOperator(
+            task_id="tell_finance",
+            recipient="{{ var.value.finance_phone }}",
+            text="*{{ ds }}* closed with {{ ti.xcom_pull('load') }} rows",
+        )
+
     The task succeeds when Itniotech accepts the message; whether it arrives is not known. A message that is
     no WhatsApp template only arrives if the recipient has written in the last 24 hours.
 
     On Airflow 3.3 and later, a retry of the task sends nothing to a recipient for whom an earlier try's
     message was accepted, and returns that message's receipt.
 
-    Beside ``recipient`` it takes the parameters of :class:`WhatsAppMessageOperator`. All are templated.
+    Exactly one of the ten fields from ``text`` to ``template``, or ``message``, is given. What is templated
+    also takes the output of an upstream task. To compute the message when the task runs, override
+    :meth:`build_message` in a subclass. Limits are those of the vendor's pages ``waCustomSendMsg`` and
+    ``waSendMsg``; where they are silent, WhatsApp's own.
 
-    :param recipient: a phone number with country code, as people write it: 7 to 14 digits.
+    :param recipient: a phone number with country code, as people write it: 7 to 14 digits. (templated)
+    :param text: a text of at most 4,096 characters, or ``{"body": …}``. (templated)
+    :param image: a link to a JPEG or PNG of at most 5 MB, or ``{"link": …, "caption": …}``; a caption has at
+        most 1,024 characters. (templated)
+    :param audio: a link to a sound of at most 16 MB, or ``{"link": …}``. (templated)
+    :param video: a link to an MP4 or 3GPP of at most 16 MB, or ``{"link": …, "caption": …}``. (templated)
+    :param document: a link to a file of at most 100 MB, or ``{"link": …, "filename": …, "caption": …}``.
+        ``filename`` defaults to the last part of the link's path. (templated)
+    :param sticker: a link to a WebP of at most 100 KB, or ``{"link": …}``. (templated)
+    :param location: ``{"longitude": …, "latitude": …, "name": …, "address": …}``, in decimal degrees.
+        (templated)
+    :param interactive: what ``reply_buttons``, ``list_menu`` or ``location_request`` of
+        ``airflow_provider_itnio.messages`` return. (templated)
+    :param contacts: one to five of what ``contact_card`` returns. (templated)
+    :param template: a WhatsApp template: what ``template_message`` returns. It alone reaches people who have
+        not written in the last 24 hours. (templated)
+    :param message: the same as one dict, for messages built upstream: ``{"text": "…"}``. ``type`` and
+        ``reply_to`` may stand in it. (templated)
+    :param reply_to: the id of the incoming message that this one answers. (templated)
+    :param business_phone: the number it comes from, 7 to 14 digits, in place of the connection's. (templated)
+    :param app_id: the application it goes through, in place of the connection's. (templated)
+    :param itnio_conn_id: the connection. (templated)
+    :param delivery: what happens where nobody can say what became of a message: with ``at_least_once`` the
+        task's retries send it again, with ``at_most_once`` the task fails at once.
+    :param if_too_long: ``fail``, or ``cut`` to end a text of over 4,096 characters with ``…``.
+    :param timeout: seconds to wait for the answer, in place of the connection's (30).
+    :param connect_timeout: seconds to wait for a connection, in place of the connection's (5).
+    :param max_attempts: how often a message that did not leave is tried within one try of the task, 1 to 10,
+        in place of the connection's (4).
+    :param proxy: URL of an HTTP proxy, in place of the connection's.
     :return: ``{"message_id", "recipient", "type", "timestamp"}``, the time in ISO 8601 and UTC.
+    :raises InvalidMessageError: if what is written in the DAG file breaks a rule of the message.
+    :raises InvalidParameterError: if another parameter in the DAG file is out of its range.
     :raises AirflowFailException: at once and without retries, if the message is invalid, a connection's field
         is missing, or Itniotech refused; with ``at_most_once`` also if nobody can say what became of it.
     :raises NotSentError: if it is certain that the message did not leave; the task's retries try again.
@@ -259,8 +326,43 @@ class WhatsAppSendOperator(WhatsAppMessageOperator):
     _record: DeliveryRecord | None = None
     _instance_of_record: Any = None
 
-    def __init__(self, *, recipient: str | int, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+    def __init__(
+        self,
+        *,
+        recipient: str | int | XComArgLike,
+        text: str | TextDict | XComArgLike | None = None,
+        image: str | MediaDict | XComArgLike | None = None,
+        audio: str | LinkDict | XComArgLike | None = None,
+        video: str | MediaDict | XComArgLike | None = None,
+        document: str | DocumentDict | XComArgLike | None = None,
+        sticker: str | LinkDict | XComArgLike | None = None,
+        location: LocationDict | XComArgLike | None = None,
+        interactive: InteractiveDict | XComArgLike | None = None,
+        contacts: Sequence[ContactDict] | ContactDict | XComArgLike | None = None,
+        template: TemplateDict | XComArgLike | None = None,
+        message: MessageDict | XComArgLike | None = None,
+        reply_to: str | XComArgLike | None = None,
+        business_phone: str | int | XComArgLike | None = None,
+        app_id: str | XComArgLike | None = None,
+        itnio_conn_id: str = ItnioHook.default_conn_name,
+        delivery: Delivery = "at_least_once",
+        if_too_long: Literal["fail", "cut"] = "fail",
+        timeout: float | None = None,
+        connect_timeout: float | None = None,
+        max_attempts: int | None = None,
+        proxy: str | None = None,
+        **kwargs: Unpack[TaskArguments],
+    ) -> None:
+        # fmt: off
+        super().__init__(
+            text=text, image=image, audio=audio, video=video, document=document, sticker=sticker,
+            location=location, interactive=interactive, contacts=contacts, template=template,
+            message=message, reply_to=reply_to, business_phone=business_phone, app_id=app_id,
+            itnio_conn_id=itnio_conn_id, delivery=delivery, if_too_long=if_too_long,
+            timeout=timeout, connect_timeout=connect_timeout, max_attempts=max_attempts, proxy=proxy,
+            **kwargs,
+        )
+        # fmt: on
         self.recipient = recipient
         if self._is_written_in_dag_file() and not is_rendered_later(recipient):
             from airflow_provider_itnio.api.phone_numbers import normalize_phone
@@ -291,16 +393,6 @@ class WhatsAppSendOperator(WhatsAppMessageOperator):
         self._say_that_accepted_is_not_delivered(receipt.type)
         return receipt.as_dict()
 
-    def build_message(self, context: Context) -> dict[str, Any]:
-        """Give the message: one of the message fields, or ``message``, and ``reply_to``.
-
-        A subclass may compute it here. What is given is sent as it is: Jinja in it is not rendered. A try
-        that sends nothing, since an earlier one has, does not call this.
-
-        :param context: the task's context.
-        """
-        return self._message_fields()
-
     def _record_of(self, context: Context) -> DeliveryRecord:
         """Give the record of this try, in which the operator may be executed several times."""
         from airflow_provider_itnio.delivery.message_record import DeliveryRecord
@@ -318,7 +410,7 @@ class WhatsAppSendOperator(WhatsAppMessageOperator):
         # Not what a decorated function is called with, which is its own, nor what it returned, which is data.
         rendered = (name for name in self.template_fields if name in WhatsAppMessageOperator.template_fields)
         self._refuse_unread_template_files(*rendered)
-        hook = self._hook()
+        hook = self.hook
         prepared = hook.prepare(recipient, if_too_long=self.if_too_long, **fields)
         with GracefulTimeout() as limit:
             record.store.call = limit.call

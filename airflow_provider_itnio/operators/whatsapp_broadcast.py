@@ -11,8 +11,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowTaskTimeout
 
 from airflow_provider_itnio.api.checks import check_delivery, check_number
-from airflow_provider_itnio.api.errors import InvalidMessageError, ItnioError, RecordError
+from airflow_provider_itnio.api.errors import (
+    InvalidMessageError,
+    InvalidParameterError,
+    ItnioError,
+    RecordError,
+)
 from airflow_provider_itnio.delivery.safe_logging import SafeLogger
+from airflow_provider_itnio.hooks.itnio import ItnioHook
 from airflow_provider_itnio.operators.whatsapp import WhatsAppMessageOperator
 from airflow_provider_itnio.templating import (
     literal_unless_templated,
@@ -20,16 +26,33 @@ from airflow_provider_itnio.templating import (
 )
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context, XComArg
+    from typing import Unpack
+
+    from airflow.providers.common.compat.sdk import Context
     from jinja2 import Environment
 
     from airflow_provider_itnio.api.async_client import ItnioAsyncClient
+    from airflow_provider_itnio.api.checks import Delivery
     from airflow_provider_itnio.api.models import Message
     from airflow_provider_itnio.broadcast.engine import Broadcast
     from airflow_provider_itnio.broadcast.recipients import Recipient, RecipientsGiven
     from airflow_provider_itnio.broadcast.summary import SummaryDict
     from airflow_provider_itnio.delivery.broadcast_record import BroadcastRecord
     from airflow_provider_itnio.delivery.graceful_timeout import GracefulTimeout
+    from airflow_provider_itnio.message_types import (
+        ContactDict,
+        DocumentDict,
+        InteractiveDict,
+        LinkDict,
+        LocationDict,
+        MediaDict,
+        MessageDict,
+        RenderFunction,
+        TemplateDict,
+        TextDict,
+        XComArgLike,
+    )
+    from airflow_provider_itnio.operators._task_arguments import TaskArguments
 
 __all__ = ["WhatsAppBroadcastOperator"]
 
@@ -39,12 +62,21 @@ log = SafeLogger(__name__)
 class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
     """Sends each of any number of people a WhatsApp message, with words of their own if wanted.
 
-    The message's fields may use ``{{ recipient.… }}``, what was given of a recipient (``recipient.phone`` is
-    always there, digits only), ``{{ shared.… }}``, and what every template may. They are filled in for each
-    recipient, so they are no template fields of the task, and the output of an upstream task gets into them
-    through ``shared``.
+    .. code-block:: python
 
-    A recipient whose message can't be filled in, or whose number is none, is one failure, not the end of the
+        WhatsAppBroadcastOperator(
+            task_id="tell_customers",
+            recipients=customers(),  # [{"phone": "+86 147-1800-4557", "name": "Li", "orders": 3}, …]
+            text="Dear {{ recipient.name }}, your orders this week: {{ recipient.orders }}.",
+        )
+
+    The message's fields, from ``text`` to ``reply_to``, are those of
+    :class:`~airflow_provider_itnio.operators.whatsapp.WhatsAppSendOperator`. They may use
+    ``{{ recipient.… }}``, what was given of a recipient (``recipient.phone`` is always there, digits only),
+    ``{{ shared.… }}``, and what every template may. They are rendered for each recipient, so they are no
+    template fields of the task, and the output of an upstream task gets into them through ``shared``.
+
+    A recipient whose message can't be rendered, or whose number is none, is one failure, not the end of the
     task. What would meet everyone (authentication, account, balance, sender, a certificate, 100 messages one
     behind the other without an answer that settles them) stops it at once.
 
@@ -52,15 +84,25 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
     record of a task: there a broadcast that has messaged anyone fails without retries, which would message
     them again.
 
-    Beside those below it takes the parameters of :class:`WhatsAppMessageOperator`. ``recipients``,
-    ``exclude``, ``shared``, ``business_phone``, ``app_id``, ``itnio_conn_id``, ``delivery`` and
-    ``if_too_long`` are templated.
-
     :param recipients: phone numbers, or dicts with ``phone`` and what else the message uses: in a list, the
         output of an upstream task, or a text that renders to JSON or to numbers separated by commas or lines.
         Equal entries count once; a number with different data gets a message for each, one after the other.
-    :param exclude: numbers that get no message, in any of the same forms.
+        (templated)
+    :param text: a text. (templated for each recipient, as are the others up to ``reply_to``)
+    :param image: a link, or a link and a caption.
+    :param audio: a link.
+    :param video: a link, or a link and a caption.
+    :param document: a link, or a link, a filename and a caption.
+    :param sticker: a link.
+    :param location: a place.
+    :param interactive: buttons, a list, or a request for a location.
+    :param contacts: one to five contact cards.
+    :param template: a WhatsApp template; it alone reaches people who have not written in the last 24 hours.
+    :param message: the same as one dict.
+    :param reply_to: the id of the incoming message that each answers.
+    :param exclude: numbers that get no message, in any of the forms of ``recipients``. (templated)
     :param shared: what is the same for everyone, as a dict whose values may be outputs of upstream tasks.
+        (templated)
     :param max_in_flight: messages that wait for their answer at a time, 1 to 1,000; on Airflow 3.3 and later
         at most half of ``checkpoint_every``.
     :param messages_per_second: how many leave in a second, at most; ``None`` for no limit. WhatsApp takes 80
@@ -70,12 +112,22 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
     :param checkpoint_every: outcomes that are recorded at a time, 1 to 10,000: with ``at_least_once``, as
         many people at most get a second message if the worker is killed; with ``at_most_once`` none does.
     :param keep_receipts: return the receipt of each message too.
+    :param business_phone: the number they come from, in place of the connection's. (templated)
+    :param app_id: the application they go through, in place of the connection's. (templated)
+    :param itnio_conn_id: the connection. (templated)
+    :param delivery: as for one message.
+    :param if_too_long: as for one message.
+    :param timeout: as for one message, in seconds.
+    :param connect_timeout: as for one message, in seconds.
+    :param max_attempts: as for one message.
+    :param proxy: as for one message.
     :return: the counts ``recipients``, ``accepted``, ``accepted_earlier``, ``refused``, ``invalid``,
         ``not_sent``, ``unknown``, ``excluded``, ``repeated``, ``not_reached``; ``failures``, the first 1,000
         with ``position`` in the list, ``last_digits``, ``outcome``, ``code`` and ``reason``;
         ``failures_not_listed``; and ``receipts`` if wanted. It stands in XCom also if the task fails.
     :raises InvalidMessageError: if what is written in the DAG file breaks a rule, or a message field holds
         the output of an upstream task.
+    :raises InvalidParameterError: if another parameter is out of its range.
     :raises AirflowFailException: if a message failed and a retry could send nothing, or would message people
         again.
     :raises ItnioError: if a message failed that a retry sends again; if everyone's would fail, the error that
@@ -89,8 +141,6 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
         "business_phone",
         "app_id",
         "itnio_conn_id",
-        "delivery",
-        "if_too_long",
     )
     template_fields_renderers: ClassVar[dict[str, str]] = {
         "recipients": "json",
@@ -104,17 +154,47 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
     def __init__(
         self,
         *,
-        recipients: RecipientsGiven | XComArg,
-        exclude: RecipientsGiven | XComArg | None = None,
-        shared: Mapping[str, Any] | None = None,
+        recipients: RecipientsGiven | XComArgLike,
+        text: str | TextDict | RenderFunction | None = None,
+        image: str | MediaDict | RenderFunction | None = None,
+        audio: str | LinkDict | RenderFunction | None = None,
+        video: str | MediaDict | RenderFunction | None = None,
+        document: str | DocumentDict | RenderFunction | None = None,
+        sticker: str | LinkDict | RenderFunction | None = None,
+        location: LocationDict | RenderFunction | None = None,
+        interactive: InteractiveDict | RenderFunction | None = None,
+        contacts: Sequence[ContactDict] | ContactDict | RenderFunction | None = None,
+        template: TemplateDict | RenderFunction | None = None,
+        message: MessageDict | RenderFunction | None = None,
+        reply_to: str | RenderFunction | None = None,
+        exclude: RecipientsGiven | XComArgLike | None = None,
+        shared: Mapping[str, Any] | XComArgLike | None = None,
         max_in_flight: int = 32,
         messages_per_second: float | None = 80,
         if_some_fail: Literal["fail", "warn"] = "fail",
         checkpoint_every: int = 500,
         keep_receipts: bool = False,
-        **kwargs: Any,
+        business_phone: str | int | XComArgLike | None = None,
+        app_id: str | XComArgLike | None = None,
+        itnio_conn_id: str = ItnioHook.default_conn_name,
+        delivery: Delivery = "at_least_once",
+        if_too_long: Literal["fail", "cut"] = "fail",
+        timeout: float | None = None,
+        connect_timeout: float | None = None,
+        max_attempts: int | None = None,
+        proxy: str | None = None,
+        **kwargs: Unpack[TaskArguments],
     ) -> None:
-        super().__init__(**kwargs)
+        # fmt: off
+        super().__init__(
+            text=text, image=image, audio=audio, video=video, document=document, sticker=sticker,
+            location=location, interactive=interactive, contacts=contacts, template=template,
+            message=message, reply_to=reply_to, business_phone=business_phone, app_id=app_id,
+            itnio_conn_id=itnio_conn_id, delivery=delivery, if_too_long=if_too_long,
+            timeout=timeout, connect_timeout=connect_timeout, max_attempts=max_attempts, proxy=proxy,
+            **kwargs,
+        )
+        # fmt: on
         self.recipients = literal_unless_templated(recipients)
         self.exclude = literal_unless_templated(exclude)
         self._excludes = exclude is not None
@@ -142,7 +222,7 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
         if self.messages_per_second is not None:
             check_number("messages_per_second", self.messages_per_second, 0.001, 100_000, whole=False)
         if self.if_some_fail not in ("fail", "warn"):
-            raise InvalidMessageError(
+            raise InvalidParameterError(
                 f"if_some_fail: must be one of fail, warn; {self.if_some_fail!r:.60} given"
             )
 
@@ -156,12 +236,12 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
 
         with self._failing_as_documented():
             check_delivery(self.delivery)
-            self._refuse_unread_template_files("business_phone", "app_id", "itnio_conn_id", "if_too_long")
+            self._refuse_unread_template_files("business_phone", "app_id", "itnio_conn_id")
             self._check_how_it_is_sent()
             self._check_message()
             record = self._record = BroadcastRecord.from_context(context, self.task_id)
         self._finish_after_post_execute()
-        fields = self._build_message(context)
+        fields = self.build_message(context)
         limit = GracefulTimeout()
         with self._failing_as_documented():
             broadcast, client = self._prepared(context, fields, record, limit)
@@ -199,11 +279,8 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
         except Exception as error:  # which must not hide why the task fails
             log.error("The summary could not be pushed: %s: %s", type(error).__name__, error)
 
-    def _build_message(self, context: Context) -> dict[str, Any]:
-        return self._message_fields()
-
     def _prepared(
-        self, context: Context, fields: dict[str, Any], record: BroadcastRecord, limit: GracefulTimeout
+        self, context: Context, fields: Mapping[str, Any], record: BroadcastRecord, limit: GracefulTimeout
     ) -> tuple[Broadcast, ItnioAsyncClient]:
         from airflow_provider_itnio.api.async_client import ItnioAsyncClient
         from airflow_provider_itnio.broadcast.engine import Broadcast
@@ -212,8 +289,7 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
         entries = recipient_list(_resolved(self.recipients, context))
         excluded = excluded_numbers(_resolved(self.exclude, context)) if self._excludes else frozenset()
         recipients = Recipients(entries, excluded)
-        hook = self._hook()
-        account, (app_id, business_phone) = hook.account(), hook.sender()
+        account, (app_id, business_phone) = self.hook.account(), self.hook.sender()
         kind, message_for = self._message_maker(fields, context)
         client = ItnioAsyncClient(account.credentials, account.settings)
         broadcast = Broadcast(
@@ -233,14 +309,17 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
         return broadcast, client
 
     def _message_maker(
-        self, fields: dict[str, Any], context: Context
+        self, fields: Mapping[str, Any], context: Context
     ) -> tuple[str, Callable[[Recipient], Message]]:
         """Give the messages' type, and what makes the message of one recipient."""
         from airflow_provider_itnio.api.models import message_from
         from airflow_provider_itnio.broadcast.rendering import PersonalMessage
 
         personal = PersonalMessage(
-            fields, self._template_environment(), context, _resolved(self.shared, context) or {}
+            fields,
+            self._template_environment(),
+            context,
+            _resolved(self.shared, context) or {},
         )
         if not personal.is_personal:
             message = message_from(personal.same_for_all, if_too_long=self.if_too_long)

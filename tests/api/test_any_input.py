@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_itnio.api.errors import InvalidMessageError
+from airflow_provider_itnio.api.errors import InvalidMessageError, InvalidParameterError
 from airflow_provider_itnio.api.models import check_fields, message_from
 from airflow_provider_itnio.api.phone_numbers import normalize_phone
 from airflow_provider_itnio.api.protocol import Protocol
@@ -106,6 +106,8 @@ def check(fields: dict[Any, Any], **options: Any) -> None:
         message = message_from(fields, **options)
     except InvalidMessageError as error:
         check_error(error)
+    except InvalidParameterError as error:
+        check_error(InvalidMessageError(str(error)))
     else:
         request = Protocol(Credentials("k", "s")).message_request(
             message, recipient="8614718004557", app_id="a", business_phone="91856321321"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_itnio.api.errors import InvalidMessageError
+from airflow_provider_itnio.api.errors import InvalidMessageError, InvalidParameterError
 from airflow_provider_itnio.api.models import check_fields
 from tests.api.fields import (
     LINK,
@@ -162,10 +162,11 @@ def test_a_static_message_is_checked_whole() -> None:
     assert problems({"text": ""}) == ["text.body: must not be empty"]
 
 
-def test_if_too_long_may_be_rendered_later() -> None:
-    assert problems({"text": "a"}, if_too_long=JINJA) == []
-    assert problems({"text": "a"}, if_too_long=Upstream()) == []
-    assert problems({"text": "a"}, if_too_long="never") == [
-        "if_too_long: must be one of fail, cut; 'never' given"
-    ]
+@pytest.mark.parametrize("word", ["never", JINJA, Upstream(), None])
+def test_if_too_long_is_a_word_and_no_template(word: object) -> None:
+    with pytest.raises(InvalidParameterError, match="if_too_long: must be one of fail, cut; "):
+        check_fields({"text": "a"}, if_too_long=word, is_unrendered=is_unrendered)
+
+
+def test_a_text_that_is_cut_may_be_too_long() -> None:
     assert problems({"text": "x" * 5000}, if_too_long="cut") == []

@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 from pydantic_core import to_json
 
-from airflow_provider_itnio.api.errors import InvalidMessageError
+from airflow_provider_itnio.api.errors import InvalidMessageError, InvalidParameterError
 from airflow_provider_itnio.api.models import MODELS, Message, message_from
 from airflow_provider_itnio.messages import MESSAGE_FIELDS
 from tests.api.fields import (
@@ -948,9 +948,9 @@ def test_nothing_but_a_text_is_cut() -> None:
 
 
 def test_if_too_long_has_two_words() -> None:
-    assert problems({"text": "a"}, if_too_long="split") == [
-        "if_too_long: must be one of fail, cut; 'split' given"
-    ]
+    with pytest.raises(InvalidParameterError) as caught:
+        message_from({"text": "a"}, if_too_long="split")
+    assert str(caught.value) == "if_too_long: must be one of fail, cut; 'split' given"
 
 
 # --- what no error may hold -----------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from airflow.providers.common.compat.sdk import DAG, AirflowFailException, Airfl
 from airflow_provider_itnio.api.errors import (
     AuthenticationError,
     InvalidMessageError,
+    InvalidParameterError,
     NotSentError,
     UnknownOutcomeError,
 )
@@ -90,7 +91,7 @@ def test_a_message_field_is_an_error_when_the_dag_is_parsed(name):
     ],
 )
 def test_any_other_mistake_is_an_error_when_the_dag_is_parsed(parameters, sentence):
-    with pytest.raises(InvalidMessageError, match=sentence):
+    with pytest.raises((InvalidMessageError, InvalidParameterError), match=sentence):
         made(returns("x"), **parameters)
 
 
@@ -198,7 +199,7 @@ def test_a_mapped_one_sends_for_each(sandbox):
 def test_whom_and_where_from_may_be_templated(connect, sandbox):
     connect("itnio_finance", extra={"app_id": None, "business_phone": None})
     context = {
-        "params": {"phone": "+86 1000 0000 11", "team": "finance", "delivery": "at_most_once"},
+        "params": {"phone": "+86 1000 0000 11", "team": "finance"},
         "app": sandbox.app_id,
         "own": sandbox.business_phone,
     }
@@ -208,7 +209,6 @@ def test_whom_and_where_from_may_be_templated(connect, sandbox):
         itnio_conn_id="itnio_{{ params.team }}",
         app_id="{{ app }}",
         business_phone="{{ own }}",
-        delivery="{{ params.delivery }}",
         context=context,
     )
     (message,) = sandbox.sent_to("+86 1000 0000 11")
@@ -414,7 +414,7 @@ def test_a_message_field_beside_recipients_is_an_error_too(name):
     ],
 )
 def test_any_other_mistake_beside_recipients_is_an_error_too(parameters, sentence):
-    with pytest.raises(InvalidMessageError, match=sentence):
+    with pytest.raises((InvalidMessageError, InvalidParameterError), match=sentence):
         made(returns("x"), recipient=None, recipients=[NUMBER], **parameters)
 
 

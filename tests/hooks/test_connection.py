@@ -483,3 +483,33 @@ class TestConnection:
         works, text = ItnioHook().test_connection()
         assert not works
         assert "text/html" in text
+
+
+def test_a_port_without_a_host_is_the_default_address(connect):
+    """443, which Airflow 3.3's Test wants, changes nothing."""
+    connect(host=None, port=443)
+    assert ItnioHook().account().settings.base_url == "https://api.itniotech.com"
+
+
+def test_a_test_without_the_secret_says_what_to_type(connect):
+    connect(password=None)
+    worked, said = ItnioHook().test_connection()
+    assert not worked
+    assert "password (the secret): is missing. On an Edit page, type the secret again" in said
+
+
+def test_another_failed_test_does_not(connect):
+    connect(password="not-the-secret")
+    worked, said = ItnioHook().test_connection()
+    assert not worked
+    assert "type the secret again" not in said
+
+
+@pytest.mark.parametrize("conn_id", ["itnio_nowhere", "Nowhere"])
+def test_an_unknown_connection_says_where_to_define_it(conn_id):
+    with pytest.raises(ConfigurationError) as caught:
+        ItnioHook(conn_id).account()
+    assert f"Connection '{conn_id}' is not defined. Add it in Airflow, under Admin, Connections" in str(
+        caught.value
+    )
+    assert f"set AIRFLOW_CONN_{conn_id.upper()} in the environment" in str(caught.value)

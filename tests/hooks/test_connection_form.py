@@ -23,11 +23,13 @@ def test_both_declarations_label_hide_and_explain_the_same():
 def test_the_form_shows_only_what_the_connection_has():
     behaviour = DECLARED["ui-field-behaviour"]
     shown = PLAIN_FIELDS - set(behaviour["hidden-fields"])
-    assert shown == {"login", "password", "host", "description"}
+    assert shown == {"login", "password", "host", "port", "extra", "description"}
     assert set(behaviour["relabeling"]) | set(behaviour["placeholders"]) <= shown
     assert set(DECLARED["conn-fields"]) == {
         "app_id",
         "business_phone",
+        "alert_template",
+        "alert_language",
         "timeout",
         "connect_timeout",
         "max_tries",

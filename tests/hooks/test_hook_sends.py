@@ -11,6 +11,7 @@ from airflow_provider_itnio.api.errors import (
     AccountError,
     ConfigurationError,
     InvalidMessageError,
+    InvalidParameterError,
     NotSentError,
     PlatformError,
     UnknownOutcomeError,
@@ -77,7 +78,7 @@ class TestBothWays:
         ],
     )
     def test_nothing_leaves_before_the_input_is_checked(self, way, recipient, kwargs, sentence, sandbox):
-        with pytest.raises(InvalidMessageError, match=sentence):
+        with pytest.raises((InvalidMessageError, InvalidParameterError), match=sentence):
             sent_by(way, ItnioHook(), recipient, **kwargs)
         assert sandbox.requests == []
 
@@ -319,7 +320,7 @@ def test_preparing_checks_a_message_and_sends_nothing(sandbox):
 )
 @pytest.mark.usefixtures("connection")
 def test_a_message_that_breaks_a_rule_can_not_be_prepared(recipient, fields, sentence):
-    with pytest.raises(InvalidMessageError, match=sentence):
+    with pytest.raises((InvalidMessageError, InvalidParameterError), match=sentence):
         ItnioHook().prepare(recipient, **fields)
 
 

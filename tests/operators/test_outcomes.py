@@ -13,6 +13,7 @@ from airflow_provider_itnio.api.errors import (
     ConfigurationError,
     ContentError,
     InvalidMessageError,
+    InvalidParameterError,
     NotSentError,
     PlatformError,
     RecipientError,
@@ -115,8 +116,6 @@ def test_a_receipt_without_a_time_is_plain_json_too(send, sandbox):
         ({"recipient": "number.j2"}, "recipient: the Jinja file"),
         ({"reply_to": "id.j2"}, "reply_to: the Jinja file"),
         ({"business_phone": "12"}, "business_phone: 7 to 14 digits"),
-        ({"delivery": "twice"}, "delivery: must be one of"),
-        ({"if_too_long": "chop"}, "if_too_long: must be one of"),
     ],
 )
 @pytest.mark.usefixtures("hasty")
@@ -128,6 +127,25 @@ def test_what_rendering_has_made_invalid_fails_at_once_and_sends_nothing(rendere
         setattr(operator, name, value)
     error = fails_at_once(lambda: operator.execute({}), InvalidMessageError)
     assert sentence in str(error)
+    assert sandbox.requests == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({"delivery": "twice"}, "delivery: must be one of"),
+        ({"if_too_long": "chop"}, "if_too_long: must be one of"),
+    ],
+)
+@pytest.mark.usefixtures("hasty")
+def test_a_parameter_of_a_mapped_task_is_checked_when_it_runs(fields, sentence, sandbox):
+    from airflow_provider_itnio.operators.whatsapp import WhatsAppSendOperator
+
+    operator = WhatsAppSendOperator(task_id="tell", recipient="+86 147-1800-4557", text="x")
+    for name, value in fields.items():
+        setattr(operator, name, value)
+    error = fails_at_once(lambda: operator.execute({}), InvalidParameterError)
+    assert str(error).startswith(sentence)
     assert sandbox.requests == []
 
 

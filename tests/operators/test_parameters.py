@@ -1,18 +1,42 @@
-"""Every parameter of every operator is templated, takes default_args, and gets through .partial."""
+"""Every parameter stands in the signature, takes default_args, and gets through .partial."""
 
 from __future__ import annotations
 
 import inspect
+import re
 import typing
 
 import pytest
-from airflow.providers.common.compat.sdk import DAG, AirflowFailException
+from airflow.providers.common.compat.sdk import DAG, AirflowFailException, BaseOperator
 
 from airflow_provider_itnio.messages import MESSAGE_FIELDS, MessageDict, MessageFields
+from airflow_provider_itnio.operators._task_arguments import TaskArguments
 from airflow_provider_itnio.operators.whatsapp import WhatsAppMessageOperator, WhatsAppSendOperator
+from airflow_provider_itnio.operators.whatsapp_broadcast import WhatsAppBroadcastOperator
 
 NUMBER = "+86 147-1800-4557"
-OTHERS = ("message", "reply_to", "business_phone", "app_id", "itnio_conn_id", "delivery", "if_too_long")
+OTHERS = (
+    "message",
+    "reply_to",
+    "business_phone",
+    "app_id",
+    "itnio_conn_id",
+    "delivery",
+    "if_too_long",
+    "timeout",
+    "connect_timeout",
+    "max_attempts",
+    "proxy",
+)
+OF_A_BROADCAST = (
+    "exclude",
+    "shared",
+    "max_in_flight",
+    "messages_per_second",
+    "if_some_fail",
+    "checkpoint_every",
+    "keep_receipts",
+)
 
 VALUES = {
     "text": "hello",
@@ -32,19 +56,17 @@ VALUES = {
     "itnio_conn_id": "itnio_other",
     "delivery": "at_most_once",
     "if_too_long": "cut",
+    "timeout": 7,
+    "connect_timeout": 2.5,
+    "max_attempts": 2,
+    "proxy": "http://proxy.example:3128",
 }
 
 
 def own_parameters(operator):
-    """Give the parameters that an operator class adds to those of its base."""
+    """Give the parameters that an operator class writes out, in their order."""
     parameters = list(inspect.signature(operator.__init__).parameters.values())
     return [one.name for one in parameters if one.name != "self" and one.kind is not one.VAR_KEYWORD]
-
-
-def all_parameters(operator):
-    """Give the parameters that an operator has beyond Airflow's own, those of its bases included."""
-    bases = [base for base in operator.__mro__ if base.__module__.startswith("airflow_provider_itnio.")]
-    return [name for base in bases for name in own_parameters(base)]
 
 
 def with_a_text(name, value):
@@ -52,8 +74,17 @@ def with_a_text(name, value):
     return {name: value} if name in (*MESSAGE_FIELDS, "message") else {"text": "hello", name: value}
 
 
-def test_the_message_fields_stand_in_the_signature_in_their_order():
-    assert tuple(own_parameters(WhatsAppMessageOperator)) == (*MESSAGE_FIELDS, *OTHERS)
+def test_each_signature_has_every_parameter_in_its_order():
+    assert own_parameters(WhatsAppMessageOperator) == [*MESSAGE_FIELDS, *OTHERS]
+    assert own_parameters(WhatsAppSendOperator) == ["recipient", *MESSAGE_FIELDS, *OTHERS]
+    broadcast = own_parameters(WhatsAppBroadcastOperator)
+    assert broadcast == ["recipients", *MESSAGE_FIELDS, *OTHERS[:2], *OF_A_BROADCAST, *OTHERS[2:]]
+
+
+def test_an_editor_and_a_notebook_see_the_signature():
+    for operator in (WhatsAppSendOperator, WhatsAppBroadcastOperator):
+        names = [name for name in inspect.signature(operator).parameters if name != "kwargs"]
+        assert names == own_parameters(operator)
 
 
 def test_the_types_for_editors_have_the_same_fields():
@@ -62,15 +93,25 @@ def test_the_types_for_editors_have_the_same_fields():
     assert set(typing.get_type_hints(MessageFields)) == {*MESSAGE_FIELDS, "type", "reply_to", "message"}
 
 
-@pytest.mark.parametrize("operator", [WhatsAppMessageOperator, WhatsAppSendOperator])
-def test_every_parameter_is_templated(operator):
-    assert sorted(operator.template_fields) == sorted(all_parameters(operator))
-    assert operator.template_ext == (".j2",)
+def test_the_types_of_a_tasks_arguments_are_all_that_airflow_takes():
+    arguments = inspect.signature(BaseOperator.__init__).parameters
+    assert set(arguments) - {"self", "kwargs"} <= set(TaskArguments.__annotations__)
 
 
-@pytest.mark.parametrize("operator", [WhatsAppMessageOperator, WhatsAppSendOperator])
-def test_every_parameter_is_documented(operator):
-    assert [name for name in own_parameters(operator) if f":param {name}:" not in operator.__doc__] == []
+@pytest.mark.parametrize("operator", [WhatsAppSendOperator, WhatsAppBroadcastOperator])
+def test_every_parameter_is_documented_and_said_to_be_templated_if_it_is(operator):
+    described = dict(re.findall(r":param (\w+):(.*?)(?=\n    :)", operator.__doc__, re.DOTALL))
+    assert list(described) == own_parameters(operator)
+    per_recipient = {"text"} if operator is WhatsAppBroadcastOperator else set()
+    templated = {name for name, words in described.items() if "(templated" in words}
+    assert templated == {*operator.template_fields, *per_recipient}
+    assert ".. code-block:: python" in operator.__doc__
+
+
+def test_every_parameter_but_words_and_settings_of_the_hook_is_templated():
+    settings = {"delivery", "if_too_long", "timeout", "connect_timeout", "max_attempts", "proxy"}
+    assert set(WhatsAppSendOperator.template_fields) == {*own_parameters(WhatsAppSendOperator)} - settings
+    assert WhatsAppSendOperator.template_ext == (".j2",)
 
 
 def test_what_may_be_an_object_is_shown_as_json():

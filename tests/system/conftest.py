@@ -73,6 +73,7 @@ def running(tmp_path_factory):
             home,
             Path(__file__).parent / "running_dags",
             {
+                "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
                 "AIRFLOW_CONN_ITNIO_DEFAULT": alerts.connection_json(),
                 "AIRFLOW_CONN_ITNIO_TASKS": tasks.connection_json(),
                 "SANDBOX_OF_TASKS": tasks.url,

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_itnio import __version__
+from airflow_provider_itnio.get_provider_info import get_provider_info
 
 from .conftest import AIRFLOW_2
 
@@ -53,7 +54,7 @@ print("RESULT", json.dumps({
     assert found["class"] == "airflow_provider_itnio.hooks.itnio.ItnioHook"
     assert (found["name"], found["conn_id"]) == ("Itniotech WhatsApp", "itnio_conn_id")
     assert found["links"] == ["airflow_provider_itnio.links.whatsapp.OpenChatLink"]
-    names = ("app_id", "business_phone", "timeout", "connect_timeout", "max_tries", "proxy")
+    names = get_provider_info()["connection-types"][0]["conn-fields"]
     assert set(found["fields"]) == {f"extra__itnio__{name}" for name in names}
     assert found["behaviour"]["relabeling"]["login"] == "Api-Key"
     other = run.stdout.replace(line, "") + run.stderr

@@ -217,7 +217,7 @@ def test_an_undefined_name_fails_without_sending(seen):
 
 def test_what_is_wrong_only_once_it_is_rendered_fails_at_once(seen):
     assert seen.ended("too_long", "failed", 1)
-    assert "if_too_long: must be one of fail, cut; 'chop' given" in seen.log
+    assert "text.body: at most 4096 characters, 5000 given" in seen.log
     assert seen.requests_to("8610000000038") == []
 
 

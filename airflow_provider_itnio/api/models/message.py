@@ -11,7 +11,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from airflow_provider_itnio.api.errors import InvalidMessageError
+from airflow_provider_itnio.api.errors import InvalidMessageError, InvalidParameterError
 from airflow_provider_itnio.api.models.base import IsUnrendered, is_blank, never_unrendered, text_value
 from airflow_provider_itnio.api.models.contacts import Contacts
 from airflow_provider_itnio.api.models.interactive import Interactive
@@ -74,6 +74,7 @@ def message_from(fields: Mapping[str, Any], *, if_too_long: str = "fail") -> Mes
     :param if_too_long: ``fail``, or ``cut`` to end a text of over 4,096 characters with ``…``.
     :return: the message.
     :raises InvalidMessageError: if it breaks a rule, naming all that it breaks.
+    :raises InvalidParameterError: if ``if_too_long`` is another word.
     """
     message, problems = _read(fields, if_too_long, never_unrendered)
     if message is None:
@@ -103,8 +104,10 @@ def _read(
     fields: Mapping[str, Any], if_too_long: object, is_unrendered: IsUnrendered
 ) -> tuple[Message | None, list[str]]:
     present = {name: value for name, value in fields.items() if value is not None}
-    if if_too_long not in ("fail", "cut") and not is_unrendered(if_too_long):
-        return None, [f"if_too_long: must be one of fail, cut; {describe_value(if_too_long)} given"]
+    if not isinstance(if_too_long, str) or if_too_long not in ("fail", "cut"):
+        raise InvalidParameterError(
+            f"if_too_long: must be one of fail, cut; {describe_value(if_too_long)} given"
+        )
     if "message" in present:
         whole = present.pop("message")
         if also := [name for name in present if name != "reply_to"]:

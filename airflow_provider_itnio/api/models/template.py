@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import (
@@ -163,6 +164,14 @@ class BodyComponent(Part):
         list[Annotated[TextParameter | CurrencyParameter | DateTimeParameter, Field(discriminator="type")]],
         Field(min_length=1, max_length=20),
     ]
+
+    @field_validator("parameters", mode="before")
+    @classmethod
+    def _short_form(cls, values: object) -> object:
+        """Take texts as they are, which is what an upstream task gives."""
+        if not isinstance(values, (list, tuple)):
+            return values
+        return [value if isinstance(value, Mapping) else {"type": "text", "text": value} for value in values]
 
 
 class UrlButtonComponent(Part):

@@ -122,8 +122,8 @@ with DAG(
     # --- every end ---
     def hasty(name: str, number: int, **kwargs: Any) -> None:
         """Make a task whose client tries once, so that each request is a try of the task."""
-        kwargs.setdefault("itnio_conn_id", "itnio_hasty")
-        WhatsAppSendOperator(task_id=name, recipient=f"+86 100-0000-00{number}", text=name, **kwargs)
+        fields = {"itnio_conn_id": "itnio_hasty", "text": name} | kwargs
+        WhatsAppSendOperator(task_id=name, recipient=f"+86 100-0000-00{number}", **fields)
 
     hasty("busy_then_free", 31)
     hasty("passing_refusal", 32)
@@ -133,7 +133,7 @@ with DAG(
     hasty("no_connection", 36, itnio_conn_id="itnio_unreachable")
     hasty("no_secret", 37, itnio_conn_id="itnio_without_secret")
     hasty("no_such_connection", 39, itnio_conn_id="itnio_nowhere")
-    hasty("too_long", 38, reply_to="{{ 'x' }}", if_too_long="{{ 'chop' }}")
+    hasty("too_long", 38, text="{{ 'x' * 5000 }}")
 
     @task
     def masked() -> Any:

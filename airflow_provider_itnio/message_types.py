@@ -1,0 +1,278 @@
+"""The types of messages, for editors and type checkers: the dicts that the API takes.
+
+Wherever a text stands, the output of an upstream task may stand too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, TypedDict
+
+__all__ = [
+    "AddressDict",
+    "BodyDict",
+    "ButtonDict",
+    "ContactDict",
+    "DocumentDict",
+    "EmailDict",
+    "FooterDict",
+    "HeaderDict",
+    "InteractiveDict",
+    "LanguageDict",
+    "LinkDict",
+    "LocationDict",
+    "MediaDict",
+    "MessageDict",
+    "MessageFields",
+    "NameDict",
+    "OrganisationDict",
+    "PhoneDict",
+    "RenderFunction",
+    "ReplyDict",
+    "RowDict",
+    "SectionDict",
+    "TemplateDict",
+    "TextDict",
+    "TextLike",
+    "UrlDict",
+    "XComArgLike",
+]
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import XComArg
+
+    class Literally(Protocol):
+        """What ``literal(…)`` gives."""
+
+        def iter_references(self) -> Iterable[tuple[Any, str]]:
+            """Give the upstream tasks, of which there are none."""
+
+        def resolve(self, context: Any) -> Any:
+            """Give the value itself."""
+
+    class RenderFunction(Protocol):
+        """What Airflow 3 calls in place of rendering a template."""
+
+        def __call__(self, *, context: Any, jinja_env: Any) -> Any:
+            """Give the field's value."""
+
+    XComArgLike: TypeAlias = XComArg | Literally | RenderFunction
+    """What Airflow replaces when the task runs: an upstream task's output, ``literal(…)``, a function."""
+else:
+    XComArgLike = RenderFunction = Any  # who asks for type hints at run time needs no Airflow
+
+TextLike: TypeAlias = str | XComArgLike
+"""A text, with Jinja in it if wanted, or what becomes one when the task runs."""
+
+
+class TextDict(TypedDict):
+    """``text``: a body of at most 4,096 characters."""
+
+    body: TextLike
+
+
+class LinkDict(TypedDict):
+    """``audio``, ``sticker``: a link that WhatsApp can fetch without a login."""
+
+    link: TextLike
+
+
+class _Caption(TypedDict, total=False):
+    caption: TextLike
+
+
+class MediaDict(LinkDict, _Caption):
+    """``image``, ``video``: a link, and a caption of at most 1,024 characters."""
+
+
+class _Filename(TypedDict, total=False):
+    filename: TextLike
+
+
+class DocumentDict(LinkDict, _Caption, _Filename):
+    """``document``: a link, a caption and the name the recipient sees."""
+
+
+class _LocationLink(TypedDict, total=False):
+    link: TextLike
+
+
+class LocationDict(_LocationLink):
+    """``location``: a place, its longitude and latitude in decimal degrees."""
+
+    longitude: float | TextLike
+    latitude: float | TextLike
+    name: TextLike
+    address: TextLike
+
+
+class BodyDict(TypedDict):
+    """The main words of an interactive message, at most 1,024 characters."""
+
+    text: TextLike
+
+
+class HeaderDict(TypedDict):
+    """The line above the body, at most 60 characters."""
+
+    type: Literal["text"]
+    text: TextLike
+
+
+class FooterDict(TypedDict):
+    """The small line below the body, at most 60 characters."""
+
+    text: TextLike
+
+
+class ReplyDict(TypedDict):
+    """A reply button's id, at most 256 characters, and the title on it, at most 20."""
+
+    id: TextLike
+    title: TextLike
+
+
+class ButtonDict(TypedDict):
+    """A reply button."""
+
+    type: Literal["reply"]
+    reply: ReplyDict
+
+
+class _RowOptions(TypedDict, total=False):
+    description: TextLike
+
+
+class RowDict(_RowOptions):
+    """A line of a list: id at most 200 characters, title 24, description 72."""
+
+    id: TextLike
+    title: TextLike
+
+
+class SectionDict(TypedDict):
+    """A part of a list, under a title of at most 24 characters."""
+
+    title: TextLike
+    rows: list[RowDict] | XComArgLike
+
+
+class _InteractiveOptions(TypedDict, total=False):
+    header: HeaderDict
+    footer: FooterDict
+    action: dict[str, Any]
+
+
+class InteractiveDict(_InteractiveOptions):
+    """``interactive``: what ``reply_buttons``, ``list_menu`` and ``location_request`` return."""
+
+    type: Literal["button", "list", "location_request_message"]
+    body: BodyDict
+
+
+class NameDict(TypedDict, total=False):
+    """The name on a contact card; ``formatted_name`` is required."""
+
+    formatted_name: TextLike
+    first_name: TextLike
+    last_name: TextLike
+    middle_name: TextLike
+    suffix: TextLike
+    prefix: TextLike
+
+
+class AddressDict(TypedDict, total=False):
+    """A postal address on a contact card."""
+
+    street: TextLike
+    city: TextLike
+    state: TextLike
+    zip: TextLike
+    country: TextLike
+    country_code: TextLike
+    type: Literal["HOME", "WORK"]
+
+
+class EmailDict(TypedDict, total=False):
+    """An e-mail address on a contact card; ``email`` is required."""
+
+    email: TextLike
+    type: Literal["HOME", "WORK"]
+
+
+class OrganisationDict(TypedDict, total=False):
+    """Where the person on a contact card works."""
+
+    company: TextLike
+    department: TextLike
+    title: TextLike
+
+
+class PhoneDict(TypedDict, total=False):
+    """A phone number on a contact card; ``phone`` is required, ``wa_id`` adds a button to write to it."""
+
+    phone: TextLike
+    type: Literal["CELL", "MAIN", "IPHONE", "HOME", "WORK"]
+    wa_id: TextLike
+
+
+class UrlDict(TypedDict, total=False):
+    """A web address on a contact card; ``url`` is required."""
+
+    url: TextLike
+    type: Literal["HOME", "WORK"]
+
+
+class _ContactOptions(TypedDict, total=False):
+    addresses: list[AddressDict]
+    birthday: TextLike
+    emails: list[EmailDict]
+    org: OrganisationDict
+    phones: list[PhoneDict]
+    urls: list[UrlDict]
+
+
+class ContactDict(_ContactOptions):
+    """One entry of ``contacts``: what ``contact_card`` returns."""
+
+    name: NameDict
+
+
+class LanguageDict(TypedDict):
+    """The language of a WhatsApp template, such as ``en`` or ``zh_TW``."""
+
+    code: TextLike
+
+
+class _TemplateOptions(TypedDict, total=False):
+    components: list[dict[str, Any]] | XComArgLike
+
+
+class TemplateDict(_TemplateOptions):
+    """``template``: what ``template_message`` returns."""
+
+    name: TextLike
+    language: LanguageDict
+
+
+class MessageDict(TypedDict, total=False):
+    """``message``: exactly one message field, and ``type`` and ``reply_to`` if wanted."""
+
+    type: str
+    reply_to: TextLike
+    text: TextLike | TextDict
+    image: TextLike | MediaDict
+    audio: TextLike | LinkDict
+    video: TextLike | MediaDict
+    document: TextLike | DocumentDict
+    sticker: TextLike | LinkDict
+    location: LocationDict | XComArgLike
+    interactive: InteractiveDict | XComArgLike
+    contacts: list[ContactDict] | ContactDict | XComArgLike
+    template: TemplateDict | XComArgLike
+
+
+class MessageFields(MessageDict, total=False):
+    """What the hook's ``send`` takes beside the recipient: a message, in any of its forms."""
+
+    message: MessageDict

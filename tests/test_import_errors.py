@@ -1,0 +1,216 @@
+"""A mistake in a DAG file, as Airflow's page of import errors shows it: the task, and the file's own line."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+HEAD = """\
+from airflow.providers.common.compat.sdk import DAG, task
+from airflow_provider_itnio.messages import contact_card, list_menu, reply_buttons, template_message
+from airflow_provider_itnio.notifications.whatsapp import WhatsAppNotifier, send_whatsapp_notification
+from airflow_provider_itnio.operators.whatsapp import WhatsAppSendOperator
+from airflow_provider_itnio.operators.whatsapp_broadcast import WhatsAppBroadcastOperator
+
+PHONE = "+86 147-1800-4557"
+
+def report():
+    return "x"
+
+def tell(team, **fields):
+    return WhatsAppSendOperator(task_id=f"tell_{team}", recipient=PHONE, **fields)
+
+class TellStock(WhatsAppSendOperator):
+    def __init__(self, *, stock, **kwargs):
+        super().__init__(text=stock, **kwargs)
+
+class Broken(WhatsAppSendOperator):
+    def __init__(self, **kwargs):
+        super().__init__(text="x" + 1, **kwargs)
+
+with DAG("{name}", schedule=None):
+    WhatsAppSendOperator(task_id="tell_sales", recipient=PHONE, text="fine")
+"""
+OF_A_SEND = (
+    "; give recipient=…, one number; for several people use "
+    "WhatsAppBroadcastOperator(recipients=…) or .partial(…).expand(recipient=…)"
+)
+
+# By name: the mistake, in a line of its own, and the last line of the error.
+MISTAKES = {
+    "message": (
+        'WhatsAppSendOperator(task_id="tell_finance", recipient=PHONE, text="x" * 4097)',
+        "InvalidMessageError: task 'tell_finance': text.body: at most 4096 characters, 4097 given",
+    ),
+    "parameter": (
+        'WhatsAppSendOperator(task_id="tell_finance", recipient=PHONE, text="x", delivery="twice")',
+        "InvalidParameterError: task 'tell_finance': delivery: must be one of at_least_once, at_most_once; "
+        "'twice' given",
+    ),
+    "broadcast": (
+        'WhatsAppBroadcastOperator(task_id="tell_all", recipients=[PHONE], text="x", max_in_flight=0)',
+        "InvalidParameterError: task 'tell_all': max_in_flight: must be a whole number from 1 to 1000",
+    ),
+    "helper": (
+        'tell("finance", image="a.png")',
+        "InvalidMessageError: task 'tell_finance': image.link: must be an http:// or https:// link",
+    ),
+    "subclass": (
+        'TellStock(task_id="tell_stock", recipient="12", stock="7 pieces")',
+        "InvalidMessageError: task 'tell_stock': recipient: 7 to 14 digits, 2 given",
+    ),
+    "decorator": (
+        'task.whatsapp(recipient="12")(report)()',
+        "InvalidMessageError: task 'report': recipient: 7 to 14 digits, 2 given",
+    ),
+    "decorator_of_both": (
+        "task.whatsapp(recipient=PHONE, recipients=[PHONE])(report)()",
+        "InvalidMessageError: @task.whatsapp: recipient: only where no recipients are given; both given",
+    ),
+    "decorator_with_a_message": (
+        'task.whatsapp(recipient=PHONE, text="x")(report)()',
+        "InvalidMessageError: task 'report': text: @task.whatsapp sends what its function returns",
+    ),
+    "notifier": (
+        'WhatsAppNotifier(recipients=[PHONE, "12"])',
+        "InvalidMessageError: WhatsAppNotifier: recipients[1]: 7 to 14 digits, 2 given",
+    ),
+    "notifier_in_lower_case": (
+        'send_whatsapp_notification(recipients=PHONE, timeout="3")',
+        "InvalidParameterError: WhatsAppNotifier: timeout: must be a number from 0.001 to 3600",
+    ),
+    "notifier_of_a_task": (
+        'tell("ops", text="x", on_failure_callback=WhatsAppNotifier(recipients=PHONE, image="a"))',
+        "InvalidMessageError: WhatsAppNotifier: image.link: must be an http:// or https:// link",
+    ),
+    "buttons": (
+        'reply_buttons("Go?", ["yes", "no"])',
+        "TypeError: reply_buttons: buttons: must be a dict of titles by id",
+    ),
+    "rows": (
+        'list_menu("Which?", "Open", {"S": {"sales": None}})',
+        "TypeError: list_menu: sections['S']['sales']: must be a text; None given",
+    ),
+    "values": (
+        'template_message("t", "en", body=[contact_card("Ana")["name"]])',
+        "TypeError: template_message: body[0]: must be a text, or an object with one key",
+    ),
+    # --- names of arguments ---
+    "typo": (
+        'WhatsAppSendOperator(task_id="tell_finance", recipient=PHONE, txt="x")',
+        "task 'tell_finance': unknown argument 'txt'; did you mean text=…?",
+    ),
+    "typo_of_airflows": (
+        'WhatsAppSendOperator(task_id="tell_finance", recipient=PHONE, text="x", retrys=3)',
+        "task 'tell_finance': unknown argument 'retrys'; did you mean retries=…?",
+    ),
+    "two_typos": (
+        'WhatsAppSendOperator(task_id="tell_finance", recipient=PHONE, body="x", frobnicate=3)',
+        "task 'tell_finance': unknown argument 'body'; give text=…; unknown argument 'frobnicate'",
+    ),
+    "conn_id": (
+        'WhatsAppSendOperator(task_id="tell_finance", recipient=PHONE, text="x", conn_id="a")',
+        "task 'tell_finance': unknown argument 'conn_id'; give itnio_conn_id=…",
+    ),
+    "conn_id_of_a_broadcast": (
+        'WhatsAppBroadcastOperator(task_id="tell_all", recipients=PHONE, text="x", conn_id="a")',
+        "task 'tell_all': unknown argument 'conn_id'; give itnio_conn_id=…",
+    ),
+    "recipients_of_one": (
+        'WhatsAppSendOperator(task_id="tell_finance", recipients=PHONE, text="x")',
+        f"task 'tell_finance': unknown argument 'recipients'{OF_A_SEND}",
+    ),
+    "recipient_of_many": (
+        'WhatsAppBroadcastOperator(task_id="tell_all", recipient=PHONE, text="x")',
+        "task 'tell_all': unknown argument 'recipient'; give recipients=…",
+    ),
+    "to": (
+        'WhatsAppSendOperator(task_id="tell_finance", to=PHONE, text="x")',
+        "task 'tell_finance': unknown argument 'to'; give recipient=…",
+    ),
+    "recipient_of_a_notifier": (
+        "WhatsAppNotifier(recipient=PHONE)",
+        "TypeError: WhatsAppNotifier: unknown argument 'recipient'; give recipients=…",
+    ),
+    "conn_id_of_a_notifier": (
+        'WhatsAppNotifier(recipients=PHONE, conn_id="a")',
+        "TypeError: WhatsAppNotifier: unknown argument 'conn_id'; give itnio_conn_id=…",
+    ),
+    "conn_id_of_a_decorator": (
+        'task.whatsapp(recipient=PHONE, conn_id="a")(report)()',
+        "task 'report': unknown argument 'conn_id'; give itnio_conn_id=…",
+    ),
+    "mapped": (
+        'WhatsAppSendOperator.partial(task_id="tell_each", recipients=PHONE).expand(text=["x"])',
+        f"TypeError: task 'tell_each': unknown argument 'recipients'{OF_A_SEND}",
+    ),
+    "mapped_broadcast": (
+        'WhatsAppBroadcastOperator.partial(task_id="tell_each", conn_id="a").expand(recipients=[PHONE])',
+        "TypeError: task 'tell_each': unknown argument 'conn_id'; give itnio_conn_id=…",
+    ),
+    "missing": (
+        'WhatsAppSendOperator(task_id="tell_nobody", text="x")',
+        "task 'tell_nobody': missing keyword argument 'recipient'",
+    ),
+    "by_position": (
+        'WhatsAppSendOperator("tell_finance", PHONE)',
+        "WhatsAppSendOperator: Use keyword arguments when initializing operators",
+    ),
+    "of_airflow": (
+        'WhatsAppSendOperator(task_id="tell_finance", recipient=PHONE, text="x", retries="three")',
+        "task 'tell_finance': 'retries'",
+    ),
+}
+PROGRAM = """
+import json, sys
+try:
+    from airflow.dag_processing.dagbag import DagBag
+except ImportError:
+    from airflow.models.dagbag import DagBag
+errors = DagBag(sys.argv[1]).import_errors
+print("RESULT", json.dumps({str(name): words for name, words in errors.items()}))
+"""
+
+
+def with_mistake(name: str, mistake: str) -> str:
+    return HEAD.replace("{name}", name) + f"    {mistake}\n"
+
+
+@pytest.fixture(scope="module")
+def import_errors(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The import errors of Airflow by the name of the mistake, each file having one."""
+    folder = tmp_path_factory.mktemp("dags")
+    for name, (mistake, _) in MISTAKES.items():
+        (folder / f"{name}.py").write_text(with_mistake(name, mistake))
+    (folder / "own_code.py").write_text(with_mistake("own_code", 'Broken(task_id="broken", recipient=PHONE)'))
+    run = subprocess.run(
+        [sys.executable, "-c", PROGRAM, str(folder)], capture_output=True, text=True, check=False
+    )
+    assert "RESULT" in run.stdout, run.stdout + run.stderr
+    line = run.stdout[run.stdout.index("RESULT ") :].splitlines()[0]
+    errors: dict[str, Any] = json.loads(line.removeprefix("RESULT "))
+    return {Path(name).stem: words for name, words in errors.items()}
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_an_import_error_names_the_task_and_shows_the_files_own_line(
+    name: str, import_errors: dict[str, str]
+) -> None:
+    mistake, sentence = MISTAKES[name]
+    shown = import_errors[name]
+    line = len(with_mistake(name, mistake).splitlines())
+    assert shown.count('  File "') == 2
+    assert f'{name}.py", line {line}, in <module>' in shown
+    assert mistake in shown
+    assert sentence in shown.strip().splitlines()[-1]
+    assert "During handling" not in shown
+
+
+def test_an_error_of_a_subclass_own_code_stays_as_it_is(import_errors: dict[str, str]) -> None:
+    assert 'super().__init__(text="x" + 1, **kwargs)' in import_errors["own_code"]
+    assert "TypeError: can only concatenate str" in import_errors["own_code"]
