@@ -156,8 +156,8 @@ class WhatsAppMessageOperator(_Operator):
     def build_message(self, context: Context) -> Mapping[str, Any]:
         """Give the message to send. Override it to compute the message when the task runs.
 
-        What it gives is sent as it is: Jinja in it is not rendered, except a broadcast's ``{{ recipient.… }}``
-        and the like. An attempt that sends nothing, since an earlier one has, does not call it.
+        What it gives is sent as it is: Jinja in it is not rendered, except for the ``{{ recipient.… }}`` of a
+        broadcast. An attempt that sends nothing, since an earlier one has, does not call it.
 
         :param context: the task's context.
         :return: message fields, as the operator takes them: ``{"text": "…"}``. Those that the task was given,
