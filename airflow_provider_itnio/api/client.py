@@ -1,30 +1,23 @@
-"""The exchange over requests: one message at a time."""
+"""The exchange over sockets that block: one message at a time."""
 
 from __future__ import annotations
 
 import os
-import ssl
 import threading
 import time
 from collections.abc import Callable
-from http.cookiejar import DefaultCookiePolicy
 from types import TracebackType
-from typing import Any, Final, NamedTuple, Self, TypeVar
+from typing import Any, Final, Self, TypeVar
 
-import requests
-import urllib3
-from requests.adapters import HTTPAdapter
-from requests.auth import AuthBase
 from tenacity import Retrying
-from urllib3.connection import HTTPSConnection
-from urllib3.connectionpool import HTTPSConnectionPool
 
 from airflow_provider_itnio.api.balance import Balance
 from airflow_provider_itnio.api.checks import Delivery
-from airflow_provider_itnio.api.errors import NotSentError, UnknownOutcomeError, mark_as_not_sent
+from airflow_provider_itnio.api.connection import Connection
+from airflow_provider_itnio.api.errors import mark_as_not_sent
 from airflow_provider_itnio.api.models import Message
-from airflow_provider_itnio.api.network import proxy_for, tls_context
-from airflow_provider_itnio.api.protocol import ANSWER_LIMIT, HEADERS, Protocol, Request, Response
+from airflow_provider_itnio.api.network import Route
+from airflow_provider_itnio.api.protocol import HEADERS, Protocol, Request, Response
 from airflow_provider_itnio.api.receipt import Receipt
 from airflow_provider_itnio.api.retries import retry_options
 from airflow_provider_itnio.api.settings import ClientSettings
@@ -41,83 +34,16 @@ _KEPT_AT_MOST: Final = 32
 Result = TypeVar("Result")
 
 
-class SignedAuth(AuthBase):
-    """Signs each request at the moment it leaves.
-
-    :param protocol: whose credentials sign.
-    """
-
-    def __init__(self, protocol: Protocol) -> None:
-        self._protocol = protocol
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Put the three signing headers into a request."""
-        request.headers.update(self._protocol.signed_headers())
-        return request
-
-
-class _TlsConnection(HTTPSConnection):
-    """Says of a handshake that fails that there was no connection: nothing has left, as with aiohttp."""
-
-    def connect(self) -> None:
-        try:
-            super().connect()
-        except ssl.SSLCertVerificationError:
-            raise
-        except (ssl.SSLError, TimeoutError) as error:
-            raise urllib3.exceptions.NewConnectionError(self, f"TLS handshake failed: {error}") from error
-
-
-class _TlsPool(HTTPSConnectionPool):
-    ConnectionCls = _TlsConnection
-
-
-class _SharedTlsAdapter(HTTPAdapter):
-    """Verifies with the process's TLS context; requests would load the certificates for each connection."""
-
-    def __init__(self, context: ssl.SSLContext) -> None:
-        self._context = context
-        super().__init__(pool_connections=1, pool_maxsize=1)
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs, ssl_context=self._context)
-        _tell_handshakes_apart(self.poolmanager)
-
-    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
-        manager = super().proxy_manager_for(
-            proxy, **kwargs, ssl_context=self._context, proxy_ssl_context=self._context
-        )
-        _tell_handshakes_apart(manager)
-        return manager
-
-    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
-        conn.cert_reqs = "CERT_REQUIRED"
-
-
-def _tell_handshakes_apart(manager: urllib3.PoolManager) -> None:
-    manager.pool_classes_by_scheme = {**manager.pool_classes_by_scheme, "https": _TlsPool}
-
-
-class _Session(requests.Session):
-    """Takes a redirect as an answer; requests would read its body even if told not to follow it."""
-
-    def get_redirect_target(self, resp: requests.Response) -> None:
-        return None
-
-
-class _ThreadSession(NamedTuple):
-    pid: int
-    session: requests.Session
-
-
 class ItnioClient:
-    """Talks to Itniotech over requests.
+    """Talks to Itniotech, one message at a time.
 
-    It may be shared by threads and survives a fork: each thread of each process has a session of its own.
+    It may be shared by threads and survives a fork: each thread of each process has a connection of its own.
 
     :param credentials: what signs the requests.
     :param settings: where to send and how long to wait.
     :param now: gives this machine's Unix time in seconds.
+    :raises ConfigurationError: if the address, the proxy or the certificates of settings and environment are
+        unusable, so that nothing of it can fail once a message is on its way.
     """
 
     def __init__(
@@ -129,10 +55,8 @@ class ItnioClient:
     ) -> None:
         self._settings = settings or ClientSettings()
         self._protocol = Protocol(credentials, now)
+        self._route = Route.of(self._settings)
         self._retrying = Retrying(**retry_options(self._settings), sleep=_sleep)
-        self._sign = SignedAuth(self._protocol)
-        self._unsigned: dict[str, requests.PreparedRequest] = {}
-        self._proxy = self._settings.proxy or proxy_for(self._settings.base_url)
         self._local = threading.local()
 
     def __enter__(self) -> Self:
@@ -162,7 +86,7 @@ class ItnioClient:
         :param business_phone: the number it comes from, digits only.
         :param delivery: with ``at_most_once`` an answer that does not prove that nothing was sent is unknown.
         :return: the receipt: Itniotech has accepted the message.
-        :raises NotSentError: if it is certain that the message did not leave.
+        :raises NotSentError: if the message did not leave, or was turned away.
         :raises RefusedError: if Itniotech refused it.
         :raises UnknownOutcomeError: if nobody can say what became of it.
         """
@@ -179,10 +103,11 @@ class ItnioClient:
         return self._perform(self._protocol.balance_request(), "at_least_once")
 
     def close(self) -> None:
-        """Close this thread's connections; the next message opens new ones."""
-        kept: _ThreadSession | None = getattr(self._local, "kept", None)
-        if kept is not None:
-            kept.session.close()
+        """Close this thread's connection; the next message opens a new one."""
+        connection: Connection | None = getattr(self._local, "connection", None)
+        self._local.connection = None
+        if connection is not None:
+            connection.close()
 
     def _perform(self, request: Request[Result], delivery: Delivery) -> Result:
         result: Result = self._retrying(self._try, request, delivery)
@@ -191,87 +116,44 @@ class ItnioClient:
     def _try(self, request: Request[Result], delivery: Delivery) -> Result:
         answer = self._ask(request)
         if self._protocol.sets_clock(request, answer):
+            offset = self._protocol.clock.offset
             answer = self._ask(request)
+            self._protocol.judge_clock(request, answer, offset)
         return self._protocol.result(request, answer, delivery)
 
     def _ask(self, request: Request[Any]) -> Response:
-        session = self._session()
-        signed = self._signed(session, request)
-        failure: NotSentError | UnknownOutcomeError
         try:
-            with session.send(
-                signed,
-                timeout=(self._settings.connect_timeout, self._settings.timeout),
-                allow_redirects=False,
-                stream=True,
-            ) as response:
-                body = response.raw.read(ANSWER_LIMIT + 1, decode_content=True)
-        except Exception as error:  # whatever it is, the request may have left
-            failure = _failure(error, request, self._protocol)
-        else:
-            headers = {name.lower(): value for name, value in response.headers.items()}
-            return Response(response.status_code, headers, body)
-        finally:
-            self._local.used = time.monotonic()
-        raise failure  # out here, where the library's error, which holds the signed request, is no context
+            return self._exchange(request)
+        except BaseException as error:
+            ended = self._protocol.failure(error, request, has_left=self._has_left())
+            self.close()
+        raise ended  # out here, where the library's error, which may repeat the request, is no context
 
-    def _signed(self, session: requests.Session, request: Request[Any]) -> requests.PreparedRequest:
-        """Prepare what all requests to an endpoint share once; requests would work it out anew for each."""
-        shared = self._unsigned.get(request.path)
-        if shared is None:
-            url = f"{self._settings.base_url}/{request.path}"
-            shared = session.prepare_request(requests.Request(request.method, url))
-            self._unsigned[request.path] = shared
-        prepared = shared.copy()
-        if request.body is not None:
-            prepared.prepare_body(request.body, None)
-        return self._sign(prepared)
+    def _has_left(self) -> bool:
+        connection: Connection | None = getattr(self._local, "connection", None)
+        return connection is not None and connection.has_sent
 
-    def _session(self) -> requests.Session:
-        kept: _ThreadSession | None = getattr(self._local, "kept", None)
-        if kept is not None and kept.pid == os.getpid():
-            if time.monotonic() - self._local.used > IDLE_LIMIT:
-                kept.session.close()
-            return kept.session
-        session = _Session()
-        # Else the environment would be read for each request, and .netrc would add a header of its own.
-        session.trust_env = False
-        session.headers.update(HEADERS)
-        session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
-        if self._proxy:
-            session.proxies = {"http": self._proxy, "https": self._proxy}
-        adapter = _SharedTlsAdapter(tls_context())
-        session.mount("https://", adapter)
-        session.mount("http://", adapter)
-        self._local.kept = _ThreadSession(os.getpid(), session)
-        return session
+    def _exchange(self, request: Request[Any]) -> Response:
+        connection = self._connection()
+        return connection.exchange(
+            request.method,
+            request.path,
+            request.body,
+            {**HEADERS, **self._protocol.signed_headers()},
+            self._settings.timeout,
+        )
 
-
-def _failure(
-    error: Exception, request: Request[Any], protocol: Protocol
-) -> NotSentError | UnknownOutcomeError:
-    """Tell "never left" from "lost on the way", which requests puts into one class."""
-    reason: object = error
-    if error.args and isinstance(error.args[0], Exception):
-        reason = getattr(error.args[0], "reason", error.args[0])
-    if isinstance(reason, urllib3.exceptions.ProxyError):
-        # Said of a connection lost behind a proxy too, when the request had left: what counts is inside.
-        reason = reason.original_error
-    words = f"{type(reason).__name__}: {protocol.clean(' '.join(str(reason).split()), 200)}"
-    if isinstance(reason, urllib3.exceptions.SSLError):
-        inner = reason.args[0] if reason.args else None
-        if isinstance(inner, ssl.SSLCertVerificationError):
-            return NotSentError(
-                f"The {request.subject} was not sent, the server's certificate does not verify: "
-                f"{inner.verify_message}",
-                try_again=False,
-            )
-    never_left = isinstance(
-        reason, (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)
-    )
-    if never_left or str(reason).startswith("Tunnel connection failed"):
-        return NotSentError(f"The {request.subject} was not sent, no connection: {words}")
-    return UnknownOutcomeError(f"Nobody can say what became of the {request.subject}: {words}")
+    def _connection(self) -> Connection:
+        """Give this thread's connection, which is open."""
+        connection: Connection | None = getattr(self._local, "connection", None)
+        if connection is not None:
+            connection.has_sent = False
+            if time.monotonic() - connection.used_at <= IDLE_LIMIT and connection.can_be_used_again():
+                return connection
+            connection.close()
+        self._local.connection = connection = Connection(self._route)
+        connection.open(self._settings.connect_timeout)
+        return connection
 
 
 def _sleep(seconds: float) -> None:
@@ -291,6 +173,7 @@ def shared_client(credentials: Credentials, settings: ClientSettings) -> ItnioCl
 
     :param credentials: the account.
     :param settings: where to send and how long to wait.
+    :raises ConfigurationError: as :class:`ItnioClient` does.
     """
     key = (os.getpid(), credentials, settings)
     client = _kept.get(key)

@@ -49,11 +49,15 @@ class ConfigurationError(ItnioError):
 
 
 class NotSentError(ItnioError):
-    """The message certainly did not reach Itniotech, or was turned away unread: it may be sent again.
+    """The message did not reach Itniotech, or was turned away unread: it may be sent again.
+
+    That is certain where there was no connection, and after HTTP 429. After HTTP 503 it is only probable: a
+    gateway may answer so to a message that it has passed on. With ``delivery="at_most_once"`` a 503 is an
+    ``UnknownOutcomeError`` instead.
 
     :param message: what happened, in words.
     :param try_again: whether waiting may help within this try of the task. It is false for a certificate
-        that does not verify, and for an answer that asks to wait longer than the client will.
+        that does not verify.
     :param retry_after: seconds that the answer asked to wait, ``None`` if it asked for nothing.
     :param http_status: the answer's HTTP code, ``None`` if there was no answer.
     """

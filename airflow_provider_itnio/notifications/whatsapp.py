@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Generator, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow.providers.common.compat.sdk import BaseNotifier
@@ -74,8 +75,8 @@ class WhatsAppNotifier(BaseNotifier):
     :param app_id: the application it goes through, in place of the connection's.
     :param itnio_conn_id: the connection.
     :param if_too_long: ``fail`` to send the default text in place of one over 4,096 characters, or ``cut``.
-    :param timeout: seconds to wait for an answer.
-    :param connect_timeout: seconds to wait for a connection.
+    :param timeout: seconds in which the whole answer must have come.
+    :param connect_timeout: seconds in which a connection must be made.
     :param max_tries: how often an alert that did not leave is tried, 1 to 10.
     :param context: given by Airflow where it calls the notifier asynchronously.
     :raises InvalidMessageError: if what is written in the DAG file breaks a rule.
@@ -175,16 +176,21 @@ class WhatsAppNotifier(BaseNotifier):
         _raise_for(alert, failures)
 
     async def async_notify(self, context: Any) -> None:
-        """Send the alert to each recipient without blocking the event loop.
+        """Send the alert to each recipient, as :meth:`notify` does, without blocking the event loop.
 
         :param context: as for :meth:`notify`.
         :raises ItnioError: after everyone was tried, if it did not go out to somebody.
         """
         alert, hook = self._filled(context)
         messages = alert.messages(await hook.aaccount())
-        failures = await asyncio.gather(
-            *(self._asend(hook, recipient, messages, alert) for recipient in alert.recipients)
-        )
+        at_a_time = asyncio.Semaphore(_AT_A_TIME)
+
+        async def send(recipient: str) -> str | None:
+            async with at_a_time:
+                return await self._asend(hook, recipient, messages, alert)
+
+        async with hook:
+            failures = await asyncio.gather(*map(send, alert.recipients))
         _raise_for(alert, failures)
 
     def _send(self, hook: ItnioHook, recipient: str, messages: Messages, alert: RenderedAlert) -> str | None:
@@ -220,7 +226,8 @@ class WhatsAppNotifier(BaseNotifier):
         from airflow_provider_itnio.notifications.filled_alert import words_of
 
         words = words_of(error)
-        self.log.error("WhatsApp alert to %s: %s", mask_phone(recipient), words)
+        with suppress(Exception):  # a line that can't be written must keep nobody from getting the alert
+            self.log.error("WhatsApp alert to %s: %s", mask_phone(recipient), words)
         return words
 
     def _check_what_is_written(self) -> None:

@@ -338,6 +338,7 @@ class WhatsAppSendOperator(WhatsAppMessageOperator):
                     self._has_failed(recipient, error, record)
                     raise
             record.accepted(receipt)
+        hook.log_accepted(receipt)
         return receipt
 
     def _has_failed(self, recipient: str, error: BaseException, record: DeliveryRecord) -> None:
