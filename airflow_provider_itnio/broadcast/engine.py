@@ -14,6 +14,7 @@ from airflow_provider_itnio.api.errors import (
     RecordError,
     RefusedError,
     UnknownOutcomeError,
+    is_marked_as_not_sent,
 )
 from airflow_provider_itnio.broadcast.pace import Pace
 from airflow_provider_itnio.broadcast.queue import MessageQueue, QueuedMessage
@@ -197,9 +198,7 @@ class Broadcast:
         except ItnioError as error:
             self._has_failed(queued, error)
         except BaseException as error:
-            from airflow_provider_itnio.api.async_client import CancelledBetweenTriesError
-
-            if isinstance(error, CancelledBetweenTriesError):
+            if is_marked_as_not_sent(error):
                 self._has_failed(queued, NotSentError(f"ended between two tries: {self.stopped}"))
                 raise
             why = self.stopped if isinstance(error, asyncio.CancelledError) else type(error).__name__
