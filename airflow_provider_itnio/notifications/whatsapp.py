@@ -12,7 +12,7 @@ from airflow_provider_itnio.api.checks import check_number
 from airflow_provider_itnio.api.errors import ContentError, InvalidMessageError, ItnioError
 from airflow_provider_itnio.hooks.itnio import ItnioHook
 from airflow_provider_itnio.messages import MESSAGE_FIELDS
-from airflow_provider_itnio.templating import is_rendered_later, recipient_entries, template_files
+from airflow_provider_itnio.templating import is_rendered_later, leaves, recipient_entries, template_files
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -53,7 +53,8 @@ class WhatsAppNotifier(BaseNotifier):
     An alert is never lost to its own text: one that can't be rendered, breaks a rule, or is refused for what
     it holds, goes out as the default one with the reason.
 
-    :param recipients: one phone number, several in a text separated by commas or lines, or a list.
+    :param recipients: one phone number, several in a text separated by commas or lines, or a list; also the
+        list of a variable, ``"{{ var.json.oncall }}"``.
     :param text: see :class:`~airflow_provider_itnio.operators.whatsapp.WhatsAppMessageOperator`, as for each
         of the message fields that follow; at most one of them is given.
     :param image: as for the operator.
@@ -250,21 +251,21 @@ class WhatsAppNotifier(BaseNotifier):
             check_fields({"template": example}, is_unrendered=is_rendered_later)
 
     def _check_recipients(self) -> None:
-        from airflow_provider_itnio.api.phone_numbers import normalize_phone
+        from airflow_provider_itnio.broadcast.recipients import read_recipient, recipients_of
 
-        if is_rendered_later(self.recipients) and not isinstance(self.recipients, str):
-            return
         entries = recipient_entries(self.recipients)
         if not entries:
             raise InvalidMessageError("recipients: at least one phone number is required, none given")
-        for index, entry in enumerate(entries):
-            if not is_rendered_later(entry):
-                normalize_phone(entry, f"recipients[{index}]")
+        for index, written in enumerate(entries):
+            if not any(is_rendered_later(leaf) for _, leaf in leaves(written)):
+                name = f"recipients[{index}]"
+                for entry in recipients_of(written, written, name):
+                    read_recipient(entry, name)
 
     def _check_patience(self) -> None:
-        check_number("timeout", self.timeout, 0.001, 3600, whole=False)
-        check_number("connect_timeout", self.connect_timeout, 0.001, 3600, whole=False)
-        check_number("max_tries", self.max_tries, 1, 10, whole=True)
+        self.timeout = check_number("timeout", self.timeout, 0.001, 3600, whole=False)
+        self.connect_timeout = check_number("connect_timeout", self.connect_timeout, 0.001, 3600, whole=False)
+        self.max_tries = check_number("max_tries", self.max_tries, 1, 10, whole=True)
 
     def _own_message(self) -> dict[str, Any]:
         """Give the message that stands in place of the default one, nothing if there is none."""
@@ -307,10 +308,9 @@ class WhatsAppNotifier(BaseNotifier):
 
 def _raise_for(alert: RenderedAlert, outcomes: Sequence[str | None]) -> None:
     failures = [*alert.unusable, *(failure for failure in outcomes if failure is not None)]
-    if not alert.recipients and not failures:
-        raise ItnioError("The WhatsApp alert went out to nobody: recipients gave no phone number")
+    why = f": {'; '.join(failures)}" if failures else ""
+    if not alert.recipients:
+        raise ItnioError(f"The WhatsApp alert went out to nobody: recipients gave no phone number{why}")
     if failures:
         everyone = len(alert.recipients) + len(alert.unusable)
-        raise ItnioError(
-            f"The WhatsApp alert did not go out to {len(failures)} of {everyone}: {'; '.join(failures)}"
-        )
+        raise ItnioError(f"The WhatsApp alert did not go out to {len(failures)} of {everyone}{why}")

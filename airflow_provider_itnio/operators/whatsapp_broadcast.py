@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowTaskTimeout
 
-from airflow_provider_itnio.api.checks import check_delivery, check_number
+from airflow_provider_itnio.api.checks import check_choice, check_delivery, check_number
 from airflow_provider_itnio.api.errors import (
     InvalidMessageError,
     ItnioError,
@@ -136,14 +136,13 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
         super()._check_message()
 
     def _check_how_it_is_sent(self) -> None:
-        check_number("max_in_flight", self.max_in_flight, 1, 1000, whole=True)
-        check_number("checkpoint_every", self.checkpoint_every, 1, 10_000, whole=True)
+        self.max_in_flight = check_number("max_in_flight", self.max_in_flight, 1, 1000, whole=True)
+        self.checkpoint_every = check_number("checkpoint_every", self.checkpoint_every, 1, 10_000, whole=True)
         if self.messages_per_second is not None:
-            check_number("messages_per_second", self.messages_per_second, 0.001, 100_000, whole=False)
-        if self.if_some_fail not in ("fail", "warn"):
-            raise InvalidMessageError(
-                f"if_some_fail: must be one of fail, warn; {self.if_some_fail!r:.60} given"
+            self.messages_per_second = check_number(
+                "messages_per_second", self.messages_per_second, 0.001, 100_000, whole=False
             )
+        check_choice("if_some_fail", self.if_some_fail, ("fail", "warn"))
 
     def execute(self, context: Context) -> SummaryDict:
         """Send to everyone who has nothing yet.
