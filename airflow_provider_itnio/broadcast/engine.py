@@ -348,14 +348,14 @@ class Broadcast:
 
     def _free(self, ready: _Ready) -> None:
         """Let the next message to the same number leave."""
-        number = ready.recipient.number
-        if behind := self._behind.get(number):
+        person = ready.recipient.person
+        if behind := self._behind.get(person):
             self._freed.append(behind.popleft())
             self._waiting -= 1
             if not behind:
-                del self._behind[number]
+                del self._behind[person]
         else:
-            self._busy.discard(number)
+            self._busy.discard(person)
         self._something_is_done.set()
 
     def _keep(self, kept: RecordedOutcome) -> None:
@@ -375,12 +375,12 @@ class Broadcast:
                 if ready is None:
                     if not self._waiting:
                         return None
-                elif ready.recipient.number in self._busy:
-                    self._behind.setdefault(ready.recipient.number, deque()).append(ready)
+                elif ready.recipient.person in self._busy:
+                    self._behind.setdefault(ready.recipient.person, deque()).append(ready)
                     self._waiting += 1
                     continue
                 else:
-                    self._busy.add(ready.recipient.number)
+                    self._busy.add(ready.recipient.person)
                     return ready
             self._something_is_done.clear()
             await self._something_is_done.wait()
