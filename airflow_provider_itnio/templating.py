@@ -45,8 +45,10 @@ def unread_template_files(value: object, path: str) -> Iterator[str]:
     :param path: its name.
     :return: one sentence for each.
     """
+    from airflow_provider_itnio.api.describe import describe_value
+
     for place, file in template_files(value, path):
-        yield f"{place}: the Jinja file {file[:60]!r} was not found, or its name came from data"
+        yield f"{place}: the Jinja file {describe_value(file)} was not found, or its name came from data"
 
 
 def template_files(value: object, path: str) -> Iterator[tuple[str, str]]:

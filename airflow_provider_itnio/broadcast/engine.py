@@ -17,6 +17,7 @@ from airflow_provider_itnio.api.errors import (
     RefusedError,
     UnknownOutcomeError,
 )
+from airflow_provider_itnio.api.phone_numbers import mask_phone_numbers
 from airflow_provider_itnio.api.status_codes import MESSAGE_CODES, status_code
 from airflow_provider_itnio.broadcast.pace import Pace
 from airflow_provider_itnio.broadcast.recipients import InvalidRecipient, Recipient, Recipients
@@ -145,7 +146,7 @@ class Broadcast:
         try:
             await asyncio.gather(*self._workers)
         except BaseException as error:  # also what a signal's handler raises wherever the loop happens to be
-            self.stop(f"{type(error).__name__}: {error}")
+            self.stop(mask_phone_numbers(f"{type(error).__name__}: {error}"))
             self._cancel()
             await asyncio.gather(*self._workers, return_exceptions=True)
             raise
@@ -259,7 +260,7 @@ class Broadcast:
         except Exception as error:
             # Those in flight are waited for: what becomes of them is to be known.
             self._failure = self._failure or error
-            self.stop(f"{type(error).__name__}: {error}")
+            self.stop(mask_phone_numbers(f"{type(error).__name__}: {error}"))
 
     async def _is_its_turn(self, ready: _Ready) -> bool:
         try:

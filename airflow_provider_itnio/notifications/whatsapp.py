@@ -225,11 +225,14 @@ class WhatsAppNotifier(BaseNotifier):
         return words
 
     def _check_what_is_written(self) -> None:
+        from airflow_provider_itnio.api.describe import describe_value
         from airflow_provider_itnio.api.phone_numbers import normalize_phone
 
         for name in self.template_fields:
             for path, file in template_files(getattr(self, name), name):
-                raise InvalidMessageError(f"{path}: a notifier can't read Jinja files, {file[:60]!r} given")
+                raise InvalidMessageError(
+                    f"{path}: a notifier can't read Jinja files, {describe_value(file)} given"
+                )
         self._check_recipients()
         self._check_patience()
         if self.business_phone and not is_rendered_later(self.business_phone):

@@ -14,6 +14,7 @@ from airflow_provider_itnio.api.errors import (
     InvalidMessageError,
     ItnioError,
 )
+from airflow_provider_itnio.api.phone_numbers import mask_phone_numbers
 from airflow_provider_itnio.broadcast.graceful_timeout import graceful_timeout
 from airflow_provider_itnio.operators.whatsapp import WhatsAppMessageOperator
 from airflow_provider_itnio.templating import (
@@ -174,7 +175,8 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
                 # Airflow 2 looks at the state that a person has set, but not with another error.
                 self.retries = 0
                 raise
-            raise AirflowFailException(f"{type(error).__name__}: {error}. {_WITHOUT_RECORD}") from error
+            words = mask_phone_numbers(f"{type(error).__name__}: {error}")
+            raise AirflowFailException(f"{words}. {_WITHOUT_RECORD}") from error
         finally:
             self._stop = None
             self.log.info("Ended: %s", broadcast.describe())
@@ -203,7 +205,8 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
         try:
             context["ti"].xcom_push(key="return_value", value=broadcast.summary())
         except Exception as error:  # which must not hide why the task fails
-            self.log.error("The summary could not be pushed: %s: %s", type(error).__name__, error)
+            words = mask_phone_numbers(f"{type(error).__name__}: {error}")
+            self.log.error("The summary could not be pushed: %s", words)
 
     def _prepared(self, context: Context, record: BroadcastRecord) -> tuple[Broadcast, ItnioAsyncClient]:
         from airflow_provider_itnio.api.async_client import ItnioAsyncClient

@@ -373,3 +373,18 @@ def test_more_to_one_number_than_can_wait_all_go(sandbox, monkeypatch):
     for number in (LI, ANA):
         got = [int(message.text) for message in sandbox.sent_to(number)]
         assert all(one < other for one, other in pairwise(got))
+
+
+def test_no_number_in_a_wrong_option_is_told_whole():
+    with pytest.raises(InvalidMessageError, match=r"^if_some_fail: must be one of fail, warn; ") as caught:
+        broadcast_run(LI, if_some_fail=f"to {LI}").once()
+    assert "1800" not in str(caught.value)
+
+
+def test_no_number_in_the_words_of_airflow_is_logged_whole(sandbox, logged, monkeypatch):
+    def broken(self, **kwargs):
+        raise RuntimeError(f"no room for {LI}")
+
+    monkeypatch.setattr("tests.task_runs.TaskInstance.xcom_push", broken)
+    fails_at_once(broadcast_run(["12"]))
+    assert "The summary could not be pushed: RuntimeError: no room for +86…57" in logged()
