@@ -16,6 +16,7 @@ from airflow_provider_itnio.api.errors import (
     UnknownOutcomeError,
     is_marked_as_not_sent,
 )
+from airflow_provider_itnio.api.phone_numbers import mask_phone_numbers
 from airflow_provider_itnio.broadcast.pace import Pace
 from airflow_provider_itnio.broadcast.queue import MessageQueue, QueuedMessage
 from airflow_provider_itnio.broadcast.recipients import Recipient, Recipients
@@ -121,7 +122,7 @@ class Broadcast:
         try:
             await asyncio.gather(*self._workers)
         except BaseException as error:  # also what a signal's handler raises wherever the loop happens to be
-            self.stop(f"{type(error).__name__}: {error}")
+            self.stop(mask_phone_numbers(f"{type(error).__name__}: {error}"))
             self._cancel()
             await asyncio.gather(*self._workers, return_exceptions=True)
             raise
@@ -174,7 +175,7 @@ class Broadcast:
         except Exception as error:
             # Those in flight are waited for: what becomes of them is to be known.
             self._failure = self._failure or error
-            self.stop(f"{type(error).__name__}: {error}")
+            self.stop(mask_phone_numbers(f"{type(error).__name__}: {error}"))
 
     async def _take(self) -> QueuedMessage | None:
         """Give the next message in its turn; ``None`` if there is no more."""

@@ -101,12 +101,12 @@ class MessageQueue:
                 if queued is None:
                     if not self._waiting:
                         return None
-                elif queued.recipient.number in self._in_flight:
-                    self._behind.setdefault(queued.recipient.number, deque()).append(queued)
+                elif queued.recipient.person in self._in_flight:
+                    self._behind.setdefault(queued.recipient.person, deque()).append(queued)
                     self._waiting += 1
                     continue
                 else:
-                    self._in_flight.add(queued.recipient.number)
+                    self._in_flight.add(queued.recipient.person)
                     return queued
             self._has_changed.clear()
             await self._has_changed.wait()
@@ -117,14 +117,14 @@ class MessageQueue:
 
         :param queued: of which the outcome is there.
         """
-        number = queued.recipient.number
-        if behind := self._behind.get(number):
+        person = queued.recipient.person
+        if behind := self._behind.get(person):
             self._next_of_number.append(behind.popleft())
             self._waiting -= 1
             if not behind:
-                del self._behind[number]
+                del self._behind[person]
         else:
-            self._in_flight.discard(number)
+            self._in_flight.discard(person)
         self._has_changed.set()
 
     def put_back(self, queued: QueuedMessage) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from airflow.providers.common.compat.sdk import mask_secret
 
+from airflow_provider_itnio.api.describe import describe_value
 from airflow_provider_itnio.api.errors import ConfigurationError, InvalidMessageError
 from airflow_provider_itnio.api.signing import Credentials, Secret, is_one_ascii_word
 
@@ -105,7 +106,7 @@ def account_of(
 
     at = f"Connection {conn_id!r}, "
     if fields.conn_type not in ("itnio", ""):
-        raise ConfigurationError(f"{at}conn_type: must be itnio, {fields.conn_type!r:.60} given")
+        raise ConfigurationError(f"{at}conn_type: must be itnio, {describe_value(fields.conn_type)} given")
     for secret, name in ((fields.login, "login (the Api-Key)"), (fields.password, "password (the secret)")):
         _check_secret(secret, f"{at}{name}")
     if fields.extras is None:
@@ -195,8 +196,6 @@ def _number(name: str, given: object, default: float, lowest: float, highest: fl
         number = float("nan")
     whole = isinstance(default, int)
     if not lowest <= number <= highest or (whole and not number.is_integer()):
-        from airflow_provider_itnio.api.validation_errors import describe_value
-
         kind = "whole number" if whole else "number"
         raise ConfigurationError(
             f"{name}: must be a {kind} from {lowest:g} to {highest:g}, {describe_value(given)} given"

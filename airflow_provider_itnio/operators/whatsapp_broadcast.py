@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowTaskTimeout
 
-from airflow_provider_itnio.api.checks import check_delivery, check_number
+from airflow_provider_itnio.api.checks import check_choice, check_delivery, check_number
 from airflow_provider_itnio.api.errors import (
     InvalidMessageError,
-    InvalidParameterError,
     ItnioError,
     RecordError,
 )
+from airflow_provider_itnio.api.phone_numbers import mask_phone_numbers
 from airflow_provider_itnio.delivery.safe_logging import SafeLogger
 from airflow_provider_itnio.hooks.itnio import ItnioHook
 from airflow_provider_itnio.operators.whatsapp import WhatsAppMessageOperator
@@ -217,14 +217,13 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
         super()._check_message()
 
     def _check_how_it_is_sent(self) -> None:
-        check_number("max_in_flight", self.max_in_flight, 1, 1000, whole=True)
-        check_number("checkpoint_every", self.checkpoint_every, 1, 10_000, whole=True)
+        self.max_in_flight = check_number("max_in_flight", self.max_in_flight, 1, 1000, whole=True)
+        self.checkpoint_every = check_number("checkpoint_every", self.checkpoint_every, 1, 10_000, whole=True)
         if self.messages_per_second is not None:
-            check_number("messages_per_second", self.messages_per_second, 0.001, 100_000, whole=False)
-        if self.if_some_fail not in ("fail", "warn"):
-            raise InvalidParameterError(
-                f"if_some_fail: must be one of fail, warn; {self.if_some_fail!r:.60} given"
+            self.messages_per_second = check_number(
+                "messages_per_second", self.messages_per_second, 0.001, 100_000, whole=False
             )
+        check_choice("if_some_fail", self.if_some_fail, ("fail", "warn"))
 
     def execute(self, context: Context) -> SummaryDict:
         """Send to everyone who has nothing yet.
@@ -277,7 +276,8 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
         try:
             limit.call(context["ti"].xcom_push, "return_value", summary)
         except Exception as error:  # which must not hide why the task fails
-            log.error("The summary could not be pushed: %s: %s", type(error).__name__, error)
+            words = mask_phone_numbers(f"{type(error).__name__}: {error}")
+            log.error("The summary could not be pushed: %s", words)
 
     def _prepared(
         self, context: Context, fields: Mapping[str, Any], record: BroadcastRecord, limit: GracefulTimeout
