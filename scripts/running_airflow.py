@@ -81,6 +81,7 @@ class RunningAirflow:
             "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
             "AIRFLOW__CORE__PARALLELISM": "4",
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
+            "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "10",
             "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "10",
             "AIRFLOW__SCHEDULER__DAG_DIR_LIST_INTERVAL": "10",
             "AIRFLOW__WEBSERVER__BASE_URL": self.url,
@@ -201,15 +202,41 @@ class RunningAirflow:
         )
         return None if pushed is None else json.loads(pushed)
 
-    def clear(self, dag_id: str, run_id: str, *task_ids: str) -> None:
+    def clear(self, dag_id: str, run_id: str, *task_ids: str, on_latest_version: bool = False) -> None:
         """Clear tasks, as a person does in the page, on Airflow 3.
 
         :param dag_id: the DAG.
         :param run_id: the run.
         :param task_ids: the tasks.
+        :param on_latest_version: run them as the DAG is now.
         """
-        what = {"dry_run": False, "dag_run_id": run_id, "task_ids": list(task_ids), "only_failed": False}
+        what = {
+            "dry_run": False,
+            "dag_run_id": run_id,
+            "task_ids": list(task_ids),
+            "only_failed": False,
+            "run_on_latest_version": on_latest_version,
+        }
         self._ask("POST", f"dags/{dag_id}/clearTaskInstances", what)
+
+    def retries_of(self, dag_id: str, task_id: str) -> int:
+        """Give the retries of a task as Airflow has last read its DAG, on Airflow 3.
+
+        :param dag_id: the DAG.
+        :param task_id: the task.
+        """
+        return int(self._ask("GET", f"dags/{dag_id}/tasks/{task_id}")["retries"])
+
+    def state_of(self, dag_id: str, run_id: str, task_id: str, key: str) -> Any:
+        """Give what stands in a task's state store, on Airflow 3.3 and later.
+
+        :param dag_id: the DAG.
+        :param run_id: the run.
+        :param task_id: the task.
+        :param key: the key.
+        """
+        instance = f"dags/{dag_id}/dagRuns/{quote(run_id)}/taskInstances/{task_id}"
+        return self._ask("GET", f"{instance}/state-store/{key}")["value"]
 
     def mark(self, dag_id: str, run_id: str, task_id: str, state: str) -> None:
         """Set a task's state, as a person does in the page, on Airflow 3.

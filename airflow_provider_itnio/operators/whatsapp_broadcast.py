@@ -110,7 +110,8 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
     :param if_some_fail: ``fail``, or ``warn`` to succeed if anyone's message was accepted and everyone was
         reached.
     :param checkpoint_every: outcomes that are recorded at a time, 1 to 10,000: with ``at_least_once``, as
-        many people at most get a second message if the worker is killed; with ``at_most_once`` none does.
+        many people at most get a second message if the worker is killed. With ``at_most_once`` none does, and
+        those whose messages leave within about a second, or are in flight, end as unknown.
     :param keep_receipts: return the receipt of each message too.
     :param business_phone: the number they come from, in place of the connection's. (templated)
     :param app_id: the application they go through, in place of the connection's. (templated)

@@ -133,6 +133,9 @@ def test_what_a_person_clears_while_it_is_asked_for_is_sent_again_and_the_log_sa
     # Airflow gives the task's state store to the next try as soon as the task is cleared.
     assert running.airflow.tasks("record", RUN)["is_cleared_while_asking"] == ("success", 2)
     assert record["8610000009"] == 2
+    # Its process ended by itself and well, so Airflow has raised the number of its tries as for any clearing.
+    finished = running.airflow.state_of("record", RUN, "is_cleared_while_asking", "whatsapp/finished")
+    assert (finished["try"], finished["max_tries"], finished["clear_number"] > 0) == (2, 3, True)
     words = words_of(running.airflow.log_of("record", RUN, "is_cleared_while_asking", 1))
     assert "The message was accepted; a retry of this task would not know" in words
 
@@ -184,13 +187,23 @@ def test_a_broadcast_that_takes_too_long_goes_on_where_it_was_stopped(broadcasts
     state, tries = broadcasts["takes_too_long"]
     assert state == "success"
     assert tries > 1
-    assert len(to_numbers_with(running, "8621")) == 200
+    assert len(to_numbers_with(running, "8621")) == 400
     assert set(to_numbers_with(running, "8621").values()) == {1}
     words = words_of(running.airflow.log_of("record_of_broadcasts", RUN, "takes_too_long", 1))
     assert "AirflowTaskTimeout" in words
     assert "stopped: the task's execution_timeout is over" in words
     summary = running.airflow.returned("record_of_broadcasts", RUN, "takes_too_long")
-    assert summary["accepted"] + summary["accepted_earlier"] == 200
+    assert summary["accepted"] + summary["accepted_earlier"] == 400
+
+
+def test_a_look_up_that_blocks_beyond_the_limit_is_ended_and_the_retry_goes_on(broadcasts, running):
+    assert broadcasts["has_a_look_up_that_blocks"] == ("success", 2)
+    assert len(to_numbers_with(running, "8627")) == 40
+    assert set(to_numbers_with(running, "8627").values()) == {1}
+    words = words_of(running.airflow.log_of("record_of_broadcasts", RUN, "has_a_look_up_that_blocks", 1))
+    assert "AirflowTaskTimeout" in words
+    summary = running.airflow.returned("record_of_broadcasts", RUN, "has_a_look_up_that_blocks")
+    assert summary["accepted_earlier"] >= 15
 
 
 def test_a_broadcast_that_a_person_ends_leaves_a_record_of_all_that_it_has_sent(broadcasts, running):
@@ -216,3 +229,8 @@ def test_a_broadcast_cleared_while_it_runs_repeats_no_more_than_a_batch(broadcas
     assert len(sent) == 300
     assert set(sent.values()) == {1, 2}
     assert sum(sent.values()) - len(sent) <= 100
+    head = running.airflow.state_of(
+        "record_of_broadcasts", RUN, "is_cleared_while_it_runs", "whatsapp/broadcast"
+    )
+    # Its process ended with a failure, and Airflow has left the number of its tries as it was.
+    assert (head["try"], head["max_tries"], head["clear_number"] > 0) == (2, 0, True)

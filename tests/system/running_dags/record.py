@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,13 @@ def be_killed_at_first(context: Any, result: Any = None) -> None:
 def leave_process_id(context: Any) -> None:
     """Leave the process's id where the test finds it, which kills the process in the middle of its work."""
     (PLACE / f"{context['ti'].task_id}.pid").write_text(str(os.getpid()))
+
+
+def blocks_at_first(ti: Any, number: str) -> str:
+    """Block for far longer than the task's limit of time, as a look-up in another system may."""
+    if ti.try_number == 1 and number == "86270000020":
+        time.sleep(60)
+    return number
 
 
 class FailingAfterwards(WhatsAppSendOperator):
@@ -83,7 +91,7 @@ with DAG("record", **ARGUMENTS):
 
     decorated()
 
-with DAG("record_of_broadcasts", **ARGUMENTS):
+with DAG("record_of_broadcasts", user_defined_macros={"blocks_at_first": blocks_at_first}, **ARGUMENTS):
     WhatsAppBroadcastOperator(
         task_id="half_fails",
         recipients=[f"86200000{number:02d}" for number in range(20)],
@@ -92,12 +100,21 @@ with DAG("record_of_broadcasts", **ARGUMENTS):
     )
     WhatsAppBroadcastOperator(
         task_id="takes_too_long",
-        recipients=[f"86210000{number:03d}" for number in range(200)],
+        recipients=[f"86210000{number:03d}" for number in range(400)],
         text="x",
         messages_per_second=40,
         checkpoint_every=50,
-        execution_timeout=pendulum.duration(seconds=3),
+        execution_timeout=pendulum.duration(seconds=7),
         retries=4,
+    )
+    WhatsAppBroadcastOperator(
+        task_id="has_a_look_up_that_blocks",
+        recipients=[f"86270000{number:03d}" for number in range(40)],
+        text="x {{ blocks_at_first(ti, recipient.phone) }}",
+        checkpoint_every=10,
+        max_in_flight=5,
+        execution_timeout=pendulum.duration(seconds=6),
+        retries=2,
     )
     WhatsAppBroadcastOperator(
         task_id="is_ended_by_a_person",
