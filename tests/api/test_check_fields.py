@@ -125,6 +125,12 @@ STANDING = [
     (interactive(body={"text": JINJA}, action=buttons(4)), "interactive.action.buttons: at most 3 buttons, 4 given"),
     ({"interactive": {"body": {"text": JINJA}}}, "interactive.type: required, not given"),
     (contact(name={"first_name": JINJA}), "contacts[0].name.formatted_name: required, not given"),
+    (contact(name={"formatted_name": JINJA, "first_name": JINJA}), None),
+    (
+        contact(name={"formatted_name": JINJA}),
+        "contacts[0].name: first_name or another part (last_name, middle_name, suffix, prefix) is required beside "
+        "formatted_name, or WhatsApp does not deliver the card; the whole name may stand in first_name too",
+    ),
     ({"contacts": [Upstream()] * 6}, "contacts: at most 5 contacts, 6 given"),
     (location(latitude="100", longitude=JINJA), "location.latitude: must be decimal degrees from -90 to 90, '100' given"),
     (location(extra=JINJA), "location.extra: unknown key; known are address, latitude, link, name, longitude"),

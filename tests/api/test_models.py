@@ -4,6 +4,7 @@ from __future__ import annotations
 import json
 from datetime import date
 from decimal import Decimal
+from pathlib import PurePosixPath
 from types import MappingProxyType
 from typing import Any
 from uuid import UUID
@@ -742,6 +743,45 @@ def test_a_contact_alone_stands_for_a_list_of_one() -> None:
     (card,) = contact()["contacts"]
     assert content({"contacts": card}) == [card]
     assert problems({"contacts": {"name": {}}}) == ["contacts[0].name.formatted_name: required, not given"]
+
+
+NAME = "contacts[0].name: first_name or another part (last_name, middle_name, suffix, prefix) is required"
+
+
+def test_a_card_with_its_formatted_name_alone_is_refused_with_the_remedy() -> None:
+    for part in ({}, {"first_name": None}, {"suffix": " "}):
+        (problem,) = problems(contact(name={"formatted_name": "Ann Smith"} | part))
+        assert problem.startswith(NAME)
+        assert problem.endswith("the whole name may stand in first_name too")
+    for part in ("first_name", "last_name", "middle_name", "suffix", "prefix"):
+        assert content(contact(name={"formatted_name": "Ann", part: "x"}))[0]["name"][part] == "x"
+
+
+@pytest.mark.parametrize(
+    ("link", "error"),
+    [
+        ("https://a.example/my file.pdf", "must hold no blank and no line break, 'https://a.example/my file.pdf' given; write a blank as %20"),
+        ("https://a.example/a\nb", "must hold no blank and no line break, 'https://a.example/a\\nb' given; write a blank as %20"),
+        ("https://a.example/a\u00a0b", "must hold no blank and no line break, 'https://a.example/a\\xa0b' given; write a blank as %20"),
+        ("https://a.example/\u200ba", "must hold no invisible character, 'https://a.example/<U+200B>a' given; take it out"),
+        ("https://a.example/a\ufe0f", "must hold no invisible character, 'https://a.example/a<U+FE0F>' given; take it out"),
+        ("https://a.example/\x07a", "must hold no invisible character, 'https://a.example/<U+0007>a' given; take it out"),
+        ("/tmp/report.pdf", f"{NO_LINK}, '/tmp/report.pdf' given{FETCHED}"),
+        ("./report.pdf", f"{NO_LINK}, './report.pdf' given{FETCHED}"),
+        ("C:\\\\report.pdf", f"{NO_LINK}, 'C:\\\\\\\\report.pdf' given{FETCHED}"),
+        ("file:///tmp/report.pdf", f"{NO_LINK}, 'file:///tmp/report.pdf' given{FETCHED}"),
+        (PurePosixPath("/tmp/report.pdf"), f"{NO_LINK}, '/tmp/report.pdf' given{FETCHED}"),
+        ("report.pdf", f"{NO_LINK}, 'report.pdf' given"),
+    ],
+)  # fmt: skip
+def test_a_link_that_can_not_be_fetched_is_refused_with_the_remedy(link: object, error: str) -> None:
+    assert problems({"image": {"link": link}}) == [f"image.link: {error}"]
+
+
+def test_what_is_not_ascii_in_a_link_is_percent_encoded() -> None:
+    sent = "https://xn--mnchen-3ya.example:8443/%E6%8A%A5%E5%91%8A%20a.pdf?x=%C3%A9&y=1#z"
+    given = "https://münchen.example:8443/报告%20a.pdf?x=é&y=1#z"
+    assert content({"document": given}) == {"link": sent, "filename": "报告 a.pdf"}
 
 
 def test_an_object_may_be_any_mapping() -> None:

@@ -9,7 +9,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from airflow_provider_itnio.api.values import integral, is_gap, plain_scalar
+from airflow_provider_itnio.api.values import (
+    has_lost_digits,
+    integral,
+    is_gap,
+    plain_data,
+    plain_scalar,
+    type_name,
+)
 
 
 class Hostile:
@@ -81,3 +88,43 @@ def test_what_can_be_asked_nothing_is_none_of_them():
 def test_anything_else_stays_as_it_is():
     for value in (5, "5", None, pd.Series([1]), np.array([1])):
         assert plain_scalar(value) is value
+
+
+@pytest.mark.parametrize("value", [2.0**53, 1e300, np.float32(2**24), np.float16(2048), np.float64(2.0**53)])
+def test_a_float_too_large_for_its_type_has_lost_digits(value):
+    assert has_lost_digits(value)
+    assert integral(value) is None
+
+
+@pytest.mark.parametrize(
+    "value", [2.0**53 - 1, np.float32(2**24 - 1), 2**100, Decimal(10) ** 40, math.inf, math.nan, "1", None]
+)
+def test_what_is_exact_has_lost_none(value):
+    assert not has_lost_digits(value)
+
+
+def test_the_largest_decimals_are_not_written_out():
+    assert integral(Decimal("1E+999999999")) is None
+
+
+def test_data_becomes_plain():
+    given = {np.str_("a"): (np.int64(1), [np.float64(0.5)]), "b": None}
+    plain = plain_data(given)
+    assert plain == {"a": [1, [0.5]], "b": None}
+    assert [type(part) for part in (*plain, plain["a"][0], plain["a"][1][0])] == [str, str, int, float]
+
+
+def test_data_that_holds_itself_or_nests_too_deep_is_refused():
+    itself = {}
+    itself.update({str(n): itself for n in range(9)})
+    deep = []
+    for _ in range(600):
+        deep = [deep]
+    for value in (itself, deep):
+        with pytest.raises(RecursionError):
+            plain_data(value)
+
+
+def test_a_type_is_named_in_one_word():
+    assert type_name(5) == "int"
+    assert type_name(type("8614718004557", (), {})()) == "object"
