@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_itnio.api.describe import describe_key, describe_value
-from airflow_provider_itnio.api.errors import InvalidMessageError, ItnioError
+from airflow_provider_itnio.api.errors import InvalidMessageError, InvalidParameterError, ItnioError
 from airflow_provider_itnio.api.models import check_fields, message_from
 from airflow_provider_itnio.api.phone_numbers import normalize_phone
 from airflow_provider_itnio.broadcast.recipients import (
@@ -132,7 +132,7 @@ def test_an_odd_value_in_any_place_is_a_message_or_a_readable_error(place: str, 
 
 @odd
 def test_an_odd_option_is_a_readable_error(name: str) -> None:
-    with pytest.raises(InvalidParameterError, match="^if_too_long: must be one of .* given$") as caught:
+    with pytest.raises(InvalidParameterError, match=r"^if_too_long: must be one of .* given$") as caught:
         message_from({"text": "a"}, if_too_long=ODD[name])
     assert NUMBER not in str(caught.value)
 

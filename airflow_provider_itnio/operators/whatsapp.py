@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cached_property, wraps
-from inspect import isgeneratorfunction
+from functools import cached_property
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
@@ -26,6 +25,7 @@ from airflow_provider_itnio.delivery.safe_logging import SafeLogger
 from airflow_provider_itnio.hooks.itnio import ItnioHook
 from airflow_provider_itnio.links.whatsapp import OpenChatLink
 from airflow_provider_itnio.messages import MESSAGE_FIELDS
+from airflow_provider_itnio.operators.after_post_execute import run_after_post_execute
 from airflow_provider_itnio.templating import (
     TEMPLATE_EXT,
     is_rendered_later,
@@ -166,34 +166,15 @@ class WhatsAppMessageOperator(_Operator):
         return self._message_fields()
 
     def _finish_after_post_execute(self) -> None:
-        """Let the record's last entry, that the task has done its work, follow all of the task's own code.
-
-        What runs last of that is ``post_execute``, which a subclass may have without calling ``super()``: so
-        the method of this object is replaced, whatever its class is.
-        """
-        if self._finishes:
-            return
-        self._finishes = True
-        own = self.post_execute
+        """Let the record's last entry, that the task has done its work, follow all of the task's own code."""
 
         def finish() -> None:
             if self._record is not None:
                 self._record.finish()
 
-        @wraps(own)
-        def post_execute(*args: Any, **kwargs: Any) -> Any:
-            result = own(*args, **kwargs)
-            finish()
-            return result
-
-        @wraps(own)
-        def post_execute_that_yields(*args: Any, **kwargs: Any) -> Any:
-            result = yield from own(*args, **kwargs)
-            finish()
-            return result
-
-        replacement = post_execute_that_yields if isgeneratorfunction(own) else post_execute
-        self.post_execute = replacement  # type: ignore[method-assign]
+        if not self._finishes:
+            self._finishes = True
+            run_after_post_execute(self, finish)
 
     def _is_written_in_dag_file(self) -> bool:
         # A mapped task is made when it runs: there a fault must fail the task, so it waits for execute().
