@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -24,7 +25,12 @@ if TYPE_CHECKING:
     from airflow_provider_itnio.api.signing import Credentials
     from airflow_provider_itnio.messages import MessageFields
 
-__all__ = ["Account", "ItnioHook", "PreparedMessage"]
+__all__ = ["ACCEPTED_IS_NOT_DELIVERED", "Account", "ItnioHook", "PreparedMessage"]
+
+ACCEPTED_IS_NOT_DELIVERED: Final = (
+    "Accepted is not delivered: no WhatsApp template was sent, so the message only arrives if the recipient "
+    "has written to the business phone in the last 24 hours"
+)
 
 
 class Account(NamedTuple):
@@ -105,6 +111,7 @@ class ItnioHook(BaseHook):
         self._own_proxy = proxy
         self._max_retry_after = max_retry_after
         self._account: Account | None = None
+        self._to_warn_of = [ACCEPTED_IS_NOT_DELIVERED]
 
     @classmethod
     def get_connection_form_widgets(cls) -> dict[str, Any]:
@@ -294,6 +301,9 @@ class ItnioHook(BaseHook):
             mask_phone(receipt.recipient),
             receipt.message_id,
         )
+        if receipt.type != "template":
+            with suppress(IndexError):  # once for each hook; several threads may send through one
+                self.log.warning(self._to_warn_of.pop())
 
     def _client(self, account: Account) -> ItnioClient:
         from airflow_provider_itnio.api.client import shared_client

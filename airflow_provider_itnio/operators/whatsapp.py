@@ -218,13 +218,6 @@ class WhatsAppMessageOperator(_Operator):
                 raise
             raise AirflowFailException(f"{type(error).__name__}: {error}") from error
 
-    def _say_that_accepted_is_not_delivered(self, kind: str) -> None:
-        if kind != "template":
-            self.log.info(
-                "Accepted is not delivered: no WhatsApp template was sent, so the message only arrives "
-                "if the recipient has written to the business phone in the last 24 hours"
-            )
-
 
 class WhatsAppSendOperator(WhatsAppMessageOperator):
     """Sends one WhatsApp message to one person.
@@ -360,7 +353,6 @@ class WhatsAppSendOperator(WhatsAppMessageOperator):
         fields = self.build_message(context)
         with self._failing_as_documented():
             receipt = self._send(recipient, record, fields)
-        self._say_that_accepted_is_not_delivered(receipt.type)
         return receipt.as_dict()
 
     def _record_of(self, context: Context) -> DeliveryRecord:

@@ -16,7 +16,7 @@ from airflow_provider_itnio.api.errors import (
     ItnioError,
 )
 from airflow_provider_itnio.broadcast.graceful_timeout import graceful_timeout
-from airflow_provider_itnio.hooks.itnio import ItnioHook
+from airflow_provider_itnio.hooks.itnio import ACCEPTED_IS_NOT_DELIVERED, ItnioHook
 from airflow_provider_itnio.operators.whatsapp import WhatsAppMessageOperator
 from airflow_provider_itnio.templating import (
     literal_unless_templated,
@@ -255,8 +255,8 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
         finally:
             self._stop = None
             self.log.info("Ended: %s", broadcast.describe())
-        if broadcast.tally.accepted:
-            self._say_that_accepted_is_not_delivered(broadcast.kind)
+        if broadcast.tally.accepted and broadcast.kind != "template":
+            self.log.warning(ACCEPTED_IS_NOT_DELIVERED)
         problem = self._problem(broadcast, self._record)
         if problem is None:
             summary = broadcast.summary()
@@ -295,7 +295,7 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
         client = ItnioAsyncClient(account.credentials, account.settings)
         broadcast = Broadcast(
             recipients,
-            message_for=message_for,
+            message_for=self._first_shown(message_for),
             client=client,
             app_id=app_id,
             business_phone=business_phone,
@@ -326,6 +326,23 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
         return personal.kind, lambda recipient: message_from(
             personal.fields_for(recipient), if_too_long=self.if_too_long
         )
+
+    def _first_shown(self, message_for: Callable[[Recipient], Message]) -> Callable[[Recipient], Message]:
+        """Let the first message stand in the log before it is sent."""
+        from airflow_provider_itnio.api.phone_numbers import mask_phone
+        from airflow_provider_itnio.broadcast.preview import preview
+
+        is_shown = False
+
+        def make(recipient: Recipient) -> Message:
+            nonlocal is_shown
+            message = message_for(recipient)
+            if not is_shown:
+                is_shown = True
+                self.log.info("The first message, to %s: %s", mask_phone(recipient.number), preview(message))
+            return message
+
+        return make
 
     def _template_environment(self) -> Environment:
         if (dag := self.get_dag()) is not None:

@@ -1,4 +1,3 @@
-# ruff: noqa: E501 - a use is a line
 """Uses that type checkers must accept, and those marked as wrong, which they must refuse. It is never run."""
 
 from __future__ import annotations
