@@ -176,9 +176,11 @@ def _number_and_data(entry: object, position: int) -> tuple[str, Mapping[str, An
         )
     if not isinstance(entry, Mapping):
         return normalize_phone(entry, f"recipients[{position}]"), _NO_DATA
-    if entry.get("phone") is None:
-        keys = ", ".join(str(key)[:20] for key in list(entry)[:5]) or "nothing"
-        raise InvalidMessageError(f"recipients[{position}].phone: is required, {keys} given")
+    if "phone" not in entry:
+        keys = ", ".join(str(key)[:20] for key in list(entry)[:5]) or "none"
+        raise InvalidMessageError(
+            f"recipients[{position}]: has no key 'phone', in which the number stands; its keys are {keys}"
+        )
     return normalize_phone(entry["phone"], f"recipients[{position}].phone"), entry
 
 

@@ -12,6 +12,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from airflow_provider_itnio.api.errors import InvalidMessageError, InvalidParameterError
+from airflow_provider_itnio.api.hints import object_hint
 from airflow_provider_itnio.api.models.base import IsUnrendered, is_blank, never_unrendered, text_value
 from airflow_provider_itnio.api.models.contacts import Contacts
 from airflow_provider_itnio.api.models.interactive import Interactive
@@ -22,7 +23,6 @@ from airflow_provider_itnio.api.models.text import TEXT_LIMIT, Text
 from airflow_provider_itnio.api.validation_errors import (
     describe_errors,
     describe_value,
-    native_hint,
     shown_key,
 )
 from airflow_provider_itnio.messages import MESSAGE_FIELDS
@@ -116,7 +116,7 @@ def _read(
             return None, []
         if not isinstance(whole, Mapping):
             return None, [
-                f"message: must be an object (dict), {describe_value(whole)} given{native_hint(whole)}"
+                f"message: must be an object (dict), {describe_value(whole)} given{object_hint(whole, 'message')}"
             ]
         if problem := _beside_message(present, whole):
             return None, [problem]
