@@ -8,6 +8,7 @@ from typing import Any
 
 __all__ = [
     "TEMPLATE_EXT",
+    "is_list_in_text",
     "is_rendered_later",
     "leaves",
     "literal_unless_templated",
@@ -19,6 +20,9 @@ __all__ = [
 
 TEMPLATE_EXT = (".j2",)
 """Endings that make a value the name of a Jinja file. A text that ends in ``.txt`` or ``.md`` is a text."""
+
+_LEVELS = 32
+"""How deep Jinja and outputs of upstream tasks are looked for. A message needs nine levels."""
 
 _JINJA_MARKS = ("{{", "{%", "{#")
 
@@ -41,12 +45,14 @@ def unread_template_files(value: object, path: str) -> Iterator[str]:
     :param path: its name.
     :return: one sentence for each.
     """
+    from airflow_provider_itnio.api.describe import describe_value
+
     for place, file in template_files(value, path):
-        yield f"{place}: the Jinja file {file[:60]!r} was not found, or its name came from data"
+        yield f"{place}: the Jinja file {describe_value(file)} was not found, or its name came from data"
 
 
 def template_files(value: object, path: str) -> Iterator[tuple[str, str]]:
-    """Find values that are the name of a Jinja file, to any depth.
+    """Find values that are the name of a Jinja file.
 
     :param value: a field.
     :param path: its name.
@@ -58,7 +64,7 @@ def template_files(value: object, path: str) -> Iterator[tuple[str, str]]:
 
 
 def references_in(value: object, path: str) -> Iterator[str]:
-    """Find outputs of upstream tasks in a field, to any depth.
+    """Find outputs of upstream tasks in a field.
 
     :param value: a field.
     :param path: its name.
@@ -69,21 +75,30 @@ def references_in(value: object, path: str) -> Iterator[str]:
             yield place
 
 
-def leaves(value: object, path: str = "") -> Iterator[tuple[str, object]]:
-    """Give what stands in a field of dicts and lists, to any depth.
+def leaves(value: object, path: str = "", within: tuple[int, ...] = ()) -> Iterator[tuple[str, object]]:
+    """Give what stands in a field of dicts and lists.
 
     :param value: a field.
     :param path: its name.
-    :return: for each, where it stands and what it is.
+    :param within: the ids of what holds it.
+    :return: for each, where it stands and what it is. What holds itself, is nested too deep or can't be read
+        counts as a leaf.
     """
-    if isinstance(value, Mapping):
-        for key, inner in value.items():
-            yield from leaves(inner, f"{path}.{key}")
-    elif isinstance(value, (list, tuple)):
-        for index, inner in enumerate(value):
-            yield from leaves(inner, f"{path}[{index}]")
-    else:
+    is_leaf = len(within) >= _LEVELS or id(value) in within
+    try:
+        if isinstance(value, Mapping) and not is_leaf:
+            inner = [(f"{path}.{key}", one) for key, one in value.items()]
+        elif isinstance(value, (list, tuple)) and not is_leaf:
+            inner = [(f"{path}[{index}]", one) for index, one in enumerate(value)]
+        else:
+            inner = None
+    except Exception:  # data that fails when it is asked what it holds
+        inner = None
+    if inner is None:
         yield path, value
+        return
+    for place, one in inner:
+        yield from leaves(one, place, (*within, id(value)))
 
 
 def literal_unless_templated(value: Any) -> Any:
@@ -101,18 +116,29 @@ def literal_unless_templated(value: Any) -> Any:
     return literal(value)
 
 
-def recipient_entries(recipients: object) -> list[object]:
+def recipient_entries(recipients: Any) -> list[Any]:
     """Take the recipients of a DAG file apart, before anything in them is filled in.
 
-    A comma inside of Jinja separates nothing; a text with ``{% … %}`` in it stays whole.
+    A comma inside of Jinja separates nothing; a text with ``{% … %}`` in it, or with a list, stays whole.
 
     :param recipients: one number, several in a text separated by commas, semicolons or lines, or a list.
     """
-    from airflow_provider_itnio.api.phone_numbers import split_numbers
+    from airflow_provider_itnio.api.phone_numbers import NUMBER_SEPARATORS
 
+    if isinstance(recipients, (list, tuple, set, frozenset)):
+        return list(recipients)
     if not isinstance(recipients, str):
-        return split_numbers(recipients)
-    if "{%" in recipients or "{#" in recipients:
+        return [] if recipients is None else [recipients]
+    is_list = is_list_in_text(recipients) and not recipients.lstrip().startswith("{{")
+    if is_list or "{%" in recipients or "{#" in recipients:
         return [recipients]
-    entries = re.findall(r"(?:\{\{.*?\}\}|[^,;\n])+", recipients, re.DOTALL)
+    entries = re.findall(rf"(?:\{{\{{.*?\}}\}}|[^{NUMBER_SEPARATORS}])+", recipients, re.DOTALL)
     return [entry.strip() for entry in entries if entry.strip()]
+
+
+def is_list_in_text(text: str) -> bool:
+    """Say whether a text begins as a list or dict does, in JSON or as Python writes it.
+
+    :param text: recipients, with or without Jinja.
+    """
+    return re.match(r"\s*(?:[A-Za-z_]+\()?(?:[\[{]|\(['\"])", text) is not None

@@ -112,3 +112,8 @@ def test_what_was_read_has_no_problem(value):
 )
 def test_recipients_are_not_taken_apart_inside_of_jinja(text, entries):
     assert recipient_entries(text) == entries
+
+
+def test_no_number_in_the_name_of_a_file_is_told_whole():
+    (problem,) = unread_template_files({"body": "+86 147-1800-4557.j2"}, "text")
+    assert problem == "text.body: the Jinja file '+86…57.j2' was not found, or its name came from data"

@@ -2,32 +2,92 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias, get_args
+from numbers import Number
+from typing import Any, Literal, TypeAlias, get_args, overload
 
-from airflow_provider_itnio.api.errors import InvalidParameterError
+from airflow_provider_itnio.api.describe import describe_value
+from airflow_provider_itnio.api.errors import InvalidParameterError, ItnioError
+from airflow_provider_itnio.api.values import integral, plain_scalar
 
-__all__ = ["Delivery", "check_delivery", "check_number"]
+__all__ = ["Delivery", "check_choice", "check_delivery", "check_number"]
 
 Delivery: TypeAlias = Literal["at_least_once", "at_most_once"]
 """What matters more where the outcome of a message is unknown: that it is not lost, or not sent twice."""
 
 
-def check_number(name: str, value: object, lowest: float, highest: float, *, whole: bool) -> None:
-    """Check a number.
+@overload
+def check_number(
+    name: str,
+    value: object,
+    lowest: float,
+    highest: float,
+    *,
+    whole: Literal[True],
+    error: type[ItnioError] = ...,
+) -> int: ...
+
+
+@overload
+def check_number(
+    name: str,
+    value: object,
+    lowest: float,
+    highest: float,
+    *,
+    whole: Literal[False],
+    error: type[ItnioError] = ...,
+) -> float: ...
+
+
+def check_number(
+    name: str,
+    value: object,
+    lowest: float,
+    highest: float,
+    *,
+    whole: bool,
+    error: type[ItnioError] = InvalidParameterError,
+) -> float:
+    """Check a number, which may be of any numeric type.
 
     :param name: the name an error gives it.
     :param value: what was given.
     :param lowest: the least it may be.
     :param highest: the most it may be.
     :param whole: whether it must be a whole number.
-    :raises InvalidParameterError: if it is something else.
+    :param error: the class of the error.
+    :return: the number as Python's own int or float.
+    :raises ItnioError: if it is something else; ``InvalidParameterError`` unless ``error`` says otherwise.
     """
-    kinds = (int,) if whole else (int, float)
-    if isinstance(value, bool) or not isinstance(value, kinds) or not lowest <= value <= highest:
+    number = integral(value) if whole else _real(value)
+    if number is None or not lowest <= number <= highest:
         kind = "whole number" if whole else "number"
-        raise InvalidParameterError(
-            f"{name}: must be a {kind} from {lowest:g} to {highest:g}, {value!r:.60} given"
-        )
+        raise error(f"{name}: must be a {kind} from {lowest:g} to {highest:g}, {describe_value(value)} given")
+    return number
+
+
+def _real(value: Any) -> float | None:
+    try:
+        is_number = isinstance(value, Number) and not isinstance(value, bool)
+        return float(value) if is_number else None
+    except Exception:
+        return None
+
+
+def check_choice(
+    name: str, value: object, choices: tuple[str, ...], error: type[ItnioError] = InvalidParameterError
+) -> None:
+    """Check a word.
+
+    :param name: the name an error gives it.
+    :param value: what was given.
+    :param choices: the words it may be.
+    :param error: the class of the error.
+    :raises ItnioError: if it is something else; ``InvalidParameterError`` unless ``error`` says otherwise.
+    """
+    word = plain_scalar(value)
+    if type(word) is not str or word not in choices:
+        raise error(f"{name}: must be one of {', '.join(choices)}; {describe_value(value)} given")
 
 
 def check_delivery(delivery: object) -> None:
@@ -36,7 +96,4 @@ def check_delivery(delivery: object) -> None:
     :param delivery: ``at_least_once`` or ``at_most_once``.
     :raises InvalidParameterError: if it is something else.
     """
-    if delivery not in get_args(Delivery):
-        raise InvalidParameterError(
-            f"delivery: must be one of {', '.join(get_args(Delivery))}; {delivery!r:.60} given"
-        )
+    check_choice("delivery", delivery, get_args(Delivery))

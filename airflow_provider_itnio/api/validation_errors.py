@@ -2,65 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, Final, get_args
+from typing import Any, get_args
 
 from pydantic import BaseModel, RootModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from airflow_provider_itnio.api.describe import describe_key, describe_value
 from airflow_provider_itnio.api.hints import object_hint
-from airflow_provider_itnio.api.phone_numbers import mask_phone_numbers
 
-__all__ = ["describe_errors", "describe_value", "link_without_query", "shown_key"]
-
-_SHOWN: Final = 60
-_WORD: Final = re.compile(r"[\w-]{1,60}")
-
-
-def describe_value(value: object) -> str:
-    """Say what was given, short enough for an error, and without what a list or an object holds.
-
-    It shows no query of a link and no whole phone number, wherever in a message they were put.
-
-    :param value: anything.
-    """
-    if value is None:
-        return "nothing"
-    if isinstance(value, str):
-        return repr(_shortened(mask_phone_numbers(link_without_query(value) if "://" in value else value)))
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return f"a list of {len(value)}"
-    if isinstance(value, Mapping):
-        return "an object"
-    if isinstance(value, (bool, int, float)):
-        return mask_phone_numbers(repr(value)) if not abs(value) >= 1e60 else "a number too large"
-    return f"a value of type {type(value).__name__}"
-
-
-def shown_key(key: object) -> str:
-    """Write a key of an object as a part of a path: short, in one line, in quotes where it is no word.
-
-    :param key: any key.
-    """
-    if not isinstance(key, str):
-        return f"<{type(key).__name__}>"
-    return key if _WORD.fullmatch(key) and mask_phone_numbers(key) == key else describe_value(key)
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
-
-
-def link_without_query(link: str) -> str:
-    """Take off what may hold a signature.
-
-    :param link: any text that may be a link.
-    """
-    bare = link.partition("?")[0].partition("#")[0]
-    scheme, mark, rest = bare.partition("://")
-    authority, slash, path = rest.partition("/")
-    return f"{scheme}{mark}{authority.rpartition('@')[2]}{slash}{path}"
+__all__ = ["describe_errors"]
 
 
 def describe_errors(
@@ -101,7 +52,7 @@ class _Place:
             else:
                 fields = models[0].model_fields if models else {}
                 self.known_keys = list(fields)
-                self.path += f".{shown_key(part)}"
+                self.path += f".{describe_key(part)}"
                 self.last_name = part
                 models = list(_models(fields[part].annotation)) if part in fields else []
         members = models[0].model_fields if len(models) == 1 else {}

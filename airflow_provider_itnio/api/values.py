@@ -1,17 +1,37 @@
 """What a value from data is, by what it can do: a gap, a whole number, a scalar.
 
 Data comes from data frames, databases and files. numpy and pandas are never imported: their values are known
-by how they behave. No function here raises, whatever it is given.
+by how they behave. But for :func:`plain_data`, no function here raises, whatever it is given.
 """
 
 from __future__ import annotations
 
+import math
 import operator
+from collections.abc import Mapping
 from decimal import Decimal
-from numbers import Number
-from typing import Any
+from enum import Enum
+from numbers import Integral, Number, Rational, Real
+from typing import Any, Final
 
-__all__ = ["integral", "is_gap", "plain_scalar"]
+__all__ = ["has_lost_digits", "integral", "is_gap", "plain_data", "plain_scalar", "type_name"]
+
+_LEVELS: Final = 12
+"""How deep data may be nested. A message needs nine levels."""
+_LONGEST: Final = 5000
+"""Digits of a Decimal that is still made an int: ``Decimal("1E+999999999")`` would fill the memory."""
+
+
+def type_name(value: object) -> str:
+    """Name a value's type, fit to stand in an error.
+
+    :param value: anything.
+    """
+    try:
+        name = type(value).__name__
+        return name if name.isidentifier() and len(name) <= 60 else "object"
+    except Exception:
+        return "object"
 
 
 def is_gap(value: Any) -> bool:
@@ -21,11 +41,11 @@ def is_gap(value: Any) -> bool:
     """
     if value is None:
         return True
-    if isinstance(value, (str, int, list, tuple, dict)):
-        return False
-    if isinstance(value, Decimal):
-        return value.is_nan()  # a signalling NaN can't be compared
     try:
+        if isinstance(value, (str, int, list, tuple, dict)):
+            return False
+        if isinstance(value, Decimal):
+            return value.is_nan()  # a signalling NaN can't be compared
         differs = value != value  # noqa: PLR0124 - what NaN is known by
         # An array compares by element; NA gives itself.
         return differs is value or (getattr(differs, "ndim", 0) == 0 and bool(differs))
@@ -33,30 +53,91 @@ def is_gap(value: Any) -> bool:
         return False
 
 
-def integral(value: Any) -> int | None:
-    """Give the whole number that a value is, ``None`` if it is none.
+def has_lost_digits(value: Any) -> bool:
+    """Say whether a float is too large for its type to tell it from the whole numbers beside it.
 
-    ``5``, ``5.0``, ``Decimal("5")`` and numpy's and pandas' scalars are; ``True`` and ``"5"`` are not.
+    Python's floats are from ``2**53`` on, about 9 million billion, and numpy's float32 from 16,777,216 on.
 
     :param value: anything.
     """
-    if isinstance(value, bool):
-        return None
     try:
+        if not isinstance(value, Real) or isinstance(value, Rational) or not math.isfinite(value):
+            return False
+        return bool(value + type(value)(1) == value)  # type: ignore[call-arg]
+    except Exception:
+        return False
+
+
+def integral(value: Any) -> int | None:
+    """Give the whole number that a value is, ``None`` if it is none.
+
+    ``5``, ``5.0``, ``Decimal("5")`` and numpy's and pandas' scalars are; ``True``, ``"5"`` and a float that
+    has lost digits are not.
+
+    :param value: anything.
+    """
+    try:
+        if isinstance(value, bool):
+            return None
         if hasattr(value, "__index__"):
-            return operator.index(value)
-        is_number = isinstance(value, Number)
-        return int(value) if is_number and int(value) == value else None
+            return int(operator.index(value))
+        if not isinstance(value, Number) or has_lost_digits(value):
+            return None
+        if isinstance(value, Decimal) and value.adjusted() > _LONGEST:
+            return None
+        whole = int(value)  # type: ignore[call-overload]
+        return whole if whole == value else None
     except Exception:
         return None
 
 
 def plain_scalar(value: Any) -> Any:
-    """Give the Python value that a scalar of numpy holds; anything else as it is.
+    """Give the Python value that a scalar holds: of numpy, of an enum, of a subclass of Python's own.
+
+    A float32 stays one: as a Python float, 0.1 would be 0.10000000149011612.
 
     :param value: anything.
+    :return: the value itself if it is no such scalar.
     """
     try:
-        return value.item() if getattr(value, "ndim", None) == 0 else value
+        if isinstance(value, Enum):
+            return plain_scalar(value.value)
+        if isinstance(value, str):
+            return str.__str__(value)
+        if isinstance(value, int) and not isinstance(value, bool):
+            return int.__add__(value, 0)
+        if isinstance(value, float):
+            return float.__add__(value, 0.0)
+        if getattr(value, "ndim", None) != 0:
+            return value
+        scalar = value[()]  # of an array without a dimension what stands in it
+        if isinstance(scalar, Real) and not isinstance(scalar, (Integral, float)):
+            return scalar
+        plain = scalar.item()
+        kind = getattr(getattr(value, "dtype", None), "kind", "")
+        if kind in ("m", "M") and isinstance(plain, int):  # a moment in nanoseconds
+            plain = scalar.astype(f"{kind}8[us]").item()
+        return value if plain is None else plain  # NaT holds None, and is a gap that is to be told
     except Exception:
         return value
+
+
+def plain_data(value: Any, within: tuple[int, ...] = ()) -> Any:
+    """Copy data with dicts, lists and Python's own scalars in place of what behaves like them.
+
+    :param value: anything.
+    :param within: the ids of what holds it.
+    :return: the copy. What is no mapping, list, tuple or scalar stands in it as it is.
+    :raises RecursionError: if it is nested more than 12 levels deep, or holds itself.
+    :raises Exception: whatever a mapping or list in it raises when it is read.
+    """
+    if value is None or type(value) is str:
+        return value
+    if isinstance(value, (Mapping, list, tuple)):
+        if len(within) >= _LEVELS or id(value) in within:
+            raise RecursionError
+        within = (*within, id(value))
+        if isinstance(value, Mapping):
+            return {plain_scalar(key): plain_data(inner, within) for key, inner in value.items()}
+        return [plain_data(inner, within) for inner in value]
+    return plain_scalar(value)

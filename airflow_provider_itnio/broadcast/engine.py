@@ -17,6 +17,7 @@ from airflow_provider_itnio.api.errors import (
     RefusedError,
     UnknownOutcomeError,
 )
+from airflow_provider_itnio.api.phone_numbers import mask_phone_numbers
 from airflow_provider_itnio.api.status_codes import MESSAGE_CODES, status_code
 from airflow_provider_itnio.broadcast.pace import Pace
 from airflow_provider_itnio.broadcast.recipients import InvalidRecipient, Recipient, Recipients
@@ -145,7 +146,7 @@ class Broadcast:
         try:
             await asyncio.gather(*self._workers)
         except BaseException as error:  # also what a signal's handler raises wherever the loop happens to be
-            self.stop(f"{type(error).__name__}: {error}")
+            self.stop(mask_phone_numbers(f"{type(error).__name__}: {error}"))
             self._cancel()
             await asyncio.gather(*self._workers, return_exceptions=True)
             raise
@@ -259,7 +260,7 @@ class Broadcast:
         except Exception as error:
             # Those in flight are waited for: what becomes of them is to be known.
             self._failure = self._failure or error
-            self.stop(f"{type(error).__name__}: {error}")
+            self.stop(mask_phone_numbers(f"{type(error).__name__}: {error}"))
 
     async def _is_its_turn(self, ready: _Ready) -> bool:
         try:
@@ -348,14 +349,14 @@ class Broadcast:
 
     def _free(self, ready: _Ready) -> None:
         """Let the next message to the same number leave."""
-        number = ready.recipient.number
-        if behind := self._behind.get(number):
+        person = ready.recipient.person
+        if behind := self._behind.get(person):
             self._freed.append(behind.popleft())
             self._waiting -= 1
             if not behind:
-                del self._behind[number]
+                del self._behind[person]
         else:
-            self._busy.discard(number)
+            self._busy.discard(person)
         self._something_is_done.set()
 
     def _keep(self, kept: RecordedOutcome) -> None:
@@ -375,12 +376,12 @@ class Broadcast:
                 if ready is None:
                     if not self._waiting:
                         return None
-                elif ready.recipient.number in self._busy:
-                    self._behind.setdefault(ready.recipient.number, deque()).append(ready)
+                elif ready.recipient.person in self._busy:
+                    self._behind.setdefault(ready.recipient.person, deque()).append(ready)
                     self._waiting += 1
                     continue
                 else:
-                    self._busy.add(ready.recipient.number)
+                    self._busy.add(ready.recipient.person)
                     return ready
             self._something_is_done.clear()
             await self._something_is_done.wait()

@@ -23,8 +23,8 @@ def preview(message: Message) -> str:
 
     :param message: a message, rendered and checked.
     """
+    from airflow_provider_itnio.api.describe import link_without_query
     from airflow_provider_itnio.api.phone_numbers import mask_phone_numbers
-    from airflow_provider_itnio.api.validation_errors import link_without_query
 
     content = json.dumps(message.content.model_dump(mode="json", exclude_none=True), ensure_ascii=False)
     # Cut twice: no expression need read more than is shown, and no number or query may be cut in two.

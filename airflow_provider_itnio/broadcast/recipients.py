@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from array import array
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence, Set, ValuesView
 from typing import Any, Final, NamedTuple, TypeAlias
 
+from airflow_provider_itnio.api.describe import describe_key, describe_value, truncate
 from airflow_provider_itnio.api.errors import InvalidMessageError
-from airflow_provider_itnio.api.phone_numbers import normalize_phone, split_numbers
+from airflow_provider_itnio.api.phone_numbers import canonical_number, normalize_phone, split_numbers
+from airflow_provider_itnio.api.values import integral, is_gap, plain_scalar, type_name
+from airflow_provider_itnio.templating import is_list_in_text
 
 __all__ = [
     "InvalidRecipient",
@@ -16,16 +21,19 @@ __all__ = [
     "Recipients",
     "RecipientsGiven",
     "excluded_numbers",
+    "read_recipient",
     "recipient_list",
+    "recipients_of",
 ]
 
 RecipientsGiven: TypeAlias = str | int | Mapping[str, Any] | Sequence[str | int | Mapping[str, Any]]
 """What ``recipients`` takes: numbers, or dicts with ``phone``."""
 
 _NO_DATA: Final[Mapping[str, Any]] = {}
-_HINT_TO_A_BROADCAST: Final = "; for several use recipients of a broadcast, or .expand(recipient=[...])"
 _AT_ONCE: Final = 1000
 """Entries of a lazy sequence that are fetched at a time."""
+_LONGEST_LITERAL: Final = 1_000_000
+"""Characters of a list in Python's spelling; reading it takes a hundred times as much memory."""
 
 
 class Recipient(NamedTuple):
@@ -33,7 +41,7 @@ class Recipient(NamedTuple):
 
     :param position: where they stand in the list, from 0.
     :param number: the number, digits only.
-    :param occurrence: which of the number's messages it is, from 0.
+    :param occurrence: which of the person's messages it is, from 0.
     :param data: what else was given of them.
     """
 
@@ -41,6 +49,11 @@ class Recipient(NamedTuple):
     number: str
     occurrence: int
     data: Mapping[str, Any]
+
+    @property
+    def person(self) -> str:
+        """What is the same in each spelling of the number that WhatsApp knows."""
+        return canonical_number(self.number)
 
 
 class InvalidRecipient(NamedTuple):
@@ -56,29 +69,91 @@ class InvalidRecipient(NamedTuple):
     last_digits: str
 
 
-def recipient_list(given: object, field: str = "recipients") -> Sequence[Any]:
+def recipient_list(given: Any, field: str = "recipients") -> Sequence[Any]:
     """Take recipients in each of the forms they may be given in as a list, without judging any.
 
-    :param given: one number, several in a text separated by commas, semicolons or lines, the same or dicts
-        with ``phone`` as JSON, one such dict, a list of numbers and dicts, or the lazy sequence that the
-        outputs of a mapped task are, each of them a recipient or a list of dicts.
+    :param given: one number; several in a text separated by commas, semicolons or lines; a list in a text, as
+        JSON or as Python writes it; one dict with ``phone``; a list, tuple, set, array or column of a data
+        frame of numbers and dicts; or the lazy sequence that the outputs of a mapped task are, each of them a
+        recipient or a list of dicts.
     :param field: the name an error gives them.
     :return: what is to be one message each.
     :raises InvalidMessageError: if it is none of these.
     """
+    try:
+        entries = _entries(plain_scalar(given), field)
+        is_lazy = entries is None and _is_lazy(given)
+    except InvalidMessageError:
+        raise
+    except Exception:  # data that fails when it is asked what it is
+        entries, is_lazy = None, False
+    if is_lazy:  # what Airflow raises when it can't give them is no fault of the data
+        return _fetched(given)
+    if entries is None:
+        raise InvalidMessageError(
+            f"{field}: must be phone numbers or dicts with phone, in a list; {type_name(given)} given"
+        )
+    return entries
+
+
+def _is_lazy(given: Any) -> bool:
+    is_sequence = hasattr(given, "__getitem__") and hasattr(given, "__len__")
+    return is_sequence and not isinstance(given, (bytes, bytearray, memoryview))
+
+
+def _entries(given: Any, field: str) -> Sequence[Any] | None:
     if isinstance(given, str):
         return _in_text(given, field)
-    if isinstance(given, Mapping):
+    if type(given) is list:
+        return given
+    if isinstance(given, (list, tuple, Set, ValuesView, deque)):
+        return list(given)
+    if isinstance(given, Mapping) or integral(given) is not None:
         return [given]
-    if isinstance(given, (list, tuple, set, frozenset, int)) and not isinstance(given, bool):
-        return split_numbers(given)
-    if hasattr(given, "to_dict"):
+    if hasattr(given, "to_dict") and getattr(given, "ndim", 2) != 1:
         raise InvalidMessageError(f'{field}: a table given; give its rows as dicts (.to_dict("records"))')
-    if hasattr(given, "__getitem__") and hasattr(given, "__len__") and not isinstance(given, bytes):
-        return _fetched(given)
-    raise InvalidMessageError(
-        f"{field}: must be phone numbers or dicts with phone, in a list; {type(given).__name__} given"
-    )
+    if hasattr(given, "tolist") and not isinstance(given, memoryview):
+        dtype: Any = getattr(given, "dtype", None)
+        if getattr(dtype, "kind", "") == "f" and dtype.itemsize < 8:
+            raise InvalidMessageError(
+                f"{field}: an array of {dtype} given, in which phone numbers have lost digits; "
+                "read them as text or int64"
+            )
+        listed: list[Any] = given.tolist()
+        return listed
+    return None
+
+
+def recipients_of(written: Any, rendered: Any, name: str) -> Sequence[Any]:
+    """Give what one of the recipients in a DAG file stands for once it is rendered.
+
+    :param written: what the DAG file says; a list is a row of a database there, with no other number in it.
+    :param rendered: the same, filled in.
+    :param name: the name an error gives it.
+    :return: one entry, or those of a list that a variable or an upstream task held.
+    :raises InvalidMessageError: if there is none.
+    """
+    is_one = isinstance(written, (list, tuple)) or is_gap(rendered)
+    entries = [rendered] if is_one else recipient_list(rendered, name)
+    if not entries:
+        raise InvalidMessageError(f"{name}: must hold at least one phone number, an empty list given")
+    return entries
+
+
+def read_recipient(entry: Any, name: str) -> tuple[str, Mapping[str, Any]]:
+    """Read one entry of a list of recipients.
+
+    :param entry: a number, a dict with ``phone``, or a row of a database with one column.
+    :param name: the name an error gives it.
+    :return: the number, digits only, and the dict that it was, if it was one.
+    :raises InvalidMessageError: if there is no number in it.
+    """
+    try:
+        return _number_and_data(entry, name)
+    except InvalidMessageError:
+        raise
+    except Exception:  # data that fails when it is asked what it is
+        raise InvalidMessageError(f"{name}: can't be read, {describe_value(entry)} given") from None
 
 
 def excluded_numbers(given: object) -> frozenset[str]:
@@ -88,24 +163,25 @@ def excluded_numbers(given: object) -> frozenset[str]:
     :return: their digits.
     :raises InvalidMessageError: if one of them is no number: it would be messaged although it must not be.
     """
-    if given is None:
+    if is_gap(given):
         raise InvalidMessageError(
-            "exclude: None given, so that everyone would be messaged; is a return forgotten upstream? "
-            "An empty list excludes nobody"
+            f"exclude: {'None' if given is None else describe_value(given)} given, so that everyone would be "
+            "messaged; is a return forgotten upstream? An empty list excludes nobody"
         )
-    if isinstance(given, str) and not given.strip():
+    text = plain_scalar(given)
+    if type(text) is str and not text.strip():
         return frozenset()
-    entries = map(_only_value, recipient_list(given, "exclude"))
     return frozenset(
-        normalize_phone(entry.get("phone") if isinstance(entry, Mapping) else entry, f"exclude[{index}]")
-        for index, entry in enumerate(entries)
+        read_recipient(entry, f"exclude[{index}]")[0]
+        for index, entry in enumerate(recipient_list(given, "exclude"))
     )
 
 
 class Recipients:
     """Those who get a message, in the order of the list; iterated over once.
 
-    Equal entries count once. A number with different data gets a message for each.
+    Equal entries count once. A person with different data gets a message for each. A person is the same in
+    each spelling of the number that WhatsApp knows.
 
     :param entries: of :func:`recipient_list`.
     :param excluded: of :func:`excluded_numbers`.
@@ -113,7 +189,7 @@ class Recipients:
 
     def __init__(self, entries: Sequence[Any], excluded: frozenset[str] = frozenset()) -> None:
         self._entries = entries
-        self._among_excluded = excluded
+        self._among_excluded = frozenset(map(canonical_number, excluded))
         self.excluded = 0
         """Entries left out because their number is excluded, so far."""
         self.repeated = 0
@@ -125,68 +201,83 @@ class Recipients:
 
     def __iter__(self) -> Iterator[Recipient | InvalidRecipient]:
         """Give each who gets a message, and each who can't."""
-        seen: dict[str, list[Mapping[str, Any]]] = {number: [] for number in self._maybe_repeated()}
+        first_of = _FirstPositions(len(self._entries))
+        sent: dict[str, list[Mapping[str, Any]]] = {}  # of those who stand in the list again
         for position, entry in enumerate(self._entries):
             try:
-                number, data = _number_and_data(entry, position)
+                number, data = read_recipient(entry, f"recipients[{position}]")
             except InvalidMessageError as error:
-                problem = str(error).replace(_HINT_TO_A_BROADCAST, "; give each as an entry of its own")
-                yield InvalidRecipient(position, problem, _last_digits(entry))
+                yield InvalidRecipient(position, str(error), _last_digits(entry))
                 continue
-            if number in self._among_excluded:
+            person = canonical_number(number)
+            if person in self._among_excluded:
                 self.excluded += 1
                 continue
-            before = seen.get(number)
-            if before is None:
+            first = first_of.position(person, position)
+            if first == position:
                 yield Recipient(position, number, 0, data)
                 continue
-            others = {key: value for key, value in data.items() if key != "phone"}
+            before = sent.setdefault(person, [])
+            if not before:
+                before.append(_other_data(read_recipient(self._entries[first], "")[1]))
+            others = _other_data(data)
             if _is_among(others, before):
                 self.repeated += 1
             else:
                 before.append(others)
                 yield Recipient(position, number, len(before) - 1, data)
 
-    def _maybe_repeated(self) -> Iterator[str]:
-        """Find the numbers that stand in the list more than once, and a few that don't.
 
-        One bit for each of 64 times as many places as there are entries, and not a set of all numbers: that
-        would be as large as the list itself.
+class _FirstPositions:
+    """Where in a list each person stands first: a hash table in a sixth of the memory of a dict.
+
+    :param count: how many persons there are at most.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._size = 2 * count + 1
+        self._people = array("Q", bytes(8 * self._size))
+        self._positions = array("I", bytes(4 * self._size))
+
+    def position(self, person: str, position: int) -> int:
+        """Give where a person stands first, which is here if they are new.
+
+        :param person: up to 14 digits, the first of which is no 0.
+        :param position: where they stand now.
         """
-        places = 64 * max(1, len(self._entries))
-        bits = bytearray(places // 8)
-        for position, entry in enumerate(self._entries):
-            try:
-                number, _ = _number_and_data(entry, position)
-            except InvalidMessageError:
-                continue
-            byte, bit = divmod(hash(number) % places, 8)
-            if bits[byte] & 1 << bit:
-                yield number
-            bits[byte] |= 1 << bit
+        key, slot = int(person), hash(person) % self._size
+        while self._people[slot] not in (0, key):
+            slot = (slot + 1) % self._size
+        if self._people[slot] == key:
+            return self._positions[slot]
+        self._people[slot], self._positions[slot] = key, position
+        return position
 
 
-def _number_and_data(entry: object, position: int) -> tuple[str, Mapping[str, Any]]:
-    entry = _only_value(entry)
+def _number_and_data(entry: Any, name: str) -> tuple[str, Mapping[str, Any]]:
+    if isinstance(entry, (list, tuple)) and len(entry) == 1:
+        entry = entry[0]  # a row of a database with one column
     if isinstance(entry, (list, tuple)):
         # Not a list of numbers: what stands beside a number in a row of a database may look like one.
         raise InvalidMessageError(
-            f"recipients[{position}]: must be a number or a dict with phone, a row of {len(entry)} values "
+            f"{name}: must be a number or a dict with phone, a row of {len(entry)} values "
             'given; make each row a dict, {"phone": row[0], …}'
         )
     if not isinstance(entry, Mapping):
-        return normalize_phone(entry, f"recipients[{position}]"), _NO_DATA
-    if "phone" not in entry:
-        keys = ", ".join(str(key)[:20] for key in list(entry)[:5]) or "none"
-        raise InvalidMessageError(
-            f"recipients[{position}]: has no key 'phone', in which the number stands; its keys are {keys}"
-        )
-    return normalize_phone(entry["phone"], f"recipients[{position}].phone"), entry
+        return normalize_phone(entry, name, if_several=_ONE_EACH), _NO_DATA
+    data = entry if isinstance(entry, dict) else dict(entry)
+    phone = data.get("phone", _NO_DATA)
+    if phone is _NO_DATA:
+        keys = ", ".join(truncate(describe_key(key), 20) for key in list(data)[:5]) or "none"
+        raise InvalidMessageError(f"{name}: a dict needs the key 'phone'; its keys are {keys}")
+    return normalize_phone(phone, f"{name}.phone", if_several=_ONE_EACH), data
 
 
-def _only_value(entry: object) -> object:
-    """Take a row of a database that has one column for what stands in it."""
-    return entry[0] if isinstance(entry, (list, tuple)) and len(entry) == 1 else entry
+_ONE_EACH: Final = "give each as an entry of its own"
+
+
+def _other_data(data: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {key: value for key, value in data.items() if key != "phone"}
 
 
 def _is_among(data: Mapping[str, Any], others: Sequence[Mapping[str, Any]]) -> bool:
@@ -196,30 +287,44 @@ def _is_among(data: Mapping[str, Any], others: Sequence[Mapping[str, Any]]) -> b
         return False
 
 
-def _last_digits(entry: object) -> str:
-    number = entry.get("phone") if isinstance(entry, Mapping) else entry
-    if isinstance(number, (list, tuple)):
+def _last_digits(entry: Any) -> str:
+    try:
+        number = plain_scalar(entry.get("phone") if isinstance(entry, Mapping) else entry)
+        if (whole := integral(number)) is not None:
+            return f"{abs(whole) % 10_000:04}"
+        return "".join(re.findall(r"\d", number[-100:]))[-4:] if isinstance(number, str) else ""
+    except Exception:
         return ""
-    if isinstance(number, int) and not isinstance(number, bool):  # Python refuses to write the longest
-        return f"{abs(number) % 10_000:04}"
-    return "".join(re.findall(r"\d", str(number)[:100]))[-4:]
 
 
 def _in_text(given: str, field: str) -> Sequence[Any]:
     text = given.strip()
     if not text:
         raise InvalidMessageError(f"{field}: must hold at least one phone number, an empty text given")
-    if text[0] not in "[{":
+    if not is_list_in_text(text):
         return split_numbers(text)
-    try:
-        return recipient_list(json.loads(text), field)
-    except ValueError as error:
-        if isinstance(error, InvalidMessageError):
-            raise
+    listed = _read_list(text)
+    if not isinstance(listed, (list, tuple, set, dict)):
         raise InvalidMessageError(
-            f"{field}: a text that begins with {text[0]} must be JSON. Give the output of an upstream task "
-            f"as it is ({field}=load()), or write it as JSON (| tojson)"
-        ) from None
+            f"{field}: a text that begins with {text[0]} must be JSON, or a list as Python writes it. Give "
+            f"the output of an upstream task as it is ({field}=load()), or write it as JSON (| tojson)"
+        )
+    return recipient_list(listed, field)
+
+
+def _read_list(text: str) -> object:
+    """Read a list as JSON or as Python writes it, as Jinja does with the list of a variable."""
+    import ast
+
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        pass
+    inner = re.fullmatch(r"[A-Za-z_]+\((.*)\)", text, re.DOTALL)  # such as dict_values([...])
+    try:
+        return ast.literal_eval(inner[1] if inner else text) if len(text) <= _LONGEST_LITERAL else None
+    except Exception:
+        return None
 
 
 def _fetched(sequence: Any) -> Sequence[Any]:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
+from airflow_provider_itnio.api.describe import describe_value
 from airflow_provider_itnio.api.errors import InvalidMessageError
 from airflow_provider_itnio.api.phone_numbers import mask_phone_numbers
 from airflow_provider_itnio.messages import MESSAGE_FIELDS
@@ -110,7 +111,7 @@ class PersonalMessage:
                 raise InvalidMessageError(f"{path}: could not be rendered: {_words(error)}") from error
             if text.endswith(TEMPLATE_EXT):
                 raise InvalidMessageError(
-                    f"{path}: renders to {text[:60]!r}, the name of a Jinja file, and not to a message"
+                    f"{path}: renders to {describe_value(text)}, the name of a Jinja file, not to a message"
                 )
             return text
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook, mask_secret
 
 from airflow_provider_itnio.api.checks import check_delivery
+from airflow_provider_itnio.api.describe import describe_value
 from airflow_provider_itnio.api.errors import ConfigurationError, InvalidMessageError, ItnioError
 
 if TYPE_CHECKING:
@@ -341,7 +342,9 @@ class ItnioHook(BaseHook):
         from airflow_provider_itnio.api.signing import Credentials
 
         if connection.conn_type not in (self.conn_type, None, ""):
-            raise self._misconfigured("conn_type", f"must be itnio, {connection.conn_type!r:.60} given")
+            raise self._misconfigured(
+                "conn_type", f"must be itnio, {describe_value(connection.conn_type)} given"
+            )
         api_key = self._header_text(connection.login, "login (the Api-Key)")
         secret = self._header_text(connection.password, "password (the secret)")
         # Airflow masks passwords; that a login is one it can't know.
@@ -410,7 +413,7 @@ class ItnioHook(BaseHook):
         whole = isinstance(default, int)
         if not lowest <= number <= highest or (whole and not number.is_integer()):
             kind = "whole number" if whole else "number"
-            problem = f"must be a {kind} from {lowest:g} to {highest:g}, {given!r:.60} given"
+            problem = f"must be a {kind} from {lowest:g} to {highest:g}, {describe_value(given)} given"
             raise (
                 self._misconfigured(f"extra.{name}", problem)
                 if own is None

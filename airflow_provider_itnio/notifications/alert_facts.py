@@ -5,11 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from enum import Enum
 from typing import Any, Literal, NamedTuple, TypeAlias
 from urllib.parse import quote
 
 from airflow.providers.common.compat.sdk import conf, redact
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
+
+from airflow_provider_itnio.api.describe import truncate
+from airflow_provider_itnio.api.values import type_name
 
 __all__ = ["AlertFacts", "AlertKind", "alert_facts", "sendable"]
 
@@ -28,6 +32,10 @@ AlertKind: TypeAlias = Literal[
 _DEFAULT_BASE_URL = "http://localhost:8080"
 _ERROR_LIMIT = 2000
 _ERROR_LINE_LIMIT = 200
+_READ = 20_000
+"""Characters of a value that are read: far more than are told, so that no secret in them is cut in two."""
+_INNER_ERRORS = 5
+"""Errors of an exception group that are told."""
 
 
 class AlertFacts(NamedTuple):
@@ -107,7 +115,7 @@ def _of_task(context: Mapping[str, Any]) -> AlertFacts:
     return facts._replace(
         kind="approval_wanted",
         subject=_text(_attribute(task, "subject")),
-        options=", ".join(map(_text, getattr(task, "options", ()))),
+        options=", ".join(map(_text, _attribute(task, "options") or ())),
         log_url=_form_url(link_to_form, context) or facts.log_url,
     )
 
@@ -196,7 +204,9 @@ def _attribute(owner: Any, name: str) -> Any:
 
 def _text(value: object) -> str:
     try:
-        return "" if value is None else sendable(str(getattr(value, "value", value)))
+        # Airflow's states are enums whose str is their value on some versions only.
+        value = value.value if isinstance(value, Enum) else value
+        return "" if value is None else sendable(str(value)[:_READ])
     except Exception:
         return ""
 
@@ -214,19 +224,21 @@ def _tries_in_all(ti: Any) -> str:
 def _error_of(exception: object) -> str:
     if exception is None:
         return ""
-    if isinstance(exception, BaseException):
-        words = _text(exception).strip()
-        error = f"{type(exception).__name__}: {words}" if words else type(exception).__name__
-    else:
-        error = _text(exception).strip()
+    error = _type_and_words(exception) if isinstance(exception, BaseException) else _text(exception).strip()
+    if isinstance(exception, BaseExceptionGroup):
+        inner = exception.exceptions[:_INNER_ERRORS]
+        error = "\n".join((error, *(f"- {_type_and_words(one)}" for one in inner)))
     # An exception may hold a secret; Airflow masks it in logs, so it must not travel in an alert either.
-    masked = sendable(str(redact(error)))
-    return masked if len(masked) <= _ERROR_LIMIT else f"{masked[: _ERROR_LIMIT - 1]}…"
+    return truncate(sendable(str(redact(error))), _ERROR_LIMIT)
+
+
+def _type_and_words(exception: BaseException) -> str:
+    name, words = type_name(exception), _text(exception).strip()
+    return f"{name}: {words}" if words else name
 
 
 def _first_line(error: str) -> str:
-    line = error.partition("\n")[0].strip()
-    return line if len(line) <= _ERROR_LINE_LIMIT else f"{line[: _ERROR_LINE_LIMIT - 1]}…"
+    return truncate(error.partition("\n")[0].strip(), _ERROR_LINE_LIMIT)
 
 
 def _moment(value: object) -> datetime | None:

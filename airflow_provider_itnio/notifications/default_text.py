@@ -6,6 +6,8 @@ from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
+from airflow_provider_itnio.api.describe import truncate
+from airflow_provider_itnio.api.models import TEXT_LIMIT
 from airflow_provider_itnio.messages import template_message
 
 if TYPE_CHECKING:
@@ -15,8 +17,6 @@ if TYPE_CHECKING:
     from airflow_provider_itnio.notifications.alert_facts import AlertFacts
 
 __all__ = ["default_template", "default_text"]
-
-_TEXT_LIMIT: Final = 4096
 
 _HEADLINES: Final = {
     "task_failed": ("❌", "Task failed"),
@@ -78,9 +78,9 @@ def default_text(alert: AlertFacts, reason: str = "") -> str:
     def written(error: str) -> str:
         return _text_template().render(shown, error=error).strip()
 
-    room = _TEXT_LIMIT - len(written("x"))
-    error = _short(_without_markup(alert.error).strip(), max(0, min(1500, room)))
-    return _short(written(error), _TEXT_LIMIT)
+    room = TEXT_LIMIT - len(written("x"))
+    error = truncate(_without_markup(alert.error).strip(), max(0, min(1500, room)))
+    return truncate(written(error), TEXT_LIMIT)
 
 
 def default_template(alert: AlertFacts, name: str, language: str, reason: str = "") -> TemplateDict:
@@ -97,7 +97,7 @@ def default_template(alert: AlertFacts, name: str, language: str, reason: str = 
     where = " / ".join(filter(None, (alert.dag_id, alert.task_id, index)))
     tries = f"{alert.try_number} of {alert.max_tries}" if alert.try_number and alert.max_tries else ""
     timing = ", ".join(filter(None, (tries, alert.duration, alert.deadline and f"due {alert.deadline}")))
-    why = ": ".join(filter(None, (alert.subject, alert.options, _short(reason, 80), alert.error_line)))
+    why = ": ".join(filter(None, (alert.subject, alert.options, truncate(reason, 80), alert.error_line)))
     values = (
         (_HEADLINES[alert.kind][1], 40),
         (where, 200),
@@ -106,12 +106,8 @@ def default_template(alert: AlertFacts, name: str, language: str, reason: str = 
         (why, 200),
         (_link(alert.log_url, 350), 350),
     )
-    body = [_short(_one_line(value), limit) or "-" for value, limit in values]
+    body = [truncate(_one_line(value), limit) or "-" for value, limit in values]
     return template_message(name, language, body=body)
-
-
-def _short(text: str, limit: int) -> str:
-    return text if len(text) <= limit else f"{text[: limit - 1]}…"[:limit]
 
 
 def _one_line(text: str) -> str:
@@ -123,11 +119,11 @@ def _without_markup(text: str) -> str:
 
 
 def _code(text: str) -> str:
-    return f"`{_short(_one_line(_without_markup(text)), 250)}`"
+    return f"`{truncate(_one_line(_without_markup(text)), 250)}`"
 
 
 def _words(text: str, limit: int = 500) -> str:
-    return _short(_one_line(_without_markup(text)), limit)
+    return truncate(_one_line(_without_markup(text)), limit)
 
 
 def _link(url: str, limit: int) -> str:

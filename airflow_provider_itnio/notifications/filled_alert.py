@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from airflow.providers.common.compat.sdk import redact
 
 from airflow_provider_itnio.api.errors import InvalidMessageError, ItnioError
-from airflow_provider_itnio.api.phone_numbers import mask_phone_numbers, normalize_phone, split_numbers
+from airflow_provider_itnio.api.phone_numbers import canonical_number, mask_phone_numbers, normalize_phone
+from airflow_provider_itnio.broadcast.recipients import read_recipient, recipients_of
 from airflow_provider_itnio.notifications.alert_facts import AlertFacts, alert_facts, sendable
 from airflow_provider_itnio.notifications.default_text import default_template, default_text
 from airflow_provider_itnio.templating import recipient_entries
@@ -147,24 +148,28 @@ class AlertRenderer:
     def recipients(self, recipients: Any) -> tuple[list[str], list[str]]:
         """Fill in recipients one by one, so that one that fails does not keep the others from theirs.
 
-        :param recipients: one number, several in a text, or a list.
-        :return: the numbers, each once, and what is wrong with the rest.
+        :param recipients: as for :func:`~airflow_provider_itnio.broadcast.recipients.recipient_list`.
+        :return: the numbers, each person's once, and what is wrong with the rest.
         """
-        numbers: dict[str, None] = {}
+        numbers: dict[str, str] = {}
         unusable: list[str] = []
-        for index, entry in enumerate(recipient_entries(recipients)):
+        for index, written in enumerate(recipient_entries(recipients)):
             name = f"recipients[{index}]"
             try:
-                rendered = split_numbers(self._rendered(entry))
+                entries = recipients_of(written, self._rendered(written), name)
+            except InvalidMessageError as error:
+                unusable.append(str(error))
+                continue
             except Exception as error:
                 unusable.append(f"{name}: {words_of(error)}")
                 continue
-            for number in rendered:
+            for entry in entries:
                 try:
-                    numbers[normalize_phone(number, name)] = None
+                    number, _ = read_recipient(entry, name)
+                    numbers.setdefault(canonical_number(number), number)
                 except InvalidMessageError as error:
                     unusable.append(str(error))
-        return list(numbers), unusable
+        return list(numbers.values()), unusable
 
     def _rendered(self, value: Any) -> Any:
         return self.notifier.render_template(value, self.context, self._environment)

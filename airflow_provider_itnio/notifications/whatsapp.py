@@ -13,7 +13,7 @@ from airflow_provider_itnio.api.errors import ContentError, InvalidMessageError,
 from airflow_provider_itnio.argument_errors import with_named_errors
 from airflow_provider_itnio.hooks.itnio import ItnioHook
 from airflow_provider_itnio.messages import MESSAGE_FIELDS
-from airflow_provider_itnio.templating import is_rendered_later, recipient_entries, template_files
+from airflow_provider_itnio.templating import is_rendered_later, leaves, recipient_entries, template_files
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -70,8 +70,8 @@ class WhatsAppNotifier(_Notifier):
     An alert is never lost to its own text: one that can't be rendered, breaks a rule, or is refused for what
     it holds, goes out as the default one with the reason.
 
-    :param recipients: one phone number, several in a text separated by commas or lines, or a list.
-        (templated)
+    :param recipients: one phone number, several in a text separated by commas or lines, or a list; also the
+        list of a variable, ``"{{ var.json.oncall }}"``. (templated)
     :param text: the alert's own text, in place of the default one. It and the other message fields are those
         of :class:`~airflow_provider_itnio.operators.whatsapp.WhatsAppSendOperator`; at most one of them is
         given. (templated)
@@ -247,11 +247,14 @@ class WhatsAppNotifier(_Notifier):
         return words
 
     def _check_what_is_written(self) -> None:
+        from airflow_provider_itnio.api.describe import describe_value
         from airflow_provider_itnio.api.phone_numbers import normalize_phone
 
         for name in self.template_fields:
             for path, file in template_files(getattr(self, name), name):
-                raise InvalidMessageError(f"{path}: a notifier can't read Jinja files, {file[:60]!r} given")
+                raise InvalidMessageError(
+                    f"{path}: a notifier can't read Jinja files, {describe_value(file)} given"
+                )
         self._check_recipients()
         self._check_patience()
         if self.business_phone and not is_rendered_later(self.business_phone):
@@ -273,21 +276,21 @@ class WhatsAppNotifier(_Notifier):
             check_fields({"template": example}, is_unrendered=is_rendered_later)
 
     def _check_recipients(self) -> None:
-        from airflow_provider_itnio.api.phone_numbers import normalize_phone
+        from airflow_provider_itnio.broadcast.recipients import read_recipient, recipients_of
 
-        if is_rendered_later(self.recipients) and not isinstance(self.recipients, str):
-            return
         entries = recipient_entries(self.recipients)
         if not entries:
             raise InvalidMessageError("recipients: at least one phone number is required, none given")
-        for index, entry in enumerate(entries):
-            if not is_rendered_later(entry):
-                normalize_phone(entry, f"recipients[{index}]")
+        for index, written in enumerate(entries):
+            if not any(is_rendered_later(leaf) for _, leaf in leaves(written)):
+                name = f"recipients[{index}]"
+                for entry in recipients_of(written, written, name):
+                    read_recipient(entry, name)
 
     def _check_patience(self) -> None:
-        check_number("timeout", self.timeout, 0.001, 3600, whole=False)
-        check_number("connect_timeout", self.connect_timeout, 0.001, 3600, whole=False)
-        check_number("max_tries", self.max_tries, 1, 10, whole=True)
+        self.timeout = check_number("timeout", self.timeout, 0.001, 3600, whole=False)
+        self.connect_timeout = check_number("connect_timeout", self.connect_timeout, 0.001, 3600, whole=False)
+        self.max_tries = check_number("max_tries", self.max_tries, 1, 10, whole=True)
 
     def _own_message(self) -> dict[str, Any]:
         """Give the message that stands in place of the default one, nothing if there is none."""
@@ -334,10 +337,9 @@ send_whatsapp_notification = WhatsAppNotifier
 
 def _raise_for(alert: RenderedAlert, outcomes: Sequence[str | None]) -> None:
     failures = [*alert.unusable, *(failure for failure in outcomes if failure is not None)]
-    if not alert.recipients and not failures:
-        raise ItnioError("The WhatsApp alert went out to nobody: recipients gave no phone number")
+    why = f": {'; '.join(failures)}" if failures else ""
+    if not alert.recipients:
+        raise ItnioError(f"The WhatsApp alert went out to nobody: recipients gave no phone number{why}")
     if failures:
         everyone = len(alert.recipients) + len(alert.unusable)
-        raise ItnioError(
-            f"The WhatsApp alert did not go out to {len(failures)} of {everyone}: {'; '.join(failures)}"
-        )
+        raise ItnioError(f"The WhatsApp alert did not go out to {len(failures)} of {everyone}{why}")

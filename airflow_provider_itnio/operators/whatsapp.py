@@ -176,13 +176,12 @@ class WhatsAppMessageOperator(_Operator):
         if self.business_phone and not is_rendered_later(self.business_phone):
             normalize_phone(self.business_phone, "business_phone")
         check_delivery(self.delivery)
-        for name, lowest, highest in (
-            ("timeout", 0.001, 3600),
-            ("connect_timeout", 0.001, 3600),
-            ("max_attempts", 1, 10),
-        ):
-            if (value := getattr(self, name)) is not None:
-                check_number(name, value, lowest, highest, whole=name == "max_attempts")
+        if self.timeout is not None:
+            check_number("timeout", self.timeout, 0.001, 3600, whole=False)
+        if self.connect_timeout is not None:
+            check_number("connect_timeout", self.connect_timeout, 0.001, 3600, whole=False)
+        if self.max_attempts is not None:
+            check_number("max_attempts", self.max_attempts, 1, 10, whole=True)
 
     def _check_message(self) -> None:
         from airflow_provider_itnio.api.models import check_fields

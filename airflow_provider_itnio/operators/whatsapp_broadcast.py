@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowTaskTimeout
 
-from airflow_provider_itnio.api.checks import check_delivery, check_number
+from airflow_provider_itnio.api.checks import check_choice, check_delivery, check_number
 from airflow_provider_itnio.api.errors import (
     InvalidMessageError,
-    InvalidParameterError,
     ItnioError,
 )
+from airflow_provider_itnio.api.phone_numbers import mask_phone_numbers
 from airflow_provider_itnio.broadcast.graceful_timeout import graceful_timeout
 from airflow_provider_itnio.hooks.itnio import ACCEPTED_IS_NOT_DELIVERED, ItnioHook
 from airflow_provider_itnio.operators.whatsapp import WhatsAppMessageOperator
@@ -212,14 +212,13 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
         super()._check_message()
 
     def _check_how_it_is_sent(self) -> None:
-        check_number("max_in_flight", self.max_in_flight, 1, 1000, whole=True)
-        check_number("checkpoint_every", self.checkpoint_every, 1, 10_000, whole=True)
+        self.max_in_flight = check_number("max_in_flight", self.max_in_flight, 1, 1000, whole=True)
+        self.checkpoint_every = check_number("checkpoint_every", self.checkpoint_every, 1, 10_000, whole=True)
         if self.messages_per_second is not None:
-            check_number("messages_per_second", self.messages_per_second, 0.001, 100_000, whole=False)
-        if self.if_some_fail not in ("fail", "warn"):
-            raise InvalidParameterError(
-                f"if_some_fail: must be one of fail, warn; {self.if_some_fail!r:.60} given"
+            self.messages_per_second = check_number(
+                "messages_per_second", self.messages_per_second, 0.001, 100_000, whole=False
             )
+        check_choice("if_some_fail", self.if_some_fail, ("fail", "warn"))
 
     def execute(self, context: Context) -> SummaryDict:
         """Send to everyone who has nothing yet.
@@ -251,7 +250,8 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
                 # Airflow 2 looks at the state that a person has set, but not with another error.
                 self.retries = 0
                 raise
-            raise AirflowFailException(f"{type(error).__name__}: {error}. {_WITHOUT_RECORD}") from error
+            words = mask_phone_numbers(f"{type(error).__name__}: {error}")
+            raise AirflowFailException(f"{words}. {_WITHOUT_RECORD}") from error
         finally:
             self._stop = None
             self.log.info("Ended: %s", broadcast.describe())
@@ -280,7 +280,8 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
         try:
             context["ti"].xcom_push(key="return_value", value=broadcast.summary())
         except Exception as error:  # which must not hide why the task fails
-            self.log.error("The summary could not be pushed: %s: %s", type(error).__name__, error)
+            words = mask_phone_numbers(f"{type(error).__name__}: {error}")
+            self.log.error("The summary could not be pushed: %s", words)
 
     def _prepared(self, context: Context, record: BroadcastRecord) -> tuple[Broadcast, ItnioAsyncClient]:
         from airflow_provider_itnio.api.async_client import ItnioAsyncClient

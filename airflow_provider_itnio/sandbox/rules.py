@@ -277,8 +277,8 @@ def _at_text(where: str, value: Any, shape: Any) -> Iterator[Finding]:
         yield Finding(MALFORMED_LINK, f"{where} is not an http or https address")
     if shape.longest is not None and len(text) > shape.longest:
         yield _dropped(f"{where} has {len(text)} characters, at most {shape.longest}")
-    if shape.one_line and re.search(r"[\n\r\t]| {4}", text):
-        yield _dropped(f"{where} holds a line break, a tab or four blanks in a row")
+    if shape.one_line and re.search(r"[\n\r\t]| {5}", text):
+        yield _dropped(f"{where} holds a line break, a tab or more than four blanks in a row")
     if shape.one_of and text not in shape.one_of:
         yield _dropped(f"{where} is none of {', '.join(shape.one_of)}")
     if (shape.missing is not None or shape.needed) and not text.strip():

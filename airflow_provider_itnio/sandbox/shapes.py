@@ -22,7 +22,7 @@ class Text:
     :param longest: its limit in characters; None if there is none
     :param link: whether it is a link, which the vendor checks for its form
     :param one_of: what it may be; empty if anything
-    :param one_line: whether WhatsApp wants it without line breaks, tabs and four blanks in a row
+    :param one_line: whether WhatsApp wants it without line breaks, tabs and more than four blanks in a row
     """
 
     missing: int | None = None

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from airflow_provider_itnio.api.models import Message
+
 LINK = "https://files.example/report.pdf"
+
+
+def fields_of(message: Message) -> dict[str, Any]:
+    """The fields that a message can be made of again."""
+    fields: dict[str, Any] = {message.type: message.content.model_dump(exclude_none=True)}
+    return fields if message.reply_to is None else fields | {"reply_to": message.reply_to}
 
 
 def interactive(kind: str = "button", **changes: Any) -> dict[str, Any]:

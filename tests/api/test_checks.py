@@ -1,9 +1,15 @@
 from __future__ import annotations
 
+from decimal import Decimal
+from enum import StrEnum
+from fractions import Fraction
+
+import numpy as np
+import pandas as pd
 import pytest
 
-from airflow_provider_itnio.api.checks import check_delivery
-from airflow_provider_itnio.api.errors import InvalidParameterError
+from airflow_provider_itnio.api.checks import check_delivery, check_number
+from airflow_provider_itnio.api.errors import ConfigurationError, InvalidParameterError
 
 
 @pytest.mark.parametrize("delivery", ["at_least_once", "at_most_once"])
@@ -11,10 +17,49 @@ def test_delivery_has_two_words(delivery: str) -> None:
     check_delivery(delivery)
 
 
-@pytest.mark.parametrize("delivery", ["exactly_once", "", None, 1, ["at_least_once"], "x" * 500])
-def test_another_word_is_refused(delivery: object) -> None:
+@pytest.mark.parametrize(
+    ("delivery", "given"),
+    [
+        ("exactly_once", "'exactly_once'"),
+        ("", "''"),
+        (None, "nothing"),
+        (1, "1"),
+        (["at_least_once"], "a list of 1"),
+        ("x" * 500, f"'{'x' * 59}…'"),
+        ("+86 147-1800-4557", "'+86…57'"),
+    ],
+)
+def test_another_word_is_refused(delivery: object, given: str) -> None:
     with pytest.raises(InvalidParameterError) as caught:
         check_delivery(delivery)
-    assert str(caught.value) == (
-        f"delivery: must be one of at_least_once, at_most_once; {repr(delivery)[:60]} given"
-    )
+    assert str(caught.value) == f"delivery: must be one of at_least_once, at_most_once; {given} given"
+
+
+class Word(StrEnum):
+    OFTEN = "at_least_once"
+
+
+def test_a_word_may_be_a_member_of_an_enum() -> None:
+    check_delivery(Word.OFTEN)
+
+
+@pytest.mark.parametrize(
+    ("value", "number"), [(5, 5), (5.0, 5), (Decimal(5), 5), (np.int64(5), 5), (np.float32(5), 5)]
+)
+def test_a_whole_number_is_taken_whatever_its_type(value: object, number: int) -> None:
+    checked = check_number("n", value, 1, 10, whole=True)
+    assert checked == number
+    assert type(checked) is int
+
+
+def test_any_real_number_is_a_number() -> None:
+    assert check_number("n", Fraction(1, 2), 0.1, 1, whole=False) == 0.5
+    assert check_number("n", np.float64(0.5), 0.1, 1, whole=False) == 0.5
+
+
+@pytest.mark.parametrize("whole", [True, False])
+@pytest.mark.parametrize("value", [0, 11, True, "5", None, float("nan"), 1j, pd.NA, np.array([5]), object()])
+def test_what_is_no_number_of_the_range_is_refused(value: object, whole: bool) -> None:
+    kind = "whole number" if whole else "number"
+    with pytest.raises(ConfigurationError, match=f"^n: must be a {kind} from 1 to 10, .* given$"):
+        check_number("n", value, 1, 10, whole=whole, error=ConfigurationError)

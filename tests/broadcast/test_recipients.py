@@ -1,7 +1,11 @@
 from __future__ import annotations
 
 import random
+from collections import deque
+from decimal import Decimal
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from airflow_provider_itnio.api.errors import InvalidMessageError
@@ -12,12 +16,16 @@ from airflow_provider_itnio.broadcast.recipients import (
     excluded_numbers,
     recipient_list,
 )
+from tests.any_data import ITSELF, Hostile, HostileDict
 from tests.task_runs import numbers
 
 LI, ANA = "8614718004557", "5511912345678"
 # Python does not write or read such numbers.
 HUGE, MINUS_HUGE = pytest.param(10**5000, id="huge"), pytest.param(-(10**5000), id="minus huge")
 HUGE_JSON = pytest.param(f"[{'9' * 5000}]", id="huge JSON")
+
+DEEP = pytest.param("[" * 100_000, id="deep")
+LONG = pytest.param(f"['{'1' * 1_000_000}']", id="too long for Python's spelling")
 
 
 class Lazy:
@@ -55,6 +63,26 @@ class Lazy:
         ([], []),
         ("[]", []),
         ([None, ""], [None, ""]),
+        ({LI: 1}.keys(), [LI]),
+        ({1: LI}.values(), [LI]),
+        (deque([LI, ANA]), [LI, ANA]),
+        (Decimal(LI), [Decimal(LI)]),
+        (float(LI), [float(LI)]),
+        (np.int64(LI), [int(LI)]),
+        (pd.Series([LI, ANA]), [LI, ANA]),
+        (pd.Series([LI, ANA], index=[1.5, 2.5]), [LI, ANA]),
+        (pd.Series([LI, LI]).unique(), [LI]),
+        (np.array([int(LI), int(ANA)]), [int(LI), int(ANA)]),
+        (pd.Index([LI]), [LI]),
+        (np.array([[LI], [ANA]]), [[LI], [ANA]]),
+        (f"['{LI}', '{ANA}']", [LI, ANA]),
+        (f"('{LI}', '{ANA}')", [LI, ANA]),
+        (f"{{'{LI}'}}", [LI]),
+        (f"[{LI},]", [int(LI)]),
+        (f"{{'phone': '{LI}', 'name': None}}", [{"phone": LI, "name": None}]),
+        (f"dict_values(['{LI}'])", [LI]),
+        (f"({LI}, {ANA})", [f"({LI}", f" {ANA})"]),
+        (f"{LI}，{ANA}", [LI, ANA]),
     ],
 )
 def test_recipients_in_every_form_are_a_list(given, entries):
@@ -81,7 +109,9 @@ def test_what_is_none_of_these_is_refused_by_its_type(given):
     )
 
 
-@pytest.mark.parametrize("text", ["[", "{'phone': 1}", "[1,]", "{{ x }}", HUGE_JSON])
+@pytest.mark.parametrize(
+    "text", ["[", "{'phone': x}", "[1,,]", "{{ x }}", "[open('x')]", HUGE_JSON, DEEP, LONG]
+)
 def test_what_begins_like_json_and_is_none_is_refused_with_a_hint(text):
     with pytest.raises(InvalidMessageError, match=r"must be JSON.*recipients=load\(\).*\| tojson"):
         recipient_list(text)
@@ -104,9 +134,9 @@ def test_the_excluded_are_known_by_their_digits():
     assert excluded_numbers(["+86 147-1800-4557", {"phone": int(ANA), "since": 1}]) == {LI, ANA}
 
 
-@pytest.mark.parametrize("wrong", ["12", None, {"name": "x"}, True, "nobody", HUGE])
+@pytest.mark.parametrize("wrong", ["12", None, {"name": "x"}, True, "nobody", HUGE, pd.NA, [LI, ANA]])
 def test_a_wrong_one_among_them_is_an_error_with_its_place(wrong):
-    with pytest.raises(InvalidMessageError, match=r"^exclude\[1\]: "):
+    with pytest.raises(InvalidMessageError, match=r"^exclude\[1\](\.phone)?: "):
         excluded_numbers([LI, wrong])
 
 
@@ -123,17 +153,88 @@ def test_one_that_is_wrong_is_given_as_such():
     people = list(Recipients([LI, "+86 12", {"name": "x"}, ANA]))
     assert [type(one) for one in people] == [Recipient, InvalidRecipient, InvalidRecipient, Recipient]
     assert people[1] == InvalidRecipient(1, "recipients[1]: 7 to 14 digits, 4 given (+8…12)", "8612")
-    assert people[2] == InvalidRecipient(2, "recipients[2].phone: is required, name given", "")
+    assert people[2] == InvalidRecipient(
+        2, "recipients[2]: a dict needs the key 'phone'; its keys are name", ""
+    )
 
 
 @pytest.mark.parametrize(
-    "wrong", [HUGE, MINUS_HUGE, float("nan"), float("inf"), b"1", {"phone": {}}, [LI, 1], []]
+    "wrong",
+    [
+        HUGE,
+        MINUS_HUGE,
+        *[float("nan"), float("inf"), b"1", {"phone": {}}, [LI, 1], [], ITSELF],
+        *[
+            pd.NA,
+            pd.NaT,
+            np.float32(LI),
+            Decimal("1E+999999999"),
+            "\ud800",
+            pytest.param(Hostile(), id="hostile"),
+            HostileDict(),
+        ],
+        *[np.array([LI, ANA]), pd.Series([LI, ANA]), pd.DataFrame({"phone": [LI]})],
+        *[
+            {"phone": value}
+            for value in (pd.NA, np.array([LI]), pd.Series([LI]), Hostile(), [LI], f"{LI} {ANA}")
+        ],
+        *[f"{LI}/{ANA}", "1234567 7654321"],
+    ],
 )
 def test_whatever_stands_in_the_list_only_it_is_wrong(wrong):
     people = list(Recipients([LI, wrong, ANA]))
     assert [type(one) for one in people] == [Recipient, InvalidRecipient, Recipient]
     assert people[1].problem.startswith("recipients[1]")
     assert len(people[1].last_digits) <= 4
+    assert LI not in people[1].problem
+
+
+def test_a_number_in_a_key_is_not_shown():
+    (one,) = Recipients([{LI: "Li"}])
+    assert one.problem == "recipients[0]: a dict needs the key 'phone'; its keys are '86…57'"
+
+
+def test_several_in_one_entry_are_refused_with_the_advice_for_a_list():
+    (one,) = Recipients([f"{LI},{ANA}"])
+    assert one.problem == (
+        "recipients[0]: one phone number, several given (86…78); give each as an entry of its own"
+    )
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32"])
+def test_an_array_that_has_lost_digits_is_refused(dtype):
+    for given in (np.array([4.2e4], dtype=dtype), pd.Series([4.2e4], dtype=dtype)):
+        with pytest.raises(InvalidMessageError, match=f"an array of {dtype} given.*lost digits"):
+            recipient_list(given)
+
+
+def test_a_table_is_refused_with_a_hint():
+    with pytest.raises(InvalidMessageError, match=r'give its rows as dicts \(\.to_dict\("records"\)\)'):
+        recipient_list(pd.DataFrame({"phone": [LI]}))
+
+
+# --- the same person under two spellings ------------------------------------------------------------------
+
+SPELLINGS = [
+    ("+52 55 1234 5678", "5215512345678"),
+    ("+54 11 2345 6789", "+54 9 11 2345-6789"),
+    ("+55 11 8765-4321", "+55 (11) 98765-4321"),
+]
+
+
+@pytest.mark.parametrize(("one", "other"), SPELLINGS + [pair[::-1] for pair in SPELLINGS])
+def test_another_spelling_is_the_same_person(one, other):
+    people = Recipients([one, LI], excluded_numbers([other]))
+    assert [found.number for found in people] == [LI]
+    assert people.excluded == 1
+    twice = Recipients([one, other, {"phone": other, "n": 1}, {"phone": one, "n": 1}])
+    found = list(twice)
+    assert [(person.position, person.occurrence) for person in found] == [(0, 0), (2, 1)]
+    assert twice.repeated == 2
+    assert [found[0].number, found[1].number] == [
+        "".join(filter(str.isdigit, written)) for written in (one, other)
+    ]
+    assert found[0].person == found[1].person
 
 
 def test_equal_ones_count_once_however_the_number_is_written():
@@ -167,6 +268,28 @@ def test_none_is_forgotten_and_none_is_given_twice(seed):
     keys = [(one.number, one.occurrence) for one in Recipients(entries)]
     assert len(set(keys)) == len(keys)
     assert {occurrence for _, occurrence in keys} <= {0, 1, 2}
+
+
+def test_a_long_list_with_repeats_is_told_apart():
+    people = numbers(5_000)
+    entries = [{"phone": number, "n": round_} for round_ in (0, 1, 0) for number in people]
+    recipients = Recipients(entries)
+    found = [(one.number, one.occurrence) for one in recipients]
+    assert found == [(number, occurrence) for occurrence in (0, 1) for number in people]
+    assert recipients.repeated == 5_000
+
+
+def test_each_entry_is_read_once():
+    class Entry(dict):
+        read = 0
+
+        def get(self, key, default=None):
+            Entry.read += 1
+            return super().get(key, default)
+
+    entries = [Entry(phone=number) for number in numbers(1000)]
+    assert len(list(Recipients(entries))) == 1000
+    assert Entry.read == 1000
 
 
 def test_a_long_list_of_different_numbers_is_all_given():

@@ -69,7 +69,7 @@ def test_no_message_field_is_a_template_field():
 
 VALUES = {
     "text": "hello",
-    "contacts": [{"name": {"formatted_name": "Ana"}}],
+    "contacts": [{"name": {"formatted_name": "Ana", "first_name": "Ana"}}],
     "interactive": reply_buttons("x", {"a": "A"}),
     "message": {"text": "hello"},
 }

@@ -31,6 +31,17 @@ class State(Enum):
     FAILED = "failed"
 
 
+class LoadError(Exception):
+    """An error that carries a value of its own."""
+
+    value = 42
+
+
+class MuteError(Exception):
+    def __str__(self):
+        raise RuntimeError("no words")
+
+
 @pytest.fixture
 def base_url(monkeypatch):
     """Set what Airflow says its own address is."""
@@ -92,11 +103,44 @@ def test_a_state_may_be_one_of_airflows_enumeration():
         (ValueError("\n "), "ValueError"),
         (KeyError("orders"), "KeyError: 'orders'"),
         (RuntimeError("é {{ 7 * 7 }} *漢*"), "RuntimeError: é {{ 7 * 7 }} *漢*"),
+        (LoadError("no such table"), "LoadError: no such table"),
+        (StopIteration(), "StopIteration"),
+        (StopIteration(5), "StopIteration: 5"),
+        (KeyError(""), "KeyError: ''"),
+        (MuteError("x"), "MuteError"),
+        (SystemExit(3), "SystemExit: 3"),
+        (State.FAILED, "failed"),
     ],
 )
 def test_an_error_is_its_type_and_words(exception, error):
     facts = alert_facts(of_task() | {"exception": exception})
     assert (facts.error, facts.error_line) == (error, error)
+
+
+def test_an_iterator_without_an_end_is_told_by_its_type():
+    try:
+        next(iter([]))
+    except StopIteration as error:
+        facts = alert_facts(of_task(exception=error))
+    assert facts.error == facts.error_line == "StopIteration"
+
+
+def test_the_errors_of_a_group_are_told():
+    group = ExceptionGroup("loading", [ValueError("no orders"), LoadError("no table"), MuteError()])
+    facts = alert_facts(of_task(exception=group))
+    assert facts.error == (
+        "ExceptionGroup: loading (3 sub-exceptions)\n"
+        "- ValueError: no orders\n- LoadError: no table\n- MuteError"
+    )
+    assert facts.error_line == "ExceptionGroup: loading (3 sub-exceptions)"
+
+
+def test_a_huge_error_is_cut_before_it_is_searched():
+    mask_secret("hunter2ofthetests")
+    words = f"{'x' * 1990} hunter2ofthetests {'y' * 50_000_000}"
+    error = alert_facts(of_task(exception=ValueError(words))).error
+    assert len(error) <= 2000
+    assert "hunter" not in error
 
 
 def test_a_task_whose_state_tells_nothing_has_failed_if_there_is_an_exception():

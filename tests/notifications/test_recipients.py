@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
+from decimal import Decimal
 
+import numpy as np
+import pandas as pd
 import pytest
 from airflow.providers.common.compat.sdk import mask_secret
 
-from airflow_provider_itnio.api.errors import ConfigurationError, ItnioError
+from airflow_provider_itnio.api.errors import ConfigurationError, InvalidMessageError, ItnioError
 from airflow_provider_itnio.hooks.itnio import ItnioHook
 from airflow_provider_itnio.notifications.whatsapp import WhatsAppNotifier
 
@@ -38,10 +41,29 @@ def reached(sandbox):
         (f"{THREE}, {{{{ params.both }}}}", [ONE, TWO, THREE]),
         ([THREE, "{{ params.both }}", "{{ params.one }}"], [ONE, TWO, THREE]),
         ("{{ params.get('none', '861000000011') }}", [ONE]),
+        ("{{ params.list }}", [ONE, TWO]),
+        ("{{ params.list | tojson }}", [ONE, TWO]),
+        ([THREE, "{{ params.list }}"], [ONE, TWO, THREE]),
+        ("{{ params.rota.values() }}", [ONE, TWO]),
+        ("{{ params.people }}", [ONE, TWO]),
+        (f"['{ONE}', '+{TWO}']", [ONE, TWO]),
+        (f'["{ONE}", "{{{{ params.one }}}}", {TWO}]', [ONE, TWO]),
+        ({"phone": "{{ params.one }}", "name": "Li"}, [ONE]),
+        (pd.Series([ONE, TWO]), [ONE, TWO]),
+        (np.array([int(ONE), int(TWO)]), [ONE, TWO]),
+        ([Decimal(ONE), np.int64(TWO)], [ONE, TWO]),
+        (f"{ONE}，{TWO}", [ONE, TWO]),
     ],
 )
 def test_recipients_may_be_given_in_every_form_and_get_it_once(recipients, numbers, tell, sandbox):
-    context = of_task() | {"params": {"one": ONE, "both": f"{ONE}\n+86 1000 0000 22"}}
+    params = {
+        "one": ONE,
+        "both": f"{ONE}\n+86 1000 0000 22",
+        "list": [ONE, "+86 1000 0000 22"],
+        "rota": {"ann": ONE, "bo": TWO},
+        "people": [{"phone": ONE, "name": None}, {"phone": int(TWO)}],
+    }
+    context = of_task() | {"params": params}
     tell(WhatsAppNotifier(recipients=recipients), context)
     assert reached(sandbox) == numbers
 
@@ -52,11 +74,28 @@ def no_whole_number(text):
 
 @pytest.mark.parametrize(
     "entry",
-    ["{{ params.no_such }}", "{{ params.bad }}", "{{ params.bad_list }}", "{{ 1 / 0 }}", "{% if %}"],
-    ids=["undefined", "no number", "no number among several", "an error", "no Jinja"],
+    [
+        *["{{ params.no_such }}", "{{ params.bad }}", "{{ params.bad_list }}", "{{ 1 / 0 }}", "{% if %}"],
+        *["{{ '' }}", "{{ ' ' }}", "{{ params.none }}", "{{ params.empty }}", "{{ params.nan }}"],
+        *["{{ params.joined }}", "{{ params.slash }}", "{{ params.plus }}", "{{ params.half }}"],
+    ],
+    ids=[
+        *["undefined", "no number", "no number among several", "an error", "no Jinja"],
+        *["nothing", "a blank", "None", "an empty list", "NaN"],
+        *["two by a blank", "two by a slash", "two by a plus", "a list cut in two"],
+    ],
 )
 def test_one_that_is_no_number_keeps_nobody_from_theirs(entry, tell, sandbox, logged):
-    context = of_task() | {"params": {"bad": "12", "bad_list": "12, 34"}}
+    params = {
+        **{"bad": "12", "bad_list": "12, 34", "none": None, "empty": [], "nan": float("nan")},
+        **{
+            "joined": "1234567 7654321",
+            "slash": f"{THREE}/{TWO}",
+            "plus": f"+{THREE} +{TWO}",
+            "half": f"['{THREE}",
+        },
+    }
+    context = of_task() | {"params": params}
     with pytest.raises(ItnioError, match=r"did not go out to [12] of [34]: recipients\[1\]: "):
         tell(WhatsAppNotifier(recipients=[ONE, entry, TWO]), context)
     assert reached(sandbox) == [ONE, TWO]
@@ -85,6 +124,17 @@ def test_it_raises_only_after_everyone_was_tried_and_tells_all_that_went_wrong(t
     text = logged()
     assert len({line for line in text.splitlines() if "WhatsApp alert" in line and "caplog" not in line}) >= 3
     assert no_whole_number(str(caught.value) + text)
+
+
+@pytest.mark.parametrize(("one", "other"), [("+52 55 1234 5678", "5215512345678")])
+def test_a_person_is_told_once_under_two_spellings(one, other, tell, sandbox):
+    tell(WhatsAppNotifier(recipients=[one, other]), of_task())
+    assert reached(sandbox) == ["525512345678"]
+
+
+def test_no_other_column_of_a_row_is_taken_for_a_number():
+    with pytest.raises(InvalidMessageError, match="a row of 2 values given"):
+        WhatsAppNotifier(recipients=[[ONE, "20260117001"]])
 
 
 def test_nobody_to_alert_is_an_error_that_says_so(tell, sandbox):

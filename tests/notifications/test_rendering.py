@@ -38,7 +38,9 @@ FORMS = {
     "text as a dict": {"text": {"body": "{{ alert.run_id }}: {{ alert.error }}"}},
     "message": {"message": {"text": "{{ alert.run_id }}: {{ alert.error }}"}},
     "interactive": {"interactive": reply_buttons("{{ alert.run_id }}: {{ alert.error }}", {"a": "Again"})},
-    "contacts": {"contacts": [{"name": {"formatted_name": "{{ alert.run_id }}: {{ alert.error }}"}}]},
+    "contacts": {
+        "contacts": [{"name": {"formatted_name": "{{ alert.run_id }}: {{ alert.error }}", "first_name": "A"}}]
+    },
     "template": {"template": template_message("a", "en", body=["{{ alert.run_id }}: {{ alert.error }}"])},
 }
 

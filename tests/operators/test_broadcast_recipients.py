@@ -6,10 +6,12 @@ import json
 from collections import Counter
 from itertools import pairwise
 
+import numpy as np
+import pandas as pd
 import pytest
 from airflow.providers.common.compat.sdk import literal
 
-from airflow_provider_itnio.api.errors import InvalidMessageError
+from airflow_provider_itnio.api.errors import InvalidMessageError, InvalidParameterError
 from tests.task_runs import TaskStateStore, broadcast_run, counts_of, fails_at_once, numbers
 
 LI, ANA = "+86 147-1800-4557", "+55 11 91234-5678"
@@ -50,6 +52,14 @@ TWO = {
     "lazy": Lazy([LI, ANA]),
     "lazy lists": Lazy([[LI], [{"phone": ANA}], []]),
     "literal": literal([LI, ANA]),
+    "a column": pd.Series([LI_DIGITS, ANA_DIGITS]),
+    "unique ones of a column": list(pd.Series([int(LI_DIGITS), int(ANA_DIGITS)] * 2).unique()),
+    "a column of floats": pd.Series([float(LI_DIGITS), float(ANA_DIGITS)]),
+    "an array": np.array([int(LI_DIGITS), int(ANA_DIGITS)]),
+    "Python's spelling": str([LI, ANA]),
+    "dicts in Python's spelling": str([{"phone": LI, "name": None}, {"phone": ANA, "name": "Ana"}]),
+    "a set": {LI, ANA},
+    "full-width comma": f"{LI}，{ANA}",
 }
 
 
@@ -102,8 +112,9 @@ def test_an_empty_list_sends_nothing_and_succeeds(empty, sandbox):
         (8.5, "recipients: must be phone numbers or dicts with phone, in a list; float given"),
         ("", "recipients: must hold at least one phone number, an empty text given"),
         (" \n ", "recipients: must hold at least one phone number, an empty text given"),
-        (str([{"phone": LI}]), "a text that begins with [ must be JSON"),
-        (str({"phone": LI}), "a text that begins with { must be JSON"),
+        (f"[{LI}", "a text that begins with [ must be JSON"),
+        ("{'phone': now()}", "a text that begins with { must be JSON"),
+        (pd.DataFrame({"phone": [LI]}), 'give its rows as dicts (.to_dict("records"))'),
     ],
 )
 def test_what_is_no_list_of_recipients_fails_at_once(given, sentence, sandbox):
@@ -113,11 +124,14 @@ def test_what_is_no_list_of_recipients_fails_at_once(given, sentence, sandbox):
     assert sandbox.requests == []
 
 
-def test_a_list_as_python_writes_it_is_refused_with_a_hint(sandbox):
-    run = broadcast_run("{{ params.to }}", context={"params": {"to": [{"phone": LI}]}})
-    error = str(fails_at_once(run, InvalidMessageError))
-    assert "Give the output of an upstream task as it is (recipients=load())" in error
-    assert "write it as JSON (| tojson)" in error
+@pytest.mark.parametrize("native", [False, True])
+def test_the_list_of_a_variable_needs_no_filter(native, sandbox):
+    run = broadcast_run(
+        "{{ params.to }}",
+        context={"params": {"to": [{"phone": LI}, ANA]}},
+        dag={"render_template_as_native_obj": native},
+    )
+    assert counts_of(run.once()) == {"accepted": 2}
 
 
 # --- each judged by itself --------------------------------------------------------------------------------
@@ -139,6 +153,17 @@ WRONG = {
     "a set": ({"phone": {LI}}, None),
     "deep lists": ([[LI]], None),
     "an object": (object(), None),
+    "NA": (pd.NA, ""),
+    "NaN": (float("nan"), ""),
+    "phone NA": ({"phone": pd.NA}, ""),
+    "an array": (np.array([LI, ANA]), ""),
+    "a column": (pd.Series([LI]), ""),
+    "a table": (pd.DataFrame({"phone": [LI]}), ""),
+    "phone an array": ({"phone": np.array([1, 2])}, ""),
+    "a float32": (np.float32(LI_DIGITS), None),
+    "two joined by a blank": ("1234567 7654321", None),
+    "two joined by a slash": (f"{LI_DIGITS}/{ANA_DIGITS}", None),
+    "two joined by a plus": (f"{LI} {ANA}", None),
 }
 
 
@@ -225,6 +250,8 @@ EXCLUDED = {
     "JSON": json.dumps([LI]),
     "lazy": Lazy([[LI]]),
     "template": "{{ params.out }}",
+    "a column": pd.Series([int(LI_DIGITS)]),
+    "Python's spelling": str([LI]),
 }
 
 
@@ -245,9 +272,11 @@ def test_nobody_may_be_excluded(exclude, sandbox):
     ("exclude", "sentence"),
     [
         ([ANA, "12"], "exclude[1]: 7 to 14 digits, 2 given"),
-        ([{"name": "Li"}], "exclude[0]: a phone number is required, none given"),
+        ([{"name": "Li"}], "exclude[0]: a dict needs the key 'phone'; its keys are name"),
+        ([pd.NA], "exclude[0]: a phone number is required, a missing value (<NA>) given"),
+        (f"{LI} / {ANA}", "exclude[0]: one phone number, several given"),
         (f"{ANA}, nobody", "exclude[1]: must be a phone number"),
-        (str([LI]), "exclude: a text that begins with [ must be JSON"),
+        (f"['{LI}'", "exclude: a text that begins with [ must be JSON"),
         (1.5, "exclude: must be phone numbers"),
     ],
 )
@@ -255,6 +284,15 @@ def test_a_wrong_one_in_exclude_fails_before_anything_is_sent(exclude, sentence,
     error = fails_at_once(broadcast_run([LI], exclude=exclude), InvalidMessageError)
     assert sentence in str(error)
     assert sandbox.requests == []
+
+
+MEXICO, MEXICO_MOBILE = "+52 55 1234 5678", "5215512345678"
+
+
+def test_who_is_excluded_gets_none_under_another_spelling(sandbox):
+    run = broadcast_run([MEXICO, LI, "+55 11 98765-4321"], exclude=[MEXICO_MOBILE, "551187654321"])
+    assert counts_of(run.once()) == {"accepted": 1, "excluded": 2}
+    assert [message.recipient for message in sandbox.messages] == [LI_DIGITS]
 
 
 # --- equal entries, and several to one number -------------------------------------------------------------
@@ -297,6 +335,16 @@ def test_a_number_never_has_two_in_flight_and_gets_them_in_order(delivery, kept,
         assert len(got) == 8
 
 
+def test_a_person_never_has_two_in_flight_under_two_spellings(sandbox, traffic):
+    entries = [{"phone": (MEXICO, MEXICO_MOBILE)[n % 2], "n": n} for n in range(8)]
+    sandbox.fail_next(8, delay=0.02)
+    run = broadcast_run(entries, text="{{ recipient.n }}", max_in_flight=8)
+    assert counts_of(run.once()) == {"accepted": 8}
+    assert traffic.peak == 1
+    assert [message.text for message in sandbox.messages] == list("01234567")
+    assert {message.recipient for message in sandbox.messages} == {"525512345678", MEXICO_MOBILE}
+
+
 def test_one_that_failed_lets_the_next_to_the_same_number_go(sandbox):
     entries = [{"phone": LI, "n": n} for n in range(4)]
     sandbox.fail_next(status=-114)
@@ -325,3 +373,18 @@ def test_more_to_one_number_than_can_wait_all_go(sandbox, monkeypatch):
     for number in (LI, ANA):
         got = [int(message.text) for message in sandbox.sent_to(number)]
         assert all(one < other for one, other in pairwise(got))
+
+
+def test_no_number_in_a_wrong_option_is_told_whole():
+    with pytest.raises(InvalidParameterError, match=r": if_some_fail: must be one of fail, warn; ") as caught:
+        broadcast_run(LI, if_some_fail=f"to {LI}").once()
+    assert "1800" not in str(caught.value)
+
+
+def test_no_number_in_the_words_of_airflow_is_logged_whole(sandbox, logged, monkeypatch):
+    def broken(self, **kwargs):
+        raise RuntimeError(f"no room for {LI}")
+
+    monkeypatch.setattr("tests.task_runs.TaskInstance.xcom_push", broken)
+    fails_at_once(broadcast_run(["12"]))
+    assert "The summary could not be pushed: RuntimeError: no room for +86…57" in logged()

@@ -47,7 +47,7 @@ VALUES = {
     "sticker": "https://example.com/a.webp",
     "location": {"longitude": "1", "latitude": "2", "name": "a", "address": "b"},
     "interactive": {"type": "location_request_message", "body": {"text": "x"}},
-    "contacts": [{"name": {"formatted_name": "Ana"}}],
+    "contacts": [{"name": {"formatted_name": "Ana", "first_name": "Ana"}}],
     "template": {"name": "daily_report", "language": {"code": "en"}},
     "message": {"text": "hello"},
     "reply_to": "wamid.1",

@@ -348,7 +348,11 @@ TEMPLATE_NOTES = [
     (["body"], "template.components[0] is a text, an object is needed"),
     (
         [{"type": "body", "parameters": [{"type": "text", "text": "two\nlines"}]}],
-        "parameters[0].text holds a line break, a tab or four blanks in a row",
+        "parameters[0].text holds a line break, a tab or more than four blanks in a row",
+    ),
+    (
+        [{"type": "body", "parameters": [{"type": "text", "text": "five     blanks"}]}],
+        "parameters[0].text holds a line break, a tab or more than four blanks in a row",
     ),
     ("none", "template.components is a text, a list is needed"),
 ]

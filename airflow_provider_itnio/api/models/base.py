@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import date
+from datetime import date, time, timedelta
 from decimal import Decimal
+from fractions import Fraction
+from numbers import Number
+from os import PathLike
+from string import punctuation
 from typing import Annotated, ClassVar, Final, TypeAlias, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 from uuid import UUID
 
 from pydantic import (
@@ -19,9 +23,14 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from airflow_provider_itnio.api.validation_errors import (
-    describe_value,
-    link_without_query,
+from airflow_provider_itnio.api.describe import describe_value, link_without_query
+from airflow_provider_itnio.api.phone_numbers import show_invisible
+from airflow_provider_itnio.api.values import (
+    has_lost_digits,
+    integral,
+    is_gap,
+    plain_scalar,
+    type_name,
 )
 
 CUSTOM_MESSAGE: Final = "wa/custom/sendMsg"
@@ -51,17 +60,15 @@ def unrendered_rule(info: ValidationInfo) -> IsUnrendered:
     return info.context["is_unrendered"] if info.context else never_unrendered
 
 
-# Native rendering makes these of a text that looks like one.
-_SCALARS = (bool, int, float, Decimal, date, UUID)
+# What is a text as its own ``str``, beside numbers of any type.
+_SCALARS = (Number, date, time, timedelta, UUID)
 
 
 def text_value(value: object) -> str:
     """Read a text, or a scalar as the text that it writes itself as."""
-    if isinstance(value, _SCALARS):
-        try:
-            return str(value)
-        except ValueError:  # more digits than Python writes
-            raise rule_error("must be text, a number too large given") from None
+    value = value if type(value) is str else plain_scalar(value)
+    if isinstance(value, _SCALARS) and not is_gap(value):
+        return _written(value)
     if isinstance(value, str):
         if not value or value.isspace():
             raise rule_error("must not be empty")
@@ -78,6 +85,15 @@ def text_value(value: object) -> str:
     raise rule_error(f"must be text, {describe_value(value)} given")
 
 
+def _written(scalar: object) -> str:
+    try:
+        return str(scalar)
+    except ValueError:  # more digits than Python writes
+        raise rule_error("must be text, a number too large given") from None
+    except Exception:
+        raise rule_error(f"must be text, {describe_value(scalar)} given") from None
+
+
 def is_blank(value: object) -> bool:
     """Say whether a value counts as not given."""
     return value is None or (isinstance(value, str) and not value.strip())
@@ -88,54 +104,85 @@ def optional_text(value: object) -> str | None:
     return None if is_blank(value) else text_value(value)
 
 
+def phone_text(value: object) -> str:
+    """Read a phone number that is only shown: as it is written, a number of a data frame by its digits."""
+    whole = integral(value)
+    return text_value(value if whole is None else whole)
+
+
+def optional_phone_text(value: object) -> str | None:
+    """Read a phone number that is only shown and may be left out."""
+    return None if is_blank(value) else phone_text(value)
+
+
 def optional_list(value: object) -> object:
     """Read a list that may be left out or empty."""
     return None if isinstance(value, (list, tuple)) and not value else value
 
 
 def link_value(value: object) -> str:
-    """Read a link."""
-    text = text_value(value)
-    text = text.strip()
+    """Read a link. What in it is not ASCII is percent-encoded, a host's name by IDNA."""
+    if isinstance(value, PathLike):
+        value = str(value)
+    text = text_value(value).strip()
+    shown = f"{describe_value(link_without_query(text))} given"
+    if not text.lower().startswith(("http://", "https://")):
+        name = "/" not in text and "." in text
+        path = name or "://" in text or text.startswith(("/", ".", "~", "file:"))
+        why = "; WhatsApp fetches the link itself, and can't read a file or bucket of yours" if path else ""
+        raise rule_error(f"must be an http:// or https:// link, {shown}{why}")
+    if re.search(r"\s", text):
+        raise rule_error(f"must hold no blank and no line break, {shown}; write a blank as %20")
+    if show_invisible(text) != text:
+        raise rule_error(f"must hold no invisible character, {shown}; take it out")
     try:
         parts = urlsplit(text)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        if not parts.hostname or parts.port == 0:
+            raise ValueError
+        if not text.isascii():
+            host = parts.netloc.encode("idna").decode()
+            text = quote(parts._replace(netloc=host).geturl(), safe=punctuation)
     except ValueError:
-        usable = False
-    if not usable or re.search(r"[\s\x00-\x1f]", text):
-        raise rule_error(
-            f"must be an http:// or https:// link, {describe_value(link_without_query(text))} given"
-        )
+        raise rule_error(f"must be an http:// or https:// link, {shown}") from None
     return text
 
 
 def optional_link(value: object) -> str | None:
     """Read a link that may be left out."""
-    return None if optional_text(value) is None else link_value(value)
+    return None if is_blank(value) else link_value(value)
 
 
 def one_line(value: object) -> str:
     """Read a value of a WhatsApp template, which stands in one line."""
     text = text_value(value)
-    if re.search(r"[\n\r\t\v\f\x85\u2028\u2029]", text) or "    " in text:
-        raise rule_error("must hold no line break, no tab and no four blanks in a row, as WhatsApp demands")
+    if re.search(r"[\n\r\t\v\f\x85\u2028\u2029]| {5}", text):
+        raise rule_error(
+            "must hold no line break, no tab and no more than four blanks in a row, as WhatsApp demands"
+        )
     return text
 
 
 def degrees(limit: int) -> BeforeValidator:
-    """Make the validator of decimal degrees from ``-limit`` to ``limit``."""
+    """Make the validator of decimal degrees from ``-limit`` to ``limit``: a text, or any real number."""
 
     def check(value: object) -> str:
-        if isinstance(value, float):
-            value = format(Decimal(repr(value)), "f")
-        text = text_value(value)
-        text = text.strip()
-        written = re.fullmatch(r"[+-]?\d+(\.\d+)?", text, re.ASCII)
-        if not written or not -limit <= Decimal(text) <= limit:
+        is_number = isinstance(value, Number) and not isinstance(value, bool)
+        if is_gap(value):
+            text = ""
+        elif is_number:
+            text = _written(float(value) if isinstance(value, Fraction) else value)
+        else:
+            text = text_value(value).strip()
+        exponent = r"([eE][+-]?\d{1,9})?" if is_number else ""
+        written = re.fullmatch(rf"[+-]?\d+(\.\d+)?{exponent}", text, re.ASCII)
+        if not written or not -limit <= (number := Decimal(text)) <= limit:
             raise rule_error(
-                f"must be decimal degrees from -{limit} to {limit}, {describe_value(text)} given"
+                f"must be decimal degrees from -{limit} to {limit}, {describe_value(text or value)} given"
             )
-        return text
+        if not exponent or not written[2]:
+            return text
+        # A number next to nothing would have any number of digits.
+        return format(number if number.adjusted() > -20 else Decimal(0), "f")
 
     return BeforeValidator(check)
 
@@ -154,12 +201,21 @@ def matching(pattern: str, sentence: str) -> BeforeValidator:
 
 
 def whole_number(value: object) -> object:
-    """Read a whole number, also written as text."""
+    """Read a whole number of any type, also written as text."""
+    if isinstance(value, str):
+        return value.strip()
     if isinstance(value, bool):
         raise rule_error("must be a whole number, a bool given")
-    if isinstance(value, int) and abs(value) > LARGEST_NUMBER:
+    if has_lost_digits(value):
+        raise rule_error(
+            f"must be a whole number, a {type_name(value)} that has lost digits given; give it as int or text"
+        )
+    number = integral(value)
+    if number is None:
+        raise rule_error(f"must be a whole number, {describe_value(value)} given")
+    if abs(number) > LARGEST_NUMBER:
         raise rule_error("must be a whole number, a number too large given")
-    return value.strip() if isinstance(value, str) else value
+    return number
 
 
 RequiredText = Annotated[str, BeforeValidator(text_value)]

@@ -15,17 +15,17 @@ from pydantic import (
     model_validator,
 )
 
+from airflow_provider_itnio.api.describe import describe_value
 from airflow_provider_itnio.api.models.base import (
     CUSTOM_MESSAGE,
     OptionalList,
     OptionalText,
     Part,
     RequiredText,
+    optional_phone_text,
     optional_text,
+    phone_text,
     rule_error,
-)
-from airflow_provider_itnio.api.validation_errors import (
-    describe_value,
 )
 
 
@@ -62,7 +62,7 @@ class Email(Part):
 
 
 class Name(Part):
-    """A person's name."""
+    """A person's name: ``formatted_name`` and one more part at least, else WhatsApp does not deliver it."""
 
     formatted_name: RequiredText
     first_name: OptionalText = None
@@ -70,6 +70,17 @@ class Name(Part):
     middle_name: OptionalText = None
     suffix: OptionalText = None
     prefix: OptionalText = None
+
+    @model_validator(mode="after")
+    def _one_more_part(self) -> Name:
+        parts = [name for name in Name.model_fields if name != "formatted_name"]
+        if not any(getattr(self, name) for name in parts):
+            first, *others = parts
+            raise rule_error(
+                f"{first} or another part ({', '.join(others)}) is required beside formatted_name, "
+                f"or WhatsApp does not deliver the card; the whole name may stand in {first} too"
+            )
+        return self
 
 
 class Organisation(Part):
@@ -83,9 +94,9 @@ class Organisation(Part):
 class ContactPhone(Part):
     """A phone number on a contact card. With ``wa_id`` the card gets a button to write to it."""
 
-    phone: RequiredText
+    phone: Annotated[str, BeforeValidator(phone_text)]
     type: Literal["CELL", "MAIN", "IPHONE", "HOME", "WORK"] | None = None
-    wa_id: OptionalText = None
+    wa_id: Annotated[str | None, BeforeValidator(optional_phone_text)] = None
 
 
 class Url(Part):

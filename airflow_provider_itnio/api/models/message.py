@@ -11,7 +11,9 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from airflow_provider_itnio.api.errors import InvalidMessageError, InvalidParameterError
+from airflow_provider_itnio.api.checks import check_choice
+from airflow_provider_itnio.api.describe import describe_key, describe_value, truncate
+from airflow_provider_itnio.api.errors import InvalidMessageError
 from airflow_provider_itnio.api.hints import object_hint
 from airflow_provider_itnio.api.models.base import IsUnrendered, is_blank, never_unrendered, text_value
 from airflow_provider_itnio.api.models.contacts import Contacts
@@ -20,11 +22,8 @@ from airflow_provider_itnio.api.models.location import Location
 from airflow_provider_itnio.api.models.media import Audio, Document, Image, Sticker, Video
 from airflow_provider_itnio.api.models.template import Template
 from airflow_provider_itnio.api.models.text import TEXT_LIMIT, Text
-from airflow_provider_itnio.api.validation_errors import (
-    describe_errors,
-    describe_value,
-    shown_key,
-)
+from airflow_provider_itnio.api.validation_errors import describe_errors
+from airflow_provider_itnio.api.values import integral, is_gap, plain_data, type_name
 from airflow_provider_itnio.messages import MESSAGE_FIELDS
 
 Content: TypeAlias = (
@@ -44,6 +43,8 @@ MODELS: Final[Mapping[str, type[Content]]] = {
     "template": Template,
 }
 
+IF_TOO_LONG: Final = ("fail", "cut")
+
 
 @dataclass(frozen=True, slots=True)
 class Message:
@@ -57,13 +58,6 @@ class Message:
     type: str
     content: Content
     reply_to: str | None = None
-
-    def as_fields(self) -> dict[str, Any]:
-        """Write the message as the fields it can be made of again."""
-        fields: dict[str, Any] = {self.type: self.content.model_dump(exclude_none=True)}
-        if self.reply_to is not None:
-            fields["reply_to"] = self.reply_to
-        return fields
 
 
 def message_from(fields: Mapping[str, Any], *, if_too_long: str = "fail") -> Message:
@@ -103,11 +97,28 @@ def check_fields(
 def _read(
     fields: Mapping[str, Any], if_too_long: object, is_unrendered: IsUnrendered
 ) -> tuple[Message | None, list[str]]:
+    check_choice("if_too_long", if_too_long, IF_TOO_LONG)
+    present: dict[Any, Any] = {}
+    for name, value in fields.items():
+        try:
+            present[name] = value if is_unrendered(value) else plain_data(value)
+        except RecursionError:
+            return None, [f"{describe_key(name)}: is nested too deep"]
+        except Exception:
+            return None, [f"{describe_key(name)}: can't be read, {describe_value(value)} given"]
+    try:
+        return _checked(present, if_too_long, is_unrendered)
+    except InvalidMessageError as error:
+        return None, list(error.problems)
+    except Exception as error:  # data that fails when it is compared or counted
+        names = _listed([name for name, value in present.items() if value is not None])
+        return None, [f"message: can't be read, {names} given; checking it raised {type_name(error)}"]
+
+
+def _checked(
+    fields: Mapping[Any, Any], if_too_long: object, is_unrendered: IsUnrendered
+) -> tuple[Message | None, list[str]]:
     present = {name: value for name, value in fields.items() if value is not None}
-    if not isinstance(if_too_long, str) or if_too_long not in ("fail", "cut"):
-        raise InvalidParameterError(
-            f"if_too_long: must be one of fail, cut; {describe_value(if_too_long)} given"
-        )
     if "message" in present:
         whole = present.pop("message")
         if also := [name for name in present if name != "reply_to"]:
@@ -115,24 +126,32 @@ def _read(
         if is_unrendered(whole):
             return None, []
         if not isinstance(whole, Mapping):
-            return None, [
-                f"message: must be an object (dict), {describe_value(whole)} given{object_hint(whole, 'message')}"
-            ]
+            hint = object_hint(whole, "message")
+            return None, [f"message: must be an object (dict), {describe_value(whole)} given{hint}"]
         if problem := _beside_message(present, whole):
             return None, [problem]
         present |= {name: value for name, value in whole.items() if value is not None}
+    if gaps := [name for name, value in present.items() if is_gap(value)]:
+        return None, [
+            f"{describe_key(name)}: {describe_value(present[name])} given; None counts as not given"
+            for name in gaps
+        ]
     declared = present.pop("type", None)
     reply_to = present.pop("reply_to", None)
     unknown = [name for name in present if name not in MODELS]
     if unknown:
         known = ", ".join(MESSAGE_FIELDS)
-        return None, [f"{shown_key(name)}: unknown field; known are {known}" for name in unknown]
+        return None, [f"{describe_key(name)}: unknown field; known are {known}" for name in unknown]
     if len(present) != 1:
         names = ", ".join(MESSAGE_FIELDS)
         return None, [f"exactly one of {names} or message must be given, {_listed(list(present))} given"]
     ((kind, value),) = present.items()
     problems = []
-    if declared not in (None, kind) and not is_unrendered(declared):
+    if (
+        declared is not None
+        and not is_unrendered(declared)
+        and (type(declared) is not str or declared != kind)
+    ):
         problems.append(
             f"type: must agree with the message, which is {kind}; {describe_value(declared)} given"
         )
@@ -148,8 +167,8 @@ def _read(
     return (None, problems) if problems else (Message(kind, content, reply_to), [])
 
 
-def _listed(names: list[str]) -> str:
-    shown = ", ".join(map(shown_key, names[:3])) or "none"
+def _listed(names: list[Any]) -> str:
+    shown = ", ".join(map(describe_key, names[:3])) or "none"
     return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more"
 
 
@@ -158,7 +177,7 @@ def _beside_message(present: Mapping[str, Any], whole: Mapping[str, Any]) -> str
         return "reply_to: given twice, beside message and in it"
     known = (*MESSAGE_FIELDS, "type", "reply_to")
     if unknown := [name for name in whole if name not in known]:
-        return f"message.{shown_key(unknown[0])}: unknown key; known are {', '.join(known)}"
+        return f"message.{describe_key(unknown[0])}: unknown key; known are {', '.join(known)}"
     return None
 
 
@@ -169,17 +188,18 @@ def _reply_to(value: object, kind: str, is_unrendered: IsUnrendered) -> tuple[st
         return None, "reply_to: a WhatsApp template can't be a reply"
     if is_unrendered(value):
         return None, None
-    if not isinstance(value, (str, int)) or isinstance(value, bool):
+    message_id = value if isinstance(value, str) else integral(value)
+    if message_id is None:
         return None, f"reply_to: must be the id of an incoming message, {describe_value(value)} given"
     try:
-        return text_value(value).strip(), None
+        return text_value(message_id).strip(), None
     except PydanticCustomError as error:
         return None, f"reply_to: {error.message()}"
 
 
 def _cut(value: object) -> object:
     body = value.get("body") if isinstance(value, Mapping) else value
-    if not isinstance(body, str) or len(body) <= TEXT_LIMIT:
+    if not isinstance(body, str):
         return value
-    shortened = f"{body[: TEXT_LIMIT - 1]}…"
+    shortened = truncate(body, TEXT_LIMIT)
     return {**value, "body": shortened} if isinstance(value, Mapping) else shortened

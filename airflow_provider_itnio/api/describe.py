@@ -1,0 +1,84 @@
+"""How errors and logs show values from elsewhere: cut short, and without what is private."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from numbers import Number
+from typing import Any, Final
+
+from airflow_provider_itnio.api.phone_numbers import mask_phone_numbers, show_invisible
+from airflow_provider_itnio.api.values import is_gap, plain_scalar, type_name
+
+__all__ = ["describe_key", "describe_value", "link_without_query", "truncate"]
+
+_SHOWN: Final = 60
+_READ: Final = 500
+"""Characters of a value that are looked at: what is masked is shorter than it was."""
+_WORD: Final = re.compile(r"[\w-]{1,60}")
+
+
+def truncate(text: str, limit: int) -> str:
+    """Cut a text that is too long; ``…`` then stands for the rest.
+
+    :param text: any text.
+    :param limit: the most characters it may have, the ``…`` included.
+    """
+    return text if len(text) <= limit else f"{text[: max(0, limit - 1)]}…"[:limit]
+
+
+def describe_value(value: object) -> str:
+    """Say what was given, short enough for an error, and without what a list or an object holds.
+
+    It shows no query of a link and no whole phone number, wherever in a message they were put, and invisible
+    characters by their code points. It never raises.
+
+    :param value: anything.
+    """
+    try:
+        return _described(plain_scalar(value))
+    except Exception:
+        return f"a value of type {type_name(value)}"
+
+
+def _described(value: Any) -> str:
+    if value is None:
+        return "nothing"
+    if isinstance(value, str):
+        text = value[:_READ]
+        text = mask_phone_numbers(link_without_query(text) if "://" in text else text)
+        return repr(truncate(show_invisible(text), _SHOWN))
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return f"a list of {len(value)}"
+    if isinstance(value, Mapping):
+        return "an object"
+    if is_gap(value):
+        return f"a missing value ({truncate(str(value), 20)})"
+    if isinstance(value, Number):
+        try:
+            return truncate(mask_phone_numbers(str(value)[:_READ]), _SHOWN)
+        except ValueError:  # more digits than Python writes
+            return "a number too large"
+    return f"a value of type {type_name(value)}"
+
+
+def describe_key(key: object) -> str:
+    """Write a key of an object as a part of a path: short, in one line, in quotes where it is no word.
+
+    :param key: any key.
+    """
+    key = plain_scalar(key)
+    if type(key) is not str:
+        return f"<{type_name(key)}>"
+    return key if _WORD.fullmatch(key) and mask_phone_numbers(key) == key else describe_value(key)
+
+
+def link_without_query(link: str) -> str:
+    """Take off what may hold a signature.
+
+    :param link: any text that may be a link.
+    """
+    bare = link.partition("?")[0].partition("#")[0]
+    scheme, mark, rest = bare.partition("://")
+    authority, slash, path = rest.partition("/")
+    return f"{scheme}{mark}{authority.rpartition('@')[2]}{slash}{path}"
