@@ -182,6 +182,9 @@ class WhatsAppMessageOperator(_Operator):
             check_number("connect_timeout", self.connect_timeout, 0.001, 3600, whole=False)
         if self.max_attempts is not None:
             check_number("max_attempts", self.max_attempts, 1, 10, whole=True)
+        if self.proxy and not is_http_address(str(self.proxy)):
+            # Shown is none of it: it may hold a password.
+            raise InvalidParameterError("proxy: must be an address such as http://proxy.example:3128")
 
     def _check_message(self) -> None:
         from airflow_provider_itnio.api.models import check_fields

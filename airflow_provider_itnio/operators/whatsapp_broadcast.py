@@ -19,6 +19,7 @@ from airflow_provider_itnio.broadcast.graceful_timeout import graceful_timeout
 from airflow_provider_itnio.hooks.itnio import ACCEPTED_IS_NOT_DELIVERED, ItnioHook
 from airflow_provider_itnio.operators.whatsapp import WhatsAppMessageOperator
 from airflow_provider_itnio.templating import (
+    is_rendered_later,
     literal_unless_templated,
     references_in,
 )
@@ -219,6 +220,10 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
                 "messages_per_second", self.messages_per_second, 0.001, 100_000, whole=False
             )
         check_choice("if_some_fail", self.if_some_fail, ("fail", "warn"))
+        if not (self.shared is None or isinstance(self.shared, Mapping) or is_rendered_later(self.shared)):
+            raise InvalidParameterError(
+                f'shared: must be a dict, as in {{"week": 47}}, {describe_value(self.shared)} given'
+            )
 
     def execute(self, context: Context) -> SummaryDict:
         """Send to everyone who has nothing yet.
