@@ -7,7 +7,7 @@ CONSTRAINTS := constraints/airflow-$(AIRFLOW).txt
 export UV_SYSTEM_CERTS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo playground test lint clean
+.PHONY: help setup demo playground test test-thorough lint clean
 
 help: ## Show what can be run
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,7 +30,10 @@ playground: setup ## Start Airflow with the example DAGs, and the sandbox, until
 	@exec $(BIN)/python -m scripts.playground
 
 test: setup ## Run the whole test suite with branch coverage
-	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered --cov-fail-under=95 $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist loadgroup --cov --cov-report=term:skip-covered --cov-fail-under=95 $(ARGS)
+
+test-thorough: setup ## Run what is tested with random examples, with many of them, others each time
+	$(BIN)/python -m pytest -n auto --hypothesis-profile=thorough -m "not system" $(ARGS)
 
 lint: setup ## Check style, types and the arrows between folders
 	$(BIN)/ruff check .

@@ -16,6 +16,7 @@ from benchmarks.local_server import ROOT
 from benchmarks.side_by_side import AS_JSON, Figure, machine, table
 
 ALL = (
+    "first_message",
     "one_send",
     "send_operator",
     "second_message_tls",

@@ -23,19 +23,19 @@ _DAG = """
 import json, os, time
 import pendulum
 from airflow.providers.common.compat.sdk import DAG
-from airflow_provider_itnio import task_state
+from airflow_provider_itnio.delivery import state_store
 from airflow_provider_itnio.operators.whatsapp_broadcast import WhatsAppBroadcastOperator
 from benchmarks.broadcasting import people
 
 spent = []
 for name in ("set", "get"):
-    def timed(self, *arguments, of=getattr(task_state.TaskStateStore, name), name=name):
+    def timed(self, *arguments, of=getattr(state_store.TaskStateStore, name), name=name):
         start = time.perf_counter()
         try:
             return of(self, *arguments)
         finally:
             spent.append((name, time.perf_counter() - start))
-    setattr(task_state.TaskStateStore, name, timed)
+    setattr(state_store.TaskStateStore, name, timed)
 
 class Timed(WhatsAppBroadcastOperator):
     def execute(self, context):

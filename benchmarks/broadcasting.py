@@ -78,7 +78,7 @@ async def broadcast(
     :param per_second: the pace; ``None`` for none.
     :param personal: whether the text has each recipient's name in it.
     :param keep_receipts: whether each receipt is kept.
-    :return: the broadcast at its end.
+    :return: its report.
     """
     from jinja2 import StrictUndefined
     from jinja2.sandbox import SandboxedEnvironment
@@ -112,8 +112,8 @@ async def broadcast(
             keep_receipts=keep_receipts,
         )
         await sent.run()
-    assert sent.tally.accepted == len(recipients), sent.describe()
-    return sent
+    assert sent.report.counts.accepted == len(recipients), sent.report.describe()
+    return sent.report
 
 
 def arrivals_at(url: str) -> list[float]:

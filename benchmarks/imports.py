@@ -15,12 +15,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from benchmarks.by_hand import RECIPIENT, TEXT
-from benchmarks.side_by_side import Figure, airflow_of_its_own, describe, figure, in_new_process, main
+from benchmarks.side_by_side import Figure, airflow_of_its_own, figure, in_new_process, main
 
 ROUNDS = 8
 IMPORT_AT_MOST: Final = 5.0
-CHECKED_AT_MOST: Final = 30.0
 
 _BEFORE: Final = """
 import json, sys, time
@@ -34,21 +32,13 @@ def packages():
 before = packages()
 start = time.process_time()
 """
-_OURS: Final = f"""
+_OURS: Final = """
 from airflow_provider_itnio.hooks.itnio import ItnioHook
 from airflow_provider_itnio.notifications.whatsapp import WhatsAppNotifier
 from airflow_provider_itnio.operators.whatsapp import WhatsAppSendOperator
 imported = time.process_time()
 after_import = packages()
-WhatsAppSendOperator(task_id="first", recipient={RECIPIENT!r}, text={TEXT!r})
-checked = time.process_time()
-print(json.dumps({{
-    "import": (imported - start) * 1000,
-    "checked": (checked - start) * 1000,
-    "new": sorted(after_import - before),
-    "new when checked": sorted(packages() - after_import),
-    "pydantic was there": "pydantic" in before,
-}}))
+print(json.dumps({"import": (imported - start) * 1000, "new": sorted(after_import - before)}))
 """
 _SLACK: Final = """
 from airflow.providers.slack.operators.slack import SlackAPIPostOperator
@@ -67,14 +57,8 @@ def measure() -> list[Figure]:
         ours.append(in_new_process(_BEFORE + _OURS))
         slack.append(in_new_process(_BEFORE + _SLACK))
     imported = [run["import"] for run in ours]
-    checked = [run["checked"] for run in ours]
     slack_import = ("import of the Slack operator", [run["import"] for run in slack])
-    import_median, checked_median = statistics.median(imported), statistics.median(checked)
     loaded = sorted({name for run in ours for name in run["new"]} - {"airflow_provider_itnio"})
-    loaded_later = sorted({name for run in ours for name in run["new when checked"]})
-    pydantic = (
-        "pydantic was loaded by Airflow" if ours[0]["pydantic was there"] else "PYDANTIC WAS NOT LOADED"
-    )
     beside = figure(
         ("import of operator, hook and notifier", imported), slack_import, unit="ms", at_most=0.04
     )
@@ -82,13 +66,7 @@ def measure() -> list[Figure]:
         replace(
             beside,
             target=f"{beside.target}, {IMPORT_AT_MOST:.0f} ms",
-            met=bool(beside.met) and import_median <= IMPORT_AT_MOST,
-        ),
-        Figure(
-            "the same with the first static message checked",
-            describe(checked, "ms"),
-            target=f"at most {CHECKED_AT_MOST:.0f} ms",
-            met=checked_median <= CHECKED_AT_MOST,
+            met=bool(beside.met) and statistics.median(imported) <= IMPORT_AT_MOST,
         ),
         Figure(
             "packages loaded by the import",
@@ -98,7 +76,6 @@ def measure() -> list[Figure]:
             target="none",
             met=not loaded,
         ),
-        Figure(f"packages loaded by the check ({pydantic})", _listed(loaded_later)),
     ]
 
 

@@ -9,6 +9,7 @@ import socket
 import tempfile
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
@@ -26,6 +27,19 @@ os.environ |= {
     "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
     "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
 }
+
+
+# Few and the same examples in each run; `make test-thorough` draws many, others each time.
+hypothesis.settings.register_profile("quick", max_examples=25, derandomize=True, database=None, deadline=None)
+hypothesis.settings.register_profile("thorough", max_examples=1000, deadline=None)
+hypothesis.settings.load_profile("quick")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep what runs a whole Airflow in one process, so that one Airflow serves it all."""
+    for item in items:
+        if item.get_closest_marker("system"):
+            item.add_marker(pytest.mark.xdist_group("airflow"))
 
 
 def pytest_unconfigure() -> None:

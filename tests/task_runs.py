@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -110,18 +111,26 @@ class TaskRun:
         self.store = store
         self.task_id = task_id
         self.context = context or {}
+        self.retries = 2
         self.max_tries = 2
         self.try_number = 0
+        self.clear_number = 0
         self.ti: TaskInstance
         self.operator: Any
 
     def clear(self) -> None:
-        """Let a person clear the task."""
-        self.max_tries += 2
+        """Let a person clear the task, as Airflow does."""
+        self.max_tries = self.try_number + self.retries
+        self.clear_number += 1
+
+    def clear_another_task(self) -> None:
+        """Let a person clear another task of the DAG run."""
+        self.clear_number += 1
 
     def begin(self) -> dict[str, Any]:
         """Begin the next try: make the operator and render its fields, and give the context."""
         self.operator = self.make()
+        self.operator.retries = self.retries
         self.try_number += 1
         self.ti = TaskInstance(self.task_id or self.operator.task_id, self.try_number, self.max_tries)
         context = {
@@ -129,6 +138,7 @@ class TaskRun:
             "task": self.operator,
             "ti": self.ti,
             "task_instance": self.ti,
+            "dag_run": SimpleNamespace(clear_number=self.clear_number),
             "params": {},
             **self.context,
         }

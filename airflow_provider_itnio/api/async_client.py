@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
 from tenacity import AsyncRetrying
 from yarl import URL
 
 from airflow_provider_itnio.api.balance import Balance
 from airflow_provider_itnio.api.checks import Delivery
 from airflow_provider_itnio.api.client import IDLE_LIMIT
-from airflow_provider_itnio.api.errors import NotSentError, UnknownOutcomeError
+from airflow_provider_itnio.api.errors import NotSentError, mark_as_not_sent
 from airflow_provider_itnio.api.models import Message
-from airflow_provider_itnio.api.network import proxy_for, tls_context
+from airflow_provider_itnio.api.network import Route
 from airflow_provider_itnio.api.protocol import ANSWER_LIMIT, HEADERS, Protocol, Request, Response
 from airflow_provider_itnio.api.receipt import Receipt
 from airflow_provider_itnio.api.retries import retry_options
 from airflow_provider_itnio.api.settings import ClientSettings
 from airflow_provider_itnio.api.signing import Credentials
+from airflow_provider_itnio.api.sockets import look_up
 
 __all__ = ["CancelledBetweenTriesError", "ItnioAsyncClient"]
 
@@ -32,13 +36,66 @@ Result = TypeVar("Result")
 class CancelledBetweenTriesError(asyncio.CancelledError):
     """Cancelled while no request was on its way: it is certain that the message was not sent."""
 
+    def __init__(self, *args: object) -> None:
+        super().__init__(*args)
+        mark_as_not_sent(self)
+
+
+class _Exchange:
+    """One request on its way.
+
+    :param seconds: how long it may take, once there is a connection, to the last byte of the answer.
+    """
+
+    __slots__ = ("has_left", "limit", "seconds")
+    limit: asyncio.Timeout
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.has_left = False
+
+
+_EXCHANGE: ContextVar[_Exchange] = ContextVar("itnio_exchange")
+
+
+class _Connector(aiohttp.TCPConnector):
+    """Tells an exchange that it has a connection: until then nothing has left, from then on its time runs."""
+
+    async def connect(self, *args: Any, **kwargs: Any) -> Any:
+        connection = await super().connect(*args, **kwargs)
+        exchange = _EXCHANGE.get()
+        if exchange.limit.expired():  # just now
+            connection.close()
+            raise TimeoutError
+        exchange.limit.reschedule(asyncio.get_running_loop().time() + exchange.seconds)
+        exchange.has_left = True
+        return connection
+
+
+class _Resolver(AbstractResolver):
+    """Looks names up in threads of their own; one of the loop's that hangs would hold up the loop's end."""
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        flags = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
+        return [
+            ResolveResult(hostname=host, host=address[0], port=port, family=kind, proto=protocol, flags=flags)
+            for kind, _, protocol, _, address in await asyncio.wrap_future(look_up(host, port))
+        ]
+
+    async def close(self) -> None:
+        """Do nothing: what still looks up is left behind."""
+
 
 class ItnioAsyncClient:
-    """Talks to Itniotech over aiohttp. It belongs to the event loop it is first used in.
+    """Talks to Itniotech, many messages at a time. It belongs to the event loop it is first used in.
 
     :param credentials: what signs the requests.
     :param settings: where to send and how long to wait.
     :param now: gives this machine's Unix time in seconds.
+    :raises ConfigurationError: if the address, the proxy or the certificates of settings and environment are
+        unusable, so that nothing of it can fail once a message is on its way.
     """
 
     def __init__(
@@ -49,13 +106,15 @@ class ItnioAsyncClient:
         now: Callable[[], float] = time.time,
     ) -> None:
         self.between_tries: Callable[[float], Awaitable[None]] = _sleep
-        """Waits so many seconds between two tries of a message."""
+        """Waits so many seconds between two requests for one message: 0 where the second is to leave at once,
+        because the first has shown the clock to be wrong."""
         self._settings = settings or ClientSettings()
         self._protocol = Protocol(credentials, now)
         self._tries = retry_options(self._settings)
-        self._proxy = self._settings.proxy or proxy_for(self._settings.base_url)
+        self._route = Route.of(self._settings)
+        self._proxy = None if self._route.proxy is None else URL(self._route.proxy.geturl())
         self._addresses: dict[str, URL] = {}
-        self._open: aiohttp.ClientSession | None = None
+        self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
         """Give the client, which is closed at the end of the block."""
@@ -84,7 +143,7 @@ class ItnioAsyncClient:
         :param business_phone: the number it comes from, digits only.
         :param delivery: with ``at_most_once`` an answer that does not prove that nothing was sent is unknown.
         :return: the receipt: Itniotech has accepted the message.
-        :raises NotSentError: if it is certain that the message did not leave.
+        :raises NotSentError: if the message did not leave, or was turned away.
         :raises RefusedError: if Itniotech refused it.
         :raises UnknownOutcomeError: if nobody can say what became of it.
         """
@@ -102,9 +161,9 @@ class ItnioAsyncClient:
 
     async def close(self) -> None:
         """Close the connections; the next message opens new ones."""
-        if self._open is not None:
-            await self._open.close()
-            self._open = None
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
 
     async def _perform(self, request: Request[Result], delivery: Delivery) -> Result:
         try:
@@ -126,78 +185,76 @@ class ItnioAsyncClient:
     async def _try(self, request: Request[Result], delivery: Delivery) -> Result:
         answer = await self._ask(request)
         if self._protocol.sets_clock(request, answer):
+            offset = self._protocol.clock.offset
+            await self.between_tries(0)
             answer = await self._ask(request)
+            self._protocol.judge_clock(request, answer, offset)
         return self._protocol.result(request, answer, delivery)
 
     async def _ask(self, request: Request[Any]) -> Response:
-        failure: NotSentError | UnknownOutcomeError
+        exchange = _Exchange(self._settings.timeout)
+        _EXCHANGE.set(exchange)
         try:
-            async with self._session().request(
-                request.method,
-                self._address_of(request.path),
-                data=request.body,
-                headers=self._protocol.signed_headers(),
-                proxy=self._proxy,
-                allow_redirects=False,
-            ) as response:
-                body = await _body(response)
-        except Exception as error:  # whatever it is, the request may have left
-            failure = _failure(error, request, self._protocol)
-        else:
-            return Response(response.status, response.headers, body)  # which are found in any case
-        raise failure  # out here, where the library's error, which holds the signed request, is no context
+            async with asyncio.timeout(self._settings.connect_timeout) as exchange.limit:
+                return await self._exchange(request)
+        except BaseException as error:
+            ended = self._protocol.failure(error, request, has_left=exchange.has_left)
+        raise ended  # out here, where the library's error, which holds the signed request, is no context
+
+    async def _exchange(self, request: Request[Any]) -> Response:
+        headers = self._proxy_headers()
+        tunnelled = self._route.base_url.scheme == "https"
+        async with self._opened().request(
+            request.method,
+            self._address_of(request.path),
+            data=request.body,
+            headers=self._protocol.signed_headers() | ({} if tunnelled else headers),
+            proxy=self._proxy,
+            proxy_headers=headers if tunnelled else None,
+            allow_redirects=False,
+        ) as response:
+            return Response(response.status, response.headers, await _body(response))
+
+    def _proxy_headers(self) -> dict[str, str]:
+        authorization = self._route.proxy_authorization
+        return {"Proxy-Authorization": authorization.reveal()} if authorization else {}
 
     def _address_of(self, path: str) -> URL:
         if path not in self._addresses:
-            self._addresses[path] = URL(f"{self._settings.base_url}/{path}")
+            self._addresses[path] = URL(f"{self._route.base_url.geturl()}/{path}", encoded=True)
         return self._addresses[path]
 
-    def _session(self) -> aiohttp.ClientSession:
-        if self._open is None:
-            self._open = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(ssl=tls_context(), limit=0, keepalive_timeout=IDLE_LIMIT),
+    def _opened(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=_Connector(
+                    ssl=self._route.tls or True, resolver=_Resolver(), limit=0, keepalive_timeout=IDLE_LIMIT
+                ),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 headers=HEADERS,
-                timeout=aiohttp.ClientTimeout(
-                    total=None, connect=self._settings.connect_timeout, sock_read=self._settings.timeout
-                ),
+                timeout=aiohttp.ClientTimeout(total=None),  # the exchange's own holds for all of it
+                auto_decompress=False,
                 trust_env=False,
             )
-        return self._open
+        return self._session
 
 
 async def _body(response: aiohttp.ClientResponse) -> bytes:
     length = response.content_length
-    if length is not None and length <= ANSWER_LIMIT and "Content-Encoding" not in response.headers:
+    if length is not None and length <= ANSWER_LIMIT:
         return await response.read()
-    body = b""
+    body = bytearray()
     async for part in response.content.iter_any():
         body += part
         if len(body) > ANSWER_LIMIT:
             break
-    return body
+    return bytes(body)
 
 
 async def _sleep(seconds: float) -> None:
+    """Wait between two tries of a message. What ends this knows that the message was not sent."""
     try:
         await asyncio.sleep(seconds)
-    except asyncio.CancelledError as cancelled:
-        raise CancelledBetweenTriesError(*cancelled.args) from None
-
-
-def _failure(
-    error: Exception, request: Request[Any], protocol: Protocol
-) -> NotSentError | UnknownOutcomeError:
-    """Tell "never left" from "lost on the way"."""
-    words = f"{type(error).__name__}: {protocol.clean(' '.join(str(error).split()), 200)}"
-    if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        reason = getattr(error.certificate_error, "verify_message", None) or error.certificate_error
-        return NotSentError(
-            f"The {request.subject} was not sent, the server's certificate does not verify: {reason}",
-            try_again=False,
-        )
-    if isinstance(error, aiohttp.ClientHttpProxyError):
-        return NotSentError(f"The {request.subject} was not sent, the proxy answered HTTP {error.status}")
-    if isinstance(error, (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)):
-        return NotSentError(f"The {request.subject} was not sent, no connection: {words}")
-    return UnknownOutcomeError(f"Nobody can say what became of the {request.subject}: {words}")
+    except asyncio.CancelledError as ended:
+        mark_as_not_sent(ended)
+        raise

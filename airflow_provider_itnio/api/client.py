@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 import os
-import ssl
 import threading
 import time
 from collections.abc import Callable
-from http.cookiejar import DefaultCookiePolicy
 from types import TracebackType
-from typing import Any, Final, NamedTuple, Self, TypeVar
+from typing import Any, Final, Self, TypeVar
 
 import requests
 import urllib3
-from requests.adapters import HTTPAdapter
-from requests.auth import AuthBase
 from tenacity import Retrying
-from urllib3.connection import HTTPSConnection
-from urllib3.connectionpool import HTTPSConnectionPool
 
 from airflow_provider_itnio.api.balance import Balance
 from airflow_provider_itnio.api.checks import Delivery
-from airflow_provider_itnio.api.errors import NotSentError, UnknownOutcomeError
+from airflow_provider_itnio.api.connection import TimedSession
+from airflow_provider_itnio.api.errors import mark_as_not_sent
 from airflow_provider_itnio.api.models import Message
-from airflow_provider_itnio.api.network import proxy_for, tls_context
-from airflow_provider_itnio.api.protocol import ANSWER_LIMIT, HEADERS, Protocol, Request, Response
+from airflow_provider_itnio.api.network import Route
+from airflow_provider_itnio.api.protocol import ANSWER_LIMIT, Protocol, Request, Response
 from airflow_provider_itnio.api.receipt import Receipt
 from airflow_provider_itnio.api.retries import retry_options
 from airflow_provider_itnio.api.settings import ClientSettings
@@ -37,87 +32,22 @@ IDLE_LIMIT: Final = 4.0
 leaves through such a socket can't be told from one that was lost on its way."""
 
 _KEPT_AT_MOST: Final = 32
+_PART: Final = 65536
+_WRAPPERS: Final = (requests.RequestException, urllib3.exceptions.HTTPError)
 
 Result = TypeVar("Result")
 
 
-class SignedAuth(AuthBase):
-    """Signs each request at the moment it leaves.
-
-    :param protocol: whose credentials sign.
-    """
-
-    def __init__(self, protocol: Protocol) -> None:
-        self._protocol = protocol
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Put the three signing headers into a request."""
-        request.headers.update(self._protocol.signed_headers())
-        return request
-
-
-class _TlsConnection(HTTPSConnection):
-    """Says of a handshake that fails that there was no connection: nothing has left, as with aiohttp."""
-
-    def connect(self) -> None:
-        try:
-            super().connect()
-        except ssl.SSLCertVerificationError:
-            raise
-        except (ssl.SSLError, TimeoutError) as error:
-            raise urllib3.exceptions.NewConnectionError(self, f"TLS handshake failed: {error}") from error
-
-
-class _TlsPool(HTTPSConnectionPool):
-    ConnectionCls = _TlsConnection
-
-
-class _SharedTlsAdapter(HTTPAdapter):
-    """Verifies with the process's TLS context; requests would load the certificates for each connection."""
-
-    def __init__(self, context: ssl.SSLContext) -> None:
-        self._context = context
-        super().__init__(pool_connections=1, pool_maxsize=1)
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs, ssl_context=self._context)
-        _tell_handshakes_apart(self.poolmanager)
-
-    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
-        manager = super().proxy_manager_for(
-            proxy, **kwargs, ssl_context=self._context, proxy_ssl_context=self._context
-        )
-        _tell_handshakes_apart(manager)
-        return manager
-
-    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
-        conn.cert_reqs = "CERT_REQUIRED"
-
-
-def _tell_handshakes_apart(manager: urllib3.PoolManager) -> None:
-    manager.pool_classes_by_scheme = {**manager.pool_classes_by_scheme, "https": _TlsPool}
-
-
-class _Session(requests.Session):
-    """Takes a redirect as an answer; requests would read its body even if told not to follow it."""
-
-    def get_redirect_target(self, resp: requests.Response) -> None:
-        return None
-
-
-class _ThreadSession(NamedTuple):
-    pid: int
-    session: requests.Session
-
-
 class ItnioClient:
-    """Talks to Itniotech over requests.
+    """Talks to Itniotech, one message at a time.
 
     It may be shared by threads and survives a fork: each thread of each process has a session of its own.
 
     :param credentials: what signs the requests.
     :param settings: where to send and how long to wait.
     :param now: gives this machine's Unix time in seconds.
+    :raises ConfigurationError: if the address, the proxy or the certificates of settings and environment are
+        unusable, so that nothing of it can fail once a message is on its way.
     """
 
     def __init__(
@@ -129,10 +59,9 @@ class ItnioClient:
     ) -> None:
         self._settings = settings or ClientSettings()
         self._protocol = Protocol(credentials, now)
-        self._retrying = Retrying(**retry_options(self._settings))
-        self._sign = SignedAuth(self._protocol)
+        self._route = Route.of(self._settings)
+        self._retrying = Retrying(**retry_options(self._settings), sleep=_sleep)
         self._unsigned: dict[str, requests.PreparedRequest] = {}
-        self._proxy = self._settings.proxy or proxy_for(self._settings.base_url)
         self._local = threading.local()
 
     def __enter__(self) -> Self:
@@ -162,7 +91,7 @@ class ItnioClient:
         :param business_phone: the number it comes from, digits only.
         :param delivery: with ``at_most_once`` an answer that does not prove that nothing was sent is unknown.
         :return: the receipt: Itniotech has accepted the message.
-        :raises NotSentError: if it is certain that the message did not leave.
+        :raises NotSentError: if the message did not leave, or was turned away.
         :raises RefusedError: if Itniotech refused it.
         :raises UnknownOutcomeError: if nobody can say what became of it.
         """
@@ -180,9 +109,9 @@ class ItnioClient:
 
     def close(self) -> None:
         """Close this thread's connections; the next message opens new ones."""
-        kept: _ThreadSession | None = getattr(self._local, "kept", None)
-        if kept is not None:
-            kept.session.close()
+        session: TimedSession | None = getattr(self._local, "session", None)
+        if session is not None:
+            session.close()
 
     def _perform(self, request: Request[Result], delivery: Delivery) -> Result:
         result: Result = self._retrying(self._try, request, delivery)
@@ -191,31 +120,31 @@ class ItnioClient:
     def _try(self, request: Request[Result], delivery: Delivery) -> Result:
         answer = self._ask(request)
         if self._protocol.sets_clock(request, answer):
+            offset = self._protocol.clock.offset
             answer = self._ask(request)
+            self._protocol.judge_clock(request, answer, offset)
         return self._protocol.result(request, answer, delivery)
 
     def _ask(self, request: Request[Any]) -> Response:
         session = self._session()
-        signed = self._signed(session, request)
-        failure: NotSentError | UnknownOutcomeError
         try:
-            with session.send(
-                signed,
-                timeout=(self._settings.connect_timeout, self._settings.timeout),
-                allow_redirects=False,
-                stream=True,
-            ) as response:
-                body = response.raw.read(ANSWER_LIMIT + 1, decode_content=True)
-        except Exception as error:  # whatever it is, the request may have left
-            failure = _failure(error, request, self._protocol)
-        else:
-            headers = {name.lower(): value for name, value in response.headers.items()}
-            return Response(response.status_code, headers, body)
-        finally:
-            self._local.used = time.monotonic()
-        raise failure  # out here, where the library's error, which holds the signed request, is no context
+            return self._exchange(session, request)
+        except BaseException as error:
+            ended = self._protocol.failure(_reason(error), request, has_left=session.has_left)
+            session.close()
+        raise ended  # out here, where the library's error, which may repeat the request, is no context
 
-    def _signed(self, session: requests.Session, request: Request[Any]) -> requests.PreparedRequest:
+    def _exchange(self, session: TimedSession, request: Request[Any]) -> Response:
+        with session.send(
+            self._signed(session, request), allow_redirects=False, stream=True, timeout=self._settings.timeout
+        ) as answer:
+            body = bytearray()
+            # As it comes and part by part: neither a packed answer nor many small chunks may fill the memory.
+            while len(body) <= ANSWER_LIMIT and (part := answer.raw.read(_PART, decode_content=False)):
+                body += part
+            return Response(answer.status_code, answer.headers, bytes(body))
+
+    def _signed(self, session: TimedSession, request: Request[Any]) -> requests.PreparedRequest:
         """Prepare what all requests to an endpoint share once; requests would work it out anew for each."""
         shared = self._unsigned.get(request.path)
         if shared is None:
@@ -225,53 +154,37 @@ class ItnioClient:
         prepared = shared.copy()
         if request.body is not None:
             prepared.prepare_body(request.body, None)
-        return self._sign(prepared)
+        prepared.headers.update(self._protocol.signed_headers())
+        return prepared
 
-    def _session(self) -> requests.Session:
-        kept: _ThreadSession | None = getattr(self._local, "kept", None)
-        if kept is not None and kept.pid == os.getpid():
-            if time.monotonic() - self._local.used > IDLE_LIMIT:
-                kept.session.close()
-            return kept.session
-        session = _Session()
-        # Else the environment would be read for each request, and .netrc would add a header of its own.
-        session.trust_env = False
-        session.headers.update(HEADERS)
-        session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
-        if self._proxy:
-            session.proxies = {"http": self._proxy, "https": self._proxy}
-        adapter = _SharedTlsAdapter(tls_context())
-        session.mount("https://", adapter)
-        session.mount("http://", adapter)
-        self._local.kept = _ThreadSession(os.getpid(), session)
+    def _session(self) -> TimedSession:
+        """Give this thread's session, which belongs to this process."""
+        session: TimedSession | None = getattr(self._local, "session", None)
+        if session is None or session.pid != os.getpid():
+            session = self._local.session = TimedSession(self._route, self._settings)
+        elif time.monotonic() - session.used_at > IDLE_LIMIT:
+            session.close()
         return session
 
 
-def _failure(
-    error: Exception, request: Request[Any], protocol: Protocol
-) -> NotSentError | UnknownOutcomeError:
-    """Tell "never left" from "lost on the way", which requests puts into one class."""
-    reason: object = error
-    if error.args and isinstance(error.args[0], Exception):
-        reason = getattr(error.args[0], "reason", error.args[0])
-    if isinstance(reason, urllib3.exceptions.ProxyError):
-        # Said of a connection lost behind a proxy too, when the request had left: what counts is inside.
-        reason = reason.original_error
-    words = f"{type(reason).__name__}: {protocol.clean(' '.join(str(reason).split()), 200)}"
-    if isinstance(reason, urllib3.exceptions.SSLError):
-        inner = reason.args[0] if reason.args else None
-        if isinstance(inner, ssl.SSLCertVerificationError):
-            return NotSentError(
-                f"The {request.subject} was not sent, the server's certificate does not verify: "
-                f"{inner.verify_message}",
-                try_again=False,
-            )
-    never_left = isinstance(
-        reason, (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)
-    )
-    if never_left or str(reason).startswith("Tunnel connection failed"):
-        return NotSentError(f"The {request.subject} was not sent, no connection: {words}")
-    return UnknownOutcomeError(f"Nobody can say what became of the {request.subject}: {words}")
+def _reason(error: BaseException) -> BaseException:
+    """Give what a library's error is about: requests and urllib3 wrap what the socket raised."""
+    while isinstance(error, _WRAPPERS):
+        inner = getattr(error, "reason", None) or getattr(error, "original_error", None)
+        inner = inner or next(iter(error.args), None)
+        if not isinstance(inner, BaseException):
+            break
+        error = inner
+    return error
+
+
+def _sleep(seconds: float) -> None:
+    """Wait between two tries of a message. What ends this knows that the message was not sent."""
+    try:
+        time.sleep(seconds)
+    except BaseException as ended:
+        mark_as_not_sent(ended)
+        raise
 
 
 _kept: dict[tuple[int, Credentials, ClientSettings], ItnioClient] = {}
@@ -282,6 +195,7 @@ def shared_client(credentials: Credentials, settings: ClientSettings) -> ItnioCl
 
     :param credentials: the account.
     :param settings: where to send and how long to wait.
+    :raises ConfigurationError: as :class:`ItnioClient` does.
     """
     key = (os.getpid(), credentials, settings)
     client = _kept.get(key)

@@ -20,22 +20,37 @@ class ServerClock:
         self._now = now
         self.offset: float = 0.0
         """Seconds the server is ahead of this machine; negative if it is behind."""
+        self._helped: float = 0.0
 
     def now(self) -> float:
         """Give the server's Unix time in seconds, as far as it is known."""
         return self._now() + self.offset
 
     def set_by(self, date: str | None) -> bool:
-        """Take the time from an answer's ``Date`` header.
+        """Take the time from the ``Date`` header of an answer that calls a request's time wrong.
+
+        Without a usable date, go back to this machine's clock, if that was not what the request went by.
 
         :param date: the header's text, ``None`` if the answer had none.
-        :return: whether it was a time.
+        :return: whether the time is another one now.
         """
         at = seconds_of_date(date)
         if at is None:
-            return False
+            before, self.offset, self._helped = self.offset, 0.0, 0.0
+            return before != 0
         self.offset = at - self._now()
         return True
+
+    def judge(self, offset: float, *, helped: bool) -> None:
+        """Keep the offset while it helps; else go back to the last one that did.
+
+        :param offset: what a request was signed with after the clock was set.
+        :param helped: whether the server took that request's time for right.
+        """
+        if helped:
+            self._helped = offset
+        elif self.offset == offset:  # no other request has set it meanwhile
+            self.offset = self._helped
 
 
 def seconds_of_date(date: str | None) -> float | None:

@@ -22,6 +22,8 @@ __all__ = [
     "RefusedError",
     "SenderError",
     "UnknownOutcomeError",
+    "is_marked_as_not_sent",
+    "mark_as_not_sent",
 ]
 
 
@@ -57,11 +59,15 @@ class ConfigurationError(ItnioError):
 
 
 class NotSentError(ItnioError):
-    """The message certainly did not reach Itniotech, or was turned away unread: it may be sent again.
+    """The message did not reach Itniotech, or was turned away unread: it may be sent again.
+
+    That is certain where there was no connection, and after HTTP 429. After HTTP 503 it is only probable: a
+    gateway may answer so to a message that it has passed on. With ``delivery="at_most_once"`` a 503 is an
+    ``UnknownOutcomeError`` instead.
 
     :param message: what happened, in words.
     :param try_again: whether waiting may help within this try of the task. It is false for a certificate
-        that does not verify, and for an answer that asks to wait longer than the client will.
+        that does not verify.
     :param retry_after: seconds that the answer asked to wait, ``None`` if it asked for nothing.
     :param http_status: the answer's HTTP code, ``None`` if there was no answer.
     """
@@ -152,3 +158,21 @@ class ContentError(RefusedError):
 
 class PlatformError(RefusedError):
     """The fault is on the vendor's side."""
+
+
+def mark_as_not_sent(ended: BaseException) -> None:
+    """Note on an error from outside that it ended a message while nothing of it was on its way.
+
+    :param ended: a timeout of the task, a cancellation, Ctrl-C.
+    """
+    ended._itnio_not_sent = True  # type: ignore[attr-defined]
+
+
+def is_marked_as_not_sent(ended: BaseException) -> bool:
+    """Say whether an error that ended a message came while nothing of it was on its way.
+
+    Between two tries, and as long as there is no connection, it is certain that the message was not sent.
+
+    :param ended: what the sending raised.
+    """
+    return getattr(ended, "_itnio_not_sent", False)

@@ -1,22 +1,75 @@
-"""The environment's proxy and certificate settings, read alike for both clients."""
+"""How requests get to Itniotech: directly or through a proxy, with which certificates trusted."""
 
 from __future__ import annotations
 
 import os
 import ssl
+from base64 import b64encode
+from dataclasses import dataclass
 from functools import lru_cache
-from urllib.parse import urlsplit
+from ipaddress import ip_address, ip_network
+from typing import Self
+from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import certifi
-from requests.utils import get_environ_proxies, select_proxy
 
 from airflow_provider_itnio.api.errors import ConfigurationError
-from airflow_provider_itnio.api.settings import is_http_address, is_loopback
+from airflow_provider_itnio.api.settings import ClientSettings, check_proxy, checked_base_url, is_loopback
+from airflow_provider_itnio.api.signing import Secret
+from airflow_provider_itnio.api.sockets import TimedTlsSocket
 
-__all__ = ["proxy_for", "tls_context"]
+__all__ = ["Route", "proxy_for", "tls_context"]
 
 _OF_REQUESTS = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 _OF_OPENSSL = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """The way to Itniotech. What is wrong with it shows when it is made, before anything is sent.
+
+    :param base_url: the API's address.
+    :param proxy: the proxy's address, without user name and password; ``None`` for a direct connection.
+    :param proxy_authorization: the header that proves to the proxy who asks, ``None`` if it wants none.
+    :param tls: what certificates are verified with, ``None`` where TLS is not spoken.
+    """
+
+    base_url: SplitResult
+    proxy: SplitResult | None
+    proxy_authorization: Secret | None
+    tls: ssl.SSLContext | None
+
+    @classmethod
+    def of(cls, settings: ClientSettings) -> Self:
+        """Find the way with the environment's proxy and certificates, which are read here and not again.
+
+        :param settings: where a client sends to.
+        :raises ConfigurationError: if the address, the proxy or a bundle of certificates is unusable.
+        """
+        try:
+            base_url = urlsplit(checked_base_url(settings.base_url, allow_http=True))
+        except ConfigurationError as error:
+            raise ConfigurationError(f"base_url: {error}") from None
+        url = Secret(settings.proxy) if settings.proxy else _proxy_of_environment(base_url.geturl())
+        proxy, authorization = (None, None) if url is None else _taken_apart(url)
+        speaks_tls = base_url.scheme == "https" or (proxy is not None and proxy.scheme == "https")
+        return cls(base_url, proxy, authorization, tls_context() if speaks_tls else None)
+
+
+def _taken_apart(url: Secret) -> tuple[SplitResult, Secret | None]:
+    try:
+        check_proxy(url)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"proxy: {error}") from None
+    parts = urlsplit(url.reveal())
+    host = parts.netloc.rpartition("@")[2]
+    if parts.username is None:
+        return parts._replace(netloc=host), None
+    user_and_password = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+    return parts._replace(netloc=host), Secret(
+        f"Basic {b64encode(user_and_password.encode('latin-1')).decode()}"
+    )
 
 
 def proxy_for(url: str) -> str | None:
@@ -26,19 +79,43 @@ def proxy_for(url: str) -> str | None:
     :return: the proxy's URL, ``None`` for a direct connection.
     :raises ConfigurationError: if it is no HTTP proxy. The error does not show it: it may hold a password.
     """
-    if is_loopback(urlsplit(url).hostname or ""):
+    proxy = _proxy_of_environment(url)
+    return None if proxy is None else proxy.reveal()
+
+
+def _proxy_of_environment(url: str) -> Secret | None:
+    parts = urlsplit(url)
+    proxies = {name: Secret(proxy) for name, proxy in getproxies().items()}
+    host = parts.hostname or ""
+    if is_loopback(host) or proxy_bypass(parts.netloc) or _is_of_a_network(host, proxies.get("no")):
         return None
-    proxy = select_proxy(url, get_environ_proxies(url))
+    proxy = proxies.get(parts.scheme) or proxies.get("all")
     if not proxy:
         return None
-    if "://" not in proxy:
-        proxy = f"http://{proxy}"
-    if not is_http_address(proxy):
+    if "://" not in proxy.reveal():
+        proxy = Secret(f"http://{proxy.reveal()}")
+    try:
+        check_proxy(proxy)
+    except ConfigurationError as error:
         raise ConfigurationError(
-            "the environment's proxy (HTTPS_PROXY, HTTP_PROXY or ALL_PROXY) must be an address such as "
-            f"http://proxy.example:3128, one that begins with {proxy.partition('://')[0]}:// given"
-        )
+            f"the environment's proxy (HTTPS_PROXY, HTTP_PROXY or ALL_PROXY) {error}"
+        ) from None
     return proxy
+
+
+def _is_of_a_network(host: str, networks: Secret | None) -> bool:
+    """Say whether an address is of one of the networks in ``NO_PROXY``, such as ``10.0.0.0/8``."""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return False
+    for network in (networks.reveal() if networks else "").replace(" ", "").split(","):
+        try:
+            if "/" in network and address in ip_network(network, strict=False):
+                return True
+        except ValueError:
+            continue
+    return False
 
 
 def tls_context() -> ssl.SSLContext:
@@ -50,21 +127,26 @@ def tls_context() -> ssl.SSLContext:
 
     :raises ConfigurationError: if the environment names a bundle that can't be read.
     """
-    named = next((os.environ[name] for name in _OF_REQUESTS if os.environ.get(name)), None)
+    named = next(((name, os.environ[name]) for name in _OF_REQUESTS if os.environ.get(name)), None)
     return _context(named, tuple(os.environ.get(name) for name in _OF_OPENSSL))
 
 
 @lru_cache(maxsize=8)
-def _context(bundle: str | None, of_openssl: tuple[str | None, ...]) -> ssl.SSLContext:
+def _context(bundle: tuple[str, str] | None, of_openssl: tuple[str | None, ...]) -> ssl.SSLContext:
+    name, path = bundle or ("certifi", certifi.where())
     try:
         if bundle:
-            folder = os.path.isdir(bundle)
-            return ssl.create_default_context(
-                cafile=None if folder else bundle, capath=bundle if folder else None
+            folder = os.path.isdir(path)
+            context = ssl.create_default_context(
+                cafile=None if folder else path, capath=path if folder else None
             )
-        context = ssl.create_default_context()
-        if not any(of_openssl):
-            context.load_verify_locations(cafile=certifi.where())
-    except (OSError, ssl.SSLError) as error:
-        raise ConfigurationError(f"certificate bundle {bundle!r} of the environment: {error}") from error
+        else:
+            context = ssl.create_default_context()
+            if not any(of_openssl):
+                context.load_verify_locations(cafile=path)
+    except (OSError, ssl.SSLError, ValueError) as error:
+        raise ConfigurationError(
+            f"certificate bundle {path!r} of the environment: {name} names it, and it can't be read: {error}"
+        ) from None
+    context.sslsocket_class = TimedTlsSocket
     return context

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import re
+import ssl
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any, Final, Generic, Literal, TypeVar
 
 import pendulum
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 
 from airflow_provider_itnio import __version__
 from airflow_provider_itnio.api.balance import Balance
@@ -20,28 +20,31 @@ from airflow_provider_itnio.api.checks import Delivery
 from airflow_provider_itnio.api.clock import ServerClock, seconds_of_date
 from airflow_provider_itnio.api.errors import (
     AuthenticationError,
+    ItnioError,
     NotSentError,
     RefusedError,
     UnknownOutcomeError,
+    mark_as_not_sent,
 )
 from airflow_provider_itnio.api.models import Message
 from airflow_provider_itnio.api.phone_numbers import mask_phone, mask_phone_numbers
 from airflow_provider_itnio.api.receipt import Receipt
-from airflow_provider_itnio.api.signing import Credentials
+from airflow_provider_itnio.api.response import ANSWER_LIMIT, READ_AT_MOST, Response, whole_number
+from airflow_provider_itnio.api.signing import Credentials, Secret
 from airflow_provider_itnio.api.status_codes import BALANCE_CODES, MESSAGE_CODES, StatusCode, status_code
 
 __all__ = ["ANSWER_LIMIT", "HEADERS", "Protocol", "Request", "Response"]
 
-ANSWER_LIMIT: Final = 1024 * 1024
-"""The longest answer that is read, in bytes."""
-
 HEADERS: Final = {
     "Content-Type": "application/json;charset=UTF-8",
     "Accept": "application/json",
+    "Accept-Encoding": "identity",
     "User-Agent": f"airflow-provider-itnio/{__version__}",
 }
 
 Result = TypeVar("Result")
+
+_LONGEST_ID: Final = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,39 +62,16 @@ class Request(Generic[Result]):
 
     method: Literal["GET", "POST"]
     path: str
-    body: bytes | None
+    body: bytes | None = field(repr=False)
     description: str
-    codes: Mapping[int, StatusCode]
-    parse: Callable[[Mapping[str, Any]], Result | None]
-    recipient: str | None = None
+    codes: Mapping[int, StatusCode] = field(repr=False)
+    parse: Callable[[Mapping[str, Any]], Result | None] = field(repr=False)
+    recipient: str | None = field(default=None, repr=False)
 
     @property
     def subject(self) -> str:
         """What is asked, and of whom, in words that hold no whole phone number."""
         return f"{self.description} to {mask_phone(self.recipient)}" if self.recipient else self.description
-
-
-@dataclass(slots=True)
-class Response:
-    """What came back.
-
-    :param http_status: the HTTP code.
-    :param headers: the headers by lower-case name.
-    :param body: at most ``ANSWER_LIMIT`` bytes, and one more if it was longer.
-    """
-
-    http_status: int
-    headers: Mapping[str, str]
-    body: bytes
-    status: int | None = field(init=False)
-    """The vendor's status, ``None`` if the answer states none."""
-    payload: Mapping[str, Any] = field(init=False)
-    """The JSON object that it is; empty if it is none."""
-
-    def __post_init__(self) -> None:
-        """Read the body, once for all who ask."""
-        self.payload = {} if len(self.body) > ANSWER_LIMIT else _json_object(self.body)
-        self.status = _whole_number(self.payload.get("status"))
 
 
 class Protocol:
@@ -104,7 +84,7 @@ class Protocol:
     def __init__(self, credentials: Credentials, now: Callable[[], float] = time.time) -> None:
         self._credentials = credentials
         self.clock = ServerClock(now)
-        self._signed: tuple[int, dict[str, str]] | None = None
+        self._signed: tuple[int, Secret] = (0, Secret(""))
 
     def message_request(
         self, message: Message, *, recipient: str, app_id: str, business_phone: str
@@ -129,7 +109,7 @@ class Protocol:
             body["context"] = {"refMessageId": message.reply_to}
 
         def receipt(payload: Mapping[str, Any]) -> Receipt | None:
-            return _receipt(payload, recipient, message.type)
+            return self._receipt(payload, recipient, message.type)
 
         return Request(
             method="POST",
@@ -146,25 +126,39 @@ class Protocol:
         return Request("GET", "sms/getBalance", None, "question for the balance", BALANCE_CODES, _balance)
 
     def signed_headers(self) -> dict[str, str]:
-        """Give the headers that sign a request that leaves now; they are the same for a second."""
+        """Give the headers that sign a request that leaves now. Keep them in no variable."""
         second = int(self.clock.now())
-        if self._signed is None or self._signed[0] != second:
-            self._signed = (second, self._credentials.headers(second))
-        return self._signed[1]
+        if self._signed[0] != second:  # else it is the signature of the last request
+            self._signed = (second, Secret(self._credentials.sign(str(second))))
+        return {
+            "Sign": self._signed[1].reveal(),
+            "Timestamp": str(second),
+            "Api-Key": self._credentials.api_key.reveal(),
+        }
 
     def sets_clock(self, request: Request[Any], answer: Response) -> bool:
         """Take the server's time from an answer that says that the request's time was wrong.
 
         :param request: what was asked.
         :param answer: what came back.
-        :return: whether the request is worth sending once more, signed with the server's time.
+        :return: whether the request is worth sending once more, signed with another time.
         """
+        return self._is_about_the_clock(request, answer) and self.clock.set_by(answer.header("date"))
+
+    def judge_clock(self, request: Request[Any], answer: Response, offset: float) -> None:
+        """Drop an offset of the clock that did not help.
+
+        :param request: what was asked once more.
+        :param answer: what came back.
+        :param offset: what :meth:`sets_clock` had set.
+        """
+        self.clock.judge(offset, helped=not self._is_about_the_clock(request, answer))
+
+    def _is_about_the_clock(self, request: Request[Any], answer: Response) -> bool:
         status = answer.status
-        if status == 0:
+        if not status or answer.http_status in (429, 503):
             return False
-        if answer.http_status in (429, 503) or status is None or not status_code(request.codes, status).clock:
-            return False
-        return self.clock.set_by(answer.headers.get("date"))
+        return status_code(request.codes, status).clock
 
     def result(
         self, request: Request[Result], answer: Response, delivery: Delivery = "at_least_once"
@@ -178,38 +172,98 @@ class Protocol:
         :raises RefusedError: one of its families, by the status code.
         :raises UnknownOutcomeError: if the answer is none that is documented.
         """
-        status, payload = answer.status, answer.payload
-        if status == 0 and (result := request.parse(payload)) is not None:
+        if answer.status == 0 and (result := request.parse(answer.payload)) is not None:
             return result
+        error = self._error(request, answer, delivery)
+        answer.forget()
+        raise error
+
+    def _error(self, request: Request[Any], answer: Response, delivery: Delivery) -> ItnioError:
+        status = answer.status
         cautious = delivery == "at_most_once"
         if answer.http_status == 429 or (answer.http_status == 503 and not cautious):
-            raise self._not_sent(request, answer)
+            return self._not_sent(request, answer)
         if answer.http_status != 503 and status is not None and status < 0:
             known = status_code(request.codes, status)
             if not (cautious and known.transient):
-                raise self._refused(request, answer, known, str(payload.get("reason") or ""))
+                return self._refused(request, answer, known)
         by_gateway = status is None or status > 0
         if by_gateway and 400 <= answer.http_status < 500 and answer.http_status not in (407, 408, 425):
-            raise self._refused_by_http(request, answer)
-        raise UnknownOutcomeError(
+            return self._refused_by_http(request, answer)
+        return UnknownOutcomeError(
             f"Itniotech's answer does not say what became of the {request.subject}: "
             f"{self._described(answer, status)}",
             http_status=answer.http_status,
         )
 
+    def failure(self, ended: BaseException, request: Request[Any], *, has_left: bool) -> BaseException:
+        """Say what an exchange means that ended without an answer.
+
+        :param ended: what ended it. It goes on as it is where it came from outside: a timeout of the task, a
+            cancellation. In any case its traceback is let go, whose locals hold the signed request.
+        :param request: what was asked.
+        :param has_left: whether anything of the request may have left.
+        """
+        if not isinstance(ended, Exception):
+            ended.__cause__ = ended.__context__ = None
+            if not has_left:
+                mark_as_not_sent(ended)
+            return ended.with_traceback(None)
+        certificate = getattr(ended, "certificate_error", ended)  # aiohttp's error holds that of ssl
+        if isinstance(certificate, ssl.SSLCertVerificationError) and not has_left:
+            return NotSentError(
+                f"The {request.subject} was not sent, the server's certificate does not verify: "
+                f"{self.clean(certificate.verify_message, 200)}",
+                try_again=False,
+            )
+        words = f"{type(ended).__name__}: {self.clean(str(ended), 200)}"
+        if not has_left:
+            return NotSentError(f"The {request.subject} was not sent, no connection: {words}")
+        return UnknownOutcomeError(f"Nobody can say what became of the {request.subject}: {words}")
+
+    def _receipt(self, payload: Mapping[str, Any], recipient: str, kind: str) -> Receipt | None:
+        data = payload.get("data")
+        if not isinstance(data, dict):
+            return None
+        message_id = self._kept_id(data.get("messageId"))
+        if not message_id:
+            return None
+        # The page's table writes imestamp, its sample timestamp.
+        at = _moment(whole_number(data.get("timestamp", data.get("imestamp")), digits=12))
+        return Receipt(message_id, recipient, kind, at)
+
+    def _kept_id(self, value: object) -> str:
+        """Give a message id as it can be logged and stored; empty if there is none."""
+        if isinstance(value, int) and not isinstance(value, bool):
+            value = str(value) if abs(value) < 10**_LONGEST_ID else "9" * (_LONGEST_ID + 1)
+        if not isinstance(value, str) or not (text := value.strip()):
+            return ""
+        if len(text) > _LONGEST_ID:
+            return f"(accepted; its id has {len(text):,} characters, more than {_LONGEST_ID})"
+        if not text.isprintable():
+            return "(accepted; its id can't be printed)"
+        if any(secret.reveal() in text for secret in self._secrets() if len(secret.reveal()) > 5):
+            return "(accepted; its id repeats what signs requests)"
+        return text
+
+    def _secrets(self) -> tuple[Secret, ...]:
+        return self._credentials.secret, self._credentials.api_key, self._signed[1]
+
     def _not_sent(self, request: Request[Any], answer: Response) -> NotSentError:
-        wait = _retry_after(answer.headers.get("retry-after"), self.clock.now())
+        wait = _retry_after(answer.header("retry-after"), self.clock.now())
         asked = "" if wait is None else f", which asks to wait {wait:.0f} s"
+        what = f"Itniotech did not take the {request.subject}"
+        if answer.http_status == 503:
+            what = (
+                f"The {request.subject} was probably not sent (some gateways answer so although they passed "
+                "the message on; with delivery='at_most_once' it is never sent again)"
+            )
         return NotSentError(
-            f"Itniotech did not take the {request.subject}: HTTP {answer.http_status}{asked}",
-            retry_after=wait,
-            http_status=answer.http_status,
+            f"{what}: HTTP {answer.http_status}{asked}", retry_after=wait, http_status=answer.http_status
         )
 
-    def _refused(
-        self, request: Request[Any], answer: Response, known: StatusCode, reason: str
-    ) -> RefusedError:
-        reason = self.clean(reason)
+    def _refused(self, request: Request[Any], answer: Response, known: StatusCode) -> RefusedError:
+        reason = self.clean(_text(answer.payload.get("reason")))
         sentence = f"Itniotech refused the {request.subject}: status {known.code}, {known.meaning}"
         sentence += f" ({known.advice})" if known.advice else ""
         sentence += f"; its reason: {reason!r}" if reason else ""
@@ -234,78 +288,45 @@ class Protocol:
 
     def _described(self, answer: Response, status: int | None) -> str:
         described = f"HTTP {answer.http_status}"
-        if len(answer.body) > ANSWER_LIMIT:
+        if answer.length > ANSWER_LIMIT:
             return f"{described}, longer than 1 MiB"
         if status == 0:
             return f"{described}, status 0 without what was asked for"
         if status is not None:
             return f"{described}, status {status}"
-        kind = answer.headers.get("content-type", "no content type").partition(";")[0]
-        return f"{described}, {len(answer.body)} bytes of {self.clean(kind)} that hold no status"
+        kind = (answer.header("content-type") or "no content type").partition(";")[0]
+        encoding = answer.header("content-encoding")
+        packed = f", encoded as {self.clean(encoding)}," if encoding else ""
+        return f"{described}, {answer.length} bytes of {self.clean(kind)}{packed} that hold no status"
 
     def clean(self, words: str, at_most: int = 60) -> str:
         """Shorten words of a server, which may have repeated what it was sent.
 
         :param words: the words, or an error's that quotes them.
         :param at_most: characters that are kept.
-        :return: the words without secrets, links' queries and whole phone numbers.
+        :return: the words in one line, without secrets, links' queries and whole phone numbers.
         """
-        for secret in (self._credentials.secret, self._credentials.api_key):
-            words = words.replace(secret, "***")
-        words = re.sub(r"\b[0-9a-fA-F]{32}\b", "***", words)
-        words = re.sub(r"(https?://[^\s?#'\"]*)[?#][^\s'\"]*", r"\1", words)
-        words = re.sub(r"//[^/\s@]*@", "//", words)
-        words = mask_phone_numbers(words)
-        return words if len(words) <= at_most else f"{words[: at_most - 1]}…"
-
-
-def _json_object(body: bytes) -> Mapping[str, Any]:
-    try:
-        payload = from_json(body)
-    except ValueError:
-        try:  # slower, and takes other encodings
-            payload = json.loads(body)
-        except (ValueError, RecursionError):
-            return {}
-    return payload if isinstance(payload, dict) else {}
-
-
-def _whole_number(value: object) -> int | None:
-    """Read a number that the vendor gives as text or as a number."""
-    if isinstance(value, str) and re.fullmatch(r"\s*-?\d{1,9}\s*", value, re.ASCII):
-        return int(value)
-    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**9:
-        return value
-    return None
-
-
-def _receipt(payload: Mapping[str, Any], recipient: str, kind: str) -> Receipt | None:
-    data = payload.get("data")
-    if not isinstance(data, dict):
-        return None
-    message_id = data.get("messageId")
-    if not isinstance(message_id, (str, int)) or isinstance(message_id, bool) or not str(message_id).strip():
-        return None
-    # The page's table writes imestamp, its sample timestamp.
-    at = _whole_number_of_seconds(data.get("timestamp", data.get("imestamp")))
-    return Receipt(str(message_id).strip(), recipient, kind, at)
-
-
-def _whole_number_of_seconds(value: object) -> pendulum.DateTime | None:
-    if isinstance(value, str) and re.fullmatch(r"\d{1,12}", value, re.ASCII):
-        value = int(value)
-    if not isinstance(value, int) or isinstance(value, bool):
-        return None
-    try:
-        return _moment(value)
-    except (ValueError, OverflowError, OSError):
-        return None
+        for secret in self._secrets():
+            words = words.replace(secret.reveal() or "***", "***")
+        # Cut before any expression looks at them: the time of some grows with the square of the length.
+        looked_at = " ".join(words[:READ_AT_MOST].split())
+        looked_at = "".join(mark if mark.isprintable() else "\ufffd" for mark in looked_at)
+        looked_at = re.sub(r"[0-9a-fA-F]{32,}", "***", looked_at)
+        looked_at = re.sub(r"(https?://[^\s?#'\"]*)[?#][^\s'\"]*", r"\1", looked_at)
+        looked_at = re.sub(r"//[^/\s@]*@", "//", looked_at)
+        looked_at = mask_phone_numbers(looked_at)
+        if len(words) > READ_AT_MOST:  # the end may be half of something that is not to be shown
+            looked_at = looked_at[:-100]
+        return looked_at if len(looked_at) <= at_most else f"{looked_at[: at_most - 1]}…"
 
 
 @lru_cache(maxsize=64)
-def _moment(seconds: int) -> pendulum.DateTime:
+def _moment(seconds: int | None) -> pendulum.DateTime | None:
     """Give one object for each second: a broadcast has up to a thousand receipts of the same."""
-    return pendulum.from_timestamp(seconds)
+    try:
+        return None if seconds is None else pendulum.from_timestamp(seconds)
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def _balance(payload: Mapping[str, Any]) -> Balance | None:
@@ -316,18 +337,28 @@ def _balance(payload: Mapping[str, Any]) -> Balance | None:
 
 
 def _amount(value: object) -> Decimal | None:
+    if not isinstance(value, (str, int, float)):
+        return None
     try:
-        amount = Decimal(str(value).strip())
+        amount = Decimal(_text(value).strip()[:100])
     except InvalidOperation:
         return None
-    return amount if amount.is_finite() else None
+    return amount if amount.is_finite() and abs(amount.adjusted()) < 30 else None
+
+
+def _text(value: object) -> str:
+    """Write any value of JSON as text: numbers of thousands of digits and what is nested deeply can't be."""
+    try:
+        return str(value or "")
+    except (ValueError, RecursionError):
+        return f"a {type(value).__name__}"
 
 
 def _retry_after(value: str | None, now: float) -> float | None:
     """Read a ``Retry-After`` header, which holds seconds or a date."""
     if value is None:
         return None
-    if re.fullmatch(r"\s*\d{1,9}(\.\d+)?\s*", value, re.ASCII):
+    if re.fullmatch(r"\s*\d{1,9}(\.\d{1,9})?\s*", value, re.ASCII):
         return float(value)
     at = seconds_of_date(value)
     return None if at is None else max(0.0, at - now)

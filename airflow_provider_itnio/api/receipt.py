@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypedDict
 
 import pendulum
@@ -23,14 +23,15 @@ class ReceiptDict(TypedDict):
 class Receipt:
     """Itniotech has accepted the message. Whether WhatsApp delivers it is not known here.
 
-    :param message_id: the vendor's id of the message.
+    :param message_id: the vendor's id of the message: printable text of at most 128 characters. Where the
+        vendor gave something else, it says so in brackets.
     :param recipient: the number it goes to, digits only.
     :param type: the message's type, such as ``text`` or ``template``.
     :param timestamp: when it was accepted, in UTC; ``None`` if the answer did not say.
     """
 
     message_id: str
-    recipient: str
+    recipient: str = field(repr=False)
     type: str
     timestamp: pendulum.DateTime | None
 

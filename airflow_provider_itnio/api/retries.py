@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 
 class RetryAfterOrBackoff(wait_base):
-    """Wait as long as the answer asked for; longer each time where it asked for nothing."""
+    """Wait longer each time, and never less than the answer asked for."""
 
     def __init__(self, settings: ClientSettings) -> None:
         self._longest = settings.longest_wait
@@ -27,9 +27,8 @@ class RetryAfterOrBackoff(wait_base):
 
     def __call__(self, retry_state: RetryCallState) -> float:
         error = retry_state.outcome and retry_state.outcome.exception()
-        if isinstance(error, NotSentError) and error.retry_after is not None:
-            return error.retry_after
-        return min(self._longest, self._longer(retry_state))
+        asked = (isinstance(error, NotSentError) and error.retry_after) or 0.0
+        return max(asked, min(self._longest, self._longer(retry_state)))
 
 
 def retry_options(settings: ClientSettings) -> dict[str, Any]:

@@ -6,13 +6,21 @@ import re
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from airflow_provider_itnio.api.errors import ConfigurationError
+from airflow_provider_itnio.api.signing import Secret
 
-__all__ = ["DEFAULT_BASE_URL", "ClientSettings", "checked_base_url", "is_http_address", "is_loopback"]
+__all__ = [
+    "DEFAULT_BASE_URL",
+    "ClientSettings",
+    "check_proxy",
+    "checked_base_url",
+    "is_loopback",
+]
 
 DEFAULT_BASE_URL: Final = "https://api.itniotech.com"
+_SAFE_IN_PATH: Final = "/%:@!$&'()*+,;=~"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,13 +28,14 @@ class ClientSettings:
     """Where a client sends to and how long it waits. Two equal ones can share a client.
 
     :param base_url: the API's address without the path of an endpoint.
-    :param connect_timeout: seconds to wait for a connection.
-    :param timeout: seconds to wait for an answer, and between two parts of it.
+    :param connect_timeout: seconds in which a connection must be made: the look-up of the name, a proxy and
+        TLS included.
+    :param timeout: seconds from then on in which the whole answer must have come, however slowly it comes.
     :param max_tries: how often a message that was not sent is tried, the first time included.
     :param max_retry_after: the longest ``Retry-After``, in seconds, that is waited for.
-    :param first_wait: seconds before the second try; they double with each further try.
-    :param longest_wait: the most seconds between two tries of which the server asked for none.
-    :param jitter: up to how many seconds are added at random to each such wait.
+    :param first_wait: the least seconds before the second try; they double with each further try.
+    :param longest_wait: the most seconds between two tries, unless the server asked for more.
+    :param jitter: up to how many seconds are added at random to each wait.
     :param proxy: the proxy's URL; ``None`` takes the environment's.
     """
 
@@ -38,7 +47,11 @@ class ClientSettings:
     first_wait: float = 0.5
     longest_wait: float = 8.0
     jitter: float = 0.5
-    proxy: str | None = field(default=None, repr=False)
+    proxy: str | Secret | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        """Hide the proxy's password."""
+        object.__setattr__(self, "proxy", Secret(self.proxy) if self.proxy else None)
 
 
 def checked_base_url(url: str, *, allow_http: bool = False) -> str:
@@ -48,53 +61,82 @@ def checked_base_url(url: str, *, allow_http: bool = False) -> str:
         for a loopback address only.
     :param allow_http: take plain ``http://`` for any host. The Api-Key then travels readable, and with each
         request a signature that is good for any other until it expires.
-    :return: the address without a slash at its end.
+    :return: the address in ASCII, without a slash at its end.
     :raises ConfigurationError: if it is something else.
     """
     try:
         parts = urlsplit(url.strip())
-        host, _ = parts.hostname, parts.port
+        port = "" if parts.port is None else f":{parts.port}"
     except ValueError:
         # Its own words would show what stands in the port's place, which may be a secret.
         raise ConfigurationError(
             f"must be an address such as {DEFAULT_BASE_URL}, with nothing but a number for a port"
         ) from None
-    if parts.scheme not in ("http", "https") or not host or not _is_host(host):
+    host = _ascii_host(parts.hostname)
+    if parts.scheme not in ("http", "https") or host is None or not _is_visible(url.strip()):
         raise ConfigurationError(f"must be an address such as {DEFAULT_BASE_URL}, {_shown(url)!r} given")
     if parts.username is not None or parts.query or parts.fragment:
         raise ConfigurationError("must hold no user name, query or fragment")
-    if parts.scheme == "http" and not (allow_http or is_loopback(host)):
+    if parts.scheme == "http" and not (allow_http or is_loopback(parts.hostname or "")):
         raise ConfigurationError(
             f"must be https://, {_shown(url)!r} given: plain http would send the Api-Key readable; "
             'the extra {"allow_http": true} allows it'
         )
-    return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
+    return f"{parts.scheme}://{host}{port}{quote(parts.path.rstrip('/'), safe=_SAFE_IN_PATH)}"
 
 
-def _is_host(host: str) -> bool:
-    if ":" in host:  # the address of an IPv6 host, which urlsplit has checked
-        return True
+def check_proxy(url: Secret) -> None:
+    """Check a proxy's address.
+
+    :param url: ``http://`` or ``https://`` and a host, with user name and password if the proxy wants them.
+    :raises ConfigurationError: if it is something else. The error does not show it: it may hold a password.
+    """
+    problem = _problem_of_proxy(url)
+    if problem:
+        raise ConfigurationError(f"must be an address such as http://proxy.example:3128, one {problem} given")
+
+
+def _problem_of_proxy(url: Secret) -> str:
+    if not _is_visible(url.reveal()):
+        return "with a line break, a blank or an invisible character"
     try:
-        host.encode("idna")
+        parts = urlsplit(url.reveal())
+        port = parts.port
+    except ValueError:
+        return "whose host and port can't be read"
+    if parts.scheme not in ("http", "https"):
+        return f"that begins with {parts.scheme}://" if parts.scheme else "without http:// before its host"
+    if _ascii_host(parts.hostname) is None or port == 0:
+        return "with a host or port that is none"
+    try:
+        unquote(f"{parts.username}{parts.password}", errors="strict").encode("latin-1")
     except UnicodeError:
-        return False
-    return not re.search(r"[\s*]", host)
+        return "with characters outside Latin-1 in user name or password"
+    return ""
+
+
+def _ascii_host(host: str | None) -> str | None:
+    """Give a host as both clients understand it, ``None`` if it is none."""
+    if not host or not _is_visible(host):
+        return None
+    if ":" in host:  # the address of an IPv6 host, which urlsplit has checked
+        return f"[{host}]"
+    try:
+        name = host.encode("idna").decode("ascii")
+        # What ends in a number is an IPv4 address; libraries differ in what 127.1 and 2130706433 are.
+        if re.fullmatch(r"0x[0-9a-f]*|[0-9]+", name.rstrip(".").rpartition(".")[2]):
+            ip_address(name)
+    except ValueError:
+        return None
+    return name if re.fullmatch(r"[\w.-]+", name, re.ASCII) else None
+
+
+def _is_visible(text: str) -> bool:
+    return text.isprintable() and not re.search(r"\s", text)
 
 
 def _shown(url: str) -> str:
     return url.rpartition("@")[2][:60]
-
-
-def is_http_address(url: str) -> bool:
-    """Say whether a text is an ``http://`` or ``https://`` address with a host.
-
-    :param url: any text.
-    """
-    try:
-        parts = urlsplit(url)
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        return False
 
 
 def is_loopback(host: str) -> bool:

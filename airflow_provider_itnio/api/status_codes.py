@@ -1,14 +1,16 @@
-"""Every status code the vendor documents, one table per endpoint: its meaning, its family, whether it passes.
+"""What follows from each status code of the vendor: its error class, and whether it is transient.
 
-The same number means different things on ``wa/*`` and on ``sms/*``, so a code is always looked up in the
-table of the endpoint that answered. A code that is not listed is refused and not tried again.
+What a code means in words stands in ``status_texts``. The same number means different things on ``wa/*`` and
+on ``sms/*``, so a code is always looked up in the table of the endpoint that answered. A code that is not
+listed is refused and not tried again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Collection, Mapping
+from typing import Final, NamedTuple
 
+from airflow_provider_itnio import status_texts
 from airflow_provider_itnio.api.errors import (
     AccountError,
     AuthenticationError,
@@ -21,24 +23,28 @@ from airflow_provider_itnio.api.errors import (
 
 __all__ = ["BALANCE_CODES", "MESSAGE_CODES", "StatusCode", "status_code"]
 
-
 _OF_ALL_MESSAGES = (AuthenticationError, AccountError, SenderError)
 
 
 class StatusCode(NamedTuple):
-    """What one status code says."""
+    """What one status code says.
+
+    :param code: the number.
+    :param meaning: what it means.
+    :param advice: what a person can do about it; empty where the meaning says it already.
+    :param error_class: the error that it becomes.
+    :param transient: whether the same request may be accepted later although nobody changes anything.
+    :param clock: whether the time in the request was too far from the server's.
+    :param recipient_specific: whether the account can't send this to the one recipient, but may to others.
+    """
 
     code: int
     meaning: str
+    advice: str
     error_class: type[RefusedError]
-    advice: str = ""
-    """What a person can do about it; empty where the meaning says it already."""
     transient: bool = False
-    """Whether the same request may be accepted later although nobody changes anything."""
     clock: bool = False
-    """Whether the time in the request was too far from the server's."""
     recipient_specific: bool = False
-    """Whether the account can't send this to the one recipient, but may to others."""
 
     @property
     def affects_all(self) -> bool:
@@ -46,97 +52,53 @@ class StatusCode(NamedTuple):
         return issubclass(self.error_class, _OF_ALL_MESSAGES) and not self.recipient_specific
 
 
-_KEYS = "check the connection's Api-Key (login) and secret (password)"
-_CLOCK = "set this machine's clock, for example with NTP"
-_ADDRESS = "ask Itniotech to allow the address this machine sends from"
-_APPLICATION = "check app_id"
-_BUSINESS_PHONE = "check business_phone"
-_ITNIOTECH = "ask Itniotech"
-_LATER = "nothing to change: try again later"
+def _table(
+    texts: Mapping[int, status_texts.StatusText],
+    codes: Mapping[type[RefusedError], Collection[int]],
+    *,
+    transient: Collection[int],
+    clock: Collection[int],
+    recipient_specific: Collection[int] = (),
+) -> Mapping[int, StatusCode]:
+    return {
+        code: StatusCode(
+            code, *texts[code], error_class, code in transient, code in clock, code in recipient_specific
+        )
+        for error_class, listed in codes.items()
+        for code in listed
+    }
 
 
-def _table(*codes: StatusCode) -> Mapping[int, StatusCode]:
-    return {status.code: status for status in codes}
-
-
-MESSAGE_CODES = _table(
-    # Shared by the WhatsApp pages.
-    StatusCode(-1, "authentication failed", AuthenticationError, _KEYS),
-    StatusCode(-4, "timestamp expired", AuthenticationError, _CLOCK, clock=True),
-    StatusCode(-5, "system exception", PlatformError, _LATER, transient=True),
-    StatusCode(-6, "IP address not allowed", AuthenticationError, _ADDRESS),
-    StatusCode(-7, "request could not be parsed", ContentError),
-    StatusCode(-8, "a parameter is not valid", ContentError),
-    StatusCode(-10, "application does not exist", AccountError, _APPLICATION),
-    StatusCode(-12, "network exception on the platform", PlatformError, _LATER, transient=True),
-    StatusCode(-13, "account locked", AccountError, _ITNIOTECH),
-    StatusCode(-14, "account not verified", AccountError, "finish the account's verification"),
-    StatusCode(-16, "timestamp expired", AuthenticationError, _CLOCK, clock=True),
-    StatusCode(-18, "system exception", PlatformError, _LATER, transient=True),
-    StatusCode(-30, "Api-Key disabled", AuthenticationError, _KEYS),
-    StatusCode(-31, "IP address not in the allow list", AuthenticationError, _ADDRESS),
-    StatusCode(-32, "Api-Key has no permission for this application", AuthenticationError, _APPLICATION),
-    # WhatsApp templates.
-    StatusCode(-2, "WhatsApp template is in a state that does not allow this", ContentError),
-    StatusCode(-38, "WhatsApp template not found", ContentError),
-    StatusCode(-44, "WhatsApp template has no such language", ContentError),
-    StatusCode(-74, "language code is malformed", ContentError),
-    StatusCode(-76, "type is not valid", ContentError),
-    StatusCode(-83, "parameter is malformed", ContentError),
-    # The send page.
-    StatusCode(-68, "balance too low", AccountError, "top up the account"),
-    StatusCode(
-        -69, "no price exists for this destination", AccountError, _ITNIOTECH, recipient_specific=True
-    ),
-    StatusCode(-70, "recipient number is longer than 14 digits", RecipientError),
-    StatusCode(-71, "recipient number is shorter than 7 digits", RecipientError),
-    StatusCode(-72, "recipient number must be digits only", RecipientError),
-    StatusCode(-93, "business phone is longer than 14 digits", SenderError, _BUSINESS_PHONE),
-    StatusCode(-94, "business phone is shorter than 7 digits", SenderError, _BUSINESS_PHONE),
-    StatusCode(-95, "business phone must be digits only", SenderError, _BUSINESS_PHONE),
-    StatusCode(-96, "business phone does not exist", SenderError, _BUSINESS_PHONE),
-    StatusCode(-97, "business phone is in a wrong state", SenderError, "connect the business phone again"),
-    StatusCode(-112, "channelType may only be 0", ContentError),
-    StatusCode(-114, "text is empty", ContentError),
-    StatusCode(-115, "text.body is empty", ContentError),
-    StatusCode(-116, "image is empty", ContentError),
-    StatusCode(-117, "image.link is empty", ContentError),
-    StatusCode(-118, "audio is empty", ContentError),
-    StatusCode(-119, "audio.link is empty", ContentError),
-    StatusCode(-120, "video is empty", ContentError),
-    StatusCode(-121, "video.link is empty", ContentError),
-    StatusCode(-122, "sticker is empty", ContentError),
-    StatusCode(-123, "sticker.link is empty", ContentError),
-    StatusCode(-124, "document is empty", ContentError),
-    StatusCode(-125, "document.link is empty", ContentError),
-    StatusCode(-127, "location is empty", ContentError),
-    StatusCode(-128, "location.longitude is empty", ContentError),
-    StatusCode(-129, "location.latitude is empty", ContentError),
-    StatusCode(-132, "unknown message type", ContentError),
-    StatusCode(-133, "link is not a well-formed address", ContentError),
-    StatusCode(-134, "a parameter has a wrong type", ContentError),
-    StatusCode(-135, "a parameter's value is empty", ContentError),
+MESSAGE_CODES: Final = _table(
+    status_texts.OF_MESSAGES,
+    {
+        AuthenticationError: (-1, -4, -6, -16, -30, -31, -32),
+        AccountError: (-10, -13, -14, -68, -69),
+        SenderError: range(-97, -92),
+        RecipientError: (-70, -71, -72),
+        ContentError: (
+            *(-2, -7, -8, -38, -44, -74, -76, -83, -112, *range(-125, -113), *range(-129, -126)),
+            *range(-135, -131),
+        ),
+        PlatformError: (-5, -12, -18),
+    },
+    transient=(-5, -12, -18),
+    clock=(-4, -16),
+    recipient_specific=(-69,),
 )
-"""Codes of ``wa/custom/sendMsg`` and ``wa/template/sendMsg``.
+"""Codes of ``wa/custom/sendMsg`` and ``wa/template/sendMsg``."""
 
--1 to -14 are documented for other WhatsApp pages, -16 and -30 to -32 for account pages; that they mean the
-same here is assumed.
-"""
-
-BALANCE_CODES = _table(
-    StatusCode(-1, "authentication failed", AuthenticationError, _KEYS),
-    StatusCode(-2, "IP address not allowed", AuthenticationError, _ADDRESS),
-    StatusCode(-12, "could not be done for a reason of the platform", PlatformError, _LATER, transient=True),
-    StatusCode(-13, "account locked", AccountError, _ITNIOTECH),
-    StatusCode(-15, "asked too often", PlatformError, "wait a minute", transient=True),
-    StatusCode(-16, "timestamp expired", AuthenticationError, _CLOCK, clock=True),
-    StatusCode(-18, "system exception", PlatformError, _LATER, transient=True),
-    StatusCode(-29, "workspace disabled", AccountError, _ITNIOTECH),
-    StatusCode(-30, "Api-Key disabled", AuthenticationError, _KEYS),
-    StatusCode(-31, "IP address not in the allow list", AuthenticationError, _ADDRESS),
-    StatusCode(-32, "Api-Key has no permission for this application", AuthenticationError, _APPLICATION),
+BALANCE_CODES: Final = _table(
+    status_texts.OF_BALANCE,
+    {
+        AuthenticationError: (-1, -2, -16, -30, -31, -32),
+        AccountError: (-13, -29),
+        PlatformError: (-12, -15, -18),
+    },
+    transient=(-12, -15, -18),
+    clock=(-16,),
 )
-"""Codes of ``sms/getBalance``. -12, -15 and -29 to -32 come from other account pages."""
+"""Codes of ``sms/getBalance``."""
 
 
 def status_code(table: Mapping[int, StatusCode], code: int) -> StatusCode:
@@ -146,4 +108,4 @@ def status_code(table: Mapping[int, StatusCode], code: int) -> StatusCode:
     :param code: the ``status`` of the answer.
     :return: what the code says; for an unlisted one, that it is not documented.
     """
-    return table.get(code) or StatusCode(code, "not a documented code", RefusedError, _ITNIOTECH)
+    return table.get(code) or StatusCode(code, "not a documented code", "ask Itniotech", RefusedError)

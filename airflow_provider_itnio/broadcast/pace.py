@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections.abc import Callable
 from typing import Final
 
-__all__ = ["Pace"]
+__all__ = ["BatchSize", "Pace"]
 
 
 class Pace:
@@ -54,3 +56,35 @@ class Pace:
     def _wake(self) -> None:
         if self._waiting is not None and not self._waiting.done():
             self._waiting.set_result(None)
+
+
+class BatchSize:
+    """How many messages leave within about a second, by how fast the ones before have left.
+
+    :param first: messages until that is known.
+    :param most: messages at most.
+    :param now: gives the time in seconds.
+    """
+
+    _SHORTEST: Final = 0.001
+
+    def __init__(self, first: int, most: int, now: Callable[[], float] = time.monotonic) -> None:
+        self._first = min(first, most)
+        self._most = most
+        self._now = now
+        self._given = 0
+        self._at = 0.0
+
+    def next(self) -> int:
+        """Give how many the next batch may have; called when all of the one before have been taken.
+
+        It is at most twice what the one before had: who waits for a message takes one at once, and so the
+        first ones seem to leave faster than they do.
+        """
+        now = self._now()
+        size = self._first
+        if self._given:
+            per_second = self._given / max(now - self._at, self._SHORTEST)
+            size = max(1, min(round(per_second), 2 * self._given))
+        self._given, self._at = min(size, self._most), now
+        return self._given

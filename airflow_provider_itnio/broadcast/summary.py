@@ -1,19 +1,23 @@
-"""What became of the messages of a broadcast, counted."""
+"""What became of the messages of a broadcast: counted, told while it runs, and summed up at its end."""
 
 from __future__ import annotations
 
-import logging
 import re
+import time
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, TypedDict
 
+from airflow_provider_itnio.delivery.safe_logging import SafeLogger
+
 if TYPE_CHECKING:
-    from airflow_provider_itnio.api.receipt import ReceiptDict
+    from airflow_provider_itnio.api.receipt import Receipt, ReceiptDict
+    from airflow_provider_itnio.broadcast.recipients import Recipients
+    from airflow_provider_itnio.delivery.broadcast_record import RecordedOutcome
 
-__all__ = ["LOGGED", "Counts", "Failed", "FailureDict", "SummaryDict"]
+__all__ = ["LOGGED", "Counts", "Failed", "FailureDict", "Report", "SummaryDict"]
 
-log = logging.getLogger(__name__)
+log = SafeLogger(__name__)
 
 Failed: TypeAlias = Literal["invalid", "refused", "not_sent", "unknown"]
 
@@ -23,6 +27,8 @@ _LISTED: Final = 1000
 """Failures that the summary lists one by one."""
 _REASON: Final = 160
 """Characters of a failure's reason."""
+_NAMED: Final = 3
+"""Different reasons that an error names."""
 _WHOSE: Final = re.compile(r"recipients\[\d+\]|\d\d…\d\d")
 """What is another in the reason of each recipient."""
 
@@ -69,7 +75,7 @@ class SummaryDict(TypedDict, total=False):
 
 @dataclass
 class Counts:
-    """The counts of a broadcast so far; see :class:`SummaryDict`."""
+    """The messages of a broadcast so far, by what became of them; see :class:`SummaryDict`."""
 
     accepted: int = 0
     accepted_earlier: int = 0
@@ -77,34 +83,95 @@ class Counts:
     invalid: int = 0
     not_sent: int = 0
     unknown: int = 0
-    failures: list[FailureDict] = field(default_factory=list)
-    reasons: Counter[str] = field(default_factory=Counter)
-    """How often each reason was one, whoever it was for; of very many different ones the first."""
 
     @property
     def failed(self) -> int:
         """How many messages were not accepted of those that were tried."""
         return self.refused + self.invalid + self.not_sent + self.unknown
 
+    @property
+    def accepted_in_all(self) -> int:
+        """How many messages were accepted in this try and in earlier ones."""
+        return self.accepted + self.accepted_earlier
+
+
+class Report:
+    """What became of each message of a broadcast, in counts and in words.
+
+    :param recipients: whom it goes to.
+    :param kind: the messages' type, such as ``text``.
+    :param keep_receipts: keep the receipt of each message.
+    """
+
+    def __init__(self, recipients: Recipients, *, kind: str, keep_receipts: bool = False) -> None:
+        self.counts = Counts()
+        self.kind = kind
+        self._recipients = recipients
+        self._receipts: list[Receipt] | None = [] if keep_receipts else None
+        self._failures: list[FailureDict] = []
+        # Of very many different ones the first.
+        self._reasons: Counter[str] = Counter()
+        self._for_retry = 0
+        self._begun = time.monotonic()
+
+    @property
+    def not_reached(self) -> int:
+        """How many entries of the list nothing was done for."""
+        recipients, done = self._recipients, self.counts.accepted_in_all + self.counts.failed
+        return len(recipients) - done - recipients.excluded - recipients.repeated
+
+    @property
+    def left_for_retry(self) -> int:
+        """How many messages a retry that knows this try's outcomes would send."""
+        return self._for_retry + self.not_reached
+
+    def add_accepted(self, receipt: Receipt) -> None:
+        """Count a message that was accepted.
+
+        :param receipt: what was given back.
+        """
+        self.counts.accepted += 1
+        if self._receipts is not None:
+            self._receipts.append(receipt)
+
+    def add_accepted_earlier(self, kept: RecordedOutcome) -> None:
+        """Count a message that an earlier try of the task has sent.
+
+        :param kept: what the record says of it.
+        """
+        self.counts.accepted_earlier += 1
+        if self._receipts is not None:
+            self._receipts.append(_receipt_of(kept, self.kind))
+
     def add_failure(
-        self, outcome: Failed, position: int, last_digits: str, code: int | None, reason: str
+        self,
+        outcome: Failed,
+        position: int,
+        last_digits: str,
+        code: int | None,
+        reason: str,
+        *,
+        for_retry: bool = False,
     ) -> None:
-        """Count a message that was not accepted.
+        """Count a message that was not accepted; the first ones stand in the log.
 
         :param outcome: what became of it.
         :param position: where its recipient stands in the list.
         :param last_digits: the last four digits of the number.
         :param code: the vendor's status code.
         :param reason: why, in words.
+        :param for_retry: whether a retry that knows this would send it.
         """
-        setattr(self, outcome, getattr(self, outcome) + 1)
+        counts = self.counts
+        setattr(counts, outcome, getattr(counts, outcome) + 1)
+        self._for_retry += for_retry
         if len(reason) > _REASON:
             reason = f"{reason[: _REASON - 1]}…"
         alike = _WHOSE.sub(lambda whose: "recipients[…]" if whose[0][0] == "r" else "…", reason)
-        if alike in self.reasons or len(self.reasons) < _LISTED:
-            self.reasons[alike] += 1
-        if len(self.failures) < _LISTED:
-            self.failures.append(
+        if alike in self._reasons or len(self._reasons) < _LISTED:
+            self._reasons[alike] += 1
+        if len(self._failures) < _LISTED:
+            self._failures.append(
                 {
                     "position": position,
                     "last_digits": last_digits,
@@ -113,7 +180,68 @@ class Counts:
                     "reason": reason,
                 }
             )
-        if self.failed <= LOGGED:
+        if counts.failed <= LOGGED:
             log.warning("recipients[%s] (…%s): %s: %s", position, last_digits, outcome, reason)
-        elif self.failed == LOGGED + 1:
+        elif counts.failed == LOGGED + 1:
             log.warning("More failures are counted, and listed in the task's summary")
+
+    def summary(self) -> SummaryDict:
+        """Give what became of the broadcast, as plain JSON."""
+        counts = self.counts
+        summary: SummaryDict = {
+            "recipients": len(self._recipients),
+            "accepted": counts.accepted,
+            "accepted_earlier": counts.accepted_earlier,
+            "refused": counts.refused,
+            "invalid": counts.invalid,
+            "not_sent": counts.not_sent,
+            "unknown": counts.unknown,
+            "excluded": self._recipients.excluded,
+            "repeated": self._recipients.repeated,
+            "not_reached": self.not_reached,
+            "failures": self._failures,
+            "failures_not_listed": counts.failed - len(self._failures),
+        }
+        if self._receipts is not None:
+            summary["receipts"] = [receipt.as_dict() for receipt in self._receipts]
+        return summary
+
+    def describe(self) -> str:
+        """Give the counts so far, for people."""
+        counts, everyone = self.counts, len(self._recipients)
+        named = {
+            "accepted": counts.accepted,
+            "accepted in earlier tries": counts.accepted_earlier,
+            "refused": counts.refused,
+            "unknown": counts.unknown,
+            "not sent": counts.not_sent,
+            "invalid": counts.invalid,
+            "excluded": self._recipients.excluded,
+            "repeated": self._recipients.repeated,
+            "not reached": self.not_reached,
+        }
+        told = ", ".join(f"{count:,} {name}" for name, count in named.items() if count)
+        return f"{everyone:,} recipient{'' if everyone == 1 else 's'}: {told or 'nobody to send to'}"
+
+    def describe_failures(self) -> str:
+        """Give the counts so far and the most frequent reasons of failures, for people."""
+        reasons = self._reasons.most_common(_NAMED)
+        told = "; ".join(f"{reason} ({count:,})" if count > 1 else reason for reason, count in reasons)
+        return f"{self.describe()}. {told}" if told else self.describe()
+
+    def describe_progress(self) -> str:
+        """Give the counts so far, how fast messages leave and how long the rest will take, for people."""
+        counts = self.counts
+        sent = counts.accepted + counts.refused + counts.not_sent + counts.unknown
+        rate = sent / max(time.monotonic() - self._begun, 0.001)
+        left = f", about {self.not_reached / rate:,.0f} s left" if rate else ""
+        return f"{self.describe()}; {rate:,.1f} messages/s{left}"
+
+
+def _receipt_of(kept: RecordedOutcome, kind: str) -> Receipt:
+    import pendulum
+
+    from airflow_provider_itnio.api.receipt import Receipt
+
+    at = None if kept.at is None else pendulum.from_timestamp(kept.at)
+    return Receipt(kept.message_id, kept.key[0], kind, at)

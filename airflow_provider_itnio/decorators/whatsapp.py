@@ -40,6 +40,7 @@ class _ReturnedMessageOperator(DecoratedOperator):
     """
 
     custom_operator_name = "@task.whatsapp"
+    reply_to: Any
 
     if not hasattr(DecoratedOperator, "xcom_push"):
         # Airflow 3.0 hands this method of its older operators on, and neither has nor calls it.
@@ -63,8 +64,14 @@ class _ReturnedMessageOperator(DecoratedOperator):
     def _check_message(self) -> None:
         """Leave the message unchecked: there is none before the function has returned."""
 
+    def build_message(self, context: Context) -> Mapping[str, Any]:
+        """Call the function and give what it returns as message fields.
+
+        :param context: the task's context.
+        """
+        return {**self._returned(context), "reply_to": self.reply_to}
+
     def _returned(self, context: Context) -> dict[str, Any]:
-        """Call the function and give what it returns as a message field."""
         context_merge(context, self.op_kwargs)
         arguments = determine_kwargs(self.python_callable, self.op_args, context)
         returned = self.python_callable(*self.op_args, **arguments)
@@ -97,13 +104,6 @@ class _WhatsAppDecoratedOperator(_ReturnedMessageOperator, WhatsAppSendOperator)
     )
     template_fields_renderers: ClassVar[dict[str, str]] = _SHOWN_AS
 
-    def build_message(self, context: Context) -> dict[str, Any]:
-        """Give what the function returns.
-
-        :param context: the task's context.
-        """
-        return {**self._returned(context), "reply_to": self.reply_to}
-
 
 class _WhatsAppDecoratedBroadcastOperator(_ReturnedMessageOperator, WhatsAppBroadcastOperator):
     """Sends what a function returns to many people."""
@@ -119,13 +119,13 @@ class _WhatsAppDecoratedBroadcastOperator(_ReturnedMessageOperator, WhatsAppBroa
         **WhatsAppBroadcastOperator.template_fields_renderers,
     }
 
-    def _message_maker(self, context: Context) -> tuple[str, Callable[[Recipient], Message]]:
+    def _message_maker(
+        self, fields: Mapping[str, Any], context: Context
+    ) -> tuple[str, Callable[[Recipient], Message]]:
         from airflow_provider_itnio.api.models import message_from
 
-        returned = self._returned(context)
-        if "{{ recipient" in str(returned):
+        if "{{ recipient" in str(fields):
             self.log.warning("What the function returned is sent as it is: no Jinja in it is filled in")
-        fields = {**returned, "reply_to": self.reply_to}
         message = message_from(fields, if_too_long=self.if_too_long)
         return message.type, lambda recipient: message
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-import logging
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final, NamedTuple, Self, TypeAlias
 
 from airflow_provider_itnio.api.errors import RecordError
-from airflow_provider_itnio.delivery.policy import Outcome
-from airflow_provider_itnio.delivery.state_store import TaskStateStore
+from airflow_provider_itnio.delivery.policy import Cleared, Outcome
+from airflow_provider_itnio.delivery.safe_logging import SafeLogger
+from airflow_provider_itnio.delivery.state_store import Entry, TaskStateStore, unreadable
 
 __all__ = ["BroadcastRecord", "MessageKey", "RecordedOutcome"]
 
-log = logging.getLogger(__name__)
+log = SafeLogger(__name__)
 
 _LARGEST_VALUE: Final = 60_000
 """Bytes of JSON in one key. Airflow warns above 64 KiB."""
@@ -45,16 +45,19 @@ class RecordedOutcome(NamedTuple):
 class BroadcastRecord:
     """What became of each message of a broadcast.
 
-    A small head says which clearing of the task it belongs to; beside it stands one key for each batch.
+    A small head says whether the task had finished its work, and so which batches count; each batch stands
+    beside it under a key of its own.
 
     :param store: where it is kept.
     """
 
     def __init__(self, store: TaskStateStore) -> None:
-        self._store = store
+        self.store = store
+        self.unrecorded: list[RecordedOutcome] = []
+        """What waits to be written; after a write that failed, what the record may not know."""
         self._generation = 0
         self._next = 0
-        self._known: dict[MessageKey, tuple[RecordedOutcome, bool]] = {}
+        self._known: dict[MessageKey, tuple[RecordedOutcome, Cleared]] = {}
 
     @classmethod
     def from_context(cls, context: Mapping[str, Any], task_id: str) -> Self:
@@ -62,7 +65,7 @@ class BroadcastRecord:
 
         :param context: the task's context.
         :param task_id: the operator's.
-        :raises RecordError: if the store does not take its head.
+        :raises RecordError: if it can't be read, or the store does not take its head.
         """
         record = cls(TaskStateStore.from_context(context, task_id))
         if record.is_kept:
@@ -72,9 +75,9 @@ class BroadcastRecord:
     @property
     def is_kept(self) -> bool:
         """Whether a retry will know what this try has sent."""
-        return bool(self._store)
+        return bool(self.store)
 
-    def earlier(self, key: MessageKey) -> tuple[RecordedOutcome, bool] | None:
+    def earlier(self, key: MessageKey) -> tuple[RecordedOutcome, Cleared] | None:
         """Look up what an earlier try knew of a message.
 
         :param key: which message.
@@ -82,78 +85,122 @@ class BroadcastRecord:
         """
         return self._known.get(key)
 
+    def add(self, outcome: RecordedOutcome) -> None:
+        """Take what became of a message, to be written with the next ones.
+
+        :param outcome: what became of it.
+        """
+        if self.store:
+            self.unrecorded.append(outcome)
+
+    def flush(self) -> None:
+        """Write what waits to be written, in one write if it fits.
+
+        :raises RecordError: if that could not be written, although it was tried again; it stays unrecorded.
+        """
+        for part in _parts([_row(outcome) for outcome in self.unrecorded]):
+            self._write({"outcomes": part}, surely=True)
+        self.unrecorded.clear()
+
     def intend(self, keys: Collection[MessageKey]) -> None:
         """Write that messages are about to leave, so that even a lost worker leaves them unknown.
+
+        What waits to be written is written with it, so that such a worker leaves no more than these unknown.
 
         :param keys: which messages.
         :raises RecordError: if that could not be written; none of them may leave.
         """
-        if self._store:
-            for part in _parts([_written(key) for key in keys]):
-                self._write({"intended": part}, surely=False)
-
-    def keep(self, outcomes: Iterable[RecordedOutcome]) -> None:
-        """Write what became of messages, in one write if it fits.
-
-        :param outcomes: what became of each.
-        :raises RecordError: if that could not be written, although it was tried again.
-        """
-        if self._store:
-            rows = [
-                [_written(kept.key), kept.outcome, kept.message_id, kept.at, kept.code] for kept in outcomes
-            ]
-            for part in _parts(rows):
-                self._write({"outcomes": part}, surely=True)
+        if not self.store:
+            return
+        outcomes, intended = [_row(outcome) for outcome in self.unrecorded], [_written(key) for key in keys]
+        if outcomes and len(json.dumps([outcomes, intended])) <= _LARGEST_VALUE:
+            self._write({"outcomes": outcomes, "intended": intended}, surely=True)
+            self.unrecorded.clear()
+            return
+        self.flush()
+        for part in _parts(intended):
+            self._write({"intended": part}, surely=False)
 
     def finish(self) -> None:
         """Write that the task has done its work: cleared from here on, it sends to everyone again."""
-        if not self._store:
+        if not self.store:
             return
         try:
-            self._store.set_with_retry(_HEAD, self._head(finished=True))
+            self.store.set_with_retry(_HEAD, self._head(finished=True))
         except RecordError as error:
             log.error("%s. Cleared by a person, the task will send to those alone who have nothing", error)
 
     def _open(self) -> None:
-        head = self._store.get(_HEAD)
-        if head is not None:
-            self._generation = int(head["generation"])
-            if head["finished"] and head["max_tries"] != self._store.max_tries:
-                self._generation += 1
-            else:
-                self._load()
-                if head["max_tries"] == self._store.max_tries:
-                    return
-        self._store.set(_HEAD, self._head(finished=False))
+        head = self.store.get(_HEAD)
+        if head is None:
+            if self.store.get(self._batch_key) is not None:
+                raise unreadable(_HEAD, "it is missing, and what belongs to it is not")
+            self.store.set(_HEAD, self._head(finished=False))
+            return
+        match head.value:
+            case {"generation": int(generation), "finished": bool(has_finished)} if generation >= 0:
+                self._generation = generation
+            case _:
+                raise unreadable(_HEAD, "it does not say whether the broadcast had finished")
+        if has_finished and head.cleared == "certainly":
+            self._begin_anew()
+            return
+        self._load()
+        if has_finished and head.cleared == "perhaps":
+            # Everyone is sent to anew, but those of whom nobody knows whether they have a message.
+            self._begin_anew([key for key, (kept, _) in self._known.items() if kept.outcome == "unknown"])
+
+    def _begin_anew(self, unknown: Collection[MessageKey] = ()) -> None:
+        self._known = {key: (RecordedOutcome(key, "unknown"), "perhaps") for key in unknown}
+        self._generation, self._next = self._generation + 1, 0
+        self.store.set(_HEAD, self._head(finished=False))
+        self.intend(unknown)
 
     def _load(self) -> None:
-        while (entry := self._store.get(self._batch_key)) is not None:
-            cleared = entry["max_tries"] != self._store.max_tries
-            self._known.update((kept.key, (kept, cleared)) for kept in _kept_in(entry))
+        while (entry := self.store.get(self._batch_key)) is not None:
+            self._known.update((kept.key, (kept, entry.cleared)) for kept in self._kept_in(entry))
             self._next += 1
+        missing, self._next = self._batch_key, self._next + 1
+        if self.store.get(self._batch_key) is not None:
+            raise unreadable(missing, "it is missing, and the one after it is not")
+        self._next -= 1
+
+    def _kept_in(self, entry: Entry) -> Iterator[RecordedOutcome]:
+        intended, outcomes = entry.value.get("intended", []), entry.value.get("outcomes", [])
+        if not (isinstance(intended, list) and isinstance(outcomes, list) and (intended or outcomes)):
+            raise unreadable(self._batch_key, "it holds no messages")
+        for written in intended:
+            yield RecordedOutcome(self._key_in(written), "unknown")
+        for row in outcomes:
+            match row:
+                case [
+                    written,
+                    "accepted" | "unknown" | "not_sent" | "refused" as outcome,
+                    str(message_id),
+                    int() | None as at,
+                    int() | None as code,
+                ]:
+                    yield RecordedOutcome(self._key_in(written), outcome, message_id, at, code)
+                case _:
+                    raise unreadable(self._batch_key, "it does not say what became of a message")
+
+    def _key_in(self, written: object) -> MessageKey:
+        number, _, occurrence = str(written).partition("#")
+        if not (number.isdecimal() and (occurrence or "0").isdecimal()):
+            raise unreadable(self._batch_key, "it does not say whose message it is about")
+        return number, int(occurrence or 0)
 
     def _write(self, entry: Mapping[str, Any], *, surely: bool) -> None:
-        write = self._store.set_with_retry if surely else self._store.set
-        write(self._batch_key, {"max_tries": self._store.max_tries, **entry})
+        write = self.store.set_with_retry if surely else self.store.set
+        write(self._batch_key, entry)
         self._next += 1
 
     def _head(self, *, finished: bool) -> dict[str, Any]:
-        return {
-            "generation": self._generation,
-            "max_tries": self._store.max_tries,
-            "finished": finished,
-        }
+        return {"generation": self._generation, "finished": finished}
 
     @property
     def _batch_key(self) -> str:
         return f"{_HEAD}/{self._generation}/{self._next}"
-
-
-def _kept_in(entry: Mapping[str, Any]) -> Iterator[RecordedOutcome]:
-    for written in entry.get("intended", ()):
-        yield RecordedOutcome(_read(written), "unknown")
-    for written, outcome, message_id, at, code in entry.get("outcomes", ()):
-        yield RecordedOutcome(_read(written), outcome, message_id, at, code)
 
 
 def _written(key: MessageKey) -> str:
@@ -161,9 +208,8 @@ def _written(key: MessageKey) -> str:
     return f"{number}#{occurrence}" if occurrence else number
 
 
-def _read(written: str) -> MessageKey:
-    number, _, occurrence = written.partition("#")
-    return number, int(occurrence or 0)
+def _row(outcome: RecordedOutcome) -> list[Any]:
+    return [_written(outcome.key), outcome.outcome, outcome.message_id, outcome.at, outcome.code]
 
 
 def _parts(rows: list[Any]) -> Iterator[list[Any]]:

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from airflow_provider_itnio.api.errors import ItnioError, RecordError, RefusedError
+from airflow_provider_itnio.api.errors import ItnioError, RecordError
 from airflow_provider_itnio.delivery.policy import Outcome, PreviousOutcome, outcome_of
-from airflow_provider_itnio.delivery.state_store import TaskStateStore
+from airflow_provider_itnio.delivery.safe_logging import SafeLogger
+from airflow_provider_itnio.delivery.state_store import Entry, TaskStateStore, unreadable
 
 if TYPE_CHECKING:
     from airflow_provider_itnio.api.receipt import Receipt
 
 __all__ = ["DeliveryRecord"]
 
-log = logging.getLogger(__name__)
+log = SafeLogger(__name__)
 
 _FINISHED: Final = "whatsapp/finished"
 
@@ -32,7 +32,7 @@ class DeliveryRecord:
     """
 
     def __init__(self, store: TaskStateStore) -> None:
-        self._store = store
+        self.store = store
         self._written: set[str] = set()
 
     @classmethod
@@ -50,19 +50,22 @@ class DeliveryRecord:
         :param recipient: whom it goes to, digits only.
         :return: ``None`` if it is to be sent as if for the first time: no try has recorded it, or a person
             cleared the task after it had finished.
+        :raises RecordError: if the record can't be read.
         """
-        if not self._store or recipient in self._written:  # a second message of this very try
+        if not self.store or recipient in self._written:  # a second message of this very try
             return None
-        entry = self._store.get(_key(recipient))
+        entry = self.store.get(_key(recipient))
         if entry is None:
             return None
-        cleared = entry["max_tries"] != self._store.max_tries
-        if cleared and self._has_finished_since(entry["max_tries"]):
+        earlier = _outcome_in(entry, recipient)
+        # An unknown message is not taken for a new one where a person has only perhaps cleared the task.
+        is_sure = entry.cleared == "certainly" or (
+            entry.cleared == "perhaps" and earlier.outcome != "unknown"
+        )
+        if is_sure and self._has_finished_since(entry):
             return None
         self._written.add(recipient)
-        return PreviousOutcome(
-            entry["outcome"], cleared, entry.get("receipt"), entry.get("why") or "", entry.get("code")
-        )
+        return earlier
 
     def intend(self, recipient: str) -> None:
         """Write that a message is about to leave, so that even a lost worker leaves it unknown.
@@ -70,10 +73,18 @@ class DeliveryRecord:
         :param recipient: whom it goes to, digits only.
         :raises RecordError: if that could not be written; the message must not leave.
         """
-        if self._store:
+        if self.store:
             at = datetime.now(UTC).isoformat(timespec="seconds")
             why = f"a request may have left at {at}, and no answer is on record"
-            self._write(recipient, "unknown", why=why, surely=False)
+            self.store.set(_key(recipient), _entry(recipient, "unknown", why=why))
+            self._written.add(recipient)
+
+    def withdraw(self, recipient: str) -> None:
+        """Write that an intended message has not left; if that fails, the log says so.
+
+        :param recipient: whom it goes to, digits only.
+        """
+        self._write_or_say(recipient, "not_sent", why="it had not left when the try ended")
 
     def accepted(self, receipt: Receipt) -> None:
         """Write that a message was accepted; if that fails, the log says so.
@@ -88,42 +99,38 @@ class DeliveryRecord:
         :param recipient: whom it goes to, digits only.
         :param error: what its sending raised.
         """
-        self._write_or_say(
-            recipient, outcome_of(error), why=f"{type(error).__name__}: {error}", code=_code_of(error)
-        )
+        self._write_or_say(recipient, outcome_of(error), why=f"{type(error).__name__}: {error}")
 
     def finish(self) -> None:
         """Write that the task has done its work: cleared from here on, it sends again."""
-        if not self._store or not self._written:
+        if not self.store or not self._written:
             return
         try:
-            self._store.set_with_retry(_FINISHED, {"max_tries": self._store.max_tries})
+            self.store.set_with_retry(_FINISHED, {})
         except RecordError as error:
             log.error("%s. Cleared by a person, the task will not send again", error)
 
-    def _has_finished_since(self, max_tries: int) -> bool:
-        """Say whether the task has done its work in the clearing of an entry, or in a later one."""
-        finished = self._store.get(_FINISHED)
-        return finished is not None and int(finished["max_tries"]) >= max_tries
+    def _has_finished_since(self, entry: Entry) -> bool:
+        """Say whether the task has done its work in the try that wrote an entry, or in a later one."""
+        finished = self.store.get(_FINISHED)
+        return finished is not None and finished.task_try.number >= entry.task_try.number
 
     def _write_or_say(self, recipient: str, outcome: Outcome, **known: Any) -> None:
-        if not self._store:
+        if not self.store:
             return
         try:
-            self._write(recipient, outcome, **known)
+            self.store.set_with_retry(_key(recipient), _entry(recipient, outcome, **known))
+            self._written.add(recipient)
         except RecordError as error:
-            log.error("%s. The message was %s; a retry of this task would not know", error, outcome)
+            log.error("%s. The message was %s; a retry of this task would not know", error, _WORDS[outcome])
 
-    def _write(self, recipient: str, outcome: Outcome, *, surely: bool = True, **known: Any) -> None:
-        entry = {
-            "max_tries": self._store.max_tries,
-            "recipient": recipient,
-            "outcome": outcome,
-            **{name: value for name, value in known.items() if value},
-        }
-        write = self._store.set_with_retry if surely else self._store.set
-        write(_key(recipient), entry)
-        self._written.add(recipient)
+
+_WORDS: Final[Mapping[Outcome, str]] = {
+    "accepted": "accepted",
+    "refused": "refused",
+    "not_sent": "not sent",
+    "unknown": "perhaps sent",
+}
 
 
 def _key(recipient: str) -> str:
@@ -131,5 +138,17 @@ def _key(recipient: str) -> str:
     return f"whatsapp/message/{hashlib.sha256(recipient.encode()).hexdigest()[:32]}"
 
 
-def _code_of(error: ItnioError) -> int | None:
-    return error.code if isinstance(error, RefusedError) else None
+def _entry(recipient: str, outcome: Outcome, **known: Any) -> dict[str, Any]:
+    return {"recipient": recipient, "outcome": outcome, **known}
+
+
+def _outcome_in(entry: Entry, recipient: str) -> PreviousOutcome:
+    match entry.value:
+        case {
+            "outcome": "accepted",
+            "receipt": {"message_id": str(), "recipient": str(), "type": str(), "timestamp": _} as receipt,
+        }:
+            return PreviousOutcome("accepted", entry.cleared, receipt)
+        case {"outcome": "unknown" | "not_sent" | "refused" as outcome, "why": str(why)}:
+            return PreviousOutcome(outcome, entry.cleared, None, why)
+    raise unreadable(_key(recipient), "it does not say what became of the message")

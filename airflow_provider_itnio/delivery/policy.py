@@ -11,10 +11,14 @@ if TYPE_CHECKING:
     from airflow_provider_itnio.api.checks import Delivery
     from airflow_provider_itnio.api.receipt import ReceiptDict
 
-__all__ = ["Outcome", "PreviousOutcome", "is_sent_again", "outcome_of"]
+__all__ = ["Cleared", "FailedOutcome", "Outcome", "PreviousOutcome", "TaskTry", "is_sent_again", "outcome_of"]
 
 Outcome: TypeAlias = Literal["accepted", "unknown", "not_sent", "refused"]
 """What became of a message; ``not_sent`` also stands for a refusal that passes."""
+FailedOutcome: TypeAlias = Literal["unknown", "not_sent", "refused"]
+"""What became of a message that was not accepted."""
+Cleared: TypeAlias = Literal["no", "perhaps", "certainly"]
+"""Whether a person has cleared a task since an earlier try of it."""
 
 _ANY: Final = ("at_least_once", "at_most_once")
 # What is sent again, by outcome and delivery: by a retry, and after a person has cleared the failed task.
@@ -27,6 +31,38 @@ _SENT_AGAIN: Final[Mapping[tuple[str, str], tuple[bool, bool]]] = {
 }
 
 
+class TaskTry(NamedTuple):
+    """A try of a task, and what tells whether a person has cleared the task since.
+
+    Airflow leaves ``max_tries`` as it is when it retries a task. A person who clears the task sets it to the
+    number of tries so far plus the task's ``retries``. Where the author has lowered those, that may be what
+    it was before.
+
+    :param number: which try it is, from 1; it grows with each, cleared or not.
+    :param max_tries: the task instance's.
+    :param retries: the task's.
+    :param clear_number: how often a person has cleared any task of the DAG run.
+    """
+
+    number: int
+    max_tries: int
+    retries: int
+    clear_number: int
+
+    def is_cleared_since(self, earlier: TaskTry) -> Cleared:
+        """Say whether a person has cleared the task between an earlier try and this one.
+
+        :param earlier: the earlier one.
+        """
+        if self.max_tries != earlier.max_tries:
+            return "certainly"
+        if self.clear_number == earlier.clear_number:
+            return "no"
+        if self.retries == earlier.retries and earlier.max_tries < earlier.number + earlier.retries:
+            return "no"  # to clear this task would have raised max_tries: another one of the run was cleared
+        return "perhaps"
+
+
 class PreviousOutcome(NamedTuple):
     """What an earlier try of the task knew of a message.
 
@@ -34,27 +70,28 @@ class PreviousOutcome(NamedTuple):
     :param cleared: whether a person has cleared the task since.
     :param receipt: what was given back, if it was accepted.
     :param why: what happened, in words.
-    :param code: the vendor's status code, if it was refused with one.
     """
 
     outcome: Outcome
-    cleared: bool
+    cleared: Cleared
     receipt: ReceiptDict | None = None
     why: str = ""
-    code: int | None = None
 
 
-def is_sent_again(earlier: PreviousOutcome, delivery: Delivery) -> bool:
+def is_sent_again(outcome: Outcome, cleared: Cleared, delivery: Delivery) -> bool:
     """Say whether this try sends a message of which an earlier one knows.
 
-    :param earlier: what it knows.
+    :param outcome: what became of it.
+    :param cleared: whether a person has cleared the task since.
     :param delivery: what matters more where nobody can say what became of a message.
     """
-    by_retry, when_cleared = _SENT_AGAIN[earlier.outcome, delivery]
-    return when_cleared if earlier.cleared else by_retry
+    by_retry, when_cleared = _SENT_AGAIN[outcome, delivery]
+    if cleared == "no" or (cleared == "perhaps" and (outcome, delivery) == ("unknown", "at_most_once")):
+        return by_retry
+    return when_cleared
 
 
-def outcome_of(error: ItnioError) -> Outcome:
+def outcome_of(error: ItnioError) -> FailedOutcome:
     """Say what became of a message that was not accepted.
 
     :param error: what its sending raised.

@@ -2,36 +2,54 @@
 
 from __future__ import annotations
 
-import logging
 import time
-from collections.abc import Mapping
-from typing import Any, Final, Self
+from collections.abc import Callable, Mapping
+from typing import Any, Final, NamedTuple, Self
 
 from airflow_provider_itnio.api.errors import RecordError
 from airflow_provider_itnio.api.phone_numbers import mask_phone_numbers
+from airflow_provider_itnio.delivery.graceful_timeout import TimeIsOverError
+from airflow_provider_itnio.delivery.policy import Cleared, TaskTry
+from airflow_provider_itnio.delivery.safe_logging import SafeLogger
 
-__all__ = ["TaskStateStore"]
+__all__ = ["Entry", "TaskStateStore", "unreadable"]
 
-log = logging.getLogger(__name__)
+log = SafeLogger(__name__)
 
+_VERSION: Final = 1
+"""Of the form that entries have; another one is not read."""
 _WRITES: Final = 3
 """How often a write is tried where a message would else be unrecorded."""
 _BETWEEN_WRITES: Final = 0.2
 """Seconds between two of them."""
 
 
-class TaskStateStore:
-    """Airflow's task state store, and which of a task's runs this is.
+class Entry(NamedTuple):
+    """What stands under a key.
 
-    ``max_tries`` stays as it is when Airflow retries a task and changes when a person clears it.
-
-    :param store: ``context["task_state_store"]``, ``None`` where there is none.
-    :param max_tries: the task instance's.
+    :param value: what was written.
+    :param task_try: the try of the task that wrote it.
+    :param cleared: whether a person has cleared the task since.
     """
 
-    def __init__(self, store: Any, max_tries: int) -> None:
+    value: dict[str, Any]
+    task_try: TaskTry
+    cleared: Cleared
+
+
+class TaskStateStore:
+    """Airflow's task state store, and which try of the task this is.
+
+    :param store: ``context["task_state_store"]``, ``None`` where there is none.
+    :param task_try: this try.
+    """
+
+    def __init__(self, store: Any, task_try: TaskTry) -> None:
         self._store = store
-        self.max_tries = max_tries
+        self._try = task_try
+        self.call: Callable[..., Any] = _call
+        """Calls the store; may be that of a :class:`GracefulTimeout`."""
+        self._ended_calls = 0
 
     @classmethod
     def from_context(cls, context: Mapping[str, Any], task_id: str) -> Self:
@@ -46,26 +64,42 @@ class TaskStateStore:
                 "No delivery record: there is no task state store here, which Airflow has from 3.3 on. If "
                 "this worker is lost after Itniotech accepted a message, a retry of the task sends it again"
             )
-            return cls(None, 0)
-        if instance.task_id != task_id:
+            store = None
+        elif instance.task_id != task_id:
             log.info(
                 "No delivery record: %s is executed inside of the task %s, whose retries send again",
                 task_id,
                 instance.task_id,
             )
-            return cls(None, 0)
-        return cls(store, instance.max_tries)
+            store = None
+        return cls(store, _this_try(context))
 
     def __bool__(self) -> bool:
         return self._store is not None
 
-    def get(self, key: str) -> dict[str, Any] | None:
+    def get(self, key: str) -> Entry | None:
         """Read what stands under a key; ``None`` if nothing does.
 
         :param key: the key.
+        :raises RecordError: if the store does not give it, or it is no entry of this version.
         """
-        value = self._store.get(key)
-        return value if isinstance(value, dict) else None
+        value = self._ask("could not be read", self._store.get, key)
+        if value is None:
+            return None
+        version = value.get("version") if isinstance(value, dict) else None
+        if isinstance(version, int) and version != _VERSION:
+            raise unreadable(key, f"it is of version {version}, and this package reads version {_VERSION}")
+        match value:
+            case {
+                "version": int(),
+                "try": int(number),
+                "max_tries": int(max_tries),
+                "retries": int(retries),
+                "clear_number": int(clear_number),
+            }:
+                task_try = TaskTry(number, max_tries, retries, clear_number)
+                return Entry(value, task_try, self._try.is_cleared_since(task_try))
+        raise unreadable(key, "it is none that this package has written")
 
     def set(self, key: str, value: Mapping[str, Any]) -> None:
         """Write once; for what must be there before a request leaves.
@@ -74,35 +108,85 @@ class TaskStateStore:
         :param value: plain JSON.
         :raises RecordError: if the store did not take it.
         """
-        try:
-            self._store.set(key, dict(value))
-        except BaseException as error:
-            if not _is_failed_write(error):
-                raise
-            raise RecordError(f"Airflow's task state store took no record: {_words(error)}") from error
+        number, max_tries, retries, clear_number = self._try
+        entry = {
+            "version": _VERSION,
+            "try": number,
+            "max_tries": max_tries,
+            "retries": retries,
+            "clear_number": clear_number,
+            **value,
+        }
+        self._ask("took no record", self._store.set, key, entry)
+        if self._ended_calls and not self._gives_back(key, entry):
+            raise RecordError("Airflow's task state store took no record: it does not give it back")
 
     def set_with_retry(self, key: str, value: Mapping[str, Any]) -> None:
         """Write, and try again if it fails; for what has happened already.
+
+        Once the task's time is over, a write that takes too long is tried once more, and not twice.
 
         :param key: the key.
         :param value: plain JSON.
         :raises RecordError: if the store did not take it.
         """
+        too_long = 0
         for left in reversed(range(_WRITES)):
             try:
                 self.set(key, value)
                 return
             except RecordError as error:
-                if not left:
+                too_long += isinstance(error.__cause__, TimeIsOverError)
+                if not left or too_long > 1:
                     raise
                 log.warning("%s; trying again", error)
                 time.sleep(_BETWEEN_WRITES)
 
+    def _gives_back(self, key: str, entry: Mapping[str, Any]) -> bool:
+        """Say whether the store has an entry, where its own word can't be taken for it.
 
-def _is_failed_write(error: BaseException) -> bool:
-    # Airflow's DeadlockImminentError is no Exception, and stands in no module that may be imported from.
-    return isinstance(error, Exception) or type(error).__name__ == "DeadlockImminentError"
+        The answer to a call that was ended comes all the same, and Airflow takes it for that to the next one.
+        """
+        return any(
+            self._ask("could not be read", self._store.get, key) == entry
+            for _ in range(self._ended_calls + 1)
+        )
+
+    def _ask(self, what_failed: str, function: Callable[..., Any], *args: Any) -> Any:
+        try:
+            return self.call(function, *args)
+        except BaseException as error:
+            # Airflow's DeadlockImminentError is no Exception, and stands in no module that may be imported.
+            is_failure = isinstance(error, Exception) or type(error).__name__ == "DeadlockImminentError"
+            self._ended_calls += not is_failure or isinstance(error, TimeIsOverError)
+            if not is_failure:
+                raise
+            words = mask_phone_numbers(f"{type(error).__name__}: {' '.join(str(error).split())}"[:200])
+            raise RecordError(f"Airflow's task state store {what_failed}: {words}") from error
 
 
-def _words(error: BaseException) -> str:
-    return mask_phone_numbers(f"{type(error).__name__}: {' '.join(str(error).split())}"[:200])
+def _call(function: Callable[..., Any], *args: Any) -> Any:
+    return function(*args)
+
+
+def unreadable(key: str, why: str) -> RecordError:
+    """Make the error of an entry that can't be read.
+
+    :param key: where it stands.
+    :param why: what is wrong with it.
+    """
+    return RecordError(
+        f"Nothing was sent: the delivery record of this task can't be read, so nobody can say who has the "
+        f"message already ({key}: {why}). Look at it in Airflow, under the task instance's Task State Store. "
+        "Delete it there and clear the task to send to everyone"
+    )
+
+
+def _this_try(context: Mapping[str, Any]) -> TaskTry:
+    instance, run, task = context.get("ti"), context.get("dag_run"), context.get("task")
+    return TaskTry(
+        number=getattr(instance, "try_number", 0),
+        max_tries=getattr(instance, "max_tries", 0),
+        retries=getattr(task, "retries", 0) or 0,
+        clear_number=getattr(run, "clear_number", 0) or 0,
+    )

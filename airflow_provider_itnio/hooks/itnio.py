@@ -4,26 +4,25 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, Self
 
-from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook, mask_secret
+from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
 
 from airflow_provider_itnio.api.checks import check_delivery
-from airflow_provider_itnio.api.describe import describe_value
-from airflow_provider_itnio.api.errors import ConfigurationError, InvalidMessageError, ItnioError
+from airflow_provider_itnio.api.errors import ConfigurationError, ItnioError
+from airflow_provider_itnio.api.signing import Secret
+from airflow_provider_itnio.hooks.account import Account, ConnectionFields, account_of
 
 if TYPE_CHECKING:
     from typing import Unpack
 
-    from airflow.providers.common.compat.sdk import Connection
-
+    from airflow_provider_itnio.api.async_client import ItnioAsyncClient
     from airflow_provider_itnio.api.balance import Balance
     from airflow_provider_itnio.api.checks import Delivery
     from airflow_provider_itnio.api.client import ItnioClient
     from airflow_provider_itnio.api.models import Message
     from airflow_provider_itnio.api.receipt import Receipt
-    from airflow_provider_itnio.api.settings import ClientSettings
-    from airflow_provider_itnio.api.signing import Credentials
     from airflow_provider_itnio.messages import MessageFields
 
 __all__ = ["ACCEPTED_IS_NOT_DELIVERED", "Account", "ItnioHook", "PreparedMessage"]
@@ -32,25 +31,6 @@ ACCEPTED_IS_NOT_DELIVERED: Final = (
     "Accepted is not delivered: no WhatsApp template was sent, so the message only arrives if the recipient "
     "has written to the business phone in the last 24 hours"
 )
-
-
-class Account(NamedTuple):
-    """What a connection says.
-
-    :param credentials: the Api-Key and the secret.
-    :param settings: where to send and how long to wait.
-    :param app_id: the application that messages go through.
-    :param business_phone: the number that messages come from, digits only.
-    :param alert_template: the WhatsApp template that carries alerts.
-    :param alert_language: its language.
-    """
-
-    credentials: Credentials
-    settings: ClientSettings
-    app_id: str | None
-    business_phone: str | None
-    alert_template: str | None
-    alert_language: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,18 +52,22 @@ class PreparedMessage:
 class ItnioHook(BaseHook):
     """Sends WhatsApp messages through the account of an ``itnio`` connection.
 
-    The client behind it is kept for the life of the process, so a hook is cheap to make.
+    The client behind it is kept for the life of the process, so a hook is cheap to make. To send many
+    messages from one event loop, keep one client for all of them::
+
+        async with ItnioHook() as hook:
+            await asyncio.gather(*(hook.asend(number, text="…") for number in numbers))
 
     :param itnio_conn_id: the connection: ``login`` is the Api-Key, ``password`` the secret, ``host`` the base
         URL (``https://api.itniotech.com`` if empty); extras ``app_id``, ``business_phone``, ``timeout``,
         ``connect_timeout`` (seconds), ``max_tries``, ``proxy``, ``allow_http``.
     :param app_id: the application that messages go through, in place of the connection's.
     :param business_phone: the number that messages come from, in place of the connection's.
-    :param timeout: seconds to wait for an answer, in place of the connection's (30).
-    :param connect_timeout: seconds to wait for a connection, in place of the connection's (5).
+    :param timeout: seconds in which the whole answer must have come, in place of the connection's (30).
+    :param connect_timeout: seconds in which a connection must be made, in place of the connection's (5).
     :param max_tries: how often a message that did not leave is tried, 1 to 10, in place of the connection's
         (4).
-    :param proxy: URL of an HTTP proxy, in place of the connection's.
+    :param proxy: the URL of an HTTP proxy, in place of the connection's and the environment's.
     :param max_retry_after: the longest ``Retry-After`` that is waited for, in seconds.
     """
 
@@ -108,11 +92,12 @@ class ItnioHook(BaseHook):
         self.itnio_conn_id = itnio_conn_id
         self.app_id = app_id
         self.business_phone = business_phone
-        self._patience = {"timeout": timeout, "connect_timeout": connect_timeout, "max_tries": max_tries}
-        self._own_proxy = proxy
+        self._limits = {"timeout": timeout, "connect_timeout": connect_timeout, "max_tries": max_tries}
+        self._proxy = Secret((proxy or "").strip())
         self._max_retry_after = max_retry_after
         self._account: Account | None = None
         self._to_warn_of = [ACCEPTED_IS_NOT_DELIVERED]
+        self._async_client: ItnioAsyncClient | None = None
 
     @classmethod
     def get_connection_form_widgets(cls) -> dict[str, Any]:
@@ -156,10 +141,10 @@ class ItnioHook(BaseHook):
         """
         if self._account is None:
             try:
-                connection = self.get_connection(self.itnio_conn_id)
+                fields = ConnectionFields.of(self.get_connection(self.itnio_conn_id))
             except AirflowNotFoundException:
                 raise self._no_connection() from None
-            self._account = self._account_of(connection)
+            self._account = self._account_of(fields)
         return self._account
 
     async def aaccount(self) -> Account:
@@ -168,11 +153,27 @@ class ItnioHook(BaseHook):
 
         if self._account is None:
             try:
-                connection = await get_async_connection(self.itnio_conn_id)
+                fields = ConnectionFields.of(await get_async_connection(self.itnio_conn_id))
             except AirflowNotFoundException:
                 raise self._no_connection() from None
-            self._account = self._account_of(connection)
+            self._account = self._account_of(fields)
         return self._account
+
+    async def __aenter__(self) -> Self:
+        """Keep one client for all that :meth:`asend` sends in the block.
+
+        :raises ConfigurationError: as :meth:`account` does.
+        """
+        self._async_client = await self._new_async_client()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the client."""
+        client, self._async_client = self._async_client, None
+        if client is not None:
+            await client.close()
 
     def send(
         self,
@@ -193,17 +194,22 @@ class ItnioHook(BaseHook):
         :return: the receipt: Itniotech has accepted the message. Whether it arrives is not known.
         :raises InvalidMessageError: if the message or a number breaks a rule; nothing was sent.
         :raises ConfigurationError: if the connection lacks something; nothing was sent.
-        :raises NotSentError: if it is certain that the message did not leave.
+        :raises NotSentError: if the message did not leave, or was turned away: certainly, or after HTTP 503
+            probably.
         :raises RefusedError: if Itniotech refused it, as one of its families.
         :raises UnknownOutcomeError: if nobody can say what became of it.
         """
         check_delivery(delivery)
-        return self.send_prepared(self.prepare(recipient, if_too_long=if_too_long, **fields), delivery)
+        receipt = self.send_prepared(self.prepare(recipient, if_too_long=if_too_long, **fields), delivery)
+        self.log_accepted(receipt)
+        return receipt
 
     def prepare(
         self, recipient: str | int, *, if_too_long: str = "fail", **fields: Unpack[MessageFields]
     ) -> PreparedMessage:
-        """Check a message and make it ready to send; nothing is sent.
+        """Check a message, and make all that is needed to send it: client, address, proxy, certificates.
+
+        Nothing is sent. What fails in :meth:`send_prepared` after that is told by its errors.
 
         :param recipient: as for :meth:`send`, like the others.
         :param if_too_long: as for :meth:`send`.
@@ -211,7 +217,10 @@ class ItnioHook(BaseHook):
         :raises InvalidMessageError: if the message or a number breaks a rule.
         :raises ConfigurationError: if the connection lacks something.
         """
-        return self._prepared(self.account(), recipient, if_too_long, fields)
+        account = self.account()
+        prepared = self._prepared(account, recipient, if_too_long, fields)
+        self._client(account)
+        return prepared
 
     def send_prepared(self, prepared: PreparedMessage, delivery: Delivery = "at_least_once") -> Receipt:
         """Send a message that was prepared.
@@ -223,15 +232,30 @@ class ItnioHook(BaseHook):
         :raises RefusedError: as :meth:`send` does.
         :raises UnknownOutcomeError: as :meth:`send` does.
         """
-        receipt = self._client(self.account()).send(
+        return self._client(self.account()).send(
             prepared.message,
             recipient=prepared.recipient,
             app_id=prepared.app_id,
             business_phone=prepared.business_phone,
             delivery=delivery,
         )
-        self._log_accepted(receipt)
-        return receipt
+
+    def log_accepted(self, receipt: Receipt) -> None:
+        """Log that a message was accepted. This never raises: nothing may undo an acceptance.
+
+        :param receipt: what :meth:`send_prepared` gave, once it is on record.
+        """
+        from airflow_provider_itnio.api.phone_numbers import mask_phone
+
+        with suppress(Exception):
+            self.log.info(
+                "Itniotech accepted the %s message to %s as %s",
+                receipt.type,
+                mask_phone(receipt.recipient),
+                receipt.message_id,
+            )
+            if receipt.type != "template" and self._to_warn_of:
+                self.log.warning(self._to_warn_of.pop())  # once for each hook, also if threads share it
 
     def sender(self) -> tuple[str, str]:
         """Give where messages come from: the ``app_id`` and the ``business_phone``, digits only.
@@ -250,12 +274,10 @@ class ItnioHook(BaseHook):
         **fields: Unpack[MessageFields],
     ) -> Receipt:
         """Send one message without blocking the event loop, else as :meth:`send` does."""
-        from airflow_provider_itnio.api.async_client import ItnioAsyncClient
-
         check_delivery(delivery)
-        account = await self.aaccount()
-        prepared = self._prepared(account, recipient, if_too_long, fields)
-        async with ItnioAsyncClient(account.credentials, account.settings) as client:
+        prepared = self._prepared(await self.aaccount(), recipient, if_too_long, fields)
+        client = self._async_client or await self._new_async_client()
+        try:
             receipt = await client.send(
                 prepared.message,
                 recipient=prepared.recipient,
@@ -263,7 +285,10 @@ class ItnioHook(BaseHook):
                 business_phone=prepared.business_phone,
                 delivery=delivery,
             )
-        self._log_accepted(receipt)
+        finally:
+            if client is not self._async_client:
+                await client.close()
+        self.log_accepted(receipt)
         return receipt
 
     def get_balance(self) -> Balance:
@@ -293,23 +318,16 @@ class ItnioHook(BaseHook):
             f"Itniotech takes Api-Key, secret and clock; the balance is {balance.balance}.{each_task}",
         )
 
-    def _log_accepted(self, receipt: Receipt) -> None:
-        from airflow_provider_itnio.api.phone_numbers import mask_phone
-
-        self.log.info(
-            "Itniotech accepted the %s message to %s as %s",
-            receipt.type,
-            mask_phone(receipt.recipient),
-            receipt.message_id,
-        )
-        if receipt.type != "template":
-            with suppress(IndexError):  # once for each hook; several threads may send through one
-                self.log.warning(self._to_warn_of.pop())
-
     def _client(self, account: Account) -> ItnioClient:
         from airflow_provider_itnio.api.client import shared_client
 
         return shared_client(account.credentials, account.settings)
+
+    async def _new_async_client(self) -> ItnioAsyncClient:
+        from airflow_provider_itnio.api.async_client import ItnioAsyncClient
+
+        account = await self.aaccount()
+        return ItnioAsyncClient(account.credentials, account.settings)
 
     def _prepared(
         self, account: Account, recipient: object, if_too_long: str, fields: MessageFields
@@ -336,106 +354,14 @@ class ItnioHook(BaseHook):
             )
         return app_id, business_phone
 
-    def _account_of(self, connection: Connection) -> Account:
-        from airflow_provider_itnio.api.phone_numbers import normalize_phone
-        from airflow_provider_itnio.api.settings import ClientSettings
-        from airflow_provider_itnio.api.signing import Credentials
-
-        if connection.conn_type not in (self.conn_type, None, ""):
-            raise self._misconfigured(
-                "conn_type", f"must be itnio, {describe_value(connection.conn_type)} given"
-            )
-        api_key = self._header_text(connection.login, "login (the Api-Key)")
-        secret = self._header_text(connection.password, "password (the secret)")
-        # Airflow masks passwords; that a login is one it can't know.
-        mask_secret(api_key)
-        mask_secret(secret)
-        extra = connection.extra_dejson
-        if not isinstance(extra, dict):
-            raise self._misconfigured("extra", f"must be a JSON object, {type(extra).__name__} given")
-        business_phone: str | None = None
-        if extra.get("business_phone"):
-            try:
-                business_phone = normalize_phone(extra["business_phone"], "extra.business_phone")
-            except InvalidMessageError as error:
-                raise ConfigurationError(f"Connection {self.itnio_conn_id!r}, {error}") from None
-        settings = ClientSettings(
-            base_url=self._base_url(connection, allow_http=str(extra.get("allow_http")).lower() == "true"),
-            timeout=self._number(extra, "timeout", 30.0, 0.001, 3600),
-            connect_timeout=self._number(extra, "connect_timeout", 5.0, 0.001, 3600),
-            max_tries=int(self._number(extra, "max_tries", 4, 1, 10)),
+    def _account_of(self, fields: ConnectionFields) -> Account:
+        return account_of(
+            fields,
+            self.itnio_conn_id,
+            proxy=self._proxy,
             max_retry_after=self._max_retry_after,
-            proxy=self._proxy(self._own_proxy or extra.get("proxy")),
+            **self._limits,
         )
-        texts = {
-            name: str(extra.get(name) or "").strip() or None
-            for name in ("app_id", "alert_template", "alert_language")
-        }
-        return Account(Credentials(api_key, secret), settings, business_phone=business_phone, **texts)
-
-    def _header_text(self, value: str | None, field: str) -> str:
-        text = (value or "").strip()
-        if not text:
-            raise self._misconfigured(field, "is missing")
-        if not (text.isascii() and text.isprintable()) or " " in text:
-            raise self._misconfigured(field, "may hold no blanks and nothing but ASCII characters")
-        return text
-
-    def _base_url(self, connection: Connection, *, allow_http: bool) -> str:
-        from airflow_provider_itnio.api.settings import DEFAULT_BASE_URL, checked_base_url, is_loopback
-
-        host = (connection.host or "").strip()
-        if not host:
-            return DEFAULT_BASE_URL
-        if "://" not in host:
-            local = is_loopback(host.partition("/")[0].partition(":")[0])
-            host = f"{connection.schema or ('http' if local else 'https')}://{host}"
-        scheme, mark, rest = host.partition("://")
-        authority, slash, path = rest.partition("/")
-        if connection.port and not authority.rpartition(":")[2].isdigit():
-            host = f"{scheme}{mark}{authority}:{connection.port}{slash}{path}"
-        try:
-            return checked_base_url(host, allow_http=allow_http)
-        except ConfigurationError as error:
-            raise self._misconfigured("host", str(error)) from None
-
-    def _number(
-        self, extra: dict[str, Any], name: str, default: float, lowest: float, highest: float
-    ) -> float:
-        own = self._patience[name]
-        given = own if own is not None else extra.get(name)
-        if given is None or given == "":
-            return default
-        try:
-            number = float(given)
-        except (TypeError, ValueError):
-            number = float("nan")
-        whole = isinstance(default, int)
-        if not lowest <= number <= highest or (whole and not number.is_integer()):
-            kind = "whole number" if whole else "number"
-            problem = f"must be a {kind} from {lowest:g} to {highest:g}, {describe_value(given)} given"
-            raise (
-                self._misconfigured(f"extra.{name}", problem)
-                if own is None
-                else ConfigurationError(f"{name}: {problem}")
-            )
-        return number
-
-    def _proxy(self, proxy: object) -> str | None:
-        if not proxy:
-            return None
-        from urllib.parse import unquote, urlsplit
-
-        from airflow_provider_itnio.api.settings import is_http_address
-
-        url = str(proxy).strip()
-        if not is_http_address(url):
-            raise self._misconfigured("extra.proxy", "must be an address such as http://proxy.example:3128")
-        parts = urlsplit(url)
-        if parts.password:
-            mask_secret(parts.password)
-            mask_secret(unquote(parts.password))
-        return url
 
     def _no_connection(self) -> ConfigurationError:
         return ConfigurationError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Generator, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from airflow.providers.common.compat.sdk import BaseNotifier
@@ -97,8 +98,8 @@ class WhatsAppNotifier(_Notifier):
     :param app_id: the application it goes through, in place of the connection's. (templated)
     :param itnio_conn_id: the connection. (templated)
     :param if_too_long: ``fail`` to send the default text in place of one over 4,096 characters, or ``cut``.
-    :param timeout: seconds to wait for an answer.
-    :param connect_timeout: seconds to wait for a connection.
+    :param timeout: seconds in which the whole answer must have come.
+    :param connect_timeout: seconds in which a connection must be made.
     :param max_tries: how often an alert that did not leave is tried, 1 to 10.
     :param context: given by Airflow where it calls the notifier asynchronously.
     :raises InvalidMessageError: if what is written in the DAG file breaks a rule of the message.
@@ -199,16 +200,21 @@ class WhatsAppNotifier(_Notifier):
         _raise_for(alert, failures)
 
     async def async_notify(self, context: Any) -> None:
-        """Send the alert to each recipient without blocking the event loop.
+        """Send the alert to each recipient, as :meth:`notify` does, without blocking the event loop.
 
         :param context: as for :meth:`notify`.
         :raises ItnioError: after everyone was tried, if it did not go out to somebody.
         """
         alert, hook = self._filled(context)
         messages = alert.messages(await hook.aaccount())
-        failures = await asyncio.gather(
-            *(self._asend(hook, recipient, messages, alert) for recipient in alert.recipients)
-        )
+        at_a_time = asyncio.Semaphore(_AT_A_TIME)
+
+        async def send(recipient: str) -> str | None:
+            async with at_a_time:
+                return await self._asend(hook, recipient, messages, alert)
+
+        async with hook:
+            failures = await asyncio.gather(*map(send, alert.recipients))
         _raise_for(alert, failures)
 
     def _send(self, hook: ItnioHook, recipient: str, messages: Messages, alert: RenderedAlert) -> str | None:
@@ -244,7 +250,8 @@ class WhatsAppNotifier(_Notifier):
         from airflow_provider_itnio.notifications.filled_alert import words_of
 
         words = words_of(error)
-        self.log.error("WhatsApp alert to %s: %s", mask_phone(recipient), words)
+        with suppress(Exception):  # a line that can't be written must keep nobody from getting the alert
+            self.log.error("WhatsApp alert to %s: %s", mask_phone(recipient), words)
         return words
 
     def _check_what_is_written(self) -> None:
@@ -286,7 +293,9 @@ class WhatsAppNotifier(_Notifier):
         except InvalidMessageError as error:
             names = {"template.name": "alert_template", "template.language.code": "alert_language"}
             told = (problem.partition(":") for problem in error.problems)
-            raise InvalidMessageError(*(f"{names.get(path, path)}:{words}" for path, _, words in told)) from None
+            raise InvalidMessageError(
+                *(f"{names.get(path, path)}:{words}" for path, _, words in told)
+            ) from None
 
     def _check_recipients(self) -> None:
         from airflow_provider_itnio.broadcast.recipients import read_recipient, recipients_of

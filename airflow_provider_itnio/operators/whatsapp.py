@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cached_property, wraps
+from inspect import isgeneratorfunction
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
@@ -14,12 +15,15 @@ from airflow_provider_itnio.api.checks import check_delivery, check_number
 from airflow_provider_itnio.api.errors import (
     ConfigurationError,
     InvalidMessageError,
+    InvalidParameterError,
     ItnioError,
     NotSentError,
     RefusedError,
     UnknownOutcomeError,
+    is_marked_as_not_sent,
 )
 from airflow_provider_itnio.argument_errors import with_named_errors
+from airflow_provider_itnio.delivery.safe_logging import SafeLogger
 from airflow_provider_itnio.hooks.itnio import ItnioHook
 from airflow_provider_itnio.links.whatsapp import OpenChatLink
 from airflow_provider_itnio.messages import MESSAGE_FIELDS
@@ -60,6 +64,9 @@ else:
 __all__ = ["WhatsAppMessageOperator", "WhatsAppSendOperator"]
 
 
+log = SafeLogger(__name__)
+
+
 class WhatsAppMessageOperator(_Operator):
     """What the operators that send a WhatsApp message share. Exactly one message field is given.
 
@@ -81,6 +88,7 @@ class WhatsAppMessageOperator(_Operator):
     }
     ui_color = "#d9fdd3"
     _record: DeliveryRecord | BroadcastRecord | None = None
+    _finishes = False
 
     def __init__(
         self,
@@ -149,21 +157,44 @@ class WhatsAppMessageOperator(_Operator):
     def build_message(self, context: Context) -> Mapping[str, Any]:
         """Give the message to send. Override it to compute the message when the task runs.
 
+        What it gives is sent as it is: Jinja in it is not rendered, except for the ``{{ recipient.… }}`` of a
+        broadcast. An attempt that sends nothing, since an earlier one has, does not call it.
+
         :param context: the task's context.
         :return: message fields, as the operator takes them: ``{"text": "…"}``. Those that the task was given,
             unless overridden.
         """
         return self._message_fields()
 
-    def post_execute(self, context: Context, result: Any = None) -> None:
-        """Mark the task's work as done: cleared by a person from here on, it sends again.
+    def _finish_after_post_execute(self) -> None:
+        """Let the record's last entry, that the task has done its work, follow all of the task's own code.
 
-        :param context: the task's context.
-        :param result: what :meth:`execute` returned.
+        What runs last of that is ``post_execute``, which a subclass may have without calling ``super()``: so
+        the method of this object is replaced, whatever its class is.
         """
-        super().post_execute(context, result)
-        if self._record is not None:
-            self._record.finish()
+        if self._finishes:
+            return
+        self._finishes = True
+        own = self.post_execute
+
+        def finish() -> None:
+            if self._record is not None:
+                self._record.finish()
+
+        @wraps(own)
+        def post_execute(*args: Any, **kwargs: Any) -> Any:
+            result = own(*args, **kwargs)
+            finish()
+            return result
+
+        @wraps(own)
+        def post_execute_that_yields(*args: Any, **kwargs: Any) -> Any:
+            result = yield from own(*args, **kwargs)
+            finish()
+            return result
+
+        replacement = post_execute_that_yields if isgeneratorfunction(own) else post_execute
+        self.post_execute = replacement  # type: ignore[method-assign]
 
     def _is_written_in_dag_file(self) -> bool:
         # A mapped task is made when it runs: there a fault must fail the task, so it waits for execute().
@@ -176,15 +207,13 @@ class WhatsAppMessageOperator(_Operator):
         if self.business_phone and not is_rendered_later(self.business_phone):
             normalize_phone(self.business_phone, "business_phone")
         check_delivery(self.delivery)
-        if self.timeout is not None:
-            check_number("timeout", self.timeout, 0.001, 3600, whole=False)
-        if self.connect_timeout is not None:
-            check_number("connect_timeout", self.connect_timeout, 0.001, 3600, whole=False)
+        for name in ("timeout", "connect_timeout"):
+            if (seconds := getattr(self, name)) is not None:
+                check_number(name, seconds, 0.001, 3600, whole=False)
         if self.max_attempts is not None:
             check_number("max_attempts", self.max_attempts, 1, 10, whole=True)
-        if self.proxy and not is_http_address(str(self.proxy)):
-            # Shown is none of it: it may hold a password.
-            raise InvalidParameterError("proxy: must be an address such as http://proxy.example:3128")
+        if self.proxy:
+            _check_proxy(self.proxy)
 
     def _check_message(self) -> None:
         from airflow_provider_itnio.api.models import check_fields
@@ -289,7 +318,7 @@ class WhatsAppSendOperator(WhatsAppMessageOperator):
     template_fields: Sequence[str] = ("recipient", *WhatsAppMessageOperator.template_fields)
     operator_extra_links = (OpenChatLink(),)
     _record: DeliveryRecord | None = None
-    _try_of_record: Any = None
+    _instance_of_record: Any = None
 
     def __init__(
         self,
@@ -348,55 +377,61 @@ class WhatsAppSendOperator(WhatsAppMessageOperator):
             recipient = normalize_phone(self.recipient)
         record = self._record_of(context)
         if (earlier := record.earlier(recipient)) is not None:
-            if not is_sent_again(earlier, self.delivery):
+            if not is_sent_again(earlier.outcome, earlier.cleared, self.delivery):
                 return self._not_again(recipient, earlier)
             if earlier.outcome == "unknown":
-                self.log.warning("Sending although nobody knows whether it was sent: %s", earlier.why)
+                log.warning("Sending although nobody knows whether it was sent: %s", earlier.why)
         fields = self.build_message(context)
         with self._failing_as_documented():
-            receipt = self._send(recipient, record, fields)
+            receipt = self._send(recipient, fields, record)
         return receipt.as_dict()
 
     def _record_of(self, context: Context) -> DeliveryRecord:
+        """Give the record of this try, in which the operator may be executed several times."""
         from airflow_provider_itnio.delivery.message_record import DeliveryRecord
 
-        # One for each run of the task; in a test an operator may be executed for several.
         instance = context.get("ti")
-        this_try = instance and (instance.run_id, instance.map_index, instance.try_number)
-        if self._record is None or self._try_of_record != this_try:
+        if self._record is None or instance is not self._instance_of_record:
             self._record = DeliveryRecord.from_context(context, self.task_id)
-            self._try_of_record = this_try
+            self._instance_of_record = instance
+            self._finish_after_post_execute()
         return self._record
 
-    def _send(self, recipient: str, record: DeliveryRecord, fields: Mapping[str, Any]) -> Receipt:
+    def _send(self, recipient: str, fields: Mapping[str, Any], record: DeliveryRecord) -> Receipt:
+        from airflow_provider_itnio.delivery.graceful_timeout import GracefulTimeout
+
         # Not what a decorated function is called with, which is its own, nor what it returned, which is data.
         rendered = (name for name in self.template_fields if name in WhatsAppMessageOperator.template_fields)
         self._refuse_unread_template_files(*rendered)
-        prepared = self.hook.prepare(recipient, if_too_long=self.if_too_long, **fields)
-        if self.delivery == "at_most_once":
-            record.intend(recipient)
-        try:
-            receipt = self.hook.send_prepared(prepared, self.delivery)
-        except ItnioError as error:
-            record.failed(recipient, error)
-            raise
-        except BaseException as ended:
-            # Airflow 2 ends a task with an AirflowTaskTerminated, which is no Exception.
-            if not isinstance(ended, AirflowTaskTimeout) and isinstance(ended, (Exception, SystemExit)):
-                raise
-            what = (
-                "the task's execution_timeout"
-                if isinstance(ended, AirflowTaskTimeout)
-                else type(ended).__name__
-            )
-            unknown = UnknownOutcomeError(f"Nobody can say what became of the message: {what} ended it")
-            record.failed(recipient, unknown)
-            if self.delivery != "at_most_once":
-                raise
-            # Airflow would retry, and the message may have been on its way.
-            raise unknown from ended
-        record.accepted(receipt)
+        hook = self.hook
+        prepared = hook.prepare(recipient, if_too_long=self.if_too_long, **fields)
+        with GracefulTimeout() as limit:
+            record.store.call = limit.call
+            if self.delivery == "at_most_once":
+                try:
+                    with limit.as_airflow_does():
+                        record.intend(recipient)
+                except BaseException:  # it may have been written all the same
+                    record.withdraw(recipient)
+                    raise
+            receipt: Receipt | None = None
+            try:
+                with limit.as_airflow_does():
+                    receipt = hook.send_prepared(prepared, self.delivery)
+            except BaseException as error:
+                if receipt is None:
+                    self._has_failed(recipient, error, record)
+                    raise
+            record.accepted(receipt)
+        hook.log_accepted(receipt)
         return receipt
+
+    def _has_failed(self, recipient: str, error: BaseException, record: DeliveryRecord) -> None:
+        failure = _failure_of(error)
+        record.failed(recipient, failure)
+        if self.delivery == "at_most_once" and isinstance(failure, UnknownOutcomeError):
+            # Airflow would retry what ended it, and the message may have been on its way.
+            raise failure from (None if failure is error else error)
 
     def _not_again(self, recipient: str, earlier: PreviousOutcome) -> ReceiptDict:
         """Give the receipt of an earlier try, or fail as it did."""
@@ -404,7 +439,7 @@ class WhatsAppSendOperator(WhatsAppMessageOperator):
 
         number = mask_phone(recipient)
         if earlier.receipt is not None:
-            self.log.info(
+            log.info(
                 "Nothing sent: an earlier try of this task sent to %s, accepted as %s",
                 number,
                 earlier.receipt["message_id"],
@@ -419,6 +454,26 @@ class WhatsAppSendOperator(WhatsAppMessageOperator):
             f"Nothing sent: nobody can say what became of the message to {number} in an earlier try of this "
             f"task ({earlier.why}), and delivery is at_most_once. Clear the task to send it all the same"
         )
+
+
+def _failure_of(error: BaseException) -> ItnioError:
+    """Say what became of a message by whatever ended its sending."""
+    if isinstance(error, ItnioError):
+        return error
+    what = "the task's execution_timeout" if isinstance(error, AirflowTaskTimeout) else type(error).__name__
+    if is_marked_as_not_sent(error):
+        return NotSentError(f"Nothing was on its way when {what} ended it")
+    return UnknownOutcomeError(f"Nobody can say what became of the message: {what} ended it")
+
+
+def _check_proxy(proxy: object) -> None:
+    from airflow_provider_itnio.api.settings import check_proxy
+    from airflow_provider_itnio.api.signing import Secret
+
+    try:
+        check_proxy(Secret(str(proxy).strip()))
+    except ConfigurationError as error:
+        raise InvalidParameterError(f"proxy: {error}") from None
 
 
 def _retries_may_help(error: ItnioError, delivery: Delivery) -> bool:

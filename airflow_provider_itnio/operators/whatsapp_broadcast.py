@@ -5,17 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowTaskTimeout
 
 from airflow_provider_itnio.api.checks import check_choice, check_delivery, check_number
+from airflow_provider_itnio.api.describe import describe_value
 from airflow_provider_itnio.api.errors import (
     InvalidMessageError,
+    InvalidParameterError,
     ItnioError,
+    RecordError,
 )
 from airflow_provider_itnio.api.phone_numbers import mask_phone_numbers
-from airflow_provider_itnio.broadcast.graceful_timeout import graceful_timeout
+from airflow_provider_itnio.delivery.safe_logging import SafeLogger
 from airflow_provider_itnio.hooks.itnio import ACCEPTED_IS_NOT_DELIVERED, ItnioHook
 from airflow_provider_itnio.operators.whatsapp import WhatsAppMessageOperator
 from airflow_provider_itnio.templating import (
@@ -37,6 +41,7 @@ if TYPE_CHECKING:
     from airflow_provider_itnio.broadcast.recipients import Recipient, RecipientsGiven
     from airflow_provider_itnio.broadcast.summary import SummaryDict
     from airflow_provider_itnio.delivery.broadcast_record import BroadcastRecord
+    from airflow_provider_itnio.delivery.graceful_timeout import GracefulTimeout
     from airflow_provider_itnio.message_types import (
         ContactDict,
         DocumentDict,
@@ -53,6 +58,8 @@ if TYPE_CHECKING:
     from airflow_provider_itnio.operators._task_arguments import TaskArguments
 
 __all__ = ["WhatsAppBroadcastOperator"]
+
+log = SafeLogger(__name__)
 
 
 class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
@@ -231,46 +238,40 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
         :param context: the task's context.
         """
         from airflow_provider_itnio.delivery.broadcast_record import BroadcastRecord
+        from airflow_provider_itnio.delivery.graceful_timeout import GracefulTimeout
 
         with self._failing_as_documented():
             check_delivery(self.delivery)
             self._refuse_unread_template_files("business_phone", "app_id", "itnio_conn_id")
             self._check_how_it_is_sent()
             self._check_message()
-            self._record = BroadcastRecord.from_context(context, self.task_id)
-            broadcast, client = self._prepared(context, self._record)
+            record = self._record = BroadcastRecord.from_context(context, self.task_id)
+        self._finish_after_post_execute()
+        fields = self.build_message(context)
+        limit = GracefulTimeout()
+        with self._failing_as_documented():
+            broadcast, client = self._prepared(context, fields, record, limit)
         if self._is_ended:
             raise ItnioError("The task was ended from outside before anything was sent")
-        try:
-            asyncio.run(self._run(broadcast, client))
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:
-            self._push(context, broadcast)
-            if (forgotten := self._forgotten(broadcast)) is not None:
-                raise forgotten from error
-            if self._record.is_kept or not self._has_messaged(broadcast):
-                raise
-            if type(error).__name__ == "AirflowTaskTerminated":
-                # Airflow 2 looks at the state that a person has set, but not with another error.
-                self.retries = 0
-                raise
-            words = mask_phone_numbers(f"{type(error).__name__}: {error}")
-            raise AirflowFailException(f"{words}. {_WITHOUT_RECORD}") from error
-        finally:
+        with limit:
+            record.store.call = limit.call
+            try:
+                asyncio.run(self._run(broadcast, client, limit))
+            except BaseException as error:
+                problem: BaseException | None = self._problem_of(error, broadcast)
+            else:
+                problem = self._problem(broadcast, limit)
             self._stop = None
-            self.log.info("Ended: %s", broadcast.describe())
-        if broadcast.tally.accepted and broadcast.kind != "template":
-            self.log.warning(ACCEPTED_IS_NOT_DELIVERED)
-        problem = self._problem(broadcast, self._record)
-        if problem is None:
-            summary = broadcast.summary()
-            if self.do_xcom_push and "ti" in context:
-                # Airflow does so too, but only once the work is marked as done.
-                context["ti"].xcom_push(key="return_value", value=summary)
-            return summary
-        self._push(context, broadcast)
-        raise problem
+            report = broadcast.report
+            log.info("Ended: %s", report.describe())
+            if report.counts.accepted and report.kind != "template":
+                log.warning(ACCEPTED_IS_NOT_DELIVERED)
+            summary = report.summary()
+            if problem is None:
+                return summary
+            if self.do_xcom_push and "ti" in context:  # Airflow does so of a task that succeeds alone
+                self._push(context, summary, limit)
+            raise problem
 
     def on_kill(self) -> None:
         """Take no new recipients, and write down what became of the others."""
@@ -278,17 +279,16 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
         if self._stop is not None:
             self._stop("the task was ended from outside")
 
-    def _push(self, context: Context, broadcast: Broadcast) -> None:
-        """Push the summary of a task that fails, whose return value would be lost."""
-        if not self.do_xcom_push or "ti" not in context:
-            return
+    def _push(self, context: Context, summary: SummaryDict, limit: GracefulTimeout) -> None:
         try:
-            context["ti"].xcom_push(key="return_value", value=broadcast.summary())
+            limit.call(context["ti"].xcom_push, "return_value", summary)
         except Exception as error:  # which must not hide why the task fails
             words = mask_phone_numbers(f"{type(error).__name__}: {error}")
-            self.log.error("The summary could not be pushed: %s", words)
+            log.error("The summary could not be pushed: %s", words)
 
-    def _prepared(self, context: Context, record: BroadcastRecord) -> tuple[Broadcast, ItnioAsyncClient]:
+    def _prepared(
+        self, context: Context, fields: Mapping[str, Any], record: BroadcastRecord, limit: GracefulTimeout
+    ) -> tuple[Broadcast, ItnioAsyncClient]:
         from airflow_provider_itnio.api.async_client import ItnioAsyncClient
         from airflow_provider_itnio.broadcast.engine import Broadcast
         from airflow_provider_itnio.broadcast.recipients import Recipients, excluded_numbers, recipient_list
@@ -297,11 +297,11 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
         excluded = excluded_numbers(_resolved(self.exclude, context)) if self._excludes else frozenset()
         recipients = Recipients(entries, excluded)
         account, (app_id, business_phone) = self.hook.account(), self.hook.sender()
-        kind, message_for = self._message_maker(context)
+        kind, message_for = self._message_maker(fields, context)
         client = ItnioAsyncClient(account.credentials, account.settings)
         broadcast = Broadcast(
             recipients,
-            message_for=self._first_shown(message_for),
+            message_for=partial(limit.call, self._first_shown(message_for)),
             client=client,
             app_id=app_id,
             business_phone=business_phone,
@@ -315,13 +315,15 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
         )
         return broadcast, client
 
-    def _message_maker(self, context: Context) -> tuple[str, Callable[[Recipient], Message]]:
+    def _message_maker(
+        self, fields: Mapping[str, Any], context: Context
+    ) -> tuple[str, Callable[[Recipient], Message]]:
         """Give the messages' type, and what makes the message of one recipient."""
         from airflow_provider_itnio.api.models import message_from
         from airflow_provider_itnio.broadcast.rendering import PersonalMessage
 
         personal = PersonalMessage(
-            self.build_message(context),
+            fields,
             self._template_environment(),
             context,
             _resolved(self.shared, context) or {},
@@ -345,7 +347,7 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
             message = message_for(recipient)
             if not is_shown:
                 is_shown = True
-                self.log.info("The first message, to %s: %s", mask_phone(recipient.number), preview(message))
+                log.info("The first message, to %s: %s", mask_phone(recipient.number), preview(message))
             return message
 
         return make
@@ -360,39 +362,56 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
 
         return SandboxedEnvironment(undefined=StrictUndefined)
 
-    async def _run(self, broadcast: Broadcast, client: ItnioAsyncClient) -> None:
+    async def _run(self, broadcast: Broadcast, client: ItnioAsyncClient, limit: GracefulTimeout) -> None:
         loop = asyncio.get_running_loop()
 
-        def stop(why: str) -> None:
+        def stop(why: str, grace: float) -> None:
             with suppress(RuntimeError):  # the loop has ended by itself just now
-                loop.call_soon_threadsafe(broadcast.stop, why, _GRACE_OF_KILL)
+                loop.call_soon_threadsafe(broadcast.stop, why, grace)
 
-        self._stop = stop
-        with graceful_timeout(lambda: broadcast.stop(_TIMED_OUT, _GRACE)):
-            async with client:
-                await broadcast.run()
+        self._stop = partial(stop, grace=_GRACE_OF_KILL)
+        limit.on_timeout = partial(stop, _TIMED_OUT, _GRACE)
+        if limit.is_over:
+            limit.on_timeout()
+        async with client:
+            await broadcast.run()
 
-    def _problem(self, broadcast: Broadcast, record: BroadcastRecord) -> BaseException | None:
+    def _problem_of(self, error: BaseException, broadcast: Broadcast) -> BaseException:
+        """Say how the task is to fail which an error has ended."""
+        if (failure := self._forgotten(broadcast)) is None:
+            if self._is_recorded or not self._has_messaged(broadcast):
+                return error
+            if type(error).__name__ == "AirflowTaskTerminated":
+                # Airflow 2 looks at the state that a person has set, but not with another error.
+                self.retries = 0
+                return error
+            failure = AirflowFailException(f"{type(error).__name__}: {error}. {_WITHOUT_RECORD}")
+        failure.__cause__ = error
+        return failure
+
+    def _problem(self, broadcast: Broadcast, limit: GracefulTimeout) -> BaseException | None:
         """Say how the task is to fail, if it is to."""
-        words = broadcast.describe()
+        report = broadcast.report
+        words = report.describe()
         if (forgotten := self._forgotten(broadcast)) is not None:
             return forgotten
-        if not broadcast.tally.failed and not broadcast.not_reached:
+        if not report.counts.failed and not report.not_reached:
             return None
-        if broadcast.stopped is None and self.if_some_fail == "warn" and broadcast.accepted_in_all:
-            self.log.warning("Some failed; cleared, this task sends to everyone again: %s", words)
+        if broadcast.stopped is None and self.if_some_fail == "warn" and report.counts.accepted_in_all:
+            log.warning("Some failed; cleared, this task sends to everyone again: %s", words)
             return None
         cause = broadcast.stopped_by
-        why = f"stopped: {broadcast.stopped}. {words}" if broadcast.stopped else broadcast.describe_failures()
-        if not self._retry_may_help(broadcast, record):
-            if broadcast.left_for_retry and not record.is_kept:
+        why = f"stopped: {broadcast.stopped}. {words}" if broadcast.stopped else report.describe_failures()
+        if not self._retry_may_help(broadcast):
+            if report.left_for_retry and not self._is_recorded:
                 why = f"{why}. {_WITHOUT_RECORD}"
             failure = AirflowFailException(why)
             failure.__cause__ = cause
             return failure
-        if broadcast.stopped == _TIMED_OUT:
+        if limit.is_over and (cause is None or isinstance(cause, RecordError)):
             return AirflowTaskTimeout(why)
         if cause is not None:
+            # Its class and code say what to do; its message says what became of the others too.
             cause.args = (f"{cause}. {words}",)
             return cause
         return ItnioError(why)
@@ -410,19 +429,23 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
         listed = ", ".join(forgotten[:50]) + (", …" if len(forgotten) > 50 else "")
         return AirflowFailException(
             f"RecordError: {len(forgotten)} messages were accepted that are not on record, so {again} "
-            f"({listed}): {broadcast.stopped}. {broadcast.describe()}"
+            f"({listed}): {broadcast.stopped}. {broadcast.report.describe()}"
         )
 
-    def _retry_may_help(self, broadcast: Broadcast, record: BroadcastRecord) -> bool:
-        if record.is_kept:
-            return broadcast.left_for_retry > 0
+    @property
+    def _is_recorded(self) -> bool:
+        return self._record is not None and self._record.is_kept
+
+    def _retry_may_help(self, broadcast: Broadcast) -> bool:
         # Without a record a retry sends to everyone.
-        return broadcast.left_for_retry > 0 and not self._has_messaged(broadcast)
+        return broadcast.report.left_for_retry > 0 and (
+            self._is_recorded or not self._has_messaged(broadcast)
+        )
 
     def _has_messaged(self, broadcast: Broadcast) -> bool:
         """Say whether anyone has, or must be taken to have, a message of this try."""
-        tally = broadcast.tally
-        return tally.accepted > 0 or (tally.unknown > 0 and self.delivery == "at_most_once")
+        counts = broadcast.report.counts
+        return counts.accepted > 0 or (counts.unknown > 0 and self.delivery == "at_most_once")
 
 
 _GRACE: Final = 5.0

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.responses import Response
 
-from .vendor_codes import meaning_of
+from .vendor_codes import text_of
 
 if TYPE_CHECKING:
     from .faults import Fault
@@ -88,7 +88,7 @@ def refusal(path: str, status: int, reason: str | None = None) -> Answer:
     :param reason: the reason in words; None takes the meaning of the code
     """
     return json_answer(
-        {"status": str(status), "reason": meaning_of(path, status) if reason is None else reason}
+        {"status": str(status), "reason": text_of(path, status).meaning if reason is None else reason}
     )
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .advice import OF_HTTP
 from .store import Exchange, SeenRequest, as_json
+from .vendor_codes import OF_HTTP
 from .words import words_of
 
 if TYPE_CHECKING:

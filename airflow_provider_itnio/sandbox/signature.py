@@ -8,7 +8,7 @@ import re
 from itertools import permutations
 from typing import TYPE_CHECKING, NamedTuple
 
-from .advice import CLOCK, KEYS
+from ..status_texts import OF_MESSAGES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -94,7 +94,7 @@ def problem_of_clock(timestamp: str, now: float, tolerance: float) -> SignProble
     why = (
         f"the Timestamp is {abs(seconds - now):.0f} s {side} the server's clock; {tolerance:g} s are accepted"
     )
-    return SignProblem(why, CLOCK)
+    return SignProblem(why, OF_MESSAGES[-4].advice)
 
 
 def fingerprint(sign: str) -> str:
@@ -123,7 +123,7 @@ def _about_key(key: str, api_key: str, secret: str) -> SignProblem:
             "write the login of the Airflow connection exactly as the account has its Api-Key",
         )
     why = f"the Api-Key is not known; it has {len(key)} characters, the known one has {len(api_key)}"
-    return SignProblem(why, KEYS)
+    return SignProblem(why, OF_MESSAGES[-1].advice)
 
 
 def _about_sign(sign: str, api_key: str, secret: str, timestamp: str) -> SignProblem:
@@ -142,7 +142,7 @@ def _about_sign(sign: str, api_key: str, secret: str, timestamp: str) -> SignPro
                 return SignProblem(why, advice)
     return SignProblem(
         "the Sign does not match this key's secret; that is another one, or the Sign is made in another way",
-        KEYS,
+        OF_MESSAGES[-1].advice,
     )
 
 

@@ -16,7 +16,6 @@ from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from .advice import advice_on
 from .answers import Answer, acceptance, balance, faulty, json_answer, refusal
 from .faults import Fault
 from .meaningful_numbers import fault_of_number
@@ -25,7 +24,7 @@ from .protocol import cut
 from .rules import WRONG_JSON, Verdict, judge
 from .signature import NOT_AUTHENTIC, SignProblem, fingerprint, problem_of_clock, problem_of_sign, sign_of
 from .store import Entry, ReceivedMessage, RefusedRequest, SeenRequest, Store
-from .vendor_codes import BALANCE_PATH, CUSTOM_PATH, EXPIRED, TEMPLATE_PATH, meaning_of
+from .vendor_codes import BALANCE_PATH, CUSTOM_PATH, EXPIRED, TEMPLATE_PATH, text_of
 from .words import words_of
 
 if TYPE_CHECKING:
@@ -235,13 +234,13 @@ class Endpoint:
         return message
 
     def _refused(self, seen: SeenRequest, status: int, why: str, advice: str) -> RefusedRequest:
-        meaning = meaning_of(self.path, status)
+        meaning, what_to_do = text_of(self.path, status)
         logger.info("refused with %s (%s): %s", status, meaning, why)
         return RefusedRequest(
             status=status,
             meaning=meaning,
             why=why,
-            advice=advice or advice_on(self.path, status),
+            advice=advice or what_to_do,
             path=self.path,
             headers=seen.headers,
             body=seen.body,

@@ -73,7 +73,7 @@ class Sender:
         self._run(self.client.close())
 
 
-CLIENTS = {"requests": ItnioClient, "aiohttp": ItnioAsyncClient}
+CLIENTS = {"http.client": ItnioClient, "aiohttp": ItnioAsyncClient}
 
 
 @pytest.fixture(params=CLIENTS)

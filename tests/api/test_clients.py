@@ -9,6 +9,7 @@ import json
 import os
 import re
 import socket
+import ssl
 import subprocess
 import sys
 import textwrap
@@ -24,7 +25,7 @@ import pendulum
 import pytest
 
 from airflow_provider_itnio.api import async_client, client
-from airflow_provider_itnio.api.async_client import CancelledBetweenTriesError, ItnioAsyncClient
+from airflow_provider_itnio.api.async_client import ItnioAsyncClient
 from airflow_provider_itnio.api.client import ItnioClient, shared_client
 from airflow_provider_itnio.api.errors import (
     AccountError,
@@ -36,6 +37,7 @@ from airflow_provider_itnio.api.errors import (
     RecipientError,
     RefusedError,
     UnknownOutcomeError,
+    is_marked_as_not_sent,
 )
 from airflow_provider_itnio.api.models import message_from
 from airflow_provider_itnio.api.protocol import ANSWER_LIMIT
@@ -131,6 +133,15 @@ def test_a_chunked_answer_is_read(sender: Make) -> None:
     parts = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in (text[:10], text[10:])) + b"0\r\n\r\n"
     with Server(lambda _: answer(parts, Transfer_Encoding="chunked")) as server:
         assert sender(server.url).send().message_id == MESSAGE_ID
+
+
+@pytest.mark.parametrize("early", ["100 Continue", "102 Processing", "103 Early Hints", "199 Soon"])
+def test_what_precedes_an_answer_is_skipped(sender: Make, early: str) -> None:
+    first = f"HTTP/1.1 {early}\r\nLink: </x>\r\n\r\n".encode() * 2
+    with Server(lambda _: first + answer()) as server:
+        one = sender(server.url)
+        assert one.send().message_id == one.send().message_id == MESSAGE_ID
+    assert [request.connection for request in server.requests] == [1, 1]
 
 
 # --- not sent: no connection ----------------------------------------------------------------------------
@@ -242,9 +253,9 @@ def test_one_context_is_shared_by_both_clients_and_all_sessions(
     sender: Make, trusted: Authority, own_contexts: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     built: list[object] = []
-    create = client.tls_context.__globals__["ssl"].create_default_context
+    create = ssl.create_default_context
     monkeypatch.setattr(
-        client.tls_context.__globals__["ssl"],
+        ssl,
         "create_default_context",
         lambda *args, **options: built.append(args) or create(*args, **options),
     )
@@ -379,7 +390,9 @@ def test_a_server_that_goes_on_turning_away_ends_as_not_sent(
     error = failure(sender(sandbox.url, max_tries=3).send)
     assert isinstance(error, NotSentError)
     assert (error.http_status, error.retry_after) == (http_status, None)
-    assert str(error) == f"Itniotech did not take the text message to 86…57: HTTP {http_status}"
+    assert str(error).endswith(f": HTTP {http_status}")
+    assert ("probably not sent" in str(error)) is (http_status == 503)
+    assert ("at_most_once" in str(error)) is (http_status == 503)
     assert len(sandbox.requests) == 3
 
 
@@ -642,6 +655,45 @@ def test_a_clock_that_does_not_heal_is_two_requests(sender: Make, sandbox: Sandb
     assert len(sandbox.requests) == 2
 
 
+@pytest.mark.parametrize("off", [366 * 86400, -366 * 86400, 86400])
+def test_an_offset_that_does_not_help_is_dropped(sender: Make, sandbox: Sandbox, off: int) -> None:
+    one = sender(sandbox.url)
+    wrong = formatdate(time.time() + off, usegmt=True)
+    sandbox.fail_next(status=-4, headers={"Date": wrong})
+    assert isinstance(failure(one.send), AuthenticationError)
+    for _ in range(3):
+        assert one.send().type == "text"
+    assert [request.answer["status"] for request in sandbox.requests] == ["-4", "-4", "0", "0", "0"]
+
+
+def test_an_offset_that_helped_outlives_one_that_does_not(sender: Make, sandbox: Sandbox) -> None:
+    one = sender(sandbox.url, now=lambda: time.time() + 3600)
+    one.send()
+    sandbox.fail_next(status=-4, headers={"Date": formatdate(time.time() + 10**7, usegmt=True)})
+    assert isinstance(failure(one.send), AuthenticationError)
+    one.send()
+    assert [request.answer["status"] for request in sandbox.requests] == ["-4", "0", "-4", "-4", "0"]
+
+
+def test_an_offset_goes_when_the_machines_clock_is_set_right(sender: Make) -> None:
+    """And the server gives no date by which it could be corrected."""
+    ahead = [3600.0]
+
+    def judge(received: Received) -> bytes:
+        if abs(int(received.headers["timestamp"]) - time.time()) < 300:
+            return answer()
+        headers = {"Date": formatdate(time.time(), usegmt=True)} if ahead[0] else {}
+        return answer({"status": "-4"}, **headers)
+
+    with Server(judge) as server:
+        one = sender(server.url, now=lambda: time.time() + ahead[0])
+        one.send()
+        ahead[0] = 0.0
+        one.send()
+        one.send()
+    assert len(server.requests) == 5
+
+
 def test_without_a_date_the_clock_is_not_set(sender: Make) -> None:
     with Server(lambda _: answer({"status": "-16", "reason": "timestamp expires"})) as server:
         error = failure(sender(server.url).send)
@@ -838,8 +890,8 @@ def test_cancelled_between_two_tries_it_says_that_nothing_was_sent(
 ) -> None:
     sandbox.fail_next(http_status=429, headers={"Retry-After": "30"})
     ended = ended_while(sandbox.url, lambda: "trying again in 30.0 s" in caplog.text)
-    assert type(ended) is CancelledBetweenTriesError
-    assert isinstance(ended, asyncio.CancelledError)
+    assert type(ended) is asyncio.CancelledError
+    assert is_marked_as_not_sent(ended)
     assert len(sandbox.requests) == 1
     assert sandbox.messages == []
 
@@ -848,6 +900,7 @@ def test_cancelled_in_a_request_it_does_not_say_so(sandbox: Sandbox) -> None:
     sandbox.fail_next(delay=3)
     ended = ended_while(sandbox.url, lambda: bool(sandbox.requests))
     assert type(ended) is asyncio.CancelledError
+    assert not is_marked_as_not_sent(ended)
     assert len(sandbox.messages) == 1
 
 
@@ -856,9 +909,10 @@ def test_cancelled_in_the_request_of_a_second_try_it_does_not_say_so(sandbox: Sa
     sandbox.fail_next(delay=3)
     ended = ended_while(sandbox.url, lambda: len(sandbox.requests) == 2)
     assert type(ended) is asyncio.CancelledError
+    assert not is_marked_as_not_sent(ended)
 
 
-# --- the requests client: threads, processes, one per account -------------------------------------------
+# --- the blocking client: threads, processes, one per account -------------------------------------------
 
 
 def blocking(url: str) -> Sender:

@@ -4,7 +4,7 @@ import time
 from email.utils import formatdate
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_itnio.api.clock import ServerClock, seconds_of_date
@@ -41,7 +41,6 @@ def test_http_dates_are_read(date: str) -> None:
     assert seconds_of_date(date) == NOW
 
 
-@settings(max_examples=300, derandomize=True, deadline=None, database=None)
 @given(date=st.text(max_size=40) | st.text(st.sampled_from("Tue,14Nov2023:GMT+- "), max_size=40))
 def test_any_header_is_a_time_or_none(date: str) -> None:
     seconds = seconds_of_date(date)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pendulum
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_itnio.api.errors import (
@@ -280,7 +280,6 @@ def test_an_answer_of_1_mib_is_read(exchange: Protocol, message: Request[Receipt
     assert isinstance(outcome(exchange, message, answer(whole)), Receipt)
 
 
-@settings(max_examples=150, derandomize=True, deadline=None, database=None)
 @given(
     body=st.binary(max_size=60)
     | st.recursive(
@@ -328,7 +327,7 @@ def test_a_refusal_says_code_meaning_advice_and_reason(exchange: Protocol, messa
     error = outcome(exchange, message, answer({"status": "-5"}))
     assert str(error) == (
         "Itniotech refused the text message to 86…57: status -5, system exception "
-        "(nothing to change: try again later)"
+        "(nothing is wrong with the request; send it again later)"
     )
     assert error.transient
     assert error.reason == ""

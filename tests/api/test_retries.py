@@ -63,12 +63,18 @@ def test_one_try_waits_never() -> None:
     assert waits == []
 
 
-def test_what_the_answer_asked_for_is_waited_as_asked() -> None:
-    settings = ClientSettings(max_retry_after=60, jitter=0.5)
-    assert tried(settings, NotSentError("429", retry_after=60.0), NotSentError("429", retry_after=0.0)) == (
-        "sent",
-        [60.0, 0.0],
-    )
+def test_what_the_answer_asked_for_is_waited_at_least() -> None:
+    settings = ClientSettings(max_retry_after=60, first_wait=0.5, jitter=0)
+    asked = [NotSentError("429", retry_after=seconds) for seconds in (60.0, 1.5, 0.0)]
+    assert tried(settings, *asked) == ("sent", [60.0, 1.5, 2.0])
+
+
+@pytest.mark.parametrize("asked", [0.0, 0.001, -1.0])
+def test_an_answer_that_asks_for_no_wait_gets_one_all_the_same(asked: float) -> None:
+    settings = ClientSettings(max_tries=10, first_wait=0.5, longest_wait=8, jitter=0.5)
+    seen = [tried(settings, *(NotSentError("429", retry_after=asked) for _ in range(9)))[1] for _ in range(9)]
+    assert all(0.5 <= waits[0] <= 1 and min(waits) >= 0.5 and max(waits) <= 8 for waits in seen)
+    assert len({waits[0] for waits in seen}) > 1
 
 
 @pytest.mark.parametrize(

@@ -1,110 +1,79 @@
-"""The pace and the tally of a broadcast. What it does with messages is tested with its operator."""
+"""The engine of a broadcast, by itself. What it does with answers is tested with its operator."""
 
 from __future__ import annotations
 
 import asyncio
-import time
 
 import pytest
 
-from airflow_provider_itnio.broadcast.pace import Pace
-from airflow_provider_itnio.broadcast.summary import Counts
+from airflow_provider_itnio.api.async_client import ItnioAsyncClient
+from airflow_provider_itnio.api.models import message_from
+from airflow_provider_itnio.api.settings import ClientSettings
+from airflow_provider_itnio.api.signing import Credentials
+from airflow_provider_itnio.broadcast.engine import Broadcast
+from airflow_provider_itnio.broadcast.recipients import Recipients
+from airflow_provider_itnio.delivery.broadcast_record import BroadcastRecord
+from tests.task_runs import numbers
 
 
-def most_in(seconds, times):
-    """Give the most that left within so many seconds, wherever those begin."""
-    most, first = 0, 0
-    for last, at in enumerate(times):
-        while at - times[first] >= seconds:
-            first += 1
-        most = max(most, last - first + 1)
-    return most
+@pytest.fixture
+def broadcast(sandbox):
+    """Run a broadcast; what is to happen to it beside may be given."""
+
+    async def run(people, beside, **options):
+        message = message_from({"text": "x"})
+        async with ItnioAsyncClient(
+            Credentials("bDqJFiq9", "7bz1lzh9"), ClientSettings(base_url=sandbox.url)
+        ) as client:
+            broadcast = Broadcast(
+                Recipients(people),
+                message_for=lambda recipient: message,
+                client=client,
+                app_id="DGziZf5u",
+                business_phone="91856321321",
+                record=BroadcastRecord.from_context({}, "tell"),
+                kind="text",
+                **options,
+            )
+            await asyncio.gather(broadcast.run(), beside(broadcast))
+        return broadcast
+
+    async def nothing(broadcast):
+        pass
+
+    return lambda people, beside=nothing, **options: asyncio.run(run(people, beside, **options))
 
 
-def departures(pace, count, *, at_a_time=32, stall_at=None, stall=0.0):
-    """Give when each of many that wait for their turns gets it; at one of them the loop stands still."""
-    times = []
-
-    async def work(left):
-        while left:
-            left.pop()
-            await pace.turn()
-            times.append(time.monotonic())
-            if len(times) == stall_at:
-                time.sleep(stall)  # as a write of the record does
-
-    async def run():
-        left = list(range(count))
-        await asyncio.gather(*(work(left) for _ in range(at_a_time)))
-
-    asyncio.run(run())
-    assert len(times) == count
-    return times
+def test_it_sends_to_everyone_and_says_so(broadcast, sandbox):
+    people = numbers(20)
+    done = broadcast(people, messages_per_second=None)
+    assert sorted(message.recipient for message in sandbox.messages) == people
+    assert (done.stopped, done.stopped_by, done.report.describe()) == (
+        None,
+        None,
+        "20 recipients: 20 accepted",
+    )
 
 
-@pytest.mark.parametrize("rate", [200, 1000])
-def test_no_second_has_more_turns_than_the_rate(rate):
-    times = departures(Pace(rate), int(rate * 1.3))
-    assert most_in(1.0, times) <= rate * 1.02
-    assert times[-1] - times[0] >= (len(times) - 1) / rate - 0.02
+def test_stopped_it_waits_for_those_in_flight_and_takes_no_new_ones(broadcast, sandbox):
+    sandbox.fail_next(4, delay=0.3)
+
+    async def stop(broadcast):
+        await asyncio.sleep(0.1)
+        broadcast.stop("enough")
+
+    done = broadcast(numbers(20), stop, max_in_flight=4)
+    assert done.stopped == "enough"
+    assert done.report.counts.accepted == len(sandbox.messages) <= 4
+    assert done.report.not_reached == 20 - done.report.counts.accepted
 
 
-@pytest.mark.parametrize("at_a_time", [1, 32])
-def test_turns_that_were_missed_are_not_made_up_for(at_a_time):
-    times = departures(Pace(200), 200, at_a_time=at_a_time, stall_at=50, stall=0.3)
-    # In no tenth of a second more than its share, the hundredth that late timers may make up for, and one.
-    assert most_in(0.1, times) <= 20 + 2 + 1
+def test_stopped_with_a_grace_it_gives_up_those_that_take_longer(broadcast, sandbox):
+    sandbox.fail_next(delay=30)
 
-
-def test_one_that_comes_late_begins_anew():
-    async def run():
-        pace = Pace(100)
-        await pace.turn()
+    async def stop(broadcast):
         await asyncio.sleep(0.2)
-        times = []
-        for _ in range(10):
-            await pace.turn()
-            times.append(time.monotonic())
-        return times
+        broadcast.stop("enough", 0.1)
 
-    times = asyncio.run(run())
-    assert times[-1] - times[0] >= 9 / 100 - 0.02
-
-
-def test_without_a_rate_nobody_waits():
-    async def run():
-        pace = Pace(None)
-        for _ in range(1000):
-            await pace.turn()
-
-    begun = time.monotonic()
-    asyncio.run(run())
-    assert time.monotonic() - begun < 5
-
-
-def test_a_tally_lists_the_first_1000_and_counts_all(caplog):
-    tally = Counts()
-    for position in range(1500):
-        tally.add_failure("refused", position, "4557", -114, "text is empty")
-    tally.add_failure("unknown", 1500, "4557", None, "lost")
-    assert (tally.refused, tally.unknown, tally.failed) == (1500, 1, 1501)
-    assert len(tally.failures) == 1000
-    assert tally.failures[7] == {
-        "position": 7,
-        "last_digits": "4557",
-        "outcome": "refused",
-        "code": -114,
-        "reason": "text is empty",
-    }
-    assert len(caplog.messages) == 21
-    assert caplog.messages[0] == "recipients[0] (…4557): refused: text is empty"
-    assert "listed in the task's summary" in caplog.messages[-1]
-
-
-@pytest.mark.parametrize(("length", "kept"), [(160, 160), (161, 160), (10_000, 160)])
-def test_a_reason_is_cut_at_160_characters(length, kept):
-    tally = Counts()
-    tally.add_failure("invalid", 0, "", None, "x" * length)
-    (failure,) = tally.failures
-    assert len(failure["reason"]) == kept
-    assert failure["reason"].endswith("…") == (length > 160)
+    done = broadcast(numbers(3), stop, max_in_flight=1)
+    assert done.report.describe() == "3 recipients: 1 unknown, 2 not reached"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import json
 from urllib.parse import quote
 
@@ -7,8 +8,9 @@ import pytest
 from airflow.providers.common.compat.sdk import redact
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS, AIRFLOW_V_3_2_PLUS
 
-from airflow_provider_itnio.api.errors import ConfigurationError
+from airflow_provider_itnio.api.errors import ConfigurationError, NotSentError, RefusedError
 from airflow_provider_itnio.hooks.itnio import ItnioHook
+from tests.frames import assert_shows_no_secret
 
 NUMBER = "+86 147-1800-4557"
 APP_AND_PHONE = "app_id=DGziZf5u&business_phone=91856321321"
@@ -155,13 +157,111 @@ def test_a_base_url_in_a_uri_is_percent_encoded(by_uri):
         ({"extra": {"proxy": "proxy.example.com"}}, "extra.proxy"),
         ({"extra": {"proxy": "socks5://proxy.example.com"}}, "extra.proxy"),
         ({"extra": {"proxy": "http://proxy.example.com:99999"}}, "extra.proxy"),
+        ({"host": "2130706433"}, "host"),
+        ({"host": "https://0x7f000001"}, "host"),
+        ({"host": "https://127.1"}, "host"),
+        ({"host": "https://10.0.0.256"}, "host"),
+        ({"host": "https://a\u200b.invalid"}, "host"),
+        ({"host": "https://a.inv\u00adalid"}, "host"),
+        ({"host": "https://a\u2028.example"}, "host"),
+        ({"host": "https://a.ex\nample"}, "host"),
+        ({"host": "https://a.example/b c"}, "host"),
+        ({"host": "https://a..example"}, "host"),
+        ({"host": f"https://{'a' * 64}.example"}, "host"),
+        ({"host": "https://a%zz.example"}, "host"),
+        ({"extra": {"timeout": 1e400}}, "extra.timeout"),
+        ({"extra": {"timeout": 10**400}}, "extra.timeout"),
+        ({"extra": {"timeout": -(10**400)}}, "extra.timeout"),
+        ({"extra": {"timeout": "1e400"}}, "extra.timeout"),
+        ({"extra": {"timeout": float("nan")}}, "extra.timeout"),
+        ({"extra": {"timeout": True}}, "extra.timeout"),
+        ({"extra": {"timeout": {"seconds": 5}}}, "extra.timeout"),
+        ({"extra": {"connect_timeout": 10**4000}}, "extra.connect_timeout"),
+        ({"extra": {"max_tries": float("inf")}}, "extra.max_tries"),
+        ({"extra": {"proxy": "http://pro\nxy.example:1"}}, "extra.proxy"),
+        ({"extra": {"proxy": "http://proxy.example:1\r\nX: y"}}, "extra.proxy"),
+        ({"extra": {"proxy": "http://proxy\u200b.example:1"}}, "extra.proxy"),
+        ({"extra": {"proxy": "http://me:пароль@proxy.example:1"}}, "extra.proxy"),
+        ({"extra": {"proxy": "http://me:%D0%BF%D0%B0@proxy.example:1"}}, "extra.proxy"),
+        ({"extra": {"proxy": "http://me:%FF%FE@proxy.example:1"}}, "extra.proxy"),
+        ({"extra": {"proxy": "http://me:密码@proxy.example:1"}}, "extra.proxy"),
+        ({"extra": {"proxy": "http://2130706433:1"}}, "extra.proxy"),
+        ({"extra": {"proxy": "http://:80"}}, "extra.proxy"),
+        ({"extra": {"proxy": ["http://proxy.example:1"]}}, "extra.proxy"),
+        ({"extra": {"proxy": 7}}, "extra.proxy"),
     ],
 )
-def test_an_unusable_field_is_named_with_its_connection(fields, names, connect, sandbox):
+@pytest.mark.parametrize("way", ["send", "asend", "prepare"])
+def test_an_unusable_field_is_named_with_its_connection(way, fields, names, connect, sandbox):
     connect("itnio_of_finance", **fields)
     with pytest.raises(ConfigurationError) as caught:
-        ItnioHook("itnio_of_finance").send(NUMBER, text="x")
+        done_by(way, ItnioHook("itnio_of_finance"))
     assert str(caught.value).startswith(f"Connection 'itnio_of_finance', {names}")
+    assert len(str(caught.value)) < 300
+    assert sandbox.requests == []
+    assert_shows_no_secret(caught.value, "bDqJFiq9", "7bz1lzh9", "пароль", "密码", "%FF%FE")
+
+
+def done_by(way, hook):
+    """Send, or get as far as one can without sending."""
+    sent = getattr(hook, way)(NUMBER, text="x")
+    return asyncio.run(sent) if way == "asend" else sent
+
+
+@pytest.mark.parametrize("way", ["send", "asend", "prepare"])
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ({"REQUESTS_CA_BUNDLE": "/nowhere"}, "'/nowhere' of the environment: REQUESTS_CA_BUNDLE names it"),
+        ({"CURL_CA_BUNDLE": "/nowhere"}, "'/nowhere' of the environment: CURL_CA_BUNDLE names it"),
+        ({"REQUESTS_CA_BUNDLE": __file__}, "REQUESTS_CA_BUNDLE names it, and it can't be read"),
+        ({"https_proxy": "socks5://p.example:1"}, "the environment's proxy"),
+        ({"https_proxy": "http://p.exam\nple:1"}, "the environment's proxy"),
+        ({"https_proxy": "http://me:пароль@p.example:1"}, "the environment's proxy"),
+        ({"all_proxy": "http://p.example:0"}, "the environment's proxy"),
+    ],
+)
+def test_an_unusable_environment_is_named_before_anything_is_sent(
+    way, variables, words, connect, monkeypatch
+):
+    connect(host="https://api.example")
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigurationError) as caught:
+        done_by(way, ItnioHook())
+    assert words in str(caught.value)
+    assert "пароль" not in str(caught.value)
+
+
+@pytest.mark.parametrize("way", ["send", "asend"])
+def test_a_host_in_any_script_is_looked_up_as_name_servers_know_it(way, connect):
+    connect(host="https://☃.example.invalid", extra={"max_tries": 1})
+    assert settings_of(ItnioHook()).base_url == "https://xn--n3h.example.invalid"
+    with pytest.raises(NotSentError, match=r"no connection: .*xn--n3h\.example\.invalid"):
+        done_by(way, ItnioHook())
+
+
+@pytest.mark.parametrize("way", ["send", "asend"])
+def test_a_path_in_any_script_is_percent_encoded(way, connect, sandbox):
+    connect(host=f"{sandbox.url}/gäteway", extra={"max_tries": 1})
+    with pytest.raises(RefusedError, match="HTTP 404"):
+        done_by(way, ItnioHook())
+    assert [request.path for request in sandbox.requests] in (
+        ["/g%C3%A4teway/wa/custom/sendMsg"],
+        ["/gäteway/wa/custom/sendMsg"],
+        [],
+    )
+
+
+@pytest.mark.parametrize("way", ["send", "asend"])
+def test_the_hooks_proxy_goes_before_the_connections(way, connect, closed_port, sandbox):
+    connect(extra={"max_tries": 1, "proxy": "http://proxy.invalid:1"})
+    with pytest.raises(NotSentError, match=f"127.0.0.1:{closed_port}|Connect call failed"):
+        done_by(way, ItnioHook(proxy=f"http://127.0.0.1:{closed_port}"))
+    with pytest.raises(ConfigurationError, match=r"^proxy: must be an address such as"):
+        done_by(way, ItnioHook(proxy="socks5://me:s3cret@proxy.example"))
     assert sandbox.requests == []
 
 
@@ -333,16 +433,16 @@ class TestConnection:
         ("code", "advice"),
         [
             (-1, "check the connection's Api-Key"),
-            (-2, "ask Itniotech to allow the address"),
-            (-12, "try again later"),
+            (-2, "ask Itniotech to allow the IP address"),
+            (-12, "send it again later"),
             (-13, "account locked"),
             (-15, "wait a minute"),
-            (-16, "set this machine's clock"),
-            (-18, "try again later"),
+            (-16, "set the clock of the machine that sends"),
+            (-18, "send it again later"),
             (-29, "workspace disabled"),
             (-30, "Api-Key disabled"),
-            (-31, "ask Itniotech to allow the address"),
-            (-32, "check app_id"),
+            (-31, "ask Itniotech to allow the IP address"),
+            (-32, "set app_id of the connection"),
             (-99, "not a documented code"),
         ],
     )

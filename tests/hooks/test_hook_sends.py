@@ -352,8 +352,66 @@ def test_a_prepared_message_is_sent_with_its_delivery(delivery, sandbox):
 
 
 @pytest.mark.usefixtures("connection")
-def test_a_prepared_message_is_logged_without_its_whole_number(logged):
+def test_who_sends_what_was_prepared_logs_it_once_it_is_on_record(logged):
     hook = ItnioHook()
     receipt = hook.send_prepared(hook.prepare(NUMBER, text="x"))
+    assert "Itniotech accepted" not in logged()
+    hook.log_accepted(receipt)
     assert f"Itniotech accepted the text message to 86…57 as {receipt.message_id}" in logged()
     assert "8614718004557" not in logged()
+
+
+# --- many messages through one client ---------------------------------------------------------------------
+
+
+class BrokenLog:
+    """A log none of whose lines can be written."""
+
+    def __getattr__(self, name):
+        def fail(*args, **kwargs):
+            raise UnicodeEncodeError("utf-8", "\ud800", 0, 1, "surrogates not allowed")
+
+        return fail
+
+
+@pytest.mark.usefixtures("connection")
+def test_a_line_that_can_not_be_written_does_not_undo_an_acceptance(way, sandbox, monkeypatch):
+    monkeypatch.setattr(ItnioHook, "log", BrokenLog())
+    receipt = sent_by(way, ItnioHook(), NUMBER, text="x")
+    assert receipt.message_id == sandbox.messages[0].id
+
+
+def test_what_is_sent_in_a_hooks_block_goes_through_one_client(forwarder, connect, sandbox, monkeypatch):
+    monkeypatch.setattr("airflow_provider_itnio.sandbox.guard.Guard.refusal", lambda self, headers: b"")
+    connect(host=f"http://127.0.0.1:{forwarder.port}")
+
+    async def several():
+        async with ItnioHook() as hook:
+            for n in range(4):
+                await hook.asend(f"+86 100-0000-000{n}", text=str(n))
+        await hook.asend(NUMBER, text="after")
+
+    asyncio.run(several())
+    assert forwarder.connections == 2
+    assert len(sandbox.messages) == 5
+
+
+def test_a_block_of_a_hook_that_is_misconfigured_is_not_entered(connect, sandbox):
+    connect(extra={"timeout": "soon"})
+
+    async def several():
+        async with ItnioHook() as hook:
+            await hook.asend(NUMBER, text="x")
+
+    with pytest.raises(ConfigurationError, match=r"extra\.timeout"):
+        asyncio.run(several())
+    assert sandbox.requests == []
+
+
+@pytest.mark.usefixtures("connection")
+def test_neither_hook_nor_what_it_makes_shows_a_number():
+    hook = ItnioHook(business_phone="91856321321")
+    prepared = hook.prepare(NUMBER, text="x")
+    shown = f"{prepared} {prepared!r} {hook.account()} {hook.account()!r}"
+    assert "8614718004557" not in shown
+    assert "91856321321" not in shown

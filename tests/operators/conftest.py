@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_itnio.operators.whatsapp import WhatsAppSendOperator
+from tests.operators.ways import WAYS
 from tests.task_runs import TaskStateStore
 from tests.traffic import watched_traffic
 
@@ -23,6 +24,12 @@ def send():
 def hasty(connect):
     """The connection's client tries once, so that each request is a try of the task."""
     connect(extra={"max_tries": 1})
+
+
+@pytest.fixture(params=WAYS.values(), ids=WAYS)
+def way(request):
+    """Each way in which a message is sent to one number."""
+    return request.param
 
 
 @pytest.fixture

@@ -41,10 +41,10 @@ def test_what_is_known_is_on_record_before_the_last_answers_are_waited_for(store
     seen = []
     context = run.begin()
 
-    async def end_early(broadcast, client):
+    async def end_early(broadcast, client, limit):
         async with client:
             running = asyncio.create_task(broadcast.run())
-            while broadcast.tally.accepted < 20:
+            while broadcast.report.counts.accepted < 20:
                 await asyncio.sleep(0.01)
             broadcast.stop("the task was ended from outside", 0.3)
             seen.extend(recorded(store))

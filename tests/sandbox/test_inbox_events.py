@@ -283,7 +283,7 @@ def test_success_by_a_fault_with_a_message_that_is_kept_is_no_failure(wire, sand
 def test_a_negative_status_is_a_refusal_however_it_was_asked_for(wire, sandbox, message, fault):
     sandbox.fail_next(**fault)
     wire.custom(message())
-    assert [(one.status, one.meaning) for one in sandbox.refused] == [(-5, "system error")]
+    assert [(one.status, one.meaning) for one in sandbox.refused] == [(-5, "system exception")]
     (told,) = failures(wire, sandbox)
     assert (told["failure"]["status"], told["failure"]["by_fault"]) == (-5, True)
 

@@ -7,7 +7,7 @@ from contextlib import suppress
 from decimal import Decimal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_itnio.sandbox.account import Account
@@ -61,7 +61,6 @@ ACCOUNT = Account("k", "s", None, None, None, Decimal(1))
 SOUND = {"appId": "a", "businessPhone": "1234567", "recipient": "1234567", "channelType": 0}
 
 
-@settings(max_examples=300, deadline=None)
 @given(st.sampled_from(list(CUSTOM)), anything, anything)
 def test_any_content_is_judged_with_a_code_of_the_page_and_has_words(kind, content, context):
     body = SOUND | {"type": kind, kind: content, "context": context}
@@ -72,7 +71,6 @@ def test_any_content_is_judged_with_a_code_of_the_page_and_has_words(kind, conte
     assert json_bytes(body)
 
 
-@settings(max_examples=300, deadline=None)
 @given(anything, st.lists(anything, max_size=3))
 def test_any_template_is_judged_with_a_code_of_the_page_and_has_words(template, components):
     if isinstance(template, dict):
@@ -82,7 +80,6 @@ def test_any_template_is_judged_with_a_code_of_the_page_and_has_words(template, 
     assert isinstance(words_of("template", body), str)
 
 
-@settings(max_examples=300, deadline=None)
 @given(
     st.dictionaries(st.sampled_from([*SOUND, "type", "text", "template"]), anything),
     st.sampled_from(list(CODES)[:2]),
@@ -91,7 +88,6 @@ def test_any_envelope_is_judged_with_a_code_of_the_page(body, path):
     assert judge(path, body, ACCOUNT).status in SEND_CODES
 
 
-@settings(max_examples=300, deadline=None)
 @given(st.dictionaries(st.sampled_from(list(Fault.__dataclass_fields__)), anything, max_size=4) | anything)
 def test_any_fault_is_read_or_refused_by_name(given_json):
     with suppress(BadFaultError):

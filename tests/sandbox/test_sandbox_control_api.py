@@ -51,7 +51,7 @@ def test_refusals_are_listed_with_code_meaning_and_why(wire, message):
     wire.custom(message(recipient="123"))
     (refused,) = wire.control("GET", "refused").json()
     assert refused["status"] == -71
-    assert refused["meaning"] == "the recipient's number is shorter than 7 digits"
+    assert refused["meaning"] == "recipient number is shorter than 7 digits"
     assert refused["why"] == "recipient has 3 digits, at least 7"
     assert refused["path"] == "/wa/custom/sendMsg"
     assert refused["body"]["recipient"] == "123"

@@ -18,7 +18,7 @@ BALANCE = "/sms/getBalance"
 def test_a_status_is_answered_as_the_vendor_would_and_only_so_often(wire, sandbox, message):
     sandbox.fail_next(2, status="-68")
     got = [wire.custom(message()).json() for _ in range(3)]
-    assert got[0] == got[1] == {"status": "-68", "reason": "insufficient balance"}
+    assert got[0] == got[1] == {"status": "-68", "reason": "balance too low"}
     assert got[2]["status"] == "0"
     assert len(sandbox.messages) == 1
 

@@ -22,9 +22,7 @@ from airflow_provider_itnio.sandbox import ReceivedMessage, RefusedRequest, Sand
 from airflow_provider_itnio.sandbox.addresses import OwnHosts, base_url
 from airflow_provider_itnio.sandbox.phone_numbers import shortened
 
-REFUSED = (
-    "refused with -71 (the recipient's number is shorter than 7 digits): recipient has 3 digits, at least 7"
-)
+REFUSED = "refused with -71 (recipient number is shorter than 7 digits): recipient has 3 digits, at least 7"
 
 
 def test_it_answers_inside_the_with_and_not_after(wire_to):

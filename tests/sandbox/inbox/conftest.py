@@ -136,7 +136,7 @@ def new_window(browser, colours, width, height):
     page = browser.new_context(
         viewport={"width": width, "height": height}, color_scheme=colours, locale="en-GB", timezone_id="UTC"
     ).new_page()
-    page.set_default_timeout(5000)
+    page.set_default_timeout(30_000)
     return page
 
 

@@ -58,9 +58,9 @@ def test_a_refused_request_says_what_the_code_means_and_what_to_change(refusals,
     shown = page.locator(".failure")
     assert shown.locator(".code").text_content() == "-71"
     for words in (
-        "the recipient's number is shorter than 7 digits",
+        "recipient number is shorter than 7 digits",
         "recipient has 2 digits, at least 7",
-        "What to change: give the recipient with country code, 7 to 14 digits and nothing else",
+        "What to change: give the recipient with country code, 7 to 14 digits",
         "to 12",
         "/wa/custom/sendMsg",
     ):
@@ -75,15 +75,19 @@ def test_a_refused_request_says_what_the_code_means_and_what_to_change(refusals,
 @pytest.mark.parametrize(
     ("spoil", "why", "advice"),
     [
-        ({"secret": "another"}, "the Sign does not match this key's secret", "login (Api-Key) and password"),
+        (
+            {"secret": "another"},
+            "the Sign does not match this key's secret",
+            "check the connection's Api-Key",
+        ),
         (
             {"api_key": "unknown"},
             "the Api-Key is not known; it has 7 characters",
-            "login (Api-Key) and password",
+            "check the connection's Api-Key",
         ),
         ({"Sign": None}, "the Sign header is missing", "send Api-Key, Timestamp and Sign"),
         ({"Sign": "a" * 40}, "the Sign has the length of SHA-1; the vendor asks for MD5", "make the Sign of"),
-        ({"Timestamp": "1"}, "the Sign does not match", "login (Api-Key) and password"),
+        ({"Timestamp": "1"}, "the Sign does not match", "check the connection's Api-Key"),
     ],
 )
 def test_a_wrong_sign_says_which_part_does_not_fit(refusals, strict, message, spoil, why, advice):
@@ -133,7 +137,7 @@ def test_a_failure_that_was_asked_for_says_by_what_and_what_it_would_need_were_i
     without_id, refused = page.locator(".failure").all_text_contents()
     assert "the answer was a success without a message id" in without_id
     assert "What to change" not in without_id + refused
-    assert "-68insufficient balance" in refused
+    assert "-68balance too low" in refused
     assert "each message to this number gets this answer: it is a number with a meaning" in refused
     assert "Were it real: top up the account" in refused
 

@@ -1,0 +1,206 @@
+"""Whose message of a broadcast is next."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterator
+from itertools import chain, islice
+from typing import TYPE_CHECKING, NamedTuple
+
+from airflow_provider_itnio.api.errors import InvalidMessageError, RecordError
+from airflow_provider_itnio.api.status_codes import MESSAGE_CODES, status_code
+from airflow_provider_itnio.broadcast.pace import BatchSize
+from airflow_provider_itnio.broadcast.recipients import InvalidRecipient, Recipient, Recipients
+from airflow_provider_itnio.broadcast.summary import LOGGED, Report
+from airflow_provider_itnio.delivery.broadcast_record import BroadcastRecord, MessageKey, RecordedOutcome
+from airflow_provider_itnio.delivery.policy import Cleared, is_sent_again
+from airflow_provider_itnio.delivery.safe_logging import SafeLogger
+
+if TYPE_CHECKING:
+    from airflow_provider_itnio.api.checks import Delivery
+    from airflow_provider_itnio.api.models import Message
+
+__all__ = ["MessageQueue", "QueuedMessage"]
+
+log = SafeLogger(__name__)
+
+
+class QueuedMessage(NamedTuple):
+    """A message that may leave.
+
+    :param recipient: whom it goes to.
+    :param message: what is sent.
+    """
+
+    recipient: Recipient
+    message: Message
+
+    @property
+    def key(self) -> MessageKey:
+        """Which message it is in the record."""
+        return self.recipient.number, self.recipient.occurrence
+
+
+class MessageQueue:
+    """The messages that this try of the task sends, in the list's order, never two at a time to one number.
+
+    Messages are made as they are asked for. With ``at_most_once`` and a record, each is written there as
+    intended before it is given out: a batch in one write, and so many as leave within about a second, since
+    a worker that is killed leaves all of them unknown.
+
+    :param recipients: whom they go to.
+    :param message_for: makes the message of one recipient, or raises ``InvalidMessageError``.
+    :param record: what earlier tries have sent.
+    :param report: counts those who get no message.
+    :param delivery: what matters more where nobody can say what became of a message.
+    :param room: messages that may wait here for others at a time.
+    :param first_batch: messages that are intended at a time until it is known how fast they leave.
+    """
+
+    def __init__(
+        self,
+        recipients: Recipients,
+        *,
+        message_for: Callable[[Recipient], Message],
+        record: BroadcastRecord,
+        report: Report,
+        delivery: Delivery,
+        room: int,
+        first_batch: int = 1,
+    ) -> None:
+        self._message_for = message_for
+        self._record = record
+        self._report = report
+        self._delivery: Delivery = delivery
+        self._intends = delivery == "at_most_once" and record.is_kept
+        self._batch_size = BatchSize(first_batch, room)
+        # Who waits for another message to their number is intended too.
+        self._room = min(room, first_batch) if self._intends else room
+        self._sendable = self._what_is_sent(recipients)
+        self._intended: deque[QueuedMessage] = deque()
+        self._in_flight: set[str] = set()
+        self._behind: dict[str, deque[QueuedMessage]] = {}
+        self._waiting = 0
+        self._next_of_number: deque[QueuedMessage] = deque()
+        self._put_back: list[QueuedMessage] = []
+        self._sent_though_unknown = 0
+        self._has_changed = asyncio.Event()
+        self._is_closed = False
+
+    async def take(self) -> QueuedMessage | None:
+        """Give the next message, whose number has no other in flight; ``None`` if there is no more.
+
+        :raises RecordError: if the record did not take that it is about to leave.
+        """
+        while not self._is_closed:
+            if self._next_of_number:
+                return self._next_of_number.popleft()
+            if self._waiting < self._room:
+                queued = self._next()
+                if queued is None:
+                    if not self._waiting:
+                        return None
+                elif queued.recipient.person in self._in_flight:
+                    self._behind.setdefault(queued.recipient.person, deque()).append(queued)
+                    self._waiting += 1
+                    continue
+                else:
+                    self._in_flight.add(queued.recipient.person)
+                    return queued
+            self._has_changed.clear()
+            await self._has_changed.wait()
+        return None
+
+    def done(self, queued: QueuedMessage) -> None:
+        """Let the next message to the same number leave.
+
+        :param queued: of which the outcome is there.
+        """
+        person = queued.recipient.person
+        if behind := self._behind.get(person):
+            self._next_of_number.append(behind.popleft())
+            self._waiting -= 1
+            if not behind:
+                del self._behind[person]
+        else:
+            self._in_flight.discard(person)
+        self._has_changed.set()
+
+    def put_back(self, queued: QueuedMessage) -> None:
+        """Take back a message that has not left.
+
+        :param queued: what :meth:`take` gave.
+        """
+        self._put_back.append(queued)
+
+    def close(self) -> None:
+        """Give out no more messages; who waits for one gets ``None``."""
+        self._is_closed = True
+        self._has_changed.set()
+
+    def withdraw(self) -> Iterator[MessageKey]:
+        """Give the messages that are on record as intended and have not left."""
+        if self._intends:
+            behind = chain.from_iterable(self._behind.values())
+            for queued in chain(self._intended, self._next_of_number, self._put_back, behind):
+                yield queued.key
+
+    def _next(self) -> QueuedMessage | None:
+        if not self._intends:
+            return next(self._sendable, None)
+        if not self._intended:
+            self._intend()
+        return self._intended.popleft() if self._intended else None
+
+    def _intend(self) -> None:
+        """Write the intent to send a batch before any of it leaves."""
+        intended = list(islice(self._sendable, self._batch_size.next()))
+        if not intended:
+            return
+        try:
+            self._record.intend([queued.key for queued in intended])
+        except RecordError:
+            # It may have been written all the same; what is known for sure is that nothing has left.
+            self._put_back += intended
+            raise
+        self._intended.extend(intended)
+
+    def _what_is_sent(self, recipients: Recipients) -> Iterator[QueuedMessage]:
+        """Give each message that this try sends, and count those that it does not."""
+        failed = self._report.add_failure
+        for recipient in recipients:
+            if isinstance(recipient, InvalidRecipient):
+                failed("invalid", recipient.position, recipient.last_digits, None, recipient.problem)
+                continue
+            known = self._record.earlier((recipient.number, recipient.occurrence))
+            if known is not None and not self._is_sent_again(recipient, *known):
+                continue
+            try:
+                message = self._message_for(recipient)
+            except InvalidMessageError as error:
+                failed("invalid", recipient.position, recipient.number[-4:], None, str(error))
+                continue
+            yield QueuedMessage(recipient, message)
+
+    def _is_sent_again(self, recipient: Recipient, kept: RecordedOutcome, cleared: Cleared) -> bool:
+        position, last_digits = recipient.position, recipient.number[-4:]
+        if is_sent_again(kept.outcome, cleared, self._delivery):
+            if kept.outcome == "unknown":
+                self._sent_though_unknown += 1
+                if self._sent_though_unknown <= LOGGED:
+                    log.warning(
+                        "Nobody knows whether an earlier try sent to recipients[%s] (…%s); now it is sent",
+                        position,
+                        last_digits,
+                    )
+            return True
+        if kept.outcome == "accepted":
+            self._report.add_accepted_earlier(kept)
+            return False
+        reason = "an earlier try of this task may have sent it, and nobody can say"
+        if kept.outcome == "refused":
+            meaning = "" if kept.code is None else status_code(MESSAGE_CODES, kept.code).meaning
+            reason = f"refused in an earlier try of this task{meaning and ': '}{meaning}"
+        self._report.add_failure(kept.outcome, position, last_digits, kept.code, reason)
+        return False

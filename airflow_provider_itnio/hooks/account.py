@@ -1,0 +1,203 @@
+"""What an ``itnio`` connection says, checked field by field."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from airflow.providers.common.compat.sdk import mask_secret
+
+from airflow_provider_itnio.api.describe import describe_value
+from airflow_provider_itnio.api.errors import ConfigurationError, InvalidMessageError
+from airflow_provider_itnio.api.signing import Credentials, Secret, is_one_ascii_word
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Connection
+
+    from airflow_provider_itnio.api.settings import ClientSettings
+
+__all__ = ["Account", "ConnectionFields", "account_of"]
+
+_EXTRAS: Final = (
+    "app_id",
+    "business_phone",
+    "timeout",
+    "connect_timeout",
+    "max_tries",
+    "allow_http",
+    "alert_template",
+    "alert_language",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What a connection says.
+
+    :param credentials: the Api-Key and the secret.
+    :param settings: where to send and how long to wait.
+    :param app_id: the application that messages go through.
+    :param business_phone: the number that messages come from, digits only.
+    :param alert_template: the WhatsApp template that carries alerts.
+    :param alert_language: its language.
+    """
+
+    credentials: Credentials
+    settings: ClientSettings
+    app_id: str | None
+    business_phone: str | None = field(repr=False)
+    alert_template: str | None
+    alert_language: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionFields:
+    """The fields of a connection as they are, of which those that are secret do not show.
+
+    They are taken out of Airflow's object before any is checked: no error's traceback holds that object.
+    """
+
+    conn_type: str
+    login: Secret
+    password: Secret
+    host: str
+    port: int | None
+    schema: str | None
+    proxy: Secret
+    extras: Mapping[str, Any] | None = field(repr=False)
+    """Those that are known; ``None`` if the extra is no JSON object."""
+
+    @classmethod
+    def of(cls, connection: Connection) -> Self:
+        """Take the fields out of Airflow's object.
+
+        :param connection: Airflow's object.
+        """
+        extra = connection.extra_dejson
+        is_object = isinstance(extra, dict)
+        return cls(
+            conn_type=connection.conn_type or "",
+            login=Secret((connection.login or "").strip()),
+            password=Secret((connection.password or "").strip()),
+            host=(connection.host or "").strip(),
+            port=connection.port,
+            schema=connection.schema,
+            proxy=Secret(str(extra.get("proxy") or "").strip() if is_object else ""),
+            extras={name: extra.get(name) for name in _EXTRAS} if is_object else None,
+        )
+
+
+def account_of(
+    fields: ConnectionFields, conn_id: str, *, proxy: Secret, max_retry_after: float, **limits: object
+) -> Account:
+    """Check a connection's fields.
+
+    :param fields: the fields.
+    :param conn_id: the connection's name, for errors.
+    :param proxy: goes before the connection's.
+    :param max_retry_after: the longest ``Retry-After`` that is waited for, in seconds.
+    :param limits: ``timeout``, ``connect_timeout`` and ``max_tries``, which go before the connection's where
+        they are not ``None``.
+    :raises ConfigurationError: if a field is missing or unusable.
+    """
+    from airflow_provider_itnio.api.phone_numbers import normalize_phone
+    from airflow_provider_itnio.api.settings import ClientSettings
+
+    at = f"Connection {conn_id!r}, "
+    if fields.conn_type not in ("itnio", ""):
+        raise ConfigurationError(f"{at}conn_type: must be itnio, {describe_value(fields.conn_type)} given")
+    for secret, name in ((fields.login, "login (the Api-Key)"), (fields.password, "password (the secret)")):
+        _check_secret(secret, f"{at}{name}")
+    if fields.extras is None:
+        raise ConfigurationError(f"{at}extra: must be a JSON object")
+    extras = fields.extras
+
+    def number(name: str, default: float, lowest: float, highest: float) -> float:
+        if limits[name] is not None:
+            return _number(name, limits[name], default, lowest, highest)
+        return _number(f"{at}extra.{name}", extras[name], default, lowest, highest)
+
+    business_phone: str | None = None
+    if extras["business_phone"]:
+        try:
+            business_phone = normalize_phone(extras["business_phone"], "extra.business_phone")
+        except InvalidMessageError as error:
+            raise ConfigurationError(f"{at}{error}") from None
+    _check_proxy(fields.proxy, f"{at}extra.proxy")
+    _check_proxy(proxy, "proxy")
+    settings = ClientSettings(
+        base_url=_base_url(fields, at),
+        timeout=number("timeout", 30.0, 0.001, 3600),
+        connect_timeout=number("connect_timeout", 5.0, 0.001, 3600),
+        max_tries=int(number("max_tries", 4, 1, 10)),
+        max_retry_after=max_retry_after,
+        proxy=proxy or fields.proxy,
+    )
+    texts = {
+        name: str(extras[name] or "").strip() or None
+        for name in ("app_id", "alert_template", "alert_language")
+    }
+    return Account(
+        Credentials(fields.login, fields.password), settings, business_phone=business_phone, **texts
+    )
+
+
+def _check_secret(secret: Secret, name: str) -> None:
+    if not secret:
+        raise ConfigurationError(f"{name}: is missing")
+    if not is_one_ascii_word(secret):
+        raise ConfigurationError(f"{name}: may hold no blanks and nothing but ASCII characters")
+    mask_secret(secret.reveal())  # Airflow masks passwords; that a login is one it can't know
+
+
+def _check_proxy(proxy: Secret, name: str) -> None:
+    from urllib.parse import unquote, urlsplit
+
+    from airflow_provider_itnio.api.settings import check_proxy
+
+    if not proxy:
+        return
+    try:
+        check_proxy(proxy)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{name}: {error}") from None
+    if urlsplit(proxy.reveal()).password:
+        mask_secret(urlsplit(proxy.reveal()).password)
+        mask_secret(unquote(urlsplit(proxy.reveal()).password or ""))
+
+
+def _base_url(fields: ConnectionFields, at: str) -> str:
+    from airflow_provider_itnio.api.settings import DEFAULT_BASE_URL, checked_base_url, is_loopback
+
+    host = fields.host
+    if not host:
+        return DEFAULT_BASE_URL
+    if "://" not in host:
+        local = is_loopback(host.partition("/")[0].partition(":")[0])
+        host = f"{fields.schema or ('http' if local else 'https')}://{host}"
+    scheme, mark, rest = host.partition("://")
+    authority, slash, path = rest.partition("/")
+    if fields.port and not authority.rpartition(":")[2].isdigit():
+        host = f"{scheme}{mark}{authority}:{fields.port}{slash}{path}"
+    allow_http = fields.extras is not None and str(fields.extras["allow_http"]).lower() == "true"
+    try:
+        return checked_base_url(host, allow_http=allow_http)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{at}host: {error}") from None
+
+
+def _number(name: str, given: object, default: float, lowest: float, highest: float) -> float:
+    if given is None or given == "":
+        return default
+    try:
+        number = float("nan") if isinstance(given, bool) else float(given)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        number = float("nan")
+    whole = isinstance(default, int)
+    if not lowest <= number <= highest or (whole and not number.is_integer()):
+        kind = "whole number" if whole else "number"
+        raise ConfigurationError(
+            f"{name}: must be a {kind} from {lowest:g} to {highest:g}, {describe_value(given)} given"
+        )
+    return number

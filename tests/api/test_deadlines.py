@@ -1,0 +1,240 @@
+"""A try ends in time, however slowly the other end goes on, and says whether anything had left."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import pytest
+
+from airflow_provider_itnio.api.async_client import ItnioAsyncClient
+from airflow_provider_itnio.api.client import ItnioClient
+from airflow_provider_itnio.api.errors import ItnioError, NotSentError, UnknownOutcomeError
+from airflow_provider_itnio.api.protocol import Request
+from airflow_provider_itnio.api.settings import ClientSettings
+from airflow_provider_itnio.api.signing import Credentials
+from airflow_provider_itnio.api.status_codes import MESSAGE_CODES
+from tests.api.conftest import Authority, Sender
+from tests.api.servers import Received, Server, TunnelProxy, answer, full_backlog
+
+Make = Callable[..., Sender]
+
+TIMEOUT = 0.4
+GOES_ON_FOR = 15.0
+"""Seconds: a try that is ended by the server, and not by its deadline, takes as long."""
+
+
+def in_time(send: Callable[[], Any]) -> ItnioError:
+    """Give the error of a message that is not to wait for the server's end, but for its own deadline."""
+    before = time.monotonic()
+    with pytest.raises(ItnioError) as caught:
+        send()
+    assert time.monotonic() - before < GOES_ON_FOR * 0.75
+    return caught.value
+
+
+HEAD = b"HTTP/1.1 200 OK\r\n"
+CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+SLOW: dict[str, tuple[bytes, Iterable[bytes], float]] = {
+    # what comes at once, what comes then for ever, seconds between its parts
+    "nothing": (b"", [], 0.05),
+    "a byte of the status line at a time": (b"HTTP/1.1 200 ", itertools.repeat(b"y"), 0.05),
+    "a byte of a header at a time": (HEAD + b"X: ", itertools.repeat(b"y"), 0.05),
+    "a header at a time": (HEAD, itertools.repeat(b"X: y\r\n"), 0.05),
+    "a byte of the body at a time": (HEAD + b"Content-Length: 99999\r\n\r\n", itertools.repeat(b" "), 0.05),
+    "a body that ends with the connection": (HEAD + b"\r\n", itertools.repeat(b" "), 0.05),
+    "a chunk at a time": (CHUNKED, itertools.repeat(b"1\r\n \r\n"), 0.05),
+    "a chunk's size": (CHUNKED, itertools.repeat(b"0"), 0.05),
+    "a chunk's extension": (CHUNKED + b"1;", itertools.repeat(b"x"), 0.05),
+    "trailers": (CHUNKED + b"0\r\n", itertools.repeat(b"X: y\r\n"), 0.05),
+    "100 Continue now and then": (b"", itertools.repeat(CONTINUE), 0.05),
+    "100 Continue as fast as it goes": (b"", itertools.repeat(CONTINUE * 500), 0.0),
+    "100 Continue with headers": (b"", itertools.repeat(CONTINUE[:-2] + b"X: y\r\n\r\n"), 0.01),
+    "102 Processing": (b"", itertools.repeat(b"HTTP/1.1 102 Processing\r\n\r\n"), 0.05),
+    "chunks of a byte as fast as it goes": (CHUNKED, itertools.repeat(b"0001\r\n \r\n" * 500), 0.0),
+}
+
+
+def dripping(first: bytes, parts: Iterable[bytes], pause: float) -> Callable[..., Server]:
+    class Dripping(Server):
+        def serve(self, received: Received, connection: socket.socket) -> None:
+            drip(connection, self.stopped, first, parts, pause)
+
+    return Dripping
+
+
+def drip(
+    connection: socket.socket, stopped: threading.Event, first: bytes, parts: Iterable[Any], pause: float
+) -> None:
+    ends_at = time.monotonic() + GOES_ON_FOR
+    with contextlib.suppress(OSError):
+        connection.sendall(first)
+        for part in parts:
+            if stopped.wait(pause) or time.monotonic() > ends_at:
+                return
+            connection.sendall(bytes([part]) if isinstance(part, int) else part)
+        stopped.wait(GOES_ON_FOR)
+
+
+@pytest.mark.parametrize("name", SLOW)
+def test_an_answer_that_comes_too_slowly_is_unknown(sender: Make, name: str) -> None:
+    with dripping(*SLOW[name])() as server:
+        error = in_time(sender(server.url, timeout=TIMEOUT).send)
+        assert type(error) is UnknownOutcomeError
+        assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("name", ["a byte of a header at a time", "a byte of the body at a time"])
+def test_it_is_over_tls_too(sender: Make, trusted: Authority, name: str) -> None:
+    with dripping(*SLOW[name])(tls=trusted.server_context()) as server:
+        error = in_time(sender(server.url, timeout=TIMEOUT).send)
+        assert type(error) is UnknownOutcomeError
+        assert len(server.requests) == 1
+
+
+def test_the_next_message_has_a_time_of_its_own(sender: Make) -> None:
+    def slow_at_first(received: Received) -> bytes:
+        if len(server.requests) == 1:
+            server.stopped.wait(GOES_ON_FOR)
+        return answer()
+
+    with Server(slow_at_first) as server:
+        one = sender(server.url, timeout=TIMEOUT)
+        assert type(in_time(one.send)) is UnknownOutcomeError
+        for _ in range(3):
+            time.sleep(TIMEOUT / 2)  # with the time before it, longer than one message may take
+            assert one.send().type == "text"
+    assert len(server.requests) == 4
+
+
+def test_an_answer_in_parts_that_come_in_time_is_read(sender: Make) -> None:
+    whole = answer()
+    parts = [whole[at : at + 40] for at in range(0, len(whole), 40)]
+    with dripping(b"", parts, 0.02)() as server:
+        assert sender(server.url, timeout=10).send().type == "text"
+
+
+def test_a_server_that_does_not_read_is_unknown(sender: Make) -> None:
+    body = b" " * (64 * 1024 * 1024)
+    large: Request[Any] = Request("POST", "wa/custom/sendMsg", body, "message", MESSAGE_CODES, lambda _: None)
+    with silent() as url:
+        one = sender(url, timeout=TIMEOUT)
+        error = in_time(lambda: one._run(one.client._perform(large, "at_least_once")))
+    assert type(error) is UnknownOutcomeError
+
+
+@contextlib.contextmanager
+def silent(first: bytes = b"", parts: Iterable[Any] = ()) -> Iterator[str]:
+    """A server that takes connections and does not read what comes."""
+    stopped = threading.Event()
+
+    def serve() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = listening.accept()
+                threading.Thread(
+                    target=drip, args=(connection, stopped, first, parts, 0.05), daemon=True
+                ).start()
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        threading.Thread(target=serve, daemon=True).start()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        stopped.set()
+        with contextlib.suppress(OSError):
+            listening.shutdown(socket.SHUT_RDWR)
+
+
+RECORD = b"\x16\x03\x03\x40\x00\x02\x00\x3f\xfc\x03\x03"
+HANDSHAKES: dict[str, tuple[bytes, Iterable[Any]]] = {
+    "nothing": (b"", []),
+    "a byte at a time": (b"", itertools.chain(RECORD, itertools.repeat(0))),
+}
+
+
+@pytest.mark.parametrize("name", HANDSHAKES)
+def test_a_handshake_that_takes_too_long_is_not_sent(sender: Make, name: str) -> None:
+    with silent(*HANDSHAKES[name]) as url:
+        one = sender(url.replace("http:", "https:"), connect_timeout=TIMEOUT, timeout=60.0, max_tries=1)
+        error = in_time(one.send)
+    assert type(error) is NotSentError
+    assert "no connection: " in str(error)
+
+
+PROXIES: dict[str, tuple[bytes, Iterable[Any]]] = {
+    "nothing": (b"", []),
+    "a byte at a time": (b"", itertools.chain(b"HTTP/1.1 200 ", itertools.repeat(121))),
+    "a header at a time": (b"HTTP/1.1 200 OK\r\n", itertools.repeat(b"X: y\r\n")),
+    "100 Continue": (b"", itertools.repeat(CONTINUE)),
+    "a tunnel to nowhere": (b"HTTP/1.1 200 OK\r\n\r\n", []),
+}
+
+
+@pytest.mark.parametrize("name", PROXIES)
+def test_a_proxy_that_takes_too_long_to_let_through_is_not_sent(sender: Make, name: str) -> None:
+    with silent(*PROXIES[name]) as url:
+        one = sender("https://api.example", proxy=url, connect_timeout=TIMEOUT, timeout=60.0, max_tries=1)
+        error = in_time(one.send)
+    assert type(error) is NotSentError
+    assert "no connection: " in str(error)
+
+
+def test_a_slow_answer_behind_a_tunnel_is_unknown(sender: Make, trusted: Authority) -> None:
+    slow = dripping(*SLOW["a byte of the body at a time"])
+    with slow(tls=trusted.server_context()) as server, TunnelProxy() as proxy:
+        error = in_time(sender(server.url, proxy=proxy.url, timeout=TIMEOUT).send)
+        assert type(error) is UnknownOutcomeError
+        assert len(server.requests) == 1
+
+
+@pytest.fixture
+def stalled_names(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """Names are looked up for ever, as where a name server drops what it is asked."""
+    over = threading.Event()
+    look_up = socket.getaddrinfo
+
+    def stall(host: Any, *args: Any, **kwargs: Any) -> Any:
+        if host == "stalls.example":
+            over.wait(GOES_ON_FOR)
+            raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+        return look_up(host, *args, **kwargs)
+
+    monkeypatch.setattr(socket, "getaddrinfo", stall)
+    yield over
+    over.set()
+
+
+@pytest.mark.usefixtures("stalled_names")
+def test_a_name_that_is_looked_up_for_ever_is_not_sent(sender: Make) -> None:
+    one = sender("http://stalls.example", connect_timeout=TIMEOUT, max_tries=2)
+    error = in_time(one.send)
+    assert type(error) is NotSentError
+
+
+@pytest.mark.usefixtures("stalled_names")
+def test_a_name_that_is_looked_up_for_ever_does_not_hold_up_the_end_of_the_loop() -> None:
+    settings = ClientSettings("http://stalls.example", connect_timeout=TIMEOUT, max_tries=1)
+
+    async def ask() -> None:
+        async with ItnioAsyncClient(Credentials("bDqJFiq9", "7bz1lzh9"), settings) as client:
+            await asyncio.gather(*(client.get_balance() for _ in range(100)))
+
+    assert type(in_time(lambda: asyncio.run(ask()))) is NotSentError
+
+
+def test_an_address_that_never_answers_leaves_time_for_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name often has an IPv6 address that this machine can't reach before the IPv4 one that it can."""
+    with Server() as server, full_backlog() as url:
+        ports = (int(url.rpartition(":")[2]), server.port)
+        addresses = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port)) for port in ports]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: addresses)
+        settings = ClientSettings("http://two.example", connect_timeout=4.0, max_tries=1)
+        Sender(ItnioClient(Credentials("bDqJFiq9", "7bz1lzh9"), settings), lambda result: result).send()
+    assert len(server.requests) == 1

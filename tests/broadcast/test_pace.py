@@ -1,0 +1,104 @@
+"""The pace of a broadcast, by itself."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+
+from airflow_provider_itnio.broadcast.pace import BatchSize, Pace
+
+
+def most_in(seconds, times):
+    """Give the most that left within so many seconds, wherever those begin."""
+    most, first = 0, 0
+    for last, at in enumerate(times):
+        while at - times[first] >= seconds:
+            first += 1
+        most = max(most, last - first + 1)
+    return most
+
+
+def departures(pace, count, *, at_a_time=32, stall_at=None, stall=0.0):
+    """Give when each of many that wait for their turns gets it; at one of them the loop stands still."""
+    times = []
+
+    async def work(left):
+        while left:
+            left.pop()
+            await pace.turn()
+            times.append(time.monotonic())
+            if len(times) == stall_at:
+                time.sleep(stall)  # as a write of the record does
+
+    async def run():
+        left = list(range(count))
+        await asyncio.gather(*(work(left) for _ in range(at_a_time)))
+
+    asyncio.run(run())
+    assert len(times) == count
+    return times
+
+
+@pytest.mark.parametrize("rate", [200, 1000])
+def test_no_second_has_more_turns_than_the_rate(rate):
+    times = departures(Pace(rate), int(rate * 1.3))
+    assert most_in(1.0, times) <= rate * 1.02
+    assert times[-1] - times[0] >= (len(times) - 1) / rate - 0.02
+
+
+@pytest.mark.parametrize("at_a_time", [1, 32])
+def test_turns_that_were_missed_are_not_made_up_for(at_a_time):
+    times = departures(Pace(200), 200, at_a_time=at_a_time, stall_at=50, stall=0.3)
+    # In no tenth of a second more than its share, the hundredth that late timers may make up for, and one.
+    assert most_in(0.1, times) <= 20 + 2 + 1
+
+
+def test_one_that_comes_late_begins_anew():
+    async def run():
+        pace = Pace(100)
+        await pace.turn()
+        await asyncio.sleep(0.2)
+        times = []
+        for _ in range(10):
+            await pace.turn()
+            times.append(time.monotonic())
+        return times
+
+    times = asyncio.run(run())
+    assert times[-1] - times[0] >= 9 / 100 - 0.02
+
+
+def test_without_a_rate_nobody_waits():
+    async def run():
+        pace = Pace(None)
+        for _ in range(1000):
+            await pace.turn()
+
+    begun = time.monotonic()
+    asyncio.run(run())
+    assert time.monotonic() - begun < 5
+
+
+def sizes(takes, **of_it):
+    """Give the sizes of batches each of whose messages is taken after so many seconds."""
+    clock = [0.0]
+    batch = BatchSize(**of_it, now=lambda: clock[0])
+    given = []
+    for seconds in takes:
+        given.append(batch.next())
+        clock[0] += seconds * given[-1]
+    return given
+
+
+def test_a_batch_has_what_leaves_in_a_second():
+    assert sizes([0.01] * 4, first=32, most=500) == [32, 64, 100, 100]
+    assert sizes([0.5] * 3, first=80, most=500) == [80, 2, 2]
+    assert sizes([3] * 3, first=80, most=500) == [80, 1, 1]
+
+
+def test_a_batch_is_never_larger_than_the_most_nor_than_twice_the_one_before():
+    assert sizes([0] * 5, first=4, most=25) == [4, 8, 16, 25, 25]
+    assert sizes([0.1, 100, 0, 0, 0, 0], first=50, most=500) == [50, 10, 1, 2, 4, 8]
+    assert sizes([0.1], first=900, most=500) == [500]

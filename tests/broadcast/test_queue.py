@@ -1,0 +1,211 @@
+"""Whose message is next, by itself: the order, one at a time to a number, what earlier tries have sent."""
+
+from __future__ import annotations
+
+import asyncio
+from types import SimpleNamespace
+
+import pytest
+
+from airflow_provider_itnio.api.errors import InvalidMessageError, RecordError
+from airflow_provider_itnio.api.models import message_from
+from airflow_provider_itnio.broadcast.queue import MessageQueue
+from airflow_provider_itnio.broadcast.recipients import Recipients
+from airflow_provider_itnio.broadcast.summary import Report
+from airflow_provider_itnio.delivery.broadcast_record import BroadcastRecord, RecordedOutcome
+from tests.task_runs import TaskStateStore, counts_of, numbers
+
+MESSAGE = message_from({"text": "x"})
+
+
+def record_in(store, max_tries=2):
+    instance = SimpleNamespace(task_id="tell", try_number=1, max_tries=max_tries)
+    context = {} if store is None else {"task_state_store": store, "ti": instance}
+    return BroadcastRecord.from_context(context, "tell")
+
+
+def queue_of(
+    entries,
+    *,
+    store=None,
+    delivery="at_least_once",
+    room=1000,
+    first_batch=100,
+    message_for=lambda _: MESSAGE,
+):
+    """Make a queue; its report stands at its side."""
+    recipients = Recipients(entries)
+    report = Report(recipients, kind="text")
+    queue = MessageQueue(
+        recipients,
+        message_for=message_for,
+        record=record_in(store),
+        report=report,
+        delivery=delivery,
+        room=room,
+        first_batch=first_batch,
+    )
+    queue.report = report
+    return queue
+
+
+async def soon(waiting):
+    """Give what is waited for, ``"waits"`` if it is not there at once."""
+    task = asyncio.ensure_future(waiting)
+    for _ in range(5):
+        await asyncio.sleep(0)
+    if task.done():
+        return task.result()
+    task.cancel()
+    return "waits"
+
+
+def number_of(queued):
+    return queued and queued.recipient.number
+
+
+@pytest.fixture
+def store():
+    return TaskStateStore()
+
+
+@pytest.fixture(params=["at_least_once", "at_most_once"])
+def delivery(request):
+    return request.param
+
+
+def test_they_come_in_the_lists_order_and_then_nobody(delivery, store):
+    async def run():
+        queue = queue_of(people, delivery=delivery, store=store)
+        return [number_of(await queue.take()) for _ in range(5)]
+
+    people = numbers(4)
+    assert asyncio.run(run()) == [*people, None]
+
+
+def test_a_number_has_one_in_flight_and_the_others_overtake(delivery, store):
+    async def run():
+        one, two = numbers(2)
+        entries = [{"phone": one, "n": 0}, {"phone": one, "n": 1}, {"phone": one, "n": 2}, {"phone": two}]
+        queue = queue_of(entries, delivery=delivery, store=store)
+        first = await queue.take()
+        assert number_of(await queue.take()) == two
+        assert await soon(queue.take()) == "waits"
+        for n in (1, 2):
+            queue.done(first)
+            first = await soon(queue.take())
+            assert first.recipient.data["n"] == n
+            assert await soon(queue.take()) in ("waits", None)
+        queue.done(first)
+        assert await queue.take() is None
+
+    asyncio.run(run())
+
+
+def test_no_more_wait_behind_others_than_there_is_room(store):
+    async def run():
+        made = []
+        one = numbers(1)[0]
+        entries = [{"phone": one, "n": n} for n in range(100)]
+        queue = queue_of(entries, room=5, message_for=lambda recipient: made.append(recipient) or MESSAGE)
+        await queue.take()
+        assert await soon(queue.take()) == "waits"
+        return len(made)
+
+    assert asyncio.run(run()) == 1 + 5
+
+
+def test_closed_it_gives_out_nobody_who_waits_included():
+    async def run():
+        one = numbers(1)[0]
+        queue = queue_of([{"phone": one, "n": n} for n in range(3)])
+        await queue.take()
+        waiting = asyncio.ensure_future(queue.take())
+        await asyncio.sleep(0)
+        queue.close()
+        return [await waiting, await queue.take()]
+
+    assert asyncio.run(run()) == [None, None]
+
+
+def test_who_gets_no_message_is_counted(store):
+    earlier = record_in(store)
+    accepted, refused, unknown, other = numbers(4)
+    for number, outcome in ((accepted, "accepted"), (refused, "refused"), (unknown, "unknown")):
+        earlier.add(RecordedOutcome((number, 0), outcome, code=-114 if outcome == "refused" else None))
+    earlier.flush()
+
+    def message_for(recipient):
+        raise InvalidMessageError("text.body: must not be empty")
+
+    async def run():
+        queue = queue_of(
+            ["12", accepted, refused, unknown, other],
+            store=store,
+            delivery="at_most_once",
+            message_for=message_for,
+        )
+        assert await queue.take() is None
+        return queue.report.summary()
+
+    summary = asyncio.run(run())
+    assert counts_of(summary) == {"accepted_earlier": 1, "refused": 1, "unknown": 1, "invalid": 2}
+    assert [failure["reason"] for failure in summary["failures"]] == [
+        "recipients[0]: 7 to 14 digits, 2 given (**)",
+        "refused in an earlier try of this task: text is empty",
+        "an earlier try of this task may have sent it, and nobody can say",
+        "text.body: must not be empty",
+    ]
+
+
+def test_at_most_once_what_is_given_out_is_on_record_and_what_has_not_left_is_withdrawn(store):
+    async def run():
+        one, *others = numbers(4)
+        entries = [{"phone": one, "n": 0}, {"phone": one, "n": 1}, *others]
+        queue = queue_of(entries, store=store, delivery="at_most_once")
+        taken = [await queue.take(), await queue.take()]
+        on_record = record_in(store)
+        assert {on_record.earlier(queued.key)[0].outcome for queued in taken} == {"unknown"}
+        queue.put_back(taken[1])
+        return sorted(queue.withdraw()), [(one, 1), *((number, 0) for number in others)]
+
+    withdrawn, not_left = asyncio.run(run())
+    assert withdrawn == not_left
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_at_least_once_or_without_a_record_nothing_is_intended(kept, store):
+    async def run():
+        queue = queue_of(
+            numbers(3),
+            store=store if kept else None,
+            delivery="at_least_once" if kept else "at_most_once",
+        )
+        await queue.take()
+        assert list(queue.withdraw()) == []
+
+    asyncio.run(run())
+    assert "intended" not in store.text
+
+
+def test_what_could_not_be_intended_is_not_given_out_and_withdrawn(store):
+    async def run():
+        queue = queue_of(numbers(3), store=store, delivery="at_most_once")
+        store.fail(OSError("Broken pipe"))
+        with pytest.raises(RecordError):
+            await queue.take()
+        return [number for number, _ in queue.withdraw()]
+
+    assert asyncio.run(run()) == numbers(3)
+
+
+def test_what_waits_behind_others_and_is_intended_is_no_more_than_a_batch(store):
+    async def run():
+        one, *others = numbers(30)
+        entries = [{"phone": one, "n": n} for n in range(100)] + others
+        queue = queue_of(entries, store=store, delivery="at_most_once", first_batch=7)
+        await queue.take()
+        assert await soon(queue.take()) == "waits"
+        return len(list(queue.withdraw()))
+
+    assert asyncio.run(run()) < 7 + 2 * 7

@@ -1,0 +1,91 @@
+"""The report of a broadcast, by itself: counts, words, and the summary for XCom."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from airflow_provider_itnio.api.receipt import Receipt
+from airflow_provider_itnio.broadcast.recipients import Recipients
+from airflow_provider_itnio.broadcast.summary import Report
+from airflow_provider_itnio.delivery.broadcast_record import RecordedOutcome
+from tests.task_runs import counts_of, numbers
+
+RECEIPT = Receipt("10415ecbd0c848ebb7d5a3fe53269df6", "8614718004557", "text", None)
+
+
+def report_of(count, **options):
+    return Report(Recipients(numbers(count)), kind="text", **options)
+
+
+def test_it_counts_each_message_once_and_what_is_left():
+    report = report_of(10)
+    report.add_accepted(RECEIPT)
+    report.add_accepted_earlier(RecordedOutcome(("8614718004557", 0), "accepted", "a" * 32))
+    for outcome in ("refused", "invalid", "not_sent", "unknown"):
+        report.add_failure(outcome, 3, "4557", None, "why", for_retry=outcome == "not_sent")
+    assert counts_of(report.summary()) == {
+        "accepted": 1,
+        "accepted_earlier": 1,
+        **dict.fromkeys(("refused", "invalid", "not_sent", "unknown"), 1),
+        "not_reached": 4,
+    }
+    assert report.left_for_retry == 5
+    assert report.describe() == (
+        "10 recipients: 1 accepted, 1 accepted in earlier tries, 1 refused, 1 unknown, 1 not sent, "
+        "1 invalid, 4 not reached"
+    )
+    assert report.describe_failures() == f"{report.describe()}. why (4)"
+    assert report.describe_progress().startswith(f"{report.describe()}; ")
+    assert json.loads(json.dumps(report.summary())) == report.summary()
+
+
+def test_nobody_is_nobody():
+    assert report_of(0).describe() == "0 recipients: nobody to send to"
+    assert report_of(0).describe_progress().endswith("; 0.0 messages/s")
+
+
+def test_receipts_are_kept_where_asked_for_those_of_earlier_tries_too():
+    report = report_of(2, keep_receipts=True)
+    report.add_accepted(RECEIPT)
+    report.add_accepted_earlier(RecordedOutcome(("86139", 0), "accepted", "b" * 32, 1693813991))
+    assert report.summary()["receipts"] == [
+        RECEIPT.as_dict(),
+        {
+            "message_id": "b" * 32,
+            "recipient": "86139",
+            "type": "text",
+            "timestamp": "2023-09-04T07:53:11+00:00",
+        },
+    ]
+    assert "receipts" not in report_of(2).summary()
+
+
+def test_it_lists_the_first_1000_failures_and_counts_all(caplog):
+    report = report_of(2000)
+    for position in range(1500):
+        report.add_failure("refused", position, "4557", -114, "text is empty")
+    report.add_failure("unknown", 1500, "4557", None, "lost")
+    summary = report.summary()
+    assert (summary["refused"], summary["unknown"], summary["failures_not_listed"]) == (1500, 1, 501)
+    assert len(summary["failures"]) == 1000
+    assert summary["failures"][7] == {
+        "position": 7,
+        "last_digits": "4557",
+        "outcome": "refused",
+        "code": -114,
+        "reason": "text is empty",
+    }
+    assert len(caplog.messages) == 21
+    assert caplog.messages[0] == "recipients[0] (…4557): refused: text is empty"
+    assert "listed in the task's summary" in caplog.messages[-1]
+
+
+@pytest.mark.parametrize(("length", "kept"), [(160, 160), (161, 160), (10_000, 160)])
+def test_a_reason_is_cut_at_160_characters(length, kept):
+    report = report_of(1)
+    report.add_failure("invalid", 0, "", None, "x" * length)
+    (failure,) = report.summary()["failures"]
+    assert len(failure["reason"]) == kept
+    assert failure["reason"].endswith("…") == (length > 160)

@@ -1,0 +1,16 @@
+from __future__ import annotations
+
+import pytest
+
+from tests.task_runs import TaskStateStore
+
+
+@pytest.fixture
+def store():
+    return TaskStateStore()
+
+
+@pytest.fixture
+def quick_writes(monkeypatch):
+    """A write that fails is tried again without a pause."""
+    monkeypatch.setattr("airflow_provider_itnio.delivery.state_store._BETWEEN_WRITES", 0)

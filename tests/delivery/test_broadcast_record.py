@@ -1,0 +1,185 @@
+"""The record of a broadcast, by itself."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from airflow_provider_itnio.api.errors import RecordError
+from airflow_provider_itnio.delivery.broadcast_record import BroadcastRecord, RecordedOutcome
+from tests.delivery.opened import cleared
+from tests.delivery.opened import opened as opened_as
+from tests.task_runs import numbers
+
+NUMBER = "8614718004557"
+HEAD = "whatsapp/broadcast"
+
+
+def opened(store, number=1, **of_the_try):
+    return opened_as(store, number, BroadcastRecord, **of_the_try)
+
+
+def keep(record, *outcomes):
+    """Write what became of messages."""
+    for outcome in outcomes:
+        record.add(outcome)
+    record.flush()
+
+
+def accepted(occurrence=0, number=NUMBER):
+    return RecordedOutcome((number, occurrence), "accepted", "a" * 32, 1693813991)
+
+
+def test_it_knows_each_message_by_number_and_order(store):
+    kept = [
+        accepted(),
+        RecordedOutcome((NUMBER, 1), "refused", code=-114),
+        RecordedOutcome(("5511912345678", 0), "not_sent"),
+        RecordedOutcome(("5511912345679", 12), "unknown"),
+    ]
+    keep(opened(store), *kept)
+    again = opened(store, 2)
+    assert [again.earlier(one.key) for one in kept] == [(one, "no") for one in kept]
+    assert again.earlier((NUMBER, 2)) is None
+    when_cleared = opened(store, **cleared(2))
+    assert [when_cleared.earlier(one.key) for one in kept] == [(one, "certainly") for one in kept]
+
+
+def test_what_was_written_last_counts(store):
+    record = opened(store)
+    record.intend([(NUMBER, 0), (NUMBER, 1)])
+    keep(record, RecordedOutcome((NUMBER, 0), "not_sent"))
+    keep(record, accepted())
+    again = opened(store, 2)
+    assert again.earlier((NUMBER, 0))[0].outcome == "accepted"
+    assert again.earlier((NUMBER, 1))[0].outcome == "unknown"
+
+
+def test_an_intent_and_what_waits_to_be_written_are_one_write(store):
+    record = opened(store)
+    record.add(accepted())
+    record.intend([(NUMBER, 1)])
+    assert (store.tried, record.unrecorded) == (2, [])
+    again = opened(store, 2)
+    assert [again.earlier((NUMBER, n))[0].outcome for n in (0, 1)] == ["accepted", "unknown"]
+
+
+def test_after_a_clearing_old_and_new_are_told_apart(store):
+    keep(opened(store), RecordedOutcome((NUMBER, 0), "refused"), RecordedOutcome((NUMBER, 1), "refused"))
+    keep(opened(store, **cleared(2)), RecordedOutcome((NUMBER, 1), "refused"))
+    again = opened(store, 3, max_tries=3, clear_number=1)
+    assert [again.earlier((NUMBER, n))[1] for n in (0, 1)] == ["certainly", "no"]
+
+
+@pytest.mark.parametrize("retries", [2, 1, 0])
+def test_cleared_after_its_end_it_knows_nothing_and_then_its_own(retries, store):
+    for clears in range(3):
+        this_try = cleared(2 * clears + 1, clears, retries if clears else 2)
+        record = opened(store, **this_try)
+        assert record.earlier((NUMBER, 0)) is None
+        keep(record, accepted())
+        a_retry = this_try | {"number": this_try["number"] + 1}
+        again = opened(store, **a_retry)
+        assert again.earlier((NUMBER, 0))[0].outcome == "accepted"
+        again.finish()
+        assert opened(store, **a_retry).earlier((NUMBER, 0))[0].outcome == "accepted"
+
+
+def test_perhaps_cleared_after_its_end_it_still_knows_whom_it_may_have_sent_to(store):
+    record = opened(store)
+    keep(record, accepted(), RecordedOutcome((NUMBER, 1), "unknown"), RecordedOutcome((NUMBER, 2), "refused"))
+    record.finish()
+    perhaps = cleared(2, retries=1)
+    for this_try in (perhaps, perhaps | {"number": 3}):
+        again = opened(store, **this_try)
+        assert [again.earlier((NUMBER, n)) is None for n in range(3)] == [True, False, True]
+        assert again.earlier((NUMBER, 1))[0].outcome == "unknown"
+        assert again.earlier((NUMBER, 1))[1] != "certainly"
+
+
+def test_certainly_cleared_after_its_end_it_knows_nothing_of_those_either(store):
+    record = opened(store)
+    keep(record, RecordedOutcome((NUMBER, 1), "unknown"))
+    record.finish()
+    assert opened(store, **cleared(2)).earlier((NUMBER, 1)) is None
+
+
+def test_each_batch_has_a_key_of_its_own_and_the_head_stays_small(store):
+    record = opened(store)
+    for n in range(5):
+        keep(record, *[accepted(number=number) for number in numbers(100, 100 * n)])
+    assert len(store.kept) == 6
+    assert len(set(store.written)) == len(store.written)
+    assert len(store.kept[HEAD]) < 200
+
+
+@pytest.mark.parametrize("count", [0, 1, 500, 10_000])
+@pytest.mark.parametrize("waiting", [0, 1])
+def test_what_is_too_large_for_a_key_is_divided(count, waiting, store):
+    record = opened(store)
+    keys = [(number, n % 3) for n, number in enumerate(numbers(count))]
+    for _ in range(waiting):
+        record.add(accepted(number="5511912345678"))
+    record.intend(keys)
+    keep(record, *[RecordedOutcome(key, "accepted", "a" * 32, 1693813991, -114) for key in keys])
+    assert max(len(text.encode()) for text in store.kept.values()) < 64 * 1024
+    again = opened(store, 2)
+    assert all(again.earlier(key)[0].outcome == "accepted" for key in keys)
+    if count == 500:
+        assert len(store.written) == 3
+
+
+@pytest.mark.usefixtures("quick_writes")
+def test_what_a_write_could_not_say_is_not_known_until_a_later_one_says_it(store):
+    record = opened(store)
+    store.fail(OSError("Broken pipe"), 3)
+    with pytest.raises(RecordError):
+        keep(record, accepted())
+    assert opened(store, 2).earlier((NUMBER, 0)) is None
+    keep(record, accepted(1))
+    again = opened(store, 2)
+    assert [again.earlier((NUMBER, n))[0].outcome for n in (0, 1)] == ["accepted", "accepted"]
+
+
+# --- what can't be read -----------------------------------------------------------------------------------
+
+
+def three_batches(store):
+    record = opened(store)
+    for occurrence in range(3):
+        keep(record, accepted(occurrence))
+
+
+BROKEN = {
+    "the head is lost": (HEAD, None),
+    "the head says nothing": (HEAD, {"generation": None}),
+    "the head has a generation in words": (HEAD, {"generation": "0"}),
+    "the head has a generation below 0": (HEAD, {"generation": -1}),
+    "the head does not say whether it finished": (HEAD, {"finished": "no"}),
+    "the first batch is lost": (f"{HEAD}/0/0", None),
+    "a batch is lost": (f"{HEAD}/0/1", None),
+    "a batch is empty": (f"{HEAD}/0/1", {"outcomes": []}),
+    "a batch is an object": (f"{HEAD}/0/1", {"outcomes": {}}),
+    "a row is a text": (f"{HEAD}/0/1", {"outcomes": [NUMBER]}),
+    "a row is too short": (f"{HEAD}/0/1", {"outcomes": [[NUMBER, "accepted", "a", 1]]}),
+    "a row is too long": (f"{HEAD}/0/1", {"outcomes": [[NUMBER, "accepted", "a", 1, None, 1]]}),
+    "a row has another word": (f"{HEAD}/0/1", {"outcomes": [[NUMBER, "delivered", "a", 1, None]]}),
+    "a row has no number": (f"{HEAD}/0/1", {"outcomes": [["", "accepted", "a", 1, None]]}),
+    "a row has an order in words": (f"{HEAD}/0/1", {"outcomes": [[f"{NUMBER}#x", "accepted", "a", 1, None]]}),
+    "an intent is no number": (f"{HEAD}/0/1", {"intended": [None]}),
+    "intents are a text": (f"{HEAD}/0/1", {"intended": NUMBER}),
+}
+
+
+@pytest.mark.parametrize(("key", "change"), BROKEN.values(), ids=BROKEN)
+def test_what_is_broken_is_not_read(key, change, store):
+    three_batches(store)
+    before = json.loads(store.kept[key])
+    store.delete(key)
+    if change is not None:
+        store.set(key, before | change)
+    kept = dict(store.kept)
+    with pytest.raises(RecordError, match="Nothing was sent: the delivery record of this task can't be read"):
+        opened(store, 2)
+    assert store.kept == kept

@@ -1,0 +1,106 @@
+"""``execution_timeout`` where a message may just have been accepted, by itself."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowTaskTimeout, timeout
+
+from airflow_provider_itnio.delivery.graceful_timeout import GracefulTimeout, TimeIsOverError
+
+
+def time_is_over():
+    os.kill(os.getpid(), signal.SIGALRM)
+
+
+def block():
+    time_is_over()
+    time.sleep(60)
+
+
+@pytest.fixture
+def limit():
+    """A limit within an ``execution_timeout`` of an hour, which Airflow's handler guards."""
+    with timeout(3600):
+        yield GracefulTimeout()
+
+
+def test_nothing_is_raised_by_itself_and_the_end_is_told_once(limit):
+    told = []
+    limit.on_timeout = lambda: told.append("over")
+    with limit:
+        assert not limit.is_over
+        for _ in range(3):
+            time_is_over()
+            time.sleep(0)
+        assert (limit.is_over, told) == (True, ["over"])
+
+
+def test_a_call_that_blocks_is_ended(limit):
+    with limit, pytest.raises(TimeIsOverError):
+        limit.call(block)
+
+
+def test_each_later_call_that_blocks_is_ended_too(limit):
+    with limit:
+        for _ in range(2):
+            with pytest.raises(TimeIsOverError):
+                limit.call(block)
+
+
+def test_a_call_that_is_quick_is_given_the_time_it_needs(limit):
+    def quick():
+        time_is_over()
+        time.sleep(0.05)
+        return "done"
+
+    with limit:
+        assert [limit.call(quick) for _ in range(3)] == ["done"] * 3
+
+
+def test_calls_that_follow_each_other_are_none_that_blocks(limit):
+    with limit:
+        time_is_over()
+        until = time.monotonic() + 2.5
+        while time.monotonic() < until:
+            limit.call(time.sleep, 0.1)
+
+
+def test_what_raises_in_a_call_is_raised(limit):
+    with limit, pytest.raises(ZeroDivisionError):
+        limit.call(lambda: 1 / 0)
+
+
+def test_where_asked_for_it_is_as_airflow_does(limit):
+    with limit:
+        with pytest.raises(AirflowTaskTimeout), limit.as_airflow_does():
+            block()
+        assert limit.is_over
+        with pytest.raises(AirflowTaskTimeout), limit.as_airflow_does():
+            pytest.fail("the time was over before it began")
+
+
+def test_behind_it_airflows_own_handler_and_no_alarm_is_left(limit):
+    before = signal.getsignal(signal.SIGALRM)
+    with limit:
+        time_is_over()
+        assert signal.getitimer(signal.ITIMER_REAL)[0] > 0
+    assert signal.getsignal(signal.SIGALRM) == before
+    assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+
+
+def test_a_time_that_is_not_over_runs_on_behind_it(limit):
+    with limit:
+        pass
+    assert signal.getitimer(signal.ITIMER_REAL)[0] > 3000
+
+
+def test_without_a_limit_it_does_nothing():
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    limit = GracefulTimeout()
+    with limit, limit.as_airflow_does():
+        assert signal.getsignal(signal.SIGALRM) == signal.SIG_DFL
+        assert limit.call(lambda: "done") == "done"

@@ -1,0 +1,208 @@
+"""What happens behind an acceptance: the record first, and then nothing that fails the task."""
+
+from __future__ import annotations
+
+import json
+import logging
+from contextlib import contextmanager
+
+import pytest
+
+from airflow_provider_itnio.api.errors import RecordError
+from tests.operators.ways import DIGITS, OF_ONE
+from tests.task_runs import TaskRun, TaskStateStore, broadcast_run, counts_of, numbers
+
+pytestmark = pytest.mark.usefixtures("hasty")
+
+
+class Failing(logging.Handler):
+    """A log handler whose lines fail, as they do where a surrogate can't be written."""
+
+    def __init__(self, names):
+        super().__init__()
+        self.names = names
+
+    def emit(self, record):
+        if record.name.startswith(self.names):
+            "\ud800".encode()
+
+
+OURS = tuple(f"airflow_provider_itnio.{folder}" for folder in ("operators", "broadcast", "delivery"))
+
+
+@contextmanager
+def lines_go_to(handler):
+    """Let a handler get all lines of the package from INFO on."""
+    package = logging.getLogger("airflow_provider_itnio")
+    before = package.level
+    package.setLevel(logging.INFO)
+    logging.getLogger().addHandler(handler)
+    yield
+    logging.getLogger().removeHandler(handler)
+    package.setLevel(before)
+
+
+@pytest.fixture
+def failing_log():
+    """No line of operators, broadcast and record can be written."""
+    with lines_go_to(Failing(OURS)):
+        yield
+
+
+@pytest.mark.parametrize("kept", [True, False], ids=["with a store", "without a store"])
+@pytest.mark.usefixtures("failing_log")
+def test_no_log_line_that_fails_undoes_an_acceptance(kept, way, sandbox):
+    store = TaskStateStore() if kept else None
+    run = TaskRun(way, store=store)
+    run.once(ends="failing")
+    if kept:
+        run.once()
+    assert len(sandbox.messages) == 1
+
+
+@pytest.mark.parametrize("delivery", ["at_least_once", "at_most_once"])
+@pytest.mark.usefixtures("failing_log")
+def test_no_log_line_that_fails_stops_a_broadcast(delivery, store, sandbox, monkeypatch):
+    monkeypatch.setattr("airflow_provider_itnio.broadcast.engine._PROGRESS_EVERY", 0.01)
+    people = numbers(40)
+    for number in people[::4]:
+        sandbox.fail_next(recipient=number, status=-114)
+    run = broadcast_run([*people, "12"], delivery=delivery, store=store, if_some_fail="warn")
+    assert counts_of(run.once()) == {"accepted": 30, "refused": 10, "invalid": 1}
+
+
+@pytest.mark.usefixtures("failing_log", "quick_writes")
+def test_a_record_that_can_not_be_written_nor_said_fails_no_message(store, sandbox):
+    for way in OF_ONE.values():
+        store.fail(OSError("Broken pipe"))
+        TaskRun(way, store=store).once()
+    assert len(sandbox.messages) == 2
+
+
+def test_the_record_is_written_before_the_first_line_behind_an_acceptance(way, store, sandbox):
+    seen = []
+
+    class Looks(logging.Handler):
+        def emit(self, record):
+            if record.name.startswith(
+                ("airflow_provider_itnio.operators", "airflow_provider_itnio.broadcast")
+            ):
+                seen.append("accepted" in store.text)
+
+    with lines_go_to(Looks()):
+        TaskRun(way, store=store).once()
+    assert seen
+    assert all(seen)
+
+
+def test_a_summary_that_can_not_be_pushed_leaves_the_failure_as_it_is(store, sandbox, monkeypatch):
+    people = numbers(4)
+    sandbox.fail_next(recipient=people[0], http_status=429)
+    run = broadcast_run(people, store=store)
+    context = run.begin()
+
+    def push(key, value):
+        raise OSError("no room left")
+
+    monkeypatch.setattr(run.ti, "xcom_push", push)
+    with pytest.raises(Exception, match="3 accepted, 1 not sent"):
+        run.operator.execute(context)
+    assert counts_of(run.once()) == {"accepted": 1, "accepted_earlier": 3}
+
+
+def test_a_failing_task_pushes_its_summary_once(store, sandbox):
+    sandbox.fail_next(status=-114)
+    run = broadcast_run(numbers(2), store=store)
+    pushed = []
+    context = run.begin()
+    run.ti.xcom_push = lambda key, value: pushed.append(key)
+    with pytest.raises(Exception, match="1 refused"):
+        run.operator.execute(context)
+    assert pushed == ["return_value"]
+
+
+# --- an intent that was stored although its write failed --------------------------------------------------
+
+
+@pytest.mark.usefixtures("quick_writes")
+def test_an_intent_that_was_stored_although_its_write_failed_is_withdrawn(way, store, sandbox):
+    failed = []
+
+    def stores_and_fails(key, value):
+        is_intent = value.get("outcome") == "unknown" or "intended" in value
+        if is_intent and not failed:
+            failed.append(key)
+            store.kept[key] = json.dumps(value)
+            raise TimeoutError("no answer in time")
+
+    store.before_write = stores_and_fails
+    run = TaskRun(lambda: way(delivery="at_most_once"), store=store)
+    with pytest.raises(RecordError):
+        run.once()
+    assert failed
+    assert sandbox.requests == []
+    run.once()
+    assert len(sandbox.messages) == 1
+
+
+@pytest.mark.usefixtures("quick_writes")
+def test_where_it_can_not_be_withdrawn_it_is_unknown_and_the_log_says_so(store, sandbox, logged):
+    def stores_and_fails(key, value):
+        if value.get("outcome") == "unknown":
+            store.kept[key] = json.dumps(value)
+        raise TimeoutError("no answer in time")
+
+    store.before_write = stores_and_fails
+    run = TaskRun(lambda: OF_ONE["operator"](delivery="at_most_once"), store=store)
+    with pytest.raises(RecordError):
+        run.once()
+    assert "The message was not sent; a retry of this task would not know" in logged()
+    store.before_write = lambda key, value: None
+    with pytest.raises(Exception, match="nobody can say what became of the message"):
+        run.once()
+    assert sandbox.requests == []
+    run.clear()
+    run.once()
+    assert [message.recipient for message in sandbox.messages] == [DIGITS]
+
+
+# --- records that can't be read ---------------------------------------------------------------------------
+
+
+def break_all(store, change):
+    for key, text in list(store.kept.items()):
+        changed = change(json.loads(text))
+        if changed is None:
+            store.delete(key)
+        else:
+            store.set(key, changed)
+
+
+CHANGES = {
+    "JSON in a text": json.dumps,
+    "a list": lambda value: [value],
+    "a newer version": lambda value: value | {"version": 2},
+    "no version": lambda value: {name: part for name, part in value.items() if name != "version"},
+    "nothing but the version": lambda value: {"version": 1},
+}
+
+
+@pytest.mark.parametrize("delivery", ["at_least_once", "at_most_once"])
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_with_a_record_that_can_not_be_read_nothing_leaves_and_nothing_is_written(
+    change, delivery, way, store, sandbox
+):
+    run = TaskRun(lambda: way(delivery=delivery), store=store)
+    run.once(ends="failing")
+    break_all(store, change)
+    before = dict(store.kept)
+    for clear in (False, True):
+        if clear:
+            run.clear()
+        with pytest.raises(RecordError, match=r"Nothing was sent: .* Task State Store"):
+            run.once()
+    assert store.kept == before
+    assert len(sandbox.messages) == 1
+    store.clear()
+    run.once()
+    assert len(sandbox.messages) == 2

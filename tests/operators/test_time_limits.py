@@ -1,0 +1,152 @@
+"""A single message whose task's ``execution_timeout`` is over, at each moment of its try."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException, AirflowTaskTimeout
+
+from airflow_provider_itnio.api.errors import UnknownOutcomeError
+from tests.operators.time_limits import Blocking, limit_set
+from tests.operators.ways import OF_ONE, WAYS
+from tests.task_runs import TaskRun, fails_at_once
+
+pytestmark = pytest.mark.usefixtures("connection")
+
+
+@pytest.fixture(params=["at_least_once", "at_most_once"])
+def delivery(request):
+    return request.param
+
+
+@pytest.fixture(params=OF_ONE.values(), ids=OF_ONE)
+def run(request, delivery, store):
+    return TaskRun(lambda: request.param(delivery=delivery), store=store)
+
+
+def outcomes_in(store):
+    return [json.loads(text).get("outcome") for key, text in store.kept.items() if "/message/" in key]
+
+
+class TimeIsOverInPause(logging.Handler):
+    """Lets the time be over once the client has said that it waits for its next try."""
+
+    def __init__(self, time_is_over):
+        super().__init__()
+        self.time_is_over = time_is_over
+
+    def emit(self, record):
+        if "trying again in" in record.getMessage():
+            threading.Timer(0.3, self.time_is_over).start()
+
+
+def test_between_two_tries_of_the_client_the_message_was_not_sent(run, store, sandbox):
+    sandbox.fail_next(http_status=429, headers={"Retry-After": "30"})
+    with limit_set() as time_is_over:
+        handler = TimeIsOverInPause(time_is_over)
+        logging.getLogger().addHandler(handler)
+        with pytest.raises(AirflowTaskTimeout):
+            run.once()
+        logging.getLogger().removeHandler(handler)
+    assert outcomes_in(store) == ["not_sent"]
+    run.once()
+    assert len(sandbox.messages) == 1
+
+
+def test_in_a_request_it_is_unknown(run, delivery, store, sandbox, traffic):
+    sandbox.fail_next(delay=2)
+    error = AirflowTaskTimeout if delivery == "at_least_once" else AirflowFailException
+    with limit_set() as time_is_over:
+        traffic.on_arrival = lambda number: time_is_over()
+        with pytest.raises(error):
+            run.once()
+    assert outcomes_in(store) == ["unknown"]
+    traffic.on_arrival = lambda number: None
+    if delivery == "at_least_once":
+        run.once()
+    else:
+        fails_at_once(run)
+    assert len(traffic.order) == (2 if delivery == "at_least_once" else 1)
+    sandbox.wait_for(len(traffic.order))  # the first was accepted all the same
+
+
+def test_in_a_request_without_a_store_it_is_never_sent_again_at_most_once(sandbox, traffic):
+    run = TaskRun(lambda: WAYS["operator"](delivery="at_most_once"))
+    sandbox.fail_next(delay=2)
+    with limit_set() as time_is_over:
+        traffic.on_arrival = lambda number: time_is_over()
+        error = fails_at_once(run, UnknownOutcomeError)
+    sandbox.wait_for(1)
+    assert "the task's execution_timeout ended it" in str(error)
+
+
+def test_in_the_write_behind_an_acceptance_the_task_succeeds_and_the_acceptance_is_on_record(
+    run, store, sandbox
+):
+    with limit_set() as time_is_over:
+        block = Blocking(time_is_over)
+        store.before_write = lambda key, value: value.get("outcome") == "accepted" and block()
+        receipt = run.once()
+    assert block.was_ended
+    assert receipt["message_id"] == sandbox.messages[0].id
+    assert outcomes_in(store) == ["accepted"]
+
+
+@pytest.mark.usefixtures("quick_writes")
+def test_in_writes_behind_an_acceptance_that_block_each_time_the_log_says_what_is_not_known(
+    run, store, sandbox, logged
+):
+    with limit_set() as time_is_over:
+        block = Blocking(time_is_over, times=99)
+        store.before_write = lambda key, value: value.get("outcome") == "accepted" and block()
+        run.once(ends="failing")
+    assert block.was_ended
+    assert len(sandbox.messages) == 1
+    assert "The message was accepted; a retry of this task would not know" in logged()
+
+
+def test_in_the_write_of_an_intent_nothing_leaves_and_the_intent_is_withdrawn(store, sandbox):
+    run = TaskRun(lambda: WAYS["operator"](delivery="at_most_once"), store=store)
+    with limit_set() as time_is_over:
+        block = Blocking(time_is_over)
+        store.before_write = lambda key, value: value.get("outcome") == "unknown" and block()
+        with pytest.raises(AirflowTaskTimeout):
+            run.once()
+    assert block.was_ended
+    assert sandbox.requests == []
+    assert outcomes_in(store) == ["not_sent"]
+    run.once()
+    assert len(sandbox.messages) == 1
+
+
+def test_in_the_look_up_of_the_record_nothing_leaves(run, store, sandbox, monkeypatch):
+    get = store.get
+    with limit_set() as time_is_over:
+        block = Blocking(time_is_over)
+        monkeypatch.setattr(store, "get", lambda key: block() and get(key))
+        with pytest.raises(AirflowTaskTimeout):
+            run.once()
+    assert block.was_ended
+    assert sandbox.requests == []
+
+
+def test_code_of_a_subclass_behind_the_message_is_ended_as_airflow_does(store, sandbox):
+    from airflow_provider_itnio.operators.whatsapp import WhatsAppSendOperator
+
+    class GoesOn(WhatsAppSendOperator):
+        def execute(self, context):
+            receipt = super().execute(context)
+            block()
+            return receipt
+
+    run = TaskRun(lambda: GoesOn(task_id="tell", recipient="8614718004557", text="x"), store=store)
+    with limit_set() as time_is_over:
+        block = Blocking(time_is_over)
+        with pytest.raises(AirflowTaskTimeout):
+            run.once()
+    assert block.was_ended
+    run.once()
+    assert len(sandbox.messages) == 1

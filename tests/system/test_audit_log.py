@@ -1,0 +1,36 @@
+"""Adding the connection as the README says leaves no secret in Airflow's audit log."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.system
+
+README = Path(__file__).parents[2] / "README.md"
+LOOK = """
+from airflow.models import Connection, Log
+from airflow.utils.session import create_session
+
+with create_session() as session:
+    found = session.query(Connection).filter(Connection.conn_id == "itnio_default").one()
+    assert (found.login, found.password) == ("YOUR-API-KEY", "YOUR-SECRET")
+    for kept in session.query(Log):
+        print("AUDIT", kept.event, kept.extra)
+    session.delete(found)
+"""
+
+
+def test_the_connection_of_the_readme_leaves_no_key_in_the_audit_log(airflow, python, tmp_path):
+    (written,) = re.findall(r"cat > itnio\.json <<'EOF'\n(.*?)\nEOF\n", README.read_text(), re.DOTALL)
+    file = tmp_path / "itnio.json"
+    file.write_text(written)
+    imported = airflow("connections", "import", file)
+    assert imported.returncode == 0, imported.stderr
+    looked = python("-c", LOOK)
+    assert looked.returncode == 0, looked.stderr
+    audit = [line for line in looked.stdout.splitlines() if line.startswith("AUDIT ")]
+    assert any("cli_connections_import" in line for line in audit)
+    assert not any("YOUR-" in line for line in audit)
