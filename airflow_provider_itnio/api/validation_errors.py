@@ -9,21 +9,9 @@ from pydantic import BaseModel, RootModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from airflow_provider_itnio.api.describe import describe_key, describe_value
+from airflow_provider_itnio.api.hints import object_hint
 
-__all__ = ["describe_errors", "native_hint"]
-
-
-def native_hint(value: object) -> str:
-    """Say how an object gets through Jinja, where a text stands in the place of one.
-
-    :param value: what was given.
-    """
-    if not isinstance(value, str):
-        return ""
-    return (
-        "; a Jinja template gives an object with render_template_as_native_obj=True on the DAG, "
-        "but not in a broadcast; or pass the upstream task's output itself"
-    )
+__all__ = ["describe_errors"]
 
 
 def describe_errors(
@@ -67,6 +55,8 @@ class _Place:
                 self.path += f".{describe_key(part)}"
                 self.last_name = part
                 models = list(_models(fields[part].annotation)) if part in fields else []
+        members = models[0].model_fields if len(models) == 1 else {}
+        self.required_keys = [name for name, field in members.items() if field.is_required()]
 
 
 def _models(annotation: Any) -> Iterator[type[BaseModel]]:
@@ -125,7 +115,7 @@ def _sentence(details: ErrorDetails, place: _Place) -> str:
             least = _counted(context["min_length"], place.last_name)
             return f"at least {least}, {context['actual_length']} given"
         case "list_type":
-            return f"must be a list, {describe_value(value)} given"
+            return f"must be a list, {describe_value(value)} given{object_hint(value, place.path)}"
         case "literal_error":
             return f"must be {_one_of(context['expected'])}; {describe_value(value)} given"
         case "union_tag_invalid":
@@ -145,7 +135,8 @@ def _sentence(details: ErrorDetails, place: _Place) -> str:
         case _ if kind.startswith("int_") or kind == "finite_number":
             return f"must be a whole number, {describe_value(value)} given"
         case _ if kind.startswith(("model_", "union_tag_")):
-            return f"must be an object (dict), {describe_value(value)} given{native_hint(value)}"
+            hint = object_hint(value, place.path, place.required_keys)
+            return f"must be an object (dict), {describe_value(value)} given{hint}"
         case _:
             return f"can't be read, {describe_value(value)} given"
 

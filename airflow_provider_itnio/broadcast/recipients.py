@@ -266,10 +266,10 @@ def _number_and_data(entry: Any, name: str) -> tuple[str, Mapping[str, Any]]:
     if not isinstance(entry, Mapping):
         return normalize_phone(entry, name, if_several=_ONE_EACH), _NO_DATA
     data = entry if isinstance(entry, dict) else dict(entry)
-    phone = data.get("phone")
-    if phone is None:
-        keys = ", ".join(truncate(describe_key(key), 20) for key in list(data)[:5]) or "nothing"
-        raise InvalidMessageError(f"{name}.phone: is required, {keys} given")
+    phone = data.get("phone", _NO_DATA)
+    if phone is _NO_DATA:
+        keys = ", ".join(truncate(describe_key(key), 20) for key in list(data)[:5]) or "none"
+        raise InvalidMessageError(f"{name}: a dict needs the key 'phone'; its keys are {keys}")
     return normalize_phone(phone, f"{name}.phone", if_several=_ONE_EACH), data
 
 

@@ -25,7 +25,12 @@ if TYPE_CHECKING:
     from airflow_provider_itnio.api.receipt import Receipt
     from airflow_provider_itnio.messages import MessageFields
 
-__all__ = ["Account", "ItnioHook", "PreparedMessage"]
+__all__ = ["ACCEPTED_IS_NOT_DELIVERED", "Account", "ItnioHook", "PreparedMessage"]
+
+ACCEPTED_IS_NOT_DELIVERED: Final = (
+    "Accepted is not delivered: no WhatsApp template was sent, so the message only arrives if the recipient "
+    "has written to the business phone in the last 24 hours"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +96,7 @@ class ItnioHook(BaseHook):
         self._proxy = Secret((proxy or "").strip())
         self._max_retry_after = max_retry_after
         self._account: Account | None = None
+        self._to_warn_of = [ACCEPTED_IS_NOT_DELIVERED]
         self._async_client: ItnioAsyncClient | None = None
 
     @classmethod
@@ -248,6 +254,8 @@ class ItnioHook(BaseHook):
                 mask_phone(receipt.recipient),
                 receipt.message_id,
             )
+            if receipt.type != "template" and self._to_warn_of:
+                self.log.warning(self._to_warn_of.pop())  # once for each hook, also if threads share it
 
     def sender(self) -> tuple[str, str]:
         """Give where messages come from: the ``app_id`` and the ``business_phone``, digits only.

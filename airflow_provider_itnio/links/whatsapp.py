@@ -13,9 +13,12 @@ __all__ = ["OpenChatLink"]
 
 
 class OpenChatLink(BaseOperatorLink):
-    """Opens WhatsApp's chat with the recipient of a task's message."""
+    """Opens the chat with the recipient of a task's message, in the WhatsApp of whoever clicks.
 
-    name = "Open chat"
+    It does not show the task's message, which was sent by the business phone.
+    """
+
+    name = "Open chat in your WhatsApp"
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
         """Give the chat's address.

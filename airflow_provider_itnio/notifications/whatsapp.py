@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from airflow.providers.common.compat.sdk import BaseNotifier
 
 from airflow_provider_itnio.api.checks import check_number
+from airflow_provider_itnio.api.describe import describe_value
 from airflow_provider_itnio.api.errors import ContentError, InvalidMessageError, ItnioError
 from airflow_provider_itnio.argument_errors import with_named_errors
 from airflow_provider_itnio.hooks.itnio import ItnioHook
@@ -275,12 +276,26 @@ class WhatsAppNotifier(_Notifier):
         check_fields({"text": "-"}, if_too_long=self.if_too_long, is_unrendered=lambda value: False)
         if own := self._own_message():
             check_fields(own, if_too_long=self.if_too_long, is_unrendered=is_rendered_later)
-        if self.alert_template is not None:
-            from airflow_provider_itnio.notifications.alert_facts import AlertFacts
-            from airflow_provider_itnio.notifications.default_text import default_template
+        self._check_alert_template()
 
-            example = default_template(AlertFacts(), self.alert_template, self.alert_language or "en")
+    def _check_alert_template(self) -> None:
+        from airflow_provider_itnio.api.models import check_fields
+        from airflow_provider_itnio.notifications.alert_facts import AlertFacts
+        from airflow_provider_itnio.notifications.default_text import default_template
+
+        for name in ("alert_template", "alert_language"):
+            value = getattr(self, name)
+            if value is not None and not isinstance(value, str) and not is_rendered_later(value):
+                raise InvalidMessageError(f"{name}: must be text, {describe_value(value)} given")
+        example = default_template(AlertFacts(), self.alert_template or "any", self.alert_language or "en")
+        try:
             check_fields({"template": example}, is_unrendered=is_rendered_later)
+        except InvalidMessageError as error:
+            names = {"template.name": "alert_template", "template.language.code": "alert_language"}
+            told = (problem.partition(":") for problem in error.problems)
+            raise InvalidMessageError(
+                *(f"{names.get(path, path)}:{words}" for path, _, words in told)
+            ) from None
 
     def _check_recipients(self) -> None:
         from airflow_provider_itnio.broadcast.recipients import read_recipient, recipients_of

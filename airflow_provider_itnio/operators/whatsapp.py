@@ -14,6 +14,7 @@ from airflow_provider_itnio.api.checks import check_delivery, check_number
 from airflow_provider_itnio.api.errors import (
     ConfigurationError,
     InvalidMessageError,
+    InvalidParameterError,
     ItnioError,
     NotSentError,
     RefusedError,
@@ -192,6 +193,8 @@ class WhatsAppMessageOperator(_Operator):
                 check_number(name, seconds, 0.001, 3600, whole=False)
         if self.max_attempts is not None:
             check_number("max_attempts", self.max_attempts, 1, 10, whole=True)
+        if self.proxy:
+            _check_proxy(self.proxy)
 
     def _check_message(self) -> None:
         from airflow_provider_itnio.api.models import check_fields
@@ -226,13 +229,6 @@ class WhatsAppMessageOperator(_Operator):
             if _retries_may_help(error, self.delivery):
                 raise
             raise AirflowFailException(f"{type(error).__name__}: {error}") from error
-
-    def _say_that_accepted_is_not_delivered(self, kind: str) -> None:
-        if kind != "template":
-            log.info(
-                "Accepted is not delivered: no WhatsApp template was sent, so the message only arrives "
-                "if the recipient has written to the business phone in the last 24 hours"
-            )
 
 
 class WhatsAppSendOperator(WhatsAppMessageOperator):
@@ -369,7 +365,6 @@ class WhatsAppSendOperator(WhatsAppMessageOperator):
         fields = self.build_message(context)
         with self._failing_as_documented():
             receipt = self._send(recipient, fields, record)
-        self._say_that_accepted_is_not_delivered(receipt.type)
         return receipt.as_dict()
 
     def _record_of(self, context: Context) -> DeliveryRecord:
@@ -450,6 +445,16 @@ def _failure_of(error: BaseException) -> ItnioError:
     if is_marked_as_not_sent(error):
         return NotSentError(f"Nothing was on its way when {what} ended it")
     return UnknownOutcomeError(f"Nobody can say what became of the message: {what} ended it")
+
+
+def _check_proxy(proxy: object) -> None:
+    from airflow_provider_itnio.api.settings import check_proxy
+    from airflow_provider_itnio.api.signing import Secret
+
+    try:
+        check_proxy(Secret(str(proxy).strip()))
+    except ConfigurationError as error:
+        raise InvalidParameterError(f"proxy: {error}") from None
 
 
 def _retries_may_help(error: ItnioError, delivery: Delivery) -> bool:

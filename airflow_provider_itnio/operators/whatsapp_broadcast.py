@@ -11,16 +11,19 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowTaskTimeout
 
 from airflow_provider_itnio.api.checks import check_choice, check_delivery, check_number
+from airflow_provider_itnio.api.describe import describe_value
 from airflow_provider_itnio.api.errors import (
     InvalidMessageError,
+    InvalidParameterError,
     ItnioError,
     RecordError,
 )
 from airflow_provider_itnio.api.phone_numbers import mask_phone_numbers
 from airflow_provider_itnio.delivery.safe_logging import SafeLogger
-from airflow_provider_itnio.hooks.itnio import ItnioHook
+from airflow_provider_itnio.hooks.itnio import ACCEPTED_IS_NOT_DELIVERED, ItnioHook
 from airflow_provider_itnio.operators.whatsapp import WhatsAppMessageOperator
 from airflow_provider_itnio.templating import (
+    is_rendered_later,
     literal_unless_templated,
     references_in,
 )
@@ -225,6 +228,10 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
                 "messages_per_second", self.messages_per_second, 0.001, 100_000, whole=False
             )
         check_choice("if_some_fail", self.if_some_fail, ("fail", "warn"))
+        if not (self.shared is None or isinstance(self.shared, Mapping) or is_rendered_later(self.shared)):
+            raise InvalidParameterError(
+                f'shared: must be a dict, as in {{"week": 47}}, {describe_value(self.shared)} given'
+            )
 
     def execute(self, context: Context) -> SummaryDict:
         """Send to everyone who has nothing yet.
@@ -258,8 +265,8 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
             self._stop = None
             report = broadcast.report
             log.info("Ended: %s", report.describe())
-            if report.counts.accepted:
-                self._say_that_accepted_is_not_delivered(report.kind)
+            if report.counts.accepted and report.kind != "template":
+                log.warning(ACCEPTED_IS_NOT_DELIVERED)
             summary = report.summary()
             if problem is None:
                 return summary
@@ -295,7 +302,7 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
         client = ItnioAsyncClient(account.credentials, account.settings)
         broadcast = Broadcast(
             recipients,
-            message_for=partial(limit.call, message_for),
+            message_for=partial(limit.call, self._first_shown(message_for)),
             client=client,
             app_id=app_id,
             business_phone=business_phone,
@@ -328,6 +335,23 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
         return personal.kind, lambda recipient: message_from(
             personal.fields_for(recipient), if_too_long=self.if_too_long
         )
+
+    def _first_shown(self, message_for: Callable[[Recipient], Message]) -> Callable[[Recipient], Message]:
+        """Let the first message stand in the log before it is sent."""
+        from airflow_provider_itnio.api.phone_numbers import mask_phone
+        from airflow_provider_itnio.broadcast.preview import preview
+
+        is_shown = False
+
+        def make(recipient: Recipient) -> Message:
+            nonlocal is_shown
+            message = message_for(recipient)
+            if not is_shown:
+                is_shown = True
+                log.info("The first message, to %s: %s", mask_phone(recipient.number), preview(message))
+            return message
+
+        return make
 
     def _template_environment(self) -> Environment:
         if (dag := self.get_dag()) is not None:

@@ -57,18 +57,20 @@ TEXT_IN_LIST = [{"type": "text", "text": "a"}]
 PARAMETERS = "template.components[0].parameters"
 ONE_LINE = "must hold no line break, no tab and no more than four blanks in a row, as WhatsApp demands"
 
+CUT = "; if_too_long='cut' shortens it to that"
+
 LENGTHS = [
     (
         "text",
         lambda value: {"text": value},
         4096,
-        "text.body: at most 4096 characters, 4097 given",
+        f"text.body: at most 4096 characters, 4097 given{CUT}",
     ),
     (
         "text.body",
         lambda value: {"text": {"body": value}},
         4096,
-        "text.body: at most 4096 characters, 4097 given",
+        f"text.body: at most 4096 characters, 4097 given{CUT}",
     ),
     (
         "image.caption",
@@ -209,7 +211,7 @@ def test_a_text_at_its_limit_is_taken_and_one_character_more_refused(make, limit
 
 def test_characters_are_counted_as_code_points() -> None:
     assert content({"text": "😀" * 4096}) == {"body": "😀" * 4096}
-    assert problems({"text": "😀" * 4097}) == ["text.body: at most 4096 characters, 4097 given"]
+    assert problems({"text": "😀" * 4097}) == [f"text.body: at most 4096 characters, 4097 given{CUT}"]
 
 
 EDGES = [
@@ -399,6 +401,7 @@ def test_a_value_at_its_edge_is_taken_and_one_past_it_refused(at: Any, past: Any
 
 # --- values that are refused, with the whole sentence ---------------------------------------------------
 
+CARD = "; give what contact_card(…) returns, in a list"
 HINT = (
     "; a Jinja template gives an object with render_template_as_native_obj=True on the DAG, "
     "but not in a broadcast; or pass the upstream task's output itself"
@@ -448,7 +451,7 @@ REFUSED = [
         "interactive.type: must be one of list, button, location_request_message; 'product' given",
     ),
     (interactive(header={"type": "image", "text": "a"}), "interactive.header.type: must be text; 'image' given"),
-    (interactive(header="a"), f"interactive.header: must be an object (dict), 'a' given{HINT}"),
+    (interactive(header="a"), "interactive.header: must be an object (dict), 'a' given; give {\"text\": …}"),
     (
         interactive(action={"buttons": {"1": "Yes"}}),
         "interactive.action.buttons: must be a list, an object given",
@@ -477,8 +480,8 @@ REFUSED = [
         interactive("location_request_message", footer={"text": "a"}),
         "interactive.footer: unknown key; known are type, body, action",
     ),
-    ({"contacts": "Ann"}, "contacts: must be a list, 'Ann' given"),
-    ({"contacts": ["Ann"]}, f"contacts[0]: must be an object (dict), 'Ann' given{HINT}"),
+    ({"contacts": "Ann"}, f"contacts: must be a list, 'Ann' given{CARD}"),
+    ({"contacts": ["Ann"]}, f"contacts[0]: must be an object (dict), 'Ann' given{CARD}"),
     (contact(birthday="11.01.1995"), "contacts[0].birthday: must be a date written YYYY-MM-DD, '11.01.1995' given"),
     (contact(birthday="1995-02-30"), "contacts[0].birthday: must be a date written YYYY-MM-DD, '1995-02-30' given"),
     (contact(birthday="19950111"), "contacts[0].birthday: must be a date written YYYY-MM-DD, '19…11' given"),
@@ -489,7 +492,7 @@ REFUSED = [
     ),
     (contact(urls={"url": "a"}), "contacts[0].urls: must be a list, an object given"),
     (template(name="New Shop"), "template.name: lower-case letters, digits and underscores only, 'New Shop' given"),
-    (template(language="en"), f"template.language: must be an object (dict), 'en' given{HINT}"),
+    (template(language="en"), "template.language: must be an object (dict), 'en' given; give {\"code\": …}"),
     (template(language={"code": "en-US"}), "template.language.code: must be a code such as en or zh_TW, 'en-US' given"),
     (template(components={}), "template.components: must be a list, an object given"),
     (template({"type": "footer"}), "template.components[0].type: must be one of header, body, button; 'footer' given"),
@@ -907,7 +910,7 @@ COMBINATIONS = [
     ({"message": {"text": None}}, f"{ONE_OF}, none given"),
     ({"message": {"text": "a", "image": LINK}}, f"{ONE_OF}, text, image given"),
     ({"caption": "a"}, f"caption: unknown field; known are {KNOWN}"),
-    ({"message": "a"}, f"message: must be an object (dict), 'a' given{HINT}"),
+    ({"message": "a"}, "message: must be an object (dict), 'a' given; for a text give text=…"),
     ({"message": [{"text": "a"}]}, "message: must be an object (dict), a list of 1 given"),
     (
         {"message": {"text": "a"}, "text": "b", "image": LINK},

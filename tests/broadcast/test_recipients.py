@@ -153,7 +153,9 @@ def test_one_that_is_wrong_is_given_as_such():
     people = list(Recipients([LI, "+86 12", {"name": "x"}, ANA]))
     assert [type(one) for one in people] == [Recipient, InvalidRecipient, InvalidRecipient, Recipient]
     assert people[1] == InvalidRecipient(1, "recipients[1]: 7 to 14 digits, 4 given (+8…12)", "8612")
-    assert people[2] == InvalidRecipient(2, "recipients[2].phone: is required, name given", "")
+    assert people[2] == InvalidRecipient(
+        2, "recipients[2]: a dict needs the key 'phone'; its keys are name", ""
+    )
 
 
 @pytest.mark.parametrize(
@@ -189,7 +191,7 @@ def test_whatever_stands_in_the_list_only_it_is_wrong(wrong):
 
 def test_a_number_in_a_key_is_not_shown():
     (one,) = Recipients([{LI: "Li"}])
-    assert one.problem == "recipients[0].phone: is required, '86…57' given"
+    assert one.problem == "recipients[0]: a dict needs the key 'phone'; its keys are '86…57'"
 
 
 def test_several_in_one_entry_are_refused_with_the_advice_for_a_list():

@@ -46,4 +46,4 @@ def test_there_is_no_link_as_long_as_the_number_is_not_known(held, receipt_in_xc
 
 
 def test_the_link_is_on_the_operator():
-    assert [link.name for link in WhatsAppSendOperator.operator_extra_links] == ["Open chat"]
+    assert [link.name for link in WhatsAppSendOperator.operator_extra_links] == ["Open chat in your WhatsApp"]

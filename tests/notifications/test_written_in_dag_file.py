@@ -90,7 +90,10 @@ def test_airflow_may_copy_it():
         ({"recipients": [NUMBER, "12"]}, "recipients[1]: 7 to 14 digits, 2 given"),
         ({"recipients": [NUMBER, None]}, "recipients[1]: a phone number is required, none given"),
         ({"recipients": ["{{ var.value.oncall }}", "12"]}, "recipients[1]: 7 to 14 digits, 2 given"),
-        ({"recipients": {"a": 1}}, "recipients[0].phone: is required, a given"),
+        (
+            {"recipients": {"a": 1}},
+            "recipients[0]: a dict needs the key 'phone'; its keys are a",
+        ),
         ({"recipients": "oncall.j2"}, "recipients: a notifier can't read Jinja files, 'oncall.j2' given"),
         ({"recipients": [NUMBER, "oncall.j2"]}, "recipients[1]: a notifier can't read Jinja files"),
         ({"business_phone": "12"}, "business_phone: 7 to 14 digits, 2 given"),

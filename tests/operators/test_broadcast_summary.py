@@ -424,6 +424,7 @@ def test_that_accepted_is_not_delivered_is_said_once(sandbox, logged):
     lines = [line for line in logged().splitlines() if DAY_RULE in line]
     assert 1 <= len(lines) <= 2  # what goes through logging is printed too
     assert "no WhatsApp template was sent" in lines[0]
+    assert "warning" in lines[0].lower()
 
 
 def test_of_a_whatsapp_template_and_of_nothing_accepted_it_is_not_said(sandbox, logged):

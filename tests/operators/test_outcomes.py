@@ -346,6 +346,7 @@ def test_an_accepted_message_says_once_that_it_may_not_arrive(send, logged):
     lines = [line for line in logged().splitlines() if DAY_RULE in line]
     assert len({line[line.index("Accepted is not") :] for line in lines}) == 1
     assert "no WhatsApp template was sent" in lines[0]
+    assert "warning" in lines[0].lower()
 
 
 @pytest.mark.usefixtures("hasty")

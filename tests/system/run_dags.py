@@ -86,9 +86,9 @@ def open_chat(instance: Any, dag: Any) -> str | None:
     else:
         from airflow.serialization.serialized_objects import DagSerialization as Stored
     operator = Stored.from_dict(Stored.to_dict(dag)).get_task(instance.task_id)
-    if "Open chat" not in operator.operator_extra_link_dict:
+    if "Open chat in your WhatsApp" not in operator.operator_extra_link_dict:
         return None
-    return operator.get_extra_links(instance, "Open chat")
+    return operator.get_extra_links(instance, "Open chat in your WhatsApp")
 
 
 if __name__ == "__main__":

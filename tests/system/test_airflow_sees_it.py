@@ -160,7 +160,7 @@ print("RESULT", json.dumps({
         "fields": True,
         "partial": True,
         "upstream": ["load"],
-        "links": ["Open chat"],
+        "links": ["Open chat in your WhatsApp"],
     }
 
 

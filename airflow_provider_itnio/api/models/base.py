@@ -127,7 +127,8 @@ def link_value(value: object) -> str:
     text = text_value(value).strip()
     shown = f"{describe_value(link_without_query(text))} given"
     if not text.lower().startswith(("http://", "https://")):
-        path = "://" in text or text.startswith(("/", ".", "~", "file:")) or re.match(r"[A-Za-z]:\\", text)
+        name = "/" not in text and "." in text
+        path = name or "://" in text or text.startswith(("/", ".", "~", "file:"))
         why = "; WhatsApp fetches the link itself, and can't read a file or bucket of yours" if path else ""
         raise rule_error(f"must be an http:// or https:// link, {shown}{why}")
     if re.search(r"\s", text):

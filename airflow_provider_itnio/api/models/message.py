@@ -14,6 +14,7 @@ from pydantic_core import PydanticCustomError
 from airflow_provider_itnio.api.checks import check_choice
 from airflow_provider_itnio.api.describe import describe_key, describe_value, truncate
 from airflow_provider_itnio.api.errors import InvalidMessageError
+from airflow_provider_itnio.api.hints import object_hint
 from airflow_provider_itnio.api.models.base import IsUnrendered, is_blank, never_unrendered, text_value
 from airflow_provider_itnio.api.models.contacts import Contacts
 from airflow_provider_itnio.api.models.interactive import Interactive
@@ -21,7 +22,7 @@ from airflow_provider_itnio.api.models.location import Location
 from airflow_provider_itnio.api.models.media import Audio, Document, Image, Sticker, Video
 from airflow_provider_itnio.api.models.template import Template
 from airflow_provider_itnio.api.models.text import TEXT_LIMIT, Text
-from airflow_provider_itnio.api.validation_errors import describe_errors, native_hint
+from airflow_provider_itnio.api.validation_errors import describe_errors
 from airflow_provider_itnio.api.values import integral, is_gap, plain_data, type_name
 from airflow_provider_itnio.messages import MESSAGE_FIELDS
 
@@ -96,6 +97,7 @@ def check_fields(
 def _read(
     fields: Mapping[str, Any], if_too_long: object, is_unrendered: IsUnrendered
 ) -> tuple[Message | None, list[str]]:
+    check_choice("if_too_long", if_too_long, IF_TOO_LONG)
     present: dict[Any, Any] = {}
     for name, value in fields.items():
         try:
@@ -125,9 +127,8 @@ def _checked(
         if is_unrendered(whole):
             return None, []
         if not isinstance(whole, Mapping):
-            return None, [
-                f"message: must be an object (dict), {describe_value(whole)} given{native_hint(whole)}"
-            ]
+            hint = object_hint(whole, "message")
+            return None, [f"message: must be an object (dict), {describe_value(whole)} given{hint}"]
         if problem := _beside_message(present, whole):
             return None, [problem]
         present |= {name: value for name, value in whole.items() if value is not None}

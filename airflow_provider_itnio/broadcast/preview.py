@@ -1,0 +1,33 @@
+"""A message as the log shows it: in one line, cut, without whole phone numbers and the queries of links."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from airflow_provider_itnio.api.models import Message
+
+__all__ = ["preview"]
+
+_SHOWN: Final = 1000
+"""Characters."""
+_LINK: Final = re.compile(r"https?://[^\s\"\\]+")
+_QUERY: Final = re.compile(r"\?[\w.%~-]+=[^\s\"\\]*")
+"""In the end of an address, which a WhatsApp template's button takes."""
+
+
+def preview(message: Message) -> str:
+    """Write a message down for the log.
+
+    :param message: a message, rendered and checked.
+    """
+    from airflow_provider_itnio.api.describe import link_without_query
+    from airflow_provider_itnio.api.phone_numbers import mask_phone_numbers
+
+    content = json.dumps(message.content.model_dump(mode="json", exclude_none=True), ensure_ascii=False)
+    # Cut twice: no expression need read more than is shown, and no number or query may be cut in two.
+    content = _QUERY.sub("?…", _LINK.sub(lambda link: link_without_query(link[0]), content[: 4 * _SHOWN]))
+    content = mask_phone_numbers(content)
+    return f"{message.type} {content if len(content) <= _SHOWN else f'{content[: _SHOWN - 1]}…'}"

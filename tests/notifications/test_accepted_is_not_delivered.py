@@ -1,0 +1,62 @@
+"""An alert that was accepted as a text says once that it may not arrive, as a task does."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from airflow_provider_itnio.hooks.itnio import ItnioHook
+from airflow_provider_itnio.notifications.whatsapp import WhatsAppNotifier
+
+from .events import of_task
+
+NUMBERS = [f"+86 1391 000 00{number}" for number in range(10, 30)]
+SENTENCE = "Accepted is not delivered: no WhatsApp template was sent"
+
+
+def notify(notifier):
+    notifier.notify(of_task())
+
+
+def async_notify(notifier):
+    asyncio.run(notifier.async_notify(of_task()))
+
+
+@pytest.fixture
+def warned(logged):
+    """Count the warnings; what goes through logging may be printed too, never more than once each."""
+
+    def count():
+        lines = [line for line in logged().splitlines() if SENTENCE in line]
+        assert all("warning" in line.lower() for line in lines)
+        return len(lines)
+
+    return count
+
+
+@pytest.mark.usefixtures("connection")
+@pytest.mark.parametrize("way", [notify, async_notify])
+@pytest.mark.parametrize("fields", [{}, {"text": "{{ alert.kind }}"}], ids=["default text", "own text"])
+def test_an_alert_as_a_text_says_it_once(way, fields, warned, sandbox):
+    way(WhatsAppNotifier(recipients=NUMBERS, **fields))
+    assert len(sandbox.messages) == len(NUMBERS)
+    assert 1 <= warned() <= 2
+
+
+@pytest.mark.usefixtures("connection")
+@pytest.mark.parametrize("way", [notify, async_notify])
+def test_an_alert_through_a_whatsapp_template_does_not(way, warned, sandbox):
+    way(WhatsAppNotifier(recipients=NUMBERS[:2], alert_template="pipeline_alert"))
+    assert len(sandbox.messages) == 2
+    assert warned() == 0
+
+
+@pytest.mark.usefixtures("connection")
+def test_a_hook_says_it_once_too(warned, sandbox):
+    hook = ItnioHook()
+    hook.send(NUMBERS[0], template={"name": "daily_report", "language": {"code": "en"}})
+    assert warned() == 0
+    for number in NUMBERS[:3]:
+        hook.send(number, text="x")
+    assert 1 <= warned() <= 2

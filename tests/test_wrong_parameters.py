@@ -1,0 +1,97 @@
+"""Parameters that are out of range, each named as the DAG file has it."""
+
+from __future__ import annotations
+
+import pytest
+from airflow.providers.common.compat.sdk import DAG
+from airflow.providers.standard.operators.empty import EmptyOperator
+
+from airflow_provider_itnio.api.errors import InvalidMessageError, InvalidParameterError, ItnioError
+from airflow_provider_itnio.notifications.whatsapp import WhatsAppNotifier
+from airflow_provider_itnio.operators.whatsapp import WhatsAppSendOperator
+from airflow_provider_itnio.operators.whatsapp_broadcast import WhatsAppBroadcastOperator
+
+NUMBER = "+86 147-1800-4557"
+
+
+def notifier(**fields):
+    return WhatsAppNotifier(recipients=NUMBER, **fields)
+
+
+def send(**fields):
+    return WhatsAppSendOperator(task_id="tell", recipient=NUMBER, text="x", **fields)
+
+
+def broadcast(**fields):
+    return WhatsAppBroadcastOperator(task_id="tell", recipients=[NUMBER], text="x", **fields)
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        (
+            {"alert_template": "Pipeline Alert"},
+            "alert_template: lower-case letters, digits and underscores only",
+        ),
+        ({"alert_template": "x" * 513}, "alert_template: at most 512 characters, 513 given"),
+        ({"alert_template": {"name": "a"}}, "alert_template: must be text, an object given"),
+        ({"alert_template": "a", "alert_language": "english"}, "alert_language: must be a code such as en"),
+        ({"alert_language": "english"}, "alert_language: must be a code such as en or zh_TW"),
+        ({"alert_language": 5}, "alert_language: must be text, 5 given"),
+    ],
+)
+def test_a_notifiers_template_is_named_as_the_notifier_names_it(fields, sentence):
+    with pytest.raises(InvalidMessageError) as caught:
+        notifier(**fields)
+    assert str(caught.value).startswith(f"WhatsAppNotifier: {sentence}")
+
+
+@pytest.mark.parametrize(
+    "fields", [{"alert_template": "{{ var.value.t }}"}, {"alert_language": "{{ x }}"}, {}]
+)
+def test_what_only_rendering_tells_waits(fields):
+    notifier(**fields)
+
+
+@pytest.mark.parametrize("make", [send, broadcast])
+@pytest.mark.parametrize(
+    "proxy", ["proxy:3128", "proxy.example", "socks5://a:1", 3, "http://user:topsecret@"]
+)
+def test_a_proxy_is_an_address(make, proxy):
+    with pytest.raises(InvalidParameterError) as caught:
+        make(proxy=proxy)
+    assert str(caught.value).startswith(
+        "task 'tell': proxy: must be an address such as http://proxy.example:3128"
+    )
+    assert "topsecret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("shared", ["week 47", ["week"], 47, {1, 2}])
+def test_shared_is_a_dict(shared):
+    with pytest.raises(InvalidParameterError, match=r"^task 'tell': shared: must be a dict"):
+        broadcast(shared=shared)
+
+
+def test_shared_may_be_given_upstream():
+    with DAG("report", schedule=None):
+        assert broadcast(shared=EmptyOperator(task_id="load").output).upstream_task_ids == {"load"}
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: send(delivery="twice"),
+        lambda: send(if_too_long="split"),
+        lambda: send(timeout=0),
+        lambda: broadcast(max_in_flight=0),
+        lambda: broadcast(if_some_fail="ignore"),
+        lambda: notifier(timeout=0),
+        lambda: notifier(if_too_long="split"),
+    ],
+)
+def test_what_is_no_part_of_the_message_is_a_parameter(make):
+    with pytest.raises(InvalidParameterError) as caught:
+        make()
+    assert isinstance(caught.value, ValueError)
+    assert isinstance(caught.value, ItnioError)
+    assert not isinstance(caught.value, InvalidMessageError)
