@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import asyncio
+import inspect
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import (
@@ -17,6 +19,7 @@ from airflow_provider_itnio.api.errors import InvalidMessageError
 from airflow_provider_itnio.messages import MESSAGE_FIELDS
 from airflow_provider_itnio.operators.whatsapp import WhatsAppSendOperator
 from airflow_provider_itnio.operators.whatsapp_broadcast import WhatsAppBroadcastOperator
+from airflow_provider_itnio.templating import jinja_texts
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, TaskDecorator
@@ -33,7 +36,8 @@ _SHOWN_AS = {"op_args": "py", "op_kwargs": "py"}
 class _ReturnedMessageOperator(DecoratedOperator):
     """Calls a function for the message that is sent.
 
-    :param python_callable: returns a text, or a message as a dict of the operator's ``message`` parameter.
+    :param python_callable: returns a text, or a message as a dict of the operator's ``message`` parameter; it
+        may be an ``async def``.
     :param op_args: what the function is called with.
     :param op_kwargs: what the function is called with by name.
     """
@@ -67,6 +71,8 @@ class _ReturnedMessageOperator(DecoratedOperator):
         context_merge(context, self.op_kwargs)
         arguments = determine_kwargs(self.python_callable, self.op_args, context)
         returned = self.python_callable(*self.op_args, **arguments)
+        if inspect.isawaitable(returned):
+            returned = asyncio.run(_awaited(returned))
         if isinstance(returned, Mapping):
             return {"message": dict(returned)}
         if isinstance(returned, str):
@@ -83,6 +89,10 @@ class _ReturnedMessageOperator(DecoratedOperator):
             f"{name} must return a text, or a message as a dict; "
             f"a value of type {type(returned).__name__} returned"
         )
+
+
+async def _awaited(returned: Awaitable[Any]) -> Any:
+    return await returned
 
 
 class _WhatsAppDecoratedOperator(_ReturnedMessageOperator, WhatsAppSendOperator):
@@ -120,9 +130,9 @@ class _WhatsAppDecoratedBroadcastOperator(_ReturnedMessageOperator, WhatsAppBroa
         from airflow_provider_itnio.api.models import message_from
 
         returned = self._returned(context)
-        if "{{ recipient" in str(returned):
+        if any("{{ recipient" in text for text in jinja_texts(returned)):
             self.log.warning("What the function returned is sent as it is: no Jinja in it is filled in")
-        fields = {**returned, "reply_to": self.reply_to}
+        fields = {**returned, "reply_to": self._reply_of(returned)}
         message = message_from(fields, if_too_long=self.if_too_long)
         return message.type, lambda recipient: message
 
@@ -130,9 +140,9 @@ class _WhatsAppDecoratedBroadcastOperator(_ReturnedMessageOperator, WhatsAppBroa
 def whatsapp_task(python_callable: Callable[..., Any] | None = None, **kwargs: Any) -> TaskDecorator:
     """Make a function a task that sends the WhatsApp message it returns: ``@task.whatsapp(recipient=…)``.
 
-    :param python_callable: returns a text, or a message as a dict, as the operator's ``message`` takes it. It
-        is sent as it is: Jinja in it is not rendered. ``None`` is an error; to send nothing, raise
-        ``AirflowSkipException``.
+    :param python_callable: returns a text, or a message as a dict, as the operator's ``message`` takes it; it
+        may be an ``async def``. What it returns is sent as it is: Jinja in it is not rendered. ``None`` is an
+        error; to send nothing, raise ``AirflowSkipException``.
     :param kwargs: ``recipient``, or ``recipients`` and what else
         :class:`~airflow_provider_itnio.operators.whatsapp_broadcast.WhatsAppBroadcastOperator`
         takes to send the same

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from airflow.providers.common.compat.sdk import AirflowFailException, AirflowTaskTimeout, BaseOperator
+from airflow.providers.common.compat.sdk import AirflowFailException, AirflowTaskTimeout
 
 from airflow_provider_itnio.api.checks import check_delivery
 from airflow_provider_itnio.api.errors import (
@@ -20,11 +20,8 @@ from airflow_provider_itnio.api.errors import (
 from airflow_provider_itnio.hooks.itnio import ItnioHook
 from airflow_provider_itnio.links.whatsapp import OpenChatLink
 from airflow_provider_itnio.messages import MESSAGE_FIELDS
-from airflow_provider_itnio.templating import (
-    TEMPLATE_EXT,
-    is_rendered_later,
-    unread_template_files,
-)
+from airflow_provider_itnio.operators.templated import TemplatedOperator
+from airflow_provider_itnio.templating import is_rendered_later
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -48,12 +45,16 @@ if TYPE_CHECKING:
 
 __all__ = ["WhatsAppMessageOperator", "WhatsAppSendOperator"]
 
+_WHOLE_MESSAGE: Final = (*MESSAGE_FIELDS, "message")
 
-class WhatsAppMessageOperator(BaseOperator):
+
+class WhatsAppMessageOperator(TemplatedOperator):
     """A task with a WhatsApp message. Exactly one of the ten message fields, or ``message``, is given.
 
-    Every parameter is templated, to any depth. What is written in the DAG file is checked when the DAG is
-    parsed, the rest once it is rendered and before anything is sent.
+    Every parameter is templated, to any depth, and takes Jinja, the output of an upstream task, a
+    ``literal(...)`` or a function of ``(context, jinja_env)``. What is written in the DAG file is checked
+    when the DAG is parsed, the rest once it is rendered and before anything is sent. A message field that the
+    task is given itself wins over one from ``default_args``.
 
     Limits are those of the vendor's pages ``waCustomSendMsg`` and ``waSendMsg``; where they are silent,
     WhatsApp's own.
@@ -94,7 +95,7 @@ class WhatsAppMessageOperator(BaseOperator):
         "delivery",
         "if_too_long",
     )
-    template_ext: Sequence[str] = TEMPLATE_EXT
+    own_fields = frozenset({"recipient", "recipients", "exclude", "shared", *template_fields})
     template_fields_renderers: ClassVar[dict[str, str]] = {
         name: "json" for name in (*MESSAGE_FIELDS, "message") if name != "text"
     }
@@ -141,6 +142,8 @@ class WhatsAppMessageOperator(BaseOperator):
         self.itnio_conn_id = itnio_conn_id
         self.delivery = delivery
         self.if_too_long = if_too_long
+        self._prefer_own_message()
+        self._note_jinja()
         if self._is_written_in_dag_file():
             self._check_what_is_written()
 
@@ -157,6 +160,21 @@ class WhatsAppMessageOperator(BaseOperator):
     def _is_written_in_dag_file(self) -> bool:
         # A mapped task is made when it runs: there a fault must fail the task, so it waits for execute().
         return not getattr(self, "_BaseOperator__from_mapped", False)
+
+    def _prefer_own_message(self) -> None:
+        """Let what the task is given itself win: ``location`` in ``default_args`` is another operator's."""
+        defaulted = {name for name, value in self._defaults.items() if getattr(self, name, None) is value}
+        self._reply_is_default = "reply_to" in defaulted
+        given = {name for name in _WHOLE_MESSAGE if getattr(self, name) is not None}
+        defaults = given & defaulted
+        if given - defaults:
+            for name in defaults:
+                setattr(self, name, None)
+        elif len(defaults) > 1:
+            raise InvalidMessageError(
+                f"{', '.join(sorted(defaults))}: more than one message field in default_args; "
+                "give the task its message itself"
+            )
 
     def _check_what_is_written(self) -> None:
         from airflow_provider_itnio.api.phone_numbers import normalize_phone
@@ -175,12 +193,15 @@ class WhatsAppMessageOperator(BaseOperator):
         check_fields(self._message_fields(), if_too_long=if_too_long, is_unrendered=is_rendered_later)
 
     def _message_fields(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in (*MESSAGE_FIELDS, "message", "reply_to")}
+        fields = {name: getattr(self, name) for name in _WHOLE_MESSAGE}
+        return {**fields, "reply_to": self._reply_of(fields)}
 
-    def _refuse_unread_template_files(self, *names: str) -> None:
-        problems = [problem for name in names for problem in unread_template_files(getattr(self, name), name)]
-        if problems:
-            raise InvalidMessageError(*problems)
+    def _reply_of(self, fields: Mapping[str, Any]) -> Any:
+        """Give what the message answers; what ``default_args`` say of that yields to the message itself."""
+        whole = fields.get("message")
+        whole = {**fields, **(whole if isinstance(whole, dict) else {})}
+        is_overruled = whole.get("template") is not None or whole.get("reply_to") is not None
+        return None if is_overruled and self._reply_is_default else self.reply_to
 
     def _hook(self) -> ItnioHook:
         return ItnioHook(self.itnio_conn_id, app_id=self.app_id, business_phone=self.business_phone)
@@ -234,6 +255,7 @@ class WhatsAppSendOperator(WhatsAppMessageOperator):
     def __init__(self, *, recipient: str | int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.recipient = recipient
+        self._note_jinja()
         if self._is_written_in_dag_file() and not is_rendered_later(recipient):
             from airflow_provider_itnio.api.phone_numbers import normalize_phone
 
@@ -249,7 +271,7 @@ class WhatsAppSendOperator(WhatsAppMessageOperator):
 
         with self._failing_as_documented():
             check_delivery(self.delivery)
-            self._refuse_unread_template_files("recipient")
+            self._refuse_unrendered("recipient", *WhatsAppMessageOperator.template_fields)
             recipient = normalize_phone(self.recipient)
         record = self._record_of(context)
         if (earlier := record.earlier(recipient)) is not None:
@@ -278,9 +300,6 @@ class WhatsAppSendOperator(WhatsAppMessageOperator):
         """Do nothing: the message stands in the fields."""
 
     def _send(self, recipient: str, record: DeliveryRecord) -> Receipt:
-        # Not what a decorated function is called with, which is its own, nor what it returned, which is data.
-        rendered = (name for name in self.template_fields if name in WhatsAppMessageOperator.template_fields)
-        self._refuse_unread_template_files(*rendered)
         hook = self._hook()
         envelope = hook.envelope(recipient, if_too_long=self.if_too_long, **self._message_fields())
         if self.delivery == "at_most_once":

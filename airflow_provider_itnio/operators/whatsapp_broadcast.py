@@ -23,7 +23,6 @@ from airflow_provider_itnio.templating import (
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, XComArg
-    from jinja2 import Environment
 
     from airflow_provider_itnio.api.async_client import ItnioAsyncClient
     from airflow_provider_itnio.api.models import Message
@@ -123,6 +122,7 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
         self.if_some_fail = if_some_fail
         self.checkpoint_every = checkpoint_every
         self.keep_receipts = keep_receipts
+        self._note_jinja()
         if self._is_written_in_dag_file():
             self._check_how_it_is_sent()
 
@@ -154,7 +154,7 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
 
         with self._failing_as_documented():
             check_delivery(self.delivery)
-            self._refuse_unread_template_files("business_phone", "app_id", "itnio_conn_id", "if_too_long")
+            self._refuse_unrendered(*WhatsAppBroadcastOperator.template_fields)
             self._check_how_it_is_sent()
             self._check_message()
             self._record = BroadcastRecord.from_context(context, self.task_id)
@@ -241,7 +241,11 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
 
         fields = self._message_fields()
         personal = PersonalMessage(
-            fields, self._template_environment(), context, _resolved(self.shared, context) or {}
+            fields,
+            self._text_environment(),
+            context,
+            _resolved(self.shared, context) or {},
+            data=self._fields_of_data(context),
         )
         if not personal.is_personal:
             message = message_from(personal.same_for_all, if_too_long=self.if_too_long)
@@ -249,16 +253,6 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
         return personal.kind, lambda recipient: message_from(
             personal.fields_for(recipient), if_too_long=self.if_too_long
         )
-
-    def _template_environment(self) -> Environment:
-        if (dag := self.get_dag()) is not None:
-            # Never native: a text of digits is to stay a text.
-            environment: Environment = dag.get_template_env(force_sandboxed=True)
-            return environment
-        from jinja2 import StrictUndefined
-        from jinja2.sandbox import SandboxedEnvironment
-
-        return SandboxedEnvironment(undefined=StrictUndefined)
 
     async def _run(self, broadcast: Broadcast, client: ItnioAsyncClient) -> None:
         loop = asyncio.get_running_loop()
