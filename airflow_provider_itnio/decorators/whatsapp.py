@@ -57,11 +57,19 @@ class _ReturnedMessageOperator(DecoratedOperator):
         **kwargs: Any,
     ) -> None:
         kwargs.pop("multiple_outputs", None)  # the decorator's own, of no use to an operator
-        if given := [name for name in _RETURNED if kwargs.get(name) is not None]:
+        # A mapped function of Airflow 2 is given what stands in default_args as its own.
+        defaults = dict.fromkeys(_RETURNED) | (kwargs.get("default_args") or {})
+        if given := [name for name in _RETURNED if kwargs.get(name) not in (None, defaults[name])]:
             raise InvalidMessageError(
                 f"{given[0]}: @task.whatsapp sends what its function returns, so it takes no message field"
             )
         super().__init__(python_callable=python_callable, op_args=op_args, op_kwargs=op_kwargs, **kwargs)
+
+    def _prefer_own_message(self) -> None:
+        """Leave out what ``default_args`` say of a message: the function returns it."""
+        for name in _RETURNED:
+            setattr(self, name, None)
+        super()._prefer_own_message()  # type: ignore[misc]
 
     def _check_message(self) -> None:
         """Leave the message unchecked: there is none before the function has returned."""
@@ -108,7 +116,7 @@ class _WhatsAppDecoratedOperator(_ReturnedMessageOperator, WhatsAppSendOperator)
 
     def _write_message(self, context: Context) -> None:
         returned = self._returned(context)
-        for name in _RETURNED:  # default_args may have filled them
+        for name in _RETURNED:
             setattr(self, name, returned.get(name))
 
 

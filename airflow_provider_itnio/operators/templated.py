@@ -116,7 +116,8 @@ class TemplatedOperator(BaseOperator):
         for name in names:
             value = getattr(self, name)
             if name in self.own_fields and name not in data and value is not None:
-                setattr(self, name, self._rendered_field(renderer, name, value))
+                # Past Airflow, which would look for references to tasks in all of the data.
+                object.__setattr__(self, name, self._rendered_field(renderer, name, value))
         self._rendered |= frozenset(names)
 
     def _field_renderer(self, context: Context, jinja_env: Environment) -> FieldRenderer:

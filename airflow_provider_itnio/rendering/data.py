@@ -133,8 +133,8 @@ def as_data(value: Any, name: str = "", *, of_recipient: bool = False) -> Any:
     return value
 
 
-_NO_GAP: Final = ("__len__", "__iter__", "__call__", "__getattr__")
-"""What no gap can do. To compare what can may take long."""
+_NO_GAP: Final = ("__len__", "__iter__", "__getattr__")
+"""What no gap has. To compare what does may take long."""
 
 
 def without_gaps(value: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 from jinja2 import Environment, Template, TemplateError, TemplateNotFound, nodes
 from jinja2.nativetypes import NativeCodeGenerator, native_concat
@@ -15,8 +15,6 @@ from airflow_provider_itnio.rendering.data import LookUpFailed, data_environment
 from airflow_provider_itnio.templating import TEMPLATE_EXT, is_template_file
 
 __all__ = ["Renderer", "describe_error"]
-
-_Made = TypeVar("_Made")
 
 
 class Renderer:
@@ -81,9 +79,7 @@ class Renderer:
         """
         if not self._is_one_expression(text, path):
             return self.text(text, path)
-        value = self._evaluated(text, path, lambda values: next(iter(values), ""))
-        is_object = not isinstance(value, (str, bytes)) and hasattr(type(value), "__iter__")
-        return without_gaps(value) if is_object else str(value)
+        return self._evaluated(text, path, _text_or_object)
 
     def native(self, text: str, path: str) -> Any:
         """Render a text natively: one that reads as a Python value becomes that value.
@@ -91,7 +87,7 @@ class Renderer:
         :param text: as for :meth:`compiled`.
         :param path: the name an error gives it.
         """
-        return without_gaps(self._evaluated(text, path, native_concat))
+        return self._evaluated(text, path, lambda values: without_gaps(native_concat(values)))
 
     def _is_one_expression(self, text: str, path: str) -> bool:
         if is_template_file(text, self._template_ext):
@@ -107,7 +103,7 @@ class Renderer:
             and not isinstance(only.nodes[0], nodes.TemplateData)
         )
 
-    def _evaluated(self, text: str, path: str, take: Callable[[Iterator[Any]], _Made]) -> _Made:
+    def _evaluated(self, text: str, path: str, take: Callable[[Iterator[Any]], Any]) -> Any:
         environment = self._environment.overlay()
         environment.code_generator_class = NativeCodeGenerator
         environment.concat = native_concat  # type: ignore[assignment]
@@ -131,6 +127,12 @@ class Renderer:
             raise InvalidMessageError(f"{path}: {describe_error(error)}") from error
 
 
+def _text_or_object(values: Iterator[Any]) -> Any:
+    value = next(iter(values), "")
+    is_object = not isinstance(value, (str, bytes)) and hasattr(type(value), "__iter__")
+    return without_gaps(value) if is_object else str(value)
+
+
 def _rendering_error(error: Exception, path: str) -> Exception:
     if isinstance(error, LookUpFailed):
         return error.error  # it may pass, and is nothing that is wrong with the message
@@ -149,6 +151,6 @@ def describe_error(error: Exception) -> str:
     except Exception:  # it may show data, which may answer as they like
         words = ""
     if isinstance(error, TemplateNotFound):
-        words = f"the Jinja file {words[:60]!r} was not found"
+        words = f"the Jinja file {str(error.name)[:60]!r} was not found"
     words = re.sub(r"'[\w.]*RecipientData object'", "recipient", words)
     return mask_phone_numbers(words)[:160] or type(error).__name__
