@@ -20,7 +20,7 @@ from airflow_provider_itnio.api.errors import (
 from airflow_provider_itnio.hooks.itnio import ItnioHook
 from airflow_provider_itnio.links.whatsapp import OpenChatLink
 from airflow_provider_itnio.messages import MESSAGE_FIELDS
-from airflow_provider_itnio.operators.templated import TemplatedOperator
+from airflow_provider_itnio.operators._templated import TemplatedOperator
 from airflow_provider_itnio.templating import is_rendered_later
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ class WhatsAppMessageOperator(TemplatedOperator):
         "delivery",
         "if_too_long",
     )
-    own_fields = frozenset({"recipient", "recipients", "exclude", "shared", *template_fields})
+    _own_fields = frozenset({"recipient", "recipients", "exclude", "shared", *template_fields})
     template_fields_renderers: ClassVar[dict[str, str]] = {
         name: "json" for name in (*MESSAGE_FIELDS, "message") if name != "text"
     }

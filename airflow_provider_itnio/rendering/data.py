@@ -128,7 +128,10 @@ def as_data(value: Any, name: str = "", *, of_recipient: bool = False) -> Any:
         return made([as_data(inner, entry, of_recipient=of_recipient) for inner in value])
     if issubclass(kind, Sequence) and not issubclass(kind, (str, bytes, list, tuple)):
         return as_data(list(value), name)  # the outputs of a mapped task, fetched as they are read
-    if isinstance(value, NoneType) or (not any(hasattr(kind, each) for each in _NO_GAP) and is_gap(value)):
+    is_scalar = not any(hasattr(kind, each) for each in _NO_GAP) or (
+        hasattr(kind, "ndim") and value.ndim == 0  # numpy's array without a dimension
+    )
+    if isinstance(value, NoneType) or (is_scalar and is_gap(value)):
         return Gap(obj=value, name=name)
     return value
 

@@ -337,3 +337,13 @@ def test_a_subclass_is_mapped_alike(itnio_sandbox):
     over = mapped(Report, lambda output: output, by="expand_kwargs", recipient=NUMBER, text="{{ 40 + 2 }}")
     itnio_sandbox.execute(over, xcoms={"load": [{"query": JINJA}]})
     assert itnio_sandbox.messages[0].text == f"42 {JINJA}"
+
+
+def test_what_is_rendered_twice_is_rendered_once(itnio_sandbox):
+    context = {"params": {"word": JINJA}}
+    for fields in ({"text": "{{ params.word }}"}, {"message": {"text": {"body": "{{ params.word }}"}}}):
+        operator = WhatsAppSendOperator(task_id="tell", recipient=NUMBER, **fields)
+        operator.render_template_fields(context)
+        operator.render_template_fields(context)
+        operator.execute(context)
+    assert [message.text for message in itnio_sandbox.messages] == [JINJA] * 2

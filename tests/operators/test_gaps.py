@@ -23,6 +23,7 @@ GAPS = {
     "float32": np.float32("nan"),
     "Decimal": Decimal("NaN"),
     "signalling": Decimal("sNaN"),
+    "an array without a dimension": np.array(math.nan),
     "NaT": pd.NaT,
     "numpy's NaT": np.datetime64("NaT"),
     "NA": pd.NA,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, BaseOperator
@@ -34,17 +35,20 @@ class TemplatedOperator(BaseOperator):
 
     In a mapped task only what stands in ``.partial(…)``, in ``default_args`` and in a list that the DAG file
     gives ``.expand(…)`` or ``.expand_kwargs(…)`` is Jinja; what an upstream task gives is data.
+
+    It leans on names of Airflow's own, the same from 2.11 to 3.3: ``_airflow_from_mapped``,
+    ``_BaseOperator__from_mapped``, ``_do_render_template_fields`` and what a mapped operator is mapped over.
     """
 
     template_ext: Sequence[str] = TEMPLATE_EXT
-    own_fields: ClassVar[frozenset[str]] = frozenset()
+    _own_fields: ClassVar[frozenset[str]] = frozenset()
     """Fields that are rendered as what belongs there. All others are rendered as Airflow does."""
 
     _given: frozenset[str] = frozenset()
     _mapped: frozenset[str] = frozenset()
     _mapped_arguments: frozenset[str] = frozenset()
     _jinja: frozenset[str] = frozenset()
-    _rendered: frozenset[str] = frozenset()
+    _rendered: Mapping[str, Any] = MappingProxyType({})
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         """Note what the task is given itself, before Airflow mixes ``default_args`` in."""
@@ -65,7 +69,7 @@ class TemplatedOperator(BaseOperator):
     def __init__(self, **kwargs: Any) -> None:
         # Airflow hands on those of the DAG, the task group and the task.
         defaults = kwargs.get("default_args") or {}
-        self._defaults = {name: defaults[name] for name in self.own_fields - self._given if name in defaults}
+        self._defaults = {name: defaults[name] for name in self._own_fields - self._given if name in defaults}
         super().__init__(**kwargs)
 
     def resolve_template_files(self) -> None:
@@ -108,17 +112,18 @@ class TemplatedOperator(BaseOperator):
             super()._do_render_template_fields(parent, template_fields, context, jinja_env, seen_oids)
             return
         names, data = list(template_fields), self._fields_of_data(context)
-        rest = [name for name in names if name not in self.own_fields and name not in data]
+        rest = [name for name in names if name not in self._own_fields and name not in data]
         arguments = getattr(self, "op_kwargs", None) or {}
         seen = seen_oids | {id(arguments[name]) for name in self._arguments_of_data(context)}
         super()._do_render_template_fields(self, rest, context, jinja_env, seen)
         renderer = self._field_renderer(context, jinja_env)
         for name in names:
             value = getattr(self, name)
-            if name in self.own_fields and name not in data and value is not None:
+            is_rendered = name in data or self._rendered.get(name, self) is value
+            if name in self._own_fields and value is not None and not is_rendered:
                 # Past Airflow, which would look for references to tasks in all of the data.
                 object.__setattr__(self, name, self._rendered_field(renderer, name, value))
-        self._rendered |= frozenset(names)
+        self._rendered = {**self._rendered, **{name: getattr(self, name) for name in names}}
 
     def _field_renderer(self, context: Context, jinja_env: Environment) -> FieldRenderer:
         from jinja2.nativetypes import NativeEnvironment
@@ -198,7 +203,7 @@ class TemplatedOperator(BaseOperator):
 
     def _note_jinja(self) -> None:
         """Remember the Jinja of the DAG file, to know it again should it never be rendered."""
-        fields = [getattr(self, name, None) for name in self.own_fields]
+        fields = [getattr(self, name, None) for name in self._own_fields]
         self._jinja = frozenset(text for field in fields for text in jinja_texts(field))
 
     def _refuse_unrendered(self, *names: str) -> None:
@@ -208,7 +213,7 @@ class TemplatedOperator(BaseOperator):
         :raises InvalidMessageError: if one does.
         """
         for name in names:
-            if name in self._rendered or name not in self.own_fields:
+            if name in self._rendered or name not in self._own_fields:
                 continue
             for path, leaf in leaves(getattr(self, name, None), name):
                 if isinstance(leaf, str):
