@@ -1,21 +1,23 @@
-"""What in a DAG file only rendering will tell, and what rendering must have left behind."""
+"""What in a DAG file only rendering will tell."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 __all__ = [
     "TEMPLATE_EXT",
     "is_list_in_text",
+    "is_reference",
     "is_rendered_later",
+    "is_template_file",
+    "jinja_texts",
     "leaves",
     "literal_unless_templated",
     "recipient_entries",
     "references_in",
     "template_files",
-    "unread_template_files",
 ]
 
 TEMPLATE_EXT = (".j2",)
@@ -27,39 +29,53 @@ _LEVELS = 32
 _JINJA_MARKS = ("{{", "{%", "{#")
 
 
-def is_rendered_later(value: object) -> bool:
+def is_template_file(value: str, endings: Sequence[str] = TEMPLATE_EXT) -> bool:
+    """Say whether a text in a DAG file is the name of a Jinja file; one with a blank in it is none.
+
+    :param value: the text.
+    :param endings: those of Jinja files.
+    """
+    return value.endswith(tuple(endings)) and not re.search(r"\s", value)
+
+
+def is_reference(value: object) -> bool:
+    """Say whether a value stands for data: the output of an upstream task, or what ``literal(...)`` holds.
+
+    :param value: anything. Its type is asked, since data may answer as it likes.
+    """
+    return hasattr(type(value), "iter_references")
+
+
+def is_rendered_later(value: Any) -> bool:
     """Say whether a value in a DAG file stands for another that is known when the task runs.
 
     :param value: anything given to an operator: text with Jinja in it, the name of a Jinja file, the output
-        of an upstream task, a ``literal(...)``.
+        of an upstream task, a ``literal(...)``, a function of ``(context, jinja_env)``.
     """
-    if isinstance(value, str):
-        return value.endswith(TEMPLATE_EXT) or any(mark in value for mark in _JINJA_MARKS)
-    return hasattr(value, "iter_references")
+    if issubclass(type(value), str):
+        return is_template_file(value) or any(mark in value for mark in _JINJA_MARKS)
+    return is_reference(value) or callable(value)
 
 
-def unread_template_files(value: object, path: str) -> Iterator[str]:
-    """Find values that are still the name of a Jinja file although everything is rendered.
+def jinja_texts(value: object) -> Iterator[Any]:
+    """Find texts that are to be rendered, to any depth.
 
-    :param value: a rendered field.
-    :param path: its name.
-    :return: one sentence for each.
+    :param value: a field.
     """
-    from airflow_provider_itnio.api.describe import describe_value
-
-    for place, file in template_files(value, path):
-        yield f"{place}: the Jinja file {describe_value(file)} was not found, or its name came from data"
+    for _, leaf in leaves(value):
+        if issubclass(type(leaf), str) and is_rendered_later(leaf):
+            yield leaf
 
 
 def template_files(value: object, path: str) -> Iterator[tuple[str, str]]:
-    """Find values that are the name of a Jinja file.
+    """Find the names of Jinja files, to any depth.
 
     :param value: a field.
     :param path: its name.
     :return: for each, where it stands and the name.
     """
     for place, leaf in leaves(value, path):
-        if isinstance(leaf, str) and leaf.endswith(TEMPLATE_EXT):
+        if isinstance(leaf, str) and is_template_file(leaf):
             yield place, leaf
 
 
@@ -71,12 +87,12 @@ def references_in(value: object, path: str) -> Iterator[str]:
     :return: where each stands.
     """
     for place, leaf in leaves(value, path):
-        if hasattr(leaf, "iter_references") and any(True for _ in leaf.iter_references()):
+        if is_reference(leaf) and any(True for _ in leaf.iter_references()):  # type: ignore[attr-defined]
             yield place
 
 
-def leaves(value: object, path: str = "", within: tuple[int, ...] = ()) -> Iterator[tuple[str, object]]:
-    """Give what stands in a field of dicts and lists.
+def leaves(value: object, path: str = "") -> Iterator[tuple[str, object]]:
+    """Give what stands in a field of dicts and lists, to any depth, each dict and list once.
 
     :param value: a field.
     :param path: its name.
@@ -84,36 +100,46 @@ def leaves(value: object, path: str = "", within: tuple[int, ...] = ()) -> Itera
     :return: for each, where it stands and what it is. What holds itself, is nested too deep or can't be read
         counts as a leaf.
     """
-    is_leaf = len(within) >= _LEVELS or id(value) in within
-    try:
-        if isinstance(value, Mapping) and not is_leaf:
-            inner = [(f"{path}.{key}", one) for key, one in value.items()]
-        elif isinstance(value, (list, tuple)) and not is_leaf:
-            inner = [(f"{path}[{index}]", one) for index, one in enumerate(value)]
+    seen: set[int] = set()
+    waiting: list[tuple[str, object]] = [(path, value)]
+    while waiting:
+        place, each = waiting.pop()
+        kind = type(each)
+        if issubclass(kind, (Mapping, list, tuple)):
+            if id(each) not in seen:
+                seen.add(id(each))
+                waiting += reversed(_entries(each, place))
         else:
-            inner = None
-    except Exception:  # data that fails when it is asked what it holds
-        inner = None
-    if inner is None:
-        yield path, value
-        return
-    for place, one in inner:
-        yield from leaves(one, place, (*within, id(value)))
+            yield place, each
 
 
-def literal_unless_templated(value: Any) -> Any:
-    """Keep a list or dict without Jinja from Airflow's renderer, which would compile each text in it.
+def _entries(value: Any, path: str) -> list[tuple[str, object]]:
+    try:
+        if issubclass(type(value), Mapping):
+            return [(f"{path}.{key}", inner) for key, inner in value.items()]
+        return [(f"{path}[{index}]", inner) for index, inner in enumerate(value)]
+    except Exception:  # data may answer as it likes
+        return []
 
-    :param value: a field as it is given.
+
+def literal_unless_templated(recipients: Any) -> Any:
+    """Keep recipients without Jinja from Airflow's renderer, which would compile each text in them.
+
+    :param recipients: as they are given. In a list, numbers and the ``phone`` of a dict may be Jinja; what
+        else stands in a dict is data.
     :return: the same, as a ``literal(...)`` if nothing in it is to be rendered.
     """
-    if not isinstance(value, (list, tuple, dict)):
-        return value
-    if any(is_rendered_later(leaf) for _, leaf in leaves(value)):
-        return value
+    if not isinstance(recipients, (list, tuple, dict)):
+        return recipients
+    entries = [recipients] if isinstance(recipients, dict) else recipients
+    for entry in entries:
+        if is_rendered_later(entry.get("phone") if isinstance(entry, dict) else entry):
+            return recipients
+    if any(is_reference(leaf) for _, leaf in leaves(recipients)):
+        return recipients
     from airflow.providers.common.compat.sdk import literal
 
-    return literal(value)
+    return literal(recipients)
 
 
 def recipient_entries(recipients: Any) -> list[Any]:

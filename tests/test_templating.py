@@ -7,9 +7,11 @@ from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow_provider_itnio.templating import (
     TEMPLATE_EXT,
     is_rendered_later,
+    leaves,
+    literal_unless_templated,
     recipient_entries,
     references_in,
-    unread_template_files,
+    template_files,
 )
 
 
@@ -41,6 +43,9 @@ def test_a_literal_is_known_only_when_the_task_runs():
         "j2",
         "read j2",
         "report.j2 ",
+        "please fix values.yaml.j2",
+        "see\nreport.j2",
+        "\u00a0report.j2",
         "report.txt",
         "report.md",
         7,
@@ -82,23 +87,72 @@ def test_only_j2_ends_the_name_of_a_file():
         (("a", "report.j2"), "text[1]"),
     ],
 )
-def test_a_name_that_was_not_read_is_found_at_any_depth(value, path):
-    (problem,) = unread_template_files(value, "text")
-    assert problem == f"{path}: the Jinja file 'report.j2' was not found, or its name came from data"
+def test_the_name_of_a_jinja_file_is_found_at_any_depth(value, path):
+    assert list(template_files(value, "text")) == [(path, "report.j2")]
 
 
-def test_each_such_name_is_found_and_a_long_one_is_shortened():
-    first, second = unread_template_files(
-        {"a": "x.j2", "b": ["y" * 100 + ".j2"], "c": "z", "d": 1}, "message"
-    )
-    assert first.startswith("message.a: ")
-    assert second.startswith("message.b[0]: ")
-    assert "y" * 61 not in second
+@pytest.mark.parametrize("value", [None, 7, "text", {"a": ["b"]}, b"report.j2", "see report.j2"])
+def test_what_is_no_name_is_not_found(value):
+    assert list(template_files(value, "text")) == []
 
 
-@pytest.mark.parametrize("value", [None, 7, "text", {"a": ["b"]}, b"report.j2"])
-def test_what_was_read_has_no_problem(value):
-    assert list(unread_template_files(value, "text")) == []
+def test_a_function_is_called_later():
+    assert is_rendered_later(lambda context, jinja_env: "x")
+
+
+def nested(depth, inner="x"):
+    for _ in range(depth):
+        inner = {"a": [inner]}
+    return inner
+
+
+def test_what_is_nested_deep_is_found_and_what_holds_itself_is_passed_once():
+    circle = ["x"]
+    circle.append(circle)
+    assert [leaf for _, leaf in leaves(nested(2000))] == ["x"]
+    assert list(leaves(circle, "text")) == [("text[0]", "x")]
+
+
+class Hostile(dict):
+    def items(self):
+        raise ValueError
+
+    __iter__ = items
+    __eq__ = __bool__ = __str__ = __repr__ = __len__ = items
+
+
+def test_data_that_fail_to_answer_are_passed_over():
+    assert [leaf for _, leaf in leaves(["a", Hostile(), "b"])] == ["a", "b"]
+
+
+JINJA = "{{ conn.itnio_default.password }}"
+
+
+@pytest.mark.parametrize(
+    "recipients",
+    [
+        ["12", {"phone": "12", "name": JINJA, "more": [{"name": JINJA}]}],
+        ({"phone": "12", "name": "report.j2"},),
+        {"phone": 12, "name": JINJA},
+        [{"name": JINJA}, Hostile(), nested(2000, JINJA)],
+        [],
+    ],
+)
+def test_recipients_whose_data_hold_jinja_are_not_rendered(recipients):
+    kept = literal_unless_templated(recipients)
+    assert kept.resolve({}) is recipients
+
+
+@pytest.mark.parametrize("recipients", [[JINJA], ["12", {"phone": JINJA}], {"phone": JINJA}, JINJA, None])
+def test_recipients_whose_number_is_jinja_are_rendered(recipients):
+    assert literal_unless_templated(recipients) is recipients
+
+
+def test_recipients_whose_data_come_from_upstream_are_looked_up():
+    with DAG("upstream", schedule=None):
+        output = EmptyOperator(task_id="load").output
+    recipients = [{"phone": "12", "name": {"first": output}}]
+    assert literal_unless_templated(recipients) is recipients
 
 
 @pytest.mark.parametrize(
@@ -112,8 +166,3 @@ def test_what_was_read_has_no_problem(value):
 )
 def test_recipients_are_not_taken_apart_inside_of_jinja(text, entries):
     assert recipient_entries(text) == entries
-
-
-def test_no_number_in_the_name_of_a_file_is_told_whole():
-    (problem,) = unread_template_files({"body": "+86 147-1800-4557.j2"}, "text")
-    assert problem == "text.body: the Jinja file '+86…57.j2' was not found, or its name came from data"

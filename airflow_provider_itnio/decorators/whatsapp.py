@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import asyncio
+import inspect
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import (
@@ -18,6 +20,7 @@ from airflow_provider_itnio.dag_file import ending_at_dag_file
 from airflow_provider_itnio.messages import MESSAGE_FIELDS
 from airflow_provider_itnio.operators.whatsapp import WhatsAppSendOperator
 from airflow_provider_itnio.operators.whatsapp_broadcast import WhatsAppBroadcastOperator
+from airflow_provider_itnio.templating import jinja_texts
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, TaskDecorator
@@ -34,13 +37,14 @@ _SHOWN_AS = {"op_args": "py", "op_kwargs": "py"}
 class _ReturnedMessageOperator(DecoratedOperator):
     """Calls a function for the message that is sent.
 
-    :param python_callable: returns a text, or a message as a dict of the operator's ``message`` parameter.
+    :param python_callable: returns a text, or a message as a dict of the operator's ``message`` parameter; it
+        may be an ``async def``.
     :param op_args: what the function is called with.
     :param op_kwargs: what the function is called with by name.
     """
 
     custom_operator_name = "@task.whatsapp"
-    reply_to: Any
+    _reply_of: Callable[[Mapping[str, Any]], Any]
 
     if not hasattr(DecoratedOperator, "xcom_push"):
         # Airflow 3.0 hands this method of its older operators on, and neither has nor calls it.
@@ -55,11 +59,19 @@ class _ReturnedMessageOperator(DecoratedOperator):
         **kwargs: Any,
     ) -> None:
         kwargs.pop("multiple_outputs", None)  # the decorator's own, of no use to an operator
-        if given := [name for name in _RETURNED if kwargs.get(name) is not None]:
+        # A mapped function of Airflow 2 is given what stands in default_args as its own.
+        defaults = dict.fromkeys(_RETURNED) | (kwargs.get("default_args") or {})
+        if given := [name for name in _RETURNED if kwargs.get(name) not in (None, defaults[name])]:
             raise InvalidMessageError(
                 f"{given[0]}: @task.whatsapp sends what its function returns, so it takes no message field"
             )
         super().__init__(python_callable=python_callable, op_args=op_args, op_kwargs=op_kwargs, **kwargs)
+
+    def _prefer_own_message(self) -> None:
+        """Leave out what ``default_args`` say of a message: the function returns it."""
+        for name in _RETURNED:
+            setattr(self, name, None)
+        super()._prefer_own_message()  # type: ignore[misc]
 
     def _check_message(self) -> None:
         """Leave the message unchecked: there is none before the function has returned."""
@@ -69,12 +81,15 @@ class _ReturnedMessageOperator(DecoratedOperator):
 
         :param context: the task's context.
         """
-        return {**self._returned(context), "reply_to": self.reply_to}
+        returned = self._returned(context)
+        return {**returned, "reply_to": self._reply_of(returned)}
 
     def _returned(self, context: Context) -> dict[str, Any]:
         context_merge(context, self.op_kwargs)
         arguments = determine_kwargs(self.python_callable, self.op_args, context)
         returned = self.python_callable(*self.op_args, **arguments)
+        if inspect.isawaitable(returned):
+            returned = asyncio.run(_awaited(returned))
         if isinstance(returned, Mapping):
             return {"message": dict(returned)}
         if isinstance(returned, str):
@@ -91,6 +106,10 @@ class _ReturnedMessageOperator(DecoratedOperator):
             f"{name} must return a text, or a message as a dict; "
             f"a value of type {type(returned).__name__} returned"
         )
+
+
+async def _awaited(returned: Awaitable[Any]) -> Any:
+    return await returned
 
 
 class _WhatsAppDecoratedOperator(_ReturnedMessageOperator, WhatsAppSendOperator):
@@ -124,7 +143,7 @@ class _WhatsAppDecoratedBroadcastOperator(_ReturnedMessageOperator, WhatsAppBroa
     ) -> tuple[str, Callable[[Recipient], Message]]:
         from airflow_provider_itnio.api.models import message_from
 
-        if "{{ recipient" in str(fields):
+        if any("{{ recipient" in text for text in jinja_texts(fields)):
             self.log.warning("What the function returned is sent as it is: no Jinja in it is filled in")
         message = message_from(fields, if_too_long=self.if_too_long)
         return message.type, lambda recipient: message
@@ -133,9 +152,9 @@ class _WhatsAppDecoratedBroadcastOperator(_ReturnedMessageOperator, WhatsAppBroa
 def whatsapp_task(python_callable: Callable[..., Any] | None = None, **kwargs: Any) -> TaskDecorator:
     """Make a function a task that sends the WhatsApp message it returns: ``@task.whatsapp(recipient=…)``.
 
-    :param python_callable: returns a text, or a message as a dict, as the operator's ``message`` takes it. It
-        is sent as it is: Jinja in it is not rendered. ``None`` is an error; to send nothing, raise
-        ``AirflowSkipException``.
+    :param python_callable: returns a text, or a message as a dict, as the operator's ``message`` takes it; it
+        may be an ``async def``. What it returns is sent as it is: Jinja in it is not rendered. ``None`` is an
+        error; to send nothing, raise ``AirflowSkipException``.
     :param kwargs: ``recipient``, or ``recipients`` and what else
         :class:`~airflow_provider_itnio.operators.whatsapp_broadcast.WhatsAppBroadcastOperator`
         takes to send the same

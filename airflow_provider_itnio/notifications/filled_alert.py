@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import BaseNotifier
 
     from airflow_provider_itnio.hooks.itnio import Account
+    from airflow_provider_itnio.rendering.fields import FieldRenderer
 
 __all__ = ["AlertRenderer", "Messages", "RenderedAlert", "words_of"]
 
@@ -67,14 +68,24 @@ class RenderedAlert:
         return messages
 
 
-def words_of(error: Exception) -> str:
+def words_of(error: BaseException) -> str:
     """Say what an error says, fit to be logged and sent: it may show a value that was filled in.
 
     :param error: any error.
     """
-    words = str(error) if isinstance(error, ItnioError) else f"{type(error).__name__}: {error}"
+    try:
+        words = str(error)
+    except Exception:  # it may show data, which may answer as they like
+        words = ""
+    if not isinstance(error, ItnioError):
+        words = f"{type(error).__name__}: {words}" if words else type(error).__name__
     shown = mask_phone_numbers(sendable(str(redact(words))))
     return shown if len(shown) <= _WORDS_LIMIT else f"{shown[: _WORDS_LIMIT - 1]}…"
+
+
+def _problem(error: Exception, name: str) -> str:
+    cause = error.__cause__ if isinstance(error, ItnioError) else error
+    return words_of(error) if cause is None else f"{name}: {words_of(cause)}"
 
 
 @dataclass
@@ -99,17 +110,32 @@ class AlertRenderer:
         self.context["alert"] = self.facts
         dag = self.context.setdefault("dag", None)  # Airflow 2 renders nothing without one
         try:
-            self._environment = self.notifier.get_template_env(dag=dag)
+            self._fields = self._field_renderer(dag)
         except Exception as error:
             # What the DAG's settings break must not take the alert that says so with it.
             self.notifier.log.warning("The DAG's Jinja environment could not be made: %s", words_of(error))
-            dag = None
-            self._environment = self.notifier.get_template_env(dag=None)
-        if dag is None:
-            import jinja2
+            self._fields = self._field_renderer(None)
 
+    def _field_renderer(self, dag: Any) -> FieldRenderer:
+        import jinja2
+        from jinja2.nativetypes import NativeEnvironment
+
+        from airflow_provider_itnio.rendering.fields import FieldRenderer
+
+        environment = jinja_env = self.notifier.get_template_env(dag=dag)
+        native = isinstance(jinja_env, NativeEnvironment)
+        if native:  # a text of digits is to stay a text
+            environment = dag.get_template_env(force_sandboxed=True)
+        if dag is None:
             # As a DAG's does: a name that is missing must not leave a hole in an alert.
-            self._environment.undefined = jinja2.StrictUndefined
+            environment.undefined = jinja2.StrictUndefined
+        return FieldRenderer(
+            environment,
+            self.context,
+            native=native,
+            jinja_env=jinja_env,
+            airflow=lambda value: self.notifier.render_template(value, self.context, jinja_env),
+        )
 
     def _gathered_facts(self) -> AlertFacts:
         try:
@@ -127,9 +153,9 @@ class AlertRenderer:
         if value is None:
             return None
         try:
-            return self._rendered(value)
+            return self._rendered(value, name)
         except Exception as error:
-            self.problems.append(f"{name}: {words_of(error)}")
+            self.problems.append(_problem(error, name))
             return None
 
     def number(self, name: str, value: Any) -> str | None:
@@ -171,5 +197,5 @@ class AlertRenderer:
                     unusable.append(str(error))
         return list(numbers.values()), unusable
 
-    def _rendered(self, value: Any) -> Any:
-        return self.notifier.render_template(value, self.context, self._environment)
+    def _rendered(self, value: Any, name: str = "recipients") -> Any:
+        return self._fields.field(name, value)

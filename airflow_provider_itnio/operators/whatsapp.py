@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from itertools import takewhile
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, cast
 
-from airflow.providers.common.compat.sdk import AirflowFailException, AirflowTaskTimeout, BaseOperator
+from airflow.providers.common.compat.sdk import AirflowFailException, AirflowTaskTimeout
 
 from airflow_provider_itnio.api.checks import check_delivery, check_number
 from airflow_provider_itnio.api.errors import (
@@ -26,12 +26,9 @@ from airflow_provider_itnio.delivery.safe_logging import SafeLogger
 from airflow_provider_itnio.hooks.itnio import ItnioHook
 from airflow_provider_itnio.links.whatsapp import OpenChatLink
 from airflow_provider_itnio.messages import MESSAGE_FIELDS
+from airflow_provider_itnio.operators._templated import TemplatedOperator
 from airflow_provider_itnio.operators.after_post_execute import run_after_post_execute
-from airflow_provider_itnio.templating import (
-    TEMPLATE_EXT,
-    is_rendered_later,
-    unread_template_files,
-)
+from airflow_provider_itnio.templating import is_rendered_later
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -57,12 +54,13 @@ if TYPE_CHECKING:
     )
     from airflow_provider_itnio.operators._task_arguments import TaskArguments
 
-    _Operator = BaseOperator
+    _Operator = TemplatedOperator
 else:
-    _Operator = with_named_errors(BaseOperator)
+    _Operator = with_named_errors(TemplatedOperator)
 
 __all__ = ["WhatsAppMessageOperator", "WhatsAppSendOperator"]
 
+_WHOLE_MESSAGE: Final = (*MESSAGE_FIELDS, "message")
 
 log = SafeLogger(__name__)
 
@@ -82,7 +80,7 @@ class WhatsAppMessageOperator(_Operator):
         "app_id",
         "itnio_conn_id",
     )
-    template_ext: Sequence[str] = TEMPLATE_EXT
+    _own_fields = frozenset({"recipient", "recipients", "exclude", "shared", *template_fields})
     template_fields_renderers: ClassVar[dict[str, str]] = {
         name: "json" for name in (*MESSAGE_FIELDS, "message") if name != "text"
     }
@@ -138,6 +136,8 @@ class WhatsAppMessageOperator(_Operator):
         self.connect_timeout = connect_timeout
         self.max_attempts = max_attempts
         self.proxy = proxy
+        self._prefer_own_message()
+        self._note_jinja()
         if self._is_written_in_dag_file():
             self._check_what_is_written()
 
@@ -181,6 +181,21 @@ class WhatsAppMessageOperator(_Operator):
         # A mapped task is made when it runs: there a fault must fail the task, so it waits for execute().
         return not getattr(self, "_BaseOperator__from_mapped", False)
 
+    def _prefer_own_message(self) -> None:
+        """Let what the task is given itself win: ``location`` in ``default_args`` is another operator's."""
+        defaulted = {name for name, value in self._defaults.items() if getattr(self, name, None) is value}
+        self._reply_is_default = "reply_to" in defaulted
+        given = {name for name in _WHOLE_MESSAGE if getattr(self, name) is not None}
+        defaults = given & defaulted
+        if given - defaults:
+            for name in defaults:
+                setattr(self, name, None)
+        elif len(defaults) > 1:
+            raise InvalidMessageError(
+                f"{', '.join(sorted(defaults))}: more than one message field in default_args; "
+                "give the task its message itself"
+            )
+
     def _check_what_is_written(self) -> None:
         from airflow_provider_itnio.api.phone_numbers import normalize_phone
 
@@ -213,12 +228,15 @@ class WhatsAppMessageOperator(_Operator):
         )
 
     def _message_fields(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in (*MESSAGE_FIELDS, "message", "reply_to")}
+        fields = {name: getattr(self, name) for name in _WHOLE_MESSAGE}
+        return {**fields, "reply_to": self._reply_of(fields)}
 
-    def _refuse_unread_template_files(self, *names: str) -> None:
-        problems = [problem for name in names for problem in unread_template_files(getattr(self, name), name)]
-        if problems:
-            raise InvalidMessageError(*problems)
+    def _reply_of(self, fields: Mapping[str, Any]) -> Any:
+        """Give what the message answers; what ``default_args`` say of that yields to the message itself."""
+        whole = fields.get("message")
+        whole = {**fields, **(whole if isinstance(whole, dict) else {})}
+        is_overruled = whole.get("template") is not None or whole.get("reply_to") is not None
+        return None if is_overruled and self._reply_is_default else self.reply_to
 
     @contextmanager
     def _failing_as_documented(self) -> Iterator[None]:
@@ -339,6 +357,7 @@ class WhatsAppSendOperator(WhatsAppMessageOperator):
         )
         # fmt: on
         self.recipient = recipient
+        self._note_jinja()
         if self._is_written_in_dag_file() and not is_rendered_later(recipient):
             from airflow_provider_itnio.api.phone_numbers import normalize_phone
 
@@ -354,7 +373,7 @@ class WhatsAppSendOperator(WhatsAppMessageOperator):
 
         with self._failing_as_documented():
             check_delivery(self.delivery)
-            self._refuse_unread_template_files("recipient")
+            self._refuse_unrendered("recipient", *WhatsAppMessageOperator.template_fields)
             recipient = normalize_phone(self.recipient)
         record = self._record_of(context)
         if (earlier := record.earlier(recipient)) is not None:
@@ -381,9 +400,6 @@ class WhatsAppSendOperator(WhatsAppMessageOperator):
     def _send(self, recipient: str, fields: Mapping[str, Any], record: DeliveryRecord) -> Receipt:
         from airflow_provider_itnio.delivery.graceful_timeout import GracefulTimeout
 
-        # Not what a decorated function is called with, which is its own, nor what it returned, which is data.
-        rendered = (name for name in self.template_fields if name in WhatsAppMessageOperator.template_fields)
-        self._refuse_unread_template_files(*rendered)
         hook = self.hook
         prepared = hook.prepare(recipient, if_too_long=self.if_too_long, **fields)
         with GracefulTimeout() as limit:

@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from typing import Unpack
 
     from airflow.providers.common.compat.sdk import Context
-    from jinja2 import Environment
 
     from airflow_provider_itnio.api.async_client import ItnioAsyncClient
     from airflow_provider_itnio.api.checks import Delivery
@@ -208,6 +207,7 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
         self.if_some_fail = if_some_fail
         self.checkpoint_every = checkpoint_every
         self.keep_receipts = keep_receipts
+        self._note_jinja()
         if self._is_written_in_dag_file():
             self._check_how_it_is_sent()
 
@@ -243,7 +243,7 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
 
         with self._failing_as_documented():
             check_delivery(self.delivery)
-            self._refuse_unread_template_files("business_phone", "app_id", "itnio_conn_id")
+            self._refuse_unrendered(*WhatsAppBroadcastOperator.template_fields)
             self._check_how_it_is_sent()
             self._check_message()
             record = self._record = BroadcastRecord.from_context(context, self.task_id)
@@ -325,9 +325,10 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
 
         personal = PersonalMessage(
             fields,
-            self._template_environment(),
+            self._text_environment(),
             context,
             _resolved(self.shared, context) or {},
+            data=self._fields_of_data(context),
         )
         if not personal.is_personal:
             message = message_from(personal.same_for_all, if_too_long=self.if_too_long)
@@ -352,16 +353,6 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
             return message
 
         return make
-
-    def _template_environment(self) -> Environment:
-        if (dag := self.get_dag()) is not None:
-            # Never native: a text of digits is to stay a text.
-            environment: Environment = dag.get_template_env(force_sandboxed=True)
-            return environment
-        from jinja2 import StrictUndefined
-        from jinja2.sandbox import SandboxedEnvironment
-
-        return SandboxedEnvironment(undefined=StrictUndefined)
 
     async def _run(self, broadcast: Broadcast, client: ItnioAsyncClient, limit: GracefulTimeout) -> None:
         loop = asyncio.get_running_loop()

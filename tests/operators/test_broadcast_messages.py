@@ -140,11 +140,10 @@ def test_recipients_and_shared_of_a_dag_that_renders_natively_are_what_they_are(
         ("{{ recipient.name.no_method() }}", "text: could not be rendered: "),
         ("{{ recipient.nothing }}", "text.body: must not be empty"),
         ("{{ recipient.long }}", "text.body: at most 4096 characters, 5000 given"),
-        ("{{ recipient.file }}", "text: renders to 'report.j2', the name of a Jinja file"),
     ],
 )
 def test_who_lacks_what_the_text_needs_is_one_failure_that_names_the_field(text, words, sandbox):
-    good = {"nmae": 1, "address": {"zip": 1}, "divisor": 1, "nothing": "x", "long": "x", "file": "x"}
+    good = {"nmae": 1, "address": {"zip": 1}, "divisor": 1, "nothing": "x", "long": "x"}
 
     class Name(str):
         def no_method(self):
@@ -152,7 +151,7 @@ def test_who_lacks_what_the_text_needs_is_one_failure_that_names_the_field(text,
 
     whole = {"phone": ANA, "name": Name("Ana"), **good}
     lacking = {"phone": LI, "name": "Li", "address": {}, "divisor": 0, "nothing": ""}
-    lacking |= {"long": "x" * 5000, "file": "report.j2"}
+    lacking |= {"long": "x" * 5000}
     run = broadcast_run(literal([whole, lacking]), text=text)
     fails_at_once(run)
     assert counts_of(run.summary) == {"accepted": 1, "invalid": 1}

@@ -111,10 +111,7 @@ def test_a_receipt_without_a_time_is_plain_json_too(send, sandbox):
         ({"text": None}, "exactly one of"),
         ({"image": "https://example.com/a.png"}, "exactly one of"),
         ({"text": None, "interactive": "{'type': 'button'}"}, "render_template_as_native_obj=True"),
-        ({"text": "report.j2"}, "text: the Jinja file 'report.j2' was not found"),
-        ({"text": {"body": "report.j2"}}, "text.body: the Jinja file"),
-        ({"recipient": "number.j2"}, "recipient: the Jinja file"),
-        ({"reply_to": "id.j2"}, "reply_to: the Jinja file"),
+        ({"recipient": "number.j2"}, "recipient: must be a phone number"),
         ({"business_phone": "12"}, "business_phone: 7 to 14 digits"),
     ],
 )

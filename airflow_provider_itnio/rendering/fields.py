@@ -1,0 +1,116 @@
+"""The fields of an operator or a notifier, each rendered as what belongs there: a text, an object, people."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from airflow_provider_itnio.api.errors import InvalidMessageError, NotSentError
+from airflow_provider_itnio.api.values import is_gap
+from airflow_provider_itnio.messages import MESSAGE_FIELDS
+from airflow_provider_itnio.rendering.renderer import Renderer, describe_error
+from airflow_provider_itnio.templating import TEMPLATE_EXT, is_reference
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+__all__ = ["FieldRenderer"]
+
+_MESSAGE: Final = (*MESSAGE_FIELDS, "message")
+_OBJECTS: Final = frozenset({*_MESSAGE, "shared"} - {"text"})
+_PEOPLE: Final = frozenset({"recipients", "exclude"})
+
+
+class FieldRenderer:
+    """Renders fields for one context. What comes from data is never rendered.
+
+    :param environment: the Jinja environment, never a native one.
+    :param context: what the Jinja may use, and what a function is called with.
+    :param native: whether the DAG renders objects as such.
+    :param jinja_env: the environment that a function is called with, as Airflow does.
+    :param airflow: renders what is neither text nor dict nor list, as Airflow does.
+    :param template_ext: endings of the names of Jinja files.
+    """
+
+    def __init__(
+        self,
+        environment: Environment,
+        context: Any,
+        *,
+        native: bool,
+        jinja_env: Environment,
+        airflow: Callable[[Any], Any],
+        template_ext: Sequence[str] = TEMPLATE_EXT,
+    ) -> None:
+        self._renderer = Renderer(environment, copy.copy(context), template_ext)
+        self._context = context
+        self._native = native
+        self._jinja_env = jinja_env
+        self._airflow = airflow
+
+    def field(self, name: str, value: Any) -> Any:
+        """Render one field.
+
+        :param name: its name.
+        :param value: what the DAG file says.
+        :raises InvalidMessageError: if it can't be rendered, or gives nothing where a message belongs.
+        :raises NotSentError: if a function of the DAG file fails.
+        """
+        try:
+            rendered = self._field(name, value)
+        except RecursionError as error:
+            raise InvalidMessageError(f"{name}: {describe_error(error)}") from error
+        if name in _MESSAGE and is_gap(rendered):
+            raise InvalidMessageError(
+                f"{name}: its value is {rendered}; is a return forgotten upstream? "
+                "Give what stands in its place"
+            )
+        return rendered
+
+    def _field(self, name: str, value: Any) -> Any:
+        if isinstance(value, str) and self._native and name in _OBJECTS:
+            return self._renderer.native(value, name)
+        if name in _PEOPLE and isinstance(value, (list, tuple)):
+            return [self._recipient(entry, f"{name}[{index}]") for index, entry in enumerate(value)]
+        return self._recipient(value, name) if name in _PEOPLE else self._part(value, name)
+
+    def _recipient(self, entry: Any, path: str) -> Any:
+        """Render a number. What else is known of a recipient is data, also where a DAG file holds it."""
+        if not isinstance(entry, dict):
+            return self._part(entry, path)
+        return {
+            key: self._part(value, f"{path}.{key}") if key == "phone" else self._resolved(value)
+            for key, value in entry.items()
+        }
+
+    def _resolved(self, value: Any) -> Any:
+        if is_reference(value):
+            return self._airflow(value)
+        if isinstance(value, dict):
+            return {key: self._resolved(inner) for key, inner in value.items()}
+        if isinstance(value, list):
+            return [self._resolved(inner) for inner in value]
+        return value
+
+    def _part(self, value: Any, path: str) -> Any:
+        if isinstance(value, str):
+            render = self._renderer.text_or_object if self._native else self._renderer.text
+            return render(value, path)
+        if isinstance(value, dict):
+            return {key: self._part(inner, f"{path}.{key}") for key, inner in value.items()}
+        if isinstance(value, (list, tuple, set)):
+            parts = [self._part(inner, f"{path}[{index}]") for index, inner in enumerate(value)]
+            if isinstance(value, list):
+                return parts
+            return value._make(parts) if hasattr(value, "_make") else type(value)(parts)
+        if is_reference(value):
+            return self._airflow(value)
+        try:
+            if callable(value):
+                return value(context=self._context, jinja_env=self._jinja_env)
+            return self._airflow(value)
+        except Exception as error:
+            what = "its function failed" if callable(value) else "could not be rendered"
+            words = f"{type(error).__name__}: {describe_error(error)}"
+            raise NotSentError(f"{path}: {what}: {words}") from error

@@ -1,0 +1,67 @@
+"""What Jinja looks up in Airflow, which is slow: looked up once for all messages of a task."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+from typing import Any, cast
+
+from airflow_provider_itnio.rendering.data import LookUpFailed, as_data
+
+__all__ = ["read_once"]
+
+
+def read_once(variables: Mapping[str, Any]) -> dict[str, Any]:
+    """Copy a task's context so that what its names look up in Airflow is looked up once.
+
+    :param variables: the context.
+    """
+    # Copied as it is: Airflow 2's context warns of a few names when they are read, and only then may.
+    copied = cast("dict[str, Any]", copy.copy(variables))
+    if isinstance(accessors := variables.get("var"), Mapping):
+        copied["var"] = as_data({name: _ReadOnce(accessor) for name, accessor in accessors.items()}, "var")
+    for name in ("conn", "ti", "task_instance"):
+        if variables.get(name) is not None:
+            copied[name] = _ReadOnce(variables[name])
+    return copied
+
+
+class _ReadOnce:
+    """An object of which each attribute, and each answer of ``get`` and ``xcom_pull``, is read once.
+
+    What can't be read is not read again either.
+
+    :param of: the object.
+    """
+
+    def __init__(self, of: Any) -> None:
+        self.__of = of
+        self.__read: dict[str, tuple[Any, Exception | None]] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        value = self.__once(name, name, lambda: getattr(self.__of, name))
+        if name not in ("get", "xcom_pull"):
+            return value
+
+        def answer(*args: Any, **kwargs: Any) -> Any:
+            question = f"{name} {args!r} {sorted(kwargs.items())!r}"
+            asked = next((str(each)[:60] for each in (*args, *kwargs.values())), "")
+            return self.__once(question, f"{name}({asked!r})", lambda: value(*args, **kwargs))
+
+        return answer
+
+    def __str__(self) -> str:
+        return str(self.__of)
+
+    def __once(self, question: str, name: str, read: Callable[[], Any]) -> Any:
+        if question not in self.__read:
+            try:
+                self.__read[question] = (as_data(read(), name), None)
+            except Exception as error:
+                self.__read[question] = (None, error)
+        value, failure = self.__read[question]
+        if isinstance(failure, AttributeError):
+            raise failure.with_traceback(None)  # which would grow with each time
+        if failure is not None:
+            raise LookUpFailed(failure)
+        return value

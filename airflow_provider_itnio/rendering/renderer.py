@@ -1,0 +1,156 @@
+"""A text of a DAG file, rendered: as text, or as the object that its one expression gives."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from jinja2 import Environment, Template, TemplateError, TemplateNotFound, nodes
+from jinja2.nativetypes import NativeCodeGenerator, native_concat
+
+from airflow_provider_itnio.api.errors import InvalidMessageError
+from airflow_provider_itnio.api.phone_numbers import mask_phone_numbers
+from airflow_provider_itnio.rendering.data import LookUpFailed, data_environment, without_gaps
+from airflow_provider_itnio.templating import TEMPLATE_EXT, is_template_file
+
+__all__ = ["Renderer", "describe_error"]
+
+
+class Renderer:
+    """Renders texts of a DAG file with the same variables.
+
+    A gap in the data never becomes text, and no text that an expression gives is rendered again.
+
+    :param environment: the Jinja environment, never a native one; it also finds Jinja files.
+    :param variables: what the Jinja may use.
+    :param template_ext: endings of the names of Jinja files.
+    """
+
+    def __init__(
+        self,
+        environment: Environment,
+        variables: dict[str, Any],
+        template_ext: Sequence[str] = TEMPLATE_EXT,
+    ) -> None:
+        self._environment = data_environment(environment)
+        self._template_ext = template_ext
+        self.variables = variables
+        for name, value in environment.globals.items():
+            if name not in variables:
+                variables[name] = value
+
+    def compiled(self, text: str, path: str) -> Callable[[], str]:
+        """Compile a text that is rendered many times.
+
+        :param text: the text, or the name of a Jinja file.
+        :param path: the name an error gives it.
+        :return: renders it with the variables as they are then.
+        :raises InvalidMessageError: if it can't be compiled, or the file is not found; and the function, if
+            it can't be rendered.
+        """
+        make_context, variables = self._environment.context_class, self.variables
+        template = self._template(text, path, self._environment)
+        environment, render = self._environment, template.root_render_func
+        name, blocks = template.name, template.blocks
+
+        def rendered() -> str:
+            # As Template.render does, without a copy of the variables for each text.
+            try:
+                return "".join(render(make_context(environment, variables, name, blocks)))
+            except Exception as error:
+                raise _rendering_error(error, path) from error
+
+        return rendered
+
+    def text(self, text: str, path: str) -> str:
+        """Render a text.
+
+        :param text: as for :meth:`compiled`.
+        :param path: the name an error gives it.
+        """
+        return self.compiled(text, path)()
+
+    def text_or_object(self, text: str, path: str) -> Any:
+        """Render a text; if it is one expression that gives a list, a dict or the like, give that.
+
+        :param text: as for :meth:`compiled`.
+        :param path: the name an error gives it.
+        """
+        if not self._is_one_expression(text, path):
+            return self.text(text, path)
+        return self._evaluated(text, path, _text_or_object)
+
+    def native(self, text: str, path: str) -> Any:
+        """Render a text natively: one that reads as a Python value becomes that value.
+
+        :param text: as for :meth:`compiled`.
+        :param path: the name an error gives it.
+        """
+        return self._evaluated(text, path, lambda values: without_gaps(native_concat(values)))
+
+    def _is_one_expression(self, text: str, path: str) -> bool:
+        if is_template_file(text, self._template_ext):
+            return False
+        try:
+            body = self._environment.parse(text.strip()).body
+        except TemplateError as error:
+            raise InvalidMessageError(f"{path}: {describe_error(error)}") from error
+        (only,) = body if len(body) == 1 else (None,)
+        return (
+            isinstance(only, nodes.Output)
+            and len(only.nodes) == 1
+            and not isinstance(only.nodes[0], nodes.TemplateData)
+        )
+
+    def _evaluated(self, text: str, path: str, take: Callable[[Iterator[Any]], Any]) -> Any:
+        environment = self._environment.overlay()
+        environment.code_generator_class = NativeCodeGenerator
+        environment.concat = native_concat  # type: ignore[assignment]
+        template = self._template(
+            text if is_template_file(text, self._template_ext) else text.strip(), path, environment
+        )
+        context = environment.context_class(environment, self.variables, template.name, template.blocks)
+        try:
+            return take(template.root_render_func(context))
+        except Exception as error:
+            raise _rendering_error(error, path) from error
+
+    def _template(self, text: str, path: str, environment: Environment) -> Template:
+        try:
+            if is_template_file(text, self._template_ext):
+                return environment.get_template(text)
+            return environment.from_string(text)
+        except (TemplateError, OSError, TypeError) as error:  # TypeError: nothing to find files with
+            if is_template_file(text, self._template_ext) and not isinstance(error, TemplateError):
+                error = TemplateNotFound(text)
+            raise InvalidMessageError(f"{path}: {describe_error(error)}") from error
+
+
+def _text_or_object(values: Iterator[Any]) -> Any:
+    value = next(iter(values), "")
+    is_object = not isinstance(value, (str, bytes)) and hasattr(type(value), "__iter__")
+    return without_gaps(value) if is_object else str(value)
+
+
+def _rendering_error(error: Exception, path: str) -> Exception:
+    if isinstance(error, LookUpFailed):
+        return error.error  # it may pass, and is nothing that is wrong with the message
+    return InvalidMessageError(f"{path}: could not be rendered: {describe_error(error)}")
+
+
+def describe_error(error: Exception) -> str:
+    """Say in a short line why a text could not be rendered, without a whole phone number.
+
+    :param error: what rendering raised.
+    """
+    if isinstance(error, RecursionError):
+        return "it is nested too deep"
+    try:
+        words = " ".join(str(error).split())
+    except Exception:  # it may show data, which may answer as they like
+        words = ""
+    if isinstance(error, TemplateNotFound):
+        words = f"the Jinja file {str(error.name)[:60]!r} was not found"
+    words = re.sub(r"'[\w.]*RecipientData object'", "recipient", words)
+    return mask_phone_numbers(words)[:160] or type(error).__name__

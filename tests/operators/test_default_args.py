@@ -1,0 +1,162 @@
+"""``default_args`` are shared with other operators: what a task is given itself wins over them."""
+
+from __future__ import annotations
+
+import pytest
+from airflow.providers.common.compat.sdk import DAG, TaskGroup, task
+
+from airflow_provider_itnio.api.errors import InvalidMessageError
+from airflow_provider_itnio.messages import template_message
+from airflow_provider_itnio.operators.whatsapp import WhatsAppSendOperator
+from airflow_provider_itnio.operators.whatsapp_broadcast import WhatsAppBroadcastOperator
+
+NUMBER = "+86 147-1800-4557"
+OTHERS = {
+    "location": "us-central1",
+    "image": "python:{{ nothing.of.the.sort }}",
+    "document": 7,
+    "message": {"Subject": "x"},
+}
+
+pytestmark = pytest.mark.usefixtures("hasty")
+
+
+def places(defaults, make):
+    """Make a task where ``default_args`` stand, in each of the places there are: DAG, task group and task.
+
+    (What ``.partial`` is given as such reaches no parameter of an operator's own, as Airflow has it.)
+    """
+    with DAG("dag", schedule=None, default_args=defaults) as dag:
+        make()
+    yield dag.tasks[0]
+    with DAG("group", schedule=None) as dag, TaskGroup("group", default_args=defaults):
+        make()
+    yield dag.tasks[0]
+    with DAG("task", schedule=None) as dag:
+        make(default_args=defaults)
+    yield dag.tasks[0]
+
+
+MAKE = {
+    "send": lambda **fields: WhatsAppSendOperator(task_id="tell", recipient=NUMBER, **fields),
+    "broadcast": lambda **fields: WhatsAppBroadcastOperator(task_id="tell", recipients=[NUMBER], **fields),
+    "mapped": lambda **fields: WhatsAppSendOperator.partial(task_id="tell", **fields).expand(
+        recipient=[NUMBER]
+    ),
+    "mapped rows": lambda **fields: WhatsAppSendOperator.partial(
+        task_id="tell", default_args=fields.pop("default_args", None)
+    ).expand_kwargs([{"recipient": NUMBER, **fields}]),
+}
+
+
+PLACES = {"send": 3, "broadcast": 3, "mapped": 2, "mapped rows": 2}
+
+
+@pytest.mark.parametrize("fields", [{"text": "own"}, {"message": {"text": "own"}}], ids=["text", "message"])
+@pytest.mark.parametrize("kind", MAKE)
+def test_what_the_task_is_given_itself_wins(kind, fields, itnio_sandbox):
+    for each in places(OTHERS, lambda **more: MAKE[kind](**fields, **more)):
+        itnio_sandbox.execute(each)
+    assert [message.text for message in itnio_sandbox.messages] == ["own"] * 3
+
+
+@pytest.mark.parametrize("kind", MAKE)
+def test_it_wins_over_a_field_of_the_same_name(kind, itnio_sandbox):
+    for each in places({"text": "default"}, lambda **more: MAKE[kind](text="own", **more)):
+        itnio_sandbox.execute(each)
+    assert [message.text for message in itnio_sandbox.messages] == ["own"] * 3
+
+
+@pytest.mark.parametrize("kind", MAKE)
+def test_a_message_from_default_args_alone_counts(kind, itnio_sandbox):
+    for each in list(places({"text": "{{ 'default' }}"}, MAKE[kind]))[: PLACES[kind]]:
+        itnio_sandbox.execute(each)
+    assert [message.text for message in itnio_sandbox.messages] == ["default"] * PLACES[kind]
+
+
+def test_a_subclass_that_gives_its_message_wins_too(itnio_sandbox):
+    class Report(WhatsAppSendOperator):
+        def __init__(self, **kwargs):
+            super().__init__(text="own", **kwargs)
+
+    for each in places(OTHERS, lambda **more: Report(task_id="tell", recipient=NUMBER, **more)):
+        itnio_sandbox.execute(each)
+    assert [message.text for message in itnio_sandbox.messages] == ["own"] * 3
+
+
+def test_a_function_that_returns_its_message_wins_too(itnio_sandbox):
+    with DAG("function", schedule=None, default_args=OTHERS) as dag:
+
+        @task.whatsapp(recipient=NUMBER)
+        def tell():
+            return "own"
+
+        @task.whatsapp(recipients=[NUMBER])
+        def tell_many():
+            return "own"
+
+        @task.whatsapp(recipient=NUMBER)
+        def tell_each(word):
+            return word
+
+        tell()
+        tell_many()
+        tell_each.expand(word=["own"])
+    for each in dag.tasks:
+        itnio_sandbox.execute(each)
+    assert [message.text for message in itnio_sandbox.messages] == ["own"] * 3
+
+
+@pytest.mark.parametrize("kind", ["send", "broadcast", "mapped"])
+@pytest.mark.parametrize(
+    ("fields", "reply"),
+    [
+        ({"text": "x"}, "wamid.default"),
+        ({"text": "x", "reply_to": "wamid.own"}, "wamid.own"),
+        ({"message": {"text": "x", "reply_to": "wamid.own"}}, "wamid.own"),
+        ({"template": template_message("a", "en")}, None),
+        ({"message": {"template": template_message("a", "en")}}, None),
+    ],
+)
+def test_a_reply_from_default_args_yields_to_the_message(fields, reply, kind, itnio_sandbox):
+    defaults = {"reply_to": "wamid.{{ 'default' if true }}"}
+    for each in list(places(defaults, lambda **more: MAKE[kind](**fields, **more)))[: PLACES[kind]]:
+        itnio_sandbox.execute(each)
+    answered = [message.body.get("context", {}).get("refMessageId") for message in itnio_sandbox.messages]
+    assert answered == [reply] * PLACES[kind]
+
+
+def test_a_reply_yields_to_what_a_function_returns(itnio_sandbox):
+    with DAG("function", schedule=None, default_args={"reply_to": "wamid.default"}) as dag:
+
+        @task.whatsapp(recipient=NUMBER)
+        def tell():
+            return {"template": template_message("a", "en")}
+
+        @task.whatsapp(recipients=[NUMBER])
+        def tell_many():
+            return {"text": "x", "reply_to": "wamid.own"}
+
+        tell()
+        tell_many()
+    for each in dag.tasks:
+        itnio_sandbox.execute(each)
+    contexts = [message.body.get("context") for message in itnio_sandbox.messages]
+    assert contexts == [None, {"refMessageId": "wamid.own"}]
+
+
+def test_several_in_default_args_alone_are_refused_with_what_to_do():
+    sentence = "location, text: more than one message field in default_args; give the task its message itself"
+    with (
+        DAG("two", schedule=None, default_args={"location": "x", "text": "y"}),
+        pytest.raises(InvalidMessageError, match=sentence),
+    ):
+        MAKE["send"]()
+
+
+def test_two_of_the_tasks_own_are_still_two():
+    with (
+        DAG("two", schedule=None, default_args=OTHERS),
+        pytest.raises(InvalidMessageError, match=r"exactly one of .* text, image given"),
+    ):
+        MAKE["send"](text="x", image="https://example.com/a.png")

@@ -1,0 +1,157 @@
+"""A function of ``(context, jinja_env)`` may stand in every template field; what it gives is data."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from airflow.providers.common.compat.sdk import DAG, AirflowFailException, AirflowSkipException
+
+from airflow_provider_itnio.api.errors import NotSentError
+from airflow_provider_itnio.messages import reply_buttons
+from airflow_provider_itnio.operators.whatsapp import WhatsAppSendOperator
+from airflow_provider_itnio.operators.whatsapp_broadcast import WhatsAppBroadcastOperator
+from tests.task_runs import counts_of
+
+LI, ANA = "+86 147-1800-4557", "+55 11 91234-5678"
+JINJA = "{{ conn.itnio_default.password }} and report.j2"
+
+pytestmark = pytest.mark.usefixtures("hasty")
+
+
+def made(kind="send", *, native=False, **fields):
+    with DAG("functions", schedule=None, params={"word": "found"}, render_template_as_native_obj=native):
+        if kind == "mapped":
+            return WhatsAppSendOperator.partial(task_id="tell", **fields).expand(recipient=[LI])
+        if kind == "broadcast":
+            many = {"recipients": [{"phone": LI, "name": "Li"}, {"phone": ANA, "name": "Ana"}]}
+            return WhatsAppBroadcastOperator(task_id="tell", **many | fields)
+        return WhatsAppSendOperator(task_id="tell", **{"recipient": LI} | fields)
+
+
+def giving(value):
+    def give(context, jinja_env):
+        assert jinja_env.from_string("{{ 7 }}").render() in ("7", 7)
+        assert context["params"]["word"] == "found"
+        return value
+
+    return give
+
+
+@pytest.mark.parametrize("native", [False, True])
+@pytest.mark.parametrize("kind", ["send", "mapped", "broadcast"])
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"text": giving(JINJA)},
+        {"text": {"body": giving(JINJA)}},
+        {"text": giving({"body": JINJA})},
+        {"message": giving({"text": JINJA})},
+        {"message": {"text": giving(JINJA)}},
+        {"interactive": reply_buttons(JINJA.replace("{{", "").replace("}}", ""), {"a": "A"})},
+        {"interactive": giving(reply_buttons(JINJA, {"a": "A"}))},
+    ],
+)
+def test_a_message_may_be_what_a_function_gives(fields, kind, native, itnio_sandbox):
+    itnio_sandbox.execute(made(kind, native=native, **fields))
+    for message in itnio_sandbox.messages:
+        assert "itnio_default.password" in message.text
+        assert message.text.split("\n")[0].endswith("and report.j2")
+
+
+def test_so_may_all_else(connect, itnio_sandbox):
+    connect("itnio_other", extra={"business_phone": None, "app_id": None})
+    fields = {
+        "reply_to": giving("wamid.1"),
+        "itnio_conn_id": giving("itnio_other"),
+        "business_phone": giving(itnio_sandbox.business_phone),
+        "app_id": giving(itnio_sandbox.app_id),
+    }
+    itnio_sandbox.execute(made(text="x", recipient=giving(ANA), **fields))
+    itnio_sandbox.execute(
+        made(
+            "broadcast",
+            text="{{ shared.word }}",
+            recipients=giving([{"phone": LI}, ANA]),
+            exclude=giving([LI]),
+            shared=giving({"word": JINJA}),
+            **fields,
+        )
+    )
+    itnio_sandbox.execute(
+        made("broadcast", text="{{ shared.word }}", recipients=[giving(ANA)], shared={"word": giving(JINJA)})
+    )
+    assert [message.recipient for message in itnio_sandbox.messages] == ["5511912345678"] * 3
+    assert [message.text for message in itnio_sandbox.messages][1:] == [JINJA] * 2
+    contexts = [message.body.get("context") for message in itnio_sandbox.messages]
+    assert contexts == [{"refMessageId": "wamid.1"}] * 2 + [None]
+
+
+def test_what_it_gives_is_checked(itnio_sandbox):
+    with pytest.raises(AirflowFailException, match=r"text\.body: at most 4096 characters, 5000 given"):
+        itnio_sandbox.execute(made(text=giving("x" * 5000)))
+    with pytest.raises(AirflowFailException, match=r"text: .*None"):
+        itnio_sandbox.execute(made(text=giving(None)))
+    itnio_sandbox.execute(made(text="x", reply_to=giving(None)))
+    assert [message.text for message in itnio_sandbox.messages] == ["x"]
+
+
+def failing(error):
+    def fail(context, jinja_env):
+        raise error
+
+    return fail
+
+
+def test_one_that_fails_sends_nothing_and_leaves_airflow_its_retries(itnio_sandbox):
+    with pytest.raises(NotSentError, match="text: its function failed: ValueError: no rows") as caught:
+        itnio_sandbox.execute(made(text=failing(ValueError("no rows"))))
+    assert isinstance(caught.value.__cause__, ValueError)
+    assert itnio_sandbox.requests == []
+
+
+@pytest.mark.parametrize("error", [AirflowSkipException("nothing new"), AirflowFailException("never")])
+def test_one_may_tell_airflow_how_the_task_ends(error, itnio_sandbox):
+    with pytest.raises(type(error)) as caught:
+        itnio_sandbox.execute(made(text={"body": failing(error)}))
+    assert caught.value is error
+
+
+# --- in a broadcast ---------------------------------------------------------------------------------------
+
+
+def test_a_message_field_is_called_once_for_each_recipient(itnio_sandbox):
+    seen = []
+
+    def text(context, jinja_env):
+        seen.append(context["recipient"])
+        return f"{context['shared']['word']} {context['recipient']['name']} {context['params']['word']}"
+
+    summary = itnio_sandbox.execute(made("broadcast", text=text, shared={"word": "Hi"}))
+    assert counts_of(summary) == {"accepted": 2}
+    assert seen == [{"phone": "8614718004557", "name": "Li"}, {"phone": "5511912345678", "name": "Ana"}]
+    assert {message.text for message in itnio_sandbox.messages} == {"Hi Li found", "Hi Ana found"}
+
+
+@pytest.mark.parametrize("gap", [None, math.nan])
+def test_one_that_gives_nothing_or_fails_for_somebody_is_one_failure(gap, itnio_sandbox):
+    def text(context, jinja_env):
+        name = context["recipient"]["name"]
+        if name == "Eve":
+            raise RuntimeError("no rows")
+        return gap if name == "Li" else name
+
+    people = [{"phone": f"861390000{n}", "name": name} for n, name in enumerate(("Li", "Ana", "Eve"))]
+    with pytest.raises(AirflowFailException, match="2 invalid"):
+        itnio_sandbox.execute(made("broadcast", text=text, recipients=people))
+    assert [message.text for message in itnio_sandbox.messages] == ["Ana"]
+
+
+def test_a_reply_may_be_left_out_for_some(itnio_sandbox):
+    def reply_to(context, jinja_env):
+        return "wamid.1" if context["recipient"]["name"] == "Li" else None
+
+    itnio_sandbox.execute(made("broadcast", text="x", reply_to=reply_to))
+    (li,), (ana,) = itnio_sandbox.sent_to(LI), itnio_sandbox.sent_to(ANA)
+    assert li.body["context"] == {"refMessageId": "wamid.1"}
+    assert "context" not in ana.body

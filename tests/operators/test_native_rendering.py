@@ -1,0 +1,142 @@
+"""A text is a text, also in a DAG that renders natively; an object belongs only where one is given whole."""
+
+from __future__ import annotations
+
+import pytest
+from airflow.providers.common.compat.sdk import DAG, AirflowFailException
+
+from airflow_provider_itnio.messages import contact_card, reply_buttons, template_message
+from airflow_provider_itnio.operators.whatsapp import WhatsAppSendOperator
+from airflow_provider_itnio.operators.whatsapp_broadcast import WhatsAppBroadcastOperator
+
+NUMBER, DIGITS = "+86 147-1800-4557", "8614718004557"
+
+pytestmark = pytest.mark.usefixtures("hasty")
+
+TEXTS = {
+    "{{ '%.2f' % 12.5 }}": "12.50",
+    "{{ '{:,}'.format(1204) }}": "1,204",
+    "{{ params.sha }}": "12e4567",
+    "{{ '007' }}": "007",
+    "{{ 6 * 7 }}": "42",
+    "{{ 12.50 }}": "12.5",
+    "{{ 1 == 1 }}": "True",
+    "{{ '[1, 2]' }}": "[1, 2]",
+    "{{ '1_000' }}": "1_000",
+    "{{ \"'quoted'\" }}": "'quoted'",
+    "{{ params.sha }} at {{ '%.2f' % 1 }}": "12e4567 at 1.00",
+    "{% macro price() %}12.50{% endmacro %}{{ price() }}": "12.50",
+    "{% set x %}1.0{% endset %}{{ x }}": "1.0",
+    "{% if true %}{{ '0x10' }}{% endif %}": "0x10",
+    "1,204": "1,204",
+    "0.10": "0.10",
+}
+
+
+def made(name, **fields):
+    with DAG("native", schedule=None, render_template_as_native_obj=True, params={"sha": "12e4567", "x": ""}):
+        if name == "broadcast":
+            return WhatsAppBroadcastOperator(task_id="tell", **({"recipients": [NUMBER]} | fields))
+        if name == "mapped":
+            return WhatsAppSendOperator.partial(task_id="tell", **fields).expand(recipient=[NUMBER])
+        return WhatsAppSendOperator(task_id="tell", **({"recipient": NUMBER} | fields))
+
+
+@pytest.mark.parametrize("name", ["send", "mapped", "broadcast"])
+@pytest.mark.parametrize(("text", "expected"), TEXTS.items())
+def test_a_text_is_a_text(text, expected, name, itnio_sandbox):
+    for fields in (
+        {"text": text},
+        {"message": {"text": {"body": text}}},
+        {"image": {"link": "https://example.com/a.png", "caption": text}},
+        {"template": template_message("a", "en", body=[text])},
+        {"reply_to": text, "text": "x"},
+    ):
+        itnio_sandbox.execute(made(name, **fields))
+    text, whole, image, template, reply = (message.body for message in itnio_sandbox.messages)
+    (component,) = template["template"]["components"]
+    assert [text["text"]["body"], whole["text"]["body"]] == [expected] * 2
+    assert [image["image"]["caption"], component["parameters"][0]["text"]] == [expected] * 2
+    assert reply["context"] == {"refMessageId": expected}
+
+
+@pytest.mark.parametrize("text", ["{{ params.sha }}", "x{{ '%.2f' % 1 }}"])
+def test_a_shared_text_is_one_too(text, itnio_sandbox):
+    itnio_sandbox.execute(made("broadcast", text="{{ shared.x[0] }}", shared={"x": [text]}))
+    assert itnio_sandbox.messages[0].text in ("12e4567", "x1.00")
+
+
+OBJECTS = {
+    "interactive": reply_buttons("Again?", {"a": "A"}),
+    "contacts": [contact_card("Ana Lima", phone=NUMBER)],
+    "location": {"longitude": 114.05, "latitude": 22.5, "name": "7", "address": "x"},
+    "template": template_message("a", "en", body=["12.50"]),
+    "image": {"link": "https://example.com/a.png", "caption": "12.50"},
+    "message": {"text": {"body": "12.50"}},
+    "text": {"body": "12.50"},
+}
+
+
+@pytest.mark.parametrize("name", ["send", "mapped"])
+@pytest.mark.parametrize("field", OBJECTS)
+def test_an_object_given_whole_is_rendered_as_one(field, name, itnio_sandbox):
+    for expression in ("{{ ti.xcom_pull('load') }}", " {{ ti.xcom_pull('load') }}\n"):
+        itnio_sandbox.execute(made(name, **{field: expression}), xcoms={"load": OBJECTS[field]})
+    itnio_sandbox.execute(made(name, **{field: OBJECTS[field]}))
+    first, second, plain = (message.body for message in itnio_sandbox.messages)
+    assert first == second == plain
+
+
+def test_an_object_that_a_text_writes_out_is_read_as_airflow_does(itnio_sandbox):
+    itnio_sandbox.execute(made("send", message="{'text': '{{ params.sha }}'}"))
+    assert itnio_sandbox.messages[0].text == "12e4567"
+
+
+def test_a_part_of_an_object_may_be_one(itnio_sandbox):
+    menu = reply_buttons("{{ '%.2f' % 1 }}", {"a": "A"})
+    menu["action"]["buttons"] = "{{ ti.xcom_pull('load') }}"
+    buttons = [{"type": "reply", "reply": {"id": "007", "title": "B"}}]
+    itnio_sandbox.execute(made("send", interactive=menu), xcoms={"load": buttons})
+    sent = itnio_sandbox.messages[0].body["interactive"]
+    assert (sent["body"]["text"], sent["action"]["buttons"]) == ("1.00", buttons)
+
+
+def test_what_an_object_lacks_stays_left_out(itnio_sandbox):
+    whole = {"image": {"link": "https://example.com/a.png", "caption": None}}
+    itnio_sandbox.execute(made("send", message="{{ ti.xcom_pull('load') }}"), xcoms={"load": whole})
+    assert itnio_sandbox.messages[0].body["image"] == {"link": "https://example.com/a.png"}
+
+
+def test_a_list_in_the_place_of_a_text_is_refused(itnio_sandbox):
+    with pytest.raises(AirflowFailException, match=r"text\.body: must be text, a list of 2 given"):
+        itnio_sandbox.execute(made("send", text="{{ ti.xcom_pull('load') }}"), xcoms={"load": [1, 2]})
+    several = made("send", text="x", recipient="{{ ti.xcom_pull('load') }}")
+    with pytest.raises(AirflowFailException, match="recipient: one phone number, a list of 1 given"):
+        itnio_sandbox.execute(several, xcoms={"load": [NUMBER]})
+
+
+@pytest.mark.parametrize(
+    "number", ["{{ 8614718004557 }}", "{{ '+8614718004557' }}", "{{ '86 147 18004557' }}"]
+)
+def test_a_number_works_either_way(number, itnio_sandbox):
+    itnio_sandbox.execute(made("send", text="x", recipient=number))
+    itnio_sandbox.execute(made("broadcast", text="x", recipients=[number, {"phone": number, "a": 1}]))
+    itnio_sandbox.execute(made("broadcast", text="x", recipients=number))
+    assert [message.recipient for message in itnio_sandbox.messages] == [DIGITS] * 4
+
+
+@pytest.mark.parametrize("field", ["recipients", "exclude"])
+def test_recipients_given_whole_are_what_they_are(field, itnio_sandbox):
+    rows = [{"phone": NUMBER, "code": "007"}]
+    fields = {"recipients": rows} | {field: "{{ ti.xcom_pull('load') }}"}
+    summary = itnio_sandbox.execute(
+        made("broadcast", text="{{ recipient.code }}", **fields), xcoms={"load": rows}
+    )
+    assert summary["accepted" if field == "recipients" else "excluded"] == 1
+    assert [message.text for message in itnio_sandbox.messages] == ["007"][: summary["accepted"]]
+
+
+def test_shared_may_be_given_whole(itnio_sandbox):
+    broadcast = made("broadcast", text="{{ shared.a[1] }}", shared="{{ ti.xcom_pull('load') }}")
+    itnio_sandbox.execute(broadcast, xcoms={"load": {"a": ["x", "007"]}})
+    assert itnio_sandbox.messages[0].text == "007"

@@ -1,0 +1,118 @@
+"""An operator that Airflow does not render, as in a callback, never sends the Jinja of the DAG file."""
+
+from __future__ import annotations
+
+import pytest
+from airflow.providers.common.compat.sdk import DAG, AirflowFailException, BaseOperator, literal
+
+from airflow_provider_itnio.messages import reply_buttons
+from airflow_provider_itnio.operators.whatsapp import WhatsAppSendOperator
+from airflow_provider_itnio.operators.whatsapp_broadcast import WhatsAppBroadcastOperator
+
+NUMBER = "+86 147-1800-4557"
+CONTEXT = {"params": {"word": "found {{ x }}"}, "ds": "2026-07-01"}
+WHAT_TO_DO = r"Call its render_template_fields\(context\) before execute\(context\)"
+
+pytestmark = pytest.mark.usefixtures("hasty")
+
+
+@pytest.mark.parametrize(
+    ("fields", "path"),
+    [
+        ({"text": "closed on {{ ds }}"}, "text"),
+        ({"text": "{% if ds %}x{% endif %}"}, "text"),
+        ({"text": "report.j2"}, "text"),
+        ({"text": {"body": "{{ ds }}"}}, "text.body"),
+        ({"message": {"text": "{{ ds }}"}}, "message.text"),
+        ({"interactive": reply_buttons("{{ ds }}", {"a": "A"})}, "interactive.body.text"),
+        ({"text": "x", "recipient": "{{ params.to }}"}, "recipient"),
+        ({"text": "x", "reply_to": "{{ params.id }}"}, "reply_to"),
+        ({"text": "x", "itnio_conn_id": "{{ params.id }}"}, "itnio_conn_id"),
+        ({"text": lambda context, jinja_env: "x"}, "text"),
+    ],
+)
+def test_what_was_to_be_rendered_is_refused_with_what_to_do(fields, path, sandbox):
+    def callback(context):
+        WhatsAppSendOperator(task_id="tell", **{"recipient": NUMBER} | fields).execute(context)
+
+    with pytest.raises(AirflowFailException, match=rf"{path}: not rendered.*{WHAT_TO_DO}"):
+        callback(CONTEXT)
+    assert sandbox.requests == []
+
+
+def test_so_is_the_output_of_an_upstream_task(sandbox):
+    with DAG("upstream", schedule=None):
+        output = BaseOperator(task_id="load").output
+        operator = WhatsAppSendOperator(task_id="tell", recipient=NUMBER, text=output)
+    with pytest.raises(AirflowFailException, match=f"text: not rendered.*{WHAT_TO_DO}"):
+        operator.execute(CONTEXT)
+    assert sandbox.requests == []
+
+
+@pytest.mark.parametrize("name", ["recipients", "exclude", "shared", "business_phone"])
+def test_so_are_the_template_fields_of_a_broadcast(name, sandbox):
+    value = {"word": "{{ ds }}"} if name == "shared" else ["{{ params.to }}"]
+    value = value[0] if name == "business_phone" else value
+    fields = {"recipients": [NUMBER], "text": "x"} | {name: value}
+    with pytest.raises(AirflowFailException, match=rf"{name}.*: not rendered.*{WHAT_TO_DO}"):
+        WhatsAppBroadcastOperator(task_id="tell", **fields).execute(CONTEXT)
+    assert sandbox.requests == []
+
+
+def test_the_message_of_a_broadcast_is_rendered_when_it_is_executed(sandbox):
+    WhatsAppBroadcastOperator(task_id="tell", recipients=[NUMBER], text="on {{ ds }}").execute(CONTEXT)
+    assert sandbox.messages[0].text == "on 2026-07-01"
+
+
+def test_what_the_error_says_helps(sandbox):
+    operator = WhatsAppSendOperator(
+        task_id="tell", recipient=NUMBER, message={"text": {"body": "{{ ds }}: {{ params.word }}"}}
+    )
+    operator.render_template_fields(CONTEXT)
+    operator.execute(CONTEXT)
+    assert sandbox.messages[0].text == "2026-07-01: found {{ x }}"
+
+
+def test_without_jinja_it_is_sent(sandbox):
+    WhatsAppSendOperator(task_id="tell", recipient=NUMBER, text="x { y } report.j2 ").execute(CONTEXT)
+    assert sandbox.messages[0].text == "x { y } report.j2 "
+
+
+def test_data_with_jinja_in_it_that_a_subclass_finds_is_sent(sandbox):
+    class Report(WhatsAppSendOperator):
+        def execute(self, context):
+            self.text = f"{context['ds']}: {{{{ data }}}}"
+            return super().execute(context)
+
+    Report(task_id="tell", recipient=NUMBER, text="x").execute(CONTEXT)
+    assert sandbox.messages[0].text == "2026-07-01: {{ data }}"
+
+
+def test_jinja_of_the_dag_file_with_data_behind_it_is_refused(sandbox):
+    class Report(WhatsAppSendOperator):
+        def execute(self, context):
+            self.text = f"{self.text}: data"
+            return super().execute(context)
+
+    with pytest.raises(AirflowFailException, match="text: not rendered"):
+        Report(task_id="tell", recipient=NUMBER, text="{{ ds }}").execute(CONTEXT)
+    assert sandbox.requests == []
+
+
+def test_a_subclass_that_takes_its_text_out_of_the_template_fields_sends_none(sandbox):
+    class Report(WhatsAppSendOperator):
+        template_fields = ("recipient",)
+
+    operator = Report(task_id="tell", recipient="{{ '+86 147-1800-4557' }}", text="{{ ds }}")
+    operator.render_template_fields(CONTEXT)
+    with pytest.raises(AirflowFailException, match="text: not rendered"):
+        operator.execute(CONTEXT)
+    assert sandbox.requests == []
+
+
+@pytest.mark.parametrize("text", ["{% raw %}{{ ds }}{% endraw %}", "{{ '{{ ds }}' }}", literal("{{ ds }}")])
+def test_what_rendering_leaves_is_sent(text, sandbox):
+    operator = WhatsAppSendOperator(task_id="tell", recipient=NUMBER, text=text)
+    operator.render_template_fields(CONTEXT)
+    operator.execute(CONTEXT)
+    assert sandbox.messages[0].text == "{{ ds }}"

@@ -1,0 +1,144 @@
+"""Data that is no Jinja: what upstream tasks give mapped tasks, gaps, texts that look like more."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pendulum
+from airflow.providers.common.compat.sdk import DAG, TaskGroup, XComArg, task, task_group
+
+from airflow_provider_itnio.messages import reply_buttons
+from airflow_provider_itnio.operators.whatsapp import WhatsAppSendOperator
+from airflow_provider_itnio.operators.whatsapp_broadcast import WhatsAppBroadcastOperator
+
+JINJA = "{{ conn.itnio_default.password }}"
+NUMBER = "+86 100-0000-0051"
+
+with DAG(
+    dag_id="data",
+    schedule=None,
+    start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
+    default_args={
+        "retries": 2,
+        "retry_delay": timedelta(0),
+        "location": "us-central1",  # as other operators take them
+        "image": "python:3.12",
+    },
+    user_defined_macros={"shop": "Shenzhen"},
+) as dag:
+
+    @task
+    def words() -> list[str]:
+        """Give texts with Jinja in them, and one that ends as the name of a file does."""
+        return [JINJA, "please fix values.yaml.j2"]
+
+    @task
+    def rows() -> list[dict[str, Any]]:
+        """Give whole sets of parameters with Jinja in them."""
+        return [{"text": JINJA}, {"message": {"text": {"body": JINJA}}, "reply_to": JINJA}]
+
+    @task
+    def menus() -> list[Any]:
+        """Give an object with Jinja in it."""
+        return [reply_buttons(JINJA, {"a": "A"})]
+
+    @task
+    def word() -> dict[str, str]:
+        """Give one text with Jinja in it."""
+        return {"body": JINJA}
+
+    @task
+    def nobody() -> None:
+        """Give nothing."""
+
+    def send(task_id: str) -> Any:
+        return WhatsAppSendOperator.partial(task_id=task_id, recipient=NUMBER)
+
+    def many(task_id: str, **fields: Any) -> Any:
+        return WhatsAppBroadcastOperator.partial(
+            task_id=task_id, recipients=[NUMBER], messages_per_second=None, **fields
+        )
+
+    found, sets, menu, nothing = words(), rows(), menus(), nobody()
+
+    # --- mapped over what upstream tasks give ---
+    send("send_text").expand(text=found)
+    send("send_menu").expand(interactive=menu)
+    send("send_rows").expand_kwargs(sets)
+    send("send_rows_made").expand_kwargs(sets.map(lambda row: row))
+    send("send_zipped").expand(text=found.zip(found).map(lambda pair: pair[1]))
+    if hasattr(XComArg, "concat"):
+        send("send_both").expand(text=found.concat(found))
+    many("broadcast_text").expand(text=found)
+    many("broadcast_menu").expand(interactive=menu)
+    many("broadcast_rows").expand_kwargs(sets)
+    many("broadcast_shared", text="{{ shop }}{{ shared.x }}").expand(
+        shared=found.map(lambda word: {"x": word})
+    )
+
+    # --- and over what the DAG file gives ---
+    send("send_written").expand(text=["{{ shop }}"])
+    send("send_written_rows").expand_kwargs([{"text": "{{ shop }}"}, {"text": word()}])
+    many("broadcast_written").expand(text=["{{ shop }} {{ recipient.phone }}"])
+
+    @task.whatsapp(recipient=NUMBER)
+    def told(word: str, more: str) -> str:
+        """Write a text."""
+        return f"{word} {more}"
+
+    @task.whatsapp(recipient=NUMBER)
+    async def told_later(word: str) -> str:
+        """Write a text, asynchronously."""
+        return f"later {word}"
+
+    @task.whatsapp(recipients=[NUMBER])
+    async def told_many() -> str:
+        """Write a text for many, asynchronously."""
+        return "later"
+
+    told.partial(more="{{ shop }}").expand(word=found)
+    told.override(task_id="told_rows").partial(more="{{ shop }}").expand_kwargs(
+        sets.map(lambda row: {"word": row.get("text", "none")})
+    )
+    told_later.expand(word=found)
+    told_many()
+
+    @task_group
+    def grouped(word: Any) -> None:
+        """Send what the group is given."""
+        WhatsAppSendOperator(task_id="send", recipient=NUMBER, text=word)
+
+    grouped.expand(word=found)
+
+    # --- gaps ---
+    with TaskGroup("gaps"):
+        fields = {"recipient": NUMBER}
+        gaps = [
+            WhatsAppSendOperator(
+                task_id="text", text="closed with {{ ti.xcom_pull('nobody') }} rows", **fields
+            ),
+            WhatsAppSendOperator(task_id="filter", text="{{ ti.xcom_pull('nobody') | title }}", **fields),
+            WhatsAppSendOperator.partial(task_id="mapped", text="{{ ti.xcom_pull('nobody') }}").expand(
+                recipient=[NUMBER]
+            ),
+            WhatsAppSendOperator(
+                task_id="filled", text="{{ ti.xcom_pull('nobody') or 'no' }} rows", **fields
+            ),
+        ]
+        nothing >> gaps
+    WhatsAppSendOperator(task_id="function", text=lambda context, jinja_env: JINJA, recipient=NUMBER)
+
+with DAG(
+    dag_id="native_data",
+    schedule=None,
+    start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
+    render_template_as_native_obj=True,
+    default_args={"retries": 2, "retry_delay": timedelta(0), "text": "{{ '%.2f' % 12.5 }}"},
+    params={"sha": "12e4567"},
+) as native_dag:
+    WhatsAppSendOperator(task_id="decimals", recipient=NUMBER)  # its text comes from default_args
+    WhatsAppSendOperator(task_id="thousands", recipient=NUMBER, text="{{ '{:,}'.format(1204) }}")
+    WhatsAppSendOperator(task_id="sha", recipient="{{ 8610000000051 }}", text={"body": "{{ params.sha }}"})
+    WhatsAppSendOperator.partial(task_id="mapped", text="{{ params.sha }}").expand(recipient=[NUMBER])
+    WhatsAppSendOperator(task_id="gap", recipient=NUMBER, text="{{ ti.xcom_pull('nobody') }}")

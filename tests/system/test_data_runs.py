@@ -1,0 +1,136 @@
+"""Two DAGs run in real Airflow: ``dags/data.py``, whose second one renders natively."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from airflow_provider_itnio.sandbox import Sandbox
+
+pytestmark = pytest.mark.system
+
+HERE = Path(__file__).parent
+SECRET = "secretOfTheSystemTests"
+JINJA = "{{ conn.itnio_default.password }}"
+FILE = "please fix values.yaml.j2"
+
+
+class Seen:
+    """What the runs have left behind."""
+
+    def __init__(self, results, log, sandbox):
+        self.log = log
+        self.sandbox = sandbox
+        self.tasks = results["data"]["tasks"] | {
+            f"native.{name}": entry for name, entry in results["native_data"]["tasks"].items()
+        }
+
+    def message_of(self, task):
+        receipt = self.tasks[task]["xcom"]
+        (message,) = [one for one in self.sandbox.messages if one.id == receipt["message_id"]]
+        return message
+
+    def texts_of(self, task, count):
+        return [self.message_of(f"{task}[{index}]").text for index in range(count)]
+
+    def state_of(self, task):
+        return self.tasks[task]["state"], self.tasks[task]["try"]
+
+
+@pytest.fixture(scope="module")
+def seen(airflow, python, tmp_path_factory):
+    results = tmp_path_factory.mktemp("run") / "results.json"
+    with Sandbox(secret=SECRET) as sandbox:
+        env = {"AIRFLOW_CONN_ITNIO_DEFAULT": sandbox.connection_json()}
+        run = python(HERE / "run_dags.py", results, HERE / "dags" / "data.py", env=env)
+    assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-3000:]
+    return Seen(json.loads(results.read_text()), run.stdout + run.stderr, sandbox)
+
+
+def test_nothing_that_was_sent_logged_or_stored_holds_the_secret(seen):
+    assert SECRET not in json.dumps([message.body for message in seen.sandbox.messages])
+    assert SECRET not in seen.log + json.dumps(seen.tasks)
+
+
+@pytest.mark.parametrize("task", ["send_text", "send_zipped", "grouped.send"])
+def test_what_upstream_gives_a_mapped_task_is_sent_as_it_is(task, seen):
+    assert seen.texts_of(task, 2) == [JINJA, FILE]
+
+
+@pytest.mark.parametrize("task", ["send_rows", "send_rows_made"])
+def test_so_are_whole_rows(task, seen):
+    assert seen.texts_of(task, 2) == [JINJA] * 2
+    assert seen.message_of(f"{task}[1]").body["context"] == {"refMessageId": JINJA}
+
+
+def test_so_are_two_outputs_together(seen):
+    if "send_both[0]" in seen.tasks:
+        assert seen.texts_of("send_both", 4) == [JINJA, FILE] * 2
+
+
+def test_so_are_objects(seen):
+    assert seen.message_of("send_menu[0]").body["interactive"]["body"] == {"text": JINJA}
+
+
+def test_so_is_what_a_mapped_broadcast_is_given(seen):
+    everything = [message.body for message in seen.sandbox.messages]
+    broadcasts = [name for name in seen.tasks if name.startswith("broadcast_")]
+    assert len(broadcasts) == 8
+    assert {seen.state_of(name) for name in broadcasts} == {("success", 1)}
+    texts = [body["text"]["body"] for body in everything if "text" in body]
+    assert texts.count(f"Shenzhen{JINJA}") == 1
+    assert f"Shenzhen{FILE}" in texts
+    menus = [body["interactive"]["body"]["text"] for body in everything if "interactive" in body]
+    assert menus == [JINJA] * 2
+
+
+def test_what_the_dag_file_gives_is_rendered_as_airflow_does(seen):
+    assert seen.texts_of("send_written", 1) == ["Shenzhen"]
+    assert seen.texts_of("send_written_rows", 2) == ["Shenzhen", JINJA]
+    assert "Shenzhen 8610000000051" in [message.text for message in seen.sandbox.messages]
+
+
+def test_the_arguments_of_a_mapped_function_are_data(seen):
+    assert seen.texts_of("told", 2) == [f"{JINJA} Shenzhen", f"{FILE} Shenzhen"]
+    assert seen.texts_of("told_rows", 2) == [f"{JINJA} Shenzhen", "none Shenzhen"]
+
+
+def test_an_async_def_writes_messages(seen):
+    assert seen.texts_of("told_later", 2) == [f"later {JINJA}", f"later {FILE}"]
+    assert seen.tasks["told_many"]["xcom"]["accepted"] == 1
+
+
+@pytest.mark.parametrize("task", ["gaps.text", "gaps.filter", "gaps.mapped[0]", "native.gap"])
+def test_a_gap_is_refused_at_once(task, seen):
+    assert seen.state_of(task) == ("failed", 1)
+    assert not [message for message in seen.sandbox.messages if "None" in message.text]
+    assert "write what stands in its place, as in {{ … or '-' }}" in seen.log
+
+
+def test_what_stands_in_its_place_is_sent(seen):
+    assert seen.message_of("gaps.filled").text == "no rows"
+
+
+def test_a_function_gives_data(seen):
+    assert seen.message_of("function").text == JINJA
+
+
+@pytest.mark.parametrize(
+    ("task", "text"),
+    [
+        ("native.decimals", "12.50"),
+        ("native.thousands", "1,204"),
+        ("native.sha", "12e4567"),
+        ("native.mapped[0]", "12e4567"),
+    ],
+)
+def test_a_text_is_a_text_in_a_dag_that_renders_natively(task, text, seen):
+    assert seen.message_of(task).text == text
+    assert seen.message_of(task).recipient == "8610000000051"
+
+
+def test_nothing_else_fails(seen):
+    failed = {name for name, entry in seen.tasks.items() if entry["state"] != "success"}
+    assert failed == {"gaps.text", "gaps.filter", "gaps.mapped[0]", "native.gap"}
