@@ -182,7 +182,7 @@ class AlertRenderer:
         for index, written in enumerate(recipient_entries(recipients)):
             name = f"recipients[{index}]"
             try:
-                entries = recipients_of(written, self._rendered(written), name)
+                entries = recipients_of(written, self._rendered(written, name), name)
             except InvalidMessageError as error:
                 unusable.append(str(error))
                 continue
@@ -197,5 +197,5 @@ class AlertRenderer:
                     unusable.append(str(error))
         return list(numbers.values()), unusable
 
-    def _rendered(self, value: Any, name: str = "recipients") -> Any:
+    def _rendered(self, value: Any, name: str) -> Any:
         return self._fields.field(name, value)

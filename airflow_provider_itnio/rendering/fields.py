@@ -71,12 +71,16 @@ class FieldRenderer:
     def _field(self, name: str, value: Any) -> Any:
         if isinstance(value, str) and self._native and name in _OBJECTS:
             return self._renderer.native(value, name)
-        if name in _PEOPLE and isinstance(value, (list, tuple)):
+        if name.partition("[")[0] not in _PEOPLE:
+            return self._part(value, name)
+        if isinstance(value, (list, tuple)):
             return [self._recipient(entry, f"{name}[{index}]") for index, entry in enumerate(value)]
-        return self._recipient(value, name) if name in _PEOPLE else self._part(value, name)
+        return self._recipient(value, name)
 
     def _recipient(self, entry: Any, path: str) -> Any:
         """Render a number. What else is known of a recipient is data, also where a DAG file holds it."""
+        if isinstance(entry, str):
+            return self._renderer.text_or_object(entry, path)
         if not isinstance(entry, dict):
             return self._part(entry, path)
         return {

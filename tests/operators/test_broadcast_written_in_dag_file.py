@@ -263,7 +263,7 @@ def test_a_long_list_without_jinja_is_not_rendered(monkeypatch):
     monkeypatch.setattr(Renderer, "text", counted)
     run = broadcast_run(people, exclude=people, shared={"x": "{{ 7 }}"})
     context = run.begin()
-    assert rendered == ["{{ 7 }}", "itnio_default", "at_least_once", "fail"]
+    assert rendered == ["{{ 7 }}", "itnio_default"]
     from airflow_provider_itnio.operators.whatsapp_broadcast import _resolved
 
     resolved = _resolved(run.operator.recipients, context)
