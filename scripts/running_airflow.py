@@ -274,7 +274,7 @@ class RunningAirflow:
         return None if row is None else row[0]
 
     def _wait_until_it_answers(self) -> None:
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 300
         while self._is_standalone:
             if not self.is_running:
                 raise RuntimeError(f"Airflow ended while it started; see {self._log}")
@@ -286,7 +286,7 @@ class RunningAirflow:
                         self._token = json.load(urlopen(f"{self.url}/auth/token", timeout=5))["access_token"]
                     return
             if time.monotonic() > deadline:
-                raise TimeoutError(f"Airflow was not healthy after 120 s; see {self._log}")
+                raise TimeoutError(f"Airflow was not healthy after 300 s; see {self._log}")
             time.sleep(0.5)
 
     def _ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
