@@ -287,7 +287,8 @@ class WhatsAppNotifier(_Notifier):
             value = getattr(self, name)
             if value is not None and not isinstance(value, str) and not is_rendered_later(value):
                 raise InvalidMessageError(f"{name}: must be text, {describe_value(value)} given")
-        example = default_template(AlertFacts(), self.alert_template or "any", self.alert_language or "en")
+        name = "any" if self.alert_template is None else self.alert_template
+        example = default_template(AlertFacts(), name, self.alert_language or "en")
         try:
             check_fields({"template": example}, is_unrendered=is_rendered_later)
         except InvalidMessageError as error:

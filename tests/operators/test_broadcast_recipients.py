@@ -382,7 +382,7 @@ def test_no_number_in_a_wrong_option_is_told_whole():
 
 
 def test_no_number_in_the_words_of_airflow_is_logged_whole(sandbox, logged, monkeypatch):
-    def broken(self, **kwargs):
+    def broken(self, *args, **kwargs):
         raise RuntimeError(f"no room for {LI}")
 
     monkeypatch.setattr("tests.task_runs.TaskInstance.xcom_push", broken)
