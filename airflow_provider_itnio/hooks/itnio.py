@@ -188,7 +188,7 @@ class ItnioHook(BaseHook):
         :param recipient: a phone number with country code, as people write it: 7 to 14 digits.
         :param delivery: ``at_least_once``, or ``at_most_once`` to count an answer as unknown that does not
             prove that nothing was sent.
-        :param if_too_long: ``fail``, or ``cut`` to end a text of over 4,096 characters with ``…``.
+        :param if_too_long: ``fail``, or ``truncate`` to end a text of over 4,096 characters with ``…``.
         :param fields: exactly one of ``MESSAGE_FIELDS``, or ``message`` with the same as a dict; and
             ``reply_to``, the id of the incoming message it answers.
         :return: the receipt: Itniotech has accepted the message. Whether it arrives is not known.

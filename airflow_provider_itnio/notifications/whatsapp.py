@@ -97,7 +97,7 @@ class WhatsAppNotifier(_Notifier):
     :param business_phone: the number it comes from, in place of the connection's. (templated)
     :param app_id: the application it goes through, in place of the connection's. (templated)
     :param itnio_conn_id: the connection. (templated)
-    :param if_too_long: ``fail`` to send the default text in place of one over 4,096 characters, or ``cut``.
+    :param if_too_long: ``fail`` to send the default text in place of one over 4,096 characters, or ``truncate``.
     :param timeout: seconds in which the whole answer must have come.
     :param connect_timeout: seconds in which a connection must be made.
     :param max_tries: how often an alert that did not leave is tried, 1 to 10.
@@ -139,7 +139,7 @@ class WhatsAppNotifier(_Notifier):
         business_phone: str | int | None = None,
         app_id: str | None = None,
         itnio_conn_id: str = ItnioHook.default_conn_name,
-        if_too_long: Literal["fail", "cut"] = "fail",
+        if_too_long: Literal["fail", "truncate"] = "fail",
         timeout: float = 10.0,
         connect_timeout: float = 3.0,
         max_tries: int = 2,

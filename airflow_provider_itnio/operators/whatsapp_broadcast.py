@@ -181,7 +181,7 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
         app_id: str | XComArgLike | None = None,
         itnio_conn_id: str = ItnioHook.default_conn_name,
         delivery: Delivery = "at_least_once",
-        if_too_long: Literal["fail", "cut"] = "fail",
+        if_too_long: Literal["fail", "truncate"] = "fail",
         timeout: float | None = None,
         connect_timeout: float | None = None,
         max_attempts: int | None = None,

@@ -88,7 +88,7 @@ class TestBothWays:
         assert sandbox.requests == []
 
     def test_a_text_that_is_too_long_is_cut_on_demand(self, way, sandbox):
-        sent_by(way, ItnioHook(), NUMBER, text="x" * 5000, if_too_long="cut")
+        sent_by(way, ItnioHook(), NUMBER, text="x" * 5000, if_too_long="truncate")
         assert sandbox.messages[0].text == "x" * 4095 + "…"
 
     def test_a_message_that_did_not_leave_is_tried_again(self, way, sandbox):

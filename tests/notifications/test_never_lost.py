@@ -48,7 +48,7 @@ def test_the_default_goes_out_with_the_reason_in_its_last_line(fields, reason, c
 
 
 def test_a_text_that_is_too_long_is_cut_on_demand(tell, sandbox):
-    tell(WhatsAppNotifier(recipients=NUMBER, text="{{ 'x' * 5000 }}", if_too_long="cut"), of_task())
+    tell(WhatsAppNotifier(recipients=NUMBER, text="{{ 'x' * 5000 }}", if_too_long="truncate"), of_task())
     assert sandbox.messages[0].text == "x" * 4095 + "…"
 
 

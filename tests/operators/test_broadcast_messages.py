@@ -206,7 +206,7 @@ def test_a_text_that_is_too_long_for_one_can_be_cut(sandbox):
     run = broadcast_run(
         [{"phone": LI, "t": "x" * 5000}, {"phone": ANA, "t": "y"}],
         text="{{ recipient.t }}",
-        if_too_long="cut",
+        if_too_long="truncate",
     )
     assert counts_of(run.once()) == {"accepted": 2}
     assert texts(sandbox) == ["x" * 4095 + "…", "y"]
