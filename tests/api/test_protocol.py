@@ -261,7 +261,7 @@ JUNK = {
     "status of 4,000 digits": b'{"status": -' + b"1" * 4000 + b"}",
     "nested deeply": b'{"status": ' * 100_000,
     "lists nested deeply": b"[" * 100_000,
-    "truncate": b'{"status": "-68", "reas',
+    "cut": b'{"status": "-68", "reas',
     "over 1 MiB": json.dumps(ACCEPTED).encode().ljust(ANSWER_LIMIT + 1),
     "refused over 1 MiB": json.dumps(REFUSED).encode().ljust(ANSWER_LIMIT + 1),
 }
