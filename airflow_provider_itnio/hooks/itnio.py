@@ -60,12 +60,12 @@ class ItnioHook(BaseHook):
 
     :param itnio_conn_id: the connection: ``login`` is the Api-Key, ``password`` the secret, ``host`` the base
         URL (``https://api.itniotech.com`` if empty); extras ``app_id``, ``business_phone``, ``timeout``,
-        ``connect_timeout`` (seconds), ``max_tries``, ``proxy``, ``allow_http``.
+        ``connect_timeout`` (seconds), ``max_attempts``, ``proxy``, ``allow_http``.
     :param app_id: the application that messages go through, in place of the connection's.
     :param business_phone: the number that messages come from, in place of the connection's.
     :param timeout: seconds in which the whole answer must have come, in place of the connection's (30).
     :param connect_timeout: seconds in which a connection must be made, in place of the connection's (5).
-    :param max_tries: how often a message that did not leave is tried, 1 to 10, in place of the connection's
+    :param max_attempts: how often a message that did not leave is tried, 1 to 10, in place of the connection's
         (4).
     :param proxy: the URL of an HTTP proxy, in place of the connection's and the environment's.
     :param max_retry_after: the longest ``Retry-After`` that is waited for, in seconds.
@@ -84,7 +84,7 @@ class ItnioHook(BaseHook):
         business_phone: str | int | None = None,
         timeout: float | None = None,
         connect_timeout: float | None = None,
-        max_tries: int | None = None,
+        max_attempts: int | None = None,
         proxy: str | None = None,
         max_retry_after: float = 60.0,
     ) -> None:
@@ -92,7 +92,7 @@ class ItnioHook(BaseHook):
         self.itnio_conn_id = itnio_conn_id
         self.app_id = app_id
         self.business_phone = business_phone
-        self._limits = {"timeout": timeout, "connect_timeout": connect_timeout, "max_tries": max_tries}
+        self._limits = {"timeout": timeout, "connect_timeout": connect_timeout, "max_attempts": max_attempts}
         self._proxy = Secret((proxy or "").strip())
         self._max_retry_after = max_retry_after
         self._account: Account | None = None

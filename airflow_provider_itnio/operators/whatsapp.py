@@ -150,7 +150,7 @@ class WhatsAppMessageOperator(_Operator):
             business_phone=cast("str | int | None", self.business_phone),
             timeout=self.timeout,
             connect_timeout=self.connect_timeout,
-            max_tries=self.max_attempts,
+            max_attempts=self.max_attempts,
             proxy=self.proxy,
         )
 

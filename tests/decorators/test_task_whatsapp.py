@@ -296,7 +296,7 @@ def test_a_refusal_fails_at_once(sandbox):
 
 
 def test_what_was_not_sent_leaves_the_tasks_retries(connect, sandbox):
-    connect(extra={"max_tries": 1})
+    connect(extra={"max_attempts": 1})
     sandbox.fail_next(http_status=429)
     with pytest.raises(NotSentError):
         run(returns("x"))

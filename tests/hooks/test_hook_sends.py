@@ -99,7 +99,7 @@ class TestBothWays:
     def test_only_so_often_as_the_hook_says(self, way, sandbox):
         sandbox.fail_next(9, http_status=503, headers={"Retry-After": "0"})
         with pytest.raises(NotSentError, match="HTTP 503"):
-            sent_by(way, ItnioHook(max_tries=2), NUMBER, text="x")
+            sent_by(way, ItnioHook(max_attempts=2), NUMBER, text="x")
         assert len(sandbox.requests) == 2
 
     def test_a_retry_after_longer_than_the_hook_waits_ends_at_once(self, way, sandbox):

@@ -116,7 +116,7 @@ def test_those_that_get_none_in_that_time_are_unknown(delivery, store, sandbox, 
 def test_those_that_wait_for_another_try_of_the_client_were_not_sent(
     delivery, store, connect, sandbox, over_at
 ):
-    connect(extra={"max_tries": 4})
+    connect(extra={"max_attempts": 4})
     people = numbers(3)
     sandbox.fail_next(recipient=people[0], http_status=429, headers={"Retry-After": "30"})
     sandbox.fail_next(recipient=people[2], delay=0.3)  # so that the first has its answer by then

@@ -395,7 +395,7 @@ def test_what_meets_one_alone_stops_nothing(status, store, sandbox):
 
 
 def test_a_hundred_in_a_row_that_did_not_leave_stop_it(store, connect, closed_port, sandbox):
-    connect(host=f"http://127.0.0.1:{closed_port}", extra={"max_tries": 1})
+    connect(host=f"http://127.0.0.1:{closed_port}", extra={"max_attempts": 1})
     run = broadcast_run(numbers(150), max_in_flight=1, store=store)
     may_be_tried_again(run, NotSentError)
     assert counts_of(run.summary) == {"not_sent": 100, "not_reached": 50}
