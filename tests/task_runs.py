@@ -204,7 +204,7 @@ COUNTS = (
     "not_sent",
     "unknown",
     "excluded",
-    "repeated",
+    "duplicates",
     "not_reached",
 )
 

@@ -53,7 +53,7 @@ class SummaryDict(TypedDict, total=False):
 
     ``recipients`` counts the list. It is the sum of ``accepted`` (in this try), ``accepted_earlier`` (in
     earlier tries of the task), ``refused``, ``invalid``, ``not_sent``, ``unknown``, ``excluded``,
-    ``repeated`` (equal to an entry before) and ``not_reached``. ``failures`` lists the first 1,000 that
+    ``duplicates`` (equal to an entry before) and ``not_reached``. ``failures`` lists the first 1,000 that
     failed, each reason cut at 160 characters; ``failures_not_listed`` counts the others. ``receipts`` is
     there where it was asked for.
     """
@@ -66,7 +66,7 @@ class SummaryDict(TypedDict, total=False):
     not_sent: int
     unknown: int
     excluded: int
-    repeated: int
+    duplicates: int
     not_reached: int
     failures: list[FailureDict]
     failures_not_listed: int
@@ -118,7 +118,7 @@ class Report:
     def not_reached(self) -> int:
         """How many entries of the list nothing was done for."""
         recipients, done = self._recipients, self.counts.accepted_in_all + self.counts.failed
-        return len(recipients) - done - recipients.excluded - recipients.repeated
+        return len(recipients) - done - recipients.excluded - recipients.duplicates
 
     @property
     def left_for_retry(self) -> int:
@@ -197,7 +197,7 @@ class Report:
             "not_sent": counts.not_sent,
             "unknown": counts.unknown,
             "excluded": self._recipients.excluded,
-            "repeated": self._recipients.repeated,
+            "duplicates": self._recipients.duplicates,
             "not_reached": self.not_reached,
             "failures": self._failures,
             "failures_not_listed": counts.failed - len(self._failures),
@@ -217,7 +217,7 @@ class Report:
             "not sent": counts.not_sent,
             "invalid": counts.invalid,
             "excluded": self._recipients.excluded,
-            "repeated": self._recipients.repeated,
+            "duplicates": self._recipients.duplicates,
             "not reached": self.not_reached,
         }
         told = ", ".join(f"{count:,} {name}" for name, count in named.items() if count)

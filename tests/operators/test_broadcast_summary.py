@@ -115,7 +115,7 @@ def test_each_outcome_is_counted_by_its_name(sandbox):
         "not_sent": 1,
         "unknown": 2,
         "invalid": 1,
-        "repeated": 1,
+        "duplicates": 1,
         "excluded": 1,
     }
     failures = {failure["position"]: failure for failure in run.summary["failures"]}
