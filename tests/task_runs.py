@@ -205,7 +205,7 @@ COUNTS = (
     "unknown",
     "excluded",
     "duplicates",
-    "not_reached",
+    "not_attempted",
 )
 
 

@@ -440,7 +440,7 @@ def test_what_can_not_be_looked_up_stops_the_broadcast_and_is_left_to_the_retrie
         numbers(20), text="{{ var.value.team }} {{ recipient.phone }}", context={"var": {"value": value}}
     )
     may_be_tried_again(run, KeyError)
-    assert counts_of(run.summary) == {"not_reached": 20}
+    assert counts_of(run.summary) == {"not_attempted": 20}
     assert value.asked == ["team"]
 
 
