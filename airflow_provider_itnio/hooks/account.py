@@ -97,8 +97,8 @@ def account_of(
     :param conn_id: the connection's name, for errors.
     :param proxy: goes before the connection's.
     :param max_retry_after: the longest ``Retry-After`` that is waited for, in seconds.
-    :param limits: ``timeout``, ``connect_timeout`` and ``max_attempts``, which go before the connection's where
-        they are not ``None``.
+    :param limits: ``timeout``, ``connect_timeout`` and ``max_attempts``, which go before the connection's
+        where they are not ``None``.
     :raises ConfigurationError: if a field is missing or unusable.
     """
     from airflow_provider_itnio.api.phone_numbers import normalize_phone

@@ -65,8 +65,8 @@ class ItnioHook(BaseHook):
     :param business_phone: the number that messages come from, in place of the connection's.
     :param timeout: seconds in which the whole answer must have come, in place of the connection's (30).
     :param connect_timeout: seconds in which a connection must be made, in place of the connection's (5).
-    :param max_attempts: how often a message that did not leave is tried, 1 to 10, in place of the connection's
-        (4).
+    :param max_attempts: how often a message that did not leave is tried, 1 to 10, in place of the
+        connection's (4).
     :param proxy: the URL of an HTTP proxy, in place of the connection's and the environment's.
     :param max_retry_after: the longest ``Retry-After`` that is waited for, in seconds.
     """

@@ -97,7 +97,8 @@ class WhatsAppNotifier(_Notifier):
     :param business_phone: the number it comes from, in place of the connection's. (templated)
     :param app_id: the application it goes through, in place of the connection's. (templated)
     :param itnio_conn_id: the connection. (templated)
-    :param if_too_long: ``fail`` to send the default text in place of one over 4,096 characters, or ``truncate``.
+    :param if_too_long: ``fail`` to send the default text in place of one over 4,096 characters, or
+        ``truncate`` to end it with ``…``.
     :param timeout: seconds in which the whole answer must have come.
     :param connect_timeout: seconds in which a connection must be made.
     :param max_attempts: how often an alert that did not leave is tried, 1 to 10.

@@ -125,8 +125,8 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
     :param max_attempts: as for one message.
     :param proxy: as for one message.
     :return: the counts ``recipients``, ``accepted``, ``accepted_earlier``, ``refused``, ``invalid``,
-        ``not_sent``, ``unknown``, ``excluded``, ``duplicates``, ``not_attempted``; ``failures``, the first 1,000
-        with ``position`` in the list, ``last_digits``, ``outcome``, ``code`` and ``reason``;
+        ``not_sent``, ``unknown``, ``excluded``, ``duplicates``, ``not_attempted``; ``failures``, the first
+        1,000 with ``position`` in the list, ``last_digits``, ``outcome``, ``code`` and ``reason``;
         ``failures_not_listed``; and ``receipts`` if wanted. It stands in XCom also if the task fails.
     :raises InvalidMessageError: if what is written in the DAG file breaks a rule, or a message field holds
         the output of an upstream task.
