@@ -91,9 +91,9 @@ def get_provider_info() -> dict[str, Any]:
                         "description": "Seconds to wait for a connection; 5 if left empty",
                         "schema": {"type": ["integer", "null"]},
                     },
-                    "max_tries": {
-                        "label": "Tries",
-                        "description": "Tries of a message that did not leave, 1 to 10; 4 if left empty",
+                    "max_attempts": {
+                        "label": "Attempts",
+                        "description": "Attempts for a message that did not leave, 1 to 10; 4 if left empty",
                         "schema": {"type": ["integer", "null"]},
                     },
                     "proxy": {

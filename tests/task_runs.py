@@ -204,8 +204,8 @@ COUNTS = (
     "not_sent",
     "unknown",
     "excluded",
-    "repeated",
-    "not_reached",
+    "duplicates",
+    "not_attempted",
 )
 
 

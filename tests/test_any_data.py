@@ -284,7 +284,7 @@ def test_any_data_as_recipients_is_people_or_an_error(value: Any) -> None:
     given_in_list = value if type(value) is list else [value]
     people = Recipients(given_in_list)
     found = list(people)
-    assert len(found) + people.repeated == len(given_in_list)
+    assert len(found) + people.duplicates == len(given_in_list)
     assert all(isinstance(one, (Recipient, InvalidRecipient)) for one in found)
 
 

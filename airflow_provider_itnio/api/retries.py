@@ -46,7 +46,7 @@ def retry_options(settings: ClientSettings) -> dict[str, Any]:
         log.warning(
             "Try %s of %s: %s; trying again in %.1f s",
             state.attempt_number,
-            settings.max_tries,
+            settings.max_attempts,
             state.outcome and state.outcome.exception(),
             state.next_action.sleep if state.next_action else 0.0,
         )
@@ -54,7 +54,7 @@ def retry_options(settings: ClientSettings) -> dict[str, Any]:
     return {
         "retry": retry_if_exception(should_retry),
         "wait": RetryAfterOrBackoff(settings),
-        "stop": stop_after_attempt(settings.max_tries),
+        "stop": stop_after_attempt(settings.max_attempts),
         "before_sleep": tell,
         "reraise": True,
     }

@@ -31,7 +31,7 @@ class ClientSettings:
     :param connect_timeout: seconds in which a connection must be made: the look-up of the name, a proxy and
         TLS included.
     :param timeout: seconds from then on in which the whole answer must have come, however slowly it comes.
-    :param max_tries: how often a message that was not sent is tried, the first time included.
+    :param max_attempts: how often a message that was not sent is tried, the first time included.
     :param max_retry_after: the longest ``Retry-After``, in seconds, that is waited for.
     :param first_wait: the least seconds before the second try; they double with each further try.
     :param longest_wait: the most seconds between two tries, unless the server asked for more.
@@ -42,7 +42,7 @@ class ClientSettings:
     base_url: str = DEFAULT_BASE_URL
     connect_timeout: float = 5.0
     timeout: float = 30.0
-    max_tries: int = 4
+    max_attempts: int = 4
     max_retry_after: float = 60.0
     first_wait: float = 0.5
     longest_wait: float = 8.0

@@ -192,7 +192,7 @@ class Recipients:
         self._among_excluded = frozenset(map(canonical_number, excluded))
         self.excluded = 0
         """Entries left out because their number is excluded, so far."""
-        self.repeated = 0
+        self.duplicates = 0
         """Entries left out because an equal one stands before them, so far."""
 
     def __len__(self) -> int:
@@ -222,7 +222,7 @@ class Recipients:
                 before.append(_other_data(read_recipient(self._entries[first], "")[1]))
             others = _other_data(data)
             if _is_among(others, before):
-                self.repeated += 1
+                self.duplicates += 1
             else:
                 before.append(others)
                 yield Recipient(position, number, len(before) - 1, data)

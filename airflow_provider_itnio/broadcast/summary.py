@@ -53,7 +53,7 @@ class SummaryDict(TypedDict, total=False):
 
     ``recipients`` counts the list. It is the sum of ``accepted`` (in this try), ``accepted_earlier`` (in
     earlier tries of the task), ``refused``, ``invalid``, ``not_sent``, ``unknown``, ``excluded``,
-    ``repeated`` (equal to an entry before) and ``not_reached``. ``failures`` lists the first 1,000 that
+    ``duplicates`` (equal to an entry before) and ``not_attempted``. ``failures`` lists the first 1,000 that
     failed, each reason cut at 160 characters; ``failures_not_listed`` counts the others. ``receipts`` is
     there where it was asked for.
     """
@@ -66,8 +66,8 @@ class SummaryDict(TypedDict, total=False):
     not_sent: int
     unknown: int
     excluded: int
-    repeated: int
-    not_reached: int
+    duplicates: int
+    not_attempted: int
     failures: list[FailureDict]
     failures_not_listed: int
     receipts: list[ReceiptDict]
@@ -115,15 +115,15 @@ class Report:
         self._begun = time.monotonic()
 
     @property
-    def not_reached(self) -> int:
+    def not_attempted(self) -> int:
         """How many entries of the list nothing was done for."""
         recipients, done = self._recipients, self.counts.accepted_in_all + self.counts.failed
-        return len(recipients) - done - recipients.excluded - recipients.repeated
+        return len(recipients) - done - recipients.excluded - recipients.duplicates
 
     @property
     def left_for_retry(self) -> int:
         """How many messages a retry that knows this try's outcomes would send."""
-        return self._for_retry + self.not_reached
+        return self._for_retry + self.not_attempted
 
     def add_accepted(self, receipt: Receipt) -> None:
         """Count a message that was accepted.
@@ -197,8 +197,8 @@ class Report:
             "not_sent": counts.not_sent,
             "unknown": counts.unknown,
             "excluded": self._recipients.excluded,
-            "repeated": self._recipients.repeated,
-            "not_reached": self.not_reached,
+            "duplicates": self._recipients.duplicates,
+            "not_attempted": self.not_attempted,
             "failures": self._failures,
             "failures_not_listed": counts.failed - len(self._failures),
         }
@@ -217,8 +217,8 @@ class Report:
             "not sent": counts.not_sent,
             "invalid": counts.invalid,
             "excluded": self._recipients.excluded,
-            "repeated": self._recipients.repeated,
-            "not reached": self.not_reached,
+            "duplicates": self._recipients.duplicates,
+            "not attempted": self.not_attempted,
         }
         told = ", ".join(f"{count:,} {name}" for name, count in named.items() if count)
         return f"{everyone:,} recipient{'' if everyone == 1 else 's'}: {told or 'nobody to send to'}"
@@ -234,7 +234,7 @@ class Report:
         counts = self.counts
         sent = counts.accepted + counts.refused + counts.not_sent + counts.unknown
         rate = sent / max(time.monotonic() - self._begun, 0.001)
-        left = f", about {self.not_reached / rate:,.0f} s left" if rate else ""
+        left = f", about {self.not_attempted / rate:,.0f} s left" if rate else ""
         return f"{self.describe()}; {rate:,.1f} messages/s{left}"
 
 

@@ -24,7 +24,7 @@ _EXTRAS: Final = (
     "business_phone",
     "timeout",
     "connect_timeout",
-    "max_tries",
+    "max_attempts",
     "allow_http",
     "alert_template",
     "alert_language",
@@ -97,8 +97,8 @@ def account_of(
     :param conn_id: the connection's name, for errors.
     :param proxy: goes before the connection's.
     :param max_retry_after: the longest ``Retry-After`` that is waited for, in seconds.
-    :param limits: ``timeout``, ``connect_timeout`` and ``max_tries``, which go before the connection's where
-        they are not ``None``.
+    :param limits: ``timeout``, ``connect_timeout`` and ``max_attempts``, which go before the connection's
+        where they are not ``None``.
     :raises ConfigurationError: if a field is missing or unusable.
     """
     from airflow_provider_itnio.api.phone_numbers import normalize_phone
@@ -130,7 +130,7 @@ def account_of(
         base_url=_base_url(fields, at),
         timeout=number("timeout", 30.0, 0.001, 3600),
         connect_timeout=number("connect_timeout", 5.0, 0.001, 3600),
-        max_tries=int(number("max_tries", 4, 1, 10)),
+        max_attempts=int(number("max_attempts", 4, 1, 10)),
         max_retry_after=max_retry_after,
         proxy=proxy or fields.proxy,
     )

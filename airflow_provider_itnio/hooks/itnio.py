@@ -60,13 +60,13 @@ class ItnioHook(BaseHook):
 
     :param itnio_conn_id: the connection: ``login`` is the Api-Key, ``password`` the secret, ``host`` the base
         URL (``https://api.itniotech.com`` if empty); extras ``app_id``, ``business_phone``, ``timeout``,
-        ``connect_timeout`` (seconds), ``max_tries``, ``proxy``, ``allow_http``.
+        ``connect_timeout`` (seconds), ``max_attempts``, ``proxy``, ``allow_http``.
     :param app_id: the application that messages go through, in place of the connection's.
     :param business_phone: the number that messages come from, in place of the connection's.
     :param timeout: seconds in which the whole answer must have come, in place of the connection's (30).
     :param connect_timeout: seconds in which a connection must be made, in place of the connection's (5).
-    :param max_tries: how often a message that did not leave is tried, 1 to 10, in place of the connection's
-        (4).
+    :param max_attempts: how often a message that did not leave is tried, 1 to 10, in place of the
+        connection's (4).
     :param proxy: the URL of an HTTP proxy, in place of the connection's and the environment's.
     :param max_retry_after: the longest ``Retry-After`` that is waited for, in seconds.
     """
@@ -84,7 +84,7 @@ class ItnioHook(BaseHook):
         business_phone: str | int | None = None,
         timeout: float | None = None,
         connect_timeout: float | None = None,
-        max_tries: int | None = None,
+        max_attempts: int | None = None,
         proxy: str | None = None,
         max_retry_after: float = 60.0,
     ) -> None:
@@ -92,7 +92,7 @@ class ItnioHook(BaseHook):
         self.itnio_conn_id = itnio_conn_id
         self.app_id = app_id
         self.business_phone = business_phone
-        self._limits = {"timeout": timeout, "connect_timeout": connect_timeout, "max_tries": max_tries}
+        self._limits = {"timeout": timeout, "connect_timeout": connect_timeout, "max_attempts": max_attempts}
         self._proxy = Secret((proxy or "").strip())
         self._max_retry_after = max_retry_after
         self._account: Account | None = None
@@ -188,7 +188,7 @@ class ItnioHook(BaseHook):
         :param recipient: a phone number with country code, as people write it: 7 to 14 digits.
         :param delivery: ``at_least_once``, or ``at_most_once`` to count an answer as unknown that does not
             prove that nothing was sent.
-        :param if_too_long: ``fail``, or ``cut`` to end a text of over 4,096 characters with ``…``.
+        :param if_too_long: ``fail``, or ``truncate`` to end a text of over 4,096 characters with ``…``.
         :param fields: exactly one of ``MESSAGE_FIELDS``, or ``message`` with the same as a dict; and
             ``reply_to``, the id of the incoming message it answers.
         :return: the receipt: Itniotech has accepted the message. Whether it arrives is not known.

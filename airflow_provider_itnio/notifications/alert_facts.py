@@ -42,7 +42,7 @@ class AlertFacts(NamedTuple):
     """What happened, where and why. Each is a text that may be empty, so that any can be used in any alert.
 
     ``kind`` is ``event`` where the context tells nothing better. ``try_number`` counts from 1 and
-    ``max_tries`` is the number of tries in all. ``error`` is the exception's type and words, at most 2,000
+    ``max_attempts`` is the number of tries in all. ``error`` is the exception's type and words, at most 2,000
     characters with what Airflow masks masked, or a DAG's reason; ``error_line`` is its first line, at most
     200.
     ``log_url`` leads to the task's log, to the run where there is no task, and to the form where a person is
@@ -55,7 +55,7 @@ class AlertFacts(NamedTuple):
     map_index: str = ""
     run_id: str = ""
     try_number: str = ""
-    max_tries: str = ""
+    max_attempts: str = ""
     error: str = ""
     error_line: str = ""
     duration: str = ""
@@ -103,7 +103,7 @@ def _of_task(context: Mapping[str, Any]) -> AlertFacts:
         map_index=_map_index(ti),
         run_id=_text(_attribute(ti, "run_id")),
         try_number=_text(_attribute(ti, "try_number")),
-        max_tries=_tries_in_all(ti),
+        max_attempts=_tries_in_all(ti),
         error=error,
         error_line=_first_line(error),
         duration=_duration(_attribute(ti, "start_date"), _attribute(ti, "end_date")),

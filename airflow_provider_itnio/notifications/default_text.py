@@ -46,7 +46,7 @@ _TEXT: Final = """\
 {%- if alert.run_id %}Run: {{ alert.run_id | code }}
 {% endif %}
 {%- if alert.try_number and alert.kind in ("task_failed", "task_retry") %}Try: {{ alert.try_number }}
-{%- if alert.max_tries %} of {{ alert.max_tries }}{% endif %}
+{%- if alert.max_attempts %} of {{ alert.max_attempts }}{% endif %}
 {% endif %}
 {%- if alert.deadline %}Due: {{ alert.deadline }}
 {% endif %}
@@ -95,7 +95,7 @@ def default_template(alert: AlertFacts, name: str, language: str, reason: str = 
     """
     index = alert.map_index and f"map index {alert.map_index}"
     where = " / ".join(filter(None, (alert.dag_id, alert.task_id, index)))
-    tries = f"{alert.try_number} of {alert.max_tries}" if alert.try_number and alert.max_tries else ""
+    tries = f"{alert.try_number} of {alert.max_attempts}" if alert.try_number and alert.max_attempts else ""
     timing = ", ".join(filter(None, (tries, alert.duration, alert.deadline and f"due {alert.deadline}")))
     why = ": ".join(filter(None, (alert.subject, alert.options, truncate(reason, 80), alert.error_line)))
     values = (

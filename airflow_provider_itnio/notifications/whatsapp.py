@@ -65,7 +65,7 @@ class WhatsAppNotifier(_Notifier):
 
     With nothing but ``recipients`` it says what happened, where and why, and links to the log. Any message
     the operator takes can be given in place of that. Every field may use ``{{ alert.… }}``: ``kind``,
-    ``dag_id``, ``task_id``, ``map_index``, ``run_id``, ``try_number``, ``max_tries``, ``error``,
+    ``dag_id``, ``task_id``, ``map_index``, ``run_id``, ``try_number``, ``max_attempts``, ``error``,
     ``error_line``, ``duration``, ``log_url``, which are always defined, and what else Airflow gives a
     callback of that kind.
 
@@ -97,10 +97,11 @@ class WhatsAppNotifier(_Notifier):
     :param business_phone: the number it comes from, in place of the connection's. (templated)
     :param app_id: the application it goes through, in place of the connection's. (templated)
     :param itnio_conn_id: the connection. (templated)
-    :param if_too_long: ``fail`` to send the default text in place of one over 4,096 characters, or ``cut``.
+    :param if_too_long: ``fail`` to send the default text in place of one over 4,096 characters, or
+        ``truncate`` to end it with ``…``.
     :param timeout: seconds in which the whole answer must have come.
     :param connect_timeout: seconds in which a connection must be made.
-    :param max_tries: how often an alert that did not leave is tried, 1 to 10.
+    :param max_attempts: how often an alert that did not leave is tried, 1 to 10.
     :param context: given by Airflow where it calls the notifier asynchronously.
     :raises InvalidMessageError: if what is written in the DAG file breaks a rule of the message.
     :raises InvalidParameterError: if another parameter is out of its range.
@@ -139,10 +140,10 @@ class WhatsAppNotifier(_Notifier):
         business_phone: str | int | None = None,
         app_id: str | None = None,
         itnio_conn_id: str = ItnioHook.default_conn_name,
-        if_too_long: Literal["fail", "cut"] = "fail",
+        if_too_long: Literal["fail", "truncate"] = "fail",
         timeout: float = 10.0,
         connect_timeout: float = 3.0,
-        max_tries: int = 2,
+        max_attempts: int = 2,
         context: Context | None = None,
     ) -> None:
         super().__init__()
@@ -168,7 +169,7 @@ class WhatsAppNotifier(_Notifier):
         self.if_too_long = if_too_long
         self.timeout = timeout
         self.connect_timeout = connect_timeout
-        self.max_tries = max_tries
+        self.max_attempts = max_attempts
         self._check_what_is_written()
 
     def __call__(self, *args: Any) -> None:
@@ -313,7 +314,7 @@ class WhatsAppNotifier(_Notifier):
     def _check_patience(self) -> None:
         self.timeout = check_number("timeout", self.timeout, 0.001, 3600, whole=False)
         self.connect_timeout = check_number("connect_timeout", self.connect_timeout, 0.001, 3600, whole=False)
-        self.max_tries = check_number("max_tries", self.max_tries, 1, 10, whole=True)
+        self.max_attempts = check_number("max_attempts", self.max_attempts, 1, 10, whole=True)
 
     def _own_message(self) -> dict[str, Any]:
         """Give the message that stands in place of the default one, nothing if there is none."""
@@ -346,7 +347,7 @@ class WhatsAppNotifier(_Notifier):
             business_phone=filler.number("business_phone", self.business_phone),
             timeout=self.timeout,
             connect_timeout=self.connect_timeout,
-            max_tries=self.max_tries,
+            max_attempts=self.max_attempts,
             max_retry_after=_MAX_RETRY_AFTER,
         )
         for noted in (*filler.problems, *unusable):

@@ -107,7 +107,7 @@ class WhatsAppMessageOperator(_Operator):
         app_id: str | XComArgLike | None = None,
         itnio_conn_id: str = ItnioHook.default_conn_name,
         delivery: Delivery = "at_least_once",
-        if_too_long: Literal["fail", "cut"] = "fail",
+        if_too_long: Literal["fail", "truncate"] = "fail",
         timeout: float | None = None,
         connect_timeout: float | None = None,
         max_attempts: int | None = None,
@@ -150,7 +150,7 @@ class WhatsAppMessageOperator(_Operator):
             business_phone=cast("str | int | None", self.business_phone),
             timeout=self.timeout,
             connect_timeout=self.connect_timeout,
-            max_tries=self.max_attempts,
+            max_attempts=self.max_attempts,
             proxy=self.proxy,
         )
 
@@ -295,7 +295,7 @@ class WhatsAppSendOperator(WhatsAppMessageOperator):
     :param itnio_conn_id: the connection. (templated)
     :param delivery: what happens where nobody can say what became of a message: with ``at_least_once`` the
         task's retries send it again, with ``at_most_once`` the task fails at once.
-    :param if_too_long: ``fail``, or ``cut`` to end a text of over 4,096 characters with ``…``.
+    :param if_too_long: ``fail``, or ``truncate`` to end a text of over 4,096 characters with ``…``.
     :param timeout: seconds to wait for the answer, in place of the connection's (30).
     :param connect_timeout: seconds to wait for a connection, in place of the connection's (5).
     :param max_attempts: how often a message that did not leave is tried within one try of the task, 1 to 10,
@@ -339,7 +339,7 @@ class WhatsAppSendOperator(WhatsAppMessageOperator):
         app_id: str | XComArgLike | None = None,
         itnio_conn_id: str = ItnioHook.default_conn_name,
         delivery: Delivery = "at_least_once",
-        if_too_long: Literal["fail", "cut"] = "fail",
+        if_too_long: Literal["fail", "truncate"] = "fail",
         timeout: float | None = None,
         connect_timeout: float | None = None,
         max_attempts: int | None = None,

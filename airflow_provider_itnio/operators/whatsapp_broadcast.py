@@ -125,8 +125,8 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
     :param max_attempts: as for one message.
     :param proxy: as for one message.
     :return: the counts ``recipients``, ``accepted``, ``accepted_earlier``, ``refused``, ``invalid``,
-        ``not_sent``, ``unknown``, ``excluded``, ``repeated``, ``not_reached``; ``failures``, the first 1,000
-        with ``position`` in the list, ``last_digits``, ``outcome``, ``code`` and ``reason``;
+        ``not_sent``, ``unknown``, ``excluded``, ``duplicates``, ``not_attempted``; ``failures``, the first
+        1,000 with ``position`` in the list, ``last_digits``, ``outcome``, ``code`` and ``reason``;
         ``failures_not_listed``; and ``receipts`` if wanted. It stands in XCom also if the task fails.
     :raises InvalidMessageError: if what is written in the DAG file breaks a rule, or a message field holds
         the output of an upstream task.
@@ -181,7 +181,7 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
         app_id: str | XComArgLike | None = None,
         itnio_conn_id: str = ItnioHook.default_conn_name,
         delivery: Delivery = "at_least_once",
-        if_too_long: Literal["fail", "cut"] = "fail",
+        if_too_long: Literal["fail", "truncate"] = "fail",
         timeout: float | None = None,
         connect_timeout: float | None = None,
         max_attempts: int | None = None,
@@ -387,7 +387,7 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
         words = report.describe()
         if (forgotten := self._forgotten(broadcast)) is not None:
             return forgotten
-        if not report.counts.failed and not report.not_reached:
+        if not report.counts.failed and not report.not_attempted:
             return None
         if broadcast.stopped is None and self.if_some_fail == "warn" and report.counts.accepted_in_all:
             log.warning("Some failed; cleared, this task sends to everyone again: %s", words)

@@ -170,9 +170,9 @@ def test_a_static_message_is_checked_whole() -> None:
 
 @pytest.mark.parametrize("word", ["never", JINJA, Upstream(), None])
 def test_if_too_long_is_a_word_and_no_template(word: object) -> None:
-    with pytest.raises(InvalidParameterError, match="if_too_long: must be one of fail, cut; "):
+    with pytest.raises(InvalidParameterError, match="if_too_long: must be one of fail, truncate; "):
         check_fields({"text": "a"}, if_too_long=word, is_unrendered=is_unrendered)
 
 
 def test_a_text_that_is_cut_may_be_too_long() -> None:
-    assert problems({"text": "x" * 5000}, if_too_long="cut") == []
+    assert problems({"text": "x" * 5000}, if_too_long="truncate") == []

@@ -148,7 +148,7 @@ def test_what_precedes_an_answer_is_skipped(sender: Make, early: str) -> None:
 
 
 def test_a_name_that_is_not_known_is_tried_again(sender: Make, caplog: pytest.LogCaptureFixture) -> None:
-    error = failure(sender("http://no-such-host.invalid", max_tries=3).send)
+    error = failure(sender("http://no-such-host.invalid", max_attempts=3).send)
     assert isinstance(error, NotSentError)
     assert error.http_status is None
     assert str(error).startswith("The text message to 86…57 was not sent, no connection: ")
@@ -168,13 +168,13 @@ def test_a_refused_connection_is_tried_again(sender: Make, caplog: pytest.LogCap
 
 def test_a_connection_that_never_comes_is_tried_again(sender: Make, caplog: pytest.LogCaptureFixture) -> None:
     with full_backlog() as url:
-        error = failure(sender(url, connect_timeout=0.3, max_tries=2).send)
+        error = failure(sender(url, connect_timeout=0.3, max_attempts=2).send)
     assert isinstance(error, NotSentError)
     assert sum("trying again in" in record.getMessage() for record in caplog.records) == 1
 
 
 def test_a_server_that_comes_up_meanwhile_gets_the_message(sender: Make) -> None:
-    one = sender(f"http://127.0.0.1:{free_port()}", max_tries=2)
+    one = sender(f"http://127.0.0.1:{free_port()}", max_attempts=2)
     url = []
 
     def come_up(*_: object) -> None:
@@ -184,7 +184,7 @@ def test_a_server_that_comes_up_meanwhile_gets_the_message(sender: Make) -> None
         sandbox.stop()
         starting = threading.Timer(0.05, sandbox.start)
         starting.start()
-        late = sender(sandbox.url, max_tries=6, first_wait=0.1)
+        late = sender(sandbox.url, max_attempts=6, first_wait=0.1)
         assert late.send().type == "text"
         starting.join()
         assert len(sandbox.messages) == 1
@@ -236,7 +236,7 @@ def test_a_server_that_speaks_no_tls_gets_no_message(sender: Make) -> None:
 
         thread = threading.Thread(target=speak_plainly)
         thread.start()
-        error = failure(sender(f"https://127.0.0.1:{listening.getsockname()[1]}", max_tries=1).send)
+        error = failure(sender(f"https://127.0.0.1:{listening.getsockname()[1]}", max_attempts=1).send)
         thread.join()
     assert type(error) is NotSentError
     assert "SSL" in str(error)
@@ -245,7 +245,7 @@ def test_a_server_that_speaks_no_tls_gets_no_message(sender: Make) -> None:
 def test_a_server_that_does_not_shake_hands_gets_no_message(sender: Make) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"https://127.0.0.1:{silent.getsockname()[1]}"
-        error = failure(sender(url, connect_timeout=0.3, timeout=0.3, max_tries=2).send)
+        error = failure(sender(url, connect_timeout=0.3, timeout=0.3, max_attempts=2).send)
     assert type(error) is NotSentError
 
 
@@ -272,7 +272,7 @@ def test_a_proxy_that_is_not_there_is_tried_again(sender: Make, caplog: pytest.L
     proxy = f"http://127.0.0.1:{free_port()}"
     for url in ("http://api.example", "https://api.example"):
         caplog.clear()
-        error = failure(sender(url, proxy=proxy, max_tries=2).send)
+        error = failure(sender(url, proxy=proxy, max_attempts=2).send)
         assert isinstance(error, NotSentError)
         assert sum("trying again in" in record.getMessage() for record in caplog.records) == 1
 
@@ -280,7 +280,7 @@ def test_a_proxy_that_is_not_there_is_tried_again(sender: Make, caplog: pytest.L
 @pytest.mark.parametrize("code", [403, 407, 502])
 def test_a_proxy_that_lets_nobody_through_is_tried_again(sender: Make, code: int) -> None:
     with Server(lambda _: answer(b"", code, Connection="close")) as proxy:
-        error = failure(sender("https://api.example", proxy=proxy.url, max_tries=2).send)
+        error = failure(sender("https://api.example", proxy=proxy.url, max_attempts=2).send)
     assert isinstance(error, NotSentError)
     assert str(code) in str(error)
     assert [request.first_line[:-1] for request in proxy.requests] == ["CONNECT api.example:443 HTTP/1."] * 2
@@ -335,7 +335,7 @@ def test_a_proxys_user_and_password_are_used_and_not_shown(
 ) -> None:
     with Server(lambda _: answer(b"", 407)) as proxy:
         url = proxy.url.replace("//", "//ann:pr0xypass@")
-        error = failure(sender("https://api.example", proxy=url, max_tries=2).send)
+        error = failure(sender("https://api.example", proxy=url, max_attempts=2).send)
     assert proxy.requests[0].headers["proxy-authorization"].startswith("Basic ")
     assert "pr0xypass" not in f"{error!r} {error} {caplog.text}"
 
@@ -387,7 +387,7 @@ def test_a_server_that_goes_on_turning_away_ends_as_not_sent(
     sender: Make, sandbox: Sandbox, http_status: int
 ) -> None:
     sandbox.fail_next(9, http_status=http_status)
-    error = failure(sender(sandbox.url, max_tries=3).send)
+    error = failure(sender(sandbox.url, max_attempts=3).send)
     assert isinstance(error, NotSentError)
     assert (error.http_status, error.retry_after) == (http_status, None)
     assert str(error).endswith(f": HTTP {http_status}")
@@ -868,21 +868,23 @@ def test_what_is_not_worth_another_try_pays_for_none_either(
     assert len(sandbox.requests) == 1
 
 
-@pytest.mark.parametrize("max_tries", [1, 2, 4])
+@pytest.mark.parametrize("max_attempts", [1, 2, 4])
 def test_the_first_try_counts_as_one_of_them(
-    max_tries: int, sandbox: Sandbox, caplog: pytest.LogCaptureFixture
+    max_attempts: int, sandbox: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
     sandbox.fail_next(9, http_status=503)
 
     async def send() -> None:
-        async with impatient(sandbox.url, max_tries=max_tries) as client:
+        async with impatient(sandbox.url, max_attempts=max_attempts) as client:
             await sending(client)
 
     with pytest.raises(NotSentError, match="HTTP 503"):
         asyncio.run(send())
-    assert len(sandbox.requests) == max_tries
+    assert len(sandbox.requests) == max_attempts
     said = [message for message in caplog.messages if message.startswith("Try ")]
-    assert [line.split(":")[0] for line in said] == [f"Try {n} of {max_tries}" for n in range(1, max_tries)]
+    assert [line.split(":")[0] for line in said] == [
+        f"Try {n} of {max_attempts}" for n in range(1, max_attempts)
+    ]
 
 
 def test_cancelled_between_two_tries_it_says_that_nothing_was_sent(
@@ -1038,7 +1040,7 @@ def test_both_clients_name_a_failure_alike() -> None:
     """The word for the error itself is the library's; the sentence around it is ours."""
     import asyncio
 
-    settings = ClientSettings(base_url=f"http://127.0.0.1:{free_port()}", max_tries=1)
+    settings = ClientSettings(base_url=f"http://127.0.0.1:{free_port()}", max_attempts=1)
     credentials = Credentials(API_KEY, SECRET)
     sentences = [
         str(failure(ItnioClient(credentials, settings).get_balance)),

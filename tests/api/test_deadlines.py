@@ -162,7 +162,7 @@ HANDSHAKES: dict[str, tuple[bytes, Iterable[Any]]] = {
 @pytest.mark.parametrize("name", HANDSHAKES)
 def test_a_handshake_that_takes_too_long_is_not_sent(sender: Make, name: str) -> None:
     with silent(*HANDSHAKES[name]) as url:
-        one = sender(url.replace("http:", "https:"), connect_timeout=TIMEOUT, timeout=60.0, max_tries=1)
+        one = sender(url.replace("http:", "https:"), connect_timeout=TIMEOUT, timeout=60.0, max_attempts=1)
         error = in_time(one.send)
     assert type(error) is NotSentError
     assert "no connection: " in str(error)
@@ -180,7 +180,7 @@ PROXIES: dict[str, tuple[bytes, Iterable[Any]]] = {
 @pytest.mark.parametrize("name", PROXIES)
 def test_a_proxy_that_takes_too_long_to_let_through_is_not_sent(sender: Make, name: str) -> None:
     with silent(*PROXIES[name]) as url:
-        one = sender("https://api.example", proxy=url, connect_timeout=TIMEOUT, timeout=60.0, max_tries=1)
+        one = sender("https://api.example", proxy=url, connect_timeout=TIMEOUT, timeout=60.0, max_attempts=1)
         error = in_time(one.send)
     assert type(error) is NotSentError
     assert "no connection: " in str(error)
@@ -213,14 +213,14 @@ def stalled_names(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
 
 @pytest.mark.usefixtures("stalled_names")
 def test_a_name_that_is_looked_up_for_ever_is_not_sent(sender: Make) -> None:
-    one = sender("http://stalls.example", connect_timeout=TIMEOUT, max_tries=2)
+    one = sender("http://stalls.example", connect_timeout=TIMEOUT, max_attempts=2)
     error = in_time(one.send)
     assert type(error) is NotSentError
 
 
 @pytest.mark.usefixtures("stalled_names")
 def test_a_name_that_is_looked_up_for_ever_does_not_hold_up_the_end_of_the_loop() -> None:
-    settings = ClientSettings("http://stalls.example", connect_timeout=TIMEOUT, max_tries=1)
+    settings = ClientSettings("http://stalls.example", connect_timeout=TIMEOUT, max_attempts=1)
 
     async def ask() -> None:
         async with ItnioAsyncClient(Credentials("bDqJFiq9", "7bz1lzh9"), settings) as client:
@@ -235,6 +235,6 @@ def test_an_address_that_never_answers_leaves_time_for_the_next(monkeypatch: pyt
         ports = (int(url.rpartition(":")[2]), server.port)
         addresses = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port)) for port in ports]
         monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: addresses)
-        settings = ClientSettings("http://two.example", connect_timeout=4.0, max_tries=1)
+        settings = ClientSettings("http://two.example", connect_timeout=4.0, max_attempts=1)
         Sender(ItnioClient(Credentials("bDqJFiq9", "7bz1lzh9"), settings), lambda result: result).send()
     assert len(server.requests) == 1

@@ -49,7 +49,7 @@ def test_no_hostile_answer_makes_a_frame_show_a_secret(sender: Make, name: str) 
     if expected in (Receipt, object):
         return
     with Server(lambda _: given) as server:
-        error = ended(sender(server.url, max_tries=1).send)
+        error = ended(sender(server.url, max_attempts=1).send)
     assert isinstance(error, ItnioError)
     holds_nothing(error)
 
@@ -98,7 +98,7 @@ def test_a_server_that_repeats_what_it_got_makes_no_frame_show_it(
     sender: Make, answering: Callable[[Received], bytes]
 ) -> None:
     with Server(answering) as server:
-        error = ended(sender(server.url, timeout=1.0, max_tries=2).send)
+        error = ended(sender(server.url, timeout=1.0, max_attempts=2).send)
     assert isinstance(error, ItnioError)
     holds_nothing(error)
 
@@ -111,15 +111,15 @@ def test_no_deadline_makes_a_frame_show_a_secret(sender: Make, name: str) -> Non
 
 def test_no_lost_connection_makes_a_frame_show_a_secret(sender: Make, authority: Authority) -> None:
     nowhere = f"http://127.0.0.1:{free_port()}"
-    holds_nothing(ended(sender(nowhere, max_tries=2).send))
-    holds_nothing(ended(sender("http://no-such-host.invalid", max_tries=1).send))
-    holds_nothing(ended(sender("https://api.example", proxy=nowhere, max_tries=1).send))
+    holds_nothing(ended(sender(nowhere, max_attempts=2).send))
+    holds_nothing(ended(sender("http://no-such-host.invalid", max_attempts=1).send))
+    holds_nothing(ended(sender("https://api.example", proxy=nowhere, max_attempts=1).send))
     with Server(lambda _: None) as server:
         holds_nothing(ended(sender(server.url).send))
     with Server(tls=authority.server_context()) as server:
         holds_nothing(ended(sender(server.url).send))
     with Server(lambda _: answer(b"", 407)) as proxy:
-        holds_nothing(ended(sender("https://api.example", proxy=proxy.url, max_tries=1).send))
+        holds_nothing(ended(sender("https://api.example", proxy=proxy.url, max_attempts=1).send))
 
 
 def test_a_connection_lost_behind_a_tunnel_makes_no_frame_show_a_secret(

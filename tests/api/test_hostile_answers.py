@@ -136,7 +136,7 @@ def test_a_hostile_answer_has_an_outcome_and_costs_little(sender: Make, name: st
         one.send()  # what is loaded once is loaded
         quick = min(spent(one.send)[1] for _ in range(3))
     with Server(lambda _: given) as server:
-        one = sender(server.url, max_tries=1)
+        one = sender(server.url, max_attempts=1)
         came, took = spent(one.send)
     assert isinstance(came, expected), repr(came)
     assert isinstance(came, (Receipt, ItnioError))
@@ -150,7 +150,7 @@ def test_a_hostile_answer_has_an_outcome_and_costs_little(sender: Make, name: st
 def test_a_hostile_answer_takes_little_memory(sender: Make, name: str) -> None:
     given, _ = ANSWERS[name]
     with Server(lambda _: given) as server:
-        one = sender(server.url, max_tries=1)
+        one = sender(server.url, max_attempts=1)
         tracemalloc.start()
         before, _ = tracemalloc.get_traced_memory()
         tracemalloc.reset_peak()

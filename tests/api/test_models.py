@@ -57,7 +57,7 @@ TEXT_IN_LIST = [{"type": "text", "text": "a"}]
 PARAMETERS = "template.components[0].parameters"
 ONE_LINE = "must hold no line break, no tab and no more than four blanks in a row, as WhatsApp demands"
 
-CUT = "; if_too_long='cut' shortens it to that"
+CUT = "; if_too_long='truncate' shortens it to that"
 
 LENGTHS = [
     (
@@ -975,19 +975,19 @@ def test_a_whatsapp_template_is_no_reply() -> None:
 
 def test_a_text_that_is_too_long_is_cut_on_demand() -> None:
     for text in ("x" * 5000, {"body": "x" * 5000}):
-        assert content({"text": text}, if_too_long="cut") == {"body": "x" * 4095 + "…"}
-        assert content({"message": {"text": text}}, if_too_long="cut") == {"body": "x" * 4095 + "…"}
-    assert content({"text": "x" * 4096}, if_too_long="cut") == {"body": "x" * 4096}
+        assert content({"text": text}, if_too_long="truncate") == {"body": "x" * 4095 + "…"}
+        assert content({"message": {"text": text}}, if_too_long="truncate") == {"body": "x" * 4095 + "…"}
+    assert content({"text": "x" * 4096}, if_too_long="truncate") == {"body": "x" * 4096}
 
 
 def test_nothing_but_a_text_is_cut() -> None:
-    assert problems({"image": {"link": LINK, "caption": "x" * 1025}}, if_too_long="cut") == [
+    assert problems({"image": {"link": LINK, "caption": "x" * 1025}}, if_too_long="truncate") == [
         "image.caption: at most 1024 characters, 1025 given"
     ]
-    assert problems({"text": {"body": "x" * 5000, "extra": 1}}, if_too_long="cut") == [
+    assert problems({"text": {"body": "x" * 5000, "extra": 1}}, if_too_long="truncate") == [
         "text.extra: unknown key; known are body"
     ]
-    assert problems({"text": ["x"] * 5000}, if_too_long="cut") == [
+    assert problems({"text": ["x"] * 5000}, if_too_long="truncate") == [
         "text.body: must be text, a list of 5000 given; join it, for example with | join(', ')"
     ]
 
@@ -995,7 +995,7 @@ def test_nothing_but_a_text_is_cut() -> None:
 def test_if_too_long_has_two_words() -> None:
     with pytest.raises(InvalidParameterError) as caught:
         message_from({"text": "a"}, if_too_long="split")
-    assert str(caught.value) == "if_too_long: must be one of fail, cut; 'split' given"
+    assert str(caught.value) == "if_too_long: must be one of fail, truncate; 'split' given"
 
 
 # --- what no error may hold -----------------------------------------------------------------------------

@@ -35,7 +35,7 @@ def tried(settings: ClientSettings, *errors: Exception) -> tuple[object, list[fl
 
 
 def test_waits_double_up_to_the_longest() -> None:
-    settings = ClientSettings(max_tries=8, first_wait=0.5, longest_wait=8, jitter=0)
+    settings = ClientSettings(max_attempts=8, first_wait=0.5, longest_wait=8, jitter=0)
     assert tried(settings, *(NotSentError("no connection") for _ in range(7))) == (
         "sent",
         [0.5, 1, 2, 4, 8, 8, 8],
@@ -43,7 +43,7 @@ def test_waits_double_up_to_the_longest() -> None:
 
 
 def test_jitter_is_added_within_the_longest_wait() -> None:
-    settings = ClientSettings(max_tries=4, first_wait=1, longest_wait=2.25, jitter=0.5)
+    settings = ClientSettings(max_attempts=4, first_wait=1, longest_wait=2.25, jitter=0.5)
     errors = [NotSentError("no connection") for _ in range(3)]
     seen = [tried(settings, *errors)[1] for _ in range(50)]
     assert all(1 <= first <= 1.5 and 2 <= second <= 2.25 and third == 2.25 for first, second, third in seen)
@@ -52,13 +52,13 @@ def test_jitter_is_added_within_the_longest_wait() -> None:
 
 def test_the_last_error_is_raised_when_the_tries_are_used_up() -> None:
     errors = [NotSentError(f"{number}") for number in range(4)]
-    outcome, waits = tried(ClientSettings(max_tries=4), *errors)
+    outcome, waits = tried(ClientSettings(max_attempts=4), *errors)
     assert outcome is errors[3]
     assert len(waits) == 3
 
 
 def test_one_try_waits_never() -> None:
-    outcome, waits = tried(ClientSettings(max_tries=1), NotSentError("no connection"))
+    outcome, waits = tried(ClientSettings(max_attempts=1), NotSentError("no connection"))
     assert isinstance(outcome, NotSentError)
     assert waits == []
 
@@ -71,7 +71,7 @@ def test_what_the_answer_asked_for_is_waited_at_least() -> None:
 
 @pytest.mark.parametrize("asked", [0.0, 0.001, -1.0])
 def test_an_answer_that_asks_for_no_wait_gets_one_all_the_same(asked: float) -> None:
-    settings = ClientSettings(max_tries=10, first_wait=0.5, longest_wait=8, jitter=0.5)
+    settings = ClientSettings(max_attempts=10, first_wait=0.5, longest_wait=8, jitter=0.5)
     seen = [tried(settings, *(NotSentError("429", retry_after=asked) for _ in range(9)))[1] for _ in range(9)]
     assert all(0.5 <= waits[0] <= 1 and min(waits) >= 0.5 and max(waits) <= 8 for waits in seen)
     assert len({waits[0] for waits in seen}) > 1

@@ -105,7 +105,7 @@ FAULTS: list[dict[str, Any]] = [
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: str(fault)[:40])
 def test_a_fault_shows_nothing(sender: Make, sandbox: Sandbox, watch: Watch, fault: dict[str, Any]) -> None:
     sandbox.fail_next(9, **fault)
-    one = sender(sandbox.url, max_tries=2, timeout=0.3)
+    one = sender(sandbox.url, max_attempts=2, timeout=0.3)
     assert isinstance(watch.tries(one.send), ItnioError)
     sandbox.clear_faults()
     watch.holds_nothing_secret()
@@ -140,14 +140,16 @@ def test_a_server_that_repeats_what_it_got_shows_nothing(
 
 def test_no_connection_shows_nothing(sender: Make, watch: Watch, authority: Authority) -> None:
     nowhere = f"http://127.0.0.1:{free_port()}"
-    assert isinstance(watch.tries(sender(nowhere, max_tries=2).send), ItnioError)
-    assert isinstance(watch.tries(sender("http://no-such-host.invalid", max_tries=2).send), ItnioError)
-    assert isinstance(watch.tries(sender("http://api.example", proxy=nowhere, max_tries=1).send), ItnioError)
+    assert isinstance(watch.tries(sender(nowhere, max_attempts=2).send), ItnioError)
+    assert isinstance(watch.tries(sender("http://no-such-host.invalid", max_attempts=2).send), ItnioError)
+    assert isinstance(
+        watch.tries(sender("http://api.example", proxy=nowhere, max_attempts=1).send), ItnioError
+    )
     with Server(tls=authority.server_context()) as server:
         assert isinstance(watch.tries(sender(server.url).send), ItnioError)
     with Server(lambda _: answer(b"", 407)) as proxy:
         assert isinstance(
-            watch.tries(sender("https://api.example", proxy=proxy.url, max_tries=1).send), ItnioError
+            watch.tries(sender("https://api.example", proxy=proxy.url, max_attempts=1).send), ItnioError
         )
     watch.holds_nothing_secret()
 

@@ -68,7 +68,7 @@ def test_a_password_is_not_shown() -> None:
 def test_settings_have_the_documented_defaults() -> None:
     settings = ClientSettings()
     assert settings.base_url == "https://api.itniotech.com"
-    assert (settings.connect_timeout, settings.timeout, settings.max_tries) == (5, 30, 4)
+    assert (settings.connect_timeout, settings.timeout, settings.max_attempts) == (5, 30, 4)
     assert (settings.max_retry_after, settings.proxy) == (60, None)
 
 

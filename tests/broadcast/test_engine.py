@@ -65,7 +65,7 @@ def test_stopped_it_waits_for_those_in_flight_and_takes_no_new_ones(broadcast, s
     done = broadcast(numbers(20), stop, max_in_flight=4)
     assert done.stopped == "enough"
     assert done.report.counts.accepted == len(sandbox.messages) <= 4
-    assert done.report.not_reached == 20 - done.report.counts.accepted
+    assert done.report.not_attempted == 20 - done.report.counts.accepted
 
 
 def test_stopped_with_a_grace_it_gives_up_those_that_take_longer(broadcast, sandbox):
@@ -76,4 +76,4 @@ def test_stopped_with_a_grace_it_gives_up_those_that_take_longer(broadcast, sand
         broadcast.stop("enough", 0.1)
 
     done = broadcast(numbers(3), stop, max_in_flight=1)
-    assert done.report.describe() == "3 recipients: 1 unknown, 2 not reached"
+    assert done.report.describe() == "3 recipients: 1 unknown, 2 not attempted"

@@ -146,7 +146,7 @@ def test_a_wrong_one_among_them_is_an_error_with_its_place(wrong):
 def test_each_is_given_with_place_digits_and_data():
     people = Recipients(["+86 147-1800-4557", {"phone": ANA, "name": "Ana"}])
     assert list(people) == [Recipient(0, LI, 0, {}), Recipient(1, ANA, 0, {"phone": ANA, "name": "Ana"})]
-    assert (len(people), people.excluded, people.repeated) == (2, 0, 0)
+    assert (len(people), people.excluded, people.duplicates) == (2, 0, 0)
 
 
 def test_one_that_is_wrong_is_given_as_such():
@@ -230,7 +230,7 @@ def test_another_spelling_is_the_same_person(one, other):
     twice = Recipients([one, other, {"phone": other, "n": 1}, {"phone": one, "n": 1}])
     found = list(twice)
     assert [(person.position, person.occurrence) for person in found] == [(0, 0), (2, 1)]
-    assert twice.repeated == 2
+    assert twice.duplicates == 2
     assert [found[0].number, found[1].number] == [
         "".join(filter(str.isdigit, written)) for written in (one, other)
     ]
@@ -240,19 +240,19 @@ def test_another_spelling_is_the_same_person(one, other):
 def test_equal_ones_count_once_however_the_number_is_written():
     people = Recipients([LI, f"+{LI}", int(LI), {"phone": LI}, f"00{LI}"])
     assert [one.position for one in people] == [0]
-    assert people.repeated == 4
+    assert people.duplicates == 4
 
 
 def test_a_number_with_other_data_is_another_message_in_order():
     people = Recipients([{"phone": LI, "n": n} for n in (1, 2, 1, 3)])
     assert [(one.position, one.occurrence) for one in people] == [(0, 0), (1, 1), (3, 2)]
-    assert people.repeated == 1
+    assert people.duplicates == 1
 
 
 def test_an_excluded_one_is_counted_as_such_and_not_as_repeated():
     people = Recipients([LI, LI, ANA], frozenset({LI}))
     assert [one.number for one in people] == [ANA]
-    assert (people.excluded, people.repeated) == (2, 0)
+    assert (people.excluded, people.duplicates) == (2, 0)
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -264,7 +264,7 @@ def test_none_is_forgotten_and_none_is_given_twice(seed):
     given = [(one.number, one.data["n"]) for one in people]
     expected = list(dict.fromkeys((entry["phone"], entry["n"]) for entry in entries))
     assert given == expected
-    assert len(given) + people.repeated == len(entries)
+    assert len(given) + people.duplicates == len(entries)
     keys = [(one.number, one.occurrence) for one in Recipients(entries)]
     assert len(set(keys)) == len(keys)
     assert {occurrence for _, occurrence in keys} <= {0, 1, 2}
@@ -276,7 +276,7 @@ def test_a_long_list_with_repeats_is_told_apart():
     recipients = Recipients(entries)
     found = [(one.number, one.occurrence) for one in recipients]
     assert found == [(number, occurrence) for occurrence in (0, 1) for number in people]
-    assert recipients.repeated == 5_000
+    assert recipients.duplicates == 5_000
 
 
 def test_each_entry_is_read_once():

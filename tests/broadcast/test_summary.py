@@ -29,12 +29,12 @@ def test_it_counts_each_message_once_and_what_is_left():
         "accepted": 1,
         "accepted_earlier": 1,
         **dict.fromkeys(("refused", "invalid", "not_sent", "unknown"), 1),
-        "not_reached": 4,
+        "not_attempted": 4,
     }
     assert report.left_for_retry == 5
     assert report.describe() == (
         "10 recipients: 1 accepted, 1 accepted in earlier tries, 1 refused, 1 unknown, 1 not sent, "
-        "1 invalid, 4 not reached"
+        "1 invalid, 4 not attempted"
     )
     assert report.describe_failures() == f"{report.describe()}. why (4)"
     assert report.describe_progress().startswith(f"{report.describe()}; ")

@@ -217,7 +217,7 @@ def test_whom_and_where_from_may_be_templated(connect, sandbox):
 
 
 def test_what_default_args_say_reaches_it(sandbox):
-    run(returns("x" * 5000), default_args={"if_too_long": "cut", "reply_to": "wamid.1"})
+    run(returns("x" * 5000), default_args={"if_too_long": "truncate", "reply_to": "wamid.1"})
     (message,) = sandbox.messages
     assert message.text == "x" * 4095 + "…"
     assert message.body["context"] == {"refMessageId": "wamid.1"}
@@ -296,7 +296,7 @@ def test_a_refusal_fails_at_once(sandbox):
 
 
 def test_what_was_not_sent_leaves_the_tasks_retries(connect, sandbox):
-    connect(extra={"max_tries": 1})
+    connect(extra={"max_attempts": 1})
     sandbox.fail_next(http_status=429)
     with pytest.raises(NotSentError):
         run(returns("x"))
@@ -448,7 +448,7 @@ def test_what_default_args_say_reaches_it_for_many_too(sandbox):
     run_for_many(
         returns("x" * 5000),
         recipients=[NUMBER],
-        default_args={"if_too_long": "cut", "exclude": [ANA], "text": "no"},
+        default_args={"if_too_long": "truncate", "exclude": [ANA], "text": "no"},
     )
     (message,) = sandbox.messages
     assert message.text == "x" * 4095 + "…"

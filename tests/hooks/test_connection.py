@@ -108,10 +108,10 @@ def test_a_uri_with_a_bare_host_means_https(by_uri):
 
 def test_a_base_url_in_a_uri_is_percent_encoded(by_uri):
     by_uri(
-        f"itnio://0neKey:0neSecret@https%3A%2F%2Fgateway.example.com/?{APP_AND_PHONE}&max_tries=2&timeout=7.5"
+        f"itnio://0neKey:0neSecret@https%3A%2F%2Fgateway.example.com/?{APP_AND_PHONE}&max_attempts=2&timeout=7.5"
     )
     settings = settings_of(ItnioHook())
-    assert (settings.base_url, settings.max_tries, settings.timeout) == (
+    assert (settings.base_url, settings.max_attempts, settings.timeout) == (
         "https://gateway.example.com",
         2,
         7.5,
@@ -151,9 +151,9 @@ def test_a_base_url_in_a_uri_is_percent_encoded(by_uri):
         ({"extra": {"timeout": [5]}}, "extra.timeout"),
         ({"extra": {"connect_timeout": 0}}, "extra.connect_timeout"),
         ({"extra": {"connect_timeout": 3601}}, "extra.connect_timeout"),
-        ({"extra": {"max_tries": 0}}, "extra.max_tries"),
-        ({"extra": {"max_tries": 11}}, "extra.max_tries"),
-        ({"extra": {"max_tries": 2.5}}, "extra.max_tries"),
+        ({"extra": {"max_attempts": 0}}, "extra.max_attempts"),
+        ({"extra": {"max_attempts": 11}}, "extra.max_attempts"),
+        ({"extra": {"max_attempts": 2.5}}, "extra.max_attempts"),
         ({"extra": {"proxy": "proxy.example.com"}}, "extra.proxy"),
         ({"extra": {"proxy": "socks5://proxy.example.com"}}, "extra.proxy"),
         ({"extra": {"proxy": "http://proxy.example.com:99999"}}, "extra.proxy"),
@@ -177,7 +177,7 @@ def test_a_base_url_in_a_uri_is_percent_encoded(by_uri):
         ({"extra": {"timeout": True}}, "extra.timeout"),
         ({"extra": {"timeout": {"seconds": 5}}}, "extra.timeout"),
         ({"extra": {"connect_timeout": 10**4000}}, "extra.connect_timeout"),
-        ({"extra": {"max_tries": float("inf")}}, "extra.max_tries"),
+        ({"extra": {"max_attempts": float("inf")}}, "extra.max_attempts"),
         ({"extra": {"proxy": "http://pro\nxy.example:1"}}, "extra.proxy"),
         ({"extra": {"proxy": "http://proxy.example:1\r\nX: y"}}, "extra.proxy"),
         ({"extra": {"proxy": "http://proxy\u200b.example:1"}}, "extra.proxy"),
@@ -237,7 +237,7 @@ def test_an_unusable_environment_is_named_before_anything_is_sent(
 
 @pytest.mark.parametrize("way", ["send", "asend"])
 def test_a_host_in_any_script_is_looked_up_as_name_servers_know_it(way, connect):
-    connect(host="https://☃.example.invalid", extra={"max_tries": 1})
+    connect(host="https://☃.example.invalid", extra={"max_attempts": 1})
     assert settings_of(ItnioHook()).base_url == "https://xn--n3h.example.invalid"
     with pytest.raises(NotSentError, match=r"no connection: .*xn--n3h\.example\.invalid"):
         done_by(way, ItnioHook())
@@ -245,7 +245,7 @@ def test_a_host_in_any_script_is_looked_up_as_name_servers_know_it(way, connect)
 
 @pytest.mark.parametrize("way", ["send", "asend"])
 def test_a_path_in_any_script_is_percent_encoded(way, connect, sandbox):
-    connect(host=f"{sandbox.url}/gäteway", extra={"max_tries": 1})
+    connect(host=f"{sandbox.url}/gäteway", extra={"max_attempts": 1})
     with pytest.raises(RefusedError, match="HTTP 404"):
         done_by(way, ItnioHook())
     assert [request.path for request in sandbox.requests] in (
@@ -257,7 +257,7 @@ def test_a_path_in_any_script_is_percent_encoded(way, connect, sandbox):
 
 @pytest.mark.parametrize("way", ["send", "asend"])
 def test_the_hooks_proxy_goes_before_the_connections(way, connect, closed_port, sandbox):
-    connect(extra={"max_tries": 1, "proxy": "http://proxy.invalid:1"})
+    connect(extra={"max_attempts": 1, "proxy": "http://proxy.invalid:1"})
     with pytest.raises(NotSentError, match=f"127.0.0.1:{closed_port}|Connect call failed"):
         done_by(way, ItnioHook(proxy=f"http://127.0.0.1:{closed_port}"))
     with pytest.raises(ConfigurationError, match=r"^proxy: must be an address such as"):
@@ -293,8 +293,8 @@ def test_no_error_shows_what_is_secret(fields, connect):
         {"timeout": 0.001},
         {"timeout": 3600},
         {"connect_timeout": "0.5"},
-        {"max_tries": 1},
-        {"max_tries": "10"},
+        {"max_attempts": 1},
+        {"max_attempts": "10"},
     ],
 )
 def test_patience_at_its_limits_is_taken(extra, connect):
@@ -304,12 +304,12 @@ def test_patience_at_its_limits_is_taken(extra, connect):
 
 
 def test_what_the_form_left_empty_is_saved_as_null_and_means_the_default(connect, sandbox):
-    names = ("timeout", "connect_timeout", "max_tries", "proxy", "allow_http")
+    names = ("timeout", "connect_timeout", "max_attempts", "proxy", "allow_http")
     connect(extra=dict.fromkeys(names))
     ItnioHook().send(NUMBER, text="x")
     assert len(sandbox.messages) == 1
     settings = settings_of(ItnioHook())
-    assert (settings.timeout, settings.connect_timeout, settings.max_tries, settings.proxy) == (
+    assert (settings.timeout, settings.connect_timeout, settings.max_attempts, settings.proxy) == (
         30,
         5,
         4,
@@ -318,9 +318,9 @@ def test_what_the_form_left_empty_is_saved_as_null_and_means_the_default(connect
 
 
 def test_an_empty_text_means_the_default_too(connect):
-    connect(extra={"timeout": "", "max_tries": "", "proxy": "", "allow_http": ""})
+    connect(extra={"timeout": "", "max_attempts": "", "proxy": "", "allow_http": ""})
     settings = settings_of(ItnioHook())
-    assert (settings.timeout, settings.max_tries, settings.proxy) == (30, 4, None)
+    assert (settings.timeout, settings.max_attempts, settings.proxy) == (30, 4, None)
 
 
 def test_numbers_may_stand_where_the_extra_has_a_text(connect, sandbox):
@@ -351,13 +351,13 @@ def test_plain_http_to_this_machine_is_fine(host, connect):
 
 
 def test_hook_parameters_go_before_the_connection(connect):
-    connect(extra={"timeout": 7, "connect_timeout": 6, "max_tries": 5})
-    settings = settings_of(ItnioHook(timeout=3, connect_timeout=2, max_tries=1, max_retry_after=4))
+    connect(extra={"timeout": 7, "connect_timeout": 6, "max_attempts": 5})
+    settings = settings_of(ItnioHook(timeout=3, connect_timeout=2, max_attempts=1, max_retry_after=4))
     assert (settings.timeout, settings.connect_timeout) == (3, 2)
-    assert (settings.max_tries, settings.max_retry_after) == (1, 4)
+    assert (settings.max_attempts, settings.max_retry_after) == (1, 4)
 
 
-@pytest.mark.parametrize("patience", [{"timeout": 0}, {"max_tries": 11}, {"connect_timeout": -1}])
+@pytest.mark.parametrize("patience", [{"timeout": 0}, {"max_attempts": 11}, {"connect_timeout": -1}])
 def test_hook_parameters_keep_the_same_limits(patience, connect):
     connect()
     with pytest.raises(ConfigurationError, match=next(iter(patience))):
@@ -365,7 +365,7 @@ def test_hook_parameters_keep_the_same_limits(patience, connect):
 
 
 def test_a_proxy_is_used(connect, closed_port, sandbox):
-    connect(extra={"proxy": f"http://127.0.0.1:{closed_port}", "max_tries": 1})
+    connect(extra={"proxy": f"http://127.0.0.1:{closed_port}", "max_attempts": 1})
     works, text = ItnioHook().test_connection()
     assert not works
     assert "was not sent" in text
@@ -464,7 +464,7 @@ class TestConnection:
         assert len(sandbox.requests) == 1
 
     def test_an_unreachable_host_is_no_exception(self, connect, closed_port):
-        connect(host=f"http://127.0.0.1:{closed_port}", extra={"max_tries": 1})
+        connect(host=f"http://127.0.0.1:{closed_port}", extra={"max_attempts": 1})
         works, text = ItnioHook().test_connection()
         assert not works
         assert "no connection" in text

@@ -32,7 +32,7 @@ def test_the_form_shows_only_what_the_connection_has():
         "alert_language",
         "timeout",
         "connect_timeout",
-        "max_tries",
+        "max_attempts",
         "proxy",
     }
 

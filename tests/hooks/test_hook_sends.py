@@ -88,7 +88,7 @@ class TestBothWays:
         assert sandbox.requests == []
 
     def test_a_text_that_is_too_long_is_cut_on_demand(self, way, sandbox):
-        sent_by(way, ItnioHook(), NUMBER, text="x" * 5000, if_too_long="cut")
+        sent_by(way, ItnioHook(), NUMBER, text="x" * 5000, if_too_long="truncate")
         assert sandbox.messages[0].text == "x" * 4095 + "…"
 
     def test_a_message_that_did_not_leave_is_tried_again(self, way, sandbox):
@@ -99,7 +99,7 @@ class TestBothWays:
     def test_only_so_often_as_the_hook_says(self, way, sandbox):
         sandbox.fail_next(9, http_status=503, headers={"Retry-After": "0"})
         with pytest.raises(NotSentError, match="HTTP 503"):
-            sent_by(way, ItnioHook(max_tries=2), NUMBER, text="x")
+            sent_by(way, ItnioHook(max_attempts=2), NUMBER, text="x")
         assert len(sandbox.requests) == 2
 
     def test_a_retry_after_longer_than_the_hook_waits_ends_at_once(self, way, sandbox):

@@ -80,7 +80,7 @@ def test_a_task_that_failed():
         task_id="load_orders",
         run_id=RUN_ID,
         try_number="1",
-        max_tries="3",
+        max_attempts="3",
         error="ValueError: no orders\nsecond line",
         error_line="ValueError: no orders",
         duration="1 min 12 s",
@@ -189,7 +189,7 @@ def test_a_task_whose_worker_is_lost_says_so(tried, kind):
     facts = alert_facts({"ti": ti})
     assert facts.kind == kind
     assert facts.error == facts.error_line == "The worker that ran the task was killed or lost"
-    assert (facts.try_number, facts.max_tries) == (str(tried), "3")
+    assert (facts.try_number, facts.max_attempts) == (str(tried), "3")
 
 
 def test_a_fact_that_can_not_be_told_leaves_the_others():

@@ -47,7 +47,7 @@ facts = st.builds(
     map_index=numbers,
     run_id=ids,
     try_number=numbers,
-    max_tries=numbers,
+    max_attempts=numbers,
     error=words | long_words,
     error_line=words,
     duration=st.sampled_from(["", "3 s", "2 h 5 min"]),
@@ -64,7 +64,7 @@ FULL = AlertFacts(
     map_index="3",
     run_id="manual__1",
     try_number="1",
-    max_tries="3",
+    max_attempts="3",
     error="ValueError: no orders\nsecond line",
     error_line="ValueError: no orders",
     duration="1 min 12 s",
@@ -116,7 +116,7 @@ def test_a_question_says_what_is_asked_and_not_how_long_the_task_runs():
 
 
 def test_a_try_without_how_many_there_are_stands_alone():
-    assert line_of(default_text(FULL._replace(max_tries="")), "Try: ") == "Try: 1"
+    assert line_of(default_text(FULL._replace(max_attempts="")), "Try: ") == "Try: 1"
 
 
 @many

@@ -48,7 +48,7 @@ def test_the_default_goes_out_with_the_reason_in_its_last_line(fields, reason, c
 
 
 def test_a_text_that_is_too_long_is_cut_on_demand(tell, sandbox):
-    tell(WhatsAppNotifier(recipients=NUMBER, text="{{ 'x' * 5000 }}", if_too_long="cut"), of_task())
+    tell(WhatsAppNotifier(recipients=NUMBER, text="{{ 'x' * 5000 }}", if_too_long="truncate"), of_task())
     assert sandbox.messages[0].text == "x" * 4095 + "…"
 
 
@@ -200,12 +200,12 @@ def test_what_did_not_leave_is_tried_twice(tell, sandbox):
     assert len(sandbox.requests) == 2
 
 
-@pytest.mark.parametrize("max_tries", [1, 3])
-def test_or_as_often_as_is_said(max_tries, tell, sandbox):
+@pytest.mark.parametrize("max_attempts", [1, 3])
+def test_or_as_often_as_is_said(max_attempts, tell, sandbox):
     sandbox.fail_next(9, http_status=429, headers={"Retry-After": "0"})
     with pytest.raises(ItnioError):
-        tell(WhatsAppNotifier(recipients=NUMBER, max_tries=max_tries), of_task())
-    assert len(sandbox.requests) == max_tries
+        tell(WhatsAppNotifier(recipients=NUMBER, max_attempts=max_attempts), of_task())
+    assert len(sandbox.requests) == max_attempts
 
 
 def test_six_seconds_are_not_waited_for(tell, sandbox):
@@ -224,13 +224,16 @@ def test_an_answer_is_waited_for_as_long_as_is_said(tell, sandbox):
 
 @pytest.mark.parametrize(
     ("given", "settings"),
-    [({}, (10.0, 3.0, 2, 5.0)), ({"timeout": 7, "connect_timeout": 1.5, "max_tries": 4}, (7, 1.5, 4, 5.0))],
+    [
+        ({}, (10.0, 3.0, 2, 5.0)),
+        ({"timeout": 7, "connect_timeout": 1.5, "max_attempts": 4}, (7, 1.5, 4, 5.0)),
+    ],
 )
 def test_it_is_quick_whatever_the_connection_says_unless_it_is_told_otherwise(given, settings, connect):
-    connect(extra={"timeout": 60, "connect_timeout": 30, "max_tries": 9})
+    connect(extra={"timeout": 60, "connect_timeout": 30, "max_attempts": 9})
     _, hook = WhatsAppNotifier(recipients=NUMBER, **given)._filled(of_task())
     found = hook.account().settings
-    assert (found.timeout, found.connect_timeout, found.max_tries, found.max_retry_after) == settings
+    assert (found.timeout, found.connect_timeout, found.max_attempts, found.max_retry_after) == settings
 
 
 # --- broken contexts --------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from .events import EVENTS
 
 NUMBER = "+86 1000 0000 11"
 OF_A_NOTIFIER_ALONE = ["recipients", "alert_template", "alert_language"]
-NOT_TEMPLATED = ["if_too_long", "timeout", "connect_timeout", "max_tries", "context"]
+NOT_TEMPLATED = ["if_too_long", "timeout", "connect_timeout", "max_attempts", "context"]
 # What Airflow 2 and 3 give templates by themselves.
 NAMES_OF_AIRFLOW = {
     "alert", "conn", "conf", "dag", "dag_run", "data_interval_end", "data_interval_start", "deadline", "ds",
@@ -43,7 +43,7 @@ def test_it_takes_the_message_fields_of_the_operator_in_their_order():
     own = parameters(WhatsAppNotifier)
     assert tuple(name for name in own if name in MESSAGE_FIELDS) == MESSAGE_FIELDS
     assert set(operators) - set(own) == {"delivery", "max_attempts", "proxy"}
-    assert set(own) - set(operators) == {*OF_A_NOTIFIER_ALONE, "max_tries", "context"}
+    assert set(own) - set(operators) == {*OF_A_NOTIFIER_ALONE, "max_attempts", "context"}
 
 
 def test_every_parameter_is_documented():
@@ -115,17 +115,20 @@ def test_airflow_may_copy_it():
         ),
         ({"template": {"name": "a", "language": {"code": "en"}}, "reply_to": "1"}, "reply_to: a WhatsApp"),
         ({"alert_template": "Pipeline Alert"}, "alert_template: lower-case letters"),
-        ({"alert_template": ""}, "alert_template"),
-        ({"alert_template": "pipeline_alert", "alert_language": "English!"}, "alert_language"),
+        ({"alert_template": ""}, "alert_template: must not be empty"),
+        (
+            {"alert_template": "pipeline_alert", "alert_language": "English!"},
+            "alert_language: must be a code",
+        ),
         ({"timeout": 0}, "timeout: must be a number from 0.001 to 3600, 0 given"),
         ({"connect_timeout": "3"}, "connect_timeout: must be a number from 0.001 to 3600, '3' given"),
-        ({"max_tries": 0}, "max_tries: must be a whole number from 1 to 10, 0 given"),
-        ({"max_tries": 11}, "max_tries: must be a whole number from 1 to 10, 11 given"),
-        ({"max_tries": 1.5}, "max_tries: must be a whole number from 1 to 10, 1.5 given"),
-        ({"max_tries": True}, "max_tries: must be a whole number from 1 to 10, True given"),
-        ({"if_too_long": "chop"}, "if_too_long: must be one of fail, cut; 'chop' given"),
-        ({"text": "x", "if_too_long": "chop"}, "if_too_long: must be one of fail, cut; 'chop' given"),
-        ({"text": "x", "if_too_long": "{{ params.x }}"}, "if_too_long: must be one of fail, cut"),
+        ({"max_attempts": 0}, "max_attempts: must be a whole number from 1 to 10, 0 given"),
+        ({"max_attempts": 11}, "max_attempts: must be a whole number from 1 to 10, 11 given"),
+        ({"max_attempts": 1.5}, "max_attempts: must be a whole number from 1 to 10, 1.5 given"),
+        ({"max_attempts": True}, "max_attempts: must be a whole number from 1 to 10, True given"),
+        ({"if_too_long": "chop"}, "if_too_long: must be one of fail, truncate; 'chop' given"),
+        ({"text": "x", "if_too_long": "chop"}, "if_too_long: must be one of fail, truncate; 'chop' given"),
+        ({"text": "x", "if_too_long": "{{ params.x }}"}, "if_too_long: must be one of fail, truncate"),
     ],
 )
 def test_a_mistake_is_an_error_when_the_dag_is_parsed(fields, sentence):
@@ -153,7 +156,7 @@ def test_a_mistake_is_an_error_when_the_dag_is_parsed(fields, sentence):
         },
         {"message": "{{ params.message }}"},
         {"message": {"text": "{{ x }}", "reply_to": "{{ y }}"}},
-        {"text": "x" * 5000, "if_too_long": "cut"},
+        {"text": "x" * 5000, "if_too_long": "truncate"},
         {"alert_template": "{{ var.value.alert_template }}"},
         {"alert_template": "pipeline_alert", "alert_language": "{{ var.value.language }}"},
         {"business_phone": "{{ x }}", "app_id": "{{ y }}", "itnio_conn_id": "{{ z }}"},

@@ -23,7 +23,7 @@ def send():
 @pytest.fixture
 def hasty(connect):
     """The connection's client tries once, so that each request is a try of the task."""
-    connect(extra={"max_tries": 1})
+    connect(extra={"max_attempts": 1})
 
 
 @pytest.fixture(params=WAYS.values(), ids=WAYS)

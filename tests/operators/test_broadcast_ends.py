@@ -72,7 +72,7 @@ def test_a_time_that_runs_out_ends_it_in_good_order_and_a_retry_goes_on(delivery
     with pytest.raises(AirflowTaskTimeout) as caught, over_at(5):
         run.once()
     counts = counts_of(run.summary)
-    assert set(counts) == {"accepted", "not_reached"}
+    assert set(counts) == {"accepted", "not_attempted"}
     assert counts["accepted"] == len(sandbox.messages)
     assert (
         f"stopped: the task's execution_timeout is over. 24 recipients: {counts['accepted']} accepted"
@@ -80,7 +80,7 @@ def test_a_time_that_runs_out_ends_it_in_good_order_and_a_retry_goes_on(delivery
     )
     sandbox.clear_faults()
     assert counts_of(run.once()) == {
-        "accepted": counts["not_reached"],
+        "accepted": counts["not_attempted"],
         "accepted_earlier": counts["accepted"],
     }
     assert times_sent(sandbox) == dict.fromkeys(people, 1)
@@ -116,7 +116,7 @@ def test_those_that_get_none_in_that_time_are_unknown(delivery, store, sandbox, 
 def test_those_that_wait_for_another_try_of_the_client_were_not_sent(
     delivery, store, connect, sandbox, over_at
 ):
-    connect(extra={"max_tries": 4})
+    connect(extra={"max_attempts": 4})
     people = numbers(3)
     sandbox.fail_next(recipient=people[0], http_status=429, headers={"Retry-After": "30"})
     sandbox.fail_next(recipient=people[2], delay=0.3)  # so that the first has its answer by then
@@ -128,27 +128,27 @@ def test_those_that_wait_for_another_try_of_the_client_were_not_sent(
     assert counts_of(run.once()) == {"accepted": 1, "accepted_earlier": 2}
 
 
-def test_those_that_wait_for_their_turn_were_not_reached(delivery, store, sandbox, over_at):
+def test_those_that_wait_for_their_turn_were_not_attempted(delivery, store, sandbox, over_at):
     people = numbers(20)
     run = broadcast_run(people, messages_per_second=4, delivery=delivery, store=store)
     with pytest.raises(AirflowTaskTimeout), over_at(2):
         run.once()
     counts = counts_of(run.summary)
-    assert set(counts) == {"accepted", "not_reached"}
+    assert set(counts) == {"accepted", "not_attempted"}
     again = broadcast_run(people, delivery=delivery, store=store)
     again.try_number = 1
-    assert counts_of(again.once())["accepted"] == counts["not_reached"]
+    assert counts_of(again.once())["accepted"] == counts["not_attempted"]
     assert times_sent(sandbox) == dict.fromkeys(people, 1)
 
 
-def test_those_behind_another_to_the_same_number_were_not_reached(delivery, store, sandbox, over_at):
+def test_those_behind_another_to_the_same_number_were_not_attempted(delivery, store, sandbox, over_at):
     (number,) = numbers(1)
     entries = [{"phone": number, "n": n} for n in range(5)]
     sandbox.fail_next(5, delay=0.1)
     run = broadcast_run(entries, text="{{ recipient.n }}", delivery=delivery, store=store)
     with pytest.raises(AirflowTaskTimeout), over_at(2):
         run.once()
-    assert counts_of(run.summary) == {"accepted": 2, "not_reached": 3}
+    assert counts_of(run.summary) == {"accepted": 2, "not_attempted": 3}
     sandbox.clear_faults()
     run.once()
     assert [message.text for message in sandbox.messages] == list("01234")
@@ -161,7 +161,7 @@ def test_without_a_record_it_fails_for_good_once_anyone_was_messaged(sandbox, ov
         run.once()
     assert "execution_timeout is over" in str(caught.value)
     assert "without a delivery record" in str(caught.value)
-    assert set(counts_of(run.summary)) == {"accepted", "not_reached"}
+    assert set(counts_of(run.summary)) == {"accepted", "not_attempted"}
 
 
 def test_without_a_record_it_is_left_its_retries_while_nobody_was(sandbox, over_at):
@@ -211,7 +211,7 @@ def test_a_look_up_of_a_template_that_blocks_is_ended_and_a_retry_goes_on(delive
             run.once()
     assert block.was_ended
     assert not set(run.summary["failures"])
-    assert 12 - run.summary["accepted"] == run.summary["not_reached"] > 0
+    assert 12 - run.summary["accepted"] == run.summary["not_attempted"] > 0
     run.once()
     assert times_sent(sandbox) == dict.fromkeys(people, 1)
 
@@ -340,11 +340,11 @@ def test_an_end_from_outside_takes_no_new_ones_and_a_retry_goes_on(
     error = may_be_tried_again(run, ItnioError)
     assert "stopped: the task was ended from outside" in str(error)
     counts = counts_of(run.summary)
-    assert set(counts) == {"accepted", "not_reached"}
+    assert set(counts) == {"accepted", "not_attempted"}
     assert 10 <= counts["accepted"] < 40
     assert counts["accepted"] == len(sandbox.messages)
     assert counts_of(run.once()) == {
-        "accepted": counts["not_reached"],
+        "accepted": counts["not_attempted"],
         "accepted_earlier": counts["accepted"],
     }
     assert times_sent(sandbox) == dict.fromkeys(people, 1)

@@ -206,7 +206,7 @@ def test_a_text_that_is_too_long_for_one_can_be_cut(sandbox):
     run = broadcast_run(
         [{"phone": LI, "t": "x" * 5000}, {"phone": ANA, "t": "y"}],
         text="{{ recipient.t }}",
-        if_too_long="cut",
+        if_too_long="truncate",
     )
     assert counts_of(run.once()) == {"accepted": 2}
     assert texts(sandbox) == ["x" * 4095 + "…", "y"]
@@ -440,7 +440,7 @@ def test_what_can_not_be_looked_up_stops_the_broadcast_and_is_left_to_the_retrie
         numbers(20), text="{{ var.value.team }} {{ recipient.phone }}", context={"var": {"value": value}}
     )
     may_be_tried_again(run, KeyError)
-    assert counts_of(run.summary) == {"not_reached": 20}
+    assert counts_of(run.summary) == {"not_attempted": 20}
     assert value.asked == ["team"]
 
 

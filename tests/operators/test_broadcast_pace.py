@@ -90,7 +90,7 @@ def test_a_slow_pace_does_not_keep_a_broadcast_from_stopping(sandbox, departures
     begun = time.monotonic()
     run = broadcast_run(numbers(6), messages_per_second=0.5, store=TaskStateStore())
     may_be_tried_again(run, AuthenticationError)
-    assert counts_of(run.summary) == {"refused": 1, "not_reached": 5}
+    assert counts_of(run.summary) == {"refused": 1, "not_attempted": 5}
     # Far from what it takes, and from the 2 s after which the second of them would have left.
     assert time.monotonic() - begun < 1.9
 

@@ -301,15 +301,15 @@ def test_who_is_excluded_gets_none_under_another_spelling(sandbox):
 def test_equal_entries_count_once(sandbox, logged):
     entries = [LI, LI_DIGITS, {"phone": int(LI_DIGITS)}, ANA, {"phone": ANA, "name": "Ana"}]
     entries += [{"name": "Ana", "phone": ANA_DIGITS}, f"00{LI_DIGITS}"]
-    assert counts_of(broadcast_run(entries).once()) == {"accepted": 3, "repeated": 4}
+    assert counts_of(broadcast_run(entries).once()) == {"accepted": 3, "duplicates": 4}
     assert Counter(message.recipient for message in sandbox.messages) == {LI_DIGITS: 1, ANA_DIGITS: 2}
-    assert "4 repeated" in logged()
+    assert "4 duplicates" in logged()
 
 
 def test_a_number_with_different_data_gets_each_in_the_order_of_the_list(sandbox):
     entries = [{"phone": LI, "n": n % 6} for n in range(12)]
     run = broadcast_run(entries, text="{{ recipient.n }}")
-    assert counts_of(run.once()) == {"accepted": 6, "repeated": 6}
+    assert counts_of(run.once()) == {"accepted": 6, "duplicates": 6}
     assert [message.text for message in sandbox.messages] == list("012345")
 
 

@@ -357,7 +357,7 @@ def test_a_failing_write_after_acceptances_stops_and_fails_for_good_naming_them(
     )
     assert "recipients[9] (…0009), recipients[10] (…0010), recipients[11] (…0011)" in str(error)
     assert str(failure()) in str(error)
-    assert counts_of(run.summary) == {"accepted": 18, "not_reached": 42}
+    assert counts_of(run.summary) == {"accepted": 18, "not_attempted": 42}
     shown = str(error) + logged()
     assert not [number for number in people if number in shown]
 
@@ -382,7 +382,7 @@ def test_a_failing_write_of_an_intent_lets_nobody_of_it_leave(store, sandbox):
     store.before_write = failing
     may_be_tried_again(run, RecordError)
     assert sorted(times_sent(sandbox)) == people[:20]
-    assert counts_of(run.summary) == {"accepted": 20, "not_reached": 40}
+    assert counts_of(run.summary) == {"accepted": 20, "not_attempted": 40}
     store.before_write = lambda key, value: None
     assert counts_of(run.once()) == {"accepted": 40, "accepted_earlier": 20}
 
@@ -406,7 +406,7 @@ def test_what_could_be_recorded_at_the_end_leaves_the_retries(store, sandbox):
     run = broadcast_run(numbers(60), max_in_flight=1, checkpoint_every=10, store=store)
     store.fail(OSError("Broken pipe"), 3, after=2)
     may_be_tried_again(run, ItnioError)
-    assert counts_of(run.summary) == {"accepted": 18, "not_reached": 42}
+    assert counts_of(run.summary) == {"accepted": 18, "not_attempted": 42}
     assert counts_of(run.once()) == {"accepted": 42, "accepted_earlier": 18}
 
 

@@ -44,7 +44,7 @@ def made(**fields):
         ),
         ({"business_phone": "12"}, "business_phone: 7 to 14 digits, 2 given"),
         ({"delivery": "twice"}, "delivery: must be one of at_least_once, at_most_once; 'twice' given"),
-        ({"if_too_long": "chop"}, "if_too_long: must be one of fail, cut; 'chop' given"),
+        ({"if_too_long": "chop"}, "if_too_long: must be one of fail, truncate; 'chop' given"),
         ({"max_in_flight": 0}, "max_in_flight: must be a whole number from 1 to 1000, 0 given"),
         ({"max_in_flight": 1001}, "max_in_flight: must be a whole number from 1 to 1000, 1001 given"),
         ({"max_in_flight": 1.5}, "max_in_flight: must be a whole number from 1 to 1000, 1.5 given"),

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.usefixtures("account")
 def account(connect, sandbox, monkeypatch):
     """The connection's secret is no one else's."""
     monkeypatch.setattr(sandbox._vendor.account, "secret", SECRET)
-    connect(password=SECRET, extra={"max_tries": 1})
+    connect(password=SECRET, extra={"max_attempts": 1})
 
 
 def sent(sandbox):

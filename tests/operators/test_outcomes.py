@@ -34,7 +34,7 @@ def delivery(request):
 @pytest.fixture
 def hasty(connect):
     """The connection's client tries once, so that each request is a try of the task."""
-    connect(extra={"max_tries": 1})
+    connect(extra={"max_attempts": 1})
 
 
 def fails_at_once(send, family, **fields):
@@ -154,7 +154,7 @@ def test_a_parameter_of_a_mapped_task_is_checked_when_it_runs(fields, sentence, 
         ({"extra": {"app_id": None}}, "extra.app_id"),
         ({"extra": {"business_phone": None}}, "extra.business_phone"),
         ({"host": "http://gateway.example.com"}, "host"),
-        ({"extra": {"max_tries": 0}}, "extra.max_tries"),
+        ({"extra": {"max_attempts": 0}}, "extra.max_attempts"),
     ],
 )
 def test_what_the_connection_lacks_fails_at_once_and_sends_nothing(changes, names, send, connect, sandbox):
@@ -168,7 +168,7 @@ def test_what_the_connection_lacks_fails_at_once_and_sends_nothing(changes, name
 
 
 def test_no_connection_leaves_the_tasks_retries(send, delivery, connect, closed_port):
-    connect(host=f"http://127.0.0.1:{closed_port}", extra={"max_tries": 1})
+    connect(host=f"http://127.0.0.1:{closed_port}", extra={"max_attempts": 1})
     error = may_be_tried_again(send, NotSentError, text="x", delivery=delivery)
     assert "text message to +8…57" not in str(error)
     assert "text message to 86…57 was not sent, no connection" in str(error)
@@ -196,7 +196,7 @@ def test_http_503_proves_nothing_to_at_most_once(send, sandbox):
 
 
 def test_one_try_of_the_task_is_several_of_the_client(send, delivery, connect, sandbox):
-    connect(extra={"max_tries": 3})
+    connect(extra={"max_attempts": 3})
     sandbox.fail_next(2, http_status=429, headers={"Retry-After": "0"})
     assert send(text="x", delivery=delivery)["message_id"] == sandbox.messages[0].id
     assert [request.http_status for request in sandbox.requests] == [429, 429, 200]

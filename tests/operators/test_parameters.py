@@ -55,7 +55,7 @@ VALUES = {
     "app_id": "OtherApp",
     "itnio_conn_id": "itnio_other",
     "delivery": "at_most_once",
-    "if_too_long": "cut",
+    "if_too_long": "truncate",
     "timeout": 7,
     "connect_timeout": 2.5,
     "max_attempts": 2,

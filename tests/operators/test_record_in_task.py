@@ -216,7 +216,7 @@ def test_the_intent_is_withdrawn_when_the_message_provably_did_not_go(fault, way
 
 
 def test_the_intent_is_withdrawn_when_there_was_no_connection(way, store, connect, closed_port, sandbox):
-    connect(host=f"http://127.0.0.1:{closed_port}", extra={"max_tries": 1})
+    connect(host=f"http://127.0.0.1:{closed_port}", extra={"max_attempts": 1})
     run = TaskRun(lambda: way(delivery="at_most_once"), store=store)
     may_be_tried_again(run, NotSentError if way in OF_ONE.values() else ItnioError)
     connect()

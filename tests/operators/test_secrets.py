@@ -21,7 +21,7 @@ def account(connect, sandbox, monkeypatch):
     """The sandbox's account has a key and a secret that are no one else's."""
     monkeypatch.setattr(sandbox._vendor.account, "api_key", API_KEY)
     monkeypatch.setattr(sandbox._vendor.account, "secret", SECRET)
-    connect(login=API_KEY, password=SECRET, extra={"max_tries": 1})
+    connect(login=API_KEY, password=SECRET, extra={"max_attempts": 1})
 
 
 def secrets_of(sandbox):
@@ -76,7 +76,7 @@ def test_a_message_that_fails_shows_none(fault, delivery, send, sandbox, logged)
 
 
 def test_a_message_that_finds_no_server_shows_none(send, connect, closed_port, sandbox, logged):
-    connect(login=API_KEY, password=SECRET, host=f"http://127.0.0.1:{closed_port}", extra={"max_tries": 2})
+    connect(login=API_KEY, password=SECRET, host=f"http://127.0.0.1:{closed_port}", extra={"max_attempts": 2})
     with pytest.raises(Exception) as caught:  # noqa: PT011  whatever it is
         send(text="x")
     shown = all_of(caught.value) + logged()

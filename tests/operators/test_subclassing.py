@@ -143,18 +143,23 @@ BOTH = pytest.mark.parametrize("operator", [WhatsAppSendOperator, WhatsAppBroadc
 
 @BOTH
 def test_a_task_may_have_settings_of_its_own(operator, connect):
-    connect(extra={"timeout": 20, "connect_timeout": 4, "max_tries": 3, "proxy": "http://127.0.0.1:9"})
+    connect(extra={"timeout": 20, "connect_timeout": 4, "max_attempts": 3, "proxy": "http://127.0.0.1:9"})
     of_connection = settings_of(made(operator))
-    assert (of_connection.timeout, of_connection.connect_timeout, of_connection.max_tries) == (20, 4, 3)
+    assert (of_connection.timeout, of_connection.connect_timeout, of_connection.max_attempts) == (20, 4, 3)
     own = settings_of(
         made(operator, timeout=7, connect_timeout=0.5, max_attempts=1, proxy="http://127.0.0.1:8")
     )
-    assert (own.timeout, own.connect_timeout, own.max_tries, own.proxy) == (7, 0.5, 1, "http://127.0.0.1:8")
+    assert (own.timeout, own.connect_timeout, own.max_attempts, own.proxy) == (
+        7,
+        0.5,
+        1,
+        "http://127.0.0.1:8",
+    )
 
 
 @BOTH
 def test_a_message_that_does_not_leave_is_tried_as_often_as_the_task_says(operator, sandbox, connect):
-    connect(extra={"max_tries": 4})
+    connect(extra={"max_attempts": 4})
     sandbox.fail_next(2, http_status=429, headers={"Retry-After": "0"})
     if operator is WhatsAppSendOperator:
         with pytest.raises(NotSentError):

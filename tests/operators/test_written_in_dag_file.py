@@ -70,7 +70,7 @@ def made(**fields):
         ),
         ({"text": "x", "delivery": "{{ x }}"}, "delivery: must be one of"),
         ({"text": "x", "if_too_long": "{{ x }}"}, "if_too_long: must be one of"),
-        ({"text": "x", "if_too_long": "chop"}, "if_too_long: must be one of fail, cut; 'chop' given"),
+        ({"text": "x", "if_too_long": "chop"}, "if_too_long: must be one of fail, truncate; 'chop' given"),
     ],
 )
 def test_a_mistake_is_an_error_when_the_dag_is_parsed(fields, sentence):

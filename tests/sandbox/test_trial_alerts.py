@@ -106,7 +106,7 @@ def test_a_template_of_a_notifier_sees_the_context(itnio_sandbox):
 
 
 def test_a_try_and_a_map_index_are_told(itnio_sandbox):
-    text = "{{ alert.try_number }}/{{ alert.max_tries }} {{ alert.map_index }} {{ alert.log_url }}"
+    text = "{{ alert.try_number }}/{{ alert.max_attempts }} {{ alert.map_index }} {{ alert.log_url }}"
     itnio_sandbox.alert(
         notifier(text=text), "retry", try_number=2, map_index=3, run_id="run", ds="2026-07-01"
     )

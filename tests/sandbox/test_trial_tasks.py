@@ -513,7 +513,7 @@ def test_airflow_takes_it_for_its_own_task_runner(itnio_sandbox, logged, count):
     [({"status": -68}, AirflowFailException), ({"count": 9, "http_status": 503}, NotSentError)],
 )
 def test_what_a_task_raises_comes_through(itnio_sandbox, fault, error):
-    itnio_sandbox.connect(extra={"max_tries": 1})
+    itnio_sandbox.connect(extra={"max_attempts": 1})
     itnio_sandbox.fail_next(**fault)
     with pytest.raises(error):
         itnio_sandbox.execute(adhoc("hello"))

@@ -63,7 +63,7 @@ def seen(airflow, python, tmp_path_factory):
         for number, fault in FAULTS.items():
             sandbox.fail_next(**fault, recipient=number)
         plain = json.loads(sandbox.connection_json())
-        hasty = plain | {"extra": plain["extra"] | {"max_tries": 1}}
+        hasty = plain | {"extra": plain["extra"] | {"max_attempts": 1}}
         connections = {
             "DEFAULT": plain,
             "HASTY": hasty,

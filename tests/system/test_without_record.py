@@ -72,4 +72,4 @@ def test_a_broadcast_that_is_ended_from_outside_says_who_has_no_message(logs, ru
     assert not was_tried_again(running, "is_ended")
     summary = running.airflow.returned(DAG, "run", "is_ended")
     assert summary["accepted"] > 40
-    assert summary["accepted"] + summary["unknown"] + summary["not_reached"] == 900
+    assert summary["accepted"] + summary["unknown"] + summary["not_attempted"] == 900

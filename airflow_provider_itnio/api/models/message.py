@@ -43,7 +43,7 @@ MODELS: Final[Mapping[str, type[Content]]] = {
     "template": Template,
 }
 
-IF_TOO_LONG: Final = ("fail", "cut")
+IF_TOO_LONG: Final = ("fail", "truncate")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ def message_from(fields: Mapping[str, Any], *, if_too_long: str = "fail") -> Mes
 
     :param fields: one of ``MESSAGE_FIELDS``, or ``message`` with the same as one dict; and ``reply_to``.
         A field that is ``None`` counts as not given.
-    :param if_too_long: ``fail``, or ``cut`` to end a text of over 4,096 characters with ``…``.
+    :param if_too_long: ``fail``, or ``truncate`` to end a text of over 4,096 characters with ``…``.
     :return: the message.
     :raises InvalidMessageError: if it breaks a rule, naming all that it breaks.
     :raises InvalidParameterError: if ``if_too_long`` is another word.
@@ -158,7 +158,7 @@ def _checked(
         )
     reply_to, problem = _reply_to(reply_to, kind, is_unrendered)
     problems += [problem] if problem else []
-    if kind == "text" and if_too_long == "cut":
+    if kind == "text" and if_too_long == "truncate":
         value = _cut(value)
     try:
         content = MODELS[kind].model_validate(value, context={"is_unrendered": is_unrendered})
