@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from airflow_provider_itnio import __version__
+
 __all__ = ["get_provider_info"]
 
 
@@ -12,6 +14,7 @@ def get_provider_info() -> dict[str, Any]:
     return {
         "package-name": "airflow-provider-itnio",
         "name": "Itniotech WhatsApp",
+        "versions": [__version__],
         "description": "WhatsApp messages through Itniotech's API, as tasks and alerts",
         "integrations": [
             {

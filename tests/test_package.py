@@ -78,7 +78,7 @@ def test_the_licence_is_apache(wheel, metadata):
 def test_its_name_version_and_pythons(metadata):
     assert metadata["Name"] == "airflow-provider-itnio"
     assert metadata["Version"] == __version__
-    assert set(metadata["Requires-Python"].split(",")) == {">=3.11", "<3.14"}
+    assert set(metadata["Requires-Python"].split(",")) == {">=3.11", "<3.15"}
 
 
 def test_what_it_needs_and_what_only_its_extras_need(metadata):

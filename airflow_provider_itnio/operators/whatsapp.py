@@ -26,8 +26,8 @@ from airflow_provider_itnio.delivery.safe_logging import SafeLogger
 from airflow_provider_itnio.hooks.itnio import ItnioHook
 from airflow_provider_itnio.links.whatsapp import OpenChatLink
 from airflow_provider_itnio.messages import MESSAGE_FIELDS
+from airflow_provider_itnio.operators._after_post_execute import run_after_post_execute
 from airflow_provider_itnio.operators._templated import TemplatedOperator
-from airflow_provider_itnio.operators.after_post_execute import run_after_post_execute
 from airflow_provider_itnio.templating import is_rendered_later
 
 if TYPE_CHECKING:
