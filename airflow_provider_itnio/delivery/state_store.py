@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple, Self
 
+from airflow_provider_itnio._compat import is_failed_write
 from airflow_provider_itnio.api.errors import RecordError
 from airflow_provider_itnio.api.phone_numbers import mask_phone_numbers
 from airflow_provider_itnio.delivery.graceful_timeout import TimeIsOverError
@@ -156,8 +157,7 @@ class TaskStateStore:
         try:
             return self.call(function, *args)
         except BaseException as error:
-            # Airflow's DeadlockImminentError is no Exception, and stands in no module that may be imported.
-            is_failure = isinstance(error, Exception) or type(error).__name__ == "DeadlockImminentError"
+            is_failure = is_failed_write(error)
             self._ended_calls += not is_failure or isinstance(error, TimeIsOverError)
             if not is_failure:
                 raise

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, BaseOperator
 
+from airflow_provider_itnio._compat import is_from_mapped
 from airflow_provider_itnio.api.errors import InvalidMessageError, NotSentError
 from airflow_provider_itnio.templating import (
     TEMPLATE_EXT,
@@ -180,7 +181,7 @@ class TemplatedOperator(BaseOperator):
         return self._given_by_data(expanded, self._mapped_arguments, context)
 
     def _mapped_operator(self) -> Any:
-        if not getattr(self, "_BaseOperator__from_mapped", False):
+        if not is_from_mapped(self):
             return None
         dag = self.get_dag()
         return None if dag is None else dag.task_dict.get(self.task_id)

@@ -1,33 +1,23 @@
-"""Operators that send WhatsApp messages."""
+"""The operator that sends one WhatsApp message."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from functools import cached_property
-from itertools import takewhile
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, cast
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowTaskTimeout
 
-from airflow_provider_itnio.api.checks import check_delivery, check_number
+from airflow_provider_itnio.api.checks import check_delivery
 from airflow_provider_itnio.api.errors import (
-    ConfigurationError,
-    InvalidMessageError,
-    InvalidParameterError,
     ItnioError,
     NotSentError,
-    RefusedError,
     UnknownOutcomeError,
     is_marked_as_not_sent,
 )
-from airflow_provider_itnio.argument_errors import with_named_errors
 from airflow_provider_itnio.delivery.safe_logging import SafeLogger
 from airflow_provider_itnio.hooks.itnio import ItnioHook
 from airflow_provider_itnio.links.whatsapp import OpenChatLink
-from airflow_provider_itnio.messages import MESSAGE_FIELDS
-from airflow_provider_itnio.operators._after_post_execute import run_after_post_execute
-from airflow_provider_itnio.operators._templated import TemplatedOperator
+from airflow_provider_itnio.operators._message import WhatsAppMessageOperator
 from airflow_provider_itnio.templating import is_rendered_later
 
 if TYPE_CHECKING:
@@ -37,7 +27,6 @@ if TYPE_CHECKING:
 
     from airflow_provider_itnio.api.checks import Delivery
     from airflow_provider_itnio.api.receipt import Receipt, ReceiptDict
-    from airflow_provider_itnio.delivery.broadcast_record import BroadcastRecord
     from airflow_provider_itnio.delivery.message_record import DeliveryRecord
     from airflow_provider_itnio.delivery.policy import PreviousOutcome
     from airflow_provider_itnio.message_types import (
@@ -54,199 +43,10 @@ if TYPE_CHECKING:
     )
     from airflow_provider_itnio.operators._task_arguments import TaskArguments
 
-    _Operator = TemplatedOperator
-else:
-    _Operator = with_named_errors(TemplatedOperator)
 
 __all__ = ["WhatsAppMessageOperator", "WhatsAppSendOperator"]
 
-_WHOLE_MESSAGE: Final = (*MESSAGE_FIELDS, "message")
-
 log = SafeLogger(__name__)
-
-
-class WhatsAppMessageOperator(_Operator):
-    """What the operators that send a WhatsApp message share. Exactly one message field is given.
-
-    What is written in the DAG file is checked when the DAG is parsed, the rest once it is rendered and before
-    anything is sent.
-    """
-
-    template_fields: Sequence[str] = (
-        *MESSAGE_FIELDS,
-        "message",
-        "reply_to",
-        "business_phone",
-        "app_id",
-        "itnio_conn_id",
-    )
-    _own_fields = frozenset({"recipient", "recipients", "exclude", "shared", *template_fields})
-    template_fields_renderers: ClassVar[dict[str, str]] = {
-        name: "json" for name in (*MESSAGE_FIELDS, "message") if name != "text"
-    }
-    ui_color = "#d9fdd3"
-    _record: DeliveryRecord | BroadcastRecord | None = None
-    _finishes = False
-
-    def __init__(
-        self,
-        *,
-        text: str | TextDict | XComArgLike | None = None,
-        image: str | MediaDict | XComArgLike | None = None,
-        audio: str | LinkDict | XComArgLike | None = None,
-        video: str | MediaDict | XComArgLike | None = None,
-        document: str | DocumentDict | XComArgLike | None = None,
-        sticker: str | LinkDict | XComArgLike | None = None,
-        location: LocationDict | XComArgLike | None = None,
-        interactive: InteractiveDict | XComArgLike | None = None,
-        contacts: Sequence[ContactDict] | ContactDict | XComArgLike | None = None,
-        template: TemplateDict | XComArgLike | None = None,
-        message: MessageDict | XComArgLike | None = None,
-        reply_to: str | XComArgLike | None = None,
-        business_phone: str | int | XComArgLike | None = None,
-        app_id: str | XComArgLike | None = None,
-        itnio_conn_id: str = ItnioHook.default_conn_name,
-        delivery: Delivery = "at_least_once",
-        if_too_long: Literal["fail", "truncate"] = "fail",
-        timeout: float | None = None,
-        connect_timeout: float | None = None,
-        max_attempts: int | None = None,
-        proxy: str | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        self.text = text
-        self.image = image
-        self.audio = audio
-        self.video = video
-        self.document = document
-        self.sticker = sticker
-        self.location = location
-        self.interactive = interactive
-        self.contacts = contacts
-        self.template = template
-        self.message = message
-        self.reply_to = reply_to
-        self.business_phone = business_phone
-        self.app_id = app_id
-        self.itnio_conn_id = itnio_conn_id
-        self.delivery = delivery
-        self.if_too_long = if_too_long
-        self.timeout = timeout
-        self.connect_timeout = connect_timeout
-        self.max_attempts = max_attempts
-        self.proxy = proxy
-        self._prefer_own_message()
-        self._note_jinja()
-        if self._is_written_in_dag_file():
-            self._check_what_is_written()
-
-    @cached_property
-    def hook(self) -> ItnioHook:
-        """The hook that sends, with the connection and the settings of this task."""
-        return ItnioHook(
-            self.itnio_conn_id,
-            app_id=cast("str | None", self.app_id),  # rendered by now
-            business_phone=cast("str | int | None", self.business_phone),
-            timeout=self.timeout,
-            connect_timeout=self.connect_timeout,
-            max_attempts=self.max_attempts,
-            proxy=self.proxy,
-        )
-
-    def build_message(self, context: Context) -> Mapping[str, Any]:
-        """Give the message to send. Override it to compute the message when the task runs.
-
-        What it gives is sent as it is: Jinja in it is not rendered, except for the ``{{ recipient.… }}`` of a
-        broadcast. An attempt that sends nothing, since an earlier one has, does not call it.
-
-        :param context: the task's context.
-        :return: message fields, as the operator takes them: ``{"text": "…"}``. Those that the task was given,
-            unless overridden.
-        """
-        return self._message_fields()
-
-    def _finish_after_post_execute(self) -> None:
-        """Let the record's last entry, that the task has done its work, follow all of the task's own code."""
-
-        def finish() -> None:
-            if self._record is not None:
-                self._record.finish()
-
-        if not self._finishes:
-            self._finishes = True
-            run_after_post_execute(self, finish)
-
-    def _is_written_in_dag_file(self) -> bool:
-        # A mapped task is made when it runs: there a fault must fail the task, so it waits for execute().
-        return not getattr(self, "_BaseOperator__from_mapped", False)
-
-    def _prefer_own_message(self) -> None:
-        """Let what the task is given itself win: ``location`` in ``default_args`` is another operator's."""
-        defaulted = {name for name, value in self._defaults.items() if getattr(self, name, None) is value}
-        self._reply_is_default = "reply_to" in defaulted
-        given = {name for name in _WHOLE_MESSAGE if getattr(self, name) is not None}
-        defaults = given & defaulted
-        if given - defaults:
-            for name in defaults:
-                setattr(self, name, None)
-        elif len(defaults) > 1:
-            raise InvalidMessageError(
-                f"{', '.join(sorted(defaults))}: more than one message field in default_args; "
-                "give the task its message itself"
-            )
-
-    def _check_what_is_written(self) -> None:
-        from airflow_provider_itnio.api.phone_numbers import normalize_phone
-
-        self._check_message()
-        if self.business_phone and not is_rendered_later(self.business_phone):
-            normalize_phone(self.business_phone, "business_phone")
-        check_delivery(self.delivery)
-        for name in ("timeout", "connect_timeout"):
-            if (seconds := getattr(self, name)) is not None:
-                check_number(name, seconds, 0.001, 3600, whole=False)
-        if self.max_attempts is not None:
-            check_number("max_attempts", self.max_attempts, 1, 10, whole=True)
-        if self.proxy:
-            _check_proxy(self.proxy)
-
-    def _check_message(self) -> None:
-        from airflow_provider_itnio.api.models import check_fields
-
-        if self._computes_message() and all(value is None for value in self._message_fields().values()):
-            return
-        check_fields(self._message_fields(), if_too_long=self.if_too_long, is_unrendered=is_rendered_later)
-
-    def _computes_message(self) -> bool:
-        """Say whether a subclass has code of its own that may give the message when the task runs."""
-        subclasses = takewhile(
-            lambda one: not one.__module__.startswith("airflow_provider_itnio."), type(self).__mro__
-        )
-        return any(
-            name in vars(one) for one in subclasses for name in ("build_message", "execute", "pre_execute")
-        )
-
-    def _message_fields(self) -> dict[str, Any]:
-        fields = {name: getattr(self, name) for name in _WHOLE_MESSAGE}
-        return {**fields, "reply_to": self._reply_of(fields)}
-
-    def _reply_of(self, fields: Mapping[str, Any]) -> Any:
-        """Give what the message answers; what ``default_args`` say of that yields to the message itself."""
-        whole = fields.get("message")
-        whole = {**fields, **(whole if isinstance(whole, dict) else {})}
-        is_overruled = whole.get("template") is not None or whole.get("reply_to") is not None
-        return None if is_overruled and self._reply_is_default else self.reply_to
-
-    @contextmanager
-    def _failing_as_documented(self) -> Iterator[None]:
-        """Tell Airflow which errors its retries may help with."""
-        try:
-            yield
-        except ItnioError as error:
-            if _retries_may_help(error, self.delivery):
-                raise
-            raise AirflowFailException(f"{type(error).__name__}: {error}") from error
 
 
 class WhatsAppSendOperator(WhatsAppMessageOperator):
@@ -461,29 +261,3 @@ def _failure_of(error: BaseException) -> ItnioError:
     if is_marked_as_not_sent(error):
         return NotSentError(f"Nothing was on its way when {what} ended it")
     return UnknownOutcomeError(f"Nobody can say what became of the message: {what} ended it")
-
-
-def _check_proxy(proxy: object) -> None:
-    from airflow_provider_itnio.api.settings import check_proxy
-    from airflow_provider_itnio.api.signing import Secret
-
-    try:
-        check_proxy(Secret(str(proxy).strip()))
-    except ConfigurationError as error:
-        raise InvalidParameterError(f"proxy: {error}") from None
-
-
-def _retries_may_help(error: ItnioError, delivery: Delivery) -> bool:
-    from airflow_provider_itnio.api.errors import RecordError
-
-    match error:
-        case InvalidMessageError() | ConfigurationError():
-            return False
-        case NotSentError() | RecordError():
-            return True
-        case UnknownOutcomeError():
-            return delivery == "at_least_once"
-        case RefusedError():
-            return error.transient
-        case _:
-            return False

@@ -8,20 +8,19 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
-from airflow.providers.common.compat.sdk import AirflowFailException, AirflowTaskTimeout
-
+from airflow_provider_itnio._compat import is_task_terminated
 from airflow_provider_itnio.api.checks import check_choice, check_delivery, check_number
 from airflow_provider_itnio.api.describe import describe_value
 from airflow_provider_itnio.api.errors import (
     InvalidMessageError,
     InvalidParameterError,
     ItnioError,
-    RecordError,
 )
 from airflow_provider_itnio.api.phone_numbers import mask_phone_numbers
 from airflow_provider_itnio.delivery.safe_logging import SafeLogger
 from airflow_provider_itnio.hooks.itnio import ACCEPTED_IS_NOT_DELIVERED, ItnioHook
-from airflow_provider_itnio.operators.whatsapp import WhatsAppMessageOperator
+from airflow_provider_itnio.operators._broadcast_ending import BroadcastEnding
+from airflow_provider_itnio.operators._message import WhatsAppMessageOperator
 from airflow_provider_itnio.templating import (
     is_rendered_later,
     literal_unless_templated,
@@ -256,12 +255,17 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
             raise ItnioError("The task was ended from outside before anything was sent")
         with limit:
             record.store.call = limit.call
+            ending = BroadcastEnding(broadcast, self.delivery, is_recorded=record.is_kept)
             try:
                 asyncio.run(self._run(broadcast, client, limit))
             except BaseException as error:
-                problem: BaseException | None = self._problem_of(error, broadcast)
+                if is_task_terminated(error) and ending.would_message_again:
+                    self.retries = (
+                        0  # Airflow looks at the state that a person has set, but not with another error
+                    )
+                problem: BaseException | None = ending.failure_of(error)
             else:
-                problem = self._problem(broadcast, limit)
+                problem = ending.failure(may_fail=self.if_some_fail == "warn", is_over=limit.is_over)
             self._stop = None
             report = broadcast.report
             log.info("Ended: %s", report.describe())
@@ -368,85 +372,12 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
         async with client:
             await broadcast.run()
 
-    def _problem_of(self, error: BaseException, broadcast: Broadcast) -> BaseException:
-        """Say how the task is to fail which an error has ended."""
-        if (failure := self._forgotten(broadcast)) is None:
-            if self._is_recorded or not self._has_messaged(broadcast):
-                return error
-            if type(error).__name__ == "AirflowTaskTerminated":
-                # Airflow 2 looks at the state that a person has set, but not with another error.
-                self.retries = 0
-                return error
-            failure = AirflowFailException(f"{type(error).__name__}: {error}. {_WITHOUT_RECORD}")
-        failure.__cause__ = error
-        return failure
-
-    def _problem(self, broadcast: Broadcast, limit: GracefulTimeout) -> BaseException | None:
-        """Say how the task is to fail, if it is to."""
-        report = broadcast.report
-        words = report.describe()
-        if (forgotten := self._forgotten(broadcast)) is not None:
-            return forgotten
-        if not report.counts.failed and not report.not_attempted:
-            return None
-        if broadcast.stopped is None and self.if_some_fail == "warn" and report.counts.accepted_in_all:
-            log.warning("Some failed; cleared, this task sends to everyone again: %s", words)
-            return None
-        cause = broadcast.stopped_by
-        why = f"stopped: {broadcast.stopped}. {words}" if broadcast.stopped else report.describe_failures()
-        if not self._retry_may_help(broadcast):
-            if report.left_for_retry and not self._is_recorded:
-                why = f"{why}. {_WITHOUT_RECORD}"
-            failure = AirflowFailException(why)
-            failure.__cause__ = cause
-            return failure
-        if limit.is_over and (cause is None or isinstance(cause, RecordError)):
-            return AirflowTaskTimeout(why)
-        if cause is not None:
-            # Its class and code say what to do; its message says what became of the others too.
-            cause.args = (f"{cause}. {words}",)
-            return cause
-        return ItnioError(why)
-
-    def _forgotten(self, broadcast: Broadcast) -> AirflowFailException | None:
-        """Give the error that says whose messages were accepted without being on record."""
-        forgotten = broadcast.accepted_but_unrecorded
-        if not forgotten:
-            return None
-        again = (
-            "a retry would message them again"
-            if self.delivery == "at_least_once"
-            else "a retry would take them for unknown"
-        )
-        listed = ", ".join(forgotten[:50]) + (", …" if len(forgotten) > 50 else "")
-        return AirflowFailException(
-            f"RecordError: {len(forgotten)} messages were accepted that are not on record, so {again} "
-            f"({listed}): {broadcast.stopped}. {broadcast.report.describe()}"
-        )
-
-    @property
-    def _is_recorded(self) -> bool:
-        return self._record is not None and self._record.is_kept
-
-    def _retry_may_help(self, broadcast: Broadcast) -> bool:
-        # Without a record a retry sends to everyone.
-        return broadcast.report.left_for_retry > 0 and (
-            self._is_recorded or not self._has_messaged(broadcast)
-        )
-
-    def _has_messaged(self, broadcast: Broadcast) -> bool:
-        """Say whether anyone has, or must be taken to have, a message of this try."""
-        counts = broadcast.report.counts
-        return counts.accepted > 0 or (counts.unknown > 0 and self.delivery == "at_most_once")
-
 
 _GRACE: Final = 5.0
 """Seconds for which a broadcast that is out of time waits for answers that are on their way."""
 
 _GRACE_OF_KILL: Final = 2.0
 """The same where Airflow ends it, which kills the process 5 seconds after it has told it."""
-
-_WITHOUT_RECORD: Final = "Not tried again: without a delivery record, a retry would message people again"
 
 _TIMED_OUT: Final = "the task's execution_timeout is over"
 

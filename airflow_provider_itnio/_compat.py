@@ -1,0 +1,37 @@
+"""Where Airflow's versions differ or lack a public name; each with the version that ends it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = ["is_failed_write", "is_from_mapped", "is_task_terminated"]
+
+
+def is_from_mapped(operator: Any) -> bool:
+    """Say whether an operator was made from a mapped task, which happens when it runs.
+
+    No version up to 3.3 has a public name for this.
+
+    :param operator: an operator.
+    """
+    return bool(getattr(operator, "_BaseOperator__from_mapped", False))
+
+
+def is_task_terminated(error: BaseException) -> bool:
+    """Say whether Airflow ends the task from outside.
+
+    Airflow 2 raises its ``AirflowTaskTerminated``, which is no ``Exception``; 3.0 and later don't have it.
+
+    :param error: what was raised.
+    """
+    return type(error).__name__ == "AirflowTaskTerminated"
+
+
+def is_failed_write(error: BaseException) -> bool:
+    """Say whether Airflow's store could not be asked.
+
+    On 3.3 its ``DeadlockImminentError`` is no ``Exception``, and stands in no public module.
+
+    :param error: what was raised.
+    """
+    return isinstance(error, Exception) or type(error).__name__ == "DeadlockImminentError"

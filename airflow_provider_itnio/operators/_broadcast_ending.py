@@ -1,0 +1,100 @@
+"""How the task of a broadcast fails, if it is to: by which error, with or without retries."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from airflow.providers.common.compat.sdk import AirflowFailException, AirflowTaskTimeout
+
+from airflow_provider_itnio._compat import is_task_terminated
+from airflow_provider_itnio.api.errors import ItnioError, RecordError
+from airflow_provider_itnio.delivery.safe_logging import SafeLogger
+
+if TYPE_CHECKING:
+    from airflow_provider_itnio.api.checks import Delivery
+    from airflow_provider_itnio.broadcast.engine import Broadcast
+
+__all__ = ["BroadcastEnding"]
+
+log = SafeLogger(__name__)
+
+_WITHOUT_RECORD: Final = "Not tried again: without a delivery record, a retry would message people again"
+_LISTED: Final = 50
+"""Messages that an error names one by one."""
+
+
+@dataclass(frozen=True)
+class BroadcastEnding:
+    """What Airflow is told when a broadcast has ended.
+
+    :param broadcast: the broadcast.
+    :param delivery: the task's ``delivery``.
+    :param is_recorded: whether a retry knows what this attempt has sent.
+    """
+
+    broadcast: Broadcast
+    delivery: Delivery
+    is_recorded: bool
+
+    @property
+    def would_message_again(self) -> bool:
+        """Whether a retry, which knows nothing of this attempt, would message people twice."""
+        counts = self.broadcast.report.counts
+        has_messaged = counts.accepted > 0 or (counts.unknown > 0 and self.delivery == "at_most_once")
+        return has_messaged and not self.is_recorded
+
+    def failure_of(self, error: BaseException) -> BaseException:
+        """Say how the task fails that an error has ended.
+
+        :param error: what was raised.
+        """
+        if (failure := self._unrecorded()) is None:
+            if is_task_terminated(error) or not self.would_message_again:
+                return error
+            failure = AirflowFailException(f"{type(error).__name__}: {error}. {_WITHOUT_RECORD}")
+        failure.__cause__ = error
+        return failure
+
+    def failure(self, *, may_fail: bool, is_over: bool) -> BaseException | None:
+        """Say how the task fails, if it does.
+
+        :param may_fail: whether some messages may fail.
+        :param is_over: whether the task's time is over.
+        """
+        broadcast, report = self.broadcast, self.broadcast.report
+        words = report.describe()
+        if (unrecorded := self._unrecorded()) is not None:
+            return unrecorded
+        if not report.counts.failed and not report.not_attempted:
+            return None
+        if broadcast.stopped is None and may_fail and report.counts.accepted_in_all:
+            log.warning("Some failed; cleared, this task sends to everyone again: %s", words)
+            return None
+        cause = broadcast.stopped_by
+        why = f"stopped: {broadcast.stopped}. {words}" if broadcast.stopped else report.describe_failures()
+        if not report.left_for_retry or self.would_message_again:
+            if report.left_for_retry:
+                why = f"{why}. {_WITHOUT_RECORD}"
+            failure = AirflowFailException(why)
+            failure.__cause__ = cause
+            return failure
+        if is_over and (cause is None or isinstance(cause, RecordError)):
+            return AirflowTaskTimeout(why)
+        if cause is not None:
+            # Its class and code say what to do; its message says what became of the others too.
+            cause.args = (f"{cause}. {words}",)
+            return cause
+        return ItnioError(why)
+
+    def _unrecorded(self) -> AirflowFailException | None:
+        """Give the error that says whose messages were accepted without being on record."""
+        unrecorded = self.broadcast.accepted_but_unrecorded
+        if not unrecorded:
+            return None
+        again = "message them again" if self.delivery == "at_least_once" else "take them for unknown"
+        listed = ", ".join(unrecorded[:_LISTED]) + (", …" if len(unrecorded) > _LISTED else "")
+        return AirflowFailException(
+            f"RecordError: {len(unrecorded)} messages were accepted that are not on record, so a retry would "
+            f"{again} ({listed}): {self.broadcast.stopped}. {self.broadcast.report.describe()}"
+        )
