@@ -313,7 +313,7 @@ def test_an_error_of_no_known_family_fails_at_once(send, monkeypatch):
     def fail(*args, **kwargs):
         raise ItnioError("new kind")
 
-    monkeypatch.setattr(ItnioHook, "post", fail)
+    monkeypatch.setattr(ItnioHook, "send_prepared", fail)
     fails_at_once(send, ItnioError, text="x")
 
 
