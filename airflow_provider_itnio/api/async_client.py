@@ -42,33 +42,71 @@ class CancelledBetweenTriesError(asyncio.CancelledError):
 
 
 class _Exchange:
-    """One request on its way.
+    """One request on its way."""
 
-    :param seconds: how long it may take, once there is a connection, to the last byte of the answer.
-    """
+    __slots__ = ("connection", "is_late")
 
-    __slots__ = ("has_left", "limit", "seconds")
-    limit: asyncio.Timeout
-
-    def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
-        self.has_left = False
+    def __init__(self) -> None:
+        self.connection: Any = None
+        """Through what it leaves: as long as there is none, nothing has left."""
+        self.is_late = False
 
 
 _EXCHANGE: ContextVar[_Exchange] = ContextVar("itnio_exchange")
 
 
-class _Connector(aiohttp.TCPConnector):
-    """Tells an exchange that it has a connection: until then nothing has left, from then on its time runs."""
+class _Deadlines:
+    """Closes the connections of exchanges that take too long. One timer does for all: each may take as long.
 
-    async def connect(self, *args: Any, **kwargs: Any) -> Any:
-        connection = await super().connect(*args, **kwargs)
+    :param seconds: how long an exchange may take from when it has a connection.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._ends: dict[_Exchange, float] = {}  # in their order
+        self._alarm: asyncio.TimerHandle | None = None
+
+    def begin(self, exchange: _Exchange) -> None:
+        """Count the time of an exchange."""
+        loop = asyncio.get_running_loop()
+        self._ends[exchange] = ends_at = loop.time() + self._seconds
+        if self._alarm is None:
+            self._alarm = loop.call_at(ends_at, self._close_late_ones)
+
+    def end(self, exchange: _Exchange) -> None:
+        """Count the time of an exchange no longer."""
+        self._ends.pop(exchange, None)
+
+    def _close_late_ones(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._alarm = None
+        for exchange, ends_at in self._ends.items():
+            if ends_at > loop.time():
+                self._alarm = loop.call_at(ends_at, self._close_late_ones)
+                break
+            exchange.is_late = True
+            if exchange.connection.transport is not None:
+                exchange.connection.transport.abort()
+
+
+class _Connector(aiohttp.TCPConnector):
+    """Begins to count an exchange's time as soon as it has a connection.
+
+    :param deadlines: who counts.
+    :param options: what aiohttp's connector takes.
+    """
+
+    def __init__(self, deadlines: _Deadlines, **options: Any) -> None:
+        super().__init__(**options)
+        self._deadlines = deadlines
+
+    async def connect(
+        self, req: aiohttp.ClientRequest, traces: list[Any], timeout: aiohttp.ClientTimeout
+    ) -> Any:
+        connection = await super().connect(req, traces, timeout)
         exchange = _EXCHANGE.get()
-        if exchange.limit.expired():  # just now
-            connection.close()
-            raise TimeoutError
-        exchange.limit.reschedule(asyncio.get_running_loop().time() + exchange.seconds)
-        exchange.has_left = True
+        exchange.connection = connection
+        self._deadlines.begin(exchange)
         return connection
 
 
@@ -113,6 +151,7 @@ class ItnioAsyncClient:
         self._tries = retry_options(self._settings)
         self._route = Route.of(self._settings)
         self._proxy = None if self._route.proxy is None else URL(self._route.proxy.geturl())
+        self._deadlines = _Deadlines(self._settings.timeout)
         self._addresses: dict[str, URL] = {}
         self._session: aiohttp.ClientSession | None = None
 
@@ -164,6 +203,7 @@ class ItnioAsyncClient:
         if self._session is not None:
             await self._session.close()
             self._session = None
+            self._deadlines = _Deadlines(self._settings.timeout)  # the next may be of another event loop
 
     async def _perform(self, request: Request[Result], delivery: Delivery) -> Result:
         try:
@@ -192,28 +232,34 @@ class ItnioAsyncClient:
         return self._protocol.result(request, answer, delivery)
 
     async def _ask(self, request: Request[Any]) -> Response:
-        exchange = _Exchange(self._settings.timeout)
+        exchange = _Exchange()
         _EXCHANGE.set(exchange)
         try:
-            async with asyncio.timeout(self._settings.connect_timeout) as exchange.limit:
-                return await self._exchange(request)
+            return await self._exchange(request)
         except BaseException as error:
-            ended = self._protocol.failure(error, request, has_left=exchange.has_left)
+            late = exchange.is_late and isinstance(error, Exception)
+            ended = self._protocol.failure(
+                TimeoutError("the time is over") if late else error,
+                request,
+                has_left=exchange.connection is not None,
+            )
+        finally:
+            self._deadlines.end(exchange)
         raise ended  # out here, where the library's error, which holds the signed request, is no context
 
     async def _exchange(self, request: Request[Any]) -> Response:
-        headers = self._proxy_headers()
-        tunnelled = self._route.base_url.scheme == "https"
         async with self._opened().request(
             request.method,
             self._address_of(request.path),
             data=request.body,
-            headers=self._protocol.signed_headers() | ({} if tunnelled else headers),
-            proxy=self._proxy,
-            proxy_headers=headers if tunnelled else None,
+            headers=self._protocol.signed_headers(),
             allow_redirects=False,
+            **self._through_proxy(),
         ) as response:
             return Response(response.status, response.headers, await _body(response))
+
+    def _through_proxy(self) -> dict[str, Any]:
+        return {} if self._proxy is None else {"proxy": self._proxy, "proxy_headers": self._proxy_headers()}
 
     def _proxy_headers(self) -> dict[str, str]:
         authorization = self._route.proxy_authorization
@@ -226,13 +272,19 @@ class ItnioAsyncClient:
 
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:
+            is_plain = self._route.base_url.scheme == "http"
             self._session = aiohttp.ClientSession(
                 connector=_Connector(
-                    ssl=self._route.tls or True, resolver=_Resolver(), limit=0, keepalive_timeout=IDLE_LIMIT
+                    self._deadlines,
+                    ssl=self._route.tls or True,
+                    resolver=_Resolver(),
+                    limit=0,
+                    keepalive_timeout=IDLE_LIMIT,
                 ),
                 cookie_jar=aiohttp.DummyCookieJar(),
-                headers=HEADERS,
-                timeout=aiohttp.ClientTimeout(total=None),  # the exchange's own holds for all of it
+                headers={**HEADERS, **(self._proxy_headers() if is_plain else {})},
+                # Once there is a connection, the exchange's own deadline holds for all the rest.
+                timeout=aiohttp.ClientTimeout(total=None, connect=self._settings.connect_timeout),
                 auto_decompress=False,
                 trust_env=False,
             )

@@ -242,8 +242,9 @@ class Protocol:
             return f"(accepted; its id has {len(text):,} characters, more than {_LONGEST_ID})"
         if not text.isprintable():
             return "(accepted; its id can't be printed)"
-        if any(secret.reveal() in text for secret in self._secrets() if len(secret.reveal()) > 5):
-            return "(accepted; its id repeats what signs requests)"
+        for secret in self._secrets():
+            if secret.reveal() in text and len(secret.reveal()) > 5:
+                return "(accepted; its id repeats what signs requests)"
         return text
 
     def _secrets(self) -> tuple[Secret, ...]:

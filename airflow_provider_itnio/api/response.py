@@ -16,6 +16,8 @@ __all__ = ["ANSWER_LIMIT", "READ_AT_MOST", "Response", "whole_number"]
 ANSWER_LIMIT: Final = 1024 * 1024
 """The longest answer that is read, in bytes."""
 
+_WHOLE: Final = re.compile(r"\s*-?\d+\s*", re.ASCII)
+
 READ_AT_MOST: Final = 2000
 """Characters of a server's words that are looked at."""
 
@@ -87,7 +89,7 @@ def whole_number(value: object, digits: int = 9) -> int | None:
     :param value: what stands in an answer.
     :param digits: how many it has at most.
     """
-    if isinstance(value, str) and len(value) < 2 * digits and re.fullmatch(r"\s*-?\d+\s*", value, re.ASCII):
+    if isinstance(value, str) and len(value) < 2 * digits and _WHOLE.fullmatch(value):
         value = int(value)
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**digits:
         return value

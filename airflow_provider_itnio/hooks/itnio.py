@@ -12,7 +12,7 @@ from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHo
 from airflow_provider_itnio.api.checks import check_delivery
 from airflow_provider_itnio.api.errors import ConfigurationError, ItnioError
 from airflow_provider_itnio.api.signing import Secret
-from airflow_provider_itnio.hooks.account import Account, ConnectionFields, account_of
+from airflow_provider_itnio.hooks._account import Account, ConnectionFields, account_of
 
 if TYPE_CHECKING:
     from typing import Unpack

@@ -113,7 +113,7 @@ class Server:
 
 
 class TunnelProxy(Server):
-    """A proxy that lets clients through to where they ask."""
+    """A proxy that lets clients through to where they ask; with ``tls`` it is itself spoken to in TLS."""
 
     def serve(self, received: Received, connection: socket.socket) -> None:
         host, _, port = received.first_line.split()[1].partition(":")

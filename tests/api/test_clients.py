@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import gzip
 import inspect
 import json
@@ -20,6 +21,7 @@ from email.utils import formatdate
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pendulum
 import pytest
@@ -30,6 +32,7 @@ from airflow_provider_itnio.api.client import ItnioClient, shared_client
 from airflow_provider_itnio.api.errors import (
     AccountError,
     AuthenticationError,
+    ConfigurationError,
     ContentError,
     ItnioError,
     NotSentError,
@@ -295,6 +298,40 @@ def test_a_message_goes_through_a_tunnel(sender: Make, trusted: Authority) -> No
     (connect,) = proxy.requests
     assert connect.first_line.startswith(f"CONNECT 127.0.0.1:{sandbox.port} HTTP/1.")
     assert not {"sign", "api-key", "timestamp"} & connect.headers.keys()
+
+
+def test_a_message_goes_through_a_tunnel_of_a_proxy_that_speaks_tls(sender: Make, trusted: Authority) -> None:
+    with (
+        Sandbox(certfile=trusted.certificate()) as sandbox,
+        TunnelProxy(tls=trusted.server_context()) as proxy,
+    ):
+        one = sender(sandbox.url, proxy=proxy.url.replace("//", "//ann:pr0xypass@"))
+        one.send()
+        one.send()
+        assert len(sandbox.messages) == 2
+    (connect,) = proxy.requests
+    assert connect.headers["proxy-authorization"] == "Basic YW5uOnByMHh5cGFzcw=="
+
+
+def test_a_proxy_that_speaks_tls_is_verified(sender: Make, authority: Authority) -> None:
+    with TunnelProxy(tls=authority.server_context()) as proxy:
+        error = failure(sender("https://api.example", proxy=proxy.url).send)
+    assert isinstance(error, NotSentError)
+    assert not error.try_again
+    assert proxy.requests == []
+
+
+@pytest.mark.parametrize("password", ["pr0xy%2Fp%40ss", "p%C3%A4ss", "p%FCss"])
+def test_a_proxys_password_may_be_any_of_latin_1(sender: Make, password: str) -> None:
+    with Server() as proxy:
+        url = proxy.url.replace("//", f"//ann:{password}@")
+        if password == "p%FCss":  # not UTF-8
+            with pytest.raises(ConfigurationError, match=r"^proxy: .* outside Latin-1"):
+                sender("http://api.example", proxy=url)
+            return
+        sender("http://api.example", proxy=url).send()
+    sent = base64.b64decode(proxy.requests[0].headers["proxy-authorization"].removeprefix("Basic "))
+    assert sent.decode("latin-1") == f"ann:{unquote(password)}"
 
 
 def test_a_certificate_is_verified_behind_a_proxy(sender: Make, authority: Authority) -> None:
