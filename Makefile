@@ -1,6 +1,8 @@
 # What a person runs. PYTHON is any Python 3.11 to 3.13, AIRFLOW a version that has a file in constraints/.
 PYTHON ?= python3.11
 AIRFLOW ?= 3.3.2
+# Tests that wait for a deadline leave their core to others, so there are more of them than cores.
+WORKERS ?= 4
 VENV := .venv/airflow-$(AIRFLOW)
 BIN := $(VENV)/bin
 CONSTRAINTS := constraints/airflow-$(AIRFLOW).txt
@@ -30,10 +32,10 @@ playground: setup ## Start Airflow with the example DAGs, and the sandbox, until
 	@exec $(BIN)/python -m scripts.playground
 
 test: setup ## Run the whole test suite with branch coverage
-	$(BIN)/python -m pytest -n auto --dist loadgroup --cov --cov-report=term:skip-covered --cov-fail-under=95 $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --cov --cov-report=term:skip-covered --cov-fail-under=95 $(ARGS)
 
 test-thorough: setup ## Run what is tested with random examples, with many of them, others each time
-	$(BIN)/python -m pytest -n auto --hypothesis-profile=thorough -m "not system" $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --hypothesis-profile=thorough -m "not system" $(ARGS)
 
 lint: setup ## Check style, types and the arrows between folders
 	$(BIN)/ruff check .
