@@ -1,4 +1,4 @@
-# What a person runs. PYTHON is any Python 3.11 to 3.13, AIRFLOW a version that has a file in constraints/.
+# What a person runs. PYTHON is any Python 3.11 to 3.14, AIRFLOW a version that has a file in constraints/.
 PYTHON ?= python3.11
 AIRFLOW ?= 3.3.2
 # Tests that wait for a deadline leave their core to others, so there are more of them than cores.
@@ -18,7 +18,7 @@ help: ## Show what can be run
 setup: $(VENV)/.ready ## Install the package and what its tests need into .venv/
 
 $(VENV)/.ready: pyproject.toml $(CONSTRAINTS)
-	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) is not there; name a Python 3.11 to 3.13 with PYTHON=..." >&2; exit 1; }
+	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) is not there; name a Python 3.11 to 3.14 with PYTHON=..." >&2; exit 1; }
 	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint $(CONSTRAINTS) \

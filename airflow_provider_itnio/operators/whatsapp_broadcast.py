@@ -260,9 +260,8 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
                 asyncio.run(self._run(broadcast, client, limit))
             except BaseException as error:
                 if is_task_terminated(error) and ending.would_message_again:
-                    self.retries = (
-                        0  # Airflow looks at the state that a person has set, but not with another error
-                    )
+                    # Airflow looks at the state that a person has set, but not with another error.
+                    self.retries = 0
                 problem: BaseException | None = ending.failure_of(error)
             else:
                 problem = ending.failure(may_fail=self.if_some_fail == "warn", is_over=limit.is_over)

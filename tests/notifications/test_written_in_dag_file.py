@@ -42,8 +42,8 @@ def test_it_takes_the_message_fields_of_the_operator_in_their_order():
     operators = parameters(WhatsAppMessageOperator)
     own = parameters(WhatsAppNotifier)
     assert tuple(name for name in own if name in MESSAGE_FIELDS) == MESSAGE_FIELDS
-    assert set(operators) - set(own) == {"delivery", "max_attempts", "proxy"}
-    assert set(own) - set(operators) == {*OF_A_NOTIFIER_ALONE, "max_attempts", "context"}
+    assert set(operators) - set(own) == {"delivery", "proxy"}
+    assert set(own) - set(operators) == {*OF_A_NOTIFIER_ALONE, "context"}
 
 
 def test_every_parameter_is_documented():
