@@ -50,10 +50,6 @@ from tests.any_data import (
 from tests.api.fields import body, contact, currency, date_time, interactive, location
 
 quickly = settings(
-    max_examples=60,
-    derandomize=True,
-    deadline=None,
-    database=None,
     suppress_health_check=[
         HealthCheck.too_slow,
         HealthCheck.data_too_large,
@@ -292,7 +288,7 @@ def test_any_data_as_recipients_is_people_or_an_error(value: Any) -> None:
 
 
 @pytest.mark.usefixtures("connection")
-@settings(quickly, max_examples=40)
+@quickly
 @given(recipient=leaves, kind=st.sampled_from(MESSAGE_FIELDS), value=anything)
 def test_the_hook_sends_any_data_or_raises_its_own_error(
     recipient: Any, kind: str, value: Any, sandbox: Any

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import DAG, literal
 from airflow.providers.standard.operators.empty import EmptyOperator
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic_core import to_json
 
@@ -331,7 +331,6 @@ def arguments(builder: Any) -> st.SearchStrategy[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("builder", BUILDERS, ids=lambda builder: builder.__name__)
-@settings(derandomize=True, database=None, max_examples=150, deadline=None)
 @given(data=st.data())
 def test_whatever_it_is_given_a_builder_builds_or_names_itself(builder: Any, data: Any) -> None:
     try:

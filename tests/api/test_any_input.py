@@ -25,10 +25,6 @@ from airflow_provider_itnio.messages import MESSAGE_FIELDS
 from tests.api.fields import fields_of
 
 quickly = settings(
-    max_examples=200,
-    derandomize=True,
-    deadline=None,
-    database=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 
@@ -474,7 +470,7 @@ VALID = {
 
 
 @pytest.mark.parametrize("kind", MESSAGE_FIELDS)
-@settings(quickly, max_examples=80)
+@quickly
 @given(data=st.data())
 def test_whatever_keeps_the_rules_is_a_message_and_reads_back_as_the_same(
     kind: str, data: st.DataObject

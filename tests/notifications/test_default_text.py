@@ -5,14 +5,12 @@ from __future__ import annotations
 from typing import get_args
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_itnio.api.models import message_from
 from airflow_provider_itnio.notifications.alert_facts import AlertFacts, AlertKind
 from airflow_provider_itnio.notifications.default_text import default_text
-
-many = settings(max_examples=200, derandomize=True, deadline=None, database=None)
 
 HEADLINES = {
     "task_failed": "❌ *Task failed*",
@@ -119,7 +117,6 @@ def test_a_try_without_how_many_there_are_stands_alone():
     assert line_of(default_text(FULL._replace(max_attempts="")), "Try: ") == "Try: 1"
 
 
-@many
 @given(alert=facts, reason=words | long_words)
 def test_whatever_the_facts_hold_it_is_a_text_whatsapp_takes(alert, reason):
     text = default_text(alert, reason)
@@ -128,7 +125,6 @@ def test_whatever_the_facts_hold_it_is_a_text_whatsapp_takes(alert, reason):
     assert message_from({"text": text}).type == "text"
 
 
-@many
 @given(alert=facts, reason=words | long_words)
 def test_back_ticks_of_data_neither_open_nor_close_code(alert, reason):
     text = default_text(alert, reason)
@@ -139,7 +135,6 @@ def test_back_ticks_of_data_neither_open_nor_close_code(alert, reason):
         assert line.count("`") == 0 or line.startswith(("DAG: `", "Task: `", "Run: `"))
 
 
-@many
 @given(alert=facts, reason=words | long_words)
 def test_nothing_empty_is_printed(alert, reason):
     text = default_text(alert, reason)
@@ -150,7 +145,6 @@ def test_nothing_empty_is_printed(alert, reason):
     assert "``````" not in text
 
 
-@many
 @given(alert=facts, reason=(words | long_words).filter(str.strip))
 def test_the_reason_stands_in_the_last_line(alert, reason):
     last = default_text(alert, reason).split("\n")[-1]

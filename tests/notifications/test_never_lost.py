@@ -331,10 +331,6 @@ CONTEXTS = st.dictionaries(
 
 
 @settings(
-    max_examples=100,
-    derandomize=True,
-    deadline=None,
-    database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(context=CONTEXTS)

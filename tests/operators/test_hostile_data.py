@@ -153,7 +153,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.dictionaries(st.text(max_size=6), VALUES, max_size=4), shared=VALUES)
 def test_no_data_at_all_raise_anything_else(data, shared):
     for text in (*TEXTS, "{{ shared }}", "{{ shared.x | title }}"):
