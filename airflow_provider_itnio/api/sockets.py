@@ -61,6 +61,13 @@ class TimedSocket(_Timed, socket.socket):
 class TimedTlsSocket(_Timed, ssl.SSLSocket):
     """A socket with a deadline that speaks TLS."""
 
+    @classmethod
+    def _create(cls, sock: Any, *args: Any, **kwargs: Any) -> Any:
+        """Keep the deadline of the socket that is wrapped: a proxy may be asked before there is another."""
+        made = super()._create(sock, *args, **kwargs)  # type: ignore[misc]
+        made.ends_at = sock.ends_at
+        return made
+
 
 def look_up(host: str, port: int) -> Future[Addresses]:
     """Look a name up in a thread of its own: a look-up that hangs can't be ended, only left behind.

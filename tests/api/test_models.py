@@ -774,7 +774,7 @@ def test_a_card_with_its_formatted_name_alone_is_refused_with_the_remedy() -> No
         ("C:\\\\report.pdf", f"{NO_LINK}, 'C:\\\\\\\\report.pdf' given{FETCHED}"),
         ("file:///tmp/report.pdf", f"{NO_LINK}, 'file:///tmp/report.pdf' given{FETCHED}"),
         (PurePosixPath("/tmp/report.pdf"), f"{NO_LINK}, '/tmp/report.pdf' given{FETCHED}"),
-        ("report.pdf", f"{NO_LINK}, 'report.pdf' given"),
+        ("report.pdf", f"{NO_LINK}, 'report.pdf' given{FETCHED}"),
     ],
 )  # fmt: skip
 def test_a_link_that_can_not_be_fetched_is_refused_with_the_remedy(link: object, error: str) -> None:

@@ -11,7 +11,7 @@ from airflow_provider_itnio.notifications.alert_facts import AlertFacts
 from airflow_provider_itnio.notifications.default_text import default_template
 
 from .events import BASE_URL
-from .test_default_text import FULL, HEADLINES, facts, long_words, many, words
+from .test_default_text import FULL, HEADLINES, facts, long_words, words
 
 LIMITS = (40, 200, 120, 60, 200, 350)
 
@@ -55,7 +55,6 @@ def test_a_question_says_what_is_asked():
     assert values_of(default_template(asked, "pipeline_alert", "en"))[4] == "Load?: Approve, Reject"
 
 
-@many
 @given(alert=facts, reason=words | long_words)
 def test_whatever_the_facts_hold_it_is_a_template_whatsapp_takes(alert, reason):
     template = default_template(alert, "pipeline_alert", "en", reason)
@@ -68,7 +67,6 @@ def test_whatever_the_facts_hold_it_is_a_template_whatsapp_takes(alert, reason):
     assert message_from({"template": template}).type == "template"
 
 
-@many
 @given(text=st.text(st.characters(categories=["Cc", "Zs", "Zl", "Zp", "Ll"]), max_size=20))
 def test_blanks_and_control_characters_in_an_error_leave_a_template_whatsapp_takes(text):
     alert = AlertFacts(kind="task_failed", dag_id=text, run_id=text, error_line=text, log_url=text)

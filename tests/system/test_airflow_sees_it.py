@@ -181,4 +181,6 @@ bag = DagBag(sys.argv[1])
 print(*bag.import_errors.values())
 """
     run = python("-c", program, tmp_path)
-    assert "InvalidMessageError: text.body: at most 4096 characters, 4097 given" in run.stdout, run.stderr
+    assert "InvalidMessageError: task 'tell': text.body: at most 4096 characters, 4097 given" in run.stdout, (
+        run.stderr
+    )

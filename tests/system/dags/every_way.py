@@ -87,7 +87,7 @@ with DAG(
         recipient="{{ ti.xcom_pull('load')['number'] }}",
         text="{{ shop }}: {{ ti.xcom_pull('load')['rows'] }} rows",
         itnio_conn_id="itnio_{{ 'def' }}ault",
-        delivery="at_{{ 'most' }}_once",
+        delivery="at_most_once",
     ).set_upstream(loaded)
     WhatsAppSendOperator(task_id="upstream_text", recipient=loaded["number"], text=loaded["words"])
     WhatsAppSendOperator(task_id="upstream_menu", interactive=loaded["menu"])
