@@ -156,7 +156,9 @@ def recipient_entries(recipients: Any) -> list[Any]:
     if not isinstance(recipients, str):
         return [] if recipients is None else [recipients]
     is_list = is_list_in_text(recipients) and not recipients.lstrip().startswith("{{")
-    if is_list or "{%" in recipients or "{#" in recipients:
+    # Of ``{{`` without an end the expression below would look for one again and again.
+    is_open = recipients.count("{{") != recipients.count("}}")
+    if is_list or is_open or "{%" in recipients or "{#" in recipients:
         return [recipients]
     entries = re.findall(rf"(?:\{{\{{.*?\}}\}}|[^{NUMBER_SEPARATORS}])+", recipients, re.DOTALL)
     return [entry.strip() for entry in entries if entry.strip()]

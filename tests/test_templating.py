@@ -166,3 +166,8 @@ def test_recipients_whose_data_come_from_upstream_are_looked_up():
 )
 def test_recipients_are_not_taken_apart_inside_of_jinja(text, entries):
     assert recipient_entries(text) == entries
+
+
+def test_jinja_that_is_left_open_stays_whole_however_much_of_it_there_is():
+    text = "{{ " * 50_000
+    assert recipient_entries(text) == [text]
