@@ -1,4 +1,4 @@
-"""Adding the connection as the README says leaves no secret in Airflow's audit log."""
+"""Adding the connection as the guide says leaves no secret in Airflow's audit log."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 pytestmark = pytest.mark.system
 
-README = Path(__file__).parents[2] / "README.md"
+GUIDE = Path(__file__).parents[2] / "docs" / "connection.md"
 LOOK = """
 from airflow.models import Connection, Log
 from airflow.utils.session import create_session
@@ -23,8 +23,8 @@ with create_session() as session:
 """
 
 
-def test_the_connection_of_the_readme_leaves_no_key_in_the_audit_log(airflow, python, tmp_path):
-    (written,) = re.findall(r"cat > itnio\.json <<'EOF'\n(.*?)\nEOF\n", README.read_text(), re.DOTALL)
+def test_the_connection_of_the_guide_leaves_no_key_in_the_audit_log(airflow, python, tmp_path):
+    (written,) = re.findall(r"cat > itnio\.json <<'EOF'\n(.*?)\nEOF\n", GUIDE.read_text(), re.DOTALL)
     file = tmp_path / "itnio.json"
     file.write_text(written)
     imported = airflow("connections", "import", file)

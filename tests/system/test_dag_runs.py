@@ -171,11 +171,10 @@ def test_a_reply_names_what_it_answers(seen):
 # --- what only rendering tells ----------------------------------------------------------------------------
 
 
-def test_a_text_is_templated_and_so_are_number_connection_and_delivery(seen):
+def test_a_text_is_templated_and_so_are_number_and_connection(seen):
     message = seen.message_of("templated")
     assert (message.text, message.recipient) == ("Shenzhen: 42 rows", "8610000000001")
     assert seen.tasks["templated"]["rendered"]["itnio_conn_id"] == "itnio_default"
-    assert seen.tasks["templated"]["rendered"]["delivery"] == "at_most_once"
 
 
 def test_text_and_number_come_from_upstream(seen):
