@@ -55,8 +55,7 @@ with DAG(
         ),
     ).expand(recipient=STAKEHOLDERS).set_upstream(figures)
 
-    # Another message for each. Keep what strangers can write out of it: Airflow renders Jinja that it finds
-    # in the data of expand_kwargs.
+    # Another message for each. What an upstream task gives is data: Jinja in it is sent as it is.
     WhatsAppSendOperator.partial(task_id="tell_regions").expand_kwargs(messages_for_regions(figures))
 
     # What a function returns is sent, and never rendered as Jinja: the safe way for words of strangers.
