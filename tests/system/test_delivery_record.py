@@ -232,5 +232,5 @@ def test_a_broadcast_cleared_while_it_runs_repeats_no_more_than_a_batch(broadcas
     head = running.airflow.state_of(
         "record_of_broadcasts", RUN, "is_cleared_while_it_runs", "whatsapp/broadcast"
     )
-    # The executor said that its process ended well, so Airflow has raised the number of its tries from 0.
-    assert (head["try"], head["max_tries"], head["clear_number"] > 0) == (2, 1, True)
+    # max_tries is 0 or 1, by whether the scheduler sees the clear or the end of the process first.
+    assert (head["try"], head["clear_number"] > 0) == (2, True)

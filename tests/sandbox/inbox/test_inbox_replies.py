@@ -94,15 +94,12 @@ def test_an_answer_that_is_not_sent_yet_waits_for_its_conversation(open_inbox, s
 
 @pytest.fixture
 def slow(sandbox):
-    """Let replies take their time, or fail."""
+    """Let replies take their time."""
 
-    def slow(page, status=None):
+    def slow(page):
         def answer(route):
             page.wait_for_timeout(300)
-            if status is None:
-                route.continue_()
-            else:
-                route.fulfill(status=status, json={"error": "text: no"})
+            route.continue_()
 
         page.route("**/sandbox/replies", answer)
 
@@ -145,20 +142,30 @@ def test_a_message_that_is_kept_no_more_is_answered_no_more(open_page, start_san
     assert sandbox.replies[0].answers is None
 
 
-def test_an_answer_that_is_not_kept_comes_back_to_where_it_was_typed(open_inbox, send, message, slow):
+def test_an_answer_that_is_not_kept_comes_back_to_where_it_was_typed(open_inbox, send, message):
     send(message(recipient="5511912345678", text={"body": "other"}))
     send(message())
     page = open_inbox()
-    slow(page, 400)
+    held = []
+
+    def hold(route):
+        held.append(route)
+
+    page.route("**/sandbox/replies", hold)
     field = page.locator("textarea")
     field.fill("first")
-    field.press("Enter")
+    with page.expect_request("**/sandbox/replies"):
+        field.press("Enter")
     field.press_sequentially("second")
+    held.pop().fulfill(status=400, json={"error": "text: no"})
     page.get_by_role("alert").get_by_text("That did not work: text: no").wait_for()
     assert field.input_value() == "first\nsecond"
-    field.press("Enter")
+    with page.expect_request("**/sandbox/replies"):
+        field.press("Enter")
     page.locator(".conversation", has_text="+5511912345678").click()
     page.locator("article .words", has_text="other").wait_for()
+    with page.expect_response("**/sandbox/replies"):
+        held.pop().fulfill(status=400, json={"error": "text: no"})
     page.wait_for_timeout(600)
     assert field.input_value() == ""
     page.locator(".conversation", has_text="+8614718004557").click()
