@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_itnio.sandbox import Sandbox
-from airflow_provider_itnio.sandbox.control import Control
-from airflow_provider_itnio.sandbox.meaningful_numbers import TABLE
-from airflow_provider_itnio.sandbox.page import Page
-from airflow_provider_itnio.sandbox.replies import READERS
+from airflow_provider_itnio.sandbox.api import SandboxApi
+from airflow_provider_itnio.sandbox.faults.test_numbers import TABLE
+from airflow_provider_itnio.sandbox.inbox.page import Page
+from airflow_provider_itnio.sandbox.inbox.replies import READERS
 
 PAGE = (Path(__file__).parent.parent / "docs" / "testing.md").read_text()
 FILES = dict(re.findall(r"```python\n# (\S+\.py)\n(.*?)```", PAGE, re.DOTALL))
@@ -83,7 +83,7 @@ def test_the_page_has_each_request_of_the_json_api():
     vendor = Sandbox()._vendor
     routes = {
         (method, route.path.replace("{number:int}", "7"))
-        for route in (*Control(vendor).routes(), *Page(vendor.store).routes())
+        for route in (*SandboxApi(vendor).routes(), *Page(vendor.store).routes())
         for method in route.methods - {"HEAD"}
         if route.path.startswith("/sandbox/")
     }

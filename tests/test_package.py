@@ -60,7 +60,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel):
 
 
 @pytest.mark.parametrize(
-    "file", ["py.typed", "sandbox/templates/", "sandbox/static/", "operators/whatsapp.py"]
+    "file", ["py.typed", "sandbox/inbox/templates/", "sandbox/inbox/static/", "operators/whatsapp.py"]
 )
 def test_what_is_no_module_is_in_it_too(file, wheel):
     assert [name for name in wheel.namelist() if name.startswith(f"airflow_provider_itnio/{file}")]
@@ -95,7 +95,7 @@ def test_airflow_and_the_shell_find_their_way_in(wheel):
     entries = wheel.read(f"{DIST_INFO}/entry_points.txt").decode().split("\n")
     assert "provider_info = airflow_provider_itnio.get_provider_info:get_provider_info" in entries
     assert entries[entries.index("[apache_airflow_provider]") + 1].startswith("provider_info = ")
-    assert "itnio-sandbox = airflow_provider_itnio.sandbox.__main__:main" in entries
+    assert "itnio-sandbox = airflow_provider_itnio.sandbox.cli:main" in entries
 
 
 def test_the_sdist_holds_what_its_tests_read(unpacked):

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from airflow_provider_itnio.sandbox.vendor import Endpoint
+from airflow_provider_itnio.sandbox.vendor.endpoints import Endpoint
 
 
 class Traffic:

@@ -10,19 +10,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .server import Sandbox
-    from .store import ReceivedMessage, RefusedRequest, Reply, SeenRequest
-    from .trial import TrialSandbox
+    from airflow_provider_itnio.sandbox.server import Sandbox
+    from airflow_provider_itnio.sandbox.store.store import ReceivedMessage, RefusedRequest, Reply, SeenRequest
+    from airflow_provider_itnio.sandbox.testing.sandbox import TestingSandbox
 
-__all__ = ["ReceivedMessage", "RefusedRequest", "Reply", "Sandbox", "SeenRequest", "TrialSandbox"]
+__all__ = ["ReceivedMessage", "RefusedRequest", "Reply", "Sandbox", "SeenRequest", "TestingSandbox"]
 
 HOMES = {
-    "ReceivedMessage": "store",
-    "RefusedRequest": "store",
-    "Reply": "store",
+    "ReceivedMessage": "store.store",
+    "RefusedRequest": "store.store",
+    "Reply": "store.store",
     "Sandbox": "server",
-    "SeenRequest": "store",
-    "TrialSandbox": "trial",
+    "SeenRequest": "store.store",
+    "TestingSandbox": "testing.sandbox",
 }
 
 INSTALL_HINT = "the sandbox needs its extra: pip install 'airflow-provider-itnio[sandbox]'"

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from .control import Control
-from .events import Events
-from .guard import Guard
-from .page import Page
-from .vendor import METHODS, Elsewhere, Endpoint, Vendor
+from airflow_provider_itnio.sandbox.api import SandboxApi
+from airflow_provider_itnio.sandbox.inbox.events import Events
+from airflow_provider_itnio.sandbox.inbox.page import Page
+from airflow_provider_itnio.sandbox.security import Security
+from airflow_provider_itnio.sandbox.vendor.endpoints import METHODS, Elsewhere, Endpoint, Vendor
 
 if TYPE_CHECKING:
-    from .addresses import OwnHosts
+    from airflow_provider_itnio.sandbox.addresses import OwnHosts
 
 
-def sandbox_app(vendor: Vendor, hosts: OwnHosts) -> Guard:
+def sandbox_app(vendor: Vendor, hosts: OwnHosts) -> Security:
     """
     Put the endpoints together behind the guard.
 
@@ -27,11 +27,11 @@ def sandbox_app(vendor: Vendor, hosts: OwnHosts) -> Guard:
     routes = [
         *(Route(path, Endpoint(vendor, path, method)) for path, method in METHODS.items()),
         Route("/sandbox/events", Events(vendor.store, vendor.stopping), methods=["GET"]),
-        *Control(vendor).routes(),
+        *SandboxApi(vendor).routes(),
         *Page(vendor.store).routes(),
         Route("/", Elsewhere(vendor), methods=["POST"]),
     ]
     app = Starlette(routes=routes)
     app.router.redirect_slashes = False
     app.router.default = Elsewhere(vendor)
-    return Guard(app, hosts, vendor.clock)
+    return Security(app, hosts, vendor.clock)

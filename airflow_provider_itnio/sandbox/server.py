@@ -7,7 +7,6 @@ import json
 import logging
 import threading
 import time
-from contextlib import suppress
 from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Self
@@ -15,7 +14,22 @@ from urllib.parse import quote, urlencode
 
 import uvicorn
 
-from .account import (
+from airflow_provider_itnio.sandbox.addresses import OwnHosts, base_url, listen_on, read_allowed_host
+from airflow_provider_itnio.sandbox.app import sandbox_app
+from airflow_provider_itnio.sandbox.checks import amount, seconds, whole
+from airflow_provider_itnio.sandbox.faults.fault import LONGEST_DELAY, FaultQueue, as_json, fault_from
+from airflow_provider_itnio.sandbox.faults.random_failures import RandomFailures, shares_from
+from airflow_provider_itnio.sandbox.http_protocol import CuttableProtocol
+from airflow_provider_itnio.sandbox.phone_numbers import digits_of
+from airflow_provider_itnio.sandbox.store.store import (
+    ReceivedMessage,
+    RefusedRequest,
+    Reply,
+    SeenRequest,
+    Store,
+)
+from airflow_provider_itnio.sandbox.uvicorn_thread import UvicornThread
+from airflow_provider_itnio.sandbox.vendor.account import (
     SAMPLE_API_KEY,
     SAMPLE_APP_ID,
     SAMPLE_BUSINESS_PHONE,
@@ -24,19 +38,10 @@ from .account import (
     phones,
     several,
 )
-from .addresses import OwnHosts, base_url, listen_on, read_allowed_host
-from .app import sandbox_app
-from .checks import amount, seconds, whole
-from .failing_share import FailingShare, shares_from
-from .faults import LONGEST_DELAY, FaultQueue, as_json, fault_from
-from .phone_numbers import digits_of
-from .protocol import CuttableProtocol
-from .store import ReceivedMessage, RefusedRequest, Reply, SeenRequest, Store
-from .vendor import Vendor
+from airflow_provider_itnio.sandbox.vendor.endpoints import Vendor
 
 if TYPE_CHECKING:
     import os
-    import socket
     from collections.abc import Callable, Iterable, Mapping
     from types import TracebackType
 
@@ -117,7 +122,7 @@ class Sandbox:
             ),
             store=Store(whole("keep", keep, 1)),
             faults=FaultQueue(),
-            failing=FailingShare(shares_from(fail), seed),
+            failing=RandomFailures(shares_from(fail), seed),
             clock=clock,
             clock_tolerance=seconds("clock_tolerance", clock_tolerance),
             latency=seconds("latency", latency, LONGEST_DELAY),
@@ -129,7 +134,7 @@ class Sandbox:
         self._keep_alive = keep_alive
         self._wanted_port = whole("port", port, 0, 65535)
         self._port: int | None = None
-        self._server: _Server | None = None
+        self._server: UvicornThread | None = None
         self._thread: threading.Thread | None = None
 
     def __enter__(self) -> Self:
@@ -160,7 +165,7 @@ class Sandbox:
             self._port = listening.getsockname()[1]
             # An event belongs to the loop of one start.
             vendor = replace(self._vendor, stopping=asyncio.Event())
-            server = _Server(self._config(vendor, self._port), listening, vendor.stopping)
+            server = UvicornThread(self._config(vendor, self._port), listening, vendor.stopping)
         except BaseException:
             listening.close()
             raise
@@ -367,41 +372,3 @@ class Sandbox:
         if uvicorn_logger.level == logging.NOTSET:
             uvicorn_logger.setLevel(logging.WARNING)
         return config
-
-
-class _Server(uvicorn.Server):
-    """
-    uvicorn's server on a socket that listens already, stopped from another thread.
-
-    :param config: uvicorn's configuration, loaded
-    :param listening: the socket
-    :param stopping: set in the server's loop when it stops
-    """
-
-    def __init__(self, config: uvicorn.Config, listening: socket.socket, stopping: asyncio.Event) -> None:
-        super().__init__(config)
-        self.ready = threading.Event()
-        self.failure: BaseException | None = None
-        self.loop: asyncio.AbstractEventLoop | None = None
-        self.listening = listening
-        self.stopping = stopping
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self.loop = asyncio.get_running_loop()
-        self.ready.set()
-
-    def run_until_stopped(self) -> None:
-        try:
-            with self.listening:
-                self.run(sockets=[self.listening])
-        except BaseException as failure:
-            self.failure = failure
-        finally:
-            self.ready.set()
-
-    def stop(self) -> None:
-        self.should_exit = True
-        if self.loop is not None:
-            with suppress(RuntimeError):  # the loop has ended already
-                self.loop.call_soon_threadsafe(self.stopping.set)

@@ -268,7 +268,7 @@ def forwarder(sandbox):
 
 def test_a_second_hook_uses_the_first_ones_client_and_tcp_connection(forwarder, connect, monkeypatch):
     # The sandbox would refuse a Host header that names the forwarder's port.
-    monkeypatch.setattr("airflow_provider_itnio.sandbox.guard.Guard.refusal", lambda self, headers: b"")
+    monkeypatch.setattr("airflow_provider_itnio.sandbox.security.Security.refusal", lambda self, headers: b"")
     connect(host=f"http://127.0.0.1:{forwarder.port}")
     first, second = ItnioHook(), ItnioHook("itnio_default")
     assert first.get_conn() is second.get_conn()
@@ -382,7 +382,7 @@ def test_a_line_that_can_not_be_written_does_not_undo_an_acceptance(way, sandbox
 
 
 def test_what_is_sent_in_a_hooks_block_goes_through_one_client(forwarder, connect, sandbox, monkeypatch):
-    monkeypatch.setattr("airflow_provider_itnio.sandbox.guard.Guard.refusal", lambda self, headers: b"")
+    monkeypatch.setattr("airflow_provider_itnio.sandbox.security.Security.refusal", lambda self, headers: b"")
     connect(host=f"http://127.0.0.1:{forwarder.port}")
 
     async def several():

@@ -13,6 +13,7 @@ from airflow_provider_itnio.sandbox import Sandbox
 CUSTOM = "/wa/custom/sendMsg"
 TEMPLATE = "/wa/template/sendMsg"
 BALANCE = "/sms/getBalance"
+REFUSED = "refused with -71 (recipient number is shorter than 7 digits): recipient has 3 digits, at least 7"
 
 
 class Wire:

@@ -1,0 +1,285 @@
+"""Faults that a test asks for: what the next answers shall be instead of the vendor's."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from math import isfinite
+from typing import Any
+
+from airflow_provider_itnio.sandbox.checks import whole
+from airflow_provider_itnio.sandbox.phone_numbers import digits_of
+from airflow_provider_itnio.sandbox.status_codes import CODES
+
+BEFORE_ACCEPTING = "before_accepting"
+AFTER_ACCEPTING = "after_accepting"
+LONGEST_DELAY = 600.0
+FRAMING_HEADERS = frozenset({"content-length", "transfer-encoding", "connection"})
+
+
+class BadFaultError(ValueError):
+    """A fault that cannot be: its text names the field."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """
+    What happens to the next requests that it fits.
+
+    :param count: to how many requests, at least 1
+    :param status: the negative code to answer
+    :param reason: the reason beside it; None takes the meaning of the code
+    :param http_status: the HTTP code to answer, 200 to 599
+    :param headers: headers to answer besides
+    :param body: the body to answer, whatever it is
+    :param answer: the JSON to answer, in a tuple of one; empty if none was given
+    :param delay: how long to hold the answer back, in seconds
+    :param drop: when to close the connection without an answer
+    :param accept: whether a good message is kept though it gets this answer; None leaves it to the kind
+    :param path: the only endpoint it is for; None for all
+    :param recipient: the only recipient it is for, digits; None for all
+    """
+
+    count: int = 1
+    status: int | None = None
+    reason: str | None = None
+    http_status: int | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes | None = None
+    answer: tuple[Any, ...] = ()
+    delay: float = 0.0
+    drop: str | None = None
+    accept: bool | None = None
+    path: str | None = None
+    recipient: str | None = None
+
+    @property
+    def makes_answer(self) -> bool:
+        """Whether the vendor's own answer is replaced, be it by silence."""
+        given = (self.status, self.http_status, self.body, self.drop)
+        return bool(self.answer) or any(one is not None for one in given)
+
+    @property
+    def keeps_message(self) -> bool:
+        """Whether a message that the vendor would accept is kept as accepted."""
+        if self.accept is not None:
+            return self.accept
+        return not self.makes_answer or self.drop == AFTER_ACCEPTING
+
+    def fits(self, path: str, recipient: str) -> bool:
+        """
+        Tell whether it is for a request.
+
+        :param path: the endpoint of the request
+        :param recipient: the digits of its recipient, empty if it has none
+        """
+        return self.path in (None, path) and self.recipient in (None, recipient)
+
+
+def fault_from(given: object) -> Fault:
+    """
+    Read a fault from JSON.
+
+    :param given: an object with the fields of :class:`Fault`, ``answer`` being any JSON
+    :raises BadFaultError: if it cannot be; the text begins with the name of the field
+    """
+    if not isinstance(given, dict):
+        raise BadFaultError("a fault is an object, or a list of objects")
+    read: dict[str, Any] = {}
+    for name, value in given.items():
+        if name not in READERS:
+            raise BadFaultError(f"{name}: unknown field; there are {', '.join(READERS)}")
+        try:
+            read[name] = READERS[name](name, value)
+        except ValueError as unfit:
+            raise BadFaultError(str(unfit)) from None
+    fault = Fault(**read)
+    for wrong, text in _contradictions(fault):
+        if wrong:
+            raise BadFaultError(text)
+    return fault
+
+
+def as_json(fault: Fault) -> dict[str, Any]:
+    """
+    Write a fault as the JSON it was read from.
+
+    :param fault: the fault
+    """
+    plain = {one.name: getattr(fault, one.name) for one in fields(fault)}
+    plain = {name: value for name, value in plain.items() if value != getattr(Fault, name)}
+    plain["count"] = fault.count
+    if fault.headers:
+        plain["headers"] = dict(fault.headers)
+    if fault.body is not None:
+        plain["body"] = fault.body.decode("utf-8", "replace")
+    if fault.answer:
+        plain["answer"] = fault.answer[0]
+    return plain
+
+
+@dataclass
+class FaultQueue:
+    """The faults that wait, used up in the order they were asked for. Safe to use from any thread."""
+
+    _waiting: list[Fault] = field(default_factory=list, init=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
+
+    def add(self, *faults: Fault) -> None:
+        """
+        Append faults.
+
+        :param faults: what shall happen, in order
+        """
+        with self._lock:
+            self._waiting.extend(faults)
+
+    def take(self, path: str, recipient: str) -> Fault | None:
+        """
+        Use up the first fault that fits a request, once.
+
+        :param path: the endpoint of the request
+        :param recipient: the digits of its recipient, empty if it has none
+        """
+        with self._lock:
+            for place, fault in enumerate(self._waiting):
+                if fault.fits(path, recipient):
+                    left = replace(fault, count=fault.count - 1)
+                    self._waiting[place : place + 1] = [left] if left.count else []
+                    return fault
+        return None
+
+    @property
+    def waiting(self) -> list[Fault]:
+        """What is still to happen, ``count`` being what is left of each."""
+        with self._lock:
+            return list(self._waiting)
+
+    def clear(self) -> None:
+        """Forget all faults."""
+        with self._lock:
+            self._waiting.clear()
+
+
+def _contradictions(fault: Fault) -> tuple[tuple[bool, str], ...]:
+    texts = [name for name in ("status", "body", "answer") if getattr(fault, name) not in (None, ())]
+    answers = [*texts, *(("http_status",) if fault.http_status is not None else ())]
+    return (
+        (
+            not (fault.makes_answer or fault.delay or fault.headers),
+            "fault: give at least one of status, http_status, body, answer, delay, drop, headers",
+        ),
+        (len(texts) > 1, f"{texts[-1] if texts else ''}: not together with {texts[0] if texts else ''}"),
+        (fault.reason is not None and fault.status is None, "reason: only together with status"),
+        (
+            fault.drop is not None and bool(answers or fault.headers),
+            f"drop: not together with {(answers or ['headers'])[0]}",
+        ),
+        (
+            fault.accept is not None and not fault.makes_answer,
+            "accept: only together with status, http_status, body, answer or drop",
+        ),
+        (
+            (fault.drop, fault.accept) in ((BEFORE_ACCEPTING, True), (AFTER_ACCEPTING, False)),
+            f"accept: contradicts drop {fault.drop}",
+        ),
+    )
+
+
+def _count(name: str, value: object) -> int:
+    return whole(name, value, 1, 1_000_000)
+
+
+def _status(name: str, value: object) -> int:
+    if isinstance(value, bool) or not re.fullmatch(r"-[1-9][0-9]{0,5}", str(value)):
+        raise BadFaultError(f"{name}: a negative code such as -68; for anything else use answer")
+    return int(str(value))
+
+
+def _http_status(name: str, value: object) -> int:
+    return whole(name, value, 200, 599)
+
+
+def _text(name: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise BadFaultError(f"{name}: a text")
+    return value
+
+
+def _headers(name: str, value: object) -> tuple[tuple[str, str], ...]:
+    if not isinstance(value, Mapping):
+        raise BadFaultError(f"{name}: an object of header names with their values")
+    for header, text in value.items():
+        if not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", str(header)):
+            raise BadFaultError(f"{name}: {str(header)[:40]!r} is no header name")
+        if str(header).lower() in FRAMING_HEADERS:
+            raise BadFaultError(f"{name}.{header}: the sandbox sets this one")
+        if not re.fullmatch(r"[\t\x20-\x7e\x80-\xff]*", str(text)) or str(text) != str(text).strip():
+            raise BadFaultError(f"{name}.{header}: a value of one line in Latin-1, without blanks around it")
+    return tuple((str(header), str(text)) for header, text in value.items())
+
+
+def _body(name: str, value: object) -> bytes:
+    return value if isinstance(value, bytes) else _text(name, value).encode("utf-8", "surrogatepass")
+
+
+def _answer(name: str, value: object) -> tuple[Any, ...]:
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as wrong:
+        raise BadFaultError(f"{name}: anything that JSON can hold ({wrong})") from None
+    return (value,)
+
+
+def _delay(name: str, value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not isfinite(value):
+        raise BadFaultError(f"{name}: seconds, a number")
+    if not 0 < value <= LONGEST_DELAY:
+        raise BadFaultError(f"{name}: seconds, over 0 and at most {LONGEST_DELAY:g}")
+    return float(value)
+
+
+def _drop(name: str, value: object) -> str:
+    return _one_of(name, value, (BEFORE_ACCEPTING, AFTER_ACCEPTING))
+
+
+def _accept(name: str, value: object) -> bool:
+    if not isinstance(value, bool):
+        raise BadFaultError(f"{name}: true or false")
+    return value
+
+
+def _path(name: str, value: object) -> str:
+    return _one_of(name, value, tuple(CODES))
+
+
+def _one_of(name: str, value: object, allowed: tuple[str, ...]) -> str:
+    if not isinstance(value, str) or value not in allowed:
+        raise BadFaultError(f"{name}: one of {', '.join(allowed)}")
+    return value
+
+
+def _recipient(name: str, value: object) -> str:
+    digits = digits_of(value) if isinstance(value, (str, int)) else ""
+    if not digits:
+        raise BadFaultError(f"{name}: a phone number")
+    return digits
+
+
+READERS: Mapping[str, Callable[[str, object], Any]] = {
+    "count": _count,
+    "status": _status,
+    "reason": _text,
+    "http_status": _http_status,
+    "headers": _headers,
+    "body": _body,
+    "answer": _answer,
+    "delay": _delay,
+    "drop": _drop,
+    "accept": _accept,
+    "path": _path,
+    "recipient": _recipient,
+}

@@ -1,0 +1,121 @@
+"""A share of the messages fails: which ones, is drawn so that it can be drawn the same again."""
+
+from __future__ import annotations
+
+import random
+import re
+import threading
+from typing import TYPE_CHECKING, NamedTuple
+
+from airflow_provider_itnio.sandbox.faults.fault import BEFORE_ACCEPTING, BadFaultError, Fault
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+RECIPIENTS_KNOWN = 100_000
+USUAL_FAILURE = "-12"
+DROP = "drop"
+
+
+class Share(NamedTuple):
+    """
+    How many messages fail, and how.
+
+    :param share: over 0 and at most 1
+    :param fault: what happens to them
+    """
+
+    share: float
+    fault: Fault
+
+
+class RandomFailures:
+    """
+    Draws which messages fail.
+
+    A draw depends on the seed, the recipient and how many messages that recipient was sent before, not on
+    what else is in flight: a broadcast meets the same failures again, however its messages overtake each
+    other. How many were sent is known of the last ``RECIPIENTS_KNOWN`` recipients.
+
+    :param shares: how many fail, and how; together at most 1
+    :param seed: the same seed draws the same; None draws anew each time
+    :raises ValueError: if the shares are over 1 together
+    """
+
+    def __init__(self, shares: Iterable[Share], seed: int | None = None) -> None:
+        self._shares = tuple(shares)
+        if sum(one.share for one in self._shares) > 1 + 1e-9:
+            raise BadFaultError("fail: at most 100% together")
+        self._seed = random.SystemRandom().getrandbits(64) if seed is None else seed
+        self._sent: dict[str, int] = {}
+        self._lock = threading.Lock()
+
+    def draw(self, recipient: str) -> Fault | None:
+        """
+        Tell what happens to the next message to a recipient, None if nothing does.
+
+        :param recipient: the recipient's digits
+        """
+        if not self._shares:
+            return None
+        with self._lock:
+            count = self._sent.pop(recipient, 0) + 1
+            self._sent[recipient] = count  # at the end, so that the first one is who was sent nothing longest
+            if len(self._sent) > RECIPIENTS_KNOWN:
+                del self._sent[next(iter(self._sent))]
+        drawn = random.Random(f"{self._seed} {recipient} {count}").random()  # noqa: S311
+        for share, fault in self._shares:
+            if drawn < share:
+                return fault
+            drawn -= share
+        return None
+
+    def begin_again(self) -> None:
+        """Forget what was drawn, so that a seed gives the same failures once more."""
+        with self._lock:
+            self._sent.clear()
+
+
+def shares_from(given: float | str | Iterable[str] | None) -> tuple[Share, ...]:
+    """
+    Read what share shall fail.
+
+    :param given: a number from 0 to 1; or, for one or several kinds of failure, a text each as
+        :func:`share_from` takes it; None for no failures
+    :raises ValueError: if it is none of that
+    """
+    if given is None:
+        return ()
+    if isinstance(given, str):
+        return (share_from(given),)
+    if isinstance(given, (int, float)):
+        if isinstance(given, bool) or not 0 <= given <= 1:
+            raise BadFaultError("fail: a number from 0 to 1, or a text such as '5%'")
+        return (Share(float(given), _fault_called(USUAL_FAILURE)),) if given else ()
+    return tuple(share_from(one) for one in given)
+
+
+def share_from(text: str) -> Share:
+    """
+    Read one share.
+
+    :param text: ``5%`` for the code -12, or ``5%:`` with a code (``-5``), an HTTP code (``503``) or ``drop``
+    :raises ValueError: if it is none of that
+    """
+    found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)%(?::(.+))?", text.strip())
+    if not found or not 0 < float(found[1]) <= 100:
+        raise BadFaultError(f"fail: {text!r:.40} is no share such as 5% or 2.5%:-5, over 0% and at most 100%")
+    return Share(float(found[1]) / 100, _fault_called(found[2] or USUAL_FAILURE))
+
+
+def _fault_called(name: str) -> Fault:
+    if name == DROP:
+        return Fault(drop=BEFORE_ACCEPTING)
+    if re.fullmatch(r"-[1-9][0-9]{0,3}", name):
+        return Fault(status=int(name))
+    if re.fullmatch(r"[45][0-9]{2}", name):
+        return Fault(http_status=int(name))
+    raise BadFaultError(
+        f"fail: {name!r:.40} is no way to fail; there are a code such as -12, an HTTP code from 400 to 599, "
+        f"and {DROP}"
+    )

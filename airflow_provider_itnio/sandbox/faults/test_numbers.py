@@ -1,0 +1,89 @@
+"""Recipients with a meaning: what each message to such a number gets.
+
+They begin with +999, which is no country's code, so that none of them is a person's.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from airflow_provider_itnio.sandbox.faults.fault import (
+    AFTER_ACCEPTING,
+    BEFORE_ACCEPTING,
+    LONGEST_DELAY,
+    Fault,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+TRANSIENT_HTTP = (429, 503)
+PAGE = b"<html><body>The gateway has a moment of its own.</body></html>"
+
+
+class Row(NamedTuple):
+    """
+    A row of the table for people.
+
+    :param number: the number; the letters in it stand for digits
+    :param meaning: what a message to it gets
+    """
+
+    number: str
+    meaning: str
+
+
+TABLE = (
+    Row("+999 1 000 NNNN", "refused with the code -NNNN"),
+    Row("+999 2 000 SSSS", "accepted, and answered SSSS seconds late, at most 600"),
+    Row("+999 3 000 0001", "the connection is dropped before the message is accepted"),
+    Row("+999 3 000 0002", "the connection is dropped after the message is accepted"),
+    Row("+999 4 000 0HHH", "answered HTTP HHH, 400 to 599; 429 and 503 with Retry-After: 1"),
+    Row("+999 5 000 0001", "answered with a page in place of JSON"),
+    Row("+999 5 000 0002", "answered success without a message id"),
+)
+"""What :func:`fault_of_number` does, in words."""
+
+
+def fault_of_number(digits: str) -> Fault | None:
+    """
+    Tell what a recipient's number stands for.
+
+    :param digits: the number
+    :return: what happens to each message to it; None for a number that means nothing
+    """
+    found = re.fullmatch(r"999([1-5])000([0-9]{4})", digits)
+    return FAMILIES[found[1]](int(found[2])) if found else None
+
+
+def _refused(code: int) -> Fault | None:
+    return Fault(status=-code) if code else None
+
+
+def _late(seconds: int) -> Fault | None:
+    return Fault(delay=float(seconds)) if 0 < seconds <= LONGEST_DELAY else None
+
+
+def _dropped(which: int) -> Fault | None:
+    return {1: Fault(drop=BEFORE_ACCEPTING), 2: Fault(drop=AFTER_ACCEPTING)}.get(which)
+
+
+def _answered(http_status: int) -> Fault | None:
+    if not 400 <= http_status <= 599:
+        return None
+    headers = (("Retry-After", "1"),) if http_status in TRANSIENT_HTTP else ()
+    return Fault(http_status=http_status, headers=headers)
+
+
+def _garbled(which: int) -> Fault | None:
+    return {1: Fault(body=PAGE), 2: Fault(answer=({"status": "0", "reason": "success"},))}.get(which)
+
+
+FAMILIES: Mapping[str, Callable[[int], Fault | None]] = {
+    "1": _refused,
+    "2": _late,
+    "3": _dropped,
+    "4": _answered,
+    "5": _garbled,
+}

@@ -1,0 +1,119 @@
+"""``GET /sandbox/events``: what happens, told to open inbox pages as server-sent events."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from starlette.requests import Request
+
+from airflow_provider_itnio.sandbox.inbox.items import item
+from airflow_provider_itnio.sandbox.responses import json_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from starlette.types import Receive, Scope, Send
+
+    from airflow_provider_itnio.sandbox.store.store import News, Store
+
+PAUSE = 0.05
+"""Seconds between two events: what comes meanwhile goes together, and a page draws 20 times a second."""
+
+ITEMS_AN_EVENT = 100
+SIGN_OF_LIFE = 15.0
+RECONNECT_MILLISECONDS = 1000
+
+
+@dataclass(frozen=True)
+class Events:
+    """
+    The stream of events, as an ASGI application.
+
+    It begins with ``hello`` (``{"keep": N}``), then sends ``items``, a list of items of the page, and
+    ``clear`` when all that was sent before is forgotten. A reader that comes back names the last event it
+    got, in the header ``Last-Event-ID`` or as ``?after=``, and gets what it missed; one that knew another
+    sandbox gets ``clear`` and everything.
+
+    :param store: what the sandbox got
+    :param stopping: set when the server stops, so that no open page delays that
+    """
+
+    store: Store
+    stopping: asyncio.Event
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Take one ASGI request."""
+        number = self._number_after(Request(scope))
+        loop = asyncio.get_running_loop()
+        wake = asyncio.Event()
+
+        def told() -> None:
+            if not wake.is_set():
+                with suppress(RuntimeError):  # the loop has ended already
+                    loop.call_soon_threadsafe(wake.set)
+
+        ends = [asyncio.ensure_future(_gone(receive)), asyncio.ensure_future(self.stopping.wait())]
+        for end in ends:
+            end.add_done_callback(lambda _: wake.set())
+        headers = [(b"content-type", b"text/event-stream; charset=utf-8")]
+        try:
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            await _send_part(send, self._hello(cleared=number is None))
+            number = number or 0
+            with self.store.listen(told):
+                while not any(end.done() for end in ends):
+                    wake.clear()
+                    news = self.store.since(number)
+                    for part in self._parts(news, first=number == 0):
+                        await _send_part(send, part)
+                    number = news.number
+                    try:
+                        await asyncio.wait_for(wake.wait(), SIGN_OF_LIFE)
+                    except TimeoutError:
+                        await _send_part(send, b": still here\n\n")
+                    await asyncio.sleep(PAUSE)
+        finally:
+            for end in ends:
+                end.cancel()
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    def _number_after(self, request: Request) -> int | None:
+        """Read where a reader stands; None if it knows nothing of this sandbox."""
+        given = request.headers.get("last-event-id") or request.query_params.get("after", "")
+        name, _, number = given.partition(".")
+        if name != self.store.name or not (number.isascii() and number.isdecimal()):
+            return None
+        return int(number[:18])
+
+    def _hello(self, *, cleared: bool) -> bytes:
+        hello = _event("hello", {"keep": self.store.keep})
+        parts = [b"retry: %d\n" % RECONNECT_MILLISECONDS, hello]
+        return b"".join([*parts, _event("clear", {})] if cleared else parts)
+
+    def _parts(self, news: News, *, first: bool) -> Iterator[bytes]:
+        if news.cleared and not first:
+            yield _event("clear", {}, self._id(news.number if not news.exchanges else 0))
+        for start in range(0, len(news.exchanges), ITEMS_AN_EVENT):
+            exchanges = news.exchanges[start : start + ITEMS_AN_EVENT]
+            yield _event("items", [item(one) for one in exchanges], self._id(exchanges[-1].number))
+
+    def _id(self, number: int) -> str:
+        return f"{self.store.name}.{number}"
+
+
+async def _gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _send_part(send: Send, part: bytes) -> None:
+    await send({"type": "http.response.body", "body": part, "more_body": True})
+
+
+def _event(name: str, data: Any, last_id: str = "") -> bytes:
+    """Write an event. JSON without indentation holds no line break, so one data line holds it."""
+    id_line = f"id: {last_id}\n" if last_id else ""
+    return f"event: {name}\n{id_line}data: ".encode() + json_bytes(data) + b"\n\n"

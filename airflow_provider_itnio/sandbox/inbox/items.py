@@ -1,0 +1,93 @@
+"""What the inbox page is told, as JSON: an item for each exchange, and the whole request of an opened one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_itnio.sandbox.status_codes import OF_HTTP
+from airflow_provider_itnio.sandbox.store.store import Exchange, SeenRequest, as_json
+from airflow_provider_itnio.sandbox.summary import summary_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def item(exchange: Exchange) -> dict[str, Any]:
+    """
+    Tell the page of an exchange.
+
+    :param exchange: a message, a reply or a request that failed
+    :return: its ``number`` with ``message``, ``reply`` and ``failure``, those that there are; a message whose
+        sender did not learn that it was accepted has a failure too
+    """
+    told: dict[str, Any] = {"number": exchange.number}
+    if exchange.message:
+        told["message"] = as_json(exchange.message)
+    if exchange.reply:
+        told["reply"] = as_json(exchange.reply)
+    if exchange.failed:
+        told["failure"] = failure(exchange)
+    return told
+
+
+def opened(exchange: Exchange) -> dict[str, Any]:
+    """
+    Tell everything of an exchange: the item of the page with the request, its headers and its answer.
+
+    :param exchange: the exchange
+    """
+    told = item(exchange)
+    if exchange.request:
+        told["request"] = as_json(exchange.request)
+    return told
+
+
+def failure(exchange: Exchange) -> dict[str, Any]:
+    """
+    Say why a request failed.
+
+    :param exchange: an exchange that failed
+    """
+    request, refused = exchange.request, exchange.refused
+    told: dict[str, Any] = {"status": None, "meaning": "", "why": "", "advice": "", "by_fault": False}
+    if request:
+        told |= {
+            "meaning": _without_status(request),
+            "method": request.method,
+            "path": request.path,
+            "http_status": request.http_status,
+            "why": request.cause,
+            "advice": "" if request.cause else OF_HTTP.get(request.http_status or 0, ""),
+            "by_fault": bool(request.cause),
+            "at": request.at.isoformat(),
+            **_about(request.body),
+        }
+    if refused:
+        told |= {name: getattr(refused, name) for name in ("status", "meaning", "why", "advice", "path")}
+        told |= {"at": refused.at.isoformat(), **_about(refused.body)}
+    return told
+
+
+def _without_status(request: SeenRequest) -> str:
+    if request.http_status is None:
+        return "the connection was closed without an answer"
+    if request.accepted:
+        return "the answer was a success, but no message is kept"
+    if request.http_status != 200:
+        return f"the answer was HTTP {request.http_status}"
+    if isinstance(request.answer, dict) and str(request.answer.get("status")) == "0":
+        return "the answer was a success without a message id"
+    return "the answer was not one that the vendor documents"
+
+
+def _about(body: Any) -> Mapping[str, str]:
+    """Name the recipient and the first words of whatever was sent."""
+    if not isinstance(body, dict):
+        return {"recipient": "", "text": ""}
+    recipient = body.get("recipient")
+    kind = "template" if "template" in body else body.get("type")
+    try:
+        text = summary_of(kind, body) if isinstance(kind, str) else ""
+    except KeyError:
+        text = ""
+    return {"recipient": str(recipient) if isinstance(recipient, (str, int)) else "", "text": text}

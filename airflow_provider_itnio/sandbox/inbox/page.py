@@ -1,0 +1,116 @@
+"""The inbox page: its frame, the files it is made of, and itself as one file to keep."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jinja2 import Environment, FileSystemLoader
+from starlette.responses import Response
+from starlette.routing import Route
+
+from airflow_provider_itnio.sandbox.inbox.items import opened
+from airflow_provider_itnio.sandbox.security import CONTENT_SECURITY_POLICY, policy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from starlette.requests import Request
+
+    from airflow_provider_itnio.sandbox.store.store import Store
+
+HERE = Path(__file__).parent
+FRAME = Environment(loader=FileSystemLoader(HERE / "templates"), autoescape=True).get_template("inbox.html")
+
+MEDIA_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+ASSETS = {
+    file.name: file.read_bytes() for file in sorted((HERE / "static").iterdir()) if file.suffix in MEDIA_TYPES
+}
+STYLES = [name for name in ASSETS if name.endswith(".css")]
+FIRST_MODULE = "main.js"
+
+IMPORT = re.compile(r'^import (\{[^}]*\}) from "\./([a-z_]+\.js)";$', re.MULTILINE)
+EXPORT = re.compile(r"^export ((?:async function|function|class|const) (\w+))", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Page:
+    """
+    The page at ``/`` with its style sheets and scripts.
+
+    :param store: what the sandbox got
+    """
+
+    store: Store
+
+    def routes(self) -> list[Route]:
+        """List the endpoints."""
+        return [
+            Route("/", self.show, methods=["GET"]),
+            Route("/static/{name}", self.show_asset, methods=["GET"]),
+            Route("/sandbox/inbox.html", self.save, methods=["GET"]),
+        ]
+
+    async def show(self, request: Request) -> Response:
+        """Send the frame of the page; its scripts fill it."""
+        return Response(FRAME.render(styles=STYLES, first_module=FIRST_MODULE), media_type="text/html")
+
+    async def show_asset(self, request: Request) -> Response:
+        """Send a style sheet, a script or the icon."""
+        name = request.path_params["name"]
+        if name not in ASSETS:
+            return Response("Not Found", 404, media_type="text/plain")
+        return Response(ASSETS[name], media_type=MEDIA_TYPES[Path(name).suffix])
+
+    async def save(self, request: Request) -> Response:
+        """Send the page with all that came as one file, to be kept or passed on."""
+        attached = {"content-disposition": 'attachment; filename="inbox.html"'}
+        return Response(one_file(self.store), media_type="text/html", headers=attached)
+
+
+def one_file(store: Store) -> str:
+    """
+    Write the page as one file that shows the same without the sandbox, and takes no replies.
+
+    :param store: what the sandbox got
+    """
+    style = "\n".join(ASSETS[name].decode() for name in STYLES)
+    script = "\n".join(["const modules = {};", *_modules(FIRST_MODULE, set())])
+    kept = {"keep": store.keep, "exchanges": [opened(one) for one in store.exchanges]}
+    allowed = {
+        **{name: value for name, value in CONTENT_SECURITY_POLICY.items() if name != "frame-ancestors"},
+        "style-src": _hash(style),
+        "script-src": _hash(script),
+        "img-src": "data: http: https:",
+        "connect-src": "http: https:",
+    }
+    icon = base64.b64encode(ASSETS["icon.svg"]).decode()
+    return FRAME.render(
+        policy=policy(allowed),
+        icon=f"data:image/svg+xml;base64,{icon}",
+        style=style,
+        script=script,
+        # No end of the script element can stand in it, and only ASCII, so halves of characters survive.
+        kept=json.dumps(kept).replace("<", "\\u003c"),
+    )
+
+
+def _modules(name: str, seen: set[str]) -> Iterator[str]:
+    """Give the scripts that a module needs, then its own, each a function so that their names stay apart."""
+    seen.add(name)
+    text = ASSETS[name].decode()
+    for _, imported in IMPORT.findall(text):
+        if imported not in seen:
+            yield from _modules(imported, seen)
+    exported = ", ".join(found for _, found in EXPORT.findall(text))
+    body = EXPORT.sub(r"\1", IMPORT.sub(r'const \1 = modules["\2"];', text))
+    yield f'modules["{name}"] = (() => {{\n{body}\nreturn {{ {exported} }};\n}})();\n'
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

@@ -1,0 +1,211 @@
+"""Replies of recipients: what a person chose or typed becomes what the vendor could push for it.
+
+The vendor documents its push of texts and locations. How it passes on the choice of a button or a row is not
+documented; the shape here is WhatsApp's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+from airflow_provider_itnio.sandbox.phone_numbers import digits_of
+from airflow_provider_itnio.sandbox.store.store import ReceivedMessage, Reply, Store
+
+LONGEST_TEXT = 4096
+LONGEST_NUMBER = 20
+EVENT = "up-message-event"
+
+
+class BadReplyError(ValueError):
+    """A reply that cannot be: its text names the field."""
+
+
+@dataclass(frozen=True)
+class Content:
+    """
+    What a reply says.
+
+    :param type: its type
+    :param text: its words
+    :param choice: the id of what was chosen, None if nothing was
+    :param message: the ``message`` of the vendor's push
+    """
+
+    type: str
+    text: str
+    choice: str | None
+    message: dict[str, Any]
+
+
+def reply_from(given: object, store: Store, now: float) -> Reply:
+    """
+    Read a reply from JSON.
+
+    :param given: an object with exactly one of ``text``, ``button`` (the id of a reply button), ``row`` (the
+        id of a list row), ``quick_reply`` (the index of a WhatsApp template's button) and ``location``, and
+        with ``message_id``, the message that it answers; a text or a location may come without, from
+        ``recipient``
+    :param store: where the message is
+    :param now: the sandbox's time, in Unix seconds
+    :raises BadReplyError: if it cannot be; the text begins with the name of the field
+    """
+    if not isinstance(given, dict):
+        raise BadReplyError("a reply is an object")
+    known = ("message_id", "recipient", *READERS)
+    for name in given:
+        if name not in known:
+            raise BadReplyError(f"{name}: unknown field; there are {', '.join(known)}")
+    kinds = [name for name in READERS if given.get(name) is not None]
+    if len(kinds) != 1:
+        raise BadReplyError(f"reply: give exactly one of {', '.join(READERS)}")
+    answered = _answered(given.get("message_id"), store)
+    sender = _sender(given.get("recipient"), answered)
+    content = READERS[kinds[0]](given[kinds[0]], answered)
+    latest = answered or next((one for one in reversed(store.messages) if one.recipient == sender), None)
+    return _reply(content, sender, answered, latest, now)
+
+
+def _answered(message_id: object, store: Store) -> ReceivedMessage | None:
+    if message_id is None:
+        return None
+    for message in reversed(store.messages):
+        if message.id == message_id:
+            return message
+    raise BadReplyError("message_id: no message with this id is kept")
+
+
+def _sender(recipient: object, answered: ReceivedMessage | None) -> str:
+    if recipient is None and answered is not None:
+        return answered.recipient
+    sender = digits_of(recipient) if isinstance(recipient, (str, int)) else ""
+    if not 0 < len(sender) <= LONGEST_NUMBER:
+        raise BadReplyError(f"recipient: a phone number of up to {LONGEST_NUMBER} digits, or give message_id")
+    if answered is not None and answered.recipient != sender:
+        raise BadReplyError("recipient: the message of message_id went to another number")
+    return sender
+
+
+def _reply(
+    content: Content,
+    sender: str,
+    answered: ReceivedMessage | None,
+    latest: ReceivedMessage | None,
+    now: float,
+) -> Reply:
+    reply_id = uuid4().hex
+    envelope = latest.body if latest else {}
+    business_phone = str(envelope.get("businessPhone", ""))
+    message = dict(content.message)
+    if answered:
+        message["context"] = {"from": business_phone, "id": answered.id}
+    body = {
+        "appId": str(envelope.get("appId", "")),
+        "channelType": 0,
+        "messageId": reply_id,
+        "timestamp": int(now),
+        "eventType": EVENT,
+        "businessPhone": business_phone,
+        "from": {"phone": sender, "name": ""},
+        "message": message,
+    }
+    return Reply(
+        id=reply_id,
+        sender=sender,
+        type=content.type,
+        text=content.text,
+        choice=content.choice,
+        answers=answered.id if answered else None,
+        at=datetime.fromtimestamp(now, UTC),
+        body=body,
+    )
+
+
+def _text(value: object, answered: ReceivedMessage | None) -> Content:
+    if not isinstance(value, str) or not value.strip():
+        raise BadReplyError("text: at least one character")
+    if len(value) > LONGEST_TEXT:
+        raise BadReplyError(f"text: at most {LONGEST_TEXT} characters, {len(value)} given")
+    return Content("text", value, None, {"type": "text", "text": {"body": value}})
+
+
+def _button(value: object, answered: ReceivedMessage | None) -> Content:
+    buttons = [one.get("reply") for one in _objects(_inside(answered, "interactive", "action", "buttons"))]
+    chosen = _chosen("button", value, buttons)
+    return _choice("button_reply", {"id": str(chosen.get("id")), "title": str(chosen.get("title", ""))})
+
+
+def _row(value: object, answered: ReceivedMessage | None) -> Content:
+    sections = _objects(_inside(answered, "interactive", "action", "sections"))
+    chosen = _chosen("row", value, [row for section in sections for row in _objects(section.get("rows"))])
+    held = {"id": str(chosen.get("id")), "title": str(chosen.get("title", ""))}
+    if chosen.get("description"):
+        held["description"] = str(chosen["description"])
+    return _choice("list_reply", held)
+
+
+def _choice(kind: str, held: dict[str, str]) -> Content:
+    message = {"type": "interactive", "interactive": {"type": kind, kind: held}}
+    return Content(kind, held["title"], held["id"], message)
+
+
+def _quick_reply(value: object, answered: ReceivedMessage | None) -> Content:
+    for component in _objects(_inside(answered, "template", "components")):
+        if component.get("sub_type") == "quick_reply" and str(component.get("index")) == str(value):
+            payloads = [str(one.get("payload", "")) for one in _objects(component.get("parameters"))]
+            payload = next(iter(payloads), "")
+            button = {"payload": payload, "text": payload}
+            return Content("quick_reply", payload, payload, {"type": "button", "button": button})
+    raise BadReplyError("quick_reply: the message of message_id has no such button")
+
+
+def _location(value: object, answered: ReceivedMessage | None) -> Content:
+    if not isinstance(value, dict):
+        raise BadReplyError("location: an object with latitude and longitude")
+    held = {
+        "longitude": _degrees("longitude", value.get("longitude"), 180),
+        "latitude": _degrees("latitude", value.get("latitude"), 90),
+    }
+    text = f"{held['latitude']}, {held['longitude']}"
+    return Content("location", text, None, {"type": "location", "location": held})
+
+
+def _degrees(name: str, value: object, largest: int) -> str:
+    try:
+        written = "" if isinstance(value, bool) else str(value)
+        inside = len(written) <= LONGEST_NUMBER and abs(float(written)) <= largest
+    except ValueError:
+        inside = False
+    if not inside:
+        raise BadReplyError(f"location.{name}: degrees from -{largest} to {largest}")
+    return str(value)
+
+
+def _chosen(name: str, value: object, choices: list[Any]) -> Mapping[str, Any]:
+    for choice in choices:
+        if isinstance(choice, dict) and "id" in choice and str(choice["id"]) == str(value):
+            return choice
+    raise BadReplyError(f"{name}: the message of message_id has none with this id")
+
+
+def _inside(answered: ReceivedMessage | None, *names: str) -> Any:
+    value: Any = answered.body if answered else None
+    for name in names:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
+
+
+def _objects(value: Any) -> list[dict[str, Any]]:
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+
+
+READERS: Mapping[str, Callable[[object, ReceivedMessage | None], Content]] = {
+    "text": _text,
+    "button": _button,
+    "row": _row,
+    "quick_reply": _quick_reply,
+    "location": _location,
+}

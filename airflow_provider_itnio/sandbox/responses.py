@@ -1,0 +1,136 @@
+"""Answers as they leave the sandbox."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from starlette.responses import Response
+
+from airflow_provider_itnio.sandbox.status_codes import text_of
+
+if TYPE_CHECKING:
+    from airflow_provider_itnio.sandbox.faults.fault import Fault
+
+JSON_TYPE = "application/json;charset=UTF-8"
+HTTP_WITHOUT_BODY = (204, 304)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """
+    What one request gets.
+
+    :param shown: the JSON or text of it, for the log of requests
+    :param body: the bytes of it
+    :param http_status: its HTTP code
+    :param media_type: its Content-Type
+    :param headers: further headers
+    """
+
+    shown: Any
+    body: bytes
+    http_status: int = 200
+    media_type: str = JSON_TYPE
+    headers: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def refuses_with(self) -> int:
+        """The negative status that it holds, 0 if it holds none."""
+        try:
+            held = json.loads(self.body)
+        except (ValueError, RecursionError):
+            return 0
+        status = str(held.get("status")) if isinstance(held, dict) else ""
+        return int(status) if re.fullmatch(r"-[1-9][0-9]{0,5}", status) else 0
+
+    def as_response(self) -> Response:
+        """Make it into what the server sends."""
+        response = Response(self.body, self.http_status, media_type=None)
+        given = {name.lower() for name, _ in self.headers}
+        if self.body and "content-type" not in given:
+            response.headers["content-type"] = self.media_type
+        for name, value in self.headers:
+            response.headers.append(name, value)
+        return response
+
+
+def json_bytes(value: Any) -> bytes:
+    """
+    Write JSON that shows any script as itself, unless UTF-8 has no form for it.
+
+    :param value: the JSON
+    """
+    try:
+        return json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return json.dumps(value).encode()
+
+
+def json_answer(value: Any, http_status: int = 200) -> Answer:
+    """
+    Answer with JSON.
+
+    :param value: the JSON
+    :param http_status: the HTTP code
+    """
+    return Answer(value, json_bytes(value), http_status)
+
+
+def refusal(path: str, status: int, reason: str | None = None) -> Answer:
+    """
+    Answer as the vendor does when it refuses: HTTP 200 with a negative status.
+
+    :param path: the endpoint
+    :param status: the code
+    :param reason: the reason in words; None takes the meaning of the code
+    """
+    return json_answer(
+        {"status": str(status), "reason": text_of(path, status).meaning if reason is None else reason}
+    )
+
+
+def acceptance(message_id: str, seconds: int) -> Answer:
+    """
+    Answer as the vendor does when it accepts a message.
+
+    :param message_id: 32 hex digits
+    :param seconds: when it was accepted, in Unix seconds
+    """
+    return json_answer(
+        {
+            "status": "0",
+            "reason": "success",
+            "data": {"channelType": 0, "messageId": message_id, "timestamp": seconds},
+        }
+    )
+
+
+def balance(amount: str) -> Answer:
+    """
+    Answer as the vendor does when it is asked for the balance: all amounts are texts.
+
+    :param amount: what is left
+    """
+    return json_answer({"status": "0", "reason": "success", "balance": amount, "gift": "0", "credit": "0"})
+
+
+def faulty(fault: Fault, path: str) -> Answer:
+    """
+    Answer what a fault asks for.
+
+    :param fault: a fault that makes an answer and does not drop the connection
+    :param path: the endpoint
+    """
+    if fault.status is not None:
+        answer = refusal(path, fault.status, fault.reason)
+    elif fault.answer:
+        answer = json_answer(fault.answer[0])
+    else:
+        body = fault.body or b""
+        answer = Answer(body.decode("utf-8", "replace"), body, media_type="text/html; charset=utf-8")
+    if fault.http_status in HTTP_WITHOUT_BODY:
+        answer = Answer("", b"")
+    return replace(answer, http_status=fault.http_status or 200, headers=fault.headers)

@@ -1,0 +1,125 @@
+"""Keeps other hosts' pages out and browsers careful."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from email.utils import formatdate
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from airflow_provider_itnio.sandbox.addresses import OwnHosts
+
+CONTENT_SECURITY_POLICY: Mapping[str, str] = {
+    "default-src": "'none'",
+    "style-src": "'self'",
+    "script-src": "'self'",
+    # What a message links to is shown, and the size of a document asked for where it lies.
+    "img-src": "'self' http: https:",
+    "media-src": "http: https:",
+    "connect-src": "'self' http: https:",
+    "base-uri": "'none'",
+    "form-action": "'none'",
+    "frame-ancestors": "'none'",
+    # No text can become markup or script, not even by a mistake in the page's own script.
+    "require-trusted-types-for": "'script'",
+    "trusted-types": "'none'",
+}
+"""What the inbox page may load and do, by directive."""
+
+
+def policy(directives: Mapping[str, str]) -> str:
+    """
+    Write a content security policy.
+
+    :param directives: what is allowed, by directive
+    """
+    return "; ".join(f"{name} {allowed}" for name, allowed in directives.items())
+
+
+SAFE_HEADERS: tuple[tuple[bytes, bytes], ...] = (
+    (b"content-security-policy", policy(CONTENT_SECURITY_POLICY).encode()),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cache-control", b"no-store"),
+)
+
+
+@dataclass(frozen=True)
+class Security:
+    """
+    Refuses foreign Host and Origin headers, then lets the request through to the application.
+
+    A page of another site could else reach the sandbox through the browser of whoever runs it, by a name
+    that resolves to 127.0.0.1 or by a form.
+
+    :param app: the application behind it
+    :param hosts: the Host headers that mean this server
+    :param clock: gives the time of the Date header, in Unix seconds
+    """
+
+    app: ASGIApp
+    hosts: OwnHosts
+    clock: Callable[[], float]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Take one ASGI request."""
+
+        async def send_safely(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                given = {name.lower() for name, _ in message["headers"]}
+                date = (b"date", formatdate(self.clock(), usegmt=True).encode())
+                message["headers"] = [
+                    *message["headers"],
+                    *(header for header in (date, *SAFE_HEADERS) if header[0] not in given),
+                ]
+            await send(message)
+
+        refusal = self.refusal(dict(scope["headers"]))
+        if refusal:
+            await send_safely(
+                {
+                    "type": "http.response.start",
+                    "status": 403,
+                    "headers": [
+                        (b"content-type", b"application/json"),
+                        (b"content-length", b"%d" % len(refusal)),
+                    ],
+                }
+            )
+            await send_safely({"type": "http.response.body", "body": refusal})
+            return
+        await self.app(scope, receive, send_safely)
+
+    def refusal(self, headers: dict[bytes, bytes]) -> bytes:
+        """
+        Say what is wrong with the headers of a request, as JSON.
+
+        :param headers: its headers, names in lower case
+        :return: the answer, empty if nothing is wrong
+        """
+        host = headers.get(b"host", b"").decode("latin-1")
+        if host not in self.hosts:
+            return _error(
+                f"Host: {host[:80]!r} is not a name of the sandbox; use the address that it printed, or "
+                "start it with --allowed-host and this name"
+            )
+        origin = headers.get(b"origin")
+        if origin is not None and origin.decode("latin-1").lower() not in _origins(host.lower()):
+            return _error("Origin: pages of other sites may not use the sandbox")
+        return b""
+
+
+def _origins(host: str) -> tuple[str, str]:
+    """Give where the sandbox's own page is from; what stands before it may have spoken https."""
+    return f"http://{host}", f"https://{host}"
+
+
+def _error(text: str) -> bytes:
+    return json.dumps({"error": text}).encode()

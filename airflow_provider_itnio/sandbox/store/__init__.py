@@ -1,0 +1,1 @@
+"""What the sandbox got, kept in memory. Imports no other folder."""

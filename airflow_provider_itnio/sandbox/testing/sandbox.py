@@ -1,0 +1,214 @@
+"""The sandbox as tests of a DAG use it: it also connects, runs a task and calls a notifier."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import copy_context
+from typing import Any, Literal, TypeAlias, TypeVar
+
+from airflow_provider_itnio.sandbox.checks import mapping, text, whole
+from airflow_provider_itnio.sandbox.server import Sandbox
+from airflow_provider_itnio.sandbox.testing.turns import turn
+
+__all__ = ["EventKind", "TestingSandbox"]
+
+EventKind: TypeAlias = Literal[
+    "failure", "retry", "success", "skipped", "dag_failure", "dag_success", "deadline"
+]
+
+PROXIES = frozenset({"http_proxy", "https_proxy", "all_proxy"})
+CONNECTION_FIELDS = ("conn_type", "login", "password", "host", "port", "schema", "description")
+KEPT_IN_A_TEST = 100_000
+
+Result = TypeVar("Result")
+
+
+class TestingSandbox(Sandbox):
+    """
+    A sandbox that runs single tasks and notifiers against itself, without a database.
+
+    It is what the pytest fixture ``itnio_sandbox`` gives. Airflow is imported when the first task runs.
+    """
+
+    _set_variable: Callable[[str, str], None] | None = None
+
+    def __init__(self, *, keep: int = KEPT_IN_A_TEST, **options: Any) -> None:
+        """
+        Describe the sandbox as :class:`Sandbox` takes it; nothing is started yet.
+
+        :param keep: as for :class:`Sandbox`, but so many that no test misses one
+        :param options: as for :class:`Sandbox`
+        """
+        super().__init__(keep=keep, **options)
+
+    def begin_test(self, set_variable: Callable[[str, str], None]) -> None:
+        """
+        Forget what earlier tests left and make ``itnio_default`` a connection to this sandbox.
+
+        :param set_variable: sets an environment variable until the test ends, as ``monkeypatch.setenv`` does
+        """
+        self.clear()
+        self.clear_faults()
+        self._set_variable = set_variable
+        if PROXIES & {name.lower() for name in os.environ}:
+            for name in ("NO_PROXY", "no_proxy"):
+                set_variable(name, ",".join(filter(None, (os.environ.get(name), self.host))))
+        self.connect()
+
+    def end_test(self) -> None:
+        """Take no further connections; whoever gave ``set_variable`` puts the environment back."""
+        self._set_variable = None
+
+    def connect(
+        self, conn_id: str = "itnio_default", *, extra: Mapping[str, Any] | None = None, **changes: Any
+    ) -> None:
+        """
+        Make a connection to this sandbox, in the environment and until the test ends.
+
+        :param conn_id: the connection's id
+        :param extra: changes in its extras, such as ``{"alert_template": "pipeline_alert"}``
+        :param changes: changes in its other fields, such as ``password="wrong"``; None leaves a field out.
+            They are ``conn_type``, ``login``, ``password``, ``host``, ``port``, ``schema``, ``description``
+        :raises RuntimeError: outside of a test
+        :raises ValueError: if the id, the extras or a field can't be; the text names it
+        """
+        if self._set_variable is None:
+            raise RuntimeError("connect: a connection lasts as long as a test, and none runs")
+        name = f"AIRFLOW_CONN_{_id('conn_id', conn_id)}"
+        if extra is not None and not isinstance(extra, Mapping):
+            raise ValueError(f"extra: a dict of changes in the extras, {extra!r} given")
+        for field, value in changes.items():
+            if field not in CONNECTION_FIELDS:
+                raise ValueError(
+                    f"{field}: no field of a connection; there are {', '.join(CONNECTION_FIELDS)}"
+                )
+            if field == "port" and value is not None:
+                whole(field, value, 0, 65535)
+            elif value is not None:
+                text(field, value)
+        fields = json.loads(self.connection_json()) | changes
+        fields["extra"] |= extra or {}
+        fields = {field: value for field, value in fields.items() if value is not None}
+        self._set_variable(name, _json("connect", fields))
+
+    def execute(
+        self,
+        task: Any,
+        *,
+        xcoms: Mapping[str | tuple[str, str], Any] | None = None,
+        variables: Mapping[str, Any] | None = None,
+        **context: Any,
+    ) -> Any:
+        """
+        Run one task as Airflow does: render its fields, then execute it.
+
+        No database is needed. The task itself stays as it is, so it can be run again. Its callbacks,
+        ``retries`` and ``execution_timeout`` play no part. In an async test it runs in a thread of its own,
+        since a task may begin a loop; several threads that call this take turns.
+
+        :param task: an operator, what a function with a decorator such as ``@task.whatsapp`` returns when it
+            is called in a DAG, or a mapped task, of which the instance ``map_index`` runs (0 if not given)
+        :param xcoms: what upstream tasks returned, by task id; what they pushed under another key, by the
+            pair of both
+        :param variables: Airflow variables that are there meanwhile
+        :param context: ``logical_date`` or ``ds``, ``data_interval_start`` and ``data_interval_end``,
+            ``run_id``, ``map_index``, ``try_number``, ``params`` (as given to the run) make the context;
+            anything else, such as a ``task_state_store``, goes into it as it is
+        :return: what the task returns
+        :raises ValueError: if an argument can't be; the text names it
+        :raises RuntimeError: if it waits for its turn and no other one ends for 300 s
+        :raises Exception: what the task raises, unchanged
+        """
+        from airflow_provider_itnio.sandbox.testing.run import run_task
+
+        given = mapping("xcoms", xcoms)
+        return _alone(variables, lambda: run_task(task, given, context))
+
+    def alert(
+        self,
+        notifier: Any,
+        kind: EventKind = "failure",
+        exception: BaseException | str | None = None,
+        *,
+        xcoms: Mapping[str | tuple[str, str], Any] | None = None,
+        variables: Mapping[str, Any] | None = None,
+        **context: Any,
+    ) -> None:
+        """
+        Call a notifier as Airflow does when something has happened.
+
+        :param notifier: a notifier, any other callback, a list of them as a task holds it, a deadline or its
+            callback; of a list, each is called though one before it raises
+        :param kind: ``failure``, ``retry``, ``success`` and ``skipped`` are of a task, ``dag_failure`` and
+            ``dag_success`` of a DAG's run; ``deadline`` is a run that is late
+        :param exception: what a task failed with; only with ``failure`` and ``retry``
+        :param xcoms: as for :meth:`execute`
+        :param variables: as for :meth:`execute`
+        :param context: as for :meth:`execute`; ``task`` or ``dag`` say of which the event is
+        :raises ValueError: if an argument can't be, such as an exception with ``success``; the text names it
+        :raises Exception: what the notifier raises, unchanged; of several, what the first raises
+        """
+        from airflow_provider_itnio.sandbox.testing.run import tell
+
+        given = mapping("xcoms", xcoms)
+        _alone(variables, lambda: tell(notifier, kind, exception, given, context))
+
+
+def _alone(variables: Mapping[str, Any] | None, task: Callable[[], Result]) -> Result:
+    """Run a task or notifier while no other one runs, and in a thread without a running loop."""
+    given = mapping("variables", variables)
+
+    def run() -> Result:
+        with turn(), _variables(given):
+            return task()
+
+    if not _is_in_a_loop():
+        return run()
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(copy_context().run, run).result()
+
+
+def _is_in_a_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+@contextmanager
+def _variables(variables: Mapping[str, Any]) -> Iterator[None]:
+    """Have these Airflow variables, and touch nothing else of the environment, which other threads read."""
+    texts = {}
+    for name, value in variables.items():
+        written = value if isinstance(value, str) else _json("variables", value)
+        texts[f"AIRFLOW_VAR_{_id('variables', name)}"] = text(f"variables[{name!r}]", written)
+    before = {name: os.environ.get(name) for name in texts}
+    try:
+        os.environ.update(texts)
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def _id(parameter: str, given: Any) -> str:
+    """Write the id of a variable or connection as it stands in the environment."""
+    if not isinstance(given, str) or not given or "=" in given:
+        raise ValueError(f"{parameter}: an id without '=', {given!r:.60} given")
+    return text(parameter, given).upper()
+
+
+def _json(parameter: str, value: Any) -> str:
+    try:
+        return json.dumps(value)
+    except (TypeError, ValueError) as unfit:
+        raise ValueError(f"{parameter}: what JSON can hold ({unfit})") from None

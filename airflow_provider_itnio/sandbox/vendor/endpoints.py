@@ -1,0 +1,392 @@
+"""The three endpoints of the vendor."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import math
+import re
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, NoReturn
+from uuid import uuid4
+
+from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from airflow_provider_itnio.sandbox.faults.fault import Fault
+from airflow_provider_itnio.sandbox.faults.test_numbers import fault_of_number
+from airflow_provider_itnio.sandbox.http_protocol import cut
+from airflow_provider_itnio.sandbox.phone_numbers import digits_of, shortened
+from airflow_provider_itnio.sandbox.responses import Answer, acceptance, balance, faulty, json_answer, refusal
+from airflow_provider_itnio.sandbox.status_codes import (
+    BALANCE_PATH,
+    CUSTOM_PATH,
+    EXPIRED,
+    TEMPLATE_PATH,
+    text_of,
+)
+from airflow_provider_itnio.sandbox.store.store import (
+    Entry,
+    ReceivedMessage,
+    RefusedRequest,
+    SeenRequest,
+    Store,
+)
+from airflow_provider_itnio.sandbox.summary import summary_of
+from airflow_provider_itnio.sandbox.vendor.signature import (
+    NOT_AUTHENTIC,
+    SignProblem,
+    fingerprint,
+    problem_of_clock,
+    problem_of_sign,
+    sign_of,
+)
+from airflow_provider_itnio.sandbox.vendor.validation import WRONG_JSON, Verdict, judge
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from starlette.types import Receive, Scope, Send
+
+    from airflow_provider_itnio.sandbox.faults.fault import FaultQueue
+    from airflow_provider_itnio.sandbox.faults.random_failures import RandomFailures
+    from airflow_provider_itnio.sandbox.vendor.account import Account
+
+logger = logging.getLogger("airflow_provider_itnio.sandbox")
+
+LARGEST_BODY = 1024 * 1024
+DEEPEST_JSON = 100
+SECRET_HEADERS = frozenset({"sign", "api-key", "authorization", "proxy-authorization", "cookie"})
+MASK = "***"
+FOUND_FROM = 6
+"""Characters from which on a secret is looked for inside of other texts; any text may hold a shorter one."""
+NO_FAULT = Fault()
+METHODS = {CUSTOM_PATH: "POST", TEMPLATE_PATH: "POST", BALANCE_PATH: "GET"}
+"""The HTTP method of each endpoint, by path."""
+
+BY_FAULT = "a fault was asked for, by fail_next or POST /sandbox/faults"
+BY_NUMBER = "each message to this number gets this answer: it is a number with a meaning"
+BY_SHARE = "it is one of the share that is to fail, by --fail or Sandbox(fail=…)"
+
+
+@dataclass
+class Vendor:
+    """
+    What the endpoints share.
+
+    :param account: the account it plays
+    :param store: where it keeps what it got
+    :param faults: what shall go wrong next
+    :param failing: what share of the messages shall fail
+    :param clock: gives its time, in Unix seconds
+    :param clock_tolerance: the accepted difference of a timestamp, in seconds
+    :param latency: how late each answer comes, in seconds
+    :param stopping: set when the server stops, so that no held-back answer delays that
+    """
+
+    account: Account
+    store: Store
+    faults: FaultQueue
+    failing: RandomFailures
+    clock: Callable[[], float]
+    clock_tolerance: float
+    latency: float = 0.0
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def clear(self) -> None:
+        """Forget what came; faults stay, and a seed begins again."""
+        self.store.clear()
+        self.failing.begin_again()
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """
+    One endpoint of the vendor, as an ASGI application.
+
+    :param vendor: what all endpoints share
+    :param path: its path
+    :param method: the HTTP method it takes; None for a path at which the vendor has nothing
+    """
+
+    vendor: Vendor
+    path: str
+    method: str | None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Take one ASGI request."""
+        request = Request(scope, receive)
+        try:
+            raw_body = await read_body(request)
+        except ClientDisconnect:
+            return
+        fault: Fault | None = None
+        why = ""
+        answer: Answer | None
+        entries: list[Entry] = []
+        seen, problems = self._read(request, raw_body or b"")
+        if self.method is None:
+            answer = json_answer({"error": f"there is nothing at {self.path}"}, 404)
+        elif request.method != self.method:
+            answer = json_answer({"error": f"{self.path} takes {self.method}"}, 405)
+            answer = replace(answer, headers=(("Allow", self.method),))
+        elif raw_body is None:
+            answer = json_answer({"error": f"a request may hold {LARGEST_BODY} bytes"}, 413)
+        else:
+            verdict = self._judge(seen, problems)
+            fault, why = self._fault_for(seen, verdict)
+            answer, entries = self._decide(seen, verdict, fault, why)
+        entries.append(
+            replace(
+                seen,
+                answer=answer.shown if answer else None,
+                http_status=answer.http_status if answer else None,
+                cause=why if fault and fault.makes_answer else "",
+            )
+        )
+        self.vendor.store.add(*entries)
+        wait = self.vendor.latency + (fault.delay if fault else 0)
+        if wait and await self._stops_within(wait):
+            answer = None
+        if answer is None:
+            await cut(scope, receive)
+        else:
+            await answer.as_response()(scope, receive, send)
+
+    def _read(self, request: Request, raw_body: bytes) -> tuple[SeenRequest, Problems]:
+        account = self.vendor.account
+        about_sign = problem_of_sign(request.headers, account.api_key, account.secret)
+        body, about_json = read_json(raw_body) if raw_body else (None, "the body is empty")
+        seen = SeenRequest(
+            method=request.method,
+            path=self.path,
+            headers=masked(request.headers, self._secrets(request.headers)),
+            raw_body=raw_body,
+            body=body,
+            answer=None,
+            http_status=None,
+            at=datetime.fromtimestamp(self.vendor.clock(), UTC),
+            sign_is_valid=not about_sign,
+            timestamp=request.headers.get("timestamp", ""),
+            sign_fingerprint=fingerprint(request.headers.get("sign", "")),
+            cause="",
+        )
+        return seen, Problems(about_sign, about_json)
+
+    def _secrets(self, headers: Headers) -> list[str]:
+        """Give what a header may hold and nobody may see: key, secret and the Sign that fits the request."""
+        account = self.vendor.account
+        sign = sign_of(account.api_key, account.secret, headers.get("timestamp", ""))
+        return [one for one in (account.api_key, account.secret, sign, sign.upper()) if one]
+
+    def _judge(self, seen: SeenRequest, problems: Problems) -> Verdict:
+        vendor = self.vendor
+        if problems.of_sign:
+            return Verdict(NOT_AUTHENTIC, problems.of_sign.why, advice=problems.of_sign.advice)
+        of_clock = problem_of_clock(seen.timestamp, vendor.clock(), vendor.clock_tolerance)
+        if of_clock:
+            return Verdict(EXPIRED[self.path], of_clock.why, advice=of_clock.advice)
+        if self.path == BALANCE_PATH:
+            return Verdict(0)
+        if problems.of_json:
+            return Verdict(WRONG_JSON, problems.of_json)
+        return judge(self.path, seen.body, vendor.account)
+
+    def _fault_for(self, seen: SeenRequest, verdict: Verdict) -> tuple[Fault | None, str]:
+        """Give what goes wrong with a request, and why."""
+        recipient = _recipient_in(seen.body)
+        asked = self.vendor.faults.take(self.path, recipient)
+        if asked and asked.makes_answer:
+            return asked, BY_FAULT
+        # What is wrong with a message itself is told first: a wrong Sign must not hide behind a number.
+        if verdict.status or self.path == BALANCE_PATH:
+            return asked, ""
+        further, why = fault_of_number(recipient), BY_NUMBER
+        if further is None:
+            further, why = self.vendor.failing.draw(recipient), BY_SHARE
+        if asked and further:
+            # One that only delays, or adds headers, leaves the answer to what else there is.
+            headers = (*asked.headers, *further.headers)
+            return replace(further, delay=asked.delay + further.delay, headers=headers), why
+        return asked or further, why
+
+    def _decide(
+        self, seen: SeenRequest, verdict: Verdict, fault: Fault | None, why: str
+    ) -> tuple[Answer | None, list[Entry]]:
+        """Say what a request gets, None for a cut connection, and what is kept of it."""
+        fault = fault or NO_FAULT
+        entries: list[Entry] = []
+        if verdict.status:
+            answer, why = refusal(self.path, verdict.status), why if fault.makes_answer else verdict.why
+        elif self.path == BALANCE_PATH:
+            answer = balance(self.vendor.account.shown_balance)
+        else:
+            message_id = uuid4().hex
+            answer = acceptance(message_id, int(seen.at.timestamp()))
+            if fault.keeps_message:
+                entries.append(self._accepted(seen, verdict, message_id))
+        if fault.drop is not None:
+            return None, entries
+        answer = faulty(fault, self.path) if fault.makes_answer else replace(answer, headers=fault.headers)
+        refused_with = answer.refuses_with if fault.makes_answer else verdict.status
+        if refused_with:
+            advice = "" if fault.makes_answer else verdict.advice
+            entries.append(self._refused(seen, refused_with, why, advice))
+        return answer, entries
+
+    def _accepted(self, seen: SeenRequest, verdict: Verdict, message_id: str) -> ReceivedMessage:
+        message = ReceivedMessage(
+            id=message_id,
+            type=verdict.type,
+            recipient=str(seen.body["recipient"]),
+            text=summary_of(verdict.type, seen.body),
+            body=seen.body,
+            at=seen.at,
+            path=self.path,
+            notes=list(verdict.notes),
+        )
+        self.vendor.account.pay()
+        logger.info("accepted %s to %s as %s", message.type, shortened(message.recipient), message.id)
+        return message
+
+    def _refused(self, seen: SeenRequest, status: int, why: str, advice: str) -> RefusedRequest:
+        meaning, what_to_do = text_of(self.path, status)
+        logger.info("refused with %s (%s): %s", status, meaning, why)
+        return RefusedRequest(
+            status=status,
+            meaning=meaning,
+            why=why,
+            advice=advice or what_to_do,
+            path=self.path,
+            headers=seen.headers,
+            body=seen.body,
+            at=seen.at,
+        )
+
+    async def _stops_within(self, seconds: float) -> bool:
+        try:
+            await asyncio.wait_for(self.vendor.stopping.wait(), seconds)
+        except TimeoutError:
+            return False
+        return True
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """
+    All other paths, as an ASGI application: what was meant for the vendor is kept, so that it can be seen.
+
+    :param vendor: what all endpoints share
+    """
+
+    vendor: Vendor
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Take one ASGI request."""
+        path, method = scope["path"], scope["method"]
+        is_own = re.match("/sandbox(/|$)", path)
+        if not is_own and (method == "POST" or path.rstrip("/").endswith(tuple(METHODS))):
+            await Endpoint(self.vendor, path, None)(scope, receive, send)
+        else:
+            await Response("Not Found", 404)(scope, receive, send)
+
+
+@dataclass(frozen=True)
+class Problems:
+    """
+    What is wrong with a request before its message is looked at.
+
+    :param of_sign: why it does not prove to come from the account, None if it does
+    :param of_json: why its body is no JSON object, empty if it is
+    """
+
+    of_sign: SignProblem | None
+    of_json: str
+
+
+async def read_body(request: Request) -> bytes | None:
+    """
+    Read the body of a request.
+
+    :param request: the request
+    :return: the body, None if it is over ``LARGEST_BODY`` bytes
+    """
+    if int(request.headers.get("content-length", 0)) > LARGEST_BODY:
+        return None
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > LARGEST_BODY:
+            return None
+    return bytes(body)
+
+
+def read_json(raw_body: bytes) -> tuple[dict[str, Any] | Any, str]:
+    """
+    Read a body as the JSON object that the vendor needs.
+
+    :param raw_body: the body
+    :return: the JSON and what is wrong with it in words, empty if nothing is
+    """
+    try:
+        value = json.loads(raw_body.decode("utf-8"), parse_constant=_no_number, parse_float=_number)
+    except UnicodeDecodeError:
+        return None, "the body is not UTF-8"
+    except RecursionError:
+        return None, "the JSON is nested too deeply"
+    except json.JSONDecodeError as wrong:
+        return None, f"the body is not JSON: {wrong.msg} in line {wrong.lineno}, column {wrong.colno}"
+    except ValueError as wrong:
+        return None, f"the body is not JSON: {wrong}"
+    if _is_too_deep(value, raw_body):
+        return None, f"the JSON is nested too deeply, at most {DEEPEST_JSON} levels"
+    return value, "" if isinstance(value, dict) else "the JSON is not an object"
+
+
+def masked(headers: Headers, secrets: Iterable[str]) -> Headers:
+    """
+    Replace the values of headers that must stay secret, also under a name that is not theirs.
+
+    :param headers: a request's headers
+    :param secrets: what no value may hold; one that is too short to be found in a text, what none may be
+    """
+
+    def holds_a_secret(value: str) -> bool:
+        return any(secret in value if len(secret) >= FOUND_FROM else secret == value for secret in secrets)
+
+    shown = [
+        (name, MASK if name in SECRET_HEADERS or holds_a_secret(value) else value)
+        for name, value in headers.items()
+    ]
+    return Headers(raw=[(name.encode("latin-1"), value.encode("latin-1")) for name, value in shown])
+
+
+def _is_too_deep(value: Any, raw_body: bytes) -> bool:
+    """Tell whether JSON is so deep that it could be read but not be written again."""
+    if raw_body.count(b"[") + raw_body.count(b"{") <= DEEPEST_JSON:
+        return False
+    level = [value]
+    for _ in range(DEEPEST_JSON):
+        level = [
+            inner
+            for one in level
+            if isinstance(one, (dict, list))
+            for inner in (one.values() if isinstance(one, dict) else one)
+        ]
+    return any(isinstance(one, (dict, list)) for one in level)
+
+
+def _recipient_in(body: Any) -> str:
+    return digits_of(body.get("recipient", "")) if isinstance(body, dict) else ""
+
+
+def _number(text: str) -> float:
+    value = float(text)
+    return value if math.isfinite(value) else _no_number(text[:40])
+
+
+def _no_number(text: str) -> NoReturn:
+    raise ValueError(f"{text} is no number of JSON")

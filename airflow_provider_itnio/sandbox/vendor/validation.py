@@ -1,0 +1,373 @@
+"""What the vendor checks of a message before it accepts one."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from airflow_provider_itnio.sandbox.status_codes import TEMPLATE_PATH
+from airflow_provider_itnio.sandbox.vendor.schema import (
+    BY_WHATSAPP,
+    COMPONENT,
+    CONTEXT,
+    CUSTOM,
+    INTERACTIVE,
+    PARAMETER_TYPES,
+    PARAMETER_VALUES,
+    TEMPLATE,
+    AnyObject,
+    Array,
+    Degrees,
+    Object,
+    Shape,
+    Text,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from airflow_provider_itnio.sandbox.vendor.account import Account
+
+WRONG_JSON = -7
+NO_SUCH_APPLICATION = -10
+NOTHING_LEFT = -68
+WRONG_CHANNEL = -112
+UNKNOWN_TYPE = -132
+MALFORMED_LINK = -133
+WRONG_PARAMETER = -134
+
+NO_SUCH_BUSINESS_PHONE = -96
+
+
+@dataclass(frozen=True)
+class NumberRule:
+    """
+    The codes for one kind of phone number.
+
+    :param name: its key in the JSON
+    :param too_long: over 14 digits
+    :param too_short: under 7 digits
+    :param no_digits: anything but digits in it
+    """
+
+    name: str
+    too_long: int
+    too_short: int
+    no_digits: int
+
+
+RECIPIENT = NumberRule("recipient", too_long=-70, too_short=-71, no_digits=-72)
+BUSINESS_PHONE = NumberRule("businessPhone", too_long=-93, too_short=-94, no_digits=-95)
+
+ENVELOPE = frozenset({"appId", "businessPhone", "recipient", "channelType", "type", "context"})
+
+
+@dataclass(frozen=True)
+class Finding:
+    """
+    Something about a message that is not as the pages say.
+
+    :param code: what the vendor answers; None if it lets it pass
+    :param text: what it is, in words
+    """
+
+    code: int | None
+    text: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """
+    What the vendor makes of a message.
+
+    :param status: the code to answer, 0 if it is accepted
+    :param why: what is wrong, in words; empty if it is accepted
+    :param type: the vendor's name of the type, empty if it could not be told
+    :param notes: what it lets pass
+    :param advice: what to change, if that is not what the code tells by itself
+    """
+
+    status: int
+    why: str = ""
+    type: str = ""
+    notes: tuple[str, ...] = ()
+    advice: str = ""
+
+
+def judge(path: str, body: Mapping[str, Any], account: Account) -> Verdict:
+    """
+    Check a message as the vendor does, in the order of its pages.
+
+    :param path: the endpoint it came to
+    :param body: its JSON
+    :param account: the account it is sent from
+    """
+    kind = "template" if path == TEMPLATE_PATH else custom_type(body)
+    notes: list[str] = []
+    for finding in _findings(kind, path, body, account):
+        if finding.code is not None:
+            return Verdict(finding.code, finding.text, kind)
+        notes.append(finding.text)
+    return Verdict(0, "", kind, tuple(notes))
+
+
+def custom_type(body: Mapping[str, Any]) -> str:
+    """
+    Tell the type of a custom message.
+
+    The page's own location sample has no ``type``; so one object of a known type is enough.
+
+    :param body: the message's JSON
+    :return: its name, empty if it cannot be told
+    """
+    given = body.get("type")
+    if given is not None:
+        return given if isinstance(given, str) and given in CUSTOM else ""
+    held = [name for name in CUSTOM if body.get(name) is not None]
+    return held[0] if len(held) == 1 else ""
+
+
+def _findings(kind: str, path: str, body: Mapping[str, Any], account: Account) -> Iterator[Finding]:
+    # Whoever reads stops at the first code, so each line may rely on what those before it refuse.
+    yield from _about_application(body, account)
+    yield from _about_number(body, RECIPIENT)
+    yield from _about_number(body, BUSINESS_PHONE)
+    if account.business_phones is not None and str(body["businessPhone"]) not in account.business_phones:
+        yield Finding(NO_SUCH_BUSINESS_PHONE, "businessPhone is none of the account's numbers")
+    yield from _about_channel(body)
+    if not kind:
+        yield Finding(UNKNOWN_TYPE, _unknown_type(body))
+    yield from _unknown_keys("", body, ENVELOPE | {kind})
+    yield from _look("context", body.get("context"), CONTEXT)
+    if path == TEMPLATE_PATH:
+        yield from _about_template(body)
+    else:
+        yield from _about_custom(kind, body)
+    if not account.can_pay:
+        yield Finding(NOTHING_LEFT, f"the balance of {account.shown_balance} does not pay one more message")
+
+
+def _about_application(body: Mapping[str, Any], account: Account) -> Iterator[Finding]:
+    given = body.get("appId")
+    if given is None or given == "":
+        yield Finding(NO_SUCH_APPLICATION, "appId is missing")
+    if isinstance(given, (dict, list)):
+        yield Finding(WRONG_JSON, f"appId is {_kind(given)}, a text is needed")
+    if account.app_ids is not None and str(given) not in account.app_ids:
+        yield Finding(NO_SUCH_APPLICATION, "appId is none of the account's applications")
+
+
+def _about_number(body: Mapping[str, Any], rule: NumberRule) -> Iterator[Finding]:
+    given = body.get(rule.name)
+    if isinstance(given, (dict, list)):
+        yield Finding(WRONG_JSON, f"{rule.name} is {_kind(given)}, a text is needed")
+    number = "" if given is None else str(given)
+    if not number:
+        yield Finding(rule.too_short, f"{rule.name} is missing")
+    if not re.fullmatch(r"[0-9]+", number):
+        strange = ", ".join(sorted({repr(mark) for mark in number if mark not in "0123456789"})[:5])
+        yield Finding(rule.no_digits, f"{rule.name} holds {strange}; only the digits 0 to 9 may be sent")
+    if len(number) > 14:
+        yield Finding(rule.too_long, f"{rule.name} has {len(number)} digits, at most 14")
+    if len(number) < 7:
+        yield Finding(rule.too_short, f"{rule.name} has {len(number)} digits, at least 7")
+    if not isinstance(given, str) and rule is RECIPIENT:
+        yield Finding(None, f"{rule.name} is {_kind(given)}; the page says text")
+
+
+def _about_channel(body: Mapping[str, Any]) -> Iterator[Finding]:
+    given = body.get("channelType")
+    if given == "0":
+        yield Finding(None, "channelType is a text; the page says Integer")
+    elif isinstance(given, bool) or given != 0:
+        yield Finding(WRONG_CHANNEL, "channelType is missing" if given is None else "channelType is not 0")
+
+
+def _unknown_type(body: Mapping[str, Any]) -> str:
+    if "template" in body:
+        return f"a WhatsApp template goes to {TEMPLATE_PATH}"
+    if body.get("type") is None:
+        return f"type is missing; it is one of {', '.join(CUSTOM)}"
+    return f"type is none of {', '.join(CUSTOM)}"
+
+
+def _about_custom(kind: str, body: Mapping[str, Any]) -> Iterator[Finding]:
+    content = body.get(kind)
+    if body.get("type") is None:
+        yield Finding(None, f"type is missing, taken to be {kind}")
+    yield from _look(kind, content, CUSTOM[kind])
+    if kind == "interactive" and isinstance(content, dict):
+        yield from _about_interactive(content)
+
+
+def _about_interactive(content: Mapping[str, Any]) -> Iterator[Finding]:
+    kind = content.get("type")
+    if not isinstance(kind, str) or kind not in INTERACTIVE:
+        yield _dropped(f"interactive.type is none of {', '.join(INTERACTIVE)}")
+        return
+    yield from _look("interactive", content, INTERACTIVE[kind])
+    action = content.get("action")
+    if not isinstance(action, dict):
+        return
+    if kind == "list":
+        rows = [row for section in _objects(action.get("sections")) for row in _objects(section.get("rows"))]
+        if len(rows) > 10:
+            yield _dropped(f"interactive.action.sections have {len(rows)} rows in total, at most 10")
+        yield from _repeated("row id", rows, "id")
+    if kind == "button":
+        replies = [
+            one["reply"] for one in _objects(action.get("buttons")) if isinstance(one.get("reply"), dict)
+        ]
+        yield from _repeated("button id", replies, "id")
+        yield from _repeated("button title", replies, "title")
+
+
+def _about_template(body: Mapping[str, Any]) -> Iterator[Finding]:
+    template: Any = body.get("template")
+    if template is None and custom_type(body):
+        yield Finding(TEMPLATE.missing, "template is missing; a custom message goes to /wa/custom/sendMsg")
+    yield from _look("template", template, TEMPLATE)
+    for number, component in enumerate(_entries(template.get("components"))):
+        where = f"template.components[{number}]"
+        yield from _look(where, component, COMPONENT)
+        if isinstance(component, dict):
+            yield from _about_parameters(where, component)
+
+
+def _about_parameters(where: str, component: Mapping[str, Any]) -> Iterator[Finding]:
+    place = str(component.get("type"))
+    if place == "button":
+        place = f"button {component.get('sub_type')}"
+        if component.get("index") is None:
+            yield _dropped(f"{where}.index is missing")
+    allowed = PARAMETER_TYPES.get(place, tuple(PARAMETER_VALUES))
+    for number, parameter in enumerate(_entries(component.get("parameters"))):
+        inside = f"{where}.parameters[{number}]"
+        kind = parameter.get("type") if isinstance(parameter, dict) else None
+        if not isinstance(kind, str) or kind not in allowed:
+            yield Finding(WRONG_PARAMETER, f"{inside}.type is none of {', '.join(allowed)}")
+        else:
+            yield from _look(inside, parameter, Object({"type": Text(), kind: PARAMETER_VALUES[kind]}))
+
+
+def _look(where: str, value: Any, shape: Shape) -> Iterator[Finding]:
+    """Compare a value with its shape, what decides first coming first."""
+    if value is None or value == "" or (value == [] and isinstance(shape, Array)):
+        if shape.missing is not None:
+            yield Finding(shape.missing, f"{where} is missing or empty")
+        elif shape.needed:
+            yield Finding(None, f"{shape.needed}: {where} is missing or empty")
+        return
+    kinds, wanted, look = LOOKS[type(shape)]
+    if not isinstance(value, kinds):
+        text = f"{where} is {_kind(value)}, {wanted} is needed"
+        yield _dropped(text) if shape.missing is None else Finding(WRONG_JSON, text)
+        return
+    yield from look(where, value, shape)
+
+
+def _at_text(where: str, value: Any, shape: Any) -> Iterator[Finding]:
+    if not isinstance(value, str):
+        yield Finding(None, f"{where} is {_kind(value)}; the page says text")
+    text = str(value)
+    if shape.link and not well_formed(text):
+        yield Finding(MALFORMED_LINK, f"{where} is not an http or https address")
+    if shape.longest is not None and len(text) > shape.longest:
+        yield _dropped(f"{where} has {len(text)} characters, at most {shape.longest}")
+    if shape.one_line and re.search(r"[\n\r\t]| {5}", text):
+        yield _dropped(f"{where} holds a line break, a tab or more than four blanks in a row")
+    if shape.one_of and text not in shape.one_of:
+        yield _dropped(f"{where} is none of {', '.join(shape.one_of)}")
+    if (shape.missing is not None or shape.needed) and not text.strip():
+        yield _dropped(f"{where} holds blanks only")
+
+
+def _at_degrees(where: str, value: Any, shape: Any) -> Iterator[Finding]:
+    if not isinstance(value, str):
+        yield Finding(None, f"{where} is {_kind(value)}; the page says text")
+    try:
+        inside = abs(float(value)) <= shape.largest
+    except ValueError:
+        inside = False
+    if not inside:
+        yield _dropped(f"{where} is no number from -{shape.largest} to {shape.largest}")
+
+
+def _at_object(where: str, value: Any, shape: Any) -> Iterator[Finding]:
+    for name, inner in shape.fields.items():
+        yield from _look(f"{where}.{name}", value.get(name), inner)
+    yield from _unknown_keys(f"{where}.", value, shape.fields)
+
+
+def _at_array(where: str, value: Any, shape: Any) -> Iterator[Finding]:
+    if shape.most is not None and len(value) > shape.most:
+        yield _dropped(f"{where} has {len(value)} entries, at most {shape.most}")
+    for number, entry in enumerate(value):
+        yield from _look(f"{where}[{number}]", entry, shape.of)
+
+
+KINDS: Mapping[type, str] = {
+    dict: "an object",
+    list: "a list",
+    str: "a text",
+    bool: "a boolean",
+    int: "a number",
+    float: "a number",
+    type(None): "null",
+}
+
+SCALARS = (str, int, float)
+
+LOOKS: Mapping[type, tuple[tuple[type, ...], str, Callable[[str, Any, Any], Iterable[Finding]]]] = {
+    Text: (SCALARS, "a text", _at_text),
+    Degrees: (SCALARS, "a text", _at_degrees),
+    Object: ((dict,), "an object", _at_object),
+    Array: ((list,), "a list", _at_array),
+    AnyObject: ((dict,), "an object", lambda where, value, shape: ()),
+}
+
+
+def well_formed(link: str) -> bool:
+    """
+    Tell whether a link has the form of an http or https address.
+
+    :param link: the link
+    """
+    try:
+        parts = urlsplit(link)
+        reachable = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+    return reachable and parts.scheme in ("http", "https") and not re.search(r"\s", link)
+
+
+def _dropped(text: str) -> Finding:
+    return Finding(None, f"{BY_WHATSAPP}: {text}")
+
+
+def _unknown_keys(where: str, value: Mapping[str, Any], known: Any) -> Iterator[Finding]:
+    for name in value:
+        if name not in known:
+            yield Finding(None, f"unknown key {where}{name}")
+
+
+def _repeated(what: str, entries: list[dict[str, Any]], key: str) -> Iterator[Finding]:
+    counted = Counter(str(one[key]) for one in entries if key in one)
+    for value, times in counted.items():
+        if times > 1:
+            yield _dropped(f"the {what} {value!r} is used {times} times")
+
+
+def _entries(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _objects(value: Any) -> list[dict[str, Any]]:
+    return [one for one in _entries(value) if isinstance(one, dict)]
+
+
+def _kind(value: Any) -> str:
+    return KINDS[type(value)]

@@ -1,0 +1,100 @@
+"""Recipients with a meaning, over the wire."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+import requests
+
+from airflow_provider_itnio.sandbox.faults.test_numbers import fault_of_number
+
+BALANCE = "/sms/getBalance"
+
+
+@pytest.mark.parametrize(("number", "status"), [("99910000068", "-68"), ("99910000005", "-5")])
+def test_a_number_is_always_refused_with_its_code(wire, sandbox, message, template_message, number, status):
+    for _ in range(2):
+        assert wire.custom(message(recipient=number)).json()["status"] == status
+    template = template_message() | {"recipient": number}
+    assert wire.template(template).json()["status"] == status
+    assert sandbox.messages == []
+    why = "each message to this number gets this answer: it is a number with a meaning"
+    assert {one.why for one in sandbox.refused} == {one.cause for one in sandbox.requests} == {why}
+    assert {str(one.status) for one in sandbox.refused} == {status}
+
+
+def test_a_number_is_answered_late(wire, sandbox, message):
+    began = time.monotonic()
+    assert wire.custom(message(recipient="99920000001")).json()["status"] == "0"
+    assert time.monotonic() - began >= 1
+    assert len(sandbox.messages) == 1
+
+
+@pytest.mark.parametrize(("number", "kept"), [("99930000001", 0), ("99930000002", 1)])
+def test_a_number_drops_the_connection(wire, sandbox, message, number, kept):
+    with pytest.raises(requests.ConnectionError):
+        wire.custom(message(recipient=number))
+    assert len(sandbox.messages) == kept
+
+
+@pytest.mark.parametrize(
+    ("http_status", "retry_after"), [(400, None), (429, "1"), (500, None), (503, "1"), (599, None)]
+)
+def test_a_number_is_answered_an_http_code(wire, sandbox, message, http_status, retry_after):
+    answer = wire.custom(message(recipient=f"99940000{http_status}"))
+    assert (answer.status_code, answer.headers.get("Retry-After")) == (http_status, retry_after)
+    assert sandbox.messages == []
+
+
+def test_a_number_is_answered_with_a_page(wire, sandbox, message):
+    answer = wire.custom(message(recipient="99950000001"))
+    assert (answer.status_code, answer.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
+    with pytest.raises(requests.JSONDecodeError):
+        answer.json()
+    assert sandbox.messages == []
+
+
+def test_a_number_is_answered_without_a_message_id(wire, sandbox, message):
+    answer = wire.custom(message(recipient="99950000002"))
+    assert answer.json() == {"status": "0", "reason": "success"}
+    assert sandbox.messages == []
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        "99910000000",
+        "99920000000",
+        "99920000601",
+        "99930000003",
+        "99940000399",
+        "99940000600",
+        "99950000003",
+        "99960000001",
+        "99910010001",
+        "9991000006",
+        "999100000681",
+        "8614718004557",
+        "",
+    ],
+)
+def test_any_other_number_means_nothing(number):
+    assert fault_of_number(number) is None
+
+
+@pytest.mark.parametrize("number", ["99920000600", "99910009999"])
+def test_the_ends_of_the_table_mean_something(number):
+    assert fault_of_number(number) is not None
+
+
+def test_what_is_wrong_with_the_message_itself_comes_first(wire, sandbox, message):
+    wrong_sign = wire.headers(secret="wrong")
+    assert wire.custom(message(recipient="99910000068"), wrong_sign).json()["status"] == "-1"
+    assert wire.custom(message(recipient="99940000503", text={"body": ""})).json()["status"] == "-115"
+
+
+def test_what_a_test_asks_for_comes_before_the_numbers(wire, sandbox, message):
+    sandbox.fail_next(status=-5)
+    assert wire.custom(message(recipient="99910000068")).json()["status"] == "-5"
+    assert wire.custom(message(recipient="99910000068")).json()["status"] == "-68"

@@ -1,0 +1,239 @@
+"""The inbox page in a real browser: playwright drives the chromium of this machine."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import shutil
+import struct
+import threading
+import wave
+import zlib
+from collections import defaultdict
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from airflow_provider_itnio.sandbox import Sandbox
+
+SAMPLES = Path(__file__).parents[3] / "samples"
+RECIPIENT = "8614718004557"
+BUSINESS_PHONE = "91856321321"
+ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu"]
+# No test may depend on the internet: nothing but this machine can be resolved.
+OFFLINE = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
+PAGES_MAY_READ = {"Access-Control-Allow-Origin": "*"}
+
+RECORD_A_VIDEO = """async () => {
+  const canvas = document.createElement("canvas");
+  const stream = canvas.captureStream(10);
+  const recorder = new MediaRecorder(stream, { mimeType: "video/webm" });
+  const done = new Promise((resolve) => (recorder.ondataavailable = (event) => resolve(event.data)));
+  recorder.start();
+  for (let frame = 0; frame < 5; frame++) {
+    canvas.getContext("2d").fillRect(frame, 0, 9, 9);
+    await new Promise((resolve) => setTimeout(resolve, 60));
+  }
+  recorder.stop();
+  const bytes = new Uint8Array(await (await done).arrayBuffer());
+  return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
+}"""
+
+
+@pytest.fixture(scope="package")
+def browser():
+    """One browser for all tests of the page."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("there is no chromium on this machine")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=chromium, args=[*ARGUMENTS, OFFLINE])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="package")
+def open_sandbox():
+    """A sandbox that accepts any application and business phone, as the samples have several."""
+    with Sandbox(app_id=None, business_phone=None) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def sandbox(open_sandbox):
+    open_sandbox.clear()
+    open_sandbox.clear_faults()
+    return open_sandbox
+
+
+@pytest.fixture
+def message(message):
+    """A message to the recipient whose conversation the tests look at."""
+    return lambda **changes: message(**{"recipient": RECIPIENT, **changes})
+
+
+@pytest.fixture
+def sample(message):
+    """A request sample of the vendor's page, from and to a number that the vendor accepts."""
+
+    def read(name):
+        held = json.loads((SAMPLES / f"{name}.json").read_text())
+        return held | {"recipient": RECIPIENT, "businessPhone": BUSINESS_PHONE}
+
+    return read
+
+
+@pytest.fixture
+def send(wire):
+    """Send a message that the sandbox accepts and give its id."""
+
+    def send(body):
+        answer = (wire.template if "template" in body else wire.custom)(body).json()
+        assert answer["status"] == "0", answer
+        return answer["data"]["messageId"]
+
+    return send
+
+
+@pytest.fixture(scope="package")
+def windows(browser):
+    """The windows that no test uses at the moment, by their kind; a new one costs more than a test."""
+    return defaultdict(list)
+
+
+@pytest.fixture
+def open_page(browser, windows):
+    """Open any page in a window of its own; an error in its scripts fails the test."""
+    used, errors = [], []
+    listeners = {
+        "pageerror": lambda error: errors.append(str(error)),
+        "console": lambda line: errors.append(line.text) if "Security Policy" in line.text else None,
+    }
+
+    def open_page(url, *, colours="light", width=1200, height=800):
+        kind = (colours, width, height)
+        page = windows[kind].pop() if windows[kind] else new_window(browser, *kind)
+        used.append((kind, page))
+        for event, told in listeners.items():
+            page.on(event, told)
+        page.goto(url)
+        return page
+
+    yield open_page
+    for kind, page in used:
+        page.unroute_all()
+        page.goto("about:blank")
+        for event, told in listeners.items():
+            page.remove_listener(event, told)
+        windows[kind].append(page)
+    assert errors == []
+
+
+def new_window(browser, colours, width, height):
+    page = browser.new_context(
+        viewport={"width": width, "height": height}, color_scheme=colours, locale="en-GB", timezone_id="UTC"
+    ).new_page()
+    page.set_default_timeout(30_000)
+    return page
+
+
+@pytest.fixture
+def open_inbox(open_page, sandbox):
+    """Open the inbox with a conversation, ``refused`` or nothing chosen."""
+
+    def open_inbox(chosen=RECIPIENT, **options):
+        page = open_page(f"{sandbox.url}/#{chosen}", **options)
+        page.locator("#state.live").wait_for(state="attached")
+        return page
+
+    return open_inbox
+
+
+@pytest.fixture
+def bubble():
+    """Find the bubble of a message by its id."""
+    return lambda page, message_id: page.locator(f'article[data-id="{message_id}"]')
+
+
+class Files:
+    """A server of files that messages can link to; anything it does not know is 404, and pages may know."""
+
+    def __init__(self):
+        self.served = {}
+        self.asked = []
+        self.only_to_get = set()
+        self.wait = lambda: None
+        files = self
+
+        class Serve(BaseHTTPRequestHandler):
+            def do_GET(self):
+                files.asked.append((self.command, self.path))
+                files.wait()
+                refused = self.command == "HEAD" and self.path in files.only_to_get
+                unknown = ("text/plain", b"x" * 243 if refused else b"", PAGES_MAY_READ)
+                served = {} if refused else files.served
+                media_type, content, headers = served.get(self.path, unknown)
+                self.send_response(403 if refused else 200 if self.path in served else 404)
+                self.send_header("Content-Type", media_type)
+                self.send_header("Content-Length", str(len(content)))
+                for name, value in headers.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                if self.command == "GET":
+                    self.wfile.write(content)
+
+            do_HEAD = do_GET  # noqa: N815
+
+            def log_message(self, *_):
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Serve)
+
+    def link(self, path):
+        return f"http://127.0.0.1:{self.server.server_address[1]}/{path}"
+
+    def add(self, path, media_type, content, **headers):
+        self.served[f"/{path}"] = (media_type, content, headers)
+
+
+@pytest.fixture(scope="package")
+def files(browser):
+    held = Files()
+    page = browser.new_page()
+    page.goto("data:text/html,<title>a video is made here</title>")
+    video = base64.b64decode(page.evaluate(RECORD_A_VIDEO))
+    page.context.close()
+    held.add("chart.png", "image/png", png(40, 30))
+    held.add("tone.wav", "audio/wav", sound())
+    held.add("tour.webm", "video/webm", video)
+    held.add("Sales%202026.pdf", "application/pdf", b"x" * 1_234_567, **PAGES_MAY_READ)
+    held.add("private.pdf", "application/pdf", b"x" * 2000)
+    held.add("signed.pdf", "application/pdf", b"x" * 2000, **PAGES_MAY_READ)
+    held.only_to_get.add("/signed.pdf")
+    threading.Thread(target=held.server.serve_forever, daemon=True).start()
+    yield held
+    held.server.shutdown()
+    held.server.server_close()
+
+
+def png(width, height):
+    def chunk(name, content):
+        checked = name + content
+        return struct.pack(">I", len(content)) + checked + struct.pack(">I", zlib.crc32(checked))
+
+    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    rows = zlib.compress(b"".join(b"\0" + b"\x0b\x7a\x5f" * width for _ in range(height)))
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+
+
+def sound():
+    held = io.BytesIO()
+    with wave.open(held, "wb") as written:
+        written.setnchannels(1)
+        written.setsampwidth(2)
+        written.setframerate(8000)
+        written.writeframes(b"\0\0" * 8000)
+    return held.getvalue()

@@ -1,0 +1,54 @@
+"""What comes appears by itself, in every open page; search and clear."""
+
+from __future__ import annotations
+
+import pytest
+
+expect = pytest.importorskip("playwright.sync_api", reason="playwright is not installed").expect
+
+
+TALL_PICTURE = '<svg xmlns="http://www.w3.org/2000/svg" width="300" height="600"/>'
+
+
+LINE = 24
+"""Pixels of a line of text: what is read stays in sight if it moves by less."""
+
+
+def until(page, condition):
+    """Wait for the page to come to rest in a state; a busy machine may take long."""
+    for _ in range(300):
+        if condition():
+            return
+        page.wait_for_timeout(100)
+    assert condition()
+
+
+def words(page):
+    return page.locator("article .words").all_text_contents()
+
+
+def bring_to_the_edge(page, selector, into=0):
+    page.locator("main .scroll").evaluate(
+        """(node, [selector, into]) => {
+          const found = document.querySelector(selector).getBoundingClientRect();
+          node.scrollTop += found.top - node.getBoundingClientRect().top + into;
+        }""",
+        [selector, into],
+    )
+    page.wait_for_timeout(200)
+
+
+def below_the_edge(page, selector):
+    """Give how far below the edge something begins."""
+    return page.locator("main .scroll").evaluate(
+        """(node, selector) => Math.round(
+          document.querySelector(selector).getBoundingClientRect().top - node.getBoundingClientRect().top
+        )""",
+        selector,
+    )
+
+
+def gap_below(page):
+    return page.locator("main .scroll").evaluate(
+        "node => Math.round(node.scrollHeight - node.scrollTop - node.clientHeight)"
+    )

@@ -1,0 +1,169 @@
+"""What comes appears by itself, in every open page; search and clear."""
+
+from __future__ import annotations
+
+import re
+
+from airflow_provider_itnio.sandbox import Sandbox
+from tests.sandbox.inbox.browser.reading import (
+    LINE,
+    below_the_edge,
+    bring_to_the_edge,
+    expect,
+    gap_below,
+    until,
+    words,
+)
+
+from .conftest import RECIPIENT
+
+
+def test_a_search_that_is_typed_while_an_answer_is_under_way_stays(open_inbox, send, message):
+    send(message())
+    page = open_inbox()
+    page.locator("article").wait_for()
+    page.route("**/sandbox/replies", lambda route: (page.wait_for_timeout(400), route.continue_()))
+    page.locator("textarea").fill("fine")
+    page.keyboard.press("Enter")
+    page.locator("#search").fill("rows")
+    page.wait_for_timeout(800)
+    page.locator(".found", has_text="1 of 2").wait_for()
+    assert page.locator("#search").input_value() == "rows"
+
+
+def test_an_answer_from_further_up_is_shown(open_inbox, send, message, sample):
+    buttons = send(sample("interactive-button"))
+    for number in range(40):
+        send(message(text={"body": f"row {number}"}))
+    page = open_inbox()
+    page.locator("article").nth(40).wait_for()
+    for way in ("press", "type", "search"):
+        bring_to_the_edge(page, f'article[data-id="{buttons}"]')
+        if way == "press":
+            page.locator(".choice").first.click()
+        else:
+            if way == "search":
+                page.locator("#search").fill("row 3")
+                page.locator(".found", has_text="11 of").wait_for()
+            page.locator("textarea").fill(way)
+            page.keyboard.press("Enter")
+        newest = page.locator("article").last
+        expect(newest).to_have_class(re.compile("reply"))
+        expect(newest).to_contain_text({"press": "one"}.get(way, way))
+        expect(newest).to_be_in_viewport()
+        expect(page.locator(".newer")).to_be_hidden()
+    assert page.locator("#search").input_value() == ""
+
+
+def test_a_quote_that_is_shown_goes_with_its_message(open_page, start_sandbox, wire_to, message):
+    sandbox = start_sandbox(keep=3)
+    wire = wire_to(sandbox)
+    message_id = wire.custom(message(text={"body": "quoted words"})).json()["data"]["messageId"]
+    wire.control("POST", "replies", json={"text": "answer", "message_id": message_id})
+    page = open_page(f"{sandbox.url}/#{RECIPIENT}")
+    expect(page.locator(".quoted")).to_contain_text("quoted words")
+    for number in range(3):
+        wire.custom(message(text={"body": f"row {number}"}))
+    expect(page.locator(".quoted")).to_contain_text("is not in this inbox")
+
+
+def test_what_is_read_stays_while_another_list_is_looked_at(open_inbox, send, wire, message):
+    ids = [send(message(text={"body": f"row {number}"})) for number in range(60)]
+    wire.custom(message(recipient="12"))
+    page = open_inbox()
+    page.locator("article").nth(59).wait_for()
+
+    def look_elsewhere():
+        page.locator(".conversation[data-number='refused']").click()
+        page.locator(".failure").wait_for()
+        page.locator(f".conversation[data-number='{RECIPIENT}']").click()
+        page.locator("article.bubble").first.wait_for()
+
+    look_elsewhere()
+    until(page, lambda: gap_below(page) < LINE)
+    row = f"article[data-id='{ids[20]}']"
+    bring_to_the_edge(page, row)
+    before = below_the_edge(page, row)
+    look_elsewhere()
+    until(page, lambda: abs(below_the_edge(page, row) - before) < LINE)
+
+
+def test_earlier_messages_come_without_taking_any_away(open_page, start_sandbox, wire_to, message):
+    sandbox = start_sandbox()
+    wire = wire_to(sandbox)
+    for number in range(250):
+        wire.custom(message(text={"body": f"row {number}"}))
+    page = open_page(f"{sandbox.url}/#{RECIPIENT}")
+    page.get_by_text("row 249").first.wait_for()
+    page.locator("main .scroll").evaluate("node => (node.scrollTop = 0)")
+    page.wait_for_timeout(100)
+    for number in range(250, 370):
+        wire.custom(message(text={"body": f"row {number}"}))
+    newer = page.get_by_role("button", name="120 new")
+    newer.wait_for()
+    top = page.locator("article", has_text="row 150").bounding_box()["y"]
+    page.get_by_role("button", name="Show earlier messages").click()
+    expect(page.locator("article")).to_have_count(320)
+    assert words(page) == [f"row {number}" for number in range(50, 370)]
+    assert abs(page.locator("article", has_text="row 150").bounding_box()["y"] - top) <= 60
+    expect(newer).to_be_visible()
+    newer.click()
+    assert page.evaluate("document.activeElement.querySelector('.words').textContent") == "row 369"
+    page.locator("main .scroll").evaluate("node => (node.scrollTop = 0)")
+    page.wait_for_timeout(100)
+    page.get_by_role("button", name="Show earlier messages").click()
+    expect(page.locator("article")).to_have_count(370)
+
+
+def test_nothing_new_is_told_of_a_conversation_that_was_cleared(open_inbox, sandbox, send, message):
+    for number in range(30):
+        send(message(text={"body": f"row {number}"}))
+    page = open_inbox()
+    page.get_by_text("row 29").first.wait_for()
+    page.locator("main .scroll").evaluate("node => (node.scrollTop = 0)")
+    page.wait_for_timeout(100)
+    send(message(text={"body": "below"}))
+    page.get_by_role("button", name="1 new").wait_for()
+    sandbox.clear()
+    page.get_by_text("No messages yet").wait_for()
+    assert page.locator(".newer").is_hidden()
+    send(message(text={"body": "after"}))
+    page.locator("article .words", has_text="after").wait_for()
+    assert page.locator(".newer").is_hidden()
+
+
+def test_what_failed_while_the_sandbox_was_away_is_no_news_once_it_is_back(
+    open_page, start_sandbox, wire_to, message
+):
+    first = Sandbox()
+    first.start()
+    wire_to(first).custom(message())
+    page = open_page(f"{first.url}/#{RECIPIENT}")
+    page.locator("article").wait_for()
+    first.stop()
+    page.locator("#state.lost").wait_for()
+    page.locator("textarea").fill("hello")
+    page.locator("textarea").press("Enter")
+    page.get_by_role("alert").get_by_text("That did not work: the sandbox does not answer").wait_for()
+    assert page.locator("textarea").input_value() == "hello"
+    start_sandbox(port=first.port)
+    page.locator("#state.live").wait_for()
+    expect(page.locator("#trouble")).to_be_hidden()
+
+
+def test_who_reads_further_up_is_not_moved(open_inbox, send, message):
+    for number in range(30):
+        send(message(text={"body": f"row {number}"}))
+    page = open_inbox()
+    page.get_by_text("row 29").first.wait_for()
+    scroll = page.locator("main .scroll")
+    scroll.evaluate("node => (node.scrollTop = 0)")
+    page.wait_for_timeout(100)
+    send(message(text={"body": "below"}))
+    newer = page.get_by_role("button", name="1 new")
+    newer.wait_for()
+    assert scroll.evaluate("node => node.scrollTop") == 0
+    newer.click()
+    expect(newer).to_be_hidden()
+    end = "node => node.scrollHeight - node.scrollTop - node.clientHeight < 2"
+    assert scroll.evaluate(end)

@@ -1,0 +1,220 @@
+"""What comes appears by itself, in every open page; search and clear."""
+
+from __future__ import annotations
+
+import threading
+import time
+from random import Random
+
+import pytest
+
+from tests.sandbox.inbox.browser.reading import (
+    LINE,
+    TALL_PICTURE,
+    below_the_edge,
+    bring_to_the_edge,
+    expect,
+    gap_below,
+    until,
+)
+
+from .conftest import RECIPIENT
+
+
+def test_a_flood_of_a_thousand_leaves_the_page_quick(open_inbox, sandbox, send, message):
+    page = open_inbox()
+    send(message(text={"body": "0"}))
+    page.locator("article").wait_for()
+    page.evaluate(
+        """() => {
+          window.longest = 0;
+          let last = performance.now();
+          (function frame(now) {
+            window.longest = Math.max(window.longest, now - last);
+            last = now;
+            requestAnimationFrame(frame);
+          })(last);
+        }"""
+    )
+    template = sandbox.messages[0]
+    for number in range(1, 1101):
+        sandbox._vendor.store.add(
+            type(template)(
+                **vars(template)
+                | {
+                    "id": f"{number:032x}",
+                    "body": message(text={"body": str(number)}),
+                    "recipient": RECIPIENT if number % 2 else f"55119{number % 400:06}",
+                }
+            )
+        )
+    page.locator(f'article[data-id="{1099:032x}"]').wait_for()
+    assert page.evaluate("document.querySelectorAll('article').length") == 100
+    total = "[...document.querySelectorAll('.count')].reduce((sum, one) => sum + Number(one.textContent), 0)"
+    assert page.evaluate(total) == 1000
+    assert page.evaluate("window.longest") < 1000
+    page.get_by_role("button", name="Show earlier messages").click()
+    expect(page.locator("article")).to_have_count(200)
+
+
+def test_who_reads_is_not_moved_when_the_oldest_go(open_page, start_sandbox, wire_to, message):
+    sandbox = start_sandbox(keep=40)
+    wire = wire_to(sandbox)
+    for number in range(40):
+        wire.custom(message(text={"body": f"row {number}\n" + "x\n" * (number % 5)}))
+    page = open_page(f"{sandbox.url}/#{RECIPIENT}")
+    page.get_by_text("row 39").first.wait_for()
+    scroll = page.locator("main .scroll")
+    scroll.evaluate("node => (node.scrollTop = node.scrollHeight / 2)")
+    page.wait_for_timeout(100)
+    first_seen = """node => {
+      const top = node.getBoundingClientRect().top;
+      const all = [...node.querySelectorAll("article")];
+      const found = all.find((one) => one.getBoundingClientRect().bottom > top);
+      return [found.querySelector(".words").textContent, found.getBoundingClientRect().top];
+    }"""
+    read, top = scroll.evaluate(first_seen)
+    for number in range(10):
+        wire.custom(message(text={"body": f"new {number}"}))
+    page.get_by_role("button", name="10 new").wait_for()
+    assert page.locator("article").count() == 40
+    still_read, now_at = scroll.evaluate(first_seen)
+    assert still_read == read
+    assert abs(now_at - top) < LINE
+    # Who reads what goes sees what comes next.
+    scroll.evaluate("node => (node.scrollTop = 0)")
+    page.wait_for_timeout(100)
+    wire.custom(message(text={"body": "one more"}))
+    page.get_by_role("button", name="11 new").wait_for()
+    assert scroll.evaluate("node => node.scrollTop") == 0
+
+
+@pytest.fixture
+def late_pictures(open_page, start_sandbox, wire_to, message, files, monkeypatch):
+    """Open a conversation of 60 pictures that load after the event is set, at random within 0.6 s."""
+    sandbox = start_sandbox()
+    wire = wire_to(sandbox)
+    may_load, late = threading.Event(), Random(3)
+    monkeypatch.setattr(files, "wait", lambda: may_load.wait(20) and time.sleep(late.uniform(0, 0.6)))
+    for number in range(60):
+        name = f"late-{number}.svg"
+        files.add(name, "image/svg+xml", TALL_PICTURE.encode(), **{"Cache-Control": "no-store"})
+        wire.custom(message(type="image", image={"link": files.link(name), "caption": f"row {number}"}))
+    page = open_page(f"{sandbox.url}/#{RECIPIENT}")
+    page.locator("article").nth(59).wait_for()
+    yield page, may_load
+    may_load.set()
+
+
+@pytest.mark.parametrize(
+    ("at_the_edge", "into", "read"),
+    [
+        ("", -2, ""),
+        (" .words", 0, " .words"),
+        (" .picture", 15, " .words"),
+        (" > footer", 3, " > footer"),
+    ],
+)
+@pytest.mark.parametrize("number", [21, 46])
+def test_pictures_that_load_late_do_not_move_what_is_read(late_pictures, at_the_edge, into, read, number):
+    page, may_load = late_pictures
+    article = f'article[data-number="{number}"]'
+    bring_to_the_edge(page, article + at_the_edge, into)
+    before = below_the_edge(page, article + read)
+    height = page.locator("main .scroll").evaluate("node => node.scrollHeight")
+    may_load.set()
+    scroll = page.locator("main .scroll")
+    until(page, lambda: scroll.evaluate("node => node.scrollHeight") > height + 3000)
+    until(page, lambda: abs(below_the_edge(page, article + read) - before) < LINE)
+
+
+def test_pictures_that_load_late_leave_the_end_in_sight(late_pictures):
+    page, may_load = late_pictures
+    until(page, lambda: gap_below(page) < LINE)
+    height = page.locator("main .scroll").evaluate("node => node.scrollHeight")
+    may_load.set()
+    until(page, lambda: page.locator("main .scroll").evaluate("node => node.scrollHeight") > height + 3000)
+    until(page, lambda: gap_below(page) < LINE)
+    page.locator("textarea").fill("a\nb\nc\nd\ne")
+    until(page, lambda: gap_below(page) < LINE)
+
+
+def test_who_scrolls_while_pictures_load_is_moved_by_that_alone(late_pictures):
+    page, may_load = late_pictures
+    bring_to_the_edge(page, 'article[data-number="30"]', -2)
+    page.locator("main .scroll").hover()
+    may_load.set()
+    for _ in range(10):
+        page.mouse.wheel(0, 12)
+        page.wait_for_timeout(60)
+    page.wait_for_timeout(1000)
+    # What is scrolled past while it grows counts by its end, so its height is not known; no other row comes.
+    edge = page.locator("main .scroll").bounding_box()["y"]
+    first = page.evaluate(
+        "edge => [...document.querySelectorAll('article')]"
+        ".find((one) => one.getBoundingClientRect().bottom > edge).dataset.number",
+        edge,
+    )
+    assert first in ("30", "31")
+
+
+GROW_ABOVE = """async ([up, later]) => {
+  const scroll = document.querySelector("main .scroll");
+  const articles = [...document.querySelectorAll("article")];
+  const edge = scroll.getBoundingClientRect().top;
+  const read = articles.findIndex((one) => one.getBoundingClientRect().bottom > edge);
+  const top = () => articles[read].getBoundingClientRect().top;
+  const [before, wait] = [top(), () => new Promise((done) => setTimeout(done, 400))];
+  articles[read - 2].style.paddingTop = "300px";
+  scroll.scrollTop += up;
+  await wait();
+  if (later) articles[read - 3].style.paddingTop = "300px";
+  await wait();
+  return Math.round(top() - before);
+}"""
+
+
+def test_who_leaves_the_end_while_something_grows_is_moved_by_that_alone(open_inbox, send, message):
+    for number in range(70):
+        send(message(text={"body": f"row {number} " + "word " * 120}))
+    page = open_inbox()
+    page.locator("article").nth(69).wait_for()
+    assert abs(page.evaluate(GROW_ABOVE, [-100, True]) - 100) < LINE
+
+
+def test_what_grows_just_before_the_page_is_drawn_moves_nothing(open_inbox, send, message):
+    ids = [send(message(text={"body": f"row {number}"})) for number in range(60)]
+    page = open_inbox()
+    page.locator("article").nth(59).wait_for()
+    row = f"article[data-id='{ids[30]}']"
+    bring_to_the_edge(page, row)
+    before = below_the_edge(page, row)
+    page.evaluate("""() => {
+      document.querySelectorAll("article")[20].style.paddingTop = "300px";
+      document.querySelector("#search").dispatchEvent(new Event("input"));
+    }""")
+    page.wait_for_timeout(300)
+    until(page, lambda: abs(below_the_edge(page, row) - before) < LINE)
+
+
+@pytest.mark.parametrize("grown", [20, 69])
+def test_who_comes_to_the_end_while_something_grows_is_at_the_end(open_inbox, send, message, grown):
+    for number in range(70):
+        send(message(text={"body": f"row {number} " + "word " * 120}))
+    page = open_inbox()
+    page.locator("article").nth(69).wait_for()
+    scroll = page.locator("main .scroll")
+    scroll.evaluate("node => (node.scrollTop -= 300)")
+    page.wait_for_timeout(200)
+    scroll.evaluate(
+        """(node, grown) => {
+          document.querySelectorAll("article")[grown].style.paddingTop = "60px";
+          node.scrollTop = 1e9;
+        }""",
+        grown,
+    )
+    until(page, lambda: gap_below(page) < LINE)
+    send(message(text={"body": "new"}))
+    expect(page.locator("article").last).to_contain_text("new")
+    until(page, lambda: gap_below(page) < LINE)
+    expect(page.locator(".newer")).to_be_hidden()

@@ -1,0 +1,296 @@
+"""The stream of events that the page lives on, and what it opens."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from contextlib import contextmanager
+
+import pytest
+import requests
+
+from airflow_provider_itnio.sandbox import Sandbox
+
+
+class Stream:
+    """Reads server-sent events one by one."""
+
+    def __init__(self, answer):
+        self.answer = answer
+        self.lines = answer.iter_lines(chunk_size=1, decode_unicode=True)
+        self.last_id = ""
+
+    def next(self):
+        event = {}
+        for line in self.lines:
+            if not line and "data" in event:
+                self.last_id = event.get("id", self.last_id)
+                return event["event"], json.loads(event["data"])
+            name, _, value = line.partition(": ")
+            event[name] = value
+        return None
+
+    def items(self, count=1):
+        found = []
+        while len(found) < count:
+            name, data = self.next()
+            assert name == "items"
+            found += data
+        return found
+
+
+@pytest.fixture
+def follow(sandbox):
+    """Follow the events of a sandbox, from the one after ``after`` on."""
+
+    @contextmanager
+    def follow(after=None, *, at=None, **options):
+        headers = {} if after is None else {"Last-Event-ID": after}
+        url = f"{(at or sandbox).url}/sandbox/events"
+        with requests.get(url, headers=headers, stream=True, timeout=5, **options) as answer:
+            assert answer.status_code == 200
+            yield Stream(answer)
+
+    return follow
+
+
+def test_it_begins_with_what_is_kept(wire, follow, message):
+    wire.custom(message())
+    with follow() as events:
+        assert events.answer.headers["Content-Type"] == "text/event-stream; charset=utf-8"
+        assert events.next() == ("hello", {"keep": 1000})
+        assert events.next() == ("clear", {})
+        (item,) = events.items()
+        assert item["message"] == wire.control("GET", "messages").json()[0]
+
+
+def test_what_comes_is_told_to_every_reader(wire, sandbox, follow, message):
+    with follow() as one, follow() as other:
+        for events in (one, other):
+            events.next(), events.next()
+        wire.custom(message())
+        wire.custom(message(recipient="1"))
+        wire.control("POST", "replies", json={"message_id": sandbox.messages[0].id, "text": "ok"})
+        for events in (one, other):
+            accepted, refused, replied = events.items(3)
+            assert accepted["message"]["id"] == sandbox.messages[0].id
+            assert "failure" not in accepted
+            assert refused["failure"]["status"] == -71
+            assert replied["reply"]["text"] == "ok"
+            assert accepted["number"] < refused["number"] < replied["number"]
+
+
+def test_who_comes_back_gets_what_was_missed(wire, follow, message):
+    with follow() as events:
+        wire.custom(message(text={"body": "seen"}))
+        events.next(), events.next(), events.items()
+        last_id = events.last_id
+    wire.custom(message(text={"body": "missed"}))
+    with follow(last_id) as events:
+        assert events.next() == ("hello", {"keep": 1000})
+        assert [one["message"]["text"] for one in events.items()] == ["missed"]
+    with follow(params={"after": last_id}) as events:
+        events.next()
+        assert [one["message"]["text"] for one in events.items()] == ["missed"]
+
+
+def test_who_comes_back_after_it_was_cleared_begins_anew(wire, sandbox, follow, message):
+    wire.custom(message(text={"body": "seen"}))
+    with follow() as events:
+        events.next(), events.next(), events.items()
+        last_id = events.last_id
+    sandbox.clear()
+    wire.custom(message(text={"body": "new"}))
+    with follow(last_id) as events:
+        events.next()
+        assert events.next() == ("clear", {})
+        assert [one["message"]["text"] for one in events.items()] == ["new"]
+
+
+@pytest.mark.parametrize("after", ["", "5", "another.1", "{name}.x", "{name}.-1", "{name}.", "é.1"])
+def test_who_knows_another_sandbox_gets_everything(wire, sandbox, follow, message, after):
+    wire.custom(message())
+    with follow(params={"after": after.format(name=sandbox._vendor.store.name)}) as events:
+        assert [events.next()[0], events.next()[0]] == ["hello", "clear"]
+        assert len(events.items()) == 1
+
+
+def test_clearing_is_told(wire, sandbox, follow, message):
+    wire.custom(message())
+    with follow() as events:
+        events.next(), events.next(), events.items()
+        wire.control("DELETE", "messages")
+        assert events.next() == ("clear", {})
+        wire.custom(message(text={"body": "after"}))
+        assert events.items()[0]["message"]["text"] == "after"
+
+
+def test_much_at_once_comes_in_parts_and_in_order(wire, sandbox, follow, message):
+    for number in range(250):
+        wire.custom(message(text={"body": str(number)}))
+    with follow() as events:
+        events.next(), events.next()
+        first = events.items()
+        assert len(first) == 100
+        texts = [one["message"]["text"] for one in [*first, *events.items(150)]]
+        assert texts == [str(number) for number in range(250)]
+
+
+def test_refusals_push_no_message_off_the_page(start_sandbox, wire_to, follow, message):
+    sandbox = start_sandbox(keep=3)
+    wire = wire_to(sandbox)
+    wire.custom(message())
+    for _ in range(5):
+        wire.custom(message(recipient="1"))
+        wire.balance()
+    with follow(at=sandbox) as events:
+        events.next(), events.next()
+        items = events.items(4)
+        assert [bool(one.get("message")) for one in items] == [True, False, False, False]
+
+
+def test_a_quiet_stream_gives_a_sign_of_life(follow, monkeypatch):
+    monkeypatch.setattr("airflow_provider_itnio.sandbox.inbox.events.SIGN_OF_LIFE", 0.05)
+    with follow() as events:
+        events.next(), events.next()
+        assert next(line for line in events.lines if line) == ": still here"
+
+
+def test_an_open_page_does_not_delay_the_end(follow):
+    with Sandbox() as sandbox, follow(at=sandbox) as events:
+        events.next()
+        start = time.monotonic()
+        sandbox.stop()
+        assert time.monotonic() - start < 0.6
+
+
+def test_a_page_that_is_closed_is_forgotten(start_sandbox, follow):
+    sandbox = start_sandbox()
+
+    def wait_for_listeners(count):
+        deadline = time.monotonic() + 5
+        while len(sandbox._vendor.store._listeners) != count and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert len(sandbox._vendor.store._listeners) == count
+
+    with follow(at=sandbox):
+        wait_for_listeners(1)
+    wait_for_listeners(0)
+
+
+def test_readers_in_threads_lose_nothing(start_sandbox, wire_to, follow, message):
+    sandbox = start_sandbox()
+    found = []
+
+    def read():
+        with follow(at=sandbox) as events:
+            events.next(), events.next()
+            found.append([one["message"]["text"] for one in events.items(60)])
+
+    readers = [threading.Thread(target=read) for _ in range(3)]
+    for reader in readers:
+        reader.start()
+    wire = wire_to(sandbox)
+    for number in range(60):
+        wire.custom(message(text={"body": str(number)}))
+    for reader in readers:
+        reader.join(10)
+    assert found == [[str(number) for number in range(60)]] * 3
+
+
+def test_an_exchange_opens_with_request_and_answer(wire, sandbox, message):
+    headers = wire.headers()
+    wire.custom(message(recipient="1"), headers)
+    number = sandbox._vendor.store.exchanges[0].number
+    told = wire.control("GET", f"exchanges/{number}").json()
+    assert told["request"]["body"] == message(recipient="1")
+    assert told["request"]["answer"]["status"] == "-71"
+    assert told["request"]["headers"]["sign"] == "***"
+    assert told["failure"]["advice"].startswith("give the recipient with country code")
+    assert headers["Sign"] not in json.dumps(told)
+
+
+@pytest.mark.parametrize("number", ["0", "999999999", "-1", "x"])
+def test_an_exchange_that_is_not_kept_is_not_found(wire, number):
+    assert wire.control("GET", f"exchanges/{number}").status_code == 404
+
+
+def failures(wire, sandbox):
+    return [wire.control("GET", f"exchanges/{one.number}").json() for one in sandbox._vendor.store.exchanges]
+
+
+def test_a_failure_without_a_status_says_what_was_answered(wire, sandbox, message):
+    sandbox.fail_next(http_status=503)
+    wire.custom(message(text={"body": "lost"}))
+    sandbox.fail_next(drop="after_accepting")
+    with pytest.raises(requests.ConnectionError):
+        wire.custom(message())
+    wire.balance()
+    first, second = failures(wire, sandbox)
+    assert (first["failure"]["status"], first["failure"]["meaning"]) == (None, "the answer was HTTP 503")
+    assert (first["failure"]["recipient"], first["failure"]["text"]) == ("91856321322", "lost")
+    assert second["message"]["text"] == "42 rows loaded"
+    assert second["failure"]["meaning"] == "the connection was closed without an answer"
+
+
+WITHOUT_ID = {"status": "0", "reason": "success"}
+WITH_ID = WITHOUT_ID | {"data": {"channelType": 0, "messageId": "a" * 32, "timestamp": 1}}
+
+
+@pytest.mark.parametrize(
+    ("fault", "meaning"),
+    [
+        ({"answer": WITHOUT_ID}, "the answer was a success without a message id"),
+        ({"answer": WITHOUT_ID, "accept": True}, "the answer was a success without a message id"),
+        ({"answer": WITH_ID | {"data": None}}, "the answer was a success without a message id"),
+        ({"answer": WITH_ID}, "the answer was a success, but no message is kept"),
+        ({"answer": [1]}, "the answer was not one that the vendor documents"),
+        ({"body": "<h1>busy</h1>"}, "the answer was not one that the vendor documents"),
+        ({"answer": WITH_ID, "http_status": 202}, "the answer was HTTP 202"),
+    ],
+)
+def test_whatever_is_no_success_with_a_message_leaves_a_trace(wire, sandbox, message, fault, meaning):
+    sandbox.fail_next(**fault)
+    wire.custom(message())
+    (told,) = failures(wire, sandbox)
+    assert told["failure"]["meaning"] == meaning
+    assert told["failure"]["why"] == "a fault was asked for, by fail_next or POST /sandbox/faults"
+    assert told["failure"]["by_fault"] is True
+    assert ("message" in told) == fault.get("accept", False)
+
+
+def test_a_number_that_gets_no_message_id_leaves_a_trace(wire, sandbox, message):
+    wire.custom(message(recipient="99950000002"))
+    (told,) = failures(wire, sandbox)
+    assert told["failure"]["meaning"] == "the answer was a success without a message id"
+    assert "number with a meaning" in told["failure"]["why"]
+
+
+def test_success_by_a_fault_with_a_message_that_is_kept_is_no_failure(wire, sandbox, message):
+    sandbox.fail_next(answer=WITH_ID, accept=True)
+    wire.custom(message())
+    sandbox.fail_next(delay=0.01)
+    wire.custom(message())
+    sandbox.fail_next(answer=WITHOUT_ID, path="/sms/getBalance")
+    wire.balance()
+    assert [sorted(one) for one in failures(wire, sandbox)] == [["message", "number", "request"]] * 2
+
+
+@pytest.mark.parametrize(
+    "fault", [{"answer": {"status": -5}}, {"body": '{"status": "-5"}', "http_status": 500}]
+)
+def test_a_negative_status_is_a_refusal_however_it_was_asked_for(wire, sandbox, message, fault):
+    sandbox.fail_next(**fault)
+    wire.custom(message())
+    assert [(one.status, one.meaning) for one in sandbox.refused] == [(-5, "system exception")]
+    (told,) = failures(wire, sandbox)
+    assert (told["failure"]["status"], told["failure"]["by_fault"]) == (-5, True)
+
+
+def test_a_delay_changes_no_answer(wire, sandbox, message):
+    sandbox.fail_next(delay=0.01)
+    wire.custom(message(recipient="1"))
+    (told,) = failures(wire, sandbox)
+    assert (told["failure"]["status"], told["failure"]["by_fault"]) == (-71, False)
+    assert told["failure"]["why"] == "recipient has 1 digits, at least 7"

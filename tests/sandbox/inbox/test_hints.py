@@ -1,0 +1,16 @@
+"""A refusal comes with what to change."""
+
+from __future__ import annotations
+
+from airflow_provider_itnio.sandbox.status_codes import CUSTOM_PATH, text_of
+
+
+def test_refusals_are_listed_with_advice(wire, message):
+    wire.custom(message(appId="unknown"))
+    (refused,) = wire.control("GET", "refused").json()
+    assert (refused["status"], refused["advice"]) == (-10, text_of(CUSTOM_PATH, -10).advice)
+    assert "app_id of the connection" in refused["advice"]
+
+
+def test_a_code_that_is_not_listed_has_none():
+    assert text_of(CUSTOM_PATH, -9999) == ("a code that the vendor's page does not list", "")

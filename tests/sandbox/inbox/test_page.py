@@ -1,0 +1,126 @@
+"""The frame of the inbox page and the files it is made of, without a browser."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+ATTACK = "</script><script>alert(1)</script><img src=x onerror=alert(1)>\"'>{{ 7*7 }}"
+
+
+class Tags(HTMLParser):
+    def __init__(self, html):
+        super().__init__()
+        self.found = []
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        self.found.append((tag, dict(attrs)))
+
+    def named(self, tag):
+        return [attributes for name, attributes in self.found if name == tag]
+
+
+def get(wire, path):
+    return wire.session.get(wire.sandbox.url + path, timeout=5)
+
+
+def assets(wire):
+    return re.findall(r'(?:href|src)="(/static/[^"]*)"', get(wire, "/").text)
+
+
+def test_the_frame_holds_nothing_of_what_came(wire, message):
+    before = get(wire, "/")
+    wire.custom(message(text={"body": ATTACK}))
+    assert get(wire, "/").text == before.text
+    assert before.headers["Content-Type"] == "text/html; charset=utf-8"
+
+
+def test_the_page_and_its_files_need_nothing_from_elsewhere(wire):
+    html = get(wire, "/").text
+    links = re.findall(r'(?:href|src)="([^"]*)"', html)
+    assert {link.rpartition("/")[0] for link in links} == {"/static", "/sandbox"}
+    assert "style=" not in html
+    waiting, seen = assets(wire), set()
+    while waiting:
+        path = waiting.pop()
+        if path in seen:
+            continue
+        seen.add(path)
+        answer = get(wire, path)
+        assert answer.status_code == 200, path
+        if path.endswith(".css"):
+            assert answer.headers["Content-Type"] == "text/css; charset=utf-8"
+            assert not re.search(r"url\(|@import|https?:", answer.text), path
+        if path.endswith(".js"):
+            assert answer.headers["Content-Type"] == "text/javascript; charset=utf-8"
+            waiting += [f"/static/{name}" for name in re.findall(r'from "\./([^"]+)";', answer.text)]
+            assert not re.search(r"(inner|outer)HTML|insertAdjacent|\.write\(|\beval\b", answer.text), path
+    assert len(seen) > 20
+
+
+def test_every_file_of_the_page_is_used(wire):
+    from airflow_provider_itnio.sandbox.inbox.page import ASSETS
+
+    used = {path.rpartition("/")[2] for path in assets(wire)}
+    for content in ASSETS.values():
+        used |= set(re.findall(r'from "\./([^"]+)";', content.decode()))
+    assert used == set(ASSETS)
+
+
+@pytest.mark.parametrize("name", ["page.py", "..%2Fpage.py", "inbox.html", "none.js", ""])
+def test_no_other_file_is_sent(wire, name):
+    assert get(wire, f"/static/{name}").status_code == 404
+
+
+def test_the_policy_lets_no_script_in(wire):
+    policy = get(wire, "/").headers["Content-Security-Policy"]
+    directives = dict(one.strip().partition(" ")[::2] for one in policy.split(";"))
+    assert directives["default-src"] == "'none'"
+    assert directives["script-src"] == directives["style-src"] == "'self'"
+    assert directives["require-trusted-types-for"] == "'script'"
+    assert "unsafe" not in policy
+    assert "*" not in policy
+
+
+@pytest.fixture
+def saved(wire, message):
+    wire.custom(message(text={"body": ATTACK}, **{ATTACK: 1}))
+    wire.custom(message(recipient="1"))
+    raw = json.dumps(message(text={"body": "x"})).replace('"x"', r'"half \ud83d"').encode()
+    wire.custom(raw)
+    return get(wire, "/sandbox/inbox.html").text
+
+
+def test_the_saved_page_holds_what_came_as_data(saved, sandbox):
+    (kept,) = re.findall(r'<script type="application/json" id="kept">(.*?)</script>', saved)
+    held = json.loads(kept)
+    assert held["keep"] == 1000
+    first, refused, half = held["exchanges"]
+    assert first["message"]["text"] == ATTACK
+    assert first["request"]["headers"]["sign"] == "***"
+    assert refused["failure"]["status"] == -71
+    assert half["message"]["text"] == "half \ud83d"
+
+
+def test_the_saved_page_runs_its_own_script_alone(saved):
+    tags = Tags(saved)
+    policy = tags.named("meta")[1]["content"]
+    for element in ("style", "script"):
+        (content,) = re.findall(rf"<{element}(?: type=\"module\")?>(.*?)</{element}>", saved, re.DOTALL)
+        digest = base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
+        assert f"{element}-src 'sha256-{digest}'" in policy
+    assert len(tags.named("script")) == 2
+    assert not tags.named("img")
+    assert "unsafe" not in policy
+
+
+def test_the_saved_page_names_no_other_file(saved):
+    for attributes in Tags(saved).named("link"):
+        assert attributes["href"].startswith("data:")
+    assert not re.search(r"^(import|export) ", saved, re.MULTILINE)

@@ -1,0 +1,98 @@
+"""What is kept is bounded in number and in memory."""
+
+from __future__ import annotations
+
+import json
+import tracemalloc
+
+import pytest
+
+from airflow_provider_itnio.sandbox.store.ring_buffer import MEMORY, RingBuffer, memory_of
+
+MIB = 1 << 20
+
+
+def kept_of(sizes, keep=1000):
+    latest = RingBuffer(keep)
+    for number, size in enumerate(sizes):
+        latest.append(number, size)
+    assert list(reversed(latest)) == list(latest)[::-1]
+    assert len(latest) == len(list(latest))
+    return list(latest)
+
+
+def test_the_latest_are_kept_up_to_a_number():
+    assert kept_of([0] * 5, keep=3) == [2, 3, 4]
+
+
+def test_large_ones_push_out_the_oldest():
+    assert kept_of([MEMORY // 2] * 3) == [1, 2]
+    assert kept_of([1, MEMORY - 1]) == [0, 1]
+    assert kept_of([1, MEMORY]) == [1]
+
+
+def test_the_newest_is_kept_however_large():
+    assert kept_of([1, MEMORY * 2]) == [1]
+    assert kept_of([MEMORY * 2, 1]) == [1]
+
+
+def test_whoever_keeps_more_may_use_more_memory():
+    assert len(kept_of([MIB] * 200, keep=1000)) == 64
+    assert len(kept_of([MIB] * 200, keep=2000)) == 125
+
+
+def test_cleared_ones_take_no_memory():
+    latest = RingBuffer(1000)
+    latest.append("large", MEMORY)
+    latest.clear()
+    for entry in ("one", "two"):
+        latest.append(entry, MEMORY // 2)
+    assert list(latest) == ["one", "two"]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        [[]] * 100_000,
+        [{} for _ in range(100_000)],
+        list(range(1000, 100_000)),
+        [{"id": number, "title": f"title {number}"} for number in range(10_000)],
+        {f"k{number}": number for number in range(50_000)},
+        {"text": {"body": "x" * MIB}},
+        {"text": {"body": "x" * MIB + "\U0001f600"}},
+        {"text": {"body": "数" * MIB}},
+    ],
+)
+def test_the_estimate_is_near_to_what_a_body_takes(value):
+    raw = json.dumps(value, ensure_ascii=False).encode()
+    tracemalloc.start()
+    try:
+        held = bytes(bytearray(raw)), json.loads(raw)
+        taken = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert held[1] == value
+    assert taken / 2 <= memory_of(raw) <= taken * 3
+
+
+def test_huge_requests_push_out_older_ones_but_no_messages(wire, sandbox, message):
+    assert wire.custom(message()).json()["status"] == "0"
+    huge = b"[" + b"[]," * 200_000 + b"[]]"
+    for _ in range(4):
+        assert wire.custom(huge, wire.headers(secret="another")).json()["status"] == "-1"
+    assert len(sandbox.messages) == 1
+    assert len(sandbox.refused) == len(sandbox.requests) == 2
+    assert sandbox.requests[-1].raw_body == huge
+
+
+def test_answers_and_replies_are_counted_too(start_sandbox, wire_to, message):
+    sandbox = start_sandbox()
+    wire = wire_to(sandbox)
+    sandbox.fail_next(40, body="数" * 300_000)
+    for _ in range(40):
+        wire.custom(message())
+    assert 10 < len(sandbox.requests) < 30
+    assert wire.control("POST", "replies", json={"recipient": "1" * 21, "text": "x"}).status_code == 400
+    place = {"latitude": "0." + "0" * 30, "longitude": "1"}
+    answer = wire.control("POST", "replies", json={"recipient": "4930123456", "location": place})
+    assert "location.latitude: degrees" in answer.json()["error"]

@@ -1,0 +1,239 @@
+"""The command itnio-sandbox, as a process."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+import requests
+
+from airflow_provider_itnio.sandbox import cli as command
+from airflow_provider_itnio.sandbox.faults.test_numbers import TABLE
+
+ROOT = Path(__file__).parents[2]
+
+
+class Running:
+    """The command in a process of its own."""
+
+    def __init__(self, *options):
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "airflow_provider_itnio.sandbox", "--port", "0", *options],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+        )
+        self.lines = [self.process.stdout.readline() for _ in range(4)]
+        assert "export" in self.lines[3], self.process.stderr.read()
+        name, connection = shlex.split(self.lines[3])[1].split("=", 1)
+        assert name == "AIRFLOW_CONN_ITNIO_DEFAULT"
+        self.connection = json.loads(connection)
+        self.url = self.connection["host"]
+        self.api_key = self.connection["login"]
+        self.secret = self.connection["password"]
+
+    def end(self, number):
+        self.process.send_signal(number)
+        out, err = self.process.communicate(timeout=10)
+        return self.process.returncode, out, err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_says_where_it_is_takes_a_message_and_ends_in_peace(wire_to, message, number):
+    running = Running()
+    assert running.lines[0] == f"itnio-sandbox answers at {running.url}\n"
+    assert running.lines[1] == f"Messages are shown at    {running.url}/\n"
+    answer = wire_to(running).custom(message())
+    assert answer.json()["status"] == "0"
+    code, out, err = running.end(number)
+    assert (code, out) == (0, "")
+    (line,) = err.splitlines()
+    assert re.fullmatch(
+        rf"\d\d:\d\d:\d\d accepted text to 91…22 as {answer.json()['data']['messageId']}", line
+    )
+
+
+def test_its_options_make_the_account(wire_to, message):
+    running = Running(
+        *("--api-key", "k", "--secret", "it's", "--app-id", "one", "--app-id", "two"),
+        *(
+            "--business-phone",
+            "any",
+            "--balance",
+            "0.3",
+            "--price",
+            "0.2",
+            "--clock-tolerance",
+            "5",
+            "--keep",
+            "1",
+        ),
+    )
+    wire = wire_to(running)
+    assert running.connection == {
+        "conn_type": "itnio",
+        "login": "k",
+        "password": "it's",
+        "host": running.url,
+        "extra": {"app_id": "one", "business_phone": "91856321321"},
+    }
+    assert wire.balance().json()["balance"] == "0.3"
+    assert wire.balance(wire.headers(str(int(time.time()) - 60))).json()["status"] == "-16"
+    assert wire.custom(message(appId="two", businessPhone="17376111187")).json()["status"] == "0"
+    assert wire.custom(message(appId="two")).json()["status"] == "-68"
+    assert len(requests.get(f"{running.url}/sandbox/requests", timeout=5).json()) == 1
+    code, _, err = running.end(signal.SIGINT)
+    assert code == 0
+    assert "it's" not in err
+
+
+def test_its_options_let_messages_fail_and_answers_come_late(wire_to, message):
+    options = ("--fail", "50%", "--fail", "25%:-5", "--latency", "20ms", "--seed", "1")
+    runs = []
+    for _ in range(2):
+        running = Running(*options)
+        wire = wire_to(running)
+        began = time.monotonic()
+        runs.append([wire.custom(message()).json()["status"] for _ in range(40)])
+        assert time.monotonic() - began >= 40 * 0.02
+        running.end(signal.SIGINT)
+    assert set(runs[0]) == {"0", "-12", "-5"}
+    assert runs[0] == runs[1]
+
+
+def test_shares_of_over_100_percent_end_it_with_2(capsys, handlers_restored):
+    assert command.main(["--port", "0", "--fail", "60%", "--fail", "50%:503"]) == 2
+    assert capsys.readouterr().err == "itnio-sandbox: error: fail: at most 100% together\n"
+
+
+def test_a_taken_port_ends_it_with_2_and_one_line():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        ended = subprocess.run(
+            [sys.executable, "-m", "airflow_provider_itnio.sandbox", "--port", str(port)],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=ROOT,
+            timeout=20,
+        )
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert (
+        ended.stderr
+        == f"itnio-sandbox: error: cannot listen on 127.0.0.1 port {port}: Address already in use\n"
+    )
+
+
+def test_without_the_extra_it_ends_with_2_and_says_what_to_install():
+    script = (
+        "import sys; sys.modules['uvicorn'] = None;"
+        "from airflow_provider_itnio.sandbox.cli import main; sys.exit(main([]))"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False, cwd=ROOT, timeout=20
+    )
+    assert ended.returncode == 2
+    assert ended.stderr == (
+        "itnio-sandbox: error: uvicorn is not installed; "
+        "the sandbox needs its extra: pip install 'airflow-provider-itnio[sandbox]'\n"
+    )
+
+
+def test_without_the_extra_main_returns_2(monkeypatch, capsys, handlers_restored):
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    monkeypatch.delitem(sys.modules, "airflow_provider_itnio.sandbox.server")
+    assert command.main([]) == 2
+    assert "pip install" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        (["--port", "x"], "'x' is no port from 0 to 65535"),
+        (["--port", "65536"], "'65536' is no port"),
+        (["--allowed-host", "http://box"], "'http://box' is no host such as sandbox"),
+        (["--keep", "0"], "'0' is no whole number from 1"),
+        (["--balance", "-1"], "'-1' is no amount from 0"),
+        (["--price", "a"], "'a' is no amount from 0"),
+        (["--clock-tolerance", "nan"], "'nan' is no amount from 0"),
+        (["--fail", "5"], "'5' is no share such as 5%"),
+        (["--fail", "5%:late"], "'late' is no way to fail"),
+        (["--latency", "200"], "'200' is no time such as 200ms or 1.5s"),
+        (["--latency", "601s"], "'601s' is no time such as 200ms or 1.5s, up to 600s"),
+        (["--seed", "x"], "invalid int value"),
+    ],
+)
+def test_a_wrong_option_is_named(capsys, options, text):
+    with pytest.raises(SystemExit) as ended:
+        command.main([f"{options[0]}={options[1]}"])
+    assert ended.value.code == 2
+    assert f"argument {options[0]}: {text}" in capsys.readouterr().err
+
+
+def test_a_host_of_another_machine_is_an_error(capsys, handlers_restored):
+    assert command.main(["--host", "192.0.2.1"]) == 2
+    assert "cannot listen on 192.0.2.1 port 8025" in capsys.readouterr().err
+
+
+def test_help_names_every_option(capsys):
+    with pytest.raises(SystemExit) as ended:
+        command.main(["--help"])
+    assert ended.value.code == 0
+    shown = capsys.readouterr().out
+    for option in (
+        "host",
+        "port",
+        "api-key",
+        "secret",
+        "allowed-host",
+        "app-id",
+        "business-phone",
+        "balance",
+        "clock-tolerance",
+        "keep",
+        "fail",
+        "latency",
+        "seed",
+    ):
+        assert f"--{option}" in shown
+    for row in TABLE:
+        assert f"{row.number}  {row.meaning}" in shown
+    for path in ("messages", "refused", "requests", "replies", "faults"):
+        assert f"/sandbox/{path}" in shown
+
+
+@pytest.fixture
+def handlers_restored():
+    kept = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in kept.items():
+        signal.signal(number, handler)
+
+
+def test_main_returns_0_when_it_is_interrupted(capsys, handlers_restored):
+    threading.Timer(0.5, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+    assert command.main(["--port", "0", "--keep", "5", "--balance", "1"]) == 0
+    assert "export AIRFLOW_CONN_ITNIO_DEFAULT=" in capsys.readouterr().out
+
+
+def test_the_module_runs_as_the_command():
+    ran = subprocess.run(
+        [sys.executable, "-m", "airflow_provider_itnio.sandbox", "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
+        timeout=20,
+    )
+    assert ran.stdout.startswith("usage: itnio-sandbox")

@@ -1,0 +1,63 @@
+"""The sandbox is the other side of the wire: it shares nothing with the rest of the package."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import airflow_provider_itnio.sandbox as package
+
+FOLDER = Path(package.__file__).parent
+
+
+def test_a_running_sandbox_has_loaded_nothing_else():
+    script = """
+import sys
+from airflow_provider_itnio.sandbox import Sandbox
+with Sandbox():
+    pass
+loaded = {name.split(".")[0] for name in sys.modules}
+print(sorted(loaded & {"airflow", "requests", "aiohttp", "pydantic"}))
+ours = {n.split(".")[1] for n in sys.modules if n.startswith("airflow_provider_itnio.")}
+print(sorted(ours - {"sandbox", "status_texts"}))
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=FOLDER.parents[1],
+        timeout=30,
+    )
+    assert ended.stdout.split("\n")[:2] == ["[]", "[]"]
+
+
+def test_the_package_loads_no_server_until_it_is_asked_for_one():
+    script = """
+import sys, airflow_provider_itnio.sandbox
+print("uvicorn" in sys.modules, "starlette" in sys.modules)
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=FOLDER.parents[1],
+        timeout=30,
+    )
+    assert ended.stdout == "False False\n"
+
+
+def test_without_the_extra_the_import_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    monkeypatch.delitem(sys.modules, "airflow_provider_itnio.sandbox.server")
+    with pytest.raises(ModuleNotFoundError, match=r"pip install 'airflow-provider-itnio\[sandbox\]'"):
+        _ = package.Sandbox
+
+
+def test_unknown_names_are_unknown():
+    with pytest.raises(AttributeError, match="no attribute 'Inbox'"):
+        _ = package.Inbox

@@ -1,0 +1,232 @@
+"""One task of a DAG by itself, without a database."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime, timedelta
+from importlib import import_module
+from pathlib import Path
+
+import pendulum
+import pytest
+from airflow.providers.common.compat.sdk import (
+    DAG,
+    AirflowNotFoundException,
+    Asset,
+)
+from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_2_PLUS
+
+from airflow_provider_itnio.messages import contact_card
+from tests.sandbox.testing import task_dags
+from tests.sandbox.testing.in_dag import AIRFLOW_2, Looking, adhoc, in_dag, rendered
+
+GUIDE = (Path(__file__).parents[3] / "docs" / "testing.md").read_text()
+timetables = import_module("airflow.sdk" if AIRFLOW_V_3_2_PLUS else "airflow.timetables.interval")
+
+
+# --- what is rendered -------------------------------------------------------------------------------------
+
+DATES = {
+    "{{ ds }} {{ ds_nodash }}": "2026-07-01 20260701",
+    "{{ ts }} {{ ts_nodash }}": "2026-07-01T00:00:00+00:00 20260701T000000",
+    "{{ ts_nodash_with_tz }}": "20260701T000000+0000",
+    "{{ logical_date.add(days=1).format('DD.MM.') }}": "02.07.",
+    "{{ data_interval_start == data_interval_end == dag_run.logical_date == logical_date }}": "True",
+    "{{ dag_run.data_interval_start | string }}": "2026-07-01 00:00:00+00:00",
+    "{{ dag_run.data_interval_end.year }}": "2026",
+}
+NAMES = {
+    "{{ dag.dag_id }} {{ task.task_id }} {{ ti.dag_id }} {{ ti.task_id }}": "sales tell sales tell",
+    "{{ run_id }} {{ ti.run_id }} {{ dag_run.run_id }}": "run run run",
+    "{{ ti.try_number }} {{ ti.map_index }} {{ ti.state.value }} {{ dag_run.state == 'running' }}": (
+        "1 -1 running True"
+    ),
+    "{{ params.shop }} {{ params.colour }}": "7 red",
+    "{{ macros.ds_add(ds, 7) }}": "2026-07-08",
+    "{{ double(4) }} {{ 'a' | loud }}": "8 A",
+    "{{ task_instance is sameas ti }} {{ task_instance_key_str }}": "True sales__tell__20260701",
+    "{{ conn.itnio_default.login }} {{ conn.get('itnio_default').login }}": "bDqJFiq9 bDqJFiq9",
+    "{{ conn.get('no') is none }} {{ conn.get('no', 'x') }} {{ conn.get('no', default_conn=5) }}": "True x 5",
+    "{{ prev_data_interval_start_success is none and prev_data_interval_end_success is none }}": "True",
+    "{{ prev_start_date_success is none }} {{ prev_end_date_success is none }}": "True True",
+    "{{ ti.get_previous_dagrun() is none }} {{ ti.end_date is none }}": "True True",
+    "{{ ti.get_template_context().ds }} {{ ti.stats_tags.dag_id }}": "2026-07-01 sales",
+    "{{ outlet_events | length }} {{ inlets }} {{ map_index_template is none }}": "0 [] True",
+}
+OF_AIRFLOW_2 = {
+    "{{ dag_run.execution_date }} {{ dag_run.external_trigger }}": "2026-07-01 00:00:00+00:00 True",
+    "{{ ti.key.primary }} {{ ti.logical_date.year }}": "('sales', 'tell', 'run', -1) 2026",
+    "{{ dag_run.queued_at == dag_run.start_date == ti.get_dagrun().start_date }}": "True",
+    "{{ execution_date.year }} {{ prev_ds }} {{ next_ds_nodash }}": "2026 2026-07-01 20260701",
+    "{{ yesterday_ds }} {{ tomorrow_ds_nodash }}": "2026-06-30 20260702",
+    "{{ test_mode }} {{ ti.test_mode }} {{ expanded_ti_count is none }} {{ ti.operator }}": (
+        "False False True WhatsAppSendOperator"
+    ),
+    "{{ ti.duration is none }} {{ ti.previous_ti is none }} {{ ti.note is none }}": "True True True",
+    "{{ triggering_dataset_events }} {{ conf.get('core', 'dags_folder') | length > 0 }}": "{} True",
+}
+OF_AIRFLOW_3 = {
+    "{{ dag_run.run_after }} {{ dag_run.conf }}": "2026-07-01 00:00:00+00:00 {}",
+    "{{ ti.id | string | length }} {{ ti.is_mapped }}": "36 False",
+    "{{ ti.mark_success_url == ti.log_url }} {{ ti.get_first_reschedule_date(none) is none }}": "True True",
+    "{{ triggering_asset_events | length }} {{ dag_run.consumed_asset_events }}": "0 []",
+    # Its task instance has no date, its context no settings, its run no time in a queue.
+    "{{ ti.logical_date is defined }} {{ ti.key is defined }} {{ conf is defined }}": "False False False",
+    "{{ dag_run.queued_at is defined }} {{ dag_run.execution_date is defined }}": "False False",
+}
+
+
+@pytest.mark.filterwarnings("ignore:Accessing .* from the template is deprecated")
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [*DATES.items(), *NAMES.items(), *(OF_AIRFLOW_2 if AIRFLOW_2 else OF_AIRFLOW_3).items()],
+)
+def test_a_template_sees_what_airflow_shows_it(itnio_sandbox, text, expected):
+    assert rendered(itnio_sandbox, text, ds="2026-07-01", run_id="run") == expected
+
+
+@pytest.mark.parametrize(
+    "date",
+    [pendulum.datetime(2026, 7, 1, 2), datetime(2026, 7, 1, 2, tzinfo=UTC), "2026-07-01T02:00:00+00:00"],
+)
+def test_a_run_is_for_the_date_that_is_given(itnio_sandbox, date):
+    text = rendered(itnio_sandbox, "{{ ts }} {{ run_id }}", logical_date=date)
+    assert text == "2026-07-01T02:00:00+00:00 manual__2026-07-01T02:00:00+00:00"
+
+
+def test_a_run_may_have_no_date(itnio_sandbox):
+    with pytest.raises(Exception, match="'ds' is undefined"):
+        rendered(itnio_sandbox, "{{ ds }}", logical_date=None)
+    text = rendered(itnio_sandbox, "{{ task_instance_key_str }} {{ run_id }}", logical_date=None)
+    key, run_id = text.split()
+    assert key == f"sales__tell__{run_id}"
+    assert run_id.startswith("manual__")
+
+
+def test_a_date_is_told_in_utc_as_airflow_keeps_it(itnio_sandbox):
+    text = rendered(itnio_sandbox, "{{ ds }} {{ ts }}", logical_date="2026-07-01T01:00:00+02:00")
+    assert text == "2026-06-30 2026-06-30T23:00:00+00:00"
+
+
+BY_CRON = "2026-06-30 2026-07-01" if AIRFLOW_2 else "2026-07-01 2026-07-01"
+
+
+@pytest.mark.parametrize(
+    ("schedule", "expected"),
+    [
+        (None, "2026-07-01 2026-07-01"),
+        ("@daily", BY_CRON),
+        (timedelta(days=1), BY_CRON),
+        ([Asset("s3://orders")], "2026-07-01 2026-07-01"),
+        (timetables.CronDataIntervalTimetable("@weekly", timezone="UTC"), "2026-06-21 2026-06-28"),
+    ],
+)
+def test_the_data_interval_is_what_the_timetable_gives_a_run_that_a_person_starts(
+    itnio_sandbox, schedule, expected
+):
+    with DAG("sales", schedule=schedule, start_date=datetime(2026, 1, 1)):
+        told = adhoc(
+            "{{ data_interval_start | ds }} {{ data_interval_end | ds }}"
+            "{{ '' if data_interval_end == dag_run.data_interval_end else ' but not so in the run' }}"
+        )
+    itnio_sandbox.execute(told, ds="2026-07-01")
+    assert itnio_sandbox.messages[0].text == expected
+
+
+def test_a_data_interval_can_be_given(itnio_sandbox):
+    text = "{{ data_interval_start | ds }} {{ dag_run.data_interval_end.day }} {{ ds }}"
+    interval = {"data_interval_start": "2026-06-01", "data_interval_end": "2026-06-30"}
+    assert rendered(itnio_sandbox, text, ds="2026-07-01", **interval) == "2026-06-01 30 2026-07-01"
+
+
+# What Airflow declares and our context leaves out; docs/testing.md names these,
+NEEDS_A_DATABASE = {"inlet_events", "asset_state_store"}
+# and these come with an event, come from a PythonOperator, or are declared and given by no task runner.
+NOT_OF_A_TASK = {"exception", "reason", "templates_dict", "try_number"}
+NEVER_GIVEN = set() if AIRFLOW_2 else {"expanded_ti_count", "start_date", "test_mode"}
+
+
+def test_the_context_has_all_that_airflow_declares(itnio_sandbox):
+    if AIRFLOW_2:
+        declared = set(import_module("airflow.utils.context").KNOWN_CONTEXT_KEYS)
+    else:
+        declared = set(import_module("airflow.sdk.definitions.context").Context.__annotations__)
+    context = itnio_sandbox.execute(Looking(task_id="look"))
+    assert declared - set(context) == declared & (NEEDS_A_DATABASE | NOT_OF_A_TASK | NEVER_GIVEN)
+    assert set(context) <= declared
+
+
+@pytest.mark.parametrize("name", sorted(NEEDS_A_DATABASE))
+def test_the_guide_names_what_the_context_leaves_out(name):
+    part = GUIDE.partition("\n## Run a task\n")[2].partition("\n## ")[0]
+    assert f"`{name}`" in part.partition("Not a part of it")[2]
+
+
+def test_without_a_date_it_is_now(itnio_sandbox):
+    before = datetime.now(UTC)
+    text = rendered(itnio_sandbox, "{{ ts }}")
+    assert before <= datetime.fromisoformat(text) <= datetime.now(UTC)
+
+
+def test_what_the_run_was_triggered_with_overrides_the_params(itnio_sandbox):
+    text = "{{ params.shop }} {{ params.colour }} {{ dag_run.conf.shop }}"
+    assert rendered(itnio_sandbox, text, params={"shop": 9}) == "9 red 9"
+
+
+def test_what_one_run_was_triggered_with_is_not_there_in_the_next(itnio_sandbox):
+    assert rendered(itnio_sandbox, "{{ params.shop }}", params={"shop": 9}) == "9"
+    told = in_dag("{{ params.shop }}")
+    for params, shop in (({"shop": 8}, "8"), ({}, "7"), ({"shop": 6}, "6"), ({}, "7")):
+        itnio_sandbox.execute(told, params=params)
+        assert itnio_sandbox.messages[-1].text == shop
+
+
+def test_anything_else_goes_into_the_context(itnio_sandbox):
+    assert rendered(itnio_sandbox, "{{ own }} {{ ds }}", own=5, ds="2026-07-01") == "5 2026-07-01"
+
+
+def test_variables_are_there_meanwhile(itnio_sandbox):
+    text = "{{ var.value.phone }} {{ var.json.shops[1] }} {{ var.value.get('none', 'x') }}"
+    shown = rendered(itnio_sandbox, text, variables={"phone": "12", "shops": [7, 8]})
+    assert shown == "12 8 x"
+    assert not [name for name in os.environ if name.startswith("AIRFLOW_VAR_")]
+
+
+def test_a_connection_that_the_test_does_not_give_is_named(itnio_sandbox):
+    with pytest.raises(AirflowNotFoundException, match="no Airflow connection 'no': set AIRFLOW_CONN_NO"):
+        rendered(itnio_sandbox, "{{ conn.no.login }}")
+
+
+def test_a_variable_that_the_test_does_not_give_is_named(itnio_sandbox):
+    with pytest.raises(KeyError, match=r"no Airflow variable of this name: variables=\{'phone': ...\}"):
+        rendered(itnio_sandbox, "{{ var.value.phone }}")
+
+
+def test_a_jinja_file_is_read_through_the_dags_loader(itnio_sandbox, tmp_path):
+    (tmp_path / "words.j2").write_text("{{ ds }}: {{ params.shop }}")
+    with DAG("sales", schedule=None, params={"shop": 7}, template_searchpath=[str(tmp_path)]):
+        operator = adhoc("words.j2")
+    itnio_sandbox.execute(operator, ds="2026-07-01")
+    assert itnio_sandbox.messages[0].text == "2026-07-01: 7"
+
+
+def test_a_dag_with_native_rendering_renders_natively(itnio_sandbox):
+    cards = [contact_card("Ana", phone="+86 147-1800-4557")]
+    itnio_sandbox.execute(task_dags.to_native, xcoms={"cards": cards}, params={"phone": "8614718004557"})
+    (message,) = itnio_sandbox.messages
+    assert (message.type, message.recipient, message.text) == ("contacts", "8614718004557", "Ana")
+
+
+def test_a_task_without_a_dag_runs(itnio_sandbox):
+    receipt = itnio_sandbox.execute(adhoc("{{ ds }} {{ ti.dag_id }}"), ds="2026-07-01")
+    (message,) = itnio_sandbox.messages
+    assert message.text == "2026-07-01 adhoc"
+    assert receipt["message_id"] == message.id
+
+
+def test_the_dag_files_own_task_stays_as_it_is(itnio_sandbox):
+    operator = in_dag("{{ ds }}")
+    for ds in ("2026-07-01", "2026-07-02"):
+        itnio_sandbox.execute(operator, ds=ds)
+    assert [message.text for message in itnio_sandbox.messages] == ["2026-07-01", "2026-07-02"]
+    assert operator.text == "{{ ds }}"

@@ -1,0 +1,202 @@
+"""One task of a DAG by itself, without a database."""
+
+from __future__ import annotations
+
+import copy
+import os
+import re
+from datetime import date
+
+import pytest
+from airflow.providers.common.compat.sdk import (
+    DAG,
+    AirflowFailException,
+    AirflowSkipException,
+    BaseOperator,
+    task,
+)
+
+from airflow_provider_itnio.api.errors import NotSentError
+from tests.sandbox.testing import task_dags
+from tests.sandbox.testing.in_dag import AIRFLOW_2, AIRFLOW_BEFORE_3_3, Looking, adhoc, in_dag, rendered
+from tests.sandbox.testing.task_dags import NUMBER, Counting
+from tests.task_runs import TaskStateStore
+
+# --- how it is executed -----------------------------------------------------------------------------------
+
+
+def test_any_operator_runs_with_what_comes_before_and_after_it(itnio_sandbox):
+    task_dags.NOTES.clear()
+    hooks = {
+        "pre_execute": lambda context: task_dags.NOTES.append("own pre"),
+        "post_execute": lambda context, result: task_dags.NOTES.append(f"own post {result}"),
+    }
+    operator = Counting(task_id="count", words="{{ ds }}", **hooks)
+    assert itnio_sandbox.execute(operator, ds="2026-07-01") == 10
+    called = task_dags.NOTES
+    assert called[:2] == ["own pre", "pre 2026-07-01"]
+    assert called[2:4] == ["execute nothing", "pushed 5"]
+    assert called[4:] == ["own post 10", "post"]
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_airflow_takes_it_for_its_own_task_runner(itnio_sandbox, logged, count):
+    class Strict(BaseOperator):
+        def execute(self, context):
+            return "done"
+
+    operator = Strict(task_id="strict", allow_nested_operators=False)
+    assert [itnio_sandbox.execute(operator) for _ in range(count)] == ["done"] * count
+    assert "cannot be called outside" not in logged()
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [({"status": -68}, AirflowFailException), ({"count": 9, "http_status": 503}, NotSentError)],
+)
+def test_what_a_task_raises_comes_through(itnio_sandbox, fault, error):
+    itnio_sandbox.connect(extra={"max_attempts": 1})
+    itnio_sandbox.fail_next(**fault)
+    with pytest.raises(error):
+        itnio_sandbox.execute(adhoc("hello"))
+
+
+def test_a_skip_comes_through(itnio_sandbox):
+    @task.whatsapp(recipient=NUMBER)
+    def nothing():
+        raise AirflowSkipException("nothing is late")
+
+    with DAG("sales", schedule=None):
+        skipping = nothing()
+    with pytest.raises(AirflowSkipException, match="nothing is late"):
+        itnio_sandbox.execute(skipping)
+    assert itnio_sandbox.messages == []
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ("tell", "str"),
+        (None, "NoneType"),
+        (task_dags.tell, type(task_dags.tell).__name__),
+        (Looking, "the class Looking"),
+    ],
+)
+def test_what_is_no_task_is_an_error(itnio_sandbox, given, named):
+    expected = f"task: an operator, or what a function with a task decorator returns in a DAG; {named} given"
+    with pytest.raises(TypeError, match=re.escape(expected)):
+        itnio_sandbox.execute(given)
+
+
+def test_what_a_task_raises_comes_through_alone(itnio_sandbox):
+    with pytest.raises(ZeroDivisionError) as raised:
+        itnio_sandbox.execute(Looking(task_id="look", at=lambda: 1 / 0))
+    assert raised.value.__context__ is None
+
+
+@pytest.mark.skipif(AIRFLOW_BEFORE_3_3, reason="Airflow has a task state store from 3.3 on")
+def test_each_run_of_a_task_has_an_empty_task_state_store(itnio_sandbox, caplog):
+    caplog.set_level("INFO")
+    for _ in range(2):
+        store = itnio_sandbox.execute(Looking(task_id="look"))["task_state_store"]
+        assert store.get("seen", "never") == "never"
+        store.set("seen", {"times": [1]})
+        assert store.get("seen") == {"times": [1]}
+        store.set("other", 1)
+        store.delete("other")
+        assert store.get("other") is None
+        with pytest.raises(ValueError, match="None"):
+            store.set("seen", None)
+        with pytest.raises(TypeError):
+            store.set("seen", object())
+        itnio_sandbox.execute(in_dag("hello"))
+        store.clear()
+        assert store.get("seen") is None
+    assert len(itnio_sandbox.messages) == 2
+    assert "No delivery record" not in caplog.text
+
+
+@pytest.mark.skipif(AIRFLOW_BEFORE_3_3, reason="Airflow has a task state store from 3.3 on")
+def test_a_test_may_give_the_store_of_an_earlier_try(itnio_sandbox):
+    store = TaskStateStore()
+    for try_number in (1, 2):
+        itnio_sandbox.execute(in_dag("hello"), try_number=try_number, task_state_store=store)
+    assert len(itnio_sandbox.messages) == 1
+
+
+def test_another_connection_is_used_if_the_task_names_it(itnio_sandbox):
+    itnio_sandbox.connect("itnio_marketing", extra={"app_id": "DGziZf5u", "business_phone": "12"})
+    with pytest.raises(AirflowFailException, match="business_phone"):
+        itnio_sandbox.execute(adhoc("hello", itnio_conn_id="itnio_marketing"))
+    itnio_sandbox.connect("itnio_marketing")
+    itnio_sandbox.execute(adhoc("hello", itnio_conn_id="itnio_marketing"))
+    assert len(itnio_sandbox.messages) == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"xcoms": [1]}, "xcoms: a dict, [1] given"),
+        ({"variables": ["a"]}, "variables: a dict, ['a'] given"),
+        ({"variables": {"good": "1", "a=b": "2"}}, "variables: an id without '=', 'a=b' given"),
+        ({"variables": {1: "x"}}, "variables: an id without '=', 1 given"),
+        ({"variables": {"a": object()}}, "variables: what JSON can hold"),
+        ({"xcoms": {1: 2}}, "xcoms: by task id, or by task id and key, 1 given"),
+        ({"xcoms": {("a",): 2}}, "xcoms: by task id, or by task id and key, ('a',) given"),
+        ({"xcoms": {("a", 1): 2}}, "xcoms: by task id, or by task id and key, ('a', 1) given"),
+        ({"variables": {"": "x"}}, "variables: an id without '=', '' given"),
+        ({"variables": {"good": "1", "a": "\0"}}, "variables['a']: a text without NUL and lone surrogates"),
+        ({"variables": {"a": "\ud800"}}, "variables['a']: a text without NUL and lone surrogates"),
+        ({"variables": {"\udfff": "x"}}, "variables: a text without NUL and lone surrogates"),
+        ({"run_id": 4}, "run_id: a text, 4 given"),
+        ({"run_id": ""}, "run_id: a text, '' given"),
+        ({"params": [1]}, "params: a dict, [1] given"),
+        ({"map_index": 3}, "map_index: the task is not mapped, 3 given"),
+        ({"try_number": "2"}, "try_number: a whole number from 1, '2' given"),
+        ({"try_number": 0}, "try_number: a whole number from 1, 0 given"),
+        ({"ds": "yesterday"}, "ds: a date such as '2026-07-01', 'yesterday' given"),
+        (
+            {"ds": "2026-07-01T23:30:00-05:00"},
+            "ds: a date such as '2026-07-01', '2026-07-01T23:30:00-05:00' given",
+        ),
+        ({"ds": None}, "ds: a date such as '2026-07-01', None given"),
+        ({"ds": "2026-07-01", "logical_date": "2026-01-01"}, "ds: not together with logical_date"),
+        (
+            {"logical_date": "soon"},
+            "logical_date: a date or a time, such as '2026-07-01T06:00:00Z', 'soon' given",
+        ),
+        ({"logical_date": 5}, "logical_date: a date or a time, such as '2026-07-01T06:00:00Z', 5 given"),
+        ({"data_interval_end": "x"}, "data_interval_end: a date or a time"),
+    ],
+)
+def test_an_argument_that_cannot_be_is_named(itnio_sandbox, given, words):
+    with pytest.raises(ValueError, match=re.escape(words)):
+        itnio_sandbox.execute(in_dag("hello"), **given)
+    assert itnio_sandbox.requests == []
+    assert "AIRFLOW_VAR_GOOD" not in os.environ
+
+
+@pytest.mark.parametrize("day", ["20260701", date(2026, 7, 1)])
+def test_a_day_is_read_as_one(itnio_sandbox, day):
+    assert rendered(itnio_sandbox, "{{ ds }} {{ ts }}", ds=day) == "2026-07-01 2026-07-01T00:00:00+00:00"
+    assert rendered(itnio_sandbox, "{{ ds }}", logical_date=date(2026, 7, 1)) == "2026-07-01"
+
+
+def test_a_default_is_given_whole(itnio_sandbox):
+    text = "{{ ti.xcom_pull('u', map_indexes=0, default='zz') }} {{ ti.xcom_pull('v', map_indexes=[1, 0]) }}"
+    assert rendered(itnio_sandbox, text, xcoms={"v": [1, 2]}) == "zz [2, 1]"
+    with pytest.raises(ValueError, match="xcoms: a list for 'v', of which the task asks map_indexes=0"):
+        rendered(itnio_sandbox, "{{ ti.xcom_pull('v', map_indexes=0) }}", xcoms={"v": 5})
+
+
+def test_the_context_can_be_copied(itnio_sandbox):
+    context = itnio_sandbox.execute(Looking(task_id="look"), xcoms={"load": 5})
+    assert copy.deepcopy(context["ti"]).xcom_pull("load") == 5
+    assert copy.copy(context["var"]["value"]).get("x", 7) == 7
+
+
+@pytest.mark.skipif(not AIRFLOW_2, reason="Airflow 3 looks for the task's own")
+def test_a_key_without_a_task_is_anyones(itnio_sandbox):
+    text = "{{ ti.xcom_pull(key='rows') }} {{ ti.xcom_pull() }} {{ ti.xcom_pull(key='none') or '-' }}"
+    xcoms = {("load", "rows"): 42, "a": 1, "b": 2}
+    assert rendered(itnio_sandbox, text, xcoms=xcoms) == "42 2 -"

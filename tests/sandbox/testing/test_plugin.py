@@ -1,0 +1,191 @@
+"""The fixture ``itnio_sandbox``, also in a project that has nothing but the package."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+
+import pytest
+import requests
+
+from airflow_provider_itnio.sandbox import TestingSandbox
+
+
+@pytest.fixture
+def run_pytest(tmp_path):
+    """Run pytest on a file of a user's project, in a process that knows nothing of these tests."""
+
+    def run(text, *options, before="", **environment):
+        (tmp_path / "test_project.py").write_text(text)
+        script = f"{before}\nimport sys, pytest\nsys.exit(pytest.main(sys.argv[1:]))"
+        ran = subprocess.run(
+            [sys.executable, "-c", script, "-p", "no:cacheprovider", "-q", "-rA", *options],
+            cwd=tmp_path,
+            env={name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW_")}
+            | {"AIRFLOW_HOME": str(tmp_path / "home")}
+            | environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        return ran.returncode, ran.stdout + ran.stderr
+
+    return run
+
+
+def test_a_project_with_the_package_alone_has_the_fixture(run_pytest):
+    code, shown = run_pytest("def test_it(itnio_sandbox):\n    assert itnio_sandbox.messages == []\n")
+    assert code == 0, shown
+
+
+def test_nothing_is_loaded_for_tests_that_do_not_ask_for_it():
+    script = """
+import sys, pytest
+before = set(sys.modules)
+import airflow_provider_itnio.sandbox.testing.plugin
+print(sorted({name.split(".")[0] for name in set(sys.modules) - before} - set(sys.stdlib_module_names)))
+"""
+    ran = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=30
+    )
+    assert ran.stdout == "['airflow_provider_itnio']\n"
+
+
+def test_the_fixture_loads_no_airflow_until_a_task_runs(run_pytest):
+    code, shown = run_pytest(
+        """
+import sys
+
+def test_it(itnio_sandbox):
+    assert "uvicorn" in sys.modules
+    assert "airflow" not in sys.modules
+    assert "pydantic" not in sys.modules
+"""
+    )
+    assert code == 0, shown
+
+
+def test_without_the_extra_other_tests_run_and_the_fixture_says_what_to_install(run_pytest):
+    code, shown = run_pytest(
+        "def test_other():\n    pass\n\ndef test_it(itnio_sandbox):\n    pass\n",
+        before="import sys; sys.modules['starlette'] = sys.modules['uvicorn'] = None",
+    )
+    assert code == 1
+    assert "1 passed, 1 error" in shown
+    assert "pip install 'airflow-provider-itnio[sandbox]'" in shown
+
+
+def test_each_test_begins_anew_and_the_environment_is_put_back(run_pytest):
+    code, shown = run_pytest(
+        """
+import json, os
+from urllib.request import urlopen
+
+def own(name):
+    return os.environ.get(f"AIRFLOW_CONN_{name}")
+
+def test_one(itnio_sandbox, monkeypatch):
+    itnio_sandbox.connect("other")
+    monkeypatch.setenv("AIRFLOW_CONN_ITNIO_DEFAULT", "mine")
+    itnio_sandbox.fail_next(status=-5)
+    urlopen(itnio_sandbox.url + "/sms/getBalance")
+    assert len(itnio_sandbox.requests) == len(itnio_sandbox.refused) == 1
+    assert own("OTHER")
+
+def test_two():
+    assert own("ITNIO_DEFAULT") == "theirs"
+    assert own("OTHER") is None
+
+def test_three(itnio_sandbox):
+    assert json.loads(own("ITNIO_DEFAULT"))["host"] == itnio_sandbox.url
+    assert itnio_sandbox.faults == itnio_sandbox.requests == itnio_sandbox.refused == []
+""",
+        AIRFLOW_CONN_ITNIO_DEFAULT="theirs",
+    )
+    assert code == 0, shown
+
+
+def test_a_proxy_of_the_environment_is_passed_by(run_pytest):
+    code, shown = run_pytest(
+        """
+from airflow_provider_itnio.hooks.itnio import ItnioHook
+
+def test_it(itnio_sandbox):
+    ItnioHook().send("+86 147-1800-4557", text="hello")
+    assert len(itnio_sandbox.messages) == 1
+""",
+        HTTP_PROXY="http://127.0.0.1:9",
+        NO_PROXY="intra.example",
+    )
+    assert code == 0, shown
+
+
+def test_a_connection_takes_changes(itnio_sandbox):
+    itnio_sandbox.connect("my_conn", login="k", password=None, extra={"app_id": "a", "timeout": 5})
+    assert json.loads(os.environ["AIRFLOW_CONN_MY_CONN"]) == {
+        "conn_type": "itnio",
+        "login": "k",
+        "host": itnio_sandbox.url,
+        "extra": {"app_id": "a", "business_phone": "91856321321", "timeout": 5},
+    }
+
+
+def test_a_connection_may_be_without_extras(itnio_sandbox):
+    itnio_sandbox.connect("my_conn", **{"extra": None})
+    assert json.loads(os.environ["AIRFLOW_CONN_MY_CONN"])["extra"]["app_id"] == "DGziZf5u"
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        ({"pasword": "x"}, "pasword: no field of a connection; there are conn_type, login, password"),
+        ({"conn_id": None}, "conn_id: an id without"),
+        ({"conn_id": "a=b"}, "conn_id: an id without '=', 'a=b' given"),
+        ({"port": "x"}, "port: a whole number from 0 to 65535, 'x' given"),
+        ({"login": 5}, "login: a text, 5 given"),
+        ({"password": True}, "password: a text, True given"),
+        ({"host": "a\ud800"}, "host: a text without NUL and lone surrogates"),
+        ({"conn_id": "\ud800"}, "conn_id: a text without NUL and lone surrogates"),
+        ({"extra": {"x": object()}}, "connect: what JSON can hold"),
+        ({"extra": "x"}, "extra: a dict of changes in the extras, 'x' given"),
+    ],
+)
+def test_a_connection_that_cannot_be_is_an_error(itnio_sandbox, given, text):
+    with pytest.raises(ValueError, match=text):
+        itnio_sandbox.connect(**{"conn_id": "c1"} | given)
+
+
+def test_port_0_is_none_as_it_is_for_airflow(itnio_sandbox):
+    itnio_sandbox.connect("my_conn", port=0)
+    assert json.loads(os.environ["AIRFLOW_CONN_MY_CONN"])["port"] == 0
+
+
+def test_no_message_of_a_large_test_is_forgotten(itnio_sandbox, message):
+    assert itnio_sandbox._vendor.store.keep >= 100_000
+
+
+def test_outside_of_a_test_no_connection_is_made():
+    with TestingSandbox() as sandbox, pytest.raises(RuntimeError, match="lasts as long as a test"):
+        sandbox.connect()
+    sandbox.begin_test(lambda name, value: None)
+    sandbox.end_test()
+    with pytest.raises(RuntimeError, match="lasts as long as a test"):
+        sandbox.connect()
+
+
+def test_it_waits_for_what_another_thread_sends(itnio_sandbox, wire_to, message):
+    threading.Timer(0.1, lambda: wire_to(itnio_sandbox).custom(message())).start()
+    (arrived,) = itnio_sandbox.wait_for(1, timeout=5)
+    assert (arrived.type, arrived.recipient, arrived.text) == ("text", "91856321322", "42 rows loaded")
+    assert itnio_sandbox.sent_to("+91 (856) 321-322") == [arrived]
+    assert itnio_sandbox.sent_to("+91 (856) 321-323") == []
+
+
+def test_what_is_refused_is_typed(itnio_sandbox):
+    requests.get(f"{itnio_sandbox.url}/sms/getBalance", timeout=5)
+    (refused,) = itnio_sandbox.refused
+    assert (refused.status, refused.meaning) == (-1, "authentication failed")

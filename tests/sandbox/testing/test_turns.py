@@ -1,0 +1,156 @@
+"""One task of a DAG by itself, without a database."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from functools import partial
+
+import pytest
+from airflow.providers.common.compat.sdk import (
+    BaseOperator,
+)
+
+from airflow_provider_itnio.operators.whatsapp_broadcast import WhatsAppBroadcastOperator
+from airflow_provider_itnio.sandbox.testing import turns
+from airflow_provider_itnio.sandbox.testing.airflow_versions import PlainXComArg
+from tests.sandbox.testing.in_dag import Looking, in_dag
+from tests.sandbox.testing.task_dags import NUMBER
+
+
+def test_a_task_that_begins_a_loop_runs_in_an_async_test(itnio_sandbox):
+    broadcast = WhatsAppBroadcastOperator(task_id="report", recipients=[NUMBER], text="{{ var.value.word }}")
+
+    async def test():
+        return itnio_sandbox.execute(broadcast, variables={"word": "hello"})
+
+    assert asyncio.run(test())["accepted"] == 1
+    assert [message.text for message in itnio_sandbox.messages] == ["hello"]
+
+
+def test_a_run_inside_of_a_run_does_not_wait_for_it(itnio_sandbox):
+    def tell(context):
+        async def inside():
+            itnio_sandbox.execute(in_dag("{{ var.value.word }}"), variables={"word": "inner"})
+
+        asyncio.run(inside())
+
+    itnio_sandbox.alert(tell, variables={"word": "outer"})
+    assert [message.text for message in itnio_sandbox.messages] == ["inner"]
+
+
+def test_runs_inside_of_one_take_turns_too(itnio_sandbox):
+    before = dict(os.environ)
+    resolve = PlainXComArg.resolve
+    task = in_dag("{{ var.value.word }}")
+
+    def tell(context):
+        async def inside():
+            runs = [
+                asyncio.to_thread(itnio_sandbox.execute, task, variables={"word": f"w{n}"}) for n in range(8)
+            ]
+            await asyncio.gather(*runs)
+
+        asyncio.run(inside())
+
+    itnio_sandbox.alert(tell)
+    assert sorted(message.text for message in itnio_sandbox.messages) == [f"w{n}" for n in range(8)]
+    assert dict(os.environ) == before
+    assert PlainXComArg.resolve is resolve
+
+
+def test_a_run_that_was_begun_and_left_takes_its_turn_later(itnio_sandbox):
+    may_go, left = threading.Event(), []
+    task = in_dag("{{ var.value.word }}")
+
+    def late():
+        may_go.wait(10)
+        itnio_sandbox.execute(task, variables={"word": "late"})
+
+    def tell(context):
+        left.append(threading.Thread(target=copy_context().run, args=[late]))
+        left[0].start()
+
+    def slow(context):
+        may_go.set()
+        time.sleep(0.3)
+        assert itnio_sandbox.messages == []
+
+    itnio_sandbox.alert(tell)
+    itnio_sandbox.alert(slow)
+    left[0].join()
+    assert [message.text for message in itnio_sandbox.messages] == ["late"]
+    assert "AIRFLOW_VAR_WORD" not in os.environ
+
+
+def test_a_run_that_waits_for_itself_gives_up(itnio_sandbox, monkeypatch):
+    monkeypatch.setattr(turns, "LONGEST_RUN", 0.2)
+
+    def tell(context):
+        with ThreadPoolExecutor(1) as thread:
+            thread.submit(itnio_sandbox.execute, in_dag("hello")).result()
+
+    with pytest.raises(RuntimeError, match=r"begin it with contextvars\.copy_context\(\)\.run"):
+        itnio_sandbox.alert(tell)
+    itnio_sandbox.execute(in_dag("hello"))
+    assert len(itnio_sandbox.messages) == 1
+
+
+def test_a_run_whose_thread_does_not_end_gives_its_turn_back(itnio_sandbox, monkeypatch):
+    monkeypatch.setattr(turns, "LONGEST_RUN", 0.2)
+    ended, runs = threading.Event(), threading.Event()
+
+    def hang():
+        runs.set()
+        ended.wait(10)
+
+    def tell(context):
+        hanging = Looking(task_id="look", at=hang)
+        thread = threading.Thread(target=copy_context().run, args=[itnio_sandbox.execute, hanging])
+        thread.start()
+        runs.wait(10)
+
+    with pytest.raises(RuntimeError, match="another one has been running"):
+        itnio_sandbox.alert(tell)
+    itnio_sandbox.execute(in_dag("hello"))
+    ended.set()
+    assert len(itnio_sandbox.messages) == 1
+
+
+def test_one_that_waits_for_many_does_not_give_up(itnio_sandbox, monkeypatch):
+    monkeypatch.setattr(turns, "LONGEST_RUN", 0.5)
+    slow = Looking(task_id="look", at=partial(time.sleep, 0.3))
+    with ThreadPoolExecutor(6) as threads:
+        assert len(list(threads.map(itnio_sandbox.execute, [slow] * 6))) == 6
+
+
+def test_several_threads_take_turns_and_leave_nothing_behind(itnio_sandbox):
+    before = dict(os.environ)
+    resolve = PlainXComArg.resolve
+
+    def run(number):
+        task = in_dag("{{ var.value.word }} {{ ti.xcom_pull('load') }}")
+        itnio_sandbox.execute(task, variables={"word": f"w{number}"}, xcoms={"load": number})
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(run, range(40)))
+    assert sorted(message.text for message in itnio_sandbox.messages) == sorted(
+        f"w{n} {n}" for n in range(40)
+    )
+    assert dict(os.environ) == before
+    assert PlainXComArg.resolve is resolve
+
+
+def test_what_a_task_does_to_the_environment_stays_and_nothing_else_is_touched(itnio_sandbox, monkeypatch):
+    class Setting(BaseOperator):
+        def execute(self, context):
+            os.environ["SET_BY_A_TASK"] = os.environ["AIRFLOW_VAR_WORD"]
+
+    monkeypatch.setenv("SET_BY_A_TASK", "before")
+    monkeypatch.setenv("AIRFLOW_VAR_WORD", "own")
+    itnio_sandbox.execute(Setting(task_id="sets"), variables={"word": "given"})
+    assert (os.environ["SET_BY_A_TASK"], os.environ["AIRFLOW_VAR_WORD"]) == ("given", "own")

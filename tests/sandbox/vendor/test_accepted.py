@@ -1,0 +1,373 @@
+"""What the sandbox accepts, and what it keeps of it."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from airflow_provider_itnio.sandbox import Sandbox
+
+SAMPLES = sorted((Path(__file__).parents[2] / "samples").glob("*.json"))
+TOO_LONG = "interactive-location_request_message"
+
+
+def sample(name):
+    return json.loads((Path(__file__).parents[2] / "samples" / f"{name}.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def open_sandbox():
+    """A sandbox that accepts any application and business phone, as the samples have several."""
+    with Sandbox(app_id=None, business_phone=None) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def anyone(open_sandbox, wire_to):
+    open_sandbox.clear()
+    return wire_to(open_sandbox)
+
+
+def test_all_samples_are_there():
+    assert len(SAMPLES) == 12
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in SAMPLES if path.stem != TOO_LONG], ids=lambda path: path.stem
+)
+def test_a_sample_of_the_page_is_accepted_and_kept_as_it_came(anyone, path):
+    answer = anyone.custom(path.read_bytes())
+    assert answer.json()["status"] == "0", answer.text
+    (message,) = anyone.sandbox.messages
+    assert message.body == json.loads(path.read_bytes())
+    assert message.type == path.stem.split("-")[0]
+    assert message.recipient == message.body["recipient"]
+    assert anyone.sandbox.requests[0].raw_body == path.read_bytes()
+
+
+def test_the_sample_with_too_long_numbers_is_refused_as_its_own_page_says(anyone):
+    body = sample(TOO_LONG)
+    assert anyone.custom(body).json()["status"] == "-70"
+    body["recipient"] = body["recipient"][:13]
+    assert anyone.custom(body).json()["status"] == "-93"
+    body["businessPhone"] = int(str(body["businessPhone"])[:13])
+    assert anyone.custom(body).json()["status"] == "0"
+
+
+def test_an_acceptance_looks_like_the_one_on_the_page(wire, message):
+    before = int(time.time())
+    answer = wire.custom(message())
+    assert answer.status_code == 200
+    assert answer.headers["Content-Type"] == "application/json;charset=UTF-8"
+    whole = answer.json()
+    assert list(whole) == ["status", "reason", "data"]
+    assert (whole["status"], whole["reason"]) == ("0", "success")
+    assert whole["data"]["channelType"] == 0
+    assert re.fullmatch("[0-9a-f]{32}", whole["data"]["messageId"])
+    assert before <= whole["data"]["timestamp"] <= time.time()
+
+
+def test_a_kept_message_tells_what_came(wire, sandbox, message):
+    given = wire.custom(message()).json()["data"]
+    (kept,) = sandbox.messages
+    assert kept.id == given["messageId"]
+    assert (kept.type, kept.recipient, kept.text) == ("text", "91856321322", "42 rows loaded")
+    assert kept.path == "/wa/custom/sendMsg"
+    assert kept.body == message()
+    assert kept.at.tzinfo is UTC
+    assert abs((datetime.now(UTC) - kept.at).total_seconds()) < 10
+    assert kept.notes == []
+
+
+def test_every_message_has_an_id_of_its_own(wire, sandbox, message):
+    for _ in range(3):
+        wire.custom(message())
+    assert len({one.id for one in sandbox.messages}) == 3
+
+
+WORDS = [
+    ("text", {"body": "hello"}, "hello"),
+    ("image", {"link": "https://a.b/c.png", "caption": "a chart"}, "a chart"),
+    ("image", {"link": "https://a.b/c.png"}, "https://a.b/c.png"),
+    ("audio", {"link": "https://a.b/c.ogg"}, "https://a.b/c.ogg"),
+    ("video", {"link": "https://a.b/c.mp4", "caption": "a film"}, "a film"),
+    ("sticker", {"link": "https://a.b/c.webp"}, "https://a.b/c.webp"),
+    ("document", {"link": "https://a.b/c.pdf", "filename": "c.pdf"}, "c.pdf"),
+    ("location", {"longitude": "1", "latitude": "2", "name": "深圳", "address": "龙岗区"}, "深圳, 龙岗区"),
+    ("location", {"longitude": "1", "latitude": "2"}, "2, 1"),
+    ("interactive", {"type": "button", "body": {"text": "Restart it?"}}, "Restart it?"),
+    ("contacts", [{"name": {"formatted_name": "Ada"}}, {"name": {"formatted_name": "Li"}}], "Ada, Li"),
+]
+
+
+@pytest.mark.parametrize(("kind", "content", "words"), WORDS)
+def test_the_main_words_of_a_message_are_what_a_person_reads_first(wire, message, kind, content, words):
+    assert wire.custom(message(type=kind, **{kind: content})).json()["status"] == "0"
+    assert wire.sandbox.messages[0].text == words
+
+
+TEMPLATE_WORDS = [
+    ([], "new_shop"),
+    (
+        [{"type": "body", "parameters": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]}],
+        "new_shop: a, b",
+    ),
+    (
+        [
+            {"type": "header", "parameters": [{"type": "image", "image": {"link": "https://a.b/c.png"}}]},
+            {
+                "type": "body",
+                "parameters": [
+                    {
+                        "type": "currency",
+                        "currency": {"fallback_value": "$5", "code": "USD", "amount_1000": 5000},
+                    },
+                    {"type": "date_time", "date_time": {"fallback_value": "May 4"}},
+                ],
+            },
+            {
+                "type": "button",
+                "sub_type": "quick_reply",
+                "index": "0",
+                "parameters": [{"type": "payload", "payload": "yes"}],
+            },
+        ],
+        "new_shop: https://a.b/c.png, $5, May 4, yes",
+    ),
+    (
+        [
+            {
+                "type": "header",
+                "parameters": [{"type": "location", "location": {"latitude": "1", "longitude": "2"}}],
+            }
+        ],
+        "new_shop: 1, 2",
+    ),
+]
+
+
+@pytest.mark.parametrize(("components", "words"), TEMPLATE_WORDS)
+def test_the_main_words_of_a_template_are_its_name_and_parameters(
+    wire, sandbox, template_message, components, words
+):
+    assert wire.template(template_message(components=components)).json()["status"] == "0"
+    (kept,) = sandbox.messages
+    assert (kept.type, kept.text, kept.notes) == ("template", words, [])
+    assert kept.path == "/wa/template/sendMsg"
+
+
+def test_a_document_in_a_template_needs_no_file_name(wire, template_message):
+    header = {
+        "type": "header",
+        "parameters": [{"type": "document", "document": {"link": "https://a.b/c.pdf"}}],
+    }
+    assert wire.template(template_message(components=[header])).json()["status"] == "0"
+
+
+def test_the_balance_is_given_in_texts_and_never_runs_out_by_itself(wire, sandbox, message):
+    before = wire.balance().json()
+    wire.custom(message())
+    assert before == {"status": "0", "reason": "success", "balance": "1000.00", "gift": "0", "credit": "0"}
+    assert wire.balance().json() == before
+    assert sandbox.balance is None
+
+
+def test_a_finite_balance_is_used_up_by_what_is_kept(start_sandbox, wire_to, message):
+    wire = wire_to(start_sandbox(balance="0.12", price="0.05"))
+    assert [wire.custom(message()).json()["status"] for _ in range(3)] == ["0", "0", "-68"]
+    assert wire.balance().json()["balance"] == "0.02"
+    assert len(wire.sandbox.messages) == 2
+    assert "0.02" in wire.sandbox.refused[0].why
+
+
+NOTES = [
+    ({"type": "text", "text": {"body": "hi", "preview_url": True}}, "unknown key text.preview_url"),
+    ({"priority": 1}, "unknown key priority"),
+    ({"image": {"link": "https://a.b"}}, "unknown key image"),
+    ({"type": None}, "type is missing, taken to be text"),
+    ({"channelType": "0"}, "channelType is a text; the page says Integer"),
+    ({"recipient": 91856321322}, "recipient is a number; the page says text"),
+    (
+        {"text": {"body": "x" * 4097}},
+        "WhatsApp would drop this message: text.body has 4097 characters, at most 4096",
+    ),
+    ({"text": {"body": 5}}, "text.body is a number; the page says text"),
+    ({"text": {"body": True}}, "text.body is a boolean; the page says text"),
+    ({"text": {"body": " \n"}}, "WhatsApp would drop this message: text.body holds blanks only"),
+    ({"context": []}, "WhatsApp would drop this message: context is a list, an object is needed"),
+    ({"context": {"messageId": "1"}}, "unknown key context.messageId"),
+    (
+        {"type": "image", "image": {"link": "https://a.b/c", "caption": "x" * 1025}},
+        "WhatsApp would drop this message: image.caption has 1025 characters, at most 1024",
+    ),
+    (
+        {"type": "document", "document": {"link": "https://a.b/c"}},
+        "the page requires it: document.filename is missing or empty",
+    ),
+    (
+        {"type": "location", "location": {"longitude": "1", "latitude": "2", "address": "x"}},
+        "the page requires it: location.name is missing or empty",
+    ),
+    (
+        {"type": "location", "location": {"longitude": 1.5, "latitude": "2"}},
+        "location.longitude is a number; the page says text",
+    ),
+    (
+        {"type": "location", "location": {"longitude": "1", "latitude": "90.1"}},
+        "WhatsApp would drop this message: location.latitude is no number from -90 to 90",
+    ),
+    (
+        {"type": "location", "location": {"longitude": "east", "latitude": "2"}},
+        "WhatsApp would drop this message: location.longitude is no number from -180 to 180",
+    ),
+    ({"type": "interactive"}, "WhatsApp would drop this message: interactive is missing or empty"),
+    (
+        {"type": "interactive", "interactive": "Hi"},
+        "WhatsApp would drop this message: interactive is a text, an object is needed",
+    ),
+    ({"type": "contacts", "contacts": []}, "WhatsApp would drop this message: contacts is missing or empty"),
+    (
+        {"type": "contacts", "contacts": [{"birthday": "1995-01-11"}]},
+        "WhatsApp would drop this message: contacts[0].name is missing or empty",
+    ),
+    (
+        {"type": "contacts", "contacts": [{"name": {"formatted_name": "A"}, "phones": [{"type": "CAR"}]}]},
+        "WhatsApp would drop this message: "
+        "contacts[0].phones[0].type is none of CELL, MAIN, IPHONE, HOME, WORK",
+    ),
+]
+
+
+@pytest.mark.parametrize(("changes", "note"), NOTES, ids=[note[:60] for _, note in NOTES])
+def test_what_the_vendor_lets_pass_is_noted(wire, sandbox, message, changes, note):
+    answer = wire.custom(message(**changes))
+    assert answer.json()["status"] == "0", answer.text
+    assert note in sandbox.messages[0].notes
+
+
+def rows(count, **changes):
+    return [{"id": str(number), "title": f"row {number}"} | changes for number in range(count)]
+
+
+def buttons(*titles):
+    return [
+        {"type": "reply", "reply": {"id": str(number), "title": one}} for number, one in enumerate(titles)
+    ]
+
+
+def list_of(sections, **changes):
+    action = {"button": "Choose", "sections": sections}
+    return {"type": "list", "body": {"text": "which?"}, "action": action} | changes
+
+
+def buttons_of(*titles, **changes):
+    return {"type": "button", "body": {"text": "ok?"}, "action": {"buttons": buttons(*titles)}} | changes
+
+
+INTERACTIVE_NOTES = [
+    ({"type": "carousel"}, "interactive.type is none of list, button, location_request_message"),
+    ({"type": ["list"]}, "interactive.type is none of"),
+    (buttons_of("a", body=None), "interactive.body is missing"),
+    (buttons_of("a", body={"text": ""}), "interactive.body.text is missing"),
+    (buttons_of("a", body={"text": "x" * 1025}), "interactive.body.text has 1025 characters, at most 1024"),
+    (buttons_of("a", action=None), "interactive.action is missing"),
+    (buttons_of("a", header={"text": "h"}), "interactive.header.type is missing"),
+    (buttons_of("a", header={"type": "text", "text": "h" * 61}), "interactive.header.text has 61 characters"),
+    (buttons_of("a", footer={"text": "f" * 61}), "interactive.footer.text has 61 characters"),
+    (buttons_of(), "interactive.action.buttons is missing"),
+    (buttons_of("a", "b", "c", "d"), "interactive.action.buttons has 4 entries, at most 3"),
+    (buttons_of("a" * 21), "interactive.action.buttons[0].reply.title has 21 characters, at most 20"),
+    (buttons_of("a", "a"), "the button title 'a' is used 2 times"),
+    (
+        buttons_of("a", action={"buttons": [*buttons("a"), *buttons("b")]}),
+        "the button id '0' is used 2 times",
+    ),
+    (buttons_of("a", action={"buttons": "yes"}), "interactive.action.buttons is a text, a list is needed"),
+    (buttons_of("a", action={"buttons": ["yes"]}), "buttons[0] is a text, an object is needed"),
+    (list_of([]), "interactive.action.sections is missing"),
+    (
+        list_of([{"title": "s", "rows": rows(11)}]),
+        "interactive.action.sections have 11 rows in total, at most 10",
+    ),
+    (list_of([{"title": "s", "rows": []}]), "interactive.action.sections[0].rows is missing"),
+    (list_of([{"title": "s" * 25, "rows": rows(1)}]), "sections[0].title has 25 characters, at most 24"),
+    (
+        list_of([{"title": "s", "rows": rows(1, title="t" * 25)}]),
+        "rows[0].title has 25 characters, at most 24",
+    ),
+    (list_of([{"title": "s", "rows": rows(1, id="i" * 201)}]), "rows[0].id has 201 characters, at most 200"),
+    (
+        list_of([{"title": "s", "rows": rows(1, description="d" * 73)}]),
+        "description has 73 characters, at most 72",
+    ),
+    (list_of([{"title": "s", "rows": rows(2, id="same")}]), "the row id 'same' is used 2 times"),
+    (
+        list_of([{"title": "s", "rows": rows(1)}] * 11),
+        "interactive.action.sections has 11 entries, at most 10",
+    ),
+    (
+        list_of([{"title": "s", "rows": rows(1)}], header={"type": "image"}),
+        "interactive.header.type is none of text",
+    ),
+    ({"type": "location_request_message", "body": {"text": "where?"}}, "interactive.action is missing"),
+    (
+        {"type": "location_request_message", "body": {"text": "where?"}, "action": {"name": "send"}},
+        "interactive.action.name is none of send_location",
+    ),
+]
+
+
+@pytest.mark.parametrize(("content", "note"), INTERACTIVE_NOTES, ids=[note for _, note in INTERACTIVE_NOTES])
+def test_an_interactive_message_that_whatsapp_would_drop_is_accepted_with_a_note(
+    wire, sandbox, message, content, note
+):
+    content = {name: value for name, value in content.items() if value is not None}
+    assert wire.custom(message(type="interactive", interactive=content)).json()["status"] == "0"
+    dropped = [
+        one for one in sandbox.messages[0].notes if one.startswith("WhatsApp would drop this message: ")
+    ]
+    assert any(note in one for one in dropped), sandbox.messages[0].notes
+
+
+def test_a_section_without_a_title_breaks_only_the_page(wire, sandbox, message):
+    wire.custom(message(type="interactive", interactive=list_of([{"rows": rows(10)}])))
+    assert sandbox.messages[0].notes == [
+        "the page requires it: interactive.action.sections[0].title is missing or empty"
+    ]
+
+
+TEMPLATE_NOTES = [
+    ([{"type": "footer"}], "template.components[0].type is none of header, body, button"),
+    ([{"type": "button", "sub_type": "flow", "index": "0"}], "sub_type is none of url, quick_reply"),
+    ([{"type": "button", "sub_type": "url"}], "template.components[0].index is missing"),
+    (["body"], "template.components[0] is a text, an object is needed"),
+    (
+        [{"type": "body", "parameters": [{"type": "text", "text": "two\nlines"}]}],
+        "parameters[0].text holds a line break, a tab or more than four blanks in a row",
+    ),
+    (
+        [{"type": "body", "parameters": [{"type": "text", "text": "five     blanks"}]}],
+        "parameters[0].text holds a line break, a tab or more than four blanks in a row",
+    ),
+    ("none", "template.components is a text, a list is needed"),
+]
+
+
+@pytest.mark.parametrize(("components", "note"), TEMPLATE_NOTES, ids=[note for _, note in TEMPLATE_NOTES])
+def test_a_template_that_whatsapp_would_drop_is_accepted_with_a_note(
+    wire, sandbox, template_message, components, note
+):
+    assert wire.template(template_message(components=components)).json()["status"] == "0"
+    assert any(note in one for one in sandbox.messages[0].notes), sandbox.messages[0].notes
+
+
+def test_text_of_any_script_arrives_as_it_is(wire, sandbox, message):
+    text = "深圳 ✅ مرحبا \U0001f680 \x00"
+    wire.custom(message(text={"body": text}))
+    assert sandbox.messages[0].text == text
+    assert wire.control("GET", "messages").json()[0]["text"] == text

@@ -1,0 +1,109 @@
+"""Whatever JSON comes, the sandbox has an answer."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_itnio.sandbox.faults.fault import BadFaultError, Fault, fault_from
+from airflow_provider_itnio.sandbox.responses import json_bytes
+from airflow_provider_itnio.sandbox.status_codes import CODES, SEND_CODES
+from airflow_provider_itnio.sandbox.summary import summary_of
+from airflow_provider_itnio.sandbox.vendor.account import Account
+from airflow_provider_itnio.sandbox.vendor.schema import CUSTOM, INTERACTIVE
+from airflow_provider_itnio.sandbox.vendor.validation import judge
+
+KEYS = [
+    *(
+        "body",
+        "text",
+        "link",
+        "type",
+        "action",
+        "header",
+        "footer",
+        "sections",
+        "rows",
+        "buttons",
+        "reply",
+        "id",
+    ),
+    *("title", "name", "formatted_name", "language", "code", "components", "parameters", "sub_type", "index"),
+    *("longitude", "latitude", "image", "location", "currency", "fallback_value", "payload", "refMessageId"),
+]
+WORDS = [
+    *CUSTOM,
+    *INTERACTIVE,
+    "header",
+    "body",
+    "button",
+    "url",
+    "quick_reply",
+    "currency",
+    "https://a.b/c",
+    "reply",
+]
+
+scalars = (
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
+)
+anything = st.recursive(
+    scalars | st.sampled_from(WORDS),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=5),
+    max_leaves=25,
+)
+ACCOUNT = Account("k", "s", None, None, None, Decimal(1))
+SOUND = {"appId": "a", "businessPhone": "1234567", "recipient": "1234567", "channelType": 0}
+
+
+@given(st.sampled_from(list(CUSTOM)), anything, anything)
+def test_any_content_is_judged_with_a_code_of_the_page_and_has_words(kind, content, context):
+    body = SOUND | {"type": kind, kind: content, "context": context}
+    verdict = judge("/wa/custom/sendMsg", body, ACCOUNT)
+    assert verdict.status in SEND_CODES
+    assert bool(verdict.why) == (verdict.status != 0)
+    assert isinstance(summary_of(kind, body), str)
+    assert json_bytes(body)
+
+
+@given(anything, st.lists(anything, max_size=3))
+def test_any_template_is_judged_with_a_code_of_the_page_and_has_words(template, components):
+    if isinstance(template, dict):
+        template = {"name": "n", "language": {"code": "en"}} | template | {"components": components}
+    body = SOUND | {"template": template}
+    assert judge("/wa/template/sendMsg", body, ACCOUNT).status in SEND_CODES
+    assert isinstance(summary_of("template", body), str)
+
+
+@given(
+    st.dictionaries(st.sampled_from([*SOUND, "type", "text", "template"]), anything),
+    st.sampled_from(list(CODES)[:2]),
+)
+def test_any_envelope_is_judged_with_a_code_of_the_page(body, path):
+    assert judge(path, body, ACCOUNT).status in SEND_CODES
+
+
+@given(st.dictionaries(st.sampled_from(list(Fault.__dataclass_fields__)), anything, max_size=4) | anything)
+def test_any_fault_is_read_or_refused_by_name(given_json):
+    with suppress(BadFaultError):
+        assert isinstance(fault_from(given_json), Fault)
+
+
+@pytest.mark.parametrize("opening", ["[", '{"a":'])
+@pytest.mark.parametrize(
+    ("levels", "status"), [(98, "0"), (99, "-7"), (965, "-7"), (970, "-7"), (100_000, "-7")]
+)
+def test_what_is_nested_deeply_is_refused_before_it_can_break_a_page(
+    wire, sandbox, message, opening, levels, status
+):
+    closing = {"[": "]", '{"a":': "}"}[opening]
+    extra = opening * levels + "1" + closing * levels
+    raw = json.dumps(message()).replace('"42 rows loaded"', f'"42", "extra": {extra}').encode()
+    assert wire.custom(raw).json()["status"] == status
+    for path in ("messages", "requests", "refused", "inbox.html"):
+        assert wire.control("GET", path).status_code == 200
