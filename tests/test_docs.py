@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
+from datetime import datetime
 from pathlib import Path
+from textwrap import indent
 from types import SimpleNamespace
 
 import pytest
+from airflow.providers.common.compat.sdk import DAG
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_1_PLUS
 
 try:
     from airflow.dag_processing.dagbag import DagBag
 except ImportError:  # Airflow 2 and 3.0
     from airflow.models.dagbag import DagBag
+
+from airflow.providers.standard.operators.empty import EmptyOperator
+
+from airflow_provider_itnio.notifications.whatsapp import WhatsAppNotifier
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), ROOT / "benchmarks" / "README.md"])
@@ -24,49 +33,101 @@ def name_of(page: Path) -> str:
     return page.relative_to(ROOT).as_posix()
 
 
-def blocks_of(page: Path) -> list[str]:
-    blocks = re.findall(r"^```python\n(.*?)^```", page.read_text(), re.S | re.M)
-    return [block for block in blocks if not A_PROJECTS_FILE.match(block)]
+def lines_outside_code(page: Path) -> list[tuple[int, str]]:
+    """Give the lines outside of code blocks, each with its number."""
+    lines = re.sub(r"```.*?```", lambda code: "\n" * code[0].count("\n"), page.read_text(), flags=re.S)
+    return list(enumerate(lines.split("\n"), 1))
 
 
-def without_code(page: Path) -> str:
-    return re.sub(r"```.*?```", "", page.read_text(), flags=re.S)
+def blocks_of(page: Path) -> dict[str, str]:
+    """Give each Python block by its page and line. Empty lines before it keep its lines' numbers."""
+    text = page.read_text()
+    found = re.finditer(r"^```python\n(.*?)^```", text, re.S | re.M)
+    lines_before = {block: text.count("\n", 0, block.start(1)) for block in found}
+    return {f"{name_of(page)}:{lines + 1}": "\n" * lines + block[1] for block, lines in lines_before.items()}
 
 
-BLOCKS = {f"{name_of(page)}-{n}": block for page in PAGES for n, block in enumerate(blocks_of(page))}
+ALL_BLOCKS = {name: block for page in PAGES for name, block in blocks_of(page).items()}
+BLOCKS = {name: block for name, block in ALL_BLOCKS.items() if not A_PROJECTS_FILE.match(block.lstrip())}
 LINKS = [
-    (name_of(page), link)
+    (f"{name_of(page)}:{number}", link)
     for page in PAGES
-    for link in sorted(set(re.findall(r"\]\(([^)\s]+)\)", without_code(page))))
+    for number, line in lines_outside_code(page)
+    for link in re.findall(r"\]\(([^)\s]+)\)", line)
     if "://" not in link
 ]
+
+
+def write(folder: Path, blocks: dict[str, str]) -> dict[str, Path]:
+    files = {name: folder / f"{re.sub(r'[^a-z0-9]', '_', name.lower())}.py" for name in blocks}
+    for name, file in files.items():
+        file.write_text(blocks[name])
+    return files
 
 
 @pytest.fixture(scope="module")
 def bag(tmp_path_factory):
     """All blocks, each a DAG file of its own, read as Airflow reads a folder of DAGs."""
     folder = tmp_path_factory.mktemp("dags")
-    files = {name: folder / f"{re.sub(r'[^a-z0-9]', '_', name.lower())}.py" for name in BLOCKS}
-    for name, file in files.items():
-        if AIRFLOW_V_3_1_PLUS or not BLOCKS[name].startswith(SINCE_3_1):
-            file.write_text(BLOCKS[name])
+    shown = {
+        name: block
+        for name, block in BLOCKS.items()
+        if AIRFLOW_V_3_1_PLUS or not block.lstrip().startswith(SINCE_3_1)
+    }
+    files = write(folder, shown)
     bag = DagBag(str(folder), safe_mode=False)
     return SimpleNamespace(files=files, dags=bag.dags, errors=bag.import_errors)
 
 
 @pytest.mark.parametrize("name", BLOCKS)
 def test_a_block_is_a_file_that_runs(name, bag):
-    file = bag.files[name]
-    if not file.exists():
+    file = bag.files.get(name)
+    if file is None:
         pytest.skip("needs Airflow 3.1")
-    assert str(file) not in bag.errors, bag.errors[str(file)]
+    page, _, _ = name.partition(":")
+    # The block stands at the same lines in the file as in the page.
+    assert str(file) not in bag.errors, bag.errors[str(file)].replace(str(file), page)
     made = [dag for dag in bag.dags.values() if dag.fileloc == str(file)]
     assert bool(made) == ("with DAG(" in BLOCKS[name])
     assert all(dag.tasks for dag in made)
 
 
+@pytest.mark.skipif(not AIRFLOW_V_3_1_PLUS, reason="types are checked against Airflow 3")
+def test_every_block_is_right_by_its_types(tmp_path):
+    """What importing a block does not run: names and arguments inside of its functions."""
+    pytest.importorskip("mypy", reason="mypy is not installed")
+    files = write(tmp_path, ALL_BLOCKS)
+    options = (
+        "--check-untyped-defs",
+        "--ignore-missing-imports",
+        "--no-error-summary",
+        "--hide-error-context",
+    )
+    checked = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "mypy",
+            "--config-file",
+            "",
+            *options,
+            "--cache-dir",
+            str(tmp_path),
+            *files.values(),
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    said = checked.stdout + checked.stderr
+    for name, file in files.items():
+        said = re.sub(rf"^\S*{re.escape(file.name)}", name.partition(":")[0], said, flags=re.M)
+    assert not said.strip(), said
+
+
 def test_each_guide_shows_code():
-    shown = {name.rpartition("-")[0] for name in BLOCKS}
+    shown = {name.partition(":")[0] for name in BLOCKS}
     guides = {"docs/alerts.md", "docs/messages.md", "docs/reports.md"}
     assert {"README.md", "README.zh-CN.md"} | guides <= shown
 
@@ -74,19 +135,36 @@ def test_each_guide_shows_code():
 @pytest.mark.parametrize(("page", "link"), LINKS)
 def test_a_link_leads_somewhere(page, link):
     path, _, anchor = link.partition("#")
-    target = (ROOT / page).parent / path if path else ROOT / page
-    assert target.exists()
+    here = ROOT / page.partition(":")[0]
+    target = here.parent / path if path else here
+    assert target.exists(), f"{page}: {link} leads to no file"
     if anchor:
-        titles = re.findall(r"^#+ (.*)$", without_code(target), re.M)
-        assert anchor in {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+        titles = [line.lstrip("#").strip() for _, line in lines_outside_code(target) if line.startswith("#")]
+        anchors = {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+        assert anchor in anchors, f"{page}: {link} leads to no title of {name_of(target.resolve())}"
 
 
-@pytest.mark.skipif(not AIRFLOW_V_3_1_PLUS, reason="the fixture runs tasks by themselves")
 @pytest.mark.parametrize("page", ["README.md", "README.zh-CN.md"])
 def test_the_first_dag_sends_its_message_and_its_alert(page, bag, itnio_sandbox):
-    (dag,) = [dag for dag in bag.dags.values() if dag.fileloc == str(bag.files[f"{page}-0"])]
+    first = next(file for name, file in bag.files.items() if name.startswith(f"{page}:"))
+    (dag,) = [dag for dag in bag.dags.values() if dag.fileloc == str(first)]
     itnio_sandbox.execute(dag.get_task("tell_finance"), xcoms={"load": 1204})
     (message,) = itnio_sandbox.messages
-    assert message.text.endswith("1204 rows")
+    assert "1204" in message.text
     itnio_sandbox.alert(dag.on_failure_callback, dag=dag)
     assert itnio_sandbox.messages[-1].type == "template"
+
+
+@pytest.mark.skipif(not AIRFLOW_V_3_1_PLUS, reason="Airflow 2 has another link to the log")
+def test_the_alert_of_the_guide_is_the_default_text(itnio_sandbox):
+    with DAG("sales", schedule="@daily", start_date=datetime(2026, 1, 1)) as dag:
+        failed = EmptyOperator(task_id="load_orders", retries=1)
+    itnio_sandbox.alert(
+        WhatsAppNotifier(recipients="+86 147-1800-4557"),
+        exception=ValueError("3 rows have no customer_id"),
+        task=dag.get_task(failed.task_id),
+        try_number=2,
+        run_id="scheduled__2026-11-24T00:00:00+00:00",
+    )
+    (alert,) = itnio_sandbox.messages
+    assert indent(alert.text, "    ") in (ROOT / "docs" / "alerts.md").read_text()
