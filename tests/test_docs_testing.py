@@ -17,6 +17,8 @@ from airflow_provider_itnio.sandbox.inbox.page import Page
 from airflow_provider_itnio.sandbox.inbox.replies import READERS
 
 PAGE = (Path(__file__).parent.parent / "docs" / "testing.md").read_text()
+COLLECTION = "error::pytest.PytestCollectionWarning"
+"""Whatever a test imports of the package, pytest takes for no test."""
 FILES = dict(re.findall(r"```python\n# (\S+\.py)\n(.*?)```", PAGE, re.DOTALL))
 
 
@@ -36,7 +38,7 @@ def run_tests(project):
 
     def run(*tests):
         return subprocess.run(
-            [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", "-rA", *tests],
+            [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", "-rA", "-W", COLLECTION, *tests],
             cwd=project,
             env={
                 **{name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW_")},

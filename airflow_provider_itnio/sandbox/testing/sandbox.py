@@ -35,6 +35,8 @@ class TestingSandbox(Sandbox):
     It is what the pytest fixture ``itnio_sandbox`` gives. Airflow is imported when the first task runs.
     """
 
+    __test__ = False  # no test class for pytest, whatever its name
+
     _set_variable: Callable[[str, str], None] | None = None
 
     def __init__(self, *, keep: int = KEPT_IN_A_TEST, **options: Any) -> None:
