@@ -37,10 +37,12 @@ hypothesis.settings.load_profile("quick")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep what runs a whole Airflow in one process, so that one Airflow serves it all."""
+    """Begin with what takes longest, and keep what shares a running Airflow, or its database, in one process."""
+    items.sort(key=lambda item: item.get_closest_marker("system") is None)
     for item in items:
         if item.get_closest_marker("system"):
-            item.add_marker(pytest.mark.xdist_group("airflow"))
+            shared = "running" if {"running", "airflow_with_page"} & {*item.fixturenames} else item.path.stem
+            item.add_marker(pytest.mark.xdist_group(shared))
 
 
 @pytest.hookimpl(wrapper=True)
