@@ -37,7 +37,7 @@ hypothesis.settings.load_profile("quick")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes longest, and keep what shares a running Airflow, or its database, in one process."""
+    """Begin with what takes longest; keep what shares a running Airflow, or its database, in one process."""
     items.sort(key=lambda item: item.get_closest_marker("system") is None)
     for item in items:
         if item.get_closest_marker("system"):
