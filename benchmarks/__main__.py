@@ -27,6 +27,7 @@ ALL = (
     "broadcast_memory",
     "broadcast_record",
     "sandbox_throughput",
+    "sandbox_stall",
 )
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from starlette.requests import Request
 
-from airflow_provider_itnio.sandbox.inbox.items import item
+from airflow_provider_itnio.sandbox.inbox.items import item_as_json
 from airflow_provider_itnio.sandbox.responses import json_bytes
 
 if TYPE_CHECKING:
@@ -69,6 +69,7 @@ class Events:
                     news = self.store.since(number)
                     for part in self._parts(news, first=number == 0):
                         await _send_part(send, part)
+                        await asyncio.sleep(0)  # else many pages that open would hold up what is sent
                     number = news.number
                     try:
                         await asyncio.wait_for(wake.wait(), SIGN_OF_LIFE)
@@ -89,16 +90,17 @@ class Events:
         return int(number[:18])
 
     def _hello(self, *, cleared: bool) -> bytes:
-        hello = _event("hello", {"keep": self.store.keep})
+        hello = _event("hello", json_bytes({"keep": self.store.keep}))
         parts = [b"retry: %d\n" % RECONNECT_MILLISECONDS, hello]
-        return b"".join([*parts, _event("clear", {})] if cleared else parts)
+        return b"".join([*parts, _event("clear", b"{}")] if cleared else parts)
 
     def _parts(self, news: News, *, first: bool) -> Iterator[bytes]:
         if news.cleared and not first:
-            yield _event("clear", {}, self._id(news.number if not news.exchanges else 0))
+            yield _event("clear", b"{}", self._id(news.number if not news.exchanges else 0))
         for start in range(0, len(news.exchanges), ITEMS_AN_EVENT):
             exchanges = news.exchanges[start : start + ITEMS_AN_EVENT]
-            yield _event("items", [item(one) for one in exchanges], self._id(exchanges[-1].number))
+            items = b"[%s]" % b",".join(item_as_json(one) for one in exchanges)
+            yield _event("items", items, self._id(exchanges[-1].number))
 
     def _id(self, number: int) -> str:
         return f"{self.store.name}.{number}"
@@ -113,7 +115,7 @@ async def _send_part(send: Send, part: bytes) -> None:
     await send({"type": "http.response.body", "body": part, "more_body": True})
 
 
-def _event(name: str, data: Any, last_id: str = "") -> bytes:
+def _event(name: str, data: bytes, last_id: str = "") -> bytes:
     """Write an event. JSON without indentation holds no line break, so one data line holds it."""
     id_line = f"id: {last_id}\n" if last_id else ""
-    return f"event: {name}\n{id_line}data: ".encode() + json_bytes(data) + b"\n\n"
+    return f"event: {name}\n{id_line}data: ".encode() + data + b"\n\n"

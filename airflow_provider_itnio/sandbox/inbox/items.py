@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_itnio.sandbox.responses import json_bytes
 from airflow_provider_itnio.sandbox.status_codes import OF_HTTP
 from airflow_provider_itnio.sandbox.store.store import Exchange, SeenRequest, as_json
 from airflow_provider_itnio.sandbox.summary import summary_of
@@ -28,6 +29,17 @@ def item(exchange: Exchange) -> dict[str, Any]:
     if exchange.failed:
         told["failure"] = failure(exchange)
     return told
+
+
+def item_as_json(exchange: Exchange) -> bytes:
+    """
+    Write the item of an exchange; it is written once, however many pages are told of it.
+
+    :param exchange: a message, a reply or a request that failed
+    """
+    if not exchange.written:
+        exchange.written.append(json_bytes(item(exchange)))
+    return exchange.written[0]
 
 
 def opened(exchange: Exchange) -> dict[str, Any]:

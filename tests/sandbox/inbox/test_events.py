@@ -11,6 +11,7 @@ import pytest
 import requests
 
 from airflow_provider_itnio.sandbox import Sandbox
+from airflow_provider_itnio.sandbox.inbox.items import item
 
 
 class Stream:
@@ -79,6 +80,23 @@ def test_what_comes_is_told_to_every_reader(wire, sandbox, follow, message):
             assert refused["failure"]["status"] == -71
             assert replied["reply"]["text"] == "ok"
             assert accepted["number"] < refused["number"] < replied["number"]
+
+
+def test_an_item_is_written_once_for_all_readers(wire, follow, message, monkeypatch):
+    written = []
+
+    def counted(exchange):
+        written.append(exchange.number)
+        return item(exchange)
+
+    monkeypatch.setattr("airflow_provider_itnio.sandbox.inbox.items.item", counted)
+    for _ in range(3):
+        wire.custom(message())
+    for _ in range(2):
+        with follow() as events:
+            events.next(), events.next()
+            assert len(events.items(3)) == 3
+    assert len(written) == len(set(written)) == 3
 
 
 def test_who_comes_back_gets_what_was_missed(wire, follow, message):
