@@ -6,6 +6,7 @@ import re
 import socket
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  a key, nothing is bound here
 DEFAULT_PORTS = {"http": 80, "https": 443}
+PRIVATE_NAMES = (".localhost", ".local", ".internal", ".lan", ".home.arpa")
 HOST_HEADER = r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?"
 
 
@@ -93,6 +95,22 @@ def read_allowed_host(text: str) -> str:
     if not re.fullmatch(HOST_HEADER, text):
         raise ValueError(f"allowed_hosts: {text!r:.60} is no host such as sandbox, 10.0.0.5 or sandbox:8025")
     return text
+
+
+def private_host_of(link: str) -> str:
+    """
+    Give the host of a link if only machines of one network can find it: WhatsApp can't fetch that file.
+
+    :param link: the link
+    :return: the host; empty if it is public, or if the text is no link
+    """
+    try:
+        host = (urlsplit(link).hostname or "").rstrip(".")
+    except ValueError:
+        return ""
+    if _is_address(host):
+        return "" if ip_address(host).is_global else host
+    return "" if "." in host and not host.endswith(PRIVATE_NAMES) else host
 
 
 def _name_and_port(header: str) -> tuple[str, str]:

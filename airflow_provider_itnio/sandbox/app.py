@@ -11,6 +11,7 @@ from airflow_provider_itnio.sandbox.api import SandboxApi
 from airflow_provider_itnio.sandbox.inbox.events import Events
 from airflow_provider_itnio.sandbox.inbox.page import Page
 from airflow_provider_itnio.sandbox.security import Security
+from airflow_provider_itnio.sandbox.status_codes import BALANCE_PATH
 from airflow_provider_itnio.sandbox.vendor.endpoints import METHODS, Elsewhere, Endpoint, Vendor
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ def sandbox_app(vendor: Vendor, hosts: OwnHosts) -> Security:
     """
     routes = [
         *(Route(path, Endpoint(vendor, path, method)) for path, method in METHODS.items()),
+        # The vendor's own Java sample joins its address so.
+        Route("/sms//getBalance", Endpoint(vendor, BALANCE_PATH, METHODS[BALANCE_PATH])),
         Route("/sandbox/events", Events(vendor.store, vendor.stopping), methods=["GET"]),
         *SandboxApi(vendor).routes(),
         *Page(vendor.store).routes(),

@@ -60,6 +60,7 @@ logger = logging.getLogger("airflow_provider_itnio.sandbox")
 LARGEST_BODY = 1024 * 1024
 DEEPEST_JSON = 100
 SECRET_HEADERS = frozenset({"sign", "api-key", "authorization", "proxy-authorization", "cookie"})
+CONTENT_TYPE = "application/json;charset=UTF-8"
 MASK = "***"
 FOUND_FROM = 6
 """Characters from which on a secret is looked for inside of other texts; any text may hold a shorter one."""
@@ -193,7 +194,12 @@ class Endpoint:
             return Verdict(0)
         if problems.of_json:
             return Verdict(WRONG_JSON, problems.of_json)
-        return judge(self.path, seen.body, vendor.account)
+        verdict = judge(self.path, seen.body, vendor.account)
+        media_type = seen.headers.get("content-type", "")
+        if media_type.replace(" ", "").lower() == CONTENT_TYPE.lower():
+            return verdict
+        note = f"Content-Type is {media_type or 'missing'}; the page says {CONTENT_TYPE}"
+        return replace(verdict, notes=(*verdict.notes, note))
 
     def _fault_for(self, seen: SeenRequest, verdict: Verdict) -> tuple[Fault | None, str]:
         """Give what goes wrong with a request, and why."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from airflow_provider_itnio.sandbox.addresses import private_host_of
 from airflow_provider_itnio.sandbox.status_codes import TEMPLATE_PATH
 from airflow_provider_itnio.sandbox.vendor.schema import (
     BY_WHATSAPP,
@@ -118,7 +119,7 @@ def custom_type(body: Mapping[str, Any]) -> str:
     """
     Tell the type of a custom message.
 
-    The page's own location sample has no ``type``; so one object of a known type is enough.
+    The page's own location sample has no ``type``; so a location alone may leave it out.
 
     :param body: the message's JSON
     :return: its name, empty if it cannot be told
@@ -127,7 +128,7 @@ def custom_type(body: Mapping[str, Any]) -> str:
     if given is not None:
         return given if isinstance(given, str) and given in CUSTOM else ""
     held = [name for name in CUSTOM if body.get(name) is not None]
-    return held[0] if len(held) == 1 else ""
+    return "location" if held == ["location"] else ""
 
 
 def _findings(kind: str, path: str, body: Mapping[str, Any], account: Account) -> Iterator[Finding]:
@@ -275,6 +276,8 @@ def _at_text(where: str, value: Any, shape: Any) -> Iterator[Finding]:
     text = str(value)
     if shape.link and not well_formed(text):
         yield Finding(MALFORMED_LINK, f"{where} is not an http or https address")
+    if where.endswith(".link") and (host := private_host_of(text)):
+        yield _dropped(f"{where} leads to {host}, which only your own network knows")
     if shape.longest is not None and len(text) > shape.longest:
         yield _dropped(f"{where} has {len(text)} characters, at most {shape.longest}")
     if shape.one_line and re.search(r"[\n\r\t]| {5}", text):

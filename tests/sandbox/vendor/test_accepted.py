@@ -185,11 +185,30 @@ def test_a_finite_balance_is_used_up_by_what_is_kept(start_sandbox, wire_to, mes
     assert "0.02" in wire.sandbox.refused[0].why
 
 
+DROPPED = "WhatsApp would drop this message: "
 NOTES = [
     ({"type": "text", "text": {"body": "hi", "preview_url": True}}, "unknown key text.preview_url"),
     ({"priority": 1}, "unknown key priority"),
     ({"image": {"link": "https://a.b"}}, "unknown key image"),
-    ({"type": None}, "type is missing, taken to be text"),
+    (
+        {"type": None, "text": None, "location": {"longitude": "1", "latitude": "2"}},
+        "type is missing, taken to be location",
+    ),
+    *(
+        (
+            {"type": "image", "image": {"link": f"http://{host}/a.png"}},
+            DROPPED + f"image.link leads to {name}, which only your own network knows",
+        )
+        for host, name in {
+            "localhost:8000": "localhost",
+            "10.1.2.3": "10.1.2.3",
+            "192.168.0.7:8080": "192.168.0.7",
+            "[::1]": "::1",
+            "169.254.169.254": "169.254.169.254",
+            "minio": "minio",
+            "Files.Internal.": "files.internal",
+        }.items()
+    ),
     ({"channelType": "0"}, "channelType is a text; the page says Integer"),
     ({"recipient": 91856321322}, "recipient is a number; the page says text"),
     (
@@ -248,6 +267,24 @@ def test_what_the_vendor_lets_pass_is_noted(wire, sandbox, message, changes, not
     answer = wire.custom(message(**changes))
     assert answer.json()["status"] == "0", answer.text
     assert note in sandbox.messages[0].notes
+
+
+def test_a_link_that_anyone_can_fetch_is_not_noted(wire, sandbox, message):
+    for link in ("https://files.example.com/a.png", "http://8.8.8.8/a.png"):
+        wire.custom(message(type="image", text=None, image={"link": link}))
+    assert [one.notes for one in sandbox.messages] == [[], []]
+
+
+@pytest.mark.parametrize("given", [None, "text/plain", "application/json"])
+def test_another_content_type_is_noted(wire, sandbox, message, given):
+    wire.custom(message(), wire.headers(Content_Type=given))
+    (note,) = sandbox.messages[0].notes
+    assert note == f"Content-Type is {given or 'missing'}; the page says application/json;charset=UTF-8"
+
+
+def test_the_double_slash_of_the_vendors_own_sample_gives_the_balance(wire, sandbox):
+    answer = wire.session.get(f"{sandbox.url}/sms//getBalance", headers=wire.headers(), timeout=10)
+    assert answer.json()["status"] == "0"
 
 
 def rows(count, **changes):

@@ -65,6 +65,8 @@ CUSTOM_REFUSALS = [
     (-132, {"type": 7}, "type is none of text, image"),
     (-132, {"type": None, "text": None}, "type is missing; it is one of text, image"),
     (-132, {"type": None, "image": {"link": "https://a.b"}}, "type is missing; it is one of"),
+    (-132, {"type": None}, "type is missing; it is one of"),
+    (-132, {"type": None, "location": {"longitude": "1", "latitude": "2"}}, "type is missing; it is one of"),
     (
         -132,
         {"type": "template", "template": {"name": "x"}},
