@@ -197,7 +197,9 @@ def test_a_broadcast_that_takes_too_long_goes_on_where_it_was_stopped(broadcasts
 
 
 def test_a_look_up_that_blocks_beyond_the_limit_is_ended_and_the_retry_goes_on(broadcasts, running):
-    assert broadcasts["has_a_look_up_that_blocks"] == ("success", 2)
+    state, tries = broadcasts["has_a_look_up_that_blocks"]
+    assert state == "success"
+    assert tries > 1
     assert len(to_numbers_with(running, "8627")) == 40
     assert set(to_numbers_with(running, "8627").values()) == {1}
     words = words_of(running.airflow.log_of("record_of_broadcasts", RUN, "has_a_look_up_that_blocks", 1))

@@ -44,7 +44,7 @@ def leave_process_id(context: Any) -> None:
 def blocks_at_first(ti: Any, number: str) -> str:
     """Block for far longer than the task's limit of time, as a look-up in another system may."""
     if ti.try_number == 1 and number == "86270000020":
-        time.sleep(60)
+        time.sleep(120)
     return number
 
 
@@ -105,7 +105,7 @@ with DAG("record_of_broadcasts", user_defined_macros={"blocks_at_first": blocks_
         messages_per_second=40,
         checkpoint_every=50,
         execution_timeout=pendulum.duration(seconds=7),
-        retries=4,
+        retries=20,  # a busy machine sends little in 7 seconds
     )
     WhatsAppBroadcastOperator(
         task_id="has_a_look_up_that_blocks",
@@ -113,8 +113,8 @@ with DAG("record_of_broadcasts", user_defined_macros={"blocks_at_first": blocks_
         text="x {{ blocks_at_first(ti, recipient.phone) }}",
         checkpoint_every=10,
         max_in_flight=5,
-        execution_timeout=pendulum.duration(seconds=6),
-        retries=2,
+        execution_timeout=pendulum.duration(seconds=12),
+        retries=5,
     )
     WhatsAppBroadcastOperator(
         task_id="is_ended_by_a_person",
@@ -160,7 +160,7 @@ for delivery in ("at_least_once", "at_most_once"):
     with DAG(f"record_of_faults_{delivery}", **ARGUMENTS):
         WhatsAppBroadcastOperator(
             task_id=delivery,
-            recipients=[f"{'863' if delivery == 'at_least_once' else '864'}{n:08d}" for n in range(10_000)],
+            recipients=[f"{'863' if delivery == 'at_least_once' else '864'}{n:08d}" for n in range(5_000)],
             text="Row {{ recipient.phone }}",
             delivery=delivery,
             messages_per_second=None,
