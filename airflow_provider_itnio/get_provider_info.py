@@ -96,7 +96,7 @@ def get_provider_info() -> dict[str, Any]:
                     },
                     "max_attempts": {
                         "label": "Attempts",
-                        "description": "Attempts for a message that did not leave, 1 to 10; 4 if left empty",
+                        "description": "Attempts for a message that was not sent, 1 to 10; 4 if left empty",
                         "schema": {"type": ["integer", "null"]},
                     },
                     "proxy": {

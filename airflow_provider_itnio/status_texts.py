@@ -67,7 +67,7 @@ OF_MESSAGES: Final[Mapping[int, StatusText]] = {
     -94: StatusText("business phone is shorter than 7 digits", _BUSINESS_PHONE),
     -95: StatusText("business phone must be digits only", _BUSINESS_PHONE),
     -96: StatusText("business phone does not exist", _BUSINESS_PHONE),
-    -97: StatusText("business phone is in a wrong state", "connect it again in Itniotech's console"),
+    -97: StatusText("business phone is in a wrong state", "ask Itniotech to connect it again"),
     -112: StatusText("channelType may only be 0", "send channelType as the number 0"),
     -114: StatusText("text is empty", "give text, an object with a body"),
     -115: StatusText("text.body is empty", "give text.body at least one character"),

@@ -1,8 +1,8 @@
 """Alerts: a task that fails, a DAG that fails, a DAG that is late, and a question to a person.
 
-What is to go wrong goes wrong on purpose. The recipients get the default text; name a WhatsApp template in
-``alert_template``, or in the connection's extra of that name, to reach people who have not written in the
-last 24 hours. Deadlines and questions need Airflow 3.1 or later.
+The failures are on purpose. The recipients get the default text. To reach people who have not written in the
+last 24 hours, name a WhatsApp template in ``alert_template``, or in the connection's extra of that name.
+Deadlines and questions need Airflow 3.1 or later.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ with DAG(
 if AIRFLOW_V_3_1_PLUS:
     from airflow.providers.standard.operators.hitl import ApprovalOperator
 
-    # All three stand here in 3.1 too, where airflow.sdk does not have them yet.
+    # Airflow 3.1 has them here only, later versions also in airflow.sdk.
     from airflow.sdk.definitions.deadline import (  # type: ignore[attr-defined]
         AsyncCallback,
         DeadlineAlert,
@@ -56,7 +56,7 @@ if AIRFLOW_V_3_1_PLUS:
         deadline=DeadlineAlert(
             reference=DeadlineReference.DAGRUN_QUEUED_AT,
             interval=timedelta(seconds=5),
-            # The class and what it is made with, since the alert is made in Airflow's triggerer.
+            # Give the class and its arguments: Airflow's triggerer creates the notifier.
             callback=AsyncCallback(WhatsAppNotifier, kwargs={"recipients": ON_CALL}),
         ),
         tags=TAGS,

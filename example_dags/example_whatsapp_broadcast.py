@@ -1,8 +1,8 @@
-"""A report to many people: to each their own words, from one task.
+"""A report to many people, with a text for each, from one task.
 
-``customers`` stands for a query of yours. Each of its rows is a recipient: ``phone``, and whatever else the
-text uses. A retry goes on with those who have nothing yet. It runs against the sandbox as it stands
-(``make demo``).
+Replace ``customers`` with your own query. Each row is a recipient: ``phone``, and the data that the text
+uses. On Airflow 3.3 and later, a retry sends only to those whose message was not accepted yet. You can run it
+against the sandbox without changes (``make demo``).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ with DAG(
 
     @task
     def customers() -> list[dict[str, Any]]:
-        """Find whom the report goes to, and what each is told."""
+        """Find the recipients of the report, with the data for each."""
         return [
             {"phone": f"+86 1391 {n:07d}", "name": f"Customer {n}", "orders": 1 + n % 4, "open": n % 7 == 0}
             for n in range(1, 501)
@@ -58,7 +58,7 @@ with DAG(
         execution_timeout=pendulum.duration(minutes=30),
     )
 
-    # A file of their own for each.
+    # Another file for each.
     WhatsAppBroadcastOperator(
         task_id="send_invoices",
         recipients=[
@@ -71,7 +71,7 @@ with DAG(
         },
     )
 
-    # What a function returns, to several people.
+    # Send what a function returns to several people.
     @task.whatsapp(recipients="+86 147-1800-4557")
     def tell_the_team(found: list[dict[str, Any]]) -> str:
         """Write the message in Python."""

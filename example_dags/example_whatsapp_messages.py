@@ -1,7 +1,7 @@
 """One task for each kind of WhatsApp message.
 
-It runs against the sandbox as it stands (``make demo``). To send for real, make an ``itnio`` connection of
-your account, put your own number into ``recipient`` when you trigger the DAG, and write to the business phone
+You can run it against the sandbox without changes (``make demo``). To send real messages, create an ``itnio``
+connection and enter your own number in ``recipient`` when you trigger the DAG. Write to the business phone
 first: only a WhatsApp template reaches people who have not written in the last 24 hours.
 """
 

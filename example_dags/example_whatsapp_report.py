@@ -1,8 +1,8 @@
-"""A report to several people: what an upstream task found, in a text of their own for each.
+"""A report to several people: the result of an upstream task, with a text for each.
 
-``load`` stands for a task of yours. Its result gets into the messages in three ways: by Jinja in a text, as
-the output that a mapped task is expanded over, and through a function that writes the message. It runs
-against the sandbox as it stands (``make demo``).
+Replace ``load`` with your own task. Its result gets into the messages in three ways: by Jinja in a text, as
+the output that a mapped task is expanded over, and through a function that writes the message. You can run it
+against the sandbox without changes (``make demo``).
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ with DAG(
 
     figures: Any = load()
 
-    # One text, many people: a mapped task for each, which is tried again by itself.
+    # One text for all: a mapped task for each person, with its own retries.
     WhatsAppSendOperator.partial(
         task_id="tell_stakeholders",
         text=(
@@ -55,10 +55,10 @@ with DAG(
         ),
     ).expand(recipient=STAKEHOLDERS).set_upstream(figures)
 
-    # Another message for each. What an upstream task gives is data: Jinja in it is sent as it is.
+    # Another message for each. Jinja in the output of an upstream task is not run.
     WhatsAppSendOperator.partial(task_id="tell_regions").expand_kwargs(messages_for_regions(figures))
 
-    # What a function returns is sent, and never rendered as Jinja: the safe way for words of strangers.
+    # What a function returns is never run as Jinja.
     @task.whatsapp(recipient=STAKEHOLDERS[0])
     def tell_what_is_late(figures: dict[str, Any]) -> str:
         """Write the message in Python."""

@@ -178,7 +178,7 @@ def broadcast_run(
 ) -> TaskRun:
     """Give the task of a broadcast: without a pace and with a text, unless told otherwise.
 
-    :param recipients: whom it goes to.
+    :param recipients: the recipients.
     :param dag: what its DAG is made with.
     :param fields: the operator's other parameters.
     """

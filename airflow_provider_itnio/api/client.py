@@ -86,14 +86,14 @@ class ItnioClient:
         """Send a message.
 
         :param message: the message.
-        :param recipient: whom it goes to, digits only.
+        :param recipient: the phone number, digits only.
         :param app_id: the application it goes through.
         :param business_phone: the number it comes from, digits only.
         :param delivery: with ``at_most_once`` an answer that does not prove that nothing was sent is unknown.
         :return: the receipt: Itniotech has accepted the message.
         :raises NotSentError: if the message did not leave, or was turned away.
         :raises RefusedError: if Itniotech refused it.
-        :raises UnknownOutcomeError: if nobody can say what became of it.
+        :raises UnknownOutcomeError: if it is unknown whether it was accepted.
         """
         request = self._protocol.message_request(
             message, recipient=recipient, app_id=app_id, business_phone=business_phone

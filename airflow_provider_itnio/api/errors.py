@@ -1,8 +1,8 @@
 """The families of errors: what went wrong, and so what may be done about it.
 
-``ItnioError`` is the root. Below it stand what is found before anything is sent (the message is invalid, a
-parameter is, the configuration is), and what became of a message: it was not sent, it was refused, or nobody
-can say.
+``ItnioError`` is the root. Below it are what is found before anything is sent (the message, a
+parameter or the configuration is invalid), and the outcomes of a message: it was not sent, it was refused, or
+its outcome is unknown.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ class NotSentError(ItnioError):
 class UnknownOutcomeError(ItnioError):
     """The request left and no documented answer came: the message may have been accepted or not.
 
-    The API has no way to ask afterwards, so sending again may message a person twice.
+    The API has no request for this, so sending again may message a person twice.
 
     :param message: what happened, in words.
     :param http_status: the answer's HTTP code, ``None`` if there was no answer.
@@ -105,14 +105,14 @@ class RecordError(ItnioError):
 
 
 class RefusedError(ItnioError):
-    """Itniotech refused: nobody was messaged.
+    """Itniotech refused the message. It was not sent.
 
     :param message: code, meaning, advice and the answer's own reason, in words.
     :param code: the vendor's status code, ``None`` if the answer had none.
     :param meaning: what the code means, in English.
     :param reason: the answer's own words, shortened.
     :param http_status: the answer's HTTP code.
-    :param transient: whether the same request may be accepted later although nobody changes anything.
+    :param transient: whether the same request may be accepted later without a change.
     :param affects_all: whether any other message would be refused as this one was.
     """
 

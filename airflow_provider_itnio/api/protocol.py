@@ -57,7 +57,7 @@ class Request(Generic[Result]):
     :param description: what is asked, in words.
     :param codes: the endpoint's status codes.
     :param parse: reads what was asked for out of an answer with status 0, ``None`` if it is not there.
-    :param recipient: whom a message goes to.
+    :param recipient: the recipient of a message.
     """
 
     method: Literal["GET", "POST"]
@@ -70,7 +70,7 @@ class Request(Generic[Result]):
 
     @property
     def subject(self) -> str:
-        """What is asked, and of whom, in words that hold no whole phone number."""
+        """What is asked, and for which recipient, without a whole phone number."""
         return f"{self.description} to {mask_phone(self.recipient)}" if self.recipient else self.description
 
 
@@ -92,7 +92,7 @@ class Protocol:
         """Make the request that sends a message.
 
         :param message: the message.
-        :param recipient: whom it goes to, digits only.
+        :param recipient: the phone number, digits only.
         :param app_id: the application it goes through.
         :param business_phone: the number it comes from, digits only.
         """
@@ -191,7 +191,7 @@ class Protocol:
         if by_gateway and 400 <= answer.http_status < 500 and answer.http_status not in (407, 408, 425):
             return self._refused_by_http(request, answer)
         return UnknownOutcomeError(
-            f"Itniotech's answer does not say what became of the {request.subject}: "
+            f"Itniotech's answer does not say whether it accepted the {request.subject}: "
             f"{self._described(answer, status)}",
             http_status=answer.http_status,
         )
@@ -219,7 +219,9 @@ class Protocol:
         words = f"{type(ended).__name__}: {self.clean(str(ended), 200)}"
         if not has_left:
             return NotSentError(f"The {request.subject} was not sent, no connection: {words}")
-        return UnknownOutcomeError(f"Nobody can say what became of the {request.subject}: {words}")
+        return UnknownOutcomeError(
+            f"No complete answer came, so Itniotech may have accepted the {request.subject}: {words}"
+        )
 
     def _receipt(self, payload: Mapping[str, Any], recipient: str, kind: str) -> Receipt | None:
         data = payload.get("data")

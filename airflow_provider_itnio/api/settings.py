@@ -1,4 +1,4 @@
-"""How a client reaches Itniotech and how long it is patient."""
+"""How a client reaches Itniotech and how long it waits."""
 
 from __future__ import annotations
 

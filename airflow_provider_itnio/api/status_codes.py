@@ -1,6 +1,6 @@
 """What follows from each status code of the vendor: its error class, and whether it is transient.
 
-What a code means in words stands in ``status_texts``. The same number means different things on ``wa/*`` and
+``status_texts`` says what each code means. The same number means different things on ``wa/*`` and
 on ``sms/*``, so a code is always looked up in the table of the endpoint that answered. A code that is not
 listed is refused and not tried again.
 """
@@ -33,7 +33,7 @@ class StatusCode(NamedTuple):
     :param meaning: what it means.
     :param advice: what a person can do about it; empty where the meaning says it already.
     :param error_class: the error that it becomes.
-    :param transient: whether the same request may be accepted later although nobody changes anything.
+    :param transient: whether the same request may be accepted later without a change.
     :param clock: whether the time in the request was too far from the server's.
     :param recipient_specific: whether the account can't send this to the one recipient, but may to others.
     """

@@ -41,7 +41,7 @@ _PROGRESS_EVERY: Final = 10.0
 _RECORDED_AFTER: Final = 2.0
 """Seconds after which an outcome is recorded, where no batch is full before."""
 _UNANSWERED_IN_A_ROW: Final = 100
-"""Messages without an answer that settles them, one behind the other, after which nobody else is tried."""
+"""Messages in a row without a clear answer after which the broadcast stops."""
 _BEHIND_OTHERS: Final = 1000
 """Messages that may wait for an earlier one to the same number."""
 
@@ -49,14 +49,14 @@ _BEHIND_OTHERS: Final = 1000
 class Broadcast:
     """Sends each recipient a message, several at a time, never two at a time to the same number.
 
-    :param recipients: whom it goes to.
+    :param recipients: the recipients.
     :param message_for: makes the message of one recipient, or raises ``InvalidMessageError``.
     :param client: sends it, and waits between tries as this broadcast says; the caller closes it.
     :param app_id: the application the messages go through.
     :param business_phone: the number they come from, digits only.
     :param record: what earlier tries have sent, and where this one writes what it sends.
     :param kind: the messages' type, such as ``text``.
-    :param delivery: what matters more where nobody can say what became of a message.
+    :param delivery: what to do if a message's outcome is unknown.
     :param max_in_flight: messages that wait for their answer at a time; at most half of ``checkpoint_every``
         where there is a record.
     :param messages_per_second: how many leave in a second; ``None`` for no limit.
@@ -84,7 +84,7 @@ class Broadcast:
         self.stopped: str | None = None
         """Why no new message was taken, in words; ``None`` if everyone was reached."""
         self.stopped_by: ItnioError | None = None
-        """The error that would have met everyone."""
+        """The error that would have affected every message."""
         self._record = record
         self._delivery: Delivery = delivery
         self._in_flight = (
@@ -242,7 +242,7 @@ class Broadcast:
                 # Nothing is wrong with this recipient's message: a retry is to send it too.
                 outcome = "not_sent"
             self.stopped_by = self.stopped_by or error
-            self.stop(f"it would meet everyone: {error}")
+            self.stop(f"it would affect every message: {error}")
         self.report.add_failure(
             "refused" if isinstance(error, RefusedError) else outcome,
             queued.recipient.position,

@@ -29,7 +29,7 @@ log = SafeLogger(__name__)
 class QueuedMessage(NamedTuple):
     """A message that may leave.
 
-    :param recipient: whom it goes to.
+    :param recipient: the recipient.
     :param message: what is sent.
     """
 
@@ -49,11 +49,11 @@ class MessageQueue:
     intended before it is given out: a batch in one write, and so many as leave within about a second, since
     a worker that is killed leaves all of them unknown.
 
-    :param recipients: whom they go to.
+    :param recipients: the recipients.
     :param message_for: makes the message of one recipient, or raises ``InvalidMessageError``.
     :param record: what earlier tries have sent.
     :param report: counts those who get no message.
-    :param delivery: what matters more where nobody can say what became of a message.
+    :param delivery: what to do if a message's outcome is unknown.
     :param room: messages that may wait here for others at a time.
     :param first_batch: messages that are intended at a time until it is known how fast they leave.
     """
@@ -190,7 +190,7 @@ class MessageQueue:
                 self._sent_though_unknown += 1
                 if self._sent_though_unknown <= LOGGED:
                     log.warning(
-                        "Nobody knows whether an earlier try sent to recipients[%s] (…%s); now it is sent",
+                        "Sending again to recipients[%s] (…%s), although an earlier try may have sent it",
                         position,
                         last_digits,
                     )
@@ -198,7 +198,7 @@ class MessageQueue:
         if kept.outcome == "accepted":
             self._report.add_accepted_earlier(kept)
             return False
-        reason = "an earlier try of this task may have sent it, and nobody can say"
+        reason = "an earlier try of this task may have sent it"
         if kept.outcome == "refused":
             meaning = "" if kept.code is None else status_code(MESSAGE_CODES, kept.code).meaning
             reason = f"refused in an earlier try of this task{meaning and ': '}{meaning}"

@@ -1,4 +1,4 @@
-"""Whom a broadcast goes to: the forms recipients are given in, and who of them gets a message."""
+"""The recipients of a broadcast: the forms they are given in, and who of them gets a message."""
 
 from __future__ import annotations
 
@@ -166,7 +166,7 @@ def excluded_numbers(given: object) -> frozenset[str]:
     if is_gap(given):
         raise InvalidMessageError(
             f"exclude: {'None' if given is None else describe_value(given)} given, so that everyone would be "
-            "messaged; is a return forgotten upstream? An empty list excludes nobody"
+            "messaged; does the upstream function lack a return? An empty list excludes nobody"
         )
     text = plain_scalar(given)
     if type(text) is str and not text.strip():

@@ -82,7 +82,7 @@ class PersonalMessage:
     def fields_for(self, recipient: Recipient) -> dict[str, Any]:
         """Fill the message in.
 
-        :param recipient: whom it is for.
+        :param recipient: the recipient.
         :raises InvalidMessageError: if that fails, naming the field.
         """
         try:

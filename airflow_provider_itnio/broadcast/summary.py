@@ -1,4 +1,4 @@
-"""What became of the messages of a broadcast: counted, told while it runs, and summed up at its end."""
+"""The outcomes of a broadcast's messages: counted, logged while it runs, and summed up at its end."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class FailureDict(TypedDict):
 
 
 class SummaryDict(TypedDict, total=False):
-    """What became of a broadcast, as it stands in XCom.
+    """The outcome of a broadcast, as it is in XCom.
 
     ``recipients`` counts the list. It is the sum of ``accepted`` (in this try), ``accepted_earlier`` (in
     earlier tries of the task), ``refused``, ``invalid``, ``not_sent``, ``unknown``, ``excluded``,
@@ -75,7 +75,7 @@ class SummaryDict(TypedDict, total=False):
 
 @dataclass
 class Counts:
-    """The messages of a broadcast so far, by what became of them; see :class:`SummaryDict`."""
+    """The messages of a broadcast so far, by outcome; see :class:`SummaryDict`."""
 
     accepted: int = 0
     accepted_earlier: int = 0
@@ -96,9 +96,9 @@ class Counts:
 
 
 class Report:
-    """What became of each message of a broadcast, in counts and in words.
+    """The outcome of each message of a broadcast, in counts and in words.
 
-    :param recipients: whom it goes to.
+    :param recipients: the recipients.
     :param kind: the messages' type, such as ``text``.
     :param keep_receipts: keep the receipt of each message.
     """
@@ -153,9 +153,9 @@ class Report:
         *,
         for_retry: bool = False,
     ) -> None:
-        """Count a message that was not accepted; the first ones stand in the log.
+        """Count a message that was not accepted; the first ones are logged.
 
-        :param outcome: what became of it.
+        :param outcome: the message's outcome.
         :param position: where its recipient stands in the list.
         :param last_digits: the last four digits of the number.
         :param code: the vendor's status code.
@@ -186,7 +186,7 @@ class Report:
             log.warning("More failures are counted, and listed in the task's summary")
 
     def summary(self) -> SummaryDict:
-        """Give what became of the broadcast, as plain JSON."""
+        """Give the outcome of the broadcast, as plain JSON."""
         counts = self.counts
         summary: SummaryDict = {
             "recipients": len(self._recipients),

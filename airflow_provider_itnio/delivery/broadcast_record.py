@@ -24,10 +24,10 @@ MessageKey: TypeAlias = tuple[str, int]
 
 
 class RecordedOutcome(NamedTuple):
-    """What became of one message of a broadcast.
+    """The outcome of one message of a broadcast.
 
     :param key: which message.
-    :param outcome: what became of it.
+    :param outcome: the message's outcome.
     :param message_id: the vendor's id, if it was accepted.
     :param at: when it was accepted, as Unix time in seconds.
     :param code: the vendor's status code, if it was refused with one.
@@ -43,7 +43,7 @@ class RecordedOutcome(NamedTuple):
 
 
 class BroadcastRecord:
-    """What became of each message of a broadcast.
+    """The outcome of each message of a broadcast.
 
     A small head says whether the task had finished its work, and so which batches count; each batch stands
     beside it under a key of its own.
@@ -81,14 +81,14 @@ class BroadcastRecord:
         """Look up what an earlier try knew of a message.
 
         :param key: which message.
-        :return: what became of it, and whether a person has cleared the task since.
+        :return: its outcome, and whether a person has cleared the task since.
         """
         return self._known.get(key)
 
     def add(self, outcome: RecordedOutcome) -> None:
-        """Take what became of a message, to be written with the next ones.
+        """Take the outcome of a message, to be written with the next ones.
 
-        :param outcome: what became of it.
+        :param outcome: the message's outcome.
         """
         if self.store:
             self.unrecorded.append(outcome)
@@ -182,7 +182,7 @@ class BroadcastRecord:
                 ]:
                     yield RecordedOutcome(self._key_in(written), outcome, message_id, at, code)
                 case _:
-                    raise unreadable(self._batch_key, "it does not say what became of a message")
+                    raise unreadable(self._batch_key, "it does not hold the outcome of a message")
 
     def _key_in(self, written: object) -> MessageKey:
         number, _, occurrence = str(written).partition("#")

@@ -1,4 +1,4 @@
-"""Who already has the message, kept across the tries of a task, so that nobody gets it twice."""
+"""Who already has the message, kept across the tries of a task, so that a retry does not send it again."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ _FINISHED: Final = "whatsapp/finished"
 
 
 class DeliveryRecord:
-    """What became of the one message of a task, by its recipient.
+    """The outcome of the one message of a task, by its recipient.
 
-    It knows a message by whom it goes to: a retry does not send to the same number again, whatever the text
+    It knows a message by its recipient: a retry does not send to the same number again, whatever the text
     renders to by then.
 
     :param store: where it is kept.
@@ -47,7 +47,7 @@ class DeliveryRecord:
     def earlier(self, recipient: str) -> PreviousOutcome | None:
         """Look up what an earlier try knew of the message.
 
-        :param recipient: whom it goes to, digits only.
+        :param recipient: the phone number, digits only.
         :return: ``None`` if it is to be sent as if for the first time: no try has recorded it, or a person
             cleared the task after it had finished.
         :raises RecordError: if the record can't be read.
@@ -70,7 +70,7 @@ class DeliveryRecord:
     def intend(self, recipient: str) -> None:
         """Write that a message is about to leave, so that even a lost worker leaves it unknown.
 
-        :param recipient: whom it goes to, digits only.
+        :param recipient: the phone number, digits only.
         :raises RecordError: if that could not be written; the message must not leave.
         """
         if self.store:
@@ -82,7 +82,7 @@ class DeliveryRecord:
     def withdraw(self, recipient: str) -> None:
         """Write that an intended message has not left; if that fails, the log says so.
 
-        :param recipient: whom it goes to, digits only.
+        :param recipient: the phone number, digits only.
         """
         self._write_or_say(recipient, "not_sent", why="it had not left when the try ended")
 
@@ -94,9 +94,9 @@ class DeliveryRecord:
         self._write_or_say(receipt.recipient, "accepted", receipt=receipt.as_dict())
 
     def failed(self, recipient: str, error: ItnioError) -> None:
-        """Write what became of a message that was not accepted; if that fails, the log says so.
+        """Write the outcome of a message that was not accepted; if that fails, the log says so.
 
-        :param recipient: whom it goes to, digits only.
+        :param recipient: the phone number, digits only.
         :param error: what its sending raised.
         """
         self._write_or_say(recipient, outcome_of(error), why=f"{type(error).__name__}: {error}")
@@ -151,4 +151,4 @@ def _outcome_in(entry: Entry, recipient: str) -> PreviousOutcome:
             return PreviousOutcome("accepted", entry.cleared, receipt)
         case {"outcome": "unknown" | "not_sent" | "refused" as outcome, "why": str(why)}:
             return PreviousOutcome(outcome, entry.cleared, None, why)
-    raise unreadable(_key(recipient), "it does not say what became of the message")
+    raise unreadable(_key(recipient), "it does not hold the outcome of the message")

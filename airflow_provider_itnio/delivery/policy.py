@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 __all__ = ["Cleared", "FailedOutcome", "Outcome", "PreviousOutcome", "TaskTry", "is_sent_again", "outcome_of"]
 
 Outcome: TypeAlias = Literal["accepted", "unknown", "not_sent", "refused"]
-"""What became of a message; ``not_sent`` also stands for a refusal that passes."""
+"""The outcome of a message; ``not_sent`` also means a temporary refusal."""
 FailedOutcome: TypeAlias = Literal["unknown", "not_sent", "refused"]
-"""What became of a message that was not accepted."""
+"""The outcome of a message that was not accepted."""
 Cleared: TypeAlias = Literal["no", "perhaps", "certainly"]
 """Whether a person has cleared a task since an earlier try of it."""
 
@@ -66,7 +66,7 @@ class TaskTry(NamedTuple):
 class PreviousOutcome(NamedTuple):
     """What an earlier try of the task knew of a message.
 
-    :param outcome: what became of it.
+    :param outcome: the message's outcome.
     :param cleared: whether a person has cleared the task since.
     :param receipt: what was given back, if it was accepted.
     :param why: what happened, in words.
@@ -81,9 +81,9 @@ class PreviousOutcome(NamedTuple):
 def is_sent_again(outcome: Outcome, cleared: Cleared, delivery: Delivery) -> bool:
     """Say whether this try sends a message of which an earlier one knows.
 
-    :param outcome: what became of it.
+    :param outcome: the message's outcome.
     :param cleared: whether a person has cleared the task since.
-    :param delivery: what matters more where nobody can say what became of a message.
+    :param delivery: what to do if a message's outcome is unknown.
     """
     by_retry, when_cleared = _SENT_AGAIN[outcome, delivery]
     if cleared == "no" or (cleared == "perhaps" and (outcome, delivery) == ("unknown", "at_most_once")):
@@ -92,7 +92,7 @@ def is_sent_again(outcome: Outcome, cleared: Cleared, delivery: Delivery) -> boo
 
 
 def outcome_of(error: ItnioError) -> FailedOutcome:
-    """Say what became of a message that was not accepted.
+    """Give the outcome of a message that was not accepted.
 
     :param error: what its sending raised.
     """

@@ -176,8 +176,8 @@ def unreadable(key: str, why: str) -> RecordError:
     :param why: what is wrong with it.
     """
     return RecordError(
-        f"Nothing was sent: the delivery record of this task can't be read, so nobody can say who has the "
-        f"message already ({key}: {why}). Look at it in Airflow, under the task instance's Task State Store. "
+        f"Nothing was sent: the delivery record of this task can't be read, so it is unknown who already "
+        f"has the message ({key}: {why}). Look at it in Airflow, under the task instance's Task State Store. "
         "Delete it there and clear the task to send to everyone"
     )
 

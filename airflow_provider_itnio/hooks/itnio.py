@@ -38,7 +38,7 @@ class PreparedMessage:
     """A checked message, ready to send.
 
     :param message: the message.
-    :param recipient: whom it goes to, digits only.
+    :param recipient: the phone number, digits only.
     :param app_id: the application it goes through.
     :param business_phone: the number it comes from, digits only.
     """
@@ -197,7 +197,7 @@ class ItnioHook(BaseHook):
         :raises NotSentError: if the message did not leave, or was turned away: certainly, or after HTTP 503
             probably.
         :raises RefusedError: if Itniotech refused it, as one of its families.
-        :raises UnknownOutcomeError: if nobody can say what became of it.
+        :raises UnknownOutcomeError: if it is unknown whether it was accepted.
         """
         check_delivery(delivery)
         receipt = self.send_prepared(self.prepare(recipient, if_too_long=if_too_long, **fields), delivery)

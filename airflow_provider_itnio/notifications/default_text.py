@@ -1,4 +1,4 @@
-"""The words of an alert that was given none: as a text, and as the values of a WhatsApp template."""
+"""The default alert: as a text, and as the values of a WhatsApp template."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An alert filled in for one event: what is sent to whom, and what if it can't be."""
+"""An alert filled in for one event: its recipients, its messages, and what is sent if that fails."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class RenderedAlert:
     """An alert with everything filled in.
 
     :param facts: what happened.
-    :param recipients: whom it goes to, digits only, each once.
+    :param recipients: the phone numbers, digits only, each once.
     :param unusable: what is wrong with those of the recipients that are no number.
     :param own_message: what the hook's ``send`` takes in place of the default message, empty without one.
     :param problem: why the own message could not be filled in.

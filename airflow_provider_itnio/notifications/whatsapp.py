@@ -69,8 +69,8 @@ class WhatsAppNotifier(_Notifier):
     ``error_line``, ``duration``, ``log_url``, which are always defined, and what else Airflow gives a
     callback of that kind.
 
-    An alert is never lost to its own text: one that can't be rendered, breaks a rule, or is refused for what
-    it holds, goes out as the default one with the reason.
+    If your text can't be rendered, breaks a rule, or is refused for its content, the default alert is sent
+    with the reason.
 
     :param recipients: one phone number, several in a text separated by commas or lines, or a list; also the
         list of a variable, ``"{{ var.json.oncall }}"``. (templated)
@@ -101,7 +101,7 @@ class WhatsAppNotifier(_Notifier):
         ``truncate`` to end it with ``…``.
     :param timeout: seconds in which the whole answer must have come.
     :param connect_timeout: seconds in which a connection must be made.
-    :param max_attempts: how often an alert that did not leave is tried, 1 to 10.
+    :param max_attempts: attempts for an alert that was not sent, 1 to 10.
     :param context: given by Airflow where it calls the notifier asynchronously.
     :raises InvalidMessageError: if what is written in the DAG file breaks a rule of the message.
     :raises InvalidParameterError: if another parameter is out of its range.
@@ -176,7 +176,7 @@ class WhatsAppNotifier(_Notifier):
         """Send the alert; Airflow calls this.
 
         :param args: the context, or what Airflow 2 gives a callback for a missed SLA.
-        :raises ItnioError: after everyone was tried, if it did not go out to somebody.
+        :raises ItnioError: after all recipients were tried, if it was not sent to one of them.
         """
         self.notify(args[0] if len(args) == 1 else dict(zip(_OF_MISSED_SLA, args, strict=False)))
 
@@ -188,7 +188,7 @@ class WhatsAppNotifier(_Notifier):
         """Send the alert to each recipient, to several at a time: Airflow gives a callback little time.
 
         :param context: of a task's or DAG's callback, of a deadline, or of a task that asks a person.
-        :raises ItnioError: after everyone was tried, if it did not go out to somebody.
+        :raises ItnioError: after all recipients were tried, if it was not sent to one of them.
         """
         from concurrent.futures import ThreadPoolExecutor
 
@@ -204,7 +204,7 @@ class WhatsAppNotifier(_Notifier):
         """Send the alert to each recipient, as :meth:`notify` does, without blocking the event loop.
 
         :param context: as for :meth:`notify`.
-        :raises ItnioError: after everyone was tried, if it did not go out to somebody.
+        :raises ItnioError: after all recipients were tried, if it was not sent to one of them.
         """
         alert, hook = self._filled(context)
         messages = alert.messages(await hook.aaccount())
@@ -363,7 +363,7 @@ def _raise_for(alert: RenderedAlert, outcomes: Sequence[str | None]) -> None:
     failures = [*alert.unusable, *(failure for failure in outcomes if failure is not None)]
     why = f": {'; '.join(failures)}" if failures else ""
     if not alert.recipients:
-        raise ItnioError(f"The WhatsApp alert went out to nobody: recipients gave no phone number{why}")
+        raise ItnioError(f"The WhatsApp alert was sent to nobody: recipients gave no phone number{why}")
     if failures:
         everyone = len(alert.recipients) + len(alert.unusable)
-        raise ItnioError(f"The WhatsApp alert did not go out to {len(failures)} of {everyone}{why}")
+        raise ItnioError(f"The WhatsApp alert was not sent to {len(failures)} of {everyone} recipients{why}")

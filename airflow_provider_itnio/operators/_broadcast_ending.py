@@ -69,7 +69,7 @@ class BroadcastEnding:
         if not report.counts.failed and not report.not_attempted:
             return None
         if broadcast.stopped is None and may_fail and report.counts.accepted_in_all:
-            log.warning("Some failed; cleared, this task sends to everyone again: %s", words)
+            log.warning("Some failed. If you clear this task, it sends to everyone again: %s", words)
             return None
         cause = broadcast.stopped_by
         why = f"stopped: {broadcast.stopped}. {words}" if broadcast.stopped else report.describe_failures()

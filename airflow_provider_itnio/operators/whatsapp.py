@@ -71,7 +71,7 @@ class WhatsAppSendOperator(WhatsAppMessageOperator):
     :meth:`build_message` in a subclass. Limits are those of the vendor's pages ``waCustomSendMsg`` and
     ``waSendMsg``; where they are silent, WhatsApp's own.
 
-    :param recipient: a phone number with country code, as people write it: 7 to 14 digits. (templated)
+    :param recipient: a phone number with country code, in any usual spelling, 7 to 14 digits. (templated)
     :param text: a text of at most 4,096 characters, or ``{"body": …}``. (templated)
     :param image: a link to a JPEG or PNG of at most 5 MB, or ``{"link": …, "caption": …}``; a caption has at
         most 1,024 characters. (templated)
@@ -88,28 +88,28 @@ class WhatsAppSendOperator(WhatsAppMessageOperator):
     :param template: a WhatsApp template: what ``template_message`` returns. It alone reaches people who have
         not written in the last 24 hours. (templated)
     :param message: the same as one dict, for messages built upstream: ``{"text": "…"}``. ``type`` and
-        ``reply_to`` may stand in it. (templated)
+        ``reply_to`` may be in it. (templated)
     :param reply_to: the id of the incoming message that this one answers. (templated)
     :param business_phone: the number it comes from, 7 to 14 digits, in place of the connection's. (templated)
     :param app_id: the application it goes through, in place of the connection's. (templated)
     :param itnio_conn_id: the connection. (templated)
-    :param delivery: what happens where nobody can say what became of a message: with ``at_least_once`` the
+    :param delivery: what happens if it is unknown whether a message was accepted: with ``at_least_once`` the
         task's retries send it again, with ``at_most_once`` the task fails at once.
     :param if_too_long: ``fail``, or ``truncate`` to end a text of over 4,096 characters with ``…``.
     :param timeout: seconds to wait for the answer, in place of the connection's (30).
     :param connect_timeout: seconds to wait for a connection, in place of the connection's (5).
-    :param max_attempts: how often a message that did not leave is tried within one try of the task, 1 to 10,
+    :param max_attempts: attempts for a message that was not sent, within one try of the task, 1 to 10,
         in place of the connection's (4).
     :param proxy: URL of an HTTP proxy, in place of the connection's.
     :return: ``{"message_id", "recipient", "type", "timestamp"}``, the time in ISO 8601 and UTC.
     :raises InvalidMessageError: if what is written in the DAG file breaks a rule of the message.
     :raises InvalidParameterError: if another parameter in the DAG file is out of its range.
     :raises AirflowFailException: at once and without retries, if the message is invalid, a connection's field
-        is missing, or Itniotech refused; with ``at_most_once`` also if nobody can say what became of it.
-    :raises NotSentError: if it is certain that the message did not leave; the task's retries try again.
-    :raises UnknownOutcomeError: with ``at_least_once``, if nobody can say what became of it; the task's
-        retries send again.
-    :raises RefusedError: if the refusal is one that passes; the task's retries try again.
+        is missing, or Itniotech refused; with ``at_most_once`` also if the outcome is unknown.
+    :raises NotSentError: if the message was not sent; the task's retries try again.
+    :raises UnknownOutcomeError: with ``at_least_once``, if the outcome is unknown; the task's retries send
+        again.
+    :raises RefusedError: if the refusal is temporary; the task's retries try again.
     :raises RecordError: with ``at_most_once``, if Airflow did not take the record that the message is about
         to leave; nothing was sent, and the task's retries try again.
     """
@@ -180,7 +180,7 @@ class WhatsAppSendOperator(WhatsAppMessageOperator):
             if not is_sent_again(earlier.outcome, earlier.cleared, self.delivery):
                 return self._not_again(recipient, earlier)
             if earlier.outcome == "unknown":
-                log.warning("Sending although nobody knows whether it was sent: %s", earlier.why)
+                log.warning("Sending it again, although an earlier try may have sent it: %s", earlier.why)
         fields = self.build_message(context)
         with self._failing_as_documented():
             receipt = self._send(recipient, fields, record)
@@ -245,19 +245,19 @@ class WhatsAppSendOperator(WhatsAppMessageOperator):
         if earlier.outcome == "refused":
             raise AirflowFailException(
                 f"Nothing sent: in an earlier try of this task the message to {number} was refused. "
-                f"{earlier.why}. Once mended, clear the task to send it"
+                f"{earlier.why}. Fix the cause, then clear the task to send it"
             )
         raise AirflowFailException(
-            f"Nothing sent: nobody can say what became of the message to {number} in an earlier try of this "
-            f"task ({earlier.why}), and delivery is at_most_once. Clear the task to send it all the same"
+            f"Nothing sent: an earlier try of this task may have sent the message to {number} "
+            f"({earlier.why}), and delivery is at_most_once. Clear the task to send it all the same"
         )
 
 
 def _failure_of(error: BaseException) -> ItnioError:
-    """Say what became of a message by whatever ended its sending."""
+    """Give the outcome of a message by what ended its sending."""
     if isinstance(error, ItnioError):
         return error
     what = "the task's execution_timeout" if isinstance(error, AirflowTaskTimeout) else type(error).__name__
     if is_marked_as_not_sent(error):
-        return NotSentError(f"Nothing was on its way when {what} ended it")
-    return UnknownOutcomeError(f"Nobody can say what became of the message: {what} ended it")
+        return NotSentError(f"The message was not sent: {what} ended the task before")
+    return UnknownOutcomeError(f"The message may have been sent: {what} ended the request")

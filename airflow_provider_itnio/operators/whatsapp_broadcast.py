@@ -61,7 +61,7 @@ log = SafeLogger(__name__)
 
 
 class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
-    """Sends each of any number of people a WhatsApp message, with words of their own if wanted.
+    """Sends a WhatsApp message to any number of people, with a text for each if you want.
 
     .. code-block:: python
 
@@ -77,9 +77,9 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
     ``{{ shared.… }}``, and what every template may. They are rendered for each recipient, so they are no
     template fields of the task, and the output of an upstream task gets into them through ``shared``.
 
-    A recipient whose message can't be rendered, or whose number is none, is one failure, not the end of the
-    task. What would meet everyone (authentication, account, balance, sender, a certificate, 100 messages one
-    behind the other without an answer that settles them) stops it at once.
+    A recipient whose message can't be rendered, or whose phone number is invalid, is one failure. The others
+    get their messages. An error that affects every message (authentication, account, balance, sender, a
+    certificate, or 100 messages in a row without a clear answer) stops it at once.
 
     On Airflow 3.3 and later a retry goes on where the try before it ended. Before that Airflow keeps no
     record of a task: there a broadcast that has messaged anyone fails without retries, which would message
@@ -110,9 +110,9 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
         from a business phone.
     :param if_some_fail: ``fail``, or ``warn`` to succeed if anyone's message was accepted and everyone was
         reached.
-    :param checkpoint_every: outcomes that are recorded at a time, 1 to 10,000: with ``at_least_once``, as
-        many people at most get a second message if the worker is killed. With ``at_most_once`` none does, and
-        those whose messages leave within about a second, or are in flight, end as unknown.
+    :param checkpoint_every: outcomes that are recorded at a time, 1 to 10,000: with ``at_least_once``, at
+        most as many people get a second message if the worker is killed. With ``at_most_once`` nobody does,
+        and the messages of about a second, and those in flight, end as unknown.
     :param keep_receipts: return the receipt of each message too.
     :param business_phone: the number they come from, in place of the connection's. (templated)
     :param app_id: the application they go through, in place of the connection's. (templated)
@@ -126,7 +126,7 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
     :return: the counts ``recipients``, ``accepted``, ``accepted_earlier``, ``refused``, ``invalid``,
         ``not_sent``, ``unknown``, ``excluded``, ``duplicates``, ``not_attempted``; ``failures``, the first
         1,000 with ``position`` in the list, ``last_digits``, ``outcome``, ``code`` and ``reason``;
-        ``failures_not_listed``; and ``receipts`` if wanted. It stands in XCom also if the task fails.
+        ``failures_not_listed``; and ``receipts`` if wanted. It is in XCom even if the task fails.
     :raises InvalidMessageError: if what is written in the DAG file breaks a rule, or a message field holds
         the output of an upstream task.
     :raises InvalidParameterError: if another parameter is out of its range.
@@ -278,7 +278,7 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
             raise problem
 
     def on_kill(self) -> None:
-        """Take no new recipients, and write down what became of the others."""
+        """Take no new recipients, and write down the outcomes of the others."""
         self._is_ended = True
         if self._stop is not None:
             self._stop("the task was ended from outside")
@@ -341,7 +341,7 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
         )
 
     def _first_shown(self, message_for: Callable[[Recipient], Message]) -> Callable[[Recipient], Message]:
-        """Let the first message stand in the log before it is sent."""
+        """Log the first message before it is sent."""
         from airflow_provider_itnio.api.phone_numbers import mask_phone
         from airflow_provider_itnio.broadcast.preview import preview
 

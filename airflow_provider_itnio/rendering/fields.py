@@ -63,8 +63,7 @@ class FieldRenderer:
             raise InvalidMessageError(f"{name}: {describe_error(error)}") from error
         if name in _MESSAGE and is_gap(rendered):
             raise InvalidMessageError(
-                f"{name}: its value is {rendered}; is a return forgotten upstream? "
-                "Give what stands in its place"
+                f"{name}: its value is {rendered}; does the upstream function lack a return? Give a default"
             )
         return rendered
 

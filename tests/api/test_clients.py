@@ -494,7 +494,9 @@ def test_a_dropped_connection_is_unknown(sender: Make, sandbox: Sandbox, drop: s
     error = failure(sender(sandbox.url).send)
     assert isinstance(error, UnknownOutcomeError)
     assert error.http_status is None
-    assert str(error).startswith("Nobody can say what became of the text message to 86…57: ")
+    assert str(error).startswith(
+        "No complete answer came, so Itniotech may have accepted the text message to 86…57: "
+    )
     assert (len(sandbox.requests), len(sandbox.messages)) == (1, kept)
 
 

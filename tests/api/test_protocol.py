@@ -171,7 +171,7 @@ def test_0_without_an_id_is_unknown(
     error = outcome(exchange, message, answer({"status": "0", "data": data}, http_status))
     assert type(error) is UnknownOutcomeError
     assert str(error) == (
-        "Itniotech's answer does not say what became of the text message to 86…57: "
+        "Itniotech's answer does not say whether it accepted the text message to 86…57: "
         f"HTTP {http_status}, status 0 without what was asked for"
     )
 
@@ -353,7 +353,7 @@ def test_a_refusal_by_http_says_so(exchange: Protocol, message: Request[Receipt]
 
 
 def test_an_unknown_outcome_says_what_came(exchange: Protocol, message: Request[Receipt]) -> None:
-    start = "Itniotech's answer does not say what became of the text message to 86…57: "
+    start = "Itniotech's answer does not say whether it accepted the text message to 86…57: "
     assert str(outcome(exchange, message, answer(b"<html>", content_type="text/html; charset=utf-8"))) == (
         f"{start}HTTP 200, 6 bytes of text/html that hold no status"
     )

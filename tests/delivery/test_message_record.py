@@ -122,7 +122,7 @@ def test_an_entry_that_does_not_say_what_became_of_the_message_is_not_read(chang
     opened(store).accepted(RECEIPT)
     (key,) = store.kept
     store.set(key, json.loads(store.kept[key]) | change)
-    with pytest.raises(RecordError, match="does not say what became of the message"):
+    with pytest.raises(RecordError, match="does not hold the outcome of the message"):
         opened(store, 2).earlier(NUMBER)
 
 

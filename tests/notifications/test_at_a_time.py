@@ -79,7 +79,7 @@ def test_a_server_that_answers_slowly_holds_no_alert_up(alert, connect, name):
     with dripping(*SLOW[name])() as server:
         connect(host=server.url)
         before = time.monotonic()
-        with pytest.raises(ItnioError, match="did not go out to 3 of 3"):
+        with pytest.raises(ItnioError, match="was not sent to 3 of 3"):
             alert(WhatsAppNotifier(recipients=numbers(3), text="x", timeout=0.4))
         assert time.monotonic() - before < GOES_ON_FOR * 0.75
         assert len(server.requests) == 3
@@ -93,6 +93,6 @@ def test_a_line_that_can_not_be_written_keeps_nobody_from_the_alert(alert, conne
     connect()
     monkeypatch.setattr(WhatsAppNotifier, "log", BrokenLog())
     sandbox.fail_next(status=-70)
-    with pytest.raises(ItnioError, match="did not go out to 1 of 20"):
+    with pytest.raises(ItnioError, match="was not sent to 1 of 20"):
         alert(WhatsAppNotifier(recipients=numbers(20), text="x"))
     assert len(sandbox.messages) == 19

@@ -72,7 +72,9 @@ def test_what_stands_in_its_place_is_sent(tell, sandbox):
 
 def test_a_recipient_that_is_a_gap_keeps_nobody_from_theirs(tell, sandbox):
     notifier = WhatsAppNotifier(recipients=[NUMBER, "{{ params.boss }}"])
-    with pytest.raises(Exception, match=r"did not go out to 1 of 2: recipients\[1\]: .*a value is None"):
+    with pytest.raises(
+        Exception, match=r"was not sent to 1 of 2 recipients: recipients\[1\]: .*a value is None"
+    ):
         tell(notifier, event(params={"boss": None}))
     assert [message.recipient for message in sandbox.messages] == ["8614718004557"]
 

@@ -96,7 +96,7 @@ def test_one_that_is_no_number_keeps_nobody_from_theirs(entry, tell, sandbox, lo
         },
     }
     context = of_task() | {"params": params}
-    with pytest.raises(ItnioError, match=r"did not go out to [12] of [34]: recipients\[1\]: "):
+    with pytest.raises(ItnioError, match=r"was not sent to [12] of [34] recipients: recipients\[1\]: "):
         tell(WhatsAppNotifier(recipients=[ONE, entry, TWO]), context)
     assert reached(sandbox) == [ONE, TWO]
     assert "WhatsApp alert: recipients[1]: " in logged()
@@ -106,7 +106,7 @@ def test_one_that_is_refused_keeps_nobody_from_theirs(tell, sandbox, logged):
     sandbox.fail_next(status=-70, recipient=TWO)
     with pytest.raises(ItnioError) as caught:
         tell(WhatsAppNotifier(recipients=[ONE, TWO, THREE]), of_task())
-    assert "did not go out to 1 of 3: " in str(caught.value)
+    assert "was not sent to 1 of 3 recipients: " in str(caught.value)
     assert "86…22" in str(caught.value)
     assert reached(sandbox) == [ONE, THREE]
     assert no_whole_number(str(caught.value))
@@ -119,7 +119,7 @@ def test_it_raises_only_after_everyone_was_tried_and_tells_all_that_went_wrong(t
     context = of_task() | {"params": {"bad": f"+{ONE}000"}}
     with pytest.raises(ItnioError) as caught:
         tell(WhatsAppNotifier(recipients=[ONE, TWO, "{{ params.bad }}", THREE]), context)
-    assert "did not go out to 3 of 4: " in str(caught.value)
+    assert "was not sent to 3 of 4 recipients: " in str(caught.value)
     assert reached(sandbox) == [THREE]
     text = logged()
     assert len({line for line in text.splitlines() if "WhatsApp alert" in line and "caplog" not in line}) >= 3
@@ -138,7 +138,7 @@ def test_no_other_column_of_a_row_is_taken_for_a_number():
 
 
 def test_nobody_to_alert_is_an_error_that_says_so(tell, sandbox):
-    with pytest.raises(ItnioError, match="went out to nobody: recipients gave no phone number"):
+    with pytest.raises(ItnioError, match="was sent to nobody: recipients gave no phone number"):
         tell(WhatsAppNotifier(recipients="{{ '' }}"), of_task())
     assert sandbox.requests == []
 
@@ -233,7 +233,7 @@ def test_awaited_it_tells_everyone_at_once(sandbox):
 
 def test_awaited_one_that_fails_keeps_nobody_from_theirs(sandbox):
     sandbox.fail_next(status=-70, recipient=ONE)
-    with pytest.raises(ItnioError, match="did not go out to 1 of 3"):
+    with pytest.raises(ItnioError, match="was not sent to 1 of 3"):
         asyncio.run(awaited(WhatsAppNotifier(recipients=[ONE, TWO, THREE], context=of_task())))
     assert reached(sandbox) == [TWO, THREE]
 

@@ -295,7 +295,7 @@ def test_with_fail_its_retries_are_left_if_one_could_send_something(fault, store
     assert counts_of(run.once()) == {"accepted": 1, "accepted_earlier": 2}
 
 
-# --- what would meet everyone -----------------------------------------------------------------------------
+# --- what affects every message -----------------------------------------------------------------------------
 
 EVERYONE = {
     "-1": ({"status": -1}, AuthenticationError),

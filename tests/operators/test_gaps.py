@@ -103,7 +103,7 @@ def test_a_gap_of_any_kind_is_one_and_the_error_says_what_to_do(gap, sandbox):
     assert counts_of(run.summary) == {"accepted": 1, "invalid": 1}
     reason = run.summary["failures"][0]["reason"]
     assert "(recipient.deep.name)" in reason
-    assert "write what stands in its place, as in {{ recipient.deep.name or '-' }}" in reason
+    assert "give a default, as in {{ recipient.deep.name or '-' }}" in reason
 
 
 FILLED = {
@@ -219,7 +219,7 @@ def test_a_gap_that_an_expression_gives_is_refused(text, native, sending, itnio_
     assert itnio_sandbox.requests == []
     if not native or text != EXPRESSIONS["a list"]:  # which is no text there
         assert "None" in str(caught.value)
-        assert "write what stands in its place" in str(caught.value)
+        assert "give a default" in str(caught.value)
 
 
 @pytest.mark.parametrize("gap", [math.nan, pd.NaT], ids=["nan", "NaT"])

@@ -1,4 +1,4 @@
-"""One model per message type: what it may hold and the JSON it becomes. Every limit of a message stands here.
+"""One model per message type: what it may hold and the JSON it becomes. All limits of a message are here.
 
 Limits are the vendor's (pages ``waCustomSendMsg`` and ``waSendMsg``); where those are silent they are
 WhatsApp's own, since a message over them would be accepted and then never arrive. Where sources disagree

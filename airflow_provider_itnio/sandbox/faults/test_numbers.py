@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 TRANSIENT_HTTP = (429, 503)
-PAGE = b"<html><body>The gateway has a moment of its own.</body></html>"
+PAGE = b"<html><body>Bad gateway</body></html>"
 
 
 class Row(NamedTuple):

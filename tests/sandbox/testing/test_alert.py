@@ -227,7 +227,7 @@ async def ahear(name, context):
 
 def test_what_a_notifier_raises_comes_through(itnio_sandbox):
     itnio_sandbox.fail_next(status=-97)
-    with pytest.raises(ItnioError, match="did not go out to 1 of 1"):
+    with pytest.raises(ItnioError, match="was not sent to 1 of 1"):
         itnio_sandbox.alert(notifier())
 
 
