@@ -259,5 +259,5 @@ def _failure_of(error: BaseException) -> ItnioError:
         return error
     what = "the task's execution_timeout" if isinstance(error, AirflowTaskTimeout) else type(error).__name__
     if is_marked_as_not_sent(error):
-        return NotSentError(f"The message was not sent: {what} ended the task before")
+        return NotSentError(f"The message was not sent: {what} ended the task while no request was open")
     return UnknownOutcomeError(f"The message may have been sent: {what} ended the request")

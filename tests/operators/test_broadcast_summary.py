@@ -253,7 +253,10 @@ def test_with_warn_the_task_succeeds_although_some_failed(fault, kept, sandbox, 
     sandbox.fail_next(**FAULTS[fault])
     run = broadcast_run(numbers(3), if_some_fail="warn", store=TaskStateStore() if kept else None)
     assert counts_of(run.once())["accepted"] == 2
-    assert "Some failed; cleared, this task sends to everyone again: 3 recipients: 2 accepted, 1 " in logged()
+    assert (
+        "Some failed. If you clear this task, it sends to everyone again: 3 recipients: 2 accepted, 1 "
+        in logged()
+    )
 
 
 def test_with_warn_too_it_fails_if_nobodys_message_was_accepted(sandbox):

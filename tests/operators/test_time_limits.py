@@ -80,7 +80,7 @@ def test_in_a_request_without_a_store_it_is_never_sent_again_at_most_once(sandbo
         traffic.on_arrival = lambda number: time_is_over()
         error = fails_at_once(run, UnknownOutcomeError)
     sandbox.wait_for(1)
-    assert "the task's execution_timeout ended it" in str(error)
+    assert "the task's execution_timeout ended the request" in str(error)
 
 
 def test_in_the_write_behind_an_acceptance_the_task_succeeds_and_the_acceptance_is_on_record(
