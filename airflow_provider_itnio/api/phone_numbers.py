@@ -44,10 +44,8 @@ _PLUS: Final = r"+\ufe62\uff0b"
 # Blanks, brackets, dashes, dots and slashes of a line.
 _BLANKS: Final = r" \t\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000"
 _SLASHES: Final = r"/\u2044\u2215\uff0f"
-_MARKS: Final = (
-    r"()\uff08\uff09\-\u058a\u05be\u2010-\u2015\u2043\u2212\ufe58\ufe63\uff0d.\u00b7\u2024\u2027\uff0e"
-    + _SLASHES
-)
+_DOTS: Final = r".\u00b7\u2024\u2027\uff0e"
+_MARKS: Final = r"()\uff08\uff09\-\u058a\u05be\u2010-\u2015\u2043\u2212\ufe58\ufe63\uff0d" + _DOTS + _SLASHES
 
 _INVISIBLE_ONES = re.compile(f"[{_INVISIBLE}]+")
 _WRITTEN_AROUND_DIGITS = re.compile(rf"[\s\[\]{_MARKS}]+")
@@ -57,8 +55,8 @@ _PLAIN = re.compile(rf"[1-9]\d{{{MIN_DIGITS - 1},{MAX_DIGITS - 1}}}", re.ASCII)
 # As most are written, such as +86 147-1800-4557: a list of 100,000 is read in a third of the time.
 _COMMON = re.compile(r"\+?[1-9][0-9]{0,3}(?: \(?[0-9]{1,5}\)?){0,5}(?:-[0-9]{1,5}){0,4}")
 _WITHOUT_MARKS = str.maketrans("", "", "+ ()-")
-_DECIMAL = re.compile(rf"\d+\.0+|\d{{{MIN_DIGITS},}}\.\d+")
-_SCIENTIFIC = re.compile(r"\d[\d.,]*[eE]\+?\d+")
+_DECIMAL = re.compile(rf"\D*(?:\d+[{_DOTS}]0+|\d{{{MIN_DIGITS},}}[{_DOTS}]\d+)\D*")
+_SCIENTIFIC = re.compile(rf"\D*\d[\d,{_DOTS}]*[eE\uff25\uff45][{_PLUS}]?\d+\D*")
 _BETWEEN_NUMBERS = re.compile(f"[{NUMBER_SEPARATORS}]")
 _BEFORE_ANOTHER = re.compile(rf"(?<=\d)[^\d{_PLUS}]*[{_PLUS}]")
 _BETWEEN_TOKENS = re.compile(rf"[\s{_SLASHES}]+")

@@ -12,6 +12,7 @@ from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHo
 from airflow_provider_itnio.api.checks import check_delivery
 from airflow_provider_itnio.api.errors import ConfigurationError, ItnioError
 from airflow_provider_itnio.api.signing import Secret
+from airflow_provider_itnio.api.values import type_name
 from airflow_provider_itnio.hooks._account import Account, ConnectionFields, account_of
 
 if TYPE_CHECKING:
@@ -93,7 +94,8 @@ class ItnioHook(BaseHook):
         self.app_id = app_id
         self.business_phone = business_phone
         self._limits = {"timeout": timeout, "connect_timeout": connect_timeout, "max_attempts": max_attempts}
-        self._proxy = Secret((proxy or "").strip())
+        # What is no text is no address, and is refused as one.
+        self._proxy = Secret((proxy or "").strip() if isinstance(proxy, str | None) else type_name(proxy))
         self._max_retry_after = max_retry_after
         self._account: Account | None = None
         self._to_warn_of = [ACCEPTED_IS_NOT_DELIVERED]

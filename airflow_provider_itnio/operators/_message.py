@@ -179,6 +179,11 @@ class WhatsAppMessageOperator(_Operator):
         """Let what the task is given itself win: ``location`` in ``default_args`` is another operator's."""
         defaulted = {name for name, value in self._defaults.items() if getattr(self, name, None) is value}
         self._reply_is_default = "reply_to" in defaulted
+        if "timeout" in defaulted:  # a sensor's may be of days, or a timedelta
+            try:
+                check_number("timeout", self.timeout, 0.001, 3600, whole=False)
+            except InvalidParameterError:
+                self.timeout = None
         given = {name for name in _WHOLE_MESSAGE if getattr(self, name) is not None}
         defaults = given & defaulted
         if given - defaults:
@@ -262,8 +267,9 @@ def _retries_may_help(error: ItnioError, delivery: Delivery) -> bool:
 def _check_proxy(proxy: object) -> None:
     from airflow_provider_itnio.api.settings import check_proxy
     from airflow_provider_itnio.api.signing import Secret
+    from airflow_provider_itnio.api.values import type_name
 
     try:
-        check_proxy(Secret(str(proxy).strip()))
+        check_proxy(Secret(proxy.strip() if isinstance(proxy, str) else type_name(proxy)))
     except ConfigurationError as error:
         raise InvalidParameterError(f"proxy: {error}") from None

@@ -70,7 +70,7 @@ class TemplatedOperator(BaseOperator):
     def __init__(self, **kwargs: Any) -> None:
         # Airflow hands on those of the DAG, the task group and the task.
         defaults = kwargs.get("default_args") or {}
-        self._defaults = {name: defaults[name] for name in self._own_fields - self._given if name in defaults}
+        self._defaults = {name: value for name, value in defaults.items() if name not in self._given}
         super().__init__(**kwargs)
 
     def resolve_template_files(self) -> None:

@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+import builtins
 import functools
+import operator
 import re
-from collections.abc import Callable, Mapping, Sequence
-from types import BuiltinMethodType, FunctionType, MethodType, NoneType
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from types import BuiltinMethodType, FunctionType, MethodType, NoneType, SimpleNamespace
+from typing import Any, Final, cast
 
-from jinja2 import Environment, StrictUndefined, TemplateError, Undefined
-from jinja2.filters import FILTERS
-from jinja2.runtime import Context, Macro
+from jinja2 import StrictUndefined, Undefined
+from jinja2.runtime import Macro
 from jinja2.utils import missing
 
-from airflow_provider_itnio.api.values import is_gap
+from airflow_provider_itnio.api.values import is_gap, plain_scalar
 
-__all__ = ["Gap", "LookUpFailed", "RecipientData", "as_data", "data_environment", "without_gaps"]
+__all__ = [
+    "PLAIN",
+    "Container",
+    "Gap",
+    "Missing",
+    "RecipientData",
+    "as_data",
+    "gives_data",
+    "is_of",
+    "refuse_gaps",
+    "undisguised",
+    "without_gaps",
+]
 
 
 class Gap(StrictUndefined):  # noqa: PLW1641 - it has a __hash__, which fails
@@ -51,32 +64,38 @@ class Gap(StrictUndefined):  # noqa: PLW1641 - it has a __hash__, which fails
     __repr__ = StrictUndefined._fail_with_undefined_error  # with which a list writes what it holds
 
 
-class LookUpFailed(Exception):  # noqa: N818
-    """Airflow did not answer a look-up.
+class Missing(StrictUndefined):
+    """A name that is not there: no list that holds it is written either."""
 
-    :param error: what it raised.
-    """
-
-    def __init__(self, error: Exception) -> None:
-        super().__init__(str(error))
-        self.error = error
+    __slots__ = ()
+    __repr__ = StrictUndefined._fail_with_undefined_error
 
 
 class _Dict(dict[str, Any]):
-    """A dict without gaps."""
+    """A dict without gaps, which writes numpy's scalars as Python's: ``5``, not ``np.int64(5)``."""
+
+    def __repr__(self) -> str:
+        # A gap as a key can't be hashed.
+        return repr({as_data(key, "a key"): plain_scalar(value) for key, value in self.items()})
 
 
 class _List(list[Any]):
-    """A list without gaps."""
+    """A list that does the same."""
+
+    def __repr__(self) -> str:
+        return repr([plain_scalar(value) for value in self])
 
 
 class _Tuple(tuple[Any, ...]):
-    """A tuple without gaps."""
+    """A tuple that does the same."""
 
     __slots__ = ()
 
+    def __repr__(self) -> str:
+        return repr(tuple(plain_scalar(value) for value in self))
 
-class RecipientData(dict[str, Any]):
+
+class RecipientData(_Dict):
     """What is known of a recipient: ``recipient.name`` is the data's own, also where a dict has a method.
 
     :param data: what was given of them.
@@ -87,7 +106,7 @@ class RecipientData(dict[str, Any]):
     def __init__(self, data: Mapping[str, Any], *, phone: str | None = None, name: str = "recipient") -> None:
         super().__init__(
             {
-                key: value if type(value) in _PLAIN else as_data(value, f"{name}.{key}", of_recipient=True)
+                key: value if type(value) in PLAIN else as_data(value, f"{name}.{key}", of_recipient=True)
                 for key, value in data.items()
             }
         )
@@ -100,9 +119,78 @@ class RecipientData(dict[str, Any]):
         return super().__getattribute__(name)
 
 
-_PLAIN: Final = frozenset(
-    {str, int, bool, bytes, range, FunctionType, MethodType, BuiltinMethodType, Gap, Macro, type(missing)}
-    | {_Dict, _List, _Tuple, RecipientData}
+class Container:
+    """A data frame, an array or whatever else holds values: it writes no gap, and what it gives is data.
+
+    :param of: the object.
+    :param name: what an error calls it.
+    """
+
+    __slots__ = ("_name", "_of")
+    __array_ufunc__ = None  # numpy leaves arithmetic with it to this class
+
+    def __init__(self, of: Any, name: str) -> None:
+        self._of = of
+        self._name = name
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> type:
+        return type(self._of)
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self._of, name)
+        return gives_data(value, name) if isinstance(value, _METHODS) else as_data(value, name)
+
+    def __iter__(self) -> Iterator[Any]:
+        entry = f"an entry of {self._name}".removesuffix(" of ")
+        return (as_data(each, entry) for each in self._of)
+
+    def __str__(self) -> str:
+        refuse_gaps(self._of, self._name)
+        return str(self._of)
+
+    __repr__ = __str__
+
+    def __format__(self, spec: str) -> str:
+        refuse_gaps(self._of, self._name)
+        return format(self._of, spec)
+
+
+def _delegated(name: str, *, is_reversed: bool = False) -> Callable[..., Any]:
+    function = getattr(operator, name, None) or getattr(builtins, name)
+
+    def delegated(self: Container, *others: Any) -> Any:
+        values = [self._of, *map(undisguised, others)]
+        return as_data(function(*(reversed(values) if is_reversed else values)), self._name)
+
+    return delegated
+
+
+_ARITHMETIC: Final = ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow")
+for _name in (
+    *_ARITHMETIC,
+    "lt",
+    "le",
+    "gt",
+    "ge",
+    "eq",
+    "ne",
+    "contains",
+    "getitem",
+    "neg",
+    "abs",
+    "invert",
+):
+    setattr(Container, f"__{_name}__", _delegated(_name))
+for _name in ("len", "bool", "int", "float", "round", "reversed", "hash"):
+    setattr(Container, f"__{_name}__", _delegated(_name))
+for _name in _ARITHMETIC:
+    setattr(Container, f"__r{_name}__", _delegated(_name, is_reversed=True))
+
+_METHODS: Final = (FunctionType, MethodType, BuiltinMethodType)
+PLAIN: Final = frozenset(
+    {str, int, bool, bytes, range, *_METHODS, Gap, Missing, Macro, type(missing)}
+    | {_Dict, _List, _Tuple, RecipientData, Container}
 )
 
 
@@ -114,7 +202,7 @@ def as_data(value: Any, name: str = "", *, of_recipient: bool = False) -> Any:
     :param of_recipient: let a dict's keys win over its methods.
     """
     kind = type(value)
-    if kind in _PLAIN:
+    if kind in PLAIN:
         return value
     if kind is float:
         return value if value == value else Gap(obj=value, name=name)  # noqa: PLR0124
@@ -122,15 +210,16 @@ def as_data(value: Any, name: str = "", *, of_recipient: bool = False) -> Any:
         return RecipientData(value, name=name)
     if kind is dict:
         return _Dict({key: as_data(inner, f"{name}.{key}".strip(".")) for key, inner in value.items()})
-    if kind in (list, tuple, set, frozenset):
+    if kind in (list, tuple, set, frozenset) or hasattr(kind, "_make"):
         entry = f"an entry of {name}" if name else "an entry"
-        made = _Tuple if kind is tuple and not of_recipient else _List
-        return made([as_data(inner, entry, of_recipient=of_recipient) for inner in value])
+        entries = [as_data(inner, entry, of_recipient=of_recipient) for inner in value]
+        make = getattr(kind, "_make", _Tuple if kind is tuple else _List)  # of a named tuple
+        return make(entries)
     if issubclass(kind, Sequence) and not issubclass(kind, (str, bytes, list, tuple)):
         return as_data(list(value), name)  # the outputs of a mapped task, fetched as they are read
-    is_scalar = not any(hasattr(kind, each) for each in _NO_GAP) or (
-        hasattr(kind, "ndim") and value.ndim == 0  # numpy's array without a dimension
-    )
+    if _holds_values(kind) and not _has_no_dimension(value):
+        return Container(value, name)
+    is_scalar = _has_no_dimension(value) or not any(hasattr(kind, each) for each in _NO_GAP)
     if isinstance(value, NoneType) or (is_scalar and is_gap(value)):
         return Gap(obj=value, name=name)
     return value
@@ -140,111 +229,106 @@ _NO_GAP: Final = ("__len__", "__iter__", "__getattr__")
 """What no gap has. To compare what does may take long."""
 
 
+def _holds_values(kind: type) -> bool:
+    if issubclass(kind, (str, bytes, bytearray, memoryview, type, Undefined)):
+        return False
+    # Objects of Airflow's that can be looped over are no data, such as a task instance.
+    is_data = not is_of(kind, "airflow", "jinja2") or issubclass(kind, Mapping)
+    holds = any(hasattr(kind, each) for each in ("__iter__", "__len__", "__dataclass_fields__"))
+    return is_data and (holds or kind is SimpleNamespace)
+
+
+def _has_no_dimension(value: Any) -> bool:
+    """Say whether a value is numpy's array without a dimension, which is a scalar."""
+    if not hasattr(type(value), "ndim") or value.ndim != 0:
+        return False
+    return getattr(getattr(value, "dtype", None), "names", None) is None  # else it is a record
+
+
+def refuse_gaps(value: Any, name: str) -> None:
+    """Refuse to write what holds a gap.
+
+    :param value: what :func:`as_data` does not copy.
+    :param name: what an error calls it.
+    :raises UndefinedError: if there is a gap in it, to any depth.
+    """
+    seen: set[int] = set()
+    waiting = [value]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, (str, bytes, int)) or id(each) in seen:
+            continue
+        seen.add(id(each))
+        if isinstance(each, Gap):
+            each._fail_with_undefined_error()
+        if is_gap(each):
+            Gap(obj=each, name=f"an entry of {name}".removesuffix(" of "))._fail_with_undefined_error()
+        waiting += _values_in(each)
+
+
+def _values_in(value: Any) -> Iterable[Any]:
+    kind = type(value)
+    if isinstance(value, Mapping):
+        return value.values()
+    if hasattr(kind, "to_numpy"):  # of pandas
+        value = value.to_numpy()
+    if hasattr(value, "tolist"):
+        listed: Any = value.tolist()
+        return cast("Iterable[Any]", listed) if isinstance(listed, (list, tuple)) else ()
+    if names := getattr(kind, "__dataclass_fields__", None):
+        return [getattr(value, name, "") for name in names]
+    if kind is SimpleNamespace:
+        return list(vars(value).values())
+    is_looped_over = hasattr(kind, "__iter__") and not isinstance(value, Iterator)
+    return cast("Iterable[Any]", value) if is_looped_over else ()
+
+
 def without_gaps(value: Any) -> Any:
     """Give what :func:`as_data` was given.
 
     :param value: what a template's expression gives.
     """
-    if isinstance(value, Gap):
+    kind = type(value)
+    if kind is Gap:
         return value._undefined_obj
-    if isinstance(value, dict):
+    if kind is Container:
+        return value._of
+    if issubclass(kind, dict):
         return {key: without_gaps(inner) for key, inner in value.items()}
-    if type(value) in (list, _List):
+    if kind in (list, _List):
         return [without_gaps(inner) for inner in value]
-    if type(value) in (tuple, _Tuple):
-        return tuple(without_gaps(inner) for inner in value)
+    if kind in (tuple, _Tuple) or hasattr(kind, "_make"):
+        return getattr(kind, "_make", tuple)([without_gaps(inner) for inner in value])
     return value
 
 
-# --- the environment --------------------------------------------------------------------------------------
+def undisguised(value: Any) -> Any:
+    """Give the object itself to what is no template.
 
-
-def data_environment(environment: Environment) -> Environment:
-    """Give an environment like this one, in which every value that an expression looks up is data.
-
-    :param environment: a DAG's. It stays as it is.
+    :param value: anything.
     """
-    own = environment.overlay()
-    own.__class__ = _data_aware(type(environment))  # type: ignore[arg-type]
-    own.context_class = _DataContext
-    own.finalize = _no_gap(environment.finalize)
-    own.tests = {**environment.tests, "none": lambda value: value is None or isinstance(value, Gap)}
-    own.filters = {
-        name: each if each is FILTERS.get(name) else _gives_data(each, name)
-        for name, each in environment.filters.items()
-    }
-    if (join := own.filters.get("join")) is FILTERS["join"]:
-        own.filters["join"] = _joins_data(join)
-    return own
+    return value._of if type(value) is Container else value
 
 
-@functools.cache
-def _data_aware(base: type[Environment]) -> type[Environment]:
-    class DataEnvironment(base):  # type: ignore[misc, valid-type]
-        def getattr(self, obj: Any, attribute: str) -> Any:
-            if type(obj) is RecipientData and attribute in obj:
-                return obj[attribute]
-            try:
-                value = super().getattr(obj, attribute)
-            except Exception as error:
-                raise _look_up_error(error, obj) from error
-            return value if type(value) in _PLAIN else as_data(value, attribute)
+def gives_data(each: Callable[..., Any], name: str) -> Callable[..., Any]:
+    """Let a function take the objects themselves and give data.
 
-        def getitem(self, obj: Any, argument: Any) -> Any:
-            value = super().getitem(obj, argument)
-            return value if type(value) in _PLAIN else as_data(value, str(argument))
+    :param each: the function.
+    :param name: what an error calls it.
+    """
 
-    return DataEnvironment
-
-
-class _DataContext(Context):
-    def resolve_or_missing(self, key: str) -> Any:
-        value = super().resolve_or_missing(key)
-        return value if type(value) in _PLAIN else as_data(value, key)
-
-    def call(self, obj: Any, /, *args: Any, **kwargs: Any) -> Any:
-        try:
-            value = super().call(obj, *args, **kwargs)
-        except Exception as error:
-            raise _look_up_error(error, getattr(obj, "__self__", None)) from error
-        return (
-            value
-            if type(value) in _PLAIN
-            else as_data(value, f"what {getattr(obj, '__name__', 'a call')} gives")
-        )
-
-
-def _look_up_error(error: Exception, asked: object) -> Exception:
-    """Tell what Airflow's own objects raise, such as its variables, from a fault of the template or data."""
-    is_airflows = type(asked).__module__.startswith("airflow") and not isinstance(error, TemplateError)
-    return LookUpFailed(error) if is_airflows and not isinstance(error, LookUpFailed) else error
-
-
-def _no_gap(finalize: Callable[..., Any] | None) -> Callable[[Any], Any]:
-    """Refuse to write a gap, which is what a NULL of a database would become."""
-
-    def checked(value: Any) -> Any:
-        if type(value) in _PLAIN and finalize is None and not isinstance(value, Gap):
-            return value
-        if finalize is not None:
-            value = finalize(value._undefined_obj if isinstance(value, Gap) else value)
-        value = as_data(value)
-        return str(value) if isinstance(value, Undefined) else value
-
-    return checked
-
-
-def _gives_data(each: Callable[..., Any], name: str) -> Callable[..., Any]:
     @functools.wraps(each)
     def giving_data(*args: Any, **kwargs: Any) -> Any:
-        return as_data(each(*args, **kwargs), f"what {name} gives")
+        given = {key: undisguised(value) for key, value in kwargs.items()}
+        return as_data(each(*map(undisguised, args), **given), f"what {name} gives")
 
     return giving_data
 
 
-def _joins_data(join: Callable[..., Any]) -> Callable[..., Any]:
-    @functools.wraps(join)
-    def joining_data(eval_context: Any, value: Any, *args: Any, **kwargs: Any) -> Any:
-        return join(eval_context, [as_data(each, "an entry") for each in value], *args, **kwargs)
+def is_of(kind: type, *packages: str) -> bool:
+    """Say whether a type is one of these packages.
 
-    return joining_data
+    :param kind: the type.
+    :param packages: their names.
+    """
+    return kind.__module__.partition(".")[0] in packages

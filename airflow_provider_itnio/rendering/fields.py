@@ -19,7 +19,7 @@ __all__ = ["FieldRenderer"]
 
 _MESSAGE: Final = (*MESSAGE_FIELDS, "message")
 _OBJECTS: Final = frozenset({*_MESSAGE, "shared"} - {"text"})
-_PEOPLE: Final = frozenset({"recipients", "exclude"})
+_PEOPLE: Final = frozenset({"recipient", "recipients", "exclude", "business_phone"})
 
 
 class FieldRenderer:
@@ -79,11 +79,11 @@ class FieldRenderer:
     def _recipient(self, entry: Any, path: str) -> Any:
         """Render a number. What else is known of a recipient is data, also where a DAG file holds it."""
         if isinstance(entry, str):
-            return self._renderer.text_or_object(entry, path)
+            return self._renderer.text_or_object(entry, path, or_number=True)
         if not isinstance(entry, dict):
             return self._part(entry, path)
         return {
-            key: self._part(value, f"{path}.{key}") if key == "phone" else self._resolved(value)
+            key: self._recipient(value, f"{path}.{key}") if key == "phone" else self._resolved(value)
             for key, value in entry.items()
         }
 

@@ -11,7 +11,9 @@ from jinja2.nativetypes import NativeCodeGenerator, native_concat
 
 from airflow_provider_itnio.api.errors import InvalidMessageError
 from airflow_provider_itnio.api.phone_numbers import mask_phone_numbers
-from airflow_provider_itnio.rendering.data import LookUpFailed, data_environment, without_gaps
+from airflow_provider_itnio.api.values import integral
+from airflow_provider_itnio.rendering.data import without_gaps
+from airflow_provider_itnio.rendering.environment import LookUpFailed, data_environment
 from airflow_provider_itnio.templating import TEMPLATE_EXT, is_template_file
 
 __all__ = ["Renderer", "describe_error"]
@@ -71,15 +73,23 @@ class Renderer:
         """
         return self.compiled(text, path)()
 
-    def text_or_object(self, text: str, path: str) -> Any:
+    def text_or_object(self, text: str, path: str, *, or_number: bool = False) -> Any:
         """Render a text; if it is one expression that gives a list, a dict or the like, give that.
 
         :param text: as for :meth:`compiled`.
         :param path: the name an error gives it.
+        :param or_number: give a number too, where its text would have a decimal point.
         """
         if not self._is_one_expression(text, path):
             return self.text(text, path)
-        return self._evaluated(text, path, _text_or_object)
+
+        def take(values: Iterator[Any]) -> Any:
+            value = next(iter(values), "")
+            is_object = not isinstance(value, (str, bytes)) and hasattr(type(value), "__iter__")
+            is_kept = is_object or (or_number and integral(value) is not None)
+            return without_gaps(value) if is_kept else str(value)
+
+        return self._evaluated(text, path, take)
 
     def native(self, text: str, path: str) -> Any:
         """Render a text natively: one that reads as a Python value becomes that value.
@@ -125,12 +135,6 @@ class Renderer:
             if is_template_file(text, self._template_ext) and not isinstance(error, TemplateError):
                 error = TemplateNotFound(text)
             raise InvalidMessageError(f"{path}: {describe_error(error)}") from error
-
-
-def _text_or_object(values: Iterator[Any]) -> Any:
-    value = next(iter(values), "")
-    is_object = not isinstance(value, (str, bytes)) and hasattr(type(value), "__iter__")
-    return without_gaps(value) if is_object else str(value)
 
 
 def _rendering_error(error: Exception, path: str) -> Exception:

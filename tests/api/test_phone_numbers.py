@@ -432,3 +432,25 @@ def test_numbers_in_words_are_shortened() -> None:
         mask_phone_numbers("from +86 147-1800-4557 to 91856321322, 12.3456789")
         == "from +86…57 to 91…22, 12.3456789"
     )
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "+8614718004557.0",
+        "(8614718004557.0)",
+        "[8614718004557.00]",
+        "８６１４７１８００４５５７．０",
+        "8614718004557\N{MIDDLE DOT}0",
+        "+8614718004557.5",
+    ],
+)
+def test_a_decimal_number_makes_no_longer_number(written):
+    with pytest.raises(InvalidMessageError, match="a decimal number given"):
+        normalize_phone(written)
+
+
+@pytest.mark.parametrize("written", ["+8.61472E+12", "８．６１４７２Ｅ＋１２", "(8.61472e12)"])
+def test_scientific_notation_is_known_in_each_spelling(written):
+    with pytest.raises(InvalidMessageError, match="one in scientific notation given"):
+        normalize_phone(written)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from airflow.providers.common.compat.sdk import DAG, TaskGroup, task
 
@@ -160,3 +162,11 @@ def test_two_of_the_tasks_own_are_still_two():
         pytest.raises(InvalidMessageError, match=r"exactly one of .* text, image given"),
     ):
         MAKE["send"](text="x", image="https://example.com/a.png")
+
+
+@pytest.mark.parametrize("timeout", [86_400, timedelta(hours=1)])
+@pytest.mark.parametrize("kind", MAKE)
+def test_the_timeout_of_a_sensor_is_none_of_a_message(kind, timeout, itnio_sandbox):
+    for each in places({"timeout": timeout}, lambda **more: MAKE[kind](text="own", **more)):
+        itnio_sandbox.execute(each)
+    assert [message.text for message in itnio_sandbox.messages] == ["own"] * 3

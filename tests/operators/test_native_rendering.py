@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
+import numpy as np
 import pytest
 from airflow.providers.common.compat.sdk import DAG, AirflowFailException
 
@@ -140,3 +143,22 @@ def test_shared_may_be_given_whole(itnio_sandbox):
     broadcast = made("broadcast", text="{{ shared.a[1] }}", shared="{{ ti.xcom_pull('load') }}")
     itnio_sandbox.execute(broadcast, xcoms={"load": {"a": ["x", "007"]}})
     assert itnio_sandbox.messages[0].text == "007"
+
+
+@pytest.mark.parametrize("native", [False, True])
+@pytest.mark.parametrize(
+    "number", [float(DIGITS), Decimal(f"{DIGITS}.0"), np.float64(DIGITS), np.int64(DIGITS)]
+)
+def test_a_number_of_data_gets_no_decimal_point_in_an_expression(number, native, itnio_sandbox):
+    with DAG("numbers", schedule=None, render_template_as_native_obj=native):
+        tasks = [
+            WhatsAppSendOperator(task_id="send", recipient="{{ found }}", text="x"),
+            WhatsAppBroadcastOperator(task_id="broadcast", recipients="{{ found }}", text="x"),
+            WhatsAppBroadcastOperator(task_id="dict", recipients=[{"phone": "{{ found }}"}], text="x"),
+            WhatsAppBroadcastOperator(
+                task_id="out", recipients=[NUMBER, "91856321322"], exclude="{{ found }}", text="x"
+            ),
+        ]
+    for each in tasks:
+        itnio_sandbox.execute(each, found=number)
+    assert [message.recipient for message in itnio_sandbox.messages] == [DIGITS] * 3 + ["91856321322"]

@@ -177,3 +177,13 @@ def test_a_mapped_task_is_checked_when_it_runs(sandbox):
     with pytest.raises(AirflowFailException, match=r"delivery: must be one of"):
         operator.execute({})
     assert sandbox.requests == []
+
+
+@pytest.mark.parametrize("proxy", [["http://proxy.example:3128"], 3128, b"http://proxy.example:3128"])
+def test_a_proxy_that_is_no_text_is_an_error_of_ours(proxy, itnio_sandbox):
+    with DAG("proxy", schedule=None):
+        mapped = WhatsAppSendOperator.partial(task_id="tell", text="x", proxy=proxy).expand(
+            recipient=["+86 147-1800-4557"]
+        )
+    with pytest.raises(AirflowFailException, match="ConfigurationError: proxy: must be an address"):
+        itnio_sandbox.execute(mapped)

@@ -1,0 +1,143 @@
+"""The Jinja environment in which every value that an expression looks up is data."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from jinja2 import Environment, StrictUndefined, TemplateError, Undefined
+from jinja2.filters import FILTERS
+from jinja2.runtime import Context
+
+from airflow_provider_itnio.api.values import plain_scalar, type_name
+from airflow_provider_itnio.rendering.data import (
+    PLAIN,
+    Container,
+    Gap,
+    Missing,
+    RecipientData,
+    as_data,
+    gives_data,
+    is_of,
+    refuse_gaps,
+    undisguised,
+)
+
+__all__ = ["LookUpFailed", "data_environment"]
+
+
+class LookUpFailed(Exception):  # noqa: N818
+    """Airflow did not answer a look-up.
+
+    :param error: what it raised.
+    """
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+def data_environment(environment: Environment) -> Environment:
+    """Give an environment like this one, in which every value that an expression looks up is data.
+
+    :param environment: a DAG's. It stays as it is.
+    """
+    own = environment.overlay()
+    own.__class__ = _data_aware(type(environment))  # type: ignore[arg-type]
+    own.context_class = _DataContext
+    own.finalize = _no_gap(environment.finalize)
+    if environment.undefined is StrictUndefined:
+        own.undefined = Missing
+    kwargs = {**environment.policies["json.dumps_kwargs"], "default": _for_json}
+    own.policies = {**environment.policies, "json.dumps_kwargs": kwargs}
+    own.tests = {**environment.tests, "none": lambda value: value is None or isinstance(value, Gap)}
+    own.filters = {
+        name: each if each is FILTERS.get(name) and name != "attr" else gives_data(each, name)
+        for name, each in environment.filters.items()
+    }
+    if (join := own.filters.get("join")) is FILTERS["join"]:
+        own.filters["join"] = _joins_data(join)
+    return own
+
+
+@functools.cache
+def _data_aware(base: type[Environment]) -> type[Environment]:
+    class DataEnvironment(base):  # type: ignore[misc, valid-type]
+        def getattr(self, obj: Any, attribute: str) -> Any:
+            if type(obj) is RecipientData and attribute in obj:
+                return obj[attribute]
+            try:
+                value = super().getattr(obj := undisguised(obj), attribute)
+            except Exception as error:
+                raise _look_up_error(error, obj) from error
+            return value if type(value) in PLAIN else as_data(value, attribute)
+
+        def getitem(self, obj: Any, argument: Any) -> Any:
+            value = super().getitem(undisguised(obj), undisguised(argument))
+            return value if type(value) in PLAIN else as_data(value, str(argument))
+
+    return DataEnvironment
+
+
+class _DataContext(Context):
+    def resolve_or_missing(self, key: str) -> Any:
+        value = super().resolve_or_missing(key)
+        return value if type(value) in PLAIN else as_data(value, key)
+
+    def call(self, obj: Any, /, *args: Any, **kwargs: Any) -> Any:
+        method = getattr(obj, "__wrapped__", obj)  # the sandbox wraps that of texts called format
+        asked, name = getattr(method, "__self__", None), getattr(method, "__name__", "a call")
+        if not isinstance(asked, str):  # whose format writes what it is given
+            args = tuple(map(undisguised, args))
+            kwargs = {key: undisguised(each) for key, each in kwargs.items()}
+        try:
+            value = super().call(obj, *args, **kwargs)
+        except Exception as error:
+            raise _look_up_error(error, asked) from error
+        if type(value) is str and str(name).startswith("to_") and _GAP_IN_TEXT.search(value):
+            refuse_gaps(asked, f"what {name} writes")  # such as to_string of a data frame
+        return value if type(value) in PLAIN else as_data(value, f"what {name} gives")
+
+
+def _look_up_error(error: Exception, asked: object) -> Exception:
+    """Tell what Airflow's own objects raise, such as its variables, from a fault of the template or data."""
+    is_other = isinstance(error, (TemplateError, LookUpFailed)) or not is_of(type(asked), "airflow")
+    return error if is_other else LookUpFailed(error)
+
+
+def _no_gap(finalize: Callable[..., Any] | None) -> Callable[[Any], Any]:
+    """Refuse to write a gap, which is what a NULL of a database would become."""
+
+    def checked(value: Any) -> Any:
+        if type(value) in PLAIN and finalize is None and not isinstance(value, Gap):
+            return value
+        if finalize is not None:
+            value = finalize(value._undefined_obj if isinstance(value, Gap) else value)
+        value = as_data(value)
+        return str(value) if isinstance(value, Undefined) else value
+
+    return checked
+
+
+_GAP_IN_TEXT: Final = re.compile(r"\b(?:nan|NaN|NaT|None|null)\b|<NA>")
+
+
+def _for_json(value: Any) -> Any:
+    """Give what JSON can write, or refuse a gap."""
+    if isinstance(value, Undefined):
+        return str(value)
+    if type(value) is Container and hasattr(type(value._of), "__iter__"):
+        return {key: value[key] for key in value} if isinstance(value, Mapping) else list(value)
+    if type(plain := plain_scalar(value)) is not type(value):
+        return plain
+    raise TypeError(f"a value of type {type_name(value)} can't be written as JSON")
+
+
+def _joins_data(join: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(join)
+    def joining_data(eval_context: Any, value: Any, *args: Any, **kwargs: Any) -> Any:
+        return join(eval_context, [as_data(each, "an entry") for each in value], *args, **kwargs)
+
+    return joining_data
