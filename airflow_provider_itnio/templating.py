@@ -23,9 +23,6 @@ __all__ = [
 TEMPLATE_EXT = (".j2",)
 """Endings that make a value the name of a Jinja file. A text that ends in ``.txt`` or ``.md`` is a text."""
 
-_LEVELS = 32
-"""How deep Jinja and outputs of upstream tasks are looked for. A message needs nine levels."""
-
 _JINJA_MARKS = ("{{", "{%", "{#")
 
 
@@ -96,7 +93,6 @@ def leaves(value: object, path: str = "") -> Iterator[tuple[str, object]]:
 
     :param value: a field.
     :param path: its name.
-    :param within: the ids of what holds it.
     :return: for each, where it stands and what it is. What holds itself, is nested too deep or can't be read
         counts as a leaf.
     """

@@ -16,7 +16,7 @@ from airflow_provider_itnio.api.errors import (
     UnknownOutcomeError,
     is_marked_as_not_sent,
 )
-from airflow_provider_itnio.api.phone_numbers import mask_phone_numbers
+from airflow_provider_itnio.api.phone_numbers import mask_phone, mask_phone_numbers
 from airflow_provider_itnio.broadcast.pace import Pace
 from airflow_provider_itnio.broadcast.queue import MessageQueue, QueuedMessage
 from airflow_provider_itnio.broadcast.recipients import Recipient, Recipients
@@ -249,6 +249,7 @@ class Broadcast:
             queued.recipient.number[-4:],
             code,
             _reason(error),
+            number=mask_phone(queued.recipient.number),
             for_retry=is_sent_again(outcome, "no", self._delivery),
         )
         self._queue.done(queued)

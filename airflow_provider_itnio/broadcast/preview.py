@@ -23,11 +23,10 @@ def preview(message: Message) -> str:
 
     :param message: a message, rendered and checked.
     """
-    from airflow_provider_itnio.api.describe import link_without_query
+    from airflow_provider_itnio.api.describe import link_without_query, truncate
     from airflow_provider_itnio.api.phone_numbers import mask_phone_numbers
 
     content = json.dumps(message.content.model_dump(mode="json", exclude_none=True), ensure_ascii=False)
     # Cut twice: no expression need read more than is shown, and no number or query may be cut in two.
     content = _QUERY.sub("?…", _LINK.sub(lambda link: link_without_query(link[0]), content[: 4 * _SHOWN]))
-    content = mask_phone_numbers(content)
-    return f"{message.type} {content if len(content) <= _SHOWN else f'{content[: _SHOWN - 1]}…'}"
+    return f"{message.type} {truncate(mask_phone_numbers(content), _SHOWN)}"

@@ -171,7 +171,8 @@ class MessageQueue:
         failed = self._report.add_failure
         for recipient in recipients:
             if isinstance(recipient, InvalidRecipient):
-                failed("invalid", recipient.position, recipient.last_digits, None, recipient.problem)
+                position, problem, last_digits, number = recipient
+                failed("invalid", position, last_digits, None, problem, number=number)
                 continue
             known = self._record.earlier((recipient.number, recipient.occurrence))
             if known is not None and not self._is_sent_again(recipient, *known):

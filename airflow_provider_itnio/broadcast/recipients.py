@@ -11,7 +11,12 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 from airflow_provider_itnio.api.describe import describe_key, describe_value, truncate
 from airflow_provider_itnio.api.errors import InvalidMessageError
-from airflow_provider_itnio.api.phone_numbers import canonical_number, normalize_phone, split_numbers
+from airflow_provider_itnio.api.phone_numbers import (
+    canonical_number,
+    mask_phone,
+    normalize_phone,
+    split_numbers,
+)
 from airflow_provider_itnio.api.values import integral, is_gap, plain_scalar, type_name
 from airflow_provider_itnio.templating import is_list_in_text
 
@@ -62,11 +67,13 @@ class InvalidRecipient(NamedTuple):
     :param position: where it stands in the list, from 0.
     :param problem: what is wrong with it, without a whole number.
     :param last_digits: the last four of the digits in its number.
+    :param number: its number as it stands in the problem, shortened.
     """
 
     position: int
     problem: str
     last_digits: str
+    number: str
 
 
 def recipient_list(given: Any, field: str = "recipients") -> Sequence[Any]:
@@ -207,7 +214,7 @@ class Recipients:
             try:
                 number, data = read_recipient(entry, f"recipients[{position}]")
             except InvalidMessageError as error:
-                yield InvalidRecipient(position, str(error), _last_digits(entry))
+                yield InvalidRecipient(position, str(error), *_shown(entry))
                 continue
             person = canonical_number(number)
             if person in self._among_excluded:
@@ -219,7 +226,7 @@ class Recipients:
                 continue
             before = sent.setdefault(person, [])
             if not before:
-                before.append(_other_data(read_recipient(self._entries[first], "")[1]))
+                before.append(_other_data(_data_of(self._entries[first])))
             others = _other_data(data)
             if _is_among(others, before):
                 self.duplicates += 1
@@ -255,8 +262,7 @@ class _FirstPositions:
 
 
 def _number_and_data(entry: Any, name: str) -> tuple[str, Mapping[str, Any]]:
-    if isinstance(entry, (list, tuple)) and len(entry) == 1:
-        entry = entry[0]  # a row of a database with one column
+    entry = _unwrapped(entry)
     if isinstance(entry, (list, tuple)):
         # Not a list of numbers: what stands beside a number in a row of a database may look like one.
         raise InvalidMessageError(
@@ -265,12 +271,22 @@ def _number_and_data(entry: Any, name: str) -> tuple[str, Mapping[str, Any]]:
         )
     if not isinstance(entry, Mapping):
         return normalize_phone(entry, name, if_several=_ONE_EACH), _NO_DATA
-    data = entry if isinstance(entry, dict) else dict(entry)
+    data = _data_of(entry)
     phone = data.get("phone", _NO_DATA)
     if phone is _NO_DATA:
         keys = ", ".join(truncate(describe_key(key), 20) for key in list(data)[:5]) or "none"
         raise InvalidMessageError(f"{name}: a dict needs the key 'phone'; its keys are {keys}")
     return normalize_phone(phone, f"{name}.phone", if_several=_ONE_EACH), data
+
+
+def _unwrapped(entry: Any) -> Any:
+    """Take the value out of a row of a database with one column."""
+    return entry[0] if isinstance(entry, (list, tuple)) and len(entry) == 1 else entry
+
+
+def _data_of(entry: Any) -> Mapping[str, Any]:
+    entry = _unwrapped(entry)
+    return (entry if isinstance(entry, dict) else dict(entry)) if isinstance(entry, Mapping) else _NO_DATA
 
 
 _ONE_EACH: Final = "give each as an entry of its own"
@@ -287,14 +303,18 @@ def _is_among(data: Mapping[str, Any], others: Sequence[Mapping[str, Any]]) -> b
         return False
 
 
-def _last_digits(entry: Any) -> str:
+def _shown(entry: Any) -> tuple[str, str]:
+    """Give the last four digits of an entry that is no recipient, and its number as an error shows it."""
     try:
+        entry = _unwrapped(entry)
         number = plain_scalar(entry.get("phone") if isinstance(entry, Mapping) else entry)
         if (whole := integral(number)) is not None:
-            return f"{abs(whole) % 10_000:04}"
-        return "".join(re.findall(r"\d", number[-100:]))[-4:] if isinstance(number, str) else ""
+            return f"{abs(whole) % 10_000:04}", mask_phone(str(whole)) if abs(whole) < 10**30 else ""
+        if not isinstance(number, str):
+            return "", ""
+        return "".join(re.findall(r"\d", number[-100:]))[-4:], mask_phone(number)
     except Exception:
-        return ""
+        return "", ""
 
 
 def _in_text(given: str, field: str) -> Sequence[Any]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, TypedDict
 
+from airflow_provider_itnio.api.describe import truncate
 from airflow_provider_itnio.delivery.safe_logging import SafeLogger
 
 if TYPE_CHECKING:
@@ -29,8 +29,6 @@ _REASON: Final = 160
 """Characters of a failure's reason."""
 _NAMED: Final = 3
 """Different reasons that an error names."""
-_WHOSE: Final = re.compile(r"recipients\[\d+\]|\d\d…\d\d")
-"""What is another in the reason of each recipient."""
 
 
 class FailureDict(TypedDict):
@@ -151,6 +149,7 @@ class Report:
         code: int | None,
         reason: str,
         *,
+        number: str = "",
         for_retry: bool = False,
     ) -> None:
         """Count a message that was not accepted; the first ones are logged.
@@ -160,14 +159,16 @@ class Report:
         :param last_digits: the last four digits of the number.
         :param code: the vendor's status code.
         :param reason: why, in words.
+        :param number: the recipient's number as it may stand in the reason, shortened.
         :param for_retry: whether a retry that knows this would send it.
         """
         counts = self.counts
         setattr(counts, outcome, getattr(counts, outcome) + 1)
         self._for_retry += for_retry
-        if len(reason) > _REASON:
-            reason = f"{reason[: _REASON - 1]}…"
-        alike = _WHOSE.sub(lambda whose: "recipients[…]" if whose[0][0] == "r" else "…", reason)
+        # Equal for everyone whom the same happened to.
+        alike = reason.replace(f"recipients[{position}]", "recipients[…]")
+        alike = truncate(alike.replace(number, "…") if number else alike, _REASON)
+        reason = truncate(reason, _REASON)
         if alike in self._reasons or len(self._reasons) < _LISTED:
             self._reasons[alike] += 1
         if len(self._failures) < _LISTED:

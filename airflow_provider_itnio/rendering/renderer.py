@@ -9,6 +9,7 @@ from typing import Any
 from jinja2 import Environment, Template, TemplateError, TemplateNotFound, nodes
 from jinja2.nativetypes import NativeCodeGenerator, native_concat
 
+from airflow_provider_itnio.api.describe import truncate
 from airflow_provider_itnio.api.errors import InvalidMessageError
 from airflow_provider_itnio.api.phone_numbers import mask_phone_numbers
 from airflow_provider_itnio.api.values import integral
@@ -157,4 +158,4 @@ def describe_error(error: Exception) -> str:
     if isinstance(error, TemplateNotFound):
         words = f"the Jinja file {str(error.name)[:60]!r} was not found"
     words = re.sub(r"'[\w.]*RecipientData object'", "recipient", words)
-    return mask_phone_numbers(words)[:160] or type(error).__name__
+    return truncate(mask_phone_numbers(words), 160) or type(error).__name__

@@ -152,9 +152,9 @@ def test_each_is_given_with_place_digits_and_data():
 def test_one_that_is_wrong_is_given_as_such():
     people = list(Recipients([LI, "+86 12", {"name": "x"}, ANA]))
     assert [type(one) for one in people] == [Recipient, InvalidRecipient, InvalidRecipient, Recipient]
-    assert people[1] == InvalidRecipient(1, "recipients[1]: 7 to 14 digits, 4 given (+8…12)", "8612")
+    assert people[1] == InvalidRecipient(1, "recipients[1]: 7 to 14 digits, 4 given (+8…12)", "8612", "+8…12")
     assert people[2] == InvalidRecipient(
-        2, "recipients[2]: a dict needs the key 'phone'; its keys are name", ""
+        2, "recipients[2]: a dict needs the key 'phone'; its keys are name", "", ""
     )
 
 
@@ -295,3 +295,18 @@ def test_each_entry_is_read_once():
 def test_a_long_list_of_different_numbers_is_all_given():
     people = numbers(20_000)
     assert [one.number for one in Recipients(people)] == people
+
+
+def test_no_entry_is_read_twice():
+    class Row(dict):
+        reads = 0
+
+        def get(self, key, default=None):
+            self.reads += 1
+            return super().get(key, default)
+
+    rows = [Row(phone=LI, n=1), Row(phone=LI, n=2), Row(phone=LI, n=1), Row(phone=ANA)]
+    people = Recipients(rows)
+    assert [one.position for one in people] == [0, 1, 3]
+    assert people.duplicates == 1
+    assert [row.reads for row in rows] == [1, 1, 1, 1]

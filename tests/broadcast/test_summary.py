@@ -89,3 +89,17 @@ def test_a_reason_is_cut_at_160_characters(length, kept):
     (failure,) = report.summary()["failures"]
     assert len(failure["reason"]) == kept
     assert failure["reason"].endswith("…") == (length > 160)
+
+
+def test_one_reason_counts_once_whatever_the_place_and_the_number():
+    report = report_of(4)
+    for position, number in enumerate(("86…57", "55…78")):
+        report.add_failure(
+            "invalid", position, "", None, f"recipients[{position}]: 4 digits ({number})", number=number
+        )
+    report.add_failure("refused", 2, "", -1, "see case 12…34")
+    report.add_failure("refused", 3, "", -1, "see case 56…78 of recipients[9]")
+    assert report.describe_failures() == (
+        f"{report.describe()}. recipients[…]: 4 digits (…) (2); see case 12…34; "
+        "see case 56…78 of recipients[9]"
+    )
