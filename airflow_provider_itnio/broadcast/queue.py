@@ -39,7 +39,7 @@ class QueuedMessage(NamedTuple):
     @property
     def key(self) -> MessageKey:
         """Which message it is in the record."""
-        return self.recipient.number, self.recipient.occurrence
+        return self.recipient.key
 
 
 class MessageQueue:
@@ -174,7 +174,7 @@ class MessageQueue:
                 position, problem, last_digits, number = recipient
                 failed("invalid", position, last_digits, None, problem, number=number)
                 continue
-            known = self._record.earlier((recipient.number, recipient.occurrence))
+            known = self._record.earlier(recipient.key)
             if known is not None and not self._is_sent_again(recipient, *known):
                 continue
             try:
@@ -197,7 +197,7 @@ class MessageQueue:
                     )
             return True
         if kept.outcome == "accepted":
-            self._report.add_accepted_earlier(kept)
+            self._report.add_accepted_earlier(kept, recipient.number)
             return False
         reason = "an earlier try of this task may have sent it"
         if kept.outcome == "refused":

@@ -60,6 +60,11 @@ class Recipient(NamedTuple):
         """What is the same in each spelling of the number that WhatsApp knows."""
         return canonical_number(self.number)
 
+    @property
+    def key(self) -> tuple[str, int]:
+        """Which message it is in the record, in each spelling of the number."""
+        return self.person, self.occurrence
+
 
 class InvalidRecipient(NamedTuple):
     """An entry that is nobody who could get a message.

@@ -132,14 +132,15 @@ class Report:
         if self._receipts is not None:
             self._receipts.append(receipt)
 
-    def add_accepted_earlier(self, kept: RecordedOutcome) -> None:
+    def add_accepted_earlier(self, kept: RecordedOutcome, number: str) -> None:
         """Count a message that an earlier try of the task has sent.
 
         :param kept: what the record says of it.
+        :param number: whom it went to, digits only.
         """
         self.counts.accepted_earlier += 1
         if self._receipts is not None:
-            self._receipts.append(_receipt_of(kept, self.kind))
+            self._receipts.append(_receipt_of(kept, number, self.kind))
 
     def add_failure(
         self,
@@ -239,10 +240,10 @@ class Report:
         return f"{self.describe()}; {rate:,.1f} messages/s{left}"
 
 
-def _receipt_of(kept: RecordedOutcome, kind: str) -> Receipt:
+def _receipt_of(kept: RecordedOutcome, number: str, kind: str) -> Receipt:
     import pendulum
 
     from airflow_provider_itnio.api.receipt import Receipt
 
     at = None if kept.at is None else pendulum.from_timestamp(kept.at)
-    return Receipt(kept.message_id, kept.key[0], kind, at)
+    return Receipt(kept.message_id, number, kind, at)

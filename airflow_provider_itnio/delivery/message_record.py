@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from airflow_provider_itnio.api.errors import ItnioError, RecordError
+from airflow_provider_itnio.api.phone_numbers import canonical_number
 from airflow_provider_itnio.delivery.policy import Outcome, PreviousOutcome, outcome_of
 from airflow_provider_itnio.delivery.safe_logging import SafeLogger
 from airflow_provider_itnio.delivery.state_store import Entry, TaskStateStore, unreadable
@@ -52,7 +53,7 @@ class DeliveryRecord:
             cleared the task after it had finished.
         :raises RecordError: if the record can't be read.
         """
-        if not self.store or recipient in self._written:  # a second message of this very try
+        if not self.store or _key(recipient) in self._written:  # a second message of this very try
             return None
         entry = self.store.get(_key(recipient))
         if entry is None:
@@ -64,7 +65,7 @@ class DeliveryRecord:
         )
         if is_sure and self._has_finished_since(entry):
             return None
-        self._written.add(recipient)
+        self._written.add(_key(recipient))
         return earlier
 
     def intend(self, recipient: str) -> None:
@@ -77,7 +78,7 @@ class DeliveryRecord:
             at = datetime.now(UTC).isoformat(timespec="seconds")
             why = f"a request may have left at {at}, and no answer is on record"
             self.store.set(_key(recipient), _entry(recipient, "unknown", why=why))
-            self._written.add(recipient)
+            self._written.add(_key(recipient))
 
     def withdraw(self, recipient: str) -> None:
         """Write that an intended message has not left; if that fails, the log says so.
@@ -120,7 +121,7 @@ class DeliveryRecord:
             return
         try:
             self.store.set_with_retry(_key(recipient), _entry(recipient, outcome, **known))
-            self._written.add(recipient)
+            self._written.add(_key(recipient))
         except RecordError as error:
             log.error("%s. The message was %s; a retry of this task would not know", error, _WORDS[outcome])
 
@@ -135,7 +136,8 @@ _WORDS: Final[Mapping[Outcome, str]] = {
 
 def _key(recipient: str) -> str:
     # Keys stand in the addresses that Airflow's own server logs, so they hold no number.
-    return f"whatsapp/message/{hashlib.sha256(recipient.encode()).hexdigest()[:32]}"
+    person = canonical_number(recipient)
+    return f"whatsapp/message/{hashlib.sha256(person.encode()).hexdigest()[:32]}"
 
 
 def _entry(recipient: str, outcome: Outcome, **known: Any) -> dict[str, Any]:

@@ -45,7 +45,7 @@ class TemplatedOperator(BaseOperator):
     _own_fields: ClassVar[frozenset[str]] = frozenset()
     """Fields that are rendered as what belongs there. All others are rendered as Airflow does."""
 
-    _given: frozenset[str] = frozenset()
+    _given: Mapping[str, Any] = MappingProxyType({})
     _mapped: frozenset[str] = frozenset()
     _mapped_arguments: frozenset[str] = frozenset()
     _jinja: frozenset[str] = frozenset()
@@ -54,7 +54,7 @@ class TemplatedOperator(BaseOperator):
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         """Note what the task is given itself, before Airflow mixes ``default_args`` in."""
         operator = super().__new__(cls)
-        vars(operator)["_given"] = frozenset(kwargs)
+        vars(operator)["_given"] = kwargs
         if kwargs.get("_airflow_from_mapped"):
             tasks = getattr(kwargs.get("dag"), "task_dict", {})
             partial = getattr(tasks.get(kwargs.get("task_id")), "partial_kwargs", {})
@@ -68,9 +68,14 @@ class TemplatedOperator(BaseOperator):
         return operator
 
     def __init__(self, **kwargs: Any) -> None:
-        # Airflow hands on those of the DAG, the task group and the task.
-        defaults = kwargs.get("default_args") or {}
-        self._defaults = {name: value for name, value in defaults.items() if name not in self._given}
+        # Airflow hands on those of the DAG, the task group and the task. Airflow 2 gives a mapped function
+        # what stands there as its own.
+        defaults, given = kwargs.get("default_args") or {}, vars(self).pop("_given", {})
+        self._defaults = {
+            name: value
+            for name, value in defaults.items()
+            if name not in given or (is_from_mapped(self) and given[name] is value)
+        }
         super().__init__(**kwargs)
 
     def resolve_template_files(self) -> None:

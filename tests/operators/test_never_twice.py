@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from airflow_provider_itnio.operators.whatsapp import WhatsAppSendOperator
+from airflow_provider_itnio.operators.whatsapp_broadcast import WhatsAppBroadcastOperator
 from tests.operators.ways import (
     FAULTS,
     NUMBER,
@@ -191,3 +193,27 @@ def test_another_run_of_the_dag_knows_nothing_of_it(way, sandbox):
     for _ in range(2):
         TaskRun(way, store=TaskStateStore()).once()
     assert len(sandbox.messages) == 2
+
+
+SPELLINGS = {
+    "Mexico": ("+52 1 55 1234 5678", "+52 55 1234 5678"),
+    "Brazil": ("+55 11 91234-5678", "+55 11 1234-5678"),
+    "Argentina": ("+54 9 11 1234 5678", "+54 11 1234 5678"),
+}
+
+
+@pytest.mark.parametrize("spellings", SPELLINGS.values(), ids=SPELLINGS)
+@pytest.mark.parametrize("to_many", [False, True])
+def test_a_retry_knows_a_person_by_another_spelling_of_their_number(to_many, spellings, store, sandbox):
+    numbers = iter(spellings)
+
+    def make():
+        fields = {"task_id": "tell", "text": "x"}
+        if to_many:
+            return WhatsAppBroadcastOperator(recipients=[next(numbers)], keep_receipts=True, **fields)
+        return WhatsAppSendOperator(recipient=next(numbers), **fields)
+
+    run = TaskRun(make, store=store)
+    run.once(ends="failing")
+    again = run.once()
+    assert same_as_first(again, sandbox)

@@ -102,7 +102,7 @@ def test_an_async_def_writes_messages(seen):
     assert seen.tasks["told_many"]["xcom"]["accepted"] == 1
 
 
-@pytest.mark.parametrize("task", ["gaps.text", "gaps.filter", "gaps.mapped[0]", "native.gap"])
+@pytest.mark.parametrize("task", ["gaps.text", "gaps.filter", "gaps.mapped[0]", "gaps.frame", "native.gap"])
 def test_a_gap_is_refused_at_once(task, seen):
     assert seen.state_of(task) == ("failed", 1)
     assert not [message for message in seen.sandbox.messages if "None" in message.text]
@@ -111,6 +111,11 @@ def test_a_gap_is_refused_at_once(task, seen):
 
 def test_what_stands_in_its_place_is_sent(seen):
     assert seen.message_of("gaps.filled").text == "no rows"
+    assert seen.message_of("gaps.frame_filled").text == "Shenzhen, none"
+
+
+def test_a_number_of_data_gets_no_decimal_point(seen):
+    assert seen.message_of("number").recipient == "8610000000051"
 
 
 def test_a_function_gives_data(seen):
@@ -133,4 +138,4 @@ def test_a_text_is_a_text_in_a_dag_that_renders_natively(task, text, seen):
 
 def test_nothing_else_fails(seen):
     failed = {name for name, entry in seen.tasks.items() if entry["state"] != "success"}
-    assert failed == {"gaps.text", "gaps.filter", "gaps.mapped[0]", "native.gap"}
+    assert failed == {"gaps.text", "gaps.filter", "gaps.mapped[0]", "gaps.frame", "native.gap"}

@@ -15,6 +15,14 @@ from airflow_provider_itnio.operators.whatsapp_broadcast import WhatsAppBroadcas
 JINJA = "{{ conn.itnio_default.password }}"
 NUMBER = "+86 100-0000-0051"
 
+
+def orders() -> Any:
+    """Give a data frame with a gap."""
+    import pandas as pd
+
+    return pd.DataFrame({"city": ["Shenzhen", None], "count": [7.0, None]})
+
+
 with DAG(
     dag_id="data",
     schedule=None,
@@ -24,8 +32,9 @@ with DAG(
         "retry_delay": timedelta(0),
         "location": "us-central1",  # as other operators take them
         "image": "python:3.12",
+        "timeout": 7 * 86_400,  # as a sensor's
     },
-    user_defined_macros={"shop": "Shenzhen"},
+    user_defined_macros={"shop": "Shenzhen", "orders": orders},
 ) as dag:
 
     @task
@@ -47,6 +56,11 @@ with DAG(
     def word() -> dict[str, str]:
         """Give one text with Jinja in it."""
         return {"body": JINJA}
+
+    @task
+    def phone() -> float:
+        """Give a number as a column with gaps has it."""
+        return 8610000000051.0
 
     @task
     def nobody() -> None:
@@ -125,8 +139,14 @@ with DAG(
             WhatsAppSendOperator(
                 task_id="filled", text="{{ ti.xcom_pull('nobody') or 'no' }} rows", **fields
             ),
+            WhatsAppSendOperator(task_id="frame", text="{{ orders() }}", **fields),
+            WhatsAppSendOperator(
+                task_id="frame_filled", text="{{ orders().city.fillna('none') | join(', ') }}", **fields
+            ),
         ]
         nothing >> gaps
+    asked = phone()
+    asked >> WhatsAppSendOperator(task_id="number", text="x", recipient="{{ ti.xcom_pull('phone') }}")
     WhatsAppSendOperator(task_id="function", text=lambda context, jinja_env: JINJA, recipient=NUMBER)
 
 with DAG(
