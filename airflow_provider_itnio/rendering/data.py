@@ -138,6 +138,8 @@ class Container:
         return type(self._of)
 
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
         value = getattr(self._of, name)
         return gives_data(value, name) if isinstance(value, _METHODS) else as_data(value, name)
 
@@ -167,22 +169,8 @@ def _delegated(name: str, *, is_reversed: bool = False) -> Callable[..., Any]:
 
 
 _ARITHMETIC: Final = ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow")
-for _name in (
-    *_ARITHMETIC,
-    "lt",
-    "le",
-    "gt",
-    "ge",
-    "eq",
-    "ne",
-    "contains",
-    "getitem",
-    "neg",
-    "abs",
-    "invert",
-):
-    setattr(Container, f"__{_name}__", _delegated(_name))
-for _name in ("len", "bool", "int", "float", "round", "reversed", "hash"):
+_OTHERS: Final = "lt le gt ge eq ne contains getitem neg abs invert len bool int float round reversed hash"
+for _name in (*_ARITHMETIC, *_OTHERS.split()):
     setattr(Container, f"__{_name}__", _delegated(_name))
 for _name in _ARITHMETIC:
     setattr(Container, f"__r{_name}__", _delegated(_name, is_reversed=True))
@@ -217,7 +205,7 @@ def as_data(value: Any, name: str = "", *, of_recipient: bool = False) -> Any:
         return make(entries)
     if issubclass(kind, Sequence) and not issubclass(kind, (str, bytes, list, tuple)):
         return as_data(list(value), name)  # the outputs of a mapped task, fetched as they are read
-    if _holds_values(kind) and not _has_no_dimension(value):
+    if _holds_values(kind) and not _has_no_dimension(value):  # type: ignore[arg-type]  # a type is hashable
         return Container(value, name)
     is_scalar = _has_no_dimension(value) or not any(hasattr(kind, each) for each in _NO_GAP)
     if isinstance(value, NoneType) or (is_scalar and is_gap(value)):
@@ -229,13 +217,19 @@ _NO_GAP: Final = ("__len__", "__iter__", "__getattr__")
 """What no gap has. To compare what does may take long."""
 
 
+@functools.lru_cache(1000)
 def _holds_values(kind: type) -> bool:
     if issubclass(kind, (str, bytes, bytearray, memoryview, type, Undefined)):
         return False
     # Objects of Airflow's that can be looped over are no data, such as a task instance.
     is_data = not is_of(kind, "airflow", "jinja2") or issubclass(kind, Mapping)
-    holds = any(hasattr(kind, each) for each in ("__iter__", "__len__", "__dataclass_fields__"))
+    holds = any(_has(kind, each) for each in ("__iter__", "__len__", "__dataclass_fields__"))
     return is_data and (holds or kind is SimpleNamespace)
+
+
+def _has(kind: type, name: str) -> bool:
+    """Say whether values of a type have an attribute. An enum can be looped over, its members can't."""
+    return any(name in vars(base) for base in kind.__mro__)
 
 
 def _has_no_dimension(value: Any) -> bool:
@@ -252,18 +246,19 @@ def refuse_gaps(value: Any, name: str) -> None:
     :param name: what an error calls it.
     :raises UndefinedError: if there is a gap in it, to any depth.
     """
-    seen: set[int] = set()
+    seen: dict[int, Any] = {}  # each kept, so that its id is no other's
     waiting = [value]
     while waiting:
         each = waiting.pop()
         if isinstance(each, (str, bytes, int)) or id(each) in seen:
             continue
-        seen.add(id(each))
         if isinstance(each, Gap):
             each._fail_with_undefined_error()
         if is_gap(each):
             Gap(obj=each, name=f"an entry of {name}".removesuffix(" of "))._fail_with_undefined_error()
-        waiting += _values_in(each)
+        if values := list(_values_in(each)):
+            seen[id(each)] = each
+            waiting += values
 
 
 def _values_in(value: Any) -> Iterable[Any]:
@@ -279,7 +274,7 @@ def _values_in(value: Any) -> Iterable[Any]:
         return [getattr(value, name, "") for name in names]
     if kind is SimpleNamespace:
         return list(vars(value).values())
-    is_looped_over = hasattr(kind, "__iter__") and not isinstance(value, Iterator)
+    is_looped_over = _has(kind, "__iter__") and not isinstance(value, Iterator)
     return cast("Iterable[Any]", value) if is_looped_over else ()
 
 

@@ -128,7 +128,7 @@ def _for_json(value: Any) -> Any:
     """Give what JSON can write, or refuse a gap."""
     if isinstance(value, Undefined):
         return str(value)
-    if type(value) is Container and hasattr(type(value._of), "__iter__"):
+    if type(value) is Container and hasattr(value._of, "__iter__"):
         return {key: value[key] for key in value} if isinstance(value, Mapping) else list(value)
     if type(plain := plain_scalar(value)) is not type(value):
         return plain

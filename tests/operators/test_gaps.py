@@ -6,6 +6,7 @@ import math
 from collections import Counter, OrderedDict, UserDict, namedtuple
 from dataclasses import dataclass
 from decimal import Decimal
+from enum import Enum
 from types import MappingProxyType, SimpleNamespace
 
 import numpy as np
@@ -305,6 +306,7 @@ CONTAINERS = {
     "a read-only dict": MappingProxyType({"a": None}),
     "a dict of its own class": UserDict(a=math.nan),
     "values of a dict": {"a": None}.values(),
+    "a long array": np.array([*range(5000), math.nan]),
     "a dataclass": Order(),
     "a namespace": SimpleNamespace(name=None),
 }
@@ -396,6 +398,7 @@ def test_nothing_that_is_taken_from_it_is_written_as_a_gap(text, value, where):
         ("{{ '%s is %s' % X }} {{ X.name }} {{ X }}", Row("Li", 7), "Li is 7 Li Row(name='Li', n=7)"),
         ("{{ X | dictsort | first | first }} {{ X | tojson }}", Counter("aab"), 'a {"a": 2, "b": 1}'),
         ("{{ X.a }} {{ X | length }} {{ 'a' in X }} {{ X is mapping }}", UserDict(a=1), "1 1 True True"),
+        ("{{ X }} {{ X.name }} {{ X.value }}", Enum("Size", "SMALL").SMALL, "Size.SMALL SMALL 1"),
         ("{{ X | string | lower }}", SimpleNamespace(name="Li"), "namespace(name='li')"),
         ("{{ '%s %s' % X }}", ("a", "b"), "a b"),
     ],
