@@ -344,7 +344,7 @@ WHERE = pytest.mark.parametrize("where", ["recipient", "shared", "context"])
 @pytest.mark.parametrize("text", WRITTEN_WHOLE)
 @pytest.mark.parametrize("value", CONTAINERS.values(), ids=CONTAINERS)
 def test_no_container_is_written_with_a_gap_in_it(value, text, where):
-    with pytest.raises(InvalidMessageError, match=r"a value is .*; write what stands in its place"):
+    with pytest.raises(InvalidMessageError, match=r"a value is .*; give a default, as in"):
         rendered(text, value, where)
 
 
