@@ -7,11 +7,13 @@ import socket
 import time
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
+from functools import partial
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Final, Self, TypeVar
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.client_proto import ResponseHandler
 from tenacity import AsyncRetrying
 from yarl import URL
 
@@ -32,6 +34,9 @@ __all__ = ["CancelledBetweenTriesError", "ItnioAsyncClient"]
 
 Result = TypeVar("Result")
 
+_RAW_LIMIT: Final = 16 * ANSWER_LIMIT
+"""Bytes of an answer as it comes: one in chunks of a byte each has six times those of its body."""
+
 
 class CancelledBetweenTriesError(asyncio.CancelledError):
     """Cancelled while no request was on its way: it is certain that the message was not sent."""
@@ -44,19 +49,40 @@ class CancelledBetweenTriesError(asyncio.CancelledError):
 class _Exchange:
     """One request on its way."""
 
-    __slots__ = ("connection", "is_late")
+    __slots__ = ("_cancelled_before", "connection", "is_late", "task")
 
     def __init__(self) -> None:
+        self.task: asyncio.Task[Any] = asyncio.current_task()  # type: ignore[assignment]
+        self._cancelled_before = self.task.cancelling()
         self.connection: Any = None
         """Through what it leaves: as long as there is none, nothing has left."""
         self.is_late = False
+
+    def end_late(self) -> None:
+        """End it at its deadline, whatever it waits for."""
+        self.is_late = True
+        if self.connection.transport is not None:
+            self.connection.transport.abort()
+        self.task.cancel()
+
+    def ended_by(self, error: BaseException) -> BaseException:
+        """Give what ended it: ``TimeoutError`` at its deadline, unless something else cancelled it too.
+
+        :param error: what was raised.
+        """
+        if not self.is_late:
+            return error
+        is_ours = self.task.uncancel() <= self._cancelled_before
+        if isinstance(error, Exception) or (is_ours and isinstance(error, asyncio.CancelledError)):
+            return TimeoutError("the time is over")
+        return error
 
 
 _EXCHANGE: ContextVar[_Exchange] = ContextVar("itnio_exchange")
 
 
 class _Deadlines:
-    """Closes the connections of exchanges that take too long. One timer does for all: each may take as long.
+    """Ends exchanges that take too long. One timer does for all: each may take as long.
 
     :param seconds: how long an exchange may take from when it has a connection.
     """
@@ -71,22 +97,39 @@ class _Deadlines:
         loop = asyncio.get_running_loop()
         self._ends[exchange] = ends_at = loop.time() + self._seconds
         if self._alarm is None:
-            self._alarm = loop.call_at(ends_at, self._close_late_ones)
+            self._alarm = loop.call_at(ends_at, self._end_late_ones)
 
     def end(self, exchange: _Exchange) -> None:
         """Count the time of an exchange no longer."""
         self._ends.pop(exchange, None)
 
-    def _close_late_ones(self) -> None:
+    def _end_late_ones(self) -> None:
         loop = asyncio.get_running_loop()
         self._alarm = None
-        for exchange, ends_at in self._ends.items():
+        while self._ends:
+            exchange, ends_at = next(iter(self._ends.items()))
             if ends_at > loop.time():
-                self._alarm = loop.call_at(ends_at, self._close_late_ones)
+                self._alarm = loop.call_at(ends_at, self._end_late_ones)
                 break
-            exchange.is_late = True
-            if exchange.connection.transport is not None:
-                exchange.connection.transport.abort()
+            del self._ends[exchange]
+            exchange.end_late()
+
+
+class _Handler(ResponseHandler):
+    """Loses the connection to a server that sends far more than an answer may have.
+
+    aiohttp before 3.13.4 has no limit on the headers and trailers of an answer altogether.
+    """
+
+    received = 0
+    """Bytes of the answer, its headers and the marks of its chunks included."""
+
+    def data_received(self, data: bytes) -> None:
+        self.received += len(data)
+        if self.received <= _RAW_LIMIT:
+            super().data_received(data)
+        elif self.transport is not None:
+            self.transport.abort()
 
 
 class _Connector(aiohttp.TCPConnector):
@@ -98,12 +141,18 @@ class _Connector(aiohttp.TCPConnector):
 
     def __init__(self, deadlines: _Deadlines, **options: Any) -> None:
         super().__init__(**options)
+        self._factory: Any = partial(_Handler, loop=asyncio.get_running_loop())
         self._deadlines = deadlines
 
     async def connect(
         self, req: aiohttp.ClientRequest, traces: list[Any], timeout: aiohttp.ClientTimeout
     ) -> Any:
-        connection = await super().connect(req, traces, timeout)
+        connection: Any = await super().connect(req, traces, timeout)
+        while connection.protocol.should_close:
+            # More than its answer came through it while it was idle: that would be taken for the next answer.
+            connection.close()
+            connection = await super().connect(req, traces, timeout)
+        connection.protocol.received = 0
         exchange = _EXCHANGE.get()
         exchange.connection = connection
         self._deadlines.begin(exchange)
@@ -237,12 +286,8 @@ class ItnioAsyncClient:
         try:
             return await self._exchange(request)
         except BaseException as error:
-            late = exchange.is_late and isinstance(error, Exception)
-            ended = self._protocol.failure(
-                TimeoutError("the time is over") if late else error,
-                request,
-                has_left=exchange.connection is not None,
-            )
+            has_left = exchange.connection is not None
+            ended = self._protocol.failure(exchange.ended_by(error), request, has_left=has_left)
         finally:
             self._deadlines.end(exchange)
         raise ended  # out here, where the library's error, which holds the signed request, is no context

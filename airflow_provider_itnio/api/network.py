@@ -14,6 +14,7 @@ from urllib.request import getproxies, proxy_bypass
 
 import certifi
 
+from airflow_provider_itnio.api.describe import describe_value
 from airflow_provider_itnio.api.errors import ConfigurationError
 from airflow_provider_itnio.api.settings import ClientSettings, check_proxy, checked_base_url, is_loopback
 from airflow_provider_itnio.api.signing import Secret
@@ -133,20 +134,27 @@ def tls_context() -> ssl.SSLContext:
 
 @lru_cache(maxsize=8)
 def _context(bundle: tuple[str, str] | None, of_openssl: tuple[str | None, ...]) -> ssl.SSLContext:
+    file, folders = of_openssl
+    if bundle is None and (file or folders):
+        bundle = ("SSL_CERT_FILE", file) if file else ("SSL_CERT_DIR", folders or "")
     name, path = bundle or ("certifi", certifi.where())
     try:
-        if bundle:
-            folder = os.path.isdir(path)
+        if name == "SSL_CERT_DIR":
+            if not any(map(os.path.isdir, path.split(os.pathsep))):
+                raise NotADirectoryError("no such directory")
+            context = ssl.create_default_context()
+        elif name in _OF_REQUESTS:
+            is_folder = os.path.isdir(path)
             context = ssl.create_default_context(
-                cafile=None if folder else path, capath=path if folder else None
+                cafile=None if is_folder else path, capath=path if is_folder else None
             )
         else:
             context = ssl.create_default_context()
-            if not any(of_openssl):
-                context.load_verify_locations(cafile=path)
+            context.load_verify_locations(cafile=path)  # OpenSSL itself passes over a file that it can't read
     except (OSError, ssl.SSLError, ValueError) as error:
         raise ConfigurationError(
-            f"certificate bundle {path!r} of the environment: {name} names it, and it can't be read: {error}"
+            f"certificate bundle {describe_value(path)} of the environment: {name} names it, and it can't be "
+            f"read: {error}"
         ) from None
     context.sslsocket_class = TimedTlsSocket
     return context

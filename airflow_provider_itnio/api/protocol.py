@@ -45,6 +45,8 @@ HEADERS: Final = {
 Result = TypeVar("Result")
 
 _LONGEST_ID: Final = 128
+_LONGEST_WAIT: Final = 1e9
+"""Seconds that a ``Retry-After`` is read as at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -361,7 +363,7 @@ def _retry_after(value: str | None, now: float) -> float | None:
     """Read a ``Retry-After`` header, which holds seconds or a date."""
     if value is None:
         return None
-    if re.fullmatch(r"\s*\d{1,9}(\.\d{1,9})?\s*", value, re.ASCII):
-        return float(value)
+    if re.fullmatch(r"\s*\d{1,300}(\.\d{1,9})?\s*", value, re.ASCII):
+        return min(float(value), _LONGEST_WAIT)
     at = seconds_of_date(value)
-    return None if at is None else max(0.0, at - now)
+    return None if at is None else min(max(0.0, at - now), _LONGEST_WAIT)

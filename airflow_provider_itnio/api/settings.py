@@ -8,6 +8,7 @@ from ipaddress import ip_address
 from typing import Final
 from urllib.parse import quote, unquote, urlsplit
 
+from airflow_provider_itnio.api.describe import link_without_query, truncate
 from airflow_provider_itnio.api.errors import ConfigurationError
 from airflow_provider_itnio.api.signing import Secret
 
@@ -54,7 +55,7 @@ class ClientSettings:
         object.__setattr__(self, "proxy", Secret(self.proxy) if self.proxy else None)
 
 
-def checked_base_url(url: str, *, allow_http: bool = False) -> str:
+def checked_base_url(url: str | Secret, *, allow_http: bool = False) -> str:
     """Check an API's address.
 
     :param url: ``https://`` and a host, with a path if the API stands behind one. Plain ``http://`` is taken
@@ -62,27 +63,36 @@ def checked_base_url(url: str, *, allow_http: bool = False) -> str:
     :param allow_http: take plain ``http://`` for any host. The Api-Key then travels readable, and with each
         request a signature that is good for any other until it expires.
     :return: the address in ASCII, without a slash at its end.
-    :raises ConfigurationError: if it is something else.
+    :raises ConfigurationError: if it is something else. The traceback does not show it: a password may have
+        been put into it.
     """
+    url = Secret(url)  # under the same name, so that no frame below shows what was given
+    checked, problem = _base_url(url, allow_http)
+    if problem:
+        raise ConfigurationError(problem)
+    return checked
+
+
+def _base_url(secret: Secret, allow_http: bool) -> tuple[str, str]:
+    """Give the checked address and an empty text, or an empty text and what is wrong with it."""
+    url = secret.reveal().strip()
     try:
-        parts = urlsplit(url.strip())
+        parts = urlsplit(url)
         port = "" if parts.port is None else f":{parts.port}"
     except ValueError:
         # Its own words would show what stands in the port's place, which may be a secret.
-        raise ConfigurationError(
-            f"must be an address such as {DEFAULT_BASE_URL}, with nothing but a number for a port"
-        ) from None
-    host = _ascii_host(parts.hostname)
-    if parts.scheme not in ("http", "https") or host is None or not _is_visible(url.strip()):
-        raise ConfigurationError(f"must be an address such as {DEFAULT_BASE_URL}, {_shown(url)!r} given")
+        return "", f"must be an address such as {DEFAULT_BASE_URL}, with nothing but a number for a port"
+    host, shown = _ascii_host(parts.hostname), truncate(link_without_query(url), 60)
+    if parts.scheme not in ("http", "https") or host is None or not _is_visible(url):
+        return "", f"must be an address such as {DEFAULT_BASE_URL}, {shown!r} given"
     if parts.username is not None or parts.query or parts.fragment:
-        raise ConfigurationError("must hold no user name, query or fragment")
+        return "", "must hold no user name, query or fragment"
     if parts.scheme == "http" and not (allow_http or is_loopback(parts.hostname or "")):
-        raise ConfigurationError(
-            f"must be https://, {_shown(url)!r} given: plain http would send the Api-Key readable; "
+        return "", (
+            f"must be https://, {shown!r} given: plain http would send the Api-Key readable; "
             'the extra {"allow_http": true} allows it'
         )
-    return f"{parts.scheme}://{host}{port}{quote(parts.path.rstrip('/'), safe=_SAFE_IN_PATH)}"
+    return f"{parts.scheme}://{host}{port}{quote(parts.path.rstrip('/'), safe=_SAFE_IN_PATH)}", ""
 
 
 def check_proxy(url: Secret) -> None:
@@ -133,10 +143,6 @@ def _ascii_host(host: str | None) -> str | None:
 
 def _is_visible(text: str) -> bool:
     return text.isprintable() and not re.search(r"\s", text)
-
-
-def _shown(url: str) -> str:
-    return url.rpartition("@")[2][:60]
 
 
 def is_loopback(host: str) -> bool:

@@ -68,6 +68,14 @@ class TimedTlsSocket(_Timed, ssl.SSLSocket):
         made.ends_at = sock.ends_at
         return made
 
+    def do_handshake(self, block: bool = False) -> None:
+        """Close the socket if this is ended, also by what is no ``Exception``: nobody else has it yet."""
+        try:
+            super().do_handshake(block)
+        except BaseException:
+            self.close()
+            raise
+
 
 def look_up(host: str, port: int) -> Future[Addresses]:
     """Look a name up in a thread of its own: a look-up that hangs can't be ended, only left behind.

@@ -61,7 +61,7 @@ class ConnectionFields:
     conn_type: str
     login: Secret
     password: Secret
-    host: str
+    host: Secret
     port: int | None
     schema: str | None
     proxy: Secret
@@ -80,7 +80,7 @@ class ConnectionFields:
             conn_type=connection.conn_type or "",
             login=Secret((connection.login or "").strip()),
             password=Secret((connection.password or "").strip()),
-            host=(connection.host or "").strip(),
+            host=Secret((connection.host or "").strip()),
             port=connection.port,
             schema=connection.schema,
             proxy=Secret(str(extra.get("proxy") or "").strip() if is_object else ""),
@@ -168,11 +168,22 @@ def _check_proxy(proxy: Secret, name: str) -> None:
 
 
 def _base_url(fields: ConnectionFields, at: str) -> str:
-    from airflow_provider_itnio.api.settings import DEFAULT_BASE_URL, checked_base_url, is_loopback
+    from airflow_provider_itnio.api.settings import DEFAULT_BASE_URL, checked_base_url
 
-    host = fields.host
-    if not host:
+    if not fields.host:
         return DEFAULT_BASE_URL
+    allow_http = fields.extras is not None and str(fields.extras["allow_http"]).lower() == "true"
+    try:
+        return checked_base_url(_address(fields), allow_http=allow_http)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{at}host: {error}") from None
+
+
+def _address(fields: ConnectionFields) -> Secret:
+    """Give the host with the scheme and port that stand beside it. It is hidden: it may hold a password."""
+    from airflow_provider_itnio.api.settings import is_loopback
+
+    host = fields.host.reveal()
     if "://" not in host:
         local = is_loopback(host.partition("/")[0].partition(":")[0])
         host = f"{fields.schema or ('http' if local else 'https')}://{host}"
@@ -180,11 +191,7 @@ def _base_url(fields: ConnectionFields, at: str) -> str:
     authority, slash, path = rest.partition("/")
     if fields.port and not authority.rpartition(":")[2].isdigit():
         host = f"{scheme}{mark}{authority}:{fields.port}{slash}{path}"
-    allow_http = fields.extras is not None and str(fields.extras["allow_http"]).lower() == "true"
-    try:
-        return checked_base_url(host, allow_http=allow_http)
-    except ConfigurationError as error:
-        raise ConfigurationError(f"{at}host: {error}") from None
+    return Secret(host)
 
 
 def _number(name: str, given: object, default: float, lowest: float, highest: float) -> float:

@@ -20,6 +20,7 @@ from collections.abc import Callable
 from email.utils import formatdate
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import unquote
 
@@ -27,7 +28,7 @@ import pendulum
 import pytest
 
 from airflow_provider_itnio.api import async_client, client
-from airflow_provider_itnio.api.async_client import ItnioAsyncClient
+from airflow_provider_itnio.api.async_client import ItnioAsyncClient, _Deadlines, _Exchange
 from airflow_provider_itnio.api.client import ItnioClient, shared_client
 from airflow_provider_itnio.api.errors import (
     AccountError,
@@ -1087,3 +1088,66 @@ def test_both_clients_name_a_failure_alike() -> None:
     ]
     for one, other in pairwise(re.sub(r"connection: .*", "", sentence) for sentence in sentences):
         assert one == other == "The question for the balance was not sent, no "
+
+
+@pytest.mark.parametrize(
+    "second", [answer({"status": "0", "data": {"messageId": "again"}}), b"\r\nHTTP/1.1 2"]
+)
+def test_what_comes_behind_an_answer_is_not_taken_for_the_next_one(sender: Make, second: bytes) -> None:
+    class Twice(Server):
+        def serve(self, received: Received, connection: socket.socket) -> None:
+            super().serve(received, connection)
+            self.stopped.wait(0.05)  # by then the connection is idle
+            connection.sendall(second)
+
+    with Twice() as server:
+        one = sender(server.url, timeout=5)
+        for recipient in ("8614718004557", "8614718004558", "8614718004559"):
+            assert one.send(recipient=recipient).message_id == MESSAGE_ID
+            one._run(_pause(one))
+        assert [json.loads(one.body)["recipient"][-1] for one in server.requests] == ["7", "8", "9"]
+
+
+def _pause(one: Sender) -> Any:
+    if isinstance(one.client, ItnioAsyncClient):
+        return asyncio.sleep(0.2)
+    time.sleep(0.2)
+    return None
+
+
+def test_an_exchange_ends_at_its_deadline_whatever_it_waits_for() -> None:
+    async def stuck() -> BaseException:
+        deadlines, exchange = _Deadlines(0.05), _Exchange()
+        exchange.connection = SimpleNamespace(transport=None)
+        deadlines.begin(exchange)
+        try:
+            await asyncio.Event().wait()
+        except BaseException as error:
+            return exchange.ended_by(error)
+        raise AssertionError
+
+    async def both() -> tuple[BaseException, int]:
+        ended = await stuck()
+        return ended, asyncio.current_task().cancelling()  # type: ignore[union-attr]
+
+    ended, still_cancelled = asyncio.run(asyncio.wait_for(both(), 10))
+    assert isinstance(ended, TimeoutError)
+    assert still_cancelled == 0
+
+
+def test_who_cancels_a_late_exchange_cancels_it() -> None:
+    async def cancelled() -> BaseException:
+        exchange = _Exchange()
+        exchange.connection = SimpleNamespace(transport=None)
+        exchange.end_late()
+        exchange.task.cancel()
+        try:
+            await asyncio.sleep(10)
+        except BaseException as error:
+            return exchange.ended_by(error)
+        raise AssertionError
+
+    async def aside() -> BaseException:
+        return await asyncio.create_task(cancelled())
+
+    assert isinstance(asyncio.run(aside()), asyncio.CancelledError)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import copy
+import gc
 import pickle
 import signal
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -185,6 +187,14 @@ def test_a_timeout_of_the_task_amid_connecting_shows_no_secret_and_is_not_sent(n
         assert is_marked_as_not_sent(cut_off(url.replace("http:", "https:")))
     with full_backlog() as url:
         assert is_marked_as_not_sent(cut_off(url))
+
+
+def test_a_timeout_of_the_task_amid_a_handshake_leaves_no_socket_open() -> None:
+    with silent() as url, warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always", ResourceWarning)
+        cut_off(url.replace("http:", "https:"))
+        gc.collect()
+    assert not [one for one in warned if "TimedTlsSocket" in str(one.message)]
 
 
 def test_a_timeout_of_the_task_between_two_tries_is_not_sent() -> None:

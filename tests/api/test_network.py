@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from airflow_provider_itnio.api.async_client import ItnioAsyncClient
+from airflow_provider_itnio.api.client import ItnioClient
 from airflow_provider_itnio.api.errors import ConfigurationError
 from airflow_provider_itnio.api.network import proxy_for, tls_context
+from airflow_provider_itnio.api.signing import Credentials
 from tests.api.conftest import Authority
 
 pytestmark = pytest.mark.usefixtures("own_contexts")
@@ -115,14 +118,40 @@ def test_a_context_is_built_once_for_each_setting(environment: Environment, auth
     assert tls_context() is not plain
 
 
-@pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
-def test_a_bundle_that_can_not_be_read_is_named(environment: Environment, tmp_path: Path, name: str) -> None:
-    for bundle, content in ((tmp_path / "none.pem", None), (tmp_path / "bad.pem", "no certificate")):
-        if content:
-            bundle.write_text(content)
-        environment(**{name: bundle})
-        with pytest.raises(ConfigurationError, match=f"^certificate bundle '{bundle}' of the environment: "):
-            tls_context()
+BROKEN = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
+BUNDLES = {"none.pem": None, "empty.pem": "", "bad.pem": "no certificate", "broken.pem": BROKEN}
+
+
+@pytest.mark.parametrize("client", [ItnioClient, ItnioAsyncClient])
+@pytest.mark.parametrize("bundle", BUNDLES)
+@pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR"])
+def test_a_bundle_that_can_not_be_read_keeps_a_client_from_being_made(
+    environment: Environment,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    bundle: str,
+    client: Callable[[Credentials], object],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    if (content := BUNDLES[bundle]) is not None:
+        Path(bundle).write_text(content)
+    environment(**{name: bundle})
+    with pytest.raises(
+        ConfigurationError, match=f"^certificate bundle '{bundle}' of the environment: {name} "
+    ):
+        client(Credentials("key", "secret"))
+
+
+def test_a_folder_is_no_file_of_certificates(environment: Environment, tmp_path: Path) -> None:
+    environment(SSL_CERT_FILE=tmp_path)
+    with pytest.raises(ConfigurationError, match="SSL_CERT_FILE names it"):
+        tls_context()
+
+
+def test_one_folder_of_several_is_enough(environment: Environment, tmp_path: Path) -> None:
+    environment(SSL_CERT_DIR=f"/nowhere:{tmp_path}")
+    assert tls_context().verify_mode == ssl.CERT_REQUIRED
 
 
 def test_a_proxy_of_the_environment_that_is_no_http_proxy_is_refused(monkeypatch):

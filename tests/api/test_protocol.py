@@ -417,7 +417,9 @@ def test_a_content_type_that_repeats_what_was_sent_is_cleaned(
         ("soon", None),
         ("", None),
         ("1e9", None),
-        ("9" * 10, None),
+        ("9" * 10, 1e9),
+        ("9" * 299, 1e9),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", 1e9),
     ],
 )
 def test_retry_after_is_seconds_or_a_date(

@@ -189,6 +189,12 @@ def test_a_base_url_in_a_uri_is_percent_encoded(by_uri):
         ({"extra": {"proxy": "http://:80"}}, "extra.proxy"),
         ({"extra": {"proxy": ["http://proxy.example:1"]}}, "extra.proxy"),
         ({"extra": {"proxy": 7}}, "extra.proxy"),
+        ({"host": "https://ann:密码@gateway.example.com"}, "host"),
+        ({"host": "ann:密码@gateway.example.com", "port": 8443}, "host"),
+        ({"host": "http://ann:密码@gateway.example.com/v3"}, "host"),
+        ({"host": "ftp://gateway.example.com?key=密码"}, "host"),
+        ({"host": "https://ann:密码"}, "host"),
+        ({"host": "https://gateway.example.com#密码"}, "host"),
     ],
 )
 @pytest.mark.parametrize("way", ["send", "asend", "prepare"])
@@ -198,6 +204,7 @@ def test_an_unusable_field_is_named_with_its_connection(way, fields, names, conn
         done_by(way, ItnioHook("itnio_of_finance"))
     assert str(caught.value).startswith(f"Connection 'itnio_of_finance', {names}")
     assert len(str(caught.value)) < 300
+    assert "密码" not in str(caught.value)
     assert sandbox.requests == []
     assert_shows_no_secret(caught.value, "bDqJFiq9", "7bz1lzh9", "пароль", "密码", "%FF%FE")
 
