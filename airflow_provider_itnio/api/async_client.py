@@ -30,20 +30,12 @@ from airflow_provider_itnio.api.settings import ClientSettings
 from airflow_provider_itnio.api.signing import Credentials
 from airflow_provider_itnio.api.sockets import look_up
 
-__all__ = ["CancelledBetweenTriesError", "ItnioAsyncClient"]
+__all__ = ["ItnioAsyncClient"]
 
 Result = TypeVar("Result")
 
 _RAW_LIMIT: Final = 16 * ANSWER_LIMIT
 """Bytes of an answer as it comes: one in chunks of a byte each has six times those of its body."""
-
-
-class CancelledBetweenTriesError(asyncio.CancelledError):
-    """Cancelled while no request was on its way: it is certain that the message was not sent."""
-
-    def __init__(self, *args: object) -> None:
-        super().__init__(*args)
-        mark_as_not_sent(self)
 
 
 class _Exchange:
@@ -241,10 +233,7 @@ class ItnioAsyncClient:
         return await self._perform(request, delivery)
 
     async def get_balance(self) -> Balance:
-        """Ask for the account's balance, which costs nothing and messages no one.
-
-        :raises ItnioError: as :meth:`send` does.
-        """
+        """Ask for the account's balance, as :meth:`ItnioClient.get_balance` does."""
         return await self._perform(self._protocol.balance_request(), "at_least_once")
 
     async def close(self) -> None:

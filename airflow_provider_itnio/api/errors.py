@@ -1,4 +1,4 @@
-"""The families of errors: what went wrong, and so what may be done about it.
+"""Every error of this package.
 
 ``ItnioError`` is the root. Below it are what is found before anything is sent (the message, a
 parameter or the configuration is invalid), and the outcomes of a message: it was not sent, it was refused, or

@@ -20,7 +20,7 @@ from airflow_provider_itnio.api.settings import ClientSettings, check_proxy, che
 from airflow_provider_itnio.api.signing import Secret
 from airflow_provider_itnio.api.sockets import TimedTlsSocket
 
-__all__ = ["Route", "proxy_for", "tls_context"]
+__all__ = ["Route", "tls_context"]
 
 _OF_REQUESTS = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 _OF_OPENSSL = ("SSL_CERT_FILE", "SSL_CERT_DIR")
@@ -73,18 +73,12 @@ def _taken_apart(url: Secret) -> tuple[SplitResult, Secret | None]:
     )
 
 
-def proxy_for(url: str) -> str | None:
+def _proxy_of_environment(url: str) -> Secret | None:
     """Find the proxy that the environment names for an address.
 
-    :param url: the address; ``NO_PROXY`` is obeyed, and a loopback address needs no proxy.
-    :return: the proxy's URL, ``None`` for a direct connection.
-    :raises ConfigurationError: if it is no HTTP proxy. The error does not show it: it may hold a password.
+    ``NO_PROXY`` is obeyed, and a loopback address needs no proxy. An error does not show a proxy: it may hold
+    a password.
     """
-    proxy = _proxy_of_environment(url)
-    return None if proxy is None else proxy.reveal()
-
-
-def _proxy_of_environment(url: str) -> Secret | None:
     parts = urlsplit(url)
     proxies = {name: Secret(proxy) for name, proxy in getproxies().items()}
     host = parts.hostname or ""

@@ -18,6 +18,7 @@ from airflow_provider_itnio import __version__
 from airflow_provider_itnio.api.balance import Balance
 from airflow_provider_itnio.api.checks import Delivery
 from airflow_provider_itnio.api.clock import ServerClock, seconds_of_date
+from airflow_provider_itnio.api.describe import truncate
 from airflow_provider_itnio.api.errors import (
     AuthenticationError,
     ItnioError,
@@ -56,7 +57,7 @@ class Request(Generic[Result]):
     :param method: the HTTP method.
     :param path: the endpoint below the base URL.
     :param body: JSON in UTF-8, ``None`` for a GET.
-    :param description: what is asked, in words.
+    :param description: what is asked, for errors.
     :param codes: the endpoint's status codes.
     :param parse: reads what was asked for out of an answer with status 0, ``None`` if it is not there.
     :param recipient: the recipient of a message.
@@ -313,16 +314,15 @@ class Protocol:
         """
         for secret in self._secrets():
             words = words.replace(secret.reveal() or "***", "***")
-        # Cut before any expression looks at them: the time of some grows with the square of the length.
-        looked_at = " ".join(words[:READ_AT_MOST].split())
-        looked_at = "".join(mark if mark.isprintable() else "\ufffd" for mark in looked_at)
-        looked_at = re.sub(r"[0-9a-fA-F]{32,}", "***", looked_at)
-        looked_at = re.sub(r"(https?://[^\s?#'\"]*)[?#][^\s'\"]*", r"\1", looked_at)
-        looked_at = re.sub(r"//[^/\s@]*@", "//", looked_at)
-        looked_at = mask_phone_numbers(looked_at)
+        # Cut before any expression sees them: the time of some grows with the square of the length.
+        text = " ".join(words[:READ_AT_MOST].split())
+        text = "".join(mark if mark.isprintable() else "\ufffd" for mark in text)
+        text = re.sub(r"[0-9a-fA-F]{32,}", "***", text)
+        text = re.sub(r"(https?://[^\s?#'\"]*)[?#][^\s'\"]*", r"\1", text)
+        text = mask_phone_numbers(re.sub(r"//[^/\s@]*@", "//", text))
         if len(words) > READ_AT_MOST:  # the end may be half of something that is not to be shown
-            looked_at = looked_at[:-100]
-        return looked_at if len(looked_at) <= at_most else f"{looked_at[: at_most - 1]}…"
+            text = text[:-100]
+        return truncate(text, at_most)
 
 
 @lru_cache(maxsize=64)

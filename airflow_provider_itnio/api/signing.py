@@ -98,16 +98,6 @@ class Credentials:
             f"{self.api_key.reveal()}{self.secret.reveal()}{timestamp}".encode(), usedforsecurity=False
         ).hexdigest()
 
-    def headers(self, at: float) -> dict[str, str]:
-        """Make the three headers that sign a request.
-
-        One signature is good for any request within the vendor's time window: it is never logged.
-
-        :param at: Unix time in seconds; what is below a second is cut off.
-        """
-        timestamp = str(int(at))
-        return {"Sign": self.sign(timestamp), "Timestamp": timestamp, "Api-Key": self.api_key.reveal()}
-
 
 def is_one_ascii_word(secret: Secret) -> bool:
     """Say whether a text can stand in a header as it is: ASCII, no blanks, nothing invisible.

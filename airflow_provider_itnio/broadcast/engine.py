@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from math import ceil
 from typing import TYPE_CHECKING, Final
@@ -15,6 +16,7 @@ from airflow_provider_itnio.api.errors import (
     RefusedError,
     UnknownOutcomeError,
     is_marked_as_not_sent,
+    mark_as_not_sent,
 )
 from airflow_provider_itnio.api.phone_numbers import mask_phone, mask_phone_numbers
 from airflow_provider_itnio.broadcast.pace import Pace
@@ -82,7 +84,7 @@ class Broadcast:
     ) -> None:
         self.report = Report(recipients, kind=kind, keep_receipts=keep_receipts)
         self.stopped: str | None = None
-        """Why no new message was taken, in words; ``None`` if everyone was reached."""
+        """Why no new message was taken; ``None`` if everyone was reached."""
         self.stopped_by: ItnioError | None = None
         """The error that would have affected every message."""
         self._record = record
@@ -199,30 +201,27 @@ class Broadcast:
         except ItnioError as error:
             self._has_failed(queued, error)
         except BaseException as error:
+            why = (isinstance(error, asyncio.CancelledError) and self.stopped) or type(error).__name__
             if is_marked_as_not_sent(error):
-                self._has_failed(queued, NotSentError(f"ended between two tries: {self.stopped}"))
-                raise
-            why = self.stopped if isinstance(error, asyncio.CancelledError) else type(error).__name__
-            self._has_failed(
-                queued, UnknownOutcomeError(f"ended before an answer came: {why or 'cancelled'}")
-            )
+                self._has_failed(queued, NotSentError(f"ended before it was sent: {why}"))
+            else:
+                self._has_failed(queued, UnknownOutcomeError(f"ended before an answer came: {why}"))
             raise
         else:
             self._is_accepted(queued, receipt)
 
     async def _between_tries(self, seconds: float) -> None:
         """Wait for the next try of a message, which takes its turn like any other. A stop ends this."""
-        from airflow_provider_itnio.api.async_client import CancelledBetweenTriesError
-
         try:
-            async with asyncio.timeout(seconds):
-                await self._stopping.wait()
-        except TimeoutError:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self._stopping.wait()
             await self._pace.turn()
-        except asyncio.CancelledError:
-            raise CancelledBetweenTriesError from None
-        if self.stopped is not None:
-            raise CancelledBetweenTriesError
+            if self.stopped is not None:
+                raise asyncio.CancelledError
+        except asyncio.CancelledError as error:
+            mark_as_not_sent(error)
+            raise
 
     def _is_accepted(self, queued: QueuedMessage, receipt: Receipt) -> None:
         self._unanswered_in_a_row = 0

@@ -10,7 +10,8 @@ import pytest
 from airflow_provider_itnio.api.async_client import ItnioAsyncClient
 from airflow_provider_itnio.api.client import ItnioClient
 from airflow_provider_itnio.api.errors import ConfigurationError
-from airflow_provider_itnio.api.network import proxy_for, tls_context
+from airflow_provider_itnio.api.network import Route, tls_context
+from airflow_provider_itnio.api.settings import ClientSettings
 from airflow_provider_itnio.api.signing import Credentials
 from tests.api.conftest import Authority
 
@@ -18,6 +19,11 @@ pytestmark = pytest.mark.usefixtures("own_contexts")
 
 API = "https://api.itniotech.com"
 Environment = Callable[..., None]
+
+
+def proxy_for(url: str) -> str | None:
+    proxy = Route.of(ClientSettings(url)).proxy
+    return proxy and proxy.geturl()
 
 
 @pytest.fixture

@@ -107,9 +107,14 @@ def test_the_balance_is_a_get(exchange: Protocol) -> None:
 
 
 def test_headers_are_signed_with_the_time_of_the_server(exchange: Protocol) -> None:
-    assert exchange.signed_headers() == CREDENTIALS.headers(NOW)
-    exchange.clock.offset = -3600
-    assert exchange.signed_headers() == CREDENTIALS.headers(NOW - 3600)
+    for offset in (0, -3600):
+        exchange.clock.offset = offset
+        timestamp = str(int(NOW + offset))
+        assert exchange.signed_headers() == {
+            "Sign": CREDENTIALS.sign(timestamp),
+            "Timestamp": timestamp,
+            "Api-Key": "bDqJFiq9",
+        }
 
 
 # --- accepted -------------------------------------------------------------------------------------------

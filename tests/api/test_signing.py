@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_itnio.api.errors import ConfigurationError
+from airflow_provider_itnio.api.protocol import Protocol
 from airflow_provider_itnio.api.signing import Credentials
 
 DOCUMENTED = Credentials("bDqJFiq9", "7bz1lzh9")
@@ -15,8 +16,8 @@ def test_the_documentations_own_values_give_its_sign() -> None:
 
 def test_headers_sign_the_very_timestamp_they_carry() -> None:
     expected = {"Sign": SIGN, "Timestamp": "1630468800", "Api-Key": "bDqJFiq9"}
-    assert DOCUMENTED.headers(1630468800) == expected
-    assert DOCUMENTED.headers(1630468800.999) == expected
+    for now in (1630468800, 1630468800.999):
+        assert Protocol(DOCUMENTED, lambda now=now: now).signed_headers() == expected
 
 
 def test_another_secret_or_second_gives_another_sign() -> None:

@@ -124,7 +124,7 @@ def test_those_that_wait_for_another_try_of_the_client_were_not_sent(
     with pytest.raises(AirflowTaskTimeout), over_at(3):
         run.once()
     assert counts_of(run.summary) == {"accepted": 2, "not_sent": 1}
-    assert run.summary["failures"][0]["reason"].startswith("ended between two tries: ")
+    assert run.summary["failures"][0]["reason"].startswith("ended before it was sent: ")
     assert counts_of(run.once()) == {"accepted": 1, "accepted_earlier": 2}
 
 
