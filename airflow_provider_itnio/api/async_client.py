@@ -233,7 +233,10 @@ class ItnioAsyncClient:
         return await self._perform(request, delivery)
 
     async def get_balance(self) -> Balance:
-        """Ask for the account's balance, as :meth:`ItnioClient.get_balance` does."""
+        """Ask for the account's balance, which costs nothing and messages no one.
+
+        :raises ItnioError: as :meth:`send` does.
+        """
         return await self._perform(self._protocol.balance_request(), "at_least_once")
 
     async def close(self) -> None:
