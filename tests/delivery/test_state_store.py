@@ -75,7 +75,7 @@ def test_an_entry_of_another_shape_says_what_a_person_can_do(value, store):
     assert words.startswith("Nothing was sent: the delivery record of this task can't be read")
     assert "whatsapp/x: " in words
     assert "Task State Store" in words
-    assert "delete it there and clear the task" in words
+    assert "clear the task to send to everyone" in words
     assert NUMBER not in words
 
 
