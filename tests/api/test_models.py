@@ -2,6 +2,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from datetime import date
 from decimal import Decimal
 from pathlib import PurePosixPath
@@ -13,7 +15,7 @@ import pytest
 from pydantic_core import to_json
 
 from airflow_provider_itnio.api.errors import InvalidMessageError, InvalidParameterError
-from airflow_provider_itnio.api.models import MODELS, Message, message_from
+from airflow_provider_itnio.api.models import Message, message_from, model_of
 from airflow_provider_itnio.messages import MESSAGE_FIELDS
 from tests.api.fields import (
     LINK,
@@ -1055,7 +1057,17 @@ def test_no_error_holds_the_whole_of_a_long_value(place) -> None:
 
 
 def test_every_field_has_its_model() -> None:
-    assert tuple(MODELS) == MESSAGE_FIELDS
+    assert len({model_of(name) for name in MESSAGE_FIELDS}) == len(MESSAGE_FIELDS)
+
+
+def test_only_the_model_of_the_message_at_hand_is_loaded() -> None:
+    program = (
+        "import sys; from airflow_provider_itnio.api.models import message_from; "
+        "message_from({'text': 'hi'}); "
+        "print(*sorted(name for name in sys.modules if '.api.models.' in name))"
+    )
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert [name.rpartition(".")[2] for name in ran.stdout.split()] == ["base", "message", "text"]
 
 
 def test_a_message_is_read_again_from_its_own_fields() -> None:

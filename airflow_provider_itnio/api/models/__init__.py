@@ -6,7 +6,7 @@ WhatsApp's own, since a message over them would be accepted and then never arriv
 counted as Unicode code points.
 """
 
-from airflow_provider_itnio.api.models.message import MODELS, Content, Message, check_fields, message_from
+from airflow_provider_itnio.api.models.message import Message, check_fields, message_from, model_of
 from airflow_provider_itnio.api.models.text import TEXT_LIMIT
 
-__all__ = ["MODELS", "TEXT_LIMIT", "Content", "Message", "check_fields", "message_from"]
+__all__ = ["TEXT_LIMIT", "Message", "check_fields", "message_from", "model_of"]

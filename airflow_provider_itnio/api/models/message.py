@@ -4,44 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from importlib import import_module
+from typing import Any, Final
 
-from pydantic import (
-    ValidationError,
-)
+from pydantic import ValidationError
 from pydantic_core import PydanticCustomError
 
 from airflow_provider_itnio.api.checks import check_choice
 from airflow_provider_itnio.api.describe import describe_key, describe_value, truncate
 from airflow_provider_itnio.api.errors import InvalidMessageError
 from airflow_provider_itnio.api.hints import object_hint
-from airflow_provider_itnio.api.models.base import IsUnrendered, is_blank, never_unrendered, text_value
-from airflow_provider_itnio.api.models.contacts import Contacts
-from airflow_provider_itnio.api.models.interactive import Interactive
-from airflow_provider_itnio.api.models.location import Location
-from airflow_provider_itnio.api.models.media import Audio, Document, Image, Sticker, Video
-from airflow_provider_itnio.api.models.template import Template
-from airflow_provider_itnio.api.models.text import TEXT_LIMIT, Text
+from airflow_provider_itnio.api.models.base import (
+    ContentModel,
+    IsUnrendered,
+    is_blank,
+    never_unrendered,
+    text_value,
+)
+from airflow_provider_itnio.api.models.text import TEXT_LIMIT
 from airflow_provider_itnio.api.validation_errors import describe_errors
 from airflow_provider_itnio.api.values import integral, is_gap, plain_data, type_name
 from airflow_provider_itnio.messages import MESSAGE_FIELDS
 
-Content: TypeAlias = (
-    Text | Image | Audio | Video | Document | Sticker | Location | Interactive | Contacts | Template
-)
-
-MODELS: Final[Mapping[str, type[Content]]] = {
-    "text": Text,
-    "image": Image,
-    "audio": Audio,
-    "video": Video,
-    "document": Document,
-    "sticker": Sticker,
-    "location": Location,
-    "interactive": Interactive,
-    "contacts": Contacts,
-    "template": Template,
-}
+_MEDIA: Final = ("image", "audio", "video", "document", "sticker")
 
 IF_TOO_LONG: Final = ("fail", "truncate")
 
@@ -56,8 +41,18 @@ class Message:
     """
 
     type: str
-    content: Content
+    content: ContentModel
     reply_to: str | None = None
+
+
+def model_of(kind: str) -> type[ContentModel]:
+    """Give the model of a message type, and load it then: a task's process needs one of them.
+
+    :param kind: one of ``MESSAGE_FIELDS``.
+    """
+    file = "media" if kind in _MEDIA else kind
+    model: type[ContentModel] = getattr(import_module(f"{__package__}.{file}"), kind.capitalize())
+    return model
 
 
 def message_from(fields: Mapping[str, Any], *, if_too_long: str = "fail") -> Message:
@@ -139,7 +134,7 @@ def _checked(
         ]
     declared = present.pop("type", None)
     reply_to = present.pop("reply_to", None)
-    unknown = [name for name in present if name not in MODELS]
+    unknown = [name for name in present if name not in MESSAGE_FIELDS]
     if unknown:
         known = ", ".join(MESSAGE_FIELDS)
         return None, [f"{describe_key(name)}: unknown field; known are {known}" for name in unknown]
@@ -160,10 +155,11 @@ def _checked(
     problems += [problem] if problem else []
     if kind == "text" and if_too_long == "truncate":
         value = _cut(value)
+    model = model_of(kind)
     try:
-        content = MODELS[kind].model_validate(value, context={"is_unrendered": is_unrendered})
+        content = model.model_validate(value, context={"is_unrendered": is_unrendered})
     except ValidationError as error:
-        problems += describe_errors(error, MODELS[kind], kind, is_unrendered)
+        problems += describe_errors(error, model, kind, is_unrendered)
         return None, problems
     return (None, problems) if problems else (Message(kind, content, reply_to), [])
 
