@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Generator, Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from airflow.providers.common.compat.sdk import BaseNotifier
 
-from airflow_provider_itnio.api.checks import check_number
-from airflow_provider_itnio.api.describe import describe_value
-from airflow_provider_itnio.api.errors import ContentError, InvalidMessageError, ItnioError
 from airflow_provider_itnio.argument_errors import with_named_errors
 from airflow_provider_itnio.hooks.itnio import ItnioHook
 from airflow_provider_itnio.messages import MESSAGE_FIELDS
-from airflow_provider_itnio.templating import is_rendered_later, leaves, recipient_entries, template_files
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -32,7 +26,7 @@ if TYPE_CHECKING:
         TemplateDict,
         TextDict,
     )
-    from airflow_provider_itnio.notifications.filled_alert import Messages, RenderedAlert
+    from airflow_provider_itnio.notifications.rendering import RenderedAlert
 
     _Notifier = BaseNotifier
 else:
@@ -42,9 +36,6 @@ __all__ = ["WhatsAppNotifier", "send_whatsapp_notification"]
 
 _MAX_RETRY_AFTER: Final = 5.0
 """Seconds. A notifier may run where Airflow parses DAGs, so it waits for no long ``Retry-After``."""
-
-_AT_A_TIME: Final = 16
-"""Recipients. Airflow ends a task's callbacks 20 seconds, a DAG's 50 seconds after they began."""
 
 _OF_MISSED_SLA: Final = ("dag", "task_list", "blocking_task_list", "slas", "blocking_tis")
 
@@ -170,7 +161,10 @@ class WhatsAppNotifier(_Notifier):
         self.timeout = timeout
         self.connect_timeout = connect_timeout
         self.max_attempts = max_attempts
-        self._check_what_is_written()
+        # What it needs is heavy, and is loaded where a notifier is made, not where this module is imported.
+        from airflow_provider_itnio.notifications.notifier_checks import check_notifier
+
+        check_notifier(self)
 
     def __call__(self, *args: Any) -> None:
         """Send the alert; Airflow calls this.
@@ -190,15 +184,10 @@ class WhatsAppNotifier(_Notifier):
         :param context: of a task's or DAG's callback, of a deadline, or of a task that asks a person.
         :raises ItnioError: after all recipients were tried, if it was not sent to one of them.
         """
-        from concurrent.futures import ThreadPoolExecutor
+        from airflow_provider_itnio.notifications.sending import raise_failures, send_to_all
 
-        alert, hook = self._filled(context)
-        messages = alert.messages(hook.account())
-        with ThreadPoolExecutor(_AT_A_TIME, thread_name_prefix="whatsapp-alert") as pool:
-            failures = list(
-                pool.map(lambda number: self._send(hook, number, messages, alert), alert.recipients)
-            )
-        _raise_for(alert, failures)
+        alert, hook = self._rendered(context)
+        raise_failures(alert, send_to_all(hook, alert))
 
     async def async_notify(self, context: Any) -> None:
         """Send the alert to each recipient, as :meth:`notify` does, without blocking the event loop.
@@ -206,164 +195,49 @@ class WhatsAppNotifier(_Notifier):
         :param context: as for :meth:`notify`.
         :raises ItnioError: after all recipients were tried, if it was not sent to one of them.
         """
-        alert, hook = self._filled(context)
-        messages = alert.messages(await hook.aaccount())
-        at_a_time = asyncio.Semaphore(_AT_A_TIME)
+        from airflow_provider_itnio.notifications.sending import asend_to_all, raise_failures
 
-        async def send(recipient: str) -> str | None:
-            async with at_a_time:
-                return await self._asend(hook, recipient, messages, alert)
+        alert, hook = self._rendered(context)
+        raise_failures(alert, await asend_to_all(hook, alert))
 
-        async with hook:
-            failures = await asyncio.gather(*map(send, alert.recipients))
-        _raise_for(alert, failures)
-
-    def _send(self, hook: ItnioHook, recipient: str, messages: Messages, alert: RenderedAlert) -> str | None:
-        """Send the first message that can be sent, and give the reason if none can."""
-        reason = alert.problem
-        for message in messages:
-            try:
-                hook.send(recipient, **message(reason))
-                return None
-            except (ContentError, InvalidMessageError) as error:
-                reason = self._noted(recipient, error)
-            except Exception as error:
-                return self._noted(recipient, error)
-        return reason
-
-    async def _asend(
-        self, hook: ItnioHook, recipient: str, messages: Messages, alert: RenderedAlert
-    ) -> str | None:
-        """As :meth:`_send` does."""
-        reason = alert.problem
-        for message in messages:
-            try:
-                await hook.asend(recipient, **message(reason))
-                return None
-            except (ContentError, InvalidMessageError) as error:
-                reason = self._noted(recipient, error)
-            except Exception as error:
-                return self._noted(recipient, error)
-        return reason
-
-    def _noted(self, recipient: str, error: Exception) -> str:
-        from airflow_provider_itnio.api.phone_numbers import mask_phone
-        from airflow_provider_itnio.notifications.filled_alert import words_of
-
-        words = words_of(error)
-        with suppress(Exception):  # a line that can't be written must keep nobody from getting the alert
-            self.log.error("WhatsApp alert to %s: %s", mask_phone(recipient), words)
-        return words
-
-    def _check_what_is_written(self) -> None:
-        from airflow_provider_itnio.api.describe import describe_value
-        from airflow_provider_itnio.api.phone_numbers import normalize_phone
-
-        for name in self.template_fields:
-            for path, file in template_files(getattr(self, name), name):
-                raise InvalidMessageError(
-                    f"{path}: a notifier can't read Jinja files, {describe_value(file)} given"
-                )
-        self._check_recipients()
-        self._check_patience()
-        if self.business_phone and not is_rendered_later(self.business_phone):
-            normalize_phone(self.business_phone, "business_phone")
-        self._check_message()
-
-    def _check_message(self) -> None:
-        from airflow_provider_itnio.api.models import check_fields
-
-        # if_too_long is no template field, so nothing in it waits.
-        check_fields({"text": "-"}, if_too_long=self.if_too_long, is_unrendered=lambda value: False)
-        if own := self._own_message():
-            check_fields(own, if_too_long=self.if_too_long, is_unrendered=is_rendered_later)
-        self._check_alert_template()
-
-    def _check_alert_template(self) -> None:
-        from airflow_provider_itnio.api.models import check_fields
-        from airflow_provider_itnio.notifications.alert_facts import AlertFacts
-        from airflow_provider_itnio.notifications.default_text import default_template
-
-        for name in ("alert_template", "alert_language"):
-            value = getattr(self, name)
-            if value is not None and not isinstance(value, str) and not is_rendered_later(value):
-                raise InvalidMessageError(f"{name}: must be text, {describe_value(value)} given")
-        name = "any" if self.alert_template is None else self.alert_template
-        example = default_template(AlertFacts(), name, self.alert_language or "en")
-        try:
-            check_fields({"template": example}, is_unrendered=is_rendered_later)
-        except InvalidMessageError as error:
-            names = {"template.name": "alert_template", "template.language.code": "alert_language"}
-            told = (problem.partition(":") for problem in error.problems)
-            raise InvalidMessageError(
-                *(f"{names.get(path, path)}:{words}" for path, _, words in told)
-            ) from None
-
-    def _check_recipients(self) -> None:
-        from airflow_provider_itnio.broadcast.recipients import read_recipient, recipients_of
-
-        entries = recipient_entries(self.recipients)
-        if not entries:
-            raise InvalidMessageError("recipients: at least one phone number is required, none given")
-        for index, written in enumerate(entries):
-            if not any(is_rendered_later(leaf) for _, leaf in leaves(written)):
-                name = f"recipients[{index}]"
-                for entry in recipients_of(written, written, name):
-                    read_recipient(entry, name)
-
-    def _check_patience(self) -> None:
-        self.timeout = check_number("timeout", self.timeout, 0.001, 3600, whole=False)
-        self.connect_timeout = check_number("connect_timeout", self.connect_timeout, 0.001, 3600, whole=False)
-        self.max_attempts = check_number("max_attempts", self.max_attempts, 1, 10, whole=True)
-
-    def _own_message(self) -> dict[str, Any]:
+    def own_message(self) -> dict[str, Any]:
         """Give the message that stands in place of the default one, nothing if there is none."""
         fields = {name: getattr(self, name) for name in (*MESSAGE_FIELDS, "message")}
         own = {name: value for name, value in fields.items() if value is not None}
         return {**own, "reply_to": self.reply_to} if own else {}
 
-    def _filled(self, context: Any) -> tuple[RenderedAlert, ItnioHook]:
-        from airflow_provider_itnio.notifications.filled_alert import AlertRenderer, RenderedAlert
+    def _rendered(self, context: Any) -> tuple[RenderedAlert, ItnioHook]:
+        from airflow_provider_itnio.notifications.rendering import AlertRenderer, RenderedAlert
 
-        filler = AlertRenderer(self, context)
-        own_message = {name: filler.filled(name, value) for name, value in self._own_message().items()}
+        renderer = AlertRenderer(self, context)
+        own_message = {name: renderer.render(name, value) for name, value in self.own_message().items()}
         if own_message:
             own_message["if_too_long"] = self.if_too_long
-        problem = "; ".join(filler.problems)
-        recipients, unusable = filler.recipients(self.recipients)
+        problem = "; ".join(renderer.problems)
+        recipients, unusable = renderer.recipients(self.recipients)
         alert = RenderedAlert(
-            facts=filler.facts,
+            facts=renderer.facts,
             recipients=recipients,
             unusable=unusable,
             own_message=own_message,
             problem=problem,
-            reply_to=filler.filled("reply_to", self.reply_to),
-            template=filler.filled("alert_template", self.alert_template),
-            language=filler.filled("alert_language", self.alert_language),
+            reply_to=renderer.render("reply_to", self.reply_to),
+            template=renderer.render("alert_template", self.alert_template),
+            language=renderer.render("alert_language", self.alert_language),
         )
         hook = ItnioHook(
-            filler.filled("itnio_conn_id", self.itnio_conn_id) or ItnioHook.default_conn_name,
-            app_id=filler.filled("app_id", self.app_id),
-            business_phone=filler.number("business_phone", self.business_phone),
+            renderer.render("itnio_conn_id", self.itnio_conn_id) or ItnioHook.default_conn_name,
+            app_id=renderer.render("app_id", self.app_id),
+            business_phone=renderer.number("business_phone", self.business_phone),
             timeout=self.timeout,
             connect_timeout=self.connect_timeout,
             max_attempts=self.max_attempts,
             max_retry_after=_MAX_RETRY_AFTER,
         )
-        for noted in (*filler.problems, *unusable):
+        for noted in (*renderer.problems, *unusable):
             self.log.error("WhatsApp alert: %s", noted)
         return alert, hook
 
 
 send_whatsapp_notification = WhatsAppNotifier
 """The notifier under the name that Airflow's other providers give theirs."""
-
-
-def _raise_for(alert: RenderedAlert, outcomes: Sequence[str | None]) -> None:
-    failures = [*alert.unusable, *(failure for failure in outcomes if failure is not None)]
-    why = f": {'; '.join(failures)}" if failures else ""
-    if not alert.recipients:
-        raise ItnioError(f"The WhatsApp alert was sent to nobody: recipients gave no phone number{why}")
-    if failures:
-        everyone = len(alert.recipients) + len(alert.unusable)
-        raise ItnioError(f"The WhatsApp alert was not sent to {len(failures)} of {everyone} recipients{why}")

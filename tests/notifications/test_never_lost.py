@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_itnio.api.errors import ItnioError
-from airflow_provider_itnio.notifications import filled_alert
+from airflow_provider_itnio.notifications import rendering
 from airflow_provider_itnio.notifications.whatsapp import WhatsAppNotifier
 
 from .events import of_dag, of_deadline, of_task
@@ -231,7 +231,7 @@ def test_an_answer_is_waited_for_as_long_as_is_said(tell, sandbox):
 )
 def test_it_is_quick_whatever_the_connection_says_unless_it_is_told_otherwise(given, settings, connect):
     connect(extra={"timeout": 60, "connect_timeout": 30, "max_attempts": 9})
-    _, hook = WhatsAppNotifier(recipients=NUMBER, **given)._filled(of_task())
+    _, hook = WhatsAppNotifier(recipients=NUMBER, **given)._rendered(of_task())
     found = hook.account().settings
     assert (found.timeout, found.connect_timeout, found.max_attempts, found.max_retry_after) == settings
 
@@ -305,7 +305,7 @@ def test_facts_that_cant_be_gathered_leave_the_alert(tell, sandbox, logged, monk
     def fail(context):
         raise RuntimeError("no facts")
 
-    monkeypatch.setattr(filled_alert, "alert_facts", fail)
+    monkeypatch.setattr(rendering, "alert_facts", fail)
     tell(WhatsAppNotifier(recipients=NUMBER), of_task())
     assert sandbox.messages[0].text == "ℹ️ *Airflow*"
     assert "The facts of this alert could not be gathered: RuntimeError: no facts" in logged()

@@ -1,4 +1,4 @@
-"""An alert filled in for one event: its recipients, its messages, and what is sent if that fails."""
+"""An alert rendered for one event: what is sent to whom, and what goes out in place of what can't be sent."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from airflow_provider_itnio.hooks.itnio import Account
     from airflow_provider_itnio.rendering.fields import FieldRenderer
 
-__all__ = ["AlertRenderer", "Messages", "RenderedAlert", "words_of"]
+__all__ = ["AlertRenderer", "Messages", "RenderedAlert", "describe_error"]
 
 _WORDS_LIMIT: Final = 300
 
@@ -68,7 +68,7 @@ class RenderedAlert:
         return messages
 
 
-def words_of(error: BaseException) -> str:
+def describe_error(error: BaseException) -> str:
     """Say what an error says, fit to be logged and sent: it may show a value that was filled in.
 
     :param error: any error.
@@ -85,7 +85,7 @@ def words_of(error: BaseException) -> str:
 
 def _problem(error: Exception, name: str) -> str:
     cause = error.__cause__ if isinstance(error, ItnioError) else error
-    return words_of(error) if cause is None else f"{name}: {words_of(cause)}"
+    return describe_error(error) if cause is None else f"{name}: {describe_error(cause)}"
 
 
 @dataclass
@@ -113,7 +113,9 @@ class AlertRenderer:
             self._fields = self._field_renderer(dag)
         except Exception as error:
             # What the DAG's settings break must not take the alert that says so with it.
-            self.notifier.log.warning("The DAG's Jinja environment could not be made: %s", words_of(error))
+            self.notifier.log.warning(
+                "The DAG's Jinja environment could not be made: %s", describe_error(error)
+            )
             self._fields = self._field_renderer(None)
 
     def _field_renderer(self, dag: Any) -> FieldRenderer:
@@ -141,11 +143,13 @@ class AlertRenderer:
         try:
             return alert_facts(self.context)
         except Exception as error:
-            self.notifier.log.warning("The facts of this alert could not be gathered: %s", words_of(error))
+            self.notifier.log.warning(
+                "The facts of this alert could not be gathered: %s", describe_error(error)
+            )
             return AlertFacts()
 
-    def filled(self, name: str, value: Any) -> Any:
-        """Fill in one value; where that fails, note the problem and give nothing.
+    def render(self, name: str, value: Any) -> Any:
+        """Render one value; where that fails, note the problem and give nothing.
 
         :param name: the name a problem gives it.
         :param value: what the DAG file says.
@@ -159,12 +163,12 @@ class AlertRenderer:
             return None
 
     def number(self, name: str, value: Any) -> str | None:
-        """Fill in a phone number; where it is none, note the problem and give nothing.
+        """Render a phone number; where it is none, note the problem and give nothing.
 
         :param name: the name a problem gives it.
         :param value: what the DAG file says.
         """
-        filled = self.filled(name, value)
+        filled = self.render(name, value)
         try:
             return normalize_phone(filled, name) if filled else None
         except InvalidMessageError as error:
@@ -172,7 +176,7 @@ class AlertRenderer:
             return None
 
     def recipients(self, recipients: Any) -> tuple[list[str], list[str]]:
-        """Fill in recipients one by one, so that one that fails does not keep the others from theirs.
+        """Render recipients one by one, so that one that fails does not keep the others from theirs.
 
         :param recipients: as for :func:`~airflow_provider_itnio.broadcast.recipients.recipient_list`.
         :return: the numbers, each person's once, and what is wrong with the rest.
@@ -187,7 +191,7 @@ class AlertRenderer:
                 unusable.append(str(error))
                 continue
             except Exception as error:
-                unusable.append(f"{name}: {words_of(error)}")
+                unusable.append(f"{name}: {describe_error(error)}")
                 continue
             for entry in entries:
                 try:

@@ -1,0 +1,71 @@
+"""What can be checked of a notifier when the DAG file is read: mistakes become import errors of the DAG."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow_provider_itnio.api.checks import check_number
+from airflow_provider_itnio.api.describe import describe_value
+from airflow_provider_itnio.api.errors import InvalidMessageError
+from airflow_provider_itnio.api.models import check_fields
+from airflow_provider_itnio.api.phone_numbers import normalize_phone
+from airflow_provider_itnio.broadcast.recipients import read_recipient, recipients_of
+from airflow_provider_itnio.notifications.alert_facts import AlertFacts
+from airflow_provider_itnio.notifications.default_text import default_template
+from airflow_provider_itnio.templating import is_rendered_later, leaves, recipient_entries, template_files
+
+if TYPE_CHECKING:
+    from airflow_provider_itnio.notifications.whatsapp import WhatsAppNotifier
+
+__all__ = ["check_notifier"]
+
+
+def check_notifier(notifier: WhatsAppNotifier) -> None:
+    """Check everything that is not rendered later, and make numbers of the time limits.
+
+    :param notifier: the notifier.
+    :raises InvalidMessageError: if what is written in the DAG file breaks a rule of the message.
+    :raises InvalidParameterError: if another parameter is out of its range.
+    """
+    for name in notifier.template_fields:
+        for path, file in template_files(getattr(notifier, name), name):
+            raise InvalidMessageError(
+                f"{path}: a notifier can't read Jinja files, {describe_value(file)} given"
+            )
+    _check_recipients(notifier.recipients)
+    for name in ("timeout", "connect_timeout"):
+        setattr(notifier, name, check_number(name, getattr(notifier, name), 0.001, 3600, whole=False))
+    notifier.max_attempts = check_number("max_attempts", notifier.max_attempts, 1, 10, whole=True)
+    if notifier.business_phone and not is_rendered_later(notifier.business_phone):
+        normalize_phone(notifier.business_phone, "business_phone")
+    # if_too_long is no template field, so nothing in it is rendered later.
+    check_fields({"text": "-"}, if_too_long=notifier.if_too_long, is_unrendered=lambda value: False)
+    if own := notifier.own_message():
+        check_fields(own, if_too_long=notifier.if_too_long, is_unrendered=is_rendered_later)
+    _check_alert_template(notifier)
+
+
+def _check_recipients(recipients: object) -> None:
+    entries = recipient_entries(recipients)
+    if not entries:
+        raise InvalidMessageError("recipients: at least one phone number is required, none given")
+    for index, written in enumerate(entries):
+        if not any(is_rendered_later(leaf) for _, leaf in leaves(written)):
+            name = f"recipients[{index}]"
+            for entry in recipients_of(written, written, name):
+                read_recipient(entry, name)
+
+
+def _check_alert_template(notifier: WhatsAppNotifier) -> None:
+    for name in ("alert_template", "alert_language"):
+        value = getattr(notifier, name)
+        if value is not None and not isinstance(value, str) and not is_rendered_later(value):
+            raise InvalidMessageError(f"{name}: must be text, {describe_value(value)} given")
+    name = "any" if notifier.alert_template is None else notifier.alert_template
+    example = default_template(AlertFacts(), name, notifier.alert_language or "en")
+    try:
+        check_fields({"template": example}, is_unrendered=is_rendered_later)
+    except InvalidMessageError as error:
+        names = {"template.name": "alert_template", "template.language.code": "alert_language"}
+        told = (problem.partition(":") for problem in error.problems)
+        raise InvalidMessageError(*(f"{names.get(path, path)}:{words}" for path, _, words in told)) from None

@@ -1,0 +1,100 @@
+"""Sends a rendered alert to its recipients, sixteen at a time; each gets the best message that can be sent."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+from airflow_provider_itnio.api.errors import ContentError, InvalidMessageError, ItnioError
+from airflow_provider_itnio.api.phone_numbers import mask_phone
+from airflow_provider_itnio.notifications.rendering import describe_error
+
+if TYPE_CHECKING:
+    from airflow_provider_itnio.hooks.itnio import ItnioHook
+    from airflow_provider_itnio.notifications.rendering import Messages, RenderedAlert
+
+__all__ = ["asend_to_all", "raise_failures", "send_to_all"]
+
+_AT_A_TIME: Final = 16
+"""Recipients. Airflow ends a task's callbacks 20 seconds, a DAG's 50 seconds after they began."""
+
+
+def send_to_all(hook: ItnioHook, alert: RenderedAlert) -> list[str | None]:
+    """Send an alert to each of its recipients.
+
+    :param hook: through which it is sent; its log takes a line for each message that could not be sent.
+    :param alert: the alert.
+    :return: for each recipient why they got nothing, ``None`` if they got it.
+    :raises ConfigurationError: if the connection can't be used.
+    """
+    from concurrent.futures import ThreadPoolExecutor
+
+    messages = alert.messages(hook.account())
+
+    def send(recipient: str) -> str | None:
+        reason = alert.problem
+        for message in messages:
+            try:
+                hook.send(recipient, **message(reason))
+                return None
+            except (ContentError, InvalidMessageError) as error:
+                reason = _logged(hook, recipient, error)
+            except Exception as error:
+                return _logged(hook, recipient, error)
+        return reason
+
+    with ThreadPoolExecutor(_AT_A_TIME, thread_name_prefix="whatsapp-alert") as pool:
+        return list(pool.map(send, alert.recipients))
+
+
+async def asend_to_all(hook: ItnioHook, alert: RenderedAlert) -> list[str | None]:
+    """Send an alert to each of its recipients, as :func:`send_to_all` does, without blocking the event loop.
+
+    :param hook: through which it is sent; its log takes a line for each message that could not be sent.
+    :param alert: the alert.
+    :return: for each recipient why they got nothing, ``None`` if they got it.
+    :raises ConfigurationError: if the connection can't be used.
+    """
+    messages: Messages = alert.messages(await hook.aaccount())
+    at_a_time = asyncio.Semaphore(_AT_A_TIME)
+
+    async def send(recipient: str) -> str | None:
+        reason = alert.problem
+        async with at_a_time:
+            for message in messages:
+                try:
+                    await hook.asend(recipient, **message(reason))
+                    return None
+                except (ContentError, InvalidMessageError) as error:
+                    reason = _logged(hook, recipient, error)
+                except Exception as error:
+                    return _logged(hook, recipient, error)
+        return reason
+
+    async with hook:
+        return list(await asyncio.gather(*map(send, alert.recipients)))
+
+
+def raise_failures(alert: RenderedAlert, outcomes: Sequence[str | None]) -> None:
+    """Raise if somebody did not get the alert.
+
+    :param alert: the alert.
+    :param outcomes: what :func:`send_to_all` gave.
+    :raises ItnioError: with the reason of each failure.
+    """
+    failures = [*alert.unusable, *(failure for failure in outcomes if failure is not None)]
+    why = f": {'; '.join(failures)}" if failures else ""
+    if not alert.recipients:
+        raise ItnioError(f"The WhatsApp alert went out to nobody: recipients gave no phone number{why}")
+    if failures:
+        everyone = len(alert.recipients) + len(alert.unusable)
+        raise ItnioError(f"The WhatsApp alert did not go out to {len(failures)} of {everyone}{why}")
+
+
+def _logged(hook: ItnioHook, recipient: str, error: Exception) -> str:
+    described = describe_error(error)
+    with suppress(Exception):  # a line that can't be written must keep nobody from getting the alert
+        hook.log.error("WhatsApp alert to %s: %s", mask_phone(recipient), described)
+    return described
