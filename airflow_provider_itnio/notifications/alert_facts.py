@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from enum import Enum
@@ -14,8 +13,10 @@ from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 
 from airflow_provider_itnio.api.describe import truncate
 from airflow_provider_itnio.api.values import type_name
+from airflow_provider_itnio.notifications.failed_tasks import failed_tasks
+from airflow_provider_itnio.notifications.wording import describe_duration, sendable, utc_minute
 
-__all__ = ["AlertFacts", "AlertKind", "alert_facts", "sendable"]
+__all__ = ["AlertFacts", "AlertKind", "alert_facts"]
 
 AlertKind: TypeAlias = Literal[
     "task_failed",
@@ -24,8 +25,11 @@ AlertKind: TypeAlias = Literal[
     "task_skipped",
     "dag_failed",
     "dag_succeeded",
+    "task_recovered",
+    "dag_recovered",
     "deadline_missed",
     "approval_wanted",
+    "alerts_held",
     "event",
 ]
 
@@ -46,7 +50,9 @@ class AlertFacts(NamedTuple):
     characters with what Airflow masks masked, or a DAG's reason; ``error_line`` is its first line, at most
     200.
     ``log_url`` leads to the task's log, to the run where there is no task, and to the form where a person is
-    asked.
+    asked. ``failed_tasks`` names the tasks that made a DAG's run fail, five at most, and says how many more
+    there are. ``failed_runs`` and ``failed_for`` tell of what has recovered how many of its runs had failed,
+    and for how long.
     """
 
     kind: AlertKind = "event"
@@ -63,6 +69,9 @@ class AlertFacts(NamedTuple):
     deadline: str = ""
     subject: str = ""
     options: str = ""
+    failed_tasks: str = ""
+    failed_runs: str = ""
+    failed_for: str = ""
 
 
 def alert_facts(context: Mapping[str, Any]) -> AlertFacts:
@@ -164,6 +173,7 @@ def _of_dag(context: Mapping[str, Any]) -> AlertFacts:
         error_line=_first_line(reason),
         duration=_duration(_attribute(run, "start_date"), _attribute(run, "end_date")),
         log_url=_run_url(dag_id, run_id, _text(_attribute(context.get("ti"), "log_url"))),
+        failed_tasks=failed_tasks(context, dag_id, run_id) if kind == "dag_failed" else "",
     )
 
 
@@ -179,19 +189,8 @@ def _of_deadline(context: Mapping[str, Any]) -> AlertFacts:
         run_id=run_id,
         duration=_duration(_moment(run.get("start_date")), _moment(run.get("end_date"))),
         log_url=_run_url(dag_id, run_id, ""),
-        deadline=_minute(_moment(deadline.get("deadline_time"))),
+        deadline=utc_minute(_moment(deadline.get("deadline_time"))),
     )
-
-
-_UNSENDABLE = re.compile(r"\x1b\[[0-9;]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f]")
-
-
-def sendable(text: str) -> str:
-    """Give a text without what a message can't hold: a terminal's colours, control and half characters.
-
-    :param text: any text. A file name that is no UTF-8 leaves half characters in it.
-    """
-    return _UNSENDABLE.sub("", text).encode("utf-8", "replace").decode()
 
 
 def _attribute(owner: Any, name: str) -> Any:
@@ -250,19 +249,10 @@ def _moment(value: object) -> datetime | None:
         return None
 
 
-def _minute(moment: datetime | None) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC") if moment else ""
-
-
 def _duration(start: datetime | None, end: datetime | None) -> str:
     if start is None:
         return ""
-    seconds = int(((end or datetime.now(UTC)) - start).total_seconds())
-    hours, rest = divmod(max(0, seconds), 3600)
-    minutes, seconds = divmod(rest, 60)
-    if hours:
-        return f"{hours} h {minutes} min"
-    return f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
+    return describe_duration(((end or datetime.now(UTC)) - start).total_seconds())
 
 
 def _run_url(dag_id: str, run_id: str, log_url: str) -> str:

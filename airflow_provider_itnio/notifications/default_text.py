@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from airflow_provider_itnio.messages import TemplateDict
     from airflow_provider_itnio.notifications.alert_facts import AlertFacts
 
-__all__ = ["default_template", "default_text"]
+__all__ = ["NOTE_LIMIT", "default_template", "default_text"]
+
+NOTE_LIMIT: Final = 500
+"""Characters of what is said of alerts that are held back."""
 
 _HEADLINES: Final = {
     "task_failed": ("❌", "Task failed"),
@@ -25,8 +28,11 @@ _HEADLINES: Final = {
     "task_skipped": ("⏭️", "Task skipped"),
     "dag_failed": ("❌", "DAG failed"),
     "dag_succeeded": ("✅", "DAG succeeded"),
+    "task_recovered": ("💚", "Task recovered"),
+    "dag_recovered": ("💚", "DAG recovered"),
     "deadline_missed": ("⏰", "Deadline missed"),
     "approval_wanted": ("✋", "Your answer is wanted"),
+    "alerts_held": ("📥", "Alerts held back"),
     "event": ("ℹ️", "Airflow"),
 }
 
@@ -52,19 +58,26 @@ _TEXT: Final = """\
 {% endif %}
 {%- if alert.duration and alert.kind != "approval_wanted" %}Ran for: {{ alert.duration }}
 {% endif %}
+{%- if recovered %}{{ recovered | words }}
+{% endif %}
+{%- if alert.failed_tasks %}Failed tasks: {{ alert.failed_tasks | code }}
+{% endif %}
 {%- if error %}```{{ error }}```
 {% endif %}
 {%- if link %}{{ link }}
+{% endif %}
+{%- if note %}_{{ note }}_
 {% endif %}
 {%- if reason %}_The text of this alert could not be used:_ {{ reason }}
 {% endif %}"""
 
 
-def default_text(alert: AlertFacts, reason: str = "") -> str:
+def default_text(alert: AlertFacts, reason: str = "", note: str = "") -> str:
     """Write an alert as a text of at most 4,096 characters, whatever the facts hold.
 
     :param alert: the facts.
     :param reason: why the alert's own text could not be used; it stands in the last line.
+    :param note: what is to be said of alerts that are held back; it stands before that.
     """
     sign, headline = _HEADLINES[alert.kind]
     shown = {
@@ -72,6 +85,8 @@ def default_text(alert: AlertFacts, reason: str = "") -> str:
         "sign": sign,
         "headline": headline,
         "link": _link(alert.log_url, 1000),
+        "recovered": _recovered(alert),
+        "note": _words(note, NOTE_LIMIT),
         "reason": _words(reason, 400),
     }
 
@@ -79,11 +94,13 @@ def default_text(alert: AlertFacts, reason: str = "") -> str:
         return _text_template().render(shown, error=error).strip()
 
     room = TEXT_LIMIT - len(written("x"))
-    error = truncate(_without_markup(alert.error).strip(), max(0, min(1500, room)))
+    error = truncate(_without_markup(_error(alert, alert.error)).strip(), max(0, min(1500, room)))
     return truncate(written(error), TEXT_LIMIT)
 
 
-def default_template(alert: AlertFacts, name: str, language: str, reason: str = "") -> TemplateDict:
+def default_template(
+    alert: AlertFacts, name: str, language: str, reason: str = "", note: str = ""
+) -> TemplateDict:
     """Write an alert as the six values of a WhatsApp template.
 
     They are headline, where, run, try, why, link, each in one line and never empty.
@@ -92,12 +109,26 @@ def default_template(alert: AlertFacts, name: str, language: str, reason: str = 
     :param name: the WhatsApp template's name.
     :param language: its language's code.
     :param reason: why the alert's own text could not be used; it stands before the error.
+    :param note: what is to be said of alerts that are held back; it stands before that.
     """
     index = alert.map_index and f"map index {alert.map_index}"
     where = " / ".join(filter(None, (alert.dag_id, alert.task_id, index)))
     tries = f"{alert.try_number} of {alert.max_attempts}" if alert.try_number and alert.max_attempts else ""
     timing = ", ".join(filter(None, (tries, alert.duration, alert.deadline and f"due {alert.deadline}")))
-    why = ": ".join(filter(None, (alert.subject, alert.options, truncate(reason, 80), alert.error_line)))
+    why = ": ".join(
+        filter(
+            None,
+            (
+                truncate(note, 150),
+                alert.subject,
+                alert.options,
+                truncate(reason, 80),
+                _recovered(alert),
+                alert.failed_tasks,
+                _error(alert, alert.error_line),
+            ),
+        )
+    )
     values = (
         (_HEADLINES[alert.kind][1], 40),
         (where, 200),
@@ -108,6 +139,18 @@ def default_template(alert: AlertFacts, name: str, language: str, reason: str = 
     )
     body = [truncate(_one_line(value), limit) or "-" for value, limit in values]
     return template_message(name, language, body=body)
+
+
+def _recovered(alert: AlertFacts) -> str:
+    """Say how long what has recovered had failed; what is not known is left out."""
+    runs = f"in {alert.failed_runs} run{'' if alert.failed_runs == '1' else 's'}" if alert.failed_runs else ""
+    how = " ".join(filter(None, (runs, alert.failed_for and f"for {alert.failed_for}")))
+    return f"It had failed {how}" if how else ""
+
+
+def _error(alert: AlertFacts, error: str) -> str:
+    """Leave out the reason that Airflow gives whenever a task has failed, where the tasks are named."""
+    return "" if alert.failed_tasks and error == "task_failure" else error
 
 
 def _one_line(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Sends a rendered alert to its recipients, sixteen at a time; each gets the best message that can be sent."""
+"""Sends a rendered alert, to sixteen recipients at a time; each gets the best message that can be sent."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ class WhatsAppNotifier(_Notifier):
     With nothing but ``recipients`` it says what happened, where and why, and links to the log. Any message
     the operator takes can be given in place of that. Every field may use ``{{ alert.… }}``: ``kind``,
     ``dag_id``, ``task_id``, ``map_index``, ``run_id``, ``try_number``, ``max_attempts``, ``error``,
-    ``error_line``, ``duration``, ``log_url``, which are always defined, and what else Airflow gives a
+    ``error_line``, ``failed_tasks``, ``duration``, ``log_url``, which are always defined, and what else Airflow gives a
     callback of that kind.
 
     If your text can't be rendered, breaks a rule, or is refused for its content, the default alert is sent

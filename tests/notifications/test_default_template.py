@@ -55,6 +55,29 @@ def test_a_question_says_what_is_asked():
     assert values_of(default_template(asked, "pipeline_alert", "en"))[4] == "Load?: Approve, Reject"
 
 
+@pytest.mark.parametrize(
+    ("alert", "why"),
+    [
+        (
+            AlertFacts(kind="dag_failed", failed_tasks="load, check (3 mapped)", error_line="task_failure"),
+            "load, check (3 mapped)",
+        ),
+        (AlertFacts(kind="dag_failed", error_line="task_failure"), "task_failure"),
+        (
+            AlertFacts(kind="dag_recovered", failed_runs="2", failed_for="42 s"),
+            "It had failed in 2 runs for 42 s",
+        ),
+    ],
+)
+def test_a_dag_says_in_its_fifth_value_which_tasks_failed_and_how_long(alert, why):
+    assert values_of(default_template(alert, "pipeline_alert", "en"))[4] == why
+
+
+def test_what_is_held_back_stands_first_in_the_fifth_value():
+    why = values_of(default_template(FULL, "pipeline_alert", "en", note="80 alerts were held back"))[4]
+    assert why == "80 alerts were held back: ValueError: no orders"
+
+
 @given(alert=facts, reason=words | long_words)
 def test_whatever_the_facts_hold_it_is_a_template_whatsapp_takes(alert, reason):
     template = default_template(alert, "pipeline_alert", "en", reason)

@@ -19,11 +19,25 @@ HEADLINES = {
     "task_skipped": "⏭️ *Task skipped*",
     "dag_failed": "❌ *DAG failed*",
     "dag_succeeded": "✅ *DAG succeeded*",
+    "task_recovered": "💚 *Task recovered*",
+    "dag_recovered": "💚 *DAG recovered*",
     "deadline_missed": "⏰ *Deadline missed*",
     "approval_wanted": "✋ *Your answer is wanted*",
+    "alerts_held": "📥 *Alerts held back*",
     "event": "ℹ️ *Airflow*",
 }
-BEGINNINGS = ("DAG: ", "Task: ", "Run: ", "Try: ", "Due: ", "Ran for: ", "Choices: ", "_The text of this")
+BEGINNINGS = (
+    "DAG: ",
+    "Task: ",
+    "Run: ",
+    "Try: ",
+    "Due: ",
+    "Ran for: ",
+    "Choices: ",
+    "Failed tasks: ",
+    "It had failed ",
+    "_The text of this",
+)
 REASON = "_The text of this alert could not be used:_ "
 
 pieces = st.sampled_from(
@@ -53,6 +67,9 @@ facts = st.builds(
     deadline=st.sampled_from(["", "2026-07-01 02:30 UTC"]),
     subject=words | long_words,
     options=words | long_words,
+    failed_tasks=ids,
+    failed_runs=numbers,
+    failed_for=st.sampled_from(["", "3 s", "2 h 5 min"]),
 )
 
 FULL = AlertFacts(
@@ -117,6 +134,31 @@ def test_a_try_without_how_many_there_are_stands_alone():
     assert line_of(default_text(FULL._replace(max_attempts="")), "Try: ") == "Try: 1"
 
 
+def test_a_dag_that_failed_names_its_tasks_in_place_of_airflows_reason():
+    failed = AlertFacts(kind="dag_failed", failed_tasks="load, check (3 mapped)", error="task_failure")
+    assert default_text(failed) == "❌ *DAG failed*\nFailed tasks: `load, check (3 mapped)`"
+    late = failed._replace(error="timed_out")
+    assert default_text(late).endswith("Failed tasks: `load, check (3 mapped)`\n```timed_out```")
+
+
+@pytest.mark.parametrize(
+    ("runs", "how_long", "said"),
+    [
+        ("2", "3 h 5 min", "It had failed in 2 runs for 3 h 5 min"),
+        ("1", "42 s", "It had failed in 1 run for 42 s"),
+        ("2", "", "It had failed in 2 runs"),
+    ],
+)
+def test_what_has_recovered_says_how_long_it_had_failed(runs, how_long, said):
+    recovered = AlertFacts(kind="dag_recovered", dag_id="sales", failed_runs=runs, failed_for=how_long)
+    assert default_text(recovered) == f"💚 *DAG recovered*\nDAG: `sales`\n{said}"
+
+
+def test_what_is_held_back_is_said_before_the_reason():
+    lines = default_text(FULL, "why", "80 alerts were held back").split("\n")
+    assert lines[-2:] == ["_80 alerts were held back_", f"{REASON}why"]
+
+
 @given(alert=facts, reason=words | long_words)
 def test_whatever_the_facts_hold_it_is_a_text_whatsapp_takes(alert, reason):
     text = default_text(alert, reason)
@@ -132,7 +174,7 @@ def test_back_ticks_of_data_neither_open_nor_close_code(alert, reason):
     outside = text if "```" not in text else "".join(text.split("```")[::2])
     for line in outside.split("\n"):
         assert line.count("`") in (0, 2), line
-        assert line.count("`") == 0 or line.startswith(("DAG: `", "Task: `", "Run: `"))
+        assert line.count("`") == 0 or line.startswith(("DAG: `", "Task: `", "Run: `", "Failed tasks: `"))
 
 
 @given(alert=facts, reason=words | long_words)

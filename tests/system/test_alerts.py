@@ -116,7 +116,7 @@ def test_one_notifier_of_a_dag_tells_each_of_its_runs_apart(arrived):
     messages = by_run(arrived[10])
     for run, message in zip(("run_of_failing", "run_of_failing_again"), messages, strict=True):
         *lines, link = lines_of(message)
-        assert lines == ["❌ *DAG failed*", "DAG: `failing`", f"Run: `{run}`", "```task_failure```"]
+        assert lines == ["❌ *DAG failed*", "DAG: `failing`", f"Run: `{run}`", "Failed tasks: `load_orders`"]
         assert "/dags/failing/" in link
         assert run in link
 

@@ -1,0 +1,55 @@
+"""Which tasks made a DAG run fail, in words short enough for one value of a WhatsApp template."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from airflow_provider_itnio.api.describe import truncate
+from airflow_provider_itnio.notifications.airflow_runs import failed_task_instances
+
+__all__ = ["describe_failed_tasks", "failed_tasks"]
+
+_NAMED: Final = 5
+_LIMIT: Final = 180
+"""Characters in all: a value of the WhatsApp template has 200."""
+_NAME_LIMIT: Final = 80
+
+
+def failed_tasks(context: Mapping[str, Any], dag_id: str, run_id: str) -> str:
+    """Name the failed tasks of the run that a DAG's callback is about.
+
+    :param context: the callback's context.
+    :param dag_id: the DAG.
+    :param run_id: the run.
+    :return: empty if no task failed, or if Airflow can't be asked.
+    """
+    try:
+        order = list(getattr(context.get("dag"), "task_ids", None) or ())
+        failed = Counter(failed_task_instances(dag_id, run_id, context.get("dag_run"), set(order)))
+    except Exception:  # an alert without the names is better than none
+        return ""
+    position = {task_id: index for index, task_id in enumerate(order)}
+    in_order = sorted(failed.items(), key=lambda one: position.get(one[0][0], len(order)))
+    return describe_failed_tasks(
+        [_name(task_id, count if is_mapped else 0) for (task_id, is_mapped), count in in_order]
+    )
+
+
+def _name(task_id: str, mapped: int) -> str:
+    name = truncate(task_id, _NAME_LIMIT)
+    return f"{name} ({mapped} mapped)" if mapped else name
+
+
+def describe_failed_tasks(names: Sequence[str]) -> str:
+    """Name the first five, or as many as fit into 180 characters, and say how many more there are.
+
+    :param names: all of them, in their order; each of at most 100 characters.
+    """
+    for shown in range(min(_NAMED, len(names)), 0, -1):
+        more = f", and {len(names) - shown} more" if len(names) > shown else ""
+        named = ", ".join(names[:shown]) + more
+        if len(named) <= _LIMIT:
+            return named
+    return ""
