@@ -112,4 +112,51 @@ def get_provider_info() -> dict[str, Any]:
             {"name": "whatsapp", "class-name": "airflow_provider_itnio.decorators.whatsapp.whatsapp_task"}
         ],
         "extra-links": ["airflow_provider_itnio.links.whatsapp.OpenChatLink"],
+        "config": {
+            "itnio": {
+                "description": "Alerts on WhatsApp for every DAG, and when alerts are held back",
+                "options": {name: _option(*told) for name, told in _OPTIONS.items()},
+            }
+        },
+    }
+
+
+_OPTIONS = {
+    "alert_recipients": (
+        "Whom every DAG alerts: phone numbers separated by commas, or JSON with lists by ``default``, "
+        "``tag:<tag>`` and ``owner:<owner>``. Empty: only DAGs with a notifier of their own alert",
+        "+86 147-1800-4557, +86 147-1800-4558",
+        "",
+    ),
+    "alert_conn_id": ("The connection that these alerts go through", "itnio_alerts", "itnio_default"),
+    "alert_on": (
+        "When every DAG alerts, separated by commas: ``dag_failure``, ``task_failure``, ``dag_recovery``",
+        "task_failure",
+        "dag_failure,dag_recovery",
+    ),
+    "alert_skip_tags": ("DAGs with one of these tags, separated by commas, do not", "sandbox, draft", ""),
+    "alert_limit": (
+        "How many alerts go out to a recipient within ``alert_window``; further ones are held back and told "
+        "of together. From 0 (any number) to 100000",
+        "5",
+        "20",
+        "integer",
+    ),
+    "alert_window": ("Seconds of that window, from 1 to 604800", "3600", "600", "integer"),
+    "quiet_hours": (
+        "When alerts are held back until the first one afterwards: two times, and a time zone if not UTC",
+        "22:00-07:00 Europe/Berlin",
+        "",
+    ),
+    "urgent_tags": ("DAGs with one of these tags, separated by commas, alert at any hour", "payroll", ""),
+}
+
+
+def _option(description: str, example: str, default: str, kind: str = "string") -> dict[str, Any]:
+    return {
+        "description": description,
+        "version_added": __version__,
+        "type": kind,
+        "example": example,
+        "default": default,
     }

@@ -21,6 +21,7 @@ ALL = (
     "send_operator",
     "second_message_tls",
     "imports",
+    "start_up",
     "one_text",
     "broadcast_cpu",
     "broadcast_rate",

@@ -119,7 +119,7 @@ def default_template(
         filter(
             None,
             (
-                truncate(note, 150),
+                truncate(note.rstrip("."), 160),
                 alert.subject,
                 alert.options,
                 truncate(reason, 80),

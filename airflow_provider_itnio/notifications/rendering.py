@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from airflow.providers.common.compat.sdk import redact
 
+from airflow_provider_itnio.api.describe import truncate
 from airflow_provider_itnio.api.errors import InvalidMessageError, ItnioError
+from airflow_provider_itnio.api.models import TEXT_LIMIT
 from airflow_provider_itnio.api.phone_numbers import canonical_number, mask_phone_numbers, normalize_phone
 from airflow_provider_itnio.broadcast.recipients import read_recipient, recipients_of
 from airflow_provider_itnio.notifications.alert_facts import AlertFacts, alert_facts
@@ -22,13 +25,14 @@ if TYPE_CHECKING:
     from airflow_provider_itnio.hooks.itnio import Account
     from airflow_provider_itnio.rendering.fields import FieldRenderer
 
-__all__ = ["AlertRenderer", "Messages", "RenderedAlert", "describe_error"]
+__all__ = ["AlertRenderer", "Messages", "RenderedAlert", "describe_error", "gathered_facts"]
 
+_LOG = logging.getLogger(f"airflow.task.{__name__}")
 _WORDS_LIMIT: Final = 300
 
-Messages: TypeAlias = Sequence[Callable[[str], dict[str, Any]]]
+Messages: TypeAlias = Sequence[Callable[[str, str], dict[str, Any] | None]]
 """What can be sent, the best first. Each makes a message's fields when it is told why the one before it could
-not be used."""
+not be used, and what is to be said of alerts that are held back; nothing if it can't say that."""
 
 
 @dataclass(frozen=True)
@@ -59,14 +63,30 @@ class RenderedAlert:
 
         :param account: whose connection may name a WhatsApp template for alerts.
         """
-        messages: list[Callable[[str], dict[str, Any]]] = []
+        messages: list[Callable[[str, str], dict[str, Any] | None]] = []
         if self.own_message and not self.problem:
-            messages.append(lambda reason: dict(self.own_message))
+            messages.append(lambda reason, note: _with_note(self.own_message, note))
         if name := self.template or account.alert_template:
             language = self.language or account.alert_language or "en"
-            messages.append(lambda reason: {"template": default_template(self.facts, name, language, reason)})
-        messages.append(lambda reason: {"text": default_text(self.facts, reason), "reply_to": self.reply_to})
+            messages.append(
+                lambda reason, note: {"template": default_template(self.facts, name, language, reason, note)}
+            )
+        messages.append(
+            lambda reason, note: {"text": default_text(self.facts, reason, note), "reply_to": self.reply_to}
+        )
         return messages
+
+
+def _with_note(own_message: Mapping[str, Any], note: str) -> dict[str, Any] | None:
+    """Give a message of the user's own with a note in its last line; only a text can have one."""
+    text = own_message.get("text")
+    body = text.get("body") if isinstance(text, dict) else text
+    if not note:
+        return dict(own_message)
+    if not isinstance(body, str):
+        return None
+    noted = f"{truncate(body, TEXT_LIMIT - len(note) - 4)}\n\n_{note}_"
+    return {**own_message, "text": {**text, "body": noted} if isinstance(text, dict) else noted}
 
 
 def describe_error(error: BaseException) -> str:
@@ -81,12 +101,24 @@ def describe_error(error: BaseException) -> str:
     if not isinstance(error, ItnioError):
         words = f"{type(error).__name__}: {words}" if words else type(error).__name__
     shown = mask_phone_numbers(sendable(str(redact(words))))
-    return shown if len(shown) <= _WORDS_LIMIT else f"{shown[: _WORDS_LIMIT - 1]}…"
+    return truncate(shown, _WORDS_LIMIT)
 
 
 def _problem(error: Exception, name: str) -> str:
     cause = error.__cause__ if isinstance(error, ItnioError) else error
     return describe_error(error) if cause is None else f"{name}: {describe_error(cause)}"
+
+
+def gathered_facts(context: Any) -> AlertFacts:
+    """Gather the facts of an event; where that fails, an alert of none is better than no alert.
+
+    :param context: what Airflow tells of the event.
+    """
+    try:
+        return alert_facts(context)
+    except Exception as error:
+        _LOG.warning("The facts of this alert could not be gathered: %s", describe_error(error))
+        return AlertFacts()
 
 
 @dataclass
@@ -98,16 +130,17 @@ class AlertRenderer:
 
     :param notifier: the notifier, which stays as it is.
     :param context: what Airflow tells of the event.
+    :param facts: what :func:`gathered_facts` gave of it.
     """
 
     notifier: BaseNotifier
     context: Any
+    facts: AlertFacts
     problems: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         if isinstance(self.context, dict):  # Airflow 3's, which other callbacks use too
             self.context = dict(self.context)
-        self.facts = self._gathered_facts()
         self.context["alert"] = self.facts
         dag = self.context.setdefault("dag", None)  # Airflow 2 renders nothing without one
         try:
@@ -139,15 +172,6 @@ class AlertRenderer:
             jinja_env=jinja_env,
             airflow=lambda value: self.notifier.render_template(value, self.context, jinja_env),
         )
-
-    def _gathered_facts(self) -> AlertFacts:
-        try:
-            return alert_facts(self.context)
-        except Exception as error:
-            self.notifier.log.warning(
-                "The facts of this alert could not be gathered: %s", describe_error(error)
-            )
-            return AlertFacts()
 
     def render(self, name: str, value: Any) -> Any:
         """Render one value; where that fails, note the problem and give nothing.

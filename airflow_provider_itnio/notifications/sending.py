@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
@@ -21,12 +21,13 @@ _AT_A_TIME: Final = 16
 """Recipients. Airflow ends a task's callbacks 20 seconds, a DAG's 50 seconds after they began."""
 
 
-def send_to_all(hook: ItnioHook, alert: RenderedAlert) -> list[str | None]:
+def send_to_all(hook: ItnioHook, alert: RenderedAlert, notes: Mapping[str, str]) -> dict[str, str | None]:
     """Send an alert to each of its recipients.
 
     :param hook: through which it is sent; its log takes a line for each message that could not be sent.
     :param alert: the alert.
-    :return: for each recipient why they got nothing, ``None`` if they got it.
+    :param notes: whom it goes to now, and what it says to each of alerts that are held back.
+    :return: for each of these why they got nothing, ``None`` if they got it.
     :raises ConfigurationError: if the connection can't be used.
     """
     from concurrent.futures import ThreadPoolExecutor
@@ -37,8 +38,9 @@ def send_to_all(hook: ItnioHook, alert: RenderedAlert) -> list[str | None]:
         reason = alert.problem
         for message in messages:
             try:
-                hook.send(recipient, **message(reason))
-                return None
+                if (fields := message(reason, notes[recipient])) is not None:
+                    hook.send(recipient, **fields)
+                    return None
             except (ContentError, InvalidMessageError) as error:
                 reason = _logged(hook, recipient, error)
             except Exception as error:
@@ -46,15 +48,18 @@ def send_to_all(hook: ItnioHook, alert: RenderedAlert) -> list[str | None]:
         return reason
 
     with ThreadPoolExecutor(_AT_A_TIME, thread_name_prefix="whatsapp-alert") as pool:
-        return list(pool.map(send, alert.recipients))
+        return dict(zip(notes, pool.map(send, notes), strict=True))
 
 
-async def asend_to_all(hook: ItnioHook, alert: RenderedAlert) -> list[str | None]:
+async def asend_to_all(
+    hook: ItnioHook, alert: RenderedAlert, notes: Mapping[str, str]
+) -> dict[str, str | None]:
     """Send an alert to each of its recipients, as :func:`send_to_all` does, without blocking the event loop.
 
     :param hook: through which it is sent; its log takes a line for each message that could not be sent.
     :param alert: the alert.
-    :return: for each recipient why they got nothing, ``None`` if they got it.
+    :param notes: whom it goes to now, and what it says to each of alerts that are held back.
+    :return: for each of these why they got nothing, ``None`` if they got it.
     :raises ConfigurationError: if the connection can't be used.
     """
     messages: Messages = alert.messages(await hook.aaccount())
@@ -65,8 +70,9 @@ async def asend_to_all(hook: ItnioHook, alert: RenderedAlert) -> list[str | None
         async with at_a_time:
             for message in messages:
                 try:
-                    await hook.asend(recipient, **message(reason))
-                    return None
+                    if (fields := message(reason, notes[recipient])) is not None:
+                        await hook.asend(recipient, **fields)
+                        return None
                 except (ContentError, InvalidMessageError) as error:
                     reason = _logged(hook, recipient, error)
                 except Exception as error:
@@ -74,17 +80,17 @@ async def asend_to_all(hook: ItnioHook, alert: RenderedAlert) -> list[str | None
         return reason
 
     async with hook:
-        return list(await asyncio.gather(*map(send, alert.recipients)))
+        return dict(zip(notes, await asyncio.gather(*map(send, notes)), strict=True))
 
 
-def raise_failures(alert: RenderedAlert, outcomes: Sequence[str | None]) -> None:
+def raise_failures(alert: RenderedAlert, outcomes: Mapping[str, str | None]) -> None:
     """Raise if somebody did not get the alert.
 
     :param alert: the alert.
     :param outcomes: what :func:`send_to_all` gave.
     :raises ItnioError: with the reason of each failure.
     """
-    failures = [*alert.unusable, *(failure for failure in outcomes if failure is not None)]
+    failures = [*alert.unusable, *(failure for failure in outcomes.values() if failure is not None)]
     why = f": {'; '.join(failures)}" if failures else ""
     if not alert.recipients:
         raise ItnioError(f"The WhatsApp alert went out to nobody: recipients gave no phone number{why}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from airflow.providers.common.compat.sdk import BaseNotifier
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
         TemplateDict,
         TextDict,
     )
+    from airflow_provider_itnio.notifications.alert_facts import AlertFacts
+    from airflow_provider_itnio.notifications.alert_state import AlertState
+    from airflow_provider_itnio.notifications.guard import Admission
     from airflow_provider_itnio.notifications.rendering import RenderedAlert
 
     _Notifier = BaseNotifier
@@ -57,8 +60,11 @@ class WhatsAppNotifier(_Notifier):
     With nothing but ``recipients`` it says what happened, where and why, and links to the log. Any message
     the operator takes can be given in place of that. Every field may use ``{{ alert.… }}``: ``kind``,
     ``dag_id``, ``task_id``, ``map_index``, ``run_id``, ``try_number``, ``max_attempts``, ``error``,
-    ``error_line``, ``failed_tasks``, ``duration``, ``log_url``, which are always defined, and what else Airflow gives a
-    callback of that kind.
+    ``error_line``, ``failed_tasks``, ``duration``, ``log_url``, which are always defined, and what else
+    Airflow gives a callback of that kind.
+
+    Of many alerts to a recipient within a short time the later ones are held back and told of together:
+    ``[itnio] alert_limit``, ``alert_window`` and ``quiet_hours`` in Airflow's configuration.
 
     If your text can't be rendered, breaks a rule, or is refused for its content, the default alert is sent
     with the reason.
@@ -90,6 +96,8 @@ class WhatsAppNotifier(_Notifier):
     :param itnio_conn_id: the connection. (templated)
     :param if_too_long: ``fail`` to send the default text in place of one over 4,096 characters, or
         ``truncate`` to end it with ``…``.
+    :param only_after_failure: for a callback of success: tell of it only if the DAG, or the task, had failed
+        before, and say for how long and in how many runs.
     :param timeout: seconds in which the whole answer must have come.
     :param connect_timeout: seconds in which a connection must be made.
     :param max_attempts: attempts for an alert that was not sent, 1 to 10.
@@ -132,6 +140,7 @@ class WhatsAppNotifier(_Notifier):
         app_id: str | None = None,
         itnio_conn_id: str = ItnioHook.default_conn_name,
         if_too_long: Literal["fail", "truncate"] = "fail",
+        only_after_failure: bool = False,
         timeout: float = 10.0,
         connect_timeout: float = 3.0,
         max_attempts: int = 2,
@@ -158,6 +167,7 @@ class WhatsAppNotifier(_Notifier):
         self.app_id = app_id
         self.itnio_conn_id = itnio_conn_id
         self.if_too_long = if_too_long
+        self.only_after_failure = only_after_failure
         self.timeout = timeout
         self.connect_timeout = connect_timeout
         self.max_attempts = max_attempts
@@ -186,8 +196,16 @@ class WhatsAppNotifier(_Notifier):
         """
         from airflow_provider_itnio.notifications.sending import raise_failures, send_to_all
 
-        alert, hook = self._rendered(context)
-        raise_failures(alert, send_to_all(hook, alert))
+        if (facts := self._facts(context)) is None:
+            return
+        alert, hook = self._rendered(context, facts)
+        admissions = self._admit(alert, context)
+        outcomes: dict[str, str | None] = {}
+        try:
+            outcomes = send_to_all(hook, alert, _notes(admissions))
+        finally:
+            self._give_back(admissions, outcomes)
+        raise_failures(alert, outcomes)
 
     async def async_notify(self, context: Any) -> None:
         """Send the alert to each recipient, as :meth:`notify` does, without blocking the event loop.
@@ -195,10 +213,50 @@ class WhatsAppNotifier(_Notifier):
         :param context: as for :meth:`notify`.
         :raises ItnioError: after all recipients were tried, if it was not sent to one of them.
         """
+        from asgiref.sync import sync_to_async
+
         from airflow_provider_itnio.notifications.sending import asend_to_all, raise_failures
 
-        alert, hook = self._rendered(context)
-        raise_failures(alert, await asend_to_all(hook, alert))
+        if (facts := await sync_to_async(self._facts)(context)) is None:
+            return
+        alert, hook = self._rendered(context, facts)
+        admissions = await sync_to_async(self._admit)(alert, context)
+        outcomes: dict[str, str | None] = {}
+        try:
+            outcomes = await asend_to_all(hook, alert, _notes(admissions))
+        finally:
+            await sync_to_async(self._give_back)(admissions, outcomes)
+        raise_failures(alert, outcomes)
+
+    def _facts(self, context: Any) -> AlertFacts | None:
+        """Give what happened, nothing if it is not to be told."""
+        from airflow_provider_itnio.notifications.recovery import RECOVERIES, recovered
+        from airflow_provider_itnio.notifications.rendering import gathered_facts
+
+        facts = gathered_facts(context)
+        if self.only_after_failure and facts.kind in RECOVERIES:
+            return recovered(facts, context)
+        return facts
+
+    def _admit(self, alert: RenderedAlert, context: Any) -> dict[str, Admission]:
+        """Decide to whom the alert goes out now, and keep a failure for the recovery from it."""
+        from airflow_provider_itnio.notifications.guard import admit
+        from airflow_provider_itnio.notifications.recovery import note_failure
+
+        def also(state: AlertState) -> None:
+            note_failure(state, alert.facts, context)
+
+        return admit(alert.recipients, alert.facts, context, also)
+
+    def _give_back(self, admissions: Mapping[str, Admission], outcomes: Mapping[str, str | None]) -> None:
+        from airflow_provider_itnio.notifications.guard import give_back
+
+        failed = {
+            number: admission
+            for number, admission in admissions.items()
+            if not admission.is_held and outcomes.get(number, "not sent") is not None
+        }
+        give_back(failed)
 
     def own_message(self) -> dict[str, Any]:
         """Give the message that stands in place of the default one, nothing if there is none."""
@@ -206,17 +264,17 @@ class WhatsAppNotifier(_Notifier):
         own = {name: value for name, value in fields.items() if value is not None}
         return {**own, "reply_to": self.reply_to} if own else {}
 
-    def _rendered(self, context: Any) -> tuple[RenderedAlert, ItnioHook]:
+    def _rendered(self, context: Any, facts: AlertFacts) -> tuple[RenderedAlert, ItnioHook]:
         from airflow_provider_itnio.notifications.rendering import AlertRenderer, RenderedAlert
 
-        renderer = AlertRenderer(self, context)
+        renderer = AlertRenderer(self, context, facts)
         own_message = {name: renderer.render(name, value) for name, value in self.own_message().items()}
         if own_message:
             own_message["if_too_long"] = self.if_too_long
         problem = "; ".join(renderer.problems)
         recipients, unusable = renderer.recipients(self.recipients)
         alert = RenderedAlert(
-            facts=renderer.facts,
+            facts=facts,
             recipients=recipients,
             unusable=unusable,
             own_message=own_message,
@@ -241,3 +299,7 @@ class WhatsAppNotifier(_Notifier):
 
 send_whatsapp_notification = WhatsAppNotifier
 """The notifier under the name that Airflow's other providers give theirs."""
+
+
+def _notes(admissions: Mapping[str, Admission]) -> dict[str, str]:
+    return {number: admission.note for number, admission in admissions.items() if not admission.is_held}

@@ -1,8 +1,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from datetime import datetime
 
 import pytest
+
+from airflow_provider_itnio.notifications import alert_state
 
 
 @pytest.fixture(params=["notify", "async_notify"])
@@ -15,3 +19,78 @@ def tell(request):
         return asyncio.run(notifier.async_notify(context))
 
     return call
+
+
+class Variables:
+    """Airflow's variables as callbacks use them; tests/system has Airflow's own."""
+
+    def __init__(self):
+        self.values = {}
+        self.writes = 0
+        self.unreadable = self.unwritable = self.forgetful = False
+
+    def get(self, key, default):
+        if self.unreadable:
+            raise RuntimeError("the API server is away")
+        return self.values.get(key, default)
+
+    def set(self, key, value, description):
+        if self.unwritable:
+            raise PermissionError("403")
+        self.writes += 1
+        if not self.forgetful:
+            self.values[key] = value
+
+    @property
+    def alerts(self):
+        return json.loads(self.values[alert_state.VARIABLE])
+
+    @property
+    def recipients(self):
+        return list(self.alerts["recipients"].values())
+
+
+@pytest.fixture
+def variables(monkeypatch):
+    """Give the variables, of which there are none yet."""
+    variables = Variables()
+    monkeypatch.setattr(alert_state, "Variable", variables)
+    return variables
+
+
+@pytest.fixture
+def option(monkeypatch):
+    """Set options of ``[itnio]``."""
+
+    def set_options(**options):
+        for name, value in options.items():
+            monkeypatch.setenv(f"AIRFLOW__ITNIO__{name.upper()}", str(value))
+
+    return set_options
+
+
+class Clock:
+    """A clock that tests turn; it begins at noon of a day in UTC."""
+
+    def __init__(self):
+        self.now = datetime.fromisoformat("2026-11-25T12:00:00+00:00").timestamp()
+
+    def time(self):
+        return self.now
+
+    def monotonic(self):
+        return self.now
+
+    def sleep(self, seconds):
+        self.now += seconds
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Give the clock of the guard and of what alerts share."""
+    from airflow_provider_itnio.notifications import guard, recovery
+
+    clock = Clock()
+    for module in (guard, recovery, alert_state):
+        monkeypatch.setattr(module, "time", clock)
+    return clock

@@ -45,3 +45,5 @@ def test_a_notifier_in_a_dag_file_loads_no_http_library(loaded):
     _, made = loaded
     assert "airflow_provider_itnio.api.models" in made
     assert made & {"requests", "aiohttp"} == set()
+    of_callbacks = ("alert_state", "guard", "recovery", "sending")
+    assert made & {f"airflow_provider_itnio.notifications.{name}" for name in of_callbacks} == set()

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_itnio.api.errors import ItnioError
 from airflow_provider_itnio.notifications import rendering
+from airflow_provider_itnio.notifications.alert_facts import AlertFacts
 from airflow_provider_itnio.notifications.whatsapp import WhatsAppNotifier
 
 from .events import of_dag, of_deadline, of_task
@@ -231,7 +232,7 @@ def test_an_answer_is_waited_for_as_long_as_is_said(tell, sandbox):
 )
 def test_it_is_quick_whatever_the_connection_says_unless_it_is_told_otherwise(given, settings, connect):
     connect(extra={"timeout": 60, "connect_timeout": 30, "max_attempts": 9})
-    _, hook = WhatsAppNotifier(recipients=NUMBER, **given)._rendered(of_task())
+    _, hook = WhatsAppNotifier(recipients=NUMBER, **given)._rendered(of_task(), AlertFacts())
     found = hook.account().settings
     assert (found.timeout, found.connect_timeout, found.max_attempts, found.max_retry_after) == settings
 

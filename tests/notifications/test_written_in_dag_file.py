@@ -18,8 +18,8 @@ from airflow_provider_itnio.operators.whatsapp import WhatsAppMessageOperator
 from .events import EVENTS
 
 NUMBER = "+86 1000 0000 11"
-OF_A_NOTIFIER_ALONE = ["recipients", "alert_template", "alert_language"]
-NOT_TEMPLATED = ["if_too_long", "timeout", "connect_timeout", "max_attempts", "context"]
+OF_A_NOTIFIER_ALONE = ["recipients", "alert_template", "alert_language", "only_after_failure"]
+NOT_TEMPLATED = ["if_too_long", "only_after_failure", "timeout", "connect_timeout", "max_attempts", "context"]
 # What Airflow 2 and 3 give templates by themselves.
 NAMES_OF_AIRFLOW = {
     "alert", "conn", "conf", "dag", "dag_run", "data_interval_end", "data_interval_start", "deadline", "ds",

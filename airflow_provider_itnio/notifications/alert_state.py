@@ -1,0 +1,237 @@
+"""What alerts know of each other: one Airflow Variable, which every process that runs callbacks can write.
+
+Airflow has no compare-and-set. Processes of one machine take turns by a lock file; those of several machines
+may overwrite each other's change. So nobody relies on it: whatever can't be read or written counts as
+unknown, and what is unknown is sent.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import logging
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Annotated, Final, Literal, TypeVar
+
+from airflow.providers.common.compat.sdk import Variable, conf
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from airflow_provider_itnio._compat import is_failed_write
+from airflow_provider_itnio.api.describe import truncate
+
+__all__ = ["VARIABLE", "AlertState", "FailingState", "RecipientState", "digest", "read_state", "update_state"]
+
+VARIABLE: Final = "itnio_alerts_held"
+_SIZE: Final = 32_000
+"""Characters, since MySQL keeps 64 KiB of an encrypted variable."""
+_NAMED_DAGS: Final = 10
+_DAG_ID_LIMIT: Final = 60
+_LOCK_SECONDS: Final = 3.0
+_FORGET: Final = 86_400
+"""Seconds after which what has recovered is forgotten."""
+
+Result = TypeVar("Result")
+Seconds = Annotated[int, Field(ge=0)]
+Count = Annotated[int, Field(ge=0)]
+
+_LOG = logging.getLogger(f"airflow.task.{__name__}")
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+
+class RecipientState(_Strict):
+    """What has gone out to a recipient, and what was held back.
+
+    :param start: when the present window began, in seconds since 1970.
+    :param sent: alerts that went out in it.
+    :param held: alerts that were held back and not told of yet.
+    :param since: when the first of these was held back, in seconds since 1970.
+    :param dags: how many of these there are of a DAG; ten DAGs are named.
+    """
+
+    start: Seconds = 0
+    sent: Count = 0
+    held: Count = 0
+    since: Seconds = 0
+    dags: dict[str, Count] = {}
+
+    def hold(self, dag_id: str, now: int) -> None:
+        """Count an alert that is held back.
+
+        :param dag_id: its DAG.
+        :param now: seconds since 1970.
+        """
+        self.since = self.since if self.held else now
+        self.held += 1
+        dag_id = truncate(dag_id, _DAG_ID_LIMIT)
+        if dag_id and (dag_id in self.dags or len(self.dags) < _NAMED_DAGS):
+            self.dags[dag_id] = self.dags.get(dag_id, 0) + 1
+
+    def take_held(self) -> RecipientState:
+        """Give what is held back as a state of its own, and hold nothing of it any more."""
+        taken = self.model_copy(deep=True)
+        self.held, self.since, self.dags = 0, 0, {}
+        return taken
+
+    def give_back(self, taken: RecipientState) -> None:
+        """Hold what was taken once more, since nobody was told of it.
+
+        :param taken: what :meth:`take_held` gave.
+        """
+        if taken.held:
+            self.since = min(taken.since, self.since) if self.held else taken.since
+            self.held += taken.held
+            for dag_id, count in taken.dags.items():
+                self.dags[dag_id] = self.dags.get(dag_id, 0) + count
+
+
+class FailingState(_Strict):
+    """A DAG or task that has failed, until a day after it has recovered.
+
+    :param since: when it failed first, in seconds since 1970.
+    :param last: when it failed last, in seconds since 1970.
+    :param runs: how many of its runs have failed.
+    :param run: the digest of the last of these.
+    :param recovered: the digest of the execution that succeeded; empty while it fails.
+    """
+
+    since: Seconds
+    last: Seconds
+    runs: Count
+    run: str
+    recovered: str = ""
+
+
+class AlertState(_Strict):
+    """All of it. Neither phone numbers nor ids of failing DAGs stand in it, but their digests."""
+
+    version: Literal[1] = 1
+    recipients: dict[str, RecipientState] = {}
+    failing: dict[str, FailingState] = {}
+
+    def recipient(self, number: str) -> RecipientState:
+        """Give the state of a recipient.
+
+        :param number: their number, as digits.
+        """
+        return self.recipients.setdefault(digest(number), RecipientState())
+
+    def to_json(self, now: int) -> str:
+        """Write it as JSON of at most 32,000 characters; what is oldest and tells least goes first.
+
+        :param now: seconds since 1970.
+        """
+        for key, failing in list(self.failing.items()):
+            if failing.recovered and now - failing.last > _FORGET:
+                del self.failing[key]
+        for key, recipient in list(self.recipients.items()):
+            if not recipient.held and now - recipient.start > _FORGET:
+                del self.recipients[key]
+        written = self._written()
+        while len(written) > _SIZE:
+            self._drop_some()
+            written = self._written()
+        return written
+
+    def _drop_some(self) -> None:
+        by_age = sorted(
+            self.failing, key=lambda key: (not self.failing[key].recovered, self.failing[key].last)
+        )
+        if len(by_age) > 100:
+            for key in by_age[: len(by_age) - 100]:
+                del self.failing[key]
+        elif any(recipient.dags for recipient in self.recipients.values()):
+            for recipient in self.recipients.values():
+                recipient.dags = {}
+        else:
+            oldest = sorted(self.recipients, key=lambda key: self.recipients[key].start)
+            for key in oldest[: len(oldest) // 4 + 1]:
+                del self.recipients[key]
+
+    def _written(self) -> str:
+        return self.model_dump_json(exclude_defaults=True)
+
+
+def digest(text: str) -> str:
+    """Give 16 characters that stand for a phone number or an id without showing it.
+
+    :param text: any text.
+    """
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16]
+
+
+def read_state() -> AlertState:
+    """Give what stands in the Variable; one that is missing or holds something else counts as empty.
+
+    :raises Exception: if Airflow can't be asked.
+    """
+    written = Variable.get(VARIABLE, None)
+    if not written:
+        return AlertState()
+    try:
+        return AlertState.model_validate_json(written)
+    except ValidationError:
+        _LOG.warning("The Airflow Variable %s can't be read and starts anew; no alert is lost", VARIABLE)
+        return AlertState()
+
+
+def update_state(change: Callable[[AlertState], Result], unsure: Result) -> Result:
+    """Change what stands in the Variable.
+
+    :param change: changes the state it is given and gives a result.
+    :param unsure: the result where the state could not be read or written.
+    """
+    try:
+        with _taking_turns():
+            state = read_state()
+            now = int(time.time())
+            before = state.to_json(now)
+            result = change(state)
+            if (written := state.to_json(now)) != before:
+                Variable.set(VARIABLE, written, "What has gone out as WhatsApp alerts and what is held back")
+            return result
+    except BaseException as error:
+        if not is_failed_write(error):
+            raise
+        name = type(error).__name__
+        _LOG.warning("The Airflow Variable %s can't be kept (%s); alerts go out all the same", VARIABLE, name)
+        return unsure
+
+
+@contextmanager
+def _taking_turns() -> Iterator[None]:
+    """Wait up to three seconds until no other process of this machine changes the Variable; then go on."""
+    file = None
+    with suppress(OSError):
+        file = _open_lock_file()
+        _lock(file)
+    try:
+        yield
+    finally:
+        if file is not None:
+            os.close(file)
+
+
+def _open_lock_file() -> int:
+    home = digest(str(conf.get("core", "dags_folder", fallback="")))
+    name = Path(tempfile.gettempdir()) / f"itnio-alerts-{os.getuid()}-{home}.lock"
+    return os.open(name, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+
+
+def _lock(file: int) -> None:
+    deadline = time.monotonic() + _LOCK_SECONDS
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                return
+            time.sleep(0.02)

@@ -1,0 +1,175 @@
+"""Which alerts are held back: in a storm of them, and in quiet hours.
+
+A first alert is never held back, and neither is one of which anything is in doubt: an alert is held only once
+that it is held has been written, and read again.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any, Final, NamedTuple
+
+from airflow_provider_itnio.api.phone_numbers import canonical_number, mask_phone
+from airflow_provider_itnio.notifications.alert_facts import AlertFacts
+from airflow_provider_itnio.notifications.alert_options import HoldingOptions, holding_options
+from airflow_provider_itnio.notifications.alert_state import (
+    AlertState,
+    RecipientState,
+    read_state,
+    update_state,
+)
+from airflow_provider_itnio.notifications.wording import describe_duration, utc_minute
+
+__all__ = ["Admission", "admit", "describe_held", "give_back"]
+
+_NAMED: Final = 5
+_HELD_LIMIT: Final = 150
+"""Characters: with some of the alert's own words it fits into a value of the WhatsApp template."""
+
+_LOG = logging.getLogger(f"airflow.task.{__name__}")
+
+
+class Admission(NamedTuple):
+    """What becomes of an alert to one recipient.
+
+    :param is_held: whether it does not go out now.
+    :param note: what it says of others that are held back.
+    :param counted: the window it counts in, with what it tells of; ``None`` if it was not counted.
+    """
+
+    is_held: bool = False
+    note: str = ""
+    counted: RecipientState | None = None
+
+
+def admit(
+    recipients: Sequence[str],
+    facts: AlertFacts,
+    context: Any,
+    also: Callable[[AlertState], object] = lambda state: None,
+) -> dict[str, Admission]:
+    """Decide to whom an alert goes out now, and count it.
+
+    :param recipients: their numbers, as digits.
+    :param facts: what the alert tells.
+    :param context: what Airflow tells of the event.
+    :param also: changes the state too, since it is written only once.
+    """
+    sent = {number: Admission() for number in recipients}
+    try:
+        return _decided(recipients, facts, context, also) or sent
+    except Exception as error:
+        _LOG.warning("It can't be said what to hold back (%s), so the alert goes out", type(error).__name__)
+        return sent
+
+
+def _decided(
+    recipients: Sequence[str], facts: AlertFacts, context: Any, also: Callable[[AlertState], object]
+) -> dict[str, Admission] | None:
+    """Give nothing where all of them get it."""
+    options = holding_options()
+    is_question = facts.kind == "approval_wanted"  # a task waits for the answer
+    quiet = not is_question and _is_quiet(options, context)
+    now = int(time.time())
+
+    def change(state: AlertState) -> dict[str, Admission] | None:
+        with suppress(Exception):
+            also(state)
+        if is_question:
+            return None
+        return {
+            number: _decide(state.recipient(canonical_number(number)), facts.dag_id, now, quiet, options)
+            for number in recipients
+        }
+
+    admissions = update_state(change, None) or {}
+    held = [number for number, admission in admissions.items() if admission.is_held]
+    unrecorded = held and _unrecorded(held)
+    for number in held:
+        if number in unrecorded:
+            admissions[number] = Admission()
+        else:
+            _LOG.warning(
+                "WhatsApp alert to %s is held back; the next that goes out tells of it", mask_phone(number)
+            )
+    return admissions
+
+
+def give_back(admissions: Mapping[str, Admission]) -> None:
+    """Undo the count of alerts that did not go out, so that they hold back no other.
+
+    :param admissions: by number.
+    """
+
+    def change(state: AlertState) -> None:
+        for number, admission in admissions.items():
+            recipient, counted = state.recipient(canonical_number(number)), admission.counted
+            if counted is not None:
+                recipient.give_back(counted)
+                if recipient.start == counted.start and recipient.sent:
+                    recipient.sent -= 1
+
+    if any(admission.counted for admission in admissions.values()):
+        update_state(change, None)
+
+
+def describe_held(held: RecipientState) -> str:
+    """Say how many alerts were held back, since when and of which DAGs, in at most 150 characters or so.
+
+    :param held: of which something is held.
+    """
+    many = f"{held.held} alerts were" if held.held > 1 else "1 alert was"
+    since = utc_minute(datetime.fromtimestamp(held.since, UTC))
+    beginning = f"{many} held back since {since}"
+    most_first = sorted(held.dags.items(), key=lambda one: (-one[1], one[0]))
+    for shown in range(min(_NAMED, len(most_first)), 0, -1):
+        names = [f"{dag_id} ({count})" for dag_id, count in most_first[:shown]]
+        others = held.held - sum(count for _, count in most_first[:shown])
+        words = f"{beginning}: {', '.join(names)}{f', {others} of others' if others > 0 else ''}"
+        if len(words) <= _HELD_LIMIT or shown == 1:
+            return words
+    return beginning
+
+
+def _decide(
+    recipient: RecipientState, dag_id: str, now: int, quiet: bool, options: HoldingOptions
+) -> Admission:
+    if not (options.limit or quiet or recipient.held):
+        return Admission()
+    if not 0 <= now - recipient.start < options.window:  # also where a clock has gone wrong
+        recipient.start, recipient.sent = now, 0
+    if quiet or (options.limit and recipient.sent >= options.limit):
+        recipient.hold(dag_id, now)
+        return Admission(is_held=True)
+    recipient.sent += 1
+    taken = recipient.take_held()
+    notes = [f"{describe_held(taken)}."] if taken.held else []
+    if recipient.sent == options.limit:
+        until = utc_minute(datetime.fromtimestamp(recipient.start + options.window, UTC))
+        window = describe_duration(options.window).removesuffix(" 0 s")
+        notes.append(f"Further alerts are held back until {until}: {options.limit} went out within {window}.")
+    return Admission(note=" ".join(notes), counted=taken)
+
+
+def _is_quiet(options: HoldingOptions, context: Any) -> bool:
+    if options.quiet_hours is None or not options.quiet_hours.contain(
+        datetime.fromtimestamp(time.time(), UTC)
+    ):
+        return False
+    tags = getattr(context.get("dag"), "tags", None) if isinstance(context, Mapping) else None
+    if tags is None:  # of a DAG whose tags are not known anything may be urgent
+        return not options.urgent_tags
+    return not options.urgent_tags.intersection(map(str, tags))
+
+
+def _unrecorded(held: Sequence[str]) -> set[str]:
+    """Give those of whom it does not stand in the Variable that an alert is held back."""
+    try:
+        state = read_state()
+    except Exception:
+        return set(held)
+    return {number for number in held if not state.recipient(canonical_number(number)).held}

@@ -1,0 +1,146 @@
+"""Whether a success is a recovery: of a DAG or a task that had failed before.
+
+Failures are kept in the state that alerts share, so that runs without a logical date and runs that a person
+has cleared count too. What failed where no alert could note it is looked up in Airflow, by logical date.
+Runs of a backfill neither fail nor recover anything: what they load is past.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from itertools import islice
+from typing import Any, Final
+
+from airflow_provider_itnio.notifications.airflow_runs import previous_runs, previous_task_instances
+from airflow_provider_itnio.notifications.alert_facts import AlertFacts, AlertKind
+from airflow_provider_itnio.notifications.alert_state import AlertState, FailingState, digest, update_state
+from airflow_provider_itnio.notifications.wording import describe_duration
+
+__all__ = ["RECOVERIES", "note_failure", "recovered"]
+
+RECOVERIES: Final[Mapping[AlertKind, AlertKind]] = {
+    "dag_succeeded": "dag_recovered",
+    "task_succeeded": "task_recovered",
+}
+_LOOKED_AT: Final = 20
+"""Earlier runs: each is a question to Airflow."""
+_FAILED: Final = "failed"
+
+
+def note_failure(state: AlertState, facts: AlertFacts, context: Mapping[str, Any]) -> None:
+    """Keep that a DAG or task has failed, if it has a notifier that will tell of its recovery.
+
+    :param state: what alerts share.
+    :param facts: of an alert of any kind.
+    :param context: what Airflow tells of the event.
+    """
+    owner = {"dag_failed": "dag", "task_failed": "task"}.get(facts.kind)
+    if owner is None or _is_backfill(context) or not _tells_recovery(context.get(owner)):
+        return
+    key, run, ended = (
+        _key(facts),
+        digest(facts.run_id),
+        int(_time_of("end_date", facts, context) or time.time()),
+    )
+    failing = state.failing.get(key)
+    if failing is None or failing.recovered:
+        state.failing[key] = FailingState(since=ended, last=ended, runs=1, run=run)
+        return
+    failing.last = max(failing.last, ended)
+    if failing.run != run:
+        failing.runs, failing.run = failing.runs + 1, run
+
+
+def recovered(facts: AlertFacts, context: Mapping[str, Any]) -> AlertFacts | None:
+    """Give the facts of a recovery.
+
+    :param facts: of a success.
+    :param context: what Airflow tells of it.
+    :return: ``None`` if it had not failed before.
+    """
+    if _is_backfill(context):
+        return None
+    execution = _execution(facts, context)
+    started = _time_of("start_date", facts, context)
+
+    def change(state: AlertState) -> FailingState | None:
+        failing = state.failing.get(_key(facts))
+        # Two notifiers may tell of the same success. A run that began before the last failure proves nothing.
+        if failing and not failing.recovered and (started is None or started >= failing.last):
+            failing.recovered = execution
+        return failing
+
+    failing = update_state(change, None)
+    if failing is not None:
+        if failing.recovered != execution:
+            return None
+        return _told(facts, str(failing.runs), failing.since)
+    try:
+        return _from_history(facts, context)
+    except Exception:  # Airflow could not be asked
+        return None
+
+
+def _from_history(facts: AlertFacts, context: Mapping[str, Any]) -> AlertFacts | None:
+    run = context.get("dag_run")
+    if getattr(run, "clear_number", 0) or getattr(run, "logical_date", None) is None:
+        return None
+    earlier: Iterable[Any] = (
+        previous_runs(run) if facts.kind == "dag_succeeded" else previous_task_instances(context["ti"], run)
+    )
+    failed = []
+    for one in islice(earlier, _LOOKED_AT):
+        state = str(getattr(one.state, "value", one.state))
+        if state == "success":
+            break
+        if state == _FAILED and not _is_backfill({"dag_run": one}):
+            failed.append(one.end_date)
+        elif not failed:  # the run before it has not ended, or its task was skipped
+            break
+    if not failed:
+        return None
+    runs = str(len(failed)) if len(failed) < _LOOKED_AT else f"at least {_LOOKED_AT}"
+    ends = [end for end in failed if end is not None]
+    return _told(facts, runs, min(ends).timestamp() if ends else None)
+
+
+def _told(facts: AlertFacts, runs: str, since: float | None) -> AlertFacts:
+    return facts._replace(
+        kind=RECOVERIES[facts.kind],
+        failed_runs=runs,
+        failed_for="" if since is None else describe_duration(time.time() - since),
+    )
+
+
+def _key(facts: AlertFacts) -> str:
+    if facts.kind.startswith("dag_"):
+        return digest(facts.dag_id)
+    return digest("\n".join((facts.dag_id, facts.task_id, facts.map_index)))
+
+
+def _execution(facts: AlertFacts, context: Mapping[str, Any]) -> str:
+    """Tell one execution from another of the same run, which a person may have cleared."""
+    run = context.get("dag_run")
+    of_run = f"{getattr(run, 'clear_number', '')} {getattr(run, 'start_date', '')}"
+    return digest(f"{facts.run_id} {facts.try_number or of_run}")
+
+
+def _time_of(name: str, facts: AlertFacts, context: Mapping[str, Any]) -> float | None:
+    owner = context.get("dag_run" if facts.kind.startswith("dag_") else "ti")
+    moment = getattr(owner, name, None)
+    return moment.timestamp() if isinstance(moment, datetime) else None
+
+
+def _is_backfill(context: Mapping[str, Any]) -> bool:
+    run = context.get("dag_run")
+    kind = getattr(run, "run_type", None)
+    run_id = str(context.get("run_id") or getattr(run, "run_id", ""))
+    return getattr(kind, "value", kind) == "backfill" or run_id.startswith("backfill__")
+
+
+def _tells_recovery(owner: Any) -> bool:
+    callbacks = getattr(owner, "on_success_callback", None) or ()
+    callbacks = callbacks if isinstance(callbacks, (list, tuple)) else [callbacks]
+    return any(getattr(callback, "only_after_failure", False) is True for callback in callbacks)

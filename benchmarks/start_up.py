@@ -1,0 +1,56 @@
+"""What `airflow version` costs with the package and without it: Airflow loads its policy whenever it starts.
+
+    python -m benchmarks.start_up
+
+Each run is a new process, with and without in turn. Without, nothing of the package can be discovered.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Final
+
+from benchmarks.side_by_side import Figure, airflow_of_its_own, figure, in_new_process, main
+
+ROUNDS = 12
+
+_HIDDEN: Final = """
+from importlib import metadata
+found = metadata.distributions
+metadata.distributions = lambda **named: (
+    one for one in found(**named) if one.metadata["Name"] != "airflow-provider-itnio"
+)
+"""
+_VERSION: Final = """
+import json, sys, time
+sys.argv = ["airflow", "version"]
+from airflow.__main__ import main
+main()
+loaded = sorted(name for name in sys.modules if name.startswith("airflow_provider_itnio"))
+print(json.dumps({"cpu": time.process_time() * 1000, "loaded": loaded}))
+"""
+
+
+def measure() -> list[Figure]:
+    """Run both in turn."""
+    airflow_of_its_own()
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    in_new_process(_VERSION)  # so that nothing is compiled when it counts
+    with_it, without = [], []
+    for _ in range(ROUNDS):
+        with_it.append(in_new_process(_VERSION))
+        without.append(in_new_process(_HIDDEN + _VERSION))
+    loaded = with_it[0]["loaded"]
+    return [
+        figure(
+            ("`airflow version` with the package", [run["cpu"] for run in with_it]),
+            ("without it", [run["cpu"] for run in without]),
+            unit="ms",
+            at_most=1.02,
+        ),
+        Figure("modules of the package it loads", ", ".join(loaded), "without it", str(without[0]["loaded"])),
+    ]
+
+
+if __name__ == "__main__":
+    main(measure)
