@@ -29,6 +29,7 @@ def get_provider_info() -> dict[str, Any]:
                 "python-modules": [
                     "airflow_provider_itnio.operators.whatsapp",
                     "airflow_provider_itnio.operators.whatsapp_broadcast",
+                    "airflow_provider_itnio.operators.whatsapp_held_alerts",
                 ],
             }
         ],

@@ -14,8 +14,9 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
+from http import HTTPStatus
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -155,6 +156,53 @@ class RunningAirflow:
         self._command("dags", "trigger", dag_id, "--run-id", run_id)
         return True
 
+    def trigger_all(self, dag_id: str, run_ids: Sequence[str]) -> None:
+        """Start several runs of a DAG, as soon as Airflow knows the DAG.
+
+        :param dag_id: the DAG.
+        :param run_ids: the runs' names.
+        """
+        first, *others = run_ids
+        self.trigger(dag_id, first)
+        if AIRFLOW_3:
+            for run_id in others:
+                self.trigger(dag_id, run_id)
+        elif others:  # its command takes seconds for each
+            program = "import sys; from airflow.api.common.trigger_dag import trigger_dag\n"
+            program += "for run_id in sys.argv[2:]: trigger_dag(sys.argv[1], run_id=run_id)"
+            command = [sys.executable, "-c", program, dag_id, *others]
+            with self._log.open("ab") as output:
+                subprocess.run(command, env=self._environment, stdout=output, stderr=output, check=True)
+
+    @property
+    def database(self) -> Path:
+        """Airflow's SQLite database."""
+        return Path(self._environment["AIRFLOW_HOME"]) / "airflow.db"
+
+    def variable(self, key: str) -> str | None:
+        """Give an Airflow Variable, ``None`` if there is none.
+
+        :param key: its key.
+        """
+        if not AIRFLOW_3:
+            if self._stored("SELECT 1 FROM variable WHERE key = ?", key) is None:
+                return None
+            return self._command("variables", "get", key).strip().splitlines()[-1]
+        try:
+            return str(self._ask("GET", f"variables/{key}")["value"])
+        except HTTPError as error:
+            if error.code == HTTPStatus.NOT_FOUND:
+                return None
+            raise
+
+    def set_variable(self, key: str, value: str | None) -> None:
+        """Set an Airflow Variable, or delete it.
+
+        :param key: its key.
+        :param value: its value, ``None`` to delete it.
+        """
+        self._command("variables", *(["delete", key] if value is None else ["set", key, value]))
+
     def wait_for(self, dag_id: str, run_id: str, timeout: float = 90) -> str:
         """Wait until a run has ended, and give its state.
 
@@ -268,8 +316,7 @@ class RunningAirflow:
 
     def _stored(self, query: str, *values: Any) -> Any:
         """Read one value from the database, as Airflow 2's page does; its commands take seconds to start."""
-        database = Path(self._environment["AIRFLOW_HOME"]) / "airflow.db"
-        with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=30)) as connection:
+        with closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True, timeout=30)) as connection:
             row = connection.execute(query, values).fetchone()
         return None if row is None else row[0]
 

@@ -24,7 +24,16 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from airflow_provider_itnio._compat import is_failed_write
 from airflow_provider_itnio.api.describe import truncate
 
-__all__ = ["VARIABLE", "AlertState", "FailingState", "RecipientState", "digest", "read_state", "update_state"]
+__all__ = [
+    "VARIABLE",
+    "AlertState",
+    "FailingState",
+    "RecipientState",
+    "change_state",
+    "digest",
+    "read_state",
+    "update_state",
+]
 
 VARIABLE: Final = "itnio_alerts_held"
 _SIZE: Final = 32_000
@@ -182,21 +191,30 @@ def read_state() -> AlertState:
         return AlertState()
 
 
-def update_state(change: Callable[[AlertState], Result], unsure: Result) -> Result:
+def change_state(change: Callable[[AlertState], Result]) -> Result:
     """Change what stands in the Variable.
 
     :param change: changes the state it is given and gives a result.
+    :raises BaseException: if it could not be read or written.
+    """
+    with _taking_turns():
+        state = read_state()
+        now = int(time.time())
+        before = state.to_json(now)
+        result = change(state)
+        if (written := state.to_json(now)) != before:
+            Variable.set(VARIABLE, written, "What has gone out as WhatsApp alerts and what is held back")
+        return result
+
+
+def update_state(change: Callable[[AlertState], Result], unsure: Result) -> Result:
+    """Change what stands in the Variable, or go on without it.
+
+    :param change: as for :func:`change_state`.
     :param unsure: the result where the state could not be read or written.
     """
     try:
-        with _taking_turns():
-            state = read_state()
-            now = int(time.time())
-            before = state.to_json(now)
-            result = change(state)
-            if (written := state.to_json(now)) != before:
-                Variable.set(VARIABLE, written, "What has gone out as WhatsApp alerts and what is held back")
-            return result
+        return change_state(change)
     except BaseException as error:
         if not is_failed_write(error):
             raise

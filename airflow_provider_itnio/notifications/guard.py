@@ -24,7 +24,7 @@ from airflow_provider_itnio.notifications.alert_state import (
 )
 from airflow_provider_itnio.notifications.wording import describe_duration, utc_minute
 
-__all__ = ["Admission", "admit", "describe_held", "give_back"]
+__all__ = ["Admission", "admit", "describe_held", "give_back", "is_quiet_now"]
 
 _NAMED: Final = 5
 _HELD_LIMIT: Final = 150
@@ -155,10 +155,17 @@ def _decide(
     return Admission(note=" ".join(notes), counted=taken)
 
 
+def is_quiet_now(options: HoldingOptions) -> bool:
+    """Say whether these are quiet hours.
+
+    :param options: Airflow's configuration.
+    """
+    now = datetime.fromtimestamp(time.time(), UTC)
+    return options.quiet_hours is not None and options.quiet_hours.contain(now)
+
+
 def _is_quiet(options: HoldingOptions, context: Any) -> bool:
-    if options.quiet_hours is None or not options.quiet_hours.contain(
-        datetime.fromtimestamp(time.time(), UTC)
-    ):
+    if not is_quiet_now(options):
         return False
     tags = getattr(context.get("dag"), "tags", None) if isinstance(context, Mapping) else None
     if tags is None:  # of a DAG whose tags are not known anything may be urgent

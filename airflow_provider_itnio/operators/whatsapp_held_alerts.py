@@ -1,0 +1,152 @@
+"""A task that tells people which alerts were held back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import BaseOperator
+
+from airflow_provider_itnio.hooks.itnio import ItnioHook
+from airflow_provider_itnio.templating import is_rendered_later, leaves, recipient_entries
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_itnio.notifications.alert_state import RecipientState
+
+__all__ = ["WhatsAppHeldAlertsOperator"]
+
+
+class WhatsAppHeldAlertsOperator(BaseOperator):
+    """Tells people of their alerts that were held back, in a storm or in quiet hours.
+
+    .. code-block:: python
+
+        with DAG("held_alerts", schedule="*/15 * * * *", start_date=datetime(2026, 1, 1), catchup=False):
+            WhatsAppHeldAlertsOperator(task_id="tell", recipients="+86 147-1800-4557")
+
+    Who has none held back gets nothing, and in ``[itnio] quiet_hours`` nobody does. What is told is not told
+    again, by no retry and by no later alert: it is taken off what is held before it is sent, and put back
+    only if it is certain that it did not go out. A worker that is killed in between leaves it untold.
+
+    :param recipients: one phone number, several in a text separated by commas or lines, or a list.
+        (templated)
+    :param alert_template: the name of a WhatsApp template with six values, as for
+        :class:`~airflow_provider_itnio.notifications.whatsapp.WhatsAppNotifier`; the connection's extra of
+        this name if not given. (templated)
+    :param alert_language: its language, ``en`` if neither this nor the connection's extra is given.
+        (templated)
+    :param itnio_conn_id: the connection. (templated)
+    :return: how many alerts were told of, over all recipients.
+    :raises InvalidMessageError: if ``recipients`` holds something that is no phone number.
+    """
+
+    template_fields: Sequence[str] = ("recipients", "alert_template", "alert_language", "itnio_conn_id")
+    ui_color = "#d9fdd3"
+
+    def __init__(
+        self,
+        *,
+        recipients: str | int | Sequence[str | int],
+        alert_template: str | None = None,
+        alert_language: str | None = None,
+        itnio_conn_id: str = ItnioHook.default_conn_name,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.recipients = recipients
+        self.alert_template = alert_template
+        self.alert_language = alert_language
+        self.itnio_conn_id = itnio_conn_id
+        if not any(is_rendered_later(leaf) for _, leaf in leaves(recipients)):
+            self._numbers()
+
+    def execute(self, context: Context) -> int:
+        """Tell each recipient.
+
+        :param context: of the task.
+        :return: how many alerts were told of.
+        :raises NotSentError: after everyone was tried, if it did not go out to somebody; a retry tells these.
+        :raises RefusedError: as before.
+        :raises UnknownOutcomeError: if nobody knows whether it went out; a retry does not tell it again.
+        """
+        from airflow_provider_itnio.notifications.alert_options import holding_options
+        from airflow_provider_itnio.notifications.guard import is_quiet_now
+
+        if is_quiet_now(holding_options()):
+            self.log.info("Nothing is told: these are quiet hours")
+            return 0
+        told, failures = 0, []
+        for number, held in self._take_held(self._numbers()).items():
+            try:
+                self._tell(number, held)
+                told += held.held
+            except Exception as error:
+                failures.append(error)
+        self.log.info("%s alerts that were held back were told of", told)
+        if failures:
+            raise failures[0]
+        return told
+
+    def _numbers(self) -> list[str]:
+        from airflow_provider_itnio.api.errors import InvalidMessageError
+        from airflow_provider_itnio.broadcast.recipients import read_recipient, recipients_of
+
+        numbers = [
+            read_recipient(entry, f"recipients[{index}]")[0]
+            for index, written in enumerate(recipient_entries(self.recipients))
+            for entry in recipients_of(written, written, f"recipients[{index}]")
+        ]
+        if not numbers:
+            raise InvalidMessageError("recipients: at least one phone number is required, none given")
+        return numbers
+
+    def _take_held(self, numbers: Sequence[str]) -> dict[str, RecipientState]:
+        from airflow_provider_itnio.api.phone_numbers import canonical_number
+        from airflow_provider_itnio.notifications.alert_state import AlertState, change_state
+
+        def take(state: AlertState) -> dict[str, RecipientState]:
+            taken = {number: state.recipient(canonical_number(number)).take_held() for number in numbers}
+            return {number: held for number, held in taken.items() if held.held}
+
+        return change_state(take)
+
+    def _tell(self, number: str, held: RecipientState) -> None:
+        from airflow_provider_itnio.api.errors import ContentError, InvalidMessageError, UnknownOutcomeError
+        from airflow_provider_itnio.notifications.alert_facts import AlertFacts
+        from airflow_provider_itnio.notifications.guard import describe_held
+        from airflow_provider_itnio.notifications.rendering import RenderedAlert
+
+        alert = RenderedAlert(
+            facts=AlertFacts(kind="alerts_held"),
+            recipients=[number],
+            unusable=[],
+            own_message={},
+            problem="",
+            reply_to=None,
+            template=self.alert_template,
+            language=self.alert_language,
+        )
+        try:
+            hook = ItnioHook(self.itnio_conn_id)
+            *templates, text = alert.messages(hook.account())
+            note = describe_held(held)
+            for template in templates:
+                try:
+                    hook.send(number, **template("", note) or {})
+                    return
+                except (ContentError, InvalidMessageError) as error:
+                    self.log.warning("The WhatsApp template can't be used, so a text is sent: %s", error)
+            hook.send(number, **text("", note) or {})
+        except UnknownOutcomeError:
+            raise
+        except BaseException:
+            self._put_back(number, held)
+            raise
+
+    def _put_back(self, number: str, held: RecipientState) -> None:
+        from airflow_provider_itnio.api.phone_numbers import canonical_number
+        from airflow_provider_itnio.notifications.alert_state import update_state
+
+        update_state(lambda state: state.recipient(canonical_number(number)).give_back(held), None)

@@ -1,0 +1,13 @@
+"""What was held back of alerts, in a storm or in quiet hours, is told every 15 minutes."""
+
+from __future__ import annotations
+
+import pendulum
+from airflow.providers.common.compat.sdk import DAG
+
+from airflow_provider_itnio.operators.whatsapp_held_alerts import WhatsAppHeldAlertsOperator
+
+START = pendulum.datetime(2026, 1, 1, tz="UTC")
+
+with DAG("example_whatsapp_held_alerts", schedule="*/15 * * * *", start_date=START, catchup=False):
+    WhatsAppHeldAlertsOperator(task_id="tell", recipients="+86 147-1800-4557", retries=2)
