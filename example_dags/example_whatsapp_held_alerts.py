@@ -1,4 +1,4 @@
-"""What was held back of alerts, in a storm or in quiet hours, is told every 15 minutes."""
+"""What was held back of alerts, in a storm or in quiet hours, is told in the morning."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ from airflow_provider_itnio.operators.whatsapp_held_alerts import WhatsAppHeldAl
 
 START = pendulum.datetime(2026, 1, 1, tz="UTC")
 
-with DAG("example_whatsapp_held_alerts", schedule="*/15 * * * *", start_date=START, catchup=False):
+with DAG("example_whatsapp_held_alerts", schedule="0 7 * * *", start_date=START, catchup=False):
     WhatsAppHeldAlertsOperator(task_id="tell", recipients="+86 147-1800-4557", retries=2)

@@ -10,6 +10,8 @@ meant to and each message that it is to send is in the inbox, and no other.
 
 from __future__ import annotations
 
+import json
+import shutil
 import sys
 import tempfile
 import time
@@ -29,6 +31,11 @@ RUN = "demo"
 ALIKE = 13
 """Characters by which texts count as alike."""
 SHOWN_OF_ALIKE = 5
+ON_CALL = "+86 147-1800-4557"
+STORM = 50
+"""Runs that fail at once, after the examples: the person on call is not to get as many alerts."""
+ALERT_LIMIT = 20
+TELLS_HELD = "example_whatsapp_held_alerts"
 
 
 class Example(NamedTuple):
@@ -66,18 +73,29 @@ if AIRFLOW_3:
     }
 
 
+def expected_messages() -> Counter[str]:
+    """Give what is to arrive: of the examples, alerts up to the limit, and what tells of the others."""
+    return sum((Counter(example.sends) for example in EXAMPLES.values()), Counter({"text": STORM_ALERTS + 1}))
+
+
+STORM_ALERTS = ALERT_LIMIT - (3 if AIRFLOW_3 else 2)  # the examples' own alerts count; the question does not
+
+
 def main() -> int:
     """Run the demo and give its exit code."""
     OUTPUT.mkdir(exist_ok=True)
     log = OUTPUT / "airflow.log"
     log.unlink(missing_ok=True)
-    expected = sum((Counter(example.sends) for example in EXAMPLES.values()), Counter[str]())
+    expected = expected_messages()
     faults: list[str] = []
     with Sandbox() as sandbox, tempfile.TemporaryDirectory(prefix="itnio-demo-") as home:
         print(f"The sandbox answers at {sandbox.url}")
         print("Airflow starts ...", flush=True)
-        connection = {"AIRFLOW_CONN_ITNIO_DEFAULT": sandbox.connection_json()}
-        environment = airflow_environment(Path(home), ROOT / "example_dags", connection)
+        settings = {
+            "AIRFLOW_CONN_ITNIO_DEFAULT": sandbox.connection_json(),
+            "AIRFLOW__ITNIO__ALERT_RECIPIENTS": json.dumps({"tag:storm": ON_CALL}),
+        }
+        environment = airflow_environment(Path(home), dags_folder(Path(home)), settings)
         with RunningAirflow(environment, log) as airflow:
             for dag_id in EXAMPLES:
                 print(f"Airflow runs {dag_id} ...", flush=True)
@@ -86,6 +104,16 @@ def main() -> int:
                 if example.state is not None and (state := airflow.wait_for(dag_id, RUN)) != example.state:
                     faults.append(f"{dag_id} ended as {state}, not as {example.state}; see {_shown(log)}")
             # The callbacks of a DAG run a moment after it has ended.
+            wait_for_messages(sandbox, expected.total() - STORM_ALERTS - 1, seconds=30)
+            print(f"{STORM} runs of the DAG storm fail ...", flush=True)
+            airflow.trigger_all("storm", [f"storm_{number:02d}" for number in range(STORM)])
+            wait_for_messages(sandbox, expected.total() - 1, seconds=60)
+            for number in range(STORM):
+                airflow.wait_for("storm", f"storm_{number:02d}")
+            wait_until_held(airflow, STORM - STORM_ALERTS, seconds=60)
+            airflow.trigger(TELLS_HELD, RUN)
+            if (state := airflow.wait_for(TELLS_HELD, RUN)) != "success":
+                faults.append(f"{TELLS_HELD} ended as {state}; see {_shown(log)}")
             wait_for_messages(sandbox, expected.total(), seconds=30)
         arrived = Counter(message.type for message in sandbox.messages)
         faults += [
@@ -95,6 +123,7 @@ def main() -> int:
         ]
         faults += [f"refused: {refused.status}, {refused.why}" for refused in sandbox.refused]
         print_table(sandbox.messages)
+        faults += print_storm(sandbox)
         write_inbox(sandbox.url)
         picture = draw_inbox(sandbox)
     for fault in faults:
@@ -102,6 +131,40 @@ def main() -> int:
     print(f"\n{expected.total()} messages expected, {len(sandbox.messages)} arrived. ", end="")
     print(f"The inbox: {_shown(OUTPUT / 'inbox.html')}\n{picture}")
     return 1 if faults else 0
+
+
+def dags_folder(home: Path) -> Path:
+    """Put the example DAGs and the demo's own into one folder."""
+    folder = home / "dags"
+    for source in (ROOT / "example_dags", ROOT / "scripts" / "demo_dags"):
+        shutil.copytree(source, folder, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
+    return folder
+
+
+def wait_until_held(airflow: RunningAirflow, number: int, seconds: float) -> None:
+    """Wait until so many alerts are held back, or the time is over."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        state = json.loads(airflow.variable("itnio_alerts_held") or "{}")
+        if any(one.get("held") == number for one in state.get("recipients", {}).values()):
+            return
+        time.sleep(1)
+
+
+def print_storm(sandbox: Sandbox) -> list[str]:
+    """Print what the person on call sees of the storm, and give what is wrong with it."""
+    texts = [message.text for message in sandbox.sent_to(ON_CALL)]
+    last = [text for text in texts if "Further alerts are held back" in text]
+    told = [text for text in texts if text.startswith("📥")]
+    print(
+        f"\nOf {STORM} runs that failed within a minute {ON_CALL} sees {STORM_ALERTS} alerts, the last with"
+    )
+    for title, found in (("", last), ("and what the task of a DAG tells of the others:\n", told)):
+        print(f"{title}    " + "\n    ".join("\n".join(found).split("\n")))
+    held = f"{STORM - STORM_ALERTS} alerts were held back"
+    return (
+        [] if len(last) == 1 and len(told) == 1 and held in told[0] else [f"storm: {held!r} is not told once"]
+    )
 
 
 def wait_for_messages(sandbox: Sandbox, number: int, seconds: float) -> None:

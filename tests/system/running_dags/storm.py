@@ -1,4 +1,4 @@
-"""DAGs that fail in numbers, and one that recovers; what alerts for some of them is Airflow's configuration."""
+"""DAGs that fail in numbers, and one that recovers; some alert because of the configuration alone."""
 
 from __future__ import annotations
 
