@@ -20,7 +20,7 @@ TRIALS = {
     "policies.py": "airflow",
 }
 # What a callback loads when it runs; tests/notifications/test_imports.py shows that a DAG file does not.
-CALLBACKS = {f"notifications/{name}.py" for name in ("alert_state", "guard", "recovery")}
+CALLBACKS = {f"notifications/{name}.py" for name in ("alert_state", "guard", "guard_in_time", "recovery")}
 HEAVY = {"requests", "aiohttp", "pydantic", "pydantic_core", "flask", "flask_appbuilder", "wtforms", "httpx"}
 
 

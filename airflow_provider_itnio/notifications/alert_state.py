@@ -18,7 +18,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Final, Literal, TypeVar
 
-from airflow.providers.common.compat.sdk import Variable, conf
+from airflow.providers.common.compat.sdk import Variable
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from airflow_provider_itnio._compat import is_failed_write
@@ -41,6 +41,7 @@ _SIZE: Final = 32_000
 _NAMED_DAGS: Final = 10
 _DAG_ID_LIMIT: Final = 60
 _LOCK_SECONDS: Final = 3.0
+_GIVEN_UP_SECONDS: Final = 60.0
 _FORGET: Final = 86_400
 """Seconds after which what has recovered is forgotten."""
 
@@ -207,17 +208,31 @@ def change_state(change: Callable[[AlertState], Result]) -> Result:
         return result
 
 
+class _Store:
+    """Whether the Variable could be kept lately; Airflow 3 tries for up to 15 seconds before it gives up."""
+
+    given_up_until = 0.0
+
+
+def give_up() -> None:
+    """Go on without the Variable for a minute, in this process: alerts have no time to wait for it again."""
+    _Store.given_up_until = time.monotonic() + _GIVEN_UP_SECONDS
+
+
 def update_state(change: Callable[[AlertState], Result], unsure: Result) -> Result:
     """Change what stands in the Variable, or go on without it.
 
     :param change: as for :func:`change_state`.
-    :param unsure: the result where the state could not be read or written.
+    :param unsure: the result where the state could not be read or written, now or in the last minute.
     """
+    if time.monotonic() < _Store.given_up_until:
+        return unsure
     try:
         return change_state(change)
     except BaseException as error:
         if not is_failed_write(error):
             raise
+        give_up()
         name = type(error).__name__
         _LOG.warning("The Airflow Variable %s can't be kept (%s); alerts go out all the same", VARIABLE, name)
         return unsure
@@ -238,7 +253,7 @@ def _taking_turns() -> Iterator[None]:
 
 
 def _open_lock_file() -> int:
-    home = digest(str(conf.get("core", "dags_folder", fallback="")))
+    home = digest(os.environ.get("AIRFLOW_HOME", ""))
     name = Path(tempfile.gettempdir()) / f"itnio-alerts-{os.getuid()}-{home}.lock"
     return os.open(name, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
 

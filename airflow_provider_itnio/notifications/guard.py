@@ -113,8 +113,7 @@ def give_back(admissions: Mapping[str, Admission]) -> None:
                 if recipient.start == counted.start and recipient.sent:
                     recipient.sent -= 1
 
-    if any(admission.counted for admission in admissions.values()):
-        update_state(change, None)
+    update_state(change, None)
 
 
 def describe_held(held: RecipientState) -> str:

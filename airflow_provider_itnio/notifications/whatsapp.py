@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from airflow.providers.common.compat.sdk import BaseNotifier
@@ -194,17 +195,21 @@ class WhatsAppNotifier(_Notifier):
         :param context: of a task's or DAG's callback, of a deadline, or of a task that asks a person.
         :raises ItnioError: after all recipients were tried, if it was not sent to one of them.
         """
+        from airflow_provider_itnio.notifications.guard import give_back
+        from airflow_provider_itnio.notifications.guard_in_time import admit_in_time
         from airflow_provider_itnio.notifications.sending import raise_failures, send_to_all
 
         if (facts := self._facts(context)) is None:
             return
         alert, hook = self._rendered(context, facts)
-        admissions = self._admit(alert, context)
+        hook.account()  # while Airflow surely answers: the guard may have to leave it without an answer
+        admissions = admit_in_time(partial(self._admit, alert, context), alert.recipients)
         outcomes: dict[str, str | None] = {}
         try:
             outcomes = send_to_all(hook, alert, _notes(admissions))
         finally:
-            self._give_back(admissions, outcomes)
+            if failed := _failed(admissions, outcomes):
+                give_back(failed)
         raise_failures(alert, outcomes)
 
     async def async_notify(self, context: Any) -> None:
@@ -215,17 +220,21 @@ class WhatsAppNotifier(_Notifier):
         """
         from asgiref.sync import sync_to_async
 
+        from airflow_provider_itnio.notifications.guard import give_back
+        from airflow_provider_itnio.notifications.guard_in_time import aadmit_in_time
         from airflow_provider_itnio.notifications.sending import asend_to_all, raise_failures
 
         if (facts := await sync_to_async(self._facts)(context)) is None:
             return
         alert, hook = self._rendered(context, facts)
-        admissions = await sync_to_async(self._admit)(alert, context)
+        await hook.aaccount()
+        admissions = await aadmit_in_time(partial(self._admit, alert, context), alert.recipients)
         outcomes: dict[str, str | None] = {}
         try:
             outcomes = await asend_to_all(hook, alert, _notes(admissions))
         finally:
-            await sync_to_async(self._give_back)(admissions, outcomes)
+            if failed := _failed(admissions, outcomes):
+                await sync_to_async(give_back)(failed)
         raise_failures(alert, outcomes)
 
     def _facts(self, context: Any) -> AlertFacts | None:
@@ -247,16 +256,6 @@ class WhatsAppNotifier(_Notifier):
             note_failure(state, alert.facts, context)
 
         return admit(alert.recipients, alert.facts, context, also)
-
-    def _give_back(self, admissions: Mapping[str, Admission], outcomes: Mapping[str, str | None]) -> None:
-        from airflow_provider_itnio.notifications.guard import give_back
-
-        failed = {
-            number: admission
-            for number, admission in admissions.items()
-            if not admission.is_held and outcomes.get(number, "not sent") is not None
-        }
-        give_back(failed)
 
     def own_message(self) -> dict[str, Any]:
         """Give the message that stands in place of the default one, nothing if there is none."""
@@ -303,3 +302,12 @@ send_whatsapp_notification = WhatsAppNotifier
 
 def _notes(admissions: Mapping[str, Admission]) -> dict[str, str]:
     return {number: admission.note for number, admission in admissions.items() if not admission.is_held}
+
+
+def _failed(admissions: Mapping[str, Admission], outcomes: Mapping[str, str | None]) -> dict[str, Admission]:
+    """Give those that were counted and did not go out."""
+    return {
+        number: admission
+        for number, admission in admissions.items()
+        if admission.counted and outcomes.get(number, "not sent") is not None
+    }

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from datetime import datetime
 
 import pytest
@@ -26,10 +27,15 @@ class Variables:
 
     def __init__(self):
         self.values = {}
+        self.answering = threading.Event()
+        self.answering.set()
+        self.asked = 0
         self.writes = 0
         self.unreadable = self.unwritable = self.forgetful = False
 
     def get(self, key, default):
+        self.asked += 1
+        self.answering.wait()
         if self.unreadable:
             raise RuntimeError("the API server is away")
         return self.values.get(key, default)
@@ -48,6 +54,12 @@ class Variables:
     @property
     def recipients(self):
         return list(self.alerts["recipients"].values())
+
+
+@pytest.fixture(autouse=True)
+def not_given_up(monkeypatch):
+    """Forget that the variables of another test could not be kept."""
+    monkeypatch.setattr(alert_state._Store, "given_up_until", 0.0)
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import threading
 
 import pytest
 from airflow.providers.common.compat.sdk import DAG
@@ -11,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_itnio.api.errors import ItnioError
-from airflow_provider_itnio.notifications import alert_state
+from airflow_provider_itnio.notifications import alert_state, guard_in_time
 from airflow_provider_itnio.notifications.alert_state import AlertState, FailingState, RecipientState, digest
 from airflow_provider_itnio.notifications.whatsapp import WhatsAppNotifier
 
@@ -187,6 +188,29 @@ def test_a_variable_that_cant_be_kept_holds_nothing_back(broken, options, tell, 
     assert len(sandbox.messages) == 30
 
 
+def test_a_variable_that_cant_be_kept_is_not_asked_for_again_for_a_minute(tell, sandbox, variables, clock):
+    variables.unreadable = True
+    for _ in range(3):
+        tell(ON_CALL, failed())
+    assert (len(sandbox.messages), variables.asked) == (3, 1)
+    variables.unreadable = False
+    clock.now += 61
+    tell(ON_CALL, failed())
+    assert (variables.asked, variables.writes) == (2, 1)
+
+
+def test_an_airflow_that_does_not_answer_holds_nothing_up(tell, sandbox, variables, monkeypatch):
+    monkeypatch.setattr(guard_in_time, "_SECONDS", 0.2)
+    variables.answering.clear()
+    threading.Timer(3, variables.answering.set).start()
+    for _ in range(3):
+        tell(ON_CALL, failed())
+    assert (len(sandbox.messages), variables.asked) == (3, 1)
+    for thread in threading.enumerate():
+        if thread.name == "whatsapp-alert-guard":
+            thread.join()
+
+
 def test_a_variable_that_a_secrets_backend_hides_holds_nothing_back(tell, sandbox, variables, clock, option):
     option(quiet_hours="00:00-23:59")
     shown = AlertState(recipients={"a": RecipientState(start=int(clock.now), sent=3)}).to_json(int(clock.now))
@@ -354,7 +378,8 @@ def _alert(number, path):
         alert_state.update_state(change, None)
 
 
-def test_processes_of_one_machine_lose_no_change_of_each_other(tmp_path):
+def test_processes_of_one_machine_lose_no_change_of_each_other(tmp_path, monkeypatch):
+    monkeypatch.setattr(alert_state, "_LOCK_SECONDS", 600.0)
     path = tmp_path / "variable"
     fork = multiprocessing.get_context("fork")
     processes = [fork.Process(target=_alert, args=(25, path)) for _ in range(8)]
