@@ -169,7 +169,8 @@ class RunningAirflow:
                 self.trigger(dag_id, run_id)
         elif others:  # its command takes seconds for each
             program = "import sys; from airflow.api.common.trigger_dag import trigger_dag\n"
-            program += "for run_id in sys.argv[2:]: trigger_dag(sys.argv[1], run_id=run_id)"
+            program += "exactly = {'replace_microseconds': False}  # else two runs of one second are one\n"
+            program += "for run_id in sys.argv[2:]: trigger_dag(sys.argv[1], run_id=run_id, **exactly)"
             command = [sys.executable, "-c", program, dag_id, *others]
             with self._log.open("ab") as output:
                 subprocess.run(command, env=self._environment, stdout=output, stderr=output, check=True)
