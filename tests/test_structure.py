@@ -11,14 +11,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 OWN = "airflow_provider_itnio"
 
 AIRFLOW = "airflow.providers.common.compat"
-# The sandbox knows no Airflow, but for where it stands in for Airflow's task runner in people's tests.
-TRIALS = {
-    "sandbox/trial_accessors.py": AIRFLOW,
-    "sandbox/trial_arguments.py": AIRFLOW,
-    "sandbox/trial_airflow.py": "airflow",
-    "notifications/airflow_runs.py": "airflow",
-    "policies.py": "airflow",
-}
+ANY_AIRFLOW = {"notifications/airflow_runs.py", "policies.py", "sandbox/testing/airflow_versions.py"}
 # What a callback loads when it runs; tests/notifications/test_imports.py shows that a DAG file does not.
 CALLBACKS = {f"notifications/{name}.py" for name in ("alert_state", "guard", "guard_in_time", "recovery")}
 HEAVY = {"requests", "aiohttp", "pydantic", "pydantic_core", "flask", "flask_appbuilder", "wtforms", "httpx"}
@@ -95,12 +88,7 @@ def test_what_dag_files_and_discovery_load_first_needs_the_standard_library_alon
 
 @each([file for file in FILES if part_of(file) not in ("api", "sandbox") and name_of(file) not in CALLBACKS])
 def test_what_a_dag_file_loads_is_not_heavy(file):
-    assert not HEAVY & {name.split(".")[0] for name in imports_of(file, lazy=False)}
-
-
-@each([file for file in FILES if part_of(file) not in ("api", "sandbox") and name_of(file) not in CALLBACKS])
-def test_what_a_dag_file_loads_of_the_api_is_not_heavy(file):
-    loaded, waiting = set(), [name for name in imports_of(file, lazy=False) if name.startswith(f"{OWN}.")]
+    loaded, waiting = set(), [file]
     while waiting:
         names = set(imports_of(waiting.pop(), lazy=False))
         assert not HEAVY & {name.split(".")[0] for name in names}

@@ -93,10 +93,10 @@ def raise_failures(alert: RenderedAlert, outcomes: Mapping[str, str | None]) -> 
     failures = [*alert.unusable, *(failure for failure in outcomes.values() if failure is not None)]
     why = f": {'; '.join(failures)}" if failures else ""
     if not alert.recipients:
-        raise ItnioError(f"The WhatsApp alert went out to nobody: recipients gave no phone number{why}")
+        raise ItnioError(f"The WhatsApp alert was sent to nobody: recipients gave no phone number{why}")
     if failures:
         everyone = len(alert.recipients) + len(alert.unusable)
-        raise ItnioError(f"The WhatsApp alert did not go out to {len(failures)} of {everyone}{why}")
+        raise ItnioError(f"The WhatsApp alert was not sent to {len(failures)} of {everyone} recipients{why}")
 
 
 def _logged(hook: ItnioHook, recipient: str, error: Exception) -> str:
