@@ -15,6 +15,8 @@ from tests.task_runs import (
     fails_at_once,
 )
 
+pytestmark = pytest.mark.usefixtures("hasty")
+
 # --- files ------------------------------------------------------------------------------------------------
 
 

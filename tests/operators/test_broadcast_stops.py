@@ -23,6 +23,8 @@ from tests.task_runs import (
     numbers,
 )
 
+pytestmark = pytest.mark.usefixtures("hasty")
+
 # --- what affects every message -----------------------------------------------------------------------------
 
 EVERYONE = {

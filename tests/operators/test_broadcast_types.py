@@ -18,6 +18,8 @@ from tests.task_runs import (
     numbers,
 )
 
+pytestmark = pytest.mark.usefixtures("hasty")
+
 # --- every type -------------------------------------------------------------------------------------------
 
 
