@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
-__all__ = ["is_failed_write", "is_from_mapped", "is_task_terminated"]
+__all__ = ["current_task_group", "is_failed_write", "is_from_mapped", "is_task_terminated"]
+
+
+def current_task_group() -> Any:
+    """Give the task group in whose ``with`` block a DAG file is.
+
+    No version up to 3.3 has a public name for this; Airflow 2 has it elsewhere than 3. It is looked up, not
+    imported: this module is free of Airflow, and without these there is no group.
+    """
+    if (of_3 := sys.modules.get("airflow.sdk.definitions._internal.contextmanager")) is not None:
+        return of_3.TaskGroupContext.get_current(None)
+    if (of_2 := sys.modules.get("airflow.utils.task_group")) is not None:
+        return of_2.TaskGroupContext.get_current_task_group(None)
+    return None
 
 
 def is_from_mapped(operator: Any) -> bool:

@@ -1,4 +1,4 @@
-"""What an operator or a notifier is wrongly made with is told with its name, at the DAG file's own line."""
+"""Errors about the arguments of an operator, notifier or hook name it, and end at the DAG file's line."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any, Final, TypeVar, cast
 
-from airflow.providers.common.compat.sdk import AirflowException
-
+from airflow_provider_itnio._compat import current_task_group
 from airflow_provider_itnio.api.errors import ItnioError
 from airflow_provider_itnio.dag_file import ending_at_dag_file
 
@@ -16,33 +15,58 @@ __all__ = ["with_named_errors"]
 
 Class = TypeVar("Class", bound=type)
 
+_ONE: Final = {"recipient", "to", "to_number", "phone", "phone_number", "number", "channel", "chat_id"}
+_MANY: Final = {"recipients", "phones", "phone_numbers", "numbers"}
+_MEDIA: Final = "image=…, video=…, audio=… or document=…"
+_TEMPLATE: Final = "template=template_message('name', 'en', body=[…])"
+_CONNECTION: Final = "it in the connection, and its id as itnio_conn_id=…"
 _MEANT: Final[Mapping[str, str]] = {
-    "attachment": "document",
-    "body": "text",
-    "conn_id": "itnio_conn_id",
-    "file": "document",
-    "from_number": "business_phone",
-    "max_tries": "max_attempts",
-    "sender": "business_phone",
-    "template_name": "template",
+    "api_key": _CONNECTION,
+    "attachment": "document=…",
+    "attachments": "document=…",
+    "body": "text=…",
+    "buttons": "interactive=reply_buttons(…)",
+    "caption": 'image={"link": …, "caption": …}',
+    "components": _TEMPLATE,
+    "content": "text=…",
+    "file": "document=…",
+    "filename": 'document={"link": …, "filename": …}',
+    "files": "document=…",
+    "from_": "business_phone=…",
+    "from_number": "business_phone=…",
+    "host": _CONNECTION,
+    "html_content": "text=…",
+    "language": _TEMPLATE,
+    "link": _MEDIA,
+    "max_retries": "max_attempts=… for one try of the task, retries=… for tries of the task",
+    "max_tries": "max_attempts=…",
+    "media": _MEDIA,
+    "media_url": _MEDIA,
+    "messages": "text=…, or message={…}",
+    "msg": "text=…",
+    "password": _CONNECTION,
+    "phone_number_id": "business_phone=…",
+    "secret": _CONNECTION,
+    "sender": "business_phone=…",
+    "template_name": _TEMPLATE,
+    "token": _CONNECTION,
+    "url": _MEDIA,
 }
-"""Names that other providers have for the same."""
-
-_RECIPIENT: Final = {"recipient", "recipients", "to", "phone", "phones", "phone_number", "number", "numbers"}
+"""What to give in place of names that other providers and APIs have."""
 
 
 def with_named_errors(base: Class) -> Class:
     """Give a base class whose subclasses tell what is wrong with their arguments.
 
-    The error begins with ``task 'tell_finance'``, or the name of the class, and its traceback ends at the
-    DAG file's own line.
+    The error begins with ``task 'group.tell_finance'``, or the name of the class, and its traceback ends at
+    the DAG file's own line.
 
     :param base: Airflow's base class.
     """
 
     class NamedErrors(type(base)):  # type: ignore[misc]
         def __call__(cls, *args: Any, **kwargs: Any) -> Any:
-            return _call(super().__call__, cls, *args, **kwargs)
+            return _call(super().__call__, cls, kwargs, *args, **kwargs)
 
         @property
         def __signature__(cls) -> inspect.Signature:
@@ -54,37 +78,70 @@ def with_named_errors(base: Class) -> Class:
     if hasattr(base, "partial"):  # an operator's, for mapped tasks
 
         def partial(cls: Any, /, **kwargs: Any) -> Any:
-            return _call(super(made, cls).partial, cls, **kwargs)
+            return _with_named_expand(_call(super(made, cls).partial, cls, kwargs, **kwargs))
 
         made.partial = classmethod(partial)
     return cast("Class", made)
 
 
-def _call(make: Callable[..., Any], cls: type, /, *args: Any, **kwargs: Any) -> Any:
+def _with_named_expand(partial: Any) -> Any:
+    """Let ``.expand(…)`` and ``.expand_kwargs(…)`` of a mapped task name it in their errors too.
+
+    :param partial: what Airflow's ``.partial(…)`` gave.
+    """
+    airflows = type(partial)
+
+    class NamedPartial(airflows):  # type: ignore[misc, valid-type]
+        __slots__ = ()
+
+        def expand(self, **kwargs: Any) -> Any:
+            given = {**self.kwargs, "task_group": None, **kwargs}  # the group stands in the task_id by now
+            return _call(super().expand, self.operator_class, given, **kwargs)
+
+        def expand_kwargs(self, *args: Any, **kwargs: Any) -> Any:
+            given = {**self.kwargs, "task_group": None}
+            return _call(super().expand_kwargs, self.operator_class, given, *args, **kwargs)
+
+    partial.__class__ = NamedPartial
+    return partial
+
+
+def _call(make: Callable[..., Any], cls: type, given: Mapping[str, Any], /, *args: Any, **kwargs: Any) -> Any:
+    """Call what makes an object, and name it in the error if that fails.
+
+    :param make: what is called.
+    :param cls: the object's class.
+    :param given: the arguments that the DAG file gives the object.
+    """
     try:
         return make(*args, **kwargs)
-    except (ItnioError, TypeError, AirflowException) as error:
-        named = _named_error(error, cls, kwargs)
+    except Exception as error:
+        named = _named_error(error, cls, given)
     raise named
 
 
-def _named_error(error: Exception, cls: type, arguments: Mapping[str, Any]) -> Exception:
-    """Give the error that is raised in place of one that kept an object from being made."""
-    task_id = arguments.get("task_id")
-    where = f"task {task_id!r:.200}" if isinstance(task_id, str) else cls.__name__
+def _named_error(error: Exception, cls: type, given: Mapping[str, Any]) -> Exception:
+    """Name the object in an error that kept it from being made, if it is about the object's arguments."""
     if isinstance(error, ItnioError):
-        error.where = error.where or where
-        return ending_at_dag_file(error)
-    if not _is_about_arguments(error):
+        error.where = error.where or _name(cls, given)
+    elif not _is_airflows(error):
         return error
-    words = "; ".join(_unknown_arguments(cls, arguments)) or str(error)
-    return ending_at_dag_file(type(error)(f"{where}: {words}"))
+    elif error.args == (str(error),):
+        error.args = (f"{_name(cls, given)}: {'; '.join(_unknown_arguments(cls, given)) or error}",)
+        error.__suppress_context__ = True
+    return ending_at_dag_file(error)
 
 
-def _is_about_arguments(error: Exception) -> bool:
+def _name(cls: type, given: Mapping[str, Any]) -> str:
+    task_id = given.get("task_id")
+    if not isinstance(task_id, str):
+        return cls.__name__
+    group = given["task_group"] if "task_group" in given else current_task_group()
+    return f"task {(group.child_id(task_id) if group else task_id)!r:.200}"
+
+
+def _is_airflows(error: Exception) -> bool:
     """Tell an error about arguments, which Airflow or Python raises, from one of a subclass's own code."""
-    if type(error) not in (TypeError, AirflowException):  # others may be made of more than words
-        return False
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
@@ -92,28 +149,29 @@ def _is_about_arguments(error: Exception) -> bool:
     return bool(module == __name__ or module.startswith("airflow."))
 
 
-def _unknown_arguments(cls: type, arguments: Mapping[str, Any]) -> Iterator[str]:
+def _unknown_arguments(cls: type, given: Mapping[str, Any]) -> Iterator[str]:
     known = {
         name
         for one in cls.__mro__
         if "__init__" in vars(one)
         for name in inspect.signature(vars(one)["__init__"]).parameters
     }
-    for name in arguments:
-        if name in known or name.startswith("_"):
-            continue
-        if name in _RECIPIENT and "recipient" in known and name.endswith("s"):
-            hint = (
-                "; give recipient=…, one number; for several people use "
-                "WhatsAppBroadcastOperator(recipients=…) or .partial(…).expand(recipient=…)"
-            )
-        elif name in _RECIPIENT and known & {"recipient", "recipients"}:
-            (meant,) = known & {"recipient", "recipients"}
-            hint = f"; give {meant}=…"
-        elif (meant := _MEANT.get(name, "")) in known:
-            hint = f"; give {meant}=…"
-        elif close := get_close_matches(name, known, 1):
-            hint = f"; did you mean {close[0]}=…?"
-        else:
-            hint = ""
-        yield f"unknown argument {name!r:.60}{hint}"
+    for name in given:
+        if name not in known and not name.startswith("_"):
+            yield f"unknown argument {name!r:.60}{_hint(name, known)}"
+
+
+def _hint(name: str, known: set[str]) -> str:
+    if name in _MANY and "recipient" in known:
+        return (
+            "; give recipient=…, one number; for several people use "
+            "WhatsAppBroadcastOperator(recipients=…) or .partial(…).expand(recipient=…)"
+        )
+    if name in _ONE | _MANY and (meant := known & {"recipient", "recipients"}):
+        return f"; give {meant.pop()}=…"
+    if name.endswith("conn_id") and "itnio_conn_id" in known:
+        return "; give itnio_conn_id=…"
+    if name in _MEANT and (_MEANT[name].partition("=")[0] in known or _MEANT[name] is _CONNECTION):
+        return f"; give {_MEANT[name]}"
+    close = get_close_matches(name, known, 1, cutoff=0.7)
+    return f"; did you mean {close[0]}=…?" if close else ""

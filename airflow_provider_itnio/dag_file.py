@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from types import FrameType, TracebackType
 from typing import Final, TypeVar
 
@@ -13,6 +12,9 @@ ErrorType = TypeVar("ErrorType", bound=BaseException)
 
 _SHOWN: Final = 2
 """Frames of an import error that Airflow shows unless told otherwise, the innermost ones."""
+
+_DAG_FILE: Final = "unusual_prefix_"
+"""How Airflow, from 2.11 to 3.3, begins the name of the module that it makes of a DAG file."""
 
 
 def ending_at_dag_file(error: ErrorType) -> ErrorType:
@@ -30,15 +32,23 @@ def ending_at_dag_file(error: ErrorType) -> ErrorType:
     return error.with_traceback(trace)
 
 
-def _frames_of_dag_file() -> Iterator[FrameType]:
-    """Give the innermost frames that are neither Airflow's nor this package's, the innermost first."""
-    frame: FrameType | None = sys._getframe(1)
-    found = 0
-    while frame is not None and found < _SHOWN:
-        module, _, _ = frame.f_globals.get("__name__", "").partition(".")
-        if module == "importlib":
-            return
-        if module not in ("airflow", "airflow_provider_itnio"):
-            yield frame
-            found += 1
+def _frames_of_dag_file() -> list[FrameType]:
+    """Give the two innermost frames that are neither Airflow's nor this package's, the innermost first.
+
+    The second is the DAG file's own where both would be those of a module that it imports.
+    """
+    frame: FrameType | None = sys._getframe(2)
+    found: list[FrameType] = []
+    is_imported = False
+    while frame is not None:
+        name = frame.f_globals.get("__name__", "")
+        module, _, _ = name.partition(".")
+        is_imported = is_imported or module == "importlib"
+        if name.startswith(_DAG_FILE):
+            found = [*found[: _SHOWN - 1], frame]
+            if len(found) == _SHOWN:
+                break
+        elif module not in ("airflow", "airflow_provider_itnio") and not is_imported:
+            found.append(frame)
         frame = frame.f_back
+    return found[:_SHOWN]

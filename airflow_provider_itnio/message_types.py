@@ -5,7 +5,7 @@ Wherever a text stands, the output of an upstream task may stand too.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, TypedDict
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "NameDict",
     "OrganisationDict",
     "PhoneDict",
+    "RecipientsGiven",
     "RenderFunction",
     "ReplyDict",
     "RowDict",
@@ -63,6 +64,10 @@ else:
 
 TextLike: TypeAlias = str | XComArgLike
 """A text, with Jinja in it if wanted, or what becomes one when the task runs."""
+
+Recipient: TypeAlias = str | int | Mapping[str, Any] | XComArgLike
+RecipientsGiven: TypeAlias = Recipient | Sequence[Recipient]
+"""``recipients``: phone numbers, or dicts with ``phone``."""
 
 
 class TextDict(TypedDict):

@@ -8,6 +8,8 @@ Only the standard library is imported: a DAG file pays nothing for this module.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import date
+from decimal import Decimal
 from typing import Any, Final, Literal, TypeAlias, cast
 
 from airflow_provider_itnio.dag_file import ending_at_dag_file
@@ -73,7 +75,7 @@ MESSAGE_FIELDS: Final = (
 
 Row: TypeAlias = TextLike | tuple[TextLike, TextLike] | RowDict
 Rows: TypeAlias = Mapping[str, Row] | Sequence[RowDict] | XComArgLike
-Parameter: TypeAlias = TextLike | float | Mapping[str, Any]
+Parameter: TypeAlias = TextLike | float | Decimal | date | Mapping[str, Any]
 
 
 def reply_buttons(
@@ -140,13 +142,13 @@ def location_request(body: TextLike | BodyDict) -> InteractiveDict:
 def contact_card(
     name: TextLike | NameDict,
     *,
-    phone: TextLike | int | PhoneDict | Sequence[PhoneDict] | None = None,
-    email: TextLike | EmailDict | Sequence[EmailDict] | None = None,
+    phone: TextLike | int | PhoneDict | Sequence[TextLike | int | PhoneDict] | None = None,
+    email: TextLike | EmailDict | Sequence[TextLike | EmailDict] | None = None,
     company: TextLike | OrganisationDict | None = None,
 ) -> ContactDict:
     """Build one entry of ``contacts``: a contact card.
 
-    Each parameter also takes the API's own object in place of a text.
+    Each parameter also takes the API's own object in place of a text; ``phone`` and ``email`` also a list.
 
     :param name: the whole name; it is given as first name too, since WhatsApp wants one more part of it.
     :param phone: a phone number, as it is to be shown.

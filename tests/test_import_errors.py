@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 HEAD = """\
-from airflow.providers.common.compat.sdk import DAG, task
+from airflow.providers.common.compat.sdk import DAG, TaskGroup, task
+from airflow_provider_itnio.hooks.itnio import ItnioHook
 from airflow_provider_itnio.messages import contact_card, list_menu, reply_buttons, template_message
 from airflow_provider_itnio.notifications.whatsapp import WhatsAppNotifier, send_whatsapp_notification
 from airflow_provider_itnio.operators.whatsapp import WhatsAppSendOperator
@@ -76,6 +77,38 @@ MISTAKES = {
         'task.whatsapp(recipient=PHONE, text="x")(report)()',
         "InvalidMessageError: task 'report': text: @task.whatsapp sends what its function returns",
     ),
+    "decorator_by_position": (
+        "task.whatsapp(PHONE)(report)()",
+        "TypeError: @task.whatsapp: give names, as in @task.whatsapp(recipient=…)",
+    ),
+    "group": (
+        'with TaskGroup("a"), TaskGroup("b"): tell("ops", image="a.png")',
+        "InvalidMessageError: task 'a.b.tell_ops': image.link: must be an http:// or https:// link",
+    ),
+    "group_without_a_prefix": (
+        'with TaskGroup("a", prefix_group_id=False): tell("ops", image="a.png")',
+        "InvalidMessageError: task 'tell_ops': image.link: must be an http:// or https:// link",
+    ),
+    "name_of_a_connection": (
+        'tell("ops", text="x", itnio_conn_id=["itnio_default"])',
+        "InvalidParameterError: task 'tell_ops': itnio_conn_id: must be text, a list of 1 given",
+    ),
+    "app_id": (
+        'tell("ops", text="x", app_id={"id": "DGziZf5u"})',
+        "InvalidParameterError: task 'tell_ops': app_id: must be text, an object given",
+    ),
+    "keep_receipts": (
+        'WhatsAppBroadcastOperator(task_id="tell_all", recipients=PHONE, text="x", keep_receipts="no")',
+        "InvalidParameterError: task 'tell_all': keep_receipts: must be True or False, 'no' given",
+    ),
+    "app_id_of_a_notifier": (
+        "WhatsAppNotifier(recipients=PHONE, app_id=[1])",
+        "InvalidParameterError: WhatsAppNotifier: app_id: must be text, a list of 1 given",
+    ),
+    "reply_of_a_notifier": (
+        "WhatsAppNotifier(recipients=PHONE, reply_to=[1])",
+        "InvalidMessageError: WhatsAppNotifier: reply_to: must be the id of an incoming message",
+    ),
     "notifier": (
         'WhatsAppNotifier(recipients=[PHONE, "12"])',
         "InvalidMessageError: WhatsAppNotifier: recipients[1]: 7 to 14 digits, 2 given",
@@ -133,6 +166,38 @@ MISTAKES = {
         'WhatsAppSendOperator(task_id="tell_finance", to=PHONE, text="x")',
         "task 'tell_finance': unknown argument 'to'; give recipient=…",
     ),
+    "names_of_slack": (
+        'WhatsAppSendOperator(task_id="tell_finance", channel=PHONE, text="x", slack_conn_id="a")',
+        "task 'tell_finance': unknown argument 'channel'; give recipient=…; "
+        "unknown argument 'slack_conn_id'; give itnio_conn_id=…",
+    ),
+    "names_of_twilio": (
+        'WhatsAppSendOperator(task_id="tell_finance", to=PHONE, from_=PHONE, media_url="a")',
+        "task 'tell_finance': unknown argument 'to'; give recipient=…; unknown argument 'from_'; "
+        "give business_phone=…; unknown argument 'media_url'; "
+        "give image=…, video=…, audio=… or document=…",
+    ),
+    "names_of_smtp": (
+        'WhatsAppSendOperator(task_id="tell_finance", to=PHONE, subject="x", files=["a"])',
+        "unknown argument 'subject'; unknown argument 'files'; give document=…",
+    ),
+    "conn_id_of_a_hook": (
+        'ItnioHook(http_conn_id="a", token="x")',
+        "TypeError: ItnioHook: unknown argument 'http_conn_id'; give itnio_conn_id=…; "
+        "unknown argument 'token'; give it in the connection, and its id as itnio_conn_id=…",
+    ),
+    "expanded": (
+        'WhatsAppSendOperator.partial(task_id="tell_each", text="x").expand(recipients=[PHONE])',
+        f"TypeError: task 'tell_each': unknown argument 'recipients'{OF_A_SEND}",
+    ),
+    "expanded_in_a_group": (
+        'with TaskGroup("a"): WhatsAppSendOperator.partial(task_id="t", text="x").expand(to=[PHONE])',
+        "TypeError: task 'a.t': unknown argument 'to'; give recipient=…",
+    ),
+    "expanded_over_a_number": (
+        'WhatsAppSendOperator.partial(task_id="tell_each").expand_kwargs(5)',
+        "TypeError: task 'tell_each': expected XComArg or list[dict], not int",
+    ),
     "recipient_of_a_notifier": (
         "WhatsAppNotifier(recipient=PHONE)",
         "TypeError: WhatsAppNotifier: unknown argument 'recipient'; give recipients=…",
@@ -161,13 +226,36 @@ MISTAKES = {
         'WhatsAppSendOperator("tell_finance", PHONE)',
         "WhatsAppSendOperator: Use keyword arguments when initializing operators",
     ),
+    "the_same_twice": (
+        'WhatsAppSendOperator(task_id="tell_sales", recipient=PHONE, text="x")',
+        "task 'tell_sales': Task id 'tell_sales' has already been added",
+    ),
+    "seconds": (
+        'WhatsAppSendOperator(task_id="tell_finance", recipient=PHONE, text="x", execution_timeout=30)',
+        "ValueError: task 'tell_finance': execution_timeout must be timedelta",
+    ),
+    "trigger_rule": (
+        'WhatsAppSendOperator(task_id="tell_finance", recipient=PHONE, text="x", trigger_rule="when")',
+        "task 'tell_finance': The trigger_rule must be one of",
+    ),
     "of_airflow": (
         'WhatsAppSendOperator(task_id="tell_finance", recipient=PHONE, text="x", retries="three")',
         "task 'tell_finance': 'retries'",
     ),
 }
+TEAM = """\
+from airflow_provider_itnio.operators.whatsapp import WhatsAppSendOperator
+
+def tell(team):
+    return made(task_id=f"tell_{team}")
+
+def made(**fields):
+    return WhatsAppSendOperator(recipient="+86 147-1800-4557", image="a.png", **fields)
+"""
+HELPERS = 'from teamlib import tell; tell("finance")'
 PROGRAM = """
 import json, sys
+sys.path.insert(0, sys.argv[1])
 try:
     from airflow.dag_processing.dagbag import DagBag
 except ImportError:
@@ -187,6 +275,8 @@ def import_errors(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     folder = tmp_path_factory.mktemp("dags")
     for name, (mistake, _) in MISTAKES.items():
         (folder / f"{name}.py").write_text(with_mistake(name, mistake))
+    (folder / "teamlib.py").write_text(TEAM)
+    (folder / "helpers.py").write_text(with_mistake("helpers", HELPERS))
     (folder / "own_code.py").write_text(with_mistake("own_code", 'Broken(task_id="broken", recipient=PHONE)'))
     run = subprocess.run(
         [sys.executable, "-c", PROGRAM, str(folder)], capture_output=True, text=True, check=False
@@ -214,3 +304,11 @@ def test_an_import_error_names_the_task_and_shows_the_files_own_line(
 def test_an_error_of_a_subclass_own_code_stays_as_it_is(import_errors: dict[str, str]) -> None:
     assert 'super().__init__(text="x" + 1, **kwargs)' in import_errors["own_code"]
     assert "TypeError: can only concatenate str" in import_errors["own_code"]
+
+
+def test_an_error_in_a_module_of_helpers_shows_the_dag_files_line_too(import_errors: dict[str, str]) -> None:
+    shown = import_errors["helpers"]
+    assert shown.count('  File "') == 2
+    assert HELPERS in shown
+    assert 'return WhatsAppSendOperator(recipient="+86 147-1800-4557"' in shown
+    assert "InvalidMessageError: task 'tell_finance': image.link" in shown.strip().splitlines()[-1]

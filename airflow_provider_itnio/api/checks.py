@@ -1,4 +1,4 @@
-"""What a single parameter may be: a number in a range, or one of a few words."""
+"""What a single parameter may be: a number in a range, one of a few words, or a name."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from airflow_provider_itnio.api.describe import describe_value
 from airflow_provider_itnio.api.errors import InvalidParameterError, ItnioError
 from airflow_provider_itnio.api.values import integral, plain_scalar
 
-__all__ = ["Delivery", "check_choice", "check_delivery", "check_number"]
+__all__ = ["Delivery", "check_choice", "check_delivery", "check_name", "check_number"]
 
 Delivery: TypeAlias = Literal["at_least_once", "at_most_once"]
 """What matters more where the outcome of a message is unknown: that it is not lost, or not sent twice."""
@@ -88,6 +88,20 @@ def check_choice(
     word = plain_scalar(value)
     if type(word) is not str or word not in choices:
         raise error(f"{name}: must be one of {', '.join(choices)}; {describe_value(value)} given")
+
+
+def check_name(name: str, value: object) -> str:
+    """Check the name of something, such as a connection's id.
+
+    :param name: the name an error gives it.
+    :param value: what was given.
+    :return: the name without blanks around it.
+    :raises InvalidParameterError: if it is no text (a whole number counts as one), or empty.
+    """
+    word = plain_scalar(value)
+    if type(word) not in (str, int) or not str(word).strip():
+        raise InvalidParameterError(f"{name}: must be text, {describe_value(value)} given")
+    return str(word).strip()
 
 
 def check_delivery(delivery: object) -> None:

@@ -7,7 +7,7 @@ import re
 from array import array
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence, Set, ValuesView
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple
 
 from airflow_provider_itnio.api.describe import describe_key, describe_value, truncate
 from airflow_provider_itnio.api.errors import InvalidMessageError
@@ -24,15 +24,11 @@ __all__ = [
     "InvalidRecipient",
     "Recipient",
     "Recipients",
-    "RecipientsGiven",
     "excluded_numbers",
     "read_recipient",
     "recipient_list",
     "recipients_of",
 ]
-
-RecipientsGiven: TypeAlias = str | int | Mapping[str, Any] | Sequence[str | int | Mapping[str, Any]]
-"""What ``recipients`` takes: numbers, or dicts with ``phone``."""
 
 _NO_DATA: Final[Mapping[str, Any]] = {}
 _AT_ONCE: Final = 1000

@@ -162,6 +162,8 @@ def whatsapp_task(python_callable: Callable[..., Any] | None = None, **kwargs: A
         ``if_too_long``, all templated; and what every task takes. A message field is refused.
     :raises InvalidMessageError: if both ``recipient`` and ``recipients`` are given.
     """
+    if python_callable is not None and not callable(python_callable):
+        raise ending_at_dag_file(TypeError("@task.whatsapp: give names, as in @task.whatsapp(recipient=…)"))
     for name in ("recipient", "recipients"):
         if kwargs.get(name) is None:
             kwargs.pop(name, None)

@@ -5,15 +5,17 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
 
-from airflow_provider_itnio.api.checks import check_delivery
+from airflow_provider_itnio.api.checks import check_delivery, check_name
 from airflow_provider_itnio.api.errors import ConfigurationError, ItnioError
 from airflow_provider_itnio.api.signing import Secret
 from airflow_provider_itnio.api.values import type_name
+from airflow_provider_itnio.argument_errors import with_named_errors
 from airflow_provider_itnio.hooks._account import Account, ConnectionFields, account_of
+from airflow_provider_itnio.templating import is_rendered_later
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -26,7 +28,12 @@ if TYPE_CHECKING:
     from airflow_provider_itnio.api.receipt import Receipt
     from airflow_provider_itnio.messages import MessageFields
 
-__all__ = ["ACCEPTED_IS_NOT_DELIVERED", "Account", "ItnioHook", "PreparedMessage"]
+__all__ = ["ACCEPTED_IS_NOT_DELIVERED", "Account", "ItnioHook", "PreparedMessage", "check_hook_fields"]
+
+if TYPE_CHECKING:
+    _Hook = BaseHook
+else:
+    _Hook = with_named_errors(BaseHook)
 
 ACCEPTED_IS_NOT_DELIVERED: Final = (
     "Accepted is not delivered: no WhatsApp template was sent, so the message only arrives if the recipient "
@@ -50,7 +57,7 @@ class PreparedMessage:
     business_phone: str = field(repr=False)
 
 
-class ItnioHook(BaseHook):
+class ItnioHook(_Hook):
     """Sends WhatsApp messages through the account of an ``itnio`` connection.
 
     The client behind it is kept for the life of the process, so a hook is cheap to make. To send many
@@ -90,7 +97,7 @@ class ItnioHook(BaseHook):
         max_retry_after: float = 60.0,
     ) -> None:
         super().__init__()
-        self.itnio_conn_id = itnio_conn_id
+        self.itnio_conn_id = check_name("itnio_conn_id", itnio_conn_id)
         self.app_id = app_id
         self.business_phone = business_phone
         self._limits = {"timeout": timeout, "connect_timeout": connect_timeout, "max_attempts": max_attempts}
@@ -182,7 +189,7 @@ class ItnioHook(BaseHook):
         recipient: str | int,
         *,
         delivery: Delivery = "at_least_once",
-        if_too_long: str = "fail",
+        if_too_long: Literal["fail", "truncate"] = "fail",
         **fields: Unpack[MessageFields],
     ) -> Receipt:
         """Send one message.
@@ -207,7 +214,11 @@ class ItnioHook(BaseHook):
         return receipt
 
     def prepare(
-        self, recipient: str | int, *, if_too_long: str = "fail", **fields: Unpack[MessageFields]
+        self,
+        recipient: str | int,
+        *,
+        if_too_long: Literal["fail", "truncate"] = "fail",
+        **fields: Unpack[MessageFields],
     ) -> PreparedMessage:
         """Check a message, and make all that is needed to send it: client, address, proxy, certificates.
 
@@ -272,7 +283,7 @@ class ItnioHook(BaseHook):
         recipient: str | int,
         *,
         delivery: Delivery = "at_least_once",
-        if_too_long: str = "fail",
+        if_too_long: Literal["fail", "truncate"] = "fail",
         **fields: Unpack[MessageFields],
     ) -> Receipt:
         """Send one message without blocking the event loop, else as :meth:`send` does."""
@@ -343,10 +354,10 @@ class ItnioHook(BaseHook):
     def _sender(self, account: Account) -> tuple[str, str]:
         from airflow_provider_itnio.api.phone_numbers import normalize_phone
 
-        app_id = str(self.app_id or "").strip() or account.app_id
+        app_id = account.app_id if self.app_id in (None, "") else check_name("app_id", self.app_id)
         if not app_id:
             raise self._misconfigured("extra.app_id", "is missing, and the task gives no app_id")
-        if self.business_phone:
+        if self.business_phone not in (None, ""):
             business_phone: str | None = normalize_phone(self.business_phone, "business_phone")
         else:
             business_phone = account.business_phone
@@ -374,6 +385,26 @@ class ItnioHook(BaseHook):
 
     def _misconfigured(self, field: str, problem: str) -> ConfigurationError:
         return ConfigurationError(f"Connection {self.itnio_conn_id!r}, {field}: {problem}")
+
+
+def check_hook_fields(owner: Any) -> None:
+    """Check what an operator or a notifier gives its hook, as far as it stands in the DAG file.
+
+    :param owner: the operator or notifier.
+    :raises InvalidParameterError: if ``itnio_conn_id`` or ``app_id`` is no text.
+    :raises InvalidMessageError: if ``business_phone`` is no phone number.
+    """
+    from airflow_provider_itnio.api.phone_numbers import normalize_phone
+
+    if not is_rendered_later(owner.itnio_conn_id):
+        check_name("itnio_conn_id", owner.itnio_conn_id)
+    for name, check in (
+        ("app_id", check_name),
+        ("business_phone", lambda name, phone: normalize_phone(phone, name)),
+    ):
+        value = getattr(owner, name)
+        if value is not None and value != "" and not is_rendered_later(value):
+            check(name, value)
 
 
 _TYPE_AGAIN: Final = ". On an Edit page, type the secret again: Airflow 2 tests without the saved one"

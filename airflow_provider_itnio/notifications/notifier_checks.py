@@ -8,8 +8,8 @@ from airflow_provider_itnio.api.checks import check_number
 from airflow_provider_itnio.api.describe import describe_value
 from airflow_provider_itnio.api.errors import InvalidMessageError
 from airflow_provider_itnio.api.models import check_fields
-from airflow_provider_itnio.api.phone_numbers import normalize_phone
 from airflow_provider_itnio.broadcast.recipients import read_recipient, recipients_of
+from airflow_provider_itnio.hooks.itnio import check_hook_fields
 from airflow_provider_itnio.notifications.alert_facts import AlertFacts
 from airflow_provider_itnio.notifications.default_text import default_template
 from airflow_provider_itnio.templating import is_rendered_later, leaves, recipient_entries, template_files
@@ -36,12 +36,11 @@ def check_notifier(notifier: WhatsAppNotifier) -> None:
     for name in ("timeout", "connect_timeout"):
         setattr(notifier, name, check_number(name, getattr(notifier, name), 0.001, 3600, whole=False))
     notifier.max_attempts = check_number("max_attempts", notifier.max_attempts, 1, 10, whole=True)
-    if notifier.business_phone and not is_rendered_later(notifier.business_phone):
-        normalize_phone(notifier.business_phone, "business_phone")
+    check_hook_fields(notifier)
     # if_too_long is no template field, so nothing in it is rendered later.
     check_fields({"text": "-"}, if_too_long=notifier.if_too_long, is_unrendered=lambda value: False)
-    if own := notifier.own_message():
-        check_fields(own, if_too_long=notifier.if_too_long, is_unrendered=is_rendered_later)
+    own = notifier.own_message() or {"text": "-", "reply_to": notifier.reply_to}
+    check_fields(own, if_too_long=notifier.if_too_long, is_unrendered=is_rendered_later)
     _check_alert_template(notifier)
 
 

@@ -23,7 +23,7 @@ from airflow_provider_itnio.api.errors import (
 )
 from airflow_provider_itnio.argument_errors import with_named_errors
 from airflow_provider_itnio.delivery.safe_logging import SafeLogger
-from airflow_provider_itnio.hooks.itnio import ItnioHook
+from airflow_provider_itnio.hooks.itnio import ItnioHook, check_hook_fields
 from airflow_provider_itnio.messages import MESSAGE_FIELDS
 from airflow_provider_itnio.operators._after_post_execute import run_after_post_execute
 from airflow_provider_itnio.operators._templated import TemplatedOperator
@@ -196,11 +196,8 @@ class WhatsAppMessageOperator(_Operator):
             )
 
     def _check_what_is_written(self) -> None:
-        from airflow_provider_itnio.api.phone_numbers import normalize_phone
-
         self._check_message()
-        if self.business_phone and not is_rendered_later(self.business_phone):
-            normalize_phone(self.business_phone, "business_phone")
+        check_hook_fields(self)
         check_delivery(self.delivery)
         for name in ("timeout", "connect_timeout"):
             if (seconds := getattr(self, name)) is not None:

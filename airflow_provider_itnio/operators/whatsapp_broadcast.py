@@ -17,6 +17,7 @@ from airflow_provider_itnio.api.errors import (
     ItnioError,
 )
 from airflow_provider_itnio.api.phone_numbers import mask_phone_numbers
+from airflow_provider_itnio.api.values import plain_scalar
 from airflow_provider_itnio.delivery.safe_logging import SafeLogger
 from airflow_provider_itnio.hooks.itnio import ACCEPTED_IS_NOT_DELIVERED, ItnioHook
 from airflow_provider_itnio.operators._broadcast_ending import BroadcastEnding
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from airflow_provider_itnio.api.checks import Delivery
     from airflow_provider_itnio.api.models import Message
     from airflow_provider_itnio.broadcast.engine import Broadcast
-    from airflow_provider_itnio.broadcast.recipients import Recipient, RecipientsGiven
+    from airflow_provider_itnio.broadcast.recipients import Recipient
     from airflow_provider_itnio.broadcast.summary import SummaryDict
     from airflow_provider_itnio.delivery.broadcast_record import BroadcastRecord
     from airflow_provider_itnio.delivery.graceful_timeout import GracefulTimeout
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
         LocationDict,
         MediaDict,
         MessageDict,
+        RecipientsGiven,
         RenderFunction,
         TemplateDict,
         TextDict,
@@ -156,7 +158,7 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
     def __init__(
         self,
         *,
-        recipients: RecipientsGiven | XComArgLike,
+        recipients: RecipientsGiven,
         text: str | TextDict | RenderFunction | None = None,
         image: str | MediaDict | RenderFunction | None = None,
         audio: str | LinkDict | RenderFunction | None = None,
@@ -169,7 +171,7 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
         template: TemplateDict | RenderFunction | None = None,
         message: MessageDict | RenderFunction | None = None,
         reply_to: str | RenderFunction | None = None,
-        exclude: RecipientsGiven | XComArgLike | None = None,
+        exclude: RecipientsGiven | None = None,
         shared: Mapping[str, Any] | XComArgLike | None = None,
         max_in_flight: int = 32,
         messages_per_second: float | None = 80,
@@ -227,6 +229,10 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
                 "messages_per_second", self.messages_per_second, 0.001, 100_000, whole=False
             )
         check_choice("if_some_fail", self.if_some_fail, ("fail", "warn"))
+        if type(plain_scalar(self.keep_receipts)) is not bool:
+            raise InvalidParameterError(
+                f"keep_receipts: must be True or False, {describe_value(self.keep_receipts)} given"
+            )
         if not (self.shared is None or isinstance(self.shared, Mapping) or is_rendered_later(self.shared)):
             raise InvalidParameterError(
                 f'shared: must be a dict, as in {{"week": 47}}, {describe_value(self.shared)} given'

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import date, timedelta
+from decimal import Decimal
 from typing import Any
 
 from airflow.providers.common.compat.sdk import DAG, BaseOperator, literal, task
@@ -38,6 +39,9 @@ def phone() -> str:
 
 def render(context: Any, jinja_env: Any) -> str:
     return "rendered by a function"
+
+
+rows: list[dict[str, Any]] = []  # as pandas' to_dict("records") gives them
 
 
 def alert(context: Any) -> None:
@@ -123,7 +127,14 @@ WhatsAppBroadcastOperator(
     task_id="a", recipients=[PHONE], text="x", keep_receipts=True, checkpoint_every=7, max_attempts=1
 )
 
+WhatsAppBroadcastOperator(task_id="a", recipients=[phone(), literal(PHONE)], text="x", exclude=rows)
+WhatsAppBroadcastOperator(task_id="a", recipients=rows, text="x", exclude=[{"phone": phone()}])
+
 WhatsAppBroadcastOperator(task_id="a", recipient=PHONE, text="x")  # wrong
+WhatsAppBroadcastOperator(task_id="a", recipients=[2.5], text="x")  # wrong
+WhatsAppBroadcastOperator(task_id="a", recipients=[PHONE], text="x", exclude=2.5)  # wrong
+WhatsAppBroadcastOperator(task_id="a", recipients=[PHONE], text="x", shared=["x"])  # wrong
+WhatsAppBroadcastOperator(task_id="a", recipients=[PHONE], text="x", keep_receipts="yes")  # wrong
 WhatsAppBroadcastOperator(task_id="a", recipients=[PHONE], text=load())  # wrong
 WhatsAppBroadcastOperator(task_id="a", recipients=[PHONE], text="x", max_in_flight="8")  # wrong
 WhatsAppBroadcastOperator(task_id="a", recipients=[PHONE], text="x", if_some_fail="ignore")  # wrong
@@ -162,7 +173,14 @@ template_message(
     "t", "en", body=[{"type": "text", "text": "x"}, {"currency": {"code": "USD"}}], buttons=[load()]
 )
 
+contact_card("Ana", phone=[PHONE, 8614718004557, phone()], email=["ana@example.com", load()])
+template_message("t", "en", body=[Decimal("1.50"), date(2026, 7, 1), 2.5])
+
 reply_buttons("q", ["A", "B"])  # wrong
+reply_buttons("q", {"a": None})  # wrong
+contact_card("Ana", phone=[2.5])  # wrong
+contact_card("Ana", email=[5])  # wrong
+template_message("t", "en", body=[None])  # wrong
 reply_buttons("q", "A")  # wrong
 list_menu("q", "Open", {"S": "A"})  # wrong
 list_menu("q", "Open", {"S": {"a": ("A", "B", "C")}})  # wrong
@@ -180,6 +198,8 @@ text: TextDict = {"body": "x"}
 whole: MessageDict = {"text": text}
 
 ItnioHook().send(PHONE, txt="x")  # wrong
+ItnioHook().send(PHONE, text="x", if_too_long="cut")  # wrong
+ItnioHook(conn_id="itnio_other")  # wrong
 ItnioHook().send(PHONE, text="x", delivery="twice")  # wrong
 ItnioHook(timeout="3")  # wrong
 
