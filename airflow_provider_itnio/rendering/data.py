@@ -222,7 +222,7 @@ def _holds_values(kind: type) -> bool:
     if issubclass(kind, (str, bytes, bytearray, memoryview, type, Undefined)):
         return False
     # Objects of Airflow's that can be looped over are no data, such as a task instance.
-    is_data = not is_of(kind, "airflow", "jinja2") or issubclass(kind, Mapping)
+    is_data = not is_of(kind, *AIRFLOW, "jinja2") or issubclass(kind, Mapping)
     holds = any(_has(kind, each) for each in ("__iter__", "__len__", "__dataclass_fields__"))
     return is_data and (holds or kind is SimpleNamespace)
 
@@ -318,6 +318,10 @@ def gives_data(each: Callable[..., Any], name: str) -> Callable[..., Any]:
         return as_data(each(*map(undisguised, args), **given), f"what {name} gives")
 
     return giving_data
+
+
+AIRFLOW: Final = ("airflow", "airflow_provider_itnio")
+"""Packages whose objects are Airflow's own; the sandbox's stand for them in tests."""
 
 
 def is_of(kind: type, *packages: str) -> bool:

@@ -13,6 +13,7 @@ from jinja2.runtime import Context
 
 from airflow_provider_itnio.api.values import plain_scalar, type_name
 from airflow_provider_itnio.rendering.data import (
+    AIRFLOW,
     PLAIN,
     Container,
     Gap,
@@ -103,7 +104,7 @@ class _DataContext(Context):
 
 def _look_up_error(error: Exception, asked: object) -> Exception:
     """Tell what Airflow's own objects raise, such as its variables, from a fault of the template or data."""
-    is_other = isinstance(error, (TemplateError, LookUpFailed)) or not is_of(type(asked), "airflow")
+    is_other = isinstance(error, (TemplateError, LookUpFailed)) or not is_of(type(asked), *AIRFLOW)
     return error if is_other else LookUpFailed(error)
 
 
