@@ -5,7 +5,23 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-__all__ = ["current_task_group", "is_failed_write", "is_from_mapped", "is_task_terminated"]
+__all__ = [
+    "XComPushOfAirflow2",
+    "current_task_group",
+    "is_failed_write",
+    "is_from_mapped",
+    "is_task_terminated",
+]
+
+
+class XComPushOfAirflow2:
+    """The last base of a decorated operator, for the ``xcom_push`` that its other bases may lack.
+
+    Airflow 3.0's ``DecoratedOperator`` hands this method on, and neither has nor calls it. 3.1 ends that.
+    Airflow 2 has the method, which goes before this.
+    """
+
+    xcom_push: Any = None
 
 
 def current_task_group() -> Any:

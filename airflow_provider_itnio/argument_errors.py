@@ -158,7 +158,10 @@ def _unknown_arguments(cls: type, given: Mapping[str, Any]) -> Iterator[str]:
     }
     for name in given:
         if name not in known and not name.startswith("_"):
-            yield f"unknown argument {name!r:.60}{_hint(name, known)}"
+            hint = _hint(name, known)
+            if any(f"{field}=" in hint for field in getattr(cls, "returned_fields", ())):
+                hint = "; what the function returns is the message"
+            yield f"unknown argument {name!r:.60}{hint}"
 
 
 def _hint(name: str, known: set[str]) -> str:

@@ -71,7 +71,7 @@ MISTAKES = {
     ),
     "decorator_of_both": (
         "task.whatsapp(recipient=PHONE, recipients=[PHONE])(report)()",
-        "InvalidMessageError: @task.whatsapp: recipient: only where no recipients are given; both given",
+        "InvalidMessageError: @task.whatsapp: give recipient, or recipients for several people; both given",
     ),
     "decorator_with_a_message": (
         'task.whatsapp(recipient=PHONE, text="x")(report)()',

@@ -188,14 +188,14 @@ def _digits_of(written: str, field: str, if_several: str) -> str:
         raise InvalidMessageError(f"{field}: one phone number, several given ({shown}){_advice(if_several)}")
     digits = re.sub(f"^[{_PLUS}]", "", _WRITTEN_AROUND_DIGITS.sub("", written))
     if odd := re.search("[^0-9]", digits):
+        mark = show_invisible(odd[0])
+        given = f"{shown!r} given, in which {mark!r} is" if "…" in shown else f"{mark!r} given, which is"
         raise InvalidMessageError(
-            f"{field}: must be a phone number of digits, for example +86 147-1800-4557; "
-            f"{shown!r} given, in which {show_invisible(odd[0])!r} is no digit"
+            f"{field}: must be a phone number of digits, for example +86 147-1800-4557; {given} no digit"
         )
     if not MIN_DIGITS <= len(digits) <= MAX_DIGITS:
-        raise InvalidMessageError(
-            f"{field}: {MIN_DIGITS} to {MAX_DIGITS} digits, {len(digits)} given ({shown})"
-        )
+        given = f"{len(digits)} given" + (f" ({shown})" if "…" in shown else "")
+        raise InvalidMessageError(f"{field}: {MIN_DIGITS} to {MAX_DIGITS} digits, {given}")
     if digits.startswith("0"):
         raise InvalidMessageError(
             f"{field}: must begin with the country code, as in +86 147-1800-4557; "

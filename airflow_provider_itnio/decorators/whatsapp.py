@@ -15,6 +15,7 @@ from airflow.providers.common.compat.sdk import (
     task_decorator_factory,
 )
 
+from airflow_provider_itnio._compat import XComPushOfAirflow2
 from airflow_provider_itnio.api.errors import InvalidMessageError
 from airflow_provider_itnio.dag_file import ending_at_dag_file
 from airflow_provider_itnio.messages import MESSAGE_FIELDS
@@ -34,7 +35,7 @@ _RETURNED = (*MESSAGE_FIELDS, "message")
 _SHOWN_AS = {"op_args": "py", "op_kwargs": "py"}
 
 
-class _ReturnedMessageOperator(DecoratedOperator):
+class _ReturnedMessageOperator(DecoratedOperator, XComPushOfAirflow2):
     """Calls a function for the message that is sent.
 
     :param python_callable: returns a text, or a message as a dict of the operator's ``message`` parameter; it
@@ -43,12 +44,11 @@ class _ReturnedMessageOperator(DecoratedOperator):
     :param op_kwargs: what the function is called with by name.
     """
 
+    returned_fields: ClassVar[tuple[str, ...]] = _RETURNED
+    """Message fields that the operator has and the decorator refuses."""
+
     custom_operator_name = "@task.whatsapp"
     _reply_of: Callable[[Mapping[str, Any]], Any]
-
-    if not hasattr(DecoratedOperator, "xcom_push"):
-        # Airflow 3.0 hands this method of its older operators on, and neither has nor calls it.
-        xcom_push = None
 
     def __init__(
         self,
@@ -168,7 +168,7 @@ def whatsapp_task(python_callable: Callable[..., Any] | None = None, **kwargs: A
         if kwargs.get(name) is None:
             kwargs.pop(name, None)
     if "recipient" in kwargs and "recipients" in kwargs:
-        words = "@task.whatsapp: recipient: only where no recipients are given; both given"
+        words = "@task.whatsapp: give recipient, or recipients for several people; both given"
         raise ending_at_dag_file(InvalidMessageError(words))
     return task_decorator_factory(
         python_callable=python_callable,

@@ -106,11 +106,16 @@ def account_of(
 
     at = f"Connection {conn_id!r}, "
     if fields.conn_type not in ("itnio", ""):
-        raise ConfigurationError(f"{at}conn_type: must be itnio, {describe_value(fields.conn_type)} given")
+        raise ConfigurationError(
+            f"{at}conn_type: must be itnio, {describe_value(fields.conn_type)} given; "
+            "choose Itniotech WhatsApp as the connection's type"
+        )
     for secret, name in ((fields.login, "login (the Api-Key)"), (fields.password, "password (the secret)")):
         _check_secret(secret, f"{at}{name}")
     if fields.extras is None:
-        raise ConfigurationError(f"{at}extra: must be a JSON object")
+        raise ConfigurationError(
+            f'{at}extra: must be a JSON object, as in {{"app_id": "…", "business_phone": "…"}}'
+        )
     extras = fields.extras
 
     def number(name: str, default: float, lowest: float, highest: float) -> float:
@@ -145,7 +150,7 @@ def account_of(
 
 def _check_secret(secret: Secret, name: str) -> None:
     if not secret:
-        raise ConfigurationError(f"{name}: is missing")
+        raise ConfigurationError(f"{name}: is missing; fill it in")
     if not is_one_ascii_word(secret):
         raise ConfigurationError(f"{name}: may hold no blanks and nothing but ASCII characters")
     mask_secret(secret.reveal())  # Airflow masks passwords; that a login is one it can't know

@@ -356,15 +356,13 @@ class ItnioHook(_Hook):
 
         app_id = account.app_id if self.app_id in (None, "") else check_name("app_id", self.app_id)
         if not app_id:
-            raise self._misconfigured("extra.app_id", "is missing, and the task gives no app_id")
+            raise self._misconfigured("extra.app_id", _missing("app_id", "App id"))
         if self.business_phone not in (None, ""):
             business_phone: str | None = normalize_phone(self.business_phone, "business_phone")
         else:
             business_phone = account.business_phone
         if not business_phone:
-            raise self._misconfigured(
-                "extra.business_phone", "is missing, and the task gives no business_phone"
-            )
+            raise self._misconfigured("extra.business_phone", _missing("business_phone", "Business phone"))
         return app_id, business_phone
 
     def _account_of(self, fields: ConnectionFields) -> Account:
@@ -405,6 +403,13 @@ def check_hook_fields(owner: Any) -> None:
         value = getattr(owner, name)
         if value is not None and value != "" and not is_rendered_later(value):
             check(name, value)
+
+
+def _missing(name: str, label: str) -> str:
+    return (
+        f"is missing, and the task gives no {name}. Fill in {label} in the connection ({name} in its extra), "
+        f"or give {name}=… to the task or notifier"
+    )
 
 
 _TYPE_AGAIN: Final = ". On an Edit page, type the secret again: Airflow 2 tests without the saved one"

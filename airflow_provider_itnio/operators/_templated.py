@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -76,6 +77,11 @@ class TemplatedOperator(BaseOperator):
             for name, value in defaults.items()
             if name not in given or (is_from_mapped(self) and given[name] is value)
         }
+        if is_from_mapped(self):  # in that case, also what stands there for other operators
+            taken = inspect.signature(BaseOperator.__init__).parameters
+            kwargs = {
+                name: value for name, value in kwargs.items() if name in taken or name not in self._defaults
+            }
         super().__init__(**kwargs)
 
     def resolve_template_files(self) -> None:

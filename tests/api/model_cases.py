@@ -41,7 +41,10 @@ ONE_LINE = "must hold no line break, no tab and no more than four blanks in a ro
 KNOWN = "text, image, audio, video, document, sticker, location, interactive, contacts, template"
 DEGREES = "must be decimal degrees from -180 to 180"
 NO_LINK = "must be an http:// or https:// link"
-FETCHED = "; WhatsApp fetches the link itself, and can't read a file or bucket of yours"
+FETCHED = (
+    "; WhatsApp fetches the link itself and can't read your files or buckets: "
+    "give a public https:// link, such as a presigned URL"
+)
 
 
 # --- keys: required, unknown, optional ------------------------------------------------------------------

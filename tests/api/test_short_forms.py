@@ -91,6 +91,11 @@ def test_a_card_with_its_formatted_name_alone_is_refused_with_the_remedy() -> No
         ("file:///tmp/report.pdf", f"{NO_LINK}, 'file:///tmp/report.pdf' given{FETCHED}"),
         (PurePosixPath("/tmp/report.pdf"), f"{NO_LINK}, '/tmp/report.pdf' given{FETCHED}"),
         ("report.pdf", f"{NO_LINK}, 'report.pdf' given{FETCHED}"),
+        ("s3://reports/q3.pdf", f"{NO_LINK}, 's3://reports/q3.pdf' given{FETCHED}"),
+        ("gs://reports/q3.pdf", f"{NO_LINK}, 'gs://reports/q3.pdf' given{FETCHED}"),
+        ("dbfs:/reports/q3.pdf", f"{NO_LINK}, 'dbfs:/reports/q3.pdf' given{FETCHED}"),
+        ("D:/reports/q3.pdf", f"{NO_LINK}, 'D:/reports/q3.pdf' given{FETCHED}"),
+        ("www.example.com/q3.pdf", f"{NO_LINK}, 'www.example.com/q3.pdf' given"),
     ],
 )  # fmt: skip
 def test_a_link_that_can_not_be_fetched_is_refused_with_the_remedy(link: object, error: str) -> None:

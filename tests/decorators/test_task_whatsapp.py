@@ -7,7 +7,13 @@ import json
 from types import MappingProxyType
 
 import pytest
-from airflow.providers.common.compat.sdk import DAG, AirflowFailException, AirflowSkipException, task
+from airflow.providers.common.compat.sdk import (
+    DAG,
+    AirflowException,
+    AirflowFailException,
+    AirflowSkipException,
+    task,
+)
 
 from airflow_provider_itnio.api.errors import (
     AuthenticationError,
@@ -16,6 +22,7 @@ from airflow_provider_itnio.api.errors import (
     NotSentError,
     UnknownOutcomeError,
 )
+from airflow_provider_itnio.api.phone_numbers import normalize_phone
 from airflow_provider_itnio.decorators.whatsapp import whatsapp_task
 from airflow_provider_itnio.get_provider_info import get_provider_info
 from airflow_provider_itnio.messages import MESSAGE_FIELDS, reply_buttons
@@ -390,7 +397,7 @@ def test_recipients_are_not_judged_when_the_dag_is_parsed():
 
 def test_recipient_and_recipients_together_are_an_error_when_the_dag_is_parsed():
     with pytest.raises(
-        InvalidMessageError, match="recipient: only where no recipients are given; both given"
+        InvalidMessageError, match="give recipient, or recipients for several people; both given"
     ):
         made(returns("x"), recipients=[ANA])
 
@@ -467,6 +474,35 @@ def test_a_mapped_one_sends_to_many_for_each(sandbox):
     for team in ("finance", "sales"):
         mapped.unmap({"op_kwargs": {"team": team}}).execute({"params": {}})
     assert sorted(message.text for message in sandbox.messages) == ["hello finance"] * 2 + ["hello sales"] * 2
+
+
+@pytest.mark.parametrize(
+    ("parameters", "default_args"),
+    [
+        ({"recipients": [NUMBER]}, {"recipient": ANA, "location": "eu-west-1", "retries": 3}),
+        ({"recipient": NUMBER}, {"recipients": [ANA], "max_in_flight": 4, "bucket": "reports"}),
+    ],
+)
+def test_a_mapped_one_passes_over_what_default_args_say_for_others(sandbox, parameters, default_args):
+    def report(team):
+        return f"hello {team}"
+
+    with DAG("report", schedule=None, default_args=default_args):
+        mapped = task.whatsapp(**parameters)(report).expand(team=["finance"]).operator
+    operator = mapped.unmap({"op_kwargs": {"team": "finance"}})
+    operator.execute({"params": {}})
+    assert [message.recipient for message in sandbox.messages] == [normalize_phone(NUMBER)]
+    assert operator.retries == default_args.get("retries", 0)
+
+
+@pytest.mark.parametrize("wrong", ["txt", "body", "img", "file", "caption", "template_name", "buttons"])
+@pytest.mark.parametrize("people", [{"recipient": NUMBER}, {"recipients": [NUMBER]}])
+def test_no_error_advises_what_it_refuses(wrong, people):
+    with pytest.raises((TypeError, AirflowException)) as caught:  # Airflow 3's and 2's
+        made(returns("x"), **{"recipient": None, **people}, **{wrong: "x"})
+    assert str(caught.value) == (
+        f"task 'report': unknown argument '{wrong}'; what the function returns is the message"
+    )
 
 
 def test_a_reply_of_a_broadcast_is_rendered(sandbox):

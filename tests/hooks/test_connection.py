@@ -502,7 +502,7 @@ def test_a_test_without_the_secret_says_what_to_type(connect):
     connect(password=None)
     worked, said = ItnioHook().test_connection()
     assert not worked
-    assert "password (the secret): is missing. On an Edit page, type the secret again" in said
+    assert "password (the secret): is missing; fill it in. On an Edit page, type the secret again" in said
 
 
 def test_another_failed_test_does_not(connect):

@@ -16,6 +16,7 @@ from airflow_provider_itnio.api.errors import (
     PlatformError,
     UnknownOutcomeError,
 )
+from airflow_provider_itnio.get_provider_info import get_provider_info
 from airflow_provider_itnio.hooks.itnio import ItnioHook
 from airflow_provider_itnio.messages import reply_buttons
 
@@ -136,13 +137,16 @@ def test_a_hook_looks_its_connection_up_once(way, connect, monkeypatch, sandbox)
     assert [message.text for message in sandbox.messages] == ["first", "second"]
 
 
-@pytest.mark.parametrize("missing", ["app_id", "business_phone"])
-def test_what_neither_connection_nor_task_gives_is_named(way, missing, connect, sandbox):
+@pytest.mark.parametrize(("missing", "label"), [("app_id", "App id"), ("business_phone", "Business phone")])
+def test_what_neither_connection_nor_task_gives_is_named(way, missing, label, connect, sandbox):
     connect(extra={missing: None})
-    with pytest.raises(
-        ConfigurationError, match=rf"'itnio_default', extra\.{missing}: is missing, and the task"
-    ):
+    with pytest.raises(ConfigurationError) as caught:
         sent_by(way, ItnioHook(), NUMBER, text="x")
+    assert str(caught.value) == (
+        f"Connection 'itnio_default', extra.{missing}: is missing, and the task gives no {missing}. Fill in "
+        f"{label} in the connection ({missing} in its extra), or give {missing}=… to the task or notifier"
+    )
+    assert get_provider_info()["connection-types"][0]["conn-fields"][missing]["label"] == label
     assert sandbox.requests == []
 
 

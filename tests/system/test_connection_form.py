@@ -224,7 +224,7 @@ def test_test_works_on_the_page_that_edits_once_the_secret_is_typed_again(form, 
     form.save()
     form.edit(filled)
     said = form.test()
-    assert "password (the secret): is missing. On an Edit page, type the secret again" in said
+    assert "password (the secret): is missing; fill it in. On an Edit page, type the secret again" in said
     assert sandbox.requests == []
     form.field("password").fill(sandbox.secret)
     assert "Itniotech takes Api-Key, secret and clock" in form.test()

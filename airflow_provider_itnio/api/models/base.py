@@ -120,6 +120,12 @@ def optional_list(value: object) -> object:
     return None if isinstance(value, (list, tuple)) and not value else value
 
 
+_NOT_A_PATH: Final = (
+    "; WhatsApp fetches the link itself and can't read your files or buckets: "
+    "give a public https:// link, such as a presigned URL"
+)
+
+
 def link_value(value: object) -> str:
     """Read a link. What in it is not ASCII is percent-encoded, a host's name by IDNA."""
     if isinstance(value, PathLike):
@@ -128,9 +134,8 @@ def link_value(value: object) -> str:
     shown = f"{describe_value(link_without_query(text))} given"
     if not text.lower().startswith(("http://", "https://")):
         name = "/" not in text and "." in text
-        path = name or "://" in text or text.startswith(("/", ".", "~", "file:"))
-        why = "; WhatsApp fetches the link itself, and can't read a file or bucket of yours" if path else ""
-        raise rule_error(f"must be an http:// or https:// link, {shown}{why}")
+        is_path = name or re.match(r"[/.~]|file:|(?!https?:)[\w+.-]+:[/\\]", text)
+        raise rule_error(f"must be an http:// or https:// link, {shown}{_NOT_A_PATH if is_path else ''}")
     if re.search(r"\s", text):
         raise rule_error(f"must hold no blank and no line break, {shown}; write a blank as %20")
     if show_invisible(text) != text:
