@@ -127,17 +127,17 @@ def _settings_of(recipients: str, events: str, skip_tags: str, conn_id: str) -> 
     if not recipients:
         return None
     usable = {key: numbers for key, given in _by_key(recipients).items() if (numbers := _usable(key, given))}
-    named = _words(events or _DEFAULT_EVENTS)
+    named = _words(events)
     if unknown := sorted(named - set(_EVENTS)):
         shown = ", ".join(unknown)[:100]
         _LOG.warning("[itnio] alert_on: one or more of %s, %r given", ", ".join(_EVENTS), shown)
-        named = named & set(_EVENTS) or _words(_DEFAULT_EVENTS)
+    named = named & set(_EVENTS) or _words(_DEFAULT_EVENTS)
     return _Settings(usable, named, _words(skip_tags), conn_id or "itnio_default") if usable else None
 
 
 def _by_key(written: str) -> dict[str, Any]:
-    """Read a list of numbers, or JSON that gives lists by tag and owner; Jinja begins with two braces."""
-    if not written.startswith(("{", "[")) or written.startswith("{{"):
+    """Read a list of numbers, Jinja, or JSON that gives lists by tag and owner."""
+    if not written.startswith(("{", "[")) or written.startswith(("{{", "{%", "{#")):
         return {"default": written}
     try:
         given = json.loads(written)

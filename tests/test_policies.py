@@ -197,9 +197,24 @@ def test_without_a_default_only_those_named_alert(option):
     assert of(applied(dag_with(tags=["finance"])))["dag_failure"]
 
 
-def test_recipients_may_be_jinja(option):
-    option(alert_recipients="{{ var.value.oncall }}")
-    assert of(applied(dag_with()))["dag_failure"] == [(["{{ var.value.oncall }}"], "itnio_default", False)]
+@pytest.mark.parametrize(
+    "jinja",
+    [
+        "{{ var.value.oncall }}",
+        "{% if ds %}+86 1000 0000 11{% endif %}",
+        "{# on call #}{{ var.value.oncall }}",
+    ],
+)
+def test_recipients_may_be_jinja(jinja, option):
+    option(alert_recipients=jinja)
+    assert of(applied(dag_with()))["dag_failure"] == [([jinja], "itnio_default", False)]
+
+
+@pytest.mark.parametrize("events", [",", " , ,", ""])
+def test_events_without_a_name_are_the_default(events, option):
+    option(alert_recipients=NUMBER, alert_on=events)
+    said = of(applied(dag_with()))
+    assert [event for event, told in said.items() if told] == ["dag_failure", "dag_recovery"]
 
 
 # --- nonsense ---------------------------------------------------------------------------------------------

@@ -42,12 +42,17 @@ _NAMED_DAGS: Final = 10
 _DAG_ID_LIMIT: Final = 60
 _LOCK_SECONDS: Final = 3.0
 _GIVEN_UP_SECONDS: Final = 60.0
-_FORGET: Final = 86_400
+_FORGET_FAILING: Final = 86_400
 """Seconds after which what has recovered is forgotten."""
+_FORGET_SENT: Final = 604_800
+"""Seconds after which a count of sent alerts is forgotten: the longest ``alert_window``."""
 
 Result = TypeVar("Result")
-Seconds = Annotated[int, Field(ge=0)]
-Count = Annotated[int, Field(ge=0)]
+# Anyone can edit a Variable. The limits keep each entry small, and each time one that has a date.
+Seconds = Annotated[int, Field(ge=0, le=100_000_000_000)]
+Count = Annotated[int, Field(ge=0, le=1_000_000_000)]
+Digest = Annotated[str, Field(max_length=16)]
+DagId = Annotated[str, Field(max_length=_DAG_ID_LIMIT)]
 
 _LOG = logging.getLogger(f"airflow.task.{__name__}")
 
@@ -70,7 +75,7 @@ class RecipientState(_Strict):
     sent: Count = 0
     held: Count = 0
     since: Seconds = 0
-    dags: dict[str, Count] = {}
+    dags: dict[DagId, Count] = {}
 
     def hold(self, dag_id: str, now: int) -> None:
         """Count an alert that is held back.
@@ -115,16 +120,16 @@ class FailingState(_Strict):
     since: Seconds
     last: Seconds
     runs: Count
-    run: str
-    recovered: str = ""
+    run: Digest
+    recovered: Digest = ""
 
 
 class AlertState(_Strict):
     """All of it. Neither phone numbers nor ids of failing DAGs stand in it, but their digests."""
 
     version: Literal[1] = 1
-    recipients: dict[str, RecipientState] = {}
-    failing: dict[str, FailingState] = {}
+    recipients: dict[Digest, RecipientState] = {}
+    failing: dict[Digest, FailingState] = {}
 
     def recipient(self, number: str) -> RecipientState:
         """Give the state of a recipient.
@@ -139,10 +144,10 @@ class AlertState(_Strict):
         :param now: seconds since 1970.
         """
         for key, failing in list(self.failing.items()):
-            if failing.recovered and now - failing.last > _FORGET:
+            if failing.recovered and now - failing.last > _FORGET_FAILING:
                 del self.failing[key]
         for key, recipient in list(self.recipients.items()):
-            if not recipient.held and now - recipient.start > _FORGET:
+            if not recipient.held and now - recipient.start > _FORGET_SENT:
                 del self.recipients[key]
         written = self._written()
         while len(written) > _SIZE:

@@ -6,25 +6,33 @@ that it is held has been written, and read again.
 
 from __future__ import annotations
 
+import asyncio
+import contextvars
 import logging
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
+from airflow_provider_itnio._compat import is_failed_write
 from airflow_provider_itnio.api.phone_numbers import canonical_number, mask_phone
 from airflow_provider_itnio.notifications.alert_facts import AlertFacts
 from airflow_provider_itnio.notifications.alert_options import HoldingOptions, holding_options
 from airflow_provider_itnio.notifications.alert_state import (
     AlertState,
     RecipientState,
+    give_up,
     read_state,
     update_state,
 )
 from airflow_provider_itnio.notifications.wording import describe_duration, utc_minute
 
-__all__ = ["Admission", "admit", "describe_held", "give_back", "is_quiet_now"]
+__all__ = ["Admission", "aadmit", "admit", "describe_held", "give_back", "is_quiet_now"]
+
+_SECONDS: Final = 5.0
+"""How long a decision may take: Airflow gives callbacks 20 or 50 seconds."""
 
 _NAMED: Final = 5
 _HELD_LIMIT: Final = 150
@@ -52,31 +60,90 @@ def admit(
     context: Any,
     also: Callable[[AlertState], object] = lambda state: None,
 ) -> dict[str, Admission]:
-    """Decide to whom an alert goes out now, and count it.
+    """Decide to whom an alert goes out now, and count it; everyone gets it if that takes over 5 seconds.
 
     :param recipients: their numbers, as digits.
     :param facts: what the alert tells.
     :param context: what Airflow tells of the event.
     :param also: changes the state too, since it is written only once.
     """
-    sent = {number: Admission() for number in recipients}
-    try:
-        return _decided(recipients, facts, context, also) or sent
-    except Exception as error:
-        _LOG.warning("It can't be said what to hold back (%s), so the alert goes out", type(error).__name__)
-        return sent
+    decided: list[dict[str, Admission]] = []
+    deadline = time.monotonic() + _SECONDS
+    run = contextvars.copy_context().run
+    thread = threading.Thread(
+        target=lambda: decided.append(run(_decided, recipients, facts, context, also, deadline)),
+        name="whatsapp-alert-guard",
+        daemon=True,
+    )
+    thread.start()
+    thread.join(_SECONDS)
+    return decided[0] if decided else _too_late(recipients)
+
+
+async def aadmit(
+    recipients: Sequence[str],
+    facts: AlertFacts,
+    context: Any,
+    also: Callable[[AlertState], object] = lambda state: None,
+) -> dict[str, Admission]:
+    """Decide as :func:`admit` does, without blocking the event loop.
+
+    :param recipients: as for :func:`admit`.
+    :param facts: as for :func:`admit`.
+    :param context: as for :func:`admit`.
+    :param also: as for :func:`admit`.
+    """
+    from asgiref.sync import sync_to_async  # Airflow's calls of a triggerer work in its threads alone
+
+    deadline = time.monotonic() + _SECONDS
+    task = asyncio.ensure_future(sync_to_async(_decided)(recipients, facts, context, also, deadline))
+    done, _ = await asyncio.wait({task}, timeout=_SECONDS)
+    return task.result() if done else _too_late(recipients)
+
+
+def _too_late(recipients: Sequence[str]) -> dict[str, Admission]:
+    give_up()
+    _LOG.warning("Airflow takes over %.0f s to say what is held back, so the alert goes out", _SECONDS)
+    return {number: Admission() for number in recipients}
 
 
 def _decided(
-    recipients: Sequence[str], facts: AlertFacts, context: Any, also: Callable[[AlertState], object]
+    recipients: Sequence[str],
+    facts: AlertFacts,
+    context: Any,
+    also: Callable[[AlertState], object],
+    deadline: float,
+) -> dict[str, Admission]:
+    """Decide, and let it go out to everyone if that fails."""
+    everyone = {number: Admission() for number in recipients}
+    try:
+        return _counted(recipients, facts, context, also, deadline) or everyone
+    except BaseException as error:
+        if not is_failed_write(error):
+            raise
+        _LOG.warning("It can't be said what to hold back (%s), so the alert goes out", type(error).__name__)
+        return everyone
+
+
+def _counted(
+    recipients: Sequence[str],
+    facts: AlertFacts,
+    context: Any,
+    also: Callable[[AlertState], object],
+    deadline: float,
 ) -> dict[str, Admission] | None:
-    """Give nothing where all of them get it."""
+    """Count the alert; give nothing where all of them get it.
+
+    After the deadline the alert has gone out already, so nothing is counted and nothing told.
+    """
     options = holding_options()
     is_question = facts.kind == "approval_wanted"  # a task waits for the answer
     quiet = not is_question and _is_quiet(options, context)
     now = int(time.time())
 
     def change(state: AlertState) -> dict[str, Admission] | None:
+        if time.monotonic() > deadline:
+            raise TimeoutError("The alert has gone out already")
         with suppress(Exception):
             also(state)
         if is_question:
@@ -148,8 +215,9 @@ def _decide(
     taken = recipient.take_held()
     notes = [f"{describe_held(taken)}."] if taken.held else []
     if recipient.sent == options.limit:
-        until = utc_minute(datetime.fromtimestamp(recipient.start + options.window, UTC))
-        window = describe_duration(options.window).removesuffix(" 0 s")
+        end = recipient.start + options.window + 59  # a minute that has begun is not yet over
+        until = utc_minute(datetime.fromtimestamp(end, UTC))
+        window = describe_duration(options.window).removesuffix(" 0 s").removesuffix(" 0 min")
         notes.append(f"Further alerts are held back until {until}: {options.limit} went out within {window}.")
     return Admission(note=" ".join(notes), counted=taken)
 
@@ -176,6 +244,8 @@ def _unrecorded(held: Sequence[str]) -> set[str]:
     """Give those of whom it does not stand in the Variable that an alert is held back."""
     try:
         state = read_state()
-    except Exception:
+    except BaseException as error:
+        if not is_failed_write(error):
+            raise
         return set(held)
     return {number for number in held if not state.recipient(canonical_number(number)).held}

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
         TextDict,
     )
     from airflow_provider_itnio.notifications.alert_facts import AlertFacts
-    from airflow_provider_itnio.notifications.alert_state import AlertState
     from airflow_provider_itnio.notifications.guard import Admission
     from airflow_provider_itnio.notifications.rendering import RenderedAlert
 
@@ -195,15 +194,16 @@ class WhatsAppNotifier(_Notifier):
         :param context: of a task's or DAG's callback, of a deadline, or of a task that asks a person.
         :raises ItnioError: after all recipients were tried, if it was not sent to one of them.
         """
-        from airflow_provider_itnio.notifications.guard import give_back
-        from airflow_provider_itnio.notifications.guard_in_time import admit_in_time
+        from airflow_provider_itnio.notifications.guard import admit, give_back
+        from airflow_provider_itnio.notifications.recovery import note_failure
         from airflow_provider_itnio.notifications.sending import raise_failures, send_to_all
 
         if (facts := self._facts(context)) is None:
             return
         alert, hook = self._rendered(context, facts)
         hook.account()  # while Airflow surely answers: the guard may have to leave it without an answer
-        admissions = admit_in_time(partial(self._admit, alert, context), alert.recipients)
+        note = partial(note_failure, facts=facts, context=context)
+        admissions = admit(alert.recipients, facts, context, note)
         outcomes: dict[str, str | None] = {}
         try:
             outcomes = send_to_all(hook, alert, _notes(admissions))
@@ -220,15 +220,16 @@ class WhatsAppNotifier(_Notifier):
         """
         from asgiref.sync import sync_to_async
 
-        from airflow_provider_itnio.notifications.guard import give_back
-        from airflow_provider_itnio.notifications.guard_in_time import aadmit_in_time
+        from airflow_provider_itnio.notifications.guard import aadmit, give_back
+        from airflow_provider_itnio.notifications.recovery import note_failure
         from airflow_provider_itnio.notifications.sending import asend_to_all, raise_failures
 
         if (facts := await sync_to_async(self._facts)(context)) is None:
             return
         alert, hook = self._rendered(context, facts)
         await hook.aaccount()
-        admissions = await aadmit_in_time(partial(self._admit, alert, context), alert.recipients)
+        note = partial(note_failure, facts=facts, context=context)
+        admissions = await aadmit(alert.recipients, facts, context, note)
         outcomes: dict[str, str | None] = {}
         try:
             outcomes = await asend_to_all(hook, alert, _notes(admissions))
@@ -246,16 +247,6 @@ class WhatsAppNotifier(_Notifier):
         if self.only_after_failure and facts.kind in RECOVERIES:
             return recovered(facts, context)
         return facts
-
-    def _admit(self, alert: RenderedAlert, context: Any) -> dict[str, Admission]:
-        """Decide to whom the alert goes out now, and keep a failure for the recovery from it."""
-        from airflow_provider_itnio.notifications.guard import admit
-        from airflow_provider_itnio.notifications.recovery import note_failure
-
-        def also(state: AlertState) -> None:
-            note_failure(state, alert.facts, context)
-
-        return admit(alert.recipients, alert.facts, context, also)
 
     def own_message(self) -> dict[str, Any]:
         """Give the message that stands in place of the default one, nothing if there is none."""

@@ -11,9 +11,12 @@ from airflow_provider_itnio.hooks.itnio import ItnioHook
 from airflow_provider_itnio.templating import is_rendered_later, leaves, recipient_entries
 
 if TYPE_CHECKING:
+    from typing import Unpack
+
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_itnio.notifications.alert_state import RecipientState
+    from airflow_provider_itnio.operators._task_arguments import TaskArguments
 
 __all__ = ["WhatsAppHeldAlertsOperator"]
 
@@ -28,7 +31,8 @@ class WhatsAppHeldAlertsOperator(BaseOperator):
 
     Who has none held back gets nothing, and in ``[itnio] quiet_hours`` nobody does. What is told is not told
     again, by no retry and by no later alert: it is taken off what is held before it is sent, and put back
-    only if it is certain that it did not go out. A worker that is killed in between leaves it untold.
+    only if it is certain that it did not go out. If the worker is killed while it sends to a recipient, they
+    may not be told.
 
     :param recipients: one phone number, several in a text separated by commas or lines, or a list.
         (templated)
@@ -52,9 +56,9 @@ class WhatsAppHeldAlertsOperator(BaseOperator):
         alert_template: str | None = None,
         alert_language: str | None = None,
         itnio_conn_id: str = ItnioHook.default_conn_name,
-        **kwargs: Any,
+        **kwargs: Unpack[TaskArguments],
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(**dict[str, Any](kwargs))  # Airflow 2 and 3 type some of them differently
         self.recipients = recipients
         self.alert_template = alert_template
         self.alert_language = alert_language
@@ -78,7 +82,9 @@ class WhatsAppHeldAlertsOperator(BaseOperator):
             self.log.info("Nothing is told: these are quiet hours")
             return 0
         told, failures = 0, []
-        for number, held in self._take_held(self._numbers()).items():
+        for number in self._numbers():
+            if not (held := self._take_held(number)).held:
+                continue
             try:
                 self._tell(number, held)
                 told += held.held
@@ -102,18 +108,19 @@ class WhatsAppHeldAlertsOperator(BaseOperator):
             raise InvalidMessageError("recipients: at least one phone number is required, none given")
         return numbers
 
-    def _take_held(self, numbers: Sequence[str]) -> dict[str, RecipientState]:
+    def _take_held(self, number: str) -> RecipientState:
         from airflow_provider_itnio.api.phone_numbers import canonical_number
-        from airflow_provider_itnio.notifications.alert_state import AlertState, change_state
+        from airflow_provider_itnio.notifications.alert_state import change_state
 
-        def take(state: AlertState) -> dict[str, RecipientState]:
-            taken = {number: state.recipient(canonical_number(number)).take_held() for number in numbers}
-            return {number: held for number, held in taken.items() if held.held}
-
-        return change_state(take)
+        return change_state(lambda state: state.recipient(canonical_number(number)).take_held())
 
     def _tell(self, number: str, held: RecipientState) -> None:
-        from airflow_provider_itnio.api.errors import ContentError, InvalidMessageError, UnknownOutcomeError
+        from airflow_provider_itnio.api.errors import (
+            ContentError,
+            InvalidMessageError,
+            ItnioError,
+            UnknownOutcomeError,
+        )
         from airflow_provider_itnio.notifications.alert_facts import AlertFacts
         from airflow_provider_itnio.notifications.guard import describe_held
         from airflow_provider_itnio.notifications.rendering import RenderedAlert
@@ -128,10 +135,12 @@ class WhatsAppHeldAlertsOperator(BaseOperator):
             template=self.alert_template,
             language=self.alert_language,
         )
+        may_be_sent = False
         try:
             hook = ItnioHook(self.itnio_conn_id)
             *templates, text = alert.messages(hook.account())
             note = describe_held(held)
+            may_be_sent = True
             for template in templates:
                 try:
                     hook.send(number, **template("", note) or {})
@@ -139,10 +148,11 @@ class WhatsAppHeldAlertsOperator(BaseOperator):
                 except (ContentError, InvalidMessageError) as error:
                     self.log.warning("The WhatsApp template can't be used, so a text is sent: %s", error)
             hook.send(number, **text("", note) or {})
-        except UnknownOutcomeError:
-            raise
-        except BaseException:
-            self._put_back(number, held)
+        except BaseException as error:
+            # What ends the task while it sends, such as its execution_timeout, does not say what went out.
+            is_sure = isinstance(error, ItnioError) and not isinstance(error, UnknownOutcomeError)
+            if is_sure or not may_be_sent:
+                self._put_back(number, held)
             raise
 
     def _put_back(self, number: str, held: RecipientState) -> None:

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_itnio.api.errors import ItnioError
-from airflow_provider_itnio.notifications import alert_state, guard_in_time
+from airflow_provider_itnio.notifications import alert_state, guard
 from airflow_provider_itnio.notifications.alert_state import AlertState, FailingState, RecipientState, digest
 from airflow_provider_itnio.notifications.whatsapp import WhatsAppNotifier
 
@@ -167,6 +167,10 @@ NONSENSE = [
     json.dumps({"version": 1, "recipients": {digest("8614718004557"): {"start": 1e18, "sent": 99}}}),
     json.dumps({"version": 1, "recipients": {digest("8614718004557"): {"start": 9_999_999_999, "sent": 99}}}),
     json.dumps({"version": 1, "recipients": {digest("8614718004557"): {"start": -5, "sent": "many"}}}),
+    json.dumps({"failing": {"a": {"since": 1, "last": 1, "runs": 1, "run": "r" * 40_000}}}),
+    json.dumps({"failing": {"f" * 40_000: {"since": 1, "last": 1, "runs": 1, "run": "r"}}}),
+    json.dumps({"recipients": {digest("8614718004557"): {"held": 1, "since": 10**30}}}),
+    json.dumps({"recipients": {digest("8614718004557"): {"held": 10**30, "since": 1}}}),
 ]  # fmt: skip
 
 
@@ -200,7 +204,7 @@ def test_a_variable_that_cant_be_kept_is_not_asked_for_again_for_a_minute(tell, 
 
 
 def test_an_airflow_that_does_not_answer_holds_nothing_up(tell, sandbox, variables, monkeypatch):
-    monkeypatch.setattr(guard_in_time, "_SECONDS", 0.2)
+    monkeypatch.setattr(guard, "_SECONDS", 0.2)
     variables.answering.clear()
     threading.Timer(3, variables.answering.set).start()
     for _ in range(3):
@@ -209,6 +213,54 @@ def test_an_airflow_that_does_not_answer_holds_nothing_up(tell, sandbox, variabl
     for thread in threading.enumerate():
         if thread.name == "whatsapp-alert-guard":
             thread.join()
+
+
+def test_a_decision_that_comes_too_late_changes_nothing(tell, sandbox, variables, monkeypatch):
+    held = {"start": 1, "sent": 20, "held": 3, "since": 1, "dags": {"sales": 3}}
+    before = json.dumps({"recipients": {digest("8614718004557"): held}})
+    variables.values[alert_state.VARIABLE] = before
+    monkeypatch.setattr(guard, "_SECONDS", 0.2)
+    variables.answering.clear()
+    threading.Timer(3, variables.answering.set).start()
+    tell(ON_CALL, failed())
+    for thread in threading.enumerate():
+        if thread.name == "whatsapp-alert-guard":
+            thread.join()
+    # The alert has gone out without a word of the three, so the next one still has to tell of them.
+    assert "held back" not in sandbox.messages[-1].text
+    assert variables.values[alert_state.VARIABLE] == before
+
+
+class DeadlockImminentError(BaseException):
+    """As Airflow 3.3's, which stands in no public module."""
+
+
+def test_a_variable_that_cant_be_read_again_holds_nothing_back(tell, sandbox, variables, option, monkeypatch):
+    def refuse(*args):
+        raise DeadlockImminentError
+
+    option(quiet_hours="00:00-23:59")
+    monkeypatch.setattr(guard, "read_state", refuse)
+    tell(ON_CALL, failed())
+    assert len(sandbox.messages) == 1
+
+
+def test_a_window_may_last_a_week(tell, sandbox, variables, clock, option):
+    option(alert_limit=2, alert_window=604_800)
+    for _ in range(2):
+        tell(ON_CALL, failed())
+    clock.now += 3 * 86_400
+    tell(ON_CALL, failed())
+    assert len(sandbox.messages) == 2
+
+
+def test_what_is_held_back_is_held_until_the_minute_that_is_told(tell, sandbox, variables, clock, option):
+    option(alert_limit=1, alert_window=3600)
+    clock.now += 10
+    tell(ON_CALL, failed())
+    assert last_line(sandbox) == (
+        "_Further alerts are held back until 2026-11-25 13:01 UTC: 1 went out within 1 h._"
+    )
 
 
 def test_a_variable_that_a_secrets_backend_hides_holds_nothing_back(tell, sandbox, variables, clock, option):

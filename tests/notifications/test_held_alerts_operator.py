@@ -10,6 +10,7 @@ from airflow_provider_itnio.api.errors import (
     RefusedError,
     UnknownOutcomeError,
 )
+from airflow_provider_itnio.hooks.itnio import ItnioHook
 from airflow_provider_itnio.notifications import alert_state
 from airflow_provider_itnio.notifications.whatsapp import WhatsAppNotifier
 from airflow_provider_itnio.operators.whatsapp_held_alerts import WhatsAppHeldAlertsOperator
@@ -51,6 +52,36 @@ def test_it_tells_each_of_theirs_and_nothing_twice(held, sandbox, variables):
     ]
     assert task.execute({}) == 0
     assert len(sandbox.messages) == 2
+
+
+@pytest.mark.parametrize("again", [NUMBER, NUMBER.replace(" ", "-"), "00" + NUMBER.lstrip("+")])
+def test_a_number_that_is_listed_twice_is_told_once(again, held, sandbox, variables):
+    held(NUMBER, "sales")
+    assert operator([NUMBER, again]).execute({}) == 1
+    assert len(sandbox.sent_to(NUMBER)) == 1
+
+
+class TimeIsOver(BaseException):
+    """As Airflow's AirflowTaskTimeout, which is no ``Exception``."""
+
+
+def test_a_task_that_is_ended_while_it_sends_tells_nothing_twice_and_the_others_later(
+    held, sandbox, variables, monkeypatch
+):
+    held(NUMBER, "sales")
+    held(OTHER, "stock")
+    send = ItnioHook.send
+
+    def send_and_end(hook, number, **fields):
+        send(hook, number, **fields)
+        raise TimeIsOver
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ItnioHook, "send", send_and_end)
+        with pytest.raises(TimeIsOver):
+            operator([NUMBER, OTHER]).execute({})
+    assert operator([NUMBER, OTHER]).execute({}) == 1
+    assert [len(sandbox.sent_to(number)) for number in (NUMBER, OTHER)] == [1, 1]
 
 
 def test_it_sends_nothing_where_nothing_is_held(variables, sandbox):
