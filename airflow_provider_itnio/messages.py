@@ -191,8 +191,7 @@ def template_message(
     :param buttons: by position, what the button takes: ``{"url": "end of the address"}``,
         ``{"quick_reply": "what comes back"}``, or ``None`` for one that takes nothing.
     :return: the dict of the ``template`` parameter.
-    :raises TypeError: if a value is of another form; a text for ``body`` would be a value for each letter.
-        The texts themselves are checked with the message.
+    :raises TypeError: if a value is of another form. The texts themselves are checked with the message.
     """
     components: list[Any] = []
     if header is not None:
@@ -228,9 +227,7 @@ def _interactive(
         "action": action,
     }
     if header is not None:
-        interactive["header"] = _object(
-            f"{builder}: header", header, lambda text: {"type": "text", "text": text}
-        )
+        interactive["header"] = _object(f"{builder}: header", header, lambda it: {"type": "text", "text": it})
     if footer is not None:
         interactive["footer"] = _object(f"{builder}: footer", footer, lambda text: {"text": text})
     return cast("InteractiveDict", interactive)
@@ -299,6 +296,8 @@ def _list(
 
 def _row(path: str, id_: object, row: object) -> dict[str, Any]:
     if isinstance(row, Mapping):
+        if row.get("id", id_) != id_:
+            raise _refused(f"{path}['id']", f"{_shown(id_)}, as the row's key, or left out", row["id"])
         return {"id": id_, **row}
     if not isinstance(row, (list, tuple)):
         return {"id": id_, "title": _text(path, row)}
@@ -341,9 +340,8 @@ def _template_button(index: int, button: object) -> Any:
     if isinstance(button, Mapping) and "sub_type" in button:
         return {"type": "button", "index": str(index), **button}
     if not isinstance(button, Mapping) or len(button) != 1:
-        raise _refused(
-            path, 'None, {"url": "end of the address"} or {"quick_reply": "what comes back"}', button
-        )
+        shape = 'None, {"url": "end of the address"} or {"quick_reply": "what comes back"}'
+        raise _refused(path, shape, button)
     ((sub_type, value),) = button.items()
     kind = "payload" if sub_type == "quick_reply" else "text"
     parameters = [{"type": kind, kind: _text(_at(path, sub_type), value)}]

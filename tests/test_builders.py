@@ -227,6 +227,9 @@ WRONG: dict[str, Any] = {
     "list_menu: sections['a']['b']: must be a title, or a title and a description; a list of 3 given": [
         lambda: list_menu("q", "Open", {"a": {"b": ("c", "d", "e")}})
     ],
+    "list_menu: sections['a']['b']['id']: must be 'b', as the row's key, or left out; a text given": [
+        lambda: list_menu("q", "Open", {"a": {"b": {"id": "c", "title": "C"}}})
+    ],
     "list_menu: sections[0]: must be a section, as in": [lambda: list_menu("q", "Open", [{"S": ROW}])],
     "list_menu: button: must be a text; a dict with 'text' given": [
         lambda: list_menu("q", {"text": "Open"}, {})

@@ -95,3 +95,10 @@ def test_what_is_no_part_of_the_message_is_a_parameter(make):
     assert isinstance(caught.value, ValueError)
     assert isinstance(caught.value, ItnioError)
     assert not isinstance(caught.value, InvalidMessageError)
+
+
+@pytest.mark.parametrize("make", [send, broadcast, notifier])
+@pytest.mark.parametrize("blank", ["", "  "])
+def test_an_empty_connection_id_is_called_empty(make, blank):
+    with pytest.raises(InvalidParameterError, match="itnio_conn_id: must not be empty$"):
+        make(itnio_conn_id=blank)

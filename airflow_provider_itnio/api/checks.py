@@ -99,8 +99,10 @@ def check_name(name: str, value: object) -> str:
     :raises InvalidParameterError: if it is no text (a whole number counts as one), or empty.
     """
     word = plain_scalar(value)
-    if type(word) not in (str, int) or not str(word).strip():
+    if type(word) not in (str, int):
         raise InvalidParameterError(f"{name}: must be text, {describe_value(value)} given")
+    if not str(word).strip():
+        raise InvalidParameterError(f"{name}: must not be empty")
     return str(word).strip()
 
 

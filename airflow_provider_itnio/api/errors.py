@@ -33,8 +33,13 @@ class ItnioError(Exception):
     where: str = ""
     """Which task or notifier of a DAG file could not be made, as in ``task 'tell_finance'``."""
 
+    others: str = ""
+    """What became of a broadcast's other messages, where the error of one has ended it."""
+
     def __str__(self) -> str:
         words = super().__str__()
+        if self.others:
+            words = f"{words}. {self.others}"
         return f"{self.where}: {words}" if self.where else words
 
 

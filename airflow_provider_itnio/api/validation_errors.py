@@ -142,8 +142,8 @@ def _sentence(details: ErrorDetails, place: _Place) -> str:
 
 
 def _one_of(words: str) -> str:
-    choices = words.replace(" or ", ", ").replace("'", "")
-    return f"one of {choices}" if "," in choices else choices
+    choices = words.replace(" or ", ", ")
+    return "one of " + choices.replace("'", "") if "," in choices else choices
 
 
 def _counted(number: int, unit: str) -> str:

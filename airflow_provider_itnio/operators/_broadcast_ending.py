@@ -82,8 +82,7 @@ class BroadcastEnding:
         if is_over and (cause is None or isinstance(cause, RecordError)):
             return AirflowTaskTimeout(why)
         if cause is not None:
-            # Its class and code say what to do; its message says what became of the others too.
-            cause.args = (f"{cause}. {words}",)
+            cause.others = words  # its class and code say what to do
             return cause
         return ItnioError(why)
 

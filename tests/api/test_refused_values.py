@@ -78,7 +78,7 @@ REFUSED = [
         {"interactive": {"type": "product"}},
         "interactive.type: must be one of list, button, location_request_message; 'product' given",
     ),
-    (interactive(header={"type": "image", "text": "a"}), "interactive.header.type: must be text; 'image' given"),
+    (interactive(header={"type": "image", "text": "a"}), "interactive.header.type: must be 'text'; 'image' given"),
     (interactive(header="a"), "interactive.header: must be an object (dict), 'a' given; give {\"text\": …}"),
     (
         interactive(action={"buttons": {"1": "Yes"}}),
@@ -102,7 +102,7 @@ REFUSED = [
     ),
     (
         interactive("location_request_message", action={"name": "send_home"}),
-        "interactive.action.name: must be send_location; 'send_home' given",
+        "interactive.action.name: must be 'send_location'; 'send_home' given",
     ),
     (
         interactive("location_request_message", footer={"text": "a"}),
@@ -131,7 +131,7 @@ REFUSED = [
     ),
     (
         template(url_button(parameters=[{"type": "payload", "text": "a"}])),
-        f"{PARAMETERS}[0].type: must be text; 'payload' given",
+        f"{PARAMETERS}[0].type: must be 'text'; 'payload' given",
     ),
     (header(type="currency"), f"{PARAMETERS}[0].type: must be one of text, image, video, document, location; 'currency' given"),
     (body({"type": "image"}), f"{PARAMETERS}[0].type: must be one of text, currency, date_time; 'image' given"),

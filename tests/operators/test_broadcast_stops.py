@@ -53,6 +53,7 @@ def test_what_would_meet_everyone_stops_at_once_and_a_retry_goes_on(fault, famil
     assert len(sandbox.requests) == 6
     assert counts_of(run.summary) == {"accepted": 5, "refused": 1, "not_attempted": 24}
     assert "5 accepted, 1 refused, 24 not attempted" in str(error)
+    assert "not attempted" not in error.args[0]  # the refusal's own words stay as they were
     assert counts_of(run.once()) == {"accepted": 25, "accepted_earlier": 5}
     assert [message.recipient for message in sandbox.messages] == people
 
