@@ -99,7 +99,7 @@ def test_earlier_messages_come_without_taking_any_away(open_page, start_sandbox,
     page.wait_for_timeout(100)
     for number in range(250, 370):
         wire.custom(message(text={"body": f"row {number}"}))
-    newer = page.get_by_role("button", name="120 new")
+    newer = page.get_by_role("button", name="120 new", exact=True)
     newer.wait_for()
     top = page.locator("article", has_text="row 150").bounding_box()["y"]
     page.get_by_role("button", name="Show earlier messages").click()
@@ -123,7 +123,7 @@ def test_nothing_new_is_told_of_a_conversation_that_was_cleared(open_inbox, sand
     page.locator("main .scroll").evaluate("node => (node.scrollTop = 0)")
     page.wait_for_timeout(100)
     send(message(text={"body": "below"}))
-    page.get_by_role("button", name="1 new").wait_for()
+    page.get_by_role("button", name="1 new", exact=True).wait_for()
     sandbox.clear()
     page.get_by_text("No messages yet").wait_for()
     assert page.locator(".newer").is_hidden()
@@ -160,7 +160,7 @@ def test_who_reads_further_up_is_not_moved(open_inbox, send, message):
     scroll.evaluate("node => (node.scrollTop = 0)")
     page.wait_for_timeout(100)
     send(message(text={"body": "below"}))
-    newer = page.get_by_role("button", name="1 new")
+    newer = page.get_by_role("button", name="1 new", exact=True)
     newer.wait_for()
     assert scroll.evaluate("node => node.scrollTop") == 0
     newer.click()
