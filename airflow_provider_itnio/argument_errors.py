@@ -159,8 +159,11 @@ def _unknown_arguments(cls: type, given: Mapping[str, Any]) -> Iterator[str]:
     for name in given:
         if name not in known and not name.startswith("_"):
             hint = _hint(name, known)
-            if any(f"{field}=" in hint for field in getattr(cls, "returned_fields", ())):
-                hint = "; what the function returns is the message"
+            if returned := getattr(cls, "returned_fields", ()):  # of @task.whatsapp
+                if name in _MANY:
+                    hint = "; give recipients=…"
+                elif any(f"{field}=" in hint for field in returned):
+                    hint = "; what the function returns is the message"
             yield f"unknown argument {name!r:.60}{hint}"
 
 

@@ -102,7 +102,7 @@ def get_provider_info() -> dict[str, Any]:
                     },
                     "proxy": {
                         "label": "Proxy",
-                        "description": "URL of an HTTP proxy; the environment's if left empty",
+                        "description": "URL of an HTTP proxy; HTTPS_PROXY of the environment if left empty",
                         "schema": {"type": ["string", "null"]},
                     },
                 },

@@ -100,5 +100,5 @@ def test_what_is_no_part_of_the_message_is_a_parameter(make):
 @pytest.mark.parametrize("make", [send, broadcast, notifier])
 @pytest.mark.parametrize("blank", ["", "  "])
 def test_an_empty_connection_id_is_called_empty(make, blank):
-    with pytest.raises(InvalidParameterError, match="itnio_conn_id: must not be empty$"):
+    with pytest.raises(InvalidParameterError, match=r"itnio_conn_id: must not be empty$"):
         make(itnio_conn_id=blank)

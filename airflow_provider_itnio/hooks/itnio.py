@@ -377,8 +377,8 @@ class ItnioHook(_Hook):
     def _no_connection(self) -> ConfigurationError:
         return ConfigurationError(
             f"Connection {self.itnio_conn_id!r} is not defined. Add it in Airflow, under Admin, Connections, "
-            f"or set AIRFLOW_CONN_{str(self.itnio_conn_id).upper()} in the environment, where alone code "
-            "outside of a task finds connections on Airflow 3"
+            f"or set AIRFLOW_CONN_{str(self.itnio_conn_id).upper()} in the environment. On Airflow 3, code "
+            "outside of a task finds connections only in the environment"
         )
 
     def _misconfigured(self, field: str, problem: str) -> ConfigurationError:

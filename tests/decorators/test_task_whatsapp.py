@@ -505,6 +505,14 @@ def test_no_error_advises_what_it_refuses(wrong, people):
     )
 
 
+@pytest.mark.parametrize(
+    ("wrong", "right"), [("numbers", "recipients"), ("phones", "recipients"), ("to", "recipient")]
+)
+def test_other_words_for_whom_it_is_for_are_understood(wrong, right):
+    with pytest.raises((TypeError, AirflowException), match=f"unknown argument '{wrong}'; give {right}=…$"):
+        made(returns("x"), recipient=None, **{wrong: NUMBER})
+
+
 def test_a_reply_of_a_broadcast_is_rendered(sandbox):
     run(returns("x"), recipient=None, recipients=[NUMBER], reply_to="{{ 6 * 7 }}")
     assert sandbox.messages[0].body["context"] == {"refMessageId": "42"}
