@@ -138,10 +138,10 @@ class RunningAirflow:
         :param dag_id: the DAG.
         :param run_id: the run's name.
         """
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 240
         while not self._has_triggered(dag_id, run_id):
             if time.monotonic() > deadline:
-                raise TimeoutError(f"{dag_id} could not be started within 60 s; see {self._log}")
+                raise TimeoutError(f"{dag_id} could not be started within 240 s; see {self._log}")
             time.sleep(0.5)
 
     def _has_triggered(self, dag_id: str, run_id: str) -> bool:

@@ -88,20 +88,20 @@ def test_the_pace_is_not_made_up_for_after_the_record_was_slow(store, sandbox, d
 def test_a_slow_pace_does_not_keep_a_broadcast_from_stopping(sandbox, departures):
     sandbox.fail_next(status=-1)
     begun = time.monotonic()
-    run = broadcast_run(numbers(6), messages_per_second=0.5, store=TaskStateStore())
+    run = broadcast_run(numbers(6), messages_per_second=0.02, store=TaskStateStore())
     may_be_tried_again(run, AuthenticationError)
     assert counts_of(run.summary) == {"refused": 1, "not_attempted": 5}
-    # Far from what it takes, and from the 2 s after which the second of them would have left.
-    assert time.monotonic() - begun < 1.9
+    # The second of them would have left after 50 s.
+    assert time.monotonic() - begun < 40
 
 
 def test_messages_that_are_not_sent_wait_for_no_turn(sandbox, departures):
-    people = ["12"] * 500 + numbers(1)
+    people = ["12"] * 2000 + numbers(1)
     begun = time.monotonic()
-    with pytest.raises(Exception, match="500 invalid"):
+    with pytest.raises(Exception, match=r"2,?000 invalid"):
         broadcast_run(people, messages_per_second=20).once()
     assert len(departures) == 1
-    assert time.monotonic() - begun < 20
+    assert time.monotonic() - begun < 80
 
 
 def test_the_rate_and_what_is_left_stand_in_the_log(sandbox, logged, monkeypatch):

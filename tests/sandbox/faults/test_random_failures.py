@@ -161,14 +161,16 @@ def test_every_answer_comes_late(start_sandbox, wire_to, message):
     for ask in (wire.balance, lambda: wire.custom(message()), lambda: wire.custom(message(recipient="1"))):
         began = time.monotonic()
         ask()
-        assert 0.3 <= time.monotonic() - began < 2
-    began = time.monotonic()
-    wire.session.get(sandbox.url, timeout=5)
-    assert time.monotonic() - began < 0.3
+        assert time.monotonic() - began >= 0.3
+
+
+def test_the_page_does_not_come_late(start_sandbox, wire_to):
+    sandbox = start_sandbox(latency=300)
+    assert wire_to(sandbox).session.get(sandbox.url, timeout=60).ok
 
 
 def test_the_latency_holds_with_hundreds_in_flight(start_sandbox, wire_to, message):
-    sandbox = start_sandbox(latency=1.0)
+    sandbox = start_sandbox(latency=2.0)
     headers = wire_to(sandbox).headers()
 
     async def send_all():
@@ -186,6 +188,6 @@ def test_the_latency_holds_with_hundreds_in_flight(start_sandbox, wire_to, messa
     began = time.monotonic()
     taken = asyncio.run(send_all())
     assert len(sandbox.messages) == 400
-    assert min(taken) >= 1.0
-    # One after the other, or in a pool of threads, they would take many times as long.
-    assert time.monotonic() - began < 6
+    assert min(taken) >= 2.0
+    # In a pool of 32 threads they would take 26 s, one after the other 800 s.
+    assert time.monotonic() - began < 24

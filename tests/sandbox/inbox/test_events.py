@@ -180,7 +180,7 @@ def test_an_open_page_does_not_delay_the_end(follow):
         events.next()
         start = time.monotonic()
         sandbox.stop()
-        assert time.monotonic() - start < 0.6
+        assert time.monotonic() - start < 10  # a sign of life comes each 15 s
 
 
 def test_a_page_that_is_closed_is_forgotten(start_sandbox, follow):
