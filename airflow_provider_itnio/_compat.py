@@ -37,6 +37,20 @@ def current_task_group() -> Any:
     return None
 
 
+def forget_cached_variable(key: str) -> None:
+    """Let the next read of an Airflow Variable see what other processes have written.
+
+    With ``[secrets] use_cache`` the DAG processor keeps variables for 15 minutes. No version up to 3.3 has a
+    public name for this; Airflow 2 has it elsewhere than 3.
+
+    :param key: the variable's key.
+    """
+    for name in ("airflow.sdk.execution_time.cache", "airflow.secrets.cache"):
+        # Not by getattr, which warns of the name that Airflow 3 has kept for Airflow 2's.
+        if (cache := vars(sys.modules.get(name, object)).get("SecretCache")) is not None:
+            cache.invalidate_variable(key)
+
+
 def is_from_mapped(operator: Any) -> bool:
     """Say whether an operator was made from a mapped task, which happens when it runs.
 

@@ -2,7 +2,7 @@
 
 Airflow loads this module whenever it starts, so it imports the standard library and the marker of a policy
 alone. It does nothing unless ``[itnio] alert_recipients`` is set, and whatever is set there, no DAG fails to
-import because of it: what can't be used is a line in the log of whoever reads the DAG files.
+import because of it: what can't be used is one line in the log of the process that reads the DAG files.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ _DEFAULT_EVENTS: Final = "dag_failure,dag_recovery"
 def dag_policy(dag: Any) -> None:
     """Let a DAG alert when it has failed, and when it has recovered.
 
-    :param dag: the DAG, which keeps the callbacks it has. One with a notifier of this package among those for
-        its failure is left as it is.
+    :param dag: the DAG, which keeps the callbacks it has. A DAG with a notifier of this package in its
+        ``on_failure_callback`` is not changed.
     """
     _without_harm(_alert_of_dag, dag)
 
@@ -130,7 +130,7 @@ def _settings_of(recipients: str, events: str, skip_tags: str, conn_id: str) -> 
     named = _words(events)
     if unknown := sorted(named - set(_EVENTS)):
         shown = ", ".join(unknown)[:100]
-        _LOG.warning("[itnio] alert_on: one or more of %s, %r given", ", ".join(_EVENTS), shown)
+        _LOG.warning("[itnio] alert_on: must be one or more of %s, %r given", ", ".join(_EVENTS), shown)
     named = named & set(_EVENTS) or _words(_DEFAULT_EVENTS)
     return _Settings(usable, named, _words(skip_tags), conn_id or "itnio_default") if usable else None
 
@@ -153,7 +153,7 @@ def _by_key(written: str) -> dict[str, Any]:
 
 def _usable(key: str, given: Any) -> list[str]:
     """Give the recipients that are phone numbers or Jinja, and log what is wrong with the others."""
-    from airflow_provider_itnio.notifications.whatsapp import WhatsAppNotifier
+    from airflow_provider_itnio.notifications.notifier_checks import check_recipient
     from airflow_provider_itnio.templating import recipient_entries
 
     usable = []
@@ -161,12 +161,12 @@ def _usable(key: str, given: Any) -> list[str]:
         entries = recipient_entries(given)
     except Exception:
         entries = [given]
-    for entry in entries:
+    for index, entry in enumerate(entries):
         try:
-            WhatsAppNotifier(recipients=[entry])
+            check_recipient(entry, f"{key[:60]}[{index}]")
             usable.append(str(entry))
         except Exception as error:
-            _LOG.warning("[itnio] alert_recipients: %s: %s", key[:60], str(error)[:300])
+            _LOG.warning("[itnio] alert_recipients: %s", str(error)[:300])
     return usable
 
 

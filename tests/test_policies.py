@@ -260,14 +260,14 @@ def test_no_subject_makes_it_raise(subject, option):
     ("options", "said"),
     [
         (
-            {"alert_recipients": "12345"},
-            "[itnio] alert_recipients: default: WhatsAppNotifier: recipients[0]: 7 to 14 digits",
+            {"alert_recipients": f"{NUMBER}, 12345"},
+            "[itnio] alert_recipients: default[1]: 7 to 14 digits",
         ),
         ({"alert_recipients": "{"}, "[itnio] alert_recipients: must be phone numbers or JSON"),
         ({"alert_recipients": '{"team": "+86"}'}, "keys are default, tag:… and owner:…, 'team' given"),
         (
             {"alert_on": "dag_failure,sla"},
-            "[itnio] alert_on: one or more of dag_failure, task_failure, dag_recovery, 'sla' given",
+            "[itnio] alert_on: must be one or more of dag_failure, task_failure, dag_recovery, 'sla' given",
         ),
     ],
 )

@@ -88,9 +88,8 @@ def _whole(name: str, default: int, least: int, most: int) -> int:
     if least <= number <= most:
         return number
     wanted = f"a whole number from {least} to {most}"
-    _LOG.warning(
-        "[itnio] %s: must be %s, %s given; %s counts", name, wanted, describe_value(written), default
-    )
+    shown = describe_value(written)
+    _LOG.warning("[itnio] %s: must be %s, %s given; the default %s is used", name, wanted, shown, default)
     return default
 
 
@@ -108,7 +107,7 @@ def _quiet_hours() -> QuietHours | None:
             raise ValueError(written)
         return QuietHours(start, end, ZoneInfo(zone or "UTC"))
     except (ValueError, OSError, KeyError):
-        example = "such as 22:00-07:00 Europe/Berlin"
+        example = "two different times and a time zone, such as 22:00-07:00 Europe/Berlin"
         shown = describe_value(written)
-        _LOG.warning("[itnio] quiet_hours: must be two times and a time zone %s, %s given", example, shown)
+        _LOG.warning("[itnio] quiet_hours: must be %s, %s given; there are no quiet hours", example, shown)
         return None

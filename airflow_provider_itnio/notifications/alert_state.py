@@ -21,7 +21,7 @@ from typing import Annotated, Final, Literal, TypeVar
 from airflow.providers.common.compat.sdk import Variable
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from airflow_provider_itnio._compat import is_failed_write
+from airflow_provider_itnio._compat import forget_cached_variable, is_failed_write
 from airflow_provider_itnio.api.describe import truncate
 
 __all__ = [
@@ -187,6 +187,7 @@ def read_state() -> AlertState:
 
     :raises Exception: if Airflow can't be asked.
     """
+    forget_cached_variable(VARIABLE)
     written = Variable.get(VARIABLE, None)
     if not written:
         return AlertState()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_itnio.api.checks import check_number
 from airflow_provider_itnio.api.describe import describe_value
@@ -17,7 +17,7 @@ from airflow_provider_itnio.templating import is_rendered_later, leaves, recipie
 if TYPE_CHECKING:
     from airflow_provider_itnio.notifications.whatsapp import WhatsAppNotifier
 
-__all__ = ["check_notifier"]
+__all__ = ["check_alert_template", "check_notifier", "check_recipient"]
 
 
 def check_notifier(notifier: WhatsAppNotifier) -> None:
@@ -41,7 +41,7 @@ def check_notifier(notifier: WhatsAppNotifier) -> None:
     check_fields({"text": "-"}, if_too_long=notifier.if_too_long, is_unrendered=lambda value: False)
     own = notifier.own_message() or {"text": "-", "reply_to": notifier.reply_to}
     check_fields(own, if_too_long=notifier.if_too_long, is_unrendered=is_rendered_later)
-    _check_alert_template(notifier)
+    check_alert_template(notifier.alert_template, notifier.alert_language)
 
 
 def _check_recipients(recipients: object) -> None:
@@ -49,19 +49,32 @@ def _check_recipients(recipients: object) -> None:
     if not entries:
         raise InvalidMessageError("recipients: at least one phone number is required, none given")
     for index, written in enumerate(entries):
-        if not any(is_rendered_later(leaf) for _, leaf in leaves(written)):
-            name = f"recipients[{index}]"
-            for entry in recipients_of(written, written, name):
-                read_recipient(entry, name)
+        check_recipient(written, f"recipients[{index}]")
 
 
-def _check_alert_template(notifier: WhatsAppNotifier) -> None:
-    for name in ("alert_template", "alert_language"):
-        value = getattr(notifier, name)
+def check_recipient(written: Any, name: str) -> None:
+    """Check one entry of a list of recipients, unless it is rendered later.
+
+    :param written: the entry.
+    :param name: the name an error gives it.
+    :raises InvalidMessageError: if it is no phone number.
+    """
+    if not any(is_rendered_later(leaf) for _, leaf in leaves(written)):
+        for entry in recipients_of(written, written, name):
+            read_recipient(entry, name)
+
+
+def check_alert_template(name: str | None, language: str | None) -> None:
+    """Check the WhatsApp template for alerts, as far as it stands in the DAG file.
+
+    :param name: what ``alert_template`` is given.
+    :param language: what ``alert_language`` is given.
+    :raises InvalidMessageError: if one of them can't be used.
+    """
+    for parameter, value in (("alert_template", name), ("alert_language", language)):
         if value is not None and not isinstance(value, str) and not is_rendered_later(value):
-            raise InvalidMessageError(f"{name}: must be text, {describe_value(value)} given")
-    name = "any" if notifier.alert_template is None else notifier.alert_template
-    example = default_template(AlertFacts(), name, notifier.alert_language or "en")
+            raise InvalidMessageError(f"{parameter}: must be text, {describe_value(value)} given")
+    example = default_template(AlertFacts(), "any" if name is None else name, language or "en")
     try:
         check_fields({"template": example}, is_unrendered=is_rendered_later)
     except InvalidMessageError as error:

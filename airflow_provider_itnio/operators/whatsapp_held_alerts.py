@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseOperator
 
+from airflow_provider_itnio.argument_errors import with_named_errors
 from airflow_provider_itnio.hooks.itnio import ItnioHook
 from airflow_provider_itnio.templating import is_rendered_later, leaves, recipient_entries
 
@@ -18,10 +19,14 @@ if TYPE_CHECKING:
     from airflow_provider_itnio.notifications.alert_state import RecipientState
     from airflow_provider_itnio.operators._task_arguments import TaskArguments
 
+    _Operator = BaseOperator
+else:
+    _Operator = with_named_errors(BaseOperator)
+
 __all__ = ["WhatsAppHeldAlertsOperator"]
 
 
-class WhatsAppHeldAlertsOperator(BaseOperator):
+class WhatsAppHeldAlertsOperator(_Operator):
     """Tells people of their alerts that were held back, in a storm or in quiet hours.
 
     .. code-block:: python
@@ -43,7 +48,9 @@ class WhatsAppHeldAlertsOperator(BaseOperator):
         (templated)
     :param itnio_conn_id: the connection. (templated)
     :return: how many alerts were told of, over all recipients.
-    :raises InvalidMessageError: if ``recipients`` holds something that is no phone number.
+    :raises InvalidMessageError: if ``recipients`` holds something that is no phone number, or
+        ``alert_template`` or ``alert_language`` is no name of such.
+    :raises InvalidParameterError: if ``itnio_conn_id`` is no text.
     """
 
     template_fields: Sequence[str] = ("recipients", "alert_template", "alert_language", "itnio_conn_id")
@@ -63,8 +70,15 @@ class WhatsAppHeldAlertsOperator(BaseOperator):
         self.alert_template = alert_template
         self.alert_language = alert_language
         self.itnio_conn_id = itnio_conn_id
+        # What it needs is heavy, and is loaded where a task is made, not where this module is imported.
+        from airflow_provider_itnio.api.checks import check_name
+        from airflow_provider_itnio.notifications.notifier_checks import check_alert_template
+
         if not any(is_rendered_later(leaf) for _, leaf in leaves(recipients)):
             self._numbers()
+        if not is_rendered_later(itnio_conn_id):
+            check_name("itnio_conn_id", itnio_conn_id)
+        check_alert_template(alert_template, alert_language)
 
     def execute(self, context: Context) -> int:
         """Tell each recipient.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import threading
+from importlib.metadata import version as installed
 
 import pytest
 from airflow.providers.common.compat.sdk import DAG
@@ -15,6 +16,11 @@ from airflow_provider_itnio.api.errors import ItnioError
 from airflow_provider_itnio.notifications import alert_state, guard
 from airflow_provider_itnio.notifications.alert_state import AlertState, FailingState, RecipientState, digest
 from airflow_provider_itnio.notifications.whatsapp import WhatsAppNotifier
+
+if installed("apache-airflow").startswith("2."):
+    from airflow.secrets.cache import SecretCache
+else:
+    from airflow.sdk.execution_time.cache import SecretCache
 
 from .events import of_dag, of_deadline, of_task
 
@@ -272,6 +278,21 @@ def test_a_variable_that_a_secrets_backend_hides_holds_nothing_back(tell, sandbo
     assert len(sandbox.messages) == 1
 
 
+def test_what_the_dag_processor_has_cached_does_not_count(monkeypatch):
+    monkeypatch.setenv("AIRFLOW__SECRETS__USE_CACHE", "True")
+    SecretCache.init()
+    try:
+        stale, new = (
+            AlertState(recipients={digest("8614718004557"): RecipientState(start=1, held=held)}).to_json(1)
+            for held in (80, 0)
+        )
+        SecretCache.save_variable(alert_state.VARIABLE, stale)
+        monkeypatch.setenv(f"AIRFLOW_VAR_{alert_state.VARIABLE.upper()}", new)
+        assert alert_state.read_state().recipient("8614718004557").held == 0
+    finally:
+        SecretCache.reset()
+
+
 def test_a_variable_that_is_deleted_begins_anew(tell, sandbox, variables, clock, option):
     option(alert_limit=1)
     for _ in range(3):
@@ -374,7 +395,7 @@ def test_hours_that_are_none_hold_nothing_back(hours, tell, sandbox, variables, 
     option(quiet_hours=hours)
     tell(ON_CALL, failed())
     assert len(sandbox.messages) == 1
-    assert "[itnio] quiet_hours: must be two times and a time zone such as" in logged()
+    assert "[itnio] quiet_hours: must be two different times and a time zone, such as" in logged()
 
 
 # --- what stands in the variable --------------------------------------------------------------------------

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from airflow.providers.common.compat.sdk import AirflowException
 
 from airflow_provider_itnio.api.errors import (
     InvalidMessageError,
+    InvalidParameterError,
     NotSentError,
     RefusedError,
     UnknownOutcomeError,
@@ -185,3 +187,32 @@ def test_its_recipients_may_be_templates(held, itnio_sandbox):
     held(NUMBER, "sales")
     task = operator("{{ params.phones }}", params={"phones": f"{NUMBER}, {OTHER}"})
     assert itnio_sandbox.execute(task) == 1
+
+
+@pytest.mark.parametrize(
+    ("fields", "problem"),
+    [
+        ({"itnio_conn_id": ["itnio_default"]}, "itnio_conn_id: must be text"),
+        ({"itnio_conn_id": ""}, "itnio_conn_id"),
+        ({"alert_template": 7}, "alert_template: must be text"),
+        ({"alert_template": ""}, "alert_template"),
+        ({"alert_language": ["en"]}, "alert_language: must be text"),
+        ({"recipients": "12"}, "recipients"),
+        ({"recipient": NUMBER}, "recipient"),
+        ({"text": "hello"}, "text"),
+    ],
+)
+def test_a_mistake_in_the_dag_file_names_the_task_and_the_argument(fields, problem):
+    # Airflow 3 refuses a wrong name by a TypeError, Airflow 2 by its AirflowException.
+    kinds = (InvalidMessageError, InvalidParameterError, TypeError, AirflowException)
+    with pytest.raises(kinds, match=f"^task 'tell': .*{problem}"):
+        WhatsAppHeldAlertsOperator(**{"task_id": "tell", "recipients": NUMBER} | fields)
+
+
+def test_what_is_rendered_later_is_no_mistake():
+    operator(
+        "{{ var.value.oncall }}",
+        alert_template="{{ var.value.t }}",
+        alert_language="{{ params.l }}",
+        itnio_conn_id="{{ params.c }}",
+    )
