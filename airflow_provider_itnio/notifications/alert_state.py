@@ -139,7 +139,7 @@ class AlertState(_Strict):
         return self.recipients.setdefault(digest(number), RecipientState())
 
     def to_json(self, now: int) -> str:
-        """Write it as JSON of at most 32,000 characters; what is oldest and tells least goes first.
+        """Write it as JSON of at most 32,000 characters; if it is too long, the oldest entries are dropped.
 
         :param now: seconds since 1970.
         """
@@ -194,7 +194,7 @@ def read_state() -> AlertState:
     try:
         return AlertState.model_validate_json(written)
     except ValidationError:
-        _LOG.warning("The Airflow Variable %s can't be read and starts anew; no alert is lost", VARIABLE)
+        _LOG.warning("The Airflow Variable %s holds something else and is replaced", VARIABLE)
         return AlertState()
 
 
@@ -240,7 +240,7 @@ def update_state(change: Callable[[AlertState], Result], unsure: Result) -> Resu
             raise
         give_up()
         name = type(error).__name__
-        _LOG.warning("The Airflow Variable %s can't be kept (%s); alerts go out all the same", VARIABLE, name)
+        _LOG.warning("The Airflow Variable %s can't be used (%s), so the alert is sent", VARIABLE, name)
         return unsure
 
 

@@ -1,7 +1,6 @@
-"""Which alerts are held back: in a storm of them, and in quiet hours.
+"""Which alerts are held back: those over the limit, and those in quiet hours.
 
-A first alert is never held back, and neither is one of which anything is in doubt: an alert is held only once
-that it is held has been written, and read again.
+In doubt an alert is sent. It is held back only after the Variable that says so was written and read again.
 """
 
 from __future__ import annotations
@@ -103,7 +102,7 @@ async def aadmit(
 
 def _too_late(recipients: Sequence[str]) -> dict[str, Admission]:
     give_up()
-    _LOG.warning("Airflow takes over %.0f s to say what is held back, so the alert goes out", _SECONDS)
+    _LOG.warning("Airflow did not give the count of alerts within %.0f s, so the alert is sent", _SECONDS)
     return {number: Admission() for number in recipients}
 
 
@@ -114,14 +113,14 @@ def _decided(
     also: Callable[[AlertState], object],
     deadline: float,
 ) -> dict[str, Admission]:
-    """Decide, and let it go out to everyone if that fails."""
+    """Decide; if that fails, everyone gets it."""
     everyone = {number: Admission() for number in recipients}
     try:
         return _counted(recipients, facts, context, also, deadline) or everyone
     except BaseException as error:
         if not is_failed_write(error):
             raise
-        _LOG.warning("It can't be said what to hold back (%s), so the alert goes out", type(error).__name__)
+        _LOG.warning("The count of alerts failed (%s), so the alert is sent", type(error).__name__)
         return everyone
 
 
@@ -132,7 +131,7 @@ def _counted(
     also: Callable[[AlertState], object],
     deadline: float,
 ) -> dict[str, Admission] | None:
-    """Count the alert; give nothing where all of them get it.
+    """Count the alert; ``None`` if everyone gets it.
 
     After the deadline the alert has gone out already, so nothing is counted and nothing told.
     """
@@ -161,7 +160,7 @@ def _counted(
             admissions[number] = Admission()
         else:
             _LOG.warning(
-                "WhatsApp alert to %s is held back; the next that goes out tells of it", mask_phone(number)
+                "WhatsApp alert to %s is held back; the next one that is sent counts it", mask_phone(number)
             )
     return admissions
 
