@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_itnio.api.settings import ClientSettings
 
-__all__ = ["Account", "ConnectionFields", "account_of"]
+__all__ = ["Account", "ConnectionFields", "account_of", "missing"]
 
 _EXTRAS: Final = (
     "app_id",
@@ -213,3 +213,15 @@ def _number(name: str, given: object, default: float, lowest: float, highest: fl
             f"{name}: must be a {kind} from {lowest:g} to {highest:g}, {describe_value(given)} given"
         )
     return number
+
+
+def missing(name: str, label: str) -> str:
+    """Say what to do where neither the connection nor the task names its sender.
+
+    :param name: the parameter, which is also the connection's extra.
+    :param label: its label on the connection form.
+    """
+    return (
+        f"is missing, and the task gives no {name}. Fill in {label} in the connection ({name} in its extra), "
+        f"or give {name}=… to the task or notifier"
+    )

@@ -14,7 +14,7 @@ from airflow_provider_itnio.api.errors import ConfigurationError, ItnioError
 from airflow_provider_itnio.api.signing import Secret
 from airflow_provider_itnio.api.values import type_name
 from airflow_provider_itnio.argument_errors import with_named_errors
-from airflow_provider_itnio.hooks._account import Account, ConnectionFields, account_of
+from airflow_provider_itnio.hooks._account import Account, ConnectionFields, account_of, missing
 from airflow_provider_itnio.templating import is_rendered_later
 
 if TYPE_CHECKING:
@@ -111,30 +111,16 @@ class ItnioHook(_Hook):
     @classmethod
     def get_connection_form_widgets(cls) -> dict[str, Any]:
         """Give the connection form's own fields to Airflow 2; Airflow 3 reads them from the provider info."""
-        from flask_appbuilder.fieldwidgets import BS3TextFieldWidget
-        from wtforms import IntegerField, StringField
-        from wtforms.validators import Optional
+        from airflow_provider_itnio.hooks._form import form_widgets
 
-        fields = {"string": StringField, "integer": IntegerField}
-        return {
-            name: fields[declared["schema"]["type"][0]](
-                declared["label"],
-                description=declared["description"],
-                validators=[Optional()],
-                widget=BS3TextFieldWidget(),
-            )
-            for name, declared in _connection_type()["conn-fields"].items()
-        }
+        return form_widgets()
 
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
         """Give the connection form's labels to Airflow 2; Airflow 3 reads them from the provider info."""
-        behaviour = _connection_type()["ui-field-behaviour"]
-        return {
-            "hidden_fields": behaviour["hidden-fields"],
-            "relabeling": behaviour["relabeling"],
-            "placeholders": behaviour["placeholders"],
-        }
+        from airflow_provider_itnio.hooks._form import ui_field_behaviour
+
+        return ui_field_behaviour()
 
     def get_conn(self) -> ItnioClient:
         """Give the process's client for the connection.
@@ -356,13 +342,13 @@ class ItnioHook(_Hook):
 
         app_id = account.app_id if self.app_id in (None, "") else check_name("app_id", self.app_id)
         if not app_id:
-            raise self._misconfigured("extra.app_id", _missing("app_id", "App id"))
+            raise self._misconfigured("extra.app_id", missing("app_id", "App id"))
         if self.business_phone not in (None, ""):
             business_phone: str | None = normalize_phone(self.business_phone, "business_phone")
         else:
             business_phone = account.business_phone
         if not business_phone:
-            raise self._misconfigured("extra.business_phone", _missing("business_phone", "Business phone"))
+            raise self._misconfigured("extra.business_phone", missing("business_phone", "Business phone"))
         return app_id, business_phone
 
     def _account_of(self, fields: ConnectionFields) -> Account:
@@ -405,18 +391,4 @@ def check_hook_fields(owner: Any) -> None:
             check(name, value)
 
 
-def _missing(name: str, label: str) -> str:
-    return (
-        f"is missing, and the task gives no {name}. Fill in {label} in the connection ({name} in its extra), "
-        f"or give {name}=… to the task or notifier"
-    )
-
-
 _TYPE_AGAIN: Final = ". On an Edit page, type the secret again: Airflow 2 tests without the saved one"
-
-
-def _connection_type() -> dict[str, Any]:
-    from airflow_provider_itnio.get_provider_info import get_provider_info
-
-    (connection_type,) = get_provider_info()["connection-types"]
-    return dict(connection_type)
