@@ -36,6 +36,7 @@ hypothesis.settings.register_profile("thorough", max_examples=1000, deadline=Non
 hypothesis.settings.load_profile("quick")
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes longest; keep what shares a running Airflow, or its database, in one process."""
     items.sort(key=lambda item: item.get_closest_marker("system") is None)
