@@ -154,6 +154,7 @@ def recipient_entries(recipients: Any) -> list[Any]:
     is_list = is_list_in_text(recipients) and not recipients.lstrip().startswith("{{")
     # Of ``{{`` without an end the expression below would look for one again and again.
     is_open = recipients.count("{{") != recipients.count("}}")
+    is_open |= recipients.rfind("{{") > recipients.rfind("}}")
     if is_list or is_open or "{%" in recipients or "{#" in recipients:
         return [recipients]
     entries = re.findall(rf"(?:\{{\{{.*?\}}\}}|[^{NUMBER_SEPARATORS}])+", recipients, re.DOTALL)
