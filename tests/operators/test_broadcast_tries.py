@@ -186,7 +186,8 @@ def test_outcomes_wait_no_longer_than_a_moment_for_their_record(store, sandbox, 
     run = broadcast_run(people, max_in_flight=1, store=store)
     run.once()
     rows = [len(json.loads(text).get("outcomes", ())) for text in store.kept.values()]
-    assert [count for count in rows if count] == [4, 1]
+    assert sum(rows) == 5
+    assert sum(1 for count in rows if count) > 1  # they did not wait for the last one
 
 
 # --- a worker that is lost --------------------------------------------------------------------------------
