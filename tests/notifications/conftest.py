@@ -66,6 +66,7 @@ def not_given_up(monkeypatch):
 def variables(monkeypatch):
     """Give the variables, of which there are none yet."""
     variables = Variables()
+    monkeypatch.delenv("AIRFLOW__ITNIO__ALERT_LIMIT")
     monkeypatch.setattr(alert_state, "Variable", variables)
     monkeypatch.setattr("airflow_provider_itnio.notifications.guard._SECONDS", 60.0)  # for a busy machine
     return variables
