@@ -8,6 +8,7 @@ from typing import Any
 __all__ = [
     "XComPushOfAirflow2",
     "current_task_group",
+    "forget_cached_variable",
     "is_failed_write",
     "is_from_mapped",
     "is_task_terminated",

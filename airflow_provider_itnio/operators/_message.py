@@ -36,15 +36,6 @@ if TYPE_CHECKING:
     from airflow_provider_itnio.delivery.broadcast_record import BroadcastRecord
     from airflow_provider_itnio.delivery.message_record import DeliveryRecord
     from airflow_provider_itnio.message_types import (
-        ContactDict,
-        DocumentDict,
-        InteractiveDict,
-        LinkDict,
-        LocationDict,
-        MediaDict,
-        MessageDict,
-        TemplateDict,
-        TextDict,
         XComArgLike,
     )
 
@@ -52,9 +43,15 @@ if TYPE_CHECKING:
 else:
     _Operator = with_named_errors(TemplatedOperator)
 
-__all__ = ["WhatsAppMessageOperator"]
+__all__ = ["SETTINGS", "WhatsAppMessageOperator"]
 
 _WHOLE_MESSAGE: Final = (*MESSAGE_FIELDS, "message")
+SETTINGS: Final = (
+    *_WHOLE_MESSAGE,
+    *("reply_to", "business_phone", "app_id", "itnio_conn_id", "delivery", "if_too_long"),
+    *("timeout", "connect_timeout", "max_attempts", "proxy"),
+)
+"""The parameters that the operators share. Each operator's signature shows them with their types."""
 
 log = SafeLogger(__name__)
 
@@ -79,57 +76,23 @@ class WhatsAppMessageOperator(_Operator):
         name: "json" for name in (*MESSAGE_FIELDS, "message") if name != "text"
     }
     ui_color = "#d9fdd3"
+    reply_to: Any
+    business_phone: str | int | XComArgLike | None
+    app_id: str | XComArgLike | None
+    itnio_conn_id: str
+    delivery: Delivery
+    if_too_long: Literal["fail", "truncate"]
+    timeout: float | None
+    connect_timeout: float | None
+    max_attempts: int | None
+    proxy: str | None
     _record: DeliveryRecord | BroadcastRecord | None = None
     _finishes = False
 
-    def __init__(
-        self,
-        *,
-        text: str | TextDict | XComArgLike | None = None,
-        image: str | MediaDict | XComArgLike | None = None,
-        audio: str | LinkDict | XComArgLike | None = None,
-        video: str | MediaDict | XComArgLike | None = None,
-        document: str | DocumentDict | XComArgLike | None = None,
-        sticker: str | LinkDict | XComArgLike | None = None,
-        location: LocationDict | XComArgLike | None = None,
-        interactive: InteractiveDict | XComArgLike | None = None,
-        contacts: Sequence[ContactDict] | ContactDict | XComArgLike | None = None,
-        template: TemplateDict | XComArgLike | None = None,
-        message: MessageDict | XComArgLike | None = None,
-        reply_to: str | XComArgLike | None = None,
-        business_phone: str | int | XComArgLike | None = None,
-        app_id: str | XComArgLike | None = None,
-        itnio_conn_id: str = ItnioHook.default_conn_name,
-        delivery: Delivery = "at_least_once",
-        if_too_long: Literal["fail", "truncate"] = "fail",
-        timeout: float | None = None,
-        connect_timeout: float | None = None,
-        max_attempts: int | None = None,
-        proxy: str | None = None,
-        **kwargs: Any,
-    ) -> None:
+    def __init__(self, *, settings: Mapping[str, Any], **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.text = text
-        self.image = image
-        self.audio = audio
-        self.video = video
-        self.document = document
-        self.sticker = sticker
-        self.location = location
-        self.interactive = interactive
-        self.contacts = contacts
-        self.template = template
-        self.message = message
-        self.reply_to = reply_to
-        self.business_phone = business_phone
-        self.app_id = app_id
-        self.itnio_conn_id = itnio_conn_id
-        self.delivery = delivery
-        self.if_too_long = if_too_long
-        self.timeout = timeout
-        self.connect_timeout = connect_timeout
-        self.max_attempts = max_attempts
-        self.proxy = proxy
+        for name, value in settings.items():
+            setattr(self, name, value)
         self._prefer_own_message()
         self._note_jinja()
         if self._is_written_in_dag_file():

@@ -17,7 +17,7 @@ from airflow_provider_itnio.api.errors import (
 from airflow_provider_itnio.delivery.safe_logging import SafeLogger
 from airflow_provider_itnio.hooks.itnio import ItnioHook
 from airflow_provider_itnio.links.whatsapp import OpenChatLink
-from airflow_provider_itnio.operators._message import WhatsAppMessageOperator
+from airflow_provider_itnio.operators._message import SETTINGS, WhatsAppMessageOperator
 from airflow_provider_itnio.templating import is_rendered_later
 
 if TYPE_CHECKING:
@@ -146,16 +146,8 @@ class WhatsAppSendOperator(WhatsAppMessageOperator):
         proxy: str | None = None,
         **kwargs: Unpack[TaskArguments],
     ) -> None:
-        # fmt: off
-        super().__init__(
-            text=text, image=image, audio=audio, video=video, document=document, sticker=sticker,
-            location=location, interactive=interactive, contacts=contacts, template=template,
-            message=message, reply_to=reply_to, business_phone=business_phone, app_id=app_id,
-            itnio_conn_id=itnio_conn_id, delivery=delivery, if_too_long=if_too_long,
-            timeout=timeout, connect_timeout=connect_timeout, max_attempts=max_attempts, proxy=proxy,
-            **kwargs,
-        )
-        # fmt: on
+        own = locals()
+        super().__init__(settings={name: own[name] for name in SETTINGS}, **kwargs)
         self.recipient = recipient
         self._note_jinja()
         if self._is_written_in_dag_file() and not is_rendered_later(recipient):

@@ -13,7 +13,7 @@ from airflow_provider_itnio.api.errors import InvalidMessageError, InvalidParame
 from airflow_provider_itnio.get_provider_info import get_provider_info
 from airflow_provider_itnio.messages import MESSAGE_FIELDS, reply_buttons
 from airflow_provider_itnio.notifications.whatsapp import WhatsAppNotifier
-from airflow_provider_itnio.operators.whatsapp import WhatsAppMessageOperator
+from airflow_provider_itnio.operators._message import SETTINGS
 
 from .events import EVENTS
 
@@ -39,7 +39,7 @@ def parameters(of):
 
 
 def test_it_takes_the_message_fields_of_the_operator_in_their_order():
-    operators = parameters(WhatsAppMessageOperator)
+    operators = SETTINGS
     own = parameters(WhatsAppNotifier)
     assert tuple(name for name in own if name in MESSAGE_FIELDS) == MESSAGE_FIELDS
     assert set(operators) - set(own) == {"delivery", "proxy"}

@@ -10,8 +10,9 @@ import pytest
 from airflow.providers.common.compat.sdk import DAG, AirflowFailException, BaseOperator
 
 from airflow_provider_itnio.messages import MESSAGE_FIELDS, MessageDict, MessageFields
+from airflow_provider_itnio.operators._message import SETTINGS
 from airflow_provider_itnio.operators._task_arguments import TaskArguments
-from airflow_provider_itnio.operators.whatsapp import WhatsAppMessageOperator, WhatsAppSendOperator
+from airflow_provider_itnio.operators.whatsapp import WhatsAppSendOperator
 from airflow_provider_itnio.operators.whatsapp_broadcast import WhatsAppBroadcastOperator
 
 NUMBER = "+86 147-1800-4557"
@@ -75,7 +76,7 @@ def with_a_text(name, value):
 
 
 def test_each_signature_has_every_parameter_in_its_order():
-    assert own_parameters(WhatsAppMessageOperator) == [*MESSAGE_FIELDS, *OTHERS]
+    assert (*MESSAGE_FIELDS, *OTHERS) == SETTINGS
     assert own_parameters(WhatsAppSendOperator) == ["recipient", *MESSAGE_FIELDS, *OTHERS]
     broadcast = own_parameters(WhatsAppBroadcastOperator)
     assert broadcast == ["recipients", *MESSAGE_FIELDS, *OTHERS[:2], *OF_A_BROADCAST, *OTHERS[2:]]

@@ -1,0 +1,189 @@
+"""Any doubt sends: whatever fails, stands in the Variable or takes too long, an alert goes out."""
+
+from __future__ import annotations
+
+import json
+import threading
+from importlib.metadata import version as installed
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from airflow_provider_itnio.notifications import alert_state, guard
+from airflow_provider_itnio.notifications.alert_state import AlertState, RecipientState, digest
+
+if installed("apache-airflow").startswith("2."):
+    from airflow.secrets.cache import SecretCache
+else:
+    from airflow.sdk.execution_time.cache import SecretCache
+
+from tests.notifications.guard_cases import ON_CALL, failed, last_line
+
+pytestmark = pytest.mark.usefixtures("connection")
+
+# --- any doubt sends --------------------------------------------------------------------------------------
+
+NONSENSE = [
+    "", "nonsense", "[]", "7", "null", '"x"', "{",
+    '{"version": 2}', '{"recipients": 7}', '{"recipients": {"a": 7}}',
+    json.dumps({"version": 1, "recipients": {digest("8614718004557"): {"start": 1e18, "sent": 99}}}),
+    json.dumps({"version": 1, "recipients": {digest("8614718004557"): {"start": 9_999_999_999, "sent": 99}}}),
+    json.dumps({"version": 1, "recipients": {digest("8614718004557"): {"start": -5, "sent": "many"}}}),
+    json.dumps({"failing": {"a": {"since": 1, "last": 1, "runs": 1, "run": "r" * 40_000}}}),
+    json.dumps({"failing": {"f" * 40_000: {"since": 1, "last": 1, "runs": 1, "run": "r"}}}),
+    json.dumps({"recipients": {digest("8614718004557"): {"held": 1, "since": 10**30}}}),
+    json.dumps({"recipients": {digest("8614718004557"): {"held": 10**30, "since": 1}}}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("value", NONSENSE)
+def test_nonsense_in_the_variable_holds_nothing_back(value, tell, sandbox, variables, clock):
+    variables.values[alert_state.VARIABLE] = value
+    tell(ON_CALL, failed())
+    assert len(sandbox.messages) == 1
+    assert variables.recipients[0]["sent"] == 1
+
+
+@pytest.mark.parametrize("broken", ["unreadable", "unwritable", "forgetful"])
+@pytest.mark.parametrize("options", [{}, {"quiet_hours": "00:00-23:59", "alert_limit": 2}])
+def test_a_variable_that_cant_be_kept_holds_nothing_back(broken, options, tell, sandbox, variables, option):
+    option(**options)
+    setattr(variables, broken, True)
+    for _ in range(30):
+        tell(ON_CALL, failed())
+    assert len(sandbox.messages) == 30
+
+
+def test_a_variable_that_cant_be_kept_is_not_asked_for_again_for_a_minute(tell, sandbox, variables, clock):
+    variables.unreadable = True
+    for _ in range(3):
+        tell(ON_CALL, failed())
+    assert (len(sandbox.messages), variables.asked) == (3, 1)
+    variables.unreadable = False
+    clock.now += 61
+    tell(ON_CALL, failed())
+    assert (variables.asked, variables.writes) == (2, 1)
+
+
+def test_an_airflow_that_does_not_answer_holds_nothing_up(tell, sandbox, variables, monkeypatch):
+    monkeypatch.setattr(guard, "_SECONDS", 0.2)
+    variables.answering.clear()
+    threading.Timer(3, variables.answering.set).start()
+    for _ in range(3):
+        tell(ON_CALL, failed())
+    assert (len(sandbox.messages), variables.asked) == (3, 1)
+    for thread in threading.enumerate():
+        if thread.name == "whatsapp-alert-guard":
+            thread.join()
+
+
+def test_a_decision_that_comes_too_late_changes_nothing(tell, sandbox, variables, monkeypatch):
+    held = {"start": 1, "sent": 20, "held": 3, "since": 1, "dags": {"sales": 3}}
+    before = json.dumps({"recipients": {digest("8614718004557"): held}})
+    variables.values[alert_state.VARIABLE] = before
+    monkeypatch.setattr(guard, "_SECONDS", 0.2)
+    variables.answering.clear()
+    threading.Timer(3, variables.answering.set).start()
+    tell(ON_CALL, failed())
+    for thread in threading.enumerate():
+        if thread.name == "whatsapp-alert-guard":
+            thread.join()
+    # The alert has gone out without a word of the three, so the next one still has to tell of them.
+    assert "held back" not in sandbox.messages[-1].text
+    assert variables.values[alert_state.VARIABLE] == before
+
+
+class DeadlockImminentError(BaseException):
+    """As Airflow 3.3's, which stands in no public module."""
+
+
+def test_a_variable_that_cant_be_read_again_holds_nothing_back(tell, sandbox, variables, option, monkeypatch):
+    def refuse(*args):
+        raise DeadlockImminentError
+
+    option(quiet_hours="00:00-23:59")
+    monkeypatch.setattr(guard, "read_state", refuse)
+    tell(ON_CALL, failed())
+    assert len(sandbox.messages) == 1
+
+
+def test_a_window_may_last_a_week(tell, sandbox, variables, clock, option):
+    option(alert_limit=2, alert_window=604_800)
+    for _ in range(2):
+        tell(ON_CALL, failed())
+    clock.now += 3 * 86_400
+    tell(ON_CALL, failed())
+    assert len(sandbox.messages) == 2
+
+
+def test_what_is_held_back_is_held_until_the_minute_that_is_told(tell, sandbox, variables, clock, option):
+    option(alert_limit=1, alert_window=3600)
+    clock.now += 10
+    tell(ON_CALL, failed())
+    assert last_line(sandbox) == (
+        "_Further alerts are held back until 2026-11-25 13:01 UTC: 1 went out within 1 h._"
+    )
+
+
+def test_a_variable_that_a_secrets_backend_hides_holds_nothing_back(tell, sandbox, variables, clock, option):
+    option(quiet_hours="00:00-23:59")
+    shown = AlertState(recipients={"a": RecipientState(start=int(clock.now), sent=3)}).to_json(int(clock.now))
+    variables.values[alert_state.VARIABLE] = shown
+    variables.forgetful = True
+    tell(ON_CALL, failed())
+    assert len(sandbox.messages) == 1
+
+
+def test_what_the_dag_processor_has_cached_does_not_count(monkeypatch):
+    monkeypatch.setenv("AIRFLOW__SECRETS__USE_CACHE", "True")
+    SecretCache.init()
+    try:
+        stale, new = (
+            AlertState(recipients={digest("8614718004557"): RecipientState(start=1, held=held)}).to_json(1)
+            for held in (80, 0)
+        )
+        SecretCache.save_variable(alert_state.VARIABLE, stale)
+        monkeypatch.setenv(f"AIRFLOW_VAR_{alert_state.VARIABLE.upper()}", new)
+        assert alert_state.read_state().recipient("8614718004557").held == 0
+    finally:
+        SecretCache.reset()
+
+
+def test_a_variable_that_is_deleted_begins_anew(tell, sandbox, variables, clock, option):
+    option(alert_limit=1)
+    for _ in range(3):
+        tell(ON_CALL, failed())
+    variables.values.clear()
+    tell(ON_CALL, failed())
+    assert len(sandbox.messages) == 2
+
+
+@pytest.mark.parametrize("given_limit", ["many", "-1", "1.5", "999999999999", "", "0x10"])
+def test_a_limit_that_is_none_counts_as_twenty(given_limit, tell, sandbox, variables, clock, option, logged):
+    option(alert_limit=given_limit)
+    for _ in range(25):
+        tell(ON_CALL, failed())
+    assert len(sandbox.messages) == 20
+    assert ("[itnio] alert_limit: must be a whole number from 0 to 100000" in logged()) is bool(given_limit)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    value=st.text()
+    | st.recursive(
+        st.integers() | st.text() | st.none(),
+        lambda inner: st.dictionaries(
+            st.sampled_from(
+                ["version", "recipients", "failing", digest("8614718004557"), "start", "sent", "held"]
+            ),
+            inner,
+        ),
+    ).map(json.dumps)
+)
+def test_whatever_stands_in_the_variable_a_first_alert_goes_out(value, sandbox, variables, clock):
+    variables.values[alert_state.VARIABLE] = value
+    before = len(sandbox.messages)
+    ON_CALL.notify(failed())
+    held = value.count('"sent"') and "1764" in value  # a full window of now is no nonsense
+    assert held or len(sandbox.messages) == before + 1
