@@ -63,11 +63,13 @@ def not_given_up(monkeypatch):
 
 
 @pytest.fixture
-def variables(monkeypatch):
+def variables(monkeypatch, tmp_path):
     """Give the variables, of which there are none yet."""
     variables = Variables()
     monkeypatch.delenv("AIRFLOW__ITNIO__ALERT_LIMIT")
     monkeypatch.setattr(alert_state, "Variable", variables)
+    # Tests that run beside this one keep their lock elsewhere.
+    monkeypatch.setattr(alert_state.tempfile, "gettempdir", lambda: str(tmp_path))
     monkeypatch.setattr("airflow_provider_itnio.notifications.guard._SECONDS", 60.0)  # for a busy machine
     return variables
 
