@@ -125,12 +125,12 @@ def test_a_message_that_is_tried_again_takes_its_turn_like_any_other(sandbox):
 
 def test_a_stop_does_not_wait_for_those_that_wait_for_their_next_try(store, sandbox):
     people = numbers(10)
-    sandbox.fail_next(recipient=people[0], http_status=429, headers={"Retry-After": "60"})
+    sandbox.fail_next(recipient=people[0], http_status=429, headers={"Retry-After": "600"})
     sandbox.fail_next(recipient=people[5], status=-68)
     begun = time.monotonic()
     run = broadcast_run(people, store=store)
     may_be_tried_again(run, AccountError)
-    assert time.monotonic() - begun < 50
+    assert time.monotonic() - begun < 300
     assert people[0] not in [message.recipient for message in sandbox.messages]
     run.once()
     assert sorted(message.recipient for message in sandbox.messages) == people

@@ -89,12 +89,12 @@ def test_open_connections_do_not_hang_the_end(wire_to, message):
     kept_alive.custom(message())
     began = time.monotonic()
     sandbox.stop()
-    assert time.monotonic() - began < 30
+    assert time.monotonic() - began < 300
     idle.close()
     half.close()
 
 
-@pytest.mark.parametrize(("latency", "delay"), [(0, 60), (60, None)], ids=["by fault", "by latency"])
+@pytest.mark.parametrize(("latency", "delay"), [(0, 600), (600, None)], ids=["by fault", "by latency"])
 def test_a_held_back_answer_does_not_hang_the_end(latency, delay, wire_to, message):
     sandbox = Sandbox(latency=latency)
     sandbox.start()
@@ -113,7 +113,7 @@ def test_a_held_back_answer_does_not_hang_the_end(latency, delay, wire_to, messa
     sandbox.wait_for(1)
     began = time.monotonic()
     sandbox.stop()
-    assert time.monotonic() - began < 30
+    assert time.monotonic() - began < 300
     waiting.join(30)
     assert len(errors) == 1
 
@@ -128,7 +128,7 @@ def test_a_body_that_never_ends_does_not_hang_the_end(caplog, path):
     time.sleep(0.1)
     began = time.monotonic()
     sandbox.stop()
-    assert time.monotonic() - began < 30
+    assert time.monotonic() - began < 300
     assert stuck.recv(100) == b""
     assert [one for one in caplog.records if one.levelno > logging.INFO] == []
     stuck.close()
@@ -167,8 +167,8 @@ def test_a_list_that_was_read_does_not_change(wire, sandbox, message):
 def test_waiting_ends_as_soon_as_the_message_is_there(wire, sandbox, message):
     threading.Timer(0.2, lambda: wire.custom(message())).start()
     began = time.monotonic()
-    assert [one.text for one in sandbox.wait_for(1, timeout=60)] == ["42 rows loaded"]
-    assert time.monotonic() - began < 30
+    assert [one.text for one in sandbox.wait_for(1, timeout=600)] == ["42 rows loaded"]
+    assert time.monotonic() - began < 300
 
 
 def test_waiting_in_vain_says_what_came_instead(wire, sandbox, message):
