@@ -13,6 +13,7 @@ import trustme
 from airflow_provider_itnio.api import network
 from airflow_provider_itnio.api.async_client import ItnioAsyncClient
 from airflow_provider_itnio.api.client import ItnioClient
+from airflow_provider_itnio.api.errors import ItnioError
 from airflow_provider_itnio.api.models import message_from
 from airflow_provider_itnio.api.settings import ClientSettings
 from airflow_provider_itnio.api.signing import Credentials
@@ -71,6 +72,17 @@ class Sender:
 
     def close(self) -> None:
         self._run(self.client.close())
+
+
+Make = Callable[..., Sender]
+"""Makes a client for a base URL, with settings."""
+
+
+def failure(send: Callable[[], Any]) -> ItnioError:
+    """The error that a call ends with."""
+    with pytest.raises(ItnioError) as caught:
+        send()
+    return caught.value
 
 
 CLIENTS = {"http.client": ItnioClient, "aiohttp": ItnioAsyncClient}

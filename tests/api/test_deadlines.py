@@ -20,10 +20,8 @@ from airflow_provider_itnio.api.protocol import Request
 from airflow_provider_itnio.api.settings import ClientSettings
 from airflow_provider_itnio.api.signing import Credentials
 from airflow_provider_itnio.api.status_codes import MESSAGE_CODES
-from tests.api.conftest import Authority, Sender
+from tests.api.conftest import Authority, Make, Sender
 from tests.api.servers import Received, Server, TunnelProxy, answer, full_backlog
-
-Make = Callable[..., Sender]
 
 TIMEOUT = 0.4
 GOES_ON_FOR = 15.0

@@ -22,13 +22,11 @@ from airflow_provider_itnio.api.protocol import Protocol, Response
 from airflow_provider_itnio.api.receipt import Receipt
 from airflow_provider_itnio.api.settings import ClientSettings
 from airflow_provider_itnio.api.signing import Credentials, Secret
-from tests.api.conftest import API_KEY, APP_ID, BUSINESS_PHONE, RECIPIENT, SECRET, Authority, Sender
+from tests.api.conftest import API_KEY, APP_ID, BUSINESS_PHONE, RECIPIENT, SECRET, Authority, Make, Sender
 from tests.api.servers import Received, Server, TunnelProxy, answer, free_port, full_backlog
 from tests.api.test_deadlines import PROXIES, SLOW, dripping, silent
 from tests.api.test_hostile_answers import ANSWERS
 from tests.frames import assert_shows_no_secret
-
-Make = Callable[..., Sender]
 
 
 def holds_nothing(error: BaseException | None) -> None:

@@ -20,10 +20,9 @@ from airflow_provider_itnio.api.errors import (
     UnknownOutcomeError,
 )
 from airflow_provider_itnio.api.receipt import Receipt
-from tests.api.conftest import Sender
+from tests.api.conftest import Make
 from tests.api.servers import MESSAGE_ID, Server, answer
 
-Make = Callable[..., Sender]
 MIB = 1024 * 1024
 ZEROS = b"\0" * (64 * MIB)
 

@@ -14,10 +14,8 @@ from airflow_provider_itnio.api.errors import ItnioError
 from airflow_provider_itnio.api.protocol import ANSWER_LIMIT
 from airflow_provider_itnio.api.signing import Credentials
 from airflow_provider_itnio.sandbox import Sandbox
-from tests.api.conftest import API_KEY, BUSINESS_PHONE, RECIPIENT, SECRET, Authority, Sender
+from tests.api.conftest import API_KEY, BUSINESS_PHONE, RECIPIENT, SECRET, Authority, Make
 from tests.api.servers import Received, Server, TunnelProxy, answer, free_port
-
-Make = Callable[..., Sender]
 
 
 class Watch:
