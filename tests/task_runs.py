@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -234,3 +235,8 @@ def may_be_tried_again(run: TaskRun, family: type[BaseException]) -> BaseExcepti
         run.once()
     assert type(caught.value) is family
     return caught.value
+
+
+def times_sent(sandbox):
+    """How many messages each number got."""
+    return Counter(message.recipient for message in sandbox.messages)

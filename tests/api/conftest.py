@@ -15,6 +15,8 @@ from airflow_provider_itnio.api.async_client import ItnioAsyncClient
 from airflow_provider_itnio.api.client import ItnioClient
 from airflow_provider_itnio.api.errors import ItnioError
 from airflow_provider_itnio.api.models import message_from
+from airflow_provider_itnio.api.protocol import Protocol, Request
+from airflow_provider_itnio.api.receipt import Receipt
 from airflow_provider_itnio.api.settings import ClientSettings
 from airflow_provider_itnio.api.signing import Credentials
 from airflow_provider_itnio.sandbox import Sandbox
@@ -24,6 +26,8 @@ SECRET = "7bz1lzh9"
 RECIPIENT = "8614718004557"
 APP_ID = "DGziZf5u"
 BUSINESS_PHONE = "91856321321"
+
+NOW = 1_700_000_000.0
 
 ENVIRONMENT = [
     "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY",
@@ -164,3 +168,17 @@ def own_contexts() -> Iterator[None]:
     network._context.cache_clear()
     yield
     network._context.cache_clear()
+
+
+@pytest.fixture
+def exchange() -> Protocol:
+    """Requests and answers without a server."""
+    return Protocol(Credentials(API_KEY, SECRET), lambda: NOW)
+
+
+@pytest.fixture
+def message(exchange: Protocol) -> Request[Receipt]:
+    """A text message that is to be sent."""
+    return exchange.message_request(
+        message_from({"text": "a"}), recipient=RECIPIENT, app_id=APP_ID, business_phone=BUSINESS_PHONE
+    )

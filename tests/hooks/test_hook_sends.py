@@ -13,23 +13,12 @@ from airflow_provider_itnio.api.errors import (
     InvalidMessageError,
     InvalidParameterError,
     NotSentError,
-    PlatformError,
     UnknownOutcomeError,
 )
 from airflow_provider_itnio.get_provider_info import get_provider_info
 from airflow_provider_itnio.hooks.itnio import ItnioHook
 from airflow_provider_itnio.messages import reply_buttons
-
-NUMBER = "+86 147-1800-4557"
-
-
-def sent_by(way, hook, *args, **kwargs):
-    return hook.send(*args, **kwargs) if way == "send" else asyncio.run(hook.asend(*args, **kwargs))
-
-
-@pytest.fixture(params=["send", "asend"])
-def way(request):
-    return request.param
+from tests.hooks.conftest import NUMBER, sent_by
 
 
 @pytest.mark.usefixtures("connection")
@@ -230,46 +219,6 @@ def test_many_messages_leave_an_async_task_while_it_talks_to_its_supervisor(supe
     assert sandbox.api_key in [request.get("value") for request in supervisor]
 
 
-class Forwarder:
-    """Passes TCP connections on, and counts them."""
-
-    def __init__(self, port):
-        self.connections = 0
-        self._to = port
-        self._listening = socket.create_server(("127.0.0.1", 0))
-        self.port = self._listening.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self):
-        while True:
-            try:
-                client, _ = self._listening.accept()
-            except OSError:
-                return
-            self.connections += 1
-            server = socket.create_connection(("127.0.0.1", self._to))
-            for source, sink in ((client, server), (server, client)):
-                threading.Thread(target=self._pass_on, args=(source, sink), daemon=True).start()
-
-    def _pass_on(self, source, sink):
-        try:
-            while part := source.recv(65536):
-                sink.sendall(part)
-            sink.shutdown(socket.SHUT_WR)
-        except OSError:
-            pass
-
-    def close(self):
-        self._listening.close()
-
-
-@pytest.fixture
-def forwarder(sandbox):
-    forwarder = Forwarder(sandbox.port)
-    yield forwarder
-    forwarder.close()
-
-
 def test_a_second_hook_uses_the_first_ones_client_and_tcp_connection(forwarder, connect, monkeypatch):
     # The sandbox would refuse a Host header that names the forwarder's port.
     monkeypatch.setattr("airflow_provider_itnio.sandbox.security.Security.refusal", lambda self, headers: b"")
@@ -296,126 +245,3 @@ def test_the_balance_can_be_asked_for(sandbox):
     assert str(balance.balance) == "1000.00"
     assert [request.path for request in sandbox.requests] == ["/sms/getBalance"]
     assert sandbox.messages == []
-
-
-# --- a message that is checked first and sent later -------------------------------------------------------
-
-
-@pytest.mark.usefixtures("connection")
-def test_preparing_checks_a_message_and_sends_nothing(sandbox):
-    prepared = ItnioHook().prepare(NUMBER, text="42 rows", reply_to="wamid.1")
-    assert sandbox.requests == []
-    assert (prepared.recipient, prepared.message.type) == ("8614718004557", "text")
-    assert (prepared.app_id, prepared.business_phone) == (sandbox.app_id, sandbox.business_phone)
-    receipt = ItnioHook().send_prepared(prepared)
-    (message,) = sandbox.messages
-    assert receipt.message_id == message.id
-    assert message.body["context"] == {"refMessageId": "wamid.1"}
-
-
-@pytest.mark.parametrize(
-    ("recipient", "fields", "sentence"),
-    [
-        ("12", {"text": "x"}, "recipient: 7 to 14 digits"),
-        (NUMBER, {}, "exactly one of"),
-        (NUMBER, {"text": "x" * 4097}, "text.body: at most 4096 characters, 4097 given"),
-        (NUMBER, {"text": "x", "if_too_long": "chop"}, "if_too_long: must be one of"),
-    ],
-)
-@pytest.mark.usefixtures("connection")
-def test_a_message_that_breaks_a_rule_can_not_be_prepared(recipient, fields, sentence):
-    with pytest.raises((InvalidMessageError, InvalidParameterError), match=sentence):
-        ItnioHook().prepare(recipient, **fields)
-
-
-@pytest.mark.parametrize("missing", ["app_id", "business_phone"])
-def test_preparing_needs_a_sender(missing, connect):
-    connect(extra={missing: None})
-    with pytest.raises(ConfigurationError, match=rf"extra\.{missing}: is missing"):
-        ItnioHook().prepare(NUMBER, text="x")
-    with pytest.raises(ConfigurationError, match=rf"extra\.{missing}: is missing"):
-        ItnioHook().sender()
-
-
-@pytest.mark.usefixtures("connection")
-def test_where_messages_come_from_is_the_connections_or_the_hooks(sandbox):
-    assert ItnioHook().sender() == (sandbox.app_id, sandbox.business_phone)
-    hook = ItnioHook(app_id=" OtherApp ", business_phone="+91 856-321-322")
-    assert hook.sender() == ("OtherApp", "91856321322")
-
-
-@pytest.mark.parametrize("delivery", ["at_least_once", "at_most_once"])
-@pytest.mark.usefixtures("connection")
-def test_a_prepared_message_is_sent_with_its_delivery(delivery, sandbox):
-    sandbox.fail_next(status=-18)
-    hook = ItnioHook()
-    error = UnknownOutcomeError if delivery == "at_most_once" else PlatformError
-    with pytest.raises(error):
-        hook.send_prepared(hook.prepare(NUMBER, text="x"), delivery)
-    assert len(sandbox.requests) == 1
-
-
-@pytest.mark.usefixtures("connection")
-def test_who_sends_what_was_prepared_logs_it_once_it_is_on_record(logged):
-    hook = ItnioHook()
-    receipt = hook.send_prepared(hook.prepare(NUMBER, text="x"))
-    assert "Itniotech accepted" not in logged()
-    hook.log_accepted(receipt)
-    assert f"Itniotech accepted the text message to 86…57 as {receipt.message_id}" in logged()
-    assert "8614718004557" not in logged()
-
-
-# --- many messages through one client ---------------------------------------------------------------------
-
-
-class BrokenLog:
-    """A log none of whose lines can be written."""
-
-    def __getattr__(self, name):
-        def fail(*args, **kwargs):
-            raise UnicodeEncodeError("utf-8", "\ud800", 0, 1, "surrogates not allowed")
-
-        return fail
-
-
-@pytest.mark.usefixtures("connection")
-def test_a_line_that_can_not_be_written_does_not_undo_an_acceptance(way, sandbox, monkeypatch):
-    monkeypatch.setattr(ItnioHook, "log", BrokenLog())
-    receipt = sent_by(way, ItnioHook(), NUMBER, text="x")
-    assert receipt.message_id == sandbox.messages[0].id
-
-
-def test_what_is_sent_in_a_hooks_block_goes_through_one_client(forwarder, connect, sandbox, monkeypatch):
-    monkeypatch.setattr("airflow_provider_itnio.sandbox.security.Security.refusal", lambda self, headers: b"")
-    connect(host=f"http://127.0.0.1:{forwarder.port}")
-
-    async def several():
-        async with ItnioHook() as hook:
-            for n in range(4):
-                await hook.asend(f"+86 100-0000-000{n}", text=str(n))
-        await hook.asend(NUMBER, text="after")
-
-    asyncio.run(several())
-    assert forwarder.connections == 2
-    assert len(sandbox.messages) == 5
-
-
-def test_a_block_of_a_hook_that_is_misconfigured_is_not_entered(connect, sandbox):
-    connect(extra={"timeout": "soon"})
-
-    async def several():
-        async with ItnioHook() as hook:
-            await hook.asend(NUMBER, text="x")
-
-    with pytest.raises(ConfigurationError, match=r"extra\.timeout"):
-        asyncio.run(several())
-    assert sandbox.requests == []
-
-
-@pytest.mark.usefixtures("connection")
-def test_neither_hook_nor_what_it_makes_shows_a_number():
-    hook = ItnioHook(business_phone="91856321321")
-    prepared = hook.prepare(NUMBER, text="x")
-    shown = f"{prepared} {prepared!r} {hook.account()} {hook.account()!r}"
-    assert "8614718004557" not in shown
-    assert "91856321321" not in shown

@@ -32,6 +32,12 @@ def way(request):
     return request.param
 
 
+@pytest.fixture(params=["at_least_once", "at_most_once"])
+def delivery(request):
+    """Each value of the parameter of this name."""
+    return request.param
+
+
 @pytest.fixture
 def store():
     """The task state store of Airflow 3.3."""

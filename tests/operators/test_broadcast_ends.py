@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections import Counter
 from contextlib import contextmanager
 from importlib.metadata import version
 
@@ -21,6 +20,7 @@ from tests.task_runs import (
     fails_at_once,
     may_be_tried_again,
     numbers,
+    times_sent,
 )
 
 AIRFLOW_2 = version("apache-airflow").startswith("2.")
@@ -29,19 +29,10 @@ DELIVERIES = ["at_least_once", "at_most_once"]
 pytestmark = pytest.mark.usefixtures("hasty")
 
 
-@pytest.fixture(params=DELIVERIES)
-def delivery(request):
-    return request.param
-
-
 @pytest.fixture
 def impatient(monkeypatch):
     """Those in flight are given but a moment when a broadcast is ended."""
     monkeypatch.setattr("airflow_provider_itnio.operators.whatsapp_broadcast._GRACE", 0.1)
-
-
-def times_sent(sandbox):
-    return Counter(message.recipient for message in sandbox.messages)
 
 
 # --- execution_timeout ------------------------------------------------------------------------------------

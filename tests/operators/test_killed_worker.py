@@ -8,21 +8,16 @@ import signal
 import subprocess
 import sys
 import time
-from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from tests.operators.broadcast_to_be_killed import StoreInFile
-from tests.task_runs import broadcast_run, counts_of, fails_at_once, numbers
+from tests.task_runs import broadcast_run, counts_of, fails_at_once, numbers, times_sent
 
 pytestmark = pytest.mark.usefixtures("connection")
 
 PEOPLE = 500
-
-
-def times_sent(sandbox):
-    return Counter(message.recipient for message in sandbox.messages)
 
 
 @pytest.fixture

@@ -26,11 +26,6 @@ DELIVERIES = ["at_least_once", "at_most_once"]
 ACCEPTED = {"messageId": "10415ecbd0c848ebb7d5a3fe53269df6", "timestamp": 1693813991}
 
 
-@pytest.fixture(params=DELIVERIES)
-def delivery(request):
-    return request.param
-
-
 @pytest.fixture
 def hasty(connect):
     """The connection's client tries once, so that each request is a try of the task."""

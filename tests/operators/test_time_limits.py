@@ -17,11 +17,6 @@ from tests.task_runs import TaskRun, fails_at_once
 pytestmark = pytest.mark.usefixtures("connection")
 
 
-@pytest.fixture(params=["at_least_once", "at_most_once"])
-def delivery(request):
-    return request.param
-
-
 @pytest.fixture(params=OF_ONE.values(), ids=OF_ONE)
 def run(request, delivery, store):
     return TaskRun(lambda: request.param(delivery=delivery), store=store)

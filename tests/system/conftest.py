@@ -11,6 +11,7 @@ import pytest
 
 from airflow_provider_itnio.sandbox import Sandbox
 from scripts.running_airflow import RunningAirflow, airflow_environment
+from tests.system.seen import seen  # noqa: F401 - a fixture
 
 AIRFLOW_2 = version("apache-airflow").startswith("2.")
 

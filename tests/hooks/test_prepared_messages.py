@@ -1,0 +1,79 @@
+"""A message that is checked first and sent later."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_provider_itnio.api.errors import (
+    ConfigurationError,
+    InvalidMessageError,
+    InvalidParameterError,
+    PlatformError,
+    UnknownOutcomeError,
+)
+from airflow_provider_itnio.hooks.itnio import ItnioHook
+from tests.hooks.conftest import NUMBER
+
+
+@pytest.mark.usefixtures("connection")
+def test_preparing_checks_a_message_and_sends_nothing(sandbox):
+    prepared = ItnioHook().prepare(NUMBER, text="42 rows", reply_to="wamid.1")
+    assert sandbox.requests == []
+    assert (prepared.recipient, prepared.message.type) == ("8614718004557", "text")
+    assert (prepared.app_id, prepared.business_phone) == (sandbox.app_id, sandbox.business_phone)
+    receipt = ItnioHook().send_prepared(prepared)
+    (message,) = sandbox.messages
+    assert receipt.message_id == message.id
+    assert message.body["context"] == {"refMessageId": "wamid.1"}
+
+
+@pytest.mark.parametrize(
+    ("recipient", "fields", "sentence"),
+    [
+        ("12", {"text": "x"}, "recipient: 7 to 14 digits"),
+        (NUMBER, {}, "exactly one of"),
+        (NUMBER, {"text": "x" * 4097}, "text.body: at most 4096 characters, 4097 given"),
+        (NUMBER, {"text": "x", "if_too_long": "chop"}, "if_too_long: must be one of"),
+    ],
+)
+@pytest.mark.usefixtures("connection")
+def test_a_message_that_breaks_a_rule_can_not_be_prepared(recipient, fields, sentence):
+    with pytest.raises((InvalidMessageError, InvalidParameterError), match=sentence):
+        ItnioHook().prepare(recipient, **fields)
+
+
+@pytest.mark.parametrize("missing", ["app_id", "business_phone"])
+def test_preparing_needs_a_sender(missing, connect):
+    connect(extra={missing: None})
+    with pytest.raises(ConfigurationError, match=rf"extra\.{missing}: is missing"):
+        ItnioHook().prepare(NUMBER, text="x")
+    with pytest.raises(ConfigurationError, match=rf"extra\.{missing}: is missing"):
+        ItnioHook().sender()
+
+
+@pytest.mark.usefixtures("connection")
+def test_where_messages_come_from_is_the_connections_or_the_hooks(sandbox):
+    assert ItnioHook().sender() == (sandbox.app_id, sandbox.business_phone)
+    hook = ItnioHook(app_id=" OtherApp ", business_phone="+91 856-321-322")
+    assert hook.sender() == ("OtherApp", "91856321322")
+
+
+@pytest.mark.parametrize("delivery", ["at_least_once", "at_most_once"])
+@pytest.mark.usefixtures("connection")
+def test_a_prepared_message_is_sent_with_its_delivery(delivery, sandbox):
+    sandbox.fail_next(status=-18)
+    hook = ItnioHook()
+    error = UnknownOutcomeError if delivery == "at_most_once" else PlatformError
+    with pytest.raises(error):
+        hook.send_prepared(hook.prepare(NUMBER, text="x"), delivery)
+    assert len(sandbox.requests) == 1
+
+
+@pytest.mark.usefixtures("connection")
+def test_who_sends_what_was_prepared_logs_it_once_it_is_on_record(logged):
+    hook = ItnioHook()
+    receipt = hook.send_prepared(hook.prepare(NUMBER, text="x"))
+    assert "Itniotech accepted" not in logged()
+    hook.log_accepted(receipt)
+    assert f"Itniotech accepted the text message to 86…57 as {receipt.message_id}" in logged()
+    assert "8614718004557" not in logged()

@@ -1,0 +1,121 @@
+"""The Test button of a connection."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_provider_itnio.api.errors import ConfigurationError
+from airflow_provider_itnio.hooks.itnio import ItnioHook
+
+
+class TestConnection:
+    @pytest.mark.usefixtures("connection")
+    def test_it_proves_the_credentials_and_messages_no_one(self, sandbox):
+        works, text = ItnioHook().test_connection()
+        assert works
+        assert text == "Itniotech takes Api-Key, secret and clock; the balance is 1000.00."
+        assert [request.path for request in sandbox.requests] == ["/sms/getBalance"]
+        assert sandbox.messages == []
+
+    def test_the_hook_is_built_with_nothing_but_a_random_connection_id(self, connect):
+        connect("x7f3_random")
+        assert ItnioHook("x7f3_random").test_connection()[0]
+
+    @pytest.mark.parametrize(
+        ("lacks", "words"),
+        [
+            ({"app_id": None}, "no app_id:"),
+            ({"business_phone": None}, "no business_phone:"),
+            ({"app_id": None, "business_phone": None}, "no app_id and no business_phone:"),
+        ],
+    )
+    def test_it_works_without_app_or_number_and_says_that_tasks_must_give_them(self, lacks, words, connect):
+        connect(extra=lacks)
+        works, text = ItnioHook().test_connection()
+        assert works
+        assert f"The connection has {words} tasks must give it." in text
+
+    @pytest.mark.parametrize(
+        ("code", "advice"),
+        [
+            (-1, "check the connection's Api-Key"),
+            (-2, "ask Itniotech to allow the IP address"),
+            (-12, "send it again later"),
+            (-13, "account locked"),
+            (-15, "wait a minute"),
+            (-16, "set the clock of the machine that sends"),
+            (-18, "send it again later"),
+            (-29, "workspace disabled"),
+            (-30, "Api-Key disabled"),
+            (-31, "ask Itniotech to allow the IP address"),
+            (-32, "set app_id of the connection"),
+            (-99, "not a documented code"),
+        ],
+    )
+    @pytest.mark.usefixtures("connection")
+    def test_each_failing_code_says_what_to_do(self, code, advice, sandbox):
+        sandbox.fail_next(2, status=code, reason="machine word")
+        works, text = ItnioHook().test_connection()
+        assert not works
+        assert f"status {code}," in text
+        assert advice in text
+        assert "machine word" in text
+        assert sandbox.messages == []
+
+    def test_a_wrong_secret_is_found(self, connect, sandbox):
+        connect(password="wrong")
+        works, text = ItnioHook().test_connection()
+        assert not works
+        assert "check the connection's Api-Key (login) and secret (password)" in text
+        assert len(sandbox.requests) == 1
+
+    def test_an_unreachable_host_is_no_exception(self, connect, closed_port):
+        connect(host=f"http://127.0.0.1:{closed_port}", extra={"max_attempts": 1})
+        works, text = ItnioHook().test_connection()
+        assert not works
+        assert "no connection" in text
+
+    @pytest.mark.parametrize(("missing", "named"), [("login", "login"), ("password", "password")])
+    def test_a_missing_field_is_named(self, missing, named, connect, sandbox):
+        connect(**{missing: None})
+        works, text = ItnioHook().test_connection()
+        assert not works
+        assert f"'itnio_default', {named}" in text
+        assert sandbox.requests == []
+
+    @pytest.mark.usefixtures("connection")
+    def test_a_page_of_another_server_is_not_taken_for_itniotech(self, sandbox):
+        sandbox.fail_next(body="<html>welcome</html>", headers={"Content-Type": "text/html"})
+        works, text = ItnioHook().test_connection()
+        assert not works
+        assert "text/html" in text
+
+
+def test_a_port_without_a_host_is_the_default_address(connect):
+    """443, which Airflow 3.3's Test wants, changes nothing."""
+    connect(host=None, port=443)
+    assert ItnioHook().account().settings.base_url == "https://api.itniotech.com"
+
+
+def test_a_test_without_the_secret_says_what_to_type(connect):
+    connect(password=None)
+    worked, said = ItnioHook().test_connection()
+    assert not worked
+    assert "password (the secret): is missing; fill it in. On an Edit page, type the secret again" in said
+
+
+def test_another_failed_test_does_not(connect):
+    connect(password="not-the-secret")
+    worked, said = ItnioHook().test_connection()
+    assert not worked
+    assert "type the secret again" not in said
+
+
+@pytest.mark.parametrize("conn_id", ["itnio_nowhere", "Nowhere"])
+def test_an_unknown_connection_says_where_to_define_it(conn_id):
+    with pytest.raises(ConfigurationError) as caught:
+        ItnioHook(conn_id).account()
+    assert f"Connection '{conn_id}' is not defined. Add it in Airflow, under Admin, Connections" in str(
+        caught.value
+    )
+    assert f"set AIRFLOW_CONN_{conn_id.upper()} in the environment" in str(caught.value)

@@ -1,0 +1,72 @@
+"""How a broadcast writes its record in batches."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from airflow_provider_itnio.sandbox import Sandbox
+from tests.task_runs import (
+    TaskStateStore,
+    broadcast_run,
+    counts_of,
+    numbers,
+)
+
+pytestmark = pytest.mark.usefixtures("hasty")
+
+
+def test_at_least_once_one_write_stands_for_each_batch(store, sandbox):
+    run = broadcast_run(numbers(300), max_in_flight=10, checkpoint_every=100, store=store)
+    assert counts_of(run.once()) == {"accepted": 300}
+    # The head, 3 full batches of 90, the rest, and the head once more.
+    assert len(store.written) == 6
+    assert len(set(store.written)) == 5
+
+
+def test_at_most_once_so_many_writes_stand_for_each_batch(store, sandbox):
+    run = broadcast_run(
+        numbers(300), max_in_flight=10, checkpoint_every=100, delivery="at_most_once", store=store
+    )
+    assert counts_of(run.once()) == {"accepted": 300}
+    # The head twice, and for each batch of 100 its intent, 90 outcomes and, before the next intent, the rest.
+    assert len(store.written) <= 2 + 3 * sum(1 for text in store.kept.values() if "intended" in text)
+    intended = [len(json.loads(text).get("intended", ())) for text in store.kept.values()]
+    assert (sum(intended), max(intended)) == (300, 100)
+
+
+def test_at_most_once_messages_that_wait_for_their_number_cost_no_writes_of_their_own(store, sandbox):
+    entries = [{"phone": number, "n": n} for n in range(25) for number in numbers(2)]
+    run = broadcast_run(
+        entries, text="{{ recipient.n }}", max_in_flight=8, delivery="at_most_once", store=store
+    )
+    assert counts_of(run.once()) == {"accepted": 50}
+    # The head, one intent, one batch, and the head once more.
+    assert len(store.written) == 4
+
+
+def test_no_key_is_over_64_kib_and_no_value_grows(delivery, connect):
+    with Sandbox(keep=3000) as large:
+        connect(host=large.url)
+        store = TaskStateStore()
+        run = broadcast_run(
+            numbers(2500), max_in_flight=50, checkpoint_every=10_000, delivery=delivery, store=store
+        )
+        assert counts_of(run.once()) == {"accepted": 2500}
+        assert max(len(text.encode()) for text in store.kept.values()) < 64 * 1024
+        rows = sum(len(json.loads(text).get("outcomes", ())) for text in store.kept.values())
+        assert rows == 2500
+        assert counts_of(run.once()) == {"accepted_earlier": 2500}
+        assert len(large.messages) == 2500
+
+
+def test_outcomes_wait_no_longer_than_a_moment_for_their_record(store, sandbox, monkeypatch, traffic):
+    monkeypatch.setattr("airflow_provider_itnio.broadcast.engine._RECORDED_AFTER", 0.05)
+    people = numbers(5)
+    sandbox.fail_next(recipient=people[4], delay=0.4)
+    run = broadcast_run(people, max_in_flight=1, store=store)
+    run.once()
+    rows = [len(json.loads(text).get("outcomes", ())) for text in store.kept.values()]
+    assert sum(rows) == 5
+    assert sum(1 for count in rows if count) > 1  # they did not wait for the last one

@@ -1,0 +1,162 @@
+"""What a lost worker leaves of a broadcast, and what it can repeat."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+
+import pytest
+
+from airflow_provider_itnio.api.async_client import ItnioAsyncClient
+from tests.task_runs import (
+    TaskStateStore,
+    broadcast_run,
+    counts_of,
+    fails_at_once,
+    numbers,
+    times_sent,
+)
+
+pytestmark = pytest.mark.usefixtures("hasty")
+
+
+def moments(store, sandbox, traffic):
+    """Note at each request what a worker killed at that moment leaves: what it sent, and the record."""
+    noted = []
+    traffic.on_arrival = lambda number: noted.append((len(traffic.order), dict(store.kept)))
+    return noted
+
+
+@pytest.mark.parametrize("every", [1, 2, 10, 60])
+@pytest.mark.parametrize("max_in_flight", [1, 16])
+def test_at_least_once_a_lost_worker_repeats_at_most_a_batch(every, max_in_flight, store, sandbox, traffic):
+    people = numbers(150)
+    noted = moments(store, sandbox, traffic)
+    broadcast_run(people, max_in_flight=max_in_flight, checkpoint_every=every, store=store).once()
+    repeats = []
+    for sent, kept in noted:
+        recorded = {number for number in traffic.order[:sent] if number in TaskStateStore(kept).text}
+        repeats.append(sent - len(recorded))
+    assert len(repeats) == 150
+    assert max(repeats) <= every
+
+
+@pytest.mark.parametrize("every", [1, 2, 10, 60])
+def test_at_most_once_a_lost_worker_has_everyone_it_sent_to_on_record(every, store, sandbox, traffic):
+    noted = moments(store, sandbox, traffic)
+    broadcast_run(
+        numbers(150), max_in_flight=16, checkpoint_every=every, delivery="at_most_once", store=store
+    ).once()
+    assert len(noted) == 150
+    for sent, kept in noted:
+        text = TaskStateStore(kept).text
+        assert not [number for number in traffic.order[:sent] if number not in text]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_retry_behind_a_lost_worker_goes_on(seed, delivery, sandbox, traffic):
+    chance = random.Random(f"{seed} {delivery}")
+    people = numbers(80)
+    every = chance.choice([4, 10, 25])
+    store = TaskStateStore()
+    run = broadcast_run(
+        people, max_in_flight=8, checkpoint_every=every, delivery=delivery, store=store, if_some_fail="warn"
+    )
+    noted = moments(store, sandbox, traffic)
+    run.once()
+    sent, kept = chance.choice(noted)
+    traffic.on_arrival = lambda number: None
+    at_the_kill = traffic.order[:sent]
+    run.store = TaskStateStore(kept)
+    sandbox.clear()
+    summary = run.once()
+    again = times_sent(sandbox)
+    in_all = Counter(at_the_kill) + again
+    counts_of(summary)
+    if delivery == "at_most_once":
+        assert max(in_all.values()) == 1
+        assert summary["unknown"] + summary["accepted"] + summary["accepted_earlier"] == 80
+        # Those of the batch that was begun, and those in flight of the one before.
+        assert summary["unknown"] <= every + every // 2
+        assert set(people) - set(in_all) <= {people[failure["position"]] for failure in summary["failures"]}
+    else:
+        assert set(in_all) == set(people)
+        assert sum(count - 1 for count in in_all.values()) <= every
+
+
+class WorkerLost(BaseException):
+    """Ends a task wherever it is, and is no ``Exception``."""
+
+
+def test_an_end_that_is_no_error_of_the_task_leaves_what_is_known_on_record(
+    delivery, store, sandbox, monkeypatch
+):
+    people = numbers(40)
+    send, calls = ItnioAsyncClient.send, []
+
+    async def lost(self, *args, **kwargs):
+        calls.append(kwargs["recipient"])
+        if len(calls) == 20:
+            raise WorkerLost("SIGTERM")
+        return await send(self, *args, **kwargs)
+
+    monkeypatch.setattr(ItnioAsyncClient, "send", lost)
+    run = broadcast_run(people, max_in_flight=4, delivery=delivery, checkpoint_every=10, store=store)
+    with pytest.raises(WorkerLost):
+        run.once()
+    assert len(calls) <= 20 + 4  # nobody was taken any more
+    monkeypatch.setattr(ItnioAsyncClient, "send", send)
+    if delivery == "at_most_once":
+        fails_at_once(run)
+        assert max(times_sent(sandbox).values()) == 1
+        assert counts_of(run.summary)["unknown"] <= 10
+    else:
+        run.once()
+        assert set(times_sent(sandbox)) == set(people)
+        assert sum(times_sent(sandbox).values()) - 40 <= 10
+
+
+def test_without_a_record_such_an_end_leaves_no_retries_once_anyone_was_messaged(sandbox, monkeypatch):
+    send, calls = ItnioAsyncClient.send, []
+
+    async def lost(self, *args, **kwargs):
+        calls.append(kwargs["recipient"])
+        if len(calls) == 5:
+            raise WorkerLost("SIGTERM")
+        return await send(self, *args, **kwargs)
+
+    monkeypatch.setattr(ItnioAsyncClient, "send", lost)
+    error = fails_at_once(broadcast_run(numbers(9), max_in_flight=1), WorkerLost)
+    assert "WorkerLost: SIGTERM. Not tried again: without a delivery record" in str(error)
+
+
+def test_without_a_record_such_an_end_leaves_them_while_nobody_was(sandbox, monkeypatch):
+    async def lost(self, *args, **kwargs):
+        raise WorkerLost("SIGTERM")
+
+    monkeypatch.setattr(ItnioAsyncClient, "send", lost)
+    with pytest.raises(WorkerLost):
+        broadcast_run(numbers(9), max_in_flight=1).once()
+
+
+def test_an_error_of_the_packages_own_waits_for_those_in_flight(store, sandbox, monkeypatch):
+    people = numbers(10)
+    for number in people[:3]:
+        sandbox.fail_next(recipient=number, delay=0.2)
+
+    from airflow_provider_itnio.broadcast.rendering import PersonalMessage
+
+    fill_in = PersonalMessage.fields_for
+
+    def broken(self, recipient):
+        if recipient.position == 3:
+            raise RuntimeError("a mistake of ours")
+        return fill_in(self, recipient)
+
+    monkeypatch.setattr(PersonalMessage, "fields_for", broken)
+    run = broadcast_run(people, text="{{ recipient.phone }}", max_in_flight=4, store=store)
+    with pytest.raises(RuntimeError, match="a mistake of ours"):
+        run.once()
+    assert sorted(times_sent(sandbox)) == people[:3]
+    monkeypatch.setattr(PersonalMessage, "fields_for", fill_in)
+    assert counts_of(run.once()) == {"accepted": 7, "accepted_earlier": 3}
