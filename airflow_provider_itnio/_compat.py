@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Collection, Iterator
 from typing import Any
+from urllib.parse import quote
 
 __all__ = [
     "XComPushOfAirflow2",
+    "base_url",
     "current_task_group",
-    "forget_cached_variable",
+    "failed_task_instances",
     "is_failed_write",
     "is_from_mapped",
     "is_task_terminated",
+    "previous_runs",
+    "previous_task_instances",
+    "read_variable",
+    "run_path",
 ]
 
 
@@ -38,18 +45,143 @@ def current_task_group() -> Any:
     return None
 
 
-def forget_cached_variable(key: str) -> None:
-    """Let the next read of an Airflow Variable see what other processes have written.
+def read_variable(key: str) -> str | None:
+    """Read an Airflow Variable from where it is written to.
 
-    With ``[secrets] use_cache`` the DAG processor keeps variables for 15 minutes. No version up to 3.3 has a
-    public name for this; Airflow 2 has it elsewhere than 3.
+    ``Variable.get`` takes a read that failed for a variable that is missing, and may answer from a cache of
+    15 minutes. No version up to 3.3 ends that.
 
     :param key: the variable's key.
+    :return: ``None`` if there is none.
+    :raises Exception: if it can't be read.
     """
-    for name in ("airflow.sdk.execution_time.cache", "airflow.secrets.cache"):
-        # Not by getattr, which warns of the name that Airflow 3 has kept for Airflow 2's.
-        if (cache := vars(sys.modules.get(name, object)).get("SecretCache")) is not None:
-            cache.invalidate_variable(key)
+    if not _is_airflow_3():
+        from airflow.secrets.metastore import MetastoreBackend
+
+        stored: str | None = MetastoreBackend().get_variable(key)
+        return stored
+    from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
+    from airflow.sdk.execution_time import task_runner
+    from airflow.sdk.execution_time.comms import GetVariable, VariableResult
+
+    comms: Any = task_runner.SUPERVISOR_COMMS
+    if not hasattr(comms, "send"):  # 3.1 ends that
+        from airflow.sdk import Variable
+
+        value: str | None = Variable.get(key, None)
+        return value
+    answer = comms.send(GetVariable(key=key))
+    if isinstance(answer, VariableResult):
+        return answer.value
+    if answer.error is ErrorType.VARIABLE_NOT_FOUND:
+        return None
+    raise AirflowRuntimeError(answer)
+
+
+def failed_task_instances(
+    dag_id: str, run_id: str, dag_run: Any, task_ids: Collection[str]
+) -> list[tuple[str, bool]]:
+    """Return the failed task instances of a run that has ended, in the callbacks of its DAG.
+
+    On Airflow 2 the callback's run asks the database. On Airflow 3 the supervisor is asked, which names a
+    mapped task instance ``<task id>_<map index>``. No version up to 3.3 has one way for both.
+
+    :param dag_id: the DAG.
+    :param run_id: the run.
+    :param dag_run: the run as the callback's context has it.
+    :param task_ids: the ids of the DAG's tasks.
+    :return: for each the task's id, and whether the task is mapped.
+    :raises Exception: if the states can't be asked for.
+    """
+    if not _is_airflow_3():
+        failed = dag_run.get_task_instances(state=["failed"])
+        return [(str(ti.task_id), ti.map_index >= 0) for ti in failed]
+    from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
+
+    states = RuntimeTaskInstance.get_task_states(dag_id=dag_id, run_ids=[run_id]).get(run_id, {})
+    return [_task_of(name, task_ids) for name, state in states.items() if state == "failed"]
+
+
+def _task_of(name: str, task_ids: Collection[str]) -> tuple[str, bool]:
+    task_id, _, map_index = name.rpartition("_")
+    is_mapped = name not in task_ids and map_index.isdecimal() and task_id in task_ids
+    return (task_id, True) if is_mapped else (name, False)
+
+
+def previous_runs(dag_run: Any) -> Iterator[Any]:
+    """Iterate over the runs of the same DAG with earlier logical dates, the last first.
+
+    No version up to 3.3 has a public name for this in the callbacks of a DAG.
+
+    :param dag_run: a run with a logical date, as a callback's context has it.
+    :raises Exception: if Airflow can't be asked.
+    """
+    if not _is_airflow_3():
+        while (dag_run := dag_run.get_previous_dagrun(dag_run)) is not None:
+            yield dag_run
+        return
+    from airflow.sdk.execution_time import task_runner
+    from airflow.sdk.execution_time.comms import GetPreviousDagRun
+
+    comms: Any = task_runner.SUPERVISOR_COMMS
+    while (date := dag_run.logical_date) is not None:
+        message = GetPreviousDagRun(dag_id=dag_run.dag_id, logical_date=date)
+        if (dag_run := comms.send(message).dag_run) is None:
+            return
+        yield dag_run
+
+
+def previous_task_instances(ti: Any, dag_run: Any) -> Iterator[Any]:
+    """Iterate over the task instances of the same task in runs with earlier logical dates, the last first.
+
+    Airflow 2 has another method than 3.2, which ends that. 3.0 and 3.1 have none.
+
+    :param ti: a task instance as a callback's context has it.
+    :param dag_run: its run, with a logical date.
+    :raises Exception: if Airflow can't be asked.
+    """
+    if not _is_airflow_3():
+        while (ti := ti.get_previous_ti()) is not None:
+            yield ti
+        return
+    index = -1 if ti.map_index is None else ti.map_index
+    date = dag_run.logical_date
+    while date is not None and (previous := ti.get_previous_ti(logical_date=date, map_index=index)):
+        yield previous
+        date = previous.logical_date
+
+
+def base_url() -> str:
+    """Return the address of Airflow's page from its configuration, without a slash at its end.
+
+    Airflow 3.0 has moved it from ``[webserver]`` to ``[api]``.
+    """
+    from airflow.providers.common.compat.sdk import conf
+
+    section = "api" if _is_airflow_3() else "webserver"
+    return str(conf.get(section, "base_url", fallback="") or "http://localhost:8080").rstrip("/")
+
+
+def run_path(dag_id: str, run_id: str) -> str:
+    """Return the path of a run's page, or of its DAG's without a run. Airflow 3.0 has another than 2.
+
+    :param dag_id: the DAG.
+    :param run_id: the run, empty for none.
+    """
+    page = f"/dags/{quote(dag_id)}"
+    if not run_id:
+        return page
+    return (
+        f"{page}/runs/{quote(run_id)}"
+        if _is_airflow_3()
+        else f"{page}/grid?dag_run_id={quote(run_id, safe='')}"
+    )
+
+
+def _is_airflow_3() -> bool:
+    from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
+
+    return bool(AIRFLOW_V_3_0_PLUS)
 
 
 def is_from_mapped(operator: Any) -> bool:

@@ -14,6 +14,7 @@ from airflow.providers.standard.operators.python import PythonOperator
 
 from airflow_provider_itnio import policies
 from airflow_provider_itnio.get_provider_info import get_provider_info
+from airflow_provider_itnio.notifications import alert_options
 from airflow_provider_itnio.notifications.whatsapp import WhatsAppNotifier
 
 if installed("apache-airflow").startswith("2."):
@@ -27,7 +28,8 @@ OPTIONS = get_provider_info()["config"]["itnio"]["options"]
 
 @pytest.fixture(autouse=True)
 def forget():
-    policies._settings_of.cache_clear()
+    alert_options._dag_options.cache_clear()
+    alert_options._logged_once.cache_clear()
     policies._notifier.cache_clear()
 
 
@@ -264,7 +266,10 @@ def test_no_subject_makes_it_raise(subject, option):
             "[itnio] alert_recipients: default[1]: 7 to 14 digits",
         ),
         ({"alert_recipients": "{"}, "[itnio] alert_recipients: must be phone numbers or JSON"),
-        ({"alert_recipients": '{"team": "+86"}'}, "keys are default, tag:… and owner:…, 'team' given"),
+        (
+            {"alert_recipients": '{"team": "+86"}'},
+            "must be phone numbers by default, tag:… and owner:…, 'team' given",
+        ),
         (
             {"alert_on": "dag_failure,sla"},
             "[itnio] alert_on: must be one or more of dag_failure, task_failure, dag_recovery, 'sla' given",

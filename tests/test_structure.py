@@ -11,7 +11,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 OWN = "airflow_provider_itnio"
 
 AIRFLOW = "airflow.providers.common.compat"
-ANY_AIRFLOW = {"notifications/airflow_runs.py", "policies.py", "sandbox/testing/airflow_versions.py"}
+ANY_AIRFLOW = {"_compat.py", "policies.py", "sandbox/testing/airflow_versions.py"}
 # What a callback loads when it runs; tests/notifications/test_imports.py shows that a DAG file does not.
 CALLBACKS = {f"notifications/{name}.py" for name in ("alert_state", "guard", "recovery")}
 HEAVY = {"requests", "aiohttp", "pydantic", "pydantic_core", "flask", "flask_appbuilder", "wtforms", "httpx"}

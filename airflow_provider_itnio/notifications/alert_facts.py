@@ -6,11 +6,10 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from enum import Enum
 from typing import Any, Literal, NamedTuple, TypeAlias
-from urllib.parse import quote
 
-from airflow.providers.common.compat.sdk import conf, redact
-from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
+from airflow.providers.common.compat.sdk import redact
 
+from airflow_provider_itnio._compat import base_url, run_path
 from airflow_provider_itnio.api.describe import truncate
 from airflow_provider_itnio.api.values import type_name
 from airflow_provider_itnio.notifications.failed_tasks import failed_tasks
@@ -33,7 +32,6 @@ AlertKind: TypeAlias = Literal[
     "event",
 ]
 
-_DEFAULT_BASE_URL = "http://localhost:8080"
 _ERROR_LIMIT = 2000
 _ERROR_LINE_LIMIT = 200
 _READ = 20_000
@@ -256,14 +254,6 @@ def _duration(start: datetime | None, end: datetime | None) -> str:
 
 
 def _run_url(dag_id: str, run_id: str, log_url: str) -> str:
-    """Make the address of a run's page; no context holds it."""
-    if not dag_id:
-        return ""
-    run, dag = quote(run_id), quote(dag_id)
-    base = log_url.partition("/dags/")[0] or conf.get(
-        "api" if AIRFLOW_V_3_0_PLUS else "webserver", "base_url", fallback=""
-    )
-    if not run_id:
-        return f"{(base or _DEFAULT_BASE_URL).rstrip('/')}/dags/{dag}"
-    page = f"{(base or _DEFAULT_BASE_URL).rstrip('/')}/dags/{dag}"
-    return f"{page}/runs/{run}" if AIRFLOW_V_3_0_PLUS else f"{page}/grid?dag_run_id={quote(run_id, safe='')}"
+    """Return the address of a run's page, which no context holds."""
+    base = log_url.partition("/dags/")[0] or base_url()
+    return f"{base.rstrip('/')}{run_path(dag_id, run_id)}" if dag_id else ""

@@ -1,26 +1,56 @@
-"""The options ``[itnio]`` of Airflow's configuration that say when alerts are held back, read when used."""
+"""The options ``[itnio]`` of Airflow's configuration. One that can't be used is a line in the log."""
 
 from __future__ import annotations
 
+import json
 import logging
 import re
-from datetime import datetime, time, tzinfo
-from typing import Final, NamedTuple
+from collections.abc import Mapping, Sequence
+from datetime import datetime, time, timedelta, tzinfo
+from functools import cache
+from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from airflow.providers.common.compat.sdk import conf
 
 from airflow_provider_itnio.api.describe import describe_value
+from airflow_provider_itnio.templating import is_rendered_later, recipient_entries
 
-__all__ = ["HoldingOptions", "QuietHours", "holding_options", "option"]
+__all__ = [
+    "DagAlerts",
+    "HoldingOptions",
+    "QuietHours",
+    "alerts_of",
+    "check_holding_options",
+    "holding_options",
+]
 
-_HOURS: Final = re.compile(r"(\d{1,2}):(\d{2})\s*-\s*(\d{1,2}):(\d{2})(?:\s+(\S+))?")
+_EVENTS: Final = ("dag_failure", "task_failure", "dag_recovery")
+_DEFAULT_EVENTS: Final = "dag_failure,dag_recovery"
+_DEFAULT_CONNECTION: Final = "itnio_default"
+_CONNECTION_ID: Final = re.compile(r"[\w#!()\-.:/\\]{1,200}")  # as Airflow has it
+_TAG_LIMIT: Final = 100
+"""Characters, as Airflow has it."""
+_HOURS: Final = re.compile(r"(\d{1,2}):(\d{2})\s*[-–]\s*(\d{1,2}):(\d{2})(?:\s+(\S+))?")
 
 _LOG = logging.getLogger(f"airflow.task.{__name__}")
 
 
+class DagAlerts(NamedTuple):
+    """The alerts that the configuration adds to a DAG.
+
+    :param recipients: phone numbers or Jinja, at least one.
+    :param events: one or more of ``dag_failure``, ``task_failure`` and ``dag_recovery``.
+    :param conn_id: the connection that they go through.
+    """
+
+    recipients: tuple[str, ...]
+    events: frozenset[str]
+    conn_id: str
+
+
 class QuietHours(NamedTuple):
-    """Hours of each day.
+    """Hours of each day, by the clock on the wall: where clocks change, they are longer or shorter.
 
     :param start: when they begin.
     :param end: when they end, on the next day if that is before ``start``.
@@ -32,7 +62,7 @@ class QuietHours(NamedTuple):
     zone: tzinfo
 
     def contain(self, moment: datetime) -> bool:
-        """Say whether a time lies within.
+        """Return whether a time lies within.
 
         :param moment: a time with its zone.
         """
@@ -41,14 +71,23 @@ class QuietHours(NamedTuple):
             return self.start <= now < self.end
         return now >= self.start or now < self.end
 
+    def end_of(self, moment: datetime) -> datetime:
+        """Return when alerts are sent again: the time itself, or the end of the hours that it lies in.
+
+        :param moment: a time with its zone.
+        """
+        while self.contain(moment):  # minute by minute: a clock that changes may pass over ``end``
+            moment += timedelta(minutes=1)
+        return moment
+
 
 class HoldingOptions(NamedTuple):
     """When alerts are held back.
 
-    :param limit: alerts that go out to a recipient in a window; 0 for any number.
-    :param window: seconds of a window.
-    :param quiet_hours: when only urgent ones go out, ``None`` for never.
-    :param urgent_tags: tags of DAGs whose alerts go out in quiet hours too.
+    :param limit: alerts that a recipient gets within a window; 0 for no limit.
+    :param window: seconds.
+    :param quiet_hours: when only urgent alerts are sent, ``None`` for never.
+    :param urgent_tags: tags of DAGs whose alerts are sent in quiet hours too.
     """
 
     limit: int
@@ -57,57 +96,165 @@ class HoldingOptions(NamedTuple):
     urgent_tags: frozenset[str]
 
 
-def option(name: str, default: str = "") -> str:
-    """Give an option of ``[itnio]`` as it is written.
+def alerts_of(dag: Any, recipients: str) -> DagAlerts | None:
+    """Return the alerts that the configuration adds to a DAG.
 
-    :param name: its name.
-    :param default: what counts where it is not given or can't be read.
+    :param dag: the DAG.
+    :param recipients: what ``alert_recipients`` says, not empty.
+    :return: ``None`` if it adds none.
     """
-    try:
-        return str(conf.get("itnio", name, fallback=default) or default).strip()
-    except Exception:  # such as a command for its value that fails
-        return default
+    options = _dag_options(recipients, *map(_option, ("alert_skip_tags", "alert_on", "alert_conn_id")))
+    tags = [str(tag) for tag in dag.tags or ()]
+    if options.skip_tags.intersection(tags):
+        return None
+    keys = [f"tag:{tag}" for tag in tags]
+    if any(key.startswith("owner:") for key in options.recipients):  # Airflow asks each task for its owner
+        keys += [f"owner:{owner.strip()}" for owner in str(dag.owner).split(",")]
+    own = [number for key in keys for number in options.recipients.get(key, ())]
+    numbers = tuple(dict.fromkeys(own or options.recipients.get("default", ())))
+    return DagAlerts(numbers, options.events, options.conn_id) if numbers else None
 
 
 def holding_options() -> HoldingOptions:
-    """Give the options; one that can't be used counts as not given."""
+    """Return when alerts are held back; an option that can't be used counts as not given."""
     return HoldingOptions(
         _whole("alert_limit", 20, 0, 100_000),
         _whole("alert_window", 600, 1, 604_800),
         _quiet_hours(),
-        frozenset(filter(None, (tag.strip() for tag in option("urgent_tags").split(",")))),
+        _tags("urgent_tags", _option("urgent_tags")),
     )
 
 
+def check_holding_options() -> None:
+    """Log which of these options can't be used, once in a process that reads DAG files."""
+    _logged_once(*map(_option, ("alert_limit", "alert_window", "quiet_hours", "urgent_tags")))
+
+
+@cache
+def _logged_once(*written: str) -> None:
+    holding_options()
+
+
+def _option(name: str) -> str:
+    try:
+        return str(conf.get("itnio", name, fallback="") or "").strip()
+    except Exception as error:  # such as a ``%`` in the file, which has a meaning there
+        _LOG.warning("[itnio] %s: can't be read (%s); the default is used", name, type(error).__name__)
+        return ""
+
+
+def _refuse(name: str, wanted: str, given: object, then: str) -> None:
+    _LOG.warning("[itnio] %s: must be %s, %s given; %s", name, wanted, describe_value(given), then)
+
+
 def _whole(name: str, default: int, least: int, most: int) -> int:
-    written = option(name, str(default))
+    if not (written := _option(name)):
+        return default
     try:
         number = int(written)
     except ValueError:
         number = -1
     if least <= number <= most:
         return number
-    wanted = f"a whole number from {least} to {most}"
-    shown = describe_value(written)
-    _LOG.warning("[itnio] %s: must be %s, %s given; the default %s is used", name, wanted, shown, default)
+    _refuse(name, f"a whole number from {least} to {most}", written, f"the default {default} is used")
     return default
 
 
 def _quiet_hours() -> QuietHours | None:
-    written = option("quiet_hours")
-    if not written:
+    if not (written := _option("quiet_hours")):
         return None
     try:
         if not (match := _HOURS.fullmatch(written)):
             raise ValueError(written)
         *numbers, zone = match.groups()
         hour, minute, end_hour, end_minute = map(int, numbers)
-        start, end = time(hour, minute), time(end_hour, end_minute)
+        midnight = (end_hour, end_minute) == (24, 0)
+        start, end = time(hour, minute), time() if midnight else time(end_hour, end_minute)
         if start == end:
             raise ValueError(written)
         return QuietHours(start, end, ZoneInfo(zone or "UTC"))
     except (ValueError, OSError, KeyError):
-        example = "two different times and a time zone, such as 22:00-07:00 Europe/Berlin"
-        shown = describe_value(written)
-        _LOG.warning("[itnio] quiet_hours: must be %s, %s given; there are no quiet hours", example, shown)
+        wanted = "two different times and a time zone, such as 22:00-07:00 Europe/Berlin"
+        _refuse("quiet_hours", wanted, written, "there are no quiet hours")
         return None
+
+
+def _tags(name: str, written: str) -> frozenset[str]:
+    tags = _words(written)
+    # What ends like that is a list in JSON, and no tag of anybody's.
+    if wrong := {tag for tag in tags if len(tag) > _TAG_LIMIT or tag[0] in "[{" or tag[-1] in "]}"}:
+        wanted = f"tags of at most {_TAG_LIMIT} characters, separated by commas"
+        _refuse(name, wanted, min(wrong), "it is no DAG's tag")
+    return tags
+
+
+def _words(written: str) -> frozenset[str]:
+    return frozenset(filter(None, (word.strip() for word in written.split(","))))
+
+
+class _DagOptions(NamedTuple):
+    recipients: Mapping[str, Sequence[str]]
+    skip_tags: frozenset[str]
+    events: frozenset[str]
+    conn_id: str
+
+
+@cache
+def _dag_options(recipients: str, skip_tags: str, events: str, conn_id: str) -> _DagOptions:
+    """Read the options of alerts for every DAG; the same texts are checked once in a process."""
+    return _DagOptions(
+        {key: numbers for key, given in _by_key(recipients).items() if (numbers := _usable(key, given))},
+        _tags("alert_skip_tags", skip_tags),
+        _known_events(events),
+        _connection(conn_id),
+    )
+
+
+def _by_key(written: str) -> dict[str, Any]:
+    """Read a list of numbers, Jinja, or JSON with lists by tag and owner."""
+    if not written.startswith(("{", "[")) or written.startswith(("{{", "{%", "{#")):
+        return {"default": written}
+    try:
+        given = json.loads(written)
+    except (ValueError, RecursionError) as error:
+        _refuse("alert_recipients", "phone numbers or JSON", written, f"no DAG alerts: {error}"[:120])
+        return {}
+    by_key = given if isinstance(given, dict) else {"default": given}
+    for key in by_key:
+        if not re.fullmatch(r"default|(tag|owner):.*\S.*", key, re.DOTALL):
+            wanted = "phone numbers by default, tag:… and owner:…"
+            _refuse("alert_recipients", wanted, key, "it is not used")
+    return by_key
+
+
+def _usable(key: str, given: Any) -> list[str]:
+    """Return the recipients that are phone numbers or Jinja, and log what is wrong with the others."""
+    from airflow_provider_itnio.notifications.notifier_checks import check_recipient
+
+    name, usable = f"alert_recipients: {key[:60]}", []
+    if not (entries := recipient_entries(given)):
+        _refuse(name, "at least one phone number", given, "it is not used")
+    for index, entry in enumerate(entries):
+        try:
+            check_recipient(entry, f"{key[:60]}[{index}]")
+            usable.append(str(entry))
+        except Exception as error:
+            _LOG.warning("[itnio] alert_recipients: %s", str(error)[:300])
+    return usable
+
+
+def _known_events(written: str) -> frozenset[str]:
+    named = _words(written)
+    known = named.intersection(_EVENTS)
+    if unknown := ", ".join(sorted(named - known)):
+        then = "it is not used" if known else f"the default {_DEFAULT_EVENTS} is used"
+        _refuse("alert_on", f"one or more of {', '.join(_EVENTS)}", unknown, then)
+    return known or _words(_DEFAULT_EVENTS)
+
+
+def _connection(written: str) -> str:
+    if not written or _CONNECTION_ID.fullmatch(written) or is_rendered_later(written):
+        return written or _DEFAULT_CONNECTION
+    wanted = "a connection's id: at most 200 letters, digits and the like"
+    _refuse("alert_conn_id", wanted, written, f"the default {_DEFAULT_CONNECTION} is used")
+    return _DEFAULT_CONNECTION

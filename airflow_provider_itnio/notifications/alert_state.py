@@ -21,7 +21,7 @@ from typing import Annotated, Final, Literal, TypeVar
 from airflow.providers.common.compat.sdk import Variable
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from airflow_provider_itnio._compat import forget_cached_variable, is_failed_write
+from airflow_provider_itnio._compat import is_failed_write, read_variable
 from airflow_provider_itnio.api.describe import truncate
 
 __all__ = [
@@ -183,13 +183,11 @@ def digest(text: str) -> str:
 
 
 def read_state() -> AlertState:
-    """Give what stands in the Variable; one that is missing or holds something else counts as empty.
+    """Return what stands in the Variable; one that is missing or holds something else counts as empty.
 
-    :raises Exception: if Airflow can't be asked.
+    :raises Exception: if it can't be read, so that nothing is written over it.
     """
-    forget_cached_variable(VARIABLE)
-    written = Variable.get(VARIABLE, None)
-    if not written:
+    if not (written := read_variable(VARIABLE)):
         return AlertState()
     try:
         return AlertState.model_validate_json(written)

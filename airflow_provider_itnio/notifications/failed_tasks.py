@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from airflow_provider_itnio._compat import failed_task_instances
 from airflow_provider_itnio.api.describe import truncate
-from airflow_provider_itnio.notifications.airflow_runs import failed_task_instances
 
 __all__ = ["describe_failed_tasks", "failed_tasks"]
 

@@ -214,8 +214,9 @@ def _decide(
     taken = recipient.take_held()
     notes = [f"{describe_held(taken)}."] if taken.held else []
     if recipient.sent == options.limit:
-        end = recipient.start + options.window + 59  # a minute that has begun is not yet over
-        until = utc_minute(datetime.fromtimestamp(end, UTC))
+        # A minute that has begun is not yet over.
+        end = datetime.fromtimestamp(recipient.start + options.window + 59, UTC)
+        until = utc_minute(options.quiet_hours.end_of(end) if options.quiet_hours else end)
         window = describe_duration(options.window).removesuffix(" 0 s").removesuffix(" 0 min")
         notes.append(f"Further alerts are held back until {until}: {options.limit} went out within {window}.")
     return Admission(note=" ".join(notes), counted=taken)

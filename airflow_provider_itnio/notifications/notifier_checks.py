@@ -11,6 +11,7 @@ from airflow_provider_itnio.api.models import check_fields
 from airflow_provider_itnio.broadcast.recipients import read_recipient, recipients_of
 from airflow_provider_itnio.hooks.itnio import check_hook_fields
 from airflow_provider_itnio.notifications.alert_facts import AlertFacts
+from airflow_provider_itnio.notifications.alert_options import check_holding_options
 from airflow_provider_itnio.notifications.default_text import default_template
 from airflow_provider_itnio.templating import is_rendered_later, leaves, recipient_entries, template_files
 
@@ -42,6 +43,7 @@ def check_notifier(notifier: WhatsAppNotifier) -> None:
     own = notifier.own_message() or {"text": "-", "reply_to": notifier.reply_to}
     check_fields(own, if_too_long=notifier.if_too_long, is_unrendered=is_rendered_later)
     check_alert_template(notifier.alert_template, notifier.alert_language)
+    check_holding_options()
 
 
 def _check_recipients(recipients: object) -> None:

@@ -13,7 +13,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Any, Final
 
-from airflow_provider_itnio.notifications.airflow_runs import previous_runs, previous_task_instances
+from airflow_provider_itnio._compat import previous_runs, previous_task_instances
 from airflow_provider_itnio.notifications.alert_facts import AlertFacts, AlertKind
 from airflow_provider_itnio.notifications.alert_state import AlertState, FailingState, digest, update_state
 from airflow_provider_itnio.notifications.wording import describe_duration

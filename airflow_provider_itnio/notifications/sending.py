@@ -19,6 +19,8 @@ __all__ = ["asend_to_all", "raise_failures", "send_to_all"]
 
 _AT_A_TIME: Final = 16
 """Recipients. Airflow ends a task's callbacks 20 seconds, a DAG's 50 seconds after they began."""
+_OF_ITS_TEXT: Final = (ContentError, InvalidMessageError)
+"""Errors after which another message to the same recipient may be sent."""
 
 
 def send_to_all(hook: ItnioHook, alert: RenderedAlert, notes: Mapping[str, str]) -> dict[str, str | None]:
@@ -41,10 +43,10 @@ def send_to_all(hook: ItnioHook, alert: RenderedAlert, notes: Mapping[str, str])
                 if (fields := message(reason, notes[recipient])) is not None:
                     hook.send(recipient, **fields)
                     return None
-            except (ContentError, InvalidMessageError) as error:
-                reason = _logged(hook, recipient, error)
             except Exception as error:
-                return _logged(hook, recipient, error)
+                reason = _logged(hook, recipient, error)
+                if not isinstance(error, _OF_ITS_TEXT):
+                    break
         return reason
 
     with ThreadPoolExecutor(_AT_A_TIME, thread_name_prefix="whatsapp-alert") as pool:
@@ -73,10 +75,10 @@ async def asend_to_all(
                     if (fields := message(reason, notes[recipient])) is not None:
                         await hook.asend(recipient, **fields)
                         return None
-                except (ContentError, InvalidMessageError) as error:
-                    reason = _logged(hook, recipient, error)
                 except Exception as error:
-                    return _logged(hook, recipient, error)
+                    reason = _logged(hook, recipient, error)
+                    if not isinstance(error, _OF_ITS_TEXT):
+                        break
         return reason
 
     async with hook:

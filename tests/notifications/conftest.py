@@ -33,12 +33,12 @@ class Variables:
         self.writes = 0
         self.unreadable = self.unwritable = self.forgetful = False
 
-    def get(self, key, default):
+    def read(self, key):
         self.asked += 1
         self.answering.wait()
         if self.unreadable:
             raise RuntimeError("the API server is away")
-        return self.values.get(key, default)
+        return self.values.get(key)
 
     def set(self, key, value, description):
         if self.unwritable:
@@ -68,6 +68,7 @@ def variables(monkeypatch, tmp_path):
     variables = Variables()
     monkeypatch.delenv("AIRFLOW__ITNIO__ALERT_LIMIT")
     monkeypatch.setattr(alert_state, "Variable", variables)
+    monkeypatch.setattr(alert_state, "read_variable", variables.read)
     # Tests that run beside this one keep their lock elsewhere.
     monkeypatch.setattr(alert_state.tempfile, "gettempdir", lambda: str(tmp_path))
     monkeypatch.setattr("airflow_provider_itnio.notifications.guard._SECONDS", 60.0)  # for a busy machine

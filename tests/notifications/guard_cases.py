@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version as installed
-
 from airflow.providers.common.compat.sdk import DAG
 
 from airflow_provider_itnio.notifications.whatsapp import WhatsAppNotifier
-
-if installed("apache-airflow").startswith("2."):
-    pass
-else:
-    pass
 
 from .events import of_dag
 

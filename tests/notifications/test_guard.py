@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version as installed
-
 import pytest
 
 from airflow_provider_itnio.api.errors import ItnioError
 from airflow_provider_itnio.notifications.whatsapp import WhatsAppNotifier
-
-if installed("apache-airflow").startswith("2."):
-    pass
-else:
-    pass
-
 from tests.notifications.guard_cases import NUMBER, ON_CALL, OTHER, failed, last_line
 
 from .events import of_task

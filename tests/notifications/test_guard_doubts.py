@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-from importlib.metadata import version as installed
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -12,12 +11,6 @@ from hypothesis import strategies as st
 
 from airflow_provider_itnio.notifications import alert_state, guard
 from airflow_provider_itnio.notifications.alert_state import AlertState, RecipientState, digest
-
-if installed("apache-airflow").startswith("2."):
-    from airflow.secrets.cache import SecretCache
-else:
-    from airflow.sdk.execution_time.cache import SecretCache
-
 from tests.notifications.guard_cases import ON_CALL, failed, last_line
 
 pytestmark = pytest.mark.usefixtures("connection")
@@ -133,21 +126,6 @@ def test_a_variable_that_a_secrets_backend_hides_holds_nothing_back(tell, sandbo
     variables.forgetful = True
     tell(ON_CALL, failed())
     assert len(sandbox.messages) == 1
-
-
-def test_what_the_dag_processor_has_cached_does_not_count(monkeypatch):
-    monkeypatch.setenv("AIRFLOW__SECRETS__USE_CACHE", "True")
-    SecretCache.init()
-    try:
-        stale, new = (
-            AlertState(recipients={digest("8614718004557"): RecipientState(start=1, held=held)}).to_json(1)
-            for held in (80, 0)
-        )
-        SecretCache.save_variable(alert_state.VARIABLE, stale)
-        monkeypatch.setenv(f"AIRFLOW_VAR_{alert_state.VARIABLE.upper()}", new)
-        assert alert_state.read_state().recipient("8614718004557").held == 0
-    finally:
-        SecretCache.reset()
 
 
 def test_a_variable_that_is_deleted_begins_anew(tell, sandbox, variables, clock, option):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-from importlib.metadata import version as installed
 
 import pytest
 from airflow.providers.common.compat.sdk import DAG
@@ -12,12 +11,6 @@ from airflow.providers.common.compat.sdk import DAG
 from airflow_provider_itnio.notifications import alert_state
 from airflow_provider_itnio.notifications.alert_state import AlertState, FailingState, RecipientState, digest
 from airflow_provider_itnio.notifications.whatsapp import WhatsAppNotifier
-
-if installed("apache-airflow").startswith("2."):
-    pass
-else:
-    pass
-
 from tests.notifications.guard_cases import NUMBER, ON_CALL, OTHER, failed
 
 from .events import of_deadline
@@ -127,14 +120,11 @@ def test_it_is_bounded_and_what_is_held_back_goes_last():
 def _alert(number, path):
     class Kept:
         @staticmethod
-        def get(key, default):
-            return path.read_text() if path.exists() else default
-
-        @staticmethod
         def set(key, value, description):
             path.write_text(value)
 
     alert_state.Variable = Kept
+    alert_state.read_variable = lambda key: path.read_text() if path.exists() else None
 
     def change(state):
         state.recipient("1").hold("sales", 1)

@@ -1,0 +1,149 @@
+"""What can't be used in ``[itnio]`` is one line: option, what it must be, what was given, what is done."""
+
+from __future__ import annotations
+
+import pytest
+from airflow.providers.common.compat.sdk import DAG, conf
+from airflow.providers.standard.operators.empty import EmptyOperator
+
+from airflow_provider_itnio import policies
+from airflow_provider_itnio.notifications import alert_options
+from airflow_provider_itnio.notifications.whatsapp import WhatsAppNotifier
+
+NUMBER = "+86 1000 0000 11"
+ALL = "dag_failure,task_failure,dag_recovery"
+
+
+@pytest.fixture(autouse=True)
+def option(monkeypatch):
+    """Set options of ``[itnio]``, of which nothing has been read yet."""
+    alert_options._dag_options.cache_clear()
+    alert_options._logged_once.cache_clear()
+    policies._notifier.cache_clear()
+    monkeypatch.delenv("AIRFLOW__ITNIO__ALERT_LIMIT")
+
+    def set_options(**options):
+        for name, value in options.items():
+            monkeypatch.setenv(f"AIRFLOW__ITNIO__{name.upper()}", value)
+
+    return set_options
+
+
+def read(number=1, tasks=1, **fields):
+    """Let the policies do with a DAG what Airflow has them do."""
+    with DAG(f"dag_{number}", schedule=None, **fields) as dag:
+        for task in range(tasks):
+            EmptyOperator(task_id=f"task_{task}")
+    policies.dag_policy(dag)
+    for task in dag.tasks:
+        policies.task_policy(task)
+    return dag
+
+
+RECIPIENTS = "[itnio] alert_recipients: "
+NOT_USED = "; it is not used"
+ONE = "must be at least one phone number"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "line"),
+    [
+        ("alert_recipients", '{"default": null}', f"{RECIPIENTS}default: {ONE}, nothing given{NOT_USED}"),
+        ("alert_recipients", '{"tag:a": []}', f"{RECIPIENTS}tag:a: {ONE}, a list of 0 given{NOT_USED}"),
+        ("alert_recipients", '{"owner:b": ""}', f"{RECIPIENTS}owner:b: {ONE}, '' given{NOT_USED}"),
+        ("alert_recipients", "[]", f"{RECIPIENTS}default: {ONE}, a list of 0 given{NOT_USED}"),
+        ("alert_recipients", ",,,", f"{RECIPIENTS}default: {ONE}, ',,,' given{NOT_USED}"),
+        ("alert_recipients", '{"default": true}', f"{RECIPIENTS}default[0]: "),
+        ("alert_recipients", '{"default": 1.5}', f"{RECIPIENTS}default[0]: "),
+        ("alert_recipients", '{"default": [{"a": 1}]}', f"{RECIPIENTS}default[0]"),
+        ("alert_recipients", "{", f"{RECIPIENTS}must be phone numbers or JSON, '{{' given; no DAG alerts: "),
+        ("alert_recipients", "[" * 50_000, f"{RECIPIENTS}must be phone numbers or JSON, '[[["),
+        ("alert_conn_id", "my conn", "[itnio] alert_conn_id: must be a connection's id: at most 200 letters"),
+        ("alert_conn_id", "x" * 201, "[itnio] alert_conn_id: must be a connection's id: at most 200 letters"),
+        (
+            "alert_on",
+            "sla",
+            "[itnio] alert_on: must be one or more of dag_failure, task_failure, dag_recovery, 'sla' given",
+        ),
+        ("alert_on", '["dag_failure"]', "given; the default dag_failure,dag_recovery is used"),
+        ("alert_on", "dag_failure,late", "'late' given; it is not used"),
+        ("alert_skip_tags", '["draft"]', "[itnio] alert_skip_tags: must be tags of at most 100 characters"),
+        ("alert_skip_tags", "x" * 101, "[itnio] alert_skip_tags: must be tags of at most 100 characters"),
+        ("urgent_tags", '{"a": 1}', "[itnio] urgent_tags: must be tags of at most 100 characters"),
+        ("alert_limit", "many", "must be a whole number from 0 to 100000, 'many' given; the default 20 is"),
+        ("alert_limit", "1.5", "[itnio] alert_limit: must be a whole number from 0 to 100000, '1.5' given"),
+        ("alert_window", "0", "must be a whole number from 1 to 604800, '0' given; the default 600 is used"),
+        ("alert_window", "10 min", "[itnio] alert_window: must be a whole number from 1 to 604800, '10 min'"),
+        ("quiet_hours", "night", "'night' given; there are no quiet hours"),
+        ("quiet_hours", "00:00-24:00", "[itnio] quiet_hours: must be two different times and a time zone"),
+    ],
+)
+def test_it_is_one_line_for_all_dags_and_tasks(name, value, line, option, caplog):
+    option(**{"alert_recipients": NUMBER, "alert_on": ALL} | {name: value})
+    for number in range(3):
+        read(number, tasks=3)
+    (said,) = [record.getMessage() for record in caplog.records if "[itnio]" in record.getMessage()]
+    assert line in said
+    assert len(said) < 400
+
+
+def test_a_value_that_airflow_cant_read_is_one_line_with_its_option(option, caplog, monkeypatch):
+    def get(section, name, **options):
+        if name == "alert_on":
+            raise ValueError("'%' must be followed by '%' or '('")
+        return conf.get(section, name, **options)
+
+    monkeypatch.setattr(alert_options, "conf", type("Conf", (), {"get": staticmethod(get)}))
+    option(alert_recipients=NUMBER)
+    dag = read()
+    assert dag.on_failure_callback
+    assert "[itnio] alert_on: can't be read (ValueError); the default is used" in caplog.text
+
+
+def test_a_notifier_in_a_dag_file_says_what_is_wrong_with_the_options_of_holding(option, caplog):
+    option(quiet_hours="night", alert_limit="many")
+    for _ in range(3):
+        WhatsAppNotifier(recipients=NUMBER)
+    said = [record.getMessage() for record in caplog.records]
+    assert [line.split(":")[0] for line in said] == ["[itnio] alert_limit", "[itnio] quiet_hours"]
+
+
+def test_a_connection_may_be_jinja_or_of_any_name_that_airflow_takes(option, caplog):
+    for conn_id in ("{{ var.value.alerts }}", "team-a.alerts/1"):
+        option(alert_recipients=NUMBER, alert_conn_id=conn_id)
+        assert read().on_failure_callback[-1].itnio_conn_id == conn_id
+    assert "[itnio]" not in caplog.text
+
+
+@pytest.mark.parametrize("recipients", [None, NUMBER, '{"owner:ana": "+86 1000 0000 12"}'])
+def test_nothing_is_read_again_for_each_task(recipients, option, monkeypatch):
+    asked = []
+    of_dag = DAG.owner.fget
+    monkeypatch.setattr(DAG, "owner", property(lambda dag: asked.append("owner") or of_dag(dag)))
+    get = type(conf).get
+    monkeypatch.setattr(
+        type(conf),
+        "get",
+        lambda self, section, *names, **how: asked.append(section) or get(self, section, *names, **how),
+    )
+    if recipients:
+        option(alert_recipients=recipients, alert_on=ALL)
+    owner = {"default_args": {"owner": "ana"}}
+    read(0, **owner)
+    asked.clear()
+    read(1, **owner)
+    once = [one for one in asked if one in ("itnio", "owner")]
+    asked.clear()
+    dag = read(2, tasks=200, **owner)
+    assert [one for one in asked if one in ("itnio", "owner")] == once
+    assert bool(dag.tasks[-1].on_failure_callback) is bool(recipients)
+
+
+def test_another_configuration_counts_for_a_dag_that_is_read_again(option):
+    option(alert_recipients=NUMBER)
+    dag = read()
+    policies.dag_policy(dag)
+    option(alert_recipients="+86 1000 0000 12")
+    dag.on_failure_callback = None
+    policies.dag_policy(dag)
+    assert dag.on_failure_callback[-1].recipients == ["+86 1000 0000 12"]
