@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from airflow.configuration import conf as core_conf
 from airflow.providers.common.compat.sdk import DAG, conf
 from airflow.providers.standard.operators.empty import EmptyOperator
 
@@ -115,17 +116,17 @@ def test_a_connection_may_be_jinja_or_of_any_name_that_airflow_takes(option, cap
     assert "[itnio]" not in caplog.text
 
 
+def asking(get, asked):
+    return lambda conf, section, *names, **how: asked.append(section) or get(conf, section, *names, **how)
+
+
 @pytest.mark.parametrize("recipients", [None, NUMBER, '{"owner:ana": "+86 1000 0000 12"}'])
 def test_nothing_is_read_again_for_each_task(recipients, option, monkeypatch):
     asked = []
     of_dag = DAG.owner.fget
     monkeypatch.setattr(DAG, "owner", property(lambda dag: asked.append("owner") or of_dag(dag)))
-    get = type(conf).get
-    monkeypatch.setattr(
-        type(conf),
-        "get",
-        lambda self, section, *names, **how: asked.append(section) or get(self, section, *names, **how),
-    )
+    for each in {type(conf), type(core_conf)}:
+        monkeypatch.setattr(each, "get", asking(each.get, asked))
     if recipients:
         option(alert_recipients=recipients, alert_on=ALL)
     owner = {"default_args": {"owner": "ana"}}

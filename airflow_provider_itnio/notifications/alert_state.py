@@ -238,7 +238,7 @@ def update_state(change: Callable[[AlertState], Result], unsure: Result) -> Resu
             raise
         give_up()
         name = type(error).__name__
-        _LOG.warning("The Airflow Variable %s can't be used (%s), so the alert is sent", VARIABLE, name)
+        _LOG.warning("The Airflow Variable %s can't be used (%s); alerts are sent without it", VARIABLE, name)
         return unsure
 
 

@@ -28,7 +28,7 @@ from airflow_provider_itnio.notifications.alert_state import (
 )
 from airflow_provider_itnio.notifications.wording import describe_duration, utc_minute
 
-__all__ = ["Admission", "aadmit", "admit", "describe_held", "give_back", "is_quiet_now"]
+__all__ = ["Admission", "aadmit", "admit", "describe_held", "give_back", "is_quiet_now", "log_untold"]
 
 _SECONDS: Final = 5.0
 """How long a decision may take: Airflow gives callbacks 20 or 50 seconds."""
@@ -171,15 +171,28 @@ def give_back(admissions: Mapping[str, Admission]) -> None:
     :param admissions: by number.
     """
 
-    def change(state: AlertState) -> None:
+    def change(state: AlertState) -> bool:
         for number, admission in admissions.items():
             recipient, counted = state.recipient(canonical_number(number)), admission.counted
             if counted is not None:
                 recipient.give_back(counted)
                 if recipient.start == counted.start and recipient.sent:
                     recipient.sent -= 1
+        return True
 
-    update_state(change, None)
+    if not update_state(change, False):
+        for number, admission in admissions.items():
+            if admission.counted and admission.counted.held:
+                log_untold(number, admission.counted)
+
+
+def log_untold(number: str, held: RecipientState) -> None:
+    """Log what was held back if no message will tell of it.
+
+    :param number: the recipient's number.
+    :param held: of which something is held.
+    """
+    _LOG.error("No WhatsApp message will tell %s: %s", mask_phone(number), describe_held(held))
 
 
 def describe_held(held: RecipientState) -> str:

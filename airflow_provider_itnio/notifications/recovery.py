@@ -26,7 +26,6 @@ RECOVERIES: Final[Mapping[AlertKind, AlertKind]] = {
 }
 _LOOKED_AT: Final = 20
 """Earlier runs: each is a question to Airflow."""
-_FAILED: Final = "failed"
 
 
 def note_failure(state: AlertState, facts: AlertFacts, context: Mapping[str, Any]) -> None:
@@ -93,9 +92,11 @@ def _from_history(facts: AlertFacts, context: Mapping[str, Any]) -> AlertFacts |
     failed = []
     for one in islice(earlier, _LOOKED_AT):
         state = str(getattr(one.state, "value", one.state))
+        if _is_backfill({"dag_run": one}):
+            continue
         if state == "success":
             break
-        if state == _FAILED and not _is_backfill({"dag_run": one}):
+        if state == "failed":
             failed.append(one.end_date)
         elif not failed:  # the run before it has not ended, or its task was skipped
             break

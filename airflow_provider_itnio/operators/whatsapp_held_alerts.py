@@ -170,7 +170,14 @@ class WhatsAppHeldAlertsOperator(_Operator):
             raise
 
     def _put_back(self, number: str, held: RecipientState) -> None:
+        from airflow_provider_itnio._compat import is_failed_write
         from airflow_provider_itnio.api.phone_numbers import canonical_number
-        from airflow_provider_itnio.notifications.alert_state import update_state
+        from airflow_provider_itnio.notifications.alert_state import change_state
+        from airflow_provider_itnio.notifications.guard import log_untold
 
-        update_state(lambda state: state.recipient(canonical_number(number)).give_back(held), None)
+        try:
+            change_state(lambda state: state.recipient(canonical_number(number)).give_back(held))
+        except BaseException as error:
+            if not is_failed_write(error):
+                raise
+            log_untold(number, held)

@@ -196,6 +196,16 @@ def test_what_failed_before_is_looked_up_by_logical_date(states, said, sandbox, 
     assert bool(sandbox.messages) is bool(said)
 
 
+@pytest.mark.parametrize("backfill", ["success", "failed", "running"])
+def test_a_backfill_between_is_passed_over(backfill, sandbox, variables, at):
+    at(0)
+    runs = Runs(backfill, "failed", backfill, "failed", "success")
+    for number in (0, 2):
+        runs.runs[number].run_type = "backfill"
+    runs.tell()
+    assert "It had failed in 2 runs for 95 h 2 min" in sandbox.messages[-1].text
+
+
 @pytest.mark.parametrize(
     "changes", [{"logical_date": None}, {"clear_number": 1}, {"run_type": "backfill"}], ids=str
 )
