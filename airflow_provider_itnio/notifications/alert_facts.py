@@ -192,7 +192,7 @@ def _of_deadline(context: Mapping[str, Any]) -> AlertFacts:
 
 
 def _attribute(owner: Any, name: str) -> Any:
-    """Give what an object of Airflow's holds; one that fails to tell must not take the other facts along."""
+    """Return an attribute of an Airflow object, ``None`` if that fails: the other facts are still told."""
     try:
         return getattr(owner, name, None)
     except Exception:

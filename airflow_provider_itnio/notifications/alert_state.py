@@ -1,8 +1,7 @@
-"""What alerts know of each other: one Airflow Variable, which every process that runs callbacks can write.
+"""The state that alerts share: one Airflow Variable, which every process that runs callbacks can write.
 
-Airflow has no compare-and-set. Processes of one machine take turns by a lock file; those of several machines
-may overwrite each other's change. So nobody relies on it: whatever can't be read or written counts as
-unknown, and what is unknown is sent.
+Airflow has no compare-and-set. Processes on one machine take turns with a lock file; those on several
+machines may overwrite each other's changes. If the Variable can't be read or written, alerts are sent.
 """
 
 from __future__ import annotations
@@ -66,9 +65,9 @@ class RecipientState(_Strict):
 
     :param start: when the present window began, in seconds since 1970.
     :param sent: alerts that went out in it.
-    :param held: alerts that were held back and not told of yet.
+    :param held: alerts that were held back and not yet told.
     :param since: when the first of these was held back, in seconds since 1970.
-    :param dags: how many of these there are of a DAG; ten DAGs are named.
+    :param dags: how many of these by DAG, for up to ten DAGs.
     """
 
     start: Seconds = 0
@@ -90,13 +89,13 @@ class RecipientState(_Strict):
             self.dags[dag_id] = self.dags.get(dag_id, 0) + 1
 
     def take_held(self) -> RecipientState:
-        """Give what is held back as a state of its own, and hold nothing of it any more."""
+        """Return what is held back as a state of its own, and hold none of it any longer."""
         taken = self.model_copy(deep=True)
         self.held, self.since, self.dags = 0, 0, {}
         return taken
 
     def give_back(self, taken: RecipientState) -> None:
-        """Hold what was taken once more, since nobody was told of it.
+        """Hold what was taken again, since nobody was told.
 
         :param taken: what :meth:`take_held` gave.
         """
@@ -125,21 +124,21 @@ class FailingState(_Strict):
 
 
 class AlertState(_Strict):
-    """All of it. Neither phone numbers nor ids of failing DAGs stand in it, but their digests."""
+    """All of it, with digests in place of phone numbers and of the ids of failing DAGs."""
 
     version: Literal[1] = 1
     recipients: dict[Digest, RecipientState] = {}
     failing: dict[Digest, FailingState] = {}
 
     def recipient(self, number: str) -> RecipientState:
-        """Give the state of a recipient.
+        """Return the state of a recipient.
 
         :param number: their number, as digits.
         """
         return self.recipients.setdefault(digest(number), RecipientState())
 
     def to_json(self, now: int) -> str:
-        """Write it as JSON of at most 32,000 characters; if it is too long, the oldest entries are dropped.
+        """Return it as JSON of at most 32,000 characters; the oldest entries are dropped if it is longer.
 
         :param now: seconds since 1970.
         """
@@ -175,7 +174,7 @@ class AlertState(_Strict):
 
 
 def digest(text: str) -> str:
-    """Give 16 characters that stand for a phone number or an id without showing it.
+    """Return 16 characters that stand for a phone number or an id without showing it.
 
     :param text: any text.
     """
@@ -199,7 +198,7 @@ def read_state() -> AlertState:
 def change_state(change: Callable[[AlertState], Result]) -> Result:
     """Change what stands in the Variable.
 
-    :param change: changes the state it is given and gives a result.
+    :param change: changes the state and returns a result.
     :raises BaseException: if it could not be read or written.
     """
     with _taking_turns():
@@ -213,13 +212,13 @@ def change_state(change: Callable[[AlertState], Result]) -> Result:
 
 
 class _Store:
-    """Whether the Variable could be kept lately; Airflow 3 tries for up to 15 seconds before it gives up."""
+    """Until when alerts go on without the Variable; Airflow 3 tries for up to 15 seconds before it fails."""
 
     given_up_until = 0.0
 
 
 def give_up() -> None:
-    """Go on without the Variable for a minute, in this process: alerts have no time to wait for it again."""
+    """Do not use the Variable for a minute, in this process: alerts have no time to wait for it again."""
     _Store.given_up_until = time.monotonic() + _GIVEN_UP_SECONDS
 
 

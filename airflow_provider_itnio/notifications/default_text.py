@@ -73,7 +73,7 @@ _TEXT: Final = """\
 
 
 def default_text(alert: AlertFacts, reason: str = "", note: str = "") -> str:
-    """Write an alert as a text of at most 4,096 characters, whatever the facts hold.
+    """Return an alert as a text of at most 4,096 characters.
 
     :param alert: the facts.
     :param reason: why the alert's own text could not be used; it stands in the last line.
@@ -101,9 +101,9 @@ def default_text(alert: AlertFacts, reason: str = "", note: str = "") -> str:
 def default_template(
     alert: AlertFacts, name: str, language: str, reason: str = "", note: str = ""
 ) -> TemplateDict:
-    """Write an alert as the six values of a WhatsApp template.
+    """Return an alert as a WhatsApp template with six values.
 
-    They are headline, where, run, try, why, link, each in one line and never empty.
+    They are headline, where, run, try, why and link; each is one line and never empty.
 
     :param alert: the facts.
     :param name: the WhatsApp template's name.
@@ -142,14 +142,14 @@ def default_template(
 
 
 def _recovered(alert: AlertFacts) -> str:
-    """Say how long what has recovered had failed; what is not known is left out."""
+    """Return for how long and in how many runs it had failed, as far as that is known."""
     runs = f"in {alert.failed_runs} run{'' if alert.failed_runs == '1' else 's'}" if alert.failed_runs else ""
     how = " ".join(filter(None, (runs, alert.failed_for and f"for {alert.failed_for}")))
     return f"It had failed {how}" if how else ""
 
 
 def _error(alert: AlertFacts, error: str) -> str:
-    """Leave out the reason that Airflow gives whenever a task has failed, where the tasks are named."""
+    """Return the error, empty for Airflow's ``task_failure`` if the failed tasks are named."""
     return "" if alert.failed_tasks and error == "task_failure" else error
 
 
@@ -170,7 +170,7 @@ def _words(text: str, limit: int = 500) -> str:
 
 
 def _link(url: str, limit: int) -> str:
-    """Give the DAG's link in place of one that is too long, since a cut one leads nowhere."""
+    """Return a link, the DAG's if it is too long: a truncated link leads nowhere."""
     if len(url) > limit:
         url = url.partition("/runs/")[0].partition("/grid?")[0]
     return url if len(url) <= limit else ""

@@ -18,7 +18,7 @@ _NAME_LIMIT: Final = 80
 
 
 def failed_tasks(context: Mapping[str, Any], dag_id: str, run_id: str) -> str:
-    """Name the failed tasks of the run that a DAG's callback is about.
+    """Return the names of the tasks that failed in the run of a DAG's callback.
 
     :param context: the callback's context.
     :param dag_id: the DAG.
@@ -43,7 +43,7 @@ def _name(task_id: str, mapped: int) -> str:
 
 
 def describe_failed_tasks(names: Sequence[str]) -> str:
-    """Name the first five, or as many as fit into 180 characters, and say how many more there are.
+    """Return the first five names, or as many as fit into 180 characters, and how many more there are.
 
     :param names: all of them, in their order; each of at most 100 characters.
     """

@@ -1,6 +1,6 @@
 """Which alerts are held back: those over the limit, and those in quiet hours.
 
-In doubt an alert is sent. It is held back only after the Variable that says so was written and read again.
+If in doubt, an alert is sent. It is held back only if the Variable that says so was written and read again.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ _LOG = logging.getLogger(f"airflow.task.{__name__}")
 class Admission(NamedTuple):
     """What becomes of an alert to one recipient.
 
-    :param is_held: whether it does not go out now.
-    :param note: what it says of others that are held back.
-    :param counted: the window it counts in, with what it tells of; ``None`` if it was not counted.
+    :param is_held: whether it is held back.
+    :param note: what it says about others that are held back.
+    :param counted: the window it counts in, and the held alerts it tells; ``None`` if it was not counted.
     """
 
     is_held: bool = False
@@ -59,12 +59,12 @@ def admit(
     context: Any,
     also: Callable[[AlertState], object] = lambda state: None,
 ) -> dict[str, Admission]:
-    """Decide to whom an alert goes out now, and count it; everyone gets it if that takes over 5 seconds.
+    """Decide which recipients get an alert now, and count it. If that takes over 5 seconds, all get it.
 
     :param recipients: their numbers, as digits.
     :param facts: what the alert tells.
     :param context: what Airflow tells of the event.
-    :param also: changes the state too, since it is written only once.
+    :param also: changes the state as well, so that it is written only once.
     """
     decided: list[dict[str, Admission]] = []
     deadline = time.monotonic() + _SECONDS
@@ -113,7 +113,7 @@ def _decided(
     also: Callable[[AlertState], object],
     deadline: float,
 ) -> dict[str, Admission]:
-    """Decide; if that fails, everyone gets it."""
+    """Decide. If that fails, all recipients get the alert."""
     everyone = {number: Admission() for number in recipients}
     try:
         return _counted(recipients, facts, context, also, deadline) or everyone
@@ -131,9 +131,9 @@ def _counted(
     also: Callable[[AlertState], object],
     deadline: float,
 ) -> dict[str, Admission] | None:
-    """Count the alert; ``None`` if everyone gets it.
+    """Count the alert; empty if all recipients get it.
 
-    After the deadline the alert has gone out already, so nothing is counted and nothing told.
+    After the deadline the alert has been sent already, so the Variable is not changed.
     """
     options = holding_options()
     is_question = facts.kind == "approval_wanted"  # a task waits for the answer
@@ -160,13 +160,14 @@ def _counted(
             admissions[number] = Admission()
         else:
             _LOG.warning(
-                "WhatsApp alert to %s is held back; the next one that is sent counts it", mask_phone(number)
+                "WhatsApp alert to %s is held back; the next one that is sent tells how many were",
+                mask_phone(number),
             )
     return admissions
 
 
 def give_back(admissions: Mapping[str, Admission]) -> None:
-    """Undo the count of alerts that did not go out, so that they hold back no other.
+    """Undo the count of alerts that were not sent, so that they hold back no other.
 
     :param admissions: by number.
     """
@@ -196,7 +197,7 @@ def log_untold(number: str, held: RecipientState) -> None:
 
 
 def describe_held(held: RecipientState) -> str:
-    """Say how many alerts were held back, since when and of which DAGs, in at most 150 characters or so.
+    """Return how many alerts were held back, since when and of which DAGs, in about 150 characters.
 
     :param held: of which something is held.
     """
@@ -236,7 +237,7 @@ def _decide(
 
 
 def is_quiet_now(options: HoldingOptions) -> bool:
-    """Say whether these are quiet hours.
+    """Return whether these are quiet hours.
 
     :param options: Airflow's configuration.
     """
@@ -254,7 +255,7 @@ def _is_quiet(options: HoldingOptions, context: Any) -> bool:
 
 
 def _unrecorded(held: Sequence[str]) -> set[str]:
-    """Give those of whom it does not stand in the Variable that an alert is held back."""
+    """Return the recipients for whom the Variable does not say that an alert is held back."""
     try:
         state = read_state()
     except BaseException as error:

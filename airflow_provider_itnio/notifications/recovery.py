@@ -1,8 +1,8 @@
 """Whether a success is a recovery: of a DAG or a task that had failed before.
 
-Failures are kept in the state that alerts share, so that runs without a logical date and runs that a person
-has cleared count too. What failed where no alert could note it is looked up in Airflow, by logical date.
-Runs of a backfill neither fail nor recover anything: what they load is past.
+Failures are recorded in the Variable that alerts share, so that runs without a logical date and runs that a
+person has cleared count too. A failure without an alert is looked up in Airflow, by logical date. Backfill
+runs are neither failures nor recoveries: they load the past.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _LOOKED_AT: Final = 20
 
 
 def note_failure(state: AlertState, facts: AlertFacts, context: Mapping[str, Any]) -> None:
-    """Keep that a DAG or task has failed, if it has a notifier that will tell of its recovery.
+    """Record that a DAG or task has failed, if it has a notifier for its recovery.
 
     :param state: what alerts share.
     :param facts: of an alert of any kind.
@@ -53,7 +53,7 @@ def note_failure(state: AlertState, facts: AlertFacts, context: Mapping[str, Any
 
 
 def recovered(facts: AlertFacts, context: Mapping[str, Any]) -> AlertFacts | None:
-    """Give the facts of a recovery.
+    """Return the facts of a recovery.
 
     :param facts: of a success.
     :param context: what Airflow tells of it.
@@ -122,7 +122,7 @@ def _key(facts: AlertFacts) -> str:
 
 
 def _execution(facts: AlertFacts, context: Mapping[str, Any]) -> str:
-    """Tell one execution from another of the same run, which a person may have cleared."""
+    """Return an id of this execution: a run that a person has cleared has several."""
     run = context.get("dag_run")
     of_run = f"{getattr(run, 'clear_number', '')} {getattr(run, 'start_date', '')}"
     return digest(f"{facts.run_id} {facts.try_number or of_run}")

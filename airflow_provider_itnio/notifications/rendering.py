@@ -1,4 +1,4 @@
-"""An alert rendered for one event: what is sent to whom, and what goes out in place of what can't be sent."""
+"""An alert rendered for one event: what is sent to whom, and what is sent if that can't be used."""
 
 from __future__ import annotations
 
@@ -31,19 +31,20 @@ _LOG = logging.getLogger(f"airflow.task.{__name__}")
 _WORDS_LIMIT: Final = 300
 
 Messages: TypeAlias = Sequence[Callable[[str, str], dict[str, Any] | None]]
-"""What can be sent, the best first. Each makes a message's fields when it is told why the one before it could
-not be used, and what is to be said of alerts that are held back; nothing if it can't say that."""
+"""What can be sent, the best first. Each is called with the reason why the one before it could not be used,
+and with a note about alerts that are held back. It returns a message's fields, ``None`` if the note does not
+fit."""
 
 
 @dataclass(frozen=True)
 class RenderedAlert:
-    """An alert with everything filled in.
+    """A rendered alert.
 
     :param facts: what happened.
     :param recipients: the phone numbers, digits only, each once.
     :param unusable: what is wrong with those of the recipients that are no number.
-    :param own_message: what the hook's ``send`` takes in place of the default message, empty without one.
-    :param problem: why the own message could not be filled in.
+    :param own_message: fields for the hook's ``send``, in place of the default message; empty for none.
+    :param problem: why the own message could not be rendered.
     :param reply_to: the incoming message that a text answers.
     :param template: the WhatsApp template that carries the default alert.
     :param language: its language.
@@ -59,7 +60,7 @@ class RenderedAlert:
     language: str | None
 
     def messages(self, account: Account) -> Messages:
-        """Give what can be sent: the alert's own message, the default one as a template, and as a text.
+        """Return what can be sent: the own message, the default one as a template, and as a text.
 
         :param account: whose connection may name a WhatsApp template for alerts.
         """
@@ -78,7 +79,7 @@ class RenderedAlert:
 
 
 def _with_note(own_message: Mapping[str, Any], note: str) -> dict[str, Any] | None:
-    """Give a message of the user's own with a note in its last line; only a text can have one."""
+    """Return the own message with a note in its last line, ``None`` if it is not a text."""
     text = own_message.get("text")
     body = text.get("body") if isinstance(text, dict) else text
     if not note:
@@ -90,7 +91,7 @@ def _with_note(own_message: Mapping[str, Any], note: str) -> dict[str, Any] | No
 
 
 def describe_error(error: BaseException) -> str:
-    """Say what an error says, fit to be logged and sent: it may show a value that was filled in.
+    """Return an error's text, masked and cut, so that it can be logged and sent.
 
     :param error: any error.
     """
@@ -110,7 +111,7 @@ def _problem(error: Exception, name: str) -> str:
 
 
 def gathered_facts(context: Any) -> AlertFacts:
-    """Gather the facts of an event; where that fails, an alert of none is better than no alert.
+    """Gather the facts of an event. If that fails, the alert is sent without them.
 
     :param context: what Airflow tells of the event.
     """
@@ -123,10 +124,10 @@ def gathered_facts(context: Any) -> AlertFacts:
 
 @dataclass
 class AlertRenderer:
-    """Fills in a notifier's fields for one event, on values of its own.
+    """Renders a notifier's fields for one event, without changing the notifier.
 
-    Airflow's base class fills in the notifier itself: its second event would repeat the first one's words,
-    and run Jinja that came with them.
+    Airflow's base class renders into the notifier: its second event would repeat the first one's text, and
+    run Jinja that came with it.
 
     :param notifier: the notifier, which stays as it is.
     :param context: what Airflow tells of the event.
@@ -174,7 +175,7 @@ class AlertRenderer:
         )
 
     def render(self, name: str, value: Any) -> Any:
-        """Render one value; where that fails, note the problem and give nothing.
+        """Render one value. If that fails, add to ``problems`` and return ``None``.
 
         :param name: the name a problem gives it.
         :param value: what the DAG file says.
@@ -188,7 +189,7 @@ class AlertRenderer:
             return None
 
     def number(self, name: str, value: Any) -> str | None:
-        """Render a phone number; where it is none, note the problem and give nothing.
+        """Render a phone number. If it is none, add to ``problems`` and return ``None``.
 
         :param name: the name a problem gives it.
         :param value: what the DAG file says.
@@ -204,7 +205,7 @@ class AlertRenderer:
         """Render recipients one by one, so that one that fails does not keep the others from theirs.
 
         :param recipients: as for :func:`~airflow_provider_itnio.broadcast.recipients.recipient_list`.
-        :return: the numbers, each person's once, and what is wrong with the rest.
+        :return: the numbers, each once, and what is wrong with the rest.
         """
         numbers: dict[str, str] = {}
         unusable: list[str] = []

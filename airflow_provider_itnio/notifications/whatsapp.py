@@ -57,13 +57,13 @@ class WhatsAppNotifier(_Notifier):
         ):
             ...
 
-    With nothing but ``recipients`` it says what happened, where and why, and links to the log. Any message
-    the operator takes can be given in place of that. Every field may use ``{{ alert.… }}``: ``kind``,
+    Only ``recipients`` is required: the default text says what happened, where and why, and links to the log.
+    Any message that the operator takes can be given instead. Every field may use ``{{ alert.… }}``: ``kind``,
     ``dag_id``, ``task_id``, ``map_index``, ``run_id``, ``try_number``, ``max_attempts``, ``error``,
     ``error_line``, ``failed_tasks``, ``duration``, ``log_url``, which are always defined, and what else
     Airflow gives a callback of that kind.
 
-    Of many alerts to a recipient within a short time the later ones are held back and told of together:
+    If a recipient gets many alerts within a short time, further ones are held back and told together; see
     ``[itnio] alert_limit``, ``alert_window`` and ``quiet_hours`` in Airflow's configuration.
 
     If your text can't be rendered, breaks a rule, or is refused for its content, the default alert is sent
@@ -96,8 +96,8 @@ class WhatsAppNotifier(_Notifier):
     :param itnio_conn_id: the connection. (templated)
     :param if_too_long: ``fail`` to send the default text in place of one over 4,096 characters, or
         ``truncate`` to end it with ``…``.
-    :param only_after_failure: for a callback of success: tell of it only if the DAG, or the task, had failed
-        before, and say for how long and in how many runs.
+    :param only_after_failure: for an ``on_success_callback``: send an alert only if the DAG, or the task, had
+        failed before. It says for how long and in how many runs.
     :param timeout: seconds in which the whole answer must have come.
     :param connect_timeout: seconds in which a connection must be made.
     :param max_attempts: attempts for an alert that was not sent, 1 to 10.
@@ -239,7 +239,7 @@ class WhatsAppNotifier(_Notifier):
         raise_failures(alert, outcomes)
 
     def _facts(self, context: Any) -> AlertFacts | None:
-        """Give what happened, nothing if it is not to be told."""
+        """Return what happened, ``None`` if there is nothing to tell."""
         from airflow_provider_itnio.notifications.recovery import RECOVERIES, recovered
         from airflow_provider_itnio.notifications.rendering import gathered_facts
 
@@ -249,7 +249,7 @@ class WhatsAppNotifier(_Notifier):
         return facts
 
     def own_message(self) -> dict[str, Any]:
-        """Give the message that stands in place of the default one, nothing if there is none."""
+        """Return the message in place of the default one, empty if there is none."""
         fields = {name: getattr(self, name) for name in (*MESSAGE_FIELDS, "message")}
         own = {name: value for name, value in fields.items() if value is not None}
         return {**own, "reply_to": self.reply_to} if own else {}
@@ -296,7 +296,7 @@ def _notes(admissions: Mapping[str, Admission]) -> dict[str, str]:
 
 
 def _failed(admissions: Mapping[str, Admission], outcomes: Mapping[str, str | None]) -> dict[str, Admission]:
-    """Give those that were counted and did not go out."""
+    """Return those that were counted and not sent."""
     return {
         number: admission
         for number, admission in admissions.items()

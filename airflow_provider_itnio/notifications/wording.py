@@ -11,25 +11,25 @@ _UNSENDABLE = re.compile(r"\x1b\[[0-9;]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f]")
 
 
 def sendable(text: str) -> str:
-    """Give a text without what a message can't hold: a terminal's colours, control and half characters.
+    """Return a text without what a message can't hold: terminal colours, control characters, lone surrogates.
 
-    :param text: any text. A file name that is no UTF-8 leaves half characters in it.
+    :param text: any text. A file name that is not UTF-8 leaves surrogates in it.
     """
     return _UNSENDABLE.sub("", text).encode("utf-8", "replace").decode()
 
 
 def utc_minute(moment: datetime | None) -> str:
-    """Write a time to the minute, in UTC.
+    """Return a time to the minute, in UTC.
 
-    :param moment: a time with its zone; of ``None`` comes an empty text.
+    :param moment: a time with its zone; the text is empty for ``None``.
     """
     return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC") if moment else ""
 
 
 def describe_duration(seconds: float) -> str:
-    """Write how long something took, such as ``1 min 12 s``.
+    """Return a duration, such as ``1 min 12 s``.
 
-    :param seconds: how long; a negative number counts as 0.
+    :param seconds: a negative number counts as 0.
     """
     hours, rest = divmod(max(0, int(seconds)), 3600)
     minutes, seconds = divmod(rest, 60)

@@ -1,4 +1,4 @@
-"""A task that tells people which alerts were held back."""
+"""A task that tells recipients which alerts were held back."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ __all__ = ["WhatsAppHeldAlertsOperator"]
 
 
 class WhatsAppHeldAlertsOperator(_Operator):
-    """Tells people of their alerts that were held back, in a storm or in quiet hours.
+    """Tells recipients how many of their alerts were held back, in a storm or in quiet hours.
 
     .. code-block:: python
 
         with DAG("held_alerts", schedule="*/15 * * * *", start_date=datetime(2026, 1, 1), catchup=False):
             WhatsAppHeldAlertsOperator(task_id="tell", recipients="+86 147-1800-4557")
 
-    Who has none held back gets nothing, and in ``[itnio] quiet_hours`` nobody does. What is told is not told
-    again, by no retry and by no later alert: it is taken off what is held before it is sent, and put back
-    only if it is certain that it did not go out. If the worker is killed while it sends to a recipient, they
-    may not be told.
+    It sends nothing to a recipient without held alerts, and nothing in ``[itnio] quiet_hours``. What it has
+    told, no retry and no later alert repeats: held alerts are taken out of the Variable before the
+    message is sent, and put back only if it is certain that it was not sent. If the worker is killed while it
+    sends to a recipient, the recipient may not be told.
 
     :param recipients: one phone number, several in a text separated by commas or lines, or a list.
         (templated)
@@ -47,7 +47,7 @@ class WhatsAppHeldAlertsOperator(_Operator):
     :param alert_language: its language, ``en`` if neither this nor the connection's extra is given.
         (templated)
     :param itnio_conn_id: the connection. (templated)
-    :return: how many alerts were told of, over all recipients.
+    :return: how many held alerts were told, over all recipients.
     :raises InvalidMessageError: if ``recipients`` holds something that is no phone number, or
         ``alert_template`` or ``alert_language`` is no name of such.
     :raises InvalidParameterError: if ``itnio_conn_id`` is no text.
@@ -84,16 +84,16 @@ class WhatsAppHeldAlertsOperator(_Operator):
         """Tell each recipient.
 
         :param context: of the task.
-        :return: how many alerts were told of.
-        :raises NotSentError: after everyone was tried, if it did not go out to somebody; a retry tells these.
+        :return: how many held alerts were told.
+        :raises NotSentError: after all recipients were tried, if a message was not sent; a retry sends it.
         :raises RefusedError: as before.
-        :raises UnknownOutcomeError: if nobody knows whether it went out; a retry does not tell it again.
+        :raises UnknownOutcomeError: if it is unknown whether a message was sent; a retry does not repeat it.
         """
         from airflow_provider_itnio.notifications.alert_options import holding_options
         from airflow_provider_itnio.notifications.guard import is_quiet_now
 
         if is_quiet_now(holding_options()):
-            self.log.info("Nothing is told: these are quiet hours")
+            self.log.info("Nothing is sent: these are quiet hours")
             return 0
         told, failures = 0, []
         for number in self._numbers():
@@ -104,7 +104,7 @@ class WhatsAppHeldAlertsOperator(_Operator):
                 told += held.held
             except Exception as error:
                 failures.append(error)
-        self.log.info("%s alerts that were held back were told of", told)
+        self.log.info("%s held alerts were told", told)
         if failures:
             raise failures[0]
         return told
