@@ -9,7 +9,7 @@ CONSTRAINTS := constraints/airflow-$(AIRFLOW).txt
 export UV_SYSTEM_CERTS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo playground test test-thorough lint clean
+.PHONY: help setup demo playground test coverage test-thorough lint clean
 
 help: ## Show what can be run
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,7 +31,10 @@ demo: setup ## Run the example DAGs through real Airflow against the sandbox; sh
 playground: setup ## Start Airflow with the example DAGs, and the sandbox, until Ctrl-C
 	@exec $(BIN)/python -m scripts.playground
 
-test: setup ## Run the whole test suite with branch coverage
+test: setup ## Run the whole test suite
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(ARGS)
+
+coverage: setup ## Run the whole test suite, and measure its branch coverage, which takes much longer
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --cov --cov-report=term:skip-covered --cov-fail-under=95 $(ARGS)
 
 test-thorough: setup ## Run what is tested with random examples, with many of them, others each time

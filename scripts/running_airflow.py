@@ -204,7 +204,7 @@ class RunningAirflow:
         """
         self._command("variables", *(["delete", key] if value is None else ["set", key, value]))
 
-    def wait_for(self, dag_id: str, run_id: str, timeout: float = 90) -> str:
+    def wait_for(self, dag_id: str, run_id: str, timeout: float = 300) -> str:
         """Wait until a run has ended, and give its state.
 
         :param dag_id: the DAG.

@@ -30,7 +30,7 @@ def logs(running):
     kill(running, "is_ended_while_asking", signal.SIGTERM)
     until(lambda: len(to_numbers_with(running, "8624")) > 40)
     kill(running, "is_ended", signal.SIGTERM)
-    assert running.airflow.wait_for(DAG, "run", timeout=180) == "failed"
+    assert running.airflow.wait_for(DAG, "run") == "failed"
     return {task: running.airflow.log_of(DAG, "run", task, 1) for task in TASKS}
 
 
