@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from typing import Any, Final, TypeVar, cast
 
 from airflow_provider_itnio._compat import current_task_group
+from airflow_provider_itnio.api.describe import describe_value
 from airflow_provider_itnio.api.errors import ItnioError
 from airflow_provider_itnio.dag_file import ending_at_dag_file
 
@@ -164,7 +165,7 @@ def _unknown_arguments(cls: type, given: Mapping[str, Any]) -> Iterator[str]:
                     hint = "; give recipients=…"
                 elif any(f"{field}=" in hint for field in returned):
                     hint = "; what the function returns is the message"
-            yield f"unknown argument {name!r:.60}{hint}"
+            yield f"unknown argument {describe_value(name)}{hint}"
 
 
 def _hint(name: str, known: set[str]) -> str:

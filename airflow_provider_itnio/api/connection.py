@@ -71,6 +71,9 @@ class _Answer(HTTPResponse):
         while 102 <= self.status < 200:
             self.headers = None  # type: ignore[assignment]
             super().begin()
+        # urllib3 would log lines that can't be read, in which a server may repeat what it was sent.
+        self.headers.defects = []
+        self.headers.set_payload("")
 
 
 class _Timed(HTTPConnection):

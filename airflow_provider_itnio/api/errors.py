@@ -27,6 +27,10 @@ __all__ = [
 ]
 
 
+_NAMED = 20
+"""Broken rules that an error names."""
+
+
 class ItnioError(Exception):
     """Anything that kept a message from being accepted by Itniotech."""
 
@@ -51,7 +55,8 @@ class InvalidMessageError(ItnioError, ValueError):
     """
 
     def __init__(self, *problems: str) -> None:
-        super().__init__("; ".join(problems))
+        more = len(problems) - _NAMED
+        super().__init__("; ".join(problems[:_NAMED]) + (f"; and {more:,} more" if more > 0 else ""))
         self.problems: tuple[str, ...] = problems
 
 

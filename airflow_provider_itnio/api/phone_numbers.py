@@ -67,21 +67,24 @@ _MEXICO = re.compile(r"521?(\d{10})", re.ASCII)
 _ARGENTINA = re.compile(r"549?(\d{10})", re.ASCII)
 
 # What masks is compiled when it is first used: a message that is fine needs none of it.
-# In a repr, in JSON and in an address, digits of other scripts and separators are written as escapes.
-_DIGIT_ESCAPE: Final = (
-    r"(?:\\{1,4}u(?:[fF]{2}1|066|06[fF])|%[eE][fF]%[bB][cC]%9|%[dD]9%[aA]|%[dD][bB]%[bB])[0-9]"
+# All that may stand within a number, and what else people, libraries and terminals put there; no line break.
+_WITHIN: Final = (
+    rf"[\x00-\t\v\f\x0e-\x1f\x7f-\x9f\u2028\u2029\[\]{_BLANKS}{_PLUS}{_MARKS}{_INVISIBLE}"
+    r"_~*\u0300-\u036f\u20d0-\u20ff\u2022\u301c\u30fb\uff3f\uff5e\ufffd]"
 )
-_SEPARATOR_ESCAPE: Final = (
-    rf"(?!{_DIGIT_ESCAPE})(?:\\{{1,4}}(?:x[0-9a-fA-F]{{2}}|u[0-9a-fA-F]{{4}}|U[0-9a-fA-F]{{8}})"
-    r"|%[0-9a-fA-F]{2}|&nbsp;|<U\+[0-9A-F]{4,6}>)"
+# In a repr, in JSON, in HTML and in an address a character may be written as an escape, also twice or more.
+_HEX: Final = "[0-9a-fA-F]"
+_OCTET: Final = r"(?:%(?:25)*|\\{1,8}x)"
+_ESCAPE: Final = (
+    rf"{_OCTET}[c-fC-F]{_HEX}(?:{_OCTET}[89abAB]{_HEX}){{1,3}}|{_OCTET}{_HEX}{{2}}"
+    rf"|\\{{1,8}}u[dD][89abAB]{_HEX}{{2}}\\{{1,8}}u[dD][c-fC-F]{_HEX}{{2}}"
+    rf"|\\{{1,8}}(?:u{_HEX}{{4}}|U{_HEX}{{8}}|[tvf])"
+    rf"|&(?:\#\d{{1,7}}|\#[xX]{_HEX}{{1,6}}|[a-zA-Z]{{2,8}});|<U\+{_HEX}{{4,6}}>"
 )
-_ENCODED_DIGIT: Final = rf"\d|{_DIGIT_ESCAPE}"
-# What follows a digit is a digit, or separators and a digit, so there is nothing to go back for. 500 of them
-# at a time, since the expression's memory grows with the repetitions.
-_PHONE_NUMBER: Final = (
-    rf"(?:\d|{_DIGIT_ESCAPE})"
-    rf"(?:(?:[{_BLANKS}{_PLUS}{_MARKS}{_INVISIBLE}]|{_SEPARATOR_ESCAPE}){{0,12}}(?:\d|{_DIGIT_ESCAPE})){{0,500}}"
-)
+_TOKEN: Final = rf"\d|{_WITHIN}|{_ESCAPE}"
+# Possessive, so that there is nothing to go back for. 1,000 at a time: memory grows with the repetitions.
+_TOKENS: Final = rf"(?:\d|{_ESCAPE})(?:{_TOKEN}){{{MIN_DIGITS - 1},1000}}+"
+_NUMBER_OF_TOKENS: Final = rf"d(?:s{{0,12}}d){{{MIN_DIGITS - 1},}}"
 _DAY, _MONTH, _YEAR = "(?:0?[1-9]|[12][0-9]|3[01])", "(?:0?[1-9]|1[0-2])", "(?:19|20)[0-9]{2}"
 _BYTE: Final = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 _NO_PHONE_NUMBER: Final = (
@@ -293,22 +296,51 @@ def mask_phone_numbers(text: str) -> str:
 
     :param text: words of anybody's: of a person, of a server, of a library.
     """
-    if all(_is_too_short(number[0]) for number in re.finditer(_PHONE_NUMBER, text)):
+    if not re.search(_TOKENS, text):
         return text
     masked: list[str] = []
     end = 0
     for kept in re.finditer(_NO_PHONE_NUMBER, text):
-        masked += re.sub(_PHONE_NUMBER, _shortened, text[end : kept.start()]), kept[0]
+        masked += re.sub(_TOKENS, _shortened, text[end : kept.start()]), kept[0]
         end = kept.end()
-    return "".join((*masked, re.sub(_PHONE_NUMBER, _shortened, text[end:])))
+    return "".join((*masked, re.sub(_TOKENS, _shortened, text[end:])))
 
 
-def _is_too_short(number: str) -> bool:
-    return len(number) < MIN_DIGITS or len(re.findall(_ENCODED_DIGIT, number)) < MIN_DIGITS
+def _shortened(run: re.Match[str]) -> str:
+    """Shorten each number in a run of digits, of what may stand within a number, and of escapes."""
+    tokens = re.findall(_TOKEN, run[0])
+    kinds = "".join(map(_kind_of, tokens))
+    shortened: list[str] = []
+    end = 0
+    for number in re.finditer(_NUMBER_OF_TOKENS, kinds):
+        positions = range(*number.span())
+        first, second, *_, next_to_last, last = (tokens[at] for at in positions if kinds[at] == "d")
+        shortened += *tokens[end : number.start()], f"{first}{second}…{next_to_last}{last}"
+        end = number.end()
+    return "".join((*shortened, *tokens[end:]))
 
 
-def _shortened(number: re.Match[str]) -> str:
-    if _is_too_short(number[0]):
-        return number[0]
-    first, second, *_, next_to_last, last = re.findall(_ENCODED_DIGIT, number[0])
-    return f"{first}{second}…{next_to_last}{last}"
+def _kind_of(token: str) -> str:
+    """Tell a digit (d) from what may stand within a number (s) and other characters (x)."""
+    character = token if len(token) == 1 else _unescaped(token)
+    if len(character) == 1 and character.isdecimal():
+        return "d"
+    return "s" if re.fullmatch(f"{_WITHIN}?", character) else "x"
+
+
+def _unescaped(escape: str) -> str:
+    if escape[0] == "&":
+        import html  # nothing else needs it
+
+        return html.unescape(escape)
+    if escape[-1] in "tvf" and len(escape.lstrip("\\")) == 1:
+        return "\t"
+    if codes := re.findall(rf"[uU]\+?({_HEX}{{4,8}})", escape):
+        units = b"".join(min(int(code, 16), 0x10FFFF).to_bytes(4) for code in codes)
+        return (
+            units.decode("utf-32-be", "surrogatepass")
+            .encode("utf-16", "surrogatepass")
+            .decode("utf-16", "replace")
+        )
+    octets = re.findall(rf"(?:%(?:25)*|x)({_HEX}{{2}})", escape)
+    return bytes.fromhex("".join(octets)).decode("utf-8", "replace")

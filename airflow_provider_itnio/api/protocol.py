@@ -248,7 +248,7 @@ class Protocol:
         if not text.isprintable():
             return "(accepted; its id can't be printed)"
         for secret in self._secrets():
-            if secret.reveal() in text and len(secret.reveal()) > 5:
+            if secret.reveal().lower() in text.lower() and len(secret.reveal()) > 5:
                 return "(accepted; its id repeats what signs requests)"
         return text
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from array import array
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Iterator, Mapping, Sequence, Set, ValuesView
 from typing import Any, Final, NamedTuple
 
@@ -210,7 +210,7 @@ class Recipients:
     def __iter__(self) -> Iterator[Recipient | InvalidRecipient]:
         """Give each who gets a message, and each who can't."""
         first_of = _FirstPositions(len(self._entries))
-        sent: dict[str, list[Mapping[str, Any]]] = {}  # of those who stand in the list again
+        sent: dict[str, _DifferentData] = {}  # of those who stand in the list again
         for position, entry in enumerate(self._entries):
             try:
                 number, data = read_recipient(entry, f"recipients[{position}]")
@@ -225,15 +225,13 @@ class Recipients:
             if first == position:
                 yield Recipient(position, number, 0, data)
                 continue
-            before = sent.setdefault(person, [])
-            if not before:
-                before.append(_other_data(_data_of(self._entries[first])))
-            others = _other_data(data)
-            if _is_among(others, before):
-                self.duplicates += 1
+            if person not in sent:
+                sent[person] = _DifferentData()
+                sent[person].add(_other_data(_data_of(self._entries[first])))
+            if sent[person].add(_other_data(data)):
+                yield Recipient(position, number, len(sent[person]) - 1, data)
             else:
-                before.append(others)
-                yield Recipient(position, number, len(before) - 1, data)
+                self.duplicates += 1
 
 
 class _FirstPositions:
@@ -297,11 +295,42 @@ def _other_data(data: Mapping[str, Any]) -> Mapping[str, Any]:
     return {key: value for key, value in data.items() if key != "phone"}
 
 
-def _is_among(data: Mapping[str, Any], others: Sequence[Mapping[str, Any]]) -> bool:
+class _DifferentData:
+    """What is known of one person in each of their entries, as far as it differs."""
+
+    def __init__(self) -> None:
+        self._by_fingerprint: defaultdict[int, list[Mapping[str, Any]]] = defaultdict(list)
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def add(self, data: Mapping[str, Any]) -> bool:
+        """Add the data of an entry, and say whether it differs from all before.
+
+        :param data: what is known of the person, but for the number.
+        """
+        others = self._by_fingerprint[_fingerprint(data)]  # compared with all, many would take very long
+        try:
+            if data in others:
+                return False
+        except Exception:  # noqa: S110 - data may compare as it likes, arrays not at all
+            pass
+        others.append(data)
+        self._count += 1
+        return True
+
+
+def _fingerprint(value: Any) -> int:
+    """Give a number that is the same for equal data; of what has none, the same for all."""
     try:
-        return data in others
-    except Exception:  # data may compare as it likes, arrays not at all
-        return False
+        if isinstance(value, Mapping):
+            return hash(frozenset((key, _fingerprint(inner)) for key, inner in value.items()))
+        if isinstance(value, (list, tuple)):
+            return hash(tuple(map(_fingerprint, value)))
+        return hash(value)
+    except Exception:
+        return 0
 
 
 def _shown(entry: Any) -> tuple[str, str]:

@@ -247,11 +247,12 @@ class ItnioHook(_Hook):
         from airflow_provider_itnio.api.phone_numbers import mask_phone
 
         with suppress(Exception):
+            number = mask_phone(receipt.recipient)
             self.log.info(
                 "Itniotech accepted the %s message to %s as %s",
                 receipt.type,
-                mask_phone(receipt.recipient),
-                receipt.message_id,
+                number,
+                receipt.message_id.replace(receipt.recipient, number),
             )
             if receipt.type != "template" and self._to_warn_of:
                 self.log.warning(self._to_warn_of.pop())  # once for each hook, also if threads share it

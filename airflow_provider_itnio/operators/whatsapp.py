@@ -231,7 +231,7 @@ class WhatsAppSendOperator(WhatsAppMessageOperator):
             log.info(
                 "Nothing sent: an earlier try of this task sent to %s, accepted as %s",
                 number,
-                earlier.receipt["message_id"],
+                earlier.receipt["message_id"].replace(recipient, number),
             )
             return earlier.receipt
         if earlier.outcome == "refused":

@@ -240,9 +240,14 @@ OptionalList = Annotated[list[Item] | None, BeforeValidator(optional_list)]
 
 
 class Part(BaseModel):
-    """A part of a message: no unknown keys."""
+    """A part of a message: no unknown keys. It does not show what it says, which may hold phone numbers."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True, hide_input_in_errors=True)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(type(self).model_fields)})"
+
+    __str__ = __repr__
 
 
 def refuse_repeated(values: list[str], path: str, info: ValidationInfo) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, Final
 
@@ -42,7 +42,7 @@ class Message:
 
     type: str
     content: ContentModel
-    reply_to: str | None = None
+    reply_to: str | None = field(default=None, repr=False)
 
 
 def model_of(kind: str) -> type[ContentModel]:
