@@ -24,7 +24,10 @@ with create_session() as session:
 
 
 def test_the_connection_of_the_guide_leaves_no_key_in_the_audit_log(airflow, python, tmp_path):
-    (written,) = re.findall(r"cat > itnio\.json <<'EOF'\n(.*?)\nEOF\n", GUIDE.read_text(), re.DOTALL)
+    guide = GUIDE.read_text()
+    (typed,) = re.findall(r"```bash\n([^`]*airflow connections import.*?)```", guide, re.DOTALL)
+    assert "YOUR-" not in typed  # a shell keeps it
+    (written,) = re.findall(r"```json\n(.*?)\n```\n", guide, re.DOTALL)
     file = tmp_path / "itnio.json"
     file.write_text(written)
     imported = airflow("connections", "import", file)
