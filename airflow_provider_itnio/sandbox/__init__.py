@@ -11,17 +11,32 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from airflow_provider_itnio.sandbox.server import Sandbox
-    from airflow_provider_itnio.sandbox.store.store import ReceivedMessage, RefusedRequest, Reply, SeenRequest
+    from airflow_provider_itnio.sandbox.store.entries import (
+        DeliveryStatus,
+        ReceivedMessage,
+        RefusedRequest,
+        Reply,
+        SeenRequest,
+    )
     from airflow_provider_itnio.sandbox.testing.sandbox import TestingSandbox
 
-__all__ = ["ReceivedMessage", "RefusedRequest", "Reply", "Sandbox", "SeenRequest", "TestingSandbox"]
+__all__ = [
+    "DeliveryStatus",
+    "ReceivedMessage",
+    "RefusedRequest",
+    "Reply",
+    "Sandbox",
+    "SeenRequest",
+    "TestingSandbox",
+]
 
 HOMES = {
-    "ReceivedMessage": "store.store",
-    "RefusedRequest": "store.store",
-    "Reply": "store.store",
+    "DeliveryStatus": "store.entries",
+    "ReceivedMessage": "store.entries",
+    "RefusedRequest": "store.entries",
+    "Reply": "store.entries",
     "Sandbox": "server",
-    "SeenRequest": "store.store",
+    "SeenRequest": "store.entries",
     "TestingSandbox": "testing.sandbox",
 }
 

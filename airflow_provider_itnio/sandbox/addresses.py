@@ -113,6 +113,20 @@ def private_host_of(link: str) -> str:
     return "" if "." in host and not host.endswith(PRIVATE_NAMES) else host
 
 
+def well_formed(link: str) -> bool:
+    """
+    Tell whether a link has the form of an http or https address.
+
+    :param link: the link
+    """
+    try:
+        parts = urlsplit(link)
+        reachable = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+    return reachable and parts.scheme in ("http", "https") and not re.search(r"\s", link)
+
+
 def _name_and_port(header: str) -> tuple[str, str]:
     found = re.fullmatch(HOST_HEADER, header)
     return (found[1], found[2] or "") if found else ("", "")

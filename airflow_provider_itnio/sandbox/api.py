@@ -10,14 +10,16 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.routing import Route
 
+from airflow_provider_itnio.sandbox.api_models import Model, PushGiven, WebhookGiven, WindowGiven, read
 from airflow_provider_itnio.sandbox.faults import fault as fault_json
 from airflow_provider_itnio.sandbox.faults.fault import BadFaultError, fault_from
 from airflow_provider_itnio.sandbox.inbox.items import opened
 from airflow_provider_itnio.sandbox.inbox.replies import BadReplyError, reply_from
 from airflow_provider_itnio.sandbox.phone_numbers import digits_of
 from airflow_provider_itnio.sandbox.responses import json_answer
-from airflow_provider_itnio.sandbox.store.store import ReceivedMessage, Reply, as_json
-from airflow_provider_itnio.sandbox.vendor.endpoints import LARGEST_BODY, read_body
+from airflow_provider_itnio.sandbox.store.entries import ReceivedMessage, Reply, as_json
+from airflow_provider_itnio.sandbox.vendor.request_reading import LARGEST_BODY, read_body
+from airflow_provider_itnio.sandbox.vendor.webhook import webhook_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,6 +52,11 @@ class SandboxApi:
             Route("/sandbox/exchanges/{number:int}", self.read_exchange, methods=["GET"]),
             Route("/sandbox/replies", self.read_replies, methods=["GET"]),
             Route("/sandbox/replies", self.add_reply, methods=["POST"]),
+            Route("/sandbox/pushes", self.push, methods=["POST"]),
+            Route("/sandbox/windows", self.set_window, methods=["POST"]),
+            Route("/sandbox/webhook", self.read_webhook, methods=["GET"]),
+            Route("/sandbox/webhook", self.set_webhook, methods=["POST"]),
+            Route("/sandbox/webhook", self.clear_webhook, methods=["DELETE"]),
             Route("/sandbox/faults", self.read_faults, methods=["GET"]),
             Route("/sandbox/faults", self.add_faults, methods=["POST"]),
             Route("/sandbox/faults", self.clear_faults, methods=["DELETE"]),
@@ -60,7 +67,7 @@ class SandboxApi:
         return _of_one(request, self.vendor.store.messages, lambda message: message.recipient)
 
     async def clear_messages(self, request: Request) -> Response:
-        """Forget messages, refusals, requests and replies; faults stay, and a seed begins again."""
+        """Forget messages, refusals, requests, replies and open windows; faults stay, a seed begins again."""
         self.vendor.clear()
         return Response(status_code=204)
 
@@ -90,11 +97,53 @@ class SandboxApi:
         if isinstance(given, Response):
             return given
         try:
-            reply = reply_from(given, self.vendor.store, self.vendor.clock())
+            return _json(as_json(receive_reply(self.vendor, given)), 201)
         except BadReplyError as wrong:
             return _json({"error": str(wrong)}, 400)
-        self.vendor.store.add(reply)
-        return _json(as_json(reply), 201)
+
+    async def push(self, request: Request) -> Response:
+        """Let a message reach a status now, push it, and give the message."""
+        return await self._asked(request, PushGiven, lambda given: as_json(push_status(self.vendor, given)))
+
+    async def set_window(self, request: Request) -> Response:
+        """Open or close the 24-hour window of a recipient."""
+
+        def do(given: WindowGiven) -> dict[str, Any]:
+            self.vendor.delivery.set_window(given.recipient, is_open=given.is_open)
+            return given.model_dump(by_alias=True)
+
+        return await self._asked(request, WindowGiven, do)
+
+    async def read_webhook(self, request: Request) -> Response:
+        """Tell where pushes go, and how many got there."""
+        return _json(self.vendor.delivery.webhook.state())
+
+    async def set_webhook(self, request: Request) -> Response:
+        """Push to another address from now on."""
+        webhook = self.vendor.delivery.webhook
+
+        def do(given: WebhookGiven) -> dict[str, Any]:
+            webhook.configure(webhook_settings(**given.model_dump()))
+            return webhook.state()
+
+        return await self._asked(request, WebhookGiven, do)
+
+    async def clear_webhook(self, request: Request) -> Response:
+        """Push nothing more."""
+        self.vendor.delivery.webhook.configure(webhook_settings(None))
+        return Response(status_code=204)
+
+    async def _asked(
+        self, request: Request, model: type[Model], do: Callable[[Model], dict[str, Any]]
+    ) -> Response:
+        """Read what is asked for, do it, and answer with what that gives."""
+        given = await _given(request)
+        if isinstance(given, Response):
+            return given
+        try:
+            return _json(do(read(model, given)), 201)
+        except ValueError as wrong:
+            return _json({"error": str(wrong)}, 400)
 
     async def read_faults(self, request: Request) -> Response:
         """List the faults that still wait."""
@@ -119,6 +168,36 @@ class SandboxApi:
 
     def _waiting(self) -> list[dict[str, Any]]:
         return [fault_json.as_json(one) for one in self.vendor.faults.waiting]
+
+
+def receive_reply(vendor: Vendor, given: object) -> Reply:
+    """
+    Take what a recipient answers: it is kept, opens the 24-hour window and is pushed.
+
+    :param vendor: what the endpoints of the vendor share
+    :param given: the reply as JSON
+    :raises BadReplyError: if there can be no such reply; the text begins with the name of the field
+    """
+    account = vendor.account
+    reply = reply_from(given, vendor.store, vendor.clock(), account.app_id, account.business_phone)
+    vendor.delivery.receive(reply)
+    return reply
+
+
+def push_status(vendor: Vendor, given: PushGiven) -> ReceivedMessage:
+    """
+    Let a message reach a status now, and push it.
+
+    :param vendor: what the endpoints of the vendor share
+    :param given: which message and status
+    :return: the message
+    :raises ValueError: if no such message is kept
+    """
+    message = vendor.store.message(given.message_id)
+    if message is None:
+        raise ValueError("message_id: no message with this id is kept")
+    vendor.delivery.push(message, given.status, given.reason, given.times)
+    return message
 
 
 def _of_one(request: Request, kept: list[Kind], number_of: Callable[[Kind], str]) -> Response:

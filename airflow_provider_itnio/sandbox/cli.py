@@ -33,6 +33,8 @@ JSON_API = (
     "GET /sandbox/messages[?recipient=NUMBER], GET /sandbox/refused, GET /sandbox/requests",
     "DELETE /sandbox/messages forgets all of these, and replies",
     "GET /sandbox/replies, POST adds a recipient's answer",
+    "POST /sandbox/webhook says where statuses and replies are pushed, POST /sandbox/pushes pushes a status",
+    "POST /sandbox/windows opens the 24-hour window of a recipient",
     "GET /sandbox/faults, POST adds what shall go wrong, DELETE forgets it",
 )
 
@@ -65,6 +67,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             fail=options.fail,
             latency=options.latency,
             seed=options.seed,
+            webhook=options.webhook,
+            push_twice=options.push_twice,
+            push_disorder=options.push_disorder,
+            push_scale=float(options.push_scale),
+            open_windows=options.open_windows,
         )
         sandbox.start()
     except ModuleNotFoundError as missing:
@@ -153,6 +160,22 @@ def command_line() -> argparse.ArgumentParser:
         help="how late answers come, such as 200ms or 1.5s",
     )
     add("--seed", type=int, help="make the same messages fail each time (drawn anew)")
+    add("--webhook", metavar="URL", help="http or https address that statuses and replies are pushed to")
+    add("--push-twice", action="store_true", help="push everything twice")
+    add("--push-disorder", action="store_true", help="push the statuses of a message in the reverse order")
+    add(
+        "--push-scale",
+        type=_amount,
+        default=Decimal(1),
+        help="how long the pauses between pushes are, as a share of the usual ones: 1 s between statuses, "
+        "and 1, 3 and 5 minutes until a push that failed is repeated (%(default)s)",
+    )
+    add(
+        "--open-windows",
+        action="store_true",
+        help="count every recipient as having written in the last 24 hours. Else ordinary messages reach "
+        "only those who reply; WhatsApp templates reach everyone",
+    )
     return parser
 
 

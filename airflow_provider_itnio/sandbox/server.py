@@ -9,7 +9,7 @@ import threading
 import time
 from dataclasses import replace
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 from urllib.parse import quote, urlencode
 
 import uvicorn
@@ -17,15 +17,11 @@ import uvicorn
 from airflow_provider_itnio.sandbox.addresses import OwnHosts, base_url, listen_on, read_allowed_host
 from airflow_provider_itnio.sandbox.app import sandbox_app
 from airflow_provider_itnio.sandbox.checks import amount, seconds, whole
-from airflow_provider_itnio.sandbox.faults.fault import LONGEST_DELAY, FaultQueue, as_json, fault_from
+from airflow_provider_itnio.sandbox.controls import SandboxControls
+from airflow_provider_itnio.sandbox.faults.fault import LONGEST_DELAY, FaultQueue
 from airflow_provider_itnio.sandbox.faults.random_failures import RandomFailures, shares_from
 from airflow_provider_itnio.sandbox.http_protocol import CuttableProtocol
-from airflow_provider_itnio.sandbox.phone_numbers import digits_of
 from airflow_provider_itnio.sandbox.store.store import (
-    ReceivedMessage,
-    RefusedRequest,
-    Reply,
-    SeenRequest,
     Store,
 )
 from airflow_provider_itnio.sandbox.uvicorn_thread import UvicornThread
@@ -38,15 +34,17 @@ from airflow_provider_itnio.sandbox.vendor.account import (
     phones,
     several,
 )
+from airflow_provider_itnio.sandbox.vendor.delivery import Delivery
 from airflow_provider_itnio.sandbox.vendor.endpoints import Vendor
+from airflow_provider_itnio.sandbox.vendor.webhook import Webhook, webhook_settings
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable
     from types import TracebackType
 
 
-class Sandbox:
+class Sandbox(SandboxControls):
     """
     A local server that answers as Itniotech does, to be used as a context manager.
 
@@ -79,6 +77,11 @@ class Sandbox:
         fail: float | str | Iterable[str] | None = None,
         latency: float = 0.0,
         seed: int | None = None,
+        webhook: str | None = None,
+        push_twice: bool = False,
+        push_disorder: bool = False,
+        push_scale: float = 1.0,
+        open_windows: bool = False,
     ) -> None:
         """
         Describe the account and the server; nothing is started yet.
@@ -106,11 +109,22 @@ class Sandbox:
             also says how, ``"5%:-5"``, ``"5%:503"`` or ``"5%:drop"``, or several of them
         :param latency: how late each answer comes, in seconds up to 600
         :param seed: makes the same messages fail each time; None draws them anew
+        :param webhook: the http or https address that statuses and replies are pushed to; None pushes nothing
+        :param push_twice: whether each push comes twice
+        :param push_disorder: whether the statuses of a message come in the reverse order
+        :param push_scale: how long the pauses between pushes are: at 1 a message is delivered after 1 s and
+            read after 2 s, and a push that fails is repeated after 60, 180 and 300 s; at 0 there are no
+            pauses, and an accepted message has all its statuses at once
+        :param open_windows: whether every recipient counts as having written in the last 24 hours; otherwise
+            only those who have replied, and other messages than WhatsApp templates do not reach the others
         :raises ValueError: if one of them can't be; the text names it
         """
         self.api_key = api_key
         self.secret = secret
         self.host = host
+        scale = seconds("push_scale", push_scale)
+        self._webhook_settings = webhook_settings(webhook, twice=push_twice, disorder=push_disorder)
+        store = Store(whole("keep", keep, 1), open_windows)
         self._vendor = Vendor(
             account=Account(
                 api_key,
@@ -120,11 +134,12 @@ class Sandbox:
                 None if balance is None else amount("balance", balance),
                 amount("price", price),
             ),
-            store=Store(whole("keep", keep, 1)),
+            store=store,
             faults=FaultQueue(),
             failing=RandomFailures(shares_from(fail), seed),
             clock=clock,
             clock_tolerance=seconds("clock_tolerance", clock_tolerance),
+            delivery=Delivery(store, Webhook(scale, self._webhook_settings), clock, scale),
             latency=seconds("latency", latency, LONGEST_DELAY),
         )
         allowed = [allowed_hosts] if isinstance(allowed_hosts, str) else allowed_hosts
@@ -163,7 +178,7 @@ class Sandbox:
         listening = listen_on(self.host, self._wanted_port)
         try:
             self._port = listening.getsockname()[1]
-            # An event belongs to the loop of one start.
+            # An event belongs to the loop of one start; all else is the same in both.
             vendor = replace(self._vendor, stopping=asyncio.Event())
             server = UvicornThread(self._config(vendor, self._port), listening, vendor.stopping)
         except BaseException:
@@ -183,6 +198,7 @@ class Sandbox:
             return
         self._server.stop()
         self._thread.join()
+        self._vendor.delivery.webhook.stop()
         self._server = self._thread = None
 
     @property
@@ -204,126 +220,12 @@ class Sandbox:
     @property
     def app_id(self) -> str:
         """The application to send from, the first if there are several."""
-        return (self._vendor.account.app_ids or (SAMPLE_APP_ID,))[0]
+        return self._vendor.account.app_id
 
     @property
     def business_phone(self) -> str:
         """The business's number to send from, the first if there are several."""
-        return (self._vendor.account.business_phones or (SAMPLE_BUSINESS_PHONE,))[0]
-
-    @property
-    def balance(self) -> Decimal | None:
-        """What is left to pay messages from; None if it never runs out."""
-        return self._vendor.account.balance
-
-    @property
-    def messages(self) -> list[ReceivedMessage]:
-        """The accepted messages, oldest first."""
-        return self._vendor.store.messages
-
-    @property
-    def refused(self) -> list[RefusedRequest]:
-        """The requests answered with a negative status, oldest first."""
-        return self._vendor.store.refused
-
-    @property
-    def requests(self) -> list[SeenRequest]:
-        """All requests to the vendor's paths, oldest first."""
-        return self._vendor.store.requests
-
-    @property
-    def replies(self) -> list[Reply]:
-        """What recipients have answered on the page or by the JSON API, oldest first."""
-        return self._vendor.store.replies
-
-    @property
-    def faults(self) -> list[dict[str, Any]]:
-        """The faults that still wait, as JSON."""
-        return [as_json(one) for one in self._vendor.faults.waiting]
-
-    def clear(self) -> None:
-        """Forget messages, refusals, requests and replies; faults stay, and a seed begins again."""
-        self._vendor.clear()
-
-    def clear_faults(self) -> None:
-        """Forget the faults that still wait."""
-        self._vendor.faults.clear()
-
-    def sent_to(self, number: str | int) -> list[ReceivedMessage]:
-        """
-        Give the messages accepted for one recipient, oldest first.
-
-        :param number: the recipient's number as people write it
-        :raises ValueError: if it is none
-        """
-        wanted = digits_of(number) if isinstance(number, (str, int)) else ""
-        if not wanted:
-            raise ValueError(f"number: a phone number, {number!r:.60} given")
-        return [one for one in self.messages if one.recipient == wanted]
-
-    def wait_for(self, n: int, timeout: float = 10) -> list[ReceivedMessage]:
-        """
-        Wait until at least so many messages were accepted.
-
-        :param n: how many, from 1 to what is kept
-        :param timeout: how long to wait, in seconds
-        :return: all messages accepted by then
-        :raises TimeoutError: if fewer came; it says what came instead
-        :raises ValueError: if so many are never kept, or one of both can't be
-        """
-        longest = threading.TIMEOUT_MAX
-        return self._vendor.store.wait_for(whole("n", n, 1), seconds("timeout", timeout, longest))
-
-    def fail_next(
-        self,
-        count: int = 1,
-        *,
-        status: int | str | None = None,
-        reason: str | None = None,
-        http_status: int | None = None,
-        headers: Mapping[str, str] | None = None,
-        body: str | bytes | None = None,
-        delay: float | None = None,
-        drop: str | None = None,
-        answer: Any = None,
-        accept: bool | None = None,
-        path: str | None = None,
-        recipient: str | int | None = None,
-    ) -> None:
-        """
-        Let the next requests fail. Faults are used up in the order they were asked for.
-
-        :param count: how many requests it happens to
-        :param status: a negative code of the vendor to answer
-        :param reason: the reason beside it, by default the code's meaning
-        :param http_status: the HTTP code to answer, 200 to 599
-        :param headers: further headers of the answer
-        :param body: the body to answer, JSON or not
-        :param delay: how long to hold the answer back, in seconds up to 600; alone, the usual answer
-        :param drop: ``before_accepting`` or ``after_accepting``: close the connection without an answer
-        :param answer: any JSON to answer
-        :param accept: whether a good message is kept though it gets such an answer; by default only
-            with ``drop="after_accepting"``
-        :param path: only requests to this endpoint
-        :param recipient: only messages to this number, as people write it
-        :raises ValueError: if there can be no such fault; the text names the parameter
-        """
-        given = {
-            "count": count,
-            "status": status,
-            "reason": reason,
-            "http_status": http_status,
-            "headers": headers,
-            "body": body,
-            "delay": delay,
-            "drop": drop,
-            "answer": answer,
-            "accept": accept,
-            "path": path,
-            "recipient": recipient,
-        }
-        fault = fault_from({name: value for name, value in given.items() if value is not None})
-        self._vendor.faults.add(fault)
+        return self._vendor.account.business_phone
 
     def connection_json(self) -> str:
         """Give an Airflow connection to this sandbox as JSON, with the secret in it."""

@@ -63,7 +63,7 @@ class Wire:
 
 @pytest.fixture(scope="session")
 def running_sandbox():
-    with Sandbox() as sandbox:
+    with Sandbox(push_scale=0, open_windows=True) as sandbox:
         yield sandbox
 
 

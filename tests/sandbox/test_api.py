@@ -24,6 +24,11 @@ def test_messages_are_listed_as_plain_json(wire, sandbox, message):
             "at": kept.at.isoformat(),
             "path": "/wa/custom/sendMsg",
             "notes": ["unknown key extra"],
+            "statuses": [
+                {"status": one.status, "at": one.at.isoformat(), "failure": ""} for one in kept.statuses
+            ],
+            "status": "read",
+            "failure": "",
         }
     ]
 

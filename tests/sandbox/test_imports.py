@@ -20,7 +20,7 @@ from airflow_provider_itnio.sandbox import Sandbox
 with Sandbox():
     pass
 loaded = {name.split(".")[0] for name in sys.modules}
-print(sorted(loaded & {"airflow", "requests", "aiohttp", "pydantic"}))
+print(sorted(loaded & {"airflow", "requests", "aiohttp"}))
 ours = {n.split(".")[1] for n in sys.modules if n.startswith("airflow_provider_itnio.")}
 print(sorted(ours - {"sandbox", "status_texts"}))
 """

@@ -42,8 +42,63 @@ TABLE = (
     Row("+999 4 000 0HHH", "answered HTTP HHH, 400 to 599; 429 and 503 with Retry-After: 1"),
     Row("+999 5 000 0001", "answered with a page in place of JSON"),
     Row("+999 5 000 0002", "answered success without a message id"),
+    Row("+999 6 000 0NNN", "accepted, then pushed as failed with WhatsApp's code 131NNN"),
+    Row("+999 7 000 0001", "accepted and sent, never delivered"),
+    Row("+999 7 000 0002", "accepted, sent and delivered, never read"),
+    Row("+999 7 000 0003", "accepted, and no status is ever pushed"),
 )
-"""What :func:`fault_of_number` does, in words."""
+"""What :func:`fault_of_number` and :func:`outcome_of_number` do, in words."""
+
+
+class Outcome(NamedTuple):
+    """
+    What becomes of an accepted message.
+
+    :param statuses: the statuses that are pushed, in order
+    :param failure: the reason beside ``failed``
+    """
+
+    statuses: tuple[str, ...] = ("sent", "delivered", "read")
+    failure: str = ""
+
+
+FAILURES = {
+    131009: "Parameter value is not valid",
+    131026: "Message undeliverable",
+    131047: "Re-engagement message",
+    131049: "This message was not delivered to maintain healthy ecosystem engagement",
+    131053: "Media upload error",
+}
+"""WhatsApp's codes for messages that fail after acceptance, with its own words."""
+
+
+def failed_with(code: int, details: str = "") -> Outcome:
+    """
+    Give the outcome of a message that fails.
+
+    How Itniotech words ``failure`` is not documented; here it begins with WhatsApp's code.
+
+    :param code: WhatsApp's code
+    :param details: more in words
+    """
+    words = ": ".join(filter(None, (FAILURES.get(code, "Message failed to send"), details)))
+    return Outcome(("failed",), f"{code}: {words}")
+
+
+def outcome_of_number(digits: str) -> Outcome | None:
+    """
+    Tell what becomes of each accepted message to a recipient.
+
+    :param digits: the number
+    :return: the outcome, whatever the 24-hour window is; None for a number that means nothing of the kind
+    """
+    found = re.fullmatch(r"999([67])000([0-9]{4})", digits)
+    if not found:
+        return None
+    which = int(found[2])
+    if found[1] == "6":
+        return failed_with(131_000 + which) if which < 1000 else None
+    return {1: Outcome(("sent",)), 2: Outcome(("sent", "delivered")), 3: Outcome(())}.get(which)
 
 
 def fault_of_number(digits: str) -> Fault | None:
@@ -53,6 +108,8 @@ def fault_of_number(digits: str) -> Fault | None:
     :param digits: the number
     :return: what happens to each message to it; None for a number that means nothing
     """
+    if outcome_of_number(digits):
+        return Fault()  # it is accepted, whatever share of the messages is to fail
     found = re.fullmatch(r"999([1-5])000([0-9]{4})", digits)
     return FAMILIES[found[1]](int(found[2])) if found else None
 

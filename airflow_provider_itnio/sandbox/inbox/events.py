@@ -11,6 +11,7 @@ from starlette.requests import Request
 
 from airflow_provider_itnio.sandbox.inbox.items import item_as_json
 from airflow_provider_itnio.sandbox.responses import json_bytes
+from airflow_provider_itnio.sandbox.store.entries import Exchange
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,10 +33,11 @@ class Events:
     """
     The stream of events, as an ASGI application.
 
-    It begins with ``hello`` (``{"keep": N}``), then sends ``items``, a list of items of the page, and
-    ``clear`` when all that was sent before is forgotten. A reader that comes back names the last event it
-    got, in the header ``Last-Event-ID`` or as ``?after=``, and gets what it missed; one that knew another
-    sandbox gets ``clear`` and everything.
+    It begins with ``hello`` (``{"keep": N, "open_windows": false}``), then sends ``items``, a list of items
+    of the page, in which a later one may change what an earlier one told, and ``clear`` when all that was
+    sent before is forgotten. A reader that comes back names the last event it got, in the header
+    ``Last-Event-ID`` or as ``?after=``, and gets what it missed; one that knew another sandbox gets ``clear``
+    and everything.
 
     :param store: what the sandbox got
     :param stopping: set when the server stops, so that no open page delays that
@@ -90,17 +92,21 @@ class Events:
         return int(number[:18])
 
     def _hello(self, *, cleared: bool) -> bytes:
-        hello = _event("hello", json_bytes({"keep": self.store.keep}))
+        hello = _event(
+            "hello", json_bytes({"keep": self.store.keep, "open_windows": self.store.open_windows})
+        )
         parts = [b"retry: %d\n" % RECONNECT_MILLISECONDS, hello]
         return b"".join([*parts, _event("clear", b"{}")] if cleared else parts)
 
     def _parts(self, news: News, *, first: bool) -> Iterator[bytes]:
         if news.cleared and not first:
-            yield _event("clear", b"{}", self._id(news.number if not news.exchanges else 0))
-        for start in range(0, len(news.exchanges), ITEMS_AN_EVENT):
-            exchanges = news.exchanges[start : start + ITEMS_AN_EVENT]
-            items = b"[%s]" % b",".join(item_as_json(one) for one in exchanges)
-            yield _event("items", items, self._id(exchanges[-1].number))
+            yield _event("clear", b"{}", self._id(0 if news.exchanges or news.updates else news.number))
+        told = [*((one.number, one) for one in news.exchanges), *news.updates]
+        told.sort(key=lambda one: one[0])
+        for start in range(0, len(told), ITEMS_AN_EVENT):
+            part = told[start : start + ITEMS_AN_EVENT]
+            items = [item_as_json(one) if isinstance(one, Exchange) else json_bytes(one) for _, one in part]
+            yield _event("items", b"[%s]" % b",".join(items), self._id(part[-1][0]))
 
     def _id(self, number: int) -> str:
         return f"{self.store.name}.{number}"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_itnio.sandbox.push_bodies import status_push
 from airflow_provider_itnio.sandbox.responses import json_bytes
 from airflow_provider_itnio.sandbox.status_codes import OF_HTTP
-from airflow_provider_itnio.sandbox.store.store import Exchange, SeenRequest, as_json
+from airflow_provider_itnio.sandbox.store.entries import Exchange, SeenRequest, as_json
 from airflow_provider_itnio.sandbox.summary import summary_of
 
 if TYPE_CHECKING:
@@ -44,13 +45,15 @@ def item_as_json(exchange: Exchange) -> bytes:
 
 def opened(exchange: Exchange) -> dict[str, Any]:
     """
-    Tell everything of an exchange: the item of the page with the request, its headers and its answer.
+    Tell everything of an exchange: the item of the page with the request, its answer and its pushes.
 
     :param exchange: the exchange
     """
     told = item(exchange)
     if exchange.request:
         told["request"] = as_json(exchange.request)
+    if message := exchange.message:
+        told["pushes"] = [status_push(message, status) for status in message.statuses]
     return told
 
 

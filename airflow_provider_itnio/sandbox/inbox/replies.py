@@ -13,7 +13,8 @@ from typing import Any
 from uuid import uuid4
 
 from airflow_provider_itnio.sandbox.phone_numbers import digits_of
-from airflow_provider_itnio.sandbox.store.store import ReceivedMessage, Reply, Store
+from airflow_provider_itnio.sandbox.store.entries import ReceivedMessage, Reply
+from airflow_provider_itnio.sandbox.store.store import Store
 
 LONGEST_TEXT = 4096
 LONGEST_NUMBER = 20
@@ -41,7 +42,7 @@ class Content:
     message: dict[str, Any]
 
 
-def reply_from(given: object, store: Store, now: float) -> Reply:
+def reply_from(given: object, store: Store, now: float, app_id: str, business_phone: str) -> Reply:
     """
     Read a reply from JSON.
 
@@ -51,6 +52,8 @@ def reply_from(given: object, store: Store, now: float) -> Reply:
         ``recipient``
     :param store: where the message is
     :param now: the sandbox's time, in Unix seconds
+    :param app_id: the application that it is pushed to if the sender has got no message
+    :param business_phone: the business's number that it is sent to if the sender has got no message
     :raises BadReplyError: if it cannot be; the text begins with the name of the field
     """
     if not isinstance(given, dict):
@@ -66,15 +69,15 @@ def reply_from(given: object, store: Store, now: float) -> Reply:
     sender = _sender(given.get("recipient"), answered)
     content = READERS[kinds[0]](given[kinds[0]], answered)
     latest = answered or next((one for one in reversed(store.messages) if one.recipient == sender), None)
-    return _reply(content, sender, answered, latest, now)
+    envelope = {"appId": app_id, "businessPhone": business_phone} | (latest.body if latest else {})
+    return _reply(content, sender, answered, envelope, now)
 
 
 def _answered(message_id: object, store: Store) -> ReceivedMessage | None:
     if message_id is None:
         return None
-    for message in reversed(store.messages):
-        if message.id == message_id:
-            return message
+    if message := store.message(message_id):
+        return message
     raise BadReplyError("message_id: no message with this id is kept")
 
 
@@ -93,17 +96,16 @@ def _reply(
     content: Content,
     sender: str,
     answered: ReceivedMessage | None,
-    latest: ReceivedMessage | None,
+    envelope: Mapping[str, Any],
     now: float,
 ) -> Reply:
     reply_id = uuid4().hex
-    envelope = latest.body if latest else {}
-    business_phone = str(envelope.get("businessPhone", ""))
+    business_phone = str(envelope["businessPhone"])
     message = dict(content.message)
     if answered:
         message["context"] = {"from": business_phone, "id": answered.id}
     body = {
-        "appId": str(envelope.get("appId", "")),
+        "appId": str(envelope["appId"]),
         "channelType": 0,
         "messageId": reply_id,
         "timestamp": int(now),

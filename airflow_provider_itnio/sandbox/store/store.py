@@ -3,187 +3,31 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from itertools import takewhile
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeVar
 from uuid import uuid4
 
 from airflow_provider_itnio.sandbox.phone_numbers import shortened
-from airflow_provider_itnio.sandbox.status_codes import BALANCE_PATH
+from airflow_provider_itnio.sandbox.store.entries import (
+    DeliveryStatus,
+    Entry,
+    Exchange,
+    ReceivedMessage,
+    RefusedRequest,
+    Reply,
+    SeenRequest,
+)
 from airflow_provider_itnio.sandbox.store.ring_buffer import RingBuffer, memory_of
-
-
-@dataclass(frozen=True)
-class ReceivedMessage:
-    """
-    A message that was accepted.
-
-    :param id: the message id that the answer held, 32 hex digits
-    :param type: the vendor's name of the type, ``template`` for a WhatsApp template
-    :param recipient: the recipient's number as it was sent
-    :param text: its main words: body, caption, name, template with its parameters
-    :param body: the whole JSON as received
-    :param at: when it was accepted, in UTC by the sandbox's clock
-    :param path: the endpoint it came to
-    :param notes: what the vendor lets pass though the page or WhatsApp does not
-    """
-
-    id: str
-    type: str
-    recipient: str
-    text: str
-    body: dict[str, Any]
-    at: datetime
-    path: str
-    notes: list[str] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class RefusedRequest:
-    """
-    A request that was answered with a negative status.
-
-    :param status: the code that was answered
-    :param meaning: what the code means
-    :param why: what is wrong with this request, in words
-    :param advice: what to change, in words; empty for a code that the vendor's pages do not list
-    :param path: the endpoint it came to
-    :param headers: its headers, with what must stay secret masked
-    :param body: its JSON, None if there is none
-    :param at: when it was refused, in UTC by the sandbox's clock
-    """
-
-    status: int
-    meaning: str
-    why: str
-    advice: str
-    path: str
-    headers: Mapping[str, str]
-    body: Any
-    at: datetime
-
-
-@dataclass(frozen=True)
-class SeenRequest:
-    """
-    Any request to the vendor, also one that met a fault or went to a path at which the vendor has nothing.
-
-    :param method: its HTTP method
-    :param path: the endpoint it came to
-    :param headers: its headers, case-insensitive, with what must stay secret masked
-    :param raw_body: its body byte for byte; empty if it was over the limit
-    :param body: its JSON, None if there is none
-    :param answer: the JSON or text that was answered, None if the connection was dropped
-    :param http_status: the HTTP code that was answered, None if the connection was dropped
-    :param at: when it was read, in UTC by the sandbox's clock
-    :param sign_is_valid: whether Api-Key, Timestamp and Sign fit each other and the account
-    :param timestamp: the Timestamp header as text, empty if there is none
-    :param sign_fingerprint: tells two signs apart without showing them, empty if there is none
-    :param cause: why it got this answer in place of the vendor's own, in words; empty if it got that
-    """
-
-    method: str
-    path: str
-    headers: Mapping[str, str]
-    raw_body: bytes
-    body: Any
-    answer: Any
-    http_status: int | None
-    at: datetime
-    sign_is_valid: bool
-    timestamp: str
-    sign_fingerprint: str
-    cause: str
-
-    @property
-    def accepted(self) -> bool:
-        """Whether the answer says that all is well, with the id of the message if one was sent."""
-        answer = self.answer if self.http_status == 200 and isinstance(self.answer, dict) else {}
-        if str(answer.get("status")) != "0":
-            return False
-        data = answer.get("data")
-        return self.path == BALANCE_PATH or bool(isinstance(data, dict) and data.get("messageId"))
-
-
-@dataclass(frozen=True)
-class Reply:
-    """
-    What a recipient answered, as a person did it on the inbox page or a test by the JSON API.
-
-    :param id: the id of this incoming message, what a message that answers it names in ``refMessageId``
-    :param sender: the recipient who answers, digits
-    :param type: ``text``, ``button_reply``, ``list_reply``, ``quick_reply`` or ``location``
-    :param text: what was typed, or the title of what was chosen
-    :param choice: the id of the button or row, the payload of a quick reply; None if nothing was chosen
-    :param answers: the id of the message that it answers, None if it answers none
-    :param at: when it was made, in UTC by the sandbox's clock
-    :param body: the JSON that the vendor could push for it
-    """
-
-    id: str
-    sender: str
-    type: str
-    text: str
-    choice: str | None
-    answers: str | None
-    at: datetime
-    body: dict[str, Any]
-
-
-Entry: TypeAlias = ReceivedMessage | RefusedRequest | SeenRequest | Reply
 
 Kind = TypeVar("Kind")
 
+WINDOW = timedelta(hours=24)
+WINDOWS_KEPT = 10_000
 SHOWN_OF_EACH = 10
-
-
-@dataclass(frozen=True)
-class Exchange:
-    """
-    One request with what became of it, or one reply.
-
-    :param number: its place in the order of all that came, from 1
-    :param entries: what was kept of it
-    :param written: room for how it is written for the page, which is done once
-    """
-
-    number: int
-    entries: tuple[Entry, ...]
-    written: list[bytes] = field(default_factory=list, repr=False, compare=False)
-
-    @property
-    def message(self) -> ReceivedMessage | None:
-        """The message that was accepted."""
-        return self._only(ReceivedMessage)
-
-    @property
-    def refused(self) -> RefusedRequest | None:
-        """The refusal that was answered."""
-        return self._only(RefusedRequest)
-
-    @property
-    def request(self) -> SeenRequest | None:
-        """The request as it came."""
-        return self._only(SeenRequest)
-
-    @property
-    def reply(self) -> Reply | None:
-        """The recipient's reply."""
-        return self._only(Reply)
-
-    @property
-    def failed(self) -> bool:
-        """Whether the sender did not learn of a success, or no message is kept of the success it was told."""
-        request = self.request
-        if self.refused or request is None:
-            return self.refused is not None
-        return not request.accepted or (request.path != BALANCE_PATH and not self.message)
-
-    def _only(self, kind: type[Kind]) -> Kind | None:
-        return next((one for one in self.entries if isinstance(one, kind)), None)
 
 
 @dataclass(frozen=True)
@@ -193,11 +37,14 @@ class News:
 
     :param cleared: whether the inbox was cleared since, before the first of these exchanges
     :param exchanges: what came since and is still kept, oldest first
+    :param updates: what changed since, each with its place in the same order: the status of a message
+        (``{"status": {"id", "status", "failure"}}``) or a window (``{"window": {"recipient", "until"}}``)
     :param number: where to go on from
     """
 
     cleared: bool
     exchanges: list[Exchange]
+    updates: list[tuple[int, dict[str, Any]]]
     number: int
 
 
@@ -210,9 +57,11 @@ class Store:
 
     :param keep: how many of each are kept, at least 1; older ones are forgotten, and of large ones fewer are
         kept, see :class:`RingBuffer`
+    :param open_windows: whether every recipient counts as having written within the last 24 hours
     """
 
     keep: int
+    open_windows: bool = False
 
     def __post_init__(self) -> None:
         """Make room."""
@@ -224,6 +73,9 @@ class Store:
         self._exchanges: dict[str, RingBuffer[Exchange]] = {
             kind: RingBuffer(self.keep) for kind in ("messages", "failed", "replies")
         }
+        # Both by when they changed last, with the number of that change.
+        self._statuses: dict[str, tuple[int, ReceivedMessage]] = {}
+        self._windows: dict[str, tuple[int, datetime]] = {}
         self._number = self._cleared = 0
         self._listeners: list[Callable[[], None]] = []
         self._changed = threading.Condition()
@@ -294,9 +146,65 @@ class Store:
                 for kept in self._exchanges.values()
                 for exchange in takewhile(lambda one: one.number > number, reversed(kept))
             ]
+            updates = [
+                *((at, {"status": _status_of(one)}) for _, at, one in _changed_after(number, self._statuses)),
+                *(
+                    (at, {"window": {"recipient": recipient, "until": until.isoformat()}})
+                    for recipient, at, until in _changed_after(number, self._windows)
+                ),
+            ]
             cleared = number < self._cleared
             last = self._number
-        return News(cleared, sorted(exchanges, key=lambda one: one.number), last)
+        return News(cleared, sorted(exchanges, key=lambda one: one.number), updates, last)
+
+    def reach(self, message: ReceivedMessage, status: DeliveryStatus) -> None:
+        """
+        Let a message reach a status; one that it has reached already changes nothing.
+
+        :param message: the message
+        :param status: the status
+        """
+        with self._changed:
+            if all(one.status != status.status for one in message.statuses):
+                message.statuses.append(status)
+                self._update(self._statuses, message.id, message, self.keep)
+
+    def set_window(self, recipient: str, until: datetime) -> None:
+        """
+        Open or close the 24-hour window of a recipient. That of the last 10,000 is known.
+
+        :param recipient: the recipient's digits
+        :param until: when the window closes
+        """
+        with self._changed:
+            self._update(self._windows, recipient, until, WINDOWS_KEPT)
+
+    def window_until(self, recipient: str) -> datetime | None:
+        """
+        Give when the 24-hour window of a recipient closes or closed; None for one who has not written.
+
+        :param recipient: the recipient's digits
+        """
+        with self._changed:
+            _, until = self._windows.get(recipient, (0, None))
+            return until
+
+    def message(self, message_id: object) -> ReceivedMessage | None:
+        """
+        Give the message with an id, None if none is kept.
+
+        :param message_id: the id
+        """
+        with self._changed:
+            return next((one for one in reversed(self._messages) if one.id == message_id), None)
+
+    def _update(self, changes: dict[str, tuple[int, Any]], key: str, value: Any, most: int) -> None:
+        self._number += 1
+        changes.pop(key, None)
+        changes[key] = (self._number, value)
+        if len(changes) > most:
+            del changes[next(iter(changes))]
+        self._tell()
 
     @contextmanager
     def listen(self, told: Callable[[], None]) -> Iterator[None]:
@@ -320,6 +228,8 @@ class Store:
                 kept.clear()
             for exchanges in self._exchanges.values():
                 exchanges.clear()
+            self._statuses.clear()
+            self._windows.clear()
             self._number += 1
             self._cleared = self._number
             self._tell()
@@ -329,28 +239,60 @@ class Store:
         for told in self._listeners:
             told()
 
-    def wait_for(self, count: int, timeout: float) -> list[ReceivedMessage]:
+    def wait_for(
+        self, count: int, timeout: float, recipient: str | None = None, status: str | None = None
+    ) -> list[ReceivedMessage]:
         """
         Wait until at least that many messages are kept.
 
         :param count: how many, at most what is kept
         :param timeout: how long to wait, in seconds
-        :return: all messages kept by then
+        :param recipient: count only messages to these digits
+        :param status: count only messages that have reached this status
+        :return: all such messages kept by then
         :raises TimeoutError: if fewer came; it says what came instead
         :raises ValueError: if so many are never kept
         """
         if count > self.keep:
             raise ValueError(f"waiting for {count} messages, but the sandbox keeps {self.keep}")
+
+        def found() -> list[ReceivedMessage]:
+            return [
+                one
+                for one in self._messages
+                if recipient in (None, one.recipient)
+                and (status is None or any(reached.status == status for reached in one.statuses))
+            ]
+
         with self._changed:
-            if self._changed.wait_for(lambda: len(self._messages) >= count, timeout):
-                return list(self._messages)
-            came = [f"{one.type} to {shortened(one.recipient)}: {one.text[:40]!r}" for one in self._messages]
+            if self._changed.wait_for(lambda: len(self._messages) >= count <= len(found()), timeout):
+                return found()
+            came = len(found())
+            messages = [
+                f"{one.type} to {shortened(one.recipient)}: {one.text[:40]!r}"
+                + (f" ({' '.join(filter(None, (one.status, one.failure)))})" if status else "")
+                for one in self._messages
+            ]
             refused = [f"{one.status} ({one.meaning}): {one.why}" for one in self._refused]
+        wanted = [f"to {shortened(recipient)}"] if recipient else []
+        wanted += [f"with status {status}"] if status else []
         raise TimeoutError(
-            f"{count} accepted messages were expected within {timeout:g} s, {len(came)} came"
-            + "".join(_lines("accepted", came))
+            " ".join([f"{count} accepted messages", *wanted])
+            + f" were expected within {timeout:g} s, {came} came"
+            + "".join(_lines("accepted", messages))
             + "".join(_lines("refused with", refused))
         )
+
+
+def _changed_after(number: int, changes: dict[str, tuple[int, Kind]]) -> Iterator[tuple[str, int, Kind]]:
+    for key, (at, value) in reversed(changes.items()):
+        if at <= number:
+            return
+        yield key, at, value
+
+
+def _status_of(message: ReceivedMessage) -> dict[str, str]:
+    return {"id": message.id, "status": message.status, "failure": message.failure}
 
 
 def _lines(what: str, came: list[str]) -> Iterator[str]:
@@ -365,22 +307,3 @@ def _memory_of(entry: Entry) -> int:
         answer = entry.answer if isinstance(entry.answer, str) else ""
         return memory_of(entry.raw_body) + memory_of(answer.encode("utf-8", "surrogatepass"))
     return 16 * len(entry.text) if isinstance(entry, Reply) else 0
-
-
-def as_json(entry: Entry) -> dict[str, Any]:
-    """
-    Write an entry as plain JSON for the control API.
-
-    :param entry: what was kept
-    """
-    return {one.name: _plain(getattr(entry, one.name)) for one in fields(entry)}
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "replace")
-    if isinstance(value, Mapping):
-        return dict(value)
-    return value

@@ -39,14 +39,15 @@ class TestingSandbox(Sandbox):
 
     _set_variable: Callable[[str, str], None] | None = None
 
-    def __init__(self, *, keep: int = KEPT_IN_A_TEST, **options: Any) -> None:
+    def __init__(self, *, keep: int = KEPT_IN_A_TEST, push_scale: float = 0.0, **options: Any) -> None:
         """
         Describe the sandbox as :class:`Sandbox` takes it; nothing is started yet.
 
         :param keep: as for :class:`Sandbox`, but so many that no test misses one
+        :param push_scale: as for :class:`Sandbox`, but without pauses: a message has all its statuses at once
         :param options: as for :class:`Sandbox`
         """
-        super().__init__(keep=keep, **options)
+        super().__init__(keep=keep, push_scale=push_scale, **options)
 
     def begin_test(self, set_variable: Callable[[str, str], None]) -> None:
         """
@@ -56,6 +57,7 @@ class TestingSandbox(Sandbox):
         """
         self.clear()
         self.clear_faults()
+        self._vendor.delivery.webhook.configure(self._webhook_settings)
         self._set_variable = set_variable
         if PROXIES & {name.lower() for name in os.environ}:
             for name in ("NO_PROXY", "no_proxy"):

@@ -40,6 +40,16 @@ class Account:
     price: Decimal
 
     @property
+    def app_id(self) -> str:
+        """The application to send from, the first if there are several."""
+        return (self.app_ids or (SAMPLE_APP_ID,))[0]
+
+    @property
+    def business_phone(self) -> str:
+        """The business's number to send from, the first if there are several."""
+        return (self.business_phones or (SAMPLE_BUSINESS_PHONE,))[0]
+
+    @property
     def can_pay(self) -> bool:
         """Whether one more message can be paid."""
         return self.balance is None or self.balance >= self.price

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
-import math
 import re
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from airflow_provider_itnio.sandbox.faults.fault import Fault
 from airflow_provider_itnio.sandbox.faults.test_numbers import fault_of_number
 from airflow_provider_itnio.sandbox.http_protocol import cut
-from airflow_provider_itnio.sandbox.phone_numbers import digits_of, shortened
+from airflow_provider_itnio.sandbox.phone_numbers import shortened
 from airflow_provider_itnio.sandbox.responses import Answer, acceptance, balance, faulty, json_answer, refusal
 from airflow_provider_itnio.sandbox.status_codes import (
     BALANCE_PATH,
@@ -28,14 +25,20 @@ from airflow_provider_itnio.sandbox.status_codes import (
     TEMPLATE_PATH,
     text_of,
 )
-from airflow_provider_itnio.sandbox.store.store import (
+from airflow_provider_itnio.sandbox.store.entries import (
     Entry,
     ReceivedMessage,
     RefusedRequest,
     SeenRequest,
-    Store,
 )
 from airflow_provider_itnio.sandbox.summary import summary_of
+from airflow_provider_itnio.sandbox.vendor.request_reading import (
+    LARGEST_BODY,
+    masked,
+    read_body,
+    read_json,
+    recipient_in,
+)
 from airflow_provider_itnio.sandbox.vendor.signature import (
     NOT_AUTHENTIC,
     SignProblem,
@@ -47,23 +50,20 @@ from airflow_provider_itnio.sandbox.vendor.signature import (
 from airflow_provider_itnio.sandbox.vendor.validation import WRONG_JSON, Verdict, judge
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
+    from starlette.datastructures import Headers
     from starlette.types import Receive, Scope, Send
 
     from airflow_provider_itnio.sandbox.faults.fault import FaultQueue
     from airflow_provider_itnio.sandbox.faults.random_failures import RandomFailures
+    from airflow_provider_itnio.sandbox.store.store import Store
     from airflow_provider_itnio.sandbox.vendor.account import Account
+    from airflow_provider_itnio.sandbox.vendor.delivery import Delivery
 
 logger = logging.getLogger("airflow_provider_itnio.sandbox")
 
-LARGEST_BODY = 1024 * 1024
-DEEPEST_JSON = 100
-SECRET_HEADERS = frozenset({"sign", "api-key", "authorization", "proxy-authorization", "cookie"})
 CONTENT_TYPE = "application/json;charset=UTF-8"
-MASK = "***"
-FOUND_FROM = 6
-"""Characters from which on a secret is looked for inside of other texts; any text may hold a shorter one."""
 NO_FAULT = Fault()
 METHODS = {CUSTOM_PATH: "POST", TEMPLATE_PATH: "POST", BALANCE_PATH: "GET"}
 """The HTTP method of each endpoint, by path."""
@@ -84,6 +84,7 @@ class Vendor:
     :param failing: what share of the messages shall fail
     :param clock: gives its time, in Unix seconds
     :param clock_tolerance: the accepted difference of a timestamp, in seconds
+    :param delivery: what becomes of accepted messages
     :param latency: how late each answer comes, in seconds
     :param stopping: set when the server stops, so that no held-back answer delays that
     """
@@ -94,11 +95,12 @@ class Vendor:
     failing: RandomFailures
     clock: Callable[[], float]
     clock_tolerance: float
+    delivery: Delivery
     latency: float = 0.0
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
     def clear(self) -> None:
-        """Forget what came; faults stay, and a seed begins again."""
+        """Forget what came and close the 24-hour windows; faults stay, and a seed begins again."""
         self.store.clear()
         self.failing.begin_again()
 
@@ -149,6 +151,9 @@ class Endpoint:
             )
         )
         self.vendor.store.add(*entries)
+        for message in entries:
+            if isinstance(message, ReceivedMessage):
+                self.vendor.delivery.follow(message)
         wait = self.vendor.latency + (fault.delay if fault else 0)
         if wait and await self._stops_within(wait):
             answer = None
@@ -203,7 +208,7 @@ class Endpoint:
 
     def _fault_for(self, seen: SeenRequest, verdict: Verdict) -> tuple[Fault | None, str]:
         """Give what goes wrong with a request, and why."""
-        recipient = _recipient_in(seen.body)
+        recipient = recipient_in(seen.body)
         asked = self.vendor.faults.take(self.path, recipient)
         if asked and asked.makes_answer:
             return asked, BY_FAULT
@@ -256,7 +261,7 @@ class Endpoint:
         )
         self.vendor.account.pay()
         logger.info("accepted %s to %s as %s", message.type, shortened(message.recipient), message.id)
-        return message
+        return self.vendor.delivery.begin(message)
 
     def _refused(self, seen: SeenRequest, status: int, why: str, advice: str) -> RefusedRequest:
         meaning, what_to_do = text_of(self.path, status)
@@ -311,88 +316,3 @@ class Problems:
 
     of_sign: SignProblem | None
     of_json: str
-
-
-async def read_body(request: Request) -> bytes | None:
-    """
-    Read the body of a request.
-
-    :param request: the request
-    :return: the body, None if it is over ``LARGEST_BODY`` bytes
-    """
-    if int(request.headers.get("content-length", 0)) > LARGEST_BODY:
-        return None
-    body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > LARGEST_BODY:
-            return None
-    return bytes(body)
-
-
-def read_json(raw_body: bytes) -> tuple[dict[str, Any] | Any, str]:
-    """
-    Read a body as the JSON object that the vendor needs.
-
-    :param raw_body: the body
-    :return: the JSON and what is wrong with it in words, empty if nothing is
-    """
-    try:
-        value = json.loads(raw_body.decode("utf-8"), parse_constant=_no_number, parse_float=_number)
-    except UnicodeDecodeError:
-        return None, "the body is not UTF-8"
-    except RecursionError:
-        return None, "the JSON is nested too deeply"
-    except json.JSONDecodeError as wrong:
-        return None, f"the body is not JSON: {wrong.msg} in line {wrong.lineno}, column {wrong.colno}"
-    except ValueError as wrong:
-        return None, f"the body is not JSON: {wrong}"
-    if _is_too_deep(value, raw_body):
-        return None, f"the JSON is nested too deeply, at most {DEEPEST_JSON} levels"
-    return value, "" if isinstance(value, dict) else "the JSON is not an object"
-
-
-def masked(headers: Headers, secrets: Iterable[str]) -> Headers:
-    """
-    Replace the values of headers that must stay secret, also under a name that is not theirs.
-
-    :param headers: a request's headers
-    :param secrets: what no value may hold; one that is too short to be found in a text, what none may be
-    """
-
-    def holds_a_secret(value: str) -> bool:
-        return any(secret in value if len(secret) >= FOUND_FROM else secret == value for secret in secrets)
-
-    shown = [
-        (name, MASK if name in SECRET_HEADERS or holds_a_secret(value) else value)
-        for name, value in headers.items()
-    ]
-    return Headers(raw=[(name.encode("latin-1"), value.encode("latin-1")) for name, value in shown])
-
-
-def _is_too_deep(value: Any, raw_body: bytes) -> bool:
-    """Tell whether JSON is so deep that it could be read but not be written again."""
-    if raw_body.count(b"[") + raw_body.count(b"{") <= DEEPEST_JSON:
-        return False
-    level = [value]
-    for _ in range(DEEPEST_JSON):
-        level = [
-            inner
-            for one in level
-            if isinstance(one, (dict, list))
-            for inner in (one.values() if isinstance(one, dict) else one)
-        ]
-    return any(isinstance(one, (dict, list)) for one in level)
-
-
-def _recipient_in(body: Any) -> str:
-    return digits_of(body.get("recipient", "")) if isinstance(body, dict) else ""
-
-
-def _number(text: str) -> float:
-    value = float(text)
-    return value if math.isfinite(value) else _no_number(text[:40])
-
-
-def _no_number(text: str) -> NoReturn:
-    raise ValueError(f"{text} is no number of JSON")

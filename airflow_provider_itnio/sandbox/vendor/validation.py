@@ -6,9 +6,8 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
-from airflow_provider_itnio.sandbox.addresses import private_host_of
+from airflow_provider_itnio.sandbox.addresses import private_host_of, well_formed
 from airflow_provider_itnio.sandbox.status_codes import TEMPLATE_PATH
 from airflow_provider_itnio.sandbox.vendor.schema import (
     BY_WHATSAPP,
@@ -331,20 +330,6 @@ LOOKS: Mapping[type, tuple[tuple[type, ...], str, Callable[[str, Any, Any], Iter
     Array: ((list,), "a list", _at_array),
     AnyObject: ((dict,), "an object", lambda where, value, shape: ()),
 }
-
-
-def well_formed(link: str) -> bool:
-    """
-    Tell whether a link has the form of an http or https address.
-
-    :param link: the link
-    """
-    try:
-        parts = urlsplit(link)
-        reachable = bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        return False
-    return reachable and parts.scheme in ("http", "https") and not re.search(r"\s", link)
 
 
 def _dropped(text: str) -> Finding:

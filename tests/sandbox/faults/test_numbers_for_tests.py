@@ -7,7 +7,7 @@ import time
 import pytest
 import requests
 
-from airflow_provider_itnio.sandbox.faults.test_numbers import fault_of_number
+from airflow_provider_itnio.sandbox.faults.test_numbers import fault_of_number, outcome_of_number
 
 BALANCE = "/sms/getBalance"
 
@@ -71,7 +71,9 @@ def test_a_number_is_answered_without_a_message_id(wire, sandbox, message):
         "99940000399",
         "99940000600",
         "99950000003",
-        "99960000001",
+        "99960001000",
+        "99970000000",
+        "99970000004",
         "99910010001",
         "9991000006",
         "999100000681",
@@ -80,7 +82,7 @@ def test_a_number_is_answered_without_a_message_id(wire, sandbox, message):
     ],
 )
 def test_any_other_number_means_nothing(number):
-    assert fault_of_number(number) is None
+    assert fault_of_number(number) is outcome_of_number(number) is None
 
 
 @pytest.mark.parametrize("number", ["99920000600", "99910009999"])

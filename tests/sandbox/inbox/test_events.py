@@ -60,7 +60,7 @@ def test_it_begins_with_what_is_kept(wire, follow, message):
     wire.custom(message())
     with follow() as events:
         assert events.answer.headers["Content-Type"] == "text/event-stream; charset=utf-8"
-        assert events.next() == ("hello", {"keep": 1000})
+        assert events.next() == ("hello", {"keep": 1000, "open_windows": True})
         assert events.next() == ("clear", {})
         (item,) = events.items()
         assert item["message"] == wire.control("GET", "messages").json()[0]
@@ -74,11 +74,12 @@ def test_what_comes_is_told_to_every_reader(wire, sandbox, follow, message):
         wire.custom(message(recipient="1"))
         wire.control("POST", "replies", json={"message_id": sandbox.messages[0].id, "text": "ok"})
         for events in (one, other):
-            accepted, refused, replied = events.items(3)
+            accepted, refused, replied, opened = events.items(4)
             assert accepted["message"]["id"] == sandbox.messages[0].id
             assert "failure" not in accepted
             assert refused["failure"]["status"] == -71
             assert replied["reply"]["text"] == "ok"
+            assert opened["window"]["recipient"] == message()["recipient"]
             assert accepted["number"] < refused["number"] < replied["number"]
 
 
@@ -106,7 +107,7 @@ def test_who_comes_back_gets_what_was_missed(wire, follow, message):
         last_id = events.last_id
     wire.custom(message(text={"body": "missed"}))
     with follow(last_id) as events:
-        assert events.next() == ("hello", {"keep": 1000})
+        assert events.next() == ("hello", {"keep": 1000, "open_windows": True})
         assert [one["message"]["text"] for one in events.items()] == ["missed"]
     with follow(params={"after": last_id}) as events:
         events.next()
@@ -292,7 +293,9 @@ def test_success_by_a_fault_with_a_message_that_is_kept_is_no_failure(wire, sand
     wire.custom(message())
     sandbox.fail_next(answer=WITHOUT_ID, path="/sms/getBalance")
     wire.balance()
-    assert [sorted(one) for one in failures(wire, sandbox)] == [["message", "number", "request"]] * 2
+    assert [sorted(one) for one in failures(wire, sandbox)] == [
+        ["message", "number", "pushes", "request"]
+    ] * 2
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,6 @@ import sys
 def test_it(itnio_sandbox):
     assert "uvicorn" in sys.modules
     assert "airflow" not in sys.modules
-    assert "pydantic" not in sys.modules
 """
     )
     assert code == 0, shown

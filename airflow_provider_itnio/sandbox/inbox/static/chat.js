@@ -3,7 +3,8 @@
 import { bubble, quoteOf } from "./bubble.js";
 import { Composer } from "./composer.js";
 import { arrange, button, element, icon } from "./dom.js";
-import { day } from "./times.js";
+import { showStatus } from "./ticks.js";
+import { day, moment } from "./times.js";
 
 const A_PAGE = 100;
 const NEAR_THE_END = 60;
@@ -30,6 +31,8 @@ export class Chat {
   #avatar = element("span", { class: "avatar", "aria-hidden": "true" });
   #name = element("h2", { dir: "ltr" });
   #about = element("p", {});
+  #window = element("p", {});
+  #closing;
   #howMany = element("span", {});
   #found;
   #earlier = button({ class: "more", onclick: () => this.#showEarlier() }, "Show earlier messages");
@@ -57,7 +60,7 @@ export class Chat {
         { class: "bar" },
         button({ class: "tool back", "aria-label": "Back to the conversations", title: "Back", onclick: actions.back }, icon("back")),
         this.#avatar,
-        element("div", { class: "who" }, this.#name, this.#about),
+        element("div", { class: "who" }, this.#name, this.#about, actions.answer && this.#window),
       ),
       this.#found,
       element("div", { class: "paper" }, this.#scroll, this.#newer),
@@ -128,8 +131,19 @@ export class Chat {
     this.#name.textContent = `+${this.#number}`;
     const count = messages.length === 1 ? "1 message" : `${messages.length} messages`;
     this.#about.textContent = [count, from.size && `from ${[...from].map((one) => `+${one}`).join(", ")}`].filter(Boolean).join(" · ");
+    this.#drawWindow();
     this.#found.hidden = !finds;
     this.#howMany.textContent = `${entries.length} of ${all.length} found`;
+  }
+
+  /** Says whether an ordinary message arrives now, and says so anew once that changes. */
+  #drawWindow() {
+    const { isOpen, until } = this.#inbox.windowOf(this.#number);
+    this.#window.className = isOpen ? "window" : "window closed";
+    if (!isOpen) this.#window.textContent = "24-hour window closed: only WhatsApp templates arrive";
+    else this.#window.textContent = until ? `24-hour window open until ${moment(until)}` : "24-hour window open";
+    clearTimeout(this.#closing);
+    if (isOpen && until) this.#closing = setTimeout(() => this.#drawWindow(), until - new Date() + 100);
   }
 
   #drawBubbles(entries) {
@@ -158,6 +172,7 @@ export class Chat {
     return shown.map((entry) => {
       const item = this.#entries.get(entry) ?? this.#item(entry);
       this.#entries.set(entry, item);
+      if (entry.kind === "message") showStatus(item.lastElementChild, entry);
       const name = day(entry.at);
       item.firstElementChild.hidden = name === before;
       item.firstElementChild.firstElementChild.textContent = name;

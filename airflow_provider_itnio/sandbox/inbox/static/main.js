@@ -53,7 +53,7 @@ clear.append(icon("clear"));
 if (saved) for (const tool of [save, clear]) tool.remove();
 
 source.follow({
-  hello: ({ keep }) => (inbox.keep = keep),
+  hello: ({ keep, open_windows: openWindows }) => Object.assign(inbox, { keep, openWindows }),
   items: (items) => {
     inbox.add(items);
     announce(items.filter((one) => one.message).length);

@@ -5,6 +5,8 @@ import { textsIn } from "./reading.js";
 /** The last `keep` messages, replies and failures, and what changed since it was last drawn. */
 export class Inbox {
   keep = 1000;
+  openWindows = false;
+  windows = new Map();
   conversations = new Map();
   failures = [];
   byId = new Map();
@@ -15,17 +17,26 @@ export class Inbox {
     this.conversations.clear();
     this.failures = [];
     this.byId.clear();
+    this.windows.clear();
     this.#kept = { message: [], reply: [] };
   }
 
-  /** Takes items as the sandbox tells them, in their order. */
+  /** Takes items as the sandbox tells them, in their order: what came, and what changed of it. */
   add(items) {
-    for (const { number, message, reply, failure } of items) {
+    for (const { number, message, reply, failure, status, window } of items) {
+      if (status) Object.assign(this.byId.get(status.id)?.data ?? {}, { status: status.status, failure: status.failure });
+      if (window) this.windows.set(window.recipient, new Date(window.until));
       if (message) this.#add({ kind: "message", number, of: message.recipient, at: new Date(message.at), ...ids(message), data: message, failure });
       if (reply) this.#add({ kind: "reply", number, of: reply.sender, at: new Date(reply.at), ...ids(reply), data: reply });
       if (failure && !message) this.failures.push({ kind: "failure", number, at: new Date(failure.at), data: failure });
     }
     this.failures.splice(0, this.failures.length - this.keep);
+  }
+
+  /** Tells whether the 24-hour window of a number is open, and until when if that is known. */
+  windowOf(number) {
+    const until = this.windows.get(number);
+    return { until, isOpen: until ? until > new Date() : this.openWindows };
   }
 
   /** Gives the conversations, the one that was last written in first. */

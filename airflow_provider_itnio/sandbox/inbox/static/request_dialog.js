@@ -4,11 +4,11 @@ import { openDialog } from "./dialog.js";
 import { element } from "./dom.js";
 
 /** Opens all that is known of an exchange. */
-export function openRequest({ message, reply, failure, request }) {
+export function openRequest({ message, reply, failure, request, pushes }) {
   openDialog({
     name: "drawer",
     title: reply ? "Reply" : "Request",
-    body: [failure && explanation(failure), summary(message ?? reply), request ? sections(request) : pushed(reply)],
+    body: [failure && explanation(failure), summary(message ?? reply), request ? sections(request) : pushed([reply.body]), pushes && pushed(pushes)],
   });
 }
 
@@ -37,6 +37,7 @@ function summary(entry) {
     ["Time (UTC)", entry.at.replace("T", " ").replace(/\.\d+|\+00:00/g, "")],
     ["Answers", entry.answers ?? ""],
     ["Chosen", entry.choice ?? ""],
+    ["Status", [entry.status, entry.failure].filter(Boolean).join(": ")],
     ["Notes", (entry.notes ?? []).join("\n")],
   ]);
 }
@@ -52,8 +53,8 @@ function sections(request) {
   ];
 }
 
-function pushed(reply) {
-  return section("What the vendor could push for it", json(reply.body));
+function pushed(pushes) {
+  return section("Pushes", pushes.length ? pushes.map(json) : element("p", { class: "nothing" }, "none"));
 }
 
 function section(title, ...content) {

@@ -16,6 +16,10 @@ export function clockOrDay(at) {
   return isToday(at) ? CLOCK.format(at) : SHORT_DAY.format(at);
 }
 
+export function moment(at) {
+  return isToday(at) ? CLOCK.format(at) : `${SHORT_DAY.format(at)}, ${CLOCK.format(at)}`;
+}
+
 function isToday(at) {
   return at.toDateString() === new Date().toDateString();
 }

@@ -58,7 +58,7 @@ def browser():
 @pytest.fixture(scope="package")
 def open_sandbox():
     """A sandbox that accepts any application and business phone, as the samples have several."""
-    with Sandbox(app_id=None, business_phone=None) as sandbox:
+    with Sandbox(app_id=None, business_phone=None, push_scale=0, open_windows=True) as sandbox:
         yield sandbox
 
 

@@ -44,9 +44,12 @@ def test_a_message_opens_its_request(open_inbox, sandbox, wire, message, bubble)
     assert "fits key, secret and timestamp" in text
     for secret in (headers["Sign"], sandbox.api_key, sandbox.secret):
         assert secret not in page.content()
-    sent, answered = (json.loads(one) for one in dialog.locator("pre").all_text_contents())
+    sent, answered, *pushes = (json.loads(one) for one in dialog.locator("pre").all_text_contents())
     assert sent == body
     assert answered["data"]["messageId"] == sandbox.messages[0].id
+    assert [(one["messageId"], one["status"]) for one in pushes] == [
+        (sandbox.messages[0].id, status) for status in ("sent", "delivered", "read")
+    ]
     page.keyboard.press("Escape")
     assert page.get_by_role("dialog").count() == 0
 

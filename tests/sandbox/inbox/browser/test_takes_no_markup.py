@@ -22,7 +22,7 @@ LOOK_AT = """async ([chosen, number]) => {
     throw new Error(`nothing like ${selector}`);
   };
   location.hash = chosen;
-  (await shown(`main article[data-number="${number}"] > footer > button:last-child`)).click();
+  (await shown(`main article[data-number="${number}"] > footer > :is(.stamp, .open)`)).click();
   const dialog = await shown("dialog");
   const text = document.body.textContent;
   const harm = HARM();

@@ -1,0 +1,234 @@
+"""What is kept of a request or a reply."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from datetime import datetime
+from typing import Any, TypeAlias, TypeVar
+
+from airflow_provider_itnio.sandbox.status_codes import BALANCE_PATH
+
+RANKS = ("accepted", "sent", "delivered", "failed", "read", "deleted")
+"""The statuses of a message, later ones win: whatever order they come in, a status only moves forward."""
+
+
+@dataclass(frozen=True)
+class DeliveryStatus:
+    """
+    What Itniotech pushes of an accepted message.
+
+    :param status: ``sent``, ``delivered``, ``read``, ``failed`` or ``deleted``
+    :param at: when it was reached, in UTC by the sandbox's clock
+    :param failure: why it failed; empty for all other statuses
+    """
+
+    status: str
+    at: datetime
+    failure: str = ""
+
+
+@dataclass(frozen=True)
+class ReceivedMessage:
+    """
+    A message that was accepted.
+
+    :param id: the message id that the answer held, 32 hex digits
+    :param type: the vendor's name of the type, ``template`` for a WhatsApp template
+    :param recipient: the recipient's number as it was sent
+    :param text: its main words: body, caption, name, template with its parameters
+    :param body: the whole JSON as received
+    :param at: when it was accepted, in UTC by the sandbox's clock
+    :param path: the endpoint it came to
+    :param notes: what the vendor lets pass though the page or WhatsApp does not, and "would not arrive: …"
+        for a message outside the recipient's 24-hour window
+    :param statuses: the statuses that it has reached, in the order in which it reached them
+    """
+
+    id: str
+    type: str
+    recipient: str
+    text: str
+    body: dict[str, Any]
+    at: datetime
+    path: str
+    notes: list[str] = field(default_factory=list)
+    statuses: list[DeliveryStatus] = field(default_factory=list)
+
+    @property
+    def status(self) -> str:
+        """The furthest status: ``accepted``, ``sent``, ``delivered``, ``failed``, ``read`` or ``deleted``."""
+        return max((one.status for one in self.statuses), key=RANKS.index, default=RANKS[0])
+
+    @property
+    def failure(self) -> str:
+        """Why it did not arrive; empty unless its status is ``failed``."""
+        reasons = (one.failure for one in self.statuses if one.status == self.status)
+        return next(reasons, "")
+
+
+@dataclass(frozen=True)
+class RefusedRequest:
+    """
+    A request that was answered with a negative status.
+
+    :param status: the code that was answered
+    :param meaning: what the code means
+    :param why: what is wrong with this request, in words
+    :param advice: what to change, in words; empty for a code that the vendor's pages do not list
+    :param path: the endpoint it came to
+    :param headers: its headers, with what must stay secret masked
+    :param body: its JSON, None if there is none
+    :param at: when it was refused, in UTC by the sandbox's clock
+    """
+
+    status: int
+    meaning: str
+    why: str
+    advice: str
+    path: str
+    headers: Mapping[str, str]
+    body: Any
+    at: datetime
+
+
+@dataclass(frozen=True)
+class SeenRequest:
+    """
+    Any request to the vendor, also one that met a fault or went to a path at which the vendor has nothing.
+
+    :param method: its HTTP method
+    :param path: the endpoint it came to
+    :param headers: its headers, case-insensitive, with what must stay secret masked
+    :param raw_body: its body byte for byte; empty if it was over the limit
+    :param body: its JSON, None if there is none
+    :param answer: the JSON or text that was answered, None if the connection was dropped
+    :param http_status: the HTTP code that was answered, None if the connection was dropped
+    :param at: when it was read, in UTC by the sandbox's clock
+    :param sign_is_valid: whether Api-Key, Timestamp and Sign fit each other and the account
+    :param timestamp: the Timestamp header as text, empty if there is none
+    :param sign_fingerprint: tells two signs apart without showing them, empty if there is none
+    :param cause: why it got this answer in place of the vendor's own, in words; empty if it got that
+    """
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    raw_body: bytes
+    body: Any
+    answer: Any
+    http_status: int | None
+    at: datetime
+    sign_is_valid: bool
+    timestamp: str
+    sign_fingerprint: str
+    cause: str
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the answer says that all is well, with the id of the message if one was sent."""
+        answer = self.answer if self.http_status == 200 and isinstance(self.answer, dict) else {}
+        if str(answer.get("status")) != "0":
+            return False
+        data = answer.get("data")
+        return self.path == BALANCE_PATH or bool(isinstance(data, dict) and data.get("messageId"))
+
+
+@dataclass(frozen=True)
+class Reply:
+    """
+    What a recipient answered, as a person did it on the inbox page or a test by the JSON API.
+
+    :param id: the id of this incoming message, what a message that answers it names in ``refMessageId``
+    :param sender: the recipient who answers, digits
+    :param type: ``text``, ``button_reply``, ``list_reply``, ``quick_reply`` or ``location``
+    :param text: what was typed, or the title of what was chosen
+    :param choice: the id of the button or row, the payload of a quick reply; None if nothing was chosen
+    :param answers: the id of the message that it answers, None if it answers none
+    :param at: when it was made, in UTC by the sandbox's clock
+    :param body: the JSON that the vendor could push for it
+    """
+
+    id: str
+    sender: str
+    type: str
+    text: str
+    choice: str | None
+    answers: str | None
+    at: datetime
+    body: dict[str, Any]
+
+
+Entry: TypeAlias = ReceivedMessage | RefusedRequest | SeenRequest | Reply
+
+Kind = TypeVar("Kind")
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """
+    One request with what became of it, or one reply.
+
+    :param number: its place in the order of all that came, from 1
+    :param entries: what was kept of it
+    :param written: room for how it is written for the page, which is done once
+    """
+
+    number: int
+    entries: tuple[Entry, ...]
+    written: list[bytes] = field(default_factory=list, repr=False, compare=False)
+
+    @property
+    def message(self) -> ReceivedMessage | None:
+        """The message that was accepted."""
+        return self._only(ReceivedMessage)
+
+    @property
+    def refused(self) -> RefusedRequest | None:
+        """The refusal that was answered."""
+        return self._only(RefusedRequest)
+
+    @property
+    def request(self) -> SeenRequest | None:
+        """The request as it came."""
+        return self._only(SeenRequest)
+
+    @property
+    def reply(self) -> Reply | None:
+        """The recipient's reply."""
+        return self._only(Reply)
+
+    @property
+    def failed(self) -> bool:
+        """Whether the sender did not learn of a success, or no message is kept of the success it was told."""
+        request = self.request
+        if self.refused or request is None:
+            return self.refused is not None
+        return not request.accepted or (request.path != BALANCE_PATH and not self.message)
+
+    def _only(self, kind: type[Kind]) -> Kind | None:
+        return next((one for one in self.entries if isinstance(one, kind)), None)
+
+
+def as_json(entry: Entry | DeliveryStatus) -> dict[str, Any]:
+    """
+    Write an entry as plain JSON for the control API.
+
+    :param entry: what was kept
+    """
+    held = {one.name: _plain(getattr(entry, one.name)) for one in fields(entry)}
+    if isinstance(entry, ReceivedMessage):
+        held |= {"status": entry.status, "failure": entry.failure}
+    return held
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, list):
+        return [as_json(one) if isinstance(one, DeliveryStatus) else one for one in value]
+    return value

@@ -1,0 +1,130 @@
+"""What becomes of a message after it is accepted, and what is pushed of it."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from airflow_provider_itnio.sandbox.faults.test_numbers import Outcome, failed_with, outcome_of_number
+from airflow_provider_itnio.sandbox.push_bodies import status_push
+from airflow_provider_itnio.sandbox.store.entries import DeliveryStatus
+from airflow_provider_itnio.sandbox.store.store import WINDOW
+from airflow_provider_itnio.sandbox.vendor.schema import BY_WHATSAPP
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airflow_provider_itnio.sandbox.store.entries import ReceivedMessage, Reply
+    from airflow_provider_itnio.sandbox.store.store import Store
+    from airflow_provider_itnio.sandbox.vendor.webhook import Webhook
+
+SECONDS_AFTER_ACCEPTANCE = {"sent": 0.0, "delivered": 1.0, "read": 2.0, "failed": 0.0}
+OUTSIDE_WINDOW = (
+    "would not arrive: outside the 24-hour window. The recipient has not written in the last 24 hours, "
+    "so only WhatsApp templates arrive"
+)
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """
+    Lets accepted messages reach their statuses, and pushes these and what recipients write.
+
+    :param store: where messages are kept
+    :param webhook: where pushes go
+    :param clock: gives the sandbox's time, in Unix seconds
+    :param scale: how long pauses are, as a share of the real ones
+    """
+
+    store: Store
+    webhook: Webhook
+    clock: Callable[[], float]
+    scale: float
+    _outcomes: dict[str, Outcome] = field(default_factory=dict, init=False, repr=False)
+
+    def begin(self, message: ReceivedMessage) -> ReceivedMessage:
+        """
+        Decide what becomes of a message that is accepted now.
+
+        :param message: the message
+        :return: the message with the statuses that it reaches at once; with a note if it would not arrive
+        """
+        outcome = outcome_of_number(message.recipient)
+        notes = list(message.notes)
+        if outcome is None:
+            outcome = Outcome()
+            if message.type != "template" and not self._is_open(message.recipient):
+                outcome = failed_with(131047)
+                notes.append(OUTSIDE_WINDOW)
+            elif dropped := next((note for note in notes if note.startswith(BY_WHATSAPP)), ""):
+                outcome = failed_with(131009, dropped.removeprefix(f"{BY_WHATSAPP}: "))
+        self._outcomes[message.id] = outcome
+        at_once = [name for name in outcome.statuses if not SECONDS_AFTER_ACCEPTANCE[name] * self.scale]
+        return replace(message, notes=notes, statuses=[self._status(name, outcome) for name in at_once])
+
+    def follow(self, message: ReceivedMessage) -> None:
+        """
+        Push what a message has reached, and let it reach the rest. To be called in the server's loop.
+
+        :param message: what :meth:`begin` gave, once it is kept
+        """
+        outcome = self._outcomes.pop(message.id)
+        self._push(message, message.statuses, outcome)
+        loop = asyncio.get_running_loop()
+        for name in outcome.statuses[len(message.statuses) :]:
+            loop.call_later(SECONDS_AFTER_ACCEPTANCE[name] * self.scale, self._reach, message, name, outcome)
+
+    def receive(self, reply: Reply) -> None:
+        """
+        Take what a recipient wrote: it is kept, opens the 24-hour window and is pushed.
+
+        :param reply: the reply
+        """
+        self.store.add(reply)
+        self.store.set_window(reply.sender, reply.at + WINDOW)
+        self.webhook.put(reply.id, [reply.body])
+
+    def push(self, message: ReceivedMessage, name: str, failure: str, times: int) -> None:
+        """
+        Let a message reach a status now, and push that.
+
+        :param message: the message
+        :param name: the status
+        :param failure: the reason beside ``failed``
+        :param times: how often it is pushed
+        """
+        status = DeliveryStatus(name, self._now(), failure)
+        self.store.reach(message, status)
+        self.webhook.put(message.id, [status_push(message, status)] * times)
+
+    def set_window(self, recipient: str, *, is_open: bool) -> None:
+        """
+        Open the 24-hour window of a recipient as from now, or close it.
+
+        :param recipient: the recipient's digits
+        :param is_open: whether it is open
+        """
+        self.store.set_window(recipient, self._now() + WINDOW if is_open else self._now())
+
+    def _is_open(self, recipient: str) -> bool:
+        until = self.store.window_until(recipient)
+        return self.store.open_windows if until is None else self._now() < until
+
+    def _reach(self, message: ReceivedMessage, name: str, outcome: Outcome) -> None:
+        status = self._status(name, outcome)
+        self.store.reach(message, status)
+        self._push(message, [status], outcome)
+
+    def _push(self, message: ReceivedMessage, reached: list[DeliveryStatus], outcome: Outcome) -> None:
+        if self.webhook.disorder:
+            is_last = bool(reached) and reached[-1].status == outcome.statuses[-1]
+            reached = message.statuses[::-1] if is_last else []
+        self.webhook.put(message.id, [status_push(message, one) for one in reached])
+
+    def _status(self, name: str, outcome: Outcome) -> DeliveryStatus:
+        return DeliveryStatus(name, self._now(), outcome.failure)
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self.clock(), UTC)

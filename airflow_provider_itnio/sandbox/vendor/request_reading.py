@@ -1,0 +1,113 @@
+"""Reading a request to the vendor: its body, its JSON, and its headers without secrets."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from starlette.datastructures import Headers
+
+from airflow_provider_itnio.sandbox.phone_numbers import digits_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from starlette.requests import Request
+
+LARGEST_BODY = 1024 * 1024
+DEEPEST_JSON = 100
+SECRET_HEADERS = frozenset({"sign", "api-key", "authorization", "proxy-authorization", "cookie"})
+MASK = "***"
+FOUND_FROM = 6
+"""Characters from which on a secret is looked for inside of other texts; any text may hold a shorter one."""
+
+
+async def read_body(request: Request) -> bytes | None:
+    """
+    Read the body of a request.
+
+    :param request: the request
+    :return: the body, None if it is over ``LARGEST_BODY`` bytes
+    """
+    if int(request.headers.get("content-length", 0)) > LARGEST_BODY:
+        return None
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > LARGEST_BODY:
+            return None
+    return bytes(body)
+
+
+def read_json(raw_body: bytes) -> tuple[dict[str, Any] | Any, str]:
+    """
+    Read a body as the JSON object that the vendor needs.
+
+    :param raw_body: the body
+    :return: the JSON and what is wrong with it in words, empty if nothing is
+    """
+    try:
+        value = json.loads(raw_body.decode("utf-8"), parse_constant=_no_number, parse_float=_number)
+    except UnicodeDecodeError:
+        return None, "the body is not UTF-8"
+    except RecursionError:
+        return None, "the JSON is nested too deeply"
+    except json.JSONDecodeError as wrong:
+        return None, f"the body is not JSON: {wrong.msg} in line {wrong.lineno}, column {wrong.colno}"
+    except ValueError as wrong:
+        return None, f"the body is not JSON: {wrong}"
+    if _is_too_deep(value, raw_body):
+        return None, f"the JSON is nested too deeply, at most {DEEPEST_JSON} levels"
+    return value, "" if isinstance(value, dict) else "the JSON is not an object"
+
+
+def masked(headers: Headers, secrets: Iterable[str]) -> Headers:
+    """
+    Replace the values of headers that must stay secret, also under a name that is not theirs.
+
+    :param headers: a request's headers
+    :param secrets: what no value may hold; one that is too short to be found in a text, what none may be
+    """
+
+    def holds_a_secret(value: str) -> bool:
+        return any(secret in value if len(secret) >= FOUND_FROM else secret == value for secret in secrets)
+
+    shown = [
+        (name, MASK if name in SECRET_HEADERS or holds_a_secret(value) else value)
+        for name, value in headers.items()
+    ]
+    return Headers(raw=[(name.encode("latin-1"), value.encode("latin-1")) for name, value in shown])
+
+
+def _is_too_deep(value: Any, raw_body: bytes) -> bool:
+    """Tell whether JSON is so deep that it could be read but not be written again."""
+    if raw_body.count(b"[") + raw_body.count(b"{") <= DEEPEST_JSON:
+        return False
+    level = [value]
+    for _ in range(DEEPEST_JSON):
+        level = [
+            inner
+            for one in level
+            if isinstance(one, (dict, list))
+            for inner in (one.values() if isinstance(one, dict) else one)
+        ]
+    return any(isinstance(one, (dict, list)) for one in level)
+
+
+def recipient_in(body: Any) -> str:
+    """
+    Give the digits of a message's recipient, empty if it has none.
+
+    :param body: the JSON of a request
+    """
+    return digits_of(body.get("recipient", "")) if isinstance(body, dict) else ""
+
+
+def _number(text: str) -> float:
+    value = float(text)
+    return value if math.isfinite(value) else _no_number(text[:40])
+
+
+def _no_number(text: str) -> NoReturn:
+    raise ValueError(f"{text} is no number of JSON")

@@ -1,0 +1,281 @@
+"""Pushes to the address of a customer: in a thread of its own, so that no address can delay the vendor."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import re
+import socket
+import ssl
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urlsplit
+
+from airflow_provider_itnio.sandbox.addresses import DEFAULT_PORTS, well_formed
+from airflow_provider_itnio.sandbox.responses import JSON_TYPE, json_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+logger = logging.getLogger("airflow_provider_itnio.sandbox")
+
+REPEATED_AFTER = (60.0, 180.0, 300.0)
+"""Seconds from a push that failed to its next try."""
+
+LONGEST_ANSWER = 10.0
+LARGEST_ANSWER = 64 * 1024
+MOST_WAITING = 10_000
+LANES = 8
+SECONDS_BETWEEN_LINES = 10.0
+
+
+class WebhookSettings(NamedTuple):
+    """
+    Where pushes go, and how.
+
+    :param url: the address, http or https; empty for none
+    :param twice: whether each push comes twice
+    :param disorder: whether the statuses of a message come in the reverse order
+    """
+
+    url: str = ""
+    twice: bool = False
+    disorder: bool = False
+
+
+NOWHERE = WebhookSettings()
+
+
+def webhook_settings(url: str | None, *, twice: bool = False, disorder: bool = False) -> WebhookSettings:
+    """
+    Check where pushes go.
+
+    :param url: the address, http or https; None for none
+    :param twice: whether each push comes twice
+    :param disorder: whether the statuses of a message come in the reverse order
+    :raises ValueError: if it is no such address; the text does not repeat it, as it may hold a token
+    """
+    if url is not None and not (
+        isinstance(url, str)
+        and url.isascii()
+        and url.isprintable()
+        and well_formed(url)
+        and "@" not in urlsplit(url).netloc
+    ):
+        raise ValueError("webhook: an http or https address in ASCII, without user and password")
+    return WebhookSettings(url or "", bool(twice), bool(disorder))
+
+
+@dataclass
+class Webhook:
+    """
+    The customer's address for pushes. All of it may be used from any thread.
+
+    Each push is tried once and repeated up to three times; an answer of HTTP 2xx within 10 s ends that. Up to
+    10,000 pushes wait; those that come meanwhile are dropped, which is counted and logged.
+
+    :param scale: how long the pauses between tries are, as a share of the vendor's 1, 3 and 5 minutes
+    """
+
+    scale: float = 1.0
+    settings: WebhookSettings = NOWHERE
+    _sender: _Sender | None = field(default=None, init=False, repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
+
+    @property
+    def disorder(self) -> bool:
+        """Whether the statuses of a message come in the reverse order."""
+        return self.settings.disorder
+
+    def put(self, key: str, pushes: Iterable[Mapping[str, Any]]) -> None:
+        """
+        Push something, later.
+
+        :param key: pushes of the same key are tried first in the order in which they are put
+        :param pushes: what is pushed
+        """
+        if not self.settings.url:
+            return
+        bodies = [json_bytes(push) for push in pushes for _ in range(2 if self.settings.twice else 1)]
+        with self._lock:
+            if self.settings.url:
+                self._sender = self._sender or _Sender(self.settings.url, self.scale)
+                self._sender.put(key, bodies)
+
+    def configure(self, settings: WebhookSettings) -> None:
+        """
+        Push to another address, or to none. What waits for the one before is dropped.
+
+        :param settings: where, and how
+        """
+        with self._lock:
+            self._stop()
+            self.settings = settings
+
+    def stop(self) -> None:
+        """Drop what waits, until something is pushed again."""
+        with self._lock:
+            self._stop()
+
+    def state(self) -> dict[str, Any]:
+        """Tell where pushes go, without what may be secret in the address, and how many got there."""
+        counts = self._sender.counts if self._sender else Counts()
+        return {
+            **self.settings._asdict(),
+            "url": shown_address(self.settings.url),
+            "scale": self.scale,
+            **vars(counts),
+        }
+
+    def _stop(self) -> None:
+        if self._sender:
+            self._sender.stop()
+        self._sender = None
+
+
+@dataclass
+class Counts:
+    """
+    How many pushes there were.
+
+    :param waiting: that wait for their first or next try
+    :param taken: that were answered by HTTP 2xx
+    :param failed_tries: tries that were not
+    :param given_up: whose tries all failed
+    :param dropped: that came while too many waited
+    """
+
+    waiting: int = 0
+    taken: int = 0
+    failed_tries: int = 0
+    given_up: int = 0
+    dropped: int = 0
+
+
+class _Sender:
+    """The thread that pushes to one address."""
+
+    def __init__(self, url: str, scale: float) -> None:
+        parts = urlsplit(url)
+        self.counts = Counts()
+        self._shown = shown_address(url)
+        self._address = (parts.hostname or "", parts.port or DEFAULT_PORTS[parts.scheme])
+        self._tls = ssl.create_default_context() if parts.scheme == "https" else None
+        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        self._head = (
+            f"POST {target} HTTP/1.1\r\nHost: {parts.netloc}\r\nUser-Agent: itnio-sandbox\r\n"
+            f"Content-Type: {JSON_TYPE}\r\nConnection: close\r\nContent-Length: "
+        ).encode()
+        self._pauses = [pause * scale for pause in REPEATED_AFTER]
+        self._counting = threading.Lock()
+        self._next_line = 0.0
+        self._loop = asyncio.new_event_loop()
+        self._lanes: list[asyncio.Queue[tuple[bytes, int]]] = [asyncio.Queue() for _ in range(LANES)]
+        threading.Thread(target=self._run, name="itnio-sandbox-webhook", daemon=True).start()
+
+    def put(self, key: str, bodies: list[bytes]) -> None:
+        with self._counting:
+            room = max(0, MOST_WAITING - self.counts.waiting)
+            taken, dropped = bodies[:room], len(bodies[room:])
+            self.counts.waiting += len(taken)
+            self.counts.dropped += dropped
+        if dropped:
+            self._log(f"{MOST_WAITING} pushes wait already")
+        if taken:
+            lane = self._lanes[hash(key) % LANES]
+            for body in taken:
+                self._loop.call_soon_threadsafe(lane.put_nowait, (body, 0))
+
+    def stop(self) -> None:
+        with suppress(RuntimeError):  # the loop has ended already
+            self._loop.call_soon_threadsafe(self._loop.stop)
+
+    def _run(self) -> None:
+        # A thread pool of its own: to look up a name may take long, and nobody is to wait for it.
+        self._loop.set_default_executor(ThreadPoolExecutor(2, "itnio-sandbox-lookup"))
+        workers = [self._loop.create_task(self._work(lane)) for lane in self._lanes]
+        try:
+            self._loop.run_forever()
+            for worker in workers:
+                worker.cancel()
+            self._loop.run_until_complete(asyncio.gather(*workers, return_exceptions=True))
+        finally:
+            self._loop.close()
+
+    async def _work(self, lane: asyncio.Queue[tuple[bytes, int]]) -> None:
+        while True:
+            body, failed = await lane.get()
+            trouble = await self._post(body)
+            with self._counting:
+                self.counts.taken += not trouble
+                self.counts.failed_tries += bool(trouble)
+                gives_up = bool(trouble) and failed == len(self._pauses)
+                self.counts.given_up += gives_up
+                self.counts.waiting -= not trouble or gives_up
+            if trouble:
+                self._log(trouble)
+                if not gives_up:
+                    self._loop.call_later(self._pauses[failed], lane.put_nowait, (body, failed + 1))
+
+    async def _post(self, body: bytes) -> str:
+        """Push once, and say what went wrong; what the other side says is read no further than its code."""
+        try:
+            async with asyncio.timeout(LONGEST_ANSWER):
+                reader, writer = await asyncio.open_connection(*self._address, ssl=self._tls)
+                try:
+                    writer.write(b"%s%d\r\n\r\n%s" % (self._head, len(body), body))
+                    await writer.drain()
+                    line = await reader.readline()
+                    with suppress(OSError, EOFError, TimeoutError):
+                        async with asyncio.timeout(
+                            1
+                        ):  # else the other side may fail in the middle of its answer
+                            await reader.readexactly(LARGEST_ANSWER)
+                finally:
+                    writer.transport.abort()
+        except TimeoutError:
+            return f"no answer within {LONGEST_ANSWER:g} s"
+        except ssl.SSLError as error:
+            return f"no TLS connection ({error.reason})"
+        except OSError as error:
+            if error.errno and not isinstance(error, socket.gaierror):
+                return os.strerror(error.errno).lower()
+            return "there is no such host, or it does not answer"
+        except ValueError:
+            line = b""
+        found = re.match(rb"HTTP/1\.[01] ([0-9]{3})\b", line)
+        if not found:
+            return "the answer is not HTTP"
+        return "" if found[1].startswith(b"2") else f"HTTP {found[1].decode()}"
+
+    def _log(self, trouble: str) -> None:
+        """Log one line, not more often than a person can read; it shows no push and nothing of the path."""
+        with self._counting:
+            if time.monotonic() < self._next_line:
+                return
+            self._next_line = time.monotonic() + SECONDS_BETWEEN_LINES
+            counts = self.counts
+        logger.warning(
+            "webhook %s: %s. So far %d tries failed, %d pushes were given up after %d tries, %d dropped",
+            self._shown,
+            trouble,
+            counts.failed_tries,
+            counts.given_up,
+            1 + len(self._pauses),
+            counts.dropped,
+        )
+
+
+def shown_address(url: str) -> str:
+    """
+    Give the part of an address that holds no secret: path and query may hold a token.
+
+    :param url: the address, may be empty
+    """
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}" if url else ""

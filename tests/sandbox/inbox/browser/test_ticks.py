@@ -1,0 +1,177 @@
+"""Ticks say what became of a message; the head of a chat says whether the 24-hour window is open."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_provider_itnio.sandbox import Sandbox
+
+expect = pytest.importorskip("playwright.sync_api", reason="playwright is not installed").expect
+
+RECIPIENT = "8614718004557"
+CLOSED = "24-hour window closed: only WhatsApp templates arrive"
+
+
+@pytest.fixture
+def sandbox():
+    """A sandbox as it starts: windows are closed."""
+    with Sandbox(push_scale=0) as sandbox:
+        yield sandbox
+
+
+def head(page):
+    return page.locator("main > header .window")
+
+
+@pytest.mark.parametrize("colours", ["light", "dark"])
+@pytest.mark.parametrize("width", [1200, 390])
+def test_a_message_that_would_not_arrive_says_so_in_red(open_inbox, bubble, send, message, colours, width):
+    message_id = send(message())
+    page = open_inbox(colours=colours, width=width)
+    shown = bubble(page, message_id)
+    expect(shown.locator(".note")).to_contain_text("would not arrive: outside the 24-hour window")
+    expect(shown.locator(".undelivered")).to_have_text("Not delivered: 131047: Re-engagement message")
+    expect(shown).to_have_attribute("aria-description", "Not delivered: 131047: Re-engagement message")
+    red, green, blue = page.evaluate(
+        "node => getComputedStyle(node).color.match(/\\d+/g).map(Number)",
+        shown.locator(".status").element_handle(),
+    )
+    assert red > green + 50
+    assert red > blue + 50
+    expect(head(page)).to_have_text(CLOSED)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert head(page).evaluate("node => node.scrollWidth <= node.clientWidth")
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        ("99970000001", "Sent"),
+        ("99970000002", "Delivered"),
+        ("99970000003", "Accepted"),
+        ("99960000026", "Not delivered"),
+    ],
+)
+def test_ticks_say_how_far_a_message_came(open_inbox, bubble, send, message, number, words):
+    message_id = send(message(recipient=number))
+    page = open_inbox(number)
+    expect(bubble(page, message_id).locator(".status")).to_have_attribute("title", words)
+
+
+def test_ticks_change_while_the_page_is_open(open_inbox, bubble, sandbox, send, template_message):
+    message_id = send(template_message() | {"recipient": "99970000003"})
+    page = open_inbox("99970000003")
+    shown = bubble(page, message_id)
+    for status, words in [
+        ("sent", "Sent"),
+        ("delivered", "Delivered"),
+        ("sent", "Delivered"),
+        ("read", "Read"),
+    ]:
+        sandbox.push(message_id, status)
+        expect(shown.locator(".status")).to_have_attribute("title", words)
+    expect(shown).to_have_attribute("aria-description", "Read")
+    assert shown.locator(".status").count() == 1
+
+
+def test_a_message_that_fails_later_says_why(open_inbox, bubble, sandbox, send, template_message):
+    message_id = send(template_message() | {"recipient": "99970000001"})
+    page = open_inbox("99970000001")
+    sandbox.push(message_id, "failed", failure="131049: <b>not</b> now")
+    shown = bubble(page, message_id)
+    expect(shown.locator(".undelivered")).to_have_text("Not delivered: 131049: <b>not</b> now")
+    sandbox.push(message_id, "read")
+    expect(shown.locator(".undelivered")).to_have_count(0)
+    expect(shown.locator(".status")).to_have_attribute("title", "Read")
+
+
+def test_a_typed_answer_opens_the_window(open_inbox, bubble, sandbox, send, message):
+    send(message())
+    page = open_inbox()
+    expect(head(page)).to_have_text(CLOSED)
+    page.get_by_placeholder("Type an answer").fill("what happened?")
+    page.keyboard.press("Enter")
+    expect(head(page)).to_contain_text("24-hour window open until ")
+    shown = bubble(page, send(message()))
+    expect(shown.locator(".status")).to_have_attribute("title", "Read")
+    assert shown.locator(".note").count() == 0
+    sandbox.window_open(RECIPIENT, is_open=False)
+    expect(head(page)).to_have_text(CLOSED)
+
+
+def test_a_window_closes_while_the_page_is_open(open_inbox, sandbox, send, message):
+    send(message())
+    page = open_inbox()
+    page.clock.install()
+    sandbox.window_open(RECIPIENT)
+    expect(head(page)).to_contain_text("open until")
+    page.clock.fast_forward("24:00:01")
+    expect(head(page)).to_have_text(CLOSED)
+
+
+def test_a_page_that_opens_later_shows_the_same(open_inbox, bubble, sandbox, send, template_message):
+    def shows_it(page):
+        expect(bubble(page, message_id).locator(".status")).to_have_attribute("title", "Delivered")
+        expect(head(page)).to_contain_text("open until")
+
+    message_id = send(template_message() | {"recipient": "99970000003"})
+    page = open_inbox("99970000003")
+    sandbox.push(message_id, "delivered")
+    sandbox.window_open("99970000003")
+    shows_it(page)
+    shows_it(open_inbox("99970000003"))
+
+
+def test_all_windows_open(open_page, wire_to, message):
+    with Sandbox(open_windows=True, push_scale=0) as sandbox:
+        wire_to(sandbox).custom(message())
+        page = open_page(f"{sandbox.url}/#{RECIPIENT}")
+        expect(head(page)).to_have_text("24-hour window open")
+
+
+def test_clear_closes_what_was_open(open_inbox, sandbox, send, message):
+    sandbox.window_open(RECIPIENT)
+    send(message())
+    page = open_inbox()
+    expect(head(page)).to_contain_text("open until")
+    sandbox.clear()
+    send(message())
+    expect(head(page)).to_have_text(CLOSED)
+
+
+def test_the_opened_request_shows_what_was_pushed(open_inbox, bubble, send, message):
+    page = open_inbox()
+    bubble(page, send(message())).locator(".stamp").click()
+    dialog = page.get_by_role("dialog", name="Request")
+    expect(dialog).to_contain_text('"eventType": "message-status-event"')
+    expect(dialog).to_contain_text('"failure": "131047: Re-engagement message"')
+    expect(dialog).to_contain_text("failed: 131047: Re-engagement message")
+
+
+def test_a_message_to_whom_no_status_is_pushed_has_no_pushes(open_inbox, bubble, send, message):
+    message_id = send(message(recipient="99970000003"))
+    page = open_inbox("99970000003")
+    bubble(page, message_id).locator(".stamp").click()
+    section = page.get_by_role("dialog").locator("section", has_text="Pushes")
+    expect(section).to_contain_text("none")
+
+
+def test_the_saved_page_shows_ticks_and_no_window(open_page, sandbox, bubble, send, message, tmp_path):
+    import requests
+
+    message_id = send(message())
+    saved = tmp_path / "inbox.html"
+    saved.write_bytes(requests.get(f"{sandbox.url}/sandbox/inbox.html", timeout=10).content)
+    page = open_page(f"{saved.as_uri()}#{RECIPIENT}")
+    expect(bubble(page, message_id).locator(".undelivered")).to_contain_text("131047")
+    assert head(page).count() == 0
+
+
+def test_in_arabic_the_ticks_stand_at_the_end(open_inbox, bubble, send, message):
+    message_id = send(message(text={"body": "تم التحميل"}))
+    page = open_inbox()
+    page.evaluate("document.documentElement.dir = 'rtl'")
+    shown = bubble(page, message_id)
+    stamp, status = (shown.locator(one).bounding_box() for one in (".stamp", ".status"))
+    assert status["x"] < stamp["x"]
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
