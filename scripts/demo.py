@@ -23,6 +23,7 @@ from urllib.request import urlopen
 
 from airflow_provider_itnio.sandbox import ReceivedMessage, Sandbox
 from scripts.pictures import NoPictureError, take_picture
+from scripts.push_counter import PushCounter
 from scripts.running_airflow import AIRFLOW_3, RunningAirflow, airflow_environment
 
 ROOT = Path(__file__).parent.parent
@@ -88,7 +89,12 @@ def main() -> int:
     log.unlink(missing_ok=True)
     expected = expected_messages()
     faults: list[str] = []
-    with Sandbox() as sandbox, tempfile.TemporaryDirectory(prefix="itnio-demo-") as home:
+    with (
+        PushCounter() as pushes,
+        # The people of the examples have written to the business in the last 24 hours.
+        Sandbox(webhook=pushes.url, open_windows=True) as sandbox,
+        tempfile.TemporaryDirectory(prefix="itnio-demo-") as home,
+    ):
         print(f"The sandbox answers at {sandbox.url}")
         print("Airflow starts ...", flush=True)
         settings = {
@@ -126,6 +132,7 @@ def main() -> int:
         faults += [f"refused: {refused.status}, {refused.why}" for refused in sandbox.refused]
         print_table(sandbox.messages)
         faults += print_storm(sandbox)
+        faults += print_pushes(sandbox, pushes, seconds=60)
         write_inbox(sandbox.url)
         picture = draw_inbox(sandbox)
     for fault in faults:
@@ -171,6 +178,22 @@ def print_storm(sandbox: Sandbox) -> list[str]:
     held = f"{STORM - len(alerts)} alerts were held back"
     is_told = len(told) == 1 and held in told[0]
     return [] if last and is_told else [f"storm: {held!r} is not told once"]
+
+
+def print_pushes(sandbox: Sandbox, pushes: PushCounter, seconds: float) -> list[str]:
+    """Print what the sandbox pushed, and give what is wrong with it: of each message its three statuses."""
+    number = len(sandbox.messages)
+    expected = Counter(dict.fromkeys(("sent", "delivered", "read"), number))
+    deadline = time.monotonic() + seconds
+    while pushes.statuses.total() < expected.total() and time.monotonic() < deadline:
+        time.sleep(0.2)
+    ordinary = sum(message.type != "template" for message in sandbox.messages)
+    print("\nPushed to a webhook: " + ", ".join(f"{count} {name}" for name, count in pushes.statuses.items()))
+    print(
+        f"Had nobody written to the business in the last 24 hours, {ordinary} of the {number} messages would "
+        "have failed: only WhatsApp templates arrive then."
+    )
+    return [] if pushes.statuses == expected else [f"pushes: {expected} expected, {pushes.statuses} came"]
 
 
 def wait_for_messages(sandbox: Sandbox, number: int, seconds: float) -> None:

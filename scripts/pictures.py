@@ -7,6 +7,9 @@ from pathlib import Path
 from typing import Literal
 
 BROWSER = "chromium"
+PUBLIC_NAME = "files.example"
+"""A name that leads to this machine: WhatsApp would not fetch a file from an address of a private network."""
+
 ARGUMENTS = ("--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars")
 
 
@@ -42,7 +45,10 @@ def take_picture(
     chromium = shutil.which(BROWSER)
     if chromium is None:
         raise NoPictureError(f"there is no {BROWSER} on this machine")
-    arguments = [*ARGUMENTS, "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]
+    arguments = [
+        *ARGUMENTS,
+        f"--host-resolver-rules=MAP {PUBLIC_NAME} 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+    ]
     try:
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=chromium, args=arguments)

@@ -43,7 +43,9 @@ def play() -> int:
                 f"\nAirflow:  {airflow.url}  ({airflow.login})\n"
                 f"Inbox:    {sandbox.url}/\n"
                 f"Log:      {log}\n\n"
-                "Trigger an example DAG in Airflow and see what it sends in the inbox. Ctrl-C ends both.",
+                "Trigger an example DAG in Airflow and see what it sends in the inbox. Ordinary messages\n"
+                "reach only people who have written in the last 24 hours: type an answer in the inbox, then\n"
+                "trigger the DAG again. WhatsApp templates reach everyone. Ctrl-C ends both.",
                 flush=True,
             )
             while airflow.is_running:

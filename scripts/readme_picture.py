@@ -24,9 +24,12 @@ from airflow_provider_itnio.api.settings import ClientSettings
 from airflow_provider_itnio.api.signing import Credentials
 from airflow_provider_itnio.messages import reply_buttons, template_message
 from airflow_provider_itnio.sandbox import Sandbox
-from scripts.pictures import NoPictureError, take_picture
+from scripts.pictures import PUBLIC_NAME, NoPictureError, take_picture
 
 PICTURE = Path(__file__).parent.parent / "docs" / "images" / "inbox.png"
+
+# As after some seconds, with people who have written before.
+SETTINGS: Mapping[str, Any] = {"push_scale": 0, "open_windows": True}
 
 ON_CALL = "8614718004557"
 ANA, OMAR, LI, JOE = "5511912345678", "971501234567", "8613800138000", "14155550123"
@@ -59,7 +62,7 @@ def served(folder: Path) -> Iterator[str]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(QuietFiles, directory=str(folder)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
+        yield f"http://{PUBLIC_NAME}:{server.server_address[1]}"
     finally:
         server.shutdown()
         server.server_close()
@@ -124,7 +127,7 @@ def send_all(sender: Sender, files: str) -> None:
 def main() -> int:
     """Draw the picture."""
     PICTURE.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory() as folder, served(Path(folder)) as files, Sandbox() as sandbox:
+    with TemporaryDirectory() as folder, served(Path(folder)) as files, Sandbox(**SETTINGS) as sandbox:
         chart = Path(folder) / "chart.html"
         chart.write_text(CHART % "".join(f'<i style="height:{bar}%"></i>' for bar in BARS))
         (Path(folder) / "Sales 2026-11-23.pdf").write_bytes(b"%PDF-1.7" + bytes(486_000))

@@ -19,6 +19,7 @@ import requests
 
 from airflow_provider_itnio.sandbox import cli as command
 from airflow_provider_itnio.sandbox.faults.test_numbers import TABLE
+from tests.sandbox.receiving import Receiver
 
 ROOT = Path(__file__).parents[2]
 
@@ -110,6 +111,38 @@ def test_its_options_let_messages_fail_and_answers_come_late(wire_to, message):
         running.end(signal.SIGINT)
     assert set(runs[0]) == {"0", "-12", "-5"}
     assert runs[0] == runs[1]
+
+
+def test_its_options_push_to_a_webhook(wire_to, message):
+    with Receiver() as receiver:
+        options = ("--push-scale", "0.01", "--push-disorder", "--push-twice")
+        running = Running("--webhook", receiver.url, *options)
+        wire = wire_to(running)
+        wire.custom(message())
+        wire.control("POST", "replies", json={"recipient": message()["recipient"], "text": "hello"})
+        receiver.wait(4)
+        wire.custom(message())
+        receiver.wait(10)
+        code, _, err = running.end(signal.SIGTERM)
+    assert receiver.statuses() == ["failed"] * 2 + ["read"] * 2 + ["delivered"] * 2 + ["sent"] * 2
+    assert [one["eventType"] for one in receiver.got].count("up-message-event") == 2
+    assert code == 0
+    assert "a-token" not in err
+
+
+def test_its_option_opens_all_windows(wire_to, message):
+    running = Running("--open-windows", "--push-scale", "0")
+    wire = wire_to(running)
+    wire.custom(message())
+    assert wire.control("GET", "messages").json()[0]["status"] == "read"
+    running.end(signal.SIGTERM)
+
+
+def test_an_address_that_can_not_be_ends_it_with_2(capsys, handlers_restored):
+    assert command.main(["--port", "0", "--webhook", "http://user:secret@example.com/"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("itnio-sandbox: error: webhook: an http or https address")
+    assert "secret" not in said
 
 
 def test_shares_of_over_100_percent_end_it_with_2(capsys, handlers_restored):
@@ -205,11 +238,16 @@ def test_help_names_every_option(capsys):
         "fail",
         "latency",
         "seed",
+        "webhook",
+        "push-twice",
+        "push-disorder",
+        "push-scale",
+        "open-windows",
     ):
         assert f"--{option}" in shown
     for row in TABLE:
         assert f"{row.number}  {row.meaning}" in shown
-    for path in ("messages", "refused", "requests", "replies", "faults"):
+    for path in ("messages", "refused", "requests", "replies", "faults", "webhook", "pushes", "windows"):
         assert f"/sandbox/{path}" in shown
 
 

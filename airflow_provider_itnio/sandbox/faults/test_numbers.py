@@ -72,17 +72,15 @@ FAILURES = {
 """WhatsApp's codes for messages that fail after acceptance, with its own words."""
 
 
-def failed_with(code: int, details: str = "") -> Outcome:
+def failed_with(code: int) -> Outcome:
     """
     Give the outcome of a message that fails.
 
     How Itniotech words ``failure`` is not documented; here it begins with WhatsApp's code.
 
     :param code: WhatsApp's code
-    :param details: more in words
     """
-    words = ": ".join(filter(None, (FAILURES.get(code, "Message failed to send"), details)))
-    return Outcome(("failed",), f"{code}: {words}")
+    return Outcome(("failed",), f"{code}: {FAILURES.get(code, 'Message failed to send')}")
 
 
 def outcome_of_number(digits: str) -> Outcome | None:

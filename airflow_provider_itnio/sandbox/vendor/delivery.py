@@ -58,8 +58,8 @@ class Delivery:
             if message.type != "template" and not self._is_open(message.recipient):
                 outcome = failed_with(131047)
                 notes.append(OUTSIDE_WINDOW)
-            elif dropped := next((note for note in notes if note.startswith(BY_WHATSAPP)), ""):
-                outcome = failed_with(131009, dropped.removeprefix(f"{BY_WHATSAPP}: "))
+            elif any(note.startswith(BY_WHATSAPP) for note in notes):
+                outcome = failed_with(131009)
         self._outcomes[message.id] = outcome
         at_once = [name for name in outcome.statuses if not SECONDS_AFTER_ACCEPTANCE[name] * self.scale]
         return replace(message, notes=notes, statuses=[self._status(name, outcome) for name in at_once])

@@ -143,9 +143,7 @@ def test_what_whatsapp_would_drop_fails_though_the_window_is_open(closed, wire, 
     closed.window_open(NUMBER)
     wire.custom(message(type="image", image={"link": "http://localhost/a.png"}))
     (kept,) = closed.messages
-    assert kept.status == "failed"
-    assert kept.failure.startswith("131009: ")
-    assert "localhost" in kept.failure
+    assert (kept.status, kept.failure) == ("failed", "131009: Parameter value is not valid")
 
 
 def test_a_message_whose_answer_is_lost_is_delivered_all_the_same(closed, wire, message):

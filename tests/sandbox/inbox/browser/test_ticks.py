@@ -101,7 +101,7 @@ def test_a_typed_answer_opens_the_window(open_inbox, bubble, sandbox, send, mess
 
 def test_a_window_closes_while_the_page_is_open(open_inbox, sandbox, send, message):
     send(message())
-    page = open_inbox()
+    page = open_inbox(width=1111)  # no other test gets this window, whose clock stays wrong
     page.clock.install()
     sandbox.window_open(RECIPIENT)
     expect(head(page)).to_contain_text("open until")
