@@ -136,7 +136,7 @@ def main() -> int:
                 f"{files}/chart.html", Path(folder) / "revenue.png", width=640, height=210, shown_when="i"
             )
             send_all(Sender(sandbox), files)
-            take_picture(f"{sandbox.url}/#{ON_CALL}", PICTURE, height=840)
+            take_picture(f"{sandbox.url}/#{ON_CALL}", PICTURE, height=880)
         except NoPictureError as reason:
             print(f"No picture: {reason}", file=sys.stderr)
             return 1
