@@ -67,7 +67,7 @@ class RunningAirflow:
     """
 
     def __init__(self, environment: Mapping[str, str], log: Path, *, with_page: bool = False) -> None:
-        self._log = log
+        self.log = log
         self._is_standalone = AIRFLOW_3 or with_page
         self._port = _free_port()
         self.url = f"http://127.0.0.1:{self._port}"
@@ -96,7 +96,7 @@ class RunningAirflow:
     def __enter__(self) -> Self:
         """Start Airflow; when this returns it runs DAGs."""
         self._command("db", "migrate")
-        with self._log.open("ab") as output:
+        with self.log.open("ab") as output:
             # In a session of its own, so that one signal at the end reaches all of its processes.
             self._process = subprocess.Popen(
                 [BIN / "airflow", "standalone" if self._is_standalone else "scheduler"],
@@ -141,7 +141,7 @@ class RunningAirflow:
         deadline = time.monotonic() + 240
         while not self._has_triggered(dag_id, run_id):
             if time.monotonic() > deadline:
-                raise TimeoutError(f"{dag_id} could not be started within 240 s; see {self._log}")
+                raise TimeoutError(f"{dag_id} could not be started within 240 s; see {self.log}")
             time.sleep(0.5)
 
     def _has_triggered(self, dag_id: str, run_id: str) -> bool:
@@ -172,7 +172,7 @@ class RunningAirflow:
             program += "exactly = {'replace_microseconds': False}  # else two runs of one second are one\n"
             program += "for run_id in sys.argv[2:]: trigger_dag(sys.argv[1], run_id=run_id, **exactly)"
             command = [sys.executable, "-c", program, dag_id, *others]
-            with self._log.open("ab") as output:
+            with self.log.open("ab") as output:
                 subprocess.run(command, env=self._environment, stdout=output, stderr=output, check=True)
 
     @property
@@ -215,7 +215,7 @@ class RunningAirflow:
         deadline = time.monotonic() + timeout
         while (state := self._state(dag_id, run_id)) not in ("success", "failed"):
             if time.monotonic() > deadline:
-                raise TimeoutError(f"{dag_id} is still {state} after {timeout:.0f} s; see {self._log}")
+                raise TimeoutError(f"{dag_id} is still {state} after {timeout:.0f} s; see {self.log}")
             time.sleep(0.5)
         return state
 
@@ -325,7 +325,7 @@ class RunningAirflow:
         deadline = time.monotonic() + 300
         while self._is_standalone:
             if not self.is_running:
-                raise RuntimeError(f"Airflow ended while it started; see {self._log}")
+                raise RuntimeError(f"Airflow ended while it started; see {self.log}")
             with suppress(OSError, ValueError):
                 health = json.load(urlopen(f"{self.url}{HEALTH}", timeout=5))
                 parts = [health[part]["status"] for part in MUST_BE_HEALTHY]
@@ -334,7 +334,7 @@ class RunningAirflow:
                         self._token = json.load(urlopen(f"{self.url}/auth/token", timeout=5))["access_token"]
                     return
             if time.monotonic() > deadline:
-                raise TimeoutError(f"Airflow was not healthy after 300 s; see {self._log}")
+                raise TimeoutError(f"Airflow was not healthy after 300 s; see {self.log}")
             time.sleep(0.5)
 
     def _ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
@@ -358,7 +358,7 @@ class RunningAirflow:
             time.sleep(0.5)
 
     def _command(self, *arguments: str) -> str:
-        with self._log.open("ab") as output:
+        with self.log.open("ab") as output:
             done = subprocess.run(
                 [BIN / "airflow", *arguments],
                 env=self._environment,

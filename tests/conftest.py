@@ -44,7 +44,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.get_closest_marker("system") is None)
     for item in items:
         if item.get_closest_marker("system"):
-            shared = "running" if {"running", "airflow_with_page"} & {*item.fixturenames} else item.path.stem
+            is_running = {"running", "airflow_with_page"} & {*item.fixturenames}
+            shared = "running" if is_running else item.path.stem.removesuffix("_ends")
             item.add_marker(pytest.mark.xdist_group(shared))
 
 

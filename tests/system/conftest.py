@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from importlib.metadata import version
@@ -14,6 +15,17 @@ from scripts.running_airflow import RunningAirflow, airflow_environment
 from tests.system.seen import seen  # noqa: F401 - a fixture
 
 AIRFLOW_2 = version("apache-airflow").startswith("2.")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item):
+    """Show with a failure what Airflow has logged: where tests run, its files are gone afterwards."""
+    report = yield
+    if report.failed and (running := item.funcargs.get("running")):
+        lines = running.airflow.log.read_text("utf-8", "replace").splitlines()
+        failures = [line for line in lines if re.search(r"(?i)error|critical|killed|traceback", line)]
+        report.sections.append(("Airflow's log", "\n".join([*failures[-30:], "…", *lines[-20:]])))
+    return report
 
 
 @pytest.fixture(scope="session")
