@@ -45,8 +45,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("system"):
             is_running = {"running", "airflow_with_page"} & {*item.fixturenames}
-            shared = "running" if is_running else item.path.stem.removesuffix("_ends")
-            item.add_marker(pytest.mark.xdist_group(shared))
+            item.add_marker(pytest.mark.xdist_group("running" if is_running else "commands"))
 
 
 @pytest.hookimpl(wrapper=True)
