@@ -10,9 +10,10 @@ import contextvars
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 from airflow_provider_itnio._compat import is_failed_write
@@ -22,10 +23,12 @@ from airflow_provider_itnio.notifications.alert_options import HoldingOptions, h
 from airflow_provider_itnio.notifications.alert_state import (
     AlertState,
     RecipientState,
+    change_state,
     give_up,
     read_state,
     update_state,
 )
+from airflow_provider_itnio.notifications.recovery import note_failure
 from airflow_provider_itnio.notifications.wording import describe_duration, utc_minute
 
 __all__ = ["Admission", "aadmit", "admit", "describe_held", "give_back", "is_quiet_now", "log_untold"]
@@ -53,24 +56,19 @@ class Admission(NamedTuple):
     counted: RecipientState | None = None
 
 
-def admit(
-    recipients: Sequence[str],
-    facts: AlertFacts,
-    context: Any,
-    also: Callable[[AlertState], object] = lambda state: None,
-) -> dict[str, Admission]:
+def admit(recipients: Sequence[str], facts: AlertFacts, context: Any) -> dict[str, Admission]:
     """Decide which recipients get an alert now, and count it. If that takes over 5 seconds, all get it.
 
     :param recipients: their numbers, as digits.
-    :param facts: what the alert tells.
+    :param facts: what the alert tells. A failure is recorded, for the alert of its recovery.
     :param context: what Airflow tells of the event.
-    :param also: changes the state as well, so that it is written only once.
+    :return: by number.
     """
     decided: list[dict[str, Admission]] = []
     deadline = time.monotonic() + _SECONDS
     run = contextvars.copy_context().run
     thread = threading.Thread(
-        target=lambda: decided.append(run(_decided, recipients, facts, context, also, deadline)),
+        target=lambda: decided.append(run(_decided, recipients, facts, context, deadline)),
         name="whatsapp-alert-guard",
         daemon=True,
     )
@@ -79,23 +77,18 @@ def admit(
     return decided[0] if decided else _too_late(recipients)
 
 
-async def aadmit(
-    recipients: Sequence[str],
-    facts: AlertFacts,
-    context: Any,
-    also: Callable[[AlertState], object] = lambda state: None,
-) -> dict[str, Admission]:
+async def aadmit(recipients: Sequence[str], facts: AlertFacts, context: Any) -> dict[str, Admission]:
     """Decide as :func:`admit` does, without blocking the event loop.
 
     :param recipients: as for :func:`admit`.
     :param facts: as for :func:`admit`.
     :param context: as for :func:`admit`.
-    :param also: as for :func:`admit`.
+    :return: by number.
     """
     from asgiref.sync import sync_to_async  # Airflow's calls of a triggerer work in its threads alone
 
     deadline = time.monotonic() + _SECONDS
-    task = asyncio.ensure_future(sync_to_async(_decided)(recipients, facts, context, also, deadline))
+    task = asyncio.ensure_future(sync_to_async(_decided)(recipients, facts, context, deadline))
     done, _ = await asyncio.wait({task}, timeout=_SECONDS)
     return task.result() if done else _too_late(recipients)
 
@@ -107,16 +100,12 @@ def _too_late(recipients: Sequence[str]) -> dict[str, Admission]:
 
 
 def _decided(
-    recipients: Sequence[str],
-    facts: AlertFacts,
-    context: Any,
-    also: Callable[[AlertState], object],
-    deadline: float,
+    recipients: Sequence[str], facts: AlertFacts, context: Any, deadline: float
 ) -> dict[str, Admission]:
     """Decide. If that fails, all recipients get the alert."""
     everyone = {number: Admission() for number in recipients}
     try:
-        return _counted(recipients, facts, context, also, deadline) or everyone
+        return _counted(recipients, facts, context, deadline) or everyone
     except BaseException as error:
         if not is_failed_write(error):
             raise
@@ -125,15 +114,11 @@ def _decided(
 
 
 def _counted(
-    recipients: Sequence[str],
-    facts: AlertFacts,
-    context: Any,
-    also: Callable[[AlertState], object],
-    deadline: float,
+    recipients: Sequence[str], facts: AlertFacts, context: Any, deadline: float
 ) -> dict[str, Admission] | None:
     """Count the alert; empty if all recipients get it.
 
-    After the deadline the alert has been sent already, so the Variable is not changed.
+    After the deadline it has been sent already, and has told nothing of others.
     """
     options = holding_options()
     is_question = facts.kind == "approval_wanted"  # a task waits for the answer
@@ -144,7 +129,7 @@ def _counted(
         if time.monotonic() > deadline:
             return None
         with suppress(Exception):
-            also(state)
+            note_failure(state, facts, context)
         if is_question:
             return None
         return {
@@ -153,6 +138,9 @@ def _counted(
         }
 
     admissions = update_state(change, None) or {}
+    if admissions and time.monotonic() > deadline:
+        change_state(partial(_uncount, admissions=admissions))
+        return None
     held = [number for number, admission in admissions.items() if admission.is_held]
     unrecorded = held and _unrecorded(held)
     for number in held:
@@ -172,19 +160,20 @@ def give_back(admissions: Mapping[str, Admission]) -> None:
     :param admissions: by number.
     """
 
-    def change(state: AlertState) -> bool:
-        for number, admission in admissions.items():
-            recipient, counted = state.recipient(canonical_number(number)), admission.counted
-            if counted is not None:
-                recipient.give_back(counted)
-                if recipient.start == counted.start and recipient.sent:
-                    recipient.sent -= 1
-        return True
-
-    if not update_state(change, False):
+    if not update_state(partial(_uncount, admissions=admissions), False):
         for number, admission in admissions.items():
             if admission.counted and admission.counted.held:
                 log_untold(number, admission.counted)
+
+
+def _uncount(state: AlertState, admissions: Mapping[str, Admission]) -> bool:
+    for number, admission in admissions.items():
+        recipient, counted = state.recipient(canonical_number(number)), admission.counted
+        if counted is not None:
+            recipient.give_back(counted)
+            if recipient.start == counted.start and recipient.sent:
+                recipient.sent -= 1
+    return True
 
 
 def log_untold(number: str, held: RecipientState) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from airflow.providers.common.compat.sdk import BaseNotifier
@@ -195,15 +194,13 @@ class WhatsAppNotifier(_Notifier):
         :raises ItnioError: after all recipients were tried, if it was not sent to one of them.
         """
         from airflow_provider_itnio.notifications.guard import admit, give_back
-        from airflow_provider_itnio.notifications.recovery import note_failure
         from airflow_provider_itnio.notifications.sending import raise_failures, send_to_all
 
         if (facts := self._facts(context)) is None:
             return
         alert, hook = self._rendered(context, facts)
         hook.account()  # while Airflow surely answers: the guard may have to leave it without an answer
-        note = partial(note_failure, facts=facts, context=context)
-        admissions = admit(alert.recipients, facts, context, note)
+        admissions = admit(alert.recipients, facts, context)
         outcomes: dict[str, str | None] = {}
         try:
             outcomes = send_to_all(hook, alert, _notes(admissions))
@@ -221,15 +218,13 @@ class WhatsAppNotifier(_Notifier):
         from asgiref.sync import sync_to_async
 
         from airflow_provider_itnio.notifications.guard import aadmit, give_back
-        from airflow_provider_itnio.notifications.recovery import note_failure
         from airflow_provider_itnio.notifications.sending import asend_to_all, raise_failures
 
         if (facts := await sync_to_async(self._facts)(context)) is None:
             return
         alert, hook = self._rendered(context, facts)
         await hook.aaccount()
-        note = partial(note_failure, facts=facts, context=context)
-        admissions = await aadmit(alert.recipients, facts, context, note)
+        admissions = await aadmit(alert.recipients, facts, context)
         outcomes: dict[str, str | None] = {}
         try:
             outcomes = await asend_to_all(hook, alert, _notes(admissions))

@@ -87,6 +87,30 @@ def test_a_decision_that_comes_too_late_changes_nothing(tell, sandbox, variables
     assert variables.values[alert_state.VARIABLE] == before
 
 
+def test_a_decision_that_is_written_too_late_takes_no_held_alerts_along(
+    tell, sandbox, variables, monkeypatch
+):
+    held = {"start": 1, "sent": 20, "held": 3, "since": 1, "dags": {"sales": 3}}
+    variables.values[alert_state.VARIABLE] = json.dumps({"recipients": {digest("8614718004557"): held}})
+    monkeypatch.setattr(guard, "_SECONDS", 0.5)
+    written, write = threading.Event(), variables.set
+
+    def write_late(*args):
+        variables.set = write
+        written.wait()
+        write(*args)
+
+    variables.set = write_late
+    threading.Timer(3, written.set).start()
+    tell(ON_CALL, failed())
+    assert "held back" not in sandbox.messages[-1].text
+    written.wait()
+    for thread in threading.enumerate():
+        if thread.name == "whatsapp-alert-guard":
+            thread.join()
+    assert [(one["held"], one["dags"]) for one in variables.recipients] == [(3, {"sales": 3})]
+
+
 class DeadlockImminentError(BaseException):
     """As Airflow 3.3's, which stands in no public module."""
 
