@@ -43,9 +43,9 @@ class Variables:
     def set(self, key, value, description):
         if self.unwritable:
             raise PermissionError("403")
-        self.writes += 1
         if not self.forgetful:
             self.values[key] = value
+        self.writes += 1
 
     @property
     def alerts(self):
