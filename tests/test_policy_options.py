@@ -101,6 +101,12 @@ def test_a_value_that_airflow_cant_read_is_one_line_with_its_option(option, capl
     assert "[itnio] alert_on: can't be read (ValueError); the default is used" in caplog.text
 
 
+def test_a_tag_may_stand_in_brackets(option, caplog):
+    option(alert_recipients=NUMBER, alert_skip_tags="[wip], {x}")
+    assert (read(tags=["[wip]"]).on_failure_callback, bool(read().on_failure_callback)) == (None, True)
+    assert "[itnio]" not in caplog.text
+
+
 def test_a_notifier_in_a_dag_file_says_what_is_wrong_with_the_options_of_holding(option, caplog):
     option(quiet_hours="night", alert_limit="many")
     for _ in range(3):

@@ -181,10 +181,9 @@ def _quiet_hours() -> QuietHours | None:
 
 def _tags(name: str, written: str) -> frozenset[str]:
     tags = _words(written)
-    # What ends like that is a list in JSON, and no tag of anybody's.
-    if wrong := {tag for tag in tags if len(tag) > _TAG_LIMIT or tag[0] in "[{" or tag[-1] in "]}"}:
-        wanted = f"tags of at most {_TAG_LIMIT} characters, separated by commas"
-        _refuse(name, wanted, min(wrong), "it is no DAG's tag")
+    if wrong := {tag for tag in tags if len(tag) > _TAG_LIMIT or '"' in tag}:  # as of a list in JSON
+        wanted = f"tags of at most {_TAG_LIMIT} characters without quotes, separated by commas"
+        _refuse(name, wanted, min(wrong), "no DAG is expected to have such a tag")
     return tags
 
 
