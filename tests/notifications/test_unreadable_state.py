@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
@@ -109,12 +110,11 @@ def test_missing_is_told_from_unreadable(store):
 
 
 def test_what_the_dag_processor_has_cached_does_not_count(store, monkeypatch):
-    monkeypatch.setenv("AIRFLOW__SECRETS__USE_CACHE", "True")
-    SecretCache.init()
-    try:
-        SecretCache.save_variable(VARIABLE, held())
-        assert read_variable(VARIABLE) is None
-        store.value = "new"
-        assert read_variable(VARIABLE) == "new"
-    finally:
-        SecretCache.reset()
+    # Its own init() starts a process that outlives the tests.
+    monkeypatch.setattr(SecretCache, "_cache", {})
+    monkeypatch.setattr(SecretCache, "_ttl", timedelta(minutes=15), raising=False)
+    SecretCache.save_variable(VARIABLE, held())
+    assert alert_state.Variable.get(VARIABLE) == held()
+    assert read_variable(VARIABLE) is None
+    store.value = "new"
+    assert read_variable(VARIABLE) == "new"
