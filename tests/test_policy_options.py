@@ -57,6 +57,12 @@ ONE = "must be at least one phone number"
         ("alert_recipients", '{"default": true}', f"{RECIPIENTS}default[0]: "),
         ("alert_recipients", '{"default": 1.5}', f"{RECIPIENTS}default[0]: "),
         ("alert_recipients", '{"default": [{"a": 1}]}', f"{RECIPIENTS}default[0]"),
+        (
+            "alert_recipients",
+            '{"team": "x"}',
+            f"{RECIPIENTS}must be phone numbers by default, tag:… and owner:…",
+        ),
+        ("alert_recipients", '{"tag: ": "x"}', f"owner:…, 'tag: ' given{NOT_USED}"),
         ("alert_recipients", "{", f"{RECIPIENTS}must be phone numbers or JSON, '{{' given; no DAG alerts: "),
         ("alert_recipients", "[" * 50_000, f"{RECIPIENTS}must be phone numbers or JSON, '[[["),
         ("alert_conn_id", "my conn", "[itnio] alert_conn_id: must be a connection's id: at most 200 letters"),
