@@ -16,7 +16,7 @@ from tenacity import Retrying
 from airflow_provider_itnio.api.balance import Balance
 from airflow_provider_itnio.api.checks import Delivery
 from airflow_provider_itnio.api.connection import TimedSession
-from airflow_provider_itnio.api.errors import mark_as_not_sent
+from airflow_provider_itnio.api.errors import NotSentError, mark_as_not_sent
 from airflow_provider_itnio.api.models import Message
 from airflow_provider_itnio.api.network import Route
 from airflow_provider_itnio.api.protocol import ANSWER_LIMIT, Protocol, Request, Response
@@ -60,7 +60,7 @@ class ItnioClient:
         self._settings = settings or ClientSettings()
         self._protocol = Protocol(credentials, now)
         self._route = Route.of(self._settings)
-        self._retrying = Retrying(**retry_options(self._settings), sleep=_sleep)
+        self._retrying = Retrying(**retry_options(self._settings))
         self._unsigned: dict[str, requests.PreparedRequest] = {}
         self._local = threading.local()
 
@@ -114,16 +114,30 @@ class ItnioClient:
             session.close()
 
     def _perform(self, request: Request[Result], delivery: Delivery) -> Result:
-        result: Result = self._retrying(self._try, request, delivery)
+        session: TimedSession | None = None
+        try:
+            session = self._session()
+            session.has_left = False
+            result: Result = self._retrying(self._try, request, delivery)
+        except BaseException as ended:  # may be raised anywhere, as in the line that tells of the next try
+            if session is None or not session.has_left:
+                mark_as_not_sent(ended)
+            raise
         return result
 
     def _try(self, request: Request[Result], delivery: Delivery) -> Result:
+        session = self._session()
         answer = self._ask(request)
         if self._protocol.sets_clock(request, answer):
+            session.has_left = False
             offset = self._protocol.clock.offset
             answer = self._ask(request)
             self._protocol.judge_clock(request, answer, offset)
-        return self._protocol.result(request, answer, delivery)
+        try:
+            return self._protocol.result(request, answer, delivery)
+        except NotSentError:
+            session.has_left = False
+            raise
 
     def _ask(self, request: Request[Any]) -> Response:
         session = self._session()
@@ -176,15 +190,6 @@ def _reason(error: BaseException) -> BaseException:
             break
         error = inner
     return error
-
-
-def _sleep(seconds: float) -> None:
-    """Wait between two tries of a message. What ends this knows that the message was not sent."""
-    try:
-        time.sleep(seconds)
-    except BaseException as ended:
-        mark_as_not_sent(ended)
-        raise
 
 
 _kept: dict[tuple[int, Credentials, ClientSettings], ItnioClient] = {}

@@ -39,7 +39,7 @@ class TimedSession(requests.Session):
         self.used_at = time.monotonic()
         """When it was last used, in seconds of ``time.monotonic``."""
         self.has_left = False
-        """Whether anything of the last request has left."""
+        """Whether something has left that has not been answered by what proves it was not accepted."""
         # Else the environment would be read for each request, and .netrc would add a header of its own.
         self.trust_env = False
         self.headers.update(HEADERS)
@@ -52,7 +52,6 @@ class TimedSession(requests.Session):
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
         """Send a request."""
-        self.has_left = False
         try:
             return super().send(request, **kwargs)
         finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from typing import Any
 
 from tenacity import RetryCallState, retry_if_exception, stop_after_attempt, wait_exponential, wait_random
@@ -43,13 +44,14 @@ def retry_options(settings: ClientSettings) -> dict[str, Any]:
         return error.retry_after is None or error.retry_after <= settings.max_retry_after
 
     def tell(state: RetryCallState) -> None:
-        log.warning(
-            "Try %s of %s: %s; trying again in %.1f s",
-            state.attempt_number,
-            settings.max_attempts,
-            state.outcome and state.outcome.exception(),
-            state.next_action.sleep if state.next_action else 0.0,
-        )
+        with suppress(Exception):  # of a handler that fails: the next try does not depend on the line
+            log.warning(
+                "Try %s of %s: %s; trying again in %.1f s",
+                state.attempt_number,
+                settings.max_attempts,
+                state.outcome and state.outcome.exception(),
+                state.next_action.sleep if state.next_action else 0.0,
+            )
 
     return {
         "retry": retry_if_exception(should_retry),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final, NamedTuple, Self, TypeAlias
 
@@ -18,6 +19,10 @@ log = SafeLogger(__name__)
 _LARGEST_VALUE: Final = 60_000
 """Bytes of JSON in one key. Airflow warns above 64 KiB."""
 _HEAD: Final = "whatsapp/broadcast"
+_LOOKED_AHEAD: Final = 3
+"""Keys behind a missing batch that are looked at: if there is another batch, the missing one is lost."""
+_WRITTEN: Final = re.compile(r"([0-9]+)(?:#([0-9]{1,9}))?")
+"""A number, and behind a ``#`` which of its messages."""
 
 MessageKey: TypeAlias = tuple[str, int]
 """A message of a broadcast: the number it goes to, and which of that number's messages it is, from 0."""
@@ -100,7 +105,7 @@ class BroadcastRecord:
         """
         for part in _parts([_row(outcome) for outcome in self.unrecorded]):
             self._write({"outcomes": part}, surely=True)
-        self.unrecorded.clear()
+            del self.unrecorded[: len(part)]
 
     def intend(self, keys: Collection[MessageKey]) -> None:
         """Write that messages are about to leave, so that even a lost worker leaves them unknown.
@@ -133,12 +138,12 @@ class BroadcastRecord:
     def _open(self) -> None:
         head = self.store.get(_HEAD)
         if head is None:
-            if self.store.get(self._batch_key) is not None:
+            if self._has_batch(range(_LOOKED_AHEAD + 1)):
                 raise unreadable(_HEAD, "it is missing, and what belongs to it is not")
             self.store.set(_HEAD, self._head(finished=False))
             return
         match head.value:
-            case {"generation": int(generation), "finished": bool(has_finished)} if generation >= 0:
+            case {"generation": generation, "finished": bool(has_finished)} if _is_count(generation):
                 self._generation = generation
             case _:
                 raise unreadable(_HEAD, "it does not say whether the broadcast had finished")
@@ -153,22 +158,30 @@ class BroadcastRecord:
     def _begin_anew(self, unknown: Collection[MessageKey] = ()) -> None:
         self._known = {key: (RecordedOutcome(key, "unknown"), "perhaps") for key in unknown}
         self._generation, self._next = self._generation + 1, 0
-        self.store.set(_HEAD, self._head(finished=False))
+        while self._has_batch(range(1)):  # of a try that could not write its head
+            self._generation += 1
+        # Before the head, with which it counts: a try that ends in between forgets none of them.
         self.intend(unknown)
+        self.store.set(_HEAD, self._head(finished=False))
 
     def _load(self) -> None:
-        while (entry := self.store.get(self._batch_key)) is not None:
+        while (entry := self.store.get(self._batch_key())) is not None:
             self._known.update((kept.key, (kept, entry.cleared)) for kept in self._kept_in(entry))
             self._next += 1
-        missing, self._next = self._batch_key, self._next + 1
-        if self.store.get(self._batch_key) is not None:
-            raise unreadable(missing, "it is missing, and the one after it is not")
-        self._next -= 1
+        if self._has_batch(range(1, _LOOKED_AHEAD + 1)):
+            raise unreadable(self._batch_key(), "it is missing, and one after it is not")
+
+    def _has_batch(self, ahead: range) -> bool:
+        """Say whether there is a batch in one of some keys.
+
+        :param ahead: which, counted from the next one.
+        """
+        return any(self.store.get(self._batch_key(n)) is not None for n in ahead)
 
     def _kept_in(self, entry: Entry) -> Iterator[RecordedOutcome]:
         intended, outcomes = entry.value.get("intended", []), entry.value.get("outcomes", [])
         if not (isinstance(intended, list) and isinstance(outcomes, list) and (intended or outcomes)):
-            raise unreadable(self._batch_key, "it holds no messages")
+            raise unreadable(self._batch_key(), "it holds no messages")
         for written in intended:
             yield RecordedOutcome(self._key_in(written), "unknown")
         for row in outcomes:
@@ -177,30 +190,33 @@ class BroadcastRecord:
                     written,
                     "accepted" | "unknown" | "not_sent" | "refused" as outcome,
                     str(message_id),
-                    int() | None as at,
-                    int() | None as code,
-                ]:
+                    at,
+                    None | int() as code,
+                ] if at is None or _is_count(at):
                     yield RecordedOutcome(self._key_in(written), outcome, message_id, at, code)
                 case _:
-                    raise unreadable(self._batch_key, "it does not hold the outcome of a message")
+                    raise unreadable(self._batch_key(), "it does not hold the outcome of a message")
 
     def _key_in(self, written: object) -> MessageKey:
-        number, _, occurrence = str(written).partition("#")
-        if not (number.isdecimal() and (occurrence or "0").isdecimal()):
-            raise unreadable(self._batch_key, "it does not say whose message it is about")
-        return number, int(occurrence or 0)
+        match = _WRITTEN.fullmatch(written) if isinstance(written, str) else None
+        if match is None:
+            raise unreadable(self._batch_key(), "it does not say whose message it is about")
+        return match[1], int(match[2] or 0)
 
     def _write(self, entry: Mapping[str, Any], *, surely: bool) -> None:
         write = self.store.set_with_retry if surely else self.store.set
-        write(self._batch_key, entry)
+        write(self._batch_key(), entry)
         self._next += 1
 
     def _head(self, *, finished: bool) -> dict[str, Any]:
         return {"generation": self._generation, "finished": finished}
 
-    @property
-    def _batch_key(self) -> str:
-        return f"{_HEAD}/{self._generation}/{self._next}"
+    def _batch_key(self, ahead: int = 0) -> str:
+        return f"{_HEAD}/{self._generation}/{self._next + ahead}"
+
+
+def _is_count(value: object) -> bool:
+    return type(value) is int and 0 <= value < 10**10  # as Unix time, until the year 2286
 
 
 def _written(key: MessageKey) -> str:

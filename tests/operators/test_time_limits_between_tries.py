@@ -1,0 +1,92 @@
+"""``execution_timeout`` that strikes the client's own code, while nothing of the message is on its way."""
+
+from __future__ import annotations
+
+import json
+import logging
+from contextlib import contextmanager
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowTaskTimeout
+
+from airflow_provider_itnio.api.client import ItnioClient
+from tests.operators.time_limits import limit_set
+from tests.operators.ways import OF_ONE
+from tests.task_runs import TaskRun
+
+pytestmark = pytest.mark.usefixtures("connection")
+
+
+@pytest.fixture(params=["at_least_once", "at_most_once"])
+def delivery(request):
+    return request.param
+
+
+@pytest.fixture(params=OF_ONE.values(), ids=OF_ONE)
+def run(request, delivery, store):
+    return TaskRun(lambda: request.param(delivery=delivery), store=store)
+
+
+class _OnceSaid(logging.Handler):
+    def __init__(self, act):
+        super().__init__()
+        self.act = act
+
+    def emit(self, record):
+        if "trying again in" in record.getMessage():
+            self.act()
+
+
+@contextmanager
+def once_said(act):
+    """Do something in the log line that says that the client waits for its next try."""
+    handler = _OnceSaid(act)
+    logging.getLogger().addHandler(handler)
+    try:
+        yield
+    finally:
+        logging.getLogger().removeHandler(handler)
+
+
+def assert_was_not_sent(run, store, sandbox):
+    assert [json.loads(text)["outcome"] for text in store.kept.values()] == ["not_sent"]
+    assert sandbox.messages == []
+    sandbox.clear_faults()
+    run.once()
+    assert len(sandbox.messages) == 1
+
+
+def test_in_the_line_that_tells_of_the_next_try(run, store, sandbox):
+    sandbox.fail_next(http_status=429)
+    with limit_set() as time_is_over, once_said(time_is_over), pytest.raises(AirflowTaskTimeout):
+        run.once()
+    assert_was_not_sent(run, store, sandbox)
+
+
+@pytest.mark.parametrize("name", ["_session", "_signed"])
+@pytest.mark.parametrize("tries_before", [0, 1])
+def test_before_a_request(tries_before, name, run, store, sandbox, monkeypatch):
+    sandbox.fail_next(http_status=429)
+    real, is_over = getattr(ItnioClient, name), []
+
+    def strikes(client, *args):
+        if len(sandbox.requests) == tries_before and not is_over:
+            is_over.append(True)
+            time_is_over()
+        return real(client, *args)
+
+    monkeypatch.setattr(ItnioClient, name, strikes)
+    with limit_set() as time_is_over, pytest.raises(AirflowTaskTimeout):
+        run.once()
+    assert len(sandbox.requests) == tries_before
+    assert_was_not_sent(run, store, sandbox)
+
+
+def test_a_line_that_fails_ends_no_message(run, store, sandbox):
+    def fails():
+        raise OSError("No space left on device")
+
+    sandbox.fail_next(http_status=429)
+    with once_said(fails):
+        run.once()
+    assert len(sandbox.messages) == 1
