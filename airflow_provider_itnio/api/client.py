@@ -25,7 +25,7 @@ from airflow_provider_itnio.api.retries import retry_options
 from airflow_provider_itnio.api.settings import ClientSettings
 from airflow_provider_itnio.api.signing import Credentials
 
-__all__ = ["IDLE_LIMIT", "ItnioClient", "shared_client"]
+__all__ = ["IDLE_LIMIT", "ItnioClient", "end_wait", "shared_client"]
 
 IDLE_LIMIT: Final = 4.0
 """Seconds after which an idle socket is not used again: the server may have closed it, and a message that
@@ -60,7 +60,7 @@ class ItnioClient:
         self._settings = settings or ClientSettings()
         self._protocol = Protocol(credentials, now)
         self._route = Route.of(self._settings)
-        self._retrying = Retrying(**retry_options(self._settings))
+        self._retrying = Retrying(**retry_options(self._settings), sleep=_wait)
         self._unsigned: dict[str, requests.PreparedRequest] = {}
         self._local = threading.local()
 
@@ -126,6 +126,7 @@ class ItnioClient:
         return result
 
     def _try(self, request: Request[Result], delivery: Delivery) -> Result:
+        _waiting.is_on = False  # also where what ended the last wait struck before it could say so
         session = self._session()
         answer = self._ask(request)
         if self._protocol.sets_clock(request, answer):
@@ -190,6 +191,26 @@ def _reason(error: BaseException) -> BaseException:
             break
         error = inner
     return error
+
+
+_waiting = threading.local()
+
+
+def _wait(seconds: float) -> None:
+    _waiting.is_on = True
+    try:
+        time.sleep(seconds)
+    finally:
+        _waiting.is_on = False
+
+
+def end_wait() -> None:
+    """End this thread's wait between two tries of a message, if there is one; for the handler of a signal.
+
+    :raises NotSentError: if there is: nothing of the message is on its way.
+    """
+    if getattr(_waiting, "is_on", False):
+        raise NotSentError("The message was not sent: the task was ended from outside between two attempts")
 
 
 _kept: dict[tuple[int, Credentials, ClientSettings], ItnioClient] = {}

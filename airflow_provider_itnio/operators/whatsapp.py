@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowTaskTimeout
@@ -118,6 +118,7 @@ class WhatsAppSendOperator(WhatsAppMessageOperator):
     operator_extra_links = (OpenChatLink(),)
     _record: DeliveryRecord | None = None
     _instance_of_record: Any = None
+    _end_wait: Callable[[], None] | None = None
 
     def __init__(
         self,
@@ -178,6 +179,14 @@ class WhatsAppSendOperator(WhatsAppMessageOperator):
             receipt = self._send(recipient, fields, record)
         return receipt.as_dict()
 
+    def on_kill(self) -> None:
+        """End a wait between two attempts, so that the message is recorded as not sent.
+
+        :raises NotSentError: if there is one. During a request the task goes on, since its outcome matters.
+        """
+        if self._end_wait is not None:
+            self._end_wait()
+
     def _record_of(self, context: Context) -> DeliveryRecord:
         """Give the record of this try, in which the operator may be executed several times."""
         from airflow_provider_itnio.delivery.message_record import DeliveryRecord
@@ -190,6 +199,7 @@ class WhatsAppSendOperator(WhatsAppMessageOperator):
         return self._record
 
     def _send(self, recipient: str, fields: Mapping[str, Any], record: DeliveryRecord) -> Receipt:
+        from airflow_provider_itnio.api.client import end_wait
         from airflow_provider_itnio.delivery.graceful_timeout import GracefulTimeout
 
         hook = self.hook
@@ -205,6 +215,8 @@ class WhatsAppSendOperator(WhatsAppMessageOperator):
                     raise
             receipt: Receipt | None = None
             try:
+                if record.store:
+                    self._end_wait = end_wait
                 with limit.as_airflow_does():
                     receipt = hook.send_prepared(prepared, self.delivery)
             except BaseException as error:

@@ -55,6 +55,12 @@ def test_a_task_that_had_succeeded_sends_whoever_its_post_execute_is(task_id, cl
     assert len(texts_to(running, ONE[task_id])) == 2
 
 
+@pytest.mark.parametrize("number", [f"861000008{digit}" for digit in range(6)])
+def test_so_it_does_wherever_its_retries_stand_and_with_either_delivery(number, cleared, running):
+    assert cleared[1].count(number) == 1
+    assert len(texts_to(running, number)) == 2
+
+
 def test_a_task_that_was_cleared_twice_sends_each_time(cleared, running):
     assert len(texts_to(running, ONE["one"])) == 3
 

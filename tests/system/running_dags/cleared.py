@@ -12,7 +12,8 @@ from airflow.providers.common.compat.sdk import DAG, task
 from airflow_provider_itnio.operators.whatsapp import WhatsAppSendOperator
 from airflow_provider_itnio.operators.whatsapp_broadcast import WhatsAppBroadcastOperator
 
-RETRIES = Path(os.environ["PLACE_OF_TASKS"]) / "retries"
+_FILE = Path(os.environ["PLACE_OF_TASKS"]) / "retries"
+RETRIES = int(_FILE.read_text()) if _FILE.exists() else 2
 
 
 class OfAUser(WhatsAppSendOperator):
@@ -34,12 +35,16 @@ def fail_at_first(context: Any, result: Any = None) -> None:
         raise RuntimeError("the task's own code fails after the message was accepted")
 
 
+def fail(context: Any) -> None:
+    raise RuntimeError("what follows a success fails")
+
+
 with DAG(
     "record_of_cleared_tasks",
     schedule=None,
     start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
     default_args={
-        "retries": int(RETRIES.read_text()) if RETRIES.exists() else 2,
+        "retries": RETRIES,
         "retry_delay": pendulum.duration(seconds=1),
         "itnio_conn_id": "itnio_tasks",
     },
@@ -65,4 +70,26 @@ with DAG(
         text="x",
         post_execute=fail_at_first,
         retry_delay=pendulum.duration(seconds=15),
+    )
+    # Lowered to none.
+    WhatsAppSendOperator(
+        task_id="not_retried_any_more", recipient="8610000080", text="x", retries=RETRIES - 1
+    )
+    WhatsAppSendOperator.partial(task_id="mapped", text="x", retries=RETRIES).expand(
+        recipient=["8610000081", "8610000082"]
+    )
+    WhatsAppBroadcastOperator(
+        task_id="many_at_most_once",
+        recipients=["8610000083", "8610000084"],
+        text="x",
+        delivery="at_most_once",
+        retries=RETRIES - 1,
+    )
+    WhatsAppSendOperator(
+        task_id="with_failing_callback",
+        recipient="8610000085",
+        text="x",
+        delivery="at_most_once",
+        on_success_callback=fail,
+        post_execute=lambda context, result=None: None,
     )
