@@ -149,13 +149,19 @@ class Protocol:
         return self._is_about_the_clock(request, answer) and self.clock.set_by(answer.header("date"))
 
     def judge_clock(self, request: Request[Any], answer: Response, offset: float) -> None:
-        """Drop an offset of the clock that did not help.
+        """Drop an offset of the clock that did not help, and keep one that did.
+
+        An answer that proves neither, such as a gateway's, is no reason to keep it: each later message of the
+        process might be refused.
 
         :param request: what was asked once more.
         :param answer: what came back.
         :param offset: what :meth:`sets_clock` had set.
         """
-        self.clock.judge(offset, helped=not self._is_about_the_clock(request, answer))
+        if self._is_about_the_clock(request, answer):
+            self.clock.judge(offset, helped=False)
+        elif answer.status is not None and answer.status <= 0 and answer.http_status not in (429, 503):
+            self.clock.judge(offset, helped=True)
 
     def _is_about_the_clock(self, request: Request[Any], answer: Response) -> bool:
         status = answer.status
