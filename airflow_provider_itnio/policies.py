@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -57,7 +58,8 @@ def _without_harm(add: Callable[[Any, DagAlerts], None], subject: Any, of: Calla
         if _Latest.alerts:
             add(subject, _Latest.alerts)
     except Exception as error:
-        _LOG.warning("[itnio]: no alerts could be set up: %s", f"{type(error).__name__}: {error}"[:300])
+        with suppress(Exception):  # error and log may fail as they like, and DAGs must be read
+            _LOG.warning("[itnio]: no alerts could be set up: %s", f"{type(error).__name__}: {error}"[:300])
 
 
 def _alerts_of(dag: Any) -> DagAlerts | None:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import logging
-from contextlib import suppress
 from typing import Any
 
 from tenacity import RetryCallState, retry_if_exception, stop_after_attempt, wait_exponential, wait_random
 from tenacity.wait import wait_base
 
 from airflow_provider_itnio.api.errors import NotSentError
+from airflow_provider_itnio.api.safe_logging import SafeLogger
 from airflow_provider_itnio.api.settings import ClientSettings
 
 __all__ = ["retry_options"]
 
-log = logging.getLogger(__name__)
+log = SafeLogger(__name__)
 
 
 class RetryAfterOrBackoff(wait_base):
@@ -44,14 +43,13 @@ def retry_options(settings: ClientSettings) -> dict[str, Any]:
         return error.retry_after is None or error.retry_after <= settings.max_retry_after
 
     def tell(state: RetryCallState) -> None:
-        with suppress(Exception):  # of a handler that fails: the next try does not depend on the line
-            log.warning(
-                "Try %s of %s: %s; trying again in %.1f s",
-                state.attempt_number,
-                settings.max_attempts,
-                state.outcome and state.outcome.exception(),
-                state.next_action.sleep if state.next_action else 0.0,
-            )
+        log.warning(
+            "Try %s of %s: %s; trying again in %.1f s",
+            state.attempt_number,
+            settings.max_attempts,
+            state.outcome and state.outcome.exception(),
+            state.next_action.sleep if state.next_action else 0.0,
+        )
 
     return {
         "retry": retry_if_exception(should_retry),

@@ -19,6 +19,7 @@ from airflow_provider_itnio.api.errors import (
     mark_as_not_sent,
 )
 from airflow_provider_itnio.api.phone_numbers import mask_phone, mask_phone_numbers
+from airflow_provider_itnio.api.safe_logging import SafeLogger
 from airflow_provider_itnio.broadcast.pace import Pace
 from airflow_provider_itnio.broadcast.queue import MessageQueue, QueuedMessage
 from airflow_provider_itnio.broadcast.recipients import Recipient, Recipients
@@ -26,7 +27,6 @@ from airflow_provider_itnio.broadcast.summary import Report
 from airflow_provider_itnio.delivery.broadcast_record import BroadcastRecord, RecordedOutcome
 from airflow_provider_itnio.delivery.graceful_timeout import TimeIsOverError
 from airflow_provider_itnio.delivery.policy import is_sent_again, outcome_of
-from airflow_provider_itnio.delivery.safe_logging import SafeLogger
 
 if TYPE_CHECKING:
     from airflow_provider_itnio.api.async_client import ItnioAsyncClient

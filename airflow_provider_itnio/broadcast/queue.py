@@ -9,13 +9,13 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from airflow_provider_itnio.api.errors import InvalidMessageError, RecordError
+from airflow_provider_itnio.api.safe_logging import SafeLogger
 from airflow_provider_itnio.api.status_codes import MESSAGE_CODES, status_code
 from airflow_provider_itnio.broadcast.pace import BatchSize
 from airflow_provider_itnio.broadcast.recipients import InvalidRecipient, Recipient, Recipients
 from airflow_provider_itnio.broadcast.summary import LOGGED, Report
 from airflow_provider_itnio.delivery.broadcast_record import BroadcastRecord, MessageKey, RecordedOutcome
 from airflow_provider_itnio.delivery.policy import Cleared, is_sent_again
-from airflow_provider_itnio.delivery.safe_logging import SafeLogger
 
 if TYPE_CHECKING:
     from airflow_provider_itnio.api.checks import Delivery

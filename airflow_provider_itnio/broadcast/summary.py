@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, TypedDict
 
 from airflow_provider_itnio.api.describe import truncate
-from airflow_provider_itnio.delivery.safe_logging import SafeLogger
+from airflow_provider_itnio.api.safe_logging import SafeLogger
 
 if TYPE_CHECKING:
     from airflow_provider_itnio.api.receipt import Receipt, ReceiptDict

@@ -17,6 +17,7 @@ from airflow.providers.common.compat.sdk import (
 
 from airflow_provider_itnio._compat import XComPushOfAirflow2
 from airflow_provider_itnio.api.errors import InvalidMessageError
+from airflow_provider_itnio.api.safe_logging import SafeLogger
 from airflow_provider_itnio.dag_file import ending_at_dag_file
 from airflow_provider_itnio.messages import MESSAGE_FIELDS
 from airflow_provider_itnio.operators.whatsapp import WhatsAppSendOperator
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from airflow_provider_itnio.broadcast.recipients import Recipient
 
 __all__ = ["whatsapp_task"]
+
+log = SafeLogger(__name__)
 
 _RETURNED = (*MESSAGE_FIELDS, "message")
 _SHOWN_AS = {"op_args": "py", "op_kwargs": "py"}
@@ -144,7 +147,7 @@ class _WhatsAppDecoratedBroadcastOperator(_ReturnedMessageOperator, WhatsAppBroa
         from airflow_provider_itnio.api.models import message_from
 
         if any("{{ recipient" in text for text in jinja_texts(fields)):
-            self.log.warning("What the function returned is sent as it is: no Jinja in it is filled in")
+            log.warning("What the function returned is sent as it is: no Jinja in it is filled in")
         message = message_from(fields, if_too_long=self.if_too_long)
         return message.type, lambda recipient: message
 

@@ -8,8 +8,8 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final, NamedTuple, Self, TypeAlias
 
 from airflow_provider_itnio.api.errors import RecordError
+from airflow_provider_itnio.api.safe_logging import SafeLogger
 from airflow_provider_itnio.delivery.policy import Cleared, Outcome
-from airflow_provider_itnio.delivery.safe_logging import SafeLogger
 from airflow_provider_itnio.delivery.state_store import Entry, TaskStateStore, unreadable
 
 __all__ = ["BroadcastRecord", "MessageKey", "RecordedOutcome"]

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from airflow_provider_itnio.api.errors import ItnioError, RecordError
 from airflow_provider_itnio.api.phone_numbers import canonical_number
+from airflow_provider_itnio.api.safe_logging import SafeLogger
 from airflow_provider_itnio.delivery.policy import Outcome, PreviousOutcome, outcome_of
-from airflow_provider_itnio.delivery.safe_logging import SafeLogger
 from airflow_provider_itnio.delivery.state_store import Entry, TaskStateStore, unreadable
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from typing import Any, Final, NamedTuple, Self
 from airflow_provider_itnio._compat import is_failed_write
 from airflow_provider_itnio.api.errors import RecordError
 from airflow_provider_itnio.api.phone_numbers import mask_phone_numbers
+from airflow_provider_itnio.api.safe_logging import SafeLogger
 from airflow_provider_itnio.delivery.graceful_timeout import TimeIsOverError
 from airflow_provider_itnio.delivery.policy import Cleared, TaskTry
-from airflow_provider_itnio.delivery.safe_logging import SafeLogger
 
 __all__ = ["Entry", "TaskStateStore", "unreadable"]
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import logging
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -18,6 +17,7 @@ from typing import Any, Final, NamedTuple
 
 from airflow_provider_itnio._compat import is_failed_write
 from airflow_provider_itnio.api.phone_numbers import canonical_number, mask_phone
+from airflow_provider_itnio.api.safe_logging import SafeLogger
 from airflow_provider_itnio.notifications.alert_facts import AlertFacts
 from airflow_provider_itnio.notifications.alert_options import HoldingOptions, holding_options
 from airflow_provider_itnio.notifications.alert_state import (
@@ -40,7 +40,7 @@ _NAMED: Final = 5
 _HELD_LIMIT: Final = 150
 """Characters: with some of the alert's own words it fits into a value of the WhatsApp template."""
 
-_LOG = logging.getLogger(f"airflow.task.{__name__}")
+_LOG = SafeLogger(f"airflow.task.{__name__}")
 
 
 class Admission(NamedTuple):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
@@ -13,6 +12,7 @@ from airflow_provider_itnio.api.describe import truncate
 from airflow_provider_itnio.api.errors import InvalidMessageError, ItnioError
 from airflow_provider_itnio.api.models import TEXT_LIMIT
 from airflow_provider_itnio.api.phone_numbers import canonical_number, mask_phone_numbers, normalize_phone
+from airflow_provider_itnio.api.safe_logging import SafeLogger
 from airflow_provider_itnio.broadcast.recipients import read_recipient, recipients_of
 from airflow_provider_itnio.notifications.alert_facts import AlertFacts, alert_facts
 from airflow_provider_itnio.notifications.default_text import default_template, default_text
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["AlertRenderer", "Messages", "RenderedAlert", "describe_error", "gathered_facts"]
 
-_LOG = logging.getLogger(f"airflow.task.{__name__}")
+_LOG = SafeLogger(f"airflow.task.{__name__}")
 _WORDS_LIMIT: Final = 300
 
 Messages: TypeAlias = Sequence[Callable[[str, str], dict[str, Any] | None]]
@@ -148,9 +148,7 @@ class AlertRenderer:
             self._fields = self._field_renderer(dag)
         except Exception as error:
             # What the DAG's settings break must not take the alert that says so with it.
-            self.notifier.log.warning(
-                "The DAG's Jinja environment could not be made: %s", describe_error(error)
-            )
+            _LOG.warning("The DAG's Jinja environment could not be made: %s", describe_error(error))
             self._fields = self._field_renderer(None)
 
     def _field_renderer(self, dag: Any) -> FieldRenderer:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from airflow.providers.common.compat.sdk import BaseNotifier
 
+from airflow_provider_itnio.api.safe_logging import SafeLogger
 from airflow_provider_itnio.argument_errors import with_named_errors
 from airflow_provider_itnio.hooks.itnio import ItnioHook
 from airflow_provider_itnio.messages import MESSAGE_FIELDS
@@ -35,6 +36,8 @@ else:
     _Notifier = with_named_errors(BaseNotifier)
 
 __all__ = ["WhatsAppNotifier", "send_whatsapp_notification"]
+
+log = SafeLogger(f"airflow.task.{__name__}")
 
 _MAX_RETRY_AFTER: Final = 5.0
 """Seconds. A notifier may run where Airflow parses DAGs, so it waits for no long ``Retry-After``."""
@@ -278,7 +281,7 @@ class WhatsAppNotifier(_Notifier):
             max_retry_after=_MAX_RETRY_AFTER,
         )
         for noted in (*renderer.problems, *unusable):
-            self.log.error("WhatsApp alert: %s", noted)
+            log.error("WhatsApp alert: %s", noted)
         return alert, hook
 
 

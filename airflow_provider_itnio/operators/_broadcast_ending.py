@@ -9,7 +9,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException, AirflowTas
 
 from airflow_provider_itnio._compat import is_task_terminated
 from airflow_provider_itnio.api.errors import ItnioError, RecordError
-from airflow_provider_itnio.delivery.safe_logging import SafeLogger
+from airflow_provider_itnio.api.safe_logging import SafeLogger
 
 if TYPE_CHECKING:
     from airflow_provider_itnio.api.checks import Delivery

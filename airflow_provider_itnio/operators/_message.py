@@ -21,8 +21,8 @@ from airflow_provider_itnio.api.errors import (
     RefusedError,
     UnknownOutcomeError,
 )
+from airflow_provider_itnio.api.safe_logging import SafeLogger
 from airflow_provider_itnio.argument_errors import with_named_errors
-from airflow_provider_itnio.delivery.safe_logging import SafeLogger
 from airflow_provider_itnio.hooks.itnio import ItnioHook, check_hook_fields
 from airflow_provider_itnio.messages import MESSAGE_FIELDS
 from airflow_provider_itnio.operators._after_post_execute import run_after_post_execute

@@ -14,7 +14,7 @@ from airflow_provider_itnio.api.errors import (
     UnknownOutcomeError,
     is_marked_as_not_sent,
 )
-from airflow_provider_itnio.delivery.safe_logging import SafeLogger
+from airflow_provider_itnio.api.safe_logging import SafeLogger
 from airflow_provider_itnio.hooks.itnio import ItnioHook
 from airflow_provider_itnio.links.whatsapp import OpenChatLink
 from airflow_provider_itnio.operators._message import SETTINGS, WhatsAppMessageOperator

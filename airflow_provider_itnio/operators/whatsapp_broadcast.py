@@ -17,8 +17,8 @@ from airflow_provider_itnio.api.errors import (
     ItnioError,
 )
 from airflow_provider_itnio.api.phone_numbers import mask_phone_numbers
+from airflow_provider_itnio.api.safe_logging import SafeLogger
 from airflow_provider_itnio.api.values import plain_scalar
-from airflow_provider_itnio.delivery.safe_logging import SafeLogger
 from airflow_provider_itnio.hooks.itnio import ACCEPTED_IS_NOT_DELIVERED, ItnioHook
 from airflow_provider_itnio.operators._broadcast_ending import BroadcastEnding
 from airflow_provider_itnio.operators._message import SETTINGS, WhatsAppMessageOperator

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseOperator
 
+from airflow_provider_itnio.api.safe_logging import SafeLogger
 from airflow_provider_itnio.argument_errors import with_named_errors
 from airflow_provider_itnio.hooks.itnio import ItnioHook
 from airflow_provider_itnio.templating import is_rendered_later, leaves, recipient_entries
@@ -24,6 +25,8 @@ else:
     _Operator = with_named_errors(BaseOperator)
 
 __all__ = ["WhatsAppHeldAlertsOperator"]
+
+log = SafeLogger(__name__)
 
 
 class WhatsAppHeldAlertsOperator(_Operator):
@@ -93,7 +96,7 @@ class WhatsAppHeldAlertsOperator(_Operator):
         from airflow_provider_itnio.notifications.guard import is_quiet_now
 
         if is_quiet_now(holding_options()):
-            self.log.info("Nothing is sent: these are quiet hours")
+            log.info("Nothing is sent: these are quiet hours")
             return 0
         told, failures = 0, []
         for number in self._numbers():
@@ -104,7 +107,7 @@ class WhatsAppHeldAlertsOperator(_Operator):
                 told += held.held
             except Exception as error:
                 failures.append(error)
-        self.log.info("%s held alerts were told", told)
+        log.info("%s held alerts were told", told)
         if failures:
             raise failures[0]
         return told
@@ -160,7 +163,7 @@ class WhatsAppHeldAlertsOperator(_Operator):
                     hook.send(number, **template("", note) or {})
                     return
                 except (ContentError, InvalidMessageError) as error:
-                    self.log.warning("The WhatsApp template can't be used, so a text is sent: %s", error)
+                    log.warning("The WhatsApp template can't be used, so a text is sent: %s", error)
             hook.send(number, **text("", note) or {})
         except BaseException as error:
             # What ends the task while it sends, such as its execution_timeout, does not say what went out.

@@ -1,0 +1,58 @@
+"""An alert goes out though the log takes no line."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import suppress
+
+import pytest
+
+from airflow_provider_itnio.api.errors import ItnioError
+from airflow_provider_itnio.notifications.whatsapp import WhatsAppNotifier
+
+from .events import of_task
+
+NUMBER = "+86 147-1800-4557"
+pytestmark = pytest.mark.usefixtures("connection")
+
+
+class Failing(logging.Handler):
+    def emit(self, record):
+        if ".sandbox" not in record.name:
+            raise OSError("No space left on device")
+
+
+@pytest.fixture(autouse=True)
+def failing_log():
+    handler = Failing(logging.WARNING)
+    logging.getLogger().addHandler(handler)
+    yield
+    logging.getLogger().removeHandler(handler)
+
+
+@pytest.mark.parametrize(
+    ("fields", "fault"),
+    [
+        ({"text": "{{ undefined }}"}, None),
+        ({"text": "x", "business_phone": "{{ 'none' }}"}, None),
+        ({"text": "x", "recipients": [NUMBER, "{{ undefined }}"]}, None),
+        ({"text": "x", "recipients": [NUMBER, "{{ '' }}"]}, None),
+        ({"text": "x"}, {"http_status": 429}),
+        ({"text": "x"}, {"status": -135}),
+        ({"alert_template": "alert"}, {"status": -135}),
+    ],
+    ids=str,
+)
+def test_an_alert_is_sent_though_no_line_can_be_written(fields, fault, tell, sandbox):
+    if fault:
+        sandbox.fail_next(**fault)
+    with suppress(ItnioError):  # which tells of the recipient that is none
+        tell(WhatsAppNotifier(**{"recipients": [NUMBER]} | fields), of_task())
+    assert len(sandbox.messages) == 1
+
+
+def test_an_alert_of_a_dag_whose_environment_fails_is_sent(tell, sandbox, monkeypatch):
+    context = of_task()
+    monkeypatch.setattr(type(context["dag"]), "get_template_env", lambda *_, **__: 1 / 0)
+    tell(WhatsAppNotifier(recipients=NUMBER, text="x"), context)
+    assert len(sandbox.messages) == 1
