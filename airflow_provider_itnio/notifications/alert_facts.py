@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from enum import Enum
-from typing import Any, Literal, NamedTuple, TypeAlias
+from itertools import islice
+from typing import Any, Literal, NamedTuple, TypeAlias, cast
 
 from airflow.providers.common.compat.sdk import redact
 
@@ -37,15 +38,16 @@ _ERROR_LINE_LIMIT = 200
 _READ = 20_000
 """Characters of a value that are read: far more than are told, so that no secret in them is cut in two."""
 _INNER_ERRORS = 5
-"""Errors of an exception group that are told."""
+"""Errors of an exception group, and notes of an exception, that are told."""
 
 
 class AlertFacts(NamedTuple):
     """What happened, where and why. Each is a text that may be empty, so that any can be used in any alert.
 
     ``kind`` is ``event`` where the context tells nothing better. ``try_number`` counts from 1 and
-    ``max_attempts`` is the number of tries in all. ``error`` is the exception's type and words, at most 2,000
-    characters with what Airflow masks masked, or a DAG's reason; ``error_line`` is its first line, at most
+    ``max_attempts`` is the number of tries in all. ``error`` is the exception's type and words, then its
+    notes, what caused it and a group's first five errors, at most 2,000 characters with what Airflow masks
+    masked; or a DAG's reason. ``error_line`` is its first line, at most
     200.
     ``log_url`` leads to the task's log, to the run where there is no task, and to the form where a person is
     asked. ``failed_tasks`` names the tasks that made a DAG's run fail, five at most, and says how many more
@@ -202,7 +204,7 @@ def _attribute(owner: Any, name: str) -> Any:
 def _text(value: object) -> str:
     try:
         # Airflow's states are enums whose str is their value on some versions only.
-        value = value.value if isinstance(value, Enum) else value
+        value = cast("Enum", value).value if issubclass(type(value), Enum) else value
         return "" if value is None else sendable(str(value)[:_READ])
     except Exception:
         return ""
@@ -221,12 +223,42 @@ def _tries_in_all(ti: Any) -> str:
 def _error_of(exception: object) -> str:
     if exception is None:
         return ""
-    error = _type_and_words(exception) if isinstance(exception, BaseException) else _text(exception).strip()
-    if isinstance(exception, BaseExceptionGroup):
-        inner = exception.exceptions[:_INNER_ERRORS]
-        error = "\n".join((error, *(f"- {_type_and_words(one)}" for one in inner)))
+    if issubclass(type(exception), BaseException):
+        error = "\n".join(_lines_of(cast("BaseException", exception)))
+    else:
+        error = _text(exception).strip()
     # An exception may hold a secret; Airflow masks it in logs, so it must not travel in an alert either.
     return truncate(sendable(str(redact(error))), _ERROR_LIMIT)
+
+
+def _lines_of(exception: BaseException) -> Iterator[str]:
+    """Tell what an exception says, then its notes, its cause, and the first errors of a group."""
+    words = _text(exception).strip()
+    cause = exception.__cause__ or (None if exception.__suppress_context__ else exception.__context__)
+    caused = f"caused by {_type_and_words(cause)}" if cause is not None else ""
+    yield _type_and_words(exception) if words or not caused else f"{type_name(exception)}, {caused}"
+    try:
+        notes = [*getattr(exception, "__notes__", ())][:_INNER_ERRORS]
+        inner = [*islice(_leaves_of(exception), _INNER_ERRORS)]
+    except Exception:  # an exception may answer as it likes
+        notes, inner = [], []
+    yield from filter(None, map(_text, notes))
+    if words and caused and _text(cause).strip() not in words:
+        yield caused
+    yield from (f"- {_type_and_words(one)}" for one in inner)
+
+
+def _leaves_of(exception: BaseException) -> Iterator[BaseException]:
+    """Give the errors of a group that are no groups themselves, to any depth."""
+    waiting = [iter([exception])]
+    while waiting:
+        one = next(waiting[-1], None)
+        if one is None:
+            waiting.pop()
+        elif issubclass(type(one), BaseExceptionGroup):
+            waiting.append(iter(cast("BaseExceptionGroup[BaseException]", one).exceptions))
+        elif one is not exception:
+            yield one
 
 
 def _type_and_words(exception: BaseException) -> str:
