@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -13,6 +14,7 @@ import pytest
 from airflow_provider_itnio.sandbox import Sandbox
 from scripts.running_airflow import RunningAirflow, airflow_environment
 from tests.system.seen import seen  # noqa: F401 - a fixture
+from tests.system.slow_server import SlowServer
 
 AIRFLOW_2 = version("apache-airflow").startswith("2.")
 
@@ -69,11 +71,12 @@ def task_policy(task):
 
 
 class Running(NamedTuple):
-    """A whole Airflow, and the sandboxes that alerts and the tasks of other tests send to."""
+    """A whole Airflow, and the servers that alerts and the tasks of other tests send to."""
 
     airflow: RunningAirflow
     alerts: Sandbox
     tasks: Sandbox
+    slow: SlowServer
     place: Path
 
 
@@ -81,7 +84,7 @@ class Running(NamedTuple):
 def running(tmp_path_factory):
     """One Airflow for all tests, since it takes most of a minute to start, with ``running_dags``."""
     home, place = tmp_path_factory.mktemp("home"), tmp_path_factory.mktemp("place")
-    with Sandbox() as alerts, Sandbox(keep=100_000) as tasks:
+    with Sandbox() as alerts, Sandbox(keep=100_000) as tasks, SlowServer() as slow:
         environment = airflow_environment(
             home,
             Path(__file__).parent / "running_dags",
@@ -89,6 +92,9 @@ def running(tmp_path_factory):
                 "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
                 "AIRFLOW_CONN_ITNIO_DEFAULT": alerts.connection_json(),
                 "AIRFLOW_CONN_ITNIO_TASKS": tasks.connection_json(),
+                "AIRFLOW_CONN_ITNIO_SLOW": json.dumps(
+                    json.loads(tasks.connection_json()) | {"host": slow.url}
+                ),
                 "SANDBOX_OF_TASKS": tasks.url,
                 "PLACE_OF_TASKS": str(place),
                 "AIRFLOW__ITNIO__ALERT_RECIPIENTS": '{"tag:by_policy": ["+86 1000 0000 70"]}',
@@ -98,4 +104,4 @@ def running(tmp_path_factory):
         policy.parent.mkdir()
         policy.write_text(CLUSTER_POLICY)
         with RunningAirflow(environment, home / "airflow.log") as airflow:
-            yield Running(airflow, alerts, tasks, place)
+            yield Running(airflow, alerts, tasks, slow, place)
