@@ -63,7 +63,7 @@ class Page:
         while line := await reader.readline():
             opened.set()
             if line.startswith(b"data: ["):
-                self.ids += [item["message"]["id"] for item in json.loads(line[6:])]
+                self.ids += [item["message"]["id"] for item in json.loads(line[6:]) if "message" in item]
 
 
 @contextmanager
