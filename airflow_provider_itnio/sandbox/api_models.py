@@ -96,10 +96,13 @@ def read(model: type[Model], given: Any) -> Model:
         first = invalid.errors(include_url=False)[0]
     text = first["msg"].removeprefix("Value error, ")
     where = ".".join(map(str, first["loc"]))
+    names = ", ".join(field.alias or name for name, field in model.model_fields.items())
+    if first["type"] == "model_type":
+        raise ValueError(f"give an object with {names}")
+    if first["type"] == "extra_forbidden":
+        raise ValueError(f"{where}: unknown field; there are {names}")
     if not where:
         raise ValueError(text)
-    if first["type"] == "extra_forbidden":
-        names = [field.alias or name for name, field in model.model_fields.items()]
-        raise ValueError(f"{where}: unknown field; there are {', '.join(names)}")
-    missing = first["type"] == "missing"
-    raise ValueError(f"{where}: {text}" + ("" if missing else f", {first['input']!r:.60} given"))
+    if first["type"] == "missing":
+        raise ValueError(f"{where} is missing")
+    raise ValueError(f"{where}: {text}, {first['input']!r:.60} given")

@@ -174,6 +174,7 @@ class _Sender:
         self._pauses = [pause * scale for pause in REPEATED_AFTER]
         self._counting = threading.Lock()
         self._next_line = 0.0
+        self._trouble = ""
         self._loop = asyncio.new_event_loop()
         self._lanes: list[asyncio.Queue[tuple[bytes, int]]] = [asyncio.Queue() for _ in range(LANES)]
         threading.Thread(target=self._run, name="itnio-sandbox-webhook", daemon=True).start()
@@ -185,7 +186,7 @@ class _Sender:
             self.counts.waiting += len(taken)
             self.counts.dropped += dropped
         if dropped:
-            self._log(f"{MOST_WAITING} pushes wait already")
+            self._tell(f"{MOST_WAITING} pushes wait already")
         if taken:
             lane = self._lanes[hash(key) % LANES]
             for body in taken:
@@ -218,7 +219,7 @@ class _Sender:
                 self.counts.given_up += gives_up
                 self.counts.waiting -= not trouble or gives_up
             if trouble:
-                self._log(trouble)
+                self._tell(trouble)
                 if not gives_up:
                     self._loop.call_later(self._pauses[failed], lane.put_nowait, (body, failed + 1))
 
@@ -253,21 +254,27 @@ class _Sender:
             return "the answer is not HTTP"
         return "" if found[1].startswith(b"2") else f"HTTP {found[1].decode()}"
 
-    def _log(self, trouble: str) -> None:
-        """Log one line, not more often than a person can read; it shows no push and nothing of the path."""
+    def _tell(self, trouble: str) -> None:
+        """Log what is wrong, at once or together with what follows within some seconds."""
         with self._counting:
-            if time.monotonic() < self._next_line:
-                return
+            self._trouble, told = trouble, self._trouble
+            wait = max(0.0, self._next_line - time.monotonic())
+        if not told:
+            self._loop.call_soon_threadsafe(self._loop.call_later, wait, self._log)
+
+    def _log(self) -> None:
+        """Log one line, which shows no push and nothing of the path."""
+        with self._counting:
+            trouble, self._trouble = self._trouble, ""
             self._next_line = time.monotonic() + SECONDS_BETWEEN_LINES
-            counts = self.counts
         logger.warning(
-            "webhook %s: %s. So far %d tries failed, %d pushes were given up after %d tries, %d dropped",
+            "webhook %s: %s. A push is tried %d times. So far: %d failed tries, %d given up, %d dropped",
             self._shown,
             trouble,
-            counts.failed_tries,
-            counts.given_up,
             1 + len(self._pauses),
-            counts.dropped,
+            self.counts.failed_tries,
+            self.counts.given_up,
+            self.counts.dropped,
         )
 
 
