@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self, TypeAlias, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeAlias, TypeVar, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
@@ -13,11 +13,21 @@ PushedStatus: TypeAlias = Literal["sent", "delivered", "read", "failed", "delete
 UNDELIVERABLE = "131026: Message undeliverable"
 
 
-def _digits(value: object) -> str:
+def digits_needed(value: object) -> str:
+    """
+    Read a phone number.
+
+    :param value: what was given
+    :return: its digits
+    :raises ValueError: if it has none
+    """
     digits = digits_of(value) if isinstance(value, (str, int)) else ""
     if not digits:
         raise ValueError("a phone number")
     return digits
+
+
+PhoneNumber: TypeAlias = Annotated[str, BeforeValidator(digits_needed)]
 
 
 class Given(BaseModel):
@@ -36,10 +46,10 @@ class PushGiven(Given):
     :param times: how often it is pushed
     """
 
-    message_id: str
-    status: PushedStatus
-    failure: str = Field("", max_length=1000)
-    times: int = Field(1, ge=1, le=100)
+    message_id: str = Field(description="the id of a message, a text")
+    status: PushedStatus = Field(description=f"one of {', '.join(get_args(PushedStatus))}")
+    failure: str = Field("", max_length=1000, description="a text of up to 1,000 characters")
+    times: int = Field(1, ge=1, le=100, description="a whole number from 1 to 100")
 
     @model_validator(mode="after")
     def _failure_only_of_failed(self) -> Self:
@@ -61,8 +71,8 @@ class WindowGiven(Given):
     :param is_open: whether it is open from now on; in JSON ``open``
     """
 
-    recipient: Annotated[str, BeforeValidator(_digits)]
-    is_open: bool = Field(True, alias="open")
+    recipient: PhoneNumber
+    is_open: bool = Field(True, alias="open", description="true or false")
 
 
 class WebhookGiven(Given):
@@ -74,9 +84,9 @@ class WebhookGiven(Given):
     :param disorder: whether the statuses of a message come in the reverse order
     """
 
-    url: str
-    twice: bool = False
-    disorder: bool = False
+    url: str = Field(description="a text")
+    twice: bool = Field(False, description="true or false")
+    disorder: bool = Field(False, description="true or false")
 
 
 Model = TypeVar("Model", bound=Given)
@@ -94,15 +104,17 @@ def read(model: type[Model], given: Any) -> Model:
         return model.model_validate(given)
     except ValidationError as invalid:
         first = invalid.errors(include_url=False)[0]
-    text = first["msg"].removeprefix("Value error, ")
-    where = ".".join(map(str, first["loc"]))
-    names = ", ".join(field.alias or name for name, field in model.model_fields.items())
+    fields = {field.alias or name: field for name, field in model.model_fields.items()}
     if first["type"] == "model_type":
-        raise ValueError(f"give an object with {names}")
+        raise ValueError(f"give an object with {', '.join(fields)}")
+    where = ".".join(map(str, first["loc"]))
     if first["type"] == "extra_forbidden":
-        raise ValueError(f"{where}: unknown field; there are {names}")
+        raise ValueError(f"{where}: unknown field; there are {', '.join(fields)}")
+    if first["type"] == "missing":
+        raise ValueError(f"{where} is missing: {fields[where].description}")
+    text = first["msg"].removeprefix("Value error, ")
     if not where:
         raise ValueError(text)
-    if first["type"] == "missing":
-        raise ValueError(f"{where} is missing")
+    if first["type"] != "value_error":
+        text = fields[str(first["loc"][0])].description or text
     raise ValueError(f"{where}: {text}, {first['input']!r:.60} given")

@@ -5,17 +5,17 @@ from __future__ import annotations
 import json
 import re
 import threading
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields, replace
-from math import isfinite
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
 
-from airflow_provider_itnio.sandbox.checks import whole
-from airflow_provider_itnio.sandbox.phone_numbers import digits_of
+from pydantic import BeforeValidator, Field
+
+from airflow_provider_itnio.sandbox.api_models import Given, digits_needed, read
 from airflow_provider_itnio.sandbox.status_codes import CODES
 
-BEFORE_ACCEPTING = "before_accepting"
-AFTER_ACCEPTING = "after_accepting"
+BEFORE_ACCEPTING: Literal["before_accepting"] = "before_accepting"
+AFTER_ACCEPTING: Literal["after_accepting"] = "after_accepting"
 LONGEST_DELAY = 600.0
 FRAMING_HEADERS = frozenset({"content-length", "transfer-encoding", "connection"})
 
@@ -24,8 +24,40 @@ class BadFaultError(ValueError):
     """A fault that cannot be: its text names the field."""
 
 
-@dataclass(frozen=True)
-class Fault:
+def _status(value: object) -> int:
+    if isinstance(value, bool) or not re.fullmatch(r"-[1-9][0-9]{0,5}", str(value)):
+        raise ValueError("a negative code such as -68; for anything else use answer")
+    return int(str(value))
+
+
+def _headers(value: object) -> tuple[tuple[str, str], ...]:
+    if not isinstance(value, Mapping):
+        raise ValueError("an object of header names with their values")
+    for header, text in value.items():
+        if not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", str(header)):
+            raise ValueError(f"{str(header)[:40]!r} is no header name")
+        if str(header).lower() in FRAMING_HEADERS:
+            raise ValueError(f"the sandbox sets {header} itself")
+        if not re.fullmatch(r"[\t\x20-\x7e\x80-\xff]*", str(text)) or str(text) != str(text).strip():
+            raise ValueError(f"{header} needs a value of one line in Latin-1, without blanks around it")
+    return tuple((str(header), str(text)) for header, text in value.items())
+
+
+def _body(value: object) -> bytes:
+    if not isinstance(value, (bytes, str)):
+        raise ValueError("a text")
+    return value if isinstance(value, bytes) else value.encode("utf-8", "surrogatepass")
+
+
+def _answer(value: object) -> tuple[Any, ...]:
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as wrong:
+        raise ValueError(f"anything that JSON can hold ({wrong})") from None
+    return (value,)
+
+
+class Fault(Given):
     """
     What happens to the next requests that it fits.
 
@@ -43,18 +75,24 @@ class Fault:
     :param recipient: the only recipient it is for, digits; None for all
     """
 
-    count: int = 1
-    status: int | None = None
-    reason: str | None = None
-    http_status: int | None = None
-    headers: tuple[tuple[str, str], ...] = ()
-    body: bytes | None = None
-    answer: tuple[Any, ...] = ()
-    delay: float = 0.0
-    drop: str | None = None
-    accept: bool | None = None
-    path: str | None = None
-    recipient: str | None = None
+    count: int = Field(1, ge=1, le=1_000_000, description="a whole number from 1 to 1,000,000")
+    status: Annotated[int | None, BeforeValidator(_status)] = None
+    reason: str | None = Field(None, description="a text")
+    http_status: int | None = Field(None, ge=200, le=599, description="a whole number from 200 to 599")
+    headers: Annotated[tuple[tuple[str, str], ...], BeforeValidator(_headers)] = ()
+    body: Annotated[bytes | None, BeforeValidator(_body)] = None
+    answer: Annotated[tuple[Any, ...], BeforeValidator(_answer)] = ()
+    delay: float = Field(
+        0.0, gt=0, le=LONGEST_DELAY, description=f"seconds, over 0 and at most {LONGEST_DELAY:g}"
+    )
+    drop: Literal["before_accepting", "after_accepting"] | None = Field(
+        None, description=f"one of {BEFORE_ACCEPTING}, {AFTER_ACCEPTING}"
+    )
+    accept: bool | None = Field(None, description="true or false")
+    path: Literal["/wa/custom/sendMsg", "/wa/template/sendMsg", "/sms/getBalance"] | None = Field(
+        None, description=f"one of {', '.join(CODES)}"
+    )
+    recipient: Annotated[str | None, BeforeValidator(digits_needed)] = None
 
     @property
     def makes_answer(self) -> bool:
@@ -86,19 +124,12 @@ def fault_from(given: object) -> Fault:
     :param given: an object with the fields of :class:`Fault`, ``answer`` being any JSON
     :raises BadFaultError: if it cannot be; the text begins with the name of the field
     """
-    if not isinstance(given, dict):
-        raise BadFaultError("a fault is an object, or a list of objects")
-    read: dict[str, Any] = {}
-    for name, value in given.items():
-        if name not in READERS:
-            raise BadFaultError(f"{name}: unknown field; there are {', '.join(READERS)}")
-        try:
-            read[name] = READERS[name](name, value)
-        except ValueError as unfit:
-            raise BadFaultError(str(unfit)) from None
-    fault = Fault(**read)
-    for wrong, text in _contradictions(fault):
-        if wrong:
+    try:
+        fault = read(Fault, given)
+    except ValueError as wrong:
+        raise BadFaultError(str(wrong)) from None
+    for wrong_together, text in _contradictions(fault):
+        if wrong_together:
             raise BadFaultError(text)
     return fault
 
@@ -109,9 +140,7 @@ def as_json(fault: Fault) -> dict[str, Any]:
 
     :param fault: the fault
     """
-    plain = {one.name: getattr(fault, one.name) for one in fields(fault)}
-    plain = {name: value for name, value in plain.items() if value != getattr(Fault, name)}
-    plain["count"] = fault.count
+    plain = {"count": fault.count} | fault.model_dump(exclude_defaults=True)
     if fault.headers:
         plain["headers"] = dict(fault.headers)
     if fault.body is not None:
@@ -147,7 +176,7 @@ class FaultQueue:
         with self._lock:
             for place, fault in enumerate(self._waiting):
                 if fault.fits(path, recipient):
-                    left = replace(fault, count=fault.count - 1)
+                    left = fault.model_copy(update={"count": fault.count - 1})
                     self._waiting[place : place + 1] = [left] if left.count else []
                     return fault
         return None
@@ -187,99 +216,3 @@ def _contradictions(fault: Fault) -> tuple[tuple[bool, str], ...]:
             f"accept: contradicts drop {fault.drop}",
         ),
     )
-
-
-def _count(name: str, value: object) -> int:
-    return whole(name, value, 1, 1_000_000)
-
-
-def _status(name: str, value: object) -> int:
-    if isinstance(value, bool) or not re.fullmatch(r"-[1-9][0-9]{0,5}", str(value)):
-        raise BadFaultError(f"{name}: a negative code such as -68; for anything else use answer")
-    return int(str(value))
-
-
-def _http_status(name: str, value: object) -> int:
-    return whole(name, value, 200, 599)
-
-
-def _text(name: str, value: object) -> str:
-    if not isinstance(value, str):
-        raise BadFaultError(f"{name}: a text")
-    return value
-
-
-def _headers(name: str, value: object) -> tuple[tuple[str, str], ...]:
-    if not isinstance(value, Mapping):
-        raise BadFaultError(f"{name}: an object of header names with their values")
-    for header, text in value.items():
-        if not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", str(header)):
-            raise BadFaultError(f"{name}: {str(header)[:40]!r} is no header name")
-        if str(header).lower() in FRAMING_HEADERS:
-            raise BadFaultError(f"{name}.{header}: the sandbox sets this one")
-        if not re.fullmatch(r"[\t\x20-\x7e\x80-\xff]*", str(text)) or str(text) != str(text).strip():
-            raise BadFaultError(f"{name}.{header}: a value of one line in Latin-1, without blanks around it")
-    return tuple((str(header), str(text)) for header, text in value.items())
-
-
-def _body(name: str, value: object) -> bytes:
-    return value if isinstance(value, bytes) else _text(name, value).encode("utf-8", "surrogatepass")
-
-
-def _answer(name: str, value: object) -> tuple[Any, ...]:
-    try:
-        json.dumps(value, allow_nan=False)
-    except (TypeError, ValueError, RecursionError) as wrong:
-        raise BadFaultError(f"{name}: anything that JSON can hold ({wrong})") from None
-    return (value,)
-
-
-def _delay(name: str, value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not isfinite(value):
-        raise BadFaultError(f"{name}: seconds, a number")
-    if not 0 < value <= LONGEST_DELAY:
-        raise BadFaultError(f"{name}: seconds, over 0 and at most {LONGEST_DELAY:g}")
-    return float(value)
-
-
-def _drop(name: str, value: object) -> str:
-    return _one_of(name, value, (BEFORE_ACCEPTING, AFTER_ACCEPTING))
-
-
-def _accept(name: str, value: object) -> bool:
-    if not isinstance(value, bool):
-        raise BadFaultError(f"{name}: true or false")
-    return value
-
-
-def _path(name: str, value: object) -> str:
-    return _one_of(name, value, tuple(CODES))
-
-
-def _one_of(name: str, value: object, allowed: tuple[str, ...]) -> str:
-    if not isinstance(value, str) or value not in allowed:
-        raise BadFaultError(f"{name}: one of {', '.join(allowed)}")
-    return value
-
-
-def _recipient(name: str, value: object) -> str:
-    digits = digits_of(value) if isinstance(value, (str, int)) else ""
-    if not digits:
-        raise BadFaultError(f"{name}: a phone number")
-    return digits
-
-
-READERS: Mapping[str, Callable[[str, object], Any]] = {
-    "count": _count,
-    "status": _status,
-    "reason": _text,
-    "http_status": _http_status,
-    "headers": _headers,
-    "body": _body,
-    "answer": _answer,
-    "delay": _delay,
-    "drop": _drop,
-    "accept": _accept,
-    "path": _path,
-    "recipient": _recipient,
-}

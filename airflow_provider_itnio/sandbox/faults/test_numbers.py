@@ -13,6 +13,7 @@ from airflow_provider_itnio.sandbox.faults.fault import (
     BEFORE_ACCEPTING,
     LONGEST_DELAY,
     Fault,
+    fault_from,
 )
 
 if TYPE_CHECKING:
@@ -127,12 +128,12 @@ def _dropped(which: int) -> Fault | None:
 def _answered(http_status: int) -> Fault | None:
     if not 400 <= http_status <= 599:
         return None
-    headers = (("Retry-After", "1"),) if http_status in TRANSIENT_HTTP else ()
-    return Fault(http_status=http_status, headers=headers)
+    headers = {"Retry-After": "1"} if http_status in TRANSIENT_HTTP else {}
+    return fault_from({"http_status": http_status, "headers": headers})
 
 
 def _garbled(which: int) -> Fault | None:
-    return {1: Fault(body=PAGE), 2: Fault(answer=({"status": "0", "reason": "success"},))}.get(which)
+    return {1: Fault(body=PAGE), 2: fault_from({"answer": {"status": "0", "reason": "success"}})}.get(which)
 
 
 FAMILIES: Mapping[str, Callable[[int], Fault | None]] = {

@@ -221,7 +221,7 @@ class Endpoint:
         if asked and further:
             # One that only delays, or adds headers, leaves the answer to what else there is.
             headers = (*asked.headers, *further.headers)
-            return replace(further, delay=asked.delay + further.delay, headers=headers), why
+            return further.model_copy(update={"delay": asked.delay + further.delay, "headers": headers}), why
         return asked or further, why
 
     def _decide(
