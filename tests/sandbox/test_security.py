@@ -12,6 +12,10 @@ PATHS = [
     ("GET", "/"),
     ("GET", "/sandbox/messages"),
     ("DELETE", "/sandbox/messages"),
+    ("POST", "/sandbox/webhook"),
+    ("GET", "/sandbox/webhook"),
+    ("POST", "/sandbox/pushes"),
+    ("POST", "/sandbox/windows"),
     ("POST", "/wa/custom/sendMsg"),
     ("GET", "/none"),
 ]
