@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from airflow_provider_itnio.sandbox.api_models import PushGiven, WebhookGiven, WindowGiven, read
 from airflow_provider_itnio.sandbox.faults.fault import BadFaultError, Fault, fault_from
 from airflow_provider_itnio.sandbox.responses import json_bytes
 from airflow_provider_itnio.sandbox.status_codes import CODES, SEND_CODES
@@ -88,10 +89,23 @@ def test_any_envelope_is_judged_with_a_code_of_the_page(body, path):
     assert judge(path, body, ACCOUNT).status in SEND_CODES
 
 
-@given(st.dictionaries(st.sampled_from(list(Fault.__dataclass_fields__)), anything, max_size=4) | anything)
+@given(st.dictionaries(st.sampled_from(list(Fault.model_fields)), anything, max_size=4) | anything)
 def test_any_fault_is_read_or_refused_by_name(given_json):
     with suppress(BadFaultError):
         assert isinstance(fault_from(given_json), Fault)
+
+
+@pytest.mark.parametrize("model", [PushGiven, WebhookGiven, WindowGiven])
+@given(data=st.data())
+def test_anything_that_the_api_takes_is_read_or_refused_by_name(model, data):
+    names = [field.alias or name for name, field in model.model_fields.items()]
+    given_json = data.draw(st.dictionaries(st.sampled_from([*names, "other"]), anything) | anything)
+    refused = ""
+    try:
+        read(model, given_json)
+    except ValueError as wrong:
+        refused = str(wrong)
+    assert not refused or refused.startswith((*names, "other: unknown field", "give an object with "))
 
 
 @pytest.mark.parametrize("opening", ["[", '{"a":'])
