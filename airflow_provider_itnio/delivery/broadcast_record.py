@@ -23,6 +23,8 @@ _LOOKED_AHEAD: Final = 3
 """Keys behind a missing batch that are looked at: if there is another batch, the missing one is lost."""
 _WRITTEN: Final = re.compile(r"([0-9]+)(?:#([0-9]{1,9}))?")
 """A number, and behind a ``#`` which of its messages."""
+_TIMES: Final = (-62_135_596_800, 253_402_300_799)
+"""Unix time of the years 1 and 9999, between which a receipt may have any: it says what the server said."""
 
 MessageKey: TypeAlias = tuple[str, int]
 """A message of a broadcast: the number it goes to, and which of that number's messages it is, from 0."""
@@ -143,7 +145,9 @@ class BroadcastRecord:
             self.store.set(_HEAD, self._head(finished=False))
             return
         match head.value:
-            case {"generation": generation, "finished": bool(has_finished)} if _is_count(generation):
+            case {"generation": generation, "finished": bool(has_finished)} if _is_whole(
+                generation, 0, 10**9
+            ):
                 self._generation = generation
             case _:
                 raise unreadable(_HEAD, "it does not say whether the broadcast had finished")
@@ -192,7 +196,7 @@ class BroadcastRecord:
                     str(message_id),
                     at,
                     None | int() as code,
-                ] if at is None or _is_count(at):
+                ] if at is None or _is_whole(at, *_TIMES):
                     yield RecordedOutcome(self._key_in(written), outcome, message_id, at, code)
                 case _:
                     raise unreadable(self._batch_key(), "it does not hold the outcome of a message")
@@ -215,8 +219,8 @@ class BroadcastRecord:
         return f"{_HEAD}/{self._generation}/{self._next + ahead}"
 
 
-def _is_count(value: object) -> bool:
-    return type(value) is int and 0 <= value < 10**10  # as Unix time, until the year 2286
+def _is_whole(value: object, least: int, most: int) -> bool:
+    return type(value) is int and least <= value <= most  # a bool is an int, but none of ours
 
 
 def _written(key: MessageKey) -> str:

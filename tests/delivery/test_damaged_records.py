@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_itnio.api.errors import RecordError
+from airflow_provider_itnio.api.protocol import _moment
 from airflow_provider_itnio.api.receipt import Receipt
 from airflow_provider_itnio.delivery.broadcast_record import BroadcastRecord, RecordedOutcome
 from tests.delivery.opened import cleared
@@ -58,10 +59,17 @@ def test_a_generation_that_is_no_count_is_not_taken_for_one_without_batches(gene
         (0, "٨٦١٤٧١٨٠٠٤٥٥٧"),
         (0, int(NUMBER)),
         (3, 10**30),
-        (3, -1),
+        (3, -(10**12)),
         (3, True),
     ],
-    ids=["a huge order", "digits of another script", "a number", "a huge time", "a negative time", "yes"],
+    ids=[
+        "a huge order",
+        "digits of another script",
+        "a number",
+        "a huge time",
+        "a time before all times",
+        "yes",
+    ],
 )
 def test_a_row_that_could_not_have_been_written_is_not_read(cell, value):
     store = with_batches(3)
@@ -70,6 +78,17 @@ def test_a_row_that_could_not_have_been_written_is_not_read(cell, value):
     change(store, f"{HEAD}/0/1", outcomes=[row])
     with pytest.raises(RecordError, match=CANT_BE_READ):
         opened(store, 2)
+
+
+@pytest.mark.parametrize("seconds", [-62135596800, -1, 0, 99999999999, 253402300799, 10**11 * -9])
+def test_whatever_time_a_server_says_its_receipt_is_read_again(seconds):
+    moment = _moment(seconds)
+    at = None if moment is None else int(moment.timestamp())
+    store = TaskStateStore()
+    record = opened(store)
+    record.add(accepted()._replace(at=at))
+    record.flush()
+    assert opened(store, 2).earlier((NUMBER, 0))[0].at == at
 
 
 @pytest.mark.parametrize(
