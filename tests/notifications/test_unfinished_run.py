@@ -1,0 +1,44 @@
+"""Airflow 2's ``dags backfill`` calls back while the run is still running as far as it is stored."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_provider_itnio.notifications.alert_facts import alert_facts
+from airflow_provider_itnio.notifications.whatsapp import WhatsAppNotifier
+
+from .events import of_dag
+
+NUMBER = "+86 147-1800-4557"
+
+
+@pytest.mark.parametrize("state", ["running", "queued", None])
+@pytest.mark.parametrize(
+    ("reason", "kind", "error"),
+    [
+        ("success", "dag_succeeded", ""),
+        ("task_failure", "dag_failed", "task_failure"),
+        ("timed_out", "dag_failed", "timed_out"),
+        ("all_tasks_deadlocked", "dag_failed", "all_tasks_deadlocked"),
+    ],
+)
+def test_the_reason_says_what_has_become_of_the_run(state, reason, kind, error):
+    facts = alert_facts(of_dag(state, reason=reason, end_date=None))
+    assert (facts.kind, facts.error) == (kind, error)
+
+
+def test_the_state_counts_if_the_run_has_ended():
+    assert alert_facts(of_dag("failed", reason="success")).kind == "dag_failed"
+
+
+@pytest.mark.usefixtures("connection")
+def test_a_backfill_that_succeeds_is_no_alert(tell, sandbox, variables):
+    notifier = WhatsAppNotifier(recipients=NUMBER, only_after_failure=True)
+    tell(notifier, of_dag("running", reason="success", run_id="backfill__2026-11-10T00:00:00+00:00"))
+    assert sandbox.messages == []
+
+
+@pytest.mark.usefixtures("connection")
+def test_a_backfill_that_fails_says_so(tell, sandbox, variables):
+    tell(WhatsAppNotifier(recipients=NUMBER), of_dag("running", reason="task_failure", end_date=None))
+    assert sandbox.messages[0].text.split("\n")[0] == "❌ *DAG failed*"
