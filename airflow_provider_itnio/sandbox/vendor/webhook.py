@@ -28,6 +28,7 @@ REPEATED_AFTER = (60.0, 180.0, 300.0)
 """Seconds from a push that failed to its next try."""
 
 LONGEST_ANSWER = 10.0
+LONGEST_REST = 1.0
 LARGEST_ANSWER = 64 * 1024
 MOST_WAITING = 10_000
 LANES = 8
@@ -232,10 +233,9 @@ class _Sender:
                     writer.write(b"%s%d\r\n\r\n%s" % (self._head, len(body), body))
                     await writer.drain()
                     line = await reader.readline()
+                    # To close in the middle of its answer would be an error to the other side.
                     with suppress(OSError, EOFError, TimeoutError):
-                        async with asyncio.timeout(
-                            1
-                        ):  # else the other side may fail in the middle of its answer
+                        async with asyncio.timeout(LONGEST_REST):
                             await reader.readexactly(LARGEST_ANSWER)
                 finally:
                     writer.transport.abort()
