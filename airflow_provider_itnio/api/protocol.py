@@ -17,17 +17,15 @@ from pydantic_core import to_json
 from airflow_provider_itnio import __version__
 from airflow_provider_itnio.api.balance import Balance
 from airflow_provider_itnio.api.checks import Delivery
-from airflow_provider_itnio.api.clock import ServerClock, seconds_of_date
+from airflow_provider_itnio.api.clock import ServerClock
 from airflow_provider_itnio.api.describe import truncate
 from airflow_provider_itnio.api.errors import (
-    AuthenticationError,
-    ItnioError,
     NotSentError,
-    RefusedError,
     UnknownOutcomeError,
     mark_as_not_sent,
 )
 from airflow_provider_itnio.api.models import Message
+from airflow_provider_itnio.api.outcomes import error_of, text_of
 from airflow_provider_itnio.api.phone_numbers import mask_phone, mask_phone_numbers
 from airflow_provider_itnio.api.receipt import Receipt
 from airflow_provider_itnio.api.response import ANSWER_LIMIT, READ_AT_MOST, Response, whole_number
@@ -46,8 +44,6 @@ HEADERS: Final = {
 Result = TypeVar("Result")
 
 _LONGEST_ID: Final = 128
-_LONGEST_WAIT: Final = 1e9
-"""Seconds that a ``Retry-After`` is read as at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,27 +179,9 @@ class Protocol:
         """
         if answer.status == 0 and (result := request.parse(answer.payload)) is not None:
             return result
-        error = self._error(request, answer, delivery)
+        error = error_of(answer, request, delivery, clean=self.clean, now=self.clock.now())
         answer.forget()
         raise error
-
-    def _error(self, request: Request[Any], answer: Response, delivery: Delivery) -> ItnioError:
-        status = answer.status
-        cautious = delivery == "at_most_once"
-        if answer.http_status == 429 or (answer.http_status == 503 and not cautious):
-            return self._not_sent(request, answer)
-        if answer.http_status != 503 and status is not None and status < 0:
-            known = status_code(request.codes, status)
-            if not (cautious and known.transient):
-                return self._refused(request, answer, known)
-        by_gateway = status is None or status > 0
-        if by_gateway and 400 <= answer.http_status < 500 and answer.http_status not in (407, 408, 425):
-            return self._refused_by_http(request, answer)
-        return UnknownOutcomeError(
-            f"Itniotech's answer does not say whether it accepted the {request.subject}: "
-            f"{self._described(answer, status)}",
-            http_status=answer.http_status,
-        )
 
     def failure(self, ended: BaseException, request: Request[Any], *, has_left: bool) -> BaseException:
         """Say what an exchange means that ended without an answer.
@@ -261,56 +239,6 @@ class Protocol:
     def _secrets(self) -> tuple[Secret, ...]:
         return self._credentials.secret, self._credentials.api_key, self._signed[1]
 
-    def _not_sent(self, request: Request[Any], answer: Response) -> NotSentError:
-        wait = _retry_after(answer.header("retry-after"), self.clock.now())
-        asked = "" if wait is None else f", which asks to wait {wait:.0f} s"
-        what = f"Itniotech did not take the {request.subject}"
-        if answer.http_status == 503:
-            what = (
-                f"The {request.subject} was probably not sent (some gateways answer so although they passed "
-                "the message on; with delivery='at_most_once' it is never sent again)"
-            )
-        return NotSentError(
-            f"{what}: HTTP {answer.http_status}{asked}", retry_after=wait, http_status=answer.http_status
-        )
-
-    def _refused(self, request: Request[Any], answer: Response, known: StatusCode) -> RefusedError:
-        reason = self.clean(_text(answer.payload.get("reason")))
-        sentence = f"Itniotech refused the {request.subject}: status {known.code}, {known.meaning}"
-        sentence += f" ({known.advice})" if known.advice else ""
-        sentence += f"; its reason: {reason!r}" if reason else ""
-        return known.error_class(
-            sentence,
-            code=known.code,
-            meaning=known.meaning,
-            reason=reason,
-            http_status=answer.http_status,
-            transient=known.transient,
-            affects_all=known.affects_all,
-        )
-
-    def _refused_by_http(self, request: Request[Any], answer: Response) -> RefusedError:
-        family = AuthenticationError if answer.http_status in (401, 403) else RefusedError
-        advice = "; check the connection's host" if answer.http_status in (404, 405) else ""
-        return family(
-            f"The {request.subject} was refused: HTTP {answer.http_status}, no status of Itniotech's{advice}",
-            http_status=answer.http_status,
-            affects_all=answer.http_status in (401, 403, 404, 405),
-        )
-
-    def _described(self, answer: Response, status: int | None) -> str:
-        described = f"HTTP {answer.http_status}"
-        if answer.length > ANSWER_LIMIT:
-            return f"{described}, longer than 1 MiB"
-        if status == 0:
-            return f"{described}, status 0 without what was asked for"
-        if status is not None:
-            return f"{described}, status {status}"
-        kind = (answer.header("content-type") or "no content type").partition(";")[0]
-        encoding = answer.header("content-encoding")
-        packed = f", encoded as {self.clean(encoding)}," if encoding else ""
-        return f"{described}, {answer.length} bytes of {self.clean(kind)}{packed} that hold no status"
-
     def clean(self, words: str, at_most: int = 60) -> str:
         """Shorten words of a server, which may have repeated what it was sent.
 
@@ -351,25 +279,7 @@ def _amount(value: object) -> Decimal | None:
     if not isinstance(value, (str, int, float)):
         return None
     try:
-        amount = Decimal(_text(value).strip()[:100])
+        amount = Decimal(text_of(value).strip()[:100])
     except InvalidOperation:
         return None
     return amount if amount.is_finite() and abs(amount.adjusted()) < 30 else None
-
-
-def _text(value: object) -> str:
-    """Write any value of JSON as text: numbers of thousands of digits and what is nested deeply can't be."""
-    try:
-        return str(value or "")
-    except (ValueError, RecursionError):
-        return f"a {type(value).__name__}"
-
-
-def _retry_after(value: str | None, now: float) -> float | None:
-    """Read a ``Retry-After`` header, which holds seconds or a date."""
-    if value is None:
-        return None
-    if re.fullmatch(r"\s*\d{1,300}(\.\d{1,9})?\s*", value, re.ASCII):
-        return min(float(value), _LONGEST_WAIT)
-    at = seconds_of_date(value)
-    return None if at is None else min(max(0.0, at - now), _LONGEST_WAIT)
