@@ -80,7 +80,7 @@ class RunningAirflow:
             "AIRFLOW__API__PORT": str(self._port),
             "AIRFLOW__API__WORKERS": "1",
             "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
-            "AIRFLOW__CORE__PARALLELISM": "4",
+            "AIRFLOW__CORE__PARALLELISM": "8",
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
             "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "10",
             "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "10",
@@ -96,6 +96,8 @@ class RunningAirflow:
     def __enter__(self) -> Self:
         """Start Airflow; when this returns it runs DAGs."""
         self._command("db", "migrate")
+        with closing(sqlite3.connect(self.database)) as database:
+            database.execute("PRAGMA journal_mode = WAL")  # who reads keeps nobody from writing
         with self.log.open("ab") as output:
             # In a session of its own, so that one signal at the end reaches all of its processes.
             self._process = subprocess.Popen(
