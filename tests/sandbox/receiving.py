@@ -58,3 +58,13 @@ def until(condition):
             return
         time.sleep(0.05)
     assert condition()
+
+
+def state_of(wire, **wanted):
+    """Wait until the webhook's counts are so."""
+
+    def state():
+        return wire.control("GET", "webhook").json()
+
+    until(lambda: wanted.items() <= state().items())
+    return state()

@@ -1,19 +1,15 @@
-"""What is pushed to a customer's address, and that no address can hurt."""
+"""What is pushed to a customer's address, and when."""
 
 from __future__ import annotations
 
 import logging
-import socket
-import threading
 import time
-from contextlib import contextmanager, suppress
 
 import pytest
-import trustme
 
 from airflow_provider_itnio.sandbox import Sandbox
 from airflow_provider_itnio.sandbox.vendor import webhook as module
-from tests.sandbox.receiving import Receiver, until
+from tests.sandbox.receiving import state_of, until
 
 NUMBER = "91856321322"
 STATUS_FIELDS = {
@@ -28,23 +24,6 @@ STATUS_FIELDS = {
     "timestamp": int,
 }
 """What every status push has, as Itniotech's page pushMsgReport names and types it."""
-
-
-@pytest.fixture
-def receiver():
-    with Receiver() as receiver:
-        yield receiver
-
-
-@pytest.fixture
-def pushing(receiver, start_sandbox, wire_to):
-    """A sandbox that pushes without pauses, and what sends to it."""
-
-    def start(**options):
-        sandbox = start_sandbox(**{"webhook": receiver.url, "push_scale": 0, **options})
-        return sandbox, wire_to(sandbox)
-
-    return start
 
 
 def test_a_status_is_pushed_as_the_page_has_it(pushing, receiver, template_message):
@@ -276,159 +255,3 @@ def test_an_address_that_can_not_be_is_refused_without_being_shown(wire, url):
     if isinstance(url, str):
         answer = wire.control("POST", "webhook", json={"url": url})
         assert (answer.status_code, answer.json()["error"]) == (400, str(caught.value))
-
-
-@contextmanager
-def listening(behave):
-    """A server that does with each connection what a test wants."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        ended = threading.Event()
-
-        def serve():
-            while not ended.is_set():
-                try:
-                    connection, _ = server.accept()
-                except OSError:
-                    return
-                threading.Thread(target=behaves, args=(connection,), daemon=True).start()
-
-        def behaves(connection):
-            with connection, suppress(OSError):
-                behave(connection, ended)
-
-        threading.Thread(target=serve, daemon=True).start()
-        yield f"http://127.0.0.1:{server.getsockname()[1]}/"
-        ended.set()
-        server.shutdown(socket.SHUT_RDWR)
-
-
-def silent(connection, ended):
-    ended.wait(60)
-
-
-def dripping(connection, ended):
-    connection.sendall(b"HTTP/1.1 200")
-    while not ended.wait(0.05):
-        connection.sendall(b" ")
-
-
-def flooding(connection, ended):
-    while not ended.is_set():
-        connection.sendall(b"x" * 65536)
-
-
-def endless(connection, ended):
-    connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
-    while not ended.is_set():
-        connection.sendall(b"x" * 65536)
-
-
-def rude(connection, ended):
-    connection.recv(65536)
-    connection.sendall(b"\x16\x03\x01\x00")
-
-
-@pytest.mark.parametrize("behave", [silent, dripping, flooding])
-def test_no_webhook_delays_the_vendor(pushing, template_message, behave, monkeypatch):
-    monkeypatch.setattr(module, "LONGEST_ANSWER", 3600)
-    with listening(behave) as url:
-        sandbox, wire = pushing(webhook=url)
-        for _ in range(30):
-            assert wire.template(template_message()).json()["status"] == "0"
-        sandbox.reply(recipient=NUMBER, text="hello")
-        state = wire.control("GET", "webhook").json()
-        assert state["taken"] == 0
-        if behave is not flooding:
-            assert (state["waiting"], state["failed_tries"]) == (91, 0)
-        sandbox.stop()
-
-
-@pytest.mark.parametrize(
-    ("behave", "trouble"),
-    [
-        (silent, "no answer within 0.3 s"),
-        (dripping, "no answer within 0.3 s"),
-        (flooding, "the answer is not HTTP"),
-        (rude, "the answer is not HTTP"),
-    ],
-)
-def test_an_answer_that_does_not_come_is_given_up(pushing, behave, trouble, monkeypatch, caplog):
-    monkeypatch.setattr(module, "LONGEST_ANSWER", 0.3)
-    with listening(behave) as url:
-        sandbox, wire = pushing(webhook=url)
-        sandbox.reply(recipient=NUMBER, text="hello")
-        state_of(wire, given_up=1)
-    assert f": {trouble}. " in caplog.text
-
-
-def test_of_an_endless_answer_no_more_is_read_than_a_little(pushing):
-    with listening(endless) as url:
-        sandbox, wire = pushing(webhook=url)
-        sandbox.reply(recipient=NUMBER, text="hello")
-        state_of(wire, taken=1)
-
-
-def test_what_is_too_much_is_dropped_and_counted(pushing, template_message, monkeypatch, caplog):
-    monkeypatch.setattr(module, "MOST_WAITING", 5)
-    with listening(silent) as url:
-        _, wire = pushing(webhook=url)
-        for _ in range(4):
-            wire.template(template_message())
-        state = wire.control("GET", "webhook").json()
-        assert (state["waiting"], state["dropped"]) == (5, 7)
-    assert [line for line in caplog.messages if "5 pushes wait already" in line]
-
-
-def test_nobody_listens(pushing, wire_to, template_message, caplog):
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-    _, wire = pushing(webhook=f"http://127.0.0.1:{port}/a-token")
-    for _ in range(5):
-        assert wire.template(template_message()).json()["status"] == "0"
-    state_of(wire, given_up=15)
-    line = next(one for one in caplog.messages if one.startswith("webhook"))
-    assert line.startswith(f"webhook http://127.0.0.1:{port}: connection refused. ")
-    assert "a-token" not in caplog.text
-
-
-def test_a_certificate_that_nobody_vouches_for_is_not_trusted(pushing, tmp_path, caplog):
-    trustme.CA().issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(tmp_path / "pem"))
-    with Sandbox(certfile=tmp_path / "pem") as other:
-        sandbox, wire = pushing(webhook=f"{other.url}/wa/custom/sendMsg")
-        sandbox.reply(recipient=NUMBER, text="hello")
-        state_of(wire, given_up=1)
-        assert other.requests == []
-    assert "no TLS connection (CERTIFICATE_VERIFY_FAILED)" in caplog.text
-
-
-def test_https_with_a_certificate_that_is_trusted(pushing, tmp_path, monkeypatch):
-    authority = trustme.CA()
-    authority.cert_pem.write_to_path(str(tmp_path / "ca"))
-    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(tmp_path / "pem"))
-    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca"))
-    with Sandbox(certfile=tmp_path / "pem") as other:
-        sandbox, wire = pushing(webhook=f"{other.url}/wa/custom/sendMsg")
-        sandbox.reply(recipient=NUMBER, text="hello")
-        state_of(wire, taken=1)
-        assert other.requests[0].body["eventType"] == "up-message-event"
-
-
-def test_the_thread_ends_with_the_sandbox(pushing, receiver):
-    before = threading.active_count()
-    sandbox, _ = pushing()
-    sandbox.reply(recipient=NUMBER, text="hello")
-    receiver.wait(1)
-    assert any(one.name == "itnio-sandbox-webhook" for one in threading.enumerate())
-    sandbox.stop()
-    until(lambda: not any(one.name == "itnio-sandbox-webhook" for one in threading.enumerate()))
-    until(lambda: threading.active_count() <= before)
-
-
-def state_of(wire, **wanted):
-    """Wait until the webhook's counts are so."""
-
-    def state():
-        return wire.control("GET", "webhook").json()
-
-    until(lambda: wanted.items() <= state().items())
-    return state()
