@@ -124,3 +124,16 @@ def test_airflow_is_reached_through_its_compatibility_layer_alone(file):
 def test_nothing_is_left_undone(file):
     text = file.read_text()
     assert not [mark for mark in ("TODO", "FIXME", "XXX") if mark in text]
+
+
+def test_no_file_has_more_than_400_lines():
+    top = PACKAGE.parent
+    folders = ("airflow_provider_itnio", "benchmarks", "example_dags", "scripts", "tests")
+    files = [
+        file
+        for folder in folders
+        for kind in ("py", "js", "css")
+        for file in (top / folder).rglob(f"*.{kind}")
+    ]
+    assert len(files) > 300
+    assert [file for file in files if file.read_bytes().count(b"\n") > 400] == []
