@@ -52,7 +52,7 @@ class Seen:
 @pytest.fixture(scope="session")
 def seen(airflow, python, tmp_path_factory):
     results = tmp_path_factory.mktemp("run") / "results.json"
-    with Sandbox(api_key=API_KEY, secret=SECRET) as sandbox, socket.socket() as deaf:
+    with Sandbox(api_key=API_KEY, secret=SECRET, open_windows=True) as sandbox, socket.socket() as deaf:
         deaf.bind(("127.0.0.1", 0))
         for number, fault in FAULTS.items():
             sandbox.fail_next(**fault, recipient=number)
