@@ -25,6 +25,7 @@ export class Chat {
   #read = [];
   #top = 0;
   #height = 0;
+  #room = 0;
   #entries = new Map();
   #redraw = () => undefined;
 
@@ -220,6 +221,7 @@ export class Chat {
   #settle() {
     this.#top = this.#scroll.scrollTop;
     this.#height = this.#list.offsetHeight;
+    this.#room = this.#scroll.clientHeight;
   }
 
   /** Lets a quote say so when the message that it shows is in the inbox no more. */
@@ -271,8 +273,8 @@ export class Chat {
   #scrolled() {
     const moved = this.#scroll.scrollTop - this.#top;
     this.#top = this.#scroll.scrollTop;
-    if (this.#list.offsetHeight !== this.#height) {
-      // Something has grown since, and is about to be made up for: of this only what a person has moved counts.
+    if (this.#list.offsetHeight !== this.#height || this.#scroll.clientHeight !== this.#room) {
+      // Something has grown since, such as what one types, and is about to be made up for: of this only what a person has moved counts.
       if (moved < 0) this.#atEnd = false;
       for (const read of this.#read) read.at -= moved;
       return;

@@ -218,3 +218,18 @@ def test_who_comes_to_the_end_while_something_grows_is_at_the_end(open_inbox, se
     expect(page.locator("article").last).to_contain_text("new")
     until(page, lambda: gap_below(page) < LINE)
     expect(page.locator(".newer")).to_be_hidden()
+
+
+def test_a_scroll_that_comes_while_what_one_types_grows_leaves_the_end_in_sight(late_pictures):
+    page, _ = late_pictures
+    until(page, lambda: gap_below(page) < LINE)
+    page.locator("textarea").evaluate(
+        """node => {
+          node.value = "a\\nb\\nc\\nd\\ne";
+          node.dispatchEvent(new Event("input", { bubbles: true }));
+          const scroll = document.querySelector("main .scroll");
+          scroll.getBoundingClientRect();
+          scroll.dispatchEvent(new Event("scroll"));
+        }"""
+    )
+    until(page, lambda: gap_below(page) < LINE)
