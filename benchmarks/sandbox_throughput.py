@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -116,12 +117,9 @@ def _request(port: int) -> bytes:
     return f"POST /wa/custom/sendMsg HTTP/1.1\r\n{lines}\r\n".encode() + body
 
 
-async def _kept_ids(port: int) -> list[str]:
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    request = f"GET /sandbox/messages HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n"
-    writer.write(request.encode())
-    answer = await reader.read(-1)
-    return [message["id"] for message in json.loads(answer.partition(b"\r\n\r\n")[2])]
+def _kept_ids(port: int) -> list[str]:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/sandbox/messages") as answer:
+        return [message["id"] for message in json.load(answer)]
 
 
 async def _measure(sandbox: Running) -> list[Figure]:
@@ -138,7 +136,7 @@ async def _measure(sandbox: Running) -> list[Figure]:
     took = time.monotonic() - start
     share = (sandbox.cpu() - cpu) / took
     await _until_told(page, len(answered))
-    kept = await _kept_ids(sandbox.port)
+    kept = await asyncio.to_thread(_kept_ids, sandbox.port)
     lost = len(set(answered) - set(kept)) + len(set(answered) - set(page.ids))
 
     async def at_once(number: int) -> None:

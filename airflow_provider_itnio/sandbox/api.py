@@ -4,32 +4,40 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.routing import Route
 
-from airflow_provider_itnio.sandbox.api_models import Model, PushGiven, WebhookGiven, WindowGiven, read
+from airflow_provider_itnio.sandbox.api_models import (
+    Model,
+    PageAsked,
+    PageOfOneAsked,
+    PushGiven,
+    WebhookGiven,
+    WindowGiven,
+    read,
+)
 from airflow_provider_itnio.sandbox.faults import fault as fault_json
 from airflow_provider_itnio.sandbox.faults.fault import BadFaultError, fault_from
 from airflow_provider_itnio.sandbox.inbox.items import opened
 from airflow_provider_itnio.sandbox.inbox.replies import BadReplyError, reply_from
-from airflow_provider_itnio.sandbox.phone_numbers import digits_of
-from airflow_provider_itnio.sandbox.responses import json_answer
-from airflow_provider_itnio.sandbox.store.entries import ReceivedMessage, Reply, as_json
+from airflow_provider_itnio.sandbox.responses import JSON_TYPE, json_answer, json_bytes, streamed
+from airflow_provider_itnio.sandbox.store.entries import as_json
 from airflow_provider_itnio.sandbox.vendor.request_reading import LARGEST_BODY, read_body
 from airflow_provider_itnio.sandbox.vendor.webhook import webhook_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from starlette.requests import Request
 
+    from airflow_provider_itnio.sandbox.store.entries import Entry, ReceivedMessage, Reply
     from airflow_provider_itnio.sandbox.vendor.endpoints import Vendor
 
 
-Kind = TypeVar("Kind", ReceivedMessage, Reply)
+ENTRIES_A_PART = 50
 
 
 @dataclass(frozen=True)
@@ -64,7 +72,7 @@ class SandboxApi:
 
     async def read_messages(self, request: Request) -> Response:
         """List the accepted messages, with ``?recipient=`` only those to that number."""
-        return _of_one(request, self.vendor.store.messages, lambda message: message.recipient)
+        return self._page(request, "messages", PageOfOneAsked)
 
     async def clear_messages(self, request: Request) -> Response:
         """Forget messages, refusals, requests, replies and open windows; faults stay, a seed begins again."""
@@ -73,23 +81,22 @@ class SandboxApi:
 
     async def read_refused(self, request: Request) -> Response:
         """List the refused requests, each with what to change."""
-        return _json([as_json(one) for one in self.vendor.store.refused])
+        return self._page(request, "refused")
 
     async def read_requests(self, request: Request) -> Response:
         """List all requests to the vendor."""
-        return _json([as_json(one) for one in self.vendor.store.requests])
+        return self._page(request, "requests")
 
     async def read_exchange(self, request: Request) -> Response:
         """Give what the page shows under one number, with the request and its answer."""
-        number = request.path_params["number"]
-        for exchange in self.vendor.store.exchanges:
-            if exchange.number == number:
-                return _json(opened(exchange))
-        return _json({"error": "nothing is kept under this number"}, 404)
+        exchange = self.vendor.store.exchange(request.path_params["number"])
+        if exchange is None:
+            return _json({"error": "nothing is kept under this number"}, 404)
+        return _json(opened(exchange))
 
     async def read_replies(self, request: Request) -> Response:
         """List the replies, with ``?recipient=`` only those of that recipient."""
-        return _of_one(request, self.vendor.store.replies, lambda reply: reply.sender)
+        return self._page(request, "replies", PageOfOneAsked)
 
     async def add_reply(self, request: Request) -> Response:
         """Keep what a recipient answers."""
@@ -132,6 +139,17 @@ class SandboxApi:
         """Push nothing more."""
         self.vendor.delivery.webhook.configure(webhook_settings(None))
         return Response(status_code=204)
+
+    def _page(self, request: Request, kind: str, model: type[PageAsked] = PageAsked) -> Response:
+        """List a part of what is kept, ``?limit=`` and ``?after=`` say which; a Link header leads on."""
+        try:
+            asked = read(model, dict(request.query_params))
+        except ValueError as wrong:
+            return _json({"error": str(wrong)}, 400)
+        entries, last = self.vendor.store.page(kind, asked.after, asked.limit, asked.of)
+        rest = request.url.include_query_params(limit=asked.limit, after=last)
+        link = {"link": f'<{rest.path}?{rest.query}>; rel="next"'} if last else {}
+        return streamed(_written(entries), JSON_TYPE, link)
 
     async def _asked(
         self, request: Request, model: type[Model], do: Callable[[Model], dict[str, Any]]
@@ -200,16 +218,12 @@ def push_status(vendor: Vendor, given: PushGiven) -> ReceivedMessage:
     return message
 
 
-def _of_one(request: Request, kept: list[Kind], number_of: Callable[[Kind], str]) -> Response:
-    """List what is kept, with ``?recipient=`` only what is of that number."""
-    for name, value in request.query_params.multi_items():
-        if name != "recipient":
-            return _json({"error": f"{name}: no parameter; there is recipient"}, 400)
-        wanted = digits_of(value)
-        if not wanted:
-            return _json({"error": f"recipient: a number, {value!r:.60} given"}, 400)
-        kept = [one for one in kept if number_of(one) == wanted]
-    return _json([as_json(one) for one in kept])
+def _written(entries: list[Entry]) -> Iterator[bytes]:
+    """Write a JSON list in parts."""
+    for start in range(0, len(entries), ENTRIES_A_PART):
+        part = [json_bytes(as_json(one)) for one in entries[start : start + ENTRIES_A_PART]]
+        yield (b", " if start else b"[") + b", ".join(part)
+    yield b"]" if entries else b"[]"
 
 
 async def _given(request: Request) -> Any | Response:

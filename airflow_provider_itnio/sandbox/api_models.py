@@ -10,6 +10,9 @@ from airflow_provider_itnio.sandbox.phone_numbers import digits_of
 
 PushedStatus: TypeAlias = Literal["sent", "delivered", "read", "failed", "deleted"]
 
+LARGEST_PAGE = 10_000
+"""Entries that one answer holds at most, and without ``?limit=``."""
+
 UNDELIVERABLE = "131026: Message undeliverable"
 
 
@@ -87,6 +90,48 @@ class WebhookGiven(Given):
     url: str = Field(description="a text")
     twice: bool = Field(False, description="true or false")
     disorder: bool = Field(False, description="true or false")
+
+
+def _whole(text: str) -> int | str:
+    """Read a number of a query; what is none is left for the model to name."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= 18 else text
+
+
+QueryNumber: TypeAlias = Annotated[int, BeforeValidator(_whole)]
+
+
+class PageAsked(Given):
+    """
+    Which part of a list is asked for.
+
+    :param limit: how many entries at most
+    :param after: the place after which the part begins, as a Link header names it
+    """
+
+    limit: QueryNumber = Field(
+        LARGEST_PAGE, ge=1, le=LARGEST_PAGE, description=f"a whole number from 1 to {LARGEST_PAGE}"
+    )
+    after: QueryNumber = Field(0, description="a number that a Link header gave")
+
+    @property
+    def of(self) -> str | None:
+        """Whose entries only; None for all."""
+        return None
+
+
+class PageOfOneAsked(PageAsked):
+    """
+    Which part of a list is asked for, or of what one recipient got or sent.
+
+    :param recipient: the recipient, as people write the number; None for all
+    """
+
+    recipient: PhoneNumber | None = None
+
+    @property
+    def of(self) -> str | None:
+        """Whose entries only; None for all."""
+        return self.recipient
 
 
 Model = TypeVar("Model", bound=Given)

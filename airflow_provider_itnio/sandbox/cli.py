@@ -31,6 +31,7 @@ DEFAULT_PORT = 8025
 ANY = "any"
 JSON_API = (
     "GET /sandbox/messages[?recipient=NUMBER], GET /sandbox/refused, GET /sandbox/requests",
+    "each lists up to 10000, with ?limit=N up to N; a Link header leads to the next ones",
     "DELETE /sandbox/messages forgets all of these, and replies",
     "GET /sandbox/replies, POST adds a recipient's answer",
     "POST /sandbox/webhook says where statuses and replies are pushed, POST /sandbox/pushes pushes a status",

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from airflow_provider_itnio.sandbox.status_codes import text_of
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterable, Mapping
+
     from airflow_provider_itnio.sandbox.faults.fault import Fault
 
 JSON_TYPE = "application/json;charset=UTF-8"
@@ -67,6 +70,25 @@ def json_bytes(value: Any) -> bytes:
         return json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:
         return json.dumps(value).encode()
+
+
+def streamed(
+    parts: Iterable[bytes], media_type: str, headers: Mapping[str, str] | None = None
+) -> StreamingResponse:
+    """
+    Answer with parts that are made one by one, and let other requests through between two of them.
+
+    :param parts: the parts of the body
+    :param media_type: its Content-Type
+    :param headers: further headers
+    """
+
+    async def one_by_one() -> AsyncIterator[bytes]:
+        for part in parts:
+            yield part
+            await asyncio.sleep(0)
+
+    return StreamingResponse(one_by_one(), headers={"content-type": media_type, **(headers or {})})
 
 
 def json_answer(value: Any, http_status: int = 200) -> Answer:

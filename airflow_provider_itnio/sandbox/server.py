@@ -20,7 +20,7 @@ from airflow_provider_itnio.sandbox.checks import amount, seconds, whole
 from airflow_provider_itnio.sandbox.controls import SandboxControls
 from airflow_provider_itnio.sandbox.faults.fault import LONGEST_DELAY, FaultQueue
 from airflow_provider_itnio.sandbox.faults.random_failures import RandomFailures, shares_from
-from airflow_provider_itnio.sandbox.http_protocol import CuttableProtocol
+from airflow_provider_itnio.sandbox.http_protocol import SandboxProtocol
 from airflow_provider_itnio.sandbox.store.store import (
     Store,
 )
@@ -256,7 +256,7 @@ class Sandbox(SandboxControls):
     def _config(self, vendor: Vendor, port: int) -> uvicorn.Config:
         config = uvicorn.Config(
             sandbox_app(vendor, OwnHosts(self._scheme, self.host, port, self._allowed_hosts)),
-            http=CuttableProtocol,
+            http=SandboxProtocol,
             loop="asyncio",
             ws="none",
             lifespan="off",

@@ -213,9 +213,9 @@ def test_what_is_meant_for_the_sandbox_itself_is_not(wire, sandbox, path):
 @pytest.mark.parametrize(
     ("query", "error"),
     [
-        ("recpient=1", "recpient: no parameter; there is recipient"),
-        ("recipient=abc", "recipient: a number, 'abc' given"),
-        ("recipient=", "recipient: a number, '' given"),
+        ("recpient=1", "recpient: unknown field; there are limit, after, recipient"),
+        ("recipient=abc", "recipient: a phone number, 'abc' given"),
+        ("recipient=", "recipient: a phone number, '' given"),
     ],
 )
 def test_a_filter_that_cannot_be_is_an_error(wire, name, query, error):

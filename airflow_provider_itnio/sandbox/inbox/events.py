@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from starlette.requests import Request
 
-from airflow_provider_itnio.sandbox.inbox.items import item_as_json
+from airflow_provider_itnio.sandbox.inbox.items import item_as_json, update_as_json
 from airflow_provider_itnio.sandbox.responses import json_bytes
 from airflow_provider_itnio.sandbox.store.entries import Exchange
 
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
 
     from starlette.types import Receive, Scope, Send
 
-    from airflow_provider_itnio.sandbox.store.store import News, Store
+    from airflow_provider_itnio.sandbox.store.entries import ReceivedMessage
+    from airflow_provider_itnio.sandbox.store.store import News, Store, Window
 
 PAUSE = 0.05
 """Seconds between two events: what comes meanwhile goes together, and a page draws 20 times a second."""
@@ -41,10 +43,13 @@ class Events:
 
     :param store: what the sandbox got
     :param stopping: set when the server stops, so that no open page delays that
+    :param turn: held by the reader whose next event is written: one at a time, and the requests that wait
+        come between two of them, however many pages open at once
     """
 
     store: Store
     stopping: asyncio.Event
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Take one ASGI request."""
@@ -69,9 +74,9 @@ class Events:
                 while not any(end.done() for end in ends):
                     wake.clear()
                     news = self.store.since(number)
-                    for part in self._parts(news, first=number == 0):
+                    parts = self._parts(news, number)
+                    while part := await self._next(parts):
                         await _send_part(send, part)
-                        await asyncio.sleep(0)  # else many pages that open would hold up what is sent
                     number = news.number
                     try:
                         await asyncio.wait_for(wake.wait(), SIGN_OF_LIFE)
@@ -98,15 +103,37 @@ class Events:
         parts = [b"retry: %d\n" % RECONNECT_MILLISECONDS, hello]
         return b"".join([*parts, _event("clear", b"{}")] if cleared else parts)
 
-    def _parts(self, news: News, *, first: bool) -> Iterator[bytes]:
-        if news.cleared and not first:
-            yield _event("clear", b"{}", self._id(0 if news.exchanges or news.updates else news.number))
-        told = [*((one.number, one) for one in news.exchanges), *news.updates]
-        told.sort(key=lambda one: one[0])
-        for start in range(0, len(told), ITEMS_AN_EVENT):
-            part = told[start : start + ITEMS_AN_EVENT]
-            items = [item_as_json(one) if isinstance(one, Exchange) else json_bytes(one) for _, one in part]
-            yield _event("items", b"[%s]" % b",".join(items), self._id(part[-1][0]))
+    async def _next(self, parts: Iterator[bytes]) -> bytes:
+        """Write the next event when it is this reader's turn; empty if there is none."""
+        async with self.turn:
+            await asyncio.sleep(0)
+            return next(parts, b"")
+
+    def _parts(self, news: News, number: int) -> Iterator[bytes]:
+        """Write what happened after a number, read from the store in slices."""
+        if news.cleared and number:
+            number = 0
+            yield _event("clear", b"{}", self._id(news.number if self._has_nothing(news) else 0))
+        updates = deque(news.updates)
+        while number < news.number:
+            exchanges = self.store.exchanges_after(number, ITEMS_AN_EVENT)
+            # After a whole slice there may be more exchanges; what changed after its last one comes later.
+            number = exchanges[-1].number if len(exchanges) == ITEMS_AN_EVENT else news.number
+            told: list[tuple[int, Exchange | ReceivedMessage | Window]] = [
+                (one.number, one) for one in exchanges if one.number <= news.number
+            ]
+            while updates and updates[0][0] <= number:
+                told.append(updates.popleft())
+            told.sort(key=lambda one: one[0])
+            for start in range(0, len(told), ITEMS_AN_EVENT):
+                part = told[start : start + ITEMS_AN_EVENT]
+                items = [
+                    item_as_json(one) if isinstance(one, Exchange) else update_as_json(one) for _, one in part
+                ]
+                yield _event("items", b"[%s]" % b",".join(items), self._id(part[-1][0]))
+
+    def _has_nothing(self, news: News) -> bool:
+        return not news.updates and not self.store.exchanges_after(0, 1)
 
     def _id(self, number: int) -> str:
         return f"{self.store.name}.{number}"

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_itnio.sandbox.push_bodies import status_push
 from airflow_provider_itnio.sandbox.responses import json_bytes
 from airflow_provider_itnio.sandbox.status_codes import OF_HTTP
-from airflow_provider_itnio.sandbox.store.entries import Exchange, SeenRequest, as_json
+from airflow_provider_itnio.sandbox.store.entries import Exchange, ReceivedMessage, SeenRequest, as_json
+from airflow_provider_itnio.sandbox.store.store import Window
 from airflow_provider_itnio.sandbox.summary import summary_of
 
 if TYPE_CHECKING:
@@ -34,13 +35,32 @@ def item(exchange: Exchange) -> dict[str, Any]:
 
 def item_as_json(exchange: Exchange) -> bytes:
     """
-    Write the item of an exchange; it is written once, however many pages are told of it.
+    Write the item of an exchange with the status that its message has now.
+
+    It is written once for each status, however many pages are told of it.
 
     :param exchange: a message, a reply or a request that failed
     """
-    if not exchange.written:
-        exchange.written.append(json_bytes(item(exchange)))
-    return exchange.written[0]
+    message = exchange.message
+    state = len(message.statuses) if message else 0
+    written = exchange.written.get(state)
+    if written is None:
+        written = json_bytes(item(exchange))
+        exchange.written.clear()
+        exchange.written[state] = written
+    return written
+
+
+def update_as_json(changed: ReceivedMessage | Window) -> bytes:
+    """
+    Write what has changed for the page: ``{"status": {…}}`` or ``{"window": {…}}``.
+
+    :param changed: a message whose status is another now, or a window
+    """
+    if isinstance(changed, Window):
+        until = changed.until.isoformat()
+        return json_bytes({"window": {"recipient": changed.recipient, "until": until}})
+    return json_bytes({"status": {"id": changed.id, "status": changed.status, "failure": changed.failure}})
 
 
 def opened(exchange: Exchange) -> dict[str, Any]:

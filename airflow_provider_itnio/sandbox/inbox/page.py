@@ -15,6 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from airflow_provider_itnio.sandbox.inbox.items import opened
+from airflow_provider_itnio.sandbox.responses import streamed
 from airflow_provider_itnio.sandbox.security import CONTENT_SECURITY_POLICY, policy
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ ASSETS = {
 }
 STYLES = [name for name in ASSETS if name.endswith(".css")]
 FIRST_MODULE = "main.js"
+KEPT_HERE = "@@kept@@"
+ITEMS_A_PART = 50
 
 IMPORT = re.compile(r'^import (\{[^}]*\}) from "\./([a-z_]+\.js)";$', re.MULTILINE)
 EXPORT = re.compile(r"^export ((?:async function|function|class|const) (\w+))", re.MULTILINE)
@@ -70,18 +73,18 @@ class Page:
     async def save(self, request: Request) -> Response:
         """Send the page with all that came as one file, to be kept or passed on."""
         attached = {"content-disposition": 'attachment; filename="inbox.html"'}
-        return Response(one_file(self.store), media_type="text/html", headers=attached)
+        return streamed(one_file(self.store), "text/html; charset=utf-8", attached)
 
 
-def one_file(store: Store) -> str:
+def one_file(store: Store) -> Iterator[bytes]:
     """
     Write the page as one file that shows the same without the sandbox, and takes no replies.
 
     :param store: what the sandbox got
+    :return: the file in parts
     """
     style = "\n".join(ASSETS[name].decode() for name in STYLES)
     script = "\n".join(["const modules = {};", *_modules(FIRST_MODULE, set())])
-    kept = {"keep": store.keep, "exchanges": [opened(one) for one in store.exchanges]}
     allowed = {
         **{name: value for name, value in CONTENT_SECURITY_POLICY.items() if name != "frame-ancestors"},
         "style-src": _hash(style),
@@ -90,14 +93,22 @@ def one_file(store: Store) -> str:
         "connect-src": "http: https:",
     }
     icon = base64.b64encode(ASSETS["icon.svg"]).decode()
-    return FRAME.render(
+    page = FRAME.render(
         policy=policy(allowed),
         icon=f"data:image/svg+xml;base64,{icon}",
         style=style,
         script=script,
-        # No end of the script element can stand in it, and only ASCII, so halves of characters survive.
-        kept=json.dumps(kept).replace("<", "\\u003c"),
+        kept=f'{{"keep": {store.keep}, "exchanges": [{KEPT_HERE}]}}',
     )
+    before, _, after = page.encode().partition(KEPT_HERE.encode())
+    yield before
+    number, comma = 0, ""
+    while exchanges := store.exchanges_after(number, ITEMS_A_PART):
+        kept = ", ".join(json.dumps(opened(one)) for one in exchanges)
+        # No end of the script element can stand in it, and only ASCII, so halves of characters survive.
+        yield f"{comma}{kept}".replace("<", "\\u003c").encode()
+        number, comma = exchanges[-1].number, ", "
+    yield after
 
 
 def _modules(name: str, seen: set[str]) -> Iterator[str]:

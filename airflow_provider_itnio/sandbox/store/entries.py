@@ -171,12 +171,12 @@ class Exchange:
 
     :param number: its place in the order of all that came, from 1
     :param entries: what was kept of it
-    :param written: room for how it is written for the page, which is done once
+    :param written: room for how it is written for the page, by how many statuses its message had then
     """
 
     number: int
     entries: tuple[Entry, ...]
-    written: list[bytes] = field(default_factory=list, repr=False, compare=False)
+    written: dict[int, bytes] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def message(self) -> ReceivedMessage | None:

@@ -31,20 +31,31 @@ SHOWN_OF_EACH = 10
 
 
 @dataclass(frozen=True)
+class Window:
+    """
+    The 24-hour window of a recipient.
+
+    :param recipient: the recipient's digits
+    :param until: when it closes or closed
+    """
+
+    recipient: str
+    until: datetime
+
+
+@dataclass(frozen=True)
 class News:
     """
     What happened since a reader looked last.
 
-    :param cleared: whether the inbox was cleared since, before the first of these exchanges
-    :param exchanges: what came since and is still kept, oldest first
-    :param updates: what changed since, each with its place in the same order: the status of a message
-        (``{"status": {"id", "status", "failure"}}``) or a window (``{"window": {"recipient", "until"}}``)
-    :param number: where to go on from
+    :param cleared: whether the inbox was cleared since
+    :param updates: what changed since, each with its place in the order of all that happened, oldest first:
+        a message that has another status, or a window
+    :param number: where to go on from, once the exchanges up to it are read too
     """
 
     cleared: bool
-    exchanges: list[Exchange]
-    updates: list[tuple[int, dict[str, Any]]]
+    updates: list[tuple[int, ReceivedMessage | Window]]
     number: int
 
 
@@ -75,7 +86,7 @@ class Store:
         }
         # Both by when they changed last, with the number of that change.
         self._statuses: dict[str, tuple[int, ReceivedMessage]] = {}
-        self._windows: dict[str, tuple[int, datetime]] = {}
+        self._windows: dict[str, tuple[int, Window]] = {}
         self._number = self._cleared = 0
         self._listeners: list[Callable[[], None]] = []
         self._changed = threading.Condition()
@@ -132,30 +143,73 @@ class Store:
     @property
     def exchanges(self) -> list[Exchange]:
         """What the inbox page shows: messages, replies and requests that failed, oldest first."""
-        return self.since(0).exchanges
+        return self.exchanges_after(0, 3 * self.keep)
+
+    def exchanges_after(self, number: int, limit: int) -> list[Exchange]:
+        """
+        Give the first exchanges after one, oldest first.
+
+        :param number: the number of that one, 0 to begin with the oldest
+        :param limit: how many at most
+        """
+        with self._changed:
+            found = [
+                one
+                for kept in self._exchanges.values()
+                for one in kept.above(number, limit, lambda exchange: exchange.number)
+            ]
+        return sorted(found, key=lambda one: one.number)[:limit]
+
+    def exchange(self, number: int) -> Exchange | None:
+        """
+        Give the exchange with a number, None if none is kept.
+
+        :param number: the number
+        """
+        found = self.exchanges_after(number - 1, 1)
+        return found[0] if found and found[0].number == number else None
+
+    def page(
+        self, kind: str, after: int, limit: int, recipient: str | None = None
+    ) -> tuple[list[Entry], int]:
+        """
+        Give a part of what is kept of a kind, oldest first.
+
+        :param kind: ``messages``, ``refused``, ``requests`` or ``replies``
+        :param after: where to go on, 0 to begin with the oldest
+        :param limit: how many entries at most, at least 1
+        :param recipient: only what went to or came from these digits
+        :return: the entries, and where to go on; 0 if there is nothing after them
+        """
+        kinds: dict[str, RingBuffer[Any]] = {
+            "messages": self._messages,
+            "refused": self._refused,
+            "requests": self._requests,
+            "replies": self._replies,
+        }
+
+        def wanted(entry: Entry) -> bool:
+            if isinstance(entry, ReceivedMessage):
+                return recipient in (None, entry.recipient)
+            return not isinstance(entry, Reply) or recipient in (None, entry.sender)
+
+        with self._changed:
+            return kinds[kind].page(after, limit, wanted)
 
     def since(self, number: int) -> News:
         """
-        Give what a reader has not seen yet.
+        Give what has changed since a reader looked last.
 
-        :param number: where the reader stands, 0 for one who has seen nothing
+        :param number: where the reader stands, 0 for one who has seen nothing: the exchanges tell it the
+            status of each message
         """
         with self._changed:
-            exchanges = [
-                exchange
-                for kept in self._exchanges.values()
-                for exchange in takewhile(lambda one: one.number > number, reversed(kept))
-            ]
-            updates = [
-                *((at, {"status": _status_of(one)}) for _, at, one in _changed_after(number, self._statuses)),
-                *(
-                    (at, {"window": {"recipient": recipient, "until": until.isoformat()}})
-                    for recipient, at, until in _changed_after(number, self._windows)
-                ),
-            ]
+            updates: list[tuple[int, ReceivedMessage | Window]] = [*_changed_after(number, self._windows)]
+            if number:
+                updates += _changed_after(number, self._statuses)
             cleared = number < self._cleared
             last = self._number
-        return News(cleared, sorted(exchanges, key=lambda one: one.number), updates, last)
+        return News(cleared, sorted(updates, key=lambda one: one[0]), last)
 
     def reach(self, message: ReceivedMessage, status: DeliveryStatus) -> None:
         """
@@ -177,7 +231,7 @@ class Store:
         :param until: when the window closes
         """
         with self._changed:
-            self._update(self._windows, recipient, until, WINDOWS_KEPT)
+            self._update(self._windows, recipient, Window(recipient, until), WINDOWS_KEPT)
 
     def window_until(self, recipient: str) -> datetime | None:
         """
@@ -186,8 +240,8 @@ class Store:
         :param recipient: the recipient's digits
         """
         with self._changed:
-            _, until = self._windows.get(recipient, (0, None))
-            return until
+            known = self._windows.get(recipient)
+            return known[1].until if known else None
 
     def message(self, message_id: object) -> ReceivedMessage | None:
         """
@@ -284,15 +338,8 @@ class Store:
         )
 
 
-def _changed_after(number: int, changes: dict[str, tuple[int, Kind]]) -> Iterator[tuple[str, int, Kind]]:
-    for key, (at, value) in reversed(changes.items()):
-        if at <= number:
-            return
-        yield key, at, value
-
-
-def _status_of(message: ReceivedMessage) -> dict[str, str]:
-    return {"id": message.id, "status": message.status, "failure": message.failure}
+def _changed_after(number: int, changes: dict[str, Any]) -> Iterator[tuple[int, Any]]:
+    return takewhile(lambda change: change[0] > number, reversed(changes.values()))
 
 
 def _lines(what: str, came: list[str]) -> Iterator[str]:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 import time
+from collections import Counter
 from contextlib import contextmanager
 
 import pytest
 import requests
 
 from airflow_provider_itnio.sandbox import Sandbox
+from airflow_provider_itnio.sandbox.inbox.events import ITEMS_AN_EVENT, Events
 from airflow_provider_itnio.sandbox.inbox.items import item
 
 
@@ -154,6 +157,53 @@ def test_much_at_once_comes_in_parts_and_in_order(wire, sandbox, follow, message
         assert len(first) == 100
         texts = [one["message"]["text"] for one in [*first, *events.items(150)]]
         assert texts == [str(number) for number in range(250)]
+
+
+def test_a_new_page_gets_each_message_with_its_status_and_nothing_twice(wire, sandbox, follow, message):
+    wire.custom(message())
+    with follow() as events:
+        events.next(), events.next()
+        assert events.items()[0]["message"]["status"] == "read"
+        sandbox.push(sandbox.messages[0], "deleted")
+        assert events.items()[0]["status"]["status"] == "deleted"
+    wire.custom(message(text={"body": "last"}))
+    with follow() as events:
+        events.next(), events.next()
+        first, second = events.items(2)
+        assert (first["message"]["status"], second["message"]["text"]) == ("deleted", "last")
+
+
+def test_pages_that_open_at_once_take_turns(sandbox, wire, message):
+    """In one pass of the event loop, in which a send waits for all the others, one page writes one event."""
+    for number in range(ITEMS_AN_EVENT + 1):
+        wire.custom(message(text={"body": str(number)}))
+    store = sandbox._vendor.store
+
+    async def open_many():
+        passes, written, told = 0, [], 0
+        stopping = asyncio.Event()
+        events = Events(store, stopping)
+
+        async def receive():
+            await stopping.wait()
+            return {"type": "http.disconnect"}
+
+        async def send(event):
+            nonlocal told
+            if b"event: items" in event.get("body", b""):
+                written.append(passes)
+                told += event["body"].count(b'"message": {')
+
+        scope = {"type": "http", "method": "GET", "path": "/", "query_string": b"", "headers": []}
+        pages = [asyncio.ensure_future(events(scope, receive, send)) for _ in range(20)]
+        while told < 20 * (ITEMS_AN_EVENT + 1):
+            passes += 1
+            await asyncio.sleep(0)
+        stopping.set()
+        await asyncio.gather(*pages)
+        return Counter(written)
+
+    assert max(asyncio.run(open_many()).values()) == 1
 
 
 def test_refusals_push_no_message_off_the_page(start_sandbox, wire_to, follow, message):

@@ -10,6 +10,8 @@ from html.parser import HTMLParser
 
 import pytest
 
+from airflow_provider_itnio.sandbox.inbox.page import ITEMS_A_PART, one_file
+
 ATTACK = "</script><script>alert(1)</script><img src=x onerror=alert(1)>\"'>{{ 7*7 }}"
 
 
@@ -106,6 +108,16 @@ def test_the_saved_page_holds_what_came_as_data(saved, sandbox):
     assert first["request"]["headers"]["sign"] == "***"
     assert refused["failure"]["status"] == -71
     assert half["message"]["text"] == "half \ud83d"
+
+
+def test_the_saved_page_is_written_in_parts(sandbox, wire, message):
+    for _ in range(2 * ITEMS_A_PART + 1):
+        wire.custom(message())
+    parts = list(one_file(sandbox._vendor.store))
+    assert [part.count(b'{"number": ') for part in parts] == [0, ITEMS_A_PART, ITEMS_A_PART, 1, 0]
+    answer = get(wire, "/sandbox/inbox.html")
+    assert answer.headers["Transfer-Encoding"] == "chunked"
+    assert answer.content == b"".join(parts)
 
 
 def test_the_saved_page_runs_its_own_script_alone(saved):
