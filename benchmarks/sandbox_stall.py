@@ -8,12 +8,14 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import time
+from collections.abc import Callable
 from typing import Final
 
 from benchmarks.sandbox_throughput import AT_ONCE, running_sandbox, send_all
 from benchmarks.side_by_side import Figure, main
 
 KEPT: Final = 6_000
+ALONE: Final = 5.0
 PAGES: Final = 50
 LONGEST_WAIT: Final = 120.0
 
@@ -47,11 +49,11 @@ async def _at_once(number: int) -> None:
     pass
 
 
-def _send_while(port: int, pages: multiprocessing.process.BaseProcess) -> list[float]:
-    """Send one message after the other while pages open, and give how long each took, in seconds."""
+def _send_while(port: int, goes_on: Callable[[], bool]) -> list[float]:
+    """Send one message after the other while something goes on, and give how long each took, in seconds."""
     waits = []
     deadline = time.monotonic() + LONGEST_WAIT
-    while pages.is_alive() and time.monotonic() < deadline:
+    while goes_on() and time.monotonic() < deadline:
         start = time.perf_counter()
         asyncio.run(send_all(port, 1, 1, _at_once))
         waits.append(time.perf_counter() - start)
@@ -61,14 +63,16 @@ def _send_while(port: int, pages: multiprocessing.process.BaseProcess) -> list[f
 def measure() -> list[Figure]:
     """Fill a sandbox, then send while no page opens, one opens, and many do."""
     spawn = multiprocessing.get_context("spawn")
-    figures = []
     with running_sandbox() as sandbox:
         last = asyncio.run(send_all(sandbox.port, KEPT, AT_ONCE, _at_once))[-1]
+        quiet = time.monotonic() + ALONE
+        alone = max(_send_while(sandbox.port, lambda: time.monotonic() < quiet))
+        figures = [Figure("longest wait of a send while no page opens", f"{alone * 1000:,.0f} ms")]
         for pages in (1, PAGES):
             opening = spawn.Process(target=open_pages, args=(sandbox.port, pages, last))
             start = time.monotonic()
             opening.start()
-            waits = _send_while(sandbox.port, opening)
+            waits = _send_while(sandbox.port, opening.is_alive)
             opening.join()
             figures += [
                 Figure(
