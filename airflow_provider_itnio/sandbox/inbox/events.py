@@ -75,7 +75,7 @@ class Events:
                     wake.clear()
                     news = self.store.since(number)
                     parts = self._parts(news, number)
-                    while part := await self._next(parts):
+                    while not any(end.done() for end in ends) and (part := await self._next(parts)):
                         await _send_part(send, part)
                     number = news.number
                     try:

@@ -206,6 +206,31 @@ def test_pages_that_open_at_once_take_turns(sandbox, wire, message):
     assert max(asyncio.run(open_many()).values()) == 1
 
 
+def test_a_page_that_is_still_loading_ends_with_the_sandbox(sandbox, wire, message):
+    wire.custom(message())
+    store = sandbox._vendor.store
+    for _ in range(5 * ITEMS_AN_EVENT):
+        store.add(store.messages[0])
+
+    async def stop_at_the_first():
+        stopping, told = asyncio.Event(), []
+
+        async def receive():
+            await asyncio.Event().wait()
+
+        async def send(event):
+            if b"event: items" in event.get("body", b""):
+                told.append(event)
+                stopping.set()
+                await asyncio.sleep(0.01)
+
+        scope = {"type": "http", "method": "GET", "path": "/", "query_string": b"", "headers": []}
+        await Events(store, stopping)(scope, receive, send)
+        return len(told)
+
+    assert asyncio.run(stop_at_the_first()) == 1
+
+
 def test_refusals_push_no_message_off_the_page(start_sandbox, wire_to, follow, message):
     sandbox = start_sandbox(keep=3)
     wire = wire_to(sandbox)
