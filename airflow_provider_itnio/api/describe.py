@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from numbers import Number
 from typing import Any, Final
 
-from airflow_provider_itnio.api.phone_numbers import mask_phone_numbers, show_invisible
+from airflow_provider_itnio.api.characters import show_invisible
+from airflow_provider_itnio.api.masking import mask_phone_numbers
 from airflow_provider_itnio.api.values import is_gap, plain_scalar, type_name
 
 __all__ = ["describe_key", "describe_value", "link_without_query", "truncate"]

@@ -24,9 +24,9 @@ from airflow_provider_itnio.api.errors import (
     UnknownOutcomeError,
     mark_as_not_sent,
 )
+from airflow_provider_itnio.api.masking import mask_phone, mask_phone_numbers
 from airflow_provider_itnio.api.models import Message
 from airflow_provider_itnio.api.outcomes import error_of, text_of
-from airflow_provider_itnio.api.phone_numbers import mask_phone, mask_phone_numbers
 from airflow_provider_itnio.api.receipt import Receipt
 from airflow_provider_itnio.api.response import ANSWER_LIMIT, READ_AT_MOST, Response, whole_number
 from airflow_provider_itnio.api.signing import Credentials, Secret

@@ -8,12 +8,12 @@ from tenacity import RetryCallState, retry_if_exception, stop_after_attempt, wai
 from tenacity.wait import wait_base
 
 from airflow_provider_itnio.api.errors import NotSentError
-from airflow_provider_itnio.api.safe_logging import SafeLogger
+from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
 from airflow_provider_itnio.api.settings import ClientSettings
 
 __all__ = ["retry_options"]
 
-log = SafeLogger(__name__)
+log = NeverRaisingLog(__name__)
 
 
 class RetryAfterOrBackoff(wait_base):

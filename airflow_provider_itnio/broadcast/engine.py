@@ -18,8 +18,8 @@ from airflow_provider_itnio.api.errors import (
     is_marked_as_not_sent,
     mark_as_not_sent,
 )
-from airflow_provider_itnio.api.phone_numbers import mask_phone, mask_phone_numbers
-from airflow_provider_itnio.api.safe_logging import SafeLogger
+from airflow_provider_itnio.api.masking import mask_phone, mask_phone_numbers
+from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
 from airflow_provider_itnio.broadcast.pace import Pace
 from airflow_provider_itnio.broadcast.queue import MessageQueue, QueuedMessage
 from airflow_provider_itnio.broadcast.recipients import Recipient, Recipients
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Broadcast"]
 
-log = SafeLogger(__name__)
+log = NeverRaisingLog(__name__)
 
 _PROGRESS_EVERY: Final = 10.0
 """Seconds between two lines of progress."""

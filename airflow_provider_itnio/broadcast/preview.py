@@ -24,7 +24,7 @@ def preview(message: Message) -> str:
     :param message: a message, rendered and checked.
     """
     from airflow_provider_itnio.api.describe import link_without_query, truncate
-    from airflow_provider_itnio.api.phone_numbers import mask_phone_numbers
+    from airflow_provider_itnio.api.masking import mask_phone_numbers
 
     content = json.dumps(message.content.model_dump(mode="json", exclude_none=True), ensure_ascii=False)
     # Cut twice: no expression need read more than is shown, and no number or query may be cut in two.

@@ -9,7 +9,7 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from airflow_provider_itnio.api.errors import InvalidMessageError, RecordError
-from airflow_provider_itnio.api.safe_logging import SafeLogger
+from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
 from airflow_provider_itnio.api.status_codes import MESSAGE_CODES, status_code
 from airflow_provider_itnio.broadcast.pace import BatchSize
 from airflow_provider_itnio.broadcast.recipients import InvalidRecipient, Recipient, Recipients
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MessageQueue", "QueuedMessage"]
 
-log = SafeLogger(__name__)
+log = NeverRaisingLog(__name__)
 
 
 class QueuedMessage(NamedTuple):

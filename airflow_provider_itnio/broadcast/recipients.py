@@ -11,12 +11,8 @@ from typing import Any, Final, NamedTuple
 
 from airflow_provider_itnio.api.describe import describe_key, describe_value, truncate
 from airflow_provider_itnio.api.errors import InvalidMessageError
-from airflow_provider_itnio.api.phone_numbers import (
-    canonical_number,
-    mask_phone,
-    normalize_phone,
-    split_numbers,
-)
+from airflow_provider_itnio.api.masking import mask_phone
+from airflow_provider_itnio.api.phone_numbers import canonical_number, normalize_phone, split_numbers
 from airflow_provider_itnio.api.values import integral, is_gap, plain_scalar, type_name
 from airflow_provider_itnio.templating import is_list_in_text
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, TypedDict
 
 from airflow_provider_itnio.api.describe import truncate
-from airflow_provider_itnio.api.safe_logging import SafeLogger
+from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
 
 if TYPE_CHECKING:
     from airflow_provider_itnio.api.receipt import Receipt, ReceiptDict
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LOGGED", "Counts", "Failed", "FailureDict", "Report", "SummaryDict"]
 
-log = SafeLogger(__name__)
+log = NeverRaisingLog(__name__)
 
 Failed: TypeAlias = Literal["invalid", "refused", "not_sent", "unknown"]
 

@@ -17,7 +17,7 @@ from airflow.providers.common.compat.sdk import (
 
 from airflow_provider_itnio._compat import XComPushOfAirflow2
 from airflow_provider_itnio.api.errors import InvalidMessageError
-from airflow_provider_itnio.api.safe_logging import SafeLogger
+from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
 from airflow_provider_itnio.dag_file import ending_at_dag_file
 from airflow_provider_itnio.messages import MESSAGE_FIELDS
 from airflow_provider_itnio.operators.whatsapp import WhatsAppSendOperator
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["whatsapp_task"]
 
-log = SafeLogger(__name__)
+log = NeverRaisingLog(__name__)
 
 _RETURNED = (*MESSAGE_FIELDS, "message")
 _SHOWN_AS = {"op_args": "py", "op_kwargs": "py"}

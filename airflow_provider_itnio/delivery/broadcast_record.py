@@ -8,13 +8,13 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final, NamedTuple, Self, TypeAlias
 
 from airflow_provider_itnio.api.errors import RecordError
-from airflow_provider_itnio.api.safe_logging import SafeLogger
+from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
 from airflow_provider_itnio.delivery.policy import Cleared, Outcome
 from airflow_provider_itnio.delivery.state_store import Entry, TaskStateStore, unreadable
 
 __all__ = ["BroadcastRecord", "MessageKey", "RecordedOutcome"]
 
-log = SafeLogger(__name__)
+log = NeverRaisingLog(__name__)
 
 _LARGEST_VALUE: Final = 60_000
 """Bytes of JSON in one key. Airflow warns above 64 KiB."""

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from airflow_provider_itnio.api.errors import ItnioError, RecordError
+from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
 from airflow_provider_itnio.api.phone_numbers import canonical_number
-from airflow_provider_itnio.api.safe_logging import SafeLogger
 from airflow_provider_itnio.delivery.policy import Outcome, PreviousOutcome, outcome_of
 from airflow_provider_itnio.delivery.state_store import Entry, TaskStateStore, unreadable
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DeliveryRecord"]
 
-log = SafeLogger(__name__)
+log = NeverRaisingLog(__name__)
 
 _FINISHED: Final = "whatsapp/finished"
 

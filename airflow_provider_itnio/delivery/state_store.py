@@ -8,14 +8,14 @@ from typing import Any, Final, NamedTuple, Self
 
 from airflow_provider_itnio._compat import is_failed_write
 from airflow_provider_itnio.api.errors import RecordError
-from airflow_provider_itnio.api.phone_numbers import mask_phone_numbers
-from airflow_provider_itnio.api.safe_logging import SafeLogger
+from airflow_provider_itnio.api.masking import mask_phone_numbers
+from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
 from airflow_provider_itnio.delivery.graceful_timeout import TimeIsOverError
 from airflow_provider_itnio.delivery.policy import Cleared, TaskTry
 
 __all__ = ["Entry", "TaskStateStore", "unreadable"]
 
-log = SafeLogger(__name__)
+log = NeverRaisingLog(__name__)
 
 _VERSION: Final = 1
 """Of the form that entries have; another one is not read."""

@@ -244,7 +244,7 @@ class ItnioHook(_Hook):
 
         :param receipt: what :meth:`send_prepared` gave, once it is on record.
         """
-        from airflow_provider_itnio.api.phone_numbers import mask_phone
+        from airflow_provider_itnio.api.masking import mask_phone
 
         with suppress(Exception):
             number = mask_phone(receipt.recipient)

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from airflow.providers.common.compat.sdk import conf
 
 from airflow_provider_itnio.api.describe import describe_value
-from airflow_provider_itnio.api.safe_logging import SafeLogger
+from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
 from airflow_provider_itnio.templating import is_rendered_later, recipient_entries
 
 __all__ = [
@@ -33,7 +33,7 @@ _TAG_LIMIT: Final = 100
 """Characters, as Airflow has it."""
 _HOURS: Final = re.compile(r"(\d{1,2}):(\d{2})\s*[-–]\s*(\d{1,2}):(\d{2})(?:\s+(\S+))?")
 
-_LOG = SafeLogger(f"airflow.task.{__name__}")
+_LOG = NeverRaisingLog(f"airflow.task.{__name__}")
 
 
 class DagAlerts(NamedTuple):

@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from airflow_provider_itnio._compat import is_failed_write, read_variable
 from airflow_provider_itnio.api.describe import truncate
-from airflow_provider_itnio.api.safe_logging import SafeLogger
+from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
 
 __all__ = [
     "VARIABLE",
@@ -53,7 +53,7 @@ Count = Annotated[int, Field(ge=0, le=1_000_000_000)]
 Digest = Annotated[str, Field(max_length=16)]
 DagId = Annotated[str, Field(max_length=_DAG_ID_LIMIT)]
 
-_LOG = SafeLogger(f"airflow.task.{__name__}")
+_LOG = NeverRaisingLog(f"airflow.task.{__name__}")
 
 
 class _Strict(BaseModel):

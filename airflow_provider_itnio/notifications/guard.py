@@ -16,8 +16,9 @@ from functools import partial
 from typing import Any, Final, NamedTuple
 
 from airflow_provider_itnio._compat import is_failed_write
-from airflow_provider_itnio.api.phone_numbers import canonical_number, mask_phone
-from airflow_provider_itnio.api.safe_logging import SafeLogger
+from airflow_provider_itnio.api.masking import mask_phone
+from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
+from airflow_provider_itnio.api.phone_numbers import canonical_number
 from airflow_provider_itnio.notifications.alert_facts import AlertFacts
 from airflow_provider_itnio.notifications.alert_options import HoldingOptions, holding_options
 from airflow_provider_itnio.notifications.alert_state import (
@@ -40,7 +41,7 @@ _NAMED: Final = 5
 _HELD_LIMIT: Final = 150
 """Characters: with some of the alert's own words it fits into a value of the WhatsApp template."""
 
-_LOG = SafeLogger(f"airflow.task.{__name__}")
+_LOG = NeverRaisingLog(f"airflow.task.{__name__}")
 
 
 class Admission(NamedTuple):

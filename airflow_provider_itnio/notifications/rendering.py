@@ -10,9 +10,10 @@ from airflow.providers.common.compat.sdk import redact
 
 from airflow_provider_itnio.api.describe import truncate
 from airflow_provider_itnio.api.errors import InvalidMessageError, ItnioError
+from airflow_provider_itnio.api.masking import mask_phone_numbers
 from airflow_provider_itnio.api.models import TEXT_LIMIT
-from airflow_provider_itnio.api.phone_numbers import canonical_number, mask_phone_numbers, normalize_phone
-from airflow_provider_itnio.api.safe_logging import SafeLogger
+from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
+from airflow_provider_itnio.api.phone_numbers import canonical_number, normalize_phone
 from airflow_provider_itnio.broadcast.recipients import read_recipient, recipients_of
 from airflow_provider_itnio.notifications.alert_facts import AlertFacts, alert_facts
 from airflow_provider_itnio.notifications.default_text import default_template, default_text
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["AlertRenderer", "Messages", "RenderedAlert", "describe_error", "gathered_facts"]
 
-_LOG = SafeLogger(f"airflow.task.{__name__}")
+_LOG = NeverRaisingLog(f"airflow.task.{__name__}")
 _WORDS_LIMIT: Final = 300
 
 Messages: TypeAlias = Sequence[Callable[[str, str], dict[str, Any] | None]]

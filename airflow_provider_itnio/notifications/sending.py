@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_itnio.api.errors import ContentError, InvalidMessageError, ItnioError
-from airflow_provider_itnio.api.phone_numbers import mask_phone
+from airflow_provider_itnio.api.masking import mask_phone
 from airflow_provider_itnio.notifications.rendering import describe_error
 
 if TYPE_CHECKING:

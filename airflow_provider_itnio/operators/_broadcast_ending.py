@@ -9,7 +9,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException, AirflowTas
 
 from airflow_provider_itnio._compat import is_task_terminated
 from airflow_provider_itnio.api.errors import ItnioError, RecordError
-from airflow_provider_itnio.api.safe_logging import SafeLogger
+from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
 
 if TYPE_CHECKING:
     from airflow_provider_itnio.api.checks import Delivery
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["BroadcastEnding"]
 
-log = SafeLogger(__name__)
+log = NeverRaisingLog(__name__)
 
 _WITHOUT_RECORD: Final = "Not tried again: without a delivery record, a retry would message people again"
 _LISTED: Final = 50

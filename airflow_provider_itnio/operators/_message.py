@@ -21,7 +21,7 @@ from airflow_provider_itnio.api.errors import (
     RefusedError,
     UnknownOutcomeError,
 )
-from airflow_provider_itnio.api.safe_logging import SafeLogger
+from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
 from airflow_provider_itnio.argument_errors import with_named_errors
 from airflow_provider_itnio.hooks.itnio import ItnioHook, check_hook_fields
 from airflow_provider_itnio.messages import MESSAGE_FIELDS
@@ -53,7 +53,7 @@ SETTINGS: Final = (
 )
 """The parameters that the operators share. Each operator's signature shows them with their types."""
 
-log = SafeLogger(__name__)
+log = NeverRaisingLog(__name__)
 
 
 class WhatsAppMessageOperator(_Operator):

@@ -14,7 +14,7 @@ from airflow_provider_itnio.api.errors import (
     UnknownOutcomeError,
     is_marked_as_not_sent,
 )
-from airflow_provider_itnio.api.safe_logging import SafeLogger
+from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
 from airflow_provider_itnio.hooks.itnio import ItnioHook
 from airflow_provider_itnio.links.whatsapp import OpenChatLink
 from airflow_provider_itnio.operators._message import SETTINGS, WhatsAppMessageOperator
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 __all__ = ["WhatsAppMessageOperator", "WhatsAppSendOperator"]
 
-log = SafeLogger(__name__)
+log = NeverRaisingLog(__name__)
 
 
 class WhatsAppSendOperator(WhatsAppMessageOperator):
@@ -236,7 +236,7 @@ class WhatsAppSendOperator(WhatsAppMessageOperator):
 
     def _not_again(self, recipient: str, earlier: PreviousOutcome) -> ReceiptDict:
         """Give the receipt of an earlier try, or fail as it did."""
-        from airflow_provider_itnio.api.phone_numbers import mask_phone
+        from airflow_provider_itnio.api.masking import mask_phone
 
         number = mask_phone(recipient)
         if earlier.receipt is not None:

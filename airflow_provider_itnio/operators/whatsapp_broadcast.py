@@ -16,8 +16,8 @@ from airflow_provider_itnio.api.errors import (
     InvalidParameterError,
     ItnioError,
 )
-from airflow_provider_itnio.api.phone_numbers import mask_phone_numbers
-from airflow_provider_itnio.api.safe_logging import SafeLogger
+from airflow_provider_itnio.api.masking import mask_phone_numbers
+from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
 from airflow_provider_itnio.api.values import plain_scalar
 from airflow_provider_itnio.hooks.itnio import ACCEPTED_IS_NOT_DELIVERED, ItnioHook
 from airflow_provider_itnio.operators._broadcast_ending import BroadcastEnding
@@ -59,7 +59,7 @@ if TYPE_CHECKING:
 
 __all__ = ["WhatsAppBroadcastOperator"]
 
-log = SafeLogger(__name__)
+log = NeverRaisingLog(__name__)
 
 
 class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
@@ -340,7 +340,7 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
 
     def _first_shown(self, message_for: Callable[[Recipient], Message]) -> Callable[[Recipient], Message]:
         """Log the first message before it is sent."""
-        from airflow_provider_itnio.api.phone_numbers import mask_phone
+        from airflow_provider_itnio.api.masking import mask_phone
         from airflow_provider_itnio.broadcast.preview import preview
 
         is_shown = False

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseOperator
 
-from airflow_provider_itnio.api.safe_logging import SafeLogger
+from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
 from airflow_provider_itnio.argument_errors import with_named_errors
 from airflow_provider_itnio.hooks.itnio import ItnioHook
 from airflow_provider_itnio.templating import is_rendered_later, leaves, recipient_entries
@@ -26,7 +26,7 @@ else:
 
 __all__ = ["WhatsAppHeldAlertsOperator"]
 
-log = SafeLogger(__name__)
+log = NeverRaisingLog(__name__)
 
 
 class WhatsAppHeldAlertsOperator(_Operator):

@@ -12,7 +12,7 @@ from jinja2.filters import FILTERS
 from jinja2.runtime import Context
 
 from airflow_provider_itnio.api.values import plain_scalar, type_name
-from airflow_provider_itnio.rendering.data import (
+from airflow_provider_itnio.rendering.gaps import (
     AIRFLOW,
     PLAIN,
     Container,

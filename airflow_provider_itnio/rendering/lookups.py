@@ -6,8 +6,8 @@ import copy
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
-from airflow_provider_itnio.rendering.data import as_data
 from airflow_provider_itnio.rendering.environment import LookUpFailed
+from airflow_provider_itnio.rendering.gaps import as_data
 
 __all__ = ["read_once"]
 

@@ -11,10 +11,10 @@ from jinja2.nativetypes import NativeCodeGenerator, native_concat
 
 from airflow_provider_itnio.api.describe import truncate
 from airflow_provider_itnio.api.errors import InvalidMessageError
-from airflow_provider_itnio.api.phone_numbers import mask_phone_numbers
+from airflow_provider_itnio.api.masking import mask_phone_numbers
 from airflow_provider_itnio.api.values import integral
-from airflow_provider_itnio.rendering.data import without_gaps
 from airflow_provider_itnio.rendering.environment import LookUpFailed, data_environment
+from airflow_provider_itnio.rendering.gaps import without_gaps
 from airflow_provider_itnio.templating import TEMPLATE_EXT, is_template_file
 
 __all__ = ["Renderer", "describe_error"]

@@ -9,10 +9,8 @@ from urllib.parse import quote, unquote
 import pytest
 
 from airflow_provider_itnio.api.errors import InvalidMessageError
-from airflow_provider_itnio.api.phone_numbers import (
-    mask_phone_numbers,
-    normalize_phone,
-)
+from airflow_provider_itnio.api.masking import mask_phone_numbers
+from airflow_provider_itnio.api.phone_numbers import normalize_phone
 
 # --- numbers in foreign words ---------------------------------------------------------------------------
 

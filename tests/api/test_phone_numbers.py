@@ -12,14 +12,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from airflow_provider_itnio.api.characters import show_invisible
 from airflow_provider_itnio.api.errors import InvalidMessageError
-from airflow_provider_itnio.api.phone_numbers import (
-    canonical_number,
-    mask_phone,
-    normalize_phone,
-    show_invisible,
-    split_numbers,
-)
+from airflow_provider_itnio.api.masking import mask_phone
+from airflow_provider_itnio.api.phone_numbers import canonical_number, normalize_phone, split_numbers
 from tests.any_data import Hostile
 
 

@@ -23,8 +23,8 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from airflow_provider_itnio.api.characters import show_invisible
 from airflow_provider_itnio.api.describe import describe_value, link_without_query
-from airflow_provider_itnio.api.phone_numbers import show_invisible
 from airflow_provider_itnio.api.values import (
     has_lost_digits,
     integral,

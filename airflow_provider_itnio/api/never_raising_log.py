@@ -6,10 +6,10 @@ import logging
 from contextlib import suppress
 from typing import Any
 
-__all__ = ["SafeLogger"]
+__all__ = ["NeverRaisingLog"]
 
 
-class SafeLogger(logging.LoggerAdapter[logging.Logger]):
+class NeverRaisingLog(logging.LoggerAdapter[logging.Logger]):
     """A logger whose lines are lost where a handler fails, and never raise.
 
     A message that was accepted can't be taken back, whatever becomes of the line that says so.

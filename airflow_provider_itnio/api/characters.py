@@ -1,0 +1,38 @@
+"""Characters of phone numbers as people write them: classes for regular expressions."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+__all__ = ["BLANKS", "DOTS", "INVISIBLE", "INVISIBLE_ONES", "MARKS", "PLUS", "SLASHES", "show_invisible"]
+
+# Invisible: category Cf, Unicode's default-ignorables, the blank of Braille.
+INVISIBLE: Final = (
+    r"\u00ad\u034f\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u115f\u1160\u17b4\u17b5\u180b-\u180f"
+    r"\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb"
+    r"\U000110bd\U000110cd\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
+    r"\U000e0000-\U000e0fff"
+)
+PLUS: Final = r"+\ufe62\uff0b"
+# Blanks, brackets, dashes, dots and slashes of a line.
+BLANKS: Final = r" \t\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000"
+SLASHES: Final = r"/\u2044\u2215\uff0f"
+DOTS: Final = r".\u00b7\u2024\u2027\uff0e"
+MARKS: Final = r"()\uff08\uff09\-\u058a\u05be\u2010-\u2015\u2043\u2212\ufe58\ufe63\uff0d" + DOTS + SLASHES
+INVISIBLE_ONES = re.compile(f"[{INVISIBLE}]+")
+
+
+def show_invisible(text: str) -> str:
+    """Write a code point, such as ``<U+200B>``, in place of each character that can't be seen.
+
+    :param text: any text. Blanks and line breaks stay as they are.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(
+        character
+        if (character.isprintable() and not INVISIBLE_ONES.match(character)) or character.isspace()
+        else f"<U+{ord(character):04X}>"
+        for character in text
+    )

@@ -1,0 +1,125 @@
+"""Phone numbers as errors and logs show them: the two first and the two last digits."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from airflow_provider_itnio.api.characters import (
+    BLANKS,
+    INVISIBLE,
+    INVISIBLE_ONES,
+    MARKS,
+    PLUS,
+    show_invisible,
+)
+
+__all__ = ["mask_phone", "mask_phone_numbers"]
+
+_MIN_DIGITS: Final = 7
+"""Fewer digits are no phone number."""
+
+# Compiled when they are first used: a valid message needs none of them.
+# All that may stand within a number, and what else people, libraries and terminals put there; no line break.
+_WITHIN: Final = (
+    rf"[\x00-\t\v\f\x0e-\x1f\x7f-\x9f\u2028\u2029\[\]{BLANKS}{PLUS}{MARKS}{INVISIBLE}"
+    r"_~*\u0300-\u036f\u20d0-\u20ff\u2022\u301c\u30fb\uff3f\uff5e\ufffd]"
+)
+# In a repr, in JSON, in HTML and in an address a character may be written as an escape, also twice or more.
+_HEX: Final = "[0-9a-fA-F]"
+_OCTET: Final = r"(?:%(?:25)*|\\{1,8}x)"
+_ESCAPE: Final = (
+    rf"{_OCTET}[c-fC-F]{_HEX}(?:{_OCTET}[89abAB]{_HEX}){{1,3}}|{_OCTET}{_HEX}{{2}}"
+    rf"|\\{{1,8}}u[dD][89abAB]{_HEX}{{2}}\\{{1,8}}u[dD][c-fC-F]{_HEX}{{2}}"
+    rf"|\\{{1,8}}(?:u{_HEX}{{4}}|U{_HEX}{{8}}|[tvf])"
+    rf"|&(?:\#\d{{1,7}}|\#[xX]{_HEX}{{1,6}}|[a-zA-Z]{{2,8}});|<U\+{_HEX}{{4,6}}>"
+)
+_TOKEN: Final = rf"\d|{_WITHIN}|{_ESCAPE}"
+# Possessive, so that there is nothing to go back for. 1,000 at a time: memory grows with the repetitions.
+_TOKENS: Final = rf"(?:\d|{_ESCAPE})(?:{_TOKEN}){{{_MIN_DIGITS - 1},1000}}+"
+_NUMBER_OF_TOKENS: Final = rf"d(?:s{{0,12}}d){{{_MIN_DIGITS - 1},}}"
+_DAY, _MONTH, _YEAR = "(?:0?[1-9]|[12][0-9]|3[01])", "(?:0?[1-9]|1[0-2])", "(?:19|20)[0-9]{2}"
+_BYTE: Final = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+_NO_PHONE_NUMBER: Final = (
+    # No digit, and no + with a country code, stands right before it.
+    r"(?<![\d+(])(?<!\d[-./])(?<!\+\d )(?<!\+\d\d )(?<!\+\d\d\d )(?:"
+    rf"{_YEAR}(?P<mark>[-/.]){_MONTH}(?P=mark){_DAY}(?:/\d\d){{0,2}}"
+    rf"|(?:{_DAY}(?P<sign>[-/.]){_MONTH}|{_MONTH}/{_DAY})[-/.]{_YEAR}"
+    r"|\d{1,2}:\d\d(?::\d\d(?:\.\d{1,9}|,\d{3})?)?(?:[ ]?[+-]\d\d:?\d\d)?"
+    rf"|{_YEAR}[0-9]{{4}}T[0-9]{{6}}(?:\.\d{{1,9}})?"
+    rf"|(?:10|127)(?:\.{_BYTE}){{3}}|(?:192\.168|172\.(?:1[6-9]|2[0-9]|3[01])|169\.254)(?:\.{_BYTE}){{2}}"
+    rf"|{_BYTE}(?:\.{_BYTE}){{3}}(?=:\d)"
+    r"|(?:0|[1-9][0-9]?|1[0-7][0-9]|180)\.\d{4,7}(?![ ]\d)|0\.\d{4,20}"
+    r"|(?<![0-9a-fA-F-])[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}(?![0-9a-fA-F])"
+    r")(?!\d|[-./+]\d)"
+)
+
+
+def mask_phone(number: str) -> str:
+    """Shorten a number for logs and errors to its two first and two last characters.
+
+    :param number: any text that may hold a phone number.
+    """
+    marks = "".join(INVISIBLE_ONES.sub("", number).split())
+    if len(marks) <= 4:
+        return "*" * len(marks)
+    return f"{show_invisible(marks[:2])}…{show_invisible(marks[-2:])}"
+
+
+def mask_phone_numbers(text: str) -> str:
+    """Shorten each phone number in a text, however it is written or encoded there.
+
+    Dates, times, addresses of machines, UUIDs and coordinates stay. What else has as many digits as a phone
+    number is taken for one: better a count too few than a person's number shown. Takes time in proportion to
+    the text's length.
+
+    :param text: words of anybody's: of a person, of a server, of a library.
+    """
+    if not re.search(_TOKENS, text):
+        return text
+    masked: list[str] = []
+    end = 0
+    for kept in re.finditer(_NO_PHONE_NUMBER, text):
+        masked += re.sub(_TOKENS, _shortened, text[end : kept.start()]), kept[0]
+        end = kept.end()
+    return "".join((*masked, re.sub(_TOKENS, _shortened, text[end:])))
+
+
+def _shortened(run: re.Match[str]) -> str:
+    """Shorten each number in a run of digits, of what may stand within a number, and of escapes."""
+    tokens = re.findall(_TOKEN, run[0])
+    kinds = "".join(map(_kind_of, tokens))
+    shortened: list[str] = []
+    end = 0
+    for number in re.finditer(_NUMBER_OF_TOKENS, kinds):
+        positions = range(*number.span())
+        first, second, *_, next_to_last, last = (tokens[at] for at in positions if kinds[at] == "d")
+        shortened += *tokens[end : number.start()], f"{first}{second}…{next_to_last}{last}"
+        end = number.end()
+    return "".join((*shortened, *tokens[end:]))
+
+
+def _kind_of(token: str) -> str:
+    """Tell a digit (d) from what may stand within a number (s) and other characters (x)."""
+    character = token if len(token) == 1 else _unescaped(token)
+    if len(character) == 1 and character.isdecimal():
+        return "d"
+    return "s" if re.fullmatch(f"{_WITHIN}?", character) else "x"
+
+
+def _unescaped(escape: str) -> str:
+    if escape[0] == "&":
+        import html  # nothing else needs it
+
+        return html.unescape(escape)
+    if escape[-1] in "tvf" and len(escape.lstrip("\\")) == 1:
+        return "\t"
+    if codes := re.findall(rf"[uU]\+?({_HEX}{{4,8}})", escape):
+        units = b"".join(min(int(code, 16), 0x10FFFF).to_bytes(4) for code in codes)
+        return (
+            units.decode("utf-32-be", "surrogatepass")
+            .encode("utf-16", "surrogatepass")
+            .decode("utf-16", "replace")
+        )
+    octets = re.findall(rf"(?:%(?:25)*|x)({_HEX}{{2}})", escape)
+    return bytes.fromhex("".join(octets)).decode("utf-8", "replace")
