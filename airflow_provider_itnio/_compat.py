@@ -33,7 +33,7 @@ class XComPushOfAirflow2:
 
 
 def current_task_group() -> Any:
-    """Give the task group in whose ``with`` block a DAG file is.
+    """Return the task group in whose ``with`` block a DAG file is.
 
     No version up to 3.3 has a public name for this; Airflow 2 has it elsewhere than 3. It is looked up, not
     imported: this module is free of Airflow, and without these there is no group.
@@ -185,7 +185,7 @@ def _is_airflow_3() -> bool:
 
 
 def is_from_mapped(operator: Any) -> bool:
-    """Say whether an operator was made from a mapped task, which happens when it runs.
+    """Return whether an operator was made from a mapped task, which happens when it runs.
 
     No version up to 3.3 has a public name for this.
 
@@ -195,7 +195,7 @@ def is_from_mapped(operator: Any) -> bool:
 
 
 def is_task_terminated(error: BaseException) -> bool:
-    """Say whether Airflow ends the task from outside.
+    """Return whether Airflow ends the task from outside.
 
     Airflow 2 raises its ``AirflowTaskTerminated``, which is no ``Exception``; 3.0 and later don't have it.
 
@@ -205,7 +205,7 @@ def is_task_terminated(error: BaseException) -> bool:
 
 
 def is_failed_write(error: BaseException) -> bool:
-    """Say whether Airflow's store could not be asked.
+    """Return whether Airflow's store could not be asked.
 
     On 3.3 its ``DeadlockImminentError`` is no ``Exception``, and stands in no public module.
 

@@ -57,7 +57,7 @@ _MEANT: Final[Mapping[str, str]] = {
 
 
 def with_named_errors(base: Class) -> Class:
-    """Give a base class whose subclasses tell what is wrong with their arguments.
+    """Return a base class whose subclasses tell what is wrong with their arguments.
 
     The error begins with ``task 'group.tell_finance'``, or the name of the class, and its traceback ends at
     the DAG file's own line.

@@ -33,7 +33,7 @@ def ending_at_dag_file(error: ErrorType) -> ErrorType:
 
 
 def _frames_of_dag_file() -> list[FrameType]:
-    """Give the two innermost frames that are neither Airflow's nor this package's, the innermost first.
+    """Return the two innermost frames that are neither Airflow's nor this package's, the innermost first.
 
     The second is the DAG file's own where both would be those of a module that it imports.
     """

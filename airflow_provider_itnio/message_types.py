@@ -46,16 +46,16 @@ if TYPE_CHECKING:
         """What ``literal(…)`` gives."""
 
         def iter_references(self) -> Iterable[tuple[Any, str]]:
-            """Give the upstream tasks, of which there are none."""
+            """Return the upstream tasks, of which there are none."""
 
         def resolve(self, context: Any) -> Any:
-            """Give the value itself."""
+            """Return the value itself."""
 
     class RenderFunction(Protocol):
         """What Airflow 3 calls in place of rendering a template."""
 
         def __call__(self, *, context: Any, jinja_env: Any) -> Any:
-            """Give the field's value."""
+            """Return the field's value."""
 
     XComArgLike: TypeAlias = XComArg | Literally | RenderFunction
     """What Airflow replaces when the task runs: an upstream task's output, ``literal(…)``, a function."""

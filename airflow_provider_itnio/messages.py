@@ -367,7 +367,7 @@ def _text(path: str, value: object) -> Any:
 
 
 def _is_later(value: object) -> bool:
-    """Say whether a value is the output of an upstream task, or a ``literal(…)``."""
+    """Return whether a value is the output of an upstream task, or a ``literal(…)``."""
     return getattr(type(value), "iter_references", None) is not None
 
 

@@ -58,7 +58,9 @@ def _without_harm(add: Callable[[Any, DagAlerts], None], subject: Any, of: Calla
         if _Latest.alerts:
             add(subject, _Latest.alerts)
     except Exception as error:
-        with suppress(Exception):  # error and log may fail as they like, and DAGs must be read
+        with suppress(
+            Exception
+        ):  # formatting the error or logging it may fail, and DAG files must still be read
             _LOG.warning("[itnio]: no alerts could be set up: %s", f"{type(error).__name__}: {error}"[:300])
 
 

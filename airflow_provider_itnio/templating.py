@@ -27,7 +27,7 @@ _JINJA_MARKS = ("{{", "{%", "{#")
 
 
 def is_template_file(value: str, endings: Sequence[str] = TEMPLATE_EXT) -> bool:
-    """Say whether a text in a DAG file is the name of a Jinja file; one with a blank in it is none.
+    """Return whether a text in a DAG file is the name of a Jinja file; one with a blank in it is none.
 
     :param value: the text.
     :param endings: those of Jinja files.
@@ -36,7 +36,7 @@ def is_template_file(value: str, endings: Sequence[str] = TEMPLATE_EXT) -> bool:
 
 
 def is_reference(value: object) -> bool:
-    """Say whether a value stands for data: the output of an upstream task, or what ``literal(...)`` holds.
+    """Return whether a value stands for data: the output of an upstream task, or what ``literal(...)`` holds.
 
     :param value: anything. Its type is asked, since data may answer as it likes.
     """
@@ -44,7 +44,7 @@ def is_reference(value: object) -> bool:
 
 
 def is_rendered_later(value: Any) -> bool:
-    """Say whether a value in a DAG file stands for another that is known when the task runs.
+    """Return whether a value in a DAG file stands for another that is known when the task runs.
 
     :param value: anything given to an operator: text with Jinja in it, the name of a Jinja file, the output
         of an upstream task, a ``literal(...)``, a function of ``(context, jinja_env)``.
@@ -89,7 +89,7 @@ def references_in(value: object, path: str) -> Iterator[str]:
 
 
 def leaves(value: object, path: str = "") -> Iterator[tuple[str, object]]:
-    """Give what stands in a field of dicts and lists, to any depth, each dict and list once.
+    """Return what stands in a field of dicts and lists, to any depth, each dict and list once.
 
     :param value: a field.
     :param path: its name.
@@ -162,7 +162,7 @@ def recipient_entries(recipients: Any) -> list[Any]:
 
 
 def is_list_in_text(text: str) -> bool:
-    """Say whether a text begins as a list or dict does, in JSON or as Python writes it.
+    """Return whether a text begins as a list or dict does, in JSON or as Python writes it.
 
     :param text: recipients, with or without Jinja.
     """

@@ -49,7 +49,7 @@ def measure() -> list[Figure]:
 
 
 def _cost_of(way: Callable[[], Coroutine[Any, Any, Any]]) -> tuple[float, float]:
-    """Give the CPU time a message, in microseconds, and the messages a second."""
+    """Return the CPU time a message, in microseconds, and the messages a second."""
     wall, start = time.perf_counter(), time.process_time()
     asyncio.run(way())
     cost = (time.process_time() - start) / MESSAGES * 1e6

@@ -117,7 +117,7 @@ async def broadcast(
 
 
 def arrivals_at(url: str) -> list[float]:
-    """Give the moments at which messages came to the server since this was last asked, in seconds.
+    """Return the moments at which messages came to the server since this was last asked, in seconds.
 
     :param url: the server's address.
     """

@@ -30,7 +30,7 @@ TEXT: Final = (
 
 
 def connection_to(url: str) -> str:
-    """Give the ``itnio`` connection as Airflow reads it from the environment.
+    """Return the ``itnio`` connection as Airflow reads it from the environment.
 
     :param url: the server's address.
     """

@@ -41,7 +41,7 @@ class Running:
     port: int
 
     def cpu(self) -> float:
-        """Give the CPU time that its process has spent, in seconds."""
+        """Return the CPU time that its process has spent, in seconds."""
         with open(f"/proc/{self.process.pid}/stat") as stat:
             fields = stat.read().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

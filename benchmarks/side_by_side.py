@@ -61,7 +61,7 @@ class Figure:
 
 
 def airflow_of_its_own() -> None:
-    """Give this process a new Airflow home and take off what changes the cost of a request: proxies.
+    """Return this process a new Airflow home and take off what changes the cost of a request: proxies.
 
     To be called before Airflow is imported. Log lines are not written, since what a user would write instead
     writes none; ``AIRFLOW__LOGGING__LOGGING_LEVEL=INFO`` in the environment counts them too.

@@ -75,7 +75,7 @@ if AIRFLOW_3:
 
 
 def expected_messages() -> Counter[str]:
-    """Give what is to arrive: of the examples, alerts up to the limit, and what tells of the others."""
+    """Return what is to arrive: of the examples, alerts up to the limit, and what tells of the others."""
     return sum((Counter(example.sends) for example in EXAMPLES.values()), Counter({"text": STORM_ALERTS + 1}))
 
 
@@ -151,7 +151,7 @@ def dags_folder(home: Path) -> Path:
 
 
 def alerts_of_storm(sandbox: Sandbox) -> list[str]:
-    """Give the alerts of the storm that the person on call has got."""
+    """Return the alerts of the storm that the person on call has got."""
     return [one.text for one in sandbox.sent_to(ON_CALL) if "Run: `storm_" in one.text]
 
 

@@ -34,7 +34,7 @@ MUST_BE_HEALTHY = ("scheduler", "dag_processor", "triggerer") if AIRFLOW_3 else 
 
 
 def airflow_environment(home: Path, dags: Path, settings: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Give the environment of an Airflow with a home and a folder of DAGs of its own.
+    """Return the environment of an Airflow with a home and a folder of DAGs of its own.
 
     :param home: an empty folder.
     :param dags: the folder of its DAGs.
@@ -183,7 +183,7 @@ class RunningAirflow:
         return Path(self._environment["AIRFLOW_HOME"]) / "airflow.db"
 
     def variable(self, key: str) -> str | None:
-        """Give an Airflow Variable, ``None`` if there is none.
+        """Return an Airflow Variable, ``None`` if there is none.
 
         :param key: its key.
         """
@@ -222,7 +222,7 @@ class RunningAirflow:
         return state
 
     def tasks(self, dag_id: str, run_id: str) -> dict[str, tuple[str, int]]:
-        """Give the state and the number of tries of each task instance, on Airflow 3.
+        """Return the state and the number of tries of each task instance, on Airflow 3.
 
         :param dag_id: the DAG.
         :param run_id: the run.
@@ -235,7 +235,7 @@ class RunningAirflow:
         }
 
     def returned(self, dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> Any:
-        """Give what a task has returned or pushed as its return value.
+        """Return what a task has returned or pushed as its return value.
 
         :param dag_id: the DAG.
         :param run_id: the run.
@@ -271,7 +271,7 @@ class RunningAirflow:
         self._ask("POST", f"dags/{dag_id}/clearTaskInstances", what)
 
     def retries_of(self, dag_id: str, task_id: str) -> int:
-        """Give the retries of a task as Airflow has last read its DAG, on Airflow 3.
+        """Return the retries of a task as Airflow has last read its DAG, on Airflow 3.
 
         :param dag_id: the DAG.
         :param task_id: the task.
@@ -279,7 +279,7 @@ class RunningAirflow:
         return int(self._ask("GET", f"dags/{dag_id}/tasks/{task_id}")["retries"])
 
     def state_of(self, dag_id: str, run_id: str, task_id: str, key: str) -> Any:
-        """Give what stands in a task's state store, on Airflow 3.3 and later.
+        """Return what stands in a task's state store, on Airflow 3.3 and later.
 
         :param dag_id: the DAG.
         :param run_id: the run.
@@ -301,7 +301,7 @@ class RunningAirflow:
         self._ask("PATCH", path, {"new_state": state})
 
     def log_of(self, dag_id: str, run_id: str, task_id: str, try_number: int) -> str:
-        """Give the log of a task's try, in the form that it has on this version.
+        """Return the log of a task's try, in the form that it has on this version.
 
         :param dag_id: the DAG.
         :param run_id: the run.

@@ -58,7 +58,7 @@ class _Exchange:
         self.task.cancel()
 
     def ended_by(self, error: BaseException) -> BaseException:
-        """Give what ended it: ``TimeoutError`` at its deadline, unless something else cancelled it too.
+        """Return what ended it: ``TimeoutError`` at its deadline, unless something else cancelled it too.
 
         :param error: what was raised.
         """
@@ -197,7 +197,7 @@ class ItnioAsyncClient:
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
-        """Give the client, which is closed at the end of the block."""
+        """Return the client, which is closed at the end of the block."""
         return self
 
     async def __aexit__(

@@ -65,7 +65,7 @@ class ItnioClient:
         self._local = threading.local()
 
     def __enter__(self) -> Self:
-        """Give the client, which is closed at the end of the block."""
+        """Return the client, which is closed at the end of the block."""
         return self
 
     def __exit__(
@@ -173,7 +173,7 @@ class ItnioClient:
         return prepared
 
     def _session(self) -> TimedSession:
-        """Give this thread's session, which belongs to this process."""
+        """Return this thread's session, which belongs to this process."""
         session: TimedSession | None = getattr(self._local, "session", None)
         if session is None or session.pid != os.getpid():
             session = self._local.session = TimedSession(self._route, self._settings)
@@ -183,7 +183,7 @@ class ItnioClient:
 
 
 def _reason(error: BaseException) -> BaseException:
-    """Give what a library's error is about: requests and urllib3 wrap what the socket raised."""
+    """Return what a library's error is about: requests and urllib3 wrap what the socket raised."""
     while isinstance(error, _WRAPPERS):
         inner = getattr(error, "reason", None) or getattr(error, "original_error", None)
         inner = inner or next(iter(error.args), None)
@@ -217,7 +217,7 @@ _kept: dict[tuple[int, Credentials, ClientSettings], ItnioClient] = {}
 
 
 def shared_client(credentials: Credentials, settings: ClientSettings) -> ItnioClient:
-    """Give the process's client for an account: a new one costs many times what a message costs.
+    """Return the process's client for an account: a new one costs many times what a message costs.
 
     :param credentials: the account.
     :param settings: where to send and how long to wait.

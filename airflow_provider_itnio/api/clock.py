@@ -23,7 +23,7 @@ class ServerClock:
         self._helped: float = 0.0
 
     def now(self) -> float:
-        """Give the server's Unix time in seconds, as far as it is known."""
+        """Return the server's Unix time in seconds, as far as it is known."""
         return self._now() + self.offset
 
     def set_by(self, date: str | None) -> bool:

@@ -179,7 +179,7 @@ def mark_as_not_sent(ended: BaseException) -> None:
 
 
 def is_marked_as_not_sent(ended: BaseException) -> bool:
-    """Say whether an error that ended a message came while nothing of it was on its way.
+    """Return whether an error that ended a message came while nothing of it was on its way.
 
     Between two tries, and as long as there is no connection, it is certain that the message was not sent.
 

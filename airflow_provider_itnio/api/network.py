@@ -99,7 +99,7 @@ def _proxy_of_environment(url: str) -> Secret | None:
 
 
 def _is_of_a_network(host: str, networks: Secret | None) -> bool:
-    """Say whether an address is of one of the networks in ``NO_PROXY``, such as ``10.0.0.0/8``."""
+    """Return whether an address is of one of the networks in ``NO_PROXY``, such as ``10.0.0.0/8``."""
     try:
         address = ip_address(host)
     except ValueError:
@@ -114,7 +114,7 @@ def _is_of_a_network(host: str, networks: Secret | None) -> bool:
 
 
 def tls_context() -> ssl.SSLContext:
-    """Give the process's TLS context, which always verifies certificate and host name.
+    """Return the process's TLS context, which always verifies certificate and host name.
 
     Building one costs many times what a message costs, so there is one for each setting of the environment:
     the bundle of ``REQUESTS_CA_BUNDLE`` or ``CURL_CA_BUNDLE``; else that of ``SSL_CERT_FILE`` and

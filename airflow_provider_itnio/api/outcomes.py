@@ -1,4 +1,4 @@
-"""What an answer means that does not give what was asked for: HTTP 429 and 503, refusals, what is unknown."""
+"""Maps unsuccessful answers to errors: HTTP 429 and 503, refusals, unknown outcomes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ __all__ = ["error_of", "text_of"]
 Clean = Callable[[str], str]
 
 _LONGEST_WAIT: Final = 1e9
-"""Seconds that a ``Retry-After`` is read as at most."""
+"""Upper bound of a parsed ``Retry-After``, in seconds."""
 
 
 def error_of(
@@ -36,8 +36,8 @@ def error_of(
 
     :param answer: what came back.
     :param request: what was asked.
-    :param delivery: with ``at_most_once`` an answer that does not prove that nothing was sent is unknown.
-    :param clean: shortens words of the server and takes secrets and numbers out of them.
+    :param delivery: with ``at_most_once`` the outcome is unknown unless nothing was sent for certain.
+    :param clean: truncates text of the server, and removes secrets and phone numbers from it.
     :param now: the server's Unix time in seconds.
     """
     status = answer.status
@@ -64,8 +64,8 @@ def _not_sent(request: Request[Any], answer: Response, now: float) -> NotSentErr
     what = f"Itniotech did not take the {request.subject}"
     if answer.http_status == 503:
         what = (
-            f"The {request.subject} was probably not sent (some gateways answer so although they passed "
-            "the message on; with delivery='at_most_once' it is never sent again)"
+            f"The {request.subject} was probably not sent (some gateways return 503 after they have "
+            "forwarded the message; with delivery='at_most_once' it is never sent again)"
         )
     return NotSentError(
         f"{what}: HTTP {answer.http_status}{asked}", retry_after=wait, http_status=answer.http_status
@@ -92,7 +92,8 @@ def _refused_by_http(request: Request[Any], answer: Response) -> RefusedError:
     family = AuthenticationError if answer.http_status in (401, 403) else RefusedError
     advice = "; check the connection's host" if answer.http_status in (404, 405) else ""
     return family(
-        f"The {request.subject} was refused: HTTP {answer.http_status}, no status of Itniotech's{advice}",
+        f"The {request.subject} was refused: HTTP {answer.http_status}, "
+        f"without a status code of Itniotech{advice}",
         http_status=answer.http_status,
         affects_all=answer.http_status in (401, 403, 404, 405),
     )
@@ -103,7 +104,7 @@ def _described(answer: Response, status: int | None, clean: Clean) -> str:
     if answer.length > ANSWER_LIMIT:
         return f"{described}, longer than 1 MiB"
     if status == 0:
-        return f"{described}, status 0 without what was asked for"
+        return f"{described}, status 0, but the expected data is missing"
     if status is not None:
         return f"{described}, status {status}"
     kind = (answer.header("content-type") or "no content type").partition(";")[0]
@@ -113,7 +114,7 @@ def _described(answer: Response, status: int | None, clean: Clean) -> str:
 
 
 def text_of(value: object) -> str:
-    """Return a value of JSON as text, or its type for what Python can't write: huge or deeply nested values.
+    """Return a value of JSON as text, or its type if ``str`` fails: on huge numbers and deep nesting.
 
     :param value: the value.
     """

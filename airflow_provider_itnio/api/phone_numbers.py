@@ -154,7 +154,7 @@ def _digits_of(written: str, field: str, if_several: str) -> str:
 
 
 def _are_several(written: str) -> bool:
-    """Say whether a text may be more than one number, so that nobody gets what is meant for two others.
+    """Return whether a text may be more than one number, so that nobody gets what is meant for two others.
 
     Blanks and slashes also stand within a number. They stand between two where both sides are long enough to
     be one, or where more follows a number that may be complete, as in ``+49 30 123456/57``.
@@ -176,7 +176,7 @@ def _digits_in(written: str, between: re.Pattern[str]) -> list[int]:
 
 
 def canonical_number(number: str) -> str:
-    """Give the one spelling that stands for all spellings WhatsApp knows of the same person's number.
+    """Return the one spelling that stands for all spellings WhatsApp knows of the same person's number.
 
     Mobile numbers of Brazil have a ninth digit, 9, or lack it. Numbers of Mexico have a 1 and of Argentina a
     9 behind the country code, or lack it. In Brazil eight digits that begin with 2 to 5 are a landline's.

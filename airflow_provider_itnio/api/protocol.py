@@ -125,7 +125,7 @@ class Protocol:
         return Request("GET", "sms/getBalance", None, "question for the balance", BALANCE_CODES, _balance)
 
     def signed_headers(self) -> dict[str, str]:
-        """Give the headers that sign a request that leaves now. Keep them in no variable."""
+        """Return the headers that sign a request that leaves now. Keep them in no variable."""
         second = int(self.clock.now())
         if self._signed[0] != second:  # else it is the signature of the last request
             self._signed = (second, Secret(self._credentials.sign(str(second))))
@@ -172,7 +172,7 @@ class Protocol:
 
         :param request: what was asked.
         :param answer: what came back.
-        :param delivery: with ``at_most_once`` an answer that does not prove that nothing was sent is unknown.
+        :param delivery: with ``at_most_once`` the outcome is unknown unless nothing was sent for certain.
         :raises NotSentError: HTTP 429 or 503.
         :raises RefusedError: one of its families, by the status code.
         :raises UnknownOutcomeError: if the answer is none that is documented.
@@ -222,7 +222,7 @@ class Protocol:
         return Receipt(message_id, recipient, kind, at)
 
     def _kept_id(self, value: object) -> str:
-        """Give a message id as it can be logged and stored; empty if there is none."""
+        """Return a message id as it can be logged and stored; empty if there is none."""
         if isinstance(value, int) and not isinstance(value, bool):
             value = str(value) if abs(value) < 10**_LONGEST_ID else "9" * (_LONGEST_ID + 1)
         if not isinstance(value, str) or not (text := value.strip()):
@@ -261,7 +261,7 @@ class Protocol:
 
 @lru_cache(maxsize=64)
 def _moment(seconds: int | None) -> pendulum.DateTime | None:
-    """Give one object for each second: a broadcast has up to a thousand receipts of the same."""
+    """Return one object for each second: a broadcast has up to a thousand receipts of the same."""
     try:
         return None if seconds is None else pendulum.from_timestamp(seconds)
     except (ValueError, OverflowError, OSError):

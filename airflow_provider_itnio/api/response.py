@@ -50,7 +50,7 @@ class Response:
         self.status = whole_number(self.payload.get("status"))
 
     def header(self, name: str) -> str | None:
-        """Give a header's text, as far as it can be of use.
+        """Return a header's text, as far as it can be of use.
 
         :param name: its name in lower case.
         """

@@ -74,7 +74,7 @@ def checked_base_url(url: str | Secret, *, allow_http: bool = False) -> str:
 
 
 def _base_url(secret: Secret, allow_http: bool) -> tuple[str, str]:
-    """Give the checked address and an empty text, or an empty text and what is wrong with it."""
+    """Return the checked address and an empty text, or an empty text and what is wrong with it."""
     url = secret.reveal().strip()
     try:
         parts = urlsplit(url)
@@ -126,7 +126,7 @@ def _problem_of_proxy(url: Secret) -> str:
 
 
 def _ascii_host(host: str | None) -> str | None:
-    """Give a host as both clients understand it, ``None`` if it is none."""
+    """Return a host as both clients understand it, ``None`` if it is none."""
     if not host or not _is_visible(host):
         return None
     if ":" in host:  # the address of an IPv6 host, which urlsplit has checked
@@ -146,7 +146,7 @@ def _is_visible(text: str) -> bool:
 
 
 def is_loopback(host: str) -> bool:
-    """Say whether what is sent to a host stays on this machine.
+    """Return whether what is sent to a host stays on this machine.
 
     :param host: a name or an address.
     """

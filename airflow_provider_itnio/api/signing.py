@@ -100,7 +100,7 @@ class Credentials:
 
 
 def is_one_ascii_word(secret: Secret) -> bool:
-    """Say whether a text can stand in a header as it is: ASCII, no blanks, nothing invisible.
+    """Return whether a text can stand in a header as it is: ASCII, no blanks, nothing invisible.
 
     :param secret: the text.
     """

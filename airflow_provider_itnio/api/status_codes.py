@@ -35,7 +35,7 @@ class StatusCode(NamedTuple):
     :param error_class: the error that it becomes.
     :param transient: whether the same request may be accepted later without a change.
     :param clock: whether the time in the request was too far from the server's.
-    :param recipient_specific: whether the account can't send this to the one recipient, but may to others.
+    :param recipient_specific: whether the code is about this recipient only.
     """
 
     code: int

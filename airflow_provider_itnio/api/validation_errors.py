@@ -22,12 +22,12 @@ def describe_errors(
     :param error: what pydantic says.
     :param model: the model that was to hold the message.
     :param name: the message's type, with which every path begins.
-    :param is_unrendered: says of a value that only rendering will tell what it is; its faults are left out.
+    :param is_unrendered: returns whether a value is rendered later; its errors are left out.
     """
     problems = []
     for details in error.errors(include_url=False):
         if not is_unrendered(_faulty_value(details)):
-            # A key that is no text has no place in a path: the fault is the object's.
+            # A key that is not text can't stand in a path, so the error is reported for the object.
             loc = details["loc"][:-1] if details["type"] == "invalid_key" else details["loc"]
             place = _Place(name, model, loc)
             problems.append(f"{place.path}{_discriminator(details)}: {_sentence(details, place)}")
@@ -60,7 +60,7 @@ class _Place:
 
 
 def _models(annotation: Any) -> Iterator[type[BaseModel]]:
-    """Give the models that an annotation lets one choose from."""
+    """Yield the models of an annotation, which may be a union."""
     if isinstance(annotation, type) and issubclass(annotation, RootModel):
         yield from _models(annotation.model_fields["root"].annotation)
     elif isinstance(annotation, type) and issubclass(annotation, BaseModel):
@@ -71,7 +71,7 @@ def _models(annotation: Any) -> Iterator[type[BaseModel]]:
 
 
 def _literals(model: type[BaseModel]) -> set[str]:
-    """Give the words by which a model is chosen."""
+    """Return the values of ``type`` and ``sub_type`` that select a model."""
     return {
         word
         for key in ("type", "sub_type")
@@ -84,12 +84,12 @@ def _faulty_value(details: ErrorDetails) -> object:
     value = details["input"]
     if (key := _discriminator(details)) and isinstance(value, Mapping):
         return value.get(key.removeprefix("."))
-    # A key that is missing or unknown is no fault of the object's value: rendering can't mend it.
+    # A missing or unknown key is not caused by the value, so rendering can't fix it.
     return None if details["type"] in ("missing", "extra_forbidden") else value
 
 
 def _discriminator(details: ErrorDetails) -> str:
-    """Give the key, with its dot, by which a model could not be chosen."""
+    """Return the key, after a dot, whose value selects no model of a union; else an empty text."""
     if details["type"] not in ("union_tag_invalid", "union_tag_not_found"):
         return ""
     if not isinstance(details["input"], Mapping):
@@ -131,7 +131,7 @@ def _sentence(details: ErrorDetails, place: _Place) -> str:
         case "invalid_key":
             return f"keys must be text, {describe_value(value)} given"
         case "string_unicode":
-            return "must be valid Unicode text, a lone surrogate given"
+            return "must be valid Unicode text; it has an unpaired surrogate"
         case _ if kind.startswith("int_") or kind == "finite_number":
             return f"must be a whole number, {describe_value(value)} given"
         case _ if kind.startswith(("model_", "union_tag_")):

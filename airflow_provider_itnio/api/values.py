@@ -35,7 +35,7 @@ def type_name(value: object) -> str:
 
 
 def is_gap(value: Any) -> bool:
-    """Say whether a value stands for a missing one: ``None``, NaN of any type, ``NaT``, ``pandas.NA``.
+    """Return whether a value stands for a missing one: ``None``, NaN of any type, ``NaT``, ``pandas.NA``.
 
     :param value: anything.
     """
@@ -54,7 +54,7 @@ def is_gap(value: Any) -> bool:
 
 
 def has_lost_digits(value: Any) -> bool:
-    """Say whether a float is too large for its type to tell it from the whole numbers beside it.
+    """Return whether a float is too large for its type to tell it from the whole numbers beside it.
 
     Python's floats are from ``2**53`` on, about 9 million billion, and numpy's float32 from 16,777,216 on.
 
@@ -69,7 +69,7 @@ def has_lost_digits(value: Any) -> bool:
 
 
 def integral(value: Any) -> int | None:
-    """Give the whole number that a value is, ``None`` if it is none.
+    """Return the whole number that a value is, ``None`` if it is none.
 
     ``5``, ``5.0``, ``Decimal("5")`` and numpy's and pandas' scalars are; ``True``, ``"5"`` and a float that
     has lost digits are not.
@@ -92,7 +92,7 @@ def integral(value: Any) -> int | None:
 
 
 def plain_scalar(value: Any) -> Any:
-    """Give the Python value that a scalar holds: of numpy, of an enum, of a subclass of Python's own.
+    """Return the Python value that a scalar holds: of numpy, of an enum, of a subclass of Python's own.
 
     A float32 stays one: as a Python float, 0.1 would be 0.10000000149011612.
 

@@ -180,7 +180,7 @@ class Broadcast:
             self.stop(mask_phone_numbers(f"{type(error).__name__}: {error}"))
 
     async def _take(self) -> QueuedMessage | None:
-        """Give the next message in its turn; ``None`` if there is no more."""
+        """Return the next message in its turn; ``None`` if there is no more."""
         async with self._taking:
             queued = await self._queue.take()
             if queued is None:
@@ -303,7 +303,7 @@ class Broadcast:
 
 
 def _in_a_second(in_flight: int, per_second: float | None) -> int:
-    """Give how many messages leave in a second if each is answered after a tenth of one."""
+    """Return how many messages leave in a second if each is answered after a tenth of one."""
     possible = in_flight * 10
     return possible if per_second is None else min(possible, ceil(per_second))
 

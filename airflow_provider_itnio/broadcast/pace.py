@@ -76,7 +76,7 @@ class BatchSize:
         self._at = 0.0
 
     def next(self) -> int:
-        """Give how many the next batch may have; called when all of the one before have been taken.
+        """Return how many the next batch may have; called when all of the one before have been taken.
 
         It is at most twice what the one before had: who waits for a message takes one at once, and so the
         first ones seem to leave faster than they do.

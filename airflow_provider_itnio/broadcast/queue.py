@@ -89,7 +89,7 @@ class MessageQueue:
         self._is_closed = False
 
     async def take(self) -> QueuedMessage | None:
-        """Give the next message, whose number has no other in flight; ``None`` if there is no more.
+        """Return the next message, whose number has no other in flight; ``None`` if there is no more.
 
         :raises RecordError: if the record did not take that it is about to leave.
         """
@@ -140,7 +140,7 @@ class MessageQueue:
         self._has_changed.set()
 
     def withdraw(self) -> Iterator[MessageKey]:
-        """Give the messages that are on record as intended and have not left."""
+        """Return the messages that are on record as intended and have not left."""
         if self._intends:
             behind = chain.from_iterable(self._behind.values())
             for queued in chain(self._intended, self._next_of_number, self._put_back, behind):
@@ -167,7 +167,7 @@ class MessageQueue:
         self._intended.extend(intended)
 
     def _what_is_sent(self, recipients: Recipients) -> Iterator[QueuedMessage]:
-        """Give each message that this try sends, and count those that it does not."""
+        """Return each message that this try sends, and count those that it does not."""
         failed = self._report.add_failure
         for recipient in recipients:
             if isinstance(recipient, InvalidRecipient):

@@ -129,7 +129,7 @@ def _entries(given: Any, field: str) -> Sequence[Any] | None:
 
 
 def recipients_of(written: Any, rendered: Any, name: str) -> Sequence[Any]:
-    """Give what one of the recipients in a DAG file stands for once it is rendered.
+    """Return what one of the recipients in a DAG file stands for once it is rendered.
 
     :param written: what the DAG file says; a list is a row of a database there, with no other number in it.
     :param rendered: the same, filled in.
@@ -204,7 +204,7 @@ class Recipients:
         return len(self._entries)
 
     def __iter__(self) -> Iterator[Recipient | InvalidRecipient]:
-        """Give each who gets a message, and each who can't."""
+        """Return each who gets a message, and each who can't."""
         first_of = _FirstPositions(len(self._entries))
         sent: dict[str, _DifferentData] = {}  # of those who stand in the list again
         for position, entry in enumerate(self._entries):
@@ -242,7 +242,7 @@ class _FirstPositions:
         self._positions = array("I", bytes(4 * self._size))
 
     def position(self, person: str, position: int) -> int:
-        """Give where a person stands first, which is here if they are new.
+        """Return where a person stands first, which is here if they are new.
 
         :param person: up to 14 digits, the first of which is no 0.
         :param position: where they stand now.
@@ -318,7 +318,7 @@ class _DifferentData:
 
 
 def _fingerprint(value: Any) -> int:
-    """Give a number that is the same for equal data; of what has none, the same for all."""
+    """Return a number that is the same for equal data; of what has none, the same for all."""
     try:
         if isinstance(value, Mapping):
             return hash(frozenset((key, _fingerprint(inner)) for key, inner in value.items()))
@@ -330,7 +330,7 @@ def _fingerprint(value: Any) -> int:
 
 
 def _shown(entry: Any) -> tuple[str, str]:
-    """Give the last four digits of an entry that is no recipient, and its number as an error shows it."""
+    """Return the last four digits of an entry that is no recipient, and its number as an error shows it."""
     try:
         entry = _unwrapped(entry)
         number = plain_scalar(entry.get("phone") if isinstance(entry, Mapping) else entry)

@@ -93,7 +93,7 @@ class PersonalMessage:
         return {**self._same, **{name: fill() for name, fill in self._fillers.items()}}
 
     def _filler(self, value: Any, path: str) -> tuple[Any, _Filler | None]:
-        """Give the value itself, where it is the same for everyone, or what fills it in."""
+        """Return the value itself, where it is the same for everyone, or what fills it in."""
         try:
             return self._part(value, path)
         except RecursionError as error:

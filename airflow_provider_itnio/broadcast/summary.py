@@ -188,7 +188,7 @@ class Report:
             log.warning("More failures are counted, and listed in the task's summary")
 
     def summary(self) -> SummaryDict:
-        """Give the outcome of the broadcast, as plain JSON."""
+        """Return the outcome of the broadcast, as plain JSON."""
         counts = self.counts
         summary: SummaryDict = {
             "recipients": len(self._recipients),
@@ -209,7 +209,7 @@ class Report:
         return summary
 
     def describe(self) -> str:
-        """Give the counts so far, for people."""
+        """Return the counts so far, for people."""
         counts, everyone = self.counts, len(self._recipients)
         named = {
             "accepted": counts.accepted,
@@ -226,13 +226,13 @@ class Report:
         return f"{everyone:,} recipient{'' if everyone == 1 else 's'}: {told or 'nobody to send to'}"
 
     def describe_failures(self) -> str:
-        """Give the counts so far and the most frequent reasons of failures, for people."""
+        """Return the counts so far and the most frequent reasons of failures, for people."""
         reasons = self._reasons.most_common(_NAMED)
         told = "; ".join(f"{reason} ({count:,})" if count > 1 else reason for reason, count in reasons)
         return f"{self.describe()}. {told}" if told else self.describe()
 
     def describe_progress(self) -> str:
-        """Give the counts so far, how fast messages leave and how long the rest will take, for people."""
+        """Return the counts so far, how fast messages leave and how long the rest will take, for people."""
         counts = self.counts
         sent = counts.accepted + counts.refused + counts.not_sent + counts.unknown
         rate = sent / max(time.monotonic() - self._begun, 0.001)

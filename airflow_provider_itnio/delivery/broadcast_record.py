@@ -176,7 +176,7 @@ class BroadcastRecord:
             raise unreadable(self._batch_key(), "it is missing, and one after it is not")
 
     def _has_batch(self, ahead: range) -> bool:
-        """Say whether there is a batch in one of some keys.
+        """Return whether there is a batch in one of some keys.
 
         :param ahead: which, counted from the next one.
         """

@@ -112,7 +112,7 @@ class DeliveryRecord:
             log.error("%s. Cleared by a person, the task will not send again", error)
 
     def _has_finished_since(self, entry: Entry) -> bool:
-        """Say whether the task has done its work in the try that wrote an entry, or in a later one."""
+        """Return whether the task has done its work in the try that wrote an entry, or in a later one."""
         finished = self.store.get(_FINISHED)
         return finished is not None and finished.task_try.number >= entry.task_try.number
 

@@ -50,7 +50,7 @@ class TaskTry(NamedTuple):
     clear_number: int
 
     def is_cleared_since(self, earlier: TaskTry) -> Cleared:
-        """Say whether a person has cleared the task between an earlier try and this one.
+        """Return whether a person has cleared the task between an earlier try and this one.
 
         :param earlier: the earlier one.
         """
@@ -79,7 +79,7 @@ class PreviousOutcome(NamedTuple):
 
 
 def is_sent_again(outcome: Outcome, cleared: Cleared, delivery: Delivery) -> bool:
-    """Say whether this try sends a message of which an earlier one knows.
+    """Return whether this try sends a message of which an earlier one knows.
 
     :param outcome: the message's outcome.
     :param cleared: whether a person has cleared the task since.
@@ -92,7 +92,7 @@ def is_sent_again(outcome: Outcome, cleared: Cleared, delivery: Delivery) -> boo
 
 
 def outcome_of(error: ItnioError) -> FailedOutcome:
-    """Give the outcome of a message that was not accepted.
+    """Return the outcome of a message that was not accepted.
 
     :param error: what its sending raised.
     """

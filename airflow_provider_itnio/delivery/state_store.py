@@ -144,7 +144,7 @@ class TaskStateStore:
                 time.sleep(_BETWEEN_WRITES)
 
     def _gives_back(self, key: str, entry: Mapping[str, Any]) -> bool:
-        """Say whether the store has an entry, where its own word can't be taken for it.
+        """Return whether the store has an entry, where its own word can't be taken for it.
 
         The answer to a call that was ended comes all the same, and Airflow takes it for that to the next one.
         """

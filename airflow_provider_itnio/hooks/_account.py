@@ -185,7 +185,7 @@ def _base_url(fields: ConnectionFields, at: str) -> str:
 
 
 def _address(fields: ConnectionFields) -> Secret:
-    """Give the host with the scheme and port that stand beside it. It is hidden: it may hold a password."""
+    """Return the host with the scheme and port that stand beside it. It is hidden: it may hold a password."""
     from airflow_provider_itnio.api.settings import is_loopback
 
     host = fields.host.reveal()

@@ -10,7 +10,7 @@ __all__ = ["form_widgets", "ui_field_behaviour"]
 
 
 def form_widgets() -> dict[str, Any]:
-    """Give the form's own fields."""
+    """Return the form's own fields."""
     from flask_appbuilder.fieldwidgets import BS3TextFieldWidget
     from wtforms import IntegerField, StringField
     from wtforms.validators import Optional
@@ -28,7 +28,7 @@ def form_widgets() -> dict[str, Any]:
 
 
 def ui_field_behaviour() -> dict[str, Any]:
-    """Give the form's labels and placeholders, and the fields it hides."""
+    """Return the form's labels and placeholders, and the fields it hides."""
     return {name.replace("-", "_"): value for name, value in _connection_type()["ui-field-behaviour"].items()}
 
 

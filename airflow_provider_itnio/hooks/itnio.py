@@ -110,27 +110,27 @@ class ItnioHook(_Hook):
 
     @classmethod
     def get_connection_form_widgets(cls) -> dict[str, Any]:
-        """Give the connection form's own fields to Airflow 2; Airflow 3 reads them from the provider info."""
+        """Return the connection form's fields for Airflow 2; Airflow 3 reads them from the provider info."""
         from airflow_provider_itnio.hooks._form import form_widgets
 
         return form_widgets()
 
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
-        """Give the connection form's labels to Airflow 2; Airflow 3 reads them from the provider info."""
+        """Return the connection form's labels for Airflow 2; Airflow 3 reads them from the provider info."""
         from airflow_provider_itnio.hooks._form import ui_field_behaviour
 
         return ui_field_behaviour()
 
     def get_conn(self) -> ItnioClient:
-        """Give the process's client for the connection.
+        """Return the process's client for the connection.
 
         :raises ConfigurationError: if a field of the connection is missing or unusable.
         """
         return self._client(self.account())
 
     def account(self) -> Account:
-        """Give what the connection says. It is looked up once in a hook's life.
+        """Return what the connection says. It is looked up once in a hook's life.
 
         :raises ConfigurationError: if there is no such connection, or a field of it is missing or unusable.
         """
@@ -143,7 +143,7 @@ class ItnioHook(_Hook):
         return self._account
 
     async def aaccount(self) -> Account:
-        """Give what the connection says without blocking the event loop, else as :meth:`account` does."""
+        """Return what the connection says without blocking the event loop, else as :meth:`account` does."""
         from airflow.providers.common.compat.connection import get_async_connection
 
         if self._account is None:
@@ -258,7 +258,7 @@ class ItnioHook(_Hook):
                 self.log.warning(self._to_warn_of.pop())  # once for each hook, also if threads share it
 
     def sender(self) -> tuple[str, str]:
-        """Give where messages come from: the ``app_id`` and the ``business_phone``, digits only.
+        """Return where messages come from: the ``app_id`` and the ``business_phone``, digits only.
 
         :raises ConfigurationError: if the connection lacks it, and the hook was not given it.
         :raises InvalidMessageError: if the business phone that the hook was given is no number.

@@ -21,7 +21,7 @@ class OpenChatLink(BaseOperatorLink):
     name = "Open chat in your WhatsApp"
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
-        """Give the chat's address.
+        """Return the chat's address.
 
         :param operator: the task.
         :param ti_key: which of its runs.

@@ -1,4 +1,4 @@
-"""Which tasks made a DAG run fail, in words short enough for one value of a WhatsApp template."""
+"""Lists the failed tasks of a DAG run, short enough for one value of a WhatsApp template."""
 
 from __future__ import annotations
 

@@ -25,14 +25,14 @@ RECOVERIES: Final[Mapping[AlertKind, AlertKind]] = {
     "task_succeeded": "task_recovered",
 }
 _LOOKED_AT: Final = 20
-"""Earlier runs: each is a question to Airflow."""
+"""Earlier runs that are checked at most: each costs one request to Airflow."""
 
 
 def note_failure(state: AlertState, facts: AlertFacts, context: Mapping[str, Any]) -> None:
     """Record that a DAG or task has failed, if it has a notifier for its recovery.
 
     :param state: what alerts share.
-    :param facts: of an alert of any kind.
+    :param facts: the facts of an alert of any kind.
     :param context: what Airflow tells of the event.
     """
     owner = {"dag_failed": "dag", "task_failed": "task"}.get(facts.kind)

@@ -87,7 +87,7 @@ class BroadcastEnding:
         return ItnioError(why)
 
     def _unrecorded(self) -> AirflowFailException | None:
-        """Give the error that says whose messages were accepted without being on record."""
+        """Return the error that says whose messages were accepted without being on record."""
         unrecorded = self.broadcast.accepted_but_unrecorded
         if not unrecorded:
             return None

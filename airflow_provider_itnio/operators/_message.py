@@ -112,7 +112,7 @@ class WhatsAppMessageOperator(_Operator):
         )
 
     def build_message(self, context: Context) -> Mapping[str, Any]:
-        """Give the message to send. Override it to compute the message when the task runs.
+        """Return the message to send. Override it to compute the message when the task runs.
 
         What it gives is sent as it is: Jinja in it is not rendered, except for the ``{{ recipient.… }}`` of a
         broadcast. An attempt that sends nothing, since an earlier one has, does not call it.
@@ -178,7 +178,7 @@ class WhatsAppMessageOperator(_Operator):
         check_fields(self._message_fields(), if_too_long=self.if_too_long, is_unrendered=is_rendered_later)
 
     def _computes_message(self) -> bool:
-        """Say whether a subclass has code of its own that may give the message when the task runs."""
+        """Return whether a subclass has code of its own that may give the message when the task runs."""
         subclasses = takewhile(
             lambda one: not one.__module__.startswith("airflow_provider_itnio."), type(self).__mro__
         )
@@ -191,7 +191,7 @@ class WhatsAppMessageOperator(_Operator):
         return {**fields, "reply_to": self._reply_of(fields)}
 
     def _reply_of(self, fields: Mapping[str, Any]) -> Any:
-        """Give what the message answers; what ``default_args`` say of that yields to the message itself."""
+        """Return what the message answers; what ``default_args`` say of that yields to the message itself."""
         whole = fields.get("message")
         whole = {**fields, **(whole if isinstance(whole, dict) else {})}
         is_overruled = whole.get("template") is not None or whole.get("reply_to") is not None

@@ -153,7 +153,7 @@ class TemplatedOperator(BaseOperator):
         )
 
     def _text_environment(self) -> Environment:
-        """Give the DAG's environment, never a native one: a text of digits is to stay a text."""
+        """Return the DAG's environment, never a native one: a text of digits is to stay a text."""
         if (dag := self.get_dag()) is not None:
             environment: Environment = dag.get_template_env(force_sandboxed=True)
             return environment
@@ -180,14 +180,14 @@ class TemplatedOperator(BaseOperator):
     # --- what is data ---------------------------------------------------------------------------------------
 
     def _fields_of_data(self, context: Context) -> frozenset[str]:
-        """Give the names of the fields whose values an upstream task has given to a mapped task."""
+        """Return the names of the fields whose values an upstream task has given to a mapped task."""
         mapped = self._mapped_operator()
         if mapped is not None and hasattr(mapped, "op_kwargs_expand_input"):
             return frozenset()
         return self._given_by_data(getattr(mapped, "expand_input", None), self._mapped, context)
 
     def _arguments_of_data(self, context: Context) -> frozenset[str]:
-        """Give the names of a decorated function's arguments of which the same holds."""
+        """Return the names of a decorated function's arguments of which the same holds."""
         expanded = getattr(self._mapped_operator(), "op_kwargs_expand_input", None)
         return self._given_by_data(expanded, self._mapped_arguments, context)
 
@@ -252,7 +252,7 @@ def _is_same(one: Any, other: Any) -> bool:
 
 
 def _is_resolved(value: Any) -> bool:
-    """Say whether a value in a DAG file stands for what is known when the task runs."""
+    """Return whether a value in a DAG file stands for what is known when the task runs."""
     return hasattr(type(value), "resolve")
 
 

@@ -188,7 +188,7 @@ class WhatsAppSendOperator(WhatsAppMessageOperator):
             self._end_wait()
 
     def _record_of(self, context: Context) -> DeliveryRecord:
-        """Give the record of this try, in which the operator may be executed several times."""
+        """Return the record of this try, in which the operator may be executed several times."""
         from airflow_provider_itnio.delivery.message_record import DeliveryRecord
 
         instance = context.get("ti")
@@ -235,7 +235,7 @@ class WhatsAppSendOperator(WhatsAppMessageOperator):
             raise failure from (None if failure is error else error)
 
     def _not_again(self, recipient: str, earlier: PreviousOutcome) -> ReceiptDict:
-        """Give the receipt of an earlier try, or fail as it did."""
+        """Return the receipt of an earlier try, or fail as it did."""
         from airflow_provider_itnio.api.masking import mask_phone
 
         number = mask_phone(recipient)
@@ -258,7 +258,7 @@ class WhatsAppSendOperator(WhatsAppMessageOperator):
 
 
 def _failure_of(error: BaseException) -> ItnioError:
-    """Give the outcome of a message by what ended its sending."""
+    """Return the outcome of a message by what ended its sending."""
     if isinstance(error, ItnioError):
         return error
     what = "the task's execution_timeout" if isinstance(error, AirflowTaskTimeout) else type(error).__name__

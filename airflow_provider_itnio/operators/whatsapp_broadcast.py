@@ -320,7 +320,7 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
     def _message_maker(
         self, fields: Mapping[str, Any], context: Context
     ) -> tuple[str, Callable[[Recipient], Message]]:
-        """Give the messages' type, and what makes the message of one recipient."""
+        """Return the messages' type, and what makes the message of one recipient."""
         from airflow_provider_itnio.api.models import message_from
         from airflow_provider_itnio.broadcast.rendering import PersonalMessage
 
@@ -380,5 +380,5 @@ _TIMED_OUT: Final = "the task's execution_timeout is over"
 
 
 def _resolved(value: Any, context: Context) -> Any:
-    """Give what a ``literal(...)`` holds; Airflow has resolved the others."""
+    """Return what a ``literal(...)`` holds; Airflow has resolved the others."""
     return value.resolve(context) if hasattr(value, "iter_references") else value

@@ -41,7 +41,7 @@ class LookUpFailed(Exception):  # noqa: N818
 
 
 def data_environment(environment: Environment) -> Environment:
-    """Give an environment like this one, in which every value that an expression looks up is data.
+    """Return an environment like this one, in which every value that an expression looks up is data.
 
     :param environment: a DAG's. It stays as it is.
     """
@@ -126,7 +126,7 @@ _GAP_IN_TEXT: Final = re.compile(r"\b(?:nan|NaN|NaT|None|null)\b|<NA>")
 
 
 def _for_json(value: Any) -> Any:
-    """Give what JSON can write, or refuse a gap."""
+    """Return what JSON can write, or refuse a gap."""
     if isinstance(value, Undefined):
         return str(value)
     if type(value) is Container and hasattr(value._of, "__iter__"):

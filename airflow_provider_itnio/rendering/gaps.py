@@ -183,7 +183,7 @@ PLAIN: Final = frozenset(
 
 
 def as_data(value: Any, name: str = "", *, of_recipient: bool = False) -> Any:
-    """Give a value in which each gap is a :class:`Gap`, to any depth of dicts, lists, tuples and sets.
+    """Return a value in which each gap is a :class:`Gap`, to any depth of dicts, lists, tuples and sets.
 
     :param value: anything.
     :param name: what an error calls it.
@@ -228,12 +228,12 @@ def _holds_values(kind: type) -> bool:
 
 
 def _has(kind: type, name: str) -> bool:
-    """Say whether values of a type have an attribute. An enum can be looped over, its members can't."""
+    """Return whether values of a type have an attribute. An enum can be looped over, its members can't."""
     return any(name in vars(base) for base in kind.__mro__)
 
 
 def _has_no_dimension(value: Any) -> bool:
-    """Say whether a value is numpy's array without a dimension, which is a scalar."""
+    """Return whether a value is numpy's array without a dimension, which is a scalar."""
     if not hasattr(type(value), "ndim") or value.ndim != 0:
         return False
     return getattr(getattr(value, "dtype", None), "names", None) is None  # else it is a record
@@ -279,7 +279,7 @@ def _values_in(value: Any) -> Iterable[Any]:
 
 
 def without_gaps(value: Any) -> Any:
-    """Give what :func:`as_data` was given.
+    """Return what :func:`as_data` was given.
 
     :param value: what a template's expression gives.
     """
@@ -298,7 +298,7 @@ def without_gaps(value: Any) -> Any:
 
 
 def undisguised(value: Any) -> Any:
-    """Give the object itself to what is no template.
+    """Return the object itself to what is no template.
 
     :param value: anything.
     """
@@ -325,7 +325,7 @@ AIRFLOW: Final = ("airflow", "airflow_provider_itnio")
 
 
 def is_of(kind: type, *packages: str) -> bool:
-    """Say whether a type is one of these packages.
+    """Return whether a type is one of these packages.
 
     :param kind: the type.
     :param packages: their names.

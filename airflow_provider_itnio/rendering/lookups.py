@@ -17,7 +17,7 @@ def read_once(variables: Mapping[str, Any]) -> dict[str, Any]:
 
     :param variables: the context.
     """
-    # Copied as it is: Airflow 2's context warns of a few names when they are read, and only then may.
+    # copy.copy reads no keys: Airflow 2's context warns when some of its keys are read.
     copied = cast("dict[str, Any]", copy.copy(variables))
     if isinstance(accessors := variables.get("var"), Mapping):
         copied["var"] = as_data({name: _ReadOnce(accessor) for name, accessor in accessors.items()}, "var")
@@ -62,7 +62,7 @@ class _ReadOnce:
                 self.__read[question] = (None, error)
         value, failure = self.__read[question]
         if isinstance(failure, AttributeError):
-            raise failure.with_traceback(None)  # which would grow with each time
+            raise failure.with_traceback(None)  # the traceback would grow each time it is raised
         if failure is not None:
             raise LookUpFailed(failure)
         return value

@@ -1,4 +1,4 @@
-"""A text of a DAG file, rendered: as text, or as the object that its one expression gives."""
+"""Renders a text of a DAG file: as text, or as a Python object if it is a single expression."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["Renderer", "describe_error"]
 class Renderer:
     """Renders texts of a DAG file with the same variables.
 
-    A gap in the data never becomes text, and no text that an expression gives is rendered again.
+    A missing value is an error, never text. The result of an expression is not rendered again.
 
     :param environment: the Jinja environment, never a native one; it also finds Jinja files.
     :param variables: what the Jinja may use.
@@ -140,7 +140,7 @@ class Renderer:
 
 def _rendering_error(error: Exception, path: str) -> Exception:
     if isinstance(error, LookUpFailed):
-        return error.error  # it may pass, and is nothing that is wrong with the message
+        return error.error  # may be temporary, and is no error in the message
     return InvalidMessageError(f"{path}: could not be rendered: {describe_error(error)}")
 
 
@@ -153,7 +153,7 @@ def describe_error(error: Exception) -> str:
         return "it is nested too deep"
     try:
         words = " ".join(str(error).split())
-    except Exception:  # it may show data, which may answer as they like
+    except Exception:  # str() may run code of the data, which may raise
         words = ""
     if isinstance(error, TemplateNotFound):
         words = f"the Jinja file {str(error.name)[:60]!r} was not found"

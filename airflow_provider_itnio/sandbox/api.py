@@ -88,7 +88,7 @@ class SandboxApi:
         return self._page(request, "requests")
 
     async def read_exchange(self, request: Request) -> Response:
-        """Give what the page shows under one number, with the request and its answer."""
+        """Return what the page shows under one number, with the request and its answer."""
         exchange = self.vendor.store.exchange(request.path_params["number"])
         if exchange is None:
             return _json({"error": "nothing is kept under this number"}, 404)

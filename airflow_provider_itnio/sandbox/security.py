@@ -117,7 +117,7 @@ class Security:
 
 
 def _origins(host: str) -> tuple[str, str]:
-    """Give where the sandbox's own page is from; what stands before it may have spoken https."""
+    """Return where the sandbox's own page is from; what stands before it may have spoken https."""
     return f"http://{host}", f"https://{host}"
 
 

@@ -228,7 +228,7 @@ class Sandbox(SandboxControls):
         return self._vendor.account.business_phone
 
     def connection_json(self) -> str:
-        """Give an Airflow connection to this sandbox as JSON, with the secret in it."""
+        """Return an Airflow connection to this sandbox as JSON, with the secret in it."""
         return json.dumps(
             {
                 "conn_type": "itnio",
@@ -240,7 +240,7 @@ class Sandbox(SandboxControls):
         )
 
     def connection_uri(self) -> str:
-        """Give an Airflow connection to this sandbox as URI, with the secret in it."""
+        """Return an Airflow connection to this sandbox as URI, with the secret in it."""
         login, password, host = (quote(part, safe="") for part in (self.api_key, self.secret, self.url))
         # Plain query parameters would turn the phone number into an int.
         return f"itnio://{login}:{password}@{host}/?{urlencode({'__extra__': json.dumps(self._extra)})}"

@@ -121,5 +121,5 @@ def test_0_without_an_id_is_unknown(
     assert type(error) is UnknownOutcomeError
     assert str(error) == (
         "Itniotech's answer does not say whether it accepted the text message to 86…57: "
-        f"HTTP {http_status}, status 0 without what was asked for"
+        f"HTTP {http_status}, status 0, but the expected data is missing"
     )

@@ -87,7 +87,7 @@ UNKNOWN_ANSWERS = [
     ("not JSON", {"body": "<html>Welcome</html>"}, 200, "HTTP 200, 20 bytes of "),
     ("empty", {"http_status": 200, "body": ""}, 200, "HTTP 200, 0 bytes of "),
     ("a list", {"answer": [1]}, 200, "that hold no status"),
-    ("0 without an id", {"answer": {"status": "0"}}, 200, "HTTP 200, status 0 without what was asked for"),
+    ("0 without an id", {"answer": {"status": "0"}}, 200, "status 0, but the expected data is missing"),
     ("a positive status", {"answer": {"status": 401, "error": "gone"}}, 200, "HTTP 200, status 401"),
     ("a server error", {"http_status": 500, "body": "oops"}, 500, "HTTP 500, 4 bytes of "),
     ("a bad gateway", {"http_status": 502, "answer": {"status": 502}}, 502, "HTTP 502, status 502"),

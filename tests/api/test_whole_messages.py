@@ -108,7 +108,7 @@ def test_reply_to_is_the_id_of_the_message_answered(given: object, kept: str | N
         (["1"], "must be the id of an incoming message, a list of 1 given"),
         (True, "must be the id of an incoming message, True given"),
         (1.5, "must be the id of an incoming message, 1.5 given"),
-        ("\ud800", "must be valid Unicode text, a lone surrogate given"),
+        ("\ud800", "must be valid Unicode text; it has an unpaired surrogate"),
         pytest.param(10**5000, "must be text, a number too large given", id="a huge number"),
     ],
 )

@@ -38,11 +38,11 @@ def test_an_unlisted_code_is_shown_with_its_reason(exchange: Protocol, message: 
 
 def test_a_refusal_by_http_says_so(exchange: Protocol, message: Request[Receipt]) -> None:
     assert str(outcome(exchange, message, answer(b"", 404))) == (
-        "The text message to 86…57 was refused: HTTP 404, no status of Itniotech's; "
+        "The text message to 86…57 was refused: HTTP 404, without a status code of Itniotech; "
         "check the connection's host"
     )
     error = outcome(exchange, message, answer(b"", 401))
-    assert str(error) == "The text message to 86…57 was refused: HTTP 401, no status of Itniotech's"
+    assert str(error) == "The text message to 86…57 was refused: HTTP 401, without a status code of Itniotech"
     assert (error.code, error.transient) == (None, False)
 
 

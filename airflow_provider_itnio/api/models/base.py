@@ -56,7 +56,7 @@ def never_unrendered(value: object) -> bool:
 
 
 def unrendered_rule(info: ValidationInfo) -> IsUnrendered:
-    """Give the rule by which this validation knows an unrendered value."""
+    """Return the rule by which this validation knows an unrendered value."""
     return info.context["is_unrendered"] if info.context else never_unrendered
 
 
@@ -76,7 +76,7 @@ def text_value(value: object) -> str:
             try:
                 value.encode()
             except UnicodeEncodeError:
-                raise rule_error("must be valid Unicode text, a lone surrogate given") from None
+                raise rule_error("must be valid Unicode text; it has an unpaired surrogate") from None
         return value
     if isinstance(value, (list, tuple, set, frozenset)):
         raise rule_error(
@@ -95,7 +95,7 @@ def _written(scalar: object) -> str:
 
 
 def is_blank(value: object) -> bool:
-    """Say whether a value counts as not given."""
+    """Return whether a value counts as not given."""
     return value is None or (isinstance(value, str) and not value.strip())
 
 

@@ -22,7 +22,7 @@ from airflow_provider_itnio.api.models.base import (
 
 
 def _last_part(link: str) -> str | None:
-    """Give the name at the end of a link's path, percent-decoded."""
+    """Return the name at the end of a link's path, percent-decoded."""
     try:
         name = unquote(urlsplit(link.strip()).path.rpartition("/")[2]).rpartition("/")[2]
         return "".join(character for character in name if character.isprintable()).strip() or None

@@ -46,7 +46,7 @@ class Message:
 
 
 def model_of(kind: str) -> type[ContentModel]:
-    """Give the model of a message type, and load it then: a task's process needs one of them.
+    """Return the model of a message type, and load it then: a task's process needs one of them.
 
     :param kind: one of ``MESSAGE_FIELDS``.
     """

@@ -36,11 +36,11 @@ class RingBuffer(Generic[Kept]):
         return len(self._entries)
 
     def __iter__(self) -> Iterator[Kept]:
-        """Give the entries, oldest first."""
+        """Return the entries, oldest first."""
         return (entry for entry, _ in self._entries)
 
     def __reversed__(self) -> Iterator[Kept]:
-        """Give the entries, newest first."""
+        """Return the entries, newest first."""
         return (entry for entry, _ in reversed(self._entries))
 
     def append(self, entry: Kept, size: int) -> None:

@@ -29,7 +29,7 @@ def _itnio_running_sandbox() -> Iterator[TestingSandbox]:
 def itnio_sandbox(
     _itnio_running_sandbox: TestingSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[TestingSandbox]:
-    """Give a local Itniotech that has got nothing yet; ``itnio_default`` is a connection to it."""
+    """Return a local Itniotech that has got nothing yet; ``itnio_default`` is a connection to it."""
     _itnio_running_sandbox.begin_test(monkeypatch.setenv)
     yield _itnio_running_sandbox
     _itnio_running_sandbox.end_test()

@@ -110,7 +110,7 @@ def tell(
 
 
 def _each(notifier: Any, kind: str) -> list[Any]:
-    """Give the callbacks that a test hands over, of which there must be one."""
+    """Return the callbacks that a test hands over, of which there must be one."""
     several = list(notifier) if isinstance(notifier, (list, tuple)) else [notifier]
     callbacks = [one.callback if type(one).__name__ == "DeadlineAlert" else one for one in several]
     if not callbacks or None in callbacks:
@@ -184,7 +184,7 @@ class _Resolved(NamedTuple):
 
 
 def _instance_of(operator: Any, context: MutableMapping[str, Any]) -> Any:
-    """Give the mapped operator with the arguments of the one instance that the context names."""
+    """Return the mapped operator with the arguments of the one instance that the context names."""
     expanded, index = operator._get_specified_expand_input().value, context["ti"].map_index
     if isinstance(expanded, Mapping):
         resolved, number = _one_of_product(expanded, index, context)

@@ -183,7 +183,7 @@ class Endpoint:
         return seen, Problems(about_sign, about_json)
 
     def _secrets(self, headers: Headers) -> list[str]:
-        """Give what a header may hold and nobody may see: key, secret and the Sign that fits the request."""
+        """Return what a header may hold and nobody may see: key, secret, and the Sign of the request."""
         account = self.vendor.account
         sign = sign_of(account.api_key, account.secret, headers.get("timestamp", ""))
         return [one for one in (account.api_key, account.secret, sign, sign.upper()) if one]
@@ -207,7 +207,7 @@ class Endpoint:
         return replace(verdict, notes=(*verdict.notes, note))
 
     def _fault_for(self, seen: SeenRequest, verdict: Verdict) -> tuple[Fault | None, str]:
-        """Give what goes wrong with a request, and why."""
+        """Return what goes wrong with a request, and why."""
         recipient = recipient_in(seen.body)
         asked = self.vendor.faults.take(self.path, recipient)
         if asked and asked.makes_answer:

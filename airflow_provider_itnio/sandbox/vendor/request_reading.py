@@ -81,7 +81,7 @@ def masked(headers: Headers, secrets: Iterable[str]) -> Headers:
 
 
 def _is_too_deep(value: Any, raw_body: bytes) -> bool:
-    """Tell whether JSON is so deep that it could be read but not be written again."""
+    """Return whether JSON is so deep that it could be read but not be written again."""
     if raw_body.count(b"[") + raw_body.count(b"{") <= DEEPEST_JSON:
         return False
     level = [value]
