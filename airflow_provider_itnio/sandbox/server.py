@@ -34,8 +34,8 @@ from airflow_provider_itnio.sandbox.vendor.account import (
     phones,
     several,
 )
-from airflow_provider_itnio.sandbox.vendor.delivery import Delivery
 from airflow_provider_itnio.sandbox.vendor.endpoints import Vendor
+from airflow_provider_itnio.sandbox.vendor.message_status import Delivery
 from airflow_provider_itnio.sandbox.vendor.webhook import Webhook, webhook_settings
 
 if TYPE_CHECKING:

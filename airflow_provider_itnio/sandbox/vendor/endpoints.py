@@ -59,7 +59,7 @@ if TYPE_CHECKING:
     from airflow_provider_itnio.sandbox.faults.random_failures import RandomFailures
     from airflow_provider_itnio.sandbox.store.store import Store
     from airflow_provider_itnio.sandbox.vendor.account import Account
-    from airflow_provider_itnio.sandbox.vendor.delivery import Delivery
+    from airflow_provider_itnio.sandbox.vendor.message_status import Delivery
 
 logger = logging.getLogger("airflow_provider_itnio.sandbox")
 
