@@ -55,8 +55,8 @@ _RUN = """
 import sys, runpy
 import airflow.models.dagbag
 from pathlib import Path
-from tests.system.run_dags import dag_of
-dag_of(Path(sys.argv[1])).test()
+from tests.system.run_dags import dags_of
+for dag in dags_of(Path(sys.argv[1])): dag.test()
 """
 
 
