@@ -89,7 +89,7 @@ def references_in(value: object, path: str) -> Iterator[str]:
 
 
 def leaves(value: object, path: str = "") -> Iterator[tuple[str, object]]:
-    """Return what stands in a field of dicts and lists, to any depth, each dict and list once.
+    """Yield what stands in a field of dicts and lists, to any depth, each dict and list once.
 
     :param value: a field.
     :param path: its name.

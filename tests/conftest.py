@@ -13,6 +13,8 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from tests.logs import FullDisk, lines_go_to
+
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 
 # Nothing of whoever runs the tests may get in: no connection, no setting, no proxy.
@@ -58,6 +60,13 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 
 def pytest_unconfigure() -> None:
     shutil.rmtree(_HOME, ignore_errors=True)
+
+
+@pytest.fixture
+def failing_log():
+    """No line of the package can be written, from INFO on."""
+    with lines_go_to(FullDisk()):
+        yield
 
 
 @pytest.fixture

@@ -240,3 +240,8 @@ def may_be_tried_again(run: TaskRun, family: type[BaseException]) -> BaseExcepti
 def times_sent(sandbox):
     """How many messages each number got."""
     return Counter(message.recipient for message in sandbox.messages)
+
+
+def outcomes_in(store):
+    """What the store says of each single message, ``None`` for the record's head."""
+    return [json.loads(text).get("outcome") for key, text in store.kept.items() if "/message/" in key]

@@ -140,7 +140,7 @@ class MessageQueue:
         self._has_changed.set()
 
     def withdraw(self) -> Iterator[MessageKey]:
-        """Return the messages that are on record as intended and have not left."""
+        """Yield the messages that are on record as intended and have not left."""
         if self._intends:
             behind = chain.from_iterable(self._behind.values())
             for queued in chain(self._intended, self._next_of_number, self._put_back, behind):
@@ -167,7 +167,7 @@ class MessageQueue:
         self._intended.extend(intended)
 
     def _what_is_sent(self, recipients: Recipients) -> Iterator[QueuedMessage]:
-        """Return each message that this try sends, and count those that it does not."""
+        """Yield each message that this try sends, and count those that it does not."""
         failed = self._report.add_failure
         for recipient in recipients:
             if isinstance(recipient, InvalidRecipient):

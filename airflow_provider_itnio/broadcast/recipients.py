@@ -204,7 +204,7 @@ class Recipients:
         return len(self._entries)
 
     def __iter__(self) -> Iterator[Recipient | InvalidRecipient]:
-        """Return each who gets a message, and each who can't."""
+        """Yield each who gets a message, and each who can't."""
         first_of = _FirstPositions(len(self._entries))
         sent: dict[str, _DifferentData] = {}  # of those who stand in the list again
         for position, entry in enumerate(self._entries):

@@ -253,7 +253,7 @@ def _lines_of(exception: BaseException) -> Iterator[str]:
 
 
 def _leaves_of(exception: BaseException) -> Iterator[BaseException]:
-    """Return the errors of a group that are no groups themselves, to any depth."""
+    """Yield the errors of a group that are no groups themselves, to any depth."""
     waiting = [iter([exception])]
     while waiting:
         one = next(waiting[-1], None)

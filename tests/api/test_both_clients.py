@@ -104,7 +104,7 @@ def test_an_exchange_ends_at_its_deadline_whatever_it_waits_for() -> None:
 
     async def both() -> tuple[BaseException, int]:
         ended = await stuck()
-        return ended, asyncio.current_task().cancelling()  # type: ignore[union-attr]
+        return ended, asyncio.current_task().cancelling()
 
     ended, still_cancelled = asyncio.run(asyncio.wait_for(both(), 10))
     assert isinstance(ended, TimeoutError)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from contextlib import suppress
 
 import pytest
@@ -13,21 +12,7 @@ from airflow_provider_itnio.notifications.whatsapp import WhatsAppNotifier
 from .events import of_task
 
 NUMBER = "+86 147-1800-4557"
-pytestmark = pytest.mark.usefixtures("connection")
-
-
-class Failing(logging.Handler):
-    def emit(self, record):
-        if "airflow_provider_itnio" in record.pathname and "sandbox" not in record.pathname:
-            raise OSError("No space left on device")
-
-
-@pytest.fixture(autouse=True)
-def failing_log():
-    handler = Failing(logging.WARNING)
-    logging.getLogger().addHandler(handler)
-    yield
-    logging.getLogger().removeHandler(handler)
+pytestmark = pytest.mark.usefixtures("connection", "failing_log")
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_itnio.operators.whatsapp import WhatsAppSendOperator
-from tests.operators.ways import WAYS
-from tests.task_runs import TaskStateStore
+from tests.operators.ways import OF_ONE, WAYS
+from tests.task_runs import TaskRun, TaskStateStore
 from tests.traffic import watched_traffic
 
 NUMBER = "+86 147-1800-4557"
@@ -42,6 +42,12 @@ def delivery(request):
 def store():
     """The task state store of Airflow 3.3."""
     return TaskStateStore()
+
+
+@pytest.fixture(params=OF_ONE.values(), ids=OF_ONE)
+def run(request, delivery, store):
+    """A task that sends one message, in each way and with each delivery."""
+    return TaskRun(lambda: request.param(delivery=delivery), store=store)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import threading
@@ -10,20 +9,9 @@ import threading
 import pytest
 
 from airflow_provider_itnio.api.errors import NotSentError
-from tests.operators.ways import OF_ONE
-from tests.task_runs import TaskRun
+from tests.task_runs import outcomes_in
 
 pytestmark = pytest.mark.usefixtures("connection")
-
-
-@pytest.fixture(params=["at_least_once", "at_most_once"])
-def delivery(request):
-    return request.param
-
-
-@pytest.fixture(params=OF_ONE.values(), ids=OF_ONE)
-def run(request, delivery, store):
-    return TaskRun(lambda: request.param(delivery=delivery), store=store)
 
 
 @pytest.fixture
@@ -32,10 +20,6 @@ def terminated(run):
     before = signal.signal(signal.SIGTERM, lambda number, frame: run.operator.on_kill())
     yield lambda: os.kill(os.getpid(), signal.SIGTERM)
     signal.signal(signal.SIGTERM, before)
-
-
-def outcomes_in(store):
-    return [json.loads(text)["outcome"] for key, text in store.kept.items() if "/message/" in key]
 
 
 def test_in_a_wait_between_two_attempts_it_was_not_sent(run, store, sandbox, terminated, monkeypatch):

@@ -2,31 +2,11 @@
 
 from __future__ import annotations
 
-import logging
-
 import pytest
 
 from tests.task_runs import TaskRun
 
-pytestmark = pytest.mark.usefixtures("connection")
-
-
-class Failing(logging.Handler):
-    def emit(self, record):
-        if "airflow_provider_itnio" in record.pathname and "sandbox" not in record.pathname:
-            raise OSError("No space left on device")
-
-
-@pytest.fixture(autouse=True)
-def failing_log():
-    """No line of the package can be written, whichever part of it says it."""
-    package = logging.getLogger("airflow_provider_itnio")
-    before, handler = package.level, Failing()
-    package.setLevel(logging.INFO)
-    logging.getLogger().addHandler(handler)
-    yield
-    logging.getLogger().removeHandler(handler)
-    package.setLevel(before)
+pytestmark = pytest.mark.usefixtures("connection", "failing_log")
 
 
 @pytest.mark.parametrize("fault", [{"http_status": 429}, {"status": -4}], ids=str)

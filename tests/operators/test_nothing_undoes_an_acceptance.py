@@ -4,50 +4,16 @@ from __future__ import annotations
 
 import json
 import logging
-from contextlib import contextmanager
 
 import pytest
 
 from airflow_provider_itnio.api.errors import RecordError
 from airflow_provider_itnio.hooks.itnio import ItnioHook
+from tests.logs import lines_go_to
 from tests.operators.ways import DIGITS, OF_ONE
 from tests.task_runs import TaskRun, TaskStateStore, broadcast_run, counts_of, numbers
 
 pytestmark = pytest.mark.usefixtures("hasty")
-
-
-class Failing(logging.Handler):
-    """A log handler whose lines fail, as they do where a surrogate can't be written."""
-
-    def __init__(self, names):
-        super().__init__()
-        self.names = names
-
-    def emit(self, record):
-        if record.name.startswith(self.names):
-            "\ud800".encode()
-
-
-OURS = tuple(f"airflow_provider_itnio.{folder}" for folder in ("operators", "broadcast", "delivery"))
-
-
-@contextmanager
-def lines_go_to(handler):
-    """Let a handler get all lines of the package from INFO on."""
-    package = logging.getLogger("airflow_provider_itnio")
-    before = package.level
-    package.setLevel(logging.INFO)
-    logging.getLogger().addHandler(handler)
-    yield
-    logging.getLogger().removeHandler(handler)
-    package.setLevel(before)
-
-
-@pytest.fixture
-def failing_log():
-    """No line of operators, broadcast and record can be written."""
-    with lines_go_to(Failing(OURS)):
-        yield
 
 
 @pytest.mark.parametrize("kept", [True, False], ids=["with a store", "without a store"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 
@@ -11,19 +10,10 @@ from airflow.providers.common.compat.sdk import AirflowFailException, AirflowTas
 
 from airflow_provider_itnio.api.errors import UnknownOutcomeError
 from tests.operators.time_limits import Blocking, limit_set
-from tests.operators.ways import OF_ONE, WAYS
-from tests.task_runs import TaskRun, fails_at_once
+from tests.operators.ways import WAYS
+from tests.task_runs import TaskRun, fails_at_once, outcomes_in
 
 pytestmark = pytest.mark.usefixtures("connection")
-
-
-@pytest.fixture(params=OF_ONE.values(), ids=OF_ONE)
-def run(request, delivery, store):
-    return TaskRun(lambda: request.param(delivery=delivery), store=store)
-
-
-def outcomes_in(store):
-    return [json.loads(text).get("outcome") for key, text in store.kept.items() if "/message/" in key]
 
 
 class TimeIsOverInPause(logging.Handler):

@@ -11,20 +11,8 @@ from airflow.providers.common.compat.sdk import AirflowTaskTimeout
 
 from airflow_provider_itnio.api.client import ItnioClient
 from tests.operators.time_limits import limit_set
-from tests.operators.ways import OF_ONE
-from tests.task_runs import TaskRun
 
 pytestmark = pytest.mark.usefixtures("connection")
-
-
-@pytest.fixture(params=["at_least_once", "at_most_once"])
-def delivery(request):
-    return request.param
-
-
-@pytest.fixture(params=OF_ONE.values(), ids=OF_ONE)
-def run(request, delivery, store):
-    return TaskRun(lambda: request.param(delivery=delivery), store=store)
 
 
 class _OnceSaid(logging.Handler):

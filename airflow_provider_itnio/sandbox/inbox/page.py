@@ -112,7 +112,7 @@ def one_file(store: Store) -> Iterator[bytes]:
 
 
 def _modules(name: str, seen: set[str]) -> Iterator[str]:
-    """Return the scripts that a module needs, then its own, each as a function with names of its own."""
+    """Yield the scripts that a module needs, then its own, each as a function with names of its own."""
     seen.add(name)
     text = ASSETS[name].decode()
     for _, imported in IMPORT.findall(text):
