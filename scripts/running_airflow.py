@@ -46,7 +46,7 @@ def airflow_environment(home: Path, dags: Path, settings: Mapping[str, str] | No
         "PATH": f"{BIN}{os.pathsep}{kept.get('PATH', '')}",
         "AIRFLOW_HOME": str(home),
         # SQLite lets one write at a time; who waits for it gives up after 5 s unless told otherwise.
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db?timeout=300",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db?timeout=30",
         "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
