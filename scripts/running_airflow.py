@@ -20,7 +20,7 @@ from http import HTTPStatus
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
-from urllib.error import HTTPError, URLError
+from urllib.error import HTTPError
 from urllib.parse import quote
 from urllib.request import Request, urlopen
 
@@ -150,7 +150,9 @@ class RunningAirflow:
         if AIRFLOW_3:
             try:
                 self._ask("POST", f"dags/{dag_id}/dagRuns", {"dag_run_id": run_id, "logical_date": None})
-            except URLError:
+            except HTTPError as error:
+                return error.code == HTTPStatus.CONFLICT  # an earlier request was answered too late
+            except OSError:
                 return False
             return True
         if self._stored("SELECT 1 FROM serialized_dag WHERE dag_id = ?", dag_id) is None:
