@@ -7,20 +7,6 @@ from collections.abc import Collection, Iterator
 from typing import Any
 from urllib.parse import quote
 
-__all__ = [
-    "XComPushOfAirflow2",
-    "base_url",
-    "current_task_group",
-    "failed_task_instances",
-    "is_failed_write",
-    "is_from_mapped",
-    "is_task_terminated",
-    "previous_runs",
-    "previous_task_instances",
-    "read_variable",
-    "run_path",
-]
-
 
 class XComPushOfAirflow2:
     """The last base of a decorated operator, for the ``xcom_push`` that its other bases may lack.

@@ -12,8 +12,6 @@ from airflow_provider_itnio.api.describe import describe_value
 from airflow_provider_itnio.api.errors import ItnioError
 from airflow_provider_itnio.dag_file import ending_at_dag_file
 
-__all__ = ["with_named_errors"]
-
 Class = TypeVar("Class", bound=type)
 
 _ONE: Final = {"recipient", "to", "to_number", "phone", "phone_number", "number", "channel", "chat_id"}

@@ -6,8 +6,6 @@ import sys
 from types import FrameType, TracebackType
 from typing import Final, TypeVar
 
-__all__ = ["ending_at_dag_file"]
-
 ErrorType = TypeVar("ErrorType", bound=BaseException)
 
 _SHOWN: Final = 2

@@ -11,8 +11,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-__all__ = ["OF_BALANCE", "OF_MESSAGES", "StatusText"]
-
 
 class StatusText(NamedTuple):
     """A status code for people: what it means, and what to do if the meaning does not say it already."""

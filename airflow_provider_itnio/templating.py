@@ -6,20 +6,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-__all__ = [
-    "TEMPLATE_EXT",
-    "is_list_in_text",
-    "is_reference",
-    "is_rendered_later",
-    "is_template_file",
-    "jinja_texts",
-    "leaves",
-    "literal_unless_templated",
-    "recipient_entries",
-    "references_in",
-    "template_files",
-]
-
 TEMPLATE_EXT = (".j2",)
 """Endings that make a value the name of a Jinja file. A text that ends in ``.txt`` or ``.md`` is a text."""
 

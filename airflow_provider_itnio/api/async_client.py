@@ -23,14 +23,13 @@ from airflow_provider_itnio.api.client import IDLE_LIMIT
 from airflow_provider_itnio.api.errors import NotSentError, mark_as_not_sent
 from airflow_provider_itnio.api.models import Message
 from airflow_provider_itnio.api.network import Route
-from airflow_provider_itnio.api.protocol import ANSWER_LIMIT, HEADERS, Protocol, Request, Response
+from airflow_provider_itnio.api.protocol import HEADERS, Protocol, Request
 from airflow_provider_itnio.api.receipt import Receipt
+from airflow_provider_itnio.api.response import ANSWER_LIMIT, Response
 from airflow_provider_itnio.api.retries import retry_options
 from airflow_provider_itnio.api.settings import ClientSettings
 from airflow_provider_itnio.api.signing import Credentials
 from airflow_provider_itnio.api.sockets import look_up
-
-__all__ = ["ItnioAsyncClient"]
 
 Result = TypeVar("Result")
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from typing import Final
 
-__all__ = ["BLANKS", "DOTS", "INVISIBLE", "INVISIBLE_ONES", "MARKS", "PLUS", "SLASHES", "show_invisible"]
-
 # Invisible: category Cf, Unicode's default-ignorables, the blank of Braille.
 INVISIBLE: Final = (
     r"\u00ad\u034f\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u115f\u1160\u17b4\u17b5\u180b-\u180f"

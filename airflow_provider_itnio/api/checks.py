@@ -9,8 +9,6 @@ from airflow_provider_itnio.api.describe import describe_value
 from airflow_provider_itnio.api.errors import InvalidParameterError, ItnioError
 from airflow_provider_itnio.api.values import integral, plain_scalar
 
-__all__ = ["Delivery", "check_choice", "check_delivery", "check_name", "check_number"]
-
 Delivery: TypeAlias = Literal["at_least_once", "at_most_once"]
 """What matters more where the outcome of a message is unknown: that it is not lost, or not sent twice."""
 

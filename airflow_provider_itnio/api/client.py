@@ -19,13 +19,12 @@ from airflow_provider_itnio.api.connection import TimedSession
 from airflow_provider_itnio.api.errors import NotSentError, mark_as_not_sent
 from airflow_provider_itnio.api.models import Message
 from airflow_provider_itnio.api.network import Route
-from airflow_provider_itnio.api.protocol import ANSWER_LIMIT, Protocol, Request, Response
+from airflow_provider_itnio.api.protocol import Protocol, Request
 from airflow_provider_itnio.api.receipt import Receipt
+from airflow_provider_itnio.api.response import ANSWER_LIMIT, Response
 from airflow_provider_itnio.api.retries import retry_options
 from airflow_provider_itnio.api.settings import ClientSettings
 from airflow_provider_itnio.api.signing import Credentials
-
-__all__ = ["IDLE_LIMIT", "ItnioClient", "end_wait", "shared_client"]
 
 IDLE_LIMIT: Final = 4.0
 """Seconds after which an idle socket is not used again: the server may have closed it, and a message that

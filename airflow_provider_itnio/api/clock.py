@@ -7,8 +7,6 @@ from collections.abc import Callable
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 
-__all__ = ["ServerClock", "seconds_of_date"]
-
 
 class ServerClock:
     """Unix time as the server sees it.

@@ -20,8 +20,6 @@ from airflow_provider_itnio.api.protocol import HEADERS
 from airflow_provider_itnio.api.settings import ClientSettings
 from airflow_provider_itnio.api.sockets import TimedSocket, connect
 
-__all__ = ["TimedSession"]
-
 
 class TimedSession(requests.Session):
     """Ends each request after ``connect_timeout`` and ``timeout``, and knows whether anything of it has left.

@@ -11,8 +11,6 @@ from airflow_provider_itnio.api.characters import show_invisible
 from airflow_provider_itnio.api.masking import mask_phone_numbers
 from airflow_provider_itnio.api.values import is_gap, plain_scalar, type_name
 
-__all__ = ["describe_key", "describe_value", "link_without_query", "truncate"]
-
 _SHOWN: Final = 60
 _READ: Final = 500
 """Characters of a value that are looked at: what is masked is shorter than it was."""

@@ -6,8 +6,6 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-__all__ = ["object_hint"]
-
 _FORMS: Final = {
     "message": "for a text give text=…",
     "template": "give template_message({name!r}, 'en', body=[…])",

@@ -14,8 +14,6 @@ from airflow_provider_itnio.api.characters import (
     show_invisible,
 )
 
-__all__ = ["mask_phone", "mask_phone_numbers"]
-
 _MIN_DIGITS: Final = 7
 """Fewer digits are no phone number."""
 

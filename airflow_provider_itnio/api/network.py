@@ -20,8 +20,6 @@ from airflow_provider_itnio.api.settings import ClientSettings, check_proxy, che
 from airflow_provider_itnio.api.signing import Secret
 from airflow_provider_itnio.api.sockets import TimedTlsSocket
 
-__all__ = ["Route", "tls_context"]
-
 _OF_REQUESTS = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 _OF_OPENSSL = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 

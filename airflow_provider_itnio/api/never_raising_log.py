@@ -6,8 +6,6 @@ import logging
 from contextlib import suppress
 from typing import Any
 
-__all__ = ["NeverRaisingLog"]
-
 
 class NeverRaisingLog(logging.LoggerAdapter[logging.Logger]):
     """A logger whose lines are lost where a handler fails, and never raise.

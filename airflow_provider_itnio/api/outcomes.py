@@ -21,8 +21,6 @@ from airflow_provider_itnio.api.status_codes import StatusCode, status_code
 if TYPE_CHECKING:
     from airflow_provider_itnio.api.protocol import Request
 
-__all__ = ["error_of", "text_of"]
-
 Clean = Callable[[str], str]
 
 _LONGEST_WAIT: Final = 1e9

@@ -15,15 +15,6 @@ from airflow_provider_itnio.api.errors import InvalidMessageError
 from airflow_provider_itnio.api.masking import mask_phone
 from airflow_provider_itnio.api.values import has_lost_digits, integral, is_gap, plain_scalar, type_name
 
-__all__ = [
-    "MAX_DIGITS",
-    "MIN_DIGITS",
-    "NUMBER_SEPARATORS",
-    "canonical_number",
-    "normalize_phone",
-    "split_numbers",
-]
-
 MIN_DIGITS: Final = 7
 MAX_DIGITS: Final = 14
 _COMPLETE: Final = 10

@@ -19,20 +19,14 @@ from airflow_provider_itnio.api.balance import Balance
 from airflow_provider_itnio.api.checks import Delivery
 from airflow_provider_itnio.api.clock import ServerClock
 from airflow_provider_itnio.api.describe import truncate
-from airflow_provider_itnio.api.errors import (
-    NotSentError,
-    UnknownOutcomeError,
-    mark_as_not_sent,
-)
+from airflow_provider_itnio.api.errors import NotSentError, UnknownOutcomeError, mark_as_not_sent
 from airflow_provider_itnio.api.masking import mask_phone, mask_phone_numbers
 from airflow_provider_itnio.api.models import Message
 from airflow_provider_itnio.api.outcomes import error_of, text_of
 from airflow_provider_itnio.api.receipt import Receipt
-from airflow_provider_itnio.api.response import ANSWER_LIMIT, READ_AT_MOST, Response, whole_number
+from airflow_provider_itnio.api.response import READ_AT_MOST, Response, whole_number
 from airflow_provider_itnio.api.signing import Credentials, Secret
 from airflow_provider_itnio.api.status_codes import BALANCE_CODES, MESSAGE_CODES, StatusCode, status_code
-
-__all__ = ["ANSWER_LIMIT", "HEADERS", "Protocol", "Request", "Response"]
 
 HEADERS: Final = {
     "Content-Type": "application/json;charset=UTF-8",

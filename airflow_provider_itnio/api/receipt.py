@@ -7,8 +7,6 @@ from typing import TypedDict
 
 import pendulum
 
-__all__ = ["Receipt", "ReceiptDict"]
-
 
 class ReceiptDict(TypedDict):
     """A receipt as plain JSON, as it stands in XCom."""

@@ -11,8 +11,6 @@ from typing import Any, Final
 
 from pydantic_core import from_json
 
-__all__ = ["ANSWER_LIMIT", "READ_AT_MOST", "Response", "whole_number"]
-
 ANSWER_LIMIT: Final = 1024 * 1024
 """The longest answer that is read, in bytes."""
 

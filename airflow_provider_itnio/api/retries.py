@@ -11,8 +11,6 @@ from airflow_provider_itnio.api.errors import NotSentError
 from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
 from airflow_provider_itnio.api.settings import ClientSettings
 
-__all__ = ["retry_options"]
-
 log = NeverRaisingLog(__name__)
 
 
@@ -26,6 +24,7 @@ class RetryAfterOrBackoff(wait_base):
         self._longer = doubling + wait_random(0, settings.jitter)
 
     def __call__(self, retry_state: RetryCallState) -> float:
+        """Return the seconds to wait."""
         error = retry_state.outcome and retry_state.outcome.exception()
         asked = (isinstance(error, NotSentError) and error.retry_after) or 0.0
         return max(asked, min(self._longest, self._longer(retry_state)))

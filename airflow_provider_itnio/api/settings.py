@@ -12,14 +12,6 @@ from airflow_provider_itnio.api.describe import link_without_query, truncate
 from airflow_provider_itnio.api.errors import ConfigurationError
 from airflow_provider_itnio.api.signing import Secret
 
-__all__ = [
-    "DEFAULT_BASE_URL",
-    "ClientSettings",
-    "check_proxy",
-    "checked_base_url",
-    "is_loopback",
-]
-
 DEFAULT_BASE_URL: Final = "https://api.itniotech.com"
 _SAFE_IN_PATH: Final = "/%:@!$&'()*+,;=~"
 

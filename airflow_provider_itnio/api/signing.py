@@ -12,8 +12,6 @@ from typing import Any, NoReturn, Self
 
 from airflow_provider_itnio.api.errors import ConfigurationError
 
-__all__ = ["Credentials", "Secret", "is_one_ascii_word"]
-
 
 class Secret:
     """Text that does not show: neither in ``repr``, ``str`` and ``format`` nor in a pickle.

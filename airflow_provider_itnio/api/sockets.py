@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 else:
     _Base = object
 
-__all__ = ["Addresses", "TimedSocket", "TimedTlsSocket", "connect", "look_up"]
-
 Addresses: TypeAlias = Sequence[tuple[int, int, int, str, tuple[Any, ...]]]
 """What ``socket.getaddrinfo`` gives."""
 

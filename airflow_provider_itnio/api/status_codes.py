@@ -21,8 +21,6 @@ from airflow_provider_itnio.api.errors import (
     SenderError,
 )
 
-__all__ = ["BALANCE_CODES", "MESSAGE_CODES", "StatusCode", "status_code"]
-
 _OF_ALL_MESSAGES = (AuthenticationError, AccountError, SenderError)
 
 

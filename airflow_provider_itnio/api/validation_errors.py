@@ -11,8 +11,6 @@ from pydantic_core import ErrorDetails
 from airflow_provider_itnio.api.describe import describe_key, describe_value
 from airflow_provider_itnio.api.hints import object_hint
 
-__all__ = ["describe_errors"]
-
 
 def describe_errors(
     error: ValidationError, model: type[BaseModel], name: str, is_unrendered: Callable[[object], bool]

@@ -14,8 +14,6 @@ from enum import Enum
 from numbers import Integral, Number, Rational, Real
 from typing import Any, Final
 
-__all__ = ["has_lost_digits", "integral", "is_gap", "plain_data", "plain_scalar", "type_name"]
-
 _LEVELS: Final = 12
 """How deep data may be nested. A message needs nine levels."""
 _LONGEST: Final = 5000

@@ -34,8 +34,6 @@ if TYPE_CHECKING:
     from airflow_provider_itnio.api.models import Message
     from airflow_provider_itnio.api.receipt import Receipt
 
-__all__ = ["Broadcast"]
-
 log = NeverRaisingLog(__name__)
 
 _PROGRESS_EVERY: Final = 10.0

@@ -7,8 +7,6 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-__all__ = ["BatchSize", "Pace"]
-
 
 class Pace:
     """Lets messages leave no faster than a rate, in any second.

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from airflow_provider_itnio.api.models import Message
 
-__all__ = ["preview"]
-
 _SHOWN: Final = 1000
 """Characters."""
 _LINK: Final = re.compile(r"https?://[^\s\"\\]+")

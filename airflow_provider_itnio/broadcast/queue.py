@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from airflow_provider_itnio.api.checks import Delivery
     from airflow_provider_itnio.api.models import Message
 
-__all__ = ["MessageQueue", "QueuedMessage"]
-
 log = NeverRaisingLog(__name__)
 
 

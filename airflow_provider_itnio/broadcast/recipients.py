@@ -16,16 +16,6 @@ from airflow_provider_itnio.api.phone_numbers import canonical_number, normalize
 from airflow_provider_itnio.api.values import integral, is_gap, plain_scalar, type_name
 from airflow_provider_itnio.templating import is_list_in_text
 
-__all__ = [
-    "InvalidRecipient",
-    "Recipient",
-    "Recipients",
-    "excluded_numbers",
-    "read_recipient",
-    "recipient_list",
-    "recipients_of",
-]
-
 _NO_DATA: Final[Mapping[str, Any]] = {}
 _AT_ONCE: Final = 1000
 """Entries of a lazy sequence that are fetched at a time."""

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
     from airflow_provider_itnio.broadcast.recipients import Recipient
 
-__all__ = ["PersonalMessage", "RecipientData"]
-
 _Filler: TypeAlias = Callable[[], Any]
 """Gives a value for the recipient whose message is being filled in."""
 

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from airflow_provider_itnio.broadcast.recipients import Recipients
     from airflow_provider_itnio.delivery.broadcast_record import RecordedOutcome
 
-__all__ = ["LOGGED", "Counts", "Failed", "FailureDict", "Report", "SummaryDict"]
-
 log = NeverRaisingLog(__name__)
 
 Failed: TypeAlias = Literal["invalid", "refused", "not_sent", "unknown"]

@@ -12,8 +12,6 @@ from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
 from airflow_provider_itnio.delivery.policy import Cleared, Outcome
 from airflow_provider_itnio.delivery.state_store import Entry, TaskStateStore, unreadable
 
-__all__ = ["BroadcastRecord", "MessageKey", "RecordedOutcome"]
-
 log = NeverRaisingLog(__name__)
 
 _LARGEST_VALUE: Final = 60_000

@@ -9,8 +9,6 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any, Final, Self, TypeVar
 
-__all__ = ["GracefulTimeout", "TimeIsOverError"]
-
 _PATIENCE: Final = 1.0
 """Seconds that a call which blocks is given once the time is over."""
 

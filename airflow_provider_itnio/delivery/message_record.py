@@ -16,8 +16,6 @@ from airflow_provider_itnio.delivery.state_store import Entry, TaskStateStore, u
 if TYPE_CHECKING:
     from airflow_provider_itnio.api.receipt import Receipt
 
-__all__ = ["DeliveryRecord"]
-
 log = NeverRaisingLog(__name__)
 
 _FINISHED: Final = "whatsapp/finished"

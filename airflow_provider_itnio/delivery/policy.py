@@ -11,8 +11,6 @@ if TYPE_CHECKING:
     from airflow_provider_itnio.api.checks import Delivery
     from airflow_provider_itnio.api.receipt import ReceiptDict
 
-__all__ = ["Cleared", "FailedOutcome", "Outcome", "PreviousOutcome", "TaskTry", "is_sent_again", "outcome_of"]
-
 Outcome: TypeAlias = Literal["accepted", "unknown", "not_sent", "refused"]
 """The outcome of a message; ``not_sent`` also means a temporary refusal."""
 FailedOutcome: TypeAlias = Literal["unknown", "not_sent", "refused"]

@@ -13,8 +13,6 @@ from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
 from airflow_provider_itnio.delivery.graceful_timeout import TimeIsOverError
 from airflow_provider_itnio.delivery.policy import Cleared, TaskTry
 
-__all__ = ["Entry", "TaskStateStore", "unreadable"]
-
 log = NeverRaisingLog(__name__)
 
 _VERSION: Final = 1

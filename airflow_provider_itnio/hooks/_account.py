@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
     from airflow_provider_itnio.api.settings import ClientSettings
 
-__all__ = ["Account", "ConnectionFields", "account_of", "missing"]
-
 _EXTRAS: Final = (
     "app_id",
     "business_phone",

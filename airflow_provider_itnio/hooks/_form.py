@@ -6,8 +6,6 @@ from typing import Any
 
 from airflow_provider_itnio.get_provider_info import get_provider_info
 
-__all__ = ["form_widgets", "ui_field_behaviour"]
-
 
 def form_widgets() -> dict[str, Any]:
     """Return the form's own fields."""

@@ -16,8 +16,6 @@ from airflow_provider_itnio.api.values import type_name
 from airflow_provider_itnio.notifications.failed_tasks import failed_tasks
 from airflow_provider_itnio.notifications.wording import describe_duration, sendable, utc_minute
 
-__all__ = ["AlertFacts", "AlertKind", "alert_facts"]
-
 AlertKind: TypeAlias = Literal[
     "task_failed",
     "task_retry",

@@ -16,15 +16,6 @@ from airflow_provider_itnio.api.describe import describe_value
 from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
 from airflow_provider_itnio.templating import is_rendered_later, recipient_entries
 
-__all__ = [
-    "DagAlerts",
-    "HoldingOptions",
-    "QuietHours",
-    "alerts_of",
-    "check_holding_options",
-    "holding_options",
-]
-
 _EVENTS: Final = ("dag_failure", "task_failure", "dag_recovery")
 _DEFAULT_EVENTS: Final = "dag_failure,dag_recovery"
 _DEFAULT_CONNECTION: Final = "itnio_default"

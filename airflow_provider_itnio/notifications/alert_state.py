@@ -23,17 +23,6 @@ from airflow_provider_itnio._compat import is_failed_write, read_variable
 from airflow_provider_itnio.api.describe import truncate
 from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
 
-__all__ = [
-    "VARIABLE",
-    "AlertState",
-    "FailingState",
-    "RecipientState",
-    "change_state",
-    "digest",
-    "read_state",
-    "update_state",
-]
-
 VARIABLE: Final = "itnio_alerts_held"
 _SIZE: Final = 32_000
 """Characters, since MySQL keeps 64 KiB of an encrypted variable."""

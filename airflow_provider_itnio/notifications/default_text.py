@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from airflow_provider_itnio.messages import TemplateDict
     from airflow_provider_itnio.notifications.alert_facts import AlertFacts
 
-__all__ = ["NOTE_LIMIT", "default_template", "default_text"]
-
 NOTE_LIMIT: Final = 500
 """Characters of what is said of alerts that are held back."""
 

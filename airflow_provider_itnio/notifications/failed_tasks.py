@@ -9,8 +9,6 @@ from typing import Any, Final
 from airflow_provider_itnio._compat import failed_task_instances
 from airflow_provider_itnio.api.describe import truncate
 
-__all__ = ["describe_failed_tasks", "failed_tasks"]
-
 _NAMED: Final = 5
 _LIMIT: Final = 180
 """Characters in all: a value of the WhatsApp template has 200."""

@@ -32,8 +32,6 @@ from airflow_provider_itnio.notifications.alert_state import (
 from airflow_provider_itnio.notifications.recovery import note_failure
 from airflow_provider_itnio.notifications.wording import describe_duration, utc_minute
 
-__all__ = ["Admission", "aadmit", "admit", "describe_held", "give_back", "is_quiet_now", "log_untold"]
-
 _SECONDS: Final = 5.0
 """How long a decision may take: Airflow gives callbacks 20 or 50 seconds."""
 

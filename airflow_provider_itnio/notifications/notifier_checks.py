@@ -18,8 +18,6 @@ from airflow_provider_itnio.templating import is_rendered_later, leaves, recipie
 if TYPE_CHECKING:
     from airflow_provider_itnio.notifications.whatsapp import WhatsAppNotifier
 
-__all__ = ["check_alert_template", "check_notifier", "check_recipient"]
-
 
 def check_notifier(notifier: WhatsAppNotifier) -> None:
     """Check everything that is not rendered later, and make numbers of the time limits.

@@ -18,8 +18,6 @@ from airflow_provider_itnio.notifications.alert_facts import AlertFacts, AlertKi
 from airflow_provider_itnio.notifications.alert_state import AlertState, FailingState, digest, update_state
 from airflow_provider_itnio.notifications.wording import describe_duration
 
-__all__ = ["RECOVERIES", "note_failure", "recovered"]
-
 RECOVERIES: Final[Mapping[AlertKind, AlertKind]] = {
     "dag_succeeded": "dag_recovered",
     "task_succeeded": "task_recovered",

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from airflow_provider_itnio.hooks.itnio import Account
     from airflow_provider_itnio.rendering.fields import FieldRenderer
 
-__all__ = ["AlertRenderer", "Messages", "RenderedAlert", "describe_error", "gathered_facts"]
-
 _LOG = NeverRaisingLog(f"airflow.task.{__name__}")
 _WORDS_LIMIT: Final = 300
 

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from airflow_provider_itnio.hooks.itnio import ItnioHook
     from airflow_provider_itnio.notifications.rendering import Messages, RenderedAlert
 
-__all__ = ["asend_to_all", "raise_failures", "send_to_all"]
-
 _AT_A_TIME: Final = 16
 """Recipients. Airflow ends a task's callbacks 20 seconds, a DAG's 50 seconds after they began."""
 _OF_ITS_TEXT: Final = (ContentError, InvalidMessageError)

@@ -7,8 +7,6 @@ from functools import wraps
 from inspect import isgeneratorfunction
 from typing import Any
 
-__all__ = ["run_after_post_execute"]
-
 
 def run_after_post_execute(operator: Any, finish: Callable[[], None]) -> None:
     """Let something follow ``post_execute``, the last of a task's own code that Airflow runs.

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from airflow_provider_itnio.api.checks import Delivery
     from airflow_provider_itnio.broadcast.engine import Broadcast
 
-__all__ = ["BroadcastEnding"]
-
 log = NeverRaisingLog(__name__)
 
 _WITHOUT_RECORD: Final = "Not tried again: without a delivery record, a retry would message people again"

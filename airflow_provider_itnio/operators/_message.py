@@ -35,15 +35,11 @@ if TYPE_CHECKING:
     from airflow_provider_itnio.api.checks import Delivery
     from airflow_provider_itnio.delivery.broadcast_record import BroadcastRecord
     from airflow_provider_itnio.delivery.message_record import DeliveryRecord
-    from airflow_provider_itnio.message_types import (
-        XComArgLike,
-    )
+    from airflow_provider_itnio.message_types import XComArgLike
 
     _Operator = TemplatedOperator
 else:
     _Operator = with_named_errors(TemplatedOperator)
-
-__all__ = ["SETTINGS", "WhatsAppMessageOperator"]
 
 _WHOLE_MESSAGE: Final = (*MESSAGE_FIELDS, "message")
 SETTINGS: Final = (

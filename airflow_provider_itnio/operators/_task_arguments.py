@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any, Required, TypeAlias, TypedDict
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import DAG, Context, TaskGroup
 
-__all__ = ["TaskArguments"]
-
 if TYPE_CHECKING:
     StateChangeCallback: TypeAlias = Callable[[Context], Any] | Collection[Callable[[Context], Any]] | None
 

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
     from airflow_provider_itnio.rendering.fields import FieldRenderer
 
-__all__ = ["TemplatedOperator"]
-
 _FAULTS_OF_DATA = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 """What rendering raises as often as it is tried, beside Jinja's own errors."""
 

@@ -11,22 +11,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 from airflow_provider_itnio._compat import is_task_terminated
 from airflow_provider_itnio.api.checks import check_choice, check_delivery, check_number
 from airflow_provider_itnio.api.describe import describe_value
-from airflow_provider_itnio.api.errors import (
-    InvalidMessageError,
-    InvalidParameterError,
-    ItnioError,
-)
+from airflow_provider_itnio.api.errors import InvalidMessageError, InvalidParameterError, ItnioError
 from airflow_provider_itnio.api.masking import mask_phone_numbers
 from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
 from airflow_provider_itnio.api.values import plain_scalar
 from airflow_provider_itnio.hooks.itnio import ACCEPTED_IS_NOT_DELIVERED, ItnioHook
 from airflow_provider_itnio.operators._broadcast_ending import BroadcastEnding
 from airflow_provider_itnio.operators._message import SETTINGS, WhatsAppMessageOperator
-from airflow_provider_itnio.templating import (
-    is_rendered_later,
-    literal_unless_templated,
-    references_in,
-)
+from airflow_provider_itnio.templating import is_rendered_later, literal_unless_templated, references_in
 
 if TYPE_CHECKING:
     from typing import Unpack

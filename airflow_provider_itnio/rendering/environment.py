@@ -26,8 +26,6 @@ from airflow_provider_itnio.rendering.gaps import (
     undisguised,
 )
 
-__all__ = ["LookUpFailed", "data_environment"]
-
 
 class LookUpFailed(Exception):  # noqa: N818
     """Airflow did not answer a look-up.

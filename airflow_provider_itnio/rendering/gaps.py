@@ -16,20 +16,6 @@ from jinja2.utils import missing
 
 from airflow_provider_itnio.api.values import is_gap, plain_scalar
 
-__all__ = [
-    "PLAIN",
-    "Container",
-    "Gap",
-    "Missing",
-    "RecipientData",
-    "as_data",
-    "gives_data",
-    "is_of",
-    "refuse_gaps",
-    "undisguised",
-    "without_gaps",
-]
-
 
 class Gap(StrictUndefined):  # noqa: PLW1641 - it has a __hash__, which fails
     """A value that data lack.

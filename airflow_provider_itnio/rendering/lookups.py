@@ -9,8 +9,6 @@ from typing import Any, cast
 from airflow_provider_itnio.rendering.environment import LookUpFailed
 from airflow_provider_itnio.rendering.gaps import as_data
 
-__all__ = ["read_once"]
-
 
 def read_once(variables: Mapping[str, Any]) -> dict[str, Any]:
     """Copy a task's context so that what its names look up in Airflow is looked up once.

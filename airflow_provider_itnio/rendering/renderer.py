@@ -17,8 +17,6 @@ from airflow_provider_itnio.rendering.environment import LookUpFailed, data_envi
 from airflow_provider_itnio.rendering.gaps import without_gaps
 from airflow_provider_itnio.templating import TEMPLATE_EXT, is_template_file
 
-__all__ = ["Renderer", "describe_error"]
-
 
 class Renderer:
     """Renders texts of a DAG file with the same variables.

@@ -8,7 +8,8 @@ from typing import Any
 from airflow_provider_itnio.api.errors import (
     ItnioError,
 )
-from airflow_provider_itnio.api.protocol import ANSWER_LIMIT, Protocol, Request, Response
+from airflow_provider_itnio.api.protocol import Protocol, Request
+from airflow_provider_itnio.api.response import ANSWER_LIMIT, Response
 from airflow_provider_itnio.api.signing import Credentials
 from tests.api.conftest import API_KEY, SECRET
 

@@ -18,8 +18,9 @@ from airflow_provider_itnio.api.async_client import ItnioAsyncClient
 from airflow_provider_itnio.api.client import ItnioClient
 from airflow_provider_itnio.api.errors import ConfigurationError, ItnioError, is_marked_as_not_sent
 from airflow_provider_itnio.api.models import message_from
-from airflow_provider_itnio.api.protocol import Protocol, Response
+from airflow_provider_itnio.api.protocol import Protocol
 from airflow_provider_itnio.api.receipt import Receipt
+from airflow_provider_itnio.api.response import Response
 from airflow_provider_itnio.api.settings import ClientSettings
 from airflow_provider_itnio.api.signing import Credentials, Secret
 from tests.api.conftest import API_KEY, APP_ID, BUSINESS_PHONE, RECIPIENT, SECRET, Authority, Make, Sender

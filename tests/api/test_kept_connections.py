@@ -12,7 +12,7 @@ import pytest
 from airflow_provider_itnio.api import async_client, client
 from airflow_provider_itnio.api.async_client import ItnioAsyncClient
 from airflow_provider_itnio.api.client import ItnioClient
-from airflow_provider_itnio.api.protocol import ANSWER_LIMIT
+from airflow_provider_itnio.api.response import ANSWER_LIMIT
 from airflow_provider_itnio.api.settings import ClientSettings
 from airflow_provider_itnio.api.signing import Credentials
 from airflow_provider_itnio.sandbox import Sandbox

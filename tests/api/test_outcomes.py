@@ -21,8 +21,9 @@ from airflow_provider_itnio.api.errors import (
     UnknownOutcomeError,
 )
 from airflow_provider_itnio.api.models import message_from
-from airflow_provider_itnio.api.protocol import ANSWER_LIMIT, Protocol, Request, Response
+from airflow_provider_itnio.api.protocol import Protocol, Request
 from airflow_provider_itnio.api.receipt import Receipt
+from airflow_provider_itnio.api.response import ANSWER_LIMIT, Response
 from tests.api.conftest import NOW, RECIPIENT
 from tests.api.protocol_cases import ACCEPTED, CREDENTIALS, JUNK, NO_ID, PASSING, REFUSED, answer, outcome
 

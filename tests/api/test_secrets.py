@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_itnio.api.errors import ItnioError
-from airflow_provider_itnio.api.protocol import ANSWER_LIMIT
+from airflow_provider_itnio.api.response import ANSWER_LIMIT
 from airflow_provider_itnio.api.signing import Credentials
 from airflow_provider_itnio.sandbox import Sandbox
 from tests.api.conftest import API_KEY, BUSINESS_PHONE, RECIPIENT, SECRET, Authority, Make

@@ -14,7 +14,7 @@ from airflow_provider_itnio.api.errors import (
     RecipientError,
     UnknownOutcomeError,
 )
-from airflow_provider_itnio.api.protocol import ANSWER_LIMIT
+from airflow_provider_itnio.api.response import ANSWER_LIMIT
 from airflow_provider_itnio.sandbox import Sandbox
 from tests.api.conftest import (
     Make,

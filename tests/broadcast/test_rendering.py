@@ -11,7 +11,8 @@ from jinja2.sandbox import SandboxedEnvironment
 
 from airflow_provider_itnio.api.errors import InvalidMessageError
 from airflow_provider_itnio.broadcast.recipients import Recipient
-from airflow_provider_itnio.broadcast.rendering import PersonalMessage, RecipientData
+from airflow_provider_itnio.broadcast.rendering import PersonalMessage
+from airflow_provider_itnio.rendering.gaps import RecipientData
 
 LI = "8614718004557"
 

@@ -14,24 +14,12 @@ from typing import Annotated, ClassVar, Final, TypeAlias, TypeVar
 from urllib.parse import quote, urlsplit
 from uuid import UUID
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    StringConstraints,
-    ValidationInfo,
-)
+from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints, ValidationInfo
 from pydantic_core import PydanticCustomError
 
 from airflow_provider_itnio.api.characters import show_invisible
 from airflow_provider_itnio.api.describe import describe_value, link_without_query
-from airflow_provider_itnio.api.values import (
-    has_lost_digits,
-    integral,
-    is_gap,
-    plain_scalar,
-    type_name,
-)
+from airflow_provider_itnio.api.values import has_lost_digits, integral, is_gap, plain_scalar, type_name
 
 CUSTOM_MESSAGE: Final = "wa/custom/sendMsg"
 TEMPLATE_MESSAGE: Final = "wa/template/sendMsg"

@@ -7,13 +7,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import (
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    RootModel,
-    model_validator,
-)
+from pydantic import BeforeValidator, ConfigDict, Field, RootModel, model_validator
 
 from airflow_provider_itnio.api.describe import describe_value
 from airflow_provider_itnio.api.models.base import (

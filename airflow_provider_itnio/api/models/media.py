@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from urllib.parse import unquote, urlsplit
 
-from pydantic import (
-    ValidationInfo,
-    model_validator,
-)
+from pydantic import ValidationInfo, model_validator
 
 from airflow_provider_itnio.api.models.base import (
     Caption,
