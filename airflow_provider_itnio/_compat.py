@@ -37,7 +37,6 @@ def read_variable(key: str) -> str | None:
     ``Variable.get`` takes a read that failed for a variable that is missing, and may answer from a cache of
     15 minutes. No version up to 3.3 ends that.
 
-    :param key: the variable's key.
     :return: ``None`` if there is none.
     :raises Exception: if it can't be read.
     """
@@ -149,11 +148,7 @@ def base_url() -> str:
 
 
 def run_path(dag_id: str, run_id: str) -> str:
-    """Return the path of a run's page, or of its DAG's without a run. Airflow 3.0 has another than 2.
-
-    :param dag_id: the DAG.
-    :param run_id: the run, empty for none.
-    """
+    """Return the path of a run's page, or of its DAG's without a run. Airflow 3.0 has another than 2."""
     page = f"/dags/{quote(dag_id)}"
     if not run_id:
         return page
@@ -174,8 +169,6 @@ def is_from_mapped(operator: Any) -> bool:
     """Return whether an operator was made from a mapped task, which happens when it runs.
 
     No version up to 3.3 has a public name for this.
-
-    :param operator: an operator.
     """
     return bool(getattr(operator, "_BaseOperator__from_mapped", False))
 
@@ -184,8 +177,6 @@ def is_task_terminated(error: BaseException) -> bool:
     """Return whether Airflow ends the task from outside.
 
     Airflow 2 raises its ``AirflowTaskTerminated``, which is no ``Exception``; 3.0 and later don't have it.
-
-    :param error: what was raised.
     """
     return type(error).__name__ == "AirflowTaskTerminated"
 
@@ -194,7 +185,5 @@ def is_failed_write(error: BaseException) -> bool:
     """Return whether Airflow's store could not be asked.
 
     On 3.3 its ``DeadlockImminentError`` is no ``Exception``, and stands in no public module.
-
-    :param error: what was raised.
     """
     return isinstance(error, Exception) or type(error).__name__ == "DeadlockImminentError"

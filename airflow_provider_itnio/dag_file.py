@@ -21,7 +21,6 @@ def ending_at_dag_file(error: ErrorType) -> ErrorType:
     Airflow's page of import errors shows the last two frames of a traceback, which would be this package's
     and Airflow's own. They stay in the traceback, before the lines of the DAG file.
 
-    :param error: what is about to be raised.
     :return: the same error.
     """
     trace: TracebackType | None = None

@@ -41,10 +41,7 @@ def is_rendered_later(value: Any) -> bool:
 
 
 def jinja_texts(value: object) -> Iterator[Any]:
-    """Find texts that are to be rendered, to any depth.
-
-    :param value: a field.
-    """
+    """Find texts that are to be rendered, to any depth."""
     for _, leaf in leaves(value):
         if issubclass(type(leaf), str) and is_rendered_later(leaf):
             yield leaf
@@ -53,8 +50,6 @@ def jinja_texts(value: object) -> Iterator[Any]:
 def template_files(value: object, path: str) -> Iterator[tuple[str, str]]:
     """Find the names of Jinja files, to any depth.
 
-    :param value: a field.
-    :param path: its name.
     :return: for each, where it stands and the name.
     """
     for place, leaf in leaves(value, path):
@@ -65,8 +60,6 @@ def template_files(value: object, path: str) -> Iterator[tuple[str, str]]:
 def references_in(value: object, path: str) -> Iterator[str]:
     """Find outputs of upstream tasks in a field.
 
-    :param value: a field.
-    :param path: its name.
     :return: where each stands.
     """
     for place, leaf in leaves(value, path):
@@ -77,8 +70,6 @@ def references_in(value: object, path: str) -> Iterator[str]:
 def leaves(value: object, path: str = "") -> Iterator[tuple[str, object]]:
     """Yield what stands in a field of dicts and lists, to any depth, each dict and list once.
 
-    :param value: a field.
-    :param path: its name.
     :return: for each, where it stands and what it is. What holds itself, is nested too deep or can't be read
         counts as a leaf.
     """

@@ -57,10 +57,7 @@ class _Exchange:
         self.task.cancel()
 
     def ended_by(self, error: BaseException) -> BaseException:
-        """Return what ended it: ``TimeoutError`` at its deadline, unless something else cancelled it too.
-
-        :param error: what was raised.
-        """
+        """Return what ended it: ``TimeoutError`` at its deadline, unless something else cancelled it too."""
         if not self.is_late:
             return error
         is_ours = self.task.uncancel() <= self._cancelled_before

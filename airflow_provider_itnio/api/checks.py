@@ -91,8 +91,6 @@ def check_choice(
 def check_name(name: str, value: object) -> str:
     """Check the name of something, such as a connection's id.
 
-    :param name: the name an error gives it.
-    :param value: what was given.
     :return: the name without blanks around it.
     :raises InvalidParameterError: if it is no text (a whole number counts as one), or empty.
     """

@@ -54,7 +54,6 @@ class ServerClock:
 def seconds_of_date(date: str | None) -> float | None:
     """Read an HTTP date.
 
-    :param date: the header's text.
     :return: Unix time in seconds, ``None`` if it is not a date.
     """
     if not date:

@@ -31,8 +31,6 @@ def describe_value(value: object) -> str:
 
     It shows no query of a link and no whole phone number, wherever in a message they were put, and invisible
     characters by their code points. It never raises.
-
-    :param value: anything.
     """
     try:
         return _described(plain_scalar(value))
@@ -62,10 +60,7 @@ def _described(value: Any) -> str:
 
 
 def describe_key(key: object) -> str:
-    """Write a key of an object as a part of a path: short, in one line, in quotes where it is no word.
-
-    :param key: any key.
-    """
+    """Write a key of an object as a part of a path: short, in one line, in quotes where it is no word."""
     key = plain_scalar(key)
     if type(key) is not str:
         return f"<{type_name(key)}>"
@@ -73,10 +68,7 @@ def describe_key(key: object) -> str:
 
 
 def link_without_query(link: str) -> str:
-    """Take off what may hold a signature.
-
-    :param link: any text that may be a link.
-    """
+    """Take off what may hold a signature."""
     bare = link.partition("?")[0].partition("#")[0]
     scheme, mark, rest = bare.partition("://")
     authority, slash, path = rest.partition("/")

@@ -112,10 +112,7 @@ def _described(answer: Response, status: int | None, clean: Clean) -> str:
 
 
 def text_of(value: object) -> str:
-    """Return a value of JSON as text, or its type if ``str`` fails: on huge numbers and deep nesting.
-
-    :param value: the value.
-    """
+    """Return a value of JSON as text, or its type if ``str`` fails: on huge numbers and deep nesting."""
     try:
         return str(value or "")
     except (ValueError, RecursionError):

@@ -132,8 +132,6 @@ class Protocol:
     def sets_clock(self, request: Request[Any], answer: Response) -> bool:
         """Take the server's time from an answer that says that the request's time was wrong.
 
-        :param request: what was asked.
-        :param answer: what came back.
         :return: whether the request is worth sending once more, signed with another time.
         """
         return self._is_about_the_clock(request, answer) and self.clock.set_by(answer.header("date"))

@@ -48,10 +48,7 @@ class Response:
         self.status = whole_number(self.payload.get("status"))
 
     def header(self, name: str) -> str | None:
-        """Return a header's text, as far as it can be of use.
-
-        :param name: its name in lower case.
-        """
+        """Return the text of a header, named in lower case, as far as it can be of use."""
         value = self.headers.get(name)
         return None if value is None else value[:READ_AT_MOST]
 

@@ -138,10 +138,7 @@ def _is_visible(text: str) -> bool:
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether what is sent to a host stays on this machine.
-
-    :param host: a name or an address.
-    """
+    """Return whether what is sent to a host stays on this machine."""
     try:
         return ip_address(host).is_loopback
     except ValueError:

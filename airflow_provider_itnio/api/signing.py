@@ -98,8 +98,5 @@ class Credentials:
 
 
 def is_one_ascii_word(secret: Secret) -> bool:
-    """Return whether a text can stand in a header as it is: ASCII, no blanks, nothing invisible.
-
-    :param secret: the text.
-    """
+    """Return whether a text can stand in a header as it is: ASCII, no blanks, nothing invisible."""
     return secret.reveal().isascii() and secret.reveal().isprintable() and " " not in secret.reveal()

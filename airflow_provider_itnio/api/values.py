@@ -21,10 +21,7 @@ _LONGEST: Final = 5000
 
 
 def type_name(value: object) -> str:
-    """Name a value's type, fit to stand in an error.
-
-    :param value: anything.
-    """
+    """Name a value's type, fit to stand in an error."""
     try:
         name = type(value).__name__
         return name if name.isidentifier() and len(name) <= 60 else "object"
@@ -33,10 +30,7 @@ def type_name(value: object) -> str:
 
 
 def is_gap(value: Any) -> bool:
-    """Return whether a value stands for a missing one: ``None``, NaN of any type, ``NaT``, ``pandas.NA``.
-
-    :param value: anything.
-    """
+    """Return whether a value stands for a missing one: ``None``, NaN of any type, ``NaT``, ``pandas.NA``."""
     if value is None:
         return True
     try:
@@ -55,8 +49,6 @@ def has_lost_digits(value: Any) -> bool:
     """Return whether a float is too large for its type to tell it from the whole numbers beside it.
 
     Python's floats are from ``2**53`` on, about 9 million billion, and numpy's float32 from 16,777,216 on.
-
-    :param value: anything.
     """
     try:
         if not isinstance(value, Real) or isinstance(value, Rational) or not math.isfinite(value):
@@ -71,8 +63,6 @@ def integral(value: Any) -> int | None:
 
     ``5``, ``5.0``, ``Decimal("5")`` and numpy's and pandas' scalars are; ``True``, ``"5"`` and a float that
     has lost digits are not.
-
-    :param value: anything.
     """
     try:
         if isinstance(value, bool):
@@ -94,7 +84,6 @@ def plain_scalar(value: Any) -> Any:
 
     A float32 stays one: as a Python float, 0.1 would be 0.10000000149011612.
 
-    :param value: anything.
     :return: the value itself if it is no such scalar.
     """
     try:

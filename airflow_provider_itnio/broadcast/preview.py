@@ -17,10 +17,7 @@ _QUERY: Final = re.compile(r"\?[\w.%~-]+=[^\s\"\\]*")
 
 
 def preview(message: Message) -> str:
-    """Write a message down for the log.
-
-    :param message: a message, rendered and checked.
-    """
+    """Write a message down for the log."""
     from airflow_provider_itnio.api.describe import link_without_query, truncate
     from airflow_provider_itnio.api.masking import mask_phone_numbers
 

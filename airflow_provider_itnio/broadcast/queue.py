@@ -126,10 +126,7 @@ class MessageQueue:
         self._has_changed.set()
 
     def put_back(self, queued: QueuedMessage) -> None:
-        """Take back a message that has not left.
-
-        :param queued: what :meth:`take` gave.
-        """
+        """Take back a message that has not left."""
         self._put_back.append(queued)
 
     def close(self) -> None:

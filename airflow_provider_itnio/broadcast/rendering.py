@@ -80,7 +80,6 @@ class PersonalMessage:
     def fields_for(self, recipient: Recipient) -> dict[str, Any]:
         """Fill the message in.
 
-        :param recipient: the recipient.
         :raises InvalidMessageError: if that fails, naming the field.
         """
         try:

@@ -122,10 +122,7 @@ class Report:
         return self._for_retry + self.not_attempted
 
     def add_accepted(self, receipt: Receipt) -> None:
-        """Count a message that was accepted.
-
-        :param receipt: what was given back.
-        """
+        """Count a message that was accepted."""
         self.counts.accepted += 1
         if self._receipts is not None:
             self._receipts.append(receipt)

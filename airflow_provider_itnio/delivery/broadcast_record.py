@@ -68,8 +68,6 @@ class BroadcastRecord:
     def from_context(cls, context: Mapping[str, Any], task_id: str) -> Self:
         """Open the record of the task that runs; where Airflow has no store, a line in the log says so.
 
-        :param context: the task's context.
-        :param task_id: the operator's.
         :raises RecordError: if it can't be read, or the store does not take its head.
         """
         record = cls(TaskStateStore.from_context(context, task_id))
@@ -85,16 +83,12 @@ class BroadcastRecord:
     def earlier(self, key: MessageKey) -> tuple[RecordedOutcome, Cleared] | None:
         """Look up what an earlier try knew of a message.
 
-        :param key: which message.
         :return: its outcome, and whether a person has cleared the task since.
         """
         return self._known.get(key)
 
     def add(self, outcome: RecordedOutcome) -> None:
-        """Take the outcome of a message, to be written with the next ones.
-
-        :param outcome: the message's outcome.
-        """
+        """Take the outcome of a message, to be written with the next ones."""
         if self.store:
             self.unrecorded.append(outcome)
 
@@ -112,7 +106,6 @@ class BroadcastRecord:
 
         What waits to be written is written with it, so that such a worker leaves no more than these unknown.
 
-        :param keys: which messages.
         :raises RecordError: if that could not be written; none of them may leave.
         """
         if not self.store:

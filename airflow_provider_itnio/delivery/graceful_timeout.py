@@ -61,8 +61,6 @@ class GracefulTimeout:
     def call(self, function: Callable[..., Result], *args: Any) -> Result:
         """Call what may block and may be ended; once the time is over, it is given a second, at most two.
 
-        :param function: what is called.
-        :param args: with what.
         :raises TimeIsOverError: if it took longer; it may have done its work all the same.
         """
         try:

@@ -36,11 +36,7 @@ class DeliveryRecord:
 
     @classmethod
     def from_context(cls, context: Mapping[str, Any], task_id: str) -> Self:
-        """Open the record of the task that runs; where Airflow has no store, a line in the log says so.
-
-        :param context: the task's context.
-        :param task_id: the operator's.
-        """
+        """Open the record of the task that runs; where Airflow has no store, a line in the log says so."""
         return cls(TaskStateStore.from_context(context, task_id))
 
     def earlier(self, recipient: str) -> PreviousOutcome | None:
@@ -86,10 +82,7 @@ class DeliveryRecord:
         self._write_or_say(recipient, "not_sent", why="it had not left when the try ended")
 
     def accepted(self, receipt: Receipt) -> None:
-        """Write that a message was accepted; if that fails, the log says so.
-
-        :param receipt: what was given back.
-        """
+        """Write that a message was accepted; if that fails, the log says so."""
         self._write_or_say(receipt.recipient, "accepted", receipt=receipt.as_dict())
 
     def failed(self, recipient: str, error: ItnioError) -> None:

@@ -48,10 +48,7 @@ class TaskTry(NamedTuple):
     clear_number: int
 
     def is_cleared_since(self, earlier: TaskTry) -> Cleared:
-        """Return whether a person has cleared the task between an earlier try and this one.
-
-        :param earlier: the earlier one.
-        """
+        """Return whether a person has cleared the task between an earlier try and this one."""
         if self.max_tries != earlier.max_tries:
             return "certainly"
         if self.clear_number == earlier.clear_number:
@@ -90,10 +87,7 @@ def is_sent_again(outcome: Outcome, cleared: Cleared, delivery: Delivery) -> boo
 
 
 def outcome_of(error: ItnioError) -> FailedOutcome:
-    """Return the outcome of a message that was not accepted.
-
-    :param error: what its sending raised.
-    """
+    """Return the outcome of a message that was not accepted."""
     if isinstance(error, NotSentError):
         return "not_sent"
     if isinstance(error, RefusedError):

@@ -79,7 +79,6 @@ class TaskStateStore:
     def get(self, key: str) -> Entry | None:
         """Read what stands under a key; ``None`` if nothing does.
 
-        :param key: the key.
         :raises RecordError: if the store does not give it, or it is no entry of this version.
         """
         value = self._ask("could not be read", self._store.get, key)
@@ -101,10 +100,8 @@ class TaskStateStore:
         raise unreadable(key, "it is none that this package has written")
 
     def set(self, key: str, value: Mapping[str, Any]) -> None:
-        """Write once; for what must be there before a request leaves.
+        """Write plain JSON once; for what must be there before a request leaves.
 
-        :param key: the key.
-        :param value: plain JSON.
         :raises RecordError: if the store did not take it.
         """
         number, max_tries, retries, clear_number = self._try
@@ -121,12 +118,10 @@ class TaskStateStore:
             raise RecordError("Airflow's task state store took no record: it does not give it back")
 
     def set_with_retry(self, key: str, value: Mapping[str, Any]) -> None:
-        """Write, and try again if it fails; for what has happened already.
+        """Write plain JSON, and try again if it fails; for what has happened already.
 
         Once the task's time is over, a write that takes too long is tried once more, and not twice.
 
-        :param key: the key.
-        :param value: plain JSON.
         :raises RecordError: if the store did not take it.
         """
         too_long = 0
@@ -168,11 +163,7 @@ def _call(function: Callable[..., Any], *args: Any) -> Any:
 
 
 def unreadable(key: str, why: str) -> RecordError:
-    """Make the error of an entry that can't be read.
-
-    :param key: where it stands.
-    :param why: what is wrong with it.
-    """
+    """Make the error of an entry that can't be read."""
     return RecordError(
         f"Nothing was sent: the delivery record of this task can't be read, so it is unknown who already "
         f"has the message ({key}: {why}). Look at it in Airflow, under the task instance's Task State Store. "

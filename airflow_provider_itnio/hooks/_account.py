@@ -68,10 +68,7 @@ class ConnectionFields:
 
     @classmethod
     def of(cls, connection: Connection) -> Self:
-        """Take the fields out of Airflow's object.
-
-        :param connection: Airflow's object.
-        """
+        """Take the fields out of Airflow's object."""
         extra = connection.extra_dejson
         is_object = isinstance(extra, dict)
         return cls(

@@ -84,10 +84,7 @@ class RecipientState(_Strict):
         return taken
 
     def give_back(self, taken: RecipientState) -> None:
-        """Hold what was taken again, since nobody was told.
-
-        :param taken: what :meth:`take_held` gave.
-        """
+        """Hold what was taken again, since nobody was told."""
         if taken.held:
             self.since = min(taken.since, self.since) if self.held else taken.since
             self.held += taken.held
@@ -163,10 +160,7 @@ class AlertState(_Strict):
 
 
 def digest(text: str) -> str:
-    """Return 16 characters that stand for a phone number or an id without showing it.
-
-    :param text: any text.
-    """
+    """Return 16 characters that stand for a phone number or an id without showing it."""
     return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16]
 
 

@@ -18,9 +18,6 @@ _NAME_LIMIT: Final = 80
 def failed_tasks(context: Mapping[str, Any], dag_id: str, run_id: str) -> str:
     """Return the names of the tasks that failed in the run of a DAG's callback.
 
-    :param context: the callback's context.
-    :param dag_id: the DAG.
-    :param run_id: the run.
     :return: empty if no task failed, or if Airflow can't be asked.
     """
     try:

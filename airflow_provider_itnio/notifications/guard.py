@@ -79,9 +79,6 @@ def admit(recipients: Sequence[str], facts: AlertFacts, context: Any) -> dict[st
 async def aadmit(recipients: Sequence[str], facts: AlertFacts, context: Any) -> dict[str, Admission]:
     """Decide as :func:`admit` does, without blocking the event loop.
 
-    :param recipients: as for :func:`admit`.
-    :param facts: as for :func:`admit`.
-    :param context: as for :func:`admit`.
     :return: by number.
     """
     from asgiref.sync import sync_to_async  # Airflow's calls of a triggerer work in its threads alone
@@ -154,10 +151,7 @@ def _counted(
 
 
 def give_back(admissions: Mapping[str, Admission]) -> None:
-    """Undo the count of alerts that were not sent, so that they hold back no other.
-
-    :param admissions: by number.
-    """
+    """Undo the count of alerts that were not sent, so that they hold back no other."""
 
     if not update_state(partial(_uncount, admissions=admissions), False):
         for number, admission in admissions.items():
@@ -185,10 +179,7 @@ def log_untold(number: str, held: RecipientState) -> None:
 
 
 def describe_held(held: RecipientState) -> str:
-    """Return how many alerts were held back, since when and of which DAGs, in about 150 characters.
-
-    :param held: of which something is held.
-    """
+    """Return how many alerts were held back, since when and of which DAGs, in about 150 characters."""
     many = f"{held.held} alerts were" if held.held > 1 else "1 alert was"
     since = utc_minute(datetime.fromtimestamp(held.since, UTC))
     beginning = f"{many} held back since {since}"
@@ -225,10 +216,7 @@ def _decide(
 
 
 def is_quiet_now(options: HoldingOptions) -> bool:
-    """Return whether these are quiet hours.
-
-    :param options: Airflow's configuration.
-    """
+    """Return whether these are quiet hours."""
     now = datetime.fromtimestamp(time.time(), UTC)
     return options.quiet_hours is not None and options.quiet_hours.contain(now)
 

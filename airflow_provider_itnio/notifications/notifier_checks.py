@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 def check_notifier(notifier: WhatsAppNotifier) -> None:
     """Check everything that is not rendered later, and make numbers of the time limits.
 
-    :param notifier: the notifier.
     :raises InvalidMessageError: if what is written in the DAG file breaks a rule of the message.
     :raises InvalidParameterError: if another parameter is out of its range.
     """
@@ -55,8 +54,6 @@ def _check_recipients(recipients: object) -> None:
 def check_recipient(written: Any, name: str) -> None:
     """Check one entry of a list of recipients, unless it is rendered later.
 
-    :param written: the entry.
-    :param name: the name an error gives it.
     :raises InvalidMessageError: if it is no phone number.
     """
     if not any(is_rendered_later(leaf) for _, leaf in leaves(written)):
@@ -67,8 +64,6 @@ def check_recipient(written: Any, name: str) -> None:
 def check_alert_template(name: str | None, language: str | None) -> None:
     """Check the WhatsApp template for alerts, as far as it stands in the DAG file.
 
-    :param name: what ``alert_template`` is given.
-    :param language: what ``alert_language`` is given.
     :raises InvalidMessageError: if one of them can't be used.
     """
     for parameter, value in (("alert_template", name), ("alert_language", language)):

@@ -27,12 +27,7 @@ _LOOKED_AT: Final = 20
 
 
 def note_failure(state: AlertState, facts: AlertFacts, context: Mapping[str, Any]) -> None:
-    """Record that a DAG or task has failed, if it has a notifier for its recovery.
-
-    :param state: what alerts share.
-    :param facts: the facts of an alert of any kind.
-    :param context: what Airflow tells of the event.
-    """
+    """Record that a DAG or task has failed, if it has a notifier for its recovery."""
     owner = {"dag_failed": "dag", "task_failed": "task"}.get(facts.kind)
     if owner is None or _is_backfill(context) or not _tells_recovery(context.get(owner)):
         return
@@ -53,8 +48,6 @@ def note_failure(state: AlertState, facts: AlertFacts, context: Mapping[str, Any
 def recovered(facts: AlertFacts, context: Mapping[str, Any]) -> AlertFacts | None:
     """Return the facts of a recovery.
 
-    :param facts: of a success.
-    :param context: what Airflow tells of it.
     :return: ``None`` if it had not failed before.
     """
     if _is_backfill(context):

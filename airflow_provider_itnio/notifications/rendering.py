@@ -90,10 +90,7 @@ def _with_note(own_message: Mapping[str, Any], note: str) -> dict[str, Any] | No
 
 
 def describe_error(error: BaseException) -> str:
-    """Return an error's text, masked and cut, so that it can be logged and sent.
-
-    :param error: any error.
-    """
+    """Return an error's text, masked and cut, so that it can be logged and sent."""
     try:
         words = str(error)
     except Exception:  # it may show data, which may answer as they like
@@ -110,10 +107,7 @@ def _problem(error: Exception, name: str) -> str:
 
 
 def gathered_facts(context: Any) -> AlertFacts:
-    """Gather the facts of an event. If that fails, the alert is sent without them.
-
-    :param context: what Airflow tells of the event.
-    """
+    """Gather the facts of an event. If that fails, the alert is sent without them."""
     try:
         return alert_facts(context)
     except Exception as error:
@@ -172,11 +166,7 @@ class AlertRenderer:
         )
 
     def render(self, name: str, value: Any) -> Any:
-        """Render one value. If that fails, add to ``problems`` and return ``None``.
-
-        :param name: the name a problem gives it.
-        :param value: what the DAG file says.
-        """
+        """Render one value. If that fails, add to ``problems`` and return ``None``."""
         if value is None:
             return None
         try:
@@ -186,11 +176,7 @@ class AlertRenderer:
             return None
 
     def number(self, name: str, value: Any) -> str | None:
-        """Render a phone number. If it is none, add to ``problems`` and return ``None``.
-
-        :param name: the name a problem gives it.
-        :param value: what the DAG file says.
-        """
+        """Render a phone number. If it is none, add to ``problems`` and return ``None``."""
         filled = self.render(name, value)
         try:
             return normalize_phone(filled, name) if filled else None

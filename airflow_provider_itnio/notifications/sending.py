@@ -86,8 +86,6 @@ async def asend_to_all(
 def raise_failures(alert: RenderedAlert, outcomes: Mapping[str, str | None]) -> None:
     """Raise if somebody did not get the alert.
 
-    :param alert: the alert.
-    :param outcomes: what :func:`send_to_all` gave.
     :raises ItnioError: with the reason of each failure.
     """
     failures = [*alert.unusable, *(failure for failure in outcomes.values() if failure is not None)]

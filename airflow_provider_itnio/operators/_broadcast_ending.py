@@ -43,10 +43,7 @@ class BroadcastEnding:
         return has_messaged and not self.is_recorded
 
     def failure_of(self, error: BaseException) -> BaseException:
-        """Say how the task fails that an error has ended.
-
-        :param error: what was raised.
-        """
+        """Say how the task fails that an error has ended."""
         if (failure := self._unrecorded()) is None:
             if is_task_terminated(error) or not self.would_message_again:
                 return error
@@ -55,11 +52,7 @@ class BroadcastEnding:
         return failure
 
     def failure(self, *, may_fail: bool, is_over: bool) -> BaseException | None:
-        """Say how the task fails, if it does.
-
-        :param may_fail: whether some messages may fail.
-        :param is_over: whether the task's time is over.
-        """
+        """Say how the task fails, if it does."""
         broadcast, report = self.broadcast, self.broadcast.report
         words = report.describe()
         if (unrecorded := self._unrecorded()) is not None:

@@ -219,7 +219,6 @@ class TemplatedOperator(BaseOperator):
     def _refuse_unrendered(self, *names: str) -> None:
         """Refuse fields that still hold what Airflow was to render.
 
-        :param names: the fields.
         :raises InvalidMessageError: if one does.
         """
         for name in names:

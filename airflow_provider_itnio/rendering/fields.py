@@ -50,8 +50,6 @@ class FieldRenderer:
     def field(self, name: str, value: Any) -> Any:
         """Render one field.
 
-        :param name: its name.
-        :param value: what the DAG file says.
         :raises InvalidMessageError: if it can't be rendered, or gives nothing where a message belongs.
         :raises NotSentError: if a function of the DAG file fails.
         """

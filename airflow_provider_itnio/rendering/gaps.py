@@ -228,8 +228,6 @@ def _has_no_dimension(value: Any) -> bool:
 def refuse_gaps(value: Any, name: str) -> None:
     """Refuse to write what holds a gap.
 
-    :param value: what :func:`as_data` does not copy.
-    :param name: what an error calls it.
     :raises UndefinedError: if there is a gap in it, to any depth.
     """
     seen: dict[int, Any] = {}  # each kept, so that its id is no other's
@@ -265,10 +263,7 @@ def _values_in(value: Any) -> Iterable[Any]:
 
 
 def without_gaps(value: Any) -> Any:
-    """Return what :func:`as_data` was given.
-
-    :param value: what a template's expression gives.
-    """
+    """Return what :func:`as_data` was given."""
     kind = type(value)
     if kind is Gap:
         return value._undefined_obj
@@ -284,19 +279,12 @@ def without_gaps(value: Any) -> Any:
 
 
 def undisguised(value: Any) -> Any:
-    """Return the object itself to what is no template.
-
-    :param value: anything.
-    """
+    """Return the object itself to what is no template."""
     return value._of if type(value) is Container else value
 
 
 def gives_data(each: Callable[..., Any], name: str) -> Callable[..., Any]:
-    """Let a function take the objects themselves and give data.
-
-    :param each: the function.
-    :param name: what an error calls it.
-    """
+    """Let a function take the objects themselves and give data."""
 
     @functools.wraps(each)
     def giving_data(*args: Any, **kwargs: Any) -> Any:
@@ -311,9 +299,5 @@ AIRFLOW: Final = ("airflow", "airflow_provider_itnio")
 
 
 def is_of(kind: type, *packages: str) -> bool:
-    """Return whether a type is one of these packages.
-
-    :param kind: the type.
-    :param packages: their names.
-    """
+    """Return whether a type is one of these packages."""
     return kind.__module__.partition(".")[0] in packages

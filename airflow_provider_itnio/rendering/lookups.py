@@ -11,10 +11,7 @@ from airflow_provider_itnio.rendering.gaps import as_data
 
 
 def read_once(variables: Mapping[str, Any]) -> dict[str, Any]:
-    """Copy a task's context so that what its names look up in Airflow is looked up once.
-
-    :param variables: the context.
-    """
+    """Copy a task's context so that what its names look up in Airflow is looked up once."""
     # copy.copy reads no keys: Airflow 2's context warns when some of its keys are read.
     copied = cast("dict[str, Any]", copy.copy(variables))
     if isinstance(accessors := variables.get("var"), Mapping):

@@ -65,11 +65,7 @@ class Renderer:
         return rendered
 
     def text(self, text: str, path: str) -> str:
-        """Render a text.
-
-        :param text: as for :meth:`compiled`.
-        :param path: the name an error gives it.
-        """
+        """Render a text."""
         return self.compiled(text, path)()
 
     def text_or_object(self, text: str, path: str, *, or_number: bool = False) -> Any:
@@ -91,11 +87,7 @@ class Renderer:
         return self._evaluated(text, path, take)
 
     def native(self, text: str, path: str) -> Any:
-        """Render a text natively: one that reads as a Python value becomes that value.
-
-        :param text: as for :meth:`compiled`.
-        :param path: the name an error gives it.
-        """
+        """Render a text natively: one that reads as a Python value becomes that value."""
         return self._evaluated(text, path, lambda values: without_gaps(native_concat(values)))
 
     def _is_one_expression(self, text: str, path: str) -> bool:
@@ -143,10 +135,7 @@ def _rendering_error(error: Exception, path: str) -> Exception:
 
 
 def describe_error(error: Exception) -> str:
-    """Say in a short line why a text could not be rendered, without a whole phone number.
-
-    :param error: what rendering raised.
-    """
+    """Say in a short line why a text could not be rendered, without a whole phone number."""
     if isinstance(error, RecursionError):
         return "it is nested too deep"
     try:

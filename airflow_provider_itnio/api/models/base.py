@@ -31,10 +31,7 @@ IsUnrendered: TypeAlias = Callable[[object], bool]
 
 
 def rule_error(sentence: str) -> PydanticCustomError:
-    """Make the error of a rule that pydantic has no word for.
-
-    :param sentence: the limit and what was given.
-    """
+    """Make the error of a rule that pydantic has no word for."""
     return PydanticCustomError("rule", "{sentence}", {"sentence": sentence})
 
 

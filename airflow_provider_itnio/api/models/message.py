@@ -46,10 +46,7 @@ class Message:
 
 
 def model_of(kind: str) -> type[ContentModel]:
-    """Return the model of a message type, and load it then: a task's process needs one of them.
-
-    :param kind: one of ``MESSAGE_FIELDS``.
-    """
+    """Return the model of a message type, and load it then: a task's process needs one of them."""
     file = "media" if kind in _MEDIA else kind
     model: type[ContentModel] = getattr(import_module(f"{__package__}.{file}"), kind.capitalize())
     return model
