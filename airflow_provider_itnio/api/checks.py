@@ -3,65 +3,36 @@
 from __future__ import annotations
 
 from numbers import Number
-from typing import Any, Literal, TypeAlias, get_args, overload
+from typing import Any, Literal, TypeAlias, TypeVar, get_args
 
 from airflow_provider_itnio.api.describe import describe_value
-from airflow_provider_itnio.api.errors import InvalidParameterError, ItnioError
+from airflow_provider_itnio.api.errors import InvalidParameterError
 from airflow_provider_itnio.api.values import integral, plain_scalar
 
 Delivery: TypeAlias = Literal["at_least_once", "at_most_once"]
 """What matters more where the outcome of a message is unknown: that it is not lost, or not sent twice."""
 
-
-@overload
-def check_number(
-    name: str,
-    value: object,
-    lowest: float,
-    highest: float,
-    *,
-    whole: Literal[True],
-    error: type[ItnioError] = ...,
-) -> int: ...
+Kind = TypeVar("Kind", int, float)
 
 
-@overload
-def check_number(
-    name: str,
-    value: object,
-    lowest: float,
-    highest: float,
-    *,
-    whole: Literal[False],
-    error: type[ItnioError] = ...,
-) -> float: ...
-
-
-def check_number(
-    name: str,
-    value: object,
-    lowest: float,
-    highest: float,
-    *,
-    whole: bool,
-    error: type[ItnioError] = InvalidParameterError,
-) -> float:
+def check_number(name: str, value: object, lowest: float, highest: float, kind: type[Kind]) -> Kind:
     """Check a number, which may be of any numeric type.
 
     :param name: the name an error gives it.
     :param value: what was given.
     :param lowest: the least it may be.
     :param highest: the most it may be.
-    :param whole: whether it must be a whole number.
-    :param error: the class of the error.
-    :return: the number as Python's own int or float.
-    :raises ItnioError: if it is something else; ``InvalidParameterError`` unless ``error`` says otherwise.
+    :param kind: ``int`` for a whole number, else ``float``.
+    :return: the number as Python's own.
+    :raises InvalidParameterError: if it is something else.
     """
-    number = integral(value) if whole else _real(value)
+    number = integral(value) if kind is int else _real(value)
     if number is None or not lowest <= number <= highest:
-        kind = "whole number" if whole else "number"
-        raise error(f"{name}: must be a {kind} from {lowest:g} to {highest:g}, {describe_value(value)} given")
-    return number
+        word = "whole number" if kind is int else "number"
+        raise InvalidParameterError(
+            f"{name}: must be a {word} from {lowest:g} to {highest:g}, {describe_value(value)} given"
+        )
+    return kind(number)
 
 
 def _real(value: Any) -> float | None:
@@ -72,20 +43,19 @@ def _real(value: Any) -> float | None:
         return None
 
 
-def check_choice(
-    name: str, value: object, choices: tuple[str, ...], error: type[ItnioError] = InvalidParameterError
-) -> None:
+def check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
     """Check a word.
 
     :param name: the name an error gives it.
     :param value: what was given.
     :param choices: the words it may be.
-    :param error: the class of the error.
-    :raises ItnioError: if it is something else; ``InvalidParameterError`` unless ``error`` says otherwise.
+    :raises InvalidParameterError: if it is something else.
     """
     word = plain_scalar(value)
     if type(word) is not str or word not in choices:
-        raise error(f"{name}: must be one of {', '.join(choices)}; {describe_value(value)} given")
+        raise InvalidParameterError(
+            f"{name}: must be one of {', '.join(choices)}; {describe_value(value)} given"
+        )
 
 
 def check_name(name: str, value: object) -> str:

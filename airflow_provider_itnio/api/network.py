@@ -57,10 +57,7 @@ class Route:
 
 
 def _taken_apart(url: Secret) -> tuple[SplitResult, Secret | None]:
-    try:
-        check_proxy(url)
-    except ConfigurationError as error:
-        raise ConfigurationError(f"proxy: {error}") from None
+    check_proxy(url, "proxy:")
     parts = urlsplit(url.reveal())
     host = parts.netloc.rpartition("@")[2]
     if parts.username is None:
@@ -87,12 +84,7 @@ def _proxy_of_environment(url: str) -> Secret | None:
         return None
     if "://" not in proxy.reveal():
         proxy = Secret(f"http://{proxy.reveal()}")
-    try:
-        check_proxy(proxy)
-    except ConfigurationError as error:
-        raise ConfigurationError(
-            f"the environment's proxy (HTTPS_PROXY, HTTP_PROXY or ALL_PROXY) {error}"
-        ) from None
+    check_proxy(proxy, "the environment's proxy (HTTPS_PROXY, HTTP_PROXY or ALL_PROXY)")
     return proxy
 
 

@@ -87,15 +87,18 @@ def _base_url(secret: Secret, allow_http: bool) -> tuple[str, str]:
     return f"{parts.scheme}://{host}{port}{quote(parts.path.rstrip('/'), safe=_SAFE_IN_PATH)}", ""
 
 
-def check_proxy(url: Secret) -> None:
+def check_proxy(url: Secret, name: str) -> None:
     """Check a proxy's address.
 
     :param url: ``http://`` or ``https://`` and a host, with user name and password if the proxy wants them.
+    :param name: how an error begins.
     :raises ConfigurationError: if it is something else. The error does not show it: it may hold a password.
     """
     problem = _problem_of_proxy(url)
     if problem:
-        raise ConfigurationError(f"must be an address such as http://proxy.example:3128, one {problem} given")
+        raise ConfigurationError(
+            f"{name} must be an address such as http://proxy.example:3128, one {problem} given"
+        )
 
 
 def _problem_of_proxy(url: Secret) -> str:

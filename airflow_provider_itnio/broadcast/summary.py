@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, TypedDict
 
 from airflow_provider_itnio.api.describe import truncate
@@ -169,13 +169,9 @@ class Report:
             self._reasons[alike] += 1
         if len(self._failures) < _LISTED:
             self._failures.append(
-                {
-                    "position": position,
-                    "last_digits": last_digits,
-                    "outcome": outcome,
-                    "code": code,
-                    "reason": reason,
-                }
+                FailureDict(
+                    position=position, last_digits=last_digits, outcome=outcome, code=code, reason=reason
+                )
             )
         if counts.failed <= LOGGED:
             log.warning("recipients[%s] (…%s): %s: %s", position, last_digits, outcome, reason)
@@ -184,20 +180,14 @@ class Report:
 
     def summary(self) -> SummaryDict:
         """Return the outcome of the broadcast, as plain JSON."""
-        counts = self.counts
         summary: SummaryDict = {
             "recipients": len(self._recipients),
-            "accepted": counts.accepted,
-            "accepted_earlier": counts.accepted_earlier,
-            "refused": counts.refused,
-            "invalid": counts.invalid,
-            "not_sent": counts.not_sent,
-            "unknown": counts.unknown,
+            **asdict(self.counts),  # type: ignore[typeddict-item]
             "excluded": self._recipients.excluded,
             "duplicates": self._recipients.duplicates,
             "not_attempted": self.not_attempted,
             "failures": self._failures,
-            "failures_not_listed": counts.failed - len(self._failures),
+            "failures_not_listed": self.counts.failed - len(self._failures),
         }
         if self._receipts is not None:
             summary["receipts"] = [receipt.as_dict() for receipt in self._receipts]

@@ -158,10 +158,7 @@ def _check_proxy(proxy: Secret, name: str) -> None:
 
     if not proxy:
         return
-    try:
-        check_proxy(proxy)
-    except ConfigurationError as error:
-        raise ConfigurationError(f"{name}: {error}") from None
+    check_proxy(proxy, f"{name}:")
     if urlsplit(proxy.reveal()).password:
         mask_secret(urlsplit(proxy.reveal()).password)
         mask_secret(unquote(urlsplit(proxy.reveal()).password or ""))

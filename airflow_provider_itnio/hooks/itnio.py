@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
 
-from airflow_provider_itnio.api.checks import check_delivery, check_name
+from airflow_provider_itnio.api.checks import Delivery, check_delivery, check_name
 from airflow_provider_itnio.api.errors import ConfigurationError, ItnioError
+from airflow_provider_itnio.api.masking import mask_phone
 from airflow_provider_itnio.api.signing import Secret
 from airflow_provider_itnio.api.values import type_name
 from airflow_provider_itnio.argument_errors import with_named_errors
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
     from airflow_provider_itnio.api.async_client import ItnioAsyncClient
     from airflow_provider_itnio.api.balance import Balance
-    from airflow_provider_itnio.api.checks import Delivery
     from airflow_provider_itnio.api.client import ItnioClient
     from airflow_provider_itnio.api.models import Message
     from airflow_provider_itnio.api.receipt import Receipt
@@ -244,8 +244,6 @@ class ItnioHook(_Hook):
 
         :param receipt: what :meth:`send_prepared` gave, once it is on record.
         """
-        from airflow_provider_itnio.api.masking import mask_phone
-
         with suppress(Exception):
             number = mask_phone(receipt.recipient)
             self.log.info(

@@ -32,8 +32,8 @@ def check_notifier(notifier: WhatsAppNotifier) -> None:
             )
     _check_recipients(notifier.recipients)
     for name in ("timeout", "connect_timeout"):
-        setattr(notifier, name, check_number(name, getattr(notifier, name), 0.001, 3600, whole=False))
-    notifier.max_attempts = check_number("max_attempts", notifier.max_attempts, 1, 10, whole=True)
+        setattr(notifier, name, check_number(name, getattr(notifier, name), 0.001, 3600, float))
+    notifier.max_attempts = check_number("max_attempts", notifier.max_attempts, 1, 10, int)
     check_hook_fields(notifier)
     # if_too_long is no template field, so nothing in it is rendered later.
     check_fields({"text": "-"}, if_too_long=notifier.if_too_long, is_unrendered=lambda value: False)

@@ -151,8 +151,7 @@ class AlertRenderer:
         from airflow_provider_itnio.rendering.fields import FieldRenderer
 
         environment = jinja_env = self.notifier.get_template_env(dag=dag)
-        native = isinstance(jinja_env, NativeEnvironment)
-        if native:  # a text of digits is to stay a text
+        if isinstance(jinja_env, NativeEnvironment):  # a text of digits is to stay a text
             environment = dag.get_template_env(force_sandboxed=True)
         if dag is None:
             # As a DAG's does: a name that is missing must not leave a hole in an alert.
@@ -160,7 +159,6 @@ class AlertRenderer:
         return FieldRenderer(
             environment,
             self.context,
-            native=native,
             jinja_env=jinja_env,
             airflow=lambda value: self.notifier.render_template(value, self.context, jinja_env),
         )

@@ -13,7 +13,7 @@ from airflow_provider_itnio.notifications.rendering import describe_error
 
 if TYPE_CHECKING:
     from airflow_provider_itnio.hooks.itnio import ItnioHook
-    from airflow_provider_itnio.notifications.rendering import Messages, RenderedAlert
+    from airflow_provider_itnio.notifications.rendering import RenderedAlert
 
 _AT_A_TIME: Final = 16
 """Recipients. Airflow ends a task's callbacks 20 seconds, a DAG's 50 seconds after they began."""
@@ -54,15 +54,8 @@ def send_to_all(hook: ItnioHook, alert: RenderedAlert, notes: Mapping[str, str])
 async def asend_to_all(
     hook: ItnioHook, alert: RenderedAlert, notes: Mapping[str, str]
 ) -> dict[str, str | None]:
-    """Send an alert to each of its recipients, as :func:`send_to_all` does, without blocking the event loop.
-
-    :param hook: through which it is sent; its log takes a line for each message that could not be sent.
-    :param alert: the alert.
-    :param notes: whom it goes to now, and what it says to each of alerts that are held back.
-    :return: for each of these why they got nothing, ``None`` if they got it.
-    :raises ConfigurationError: if the connection can't be used.
-    """
-    messages: Messages = alert.messages(await hook.aaccount())
+    """Send an alert as :func:`send_to_all` does, without blocking the event loop."""
+    messages = alert.messages(await hook.aaccount())
     at_a_time = asyncio.Semaphore(_AT_A_TIME)
 
     async def send(recipient: str) -> str | None:

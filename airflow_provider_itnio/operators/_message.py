@@ -11,17 +11,20 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, cast
 from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_itnio._compat import is_from_mapped
-from airflow_provider_itnio.api.checks import check_delivery, check_number
+from airflow_provider_itnio.api.checks import Delivery, check_delivery, check_number
 from airflow_provider_itnio.api.errors import (
     ConfigurationError,
     InvalidMessageError,
     InvalidParameterError,
     ItnioError,
     NotSentError,
+    RecordError,
     RefusedError,
     UnknownOutcomeError,
 )
 from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
+from airflow_provider_itnio.api.signing import Secret
+from airflow_provider_itnio.api.values import type_name
 from airflow_provider_itnio.argument_errors import with_named_errors
 from airflow_provider_itnio.hooks.itnio import ItnioHook, check_hook_fields
 from airflow_provider_itnio.messages import MESSAGE_FIELDS
@@ -32,7 +35,6 @@ from airflow_provider_itnio.templating import is_rendered_later
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_itnio.api.checks import Delivery
     from airflow_provider_itnio.delivery.broadcast_record import BroadcastRecord
     from airflow_provider_itnio.delivery.message_record import DeliveryRecord
     from airflow_provider_itnio.message_types import XComArgLike
@@ -140,7 +142,7 @@ class WhatsAppMessageOperator(_Operator):
         self._reply_is_default = "reply_to" in defaulted
         if "timeout" in defaulted:  # a sensor's may be of days, or a timedelta
             try:
-                check_number("timeout", self.timeout, 0.001, 3600, whole=False)
+                check_number("timeout", self.timeout, 0.001, 3600, float)
             except InvalidParameterError:
                 self.timeout = None
         given = {name for name in _WHOLE_MESSAGE if getattr(self, name) is not None}
@@ -160,9 +162,9 @@ class WhatsAppMessageOperator(_Operator):
         check_delivery(self.delivery)
         for name in ("timeout", "connect_timeout"):
             if (seconds := getattr(self, name)) is not None:
-                check_number(name, seconds, 0.001, 3600, whole=False)
+                check_number(name, seconds, 0.001, 3600, float)
         if self.max_attempts is not None:
-            check_number("max_attempts", self.max_attempts, 1, 10, whole=True)
+            check_number("max_attempts", self.max_attempts, 1, 10, int)
         if self.proxy:
             _check_proxy(self.proxy)
 
@@ -205,8 +207,6 @@ class WhatsAppMessageOperator(_Operator):
 
 
 def _retries_may_help(error: ItnioError, delivery: Delivery) -> bool:
-    from airflow_provider_itnio.api.errors import RecordError
-
     match error:
         case InvalidMessageError() | ConfigurationError():
             return False
@@ -222,10 +222,8 @@ def _retries_may_help(error: ItnioError, delivery: Delivery) -> bool:
 
 def _check_proxy(proxy: object) -> None:
     from airflow_provider_itnio.api.settings import check_proxy
-    from airflow_provider_itnio.api.signing import Secret
-    from airflow_provider_itnio.api.values import type_name
 
     try:
-        check_proxy(Secret(proxy.strip() if isinstance(proxy, str) else type_name(proxy)))
+        check_proxy(Secret(proxy.strip() if isinstance(proxy, str) else type_name(proxy)), "proxy:")
     except ConfigurationError as error:
-        raise InvalidParameterError(f"proxy: {error}") from None
+        raise InvalidParameterError(str(error)) from None

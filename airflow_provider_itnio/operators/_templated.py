@@ -140,11 +140,9 @@ class TemplatedOperator(BaseOperator):
 
         from airflow_provider_itnio.rendering.fields import FieldRenderer
 
-        native = isinstance(jinja_env, NativeEnvironment)
         return FieldRenderer(
-            self._text_environment() if native else jinja_env,
+            self._text_environment() if isinstance(jinja_env, NativeEnvironment) else jinja_env,
             context,
-            native=native,
             jinja_env=jinja_env,
             airflow=lambda value: super(TemplatedOperator, self).render_template(value, context, jinja_env),
             template_ext=self.template_ext,

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowTaskTimeout
 
-from airflow_provider_itnio.api.checks import check_delivery
+from airflow_provider_itnio.api.checks import Delivery, check_delivery
 from airflow_provider_itnio.api.errors import (
     ItnioError,
     NotSentError,
     UnknownOutcomeError,
     is_marked_as_not_sent,
 )
+from airflow_provider_itnio.api.masking import mask_phone
 from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
 from airflow_provider_itnio.hooks.itnio import ItnioHook
 from airflow_provider_itnio.links.whatsapp import OpenChatLink
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_itnio.api.checks import Delivery
     from airflow_provider_itnio.api.receipt import Receipt, ReceiptDict
     from airflow_provider_itnio.delivery.message_record import DeliveryRecord
     from airflow_provider_itnio.delivery.policy import PreviousOutcome
@@ -236,8 +236,6 @@ class WhatsAppSendOperator(WhatsAppMessageOperator):
 
     def _not_again(self, recipient: str, earlier: PreviousOutcome) -> ReceiptDict:
         """Return the receipt of an earlier try, or fail as it did."""
-        from airflow_provider_itnio.api.masking import mask_phone
-
         number = mask_phone(recipient)
         if earlier.receipt is not None:
             log.info(

@@ -206,11 +206,11 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
         super()._check_message()
 
     def _check_how_it_is_sent(self) -> None:
-        self.max_in_flight = check_number("max_in_flight", self.max_in_flight, 1, 1000, whole=True)
-        self.checkpoint_every = check_number("checkpoint_every", self.checkpoint_every, 1, 10_000, whole=True)
+        self.max_in_flight = check_number("max_in_flight", self.max_in_flight, 1, 1000, int)
+        self.checkpoint_every = check_number("checkpoint_every", self.checkpoint_every, 1, 10_000, int)
         if self.messages_per_second is not None:
             self.messages_per_second = check_number(
-                "messages_per_second", self.messages_per_second, 0.001, 100_000, whole=False
+                "messages_per_second", self.messages_per_second, 0.001, 100_000, float
             )
         check_choice("if_some_fail", self.if_some_fail, ("fail", "warn"))
         if type(plain_scalar(self.keep_receipts)) is not bool:

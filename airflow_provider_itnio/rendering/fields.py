@@ -6,6 +6,8 @@ import copy
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from jinja2.nativetypes import NativeEnvironment
+
 from airflow_provider_itnio.api.errors import InvalidMessageError, NotSentError
 from airflow_provider_itnio.api.values import is_gap
 from airflow_provider_itnio.messages import MESSAGE_FIELDS
@@ -25,8 +27,7 @@ class FieldRenderer:
 
     :param environment: the Jinja environment, never a native one.
     :param context: what the Jinja may use, and what a function is called with.
-    :param native: whether the DAG renders objects as such.
-    :param jinja_env: the environment that a function is called with, as Airflow does.
+    :param jinja_env: the DAG's own, which may be native; a function is called with it, as Airflow does.
     :param airflow: renders what is neither text nor dict nor list, as Airflow does.
     :param template_ext: endings of the names of Jinja files.
     """
@@ -36,14 +37,13 @@ class FieldRenderer:
         environment: Environment,
         context: Any,
         *,
-        native: bool,
         jinja_env: Environment,
         airflow: Callable[[Any], Any],
         template_ext: Sequence[str] = TEMPLATE_EXT,
     ) -> None:
         self._renderer = Renderer(environment, copy.copy(context), template_ext)
         self._context = context
-        self._native = native
+        self._native = isinstance(jinja_env, NativeEnvironment)
         self._jinja_env = jinja_env
         self._airflow = airflow
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from airflow_provider_itnio.api.checks import check_delivery, check_number
-from airflow_provider_itnio.api.errors import ConfigurationError, InvalidParameterError
+from airflow_provider_itnio.api.errors import InvalidParameterError
 
 
 @pytest.mark.parametrize("delivery", ["at_least_once", "at_most_once"])
@@ -47,19 +47,18 @@ def test_a_word_may_be_a_member_of_an_enum() -> None:
     ("value", "number"), [(5, 5), (5.0, 5), (Decimal(5), 5), (np.int64(5), 5), (np.float32(5), 5)]
 )
 def test_a_whole_number_is_taken_whatever_its_type(value: object, number: int) -> None:
-    checked = check_number("n", value, 1, 10, whole=True)
+    checked = check_number("n", value, 1, 10, int)
     assert checked == number
     assert type(checked) is int
 
 
 def test_any_real_number_is_a_number() -> None:
-    assert check_number("n", Fraction(1, 2), 0.1, 1, whole=False) == 0.5
-    assert check_number("n", np.float64(0.5), 0.1, 1, whole=False) == 0.5
+    assert check_number("n", Fraction(1, 2), 0.1, 1, float) == 0.5
+    assert check_number("n", np.float64(0.5), 0.1, 1, float) == 0.5
 
 
-@pytest.mark.parametrize("whole", [True, False])
+@pytest.mark.parametrize(("kind", "word"), [(int, "whole number"), (float, "number")])
 @pytest.mark.parametrize("value", [0, 11, True, "5", None, float("nan"), 1j, pd.NA, np.array([5]), object()])
-def test_what_is_no_number_of_the_range_is_refused(value: object, whole: bool) -> None:
-    kind = "whole number" if whole else "number"
-    with pytest.raises(ConfigurationError, match=f"^n: must be a {kind} from 1 to 10, .* given$"):
-        check_number("n", value, 1, 10, whole=whole, error=ConfigurationError)
+def test_what_is_no_number_of_the_range_is_refused(value: object, kind: type[int | float], word: str) -> None:
+    with pytest.raises(InvalidParameterError, match=f"^n: must be a {word} from 1 to 10, .* given$"):
+        check_number("n", value, 1, 10, kind)

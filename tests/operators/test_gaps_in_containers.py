@@ -73,7 +73,7 @@ def rendered(text, value, where):
     """Render a text about a value of a recipient, of ``shared`` or of the task's context."""
     environment = SandboxedEnvironment(undefined=StrictUndefined)
     if where == "context":
-        fields = FieldRenderer(environment, {"x": value}, native=False, jinja_env=environment, airflow=str)
+        fields = FieldRenderer(environment, {"x": value}, jinja_env=environment, airflow=str)
         return fields.field("text", text.replace("X", "x"))
     data = {"x": value}
     shared, own = (data, {}) if where == "shared" else ({}, data)

@@ -98,7 +98,6 @@ def _read(
             return None, [f"{describe_key(name)}: is nested too deep"]
         except Exception:
             return None, [f"{describe_key(name)}: can't be read, {describe_value(value)} given"]
-    check_choice("if_too_long", if_too_long, IF_TOO_LONG)
     try:
         return _checked(present, if_too_long, is_unrendered)
     except InvalidMessageError as error:
