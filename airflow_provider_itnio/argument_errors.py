@@ -84,10 +84,7 @@ def with_named_errors(base: Class) -> Class:
 
 
 def _with_named_expand(partial: Any) -> Any:
-    """Let ``.expand(…)`` and ``.expand_kwargs(…)`` of a mapped task name it in their errors too.
-
-    :param partial: what Airflow's ``.partial(…)`` gave.
-    """
+    """Let ``.expand(…)`` and ``.expand_kwargs(…)`` of a mapped task name it in their errors too."""
     airflows = type(partial)
 
     class NamedPartial(airflows):  # type: ignore[misc, valid-type]
@@ -106,12 +103,7 @@ def _with_named_expand(partial: Any) -> Any:
 
 
 def _call(make: Callable[..., Any], cls: type, given: Mapping[str, Any], /, *args: Any, **kwargs: Any) -> Any:
-    """Call what makes an object, and name it in the error if that fails.
-
-    :param make: what is called.
-    :param cls: the object's class.
-    :param given: the arguments that the DAG file gives the object.
-    """
+    """Call what makes an object, and name the object in the error if that fails."""
     try:
         return make(*args, **kwargs)
     except Exception as error:

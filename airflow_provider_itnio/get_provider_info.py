@@ -61,51 +61,7 @@ def get_provider_info() -> dict[str, Any]:
                         "port": "443: without a port, Test on Airflow 3.3 says Bad Request",
                     },
                 },
-                "conn-fields": {
-                    "app_id": {
-                        "label": "App id",
-                        "description": "Needed, unless each task gives it: the application that messages go "
-                        "through, 8 characters",
-                        "schema": {"type": ["string", "null"]},
-                    },
-                    "business_phone": {
-                        "label": "Business phone",
-                        "description": "Needed, unless each task gives it: the number that messages come "
-                        "from, 7 to 14 digits with country code",
-                        "schema": {"type": ["string", "null"]},
-                    },
-                    "alert_template": {
-                        "label": "Alert template",
-                        "description": "Name of the WhatsApp template that carries alerts; without one they "
-                        "are texts, which reach only people who have written in the last 24 hours",
-                        "schema": {"type": ["string", "null"]},
-                    },
-                    "alert_language": {
-                        "label": "Alert language",
-                        "description": "Language code of the alert template; en if left empty",
-                        "schema": {"type": ["string", "null"]},
-                    },
-                    "timeout": {
-                        "label": "Timeout",
-                        "description": "Seconds to wait for an answer; 30 if left empty",
-                        "schema": {"type": ["integer", "null"]},
-                    },
-                    "connect_timeout": {
-                        "label": "Connect timeout",
-                        "description": "Seconds to wait for a connection; 5 if left empty",
-                        "schema": {"type": ["integer", "null"]},
-                    },
-                    "max_attempts": {
-                        "label": "Attempts",
-                        "description": "Attempts for a message that was not sent, 1 to 10; 4 if left empty",
-                        "schema": {"type": ["integer", "null"]},
-                    },
-                    "proxy": {
-                        "label": "Proxy",
-                        "description": "URL of an HTTP proxy; HTTPS_PROXY of the environment if left empty",
-                        "schema": {"type": ["string", "null"]},
-                    },
-                },
+                "conn-fields": {name: _field(*told) for name, told in _FIELDS.items()},
             }
         ],
         "notifications": ["airflow_provider_itnio.notifications.whatsapp.WhatsAppNotifier"],
@@ -120,6 +76,37 @@ def get_provider_info() -> dict[str, Any]:
             }
         },
     }
+
+
+_FIELDS = {
+    "app_id": (
+        "App id",
+        "Needed, unless each task gives it: the application that messages go through, 8 characters",
+    ),
+    "business_phone": (
+        "Business phone",
+        "Needed, unless each task gives it: the number that messages come from, 7 to 14 digits with country "
+        "code",
+    ),
+    "alert_template": (
+        "Alert template",
+        "Name of the WhatsApp template that carries alerts; without one they are texts, which reach only "
+        "people who have written in the last 24 hours",
+    ),
+    "alert_language": ("Alert language", "Language code of the alert template; en if left empty"),
+    "timeout": ("Timeout", "Seconds to wait for an answer; 30 if left empty", "integer"),
+    "connect_timeout": ("Connect timeout", "Seconds to wait for a connection; 5 if left empty", "integer"),
+    "max_attempts": (
+        "Attempts",
+        "Attempts for a message that was not sent, 1 to 10; 4 if left empty",
+        "integer",
+    ),
+    "proxy": ("Proxy", "URL of an HTTP proxy; HTTPS_PROXY of the environment if left empty"),
+}
+
+
+def _field(label: str, description: str, kind: str = "string") -> dict[str, Any]:
+    return {"label": label, "description": description, "schema": {"type": [kind, "null"]}}
 
 
 _OPTIONS = {

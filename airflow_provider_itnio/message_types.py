@@ -6,7 +6,7 @@ Wherever a text stands, the output of an upstream task may stand too.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, NotRequired, Protocol, Required, TypeAlias, TypedDict
 
 __all__ = [
     "AddressDict",
@@ -82,33 +82,26 @@ class LinkDict(TypedDict):
     link: TextLike
 
 
-class _Caption(TypedDict, total=False):
-    caption: TextLike
-
-
-class MediaDict(LinkDict, _Caption):
+class MediaDict(LinkDict):
     """``image``, ``video``: a link, and a caption of at most 1,024 characters."""
 
-
-class _Filename(TypedDict, total=False):
-    filename: TextLike
+    caption: NotRequired[TextLike]
 
 
-class DocumentDict(LinkDict, _Caption, _Filename):
+class DocumentDict(MediaDict):
     """``document``: a link, a caption and the name the recipient sees."""
 
-
-class _LocationLink(TypedDict, total=False):
-    link: TextLike
+    filename: NotRequired[TextLike]
 
 
-class LocationDict(_LocationLink):
+class LocationDict(TypedDict):
     """``location``: a place, its longitude and latitude in decimal degrees."""
 
     longitude: float | TextLike
     latitude: float | TextLike
     name: TextLike
     address: TextLike
+    link: NotRequired[TextLike]
 
 
 class BodyDict(TypedDict):
@@ -144,15 +137,12 @@ class ButtonDict(TypedDict):
     reply: ReplyDict
 
 
-class _RowOptions(TypedDict, total=False):
-    description: TextLike
-
-
-class RowDict(_RowOptions):
+class RowDict(TypedDict):
     """A line of a list: id at most 200 characters, title 24, description 72."""
 
     id: TextLike
     title: TextLike
+    description: NotRequired[TextLike]
 
 
 class SectionDict(TypedDict):
@@ -162,17 +152,14 @@ class SectionDict(TypedDict):
     rows: list[RowDict] | XComArgLike
 
 
-class _InteractiveOptions(TypedDict, total=False):
-    header: HeaderDict
-    footer: FooterDict
-    action: dict[str, Any]
-
-
-class InteractiveDict(_InteractiveOptions):
+class InteractiveDict(TypedDict):
     """``interactive``: what ``reply_buttons``, ``list_menu`` and ``location_request`` return."""
 
     type: Literal["button", "list", "location_request_message"]
+    header: NotRequired[HeaderDict]
     body: BodyDict
+    footer: NotRequired[FooterDict]
+    action: NotRequired[dict[str, Any]]
 
 
 class NameDict(TypedDict, total=False):
@@ -228,7 +215,10 @@ class UrlDict(TypedDict, total=False):
     type: Literal["HOME", "WORK"]
 
 
-class _ContactOptions(TypedDict, total=False):
+class ContactDict(TypedDict, total=False):
+    """One entry of ``contacts``: what ``contact_card`` returns."""
+
+    name: Required[NameDict]
     addresses: list[AddressDict]
     birthday: TextLike
     emails: list[EmailDict]
@@ -237,27 +227,18 @@ class _ContactOptions(TypedDict, total=False):
     urls: list[UrlDict]
 
 
-class ContactDict(_ContactOptions):
-    """One entry of ``contacts``: what ``contact_card`` returns."""
-
-    name: NameDict
-
-
 class LanguageDict(TypedDict):
     """The language of a WhatsApp template, such as ``en`` or ``zh_TW``."""
 
     code: TextLike
 
 
-class _TemplateOptions(TypedDict, total=False):
-    components: list[dict[str, Any]] | XComArgLike
-
-
-class TemplateDict(_TemplateOptions):
+class TemplateDict(TypedDict):
     """``template``: what ``template_message`` returns."""
 
     name: TextLike
     language: LanguageDict
+    components: NotRequired[list[dict[str, Any]] | XComArgLike]
 
 
 class MessageDict(TypedDict, total=False):

@@ -70,10 +70,7 @@ _EXCHANGE: ContextVar[_Exchange] = ContextVar("itnio_exchange")
 
 
 class _Deadlines:
-    """Ends exchanges that take too long. One timer does for all: each may take as long.
-
-    :param seconds: how long an exchange may take from when it has a connection.
-    """
+    """Ends exchanges that take longer than some seconds from when they have a connection, with one timer."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
@@ -121,11 +118,7 @@ class _Handler(ResponseHandler):
 
 
 class _Connector(aiohttp.TCPConnector):
-    """Begins to count an exchange's time as soon as it has a connection.
-
-    :param deadlines: who counts.
-    :param options: what aiohttp's connector takes.
-    """
+    """Begins to count an exchange's time as soon as it has a connection."""
 
     def __init__(self, deadlines: _Deadlines, **options: Any) -> None:
         super().__init__(**options)

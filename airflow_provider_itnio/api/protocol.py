@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Final, Generic, Literal, TypeVar
 
 import pendulum
@@ -101,16 +101,13 @@ class Protocol:
         if message.reply_to is not None:
             body["context"] = {"refMessageId": message.reply_to}
 
-        def receipt(payload: Mapping[str, Any]) -> Receipt | None:
-            return self._receipt(payload, recipient, message.type)
-
         return Request(
             method="POST",
             path=message.content.endpoint,
             body=to_json(body, exclude_none=True),
             description=f"{message.type} message",
             codes=MESSAGE_CODES,
-            parse=receipt,
+            parse=partial(self._receipt, recipient=recipient, kind=message.type),
             recipient=recipient,
         )
 

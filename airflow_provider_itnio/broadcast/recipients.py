@@ -221,10 +221,7 @@ class Recipients:
 
 
 class _FirstPositions:
-    """Where in a list each person stands first: a hash table in a sixth of the memory of a dict.
-
-    :param count: how many persons there are at most.
-    """
+    """Where in a list each person stands first: a hash table in a sixth of the memory of a dict."""
 
     def __init__(self, count: int) -> None:
         self._size = 2 * count + 1
@@ -232,11 +229,7 @@ class _FirstPositions:
         self._positions = array("I", bytes(4 * self._size))
 
     def position(self, person: str, position: int) -> int:
-        """Return where a person stands first, which is here if they are new.
-
-        :param person: up to 14 digits, the first of which is no 0.
-        :param position: where they stand now.
-        """
+        """Return where a person, up to 14 digits without a leading 0, stands first: here if they are new."""
         key, slot = int(person), hash(person) % self._size
         while self._people[slot] not in (0, key):
             slot = (slot + 1) % self._size
@@ -292,10 +285,7 @@ class _DifferentData:
         return self._count
 
     def add(self, data: Mapping[str, Any]) -> bool:
-        """Add the data of an entry, and say whether it differs from all before.
-
-        :param data: what is known of the person, but for the number.
-        """
+        """Add the data of an entry, and say whether it differs from all before."""
         others = self._by_fingerprint[_fingerprint(data)]  # compared with all, many would take very long
         try:
             if data in others:

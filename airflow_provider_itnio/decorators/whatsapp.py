@@ -39,13 +39,7 @@ _SHOWN_AS = {"op_args": "py", "op_kwargs": "py"}
 
 
 class _ReturnedMessageOperator(DecoratedOperator, XComPushOfAirflow2):
-    """Calls a function for the message that is sent.
-
-    :param python_callable: returns a text, or a message as a dict of the operator's ``message`` parameter; it
-        may be an ``async def``.
-    :param op_args: what the function is called with.
-    :param op_kwargs: what the function is called with by name.
-    """
+    """Calls a function for the message that is sent."""
 
     returned_fields: ClassVar[tuple[str, ...]] = _RETURNED
     """Message fields that the operator has and the decorator refuses."""
@@ -80,10 +74,7 @@ class _ReturnedMessageOperator(DecoratedOperator, XComPushOfAirflow2):
         """Leave the message unchecked: there is none before the function has returned."""
 
     def build_message(self, context: Context) -> Mapping[str, Any]:
-        """Call the function and give what it returns as message fields.
-
-        :param context: the task's context.
-        """
+        """Call the function and give what it returns as message fields."""
         returned = self._returned(context)
         return {**returned, "reply_to": self._reply_of(returned)}
 

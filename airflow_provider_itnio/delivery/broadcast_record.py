@@ -167,10 +167,7 @@ class BroadcastRecord:
             raise unreadable(self._batch_key(), "it is missing, and one after it is not")
 
     def _has_batch(self, ahead: range) -> bool:
-        """Return whether there is a batch in one of some keys.
-
-        :param ahead: which, counted from the next one.
-        """
+        """Return whether there is a batch in one of some keys, counted from the next one."""
         return any(self.store.get(self._batch_key(n)) is not None for n in ahead)
 
     def _kept_in(self, entry: Entry) -> Iterator[RecordedOutcome]:

@@ -134,10 +134,8 @@ class AlertState(_Strict):
         for key, recipient in list(self.recipients.items()):
             if not recipient.held and now - recipient.start > _FORGET_SENT:
                 del self.recipients[key]
-        written = self._written()
-        while len(written) > _SIZE:
+        while len(written := self.model_dump_json(exclude_defaults=True)) > _SIZE:
             self._drop_some()
-            written = self._written()
         return written
 
     def _drop_some(self) -> None:
@@ -154,9 +152,6 @@ class AlertState(_Strict):
             oldest = sorted(self.recipients, key=lambda key: self.recipients[key].start)
             for key in oldest[: len(oldest) // 4 + 1]:
                 del self.recipients[key]
-
-    def _written(self) -> str:
-        return self.model_dump_json(exclude_defaults=True)
 
 
 def digest(text: str) -> str:

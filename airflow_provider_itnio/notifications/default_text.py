@@ -160,7 +160,7 @@ def _without_markup(text: str) -> str:
 
 
 def _code(text: str) -> str:
-    return f"`{truncate(_one_line(_without_markup(text)), 250)}`"
+    return f"`{_words(text, 250)}`"
 
 
 def _words(text: str, limit: int = 500) -> str:

@@ -31,11 +31,8 @@ def note_failure(state: AlertState, facts: AlertFacts, context: Mapping[str, Any
     owner = {"dag_failed": "dag", "task_failed": "task"}.get(facts.kind)
     if owner is None or _is_backfill(context) or not _tells_recovery(context.get(owner)):
         return
-    key, run, ended = (
-        _key(facts),
-        digest(facts.run_id),
-        int(_time_of("end_date", facts, context) or time.time()),
-    )
+    key, run = _key(facts), digest(facts.run_id)
+    ended = int(_time_of("end_date", facts, context) or time.time())
     failing = state.failing.get(key)
     if failing is None or failing.recovered:
         state.failing[key] = FailingState(since=ended, last=ended, runs=1, run=run)

@@ -41,22 +41,22 @@ class RenderedAlert:
 
     :param facts: what happened.
     :param recipients: the phone numbers, digits only, each once.
+    :param template: the WhatsApp template that carries the default alert.
+    :param language: its language.
     :param unusable: what is wrong with those of the recipients that are no number.
     :param own_message: fields for the hook's ``send``, in place of the default message; empty for none.
     :param problem: why the own message could not be rendered.
     :param reply_to: the incoming message that a text answers.
-    :param template: the WhatsApp template that carries the default alert.
-    :param language: its language.
     """
 
     facts: AlertFacts
     recipients: Sequence[str]
-    unusable: Sequence[str]
-    own_message: Mapping[str, Any]
-    problem: str
-    reply_to: str | None
     template: str | None
     language: str | None
+    unusable: Sequence[str] = ()
+    own_message: Mapping[str, Any] = field(default_factory=dict)
+    problem: str = ""
+    reply_to: str | None = None
 
     def messages(self, account: Account) -> Messages:
         """Return what can be sent: the own message, the default one as a template, and as a text.

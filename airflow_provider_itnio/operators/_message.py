@@ -62,8 +62,7 @@ class WhatsAppMessageOperator(_Operator):
     """
 
     template_fields: Sequence[str] = (
-        *MESSAGE_FIELDS,
-        "message",
+        *_WHOLE_MESSAGE,
         "reply_to",
         "business_phone",
         "app_id",
@@ -71,7 +70,7 @@ class WhatsAppMessageOperator(_Operator):
     )
     _own_fields = frozenset({"recipient", "recipients", "exclude", "shared", *template_fields})
     template_fields_renderers: ClassVar[dict[str, str]] = {
-        name: "json" for name in (*MESSAGE_FIELDS, "message") if name != "text"
+        name: "json" for name in _WHOLE_MESSAGE if name != "text"
     }
     ui_color = "#d9fdd3"
     reply_to: Any

@@ -194,11 +194,7 @@ class TemplatedOperator(BaseOperator):
         return None if dag is None else dag.task_dict.get(self.task_id)
 
     def _given_by_data(self, expanded: Any, names: frozenset[str], context: Context) -> frozenset[str]:
-        """Take for data all that can't be shown to be the DAG file's.
-
-        :param expanded: what a task was mapped over.
-        :param names: what was not in ``.partial``.
-        """
+        """Return the names, but for those that what the task was mapped over shows to be the DAG file's."""
         value = getattr(expanded, "value", None)
         if isinstance(value, Mapping):  # of .expand
             return frozenset(name for name in names if name not in value or _is_resolved(value[name]))
@@ -215,10 +211,7 @@ class TemplatedOperator(BaseOperator):
         self._jinja = frozenset(text for field in fields for text in jinja_texts(field))
 
     def _refuse_unrendered(self, *names: str) -> None:
-        """Refuse fields that still hold what Airflow was to render.
-
-        :raises InvalidMessageError: if one does.
-        """
+        """Refuse fields that still hold what Airflow was to render."""
         for name in names:
             if name in self._rendered or name not in self._own_fields:
                 continue

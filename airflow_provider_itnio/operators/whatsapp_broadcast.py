@@ -138,11 +138,9 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
         "app_id",
         "itnio_conn_id",
     )
-    template_fields_renderers: ClassVar[dict[str, str]] = {
-        "recipients": "json",
-        "exclude": "json",
-        "shared": "json",
-    }
+    template_fields_renderers: ClassVar[dict[str, str]] = dict.fromkeys(
+        ("recipients", "exclude", "shared"), "json"
+    )
     _record: BroadcastRecord | None = None
     _stop: Callable[[str], None] | None = None
     _is_ended = False

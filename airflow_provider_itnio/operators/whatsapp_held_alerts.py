@@ -145,10 +145,6 @@ class WhatsAppHeldAlertsOperator(_Operator):
         alert = RenderedAlert(
             facts=AlertFacts(kind="alerts_held"),
             recipients=[number],
-            unusable=[],
-            own_message={},
-            problem="",
-            reply_to=None,
             template=self.alert_template,
             language=self.alert_language,
         )
