@@ -204,7 +204,18 @@ class ItnioAsyncClient:
         business_phone: str,
         delivery: Delivery = "at_least_once",
     ) -> Receipt:
-        """Send a message, as :meth:`ItnioClient.send` does, without blocking the event loop."""
+        """Send a message.
+
+        :param message: the message.
+        :param recipient: the phone number, digits only.
+        :param app_id: the application it goes through.
+        :param business_phone: the number it comes from, digits only.
+        :param delivery: with ``at_most_once`` an answer that does not prove that nothing was sent is unknown.
+        :return: the receipt: Itniotech has accepted the message.
+        :raises NotSentError: if the message did not leave, or was turned away.
+        :raises RefusedError: if Itniotech refused it.
+        :raises UnknownOutcomeError: if it is unknown whether it was accepted.
+        """
         request = self._protocol.message_request(
             message, recipient=recipient, app_id=app_id, business_phone=business_phone
         )
