@@ -8,6 +8,7 @@ import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from posixpath import dirname, join, normpath
 from typing import TYPE_CHECKING
 
 from jinja2 import Environment, FileSystemLoader
@@ -29,15 +30,18 @@ HERE = Path(__file__).parent
 FRAME = Environment(loader=FileSystemLoader(HERE / "templates"), autoescape=True).get_template("inbox.html")
 
 MEDIA_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+STATIC = HERE / "static"
 ASSETS = {
-    file.name: file.read_bytes() for file in sorted((HERE / "static").iterdir()) if file.suffix in MEDIA_TYPES
+    file.relative_to(STATIC).as_posix(): file.read_bytes()
+    for file in sorted(STATIC.rglob("*"))
+    if file.suffix in MEDIA_TYPES
 }
 STYLES = [name for name in ASSETS if name.endswith(".css")]
 FIRST_MODULE = "main.js"
 KEPT_HERE = "@@kept@@"
 ITEMS_A_PART = 50
 
-IMPORT = re.compile(r'^import (\{[^}]*\}) from "\./([a-z_]+\.js)";$', re.MULTILINE)
+IMPORT = re.compile(r'^import (\{[^}]*\}) from "(\.[a-z_./]+\.js)";$', re.MULTILINE)
 EXPORT = re.compile(r"^export ((?:async function|function|class|const) (\w+))", re.MULTILINE)
 
 
@@ -55,7 +59,7 @@ class Page:
         """List the endpoints."""
         return [
             Route("/", self.show, methods=["GET"]),
-            Route("/static/{name}", self.show_asset, methods=["GET"]),
+            Route("/static/{name:path}", self.show_asset, methods=["GET"]),
             Route("/sandbox/inbox.html", self.save, methods=["GET"]),
         ]
 
@@ -115,11 +119,16 @@ def _modules(name: str, seen: set[str]) -> Iterator[str]:
     """Yield the scripts that a module needs, then its own, each as a function with names of its own."""
     seen.add(name)
     text = ASSETS[name].decode()
-    for _, imported in IMPORT.findall(text):
-        if imported not in seen:
-            yield from _modules(imported, seen)
+
+    def named(path: str) -> str:
+        return normpath(join(dirname(name), path))
+
+    for _, path in IMPORT.findall(text):
+        if named(path) not in seen:
+            yield from _modules(named(path), seen)
     exported = ", ".join(found for _, found in EXPORT.findall(text))
-    body = EXPORT.sub(r"\1", IMPORT.sub(r'const \1 = modules["\2"];', text))
+    imported = IMPORT.sub(lambda found: f'const {found[1]} = modules["{named(found[2])}"];', text)
+    body = EXPORT.sub(r"\1", imported)
     yield f'modules["{name}"] = (() => {{\n{body}\nreturn {{ {exported} }};\n}})();\n'
 
 

@@ -1,13 +1,13 @@
 // The inbox page: joins what comes, the two panes and what a person does.
 
-import { Chat } from "./chat.js";
-import { ConversationList, FAILURES } from "./conversations.js";
-import { openDialog } from "./dialog.js";
-import { button, element, icon } from "./dom.js";
-import { FailureList } from "./failures.js";
-import { Inbox, search } from "./model.js";
-import { openRequest } from "./request_dialog.js";
-import { RunningSandbox, SavedInbox } from "./sources.js";
+import { Chat } from "./components/chat.js";
+import { ConversationList, FAILURES } from "./components/conversations.js";
+import { openDialog } from "./components/dialog.js";
+import { button, element, icon } from "./lib/dom.js";
+import { FailureList } from "./components/failures.js";
+import { Inbox, search } from "./lib/model.js";
+import { openRequest } from "./components/request_dialog.js";
+import { RunningSandbox, SavedInbox } from "./lib/sources.js";
 
 const STATES = { live: "Live", lost: "Reconnecting …", saved: "Saved" };
 const ANNOUNCE_EVERY = 1000;

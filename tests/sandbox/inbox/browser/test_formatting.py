@@ -54,7 +54,7 @@ def render(browser, open_sandbox):
     page.goto(open_sandbox.url)
     yield lambda text: page.evaluate(
         """async (text) => {
-          const { formatted } = await import("/static/formatting.js");
+          const { formatted } = await import("/static/lib/formatting.js");
           const shown = document.createElement("div");
           shown.append(...formatted(text));
           return [shown.innerHTML, shown.textContent, [...shown.querySelectorAll("a")].map((a) => a.href)];

@@ -1,7 +1,7 @@
 // The place that a recipient sends when a message asks for a location.
 
 import { openDialog } from "./dialog.js";
-import { element } from "./dom.js";
+import { element } from "../lib/dom.js";
 
 const SOMEWHERE = { latitude: "22.5431", longitude: "114.0579" };
 

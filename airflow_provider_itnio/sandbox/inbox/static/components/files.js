@@ -1,9 +1,9 @@
 // Files behind links: images, stickers, sound, videos and documents; one that cannot be loaded becomes a card.
 
-import { fileName, follow, webAddress } from "./addresses.js";
-import { element, icon } from "./dom.js";
-import { formatted } from "./formatting.js";
-import { textAt } from "./reading.js";
+import { fileName, follow, webAddress } from "../lib/addresses.js";
+import { element, icon } from "../lib/dom.js";
+import { formatted } from "../lib/formatting.js";
+import { textAt } from "../lib/reading.js";
 
 const KINDS = { image: "Image", sticker: "Sticker", audio: "Audio", video: "Video", document: "Document" };
 const UNITS = ["B", "kB", "MB", "GB"];

@@ -1,7 +1,7 @@
 // The request behind a message, a refusal or a reply: what came, byte for byte but for secrets, and the answer.
 
 import { openDialog } from "./dialog.js";
-import { element } from "./dom.js";
+import { element } from "../lib/dom.js";
 
 /** Opens all that is known of an exchange. */
 export function openRequest({ message, reply, failure, request, pushes }) {

@@ -1,6 +1,6 @@
 // What has become of a message: ticks as WhatsApp draws them, and in red why it did not arrive.
 
-import { element, icon } from "./dom.js";
+import { element, icon } from "../lib/dom.js";
 
 const STATUSES = {
   accepted: ["pending", "Accepted"],

@@ -1,12 +1,12 @@
 // One message or reply as a bubble.
 
 import { contactCards, locationCard } from "./cards.js";
-import { button, element, icon } from "./dom.js";
+import { button, element, icon } from "../lib/dom.js";
 import { FILES } from "./files.js";
-import { formatted, withoutMarks } from "./formatting.js";
+import { formatted, withoutMarks } from "../lib/formatting.js";
 import { interactive } from "./interactive.js";
-import { textAt, valueAt } from "./reading.js";
-import { clock } from "./times.js";
+import { textAt, valueAt } from "../lib/reading.js";
+import { clock } from "../lib/times.js";
 import { template } from "./whatsapp_template.js";
 
 const EMOJI = /^(?:[\p{Extended_Pictographic}\p{Regional_Indicator}\p{Emoji_Modifier}\u200d\ufe0f\s]|[\d#*]\ufe0f\u20e3)+$/u;

@@ -1,7 +1,7 @@
 // The field at the bottom, where the recipient types an answer.
 
-import { button, element, icon } from "./dom.js";
-import { withoutMarks } from "./formatting.js";
+import { button, element, icon } from "../lib/dom.js";
+import { withoutMarks } from "../lib/formatting.js";
 
 /** Takes an answer and gives it to `answer`; `isKnown` says whether a message can still be answered. */
 export class Composer {

@@ -2,9 +2,9 @@
 
 import { bubble, quoteOf } from "./bubble.js";
 import { Composer } from "./composer.js";
-import { arrange, button, element, icon } from "./dom.js";
+import { arrange, button, element, icon } from "../lib/dom.js";
 import { showStatus } from "./ticks.js";
-import { day, moment } from "./times.js";
+import { day, moment } from "../lib/times.js";
 
 const A_PAGE = 100;
 const NEAR_THE_END = 60;

@@ -1,8 +1,8 @@
 // Locations and contacts as cards.
 
-import { follow } from "./addresses.js";
-import { element, icon } from "./dom.js";
-import { objectsAt, textAt } from "./reading.js";
+import { follow } from "../lib/addresses.js";
+import { element, icon } from "../lib/dom.js";
+import { objectsAt, textAt } from "../lib/reading.js";
 
 const MAP = "https://www.openstreetmap.org/";
 

@@ -1,6 +1,6 @@
 // Dialogs over the page. Escape closes them, and the focus goes back to where it was.
 
-import { button, element, icon } from "./dom.js";
+import { button, element, icon } from "../lib/dom.js";
 
 /** Opens a dialog with a title; a click beside it closes it too. */
 export function openDialog({ name, title, body }) {

@@ -1,9 +1,9 @@
 // Messages to answer by pressing something: reply buttons, lists and requests for a location.
 
-import { button, element, icon, oneAtATime } from "./dom.js";
+import { button, element, icon, oneAtATime } from "../lib/dom.js";
 import { FILES } from "./files.js";
-import { formatted } from "./formatting.js";
-import { objectsAt, textAt, valueAt } from "./reading.js";
+import { formatted } from "../lib/formatting.js";
+import { objectsAt, textAt, valueAt } from "../lib/reading.js";
 import { openList } from "./list_sheet.js";
 import { askForLocation } from "./location_sheet.js";
 

@@ -1,8 +1,8 @@
 // The requests that were refused or answered by a fault, newest first.
 
-import { arrange, button, element, icon } from "./dom.js";
+import { arrange, button, element, icon } from "../lib/dom.js";
 import { explanation } from "./request_dialog.js";
-import { clock, day } from "./times.js";
+import { clock, day } from "../lib/times.js";
 
 const A_PAGE = 100;
 

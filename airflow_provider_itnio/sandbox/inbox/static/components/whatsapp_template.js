@@ -1,10 +1,10 @@
 // WhatsApp templates: name, language and parameters. Their text is with WhatsApp, so only these can be shown.
 
 import { locationCard } from "./cards.js";
-import { element, icon } from "./dom.js";
+import { element, icon } from "../lib/dom.js";
 import { FILES } from "./files.js";
 import { choice } from "./interactive.js";
-import { objectsAt, textAt, valueAt } from "./reading.js";
+import { objectsAt, textAt, valueAt } from "../lib/reading.js";
 
 const SHOWN = { ...FILES, location: locationCard };
 

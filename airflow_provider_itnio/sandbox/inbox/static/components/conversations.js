@@ -1,8 +1,8 @@
 // The list on the left: one row for each recipient, and one for requests that failed.
 
-import { arrange, button, element, icon, present } from "./dom.js";
-import { withoutMarks } from "./formatting.js";
-import { clockOrDay } from "./times.js";
+import { arrange, button, element, icon, present } from "../lib/dom.js";
+import { withoutMarks } from "../lib/formatting.js";
+import { clockOrDay } from "../lib/times.js";
 
 export const FAILURES = "refused";
 

@@ -1,7 +1,7 @@
 // The list of an interactive message, opened as a phone opens it: from below, one row to choose, then sent.
 
-import { element } from "./dom.js";
-import { objectsAt, textAt } from "./reading.js";
+import { element } from "../lib/dom.js";
+import { objectsAt, textAt } from "../lib/reading.js";
 import { openDialog } from "./dialog.js";
 
 /** Opens the list of a message; without `answer` it can only be looked at. */
