@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from airflow_provider_itnio.sandbox.store.entries import Entry, ReceivedMessage, Reply
+    from airflow_provider_itnio.sandbox.store.store import EntryName
     from airflow_provider_itnio.sandbox.vendor.endpoints import Vendor
 
 
@@ -72,7 +73,7 @@ class SandboxApi:
 
     async def read_messages(self, request: Request) -> Response:
         """List the accepted messages, with ``?recipient=`` only those to that number."""
-        return self._page(request, "messages", PageOfOneAsked)
+        return self._page(request, "message", PageOfOneAsked)
 
     async def clear_messages(self, request: Request) -> Response:
         """Forget messages, refusals, requests, replies and open windows; faults stay, a seed begins again."""
@@ -85,7 +86,7 @@ class SandboxApi:
 
     async def read_requests(self, request: Request) -> Response:
         """List all requests to the vendor."""
-        return self._page(request, "requests")
+        return self._page(request, "request")
 
     async def read_exchange(self, request: Request) -> Response:
         """Return what the page shows under one number, with the request and its answer."""
@@ -96,7 +97,7 @@ class SandboxApi:
 
     async def read_replies(self, request: Request) -> Response:
         """List the replies, with ``?recipient=`` only those of that recipient."""
-        return self._page(request, "replies", PageOfOneAsked)
+        return self._page(request, "reply", PageOfOneAsked)
 
     async def add_reply(self, request: Request) -> Response:
         """Keep what a recipient answers."""
@@ -140,7 +141,7 @@ class SandboxApi:
         self.vendor.delivery.webhook.configure(webhook_settings(None))
         return Response(status_code=204)
 
-    def _page(self, request: Request, kind: str, model: type[PageAsked] = PageAsked) -> Response:
+    def _page(self, request: Request, kind: EntryName, model: type[PageAsked] = PageAsked) -> Response:
         """List a part of what is kept, ``?limit=`` and ``?after=`` say which; a Link header leads on."""
         try:
             asked = read(model, dict(request.query_params))

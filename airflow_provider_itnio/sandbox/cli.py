@@ -73,6 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             push_disorder=options.push_disorder,
             push_scale=float(options.push_scale),
             open_windows=options.open_windows,
+            data=options.data,
         )
         sandbox.start()
     except ModuleNotFoundError as missing:
@@ -144,6 +145,7 @@ def command_line() -> argparse.ArgumentParser:
         help="how far a timestamp may be off, in seconds (%(default)s)",
     )
     add("--keep", type=_positive, default=1000, help="how many messages are kept (%(default)s)")
+    add("--data", metavar="FILE", help="file that keeps everything, so that a restart goes on with it (none)")
     add(
         "--fail",
         type=_share,

@@ -21,9 +21,8 @@ from airflow_provider_itnio.sandbox.controls import SandboxControls
 from airflow_provider_itnio.sandbox.faults.fault import LONGEST_DELAY, FaultQueue
 from airflow_provider_itnio.sandbox.faults.random_failures import RandomFailures, shares_from
 from airflow_provider_itnio.sandbox.http_protocol import SandboxProtocol
-from airflow_provider_itnio.sandbox.store.store import (
-    Store,
-)
+from airflow_provider_itnio.sandbox.store.data_file import DataFile
+from airflow_provider_itnio.sandbox.store.store import Store
 from airflow_provider_itnio.sandbox.uvicorn_thread import UvicornThread
 from airflow_provider_itnio.sandbox.vendor.account import (
     SAMPLE_API_KEY,
@@ -82,6 +81,7 @@ class Sandbox(SandboxControls):
         push_disorder: bool = False,
         push_scale: float = 1.0,
         open_windows: bool = False,
+        data: str | os.PathLike[str] | None = None,
     ) -> None:
         """
         Describe the account and the server; nothing is started yet.
@@ -102,8 +102,9 @@ class Sandbox(SandboxControls):
         :param clock: gives the sandbox's time, also that of its ``Date`` header, in Unix seconds
         :param balance: what messages are paid from; None never runs out
         :param price: what one message costs
-        :param keep: how many messages, refusals, requests and replies are kept, at least 1; fewer where their
-            bodies are far larger than a message, since about 64 KiB are kept for each, at least 64 MiB
+        :param keep: how many messages, failed requests, replies and other requests are kept, at least 1 of
+            each; fewer where their bodies are far larger than a message, since about 64 KiB are kept for
+            each, at least 64 MiB
         :param keep_alive: how long an idle connection stays open, in whole seconds
         :param fail: the share of good messages that fail, from 0 to 1, with the code -12; or a text that
             also says how, ``"5%:-5"``, ``"5%:503"`` or ``"5%:drop"``, or several of them
@@ -117,6 +118,8 @@ class Sandbox(SandboxControls):
             pauses, and an accepted message has all its statuses at once
         :param open_windows: whether every recipient counts as having written in the last 24 hours; otherwise
             only those who have replied, and other messages than WhatsApp templates do not reach the others
+        :param data: a file that keeps messages, requests, replies, statuses, windows and waiting pushes; the
+            next start goes on with them. It is made if it is missing, and opened by :meth:`start`
         :raises ValueError: if one of them can't be; the text names it
         """
         self.api_key = api_key
@@ -147,6 +150,7 @@ class Sandbox(SandboxControls):
         self._certfile = certfile
         self._keyfile = keyfile
         self._keep_alive = keep_alive
+        self._data = data
         self._wanted_port = whole("port", port, 0, 65535)
         self._port: int | None = None
         self._server: UvicornThread | None = None
@@ -171,6 +175,7 @@ class Sandbox(SandboxControls):
         Start the server; when this returns it answers.
 
         :raises OSError: if the port is taken, or a certificate cannot be read
+        :raises ValueError: if the file of ``data`` cannot be used; the text names it and says why
         :raises RuntimeError: if it runs already
         """
         if self._server is not None:
@@ -178,11 +183,15 @@ class Sandbox(SandboxControls):
         listening = listen_on(self.host, self._wanted_port)
         try:
             self._port = listening.getsockname()[1]
+            if self._data is not None:
+                self._vendor.open(DataFile(self._data))
             # An event belongs to the loop of one start; all else is the same in both.
             vendor = replace(self._vendor, stopping=asyncio.Event())
-            server = UvicornThread(self._config(vendor, self._port), listening, vendor.stopping)
+            config = self._config(vendor, self._port)
+            server = UvicornThread(config, listening, vendor.stopping, vendor.delivery.resume)
         except BaseException:
             listening.close()
+            self._vendor.close()
             raise
         self._server = server
         self._thread = threading.Thread(target=server.run_until_stopped, name="itnio-sandbox", daemon=True)
@@ -198,7 +207,7 @@ class Sandbox(SandboxControls):
             return
         self._server.stop()
         self._thread.join()
-        self._vendor.delivery.webhook.stop()
+        self._vendor.close()
         self._server = self._thread = None
 
     @property

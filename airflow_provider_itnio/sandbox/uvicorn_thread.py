@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 
 import uvicorn
@@ -17,10 +18,18 @@ class UvicornThread(uvicorn.Server):
     :param config: uvicorn's configuration, loaded
     :param listening: the socket
     :param stopping: set in the server's loop when it stops
+    :param begin: called in the server's loop when it starts
     """
 
-    def __init__(self, config: uvicorn.Config, listening: socket.socket, stopping: asyncio.Event) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        listening: socket.socket,
+        stopping: asyncio.Event,
+        begin: Callable[[], None],
+    ) -> None:
         super().__init__(config)
+        self.begin = begin
         self.ready = threading.Event()
         self.failure: BaseException | None = None
         self.loop: asyncio.AbstractEventLoop | None = None
@@ -31,6 +40,7 @@ class UvicornThread(uvicorn.Server):
         """Start, and say so to the thread that waits."""
         await super().startup(sockets)
         self.loop = asyncio.get_running_loop()
+        self.begin()
         self.ready.set()
 
     def run_until_stopped(self) -> None:

@@ -196,7 +196,7 @@ def test_only_the_last_ones_are_kept(start_sandbox, wire_to, message):
         wire.custom(message(recipient=str(number)))
     assert [one.text for one in sandbox.messages] == ["2", "3", "4"]
     assert [one.body["recipient"] for one in sandbox.refused] == ["2", "3", "4"]
-    assert len(sandbox.requests) == 3
+    assert [one.body["recipient"] for one in sandbox.requests[1::2]] == ["2", "3", "4"]
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from starlette.requests import Request
 
 from airflow_provider_itnio.sandbox.inbox.items import item_as_json, update_as_json
 from airflow_provider_itnio.sandbox.responses import json_bytes
-from airflow_provider_itnio.sandbox.store.entries import Exchange
+from airflow_provider_itnio.sandbox.store.exchange import Exchange
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
     from airflow_provider_itnio.sandbox.store.entries import ReceivedMessage
-    from airflow_provider_itnio.sandbox.store.store import News, Store, Window
+    from airflow_provider_itnio.sandbox.store.news import News, Window
+    from airflow_provider_itnio.sandbox.store.store import Store
 
 PAUSE = 0.05
 """Seconds between two events: what comes meanwhile goes together, and a page draws 20 times a second."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias
 
 from airflow_provider_itnio.sandbox.status_codes import BALANCE_PATH
 
@@ -160,54 +160,6 @@ class Reply:
 
 
 Entry: TypeAlias = ReceivedMessage | RefusedRequest | SeenRequest | Reply
-
-Kind = TypeVar("Kind")
-
-
-@dataclass(frozen=True)
-class Exchange:
-    """
-    One request with what became of it, or one reply.
-
-    :param number: its place in the order of all that came, from 1
-    :param entries: what was kept of it
-    :param written: room for how it is written for the page, by how many statuses its message had then
-    """
-
-    number: int
-    entries: tuple[Entry, ...]
-    written: dict[int, bytes] = field(default_factory=dict, repr=False, compare=False)
-
-    @property
-    def message(self) -> ReceivedMessage | None:
-        """The message that was accepted."""
-        return self._only(ReceivedMessage)
-
-    @property
-    def refused(self) -> RefusedRequest | None:
-        """The refusal that was answered."""
-        return self._only(RefusedRequest)
-
-    @property
-    def request(self) -> SeenRequest | None:
-        """The request as it came."""
-        return self._only(SeenRequest)
-
-    @property
-    def reply(self) -> Reply | None:
-        """The recipient's reply."""
-        return self._only(Reply)
-
-    @property
-    def failed(self) -> bool:
-        """Whether the sender did not learn of a success, or no message is kept of the success it was told."""
-        request = self.request
-        if self.refused or request is None:
-            return self.refused is not None
-        return not request.accepted or (request.path != BALANCE_PATH and not self.message)
-
-    def _only(self, kind: type[Kind]) -> Kind | None:
-        return next((one for one in self.entries if isinstance(one, kind)), None)
 
 
 def as_json(entry: Entry | DeliveryStatus) -> dict[str, Any]:

@@ -28,7 +28,6 @@ class RingBuffer(Generic[Kept]):
         self._keep = keep
         self._memory = max(MEMORY, keep * MEMORY_AN_ENTRY)
         self._used = 0
-        self._dropped = 0
         self._entries: deque[tuple[Kept, int]] = deque()
 
     def __len__(self) -> int:
@@ -43,52 +42,37 @@ class RingBuffer(Generic[Kept]):
         """Return the entries, newest first."""
         return (entry for entry, _ in reversed(self._entries))
 
-    def append(self, entry: Kept, size: int) -> None:
+    def append(self, entry: Kept, size: int) -> list[Kept]:
         """
         Keep an entry.
 
         :param entry: the entry
         :param size: about how much memory it takes, in bytes
+        :return: the entries that are kept no more
         """
         self._entries.append((entry, size))
         self._used += size
+        gone = []
         while len(self) > self._keep or (self._used > self._memory and len(self) > 1):
-            _, freed = self._entries.popleft()
+            old, freed = self._entries.popleft()
             self._used -= freed
-            self._dropped += 1
+            gone.append(old)
+        return gone
 
-    def page(self, after: int, limit: int, wanted: Callable[[Kept], bool]) -> tuple[list[Kept], int]:
+    def above(self, number: int, key: Callable[[Kept], int]) -> Iterator[Kept]:
         """
-        Give entries from a place in the order of all that came on, oldest first.
-
-        :param after: the place after which to begin, 0 for the oldest
-        :param limit: how many entries at most, at least 1
-        :param wanted: whether an entry is one of those asked for
-        :return: the entries, and the place of the last one if there may be more after it, else 0
-        """
-        found: list[Kept] = []
-        start = max(0, after - self._dropped)
-        for place, (entry, _) in enumerate(islice(self._entries, start, None), self._dropped + start + 1):
-            if wanted(entry):
-                found.append(entry)
-                if len(found) == limit:
-                    return found, place if place < self._dropped + len(self) else 0
-        return found, 0
-
-    def above(self, number: int, limit: int, key: Callable[[Kept], int]) -> list[Kept]:
-        """
-        Give the oldest entries with a number above another, oldest first. No other entry is looked at.
+        Give the entries with a number above another, oldest first. The others are not looked at.
 
         :param number: the number
-        :param limit: how many entries at most
         :param key: gives the number of an entry; numbers rise from one entry to the next
         """
+        if not number:
+            return iter(self)
         start = bisect_right(self._entries, number, key=lambda held: key(held[0]))
-        return [self._entries[at][0] for at in range(start, min(start + limit, len(self)))]
+        return (entry for entry, _ in islice(self._entries, start, None))
 
     def clear(self) -> None:
-        """Forget all entries. Their places in the order are not given again."""
-        self._dropped += len(self)
+        """Forget all entries."""
         self._entries.clear()
         self._used = 0
 

@@ -4,59 +4,45 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import takewhile
-from typing import Any, TypeVar
+from heapq import merge
+from itertools import islice, takewhile
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 from uuid import uuid4
 
 from airflow_provider_itnio.sandbox.phone_numbers import shortened
+from airflow_provider_itnio.sandbox.store.conversations import Chat, Conversations
 from airflow_provider_itnio.sandbox.store.entries import (
     DeliveryStatus,
     Entry,
-    Exchange,
     ReceivedMessage,
     RefusedRequest,
     Reply,
     SeenRequest,
 )
-from airflow_provider_itnio.sandbox.store.ring_buffer import RingBuffer, memory_of
+from airflow_provider_itnio.sandbox.store.exchange import Exchange, Kind
+from airflow_provider_itnio.sandbox.store.news import News, Window
+from airflow_provider_itnio.sandbox.store.ring_buffer import RingBuffer
 
-Kind = TypeVar("Kind")
+if TYPE_CHECKING:
+    from airflow_provider_itnio.sandbox.store.data_file import DataFile
+
+EntryName: TypeAlias = Literal["message", "refused", "request", "reply"]
+
+SHOWN: tuple[Kind, ...] = ("message", "failure", "reply")
+KINDS_WITH: dict[EntryName, tuple[Kind, ...]] = {
+    "message": ("message",),
+    "refused": ("message", "failure"),
+    "request": ("message", "failure", "other"),
+    "reply": ("reply",),
+}
+"""Which exchanges hold an entry of each kind."""
 
 WINDOW = timedelta(hours=24)
 WINDOWS_KEPT = 10_000
 SHOWN_OF_EACH = 10
-
-
-@dataclass(frozen=True)
-class Window:
-    """
-    The 24-hour window of a recipient.
-
-    :param recipient: the recipient's digits
-    :param until: when it closes or closed
-    """
-
-    recipient: str
-    until: datetime
-
-
-@dataclass(frozen=True)
-class News:
-    """
-    What happened since a reader looked last.
-
-    :param cleared: whether the inbox was cleared since
-    :param updates: what changed since, each with its place in the order of all that happened, oldest first:
-        a message that has another status, or a window
-    :param number: where to go on from, once the exchanges up to it are read too
-    """
-
-    cleared: bool
-    updates: list[tuple[int, ReceivedMessage | Window]]
-    number: int
 
 
 @dataclass
@@ -64,7 +50,8 @@ class Store:
     """
     The last messages, refusals, requests and replies, safe to read from any thread.
 
-    ``name`` tells this store from that of another sandbox, for readers that outlive one.
+    ``name`` tells this store from that of another sandbox, for readers that outlive one; ``cleared`` is the
+    number of the last clearing; ``file`` is where all is kept too, None if nowhere.
 
     :param keep: how many of each are kept, at least 1; older ones are forgotten, and of large ones fewer are
         kept, see :class:`RingBuffer`
@@ -76,69 +63,112 @@ class Store:
 
     def __post_init__(self) -> None:
         """Make room."""
-        self._messages: RingBuffer[ReceivedMessage] = RingBuffer(self.keep)
-        self._refused: RingBuffer[RefusedRequest] = RingBuffer(self.keep)
-        self._requests: RingBuffer[SeenRequest] = RingBuffer(self.keep)
-        self._replies: RingBuffer[Reply] = RingBuffer(self.keep)
         # Apart, so that a flood of refusals pushes no message off the page.
-        self._exchanges: dict[str, RingBuffer[Exchange]] = {
-            kind: RingBuffer(self.keep) for kind in ("messages", "failed", "replies")
+        self._kinds: dict[Kind, RingBuffer[Exchange]] = {
+            kind: RingBuffer(self.keep) for kind in get_args(Kind)
         }
+        self._conversations = Conversations()
+        self._by_id: dict[str, Exchange] = {}
         # Both by when they changed last, with the number of that change.
         self._statuses: dict[str, tuple[int, ReceivedMessage]] = {}
         self._windows: dict[str, tuple[int, Window]] = {}
-        self._number = self._cleared = 0
+        self._number = self.cleared = 0
         self._listeners: list[Callable[[], None]] = []
         self._changed = threading.Condition()
+        self.file: DataFile | None = None
         self.name = uuid4().hex[:12]
 
-    def add(self, *entries: Entry) -> None:
+    def open(self, file: DataFile) -> None:
+        """
+        Keep everything in a file too, and begin with what it holds.
+
+        :param file: the file
+        :raises DataFileError: if it cannot be read
+        """
+        with self._changed:
+            self._forget_all()
+            gone: list[Exchange] = []
+            for exchange in file.read():
+                gone += self._keep(exchange)
+            file.forget(one.number for one in gone)
+            self._number = max(self._number, file.last_number())
+            for recipient, until in file.read_windows():
+                self._update(self._windows, recipient, Window(recipient, until), WINDOWS_KEPT)
+            self.cleared = self._number
+            self.file = file
+
+    def close(self) -> None:
+        """Let go of the file, if there is one; what it holds stays readable."""
+        with self._changed:
+            if self.file:
+                self.file.close()
+            self.file = None
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Write what changes meanwhile to the file at once, all or nothing."""
+        file = self.file
+        with file.together() if file else nullcontext():
+            yield
+
+    def add(self, *entries: Entry) -> Exchange:
         """
         Keep entries, all at once for whoever reads.
 
         :param entries: what came
+        :return: them, with their number
+        :raises DataFileError: if there is a file and it cannot be written; nothing is kept then
         """
-        size = sum(_memory_of(one) for one in entries)
-        with self._changed:
+        with self._changed, self.together():
+            exchange = Exchange(self._number + 1, entries)
+            if self.file:
+                self.file.add(exchange)
             self._number += 1
-            exchange = Exchange(self._number, entries)
-            if exchange.message:
-                self._messages.append(exchange.message, size)
-                self._exchanges["messages"].append(exchange, size)
-            elif exchange.reply:
-                self._replies.append(exchange.reply, size)
-                self._exchanges["replies"].append(exchange, size)
-            elif exchange.failed:
-                self._exchanges["failed"].append(exchange, size)
-            if exchange.refused:
-                self._refused.append(exchange.refused, size)
-            if exchange.request:
-                self._requests.append(exchange.request, size)
+            gone = self._keep(exchange)
+            if self.file:
+                self.file.forget(one.number for one in gone)
             self._tell()
+        return exchange
+
+    def _keep(self, exchange: Exchange) -> list[Exchange]:
+        """Keep an exchange in memory, and give those for which there is no more room."""
+        gone = self._kinds[exchange.kind].append(exchange, exchange.memory)
+        self._conversations.add(exchange)
+        if exchange.message:
+            self._by_id[exchange.message.id] = exchange
+        for old in gone:
+            self._conversations.remove(old)
+            if old.message and self._by_id.get(old.message.id) is old:
+                del self._by_id[old.message.id]
+        return gone
 
     @property
     def messages(self) -> list[ReceivedMessage]:
         """The accepted messages, oldest first."""
-        with self._changed:
-            return list(self._messages)
+        return [entry for _, entry in self._entries("message")]
 
     @property
     def refused(self) -> list[RefusedRequest]:
         """The refused requests, oldest first."""
-        with self._changed:
-            return list(self._refused)
+        return [entry for _, entry in self._entries("refused")]
 
     @property
     def requests(self) -> list[SeenRequest]:
         """All requests to the vendor's paths, oldest first."""
-        with self._changed:
-            return list(self._requests)
+        return [entry for _, entry in self._entries("request")]
 
     @property
     def replies(self) -> list[Reply]:
         """The replies of recipients, oldest first."""
+        return [entry for _, entry in self._entries("reply")]
+
+    def _entries(self, name: EntryName, after: int = 0) -> Iterator[tuple[int, Any]]:
+        """Give the entries of one kind with the numbers of their exchanges, those after a number."""
         with self._changed:
-            return list(self._replies)
+            kept = [list(self._kinds[kind].above(after, _number)) for kind in KINDS_WITH[name]]
+        for exchange in merge(*kept, key=_number):
+            if (entry := getattr(exchange, name)) is not None:
+                yield exchange.number, entry
 
     @property
     def exchanges(self) -> list[Exchange]:
@@ -153,12 +183,49 @@ class Store:
         :param limit: how many at most
         """
         with self._changed:
-            found = [
-                one
-                for kept in self._exchanges.values()
-                for one in kept.above(number, limit, lambda exchange: exchange.number)
-            ]
-        return sorted(found, key=lambda one: one.number)[:limit]
+            kept = [islice(self._kinds[kind].above(number, _number), limit) for kind in SHOWN]
+            return list(islice(merge(*kept, key=_number), limit))
+
+    def shown(self) -> list[Exchange]:
+        """Give all that the inbox page shows, in no order: this takes the least time."""
+        with self._changed:
+            return [one for kind in SHOWN for one in self._kinds[kind]]
+
+    def failures(self) -> list[Exchange]:
+        """Give the requests that failed and left no message, oldest first."""
+        with self._changed:
+            return list(self._kinds["failure"])
+
+    def chat(self, number: str) -> list[Exchange]:
+        """
+        Give what stands in the chat with a recipient, oldest first.
+
+        :param number: the recipient's digits
+        """
+        with self._changed:
+            found = self._conversations.of(number)
+            return list(found.exchanges.values()) if found else []
+
+    def chats(self, before: int, limit: int) -> list[Chat]:
+        """
+        Give the chats, the one that was last written in first.
+
+        :param before: only those last written in before the exchange with this number; 0 for all
+        :param limit: how many at most
+        """
+        with self._changed:
+            found = (one for one in reversed(self._conversations) if not before or one.last.number < before)
+            return [one.summary for one in islice(found, limit)]
+
+    def totals(self) -> dict[str, int]:
+        """Count what is kept."""
+        with self._changed:
+            return {
+                "messages": len(self._kinds["message"]),
+                "replies": len(self._kinds["reply"]),
+                "failures": len(self._kinds["failure"]),
+                "conversations": len(self._conversations),
+            }
 
     def exchange(self, number: int) -> Exchange | None:
         """
@@ -170,31 +237,27 @@ class Store:
         return found[0] if found and found[0].number == number else None
 
     def page(
-        self, kind: str, after: int, limit: int, recipient: str | None = None
+        self, name: EntryName, after: int, limit: int, recipient: str | None = None
     ) -> tuple[list[Entry], int]:
         """
         Give a part of what is kept of a kind, oldest first.
 
-        :param kind: ``messages``, ``refused``, ``requests`` or ``replies``
+        :param name: which entries
         :param after: where to go on, 0 to begin with the oldest
         :param limit: how many entries at most, at least 1
         :param recipient: only what went to or came from these digits
         :return: the entries, and where to go on; 0 if there is nothing after them
         """
-        kinds: dict[str, RingBuffer[Any]] = {
-            "messages": self._messages,
-            "refused": self._refused,
-            "requests": self._requests,
-            "replies": self._replies,
-        }
-
-        def wanted(entry: Entry) -> bool:
-            if isinstance(entry, ReceivedMessage):
-                return recipient in (None, entry.recipient)
-            return not isinstance(entry, Reply) or recipient in (None, entry.sender)
-
-        with self._changed:
-            return kinds[kind].page(after, limit, wanted)
+        found: list[Entry] = []
+        last = 0
+        for number, entry in self._entries(name, after):
+            of = getattr(entry, "recipient", None) or getattr(entry, "sender", None)
+            if recipient in (None, of):
+                if len(found) == limit:
+                    return found, last
+                found.append(entry)
+                last = number
+        return found, 0
 
     def since(self, number: int) -> News:
         """
@@ -207,7 +270,7 @@ class Store:
             updates: list[tuple[int, ReceivedMessage | Window]] = [*_changed_after(number, self._windows)]
             if number:
                 updates += _changed_after(number, self._statuses)
-            cleared = number < self._cleared
+            cleared = number < self.cleared
             last = self._number
         return News(cleared, sorted(updates, key=lambda one: one[0]), last)
 
@@ -219,9 +282,16 @@ class Store:
         :param status: the status
         """
         with self._changed:
-            if all(one.status != status.status for one in message.statuses):
-                message.statuses.append(status)
-                self._update(self._statuses, message.id, message, self.keep)
+            if any(one.status == status.status for one in message.statuses):
+                return
+            exchange = self._by_id.get(message.id)
+            if exchange and self.file:
+                self.file.reach(exchange.number, status)
+            had_trouble = exchange is not None and exchange.has_trouble
+            message.statuses.append(status)
+            if exchange:
+                self._conversations.count_trouble(exchange, exchange.has_trouble - had_trouble)
+            self._update(self._statuses, message.id, message, self.keep)
 
     def set_window(self, recipient: str, until: datetime) -> None:
         """
@@ -231,7 +301,11 @@ class Store:
         :param until: when the window closes
         """
         with self._changed:
-            self._update(self._windows, recipient, Window(recipient, until), WINDOWS_KEPT)
+            if self.file:
+                self.file.set_window(recipient, until)
+            gone = self._update(self._windows, recipient, Window(recipient, until), WINDOWS_KEPT)
+            if gone and self.file:
+                self.file.forget_window(gone)
 
     def window_until(self, recipient: str) -> datetime | None:
         """
@@ -250,15 +324,27 @@ class Store:
         :param message_id: the id
         """
         with self._changed:
-            return next((one for one in reversed(self._messages) if one.id == message_id), None)
+            exchange = self.exchange_of(message_id)
+            return exchange.message if exchange else None
 
-    def _update(self, changes: dict[str, tuple[int, Any]], key: str, value: Any, most: int) -> None:
+    def exchange_of(self, message_id: object) -> Exchange | None:
+        """
+        Give the exchange of the message with an id, None if none is kept.
+
+        :param message_id: the id
+        """
+        with self._changed:
+            return self._by_id.get(str(message_id))
+
+    def _update(self, changes: dict[str, tuple[int, Any]], key: str, value: Any, most: int) -> str:
+        """Note a change, and give the key that is forgotten for it, empty if none is."""
         self._number += 1
         changes.pop(key, None)
         changes[key] = (self._number, value)
-        if len(changes) > most:
-            del changes[next(iter(changes))]
+        oldest = next(iter(changes)) if len(changes) > most else ""
+        changes.pop(oldest, None)
         self._tell()
+        return oldest
 
     @contextmanager
     def listen(self, told: Callable[[], None]) -> Iterator[None]:
@@ -278,15 +364,19 @@ class Store:
     def clear(self) -> None:
         """Forget everything."""
         with self._changed:
-            for kept in (self._messages, self._refused, self._requests, self._replies):
-                kept.clear()
-            for exchanges in self._exchanges.values():
-                exchanges.clear()
-            self._statuses.clear()
-            self._windows.clear()
+            if self.file:
+                self.file.clear()
+            self._forget_all()
             self._number += 1
-            self._cleared = self._number
+            self.cleared = self._number
             self._tell()
+
+    def _forget_all(self) -> None:
+        for kept in self._kinds.values():
+            kept.clear()
+        self._conversations.clear()
+        for known in (self._by_id, self._statuses, self._windows):
+            known.clear()
 
     def _tell(self) -> None:
         self._changed.notify_all()
@@ -313,21 +403,21 @@ class Store:
         def found() -> list[ReceivedMessage]:
             return [
                 one
-                for one in self._messages
+                for _, one in self._entries("message")
                 if recipient in (None, one.recipient)
                 and (status is None or any(reached.status == status for reached in one.statuses))
             ]
 
         with self._changed:
-            if self._changed.wait_for(lambda: len(self._messages) >= count <= len(found()), timeout):
+            if self._changed.wait_for(lambda: len(self._kinds["message"]) >= count <= len(found()), timeout):
                 return found()
             came = len(found())
             messages = [
                 f"{one.type} to {shortened(one.recipient)}: {one.text[:40]!r}"
                 + (f" ({' '.join(filter(None, (one.status, one.failure)))})" if status else "")
-                for one in self._messages
+                for one in self.messages
             ]
-            refused = [f"{one.status} ({one.meaning}): {one.why}" for one in self._refused]
+            refused = [f"{one.status} ({one.meaning}): {one.why}" for one in self.refused]
         wanted = [f"to {shortened(recipient)}"] if recipient else []
         wanted += [f"with status {status}"] if status else []
         raise TimeoutError(
@@ -338,6 +428,10 @@ class Store:
         )
 
 
+def _number(exchange: Exchange) -> int:
+    return exchange.number
+
+
 def _changed_after(number: int, changes: dict[str, Any]) -> Iterator[tuple[int, Any]]:
     return takewhile(lambda change: change[0] > number, reversed(changes.values()))
 
@@ -346,11 +440,3 @@ def _lines(what: str, came: list[str]) -> Iterator[str]:
     if len(came) > SHOWN_OF_EACH:
         yield f"\n  ... and {len(came) - SHOWN_OF_EACH} more {what.split(maxsplit=1)[0]} before these"
     yield from (f"\n  {what} {one}" for one in came[-SHOWN_OF_EACH:])
-
-
-def _memory_of(entry: Entry) -> int:
-    """Estimate what an entry takes by itself: a message and a refusal share the JSON of their request."""
-    if isinstance(entry, SeenRequest):
-        answer = entry.answer if isinstance(entry.answer, str) else ""
-        return memory_of(entry.raw_body) + memory_of(answer.encode("utf-8", "surrogatepass"))
-    return 16 * len(entry.text) if isinstance(entry, Reply) else 0

@@ -57,6 +57,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_itnio.sandbox.faults.fault import FaultQueue
     from airflow_provider_itnio.sandbox.faults.random_failures import RandomFailures
+    from airflow_provider_itnio.sandbox.store.data_file import DataFile
     from airflow_provider_itnio.sandbox.store.store import Store
     from airflow_provider_itnio.sandbox.vendor.account import Account
     from airflow_provider_itnio.sandbox.vendor.message_status import Delivery
@@ -99,8 +100,25 @@ class Vendor:
     latency: float = 0.0
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
+    def open(self, file: DataFile) -> None:
+        """
+        Begin with what a file holds, and keep everything in it from now on.
+
+        :param file: the file
+        :raises DataFileError: if it cannot be read
+        """
+        self.store.open(file)
+        self.delivery.webhook.file = file
+
+    def close(self) -> None:
+        """Push nothing more, and let go of the file if there is one."""
+        self.delivery.webhook.stop()
+        self.delivery.webhook.file = None
+        self.store.close()
+
     def clear(self) -> None:
-        """Forget what came and close the 24-hour windows; faults stay, and a seed begins again."""
+        """Forget what came and is to be pushed, close the windows; faults stay, and a seed begins again."""
+        self.delivery.webhook.stop()
         self.store.clear()
         self.failing.begin_again()
 
@@ -150,10 +168,10 @@ class Endpoint:
                 cause=why if fault and fault.makes_answer else "",
             )
         )
-        self.vendor.store.add(*entries)
-        for message in entries:
-            if isinstance(message, ReceivedMessage):
-                self.vendor.delivery.follow(message)
+        with self.vendor.store.together():
+            kept = self.vendor.store.add(*entries)
+            if kept.message:
+                self.vendor.delivery.follow(kept.message)
         wait = self.vendor.latency + (fault.delay if fault else 0)
         if wait and await self._stops_within(wait):
             answer = None

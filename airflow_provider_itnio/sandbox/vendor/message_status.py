@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -42,7 +42,6 @@ class Delivery:
     webhook: Webhook
     clock: Callable[[], float]
     scale: float
-    _outcomes: dict[str, Outcome] = field(default_factory=dict, init=False, repr=False)
 
     def begin(self, message: ReceivedMessage) -> ReceivedMessage:
         """
@@ -51,18 +50,14 @@ class Delivery:
         :param message: the message
         :return: the message with the statuses that it reaches at once; with a note if it would not arrive
         """
-        outcome = outcome_of_number(message.recipient)
         notes = list(message.notes)
-        if outcome is None:
-            outcome = Outcome()
-            if message.type != "template" and not self._is_open(message.recipient):
-                outcome = failed_with(131047)
-                notes.append(OUTSIDE_WINDOW)
-            elif any(note.startswith(BY_WHATSAPP) for note in notes):
-                outcome = failed_with(131009)
-        self._outcomes[message.id] = outcome
+        by_number = outcome_of_number(message.recipient)
+        if by_number is None and message.type != "template" and not self._is_open(message.recipient):
+            notes.append(OUTSIDE_WINDOW)
+        message = replace(message, notes=notes)
+        outcome = outcome_of(message)
         at_once = [name for name in outcome.statuses if not SECONDS_AFTER_ACCEPTANCE[name] * self.scale]
-        return replace(message, notes=notes, statuses=[self._status(name, outcome) for name in at_once])
+        return replace(message, statuses=[self._status(name, outcome) for name in at_once])
 
     def follow(self, message: ReceivedMessage) -> None:
         """
@@ -70,11 +65,22 @@ class Delivery:
 
         :param message: what :meth:`begin` gave, once it is kept
         """
-        outcome = self._outcomes.pop(message.id)
-        self._push(message, message.statuses, outcome)
+        self._push(message, message.statuses)
+        self._follow(message)
+
+    def resume(self) -> None:
+        """Go on after a restart: with statuses that are still to come, and pushes that wait."""
+        for message in self.store.messages:
+            self._follow(message)
+        self.webhook.resume()
+
+    def _follow(self, message: ReceivedMessage) -> None:
         loop = asyncio.get_running_loop()
-        for name in outcome.statuses[len(message.statuses) :]:
-            loop.call_later(SECONDS_AFTER_ACCEPTANCE[name] * self.scale, self._reach, message, name, outcome)
+        began = self.store.cleared
+        passed = self.clock() - message.at.timestamp()
+        for name in _to_come(message):
+            after = SECONDS_AFTER_ACCEPTANCE[name] * self.scale
+            loop.call_later(min(after, max(0.0, after - passed)), self._reach, message, name, began)
 
     def receive(self, reply: Reply) -> None:
         """
@@ -82,9 +88,10 @@ class Delivery:
 
         :param reply: the reply
         """
-        self.store.add(reply)
-        self.store.set_window(reply.sender, reply.at + WINDOW)
-        self.webhook.put(reply.id, [reply.body])
+        with self.store.together():
+            self.store.add(reply)
+            self.store.set_window(reply.sender, reply.at + WINDOW)
+            self.webhook.put(reply.id, [reply.body])
 
     def push(self, message: ReceivedMessage, name: str, failure: str, times: int) -> None:
         """
@@ -96,8 +103,9 @@ class Delivery:
         :param times: how often it is pushed
         """
         status = DeliveryStatus(name, self._now(), failure)
-        self.store.reach(message, status)
-        self.webhook.put(message.id, [status_push(message, status)] * times)
+        with self.store.together():
+            self.store.reach(message, status)
+            self.webhook.put(message.id, [status_push(message, status)] * times)
 
     def set_window(self, recipient: str, *, is_open: bool) -> None:
         """
@@ -112,15 +120,17 @@ class Delivery:
         until = self.store.window_until(recipient)
         return self.store.open_windows if until is None else self._now() < until
 
-    def _reach(self, message: ReceivedMessage, name: str, outcome: Outcome) -> None:
-        status = self._status(name, outcome)
-        self.store.reach(message, status)
-        self._push(message, [status], outcome)
+    def _reach(self, message: ReceivedMessage, name: str, began: int) -> None:
+        if self.store.cleared != began or name not in _to_come(message):
+            return
+        status = self._status(name, outcome_of(message))
+        with self.store.together():
+            self.store.reach(message, status)
+            self._push(message, [status])
 
-    def _push(self, message: ReceivedMessage, reached: list[DeliveryStatus], outcome: Outcome) -> None:
+    def _push(self, message: ReceivedMessage, reached: list[DeliveryStatus]) -> None:
         if self.webhook.disorder:
-            is_last = bool(reached) and reached[-1].status == outcome.statuses[-1]
-            reached = message.statuses[::-1] if is_last else []
+            reached = [] if _to_come(message) else message.statuses[::-1]
         self.webhook.put(message.id, [status_push(message, one) for one in reached])
 
     def _status(self, name: str, outcome: Outcome) -> DeliveryStatus:
@@ -128,3 +138,22 @@ class Delivery:
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self.clock(), UTC)
+
+
+def outcome_of(message: ReceivedMessage) -> Outcome:
+    """
+    Tell what becomes of a message, from its recipient and its notes alone.
+
+    :param message: an accepted message
+    """
+    if by_number := outcome_of_number(message.recipient):
+        return by_number
+    if OUTSIDE_WINDOW in message.notes:
+        return failed_with(131047)
+    return failed_with(131009) if any(note.startswith(BY_WHATSAPP) for note in message.notes) else Outcome()
+
+
+def _to_come(message: ReceivedMessage) -> list[str]:
+    """Give the statuses that a message has yet to reach."""
+    reached = {one.status for one in message.statuses}
+    return [name for name in outcome_of(message).statuses if name not in reached]

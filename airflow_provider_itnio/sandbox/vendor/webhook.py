@@ -18,9 +18,12 @@ from urllib.parse import urlsplit
 
 from airflow_provider_itnio.sandbox.addresses import DEFAULT_PORTS, well_formed
 from airflow_provider_itnio.sandbox.responses import JSON_TYPE, json_bytes
+from airflow_provider_itnio.sandbox.store.data_file import DataFileError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from airflow_provider_itnio.sandbox.store.data_file import DataFile
 
 logger = logging.getLogger("airflow_provider_itnio.sandbox")
 
@@ -81,10 +84,13 @@ class Webhook:
     10,000 pushes wait; those that come meanwhile are dropped, which is counted and logged.
 
     :param scale: how long the pauses between tries are, as a share of the vendor's 1, 3 and 5 minutes
+    :param settings: where pushes go, and how
+    :param file: where pushes wait too, so that they outlive the process; None for nowhere
     """
 
     scale: float = 1.0
     settings: WebhookSettings = NOWHERE
+    file: DataFile | None = None
     _sender: _Sender | None = field(default=None, init=False, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
 
@@ -105,8 +111,7 @@ class Webhook:
         bodies = [json_bytes(push) for push in pushes for _ in range(2 if self.settings.twice else 1)]
         with self._lock:
             if self.settings.url:
-                self._sender = self._sender or _Sender(self.settings.url, self.scale)
-                self._sender.put(key, bodies)
+                self._started().put(key, bodies)
 
     def configure(self, settings: WebhookSettings) -> None:
         """
@@ -116,12 +121,29 @@ class Webhook:
         """
         with self._lock:
             self._stop()
+            if self.settings.url and self.file:
+                self.file.clear_pushes()
             self.settings = settings
+            self._resume()
+
+    def resume(self) -> None:
+        """Push what waits in the file, if there is an address; else it goes on waiting for one."""
+        with self._lock:
+            self._resume()
 
     def stop(self) -> None:
-        """Drop what waits, until something is pushed again."""
+        """Drop what waits, but for what is in the file, until something is pushed again."""
         with self._lock:
             self._stop()
+
+    def _resume(self) -> None:
+        waiting = self.file.waiting_pushes() if self.settings.url and self.file else []
+        if waiting:
+            self._started().put_again(waiting)
+
+    def _started(self) -> _Sender:
+        self._sender = self._sender or _Sender(self.settings.url, self.scale, self.file)
+        return self._sender
 
     def state(self) -> dict[str, Any]:
         """Tell where pushes go, without what may be secret in the address, and how many got there."""
@@ -158,12 +180,21 @@ class Counts:
     dropped: int = 0
 
 
+class _Push(NamedTuple):
+    """A push that waits, its number in the file, and how often it was tried in vain."""
+
+    body: bytes
+    number: int = 0
+    failed: int = 0
+
+
 class _Sender:
     """The thread that pushes to one address."""
 
-    def __init__(self, url: str, scale: float) -> None:
+    def __init__(self, url: str, scale: float, file: DataFile | None) -> None:
         parts = urlsplit(url)
         self.counts = Counts()
+        self._file = file
         self._shown = shown_address(url)
         self._address = (parts.hostname or "", parts.port or DEFAULT_PORTS[parts.scheme])
         self._tls = ssl.create_default_context() if parts.scheme == "https" else None
@@ -177,7 +208,7 @@ class _Sender:
         self._next_line = 0.0
         self._trouble = ""
         self._loop = asyncio.new_event_loop()
-        self._lanes: list[asyncio.Queue[tuple[bytes, int]]] = [asyncio.Queue() for _ in range(LANES)]
+        self._lanes: list[asyncio.Queue[_Push]] = [asyncio.Queue() for _ in range(LANES)]
         threading.Thread(target=self._run, name="itnio-sandbox-webhook", daemon=True).start()
 
     def put(self, key: str, bodies: list[bytes]) -> None:
@@ -188,10 +219,17 @@ class _Sender:
             self.counts.dropped += dropped
         if dropped:
             self._tell(f"{MOST_WAITING} pushes wait already")
-        if taken:
-            lane = self._lanes[hash(key) % LANES]
-            for body in taken:
-                self._loop.call_soon_threadsafe(lane.put_nowait, (body, 0))
+        for body in taken:
+            self._wait(key, _Push(body, self._file.add_push(key, body) if self._file else 0))
+
+    def put_again(self, waiting: list[tuple[int, str, bytes]]) -> None:
+        with self._counting:
+            self.counts.waiting += len(waiting)
+        for number, key, body in waiting:
+            self._wait(key, _Push(body, number))
+
+    def _wait(self, key: str, push: _Push) -> None:
+        self._loop.call_soon_threadsafe(self._lanes[hash(key) % LANES].put_nowait, push)
 
     def stop(self) -> None:
         with suppress(RuntimeError):  # the loop has ended already
@@ -209,20 +247,26 @@ class _Sender:
         finally:
             self._loop.close()
 
-    async def _work(self, lane: asyncio.Queue[tuple[bytes, int]]) -> None:
+    async def _work(self, lane: asyncio.Queue[_Push]) -> None:
         while True:
-            body, failed = await lane.get()
-            trouble = await self._post(body)
+            push = await lane.get()
+            failed = push.failed
+            trouble = await self._post(push.body)
             with self._counting:
                 self.counts.taken += not trouble
                 self.counts.failed_tries += bool(trouble)
                 gives_up = bool(trouble) and failed == len(self._pauses)
                 self.counts.given_up += gives_up
                 self.counts.waiting -= not trouble or gives_up
+            if push.number and self._file and (gives_up or not trouble):
+                with suppress(DataFileError):  # it is pushed once more after a restart
+                    self._file.end_push(push.number)
             if trouble:
                 self._tell(trouble)
                 if not gives_up:
-                    self._loop.call_later(self._pauses[failed], lane.put_nowait, (body, failed + 1))
+                    self._loop.call_later(
+                        self._pauses[failed], lane.put_nowait, push._replace(failed=failed + 1)
+                    )
 
     async def _post(self, body: bytes) -> str:
         """Push once, and say what went wrong; what the other side says is read no further than its code."""

@@ -1,0 +1,128 @@
+"""Which exchanges stand in whose chat, and how many of each kind."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from airflow_provider_itnio.sandbox.store.exchange import Exchange, Kind
+
+
+class Chat(NamedTuple):
+    """
+    What a chat holds, in short.
+
+    :param number: the recipient's digits
+    :param messages: how many messages were sent
+    :param replies: how many replies came
+    :param troubles: how many messages do not arrive, or failed for their sender
+    :param last: what came last
+    """
+
+    number: str
+    messages: int
+    replies: int
+    troubles: int
+    last: Exchange
+
+
+@dataclass
+class Conversation:
+    """
+    The chat with one recipient.
+
+    :param number: the recipient's digits
+    :param exchanges: what stands in it, oldest first, by number
+    :param counts: how many there are of each kind
+    :param troubles: how many messages do not arrive, or failed for their sender
+    """
+
+    number: str
+    exchanges: dict[int, Exchange] = field(default_factory=dict)
+    counts: Counter[Kind] = field(default_factory=Counter)
+    troubles: int = 0
+
+    @property
+    def last(self) -> Exchange:
+        """What came last."""
+        return next(reversed(self.exchanges.values()))
+
+    @property
+    def summary(self) -> Chat:
+        """What it holds, in short."""
+        return Chat(self.number, self.counts["message"], self.counts["reply"], self.troubles, self.last)
+
+    def add(self, exchange: Exchange) -> None:
+        """
+        Take an exchange in.
+
+        :param exchange: the latest of this recipient
+        """
+        self.exchanges[exchange.number] = exchange
+        self.counts[exchange.kind] += 1
+        self.troubles += exchange.has_trouble
+
+
+class Conversations:
+    """The chats with all recipients, the one that was last written in last."""
+
+    def __init__(self) -> None:
+        self._all: dict[str, Conversation] = {}
+
+    def __len__(self) -> int:
+        """Count them."""
+        return len(self._all)
+
+    def __reversed__(self) -> Iterator[Conversation]:
+        """Return them, the one that was last written in first."""
+        return reversed(self._all.values())
+
+    def of(self, number: str) -> Conversation | None:
+        """
+        Give the chat with a recipient, None if nothing of it is kept.
+
+        :param number: the recipient's digits
+        """
+        return self._all.get(number)
+
+    def add(self, exchange: Exchange) -> None:
+        """
+        Take an exchange in, if it names a recipient.
+
+        :param exchange: the latest of all
+        """
+        number = exchange.number_of_chat
+        if number and exchange.kind != "other":
+            conversation = self._all.pop(number, None) or Conversation(number)
+            self._all[number] = conversation
+            conversation.add(exchange)
+
+    def remove(self, exchange: Exchange) -> None:
+        """
+        Forget an exchange.
+
+        :param exchange: one that was taken in, or could have been
+        """
+        conversation = self._all.get(exchange.number_of_chat)
+        if conversation and conversation.exchanges.pop(exchange.number, None):
+            conversation.counts[exchange.kind] -= 1
+            conversation.troubles -= exchange.has_trouble
+            if not conversation.exchanges:
+                del self._all[conversation.number]
+
+    def count_trouble(self, exchange: Exchange, difference: int) -> None:
+        """
+        Change how many messages of a chat do not arrive.
+
+        :param exchange: the message
+        :param difference: 1 if it did arrive until now, -1 if it did not, 0 if nothing changed
+        """
+        conversation = self._all.get(exchange.number_of_chat)
+        if conversation and exchange.number in conversation.exchanges:
+            conversation.troubles += difference
+
+    def clear(self) -> None:
+        """Forget all."""
+        self._all.clear()

@@ -1,0 +1,107 @@
+"""One request with what became of it, or one reply."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal, TypeAlias, TypeVar
+
+from airflow_provider_itnio.sandbox.phone_numbers import digits_of
+from airflow_provider_itnio.sandbox.status_codes import BALANCE_PATH
+from airflow_provider_itnio.sandbox.store.entries import (
+    Entry,
+    ReceivedMessage,
+    RefusedRequest,
+    Reply,
+    SeenRequest,
+)
+from airflow_provider_itnio.sandbox.store.ring_buffer import memory_of
+
+Kind: TypeAlias = Literal["message", "reply", "failure", "other"]
+
+LONGEST_NUMBER = 40
+"""Characters of a recipient, as it was sent, that a chat is kept for."""
+
+OneEntry = TypeVar("OneEntry")
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """
+    One request with what became of it, or one reply.
+
+    :param number: its place in the order of all that came, from 1
+    :param entries: what was kept of it
+    :param written: room for how it is written for the page, by how many statuses its message had then
+    """
+
+    number: int
+    entries: tuple[Entry, ...]
+    written: dict[int, bytes] = field(default_factory=dict, repr=False, compare=False)
+
+    @cached_property
+    def message(self) -> ReceivedMessage | None:
+        """The message that was accepted."""
+        return self._only(ReceivedMessage)
+
+    @cached_property
+    def refused(self) -> RefusedRequest | None:
+        """The refusal that was answered."""
+        return self._only(RefusedRequest)
+
+    @cached_property
+    def request(self) -> SeenRequest | None:
+        """The request as it came."""
+        return self._only(SeenRequest)
+
+    @cached_property
+    def reply(self) -> Reply | None:
+        """The recipient's reply."""
+        return self._only(Reply)
+
+    @cached_property
+    def kind(self) -> Kind:
+        """What it is in the inbox; ``other`` is not shown there."""
+        if self.message:
+            return "message"
+        if self.reply:
+            return "reply"
+        return "failure" if self.failed else "other"
+
+    @cached_property
+    def number_of_chat(self) -> str:
+        """The digits of the recipient in whose chat it stands; empty if it names none."""
+        if self.message:
+            return self.message.recipient
+        if self.reply:
+            return self.reply.sender
+        body = self.request.body if self.request else None
+        recipient = body.get("recipient") if isinstance(body, dict) else None
+        written = str(recipient) if isinstance(recipient, (str, int)) else ""
+        return digits_of(written) if len(written) <= LONGEST_NUMBER else ""
+
+    @property
+    def has_trouble(self) -> bool:
+        """Whether the sender did not learn of a success, or the message does not arrive."""
+        return self.failed or (self.message is not None and self.message.status == "failed")
+
+    @property
+    def failed(self) -> bool:
+        """Whether the sender did not learn of a success, or no message is kept of the success it was told."""
+        request = self.request
+        if self.refused or request is None:
+            return self.refused is not None
+        return not request.accepted or (request.path != BALANCE_PATH and not self.message)
+
+    @property
+    def memory(self) -> int:
+        """About how many bytes it takes: a message and a refusal share the JSON of their request."""
+        if self.reply:
+            return 16 * len(self.reply.text)
+        if self.request is None:
+            return 0
+        answer = self.request.answer if isinstance(self.request.answer, str) else ""
+        return memory_of(self.request.raw_body) + memory_of(answer.encode("utf-8", "surrogatepass"))
+
+    def _only(self, kind: type[OneEntry]) -> OneEntry | None:
+        return next((one for one in self.entries if isinstance(one, kind)), None)
