@@ -81,10 +81,13 @@ def test_the_page_has_the_numbers_with_a_meaning(row):
     assert re.search(rf"^\| `{re.escape(row.number)}` \| {re.escape(row.meaning)}[ :]", PAGE, re.MULTILINE)
 
 
+IN_A_PATH = {"number": "7", "recipient": "8614718004557", "message_id": "782c746fe6eb48a3b8e01273973ffaee"}
+
+
 def test_the_page_has_each_request_of_the_json_api():
     vendor = Sandbox()._vendor
     routes = {
-        (method, route.path.replace("{number:int}", "7"))
+        (method, re.sub(r"\{(\w+).*?\}", lambda named: IN_A_PATH[named[1]], route.path))
         for route in (*SandboxApi(vendor).routes(), *Page(vendor.store).routes())
         for method in route.methods - {"HEAD"}
         if route.path.startswith("/sandbox/")

@@ -11,9 +11,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from airflow_provider_itnio.sandbox.api_models import (
+    ListAsked,
     Model,
     PageAsked,
     PageOfOneAsked,
+    PartAsked,
     PushGiven,
     WebhookGiven,
     WindowGiven,
@@ -22,14 +24,16 @@ from airflow_provider_itnio.sandbox.api_models import (
 from airflow_provider_itnio.sandbox.faults import fault as fault_json
 from airflow_provider_itnio.sandbox.faults.fault import BadFaultError, fault_from
 from airflow_provider_itnio.sandbox.inbox.items import opened
+from airflow_provider_itnio.sandbox.inbox.lists import Lists
 from airflow_provider_itnio.sandbox.inbox.replies import BadReplyError, reply_from
+from airflow_provider_itnio.sandbox.phone_numbers import digits_of
 from airflow_provider_itnio.sandbox.responses import JSON_TYPE, json_answer, json_bytes, streamed
 from airflow_provider_itnio.sandbox.store.entries import as_json
 from airflow_provider_itnio.sandbox.vendor.request_reading import LARGEST_BODY, read_body
 from airflow_provider_itnio.sandbox.vendor.webhook import webhook_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Awaitable, Callable, Iterator
 
     from starlette.requests import Request
 
@@ -58,7 +62,11 @@ class SandboxApi:
             Route("/sandbox/messages", self.clear_messages, methods=["DELETE"]),
             Route("/sandbox/refused", self.read_refused, methods=["GET"]),
             Route("/sandbox/requests", self.read_requests, methods=["GET"]),
+            Route("/sandbox/messages/{message_id}", self.read_message, methods=["GET"]),
             Route("/sandbox/exchanges/{number:int}", self.read_exchange, methods=["GET"]),
+            Route("/sandbox/conversations", self.read_conversations, methods=["GET"]),
+            Route("/sandbox/conversations/{recipient}/items", self.read_chat, methods=["GET"]),
+            Route("/sandbox/failures", self.read_failures, methods=["GET"]),
             Route("/sandbox/replies", self.read_replies, methods=["GET"]),
             Route("/sandbox/replies", self.add_reply, methods=["POST"]),
             Route("/sandbox/pushes", self.push, methods=["POST"]),
@@ -94,6 +102,40 @@ class SandboxApi:
         if exchange is None:
             return _json({"error": "nothing is kept under this number"}, 404)
         return _json(opened(exchange))
+
+    async def read_message(self, request: Request) -> Response:
+        """Return a message by its id, as the exchange that it is part of."""
+        exchange = self.vendor.store.exchange_of(request.path_params["message_id"])
+        if exchange is None:
+            return _json({"error": "message_id: no message with this id is kept"}, 404)
+        return _json(opened(exchange))
+
+    async def read_conversations(self, request: Request) -> Response:
+        """List the conversations in short, the one that was last written in first, 100 at a time."""
+        return await self._list(request, ListAsked, self.lists.conversations)
+
+    async def read_chat(self, request: Request) -> Response:
+        """List what stands in the chat with one recipient, the latest 100 or those next to a number."""
+        recipient = digits_of(request.path_params["recipient"])
+        return await self._list(request, PartAsked, lambda asked: self.lists.chat(recipient, asked))
+
+    async def read_failures(self, request: Request) -> Response:
+        """List the requests that failed and left no message, the latest 100 or those next to a number."""
+        return await self._list(request, PartAsked, self.lists.failures)
+
+    async def _list(
+        self, request: Request, model: type[Model], write: Callable[[Model], Awaitable[bytes]]
+    ) -> Response:
+        try:
+            asked = read(model, dict(request.query_params))
+        except ValueError as wrong:
+            return _json({"error": str(wrong)}, 400)
+        return Response(await write(asked), headers={"content-type": JSON_TYPE})
+
+    @property
+    def lists(self) -> Lists:
+        """What the page shows."""
+        return Lists(self.vendor.store)
 
     async def read_replies(self, request: Request) -> Response:
         """List the replies, with ``?recipient=`` only those of that recipient."""
@@ -212,11 +254,11 @@ def push_status(vendor: Vendor, given: PushGiven) -> ReceivedMessage:
     :return: the message
     :raises ValueError: if no such message is kept
     """
-    message = vendor.store.message(given.message_id)
-    if message is None:
+    exchange = vendor.store.exchange_of(given.message_id)
+    if exchange is None or exchange.message is None:
         raise ValueError("message_id: no message with this id is kept")
-    vendor.delivery.push(message, given.status, given.reason, given.times)
-    return message
+    vendor.delivery.push(exchange.message, given.status, given.reason, given.times)
+    return exchange.message
 
 
 def _written(entries: list[Entry]) -> Iterator[bytes]:

@@ -13,6 +13,9 @@ PushedStatus: TypeAlias = Literal["sent", "delivered", "read", "failed", "delete
 LARGEST_PAGE = 10_000
 """Entries that one answer holds at most, and without ``?limit=``."""
 
+SHOWN_AT_ONCE = 100
+LONGEST_SEARCH = 200
+
 UNDELIVERABLE = "131026: Message undeliverable"
 
 
@@ -132,6 +135,32 @@ class PageOfOneAsked(PageAsked):
     def of(self) -> str | None:
         """Whose entries only; None for all."""
         return self.recipient
+
+
+class ListAsked(Given):
+    """
+    Which part of a list of the inbox page is asked for.
+
+    :param limit: how many entries at most
+    :param before: the number before which the part ends, as the part after it names it; 0 for the newest
+    :param q: words that each entry holds; empty for all
+    """
+
+    limit: QueryNumber = Field(
+        SHOWN_AT_ONCE, ge=1, le=SHOWN_AT_ONCE, description=f"a whole number from 1 to {SHOWN_AT_ONCE}"
+    )
+    before: QueryNumber = Field(0, ge=0, description="a number that the sandbox gave")
+    q: str = Field("", max_length=LONGEST_SEARCH, description=f"up to {LONGEST_SEARCH} characters")
+
+
+class PartAsked(ListAsked):
+    """
+    Which part of a chat is asked for.
+
+    :param after: the number after which the part begins; 0 for the newest
+    """
+
+    after: QueryNumber = Field(0, ge=0, description="a number that the sandbox gave")
 
 
 Model = TypeVar("Model", bound=Given)

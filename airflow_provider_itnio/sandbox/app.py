@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
@@ -10,11 +11,16 @@ from starlette.routing import Route
 from airflow_provider_itnio.sandbox.api import SandboxApi
 from airflow_provider_itnio.sandbox.inbox.events import Events
 from airflow_provider_itnio.sandbox.inbox.page import Page
+from airflow_provider_itnio.sandbox.responses import json_answer
 from airflow_provider_itnio.sandbox.security import Security
 from airflow_provider_itnio.sandbox.status_codes import BALANCE_PATH
+from airflow_provider_itnio.sandbox.store.data_file import DataFileError
 from airflow_provider_itnio.sandbox.vendor.endpoints import METHODS, Elsewhere, Endpoint, Vendor
 
 if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
+
     from airflow_provider_itnio.sandbox.addresses import OwnHosts
 
 
@@ -34,7 +40,13 @@ def sandbox_app(vendor: Vendor, hosts: OwnHosts) -> Security:
         *Page(vendor.store).routes(),
         Route("/", Elsewhere(vendor), methods=["POST"]),
     ]
-    app = Starlette(routes=routes)
+    app = Starlette(routes=routes, exception_handlers={DataFileError: _cannot_keep})
     app.router.redirect_slashes = False
     app.router.default = Elsewhere(vendor)
     return Security(app, hosts, vendor.clock)
+
+
+async def _cannot_keep(request: Request, error: Exception) -> Response:
+    """Answer that the file of --data takes nothing more; what the request brought is not kept."""
+    logging.getLogger("airflow_provider_itnio.sandbox").error("%s", error)
+    return json_answer({"error": str(error)}, 500).as_response()

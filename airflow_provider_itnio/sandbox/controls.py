@@ -11,6 +11,7 @@ from airflow_provider_itnio.sandbox.checks import seconds, whole
 from airflow_provider_itnio.sandbox.faults.fault import as_json, fault_from
 from airflow_provider_itnio.sandbox.phone_numbers import digits_of
 from airflow_provider_itnio.sandbox.store.entries import RANKS
+from airflow_provider_itnio.sandbox.store.waiting import wait_for
 from airflow_provider_itnio.sandbox.vendor.webhook import webhook_settings
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ class SandboxControls:
         if status not in (None, *RANKS[1:]):
             raise ValueError(f"status: one of {', '.join(RANKS[1:])}, {status!r:.60} given")
         longest = seconds("timeout", timeout, threading.TIMEOUT_MAX)
-        return self._vendor.store.wait_for(whole("n", n, 1), longest, number, status)
+        return wait_for(self._vendor.store, whole("n", n, 1), longest, number, status)
 
     def window_open(self, number: str | int, *, is_open: bool = True) -> None:
         """

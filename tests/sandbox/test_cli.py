@@ -93,7 +93,7 @@ def test_its_options_make_the_account(wire_to, message):
     assert wire.balance(wire.headers(str(int(time.time()) - 60))).json()["status"] == "-16"
     assert wire.custom(message(appId="two", businessPhone="17376111187")).json()["status"] == "0"
     assert wire.custom(message(appId="two")).json()["status"] == "-68"
-    assert len(requests.get(f"{running.url}/sandbox/requests", timeout=5).json()) == 1
+    assert len(requests.get(f"{running.url}/sandbox/refused", timeout=5).json()) == 1  # of two
     code, _, err = running.end(signal.SIGINT)
     assert code == 0
     assert "it's" not in err

@@ -76,8 +76,8 @@ def reply_from(given: object, store: Store, now: float, app_id: str, business_ph
 def _answered(message_id: object, store: Store) -> ReceivedMessage | None:
     if message_id is None:
         return None
-    if message := store.message(message_id):
-        return message
+    if exchange := store.exchange_of(message_id):
+        return exchange.message
     raise BadReplyError("message_id: no message with this id is kept")
 
 

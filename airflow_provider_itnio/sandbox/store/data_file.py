@@ -39,8 +39,9 @@ CREATE TABLE windows (recipient TEXT PRIMARY KEY, until TEXT);
 CREATE TABLE pushes (id INTEGER PRIMARY KEY, key TEXT, body BLOB);
 """
 
-ENTRY_TYPES: dict[str, type[Entry]] = {
-    one.__name__: one for one in (ReceivedMessage, RefusedRequest, SeenRequest, Reply)
+ENTRY_TYPES: dict[str, tuple[type[Entry], list[str]]] = {
+    one.__name__: (one, [field.name for field in fields(one)])
+    for one in (ReceivedMessage, RefusedRequest, SeenRequest, Reply)
 }
 SHARED = ("body", "headers")
 """What the other entries of an exchange have from its request."""
@@ -288,9 +289,9 @@ def _entries_of(entries: str, body: str, raw_body: bytes) -> Iterator[Entry]:
     held = json.loads(entries)
     shared = {"body": json.loads(body), "headers": headers_of(held.pop("headers", ())), "raw_body": raw_body}
     for name, values in held.items():
-        kind = ENTRY_TYPES[name]
+        kind, names = ENTRY_TYPES[name]
         known = shared | values | {"at": datetime.fromisoformat(values["at"])}
-        yield kind(**{one.name: known[one.name] for one in fields(kind)})
+        yield kind(**{one: known[one] for one in names})
 
 
 def headers_of(pairs: Iterable[tuple[str, str]]) -> Headers:

@@ -25,7 +25,7 @@ LONGEST_NUMBER = 40
 OneEntry = TypeVar("OneEntry")
 
 
-@dataclass(frozen=True)
+@dataclass
 class Exchange:
     """
     One request with what became of it, or one reply.
@@ -33,11 +33,13 @@ class Exchange:
     :param number: its place in the order of all that came, from 1
     :param entries: what was kept of it
     :param written: room for how it is written for the page, by how many statuses its message had then
+    :param searched: room for the texts that a search looks through, in lower case
     """
 
     number: int
     entries: tuple[Entry, ...]
     written: dict[int, bytes] = field(default_factory=dict, repr=False, compare=False)
+    searched: str | None = field(default=None, repr=False, compare=False)
 
     @cached_property
     def message(self) -> ReceivedMessage | None:

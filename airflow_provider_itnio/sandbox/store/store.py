@@ -12,7 +12,6 @@ from itertools import islice, takewhile
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 from uuid import uuid4
 
-from airflow_provider_itnio.sandbox.phone_numbers import shortened
 from airflow_provider_itnio.sandbox.store.conversations import Chat, Conversations
 from airflow_provider_itnio.sandbox.store.entries import (
     DeliveryStatus,
@@ -42,7 +41,6 @@ KINDS_WITH: dict[EntryName, tuple[Kind, ...]] = {
 
 WINDOW = timedelta(hours=24)
 WINDOWS_KEPT = 10_000
-SHOWN_OF_EACH = 10
 
 
 @dataclass
@@ -51,7 +49,8 @@ class Store:
     The last messages, refusals, requests and replies, safe to read from any thread.
 
     ``name`` tells this store from that of another sandbox, for readers that outlive one; ``cleared`` is the
-    number of the last clearing; ``file`` is where all is kept too, None if nowhere.
+    number of the last clearing; ``file`` is where all is kept too, None if nowhere;
+    ``changed`` is held by who reads or changes several things, and tells of each change.
 
     :param keep: how many of each are kept, at least 1; older ones are forgotten, and of large ones fewer are
         kept, see :class:`RingBuffer`
@@ -74,7 +73,7 @@ class Store:
         self._windows: dict[str, tuple[int, Window]] = {}
         self._number = self.cleared = 0
         self._listeners: list[Callable[[], None]] = []
-        self._changed = threading.Condition()
+        self.changed = threading.Condition()
         self.file: DataFile | None = None
         self.name = uuid4().hex[:12]
 
@@ -85,7 +84,7 @@ class Store:
         :param file: the file
         :raises DataFileError: if it cannot be read
         """
-        with self._changed:
+        with self.changed:
             self._forget_all()
             gone: list[Exchange] = []
             for exchange in file.read():
@@ -99,7 +98,7 @@ class Store:
 
     def close(self) -> None:
         """Let go of the file, if there is one; what it holds stays readable."""
-        with self._changed:
+        with self.changed:
             if self.file:
                 self.file.close()
             self.file = None
@@ -119,7 +118,7 @@ class Store:
         :return: them, with their number
         :raises DataFileError: if there is a file and it cannot be written; nothing is kept then
         """
-        with self._changed, self.together():
+        with self.changed, self.together():
             exchange = Exchange(self._number + 1, entries)
             if self.file:
                 self.file.add(exchange)
@@ -145,28 +144,32 @@ class Store:
     @property
     def messages(self) -> list[ReceivedMessage]:
         """The accepted messages, oldest first."""
-        return [entry for _, entry in self._entries("message")]
+        return self._all("message")
 
     @property
     def refused(self) -> list[RefusedRequest]:
         """The refused requests, oldest first."""
-        return [entry for _, entry in self._entries("refused")]
+        return self._all("refused")
 
     @property
     def requests(self) -> list[SeenRequest]:
         """All requests to the vendor's paths, oldest first."""
-        return [entry for _, entry in self._entries("request")]
+        return self._all("request")
 
     @property
     def replies(self) -> list[Reply]:
         """The replies of recipients, oldest first."""
-        return [entry for _, entry in self._entries("reply")]
+        return self._all("reply")
+
+    def _all(self, name: EntryName) -> list[Any]:
+        with self.changed:
+            return [entry for _, entry in self._entries(name)]
 
     def _entries(self, name: EntryName, after: int = 0) -> Iterator[tuple[int, Any]]:
         """Give the entries of one kind with the numbers of their exchanges, those after a number."""
-        with self._changed:
-            kept = [list(self._kinds[kind].above(after, _number)) for kind in KINDS_WITH[name]]
-        for exchange in merge(*kept, key=_number):
+        for exchange in merge(
+            *(self._kinds[kind].above(after, _number) for kind in KINDS_WITH[name]), key=_number
+        ):
             if (entry := getattr(exchange, name)) is not None:
                 yield exchange.number, entry
 
@@ -182,18 +185,18 @@ class Store:
         :param number: the number of that one, 0 to begin with the oldest
         :param limit: how many at most
         """
-        with self._changed:
+        with self.changed:
             kept = [islice(self._kinds[kind].above(number, _number), limit) for kind in SHOWN]
             return list(islice(merge(*kept, key=_number), limit))
 
     def shown(self) -> list[Exchange]:
         """Give all that the inbox page shows, in no order: this takes the least time."""
-        with self._changed:
+        with self.changed:
             return [one for kind in SHOWN for one in self._kinds[kind]]
 
     def failures(self) -> list[Exchange]:
         """Give the requests that failed and left no message, oldest first."""
-        with self._changed:
+        with self.changed:
             return list(self._kinds["failure"])
 
     def chat(self, number: str) -> list[Exchange]:
@@ -202,7 +205,7 @@ class Store:
 
         :param number: the recipient's digits
         """
-        with self._changed:
+        with self.changed:
             found = self._conversations.of(number)
             return list(found.exchanges.values()) if found else []
 
@@ -213,13 +216,19 @@ class Store:
         :param before: only those last written in before the exchange with this number; 0 for all
         :param limit: how many at most
         """
-        with self._changed:
+        with self.changed:
             found = (one for one in reversed(self._conversations) if not before or one.last.number < before)
             return [one.summary for one in islice(found, limit)]
 
+    @property
+    def cursor(self) -> str:
+        """Where the stream of events stands now."""
+        with self.changed:
+            return f"{self.name}.{self._number}"
+
     def totals(self) -> dict[str, int]:
         """Count what is kept."""
-        with self._changed:
+        with self.changed:
             return {
                 "messages": len(self._kinds["message"]),
                 "replies": len(self._kinds["reply"]),
@@ -250,13 +259,14 @@ class Store:
         """
         found: list[Entry] = []
         last = 0
-        for number, entry in self._entries(name, after):
-            of = getattr(entry, "recipient", None) or getattr(entry, "sender", None)
-            if recipient in (None, of):
-                if len(found) == limit:
-                    return found, last
-                found.append(entry)
-                last = number
+        with self.changed:
+            for number, entry in self._entries(name, after):
+                of = getattr(entry, "recipient", None) or getattr(entry, "sender", None)
+                if recipient in (None, of):
+                    if len(found) == limit:
+                        return found, last
+                    found.append(entry)
+                    last = number
         return found, 0
 
     def since(self, number: int) -> News:
@@ -266,7 +276,7 @@ class Store:
         :param number: where the reader stands, 0 for one who has seen nothing: the exchanges tell it the
             status of each message
         """
-        with self._changed:
+        with self.changed:
             updates: list[tuple[int, ReceivedMessage | Window]] = [*_changed_after(number, self._windows)]
             if number:
                 updates += _changed_after(number, self._statuses)
@@ -281,7 +291,7 @@ class Store:
         :param message: the message
         :param status: the status
         """
-        with self._changed:
+        with self.changed:
             if any(one.status == status.status for one in message.statuses):
                 return
             exchange = self._by_id.get(message.id)
@@ -300,7 +310,7 @@ class Store:
         :param recipient: the recipient's digits
         :param until: when the window closes
         """
-        with self._changed:
+        with self.changed:
             if self.file:
                 self.file.set_window(recipient, until)
             gone = self._update(self._windows, recipient, Window(recipient, until), WINDOWS_KEPT)
@@ -313,19 +323,9 @@ class Store:
 
         :param recipient: the recipient's digits
         """
-        with self._changed:
+        with self.changed:
             known = self._windows.get(recipient)
             return known[1].until if known else None
-
-    def message(self, message_id: object) -> ReceivedMessage | None:
-        """
-        Give the message with an id, None if none is kept.
-
-        :param message_id: the id
-        """
-        with self._changed:
-            exchange = self.exchange_of(message_id)
-            return exchange.message if exchange else None
 
     def exchange_of(self, message_id: object) -> Exchange | None:
         """
@@ -333,7 +333,7 @@ class Store:
 
         :param message_id: the id
         """
-        with self._changed:
+        with self.changed:
             return self._by_id.get(str(message_id))
 
     def _update(self, changes: dict[str, tuple[int, Any]], key: str, value: Any, most: int) -> str:
@@ -353,17 +353,17 @@ class Store:
 
         :param told: called without arguments; it must neither wait nor read the store
         """
-        with self._changed:
+        with self.changed:
             self._listeners.append(told)
         try:
             yield
         finally:
-            with self._changed:
+            with self.changed:
                 self._listeners.remove(told)
 
     def clear(self) -> None:
         """Forget everything."""
-        with self._changed:
+        with self.changed:
             if self.file:
                 self.file.clear()
             self._forget_all()
@@ -379,53 +379,9 @@ class Store:
             known.clear()
 
     def _tell(self) -> None:
-        self._changed.notify_all()
+        self.changed.notify_all()
         for told in self._listeners:
             told()
-
-    def wait_for(
-        self, count: int, timeout: float, recipient: str | None = None, status: str | None = None
-    ) -> list[ReceivedMessage]:
-        """
-        Wait until at least that many messages are kept.
-
-        :param count: how many, at most what is kept
-        :param timeout: how long to wait, in seconds
-        :param recipient: count only messages to these digits
-        :param status: count only messages that have reached this status
-        :return: all such messages kept by then
-        :raises TimeoutError: if fewer came; it says what came instead
-        :raises ValueError: if so many are never kept
-        """
-        if count > self.keep:
-            raise ValueError(f"waiting for {count} messages, but the sandbox keeps {self.keep}")
-
-        def found() -> list[ReceivedMessage]:
-            return [
-                one
-                for _, one in self._entries("message")
-                if recipient in (None, one.recipient)
-                and (status is None or any(reached.status == status for reached in one.statuses))
-            ]
-
-        with self._changed:
-            if self._changed.wait_for(lambda: len(self._kinds["message"]) >= count <= len(found()), timeout):
-                return found()
-            came = len(found())
-            messages = [
-                f"{one.type} to {shortened(one.recipient)}: {one.text[:40]!r}"
-                + (f" ({' '.join(filter(None, (one.status, one.failure)))})" if status else "")
-                for one in self.messages
-            ]
-            refused = [f"{one.status} ({one.meaning}): {one.why}" for one in self.refused]
-        wanted = [f"to {shortened(recipient)}"] if recipient else []
-        wanted += [f"with status {status}"] if status else []
-        raise TimeoutError(
-            " ".join([f"{count} accepted messages", *wanted])
-            + f" were expected within {timeout:g} s, {came} came"
-            + "".join(_lines("accepted", messages))
-            + "".join(_lines("refused with", refused))
-        )
 
 
 def _number(exchange: Exchange) -> int:
@@ -434,9 +390,3 @@ def _number(exchange: Exchange) -> int:
 
 def _changed_after(number: int, changes: dict[str, Any]) -> Iterator[tuple[int, Any]]:
     return takewhile(lambda change: change[0] > number, reversed(changes.values()))
-
-
-def _lines(what: str, came: list[str]) -> Iterator[str]:
-    if len(came) > SHOWN_OF_EACH:
-        yield f"\n  ... and {len(came) - SHOWN_OF_EACH} more {what.split(maxsplit=1)[0]} before these"
-    yield from (f"\n  {what} {one}" for one in came[-SHOWN_OF_EACH:])

@@ -1,0 +1,137 @@
+"""What the inbox page loads: the conversations, and what stands in one of them, in parts."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_itnio.sandbox.inbox.items import failure, item_as_json
+from airflow_provider_itnio.sandbox.inbox.search import found
+from airflow_provider_itnio.sandbox.responses import json_bytes
+from airflow_provider_itnio.sandbox.store.conversations import Chat
+
+if TYPE_CHECKING:
+    from airflow_provider_itnio.sandbox.api_models import ListAsked, PartAsked
+    from airflow_provider_itnio.sandbox.store.exchange import Exchange
+    from airflow_provider_itnio.sandbox.store.store import Store
+
+FIRST_WORDS = 200
+"""Characters of a text that the list of conversations shows."""
+
+
+@dataclass(frozen=True)
+class Lists:
+    """
+    The lists of the page, as JSON.
+
+    :param store: what the sandbox got
+    """
+
+    store: Store
+
+    async def conversations(self, asked: ListAsked) -> bytes:
+        """
+        List the conversations, the one that was last written in first.
+
+        :param asked: which part
+        """
+        cursor = self.store.cursor
+        if asked.q.strip():
+            chats = await self._found(asked.q)
+            chats = [one for one in chats if not asked.before or one.last.number < asked.before]
+        else:
+            chats = self.store.chats(asked.before, asked.limit + 1)
+        shown = chats[: asked.limit]
+        told = {
+            "cursor": cursor,
+            "keep": self.store.keep,
+            "open_windows": self.store.open_windows,
+            "totals": self.store.totals(),
+            "conversations": [self._conversation(one) for one in shown],
+            "next": shown[-1].last.number if len(chats) > len(shown) else None,
+        }
+        return json_bytes(told)
+
+    async def chat(self, number: str, asked: PartAsked) -> bytes:
+        """
+        List what stands in the chat with a recipient, oldest first.
+
+        :param number: the recipient's digits
+        :param asked: which part
+        """
+        return await self._part(self.store.chat(number), asked, {"window_until": self._window_of(number)})
+
+    async def failures(self, asked: PartAsked) -> bytes:
+        """
+        List the requests that failed and left no message, oldest first.
+
+        :param asked: which part
+        """
+        return await self._part(self.store.failures(), asked, {})
+
+    async def _part(self, exchanges: list[Exchange], asked: PartAsked, told: dict[str, Any]) -> bytes:
+        """Write the newest of some exchanges, or those next to a number."""
+        forwards = bool(asked.after)
+        if asked.before:
+            exchanges = exchanges[: bisect_left(exchanges, asked.before, key=_number)]
+        exchanges = exchanges[bisect_right(exchanges, asked.after, key=_number) :]
+        part: list[Exchange] = []
+        async for exchange in found(exchanges if forwards else reversed(exchanges), asked.q):
+            part.append(exchange)
+            if len(part) > asked.limit:
+                break
+        more, part = len(part) > asked.limit, part[: asked.limit]
+        part.sort(key=_number)
+        numbers: dict[str, int | None] = {"before": None, "after": None}
+        if more:
+            numbers |= {"after": part[-1].number} if forwards else {"before": part[0].number}
+        items = b",".join([item_as_json(one) for one in part])
+        return b'{"items": [%s], %s' % (items, json_bytes(told | numbers)[1:])
+
+    async def _found(self, words: str) -> list[Chat]:
+        """Give the conversations in which some words are, with what was found in each alone."""
+        by_number: dict[str, list[Exchange]] = {}
+        async for exchange in found(self.store.shown(), words):
+            if number := exchange.number_of_chat:
+                by_number.setdefault(number, []).append(exchange)
+        chats = []
+        for number, exchanges in by_number.items():
+            counts = Counter(one.kind for one in exchanges)
+            troubles = sum(one.has_trouble for one in exchanges)
+            last = max(exchanges, key=_number)
+            chats.append(Chat(number, counts["message"], counts["reply"], troubles, last))
+        return sorted(chats, key=lambda one: -one.last.number)
+
+    def _conversation(self, chat: Chat) -> dict[str, Any]:
+        return {
+            "number": chat.number,
+            "messages": chat.messages,
+            "replies": chat.replies,
+            "failed": chat.troubles,
+            "last": _last(chat.last),
+            "window_until": self._window_of(chat.number),
+        }
+
+    def _window_of(self, number: str) -> str | None:
+        until = self.store.window_until(number)
+        return until.isoformat() if until else None
+
+
+def _number(exchange: Exchange) -> int:
+    return exchange.number
+
+
+def _last(exchange: Exchange) -> dict[str, Any]:
+    """Tell of the last exchange of a conversation what a row of the list shows."""
+    told: dict[str, Any] = {"number": exchange.number, "kind": exchange.kind}
+    if message := exchange.message:
+        told |= {"type": message.type, "text": message.text, "at": message.at, "status": message.status}
+    elif reply := exchange.reply:
+        told |= {"type": reply.type, "text": reply.text, "at": reply.at, "status": None}
+    else:
+        failed = failure(exchange)
+        told |= {"type": "failure", "text": failed["why"] or failed["meaning"], "at": exchange.entries[0].at}
+        told |= {"status": failed["status"]}
+    return told | {"text": told["text"][:FIRST_WORDS], "at": told["at"].isoformat()}

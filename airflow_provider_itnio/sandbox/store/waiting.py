@@ -1,0 +1,67 @@
+"""Waiting until a number of messages came."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow_provider_itnio.sandbox.phone_numbers import shortened
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from airflow_provider_itnio.sandbox.store.entries import ReceivedMessage
+    from airflow_provider_itnio.sandbox.store.store import Store
+
+SHOWN_OF_EACH = 10
+
+
+def wait_for(
+    store: Store, count: int, timeout: float, recipient: str | None = None, status: str | None = None
+) -> list[ReceivedMessage]:
+    """
+    Wait until at least that many messages are kept.
+
+    :param store: where they are kept
+    :param count: how many, at most what is kept
+    :param timeout: how long to wait, in seconds
+    :param recipient: count only messages to these digits
+    :param status: count only messages that have reached this status
+    :return: all such messages kept by then
+    :raises TimeoutError: if fewer came; it says what came instead
+    :raises ValueError: if so many are never kept
+    """
+    if count > store.keep:
+        raise ValueError(f"waiting for {count} messages, but the sandbox keeps {store.keep}")
+
+    def found() -> list[ReceivedMessage]:
+        return [
+            one
+            for one in store.messages
+            if recipient in (None, one.recipient)
+            and (status is None or any(reached.status == status for reached in one.statuses))
+        ]
+
+    with store.changed:
+        if store.changed.wait_for(lambda: store.totals()["messages"] >= count <= len(found()), timeout):
+            return found()
+        came = len(found())
+        messages = [
+            f"{one.type} to {shortened(one.recipient)}: {one.text[:40]!r}"
+            + (f" ({' '.join(filter(None, (one.status, one.failure)))})" if status else "")
+            for one in store.messages
+        ]
+        refused = [f"{one.status} ({one.meaning}): {one.why}" for one in store.refused]
+    wanted = [f"to {shortened(recipient)}"] if recipient else []
+    wanted += [f"with status {status}"] if status else []
+    raise TimeoutError(
+        " ".join([f"{count} accepted messages", *wanted])
+        + f" were expected within {timeout:g} s, {came} came"
+        + "".join(_lines("accepted", messages))
+        + "".join(_lines("refused with", refused))
+    )
+
+
+def _lines(what: str, came: list[str]) -> Iterator[str]:
+    if len(came) > SHOWN_OF_EACH:
+        yield f"\n  ... and {len(came) - SHOWN_OF_EACH} more {what.split(maxsplit=1)[0]} before these"
+    yield from (f"\n  {what} {one}" for one in came[-SHOWN_OF_EACH:])
