@@ -98,7 +98,7 @@ def test_the_page_has_each_request_of_the_json_api():
         for methods, path in re.findall(r"^\| (`[A-Z`, ]+) (/sandbox/[\w./]+)`", part, re.M)
         for method in re.findall(r"[A-Z]+", methods)
     }
-    assert listed == routes | {("GET", "/sandbox/events")}
+    assert listed == routes | {("GET", "/sandbox/events"), ("GET", "/sandbox/openapi.json")}
 
 
 def test_the_page_has_each_way_to_answer():

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self, TypeAlias, TypeVar, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    WithJsonSchema,
+    model_validator,
+)
+from pydantic.fields import FieldInfo
 
 from airflow_provider_itnio.sandbox.phone_numbers import digits_of
 
@@ -15,6 +25,11 @@ LARGEST_PAGE = 10_000
 
 SHOWN_AT_ONCE = 100
 LONGEST_SEARCH = 200
+
+LONGEST_TEXT = 4096
+LONGEST_NUMBER = 20
+REPLIES = ("text", "button", "row", "quick_reply", "location")
+"""What a reply may be."""
 
 UNDELIVERABLE = "131026: Message undeliverable"
 
@@ -33,7 +48,9 @@ def digits_needed(value: object) -> str:
     return digits
 
 
-PhoneNumber: TypeAlias = Annotated[str, BeforeValidator(digits_needed)]
+PhoneNumber: TypeAlias = Annotated[
+    str, BeforeValidator(digits_needed), WithJsonSchema({"type": ["string", "integer"]})
+]
 
 
 class Given(BaseModel):
@@ -93,6 +110,73 @@ class WebhookGiven(Given):
     url: str = Field(description="a text")
     twice: bool = Field(False, description="true or false")
     disorder: bool = Field(False, description="true or false")
+
+
+def _some_text(text: str) -> str:
+    if not text.strip():
+        raise ValueError("at least one character")
+    return text
+
+
+def _degrees(largest: int) -> BeforeValidator:
+    """Make the check of a coordinate that may be a number or a text; it is kept as a text."""
+
+    def check(value: object) -> str:
+        try:
+            written = "" if isinstance(value, bool) else str(value)
+            inside = len(written) <= LONGEST_NUMBER and abs(float(written)) <= largest
+        except ValueError:
+            inside = False
+        if not inside:
+            raise ValueError(f"degrees from -{largest} to {largest}")
+        return str(value)
+
+    return BeforeValidator(check)
+
+
+DEGREES = WithJsonSchema({"type": ["number", "string"]})
+
+
+class Place(Given):
+    """
+    A location in decimal degrees.
+
+    :param longitude: from -180 to 180
+    :param latitude: from -90 to 90
+    """
+
+    longitude: Annotated[str, _degrees(180), DEGREES] = Field(description="degrees from -180 to 180")
+    latitude: Annotated[str, _degrees(90), DEGREES] = Field(description="degrees from -90 to 90")
+
+
+class ReplyGiven(Given):
+    """
+    What a recipient answers: exactly one of text, button, row, quick_reply and location.
+
+    :param message_id: the message that it answers; a text or a location may come without
+    :param recipient: who answers; the recipient of the message if it is not given
+    :param text: what is typed
+    :param button: the id of a reply button
+    :param row: the id of a list's row
+    :param quick_reply: the index of a WhatsApp template's button
+    :param location: a location
+    """
+
+    message_id: str | None = Field(None, description="the id of a message, a text")
+    recipient: PhoneNumber | None = Field(None, description="a phone number")
+    text: Annotated[str, Field(max_length=LONGEST_TEXT), AfterValidator(_some_text)] | None = Field(
+        None, description="at least one character"
+    )
+    button: str | int | None = Field(None, description="the id of a reply button")
+    row: str | int | None = Field(None, description="the id of a row")
+    quick_reply: str | int | None = Field(None, description="the index of a button")
+    location: Place | None = Field(None, description="an object with latitude and longitude")
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        if sum(getattr(self, name) is not None for name in REPLIES) != 1:
+            raise ValueError(f"reply: give exactly one of {', '.join(REPLIES)}")
+        return self
 
 
 def _whole(text: str) -> int | str:
@@ -177,18 +261,43 @@ def read(model: type[Model], given: Any) -> Model:
     try:
         return model.model_validate(given)
     except ValidationError as invalid:
-        first = invalid.errors(include_url=False)[0]
-    fields = {field.alias or name: field for name, field in model.model_fields.items()}
-    if first["type"] == "model_type":
-        raise ValueError(f"give an object with {', '.join(fields)}")
-    where = ".".join(map(str, first["loc"]))
-    if first["type"] == "extra_forbidden":
+        error = invalid.errors(include_url=False)[0]
+    path, fields = _fields_at(model, error["loc"])
+    where, kind = ".".join(path), error["type"]
+    field = fields.get(path[-1]) if path else None
+    if kind == "extra_forbidden":
         raise ValueError(f"{where}: unknown field; there are {', '.join(fields)}")
-    if first["type"] == "missing":
-        raise ValueError(f"{where} is missing: {fields[where].description}")
-    text = first["msg"].removeprefix("Value error, ")
-    if not where:
-        raise ValueError(text)
-    if first["type"] != "value_error":
-        text = fields[str(first["loc"][0])].description or text
-    raise ValueError(f"{where}: {text}, {first['input']!r:.60} given")
+    text = error["msg"].removeprefix("Value error, ")
+    if field is None:
+        raise ValueError(text if kind == "value_error" else f"give an object with {', '.join(fields)}")
+    described = field.description or text
+    if kind == "missing":
+        raise ValueError(f"{where} is missing: {described}")
+    value, given_text = error["input"], f"{error['input']!r:.60} given"
+    if kind == "string_too_long":
+        described, given_text = f"at most {error['ctx']['max_length']} characters", f"{len(value)} given"
+    elif kind == "value_error":
+        described = text
+    raise ValueError(f"{where}: {described}, {given_text}")
+
+
+def _fields_at(model: type[Given], loc: tuple[int | str, ...]) -> tuple[list[str], dict[str, FieldInfo]]:
+    """Give the names of the fields that lead to an error, and the fields beside the last one."""
+    path: list[str] = []
+    fields = _fields_of(model)
+    for part in map(str, loc):
+        if path and path[-1] in fields:
+            inner = [one for one in get_args(fields[path[-1]].annotation) if _is_model(one)]
+            if not inner:
+                break
+            fields = _fields_of(inner[0])
+        path.append(part)
+    return path, fields
+
+
+def _fields_of(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    return {field.alias or name: field for name, field in model.model_fields.items()}
+
+
+def _is_model(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, BaseModel)

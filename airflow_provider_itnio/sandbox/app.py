@@ -11,6 +11,7 @@ from starlette.routing import Route
 from airflow_provider_itnio.sandbox.api import SandboxApi
 from airflow_provider_itnio.sandbox.inbox.events import Events
 from airflow_provider_itnio.sandbox.inbox.page import Page
+from airflow_provider_itnio.sandbox.openapi import describe
 from airflow_provider_itnio.sandbox.responses import json_answer
 from airflow_provider_itnio.sandbox.security import Security
 from airflow_provider_itnio.sandbox.status_codes import BALANCE_PATH
@@ -31,7 +32,13 @@ def sandbox_app(vendor: Vendor, hosts: OwnHosts) -> Security:
     :param vendor: the vendor it plays
     :param hosts: the Host headers that mean this server
     """
+
+    async def describe_itself(request: Request) -> Response:
+        """Describe this API as an OpenAPI document."""
+        return json_answer(describe(routes)).as_response()
+
     routes = [
+        Route("/sandbox/openapi.json", describe_itself, methods=["GET"]),
         *(Route(path, Endpoint(vendor, path, method)) for path, method in METHODS.items()),
         # The vendor's own Java sample joins its address so.
         Route("/sms//getBalance", Endpoint(vendor, BALANCE_PATH, METHODS[BALANCE_PATH])),

@@ -6,9 +6,9 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_itnio.sandbox.api import push_status, receive_reply
-from airflow_provider_itnio.sandbox.api_models import PushGiven, read
+from airflow_provider_itnio.sandbox.api_models import PushGiven, ReplyGiven, read
 from airflow_provider_itnio.sandbox.checks import seconds, whole
-from airflow_provider_itnio.sandbox.faults.fault import as_json, fault_from
+from airflow_provider_itnio.sandbox.faults.fault import Fault, as_json
 from airflow_provider_itnio.sandbox.phone_numbers import digits_of
 from airflow_provider_itnio.sandbox.store.entries import RANKS
 from airflow_provider_itnio.sandbox.store.waiting import wait_for
@@ -151,7 +151,7 @@ class SandboxControls:
         :return: the reply as it is kept
         :raises ValueError: if there can be no such reply; the text names the field
         """
-        return receive_reply(self._vendor, given)
+        return receive_reply(self._vendor, read(ReplyGiven, given))
 
     def push_to(self, url: str | None, *, twice: bool = False, disorder: bool = False) -> None:
         """
@@ -213,7 +213,7 @@ class SandboxControls:
             "path": path,
             "recipient": recipient,
         }
-        fault = fault_from({name: value for name, value in given.items() if value is not None})
+        fault = read(Fault, {name: value for name, value in given.items() if value is not None})
         self._vendor.faults.add(fault)
 
 

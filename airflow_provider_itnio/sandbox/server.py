@@ -175,8 +175,7 @@ class Sandbox(SandboxControls):
         Start the server; when this returns it answers.
 
         :raises OSError: if the port is taken, or a certificate cannot be read
-        :raises ValueError: if the file of ``data`` cannot be used; the text names it and says why
-        :raises RuntimeError: if it runs already
+        :raises RuntimeError: if it runs already, or the file of ``data`` cannot be used; the text names it
         """
         if self._server is not None:
             raise RuntimeError("this sandbox runs already")

@@ -217,7 +217,7 @@ def test_a_second_sandbox_on_the_file_is_refused(kept, path, message):
         assert process.wait(60) == 2
         process.stdout.close()
         assert line == f"itnio-sandbox: error: data: {path} is in use by another process\n"
-        with pytest.raises(ValueError, match="is in use by another process"):
+        with pytest.raises(RuntimeError, match="is in use by another process"):
             Sandbox(data=path).start()
         sandbox.wire.custom(message())
     with kept() as sandbox:
@@ -300,7 +300,7 @@ def test_a_file_that_cannot_be_used_is_named_and_left_as_it_is(path, write, why)
 
 @pytest.mark.parametrize("name", ["missing/sandbox.db", "/proc/sandbox.db"])
 def test_a_place_that_takes_no_file_is_named(path, name):
-    with pytest.raises(ValueError, match=f"^data: .*{name} cannot be opened: ") as caught:
+    with pytest.raises(RuntimeError, match=f"^data: .*{name} cannot be opened: ") as caught:
         Sandbox(data=path.parent / name).start()
     assert "No such file or directory" in str(caught.value)
 
@@ -308,7 +308,7 @@ def test_a_place_that_takes_no_file_is_named(path, name):
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_place_that_is_read_only_is_named(path):
     path.parent.chmod(0o500)
-    with pytest.raises(ValueError, match="cannot be opened: Permission denied"):
+    with pytest.raises(RuntimeError, match="cannot be opened: Permission denied"):
         Sandbox(data=path).start()
 
 

@@ -7,21 +7,17 @@ import re
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
-from airflow_provider_itnio.sandbox.api_models import Given, digits_needed, read
+from airflow_provider_itnio.sandbox.api_models import Given, digits_needed
 from airflow_provider_itnio.sandbox.status_codes import CODES
 
 BEFORE_ACCEPTING: Literal["before_accepting"] = "before_accepting"
 AFTER_ACCEPTING: Literal["after_accepting"] = "after_accepting"
 LONGEST_DELAY = 600.0
 FRAMING_HEADERS = frozenset({"content-length", "transfer-encoding", "connection"})
-
-
-class BadFaultError(ValueError):
-    """A fault that cannot be: its text names the field."""
 
 
 def _status(value: object) -> int:
@@ -57,6 +53,16 @@ def _answer(value: object) -> tuple[Any, ...]:
     return (value,)
 
 
+def _no_default(schema: dict[str, Any]) -> None:
+    """Leave a default out of the description that may not be given."""
+    del schema["default"]
+
+
+NAMES_AND_VALUES = WithJsonSchema({"type": "object", "additionalProperties": {"type": "string"}})
+TEXT = WithJsonSchema({"type": "string"})
+ANYTHING = WithJsonSchema({})
+
+
 class Fault(Given):
     """
     What happens to the next requests that it fits.
@@ -76,14 +82,22 @@ class Fault(Given):
     """
 
     count: int = Field(1, ge=1, le=1_000_000, description="a whole number from 1 to 1,000,000")
-    status: Annotated[int | None, BeforeValidator(_status)] = None
+    status: Annotated[int | None, BeforeValidator(_status)] = Field(None, description="a negative code")
     reason: str | None = Field(None, description="a text")
     http_status: int | None = Field(None, ge=200, le=599, description="a whole number from 200 to 599")
-    headers: Annotated[tuple[tuple[str, str], ...], BeforeValidator(_headers)] = ()
-    body: Annotated[bytes | None, BeforeValidator(_body)] = None
-    answer: Annotated[tuple[Any, ...], BeforeValidator(_answer)] = ()
+    headers: Annotated[tuple[tuple[str, str], ...], BeforeValidator(_headers), NAMES_AND_VALUES] = Field(
+        (), json_schema_extra=_no_default, description="an object of header names with their values"
+    )
+    body: Annotated[bytes | None, BeforeValidator(_body), TEXT] = Field(None, description="a text")
+    answer: Annotated[tuple[Any, ...], BeforeValidator(_answer), ANYTHING] = Field(
+        (), json_schema_extra=_no_default, description="any JSON"
+    )
     delay: float = Field(
-        0.0, gt=0, le=LONGEST_DELAY, description=f"seconds, over 0 and at most {LONGEST_DELAY:g}"
+        0.0,
+        gt=0,
+        le=LONGEST_DELAY,
+        json_schema_extra=_no_default,
+        description=f"seconds, over 0 and at most {LONGEST_DELAY:g}",
     )
     drop: Literal["before_accepting", "after_accepting"] | None = Field(
         None, description=f"one of {BEFORE_ACCEPTING}, {AFTER_ACCEPTING}"
@@ -92,7 +106,40 @@ class Fault(Given):
     path: Literal["/wa/custom/sendMsg", "/wa/template/sendMsg", "/sms/getBalance"] | None = Field(
         None, description=f"one of {', '.join(CODES)}"
     )
-    recipient: Annotated[str | None, BeforeValidator(digits_needed)] = None
+    recipient: Annotated[str | None, BeforeValidator(digits_needed)] = Field(
+        None, description="a phone number"
+    )
+
+    @model_validator(mode="after")
+    def _no_contradiction(self) -> Self:
+        for wrong_together, text in self._contradictions():
+            if wrong_together:
+                raise ValueError(text)
+        return self
+
+    def _contradictions(self) -> tuple[tuple[bool, str], ...]:
+        texts = [name for name in ("status", "body", "answer") if getattr(self, name) not in (None, ())]
+        answers = [*texts, *(("http_status",) if self.http_status is not None else ())]
+        return (
+            (
+                not (self.makes_answer or self.delay or self.headers),
+                "fault: give at least one of status, http_status, body, answer, delay, drop, headers",
+            ),
+            (len(texts) > 1, f"{texts[-1] if texts else ''}: not together with {texts[0] if texts else ''}"),
+            (self.reason is not None and self.status is None, "reason: only together with status"),
+            (
+                self.drop is not None and bool(answers or self.headers),
+                f"drop: not together with {(answers or ['headers'])[0]}",
+            ),
+            (
+                self.accept is not None and not self.makes_answer,
+                "accept: only together with status, http_status, body, answer or drop",
+            ),
+            (
+                (self.drop, self.accept) in ((BEFORE_ACCEPTING, True), (AFTER_ACCEPTING, False)),
+                f"accept: contradicts drop {self.drop}",
+            ),
+        )
 
     @property
     def makes_answer(self) -> bool:
@@ -117,21 +164,7 @@ class Fault(Given):
         return self.path in (None, path) and self.recipient in (None, recipient)
 
 
-def fault_from(given: object) -> Fault:
-    """
-    Read a fault from JSON.
-
-    :param given: an object with the fields of :class:`Fault`, ``answer`` being any JSON
-    :raises BadFaultError: if it cannot be; the text begins with the name of the field
-    """
-    try:
-        fault = read(Fault, given)
-    except ValueError as wrong:
-        raise BadFaultError(str(wrong)) from None
-    for wrong_together, text in _contradictions(fault):
-        if wrong_together:
-            raise BadFaultError(text)
-    return fault
+NO_FAULT = Fault.model_construct()
 
 
 def as_json(fault: Fault) -> dict[str, Any]:
@@ -191,28 +224,3 @@ class FaultQueue:
         """Forget all faults."""
         with self._lock:
             self._waiting.clear()
-
-
-def _contradictions(fault: Fault) -> tuple[tuple[bool, str], ...]:
-    texts = [name for name in ("status", "body", "answer") if getattr(fault, name) not in (None, ())]
-    answers = [*texts, *(("http_status",) if fault.http_status is not None else ())]
-    return (
-        (
-            not (fault.makes_answer or fault.delay or fault.headers),
-            "fault: give at least one of status, http_status, body, answer, delay, drop, headers",
-        ),
-        (len(texts) > 1, f"{texts[-1] if texts else ''}: not together with {texts[0] if texts else ''}"),
-        (fault.reason is not None and fault.status is None, "reason: only together with status"),
-        (
-            fault.drop is not None and bool(answers or fault.headers),
-            f"drop: not together with {(answers or ['headers'])[0]}",
-        ),
-        (
-            fault.accept is not None and not fault.makes_answer,
-            "accept: only together with status, http_status, body, answer or drop",
-        ),
-        (
-            (fault.drop, fault.accept) in ((BEFORE_ACCEPTING, True), (AFTER_ACCEPTING, False)),
-            f"accept: contradicts drop {fault.drop}",
-        ),
-    )

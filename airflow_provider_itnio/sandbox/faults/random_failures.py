@@ -7,7 +7,7 @@ import re
 import threading
 from typing import TYPE_CHECKING, NamedTuple
 
-from airflow_provider_itnio.sandbox.faults.fault import BEFORE_ACCEPTING, BadFaultError, Fault
+from airflow_provider_itnio.sandbox.faults.fault import BEFORE_ACCEPTING, Fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -45,7 +45,7 @@ class RandomFailures:
     def __init__(self, shares: Iterable[Share], seed: int | None = None) -> None:
         self._shares = tuple(shares)
         if sum(one.share for one in self._shares) > 1 + 1e-9:
-            raise BadFaultError("fail: at most 100% together")
+            raise ValueError("fail: at most 100% together")
         self._seed = random.SystemRandom().getrandbits(64) if seed is None else seed
         self._sent: dict[str, int] = {}
         self._lock = threading.Lock()
@@ -90,7 +90,7 @@ def shares_from(given: float | str | Iterable[str] | None) -> tuple[Share, ...]:
         return (share_from(given),)
     if isinstance(given, (int, float)):
         if isinstance(given, bool) or not 0 <= given <= 1:
-            raise BadFaultError("fail: a number from 0 to 1, or a text such as '5%'")
+            raise ValueError("fail: a number from 0 to 1, or a text such as '5%'")
         return (Share(float(given), _fault_called(USUAL_FAILURE)),) if given else ()
     return tuple(share_from(one) for one in given)
 
@@ -104,7 +104,7 @@ def share_from(text: str) -> Share:
     """
     found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)%(?::(.+))?", text.strip())
     if not found or not 0 < float(found[1]) <= 100:
-        raise BadFaultError(f"fail: {text!r:.40} is no share such as 5% or 2.5%:-5, over 0% and at most 100%")
+        raise ValueError(f"fail: {text!r:.40} is no share such as 5% or 2.5%:-5, over 0% and at most 100%")
     return Share(float(found[1]) / 100, _fault_called(found[2] or USUAL_FAILURE))
 
 
@@ -115,7 +115,7 @@ def _fault_called(name: str) -> Fault:
         return Fault(status=int(name))
     if re.fullmatch(r"[45][0-9]{2}", name):
         return Fault(http_status=int(name))
-    raise BadFaultError(
+    raise ValueError(
         f"fail: {name!r:.40} is no way to fail; there are a code such as -12, an HTTP code from 400 to 599, "
         f"and {DROP}"
     )

@@ -12,8 +12,8 @@ from airflow_provider_itnio.sandbox.faults.fault import (
     AFTER_ACCEPTING,
     BEFORE_ACCEPTING,
     LONGEST_DELAY,
+    NO_FAULT,
     Fault,
-    fault_from,
 )
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def fault_of_number(digits: str) -> Fault | None:
     :return: what happens to each message to it; None for a number that means nothing
     """
     if outcome_of_number(digits):
-        return Fault()  # it is accepted, whatever share of the messages is to fail
+        return NO_FAULT  # it is accepted, whatever share of the messages is to fail
     found = re.fullmatch(r"999([1-5])000([0-9]{4})", digits)
     return FAMILIES[found[1]](int(found[2])) if found else None
 
@@ -129,11 +129,14 @@ def _answered(http_status: int) -> Fault | None:
     if not 400 <= http_status <= 599:
         return None
     headers = {"Retry-After": "1"} if http_status in TRANSIENT_HTTP else {}
-    return fault_from({"http_status": http_status, "headers": headers})
+    return Fault.model_validate({"http_status": http_status, "headers": headers})
 
 
 def _garbled(which: int) -> Fault | None:
-    return {1: Fault(body=PAGE), 2: fault_from({"answer": {"status": "0", "reason": "success"}})}.get(which)
+    return {
+        1: Fault(body=PAGE),
+        2: Fault.model_validate({"answer": {"status": "0", "reason": "success"}}),
+    }.get(which)
 
 
 FAMILIES: Mapping[str, Callable[[int], Fault | None]] = {

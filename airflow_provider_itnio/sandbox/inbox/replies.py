@@ -12,17 +12,11 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
-from airflow_provider_itnio.sandbox.phone_numbers import digits_of
+from airflow_provider_itnio.sandbox.api_models import LONGEST_NUMBER, REPLIES, Place, ReplyGiven
 from airflow_provider_itnio.sandbox.store.entries import ReceivedMessage, Reply
 from airflow_provider_itnio.sandbox.store.store import Store
 
-LONGEST_TEXT = 4096
-LONGEST_NUMBER = 20
 EVENT = "up-message-event"
-
-
-class BadReplyError(ValueError):
-    """A reply that cannot be: its text names the field."""
 
 
 @dataclass(frozen=True)
@@ -42,54 +36,42 @@ class Content:
     message: dict[str, Any]
 
 
-def reply_from(given: object, store: Store, now: float, app_id: str, business_phone: str) -> Reply:
+def reply_from(given: ReplyGiven, store: Store, now: float, app_id: str, business_phone: str) -> Reply:
     """
-    Read a reply from JSON.
+    Make a reply of what is given.
 
-    :param given: an object with exactly one of ``text``, ``button`` (the id of a reply button), ``row`` (the
-        id of a list row), ``quick_reply`` (the index of a WhatsApp template's button) and ``location``, and
-        with ``message_id``, the message that it answers; a text or a location may come without, from
-        ``recipient``
+    :param given: what the recipient answers
     :param store: where the message is
     :param now: the sandbox's time, in Unix seconds
     :param app_id: the application that it is pushed to if the sender has got no message
     :param business_phone: the business's number that it is sent to if the sender has got no message
-    :raises BadReplyError: if it cannot be; the text begins with the name of the field
+    :raises ValueError: if it does not fit the message; the text begins with the name of the field
     """
-    if not isinstance(given, dict):
-        raise BadReplyError("a reply is an object")
-    known = ("message_id", "recipient", *READERS)
-    for name in given:
-        if name not in known:
-            raise BadReplyError(f"{name}: unknown field; there are {', '.join(known)}")
-    kinds = [name for name in READERS if given.get(name) is not None]
-    if len(kinds) != 1:
-        raise BadReplyError(f"reply: give exactly one of {', '.join(READERS)}")
-    answered = _answered(given.get("message_id"), store)
-    sender = _sender(given.get("recipient"), answered)
-    content = READERS[kinds[0]](given[kinds[0]], answered)
+    (kind,) = (name for name in REPLIES if getattr(given, name) is not None)
+    answered = _answered(given.message_id, store)
+    sender = _sender(given.recipient, answered)
+    content = READERS[kind](getattr(given, kind), answered)
     latest = answered or next((one for one in reversed(store.messages) if one.recipient == sender), None)
     envelope = {"appId": app_id, "businessPhone": business_phone} | (latest.body if latest else {})
     return _reply(content, sender, answered, envelope, now)
 
 
-def _answered(message_id: object, store: Store) -> ReceivedMessage | None:
+def _answered(message_id: str | None, store: Store) -> ReceivedMessage | None:
     if message_id is None:
         return None
     if exchange := store.exchange_of(message_id):
         return exchange.message
-    raise BadReplyError("message_id: no message with this id is kept")
+    raise ValueError("message_id: no message with this id is kept")
 
 
-def _sender(recipient: object, answered: ReceivedMessage | None) -> str:
+def _sender(recipient: str | None, answered: ReceivedMessage | None) -> str:
     if recipient is None and answered is not None:
         return answered.recipient
-    sender = digits_of(recipient) if isinstance(recipient, (str, int)) else ""
-    if not 0 < len(sender) <= LONGEST_NUMBER:
-        raise BadReplyError(f"recipient: a phone number of up to {LONGEST_NUMBER} digits, or give message_id")
-    if answered is not None and answered.recipient != sender:
-        raise BadReplyError("recipient: the message of message_id went to another number")
-    return sender
+    if recipient is None or len(recipient) > LONGEST_NUMBER:
+        raise ValueError(f"recipient: a phone number of up to {LONGEST_NUMBER} digits, or give message_id")
+    if answered is not None and answered.recipient != recipient:
+        raise ValueError("recipient: the message of message_id went to another number")
+    return recipient
 
 
 def _reply(
@@ -126,21 +108,17 @@ def _reply(
     )
 
 
-def _text(value: object, answered: ReceivedMessage | None) -> Content:
-    if not isinstance(value, str) or not value.strip():
-        raise BadReplyError("text: at least one character")
-    if len(value) > LONGEST_TEXT:
-        raise BadReplyError(f"text: at most {LONGEST_TEXT} characters, {len(value)} given")
+def _text(value: str, answered: ReceivedMessage | None) -> Content:
     return Content("text", value, None, {"type": "text", "text": {"body": value}})
 
 
-def _button(value: object, answered: ReceivedMessage | None) -> Content:
+def _button(value: str | int, answered: ReceivedMessage | None) -> Content:
     buttons = [one.get("reply") for one in _objects(_inside(answered, "interactive", "action", "buttons"))]
     chosen = _chosen("button", value, buttons)
     return _choice("button_reply", {"id": str(chosen.get("id")), "title": str(chosen.get("title", ""))})
 
 
-def _row(value: object, answered: ReceivedMessage | None) -> Content:
+def _row(value: str | int, answered: ReceivedMessage | None) -> Content:
     sections = _objects(_inside(answered, "interactive", "action", "sections"))
     chosen = _chosen("row", value, [row for section in sections for row in _objects(section.get("rows"))])
     held = {"id": str(chosen.get("id")), "title": str(chosen.get("title", ""))}
@@ -154,43 +132,26 @@ def _choice(kind: str, held: dict[str, str]) -> Content:
     return Content(kind, held["title"], held["id"], message)
 
 
-def _quick_reply(value: object, answered: ReceivedMessage | None) -> Content:
+def _quick_reply(value: str | int, answered: ReceivedMessage | None) -> Content:
     for component in _objects(_inside(answered, "template", "components")):
         if component.get("sub_type") == "quick_reply" and str(component.get("index")) == str(value):
             payloads = [str(one.get("payload", "")) for one in _objects(component.get("parameters"))]
             payload = next(iter(payloads), "")
             button = {"payload": payload, "text": payload}
             return Content("quick_reply", payload, payload, {"type": "button", "button": button})
-    raise BadReplyError("quick_reply: the message of message_id has no such button")
+    raise ValueError("quick_reply: the message of message_id has no such button")
 
 
-def _location(value: object, answered: ReceivedMessage | None) -> Content:
-    if not isinstance(value, dict):
-        raise BadReplyError("location: an object with latitude and longitude")
-    held = {
-        "longitude": _degrees("longitude", value.get("longitude"), 180),
-        "latitude": _degrees("latitude", value.get("latitude"), 90),
-    }
-    text = f"{held['latitude']}, {held['longitude']}"
-    return Content("location", text, None, {"type": "location", "location": held})
+def _location(value: Place, answered: ReceivedMessage | None) -> Content:
+    text = f"{value.latitude}, {value.longitude}"
+    return Content("location", text, None, {"type": "location", "location": value.model_dump()})
 
 
-def _degrees(name: str, value: object, largest: int) -> str:
-    try:
-        written = "" if isinstance(value, bool) else str(value)
-        inside = len(written) <= LONGEST_NUMBER and abs(float(written)) <= largest
-    except ValueError:
-        inside = False
-    if not inside:
-        raise BadReplyError(f"location.{name}: degrees from -{largest} to {largest}")
-    return str(value)
-
-
-def _chosen(name: str, value: object, choices: list[Any]) -> Mapping[str, Any]:
+def _chosen(name: str, value: str | int, choices: list[Any]) -> Mapping[str, Any]:
     for choice in choices:
         if isinstance(choice, dict) and "id" in choice and str(choice["id"]) == str(value):
             return choice
-    raise BadReplyError(f"{name}: the message of message_id has none with this id")
+    raise ValueError(f"{name}: the message of message_id has none with this id")
 
 
 def _inside(answered: ReceivedMessage | None, *names: str) -> Any:
@@ -204,7 +165,7 @@ def _objects(value: Any) -> list[dict[str, Any]]:
     return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 
-READERS: Mapping[str, Callable[[object, ReceivedMessage | None], Content]] = {
+READERS: Mapping[str, Callable[[Any, ReceivedMessage | None], Content]] = {
     "text": _text,
     "button": _button,
     "row": _row,

@@ -47,7 +47,7 @@ SHARED = ("body", "headers")
 """What the other entries of an exchange have from its request."""
 
 
-class DataFileError(ValueError):
+class DataFileError(RuntimeError):
     """The file of ``--data`` cannot be used: the text names it and says why."""
 
 

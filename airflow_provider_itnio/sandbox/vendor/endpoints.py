@@ -13,10 +13,11 @@ from uuid import uuid4
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from airflow_provider_itnio.sandbox.faults.fault import Fault
+from airflow_provider_itnio.sandbox.faults.fault import NO_FAULT, Fault
 from airflow_provider_itnio.sandbox.faults.test_numbers import fault_of_number
 from airflow_provider_itnio.sandbox.http_protocol import cut
 from airflow_provider_itnio.sandbox.phone_numbers import shortened
+from airflow_provider_itnio.sandbox.request_body import LARGEST_BODY, read_body
 from airflow_provider_itnio.sandbox.responses import Answer, acceptance, balance, faulty, json_answer, refusal
 from airflow_provider_itnio.sandbox.status_codes import (
     BALANCE_PATH,
@@ -32,13 +33,7 @@ from airflow_provider_itnio.sandbox.store.entries import (
     SeenRequest,
 )
 from airflow_provider_itnio.sandbox.summary import summary_of
-from airflow_provider_itnio.sandbox.vendor.request_reading import (
-    LARGEST_BODY,
-    masked,
-    read_body,
-    read_json,
-    recipient_in,
-)
+from airflow_provider_itnio.sandbox.vendor.request_reading import masked, read_json, recipient_in
 from airflow_provider_itnio.sandbox.vendor.signature import (
     NOT_AUTHENTIC,
     SignProblem,
@@ -65,7 +60,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger("airflow_provider_itnio.sandbox")
 
 CONTENT_TYPE = "application/json;charset=UTF-8"
-NO_FAULT = Fault()
 METHODS = {CUSTOM_PATH: "POST", TEMPLATE_PATH: "POST", BALANCE_PATH: "GET"}
 """The HTTP method of each endpoint, by path."""
 

@@ -1,4 +1,4 @@
-"""Reading a request to the vendor: its body, its JSON, and its headers without secrets."""
+"""Reading a request to the vendor: its JSON, and its headers without secrets."""
 
 from __future__ import annotations
 
@@ -13,31 +13,11 @@ from airflow_provider_itnio.sandbox.phone_numbers import digits_of
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from starlette.requests import Request
-
-LARGEST_BODY = 1024 * 1024
 DEEPEST_JSON = 100
 SECRET_HEADERS = frozenset({"sign", "api-key", "authorization", "proxy-authorization", "cookie"})
 MASK = "***"
 FOUND_FROM = 6
 """Characters from which on a secret is looked for inside of other texts; any text may hold a shorter one."""
-
-
-async def read_body(request: Request) -> bytes | None:
-    """
-    Read the body of a request.
-
-    :param request: the request
-    :return: the body, None if it is over ``LARGEST_BODY`` bytes
-    """
-    if int(request.headers.get("content-length", 0)) > LARGEST_BODY:
-        return None
-    body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > LARGEST_BODY:
-            return None
-    return bytes(body)
 
 
 def read_json(raw_body: bytes) -> tuple[dict[str, Any] | Any, str]:

@@ -8,7 +8,8 @@ import time
 import pytest
 import requests
 
-from airflow_provider_itnio.sandbox.faults.fault import Fault, FaultQueue, as_json, fault_from
+from airflow_provider_itnio.sandbox.api_models import read
+from airflow_provider_itnio.sandbox.faults.fault import Fault, FaultQueue, as_json
 
 CUSTOM = "/wa/custom/sendMsg"
 TEMPLATE = "/wa/template/sendMsg"
@@ -222,8 +223,8 @@ def test_what_waits_can_be_read_and_forgotten(wire, sandbox, message):
 
 
 def test_what_can_be_read_can_be_asked_for_again():
-    fault = fault_from({"count": 2, "status": "-5", "reason": "r", "http_status": 500, "delay": 1})
-    assert fault_from(as_json(fault)) == fault
+    fault = read(Fault, {"count": 2, "status": "-5", "reason": "r", "http_status": 500, "delay": 1})
+    assert read(Fault, as_json(fault)) == fault
 
 
 def test_several_faults_come_as_a_list_and_all_or_none(wire, sandbox):

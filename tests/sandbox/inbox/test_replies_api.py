@@ -109,7 +109,7 @@ def test_replies_can_be_asked_for_by_recipient_and_are_cleared(wire, sent):
 @pytest.mark.parametrize(
     ("given", "error"),
     [
-        ([], "a reply is an object"),
+        ([], "give an object with message_id, recipient, text"),
         ({}, "reply: give exactly one of text, button, row, quick_reply, location"),
         ({"text": "a", "button": "b"}, "reply: give exactly one of"),
         ({"text": "a", "colour": "red"}, "colour: unknown field; there are message_id, recipient, text"),
