@@ -10,6 +10,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Awaitable, Callable, Iterator
@@ -68,10 +69,13 @@ class Page:
 
 
 @contextmanager
-def running_sandbox() -> Iterator[Running]:
-    """Start the sandbox on one core; it ends with the block."""
+def running_sandbox(*options: str) -> Iterator[Running]:
+    """Start the sandbox on one core; it ends with the block.
+
+    :param options: further options of its command.
+    """
     command = [sys.executable, "-m", "airflow_provider_itnio.sandbox", "--port", "0", "--keep", "50000"]
-    command += ["--app-id", "any", "--business-phone", "any"]
+    command += ["--app-id", "any", "--business-phone", "any", *options]
     with subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     ) as process:
@@ -122,7 +126,7 @@ def _kept_ids(port: int) -> list[str]:
         return [message["id"] for message in json.load(answer)]
 
 
-async def _measure(sandbox: Running) -> list[Figure]:
+async def _measure(sandbox: Running, what: str) -> list[Figure]:
     page, opened = Page(), asyncio.Event()
     following = asyncio.create_task(page.follow(sandbox.port, opened))
     await opened.wait()
@@ -153,21 +157,21 @@ async def _measure(sandbox: Running) -> list[Figure]:
     rate = len(answered) / took
     return [
         Figure(
-            f"sandbox at {rate:,.0f} messages/s with an inbox page open, share of one core",
+            f"{what} at {rate:,.0f} messages/s with an inbox page open, share of one core",
             f"{share:.0%}",
             target=f"{RATE} messages/s on one core",
             met=rate >= 0.99 * RATE and share < 1,
         ),
         Figure(
-            f"messages lost of {len(answered):,}, in the sandbox or on the page",
+            f"{what}: messages lost of {len(answered):,}, in the sandbox or on the page",
             str(lost),
             target="none",
             met=lost == 0 and len(answered) == RATE * SECONDS,
         ),
-        Figure(f"the most it takes on one core, {AT_ONCE} at once, messages/s", f"{ceiling:,.0f}"),
-        Figure("CPU of the sandbox for one of these", f"{each:,.0f} µs"),
+        Figure(f"{what}: the most it takes on one core, {AT_ONCE} at once, messages/s", f"{ceiling:,.0f}"),
+        Figure(f"{what}: CPU for one of these", f"{each:,.0f} µs"),
         Figure(
-            f"of these {len(flood):,} lost on the page",
+            f"{what}: of these {len(flood):,} lost on the page",
             str(lost_in_flood),
             target="none",
             met=not lost_in_flood,
@@ -182,9 +186,14 @@ async def _until_told(page: Page, count: int) -> None:
 
 
 def measure() -> list[Figure]:
-    """Send at the rate, then as fast as it goes."""
+    """Send at the rate, then as fast as it goes: in memory, then with a file."""
     with running_sandbox() as sandbox:
-        return asyncio.run(_measure(sandbox))
+        figures = asyncio.run(_measure(sandbox, "sandbox"))
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        running_sandbox("--data", f"{folder}/sandbox.db") as sandbox,
+    ):
+        return figures + asyncio.run(_measure(sandbox, "sandbox --data"))
 
 
 if __name__ == "__main__":

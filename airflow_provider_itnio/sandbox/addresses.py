@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import socket
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import TYPE_CHECKING
+from unicodedata import normalize
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
@@ -14,7 +15,11 @@ if TYPE_CHECKING:
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  a key, nothing is bound here
 DEFAULT_PORTS = {"http": 80, "https": 443}
-PRIVATE_NAMES = (".localhost", ".local", ".internal", ".lan", ".home.arpa")
+PRIVATE_NAMES = tuple(
+    f".{name}"
+    for name in "localhost local internal lan home.arpa intranet private corp home test invalid".split()
+)
+"""What no public name server knows: RFC 6761, RFC 6762 appendix G, RFC 8375."""
 HOST_HEADER = r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?"
 
 
@@ -105,11 +110,11 @@ def private_host_of(link: str) -> str:
     :return: the host; empty if it is public, or if the text is no link
     """
     try:
-        host = (urlsplit(link).hostname or "").rstrip(".")
+        host = normalize("NFKC", urlsplit(link).hostname or "").rstrip(".")
     except ValueError:
         return ""
-    if _is_address(host):
-        return "" if ip_address(host).is_global else host
+    if address := _address_in(host):
+        return "" if address.is_global else host
     return "" if "." in host and not host.endswith(PRIVATE_NAMES) else host
 
 
@@ -138,6 +143,18 @@ def _is_address(name: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _address_in(host: str) -> IPv4Address | IPv6Address | None:
+    """Read an address in any form that a browser takes: 127.1 and 0x7f000001 are 127.0.0.1."""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        try:
+            return IPv4Address(socket.inet_aton(host)) if re.fullmatch(r"[0-9a-fx.]+", host) else None
+        except OSError:
+            return None
+    return getattr(address, "ipv4_mapped", None) or address
 
 
 def _in_brackets(host: str) -> str:

@@ -26,6 +26,18 @@ NOTES = [
             "169.254.169.254": "169.254.169.254",
             "minio": "minio",
             "Files.Internal.": "files.internal",
+            "LOCALHOST.": "localhost",
+            "printer.local.": "printer.local",
+            "wiki.corp": "wiki.corp",
+            "10.0.0.1.": "10.0.0.1",
+            "2130706433": "2130706433",
+            "0x7f000001": "0x7f000001",
+            "127.1": "127.1",
+            "0177.0.0.1": "0177.0.0.1",
+            "１０.0.0.1": "10.0.0.1",
+            "[fd00::1]": "fd00::1",
+            "[fe80::1]": "fe80::1",
+            "[::ffff:10.0.0.1]": "::ffff:10.0.0.1",
         }.items()
     ),
     ({"channelType": "0"}, "channelType is a text; the page says Integer"),
@@ -220,3 +232,11 @@ def test_a_template_that_whatsapp_would_drop_is_accepted_with_a_note(
 ):
     assert wire.template(template_message(components=components)).json()["status"] == "0"
     assert any(note in one for one in sandbox.messages[0].notes), sandbox.messages[0].notes
+
+
+@pytest.mark.parametrize(
+    "host", ["8.8.8.8", "134744072", "[::ffff:8.8.8.8]", "example.com.", "corp.example.com"]
+)
+def test_a_link_that_everyone_can_follow_has_no_note(wire, sandbox, message, host):
+    wire.custom(message(type="image", image={"link": f"https://{host}/a.png"}))
+    assert sandbox.messages[0].notes == []
