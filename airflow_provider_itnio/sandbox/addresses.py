@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  a key, nothing is bound here
 DEFAULT_PORTS = {"http": 80, "https": 443}
-PRIVATE_NAMES = tuple(
-    f".{name}"
-    for name in "localhost local internal lan home.arpa intranet private corp home test invalid".split()
+PRIVATE_NAMES = (
+    *(".localhost", ".local", ".internal", ".lan", ".home.arpa", ".intranet", ".private"),
+    *(".corp", ".home", ".test", ".invalid"),
 )
 """What no public name server knows: RFC 6761, RFC 6762 appendix G, RFC 8375."""
 HOST_HEADER = r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?"
@@ -50,7 +50,6 @@ def base_url(scheme: str, host: str, port: int) -> str:
 
     :param scheme: ``http`` or ``https``
     :param host: what the server is bound to
-    :param port: its port
     """
     return f"{scheme}://{_in_brackets(ANY_ADDRESS.get(host, host))}:{port}"
 
@@ -75,11 +74,7 @@ class OwnHosts:
         self._any_address = host in ANY_ADDRESS
 
     def __contains__(self, header: str) -> bool:
-        """
-        Tell whether a Host header means the server.
-
-        :param header: the header
-        """
+        """Tell whether a Host header means the server."""
         name, port = _name_and_port(header.lower())
         # Browsers leave out the port of http and of https.
         written = (
@@ -106,7 +101,6 @@ def private_host_of(link: str) -> str:
     """
     Give the host of a link if only machines of one network can find it: WhatsApp can't fetch that file.
 
-    :param link: the link
     :return: the host; empty if it is public, or if the text is no link
     """
     try:
@@ -119,11 +113,7 @@ def private_host_of(link: str) -> str:
 
 
 def well_formed(link: str) -> bool:
-    """
-    Tell whether a link has the form of an http or https address.
-
-    :param link: the link
-    """
+    """Tell whether a link has the form of an http or https address."""
     try:
         parts = urlsplit(link)
         reachable = bool(parts.hostname) and parts.port != 0

@@ -206,8 +206,6 @@ def receive_reply(vendor: Vendor, given: ReplyGiven) -> Reply:
     """
     Take what a recipient answers: it is kept, opens the 24-hour window and is pushed.
 
-    :param vendor: what the endpoints of the vendor share
-    :param given: the reply
     :raises ValueError: if there can be no such reply; the text begins with the name of the field
     """
     account = vendor.account
@@ -220,7 +218,6 @@ def push_status(vendor: Vendor, given: PushGiven) -> ReceivedMessage:
     """
     Let a message reach a status now, and push it.
 
-    :param vendor: what the endpoints of the vendor share
     :param given: which message and status
     :return: the message
     :raises ValueError: if no such message is kept

@@ -255,7 +255,6 @@ def read(model: type[Model], given: Any) -> Model:
     Check what was given.
 
     :param model: what it has to be
-    :param given: the JSON
     :raises ValueError: if it can't be; the text begins with the name of the field
     """
     try:

@@ -29,7 +29,6 @@ def sandbox_app(vendor: Vendor, hosts: OwnHosts) -> Security:
     """
     Put the endpoints together behind the guard.
 
-    :param vendor: the vendor it plays
     :param hosts: the Host headers that mean this server
     """
 

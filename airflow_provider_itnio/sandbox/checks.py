@@ -12,10 +12,7 @@ def whole(name: str, value: object, least: int, most: float = math.inf) -> int:
     """
     Check a whole number.
 
-    :param name: the parameter
     :param value: what was given
-    :param least: the least it may be
-    :param most: the most it may be
     :raises ValueError: if it is something else
     """
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
@@ -28,9 +25,7 @@ def seconds(name: str, value: object, most: float = math.inf) -> float:
     """
     Check a number of seconds, from 0.
 
-    :param name: the parameter
     :param value: what was given
-    :param most: the most it may be
     :raises ValueError: if it is something else
     """
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= most:
@@ -43,7 +38,6 @@ def amount(name: str, value: Decimal | int | str) -> Decimal:
     """
     Read an amount, from 0.
 
-    :param name: the parameter
     :param value: what was given
     :raises ValueError: if it is something else
     """
@@ -60,7 +54,6 @@ def text(name: str, value: object) -> str:
     """
     Check a text that the environment of a process can hold.
 
-    :param name: the parameter
     :param value: what was given
     :raises ValueError: if it is something else
     """
@@ -75,7 +68,6 @@ def mapping(name: str, value: object) -> Mapping[Any, Any]:
     """
     Check a dict, for which None is an empty one.
 
-    :param name: the parameter
     :param value: what was given
     :raises ValueError: if it is something else
     """

@@ -50,11 +50,7 @@ class SandboxProtocol(H11Protocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """
-        Take a part of a request.
-
-        :param data: the bytes
-        """
+        """Take a part of a request."""
         super().data_received(data)
         self._time_request()
 
@@ -106,7 +102,6 @@ async def cut(scope: Scope, receive: Receive) -> None:
     """
     Close the connection of a request without an answer.
 
-    :param scope: the request's ASGI scope
     :param receive: the request's ASGI receive; its body must have been read
     """
     cast("asyncio.Transport", scope["state"]["connection"]).abort()

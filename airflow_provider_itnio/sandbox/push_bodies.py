@@ -20,7 +20,6 @@ def status_push(message: ReceivedMessage, status: DeliveryStatus) -> dict[str, A
     how they come about. Here a conversation is one day of messages of one type to one recipient, and expires
     24 hours after the message.
 
-    :param message: the message
     :param status: what became of it
     """
     kind = "utility" if message.type == "template" else "service"

@@ -14,7 +14,6 @@ async def read_body(request: Request) -> bytes | None:
     """
     Read the body of a request.
 
-    :param request: the request
     :return: the body, None if it is over ``LARGEST_BODY`` bytes
     """
     if int(request.headers.get("content-length", 0)) > LARGEST_BODY:

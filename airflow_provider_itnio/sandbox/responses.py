@@ -61,11 +61,7 @@ class Answer:
 
 
 def json_bytes(value: Any) -> bytes:
-    """
-    Write JSON that shows any script as itself, unless UTF-8 has no form for it.
-
-    :param value: the JSON
-    """
+    """Write JSON that shows any script as itself, unless UTF-8 has no form for it."""
     try:
         return json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:
@@ -78,8 +74,6 @@ def streamed(
     """
     Answer with parts that are made one by one, and let other requests through between two of them.
 
-    :param parts: the parts of the body
-    :param media_type: its Content-Type
     :param headers: further headers
     """
 
@@ -92,12 +86,7 @@ def streamed(
 
 
 def json_answer(value: Any, http_status: int = 200) -> Answer:
-    """
-    Answer with JSON.
-
-    :param value: the JSON
-    :param http_status: the HTTP code
-    """
+    """Answer with JSON."""
     return Answer(value, json_bytes(value), http_status)
 
 
@@ -105,8 +94,6 @@ def refusal(path: str, status: int, reason: str | None = None) -> Answer:
     """
     Answer as the vendor does when it refuses: HTTP 200 with a negative status.
 
-    :param path: the endpoint
-    :param status: the code
     :param reason: the reason in words; None takes the meaning of the code
     """
     return json_answer(
@@ -144,7 +131,6 @@ def faulty(fault: Fault, path: str) -> Answer:
     Answer what a fault asks for.
 
     :param fault: a fault that makes an answer and does not drop the connection
-    :param path: the endpoint
     """
     if fault.status is not None:
         answer = refusal(path, fault.status, fault.reason)

@@ -15,7 +15,6 @@ def summary_of(kind: str, body: Mapping[str, Any]) -> str:
     It copes with any JSON, since the vendor accepts more than WhatsApp does.
 
     :param kind: the vendor's name of the type, ``template`` for a WhatsApp template
-    :param body: the message's whole JSON
     """
     return SUMMARIES[kind](body.get(kind))
 

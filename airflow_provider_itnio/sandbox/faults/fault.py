@@ -158,7 +158,6 @@ class Fault(Given):
         """
         Tell whether it is for a request.
 
-        :param path: the endpoint of the request
         :param recipient: the digits of its recipient, empty if it has none
         """
         return self.path in (None, path) and self.recipient in (None, recipient)
@@ -168,11 +167,7 @@ NO_FAULT = Fault.model_construct()
 
 
 def as_json(fault: Fault) -> dict[str, Any]:
-    """
-    Write a fault as the JSON it was read from.
-
-    :param fault: the fault
-    """
+    """Write a fault as the JSON it was read from."""
     plain = {"count": fault.count} | fault.model_dump(exclude_defaults=True)
     if fault.headers:
         plain["headers"] = dict(fault.headers)
@@ -203,7 +198,6 @@ class FaultQueue:
         """
         Use up the first fault that fits a request, once.
 
-        :param path: the endpoint of the request
         :param recipient: the digits of its recipient, empty if it has none
         """
         with self._lock:

@@ -51,11 +51,7 @@ class RandomFailures:
         self._lock = threading.Lock()
 
     def draw(self, recipient: str) -> Fault | None:
-        """
-        Tell what happens to the next message to a recipient, None if nothing does.
-
-        :param recipient: the recipient's digits
-        """
+        """Tell what happens to the next message to a recipient, None if nothing does."""
         if not self._shares:
             return None
         with self._lock:

@@ -88,7 +88,6 @@ def outcome_of_number(digits: str) -> Outcome | None:
     """
     Tell what becomes of each accepted message to a recipient.
 
-    :param digits: the number
     :return: the outcome, whatever the 24-hour window is; None for a number that means nothing of the kind
     """
     found = re.fullmatch(r"999([67])000([0-9]{4})", digits)
@@ -104,7 +103,6 @@ def fault_of_number(digits: str) -> Fault | None:
     """
     Tell what a recipient's number stands for.
 
-    :param digits: the number
     :return: what happens to each message to it; None for a number that means nothing
     """
     if outcome_of_number(digits):

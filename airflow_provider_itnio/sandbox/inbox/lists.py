@@ -58,7 +58,6 @@ class Lists:
         """
         List what stands in the chat with a recipient, oldest first.
 
-        :param number: the recipient's digits
         :param asked: which part
         """
         return await self._part(self.store.chat(number), asked, {"window_until": self._window_of(number)})

@@ -41,7 +41,6 @@ def reply_from(given: ReplyGiven, store: Store, now: float, app_id: str, busines
     Make a reply of what is given.
 
     :param given: what the recipient answers
-    :param store: where the message is
     :param now: the sandbox's time, in Unix seconds
     :param app_id: the application that it is pushed to if the sender has got no message
     :param business_phone: the business's number that it is sent to if the sender has got no message

@@ -24,7 +24,6 @@ async def found(exchanges: Iterable[Exchange], words: str) -> AsyncIterator[Exch
     """
     Give those of some exchanges that hold the words, and let other requests through meanwhile.
 
-    :param exchanges: the exchanges
     :param words: what to look for, in any letter case; empty finds all
     """
     holds = finder(words)
@@ -39,8 +38,6 @@ async def found(exchanges: Iterable[Exchange], words: str) -> AsyncIterator[Exch
 def finder(words: str) -> Callable[[Exchange], bool]:
     """
     Make the test that a search is: whether the text, the number or the id of an exchange holds the words.
-
-    :param words: the words
     """
     wanted = words.strip().lower()
     if not wanted:

@@ -55,11 +55,7 @@ class Conversation:
         return Chat(self.number, self.counts["message"], self.counts["reply"], self.troubles, self.last)
 
     def add(self, exchange: Exchange) -> None:
-        """
-        Take an exchange in.
-
-        :param exchange: the latest of this recipient
-        """
+        """Take an exchange in."""
         self.exchanges[exchange.number] = exchange
         self.counts[exchange.kind] += 1
         self.troubles += exchange.has_trouble
@@ -80,19 +76,11 @@ class Conversations:
         return reversed(self._all.values())
 
     def of(self, number: str) -> Conversation | None:
-        """
-        Give the chat with a recipient, None if nothing of it is kept.
-
-        :param number: the recipient's digits
-        """
+        """Give the chat with a recipient, None if nothing of it is kept."""
         return self._all.get(number)
 
     def add(self, exchange: Exchange) -> None:
-        """
-        Take an exchange in, if it names a recipient.
-
-        :param exchange: the latest of all
-        """
+        """Take an exchange in, if it names a recipient."""
         number = exchange.number_of_chat
         if number and exchange.kind != "other":
             conversation = self._all.pop(number, None) or Conversation(number)
@@ -116,7 +104,6 @@ class Conversations:
         """
         Change how many messages of a chat do not arrive.
 
-        :param exchange: the message
         :param difference: 1 if it did arrive until now, -1 if it did not, 0 if nothing changed
         """
         conversation = self._all.get(exchange.number_of_chat)

@@ -160,11 +160,7 @@ class DataFile:
             return int(self._db.execute("SELECT coalesce(max(seq), 0) FROM sqlite_sequence").fetchone()[0])
 
     def add(self, exchange: Exchange) -> None:
-        """
-        Write an exchange.
-
-        :param exchange: the exchange
-        """
+        """Write an exchange."""
         row = (exchange.number, *_row_of(exchange))
         with self.together():
             self._do("INSERT INTO exchanges VALUES (?, ?, ?, ?)", row)
@@ -173,12 +169,7 @@ class DataFile:
                     self.reach(exchange.number, status)
 
     def reach(self, number: int, status: DeliveryStatus) -> None:
-        """
-        Write that the message of an exchange has reached a status.
-
-        :param number: the number of the exchange
-        :param status: the status
-        """
+        """Write that the message of an exchange has reached a status."""
         values = (number, status.status, status.at.isoformat(), status.failure)
         self._do("INSERT OR IGNORE INTO statuses VALUES (?, ?, ?, ?)", values)
 
@@ -186,25 +177,16 @@ class DataFile:
         """
         Write until when the window of a recipient is open.
 
-        :param recipient: the recipient's digits
         :param until: when it closes
         """
         self._do("REPLACE INTO windows VALUES (?, ?)", (recipient, until.isoformat()))
 
     def forget_window(self, recipient: str) -> None:
-        """
-        Forget the window of a recipient.
-
-        :param recipient: the recipient's digits
-        """
+        """Forget the window of a recipient."""
         self._do("DELETE FROM windows WHERE recipient = ?", (recipient,))
 
     def forget(self, numbers: Iterable[int]) -> None:
-        """
-        Forget exchanges.
-
-        :param numbers: their numbers
-        """
+        """Forget exchanges."""
         for number in numbers:
             self._do("DELETE FROM exchanges WHERE number = ?", (number,))
             self._do("DELETE FROM statuses WHERE number = ?", (number,))
@@ -214,17 +196,12 @@ class DataFile:
         Write a push that is to be tried.
 
         :param key: pushes of one key keep their order
-        :param body: what is pushed
         :return: its number
         """
         return self._do("INSERT INTO pushes (key, body) VALUES (?, ?)", (key, body))
 
     def end_push(self, number: int) -> None:
-        """
-        Forget a push that was taken or given up.
-
-        :param number: its number
-        """
+        """Forget a push that was taken or given up."""
         self._do("DELETE FROM pushes WHERE id = ?", (number,))
 
     def clear_pushes(self) -> None:

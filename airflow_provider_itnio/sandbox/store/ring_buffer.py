@@ -46,7 +46,6 @@ class RingBuffer(Generic[Kept]):
         """
         Keep an entry.
 
-        :param entry: the entry
         :param size: about how much memory it takes, in bytes
         :return: the entries that are kept no more
         """
@@ -63,7 +62,6 @@ class RingBuffer(Generic[Kept]):
         """
         Give the entries with a number above another, oldest first. The others are not looked at.
 
-        :param number: the number
         :param key: gives the number of an entry; numbers rise from one entry to the next
         """
         if not number:
@@ -83,8 +81,6 @@ def memory_of(raw_body: bytes) -> int:
 
     Text is there as bytes and as characters, and each value is an object of its own: a body of ``[[],[],…]``
     takes 25 times its bytes.
-
-    :param raw_body: the body
     """
     values = raw_body.count(b",") + raw_body.count(b"[") + raw_body.count(b"{")
     return 3 * len(raw_body) + 64 * values

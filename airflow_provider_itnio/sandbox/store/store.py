@@ -81,7 +81,6 @@ class Store:
         """
         Keep everything in a file too, and begin with what it holds.
 
-        :param file: the file
         :raises DataFileError: if it cannot be read
         """
         with self.changed:
@@ -114,7 +113,6 @@ class Store:
         """
         Keep entries, all at once for whoever reads.
 
-        :param entries: what came
         :return: them, with their number
         :raises DataFileError: if there is a file and it cannot be written; nothing is kept then
         """
@@ -200,11 +198,7 @@ class Store:
             return list(self._kinds["failure"])
 
     def chat(self, number: str) -> list[Exchange]:
-        """
-        Give what stands in the chat with a recipient, oldest first.
-
-        :param number: the recipient's digits
-        """
+        """Give what stands in the chat with a recipient, oldest first."""
         with self.changed:
             found = self._conversations.of(number)
             return list(found.exchanges.values()) if found else []
@@ -237,11 +231,7 @@ class Store:
             }
 
     def exchange(self, number: int) -> Exchange | None:
-        """
-        Give the exchange with a number, None if none is kept.
-
-        :param number: the number
-        """
+        """Give the exchange with a number, None if none is kept."""
         found = self.exchanges_after(number - 1, 1)
         return found[0] if found and found[0].number == number else None
 
@@ -285,12 +275,7 @@ class Store:
         return News(cleared, sorted(updates, key=lambda one: one[0]), last)
 
     def reach(self, message: ReceivedMessage, status: DeliveryStatus) -> None:
-        """
-        Let a message reach a status; one that it has reached already changes nothing.
-
-        :param message: the message
-        :param status: the status
-        """
+        """Let a message reach a status; one that it has reached already changes nothing."""
         with self.changed:
             if any(one.status == status.status for one in message.statuses):
                 return
@@ -307,7 +292,6 @@ class Store:
         """
         Open or close the 24-hour window of a recipient. That of the last 10,000 is known.
 
-        :param recipient: the recipient's digits
         :param until: when the window closes
         """
         with self.changed:
@@ -318,21 +302,13 @@ class Store:
                 self.file.forget_window(gone)
 
     def window_until(self, recipient: str) -> datetime | None:
-        """
-        Give when the 24-hour window of a recipient closes or closed; None for one who has not written.
-
-        :param recipient: the recipient's digits
-        """
+        """Give when the 24-hour window of a recipient closes or closed; None for one who has not written."""
         with self.changed:
             known = self._windows.get(recipient)
             return known[1].until if known else None
 
     def exchange_of(self, message_id: object) -> Exchange | None:
-        """
-        Give the exchange of the message with an id, None if none is kept.
-
-        :param message_id: the id
-        """
+        """Give the exchange of the message with an id, None if none is kept."""
         with self.changed:
             return self._by_id.get(str(message_id))
 

@@ -21,7 +21,6 @@ def wait_for(
     """
     Wait until at least that many messages are kept.
 
-    :param store: where they are kept
     :param count: how many, at most what is kept
     :param timeout: how long to wait, in seconds
     :param recipient: count only messages to these digits

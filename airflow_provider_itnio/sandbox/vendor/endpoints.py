@@ -98,7 +98,6 @@ class Vendor:
         """
         Begin with what a file holds, and keep everything in it from now on.
 
-        :param file: the file
         :raises DataFileError: if it cannot be read
         """
         self.store.open(file)

@@ -47,7 +47,6 @@ class Delivery:
         """
         Decide what becomes of a message that is accepted now.
 
-        :param message: the message
         :return: the message with the statuses that it reaches at once; with a note if it would not arrive
         """
         notes = list(message.notes)
@@ -83,11 +82,7 @@ class Delivery:
             loop.call_later(min(after, max(0.0, after - passed)), self._reach, message, name, began)
 
     def receive(self, reply: Reply) -> None:
-        """
-        Take what a recipient wrote: it is kept, opens the 24-hour window and is pushed.
-
-        :param reply: the reply
-        """
+        """Take what a recipient wrote: it is kept, opens the 24-hour window and is pushed."""
         with self.store.together():
             self.store.add(reply)
             self.store.set_window(reply.sender, reply.at + WINDOW)
@@ -97,9 +92,6 @@ class Delivery:
         """
         Let a message reach a status now, and push that.
 
-        :param message: the message
-        :param name: the status
-        :param failure: the reason beside ``failed``
         :param times: how often it is pushed
         """
         status = DeliveryStatus(name, self._now(), failure)
@@ -111,7 +103,6 @@ class Delivery:
         """
         Open the 24-hour window of a recipient as from now, or close it.
 
-        :param recipient: the recipient's digits
         :param is_open: whether it is open
         """
         self.store.set_window(recipient, self._now() + WINDOW if is_open else self._now())

@@ -24,7 +24,6 @@ def read_json(raw_body: bytes) -> tuple[dict[str, Any] | Any, str]:
     """
     Read a body as the JSON object that the vendor needs.
 
-    :param raw_body: the body
     :return: the JSON and what is wrong with it in words, empty if nothing is
     """
     try:
@@ -76,11 +75,7 @@ def _is_too_deep(value: Any, raw_body: bytes) -> bool:
 
 
 def recipient_in(body: Any) -> str:
-    """
-    Give the digits of a message's recipient, empty if it has none.
-
-    :param body: the JSON of a request
-    """
+    """Give the digits of a message's recipient, empty if it has none."""
     return digits_of(body.get("recipient", "")) if isinstance(body, dict) else ""
 
 

@@ -54,8 +54,6 @@ def problem_of_sign(headers: Mapping[str, str], api_key: str, secret: str) -> Si
     Say why a request does not prove to come from the account.
 
     :param headers: the request's headers, found whatever their letter case
-    :param api_key: the account's Api-Key
-    :param secret: the account's secret
     :return: the reason, None if the request is authentic
     """
     for name in ("Api-Key", "Sign", "Timestamp"):
@@ -75,7 +73,6 @@ def problem_of_clock(timestamp: str, now: float, tolerance: float) -> SignProble
     """
     Say why a timestamp is not accepted.
 
-    :param timestamp: the text of the Timestamp header
     :param now: the sandbox's time, in Unix seconds
     :param tolerance: the accepted difference, in seconds
     :return: the reason, None if it is accepted

@@ -98,13 +98,7 @@ class Verdict:
 
 
 def judge(path: str, body: Mapping[str, Any], account: Account) -> Verdict:
-    """
-    Check a message as the vendor does, in the order of its pages.
-
-    :param path: the endpoint it came to
-    :param body: its JSON
-    :param account: the account it is sent from
-    """
+    """Check a message as the vendor does, in the order of its pages."""
     kind = "template" if path == TEMPLATE_PATH else custom_type(body)
     notes: list[str] = []
     for finding in _findings(kind, path, body, account):
@@ -120,7 +114,6 @@ def custom_type(body: Mapping[str, Any]) -> str:
 
     The page's own location sample has no ``type``; so a location alone may leave it out.
 
-    :param body: the message's JSON
     :return: its name, empty if it cannot be told
     """
     given = body.get("type")

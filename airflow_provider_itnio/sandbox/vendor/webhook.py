@@ -104,7 +104,6 @@ class Webhook:
         Push something, later.
 
         :param key: pushes of the same key are tried first in the order in which they are put
-        :param pushes: what is pushed
         """
         if not self.settings.url:
             return
