@@ -275,6 +275,8 @@ def read(model: type[Model], given: Any) -> Model:
     value, given_text = error["input"], f"{error['input']!r:.60} given"
     if kind == "string_too_long":
         described, given_text = f"at most {error['ctx']['max_length']} characters", f"{len(value)} given"
+    elif kind == "string_unicode":
+        described = "a text that UTF-8 can hold"
     elif kind == "value_error":
         described = text
     raise ValueError(f"{where}: {described}, {given_text}")

@@ -117,6 +117,10 @@ def test_replies_can_be_asked_for_by_recipient_and_are_cleared(wire, sent):
         ({"text": " ", "recipient": RECIPIENT}, "text: at least one character"),
         ({"text": 5, "recipient": RECIPIENT}, "text: at least one character"),
         ({"text": "x" * 4097, "recipient": RECIPIENT}, "text: at most 4096 characters, 4097 given"),
+        (
+            {"text": "half \ud83d", "recipient": RECIPIENT},
+            "text: a text that UTF-8 can hold, 'half \\ud83d' given",
+        ),
         ({"text": "a", "message_id": "none"}, "message_id: no message with this id is kept"),
         (
             {"text": "a", "recipient": "5511", "message_id": ID},
