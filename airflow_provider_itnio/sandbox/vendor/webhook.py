@@ -208,7 +208,8 @@ class _Sender:
         self._trouble = ""
         self._loop = asyncio.new_event_loop()
         self._lanes: list[asyncio.Queue[_Push]] = [asyncio.Queue() for _ in range(LANES)]
-        threading.Thread(target=self._run, name="itnio-sandbox-webhook", daemon=True).start()
+        self._thread = threading.Thread(target=self._run, name="itnio-sandbox-webhook", daemon=True)
+        self._thread.start()
 
     def put(self, key: str, bodies: list[bytes]) -> None:
         with self._counting:
@@ -233,6 +234,8 @@ class _Sender:
     def stop(self) -> None:
         with suppress(RuntimeError):  # the loop has ended already
             self._loop.call_soon_threadsafe(self._loop.stop)
+        # Nothing is logged, and no push ended in the file, once this has returned.
+        self._thread.join(LONGEST_REST)
 
     def _run(self) -> None:
         # A thread pool of its own: to look up a name may take long, and nobody is to wait for it.
