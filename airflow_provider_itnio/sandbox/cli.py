@@ -39,6 +39,7 @@ JSON_API = (
     "POST /sandbox/webhook says where statuses and replies are pushed, POST /sandbox/pushes pushes a status",
     "POST /sandbox/windows opens the 24-hour window of a recipient",
     "GET /sandbox/faults, POST adds what shall go wrong, DELETE forgets it",
+    "GET /sandbox/openapi.json describes all of them",
 )
 
 
