@@ -7,6 +7,8 @@ VENV := .venv/airflow-$(AIRFLOW)
 BIN := $(VENV)/bin
 CONSTRAINTS := constraints/airflow-$(AIRFLOW).txt
 export UV_SYSTEM_CERTS ?= 1
+# Tests start dozens of processes, each of which would compile what it imports.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo playground test coverage test-thorough lint clean
@@ -21,7 +23,7 @@ $(VENV)/.ready: pyproject.toml $(CONSTRAINTS)
 	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) is not there; name a Python 3.11 to 3.14 with PYTHON=..." >&2; exit 1; }
 	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint $(CONSTRAINTS) \
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --constraint $(CONSTRAINTS) \
 		--editable '.[sandbox]' 'apache-airflow==$(AIRFLOW)' --group test --group lint
 	touch $@
 
