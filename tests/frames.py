@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from types import FunctionType, ModuleType
 from typing import Any
 
+from urllib3._collections import RecentlyUsedContainer
+
 from airflow_provider_itnio.api.signing import Credentials
 
 DEPTH = 4
@@ -43,7 +45,7 @@ def shown(value: Any, depth: int = DEPTH) -> Iterator[str]:
     if depth == 0 or isinstance(value, _NOT_LOOKED_INTO):
         return
     inner: list[Any] = []
-    if isinstance(value, Mapping):
+    if isinstance(value, Mapping) and not isinstance(value, RecentlyUsedContainer):  # its __dict__ has all
         inner += [*value.keys(), *value.values()]
     elif isinstance(value, (list, tuple, set, frozenset)):
         inner += value

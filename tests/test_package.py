@@ -86,7 +86,7 @@ def test_what_it_needs_and_what_only_its_extras_need(metadata):
     plain = {name.split(">")[0] for name, _, condition in needed if "extra" not in condition}
     sandbox = {name.split(">")[0] for name, _, condition in needed if "sandbox" in condition}
     assert set(metadata.get_all("Provides-Extra")) == {"sandbox"}
-    assert {"apache-airflow", "apache-airflow-providers-common-compat", "aiohttp", "requests"} <= plain
+    assert {"apache-airflow", "apache-airflow-providers-common-compat", "aiohttp", "urllib3"} <= plain
     assert sandbox == {"starlette", "uvicorn", "jinja2"}
     assert not sandbox & plain
 

@@ -14,7 +14,17 @@ AIRFLOW = "airflow.providers.common.compat"
 ANY_AIRFLOW = {"_compat.py", "policies.py", "sandbox/testing/airflow_versions.py"}
 # What a callback loads when it runs; tests/notifications/test_imports.py shows that a DAG file does not.
 CALLBACKS = {f"notifications/{name}.py" for name in ("alert_state", "guard", "recovery")}
-HEAVY = {"requests", "aiohttp", "pydantic", "pydantic_core", "flask", "flask_appbuilder", "wtforms", "httpx"}
+HEAVY = {
+    "requests",
+    "urllib3",
+    "aiohttp",
+    "pydantic",
+    "pydantic_core",
+    "flask",
+    "flask_appbuilder",
+    "wtforms",
+    "httpx",
+}
 
 
 def part_of(file):

@@ -19,10 +19,9 @@ from yarl import URL
 
 from airflow_provider_itnio.api.balance import Balance
 from airflow_provider_itnio.api.checks import Delivery
-from airflow_provider_itnio.api.client import IDLE_LIMIT
 from airflow_provider_itnio.api.errors import NotSentError, mark_as_not_sent
 from airflow_provider_itnio.api.models import Message
-from airflow_provider_itnio.api.network import Route
+from airflow_provider_itnio.api.network import IDLE_LIMIT, Route
 from airflow_provider_itnio.api.protocol import HEADERS, Protocol, Request
 from airflow_provider_itnio.api.receipt import Receipt
 from airflow_provider_itnio.api.response import ANSWER_LIMIT, Response

@@ -1,4 +1,4 @@
-"""The exchange over requests: one message at a time."""
+"""The exchange over urllib3: one message at a time."""
 
 from __future__ import annotations
 
@@ -9,30 +9,23 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
-import requests
-import urllib3
 from tenacity import Retrying
+from urllib3.exceptions import HTTPError
 
 from airflow_provider_itnio.api.balance import Balance
 from airflow_provider_itnio.api.checks import Delivery
 from airflow_provider_itnio.api.connection import TimedSession
 from airflow_provider_itnio.api.errors import NotSentError, mark_as_not_sent
 from airflow_provider_itnio.api.models import Message
-from airflow_provider_itnio.api.network import Route
+from airflow_provider_itnio.api.network import IDLE_LIMIT, Route
 from airflow_provider_itnio.api.protocol import Protocol, Request
 from airflow_provider_itnio.api.receipt import Receipt
-from airflow_provider_itnio.api.response import ANSWER_LIMIT, Response
+from airflow_provider_itnio.api.response import Response
 from airflow_provider_itnio.api.retries import retry_options
 from airflow_provider_itnio.api.settings import ClientSettings
 from airflow_provider_itnio.api.signing import Credentials
 
-IDLE_LIMIT: Final = 4.0
-"""Seconds after which an idle socket is not used again: the server may have closed it, and a message that
-leaves through such a socket can't be told from one that was lost on its way."""
-
 _KEPT_AT_MOST: Final = 32
-_PART: Final = 65536
-_WRAPPERS: Final = (requests.RequestException, urllib3.exceptions.HTTPError)
 
 Result = TypeVar("Result")
 
@@ -60,7 +53,6 @@ class ItnioClient:
         self._protocol = Protocol(credentials, now)
         self._route = Route.of(self._settings)
         self._retrying = Retrying(**retry_options(self._settings), sleep=_wait)
-        self._unsigned: dict[str, requests.PreparedRequest] = {}
         self._local = threading.local()
 
     def __enter__(self) -> Self:
@@ -142,34 +134,11 @@ class ItnioClient:
     def _ask(self, request: Request[Any]) -> Response:
         session = self._session()
         try:
-            return self._exchange(session, request)
+            return session.exchange(request, self._protocol.signed_headers)
         except BaseException as error:
             ended = self._protocol.failure(_reason(error), request, has_left=session.has_left)
             session.close()
         raise ended  # out here, where the library's error, which may repeat the request, is no context
-
-    def _exchange(self, session: TimedSession, request: Request[Any]) -> Response:
-        with session.send(
-            self._signed(session, request), allow_redirects=False, stream=True, timeout=self._settings.timeout
-        ) as answer:
-            body = bytearray()
-            # As it comes and part by part: neither a packed answer nor many small chunks may fill the memory.
-            while len(body) <= ANSWER_LIMIT and (part := answer.raw.read(_PART, decode_content=False)):
-                body += part
-            return Response(answer.status_code, answer.headers, bytes(body))
-
-    def _signed(self, session: TimedSession, request: Request[Any]) -> requests.PreparedRequest:
-        """Prepare what all requests to an endpoint share once; requests would work it out anew for each."""
-        shared = self._unsigned.get(request.path)
-        if shared is None:
-            url = f"{self._settings.base_url}/{request.path}"
-            shared = session.prepare_request(requests.Request(request.method, url))
-            self._unsigned[request.path] = shared
-        prepared = shared.copy()
-        if request.body is not None:
-            prepared.prepare_body(request.body, None)
-        prepared.headers.update(self._protocol.signed_headers())
-        return prepared
 
     def _session(self) -> TimedSession:
         """Return this thread's session, which belongs to this process."""
@@ -182,8 +151,8 @@ class ItnioClient:
 
 
 def _reason(error: BaseException) -> BaseException:
-    """Return what a library's error is about: requests and urllib3 wrap what the socket raised."""
-    while isinstance(error, _WRAPPERS):
+    """Return what a library's error is about: urllib3 wraps what the socket raised."""
+    while isinstance(error, HTTPError):
         inner = getattr(error, "reason", None) or getattr(error, "original_error", None)
         inner = inner or next(iter(error.args), None)
         if not isinstance(inner, BaseException):

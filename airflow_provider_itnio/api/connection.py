@@ -1,63 +1,76 @@
-"""A requests session to Itniotech whose connections end each request at one deadline."""
+"""Connections to Itniotech that end each request at one deadline."""
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http.client import HTTPResponse
-from http.cookiejar import DefaultCookiePolicy
-from typing import Any
+from typing import Any, Final
 
-import requests
 import urllib3
-from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from airflow_provider_itnio.api.network import Route
-from airflow_provider_itnio.api.protocol import HEADERS
+from airflow_provider_itnio.api.protocol import HEADERS, Request
+from airflow_provider_itnio.api.response import ANSWER_LIMIT, Response
 from airflow_provider_itnio.api.settings import ClientSettings
 from airflow_provider_itnio.api.sockets import TimedSocket, connect
 
+_PART: Final = 65536
 
-class TimedSession(requests.Session):
+
+class TimedSession:
     """Ends each request after ``connect_timeout`` and ``timeout``, and knows whether anything of it has left.
 
     It belongs to one thread of one process.
 
     :param route: the way to Itniotech.
-    :param settings: how long to wait.
+    :param settings: where to send and how long to wait.
     """
 
     def __init__(self, route: Route, settings: ClientSettings) -> None:
-        super().__init__()
         self.settings = settings
         self.pid = os.getpid()
         self.used_at = time.monotonic()
         """When it was last used, in seconds of ``time.monotonic``."""
         self.has_left = False
         """Whether something has left that has not been answered by what proves it was not accepted."""
-        # Else the environment would be read for each request, and .netrc would add a header of its own.
-        self.trust_env = False
-        self.headers.update(HEADERS)
-        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
-        if route.proxy:
-            self.proxies = dict.fromkeys(("http", "https"), route.proxy.geturl())
-        adapter = _Adapter(route, self)
-        self.mount("https://", adapter)
-        self.mount("http://", adapter)
+        self._pools = _pools(route, self)
 
-    def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
-        """Send a request."""
+    def exchange(self, request: Request[Any], signed_headers: Callable[[], Mapping[str, str]]) -> Response:
+        """Send a request and read its answer, as it comes and part by part.
+
+        Neither a packed answer nor many small chunks may fill the memory.
+
+        :param request: the request.
+        :param signed_headers: returns the headers that sign it.
+        """
         try:
-            return super().send(request, **kwargs)
+            answer = self._pools.urlopen(
+                request.method,
+                f"{self.settings.base_url}/{request.path}",
+                body=request.body,
+                headers={**HEADERS, **signed_headers()},
+                redirect=False,
+                retries=False,
+                timeout=self.settings.timeout,
+                preload_content=False,
+            )
         finally:
             self.used_at = time.monotonic()
+        try:
+            body = bytearray()
+            while len(body) <= ANSWER_LIMIT and (part := answer.read(_PART, decode_content=False)):
+                body += part
+            return Response(answer.status, answer.headers, bytes(body))
+        finally:
+            answer.close()
 
-    def get_redirect_target(self, resp: requests.Response) -> None:
-        """Take a redirect as an answer; requests would read its body even if told not to follow it."""
-        return
+    def close(self) -> None:
+        """Close the connections; the next request opens new ones."""
+        self._pools.clear()
 
 
 class _Answer(HTTPResponse):
@@ -106,37 +119,31 @@ class _TimedTls(_Timed, HTTPSConnection):
     pass
 
 
-class _Adapter(HTTPAdapter):
-    """Verifies with the process's TLS context; requests would load the certificates for each connection."""
-
-    def __init__(self, route: Route, session: TimedSession) -> None:
-        self._route = route
-        self._pools = {
-            scheme: type(
-                f"{scheme}_pool", (pool,), {"ConnectionCls": type("Own", (kind,), {"session": session})}
-            )
-            for scheme, pool, kind in (
-                ("http", HTTPConnectionPool, _Timed),
-                ("https", HTTPSConnectionPool, _TimedTls),
-            )
-        }
-        super().__init__(pool_connections=1, pool_maxsize=1)
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs, ssl_context=self._route.tls)
-        self.poolmanager.pool_classes_by_scheme = self._pools
-
-    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> urllib3.ProxyManager:
-        tls = self._route.tls
-        manager: urllib3.ProxyManager = super().proxy_manager_for(
-            proxy, **kwargs, ssl_context=tls, proxy_ssl_context=tls
+def _pools(route: Route, session: TimedSession) -> urllib3.PoolManager:
+    """Return what keeps one connection open, verified with the process's TLS context."""
+    options: dict[str, Any] = {
+        "num_pools": 1,
+        "maxsize": 1,
+        "ssl_context": route.tls,
+        "cert_reqs": "CERT_REQUIRED",
+    }
+    if route.proxy is None:
+        pools = urllib3.PoolManager(**options)
+    else:
+        authorization = route.proxy_authorization
+        pools = urllib3.ProxyManager(
+            route.proxy.geturl(),
+            proxy_headers={"Proxy-Authorization": authorization.reveal()} if authorization else {},
+            proxy_ssl_context=route.tls,
+            **options,
         )
-        manager.pool_classes_by_scheme = self._pools
-        return manager
+    pools.pool_classes_by_scheme = {
+        "http": _pool_of(HTTPConnectionPool, _Timed, session),
+        "https": _pool_of(HTTPSConnectionPool, _TimedTls, session),
+    }
+    return pools
 
-    def proxy_headers(self, proxy: str) -> Mapping[str, str]:  # type: ignore[override]
-        authorization = self._route.proxy_authorization
-        return {"Proxy-Authorization": authorization.reveal()} if authorization else {}
 
-    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
-        conn.cert_reqs = "CERT_REQUIRED"
+def _pool_of(pool: type, connection: type, session: TimedSession) -> Any:
+    own = type(connection.__name__, (connection,), {"session": session})
+    return type(pool.__name__, (pool,), {"ConnectionCls": own})

@@ -8,7 +8,7 @@ from base64 import b64encode
 from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import ip_address, ip_network
-from typing import Self
+from typing import Final, Self
 from urllib.parse import SplitResult, unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -19,6 +19,10 @@ from airflow_provider_itnio.api.errors import ConfigurationError
 from airflow_provider_itnio.api.settings import ClientSettings, check_proxy, checked_base_url, is_loopback
 from airflow_provider_itnio.api.signing import Secret
 from airflow_provider_itnio.api.sockets import TimedTlsSocket
+
+IDLE_LIMIT: Final = 4.0
+"""Seconds after which an idle socket is not used again: the server may have closed it, and a message that
+leaves through such a socket can't be told from one that was lost on its way."""
 
 _OF_REQUESTS = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 _OF_OPENSSL = ("SSL_CERT_FILE", "SSL_CERT_DIR")

@@ -51,7 +51,7 @@ def test_in_the_line_that_tells_of_the_next_try(run, store, sandbox):
     assert_was_not_sent(run, store, sandbox)
 
 
-@pytest.mark.parametrize("name", ["_session", "_signed"])
+@pytest.mark.parametrize("name", ["_session", "_ask"])
 @pytest.mark.parametrize("tries_before", [0, 1])
 def test_before_a_request(tries_before, name, run, store, sandbox, monkeypatch):
     sandbox.fail_next(http_status=429)
