@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping
-from difflib import get_close_matches
 from typing import Any, Final, TypeVar, cast
 
 from airflow_provider_itnio._compat import current_task_group
@@ -170,5 +169,7 @@ def _hint(name: str, known: set[str]) -> str:
         return "; give itnio_conn_id=…"
     if name in _MEANT and (_MEANT[name].partition("=")[0] in known or _MEANT[name] is _CONNECTION):
         return f"; give {_MEANT[name]}"
+    from difflib import get_close_matches
+
     close = get_close_matches(name, known, 1, cutoff=0.7)
     return f"; did you mean {close[0]}=…?" if close else ""

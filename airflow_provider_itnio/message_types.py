@@ -6,6 +6,8 @@ Wherever a text stands, the output of an upstream task may stand too.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal, NotRequired, Protocol, Required, TypeAlias, TypedDict
 
 __all__ = [
@@ -26,11 +28,13 @@ __all__ = [
     "MessageFields",
     "NameDict",
     "OrganisationDict",
+    "Parameter",
     "PhoneDict",
     "RecipientsGiven",
     "RenderFunction",
     "ReplyDict",
     "RowDict",
+    "Rows",
     "SectionDict",
     "TemplateDict",
     "TextDict",
@@ -262,3 +266,11 @@ class MessageFields(MessageDict, total=False):
     """What the hook's ``send`` takes beside the recipient: a message, in any of its forms."""
 
     message: MessageDict
+
+
+Row: TypeAlias = TextLike | tuple[TextLike, TextLike] | RowDict
+Rows: TypeAlias = Mapping[str, Row] | Sequence[RowDict] | XComArgLike
+"""Rows of a list menu."""
+
+Parameter: TypeAlias = TextLike | float | Decimal | date | Mapping[str, Any]
+"""A value of a WhatsApp template."""

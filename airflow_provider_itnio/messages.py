@@ -8,37 +8,38 @@ Only the standard library is imported: a DAG file pays nothing for this module.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date
-from decimal import Decimal
-from typing import Any, Final, Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 from airflow_provider_itnio.dag_file import ending_at_dag_file
-from airflow_provider_itnio.message_types import (
-    BodyDict,
-    ButtonDict,
-    ContactDict,
-    DocumentDict,
-    EmailDict,
-    FooterDict,
-    HeaderDict,
-    InteractiveDict,
-    LanguageDict,
-    LinkDict,
-    LocationDict,
-    MediaDict,
-    MessageDict,
-    MessageFields,
-    NameDict,
-    OrganisationDict,
-    PhoneDict,
-    ReplyDict,
-    RowDict,
-    SectionDict,
-    TemplateDict,
-    TextDict,
-    TextLike,
-    XComArgLike,
-)
+
+if TYPE_CHECKING:
+    from airflow_provider_itnio.message_types import (
+        BodyDict,
+        ButtonDict,
+        ContactDict,
+        DocumentDict,
+        EmailDict,
+        FooterDict,
+        HeaderDict,
+        InteractiveDict,
+        LanguageDict,
+        LinkDict,
+        LocationDict,
+        MediaDict,
+        MessageDict,
+        MessageFields,
+        NameDict,
+        OrganisationDict,
+        Parameter,
+        PhoneDict,
+        ReplyDict,
+        Rows,
+        SectionDict,
+        TemplateDict,
+        TextDict,
+        TextLike,
+        XComArgLike,
+    )
 
 __all__ = [
     "MESSAGE_FIELDS",
@@ -60,22 +61,20 @@ __all__ = [
 ]
 
 MESSAGE_FIELDS: Final = (
-    "text",
-    "image",
-    "audio",
-    "video",
-    "document",
-    "sticker",
-    "location",
-    "interactive",
-    "contacts",
-    "template",
+    *("text", "image", "audio", "video", "document", "sticker"),
+    *("location", "interactive", "contacts", "template"),
 )
 """The message types, named as the API names them: one parameter each, of which exactly one is given."""
 
-Row: TypeAlias = TextLike | tuple[TextLike, TextLike] | RowDict
-Rows: TypeAlias = Mapping[str, Row] | Sequence[RowDict] | XComArgLike
-Parameter: TypeAlias = TextLike | float | Decimal | date | Mapping[str, Any]
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        """Load the types when one is asked for: most DAG files name none."""
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from airflow_provider_itnio import message_types
+
+        return getattr(message_types, name)
 
 
 def reply_buttons(

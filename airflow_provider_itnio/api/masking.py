@@ -58,7 +58,7 @@ def mask_phone(number: str) -> str:
 
     :param number: any text that may hold a phone number.
     """
-    marks = "".join(INVISIBLE_ONES.sub("", number).split())
+    marks = "".join(re.sub(INVISIBLE_ONES, "", number).split())
     if len(marks) <= 4:
         return "*" * len(marks)
     return f"{show_invisible(marks[:2])}…{show_invisible(marks[-2:])}"

@@ -99,7 +99,7 @@ def _as_text(value: Any, field: str, if_several: str) -> str:
         raise InvalidMessageError(f"{field}: a phone number is required, {given} given")
     if not isinstance(value, str):
         raise InvalidMessageError(f"{field}: must be a phone number as text, {type_name(value)} given")
-    text = INVISIBLE_ONES.sub("", value).strip()
+    text = re.sub(INVISIBLE_ONES, "", value).strip()
     if not text:
         raise InvalidMessageError(f"{field}: a phone number is required, none given")
     if text.isascii():

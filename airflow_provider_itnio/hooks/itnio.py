@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
@@ -15,7 +14,6 @@ from airflow_provider_itnio.api.masking import mask_phone
 from airflow_provider_itnio.api.signing import Secret
 from airflow_provider_itnio.api.values import type_name
 from airflow_provider_itnio.argument_errors import with_named_errors
-from airflow_provider_itnio.hooks._account import Account, ConnectionFields, account_of, missing
 from airflow_provider_itnio.templating import is_rendered_later
 
 if TYPE_CHECKING:
@@ -24,11 +22,12 @@ if TYPE_CHECKING:
     from airflow_provider_itnio.api.async_client import ItnioAsyncClient
     from airflow_provider_itnio.api.balance import Balance
     from airflow_provider_itnio.api.client import ItnioClient
-    from airflow_provider_itnio.api.models import Message
     from airflow_provider_itnio.api.receipt import Receipt
+    from airflow_provider_itnio.hooks._account import Account, ConnectionFields
+    from airflow_provider_itnio.hooks.prepared_message import PreparedMessage
     from airflow_provider_itnio.messages import MessageFields
 
-__all__ = ["ACCEPTED_IS_NOT_DELIVERED", "Account", "ItnioHook", "PreparedMessage", "check_hook_fields"]
+__all__ = ["ACCEPTED_IS_NOT_DELIVERED", "ItnioHook", "check_hook_fields"]
 
 if TYPE_CHECKING:
     _Hook = BaseHook
@@ -39,22 +38,6 @@ ACCEPTED_IS_NOT_DELIVERED: Final = (
     "Accepted is not delivered: no WhatsApp template was sent, so the message only arrives if the recipient "
     "has written to the business phone in the last 24 hours"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class PreparedMessage:
-    """A checked message, ready to send.
-
-    :param message: the message.
-    :param recipient: the phone number, digits only.
-    :param app_id: the application it goes through.
-    :param business_phone: the number it comes from, digits only.
-    """
-
-    message: Message = field(repr=False)
-    recipient: str = field(repr=False)
-    app_id: str
-    business_phone: str = field(repr=False)
 
 
 class ItnioHook(_Hook):
@@ -134,6 +117,8 @@ class ItnioHook(_Hook):
 
         :raises ConfigurationError: if there is no such connection, or a field of it is missing or unusable.
         """
+        from airflow_provider_itnio.hooks._account import ConnectionFields
+
         if self._account is None:
             try:
                 fields = ConnectionFields.of(self.get_connection(self.itnio_conn_id))
@@ -145,6 +130,8 @@ class ItnioHook(_Hook):
     async def aaccount(self) -> Account:
         """Return what the connection says without blocking the event loop, else as :meth:`account` does."""
         from airflow.providers.common.compat.connection import get_async_connection
+
+        from airflow_provider_itnio.hooks._account import ConnectionFields
 
         if self._account is None:
             try:
@@ -332,12 +319,14 @@ class ItnioHook(_Hook):
     ) -> PreparedMessage:
         from airflow_provider_itnio.api.models import message_from
         from airflow_provider_itnio.api.phone_numbers import normalize_phone
+        from airflow_provider_itnio.hooks.prepared_message import PreparedMessage
 
         message = message_from(fields, if_too_long=if_too_long)
         return PreparedMessage(message, normalize_phone(recipient), *self._sender(account))
 
     def _sender(self, account: Account) -> tuple[str, str]:
         from airflow_provider_itnio.api.phone_numbers import normalize_phone
+        from airflow_provider_itnio.hooks._account import missing
 
         app_id = account.app_id if self.app_id in (None, "") else check_name("app_id", self.app_id)
         if not app_id:
@@ -351,6 +340,8 @@ class ItnioHook(_Hook):
         return app_id, business_phone
 
     def _account_of(self, fields: ConnectionFields) -> Account:
+        from airflow_provider_itnio.hooks._account import account_of
+
         return account_of(
             fields,
             self.itnio_conn_id,

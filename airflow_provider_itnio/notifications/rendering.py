@@ -23,7 +23,7 @@ from airflow_provider_itnio.templating import recipient_entries
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import BaseNotifier
 
-    from airflow_provider_itnio.hooks.itnio import Account
+    from airflow_provider_itnio.hooks._account import Account
     from airflow_provider_itnio.rendering.fields import FieldRenderer
 
 _LOG = NeverRaisingLog(f"airflow.task.{__name__}")

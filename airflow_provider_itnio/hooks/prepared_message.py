@@ -1,0 +1,23 @@
+"""A message between check and sending."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from airflow_provider_itnio.api.models import Message
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedMessage:
+    """A checked message, ready to send.
+
+    :param message: the message.
+    :param recipient: the phone number, digits only.
+    :param app_id: the application it goes through.
+    :param business_phone: the number it comes from, digits only.
+    """
+
+    message: Message = field(repr=False)
+    recipient: str = field(repr=False)
+    app_id: str
+    business_phone: str = field(repr=False)
