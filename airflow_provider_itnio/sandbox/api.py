@@ -14,12 +14,14 @@ from airflow_provider_itnio.sandbox.api_models import (
     PageOfOneAsked,
     PartAsked,
     PushGiven,
+    RandomFailuresGiven,
     ReplyGiven,
     WebhookGiven,
     WindowGiven,
 )
 from airflow_provider_itnio.sandbox.faults import fault as fault_json
 from airflow_provider_itnio.sandbox.faults.fault import Fault
+from airflow_provider_itnio.sandbox.faults.random_failures import share_from
 from airflow_provider_itnio.sandbox.inbox.items import opened
 from airflow_provider_itnio.sandbox.inbox.lists import Lists
 from airflow_provider_itnio.sandbox.inbox.replies import reply_from
@@ -79,6 +81,8 @@ class SandboxApi:
             Route("/sandbox/faults", self.read_faults, methods=["GET"]),
             Route("/sandbox/faults", self.add_faults, methods=["POST"]),
             Route("/sandbox/faults", self.clear_faults, methods=["DELETE"]),
+            Route("/sandbox/random-failures", self.read_random_failures, methods=["GET"]),
+            Route("/sandbox/random-failures", self.set_random_failures, methods=["POST"]),
         ]
 
     @operation(Operation(query=PageOfOneAsked, gives=list[ReceivedMessage]))
@@ -197,6 +201,20 @@ class SandboxApi:
     def lists(self) -> Lists:
         """What the page shows."""
         return Lists(self.vendor.store)
+
+    @operation(Operation(gives=RandomFailuresGiven))
+    async def read_random_failures(self, request: Request) -> dict[str, Any]:
+        """Tell what shares of all messages fail."""
+        return self._failing()
+
+    @operation(Operation(body=RandomFailuresGiven, gives=RandomFailuresGiven, http_status=201))
+    async def set_random_failures(self, request: Request, given: RandomFailuresGiven) -> dict[str, Any]:
+        """Let other shares of all messages fail from now on."""
+        self.vendor.failing.configure(map(share_from, given.fail))
+        return self._failing()
+
+    def _failing(self) -> dict[str, Any]:
+        return {"fail": [str(one) for one in self.vendor.failing.shares]}
 
     def _waiting(self) -> list[dict[str, Any]]:
         return [fault_json.as_json(one) for one in self.vendor.faults.waiting]

@@ -98,6 +98,16 @@ class WindowGiven(Given):
     is_open: bool = Field(True, alias="open", description="true or false")
 
 
+class RandomFailuresGiven(Given):
+    """
+    What shares of all messages fail from now on.
+
+    :param fail: the shares, each as ``--fail`` takes it; an empty list lets none fail
+    """
+
+    fail: list[str] = Field(description="a list of texts such as 5%, 2.5%:503 or 1%:drop")
+
+
 class WebhookGiven(Given):
     """
     Where pushes go from now on.

@@ -13,6 +13,7 @@ from airflow_provider_itnio.sandbox.inbox.events import Events
 from airflow_provider_itnio.sandbox.inbox.page import Page
 from airflow_provider_itnio.sandbox.openapi import describe
 from airflow_provider_itnio.sandbox.responses import json_answer
+from airflow_provider_itnio.sandbox.page_api import PageApi
 from airflow_provider_itnio.sandbox.security import Security
 from airflow_provider_itnio.sandbox.status_codes import BALANCE_PATH
 from airflow_provider_itnio.sandbox.store.data_file import DataFileError
@@ -21,15 +22,17 @@ from airflow_provider_itnio.sandbox.vendor.endpoints import METHODS, Elsewhere, 
 if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
+    from collections.abc import Callable
 
     from airflow_provider_itnio.sandbox.addresses import OwnHosts
 
 
-def sandbox_app(vendor: Vendor, hosts: OwnHosts) -> Security:
+def sandbox_app(vendor: Vendor, hosts: OwnHosts, connection: Callable[[], str]) -> Security:
     """
     Put the endpoints together behind the guard.
 
     :param hosts: the Host headers that mean this server
+    :param connection: gives an Airflow connection to it as JSON
     """
 
     async def describe_itself(request: Request) -> Response:
@@ -43,6 +46,7 @@ def sandbox_app(vendor: Vendor, hosts: OwnHosts) -> Security:
         Route("/sms//getBalance", Endpoint(vendor, BALANCE_PATH, METHODS[BALANCE_PATH])),
         Route("/sandbox/events", Events(vendor.store, vendor.stopping), methods=["GET"]),
         *SandboxApi(vendor).routes(),
+        *PageApi(vendor, connection).routes(),
         *Page(vendor.store).routes(),
         Route("/", Elsewhere(vendor), methods=["POST"]),
     ]

@@ -108,7 +108,7 @@ def command_line() -> argparse.ArgumentParser:
         description="A local server that answers as Itniotech's WhatsApp API does and shows what it got.",
         epilog="\n".join(
             [
-                "recipients with a meaning:",
+                "test numbers:",
                 *(f"  {row.number}  {row.meaning}" for row in TABLE),
                 "",
                 "JSON API, to read what came and to ask for faults (docs/testing.md tells more of both):",

@@ -263,7 +263,9 @@ class Sandbox(SandboxControls):
 
     def _config(self, vendor: Vendor, port: int) -> uvicorn.Config:
         config = uvicorn.Config(
-            sandbox_app(vendor, OwnHosts(self._scheme, self.host, port, self._allowed_hosts)),
+            sandbox_app(
+                vendor, OwnHosts(self._scheme, self.host, port, self._allowed_hosts), self.connection_json
+            ),
             http=SandboxProtocol,
             loop="asyncio",
             ws="none",

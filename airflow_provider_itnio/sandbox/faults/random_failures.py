@@ -28,6 +28,11 @@ class Share(NamedTuple):
     share: float
     fault: Fault
 
+    def __str__(self) -> str:
+        """Write it as :func:`share_from` reads it."""
+        how = self.fault.status or self.fault.http_status or DROP
+        return f"{100 * self.share:.10g}%:{how}"
+
 
 class RandomFailures:
     """
@@ -43,16 +48,33 @@ class RandomFailures:
     """
 
     def __init__(self, shares: Iterable[Share], seed: int | None = None) -> None:
-        self._shares = tuple(shares)
-        if sum(one.share for one in self._shares) > 1 + 1e-9:
-            raise ValueError("fail: at most 100% together")
+        self._shares: tuple[Share, ...] = ()
+        self.configure(shares)
         self._seed = random.SystemRandom().getrandbits(64) if seed is None else seed
         self._sent: dict[str, int] = {}
         self._lock = threading.Lock()
 
+    @property
+    def shares(self) -> tuple[Share, ...]:
+        """How many fail, and how."""
+        return self._shares
+
+    def configure(self, shares: Iterable[Share]) -> None:
+        """
+        Let other shares fail from now on.
+
+        :param shares: how many fail, and how; together at most 1
+        :raises ValueError: if the shares are over 1 together
+        """
+        wanted = tuple(shares)
+        if sum(one.share for one in wanted) > 1 + 1e-9:
+            raise ValueError("fail: at most 100% together")
+        self._shares = wanted
+
     def draw(self, recipient: str) -> Fault | None:
         """Tell what happens to the next message to a recipient, None if nothing does."""
-        if not self._shares:
+        shares = self._shares
+        if not shares:
             return None
         with self._lock:
             count = self._sent.pop(recipient, 0) + 1
@@ -60,7 +82,7 @@ class RandomFailures:
             if len(self._sent) > RECIPIENTS_KNOWN:
                 del self._sent[next(iter(self._sent))]
         drawn = random.Random(f"{self._seed} {recipient} {count}").random()  # noqa: S311
-        for share, fault in self._shares:
+        for share, fault in shares:
             if drawn < share:
                 return fault
             drawn -= share

@@ -1,4 +1,4 @@
-"""Recipients with a meaning: what each message to such a number gets.
+"""Test numbers: what each message to such a number gets.
 
 They begin with +999, which is no country's code, so that none of them is a person's.
 """

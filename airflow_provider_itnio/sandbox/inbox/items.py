@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_itnio.sandbox.phone_numbers import digits_of
 from airflow_provider_itnio.sandbox.push_bodies import status_push
 from airflow_provider_itnio.sandbox.responses import json_bytes
 from airflow_provider_itnio.sandbox.status_codes import OF_HTTP
@@ -14,6 +15,9 @@ from airflow_provider_itnio.sandbox.summary import summary_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+
+LONGEST_NUMBER = 20
 
 
 def item(exchange: Exchange) -> dict[str, Any]:
@@ -120,10 +124,11 @@ def _about(body: Any) -> Mapping[str, str]:
     """Name the recipient and the first words of whatever was sent."""
     if not isinstance(body, dict):
         return {"recipient": "", "text": ""}
-    recipient = body.get("recipient")
+    given = body.get("recipient")
+    recipient = digits_of(given) if isinstance(given, (str, int)) else ""
     kind = "template" if "template" in body else body.get("type")
     try:
         text = summary_of(kind, body) if isinstance(kind, str) else ""
     except KeyError:
         text = ""
-    return {"recipient": str(recipient) if isinstance(recipient, (str, int)) else "", "text": text}
+    return {"recipient": recipient if len(recipient) <= LONGEST_NUMBER else "", "text": text}

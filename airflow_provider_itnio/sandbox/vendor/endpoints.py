@@ -64,7 +64,7 @@ METHODS = {CUSTOM_PATH: "POST", TEMPLATE_PATH: "POST", BALANCE_PATH: "GET"}
 """The HTTP method of each endpoint, by path."""
 
 BY_FAULT = "a fault was asked for, by fail_next or POST /sandbox/faults"
-BY_NUMBER = "each message to this number gets this answer: it is a number with a meaning"
+BY_NUMBER = "each message to this number gets this answer: it is a test number"
 BY_SHARE = "it is one of the share that is to fail, by --fail or Sandbox(fail=…)"
 
 

@@ -1,4 +1,4 @@
-"""Recipients with a meaning, over the wire."""
+"""Test numbers, over the wire."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def test_a_number_is_always_refused_with_its_code(wire, sandbox, message, templa
     template = template_message() | {"recipient": number}
     assert wire.template(template).json()["status"] == status
     assert sandbox.messages == []
-    why = "each message to this number gets this answer: it is a number with a meaning"
+    why = "each message to this number gets this answer: it is a test number"
     assert {one.why for one in sandbox.refused} == {one.cause for one in sandbox.requests} == {why}
     assert {str(one.status) for one in sandbox.refused} == {status}
 

@@ -1,44 +1,55 @@
-// The inbox page: joins what comes, the two panes and what a person does.
+// The inbox page: joins what comes, the three panes and what a person does.
 
 import { Chat } from "./components/chat.js";
 import { ConversationList, FAILURES } from "./components/conversations.js";
 import { openDialog } from "./components/dialog.js";
-import { button, element, icon } from "./lib/dom.js";
 import { FailureList } from "./components/failures.js";
+import { FaultsPanel } from "./components/faults_panel.js";
+import { Pane } from "./components/pane.js";
+import { showRequest } from "./components/request_pane.js";
+import { Welcome } from "./components/welcome.js";
+import { button, element, icon } from "./lib/dom.js";
 import { Inbox, search } from "./lib/model.js";
-import { openRequest } from "./components/request_dialog.js";
 import { RunningSandbox, SavedInbox } from "./lib/sources.js";
 
 const STATES = { live: "Live", lost: "Reconnecting …", saved: "Saved" };
 const ANNOUNCE_EVERY = 1000;
+const ADDRESS = /^#(\d*|refused)(?:\/([\w-]+))?$/;
+const PHONE = matchMedia("(max-width: 46rem)");
 
-const [state, save, clear, searched, announcement, trouble] = [
-  "state", "save", "clear", "search", "announcement", "trouble",
+const [state, save, faultsTool, clear, searched, announcement, trouble] = [
+  "state", "save", "faults", "clear", "search", "announcement", "trouble",
 ].map((id) => document.getElementById(id));
-const pane = document.getElementById("chat");
+const [side, main] = [document.querySelector(".side"), document.getElementById("chat")];
 const saved = document.getElementById("kept");
 const source = saved ? new SavedInbox(saved.textContent) : new RunningSandbox();
 
 const inbox = new Inbox();
 let chosen = "";
+let selected = "";
+let opened = "";
+let opensSheet = false;
+let opensItself = true;
+let startsAgain = false;
 let query = "";
 let drawn = false;
 let unannounced = 0;
 let left;
 
-const list = new ConversationList(document.getElementById("conversations"), (number) => choose(number));
+const list = new ConversationList(document.getElementById("conversations"), choose);
 const actions = {
-  open: tried(async (entry) => {
-    const opened = await source.open(entry.number);
-    // Asked for twice, it is opened once.
-    if (!document.querySelector("dialog[open]")) openRequest(opened);
-  }),
+  open: ({ id }) => {
+    opensSheet = true;
+    opened = "";
+    go(`#${chosen}/${id}`, { replaces: Boolean(selected) });
+  },
   answer: source.answer && tried(async (reply) => {
     const [number, searchedFor] = [chosen, query];
     const kept = await source.answer(reply);
     if (chosen === number && query === searchedFor) {
       find("");
       chat.showEnd();
+      tellWhereItWent(number);
     }
     return kept;
   }),
@@ -47,16 +58,23 @@ const actions = {
 };
 const chat = new Chat(inbox, actions);
 const failures = new FailureList(inbox, actions);
+const welcome = new Welcome(source.connection && tried(() => source.connection()), tried(() => source.sendTest()));
+const pane = new Pane(document.getElementById("pane"), [side, main], closePane);
+const faults = source.faults && new FaultsPanel(source, pane, faultsTool, tried);
 
 save.append(icon("save"));
+faultsTool.append(icon("fault"));
 clear.append(icon("clear"));
-if (saved) for (const tool of [save, clear]) tool.remove();
+if (saved) for (const tool of [save, faultsTool, clear]) tool.remove();
 
 source.follow({
   hello: ({ keep, open_windows: openWindows }) => Object.assign(inbox, { keep, openWindows }),
   items: (items) => {
     inbox.add(items);
     announce(items.filter((one) => one.message).length);
+    // What was pushed since is in the pane too.
+    if (items.some(({ status }) => status?.id === opened)) show(selectedEntry());
+    refreshFaults({ always: false });
     draw();
   },
   clear: () => {
@@ -64,10 +82,16 @@ source.follow({
     // Another sandbox counts from 1 again, so nothing drawn may be taken for what comes next.
     list.forget();
     chat.forget();
+    if (startsAgain) choose("");
+    opensItself ||= startsAgain;
+    startsAgain = false;
     draw();
   },
   state: (name) => {
-    if (name === "live") trouble.hidden = true;
+    if (name === "live") {
+      trouble.hidden = true;
+      refreshFaults();
+    }
     state.textContent = STATES[name];
     state.className = `state ${name}`;
     draw();
@@ -78,6 +102,10 @@ addEventListener("hashchange", readAddress);
 addEventListener("keydown", onKey);
 searched.addEventListener("input", () => find(searched.value));
 clear.addEventListener("click", confirmClear);
+faultsTool.addEventListener("click", () => {
+  if (selected) go(`#${chosen}`, { replaces: true });
+  faults.show();
+});
 readAddress();
 
 /** Draws at most once a frame, however much came. */
@@ -87,24 +115,78 @@ function draw() {
   requestAnimationFrame(() => {
     drawn = false;
     if (document.activeElement !== document.body) left ??= chosen;
+    completeAddress();
     const finds = query.trim() ? search(query) : undefined;
     const messages = [...inbox.conversations.values()].reduce((sum, one) => sum + one.entries.length, 0);
     document.title = `${messages ? `(${messages}) ` : ""}Inbox · itnio-sandbox`;
     list.draw(inbox, { chosen, finds });
-    if (chosen === FAILURES) failures.draw(pane, finds);
-    else chat.draw(pane, chosen, { query, finds });
+    if (chosen === FAILURES) failures.draw(main, { finds, selected });
+    else if (chosen) chat.draw(main, chosen, { query, finds, selected });
+    else welcome.draw(main, !messages && !inbox.failures.length);
+    const entry = selectedEntry();
+    if (entry && opened !== selected && (opensSheet || !PHONE.matches)) show(entry);
     if (left !== undefined) takeKeyboard();
   });
 }
 
+/** Opens the only conversation, and finds that of a message whose address does not name it. */
+function completeAddress() {
+  const [only, further] = inbox.conversations.keys();
+  const named = inbox.byId.get(selected);
+  if (!chosen && named) go(`#${named.of}/${selected}`, { replaces: true });
+  else if (!chosen && !selected && opensItself && only && !further) go(`#${only}`, { replaces: true });
+}
+
+function selectedEntry() {
+  const entries = chosen === FAILURES ? inbox.failures : inbox.conversations.get(chosen)?.entries;
+  return selected ? entries?.find(({ id }) => id === selected) : undefined;
+}
+
+/** Shows the request of an entry, unless another one is asked for meanwhile. */
+async function show(entry) {
+  opened = entry.id;
+  await tried(async () => {
+    const exchange = await source.open(entry.number);
+    if (opened === entry.id) showRequest(pane, exchange);
+  })();
+}
+
+const tellWhereItWent = tried(async (number) => {
+  const address = await source.webhook();
+  if (chosen === number) chat.tellWhereItWent(address ? `Pushed to ${address}` : "Kept: no webhook set");
+});
+
+function closePane() {
+  const had = pane.contains(document.activeElement) || pane.isSheet;
+  const article = had && selected && main.querySelector(`article[data-id="${CSS.escape(selected)}"]`);
+  pane.hide();
+  opened = "";
+  if (selected) go(`#${chosen}`, { replaces: true });
+  if (article) article.focus({ preventScroll: true });
+  else if (had) faultsTool.focus();
+}
+
 function choose(number) {
-  if (number === chosen) return;
-  location.hash = number;
+  if (number !== chosen) go(`#${number}`);
+}
+
+/** Goes to an address of the page. */
+function go(address, { replaces = false } = {}) {
+  if (replaces) history.replaceState(null, "", address);
+  else history.pushState(null, "", address);
+  readAddress();
 }
 
 function readAddress() {
   if (document.activeElement !== document.body) left = chosen;
-  chosen = /^#(\d+|refused)$/.exec(location.hash)?.[1] ?? "";
+  const before = selected;
+  [, chosen = "", selected = ""] = ADDRESS.exec(location.hash) ?? [];
+  if (chosen) opensItself = false;
+  if (before && !selected && opened) {
+    pane.hide();
+    opened = "";
+  }
+  if (!selected) opensSheet = false;
   document.body.dataset.pane = chosen ? "chat" : "list";
   draw();
 }
@@ -127,18 +209,19 @@ function find(text) {
 }
 
 function onKey(event) {
-  const writing = event.target.matches?.("input, textarea");
+  const writing = event.target.matches?.("input, textarea, select");
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   if (document.querySelector("dialog[open]") || event.isComposing) return;
-  if (event.key === "/" && !writing) {
+  if (event.key === "/" && !writing && !pane.isSheet) {
     event.preventDefault();
     searched.focus();
     searched.select();
   }
   if (event.key === "Escape") {
-    if (query) find("");
+    if (query && !pane.isSheet) find("");
+    else if (pane.isOpen) closePane();
     else if (event.target === searched) searched.blur();
-    else if (chosen && matchMedia("(max-width: 46rem)").matches) choose("");
+    else if (chosen && PHONE.matches) choose("");
     else list.focus();
   }
 }
@@ -148,15 +231,20 @@ function confirmClear() {
     name: "question",
     title: "Clear the inbox?",
     body: [
-      element("p", {}, "Messages, replies and refused requests are forgotten, here and in the JSON API."),
+      element("p", {}, "Messages, replies and failed requests are forgotten, here and in the JSON API."),
       element(
         "p",
         { class: "answers" },
         button({ autofocus: true, onclick: () => dialog.close() }, "Keep"),
-        button({ class: "danger", onclick: tried(async () => { dialog.close(); await source.clear(); }) }, "Clear"),
+        button({ class: "danger", onclick: tried(async () => { dialog.close(); startsAgain = true; await source.clear(); }) }, "Clear"),
       ),
     ],
   });
+}
+
+/** Asks which faults are set; that this fails is told by the state of the connection. */
+function refreshFaults(options) {
+  faults?.refresh(options).catch(() => undefined);
 }
 
 /** Says to screen readers how much came, not more often than can be listened to. */

@@ -38,7 +38,7 @@ def test_it_shows_conversations_requests_and_refusals(open_page, saved):
     assert page.locator("#state").text_content() == "Saved"
     assert page.evaluate("window.hacked") is None
     page.locator(".stamp").first.click()
-    assert "POST /wa/custom/sendMsg" in page.get_by_role("dialog").text_content()
+    expect(page.get_by_role("complementary")).to_contain_text("POST /wa/custom/sendMsg")
     page.keyboard.press("Escape")
     page.locator("[data-number=refused]").click()
     assert page.locator(".failure .code").text_content() == "-71"
@@ -62,8 +62,9 @@ def test_enter_opens_a_request_and_leaves_it_open(open_page, saved):
         article.focus()
         page.keyboard.press("Enter")
         page.wait_for_timeout(100)
-        expect(page.get_by_role("dialog")).to_be_visible()
+        expect(page.get_by_role("complementary").locator("pre").first).to_be_visible()
         page.keyboard.press("Escape")
+        expect(page.get_by_role("complementary").locator("pre")).to_have_count(0)
         expect(article).to_be_focused()
 
 

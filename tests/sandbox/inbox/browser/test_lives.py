@@ -71,7 +71,7 @@ def test_search_looks_at_what_a_message_says_and_not_at_its_envelope(open_inbox,
     for query, found in (
         ("two", ["+8614718004557"]),
         ("fine", ["+5511912345678"]),
-        ("-71", ["Refused requests"]),
+        ("-71", ["Failed requests", "+12"]),
     ):
         page.locator("#search").fill(query)
         expect(page.locator(".conversation .name")).to_have_text(found)
@@ -128,7 +128,7 @@ def test_a_restarted_sandbox_that_counts_alike_is_not_taken_for_the_first(
     page.get_by_text("before 39").first.wait_for()
     page.locator("main .scroll").evaluate("node => (node.scrollTop = 0)")
     page.locator("textarea").fill("a draft")
-    page.locator("article").last.get_by_role("button", name="Answer this message").click(force=True)
+    page.locator("article").last.get_by_role("button", name="Reply to this message").click(force=True)
     first.stop()
     page.locator("#state.lost").wait_for()
     second = start_sandbox(port=first.port)

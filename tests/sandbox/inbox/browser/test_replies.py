@@ -51,7 +51,7 @@ def test_choosing_a_row_is_a_reply(open_inbox, send, sample, only_reply):
 def test_typing_an_answer_is_a_reply(open_inbox, send, message, only_reply):
     send(message())
     page = open_inbox()
-    field = page.get_by_role("textbox", name="Answer as +8614718004557")
+    field = page.get_by_role("textbox", name="Reply as +8614718004557")
     field.fill("好的 👍")
     field.press("Shift+Enter")
     field.press_sequentially("*done*")
@@ -66,7 +66,7 @@ def test_typing_an_answer_is_a_reply(open_inbox, send, message, only_reply):
 
 def test_enter_that_ends_a_chinese_word_sends_nothing(open_inbox, send, message, wire):
     send(message())
-    field = open_inbox().get_by_role("textbox", name="Answer as")
+    field = open_inbox().get_by_role("textbox", name="Reply as")
     field.fill("ni hao")
     field.dispatch_event("keydown", {"key": "Enter", "isComposing": True, "bubbles": True})
     field.page.wait_for_timeout(200)
@@ -78,7 +78,7 @@ def test_an_answer_that_is_not_sent_yet_waits_for_its_conversation(open_inbox, s
     message_id = send(message())
     page = open_inbox()
     bubble(page, message_id).hover()
-    page.get_by_role("button", name="Answer this message").click()
+    page.get_by_role("button", name="Reply to this message").click()
     page.keyboard.type("half an answ")
     field = page.locator("textarea")
     page.locator(".conversation", has_text="+5511912345678").click()
@@ -130,7 +130,7 @@ def test_a_message_that_is_kept_no_more_is_answered_no_more(open_page, start_san
     wire.custom(message())
     page = open_page(f"{sandbox.url}/#{RECIPIENT}")
     page.locator("article").hover()
-    page.get_by_role("button", name="Answer this message").click()
+    page.get_by_role("button", name="Reply to this message").click()
     page.keyboard.type("fine")
     page.locator(".quoting").wait_for()
     for number in range(3):
@@ -252,7 +252,7 @@ def test_an_answer_can_name_the_message_it_answers(open_inbox, send, message, bu
     page = open_inbox()
     shown = bubble(page, message_id)
     shown.hover()
-    shown.get_by_role("button", name="Answer this message").click()
+    shown.get_by_role("button", name="Reply to this message").click()
     assert page.locator(".quoting").text_content() == "second"
     page.keyboard.type("yes")
     page.keyboard.press("Enter")
@@ -293,7 +293,7 @@ def test_a_reply_opens_as_what_the_vendor_could_push(open_inbox, send, sample):
     page = open_inbox()
     page.get_by_role("button", name="one", exact=True).click()
     page.locator("article.reply .stamp").click()
-    dialog = page.get_by_role("dialog", name="Reply")
+    dialog = page.get_by_role("complementary", name="Reply")
     for words in ("up-message-event", '"button_reply"', '"phone": "8614718004557"'):
         assert words in dialog.locator("pre").text_content()
 

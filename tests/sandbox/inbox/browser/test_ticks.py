@@ -89,7 +89,7 @@ def test_a_typed_answer_opens_the_window(open_inbox, bubble, sandbox, send, mess
     send(message())
     page = open_inbox()
     expect(head(page)).to_have_text(CLOSED)
-    page.get_by_placeholder("Type an answer").fill("what happened?")
+    page.get_by_placeholder("Type a reply").fill("what happened?")
     page.keyboard.press("Enter")
     expect(head(page)).to_contain_text("24-hour window open until ")
     shown = bubble(page, send(message()))
@@ -142,7 +142,7 @@ def test_clear_closes_what_was_open(open_inbox, sandbox, send, message):
 def test_the_opened_request_shows_what_was_pushed(open_inbox, bubble, send, message):
     page = open_inbox()
     bubble(page, send(message())).locator(".stamp").click()
-    dialog = page.get_by_role("dialog", name="Request")
+    dialog = page.get_by_role("complementary", name="Request")
     expect(dialog).to_contain_text('"eventType": "message-status-event"')
     expect(dialog).to_contain_text('"failure": "131047: Re-engagement message"')
     expect(dialog).to_contain_text("failed: 131047: Re-engagement message")
@@ -152,7 +152,7 @@ def test_a_message_to_whom_no_status_is_pushed_has_no_pushes(open_inbox, bubble,
     message_id = send(message(recipient="99970000003"))
     page = open_inbox("99970000003")
     bubble(page, message_id).locator(".stamp").click()
-    section = page.get_by_role("dialog").locator("section", has_text="Pushes")
+    section = page.get_by_role("complementary").locator("section", has_text="Pushes")
     expect(section).to_contain_text("none")
 
 

@@ -6,7 +6,8 @@ import { FILES } from "./files.js";
 import { formatted, withoutMarks } from "../lib/formatting.js";
 import { interactive } from "./interactive.js";
 import { textAt, valueAt } from "../lib/reading.js";
-import { clock } from "../lib/times.js";
+import { clock, duration } from "../lib/times.js";
+import { explanation } from "./request_pane.js";
 import { template } from "./whatsapp_template.js";
 
 const EMOJI = /^(?:[\p{Extended_Pictographic}\p{Regional_Indicator}\p{Emoji_Modifier}\u200d\ufe0f\s]|[\d#*]\ufe0f\u20e3)+$/u;
@@ -21,36 +22,50 @@ const CONTENTS = {
   template,
 };
 
+const MADE = {
+  message: (entry, { find, answer }) => [`Message, ${entry.data.type}`, ofMessage(entry, find, answer)],
+  reply: (entry, { find }) => ["Reply of the recipient", ofReply(entry, find)],
+  failure: (entry) => ["Failed request", [words(entry.words), explanation(entry.data)]],
+};
+
 /**
  * Makes the bubble of an entry. `find` gives an entry by its id; `open` shows its request; `answer` keeps a
  * choice and `quote` begins an answer, both missing where none can be kept.
  */
 export function bubble(entry, { find, open, answer, quote }) {
-  const made = entry.kind === "reply" ? ofReply(entry, find) : ofMessage(entry, find, answer);
-  const sender = entry.kind === "reply" ? "Reply of the recipient" : `Message, ${entry.data.type}`;
+  const [sender, made] = MADE[entry.kind](entry, { find, answer });
   const said = withoutMarks(entry.words);
   return element(
     "article",
     {
-      class: `bubble ${entry.kind} is-${entry.data.type}`,
+      class: `bubble ${entry.kind === "failure" ? "failed" : entry.kind} is-${entry.data.type ?? "request"}`,
       "data-id": entry.id,
       "data-number": entry.number,
       "aria-label": `${sender}, ${clock(entry.at)}${said && `: ${said}`}`,
       tabindex: "-1",
+      onclick: (event) => opensByClick(event) && open(),
     },
     made,
     stamp(entry, open, quote),
   );
 }
 
-function ofMessage({ data, failure }, find, answer) {
+/** Tells whether a click is none on something to press, nor the end of selecting text. */
+export function opensByClick({ target, currentTarget }) {
+  const selection = getSelection();
+  return !target.closest("a, button, audio, video") && (selection.isCollapsed || !currentTarget.contains(selection.anchorNode));
+}
+
+function ofMessage({ data, failure, at, duplicates }, find, answer) {
   const { type, body, notes } = data;
   const show = CONTENTS[type] ?? unknown;
   const press = answer && ((choice) => answer({ message_id: data.id, ...choice }));
   const unheard = failure && `The sender does not know that it was accepted: ${failure.meaning}`;
+  const again = duplicates && `Looks like a duplicate: the same message came ${duration(duplicates, at)} earlier`;
   return [
     quoteOf(textAt(body, "context", "refMessageId"), find),
     show(valueAt(body, type), { answer: press }),
+    again && element("p", { class: "duplicate" }, icon("note"), again),
     [...notes, unheard].filter(Boolean).map((note) => element("p", { class: "note", dir: "auto" }, icon("note"), note)),
   ];
 }
@@ -87,15 +102,16 @@ export function quoteOf(id, find) {
 }
 
 function stamp(entry, open, quote) {
-  const opened = `Open the ${entry.kind === "reply" ? "reply" : "request"} ${entry.id}`;
+  const opened = entry.kind === "failure" ? "Open the failed request" : `Open the ${entry.kind === "reply" ? "reply" : "request"} ${entry.id}`;
   return element(
     "footer",
     {},
-    quote && button({ class: "quote", tabindex: "-1", title: "Answer this message", "aria-label": "Answer this message", onclick: () => quote(entry) }, icon("reply")),
+    quote && button({ class: "quote", tabindex: "-1", title: "Reply to this message", "aria-label": "Reply to this message", onclick: () => quote(entry) }, icon("reply")),
     button(
-      { class: "stamp", tabindex: "-1", title: opened, "aria-label": opened, onclick: () => open(entry) },
-      element("span", { class: "id" }, entry.id),
+      { class: "stamp", tabindex: "-1", title: opened, "aria-label": opened, onclick: open },
+      element("span", { class: "id" }, entry.kind === "failure" ? "Failed" : entry.id),
       element("time", { datetime: entry.at.toISOString(), title: entry.at.toString() }, clock(entry.at)),
     ),
+    entry.kind === "failure" && element("span", { class: "status is-failed" }, icon("refused")),
   );
 }

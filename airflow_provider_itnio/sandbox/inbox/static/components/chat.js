@@ -1,13 +1,13 @@
-// The right pane: one conversation as the recipient's phone shows it.
+// The middle pane: one conversation as the recipient's phone shows it.
 
+import { arrange, button, element, icon } from "../lib/dom.js";
+import { day, moment } from "../lib/times.js";
 import { bubble, quoteOf } from "./bubble.js";
 import { Composer } from "./composer.js";
-import { arrange, button, element, icon } from "../lib/dom.js";
+import { ReadingPlace } from "./reading_place.js";
 import { showStatus } from "./ticks.js";
-import { day, moment } from "../lib/times.js";
 
 const A_PAGE = 100;
-const NEAR_THE_END = 60;
 const REACHED_BY_TAB = "a[href], button, audio, video";
 
 /** Draws a conversation: its last page, more when asked for, and always the newest while the end is in sight. */
@@ -18,14 +18,10 @@ export class Chat {
   #query = "";
   #limit = A_PAGE;
   #first = 0;
-  #atEnd = true;
   #unseen = 0;
   #last = 0;
+  #shown = "";
   #all = [];
-  #read = [];
-  #top = 0;
-  #height = 0;
-  #room = 0;
   #entries = new Map();
   #redraw = () => undefined;
 
@@ -39,16 +35,10 @@ export class Chat {
   #earlier = button({ class: "more", onclick: () => this.#showEarlier() }, "Show earlier messages");
   #list = element("ol", { class: "bubbles" });
   #scroll = element("div", { class: "scroll", role: "log", "aria-live": "off", "aria-label": "Messages" }, this.#earlier, this.#list);
-  #newer = button({ class: "newer", hidden: true, onclick: () => this.#toEnd() }, icon("down"), element("span", {}));
+  #newer = button({ class: "newer", hidden: true, onclick: () => this.showEnd() }, icon("down"), element("span", {}));
+  #place = new ReadingPlace(this.#scroll, this.#list, () => this.#tellNews(0));
   #composer;
   #frame;
-  #nothing = element(
-    "div",
-    { class: "welcome" },
-    icon("text"),
-    element("h2", {}, "Nobody is messaged here"),
-    element("p", {}, "What your DAGs send to this sandbox is shown as the recipient’s phone would show it. Choose a conversation on the left."),
-  );
 
   constructor(inbox, actions) {
     this.#inbox = inbox;
@@ -67,31 +57,22 @@ export class Chat {
       element("div", { class: "paper" }, this.#scroll, this.#newer),
       actions.answer && this.#composer.form,
     ].filter(Boolean);
-    this.#scroll.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     this.#scroll.addEventListener("keydown", (event) => this.#move(event));
     this.#list.addEventListener("focusin", (event) => this.#holdFocus(event.target.closest("article")));
-    // Pictures grow when they are loaded, and so does the field below; the end, or what is read, stays in sight.
-    const grown = new ResizeObserver(() => this.#stay());
-    for (const one of [this.#list, this.#scroll]) grown.observe(one);
     new MutationObserver(() => this.#keepOneInTabOrder()).observe(this.#list, { childList: true, subtree: true });
   }
 
-  /** Draws the conversation with a number, or what a search left of it. */
-  draw(pane, number, { query, finds }) {
-    this.#redraw = () => this.draw(pane, number, { query, finds });
+  /** Draws the conversation with a number, or what a search left of it; `selected` is the id of the one to mark. */
+  draw(pane, number, { query, finds, selected }) {
+    this.#redraw = () => this.draw(pane, number, { query, finds, selected });
     const conversation = this.#inbox.conversations.get(number);
-    if (!number) {
-      arrange(pane, [this.#nothing]);
-      this.#number = undefined;
-      return;
-    }
     if (number !== this.#number || query !== this.#query) this.#begin(number, query);
     arrange(pane, this.#frame);
-    this.#stay(); // what is put back into a page begins at its top, and something may just have grown
+    this.#place.stay(); // what is put back into a page begins at its top, and something may just have grown
     const all = conversation?.entries ?? [];
     const entries = finds ? all.filter(finds) : all;
     this.#drawHead(all, entries, finds);
-    this.#drawBubbles(entries);
+    this.#drawBubbles(entries, selected);
     for (const { kind, data } of all) if (kind === "reply" && data.choice !== null) this.#markChosen(data);
     for (const quote of this.#list.querySelectorAll(".quoted:not(.nowhere)")) this.#forgetQuoted(quote);
     this.#composer.refresh();
@@ -99,7 +80,12 @@ export class Chat {
 
   /** Shows the end, where what the recipient has just answered is or will be. */
   showEnd() {
-    this.#toEnd();
+    this.#place.toEnd();
+  }
+
+  /** Says where the reply went that the recipient has just given. */
+  tellWhereItWent(words) {
+    this.#composer.tellWhereItWent(words);
   }
 
   /** Takes the keyboard. */
@@ -119,19 +105,22 @@ export class Chat {
     this.#query = query;
     this.#limit = A_PAGE;
     this.#first = this.#last = this.#unseen = 0;
-    this.#atEnd = true;
+    this.#shown = "";
+    this.#place.atEnd = true;
     this.#entries.clear();
     this.#list.replaceChildren();
   }
 
   #drawHead(all, entries, finds) {
     const messages = all.filter((entry) => entry.kind === "message");
+    const failures = all.filter((entry) => entry.kind === "failure").length;
     const from = new Set(messages.map((entry) => entry.data.body.businessPhone).filter(Boolean));
     this.#avatar.className = `avatar hue-${Number(this.#number.slice(-3)) % 6}`;
     this.#avatar.textContent = this.#number.slice(-2);
     this.#name.textContent = `+${this.#number}`;
     const count = messages.length === 1 ? "1 message" : `${messages.length} messages`;
-    this.#about.textContent = [count, from.size && `from ${[...from].map((one) => `+${one}`).join(", ")}`].filter(Boolean).join(" · ");
+    const failed = failures && (failures === 1 ? "1 failed request" : `${failures} failed requests`);
+    this.#about.textContent = [count, failed, from.size && `from ${[...from].map((one) => `+${one}`).join(", ")}`].filter(Boolean).join(" · ");
     this.#drawWindow();
     this.#found.hidden = !finds;
     this.#howMany.textContent = `${entries.length} of ${all.length} found`;
@@ -147,23 +136,28 @@ export class Chat {
     if (isOpen && until) this.#closing = setTimeout(() => this.#drawWindow(), until - new Date() + 100);
   }
 
-  #drawBubbles(entries) {
-    if (!entries.length) this.#atEnd = true;
+  #drawBubbles(entries, selected) {
+    if (!entries.length) this.#place.atEnd = true;
     // Read up there, nothing may be taken away; at the end, only the last page is kept drawn.
-    if (this.#atEnd) this.#first = entries.at(-this.#limit)?.number ?? 0;
+    if (this.#place.atEnd) this.#first = entries.at(-this.#limit)?.number ?? 0;
+    if (!selected) this.#shown = "";
+    const wanted = selected && selected !== this.#shown ? entries.findIndex((entry) => entry.id === selected) : -1;
+    if (wanted >= 0) this.#first = Math.min(this.#first, entries[Math.max(0, wanted - A_PAGE / 2)].number);
     const shown = entries.filter((entry) => entry.number >= this.#first);
     const news = this.#last ? shown.filter((entry) => entry.number > this.#last).length : 0;
     this.#last = Math.max(this.#last, entries.at(-1)?.number ?? 0);
     this.#all = entries;
     // Older bubbles go when the sandbox keeps no more of them; what is read is one that stays.
-    this.#remember(shown[0]?.number);
+    this.#place.remember(shown[0]?.number);
     arrange(this.#list, this.#items(shown));
     this.#earlier.hidden = shown.length === entries.length;
-    this.#hold();
+    this.#place.hold();
     const kept = new Set(shown);
     for (const entry of this.#entries.keys()) if (!kept.has(entry)) this.#entries.delete(entry);
     this.#keepOneInTabOrder();
-    if (this.#atEnd) this.#toEnd();
+    this.#mark(selected);
+    if (wanted >= 0) this.#show(selected);
+    else if (this.#place.atEnd) this.#place.toEnd();
     else this.#tellNews(this.#unseen + news);
   }
 
@@ -182,46 +176,19 @@ export class Chat {
     });
   }
 
-  /**
-   * Remembers the bubble that is read, from `oldest` on, and where it stands: by its top, or if that is out of
-   * sight by the end of it and of each part of it at the edge, the innermost first.
-   */
-  #remember(oldest = 0) {
-    const edge = this.#scroll.getBoundingClientRect().top;
-    const isSeen = (one) => one.getBoundingClientRect().bottom > edge;
-    this.#read = [];
-    let part = this.#articles().find((one) => one.dataset.number >= oldest && isSeen(one));
-    while (part) {
-      const side = part.getBoundingClientRect().top >= edge ? "top" : "bottom";
-      this.#read.unshift({ part, side, at: part.getBoundingClientRect()[side] });
-      part = side === "top" ? undefined : [...part.children].find(isSeen);
+  #mark(selected) {
+    for (const article of this.#articles()) {
+      if (article.dataset.id === selected) article.setAttribute("aria-current", "true");
+      else article.removeAttribute("aria-current");
     }
   }
 
-  /** Puts what is read back to where it stood, whatever has come, gone or grown around it. */
-  #hold() {
-    const held = this.#read.find(({ part }) => part.isConnected);
-    if (held) this.#scroll.scrollTop += held.part.getBoundingClientRect()[held.side] - held.at;
-    this.#settle();
-  }
-
-  /** Keeps the end in sight, or what is read; where that has come to the very end, the end from then on. */
-  #stay() {
-    if (!this.#scroll.clientHeight) return; // out of sight, nothing stands anywhere
-    if (!this.#atEnd) this.#hold();
-    if (this.#atEnd || this.#below() < 2) this.#toEnd();
-  }
-
-  /** Says how much there is below what is in sight, in pixels. */
-  #below() {
-    return this.#scroll.scrollHeight - this.#scroll.scrollTop - this.#scroll.clientHeight;
-  }
-
-  /** Notes where the list stands now, so that a move that follows can be told from one that was made here. */
-  #settle() {
-    this.#top = this.#scroll.scrollTop;
-    this.#height = this.#list.offsetHeight;
-    this.#room = this.#scroll.clientHeight;
+  /** Brings the bubble that an address names into sight, once. */
+  #show(id) {
+    this.#shown = id;
+    const article = this.#articles().find((one) => one.dataset.id === id);
+    this.#place.show(article);
+    this.#holdFocus(article);
   }
 
   /** Lets a quote say so when the message that it shows is in the inbox no more. */
@@ -229,20 +196,25 @@ export class Chat {
     if (!this.#inbox.byId.has(quote.dataset.id)) quote.replaceWith(quoteOf(quote.dataset.id, () => undefined));
   }
 
-  /** Marks what was pressed of a message. */
+  /** Marks what was pressed of a message; like on a phone, none of its buttons can be pressed again. */
   #markChosen({ answers, choice }) {
-    for (const pressed of this.#list.querySelectorAll(`article[data-id="${CSS.escape(answers)}"] .choice`)) {
-      if (pressed.dataset.choice !== choice) continue;
-      pressed.classList.add("chosen");
-      pressed.setAttribute("aria-description", "Chosen by the recipient");
+    for (const one of this.#list.querySelectorAll(`article[data-id="${CSS.escape(answers)}"] .choice[data-choice]`)) {
+      one.setAttribute("aria-disabled", "true"); // not disabled, which would take the keyboard away
+      if (one.dataset.choice !== choice) continue;
+      one.classList.add("chosen");
+      one.setAttribute("aria-description", "Chosen by the recipient");
     }
   }
 
   #item(entry) {
     const quotable = this.#actions.answer && entry.kind === "message";
+    const open = () => {
+      this.#shown = entry.id; // it is in sight
+      this.#actions.open(entry);
+    };
     const made = bubble(entry, {
       find: (id) => this.#inbox.byId.get(id),
-      open: this.#actions.open,
+      open,
       answer: this.#actions.answer,
       quote: quotable ? (quoted) => this.#composer.quote(quoted) : undefined,
     });
@@ -250,7 +222,7 @@ export class Chat {
       if (event.target.matches("audio, video") || event.ctrlKey || event.metaKey || event.altKey) return;
       if (event.key === "Enter" && event.target === made) {
         event.preventDefault(); // else the same press closes what it opens
-        this.#actions.open(entry);
+        open();
       }
       if (event.key === "r" && quotable) {
         event.preventDefault();
@@ -268,28 +240,6 @@ export class Chat {
     const oldest = this.#articles()[0];
     this.#redraw();
     if (this.#earlier.hidden) oldest?.focus({ preventScroll: true });
-  }
-
-  #scrolled() {
-    const moved = this.#scroll.scrollTop - this.#top;
-    this.#top = this.#scroll.scrollTop;
-    if (this.#list.offsetHeight !== this.#height || this.#scroll.clientHeight !== this.#room) {
-      // Something has grown since, such as what one types, and is about to be made up for: of this only what a person has moved counts.
-      if (moved < 0) this.#atEnd = false;
-      for (const read of this.#read) read.at -= moved;
-      return;
-    }
-    this.#atEnd = this.#below() < NEAR_THE_END;
-    if (this.#atEnd) this.#tellNews(0);
-    this.#remember();
-  }
-
-  #toEnd() {
-    this.#scroll.scrollTop = this.#scroll.scrollHeight;
-    this.#atEnd = true;
-    this.#tellNews(0);
-    this.#settle();
-    this.#remember();
   }
 
   #tellNews(count) {

@@ -1,4 +1,4 @@
-// The field at the bottom, where the recipient types an answer.
+// The field at the bottom, where one types as the recipient, and where the last reply went.
 
 import { button, element, icon } from "../lib/dom.js";
 import { withoutMarks } from "../lib/formatting.js";
@@ -10,8 +10,9 @@ export class Composer {
   #answer;
   #isKnown;
   #drafts = new Map();
-  #field = element("textarea", { rows: "1", maxlength: "4096", dir: "auto", placeholder: "Type an answer" });
+  #field = element("textarea", { rows: "1", maxlength: "4096", dir: "auto", placeholder: "Type a reply" });
   #quote = element("p", { class: "quoting", hidden: true });
+  #went = element("p", { class: "went", role: "status" });
 
   constructor(answer, isKnown) {
     this.#answer = answer;
@@ -19,9 +20,10 @@ export class Composer {
     this.form = element(
       "form",
       { class: "composer", onsubmit: (event) => this.#send(event) },
+      this.#went,
       this.#quote,
       this.#field,
-      element("button", { class: "send", "aria-label": "Send the answer", title: "Send" }, icon("send")),
+      element("button", { class: "send", "aria-label": "Send the reply", title: "Send" }, icon("send")),
     );
     this.#field.addEventListener("keydown", (event) => {
       if (event.key === "Escape" && this.#quoted) {
@@ -37,8 +39,14 @@ export class Composer {
   begin(number) {
     this.#keep(this.#number, { text: this.#field.value, quoted: this.#quoted });
     this.#number = number;
-    this.#field.setAttribute("aria-label", `Answer as +${number}`);
+    this.#field.setAttribute("aria-label", `Reply as +${number}`);
+    this.tellWhereItWent("");
     this.#write(this.#drafts.get(number) ?? { text: "" });
+  }
+
+  /** Says where the last reply went. */
+  tellWhereItWent(words) {
+    this.#went.textContent = words;
   }
 
   /** Lets the answer name a message that it answers, or none. */
@@ -66,7 +74,7 @@ export class Composer {
     if (!quoted) return;
     this.#quote.replaceChildren(
       element("span", { dir: "auto" }, withoutMarks(quoted.words) || quoted.data.type),
-      button({ class: "tool", "aria-label": "Answer no message", onclick: () => this.quote(undefined) }, icon("close")),
+      button({ class: "tool", "aria-label": "Reply to no message", onclick: () => this.quote(undefined) }, icon("close")),
     );
   }
 

@@ -55,7 +55,8 @@ export class ConversationList {
   #row(number, entries, chosen) {
     const last = entries.at(-1);
     const messages = entries.filter((entry) => entry.kind === "message").length;
-    const state = `${last.number} ${entries.length} ${number === chosen}`;
+    const failed = entries.some(({ kind, failure, data }) => kind === "failure" || failure || data.status === "failed");
+    const state = `${last.number} ${entries.length} ${failed} ${number === chosen}`;
     return this.#made(number, state, () => [
       element("span", { class: `avatar hue-${Number(number.slice(-3)) % 6}`, "aria-hidden": "true" }, number.slice(-2)),
       element("span", { class: "name", dir: "ltr" }, `+${number}`),
@@ -63,9 +64,10 @@ export class ConversationList {
       element(
         "span",
         { class: "last" },
-        icon(last.kind === "reply" ? "reply" : last.data.type),
-        element("bdi", {}, withoutMarks(last.words) || last.data.type),
+        icon({ reply: "reply", failure: "refused" }[last.kind] ?? last.data.type),
+        element("bdi", {}, withoutMarks(last.words) || (last.data.type ?? last.data.meaning)),
       ),
+      failed && element("span", { class: "mark", role: "img", "aria-label": "Something failed", title: "Something failed" }, icon("refused")),
       messages > 0 && element("span", { class: "count", "aria-label": messages === 1 ? "1 message" : `${messages} messages` }, String(messages)),
     ], number === chosen);
   }
@@ -76,10 +78,10 @@ export class ConversationList {
     const state = `${last.number} ${failures.length} ${chosen === FAILURES}`;
     return this.#made(FAILURES, state, () => [
       element("span", { class: "avatar failed", "aria-hidden": "true" }, icon("refused")),
-      element("span", { class: "name" }, "Refused requests"),
+      element("span", { class: "name" }, "Failed requests"),
       element("time", { datetime: last.at.toISOString() }, clockOrDay(last.at)),
       element("span", { class: "last" }, element("bdi", {}, (byFault ? meaning : why) || meaning)),
-      element("span", { class: "count", "aria-label": `${failures.length} refused` }, String(failures.length)),
+      element("span", { class: "count", "aria-label": `${failures.length} failed` }, String(failures.length)),
     ], chosen === FAILURES);
   }
 

@@ -37,6 +37,7 @@ function picture(content, kind) {
   });
   const around = follow(address.href, shown);
   around.classList.add("picture");
+  around.setAttribute("aria-label", shown.alt);
   return around;
 }
 

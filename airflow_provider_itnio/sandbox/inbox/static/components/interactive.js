@@ -43,10 +43,14 @@ function choices(content, answer) {
   return made.length ? element("div", { class: "choices" }, made) : undefined;
 }
 
+function unlessDisabled(does) {
+  return ({ currentTarget }) => currentTarget.getAttribute("aria-disabled") !== "true" && does();
+}
+
 /** Makes a button under a message; without anything to do it cannot be pressed, and while it does it, not again. */
 export function choice(drawn, label, pressed, properties = {}) {
   return button(
-    { class: "choice", disabled: !pressed, onclick: pressed && oneAtATime(pressed), ...properties },
+    { class: "choice", disabled: !pressed, onclick: pressed && unlessDisabled(oneAtATime(pressed)), ...properties },
     icon(drawn),
     element("bdi", {}, label),
   );

@@ -32,6 +32,7 @@ const ICONS = {
   company: "M5 21V4h9v17M14 9h5v12M8 8h3M8 12h3M8 16h3M3 21h18",
   contacts: "M12 12a4 4 0 1 0 0-8 4 4 0 0 0 0 8zM4.5 20.5c.6-4 3.6-6 7.5-6s6.9 2 7.5 6",
   document: "M6 3h8l4 4v14H6zM14 3v4h4M9 12h6M9 16h6",
+  fault: "M13 3L5 14h6l-1 7 8-11h-6z",
   down: "M12 5v14M6 13l6 6 6-6",
   image: "M4 5h16v14H4zM4 16l4.5-5 4 4.5 2.5-2.5 5 5M15.5 9.5h.01",
   interactive: "M4 5h16v9H4zM8 18h8",

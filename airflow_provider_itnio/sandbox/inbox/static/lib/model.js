@@ -2,23 +2,29 @@
 
 import { textsIn } from "./reading.js";
 
+// Longer than the five minutes after which Airflow tries a task again.
+const DUPLICATE_WITHIN = 10 * 60 * 1000;
+
 /** The last `keep` messages, replies and failures, and what changed since it was last drawn. */
 export class Inbox {
   keep = 1000;
   openWindows = false;
   windows = new Map();
   conversations = new Map();
-  failures = [];
   byId = new Map();
-  #kept = { message: [], reply: [] };
+  #kept = { message: [], reply: [], failure: [] };
+
+  /** The requests that failed, oldest first. */
+  get failures() {
+    return this.#kept.failure;
+  }
 
   /** Forgets everything. */
   clear() {
     this.conversations.clear();
-    this.failures = [];
     this.byId.clear();
     this.windows.clear();
-    this.#kept = { message: [], reply: [] };
+    this.#kept = { message: [], reply: [], failure: [] };
   }
 
   /** Takes items as the sandbox tells them, in their order: what came, and what changed of it. */
@@ -28,9 +34,8 @@ export class Inbox {
       if (window) this.windows.set(window.recipient, new Date(window.until));
       if (message) this.#add({ kind: "message", number, of: message.recipient, at: new Date(message.at), ...ids(message), data: message, failure });
       if (reply) this.#add({ kind: "reply", number, of: reply.sender, at: new Date(reply.at), ...ids(reply), data: reply });
-      if (failure && !message) this.failures.push({ kind: "failure", number, at: new Date(failure.at), data: failure });
+      if (failure && !message) this.#add({ kind: "failure", number, of: failure.recipient, at: new Date(failure.at), ...ids({ ...failure, id: String(number) }), data: failure });
     }
-    this.failures.splice(0, this.failures.length - this.keep);
   }
 
   /** Tells whether the 24-hour window of a number is open, and until when if that is known. */
@@ -45,22 +50,34 @@ export class Inbox {
   }
 
   #add(entry) {
-    const conversation = this.conversations.get(entry.of) ?? { number: entry.of, entries: [] };
-    // A map keeps the order in which its keys were set, so the last written one stands last.
-    this.conversations.delete(entry.of);
-    this.conversations.set(entry.of, conversation);
-    conversation.entries.push(entry);
-    this.byId.set(entry.id, entry);
+    if (entry.of) this.#converse(entry);
+    if (entry.kind !== "failure") this.byId.set(entry.id, entry);
     const kept = this.#kept[entry.kind];
     kept.push(entry);
     while (kept.length > this.keep) this.#forget(kept.shift());
   }
 
+  #converse(entry) {
+    const conversation = this.conversations.get(entry.of) ?? { number: entry.of, entries: [], latest: new Map() };
+    // A map keeps the order in which its keys were set, so the last written one stands last.
+    this.conversations.delete(entry.of);
+    this.conversations.set(entry.of, conversation);
+    conversation.entries.push(entry);
+    if (entry.kind !== "message") return;
+    const body = JSON.stringify(entry.data.body);
+    const before = conversation.latest.get(body);
+    if (before && entry.at - before.at < DUPLICATE_WITHIN) entry.duplicates = before.at;
+    conversation.latest.set(body, entry);
+  }
+
   #forget(entry) {
-    const { entries } = this.conversations.get(entry.of);
+    if (entry.kind !== "failure") this.byId.delete(entry.id);
+    if (!entry.of) return;
+    const { entries, latest } = this.conversations.get(entry.of);
     entries.splice(entries.indexOf(entry), 1);
     if (!entries.length) this.conversations.delete(entry.of);
-    this.byId.delete(entry.id);
+    const body = entry.kind === "message" && JSON.stringify(entry.data.body);
+    if (latest.get(body) === entry) latest.delete(body);
   }
 }
 

@@ -25,8 +25,46 @@ export class RunningSandbox {
 
   /** Keeps what the recipient answers. */
   async answer(reply) {
-    const options = { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(reply) };
-    return ask("/sandbox/replies", options);
+    return post("/sandbox/replies", reply);
+  }
+
+  /** Gives where statuses and replies are pushed; empty for nowhere. */
+  async webhook() {
+    return (await ask("/sandbox/webhook")).url;
+  }
+
+  /** Gives the line that connects Airflow. */
+  async connection() {
+    return ask("/sandbox/connection");
+  }
+
+  /** Sends a message to the vendor's endpoint, as a task would. */
+  async sendTest() {
+    const { path, headers, body } = await ask("/sandbox/test-message");
+    const { status, reason } = await ask(path, { method: "POST", headers, body: JSON.stringify(body) });
+    if (status !== "0") throw new Error(`the answer was ${status}: ${reason}`);
+  }
+
+  /** Gives the faults that are set: those of the next requests, and shares of all messages. */
+  async faults() {
+    const [next, { fail }] = await Promise.all([ask("/sandbox/faults"), ask("/sandbox/random-failures")]);
+    return { next, random: fail };
+  }
+
+  /** Lets the next requests fail. */
+  async addFault(fault) {
+    return post("/sandbox/faults", fault);
+  }
+
+  /** Lets shares of all messages fail, as the command line writes them, and no others. */
+  async setRandomFailures(fail) {
+    return post("/sandbox/random-failures", { fail });
+  }
+
+  /** Lets nothing fail any more. */
+  async clearFaults() {
+    await ask("/sandbox/faults", { method: "DELETE" });
+    await this.setRandomFailures([]);
   }
 
   /** Forgets all that came. */
@@ -81,6 +119,10 @@ export class SavedInbox {
   async open(number) {
     return this.#exchanges.find((one) => one.number === number);
   }
+}
+
+function post(path, given) {
+  return ask(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(given) });
 }
 
 async function ask(path, options) {

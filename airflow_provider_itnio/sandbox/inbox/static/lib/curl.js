@@ -1,0 +1,27 @@
+// A request as a command for a shell.
+
+const ONLY_OF_ITS_CONNECTION = ["accept", "accept-encoding", "connection", "content-length", "host", "transfer-encoding", "user-agent"];
+const SIGNED = { "api-key": '"Api-Key: $API_KEY"', timestamp: '"Timestamp: $NOW"', sign: '"Sign: $SIGN"' };
+const SIGNING = [
+  "API_KEY='your Api-Key' SECRET='your secret' NOW=$(date +%s)",
+  `SIGN=$(printf %s "$API_KEY$SECRET$NOW" | openssl md5 -r | cut -d ' ' -f 1)`,
+];
+
+/** Writes the command that sends a request again, signed anew with what one puts in for key and secret. */
+export function asCurl({ method, path, headers, raw_body: body }) {
+  const origin = location.protocol === "file:" ? `http://${headers.host}` : location.origin;
+  const address = origin + encodeURI(path).replace(/[?#]/g, encodeURIComponent);
+  const sent = Object.entries(headers).filter(([name]) => !ONLY_OF_ITS_CONNECTION.includes(name));
+  const command = [
+    `curl ${quoted(address)}`,
+    `-X ${quoted(method)}`,
+    ...sent.map(([name, value]) => `-H ${SIGNED[name] ?? quoted(value ? `${name}: ${value}` : `${name};`)}`),
+    body && `--data-raw ${quoted(body)}`,
+  ];
+  return [...(sent.some(([name]) => name in SIGNED) ? SIGNING : []), command.filter(Boolean).join(" \\\n  ")].join("\n");
+}
+
+/** Writes a text as one word of a shell, in which nothing has a meaning; no shell takes a NUL. */
+function quoted(text) {
+  return `'${text.replaceAll("'", "'\\''").replaceAll("\0", "\ufffd")}'`;
+}

@@ -1,0 +1,221 @@
+"""An empty page says how to begin; faults are set on the page; replies say where they went."""
+
+from __future__ import annotations
+
+import json
+import shlex
+
+import pytest
+
+from airflow_provider_itnio.sandbox import Sandbox
+from tests.sandbox.receiving import Receiver
+
+from .conftest import RECIPIENT
+
+expect = pytest.importorskip("playwright.sync_api", reason="playwright is not installed").expect
+
+
+def test_an_empty_page_shows_the_connection_and_sends_a_test_message(open_page, start_sandbox):
+    sandbox = start_sandbox()
+    page = open_page(sandbox.url)
+    line = page.locator(".welcome code")
+    expect(line).to_contain_text("AIRFLOW_CONN_ITNIO_DEFAULT=")
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name="Copy").click()
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    command, assigned = shlex.split(page.evaluate("navigator.clipboard.readText()"))
+    assert command == "export"
+    assert json.loads(assigned.removeprefix("AIRFLOW_CONN_ITNIO_DEFAULT=")) == json.loads(
+        sandbox.connection_json()
+    )
+    page.get_by_role("button", name="Send a test message").click()
+    expect(page.locator("article")).to_contain_text("Hello from itnio-sandbox")
+    (message,) = sandbox.messages
+    (request,) = sandbox.requests
+    assert (message.notes, request.sign_is_valid, request.path) == ([], True, "/wa/template/sendMsg")
+    assert page.url.endswith(f"#{message.recipient}")
+
+
+def test_a_test_message_that_fails_says_so(open_page, start_sandbox):
+    sandbox = start_sandbox()
+    page = open_page(sandbox.url)
+    sandbox.fail_next(status=-68)
+    page.get_by_role("button", name="Send a test message").click()
+    page.get_by_role("alert").get_by_text("the answer was -68: balance too low").wait_for()
+    expect(page.locator("article.failed")).to_contain_text("balance too low")
+
+
+def test_a_test_message_comes_from_the_sandboxes_own_account(open_page, start_sandbox):
+    sandbox = start_sandbox(
+        app_id=["other"], business_phone="4915112345678", api_key="k" * 20, secret="s'\"$"
+    )
+    page = open_page(sandbox.url)
+    page.get_by_role("button", name="Send a test message").click()
+    page.locator("article").wait_for()
+    assert sandbox.messages[0].body["appId"] == "other"
+    assert "s'\"$" not in page.content()
+
+
+def test_the_only_conversation_opens_by_itself(open_inbox, send, message):
+    send(message())
+    page = open_inbox("")
+    expect(page.locator("article")).to_have_count(1)
+    assert page.url.endswith(f"#{RECIPIENT}")
+    send(message(recipient="5511912345678"))
+    expect(page.locator(".conversation")).to_have_count(2)
+    assert page.url.endswith(f"#{RECIPIENT}")
+    other = open_inbox("")
+    expect(other.locator(".conversation")).to_have_count(2)
+    other.get_by_text("Choose a conversation").wait_for()
+
+
+def test_who_leaves_the_only_conversation_stays_outside(open_inbox, send, message):
+    send(message())
+    page = open_inbox("", width=380)
+    page.get_by_role("button", name="Back to the conversations").click()
+    send(message())
+    expect(page.locator(".count")).to_have_text("2")
+    expect(page.locator("main")).to_be_hidden()
+
+
+def test_after_clear_the_page_is_as_at_first(open_inbox, send, message):
+    send(message())
+    page = open_inbox()
+    page.locator("article").wait_for()
+    page.get_by_role("button", name="Clear the inbox").click()
+    page.get_by_role("button", name="Clear", exact=True).click()
+    page.get_by_role("button", name="Send a test message").click()
+    expect(page.locator("article")).to_have_count(1)
+
+
+@pytest.fixture
+def faults_panel(open_inbox):
+    """Open the panel of faults."""
+
+    def faults_panel(chosen=RECIPIENT, **options):
+        page = open_inbox(chosen, **options)
+        page.get_by_role("button", name="Faults").click()
+        page.get_by_role("complementary", name="Faults").wait_for()
+        return page
+
+    return faults_panel
+
+
+@pytest.fixture
+def sandbox():
+    with Sandbox(app_id=None, business_phone=None, push_scale=0, open_windows=True) as sandbox:
+        yield sandbox
+
+
+@pytest.mark.parametrize(
+    ("how", "value", "fault", "words"),
+    [
+        ("refused with the code", "-68", {"status": -68}, "status -68"),
+        ("answered by HTTP", "429", {"http_status": 429}, "http_status 429"),
+        ("dropped, not accepted", None, {"drop": "before_accepting"}, "drop before_accepting"),
+        ("accepted, then dropped", None, {"drop": "after_accepting"}, "drop after_accepting"),
+        ("late by seconds", "0.5", {"delay": 0.5}, "delay 0.5"),
+    ],
+)
+def test_the_next_requests_are_made_to_fail(faults_panel, sandbox, how, value, fault, words):
+    page = faults_panel()
+    page.get_by_label("How many").fill("2")
+    page.get_by_label("What happens").select_option(label=how)
+    expect(page.get_by_label("Code or seconds")).to_be_visible(visible=value is not None)
+    if value:
+        page.get_by_label("Code or seconds").fill(value)
+    page.get_by_role("button", name="Add fault").click()
+    expect(page.locator(".set")).to_have_text(f"The next 2 requests: {words}")
+    assert sandbox.faults == [{"count": 2, **fault}]
+    page.get_by_role("button", name="Clear all faults").click()
+    expect(page.locator(".set")).to_contain_text("No faults are set")
+    assert sandbox.faults == []
+
+
+def test_a_share_of_the_messages_is_made_to_fail(faults_panel, sandbox, wire, message):
+    page = faults_panel()
+    page.get_by_label("What happens").select_option(label="late by seconds")
+    page.get_by_label("Of what").select_option(label="% of all messages")
+    expect(page.get_by_label("What happens")).to_have_value("status")
+    page.get_by_label("How many").fill("100")
+    page.get_by_label("Code or seconds").fill("-5")
+    page.get_by_role("button", name="Add fault").click()
+    expect(page.locator(".set")).to_have_text("100% of all messages: -5")
+    assert wire.custom(message()).json()["status"] == "-5"
+    page.get_by_role("button", name="Clear all faults").click()
+    expect(page.locator(".set")).to_contain_text("No faults are set")
+    assert wire.custom(message()).json()["status"] == "0"
+
+
+def test_faults_that_are_used_up_go_from_the_panel(faults_panel, sandbox, wire, message):
+    sandbox.fail_next(2, status=-12, recipient=RECIPIENT)
+    page = faults_panel()
+    expect(page.get_by_role("button", name="Faults: 1 active")).to_be_visible()
+    for left in ("The next request to 8614718004557: status -12", "No faults are set"):
+        wire.custom(message())
+        expect(page.locator(".set")).to_contain_text(left)
+    expect(page.get_by_role("button", name="Faults", exact=True)).to_be_visible()
+
+
+def test_a_fault_that_cannot_be_says_why(faults_panel, sandbox):
+    page = faults_panel()
+    page.get_by_label("Code or seconds").fill("12")
+    page.get_by_role("button", name="Add fault").click()
+    page.get_by_role("alert").get_by_text("status: a negative code").wait_for()
+    assert sandbox.faults == []
+
+
+def test_the_panel_and_the_request_take_turns(faults_panel, send, message, bubble):
+    message_id = send(message())
+    page = faults_panel()
+    bubble(page, message_id).click()
+    expect(page.get_by_role("complementary", name="Request")).to_be_visible()
+    page.get_by_role("button", name="Faults").click()
+    expect(page.get_by_role("complementary", name="Faults")).to_be_visible()
+    expect(page.locator("article[aria-current]")).to_have_count(0)
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("button", name="Faults")).to_be_focused()
+
+
+@pytest.mark.parametrize("width", [380, 900])
+def test_the_panel_fits(faults_panel, width):
+    page = faults_panel("", width=width)
+    for part in ("html", "aside .content"):
+        assert page.locator(part).evaluate("node => node.scrollWidth <= node.clientWidth"), part
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("button", name="Faults")).to_be_focused()
+
+
+def test_a_reply_says_where_it_went(open_inbox, sandbox, send, sample):
+    send(sample("interactive-button"))
+    page = open_inbox()
+    page.get_by_role("button", name="one", exact=True).click()
+    expect(page.get_by_text("Kept: no webhook set")).to_be_visible()
+    with Receiver() as receiver:
+        sandbox.push_to(receiver.url)
+        page.get_by_role("textbox", name="Reply as").fill("and this")
+        page.keyboard.press("Enter")
+        expect(page.locator(".went")).to_have_text(f"Pushed to {receiver.url.partition('/push')[0]}")
+        assert [one["message"]["text"]["body"] for one in receiver.wait(1)] == ["and this"]
+
+
+def test_a_button_can_be_pressed_once(open_inbox, sandbox, send, sample, wire):
+    first, second = send(sample("interactive-button")), send(sample("interactive-button"))
+    page = open_inbox()
+    of = {
+        message_id: page.locator(f"article[data-id='{message_id}'] .choice") for message_id in (first, second)
+    }
+    of[first].first.focus()
+    page.keyboard.press("Enter")
+    page.locator("article.reply").wait_for()
+    expect(of[first].first).to_be_focused()
+    for one in of[first].all():
+        expect(one).to_have_attribute("aria-disabled", "true")
+        one.dispatch_event("click")
+    expect(page.locator(".chosen")).to_have_text("one")
+    page.wait_for_timeout(300)
+    assert len(sandbox.replies) == 1
+    of[second].last.click()
+    expect(page.locator("article.reply")).to_have_count(2)
+    page.reload()
+    expect(of[first].last).to_have_attribute("aria-disabled", "true")
