@@ -12,17 +12,18 @@ from airflow_provider_itnio.sandbox.api import SandboxApi
 from airflow_provider_itnio.sandbox.inbox.events import Events
 from airflow_provider_itnio.sandbox.inbox.page import Page
 from airflow_provider_itnio.sandbox.openapi import describe
-from airflow_provider_itnio.sandbox.responses import json_answer
 from airflow_provider_itnio.sandbox.page_api import PageApi
+from airflow_provider_itnio.sandbox.responses import json_answer
 from airflow_provider_itnio.sandbox.security import Security
 from airflow_provider_itnio.sandbox.status_codes import BALANCE_PATH
 from airflow_provider_itnio.sandbox.store.data_file import DataFileError
 from airflow_provider_itnio.sandbox.vendor.endpoints import METHODS, Elsewhere, Endpoint, Vendor
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from starlette.requests import Request
     from starlette.responses import Response
-    from collections.abc import Callable
 
     from airflow_provider_itnio.sandbox.addresses import OwnHosts
 

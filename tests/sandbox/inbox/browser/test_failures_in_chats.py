@@ -33,7 +33,7 @@ def test_a_failure_stands_in_red_in_its_chat_and_in_the_list(
     shown = page.locator("article.failed")
     expect(shown.locator(".words")).to_have_text("lost <b>")
     expect(shown.locator(".meaning")).to_have_text(words)
-    red, green, blue = shown.locator("strong").evaluate(
+    red, green, blue = shown.locator(".meaning strong").evaluate(
         "node => getComputedStyle(node).color.match(/\\d+/g).map(Number)"
     )
     assert red > max(green, blue) + 50

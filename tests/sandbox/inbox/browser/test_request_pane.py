@@ -98,7 +98,7 @@ def test_on_a_phone_it_is_a_sheet_that_has_the_keyboard_until_it_is_closed(open_
     close = page.get_by_role("button", name="Close: Request")
     closes = (
         lambda: page.keyboard.press("Escape"),
-        lambda: close.click(),
+        close.click,
         lambda: page.mouse.click(190, 20),
     )
     for closed in closes:
