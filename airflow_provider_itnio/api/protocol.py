@@ -6,7 +6,7 @@ import re
 import ssl
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache, partial
 from typing import Any, Final, Generic, Literal, TypeVar
@@ -167,6 +167,8 @@ class Protocol:
         :raises UnknownOutcomeError: if the answer is none that is documented.
         """
         if answer.status == 0 and (result := request.parse(answer.payload)) is not None:
+            if isinstance(result, Receipt) and answer.header("x-itnio-sandbox"):
+                return replace(result, in_sandbox=True)
             return result
         error = error_of(answer, request, delivery, clean=self.clean, now=self.clock.now())
         answer.forget()

@@ -26,12 +26,14 @@ class Receipt:
     :param recipient: the number it goes to, digits only.
     :param type: the message's type, such as ``text`` or ``template``.
     :param timestamp: when it was accepted, in UTC; ``None`` if the answer did not say.
+    :param in_sandbox: whether the answer is one of ``itnio-sandbox``.
     """
 
     message_id: str
     recipient: str = field(repr=False)
     type: str
     timestamp: pendulum.DateTime | None
+    in_sandbox: bool = field(default=False, repr=False, compare=False)
 
     def as_dict(self) -> ReceiptDict:
         """Write the receipt as plain JSON, the time in ISO 8601."""

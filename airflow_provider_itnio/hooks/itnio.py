@@ -233,14 +233,21 @@ class ItnioHook(_Hook):
         """
         with suppress(Exception):
             number = mask_phone(receipt.recipient)
-            self.log.info(
-                "Itniotech accepted the %s message to %s as %s",
-                receipt.type,
-                number,
-                receipt.message_id.replace(receipt.recipient, number),
-            )
+            message_id = receipt.message_id.replace(receipt.recipient, number)
+            self.log.info("Itniotech accepted the %s message to %s as %s", receipt.type, number, message_id)
+            if receipt.in_sandbox and (page := self._sandbox_page()):
+                self.log.info("The sandbox shows it at %s/#/%s", page, message_id)
             if receipt.type != "template" and self._to_warn_of:
                 self.log.warning(self._to_warn_of.pop())  # once for each hook, also if threads share it
+
+    def _sandbox_page(self) -> str:
+        """Return the address of the connection's host if it is this machine, else ``""``."""
+        from urllib.parse import urlsplit
+
+        from airflow_provider_itnio.api.settings import is_loopback
+
+        base_url = self.account().settings.base_url.rstrip("/")
+        return base_url if is_loopback(urlsplit(base_url).hostname or "") else ""
 
     def sender(self) -> tuple[str, str]:
         """Return where messages come from: the ``app_id`` and the ``business_phone``, digits only.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from airflow_provider_itnio.api.errors import (
@@ -77,3 +79,25 @@ def test_who_sends_what_was_prepared_logs_it_once_it_is_on_record(logged):
     hook.log_accepted(receipt)
     assert f"Itniotech accepted the text message to 86…57 as {receipt.message_id}" in logged()
     assert "8614718004557" not in logged()
+
+
+@pytest.mark.usefixtures("connection")
+def test_the_log_names_the_messages_address_on_the_sandboxes_page(logged, sandbox):
+    receipt = ItnioHook().send(NUMBER, text="x")
+    assert f"The sandbox shows it at {sandbox.url}/#/{receipt.message_id}" in logged()
+    assert "8614718004557" not in logged()
+
+
+@pytest.mark.parametrize("spoil", ["another host", "another server"])
+@pytest.mark.usefixtures("connection")
+def test_the_log_names_no_address_elsewhere(logged, spoil):
+    hook = ItnioHook()
+    receipt = hook.send_prepared(hook.prepare(NUMBER, text="x"))
+    if spoil == "another server":
+        receipt = replace(receipt, in_sandbox=False)
+    else:
+        settings = replace(hook.account().settings, base_url="https://api.example.com")
+        hook._account = replace(hook.account(), settings=settings)
+    hook.log_accepted(receipt)
+    assert "Itniotech accepted" in logged()
+    assert "The sandbox shows it" not in logged()
