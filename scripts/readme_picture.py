@@ -1,4 +1,4 @@
-"""Draw the README's picture: the inbox of a real sandbox, with messages as DAGs send them.
+"""Draw the pictures of README.md and docs/testing.md: the inbox of a real sandbox, with messages of DAGs.
 
 python -m scripts.readme_picture
 """
@@ -27,11 +27,13 @@ from airflow_provider_itnio.sandbox import Sandbox
 from scripts.pictures import PUBLIC_NAME, NoPictureError, take_picture
 
 PICTURE = Path(__file__).parent.parent / "docs" / "images" / "inbox.png"
+DARK_PICTURE = PICTURE.with_name("inbox-dark.png")
 
 # As after some seconds, with people who have written before.
 SETTINGS: Mapping[str, Any] = {"push_scale": 0, "open_windows": True}
 
 ON_CALL = "8614718004557"
+REFUSED = "99910000068"
 ANA, OMAR, LI, JOE = "5511912345678", "971501234567", "8613800138000", "14155550123"
 
 CHART = """<!doctype html><meta charset="utf-8"><style>
@@ -96,15 +98,15 @@ class Sender:
             pass
 
 
-def send_all(sender: Sender, files: str) -> None:
-    """Send what the picture shows."""
+def send_all(sender: Sender, files: str) -> str:
+    """Send what the pictures show and give the id of the message whose request the first one shows."""
     sender.send(ANA, text="*Stock report* for São Paulo is ready")
     sender.send(OMAR, text="تم تحميل *1,204* صفا بنجاح ✅")
     sender.send(LI, text="*昨日销售* 已加载：41,208 行，12 行被拒绝 📊")
     template: Mapping[str, Any] = template_message("pipeline_alert", "en", body=["sales.load", "try 3 of 3"])
     sender.send(JOE, template=template)
     with suppress(RefusedError):
-        sender.send("99910000068", text="This one is refused")
+        sender.send(REFUSED, text="This one is refused")
     sender.send(
         ON_CALL,
         text="*sales.load* failed on try 3 of 3\n> connection to warehouse timed out\n"
@@ -122,6 +124,7 @@ def send_all(sender: Sender, files: str) -> None:
     )
     document = {"link": f"{files}/Sales%202026-11-23.pdf", "filename": "Sales 2026-11-23.pdf"}
     sender.send(ON_CALL, document=document)
+    return question
 
 
 def main() -> int:
@@ -135,8 +138,15 @@ def main() -> int:
             take_picture(
                 f"{files}/chart.html", Path(folder) / "revenue.png", width=640, height=210, shown_when="i"
             )
-            send_all(Sender(sandbox), files)
-            take_picture(f"{sandbox.url}/#{ON_CALL}", PICTURE, height=880)
+            question = send_all(Sender(sandbox), files)
+            shown = f"{sandbox.url}/#{ON_CALL}/{question}"
+            take_picture(shown, PICTURE, width=1360, height=880, shown_when=".request-line")
+            with urlopen(f"{sandbox.url}/sandbox/failures") as answer:
+                failed = json.load(answer)["items"][0]["number"]
+            shown = f"{sandbox.url}/#{REFUSED}/{failed}"
+            take_picture(
+                shown, DARK_PICTURE, width=1360, height=640, colours="dark", shown_when=".request-line"
+            )
         except NoPictureError as reason:
             print(f"No picture: {reason}", file=sys.stderr)
             return 1
