@@ -95,7 +95,7 @@ def test_the_page_has_each_request_of_the_json_api():
     part = PAGE[PAGE.index("## The JSON API") : PAGE.index("Messages have the fields")]
     listed = {
         (method, path)
-        for methods, path in re.findall(r"^\| (`[A-Z`, ]+) (/sandbox/[\w./]+)`", part, re.M)
+        for methods, path in re.findall(r"^\| (`[A-Z`, ]+) (/sandbox/[\w./-]+)`", part, re.M)
         for method in re.findall(r"[A-Z]+", methods)
     }
     assert listed == routes | {("GET", "/sandbox/events"), ("GET", "/sandbox/openapi.json")}
