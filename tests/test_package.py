@@ -84,18 +84,23 @@ def test_its_name_version_and_pythons(metadata):
 def test_what_it_needs_and_what_only_its_extras_need(metadata):
     needed = [line.partition(";") for line in metadata.get_all("Requires-Dist")]
     plain = {name.split(">")[0] for name, _, condition in needed if "extra" not in condition}
-    sandbox = {name.split(">")[0] for name, _, condition in needed if "sandbox" in condition}
-    assert set(metadata.get_all("Provides-Extra")) == {"sandbox"}
+    sandbox, receiver = (
+        {name.split(">")[0] for name, _, condition in needed if extra in condition}
+        for extra in ("sandbox", "receiver")
+    )
+    assert set(metadata.get_all("Provides-Extra")) == {"sandbox", "receiver"}
     assert {"apache-airflow", "apache-airflow-providers-common-compat", "aiohttp", "urllib3"} <= plain
     assert sandbox == {"starlette", "uvicorn", "jinja2"}
-    assert not sandbox & plain
+    assert receiver == {"starlette", "uvicorn", "sqlalchemy"}
+    assert not (sandbox | receiver) & plain
 
 
 def test_airflow_and_the_shell_find_their_way_in(wheel):
     entries = wheel.read(f"{DIST_INFO}/entry_points.txt").decode().split("\n")
     assert "provider_info = airflow_provider_itnio.get_provider_info:get_provider_info" in entries
     assert entries[entries.index("[apache_airflow_provider]") + 1].startswith("provider_info = ")
-    assert "itnio-sandbox = airflow_provider_itnio.sandbox.cli:main" in entries
+    for server in ("sandbox", "receiver"):
+        assert f"itnio-{server} = airflow_provider_itnio.{server}.cli:main" in entries
 
 
 def files_in(folder):

@@ -8,14 +8,14 @@ from contextlib import suppress
 
 import pytest
 
-from airflow_provider_itnio.sandbox.http_protocol import REQUEST_TIMEOUT
+from airflow_provider_itnio.timed_http_protocol import REQUEST_TIMEOUT
 
 BODY_MISSING = b"Content-Type: application/json\r\nContent-Length: 5\r\n\r\n"
 
 
 @pytest.fixture
 def impatient(monkeypatch):
-    monkeypatch.setattr("airflow_provider_itnio.sandbox.http_protocol.REQUEST_TIMEOUT", 0.3)
+    monkeypatch.setattr("airflow_provider_itnio.timed_http_protocol.REQUEST_TIMEOUT", 0.3)
 
 
 @pytest.fixture

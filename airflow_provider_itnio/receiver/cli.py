@@ -1,0 +1,107 @@
+"""The command ``itnio-receiver``."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import socket
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+from airflow_provider_itnio.receiver.tokens import TokenError, Tokens, new_token
+
+DEFAULT_PORT: Final = 8026
+PREFIX: Final = "ITNIO_RECEIVER_"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the receiver until Ctrl-C or SIGTERM, or print a token.
+
+    :param arguments: the command line without the command; ``None`` takes that of the process.
+    :return: the exit code: 0 when it was ended, 2 when it could not start.
+    """
+    options = command_line().parse_args(arguments)
+    if options.command == "token":
+        sys.stdout.write(new_token() + "\n")
+        return 0
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    try:
+        from airflow_provider_itnio.receiver.database import DatabaseError
+        from airflow_provider_itnio.receiver.server import serve
+    except ModuleNotFoundError as missing:
+        return _give_up(f"{missing}. pip install 'airflow-provider-itnio[receiver]'")
+    try:
+        push, read = (Tokens.read(name, os.environ.get(name, "")) for name in _token_variables())
+        if push.overlap(read):
+            raise TokenError("a push token is a read token too: who pushes must not be able to read")
+        with socket.create_server((options.host, options.port), family=_family(options.host)) as listening:
+            serve(listening, options.database, push=push, read=read, keep_days=options.keep_days)
+    except (TokenError, DatabaseError) as error:
+        return _give_up(str(error))
+    except OSError as error:
+        return _give_up(f"can't listen on {options.host} port {options.port}: {error.strerror or error}")
+    return 0
+
+
+def command_line() -> argparse.ArgumentParser:
+    """Describe the options."""
+    parser = argparse.ArgumentParser(
+        prog="itnio-receiver",
+        description="Keep what Itniotech pushes (statuses of messages, replies), for Airflow to ask.",
+        epilog="Each option can be given by the environment too, as {0}DATABASE, {0}HOST, {0}PORT and "
+        "{0}KEEP_DAYS. The tokens are read from the environment alone, which no list of processes shows: "
+        "{1} and {2}, each one or two, separated by a comma.".format(PREFIX, *_token_variables()),
+    )
+    commands = parser.add_subparsers(dest="command", metavar="token")
+    commands.add_parser("token", help="print a new random token, and end")
+
+    def add(option: str, default: str, **more: object) -> None:
+        variable = PREFIX + option.removeprefix("--").replace("-", "_").upper()
+        # A default that is text is checked as what is given on the command line is.
+        parser.add_argument(option, default=os.environ.get(variable) or default, **more)  # type: ignore[arg-type]
+
+    add(
+        "--database",
+        "",
+        metavar="URL",
+        help="SQLAlchemy's URL of a SQLite file or a PostgreSQL database, such as sqlite:///receipts.db",
+    )
+    add("--host", "127.0.0.1", help="address to bind (%(default)s)")
+    add("--port", str(DEFAULT_PORT), type=_port, help="port to bind, 0 for any free one (%(default)s)")
+    add(
+        "--keep-days",
+        "30",
+        type=_days,
+        metavar="DAYS",
+        help="how long everything is kept, 2 to 3650 days (%(default)s)",
+    )
+    return parser
+
+
+def _token_variables() -> tuple[str, str]:
+    return f"{PREFIX}PUSH_TOKEN", f"{PREFIX}READ_TOKEN"
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
+def _give_up(text: str) -> int:
+    sys.stderr.write(f"itnio-receiver: error: {text}\n")
+    return 2
+
+
+def _port(text: str) -> int:
+    return _whole(text, 0, 65535)
+
+
+def _days(text: str) -> int:
+    return _whole(text, 2, 3650)
+
+
+def _whole(text: str, lowest: int, highest: int) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) < 9 and lowest <= int(text) <= highest):
+        raise argparse.ArgumentTypeError(f"must be a whole number from {lowest} to {highest}, {text!r} given")
+    return int(text)

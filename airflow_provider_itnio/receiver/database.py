@@ -1,0 +1,160 @@
+"""The receiver's tables, in SQLite or PostgreSQL."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine, make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+
+VERSION: Final = 1
+"""Of the tables. A later one adds to ``_CHANGES`` what leads to it."""
+
+_CHANGES: Final[dict[int, tuple[str, ...]]] = {}
+"""What leads from each version of the tables to the next one, in SQL."""
+
+_LOCK: Final = 0x17_A1_0C_4E
+"""Of PostgreSQL's advisory locks: one receiver at a time makes tables, or numbers incoming messages."""
+
+_BUSY_TIMEOUT: Final = 30_000
+"""Milliseconds that SQLite waits for its lock."""
+
+tables = sa.MetaData()
+
+mailbox = sa.Table(
+    "itnio_mailbox",
+    tables,
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("name", sa.String(16), nullable=False),
+)
+"""One row. The name stands in cursors, so that one of another database is known as such."""
+
+statuses = sa.Table(
+    "itnio_status",
+    tables,
+    sa.Column("message_id", sa.String(200), primary_key=True),
+    sa.Column("status", sa.String(16), primary_key=True),
+    sa.Column("at", sa.BigInteger, nullable=False),
+    sa.Column("failure", sa.Text),
+    sa.Column("received_at", sa.BigInteger, nullable=False, index=True),
+)
+
+incoming = sa.Table(
+    "itnio_incoming",
+    tables,
+    sa.Column("number", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
+    sa.Column("message_id", sa.String(200), nullable=False, unique=True),
+    sa.Column("sender", sa.String(64), nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("business_phone", sa.String(64), nullable=False),
+    sa.Column("type", sa.String(64), nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("option_id", sa.Text),
+    sa.Column("option_title", sa.Text),
+    sa.Column("reply_to", sa.String(200)),
+    sa.Column("at", sa.BigInteger, nullable=False),
+    sa.Column("received_at", sa.BigInteger, nullable=False, index=True),
+    sa.Index("itnio_incoming_sender", "sender", "at"),
+    sqlite_autoincrement=True,
+)
+
+unread_events = sa.Table(
+    "itnio_unread_event",
+    tables,
+    sa.Column("number", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
+    sa.Column("kind", sa.String(64), nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+    sa.Column("received_at", sa.BigInteger, nullable=False, index=True),
+    sqlite_autoincrement=True,
+)
+
+
+class DatabaseError(Exception):
+    """The database can't be used: the text says why, without the URL's password."""
+
+
+def open_database(url: str) -> tuple[Engine, str]:
+    """Connect, and make the tables or bring them up to date.
+
+    :param url: SQLAlchemy's URL, of SQLite or PostgreSQL.
+    :return: the engine, and the mailbox's name.
+    :raises DatabaseError: if it can't be.
+    """
+    engine = _engine(url)
+    try:
+        with engine.begin() as connection:
+            return engine, _up_to_date(connection)
+    except sa.exc.SQLAlchemyError as error:
+        reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+        raise DatabaseError(f"{_shown(url)} can't be used: {reason}") from None
+
+
+def lock(connection: Connection) -> None:
+    """Wait until no other receiver is in what this guards, up to the transaction's end."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
+
+
+def _engine(url: str) -> Engine:
+    try:
+        dialect = make_url(url).get_backend_name()
+        if dialect == "postgresql":
+            return sa.create_engine(url, future=True, pool_pre_ping=True, pool_size=8, max_overflow=8)
+        if dialect == "sqlite":
+            return _sqlite(url)
+    except (ArgumentError, NoSuchModuleError, ValueError):
+        raise DatabaseError(
+            "--database: must be a URL such as sqlite:////var/lib/itnio/receipts.db or "
+            "postgresql+psycopg2://user:password@host/name"
+        ) from None
+    except ImportError as error:
+        raise DatabaseError(f"{_shown(url)} can't be used: {error}. Install the driver") from None
+    raise DatabaseError(f"--database: must be of SQLite or PostgreSQL, {dialect} given")
+
+
+def _sqlite(url: str) -> Engine:
+    if make_url(url).database in (None, "", ":memory:"):
+        raise DatabaseError("--database: must be a file of SQLite, such as sqlite:///receipts.db")
+    engine = sa.create_engine(
+        url, future=True, connect_args={"timeout": _BUSY_TIMEOUT / 1000, "check_same_thread": False}
+    )
+
+    @sa.event.listens_for(engine, "connect")
+    def _connected(connection: Any, _: object) -> None:
+        connection.isolation_level = None  # transactions are begun below
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")  # what is answered survives a power cut
+
+    @sa.event.listens_for(engine, "begin")
+    def _begun(connection: Connection) -> None:
+        reads = connection.get_execution_options().get("reads")
+        connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _up_to_date(connection: Connection) -> str:
+    lock(connection)
+    tables.create_all(connection)
+    row = connection.execute(sa.select(mailbox)).first()
+    if row is None:
+        name = secrets.token_hex(4)
+        connection.execute(mailbox.insert().values(version=VERSION, name=name))
+        return name
+    if row.version > VERSION:
+        raise DatabaseError(
+            f"the database has version {row.version} of the tables, this receiver knows {VERSION}: "
+            "install the newer airflow-provider-itnio"
+        )
+    for version in range(row.version, VERSION):
+        for change in _CHANGES[version]:
+            connection.execute(sa.text(change))
+    connection.execute(mailbox.update().values(version=VERSION))
+    return str(row.name)
+
+
+def _shown(url: str) -> str:
+    return repr(make_url(url))

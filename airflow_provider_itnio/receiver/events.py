@@ -1,0 +1,171 @@
+"""What Itniotech pushes: a status of a message, what a person wrote, or something of another shape.
+
+The vendor documents the status push (page pushMsgReport) and the push of texts, media and locations (page
+pushMoReport). How taps on buttons and rows arrive is not documented: each shape that WhatsApp itself has is
+read, inside ``message`` or beside it. An event that can't be read is kept whole.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+STATUSES: Final = ("sent", "delivered", "read", "failed", "deleted")
+LONGEST_ID: Final = 200
+_LONGEST_WORD: Final = 64
+_LONGEST_TEXT: Final = 20_000
+_LATEST: Final = 253_402_300_799
+"""The last second of the year 9999."""
+_MILLISECONDS: Final = 100_000_000_000
+"""A time from here on counts milliseconds: as seconds it would be after the year 5000."""
+
+
+@dataclass(frozen=True, slots=True)
+class StatusEvent:
+    """A message reached a status.
+
+    :param at: Unix seconds, by Itniotech's clock.
+    :param failure: the reason, beside ``failed``.
+    """
+
+    message_id: str
+    status: str
+    at: int
+    failure: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IncomingMessage:
+    """A person wrote, or chose a button or a row.
+
+    :param sender: the person's number, digits only.
+    :param option_id: the id of the button or row that was chosen.
+    :param reply_to: the id of the message that it answers.
+    :param at: Unix seconds, by Itniotech's clock.
+    """
+
+    message_id: str
+    sender: str
+    name: str
+    business_phone: str
+    type: str
+    text: str
+    option_id: str | None
+    option_title: str | None
+    reply_to: str | None
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadEvent:
+    """An event of another kind, or one that lacks what its kind must have.
+
+    :param kind: its ``eventType``, if it has one.
+    :param reason: why it can't be read.
+    :param body: the event as JSON.
+    """
+
+    kind: str
+    reason: str
+    body: str
+
+
+Event = StatusEvent | IncomingMessage | UnreadEvent
+
+
+def read_event(pushed: object, now: int) -> Event:
+    """Read a push.
+
+    :param pushed: the push's body, parsed.
+    :param now: Unix seconds, used where the event has no time that can be.
+    """
+    if not isinstance(pushed, Mapping):
+        return _unread(pushed, "", "is no object")
+    kind = _text(pushed.get("eventType"), _LONGEST_WORD)
+    if kind not in ("message-status-event", "up-message-event"):
+        return _unread(pushed, kind, "eventType is not known")
+    message_id = _text(pushed.get("messageId"), LONGEST_ID + 1)
+    if not 0 < len(message_id) <= LONGEST_ID:
+        return _unread(pushed, kind, f"messageId is missing or over {LONGEST_ID} characters")
+    at = _seconds(pushed.get("timestamp"), now)
+    return (_status if kind == "message-status-event" else _incoming)(pushed, kind, message_id, at)
+
+
+def _status(pushed: Mapping[Any, Any], kind: str, message_id: str, at: int) -> Event:
+    status = _text(pushed.get("status"), _LONGEST_WORD).lower()
+    if status not in STATUSES:
+        return _unread(pushed, kind, "status is not known")
+    failure = _text(pushed.get("failure"), _LONGEST_TEXT) if status == "failed" else None
+    return StatusEvent(message_id, status, at, failure)
+
+
+def _incoming(pushed: Mapping[Any, Any], kind: str, message_id: str, at: int) -> Event:
+    sender = pushed.get("from")
+    who = sender if isinstance(sender, Mapping) else {"phone": sender}
+    digits = "".join(filter(str.isdecimal, _text(who.get("phone"), _LONGEST_WORD)))
+    if not digits:
+        return _unread(pushed, kind, "from.phone is missing")
+    message = _object(pushed, "message")
+    option_id, option_title = _option(message) or _option(pushed) or (None, None)
+    word = _text(message.get("type"), _LONGEST_WORD)
+    context = _object(message, "context") or _object(pushed, "context")
+    return IncomingMessage(
+        message_id=message_id,
+        sender=digits,
+        name=_text(who.get("name"), _LONGEST_WORD),
+        business_phone=_text(pushed.get("businessPhone"), _LONGEST_WORD),
+        type=word or "unknown",
+        text=option_title or _words(message, word),
+        option_id=option_id,
+        option_title=option_title,
+        reply_to=_text(context.get("id") or context.get("refMessageId"), LONGEST_ID) or None,
+        at=at,
+    )
+
+
+def _option(holder: Mapping[Any, Any]) -> tuple[str, str] | None:
+    """Find the id and the title of what was chosen."""
+    for place in (holder, _object(holder, "interactive")):
+        for name in ("button_reply", "list_reply", "buttonReply", "listReply"):
+            if chosen := _object(place, name):
+                return _text(chosen.get("id"), _LONGEST_TEXT), _text(chosen.get("title"), _LONGEST_TEXT)
+    if button := _object(holder, "button"):
+        text = _text(button.get("text"), _LONGEST_TEXT)
+        return _text(button.get("payload") or button.get("id"), _LONGEST_TEXT) or text, text
+    return None
+
+
+def _words(message: Mapping[Any, Any], word: str) -> str:
+    text = message.get("text")
+    if isinstance(text, str):
+        return _text(text, _LONGEST_TEXT)
+    held = _object(message, word)
+    return _text(_object(message, "text").get("body") or held.get("caption"), _LONGEST_TEXT)
+
+
+def _object(holder: Mapping[Any, Any], name: str) -> Mapping[Any, Any]:
+    value = holder.get(name)
+    return value if isinstance(value, Mapping) else {}
+
+
+def _text(value: object, longest: int) -> str:
+    """Return a value as text that every database takes: without NUL and lone surrogates, and cut."""
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        return ""
+    if isinstance(value, int):
+        value = str(value) if abs(value) < 10**40 else ""
+    return value[:longest].replace("\0", "").encode("utf-8", "replace").decode()
+
+
+def _seconds(value: object, now: int) -> int:
+    digits = _text(value, _LONGEST_WORD)
+    seconds = int(digits) if digits.isascii() and digits.isdecimal() else 0
+    if seconds >= _MILLISECONDS:
+        seconds //= 1000
+    return seconds if 0 < seconds <= _LATEST else now
+
+
+def _unread(pushed: object, kind: str, reason: str) -> UnreadEvent:
+    return UnreadEvent(kind, reason, json.dumps(pushed))

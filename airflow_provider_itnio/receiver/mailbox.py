@@ -1,0 +1,192 @@
+"""What the receiver keeps, and what can be asked of it. Each method blocks on the database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Connection, Engine, RowMapping
+
+from airflow_provider_itnio.receiver.database import incoming, lock, statuses, unread_events
+from airflow_provider_itnio.receiver.events import Event, IncomingMessage, StatusEvent, UnreadEvent
+
+ORDER: Final = ("none", "sent", "delivered", "read")
+"""A status moves forward only. ``failed`` is final, but for ``read`` after it."""
+
+WINDOW: Final = 24 * 3600
+"""Seconds after a person wrote in which ordinary messages reach them."""
+
+LATEST: Final = "latest"
+_UNREAD_KEPT: Final = 10_000
+_FORGOTTEN_AT_ONCE: Final = 5_000
+
+
+class CursorError(ValueError):
+    """A cursor that no mailbox gave."""
+
+
+class Mailbox:
+    """Statuses by message, incoming messages in order, and events of unknown shape.
+
+    :param engine: the database.
+    :param name: the mailbox's name, a part of its cursors.
+    """
+
+    def __init__(self, engine: Engine, name: str) -> None:
+        self._engine = engine
+        self._reader = engine.execution_options(reads=True)
+        self._name = name
+        dialect = postgresql if engine.dialect.name == "postgresql" else sqlite
+        self._insert: Any = dialect.insert
+
+    def ping(self) -> None:
+        """Ask the database for nothing."""
+        with self._reader.connect() as connection:
+            connection.execute(sa.text("SELECT 1"))
+
+    def keep(self, events: Iterable[Event], now: int) -> None:
+        """Keep events, all or none. What was pushed before changes nothing."""
+        of: dict[type[Event], list[dict[str, Any]]] = {StatusEvent: [], IncomingMessage: [], UnreadEvent: []}
+        for event in events:
+            of[type(event)].append(asdict(event) | {"received_at": now})
+        with self._engine.begin() as connection:
+            # In one order, so that two receivers that keep the same do not wait for each other for ever.
+            self._add(connection, statuses, sorted(of[StatusEvent], key=_identity))
+            if of[IncomingMessage]:
+                lock(connection)  # numbers become visible in their order
+                self._add(connection, incoming, of[IncomingMessage])
+            if of[UnreadEvent]:
+                connection.execute(unread_events.insert(), of[UnreadEvent])
+
+    def _add(self, connection: Connection, table: sa.Table, rows: Sequence[dict[str, Any]]) -> None:
+        if rows:
+            connection.execute(self._insert(table).on_conflict_do_nothing(), rows)
+
+    def forget(self, before: int) -> int:
+        """Delete some of what came before a time, and all but the newest events of unknown shape.
+
+        :return: how many rows were deleted: 0 when there are no more.
+        """
+        deleted = 0
+        with self._engine.begin() as connection:
+            for table in (statuses, incoming, unread_events):
+                key = sa.tuple_(*table.primary_key.columns)
+                old = sa.select(*table.primary_key.columns).where(table.c.received_at < before)
+                deleted += connection.execute(
+                    table.delete().where(key.in_(old.limit(_FORGOTTEN_AT_ONCE)))
+                ).rowcount
+            newest = connection.scalar(sa.select(sa.func.max(unread_events.c.number))) or 0
+            deleted += connection.execute(
+                unread_events.delete().where(unread_events.c.number <= newest - _UNREAD_KEPT)
+            ).rowcount
+        return deleted
+
+    def messages(self, ids: Iterable[str]) -> list[dict[str, Any]]:
+        """Return what became of messages, one answer for each id, in their order."""
+        ids = list(ids)
+        query = sa.select(statuses).where(statuses.c.message_id.in_(set(ids)))
+        of: dict[str, list[RowMapping]] = {}
+        with self._reader.connect() as connection:
+            for row in connection.execute(query).mappings():
+                of.setdefault(row["message_id"], []).append(row)
+        return [_message(one, of.get(one, [])) for one in ids]
+
+    def incoming(self, after: str | None, limit: int) -> dict[str, Any]:
+        """Return what people wrote after a cursor, and the next cursor.
+
+        :param after: a cursor, ``latest`` for the end, ``None`` for the oldest that is kept.
+        :param limit: how many at most.
+        :raises CursorError: if it is no cursor.
+        """
+        with self._reader.connect() as connection:
+            if after == LATEST:
+                last = connection.scalar(sa.select(sa.func.max(incoming.c.number))) or 0
+                return {"messages": [], "cursor": f"{self._name}-{last}"}
+            start = self._number(after)
+            query = sa.select(incoming).where(incoming.c.number > start).order_by(incoming.c.number)
+            rows = connection.execute(query.limit(limit)).mappings().all()
+        last = rows[-1]["number"] if rows else start
+        return {"messages": [_incoming(row) for row in rows], "cursor": f"{self._name}-{last}"}
+
+    def window(self, phone: str) -> dict[str, Any]:
+        """Return when a person last wrote, and until when an ordinary message reaches them."""
+        query = sa.select(sa.func.max(incoming.c.at)).where(incoming.c.sender == phone)
+        with self._reader.connect() as connection:
+            last = connection.scalar(query)
+        until = None if last is None else _time(last + WINDOW)
+        return {"phone": phone, "last_incoming_at": _time(last), "open_until": until}
+
+    def unread(self, limit: int) -> list[dict[str, Any]]:
+        """Return the newest events of unknown shape."""
+        query = sa.select(unread_events).order_by(unread_events.c.number.desc()).limit(limit)
+        with self._reader.connect() as connection:
+            return [
+                {
+                    "eventType": row["kind"],
+                    "reason": row["reason"],
+                    "received_at": _time(row["received_at"]),
+                    "body": row["body"],
+                }
+                for row in connection.execute(query).mappings()
+            ]
+
+    def _number(self, cursor: str | None) -> int:
+        if cursor is None:
+            return 0
+        name, _, number = cursor.partition("-")
+        if not (name.isalnum() and number.isascii() and number.isdecimal() and len(number) < 19):
+            raise CursorError("after: must be a cursor that an answer gave, or latest")
+        return int(number) if name == self._name else 0
+
+
+def has_reached(message: Mapping[str, Any], until: str) -> bool:
+    """Return whether a message has a status, a later one, or will never have it."""
+    status = message["status"]
+    return status == "failed" or ORDER.index(status) >= ORDER.index(until)
+
+
+def _identity(row: Mapping[str, Any]) -> tuple[str, str]:
+    return row["message_id"], row["status"]
+
+
+def _message(message_id: str, rows: Iterable[RowMapping]) -> dict[str, Any]:
+    by_status = {row["status"]: row for row in rows}
+    status = max((one for one in by_status if one in ORDER), key=ORDER.index, default="none")
+    if "failed" in by_status and status != "read":
+        status = "failed"
+    reached = by_status.get(status)
+    history = sorted(by_status.values(), key=lambda row: (row["at"], _rank(row["status"])))
+    return {
+        "message_id": message_id,
+        "status": status,
+        "at": _time(reached["at"]) if reached else None,
+        "failure": reached["failure"] if reached else None,
+        "history": [{"status": row["status"], "at": _time(row["at"])} for row in history],
+    }
+
+
+def _rank(status: str) -> int:
+    return ORDER.index(status) if status in ORDER else len(ORDER)
+
+
+def _incoming(row: RowMapping) -> dict[str, Any]:
+    option = {"id": row["option_id"], "title": row["option_title"]}
+    return {
+        "message_id": row["message_id"],
+        "from": row["sender"],
+        "name": row["name"],
+        "business_phone": row["business_phone"],
+        "type": row["type"],
+        "text": row["text"],
+        "option": None if row["option_id"] is None else option,
+        "reply_to": row["reply_to"],
+        "at": _time(row["at"]),
+    }
+
+
+def _time(seconds: int | None) -> str | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat()

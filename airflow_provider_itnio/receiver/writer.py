@@ -1,0 +1,130 @@
+"""Commits what is pushed, many pushes at a time, and wakes who waits for it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Final
+
+from sqlalchemy.exc import DataError, SQLAlchemyError
+
+from airflow_provider_itnio.receiver.events import Event, StatusEvent, UnreadEvent
+from airflow_provider_itnio.receiver.mailbox import Mailbox
+
+log = logging.getLogger("airflow_provider_itnio.receiver")
+
+MOST_WAITING: Final = 2_000
+"""Events that wait for the next commit. The vendor repeats what is turned away."""
+
+_MOST_AT_ONCE: Final = 500
+_FORGET_EVERY: Final = 3600.0
+
+INCOMING: Final = ""
+"""What readers of incoming messages wait for, in place of a message's id."""
+
+
+class NotKeptError(Exception):
+    """An event was not kept."""
+
+
+class Waiting:
+    """Readers that wait for a message, or for any incoming one. For the event loop's thread alone."""
+
+    def __init__(self) -> None:
+        self._wakers: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
+
+    def add(self, keys: Iterable[str], waker: asyncio.Event) -> None:
+        """Set ``waker`` when something is kept about one of the keys."""
+        for key in keys:
+            self._wakers[key].add(waker)
+
+    def remove(self, keys: Iterable[str], waker: asyncio.Event) -> None:
+        """Forget what :meth:`add` took."""
+        for key in keys:
+            if wakers := self._wakers.get(key):
+                wakers.discard(waker)
+                if not wakers:
+                    del self._wakers[key]
+
+    def wake(self, events: Iterable[Event]) -> None:
+        """Wake who waits for one of the events."""
+        for event in events:
+            if not isinstance(event, UnreadEvent):
+                key = event.message_id if isinstance(event, StatusEvent) else INCOMING
+                for waker in self._wakers.get(key, ()):
+                    waker.set()
+
+
+class Writer:
+    """Keeps events in the order in which they come; a commit takes all that have come meanwhile.
+
+    :param mailbox: where they are kept.
+    :param keep_seconds: how long they are kept.
+    """
+
+    def __init__(self, mailbox: Mailbox, keep_seconds: int) -> None:
+        self.waiting = Waiting()
+        self._mailbox = mailbox
+        self._keep_seconds = keep_seconds
+        self._queue: asyncio.Queue[tuple[Event, asyncio.Future[None]]] = asyncio.Queue(MOST_WAITING)
+
+    async def keep(self, event: Event) -> None:
+        """Return once an event is committed.
+
+        :raises NotKeptError: if it is not: too many wait, or the database has failed.
+        """
+        kept: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        try:
+            self._queue.put_nowait((event, kept))
+        except asyncio.QueueFull:
+            raise NotKeptError("too many events wait for the database") from None
+        await kept
+
+    async def run(self) -> None:
+        """Commit, and forget what is old, until cancelled."""
+        forgetting = asyncio.create_task(self._forget())
+        try:
+            while True:
+                batch = [await self._queue.get()]
+                while len(batch) < _MOST_AT_ONCE and not self._queue.empty():
+                    batch.append(self._queue.get_nowait())
+                await self._commit(batch)
+        finally:
+            forgetting.cancel()
+
+    async def _commit(self, batch: list[tuple[Event, asyncio.Future[None]]]) -> None:
+        events = [event for event, _ in batch]
+        error: Exception | None = None
+        try:
+            await asyncio.to_thread(self._mailbox.keep, events, int(time.time()))
+        except DataError:
+            if len(batch) > 1:  # one of them is at fault, the others are kept
+                for one in batch:
+                    await self._commit([one])
+                return
+            error = NotKeptError("the database does not take this event")
+        except SQLAlchemyError as failed:
+            log.error("the database has failed, nothing is lost: Itniotech repeats (%s)", _cause(failed))
+            error = NotKeptError("the database has failed")
+        else:
+            self.waiting.wake(events)
+        for _, kept in batch:
+            if not kept.done():  # who pushed may have gone
+                kept.set_exception(error) if error else kept.set_result(None)
+
+    async def _forget(self) -> None:
+        while True:
+            try:
+                while await asyncio.to_thread(self._mailbox.forget, int(time.time()) - self._keep_seconds):
+                    pass
+            except SQLAlchemyError as failed:
+                log.warning("old events could not be deleted, they will be later (%s)", _cause(failed))
+            await asyncio.sleep(_FORGET_EVERY)
+
+
+def _cause(error: SQLAlchemyError) -> str:
+    """Return the class of a database's error: its text may hold what was pushed."""
+    return type(getattr(error, "orig", None) or error).__name__

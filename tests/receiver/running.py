@@ -1,0 +1,130 @@
+"""A receiver in a process of its own, and who pushes to it and asks it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from contextlib import contextmanager
+
+PUSH_TOKEN = "push-0123456789abcdefghijkl"
+READ_TOKEN = "read-0123456789abcdefghijkl"
+AT = 1_790_000_000
+
+
+class RunningReceiver:
+    """A receiver that runs.
+
+    :param process: its process.
+    :param log: the file of what it has written.
+    """
+
+    def __init__(self, process, log):
+        self.process = process
+        self.log = log
+        self.port = self._port()
+        self.url = f"http://127.0.0.1:{self.port}"
+
+    def _port(self):
+        while not (found := re.search(r"listens on \S+ port (\d+)", self.written())):
+            assert self.process.poll() is None, self.written()
+            time.sleep(0.02)
+        port = int(found[1])
+        while self._answer(urllib.request.Request(f"http://127.0.0.1:{port}/healthz"))[0] != 200:
+            time.sleep(0.02)
+        return port
+
+    def written(self):
+        return self.log.read_text()
+
+    def push(self, event, token=PUSH_TOKEN):
+        """Push an event, or bytes as they are; give the HTTP code."""
+        body = event if isinstance(event, bytes) else json.dumps(event).encode()
+        return self._answer(urllib.request.Request(f"{self.url}/push/{token}", body))[0]
+
+    def ask(self, path, body=None, token=READ_TOKEN):
+        """Ask for something; give the HTTP code and the answer."""
+        headers = {"Authorization": f"Bearer {token}"}
+        data = None if body is None else json.dumps(body).encode()
+        return self._answer(urllib.request.Request(f"{self.url}{path}", data, headers))
+
+    def get(self, path, body=None):
+        code, answer = self.ask(path, body)
+        assert code == 200, answer
+        return answer
+
+    def _answer(self, request):
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                return answer.status, json.load(answer)
+        except urllib.error.HTTPError as error:
+            return error.code, json.loads(error.read() or b"null")
+        except OSError:
+            return 0, None
+
+    def kill(self):
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+
+@contextmanager
+def running_receiver(database, tmp_path, port=0, **environment):
+    """Start a receiver; it ends with the block, and must end cleanly unless it was killed."""
+    log = tmp_path / f"receiver-{time.monotonic_ns()}.log"
+    environ = {
+        **os.environ,
+        "ITNIO_RECEIVER_PUSH_TOKEN": PUSH_TOKEN,
+        "ITNIO_RECEIVER_READ_TOKEN": READ_TOKEN,
+        "ITNIO_RECEIVER_DATABASE": database,
+        "ITNIO_RECEIVER_PORT": str(port),
+        **environment,
+    }
+    with log.open("w") as out:
+        command = [sys.executable, "-m", "airflow_provider_itnio.receiver"]
+        with subprocess.Popen(command, env=environ, stdout=out, stderr=out) as process:
+            try:
+                yield RunningReceiver(process, log)
+            finally:
+                process.terminate()
+    assert process.returncode in (0, -signal.SIGKILL), log.read_text()
+
+
+def status_push(message_id, status, at=AT, **more):
+    """Give a status push as the vendor's page has it."""
+    return {
+        "appId": "app",
+        "channelType": 0,
+        "messageId": message_id,
+        "eventType": "message-status-event",
+        "billable": "true",
+        "form": "8613800000000",
+        "recipient": "8614718004557",
+        "status": status,
+        "timestamp": at,
+        **more,
+    }
+
+
+def incoming_push(message_id, message, phone="8614718004557", at=AT, **more):
+    """Give a push of what a person wrote, as the vendor's page has it."""
+    return {
+        "appId": "app",
+        "channelType": 0,
+        "messageId": message_id,
+        "timestamp": at,
+        "eventType": "up-message-event",
+        "businessPhone": "8613800000000",
+        "from": {"phone": phone, "name": "Ana"},
+        "message": message,
+        **more,
+    }
+
+
+def text_push(message_id, body, **more):
+    return incoming_push(message_id, {"type": "text", "text": {"body": body}}, **more)

@@ -1,0 +1,209 @@
+"""What was answered is kept: after SIGKILL, by two receivers over one database, over new versions."""
+
+from __future__ import annotations
+
+import random
+import socket
+import threading
+import time
+
+import pytest
+import sqlalchemy as sa
+
+from airflow_provider_itnio.receiver.database import VERSION, DatabaseError, mailbox, open_database
+from airflow_provider_itnio.receiver.events import read_event
+from airflow_provider_itnio.receiver.mailbox import Mailbox
+from tests.receiver.running import AT, running_receiver, status_push, text_push
+
+DAY = 24 * 3600
+
+
+def open_mailbox(url):
+    engine, name = open_database(url)
+    return Mailbox(engine, name)
+
+
+class Pusher(threading.Thread):
+    """Pushes one event after the other, each until it is answered with 200, as the vendor does."""
+
+    def __init__(self, url_of, events):
+        super().__init__()
+        self.url_of = url_of
+        self.events = events
+        self.answered = []
+
+    def run(self):
+        for event in self.events:
+            while self.url_of().push(event) != 200:
+                time.sleep(0.01)
+            self.answered.append(event)
+
+
+def answered(pushers):
+    return sum(len(pusher.answered) for pusher in pushers)
+
+
+def test_what_was_answered_survives_sigkill(database, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    current = []
+    events = [
+        [status_push(f"{n}-{i}", "sent") if i % 2 else text_push(f"{n}-{i}", f"{n} {i}") for i in range(400)]
+        for n in range(2)
+    ]
+    pushers = [Pusher(lambda: current[-1], some) for some in events]
+    some_more = random.Random(1)
+    for kill in range(4):
+        with running_receiver(database, tmp_path, port) as receiver:
+            current.append(receiver)
+            if not kill:
+                for pusher in pushers:
+                    pusher.start()
+            enough = answered(pushers) + some_more.randint(50, 150)
+            while answered(pushers) < enough:
+                time.sleep(0.001)
+            receiver.kill()
+    with running_receiver(database, tmp_path, port) as receiver:
+        current.append(receiver)
+        for pusher in pushers:
+            pusher.join()
+        ids = [event["messageId"] for some in events for event in some if "status" in event]
+        found = receiver.get("/v1/messages", {"ids": ids})["messages"]
+        assert {message["status"] for message in found} == {"sent"}
+        incoming = receiver.get("/v1/incoming")["messages"]
+        texts = [[one["text"] for one in incoming if one["text"].startswith(f"{n} ")] for n in range(2)]
+        assert texts == [[f"{n} {i}" for i in range(0, 400, 2)] for n in range(2)]
+
+
+def test_two_receivers_over_one_postgresql_are_as_good_as_one(postgres_database, tmp_path):
+    with (
+        running_receiver(postgres_database, tmp_path) as first,
+        running_receiver(postgres_database, tmp_path) as second,
+    ):
+        seen, stop = [], threading.Event()
+
+        def read():
+            cursor = ""
+            page = {"messages": [1]}
+            while page["messages"] or not stop.is_set():
+                page = second.get(f"/v1/incoming?after={cursor}&wait=1")
+                cursor = page["cursor"]
+                seen.extend(one["text"] for one in page["messages"])
+
+        reader = threading.Thread(target=read)
+        reader.start()
+        pushers = [
+            Pusher(lambda one=one: one, [text_push(f"{n}-{i}", f"{n} {i}") for i in range(100)])
+            for n, one in enumerate([first, second, first, second])
+        ]
+        # The same pushed to both changes nothing.
+        pushers += [
+            Pusher(lambda one=one: one, [status_push("both", "read")] * 50) for one in (first, second)
+        ]
+        for pusher in pushers:
+            pusher.start()
+        for pusher in pushers:
+            pusher.join()
+        stop.set()
+        reader.join()
+        assert sorted(seen) == sorted(f"{n} {i}" for n in range(4) for i in range(100))
+        assert first.get("/v1/messages/both")["status"] == "read"
+        waiting = []
+        asking = threading.Thread(
+            target=lambda: waiting.append(second.get("/v1/messages/across?wait=25&until=sent"))
+        )
+        asking.start()
+        first.push(status_push("across", "sent"))
+        asking.join()
+        assert waiting[0]["status"] == "sent"
+
+
+def test_old_rows_are_forgotten_and_new_ones_stay(database):
+    kept = open_mailbox(database)
+    for name, now in (("old", AT), ("new", AT + 31 * DAY)):
+        events = [status_push(name, "sent"), text_push(name, name), {"eventType": name}]
+        kept.keep([read_event(event, now) for event in events], now)
+    while kept.forget(AT + DAY):
+        pass
+    assert [one["status"] for one in kept.messages(["old", "new"])] == ["none", "sent"]
+    page = kept.incoming(None, 10)
+    assert [one["text"] for one in page["messages"]] == ["new"]
+    assert [one["eventType"] for one in kept.unread(10)] == ["new"]
+    while kept.forget(AT + 40 * DAY):
+        pass
+    # What comes after all is forgotten comes after the cursor.
+    kept.keep([read_event(text_push("later", "later"), AT)], AT + 50 * DAY)
+    assert [one["text"] for one in kept.incoming(page["cursor"], 10)["messages"]] == ["later"]
+
+
+def test_events_that_can_t_be_read_don_t_pile_up(database, monkeypatch):
+    monkeypatch.setattr("airflow_provider_itnio.receiver.mailbox._UNREAD_KEPT", 3)
+    kept = open_mailbox(database)
+    kept.keep([read_event({"eventType": str(number)}, AT) for number in range(10)], AT)
+    while kept.forget(0):
+        pass
+    assert [one["eventType"] for one in kept.unread(10)] == ["9", "8", "7"]
+
+
+def test_a_cursor_of_another_database_begins_anew(tmp_path):
+    first, second = (open_mailbox(f"sqlite:///{tmp_path}/{name}.db") for name in "ab")
+    for number in range(5):
+        first.keep([read_event(text_push(str(number), "old"), AT)], AT)
+    second.keep([read_event(text_push("1", "new"), AT)], AT)
+    cursor = first.incoming("latest", 10)["cursor"]
+    assert [one["text"] for one in second.incoming(cursor, 10)["messages"]] == ["new"]
+
+
+def test_tables_of_a_later_version_are_left_alone(database):
+    engine, _ = open_database(database)
+    with engine.begin() as connection:
+        connection.execute(mailbox.update().values(version=VERSION + 1))
+    with pytest.raises(
+        DatabaseError, match=f"version {VERSION + 1} of the tables, this receiver knows {VERSION}"
+    ):
+        open_database(database)
+
+
+def test_tables_of_an_earlier_version_are_brought_up_to_date(database, monkeypatch):
+    engine, name = open_database(database)
+    Mailbox(engine, name).keep([read_event(status_push("kept", "sent"), AT)], AT)
+    changes = {VERSION: ("ALTER TABLE itnio_status ADD COLUMN more INTEGER",)}
+    monkeypatch.setattr("airflow_provider_itnio.receiver.database._CHANGES", changes)
+    monkeypatch.setattr("airflow_provider_itnio.receiver.database.VERSION", VERSION + 1)
+    for _ in range(2):
+        engine, same = open_database(database)
+        assert same == name
+        with engine.connect() as connection:
+            assert connection.execute(sa.text("SELECT message_id, more FROM itnio_status")).all() == [
+                ("kept", None)
+            ]
+
+
+def test_many_that_open_a_new_database_make_its_tables_once(database):
+    names, threads = [], []
+    for _ in range(8):
+        threads.append(threading.Thread(target=lambda: names.append(open_database(database)[1])))
+        threads[-1].start()
+    for thread in threads:
+        thread.join()
+    assert len(names) == 8
+    assert len(set(names)) == 1
+
+
+def test_a_database_that_fails_is_answered_as_such_and_then_works_again(postgres_database, tmp_path):
+    engine = sa.create_engine(postgres_database, future=True)
+    with running_receiver(postgres_database, tmp_path) as receiver:
+        with engine.begin() as connection:
+            connection.execute(sa.text("ALTER TABLE itnio_status RENAME TO elsewhere"))
+        assert receiver.push(status_push("a", "sent")) == 503
+        code, answer = receiver.ask("/v1/messages/a")
+        assert (code, answer) == (503, {"error": "the database has failed, ask again"})
+        with engine.begin() as connection:
+            connection.execute(sa.text("ALTER TABLE elsewhere RENAME TO itnio_status"))
+            others = sa.text(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+            )
+            connection.execute(others)
+        assert receiver.push(status_push("a", "sent")) == 200
+        assert receiver.get("/v1/messages/a")["status"] == "sent"
+    engine.dispose()
