@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 from airflow_provider_itnio.api.models import Message
 
+__all__ = ["PreparedMessage"]
+
 
 @dataclass(frozen=True, slots=True)
 class PreparedMessage:
