@@ -27,6 +27,7 @@ ALL = (
     "broadcast_rate",
     "broadcast_memory",
     "broadcast_record",
+    "receiver_pushes",
     "sandbox_throughput",
     "sandbox_stall",
 )
