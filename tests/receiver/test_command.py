@@ -15,6 +15,7 @@ from airflow_provider_itnio.receiver.tokens import Tokens, new_token
 from tests.receiver.running import PUSH_TOKEN, READ_TOKEN, running_receiver
 
 GOOD = {"ITNIO_RECEIVER_PUSH_TOKEN": PUSH_TOKEN, "ITNIO_RECEIVER_READ_TOKEN": READ_TOKEN}
+GOOD["ITNIO_RECEIVER_PORT"] = "0"
 
 
 def run(monkeypatch, capsys, *arguments, **environment):
@@ -51,7 +52,7 @@ def run(monkeypatch, capsys, *arguments, **environment):
         ({**GOOD, "ITNIO_RECEIVER_DATABASE": "sqlite:////nowhere/at/all.db"}, "unable to open database file"),
         ({**GOOD, "ITNIO_RECEIVER_PORT": "70000"}, "argument --port: must be a whole number from 0 to 65535"),
         ({**GOOD, "ITNIO_RECEIVER_KEEP_DAYS": "1"}, "argument --keep-days: must be a whole number from 2"),
-        ({**GOOD, "ITNIO_RECEIVER_HOST": "192.0.2.1"}, "can't listen on 192.0.2.1 port 8026: "),
+        ({**GOOD, "ITNIO_RECEIVER_HOST": "192.0.2.1"}, "can't listen on 192.0.2.1 port 0: "),
     ],
     ids=str,
 )

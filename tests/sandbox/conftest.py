@@ -72,6 +72,7 @@ def sandbox(running_sandbox):
     """A sandbox with the documentation's own credentials that has got nothing yet."""
     running_sandbox.clear()
     running_sandbox.clear_faults()
+    running_sandbox.push_to(None)
     return running_sandbox
 
 
