@@ -22,7 +22,7 @@ from benchmarks.sandbox_throughput import Running
 from benchmarks.side_by_side import AS_JSON, Figure, main
 
 SECONDS: Final = 10
-CONNECTIONS: Final = 32
+CONNECTIONS: Final = 128
 FLOOD: Final = 10_000
 PUSH: Final = "push-0123456789abcdefghijkl"
 READ: Final = "read-0123456789abcdefghijkl"
