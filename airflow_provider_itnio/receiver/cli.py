@@ -8,7 +8,7 @@ import os
 import socket
 import sys
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 from airflow_provider_itnio.receiver.tokens import TokenError, Tokens, new_token
 
@@ -36,12 +36,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         push, read = (Tokens.read(name, os.environ.get(name, "")) for name in _token_variables())
         if push.overlap(read):
             raise TokenError("a push token is a read token too: who pushes must not be able to read")
-        with socket.create_server((options.host, options.port), family=_family(options.host)) as listening:
-            serve(listening, options.database, push=push, read=read, keep_days=options.keep_days)
-    except (TokenError, DatabaseError) as error:
+        listening = socket.create_server((options.host, options.port), family=_family(options.host))
+    except TokenError as error:
         return _give_up(str(error))
     except OSError as error:
         return _give_up(f"can't listen on {options.host} port {options.port}: {error.strerror or error}")
+    with listening:
+        try:
+            serve(listening, options.database, push=push, read=read, keep_days=options.keep_days)
+        except DatabaseError as error:
+            return _give_up(str(error))
     return 0
 
 
@@ -57,10 +61,10 @@ def command_line() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="token")
     commands.add_parser("token", help="print a new random token, and end")
 
-    def add(option: str, default: str, **more: object) -> None:
+    def add(option: str, default: str, **more: Any) -> None:
         variable = PREFIX + option.removeprefix("--").replace("-", "_").upper()
         # A default that is text is checked as what is given on the command line is.
-        parser.add_argument(option, default=os.environ.get(variable) or default, **more)  # type: ignore[arg-type]
+        parser.add_argument(option, default=os.environ.get(variable) or default, **more)
 
     add(
         "--database",
