@@ -180,6 +180,8 @@ def as_data(value: Any, name: str = "", *, of_recipient: bool = False) -> Any:
         return value
     if kind is float:
         return value if value == value else Gap(obj=value, name=name)  # noqa: PLR0124
+    if kind.__name__ == "Proxy" and hasattr(kind, "__wrapped__"):  # what Airflow 3 reads when it is used
+        return as_data(value.__wrapped__, name)
     if of_recipient and issubclass(kind, dict):
         return RecipientData(value, name=name)
     if kind is dict:

@@ -109,11 +109,12 @@ class TestingSandbox(Sandbox):
         **context: Any,
     ) -> Any:
         """
-        Run one task as Airflow does: render its fields, then execute it.
+        Run one task through Airflow's own task runner, which asks this test instead of its server.
 
-        No database is needed. The task itself stays as it is, so it can be run again. Its callbacks,
-        ``retries`` and ``execution_timeout`` play no part. In an async test it runs in a thread of its own,
-        since a task may begin a loop; several threads that call this take turns.
+        No database is needed. It is as in Airflow, in one try: templates, callbacks, hooks, ``execution_timeout``,
+        XComs and the environment. A task that defers has its trigger run here, and goes on. The task itself
+        stays as it is, so it can be run again. In an async test it runs in a thread of its own, since a task
+        may begin a loop; several threads that call this take turns.
 
         :param task: an operator, what a function with a decorator such as ``@task.whatsapp`` returns when it
             is called in a DAG, or a mapped task, of which the instance ``map_index`` runs (0 if not given)
@@ -121,17 +122,25 @@ class TestingSandbox(Sandbox):
             pair of both
         :param variables: Airflow variables that are there meanwhile
         :param context: ``logical_date`` or ``ds``, ``data_interval_start`` and ``data_interval_end``,
-            ``run_id``, ``map_index``, ``try_number``, ``params`` (as given to the run) make the context;
-            anything else, such as a ``task_state_store``, goes into it as it is
-        :return: what the task returns
+            ``run_id``, ``map_index``, ``try_number``, ``params`` (as given to the run) describe the run; a
+            dict ``task_state_store`` is what Airflow's keeps; anything else goes into the context as it is
+        :return: what the task returns, as Airflow hands it to other tasks; None if it pushes no XCom
         :raises ValueError: if an argument can't be; the text names it
-        :raises RuntimeError: if it waits for its turn and no other one ends for 300 s
+        :raises RuntimeError: on Airflow 2; if the task asks for what only Airflow's database has; if it waits
+            for its turn and no other one ends for 300 s
         :raises Exception: what the task raises, unchanged
         """
-        from airflow_provider_itnio.sandbox.testing.run import run_task
+        from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 
-        given = mapping("xcoms", xcoms)
-        return _alone(variables, lambda: run_task(task, given, context))
+        if not AIRFLOW_V_3_0_PLUS:
+            raise RuntimeError(
+                "execute: needs Airflow 3. On Airflow 2, test the DAG with dag.test(): while this fixture is "
+                "there, it sends to the sandbox"
+            )
+        from airflow_provider_itnio.sandbox.testing.task_run import run_task
+
+        given = context | {"xcoms": mapping("xcoms", xcoms)}
+        return _alone(variables, lambda: run_task(task, given))
 
     def alert(
         self,
@@ -157,10 +166,10 @@ class TestingSandbox(Sandbox):
         :raises ValueError: if an argument can't be, such as an exception with ``success``; the text names it
         :raises Exception: what the notifier raises, unchanged; of several, what the first raises
         """
-        from airflow_provider_itnio.sandbox.testing.run import tell
+        from airflow_provider_itnio.sandbox.testing.alerts import tell
 
-        given = mapping("xcoms", xcoms)
-        _alone(variables, lambda: tell(notifier, kind, exception, given, context))
+        given = context | {"xcoms": mapping("xcoms", xcoms)}
+        _alone(variables, lambda: tell(notifier, kind, exception, given))
 
 
 def _alone(variables: Mapping[str, Any] | None, task: Callable[[], Result]) -> Result:

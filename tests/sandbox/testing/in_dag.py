@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from importlib.metadata import version
 
-from airflow.providers.common.compat.sdk import (
-    DAG,
-    BaseOperator,
-)
+import pytest
+from airflow.providers.common.compat.sdk import DAG, BaseOperator
 from packaging.version import Version
 
 from airflow_provider_itnio.operators.whatsapp import WhatsAppSendOperator
@@ -15,6 +13,7 @@ from tests.sandbox.testing import task_dags
 from tests.sandbox.testing.task_dags import NUMBER
 
 AIRFLOW_2 = version("apache-airflow").startswith("2.")
+on_airflow_3 = pytest.mark.skipif(AIRFLOW_2, reason="execute runs a task on Airflow 3; see test_dag_test.py")
 AIRFLOW_BEFORE_3_3 = Version(version("apache-airflow")) < Version("3.3")
 
 
@@ -41,7 +40,9 @@ def in_dag(text):
 
 
 class Looking(BaseOperator):
-    """An operator that gives its context back."""
+    """An operator that keeps its context where a test can look at it."""
+
+    seen: list = []
 
     def __init__(self, *, at=None, **kwargs):
         super().__init__(**kwargs)
@@ -50,4 +51,10 @@ class Looking(BaseOperator):
     def execute(self, context):
         if callable(self.at):
             self.at()
-        return context
+        self.seen.append(context)
+
+
+def context_of(itnio_sandbox, task=None, **options):
+    """Give the context that a task sees."""
+    assert itnio_sandbox.execute(task or Looking(task_id="look"), **options) is None
+    return Looking.seen.pop()

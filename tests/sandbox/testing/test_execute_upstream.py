@@ -14,8 +14,10 @@ from airflow.providers.common.compat.sdk import (
 
 from airflow_provider_itnio.operators.whatsapp_broadcast import WhatsAppBroadcastOperator
 from tests.sandbox.testing import task_dags
-from tests.sandbox.testing.in_dag import AIRFLOW_2, Looking, adhoc, rendered
+from tests.sandbox.testing.in_dag import Looking, adhoc, context_of, on_airflow_3, rendered
 from tests.sandbox.testing.task_dags import NUMBER, SHOPS, Counting
+
+pytestmark = on_airflow_3
 
 # --- what comes from upstream -----------------------------------------------------------------------------
 
@@ -30,7 +32,7 @@ from tests.sandbox.testing.task_dags import NUMBER, SHOPS, Counting
         ("{{ ti.xcom_pull('part', map_indexes=1) }}", {"part": [5, 6]}, "6"),
         ("{{ ti.xcom_pull('part', map_indexes=[1, 0]) }}", {"part": [5, 6]}, "[6, 5]"),
         ("{{ ti.xcom_pull('part', map_indexes=-1) }}", {"part": 5}, "5"),
-        ("{{ ti.xcom_pull('load', default='x') }}", {}, "x"),
+        ("{{ ti.xcom_pull('load', map_indexes=-1, default='x') }}", {"load": None}, "x"),
         ("{{ ti.xcom_pull('elsewhere', dag_id='other') }}", {"elsewhere": 5}, "5"),
     ],
 )
@@ -76,8 +78,23 @@ def test_one_of_multiple_outputs_can_be_pulled(itnio_sandbox):
 
 
 def test_a_mapped_upstream_task_gives_a_list(itnio_sandbox):
-    itnio_sandbox.execute(task_dags.tell_parts, xcoms={"part": [1, 2]})
-    assert itnio_sandbox.messages[0].text == "[1, 2]"
+    with DAG("parts", schedule=None):
+        parts = task(task_id="part")(lambda number: number).expand(number=[1, 2, 3])
+        pulled = adhoc("{{ ti.xcom_pull('part') }} {{ ti.xcom_pull('part', map_indexes=1) is none }}")
+
+        @task.whatsapp(recipient=NUMBER)
+        def told(parts):
+            return f"{parts!r} {len(parts)} {list(parts)} {parts[-1]} {parts[0:1]}"
+
+        told = told(parts)
+    for one in (pulled, told):
+        itnio_sandbox.execute(one, xcoms={"part": [1, None, 3]})
+    assert [message.text for message in itnio_sandbox.messages] == [
+        "[1, 3] True",
+        "LazyXComSequence(<unevaluated length>) 2 [1, 3] 3 [1]",
+    ]
+    with pytest.raises(ValueError, match="xcoms: a list for 'part', an entry per instance, 5 given"):
+        itnio_sandbox.execute(pulled, xcoms={"part": 5})
 
 
 def test_what_comes_from_upstream_is_not_run_as_jinja(itnio_sandbox):
@@ -102,15 +119,11 @@ def test_the_first_instance_runs_if_none_is_named(itnio_sandbox):
 
 def test_an_instance_knows_of_the_mapped_task(itnio_sandbox):
     with DAG("shops", schedule=None):
-        mapped = Looking.partial(task_id="look", map_index_template="{{ ds }}").expand(at=["a", "b"])
-    context = itnio_sandbox.execute(mapped, map_index=1)
-    assert context["map_index_template"] == "{{ ds }}"
+        mapped = Looking.partial(task_id="look", map_index_template="2026-07-01").expand(at=["a", "b"])
+    context = context_of(itnio_sandbox, mapped, map_index=1)
+    assert context["ti"].rendered_map_index == "2026-07-01"
     assert context["ti"].task is context["task"]
-    if AIRFLOW_2:
-        assert context["expanded_ti_count"] == 2
-        assert context["ti"].key.map_index == 1
-    else:
-        assert context["ti"].is_mapped
+    assert context["ti"].is_mapped
 
 
 @pytest.mark.parametrize("map_index", [2, -1])

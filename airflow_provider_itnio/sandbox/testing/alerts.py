@@ -1,0 +1,194 @@
+"""A notifier by itself, called as Airflow does when something has happened."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Mapping, MutableMapping
+from contextlib import nullcontext
+from datetime import UTC, datetime, timedelta
+from pkgutil import resolve_name
+from typing import Any, get_args
+
+from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
+
+from airflow_provider_itnio.sandbox.testing.sandbox import EventKind
+from airflow_provider_itnio.sandbox.testing.trial import Trial, task_of_event, trial_of
+
+STATES = {
+    "failure": "failed",
+    "retry": "up_for_retry",
+    "success": "success",
+    "skipped": "skipped",
+    "dag_failure": "failed",
+    "dag_success": "success",
+}
+RUN_TIME = timedelta(seconds=72)
+"""How long the run has taken."""
+
+
+def tell(notifier: Any, kind: str, exception: BaseException | str | None, given: Mapping[str, Any]) -> None:
+    """
+    Call a notifier.
+
+    :param notifier: a notifier, any other callback, several, a deadline or its callback
+    :param kind: what happened
+    :param exception: what a task failed with
+    :param given: what the test says of the task and its run
+    """
+    if kind not in get_args(EventKind):
+        raise ValueError(f"kind: one of {', '.join(get_args(EventKind))}, {kind!r} given")
+    if exception is not None and not isinstance(exception, (BaseException, str)):
+        raise ValueError(f"exception: an exception or a text, {exception!r:.60} given")
+    if exception is not None and kind not in ("failure", "retry"):
+        raise ValueError(f"exception: Airflow gives none with {kind}")
+    if given.get("xcoms") and kind == "deadline":
+        raise ValueError("xcoms: Airflow gives none with deadline, its context is dag_run and deadline")
+    errors: list[Exception] = []
+    for callback in _callbacks(notifier, kind):
+        rest = dict(given)
+        task = task_of_event(rest)
+        with trial_of(task, rest, datetime.now(UTC) - RUN_TIME) as trial:
+            try:
+                _call(callback, kind, exception, trial)
+            except Exception as error:  # Airflow logs it, and calls the next
+                errors.append(error)
+    if errors:
+        raise errors[0]
+
+
+def _callbacks(notifier: Any, kind: str) -> list[Any]:
+    """Return the callbacks that a test hands over, of which there must be one."""
+    several = list(notifier) if isinstance(notifier, (list, tuple)) else [notifier]
+    callbacks = [one.callback if type(one).__name__ == "DeadlineAlert" else one for one in several]
+    if not callbacks or None in callbacks:
+        raise ValueError(f"notifier: there is no callback to call, {notifier!r} given")
+    for one in callbacks:
+        if isinstance(one, type):
+            raise ValueError(f"notifier: a notifier, the class {one.__name__} given")
+        if not callable(one) and not _is_of_deadline(one):
+            raise ValueError(f"notifier: a notifier or another callback, {one!r:.60} given")
+        if _is_of_deadline(one) and not callable(one) and kind != "deadline":
+            raise ValueError(
+                f"kind: 'deadline', of which alone there is {type(one).__name__}(...), {kind!r} given"
+            )
+    return callbacks
+
+
+def _is_of_deadline(callback: Any) -> bool:
+    return hasattr(callback, "path") and hasattr(callback, "kwargs")
+
+
+def _call(callback: Any, kind: str, exception: BaseException | str | None, trial: Trial) -> None:
+    """Call one callback, with what Airflow hands to it."""
+    if not AIRFLOW_V_3_0_PLUS:
+        from airflow_provider_itnio.sandbox.testing.airflow_2 import begin
+
+        asked: Any = nullcontext()
+    else:
+        from airflow_provider_itnio.sandbox.testing.task_run import begin, supervised
+
+        asked = supervised(trial)
+    with asked:
+        if kind == "deadline":
+            _tell_of_deadline(callback, _context_of_deadline(trial) | trial.context)
+            return
+        ti, context = begin(trial)
+        if kind.startswith("dag_"):
+            _end_run(context, STATES[kind])
+        else:
+            _end_task(context, kind, exception)
+        callback(context)
+
+
+def _end_task(context: MutableMapping[str, Any], kind: str, exception: BaseException | str | None) -> None:
+    ti = context["ti"]
+    _end(ti, STATES[kind])
+    if kind == "retry":
+        ti.max_tries = max(ti.max_tries, ti.try_number)
+    if kind in ("failure", "retry"):
+        context["exception"] = exception or RuntimeError("the task failed")
+    elif AIRFLOW_V_3_0_PLUS:
+        context["exception"] = None
+
+
+def _end_run(context: MutableMapping[str, Any], state: str) -> None:
+    """End a run, as the callbacks of its DAG are shown it: Airflow's server has made this one."""
+    from airflow.utils.state import DagRunState
+    from airflow.utils.types import DagRunType
+
+    ti, run = context["ti"], context["dag_run"]
+    run.state, run.run_type, run.end_date = DagRunState(state), DagRunType(run.run_type), datetime.now(UTC)
+    context.setdefault("reason", {"failed": "task_failure"}.get(state, state))
+    if AIRFLOW_V_3_0_PLUS:
+        # The run's last task instance is put together from what the run's record has of it.
+        ti.state = ti.start_date = None
+    else:
+        _end(ti, state)
+
+
+def _end(ti: Any, state: str) -> None:
+    from airflow.utils.state import TaskInstanceState
+
+    ti.state = TaskInstanceState(state)
+    if ti.state is TaskInstanceState.SKIPPED:
+        return  # Airflow writes the date after it has called
+    ti.end_date = datetime.now(UTC)
+    if not AIRFLOW_V_3_0_PLUS:
+        ti.duration = (ti.end_date - ti.start_date).total_seconds()
+
+
+def _context_of_deadline(trial: Trial) -> dict[str, Any]:
+    """Make the context of a run that is late: it has come as JSON, and holds little."""
+    run = trial.dag_run
+    began = _as_json(trial.start_date)
+    return {
+        "dag_run": {
+            "dag_id": run["dag_id"],
+            "dag_run_id": run["run_id"],
+            "dag_display_name": trial.dag.dag_display_name,
+            "logical_date": _as_json(trial.logical_date),
+            "data_interval_start": _as_json(run["data_interval_start"]),
+            "data_interval_end": _as_json(run["data_interval_end"]),
+            "run_after": _as_json(trial.logical_date) or began,
+            "queued_at": began,
+            "start_date": began,
+            "last_scheduling_decision": began,
+            "end_date": None,
+            "duration": None,
+            "run_type": "manual",
+            "state": "running",
+            "triggered_by": "ui",
+            "triggering_user_name": None,
+            "conf": run["conf"],
+            "note": None,
+            "dag_versions": [],
+            "bundle_version": None,
+            "partition_key": None,
+            "partition_date": None,
+        },
+        "deadline": {
+            "id": "01980000-0000-7000-8000-000000000000",
+            "deadline_time": datetime.now(UTC).isoformat(),
+        },
+    }
+
+
+def _as_json(date: datetime | None) -> str | None:
+    return date.isoformat().replace("+00:00", "Z") if date else None
+
+
+def _tell_of_deadline(callback: Any, context: MutableMapping[str, Any]) -> None:
+    if _is_of_deadline(callback):
+        made = resolve_name(callback.path)(**callback.kwargs, context=context)
+        if hasattr(made, "__await__") and not hasattr(callback, "executor"):
+            asyncio.run(_awaited(made))
+        elif callable(made):
+            made(context)
+    elif hasattr(callback, "async_notify"):
+        asyncio.run(callback.async_notify(context))
+    else:
+        callback(context)
+
+
+async def _awaited(made: Awaitable[Any]) -> None:
+    await made

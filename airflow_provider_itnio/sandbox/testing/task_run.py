@@ -1,0 +1,234 @@
+"""One task through the task runner of Airflow 3, which is not changed; only its supervisor is the test's."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+import threading
+import traceback
+import uuid
+from collections.abc import Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pkgutil import resolve_name
+from typing import Any
+
+import structlog
+from airflow.providers.common.compat.sdk import AirflowSkipException, TaskInstanceState
+from airflow.sdk.api.datamodels._generated import DagRun, TIRunContext
+from airflow.sdk.bases.xcom import BaseXCom
+from airflow.sdk.execution_time.supervisor import set_supervisor_comms
+from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance, finalize, run
+
+from airflow_provider_itnio.sandbox.testing.supervisor import TestSupervisor, as_json, decoded
+from airflow_provider_itnio.sandbox.testing.trial import (
+    Trial,
+    check_map_index,
+    is_mapped,
+    operator_of,
+    trial_of,
+)
+
+TRIGGER_FAILED = "__fail__"  # the method with which Airflow resumes a task whose trigger has failed
+
+
+def run_task(task: Any, given: Mapping[str, Any]) -> Any:
+    """
+    Run a task, also its trigger if it defers.
+
+    :param given: what the test says of the run
+    :return: what the task has pushed as its return value
+    """
+    operator = operator_of(task)
+    instances = is_mapped(operator) or operator.get_closest_mapped_task_group() is not None
+    if instances:
+        given = {"map_index": 0, **given}
+    elif given.get("map_index", -1) != -1:
+        raise ValueError(f"map_index: the task is not mapped, {given['map_index']!r} given")
+    with trial_of(operator, given, datetime.now(UTC)) as trial, supervised(trial) as supervisor:
+        resumed: dict[str, Any] = {}
+        while True:
+            ti, context = begin(trial, **resumed)
+            supervisor.instances = check_map_index(trial, context)
+            log = _TaskLog()
+            with _signals(), _environment():
+                state, msg, error = run(ti, context, log.bound)
+                stopped = log.exception
+                context["exception"] = error
+                finalize(ti, state, context, log.bound, error)
+            if state != TaskInstanceState.DEFERRED:
+                break
+            resumed = _run_trigger(msg, ti)
+        if error is not None:
+            raise error
+        if state != TaskInstanceState.SUCCESS:
+            raise stopped or AirflowSkipException(f"the task ended as {state}")
+        return supervisor.returned
+
+
+@contextmanager
+def supervised(trial: Trial) -> Iterator[TestSupervisor]:
+    """Let Airflow ask the test, also for what a callback needs; an error says what the test did not give."""
+    state = trial.context.get("task_state_store")
+    if isinstance(state, MutableMapping):
+        del trial.context["task_state_store"]
+    else:
+        state = {}
+    supervisor = TestSupervisor(trial, state)
+    try:
+        with set_supervisor_comms(supervisor):
+            yield supervisor
+    except BaseException as error:
+        for missing in dict.fromkeys(supervisor.missing):
+            error.add_note(f"the test gives {missing}")
+        raise
+
+
+def begin(trial: Trial, **resumed: Any) -> tuple[RuntimeTaskInstance, Any]:
+    """
+    Make the task instance and its context, as Airflow does from what its server says.
+
+    :param resumed: the method and its arguments with which a task goes on that had deferred
+    """
+    task = trial.task
+    dag_run = trial.dag_run | {
+        "run_type": "manual",
+        "state": "running",
+        "logical_date": trial.logical_date,
+        "run_after": trial.logical_date or trial.start_date,
+        "end_date": None,
+        "consumed_asset_events": [],
+        "partition_key": None,
+    }
+    max_tries = task.retries or 0
+    from_server: dict[str, Any] = {
+        "dag_run": {name: value for name, value in dag_run.items() if name in DagRun.model_fields},
+        "max_tries": max_tries,
+        "should_retry": trial.try_number <= max_tries,
+        **resumed,
+    }
+    if "upstream_map_indexes" in TIRunContext.model_fields:  # before Airflow 3.2
+        from_server["upstream_map_indexes"] = dict(_upstream_map_indexes(trial))
+    ti = RuntimeTaskInstance.model_construct(
+        id=uuid.uuid4(),
+        dag_version_id=uuid.uuid4(),
+        task_id=task.task_id,
+        dag_id=trial.dag.dag_id,
+        run_id=trial.run_id,
+        try_number=trial.try_number,
+        map_index=trial.map_index,
+        hostname="localhost",
+        task=task,
+        max_tries=max_tries,
+        start_date=trial.start_date,
+        state=TaskInstanceState.RUNNING,
+        _ti_context_from_server=TIRunContext.model_validate(from_server),
+    )
+    context: Any = ti.get_template_context()
+    context.update(trial.context)
+    return ti, context
+
+
+def _upstream_map_indexes(trial: Trial) -> Iterator[tuple[str, Any]]:
+    own = trial.task.get_closest_mapped_task_group()
+    for upstream in trial.task.upstream_list:
+        group = upstream.get_closest_mapped_task_group()
+        if group is None:
+            yield upstream.task_id, None
+        elif group == own:
+            yield upstream.task_id, trial.map_index
+        else:
+            given = trial.xcoms.pull(upstream.task_id, "return_value", upstream)
+            yield upstream.task_id, list(range(len(given)))
+
+
+def _run_trigger(msg: Any, ti: RuntimeTaskInstance) -> dict[str, Any]:
+    """Run the trigger of a task that has deferred, and say how the task goes on."""
+    from airflow.serialization.serialized_objects import BaseSerialization
+
+    sent = msg.model_dump(mode="json")
+    is_older = set(sent["trigger_kwargs"]) == {"__type", "__var"}  # before Airflow 3.2
+    read = BaseSerialization.deserialize if is_older else decoded
+    trigger = resolve_name(sent["classpath"])(**read(sent["trigger_kwargs"]))
+    trigger.task_instance = ti
+    timeout = msg.trigger_timeout and msg.trigger_timeout.total_seconds()
+
+    async def first_event() -> Any:
+        return await asyncio.wait_for(anext(trigger.run()), timeout)
+
+    method, kwargs = sent["next_method"], read(sent["next_kwargs"])
+    try:
+        kwargs["event"] = asyncio.run(first_event()).payload
+    except Exception as error:
+        method, kwargs = TRIGGER_FAILED, {"error": "Trigger timeout"}
+        if timeout is None or not isinstance(error, TimeoutError):
+            kwargs = {"error": "Trigger failure", "traceback": traceback.format_exception(error)}
+    write = BaseSerialization.serialize if is_older else BaseXCom.serialize_value
+    return {"next_method": method, "next_kwargs": as_json(write(kwargs))}
+
+
+class _TaskLog:
+    """The log of Airflow's task runner as lines of ``logging``, which pytest's ``caplog`` has."""
+
+    def __init__(self) -> None:
+        self.exception: BaseException | None = None
+        """What the task raised last, also if that means no failure."""
+        logger = logging.getLogger("airflow.task")
+        self.bound = structlog.wrap_logger(
+            logger,
+            processors=[structlog.stdlib.PositionalArgumentsFormatter(), self._line],
+            wrapper_class=structlog.stdlib.BoundLogger,
+        )
+
+    def _line(self, _logger: Any, _method: str, entry: MutableMapping[str, Any]) -> Any:
+        self.exception = sys.exc_info()[1] or self.exception
+        event = str(entry.pop("event"))
+        if event.startswith(("::group::", "::endgroup::")):  # what folds the log on Airflow's page
+            raise structlog.DropEvent
+        exc_info = entry.pop("exc_info", None)
+        details = "".join(f" {name}={value!r}" for name, value in entry.items() if name != "ti")
+        return ("%s", event.strip() + details), {"exc_info": exc_info}
+
+
+@contextmanager
+def _signals() -> Iterator[None]:
+    """Put back the handlers that Airflow sets; in a thread, where Python lets nobody set one, it goes without."""
+    if threading.current_thread() is threading.main_thread():
+        before = {one: signal.getsignal(one) for one in (signal.SIGTERM, signal.SIGALRM)}
+        try:
+            yield
+        finally:
+            for one, handler in before.items():
+                signal.signal(one, handler or signal.SIG_DFL)
+        return
+    thread, set_handler = threading.get_ident(), signal.signal
+
+    def set_if_possible(number: int, handler: Any) -> Any:
+        if number == signal.SIGTERM and threading.get_ident() == thread:
+            return None
+        return set_handler(number, handler)
+
+    signal.signal = set_if_possible  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        signal.signal = set_handler
+
+
+@contextmanager
+def _environment() -> Iterator[None]:
+    """Put back the variables ``AIRFLOW_CTX_...``, which Airflow leaves in the environment of the process."""
+    before = _of_context()
+    try:
+        yield
+    finally:
+        for name in _of_context():
+            del os.environ[name]
+        os.environ.update(before)
+
+
+def _of_context() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name.startswith("AIRFLOW_CTX_")}

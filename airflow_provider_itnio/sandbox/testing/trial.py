@@ -1,0 +1,264 @@
+"""What a test says of the run of a task or of an event, read and checked."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pendulum
+from airflow.providers.common.compat.sdk import DAG, BaseOperator
+
+from airflow_provider_itnio.sandbox.checks import mapping, whole
+
+RETURNED = "return_value"
+
+
+class XComs:
+    """
+    What upstream tasks have left for a task.
+
+    :param given: what each returned, by task id; what was pushed under another key, by the pair of both;
+        None if a task pushed nothing
+    """
+
+    def __init__(self, given: Mapping[str | tuple[str, str], Any]) -> None:
+        for name in given:
+            both = name if isinstance(name, tuple) else (name, RETURNED)
+            if len(both) != 2 or not all(isinstance(one, str) for one in both):
+                raise ValueError(f"xcoms: by task id, or by task id and key, {name!r:.60} given")
+        self._values = {
+            (name, RETURNED) if isinstance(name, str) else name: value for name, value in given.items()
+        }
+
+    def pull(self, task_id: str, key: str, upstream: Any) -> Any:
+        """
+        Give a value.
+
+        :param upstream: the task, if it is known; one with ``multiple_outputs`` left each key it returned
+        :raises LookupError: if there is none: Airflow would give None, and a typing error would go unnoticed
+        """
+        if (task_id, key) in self._values:
+            return self._values[task_id, key]
+        returned = self._values.get((task_id, RETURNED), self)
+        if returned is None:
+            return None
+        if getattr(upstream, "multiple_outputs", False) and isinstance(returned, Mapping) and key in returned:
+            return returned[key]
+        name = repr(task_id) if key == RETURNED else repr((task_id, key))
+        raise LookupError(
+            f"the task reads an XCom that the test does not give: xcoms={{{name}: ...}}; "
+            "None stands for a task that pushed nothing"
+        )
+
+
+@dataclass
+class Trial:
+    """A task in a run that a person has started, as the test describes it."""
+
+    task: Any
+    dag: Any
+    run_id: str
+    logical_date: Any
+    data_interval: tuple[Any, Any]
+    conf: dict[str, Any]
+    map_index: int
+    try_number: int
+    start_date: datetime
+    context: dict[str, Any]
+    """What the test adds to the context."""
+    xcoms: XComs = field(default_factory=lambda: XComs({}))
+
+    @property
+    def dag_run(self) -> dict[str, Any]:
+        """The fields of the run that every Airflow has."""
+        return {
+            "dag_id": self.dag.dag_id,
+            "run_id": self.run_id,
+            "data_interval_start": _plain(self.data_interval[0]),
+            "data_interval_end": _plain(self.data_interval[1]),
+            "start_date": self.start_date,
+            "conf": self.conf,
+        }
+
+
+@contextmanager
+def trial_of(task: Any, given: Mapping[str, Any], start_date: datetime) -> Iterator[Trial]:
+    """
+    Read what a test says; the params of the DAG file, into which Airflow writes those of a run, are put back.
+
+    :param task: the operator, in a DAG or without one
+    """
+    rest = dict(given)
+    logical_date = _logical_date(rest)
+    dag = task.get_dag()
+    if dag is None:
+        dag, task = DAG("adhoc", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC)), copy.copy(task)
+        dag.add_task(task)
+    interval = _data_interval(dag, logical_date)
+    trial = Trial(
+        task,
+        dag,
+        run_id=_run_id(rest) or f"manual__{(logical_date or pendulum.now('UTC')).isoformat()}",
+        logical_date=_plain(logical_date),
+        data_interval=(
+            moment("data_interval_start", rest.pop("data_interval_start", interval[0])),
+            moment("data_interval_end", rest.pop("data_interval_end", interval[1])),
+        ),
+        conf=dict(mapping("params", rest.pop("params", None))),
+        map_index=whole("map_index", rest.pop("map_index", -1), -1),
+        try_number=whole("try_number", rest.pop("try_number", 1), 1),
+        start_date=start_date,
+        xcoms=XComs(mapping("xcoms", rest.pop("xcoms", None))),
+        context=rest,
+    )
+    params = [params.get_param(name) for params in (dag.params, task.params) if params for name in params]
+    before = [(param, param.value) for param in params]
+    try:
+        yield trial
+    finally:
+        for param, value in before:
+            param.value = value
+
+
+def operator_of(task: Any) -> Any:
+    """
+    Give the operator behind what a DAG file calls a task.
+
+    :raises TypeError: if it is none
+    """
+    operator = getattr(task, "operator", task)
+    if not isinstance(operator, type) and hasattr(operator, "render_template_fields"):
+        return operator
+    given = f"the class {task.__name__} given" if isinstance(task, type) else f"{type(task).__name__} given"
+    if callable(function := getattr(task, "function", None)):
+        task_id = getattr(task, "kwargs", {}).get("task_id", function.__name__)
+        given = f"the function {function.__name__} given. Its task is dag.get_task({task_id!r})"
+    raise TypeError(f"task: an operator, or what a function with a task decorator returns in a DAG; {given}")
+
+
+def is_mapped(operator: Any) -> bool:
+    """Say whether an operator stands for several instances."""
+    return hasattr(operator, "_get_specified_expand_input")
+
+
+def check_map_index(trial: Trial, context: Mapping[str, Any]) -> int:
+    """
+    Count the instances of a task, by itself or in a mapped task group.
+
+    :raises IndexError: if the one of the trial is not among them
+    :raises ValueError: if what the test gives can't be expanded over
+    """
+    inputs = [group._expand_input for group in trial.task.iter_mapped_task_groups()]
+    if is_mapped(trial.task):
+        inputs.append(trial.task._get_specified_expand_input())
+    number = 1
+    for one in inputs:
+        if isinstance(one.value, Mapping):
+            for name, value in one.value.items():
+                number *= _length(_resolved(value, context), f"a list or a dict for {name}= of .expand")
+            continue
+        rows, is_list = _resolved(one.value, context), "a list of dicts for .expand_kwargs"
+        number *= _length(None if isinstance(rows, Mapping) else rows, is_list, rows)
+        if trial.map_index in range(len(rows)) and not isinstance(
+            row := _resolved(rows[trial.map_index], context), Mapping
+        ):
+            raise ValueError(f"xcoms: {is_list}, {row!r:.60} given in it")
+    if inputs and not 0 <= trial.map_index < number:
+        raise IndexError(
+            f"map_index: the mapped task has {number} instances, from 0, {trial.map_index} given"
+        )
+    return number
+
+
+def _length(value: Any, wanted: str, given: Any = None) -> int:
+    if isinstance(value, (Sequence, Mapping)) and not isinstance(value, (str, bytes)):
+        return len(value)
+    raise ValueError(f"xcoms: {wanted}, {value if given is None else given!r:.60} given")
+
+
+def _resolved(value: Any, context: Mapping[str, Any]) -> Any:
+    return value.resolve(context) if hasattr(value, "resolve") else value
+
+
+def task_of_event(given: dict[str, Any]) -> Any:
+    """
+    Give the task that an event is of, one of its own making if the test names none.
+
+    :param given: what the test says; ``task`` and ``dag`` are taken out
+    :raises ValueError: if there can be no such task
+    """
+    task, dag = given.pop("task", None), given.pop("dag", None)
+    if task is not None and dag is not None:
+        raise ValueError("task: not together with dag, a task has one of its own")
+    if task is not None:
+        operator = getattr(task, "operator", task)
+        if not hasattr(operator, "get_dag"):
+            raise ValueError(f"task: an operator, {task!r:.60} given")
+        return operator
+    if dag is not None and not hasattr(dag, "tasks"):
+        raise ValueError(f"dag: a DAG, {dag!r:.60} given")
+    if dag is not None and dag.tasks:
+        return dag.tasks[-1]
+    return BaseOperator(task_id="a_task", dag=dag or DAG("a_dag", schedule=None))
+
+
+def moment(name: str, given: Any) -> Any:
+    """
+    Read a moment; in UTC, as all are that Airflow's database gives.
+
+    :param given: a date or a time, as text too; None stays None
+    :raises ValueError: if it is something else
+    """
+    if given is None:
+        return None
+    if isinstance(given, date) and not isinstance(given, datetime):
+        given = datetime(given.year, given.month, given.day, tzinfo=UTC)
+    read: object = None
+    with suppress(AttributeError, TypeError, ValueError):
+        read = pendulum.parse(given) if isinstance(given, str) else pendulum.instance(given)
+    if not isinstance(read, pendulum.DateTime):
+        raise ValueError(f"{name}: a date or a time, such as '2026-07-01T06:00:00Z', {given!r:.60} given")
+    return read.in_timezone("UTC")
+
+
+def _logical_date(given: dict[str, Any]) -> Any:
+    """Take ``ds`` or ``logical_date`` out of what is given; without them it is now."""
+    if "ds" not in given:
+        return moment("logical_date", given.pop("logical_date", pendulum.now("UTC")))
+    if "logical_date" in given:
+        raise ValueError("ds: not together with logical_date")
+    ds = given.pop("ds")
+    try:
+        return moment("ds", date.fromisoformat(str(ds)))
+    except ValueError:
+        raise ValueError(f"ds: a date such as '2026-07-01', {ds!r:.60} given") from None
+
+
+def _run_id(given: dict[str, Any]) -> str | None:
+    run_id = given.pop("run_id", None)
+    if run_id is not None and (not isinstance(run_id, str) or not run_id):
+        raise ValueError(f"run_id: a text, {run_id!r:.60} given")
+    return run_id
+
+
+def _data_interval(dag: Any, logical_date: Any) -> tuple[Any, Any]:
+    """Ask a DAG's timetable from when to when the data of a run is that a person starts."""
+    if logical_date is None:
+        return None, None
+    timetable = dag.timetable
+    if not hasattr(timetable, "infer_manual_data_interval"):
+        # From Airflow 3.2 on a DAG file's timetable is only the description of one.
+        from airflow.serialization.encoders import coerce_to_core_timetable
+
+        timetable = coerce_to_core_timetable(timetable)
+    interval = timetable.infer_manual_data_interval(run_after=logical_date)
+    return interval.start, interval.end
+
+
+def _plain(date: Any) -> datetime | None:
+    """Give a date as Airflow reads it from its database, which knows nothing of pendulum."""
+    return datetime.fromisoformat(date.isoformat()) if date else None
