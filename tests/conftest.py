@@ -8,6 +8,7 @@ import shutil
 import socket
 import tempfile
 from collections.abc import Generator
+from importlib.metadata import version
 from pathlib import Path
 
 import hypothesis
@@ -67,6 +68,17 @@ def failing_log():
     """No line of the package can be written, from INFO on."""
     with lines_go_to(FullDisk()):
         yield
+
+
+if version("apache-airflow").startswith("2."):
+
+    @pytest.fixture
+    def itnio_sandbox(itnio_sandbox, monkeypatch):
+        """The package's fixture, which runs no task on Airflow 2: tests of operators have a way of their own."""
+        from tests.airflow_2_tasks import execute
+
+        monkeypatch.setattr(itnio_sandbox, "execute", execute)
+        return itnio_sandbox
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A task instance of Airflow 2 that asks its database for nothing."""
+"""A task instance of Airflow 2 that asks its database for nothing, as a callback is shown it."""
 
 from __future__ import annotations
 
@@ -10,29 +10,48 @@ from airflow.utils.state import DagRunState, TaskInstanceState
 from airflow_provider_itnio.sandbox.testing.trial import RETURNED, Trial
 
 
+class _NoDatabase:
+    """What Airflow asks how long an upstream task's XCom is, over which a task is mapped."""
+
+    def scalar(self, _statement: Any) -> int:
+        return 1
+
+
 def begin(trial: Trial) -> tuple[Any, Any]:
     """Make the task instance and its context."""
-    run: Any = dagrun.DagRun(
-        **trial.dag_run,
+    task, xcoms = trial.task, trial.xcoms
+    ti: Any = taskinstance.TaskInstance(task, run_id=trial.run_id, map_index=trial.map_index)
+    ti.dag_run = dagrun.DagRun(
+        dag_id=trial.dag.dag_id,
+        run_id=trial.run_id,
         run_type="manual",
         state=DagRunState.RUNNING,
         execution_date=trial.logical_date,
+        data_interval=trial.data_interval,
+        start_date=trial.start_date,
+        conf=trial.conf,
         external_trigger=True,
     )
-    ti: Any = taskinstance.TaskInstance(trial.task, run_id=trial.run_id, map_index=trial.map_index)
-    ti.dag_run = run
-    ti.try_number, ti.max_tries = trial.try_number, trial.task.retries or 0
+    ti.dag_run.dag, ti.dag_run.queued_at = trial.dag, trial.start_date
+    ti.try_number, ti.max_tries = trial.try_number, task.retries or 0
     ti.hostname, ti.start_date, ti.state = "localhost", trial.start_date, TaskInstanceState.RUNNING
-    ti.get_previous_dagrun = lambda state=None, session=None: None
 
     def xcom_pull(task_ids: Any = None, dag_id: Any = None, key: str = RETURNED, **options: Any) -> Any:
-        if task_ids is None or isinstance(task_ids, str):
-            task_id = task_ids or trial.task.task_id
-            return trial.xcoms.pull(task_id, key, trial.dag.task_dict.get(task_id))
-        return [xcom_pull(task_id, dag_id, key) for task_id in task_ids]
+        if task_ids is None:
+            return next((value for (_, name), value in reversed(xcoms.items()) if name == key), None)
+        if not isinstance(task_ids, str):
+            return [xcom_pull(task_id, dag_id, key, **options) for task_id in task_ids]
+        value = xcoms.pull(task_ids, key, trial.dag.task_dict.get(task_ids))
+        indexes = options.get("map_indexes")
+        if value is None or indexes is None or indexes == -1:
+            return options.get("default") if value is None else value
+        return value[indexes] if isinstance(indexes, int) else [value[index] for index in indexes]
 
-    ti.xcom_pull = xcom_pull
-    context = ti.get_template_context()
+    def xcom_push(key: str, value: Any, **_options: Any) -> None:
+        xcoms[task.task_id, key] = value
+
+    ti.xcom_pull, ti.xcom_push = xcom_pull, xcom_push
+    ti.get_previous_dagrun = lambda state=None, session=None: None
+    context = ti.get_template_context(session=_NoDatabase())
     context.update(trial.context)
     return ti, context
-

@@ -139,16 +139,15 @@ def _end(ti: Any, state: str) -> None:
 
 def _context_of_deadline(trial: Trial) -> dict[str, Any]:
     """Make the context of a run that is late: it has come as JSON, and holds little."""
-    run = trial.dag_run
     began = _as_json(trial.start_date)
     return {
         "dag_run": {
-            "dag_id": run["dag_id"],
-            "dag_run_id": run["run_id"],
+            "dag_id": trial.dag.dag_id,
+            "dag_run_id": trial.run_id,
             "dag_display_name": trial.dag.dag_display_name,
             "logical_date": _as_json(trial.logical_date),
-            "data_interval_start": _as_json(run["data_interval_start"]),
-            "data_interval_end": _as_json(run["data_interval_end"]),
+            "data_interval_start": _as_json(trial.data_interval[0]),
+            "data_interval_end": _as_json(trial.data_interval[1]),
             "run_after": _as_json(trial.logical_date) or began,
             "queued_at": began,
             "start_date": began,
@@ -159,7 +158,7 @@ def _context_of_deadline(trial: Trial) -> dict[str, Any]:
             "state": "running",
             "triggered_by": "ui",
             "triggering_user_name": None,
-            "conf": run["conf"],
+            "conf": trial.conf,
             "note": None,
             "dag_versions": [],
             "bundle_version": None,

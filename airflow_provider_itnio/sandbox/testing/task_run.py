@@ -94,10 +94,16 @@ def begin(trial: Trial, **resumed: Any) -> tuple[RuntimeTaskInstance, Any]:
     :param resumed: the method and its arguments with which a task goes on that had deferred
     """
     task = trial.task
-    dag_run = trial.dag_run | {
+    dag_run = {
+        "dag_id": trial.dag.dag_id,
+        "run_id": trial.run_id,
         "run_type": "manual",
         "state": "running",
+        "conf": trial.conf,
         "logical_date": trial.logical_date,
+        "data_interval_start": trial.data_interval[0],
+        "data_interval_end": trial.data_interval[1],
+        "start_date": trial.start_date,
         "run_after": trial.logical_date or trial.start_date,
         "end_date": None,
         "consumed_asset_events": [],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -17,7 +17,7 @@ from airflow_provider_itnio.sandbox.checks import mapping, whole
 RETURNED = "return_value"
 
 
-class XComs:
+class XComs(dict[tuple[str, str], Any]):
     """
     What upstream tasks have left for a task.
 
@@ -30,9 +30,9 @@ class XComs:
             both = name if isinstance(name, tuple) else (name, RETURNED)
             if len(both) != 2 or not all(isinstance(one, str) for one in both):
                 raise ValueError(f"xcoms: by task id, or by task id and key, {name!r:.60} given")
-        self._values = {
-            (name, RETURNED) if isinstance(name, str) else name: value for name, value in given.items()
-        }
+        super().__init__(
+            {(name, RETURNED) if isinstance(name, str) else name: value for name, value in given.items()}
+        )
 
     def pull(self, task_id: str, key: str, upstream: Any) -> Any:
         """
@@ -41,9 +41,9 @@ class XComs:
         :param upstream: the task, if it is known; one with ``multiple_outputs`` left each key it returned
         :raises LookupError: if there is none: Airflow would give None, and a typing error would go unnoticed
         """
-        if (task_id, key) in self._values:
-            return self._values[task_id, key]
-        returned = self._values.get((task_id, RETURNED), self)
+        if (task_id, key) in self:
+            return self[task_id, key]
+        returned = self.get((task_id, RETURNED), self)
         if returned is None:
             return None
         if getattr(upstream, "multiple_outputs", False) and isinstance(returned, Mapping) and key in returned:
@@ -68,21 +68,9 @@ class Trial:
     map_index: int
     try_number: int
     start_date: datetime
+    xcoms: XComs
     context: dict[str, Any]
     """What the test adds to the context."""
-    xcoms: XComs = field(default_factory=lambda: XComs({}))
-
-    @property
-    def dag_run(self) -> dict[str, Any]:
-        """The fields of the run that every Airflow has."""
-        return {
-            "dag_id": self.dag.dag_id,
-            "run_id": self.run_id,
-            "data_interval_start": _plain(self.data_interval[0]),
-            "data_interval_end": _plain(self.data_interval[1]),
-            "start_date": self.start_date,
-            "conf": self.conf,
-        }
 
 
 @contextmanager
@@ -105,8 +93,8 @@ def trial_of(task: Any, given: Mapping[str, Any], start_date: datetime) -> Itera
         run_id=_run_id(rest) or f"manual__{(logical_date or pendulum.now('UTC')).isoformat()}",
         logical_date=_plain(logical_date),
         data_interval=(
-            moment("data_interval_start", rest.pop("data_interval_start", interval[0])),
-            moment("data_interval_end", rest.pop("data_interval_end", interval[1])),
+            _plain(moment("data_interval_start", rest.pop("data_interval_start", interval[0]))),
+            _plain(moment("data_interval_end", rest.pop("data_interval_end", interval[1]))),
         ),
         conf=dict(mapping("params", rest.pop("params", None))),
         map_index=whole("map_index", rest.pop("map_index", -1), -1),

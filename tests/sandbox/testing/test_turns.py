@@ -9,6 +9,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from functools import partial
+from importlib import import_module
 
 import pytest
 from airflow.providers.common.compat.sdk import (
@@ -17,11 +18,14 @@ from airflow.providers.common.compat.sdk import (
 
 from airflow_provider_itnio.operators.whatsapp_broadcast import WhatsAppBroadcastOperator
 from airflow_provider_itnio.sandbox.testing import turns
-from airflow.sdk.execution_time import task_runner
 from tests.sandbox.testing.in_dag import Looking, in_dag, on_airflow_3
 from tests.sandbox.testing.task_dags import NUMBER
 
 pytestmark = on_airflow_3
+
+
+def supervisor_comms():
+    return vars(import_module("airflow.sdk.execution_time.task_runner")).get("SUPERVISOR_COMMS")
 
 
 def test_a_task_that_begins_a_loop_runs_in_an_async_test(itnio_sandbox):
@@ -46,7 +50,7 @@ def test_a_run_inside_of_a_run_does_not_wait_for_it(itnio_sandbox):
 
 
 def test_runs_inside_of_one_take_turns_too(itnio_sandbox):
-    before, comms = dict(os.environ), vars(task_runner).get("SUPERVISOR_COMMS")
+    before, comms = dict(os.environ), supervisor_comms()
     task = in_dag("{{ var.value.word }}")
 
     def tell(context):
@@ -61,7 +65,7 @@ def test_runs_inside_of_one_take_turns_too(itnio_sandbox):
     itnio_sandbox.alert(tell)
     assert sorted(message.text for message in itnio_sandbox.messages) == [f"w{n}" for n in range(8)]
     assert dict(os.environ) == before
-    assert vars(task_runner).get("SUPERVISOR_COMMS") is comms
+    assert supervisor_comms() is comms
 
 
 def test_a_run_that_was_begun_and_left_takes_its_turn_later(itnio_sandbox):
@@ -130,7 +134,7 @@ def test_one_that_waits_for_many_does_not_give_up(itnio_sandbox, monkeypatch):
 
 
 def test_several_threads_take_turns_and_leave_nothing_behind(itnio_sandbox):
-    before, comms = dict(os.environ), vars(task_runner).get("SUPERVISOR_COMMS")
+    before, comms = dict(os.environ), supervisor_comms()
 
     def run(number):
         task = in_dag("{{ var.value.word }} {{ ti.xcom_pull('load') }}")
@@ -142,7 +146,7 @@ def test_several_threads_take_turns_and_leave_nothing_behind(itnio_sandbox):
         f"w{n} {n}" for n in range(40)
     )
     assert dict(os.environ) == before
-    assert vars(task_runner).get("SUPERVISOR_COMMS") is comms
+    assert supervisor_comms() is comms
 
 
 def test_what_a_task_does_to_the_environment_stays_and_nothing_else_is_touched(itnio_sandbox, monkeypatch):

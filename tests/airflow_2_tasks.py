@@ -1,0 +1,52 @@
+"""One task through the task instance of Airflow 2, for tests of what operators do on either Airflow.
+
+The fixture of the package runs tasks on Airflow 3 alone. Here the task instance, its context, its rendering and
+its execution are those of Airflow 2; what its database would say of upstream tasks comes from the test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+from unittest.mock import patch
+
+from airflow.models.taskinstance import set_current_context
+from airflow.models.xcom_arg import PlainXComArg
+
+from airflow_provider_itnio.sandbox.testing.airflow_2 import begin
+from airflow_provider_itnio.sandbox.testing.sandbox import _alone
+from airflow_provider_itnio.sandbox.testing.trial import check_map_index, is_mapped, operator_of, trial_of
+
+
+def execute(
+    task: Any,
+    *,
+    xcoms: Mapping[Any, Any] | None = None,
+    variables: Mapping[str, Any] | None = None,
+    **given: Any,
+) -> Any:
+    """Run a task as ``TestingSandbox.execute`` does on Airflow 3, without its callbacks and retries."""
+    operator = operator_of(task)
+    if is_mapped(operator):
+        given = {"map_index": 0, **given}
+    return _alone(variables, lambda: _executed(operator, given | {"xcoms": xcoms}))
+
+
+def _executed(operator: Any, given: Mapping[str, Any]) -> Any:
+    with trial_of(operator, given, datetime.now(UTC)) as trial:
+        pulled = trial.xcoms.pull
+
+        def length(arg: Any, run_id: str, *, session: Any) -> int:
+            return len(pulled(arg.operator.task_id, arg.key, arg.operator))
+
+        with patch.object(PlainXComArg, "get_task_map_length", length):
+            ti, context = begin(trial)
+            check_map_index(trial, context)
+            context["task"] = ti.task = trial.task.prepare_for_execution()
+            with set_current_context(context):
+                original = ti.render_templates(context)
+                ti.task.pre_execute(context)
+                result = ti._execute_task(context, original)
+                ti.task.post_execute(context, result)
+                return result
