@@ -77,10 +77,14 @@ def test_a_gap_that_an_expression_gives_is_refused(text, native, sending, itnio_
         assert "give a default" in str(caught.value)
 
 
-@pytest.mark.parametrize("gap", [math.nan, pd.NaT], ids=["nan", "NaT"])
-def test_so_is_one_of_another_kind(gap, sending, itnio_sandbox):
+@pytest.mark.parametrize(
+    ("expression", "gap"),
+    [("ti.xcom_pull('load')", math.nan), ("nothing", math.nan), ("nothing", pd.NaT)],  # no XCom can be NaT
+    ids=["an XCom, nan", "nan", "NaT"],
+)
+def test_so_is_one_of_another_kind(expression, gap, sending, itnio_sandbox):
     with pytest.raises(AirflowFailException, match=r"text|message|shared"):
-        sending("closed with {{ ti.xcom_pull('load') | title }} rows", gap)
+        sending(f"closed with {{{{ {expression} | title }}}} rows", gap)
     assert itnio_sandbox.requests == []
 
 
