@@ -1,7 +1,7 @@
 """One task through the task instance of Airflow 2, for tests of what operators do on either Airflow.
 
-The fixture of the package runs tasks on Airflow 3 alone. Here the task instance, its context, its rendering and
-its execution are those of Airflow 2; what its database would say of upstream tasks comes from the test.
+The package's fixture runs tasks on Airflow 3 alone. Here the task instance, its context, its rendering and
+its execution are Airflow 2's. The test gives what its database would say of upstream tasks.
 """
 
 from __future__ import annotations

@@ -74,7 +74,7 @@ if version("apache-airflow").startswith("2."):
 
     @pytest.fixture
     def itnio_sandbox(itnio_sandbox, monkeypatch):
-        """The package's fixture, which runs no task on Airflow 2: tests of operators have a way of their own."""
+        """The package's fixture, with a way to run tasks on Airflow 2 for the tests of operators."""
         from tests.airflow_2_tasks import execute
 
         monkeypatch.setattr(itnio_sandbox, "execute", execute)

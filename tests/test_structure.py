@@ -11,7 +11,11 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 OWN = "airflow_provider_itnio"
 
 AIRFLOW = "airflow.providers.common.compat"
-ANY_AIRFLOW = {"_compat.py", "policies.py", *(f"sandbox/testing/{name}.py" for name in ("airflow_2", "alerts", "supervisor", "task_run", "trial"))}
+ANY_AIRFLOW = {
+    "_compat.py",
+    "policies.py",
+    *(f"sandbox/testing/{name}.py" for name in ("airflow_2", "alerts", "supervisor", "task_run", "trial")),
+}
 # What a callback loads when it runs; tests/notifications/test_imports.py shows that a DAG file does not.
 CALLBACKS = {f"notifications/{name}.py" for name in ("alert_state", "guard", "recovery")}
 HEAVY = {

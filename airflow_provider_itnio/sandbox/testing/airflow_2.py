@@ -9,6 +9,10 @@ from airflow.utils.state import DagRunState, TaskInstanceState
 
 from airflow_provider_itnio.sandbox.testing.trial import RETURNED, Trial
 
+# Types are checked against Airflow 3, where both take other arguments.
+TaskInstance: Any = taskinstance.TaskInstance
+DagRun: Any = dagrun.DagRun
+
 
 class _NoDatabase:
     """What Airflow asks how long an upstream task's XCom is, over which a task is mapped."""
@@ -20,8 +24,8 @@ class _NoDatabase:
 def begin(trial: Trial) -> tuple[Any, Any]:
     """Make the task instance and its context."""
     task, xcoms = trial.task, trial.xcoms
-    ti: Any = taskinstance.TaskInstance(task, run_id=trial.run_id, map_index=trial.map_index)
-    ti.dag_run = dagrun.DagRun(
+    ti = TaskInstance(task, run_id=trial.run_id, map_index=trial.map_index)
+    ti.dag_run = DagRun(
         dag_id=trial.dag.dag_id,
         run_id=trial.run_id,
         run_type="manual",

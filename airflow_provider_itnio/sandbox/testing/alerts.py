@@ -92,7 +92,7 @@ def _call(callback: Any, kind: str, exception: BaseException | str | None, trial
         if kind == "deadline":
             _tell_of_deadline(callback, _context_of_deadline(trial) | trial.context)
             return
-        ti, context = begin(trial)
+        _, context = begin(trial)
         if kind.startswith("dag_"):
             _end_run(context, STATES[kind])
         else:

@@ -111,10 +111,10 @@ class TestingSandbox(Sandbox):
         """
         Run one task through Airflow's own task runner, which asks this test instead of its server.
 
-        No database is needed. It is as in Airflow, in one try: templates, callbacks, hooks, ``execution_timeout``,
-        XComs and the environment. A task that defers has its trigger run here, and goes on. The task itself
-        stays as it is, so it can be run again. In an async test it runs in a thread of its own, since a task
-        may begin a loop; several threads that call this take turns.
+        No database is needed. One try runs as in Airflow, with templates, callbacks, ``execution_timeout``,
+        XComs and the environment. If the task defers, its trigger runs here and the task resumes. The task
+        of the DAG file is not changed, so it can be run again. In an async test it runs in a thread of its
+        own, since a task may begin a loop. Threads that call this take turns.
 
         :param task: an operator, what a function with a decorator such as ``@task.whatsapp`` returns when it
             is called in a DAG, or a mapped task, of which the instance ``map_index`` runs (0 if not given)

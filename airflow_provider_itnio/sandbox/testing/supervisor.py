@@ -14,7 +14,6 @@ from airflow.sdk.execution_time import comms
 
 from airflow_provider_itnio.sandbox.testing.trial import RETURNED, Trial, is_mapped
 
-
 # What Airflow writes down, and a test has no use for.
 REPORTS = {
     "AwaitInputTask",

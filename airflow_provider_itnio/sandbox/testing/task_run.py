@@ -118,21 +118,23 @@ def begin(trial: Trial, **resumed: Any) -> tuple[RuntimeTaskInstance, Any]:
     }
     if "upstream_map_indexes" in TIRunContext.model_fields:  # before Airflow 3.2
         from_server["upstream_map_indexes"] = dict(_upstream_map_indexes(trial))
-    ti = RuntimeTaskInstance.model_construct(
-        id=uuid.uuid4(),
-        dag_version_id=uuid.uuid4(),
-        task_id=task.task_id,
-        dag_id=trial.dag.dag_id,
-        run_id=trial.run_id,
-        try_number=trial.try_number,
-        map_index=trial.map_index,
-        hostname="localhost",
-        task=task,
-        max_tries=max_tries,
-        start_date=trial.start_date,
-        state=TaskInstanceState.RUNNING,
-        _ti_context_from_server=TIRunContext.model_validate(from_server),
-    )
+    fields: dict[str, Any] = {
+        "id": uuid.uuid4(),
+        "dag_version_id": uuid.uuid4(),
+        "task_id": task.task_id,
+        "dag_id": trial.dag.dag_id,
+        "run_id": trial.run_id,
+        "try_number": trial.try_number,
+        "map_index": trial.map_index,
+        "hostname": "localhost",
+        "task": task,
+        "max_tries": max_tries,
+        "start_date": trial.start_date,
+        "state": TaskInstanceState.RUNNING,
+        "_ti_context_from_server": TIRunContext.model_validate(from_server),
+    }
+    # Not by keyword: each version of Airflow has other fields, and a task needs no bundle.
+    ti = RuntimeTaskInstance.model_construct(**fields)
     context: Any = ti.get_template_context()
     context.update(trial.context)
     return ti, context
@@ -201,7 +203,7 @@ class _TaskLog:
 
 @contextmanager
 def _signals() -> Iterator[None]:
-    """Put back the handlers that Airflow sets; in a thread, where Python lets nobody set one, it goes without."""
+    """Put back the handlers that Airflow sets. In a thread, where Python allows none, Airflow sets none."""
     if threading.current_thread() is threading.main_thread():
         before = {one: signal.getsignal(one) for one in (signal.SIGTERM, signal.SIGALRM)}
         try:

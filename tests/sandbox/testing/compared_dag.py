@@ -1,10 +1,10 @@
-"""A DAG whose tasks note what they see: with ``dag.test()`` and with ``itnio_sandbox.execute`` it must be the same."""
+"""A DAG whose tasks note what they see: ``dag.test()`` and ``itnio_sandbox.execute`` must give the same."""
 
 from __future__ import annotations
 
 import os
 import time
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
 from airflow.providers.common.compat.sdk import (
     DAG,
@@ -21,7 +21,7 @@ from airflow_provider_itnio.operators.whatsapp import WhatsAppSendOperator
 NUMBER = "+86 147-1800-4557"
 NOTES: dict[str, list] = {}
 
-FIGURES = {"rows": 3, 2: "two", "pair": (1, 2), "at": datetime(2026, 7, 1, tzinfo=timezone.utc), "set": {5}}
+FIGURES = {"rows": 3, 2: "two", "pair": (1, 2), "at": datetime(2026, 7, 1, tzinfo=UTC), "set": {5}}
 """What the upstream tasks return, and the test gives for them."""
 XCOMS = {"part": [10, 20], "figures": FIGURES, "nothing": None, "rows": {"rows": 1, "late": ["a"]}}
 
@@ -33,7 +33,10 @@ def note(ti, what):
 def called(kind):
     def callback(context):
         error = context.get("exception")
-        note(context["ti"], f"{kind} {type(error).__name__} state {context['ti'].state} task {context['task'].task_id}")
+        note(
+            context["ti"],
+            f"{kind} {type(error).__name__} state {context['ti'].state} task {context['task'].task_id}",
+        )
 
     return callback
 
@@ -111,7 +114,7 @@ class Slow(Given):
 with DAG(
     "compared",
     schedule=None,
-    start_date=datetime(2026, 1, 1, tzinfo=timezone.utc),
+    start_date=datetime(2026, 1, 1, tzinfo=UTC),
     params={"colour": "red"},
     default_args=CALLBACKS,
 ) as dag:
@@ -136,7 +139,15 @@ with DAG(
 
     @task
     def shown(parts, loaded, late, ti=None):
-        for each in (parts, f"{parts}", list(parts), len(parts), parts[-1], sorted(loaded.items(), key=repr), late):
+        for each in (
+            parts,
+            f"{parts}",
+            list(parts),
+            len(parts),
+            parts[-1],
+            sorted(loaded.items(), key=repr),
+            late,
+        ):
             note(ti, repr(each))
 
     @task
@@ -188,19 +199,19 @@ with DAG(
     Deferring(task_id="trigger_fails", word="fails")
     Given(task_id="rendered", value="{{ params.colour }} {{ ti.xcom_pull('figures')['2'] }} {{ ti.task_id }}")
     loaded >> dag.get_task("rendered")
-    Given.partial(task_id="mapped", map_index_template="{{ task.value }}").expand(value=parts, other=["a", "b"])
+    Given.partial(task_id="mapped", map_index_template="{{ task.value }}").expand(
+        value=parts, other=["a", "b"]
+    )
     Given.partial(task_id="row").expand_kwargs([{"value": loaded}])
     Given.partial(task_id="row_of_upstream").expand_kwargs(parts.map(lambda each: {"value": each}))
     told = WhatsAppSendOperator(task_id="tell", recipient=NUMBER, text="{{ params.colour }}")
 
+ONCE = (
+    *("shown", "pulled", "pushed", "environment", "unserializable", "skips", "fails_at_once", "tell"),
+    *("by_position", "slow", "deferring", "trigger_fails", "rendered", "row"),
+)
 RUNS = {
-    **dict.fromkeys(
-        (
-            *("shown", "pulled", "pushed", "environment", "unserializable", "skips", "fails_at_once", "fails"),
-            *("by_position", "slow", "deferring", "trigger_fails", "rendered", "row"),
-        ),
-        [{}],
-    ),
+    **{task_id: [{}] for task_id in ONCE},
     "fails": [{}, {"try_number": 2}],
     "mapped": [{"map_index": index} for index in range(4)],
     "row_of_upstream": [{"map_index": index} for index in range(2)],

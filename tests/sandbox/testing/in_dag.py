@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib.metadata import version
+from typing import ClassVar
 
 import pytest
 from airflow.providers.common.compat.sdk import DAG, BaseOperator
@@ -42,7 +43,7 @@ def in_dag(text):
 class Looking(BaseOperator):
     """An operator that keeps its context where a test can look at it."""
 
-    seen: list = []
+    seen: ClassVar[list] = []
 
     def __init__(self, *, at=None, **kwargs):
         super().__init__(**kwargs)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import os
 import re
 from datetime import date
@@ -18,7 +17,14 @@ from airflow.providers.common.compat.sdk import (
 
 from airflow_provider_itnio.api.errors import NotSentError
 from tests.sandbox.testing import task_dags
-from tests.sandbox.testing.in_dag import AIRFLOW_BEFORE_3_3, Looking, adhoc, context_of, in_dag, on_airflow_3, rendered
+from tests.sandbox.testing.in_dag import (
+    AIRFLOW_BEFORE_3_3,
+    Looking,
+    adhoc,
+    in_dag,
+    on_airflow_3,
+    rendered,
+)
 from tests.sandbox.testing.task_dags import NUMBER, Counting
 from tests.task_runs import TaskStateStore
 
