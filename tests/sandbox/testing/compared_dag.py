@@ -23,7 +23,13 @@ NOTES: dict[str, list] = {}
 
 FIGURES = {"rows": 3, 2: "two", "pair": (1, 2), "at": datetime(2026, 7, 1, tzinfo=UTC), "set": {5}}
 """What the upstream tasks return, and the test gives for them."""
-XCOMS = {"part": [10, 20], "figures": FIGURES, "nothing": None, "rows": {"rows": 1, "late": ["a"]}}
+XCOMS = {
+    "part": [10, 20],
+    "figures": FIGURES,
+    "nothing": None,
+    "rows": {"rows": 1, "late": ["a"]},
+    "pushed": {3: ("x",)},
+}
 
 
 def note(ti, what):
@@ -169,6 +175,10 @@ with DAG(
         return {3: ("x",)}
 
     @task
+    def after_pushed(ti=None):
+        note(ti, ti.xcom_pull("pushed"))
+
+    @task
     def environment(ti=None, dag_run=None):
         names = ("DAG_ID", "TASK_ID", "TRY_NUMBER", "DAG_OWNER")
         note(ti, [os.environ[f"AIRFLOW_CTX_{name}"] for name in names])
@@ -192,7 +202,8 @@ with DAG(
 
     shown(parts, loaded, split["late"])
     [parts, loaded, pushed_nothing, split] >> pulled()
-    pushed(), environment(), unserializable(), skips(), fails_at_once(), fails()
+    pushed() >> after_pushed()
+    environment(), unserializable(), skips(), fails_at_once(), fails()
     ByPosition(task_id="by_position")
     Slow(task_id="slow", value=1, execution_timeout=timedelta(seconds=0.2))
     Deferring(task_id="deferring", word="{{ params.colour }}")
@@ -207,13 +218,14 @@ with DAG(
     told = WhatsAppSendOperator(task_id="tell", recipient=NUMBER, text="{{ params.colour }}")
 
 ONCE = (
-    *("shown", "pulled", "pushed", "environment", "unserializable", "skips", "fails_at_once", "tell"),
-    *("by_position", "slow", "deferring", "trigger_fails", "rendered", "row"),
+    *("shown", "pulled", "pushed", "after_pushed", "environment", "unserializable", "skips", "fails_at_once"),
+    *("by_position", "slow", "deferring", "trigger_fails", "rendered", "tell"),
 )
-RUNS = {
-    **{task_id: [{}] for task_id in ONCE},
-    "fails": [{}, {"try_number": 2}],
-    "mapped": [{"map_index": index} for index in range(4)],
-    "row_of_upstream": [{"map_index": index} for index in range(2)],
-}
+RUNS = [
+    *((task_id, {}) for task_id in ONCE),
+    *(("fails", {"try_number": number}) for number in (1, 2)),
+    *(("mapped", {"map_index": index}) for index in range(4)),
+    ("row", {"map_index": 0}),
+    *(("row_of_upstream", {"map_index": index}) for index in range(2)),
+]
 """What to run with ``execute`` that a run of the DAG runs too."""
