@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from airflow_provider_itnio.sandbox.inbox.page import Page
 from airflow_provider_itnio.sandbox.inbox.replies import READERS
 
 PAGE = (Path(__file__).parent.parent / "docs" / "testing.md").read_text()
+AIRFLOW_2 = version("apache-airflow").startswith("2.")
 COLLECTION = "error::pytest.PytestCollectionWarning"
 """Whatever a test imports of the package, pytest takes for no test."""
 FILES = dict(re.findall(r"```python\n# (\S+\.py)\n(.*?)```", PAGE, re.DOTALL))
@@ -57,9 +59,16 @@ def run_tests(project):
 
 def test_what_the_page_shows_works_without_a_database(project, run_tests):
     ran = run_tests(*(name for name in FILES if name.startswith("tests/")))
-    assert ran.returncode == 0, ran.stdout + ran.stderr
-    passed = set(re.findall(r"^PASSED \S+?::(\w+)", ran.stdout, re.MULTILINE))
-    assert passed == {name for text in FILES.values() for name in re.findall(r"^def (test_\w+)", text, re.M)}
+    tests = {
+        name: text
+        for file in FILES.values()
+        for name, text in re.findall(r"^def (test_\w+)(.*?)(?=^\S|\Z)", file, re.M | re.DOTALL)
+    }
+    # On Airflow 2 the fixture runs no task; what it says instead is tested with it.
+    failing = {name for name, text in tests.items() if AIRFLOW_2 and ".execute(" in text}
+    for outcome, names in (("PASSED", tests.keys() - failing), ("FAILED", failing)):
+        assert {*re.findall(rf"^{outcome} \S+?::(\w+)", ran.stdout, re.M)} == names, ran.stdout + ran.stderr
+    assert ran.stdout.count("RuntimeError: execute: needs Airflow 3") >= len(failing)
     assert not list(project.rglob("*.db"))
 
 
