@@ -10,6 +10,7 @@ from airflow.providers.common.compat.sdk import (
     AirflowFailException,
     BaseOperator,
     task,
+    task_group,
 )
 
 from airflow_provider_itnio.operators.whatsapp_broadcast import WhatsAppBroadcastOperator
@@ -95,6 +96,26 @@ def test_a_mapped_upstream_task_gives_a_list(itnio_sandbox):
     ]
     with pytest.raises(ValueError, match="xcoms: a list for 'part', an entry per instance, 5 given"):
         itnio_sandbox.execute(pulled, xcoms={"part": 5})
+
+
+def test_a_mapped_task_group_upstream_gives_a_list_to_who_reads_it(itnio_sandbox):
+    with DAG("shops", schedule=None) as dag:
+
+        @task_group
+        def shop(number):
+            return task(task_id="inside")(lambda number: number)(number)
+
+        inside = shop.expand(number=[1, 2])
+        inside >> task(task_id="other")(lambda: 5)()
+        task(task_id="reads")(lambda numbers: [*numbers])(inside)
+    other, reads = dag.get_task("other"), dag.get_task("reads")
+    for xcoms in ({}, {"shop.inside": None}):
+        assert itnio_sandbox.execute(other, xcoms=xcoms) == 5
+    assert itnio_sandbox.execute(reads, xcoms={"shop.inside": [1, 2]}) == [1, 2]
+    with pytest.raises(LookupError, match=r"xcoms=\{'shop.inside': ...\}"):
+        itnio_sandbox.execute(reads)
+    with pytest.raises(ValueError, match=r"xcoms: a list for 'shop\.inside', an entry per instance, 5 given"):
+        itnio_sandbox.execute(reads, xcoms={"shop.inside": 5})
 
 
 def test_what_comes_from_upstream_is_not_run_as_jinja(itnio_sandbox):
