@@ -83,6 +83,7 @@ class SandboxApi:
             Route("/sandbox/faults", self.clear_faults, methods=["DELETE"]),
             Route("/sandbox/random-failures", self.read_random_failures, methods=["GET"]),
             Route("/sandbox/random-failures", self.set_random_failures, methods=["POST"]),
+            Route("/sandbox/reset", self.reset, methods=["POST"]),
         ]
 
     @operation(Operation(query=PageOfOneAsked, gives=list[ReceivedMessage]))
@@ -212,6 +213,11 @@ class SandboxApi:
         """Let other shares of all messages fail from now on."""
         self.vendor.failing.configure(map(share_from, given.fail))
         return self._failing()
+
+    @operation(NOTHING)
+    async def reset(self, request: Request) -> None:
+        """Forget what came and all faults; random failures, pushes and balance are as at the start."""
+        self.vendor.reset()
 
     def _failing(self) -> dict[str, Any]:
         return {"fail": [str(one) for one in self.vendor.failing.shares]}

@@ -67,6 +67,10 @@ class SandboxControls:
         """Forget messages, refusals, requests, replies and open windows; faults stay, a seed begins again."""
         self._vendor.clear()
 
+    def reset(self) -> None:
+        """Be as at the start: :meth:`clear`, no faults; random failures, pushes and balance as given then."""
+        self._vendor.reset()
+
     def clear_faults(self) -> None:
         """Forget the faults that still wait."""
         self._vendor.faults.clear()

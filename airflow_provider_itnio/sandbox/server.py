@@ -126,7 +126,7 @@ class Sandbox(SandboxControls):
         self.secret = secret
         self.host = host
         scale = seconds("push_scale", push_scale)
-        self._webhook_settings = webhook_settings(webhook, twice=push_twice, disorder=push_disorder)
+        pushes = webhook_settings(webhook, twice=push_twice, disorder=push_disorder)
         store = Store(whole("keep", keep, 1), open_windows)
         self._vendor = Vendor(
             account=Account(
@@ -142,7 +142,7 @@ class Sandbox(SandboxControls):
             failing=RandomFailures(shares_from(fail), seed),
             clock=clock,
             clock_tolerance=seconds("clock_tolerance", clock_tolerance),
-            delivery=Delivery(store, Webhook(scale, self._webhook_settings), clock, scale),
+            delivery=Delivery(store, Webhook(scale, pushes), clock, scale),
             latency=seconds("latency", latency, LONGEST_DELAY),
         )
         allowed = [allowed_hosts] if isinstance(allowed_hosts, str) else allowed_hosts

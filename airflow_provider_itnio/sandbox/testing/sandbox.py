@@ -51,13 +51,13 @@ class TestingSandbox(Sandbox):
 
     def begin_test(self, set_variable: Callable[[str, str], None]) -> None:
         """
-        Forget what earlier tests left and make ``itnio_default`` a connection to this sandbox.
+        Reset this sandbox, start it if a test has stopped it, and make ``itnio_default`` a connection to it.
 
         :param set_variable: sets an environment variable until the test ends, as ``monkeypatch.setenv`` does
         """
-        self.clear()
-        self.clear_faults()
-        self._vendor.delivery.webhook.configure(self._webhook_settings)
+        if self._server is None:
+            self.start()
+        self.reset()
         self._set_variable = set_variable
         if PROXIES & {name.lower() for name in os.environ}:
             for name in ("NO_PROXY", "no_proxy"):

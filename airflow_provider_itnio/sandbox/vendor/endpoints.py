@@ -46,16 +46,18 @@ from airflow_provider_itnio.sandbox.vendor.validation import WRONG_JSON, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from decimal import Decimal
 
     from starlette.datastructures import Headers
     from starlette.types import Receive, Scope, Send
 
     from airflow_provider_itnio.sandbox.faults.fault import FaultQueue
-    from airflow_provider_itnio.sandbox.faults.random_failures import RandomFailures
+    from airflow_provider_itnio.sandbox.faults.random_failures import RandomFailures, Share
     from airflow_provider_itnio.sandbox.store.data_file import DataFile
     from airflow_provider_itnio.sandbox.store.store import Store
     from airflow_provider_itnio.sandbox.vendor.account import Account
     from airflow_provider_itnio.sandbox.vendor.message_status import Delivery
+    from airflow_provider_itnio.sandbox.vendor.webhook import WebhookSettings
 
 logger = logging.getLogger("airflow_provider_itnio.sandbox")
 
@@ -82,6 +84,8 @@ class Vendor:
     :param delivery: what becomes of accepted messages
     :param latency: how late each answer comes, in seconds
     :param stopping: set when the server stops, so that no held-back answer delays that
+    :param at_start: what a reset brings back: the random failures, the webhook's settings and the balance; by
+        default what they are now
     """
 
     account: Account
@@ -93,6 +97,11 @@ class Vendor:
     delivery: Delivery
     latency: float = 0.0
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    at_start: tuple[tuple[Share, ...], WebhookSettings, Decimal | None] | None = None
+
+    def __post_init__(self) -> None:
+        if self.at_start is None:
+            self.at_start = self.failing.shares, self.delivery.webhook.settings, self.account.balance
 
     def open(self, file: DataFile) -> None:
         """
@@ -114,6 +123,15 @@ class Vendor:
         self.delivery.webhook.stop()
         self.store.clear()
         self.failing.begin_again()
+
+    def reset(self) -> None:
+        """Be as at the start: clear, forget the faults, and undo each change of a setting."""
+        shares, webhook, balance = self.at_start  # type: ignore[misc]  # set once this is made
+        self.faults.clear()
+        self.failing.configure(shares)
+        self.delivery.webhook.configure(webhook)
+        self.clear()
+        self.account.balance = balance
 
 
 @dataclass(frozen=True)

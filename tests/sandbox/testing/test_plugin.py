@@ -108,6 +108,68 @@ def test_three(itnio_sandbox):
     assert code == 0, shown
 
 
+CHANGES = {
+    "replies": {"recipient": "8614718004557", "text": "hello"},  # opens the window, as the next does
+    "windows": {"recipient": "8614718004558"},
+    "faults": {"count": 5, "status": -5},
+    "random-failures": {"fail": ["100%:-12"]},
+    "webhook": {"url": "http://127.0.0.1:9/theirs", "twice": True, "disorder": True},
+}
+"""What a test can change, by the endpoint of the sandbox's API."""
+
+
+def state_of(sandbox):
+    names = ("messages", "refused", "requests", "replies", "faults", "random-failures", "webhook")
+    return {name: requests.get(f"{sandbox.url}/sandbox/{name}", timeout=5).json() for name in names}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"fail": ["2%:-5"], "webhook": "http://127.0.0.1:9/own", "balance": 10, "open_windows": True}],
+    ids=["as the fixture", "with settings of its own"],
+)
+@pytest.mark.parametrize("restart", [False, True], ids=["running", "restarted"])
+@pytest.mark.parametrize("way", ["begin_test", "POST /sandbox/reset"])
+def test_nothing_of_a_test_is_left_to_the_next(options, restart, way, wire_to, message):
+    def reset(sandbox):
+        if way == "begin_test":
+            sandbox.begin_test(lambda name, value: None)
+        else:
+            assert requests.post(f"{sandbox.url}/sandbox/reset", timeout=5).status_code == 204
+
+    with TestingSandbox(seed=1, **options) as sandbox:
+        before = state_of(sandbox)
+        wire_to(sandbox).custom(message())
+        for name, given in CHANGES.items():
+            assert requests.post(f"{sandbox.url}/sandbox/{name}", json=given, timeout=5).status_code == 201
+        if restart:
+            sandbox.stop()
+            sandbox.start()
+        reset(sandbox)
+        assert state_of(sandbox) == before
+        assert sandbox.balance == options.get("balance")
+        for recipient in ("8614718004557", "8614718004558", message()["recipient"]):
+            wire_to(sandbox).custom(message(recipient=recipient))
+        arrives = "read" if "open_windows" in options else "failed"
+        assert [one.status for one in sandbox.messages] == [arrives] * 3
+
+
+def test_a_sandbox_that_a_test_has_stopped_runs_in_the_next(run_pytest):
+    code, shown = run_pytest(
+        """
+from airflow_provider_itnio.hooks.itnio import ItnioHook
+
+def test_one(itnio_sandbox):
+    itnio_sandbox.stop()
+
+def test_two(itnio_sandbox):
+    ItnioHook().send("+86 147-1800-4557", text="hello")
+    assert len(itnio_sandbox.messages) == 1
+"""
+    )
+    assert code == 0, shown
+
+
 def test_a_proxy_of_the_environment_is_passed_by(run_pytest):
     code, shown = run_pytest(
         """
@@ -168,12 +230,13 @@ def test_no_message_of_a_large_test_is_forgotten(itnio_sandbox, message):
 
 
 def test_outside_of_a_test_no_connection_is_made():
-    with TestingSandbox() as sandbox, pytest.raises(RuntimeError, match="lasts as long as a test"):
-        sandbox.connect()
-    sandbox.begin_test(lambda name, value: None)
-    sandbox.end_test()
-    with pytest.raises(RuntimeError, match="lasts as long as a test"):
-        sandbox.connect()
+    with TestingSandbox() as sandbox:
+        with pytest.raises(RuntimeError, match="lasts as long as a test"):
+            sandbox.connect()
+        sandbox.begin_test(lambda name, value: None)
+        sandbox.end_test()
+        with pytest.raises(RuntimeError, match="lasts as long as a test"):
+            sandbox.connect()
 
 
 def test_it_waits_for_what_another_thread_sends(itnio_sandbox, wire_to, message):
