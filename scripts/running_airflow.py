@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -22,9 +21,10 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.error import HTTPError
 from urllib.parse import quote
-from urllib.request import Request, urlopen
+from urllib.request import urlopen
 
-__all__ = ["AIRFLOW_3", "RunningAirflow", "airflow_environment"]
+from scripts.airflow_api import AirflowApi
+from scripts.ports import free_port
 
 BIN = Path(sys.executable).parent
 AIRFLOW_3 = (BIN / "airflow").exists() and not list(BIN.parent.glob("lib/*/site-packages/airflow/www"))
@@ -69,7 +69,7 @@ class RunningAirflow:
     def __init__(self, environment: Mapping[str, str], log: Path, *, with_page: bool = False) -> None:
         self.log = log
         self._is_standalone = AIRFLOW_3 or with_page
-        self._port = _free_port()
+        self._port = free_port()
         self.url = f"http://127.0.0.1:{self._port}"
         self._environment = {
             **environment,
@@ -82,7 +82,8 @@ class RunningAirflow:
             "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
             "AIRFLOW__CORE__PARALLELISM": "4",
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
-            "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "10",
+            # A file that has changed is read at once; this is for one that could not be stored.
+            "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "60",
             "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "10",
             "AIRFLOW__SCHEDULER__DAG_DIR_LIST_INTERVAL": "10",
             "AIRFLOW__WEBSERVER__BASE_URL": self.url,
@@ -91,7 +92,7 @@ class RunningAirflow:
             "AIRFLOW__WEBSERVER__WORKERS": "1",
         }
         self._process: subprocess.Popen[bytes] | None = None
-        self._token = ""
+        self._api = AirflowApi(self.url, [BIN / "airflow", "api-server"], self._environment, log)
 
     def __enter__(self) -> Self:
         """Start Airflow; when this returns it runs DAGs."""
@@ -142,14 +143,15 @@ class RunningAirflow:
         """
         deadline = time.monotonic() + 240
         while not self._has_triggered(dag_id, run_id):
-            if time.monotonic() > deadline:
+            if time.monotonic() > deadline or not self.is_running:
                 raise TimeoutError(f"{dag_id} could not be started within 240 s; see {self.log}")
             time.sleep(0.5)
 
     def _has_triggered(self, dag_id: str, run_id: str) -> bool:
         if AIRFLOW_3:
             try:
-                self._ask("POST", f"dags/{dag_id}/dagRuns", {"dag_run_id": run_id, "logical_date": None})
+                body = {"dag_run_id": run_id, "logical_date": None}
+                self._api.write("POST", f"dags/{dag_id}/dagRuns", body)
             except HTTPError as error:
                 return error.code == HTTPStatus.CONFLICT  # an earlier request was answered too late
             except OSError:
@@ -194,7 +196,7 @@ class RunningAirflow:
                 return None
             return self._command("variables", "get", key).strip().splitlines()[-1]
         try:
-            return str(self._ask("GET", f"variables/{key}")["value"])
+            return str(self._api.get(f"variables/{key}")["value"])
         except HTTPError as error:
             if error.code == HTTPStatus.NOT_FOUND:
                 return None
@@ -206,7 +208,14 @@ class RunningAirflow:
         :param key: its key.
         :param value: its value, ``None`` to delete it.
         """
-        self._command("variables", *(["delete", key] if value is None else ["set", key, value]))
+        if not AIRFLOW_3:
+            self._command("variables", *(["delete", key] if value is None else ["set", key, value]))
+        elif value is None:
+            self._api.write("DELETE", f"variables/{key}")
+        elif self.variable(key) is None:
+            self._api.write("POST", "variables", {"key": key, "value": value})
+        else:
+            self._api.write("PATCH", f"variables/{key}", {"key": key, "value": value})
 
     def wait_for(self, dag_id: str, run_id: str, timeout: float = 300) -> str:
         """Wait until a run has ended, and give its state.
@@ -224,16 +233,19 @@ class RunningAirflow:
         return state
 
     def tasks(self, dag_id: str, run_id: str) -> dict[str, tuple[str, int]]:
-        """Return the state and the number of tries of each task instance, on Airflow 3.
+        """Return the state and the number of tries of each task instance.
 
         :param dag_id: the DAG.
         :param run_id: the run.
         :return: by task, and map index if it has one.
         """
-        instances = self._ask("GET", f"dags/{dag_id}/dagRuns/{quote(run_id)}/taskInstances")
         return {
-            _name(one["task_id"], one["map_index"]): (str(one["state"]), int(one["try_number"]))
-            for one in instances["task_instances"]
+            _name(task_id, map_index): (str(state), int(tries))
+            for task_id, map_index, state, tries in self._rows(
+                "SELECT task_id, map_index, state, try_number FROM task_instance"
+                " WHERE dag_id = ? AND run_id = ?",
+                *(dag_id, run_id),
+            )
         }
 
     def returned(self, dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> Any:
@@ -247,7 +259,7 @@ class RunningAirflow:
         """
         if AIRFLOW_3:
             path = f"dags/{dag_id}/dagRuns/{quote(run_id)}/taskInstances/{task_id}/xcomEntries/return_value"
-            return self._ask("GET", f"{path}?map_index={map_index}&stringify=false")["value"]
+            return self._api.get(f"{path}?map_index={map_index}&stringify=false")["value"]
         pushed = self._stored(
             "SELECT value FROM xcom WHERE key = 'return_value'"
             " AND dag_id = ? AND run_id = ? AND task_id = ? AND map_index = ?",
@@ -270,7 +282,7 @@ class RunningAirflow:
             "only_failed": False,
             "run_on_latest_version": on_latest_version,
         }
-        self._ask("POST", f"dags/{dag_id}/clearTaskInstances", what)
+        self._api.write("POST", f"dags/{dag_id}/clearTaskInstances", what)
 
     def retries_of(self, dag_id: str, task_id: str) -> int:
         """Return the retries of a task as Airflow has last read its DAG, on Airflow 3.
@@ -278,7 +290,7 @@ class RunningAirflow:
         :param dag_id: the DAG.
         :param task_id: the task.
         """
-        return int(self._ask("GET", f"dags/{dag_id}/tasks/{task_id}")["retries"])
+        return int(self._api.get(f"dags/{dag_id}/tasks/{task_id}")["retries"])
 
     def state_of(self, dag_id: str, run_id: str, task_id: str, key: str) -> Any:
         """Return what stands in a task's state store, on Airflow 3.3 and later.
@@ -289,7 +301,7 @@ class RunningAirflow:
         :param key: the key.
         """
         instance = f"dags/{dag_id}/dagRuns/{quote(run_id)}/taskInstances/{task_id}"
-        return self._ask("GET", f"{instance}/state-store/{key}")["value"]
+        return self._api.get(f"{instance}/state-store/{key}")["value"]
 
     def mark(self, dag_id: str, run_id: str, task_id: str, state: str) -> None:
         """Set a task's state, as a person does in the page, on Airflow 3.
@@ -300,7 +312,7 @@ class RunningAirflow:
         :param state: ``failed`` or ``success``.
         """
         path = f"dags/{dag_id}/dagRuns/{quote(run_id)}/taskInstances/{task_id}"
-        self._ask("PATCH", path, {"new_state": state})
+        self._api.write("PATCH", path, {"new_state": state})
 
     def log_of(self, dag_id: str, run_id: str, task_id: str, try_number: int) -> str:
         """Return the log of a task's try, in the form that it has on this version.
@@ -315,15 +327,16 @@ class RunningAirflow:
         return (folder / f"attempt={try_number}.log").read_text()
 
     def _state(self, dag_id: str, run_id: str) -> str:
-        if AIRFLOW_3:
-            return str(self._ask("GET", f"dags/{dag_id}/dagRuns/{quote(run_id)}")["state"])
         return str(self._stored("SELECT state FROM dag_run WHERE dag_id = ? AND run_id = ?", dag_id, run_id))
 
     def _stored(self, query: str, *values: Any) -> Any:
-        """Read one value from the database, as Airflow 2's page does; its commands take seconds to start."""
+        """Read one value from the database, which costs Airflow nothing."""
+        rows = self._rows(query, *values)
+        return rows[0][0] if rows else None
+
+    def _rows(self, query: str, *values: Any) -> list[Any]:
         with closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True, timeout=30)) as connection:
-            row = connection.execute(query, values).fetchone()
-        return None if row is None else row[0]
+            return connection.execute(query, values).fetchall()
 
     def _wait_until_it_answers(self) -> None:
         deadline = time.monotonic() + 300
@@ -334,31 +347,9 @@ class RunningAirflow:
                 health = json.load(urlopen(f"{self.url}{HEALTH}", timeout=5))
                 parts = [health[part]["status"] for part in MUST_BE_HEALTHY]
                 if parts == ["healthy"] * len(MUST_BE_HEALTHY):
-                    if AIRFLOW_3:
-                        self._token = json.load(urlopen(f"{self.url}/auth/token", timeout=5))["access_token"]
                     return
             if time.monotonic() > deadline:
                 raise TimeoutError(f"Airflow was not healthy after 300 s; see {self.log}")
-            time.sleep(0.5)
-
-    def _ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
-        """Ask its API, again if the database was in the way: what that refused has been undone."""
-        request = Request(
-            f"{self.url}/api/v2/{path}",
-            method=method,
-            data=None if body is None else json.dumps(body).encode(),
-            headers={"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"},
-        )
-        deadline = time.monotonic() + 60
-        while True:
-            try:
-                with urlopen(request, timeout=60) as answer:
-                    return json.load(answer)
-            except HTTPError as error:
-                said = error.read().decode(errors="replace")
-                if "Database error" not in said or time.monotonic() > deadline:
-                    error.add_note(f"{method} {path}: {said[:2000]}")
-                    raise
             time.sleep(0.5)
 
     def _command(self, *arguments: str) -> str:
@@ -374,6 +365,7 @@ class RunningAirflow:
         return done.stdout.decode()
 
     def _stop(self) -> None:
+        self._api.stop()
         if self._process is None:
             return
         # Airflow 3 ends its parts itself; its DAG processor hangs if it gets a second signal meanwhile.
@@ -388,9 +380,3 @@ class RunningAirflow:
 
 def _name(task_id: str, map_index: int) -> str:
     return task_id if map_index == -1 else f"{task_id}[{map_index}]"
-
-
-def _free_port() -> int:
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        return int(listening.getsockname()[1])

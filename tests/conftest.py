@@ -44,7 +44,13 @@ hypothesis.settings.load_profile("quick")
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes longest; keep what shares a running Airflow, or its database, in one process."""
-    items.sort(key=lambda item: item.get_closest_marker("system") is None)
+
+    def rank(item: pytest.Item) -> int:
+        if item.get_closest_marker("system") is None:
+            return 2
+        return "airflow_with_page" in item.fixturenames  # whose Airflow is busy with the others first
+
+    items.sort(key=rank)
     for item in items:
         if item.get_closest_marker("system"):
             is_running = {"running", "airflow_with_page"} & {*item.fixturenames}

@@ -1,20 +1,15 @@
 from __future__ import annotations
 
-import json
 import os
 import re
 import subprocess
 import sys
 from importlib.metadata import version
-from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
-from airflow_provider_itnio.sandbox import Sandbox
-from scripts.running_airflow import RunningAirflow, airflow_environment
+from tests.system.running import running_airflow
 from tests.system.seen import seen  # noqa: F401 - a fixture
-from tests.system.slow_server import SlowServer
 
 AIRFLOW_2 = version("apache-airflow").startswith("2.")
 
@@ -55,53 +50,9 @@ def airflow(python):
     return lambda *arguments, env=None: python("-m", "airflow", *arguments, env=env)
 
 
-# As docs/alerts.md gives it, but for the number and that other tests' DAGs alert nobody.
-CLUSTER_POLICY = """\
-from airflow_provider_itnio.notifications.whatsapp import WhatsAppNotifier
-
-ON_CALL = WhatsAppNotifier(recipients=["+86 1000 0000 60"])
-
-
-def task_policy(task):
-    if task.dag_id not in ("failing", "own_words"):
-        return
-    own = task.on_failure_callback or []
-    task.on_failure_callback = [*(own if isinstance(own, (list, tuple)) else [own]), ON_CALL]
-"""
-
-
-class Running(NamedTuple):
-    """A whole Airflow, and the servers that alerts and the tasks of other tests send to."""
-
-    airflow: RunningAirflow
-    alerts: Sandbox
-    tasks: Sandbox
-    slow: SlowServer
-    place: Path
-
-
 @pytest.fixture(scope="session")
-def running(tmp_path_factory):
-    """One Airflow for all tests, since it takes most of a minute to start, with ``running_dags``."""
+def running(request, tmp_path_factory):
+    """One Airflow for all tests, which takes long to start; all scenarios run in it at once."""
     home, place = tmp_path_factory.mktemp("home"), tmp_path_factory.mktemp("place")
-    with Sandbox() as alerts, Sandbox(keep=100_000) as tasks, SlowServer() as slow:
-        environment = airflow_environment(
-            home,
-            Path(__file__).parent / "running_dags",
-            {
-                "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
-                "AIRFLOW_CONN_ITNIO_DEFAULT": alerts.connection_json(),
-                "AIRFLOW_CONN_ITNIO_TASKS": tasks.connection_json(),
-                "AIRFLOW_CONN_ITNIO_SLOW": json.dumps(
-                    json.loads(tasks.connection_json()) | {"host": slow.url}
-                ),
-                "SANDBOX_OF_TASKS": tasks.url,
-                "PLACE_OF_TASKS": str(place),
-                "AIRFLOW__ITNIO__ALERT_RECIPIENTS": '{"tag:by_policy": ["+86 1000 0000 70"]}',
-            },
-        )
-        policy = home / "config" / "airflow_local_settings.py"
-        policy.parent.mkdir()
-        policy.write_text(CLUSTER_POLICY)
-        with RunningAirflow(environment, home / "airflow.log") as airflow:
-            yield Running(airflow, alerts, tasks, slow, place)
+    with running_airflow(home, place, request.session.items) as running:
+        yield running

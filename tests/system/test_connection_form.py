@@ -106,7 +106,8 @@ class FormOfAirflow3:
     def label(self, name):
         self.field(name)
         wanted = EXTRAS[name]["label"] if name in EXTRAS else BEHAVIOUR["relabeling"][name]
-        return self.dialog.get_by_text(wanted, exact=True).first.inner_text()
+        # A space may follow, for a mark.
+        return self.dialog.get_by_text(wanted, exact=True).first.inner_text().strip()
 
     def text(self):
         self.field("app_id")

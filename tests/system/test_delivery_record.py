@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import time
 from collections import Counter
 from functools import partial
+from typing import Any, NamedTuple
 
 import pytest
 
 from .conftest import AIRFLOW_2
+from .running import scenario, until
 
 pytestmark = [
     pytest.mark.system,
@@ -19,29 +18,12 @@ pytestmark = [
 ]
 
 RUN = "run_of_record"
-RESTARTS = 3
-"""Seconds in which a task that was cleared has certainly left the state that it had."""
-
-
-def until(what, seconds=90):
-    """Wait for something that must come about, and give it."""
-    deadline = time.monotonic() + seconds
-    while not (found := what()):
-        assert time.monotonic() < deadline, "it did not come about in time"
-        time.sleep(0.1)
-    return found
-
-
-def texts_to(running, number):
-    return [message.text for message in running.tasks.sent_to(number)]
-
-
-def asked_for(running):
-    return {request.body["recipient"] for request in running.tasks.requests}
-
-
-def kill(running, task_id, sign=signal.SIGKILL):
-    os.kill(int((running.place / f"{task_id}.pid").read_text()), sign)
+CLEARED = {
+    "finishes": ("success", 2),
+    "fails_for_good": ("success", 2),
+    "is_killed_while_asking": ("success", 3),
+}
+"""The tasks that a person clears, and what becomes of them."""
 
 
 def words_of(log):
@@ -56,21 +38,32 @@ def words_of(log):
 # --- one message ------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
+class Ended(NamedTuple):
+    """What had become of a run before anybody cleared one of its tasks."""
+
+    sent: Counter[str]
+    tasks: dict[str, tuple[str, int]]
+
+
+@scenario()
 def record(running):
-    """Run the DAG whose tasks send one message each; two of them are interrupted while they are answered."""
+    """Run the DAG whose tasks send one message each; interrupt two while they are answered, clear three."""
+    airflow = running.airflow
     interrupt = {
-        "8610000006": partial(kill, running, "is_killed_while_asking"),
-        "8610000009": partial(running.airflow.clear, "record", RUN, "is_cleared_while_asking"),
+        "8610000006": partial(running.kill, "is_killed_while_asking"),
+        "8610000009": partial(airflow.clear, "record", RUN, "is_cleared_while_asking"),
     }
     for number, seconds in (("8610000006", 10), ("8610000009", 4)):
         running.tasks.fail_next(recipient=number, delay=seconds)
-    running.airflow.trigger("record", RUN)
+    airflow.trigger("record", RUN)
     while interrupt:
-        interrupt.pop(until(lambda: asked_for(running) & interrupt.keys()).pop())()
-    assert running.airflow.wait_for("record", RUN) == "failed"
-    # What had arrived by then, before anybody clears a task.
-    return Counter(message.recipient for message in running.tasks.messages)
+        interrupt.pop(until(lambda: next(filter(running.is_asked_for, interrupt), None)))()
+    assert airflow.wait_for("record", RUN) == "failed"
+    sent = Counter(message.recipient for message in running.tasks.messages)
+    before = Ended(sent, airflow.tasks("record", RUN))
+    airflow.clear("record", RUN, *CLEARED)
+    until(lambda: CLEARED.items() <= airflow.tasks("record", RUN).items(), every=1)
+    return before
 
 
 @pytest.mark.parametrize(
@@ -80,8 +73,8 @@ def record(running):
 def test_a_task_that_ends_badly_after_its_message_was_accepted_does_not_send_again(
     task_id, number, record, running
 ):
-    assert running.airflow.tasks("record", RUN)[task_id] == ("success", 2)
-    assert record[number] == 1
+    assert record.tasks[task_id] == ("success", 2)
+    assert record.sent[number] == 1
     (message,) = running.tasks.sent_to(number)
     assert running.airflow.returned("record", RUN, task_id)["message_id"] == message.id
     assert "Nothing sent: an earlier try of this task sent to 86…" in words_of(
@@ -90,23 +83,22 @@ def test_a_task_that_ends_badly_after_its_message_was_accepted_does_not_send_aga
 
 
 def test_the_function_of_a_decorated_task_is_not_called_again(record, running):
-    assert running.airflow.tasks("record", RUN)["decorated"] == ("success", 2)
-    assert record["8610000008"] == 1
+    assert record.tasks["decorated"] == ("success", 2)
+    assert record.sent["8610000008"] == 1
     assert (running.place / "decorated.calls").read_text() == "called\n"
 
 
 def test_mapped_tasks_keep_records_of_their_own(record, running):
-    tasks = running.airflow.tasks("record", RUN)
-    assert [tasks[f"mapped[{index}]"] for index in (0, 1)] == [("success", 2), ("success", 2)]
-    assert sorted(texts_to(running, "8610000007")) == ["one", "two"]
+    assert [record.tasks[f"mapped[{index}]"] for index in (0, 1)] == [("success", 2), ("success", 2)]
+    assert sorted(running.texts_to("8610000007")) == ["one", "two"]
     ids = {message.text: message.id for message in running.tasks.sent_to("8610000007")}
     for index, text in enumerate(("one", "two")):
         assert running.airflow.returned("record", RUN, "mapped", index)["message_id"] == ids[text]
 
 
 def test_a_message_whose_worker_was_killed_while_it_was_asked_for_is_unknown(record, running):
-    assert running.airflow.tasks("record", RUN)["is_killed_while_asking"] == ("failed", 2)
-    assert record["8610000006"] == 1
+    assert record.tasks["is_killed_while_asking"] == ("failed", 2)
+    assert record.sent["8610000006"] == 1
     words = words_of(running.airflow.log_of("record", RUN, "is_killed_while_asking", 2))
     assert "Nothing sent: an earlier try of this task may have sent the message to 86…06" in words
     assert "8610000006" not in words
@@ -115,14 +107,11 @@ def test_a_message_whose_worker_was_killed_while_it_was_asked_for_is_unknown(rec
 def test_what_a_person_clears_is_sent_if_it_had_finished_or_is_unknown_and_not_if_it_was_accepted(
     record, running
 ):
-    assert (record["8610000004"], record["8610000005"]) == (1, 1)
-    assert running.airflow.tasks("record", RUN)["fails_for_good"] == ("failed", 1)
-    running.airflow.clear("record", RUN, "finishes", "fails_for_good", "is_killed_while_asking")
-    time.sleep(RESTARTS)
-    assert running.airflow.wait_for("record", RUN) == "success"
-    assert texts_to(running, "8610000004") == ["x 1", "x 2"]
-    assert len(texts_to(running, "8610000005")) == 1
-    assert len(texts_to(running, "8610000006")) == 2
+    assert (record.sent["8610000004"], record.sent["8610000005"]) == (1, 1)
+    assert record.tasks["fails_for_good"] == ("failed", 1)
+    assert running.texts_to("8610000004") == ["x 1", "x 2"]
+    assert len(running.texts_to("8610000005")) == 1
+    assert len(running.texts_to("8610000006")) == 2
     words = words_of(running.airflow.log_of("record", RUN, "is_killed_while_asking", 3))
     assert "Sending it again, although an earlier try may have sent it" in words
 
@@ -131,8 +120,8 @@ def test_what_a_person_clears_while_it_is_asked_for_is_sent_again_and_the_log_sa
     record, running
 ):
     # Airflow gives the task's state store to the next try as soon as the task is cleared.
-    assert running.airflow.tasks("record", RUN)["is_cleared_while_asking"] == ("success", 2)
-    assert record["8610000009"] == 2
+    assert record.tasks["is_cleared_while_asking"] == ("success", 2)
+    assert record.sent["8610000009"] == 2
     # The executor said that its process ended well, so Airflow has raised the number of its tries from 2.
     finished = running.airflow.state_of("record", RUN, "is_cleared_while_asking", "whatsapp/finished")
     assert (finished["try"], finished["max_tries"], finished["clear_number"] > 0) == (2, 3, True)
@@ -143,13 +132,25 @@ def test_what_a_person_clears_while_it_is_asked_for_is_sent_again_and_the_log_sa
 # --- broadcasts -------------------------------------------------------------------------------------------
 
 
+DAG = "record_of_broadcasts"
+OUTSIDE = "the task was ended from outside"
 STUCK = "86220000120"
 """A number whose message is not answered in time."""
 
 
-@pytest.fixture(scope="module")
+class EndedBroadcasts(NamedTuple):
+    """What had become of the broadcasts before the second part, and of one that a person ended, after it."""
+
+    tasks: dict[str, tuple[str, int]]
+    half: dict[str, Any]
+    to_ended: Counter[str]
+    to_resumed: Counter[str]
+
+
+@scenario()
 def broadcasts(running):
-    """Run the DAG of broadcasts, all at the same time; a person clears one that runs and ends another."""
+    """Run all at the same time; a person clears one that runs, ends one, and clears two that failed."""
+    airflow = running.airflow
     for number in range(10, 15):
         running.tasks.fail_next(recipient=f"86200000{number}", status=-70)
     for number in range(15, 20):  # longer than anybody waits, so it is not tried again
@@ -157,82 +158,80 @@ def broadcasts(running):
             recipient=f"86200000{number}", http_status=429, headers={"Retry-After": "3600"}
         )
     running.tasks.fail_next(recipient=STUCK, delay=120)
-    running.airflow.trigger("record_of_broadcasts", RUN)
-    until(lambda: len(to_numbers_with(running, "8623")) > 100)
-    running.airflow.clear("record_of_broadcasts", RUN, "is_cleared_while_it_runs")
-    until(lambda: len(to_numbers_with(running, "8622")) > 150)
-    running.airflow.mark("record_of_broadcasts", RUN, "is_ended_by_a_person", "failed")
-    assert running.airflow.wait_for("record_of_broadcasts", RUN) == "failed"
-    return running.airflow.tasks("record_of_broadcasts", RUN)
+    airflow.trigger(DAG, RUN)
+    interrupt = {
+        "8623": (100, partial(airflow.clear, DAG, RUN, "is_cleared_while_it_runs")),
+        "8622": (150, partial(airflow.mark, DAG, RUN, "is_ended_by_a_person", "failed")),
+    }
+    while interrupt:
+        due = until(lambda: [one for one in interrupt if sent_to(running, one) > interrupt[one][0]])
+        interrupt.pop(due[0])[1]()
+    assert airflow.wait_for(DAG, RUN) == "failed"
+    tasks, half = airflow.tasks(DAG, RUN), airflow.returned(DAG, RUN, "half_fails")
+    until(lambda: OUTSIDE in words_of(airflow.log_of(DAG, RUN, "is_ended_by_a_person", 1)), every=1)
+    before = running.to_numbers_with("8622")
+    airflow.clear(DAG, RUN, "half_fails", "is_ended_by_a_person")
+    until(lambda: sent_to(running, "8622") > before.total() + 30)
+    airflow.mark(DAG, RUN, "is_ended_by_a_person", "success")
+    until(lambda: airflow.tasks(DAG, RUN)["half_fails"] == ("success", 2), every=1)
+    return EndedBroadcasts(tasks, half, before, running.to_numbers_with("8622"))
 
 
-def to_numbers_with(running, start):
-    return Counter(one.recipient for one in running.tasks.messages if one.recipient.startswith(start))
+def sent_to(running, start):
+    return running.to_numbers_with(start).total()
 
 
 def test_a_broadcast_that_failed_half_way_sends_only_the_rest_when_cleared(broadcasts, running):
-    assert broadcasts["half_fails"] == ("failed", 1)
-    summary = running.airflow.returned("record_of_broadcasts", RUN, "half_fails")
+    assert broadcasts.tasks["half_fails"] == ("failed", 1)
+    summary = broadcasts.half
     assert [summary[name] for name in ("recipients", "accepted", "refused", "not_sent")] == [20, 10, 5, 5]
     assert {failure["last_digits"] for failure in summary["failures"]} == {f"00{n}" for n in range(10, 20)}
-    running.airflow.clear("record_of_broadcasts", RUN, "half_fails")
-    until(lambda: len(to_numbers_with(running, "8620")) == 20)
-    until(lambda: running.airflow.tasks("record_of_broadcasts", RUN)["half_fails"] == ("success", 2))
-    assert set(to_numbers_with(running, "8620").values()) == {1}
-    summary = running.airflow.returned("record_of_broadcasts", RUN, "half_fails")
+    assert len(running.to_numbers_with("8620")) == 20
+    assert set(running.to_numbers_with("8620").values()) == {1}
+    summary = running.airflow.returned(DAG, RUN, "half_fails")
     assert (summary["accepted"], summary["accepted_earlier"], summary["failures"]) == (10, 10, [])
 
 
 def test_a_broadcast_that_takes_too_long_goes_on_where_it_was_stopped(broadcasts, running):
-    state, tries = broadcasts["takes_too_long"]
+    state, tries = broadcasts.tasks["takes_too_long"]
     assert state == "success"
     assert tries > 1
-    assert len(to_numbers_with(running, "8621")) == 400
-    assert set(to_numbers_with(running, "8621").values()) == {1}
-    words = words_of(running.airflow.log_of("record_of_broadcasts", RUN, "takes_too_long", 1))
+    assert len(running.to_numbers_with("8621")) == 400
+    assert set(running.to_numbers_with("8621").values()) == {1}
+    words = words_of(running.airflow.log_of(DAG, RUN, "takes_too_long", 1))
     assert "AirflowTaskTimeout" in words
     assert "stopped: the task's execution_timeout is over" in words
-    summary = running.airflow.returned("record_of_broadcasts", RUN, "takes_too_long")
+    summary = running.airflow.returned(DAG, RUN, "takes_too_long")
     assert summary["accepted"] + summary["accepted_earlier"] == 400
 
 
 def test_a_look_up_that_blocks_beyond_the_limit_is_ended_and_the_retry_goes_on(broadcasts, running):
-    state, tries = broadcasts["has_a_look_up_that_blocks"]
+    state, tries = broadcasts.tasks["has_a_look_up_that_blocks"]
     assert state == "success"
     assert tries > 1
-    assert len(to_numbers_with(running, "8627")) == 40
-    assert set(to_numbers_with(running, "8627").values()) == {1}
-    words = words_of(running.airflow.log_of("record_of_broadcasts", RUN, "has_a_look_up_that_blocks", 1))
+    assert len(running.to_numbers_with("8627")) == 40
+    assert set(running.to_numbers_with("8627").values()) == {1}
+    words = words_of(running.airflow.log_of(DAG, RUN, "has_a_look_up_that_blocks", 1))
     assert "AirflowTaskTimeout" in words
-    summary = running.airflow.returned("record_of_broadcasts", RUN, "has_a_look_up_that_blocks")
+    summary = running.airflow.returned(DAG, RUN, "has_a_look_up_that_blocks")
     assert summary["accepted_earlier"] >= 15
 
 
 def test_a_broadcast_that_a_person_ends_leaves_a_record_of_all_that_it_has_sent(broadcasts, running):
-    assert broadcasts["is_ended_by_a_person"] == ("failed", 1)
-    words = until(
-        lambda: words_of(
-            running.airflow.log_of("record_of_broadcasts", RUN, "is_ended_by_a_person", 1)
-        ).partition("the task was ended from outside")[2]
-    )
-    assert "not attempted" in words
-    before = len(to_numbers_with(running, "8622"))
-    assert before < 900
-    running.airflow.clear("record_of_broadcasts", RUN, "is_ended_by_a_person")
-    until(lambda: len(to_numbers_with(running, "8622")) > before + 30)
-    twice = {number for number, count in to_numbers_with(running, "8622").items() if count > 1}
+    assert broadcasts.tasks["is_ended_by_a_person"] == ("failed", 1)
+    words = words_of(running.airflow.log_of(DAG, RUN, "is_ended_by_a_person", 1))
+    assert "not attempted" in words.partition(OUTSIDE)[2]
+    assert broadcasts.to_ended.total() < 900
+    twice = {number for number, count in broadcasts.to_resumed.items() if count > 1}
     assert twice == {STUCK}  # of that one alone nobody knows what became of it
-    running.airflow.mark("record_of_broadcasts", RUN, "is_ended_by_a_person", "success")
 
 
 def test_a_broadcast_cleared_while_it_runs_repeats_no_more_than_a_batch(broadcasts, running):
-    assert broadcasts["is_cleared_while_it_runs"] == ("success", 2)
-    sent = to_numbers_with(running, "8623")
+    assert broadcasts.tasks["is_cleared_while_it_runs"] == ("success", 2)
+    sent = running.to_numbers_with("8623")
     assert len(sent) == 300
     assert set(sent.values()) == {1, 2}
     assert sum(sent.values()) - len(sent) <= 100
-    head = running.airflow.state_of(
-        "record_of_broadcasts", RUN, "is_cleared_while_it_runs", "whatsapp/broadcast"
-    )
+    head = running.airflow.state_of(DAG, RUN, "is_cleared_while_it_runs", "whatsapp/broadcast")
     # max_tries is 0 or 1, by whether the scheduler sees the clear or the end of the process first.
     assert (head["try"], head["clear_number"] > 0) == (2, True)

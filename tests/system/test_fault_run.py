@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import random
-import sys
 import time
 from collections import Counter
 
 import pytest
 
 from .conftest import AIRFLOW_2
-from .test_delivery_record import kill, to_numbers_with, until
+from .running import scenario, until
 
 pytestmark = [
     pytest.mark.system,
@@ -49,58 +48,76 @@ def faults_of(numbers, seed):
     }
 
 
-@pytest.fixture(scope="module", params=["at_least_once", "at_most_once"])
-def fault_run(request, running):
-    """Run the broadcast, kill its process twice, and give what Airflow and Itniotech know in the end."""
-    start = {"at_least_once": "863", "at_most_once": "864"}[request.param]
-    numbers = [f"{start}{n:08d}" for n in range(PEOPLE)]
-    faults = faults_of(numbers, seed=4)
-    for number, kind in faults.items():
-        running.tasks.fail_next(recipient=number, **FAULTS[kind][1])
-    before = len(running.tasks.requests)
-    dag_id = f"record_of_faults_{request.param}"
-    running.airflow.trigger(dag_id, "run")
-    for requests in KILLED_AT:
-        until(lambda at=before + requests: len(running.tasks.requests) >= at)
-        kill(running, request.param)
-        time.sleep(1)
-    assert running.airflow.wait_for(dag_id, "run") == "failed"  # some were refused
-    running.tasks.clear_faults()
-    summary = running.airflow.returned(dag_id, "run", request.param)
-    return request.param, numbers, faults, to_numbers_with(running, start), summary
+class FaultRun:
+    """A broadcast whose process is killed twice, and what Airflow and Itniotech know in the end."""
+
+    def __init__(self, running, delivery, start):
+        self.numbers = [f"{start}{n:08d}" for n in range(PEOPLE)]
+        self.faults = faults_of(self.numbers, seed=4)
+        for number, kind in self.faults.items():
+            running.faulty.fail_next(recipient=number, **FAULTS[kind][1])
+        dag_id = f"record_of_faults_{delivery}"
+        running.airflow.trigger(dag_id, "run")
+        for requests in KILLED_AT:
+            until(lambda at=requests: len(asked_for(running, start)) >= at)
+            running.kill(delivery)
+            time.sleep(1)
+        self.state = running.airflow.wait_for(dag_id, "run")
+        self.summary = running.airflow.returned(dag_id, "run", delivery)
+        self.accepted = Counter(
+            one.recipient for one in running.faulty.messages if one.recipient.startswith(start)
+        )
+        self.refused = {number for number, kind in self.faults.items() if kind == "refused"}
+        self.missing = set(self.numbers) - set(self.accepted) - self.refused
+
+    def faults_of_kind(self, *kinds):
+        return sum(kind in kinds for kind in self.faults.values())
+
+    def check(self):
+        """Check what holds with either delivery."""
+        assert self.state == "failed"  # some were refused
+        assert not self.refused & set(self.accepted)
+        assert len(self.faults) > PEOPLE / 20
+        assert self.summary["recipients"] == PEOPLE
+        counted = self.summary["accepted"] + self.summary["accepted_earlier"]
+        assert counted + self.summary["refused"] + self.summary["unknown"] == PEOPLE
 
 
-def test_nobody_is_lost_and_nobody_is_messaged_twice_unless_asked_for(fault_run, capsys):
-    delivery, numbers, faults, accepted, summary = fault_run
-    refused = {number for number, kind in faults.items() if kind == "refused"}
-    missing = set(numbers) - set(accepted) - refused
-    twice = Counter(count for count in accepted.values() if count > 1)
-    with capsys.disabled():
-        sys.stdout.write(
-            f"\n{delivery}: {len(accepted):,} of {PEOPLE:,} accepted, {twice[2]} of them twice; "
-            f"{len(missing)} not, {len(refused)} refused; {summary['unknown']} unknown to the task\n"
-        )
-    assert not refused & set(accepted)
-    assert sum(faults_seen := Counter(faults.values()).values()) > PEOPLE / 20, faults_seen
-    counted = summary["accepted"] + summary["accepted_earlier"]
-    assert summary["recipients"] == PEOPLE
-    assert counted + summary["refused"] + summary["unknown"] == PEOPLE
-    if delivery == "at_least_once":
-        assert not missing
-        assert (summary["refused"], summary["unknown"]) == (len(refused), 0)
-        dropped_after = sum(kind == "dropped after" for kind in faults.values())
-        # Those whose answer was lost, and at most a batch for each time the worker was killed.
-        assert sum(accepted.values()) - len(accepted) <= dropped_after + BATCH * len(KILLED_AT)
-    else:
-        assert not twice
-        assert summary["failures_not_listed"] == 0
-        listed = {numbers[failure["position"]]: failure["outcome"] for failure in summary["failures"]}
-        # Who has no message is named, and who was refused may be unknown, where the worker was killed.
-        assert missing <= {number for number, outcome in listed.items() if outcome == "unknown"}
-        assert refused <= set(listed)
-        assert set(listed) - {number for number, outcome in listed.items() if outcome == "unknown"} <= refused
-        lost_answers = sum(
-            kind in ("dropped after", "dropped before", "503", "passing") for kind in faults.values()
-        )
-        # A batch is announced as a whole, while the last ones of the batch before may still wait for answers.
-        assert summary["unknown"] <= lost_answers + (BATCH + IN_FLIGHT) * len(KILLED_AT)
+def asked_for(running, start):
+    return [one for one in running.faulty.requests if one.body["recipient"].startswith(start)]
+
+
+@scenario()
+def at_least_once(running):
+    return FaultRun(running, "at_least_once", "863")
+
+
+@scenario()
+def at_most_once(running):
+    return FaultRun(running, "at_most_once", "864")
+
+
+def test_nobody_is_lost(at_least_once):
+    at_least_once.check()
+    assert not at_least_once.missing
+    summary = at_least_once.summary
+    assert (summary["refused"], summary["unknown"]) == (len(at_least_once.refused), 0)
+    # Those whose answer was lost, and at most a batch for each time the worker was killed.
+    repeated = at_least_once.accepted.total() - len(at_least_once.accepted)
+    assert repeated <= at_least_once.faults_of_kind("dropped after") + BATCH * len(KILLED_AT)
+
+
+def test_nobody_is_messaged_twice_where_that_is_asked_for(at_most_once):
+    at_most_once.check()
+    assert set(at_most_once.accepted.values()) == {1}
+    summary = at_most_once.summary
+    assert summary["failures_not_listed"] == 0
+    listed = {at_most_once.numbers[one["position"]]: one["outcome"] for one in summary["failures"]}
+    unknown = {number for number, outcome in listed.items() if outcome == "unknown"}
+    # Who has no message is named, and who was refused may be unknown, where the worker was killed.
+    assert at_most_once.missing <= unknown
+    assert at_most_once.refused <= set(listed)
+    assert set(listed) - unknown <= at_most_once.refused
+    lost_answers = at_most_once.faults_of_kind("dropped after", "dropped before", "503", "passing")
+    # A batch is announced as a whole, while the last ones of the batch before may still wait for answers.
+    assert summary["unknown"] <= lost_answers + (BATCH + IN_FLIGHT) * len(KILLED_AT)

@@ -4,93 +4,90 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import time
 from contextlib import closing
 
 import pytest
+
+from .running import scenario, until
 
 pytestmark = pytest.mark.system
 VARIABLE = "itnio_alerts_held"
 
 
-class Storm:
-    """What is sent to a number while DAGs fail."""
-
-    def __init__(self, running):
-        self.airflow = running.airflow
-        self.sandbox = running.alerts
-        self.place = running.place
-
-    def texts(self, number):
-        return [message.text for message in self.sandbox.sent_to(f"+86 1000 0000 {number}")]
-
-    def headlines(self, number):
-        return [text.split("\n")[0] for text in self.texts(number)]
-
-    def wait(self, number, messages):
-        self.until(lambda: len(self.texts(number)) >= messages, lambda: f"{number}: {self.texts(number)}")
-
-    def wait_until_held(self, held):
-        self.until(lambda: held in self.held(), self.held)
-
-    @staticmethod
-    def until(is_so, seen):
-        deadline = time.monotonic() + 240
-        while not is_so():
-            assert time.monotonic() < deadline, seen()
-            time.sleep(1)
-
-    def held(self):
-        """Give how many alerts are held back, for each recipient of whom some are."""
-        recipients = json.loads(self.airflow.variable(VARIABLE) or "{}").get("recipients", {})
-        return [one["held"] for one in recipients.values() if one.get("held")]
-
-    def pass_the_window(self):
-        """Let ten minutes pass for what has gone out."""
-        state = json.loads(self.airflow.variable(VARIABLE))
-        for one in state["recipients"].values():
-            one["start"] -= 600
-        self.airflow.set_variable(VARIABLE, json.dumps(state))
-
-    def fail(self, dag_id, runs, name):
-        self.airflow.trigger_all(dag_id, [f"{name}_{number}" for number in range(runs)])
+def texts(running, number):
+    return [message.text for message in running.alerts.sent_to(f"+86 1000 0000 {number}")]
 
 
-@pytest.fixture(scope="module")
+def wait_for_texts(running, number, least):
+    until(lambda: len(texts(running, number)) >= least)
+
+
+def wait_until_held(running, held):
+    """Wait until so many alerts to one recipient are held back."""
+
+    def is_held():
+        recipients = json.loads(running.airflow.variable(VARIABLE) or "{}").get("recipients", {})
+        return held in [one.get("held") for one in recipients.values()]
+
+    until(is_held, every=1)
+
+
+def pass_the_window(running):
+    """Let ten minutes pass for what has gone out."""
+    state = json.loads(running.airflow.variable(VARIABLE))
+    for one in state["recipients"].values():
+        one["start"] -= 600
+    running.airflow.set_variable(VARIABLE, json.dumps(state))
+
+
+def fail(running, dag_id, runs, name):
+    running.airflow.trigger_all(dag_id, [f"{name}_{number}" for number in range(runs)])
+
+
+# One after the other: all change the Variable, and nothing keeps two processes from doing that at once. An
+# alert that can't be counted within 5 s is sent, so the broadcasts that keep Airflow busiest come before.
+@scenario(after=("arrived", "slow", "at_least_once", "at_most_once"))
 def storm(running):
-    return Storm(running)
+    for index in range(4):
+        fail(running, f"storm_{index}", 25, "storm")
+    wait_until_held(running, 80)
+    alerts = texts(running, 72)
+    pass_the_window(running)
+    fail(running, "storm_0", 1, "after")
+    wait_for_texts(running, 72, len(alerts) + 1)
+    return alerts, texts(running, 72)[-1]
 
 
 def test_of_a_hundred_failed_runs_twenty_alert_and_the_next_after_the_window_tells_of_eighty(storm):
-    for index in range(4):
-        storm.fail(f"storm_{index}", 25, "storm")
-    storm.wait_until_held(80)
-    alerts = storm.texts(72)
+    alerts, after = storm
     assert len(alerts) == 20
     assert {text.split("\n")[0] for text in alerts} == {"❌ *DAG failed*"}
     assert ["held back" in text for text in alerts] == [False] * 19 + [True]
-    storm.pass_the_window()
-    storm.fail("storm_0", 1, "after")
-    storm.wait(72, 21)
-    last = storm.texts(72)[-1].split("\n")[-1]
+    last = after.split("\n")[-1]
     assert last.startswith("_80 alerts were held back since 2")
     told = [int(part.rstrip("._)")) for part in last.split(" (")[1:] for part in [part.split(")")[0]]]
     assert sum(told) == 80
     assert "storm_" in last
 
 
-@pytest.mark.parametrize("value", [None, "nonsense"], ids=["deleted", "nonsense"])
-def test_a_variable_that_is_no_more_what_it_was_loses_no_alert(value, storm):
-    before = len(storm.texts(72))
-    storm.airflow.set_variable(VARIABLE, value)
-    storm.fail("storm_1", 3, f"{value}")
-    storm.wait(72, before + 3)
-    assert json.loads(storm.airflow.variable(VARIABLE))["recipients"]
+@scenario(after=("storm",))
+def lost_variable(running):
+    for value in (None, "nonsense"):
+        before = len(texts(running, 72))
+        running.airflow.set_variable(VARIABLE, value)
+        fail(running, "storm_1", 3, f"{value}")
+        wait_for_texts(running, 72, before + 3)
+    return json.loads(running.airflow.variable(VARIABLE))
 
 
-def test_a_variable_that_cant_be_written_loses_no_alert(storm):
-    before = len(storm.texts(72))
-    with closing(sqlite3.connect(storm.airflow.database, timeout=60)) as database:
+def test_a_variable_that_is_no_more_what_it_was_loses_no_alert(lost_variable):
+    assert lost_variable["recipients"]
+
+
+@scenario(after=("lost_variable",))
+def unwritable_variable(running):
+    before = len(texts(running, 72))
+    with closing(sqlite3.connect(running.airflow.database, timeout=60)) as database:
         for name, event in (("no_insert", "INSERT"), ("no_update", "UPDATE")):
             database.execute(
                 f"CREATE TRIGGER {name} BEFORE {event} ON variable WHEN NEW.key = '{VARIABLE}' "
@@ -98,39 +95,57 @@ def test_a_variable_that_cant_be_written_loses_no_alert(storm):
             )
         database.commit()
     try:
-        storm.fail("storm_2", 24, "unwritable")
-        storm.wait(72, before + 24)
+        fail(running, "storm_2", 24, "unwritable")
+        wait_for_texts(running, 72, before + 24)
     finally:
-        with closing(sqlite3.connect(storm.airflow.database, timeout=60)) as database:
+        with closing(sqlite3.connect(running.airflow.database, timeout=60)) as database:
             for name in ("no_insert", "no_update"):
                 database.execute(f"DROP TRIGGER {name}")
             database.commit()
+    return len(texts(running, 72)) - before
 
 
-def test_workers_and_the_dag_processor_alert_at_once_and_a_task_tells_what_they_held_back(storm):
-    storm.airflow.trigger("storm_of_tasks", "storm")
-    storm.fail("storm_of_dags", 12, "storm")
-    storm.wait_until_held(8)
-    assert len(storm.texts(73)) == 20
+def test_a_variable_that_cant_be_written_loses_no_alert(unwritable_variable):
+    assert unwritable_variable == 24
+
+
+@scenario(after=("unwritable_variable",))
+def storm_of_tasks(running):
+    running.airflow.trigger("storm_of_tasks", "storm")
+    fail(running, "storm_of_dags", 12, "storm")
+    wait_until_held(running, 8)
+    alerts = len(texts(running, 73))
     for run in ("first", "second"):
-        storm.airflow.trigger("held_alerts", run)
-        assert storm.airflow.wait_for("held_alerts", run) == "success"
-    assert len(storm.texts(73)) == 21
-    assert storm.texts(73)[-1].startswith("📥 *Alerts held back*\n_8 alerts were held back since 2")
+        running.airflow.trigger("held_alerts", run)
+        assert running.airflow.wait_for("held_alerts", run) == "success"
+    return alerts, texts(running, 73)[alerts:]
 
 
-def test_a_dag_that_fails_twice_and_then_succeeds_is_told_of_as_recovered_once(storm):
-    broken = storm.place / "broken"
+def test_workers_and_the_dag_processor_alert_at_once_and_a_task_tells_what_they_held_back(storm_of_tasks):
+    alerts, told = storm_of_tasks
+    assert alerts == 20
+    assert len(told) == 1
+    assert told[0].startswith("📥 *Alerts held back*\n_8 alerts were held back since 2")
+
+
+@scenario(after=("storm_of_tasks",))
+def recovery(running):
+    broken = running.place / "broken"
     broken.touch()
     for run, state in (("one", "failed"), ("two", "failed"), ("three", "success"), ("four", "success")):
         if state == "success":
             broken.unlink(missing_ok=True)
-        storm.airflow.trigger("recovering", run)
-        assert storm.airflow.wait_for("recovering", run) == state
-        storm.wait(70, {"one": 1, "two": 2}.get(run, 3))
-    storm.fail("alerting_by_itself", 1, "after")  # its callback runs after those of the run before it
-    storm.wait(75, 1)
-    assert storm.headlines(70) == ["❌ *DAG failed*", "❌ *DAG failed*", "💚 *DAG recovered*"]
-    assert "Failed tasks: `fail_while_broken`" in storm.texts(70)[0]
-    assert "It had failed in 2 runs for " in storm.texts(70)[2]
-    assert (storm.place / "own_callback").read_text().split() == ["one", "two"]
+        running.airflow.trigger("recovering", run)
+        assert running.airflow.wait_for("recovering", run) == state
+        wait_for_texts(running, 70, {"one": 1, "two": 2}.get(run, 3))
+    fail(running, "alerting_by_itself", 1, "after")  # its callback runs after those of the run before it
+    wait_for_texts(running, 75, 1)
+    return texts(running, 70)
+
+
+def test_a_dag_that_fails_twice_and_then_succeeds_is_told_of_as_recovered_once(recovery, running):
+    headlines = [text.split("\n")[0] for text in recovery]
+    assert headlines == ["❌ *DAG failed*", "❌ *DAG failed*", "💚 *DAG recovered*"]
+    assert "Failed tasks: `fail_while_broken`" in recovery[0]
+    assert "It had failed in 2 runs for " in recovery[2]
+    assert (running.place / "own_callback").read_text().split() == ["one", "two"]

@@ -7,7 +7,7 @@ import signal
 import pytest
 
 from .conftest import AIRFLOW_2
-from .test_delivery_record import asked_for, kill, to_numbers_with, until
+from .running import scenario, until
 
 pytestmark = [
     pytest.mark.system,
@@ -19,17 +19,17 @@ NOT_PROTECTED = "No delivery record: there is no task state store here"
 TASKS = ("one", "many", "nobody", "is_ended_while_asking", "is_ended")
 
 
-@pytest.fixture(scope="module")
+@scenario()
 def logs(running):
     """Run the DAG, of which two tasks are ended from outside, and give the log of each task's first try."""
     for number in ("8610000053", "8610000054"):
         running.tasks.fail_next(recipient=number, status=-18)
     running.tasks.fail_next(recipient="8610000055", delay=120)
     running.airflow.trigger(DAG, "run")
-    until(lambda: "8610000055" in asked_for(running))
-    kill(running, "is_ended_while_asking", signal.SIGTERM)
-    until(lambda: len(to_numbers_with(running, "8624")) > 40)
-    kill(running, "is_ended", signal.SIGTERM)
+    until(lambda: running.is_asked_for("8610000055"))
+    running.kill("is_ended_while_asking", signal.SIGTERM)
+    until(lambda: len(running.to_numbers_with("8624")) > 40)
+    running.kill("is_ended", signal.SIGTERM)
     assert running.airflow.wait_for(DAG, "run") == "failed"
     return {task: running.airflow.log_of(DAG, "run", task, 1) for task in TASKS}
 
@@ -51,7 +51,7 @@ def test_everything_still_sends_and_nobody_is_messaged_twice(logs, running):
     assert sorted(number[-2:] for number in sent if number.startswith("8610")) == [
         *("50", "51", "52", "54", "55")
     ]
-    assert set(to_numbers_with(running, "8624").values()) == {1}
+    assert set(running.to_numbers_with("8624").values()) == {1}
 
 
 def test_a_broadcast_that_has_messaged_anyone_is_not_tried_again(logs, running):

@@ -1,0 +1,108 @@
+"""The REST API of a running Airflow 3, asked by the demo and the system tests."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+from scripts.ports import free_port
+
+
+class AirflowApi:
+    """Reads from the API server that Airflow's tasks use, and writes through one of its own.
+
+    Airflow's API server writes its audit log in its event loop. If a task's request has locked the SQLite
+    database, the event loop waits for the lock, and the task's request for the event loop, until SQLite gives
+    up. A server to which one request at a time is made has no such request.
+
+    :param url: where Airflow's own API server answers.
+    :param command: starts another API server, as soon as something is written.
+    :param environment: Airflow's.
+    :param log: the file that takes what it prints.
+    """
+
+    def __init__(
+        self, url: str, command: Sequence[str | Path], environment: Mapping[str, str], log: Path
+    ) -> None:
+        port = str(free_port())
+        self._url = url
+        self._writing_url = f"http://127.0.0.1:{port}"
+        self._command = command
+        self._environment = {**environment, "AIRFLOW__API__PORT": port}
+        self._log = log
+        self._tokens: dict[str, str] = {}
+        self._process: subprocess.Popen[bytes] | None = None
+        self._turn = threading.Lock()
+
+    def get(self, path: str) -> Any:
+        """Return what stands under a path of the API."""
+        return self._ask(self._url, "GET", path, None)
+
+    def write(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        """Change something, again if the database was in the way: what that refused has been undone.
+
+        :param method: the HTTP method.
+        :param path: below the API's root.
+        :param body: sent as JSON.
+        """
+        with self._turn:
+            if self._process is None:
+                self._start()
+            deadline = time.monotonic() + 60
+            while True:
+                try:
+                    return self._ask(self._writing_url, method, path, body)
+                except HTTPError as error:
+                    if "Database error" not in "".join(error.__notes__) or time.monotonic() > deadline:
+                        raise
+                time.sleep(0.5)
+
+    def stop(self) -> None:
+        """End the server that writes."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def _start(self) -> None:
+        with self._log.open("ab") as output:
+            self._process = subprocess.Popen(
+                self._command,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + 240
+        while time.monotonic() < deadline and self._process.poll() is None:
+            with suppress(OSError):
+                urlopen(f"{self._writing_url}/api/v2/version", timeout=5).close()
+                return
+            time.sleep(0.5)
+        raise TimeoutError(f"Airflow's API server did not answer; see {self._log}")
+
+    def _ask(self, url: str, method: str, path: str, body: Mapping[str, Any] | None) -> Any:
+        if url not in self._tokens:
+            with urlopen(f"{url}/auth/token", timeout=60) as answer:
+                self._tokens[url] = json.load(answer)["access_token"]
+        request = Request(
+            f"{url}/api/v2/{path}",
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Authorization": f"Bearer {self._tokens[url]}", "Content-Type": "application/json"},
+        )
+        try:
+            with urlopen(request, timeout=60) as answer:
+                return json.loads(answer.read() or b"null")
+        except HTTPError as error:
+            error.add_note(f"{method} {path}: {error.read().decode(errors='replace')[:2000]}")
+            raise
