@@ -14,6 +14,7 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 from scripts.ports import free_port
+from scripts.processes import start
 
 
 class AirflowApi:
@@ -39,7 +40,8 @@ class AirflowApi:
         self._environment = {**environment, "AIRFLOW__API__PORT": port}
         self._log = log
         self._tokens: dict[str, str] = {}
-        self._process: subprocess.Popen[bytes] | None = None
+        self.process: subprocess.Popen[bytes] | None = None
+        """The server that writes, which whoever ends Airflow ends too."""
         self._turn = threading.Lock()
 
     def get(self, path: str) -> Any:
@@ -54,7 +56,7 @@ class AirflowApi:
         :param body: sent as JSON.
         """
         with self._turn:
-            if self._process is None:
+            if self.process is None:
                 self._start()
             deadline = time.monotonic() + 60
             while True:
@@ -65,25 +67,10 @@ class AirflowApi:
                         raise
                 time.sleep(0.5)
 
-    def stop(self) -> None:
-        """End the server that writes."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
-
     def _start(self) -> None:
-        with self._log.open("ab") as output:
-            self._process = subprocess.Popen(
-                self._command,
-                env=self._environment,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+        self.process = start(self._command, self._environment, self._log)
         deadline = time.monotonic() + 240
-        while time.monotonic() < deadline and self._process.poll() is None:
+        while time.monotonic() < deadline and self.process.poll() is None:
             with suppress(OSError):
                 urlopen(f"{self._writing_url}/api/v2/version", timeout=5).close()
                 return

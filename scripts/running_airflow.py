@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import sqlite3
 import subprocess
 import sys
@@ -25,12 +24,22 @@ from urllib.request import urlopen
 
 from scripts.airflow_api import AirflowApi
 from scripts.ports import free_port
+from scripts.processes import start, stop
 
 BIN = Path(sys.executable).parent
 AIRFLOW_3 = (BIN / "airflow").exists() and not list(BIN.parent.glob("lib/*/site-packages/airflow/www"))
 
 HEALTH = "/api/v2/monitor/health" if AIRFLOW_3 else "/health"
 MUST_BE_HEALTHY = ("scheduler", "dag_processor", "triggerer") if AIRFLOW_3 else ("scheduler", "triggerer")
+
+AIRFLOW = """\
+import signal
+from airflow.__main__ import main
+signal.signal(signal.SIGTERM, signal.default_int_handler)
+main()
+"""
+"""``airflow``, whose ``standalone`` ends its parts on SIGTERM too. It expects SIGINT, which is ignored by a
+process that a shell script has started in the background."""
 
 
 def airflow_environment(home: Path, dags: Path, settings: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -90,6 +99,8 @@ class RunningAirflow:
             "AIRFLOW__WEBSERVER__WEB_SERVER_HOST": "127.0.0.1",
             "AIRFLOW__WEBSERVER__WEB_SERVER_PORT": str(self._port),
             "AIRFLOW__WEBSERVER__WORKERS": "1",
+            # A task whose request the API server has answered too late is lost. The first takes longest.
+            "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",
         }
         self._process: subprocess.Popen[bytes] | None = None
         self._api = AirflowApi(self.url, [BIN / "airflow", "api-server"], self._environment, log)
@@ -99,16 +110,8 @@ class RunningAirflow:
         self._command("db", "migrate")
         with closing(sqlite3.connect(self.database)) as database:
             database.execute("PRAGMA journal_mode = WAL")  # who reads keeps nobody from writing
-        with self.log.open("ab") as output:
-            # In a session of its own, so that one signal at the end reaches all of its processes.
-            self._process = subprocess.Popen(
-                [BIN / "airflow", "standalone" if self._is_standalone else "scheduler"],
-                env=self._environment,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+        command = [sys.executable, "-c", AIRFLOW, "standalone" if self._is_standalone else "scheduler"]
+        self._process = start(command, self._environment, self.log)
         try:
             self._wait_until_it_answers()
         except BaseException:
@@ -365,17 +368,9 @@ class RunningAirflow:
         return done.stdout.decode()
 
     def _stop(self) -> None:
-        self._api.stop()
-        if self._process is None:
-            return
-        # Airflow 3 ends its parts itself; its DAG processor hangs if it gets a second signal meanwhile.
-        end = os.kill if AIRFLOW_3 else os.killpg
-        for send, sign in ((end, signal.SIGINT), (os.killpg, signal.SIGKILL)):
-            with suppress(ProcessLookupError):
-                send(self._process.pid, sign)
-            with suppress(subprocess.TimeoutExpired):
-                self._process.wait(30)
-        self._process = None
+        # Airflow ends its parts itself; its DAG processor hangs if it gets a second signal meanwhile. Its
+        # triggerer may sleep for ten seconds first, and its scheduler waits for tasks: they are killed.
+        stop(*(process for process in (self._process, self._api.process) if process is not None))
 
 
 def _name(task_id: str, map_index: int) -> str:
