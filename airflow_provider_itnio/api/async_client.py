@@ -22,7 +22,7 @@ from airflow_provider_itnio.api.checks import Delivery
 from airflow_provider_itnio.api.errors import NotSentError, mark_as_not_sent
 from airflow_provider_itnio.api.models import Message
 from airflow_provider_itnio.api.network import IDLE_LIMIT, Route
-from airflow_provider_itnio.api.protocol import HEADERS, Protocol, Request
+from airflow_provider_itnio.api.protocol import HEADERS, AnyProtocol, Protocol, Request
 from airflow_provider_itnio.api.receipt import Receipt
 from airflow_provider_itnio.api.response import ANSWER_LIMIT, Response
 from airflow_provider_itnio.api.retries import retry_options
@@ -155,28 +155,21 @@ class _Resolver(AbstractResolver):
         """Do nothing: what still looks up is left behind."""
 
 
-class ItnioAsyncClient:
-    """Talks to Itniotech, many messages at a time. It belongs to the event loop it is first used in.
+class AsyncClient:
+    """Talks to a server, many requests at a time. It belongs to the event loop it is first used in.
 
-    :param credentials: what signs the requests.
+    :param protocol: what is said to the server, and what its answers mean.
     :param settings: where to send and how long to wait.
-    :param now: gives this machine's Unix time in seconds.
     :raises ConfigurationError: if the address, the proxy or the certificates of settings and environment are
-        unusable, so that nothing of it can fail once a message is on its way.
+        unusable, so that nothing of it can fail once a request is on its way.
     """
 
-    def __init__(
-        self,
-        credentials: Credentials,
-        settings: ClientSettings | None = None,
-        *,
-        now: Callable[[], float] = time.time,
-    ) -> None:
+    def __init__(self, protocol: AnyProtocol, settings: ClientSettings) -> None:
         self.between_tries: Callable[[float], Awaitable[None]] = _sleep
         """Waits so many seconds between two requests for one message: 0 where the second is to leave at once,
         because the first has shown the clock to be wrong."""
-        self._settings = settings or ClientSettings()
-        self._protocol = Protocol(credentials, now)
+        self._settings = settings
+        self._protocol = protocol
         self._tries = retry_options(self._settings)
         self._route = Route.of(self._settings)
         self._proxy = None if self._route.proxy is None else URL(self._route.proxy.geturl())
@@ -194,39 +187,6 @@ class ItnioAsyncClient:
         """Close the client."""
         await self.close()
 
-    async def send(
-        self,
-        message: Message,
-        *,
-        recipient: str,
-        app_id: str,
-        business_phone: str,
-        delivery: Delivery = "at_least_once",
-    ) -> Receipt:
-        """Send a message.
-
-        :param message: the message.
-        :param recipient: the phone number, digits only.
-        :param app_id: the application it goes through.
-        :param business_phone: the number it comes from, digits only.
-        :param delivery: with ``at_most_once`` an answer that does not prove that nothing was sent is unknown.
-        :return: the receipt: Itniotech has accepted the message.
-        :raises NotSentError: if the message did not leave, or was turned away.
-        :raises RefusedError: if Itniotech refused it.
-        :raises UnknownOutcomeError: if it is unknown whether it was accepted.
-        """
-        request = self._protocol.message_request(
-            message, recipient=recipient, app_id=app_id, business_phone=business_phone
-        )
-        return await self._perform(request, delivery)
-
-    async def get_balance(self) -> Balance:
-        """Ask for the account's balance, which costs nothing and messages no one.
-
-        :raises ItnioError: as :meth:`send` does.
-        """
-        return await self._perform(self._protocol.balance_request(), "at_least_once")
-
     async def close(self) -> None:
         """Close the connections; the next message opens new ones."""
         if self._session is not None:
@@ -234,7 +194,13 @@ class ItnioAsyncClient:
             self._session = None
             self._deadlines = _Deadlines(self._settings.timeout)  # the next may be of another event loop
 
-    async def _perform(self, request: Request[Result], delivery: Delivery) -> Result:
+    async def perform(self, request: Request[Result], delivery: Delivery = "at_least_once") -> Result:
+        """Send a request and read what it asks for out of the answer.
+
+        :param request: the request.
+        :param delivery: as in :meth:`ItnioAsyncClient.send`.
+        :raises ItnioError: what the protocol makes of the answer.
+        """
         try:
             return await self._try(request, delivery)
         except NotSentError as error:
@@ -314,6 +280,60 @@ class ItnioAsyncClient:
                 trust_env=False,
             )
         return self._session
+
+
+class ItnioAsyncClient(AsyncClient):
+    """Talks to Itniotech.
+
+    :param credentials: what signs the requests.
+    :param settings: where to send and how long to wait.
+    :param now: gives this machine's Unix time in seconds.
+    :raises ConfigurationError: as :class:`AsyncClient` does.
+    """
+
+    _protocol: Protocol
+
+    def __init__(
+        self,
+        credentials: Credentials,
+        settings: ClientSettings | None = None,
+        *,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        super().__init__(Protocol(credentials, now), settings or ClientSettings())
+
+    async def send(
+        self,
+        message: Message,
+        *,
+        recipient: str,
+        app_id: str,
+        business_phone: str,
+        delivery: Delivery = "at_least_once",
+    ) -> Receipt:
+        """Send a message.
+
+        :param message: the message.
+        :param recipient: the phone number, digits only.
+        :param app_id: the application it goes through.
+        :param business_phone: the number it comes from, digits only.
+        :param delivery: with ``at_most_once`` an answer that does not prove that nothing was sent is unknown.
+        :return: the receipt: Itniotech has accepted the message.
+        :raises NotSentError: if the message did not leave, or was turned away.
+        :raises RefusedError: if Itniotech refused it.
+        :raises UnknownOutcomeError: if it is unknown whether it was accepted.
+        """
+        request = self._protocol.message_request(
+            message, recipient=recipient, app_id=app_id, business_phone=business_phone
+        )
+        return await self.perform(request, delivery)
+
+    async def get_balance(self) -> Balance:
+        """Ask for the account's balance, which costs nothing and messages no one.
+
+        :raises ItnioError: as :meth:`send` does.
+        """
+        return await self.perform(self._protocol.balance_request())
 
 
 async def _body(response: aiohttp.ClientResponse) -> bytes:

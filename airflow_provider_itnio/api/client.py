@@ -1,4 +1,4 @@
-"""The exchange over urllib3: one message at a time."""
+"""The exchange over urllib3: one request at a time."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from airflow_provider_itnio.api.connection import TimedSession
 from airflow_provider_itnio.api.errors import NotSentError, mark_as_not_sent
 from airflow_provider_itnio.api.models import Message
 from airflow_provider_itnio.api.network import IDLE_LIMIT, Route
-from airflow_provider_itnio.api.protocol import Protocol, Request
+from airflow_provider_itnio.api.protocol import AnyProtocol, Protocol, Request
 from airflow_provider_itnio.api.receipt import Receipt
 from airflow_provider_itnio.api.response import Response
 from airflow_provider_itnio.api.retries import retry_options
@@ -30,29 +30,22 @@ _KEPT_AT_MOST: Final = 32
 Result = TypeVar("Result")
 
 
-class ItnioClient:
-    """Talks to Itniotech, one message at a time.
+class BlockingClient:
+    """Talks to a server, one request at a time.
 
     It may be shared by threads and survives a fork: each thread of each process has a session of its own.
 
-    :param credentials: what signs the requests.
+    :param protocol: what is said to the server, and what its answers mean.
     :param settings: where to send and how long to wait.
-    :param now: gives this machine's Unix time in seconds.
     :raises ConfigurationError: if the address, the proxy or the certificates of settings and environment are
-        unusable, so that nothing of it can fail once a message is on its way.
+        unusable, so that nothing of it can fail once a request is on its way.
     """
 
-    def __init__(
-        self,
-        credentials: Credentials,
-        settings: ClientSettings | None = None,
-        *,
-        now: Callable[[], float] = time.time,
-    ) -> None:
-        self._settings = settings or ClientSettings()
-        self._protocol = Protocol(credentials, now)
-        self._route = Route.of(self._settings)
-        self._retrying = Retrying(**retry_options(self._settings), sleep=_wait)
+    def __init__(self, protocol: AnyProtocol, settings: ClientSettings) -> None:
+        self._settings = settings
+        self._protocol = protocol
+        self._route = Route.of(settings)
+        self._retrying = Retrying(**retry_options(settings), sleep=_wait)
         self._local = threading.local()
 
     def __enter__(self) -> Self:
@@ -65,46 +58,19 @@ class ItnioClient:
         """Close the client."""
         self.close()
 
-    def send(
-        self,
-        message: Message,
-        *,
-        recipient: str,
-        app_id: str,
-        business_phone: str,
-        delivery: Delivery = "at_least_once",
-    ) -> Receipt:
-        """Send a message.
-
-        :param message: the message.
-        :param recipient: the phone number, digits only.
-        :param app_id: the application it goes through.
-        :param business_phone: the number it comes from, digits only.
-        :param delivery: with ``at_most_once`` an answer that does not prove that nothing was sent is unknown.
-        :return: the receipt: Itniotech has accepted the message.
-        :raises NotSentError: if the message did not leave, or was turned away.
-        :raises RefusedError: if Itniotech refused it.
-        :raises UnknownOutcomeError: if it is unknown whether it was accepted.
-        """
-        request = self._protocol.message_request(
-            message, recipient=recipient, app_id=app_id, business_phone=business_phone
-        )
-        return self._perform(request, delivery)
-
-    def get_balance(self) -> Balance:
-        """Ask for the account's balance, which costs nothing and messages no one.
-
-        :raises ItnioError: as :meth:`send` does.
-        """
-        return self._perform(self._protocol.balance_request(), "at_least_once")
-
     def close(self) -> None:
         """Close this thread's connections; the next message opens new ones."""
         session: TimedSession | None = getattr(self._local, "session", None)
         if session is not None:
             session.close()
 
-    def _perform(self, request: Request[Result], delivery: Delivery) -> Result:
+    def perform(self, request: Request[Result], delivery: Delivery = "at_least_once") -> Result:
+        """Send a request and read what it asks for out of the answer.
+
+        :param request: the request.
+        :param delivery: as in :meth:`ItnioClient.send`.
+        :raises ItnioError: what the protocol makes of the answer.
+        """
         session: TimedSession | None = None
         try:
             session = self._session()
@@ -148,6 +114,60 @@ class ItnioClient:
         elif time.monotonic() - session.used_at > IDLE_LIMIT:
             session.close()
         return session
+
+
+class ItnioClient(BlockingClient):
+    """Talks to Itniotech.
+
+    :param credentials: what signs the requests.
+    :param settings: where to send and how long to wait.
+    :param now: gives this machine's Unix time in seconds.
+    :raises ConfigurationError: as :class:`BlockingClient` does.
+    """
+
+    _protocol: Protocol
+
+    def __init__(
+        self,
+        credentials: Credentials,
+        settings: ClientSettings | None = None,
+        *,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        super().__init__(Protocol(credentials, now), settings or ClientSettings())
+
+    def send(
+        self,
+        message: Message,
+        *,
+        recipient: str,
+        app_id: str,
+        business_phone: str,
+        delivery: Delivery = "at_least_once",
+    ) -> Receipt:
+        """Send a message.
+
+        :param message: the message.
+        :param recipient: the phone number, digits only.
+        :param app_id: the application it goes through.
+        :param business_phone: the number it comes from, digits only.
+        :param delivery: with ``at_most_once`` an answer that does not prove that nothing was sent is unknown.
+        :return: the receipt: Itniotech has accepted the message.
+        :raises NotSentError: if the message did not leave, or was turned away.
+        :raises RefusedError: if Itniotech refused it.
+        :raises UnknownOutcomeError: if it is unknown whether it was accepted.
+        """
+        request = self._protocol.message_request(
+            message, recipient=recipient, app_id=app_id, business_phone=business_phone
+        )
+        return self.perform(request, delivery)
+
+    def get_balance(self) -> Balance:
+        """Ask for the account's balance, which costs nothing and messages no one.
+
+        :raises ItnioError: as :meth:`send` does.
+        """
+        return self.perform(self._protocol.balance_request())
 
 
 def _reason(error: BaseException) -> BaseException:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import ssl
 import time
-from collections.abc import Callable, Mapping
+import typing
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache, partial
@@ -65,6 +66,29 @@ class Request(Generic[Result]):
     def subject(self) -> str:
         """What is asked, and for which recipient, without a whole phone number."""
         return f"{self.description} to {mask_phone(self.recipient)}" if self.recipient else self.description
+
+
+class AnyProtocol(typing.Protocol):
+    """What a client asks of the protocol that it speaks; :class:`Protocol` describes it."""
+
+    clock: ServerClock
+
+    def signed_headers(self) -> dict[str, str]:
+        """Return the headers that prove who asks."""
+
+    def sets_clock(self, request: Request[Any], answer: Response) -> bool:
+        """Take the time from an answer; return whether to send the request once more."""
+
+    def judge_clock(self, request: Request[Any], answer: Response, offset: float) -> None:
+        """Keep an offset that helped."""
+
+    def result(
+        self, request: Request[Result], answer: Response, delivery: Delivery = "at_least_once"
+    ) -> Result:
+        """Read what was asked for out of an answer."""
+
+    def failure(self, ended: BaseException, request: Request[Any], *, has_left: bool) -> BaseException:
+        """Say what an exchange without an answer means."""
 
 
 class Protocol:
@@ -231,23 +255,29 @@ class Protocol:
         return self._credentials.secret, self._credentials.api_key, self._signed[1]
 
     def clean(self, words: str, at_most: int = 60) -> str:
-        """Shorten words of a server, which may have repeated what it was sent.
+        """Shorten words of a server as :func:`clean` does, without the account's secrets."""
+        return clean(words, at_most, self._secrets())
 
-        :param words: the words, or an error's that quotes them.
-        :param at_most: characters that are kept.
-        :return: the words in one line, without secrets, links' queries and whole phone numbers.
-        """
-        for secret in self._secrets():
-            words = words.replace(secret.reveal() or "***", "***")
-        # Cut before any expression sees them: the time of some grows with the square of the length.
-        text = " ".join(words[:READ_AT_MOST].split())
-        text = "".join(mark if mark.isprintable() else "\ufffd" for mark in text)
-        text = re.sub(r"[0-9a-fA-F]{32,}", "***", text)
-        text = re.sub(r"(https?://[^\s?#'\"]*)[?#][^\s'\"]*", r"\1", text)
-        text = mask_phone_numbers(re.sub(r"//[^/\s@]*@", "//", text))
-        if len(words) > READ_AT_MOST:  # the end may be half of something that is not to be shown
-            text = text[:-100]
-        return truncate(text, at_most)
+
+def clean(words: str, at_most: int, secrets: Iterable[Secret] = ()) -> str:
+    """Shorten words of a server, which may have repeated what it was sent.
+
+    :param words: the words, or an error's that quotes them.
+    :param at_most: characters that are kept.
+    :param secrets: what is left out.
+    :return: the words in one line, without secrets, links' queries and whole phone numbers.
+    """
+    for secret in secrets:
+        words = words.replace(secret.reveal() or "***", "***")
+    # Cut before any expression sees them: the time of some grows with the square of the length.
+    text = " ".join(words[:READ_AT_MOST].split())
+    text = "".join(mark if mark.isprintable() else "\ufffd" for mark in text)
+    text = re.sub(r"[0-9a-fA-F]{32,}", "***", text)
+    text = re.sub(r"(https?://[^\s?#'\"]*)[?#][^\s'\"]*", r"\1", text)
+    text = mask_phone_numbers(re.sub(r"//[^/\s@]*@", "//", text))
+    if len(words) > READ_AT_MOST:  # the end may be half of something that is not to be shown
+        text = text[:-100]
+    return truncate(text, at_most)
 
 
 @lru_cache(maxsize=64)
