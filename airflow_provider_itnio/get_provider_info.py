@@ -102,6 +102,12 @@ _FIELDS = {
         "integer",
     ),
     "proxy": ("Proxy", "URL of an HTTP proxy; HTTPS_PROXY of the environment if left empty"),
+    "receiver_url": (
+        "Receiver URL",
+        "Address of itnio-receiver, such as http://itnio-receiver:8026; needed to wait until a message is "
+        "delivered",
+    ),
+    "receiver_token": ("Receiver token", "One of the receiver's read tokens (ITNIO_RECEIVER_READ_TOKEN)"),
 }
 
 

@@ -8,6 +8,7 @@ too.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
@@ -105,3 +106,83 @@ OF_BALANCE: Final[Mapping[int, StatusText]] = {
     -32: _NO_PERMISSION,
 }
 """Codes of ``sms/getBalance``."""
+
+_RECIPIENT_LIMIT: Final = (
+    "wait a few minutes between messages to one person; WhatsApp takes about one in six seconds"
+)
+_TEMPLATE_VALUES: Final = "compare the values with the template at Itniotech"
+_MEDIA: Final = "check that the link opens from outside, and the file's type and size"
+_RATE: Final = "send fewer messages a second (messages_per_second of a broadcast)"
+
+OF_WHATSAPP: Final[Mapping[int, StatusText]] = {
+    4: StatusText("too many requests of the application", _RATE),
+    368: StatusText("account blocked for a violation of WhatsApp's policy", _ITNIOTECH),
+    470: StatusText("the recipient has not written in the last 24 hours", "send a WhatsApp template"),
+    80007: StatusText("too many requests of the WhatsApp account", _RATE),
+    130429: StatusText("too many messages a second", _RATE),
+    130472: StatusText(
+        "the recipient is in an experiment of WhatsApp's", "use another channel for this person"
+    ),
+    131000: StatusText("an error on WhatsApp's side", _LATER),
+    131005: StatusText("the business phone has no permission", _ITNIOTECH),
+    131008: StatusText("a parameter is missing", "compare the message with Itniotech's page"),
+    131009: StatusText("a parameter's value is not valid", "compare the message with Itniotech's page"),
+    131016: StatusText("WhatsApp's service is not available", _LATER),
+    131021: StatusText("recipient and business phone are the same number", "send to another number"),
+    131026: StatusText(
+        "the message can't be delivered",
+        "check that the number has WhatsApp, a recent version, and has accepted WhatsApp's terms",
+    ),
+    131031: StatusText("account locked", _ITNIOTECH),
+    131037: StatusText("the display name of the business phone is not approved", _ITNIOTECH),
+    131042: StatusText("the account has a problem with its payment", _ITNIOTECH),
+    131045: StatusText("the business phone is not registered", _ITNIOTECH),
+    131047: StatusText("the recipient has not written in the last 24 hours", "send a WhatsApp template"),
+    131048: StatusText("too many recipients have blocked or reported the business phone", _ITNIOTECH),
+    131049: StatusText(
+        "WhatsApp limits how many marketing messages this person gets", "do not send it again within a day"
+    ),
+    131050: StatusText("the recipient has stopped marketing messages", "use another channel for this person"),
+    131051: StatusText("WhatsApp does not support this type of message", "send another type"),
+    131052: StatusText("WhatsApp could not download the file", _MEDIA),
+    131053: StatusText("WhatsApp could not take the file", _MEDIA),
+    131056: StatusText("too many messages to this recipient", _RECIPIENT_LIMIT),
+    131057: StatusText("the WhatsApp account is under maintenance", _LATER),
+    132000: StatusText("the number of values differs from the WhatsApp template's", _TEMPLATE_VALUES),
+    132001: StatusText(
+        "no such WhatsApp template in this language", "check name, language and state of the template"
+    ),
+    132005: StatusText("the WhatsApp template with its values is too long", "shorten the values"),
+    132007: StatusText("the WhatsApp template violates WhatsApp's policy", "change it at Itniotech"),
+    132012: StatusText("a value has another form than the WhatsApp template's", _TEMPLATE_VALUES),
+    132015: StatusText("the WhatsApp template is paused for low quality", "change it at Itniotech"),
+    132016: StatusText("the WhatsApp template is disabled for low quality", "make a new one at Itniotech"),
+}
+"""WhatsApp's own codes of messages that Itniotech had accepted, by Meta's documentation. That ``failure`` of
+a status push names them is assumed."""
+
+WINDOW_CODES: Final = (470, 131047)
+"""Those of a message that came outside the 24-hour window."""
+
+_CODE: Final = re.compile(r"(?<![\d.])(\d{1,6})(?![\d.])")
+
+
+def whatsapp_code(failure: str) -> int | None:
+    """Return the code of WhatsApp's that a reason names, ``None`` if it names none that is known.
+
+    :param failure: ``failure`` of a status push.
+    """
+    return next((code for found in _CODE.findall(failure) if (code := int(found)) in OF_WHATSAPP), None)
+
+
+def describe_failure(failure: str) -> str:
+    """Write a reason with what it means and what a person can do about it.
+
+    :param failure: ``failure`` of a status push; empty if it names none.
+    """
+    code = whatsapp_code(failure)
+    if code is None:
+        return failure or "no reason given"
+    meaning, advice = OF_WHATSAPP[code]
+    told = "" if failure.strip() == str(code) else f" ({failure})"
+    return f"{code}, {meaning}: {advice}{told}"

@@ -1,8 +1,8 @@
 """Every error of this package.
 
 ``ItnioError`` is the root. Below it are what is found before anything is sent (the message, a
-parameter or the configuration is invalid), and the outcomes of a message: it was not sent, it was refused, or
-its outcome is unknown.
+parameter or the configuration is invalid), and the outcomes of a message: it was not sent, it was refused,
+its outcome is unknown, or it was accepted and not delivered.
 """
 
 from __future__ import annotations
@@ -15,8 +15,10 @@ __all__ = [
     "InvalidMessageError",
     "InvalidParameterError",
     "ItnioError",
+    "NotDeliveredError",
     "NotSentError",
     "PlatformError",
+    "ReceiverError",
     "RecipientError",
     "RecordError",
     "RefusedError",
@@ -108,6 +110,23 @@ class UnknownOutcomeError(ItnioError):
     def __init__(self, message: str, *, http_status: int | None = None) -> None:
         super().__init__(message)
         self.http_status = http_status
+
+
+class NotDeliveredError(ItnioError):
+    """Itniotech accepted the message, and it did not reach the status that was waited for.
+
+    :param message: what happened, in words.
+    :param status: ``failed`` if WhatsApp has given it up. Else the time was over, and the last status that
+        the receiver knew: ``none``, ``sent`` or ``delivered``.
+    """
+
+    def __init__(self, message: str, *, status: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class ReceiverError(ItnioError):
+    """``itnio-receiver`` could not be asked, or gave no answer of its own."""
 
 
 class RecordError(ItnioError):

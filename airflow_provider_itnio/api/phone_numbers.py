@@ -186,6 +186,16 @@ def canonical_number(number: str) -> str:
     return number
 
 
+def spellings(number: str) -> list[str]:
+    """Return all spellings WhatsApp knows of a person's number.
+
+    :param number: digits only.
+    """
+    one = canonical_number(number)
+    others = [f"521{one[2:]}", one[:2] + one[3:], one[:4] + one[5:]]  # Mexico, Argentina, Brazil
+    return [one, *(other for other in others if other != one and canonical_number(other) == one)]
+
+
 def split_numbers(written: str) -> list[str]:
     """Take a text with several numbers apart, without judging any.
 

@@ -39,6 +39,8 @@ class Account:
     :param business_phone: the number that messages come from, digits only.
     :param alert_template: the WhatsApp template that carries alerts.
     :param alert_language: its language.
+    :param receiver_url: the address of ``itnio-receiver``, as it is: see :func:`receiver_of`.
+    :param receiver_token: its read token, as it is.
     """
 
     credentials: Credentials
@@ -47,6 +49,8 @@ class Account:
     business_phone: str | None = field(repr=False)
     alert_template: str | None
     alert_language: str | None
+    receiver_url: Secret
+    receiver_token: Secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,8 @@ class ConnectionFields:
     port: int | None
     schema: str | None
     proxy: Secret
+    receiver_url: Secret
+    receiver_token: Secret
     extras: Mapping[str, Any] | None = field(repr=False)
     """Those that are known; ``None`` if the extra is no JSON object."""
 
@@ -78,7 +84,10 @@ class ConnectionFields:
             host=Secret((connection.host or "").strip()),
             port=connection.port,
             schema=connection.schema,
-            proxy=Secret(str(extra.get("proxy") or "").strip() if is_object else ""),
+            **{
+                name: Secret(str(extra.get(name) or "").strip() if is_object else "")
+                for name in ("proxy", "receiver_url", "receiver_token")
+            },
             extras={name: extra.get(name) for name in _EXTRAS} if is_object else None,
         )
 
@@ -139,8 +148,37 @@ def account_of(
         for name in ("app_id", "alert_template", "alert_language")
     }
     return Account(
-        Credentials(fields.login, fields.password), settings, business_phone=business_phone, **texts
+        Credentials(fields.login, fields.password),
+        settings,
+        business_phone=business_phone,
+        receiver_url=fields.receiver_url,
+        receiver_token=fields.receiver_token,
+        **texts,
     )
+
+
+def receiver_of(account: Account, conn_id: str) -> tuple[str, Secret]:
+    """Check what a connection says of the receiver, which only those who ask it need.
+
+    :param account: what the connection says.
+    :param conn_id: the connection's name, for errors.
+    :return: the receiver's address and its read token.
+    :raises ConfigurationError: if one of them is missing or unusable.
+    """
+    from airflow_provider_itnio.api.settings import checked_base_url
+
+    at = f"Connection {conn_id!r}, extra."
+    if not account.receiver_url:
+        raise ConfigurationError(
+            f"{at}receiver_url: is missing. Only Itniotech's pushes tell whether a message arrives: start "
+            "itnio-receiver, which keeps them, and fill in its address and read token (guide: receipts)"
+        )
+    _check_secret(account.receiver_token, f"{at}receiver_token (a read token of the receiver)")
+    try:
+        # Within one's own network the receiver speaks plain http, and its read token opens nothing else.
+        return checked_base_url(account.receiver_url, allow_http=True), account.receiver_token
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{at}receiver_url: {error}") from None
 
 
 def _check_secret(secret: Secret, name: str) -> None:

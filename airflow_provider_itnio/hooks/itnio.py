@@ -14,6 +14,7 @@ from airflow_provider_itnio.api.masking import mask_phone
 from airflow_provider_itnio.api.signing import Secret
 from airflow_provider_itnio.api.values import type_name
 from airflow_provider_itnio.argument_errors import with_named_errors
+from airflow_provider_itnio.hooks._receiver import ReceiverQuestions
 from airflow_provider_itnio.templating import is_rendered_later
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ ACCEPTED_IS_NOT_DELIVERED: Final = (
 )
 
 
-class ItnioHook(_Hook):
+class ItnioHook(ReceiverQuestions, _Hook):
     """Sends WhatsApp messages through the account of an ``itnio`` connection.
 
     The client behind it is kept for the life of the process, so a hook is cheap to make. To send many
@@ -51,7 +52,8 @@ class ItnioHook(_Hook):
 
     :param itnio_conn_id: the connection: ``login`` is the Api-Key, ``password`` the secret, ``host`` the base
         URL (``https://api.itniotech.com`` if empty); extras ``app_id``, ``business_phone``, ``timeout``,
-        ``connect_timeout`` (seconds), ``max_attempts``, ``proxy``, ``allow_http``.
+        ``connect_timeout`` (seconds), ``max_attempts``, ``proxy``, ``allow_http``, ``receiver_url``,
+        ``receiver_token``.
     :param app_id: the application that messages go through, in place of the connection's.
     :param business_phone: the number that messages come from, in place of the connection's.
     :param timeout: seconds in which the whole answer must have come, in place of the connection's (30).

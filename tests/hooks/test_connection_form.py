@@ -34,6 +34,8 @@ def test_the_form_shows_only_what_the_connection_has():
         "connect_timeout",
         "max_attempts",
         "proxy",
+        "receiver_url",
+        "receiver_token",
     }
 
 

@@ -1,0 +1,269 @@
+"""What is asked of ``itnio-receiver``, and what its answers mean. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Final, Literal, NamedTuple, TypeAlias, TypeVar
+from urllib.parse import quote
+
+import pendulum
+from pydantic_core import to_json
+
+from airflow_provider_itnio.api.checks import Delivery
+from airflow_provider_itnio.api.clock import ServerClock
+from airflow_provider_itnio.api.errors import ConfigurationError, ReceiverError
+from airflow_provider_itnio.api.protocol import Request, clean
+from airflow_provider_itnio.api.response import Response
+from airflow_provider_itnio.api.signing import Secret
+from airflow_provider_itnio.status_texts import describe_failure, whatsapp_code
+
+Status: TypeAlias = Literal["none", "sent", "delivered", "read", "failed"]
+"""What became of a message: ``none`` if nothing was pushed yet."""
+Result = TypeVar("Result")
+
+ORDER: Final = ("none", "sent", "delivered", "read")
+MOST_IDS: Final = 1000
+"""Message ids in one question."""
+LONGEST_WAIT: Final = 25.0
+"""Seconds that the receiver holds one question back."""
+
+
+@dataclass(frozen=True, slots=True)
+class MessageStatus:
+    """What Itniotech has pushed about a message.
+
+    :param message_id: the message's id, as in its receipt.
+    :param status: ``none``, ``sent``, ``delivered``, ``read`` or ``failed``.
+    :param at: when it reached that status, in UTC and by Itniotech's clock; ``None`` with ``none``.
+    :param failure: why it failed, in words, with what to do if that is known.
+    :param code: WhatsApp's code of the failure, if it names one that is known.
+    """
+
+    message_id: str
+    status: Status
+    at: pendulum.DateTime | None
+    failure: str | None = None
+    code: int | None = None
+
+    def has_reached(self, status: str) -> bool:
+        """Return whether the message has a status or a later one. One that has failed has reached none."""
+        return self.status != "failed" and ORDER.index(self.status) >= ORDER.index(status)
+
+
+@dataclass(frozen=True, slots=True)
+class IncomingMessage:
+    """What a person wrote or chose. It is text from a stranger.
+
+    :param message_id: its id; as ``reply_to`` of a message it makes that an answer.
+    :param sender: the person's number, digits only.
+    :param name: the person's name on WhatsApp.
+    :param type: ``text``, ``image``, ``interactive`` and so on.
+    :param text: the text, the caption, or the title of what was chosen.
+    :param option_id: the id of the button or row that was chosen.
+    :param reply_to: the id of the message that it answers.
+    :param at: when it was written, in UTC and by Itniotech's clock.
+    """
+
+    message_id: str
+    sender: str = field(repr=False)
+    name: str = field(repr=False)
+    type: str
+    text: str
+    option_id: str | None
+    reply_to: str | None
+    at: pendulum.DateTime
+
+
+class Incoming(NamedTuple):
+    """Messages that people wrote, in order.
+
+    :param messages: the messages.
+    :param cursor: what to give as ``after`` for the next ones.
+    """
+
+    messages: list[IncomingMessage]
+    cursor: str
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The 24 hours after a person wrote, in which ordinary messages reach them.
+
+    :param last_incoming_at: when the person last wrote, in UTC; ``None`` if the receiver knows of nothing.
+    :param open_until: until when an ordinary message arrives.
+    """
+
+    last_incoming_at: pendulum.DateTime | None
+    open_until: pendulum.DateTime | None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether an ordinary message arrives now."""
+        return self.open_until is not None and pendulum.now("UTC") < self.open_until
+
+
+def status_request(ids: Sequence[str], until: str, wait: float) -> Request[list[MessageStatus]]:
+    """Make the question what became of messages.
+
+    :param ids: up to ``MOST_IDS`` message ids.
+    :param until: the status that is waited for.
+    :param wait: how many seconds the receiver may hold the answer back, up to ``LONGEST_WAIT``.
+    """
+    body = to_json({"ids": list(ids), "until": until, "wait": wait})
+    return _request("POST", "v1/messages", body, "what became of messages", partial(_statuses, ids=ids))
+
+
+def incoming_request(after: str | None, limit: int, wait: float) -> Request[Incoming]:
+    """Make the question what people wrote.
+
+    :param after: the cursor of an earlier answer, ``latest``, or ``None`` for the oldest that is kept.
+    :param limit: how many messages at most, up to 1,000.
+    :param wait: how many seconds the receiver may hold the answer back, up to ``LONGEST_WAIT``.
+    """
+    cursor = f"&after={quote(after, safe='')}" if after else ""
+    path = f"v1/incoming?limit={limit}&wait={wait:g}{cursor}"
+    return _request("GET", path, None, "what people wrote", _incoming)
+
+
+def window_request(phone: str) -> Request[Window]:
+    """Make the question until when an ordinary message reaches a person.
+
+    :param phone: the number, digits only.
+    """
+    return _request("GET", f"v1/window/{phone}", None, "whether a 24-hour window is open", _window)
+
+
+class ReceiverProtocol:
+    """The conversation with a receiver.
+
+    :param token: the read token.
+    """
+
+    def __init__(self, token: Secret) -> None:
+        self._token = token
+        self.clock = ServerClock()
+
+    def signed_headers(self) -> dict[str, str]:
+        """Return the header that proves who asks. Keep it in no variable."""
+        return {"Authorization": f"Bearer {self._token.reveal()}"}
+
+    def sets_clock(self, request: Request[Any], answer: Response) -> bool:
+        """Return ``False``: no answer of a receiver is about the clock."""
+        return False
+
+    def judge_clock(self, request: Request[Any], answer: Response, offset: float) -> None:
+        """Do nothing: no answer of a receiver is about the clock."""
+
+    def result(
+        self, request: Request[Result], answer: Response, delivery: Delivery = "at_least_once"
+    ) -> Result:
+        """Read what was asked for out of an answer.
+
+        :param request: what was asked.
+        :param answer: what came back.
+        :param delivery: is of no meaning here.
+        :raises ConfigurationError: if the receiver does not accept the token, or no receiver answers.
+        :raises ReceiverError: if the answer holds nothing of the kind.
+        """
+        if answer.http_status == 200 and (result := request.parse(answer.payload)) is not None:
+            return result
+        code, words = answer.http_status, self._clean(str(answer.payload.get("error") or ""))
+        answer.forget()
+        if code == 401:
+            raise ConfigurationError(
+                "receiver_token: the receiver does not accept it; give the connection a token of its "
+                "ITNIO_RECEIVER_READ_TOKEN"
+            )
+        if code == 404:
+            raise ConfigurationError("receiver_url: no itnio-receiver answers there (HTTP 404)")
+        raise ReceiverError(f"The receiver did not say {request.description}: HTTP {code} {words}".rstrip())
+
+    def failure(self, ended: BaseException, request: Request[Any], *, has_left: bool) -> BaseException:
+        """Say what a question means that ended without an answer.
+
+        :param ended: what ended it. It goes on as it is where it came from outside.
+        :param request: what was asked.
+        :param has_left: is of no meaning here.
+        """
+        if not isinstance(ended, Exception):
+            ended.__cause__ = ended.__context__ = None
+            return ended.with_traceback(None)
+        return ReceiverError(
+            f"The receiver could not be asked {request.description}: "
+            f"{type(ended).__name__}: {self._clean(str(ended))}"
+        )
+
+    def _clean(self, words: str) -> str:
+        return clean(words, 200, [self._token])
+
+
+def _request(
+    method: Literal["GET", "POST"],
+    path: str,
+    body: bytes | None,
+    description: str,
+    parse: Callable[[Mapping[str, Any]], Result | None],
+) -> Request[Result]:
+    return Request(method, path, body, description, {}, parse)
+
+
+def _statuses(payload: Mapping[str, Any], ids: Sequence[str]) -> list[MessageStatus] | None:
+    match payload:
+        case {"messages": list() as messages} if len(messages) == len(ids):
+            statuses = list(map(_status, ids, messages))
+            return None if None in statuses else statuses  # type: ignore[return-value]
+    return None
+
+
+def _status(message_id: str, told: object) -> MessageStatus | None:
+    match told:
+        case {"status": "none" | "sent" | "delivered" | "read" as status, "at": at}:
+            return MessageStatus(message_id, status, _time(at))
+        case {"status": "failed", "at": at, "failure": failure}:
+            words = clean(str(failure or ""), 300)
+            return MessageStatus(
+                message_id, "failed", _time(at), describe_failure(words), whatsapp_code(words)
+            )
+    return None
+
+
+def _incoming(payload: Mapping[str, Any]) -> Incoming | None:
+    match payload:
+        case {"messages": list() as told, "cursor": str() as cursor}:
+            messages = list(map(_incoming_message, told))
+            return None if None in messages else Incoming(messages, cursor)  # type: ignore[arg-type]
+    return None
+
+
+def _incoming_message(told: object) -> IncomingMessage | None:
+    match told:
+        case {
+            "message_id": str() as message_id,
+            "from": str() as sender,
+            "name": str() as name,
+            "type": str() as kind,
+            "text": str() as text,
+            "option": option,
+            "reply_to": reply_to,
+            "at": str() as at,
+        } if (moment := _time(at)) is not None:
+            option_id = option.get("id") if isinstance(option, dict) else None
+            return IncomingMessage(message_id, sender, name, kind, text, option_id, reply_to, moment)
+    return None
+
+
+def _window(payload: Mapping[str, Any]) -> Window | None:
+    match payload:
+        case {"last_incoming_at": last, "open_until": until}:
+            return Window(_time(last), _time(until))
+    return None
+
+
+def _time(text: object) -> pendulum.DateTime | None:
+    try:
+        moment = pendulum.parse(text) if isinstance(text, str) else None
+    except ValueError:
+        return None
+    return moment if isinstance(moment, pendulum.DateTime) else None

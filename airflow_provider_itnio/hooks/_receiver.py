@@ -1,0 +1,157 @@
+"""What a hook asks the receiver of its connection."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from airflow_provider_itnio.api.checks import check_choice, check_number
+from airflow_provider_itnio.api.errors import InvalidParameterError
+
+if TYPE_CHECKING:
+    from airflow_provider_itnio.api.async_client import AsyncClient
+    from airflow_provider_itnio.api.client import BlockingClient
+    from airflow_provider_itnio.api.protocol import Request
+    from airflow_provider_itnio.api.receiver import Incoming, MessageStatus, ReceiverProtocol, Window
+    from airflow_provider_itnio.api.settings import ClientSettings
+    from airflow_provider_itnio.hooks._account import Account
+
+Result = TypeVar("Result")
+
+REACHABLE: Final = ("sent", "delivered", "read")
+"""What can be waited for."""
+
+
+class ReceiverQuestions:
+    """What ``itnio-receiver`` is asked: what became of messages, what people wrote, and whom a text reaches.
+
+    All of it raises ``ConfigurationError`` if the connection names no receiver or the receiver does not
+    accept its token, and ``ReceiverError`` if it can't be asked.
+    """
+
+    itnio_conn_id: str
+    _receiver: BlockingClient | None = None
+
+    def account(self) -> Account:
+        """Return what the connection says."""
+        raise NotImplementedError
+
+    async def aaccount(self) -> Account:
+        """Return what the connection says."""
+        raise NotImplementedError
+
+    def message_status(
+        self, ids: str | Iterable[str], *, until: str = "delivered", wait: float = 0.0
+    ) -> dict[str, MessageStatus]:
+        """Ask what became of messages.
+
+        :param ids: ids of messages, as receipts have them.
+        :param until: ``sent``, ``delivered`` or ``read``: what ``wait`` waits for.
+        :param wait: seconds, up to 25, in which the answer may be held back until all messages have come that
+            far or have failed.
+        :return: each message's status by its id; ``none`` where nothing was pushed yet.
+        :raises InvalidParameterError: if a parameter is out of its range.
+        :raises ConfigurationError: as all of these do.
+        :raises ReceiverError: as all of these do.
+        """
+        parts = (self._ask(request) for request in _status_requests(ids, until, wait))
+        return {one.message_id: one for part in parts for one in part}
+
+    async def amessage_status(
+        self, ids: str | Iterable[str], *, until: str = "delivered", wait: float = 0.0
+    ) -> dict[str, MessageStatus]:
+        """Ask what became of messages without blocking the event loop, else as :meth:`message_status`."""
+        parts = await self._aask(list(_status_requests(ids, until, wait)))
+        return {one.message_id: one for part in parts for one in part}
+
+    def incoming(self, after: str | None = None, *, limit: int = 100, wait: float = 0.0) -> Incoming:
+        """Ask what people wrote.
+
+        :param after: the ``cursor`` of an earlier answer, ``latest`` for the end, ``None`` for the oldest
+            message that the receiver keeps.
+        :param limit: how many messages at most, 1 to 1,000.
+        :param wait: seconds, up to 25, in which the answer may be held back until there is one.
+        :return: the messages in order, and the next cursor.
+        :raises InvalidParameterError: if a parameter is out of its range.
+        """
+        return self._ask(_incoming_request(after, limit, wait))
+
+    async def aincoming(self, after: str | None = None, *, limit: int = 100, wait: float = 0.0) -> Incoming:
+        """Ask what people wrote without blocking the event loop, else as :meth:`incoming`."""
+        (answer,) = await self._aask([_incoming_request(after, limit, wait)])
+        return answer
+
+    def window(self, phone: str | int) -> Window:
+        """Ask until when an ordinary message reaches a person.
+
+        :param phone: the number, as people write it; other spellings of the same number count too.
+        :return: the 24-hour window.
+        :raises InvalidMessageError: if it is no phone number.
+        """
+        return _latest([self._ask(request) for request in _window_requests(phone)])
+
+    async def awindow(self, phone: str | int) -> Window:
+        """Ask until when an ordinary message reaches a person without blocking the event loop."""
+        return _latest(await self._aask(_window_requests(phone)))
+
+    def _ask(self, request: Request[Result]) -> Result:
+        from airflow_provider_itnio.api.client import BlockingClient
+
+        if self._receiver is None:
+            self._receiver = BlockingClient(*self._way_to_receiver(self.account()))
+        return self._receiver.perform(request)
+
+    async def _aask(self, requests: Sequence[Request[Result]]) -> list[Result]:
+        from airflow_provider_itnio.api.async_client import AsyncClient
+
+        client: AsyncClient = AsyncClient(*self._way_to_receiver(await self.aaccount()))
+        async with client:
+            return await asyncio.gather(*map(client.perform, requests))
+
+    def _way_to_receiver(self, account: Account) -> tuple[ReceiverProtocol, ClientSettings]:
+        from airflow_provider_itnio.api.receiver import LONGEST_WAIT, ReceiverProtocol
+        from airflow_provider_itnio.hooks._account import receiver_of
+
+        url, token = receiver_of(account, self.itnio_conn_id)
+        timeout = LONGEST_WAIT + account.settings.timeout
+        settings = replace(account.settings, base_url=url, timeout=timeout, proxy=None)
+        return ReceiverProtocol(token), settings
+
+
+def _status_requests(
+    ids: str | Iterable[str], until: str, wait: float
+) -> Iterator[Request[list[MessageStatus]]]:
+    from airflow_provider_itnio.api.receiver import LONGEST_WAIT, MOST_IDS, status_request
+
+    check_choice("until", until, REACHABLE)
+    check_number("wait", wait, 0, LONGEST_WAIT, float)
+    wanted = [ids] if isinstance(ids, str) else list(ids)
+    for one in wanted:
+        if not isinstance(one, str) or not one:
+            raise InvalidParameterError("ids: each must be the message_id of a receipt, a text")
+    wanted = list(dict.fromkeys(wanted))
+    for start in range(0, len(wanted), MOST_IDS):
+        yield status_request(wanted[start : start + MOST_IDS], until, wait)
+
+
+def _incoming_request(after: str | None, limit: int, wait: float) -> Request[Incoming]:
+    from airflow_provider_itnio.api.receiver import LONGEST_WAIT, incoming_request
+
+    check_number("limit", limit, 1, 1000, int)
+    check_number("wait", wait, 0, LONGEST_WAIT, float)
+    if after is not None and not isinstance(after, str):
+        raise InvalidParameterError("after: must be a cursor that an answer gave, or latest")
+    return incoming_request(after, limit, wait)
+
+
+def _window_requests(phone: object) -> list[Request[Window]]:
+    from airflow_provider_itnio.api.phone_numbers import normalize_phone, spellings
+    from airflow_provider_itnio.api.receiver import window_request
+
+    return [window_request(one) for one in spellings(normalize_phone(phone, "phone"))]
+
+
+def _latest(windows: Iterable[Window]) -> Window:
+    return max(windows, key=lambda one: one.open_until.timestamp() if one.open_until else 0.0)

@@ -1,0 +1,248 @@
+"""What the hook asks a receiver that runs."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+
+import pendulum
+import pytest
+
+from airflow_provider_itnio.api.errors import (
+    ConfigurationError,
+    InvalidMessageError,
+    InvalidParameterError,
+    ReceiverError,
+)
+from airflow_provider_itnio.hooks.itnio import ItnioHook
+from tests.receiver.running import AT, READ_TOKEN, running_receiver
+
+_NUMBERS = itertools.count(1)
+
+
+@pytest.fixture(scope="module")
+def receiver(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("receiver")
+    with running_receiver(f"sqlite:///{folder}/receipts.db", folder) as running:
+        yield running
+
+
+@pytest.fixture
+def hook(connect, receiver):
+    connect(extra={"receiver_url": receiver.url, "receiver_token": READ_TOKEN})
+    return ItnioHook()
+
+
+@pytest.fixture(params=["sync", "async"])
+def asked(request, hook):
+    """Call a method of the hook, or the one that does not block."""
+
+    def call(name, *args, **kwargs):
+        if request.param == "sync":
+            return getattr(hook, name)(*args, **kwargs)
+        return asyncio.run(getattr(hook, f"a{name}")(*args, **kwargs))
+
+    return call
+
+
+def status(message_id, name, **more):
+    return {
+        "eventType": "message-status-event",
+        "messageId": message_id,
+        "status": name,
+        "timestamp": AT,
+        **more,
+    }
+
+
+def incoming(phone, text, at=AT, **message):
+    return {
+        "eventType": "up-message-event",
+        "messageId": f"in-{next(_NUMBERS)}",
+        "timestamp": at,
+        "businessPhone": "8614718004557",
+        "from": {"phone": phone, "name": "Ana"},
+        "message": message or {"type": "text", "text": {"body": text}},
+    }
+
+
+def new_id():
+    return f"m-{next(_NUMBERS)}"
+
+
+def test_each_status_is_given_by_its_message(asked, receiver):
+    sent, delivered, unknown = new_id(), new_id(), new_id()
+    receiver.push(status(sent, "sent"))
+    receiver.push(status(delivered, "delivered"))
+    found = asked("message_status", [sent, delivered, unknown, sent])
+    assert {one: told.status for one, told in found.items()} == {
+        sent: "sent",
+        delivered: "delivered",
+        unknown: "none",
+    }
+    assert found[sent].at == pendulum.from_timestamp(AT)
+    assert found[unknown].at is None
+    assert asked("message_status", sent)[sent].has_reached("sent")
+
+
+def test_over_a_thousand_messages_are_asked_for_in_parts(asked, receiver):
+    ids = [new_id() for _ in range(2001)]
+    receiver.push(status(ids[-1], "read"))
+    found = asked("message_status", iter(ids))
+    assert list(found) == ids
+    assert found[ids[-1]].has_reached("delivered")
+
+
+@pytest.mark.parametrize(
+    ("failure", "told", "code"),
+    [
+        (
+            "131047: Re-engagement message",
+            "131047, the recipient has not written in the last 24 hours: send a WhatsApp template "
+            "(131047: Re-engagement message)",
+            131047,
+        ),
+        (
+            "131056",
+            "131056, too many messages to this recipient: wait a few minutes between messages to one person; "
+            "WhatsApp takes about one in six seconds",
+            131056,
+        ),
+        ("no route\nto +86 147-1800-4557", "no route to +86 1*******57", None),
+        ("999999: news", "999999: news", None),
+        ("", "no reason given", None),
+    ],
+)
+def test_a_failure_is_told_with_what_to_do(asked, receiver, failure, told, code):
+    message_id = new_id()
+    receiver.push(status(message_id, "failed", failure=failure))
+    found = asked("message_status", message_id)[message_id]
+    assert (found.status, found.code) == ("failed", code)
+    assert not found.has_reached("sent")
+    if code or "\n" not in failure:
+        assert found.failure == told
+    else:
+        assert "\n" not in found.failure
+        assert "147" not in found.failure
+
+
+def test_an_answer_waits_until_the_status_is_there(asked, receiver):
+    message_id = new_id()
+    receiver.push(status(message_id, "read"))
+    assert asked("message_status", message_id, until="read", wait=25)[message_id].status == "read"
+
+
+def test_what_people_wrote_is_given_in_order_and_once(asked, receiver):
+    cursor = asked("incoming", "latest").cursor
+    receiver.push(incoming("8613900000001", "first"))
+    receiver.push(
+        incoming(
+            "8613900000002",
+            "",
+            type="interactive",
+            interactive={"type": "button_reply", "button_reply": {"id": "yes", "title": "Load again"}},
+            context={"id": "m-0"},
+        )
+    )
+    found, after = asked("incoming", cursor, wait=25)
+    assert [(one.sender, one.text, one.option_id, one.reply_to) for one in found] == [
+        ("8613900000001", "first", None, None),
+        ("8613900000002", "Load again", "yes", "m-0"),
+    ]
+    assert found[0].at == pendulum.from_timestamp(AT)
+    assert asked("incoming", after).messages == []
+    assert len(asked("incoming", cursor, limit=1).messages) == 1
+
+
+@pytest.mark.parametrize(
+    ("wrote", "asked_for"),
+    [
+        ("8613900000003", "+86 139-0000-0003"),
+        ("5511987654321", "551187654321"),
+        ("551187654322", 5511987654322),
+        ("5215512345678", "525512345678"),
+        ("5491112345678", "541112345678"),
+    ],
+)
+def test_a_window_is_open_for_a_day_after_someone_wrote_under_any_spelling(asked, receiver, wrote, asked_for):
+    at = int(pendulum.now().timestamp()) - 3600
+    receiver.push(incoming(wrote, "hello", at=at))
+    window = asked("window", asked_for)
+    assert window.is_open
+    assert window.open_until == pendulum.from_timestamp(at + 24 * 3600)
+
+
+def test_a_window_is_closed_for_who_wrote_long_ago_or_never(asked, receiver):
+    receiver.push(incoming("8613900000004", "hello"))
+    assert not asked("window", "8613900000004").is_open
+    assert asked("window", "8613900000005").last_incoming_at is None
+
+
+@pytest.mark.parametrize(
+    ("name", "args", "kwargs", "told"),
+    [
+        ("message_status", (["m", 1],), {}, "ids: each must be"),
+        ("message_status", ("m",), {"until": "accepted"}, "until: must be one of sent, delivered, read"),
+        ("message_status", ("m",), {"wait": 26}, "wait: must be a number from 0 to 25, 26 given"),
+        ("incoming", (1,), {}, "after: must be a cursor"),
+        ("incoming", (), {"limit": 1001}, "limit: must be a whole number from 1 to 1000, 1001 given"),
+    ],
+)
+def test_a_question_that_can_not_be_is_refused_by_name(asked, name, args, kwargs, told):
+    with pytest.raises(InvalidParameterError, match=told):
+        asked(name, *args, **kwargs)
+
+
+def test_a_window_of_no_number_is_refused(asked):
+    with pytest.raises(InvalidMessageError, match="phone: "):
+        asked("window", "nobody")
+
+
+def test_a_cursor_that_no_answer_gave_is_an_error(asked):
+    with pytest.raises(ReceiverError, match="HTTP 400 after: must be a cursor"):
+        asked("incoming", "x&limit=1")
+
+
+@pytest.mark.parametrize(
+    ("extra", "told"),
+    [
+        ({}, "extra.receiver_url: is missing.*start itnio-receiver"),
+        (
+            {"receiver_url": "http://127.0.0.1:1"},
+            r"extra.receiver_token \(a read token of the receiver\): is m",
+        ),
+        ({"receiver_url": "//x", "receiver_token": READ_TOKEN}, "extra.receiver_url: must be an address"),
+    ],
+)
+def test_a_connection_without_receiver_says_what_to_fill_in(connect, extra, told):
+    connect(extra=extra)
+    with pytest.raises(ConfigurationError, match=told):
+        ItnioHook().message_status("m")
+
+
+def test_a_wrong_token_names_the_field_and_does_not_show(connect, receiver, logged):
+    connect(extra={"receiver_url": receiver.url, "receiver_token": "wrong-token-0123456789"})
+    with pytest.raises(ConfigurationError, match="receiver_token: the receiver does not accept it") as raised:
+        ItnioHook().message_status("m")
+    assert "wrong-token-0123456789" not in f"{raised.value!r}{logged()}"
+
+
+def test_a_receiver_that_is_not_there_is_an_error_of_its_own(connect, closed_port):
+    connect(extra={"receiver_url": f"http://127.0.0.1:{closed_port}", "receiver_token": READ_TOKEN})
+    for asking in (
+        lambda: ItnioHook().message_status("m"),
+        lambda: asyncio.run(ItnioHook().amessage_status("m")),
+    ):
+        with pytest.raises(ReceiverError, match="could not be asked what became of messages"):
+            asking()
+
+
+def test_an_address_of_another_server_is_no_receiver(connect, sandbox):
+    connect(extra={"receiver_url": sandbox.url, "receiver_token": READ_TOKEN})
+    with pytest.raises(ConfigurationError, match="receiver_url: no itnio-receiver answers there"):
+        ItnioHook().message_status("m")
+
+
+def test_sending_needs_no_receiver_and_passes_over_what_is_wrong_with_it(connect, sandbox):
+    connect(extra={"receiver_url": "nonsense"})
+    assert ItnioHook().send("+86 147-1800-4557", text="hello").message_id
