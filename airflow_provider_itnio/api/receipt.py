@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 import pendulum
 
 
 class ReceiptDict(TypedDict):
-    """A receipt as plain JSON, as it stands in XCom."""
+    """A receipt as plain JSON, as it stands in XCom.
+
+    A task that waits until its message is delivered adds ``status`` and ``status_at``, the time in ISO 8601.
+    """
 
     message_id: str
     recipient: str
     type: str
     timestamp: str | None
+    status: NotRequired[str]
+    status_at: NotRequired[str | None]
 
 
 @dataclass(frozen=True, slots=True)

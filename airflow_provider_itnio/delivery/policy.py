@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
 
-from airflow_provider_itnio.api.errors import ItnioError, NotSentError, RefusedError
+from airflow_provider_itnio.api.errors import ItnioError, NotDeliveredError, NotSentError, RefusedError
 
 if TYPE_CHECKING:
     from airflow_provider_itnio.api.checks import Delivery
     from airflow_provider_itnio.api.receipt import ReceiptDict
 
 Outcome: TypeAlias = Literal["accepted", "unknown", "not_sent", "refused"]
-"""The outcome of a message; ``not_sent`` also means a temporary refusal."""
+"""The outcome of a message. ``not_sent`` also means a temporary refusal, and ``refused`` that it was accepted
+and then failed."""
 FailedOutcome: TypeAlias = Literal["unknown", "not_sent", "refused"]
 """The outcome of a message that was not accepted."""
 Cleared: TypeAlias = Literal["no", "perhaps", "certainly"]
@@ -92,4 +93,4 @@ def outcome_of(error: ItnioError) -> FailedOutcome:
         return "not_sent"
     if isinstance(error, RefusedError):
         return "not_sent" if error.transient else "refused"
-    return "unknown"
+    return "refused" if isinstance(error, NotDeliveredError) else "unknown"

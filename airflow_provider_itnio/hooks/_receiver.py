@@ -42,6 +42,16 @@ class ReceiverQuestions:
         """Return what the connection says."""
         raise NotImplementedError
 
+    def check_receiver(self) -> None:
+        """Ask the receiver about no message, which proves its address and the token.
+
+        :raises ConfigurationError: as all of these do.
+        :raises ReceiverError: as all of these do.
+        """
+        from airflow_provider_itnio.api.receiver import status_request
+
+        self._ask(status_request([], "sent", 0))
+
     def message_status(
         self, ids: str | Iterable[str], *, until: str = "delivered", wait: float = 0.0
     ) -> dict[str, MessageStatus]:

@@ -17,6 +17,7 @@ from airflow_provider_itnio.api.errors import (
     InvalidMessageError,
     InvalidParameterError,
     ItnioError,
+    NotDeliveredError,
     NotSentError,
     RecordError,
     RefusedError,
@@ -215,6 +216,8 @@ def _retries_may_help(error: ItnioError, delivery: Delivery) -> bool:
             return delivery == "at_least_once"
         case RefusedError():
             return error.transient
+        case NotDeliveredError():
+            return error.status != "failed"
         case _:
             return False
 

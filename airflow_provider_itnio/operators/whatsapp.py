@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowTaskTimeout
@@ -19,6 +21,16 @@ from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
 from airflow_provider_itnio.hooks.itnio import ItnioHook
 from airflow_provider_itnio.links.whatsapp import OpenChatLink
 from airflow_provider_itnio.operators._message import SETTINGS, WhatsAppMessageOperator
+from airflow_provider_itnio.operators._waiting import (
+    OF_TRIGGERER,
+    WaitFor,
+    check_receiver,
+    check_wait,
+    never_sending_again,
+    seconds_of,
+    wait_for_status,
+    with_status,
+)
 from airflow_provider_itnio.templating import is_rendered_later
 
 if TYPE_CHECKING:
@@ -60,8 +72,9 @@ class WhatsAppSendOperator(WhatsAppMessageOperator):
             text="*{{ ds }}* closed with {{ ti.xcom_pull('load') }} rows",
         )
 
-    The task succeeds when Itniotech accepts the message; whether it arrives is not known. A message that is
-    no WhatsApp template only arrives if the recipient has written in the last 24 hours.
+    The task succeeds when Itniotech accepts the message. With ``wait_for="delivered"`` it succeeds when the
+    message has arrived, which the connection's receiver (``itnio-receiver``) knows. A message that is no
+    WhatsApp template only arrives if the recipient has written in the last 24 hours.
 
     On Airflow 3.3 and later, a retry of the task sends nothing to a recipient for whom an earlier try's
     message was accepted, and returns that message's receipt.
@@ -96,16 +109,26 @@ class WhatsAppSendOperator(WhatsAppMessageOperator):
     :param delivery: what happens if it is unknown whether a message was accepted: with ``at_least_once`` the
         task's retries send it again, with ``at_most_once`` the task fails at once.
     :param if_too_long: ``fail``, or ``truncate`` to end a text of over 4,096 characters with ``…``.
+    :param wait_for: what success means: that Itniotech has ``accepted`` the message, or that it is ``sent``,
+        ``delivered`` or ``read``. All but the first need a receiver.
+    :param wait_timeout: how long that is waited for once the message is accepted, 1 s to 7 days, a timedelta
+        or seconds. Then the task fails; a retry sends nothing and waits as long again.
+    :param deferrable: wait in the triggerer, without a worker slot. ``None`` takes Airflow's
+        ``[operators] default_deferrable``.
     :param timeout: seconds to wait for the answer, in place of the connection's (30).
     :param connect_timeout: seconds to wait for a connection, in place of the connection's (5).
     :param max_attempts: attempts for a message that was not sent, within one try of the task, 1 to 10,
         in place of the connection's (4).
     :param proxy: URL of an HTTP proxy, in place of the connection's.
-    :return: ``{"message_id", "recipient", "type", "timestamp"}``, the time in ISO 8601 and UTC.
+    :return: ``{"message_id", "recipient", "type", "timestamp"}``, the time in ISO 8601 and UTC; after a wait
+        also ``status`` and ``status_at``.
     :raises InvalidMessageError: if what is written in the DAG file breaks a rule of the message.
     :raises InvalidParameterError: if another parameter in the DAG file is out of its range.
     :raises AirflowFailException: at once and without retries, if the message is invalid, a connection's field
-        is missing, or Itniotech refused; with ``at_most_once`` also if the outcome is unknown.
+        is missing, Itniotech refused, or the message failed after it was accepted; with ``at_most_once`` also
+        if the outcome is unknown.
+    :raises NotDeliveredError: if the message has not come as far as ``wait_for`` within ``wait_timeout``; the
+        task's retries wait again. Before Airflow 3.3, where they would send again, ``AirflowFailException``.
     :raises NotSentError: if the message was not sent; the task's retries try again.
     :raises UnknownOutcomeError: with ``at_least_once``, if the outcome is unknown; the task's retries send
         again.
@@ -141,6 +164,9 @@ class WhatsAppSendOperator(WhatsAppMessageOperator):
         itnio_conn_id: str = ItnioHook.default_conn_name,
         delivery: Delivery = "at_least_once",
         if_too_long: Literal["fail", "truncate"] = "fail",
+        wait_for: WaitFor = "accepted",
+        wait_timeout: timedelta | float = timedelta(minutes=10),
+        deferrable: bool | None = None,
         timeout: float | None = None,
         connect_timeout: float | None = None,
         max_attempts: int | None = None,
@@ -150,14 +176,19 @@ class WhatsAppSendOperator(WhatsAppMessageOperator):
         own = locals()
         super().__init__(settings={name: own[name] for name in SETTINGS}, **kwargs)
         self.recipient = recipient
+        self.wait_for = wait_for
+        self.wait_timeout = wait_timeout
+        self.deferrable = deferrable
         self._note_jinja()
-        if self._is_written_in_dag_file() and not is_rendered_later(recipient):
-            from airflow_provider_itnio.api.phone_numbers import normalize_phone
+        if self._is_written_in_dag_file():
+            check_wait(wait_for, wait_timeout)
+            if not is_rendered_later(recipient):
+                from airflow_provider_itnio.api.phone_numbers import normalize_phone
 
-            normalize_phone(recipient)
+                normalize_phone(recipient)
 
     def execute(self, context: Context) -> ReceiptDict:
-        """Send the message, unless an earlier try of the task has.
+        """Send the message, unless an earlier try of the task has, and wait for it if that is asked for.
 
         :param context: the task's context.
         """
@@ -166,18 +197,73 @@ class WhatsAppSendOperator(WhatsAppMessageOperator):
 
         with self._failing_as_documented():
             check_delivery(self.delivery)
+            check_wait(self.wait_for, self.wait_timeout)
             self._refuse_unrendered("recipient", *WhatsAppMessageOperator.template_fields)
             recipient = normalize_phone(self.recipient)
         record = self._record_of(context)
         if (earlier := record.earlier(recipient)) is not None:
             if not is_sent_again(earlier.outcome, earlier.cleared, self.delivery):
-                return self._not_again(recipient, earlier)
+                return self._wait(self._not_again(recipient, earlier), record)
             if earlier.outcome == "unknown":
                 log.warning("Sending it again, although an earlier try may have sent it: %s", earlier.why)
         fields = self.build_message(context)
         with self._failing_as_documented():
+            if self.wait_for != "accepted":
+                check_receiver(self.hook)
             receipt = self._send(recipient, fields, record)
-        return receipt.as_dict()
+        return self._wait(receipt.as_dict(), record)
+
+    def execute_complete(
+        self, context: Context, event: Mapping[str, Any], receipt: ReceiptDict
+    ) -> ReceiptDict:
+        """Go on when the triggerer has waited.
+
+        :param context: the task's context.
+        :param event: how the wait ended.
+        :param receipt: the receipt of the message.
+        """
+        record = self._record_of(context)
+        record.earlier(receipt["recipient"])
+        return with_status(receipt, event, self.wait_for, seconds_of(self.wait_timeout))
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        """Go on after a deferral; one that Airflow ended, too, must not let a message be sent again.
+
+        :param next_method: as Airflow gives it.
+        :param next_kwargs: as Airflow gives it.
+        :param context: the task's context.
+        """
+        receipt = (next_kwargs or {}).get("receipt") or {}
+        with never_sending_again(self._record_of(context), receipt.get("recipient", "")):
+            return super().resume_execution(next_method, next_kwargs, context)
+
+    def _wait(self, receipt: ReceiptDict, record: DeliveryRecord) -> ReceiptDict:
+        """Return the receipt once its message has come as far as the task waits for."""
+        if self.wait_for == "accepted":
+            return receipt
+        message_id, seconds = receipt["message_id"], seconds_of(self.wait_timeout)
+        log.info("Waiting until the message is %s, %s at most", self.wait_for, timedelta(seconds=seconds))
+        with self._failing_as_documented(), never_sending_again(record, receipt["recipient"]):
+            if self._is_deferrable():
+                from airflow_provider_itnio.triggers.whatsapp import WhatsAppStatusTrigger
+
+                self.defer(
+                    trigger=WhatsAppStatusTrigger(
+                        [message_id], self.wait_for, time.time() + seconds, self.itnio_conn_id
+                    ),
+                    method_name="execute_complete",
+                    kwargs={"receipt": receipt},
+                    timeout=timedelta(seconds=seconds) + OF_TRIGGERER if record.store else None,
+                )
+            event = wait_for_status(self.hook, message_id, self.wait_for, seconds)
+            return with_status(receipt, event, self.wait_for, seconds)
+
+    def _is_deferrable(self) -> bool:
+        from airflow.providers.common.compat.sdk import conf
+
+        if self.deferrable is not None:
+            return self.deferrable
+        return bool(conf.getboolean("operators", "default_deferrable", fallback=False))
 
     def on_kill(self) -> None:
         """End a wait between two attempts, so that the message is recorded as not sent.

@@ -1,0 +1,79 @@
+"""A wait until messages have a status: what to ask next, and when it is over. No I/O."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+
+from airflow_provider_itnio.api.errors import ReceiverError
+from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
+from airflow_provider_itnio.api.receiver import LONGEST_WAIT, MessageStatus
+
+_AFTER_ERROR: Final = 10.0
+"""Seconds after which a receiver that could not be asked is asked again."""
+
+log = NeverRaisingLog(__name__)
+
+
+class StatusWait:
+    """Waits until each of some messages has a status or has failed.
+
+    :param message_ids: the messages.
+    :param until: ``sent``, ``delivered`` or ``read``.
+    :param ends_at: Unix time in seconds at which it ends in any case.
+    :param now: gives the Unix time in seconds.
+    """
+
+    def __init__(
+        self, message_ids: Iterable[str], until: str, ends_at: float, now: Callable[[], float] = time.time
+    ) -> None:
+        self._ids = list(message_ids)
+        self._until = until
+        self._ends_at = ends_at
+        self._now = now
+        self._asked_at = 0.0
+        self._statuses: Mapping[str, MessageStatus] = {}
+        self._problem = ""
+
+    def question(self) -> dict[str, Any]:
+        """Return what to give ``message_status`` now."""
+        self._asked_at = self._now()
+        wait = max(0.0, min(LONGEST_WAIT, self._ends_at - self._asked_at))
+        return {"ids": self._ids, "until": self._until, "wait": wait}
+
+    def take(self, answer: Mapping[str, MessageStatus] | ReceiverError) -> float | None:
+        """Take the answer.
+
+        :return: the seconds to pause before the next question; ``None`` if the wait is over.
+        """
+        now = self._now()
+        if isinstance(answer, ReceiverError):
+            if not self._problem:
+                log.warning("%s. The wait goes on", answer)
+            self._problem = str(answer)
+            pause = _AFTER_ERROR
+        else:
+            self._statuses, self._problem = answer, ""
+            if all(one.status == "failed" or one.has_reached(self._until) for one in answer.values()):
+                return None
+            pause = self._asked_at + LONGEST_WAIT - now  # if it was answered early: it is under load
+        return None if now >= self._ends_at else max(0.0, min(pause, self._ends_at - now))
+
+    def result(self) -> dict[str, Any]:
+        """Return what is known at the end, as plain JSON.
+
+        :return: ``statuses``, with ``status``, ``at`` and ``failure`` by message id; and ``problem``, why the
+            receiver could not be asked the last time.
+        """
+        return {
+            "statuses": {
+                message_id: {
+                    "status": one.status,
+                    "at": one.at.isoformat() if one.at else None,
+                    "failure": one.failure,
+                }
+                for message_id, one in self._statuses.items()
+            },
+            "problem": self._problem,
+        }

@@ -1,0 +1,155 @@
+"""Waiting until a message that was accepted is sent, delivered or read."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, cast
+
+from airflow.providers.common.compat.sdk import AirflowFailException, AirflowTaskTimeout
+
+from airflow_provider_itnio._compat import is_task_terminated
+from airflow_provider_itnio.api.checks import check_choice, check_number
+from airflow_provider_itnio.api.errors import InvalidParameterError, NotDeliveredError, ReceiverError
+from airflow_provider_itnio.api.masking import mask_phone
+from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
+
+if TYPE_CHECKING:
+    from airflow_provider_itnio.api.receipt import ReceiptDict
+    from airflow_provider_itnio.delivery.message_record import DeliveryRecord
+    from airflow_provider_itnio.hooks.itnio import ItnioHook
+
+WaitFor: TypeAlias = Literal["accepted", "sent", "delivered", "read"]
+"""What a task that is green says of its message."""
+
+_LONGEST: Final = timedelta(days=7)
+OF_TRIGGERER: Final = timedelta(minutes=5)
+"""How much longer a triggerer that has stopped is waited for."""
+
+log = NeverRaisingLog(__name__)
+
+
+def seconds_of(wait_timeout: object) -> float:
+    """Check how long is waited, and return it in seconds.
+
+    :param wait_timeout: a timedelta, or seconds.
+    :raises InvalidParameterError: if it is none, or out of its range.
+    """
+    given = wait_timeout.total_seconds() if isinstance(wait_timeout, timedelta) else wait_timeout
+    try:
+        return check_number("wait_timeout", given, 1, _LONGEST.total_seconds(), float)
+    except InvalidParameterError as error:
+        raise InvalidParameterError(f"{error} (seconds, or a timedelta)") from None
+
+
+def check_wait(wait_for: object, wait_timeout: object) -> None:
+    """Check the parameters of a wait.
+
+    :param wait_for: one of the words of ``WaitFor``.
+    :param wait_timeout: a timedelta, or seconds.
+    :raises InvalidParameterError: if one of them is something else.
+    """
+    check_choice("wait_for", wait_for, ("accepted", "sent", "delivered", "read"))
+    seconds_of(wait_timeout)
+
+
+def check_receiver(hook: ItnioHook) -> None:
+    """Make sure, before a message is sent, that it can be waited for.
+
+    A receiver that is not reached just now does not hold the message up: it may be there for the wait.
+
+    :param hook: what asks.
+    :raises ConfigurationError: if the connection names no receiver, or that does not accept the token.
+    """
+    try:
+        hook.check_receiver()
+    except ReceiverError as error:
+        log.warning("%s. The message is sent all the same, and waited for then", error)
+
+
+def wait_for_status(hook: ItnioHook, message_id: str, until: str, seconds: float) -> dict[str, Any]:
+    """Block until a message has a status or has failed.
+
+    :param hook: what asks.
+    :param message_id: the message.
+    :param until: ``sent``, ``delivered`` or ``read``.
+    :param seconds: how long at most.
+    :return: as :meth:`StatusWait.result`.
+    :raises ConfigurationError: if the connection names no receiver that accepts the token.
+    """
+    from airflow_provider_itnio.api.status_wait import StatusWait
+
+    wait = StatusWait([message_id], until, time.time() + seconds)
+    while True:
+        try:
+            pause = wait.take(hook.message_status(**wait.question()))
+        except ReceiverError as error:
+            pause = wait.take(error)
+        if pause is None:
+            return wait.result()
+        time.sleep(pause)
+
+
+def with_status(receipt: ReceiptDict, event: Mapping[str, Any], until: str, seconds: float) -> ReceiptDict:
+    """Add to a receipt what became of its message.
+
+    :param receipt: the receipt.
+    :param event: how the wait ended, as :meth:`StatusWait.result` has it.
+    :param until: the status that was waited for.
+    :param seconds: how long it was waited for.
+    :raises NotDeliveredError: if the message has failed or has not come that far.
+    """
+    message_id, recipient = receipt["message_id"], receipt["recipient"]
+    message = f"The {receipt['type']} message to {mask_phone(recipient)} ({message_id})"
+    told = event["statuses"].get(message_id) or {"status": "none", "at": None, "failure": None}
+    status = told["status"]
+    if status == "failed":
+        raise NotDeliveredError(
+            f"{message} was accepted by Itniotech and then failed: {told['failure']}", status=status
+        )
+    words = ("none", "sent", "delivered", "read")
+    if words.index(status) < words.index(until):
+        known = f"its last status is {status}" if status != "none" else _NOTHING_PUSHED
+        raise NotDeliveredError(
+            f"{message} was accepted by Itniotech, and was not {until} within {timedelta(seconds=seconds)}: "
+            f"{event['problem'] or known}",
+            status=status,
+        )
+    log.info("%s is %s since %s", message, status, told["at"])
+    return cast("ReceiptDict", {**receipt, "status": status, "status_at": told["at"]})
+
+
+_NOTHING_PUSHED: Final = (
+    "the receiver knows of no status of it (if that is so of each message, Itniotech does not push to the "
+    "receiver: see the guide, receipts)"
+)
+
+
+@contextmanager
+def never_sending_again(record: DeliveryRecord, recipient: str) -> Iterator[None]:
+    """Let what ends a wait be a failure that makes no retry send the message again.
+
+    With a delivery record a retry goes on waiting. Without one, as before Airflow 3.3, it would send: then
+    the task fails at once.
+
+    :param record: the task's.
+    :param recipient: whose message is waited for.
+    """
+    try:
+        yield
+    except NotDeliveredError as error:
+        if error.status == "failed":
+            record.failed(recipient, error)
+        if error.status != "failed" and record.store:
+            raise
+        raise AirflowFailException(f"{type(error).__name__}: {error}") from error
+    except BaseException as error:
+        ends_the_wait = isinstance(error, (Exception, AirflowTaskTimeout)) or is_task_terminated(error)
+        if record.store or not ends_the_wait or isinstance(error, AirflowFailException):
+            raise
+        raise AirflowFailException(
+            f"{type(error).__name__}: {error}. The message was accepted before, and without a delivery "
+            "record (Airflow 3.3) a retry would send it again"
+        ) from error

@@ -1,0 +1,274 @@
+"""A task that waits until its message is delivered: the sandbox pushes to a receiver that runs."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from datetime import timedelta
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException, AirflowTaskTimeout, TaskDeferred
+from airflow.triggers.base import BaseTrigger
+
+from airflow_provider_itnio.api.errors import InvalidParameterError, NotDeliveredError
+from airflow_provider_itnio.triggers.whatsapp import WhatsAppStatusTrigger
+from tests.operators.ways import OF_ONE, deciding, sending
+from tests.receiver.running import PUSH_TOKEN, READ_TOKEN, running_receiver
+from tests.task_runs import TaskRun, TaskStateStore, fails_at_once, may_be_tried_again, outcomes_in
+
+NUMBER = "8614718004557"
+UNDELIVERABLE = "99960000026"
+SENT_ONLY = "99970000001"
+NEVER_PUSHED = "99970000003"
+
+
+@pytest.fixture(scope="module")
+def receiver(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("receiver")
+    with running_receiver(f"sqlite:///{folder}/receipts.db", folder) as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def pushes(sandbox, connect, receiver):
+    connect(extra={"receiver_url": receiver.url, "receiver_token": READ_TOKEN})
+    sandbox.push_to(f"{receiver.url}/push/{PUSH_TOKEN}")
+    sandbox.window_open(NUMBER)
+    yield
+    sandbox.push_to(None)
+
+
+@pytest.fixture(params=["with record", "without record"])
+def maybe_store(request):
+    return TaskStateStore() if request.param == "with record" else None
+
+
+def waiting(store=None, make=sending, **fields):
+    return TaskRun(lambda: make(**{"wait_for": "delivered", "wait_timeout": 600, **fields}), store=store)
+
+
+def to(recipient):
+    def make(**fields):
+        task = sending(**fields)
+        task.recipient = recipient
+        return task
+
+    return make
+
+
+def deferred(run):
+    """Run a try that defers."""
+    with pytest.raises(TaskDeferred) as raised:
+        run.once()
+    return raised.value
+
+
+def triggered(trigger):
+    """Let a triggerer run a trigger to its event, made anew from what is stored of it."""
+    path, kwargs = trigger.serialize()
+    assert path == "airflow_provider_itnio.triggers.whatsapp.WhatsAppStatusTrigger"
+
+    async def event():
+        return (await anext(WhatsAppStatusTrigger(**kwargs).run())).payload
+
+    return asyncio.run(event())
+
+
+def resumed(run, left, event=None):
+    """Resume a deferred task in a new process, in the same try."""
+    run.try_number -= 1
+    context = run.begin()
+    result = run.operator.resume_execution(left.method_name, {**left.kwargs, "event": event}, context)
+    run.operator.post_execute(context)
+    return result
+
+
+@pytest.mark.parametrize("make", OF_ONE.values(), ids=OF_ONE)
+@pytest.mark.parametrize("word", ["sent", "delivered", "read"])
+def test_green_means_what_the_word_says(make, word, maybe_store, sandbox, receiver):
+    receipt = waiting(maybe_store, make, wait_for=word).once()
+    (message,) = sandbox.messages
+    assert receipt["message_id"] == message.id
+    assert receipt["status"] in {
+        "sent": {"sent", "delivered", "read"},
+        "delivered": {"delivered", "read"},
+    }.get(word, {"read"})
+    told = receiver.get(f"/v1/messages/{message.id}")
+    assert receipt["status_at"] in [one["at"] for one in told["history"]]
+
+
+def test_without_a_wait_no_receiver_is_asked(connect, sandbox):
+    connect(extra={"receiver_url": "nonsense"})
+    assert "status" not in waiting(wait_for="accepted").once()
+
+
+@pytest.mark.parametrize("deferrable", [False, True])
+def test_a_message_that_fails_later_fails_the_task_with_the_reason(deferrable, maybe_store, sandbox):
+    run = waiting(maybe_store, to(UNDELIVERABLE), deferrable=deferrable)
+    if deferrable:
+        left = deferred(run)
+        with pytest.raises(AirflowFailException) as raised:
+            resumed(run, left, triggered(left.trigger))
+        error = raised.value
+    else:
+        error = fails_at_once(run, NotDeliveredError)
+    assert "131026, the message can't be delivered: check that the number has WhatsApp" in str(error)
+    assert UNDELIVERABLE not in str(error)
+    assert len(sandbox.messages) == 1
+    if maybe_store:
+        assert outcomes_in(maybe_store) == ["refused"]
+        assert "131026" in str(fails_at_once(run))  # a retry says so again, and sends nothing
+        assert len(sandbox.messages) == 1
+        run.clear()
+        fails_at_once(run, NotDeliveredError) if not deferrable else deferred(run)
+        assert len(sandbox.messages) == 2
+
+
+def test_a_text_outside_of_the_window_says_so(sandbox):
+    sandbox.window_open(NUMBER, is_open=False)
+    error = fails_at_once(waiting(), NotDeliveredError)
+    assert "131047, the recipient has not written in the last 24 hours: send a WhatsApp template" in str(
+        error
+    )
+
+
+def test_what_is_late_fails_and_a_retry_waits_for_the_same_message(store, sandbox):
+    run = waiting(store, to(SENT_ONLY), wait_timeout=1)
+    error = may_be_tried_again(run, NotDeliveredError)
+    assert "was not delivered within 0:00:01: its last status is sent" in str(error)
+    assert error.status == "sent"
+    (message,) = sandbox.messages
+    sandbox.push(message, "delivered")
+    receipt = run.once()
+    assert (receipt["message_id"], receipt["status"]) == (message.id, "delivered")
+    assert len(sandbox.messages) == 1
+
+
+def test_a_task_that_has_waited_and_is_cleared_sends_again(store, sandbox):
+    run = waiting(store)
+    run.once()
+    run.clear()
+    run.once()
+    assert len(sandbox.messages) == 2
+
+
+def test_a_deferred_task_that_has_waited_and_is_cleared_sends_again(store, sandbox):
+    run = waiting(store, deferrable=True)
+    left = deferred(run)
+    assert resumed(run, left, triggered(left.trigger))["status"] == "read"
+    run.clear()
+    deferred(run)
+    assert len(sandbox.messages) == 2
+
+
+def test_without_a_record_what_is_late_fails_without_retries(sandbox):
+    run = waiting(None, to(NEVER_PUSHED), wait_timeout=timedelta(seconds=1))
+    error = fails_at_once(run, NotDeliveredError)
+    assert "the receiver knows of no status of it" in str(error)
+
+
+@pytest.mark.parametrize("ended", [AirflowTaskTimeout("time"), ValueError("a bug"), TimeoutError()])
+def test_without_a_record_nothing_that_ends_a_wait_lets_a_retry_send_again(ended, monkeypatch, maybe_store):
+    def ends(*_, **__):
+        raise ended
+
+    monkeypatch.setattr("airflow_provider_itnio.operators.whatsapp.wait_for_status", ends)
+    run = waiting(maybe_store)
+    if maybe_store:
+        with pytest.raises(type(ended)):
+            run.once()
+    else:
+        assert "The message was accepted before" in str(fails_at_once(run, type(ended)))
+
+
+def test_a_deferral_that_airflow_ends_lets_no_retry_send_again(maybe_store, sandbox):
+    run = waiting(maybe_store, deferrable=True)
+    left = deferred(run)
+    assert (left.timeout is None) == (maybe_store is None)
+    left.method_name, left.kwargs = "__fail__", {"error": "Trigger timeout"}
+    run.try_number -= 1
+    context = run.begin()
+    with pytest.raises(Exception, match="Trigger timeout") as raised:
+        run.operator.resume_execution("__fail__", {"error": "Trigger timeout"}, context)
+    assert isinstance(raised.value, AirflowFailException) == (maybe_store is None)
+
+
+def test_a_retry_of_a_deferred_task_waits_for_the_same_message(store, sandbox):
+    run = waiting(store, deferrable=True)
+    first = deferred(run)
+    second = deferred(run)
+    assert first.trigger.message_ids == second.trigger.message_ids == [sandbox.messages[0].id]
+    assert len(sandbox.messages) == 1
+
+
+def test_the_wait_goes_on_over_a_receiver_that_is_away(
+    store, sandbox, connect, closed_port, monkeypatch, logged
+):
+    monkeypatch.setattr("airflow_provider_itnio.api.status_wait._AFTER_ERROR", 0.01)
+    connect(extra={"receiver_url": f"http://127.0.0.1:{closed_port}", "receiver_token": READ_TOKEN})
+    error = may_be_tried_again(waiting(store, wait_timeout=1), NotDeliveredError)
+    assert "could not be asked what became of messages" in str(error)
+    assert len(sandbox.messages) == 1  # it is sent all the same
+    assert logged().count("The wait goes on") == 1
+
+
+@pytest.mark.parametrize(
+    ("extra", "told"),
+    [
+        ({"receiver_url": None}, "receiver_url: is missing"),
+        ({"receiver_token": "another-token-0123456789"}, "receiver_token: the receiver does not accept it"),
+    ],
+)
+def test_without_a_receiver_that_can_be_asked_nothing_is_sent(extra, told, sandbox, connect, receiver):
+    connect(extra={"receiver_url": receiver.url, "receiver_token": READ_TOKEN} | extra)
+    assert told in str(fails_at_once(waiting()))
+    assert not sandbox.requests
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"wait_for": "seen"}, "wait_for: must be one of accepted, sent, delivered, read"),
+        ({"wait_timeout": 0.5}, "wait_timeout: must be a number from 1 to 604800, 0.5 given"),
+        ({"wait_timeout": timedelta(days=8)}, "wait_timeout: must be a number from 1 to 604800"),
+        ({"wait_timeout": "10m"}, "wait_timeout: must be a number"),
+    ],
+)
+@pytest.mark.parametrize("make", [sending, deciding])
+def test_a_wait_that_can_not_be_is_an_import_error(make, fields, told):
+    with pytest.raises(InvalidParameterError, match=told):
+        make(**{"wait_for": "delivered", **fields})
+
+
+def test_airflow_says_whether_tasks_defer(monkeypatch):
+    monkeypatch.setenv("AIRFLOW__OPERATORS__DEFAULT_DEFERRABLE", "True")
+    assert deferred(waiting())
+
+
+def test_a_trigger_ends_at_its_time_and_asks_no_more_than_once_in_25_seconds(sandbox, receiver):
+    trigger = WhatsAppStatusTrigger([f"unknown-{n}" for n in range(1000)], "read", time.time() + 1)
+    assert isinstance(trigger, BaseTrigger)
+    event = triggered(trigger)
+    assert {one["status"] for one in event["statuses"].values()} == {"none"}
+    assert event["problem"] == ""
+
+
+def test_a_trigger_gives_its_event_as_soon_as_the_push_is_there(sandbox):
+    run = waiting(None, to(NEVER_PUSHED), deferrable=True)
+    left = deferred(run)
+    later = threading.Timer(0.5, sandbox.push, [sandbox.messages[0], "read"])
+    later.start()
+    event = triggered(left.trigger)
+    later.join()
+    assert resumed(run, left, event)["status"] == "read"
+
+
+def test_a_trigger_whose_connection_is_gone_says_so(monkeypatch, sandbox):
+    run = waiting(None, deferrable=True)
+    left = deferred(run)
+    monkeypatch.delenv("AIRFLOW_CONN_ITNIO_DEFAULT")
+    event = triggered(left.trigger)
+    assert "ConfigurationError: Connection 'itnio_default' is not defined" in event["problem"]
+    with pytest.raises(AirflowFailException, match="itnio_default"):
+        resumed(run, left, event)
