@@ -156,7 +156,7 @@ def test_a_task_that_has_waited_and_is_cleared_sends_again(store, sandbox):
 def test_a_deferred_task_that_has_waited_and_is_cleared_sends_again(store, sandbox):
     run = waiting(store, deferrable=True)
     left = deferred(run)
-    assert resumed(run, left, triggered(left.trigger))["status"] == "read"
+    assert resumed(run, left, triggered(left.trigger))["status"] in {"delivered", "read"}
     run.clear()
     deferred(run)
     assert len(sandbox.messages) == 2
@@ -203,14 +203,14 @@ def test_a_retry_of_a_deferred_task_waits_for_the_same_message(store, sandbox):
 
 
 def test_the_wait_goes_on_over_a_receiver_that_is_away(
-    store, sandbox, connect, closed_port, monkeypatch, logged
+    store, sandbox, connect, closed_port, monkeypatch, caplog
 ):
     monkeypatch.setattr("airflow_provider_itnio.api.status_wait._AFTER_ERROR", 0.01)
     connect(extra={"receiver_url": f"http://127.0.0.1:{closed_port}", "receiver_token": READ_TOKEN})
     error = may_be_tried_again(waiting(store, wait_timeout=1), NotDeliveredError)
     assert "could not be asked what became of messages" in str(error)
     assert len(sandbox.messages) == 1  # it is sent all the same
-    assert logged().count("The wait goes on") == 1
+    assert caplog.text.count("The wait goes on") == 1
 
 
 @pytest.mark.parametrize(
