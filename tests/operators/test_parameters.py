@@ -29,6 +29,7 @@ OTHERS = (
     "max_attempts",
     "proxy",
 )
+OF_A_WAIT = ("wait_for", "wait_timeout", "deferrable")
 OF_A_BROADCAST = (
     "exclude",
     "shared",
@@ -77,7 +78,13 @@ def with_a_text(name, value):
 
 def test_each_signature_has_every_parameter_in_its_order():
     assert (*MESSAGE_FIELDS, *OTHERS) == SETTINGS
-    assert own_parameters(WhatsAppSendOperator) == ["recipient", *MESSAGE_FIELDS, *OTHERS]
+    assert own_parameters(WhatsAppSendOperator) == [
+        "recipient",
+        *MESSAGE_FIELDS,
+        *OTHERS[:6],
+        *OF_A_WAIT,
+        *OTHERS[6:],
+    ]
     broadcast = own_parameters(WhatsAppBroadcastOperator)
     assert broadcast == ["recipients", *MESSAGE_FIELDS, *OTHERS[:2], *OF_A_BROADCAST, *OTHERS[2:]]
 
@@ -110,7 +117,7 @@ def test_every_parameter_is_documented_and_said_to_be_templated_if_it_is(operato
 
 
 def test_every_parameter_but_words_and_settings_of_the_hook_is_templated():
-    settings = {"delivery", "if_too_long", "timeout", "connect_timeout", "max_attempts", "proxy"}
+    settings = {"delivery", "if_too_long", "timeout", "connect_timeout", "max_attempts", "proxy", *OF_A_WAIT}
     assert set(WhatsAppSendOperator.template_fields) == {*own_parameters(WhatsAppSendOperator)} - settings
     assert WhatsAppSendOperator.template_ext == (".j2",)
 
