@@ -125,7 +125,7 @@ def test_a_server_that_does_not_read_is_unknown(sender: Make) -> None:
     large: Request[Any] = Request("POST", "wa/custom/sendMsg", body, "message", MESSAGE_CODES, lambda _: None)
     with silent() as url:
         one = sender(url, timeout=TIMEOUT)
-        error = in_time(lambda: one._run(one.client._perform(large, "at_least_once")))
+        error = in_time(lambda: one._run(one.client.perform(large)))
     assert type(error) is UnknownOutcomeError
 
 

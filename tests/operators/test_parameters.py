@@ -81,9 +81,9 @@ def test_each_signature_has_every_parameter_in_its_order():
     assert own_parameters(WhatsAppSendOperator) == [
         "recipient",
         *MESSAGE_FIELDS,
-        *OTHERS[:6],
+        *OTHERS[:7],
         *OF_A_WAIT,
-        *OTHERS[6:],
+        *OTHERS[7:],
     ]
     broadcast = own_parameters(WhatsAppBroadcastOperator)
     assert broadcast == ["recipients", *MESSAGE_FIELDS, *OTHERS[:2], *OF_A_BROADCAST, *OTHERS[2:]]
