@@ -18,7 +18,10 @@ def test_a_receipt_is_plain_json() -> None:
         "timestamp": "2023-09-04T07:53:11+00:00",
     }
     assert json.loads(json.dumps(written)) == written
-    assert written.keys() == ReceiptDict.__annotations__.keys() - {"status", "status_at"}  # of a task that waits
+    assert written.keys() == ReceiptDict.__annotations__.keys() - {
+        "status",
+        "status_at",
+    }
 
 
 def test_a_receipt_may_have_no_time() -> None:
