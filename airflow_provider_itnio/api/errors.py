@@ -118,11 +118,13 @@ class NotDeliveredError(ItnioError):
     :param message: what happened, in words.
     :param status: ``failed`` if WhatsApp has given it up. Else the time was over, and the last status that
         the receiver knew: ``none``, ``sent`` or ``delivered``.
+    :param code: WhatsApp's code of the failure, ``None`` if it named none that is known.
     """
 
-    def __init__(self, message: str, *, status: str) -> None:
+    def __init__(self, message: str, *, status: str, code: int | None = None) -> None:
         super().__init__(message)
         self.status = status
+        self.code = code
 
 
 class ReceiverError(ItnioError):

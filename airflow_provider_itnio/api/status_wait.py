@@ -63,8 +63,8 @@ class StatusWait:
     def result(self) -> dict[str, Any]:
         """Return what is known at the end, as plain JSON.
 
-        :return: ``statuses``, with ``status``, ``at`` and ``failure`` by message id; and ``problem``, why the
-            receiver could not be asked the last time.
+        :return: ``statuses``, with ``status``, ``at``, ``failure`` and ``code`` by message id; and
+            ``problem``, why the receiver could not be asked the last time.
         """
         return {
             "statuses": {
@@ -72,6 +72,7 @@ class StatusWait:
                     "status": one.status,
                     "at": one.at.isoformat() if one.at else None,
                     "failure": one.failure,
+                    "code": one.code,
                 }
                 for message_id, one in self._statuses.items()
             },

@@ -115,7 +115,7 @@ class _WhatsAppDecoratedOperator(_ReturnedMessageOperator, WhatsAppSendOperator)
         # What the function returns is data: it is set after rendering, and never rendered.
         *(name for name in WhatsAppSendOperator.template_fields if name not in _RETURNED),
     )
-    template_fields_renderers: ClassVar[dict[str, str]] = _SHOWN_AS
+    template_fields_renderers: ClassVar[dict[str, str]] = {**_SHOWN_AS, "fallback": "json"}
 
 
 class _WhatsAppDecoratedBroadcastOperator(_ReturnedMessageOperator, WhatsAppBroadcastOperator):
@@ -149,7 +149,9 @@ def whatsapp_task(python_callable: Callable[..., Any] | None = None, **kwargs: A
     :param python_callable: returns a text, or a message as a dict, as the operator's ``message`` takes it; it
         may be an ``async def``. What it returns is sent as it is: Jinja in it is not rendered. ``None`` is an
         error; to send nothing, raise ``AirflowSkipException``.
-    :param kwargs: ``recipient``, or ``recipients`` and what else
+    :param kwargs: ``recipient`` and, as
+        :class:`~airflow_provider_itnio.operators.whatsapp.WhatsAppSendOperator` takes them, ``wait_for``,
+        ``wait_timeout``, ``deferrable`` and ``fallback``; or ``recipients`` and what else
         :class:`~airflow_provider_itnio.operators.whatsapp_broadcast.WhatsAppBroadcastOperator`
         takes to send the same
         to many people; ``reply_to``, ``business_phone``, ``app_id``, ``itnio_conn_id``, ``delivery``,

@@ -33,6 +33,7 @@ class DeliveryRecord:
     def __init__(self, store: TaskStateStore) -> None:
         self.store = store
         self._written: set[str] = set()
+        self._fallbacks: set[str] = set()
 
     @classmethod
     def from_context(cls, context: Mapping[str, Any], task_id: str) -> Self:
@@ -47,6 +48,7 @@ class DeliveryRecord:
             cleared the task after it had finished.
         :raises RecordError: if the record can't be read.
         """
+        self._fallbacks.discard(_key(recipient))
         if not self.store or _key(recipient) in self._written:  # a second message of this very try
             return None
         entry = self.store.get(_key(recipient))
@@ -60,7 +62,32 @@ class DeliveryRecord:
         if is_sure and self._has_finished_since(entry):
             return None
         self._written.add(_key(recipient))
+        if earlier.is_fallback and earlier.outcome != "refused":  # then a cleared task begins anew
+            self._fallbacks.add(_key(recipient))
         return earlier
+
+    def use_fallback(self, recipient: str) -> None:
+        """Take what is written from here on to be about the fallback that goes out in place of the message.
+
+        :param recipient: the phone number, digits only.
+        """
+        self._fallbacks.add(_key(recipient))
+
+    def uses_fallback(self, recipient: str) -> bool:
+        """Return whether the fallback is what to send now.
+
+        :param recipient: the phone number, digits only.
+        """
+        return _key(recipient) in self._fallbacks
+
+    def fall_back(self, recipient: str, error: ItnioError) -> None:
+        """Write that the message did not reach, so that a retry sends the fallback and not the message.
+
+        :param recipient: the phone number, digits only.
+        :param error: what became of the message.
+        """
+        self.use_fallback(recipient)
+        self._write_or_say(recipient, "not_sent", why=str(error))
 
     def intend(self, recipient: str) -> None:
         """Write that a message is about to leave, so that even a lost worker leaves it unknown.
@@ -71,7 +98,7 @@ class DeliveryRecord:
         if self.store:
             at = datetime.now(UTC).isoformat(timespec="seconds")
             why = f"a request may have left at {at}, and no answer is on record"
-            self.store.set(_key(recipient), _entry(recipient, "unknown", why=why))
+            self.store.set(_key(recipient), self._entry(recipient, "unknown", why=why))
             self._written.add(_key(recipient))
 
     def withdraw(self, recipient: str) -> None:
@@ -111,10 +138,14 @@ class DeliveryRecord:
         if not self.store:
             return
         try:
-            self.store.set_with_retry(_key(recipient), _entry(recipient, outcome, **known))
+            self.store.set_with_retry(_key(recipient), self._entry(recipient, outcome, **known))
             self._written.add(_key(recipient))
         except RecordError as error:
             log.error("%s. The message was %s; a retry of this task would not know", error, _WORDS[outcome])
+
+    def _entry(self, recipient: str, outcome: Outcome, **known: Any) -> dict[str, Any]:
+        fallback = {"fallback": True} if self.uses_fallback(recipient) else {}
+        return {"recipient": recipient, "outcome": outcome, **known, **fallback}
 
 
 _WORDS: Final[Mapping[Outcome, str]] = {
@@ -131,17 +162,14 @@ def _key(recipient: str) -> str:
     return f"whatsapp/message/{hashlib.sha256(person.encode()).hexdigest()[:32]}"
 
 
-def _entry(recipient: str, outcome: Outcome, **known: Any) -> dict[str, Any]:
-    return {"recipient": recipient, "outcome": outcome, **known}
-
-
 def _outcome_in(entry: Entry, recipient: str) -> PreviousOutcome:
+    is_fallback = entry.value.get("fallback") is True
     match entry.value:
         case {
             "outcome": "accepted",
             "receipt": {"message_id": str(), "recipient": str(), "type": str(), "timestamp": _} as receipt,
         }:
-            return PreviousOutcome("accepted", entry.cleared, receipt)
+            return PreviousOutcome("accepted", entry.cleared, receipt, is_fallback=is_fallback)
         case {"outcome": "unknown" | "not_sent" | "refused" as outcome, "why": str(why)}:
-            return PreviousOutcome(outcome, entry.cleared, None, why)
+            return PreviousOutcome(outcome, entry.cleared, None, why, is_fallback)
     raise unreadable(_key(recipient), "it does not hold the outcome of the message")

@@ -66,12 +66,14 @@ class PreviousOutcome(NamedTuple):
     :param cleared: whether a person has cleared the task since.
     :param receipt: what was given back, if it was accepted.
     :param why: what happened, in words.
+    :param is_fallback: whether it is about what goes out in place of the message.
     """
 
     outcome: Outcome
     cleared: Cleared
     receipt: ReceiptDict | None = None
     why: str = ""
+    is_fallback: bool = False
 
 
 def is_sent_again(outcome: Outcome, cleared: Cleared, delivery: Delivery) -> bool:

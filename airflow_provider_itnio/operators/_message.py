@@ -69,7 +69,7 @@ class WhatsAppMessageOperator(_Operator):
         "app_id",
         "itnio_conn_id",
     )
-    _own_fields = frozenset({"recipient", "recipients", "exclude", "shared", *template_fields})
+    _own_fields = frozenset({"recipient", "recipients", "exclude", "shared", "fallback", *template_fields})
     template_fields_renderers: ClassVar[dict[str, str]] = {
         name: "json" for name in _WHOLE_MESSAGE if name != "text"
     }

@@ -102,12 +102,15 @@ def with_status(receipt: ReceiptDict, event: Mapping[str, Any], until: str, seco
     :raises NotDeliveredError: if the message has failed or has not come that far.
     """
     message_id, recipient = receipt["message_id"], receipt["recipient"]
-    message = f"The {receipt['type']} message to {mask_phone(recipient)} ({message_id})"
+    number = mask_phone(recipient)
+    message = f"The {receipt['type']} message to {number} ({message_id.replace(recipient, number)})"
     told = event["statuses"].get(message_id) or {"status": "none", "at": None, "failure": None}
     status = told["status"]
     if status == "failed":
         raise NotDeliveredError(
-            f"{message} was accepted by Itniotech and then failed: {told['failure']}", status=status
+            f"{message} was accepted by Itniotech and then failed: {told['failure']}",
+            status=status,
+            code=told.get("code"),
         )
     words = ("none", "sent", "delivered", "read")
     if words.index(status) < words.index(until):

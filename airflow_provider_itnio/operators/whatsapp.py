@@ -5,21 +5,28 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from airflow.providers.common.compat.sdk import AirflowFailException, AirflowTaskTimeout
+from airflow.providers.common.compat.sdk import AirflowTaskTimeout
 
 from airflow_provider_itnio.api.checks import Delivery, check_delivery
 from airflow_provider_itnio.api.errors import (
     ItnioError,
+    NotDeliveredError,
     NotSentError,
     UnknownOutcomeError,
     is_marked_as_not_sent,
 )
-from airflow_provider_itnio.api.masking import mask_phone
 from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
 from airflow_provider_itnio.hooks.itnio import ItnioHook
 from airflow_provider_itnio.links.whatsapp import OpenChatLink
+from airflow_provider_itnio.operators._earlier_try import receipt_of_earlier_try
+from airflow_provider_itnio.operators._fallback import (
+    came_outside_window,
+    check_fallback,
+    is_window_closed,
+    prepare_fallback,
+)
 from airflow_provider_itnio.operators._message import SETTINGS, WhatsAppMessageOperator
 from airflow_provider_itnio.operators._waiting import (
     OF_TRIGGERER,
@@ -41,6 +48,7 @@ if TYPE_CHECKING:
     from airflow_provider_itnio.api.receipt import Receipt, ReceiptDict
     from airflow_provider_itnio.delivery.message_record import DeliveryRecord
     from airflow_provider_itnio.delivery.policy import PreviousOutcome
+    from airflow_provider_itnio.hooks.prepared_message import PreparedMessage
     from airflow_provider_itnio.message_types import (
         ContactDict,
         DocumentDict,
@@ -115,6 +123,9 @@ class WhatsAppSendOperator(WhatsAppMessageOperator):
         or seconds. Then the task fails; a retry sends nothing and waits as long again.
     :param deferrable: wait in the triggerer, without a worker slot. ``None`` takes Airflow's
         ``[operators] default_deferrable``.
+    :param fallback: what goes out instead, once: ``{"template": template_message(…)}``. It is sent if the
+        receiver says that the recipient's 24-hour window is closed, or if the message is reported failed for
+        that reason while the task waits. Needs a receiver. (templated)
     :param timeout: seconds to wait for the answer, in place of the connection's (30).
     :param connect_timeout: seconds to wait for a connection, in place of the connection's (5).
     :param max_attempts: attempts for a message that was not sent, within one try of the task, 1 to 10,
@@ -137,7 +148,11 @@ class WhatsAppSendOperator(WhatsAppMessageOperator):
         to leave; nothing was sent, and the task's retries try again.
     """
 
-    template_fields: Sequence[str] = ("recipient", *WhatsAppMessageOperator.template_fields)
+    template_fields: Sequence[str] = ("recipient", "fallback", *WhatsAppMessageOperator.template_fields)
+    template_fields_renderers: ClassVar[dict[str, str]] = {
+        **WhatsAppMessageOperator.template_fields_renderers,
+        "fallback": "json",
+    }
     operator_extra_links = (OpenChatLink(),)
     _record: DeliveryRecord | None = None
     _instance_of_record: Any = None
@@ -167,6 +182,7 @@ class WhatsAppSendOperator(WhatsAppMessageOperator):
         wait_for: WaitFor = "accepted",
         wait_timeout: timedelta | float = timedelta(minutes=10),
         deferrable: bool | None = None,
+        fallback: MessageDict | XComArgLike | None = None,
         timeout: float | None = None,
         connect_timeout: float | None = None,
         max_attempts: int | None = None,
@@ -179,9 +195,11 @@ class WhatsAppSendOperator(WhatsAppMessageOperator):
         self.wait_for = wait_for
         self.wait_timeout = wait_timeout
         self.deferrable = deferrable
+        self.fallback = fallback
         self._note_jinja()
         if self._is_written_in_dag_file():
             check_wait(wait_for, wait_timeout)
+            check_fallback(fallback, is_rendered_later)
             if not is_rendered_later(recipient):
                 from airflow_provider_itnio.api.phone_numbers import normalize_phone
 
@@ -193,25 +211,50 @@ class WhatsAppSendOperator(WhatsAppMessageOperator):
         :param context: the task's context.
         """
         from airflow_provider_itnio.api.phone_numbers import normalize_phone
-        from airflow_provider_itnio.delivery.policy import is_sent_again
 
         with self._failing_as_documented():
             check_delivery(self.delivery)
             check_wait(self.wait_for, self.wait_timeout)
-            self._refuse_unrendered("recipient", *WhatsAppMessageOperator.template_fields)
+            self._refuse_unrendered("recipient", "fallback", *WhatsAppMessageOperator.template_fields)
+            check_fallback(self.fallback)
             recipient = normalize_phone(self.recipient)
         record = self._record_of(context)
-        if (earlier := record.earlier(recipient)) is not None:
+        return self._go_on(context, recipient, record, record.earlier(recipient))
+
+    def _go_on(
+        self, context: Context, recipient: str, record: DeliveryRecord, earlier: PreviousOutcome | None
+    ) -> ReceiptDict:
+        from airflow_provider_itnio.delivery.policy import is_sent_again
+
+        if earlier is not None:
             if not is_sent_again(earlier.outcome, earlier.cleared, self.delivery):
-                return self._wait(self._not_again(recipient, earlier), record)
+                return self._wait(receipt_of_earlier_try(recipient, earlier), record)
             if earlier.outcome == "unknown":
                 log.warning("Sending it again, although an earlier try may have sent it: %s", earlier.why)
-        fields = self.build_message(context)
+        is_fallback = self.fallback is not None and record.uses_fallback(recipient)
+        fields = None if is_fallback else self.build_message(context)
         with self._failing_as_documented():
-            if self.wait_for != "accepted":
-                check_receiver(self.hook)
-            receipt = self._send(recipient, fields, record)
+            receipt = self._send(self._prepared(recipient, fields, record), record)
         return self._wait(receipt.as_dict(), record)
+
+    def _prepared(
+        self, recipient: str, fields: Mapping[str, Any] | None, record: DeliveryRecord
+    ) -> PreparedMessage:
+        """Return what is to be sent: of these fields, or the fallback."""
+        hook, fallback = self.hook, self.fallback
+        if fields is None:
+            log.info("The fallback is sent: an earlier try has found that the message does not reach")
+            prepared = prepare_fallback(hook, recipient, fallback)
+        else:
+            prepared = hook.prepare(recipient, if_too_long=self.if_too_long, **fields)
+            if fallback is not None and prepared.message.type != "template":
+                if is_window_closed(hook, recipient):
+                    record.use_fallback(recipient)
+                    return prepare_fallback(hook, recipient, fallback)
+                return prepared
+        if self.wait_for != "accepted" or fallback is not None:
+            check_receiver(hook)
+        return prepared
 
     def execute_complete(
         self, context: Context, event: Mapping[str, Any], receipt: ReceiptDict
@@ -223,8 +266,12 @@ class WhatsAppSendOperator(WhatsAppMessageOperator):
         :param receipt: the receipt of the message.
         """
         record = self._record_of(context)
-        record.earlier(receipt["recipient"])
-        return with_status(receipt, event, self.wait_for, seconds_of(self.wait_timeout))
+        earlier = record.earlier(receipt["recipient"])
+        is_this = earlier and earlier.receipt and earlier.receipt["message_id"] == receipt["message_id"]
+        if earlier and earlier.is_fallback and not is_this:
+            # This has run before, in a worker that was lost.
+            return self._go_on(context, receipt["recipient"], record, earlier)
+        return self._ended(receipt, event, record)
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """Go on after a deferral; one that Airflow ended, too, must not let a message be sent again.
@@ -234,7 +281,10 @@ class WhatsAppSendOperator(WhatsAppMessageOperator):
         :param context: the task's context.
         """
         receipt = (next_kwargs or {}).get("receipt") or {}
-        with never_sending_again(self._record_of(context), receipt.get("recipient", "")):
+        with (
+            self._failing_as_documented(),
+            never_sending_again(self._record_of(context), receipt.get("recipient", "")),
+        ):
             return super().resume_execution(next_method, next_kwargs, context)
 
     def _wait(self, receipt: ReceiptDict, record: DeliveryRecord) -> ReceiptDict:
@@ -256,7 +306,20 @@ class WhatsAppSendOperator(WhatsAppMessageOperator):
                     timeout=timedelta(seconds=seconds) + OF_TRIGGERER if record.store else None,
                 )
             event = wait_for_status(self.hook, message_id, self.wait_for, seconds)
-            return with_status(receipt, event, self.wait_for, seconds)
+            return self._ended(receipt, event, record)
+
+    def _ended(self, receipt: ReceiptDict, event: Mapping[str, Any], record: DeliveryRecord) -> ReceiptDict:
+        """Return the receipt of a message that came as far as the task waits for, or send the fallback."""
+        try:
+            return with_status(receipt, event, self.wait_for, seconds_of(self.wait_timeout))
+        except NotDeliveredError as error:
+            if self.fallback is None or not came_outside_window(receipt, error):
+                raise
+            log.warning("%s. The fallback, a WhatsApp template, is sent instead", error)
+            recipient = receipt["recipient"]
+            prepared = prepare_fallback(self.hook, recipient, self.fallback)
+            record.fall_back(recipient, error)
+        return self._wait(self._send(prepared, record).as_dict(), record)
 
     def _is_deferrable(self) -> bool:
         from airflow.providers.common.compat.sdk import conf
@@ -284,12 +347,11 @@ class WhatsAppSendOperator(WhatsAppMessageOperator):
             self._finish_after_post_execute()
         return self._record
 
-    def _send(self, recipient: str, fields: Mapping[str, Any], record: DeliveryRecord) -> Receipt:
+    def _send(self, prepared: PreparedMessage, record: DeliveryRecord) -> Receipt:
         from airflow_provider_itnio.api.client import end_wait
         from airflow_provider_itnio.delivery.graceful_timeout import GracefulTimeout
 
-        hook = self.hook
-        prepared = hook.prepare(recipient, if_too_long=self.if_too_long, **fields)
+        hook, recipient = self.hook, prepared.recipient
         with GracefulTimeout() as limit:
             record.store.call = limit.call
             if self.delivery == "at_most_once":
@@ -319,26 +381,6 @@ class WhatsAppSendOperator(WhatsAppMessageOperator):
         if self.delivery == "at_most_once" and isinstance(failure, UnknownOutcomeError):
             # Airflow would retry what ended it, and the message may have been on its way.
             raise failure from (None if failure is error else error)
-
-    def _not_again(self, recipient: str, earlier: PreviousOutcome) -> ReceiptDict:
-        """Return the receipt of an earlier try, or fail as it did."""
-        number = mask_phone(recipient)
-        if earlier.receipt is not None:
-            log.info(
-                "Nothing sent: an earlier try of this task sent to %s, accepted as %s",
-                number,
-                earlier.receipt["message_id"].replace(recipient, number),
-            )
-            return earlier.receipt
-        if earlier.outcome == "refused":
-            raise AirflowFailException(
-                f"Nothing sent: in an earlier try of this task the message to {number} was refused. "
-                f"{earlier.why}. Fix the cause, then clear the task to send it"
-            )
-        raise AirflowFailException(
-            f"Nothing sent: an earlier try of this task may have sent the message to {number} "
-            f"({earlier.why}), and delivery is at_most_once. Clear the task to send it all the same"
-        )
 
 
 def _failure_of(error: BaseException) -> ItnioError:

@@ -17,7 +17,7 @@ from airflow_provider_itnio.templating import TEMPLATE_EXT, is_reference
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-_MESSAGE: Final = (*MESSAGE_FIELDS, "message")
+_MESSAGE: Final = (*MESSAGE_FIELDS, "message", "fallback")
 _OBJECTS: Final = frozenset({*_MESSAGE, "shared"} - {"text"})
 _PEOPLE: Final = frozenset({"recipient", "recipients", "exclude", "business_phone"})
 

@@ -123,7 +123,8 @@ def test_every_parameter_but_words_and_settings_of_the_hook_is_templated():
 
 
 def test_what_may_be_an_object_is_shown_as_json():
-    assert set(WhatsAppSendOperator.template_fields_renderers) == {*MESSAGE_FIELDS, "message"} - {"text"}
+    shown = {*MESSAGE_FIELDS, "message", "fallback"} - {"text"}
+    assert set(WhatsAppSendOperator.template_fields_renderers) == shown
 
 
 @pytest.mark.parametrize(("name", "value"), VALUES.items(), ids=VALUES)

@@ -1,0 +1,42 @@
+"""What a try of a task gives that sends nothing, since an earlier one has."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow.providers.common.compat.sdk import AirflowFailException
+
+from airflow_provider_itnio.api.masking import mask_phone
+from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
+
+if TYPE_CHECKING:
+    from airflow_provider_itnio.api.receipt import ReceiptDict
+    from airflow_provider_itnio.delivery.policy import PreviousOutcome
+
+log = NeverRaisingLog(__name__)
+
+
+def receipt_of_earlier_try(recipient: str, earlier: PreviousOutcome) -> ReceiptDict:
+    """Return the receipt of an earlier try, or fail as it did.
+
+    :param recipient: the phone number, digits only.
+    :param earlier: what that try knew of the message.
+    :raises AirflowFailException: if the message was refused, failed, or may have been sent.
+    """
+    number = mask_phone(recipient)
+    if earlier.receipt is not None:
+        log.info(
+            "Nothing sent: an earlier try of this task sent to %s, accepted as %s",
+            number,
+            earlier.receipt["message_id"].replace(recipient, number),
+        )
+        return earlier.receipt
+    if earlier.outcome == "refused":
+        raise AirflowFailException(
+            f"Nothing sent: in an earlier try of this task the message to {number} was refused. "
+            f"{earlier.why}. Fix the cause, then clear the task to send it"
+        )
+    raise AirflowFailException(
+        f"Nothing sent: an earlier try of this task may have sent the message to {number} "
+        f"({earlier.why}), and delivery is at_most_once. Clear the task to send it all the same"
+    )

@@ -1,0 +1,100 @@
+"""What is sent in place of a message that does not reach its recipient."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_itnio.api.describe import describe_key, describe_value
+from airflow_provider_itnio.api.errors import InvalidMessageError, NotDeliveredError, ReceiverError
+from airflow_provider_itnio.api.masking import mask_phone
+from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
+from airflow_provider_itnio.messages import MESSAGE_FIELDS
+from airflow_provider_itnio.status_texts import WINDOW_CODES
+
+if TYPE_CHECKING:
+    from airflow_provider_itnio.api.receipt import ReceiptDict
+    from airflow_provider_itnio.hooks.itnio import ItnioHook
+    from airflow_provider_itnio.hooks.prepared_message import PreparedMessage
+
+log = NeverRaisingLog(__name__)
+
+
+def check_fallback(fallback: Any, is_unrendered: Callable[[Any], bool] = lambda value: False) -> None:
+    """Check that a fallback is a WhatsApp template, as ``message`` takes it.
+
+    :param fallback: the fallback; ``None`` for none.
+    :param is_unrendered: says of a value that only rendering will tell what it is.
+    :raises InvalidMessageError: if it is another message, or breaks a rule.
+    """
+    from airflow_provider_itnio.api.models import check_fields
+
+    if fallback is None or is_unrendered(fallback):
+        return
+    if not isinstance(fallback, Mapping):
+        raise _no_template(describe_value(fallback))
+    kinds = [name for name in MESSAGE_FIELDS if fallback.get(name) is not None]
+    if kinds != ["template"]:
+        raise _no_template(", ".join(kinds or map(describe_key, fallback)) or "an empty dict")
+    try:
+        check_fields({"message": fallback}, is_unrendered=is_unrendered)
+    except InvalidMessageError as error:
+        paths = (problem.removeprefix("message.") for problem in error.problems)
+        raise InvalidMessageError(*(f"fallback.{path}" for path in paths)) from None
+
+
+def _no_template(given: str) -> InvalidMessageError:
+    return InvalidMessageError(
+        'fallback: must be {"template": template_message(…)}, since only a WhatsApp template reaches a '
+        f"person who has not written in the last 24 hours; {given} given"
+    )
+
+
+def prepare_fallback(hook: ItnioHook, recipient: str, fallback: Any) -> PreparedMessage:
+    """Check a rendered fallback, and make all that is needed to send it.
+
+    :param hook: what sends.
+    :param recipient: the phone number, digits only.
+    :param fallback: the fallback.
+    :raises InvalidMessageError: if it breaks a rule.
+    :raises ConfigurationError: if the connection lacks something.
+    """
+    check_fallback(fallback)
+    return hook.prepare(recipient, message=fallback)
+
+
+def is_window_closed(hook: ItnioHook, recipient: str) -> bool:
+    """Return whether the receiver says that no ordinary message reaches a person now.
+
+    A receiver that can't be asked just now does not hold the message up: then it is sent.
+
+    :param hook: what asks.
+    :param recipient: the phone number, digits only.
+    :raises ConfigurationError: if the connection names no receiver, or that does not accept the token.
+    """
+    try:
+        window = hook.window(recipient)
+    except ReceiverError as error:
+        log.warning("%s. The message itself is sent, not the fallback", error)
+        return False
+    if window.is_open:
+        return False
+    last = (
+        f"they last wrote at {window.last_incoming_at}" if window.last_incoming_at else "no message is known"
+    )
+    log.info(
+        "The receiver says that the 24-hour window of %s is closed (%s): the fallback, a "
+        "WhatsApp template, is sent instead of the message",
+        mask_phone(recipient),
+        last,
+    )
+    return True
+
+
+def came_outside_window(receipt: ReceiptDict, error: NotDeliveredError) -> bool:
+    """Return whether a message failed for the one reason that a WhatsApp template has not.
+
+    :param receipt: the message's.
+    :param error: what became of it.
+    """
+    return error.code in WINDOW_CODES and receipt["type"] != "template"
