@@ -100,27 +100,32 @@ class ReceiverQuestions:
         :return: the 24-hour window.
         :raises InvalidMessageError: if it is no phone number.
         """
-        return _latest([self._ask(request) for request in _window_requests(phone)])
+        return latest_window([self._ask(request) for request in window_requests(phone)])
 
     async def awindow(self, phone: str | int) -> Window:
         """Ask until when an ordinary message reaches a person without blocking the event loop."""
-        return _latest(await self._aask(_window_requests(phone)))
+        return latest_window(await self._aask(window_requests(phone)))
 
     def _ask(self, request: Request[Result]) -> Result:
         from airflow_provider_itnio.api.client import BlockingClient
 
         if self._receiver is None:
-            self._receiver = BlockingClient(*self._way_to_receiver(self.account()))
+            self._receiver = BlockingClient(*self.way_to_receiver(self.account()))
         return self._receiver.perform(request)
 
     async def _aask(self, requests: Sequence[Request[Result]]) -> list[Result]:
         from airflow_provider_itnio.api.async_client import AsyncClient
 
-        client: AsyncClient = AsyncClient(*self._way_to_receiver(await self.aaccount()))
+        client: AsyncClient = AsyncClient(*self.way_to_receiver(await self.aaccount()))
         async with client:
             return await asyncio.gather(*map(client.perform, requests))
 
-    def _way_to_receiver(self, account: Account) -> tuple[ReceiverProtocol, ClientSettings]:
+    def way_to_receiver(self, account: Account) -> tuple[ReceiverProtocol, ClientSettings]:
+        """Return what a client needs to ask the receiver.
+
+        :param account: what the connection says.
+        :raises ConfigurationError: if it names no receiver.
+        """
         from airflow_provider_itnio.api.receiver import LONGEST_WAIT, ReceiverProtocol
         from airflow_provider_itnio.hooks._account import receiver_of
 
@@ -156,12 +161,14 @@ def _incoming_request(after: str | None, limit: int, wait: float) -> Request[Inc
     return incoming_request(after, limit, wait)
 
 
-def _window_requests(phone: object) -> list[Request[Window]]:
+def window_requests(phone: object) -> list[Request[Window]]:
+    """Make the questions about a person's 24-hour window, one for each spelling of the number."""
     from airflow_provider_itnio.api.phone_numbers import normalize_phone, spellings
     from airflow_provider_itnio.api.receiver import window_request
 
     return [window_request(one) for one in spellings(normalize_phone(phone, "phone"))]
 
 
-def _latest(windows: Iterable[Window]) -> Window:
+def latest_window(windows: Iterable[Window]) -> Window:
+    """Return the window that is open the longest."""
     return max(windows, key=lambda one: one.open_until.timestamp() if one.open_until else 0.0)

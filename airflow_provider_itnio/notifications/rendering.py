@@ -58,23 +58,39 @@ class RenderedAlert:
     problem: str = ""
     reply_to: str | None = None
 
-    def messages(self, account: Account) -> Messages:
-        """Return what can be sent: the own message, the default one as a template, and as a text.
+    def chooses_by_window(self, account: Account) -> bool:
+        """Return whether there is a WhatsApp template for those whom the message itself does not reach.
 
         :param account: whose connection may name a WhatsApp template for alerts.
         """
-        messages: list[Callable[[str, str], dict[str, Any] | None]] = []
+        whole = self.own_message.get("message")
+        own = {**self.own_message, **(whole if isinstance(whole, dict) else {})}
+        is_template = own.get("template") is not None and not self.problem
+        return bool(self.template or account.alert_template) and not is_template
+
+    def messages(self, account: Account, *, is_window_open: bool | None = None) -> Messages:
+        """Return what can be sent: the own message, the default one as a template, and as a text.
+
+        :param account: whose connection may name a WhatsApp template for alerts.
+        :param is_window_open: whether a text reaches the recipient, if a receiver was asked: then the
+            template comes after all that is none, or before it.
+        """
+        own: list[Callable[[str, str], dict[str, Any] | None]] = []
+        template = own.copy()
         if self.own_message and not self.problem:
-            messages.append(lambda reason, note: _with_note(self.own_message, note))
+            own.append(lambda reason, note: _with_note(self.own_message, note))
         if name := self.template or account.alert_template:
             language = self.language or account.alert_language or "en"
-            messages.append(
+            template.append(
                 lambda reason, note: {"template": default_template(self.facts, name, language, reason, note)}
             )
-        messages.append(
-            lambda reason, note: {"text": default_text(self.facts, reason, note), "reply_to": self.reply_to}
-        )
-        return messages
+
+        def text(reason: str, note: str) -> dict[str, Any]:
+            return {"text": default_text(self.facts, reason, note), "reply_to": self.reply_to}
+
+        if is_window_open is None:
+            return [*own, *template, text]
+        return [*own, text, *template] if is_window_open else [*template, *own, text]
 
 
 def _with_note(own_message: Mapping[str, Any], note: str) -> dict[str, Any] | None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from airflow_provider_itnio.api.errors import ContentError, InvalidMessageError, ItnioError
 from airflow_provider_itnio.api.masking import mask_phone
 from airflow_provider_itnio.notifications.rendering import describe_error
+from airflow_provider_itnio.notifications.windows import aopen_windows, open_windows
 
 if TYPE_CHECKING:
     from airflow_provider_itnio.hooks.itnio import ItnioHook
@@ -32,11 +33,12 @@ def send_to_all(hook: ItnioHook, alert: RenderedAlert, notes: Mapping[str, str])
     """
     from concurrent.futures import ThreadPoolExecutor
 
-    messages = alert.messages(hook.account())
+    account = hook.account()
+    windows = open_windows(hook, alert, account, notes)
 
     def send(recipient: str) -> str | None:
         reason = alert.problem
-        for message in messages:
+        for message in alert.messages(account, is_window_open=windows.get(recipient)):
             try:
                 if (fields := message(reason, notes[recipient])) is not None:
                     hook.send(recipient, **fields)
@@ -55,13 +57,14 @@ async def asend_to_all(
     hook: ItnioHook, alert: RenderedAlert, notes: Mapping[str, str]
 ) -> dict[str, str | None]:
     """Send an alert as :func:`send_to_all` does, without blocking the event loop."""
-    messages = alert.messages(await hook.aaccount())
+    account = await hook.aaccount()
+    windows = await aopen_windows(hook, alert, account, notes)
     at_a_time = asyncio.Semaphore(_AT_A_TIME)
 
     async def send(recipient: str) -> str | None:
         reason = alert.problem
         async with at_a_time:
-            for message in messages:
+            for message in alert.messages(account, is_window_open=windows.get(recipient)):
                 try:
                     if (fields := message(reason, notes[recipient])) is not None:
                         await hook.asend(recipient, **fields)

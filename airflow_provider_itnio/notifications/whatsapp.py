@@ -90,7 +90,8 @@ class WhatsAppNotifier(_Notifier):
     :param reply_to: the id of the incoming message that the alert answers. (templated)
     :param alert_template: the name of a WhatsApp template with six values that carries the default alert to
         people who have not written in the last 24 hours; the connection's extra of this name if not given.
-        (templated)
+        If the connection names a receiver, people who have written in that time get the message itself, and
+        all others this WhatsApp template. (templated)
     :param alert_language: its language, ``en`` if neither this nor the connection's extra is given.
         (templated)
     :param business_phone: the number it comes from, in place of the connection's. (templated)

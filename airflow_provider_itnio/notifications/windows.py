@@ -1,0 +1,119 @@
+"""Whom a text reaches now: asked for all recipients of an alert at once, and for three seconds at most."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Coroutine, Iterable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
+from airflow_provider_itnio.notifications.rendering import describe_error
+
+if TYPE_CHECKING:
+    from airflow_provider_itnio.api.receiver import ReceiverProtocol
+    from airflow_provider_itnio.api.settings import ClientSettings
+    from airflow_provider_itnio.hooks._account import Account
+    from airflow_provider_itnio.hooks.itnio import ItnioHook
+    from airflow_provider_itnio.notifications.rendering import RenderedAlert
+
+_Question: TypeAlias = Coroutine[Any, Any, Mapping[str, bool]]
+_SECONDS: Final = 3.0
+"""How long an alert is held up at most."""
+
+_LOG = NeverRaisingLog(f"airflow.task.{__name__}")
+
+
+def open_windows(
+    hook: ItnioHook, alert: RenderedAlert, account: Account, recipients: Iterable[str]
+) -> Mapping[str, bool]:
+    """Ask the receiver whose 24-hour windows are open. This never raises.
+
+    :param hook: whose connection names the receiver.
+    :param alert: the alert.
+    :param account: what the connection says.
+    :param recipients: their numbers, as digits.
+    :return: by number. ``False`` for all if the receiver does not say; empty if it is not asked, since none
+        is configured or the alert has no WhatsApp template beside another message.
+    """
+    answers: list[Mapping[str, bool] | Exception] = []
+
+    def ask(question: _Question) -> None:
+        try:
+            answers.append(asyncio.run(question))
+        except Exception as error:
+            answers.append(error)
+
+    numbers = list(recipients)
+    try:
+        if (question := _question(hook, alert, account, numbers)) is None:
+            return {}
+        # An event loop may run here already, and the look-up of a name can't be ended.
+        thread = threading.Thread(target=ask, args=(question,), name="whatsapp-alert-windows", daemon=True)
+        thread.start()
+        thread.join(_SECONDS)
+        return _told(numbers, answers[0] if answers else TimeoutError(_TOO_LATE))
+    except Exception as error:
+        return _told(numbers, error)
+
+
+async def aopen_windows(
+    hook: ItnioHook, alert: RenderedAlert, account: Account, recipients: Iterable[str]
+) -> Mapping[str, bool]:
+    """Ask the receiver as :func:`open_windows` does, without blocking the event loop."""
+    numbers = list(recipients)
+    try:
+        if (question := _question(hook, alert, account, numbers)) is None:
+            return {}
+        task = asyncio.ensure_future(question)
+        done, _ = await asyncio.wait({task}, timeout=_SECONDS)
+        if done:
+            return _told(numbers, task.result())
+        task.cancel()
+        return _told(numbers, TimeoutError(_TOO_LATE))
+    except Exception as error:
+        return _told(numbers, error)
+
+
+_TOO_LATE: Final = f"no answer within {_SECONDS:.0f} s"
+
+
+def _question(
+    hook: ItnioHook, alert: RenderedAlert, account: Account, numbers: list[str]
+) -> _Question | None:
+    if not (numbers and account.receiver_url and alert.chooses_by_window(account)):
+        return None
+    protocol, settings = hook.way_to_receiver(account)  # it may call Airflow, which only this thread may do
+    return _open_by_number(
+        protocol, replace(settings, timeout=_SECONDS, connect_timeout=_SECONDS, max_attempts=1), numbers
+    )
+
+
+async def _open_by_number(
+    protocol: ReceiverProtocol, settings: ClientSettings, numbers: list[str]
+) -> Mapping[str, bool]:
+    from airflow_provider_itnio.api.async_client import AsyncClient
+    from airflow_provider_itnio.hooks._receiver import latest_window, window_requests
+
+    async def is_open(number: str) -> bool:
+        windows = await asyncio.gather(*map(client.perform, window_requests(number)))
+        return latest_window(windows).is_open
+
+    async with AsyncClient(protocol, settings) as client:
+        return dict(zip(numbers, await asyncio.gather(*map(is_open, numbers)), strict=True))
+
+
+def _told(numbers: list[str], answer: Mapping[str, bool] | Exception) -> Mapping[str, bool]:
+    if isinstance(answer, Exception):
+        _LOG.warning(
+            "The receiver did not say whom a text reaches, so the alert goes out as a WhatsApp template: %s",
+            describe_error(answer),
+        )
+        return dict.fromkeys(numbers, False)
+    _LOG.info(
+        "The receiver says that a text reaches %d of %d recipients now; the others get the WhatsApp template",
+        sum(answer.values()),
+        len(answer),
+    )
+    return answer

@@ -1,0 +1,133 @@
+"""An alert with a WhatsApp template takes it for those whom a text does not reach, as the receiver says."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+
+import pytest
+
+from airflow_provider_itnio.messages import template_message
+from airflow_provider_itnio.notifications.whatsapp import WhatsAppNotifier
+from tests.api.servers import Server
+from tests.notifications.events import of_task
+from tests.receiver.running import READ_TOKEN, running_receiver, text_push
+
+_numbers = itertools.count(8613900000500)
+
+
+@pytest.fixture(scope="module")
+def receiver(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("receiver")
+    with running_receiver(f"sqlite:///{folder}/receipts.db", folder) as running:
+        yield running
+
+
+@pytest.fixture
+def with_receiver(connect, receiver):
+    connect(extra={"receiver_url": receiver.url, "receiver_token": READ_TOKEN})
+
+
+@pytest.fixture
+def closed():
+    return str(next(_numbers))
+
+
+@pytest.fixture
+def opened(receiver):
+    number = str(next(_numbers))
+    assert receiver.push(text_push(f"from-{number}", "hi", phone=number, at=int(time.time()))) == 200
+    return number
+
+
+def types_sent(sandbox):
+    return {message.recipient: message.type for message in sandbox.messages}
+
+
+@pytest.mark.parametrize("own", [{}, {"text": "own"}, {"message": {"text": "own"}}])
+def test_each_recipient_gets_what_reaches_them(own, tell, with_receiver, opened, closed, sandbox):
+    tell(WhatsAppNotifier(recipients=[opened, closed], alert_template="alert", **own), of_task())
+    assert types_sent(sandbox) == {opened: "text", closed: "template"}
+    (text,) = (message.text for message in sandbox.messages if message.type == "text")
+    assert (text == "own") == bool(own)
+
+
+def test_the_connections_template_counts_too(tell, connect, receiver, opened, closed, sandbox):
+    extra = {"receiver_url": receiver.url, "receiver_token": READ_TOKEN, "alert_template": "alert"}
+    connect(extra=extra)
+    tell(WhatsAppNotifier(recipients=[opened, closed]), of_task())
+    assert types_sent(sandbox) == {opened: "text", closed: "template"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "kind"),
+    [
+        ({"alert_template": "alert"}, "template"),
+        ({"alert_template": "alert", "text": "own"}, "text"),
+        ({"text": "own"}, "text"),
+    ],
+)
+def test_without_a_receiver_all_is_as_it_was(fields, kind, tell, connection, opened, closed, sandbox):
+    tell(WhatsAppNotifier(recipients=[opened, closed], **fields), of_task())
+    assert types_sent(sandbox) == {opened: kind, closed: kind}
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"text": "own"},  # there is no template to choose
+        {"template": template_message("own", "en"), "alert_template": "alert"},
+        {"message": {"template": template_message("own", "en")}, "alert_template": "alert"},
+    ],
+)
+def test_a_receiver_is_not_asked_where_there_is_nothing_to_choose(fields, tell, connect, closed, sandbox):
+    with Server(lambda received: b"") as server:
+        connect(extra={"receiver_url": server.url, "receiver_token": READ_TOKEN})
+        tell(WhatsAppNotifier(recipients=[closed], **fields), of_task())
+        assert not server.requests
+    (message,) = sandbox.messages
+    assert "own" in message.text
+
+
+def test_a_text_that_is_refused_for_its_content_is_followed_by_the_template(
+    tell, with_receiver, opened, sandbox
+):
+    sandbox.fail_next(2, status=-114)
+    tell(WhatsAppNotifier(recipients=[opened], text="own", alert_template="alert"), of_task())
+    assert types_sent(sandbox) == {opened: "template"}
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {"receiver_token": "another-token-0123456789"},
+        {"receiver_token": None},
+        {"receiver_url": "nonsense"},
+        {"receiver_url": "http://127.0.0.1:{closed_port}"},
+    ],
+)
+@pytest.mark.parametrize("own", [{}, {"text": "own"}])
+def test_with_a_receiver_that_is_no_use_the_template_goes_out(
+    own, extra, tell, connect, receiver, closed_port, opened, closed, sandbox, logged
+):
+    given = {"receiver_url": receiver.url, "receiver_token": READ_TOKEN} | extra
+    given["receiver_url"] = given["receiver_url"].format(closed_port=closed_port)
+    connect(extra=given)
+    tell(WhatsAppNotifier(recipients=[opened, closed], alert_template="alert", **own), of_task())
+    assert types_sent(sandbox) == {opened: "template", closed: "template"}
+    shown = logged()
+    assert shown.count("The receiver did not say whom a text reaches") >= 1
+    assert READ_TOKEN not in shown
+
+
+def test_one_that_never_answers_is_not_waited_for(tell, connect, sandbox, monkeypatch):
+    monkeypatch.setattr("airflow_provider_itnio.notifications.windows._SECONDS", 0.5)
+    people = [str(next(_numbers)) for _ in range(40)]
+    is_over = threading.Event()
+    with Server(lambda received: b"" if is_over.wait() else None) as server:
+        connect(extra={"receiver_url": server.url, "receiver_token": READ_TOKEN})
+        tell(WhatsAppNotifier(recipients=people, alert_template="alert"), of_task())
+        assert len(server.requests) > 1  # all are asked at once, and not one after the other
+        is_over.set()
+    assert types_sent(sandbox) == dict.fromkeys(people, "template")
