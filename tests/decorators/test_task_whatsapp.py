@@ -36,7 +36,7 @@ def test_no_message_field_is_a_template_field():
     fields = made(returns("x")).template_fields
     assert {*MESSAGE_FIELDS, "message"} & set(fields) == set()
     others = set(WhatsAppMessageOperator.template_fields) - {*MESSAGE_FIELDS, "message"}
-    assert set(fields) == {"op_args", "op_kwargs", "recipient"} | others
+    assert set(fields) == {"op_args", "op_kwargs", "recipient", "fallback"} | others
 
 
 @pytest.mark.parametrize("name", [*MESSAGE_FIELDS, "message"])

@@ -83,6 +83,7 @@ def test_each_signature_has_every_parameter_in_its_order():
         *MESSAGE_FIELDS,
         *OTHERS[:7],
         *OF_A_WAIT,
+        "fallback",
         *OTHERS[7:],
     ]
     broadcast = own_parameters(WhatsAppBroadcastOperator)
