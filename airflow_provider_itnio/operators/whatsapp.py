@@ -256,15 +256,13 @@ class WhatsAppSendOperator(WhatsAppMessageOperator):
             check_receiver(hook)
         return prepared
 
-    def execute_complete(
-        self, context: Context, event: Mapping[str, Any], receipt: ReceiptDict
-    ) -> ReceiptDict:
+    def execute_complete(self, context: Context, event: Mapping[str, Any]) -> ReceiptDict:
         """Go on when the triggerer has waited.
 
         :param context: the task's context.
-        :param event: how the wait ended.
-        :param receipt: the receipt of the message.
+        :param event: how the wait ended, and the message's receipt: ``dag.test()`` hands on nothing else.
         """
+        receipt: ReceiptDict = event["receipt"]
         record = self._record_of(context)
         earlier = record.earlier(receipt["recipient"])
         is_this = earlier and earlier.receipt and earlier.receipt["message_id"] == receipt["message_id"]
@@ -280,7 +278,7 @@ class WhatsAppSendOperator(WhatsAppMessageOperator):
         :param next_kwargs: as Airflow gives it.
         :param context: the task's context.
         """
-        receipt = (next_kwargs or {}).get("receipt") or {}
+        receipt = ((next_kwargs or {}).get("event") or {}).get("receipt") or {}
         with (
             self._failing_as_documented(),
             never_sending_again(self._record_of(context), receipt.get("recipient", "")),
@@ -299,10 +297,9 @@ class WhatsAppSendOperator(WhatsAppMessageOperator):
 
                 self.defer(
                     trigger=WhatsAppStatusTrigger(
-                        [message_id], self.wait_for, time.time() + seconds, self.itnio_conn_id
+                        [message_id], self.wait_for, time.time() + seconds, self.itnio_conn_id, receipt
                     ),
                     method_name="execute_complete",
-                    kwargs={"receipt": receipt},
                     timeout=timedelta(seconds=seconds) + OF_TRIGGERER if record.store else None,
                 )
             event = wait_for_status(self.hook, message_id, self.wait_for, seconds)

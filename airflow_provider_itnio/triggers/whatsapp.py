@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
@@ -24,24 +24,32 @@ class WhatsAppStatusTrigger(BaseTrigger):
     :param until: ``sent``, ``delivered`` or ``read``.
     :param ends_at: Unix time in seconds at which it ends in any case.
     :param itnio_conn_id: the connection that names the receiver.
+    :param receipt: a receipt that the event gives back, if the task needs one to go on.
     """
 
     def __init__(
-        self, message_ids: Sequence[str], until: str, ends_at: float, itnio_conn_id: str = "itnio_default"
+        self,
+        message_ids: Sequence[str],
+        until: str,
+        ends_at: float,
+        itnio_conn_id: str = "itnio_default",
+        receipt: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.message_ids = list(message_ids)
         self.until = until
         self.ends_at = ends_at
         self.itnio_conn_id = itnio_conn_id
+        self.receipt = receipt
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return what the triggerer makes it from."""
-        names = ("message_ids", "until", "ends_at", "itnio_conn_id")
+        names = ("message_ids", "until", "ends_at", "itnio_conn_id", "receipt")
         return f"{type(self).__module__}.{type(self).__name__}", {name: getattr(self, name) for name in names}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Give one event, with ``statuses`` and ``problem`` as :meth:`StatusWait.result` has them."""
+        """Give one event: ``receipt``, and ``statuses`` and ``problem`` as in :meth:`StatusWait.result`."""
+        receipt = {"receipt": self.receipt}
         wait = StatusWait(self.message_ids, self.until, self.ends_at)
         hook = ItnioHook(self.itnio_conn_id)
         try:
@@ -54,6 +62,6 @@ class WhatsAppStatusTrigger(BaseTrigger):
                     break
                 await asyncio.sleep(pause)
         except ItnioError as error:  # such as a connection that is gone
-            yield TriggerEvent(wait.result() | {"problem": f"{type(error).__name__}: {error}"})
+            yield TriggerEvent(wait.result() | receipt | {"problem": f"{type(error).__name__}: {error}"})
             return
-        yield TriggerEvent(wait.result())
+        yield TriggerEvent(wait.result() | receipt)

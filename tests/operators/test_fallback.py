@@ -231,10 +231,10 @@ def test_a_fallback_that_fails_too_is_final(store, misjudged, sandbox, receiver,
     run = falling_back(misjudged, store, wait_for="read", deferrable=True)
     left = deferred(run)
     second = deferred_again(run, left, triggered(left.trigger))
-    failed = sandbox.messages[-1].id
+    failed, receipt = sandbox.messages[-1].id, second.trigger.receipt
     status = {"status": "failed", "at": None, "failure": "131047", "code": 131047}
     with pytest.raises(AirflowFailException, match=r"The template message to 86.* then failed: 131047"):
-        resumed(run, second, {"statuses": {failed: status}, "problem": ""})
+        resumed(run, second, {"statuses": {failed: status}, "problem": "", "receipt": receipt})
     assert outcomes_in(store) == ["refused"]
     assert "131047" in str(fails_at_once(run))
     assert types_sent(sandbox) == ["text", "template"]

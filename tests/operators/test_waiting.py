@@ -79,7 +79,7 @@ def resumed(run, left, event=None):
     """Resume a deferred task in a new process, in the same try."""
     run.try_number -= 1
     context = run.begin()
-    result = run.operator.resume_execution(left.method_name, {**left.kwargs, "event": event}, context)
+    result = run.operator.resume_execution(left.method_name, {"event": event}, context)  # as dag.test() does
     run.operator.post_execute(context)
     return result
 
