@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from starlette.responses import Response
 from starlette.routing import Route
 
 from airflow_provider_itnio.sandbox.api_models import (
-    ListAsked,
+    ChatsAsked,
     PageAsked,
     PageOfOneAsked,
     PartAsked,
@@ -108,7 +109,7 @@ class SandboxApi:
 
     @operation(Operation(gives=dict[str, Any]))
     async def read_message(self, request: Request) -> dict[str, Any]:
-        """Return a message by its id, with its request, answer and pushes."""
+        """Return a message or a reply by its id, with its request, answer and pushes."""
         exchange = self.vendor.store.exchange_of(request.path_params["message_id"])
         if exchange is None:
             raise UnfitRequestError("message_id: no message with this id is kept", 404)
@@ -122,8 +123,8 @@ class SandboxApi:
             raise UnfitRequestError("nothing is kept under this number", 404)
         return opened(exchange)
 
-    @operation(Operation(query=ListAsked, gives=dict[str, Any]))
-    async def read_conversations(self, request: Request, asked: ListAsked) -> Response:
+    @operation(Operation(query=ChatsAsked, gives=dict[str, Any]))
+    async def read_conversations(self, request: Request, asked: ChatsAsked) -> Response:
         """List the conversations in short, the one that was last written in first, 100 at a time."""
         return _written(await self.lists.conversations(asked))
 
@@ -198,7 +199,7 @@ class SandboxApi:
         link = {"link": f'<{rest.path}?{rest.query}>; rel="next"'} if last else {}
         return streamed(_parts(entries), JSON_TYPE, link)
 
-    @property
+    @cached_property
     def lists(self) -> Lists:
         """What the page shows."""
         return Lists(self.vendor.store)

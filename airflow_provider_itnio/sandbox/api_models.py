@@ -247,6 +247,16 @@ class ListAsked(Given):
     q: str = Field("", max_length=LONGEST_SEARCH, description=f"up to {LONGEST_SEARCH} characters")
 
 
+class ChatsAsked(ListAsked):
+    """
+    Which part of the list of conversations is asked for.
+
+    :param chat: the recipient whose chat is counted too, whatever ``q`` is; empty for none
+    """
+
+    chat: str = Field("", max_length=LONGEST_SEARCH, description="digits of a recipient")
+
+
 class PartAsked(ListAsked):
     """
     Which part of a chat is asked for.

@@ -27,6 +27,9 @@ PAUSE = 0.05
 """Seconds between two events: what comes meanwhile goes together, and a page draws 20 times a second."""
 
 ITEMS_AN_EVENT = 100
+MOST_MISSED = 1000
+"""Changes that a reader who comes back may have missed; it loads anew what it shows if it missed more."""
+
 SIGN_OF_LIFE = 15.0
 RECONNECT_MILLISECONDS = 1000
 
@@ -37,10 +40,10 @@ class Events:
     The stream of events, as an ASGI application.
 
     It begins with ``hello`` (``{"keep": N, "open_windows": false}``), then sends ``items``, a list of items
-    of the page, in which a later one may change what an earlier one told, and ``clear`` when all that was
-    sent before is forgotten. A reader that comes back names the last event it got, in the header
-    ``Last-Event-ID`` or as ``?after=``, and gets what it missed; one that knew another sandbox gets ``clear``
-    and everything.
+    of the page, in which a later one may change what an earlier one told. A reader names the cursor of the
+    lists that it loaded as ``?after=``, or the last event it got in the header ``Last-Event-ID``, and gets
+    what came since. ``clear`` tells it to load the lists anew: the inbox was cleared, the reader knew another
+    sandbox or named no place, or it missed too much.
 
     :param store: what the sandbox got
     :param stopping: set when the server stops, so that no open page delays that
@@ -69,12 +72,11 @@ class Events:
         headers = [(b"content-type", b"text/event-stream; charset=utf-8")]
         try:
             await send({"type": "http.response.start", "status": 200, "headers": headers})
-            await _send_part(send, self._hello(cleared=number is None))
-            number = number or 0
+            await _send_part(send, self._hello())
             with self.store.listen(told):
                 while not any(end.done() for end in ends):
                     wake.clear()
-                    news = self.store.since(number)
+                    news = self.store.since(self.store.number if number is None else number)
                     parts = self._parts(news, number)
                     while not any(end.done() for end in ends) and (part := await self._next(parts)):
                         await _send_part(send, part)
@@ -90,19 +92,17 @@ class Events:
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     def _number_after(self, request: Request) -> int | None:
-        """Read where a reader stands; None if it knows nothing of this sandbox."""
+        """Read where a reader stands; None if it is to load everything anew."""
         given = request.headers.get("last-event-id") or request.query_params.get("after", "")
         name, _, number = given.partition(".")
         if name != self.store.name or not (number.isascii() and number.isdecimal()):
             return None
-        return int(number[:18])
+        stands = int(number[:18])
+        return stands if self.store.number - stands <= MOST_MISSED else None
 
-    def _hello(self, *, cleared: bool) -> bytes:
-        hello = _event(
-            "hello", json_bytes({"keep": self.store.keep, "open_windows": self.store.open_windows})
-        )
-        parts = [b"retry: %d\n" % RECONNECT_MILLISECONDS, hello]
-        return b"".join([*parts, _event("clear", b"{}")] if cleared else parts)
+    def _hello(self) -> bytes:
+        told = json_bytes({"keep": self.store.keep, "open_windows": self.store.open_windows})
+        return b"retry: %d\n" % RECONNECT_MILLISECONDS + _event("hello", told)
 
     async def _next(self, parts: Iterator[bytes]) -> bytes:
         """Write the next event when it is this reader's turn; empty if there is none."""
@@ -110,11 +110,11 @@ class Events:
             await asyncio.sleep(0)
             return next(parts, b"")
 
-    def _parts(self, news: News, number: int) -> Iterator[bytes]:
+    def _parts(self, news: News, number: int | None) -> Iterator[bytes]:
         """Write what happened after a number, read from the store in slices."""
-        if news.cleared and number:
-            number = 0
-            yield _event("clear", b"{}", self._id(news.number if self._has_nothing(news) else 0))
+        if number is None or news.cleared:
+            yield _event("clear", b"{}", self._id(news.number))
+            return
         updates = deque(news.updates)
         while number < news.number:
             exchanges = self.store.exchanges_after(number, ITEMS_AN_EVENT)
@@ -132,9 +132,6 @@ class Events:
                     item_as_json(one) if isinstance(one, Exchange) else update_as_json(one) for _, one in part
                 ]
                 yield _event("items", b"[%s]" % b",".join(items), self._id(part[-1][0]))
-
-    def _has_nothing(self, news: News) -> bool:
-        return not news.updates and not self.store.exchanges_after(0, 1)
 
     def _id(self, number: int) -> str:
         return f"{self.store.name}.{number}"

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from airflow_provider_itnio.sandbox.phone_numbers import digits_of
 from airflow_provider_itnio.sandbox.push_bodies import status_push
 from airflow_provider_itnio.sandbox.responses import json_bytes
 from airflow_provider_itnio.sandbox.status_codes import OF_HTTP
@@ -12,12 +11,6 @@ from airflow_provider_itnio.sandbox.store.entries import ReceivedMessage, SeenRe
 from airflow_provider_itnio.sandbox.store.exchange import Exchange
 from airflow_provider_itnio.sandbox.store.news import Window
 from airflow_provider_itnio.sandbox.summary import summary_of
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-
-LONGEST_NUMBER = 20
 
 
 def item(exchange: Exchange) -> dict[str, Any]:
@@ -90,6 +83,7 @@ def failure(exchange: Exchange) -> dict[str, Any]:
     """
     request, refused = exchange.request, exchange.refused
     told: dict[str, Any] = {"status": None, "meaning": "", "why": "", "advice": "", "by_fault": False}
+    told["recipient"] = exchange.number_of_chat
     if request:
         told |= {
             "meaning": _without_status(request),
@@ -100,11 +94,11 @@ def failure(exchange: Exchange) -> dict[str, Any]:
             "advice": "" if request.cause else OF_HTTP.get(request.http_status or 0, ""),
             "by_fault": bool(request.cause),
             "at": request.at.isoformat(),
-            **_about(request.body),
+            "text": _first_words(request.body),
         }
     if refused:
         told |= {name: getattr(refused, name) for name in ("status", "meaning", "why", "advice", "path")}
-        told |= {"at": refused.at.isoformat(), **_about(refused.body)}
+        told |= {"at": refused.at.isoformat(), "text": _first_words(refused.body)}
     return told
 
 
@@ -120,15 +114,12 @@ def _without_status(request: SeenRequest) -> str:
     return "the answer was not one that the vendor documents"
 
 
-def _about(body: Any) -> Mapping[str, str]:
-    """Name the recipient and the first words of whatever was sent."""
+def _first_words(body: Any) -> str:
+    """Give what a person would read first of whatever was sent."""
     if not isinstance(body, dict):
-        return {"recipient": "", "text": ""}
-    given = body.get("recipient")
-    recipient = digits_of(given) if isinstance(given, (str, int)) else ""
+        return ""
     kind = "template" if "template" in body else body.get("type")
     try:
-        text = summary_of(kind, body) if isinstance(kind, str) else ""
+        return summary_of(kind, body) if isinstance(kind, str) else ""
     except KeyError:
-        text = ""
-    return {"recipient": recipient if len(recipient) <= LONGEST_NUMBER else "", "text": text}
+        return ""

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_itnio.sandbox.inbox.items import failure, item_as_json
 from airflow_provider_itnio.sandbox.inbox.search import found
+from airflow_provider_itnio.sandbox.phone_numbers import digits_of
 from airflow_provider_itnio.sandbox.responses import json_bytes
 from airflow_provider_itnio.sandbox.store.conversations import Chat
 
 if TYPE_CHECKING:
-    from airflow_provider_itnio.sandbox.api_models import ListAsked, PartAsked
+    from airflow_provider_itnio.sandbox.api_models import ChatsAsked, PartAsked
     from airflow_provider_itnio.sandbox.store.exchange import Exchange
     from airflow_provider_itnio.sandbox.store.store import Store
 
 FIRST_WORDS = 200
 """Characters of a text that the list of conversations shows."""
+
+ANSWERS_KEPT = 20
 
 
 @dataclass(frozen=True)
@@ -27,32 +30,58 @@ class Lists:
     The lists of the page, as JSON.
 
     :param store: what the sandbox got
+    :param written: what was answered lately, so that many pages cost as much as one
     """
 
     store: Store
+    written: dict[tuple[str, ChatsAsked], bytes] = field(default_factory=dict)
 
-    async def conversations(self, asked: ListAsked) -> bytes:
+    async def conversations(self, asked: ChatsAsked) -> bytes:
         """
         List the conversations, the one that was last written in first.
 
         :param asked: which part
         """
         cursor = self.store.cursor
+        if (cursor, asked) not in self.written:
+            told = await self._conversations(cursor, asked)
+            if len(self.written) >= ANSWERS_KEPT:
+                self.written.clear()
+            self.written[cursor, asked] = told
+        return self.written[cursor, asked]
+
+    async def _conversations(self, cursor: str, asked: ChatsAsked) -> bytes:
+        totals = self.store.totals()
         if asked.q.strip():
-            chats = await self._found(asked.q)
-            chats = [one for one in chats if not asked.before or one.last.number < asked.before]
+            found, failed = await self._found(asked.q)
+            failures, last = len(failed), max(failed, key=_number, default=None)
+            chats = [one for one in found if not asked.before or one.last.number < asked.before]
         else:
-            chats = self.store.chats(asked.before, asked.limit + 1)
+            found = chats = self.store.chats(asked.before, asked.limit + 1)
+            failures, last = totals["failures"], self.store.last_failure()
         shown = chats[: asked.limit]
         told = {
             "cursor": cursor,
             "keep": self.store.keep,
             "open_windows": self.store.open_windows,
-            "totals": self.store.totals(),
+            "totals": totals,
+            "oldest": self.store.oldest(),
+            "failures": {"count": failures, "last": failure(last) if last else None},
+            "chat": self._counted(asked.chat, found),
             "conversations": [self._conversation(one) for one in shown],
             "next": shown[-1].last.number if len(chats) > len(shown) else None,
         }
         return json_bytes(told)
+
+    def _counted(self, number: str, found: list[Chat]) -> dict[str, Any] | None:
+        """Count what stands in a chat, and what was found of it."""
+        chat = self.store.summary(digits_of(number))
+        if chat is None:
+            return None
+        hits = next((one for one in found if one.number == chat.number), None)
+        return self._conversation(chat) | {
+            "found": hits.messages + hits.replies + hits.failures if hits else 0
+        }
 
     async def chat(self, number: str, asked: PartAsked) -> bytes:
         """
@@ -89,10 +118,13 @@ class Lists:
         items = b",".join([item_as_json(one) for one in part])
         return b'{"items": [%s], %s' % (items, json_bytes(told | numbers)[1:])
 
-    async def _found(self, words: str) -> list[Chat]:
-        """Give the conversations in which some words are, with what was found in each alone."""
+    async def _found(self, words: str) -> tuple[list[Chat], list[Exchange]]:
+        """Give the conversations in which some words are, with what was found in each alone, and failures."""
         by_number: dict[str, list[Exchange]] = {}
+        failures: list[Exchange] = []
         async for exchange in found(self.store.shown(), words):
+            if exchange.kind == "failure":
+                failures.append(exchange)
             if number := exchange.number_of_chat:
                 by_number.setdefault(number, []).append(exchange)
         chats = []
@@ -100,14 +132,16 @@ class Lists:
             counts = Counter(one.kind for one in exchanges)
             troubles = sum(one.has_trouble for one in exchanges)
             last = max(exchanges, key=_number)
-            chats.append(Chat(number, counts["message"], counts["reply"], troubles, last))
-        return sorted(chats, key=lambda one: -one.last.number)
+            counted = (counts["message"], counts["reply"], counts["failure"])
+            chats.append(Chat(number, *counted, troubles, last))
+        return sorted(chats, key=lambda one: -one.last.number), failures
 
     def _conversation(self, chat: Chat) -> dict[str, Any]:
         return {
             "number": chat.number,
             "messages": chat.messages,
             "replies": chat.replies,
+            "failures": chat.failures,
             "failed": chat.troubles,
             "last": _last(chat.last),
             "window_until": self._window_of(chat.number),

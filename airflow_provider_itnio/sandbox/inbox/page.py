@@ -9,13 +9,14 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 from posixpath import dirname, join, normpath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, FileSystemLoader
 from starlette.responses import Response
 from starlette.routing import Route
 
 from airflow_provider_itnio.sandbox.inbox.items import opened
+from airflow_provider_itnio.sandbox.inbox.search import searched
 from airflow_provider_itnio.sandbox.responses import streamed
 from airflow_provider_itnio.sandbox.security import CONTENT_SECURITY_POLICY, policy
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
+    from airflow_provider_itnio.sandbox.store.exchange import Exchange
     from airflow_provider_itnio.sandbox.store.store import Store
 
 HERE = Path(__file__).parent
@@ -108,11 +110,21 @@ def one_file(store: Store) -> Iterator[bytes]:
     yield before
     number, comma = 0, ""
     while exchanges := store.exchanges_after(number, ITEMS_A_PART):
-        kept = ", ".join(json.dumps(opened(one)) for one in exchanges)
+        kept = ", ".join(json.dumps(_saved(one)) for one in exchanges)
         # No end of the script element can stand in it, and only ASCII, so halves of characters survive.
         yield f"{comma}{kept}".replace("<", "\\u003c").encode()
         number, comma = exchanges[-1].number, ", "
     yield after
+
+
+def _saved(exchange: Exchange) -> dict[str, Any]:
+    """Tell everything of an exchange, with what the page asks the sandbox for while it runs."""
+    return opened(exchange) | {
+        "chat": exchange.number_of_chat,
+        "kind": exchange.kind,
+        "has_trouble": exchange.has_trouble,
+        "searched": searched(exchange),
+    }
 
 
 def _modules(name: str, seen: set[str]) -> Iterator[str]:

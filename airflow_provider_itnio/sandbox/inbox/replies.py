@@ -58,7 +58,8 @@ def reply_from(given: ReplyGiven, store: Store, now: float, app_id: str, busines
 def _answered(message_id: str | None, store: Store) -> ReceivedMessage | None:
     if message_id is None:
         return None
-    if exchange := store.exchange_of(message_id):
+    exchange = store.exchange_of(message_id)
+    if exchange and exchange.message:
         return exchange.message
     raise ValueError("message_id: no message with this id is kept")
 

@@ -46,13 +46,13 @@ def finder(words: str) -> Callable[[Exchange], bool]:
     digits = digits_of(wanted) if re.fullmatch(r"[+\d\s().-]+", wanted) else ""
 
     def holds(exchange: Exchange) -> bool:
-        text = _searched(exchange)
+        text = searched(exchange)
         return wanted in text or (len(digits) > 2 and digits in text)
 
     return holds
 
 
-def _searched(exchange: Exchange) -> str:
+def searched(exchange: Exchange) -> str:
     """Give the texts of an exchange itself, not those of its envelope, which all share."""
     if exchange.searched is None:
         exchange.searched = "\n".join(map(str, _texts_of(exchange))).lower()

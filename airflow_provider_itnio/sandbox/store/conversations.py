@@ -17,6 +17,7 @@ class Chat(NamedTuple):
     :param number: the recipient's digits
     :param messages: how many messages were sent
     :param replies: how many replies came
+    :param failures: how many requests failed and left no message
     :param troubles: how many messages do not arrive, or failed for their sender
     :param last: what came last
     """
@@ -24,6 +25,7 @@ class Chat(NamedTuple):
     number: str
     messages: int
     replies: int
+    failures: int
     troubles: int
     last: Exchange
 
@@ -52,7 +54,10 @@ class Conversation:
     @property
     def summary(self) -> Chat:
         """What it holds, in short."""
-        return Chat(self.number, self.counts["message"], self.counts["reply"], self.troubles, self.last)
+        counts = self.counts
+        return Chat(
+            self.number, counts["message"], counts["reply"], counts["failure"], self.troubles, self.last
+        )
 
     def add(self, exchange: Exchange) -> None:
         """Take an exchange in."""

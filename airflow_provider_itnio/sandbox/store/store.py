@@ -131,12 +131,13 @@ class Store:
         """Keep an exchange in memory, and give those for which there is no more room."""
         gone = self._kinds[exchange.kind].append(exchange, exchange.memory)
         self._conversations.add(exchange)
-        if exchange.message:
-            self._by_id[exchange.message.id] = exchange
+        if named := exchange.message or exchange.reply:
+            self._by_id[named.id] = exchange
         for old in gone:
             self._conversations.remove(old)
-            if old.message and self._by_id.get(old.message.id) is old:
-                del self._by_id[old.message.id]
+            named = old.message or old.reply
+            if named and self._by_id.get(named.id) is old:
+                del self._by_id[named.id]
         return gone
 
     @property
@@ -197,11 +198,22 @@ class Store:
         with self.changed:
             return list(self._kinds["failure"])
 
+    def last_failure(self) -> Exchange | None:
+        """Give the last request that failed and left no message, None if none is kept."""
+        with self.changed:
+            return next(reversed(self._kinds["failure"]), None)
+
     def chat(self, number: str) -> list[Exchange]:
         """Give what stands in the chat with a recipient, oldest first."""
         with self.changed:
             found = self._conversations.of(number)
             return list(found.exchanges.values()) if found else []
+
+    def summary(self, number: str) -> Chat | None:
+        """Give what the chat with a recipient holds, in short; None if nothing of it is kept."""
+        with self.changed:
+            found = self._conversations.of(number)
+            return found.summary if found else None
 
     def chats(self, before: int, limit: int) -> list[Chat]:
         """
@@ -215,10 +227,15 @@ class Store:
             return [one.summary for one in islice(found, limit)]
 
     @property
+    def number(self) -> int:
+        """The number of the last change."""
+        with self.changed:
+            return self._number
+
+    @property
     def cursor(self) -> str:
         """Where the stream of events stands now."""
-        with self.changed:
-            return f"{self.name}.{self._number}"
+        return f"{self.name}.{self.number}"
 
     def totals(self) -> dict[str, int]:
         """Count what is kept."""
@@ -229,6 +246,11 @@ class Store:
                 "failures": len(self._kinds["failure"]),
                 "conversations": len(self._conversations),
             }
+
+    def oldest(self) -> dict[str, int]:
+        """Give the number of the oldest of each kind that the inbox page shows."""
+        with self.changed:
+            return {kind: next((one.number for one in self._kinds[kind]), self._number + 1) for kind in SHOWN}
 
     def exchange(self, number: int) -> Exchange | None:
         """Give the exchange with a number, None if none is kept."""
@@ -263,13 +285,11 @@ class Store:
         """
         Give what has changed since a reader looked last.
 
-        :param number: where the reader stands, 0 for one who has seen nothing: the exchanges tell it the
-            status of each message
+        :param number: where the reader stands
         """
         with self.changed:
             updates: list[tuple[int, ReceivedMessage | Window]] = [*_changed_after(number, self._windows)]
-            if number:
-                updates += _changed_after(number, self._statuses)
+            updates += _changed_after(number, self._statuses)
             cleared = number < self.cleared
             last = self._number
         return News(cleared, sorted(updates, key=lambda one: one[0]), last)
@@ -308,7 +328,7 @@ class Store:
             return known[1].until if known else None
 
     def exchange_of(self, message_id: object) -> Exchange | None:
-        """Give the exchange of the message with an id, None if none is kept."""
+        """Give the exchange of the message or reply with an id, None if none is kept."""
         with self.changed:
             return self._by_id.get(str(message_id))
 

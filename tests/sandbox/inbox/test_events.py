@@ -8,12 +8,13 @@ import threading
 import time
 from collections import Counter
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 import requests
 
 from airflow_provider_itnio.sandbox import Sandbox
-from airflow_provider_itnio.sandbox.inbox.events import ITEMS_AN_EVENT, Events
+from airflow_provider_itnio.sandbox.inbox.events import ITEMS_AN_EVENT, MOST_MISSED, Events
 from airflow_provider_itnio.sandbox.inbox.items import item
 
 
@@ -59,14 +60,21 @@ def follow(sandbox):
     return follow
 
 
-def test_it_begins_with_what_is_kept(wire, follow, message):
+@pytest.fixture
+def start(sandbox):
+    """The cursor of an inbox in which nothing had happened yet, though much may have since."""
+    return sandbox._vendor.store.cursor
+
+
+def test_it_tells_a_new_reader_to_load_what_is_kept_and_then_what_comes(wire, follow, message):
     wire.custom(message())
     with follow() as events:
         assert events.answer.headers["Content-Type"] == "text/event-stream; charset=utf-8"
         assert events.next() == ("hello", {"keep": 1000, "open_windows": True})
         assert events.next() == ("clear", {})
-        (item,) = events.items()
-        assert item["message"] == wire.control("GET", "messages").json()[0]
+        assert events.last_id == wire.control("GET", "conversations").json()["cursor"]
+        wire.custom(message(text={"body": "new"}))
+        assert events.items()[0]["message"] == wire.control("GET", "messages").json()[1]
 
 
 def test_what_comes_is_told_to_every_reader(wire, sandbox, follow, message):
@@ -86,7 +94,7 @@ def test_what_comes_is_told_to_every_reader(wire, sandbox, follow, message):
             assert accepted["number"] < refused["number"] < replied["number"]
 
 
-def test_an_item_is_written_once_for_all_readers(wire, follow, message, monkeypatch):
+def test_an_item_is_written_once_for_all_readers(wire, start, follow, message, monkeypatch):
     written = []
 
     def counted(exchange):
@@ -97,16 +105,18 @@ def test_an_item_is_written_once_for_all_readers(wire, follow, message, monkeypa
     for _ in range(3):
         wire.custom(message())
     for _ in range(2):
-        with follow() as events:
-            events.next(), events.next()
-            assert len(events.items(3)) == 3
+        with follow(start) as events:
+            events.next()
+            assert len([one for one in events.items(3) if "message" in one]) == 3
+        assert len(wire.control("GET", f"conversations/{message()['recipient']}/items").json()["items"]) == 3
     assert len(written) == len(set(written)) == 3
 
 
 def test_who_comes_back_gets_what_was_missed(wire, follow, message):
     with follow() as events:
+        events.next(), events.next()
         wire.custom(message(text={"body": "seen"}))
-        events.next(), events.next(), events.items()
+        events.items()
         last_id = events.last_id
     wire.custom(message(text={"body": "missed"}))
     with follow(last_id) as events:
@@ -119,65 +129,82 @@ def test_who_comes_back_gets_what_was_missed(wire, follow, message):
 
 def test_who_comes_back_after_it_was_cleared_begins_anew(wire, sandbox, follow, message):
     wire.custom(message(text={"body": "seen"}))
-    with follow() as events:
-        events.next(), events.next(), events.items()
-        last_id = events.last_id
+    last_id = sandbox._vendor.store.cursor
     sandbox.clear()
     wire.custom(message(text={"body": "new"}))
     with follow(last_id) as events:
         events.next()
         assert events.next() == ("clear", {})
-        assert [one["message"]["text"] for one in events.items()] == ["new"]
+        assert events.last_id == sandbox._vendor.store.cursor
+
+
+@pytest.mark.parametrize("missed", [MOST_MISSED, MOST_MISSED + 1])
+def test_who_missed_much_is_told_to_load_it(wire, sandbox, follow, message, missed):
+    wire.custom(message())
+    store = sandbox._vendor.store
+    last_id = store.cursor
+    for _ in range(missed):
+        store.add(store.messages[0])
+    with follow(last_id) as events:
+        events.next()
+        name, told = events.next()
+        assert (name, len(told)) == (("items", 100) if missed == MOST_MISSED else ("clear", 0))
 
 
 @pytest.mark.parametrize("after", ["", "5", "another.1", "{name}.x", "{name}.-1", "{name}.", "é.1"])
-def test_who_knows_another_sandbox_gets_everything(wire, sandbox, follow, message, after):
+def test_who_knows_another_sandbox_loads_everything(wire, sandbox, follow, message, after):
     wire.custom(message())
     with follow(params={"after": after.format(name=sandbox._vendor.store.name)}) as events:
         assert [events.next()[0], events.next()[0]] == ["hello", "clear"]
-        assert len(events.items()) == 1
+        wire.custom(message(text={"body": "new"}))
+        assert [one["message"]["text"] for one in events.items()] == ["new"]
 
 
 def test_clearing_is_told(wire, sandbox, follow, message):
     wire.custom(message())
     with follow() as events:
-        events.next(), events.next(), events.items()
+        events.next(), events.next()
         wire.control("DELETE", "messages")
         assert events.next() == ("clear", {})
         wire.custom(message(text={"body": "after"}))
         assert events.items()[0]["message"]["text"] == "after"
 
 
-def test_much_at_once_comes_in_parts_and_in_order(wire, sandbox, follow, message):
+def test_much_at_once_comes_in_parts_and_in_order(start, sandbox, wire, follow, message):
+    wire.custom(message())
+    store, (template,) = sandbox._vendor.store, sandbox.messages
     for number in range(250):
-        wire.custom(message(text={"body": str(number)}))
-    with follow() as events:
-        events.next(), events.next()
-        first = events.items()
-        assert len(first) == 100
-        texts = [one["message"]["text"] for one in [*first, *events.items(150)]]
+        store.add(replace(template, text=str(number), statuses=[]))
+    with follow(start) as events:
+        events.next()
+        first = [one for one in events.items() if "status" not in one][1:]
+        assert len(first) < 100
+        rest = events.items(250 - len(first))
+        texts = [one["message"]["text"] for one in [*first, *rest]]
         assert texts == [str(number) for number in range(250)]
 
 
-def test_a_new_page_gets_each_message_with_its_status_and_nothing_twice(wire, sandbox, follow, message):
-    wire.custom(message())
-    with follow() as events:
-        events.next(), events.next()
+def test_who_comes_back_gets_each_message_with_the_status_that_it_has_now(
+    wire, start, sandbox, follow, message
+):
+    wire.custom(message(recipient="99970000003"))
+    with follow(start) as events:
+        events.next()
+        assert events.items()[0]["message"]["status"] == "accepted"
+        sandbox.push(sandbox.messages[0], "read")
+        assert events.items()[0]["status"]["status"] == "read"
+    with follow(start) as events:
+        events.next()
         assert events.items()[0]["message"]["status"] == "read"
-        sandbox.push(sandbox.messages[0], "deleted")
-        assert events.items()[0]["status"]["status"] == "deleted"
-    wire.custom(message(text={"body": "last"}))
-    with follow() as events:
-        events.next(), events.next()
-        first, second = events.items(2)
-        assert (first["message"]["status"], second["message"]["text"]) == ("deleted", "last")
 
 
 def test_pages_that_open_at_once_take_turns(sandbox, wire, message):
     """In one pass of the event loop, in which a send waits for all the others, one page writes one event."""
-    for number in range(ITEMS_AN_EVENT + 1):
-        wire.custom(message(text={"body": str(number)}))
     store = sandbox._vendor.store
+    start = store.cursor
+    wire.custom(message())
+    for _ in range(ITEMS_AN_EVENT):
+        store.add(store.messages[0])
 
     async def open_many():
         passes, written, told = 0, [], 0
@@ -194,7 +221,8 @@ def test_pages_that_open_at_once_take_turns(sandbox, wire, message):
                 written.append(passes)
                 told += event["body"].count(b'"message": {')
 
-        scope = {"type": "http", "method": "GET", "path": "/", "query_string": b"", "headers": []}
+        query = f"after={start}".encode()
+        scope = {"type": "http", "method": "GET", "path": "/", "query_string": query, "headers": []}
         pages = [asyncio.ensure_future(events(scope, receive, send)) for _ in range(20)]
         while told < 20 * (ITEMS_AN_EVENT + 1):
             passes += 1
@@ -207,8 +235,9 @@ def test_pages_that_open_at_once_take_turns(sandbox, wire, message):
 
 
 def test_a_page_that_is_still_loading_ends_with_the_sandbox(sandbox, wire, message):
-    wire.custom(message())
     store = sandbox._vendor.store
+    start = store.cursor
+    wire.custom(message())
     for _ in range(5 * ITEMS_AN_EVENT):
         store.add(store.messages[0])
 
@@ -224,7 +253,8 @@ def test_a_page_that_is_still_loading_ends_with_the_sandbox(sandbox, wire, messa
                 stopping.set()
                 await asyncio.sleep(0.01)
 
-        scope = {"type": "http", "method": "GET", "path": "/", "query_string": b"", "headers": []}
+        query = f"after={start}".encode()
+        scope = {"type": "http", "method": "GET", "path": "/", "query_string": query, "headers": []}
         await Events(store, stopping)(scope, receive, send)
         return len(told)
 
@@ -234,13 +264,14 @@ def test_a_page_that_is_still_loading_ends_with_the_sandbox(sandbox, wire, messa
 def test_refusals_push_no_message_off_the_page(start_sandbox, wire_to, follow, message):
     sandbox = start_sandbox(keep=3)
     wire = wire_to(sandbox)
+    start = sandbox._vendor.store.cursor
     wire.custom(message())
     for _ in range(5):
         wire.custom(message(recipient="1"))
         wire.balance()
-    with follow(at=sandbox) as events:
-        events.next(), events.next()
-        items = events.items(4)
+    with follow(start, at=sandbox) as events:
+        events.next()
+        items = [one for one in events.items(4) if "status" not in one]
         assert [bool(one.get("message")) for one in items] == [True, False, False, False]
 
 
@@ -275,16 +306,18 @@ def test_a_page_that_is_closed_is_forgotten(start_sandbox, follow):
 
 def test_readers_in_threads_lose_nothing(start_sandbox, wire_to, follow, message):
     sandbox = start_sandbox()
-    found = []
+    found, ready = [], threading.Barrier(4)
 
     def read():
         with follow(at=sandbox) as events:
             events.next(), events.next()
+            ready.wait()
             found.append([one["message"]["text"] for one in events.items(60)])
 
     readers = [threading.Thread(target=read) for _ in range(3)]
     for reader in readers:
         reader.start()
+    ready.wait(10)
     wire = wire_to(sandbox)
     for number in range(60):
         wire.custom(message(text={"body": str(number)}))

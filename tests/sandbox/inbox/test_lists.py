@@ -233,7 +233,7 @@ def test_a_search_lets_other_requests_through(sandbox, send, monkeypatch):
     from airflow_provider_itnio.sandbox.inbox import search
 
     looked = []
-    monkeypatch.setattr(search, "_searched", lambda exchange: looked.append(exchange) or "")
+    monkeypatch.setattr(search, "searched", lambda exchange: looked.append(exchange) or "")
     send("hello")
     exchanges = sandbox._vendor.store.shown() * 250
     finding = search.found(exchanges, "words").__anext__()

@@ -1,7 +1,7 @@
 // The inbox page: joins what comes, the three panes and what a person does.
 
 import { Chat } from "./components/chat.js";
-import { ConversationList, FAILURES } from "./components/conversations.js";
+import { ConversationList } from "./components/conversations.js";
 import { openDialog } from "./components/dialog.js";
 import { FailureList } from "./components/failures.js";
 import { FaultsPanel } from "./components/faults_panel.js";
@@ -9,11 +9,12 @@ import { Pane } from "./components/pane.js";
 import { showRequest } from "./components/request_pane.js";
 import { Welcome } from "./components/welcome.js";
 import { button, element, icon } from "./lib/dom.js";
-import { Inbox, search } from "./lib/model.js";
+import { FAILURES, Inbox } from "./lib/model.js";
 import { RunningSandbox, SavedInbox } from "./lib/sources.js";
 
 const STATES = { live: "Live", lost: "Reconnecting …", saved: "Saved" };
 const ANNOUNCE_EVERY = 1000;
+const TYPING = 150;
 const ADDRESS = /^#(\d*|refused)(?:\/([\w-]+))?$/;
 const PHONE = matchMedia("(max-width: 46rem)");
 
@@ -24,7 +25,7 @@ const [side, main] = [document.querySelector(".side"), document.getElementById("
 const saved = document.getElementById("kept");
 const source = saved ? new SavedInbox(saved.textContent) : new RunningSandbox();
 
-const inbox = new Inbox();
+const inbox = new Inbox(source, draw);
 let chosen = "";
 let selected = "";
 let opened = "";
@@ -32,11 +33,12 @@ let opensSheet = false;
 let opensItself = true;
 let startsAgain = false;
 let query = "";
+let searching;
 let drawn = false;
 let unannounced = 0;
 let left;
 
-const list = new ConversationList(document.getElementById("conversations"), choose);
+const list = new ConversationList(document.getElementById("conversations"), choose, tried(() => inbox.moreRows()));
 const actions = {
   open: ({ id }) => {
     opensSheet = true;
@@ -46,14 +48,15 @@ const actions = {
   answer: source.answer && tried(async (reply) => {
     const [number, searchedFor] = [chosen, query];
     const kept = await source.answer(reply);
-    if (chosen === number && query === searchedFor) {
-      find("");
-      chat.showEnd();
+    if (kept && chosen === number && query === searchedFor) {
+      showTheEnd();
       tellWhereItWent(number);
     }
     return kept;
   }),
   back: () => choose(""),
+  more: tried((part, side) => inbox.more(part, side)),
+  toEnd: tried(() => inbox.toEnd()),
   showAll: () => find(""),
 };
 const chat = new Chat(inbox, actions);
@@ -67,46 +70,40 @@ faultsTool.append(icon("fault"));
 clear.append(icon("clear"));
 if (saved) for (const tool of [save, faultsTool, clear]) tool.remove();
 
+readAddress();
 source.follow({
-  hello: ({ keep, open_windows: openWindows }) => Object.assign(inbox, { keep, openWindows }),
+  load: async () => {
+    if (startsAgain) choose("");
+    opensItself ||= startsAgain;
+    startsAgain = false;
+    return inbox.load();
+  },
   items: (items) => {
-    inbox.add(items);
+    inbox.hear(items);
     announce(items.filter((one) => one.message).length);
     // What was pushed since is in the pane too.
     if (items.some(({ status }) => status?.id === opened)) show(selectedEntry());
     refreshFaults({ always: false });
-    draw();
-  },
-  clear: () => {
-    inbox.clear();
-    // Another sandbox counts from 1 again, so nothing drawn may be taken for what comes next.
-    list.forget();
-    chat.forget();
-    if (startsAgain) choose("");
-    opensItself ||= startsAgain;
-    startsAgain = false;
-    draw();
   },
   state: (name) => {
     if (name === "live") {
       trouble.hidden = true;
       refreshFaults();
+      inbox.catchUp();
     }
     state.textContent = STATES[name];
     state.className = `state ${name}`;
-    draw();
   },
 });
 
 addEventListener("hashchange", readAddress);
 addEventListener("keydown", onKey);
-searched.addEventListener("input", () => find(searched.value));
+searched.addEventListener("input", () => find(searched.value, TYPING));
 clear.addEventListener("click", confirmClear);
 faultsTool.addEventListener("click", () => {
   if (selected) go(`#${chosen}`, { replaces: true });
   faults.show();
 });
-readAddress();
 
 /** Draws at most once a frame, however much came. */
 function draw() {
@@ -114,15 +111,17 @@ function draw() {
   drawn = true;
   requestAnimationFrame(() => {
     drawn = false;
+    if (!inbox.list) return;
     if (document.activeElement !== document.body) left ??= chosen;
     completeAddress();
-    const finds = query.trim() ? search(query) : undefined;
-    const messages = [...inbox.conversations.values()].reduce((sum, one) => sum + one.entries.length, 0);
+    const { messages, failures: failed } = inbox.list.totals;
+    const part = inbox.partOf(chosen);
     document.title = `${messages ? `(${messages}) ` : ""}Inbox · itnio-sandbox`;
-    list.draw(inbox, { chosen, finds });
-    if (chosen === FAILURES) failures.draw(main, { finds, selected });
-    else if (chosen) chat.draw(main, chosen, { query, finds, selected });
-    else welcome.draw(main, !messages && !inbox.failures.length);
+    list.draw(inbox, chosen);
+    if (!chosen) welcome.draw(main, !messages && !failed);
+    else if (!part) return; // what was shown stays until it is loaded
+    else if (chosen === FAILURES) failures.draw(main, part, selected);
+    else chat.draw(main, part, selected);
     const entry = selectedEntry();
     if (entry && opened !== selected && (opensSheet || !PHONE.matches)) show(entry);
     if (left !== undefined) takeKeyboard();
@@ -131,15 +130,13 @@ function draw() {
 
 /** Opens the only conversation, and finds that of a message whose address does not name it. */
 function completeAddress() {
-  const [only, further] = inbox.conversations.keys();
-  const named = inbox.byId.get(selected);
-  if (!chosen && named) go(`#${named.of}/${selected}`, { replaces: true });
-  else if (!chosen && !selected && opensItself && only && !further) go(`#${only}`, { replaces: true });
+  const { named, query: searchedFor, list: { totals, conversations } } = inbox;
+  if (!chosen && selected && named?.id === selected) go(`#${named.of}/${selected}`, { replaces: true });
+  else if (!chosen && !selected && opensItself && totals.conversations === 1 && !searchedFor) go(`#${conversations[0].number}`, { replaces: true });
 }
 
 function selectedEntry() {
-  const entries = chosen === FAILURES ? inbox.failures : inbox.conversations.get(chosen)?.entries;
-  return selected ? entries?.find(({ id }) => id === selected) : undefined;
+  return selected ? inbox.partOf(chosen)?.find(selected) : undefined;
 }
 
 /** Shows the request of an entry, unless another one is asked for meanwhile. */
@@ -188,6 +185,7 @@ function readAddress() {
   }
   if (!selected) opensSheet = false;
   document.body.dataset.pane = chosen ? "chat" : "list";
+  tried(() => inbox.show(chosen, selected))();
   draw();
 }
 
@@ -202,10 +200,19 @@ function takeKeyboard() {
   if (document.activeElement === document.body) searched.focus();
 }
 
-function find(text) {
+/** Looks for words, or shows all again. */
+async function find(text, wait = 0) {
   query = text;
   searched.value = text;
-  draw();
+  clearTimeout(searching);
+  if (wait) searching = setTimeout(() => find(text), wait);
+  else if (text.trim() !== inbox.query) await tried(() => inbox.search(text))();
+}
+
+/** Shows the end of the chat, where what the recipient has just answered is or will be. */
+async function showTheEnd() {
+  await find("");
+  await chat.showEnd();
 }
 
 function onKey(event) {

@@ -1,6 +1,6 @@
 // The middle pane: one conversation as the recipient's phone shows it.
 
-import { arrange, button, element, icon } from "../lib/dom.js";
+import { arrange, button, element, icon, oneAtATime } from "../lib/dom.js";
 import { day, moment } from "../lib/times.js";
 import { bubble, quoteOf } from "./bubble.js";
 import { Composer } from "./composer.js";
@@ -10,18 +10,15 @@ import { showStatus } from "./ticks.js";
 const A_PAGE = 100;
 const REACHED_BY_TAB = "a[href], button, audio, video";
 
-/** Draws a conversation: its last page, more when asked for, and always the newest while the end is in sight. */
+/** Draws what is loaded of a conversation: its last page, more when asked for, and the newest while the end is in sight. */
 export class Chat {
   #inbox;
   #actions;
-  #number;
-  #query = "";
+  #part;
   #limit = A_PAGE;
-  #first = 0;
   #unseen = 0;
-  #last = 0;
+  #goesOn = false;
   #shown = "";
-  #all = [];
   #entries = new Map();
   #redraw = () => undefined;
 
@@ -33,10 +30,11 @@ export class Chat {
   #howMany = element("span", {});
   #found;
   #earlier = button({ class: "more", onclick: () => this.#showEarlier() }, "Show earlier messages");
+  #later = button({ class: "more", onclick: () => this.#showLater() }, "Show later messages");
   #list = element("ol", { class: "bubbles" });
-  #scroll = element("div", { class: "scroll", role: "log", "aria-live": "off", "aria-label": "Messages" }, this.#earlier, this.#list);
+  #scroll = element("div", { class: "scroll", role: "log", "aria-live": "off", "aria-label": "Messages" }, this.#earlier, this.#list, this.#later);
   #newer = button({ class: "newer", hidden: true, onclick: () => this.showEnd() }, icon("down"), element("span", {}));
-  #place = new ReadingPlace(this.#scroll, this.#list, () => this.#tellNews(0));
+  #place = new ReadingPlace(this.#scroll, this.#list, () => this.#part?.after === null && this.#tellNews(0));
   #composer;
   #frame;
 
@@ -44,7 +42,7 @@ export class Chat {
     this.#inbox = inbox;
     this.#actions = actions;
     this.#found = element("p", { class: "found", hidden: true }, this.#howMany, button({ onclick: actions.showAll }, "Show all"));
-    this.#composer = new Composer(actions.answer, (message) => inbox.byId.has(message.id));
+    this.#composer = new Composer(actions.answer, (message) => inbox.keeps(message));
     this.#frame = [
       element(
         "header",
@@ -58,29 +56,29 @@ export class Chat {
       actions.answer && this.#composer.form,
     ].filter(Boolean);
     this.#scroll.addEventListener("keydown", (event) => this.#move(event));
+    const showNear = oneAtATime(() => this.#showNear());
+    for (const name of ["wheel", "touchmove"]) this.#scroll.addEventListener(name, showNear, { passive: true });
     this.#list.addEventListener("focusin", (event) => this.#holdFocus(event.target.closest("article")));
     new MutationObserver(() => this.#keepOneInTabOrder()).observe(this.#list, { childList: true, subtree: true });
   }
 
-  /** Draws the conversation with a number, or what a search left of it; `selected` is the id of the one to mark. */
-  draw(pane, number, { query, finds, selected }) {
-    this.#redraw = () => this.draw(pane, number, { query, finds, selected });
-    const conversation = this.#inbox.conversations.get(number);
-    if (number !== this.#number || query !== this.#query) this.#begin(number, query);
+  /** Draws a part of a conversation; `selected` is the id of the entry to mark. */
+  draw(pane, part, selected) {
+    this.#redraw = () => this.draw(pane, part, selected);
+    if (part !== this.#part) this.#begin(part);
     arrange(pane, this.#frame);
     this.#place.stay(); // what is put back into a page begins at its top, and something may just have grown
-    const all = conversation?.entries ?? [];
-    const entries = finds ? all.filter(finds) : all;
-    this.#drawHead(all, entries, finds);
-    this.#drawBubbles(entries, selected);
-    for (const { kind, data } of all) if (kind === "reply" && data.choice !== null) this.#markChosen(data);
-    for (const quote of this.#list.querySelectorAll(".quoted:not(.nowhere)")) this.#forgetQuoted(quote);
+    this.#drawBubbles(selected);
+    this.#drawHead();
+    for (const { kind, data } of part.entries) if (kind === "reply" && data.choice !== null) this.#markChosen(data);
+    for (const quote of this.#list.querySelectorAll(".quoted")) this.#renew(quote);
     this.#composer.refresh();
   }
 
   /** Shows the end, where what the recipient has just answered is or will be. */
-  showEnd() {
-    this.#place.toEnd();
+  async showEnd() {
+    if (this.#part.after !== null) await this.#actions.toEnd();
+    else this.#place.toEnd();
   }
 
   /** Says where the reply went that the recipient has just given. */
@@ -93,42 +91,37 @@ export class Chat {
     (this.#list.querySelector('article[tabindex="0"]') ?? this.#frame[0].querySelector("button")).focus({ preventScroll: true });
   }
 
-  /** Forgets what is drawn, though not what is being written. */
-  forget() {
-    this.#number = undefined;
-    this.#composer.refresh();
-  }
-
-  #begin(number, query) {
-    if (number !== this.#number) this.#composer.begin(number);
-    this.#number = number;
-    this.#query = query;
+  #begin(part) {
+    if (part.of !== this.#part?.of) this.#composer.begin(part.of);
+    this.#part = part;
     this.#limit = A_PAGE;
-    this.#first = this.#last = this.#unseen = 0;
+    this.#unseen = 0;
+    this.#goesOn = false;
     this.#shown = "";
     this.#place.atEnd = true;
     this.#entries.clear();
     this.#list.replaceChildren();
   }
 
-  #drawHead(all, entries, finds) {
-    const messages = all.filter((entry) => entry.kind === "message");
-    const failures = all.filter((entry) => entry.kind === "failure").length;
-    const from = new Set(messages.map((entry) => entry.data.body.businessPhone).filter(Boolean));
-    this.#avatar.className = `avatar hue-${Number(this.#number.slice(-3)) % 6}`;
-    this.#avatar.textContent = this.#number.slice(-2);
-    this.#name.textContent = `+${this.#number}`;
-    const count = messages.length === 1 ? "1 message" : `${messages.length} messages`;
+  #drawHead() {
+    const { of, entries, query } = this.#part;
+    const chat = this.#inbox.list.chat;
+    const { messages, replies, failures, found } = chat?.number === of ? chat : { messages: 0, replies: 0, failures: 0, found: 0 };
+    const from = new Set(entries.map(({ kind, data }) => kind === "message" && data.body.businessPhone).filter(Boolean));
+    this.#avatar.className = `avatar hue-${Number(of.slice(-3)) % 6}`;
+    this.#avatar.textContent = of.slice(-2);
+    this.#name.textContent = `+${of}`;
+    const count = messages === 1 ? "1 message" : `${messages} messages`;
     const failed = failures && (failures === 1 ? "1 failed request" : `${failures} failed requests`);
     this.#about.textContent = [count, failed, from.size && `from ${[...from].map((one) => `+${one}`).join(", ")}`].filter(Boolean).join(" · ");
     this.#drawWindow();
-    this.#found.hidden = !finds;
-    this.#howMany.textContent = `${entries.length} of ${all.length} found`;
+    this.#found.hidden = !query;
+    this.#howMany.textContent = `${found} of ${messages + replies + failures} found`;
   }
 
   /** Says whether an ordinary message arrives now, and says so anew once that changes. */
   #drawWindow() {
-    const { isOpen, until } = this.#inbox.windowOf(this.#number);
+    const { isOpen, until } = this.#inbox.window;
     this.#window.className = isOpen ? "window" : "window closed";
     if (!isOpen) this.#window.textContent = "24-hour window closed: only WhatsApp templates arrive";
     else this.#window.textContent = until ? `24-hour window open until ${moment(until)}` : "24-hour window open";
@@ -136,29 +129,31 @@ export class Chat {
     if (isOpen && until) this.#closing = setTimeout(() => this.#drawWindow(), until - new Date() + 100);
   }
 
-  #drawBubbles(entries, selected) {
-    if (!entries.length) this.#place.atEnd = true;
-    // Read up there, nothing may be taken away; at the end, only the last page is kept drawn.
-    if (this.#place.atEnd) this.#first = entries.at(-this.#limit)?.number ?? 0;
+  #drawBubbles(selected) {
+    const part = this.#part;
+    // Where more is still to be loaded, the end of what is drawn is not the end; nor is it when that has just come.
+    if (this.#goesOn || part.after !== null) this.#place.atEnd = false;
+    this.#goesOn = part.after !== null;
+    if (!part.entries.length) this.#place.atEnd = true;
+    // Read up there, nothing may be taken away; at the end, only the last page is kept.
+    if (this.#place.atEnd) part.trim(this.#limit);
+    const shown = part.entries;
     if (!selected) this.#shown = "";
-    const wanted = selected && selected !== this.#shown ? entries.findIndex((entry) => entry.id === selected) : -1;
-    if (wanted >= 0) this.#first = Math.min(this.#first, entries[Math.max(0, wanted - A_PAGE / 2)].number);
-    const shown = entries.filter((entry) => entry.number >= this.#first);
-    const news = this.#last ? shown.filter((entry) => entry.number > this.#last).length : 0;
-    this.#last = Math.max(this.#last, entries.at(-1)?.number ?? 0);
-    this.#all = entries;
+    const wanted = selected && selected !== this.#shown && part.find(selected);
     // Older bubbles go when the sandbox keeps no more of them; what is read is one that stays.
     this.#place.remember(shown[0]?.number);
     arrange(this.#list, this.#items(shown));
-    this.#earlier.hidden = shown.length === entries.length;
+    this.#earlier.hidden = part.before === null;
+    this.#later.hidden = part.after === null;
     this.#place.hold();
     const kept = new Set(shown);
     for (const entry of this.#entries.keys()) if (!kept.has(entry)) this.#entries.delete(entry);
     this.#keepOneInTabOrder();
     this.#mark(selected);
-    if (wanted >= 0) this.#show(selected);
+    if (wanted) this.#show(selected);
     else if (this.#place.atEnd) this.#place.toEnd();
-    else this.#tellNews(this.#unseen + news);
+    if (!this.#place.atEnd) this.#tellNews(this.#unseen + part.came);
+    part.came = 0;
   }
 
   /** Gives the bubbles, the first of each day under its name. */
@@ -191,9 +186,10 @@ export class Chat {
     this.#holdFocus(article);
   }
 
-  /** Lets a quote say so when the message that it shows is in the inbox no more. */
-  #forgetQuoted(quote) {
-    if (!this.#inbox.byId.has(quote.dataset.id)) quote.replaceWith(quoteOf(quote.dataset.id, () => undefined));
+  /** Lets a quote show the message once it is loaded, and say so when it is in the inbox no more. */
+  #renew(quote) {
+    const known = this.#inbox.find(quote.dataset.id);
+    if (Boolean(known) === quote.classList.contains("nowhere")) quote.replaceWith(quoteOf(quote.dataset.id, () => known));
   }
 
   /** Marks what was pressed of a message; like on a phone, none of its buttons can be pressed again. */
@@ -213,7 +209,7 @@ export class Chat {
       this.#actions.open(entry);
     };
     const made = bubble(entry, {
-      find: (id) => this.#inbox.byId.get(id),
+      find: (id) => this.#inbox.find(id),
       open,
       answer: this.#actions.answer,
       quote: quotable ? (quoted) => this.#composer.quote(quoted) : undefined,
@@ -232,14 +228,28 @@ export class Chat {
     return element("li", {}, element("p", { class: "day" }, element("span")), made);
   }
 
-  #showEarlier() {
-    const shown = this.#all.findIndex((entry) => entry.number >= this.#first);
-    const first = Math.max(0, shown - A_PAGE);
-    this.#first = this.#all[first].number;
-    this.#limit = this.#all.length - first;
-    const oldest = this.#articles()[0];
+  async #showEarlier() {
+    const [part, oldest, hadFocus] = [this.#part, this.#articles()[0], this.#earlier === document.activeElement];
+    this.#limit = part.entries.length + A_PAGE;
+    await this.#actions.more(part, "earlier");
+    if (part !== this.#part) return;
     this.#redraw();
-    if (this.#earlier.hidden) oldest?.focus({ preventScroll: true });
+    if (hadFocus && this.#earlier.hidden) oldest?.focus({ preventScroll: true });
+  }
+
+  async #showLater() {
+    const hadFocus = this.#later === document.activeElement;
+    const newest = this.#articles().at(-1);
+    await this.#actions.more(this.#part, "later");
+    this.#redraw();
+    if (hadFocus && this.#later.hidden) newest?.focus({ preventScroll: true });
+  }
+
+  /** Loads the page that one is about to scroll to. */
+  async #showNear() {
+    const { scrollTop, scrollHeight, clientHeight } = this.#scroll;
+    if (scrollTop < clientHeight && this.#part.before !== null) await this.#showEarlier();
+    else if (scrollHeight - scrollTop < 2 * clientHeight && this.#part.after !== null) await this.#showLater();
   }
 
   #tellNews(count) {
@@ -262,11 +272,15 @@ export class Chat {
     for (const one of this.#articles()) tabIndex(one, one === article ? 0 : -1);
   }
 
-  #move(event) {
+  async #move(event) {
     const articles = this.#articles();
     if (event.target.matches("audio, video")) return; // arrows are theirs
     const at = articles.indexOf(event.target.closest("article"));
     const next = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: articles.length - 1 }[event.key];
+    if (next === -1 && at === 0 && this.#part.before !== null) {
+      await this.#showEarlier();
+      this.#articles().at(this.#articles().indexOf(articles[0]) - 1).focus();
+    }
     if (next === undefined || at < 0 || !articles[next]) return;
     event.preventDefault();
     articles[next].focus();

@@ -2,9 +2,8 @@
 
 import { arrange, button, element, icon, present } from "../lib/dom.js";
 import { withoutMarks } from "../lib/formatting.js";
+import { FAILURES } from "../lib/model.js";
 import { clockOrDay } from "../lib/times.js";
-
-export const FAILURES = "refused";
 
 /** Draws the list and moves through it by arrow keys. */
 export class ConversationList {
@@ -12,36 +11,29 @@ export class ConversationList {
   #list = element("ul", {});
   #failures = element("ul", { class: "pinned" });
   #nothing = element("p", { class: "empty" });
+  #more;
 
-  constructor(root, choose) {
-    root.append(this.#failures, this.#list, this.#nothing);
+  /** Takes where to draw it, what chooses a row, and what loads more of them. */
+  constructor(root, choose, more) {
+    this.#more = button({ class: "more", hidden: true, onclick: more }, "Show earlier conversations");
+    root.append(this.#failures, this.#list, this.#more, this.#nothing);
     root.addEventListener("keydown", (event) => this.#move(event, root));
     root.addEventListener("click", (event) => {
-      const row = event.target.closest("button");
+      const row = event.target.closest(".conversation");
       if (row) choose(row.dataset.number);
     });
   }
 
-  /** Draws what is in the inbox, or what a search left of it. */
-  draw(inbox, { chosen, finds }) {
-    const wanted = [];
-    for (const conversation of inbox.latestFirst()) {
-      const entries = finds ? conversation.entries.filter(finds) : conversation.entries;
-      if (entries.length) wanted.push(this.#row(conversation.number, entries, chosen));
-    }
-    const failures = finds ? inbox.failures.filter(finds) : inbox.failures;
+  /** Draws the conversations that are loaded. */
+  draw({ list: { conversations, failures, next }, query }, chosen) {
+    const wanted = conversations.map((one) => this.#row(one, chosen));
     arrange(this.#list, wanted);
-    arrange(this.#failures, failures.length ? [this.#failureRow(failures, chosen)] : []);
-    this.#nothing.textContent = wanted.length || failures.length ? "" : finds ? "Nothing found" : "No messages yet";
-    for (const number of this.#rows.keys()) {
-      if (number !== FAILURES && !inbox.conversations.has(number)) this.#rows.delete(number);
-    }
+    arrange(this.#failures, failures.count ? [this.#failureRow(failures, chosen)] : []);
+    this.#more.hidden = !next;
+    this.#nothing.textContent = wanted.length || failures.count ? "" : query ? "Nothing found" : "No messages yet";
+    const numbers = new Set([FAILURES, ...conversations.map(({ number }) => number)]);
+    for (const number of this.#rows.keys()) if (!numbers.has(number)) this.#rows.delete(number);
     this.#keepOneInTabOrder();
-  }
-
-  /** Forgets what is drawn. */
-  forget() {
-    this.#rows.clear();
   }
 
   /** Gives the keyboard to the row of a number, or the one that has it when Tab comes. */
@@ -52,41 +44,39 @@ export class ConversationList {
     this.#keepOneInTabOrder();
   }
 
-  #row(number, entries, chosen) {
-    const last = entries.at(-1);
-    const messages = entries.filter((entry) => entry.kind === "message").length;
-    const failed = entries.some(({ kind, failure, data }) => kind === "failure" || failure || data.status === "failed");
-    const state = `${last.number} ${entries.length} ${failed} ${number === chosen}`;
-    return this.#made(number, state, () => [
+  #row(conversation, chosen) {
+    const { number, messages, failed, last } = conversation;
+    const at = new Date(last.at);
+    return this.#made(number, conversation, () => [
       element("span", { class: `avatar hue-${Number(number.slice(-3)) % 6}`, "aria-hidden": "true" }, number.slice(-2)),
       element("span", { class: "name", dir: "ltr" }, `+${number}`),
-      element("time", { datetime: last.at.toISOString() }, clockOrDay(last.at)),
+      element("time", { datetime: at.toISOString() }, clockOrDay(at)),
       element(
         "span",
         { class: "last" },
-        icon({ reply: "reply", failure: "refused" }[last.kind] ?? last.data.type),
-        element("bdi", {}, withoutMarks(last.words) || (last.data.type ?? last.data.meaning)),
+        icon({ reply: "reply", failure: "refused" }[last.kind] ?? last.type),
+        element("bdi", {}, withoutMarks(last.text) || last.type),
       ),
-      failed && element("span", { class: "mark", role: "img", "aria-label": "Something failed", title: "Something failed" }, icon("refused")),
+      failed > 0 && element("span", { class: "mark", role: "img", "aria-label": "Something failed", title: "Something failed" }, icon("refused")),
       messages > 0 && element("span", { class: "count", "aria-label": messages === 1 ? "1 message" : `${messages} messages` }, String(messages)),
     ], number === chosen);
   }
 
   #failureRow(failures, chosen) {
-    const last = failures.at(-1);
-    const { by_fault: byFault, meaning, why } = last.data;
-    const state = `${last.number} ${failures.length} ${chosen === FAILURES}`;
-    return this.#made(FAILURES, state, () => [
+    const { by_fault: byFault, meaning, why } = failures.last;
+    const at = new Date(failures.last.at);
+    return this.#made(FAILURES, failures, () => [
       element("span", { class: "avatar failed", "aria-hidden": "true" }, icon("refused")),
       element("span", { class: "name" }, "Failed requests"),
-      element("time", { datetime: last.at.toISOString() }, clockOrDay(last.at)),
+      element("time", { datetime: at.toISOString() }, clockOrDay(at)),
       element("span", { class: "last" }, element("bdi", {}, (byFault ? meaning : why) || meaning)),
-      element("span", { class: "count", "aria-label": `${failures.length} failed` }, String(failures.length)),
+      element("span", { class: "count", "aria-label": `${failures.count} failed` }, String(failures.count)),
     ], chosen === FAILURES);
   }
 
   /** Keeps a row as long as what it shows stays the same. */
-  #made(number, state, content, isChosen) {
+  #made(number, shown, content, isChosen) {
+    const state = JSON.stringify([shown, isChosen]);
     let row = this.#rows.get(number);
     if (!row) {
       row = { item: element("li", {}, button({ class: "conversation", "data-number": number, tabindex: "-1" })) };

@@ -11,14 +11,15 @@ const A_PAGE = 100;
 export class FailureList {
   #inbox;
   #actions;
+  #part;
   #cards = new Map();
   #limit = A_PAGE;
   #shown = "";
   #count = element("p", {});
   #list = element("ol", { class: "failures" });
+  #newer = button({ class: "more", onclick: () => this.#actions.more(this.#part, "later") }, "Show later ones");
   #more = button({ class: "more", onclick: () => this.#showMore() }, "Show earlier ones");
   #frame;
-  #drawn = () => undefined;
 
   constructor(inbox, actions) {
     this.#inbox = inbox;
@@ -31,26 +32,27 @@ export class FailureList {
         element("span", { class: "avatar failed", "aria-hidden": "true" }, icon("refused")),
         element("div", { class: "who" }, element("h2", {}, "Failed requests"), this.#count),
       ),
-      element("div", { class: "scroll" }, this.#list, this.#more),
+      element("div", { class: "scroll" }, this.#newer, this.#list, this.#more),
     ];
   }
 
-  /** Draws the failures that a search finds, or all; `selected` is the id of the one to mark. */
-  draw(pane, { finds, selected }) {
-    this.#drawn = () => this.draw(pane, { finds, selected });
+  /** Draws the failures that are loaded; `selected` is the id of the one to mark. */
+  draw(pane, part, selected) {
+    if (part !== this.#part) this.#begin(part);
     arrange(pane, this.#frame);
-    const all = (finds ? this.#inbox.failures.filter(finds) : this.#inbox.failures).toReversed();
-    const wanted = selected === this.#shown ? -1 : all.findIndex(({ id }) => id === selected);
-    this.#limit = Math.max(this.#limit, wanted + 1);
-    const shown = all.slice(0, this.#limit);
-    this.#count.textContent = all.length === 1 ? "1 request" : `${all.length} requests`;
-    this.#more.hidden = all.length <= shown.length;
+    if (part.after === null) part.trim(this.#limit);
+    const { count } = this.#inbox.list.failures;
+    const shown = part.entries.toReversed();
+    const wanted = selected === this.#shown ? undefined : part.find(selected);
+    this.#count.textContent = count === 1 ? "1 request" : `${count} requests`;
+    this.#more.hidden = part.before === null;
+    this.#newer.hidden = part.after === null;
     for (const entry of shown) if (!this.#cards.has(entry)) this.#cards.set(entry, this.#card(entry));
     arrange(this.#list, shown.map((entry) => this.#cards.get(entry)));
     const kept = new Set(shown);
     for (const entry of this.#cards.keys()) if (!kept.has(entry)) this.#cards.delete(entry);
     for (const [{ id }, { firstElementChild: card }] of this.#cards) card.toggleAttribute("aria-current", id === selected);
-    if (wanted >= 0) this.#cards.get(all[wanted]).scrollIntoView({ block: "nearest" });
+    if (wanted) this.#cards.get(wanted).scrollIntoView({ block: "nearest" });
     this.#shown = selected;
   }
 
@@ -59,9 +61,15 @@ export class FailureList {
     (this.#list.querySelector("button") ?? this.#frame[0].querySelector("button")).focus({ preventScroll: true });
   }
 
+  #begin(part) {
+    this.#part = part;
+    this.#limit = A_PAGE;
+    this.#shown = "";
+  }
+
   #showMore() {
-    this.#limit += A_PAGE;
-    this.#drawn();
+    this.#limit = this.#part.entries.length + A_PAGE;
+    this.#actions.more(this.#part, "earlier");
   }
 
   #card(entry) {

@@ -19,9 +19,3 @@ export function objectsAt(value, ...path) {
   const found = valueAt(value, ...path);
   return Array.isArray(found) ? found.filter((one) => one !== null && typeof one === "object") : [];
 }
-
-/** Gives all texts in a value, at any depth. */
-export function textsIn(value) {
-  if (typeof value === "string" || typeof value === "number") return [String(value)];
-  return value !== null && typeof value === "object" ? Object.values(value).flatMap(textsIn) : [];
-}

@@ -1,14 +1,19 @@
 // Where the inbox comes from: the sandbox that runs, or what a saved page holds.
 
+import { FAILURES } from "./model.js";
+
 const AGAIN = 2000;
 
 /** Follows a running sandbox, for as long as the page is looked at. */
 export class RunningSandbox {
   #last = "";
-  #events;
+  #opened;
   #listener;
 
-  /** Begins to tell `listener` of `hello`, `items`, `clear` and `state`. */
+  /**
+   * Lets `listener` load what is kept, then tells it of `items` and `state`. It loads anew when the inbox is
+   * cleared, the sandbox restarted, or so much was missed that this is shorter.
+   */
   follow(listener) {
     this.#listener = listener;
     this.#open();
@@ -16,6 +21,23 @@ export class RunningSandbox {
     document.addEventListener("visibilitychange", () => (document.hidden ? this.#close() : this.#open()));
     addEventListener("pagehide", () => this.#close());
     addEventListener("pageshow", () => this.#open());
+  }
+
+  /** Gives the conversations that hold the words `q`, the one that was last written in first, with all counts. */
+  async conversations(asked) {
+    return ask(`/sandbox/conversations?${parameters(asked)}`);
+  }
+
+  /** Gives a part of what stands in a chat, or of the failed requests. */
+  async items(of, asked) {
+    return ask(`/sandbox/${of === FAILURES ? "failures" : `conversations/${of}/items`}?${parameters(asked)}`);
+  }
+
+  /** Gives the message or reply with an id, or the failed request with a number; undefined if none is kept. */
+  async find(id) {
+    return ask(`/sandbox/${/^\d{1,15}$/.test(id) ? "exchanges" : "messages"}/${encodeURIComponent(id)}`).catch((error) => {
+      if (error.status !== 404) throw error;
+    });
   }
 
   /** Gives all that is known of an exchange. */
@@ -72,53 +94,114 @@ export class RunningSandbox {
     return ask("/sandbox/messages", { method: "DELETE" });
   }
 
-  #open() {
-    if (this.#events) return;
-    const events = new EventSource(`/sandbox/events?after=${encodeURIComponent(this.#last)}`);
-    this.#events = events;
-    for (const name of ["hello", "items", "clear"]) {
-      events.addEventListener(name, (event) => {
-        if (event.lastEventId) this.#last = event.lastEventId;
-        this.#listener[name](JSON.parse(event.data));
-      });
+  async #open() {
+    if (this.#opened) return;
+    const opened = (this.#opened = {});
+    let last = this.#last;
+    try {
+      last ||= await this.#listener.load();
+    } catch {
+      if (opened === this.#opened) this.#openAgain();
+      return;
     }
+    if (opened !== this.#opened) return;
+    this.#last = last;
+    const events = (opened.events = new EventSource(`/sandbox/events?after=${encodeURIComponent(last)}`));
+    events.addEventListener("items", (event) => {
+      this.#last = event.lastEventId;
+      this.#listener.items(JSON.parse(event.data));
+    });
+    events.addEventListener("clear", () => {
+      this.#last = "";
+      this.#close();
+      this.#open();
+    });
     events.addEventListener("open", () => this.#listener.state("live"));
     events.addEventListener("error", () => {
       this.#listener.state("lost");
       // A browser gives up after an answer that is no stream, such as that of another server on this port.
-      if (events.readyState === EventSource.CLOSED && this.#events === events) {
-        this.#close();
-        setTimeout(() => this.#open(), AGAIN);
-      }
+      if (events.readyState === EventSource.CLOSED && this.#opened === opened) this.#openAgain();
     });
   }
 
+  #openAgain() {
+    this.#listener.state("lost");
+    this.#close();
+    setTimeout(() => this.#open(), AGAIN);
+  }
+
   #close() {
-    this.#events?.close();
-    this.#events = undefined;
+    this.#opened?.events?.close();
+    this.#opened = undefined;
   }
 }
 
 /** Reads what was saved in the page itself. */
 export class SavedInbox {
   #exchanges;
-  #keep;
 
   constructor(text) {
-    const { keep, exchanges } = JSON.parse(text);
-    this.#keep = keep;
-    this.#exchanges = exchanges;
+    this.#exchanges = JSON.parse(text).exchanges;
   }
 
-  follow(listener) {
-    listener.hello({ keep: this.#keep });
-    listener.items(this.#exchanges);
+  async follow(listener) {
+    await listener.load();
     listener.state("saved");
+  }
+
+  async conversations({ q, chat }) {
+    const found = this.#found(q);
+    const failures = found.filter(({ kind }) => kind === "failure");
+    const chats = Map.groupBy(found.toReversed(), (one) => one.chat);
+    chats.delete("");
+    const all = this.#exchanges.filter((one) => one.chat === chat);
+    return {
+      cursor: "saved.0",
+      totals: { ...counts(this.#exchanges), conversations: chats.size },
+      oldest: { message: 0, reply: 0, failure: 0 },
+      failures: { count: failures.length, last: failures.at(-1)?.failure },
+      chat: { number: chat, found: chats.get(chat)?.length ?? 0, ...counts(all) },
+      conversations: [...chats.entries()].map(([number, [{ number: last, kind, message, reply, failure }]]) => ({
+        number,
+        ...counts(chats.get(number)),
+        failed: chats.get(number).filter((one) => one.has_trouble).length,
+        last: { ...(message ?? reply ?? { ...failure, text: failure.why || failure.meaning }), number: last, kind },
+      })),
+      next: null,
+    };
+  }
+
+  async items(of, { q, before = Infinity, after = 0, limit }) {
+    const isHere = (one) => (of === FAILURES ? one.kind === "failure" : one.chat === of) && one.number < before && one.number > after;
+    const all = this.#found(q).filter(isHere);
+    const items = after ? all.slice(0, limit) : all.slice(-limit);
+    const more = all.length > items.length;
+    return { items, before: more && !after ? items[0].number : null, after: more && after ? items.at(-1).number : null };
+  }
+
+  async find(id) {
+    return this.#exchanges.find(({ number, message, reply }) => (message ?? reply ?? { id: String(number) }).id === id);
   }
 
   async open(number) {
     return this.#exchanges.find((one) => one.number === number);
   }
+
+  #found(q) {
+    const wanted = q.toLowerCase();
+    // Numbers are found as people write them.
+    const digits = /^[+\d\s().-]+$/.test(wanted) ? wanted.replace(/\D/g, "") : "";
+    return this.#exchanges.filter(({ searched }) => searched.includes(wanted) || (digits.length > 2 && searched.includes(digits)));
+  }
+}
+
+function counts(exchanges) {
+  const count = (kind) => exchanges.filter((one) => one.kind === kind).length;
+  return { messages: count("message"), replies: count("reply"), failures: count("failure") };
+}
+
+function parameters(asked) {
+  return new URLSearchParams(Object.entries(asked).filter(([, value]) => value));
 }
 
 function post(path, given) {
@@ -131,5 +214,5 @@ async function ask(path, options) {
   });
   if (response.ok) return response.status === 204 ? undefined : response.json();
   const { error } = await response.json().catch(() => ({}));
-  throw new Error(error ?? `the sandbox answered HTTP ${response.status}`);
+  throw Object.assign(new Error(error ?? `the sandbox answered HTTP ${response.status}`), { status: response.status });
 }
