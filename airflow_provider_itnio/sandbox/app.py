@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
     from starlette.responses import Response
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
     from airflow_provider_itnio.sandbox.addresses import OwnHosts
 
@@ -54,7 +57,29 @@ def sandbox_app(vendor: Vendor, hosts: OwnHosts, connection: Callable[[], str]) 
     app = Starlette(routes=routes, exception_handlers={DataFileError: _cannot_keep})
     app.router.redirect_slashes = False
     app.router.default = Elsewhere(vendor)
-    return Security(app, hosts, vendor.clock)
+    return Security(ReadersTakeTurns(app), hosts, vendor.clock)
+
+
+@dataclass(frozen=True)
+class ReadersTakeTurns:
+    """
+    Answers one reader of the sandbox's own paths after the other, and lets the vendor's requests pass.
+
+    So a send does not wait for the answers to all pages that open at once.
+
+    :param app: the application that answers
+    :param turn: held by the reader who is answered next
+    """
+
+    app: ASGIApp
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Take one ASGI request."""
+        if scope["type"] == "http" and scope["method"] == "GET" and scope["path"] not in METHODS:
+            async with self.turn:
+                await asyncio.sleep(0)
+        await self.app(scope, receive, send)
 
 
 async def _cannot_keep(request: Request, error: Exception) -> Response:
