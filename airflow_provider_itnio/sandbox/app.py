@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from airflow_provider_itnio.sandbox.api import SandboxApi
@@ -54,10 +55,14 @@ def sandbox_app(vendor: Vendor, hosts: OwnHosts, connection: Callable[[], str]) 
         *Page(vendor.store).routes(),
         Route("/", Elsewhere(vendor), methods=["POST"]),
     ]
-    app = Starlette(routes=routes, exception_handlers={DataFileError: _cannot_keep})
+    app = Starlette(
+        routes=routes,
+        middleware=[Middleware(ReadersTakeTurns)],
+        exception_handlers={DataFileError: _cannot_keep},
+    )
     app.router.redirect_slashes = False
     app.router.default = Elsewhere(vendor)
-    return Security(ReadersTakeTurns(app), hosts, vendor.clock)
+    return Security(app, hosts, vendor.clock)
 
 
 @dataclass(frozen=True)
