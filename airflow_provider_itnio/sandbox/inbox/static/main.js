@@ -73,10 +73,11 @@ if (saved) for (const tool of [save, faultsTool, clear]) tool.remove();
 readAddress();
 source.follow({
   load: async () => {
+    const cursor = await inbox.load();
     if (startsAgain) choose("");
     opensItself ||= startsAgain;
     startsAgain = false;
-    return inbox.load();
+    return cursor;
   },
   items: (items) => {
     inbox.hear(items);

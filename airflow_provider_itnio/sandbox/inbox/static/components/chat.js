@@ -30,7 +30,7 @@ export class Chat {
   #howMany = element("span", {});
   #found;
   #earlier = button({ class: "more", onclick: () => this.#showEarlier() }, "Show earlier messages");
-  #later = button({ class: "more", onclick: () => this.#showLater() }, "Show later messages");
+  #later = button({ class: "further", onclick: () => this.#showLater() }, "Show later messages");
   #list = element("ol", { class: "bubbles" });
   #scroll = element("div", { class: "scroll", role: "log", "aria-live": "off", "aria-label": "Messages" }, this.#earlier, this.#list, this.#later);
   #newer = button({ class: "newer", hidden: true, onclick: () => this.showEnd() }, icon("down"), element("span", {}));

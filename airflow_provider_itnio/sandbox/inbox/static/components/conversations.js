@@ -15,7 +15,7 @@ export class ConversationList {
 
   /** Takes where to draw it, what chooses a row, and what loads more of them. */
   constructor(root, choose, more) {
-    this.#more = button({ class: "more", hidden: true, onclick: more }, "Show earlier conversations");
+    this.#more = button({ class: "further", hidden: true, onclick: more }, "Show earlier conversations");
     root.append(this.#failures, this.#list, this.#more, this.#nothing);
     root.addEventListener("keydown", (event) => this.#move(event, root));
     root.addEventListener("click", (event) => {

@@ -17,7 +17,7 @@ export class FailureList {
   #shown = "";
   #count = element("p", {});
   #list = element("ol", { class: "failures" });
-  #newer = button({ class: "more", onclick: () => this.#actions.more(this.#part, "later") }, "Show later ones");
+  #newer = button({ class: "further", onclick: () => this.#actions.more(this.#part, "later") }, "Show later ones");
   #more = button({ class: "more", onclick: () => this.#showMore() }, "Show earlier ones");
   #frame;
 
