@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import shutil
@@ -55,6 +56,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.get_closest_marker("system"):
             is_running = {"running", "airflow_with_page"} & {*item.fixturenames}
             item.add_marker(pytest.mark.xdist_group("running" if is_running else "commands"))
+
+
+def pytest_collection_finish() -> None:
+    """Let no garbage collection go through the thousands of tests, and Airflow, again."""
+    gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)
