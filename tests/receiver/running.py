@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import re
@@ -65,7 +66,7 @@ class RunningReceiver:
                 return answer.status, json.load(answer)
         except urllib.error.HTTPError as error:
             return error.code, json.loads(error.read() or b"null")
-        except OSError:
+        except (OSError, http.client.HTTPException):  # killed before it answered, or amid its answer
             return 0, None
 
     def kill(self):
