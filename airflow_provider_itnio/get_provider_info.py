@@ -33,6 +33,18 @@ def get_provider_info() -> dict[str, Any]:
                 ],
             }
         ],
+        "sensors": [
+            {
+                "integration-name": "Itniotech WhatsApp",
+                "python-modules": ["airflow_provider_itnio.sensors.whatsapp"],
+            }
+        ],
+        "triggers": [
+            {
+                "integration-name": "Itniotech WhatsApp",
+                "python-modules": ["airflow_provider_itnio.triggers.whatsapp"],
+            }
+        ],
         "hooks": [
             {
                 "integration-name": "Itniotech WhatsApp",

@@ -128,7 +128,15 @@ class NotDeliveredError(ItnioError):
 
 
 class ReceiverError(ItnioError):
-    """``itnio-receiver`` could not be asked, or gave no answer of its own."""
+    """``itnio-receiver`` could not be asked, or gave no answer of its own.
+
+    :param message: what happened, in words.
+    :param http_status: the answer's HTTP code, ``None`` if there was no answer.
+    """
+
+    def __init__(self, message: str, *, http_status: int | None = None) -> None:
+        super().__init__(message)
+        self.http_status = http_status
 
 
 class RecordError(ItnioError):

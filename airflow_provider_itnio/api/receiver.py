@@ -178,7 +178,9 @@ class ReceiverProtocol:
             )
         if code == 404:
             raise ConfigurationError("receiver_url: no itnio-receiver answers there (HTTP 404)")
-        raise ReceiverError(f"The receiver did not say {request.description}: HTTP {code} {words}".rstrip())
+        raise ReceiverError(
+            f"The receiver did not say {request.description}: HTTP {code} {words}".rstrip(), http_status=code
+        )
 
     def failure(self, ended: BaseException, request: Request[Any], *, has_left: bool) -> BaseException:
         """Say what a question means that ended without an answer.

@@ -23,15 +23,23 @@ class StatusWait:
     :param until: ``sent``, ``delivered`` or ``read``.
     :param ends_at: Unix time in seconds at which it ends in any case.
     :param now: gives the Unix time in seconds.
+    :param ends_on_failure: whether it ends as soon as one of the messages has failed.
     """
 
     def __init__(
-        self, message_ids: Iterable[str], until: str, ends_at: float, now: Callable[[], float] = time.time
+        self,
+        message_ids: Iterable[str],
+        until: str,
+        ends_at: float,
+        now: Callable[[], float] = time.time,
+        *,
+        ends_on_failure: bool = False,
     ) -> None:
         self._ids = list(message_ids)
         self._until = until
         self._ends_at = ends_at
         self._now = now
+        self._ends_on_failure = ends_on_failure
         self._asked_at = 0.0
         self._statuses: Mapping[str, MessageStatus] = {}
         self._problem = ""
@@ -55,7 +63,9 @@ class StatusWait:
             pause = _AFTER_ERROR
         else:
             self._statuses, self._problem = answer, ""
-            if all(one.status == "failed" or one.has_reached(self._until) for one in answer.values()):
+            failed = [one for one in answer.values() if one.status == "failed"]
+            reached = sum(one.has_reached(self._until) for one in answer.values())
+            if (failed and self._ends_on_failure) or len(failed) + reached == len(answer):
                 return None
             pause = self._asked_at + LONGEST_WAIT - now  # if it was answered early: it is under load
         return None if now >= self._ends_at else max(0.0, min(pause, self._ends_at - now))

@@ -72,3 +72,16 @@ class TaskArguments(TypedDict, total=False):
     wait_for_downstream: bool
     wait_for_past_depends_before_skipping: bool
     weight_rule: Any
+
+
+class SensorArguments(TaskArguments, total=False):
+    """The arguments of ``BaseSensorOperator`` on Airflow 2.11 to 3.3."""
+
+    exponential_backoff: bool
+    max_wait: timedelta | float | None
+    mode: str
+    never_fail: bool
+    poke_interval: timedelta | float
+    silent_fail: bool
+    soft_fail: bool
+    timeout: timedelta | float

@@ -44,6 +44,18 @@ def seconds_of(wait_timeout: object) -> float:
         raise InvalidParameterError(f"{error} (seconds, or a timedelta)") from None
 
 
+def is_deferrable(given: bool | None) -> bool:
+    """Return whether a task waits in the triggerer.
+
+    :param given: what the task says; ``None`` if that is up to ``[operators] default_deferrable``.
+    """
+    from airflow.providers.common.compat.sdk import conf
+
+    if given is not None:
+        return given
+    return bool(conf.getboolean("operators", "default_deferrable", fallback=False))
+
+
 def check_wait(wait_for: object, wait_timeout: object) -> None:
     """Check the parameters of a wait.
 

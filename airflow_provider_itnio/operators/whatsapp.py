@@ -33,6 +33,7 @@ from airflow_provider_itnio.operators._waiting import (
     WaitFor,
     check_receiver,
     check_wait,
+    is_deferrable,
     never_sending_again,
     seconds_of,
     wait_for_status,
@@ -292,7 +293,7 @@ class WhatsAppSendOperator(WhatsAppMessageOperator):
         message_id, seconds = receipt["message_id"], seconds_of(self.wait_timeout)
         log.info("Waiting until the message is %s, %s at most", self.wait_for, timedelta(seconds=seconds))
         with self._failing_as_documented(), never_sending_again(record, receipt["recipient"]):
-            if self._is_deferrable():
+            if is_deferrable(self.deferrable):
                 from airflow_provider_itnio.triggers.whatsapp import WhatsAppStatusTrigger
 
                 self.defer(
@@ -317,13 +318,6 @@ class WhatsAppSendOperator(WhatsAppMessageOperator):
             prepared = prepare_fallback(self.hook, recipient, self.fallback)
             record.fall_back(recipient, error)
         return self._wait(self._send(prepared, record).as_dict(), record)
-
-    def _is_deferrable(self) -> bool:
-        from airflow.providers.common.compat.sdk import conf
-
-        if self.deferrable is not None:
-            return self.deferrable
-        return bool(conf.getboolean("operators", "default_deferrable", fallback=False))
 
     def on_kill(self) -> None:
         """End a wait between two attempts, so that the message is recorded as not sent.

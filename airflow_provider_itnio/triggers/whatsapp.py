@@ -1,18 +1,38 @@
-"""Waiting for what became of messages, in the triggerer."""
+"""Waiting in the triggerer: for what became of messages, and for what people write."""
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import json
+import time
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
+from airflow.providers.common.compat.triggers import BaseEventTrigger
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from airflow_provider_itnio.api.errors import ItnioError, ReceiverError
+from airflow_provider_itnio.api.errors import InvalidParameterError, ItnioError, ReceiverError
+from airflow_provider_itnio.api.masking import mask_phone_numbers
+from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
+from airflow_provider_itnio.api.receiver import LONGEST_WAIT
 from airflow_provider_itnio.api.status_wait import StatusWait
 from airflow_provider_itnio.hooks.itnio import ItnioHook
 
-__all__ = ["WhatsAppStatusTrigger"]
+if TYPE_CHECKING:
+    from airflow_provider_itnio.api.receiver import IncomingMessage
+
+__all__ = ["WhatsAppMessageTrigger", "WhatsAppStatusTrigger"]
+
+_PAUSE: Final = 10.0
+"""Seconds after which a receiver that could not be asked, or did not hold a question back, is asked again."""
+
+_HANDED_ON: Final = 5.0
+"""Seconds in which a triggerer writes an event down, which it does once a second."""
+
+_HTTP_BAD_REQUEST: Final = 400
+
+log = NeverRaisingLog(__name__)
 
 
 class WhatsAppStatusTrigger(BaseTrigger):
@@ -25,6 +45,7 @@ class WhatsAppStatusTrigger(BaseTrigger):
     :param ends_at: Unix time in seconds at which it ends in any case.
     :param itnio_conn_id: the connection that names the receiver.
     :param receipt: a receipt that the event gives back, if the task needs one to go on.
+    :param ends_on_failure: whether it ends as soon as one of the messages has failed.
     """
 
     def __init__(
@@ -34,6 +55,8 @@ class WhatsAppStatusTrigger(BaseTrigger):
         ends_at: float,
         itnio_conn_id: str = "itnio_default",
         receipt: Mapping[str, Any] | None = None,
+        *,
+        ends_on_failure: bool = False,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.message_ids = list(message_ids)
@@ -41,16 +64,17 @@ class WhatsAppStatusTrigger(BaseTrigger):
         self.ends_at = ends_at
         self.itnio_conn_id = itnio_conn_id
         self.receipt = receipt
+        self.ends_on_failure = ends_on_failure
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return what the triggerer makes it from."""
-        names = ("message_ids", "until", "ends_at", "itnio_conn_id", "receipt")
+        names = ("message_ids", "until", "ends_at", "itnio_conn_id", "receipt", "ends_on_failure")
         return f"{type(self).__module__}.{type(self).__name__}", {name: getattr(self, name) for name in names}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Give one event: ``receipt``, and ``statuses`` and ``problem`` as in :meth:`StatusWait.result`."""
         receipt = {"receipt": self.receipt}
-        wait = StatusWait(self.message_ids, self.until, self.ends_at)
+        wait = StatusWait(self.message_ids, self.until, self.ends_at, ends_on_failure=self.ends_on_failure)
         hook = ItnioHook(self.itnio_conn_id)
         try:
             while True:
@@ -65,3 +89,139 @@ class WhatsAppStatusTrigger(BaseTrigger):
             yield TriggerEvent(wait.result() | receipt | {"problem": f"{type(error).__name__}: {error}"})
             return
         yield TriggerEvent(wait.result() | receipt)
+
+
+class WhatsAppMessageTrigger(BaseEventTrigger):
+    """Gives an event when people write. For an ``AssetWatcher`` (Airflow 3), so that a DAG runs then.
+
+    .. code-block:: python
+
+        Asset("whatsapp", watchers=[AssetWatcher(name="incoming", trigger=WhatsAppMessageTrigger())])
+
+    It asks the connection's receiver (``itnio-receiver``), and goes on over one that is away. The payload of
+    an event is ``{"messages": [{"id", "from", "name", "type", "text", "option_id", "reply_to", "at"}, …],
+    "cursor": …}``: up to 100 messages in order, all of it text from strangers, ``from`` with digits only, the
+    time in ISO 8601 and UTC. Airflow may run a DAG once for several events: read all of
+    ``triggering_asset_events``, each event's ``extra["payload"]``.
+
+    On Airflow 3.3 and later the asset's state store keeps how far it has read, some seconds after each event:
+    what is written while the triggerer is away follows, and after a crash an event may come twice. The cursor
+    is kept for a trigger of one asset; two assets with the same trigger share it, and it is not kept. Nor is
+    it before 3.3: then each start of the triggerer begins at ``after``.
+
+    :param after: where it begins: ``latest`` for what is written from now on, the ``cursor`` of an event or
+        of ``ItnioHook().incoming()``, or ``None`` for the oldest message that the receiver keeps.
+    :param sender: the number of the one person whose messages count, as people write it; other spellings
+        of the same number count too. ``None`` for everybody.
+    :param itnio_conn_id: the connection that names the receiver.
+    :raises InvalidParameterError: if ``after`` is something else.
+    :raises InvalidMessageError: if ``sender`` is no phone number.
+    """
+
+    def __init__(
+        self,
+        after: str | None = "latest",
+        sender: str | int | None = None,
+        itnio_conn_id: str = "itnio_default",
+    ) -> None:
+        from airflow_provider_itnio.api.phone_numbers import normalize_phone, spellings
+
+        super().__init__()  # type: ignore[no-untyped-call]
+        if after is not None and (not isinstance(after, str) or not after):
+            raise InvalidParameterError("after: must be latest, a cursor that an answer gave, or None")
+        self.after = after
+        self.sender = None if sender is None else normalize_phone(sender, "sender")
+        self.itnio_conn_id = itnio_conn_id
+        self._wanted = None if self.sender is None else frozenset(spellings(self.sender))
+        self._problem = ""
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return what the triggerer makes it from."""
+        names = ("after", "sender", "itnio_conn_id")
+        return f"{type(self).__module__}.{type(self).__name__}", {name: getattr(self, name) for name in names}
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Give an event for each answer of the receiver with messages in it, without an end."""
+        cursor = await self._first_cursor()
+        begun_with = self.after
+        while True:
+            asked_at = time.monotonic()
+            try:
+                answer = await ItnioHook(self.itnio_conn_id).aincoming(cursor, wait=LONGEST_WAIT)
+            except ItnioError as error:
+                self._tell(f"{error}. It is asked again every {_PAUSE:g} s")
+                if getattr(error, "http_status", None) == _HTTP_BAD_REQUEST and cursor != begun_with:
+                    # The cursor is of another database: all that the new one keeps is new.
+                    cursor = begun_with = None
+                await asyncio.sleep(_PAUSE)
+                continue
+            self._problem = ""
+            messages = [_as_json(one) for one in answer.messages if self._is_wanted(one)]
+            if messages:
+                yield _IncomingEvent(payload={"messages": messages, "cursor": answer.cursor})
+            if answer.cursor != cursor:
+                cursor = answer.cursor
+                await self._keep(cursor, is_event=bool(messages))
+            elif (early := asked_at + LONGEST_WAIT - time.monotonic()) > 0:  # it is under load, or stops
+                await asyncio.sleep(min(early, _PAUSE))
+
+    def _is_wanted(self, message: IncomingMessage) -> bool:
+        return self._wanted is None or message.sender in self._wanted
+
+    # --- the cursor in the asset's state store --------------------------------------------------------------
+
+    @property
+    def _key(self) -> str:
+        """The name of the cursor, another one for each trigger; a key shows no phone number."""
+        mine = json.dumps(self.serialize(), sort_keys=True)
+        return f"itnio_incoming_{hashlib.sha256(mine.encode()).hexdigest()[:16]}"
+
+    async def _first_cursor(self) -> str | None:
+        while (store := getattr(self, "asset_state_store", None)) is not None:
+            try:
+                return str(await store.aget(self._key) or "") or self.after
+            except ValueError as error:  # there is more than one asset
+                self._tell(f"Without a cursor that is kept: {error}")
+                self.asset_state_store = None
+            except Exception as error:  # of Airflow: to begin at after would lose messages
+                self._tell(f"The cursor in the asset's state store can't be read: {error}")
+                await asyncio.sleep(_PAUSE)
+        return self.after
+
+    async def _keep(self, cursor: str, *, is_event: bool) -> None:
+        if (store := getattr(self, "asset_state_store", None)) is None:
+            return
+        if is_event:  # a cursor that is written before its event may lose that
+            await asyncio.sleep(_HANDED_ON)
+        try:
+            await store.aset(self._key, cursor)
+        except Exception as error:  # the next one stands for it too
+            self._tell(f"The cursor can't be written to the asset's state store: {error}")
+
+    def _tell(self, problem: str) -> None:
+        """Log a problem the first time."""
+        if problem != self._problem:
+            self._problem = problem
+            log.warning("%s", mask_phone_numbers(problem))
+
+
+class _IncomingEvent(TriggerEvent):
+    """An event of which the triggerer's log shows no text and no number."""
+
+    def __repr__(self) -> str:
+        return f"TriggerEvent<{len(self.payload['messages'])} incoming messages>"
+
+    __str__ = __repr__
+
+
+def _as_json(message: IncomingMessage) -> dict[str, Any]:
+    return {
+        "id": message.message_id,
+        "from": message.sender,
+        "name": message.name,
+        "type": message.type,
+        "text": message.text,
+        "option_id": message.option_id,
+        "reply_to": message.reply_to,
+        "at": message.at.isoformat(),
+    }

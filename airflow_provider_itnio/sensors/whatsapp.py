@@ -1,0 +1,250 @@
+"""The sensor that waits until messages of earlier tasks have arrived."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NoReturn
+
+from airflow.providers.common.compat.sdk import (
+    AirflowFailException,
+    AirflowSensorTimeout,
+    AirflowSkipException,
+    BaseSensorOperator,
+    PokeReturnValue,
+)
+
+from airflow_provider_itnio._compat import is_from_mapped
+from airflow_provider_itnio.api.checks import check_choice
+from airflow_provider_itnio.api.errors import ItnioError, NotDeliveredError, ReceiverError
+from airflow_provider_itnio.api.masking import mask_phone_numbers
+from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
+from airflow_provider_itnio.argument_errors import with_named_errors
+from airflow_provider_itnio.hooks.itnio import ItnioHook
+from airflow_provider_itnio.operators._waiting import OF_TRIGGERER, is_deferrable
+from airflow_provider_itnio.sensors._messages import DeliveredDict, listed, outcome, sent_messages
+from airflow_provider_itnio.templating import is_rendered_later, leaves
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_itnio.api.receipt import ReceiptDict
+    from airflow_provider_itnio.api.status_wait import StatusWait
+    from airflow_provider_itnio.message_types import XComArgLike
+    from airflow_provider_itnio.operators._task_arguments import SensorArguments
+
+    _Sensor = BaseSensorOperator
+else:
+    _Sensor = with_named_errors(BaseSensorOperator)
+
+__all__ = ["WhatsAppDeliveredSensor"]
+
+_UNTIL = ("sent", "delivered", "read")
+
+log = NeverRaisingLog(__name__)
+
+
+class WhatsAppDeliveredSensor(_Sensor):
+    """Waits until messages that earlier tasks have sent are delivered. It sends nothing.
+
+    .. code-block:: python
+
+        tell = WhatsAppSendOperator.partial(task_id="tell", text="…").expand(recipient=people())
+        WhatsAppDeliveredSensor(task_id="everyone_has_it", messages=tell.output, timeout=3600)
+
+    It asks the connection's receiver (``itnio-receiver``): every ``poke_interval``, or, with ``deferrable``,
+    all the time in the triggerer, which needs no worker slot.
+
+    :param messages: a receipt, as ``WhatsAppSendOperator`` and ``@task.whatsapp`` return it, a message id, or
+        a list of these, also of lists: the output of a mapped task, of several tasks. (templated)
+    :param until: what is waited for: ``sent``, ``delivered`` or ``read``.
+    :param itnio_conn_id: the connection that names the receiver. (templated)
+    :param deferrable: wait in the triggerer, without a worker slot. ``None`` takes Airflow's
+        ``[operators] default_deferrable``. ``poke_interval`` and ``mode`` are then of no meaning.
+    :param kwargs: what every sensor takes: ``timeout`` (seconds, or a timedelta; 7 days), ``poke_interval``
+        (the same; 60 s), ``mode``, ``soft_fail`` and so on.
+    :return: how many messages have which last status, and what became of each: ``{"none": 0, "sent": 0,
+        "delivered": 1, "read": 1, "failed": 0, "statuses": {<message id>: {"recipient", "status", "at",
+        "failure", "code"}, …}}``. ``failure`` and WhatsApp's ``code`` tell why a message failed. Times are in
+        ISO 8601 and UTC. It stands in XCom too where the task fails because of a message, or times out.
+    :raises InvalidParameterError: if what is written in the DAG file can't be.
+    :raises AirflowFailException: at once and without retries, as soon as a message has failed, with each
+        recipient who was not reached and the reason; or if ``messages`` holds something else, or the
+        connection names no receiver that accepts its token.
+    :raises AirflowSensorTimeout: if messages have not come that far within ``timeout``; it lists them.
+    :raises AirflowSkipException: in place of both, with ``soft_fail``.
+    """
+
+    template_fields: Sequence[str] = ("messages", "itnio_conn_id")
+    template_fields_renderers: ClassVar[dict[str, str]] = {"messages": "json"}
+    ui_color = "#d9fdd3"
+
+    def __init__(
+        self,
+        *,
+        messages: ReceiptDict | str | Sequence[Any] | XComArgLike,
+        until: Literal["sent", "delivered", "read"] = "delivered",
+        itnio_conn_id: str = ItnioHook.default_conn_name,
+        deferrable: bool | None = None,
+        **kwargs: Unpack[SensorArguments],
+    ) -> None:
+        super().__init__(**kwargs)
+        self.messages = messages
+        self.until = until
+        self.itnio_conn_id = itnio_conn_id
+        self.deferrable = deferrable
+        # A mapped task is made when it runs: there a fault must fail the task, so it waits for execute().
+        if not is_from_mapped(self):
+            check_choice("until", until, _UNTIL)
+            if not any(is_rendered_later(leaf) for _, leaf in leaves(messages)):
+                sent_messages(messages)
+
+    @cached_property
+    def hook(self) -> ItnioHook:
+        """The hook that asks."""
+        return ItnioHook(self.itnio_conn_id)
+
+    @cached_property
+    def _recipients(self) -> dict[str, str | None]:
+        return sent_messages(self.messages)
+
+    @cached_property
+    def _wait(self) -> StatusWait:
+        from airflow_provider_itnio.api.status_wait import StatusWait
+
+        return StatusWait(self._recipients, self.until, math.inf, ends_on_failure=True)
+
+    def execute(self, context: Context) -> DeliveredDict:
+        """Wait until each message has come as far as ``until``.
+
+        :param context: the task's context.
+        """
+        try:
+            check_choice("until", self.until, _UNTIL)
+            log.info("Waiting until %s messages are %s", len(self._recipients), self.until)
+        except ItnioError as error:
+            raise AirflowFailException(f"{type(error).__name__}: {error}") from error
+        if is_deferrable(self.deferrable):
+            return self._first_poke(context) or self._defer()
+        try:
+            found: DeliveredDict = super().execute(context)
+        except AirflowSensorTimeout as error:
+            raise AirflowSensorTimeout(f"{error} {self._late(context, self._wait.result())}") from None
+        except AirflowSkipException as error:
+            why = error.__cause__ or self._late(context, self._wait.result())
+            raise AirflowSkipException(f"{error} {why}") from error.__cause__
+        return found
+
+    def poke(self, context: Context) -> PokeReturnValue:
+        """Ask once. A receiver that is away is asked again the next time.
+
+        :param context: the task's context.
+        """
+        try:
+            pause = self._wait.take(self.hook.message_status(self._recipients, until=self.until))
+        except ReceiverError as error:
+            pause = self._wait.take(error)
+        except ItnioError as error:
+            raise AirflowFailException(f"{type(error).__name__}: {error}") from error
+        if pause is not None:
+            return PokeReturnValue(is_done=False)
+        return PokeReturnValue(is_done=True, xcom_value=self._judge(context, self._wait.result()))
+
+    def execute_complete(self, context: Context, event: Mapping[str, Any]) -> DeliveredDict:
+        """Go on when the triggerer has waited.
+
+        :param context: the task's context.
+        :param event: how the wait ended.
+        """
+        if event["problem"]:
+            try:
+                self.hook.check_receiver()
+            except ReceiverError:
+                pass  # it is away: the time is over
+            except ItnioError as error:
+                raise AirflowFailException(f"{type(error).__name__}: {error}") from error
+        return self._judge(context, event)
+
+    def _first_poke(self, context: Context) -> DeliveredDict | None:
+        try:
+            found: DeliveredDict | None = self.poke(context).xcom_value
+        except AirflowFailException as error:
+            if self.soft_fail or self.never_fail:
+                raise AirflowSkipException(str(error)) from error
+            raise
+        return found
+
+    def _defer(self) -> NoReturn:
+        from airflow_provider_itnio.triggers.whatsapp import WhatsAppStatusTrigger
+
+        self.defer(
+            trigger=WhatsAppStatusTrigger(
+                list(self._recipients),
+                self.until,
+                time.time() + self.timeout,
+                self.itnio_conn_id,
+                ends_on_failure=True,
+            ),
+            method_name="execute_complete",
+            timeout=timedelta(seconds=self.timeout) + OF_TRIGGERER,
+        )
+
+    def _judge(self, context: Context, event: Mapping[str, Any]) -> DeliveredDict:
+        """Return what became of the messages, unless that ends the task."""
+        found = outcome(self._recipients, event["statuses"])
+        if found["failed"]:
+            failed = {name: one for name, one in found["statuses"].items() if one["status"] == "failed"}
+            error = NotDeliveredError(
+                f"{len(failed):,} of {len(self._recipients):,} messages were accepted by Itniotech and then "
+                f"failed: {listed(failed)}",
+                status="failed",
+            )
+            self._push(context, found)
+            self._fail(AirflowFailException(f"{type(error).__name__}: {error}"), error)
+        if any(found[name] for name in _before(self.until)):  # type: ignore[literal-required]
+            self._fail(
+                AirflowSensorTimeout(
+                    f"The sensor's timeout of {timedelta(seconds=self.timeout)} is over. "
+                    f"{self._late(context, event)}"
+                )
+            )
+        return found
+
+    def _late(self, context: Context, event: Mapping[str, Any]) -> str:
+        """Tell which messages have not come so far, and leave what is known in XCom."""
+        found = outcome(self._recipients, event["statuses"])
+        self._push(context, found)
+        late = {name: one for name, one in found["statuses"].items() if one["status"] in _before(self.until)}
+        told = f"{len(late):,} of {len(self._recipients):,} messages are not {self.until}: {listed(late)}"
+        if event["problem"]:
+            return f"{told}. {event['problem']}"
+        if found["none"] == len(self._recipients):
+            told += (
+                ". If the receiver knows of no status at all, Itniotech does not push to it: see the guide"
+            )
+        return told
+
+    def _fail(self, error: Exception, cause: Exception | None = None) -> NoReturn:
+        if self.soft_fail or self.never_fail:
+            log.warning("%s", error)  # Airflow skips the task, and does not say why
+        raise error from cause
+
+    def _push(self, context: Context, found: DeliveredDict) -> None:
+        if not self.do_xcom_push or "ti" not in context:  # Airflow does so of a task that succeeds alone
+            return
+        try:
+            context["ti"].xcom_push(key="return_value", value=found)
+        except Exception as error:  # which must not hide why the task fails
+            words = mask_phone_numbers(f"{type(error).__name__}: {error}")
+            log.error("What became of the messages could not be pushed: %s", words)
+
+
+def _before(until: str) -> tuple[str, ...]:
+    """Return the statuses of messages that have not come so far."""
+    order = ("none", "sent", "delivered", "read")
+    return order[: order.index(until)]

@@ -1,0 +1,354 @@
+"""Waiting for messages of earlier tasks: the sandbox pushes to a receiver that runs."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+
+import pytest
+from airflow.providers.common.compat.sdk import (
+    DAG,
+    AirflowFailException,
+    AirflowSensorTimeout,
+    AirflowSkipException,
+    TaskDeferred,
+)
+from airflow.providers.standard.operators.empty import EmptyOperator
+
+from airflow_provider_itnio.hooks.itnio import ItnioHook
+from airflow_provider_itnio.operators.whatsapp import WhatsAppSendOperator
+from airflow_provider_itnio.sensors.whatsapp import WhatsAppDeliveredSensor
+from airflow_provider_itnio.triggers.whatsapp import WhatsAppStatusTrigger
+from tests.receiver.running import PUSH_TOKEN, READ_TOKEN, running_receiver
+from tests.task_runs import TaskRun, fails_at_once, may_be_tried_again
+
+NUMBER = "8614718004557"
+OTHER = "8614718004558"
+UNDELIVERABLE = "99960000026"
+SENT_ONLY = "99970000001"
+NEVER_PUSHED = "99970000003"
+
+
+@pytest.fixture(scope="module")
+def receiver(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("receiver")
+    with running_receiver(f"sqlite:///{folder}/receipts.db", folder) as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def pushes(sandbox, connect, receiver):
+    connect(extra={"receiver_url": receiver.url, "receiver_token": READ_TOKEN})
+    sandbox.push_to(f"{receiver.url}/push/{PUSH_TOKEN}")
+    for number in (NUMBER, OTHER):
+        sandbox.window_open(number)
+    yield
+    sandbox.push_to(None)
+
+
+def sent(*recipients):
+    """Send a message to each, as earlier tasks have; give the receipts as they stand in XCom."""
+    hook = ItnioHook()
+    return [json.loads(json.dumps(hook.send(one, text="42 rows").as_dict())) for one in recipients]
+
+
+def waiting(messages, **fields):
+    given = {"poke_interval": 0.05, "timeout": 600, **fields}
+    return TaskRun(lambda: WhatsAppDeliveredSensor(task_id="arrived", messages=messages, **given))
+
+
+def deferred(run):
+    with pytest.raises(TaskDeferred) as raised:
+        run.once()
+    return raised.value
+
+
+def triggered(left):
+    """Let a triggerer run the trigger to its event, made anew from what is stored of it."""
+    _, kwargs = left.trigger.serialize()
+    kwargs = json.loads(json.dumps(kwargs))
+
+    async def event():
+        return (await anext(WhatsAppStatusTrigger(**kwargs).run())).payload
+
+    return asyncio.run(event())
+
+
+def resumed(run, left, event):
+    """Resume in a new process, in the same try."""
+    run.try_number -= 1
+    context = run.begin()
+    return run.operator.resume_execution(left.method_name, {**(left.kwargs or {}), "event": event}, context)
+
+
+def ended(run, *, deferrable):
+    """Run a task to its end, over the triggerer if it defers."""
+    if not deferrable:
+        return run.once()
+    try:
+        result = run.once()
+    except TaskDeferred as left:
+        return resumed(run, left, triggered(left))
+    return result
+
+
+@pytest.mark.parametrize("deferrable", [False, True])
+@pytest.mark.parametrize("until", ["sent", "delivered", "read"])
+def test_it_is_green_once_everyone_has_it(until, deferrable, sandbox):
+    receipts = sent(NUMBER, OTHER)
+    result = ended(waiting(receipts, until=until, deferrable=deferrable), deferrable=deferrable)
+    assert list(result["statuses"]) == [one["message_id"] for one in receipts]
+    reached = {"sent": ("sent", "delivered", "read"), "delivered": ("delivered", "read")}.get(
+        until, ("read",)
+    )
+    for one, receipt in zip(result["statuses"].values(), receipts, strict=True):
+        assert one["status"] in reached
+        assert one["at"].endswith("+00:00")
+        assert (one["recipient"], one["failure"]) == (receipt["recipient"], None)
+    counts = [result[name] for name in ("none", "sent", "delivered", "read", "failed")]
+    assert sum(counts) == sum(result[name] for name in reached) == 2
+    assert json.loads(json.dumps(result)) == result
+    assert len(sandbox.messages) == 2  # it sends nothing
+
+
+def forms_of(receipts):
+    first, second = receipts
+    ids = [one["message_id"] for one in receipts]
+    return {
+        "a receipt": first,
+        "receipts": receipts,
+        "an id": ids[0],
+        "ids": tuple(ids),
+        "both": [first, ids[1]],
+        "outputs of two mapped tasks": [[first], iter([second])],
+        "twice the same": [first, ids[0], first],
+        "JSON in a text": json.dumps(receipts),
+        "Python's words in a text": repr(receipts),
+        "a receipt in a text": repr(first),
+        "a receipt with a status": {**first, "status": "sent", "status_at": None},
+    }
+
+
+@pytest.mark.parametrize("form", forms_of([{"message_id": "m"}] * 2))
+def test_messages_may_stand_there_in_each_form_that_earlier_tasks_give(form):
+    receipts = sent(NUMBER, OTHER)
+    made = TaskRun(
+        lambda: WhatsAppDeliveredSensor(
+            task_id="arrived", messages=lambda **_: forms_of(receipts)[form], poke_interval=0.05
+        )
+    )
+    context = made.begin()
+    made.operator.messages = forms_of(receipts)[form]  # as rendered
+    result = made.operator.execute(context)
+    expected = {one["message_id"]: one["recipient"] for one in receipts}
+    if form in ("a receipt", "an id", "twice the same", "a receipt in a text", "a receipt with a status"):
+        expected.popitem()
+    assert set(result["statuses"]) == set(expected)
+    assert {one["recipient"] for one in result["statuses"].values()} <= {*expected.values(), None}
+
+
+def test_an_id_of_digits_that_native_rendering_made_a_number_is_the_id(receiver):
+    receiver.push(
+        {"eventType": "message-status-event", "messageId": "12345", "status": "read", "timestamp": 1}
+    )
+    assert list(waiting(12345).once()["statuses"]) == ["12345"]
+
+
+@pytest.mark.parametrize("native", [False, True])
+def test_it_takes_the_output_of_a_task_and_jinja_from_airflow(native, itnio_sandbox):
+    (receipt,) = sent(NUMBER)
+    with DAG("report", schedule=None, render_template_as_native_obj=native):
+        tell = EmptyOperator(task_id="tell")
+        of_output = WhatsAppDeliveredSensor(task_id="arrived", messages=tell.output, poke_interval=0.05)
+        of_jinja = WhatsAppDeliveredSensor(
+            task_id="arrived_too", messages="{{ ti.xcom_pull('tell') }}", poke_interval=0.05
+        )
+    for task in (of_output, of_jinja):
+        result = itnio_sandbox.execute(task, xcoms={"tell": receipt})
+        assert list(result["statuses"]) == [receipt["message_id"]]
+
+
+def test_it_takes_the_outputs_of_a_mapped_task_and_may_be_mapped_itself(itnio_sandbox):
+    receipts = sent(NUMBER, OTHER)
+    with DAG("report", schedule=None):
+        tell = WhatsAppSendOperator.partial(task_id="tell", text="42 rows").expand(recipient=[NUMBER, OTHER])
+        of_all = WhatsAppDeliveredSensor(task_id="arrived", messages=tell.output, poke_interval=0.05)
+        of_each = WhatsAppDeliveredSensor.partial(task_id="each", poke_interval=0.05).expand(
+            messages=[[receipts[0]], [receipts[1]]]
+        )
+    result = itnio_sandbox.execute(of_all, xcoms={"tell": receipts})
+    assert len(result["statuses"]) == 2
+    result = itnio_sandbox.execute(of_each, map_index=1)
+    assert list(result["statuses"]) == [receipts[1]["message_id"]]
+
+
+@pytest.mark.parametrize("deferrable", [False, True])
+def test_a_failed_message_fails_it_at_once_with_whom_it_did_not_reach(deferrable):
+    receipts = sent(NUMBER, UNDELIVERABLE, NEVER_PUSHED)  # the last one would be waited for
+    run = waiting(receipts, deferrable=deferrable)
+    with pytest.raises(AirflowFailException) as raised:
+        ended(run, deferrable=deferrable)
+    told = str(raised.value)
+    assert "NotDeliveredError: 1 of 3 messages were accepted by Itniotech and then failed: 99…26 (" in told
+    assert "131026, the message can't be delivered: check that the number has WhatsApp" in told
+    assert UNDELIVERABLE not in told
+    assert run.summary["failed"] == 1
+    assert run.summary["statuses"][receipts[1]["message_id"]]["recipient"] == UNDELIVERABLE
+
+
+@pytest.mark.parametrize("deferrable", [False, True])
+def test_its_timeout_lists_the_messages_that_have_not_come_so_far(deferrable):
+    receipts = sent(NUMBER, SENT_ONLY, NEVER_PUSHED)
+    run = waiting(receipts, deferrable=deferrable, timeout=3)
+    with pytest.raises(AirflowSensorTimeout) as raised:
+        ended(run, deferrable=deferrable)
+    told = str(raised.value)
+    assert "2 of 3 messages are not delivered: 99…01 (" in told
+    assert "): status sent; 99…03 (" in told
+    assert SENT_ONLY not in told
+    assert (run.summary["sent"], run.summary["none"]) == (1, 1)
+
+
+@pytest.mark.parametrize("deferrable", [False, True])
+@pytest.mark.parametrize(("recipient", "why"), [(UNDELIVERABLE, "131026"), (NEVER_PUSHED, "status none")])
+def test_soft_fail_skips_it_and_says_why(recipient, why, deferrable, logged):
+    run = waiting(sent(recipient), deferrable=deferrable, timeout=1, soft_fail=True)
+    with pytest.raises(AirflowSkipException) as raised:
+        ended(run, deferrable=deferrable)
+    assert why in f"{raised.value} {logged()}"
+    assert sum(run.summary[name] for name in ("none", "failed")) == 1
+
+
+def test_many_failures_are_counted_and_some_listed(receiver):
+    ids = [f"lost-{number}" for number in range(25)]
+    for one in ids:
+        receiver.push(
+            {"eventType": "message-status-event", "messageId": one, "status": "failed", "timestamp": 1}
+        )
+    told = str(fails_at_once(waiting(ids)))
+    assert "25 of 25 messages were accepted" in told
+    assert "lost-19: no reason given; and 5 more" in told
+    assert "lost-20" not in told
+
+
+def test_a_retry_waits_for_the_same_messages_and_sends_nothing(sandbox):
+    receipts = sent(SENT_ONLY)
+    run = waiting(receipts, timeout=1)
+    may_be_tried_again(run, AirflowSensorTimeout)
+    sandbox.push(sandbox.messages[0], "delivered")
+    assert run.once()["delivered"] == 1
+    assert len(sandbox.messages) == 1
+
+
+def test_it_goes_on_over_a_receiver_that_is_away_and_says_so_in_the_end(connect, closed_port, caplog):
+    connect(extra={"receiver_url": f"http://127.0.0.1:{closed_port}", "receiver_token": READ_TOKEN})
+    told = str(may_be_tried_again(waiting("m-1", timeout=1), AirflowSensorTimeout))
+    assert "1 of 1 messages are not delivered: m-1: status none. The receiver could not be asked" in told
+    assert caplog.text.count("The wait goes on") == 1
+
+
+def test_a_deferred_one_that_began_while_the_receiver_was_away_goes_on(connect, closed_port, receiver):
+    (receipt,) = sent(NUMBER)
+    connect(extra={"receiver_url": f"http://127.0.0.1:{closed_port}", "receiver_token": READ_TOKEN})
+    run = waiting(receipt, deferrable=True)
+    left = deferred(run)
+    connect(extra={"receiver_url": receiver.url, "receiver_token": READ_TOKEN})
+    assert resumed(run, left, triggered(left))["failed"] == 0
+
+
+def test_a_deferred_one_ends_as_soon_as_the_push_is_there(sandbox):
+    run = waiting(sent(NEVER_PUSHED), deferrable=True)
+    left = deferred(run)
+    later = threading.Timer(0.5, sandbox.push, [sandbox.messages[0], "read"])
+    later.start()
+    event = triggered(left)
+    later.join()
+    assert resumed(run, left, event)["read"] == 1
+
+
+def test_a_deferred_one_needs_nothing_but_its_event():
+    """``dag.test()`` of Airflow 2 hands on nothing else."""
+    assert not deferred(waiting(sent(NEVER_PUSHED), deferrable=True)).kwargs
+
+
+def test_a_deferred_one_whose_connection_is_gone_fails_at_once(monkeypatch):
+    run = waiting(sent(NEVER_PUSHED), deferrable=True)
+    left = deferred(run)
+    monkeypatch.delenv("AIRFLOW_CONN_ITNIO_DEFAULT")
+    event = triggered(left)
+    with pytest.raises(AirflowFailException, match="itnio_default"):
+        resumed(run, left, event)
+
+
+@pytest.mark.parametrize("deferrable", [False, True])
+@pytest.mark.parametrize(
+    ("extra", "told"),
+    [
+        ({"receiver_url": None}, "receiver_url: is missing"),
+        ({"receiver_token": "another-token-0123456789"}, "receiver_token: the receiver does not accept it"),
+    ],
+)
+def test_without_a_receiver_it_fails_at_once(extra, told, deferrable, connect, receiver):
+    connect(extra={"receiver_url": receiver.url, "receiver_token": READ_TOKEN} | extra)
+    assert told in str(fails_at_once(waiting("m", deferrable=deferrable)))
+
+
+SUMMARY = {"recipients": 2, "accepted": 2, "refused": 0, "failures": []}
+NONE_OF_IT = {
+    "nothing": (None, "messages: must be a receipt or a message id, nothing given; a task that is skipped"),
+    "no message": ([], "messages: must hold at least one receipt or message id, an empty list given"),
+    "empty lists": ([[], []], "messages: must hold at least one"),
+    "an empty text": ("", "messages: a message id is printable text of 1 to 128 characters, '' "),
+    "a skipped task among them": (
+        ["m-1", None],
+        r"messages\[1\]: must be a receipt or a message id, nothing",
+    ),
+    "a broadcast's summary": (SUMMARY, "messages: the summary of a broadcast has no message ids"),
+    "one in a list": ([SUMMARY], r"messages\[0\]: the summary of a broadcast"),
+    "another object": ({"rows": 5}, "messages: must be a receipt, an object without message_id given"),
+    "a receipt without an id": (
+        {"message_id": None},
+        "messages.message_id: must be a receipt or a message id",
+    ),
+    "an id that is none": (
+        [{"message_id": "(accepted; its id can't be printed)", "recipient": NUMBER}],
+        r"messages\[0\].message_id: Itniotech accepted this message under an id that can't be used",
+    ),
+    "a long id": ("m" * 129, r"messages: a message id is .* \(129 characters\) given"),
+    "an id with a line break": ("a\nb", "messages: a message id is printable"),
+    "True": (True, "messages: must be a receipt or a message id"),
+    "half a number": (1.5, "messages: must be a receipt or a message id, 1.5 given"),
+    "bytes": (b"m", "messages: must be a receipt or a message id"),
+    "a broken list": ("[{'message_id':", r"messages: a text that begins with \[ must be JSON"),
+    "a mapped task's outputs in Jinja": (
+        "LazyXComSequence(<unevaluated length>)",
+        "messages: Jinja has made a text of a mapped task's outputs; give them as they are",
+    ),
+    "deep lists": (
+        [[[[[["m"]]]]]],
+        r"messages(\[0\])+: must be a receipt or a message id, a list of 1 given",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", NONE_OF_IT)
+def test_what_is_no_message_is_refused_by_its_place(case):
+    given, told = NONE_OF_IT[case]
+    with pytest.raises(ValueError, match=f"task 'arrived': .*{told}"):
+        waiting(given).once()  # in the DAG file
+    run = waiting("m")
+    context = run.begin()
+    run.operator.messages = given  # from an earlier task
+    with pytest.raises(AirflowFailException, match=f"InvalidParameterError: {told}"):
+        run.operator.execute(context)
+
+
+def test_a_status_that_can_not_be_waited_for_is_an_import_error():
+    with pytest.raises(ValueError, match="until: must be one of sent, delivered, read; 'accepted' given"):
+        WhatsAppDeliveredSensor(task_id="arrived", messages="m", until="accepted")
+
+
+def test_airflow_says_whether_it_defers(monkeypatch):
+    monkeypatch.setenv("AIRFLOW__OPERATORS__DEFAULT_DEFERRABLE", "True")
+    assert deferred(waiting(sent(NEVER_PUSHED)))

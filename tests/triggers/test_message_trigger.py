@@ -1,0 +1,293 @@
+"""What people write makes events: a receiver that runs, asked by a trigger as a triggerer runs it."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import time
+from contextlib import suppress
+
+import pytest
+from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
+from airflow.triggers.base import BaseTrigger
+
+from airflow_provider_itnio.api.errors import InvalidMessageError, InvalidParameterError
+from airflow_provider_itnio.hooks.itnio import ItnioHook
+from airflow_provider_itnio.triggers import whatsapp
+from airflow_provider_itnio.triggers.whatsapp import WhatsAppMessageTrigger
+from tests.receiver.running import READ_TOKEN, incoming_push, running_receiver, text_push
+
+ANA = "8613900000001"
+BEN = "8613900000002"
+_NUMBERS = itertools.count(1)
+
+
+@pytest.fixture(scope="module")
+def receiver(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("receiver")
+    with running_receiver(f"sqlite:///{folder}/receipts.db", folder) as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def asks(connect, receiver, monkeypatch):
+    monkeypatch.setattr(whatsapp, "_PAUSE", 0.05)
+    monkeypatch.setattr(whatsapp, "_HANDED_ON", 0.05)
+    connect(extra={"receiver_url": receiver.url, "receiver_token": READ_TOKEN})
+
+
+class AssetStateStore:
+    """What an event trigger of one asset has on Airflow 3.3."""
+
+    def __init__(self):
+        self.kept = {}
+        self.fails = 0
+
+    async def aget(self, key, default=None):
+        self._fail()
+        return json.loads(self.kept[key]) if key in self.kept else default
+
+    async def aset(self, key, value):
+        self._fail()
+        self.kept[key] = json.dumps(value)
+
+    def _fail(self):
+        if self.fails:
+            self.fails -= 1
+            raise RuntimeError("the API server is away")
+
+
+def written(receiver, phone, words, **more):
+    push = text_push(f"in-{next(_NUMBERS)}", words, phone=phone, **more)
+    assert receiver.push(push) == 200
+    return push["messageId"]
+
+
+def events_of(trigger, count, meanwhile=lambda: None, store=None, after=0.3):
+    """Run a trigger as a triggerer does, until it has given so many events; give their payloads."""
+    path, kwargs = trigger.serialize()
+    assert path == "airflow_provider_itnio.triggers.whatsapp.WhatsAppMessageTrigger"
+    made = WhatsAppMessageTrigger(**json.loads(json.dumps(kwargs)))
+    made.asset_state_store = store
+    found = []
+
+    async def take():
+        async for event in made.run():
+            found.append(event)
+
+    async def run():
+        running = asyncio.create_task(take())
+        await asyncio.sleep(after)
+        await asyncio.to_thread(meanwhile)
+        while len(found) < count and not running.done():
+            await asyncio.sleep(0.02)
+        await asyncio.sleep(after)  # for what comes after the last event
+        running.cancel()
+        with suppress(asyncio.CancelledError):
+            await running
+
+    asyncio.run(run())
+    return [json.loads(json.dumps(event.payload)) for event in found]
+
+
+def test_an_event_holds_what_was_written_in_plain_json(receiver):
+    cursor = ItnioHook().incoming("latest").cursor
+    receiver.push(
+        incoming_push(
+            "in-tap",
+            {
+                "type": "interactive",
+                "interactive": {"type": "button_reply", "button_reply": {"id": "yes", "title": "Load again"}},
+                "context": {"id": "m-0"},
+            },
+            phone=ANA,
+        )
+    )
+    (event,) = events_of(WhatsAppMessageTrigger(after=cursor), 1)
+    assert event["messages"] == [
+        {
+            "id": "in-tap",
+            "from": ANA,
+            "name": "Ana",
+            "type": "interactive",
+            "text": "Load again",
+            "option_id": "yes",
+            "reply_to": "m-0",
+            "at": "2026-09-21T14:13:20+00:00",
+        }
+    ]
+    assert ItnioHook().incoming(event["cursor"]).messages == []
+
+
+def test_it_begins_with_what_is_written_from_now_on_and_goes_on_after_an_event(receiver):
+    written(receiver, ANA, "before")
+
+    def writes():
+        for words in ("one", "two", "three"):
+            written(receiver, ANA, words)
+
+    events = events_of(WhatsAppMessageTrigger(), 1, writes)
+    texts = [message["text"] for event in events for message in event["messages"]]
+    assert texts == ["one", "two", "three"]
+    assert len(events_of(WhatsAppMessageTrigger(), 2, lambda: _twice(receiver))) == 2
+
+
+def _twice(receiver):
+    written(receiver, ANA, "once")
+    time.sleep(0.5)
+    written(receiver, ANA, "again")
+
+
+def test_none_begins_with_the_oldest_that_is_kept(receiver):
+    oldest = ItnioHook().incoming().messages or [written(receiver, ANA, "the oldest")]
+    (event, *_) = events_of(WhatsAppMessageTrigger(after=None), 1)
+    assert event["messages"][0]["id"] == getattr(oldest[0], "message_id", oldest[0])
+
+
+@pytest.mark.parametrize(
+    ("wrote", "sender"),
+    [(BEN, "+86 139-0000-0002"), (BEN, int(BEN)), ("5511987654321", "551187654321")],
+)
+def test_only_the_sender_that_is_named_counts_under_any_spelling(wrote, sender, receiver):
+    def writes():
+        written(receiver, ANA, "another person")
+        written(receiver, wrote, "this one")
+
+    events = events_of(WhatsAppMessageTrigger(sender=sender), 1, writes)
+    assert [message["text"] for event in events for message in event["messages"]] == ["this one"]
+
+
+def test_it_goes_on_over_a_receiver_that_is_away_and_logs_that_once(receiver, connect, closed_port, caplog):
+    cursor = ItnioHook().incoming("latest").cursor
+    connect(extra={"receiver_url": f"http://127.0.0.1:{closed_port}", "receiver_token": READ_TOKEN})
+
+    def comes_back():
+        written(receiver, ANA, "meanwhile")
+        connect(extra={"receiver_url": receiver.url, "receiver_token": READ_TOKEN})
+
+    (event,) = events_of(WhatsAppMessageTrigger(after=cursor), 1, comes_back, after=1)
+    assert event["messages"][0]["text"] == "meanwhile"
+    assert caplog.text.count("could not be asked what people wrote") == 1
+
+
+def test_it_goes_on_once_a_connection_is_mended(receiver, connect, caplog):
+    cursor = ItnioHook().incoming("latest").cursor
+    connect(extra={"receiver_url": receiver.url, "receiver_token": "another-token-0123456789"})
+
+    def mended():
+        written(receiver, ANA, "meanwhile")
+        connect(extra={"receiver_url": receiver.url, "receiver_token": READ_TOKEN})
+
+    assert len(events_of(WhatsAppMessageTrigger(after=cursor), 1, mended)) == 1
+    assert "receiver_token: the receiver does not accept it" in caplog.text
+    assert "another-token-0123456789" not in caplog.text
+
+
+def test_it_asks_an_idle_receiver_no_more_than_once_in_25_seconds(receiver):
+    events_of(WhatsAppMessageTrigger(), 0, after=1)
+    trigger = WhatsAppMessageTrigger()
+    asked = []
+    ask = ItnioHook.aincoming
+
+    async def counted(hook, after, **more):
+        asked.append(after)
+        return await ask(hook, after, **more)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ItnioHook, "aincoming", counted)
+        events_of(trigger, 0, after=1)
+    assert len(asked) == 2  # for the cursor of the end, and what follows it
+    assert asked[0] == "latest"
+
+
+def test_a_triggerer_that_starts_again_misses_nothing(receiver):
+    store = AssetStateStore()
+    events_of(WhatsAppMessageTrigger(), 0, store=store)  # nobody has written yet
+    (key,) = store.kept
+    written(receiver, ANA, "while it was away")
+    (event,) = events_of(WhatsAppMessageTrigger(), 1, store=store)
+    assert event["messages"][0]["text"] == "while it was away"
+    assert json.loads(store.kept[key]) == event["cursor"]
+    assert events_of(WhatsAppMessageTrigger(), 0, store=store) == []  # and gives nothing twice
+
+
+def test_each_trigger_has_a_cursor_of_its_own_and_its_key_shows_no_number(receiver):
+    store = AssetStateStore()
+    for trigger in (WhatsAppMessageTrigger(), WhatsAppMessageTrigger(sender=ANA)):
+        events_of(trigger, 0, store=store)
+    assert len(store.kept) == 2
+    assert ANA not in "".join(store.kept)
+
+
+def test_a_cursor_is_written_after_its_event(receiver, monkeypatch):
+    monkeypatch.setattr(whatsapp, "_HANDED_ON", 600)
+    store = AssetStateStore()
+    before = events_of(WhatsAppMessageTrigger(), 1, lambda: written(receiver, ANA, "crash"), store=store)
+    again = events_of(WhatsAppMessageTrigger(), 1, store=store)  # the first one may not have been handed on
+    assert before[0]["messages"] == again[0]["messages"]
+
+
+def test_a_store_that_fails_loses_nothing(receiver, caplog):
+    store = AssetStateStore()
+    events_of(WhatsAppMessageTrigger(), 0, store=store)
+    written(receiver, ANA, "while it was away")
+    store.fails = 2
+    (event,) = events_of(WhatsAppMessageTrigger(), 1, store=store)
+    assert event["messages"][0]["text"] == "while it was away"
+    assert caplog.text.count("can't be read: the API server is away") == 1
+
+
+def test_a_receiver_with_another_database_is_read_from_its_beginning(receiver, tmp_path, connect):
+    store = AssetStateStore()
+    events_of(WhatsAppMessageTrigger(), 0, store=store)
+    with running_receiver(f"sqlite:///{tmp_path}/another.db", tmp_path) as another:
+        written(another, ANA, "in the new one")
+        connect(extra={"receiver_url": another.url, "receiver_token": READ_TOKEN})
+        (event,) = events_of(WhatsAppMessageTrigger(), 1, store=store)
+    assert event["messages"][0]["text"] == "in the new one"
+
+
+def test_the_triggerer_logs_no_text_and_no_number(receiver):
+    cursor = ItnioHook().incoming("latest").cursor
+    written(receiver, ANA, "private words")
+
+    async def first():
+        return await anext(WhatsAppMessageTrigger(after=cursor).run())
+
+    event = asyncio.run(first())
+    assert event.payload["messages"][0]["text"] == "private words"
+    assert "private" not in f"{event!r} {event}"
+    assert ANA not in f"{event!r} {event}"
+
+
+@pytest.mark.skipif(not AIRFLOW_V_3_0_PLUS, reason="asset watchers are of Airflow 3")
+def test_an_asset_watcher_takes_it_and_the_triggerer_hands_its_event_on(receiver):
+    from airflow.jobs.triggerer_job_runner import messages
+    from airflow.sdk import Asset, AssetWatcher
+    from airflow.triggers.base import BaseEventTrigger
+
+    trigger = WhatsAppMessageTrigger(sender="+86 139-0000-0001")
+    assert Asset("whatsapp", watchers=[AssetWatcher(name="incoming", trigger=trigger)])
+    path, kwargs = trigger.serialize()
+    assert BaseEventTrigger.hash(path, kwargs) == BaseEventTrigger.hash(path, kwargs | {"sender": ANA})
+    event = whatsapp._IncomingEvent(payload={"messages": [{"text": "hello"}], "cursor": "a-1"})
+    told = messages.TriggerStateChanges(events=[(1, event, None)]).model_dump_json()
+    assert json.loads(told)["events"][0][1]["payload"]["messages"] == [{"text": "hello"}]
+
+
+def test_it_is_a_trigger_on_each_version():
+    assert isinstance(WhatsAppMessageTrigger(), BaseTrigger)
+
+
+@pytest.mark.parametrize(
+    ("fields", "error", "told"),
+    [
+        ({"after": 5}, InvalidParameterError, "after: must be latest, a cursor that an answer gave, or None"),
+        ({"after": ""}, InvalidParameterError, "after: must be latest"),
+        ({"sender": "nobody"}, InvalidMessageError, "sender: "),
+    ],
+)
+def test_what_can_not_be_is_refused_by_name(fields, error, told):
+    with pytest.raises(error, match=told):
+        WhatsAppMessageTrigger(**fields)
