@@ -23,8 +23,8 @@ from urllib.request import urlopen
 
 from airflow_provider_itnio.sandbox import ReceivedMessage, Sandbox
 from scripts.pictures import NoPictureError, take_picture
-from scripts.push_counter import PushCounter
 from scripts.running_airflow import AIRFLOW_3, RunningAirflow, airflow_environment
+from scripts.running_receiver import RunningReceiver, with_receiver
 
 ROOT = Path(__file__).parent.parent
 OUTPUT = ROOT / "demo"
@@ -64,6 +64,8 @@ EXAMPLES = {
     ),
     "example_whatsapp_report": Example("success", {"text": 5, "template": 1}),
     "example_whatsapp_broadcast": Example("success", {"text": 500, "document": 2}),
+    # Its tasks are green once the receiver says that the messages are delivered.
+    "example_whatsapp_delivered": Example("success", {"template": 2}),
     # It fails on purpose: one alert for the task, one for the DAG.
     "example_whatsapp_alerts": Example("failed", {"text": 2}),
 }
@@ -90,15 +92,15 @@ def main() -> int:
     expected = expected_messages()
     faults: list[str] = []
     with (
-        PushCounter() as pushes,
-        # The people of the examples have written to the business in the last 24 hours.
-        Sandbox(webhook=pushes.url, open_windows=True) as sandbox,
         tempfile.TemporaryDirectory(prefix="itnio-demo-") as home,
+        RunningReceiver(Path(home)) as receiver,
+        # The people of the examples have written to the business in the last 24 hours.
+        Sandbox(webhook=receiver.push_url, open_windows=True) as sandbox,
     ):
         print(f"The sandbox answers at {sandbox.url}")
         print("Airflow starts ...", flush=True)
         settings = {
-            "AIRFLOW_CONN_ITNIO_DEFAULT": sandbox.connection_json(),
+            "AIRFLOW_CONN_ITNIO_DEFAULT": with_receiver(sandbox, receiver),
             "AIRFLOW__ITNIO__ALERT_RECIPIENTS": json.dumps({"tag:storm": ON_CALL}),
         }
         environment = airflow_environment(Path(home), dags_folder(Path(home)), settings)
@@ -132,7 +134,7 @@ def main() -> int:
         faults += [f"refused: {refused.status}, {refused.why}" for refused in sandbox.refused]
         print_table(sandbox.messages)
         faults += print_storm(sandbox)
-        faults += print_pushes(sandbox, pushes, seconds=60)
+        faults += print_pushes(sandbox, receiver, seconds=60)
         write_inbox(sandbox.url)
         picture = draw_inbox(sandbox)
     for fault in faults:
@@ -180,20 +182,22 @@ def print_storm(sandbox: Sandbox) -> list[str]:
     return [] if last and is_told else [f"storm: {held!r} is not told once"]
 
 
-def print_pushes(sandbox: Sandbox, pushes: PushCounter, seconds: float) -> list[str]:
-    """Print what the sandbox pushed, and give what is wrong with it: of each message its three statuses."""
+def print_pushes(sandbox: Sandbox, receiver: RunningReceiver, seconds: float) -> list[str]:
+    """Print what the receiver knows, and give what is wrong with it: of each message its three statuses."""
     number = len(sandbox.messages)
     expected = Counter(dict.fromkeys(("sent", "delivered", "read"), number))
+    pushed = Counter[str]()
     deadline = time.monotonic() + seconds
-    while pushes.statuses.total() < expected.total() and time.monotonic() < deadline:
-        time.sleep(0.2)
+    while pushed != expected and time.monotonic() < deadline:
+        known = receiver.statuses([message.id for message in sandbox.messages])
+        pushed = Counter(one["status"] for message in known for one in message["history"])
     ordinary = sum(message.type != "template" for message in sandbox.messages)
-    print("\nPushed to a webhook: " + ", ".join(f"{count} {name}" for name, count in pushes.statuses.items()))
+    print("\nThe receiver was told: " + ", ".join(f"{count} {name}" for name, count in pushed.items()))
     print(
         f"Had nobody written to the business in the last 24 hours, {ordinary} of the {number} messages would "
         "have failed: only WhatsApp templates arrive then."
     )
-    return [] if pushes.statuses == expected else [f"pushes: {expected} expected, {pushes.statuses} came"]
+    return [] if pushed == expected else [f"pushes: {expected} expected, {pushed} came"]
 
 
 def wait_for_messages(sandbox: Sandbox, number: int, seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""Airflow with the example DAGs, and the sandbox, to play with until Ctrl-C.
+"""Airflow with the example DAGs, the sandbox and a receiver, to play with until Ctrl-C.
 
     python -m scripts.playground
 
@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 
 from airflow_provider_itnio.sandbox import Sandbox
 from scripts.running_airflow import RunningAirflow, airflow_environment
+from scripts.running_receiver import RunningReceiver, with_receiver
 
 ROOT = Path(__file__).parent.parent
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -33,19 +34,24 @@ def main() -> int:
 
 def play() -> int:
     """Run both until they are interrupted, and give the exit code if Airflow ends before."""
-    with tempfile.TemporaryDirectory(prefix="itnio-playground-") as home, Sandbox() as sandbox:
+    with (
+        tempfile.TemporaryDirectory(prefix="itnio-playground-") as home,
+        RunningReceiver(Path(home)) as receiver,
+        Sandbox(webhook=receiver.push_url) as sandbox,
+    ):
         log = Path(home) / "airflow.log"
-        connection = {"AIRFLOW_CONN_ITNIO_DEFAULT": sandbox.connection_json()}
+        connection = {"AIRFLOW_CONN_ITNIO_DEFAULT": with_receiver(sandbox, receiver)}
         environment = airflow_environment(Path(home), ROOT / "example_dags", connection)
         print("Airflow starts, which takes most of a minute ...", flush=True)
         with RunningAirflow(environment, log, with_page=True) as airflow:
             print(
                 f"\nAirflow:  {airflow.url}  ({airflow.login})\n"
                 f"Inbox:    {sandbox.url}/\n"
+                f"Receiver: {receiver.url}  (knows what the sandbox pushes)\n"
                 f"Log:      {log}\n\n"
                 "Trigger an example DAG in Airflow and see what it sends in the inbox. Ordinary messages\n"
                 "reach only people who have written in the last 24 hours: type an answer in the inbox, then\n"
-                "trigger the DAG again. WhatsApp templates reach everyone. Ctrl-C ends both.",
+                "trigger the DAG again. WhatsApp templates reach everyone. Ctrl-C ends all.",
                 flush=True,
             )
             while airflow.is_running:
