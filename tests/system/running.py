@@ -19,6 +19,7 @@ import pytest
 
 from airflow_provider_itnio.sandbox import Sandbox
 from scripts.running_airflow import RunningAirflow, airflow_environment
+from scripts.running_receiver import RunningReceiver, with_receiver
 from tests.system.slow_server import SlowServer
 
 # As docs/alerts.md gives it, but for the number and that other tests' DAGs alert nobody.
@@ -44,6 +45,7 @@ class Running:
     alerts: Sandbox
     tasks: Sandbox
     faulty: Sandbox
+    waiting: Sandbox
     slow: SlowServer
     place: Path
     dags: Path
@@ -130,6 +132,8 @@ def running_airflow(home: Path, place: Path, items: Iterable[pytest.Item]) -> It
         Sandbox() as alerts,
         Sandbox(keep=100_000) as tasks,
         Sandbox(keep=100_000) as faulty,
+        RunningReceiver(place) as receiver,
+        Sandbox(webhook=receiver.push_url) as waiting,
         SlowServer() as slow,
         ThreadPoolExecutor(len(_scenarios) or 1) as threads,
     ):
@@ -142,12 +146,13 @@ def running_airflow(home: Path, place: Path, items: Iterable[pytest.Item]) -> It
                 "AIRFLOW_CONN_ITNIO_DEFAULT": alerts.connection_json(),
                 "AIRFLOW_CONN_ITNIO_TASKS": json.dumps(to_tasks),
                 "AIRFLOW_CONN_ITNIO_FAULTY": faulty.connection_json(),
+                "AIRFLOW_CONN_ITNIO_WAITING": with_receiver(waiting, receiver),
                 "AIRFLOW_CONN_ITNIO_SLOW": json.dumps(to_tasks | {"host": slow.url}),
                 "PLACE_OF_TASKS": str(place),
                 "AIRFLOW__ITNIO__ALERT_RECIPIENTS": '{"tag:by_policy": ["+86 1000 0000 70"]}',
             },
         )
         with RunningAirflow(environment, home / "airflow.log") as airflow:
-            running = Running(airflow, alerts, tasks, faulty, slow, place, dags)
+            running = Running(airflow, alerts, tasks, faulty, waiting, slow, place, dags)
             begin_scenarios(running, items, threads)
             yield running
