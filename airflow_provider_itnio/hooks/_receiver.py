@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -11,8 +11,6 @@ from airflow_provider_itnio.api.checks import check_choice, check_number
 from airflow_provider_itnio.api.errors import InvalidParameterError
 
 if TYPE_CHECKING:
-    from airflow_provider_itnio.api.async_client import AsyncClient
-    from airflow_provider_itnio.api.client import BlockingClient
     from airflow_provider_itnio.api.protocol import Request
     from airflow_provider_itnio.api.receiver import Incoming, MessageStatus, ReceiverProtocol, Window
     from airflow_provider_itnio.api.settings import ClientSettings
@@ -24,6 +22,11 @@ REACHABLE: Final = ("sent", "delivered", "read")
 """What can be waited for."""
 
 
+_ANSWERED_WITHIN: Final = 10.0
+"""Seconds that a receiver is given beside those in which it may hold its answer back: who is about to send a
+message waits for it."""
+
+
 class ReceiverQuestions:
     """What ``itnio-receiver`` is asked: what became of messages, what people wrote, and whom a text reaches.
 
@@ -32,7 +35,6 @@ class ReceiverQuestions:
     """
 
     itnio_conn_id: str
-    _receiver: BlockingClient | None = None
 
     def account(self) -> Account:
         """Return what the connection says."""
@@ -50,7 +52,7 @@ class ReceiverQuestions:
         """
         from airflow_provider_itnio.api.receiver import status_request
 
-        self._ask(status_request([], "sent", 0))
+        self._ask([status_request([], "sent", 0)])
 
     def message_status(
         self, ids: str | Iterable[str], *, until: str = "delivered", wait: float = 0.0
@@ -66,14 +68,14 @@ class ReceiverQuestions:
         :raises ConfigurationError: as all of these do.
         :raises ReceiverError: as all of these do.
         """
-        parts = (self._ask(request) for request in _status_requests(ids, until, wait))
+        parts = self._ask(_status_requests(ids, until, wait), wait)
         return {one.message_id: one for part in parts for one in part}
 
     async def amessage_status(
         self, ids: str | Iterable[str], *, until: str = "delivered", wait: float = 0.0
     ) -> dict[str, MessageStatus]:
         """Ask what became of messages without blocking the event loop, else as :meth:`message_status`."""
-        parts = await self._aask(list(_status_requests(ids, until, wait)))
+        parts = await self._aask(_status_requests(ids, until, wait), wait)
         return {one.message_id: one for part in parts for one in part}
 
     def incoming(self, after: str | None = None, *, limit: int = 100, wait: float = 0.0) -> Incoming:
@@ -86,11 +88,12 @@ class ReceiverQuestions:
         :return: the messages in order, and the next cursor.
         :raises InvalidParameterError: if a parameter is out of its range.
         """
-        return self._ask(_incoming_request(after, limit, wait))
+        (answer,) = self._ask([_incoming_request(after, limit, wait)], wait)
+        return answer
 
     async def aincoming(self, after: str | None = None, *, limit: int = 100, wait: float = 0.0) -> Incoming:
         """Ask what people wrote without blocking the event loop, else as :meth:`incoming`."""
-        (answer,) = await self._aask([_incoming_request(after, limit, wait)])
+        (answer,) = await self._aask([_incoming_request(after, limit, wait)], wait)
         return answer
 
     def window(self, phone: str | int) -> Window:
@@ -100,37 +103,38 @@ class ReceiverQuestions:
         :return: the 24-hour window.
         :raises InvalidMessageError: if it is no phone number.
         """
-        return latest_window([self._ask(request) for request in window_requests(phone)])
+        return latest_window(self._ask(window_requests(phone)))
 
     async def awindow(self, phone: str | int) -> Window:
         """Ask until when an ordinary message reaches a person without blocking the event loop."""
         return latest_window(await self._aask(window_requests(phone)))
 
-    def _ask(self, request: Request[Result]) -> Result:
+    def _ask(self, requests: Iterable[Request[Result]], wait: float = 0.0) -> list[Result]:
         from airflow_provider_itnio.api.client import BlockingClient
 
-        if self._receiver is None:
-            self._receiver = BlockingClient(*self.way_to_receiver(self.account()))
-        return self._receiver.perform(request)
+        requests = list(requests)
+        with BlockingClient(*self.way_to_receiver(self.account(), wait)) as client:
+            return [client.perform(request) for request in requests]
 
-    async def _aask(self, requests: Sequence[Request[Result]]) -> list[Result]:
+    async def _aask(self, requests: Iterable[Request[Result]], wait: float = 0.0) -> list[Result]:
         from airflow_provider_itnio.api.async_client import AsyncClient
 
-        client: AsyncClient = AsyncClient(*self.way_to_receiver(await self.aaccount()))
-        async with client:
+        requests = list(requests)
+        async with AsyncClient(*self.way_to_receiver(await self.aaccount(), wait)) as client:
             return await asyncio.gather(*map(client.perform, requests))
 
-    def way_to_receiver(self, account: Account) -> tuple[ReceiverProtocol, ClientSettings]:
+    def way_to_receiver(self, account: Account, wait: float = 0.0) -> tuple[ReceiverProtocol, ClientSettings]:
         """Return what a client needs to ask the receiver.
 
         :param account: what the connection says.
+        :param wait: seconds in which the receiver may hold its answer back.
         :raises ConfigurationError: if it names no receiver.
         """
-        from airflow_provider_itnio.api.receiver import LONGEST_WAIT, ReceiverProtocol
+        from airflow_provider_itnio.api.receiver import ReceiverProtocol
         from airflow_provider_itnio.hooks._account import receiver_of
 
         url, token = receiver_of(account, self.itnio_conn_id)
-        timeout = LONGEST_WAIT + account.settings.timeout
+        timeout = wait + min(account.settings.timeout, _ANSWERED_WITHIN)
         settings = replace(account.settings, base_url=url, timeout=timeout, proxy=None)
         return ReceiverProtocol(token), settings
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import socket
 
 import pendulum
 import pytest
@@ -246,3 +247,28 @@ def test_an_address_of_another_server_is_no_receiver(connect, sandbox):
 def test_sending_needs_no_receiver_and_passes_over_what_is_wrong_with_it(connect, sandbox):
     connect(extra={"receiver_url": "nonsense"})
     assert ItnioHook().send("+86 147-1800-4557", text="hello").message_id
+
+
+@pytest.mark.parametrize(("given", "wait", "timeout"), [(30, 0.0, 10.0), (2, 0.0, 2.0), (30, 25.0, 35.0)])
+def test_a_receiver_that_says_nothing_is_given_up_soon_after_what_it_may_wait(connect, given, wait, timeout):
+    connect(extra={"receiver_url": "http://127.0.0.1:1", "receiver_token": READ_TOKEN, "timeout": given})
+    hook = ItnioHook()
+    assert hook.way_to_receiver(hook.account(), wait)[1].timeout == timeout
+
+
+def test_a_receiver_that_takes_a_question_and_never_answers_is_an_error(asked_silent):
+    with pytest.raises(ReceiverError, match="could not be asked"):
+        asked_silent("message_status", "m")
+
+
+@pytest.fixture(params=["sync", "async"])
+def asked_silent(request, connect):
+    """Ask a server that takes connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        connect(extra={"receiver_url": url, "receiver_token": READ_TOKEN, "timeout": 0.5})
+        hook = ItnioHook()
+        if request.param == "sync":
+            yield lambda name, *args: getattr(hook, name)(*args)
+        else:
+            yield lambda name, *args: asyncio.run(getattr(hook, f"a{name}")(*args))
