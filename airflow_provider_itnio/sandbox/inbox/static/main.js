@@ -172,10 +172,11 @@ function choose(number) {
 function go(address, { replaces = false } = {}) {
   if (replaces) history.replaceState(null, "", address);
   else history.pushState(null, "", address);
-  readAddress();
+  readAddress({ keepsTrouble: replaces });
 }
 
-function readAddress() {
+/** Shows what the address names. What the page has opened by itself leaves what went wrong in sight. */
+function readAddress({ keepsTrouble = false } = {}) {
   if (document.activeElement !== document.body) left = chosen;
   const before = selected;
   [, chosen = "", selected = ""] = ADDRESS.exec(location.hash) ?? [];
@@ -186,7 +187,7 @@ function readAddress() {
   }
   if (!selected) opensSheet = false;
   document.body.dataset.pane = chosen ? "chat" : "list";
-  tried(() => inbox.show(chosen, selected))();
+  tried(() => inbox.show(chosen, selected), keepsTrouble)();
   draw();
 }
 
@@ -267,9 +268,9 @@ function announce(count) {
 }
 
 /** Shows what went wrong instead of losing it. */
-function tried(does) {
+function tried(does, keepsTrouble = false) {
   return async (...given) => {
-    trouble.hidden = true;
+    trouble.hidden ||= !keepsTrouble;
     try {
       return await does(...given);
     } catch (error) {

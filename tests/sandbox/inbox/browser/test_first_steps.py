@@ -43,6 +43,8 @@ def test_a_test_message_that_fails_says_so(open_page, start_sandbox):
     page.get_by_role("button", name="Send a test message").click()
     page.get_by_role("alert").get_by_text("the answer was -68: balance too low").wait_for()
     expect(page.locator("article.failed")).to_contain_text("balance too low")
+    # The page has opened the conversation by itself, and still says what went wrong.
+    expect(page.get_by_role("alert")).to_contain_text("the answer was -68")
 
 
 def test_a_test_message_comes_from_the_sandboxes_own_account(open_page, start_sandbox):
