@@ -221,3 +221,16 @@ def test_a_button_can_be_pressed_once(open_inbox, sandbox, send, sample, wire):
     expect(page.locator("article.reply")).to_have_count(2)
     page.reload()
     expect(of[first].last).to_have_attribute("aria-disabled", "true")
+
+
+def test_what_went_wrong_lets_clicks_through_to_what_it_covers(open_page, start_sandbox):
+    sandbox = start_sandbox()
+    page = open_page(sandbox.url)
+    sandbox.fail_next(status=-68)
+    page.get_by_role("button", name="Send a test message").click()
+    alert = page.get_by_role("alert").filter(has_text="-68")
+    alert.wait_for()
+    assert alert.evaluate("""it => {
+        const box = it.getBoundingClientRect();
+        return document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2) !== it;
+    }""")
