@@ -10,7 +10,6 @@ from airflow_provider_itnio.api.errors import InvalidMessageError, NotDeliveredE
 from airflow_provider_itnio.api.masking import mask_phone
 from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
 from airflow_provider_itnio.messages import MESSAGE_FIELDS
-from airflow_provider_itnio.status_texts import WINDOW_CODES
 
 if TYPE_CHECKING:
     from airflow_provider_itnio.api.receipt import ReceiptDict
@@ -97,4 +96,6 @@ def came_outside_window(receipt: ReceiptDict, error: NotDeliveredError) -> bool:
     :param receipt: the message's.
     :param error: what became of it.
     """
+    from airflow_provider_itnio.status_texts import WINDOW_CODES
+
     return error.code in WINDOW_CODES and receipt["type"] != "template"

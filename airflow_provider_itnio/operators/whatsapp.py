@@ -20,7 +20,6 @@ from airflow_provider_itnio.api.errors import (
 from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
 from airflow_provider_itnio.hooks.itnio import ItnioHook
 from airflow_provider_itnio.links.whatsapp import OpenChatLink
-from airflow_provider_itnio.operators._earlier_try import receipt_of_earlier_try
 from airflow_provider_itnio.operators._fallback import (
     came_outside_window,
     check_fallback,
@@ -226,6 +225,7 @@ class WhatsAppSendOperator(WhatsAppMessageOperator):
         self, context: Context, recipient: str, record: DeliveryRecord, earlier: PreviousOutcome | None
     ) -> ReceiptDict:
         from airflow_provider_itnio.delivery.policy import is_sent_again
+        from airflow_provider_itnio.operators._earlier_try import receipt_of_earlier_try
 
         if earlier is not None:
             if not is_sent_again(earlier.outcome, earlier.cleared, self.delivery):
