@@ -25,14 +25,18 @@ def waiting(running):
 
 
 def test_a_task_is_green_once_its_message_is_delivered(waiting, running):
-    assert waiting["is_pushed_later"] == ("success", 1)
+    assert waiting["is_pushed_later"][0] == "success"
     assert running.airflow.returned("waiting", "run", "is_pushed_later")["status"] == "delivered"
     assert waiting["in_the_worker"] == ("success", 1)
 
 
 def test_a_message_that_whatsapp_gives_up_fails_its_task_at_once(waiting, running):
-    assert waiting["fails"] == ("failed", 1)
-    assert "131026, the message can't be delivered" in running.airflow.log_of("waiting", "run", "fails", 1)
+    state, tries = waiting["fails"]
+    # On a busy machine Airflow takes a task that defers for no time for one that was killed, and retries it.
+    logs = [running.airflow.log_of("waiting", "run", "fails", number + 1) for number in range(tries)]
+    assert state == "failed"
+    assert ["131026, the message can't be delivered" in log for log in logs] == [False] * (tries - 1) + [True]
+    assert tries < 6  # no retry comes after that
 
 
 def test_each_message_was_sent_once(waiting, running):

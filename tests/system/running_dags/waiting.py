@@ -25,6 +25,6 @@ with DAG("waiting", schedule=None, start_date=datetime(2026, 1, 1)):
             wait_for="delivered",
             deferrable=AIRFLOW_V_3_0_PLUS and task_id != "in_the_worker",
             itnio_conn_id="itnio_waiting",
-            retries=2,
+            retries=5,
             retry_delay=timedelta(seconds=1),
         )
