@@ -16,6 +16,7 @@ import hypothesis
 import pytest
 
 from tests.logs import FullDisk, lines_go_to
+from tests.receiver.running import running_receiver
 
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 
@@ -130,3 +131,20 @@ def logged(caplog, capsys):
         return "".join([caplog.text, *printed])
 
     return text
+
+
+@pytest.fixture(scope="module")
+def receiver(tmp_path_factory):
+    """A receiver on SQLite that runs."""
+    folder = tmp_path_factory.mktemp("receiver")
+    with running_receiver(f"sqlite:///{folder}/receipts.db", folder) as running:
+        yield running
+
+
+@pytest.fixture
+def pushed_to_receiver(sandbox, connect, receiver):
+    """``itnio_default`` is a connection to the sandbox and to the receiver, which the sandbox pushes to."""
+    connect(extra=receiver.extra)
+    sandbox.push_to(receiver.push_url)
+    yield
+    sandbox.push_to(None)

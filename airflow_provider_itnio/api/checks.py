@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from numbers import Number
-from typing import Any, Literal, TypeAlias, TypeVar, get_args
+from typing import Any, Final, Literal, TypeAlias, TypeVar, get_args
 
 from airflow_provider_itnio.api.describe import describe_value
 from airflow_provider_itnio.api.errors import InvalidParameterError
@@ -11,6 +11,11 @@ from airflow_provider_itnio.api.values import integral, plain_scalar
 
 Delivery: TypeAlias = Literal["at_least_once", "at_most_once"]
 """What matters more where the outcome of a message is unknown: that it is not lost, or not sent twice."""
+
+STATUS_ORDER: Final = ("none", "sent", "delivered", "read")
+"""What becomes of an accepted message, in this order, unless it fails. ``none``: nothing was pushed yet."""
+REACHABLE: Final = STATUS_ORDER[1:]
+"""What can be waited for."""
 
 Kind = TypeVar("Kind", int, float)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final, Literal, NamedTuple, TypeAlias, TypeVar
@@ -11,7 +11,7 @@ from urllib.parse import quote
 import pendulum
 from pydantic_core import to_json
 
-from airflow_provider_itnio.api.checks import Delivery
+from airflow_provider_itnio.api.checks import STATUS_ORDER, Delivery
 from airflow_provider_itnio.api.clock import ServerClock
 from airflow_provider_itnio.api.errors import ConfigurationError, ReceiverError
 from airflow_provider_itnio.api.protocol import Request, clean
@@ -23,7 +23,6 @@ Status: TypeAlias = Literal["none", "sent", "delivered", "read", "failed"]
 """What became of a message: ``none`` if nothing was pushed yet."""
 Result = TypeVar("Result")
 
-ORDER: Final = ("none", "sent", "delivered", "read")
 MOST_IDS: Final = 1000
 """Message ids in one question."""
 LONGEST_WAIT: Final = 25.0
@@ -49,7 +48,7 @@ class MessageStatus:
 
     def has_reached(self, status: str) -> bool:
         """Return whether the message has a status or a later one. One that has failed has reached none."""
-        return self.status != "failed" and ORDER.index(self.status) >= ORDER.index(status)
+        return self.status != "failed" and STATUS_ORDER.index(self.status) >= STATUS_ORDER.index(status)
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,8 +213,7 @@ def _request(
 def _statuses(payload: Mapping[str, Any], ids: Sequence[str]) -> list[MessageStatus] | None:
     match payload:
         case {"messages": list() as messages} if len(messages) == len(ids):
-            statuses = list(map(_status, ids, messages))
-            return None if None in statuses else statuses  # type: ignore[return-value]
+            return _all(map(_status, ids, messages))
     return None
 
 
@@ -234,8 +232,8 @@ def _status(message_id: str, told: object) -> MessageStatus | None:
 def _incoming(payload: Mapping[str, Any]) -> Incoming | None:
     match payload:
         case {"messages": list() as told, "cursor": str() as cursor}:
-            messages = list(map(_incoming_message, told))
-            return None if None in messages else Incoming(messages, cursor)  # type: ignore[arg-type]
+            messages = _all(map(_incoming_message, told))
+            return None if messages is None else Incoming(messages, cursor)
     return None
 
 
@@ -261,6 +259,13 @@ def _window(payload: Mapping[str, Any]) -> Window | None:
         case {"last_incoming_at": last, "open_until": until}:
             return Window(_time(last), _time(until))
     return None
+
+
+def _all(values: Iterable[Result | None]) -> list[Result] | None:
+    """Return the values, ``None`` if one of them could not be read."""
+    every = list(values)
+    read = [value for value in every if value is not None]
+    return read if len(read) == len(every) else None
 
 
 def _time(text: object) -> pendulum.DateTime | None:

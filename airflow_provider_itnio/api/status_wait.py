@@ -10,7 +10,7 @@ from airflow_provider_itnio.api.errors import ReceiverError
 from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
 from airflow_provider_itnio.api.receiver import LONGEST_WAIT, MessageStatus
 
-_AFTER_ERROR: Final = 10.0
+AFTER_ERROR: Final = 10.0
 """Seconds after which a receiver that could not be asked is asked again."""
 
 log = NeverRaisingLog(__name__)
@@ -60,7 +60,7 @@ class StatusWait:
             if not self._problem:
                 log.warning("%s. The wait goes on", answer)
             self._problem = str(answer)
-            pause = _AFTER_ERROR
+            pause = AFTER_ERROR
         else:
             self._statuses, self._problem = answer, ""
             failed = [one for one in answer.values() if one.status == "failed"]

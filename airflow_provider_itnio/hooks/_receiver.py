@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from airflow_provider_itnio.api.checks import check_choice, check_number
+from airflow_provider_itnio.api.checks import REACHABLE, check_choice, check_number
 from airflow_provider_itnio.api.errors import InvalidParameterError
 
 if TYPE_CHECKING:
@@ -17,10 +17,6 @@ if TYPE_CHECKING:
     from airflow_provider_itnio.hooks._account import Account
 
 Result = TypeVar("Result")
-
-REACHABLE: Final = ("sent", "delivered", "read")
-"""What can be waited for."""
-
 
 _ANSWERED_WITHIN: Final = 10.0
 """Seconds that a receiver is given beside those in which it may hold its answer back: who is about to send a
@@ -36,13 +32,8 @@ class ReceiverQuestions:
 
     itnio_conn_id: str
 
-    def account(self) -> Account:
-        """Return what the connection says."""
-        raise NotImplementedError
-
-    async def aaccount(self) -> Account:
-        """Return what the connection says."""
-        raise NotImplementedError
+    account: Callable[[], Account]
+    aaccount: Callable[[], Awaitable[Account]]
 
     def check_receiver(self) -> None:
         """Ask the receiver about no message, which proves its address and the token.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, cast
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowTaskTimeout
 
 from airflow_provider_itnio._compat import is_task_terminated
-from airflow_provider_itnio.api.checks import check_choice, check_number
+from airflow_provider_itnio.api.checks import REACHABLE, STATUS_ORDER, check_choice, check_number
 from airflow_provider_itnio.api.errors import InvalidParameterError, NotDeliveredError, ReceiverError
 from airflow_provider_itnio.api.masking import mask_phone
 from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
@@ -63,7 +63,7 @@ def check_wait(wait_for: object, wait_timeout: object) -> None:
     :param wait_timeout: a timedelta, or seconds.
     :raises InvalidParameterError: if one of them is something else.
     """
-    check_choice("wait_for", wait_for, ("accepted", "sent", "delivered", "read"))
+    check_choice("wait_for", wait_for, ("accepted", *REACHABLE))
     seconds_of(wait_timeout)
 
 
@@ -124,8 +124,7 @@ def with_status(receipt: ReceiptDict, event: Mapping[str, Any], until: str, seco
             status=status,
             code=told.get("code"),
         )
-    words = ("none", "sent", "delivered", "read")
-    if words.index(status) < words.index(until):
+    if STATUS_ORDER.index(status) < STATUS_ORDER.index(until):
         known = f"its last status is {status}" if status != "none" else _NOTHING_PUSHED
         raise NotDeliveredError(
             f"{message} was accepted by Itniotech, and was not {until} within {timedelta(seconds=seconds)}: "

@@ -18,7 +18,7 @@ from airflow.providers.common.compat.sdk import (
 )
 
 from airflow_provider_itnio._compat import is_from_mapped
-from airflow_provider_itnio.api.checks import check_choice
+from airflow_provider_itnio.api.checks import REACHABLE, STATUS_ORDER, check_choice
 from airflow_provider_itnio.api.errors import ItnioError, NotDeliveredError, ReceiverError
 from airflow_provider_itnio.api.masking import mask_phone_numbers
 from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
@@ -43,8 +43,6 @@ else:
     _Sensor = with_named_errors(BaseSensorOperator)
 
 __all__ = ["WhatsAppDeliveredSensor"]
-
-_UNTIL = ("sent", "delivered", "read")
 
 log = NeverRaisingLog(__name__)
 
@@ -100,7 +98,7 @@ class WhatsAppDeliveredSensor(_Sensor):
         self.deferrable = deferrable
         # A mapped task is made when it runs: there a fault must fail the task, so it waits for execute().
         if not is_from_mapped(self):
-            check_choice("until", until, _UNTIL)
+            check_choice("until", until, REACHABLE)
             if not any(is_rendered_later(leaf) for _, leaf in leaves(messages)):
                 sent_messages(messages)
 
@@ -125,7 +123,7 @@ class WhatsAppDeliveredSensor(_Sensor):
         :param context: the task's context.
         """
         try:
-            check_choice("until", self.until, _UNTIL)
+            check_choice("until", self.until, REACHABLE)
             log.info("Waiting until %s messages are %s", len(self._recipients), self.until)
         except ItnioError as error:
             raise AirflowFailException(f"{type(error).__name__}: {error}") from error
@@ -206,7 +204,7 @@ class WhatsAppDeliveredSensor(_Sensor):
             )
             self._push(context, found)
             self._fail(AirflowFailException(f"{type(error).__name__}: {error}"), error)
-        if any(found[name] for name in _before(self.until)):  # type: ignore[literal-required]
+        if any(one["status"] in _before(self.until) for one in found["statuses"].values()):
             self._fail(
                 AirflowSensorTimeout(
                     f"The sensor's timeout of {timedelta(seconds=self.timeout)} is over. "
@@ -246,5 +244,4 @@ class WhatsAppDeliveredSensor(_Sensor):
 
 def _before(until: str) -> tuple[str, ...]:
     """Return the statuses of messages that have not come so far."""
-    order = ("none", "sent", "delivered", "read")
-    return order[: order.index(until)]
+    return STATUS_ORDER[: STATUS_ORDER.index(until)]

@@ -16,16 +16,13 @@ from airflow_provider_itnio.api.errors import InvalidParameterError, ItnioError,
 from airflow_provider_itnio.api.masking import mask_phone_numbers
 from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
 from airflow_provider_itnio.api.receiver import LONGEST_WAIT
-from airflow_provider_itnio.api.status_wait import StatusWait
+from airflow_provider_itnio.api.status_wait import AFTER_ERROR, StatusWait
 from airflow_provider_itnio.hooks.itnio import ItnioHook
 
 if TYPE_CHECKING:
     from airflow_provider_itnio.api.receiver import IncomingMessage
 
 __all__ = ["WhatsAppMessageTrigger", "WhatsAppStatusTrigger"]
-
-_PAUSE: Final = 10.0
-"""Seconds after which a receiver that could not be asked, or did not hold a question back, is asked again."""
 
 _HANDED_ON: Final = 5.0
 """Seconds in which a triggerer writes an event down, which it does once a second."""
@@ -149,11 +146,11 @@ class WhatsAppMessageTrigger(BaseEventTrigger):
             try:
                 answer = await ItnioHook(self.itnio_conn_id).aincoming(cursor, wait=LONGEST_WAIT)
             except ItnioError as error:
-                self._tell(f"{error}. It is asked again every {_PAUSE:g} s")
+                self._tell(f"{error}. It is asked again every {AFTER_ERROR:g} s")
                 if getattr(error, "http_status", None) == _HTTP_BAD_REQUEST and cursor != begun_with:
                     # The cursor is of another database: all that the new one keeps is new.
                     cursor = begun_with = None
-                await asyncio.sleep(_PAUSE)
+                await asyncio.sleep(AFTER_ERROR)
                 continue
             self._problem = ""
             messages = [_as_json(one) for one in answer.messages if self._is_wanted(one)]
@@ -163,7 +160,7 @@ class WhatsAppMessageTrigger(BaseEventTrigger):
                 cursor = answer.cursor
                 await self._keep(cursor, is_event=bool(messages))
             elif (early := asked_at + LONGEST_WAIT - time.monotonic()) > 0:  # it is under load, or stops
-                await asyncio.sleep(min(early, _PAUSE))
+                await asyncio.sleep(min(early, AFTER_ERROR))
 
     def _is_wanted(self, message: IncomingMessage) -> bool:
         return self._wanted is None or message.sender in self._wanted
@@ -185,7 +182,7 @@ class WhatsAppMessageTrigger(BaseEventTrigger):
                 self.asset_state_store = None
             except Exception as error:  # of Airflow: to begin at after would lose messages
                 self._tell(f"The cursor in the asset's state store can't be read: {error}")
-                await asyncio.sleep(_PAUSE)
+                await asyncio.sleep(AFTER_ERROR)
         return self.after
 
     async def _keep(self, cursor: str, *, is_event: bool) -> None:

@@ -16,21 +16,14 @@ from airflow_provider_itnio.api.errors import (
     ReceiverError,
 )
 from airflow_provider_itnio.hooks.itnio import ItnioHook
-from tests.receiver.running import AT, READ_TOKEN, running_receiver
+from tests.receiver.running import AT, READ_TOKEN
 
 _NUMBERS = itertools.count(1)
 
 
-@pytest.fixture(scope="module")
-def receiver(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("receiver")
-    with running_receiver(f"sqlite:///{folder}/receipts.db", folder) as running:
-        yield running
-
-
 @pytest.fixture
 def hook(connect, receiver):
-    connect(extra={"receiver_url": receiver.url, "receiver_token": READ_TOKEN})
+    connect(extra=receiver.extra)
     return ItnioHook()
 
 

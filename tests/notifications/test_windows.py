@@ -12,21 +12,14 @@ from airflow_provider_itnio.messages import template_message
 from airflow_provider_itnio.notifications.whatsapp import WhatsAppNotifier
 from tests.api.servers import Server
 from tests.notifications.events import of_task
-from tests.receiver.running import READ_TOKEN, running_receiver, text_push
+from tests.receiver.running import READ_TOKEN, text_push
 
 _numbers = itertools.count(8613900000500)
 
 
-@pytest.fixture(scope="module")
-def receiver(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("receiver")
-    with running_receiver(f"sqlite:///{folder}/receipts.db", folder) as running:
-        yield running
-
-
 @pytest.fixture
 def with_receiver(connect, receiver):
-    connect(extra={"receiver_url": receiver.url, "receiver_token": READ_TOKEN})
+    connect(extra=receiver.extra)
 
 
 @pytest.fixture
@@ -54,7 +47,7 @@ def test_each_recipient_gets_what_reaches_them(own, tell, with_receiver, opened,
 
 
 def test_the_connections_template_counts_too(tell, connect, receiver, opened, closed, sandbox):
-    extra = {"receiver_url": receiver.url, "receiver_token": READ_TOKEN, "alert_template": "alert"}
+    extra = receiver.extra | {"alert_template": "alert"}
     connect(extra=extra)
     tell(WhatsAppNotifier(recipients=[opened, closed]), of_task())
     assert types_sent(sandbox) == {opened: "text", closed: "template"}
@@ -111,7 +104,7 @@ def test_a_text_that_is_refused_for_its_content_is_followed_by_the_template(
 def test_with_a_receiver_that_is_no_use_the_template_goes_out(
     own, extra, tell, connect, receiver, closed_port, opened, closed, sandbox, logged
 ):
-    given = {"receiver_url": receiver.url, "receiver_token": READ_TOKEN} | extra
+    given = receiver.extra | extra
     given["receiver_url"] = given["receiver_url"].format(closed_port=closed_port)
     connect(extra=given)
     tell(WhatsAppNotifier(recipients=[opened, closed], alert_template="alert", **own), of_task())

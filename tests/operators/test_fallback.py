@@ -20,26 +20,14 @@ from airflow_provider_itnio.messages import template_message
 from airflow_provider_itnio.operators.whatsapp import WhatsAppSendOperator
 from tests.operators.test_waiting import deferred, resumed, triggered
 from tests.operators.ways import OF_ONE, sending
-from tests.receiver.running import PUSH_TOKEN, READ_TOKEN, running_receiver, text_push
+from tests.receiver.running import READ_TOKEN, text_push
 from tests.task_runs import TaskRun, TaskStateStore, fails_at_once, outcomes_in
 
 FALLBACK = {"template": template_message("report_ready", "en", body=["{{ params.get('rows', 42) }}"])}
 _numbers = itertools.count(8613900000100)
 
 
-@pytest.fixture(scope="module")
-def receiver(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("receiver")
-    with running_receiver(f"sqlite:///{folder}/receipts.db", folder) as running:
-        yield running
-
-
-@pytest.fixture(autouse=True)
-def pushes(sandbox, connect, receiver):
-    connect(extra={"receiver_url": receiver.url, "receiver_token": READ_TOKEN})
-    sandbox.push_to(f"{receiver.url}/push/{PUSH_TOKEN}")
-    yield
-    sandbox.push_to(None)
+pytestmark = pytest.mark.usefixtures("pushed_to_receiver")
 
 
 @pytest.fixture
@@ -293,7 +281,7 @@ def test_a_receiver_that_is_away_holds_no_message_up(closed, sandbox, connect, c
 )
 @pytest.mark.parametrize("message", [{"text": "x"}, FALLBACK])
 def test_without_a_receiver_nothing_is_sent(message, extra, told, sandbox, connect, receiver, closed):
-    connect(extra={"receiver_url": receiver.url, "receiver_token": READ_TOKEN} | extra)
+    connect(extra=receiver.extra | extra)
     run = TaskRun(
         lambda: WhatsAppSendOperator(task_id="tell", recipient=closed, fallback=FALLBACK, message=message)
     )

@@ -14,7 +14,7 @@ from airflow.triggers.base import BaseTrigger
 from airflow_provider_itnio.api.errors import InvalidParameterError, NotDeliveredError
 from airflow_provider_itnio.triggers.whatsapp import WhatsAppStatusTrigger
 from tests.operators.ways import OF_ONE, deciding, sending
-from tests.receiver.running import PUSH_TOKEN, READ_TOKEN, running_receiver
+from tests.receiver.running import READ_TOKEN
 from tests.task_runs import TaskRun, TaskStateStore, fails_at_once, may_be_tried_again, outcomes_in
 
 NUMBER = "8614718004557"
@@ -23,20 +23,9 @@ SENT_ONLY = "99970000001"
 NEVER_PUSHED = "99970000003"
 
 
-@pytest.fixture(scope="module")
-def receiver(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("receiver")
-    with running_receiver(f"sqlite:///{folder}/receipts.db", folder) as running:
-        yield running
-
-
 @pytest.fixture(autouse=True)
-def pushes(sandbox, connect, receiver):
-    connect(extra={"receiver_url": receiver.url, "receiver_token": READ_TOKEN})
-    sandbox.push_to(f"{receiver.url}/push/{PUSH_TOKEN}")
+def open_windows(pushed_to_receiver, sandbox):
     sandbox.window_open(NUMBER)
-    yield
-    sandbox.push_to(None)
 
 
 @pytest.fixture(params=["with record", "without record"])
@@ -205,7 +194,7 @@ def test_a_retry_of_a_deferred_task_waits_for_the_same_message(store, sandbox):
 def test_the_wait_goes_on_over_a_receiver_that_is_away(
     store, sandbox, connect, closed_port, monkeypatch, caplog
 ):
-    monkeypatch.setattr("airflow_provider_itnio.api.status_wait._AFTER_ERROR", 0.01)
+    monkeypatch.setattr("airflow_provider_itnio.api.status_wait.AFTER_ERROR", 0.01)
     connect(extra={"receiver_url": f"http://127.0.0.1:{closed_port}", "receiver_token": READ_TOKEN})
     error = may_be_tried_again(waiting(store, wait_timeout=1), NotDeliveredError)
     assert "could not be asked what became of messages" in str(error)
@@ -221,7 +210,7 @@ def test_the_wait_goes_on_over_a_receiver_that_is_away(
     ],
 )
 def test_without_a_receiver_that_can_be_asked_nothing_is_sent(extra, told, sandbox, connect, receiver):
-    connect(extra={"receiver_url": receiver.url, "receiver_token": READ_TOKEN} | extra)
+    connect(extra=receiver.extra | extra)
     assert told in str(fails_at_once(waiting()))
     assert not sandbox.requests
 

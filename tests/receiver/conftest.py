@@ -16,14 +16,6 @@ def postgres():
         yield url
 
 
-@pytest.fixture(scope="module")
-def receiver(tmp_path_factory):
-    """A receiver on SQLite."""
-    folder = tmp_path_factory.mktemp("receiver")
-    with running_receiver(f"sqlite:///{folder}/receipts.db", folder) as running:
-        yield running
-
-
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database(request, tmp_path):
     """The URL of a database without tables."""

@@ -41,6 +41,15 @@ class RunningReceiver:
             time.sleep(0.02)
         return port
 
+    @property
+    def push_url(self):
+        return f"{self.url}/push/{PUSH_TOKEN}"
+
+    @property
+    def extra(self):
+        """What a connection's extra says of it."""
+        return {"receiver_url": self.url, "receiver_token": READ_TOKEN}
+
     def written(self):
         return self.log.read_text()
 

@@ -20,7 +20,7 @@ from airflow_provider_itnio.hooks.itnio import ItnioHook
 from airflow_provider_itnio.operators.whatsapp import WhatsAppSendOperator
 from airflow_provider_itnio.sensors.whatsapp import WhatsAppDeliveredSensor
 from airflow_provider_itnio.triggers.whatsapp import WhatsAppStatusTrigger
-from tests.receiver.running import PUSH_TOKEN, READ_TOKEN, running_receiver
+from tests.receiver.running import READ_TOKEN
 from tests.task_runs import TaskRun, fails_at_once, may_be_tried_again
 
 NUMBER = "8614718004557"
@@ -30,21 +30,10 @@ SENT_ONLY = "99970000001"
 NEVER_PUSHED = "99970000003"
 
 
-@pytest.fixture(scope="module")
-def receiver(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("receiver")
-    with running_receiver(f"sqlite:///{folder}/receipts.db", folder) as running:
-        yield running
-
-
 @pytest.fixture(autouse=True)
-def pushes(sandbox, connect, receiver):
-    connect(extra={"receiver_url": receiver.url, "receiver_token": READ_TOKEN})
-    sandbox.push_to(f"{receiver.url}/push/{PUSH_TOKEN}")
+def open_windows(pushed_to_receiver, sandbox):
     for number in (NUMBER, OTHER):
         sandbox.window_open(number)
-    yield
-    sandbox.push_to(None)
 
 
 def sent(*recipients):
@@ -253,7 +242,7 @@ def test_a_deferred_one_that_began_while_the_receiver_was_away_goes_on(connect, 
     connect(extra={"receiver_url": f"http://127.0.0.1:{closed_port}", "receiver_token": READ_TOKEN})
     run = waiting(receipt, deferrable=True)
     left = deferred(run)
-    connect(extra={"receiver_url": receiver.url, "receiver_token": READ_TOKEN})
+    connect(extra=receiver.extra)
     assert resumed(run, left, triggered(left))["failed"] == 0
 
 
@@ -290,7 +279,7 @@ def test_a_deferred_one_whose_connection_is_gone_fails_at_once(monkeypatch):
     ],
 )
 def test_without_a_receiver_it_fails_at_once(extra, told, deferrable, connect, receiver):
-    connect(extra={"receiver_url": receiver.url, "receiver_token": READ_TOKEN} | extra)
+    connect(extra=receiver.extra | extra)
     assert told in str(fails_at_once(waiting("m", deferrable=deferrable)))
 
 

@@ -23,18 +23,11 @@ BEN = "8613900000002"
 _NUMBERS = itertools.count(1)
 
 
-@pytest.fixture(scope="module")
-def receiver(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("receiver")
-    with running_receiver(f"sqlite:///{folder}/receipts.db", folder) as running:
-        yield running
-
-
 @pytest.fixture(autouse=True)
 def asks(connect, receiver, monkeypatch):
-    monkeypatch.setattr(whatsapp, "_PAUSE", 0.05)
+    monkeypatch.setattr(whatsapp, "AFTER_ERROR", 0.05)
     monkeypatch.setattr(whatsapp, "_HANDED_ON", 0.05)
-    connect(extra={"receiver_url": receiver.url, "receiver_token": READ_TOKEN})
+    connect(extra=receiver.extra)
 
 
 class AssetStateStore:
@@ -164,7 +157,7 @@ def test_it_goes_on_over_a_receiver_that_is_away_and_logs_that_once(receiver, co
 
     def comes_back():
         written(receiver, ANA, "meanwhile")
-        connect(extra={"receiver_url": receiver.url, "receiver_token": READ_TOKEN})
+        connect(extra=receiver.extra)
 
     (event,) = events_of(WhatsAppMessageTrigger(after=cursor), 1, comes_back, after=1)
     assert event["messages"][0]["text"] == "meanwhile"
@@ -177,7 +170,7 @@ def test_it_goes_on_once_a_connection_is_mended(receiver, connect, caplog):
 
     def mended():
         written(receiver, ANA, "meanwhile")
-        connect(extra={"receiver_url": receiver.url, "receiver_token": READ_TOKEN})
+        connect(extra=receiver.extra)
 
     assert len(events_of(WhatsAppMessageTrigger(after=cursor), 1, mended)) == 1
     assert "receiver_token: the receiver does not accept it" in caplog.text
@@ -243,7 +236,7 @@ def test_a_receiver_with_another_database_is_read_from_its_beginning(receiver, t
     events_of(WhatsAppMessageTrigger(), 0, store=store)
     with running_receiver(f"sqlite:///{tmp_path}/another.db", tmp_path) as another:
         written(another, ANA, "in the new one")
-        connect(extra={"receiver_url": another.url, "receiver_token": READ_TOKEN})
+        connect(extra=another.extra)
         (event,) = events_of(WhatsAppMessageTrigger(), 1, store=store)
     assert event["messages"][0]["text"] == "in the new one"
 
