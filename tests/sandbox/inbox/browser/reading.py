@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 expect = pytest.importorskip("playwright.sync_api", reason="playwright is not installed").expect
-
+"""Waits for what the page is to show: a page changes by itself, its list before its chat."""
+expect.set_options(timeout=30_000)
 
 TALL_PICTURE = '<svg xmlns="http://www.w3.org/2000/svg" width="300" height="600"/>'
 
@@ -24,7 +25,7 @@ def until(page, condition):
 
 
 def words(page):
-    return page.locator("article .words").all_text_contents()
+    return page.locator("article .words")
 
 
 def bring_to_the_edge(page, selector, into=0):

@@ -6,7 +6,7 @@ import pytest
 
 from airflow_provider_itnio.sandbox import Sandbox
 
-expect = pytest.importorskip("playwright.sync_api", reason="playwright is not installed").expect
+from .reading import expect
 
 ATTACK = "</script><script>hacked=1</script><!--"
 
@@ -34,14 +34,14 @@ def saved(wire_to, message, tmp_path):
 def test_it_shows_conversations_requests_and_refusals(open_page, saved):
     page = open_page(f"{saved.as_uri()}#8614718004557")
     page.locator("article.reply").wait_for()
-    assert page.locator("article .words").all_text_contents() == [f"kept {ATTACK}", "Again?", "one"]
-    assert page.locator("#state").text_content() == "Saved"
+    expect(page.locator("article .words")).to_have_text([f"kept {ATTACK}", "Again?", "one"])
+    expect(page.locator("#state")).to_have_text("Saved")
     assert page.evaluate("window.hacked") is None
     page.locator(".stamp").first.click()
     expect(page.get_by_role("complementary")).to_contain_text("POST /wa/custom/sendMsg")
     page.keyboard.press("Escape")
     page.locator("[data-number=refused]").click()
-    assert page.locator(".failure .code").text_content() == "-71"
+    expect(page.locator(".failure .code")).to_have_text("-71")
     page.locator("#search").fill("kept")
     expect(page.locator(".conversation")).to_have_count(1)
 
@@ -52,7 +52,7 @@ def test_it_looks_as_the_page_does_and_can_change_nothing(open_page, saved):
     assert page.locator("article").first.evaluate("node => getComputedStyle(node).borderRadius") != "0px"
     assert page.get_by_role("button", name="one", exact=True).is_disabled()
     for name in ("#clear", "#save", "textarea", ".quote"):
-        assert page.locator(name).count() == 0
+        expect(page.locator(name)).to_have_count(0)
 
 
 def test_enter_opens_a_request_and_leaves_it_open(open_page, saved):

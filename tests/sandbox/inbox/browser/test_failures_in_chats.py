@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from .conftest import RECIPIENT
-
-expect = pytest.importorskip("playwright.sync_api", reason="playwright is not installed").expect
+from .reading import expect
 
 OTHER = "5511912345678"
 

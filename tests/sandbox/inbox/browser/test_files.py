@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-expect = pytest.importorskip("playwright.sync_api", reason="playwright is not installed").expect
+from .reading import expect
 
 
 def test_an_image_is_shown_with_its_caption(open_inbox, send, message, files, bubble):
@@ -13,8 +13,8 @@ def test_an_image_is_shown_with_its_caption(open_inbox, send, message, files, bu
     picture = shown.get_by_role("img", name="Rows per hour")
     picture.wait_for()
     expect(picture).to_have_js_property("naturalWidth", 40)
-    assert shown.locator(".words").text_content() == "Rows per hour"
-    assert shown.locator(".missing").count() == 0
+    expect(shown.locator(".words")).to_have_text("Rows per hour")
+    expect(shown.locator(".missing")).to_have_count(0)
 
 
 def test_a_sticker_is_shown_without_a_bubble(open_inbox, send, message, files, bubble):
@@ -38,7 +38,7 @@ def test_a_document_is_a_card_with_name_and_size(open_inbox, send, message, file
     shown = bubble(open_inbox(), send(message(type="document", document=document)))
     shown.get_by_text("PDF · 1.2 MB").wait_for()
     card = shown.get_by_role("link")
-    assert card.locator(".name").text_content() == "Sales.pdf"
+    expect(card.locator(".name")).to_have_text("Sales.pdf")
     assert card.get_attribute("href") == files.link("Sales%202026.pdf")
 
 
@@ -52,8 +52,8 @@ def test_a_document_whose_server_tells_pages_nothing_has_no_size(open_inbox, sen
         shown.page.wait_for_timeout(10)
     shown.page.wait_for_timeout(200)
     assert files.asked == [("HEAD", "/private.pdf")] * 2
-    assert shown.locator("small").text_content() == "PDF"
-    assert shown.locator(".missing").count() == 0
+    expect(shown.locator("small")).to_have_text("PDF")
+    expect(shown.locator(".missing")).to_have_count(0)
 
 
 def test_the_length_of_a_refusal_is_not_the_size_of_a_document(open_inbox, send, message, files, bubble):
@@ -65,7 +65,7 @@ def test_the_length_of_a_refusal_is_not_the_size_of_a_document(open_inbox, send,
         shown.page.wait_for_timeout(10)
     shown.page.wait_for_timeout(200)
     assert files.asked == [("HEAD", "/signed.pdf")]
-    assert shown.locator("small").text_content() == "PDF"
+    expect(shown.locator("small")).to_have_text("PDF")
 
 
 @pytest.mark.parametrize("kind", ["image", "sticker", "audio", "video", "document"])
@@ -80,5 +80,5 @@ def test_a_dead_link_is_a_named_placeholder(open_inbox, send, message, files, bu
     shown = bubble(open_inbox(), send(message(**{"type": kind, kind: content})))
     name = f"{kind.capitalize()} “Gone away.bin” could not be loaded"
     shown.get_by_role("img", name=name).wait_for()
-    assert shown.locator("img, audio, video, a").count() == 0
-    assert "Gone away.bin" in shown.text_content()
+    expect(shown.locator("img, audio, video, a")).to_have_count(0)
+    expect(shown).to_contain_text("Gone away.bin")

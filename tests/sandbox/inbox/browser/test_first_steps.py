@@ -11,8 +11,7 @@ from airflow_provider_itnio.sandbox import Sandbox
 from tests.sandbox.receiving import Receiver
 
 from .conftest import RECIPIENT
-
-expect = pytest.importorskip("playwright.sync_api", reason="playwright is not installed").expect
+from .reading import expect
 
 
 def test_an_empty_page_shows_the_connection_and_sends_a_test_message(open_page, start_sandbox):

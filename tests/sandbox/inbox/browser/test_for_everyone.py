@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from .conftest import RECIPIENT
-
-expect = pytest.importorskip("playwright.sync_api", reason="playwright is not installed").expect
+from .reading import expect
 
 FOCUSED = "document.activeElement"
 LUMINANCE = """(node) => {
@@ -116,11 +115,11 @@ def test_bubbles_are_walked_through_by_arrow_keys_and_answered_by_r(open_inbox, 
         page.keyboard.press(key)
         assert focused(page, f"article[data-id='{ids[expected]}']"), key
     page.keyboard.press("r")
-    assert page.locator(".quoting").text_content() == "row 3"
+    expect(page.locator(".quoting")).to_have_text("row 3")
     assert focused(page, "textarea")
-    assert page.locator("textarea").input_value() == ""
+    expect(page.locator("textarea")).to_have_value("")
     page.keyboard.press("Escape")
-    assert page.locator(".quoting").is_hidden()
+    expect(page.locator(".quoting")).to_be_hidden()
 
 
 def test_tab_reaches_one_bubble_and_what_is_in_it(open_inbox, send, message, sample):
@@ -236,7 +235,7 @@ def test_the_browsers_own_keys_stay_its_own(open_inbox, send, message, keys):
     page.keyboard.press(keys)
     if page.evaluate("window.taken") is not None:  # undefined: the browser has loaded the page anew
         assert page.evaluate("window.taken") is False
-        assert page.locator(".quoting").is_hidden()
+        expect(page.locator(".quoting")).to_be_hidden()
 
 
 def test_a_reply_cannot_be_answered_and_takes_no_quote_away(open_inbox, send, message, wire, bubble):
@@ -246,10 +245,10 @@ def test_a_reply_cannot_be_answered_and_takes_no_quote_away(open_inbox, send, me
     bubble(page, message_id).hover()
     page.get_by_role("button", name="Reply to this message").click()
     reply = page.locator("article.reply")
-    assert reply.get_by_role("button", name="Reply to this message").count() == 0
+    expect(reply.get_by_role("button", name="Reply to this message")).to_have_count(0)
     reply.focus()
     page.keyboard.press("r")
-    assert page.locator(".quoting").text_content() == "42 rows loaded"
+    expect(page.locator(".quoting")).to_have_text("42 rows loaded")
 
 
 def test_the_keyboard_stays_where_it_is_when_messages_come(open_inbox, send, message, bubble):
@@ -344,7 +343,7 @@ def test_roles_and_names_tell_what_is_what(open_inbox, full):
         ("button", "Clear the inbox"),
         ("link", "Save the inbox as one file"),
     ):
-        assert page.get_by_role(role, name=name).count() == 1, name
+        expect(page.get_by_role(role, name=name)).to_have_count(1)
     unnamed = """[...document.querySelectorAll("button, a, input, textarea")]
       .filter((node) => !(node.getAttribute("aria-label") || node.textContent.trim() || node.labels?.length))
       .map((node) => node.outerHTML)"""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from .reading import expect
+
 FORMATTED = {
     "*bold*": "<p><strong>bold</strong></p>",
     "_italic_": "<p><em>italic</em></p>",
@@ -128,7 +130,7 @@ def test_each_entry_of_a_list_stands_beside_its_number(open_inbox, send, message
 def test_the_list_of_conversations_keeps_entries_apart(open_inbox, send, message):
     send(message(text={"body": "- *one*\n- two\n1. three"}))
     page = open_inbox("")
-    assert page.locator(".conversation .last").text_content() == "one two three"
+    expect(page.locator(".conversation .last")).to_have_text("one two three")
 
 
 @pytest.mark.parametrize(
@@ -170,7 +172,7 @@ def test_captions_and_interactive_words_are_formatted_titles_are_not(open_inbox,
     page = open_inbox()
     shown = bubble(page, send(message(type="interactive", interactive=interactive)))
     shown.get_by_text("body", exact=True).wait_for()
-    assert shown.locator("strong").all_text_contents() == ["body"]
+    expect(shown.locator("strong")).to_have_text(["body"])
     for words in ("*header*", "_footer_", "*title*"):
         shown.get_by_text(words).wait_for()
     image = {"link": "http://127.0.0.1:9/x.png", "caption": "*caption*"}

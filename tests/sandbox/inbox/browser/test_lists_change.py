@@ -28,7 +28,7 @@ def test_a_search_that_is_typed_while_an_answer_is_under_way_stays(open_inbox, s
     page.locator("#search").fill("rows")
     page.wait_for_timeout(800)
     page.locator(".found", has_text="1 of 2").wait_for()
-    assert page.locator("#search").input_value() == "rows"
+    expect(page.locator("#search")).to_have_value("rows")
 
 
 def test_an_answer_from_further_up_is_shown(open_inbox, send, message, sample):
@@ -52,7 +52,7 @@ def test_an_answer_from_further_up_is_shown(open_inbox, send, message, sample):
         expect(newest).to_contain_text({"press": "one"}.get(way, way))
         expect(newest).to_be_in_viewport()
         expect(page.locator(".newer")).to_be_hidden()
-    assert page.locator("#search").input_value() == ""
+    expect(page.locator("#search")).to_have_value("")
 
 
 def test_a_quote_that_is_shown_goes_with_its_message(open_page, start_sandbox, wire_to, message):
@@ -104,7 +104,7 @@ def test_earlier_messages_come_without_taking_any_away(open_page, start_sandbox,
     top = page.locator("article", has_text="row 150").bounding_box()["y"]
     page.get_by_role("button", name="Show earlier messages").click()
     expect(page.locator("article")).to_have_count(320)
-    assert words(page) == [f"row {number}" for number in range(50, 370)]
+    expect(words(page)).to_have_text([f"row {number}" for number in range(50, 370)])
     assert abs(page.locator("article", has_text="row 150").bounding_box()["y"] - top) <= 60
     expect(newer).to_be_visible()
     newer.click()
@@ -126,10 +126,10 @@ def test_nothing_new_is_told_of_a_conversation_that_was_cleared(open_inbox, sand
     page.get_by_role("button", name="1 new", exact=True).wait_for()
     sandbox.clear()
     page.get_by_text("No messages yet").wait_for()
-    assert page.locator(".newer").is_hidden()
+    expect(page.locator(".newer")).to_be_hidden()
     send(message(text={"body": "after"}))
     page.locator("article .words", has_text="after").wait_for()
-    assert page.locator(".newer").is_hidden()
+    expect(page.locator(".newer")).to_be_hidden()
 
 
 def test_what_failed_while_the_sandbox_was_away_is_no_news_once_it_is_back(
@@ -145,7 +145,7 @@ def test_what_failed_while_the_sandbox_was_away_is_no_news_once_it_is_back(
     page.locator("textarea").fill("hello")
     page.locator("textarea").press("Enter")
     page.get_by_role("alert").get_by_text("That did not work: the sandbox does not answer").wait_for()
-    assert page.locator("textarea").input_value() == "hello"
+    expect(page.locator("textarea")).to_have_value("hello")
     start_sandbox(port=first.port)
     page.locator("#state.live").wait_for()
     expect(page.locator("#trouble")).to_be_hidden()

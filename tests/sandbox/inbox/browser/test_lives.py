@@ -16,7 +16,7 @@ from .conftest import RECIPIENT
 def test_an_empty_inbox_says_so(open_inbox):
     page = open_inbox("")
     page.get_by_text("No messages yet").wait_for()
-    assert page.title() == "Inbox · itnio-sandbox"
+    expect(page).to_have_title("Inbox · itnio-sandbox")
 
 
 def test_a_new_message_appears_by_itself_in_every_open_page(open_inbox, send, message, bubble):
@@ -24,8 +24,8 @@ def test_a_new_message_appears_by_itself_in_every_open_page(open_inbox, send, me
     message_id = send(message())
     for page in pages[:2]:
         bubble(page, message_id).wait_for()
-    assert pages[2].locator(".conversation .last").text_content() == "42 rows loaded"
-    assert pages[2].title() == "(1) Inbox · itnio-sandbox"
+    expect(pages[2].locator(".conversation .last")).to_have_text("42 rows loaded")
+    expect(pages[2]).to_have_title("(1) Inbox · itnio-sandbox")
     pages[0].locator("#announcement", has_text="1 new message").wait_for(state="attached")
 
 
@@ -34,7 +34,7 @@ def test_a_page_that_is_opened_later_shows_what_came_before(open_inbox, send, me
         send(message(text={"body": f"row {number}"}))
     page = open_inbox()
     page.get_by_text("row 2").first.wait_for()
-    assert words(page) == ["row 0", "row 1", "row 2"]
+    expect(words(page)).to_have_text(["row 0", "row 1", "row 2"])
 
 
 @pytest.mark.parametrize("query", ["SECOND", "second ro", "{id}", "Wörter"])
@@ -45,10 +45,10 @@ def test_search_finds_text_and_id_in_any_letter_case(open_inbox, send, message, 
     page.get_by_text("Second row").first.wait_for()
     page.locator("#search").fill(query.format(id=second[4:20].upper()))
     page.get_by_text("1 of 2 found").wait_for()
-    assert words(page) == ["Second row, wörter"]
+    expect(words(page)).to_have_text(["Second row, wörter"])
     page.get_by_role("button", name="Show all").click()
     page.get_by_text("first row").wait_for()
-    assert page.locator("#search").input_value() == ""
+    expect(page.locator("#search")).to_have_value("")
 
 
 @pytest.mark.parametrize("query", ["+86 147-1800", "8614718004557"])
@@ -59,7 +59,7 @@ def test_search_finds_numbers_as_people_write_them(open_inbox, send, message, qu
     page.locator(".conversation").nth(1).wait_for()
     page.locator("#search").fill(query)
     expect(page.locator(".conversation")).to_have_count(1)
-    assert page.locator(".conversation .name").text_content() == "+8614718004557"
+    expect(page.locator(".conversation .name")).to_have_text("+8614718004557")
 
 
 def test_search_looks_at_what_a_message_says_and_not_at_its_envelope(open_inbox, send, wire, sample, message):
@@ -95,11 +95,11 @@ def test_clear_forgets_everything_once_it_is_meant(open_inbox, sandbox, send, wi
     page.get_by_role("button", name="Clear", exact=True).click()
     for one in (page, other):
         one.get_by_text("No messages yet").wait_for()
-    assert page.locator("article").count() == 0
+    expect(page.locator("article")).to_have_count(0)
     assert sandbox.messages == sandbox.refused == []
     send(message(text={"body": "after"}))
     page.get_by_text("after").first.wait_for()
-    assert words(page) == ["after"]
+    expect(words(page)).to_have_text(["after"])
 
 
 def test_a_restarted_sandbox_is_found_again_and_nothing_old_stays(open_page, start_sandbox, wire_to, message):
@@ -113,7 +113,7 @@ def test_a_restarted_sandbox_is_found_again_and_nothing_old_stays(open_page, sta
     second = start_sandbox(port=first.port)
     wire_to(second).custom(message(text={"body": "after"}))
     page.locator("article .words", has_text="after").wait_for()
-    assert words(page) == ["after"]
+    expect(words(page)).to_have_text(["after"])
 
 
 def test_a_restarted_sandbox_that_counts_alike_is_not_taken_for_the_first(
@@ -138,12 +138,12 @@ def test_a_restarted_sandbox_that_counts_alike_is_not_taken_for_the_first(
         wire_to(second).custom(message(text={"body": f"after {number}"}))
     wire_to(second).custom(message(recipient="123"))
     page.locator("article .words", has_text="after 39").wait_for()
-    assert words(page) == [f"after {number}" for number in range(40)]
+    expect(words(page)).to_have_text([f"after {number}" for number in range(40)])
     assert page.locator(f".conversation[data-number='{RECIPIENT}'] .last").text_content() == "after 39"
-    assert "recipient has 3 digits" in page.locator(".pinned .last").text_content()
-    assert page.locator("textarea").input_value() == "a draft"
-    assert page.locator(".quoting").is_hidden()
-    assert page.locator(".newer").is_hidden()
+    expect(page.locator(".pinned .last")).to_contain_text("recipient has 3 digits")
+    expect(page.locator("textarea")).to_have_value("a draft")
+    expect(page.locator(".quoting")).to_be_hidden()
+    expect(page.locator(".newer")).to_be_hidden()
 
 
 def test_a_page_that_was_away_gets_what_it_missed(open_inbox, send, message):
@@ -155,10 +155,10 @@ def test_a_page_that_was_away_gets_what_it_missed(open_inbox, send, message):
     page.evaluate(hide % "true" + tell)
     send(message(text={"body": "missed"}))
     page.wait_for_timeout(300)
-    assert words(page) == ["seen"]
+    expect(words(page)).to_have_text(["seen"])
     page.evaluate(hide % "false" + tell)
     page.get_by_text("missed").first.wait_for()
-    assert words(page) == ["seen", "missed"]
+    expect(words(page)).to_have_text(["seen", "missed"])
 
 
 def test_only_the_last_are_kept(open_page, start_sandbox, wire_to, message):
@@ -171,5 +171,5 @@ def test_only_the_last_are_kept(open_page, start_sandbox, wire_to, message):
     for number in range(7):
         wire.custom(message(text={"body": str(number)}))
     page.locator("article .words", has_text="6").wait_for()
-    assert words(page) == ["2", "3", "4", "5", "6"]
-    assert page.locator(".conversation .name").all_text_contents() == ["+8614718004557"]
+    expect(words(page)).to_have_text(["2", "3", "4", "5", "6"])
+    expect(page.locator(".conversation .name")).to_have_text(["+8614718004557"])

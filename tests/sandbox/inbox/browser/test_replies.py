@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from .conftest import BUSINESS_PHONE, RECIPIENT
-
-expect = pytest.importorskip("playwright.sync_api", reason="playwright is not installed").expect
+from .reading import expect
 
 
 @pytest.fixture
@@ -24,10 +23,10 @@ def test_pressing_a_button_is_a_reply(open_inbox, send, sample, bubble, only_rep
     bubble(page, message_id).get_by_role("button", name="two").click()
     shown = page.locator("article.reply")
     shown.wait_for()
-    assert shown.locator(".quoted").text_content() == "BusinessBUTTON_TEXT"
-    assert shown.locator(".words").text_content() == "two"
+    expect(shown.locator(".quoted")).to_have_text("BusinessBUTTON_TEXT")
+    expect(shown.locator(".words")).to_have_text("two")
     reply = only_reply()
-    assert bubble(page, reply["id"]).count() == 1
+    expect(bubble(page, reply["id"])).to_have_count(1)
     told = (reply["type"], reply["sender"], reply["choice"], reply["text"], reply["answers"])
     assert told == ("button_reply", RECIPIENT, "33", "two", message_id)
     assert reply["body"]["businessPhone"] == BUSINESS_PHONE
@@ -42,7 +41,7 @@ def test_choosing_a_row_is_a_reply(open_inbox, send, sample, only_reply):
     dialog.get_by_text("SECTION_2_ROW_1_TITLE").click()
     dialog.get_by_role("button", name="Send").click()
     page.locator("article.reply").wait_for()
-    assert page.get_by_role("dialog").count() == 0
+    expect(page.get_by_role("dialog")).to_have_count(0)
     reply = only_reply()
     told = (reply["type"], reply["choice"], reply["text"], reply["answers"])
     assert told == ("list_reply", "SECTION_2_ROW_1_ID", "SECTION_2_ROW_1_TITLE", message_id)
@@ -58,7 +57,7 @@ def test_typing_an_answer_is_a_reply(open_inbox, send, message, only_reply):
     field.press("Enter")
     shown = page.locator("article.reply .words")
     shown.wait_for()
-    assert shown.locator("strong").text_content() == "done"
+    expect(shown.locator("strong")).to_have_text("done")
     expect(field).to_have_value("")
     reply = only_reply()
     assert (reply["type"], reply["text"], reply["answers"]) == ("text", "好的 👍\n*done*", None)
@@ -87,7 +86,7 @@ def test_an_answer_that_is_not_sent_yet_waits_for_its_conversation(open_inbox, s
     field.fill("mine")
     page.locator(".conversation", has_text="+8614718004557").click()
     expect(field).to_have_value("half an answ")
-    assert page.locator(".quoting").text_content() == "42 rows loaded"
+    expect(page.locator(".quoting")).to_have_text("42 rows loaded")
     page.locator(".conversation", has_text="+5511912345678").click()
     expect(field).to_have_value("mine")
 
@@ -116,7 +115,7 @@ def test_what_is_done_twice_while_the_sandbox_is_slow_is_one_reply(open_inbox, s
         field.press(key)
     field.press_sequentially(" more")
     page.locator("article.reply", has_text="once").wait_for()
-    assert field.input_value() == " more"
+    expect(field).to_have_value(" more")
     pressed = page.get_by_role("button", name="two")
     pressed.dblclick()
     page.locator("article.reply", has_text="two").wait_for()
@@ -159,7 +158,7 @@ def test_an_answer_that_is_not_kept_comes_back_to_where_it_was_typed(open_inbox,
     field.press_sequentially("second")
     held.pop().fulfill(status=400, json={"error": "text: no"})
     page.get_by_role("alert").get_by_text("That did not work: text: no").wait_for()
-    assert field.input_value() == "first\nsecond"
+    expect(field).to_have_value("first\nsecond")
     with page.expect_request("**/sandbox/replies"):
         field.press("Enter")
     page.locator(".conversation", has_text="+5511912345678").click()
@@ -167,7 +166,7 @@ def test_an_answer_that_is_not_kept_comes_back_to_where_it_was_typed(open_inbox,
     with page.expect_response("**/sandbox/replies"):
         held.pop().fulfill(status=400, json={"error": "text: no"})
     page.wait_for_timeout(600)
-    assert field.input_value() == ""
+    expect(field).to_have_value("")
     page.locator(".conversation", has_text="+8614718004557").click()
     expect(field).to_have_value("first\nsecond")
 
@@ -185,7 +184,7 @@ def test_the_button_that_was_pressed_is_marked(open_inbox, send, sample, templat
     for name in ("two", 'a "quote"'):
         page.get_by_role("button", name=name, exact=True).click()
         page.locator("article.reply", has_text=name).wait_for()
-    assert page.locator(".choice.chosen").all_text_contents() == ["two", 'a "quote"']
+    expect(page.locator(".choice.chosen")).to_have_text(["two", 'a "quote"'])
     page.reload()
     expect(page.locator(".choice.chosen")).to_have_text(["two", 'a "quote"'])
 
@@ -253,12 +252,12 @@ def test_an_answer_can_name_the_message_it_answers(open_inbox, send, message, bu
     shown = bubble(page, message_id)
     shown.hover()
     shown.get_by_role("button", name="Reply to this message").click()
-    assert page.locator(".quoting").text_content() == "second"
+    expect(page.locator(".quoting")).to_have_text("second")
     page.keyboard.type("yes")
     page.keyboard.press("Enter")
     page.locator("article.reply .quoted", has_text="second").wait_for()
     assert only_reply()["answers"] == message_id
-    assert page.locator(".quoting").is_hidden()
+    expect(page.locator(".quoting")).to_be_hidden()
 
 
 def test_a_location_request_is_answered_by_a_place(open_inbox, send, sample, only_reply):
@@ -295,7 +294,7 @@ def test_a_reply_opens_as_what_the_vendor_could_push(open_inbox, send, sample):
     page.locator("article.reply .stamp").click()
     dialog = page.get_by_role("complementary", name="Reply")
     for words in ("up-message-event", '"button_reply"', '"phone": "8614718004557"'):
-        assert words in dialog.locator("pre").text_content()
+        expect(dialog.locator("pre")).to_contain_text(words)
 
 
 def test_a_reply_that_is_not_kept_says_why(open_inbox, sandbox, send, sample):

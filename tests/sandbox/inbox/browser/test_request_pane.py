@@ -10,8 +10,7 @@ import subprocess
 import pytest
 
 from .conftest import RECIPIENT
-
-expect = pytest.importorskip("playwright.sync_api", reason="playwright is not installed").expect
+from .reading import expect
 
 CHOOSE = "Choose a message to see its request"
 OTHER = "5511912345678"

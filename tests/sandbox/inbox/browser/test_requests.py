@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-expect = pytest.importorskip("playwright.sync_api", reason="playwright is not installed").expect
+from .reading import expect
 
 FAULT = "a fault was asked for, by fail_next or POST /sandbox/faults"
 
@@ -61,7 +61,7 @@ def test_a_refused_request_says_what_the_code_means_and_what_to_change(refusals,
     wire.custom(message(recipient="12", text={"body": "lost"}))
     page = refusals()
     shown = page.locator(".failure")
-    assert shown.locator(".code").text_content() == "-71"
+    expect(shown.locator(".code")).to_have_text("-71")
     for words in (
         "recipient number is shorter than 7 digits",
         "recipient has 2 digits, at least 7",
@@ -69,12 +69,12 @@ def test_a_refused_request_says_what_the_code_means_and_what_to_change(refusals,
         "to 12",
         "/wa/custom/sendMsg",
     ):
-        assert words in shown.text_content()
+        expect(shown).to_contain_text(words)
     page.get_by_role("button", name="Open the request").click()
     dialog = page.get_by_role("complementary", name="Request")
     assert '"body": "lost"' in dialog.locator("pre").first.text_content()
     assert '"status": "-71"' in dialog.locator("pre").last.text_content()
-    assert "What to change" in dialog.text_content()
+    expect(dialog).to_contain_text("What to change")
 
 
 @pytest.mark.parametrize(
@@ -99,9 +99,9 @@ def test_a_wrong_sign_says_which_part_does_not_fit(refusals, strict, message, sp
     _, wire = strict
     wire.custom(message(), wire.headers(**spoil))
     page = refusals()
-    assert page.locator(".failure .code").text_content() == "-1"
-    assert why in page.locator(".failure .why").text_content()
-    assert f"What to change: {advice}" in page.locator(".advice").text_content()
+    expect(page.locator(".failure .code")).to_have_text("-1")
+    expect(page.locator(".failure .why")).to_contain_text(why)
+    expect(page.locator(".advice")).to_contain_text(f"What to change: {advice}")
     page.get_by_role("button", name="Open the request").click()
     expect(page.get_by_role("complementary")).to_contain_text("(Sign)does not fit")
 
@@ -110,9 +110,9 @@ def test_a_wrong_clock_says_how_wrong(refusals, strict, message):
     _, wire = strict
     wire.custom(message(), wire.headers("1700000000"))
     page = refusals()
-    assert page.locator(".failure .code").text_content() == "-4"
-    assert "behind the server's clock; 300 s are accepted" in page.locator(".why").text_content()
-    assert "set the clock" in page.locator(".advice").text_content()
+    expect(page.locator(".failure .code")).to_have_text("-4")
+    expect(page.locator(".why")).to_contain_text("behind the server's clock; 300 s are accepted")
+    expect(page.locator(".advice")).to_contain_text("set the clock")
 
 
 def test_faults_are_listed_with_what_was_answered(refusals, strict, message):
@@ -126,9 +126,9 @@ def test_faults_are_listed_with_what_was_answered(refusals, strict, message):
     page.locator(".failure").nth(1).wait_for()
     meanings = page.locator(".meaning").all_text_contents()
     assert meanings == ["the connection was closed without an answer", "the answer was HTTP 503"]
-    assert page.locator(".why").all_text_contents() == [FAULT, FAULT]
+    expect(page.locator(".why")).to_have_text([FAULT, FAULT])
     page.get_by_role("button", name="Open the request").last.click()
-    assert page.get_by_role("complementary").locator("pre").last.text_content() == "<h1>busy</h1>"
+    expect(page.get_by_role("complementary").locator("pre").last).to_have_text("<h1>busy</h1>")
 
 
 def test_a_failure_that_was_asked_for_says_by_what_and_what_it_would_need_in_production(
@@ -152,7 +152,7 @@ def test_what_is_no_json_is_shown_as_it_came(refusals, strict):
     wire.custom(b"text=<b>42 rows</b>")
     page = refusals()
     page.get_by_role("button", name="Open the request").click()
-    assert page.get_by_role("complementary").locator("pre").first.text_content() == "text=<b>42 rows</b>"
+    expect(page.get_by_role("complementary").locator("pre").first).to_have_text("text=<b>42 rows</b>")
 
 
 def test_the_newest_refusal_comes_first_and_a_new_one_appears(refusals, strict, message):
@@ -161,8 +161,8 @@ def test_the_newest_refusal_comes_first_and_a_new_one_appears(refusals, strict, 
     page = refusals()
     wire.custom(message(channelType=5))
     page.locator(".failure", has_text="-112").wait_for()
-    assert page.locator(".failure .code").all_text_contents() == ["-112", "-71"]
-    assert page.locator("main header").text_content() == "Failed requests2 requests"
+    expect(page.locator(".failure .code")).to_have_text(["-112", "-71"])
+    expect(page.locator("main header")).to_have_text("Failed requests2 requests")
 
 
 def test_a_request_that_is_forgotten_meanwhile_says_so(open_inbox, send, message):

@@ -77,7 +77,7 @@ def test_who_reads_is_not_moved_when_the_oldest_go(open_page, start_sandbox, wir
     for number in range(10):
         wire.custom(message(text={"body": f"new {number}"}))
     page.get_by_role("button", name="10 new", exact=True).wait_for()
-    assert page.locator("article").count() == 40
+    expect(page.locator("article")).to_have_count(40)
     still_read, now_at = scroll.evaluate(first_seen)
     assert still_read == read
     assert abs(now_at - top) < LINE

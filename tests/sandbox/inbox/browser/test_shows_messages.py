@@ -7,6 +7,7 @@ import re
 import pytest
 
 from . import conftest
+from .reading import expect
 
 FOLDER = conftest.SAMPLES
 
@@ -40,9 +41,9 @@ def test_every_sample_is_looked_at():
 def test_a_bubble_has_time_and_message_id(open_inbox, sandbox, send, message, bubble):
     message_id = send(message())
     shown = bubble(open_inbox(), message_id)
-    assert shown.locator(".id").text_content() == message_id
+    expect(shown.locator(".id")).to_have_text(message_id)
     at = sandbox.messages[0].at
-    assert shown.locator("time").text_content() == at.strftime("%H:%M")
+    expect(shown.locator("time")).to_have_text(at.strftime("%H:%M"))
     assert shown.locator("time").get_attribute("datetime")[:19] == at.isoformat()[:19]
 
 
@@ -52,33 +53,33 @@ def test_what_stands_under_a_name_is_in_the_conversation_of_that_name(open_inbox
     send(message(recipient="5511912345678", text={"body": "another"}))
     page = open_inbox("")
     rows = page.locator("nav .conversation")
-    assert rows.locator(".name").all_text_contents() == ["+5511912345678", "+8614718004557"]
-    assert rows.locator(".last").all_text_contents() == ["another", "second of two"]
-    assert rows.locator(".count").all_text_contents() == ["1", "2"]
+    expect(rows.locator(".name")).to_have_text(["+5511912345678", "+8614718004557"])
+    expect(rows.locator(".last")).to_have_text(["another", "second of two"])
+    expect(rows.locator(".count")).to_have_text(["1", "2"])
     assert re.fullmatch(r"\d\d:\d\d", rows.locator("time").first.text_content())
     rows.nth(1).click()
     page.locator("article").first.wait_for()
-    assert page.locator("article .words").all_text_contents() == ["first of two", "second of two"]
-    assert page.locator("main h2").text_content() == "+8614718004557"
-    assert "2 messages · from +91856321321" in page.locator("main header").text_content()
+    expect(page.locator("article .words")).to_have_text(["first of two", "second of two"])
+    expect(page.locator("main h2")).to_have_text("+8614718004557")
+    expect(page.locator("main header")).to_contain_text("2 messages · from +91856321321")
 
 
 def test_buttons_stand_under_each_other(open_inbox, send, sample, bubble):
     shown = bubble(open_inbox(), send(sample("interactive-button")))
     shown.wait_for()
-    assert shown.locator(".choices button").all_text_contents() == ["one", "two"]
+    expect(shown.locator(".choices button")).to_have_text(["one", "two"])
 
 
 def test_a_list_opens(open_inbox, send, sample):
     send(sample("interactive-list"))
     page = open_inbox()
-    assert page.get_by_role("dialog").count() == 0
+    expect(page.get_by_role("dialog")).to_have_count(0)
     page.get_by_role("button", name="BUTTON_TEXT").click()
     dialog = page.get_by_role("dialog", name="BUTTON_TEXT")
-    assert dialog.locator("legend").all_text_contents() == ["SECTION_1_TITLE", "SECTION_2_TITLE"]
+    expect(dialog.locator("legend")).to_have_text(["SECTION_1_TITLE", "SECTION_2_TITLE"])
     rows = dialog.get_by_role("radio")
-    assert rows.count() == 4
-    assert "SECTION_2_ROW_1_DESCRIPTION" in dialog.text_content()
+    expect(rows).to_have_count(4)
+    expect(dialog).to_contain_text("SECTION_2_ROW_1_DESCRIPTION")
 
 
 def test_a_location_leads_to_a_map(open_inbox, send, sample):
@@ -95,7 +96,7 @@ def test_a_location_that_is_no_place_leads_nowhere(open_inbox, send, message, bu
     location = {"longitude": "x&y", "latitude": "1", "name": "Nowhere", "address": "-"}
     shown = bubble(open_inbox(), send(message(type="location", location=location)))
     shown.get_by_text("Nowhere").wait_for()
-    assert shown.get_by_role("link").count() == 0
+    expect(shown.get_by_role("link")).to_have_count(0)
 
 
 def test_a_whatsapp_template_shows_its_parameters(open_inbox, send, template_message, files, bubble):
@@ -119,11 +120,11 @@ def test_a_whatsapp_template_shows_its_parameters(open_inbox, send, template_mes
     body = template_message(name="pipeline_alert", language={"code": "en_GB"}, components=components)
     shown = bubble(open_inbox(body["recipient"]), send(body))
     shown.get_by_text("pipeline_alert").wait_for()
-    assert "WhatsApp template · en_GB" in shown.text_content()
-    assert shown.locator("dt").all_text_contents() == ["{{1}}", "{{2}}", "{{3}}"]
-    assert shown.locator("dd").all_text_contents() == ["load_sales", "$100.99", "25 February"]
+    expect(shown).to_contain_text("WhatsApp template · en_GB")
+    expect(shown.locator("dt")).to_have_text(["{{1}}", "{{2}}", "{{3}}"])
+    expect(shown.locator("dd")).to_have_text(["load_sales", "$100.99", "25 February"])
     assert shown.locator("img").get_attribute("src") == files.link("chart.png")
-    assert "…/runs/12" in shown.text_content()
+    expect(shown).to_contain_text("…/runs/12")
 
 
 def test_a_reply_quotes_what_it_answers(open_inbox, wire, send, message, bubble):
@@ -131,17 +132,19 @@ def test_a_reply_quotes_what_it_answers(open_inbox, wire, send, message, bubble)
     reply = wire.control("POST", "replies", json={"recipient": "8614718004557", "text": "Yes, *please*"})
     answered = send(message(text={"body": "Done"}, context={"refMessageId": reply.json()["id"]}))
     shown = bubble(open_inbox(), answered)
-    assert shown.locator(".quoted").text_content() == "RecipientYes, please"
+    expect(shown.locator(".quoted")).to_have_text("RecipientYes, please")
 
 
 def test_what_is_out_of_the_ordinary_stands_below_the_message(open_inbox, sandbox, wire, message, bubble):
     sandbox.fail_next(http_status=503, accept=True)
     wire.custom(message(extra=1))
     shown = bubble(open_inbox(), sandbox.messages[0].id)
-    assert shown.locator(".note").all_text_contents() == [
-        "unknown key extra",
-        "The sender does not know that it was accepted: the answer was HTTP 503",
-    ]
+    expect(shown.locator(".note")).to_have_text(
+        [
+            "unknown key extra",
+            "The sender does not know that it was accepted: the answer was HTTP 503",
+        ]
+    )
 
 
 def test_any_json_is_shown_somehow(open_inbox, send, message, bubble):
@@ -158,11 +161,11 @@ def test_chinese_arabic_and_emoji_read_as_they_should(open_inbox, send, message,
     texts = {"zh": "数据已加载 🎉", "ar": "تم تحميل *42* صفا 👩‍👩‍👧", "mixed": "🇨🇳 42 rows"}
     shown = {name: bubble(page, send(message(text={"body": text}))) for name, text in texts.items()}
     for name, text in texts.items():
-        assert shown[name].locator(".words").text_content() == text.replace("*", "")
+        expect(shown[name].locator(".words")).to_have_text(text.replace("*", ""))
     direction = "node => getComputedStyle(node).direction"
     assert shown["ar"].locator(".words").evaluate(direction) == "rtl"
     assert shown["zh"].locator(".words").evaluate(direction) == "ltr"
-    assert shown["ar"].locator("strong").text_content() == "42"
+    expect(shown["ar"].locator("strong")).to_have_text("42")
 
 
 def test_halves_of_characters_do_not_stop_the_page(open_inbox, wire, sandbox, message, bubble):

@@ -6,7 +6,7 @@ import pytest
 
 from airflow_provider_itnio.sandbox import Sandbox
 
-expect = pytest.importorskip("playwright.sync_api", reason="playwright is not installed").expect
+from .reading import expect
 
 RECIPIENT = "8614718004557"
 CLOSED = "24-hour window closed: only WhatsApp templates arrive"
@@ -71,7 +71,7 @@ def test_ticks_change_while_the_page_is_open(open_inbox, bubble, sandbox, send, 
         sandbox.push(message_id, status)
         expect(shown.locator(".status")).to_have_attribute("title", words)
     expect(shown).to_have_attribute("aria-description", "Read")
-    assert shown.locator(".status").count() == 1
+    expect(shown.locator(".status")).to_have_count(1)
 
 
 def test_a_message_that_fails_later_says_why(open_inbox, bubble, sandbox, send, template_message):
@@ -94,7 +94,7 @@ def test_a_typed_answer_opens_the_window(open_inbox, bubble, sandbox, send, mess
     expect(head(page)).to_contain_text("24-hour window open until ")
     shown = bubble(page, send(message()))
     expect(shown.locator(".status")).to_have_attribute("title", "Read")
-    assert shown.locator(".note").count() == 0
+    expect(shown.locator(".note")).to_have_count(0)
     sandbox.window_open(RECIPIENT, is_open=False)
     expect(head(page)).to_have_text(CLOSED)
 
@@ -164,7 +164,7 @@ def test_the_saved_page_shows_ticks_and_no_window(open_page, sandbox, bubble, se
     saved.write_bytes(requests.get(f"{sandbox.url}/sandbox/inbox.html", timeout=10).content)
     page = open_page(f"{saved.as_uri()}#{RECIPIENT}")
     expect(bubble(page, message_id).locator(".undelivered")).to_contain_text("131047")
-    assert head(page).count() == 0
+    expect(head(page)).to_have_count(0)
 
 
 def test_in_arabic_the_ticks_stand_at_the_end(open_inbox, bubble, send, message):
