@@ -63,6 +63,8 @@ class IncomingMessage:
     :param option_id: the id of the button or row that was chosen.
     :param reply_to: the id of the message that it answers.
     :param at: when it was written, in UTC and by Itniotech's clock.
+    :param business_phone: the number that it was written to, digits only; empty if that is not known.
+    :param questions: the ids of the questions that were open to the person when it came.
     """
 
     message_id: str
@@ -73,6 +75,8 @@ class IncomingMessage:
     option_id: str | None
     reply_to: str | None
     at: pendulum.DateTime
+    business_phone: str = field(default="", repr=False)
+    questions: tuple[str, ...] = ()
 
 
 class Incoming(NamedTuple):
@@ -132,6 +136,29 @@ def window_request(phone: str) -> Request[Window]:
     :param phone: the number, digits only.
     """
     return _request("GET", f"v1/window/{phone}", None, "whether a 24-hour window is open", _window)
+
+
+def open_question_request(question_id: str, phones: Sequence[str], open_until: int) -> Request[str]:
+    """Tell the receiver that people have a question to answer, which gives the cursor behind which to read.
+
+    It says of each incoming message which questions were open to who wrote it. Told again, it gives the same
+    cursor.
+
+    :param question_id: the question's id: up to 64 letters and digits.
+    :param phones: the people's numbers in each spelling, digits only, up to 3,000.
+    :param open_until: Unix time in seconds, at most 31 days from now.
+    """
+    body = to_json({"id": question_id, "phones": list(phones), "open_until": open_until})
+    return _request("POST", "v1/questions", body, "from where answers are read", _cursor)
+
+
+def close_question_request(question_id: str) -> Request[str]:
+    """Tell the receiver that a question has its answer, or gets none any more.
+
+    :param question_id: the question's id.
+    """
+    path = f"v1/questions/{question_id}/close"
+    return _request("POST", path, None, "that a question is closed", _closed)
 
 
 class ReceiverProtocol:
@@ -250,8 +277,29 @@ def _incoming_message(told: object) -> IncomingMessage | None:
             "at": str() as at,
         } if (moment := _time(at)) is not None:
             option_id = option.get("id") if isinstance(option, dict) else None
-            return IncomingMessage(message_id, sender, name, kind, text, option_id, reply_to, moment)
+            business_phone, questions = told.get("business_phone"), told.get("questions")
+            return IncomingMessage(
+                message_id,
+                sender,
+                name,
+                kind,
+                text,
+                option_id,
+                reply_to,
+                moment,
+                business_phone if isinstance(business_phone, str) else "",
+                tuple(map(str, questions)) if isinstance(questions, list) else (),
+            )
     return None
+
+
+def _cursor(payload: Mapping[str, Any]) -> str | None:
+    cursor = payload.get("cursor")
+    return cursor if isinstance(cursor, str) else None
+
+
+def _closed(payload: Mapping[str, Any]) -> str | None:
+    return str(payload["id"]) if "id" in payload else None
 
 
 def _window(payload: Mapping[str, Any]) -> Window | None:

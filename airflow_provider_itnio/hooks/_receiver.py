@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -99,6 +100,36 @@ class ReceiverQuestions:
     async def awindow(self, phone: str | int) -> Window:
         """Ask until when an ordinary message reaches a person without blocking the event loop."""
         return latest_window(await self._aask(window_requests(phone)))
+
+    def open_question(self, question_id: str, phones: Iterable[str], open_until: float) -> str:
+        """Tell the receiver that people have a question to answer.
+
+        :param question_id: the question's id: up to 64 letters and digits.
+        :param phones: the people's numbers, digits only.
+        :param open_until: Unix time in seconds, at most 31 days from now.
+        :return: the cursor to read answers from with :meth:`incoming`; the same if it is told again.
+        """
+        from airflow_provider_itnio.api.phone_numbers import spellings
+        from airflow_provider_itnio.api.receiver import open_question_request
+
+        written = [one for phone in phones for one in spellings(phone)]
+        (cursor,) = self._ask([open_question_request(question_id, written, math.ceil(open_until))])
+        return cursor
+
+    def close_question(self, question_id: str) -> None:
+        """Tell the receiver that a question has its answer, or gets none any more.
+
+        :param question_id: the question's id.
+        """
+        from airflow_provider_itnio.api.receiver import close_question_request
+
+        self._ask([close_question_request(question_id)])
+
+    async def aclose_question(self, question_id: str) -> None:
+        """Tell the receiver that a question is closed without blocking the event loop."""
+        from airflow_provider_itnio.api.receiver import close_question_request
+
+        await self._aask([close_question_request(question_id)])
 
     def _ask(self, requests: Iterable[Request[Result]], wait: float = 0.0) -> list[Result]:
         from airflow_provider_itnio.api.client import BlockingClient

@@ -26,6 +26,9 @@ LARGEST_QUESTION: Final = 512 * 1024
 MOST_IDS: Final = 1000
 MOST_INCOMING: Final = 1000
 LONGEST_WAIT: Final = 25.0
+MOST_PHONES: Final = 3000
+LONGEST_OPEN: Final = 31 * 24 * 3600
+"""Seconds for which a question may be open."""
 MOST_READERS: Final = 500
 """Readers that wait at a time. One more is answered at once."""
 
@@ -65,6 +68,8 @@ class Receiver:
                 Route("/v1/messages", self._asked(self._messages), methods=["POST"]),
                 Route("/v1/incoming", self._asked(self._incoming), methods=["GET"]),
                 Route("/v1/window/{phone}", self._asked(self._window), methods=["GET"]),
+                Route("/v1/questions", self._asked(self._open_question), methods=["POST"]),
+                Route("/v1/questions/{question_id}/close", self._asked(self._close_question), methods=["POST"]),
                 Route("/v1/unread", self._asked(self._unread), methods=["GET"]),
                 Route("/healthz", self._health, methods=["GET"]),
             ],
@@ -127,10 +132,27 @@ class Receiver:
         return JSONResponse(found)
 
     async def _window(self, request: Request) -> Response:
-        phone = request.path_params["phone"].removeprefix("+")
-        if not (phone.isascii() and phone.isdecimal()):
-            raise HTTPException(400, "phone: must be digits")
+        phone = _phone(request.path_params["phone"].removeprefix("+"))
         return JSONResponse(await asyncio.to_thread(self._mailbox.window, phone))
+
+    async def _open_question(self, request: Request) -> Response:
+        asked = await _json(request, LARGEST_QUESTION)
+        asked = asked if isinstance(asked, Mapping) else {}
+        question_id, phones, until = (asked.get(name) for name in ("id", "phones", "open_until"))
+        if not isinstance(phones, list) or not 0 < len(phones) <= MOST_PHONES:
+            raise HTTPException(400, f"phones: must be a list of 1 to {MOST_PHONES} numbers")
+        now = int(time.time())
+        if type(until) is not int or not until <= now + LONGEST_OPEN:
+            raise HTTPException(400, f"open_until: must be Unix seconds, at most {LONGEST_OPEN} from now")
+        opened = await asyncio.to_thread(
+            self._mailbox.open_question, _question_id(question_id), list(map(_phone, phones)), until
+        )
+        return JSONResponse(opened)
+
+    async def _close_question(self, request: Request) -> Response:
+        question_id = _question_id(request.path_params["question_id"])
+        await asyncio.to_thread(self._mailbox.close_question, question_id)
+        return JSONResponse({"id": question_id})
 
     async def _unread(self, request: Request) -> Response:
         limit = _whole("limit", request.query_params.get("limit"), 100)
@@ -197,6 +219,18 @@ def _message_id(given: object) -> str:
     if not isinstance(given, str) or not 0 < len(given) <= LONGEST_ID:
         raise HTTPException(400, f"message id: must be text of 1 to {LONGEST_ID} characters")
     return given.replace("\0", "").encode("utf-8", "replace").decode()
+
+
+def _question_id(given: object) -> str:
+    if not isinstance(given, str) or not (0 < len(given) <= 64 and given.isascii() and given.isalnum()):
+        raise HTTPException(400, "question id: must be 1 to 64 letters and digits of ASCII")
+    return given
+
+
+def _phone(given: object) -> str:
+    if not (isinstance(given, str) and given.isascii() and given.isdecimal() and len(given) <= 64):
+        raise HTTPException(400, "phone: must be digits")
+    return given
 
 
 def _until(given: object) -> str:

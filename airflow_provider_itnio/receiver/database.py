@@ -71,6 +71,20 @@ unread_events = sa.Table(
     sqlite_autoincrement=True,
 )
 
+questions = sa.Table(
+    "itnio_question",
+    tables,
+    sa.Column("question_id", sa.String(64), primary_key=True),
+    sa.Column("phone", sa.String(64), primary_key=True),
+    sa.Column("opened_after", sa.BigInteger, nullable=False),
+    sa.Column("closed_after", sa.BigInteger),
+    sa.Column("open_until", sa.BigInteger, nullable=False),
+    sa.Column("received_at", sa.BigInteger, nullable=False, index=True),
+    sa.Index("itnio_question_phone", "phone"),
+)
+"""Which incoming messages came while someone had a question to answer: those with a number above
+``opened_after``, up to ``closed_after`` and ``open_until``. ``received_at`` is when it may be forgotten."""
+
 
 class DatabaseError(Exception):
     """The database can't be used: the text says why, without the URL's password."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Engine, RowMapping
 
-from airflow_provider_itnio.receiver.database import incoming, lock, statuses, unread_events
+from airflow_provider_itnio.receiver.database import incoming, lock, questions, statuses, unread_events
 from airflow_provider_itnio.receiver.events import Event, IncomingMessage, StatusEvent, UnreadEvent
 
 ORDER: Final = ("none", "sent", "delivered", "read")
@@ -73,7 +73,7 @@ class Mailbox:
         """
         deleted = 0
         with self._engine.begin() as connection:
-            for table in (statuses, incoming, unread_events):
+            for table in (statuses, incoming, unread_events, questions):
                 key = sa.tuple_(*table.primary_key.columns)
                 old = sa.select(*table.primary_key.columns).where(table.c.received_at < before)
                 deleted += connection.execute(
@@ -109,8 +109,47 @@ class Mailbox:
             start = self._number(after)
             query = sa.select(incoming).where(incoming.c.number > start).order_by(incoming.c.number)
             rows = connection.execute(query.limit(limit)).mappings().all()
+            of_sender = self._questions(connection, {row["sender"] for row in rows})
         last = rows[-1]["number"] if rows else start
-        return {"messages": [_incoming(row) for row in rows], "cursor": f"{self._name}-{last}"}
+        messages = [_incoming(row) | {"questions": _open_at(row, of_sender)} for row in rows]
+        return {"messages": messages, "cursor": f"{self._name}-{last}"}
+
+    def _questions(self, connection: Connection, senders: Collection[str]) -> Sequence[RowMapping]:
+        if not senders:
+            return []
+        asked = sa.select(questions).where(questions.c.phone.in_(senders)).order_by(questions.c.question_id)
+        return connection.execute(asked).mappings().all()
+
+    def open_question(self, question_id: str, phones: Iterable[str], open_until: int) -> dict[str, Any]:
+        """Note that people have a question to answer, from now on or, if it was noted before, since then.
+
+        :param question_id: the question.
+        :param phones: their numbers, digits only.
+        :param open_until: Unix seconds.
+        :return: the cursor behind which answers come.
+        """
+        with self._engine.begin() as connection:
+            lock(connection)  # no message gets a number meanwhile
+            last = connection.scalar(sa.select(sa.func.max(incoming.c.number))) or 0
+            known = sa.select(sa.func.min(questions.c.opened_after)).where(
+                questions.c.question_id == question_id
+            )
+            start = connection.scalar(known)
+            start = last if start is None else start
+            connection.execute(questions.delete().where(questions.c.question_id == question_id))
+            row = {"question_id": question_id, "opened_after": start, "open_until": open_until}
+            row["received_at"] = open_until
+            rows = [{**row, "phone": phone} for phone in sorted(set(phones))]
+            connection.execute(questions.insert(), rows)
+        return {"cursor": f"{self._name}-{start}"}
+
+    def close_question(self, question_id: str) -> None:
+        """Note that a question has its answer, or gets none any more."""
+        with self._engine.begin() as connection:
+            lock(connection)
+            last = connection.scalar(sa.select(sa.func.max(incoming.c.number))) or 0
+            mine = (questions.c.question_id == question_id) & questions.c.closed_after.is_(None)
+            connection.execute(questions.update().where(mine).values(closed_after=last))
 
     def window(self, phone: str) -> dict[str, Any]:
         """Return when a person last wrote, and until when an ordinary message reaches them."""
@@ -186,6 +225,18 @@ def _incoming(row: RowMapping) -> dict[str, Any]:
         "reply_to": row["reply_to"],
         "at": _time(row["at"]),
     }
+
+
+def _open_at(message: RowMapping, asked: Iterable[RowMapping]) -> list[str]:
+    """Return the questions that were open to the sender when a message came."""
+    return [
+        row["question_id"]
+        for row in asked
+        if row["phone"] == message["sender"]
+        and row["opened_after"] < message["number"]
+        and (row["closed_after"] is None or message["number"] <= row["closed_after"])
+        and message["received_at"] <= row["open_until"]
+    ]
 
 
 def _time(seconds: int | None) -> str | None:

@@ -1,0 +1,90 @@
+"""Which questions were open to a person when a message of theirs came."""
+
+from __future__ import annotations
+
+import itertools
+import time
+
+import pytest
+
+from tests.receiver.running import text_push
+
+_IDS = itertools.count(1)
+
+
+@pytest.fixture
+def asked(any_receiver):
+    """Open a question; give its id and the cursor behind which answers come."""
+
+    def ask(*phones, question_id=None, open_for=60):
+        question_id = question_id or f"q{next(_IDS)}"
+        until = int(time.time()) + open_for
+        body = {"id": question_id, "phones": list(phones), "open_until": until}
+        return question_id, any_receiver.get("/v1/questions", body)["cursor"]
+
+    return ask
+
+
+@pytest.fixture
+def written(any_receiver):
+    """Let a person write; give the questions that were open then."""
+
+    def write(phone, cursor):
+        message_id = f"in{next(_IDS)}"
+        any_receiver.push(text_push(message_id, "yes", phone=phone))
+        messages = any_receiver.get(f"/v1/incoming?after={cursor}")["messages"]
+        (message,) = (one for one in messages if one["message_id"] == message_id)
+        return message["questions"]
+
+    return write
+
+
+def test_a_message_names_the_questions_that_were_open_to_who_wrote_it(asked, written, any_receiver):
+    first, cursor = asked("491", "492")
+    assert written("491", cursor) == [first]
+    assert written("499", cursor) == []
+    second, _ = asked("491")
+    assert written("491", cursor) == sorted([first, second])
+    assert written("492", cursor) == [first]
+    any_receiver.get(f"/v1/questions/{first}/close", {})
+    assert written("491", cursor) == [second]
+    messages = any_receiver.get(f"/v1/incoming?after={cursor}")["messages"]
+    assert [len(one["questions"]) for one in messages] == [1, 0, 2, 1, 1]  # of each, as it was then
+
+
+def test_a_question_that_is_opened_again_is_open_since_then(asked, written, any_receiver):
+    first, cursor = asked("493")
+    assert written("493", cursor) == [first]
+    any_receiver.get(f"/v1/questions/{first}/close", {})
+    assert written("493", cursor) == []
+    assert asked("493", question_id=first) == (first, cursor)
+    assert written("493", cursor) == [first]
+
+
+def test_a_question_is_closed_once_its_time_is_over(asked, written):
+    _, cursor = asked("494", open_for=-1)
+    assert written("494", cursor) == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"id": "a/b"}, "question id: must be 1 to 64 letters and digits"),
+        ({"id": None}, "question id"),
+        ({"phones": []}, "phones: must be a list of 1 to 3000"),
+        ({"phones": ["+49"]}, "phone: must be digits"),
+        ({"phones": "49"}, "phones: must be"),
+        ({"open_until": 10**12}, "open_until: must be Unix seconds, at most 2678400 from now"),
+        ({"open_until": "soon"}, "open_until"),
+    ],
+    ids=repr,
+)
+def test_a_question_that_can_not_be_is_refused(any_receiver, changed, told):
+    body = {"id": "q", "phones": ["49"], "open_until": 1} | changed
+    code, answer = any_receiver.ask("/v1/questions", body)
+    assert (code, told in answer["error"]) == (400, True)
+
+
+@pytest.mark.parametrize("path", ["/v1/questions", "/v1/questions/q/close"])
+def test_questions_need_the_read_token(any_receiver, path):
+    assert any_receiver.ask(path, {}, token="wrong-0123456789abcdefghijkl")[0] == 401
