@@ -275,20 +275,13 @@ def _incoming_message(told: object) -> IncomingMessage | None:
             "option": option,
             "reply_to": reply_to,
             "at": str() as at,
+            "business_phone": str() as business_phone,
+            "questions": list() as questions,
         } if (moment := _time(at)) is not None:
             option_id = option.get("id") if isinstance(option, dict) else None
-            business_phone, questions = told.get("business_phone"), told.get("questions")
+            asked = tuple(map(str, questions))
             return IncomingMessage(
-                message_id,
-                sender,
-                name,
-                kind,
-                text,
-                option_id,
-                reply_to,
-                moment,
-                business_phone if isinstance(business_phone, str) else "",
-                tuple(map(str, questions)) if isinstance(questions, list) else (),
+                message_id, sender, name, kind, text, option_id, reply_to, moment, business_phone, asked
             )
     return None
 

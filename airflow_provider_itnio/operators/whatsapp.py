@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from airflow.providers.common.compat.sdk import AirflowTaskTimeout
-
 from airflow_provider_itnio.api.checks import Delivery, check_delivery
-from airflow_provider_itnio.api.errors import (
-    ItnioError,
-    NotDeliveredError,
-    NotSentError,
-    UnknownOutcomeError,
-    is_marked_as_not_sent,
-)
+from airflow_provider_itnio.api.errors import NotDeliveredError
 from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
 from airflow_provider_itnio.hooks.itnio import ItnioHook
 from airflow_provider_itnio.links.whatsapp import OpenChatLink
@@ -27,6 +19,7 @@ from airflow_provider_itnio.operators._fallback import (
     prepare_fallback,
 )
 from airflow_provider_itnio.operators._message import SETTINGS, WhatsAppMessageOperator
+from airflow_provider_itnio.operators._recorded import RecordedSending
 from airflow_provider_itnio.operators._waiting import (
     OF_TRIGGERER,
     WaitFor,
@@ -45,7 +38,7 @@ if TYPE_CHECKING:
 
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_itnio.api.receipt import Receipt, ReceiptDict
+    from airflow_provider_itnio.api.receipt import ReceiptDict
     from airflow_provider_itnio.delivery.message_record import DeliveryRecord
     from airflow_provider_itnio.delivery.policy import PreviousOutcome
     from airflow_provider_itnio.hooks.prepared_message import PreparedMessage
@@ -69,7 +62,7 @@ __all__ = ["WhatsAppMessageOperator", "WhatsAppSendOperator"]
 log = NeverRaisingLog(__name__)
 
 
-class WhatsAppSendOperator(WhatsAppMessageOperator):
+class WhatsAppSendOperator(RecordedSending, WhatsAppMessageOperator):
     """Sends one WhatsApp message to one person.
 
     .. code-block:: python
@@ -154,9 +147,6 @@ class WhatsAppSendOperator(WhatsAppMessageOperator):
         "fallback": "json",
     }
     operator_extra_links = (OpenChatLink(),)
-    _record: DeliveryRecord | None = None
-    _instance_of_record: Any = None
-    _end_wait: Callable[[], None] | None = None
 
     def __init__(
         self,
@@ -318,67 +308,3 @@ class WhatsAppSendOperator(WhatsAppMessageOperator):
             prepared = prepare_fallback(self.hook, recipient, self.fallback)
             record.fall_back(recipient, error)
         return self._wait(self._send(prepared, record).as_dict(), record)
-
-    def on_kill(self) -> None:
-        """End a wait between two attempts, so that the message is recorded as not sent.
-
-        :raises NotSentError: if there is one. During a request the task goes on, since its outcome matters.
-        """
-        if self._end_wait is not None:
-            self._end_wait()
-
-    def _record_of(self, context: Context) -> DeliveryRecord:
-        """Return the record of this try, in which the operator may be executed several times."""
-        from airflow_provider_itnio.delivery.message_record import DeliveryRecord
-
-        instance = context.get("ti")
-        if self._record is None or instance is not self._instance_of_record:
-            self._record = DeliveryRecord.from_context(context, self.task_id)
-            self._instance_of_record = instance
-            self._finish_after_post_execute()
-        return self._record
-
-    def _send(self, prepared: PreparedMessage, record: DeliveryRecord) -> Receipt:
-        from airflow_provider_itnio.api.client import end_wait
-        from airflow_provider_itnio.delivery.graceful_timeout import GracefulTimeout
-
-        hook, recipient = self.hook, prepared.recipient
-        with GracefulTimeout() as limit:
-            record.store.call = limit.call
-            if self.delivery == "at_most_once":
-                try:
-                    with limit.as_airflow_does():
-                        record.intend(recipient)
-                except BaseException:  # it may have been written all the same
-                    record.withdraw(recipient)
-                    raise
-            receipt: Receipt | None = None
-            try:
-                if record.store:
-                    self._end_wait = end_wait
-                with limit.as_airflow_does():
-                    receipt = hook.send_prepared(prepared, self.delivery)
-            except BaseException as error:
-                if receipt is None:
-                    self._has_failed(recipient, error, record)
-                    raise
-            record.accepted(receipt)
-        hook.log_accepted(receipt)
-        return receipt
-
-    def _has_failed(self, recipient: str, error: BaseException, record: DeliveryRecord) -> None:
-        failure = _failure_of(error)
-        record.failed(recipient, failure)
-        if self.delivery == "at_most_once" and isinstance(failure, UnknownOutcomeError):
-            # Airflow would retry what ended it, and the message may have been on its way.
-            raise failure from (None if failure is error else error)
-
-
-def _failure_of(error: BaseException) -> ItnioError:
-    """Return the outcome of a message by what ended its sending."""
-    if isinstance(error, ItnioError):
-        return error
-    what = "the task's execution_timeout" if isinstance(error, AirflowTaskTimeout) else type(error).__name__
-    if is_marked_as_not_sent(error):
-        return NotSentError(f"The message was not sent: {what} ended the task while no request was open")
-    return UnknownOutcomeError(f"The message may have been sent: {what} ended the request")

@@ -69,7 +69,9 @@ class Receiver:
                 Route("/v1/incoming", self._asked(self._incoming), methods=["GET"]),
                 Route("/v1/window/{phone}", self._asked(self._window), methods=["GET"]),
                 Route("/v1/questions", self._asked(self._open_question), methods=["POST"]),
-                Route("/v1/questions/{question_id}/close", self._asked(self._close_question), methods=["POST"]),
+                Route(
+                    "/v1/questions/{question_id}/close", self._asked(self._close_question), methods=["POST"]
+                ),
                 Route("/v1/unread", self._asked(self._unread), methods=["GET"]),
                 Route("/healthz", self._health, methods=["GET"]),
             ],
@@ -150,7 +152,7 @@ class Receiver:
         return JSONResponse(opened)
 
     async def _close_question(self, request: Request) -> Response:
-        question_id = _question_id(request.path_params["question_id"])
+        question_id = _question_id(request.path_params["id"])
         await asyncio.to_thread(self._mailbox.close_question, question_id)
         return JSONResponse({"id": question_id})
 

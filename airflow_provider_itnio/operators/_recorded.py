@@ -1,0 +1,95 @@
+"""Sending one message to a person, with a record that keeps a retry from sending it again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import AirflowTaskTimeout
+
+from airflow_provider_itnio.api.errors import (
+    ItnioError,
+    NotSentError,
+    UnknownOutcomeError,
+    is_marked_as_not_sent,
+)
+from airflow_provider_itnio.operators._sending import WhatsAppOperator
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_itnio.api.receipt import Receipt
+    from airflow_provider_itnio.delivery.message_record import DeliveryRecord
+    from airflow_provider_itnio.hooks.prepared_message import PreparedMessage
+
+
+class RecordedSending(WhatsAppOperator):
+    """An operator that sends messages one by one, and writes down what becomes of each."""
+
+    _record: DeliveryRecord | None = None
+    _instance_of_record: Any = None
+    _end_wait: Callable[[], None] | None = None
+
+    def on_kill(self) -> None:
+        """End a wait between two attempts, so that the message is recorded as not sent.
+
+        :raises NotSentError: if there is one. During a request the task goes on, since its outcome matters.
+        """
+        if self._end_wait is not None:
+            self._end_wait()
+
+    def _record_of(self, context: Context) -> DeliveryRecord:
+        """Return the record of this try, in which the operator may be executed several times."""
+        from airflow_provider_itnio.delivery.message_record import DeliveryRecord
+
+        instance = context.get("ti")
+        if self._record is None or instance is not self._instance_of_record:
+            self._record = DeliveryRecord.from_context(context, self.task_id)
+            self._instance_of_record = instance
+            self._finish_after_post_execute()
+        return self._record
+
+    def _send(self, prepared: PreparedMessage, record: DeliveryRecord) -> Receipt:
+        from airflow_provider_itnio.api.client import end_wait
+        from airflow_provider_itnio.delivery.graceful_timeout import GracefulTimeout
+
+        hook, recipient = self.hook, prepared.recipient
+        with GracefulTimeout() as limit:
+            record.store.call = limit.call
+            if self.delivery == "at_most_once":
+                try:
+                    with limit.as_airflow_does():
+                        record.intend(recipient)
+                except BaseException:  # it may have been written all the same
+                    record.withdraw(recipient)
+                    raise
+            receipt: Receipt | None = None
+            try:
+                if record.store:
+                    self._end_wait = end_wait
+                with limit.as_airflow_does():
+                    receipt = hook.send_prepared(prepared, self.delivery)
+            except BaseException as error:
+                if receipt is None:
+                    self._has_failed(recipient, error, record)
+                    raise
+            record.accepted(receipt)
+        hook.log_accepted(receipt)
+        return receipt
+
+    def _has_failed(self, recipient: str, error: BaseException, record: DeliveryRecord) -> None:
+        failure = _failure_of(error)
+        record.failed(recipient, failure)
+        if self.delivery == "at_most_once" and isinstance(failure, UnknownOutcomeError):
+            # Airflow would retry what ended it, and the message may have been on its way.
+            raise failure from (None if failure is error else error)
+
+
+def _failure_of(error: BaseException) -> ItnioError:
+    """Return the outcome of a message by what ended its sending."""
+    if isinstance(error, ItnioError):
+        return error
+    what = "the task's execution_timeout" if isinstance(error, AirflowTaskTimeout) else type(error).__name__
+    if is_marked_as_not_sent(error):
+        return NotSentError(f"The message was not sent: {what} ended the task while no request was open")
+    return UnknownOutcomeError(f"The message may have been sent: {what} ended the request")

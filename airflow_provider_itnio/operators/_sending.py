@@ -1,0 +1,147 @@
+"""What every operator that sends WhatsApp messages has: a hook, its checks, and errors that Airflow knows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, cast
+
+from airflow.providers.common.compat.sdk import AirflowFailException
+
+from airflow_provider_itnio._compat import is_from_mapped
+from airflow_provider_itnio.api.checks import Delivery, check_delivery, check_number
+from airflow_provider_itnio.api.errors import (
+    ConfigurationError,
+    InvalidMessageError,
+    InvalidParameterError,
+    ItnioError,
+    NotDeliveredError,
+    NotSentError,
+    RecordError,
+    RefusedError,
+    UnknownOutcomeError,
+)
+from airflow_provider_itnio.api.signing import Secret
+from airflow_provider_itnio.api.values import type_name
+from airflow_provider_itnio.argument_errors import with_named_errors
+from airflow_provider_itnio.hooks.itnio import ItnioHook, check_hook_fields
+from airflow_provider_itnio.operators._after_post_execute import run_after_post_execute
+from airflow_provider_itnio.operators._templated import TemplatedOperator
+
+if TYPE_CHECKING:
+    from airflow_provider_itnio.delivery.broadcast_record import BroadcastRecord
+    from airflow_provider_itnio.delivery.message_record import DeliveryRecord
+    from airflow_provider_itnio.message_types import XComArgLike
+
+    _Operator = TemplatedOperator
+else:
+    _Operator = with_named_errors(TemplatedOperator)
+
+
+class WhatsAppOperator(_Operator):
+    """What the operators that send WhatsApp messages share.
+
+    :param settings: the parameters that its subclass takes from the DAG file, by name.
+    :param kwargs: what every Airflow task takes.
+    """
+
+    ui_color = "#d9fdd3"
+    business_phone: str | int | XComArgLike | None
+    app_id: str | XComArgLike | None
+    itnio_conn_id: str
+    delivery: Delivery
+    timeout: float | None
+    connect_timeout: float | None
+    max_attempts: int | None
+    proxy: str | None
+    _record: DeliveryRecord | BroadcastRecord | None = None
+    _finishes = False
+
+    def __init__(self, *, settings: Mapping[str, Any], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        for name, value in settings.items():
+            setattr(self, name, value)
+
+    @cached_property
+    def hook(self) -> ItnioHook:
+        """The hook that sends, with the connection and the settings of this task."""
+        return ItnioHook(
+            self.itnio_conn_id,
+            app_id=cast("str | None", self.app_id),  # rendered by now
+            business_phone=cast("str | int | None", self.business_phone),
+            timeout=self.timeout,
+            connect_timeout=self.connect_timeout,
+            max_attempts=self.max_attempts,
+            proxy=self.proxy,
+        )
+
+    def _finish_after_post_execute(self) -> None:
+        """Let the record's last entry, that the task has done its work, follow all of the task's own code."""
+
+        def finish() -> None:
+            if self._record is not None:
+                self._record.finish()
+
+        if not self._finishes:
+            self._finishes = True
+            run_after_post_execute(self, finish)
+
+    def _is_written_in_dag_file(self) -> bool:
+        # A mapped task is made when it runs: there a fault must fail the task, so it waits for execute().
+        return not is_from_mapped(self)
+
+    def _check_how_it_sends(self) -> None:
+        """Check what the DAG file says of the connection and of the requests."""
+        check_hook_fields(self)
+        check_delivery(self.delivery)
+        for name in ("timeout", "connect_timeout"):
+            if (seconds := getattr(self, name)) is not None:
+                check_number(name, seconds, 0.001, 3600, float)
+        if self.max_attempts is not None:
+            check_number("max_attempts", self.max_attempts, 1, 10, int)
+        if self.proxy:
+            _check_proxy(self.proxy)
+
+    def _forget_timeout_of_sensors(self) -> None:
+        """Leave a ``timeout`` of ``default_args`` to the sensors: theirs may be of days, or a timedelta."""
+        if self._defaults.get("timeout") is self.timeout is not None:
+            try:
+                check_number("timeout", self.timeout, 0.001, 3600, float)
+            except InvalidParameterError:
+                self.timeout = None
+
+    @contextmanager
+    def _failing_as_documented(self) -> Iterator[None]:
+        """Tell Airflow which errors its retries may help with."""
+        try:
+            yield
+        except ItnioError as error:
+            if _retries_may_help(error, self.delivery):
+                raise
+            raise AirflowFailException(f"{type(error).__name__}: {error}") from error
+
+
+def _retries_may_help(error: ItnioError, delivery: Delivery) -> bool:
+    match error:
+        case InvalidMessageError() | ConfigurationError():
+            return False
+        case NotSentError() | RecordError():
+            return True
+        case UnknownOutcomeError():
+            return delivery == "at_least_once"
+        case RefusedError():
+            return error.transient
+        case NotDeliveredError():
+            return error.status != "failed"
+        case _:
+            return False
+
+
+def _check_proxy(proxy: object) -> None:
+    from airflow_provider_itnio.api.settings import check_proxy
+
+    try:
+        check_proxy(Secret(proxy.strip() if isinstance(proxy, str) else type_name(proxy)), "proxy:")
+    except ConfigurationError as error:
+        raise InvalidParameterError(str(error)) from None
