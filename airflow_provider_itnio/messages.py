@@ -8,9 +8,10 @@ Only the standard library is imported: a DAG file pays nothing for this module.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from airflow_provider_itnio.dag_file import ending_at_dag_file
+from airflow_provider_itnio.message_fields import MESSAGE_FIELDS
 
 if TYPE_CHECKING:
     from airflow_provider_itnio.message_types import (
@@ -59,12 +60,6 @@ __all__ = [
     "reply_buttons",
     "template_message",
 ]
-
-MESSAGE_FIELDS: Final = (
-    *("text", "image", "audio", "video", "document", "sticker"),
-    *("location", "interactive", "contacts", "template"),
-)
-"""The message types, named as the API names them: one parameter each, of which exactly one is given."""
 
 if not TYPE_CHECKING:
 

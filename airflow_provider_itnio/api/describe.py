@@ -14,7 +14,7 @@ from airflow_provider_itnio.api.values import is_gap, plain_scalar, type_name
 _SHOWN: Final = 60
 _READ: Final = 500
 """Characters of a value that are looked at: what is masked is shorter than it was."""
-_WORD: Final = re.compile(r"[\w-]{1,60}")
+_WORD: Final = r"[\w-]{1,60}"
 
 
 def truncate(text: str, limit: int) -> str:
@@ -64,7 +64,7 @@ def describe_key(key: object) -> str:
     key = plain_scalar(key)
     if type(key) is not str:
         return f"<{type_name(key)}>"
-    return key if _WORD.fullmatch(key) and mask_phone_numbers(key) == key else describe_value(key)
+    return key if re.fullmatch(_WORD, key) and mask_phone_numbers(key) == key else describe_value(key)
 
 
 def link_without_query(link: str) -> str:

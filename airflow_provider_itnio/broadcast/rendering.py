@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from airflow_provider_itnio.api.errors import InvalidMessageError
 from airflow_provider_itnio.api.values import is_gap
-from airflow_provider_itnio.messages import MESSAGE_FIELDS
+from airflow_provider_itnio.message_fields import MESSAGE_FIELDS
 from airflow_provider_itnio.rendering.gaps import RecipientData, as_data
 from airflow_provider_itnio.rendering.lookups import read_once
 from airflow_provider_itnio.rendering.renderer import Renderer, describe_error

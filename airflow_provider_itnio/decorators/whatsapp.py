@@ -19,7 +19,7 @@ from airflow_provider_itnio._compat import XComPushOfAirflow2
 from airflow_provider_itnio.api.errors import InvalidMessageError
 from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
 from airflow_provider_itnio.dag_file import ending_at_dag_file
-from airflow_provider_itnio.messages import MESSAGE_FIELDS
+from airflow_provider_itnio.message_fields import MESSAGE_FIELDS
 from airflow_provider_itnio.operators.whatsapp import WhatsAppSendOperator
 from airflow_provider_itnio.operators.whatsapp_broadcast import WhatsAppBroadcastOperator
 from airflow_provider_itnio.templating import jinja_texts

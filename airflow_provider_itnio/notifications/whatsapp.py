@@ -10,7 +10,7 @@ from airflow.providers.common.compat.sdk import BaseNotifier
 from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
 from airflow_provider_itnio.argument_errors import with_named_errors
 from airflow_provider_itnio.hooks.itnio import ItnioHook
-from airflow_provider_itnio.messages import MESSAGE_FIELDS
+from airflow_provider_itnio.message_fields import MESSAGE_FIELDS
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context

@@ -9,7 +9,7 @@ from airflow_provider_itnio.api.describe import describe_key, describe_value
 from airflow_provider_itnio.api.errors import InvalidMessageError, NotDeliveredError, ReceiverError
 from airflow_provider_itnio.api.masking import mask_phone
 from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
-from airflow_provider_itnio.messages import MESSAGE_FIELDS
+from airflow_provider_itnio.message_fields import MESSAGE_FIELDS
 
 if TYPE_CHECKING:
     from airflow_provider_itnio.api.receipt import ReceiptDict

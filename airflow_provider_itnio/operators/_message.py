@@ -7,7 +7,7 @@ from itertools import takewhile
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
 from airflow_provider_itnio.api.errors import InvalidMessageError
-from airflow_provider_itnio.messages import MESSAGE_FIELDS
+from airflow_provider_itnio.message_fields import MESSAGE_FIELDS
 from airflow_provider_itnio.operators._sending import WhatsAppOperator
 from airflow_provider_itnio.templating import is_rendered_later
 

@@ -26,7 +26,6 @@ from airflow_provider_itnio.api.signing import Secret
 from airflow_provider_itnio.api.values import type_name
 from airflow_provider_itnio.argument_errors import with_named_errors
 from airflow_provider_itnio.hooks.itnio import ItnioHook, check_hook_fields
-from airflow_provider_itnio.operators._after_post_execute import run_after_post_execute
 from airflow_provider_itnio.operators._templated import TemplatedOperator
 
 if TYPE_CHECKING:
@@ -78,6 +77,7 @@ class WhatsAppOperator(_Operator):
 
     def _finish_after_post_execute(self) -> None:
         """Let the record's last entry, that the task has done its work, follow all of the task's own code."""
+        from airflow_provider_itnio.operators._after_post_execute import run_after_post_execute
 
         def finish() -> None:
             if self._record is not None:

@@ -10,7 +10,7 @@ from jinja2.nativetypes import NativeEnvironment
 
 from airflow_provider_itnio.api.errors import InvalidMessageError, NotSentError
 from airflow_provider_itnio.api.values import is_gap
-from airflow_provider_itnio.messages import MESSAGE_FIELDS
+from airflow_provider_itnio.message_fields import MESSAGE_FIELDS
 from airflow_provider_itnio.rendering.renderer import Renderer, describe_error
 from airflow_provider_itnio.templating import TEMPLATE_EXT, is_reference
 

@@ -24,7 +24,7 @@ from airflow_provider_itnio.api.models.base import (
 from airflow_provider_itnio.api.models.text import TEXT_LIMIT
 from airflow_provider_itnio.api.validation_errors import describe_errors
 from airflow_provider_itnio.api.values import integral, is_gap, plain_data, type_name
-from airflow_provider_itnio.messages import MESSAGE_FIELDS
+from airflow_provider_itnio.message_fields import MESSAGE_FIELDS
 
 _MEDIA: Final = ("image", "audio", "video", "document", "sticker")
 
