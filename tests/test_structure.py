@@ -92,10 +92,10 @@ def test_the_imports_of_a_file_are_found(tmp_path):
     assert f"{OWN}.api.client" in lazy
 
 
-@each(files_of("messages", "message_types", "dag_file", "get_provider_info", "__init__"))
+@each(files_of("messages", "message_fields", "message_types", "dag_file", "get_provider_info", "__init__"))
 def test_what_dag_files_and_discovery_load_first_needs_the_standard_library_alone(file):
     allowed = sys.stdlib_module_names | {
-        f"{OWN}.{own}" for own in ("__version__", "dag_file", "message_types")
+        f"{OWN}.{own}" for own in ("__version__", "dag_file", "message_fields", "message_types")
     }
     assert {name if name.startswith(OWN) else name.split(".")[0] for name in imports_of(file)} <= allowed
 
