@@ -81,19 +81,23 @@ class TextDict(TypedDict):
 
 
 class LinkDict(TypedDict):
-    """``audio``, ``sticker``: a link that WhatsApp can fetch without a login."""
+    """``audio``, ``sticker``: either a link that WhatsApp can fetch without a login, or an object.
 
-    link: TextLike
+    An object is a file in storage, as Airflow's ``ObjectStoragePath`` names it: ``s3://conn@bucket/name``.
+    """
+
+    link: NotRequired[TextLike]
+    object: NotRequired[TextLike]
 
 
 class MediaDict(LinkDict):
-    """``image``, ``video``: a link, and a caption of at most 1,024 characters."""
+    """``image``, ``video``: a link or an object, and a caption of at most 1,024 characters."""
 
     caption: NotRequired[TextLike]
 
 
 class DocumentDict(MediaDict):
-    """``document``: a link, a caption and the name the recipient sees."""
+    """``document``: a link or an object, a caption and the name the recipient sees."""
 
     filename: NotRequired[TextLike]
 

@@ -84,15 +84,16 @@ def test_its_name_version_and_pythons(metadata):
 def test_what_it_needs_and_what_only_its_extras_need(metadata):
     needed = [line.partition(";") for line in metadata.get_all("Requires-Dist")]
     plain = {name.split(">")[0] for name, _, condition in needed if "extra" not in condition}
-    sandbox, receiver = (
+    sandbox, receiver, files = (
         {name.split(">")[0] for name, _, condition in needed if extra in condition}
-        for extra in ("sandbox", "receiver")
+        for extra in ("sandbox", "receiver", "files")
     )
-    assert set(metadata.get_all("Provides-Extra")) == {"sandbox", "receiver"}
+    assert set(metadata.get_all("Provides-Extra")) == {"sandbox", "receiver", "files"}
     assert {"apache-airflow", "apache-airflow-providers-common-compat", "aiohttp", "urllib3"} <= plain
     assert sandbox == {"starlette", "uvicorn", "jinja2"}
     assert receiver == {"starlette", "uvicorn", "sqlalchemy"}
-    assert not (sandbox | receiver) & plain
+    assert files == {"filetype"}
+    assert not (sandbox | receiver | files) & plain
 
 
 def test_airflow_and_the_shell_find_their_way_in(wheel):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from numbers import Number
 from typing import Any, Final, Literal, TypeAlias, TypeVar, get_args
 
@@ -84,3 +85,21 @@ def check_delivery(delivery: object) -> None:
     :raises InvalidParameterError: if it is something else.
     """
     check_choice("delivery", delivery, get_args(Delivery))
+
+
+def check_link_options(link_expires_in: object, check_link: object) -> int:
+    """Check how a message's file is given to WhatsApp.
+
+    :param link_expires_in: for how long a signed link can be fetched: a timedelta, or seconds. S3 takes at
+        most 7 days.
+    :param check_link: whether plain links are fetched and checked.
+    :return: the seconds of the first.
+    :raises InvalidParameterError: if one of them is something else.
+    """
+    seconds = link_expires_in.total_seconds() if isinstance(link_expires_in, timedelta) else link_expires_in
+    if type(plain_scalar(check_link)) is not bool:
+        raise InvalidParameterError(f"check_link: must be True or False, {describe_value(check_link)} given")
+    try:
+        return int(check_number("link_expires_in", seconds, 60, 604_800, float))
+    except InvalidParameterError as error:
+        raise InvalidParameterError(f"{error} (seconds, or a timedelta)") from None

@@ -107,21 +107,24 @@ def _is_of_a_network(host: str, networks: Secret | None) -> bool:
     return False
 
 
-def tls_context() -> ssl.SSLContext:
+def tls_context(*, timed: bool = True) -> ssl.SSLContext:
     """Return the process's TLS context, which always verifies certificate and host name.
 
     Building one costs many times what a message costs, so there is one for each setting of the environment:
     the bundle of ``REQUESTS_CA_BUNDLE`` or ``CURL_CA_BUNDLE``; else that of ``SSL_CERT_FILE`` and
     ``SSL_CERT_DIR``; else the system's and certifi's together.
 
+    :param timed: whether its sockets are those with a deadline, which this package's own client sets.
     :raises ConfigurationError: if the environment names a bundle that can't be read.
     """
     named = next(((name, os.environ[name]) for name in _OF_REQUESTS if os.environ.get(name)), None)
-    return _context(named, tuple(os.environ.get(name) for name in _OF_OPENSSL))
+    return _context(named, tuple(os.environ.get(name) for name in _OF_OPENSSL), timed)
 
 
 @lru_cache(maxsize=8)
-def _context(bundle: tuple[str, str] | None, of_openssl: tuple[str | None, ...]) -> ssl.SSLContext:
+def _context(
+    bundle: tuple[str, str] | None, of_openssl: tuple[str | None, ...], timed: bool
+) -> ssl.SSLContext:
     file, folders = of_openssl
     if bundle is None and (file or folders):
         bundle = ("SSL_CERT_FILE", file) if file else ("SSL_CERT_DIR", folders or "")
@@ -144,5 +147,6 @@ def _context(bundle: tuple[str, str] | None, of_openssl: tuple[str | None, ...])
             f"certificate bundle {describe_value(path)} of the environment: {name} names it, and it can't be "
             f"read: {error}"
         ) from None
-    context.sslsocket_class = TimedTlsSocket
+    if timed:
+        context.sslsocket_class = TimedTlsSocket
     return context

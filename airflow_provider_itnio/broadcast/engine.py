@@ -10,6 +10,8 @@ from math import ceil
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_itnio.api.errors import (
+    ConfigurationError,
+    InvalidMessageError,
     ItnioError,
     NotSentError,
     RecordError,
@@ -18,6 +20,7 @@ from airflow_provider_itnio.api.errors import (
     is_marked_as_not_sent,
     mark_as_not_sent,
 )
+from airflow_provider_itnio.api.links import WITH_FILES
 from airflow_provider_itnio.api.masking import mask_phone, mask_phone_numbers
 from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
 from airflow_provider_itnio.broadcast.pace import Pace
@@ -62,6 +65,8 @@ class Broadcast:
     :param messages_per_second: how many leave in a second; ``None`` for no limit.
     :param checkpoint_every: messages of which a worker that is killed may lose the outcome.
     :param keep_receipts: keep the receipt of each message.
+    :param open_file: looks up what the file of a message needs, and gives what makes the message ready in a
+        thread, ``None`` if it is ready.
     """
 
     def __init__(
@@ -79,7 +84,9 @@ class Broadcast:
         messages_per_second: float | None = 80,
         checkpoint_every: int = 500,
         keep_receipts: bool = False,
+        open_file: Callable[[Message], Callable[[], Message] | None] = lambda message: None,
     ) -> None:
+        self._open_file = open_file
         self.report = Report(recipients, kind=kind, keep_receipts=keep_receipts)
         self.stopped: str | None = None
         """Why no new message was taken; ``None`` if everyone was reached."""
@@ -179,19 +186,48 @@ class Broadcast:
 
     async def _take(self) -> QueuedMessage | None:
         """Return the next message in its turn; ``None`` if there is no more."""
-        async with self._taking:
-            queued = await self._queue.take()
-            if queued is None:
-                return None
-            try:
-                await self._pace.turn()
-            except asyncio.CancelledError:
-                self._queue.put_back(queued)
-                raise
-            if self.stopped is not None:
-                self._queue.put_back(queued)
-                return None
-            return queued
+        while True:
+            async with self._taking:
+                queued = await self._queue.take()
+                if queued is None:
+                    return None
+                if queued.message.type not in WITH_FILES:
+                    return await self._in_turn(queued)
+            # The files of several messages are looked at at a time.
+            ready = await self._with_file(queued)
+            if ready is not None:
+                async with self._taking:
+                    return await self._in_turn(ready)
+
+    async def _in_turn(self, queued: QueuedMessage) -> QueuedMessage | None:
+        try:
+            await self._pace.turn()
+        except asyncio.CancelledError:
+            self._queue.put_back(queued)
+            raise
+        if self.stopped is not None:
+            self._queue.put_back(queued)
+            return None
+        return queued
+
+    async def _with_file(self, queued: QueuedMessage) -> QueuedMessage | None:
+        """Return the message with its file made ready; ``None`` if that failed."""
+        try:
+            make_ready = self._open_file(queued.message)
+            if make_ready is None:
+                return queued
+            return queued._replace(message=await asyncio.to_thread(make_ready))
+        except (InvalidMessageError, ConfigurationError) as error:
+            position, number = queued.recipient.position, queued.recipient.number
+            self.report.add_failure("invalid", position, number[-4:], None, str(error))
+            self._queue.done(queued)
+            self._keep(RecordedOutcome(queued.key, "not_sent"))
+        except ItnioError as error:
+            self._has_failed(queued, error)
+        except BaseException:
+            self._queue.put_back(queued)
+            raise
+        return None
 
     async def _send(self, queued: QueuedMessage) -> None:
         try:

@@ -140,7 +140,7 @@ class _WhatsAppDecoratedBroadcastOperator(_ReturnedMessageOperator, WhatsAppBroa
         if any("{{ recipient" in text for text in jinja_texts(fields)):
             log.warning("What the function returned is sent as it is: no Jinja in it is filled in")
         message = message_from(fields, if_too_long=self.if_too_long)
-        return message.type, lambda recipient: message
+        return message.type, self._same_for_all(message)
 
 
 def whatsapp_task(python_callable: Callable[..., Any] | None = None, **kwargs: Any) -> TaskDecorator:

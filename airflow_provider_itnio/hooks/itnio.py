@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from datetime import timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
@@ -14,8 +15,8 @@ from airflow_provider_itnio.api.masking import mask_phone
 from airflow_provider_itnio.api.signing import Secret
 from airflow_provider_itnio.api.values import type_name
 from airflow_provider_itnio.argument_errors import with_named_errors
+from airflow_provider_itnio.hooks._files import Files
 from airflow_provider_itnio.hooks._receiver import ReceiverQuestions
-from airflow_provider_itnio.templating import is_rendered_later
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from airflow_provider_itnio.hooks.prepared_message import PreparedMessage
     from airflow_provider_itnio.messages import MessageFields
 
-__all__ = ["ACCEPTED_IS_NOT_DELIVERED", "ItnioHook", "check_hook_fields"]
+__all__ = ["ACCEPTED_IS_NOT_DELIVERED", "ItnioHook"]
 
 if TYPE_CHECKING:
     _Hook = BaseHook
@@ -41,7 +42,7 @@ ACCEPTED_IS_NOT_DELIVERED: Final = (
 )
 
 
-class ItnioHook(ReceiverQuestions, _Hook):
+class ItnioHook(Files, ReceiverQuestions, _Hook):
     """Sends WhatsApp messages through the account of an ``itnio`` connection.
 
     The client behind it is kept for the life of the process, so a hook is cheap to make. To send many
@@ -62,6 +63,10 @@ class ItnioHook(ReceiverQuestions, _Hook):
         connection's (4).
     :param proxy: the URL of an HTTP proxy, in place of the connection's and the environment's.
     :param max_retry_after: the longest ``Retry-After`` that is waited for, in seconds.
+    :param link_expires_in: how long WhatsApp can fetch a file that was given as ``object``, a minute to 7
+        days, a timedelta or seconds.
+    :param check_link: fetch the first bytes of each plain ``link`` before a message is sent, and refuse one
+        that WhatsApp could not fetch or would not take.
     """
 
     conn_name_attr = "itnio_conn_id"
@@ -80,6 +85,8 @@ class ItnioHook(ReceiverQuestions, _Hook):
         max_attempts: int | None = None,
         proxy: str | None = None,
         max_retry_after: float = 60.0,
+        link_expires_in: timedelta | float = timedelta(hours=1),
+        check_link: bool = False,
     ) -> None:
         super().__init__()
         self.itnio_conn_id = check_name("itnio_conn_id", itnio_conn_id)
@@ -92,6 +99,7 @@ class ItnioHook(ReceiverQuestions, _Hook):
         self._account: Account | None = None
         self._to_warn_of = [ACCEPTED_IS_NOT_DELIVERED]
         self._async_client: ItnioAsyncClient | None = None
+        self._file_options = (link_expires_in, check_link)
 
     @classmethod
     def get_connection_form_widgets(cls) -> dict[str, Any]:
@@ -176,7 +184,7 @@ class ItnioHook(ReceiverQuestions, _Hook):
         :param fields: exactly one of ``MESSAGE_FIELDS``, or ``message`` with the same as a dict; and
             ``reply_to``, the id of the incoming message it answers.
         :return: the receipt: Itniotech has accepted the message. Whether it arrives is not known.
-        :raises InvalidMessageError: if the message or a number breaks a rule; nothing was sent.
+        :raises InvalidMessageError: if the message, its file or a number breaks a rule; nothing was sent.
         :raises ConfigurationError: if the connection lacks something; nothing was sent.
         :raises NotSentError: if the message did not leave, or was turned away: certainly, or after HTTP 503
             probably.
@@ -208,7 +216,7 @@ class ItnioHook(ReceiverQuestions, _Hook):
         account = self.account()
         prepared = self._prepared(account, recipient, if_too_long, fields)
         self._client(account)
-        return prepared
+        return self._with_file(prepared)
 
     def send_prepared(self, prepared: PreparedMessage, delivery: Delivery = "at_least_once") -> Receipt:
         """Send a message that was prepared.
@@ -270,6 +278,7 @@ class ItnioHook(ReceiverQuestions, _Hook):
         """Send one message without blocking the event loop, else as :meth:`send` does."""
         check_delivery(delivery)
         prepared = self._prepared(await self.aaccount(), recipient, if_too_long, fields)
+        prepared = await self._awith_file(prepared)
         client = self._async_client or await self._new_async_client()
         try:
             receipt = await client.send(
@@ -368,26 +377,6 @@ class ItnioHook(ReceiverQuestions, _Hook):
 
     def _misconfigured(self, field: str, problem: str) -> ConfigurationError:
         return ConfigurationError(f"Connection {self.itnio_conn_id!r}, {field}: {problem}")
-
-
-def check_hook_fields(owner: Any) -> None:
-    """Check what an operator or a notifier gives its hook, as far as it stands in the DAG file.
-
-    :param owner: the operator or notifier.
-    :raises InvalidParameterError: if ``itnio_conn_id`` or ``app_id`` is no text.
-    :raises InvalidMessageError: if ``business_phone`` is no phone number.
-    """
-    from airflow_provider_itnio.api.phone_numbers import normalize_phone
-
-    if not is_rendered_later(owner.itnio_conn_id):
-        check_name("itnio_conn_id", owner.itnio_conn_id)
-    for name, check in (
-        ("app_id", check_name),
-        ("business_phone", lambda name, phone: normalize_phone(phone, name)),
-    ):
-        value = getattr(owner, name)
-        if value is not None and value != "" and not is_rendered_later(value):
-            check(name, value)
 
 
 _TYPE_AGAIN: Final = ". On an Edit page, type the secret again: Airflow 2 tests without the saved one"

@@ -9,7 +9,7 @@ from airflow_provider_itnio.api.describe import describe_value
 from airflow_provider_itnio.api.errors import InvalidMessageError
 from airflow_provider_itnio.api.models import check_fields
 from airflow_provider_itnio.broadcast.recipients import read_recipient, recipients_of
-from airflow_provider_itnio.hooks.itnio import check_hook_fields
+from airflow_provider_itnio.hooks.hook_fields import check_hook_fields
 from airflow_provider_itnio.notifications.alert_facts import AlertFacts
 from airflow_provider_itnio.notifications.alert_options import check_holding_options
 from airflow_provider_itnio.notifications.default_text import default_template

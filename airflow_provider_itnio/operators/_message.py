@@ -19,6 +19,7 @@ SETTINGS: Final = (
     *_WHOLE_MESSAGE,
     *("reply_to", "business_phone", "app_id", "itnio_conn_id", "delivery", "if_too_long"),
     *("timeout", "connect_timeout", "max_attempts", "proxy"),
+    *("link_expires_in", "check_link"),
 )
 """The parameters that the operators share. Each operator's signature shows them with their types."""
 

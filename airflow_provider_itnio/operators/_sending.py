@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
 from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_itnio._compat import is_from_mapped
-from airflow_provider_itnio.api.checks import Delivery, check_delivery, check_number
+from airflow_provider_itnio.api.checks import (
+    Delivery,
+    check_delivery,
+    check_link_options,
+    check_number,
+)
 from airflow_provider_itnio.api.errors import (
     ConfigurationError,
     InvalidMessageError,
@@ -25,7 +31,8 @@ from airflow_provider_itnio.api.errors import (
 from airflow_provider_itnio.api.signing import Secret
 from airflow_provider_itnio.api.values import type_name
 from airflow_provider_itnio.argument_errors import with_named_errors
-from airflow_provider_itnio.hooks.itnio import ItnioHook, check_hook_fields
+from airflow_provider_itnio.hooks.hook_fields import check_hook_fields
+from airflow_provider_itnio.hooks.itnio import ItnioHook
 from airflow_provider_itnio.operators._templated import TemplatedOperator
 
 if TYPE_CHECKING:
@@ -54,6 +61,8 @@ class WhatsAppOperator(_Operator):
     connect_timeout: float | None
     max_attempts: int | None
     proxy: str | None
+    link_expires_in: timedelta | float = timedelta(hours=1)
+    check_link: bool = False
     _record: DeliveryRecord | BroadcastRecord | None = None
     _finishes = False
 
@@ -73,6 +82,8 @@ class WhatsAppOperator(_Operator):
             connect_timeout=self.connect_timeout,
             max_attempts=self.max_attempts,
             proxy=self.proxy,
+            link_expires_in=self.link_expires_in,
+            check_link=self.check_link,
         )
 
     def _finish_after_post_execute(self) -> None:
@@ -102,6 +113,7 @@ class WhatsAppOperator(_Operator):
             check_number("max_attempts", self.max_attempts, 1, 10, int)
         if self.proxy:
             _check_proxy(self.proxy)
+        check_link_options(self.link_expires_in, self.check_link)
 
     def _forget_timeout_of_sensors(self) -> None:
         """Leave a ``timeout`` of ``default_args`` to the sensors: theirs may be of days, or a timedelta."""

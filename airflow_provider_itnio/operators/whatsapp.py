@@ -124,6 +124,10 @@ class WhatsAppSendOperator(RecordedSending, WhatsAppMessageOperator):
     :param max_attempts: attempts for a message that was not sent, within one try of the task, 1 to 10,
         in place of the connection's (4).
     :param proxy: URL of an HTTP proxy, in place of the connection's.
+    :param link_expires_in: how long WhatsApp can fetch a file that is given as ``{"object": "s3://…"}`` in
+        place of ``link``: a minute to 7 days, a timedelta or seconds.
+    :param check_link: fetch the first bytes of a plain link, and fail if WhatsApp could not fetch it or would
+        not take it.
     :return: ``{"message_id", "recipient", "type", "timestamp"}``, the time in ISO 8601 and UTC; after a wait
         also ``status`` and ``status_at``.
     :raises InvalidMessageError: if what is written in the DAG file breaks a rule of the message.
@@ -177,6 +181,8 @@ class WhatsAppSendOperator(RecordedSending, WhatsAppMessageOperator):
         connect_timeout: float | None = None,
         max_attempts: int | None = None,
         proxy: str | None = None,
+        link_expires_in: timedelta | float = timedelta(hours=1),
+        check_link: bool = False,
         **kwargs: Unpack[TaskArguments],
     ) -> None:
         own = locals()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
@@ -117,6 +118,8 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
     :param connect_timeout: as for one message, in seconds.
     :param max_attempts: as for one message.
     :param proxy: as for one message.
+    :param link_expires_in: as for one message.
+    :param check_link: as for one message.
     :return: the counts ``recipients``, ``accepted``, ``accepted_earlier``, ``refused``, ``invalid``,
         ``not_sent``, ``unknown``, ``excluded``, ``duplicates``, ``not_attempted``; ``failures``, the first
         1,000 with ``position`` in the list, ``last_digits``, ``outcome``, ``code`` and ``reason``;
@@ -177,6 +180,8 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
         connect_timeout: float | None = None,
         max_attempts: int | None = None,
         proxy: str | None = None,
+        link_expires_in: timedelta | float = timedelta(hours=1),
+        check_link: bool = False,
         **kwargs: Unpack[TaskArguments],
     ) -> None:
         own = locals()
@@ -304,6 +309,7 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
             messages_per_second=self.messages_per_second,
             checkpoint_every=self.checkpoint_every,
             keep_receipts=self.keep_receipts,
+            open_file=lambda message: limit.call(self.hook.files.opened, message),
         )
         return broadcast, client
 
@@ -323,10 +329,24 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
         )
         if not personal.is_personal:
             message = message_from(personal.same_for_all, if_too_long=self.if_too_long)
-            return message.type, lambda recipient: message
+            return message.type, self._same_for_all(message)
         return personal.kind, lambda recipient: message_from(
             personal.fields_for(recipient), if_too_long=self.if_too_long
         )
+
+    def _same_for_all(self, message: Message) -> Callable[[Recipient], Message]:
+        """Check the file of a message before the first of those who get it now, and fail with it for all."""
+        is_checked = False
+
+        def make(recipient: Recipient) -> Message:
+            nonlocal is_checked
+            if not is_checked:
+                with self._failing_as_documented():
+                    self.hook.check_file(message)
+                is_checked = True
+            return message
+
+        return make
 
     def _first_shown(self, message_for: Callable[[Recipient], Message]) -> Callable[[Recipient], Message]:
         """Log the first message before it is sent."""

@@ -43,7 +43,8 @@ DEGREES = "must be decimal degrees from -180 to 180"
 NO_LINK = "must be an http:// or https:// link"
 FETCHED = (
     "; WhatsApp fetches the link itself and can't read your files or buckets: "
-    "give a public https:// link, such as a presigned URL"
+    "give a public https:// link, or give a file in object storage as "
+    '{"object": "s3://conn@bucket/report.pdf"}, which is signed before it is sent'
 )
 
 

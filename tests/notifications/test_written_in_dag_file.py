@@ -42,7 +42,7 @@ def test_it_takes_the_message_fields_of_the_operator_in_their_order():
     operators = SETTINGS
     own = parameters(WhatsAppNotifier)
     assert tuple(name for name in own if name in MESSAGE_FIELDS) == MESSAGE_FIELDS
-    assert set(operators) - set(own) == {"delivery", "proxy"}
+    assert set(operators) - set(own) == {"delivery", "proxy", "link_expires_in", "check_link"}
     assert set(own) - set(operators) == {*OF_A_NOTIFIER_ALONE, "context"}
 
 

@@ -28,6 +28,8 @@ OTHERS = (
     "connect_timeout",
     "max_attempts",
     "proxy",
+    "link_expires_in",
+    "check_link",
 )
 OF_A_WAIT = ("wait_for", "wait_timeout", "deferrable")
 OF_A_BROADCAST = (
@@ -62,6 +64,8 @@ VALUES = {
     "connect_timeout": 2.5,
     "max_attempts": 2,
     "proxy": "http://proxy.example:3128",
+    "link_expires_in": 600,
+    "check_link": True,
 }
 
 
@@ -118,7 +122,7 @@ def test_every_parameter_is_documented_and_said_to_be_templated_if_it_is(operato
 
 
 def test_every_parameter_but_words_and_settings_of_the_hook_is_templated():
-    settings = {"delivery", "if_too_long", "timeout", "connect_timeout", "max_attempts", "proxy", *OF_A_WAIT}
+    settings = {*OTHERS[5:], *OF_A_WAIT}
     assert set(WhatsAppSendOperator.template_fields) == {*own_parameters(WhatsAppSendOperator)} - settings
     assert WhatsAppSendOperator.template_ext == (".j2",)
 

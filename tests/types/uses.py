@@ -58,6 +58,10 @@ WhatsAppSendOperator(task_id="a", recipient=PHONE, text=render)
 WhatsAppSendOperator(task_id="a", recipient=PHONE, image=LINK)
 WhatsAppSendOperator(task_id="a", recipient=PHONE, image={"link": load(), "caption": "x"})
 WhatsAppSendOperator(task_id="a", recipient=PHONE, document={"link": LINK, "filename": "a.pdf"})
+WhatsAppSendOperator(task_id="a", recipient=PHONE, document={"object": "s3://c@b/a.pdf", "caption": "x"})
+WhatsAppSendOperator(
+    task_id="a", recipient=PHONE, image={"object": load()}, link_expires_in=timedelta(hours=2)
+)
 WhatsAppSendOperator(
     task_id="a", recipient=PHONE, location={"longitude": 1.5, "latitude": "2", "name": "a", "address": "b"}
 )

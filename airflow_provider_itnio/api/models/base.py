@@ -107,7 +107,8 @@ def optional_list(value: object) -> object:
 
 _NOT_A_PATH: Final = (
     "; WhatsApp fetches the link itself and can't read your files or buckets: "
-    "give a public https:// link, such as a presigned URL"
+    "give a public https:// link, or give a file in object storage as "
+    '{"object": "s3://conn@bucket/report.pdf"}, which is signed before it is sent'
 )
 
 
@@ -211,7 +212,6 @@ def whole_number(value: object) -> object:
 RequiredText = Annotated[str, BeforeValidator(text_value)]
 OptionalText = Annotated[str | None, BeforeValidator(optional_text)]
 OneLine = BeforeValidator(one_line)
-Link = Annotated[str, BeforeValidator(link_value)]
 OptionalLink = Annotated[str | None, BeforeValidator(optional_link)]
 Text20 = Annotated[str, BeforeValidator(text_value), StringConstraints(max_length=20)]
 Text24 = Annotated[str, BeforeValidator(text_value), StringConstraints(max_length=24)]

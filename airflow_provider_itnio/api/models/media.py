@@ -1,8 +1,9 @@
-"""Image, audio, video, sticker and document, each by its link."""
+"""Image, audio, video, sticker and document, each by its link or from object storage."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from pydantic import ValidationInfo, model_validator
@@ -10,12 +11,12 @@ from pydantic import ValidationInfo, model_validator
 from airflow_provider_itnio.api.models.base import (
     Caption,
     ContentModel,
-    Link,
     OptionalText,
     is_blank,
     rule_error,
     unrendered_rule,
 )
+from airflow_provider_itnio.api.models.media_source import MediaSource
 
 
 def _last_part(link: str) -> str | None:
@@ -27,12 +28,10 @@ def _last_part(link: str) -> str | None:
         return None
 
 
-class _Media(ContentModel):
-    link: Link
-
-    @model_validator(mode="before")
+class _Media(MediaSource, ContentModel):
+    @model_validator(mode="before")  # runs before that of its base
     @classmethod
-    def _short_form(cls, value: object) -> object:
+    def _short_form(cls, value: Any) -> Any:
         return value if isinstance(value, Mapping) else {"link": value}
 
 
@@ -59,7 +58,8 @@ class Sticker(_Media):
 class Document(_Media):
     """A file by link, at most 100 MB. Caption: at most 1,024 characters.
 
-    ``filename`` is what the recipient sees; it defaults to the last part of the link's path.
+    ``filename`` is what the recipient sees; it defaults to the last part of the link's path, or to the
+    object's name.
     """
 
     filename: OptionalText = None
@@ -67,7 +67,7 @@ class Document(_Media):
 
     @model_validator(mode="before")  # runs before the short form's, the last declared being the first
     @classmethod
-    def _filename_of_link(cls, value: object) -> object:
+    def _filename_of_link(cls, value: Any) -> Any:
         document = value if isinstance(value, Mapping) else {"link": value}
         link = document.get("link")
         if isinstance(link, str) and is_blank(document.get("filename")):
@@ -76,6 +76,6 @@ class Document(_Media):
 
     @model_validator(mode="after")
     def _filename_known(self, info: ValidationInfo) -> Document:
-        if self.filename is None and not unrendered_rule(info)(self.link):
+        if self.filename is None and self.object is None and not unrendered_rule(info)(self.link):
             raise rule_error("filename is required where the link's path does not end in a name")
         return self

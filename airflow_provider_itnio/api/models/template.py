@@ -12,7 +12,6 @@ from airflow_provider_itnio.api.models.base import (
     TEMPLATE_MESSAGE,
     ContentModel,
     Latitude,
-    Link,
     Longitude,
     OneLine,
     OptionalList,
@@ -23,6 +22,7 @@ from airflow_provider_itnio.api.models.base import (
     refuse_repeated,
     whole_number,
 )
+from airflow_provider_itnio.api.models.media_source import MediaSource
 
 
 class TextParameter(Part):
@@ -39,16 +39,13 @@ class HeaderTextParameter(Part):
     text: Annotated[str, OneLine, StringConstraints(max_length=60)]
 
 
-class MediaLink(Part):
-    """A picture or film by link."""
-
-    link: Link
+class MediaLink(MediaSource):
+    """A picture or film, by link or from object storage."""
 
 
-class DocumentLink(Part):
-    """A file by link."""
+class DocumentLink(MediaSource):
+    """A file, by link or from object storage."""
 
-    link: Link
     filename: OptionalText = None
 
 

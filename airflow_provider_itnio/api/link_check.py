@@ -1,0 +1,124 @@
+"""Whether WhatsApp could fetch a link: its first bytes are fetched as WhatsApp would."""
+
+from __future__ import annotations
+
+import time
+from email.message import Message as Headers
+from http.client import HTTPException
+from typing import Any, Final
+from urllib.error import HTTPError
+from urllib.parse import unquote, urljoin, urlsplit
+from urllib.request import HTTPRedirectHandler, HTTPSHandler, Request, build_opener
+
+from airflow_provider_itnio import __version__
+from airflow_provider_itnio.api.describe import describe_value, link_without_query
+from airflow_provider_itnio.api.errors import InvalidMessageError, NotSentError
+from airflow_provider_itnio.api.links import private_host
+from airflow_provider_itnio.api.models.media_rules import FIRST_BYTES, size_problem, type_problem
+
+_SECONDS: Final = 10.0
+_REDIRECTS: Final = 5
+_REDIRECTING: Final = (301, 302, 303, 307, 308)
+
+
+def check_link(link: str, kind: str, name: str | None, path: str) -> None:
+    """Fetch the first bytes of a link, and check that it is there, its size and its media type.
+
+    :param link: the link. At most 5 redirects are followed, none from a public address into this network.
+    :param kind: the message's type.
+    :param name: the file's name; ``None`` takes the last part of the link's path.
+    :param path: where the link stands in the message, for errors.
+    :raises InvalidMessageError: if WhatsApp could not fetch it or would not take it.
+    :raises NotSentError: if its server can't be reached just now.
+    """
+    where = f"{path}: {describe_value(link_without_query(link))}"
+    first_bytes, headers = _fetched(link, where)
+    size = _size(headers)
+    problem = size_problem(kind, size) if size is not None else "" if first_bytes else "is empty"
+    if not problem:
+        ending = unquote(urlsplit(link).path.rpartition("/")[2])
+        problem = type_problem(kind, name or ending, first_bytes, headers.get_content_type())
+    if problem:
+        raise InvalidMessageError(f"{where} {problem}")
+
+
+def _fetched(link: str, where: str) -> tuple[bytes, Headers]:
+    deadline = time.monotonic() + _SECONDS
+    at = link
+    for _ in range(_REDIRECTS + 1):
+        try:
+            with _opener().open(_request(at), timeout=_SECONDS) as answer:
+                status, headers = answer.status, answer.headers
+                first_bytes = b"" if status in _REDIRECTING else _first(answer, deadline)
+        except HTTPError as error:
+            with error:
+                status, headers, first_bytes = error.code, error.headers, b""
+        except (OSError, HTTPException, ValueError) as error:
+            words = f"{type(error).__name__}: {describe_value(str(error))}"
+            raise NotSentError(f"{where} could not be fetched, nothing was sent: {words}") from None
+        if status not in _REDIRECTING:
+            return _taken(status, first_bytes, headers, where)
+        at = _next(at, headers.get("Location") or "", where)
+    raise InvalidMessageError(f"{where} redirects more than {_REDIRECTS} times")
+
+
+def _taken(status: int, first_bytes: bytes, headers: Headers, where: str) -> tuple[bytes, Headers]:
+    if status in (200, 206):
+        return first_bytes, headers
+    if status == 416:  # there is no first byte
+        raise InvalidMessageError(f"{where} is empty")
+    if status == 429 or status >= 500:
+        raise NotSentError(
+            f"{where} could not be fetched, nothing was sent: its server answers HTTP {status}"
+        )
+    raise InvalidMessageError(
+        f"{where} can't be fetched without a login: its server answers HTTP {status}. Is it public and, if "
+        "it is signed, still valid?"
+    )
+
+
+def _next(at: str, location: str, where: str) -> str:
+    following = urljoin(at, location)
+    if urlsplit(following).scheme not in ("http", "https"):
+        raise InvalidMessageError(f"{where} redirects to no http:// or https:// link")
+    host = private_host(following)
+    if host and not private_host(at):
+        raise InvalidMessageError(
+            f"{where} redirects to {describe_value(host)}, an address that only this network knows"
+        )
+    return following
+
+
+def _first(answer: Any, deadline: float) -> bytes:
+    found = b""
+    while len(found) < FIRST_BYTES and (part := answer.read1(FIRST_BYTES - len(found))):
+        found += part
+        if time.monotonic() > deadline:
+            break
+    return found
+
+
+def _size(headers: Headers) -> int | None:
+    whole = (headers.get("Content-Range") or "").rpartition("/")[2]
+    written = whole or ("" if headers.get("Content-Range") else headers.get("Content-Length") or "")
+    return int(written) if written.isascii() and written.isdigit() and len(written) < 20 else None
+
+
+def _request(link: str) -> Request:
+    headers = {
+        "Range": f"bytes=0-{FIRST_BYTES - 1}",
+        "User-Agent": f"airflow-provider-itnio/{__version__}",
+        "Accept-Encoding": "identity",
+    }
+    return Request(link, headers=headers)  # noqa: S310  checked to be http or https
+
+
+class _NoRedirects(HTTPRedirectHandler):
+    def redirect_request(self, *args: Any, **kwargs: Any) -> None:
+        """Follow none: each is looked at first."""
+
+
+def _opener() -> Any:
+    from airflow_provider_itnio.api.network import tls_context
+
+    return build_opener(_NoRedirects, HTTPSHandler(context=tls_context(timed=False)))

@@ -1,0 +1,69 @@
+"""Links as WhatsApp sees them, which fetches each file over the internet."""
+
+from __future__ import annotations
+
+import re
+import socket
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import Final
+from urllib.parse import urlsplit
+
+WITH_FILES: Final = frozenset(("image", "audio", "video", "document", "sticker", "template"))
+"""The types of messages that may have a file."""
+_NOT_PUBLIC: Final = (
+    *(".localhost", ".local", ".internal", ".lan", ".home.arpa", ".intranet", ".private"),
+    *(".corp", ".home", ".test", ".invalid"),
+)
+"""Ends of names that no public name server knows: RFC 6761, RFC 6762 appendix G, RFC 8375."""
+_SIGNING: Final = ("x-amz-signature", "x-amz-security-token", "x-goog-signature", "signature", "sig")
+"""Parameters of a link that prove that its holder may read the file: of S3, Google and Azure."""
+
+
+def private_host(link: str) -> str:
+    """Return the host of a link if only machines of one network can find it, else an empty text.
+
+    :param link: an http or https link.
+    """
+    try:
+        host = (urlsplit(link).hostname or "").rstrip(".")
+    except ValueError:
+        return ""
+    address = _address(host)
+    if address is not None:
+        return "" if address.is_global else host
+    return host if "." not in host or host.endswith(_NOT_PUBLIC) else ""
+
+
+def _address(host: str) -> IPv4Address | IPv6Address | None:
+    try:
+        address = ip_address(host)
+    except ValueError:
+        try:  # 127.1 and 0x7f000001 are addresses too
+            return IPv4Address(socket.inet_aton(host)) if re.fullmatch(r"[0-9a-fx.]+", host) else None
+        except OSError:
+            return None
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+def is_signed(link: str) -> bool:
+    """Return whether a link holds more than where the file is and what its server should call it.
+
+    :param link: what a filesystem gave as a signed link.
+    """
+    names = {parameter.partition("=")[0].lower() for parameter in urlsplit(link).query.split("&")}
+    return bool(names - {"", "response-content-type", "rsct"})
+
+
+def signatures_in(link: str) -> set[str]:
+    """Return what in a link is secret, as it is written there and decoded.
+
+    :param link: a signed link.
+    """
+    from urllib.parse import unquote
+
+    found: set[str] = set()
+    for parameter in urlsplit(link).query.split("&"):
+        name, _, value = parameter.partition("=")
+        if value and name.lower() in _SIGNING:
+            found |= {value, unquote(value)}
+    return found

@@ -1,0 +1,65 @@
+"""The file of a message: its own, or that in a WhatsApp template's header."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import NamedTuple
+
+from airflow_provider_itnio.api.models.media_source import MediaSource
+from airflow_provider_itnio.api.models.message import Message
+
+
+class MediaInMessage(NamedTuple):
+    """A file of a message.
+
+    :param kind: what it is: ``image``, ``audio``, ``video``, ``document`` or ``sticker``.
+    :param source: where WhatsApp gets it from.
+    :param path: where that stands in the message.
+    """
+
+    kind: str
+    source: MediaSource
+    path: str
+
+
+def media_in(message: Message) -> MediaInMessage | None:
+    """Return the file of a message, ``None`` if it has none."""
+    content = message.content
+    if isinstance(content, MediaSource):
+        return MediaInMessage(message.type, content, message.type)
+    for index, component in enumerate(getattr(content, "components", None) or ()):
+        if component.type == "header":
+            (parameter,) = component.parameters
+            source = getattr(parameter, parameter.type)
+            if isinstance(source, MediaSource):
+                path = f"template.components[{index}].parameters[0].{parameter.type}"
+                return MediaInMessage(parameter.type, source, path)
+    return None
+
+
+def with_link(message: Message, link: str, name: str) -> Message:
+    """Return a message with a link in place of the object that its file is.
+
+    :param message: a message with a file.
+    :param link: the link.
+    :param name: the file's name, which a document gets that has none.
+    """
+    media = media_in(message)
+    if media is None:
+        return message
+    changed = {"link": link, "object": None}
+    if media.kind == "document" and getattr(media.source, "filename", None) is None:
+        changed["filename"] = name
+    content = message.content
+    if message.type != "template":
+        return replace(message, content=content.model_copy(update=changed))
+    source = media.source.model_copy(update=changed)
+    components = [
+        component.model_copy(
+            update={"parameters": [component.parameters[0].model_copy(update={media.kind: source})]}
+        )
+        if component.type == "header"
+        else component
+        for component in getattr(content, "components", ())
+    ]
+    return replace(message, content=content.model_copy(update={"components": components}))

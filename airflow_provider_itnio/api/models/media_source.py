@@ -1,0 +1,66 @@
+"""Where WhatsApp gets a file from: a link, or an object in storage, which becomes one before it is sent."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Final
+
+from pydantic import BeforeValidator, model_validator
+
+from airflow_provider_itnio.api.describe import describe_value
+from airflow_provider_itnio.api.models.base import Part, is_blank, link_value, rule_error, text_value
+
+_OF_OBJECT: Final = type("_OfObject", (), {})()
+"""Stands for the link that an object gets when it is signed."""
+
+
+def _link(value: Any) -> str | None:
+    return None if value is _OF_OBJECT else link_value(value)
+
+
+def _is_storage_path(value: Any) -> bool:
+    """Return whether a value is Airflow's ``ObjectStoragePath``, as an upstream task may return it."""
+    return type(value).__name__ == "ObjectStoragePath" and hasattr(type(value), "fs")
+
+
+def _address(value: Any) -> str:
+    """Read the address of an object, as ``ObjectStoragePath`` takes it."""
+    text = text_value(_text_of_path(value) if _is_storage_path(value) else value).strip()
+    shown = f"{describe_value(text)} given"
+    if re.match(r"https?://", text, re.IGNORECASE):
+        raise rule_error(f"must be an address in object storage, {shown}; give a web address as link")
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]*://[^/\s]*/\S(.*\S)?", text):
+        raise rule_error(
+            f"must be the address of a file in object storage, such as s3://conn@bucket/report.pdf, {shown}"
+        )
+    if text.endswith("/"):
+        raise rule_error(f"must be the address of a file, not of a folder, {shown}")
+    return text
+
+
+def _text_of_path(path: Any) -> str:
+    text, conn_id = str(path), getattr(path, "conn_id", None)
+    scheme, mark, rest = text.partition("://")
+    return f"{scheme}{mark}{conn_id}@{rest}" if conn_id and "@" not in rest.partition("/")[0] else text
+
+
+class MediaSource(Part):
+    """A file: a link that WhatsApp can fetch without a login, or an object that is signed before it is sent.
+
+    Exactly one of both is given. ``object`` is an address as Airflow's ``ObjectStoragePath`` takes it.
+    """
+
+    link: Annotated[str | None, BeforeValidator(_link)]
+    object: Annotated[str | None, BeforeValidator(_address)] = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _link_or_object(cls, value: Any) -> Any:
+        if not isinstance(value, Mapping) or "object" not in value:
+            return value
+        if is_blank(value["object"]):
+            return {key: inner for key, inner in value.items() if key != "object"}
+        if not is_blank(value.get("link")):
+            raise rule_error("link or object, not both; both given")
+        return {**value, "link": _OF_OBJECT}

@@ -1,0 +1,30 @@
+"""What an operator or a notifier gives its hook, as far as it stands in the DAG file."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow_provider_itnio.api.checks import check_name
+from airflow_provider_itnio.templating import is_rendered_later
+
+__all__ = ["check_hook_fields"]
+
+
+def check_hook_fields(owner: Any) -> None:
+    """Check what an operator or a notifier gives its hook, as far as it stands in the DAG file.
+
+    :param owner: the operator or notifier.
+    :raises InvalidParameterError: if ``itnio_conn_id`` or ``app_id`` is no text.
+    :raises InvalidMessageError: if ``business_phone`` is no phone number.
+    """
+    from airflow_provider_itnio.api.phone_numbers import normalize_phone
+
+    if not is_rendered_later(owner.itnio_conn_id):
+        check_name("itnio_conn_id", owner.itnio_conn_id)
+    for name, check in (
+        ("app_id", check_name),
+        ("business_phone", lambda name, phone: normalize_phone(phone, name)),
+    ):
+        value = getattr(owner, name)
+        if value is not None and value != "" and not is_rendered_later(value):
+            check(name, value)

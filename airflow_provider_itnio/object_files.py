@@ -1,0 +1,240 @@
+"""A file in object storage becomes a link that WhatsApp can fetch.
+
+It is checked first: that it is there, its size, its media type. On request a plain link is checked too.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from airflow_provider_itnio.api.checks import check_link_options
+from airflow_provider_itnio.api.describe import describe_value
+from airflow_provider_itnio.api.errors import (
+    ConfigurationError,
+    InvalidMessageError,
+    ItnioError,
+    NotSentError,
+)
+from airflow_provider_itnio.api.links import is_signed, private_host, signatures_in
+from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
+
+if TYPE_CHECKING:
+    from airflow_provider_itnio.api.models.media_in_message import MediaInMessage
+    from airflow_provider_itnio.api.models.message import Message
+
+__all__ = ["MessageFiles"]
+
+log = NeverRaisingLog(__name__)
+
+_KEPT: Final = 1000
+"""Links that are used again where other messages have the same file."""
+_MASKED: Final = 100
+"""Links whose signatures Airflow is told to mask: each makes each of its log lines dearer."""
+_TELL_TYPE: Final = {
+    **dict.fromkeys(("s3", "s3a", "s3n"), "ResponseContentType"),
+    **dict.fromkeys(("gs", "gcs"), "response_type"),
+    **dict.fromkeys(("abfs", "abfss", "az"), "content_type"),
+}
+"""What makes storage tell a file's media type with a signed link, by scheme. WhatsApp goes by it."""
+
+FileWork = Callable[[], "Message"]
+"""Makes a message ready that has a file. It asks nothing of Airflow, so any thread may call it."""
+
+
+class MessageFiles:
+    """Makes messages ready that have files.
+
+    :param link_expires_in: seconds for which a signed link can be fetched, or a timedelta.
+    :param check_link: fetch the first bytes of plain links, and check them as objects are checked.
+    """
+
+    def __init__(
+        self, link_expires_in: timedelta | float = timedelta(hours=1), check_link: bool = False
+    ) -> None:
+        self._expires_in = check_link_options(link_expires_in, check_link)
+        self._checks_links = check_link
+        self._links: dict[tuple[str, str], tuple[str, float]] = {}
+        self._warned_of: set[str] = set()
+        self._masked = 0
+
+    def completed(self, message: Message) -> Message:
+        """Return the message as it can be sent: with a link in place of an object.
+
+        :raises InvalidMessageError: if the file is not there, is too large, is of a media type that WhatsApp
+            does not take, or can't be signed.
+        :raises ConfigurationError: if the storage can't be used as it is configured.
+        :raises NotSentError: if the storage can't be reached just now.
+        """
+        work = self.opened(message)
+        return message if work is None else work()
+
+    def opened(self, message: Message) -> FileWork | None:
+        """Look up in Airflow what the message's file needs.
+
+        :return: what makes the message ready, ``None`` if it is. It raises as :meth:`completed` does.
+        :raises ConfigurationError: if the storage can't be used as it is configured.
+        """
+        from airflow_provider_itnio.api.models.media_in_message import media_in
+
+        if (media := media_in(message)) is None:
+            return None
+        if media.source.object is not None:
+            with _storage_errors(media):
+                filesystem, path = _opened(media.source.object)
+            return partial(self._with_signed_link, message, media, filesystem, path)
+        self._warn_if_private(media)
+        return partial(self._with_checked_link, message, media) if self._checks_links else None
+
+    def _with_signed_link(
+        self, message: Message, media: MediaInMessage, filesystem: Any, path: str
+    ) -> Message:
+        from airflow_provider_itnio.api.models.media_in_message import with_link
+
+        address = media.source.object or ""
+        name = "".join(filter(str.isprintable, address.rpartition("/")[2]))
+        link, since = self._links.get((media.kind, address), ("", 0.0))
+        if not link or time.monotonic() - since > self._expires_in / 2:
+            since = time.monotonic()
+            with _storage_errors(media):
+                link = self._checked_and_signed(media, name, filesystem, path)
+            self._keep(media, address, link, since)
+        return with_link(message, link, name)
+
+    def _checked_and_signed(self, media: MediaInMessage, name: str, filesystem: Any, path: str) -> str:
+        from fsspec import AbstractFileSystem
+
+        from airflow_provider_itnio.api.models.media_rules import (
+            FIRST_BYTES,
+            media_type,
+            size_problem,
+            type_problem,
+        )
+
+        if type(filesystem).sign is AbstractFileSystem.sign:
+            raise NotImplementedError
+        filesystem.invalidate_cache(path)
+        about = filesystem.info(path)
+        if about.get("type") == "directory":
+            raise _invalid(media, "is a folder, not a file")
+        if problem := size_problem(media.kind, int(about.get("size") or 0)):
+            raise _invalid(media, problem)
+        first_bytes = filesystem.cat_file(path, start=0, end=FIRST_BYTES)
+        if problem := type_problem(media.kind, name, first_bytes):
+            raise _invalid(media, problem)
+        link = _signed(media, filesystem, path, self._expires_in, media_type(media.kind, name, first_bytes))
+        if not is_signed(link):
+            raise _unsigned(media, "the connection in its address has no credentials")
+        return link
+
+    def _with_checked_link(self, message: Message, media: MediaInMessage) -> Message:
+        from airflow_provider_itnio.api.link_check import check_link
+
+        link = media.source.link or ""
+        if (media.kind, link) not in self._links:
+            check_link(link, media.kind, getattr(media.source, "filename", None), f"{media.path}.link")
+            self._keep(media, link, link, time.monotonic())
+        return message
+
+    def _keep(self, media: MediaInMessage, address: str, link: str, since: float) -> None:
+        if self._masked < _MASKED:
+            _mask(link)
+            self._masked += 1
+        if len(self._links) >= _KEPT:
+            self._links.clear()
+        self._links[media.kind, address] = link, since
+        self._warn_if_private(media, link)
+
+    def _warn_if_private(self, media: MediaInMessage, link: str | None = None) -> None:
+        host = private_host(link or media.source.link or "")
+        if host and host not in self._warned_of and len(self._warned_of) < _MASKED:
+            self._warned_of.add(host)
+            log.warning(
+                "%s: %s is an address that only this network knows. WhatsApp fetches the file over the "
+                "internet: the message may be accepted, and would not arrive",
+                media.path,
+                describe_value(host),
+            )
+
+
+def _opened(address: str) -> tuple[Any, str]:
+    """Return the filesystem that an address names, and the path in it. Airflow looks up the connection."""
+    from airflow.providers.common.compat.sdk import ObjectStoragePath
+
+    path = ObjectStoragePath(address)
+    return path.fs, path.path
+
+
+def _signed(media: MediaInMessage, filesystem: Any, path: str, seconds: int, media_type: str) -> str:
+    protocol = filesystem.protocol if isinstance(filesystem.protocol, str) else filesystem.protocol[0]
+    tell_type = {_TELL_TYPE[protocol]: media_type} if media_type and protocol in _TELL_TYPE else {}
+    try:
+        return str(filesystem.sign(path, expiration=seconds, **tell_type))
+    except (NotImplementedError, OSError):
+        raise
+    except Exception as error:
+        raise _unsigned(media, _words(error)) from None
+
+
+def _unsigned(media: MediaInMessage, why: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"{media.path}.object: {_shown(media)} can't be signed: {why}. Name a connection before the bucket, "
+        "as in s3://conn@bucket/…, that has an access key (S3), a service account's key (Google) or an "
+        "account key (Azure). Or give the file as a public link"
+    )
+
+
+def _mask(link: str) -> None:
+    from airflow.providers.common.compat.sdk import mask_secret
+
+    for signature in signatures_in(link):
+        mask_secret(signature)
+
+
+def _shown(media: MediaInMessage) -> str:
+    return describe_value(media.source.object)
+
+
+def _invalid(media: MediaInMessage, problem: str) -> InvalidMessageError:
+    return InvalidMessageError(f"{media.path}.object: {_shown(media)} {problem}")
+
+
+@contextmanager
+def _storage_errors(media: MediaInMessage) -> Iterator[None]:
+    """Say in the message's words what storage, or Airflow, raises about a file."""
+    from airflow.providers.common.compat.sdk import AirflowNotFoundException
+
+    where = f"{media.path}.object: {_shown(media)}"
+    try:
+        yield
+    except ItnioError:
+        raise
+    except (FileNotFoundError, IsADirectoryError):
+        raise _invalid(media, "is not there. Is the task that writes it upstream of this one?") from None
+    except NotImplementedError:
+        raise InvalidMessageError(
+            f"{where} can't be signed, so WhatsApp could not fetch it: its storage gives no links that "
+            "expire. Write the file to S3, Google Cloud Storage or Azure, or give a public link"
+        ) from None
+    except PermissionError as error:
+        raise ConfigurationError(
+            f"{where} is not there, or the connection in its address may not read it: {_words(error)}"
+        ) from None
+    except (AirflowNotFoundException, ImportError, ValueError, TypeError, AttributeError) as error:
+        raise ConfigurationError(
+            f"{where} can't be opened: {_words(error)}. Its scheme needs the Airflow provider of that "
+            "storage, as in pip install 'apache-airflow-providers-amazon[s3fs]', and conn@ before the bucket "
+            "names a connection"
+        ) from None
+    except Exception as error:
+        raise NotSentError(f"{where} could not be read, nothing was sent: {_words(error)}") from None
+
+
+def _words(error: Exception) -> str:
+    from airflow_provider_itnio.api.protocol import clean
+
+    return f"{type(error).__name__}: {clean(str(error), 200)}"

@@ -1,0 +1,162 @@
+"""``check_link=True``: the first bytes of a plain link are fetched before a message is sent."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from airflow_provider_itnio.api import link_check
+from airflow_provider_itnio.api.errors import InvalidMessageError, NotSentError
+from airflow_provider_itnio.api.links import private_host
+from airflow_provider_itnio.hooks.itnio import ItnioHook
+from airflow_provider_itnio.operators.whatsapp import WhatsAppSendOperator
+from tests.object_storage import PDF, PNG
+from tests.task_runs import TaskRun, broadcast_run, fails_at_once
+
+NUMBER = "+86 147-1800-4557"
+pytestmark = pytest.mark.usefixtures("connection")
+
+ANSWERS = {
+    "/a.png": (200, {"Content-Type": "image/png"}, PNG),
+    "/a.pdf": (206, {"Content-Type": "application/octet-stream", "Content-Range": "bytes 0-99/5000"}, PDF),
+    "/login.png": (200, {"Content-Type": "text/html"}, b"<html>Log in</html>"),
+    "/told.png": (200, {"Content-Type": "text/html"}, PNG),
+    "/large.png": (206, {"Content-Type": "image/png", "Content-Range": "bytes 0-9/5242881"}, PNG),
+    "/whole.png": (200, {"Content-Type": "image/png", "Content-Length": "9999999"}, PNG),
+    "/empty.csv": (416, {}, b""),
+    "/also-empty.csv": (200, {"Content-Length": "0"}, b""),
+    "/absent.png": (404, {}, b""),
+    "/forbidden.png": (403, {}, b""),
+    "/busy.png": (503, {}, b""),
+    "/moved.png": (302, {"Location": "/a.png"}, b""),
+    "/around.png": (302, {"Location": "/around.png"}, b""),
+    "/away.png": (302, {"Location": "file:///etc/passwd"}, b""),
+}
+
+
+@pytest.fixture(scope="module")
+def files():
+    """A server with these files; ``asked`` is what it was asked for."""
+    asked = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append((self.path, self.headers["Range"]))
+            status, headers, body = ANSWERS[self.path.partition("?")[0]]
+            self.send_response(status)
+            for name, value in ({"Content-Length": str(len(body))} | headers).items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *args):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.asked = asked
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def link(files):
+    return lambda path: f"http://127.0.0.1:{files.server_port}{path}"
+
+
+@pytest.mark.parametrize("path", ["/a.png", "/moved.png"])
+def test_a_file_that_can_be_fetched_is_sent(path, link, sandbox):
+    ItnioHook(check_link=True).send(NUMBER, image=link(path))
+    asyncio.run(ItnioHook(check_link=True).asend(NUMBER, image=link(path)))
+    broadcast_run([NUMBER], text=None, image=link(path), check_link=True).once()
+    assert [message.body["image"]["link"] for message in sandbox.messages] == [link(path)] * 3
+
+
+def test_only_the_first_bytes_are_asked_for(files, link):
+    files.asked.clear()
+    ItnioHook(check_link=True).prepare(NUMBER, document=link("/a.pdf?X-Amz-Signature=5ecret"))
+    assert files.asked == [("/a.pdf?X-Amz-Signature=5ecret", "bytes=0-8191")]
+    ItnioHook().prepare(NUMBER, document=link("/a.pdf"))
+    assert len(files.asked) == 1
+
+
+REFUSED = [
+    ("image", "/login.png", "must be a JPEG or PNG for an image; its first bytes are of an unknown kind"),
+    ("image", "/told.png", "must be a JPEG or PNG for an image; its server calls it 'text/html'"),
+    ("image", "/large.png", "has 5,242,881 bytes; WhatsApp takes at most 5,242,880 for an image"),
+    ("image", "/whole.png", "has 9,999,999 bytes"),
+    ("document", "/empty.csv", "is empty"),
+    ("document", "/also-empty.csv", "is empty"),
+    ("image", "/absent.png", "its server answers HTTP 404"),
+    ("image", "/forbidden.png?sig=5ecret", "can't be fetched without a login: its server answers HTTP 403"),
+    ("image", "/around.png", "redirects more than 5 times"),
+    ("image", "/away.png", "redirects to no http:// or https:// link"),
+]
+
+
+@pytest.mark.parametrize(("kind", "path", "words"), REFUSED, ids=[path for _, path, _ in REFUSED])
+def test_what_whatsapp_could_not_fetch_is_refused(kind, path, words, link, sandbox):
+    fields = {kind: link(path), "check_link": True}
+    run = TaskRun(lambda: WhatsAppSendOperator(task_id="tell", recipient=NUMBER, **fields))
+    refused = str(fails_at_once(run, InvalidMessageError))
+    assert f"{kind}.link: '{link(path).partition('?')[0]}' " in refused
+    assert words in refused
+    assert "5ecret" not in refused
+    fails_at_once(broadcast_run([NUMBER], text=None, **fields), InvalidMessageError)
+    with pytest.raises(InvalidMessageError):
+        asyncio.run(ItnioHook(check_link=True).asend(NUMBER, **{kind: link(path)}))
+    assert sandbox.requests == []
+
+
+def test_a_server_that_is_not_reached_leaves_the_task_its_retries(link, closed_port, sandbox):
+    for where in (link("/busy.png"), f"http://127.0.0.1:{closed_port}/a.png"):
+        with pytest.raises(NotSentError, match="could not be fetched, nothing was sent"):
+            ItnioHook(check_link=True).send(NUMBER, image=where)
+    assert sandbox.requests == []
+
+
+def test_a_public_address_that_leads_into_this_network_is_refused(link):
+    with pytest.raises(InvalidMessageError, match="an address that only this network knows"):
+        link_check._next("https://files.example/a.png", link("/a.png"), "image.link: 'x'")
+    assert link_check._next(link("/a"), "/a.png", "") == link("/a.png")
+
+
+@pytest.mark.parametrize(
+    ("where", "host"),
+    [
+        ("http://localhost/a", "localhost"),
+        ("http://10.1.2.3/a", "10.1.2.3"),
+        ("http://192.168.1.1:8080/a", "192.168.1.1"),
+        ("http://[::1]/a", "::1"),
+        ("http://[::ffff:10.0.0.1]/a", "::ffff:10.0.0.1"),
+        ("http://127.1/a", "127.1"),
+        ("http://intranet/a", "intranet"),
+        ("https://files.local./a", "files.local"),
+        ("https://minio.corp/a", "minio.corp"),
+        ("https://files.example.com/a", ""),
+        ("https://8.8.8.8/a", ""),
+        ("https://10.example.com/a", ""),
+        ("http://[", ""),
+    ],
+)
+def test_addresses_that_only_one_network_knows(where, host):
+    assert private_host(where) == host
+
+
+def test_such_an_address_is_warned_of_once(caplog, sandbox):
+    people = [f"8613900000{n:03d}" for n in range(3)]
+    broadcast_run(people, text=None, image="http://minio:9000/{{ recipient.phone }}.png").once()
+    assert caplog.text.count("'minio' is an address that only this network knows") == 1
+    assert len(sandbox.messages) == 3
+
+
+@pytest.mark.parametrize("given", ["yes", 1, None])
+def test_check_link_is_true_or_false(given):
+    with pytest.raises(ValueError, match="check_link: must be True or False"):
+        WhatsAppSendOperator(task_id="tell", recipient=NUMBER, text="x", check_link=given)

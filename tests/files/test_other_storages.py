@@ -1,0 +1,63 @@
+"""Google's and Azure's own ``sign``, and what in their links is secret. Their servers can't be had here."""
+
+from __future__ import annotations
+
+import base64
+import json
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import pytest
+
+from airflow_provider_itnio.api.links import is_signed, signatures_in
+from airflow_provider_itnio.api.models import message_from
+from airflow_provider_itnio.api.models.media_in_message import media_in
+from airflow_provider_itnio.object_files import _signed
+
+
+@pytest.fixture
+def google():
+    """Google's filesystem, with the key of a service account that nobody has."""
+    import gcsfs
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import rsa
+
+    key = rsa.generate_private_key(65537, 2048).private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    account = {
+        "type": "service_account",
+        "client_email": "tests@tests.iam.gserviceaccount.com",
+        "token_uri": "https://oauth2.googleapis.com/token",
+        "private_key": key.decode(),
+        "project_id": "tests",
+    }
+    return gcsfs.GCSFileSystem(project="tests", token=json.loads(json.dumps(account)))
+
+
+@pytest.fixture
+def azure():
+    """Azure's filesystem, with an account key that nobody has."""
+    import adlfs
+
+    return adlfs.AzureBlobFileSystem(account_name="tests", account_key=base64.b64encode(b"key" * 20).decode())
+
+
+@pytest.mark.parametrize(
+    ("name", "host", "secret", "told"),
+    [
+        ("google", "storage.googleapis.com", "Signature", "response-content-type"),
+        ("azure", "tests.blob.core.windows.net", "sig", "rsct"),
+    ],
+)
+def test_its_links_are_signed_and_say_what_the_file_is(name, host, secret, told, request):
+    filesystem = request.getfixturevalue(name)
+    media = media_in(message_from({"document": {"object": "x://reports/a.pdf"}}))
+    link = _signed(media, filesystem, "reports/a.pdf", 600, "application/pdf")
+    parts = urlsplit(link)
+    query = parse_qs(parts.query)
+    assert (parts.scheme, parts.hostname) == ("https", host)
+    assert parts.path.endswith("/reports/a.pdf")
+    assert query[told] == ["application/pdf"]
+    assert is_signed(link)
+    assert query[secret][0] in {unquote(one) for one in signatures_in(link)}
+    message_from({"document": link})
