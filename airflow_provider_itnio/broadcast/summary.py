@@ -102,6 +102,8 @@ class Report:
     def __init__(self, recipients: Recipients, *, kind: str, keep_receipts: bool = False) -> None:
         self.counts = Counts()
         self.kind = kind
+        self.is_in_sandbox = False
+        """Whether ``itnio-sandbox`` has answered in place of Itniotech."""
         self._recipients = recipients
         self._receipts: list[Receipt] | None = [] if keep_receipts else None
         self._failures: list[FailureDict] = []
@@ -124,6 +126,7 @@ class Report:
     def add_accepted(self, receipt: Receipt) -> None:
         """Count a message that was accepted."""
         self.counts.accepted += 1
+        self.is_in_sandbox = receipt.in_sandbox
         if self._receipts is not None:
             self._receipts.append(receipt)
 

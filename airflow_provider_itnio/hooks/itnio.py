@@ -245,19 +245,25 @@ class ItnioHook(Files, ReceiverQuestions, _Hook):
             number = mask_phone(receipt.recipient)
             message_id = receipt.message_id.replace(receipt.recipient, number)
             self.log.info("Itniotech accepted the %s message to %s as %s", receipt.type, number, message_id)
-            if receipt.in_sandbox and (page := self._sandbox_page()):
-                self.log.info("The sandbox shows it at %s/#/%s", page, message_id)
+            if receipt.in_sandbox:
+                self.log_sandbox_page(message_id)
             if receipt.type != "template" and self._to_warn_of:
                 self.log.warning(self._to_warn_of.pop())  # once for each hook, also if threads share it
 
-    def _sandbox_page(self) -> str:
-        """Return the address of the connection's host if it is this machine, else ``""``."""
+    def log_sandbox_page(self, message_id: str = "") -> None:
+        """Log where the page of an ``itnio-sandbox`` on this machine shows what was sent. This never raises.
+
+        :param message_id: the message to show; empty for all.
+        """
         from urllib.parse import urlsplit
 
         from airflow_provider_itnio.api.settings import is_loopback
 
-        base_url = self.account().settings.base_url.rstrip("/")
-        return base_url if is_loopback(urlsplit(base_url).hostname or "") else ""
+        with suppress(Exception):
+            page = self.account().settings.base_url.rstrip("/")
+            if is_loopback(urlsplit(page).hostname or ""):
+                what, place = ("it", f"#/{message_id}") if message_id else ("the messages", "")
+                self.log.info("The sandbox shows %s at %s/%s", what, page, place)
 
     def sender(self) -> tuple[str, str]:
         """Return where messages come from: the ``app_id`` and the ``business_phone``, digits only.

@@ -261,6 +261,8 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
             self._stop = None
             report = broadcast.report
             log.info("Ended: %s", report.describe())
+            if report.is_in_sandbox:
+                self.hook.log_sandbox_page()
             if report.counts.accepted and report.kind != "template":
                 log.warning(ACCEPTED_IS_NOT_DELIVERED)
             summary = report.summary()

@@ -82,3 +82,11 @@ def test_each_try_shows_the_first_it_sends(logged, sandbox, hasty):
         run.once()
     run.once()
     assert [shown[:4] for shown in first_messages(logged)] == ["86…5", "55…7"]
+
+
+@pytest.mark.usefixtures("connection")
+def test_the_log_names_the_sandboxes_page_once(logged, sandbox):
+    broadcast_run(PEOPLE, text="hello").once()
+    lines = {line.strip() for line in logged().splitlines() if "The sandbox shows" in line}
+    assert len(lines) == 1
+    assert f"The sandbox shows the messages at {sandbox.url}/" in lines.pop()

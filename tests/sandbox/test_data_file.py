@@ -371,3 +371,17 @@ def test_threads_that_write_at_once_lose_nothing(kept, message):
     with kept() as sandbox:
         assert all_of(sandbox) == before
         assert (len(sandbox.messages), len(sandbox.replies)) == (50, 200)
+
+
+def test_a_duplicate_and_a_pressed_button_are_known_after_a_restart(kept, message):
+    buttons = [{"type": "reply", "reply": {"id": "1", "title": "Yes"}}]
+    content = {"type": "button", "body": {"text": "Again?"}, "action": {"buttons": buttons}}
+    asks = message(type="interactive", interactive=content)
+    with kept() as sandbox:
+        sandbox.wire.custom(asks)
+        sandbox.reply(message_id=sandbox.messages[0].id, button="1")
+    with kept() as sandbox:
+        sandbox.wire.custom(asks)
+        assert any(note.startswith("looks like a duplicate") for note in sandbox.messages[1].notes)
+        told = [sandbox.wire.control("GET", f"messages/{one.id}").json() for one in sandbox.messages]
+        assert [one.get("chosen") for one in told] == ["1", None]

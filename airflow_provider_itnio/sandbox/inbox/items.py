@@ -19,11 +19,14 @@ def item(exchange: Exchange) -> dict[str, Any]:
 
     :param exchange: a message, a reply or a request that failed
     :return: its ``number`` with ``message``, ``reply`` and ``failure``, those that there are; a message whose
-        sender did not learn that it was accepted has a failure too
+        sender did not learn that it was accepted has a failure too, and one of which the recipient has
+        pressed a button or chosen a row has that in ``chosen``
     """
     told: dict[str, Any] = {"number": exchange.number}
     if exchange.message:
         told["message"] = as_json(exchange.message)
+    if exchange.chosen is not None:
+        told["chosen"] = exchange.chosen
     if exchange.reply:
         told["reply"] = as_json(exchange.reply)
     if exchange.failed:
@@ -33,14 +36,12 @@ def item(exchange: Exchange) -> dict[str, Any]:
 
 def item_as_json(exchange: Exchange) -> bytes:
     """
-    Write the item of an exchange with the status that its message has now.
-
-    It is written once for each status, however many pages are told of it.
+    Write the item of an exchange as it is now: once for each change, however many pages are told of it.
 
     :param exchange: a message, a reply or a request that failed
     """
     message = exchange.message
-    state = len(message.statuses) if message else 0
+    state = (len(message.statuses), exchange.chosen) if message else None
     written = exchange.written.get(state)
     if written is None:
         written = json_bytes(item(exchange))

@@ -40,8 +40,9 @@ class ReceivedMessage:
     :param body: the whole JSON as received
     :param at: when it was accepted, in UTC by the sandbox's clock
     :param path: the endpoint it came to
-    :param notes: what the vendor lets pass though the page or WhatsApp does not, and "would not arrive: …"
-        for a message outside the recipient's 24-hour window
+    :param notes: what the vendor lets pass though the page or WhatsApp does not; "looks like a duplicate: …"
+        for one equal to another of the last 10 minutes; and "would not arrive: …" outside the recipient's
+        24-hour window
     :param statuses: the statuses that it has reached, in the order in which it reached them
     """
 

@@ -32,13 +32,15 @@ class Exchange:
 
     :param number: its place in the order of all that came, from 1
     :param entries: what was kept of it
-    :param written: room for how it is written for the page, by how many statuses its message had then
+    :param chosen: the id of what the recipient has chosen of its message last, None if nothing was
+    :param written: room for how it is written for the page, by what may change: statuses and choice
     :param searched: room for the texts that a search looks through, in lower case
     """
 
     number: int
     entries: tuple[Entry, ...]
-    written: dict[int, bytes] = field(default_factory=dict, repr=False, compare=False)
+    chosen: str | None = None
+    written: dict[object, bytes] = field(default_factory=dict, repr=False, compare=False)
     searched: str | None = field(default=None, repr=False, compare=False)
 
     @cached_property

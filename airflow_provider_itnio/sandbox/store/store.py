@@ -68,6 +68,7 @@ class Store:
         }
         self._conversations = Conversations()
         self._by_id: dict[str, Exchange] = {}
+        self._by_body: dict[bytes, Exchange] = {}
         # Both by when they changed last, with the number of that change.
         self._statuses: dict[str, tuple[int, ReceivedMessage]] = {}
         self._windows: dict[str, tuple[int, Window]] = {}
@@ -133,11 +134,16 @@ class Store:
         self._conversations.add(exchange)
         if named := exchange.message or exchange.reply:
             self._by_id[named.id] = exchange
+        if exchange.message and exchange.request:
+            self._by_body[exchange.request.raw_body] = exchange
+        if (reply := exchange.reply) and reply.choice is not None and reply.answers in self._by_id:
+            self._by_id[reply.answers].chosen = reply.choice
         for old in gone:
             self._conversations.remove(old)
-            named = old.message or old.reply
-            if named and self._by_id.get(named.id) is old:
+            if (named := old.message or old.reply) and self._by_id.get(named.id) is old:
                 del self._by_id[named.id]
+            if old.request and self._by_body.get(old.request.raw_body) is old:
+                del self._by_body[old.request.raw_body]
         return gone
 
     @property
@@ -332,6 +338,12 @@ class Store:
         with self.changed:
             return self._by_id.get(str(message_id))
 
+    def last_equal(self, raw_body: bytes) -> ReceivedMessage | None:
+        """Give the last message that came with the same body, byte for byte; None if none is kept."""
+        with self.changed:
+            found = self._by_body.get(raw_body)
+            return found.message if found else None
+
     def _update(self, changes: dict[str, tuple[int, Any]], key: str, value: Any, most: int) -> str:
         """Note a change, and give the key that is forgotten for it, empty if none is."""
         self._number += 1
@@ -371,7 +383,7 @@ class Store:
         for kept in self._kinds.values():
             kept.clear()
         self._conversations.clear()
-        for known in (self._by_id, self._statuses, self._windows):
+        for known in (self._by_id, self._by_body, self._statuses, self._windows):
             known.clear()
 
     def _tell(self) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import re
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -45,7 +45,7 @@ from airflow_provider_itnio.sandbox.vendor.signature import (
 from airflow_provider_itnio.sandbox.vendor.validation import WRONG_JSON, Verdict, judge
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from decimal import Decimal
 
     from starlette.datastructures import Headers
@@ -64,6 +64,11 @@ logger = logging.getLogger("airflow_provider_itnio.sandbox")
 CONTENT_TYPE = "application/json;charset=UTF-8"
 METHODS = {CUSTOM_PATH: "POST", TEMPLATE_PATH: "POST", BALANCE_PATH: "GET"}
 """The HTTP method of each endpoint, by path."""
+
+DUPLICATE_WITHIN = timedelta(minutes=10)
+"""Longer than the five minutes after which Airflow tries a task again."""
+
+LOOKS_LIKE_A_DUPLICATE = "looks like a duplicate"
 
 BY_FAULT = "a fault was asked for, by fail_next or POST /sandbox/faults"
 BY_NUMBER = "each message to this number gets this answer: it is a test number"
@@ -286,11 +291,18 @@ class Endpoint:
             body=seen.body,
             at=seen.at,
             path=self.path,
-            notes=list(verdict.notes),
+            notes=[*verdict.notes, *self._about_duplicate(seen)],
         )
         self.vendor.account.pay()
         logger.info("accepted %s to %s as %s", message.type, shortened(message.recipient), message.id)
         return self.vendor.delivery.begin(message)
+
+    def _about_duplicate(self, seen: SeenRequest) -> Iterator[str]:
+        earlier = self.vendor.store.last_equal(seen.raw_body)
+        if earlier and timedelta(0) <= (since := seen.at - earlier.at) < DUPLICATE_WITHIN:
+            minutes = round(since.total_seconds() / 60)
+            count, unit = (minutes, "minute") if minutes else (max(1, round(since.total_seconds())), "second")
+            yield f"{LOOKS_LIKE_A_DUPLICATE}: the same message came {count} {unit}{'s' * (count > 1)} earlier"
 
     def _refused(self, seen: SeenRequest, status: int, why: str, advice: str) -> RefusedRequest:
         meaning, what_to_do = text_of(self.path, status)

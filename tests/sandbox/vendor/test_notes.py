@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import requests
 
 DROPPED = "WhatsApp would drop this message: "
 NOTES = [
@@ -240,3 +241,34 @@ def test_a_template_that_whatsapp_would_drop_is_accepted_with_a_note(
 def test_a_link_that_everyone_can_follow_has_no_note(wire, sandbox, message, host):
     wire.custom(message(type="image", image={"link": f"https://{host}/a.png"}))
     assert sandbox.messages[0].notes == []
+
+
+def test_an_equal_message_within_minutes_looks_like_a_duplicate(start_sandbox, wire_to, message):
+    now = [1_800_000_000.0]
+    sandbox = start_sandbox(clock=lambda: now[0], open_windows=True)
+    wire = wire_to(sandbox)
+
+    def notes_after(seconds, **changes):
+        now[0] += seconds
+        assert wire.custom(message(**changes), wire.headers(str(int(now[0])))).json()["status"] == "0"
+        return sandbox.messages[-1].notes
+
+    assert notes_after(0) == []
+    assert notes_after(0, recipient="8614718004557") == []
+    assert notes_after(1, text={"body": "another"}) == []
+    assert notes_after(119) == ["looks like a duplicate: the same message came 2 minutes earlier"]
+    assert notes_after(1) == ["looks like a duplicate: the same message came 1 second earlier"]
+    sandbox.fail_next(drop="after_accepting")
+    with pytest.raises(requests.ConnectionError):
+        notes_after(600)
+    assert sandbox.messages[-1].notes == []
+    assert notes_after(60) == ["looks like a duplicate: the same message came 1 minute earlier"]
+    sandbox.clear()
+    assert notes_after(1) == []
+
+
+def test_what_the_sandbox_keeps_no_more_has_no_duplicate(start_sandbox, wire_to, message):
+    sandbox = start_sandbox(keep=1, open_windows=True)
+    for body in ("first", "second", "first"):
+        wire_to(sandbox).custom(message(text={"body": body}))
+        assert sandbox.messages[-1].notes == []

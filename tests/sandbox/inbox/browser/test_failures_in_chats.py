@@ -61,24 +61,3 @@ def test_a_message_that_failed_after_acceptance_marks_its_conversation(open_inbo
     expect(mark).to_have_count(0)
     sandbox.push(message_id, "failed")
     expect(mark).to_be_visible()
-
-
-def test_an_equal_message_within_minutes_looks_like_a_duplicate(open_page, start_sandbox, wire_to, message):
-    now = [1_800_000_000.0]
-    sandbox = start_sandbox(clock=lambda: now[0])
-    wire = wire_to(sandbox)
-
-    def send(seconds, **changes):
-        now[0] += seconds
-        wire.custom(message(**changes), wire.headers(str(int(now[0]))))
-
-    send(0)
-    send(0, recipient=OTHER)
-    send(1, text={"body": "another"})
-    send(119)
-    send(601)
-    page = open_page(f"{sandbox.url}/#{message()['recipient']}")
-    expect(page.locator("article")).to_have_count(4)
-    duplicate = page.locator(".duplicate")
-    expect(duplicate).to_have_text("Looks like a duplicate: the same message came 2 minutes earlier")
-    expect(page.locator("article").nth(2)).to_contain_text("Looks like a duplicate")

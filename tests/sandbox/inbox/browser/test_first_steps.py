@@ -222,6 +222,18 @@ def test_a_button_can_be_pressed_once(open_inbox, sandbox, send, sample, wire):
     expect(of[first].last).to_have_attribute("aria-disabled", "true")
 
 
+def test_what_was_pressed_is_marked_where_the_reply_is_not_loaded(open_inbox, sandbox, send, sample, bubble):
+    first, second = send(sample("interactive-button")), send(sample("interactive-button"))
+    for number in range(60):
+        sandbox.reply(recipient=RECIPIENT, text=str(number))
+    sandbox.reply(message_id=first, button="22")
+    page = open_inbox(f"{RECIPIENT}/{first}")
+    expect(page.get_by_role("button", name="Show later messages")).to_be_visible()
+    expect(bubble(page, first).locator(".chosen")).to_have_text("one")
+    sandbox.reply(message_id=second, button="33")
+    expect(bubble(page, second).locator(".chosen")).to_have_text("two")
+
+
 def test_what_went_wrong_lets_clicks_through_to_what_it_covers(open_page, start_sandbox):
     sandbox = start_sandbox()
     page = open_page(sandbox.url)

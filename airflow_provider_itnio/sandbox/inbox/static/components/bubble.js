@@ -6,7 +6,7 @@ import { FILES } from "./files.js";
 import { formatted, withoutMarks } from "../lib/formatting.js";
 import { interactive } from "./interactive.js";
 import { textAt, valueAt } from "../lib/reading.js";
-import { clock, duration } from "../lib/times.js";
+import { clock } from "../lib/times.js";
 import { explanation } from "./request_pane.js";
 import { template } from "./whatsapp_template.js";
 
@@ -56,16 +56,14 @@ export function opensByClick({ target, currentTarget }) {
   return !target.closest("a, button, audio, video") && (selection.isCollapsed || !currentTarget.contains(selection.anchorNode));
 }
 
-function ofMessage({ data, failure, at, duplicates }, find, answer) {
+function ofMessage({ data, failure }, find, answer) {
   const { type, body, notes } = data;
   const show = CONTENTS[type] ?? unknown;
   const press = answer && ((choice) => answer({ message_id: data.id, ...choice }));
   const unheard = failure && `The sender does not know that it was accepted: ${failure.meaning}`;
-  const again = duplicates && `Looks like a duplicate: the same message came ${duration(duplicates, at)} earlier`;
   return [
     quoteOf(textAt(body, "context", "refMessageId"), find),
     show(valueAt(body, type), { answer: press }),
-    again && element("p", { class: "duplicate" }, icon("note"), again),
     [...notes, unheard].filter(Boolean).map((note) => element("p", { class: "note", dir: "auto" }, icon("note"), note)),
   ];
 }

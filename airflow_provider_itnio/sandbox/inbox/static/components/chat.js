@@ -70,7 +70,7 @@ export class Chat {
     this.#place.stay(); // what is put back into a page begins at its top, and something may just have grown
     this.#drawBubbles(selected);
     this.#drawHead();
-    for (const { kind, data } of part.entries) if (kind === "reply" && data.choice !== null) this.#markChosen(data);
+    for (const entry of part.entries) this.#markChosen(entry);
     for (const quote of this.#list.querySelectorAll(".quoted")) this.#renew(quote);
     this.#composer.refresh();
   }
@@ -193,12 +193,14 @@ export class Chat {
   }
 
   /** Marks what was pressed of a message; like on a phone, none of its buttons can be pressed again. */
-  #markChosen({ answers, choice }) {
-    for (const one of this.#list.querySelectorAll(`article[data-id="${CSS.escape(answers)}"] .choice[data-choice]`)) {
+  #markChosen(entry) {
+    if (entry.chosen === undefined) return;
+    for (const one of this.#entries.get(entry).querySelectorAll(".choice[data-choice]")) {
       one.setAttribute("aria-disabled", "true"); // not disabled, which would take the keyboard away
-      if (one.dataset.choice !== choice) continue;
-      one.classList.add("chosen");
-      one.setAttribute("aria-description", "Chosen by the recipient");
+      const isChosen = one.dataset.choice === entry.chosen;
+      one.classList.toggle("chosen", isChosen);
+      if (isChosen) one.setAttribute("aria-description", "Chosen by the recipient");
+      else one.removeAttribute("aria-description");
     }
   }
 

@@ -6,8 +6,6 @@ const A_PAGE = 100;
 const ROWS = 300;
 // What comes meanwhile is loaded and drawn together.
 const REFRESH_EVERY = 500;
-// Longer than the five minutes after which Airflow tries a task again.
-const DUPLICATE_WITHIN = 10 * 60 * 1000;
 
 /** A stretch of a chat or of the failed requests, oldest first, without a gap. */
 class Part {
@@ -42,7 +40,7 @@ class Part {
   async earlier() {
     const { items, before } = await this.#ask({ before: this.before, limit: A_PAGE });
     this.before = before;
-    this.#put([...this.#read(items), ...this.entries]);
+    this.entries = [...this.#read(items), ...this.entries];
   }
 
   /** Loads the page after what is loaded. */
@@ -67,7 +65,7 @@ class Part {
     const entries = this.#read(items).filter(isHere);
     this.came += entries.length;
     this.#newest = entries.at(-1)?.number ?? this.#newest;
-    if (this.after === null) this.#put([...this.entries, ...entries]);
+    if (this.after === null) this.entries.push(...entries);
   }
 
   find(id) {
@@ -83,24 +81,12 @@ class Part {
 
   #append({ items, after }, entries) {
     this.after = after;
-    this.#put([...entries, ...this.#read(items)]);
+    this.entries = [...entries, ...this.#read(items)];
     this.#newest = Math.max(this.#newest, this.entries.at(-1)?.number ?? 0);
   }
 
   #read(items) {
     return items.filter(({ number }) => number).map((item) => entryOf(item, this.#store));
-  }
-
-  #put(entries) {
-    const latest = new Map();
-    this.entries = entries.map((entry) => {
-      if (entry.kind !== "message") return entry;
-      entry.body ??= JSON.stringify(entry.data.body);
-      const before = latest.get(entry.body);
-      latest.set(entry.body, entry.at);
-      // Another entry, since it is drawn in another way.
-      return before && !entry.duplicates && entry.at - before < DUPLICATE_WITHIN ? { ...entry, duplicates: before } : entry;
-    });
   }
 }
 
@@ -244,7 +230,8 @@ export class Inbox {
       if (!part.query) part.add(news);
       part.entries = part.entries.filter((entry) => this.keeps(entry));
     }
-    for (const { status, window } of news) {
+    for (const { status, window, reply } of news) {
+      if (typeof reply?.choice === "string") Object.assign(this.chat?.find(reply.answers) ?? {}, { chosen: reply.choice });
       if (status) Object.assign(this.chat?.find(status.id)?.data ?? {}, { status: status.status, failure: status.failure });
       if (window && window.recipient === this.chat?.of) this.chat.until = window.until;
     }
@@ -293,7 +280,7 @@ function storeOf({ cursor }) {
 }
 
 /** Makes an entry of an item; `store` names the sandbox that keeps it. */
-function entryOf({ number, message, reply, failure }, store) {
+function entryOf({ number, message, reply, failure, chosen }, store) {
   const data = message ?? reply ?? failure;
   return {
     kind: message ? "message" : reply ? "reply" : "failure",
@@ -305,5 +292,6 @@ function entryOf({ number, message, reply, failure }, store) {
     words: data.text,
     data,
     failure: message && failure,
+    chosen,
   };
 }

@@ -8,13 +8,6 @@ export function clock(at) {
   return CLOCK.format(at);
 }
 
-export function duration(from, to) {
-  const minutes = Math.round((to - from) / 60_000);
-  if (minutes > 0) return minutes === 1 ? "1 minute" : `${minutes} minutes`;
-  const seconds = Math.max(1, Math.round((to - from) / 1000));
-  return seconds === 1 ? "1 second" : `${seconds} seconds`;
-}
-
 export function day(at) {
   return isToday(at) ? "Today" : DAY.format(at);
 }
