@@ -85,18 +85,6 @@ class OwnHosts:
         return port in self._ports and (name in self._names or (self._any_address and _is_address(name)))
 
 
-def read_allowed_host(text: str) -> str:
-    """
-    Read a name that the sandbox may be reached by.
-
-    :param text: the name or address, with a port or without
-    :raises ValueError: if it is none
-    """
-    if not re.fullmatch(HOST_HEADER, text):
-        raise ValueError(f"allowed_hosts: {text!r:.60} is no host such as sandbox, 10.0.0.5 or sandbox:8025")
-    return text
-
-
 def private_host_of(link: str) -> str:
     """
     Give the host of a link if only machines of one network can find it: WhatsApp can't fetch that file.

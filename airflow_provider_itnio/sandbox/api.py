@@ -10,19 +10,19 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from airflow_provider_itnio.sandbox.api_models import (
+    NOWHERE,
     ChatsAsked,
     PageAsked,
     PageOfOneAsked,
     PartAsked,
     PushGiven,
-    RandomFailuresGiven,
     ReplyGiven,
     WebhookGiven,
     WindowGiven,
 )
 from airflow_provider_itnio.sandbox.faults import fault as fault_json
 from airflow_provider_itnio.sandbox.faults.fault import Fault
-from airflow_provider_itnio.sandbox.faults.random_failures import share_from
+from airflow_provider_itnio.sandbox.faults.random_failures import RandomFailuresGiven
 from airflow_provider_itnio.sandbox.inbox.items import opened
 from airflow_provider_itnio.sandbox.inbox.lists import Lists
 from airflow_provider_itnio.sandbox.inbox.replies import reply_from
@@ -36,7 +36,6 @@ from airflow_provider_itnio.sandbox.store.entries import (
     SeenRequest,
     as_json,
 )
-from airflow_provider_itnio.sandbox.vendor.webhook import webhook_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -168,13 +167,13 @@ class SandboxApi:
     async def set_webhook(self, request: Request, given: WebhookGiven) -> dict[str, Any]:
         """Push to another address from now on."""
         webhook = self.vendor.delivery.webhook
-        webhook.configure(webhook_settings(**given.model_dump()))
+        webhook.configure(given)
         return webhook.state()
 
     @operation(NOTHING)
     async def clear_webhook(self, request: Request) -> None:
         """Push nothing more."""
-        self.vendor.delivery.webhook.configure(webhook_settings(None))
+        self.vendor.delivery.webhook.configure(NOWHERE)
 
     @operation(Operation(gives=list[Fault]))
     async def read_faults(self, request: Request) -> list[dict[str, Any]]:
@@ -212,7 +211,7 @@ class SandboxApi:
     @operation(Operation(body=RandomFailuresGiven, gives=RandomFailuresGiven, http_status=201))
     async def set_random_failures(self, request: Request, given: RandomFailuresGiven) -> dict[str, Any]:
         """Let other shares of all messages fail from now on."""
-        self.vendor.failing.configure(map(share_from, given.fail))
+        self.vendor.failing.shares = given.fail
         return self._failing()
 
     @operation(NOTHING)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self, TypeAlias, TypeVar, get_args
+from typing import Annotated, Any, Literal, LiteralString, Self, TypeAlias, TypeVar, get_args
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -15,7 +16,9 @@ from pydantic import (
     model_validator,
 )
 from pydantic.fields import FieldInfo
+from pydantic_core import PydanticCustomError
 
+from airflow_provider_itnio.sandbox.addresses import well_formed
 from airflow_provider_itnio.sandbox.phone_numbers import digits_of
 
 PushedStatus: TypeAlias = Literal["sent", "delivered", "read", "failed", "deleted"]
@@ -98,28 +101,33 @@ class WindowGiven(Given):
     is_open: bool = Field(True, alias="open", description="true or false")
 
 
-class RandomFailuresGiven(Given):
-    """
-    What shares of all messages fail from now on.
+def _push_address(value: object) -> str:
+    """Check where pushes go. The error does not repeat the address, as it may hold a token."""
+    plain = value if isinstance(value, str) and value.isascii() and value.isprintable() else ""
+    if not well_formed(plain) or "@" in urlsplit(plain).netloc:
+        raise PydanticCustomError("secret", PUSH_ADDRESS)
+    return plain
 
-    :param fail: the shares, each as ``--fail`` takes it; an empty list lets none fail
-    """
 
-    fail: list[str] = Field(description="a list of texts such as 5%, 2.5%:503 or 1%:drop")
+PUSH_ADDRESS: LiteralString = "an http or https address in ASCII, without user and password"
+PushAddress: TypeAlias = Annotated[str, BeforeValidator(_push_address)]
 
 
 class WebhookGiven(Given):
     """
     Where pushes go from now on.
 
-    :param url: the address, http or https
+    :param url: the address, http or https; empty in ``NOWHERE`` alone
     :param twice: whether each push comes twice
     :param disorder: whether the statuses of a message come in the reverse order
     """
 
-    url: str = Field(description="a text")
+    url: PushAddress = Field(description=PUSH_ADDRESS)
     twice: bool = Field(False, description="true or false")
     disorder: bool = Field(False, description="true or false")
+
+
+NOWHERE = WebhookGiven.model_construct(url="", twice=False, disorder=False)
 
 
 def _some_text(text: str) -> str:
@@ -292,6 +300,8 @@ def read(model: type[Model], given: Any) -> Model:
     described = field.description or text
     if kind == "missing":
         raise ValueError(f"{where} is missing: {described}")
+    if kind == "secret":
+        raise ValueError(f"{where}: {text}")
     value, given_text = error["input"], f"{error['input']!r:.60} given"
     if kind == "string_too_long":
         described, given_text = f"at most {error['ctx']['max_length']} characters", f"{len(value)} given"

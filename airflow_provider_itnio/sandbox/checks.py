@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from decimal import Decimal, InvalidOperation
 from typing import Any
 
 
@@ -32,22 +31,6 @@ def seconds(name: str, value: object, most: float = math.inf) -> float:
         bounds = "from 0" if math.isinf(most) else f"from 0 to {most:g}"
         raise ValueError(f"{name}: seconds, {bounds}, {value!r:.60} given")
     return float(value)
-
-
-def amount(name: str, value: Decimal | int | str) -> Decimal:
-    """
-    Read an amount, from 0.
-
-    :param value: what was given
-    :raises ValueError: if it is something else
-    """
-    try:
-        read = Decimal(value)
-    except (InvalidOperation, TypeError):
-        read = Decimal("NaN")
-    if not read.is_finite() or read < 0:
-        raise ValueError(f"{name}: an amount from 0, {value!r:.60} given")
-    return read
 
 
 def text(name: str, value: object) -> str:

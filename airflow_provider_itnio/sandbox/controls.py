@@ -6,13 +6,12 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_itnio.sandbox.api import push_status, receive_reply
-from airflow_provider_itnio.sandbox.api_models import PushGiven, ReplyGiven, read
+from airflow_provider_itnio.sandbox.api_models import NOWHERE, PushGiven, ReplyGiven, WebhookGiven, read
 from airflow_provider_itnio.sandbox.checks import seconds, whole
 from airflow_provider_itnio.sandbox.faults.fault import Fault, as_json
 from airflow_provider_itnio.sandbox.phone_numbers import digits_of
 from airflow_provider_itnio.sandbox.store.entries import RANKS
 from airflow_provider_itnio.sandbox.store.waiting import wait_for
-from airflow_provider_itnio.sandbox.vendor.webhook import webhook_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -166,8 +165,8 @@ class SandboxControls:
         :param disorder: whether the statuses of a message come in the reverse order
         :raises ValueError: if it is no such address
         """
-        settings = webhook_settings(url, twice=twice, disorder=disorder)
-        self._vendor.delivery.webhook.configure(settings)
+        given = {"url": url, "twice": twice, "disorder": disorder}
+        self._vendor.delivery.webhook.configure(NOWHERE if url is None else read(WebhookGiven, given))
 
     def fail_next(
         self,

@@ -14,13 +14,14 @@ from urllib.parse import quote, urlencode
 
 import uvicorn
 
-from airflow_provider_itnio.sandbox.addresses import OwnHosts, base_url, listen_on, read_allowed_host
+from airflow_provider_itnio.sandbox.addresses import OwnHosts, base_url, listen_on
+from airflow_provider_itnio.sandbox.api_models import WebhookGiven, read
 from airflow_provider_itnio.sandbox.app import sandbox_app
-from airflow_provider_itnio.sandbox.checks import amount, seconds, whole
 from airflow_provider_itnio.sandbox.controls import SandboxControls
-from airflow_provider_itnio.sandbox.faults.fault import LONGEST_DELAY, FaultQueue
-from airflow_provider_itnio.sandbox.faults.random_failures import RandomFailures, shares_from
+from airflow_provider_itnio.sandbox.faults.fault import FaultQueue
+from airflow_provider_itnio.sandbox.faults.random_failures import RandomFailures
 from airflow_provider_itnio.sandbox.http_protocol import SandboxProtocol
+from airflow_provider_itnio.sandbox.options import SandboxOptions
 from airflow_provider_itnio.sandbox.store.data_file import DataFile
 from airflow_provider_itnio.sandbox.store.store import Store
 from airflow_provider_itnio.sandbox.uvicorn_thread import UvicornThread
@@ -30,12 +31,10 @@ from airflow_provider_itnio.sandbox.vendor.account import (
     SAMPLE_BUSINESS_PHONE,
     SAMPLE_SECRET,
     Account,
-    phones,
-    several,
 )
 from airflow_provider_itnio.sandbox.vendor.endpoints import Vendor
 from airflow_provider_itnio.sandbox.vendor.message_status import Delivery
-from airflow_provider_itnio.sandbox.vendor.webhook import Webhook, webhook_settings
+from airflow_provider_itnio.sandbox.vendor.webhook import Webhook
 
 if TYPE_CHECKING:
     import os
@@ -125,33 +124,46 @@ class Sandbox(SandboxControls):
         self.api_key = api_key
         self.secret = secret
         self.host = host
-        scale = seconds("push_scale", push_scale)
-        pushes = webhook_settings(webhook, twice=push_twice, disorder=push_disorder)
-        store = Store(whole("keep", keep, 1), open_windows)
+        options = read(
+            SandboxOptions,
+            {
+                "app_id": app_id,
+                "business_phone": business_phone,
+                "port": port,
+                "allowed_hosts": allowed_hosts,
+                "clock_tolerance": clock_tolerance,
+                "balance": balance,
+                "price": price,
+                "keep": keep,
+                "fail": fail,
+                "latency": latency,
+                "webhook": webhook,
+                "push_twice": push_twice,
+                "push_disorder": push_disorder,
+                "push_scale": push_scale,
+            },
+        )
+        scale = options.push_scale
+        pushes = WebhookGiven.model_construct(url=webhook or "", twice=push_twice, disorder=push_disorder)
+        store = Store(keep, open_windows)
         self._vendor = Vendor(
             account=Account(
-                api_key,
-                secret,
-                several(app_id),
-                phones(business_phone),
-                None if balance is None else amount("balance", balance),
-                amount("price", price),
+                api_key, secret, options.app_id, options.business_phone, options.balance, options.price
             ),
             store=store,
             faults=FaultQueue(),
-            failing=RandomFailures(shares_from(fail), seed),
+            failing=RandomFailures(options.fail, seed),
             clock=clock,
-            clock_tolerance=seconds("clock_tolerance", clock_tolerance),
+            clock_tolerance=clock_tolerance,
             delivery=Delivery(store, Webhook(scale, pushes), clock, scale),
-            latency=seconds("latency", latency, LONGEST_DELAY),
+            latency=latency,
         )
-        allowed = [allowed_hosts] if isinstance(allowed_hosts, str) else allowed_hosts
-        self._allowed_hosts = [read_allowed_host(one) for one in allowed]
+        self._allowed_hosts = options.allowed_hosts
         self._certfile = certfile
         self._keyfile = keyfile
         self._keep_alive = keep_alive
         self._data = data
-        self._wanted_port = whole("port", port, 0, 65535)
+        self._wanted_port = port
         self._port: int | None = None
         self._server: UvicornThread | None = None
         self._thread: threading.Thread | None = None

@@ -154,5 +154,5 @@ def test_names_that_others_reach_it_by_can_be_allowed(start_sandbox):
 
 @pytest.mark.parametrize("name", ["", "http://box", "box/", "a b", "box:port", "*", "box:123456"])
 def test_what_is_no_host_cannot_be_allowed(name):
-    with pytest.raises(ValueError, match=r"allowed_hosts: .* is no host such as sandbox"):
+    with pytest.raises(ValueError, match="allowed_hosts: a host such as sandbox"):
         Sandbox(allowed_hosts=[name])

@@ -209,7 +209,7 @@ def test_only_the_last_ones_are_kept(start_sandbox, wire_to, message):
         ({"balance": "x"}, "balance: an amount from 0, 'x' given"),
         ({"price": -1}, "price: an amount from 0, -1 given"),
         ({"business_phone": "mine"}, "business_phone: a phone number, 'mine' given"),
-        ({"business_phone": []}, "give at least one value"),
+        ({"business_phone": []}, "business_phone: at least one value, or None"),
     ],
 )
 def test_a_parameter_that_cannot_be_is_named(options, text):

@@ -5,8 +5,11 @@ from __future__ import annotations
 import random
 import re
 import threading
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeAlias
 
+from pydantic import Field, PlainValidator, WithJsonSchema
+
+from airflow_provider_itnio.sandbox.api_models import Given
 from airflow_provider_itnio.sandbox.faults.fault import BEFORE_ACCEPTING, Fault
 
 if TYPE_CHECKING:
@@ -42,38 +45,19 @@ class RandomFailures:
     what else is in flight: a broadcast meets the same failures again, however its messages overtake each
     other. How many were sent is known of the last ``RECIPIENTS_KNOWN`` recipients.
 
-    :param shares: how many fail, and how; together at most 1
+    :param shares: how many fail, and how; together at most 1. It may be set anew
     :param seed: the same seed draws the same; None draws anew each time
-    :raises ValueError: if the shares are over 1 together
     """
 
-    def __init__(self, shares: Iterable[Share], seed: int | None = None) -> None:
-        self._shares: tuple[Share, ...] = ()
-        self.configure(shares)
+    def __init__(self, shares: tuple[Share, ...], seed: int | None = None) -> None:
+        self.shares = shares
         self._seed = random.SystemRandom().getrandbits(64) if seed is None else seed
         self._sent: dict[str, int] = {}
         self._lock = threading.Lock()
 
-    @property
-    def shares(self) -> tuple[Share, ...]:
-        """How many fail, and how."""
-        return self._shares
-
-    def configure(self, shares: Iterable[Share]) -> None:
-        """
-        Let other shares fail from now on.
-
-        :param shares: how many fail, and how; together at most 1
-        :raises ValueError: if the shares are over 1 together
-        """
-        wanted = tuple(shares)
-        if sum(one.share for one in wanted) > 1 + 1e-9:
-            raise ValueError("fail: at most 100% together")
-        self._shares = wanted
-
     def draw(self, recipient: str) -> Fault | None:
         """Tell what happens to the next message to a recipient, None if nothing does."""
-        shares = self._shares
+        shares = self.shares
         if not shares:
             return None
         with self._lock:
@@ -104,13 +88,14 @@ def shares_from(given: float | str | Iterable[str] | None) -> tuple[Share, ...]:
     """
     if given is None:
         return ()
-    if isinstance(given, str):
-        return (share_from(given),)
     if isinstance(given, (int, float)):
         if isinstance(given, bool) or not 0 <= given <= 1:
-            raise ValueError("fail: a number from 0 to 1, or a text such as '5%'")
+            raise ValueError("a number from 0 to 1, or a text such as '5%'")
         return (Share(float(given), _fault_called(USUAL_FAILURE)),) if given else ()
-    return tuple(share_from(one) for one in given)
+    shares = tuple(share_from(one) for one in ([given] if isinstance(given, str) else given))
+    if sum(one.share for one in shares) > 1 + 1e-9:
+        raise ValueError("at most 100% together")
+    return shares
 
 
 def share_from(text: str) -> Share:
@@ -120,9 +105,9 @@ def share_from(text: str) -> Share:
     :param text: ``5%`` for the code -12, or ``5%:`` with a code (``-5``), an HTTP code (``503``) or ``drop``
     :raises ValueError: if it is none of that
     """
-    found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)%(?::(.+))?", text.strip())
+    found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)%(?::(.+))?", str(text).strip())
     if not found or not 0 < float(found[1]) <= 100:
-        raise ValueError(f"fail: {text!r:.40} is no share such as 5% or 2.5%:-5, over 0% and at most 100%")
+        raise ValueError("shares such as 5% or 2.5%:-5, over 0% and at most 100%")
     return Share(float(found[1]) / 100, _fault_called(found[2] or USUAL_FAILURE))
 
 
@@ -133,7 +118,21 @@ def _fault_called(name: str) -> Fault:
         return Fault(status=int(name))
     if re.fullmatch(r"[45][0-9]{2}", name):
         return Fault(http_status=int(name))
-    raise ValueError(
-        f"fail: {name!r:.40} is no way to fail; there are a code such as -12, an HTTP code from 400 to 599, "
-        f"and {DROP}"
-    )
+    raise ValueError(f"after the colon a code such as -12, an HTTP code from 400 to 599, or {DROP}")
+
+
+Shares: TypeAlias = Annotated[
+    Any,  # a tuple of Share, which the API is given as texts
+    PlainValidator(shares_from),
+    WithJsonSchema({"type": "array", "items": {"type": "string"}}),
+]
+
+
+class RandomFailuresGiven(Given):
+    """
+    What shares of all messages fail from now on.
+
+    :param fail: the shares, each as ``--fail`` takes it; an empty list lets none fail
+    """
+
+    fail: Shares = Field(description="a list of texts such as 5%, 2.5%:503 or 1%:drop")

@@ -4,12 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import TYPE_CHECKING
-
-from airflow_provider_itnio.sandbox.phone_numbers import digits_of
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 SAMPLE_API_KEY = "bDqJFiq9"
 SAMPLE_SECRET = "7bz1lzh9"  # noqa: S105  printed in the vendor's documentation
@@ -63,34 +57,3 @@ class Account:
     def shown_balance(self) -> str:
         """The balance as the vendor writes it, a decimal in text."""
         return str(SHOWN_WHEN_ENDLESS if self.balance is None else self.balance)
-
-
-def several(given: str | int | Iterable[str | int] | None) -> tuple[str, ...] | None:
-    """
-    Read a parameter that takes one value, several or None.
-
-    :param given: one value, several, or None for "any"
-    :raises ValueError: if it is an empty collection, which would accept nothing
-    """
-    if given is None:
-        return None
-    values = (str(given),) if isinstance(given, (str, int)) else tuple(str(one) for one in given)
-    if not values:
-        raise ValueError("give at least one value, or None to accept any")
-    return values
-
-
-def phones(given: str | int | Iterable[str | int] | None) -> tuple[str, ...] | None:
-    """
-    Read a parameter that takes one phone number as people write it, several or None.
-
-    :param given: one number, several, or None for "any"
-    :raises ValueError: if one is none, or if it is an empty collection
-    """
-    values = several(given)
-    if values is None:
-        return None
-    for value in values:
-        if not digits_of(value):
-            raise ValueError(f"business_phone: a phone number, {value!r:.60} given")
-    return tuple(digits_of(value) for value in values)

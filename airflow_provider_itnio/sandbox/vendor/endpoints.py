@@ -51,13 +51,13 @@ if TYPE_CHECKING:
     from starlette.datastructures import Headers
     from starlette.types import Receive, Scope, Send
 
+    from airflow_provider_itnio.sandbox.api_models import WebhookGiven
     from airflow_provider_itnio.sandbox.faults.fault import FaultQueue
     from airflow_provider_itnio.sandbox.faults.random_failures import RandomFailures, Share
     from airflow_provider_itnio.sandbox.store.data_file import DataFile
     from airflow_provider_itnio.sandbox.store.store import Store
     from airflow_provider_itnio.sandbox.vendor.account import Account
     from airflow_provider_itnio.sandbox.vendor.message_status import Delivery
-    from airflow_provider_itnio.sandbox.vendor.webhook import WebhookSettings
 
 logger = logging.getLogger("airflow_provider_itnio.sandbox")
 
@@ -102,7 +102,7 @@ class Vendor:
     delivery: Delivery
     latency: float = 0.0
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
-    at_start: tuple[tuple[Share, ...], WebhookSettings, Decimal | None] | None = None
+    at_start: tuple[tuple[Share, ...], WebhookGiven, Decimal | None] | None = None
 
     def __post_init__(self) -> None:
         if self.at_start is None:
@@ -133,7 +133,7 @@ class Vendor:
         """Be as at the start: clear, forget the faults, and undo each change of a setting."""
         shares, webhook, balance = self.at_start  # type: ignore[misc]  # set once this is made
         self.faults.clear()
-        self.failing.configure(shares)
+        self.failing.shares = shares
         self.delivery.webhook.configure(webhook)
         self.clear()
         self.account.balance = balance

@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
-from airflow_provider_itnio.sandbox.addresses import DEFAULT_PORTS, well_formed
+from airflow_provider_itnio.sandbox.addresses import DEFAULT_PORTS
+from airflow_provider_itnio.sandbox.api_models import NOWHERE, WebhookGiven
 from airflow_provider_itnio.sandbox.responses import JSON_TYPE, json_bytes
 from airflow_provider_itnio.sandbox.store.data_file import DataFileError
 
@@ -38,43 +39,6 @@ LANES = 8
 SECONDS_BETWEEN_LINES = 10.0
 
 
-class WebhookSettings(NamedTuple):
-    """
-    Where pushes go, and how.
-
-    :param url: the address, http or https; empty for none
-    :param twice: whether each push comes twice
-    :param disorder: whether the statuses of a message come in the reverse order
-    """
-
-    url: str = ""
-    twice: bool = False
-    disorder: bool = False
-
-
-NOWHERE = WebhookSettings()
-
-
-def webhook_settings(url: str | None, *, twice: bool = False, disorder: bool = False) -> WebhookSettings:
-    """
-    Check where pushes go.
-
-    :param url: the address, http or https; None for none
-    :param twice: whether each push comes twice
-    :param disorder: whether the statuses of a message come in the reverse order
-    :raises ValueError: if it is no such address; the text does not repeat it, as it may hold a token
-    """
-    if url is not None and not (
-        isinstance(url, str)
-        and url.isascii()
-        and url.isprintable()
-        and well_formed(url)
-        and "@" not in urlsplit(url).netloc
-    ):
-        raise ValueError("webhook: an http or https address in ASCII, without user and password")
-    return WebhookSettings(url or "", bool(twice), bool(disorder))
-
-
 @dataclass
 class Webhook:
     """
@@ -89,7 +53,7 @@ class Webhook:
     """
 
     scale: float = 1.0
-    settings: WebhookSettings = NOWHERE
+    settings: WebhookGiven = NOWHERE
     file: DataFile | None = None
     _sender: _Sender | None = field(default=None, init=False, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
@@ -112,7 +76,7 @@ class Webhook:
             if self.settings.url:
                 self._started().put(key, bodies)
 
-    def configure(self, settings: WebhookSettings) -> None:
+    def configure(self, settings: WebhookGiven) -> None:
         """
         Push to another address, or to none. What waits for the one before is dropped.
 
@@ -148,7 +112,7 @@ class Webhook:
         """Tell where pushes go, without what may be secret in the address, and how many got there."""
         counts = self._sender.counts if self._sender else Counts()
         return {
-            **self.settings._asdict(),
+            **self.settings.model_dump(),
             "url": shown_address(self.settings.url),
             "scale": self.scale,
             **vars(counts),

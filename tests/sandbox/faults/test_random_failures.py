@@ -99,13 +99,13 @@ def test_a_share_is_read(text, share, fault):
 
 @pytest.mark.parametrize("text", ["", "5", "0%", "101%", "x%", "-5%", "5%:", "5%%", "nan%"])
 def test_what_is_no_share_is_named(text):
-    with pytest.raises(ValueError, match=r"fail: .* is no share such as 5%"):
+    with pytest.raises(ValueError, match="shares such as 5%"):
         share_from(text)
 
 
 @pytest.mark.parametrize("how", ["0", "68", "200", "600", "late", "-0"])
 def test_what_is_no_way_to_fail_is_named(how):
-    with pytest.raises(ValueError, match="is no way to fail; there are a code such as -12"):
+    with pytest.raises(ValueError, match="after the colon a code such as -12"):
         share_from(f"5%:{how}")
 
 
