@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from starlette.responses import Response
-from starlette.routing import Route
 
 from airflow_provider_itnio.sandbox.api_models import (
     NOWHERE,
@@ -20,15 +20,15 @@ from airflow_provider_itnio.sandbox.api_models import (
     WebhookGiven,
     WindowGiven,
 )
-from airflow_provider_itnio.sandbox.faults import fault as fault_json
 from airflow_provider_itnio.sandbox.faults.fault import Fault
 from airflow_provider_itnio.sandbox.faults.random_failures import RandomFailuresGiven
 from airflow_provider_itnio.sandbox.inbox.items import opened
 from airflow_provider_itnio.sandbox.inbox.lists import Lists
 from airflow_provider_itnio.sandbox.inbox.replies import reply_from
-from airflow_provider_itnio.sandbox.operations import NOTHING, Operation, UnfitRequestError, operation
+from airflow_provider_itnio.sandbox.operations import UnfitRequestError, operation
 from airflow_provider_itnio.sandbox.phone_numbers import digits_of
 from airflow_provider_itnio.sandbox.responses import JSON_TYPE, json_bytes, streamed
+from airflow_provider_itnio.sandbox.status_codes import TEMPLATE_PATH
 from airflow_provider_itnio.sandbox.store.entries import (
     ReceivedMessage,
     RefusedRequest,
@@ -36,9 +36,11 @@ from airflow_provider_itnio.sandbox.store.entries import (
     SeenRequest,
     as_json,
 )
+from airflow_provider_itnio.sandbox.vendor.endpoints import CONTENT_TYPE
+from airflow_provider_itnio.sandbox.vendor.signature import sign_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from starlette.requests import Request
 
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
     from airflow_provider_itnio.sandbox.vendor.endpoints import Vendor
 
 ENTRIES_A_PART = 50
+TEST_RECIPIENT = "8614718004557"
 
 
 @dataclass(frozen=True)
@@ -55,58 +58,33 @@ class SandboxApi:
     The endpoints under ``/sandbox/``, but for the stream of events.
 
     :param vendor: what the endpoints of the vendor share
+    :param connection: gives an Airflow connection to this sandbox as JSON
     """
 
     vendor: Vendor
+    connection: Callable[[], str]
 
-    def routes(self) -> list[Route]:
-        """List the endpoints."""
-        return [
-            Route("/sandbox/messages", self.read_messages, methods=["GET"]),
-            Route("/sandbox/messages", self.clear_messages, methods=["DELETE"]),
-            Route("/sandbox/refused", self.read_refused, methods=["GET"]),
-            Route("/sandbox/requests", self.read_requests, methods=["GET"]),
-            Route("/sandbox/messages/{message_id}", self.read_message, methods=["GET"]),
-            Route("/sandbox/exchanges/{number:int}", self.read_exchange, methods=["GET"]),
-            Route("/sandbox/conversations", self.read_conversations, methods=["GET"]),
-            Route("/sandbox/conversations/{recipient}/items", self.read_chat, methods=["GET"]),
-            Route("/sandbox/failures", self.read_failures, methods=["GET"]),
-            Route("/sandbox/replies", self.read_replies, methods=["GET"]),
-            Route("/sandbox/replies", self.add_reply, methods=["POST"]),
-            Route("/sandbox/pushes", self.push, methods=["POST"]),
-            Route("/sandbox/windows", self.set_window, methods=["POST"]),
-            Route("/sandbox/webhook", self.read_webhook, methods=["GET"]),
-            Route("/sandbox/webhook", self.set_webhook, methods=["POST"]),
-            Route("/sandbox/webhook", self.clear_webhook, methods=["DELETE"]),
-            Route("/sandbox/faults", self.read_faults, methods=["GET"]),
-            Route("/sandbox/faults", self.add_faults, methods=["POST"]),
-            Route("/sandbox/faults", self.clear_faults, methods=["DELETE"]),
-            Route("/sandbox/random-failures", self.read_random_failures, methods=["GET"]),
-            Route("/sandbox/random-failures", self.set_random_failures, methods=["POST"]),
-            Route("/sandbox/reset", self.reset, methods=["POST"]),
-        ]
-
-    @operation(Operation(query=PageOfOneAsked, gives=list[ReceivedMessage]))
+    @operation("GET", "/sandbox/messages", query=PageOfOneAsked, gives=list[ReceivedMessage])
     async def read_messages(self, request: Request, asked: PageOfOneAsked) -> Response:
         """List the accepted messages, oldest first."""
         return self._page(request, "message", asked)
 
-    @operation(NOTHING)
+    @operation("DELETE", "/sandbox/messages")
     async def clear_messages(self, request: Request) -> None:
         """Forget messages, refusals, requests, replies and open windows; faults stay, a seed begins again."""
         self.vendor.clear()
 
-    @operation(Operation(query=PageAsked, gives=list[RefusedRequest]))
+    @operation("GET", "/sandbox/refused", query=PageAsked, gives=list[RefusedRequest])
     async def read_refused(self, request: Request, asked: PageAsked) -> Response:
         """List the refused requests, each with what to change."""
         return self._page(request, "refused", asked)
 
-    @operation(Operation(query=PageAsked, gives=list[SeenRequest]))
+    @operation("GET", "/sandbox/requests", query=PageAsked, gives=list[SeenRequest])
     async def read_requests(self, request: Request, asked: PageAsked) -> Response:
         """List all requests to the vendor."""
         return self._page(request, "request", asked)
 
-    @operation(Operation(gives=dict[str, Any]))
+    @operation("GET", "/sandbox/messages/{message_id}", gives=dict[str, Any])
     async def read_message(self, request: Request) -> dict[str, Any]:
         """Return a message or a reply by its id, with its request, answer and pushes."""
         exchange = self.vendor.store.exchange_of(request.path_params["message_id"])
@@ -114,7 +92,7 @@ class SandboxApi:
             raise UnfitRequestError("message_id: no message with this id is kept", 404)
         return opened(exchange)
 
-    @operation(Operation(gives=dict[str, Any]))
+    @operation("GET", "/sandbox/exchanges/{number:int}", gives=dict[str, Any])
     async def read_exchange(self, request: Request) -> dict[str, Any]:
         """Return what the page shows under one number, with the request and its answer."""
         exchange = self.vendor.store.exchange(request.path_params["number"])
@@ -122,71 +100,71 @@ class SandboxApi:
             raise UnfitRequestError("nothing is kept under this number", 404)
         return opened(exchange)
 
-    @operation(Operation(query=ChatsAsked, gives=dict[str, Any]))
+    @operation("GET", "/sandbox/conversations", query=ChatsAsked, gives=dict[str, Any])
     async def read_conversations(self, request: Request, asked: ChatsAsked) -> Response:
         """List the conversations in short, the one that was last written in first, 100 at a time."""
         return _written(await self.lists.conversations(asked))
 
-    @operation(Operation(query=PartAsked, gives=dict[str, Any]))
+    @operation("GET", "/sandbox/conversations/{recipient}/items", query=PartAsked, gives=dict[str, Any])
     async def read_chat(self, request: Request, asked: PartAsked) -> Response:
         """List what stands in the chat with one recipient, the latest 100 or those next to a number."""
         return _written(await self.lists.chat(digits_of(request.path_params["recipient"]), asked))
 
-    @operation(Operation(query=PartAsked, gives=dict[str, Any]))
+    @operation("GET", "/sandbox/failures", query=PartAsked, gives=dict[str, Any])
     async def read_failures(self, request: Request, asked: PartAsked) -> Response:
         """List the requests that failed and left no message, the latest 100 or those next to a number."""
         return _written(await self.lists.failures(asked))
 
-    @operation(Operation(query=PageOfOneAsked, gives=list[Reply]))
+    @operation("GET", "/sandbox/replies", query=PageOfOneAsked, gives=list[Reply])
     async def read_replies(self, request: Request, asked: PageOfOneAsked) -> Response:
         """List the replies, oldest first."""
         return self._page(request, "reply", asked)
 
-    @operation(Operation(body=ReplyGiven, gives=Reply, http_status=201))
+    @operation("POST", "/sandbox/replies", body=ReplyGiven, gives=Reply)
     async def add_reply(self, request: Request, given: ReplyGiven) -> dict[str, Any]:
         """Keep what a recipient answers."""
         return as_json(receive_reply(self.vendor, given))
 
-    @operation(Operation(body=PushGiven, gives=ReceivedMessage, http_status=201))
+    @operation("POST", "/sandbox/pushes", body=PushGiven, gives=ReceivedMessage)
     async def push(self, request: Request, given: PushGiven) -> dict[str, Any]:
         """Let a message reach a status now, push it, and give the message."""
         return as_json(push_status(self.vendor, given))
 
-    @operation(Operation(body=WindowGiven, gives=WindowGiven, http_status=201))
+    @operation("POST", "/sandbox/windows", body=WindowGiven, gives=WindowGiven)
     async def set_window(self, request: Request, given: WindowGiven) -> dict[str, Any]:
         """Open or close the 24-hour window of a recipient."""
         self.vendor.delivery.set_window(given.recipient, is_open=given.is_open)
         return given.model_dump(by_alias=True)
 
-    @operation(Operation(gives=dict[str, Any]))
+    @operation("GET", "/sandbox/webhook", gives=dict[str, Any])
     async def read_webhook(self, request: Request) -> dict[str, Any]:
         """Tell where pushes go, and how many got there."""
         return self.vendor.delivery.webhook.state()
 
-    @operation(Operation(body=WebhookGiven, gives=dict[str, Any], http_status=201))
+    @operation("POST", "/sandbox/webhook", body=WebhookGiven, gives=dict[str, Any])
     async def set_webhook(self, request: Request, given: WebhookGiven) -> dict[str, Any]:
         """Push to another address from now on."""
         webhook = self.vendor.delivery.webhook
         webhook.configure(given)
         return webhook.state()
 
-    @operation(NOTHING)
+    @operation("DELETE", "/sandbox/webhook")
     async def clear_webhook(self, request: Request) -> None:
         """Push nothing more."""
         self.vendor.delivery.webhook.configure(NOWHERE)
 
-    @operation(Operation(gives=list[Fault]))
+    @operation("GET", "/sandbox/faults", gives=list[Fault])
     async def read_faults(self, request: Request) -> list[dict[str, Any]]:
         """List the faults that still wait."""
-        return self._waiting()
+        return [one.as_json() for one in self.vendor.faults.waiting]
 
-    @operation(Operation(body=Fault, several=True, gives=list[Fault], http_status=201))
+    @operation("POST", "/sandbox/faults", body=Fault, several=True, gives=list[Fault])
     async def add_faults(self, request: Request, given: list[Fault]) -> list[dict[str, Any]]:
         """Append one fault or a list of them; if one is wrong, none."""
         self.vendor.faults.add(*given)
-        return self._waiting()
+        return [one.as_json() for one in self.vendor.faults.waiting]
 
-    @operation(NOTHING)
+    @operation("DELETE", "/sandbox/faults")
     async def clear_faults(self, request: Request) -> None:
         """Forget all faults."""
         self.vendor.faults.clear()
@@ -203,27 +181,54 @@ class SandboxApi:
         """What the page shows."""
         return Lists(self.vendor.store)
 
-    @operation(Operation(gives=RandomFailuresGiven))
+    @operation("GET", "/sandbox/random-failures", gives=RandomFailuresGiven)
     async def read_random_failures(self, request: Request) -> dict[str, Any]:
         """Tell what shares of all messages fail."""
-        return self._failing()
+        return {"fail": [str(one) for one in self.vendor.failing.shares]}
 
-    @operation(Operation(body=RandomFailuresGiven, gives=RandomFailuresGiven, http_status=201))
+    @operation("POST", "/sandbox/random-failures", body=RandomFailuresGiven, gives=RandomFailuresGiven)
     async def set_random_failures(self, request: Request, given: RandomFailuresGiven) -> dict[str, Any]:
         """Let other shares of all messages fail from now on."""
         self.vendor.failing.shares = given.fail
-        return self._failing()
+        return {"fail": [str(one) for one in self.vendor.failing.shares]}
 
-    @operation(NOTHING)
+    @operation("POST", "/sandbox/reset")
     async def reset(self, request: Request) -> None:
         """Forget what came and all faults; random failures, pushes and balance are as at the start."""
         self.vendor.reset()
 
-    def _failing(self) -> dict[str, Any]:
-        return {"fail": [str(one) for one in self.vendor.failing.shares]}
+    @operation("GET", "/sandbox/connection", gives=dict[str, str])
+    async def read_connection(self, request: Request) -> dict[str, str]:
+        """Return the line for a shell that connects Airflow, with the sandbox's secret in it."""
+        line = f"export AIRFLOW_CONN_ITNIO_DEFAULT={shlex.quote(self.connection())}"
+        return {"line": line}
 
-    def _waiting(self) -> list[dict[str, Any]]:
-        return [fault_json.as_json(one) for one in self.vendor.faults.waiting]
+    @operation("GET", "/sandbox/test-message", gives=dict[str, Any])
+    async def read_test_message(self, request: Request) -> dict[str, Any]:
+        """Return a signed request to the vendor's endpoint. It is a template, which reaches everyone."""
+        account = self.vendor.account
+        timestamp = str(int(self.vendor.clock()))
+        text = {"type": "text", "text": "Hello from itnio-sandbox"}
+        return {
+            "path": TEMPLATE_PATH,
+            "headers": {
+                "Content-Type": CONTENT_TYPE,
+                "Api-Key": account.api_key,
+                "Timestamp": timestamp,
+                "Sign": sign_of(account.api_key, account.secret, timestamp),
+            },
+            "body": {
+                "appId": account.app_id,
+                "businessPhone": account.business_phone,
+                "recipient": TEST_RECIPIENT,
+                "channelType": 0,
+                "template": {
+                    "name": "test_message",
+                    "language": {"code": "en"},
+                    "components": [{"type": "body", "parameters": [text]}],
+                },
+            },
+        }
 
 
 def receive_reply(vendor: Vendor, given: ReplyGiven) -> Reply:

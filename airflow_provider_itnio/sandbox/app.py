@@ -15,7 +15,7 @@ from airflow_provider_itnio.sandbox.api import SandboxApi
 from airflow_provider_itnio.sandbox.inbox.events import Events
 from airflow_provider_itnio.sandbox.inbox.page import Page
 from airflow_provider_itnio.sandbox.openapi import describe
-from airflow_provider_itnio.sandbox.page_api import PageApi
+from airflow_provider_itnio.sandbox.operations import routes_of
 from airflow_provider_itnio.sandbox.responses import json_answer
 from airflow_provider_itnio.sandbox.security import Security
 from airflow_provider_itnio.sandbox.status_codes import BALANCE_PATH
@@ -50,8 +50,7 @@ def sandbox_app(vendor: Vendor, hosts: OwnHosts, connection: Callable[[], str]) 
         # The vendor's own Java sample joins its address so.
         Route("/sms//getBalance", Endpoint(vendor, BALANCE_PATH, METHODS[BALANCE_PATH])),
         Route("/sandbox/events", Events(vendor.store, vendor.stopping), methods=["GET"]),
-        *SandboxApi(vendor).routes(),
-        *PageApi(vendor, connection).routes(),
+        *routes_of(SandboxApi(vendor, connection)),
         *Page(vendor.store).routes(),
         Route("/", Elsewhere(vendor), methods=["POST"]),
     ]

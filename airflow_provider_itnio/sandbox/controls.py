@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_itnio.sandbox.api import push_status, receive_reply
 from airflow_provider_itnio.sandbox.api_models import NOWHERE, PushGiven, ReplyGiven, WebhookGiven, read
 from airflow_provider_itnio.sandbox.checks import seconds, whole
-from airflow_provider_itnio.sandbox.faults.fault import Fault, as_json
+from airflow_provider_itnio.sandbox.faults.fault import Fault
 from airflow_provider_itnio.sandbox.phone_numbers import digits_of
 from airflow_provider_itnio.sandbox.store.entries import RANKS
 from airflow_provider_itnio.sandbox.store.waiting import wait_for
@@ -60,7 +60,7 @@ class SandboxControls:
     @property
     def faults(self) -> list[dict[str, Any]]:
         """The faults that still wait, as JSON."""
-        return [as_json(one) for one in self._vendor.faults.waiting]
+        return [one.as_json() for one in self._vendor.faults.waiting]
 
     def clear(self) -> None:
         """Forget messages, refusals, requests, replies and open windows; faults stay, a seed begins again."""
@@ -202,21 +202,9 @@ class SandboxControls:
         :param recipient: only messages to this number, as people write it
         :raises ValueError: if there can be no such fault; the text names the parameter
         """
-        given = {
-            "count": count,
-            "status": status,
-            "reason": reason,
-            "http_status": http_status,
-            "headers": headers,
-            "body": body,
-            "delay": delay,
-            "drop": drop,
-            "answer": answer,
-            "accept": accept,
-            "path": path,
-            "recipient": recipient,
-        }
-        fault = read(Fault, {name: value for name, value in given.items() if value is not None})
+        parameters = locals()
+        given = {name: value for name, value in parameters.items() if name != "self" and value is not None}
+        fault = read(Fault, given)
         self._vendor.faults.add(fault)
 
 

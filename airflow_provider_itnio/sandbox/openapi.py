@@ -48,7 +48,7 @@ def describe(routes: Iterable[Route]) -> dict[str, Any]:
     :param routes: the routes of the application; those under ``/sandbox/`` are described
     """
     endpoints = [
-        (route, method, getattr(route.endpoint, "operation", Operation()))
+        (route, method, getattr(route.endpoint, "operation", Operation(method, route.path)))
         for route in routes
         if route.path.startswith("/sandbox/")
         for method in sorted(route.methods or ())
@@ -82,15 +82,15 @@ def describe(routes: Iterable[Route]) -> dict[str, Any]:
 def _operation(route: Route, what: Operation, schemas: dict[Any, Any]) -> dict[str, Any]:
     name = getattr(route.endpoint, "__name__", type(route.endpoint).__name__)
     answer: dict[str, Any] = {"description": "What was asked for"}
-    if what.http_status != 204:
-        media_type = MEDIA_TYPES.get(route.path, "application/json")
-        schema = {} if what.gives is None else schemas[what.gives, "validation"]
-        answer["content"] = {media_type: {"schema": schema}}
+    if media_type := MEDIA_TYPES.get(route.path):
+        answer["content"] = {media_type: {"schema": {}}}
+    elif what.gives is not None:
+        answer["content"] = {"application/json": {"schema": schemas[what.gives, "validation"]}}
     told: dict[str, Any] = {
         "operationId": name,
         "summary": _first_line(inspect.getdoc(route.endpoint) or ""),
         "parameters": [*_in_path(route), *_in_query(what)],
-        "responses": {str(what.http_status): answer, "default": ERROR},
+        "responses": {"200" if media_type else str(what.http_status): answer, "default": ERROR},
     }
     if what.body:
         schema = schemas[what.body, "validation"]

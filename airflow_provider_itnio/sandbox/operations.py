@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
+from starlette.routing import Route
 
 from airflow_provider_itnio.sandbox.api_models import Given, read
 from airflow_provider_itnio.sandbox.request_body import LARGEST_BODY, read_body
@@ -40,41 +41,48 @@ class Operation:
     """
     What an endpoint takes and gives.
 
+    :param method: its HTTP method
+    :param path: its path
     :param query: the model of its query parameters
     :param body: the model of its JSON
     :param several: whether a list of these is taken too
-    :param gives: the type of what it answers
-    :param http_status: the HTTP code of an answer that is no error
-    :param media_type: the Content-Type of the answer
+    :param gives: the type of what it answers, None for nothing
     """
 
+    method: str
+    path: str
     query: type[Given] | None = None
     body: type[Given] | None = None
     several: bool = False
     gives: Any = None
-    http_status: int = 200
-    media_type: str = "application/json"
+
+    @property
+    def http_status(self) -> int:
+        """The HTTP code of an answer that is no error."""
+        return 204 if self.gives is None else 201 if self.method == "POST" else 200
 
 
-NOTHING = Operation(http_status=204)
-
-
-def operation(what: Operation) -> Callable[[Callable[..., Awaitable[Any]]], Endpoint[Any]]:
+def operation(
+    method: str, path: str, **what: Any
+) -> Callable[[Callable[..., Awaitable[Any]]], Endpoint[Any]]:
     """
     Read what a request holds before an endpoint is called with it, and answer errors by name.
 
     The endpoint returns JSON or a response. A ``ValueError`` becomes HTTP 400 with its text.
 
-    :param what: what the endpoint takes; its query comes first, then its body
+    :param method: its HTTP method
+    :param path: its path
+    :param what: what it takes and gives, see :class:`Operation`; its query comes first, then its body
     """
+    told = Operation(method, path, **what)
 
     def decorate(endpoint: Callable[..., Awaitable[Any]]) -> Endpoint[Any]:
         @wraps(endpoint)
         async def read_first(api: Any, request: Request) -> Response:
             try:
-                given = [read(what.query, dict(request.query_params))] if what.query else []
-                if what.body:
-                    given.append(_fitting(what.body, await _json_of(request), what.several))
+                given = [read(told.query, dict(request.query_params))] if told.query else []
+                if told.body:
+                    given.append(_fitting(told.body, await _json_of(request), told.several))
                 result = await endpoint(api, request, *given)
             except ClientDisconnect:
                 return Response(status_code=400)
@@ -83,14 +91,20 @@ def operation(what: Operation) -> Callable[[Callable[..., Awaitable[Any]]], Endp
                 return json_answer({"error": str(wrong)}, http_status).as_response()
             if isinstance(result, Response):
                 return result
-            if what.http_status == NOTHING.http_status:
-                return Response(status_code=204)
-            return json_answer(result, what.http_status).as_response()
+            if told.gives is None:
+                return Response(status_code=told.http_status)
+            return json_answer(result, told.http_status).as_response()
 
-        read_first.operation = what  # type: ignore[attr-defined]
+        read_first.operation = told  # type: ignore[attr-defined]
         return read_first
 
     return decorate
+
+
+def routes_of(api: object) -> list[Route]:
+    """List the endpoints among the methods of an object, in the order in which its class has them."""
+    endpoints = [getattr(api, name) for name, one in vars(type(api)).items() if hasattr(one, "operation")]
+    return [Route(one.operation.path, one, methods=[one.operation.method]) for one in endpoints]
 
 
 def _fitting(model: type[Given], given: Any, several: bool) -> Any:

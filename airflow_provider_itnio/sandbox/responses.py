@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from starlette.responses import Response, StreamingResponse
@@ -37,7 +37,7 @@ class Answer:
     body: bytes
     http_status: int = 200
     media_type: str = JSON_TYPE
-    headers: tuple[tuple[str, str], ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def refuses_with(self) -> int:
@@ -52,11 +52,9 @@ class Answer:
     def as_response(self) -> Response:
         """Make it into what the server sends."""
         response = Response(self.body, self.http_status, media_type=None)
-        given = {name.lower() for name, _ in self.headers}
-        if self.body and "content-type" not in given:
+        if self.body:
             response.headers["content-type"] = self.media_type
-        for name, value in self.headers:
-            response.headers.append(name, value)
+        response.headers.update(self.headers)
         return response
 
 
@@ -134,8 +132,8 @@ def faulty(fault: Fault, path: str) -> Answer:
     """
     if fault.status is not None:
         answer = refusal(path, fault.status, fault.reason)
-    elif fault.answer:
-        answer = json_answer(fault.answer[0])
+    elif fault.gives("answer"):
+        answer = json_answer(fault.answer)
     else:
         body = fault.body or b""
         answer = Answer(body.decode("utf-8", "replace"), body, media_type="text/html; charset=utf-8")

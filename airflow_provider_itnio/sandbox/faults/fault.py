@@ -26,7 +26,7 @@ def _status(value: object) -> int:
     return int(str(value))
 
 
-def _headers(value: object) -> tuple[tuple[str, str], ...]:
+def _headers(value: object) -> dict[str, str]:
     if not isinstance(value, Mapping):
         raise ValueError("an object of header names with their values")
     for header, text in value.items():
@@ -36,7 +36,7 @@ def _headers(value: object) -> tuple[tuple[str, str], ...]:
             raise ValueError(f"the sandbox sets {header} itself")
         if not re.fullmatch(r"[\t\x20-\x7e\x80-\xff]*", str(text)) or str(text) != str(text).strip():
             raise ValueError(f"{header} needs a value of one line in Latin-1, without blanks around it")
-    return tuple((str(header), str(text)) for header, text in value.items())
+    return {str(header): str(text) for header, text in value.items()}
 
 
 def _body(value: object) -> bytes:
@@ -45,12 +45,12 @@ def _body(value: object) -> bytes:
     return value if isinstance(value, bytes) else value.encode("utf-8", "surrogatepass")
 
 
-def _answer(value: object) -> tuple[Any, ...]:
+def _answer(value: object) -> object:
     try:
         json.dumps(value, allow_nan=False)
     except (TypeError, ValueError, RecursionError) as wrong:
         raise ValueError(f"anything that JSON can hold ({wrong})") from None
-    return (value,)
+    return value
 
 
 def _no_default(schema: dict[str, Any]) -> None:
@@ -58,9 +58,7 @@ def _no_default(schema: dict[str, Any]) -> None:
     del schema["default"]
 
 
-NAMES_AND_VALUES = WithJsonSchema({"type": "object", "additionalProperties": {"type": "string"}})
 TEXT = WithJsonSchema({"type": "string"})
-ANYTHING = WithJsonSchema({})
 
 
 class Fault(Given):
@@ -73,7 +71,7 @@ class Fault(Given):
     :param http_status: the HTTP code to answer, 200 to 599
     :param headers: headers to answer besides
     :param body: the body to answer, whatever it is
-    :param answer: the JSON to answer, in a tuple of one; empty if none was given
+    :param answer: the JSON to answer, None too if it was given
     :param delay: how long to hold the answer back, in seconds
     :param drop: when to close the connection without an answer
     :param accept: whether a good message is kept though it gets this answer; None leaves it to the kind
@@ -85,13 +83,11 @@ class Fault(Given):
     status: Annotated[int | None, BeforeValidator(_status)] = Field(None, description="a negative code")
     reason: str | None = Field(None, description="a text")
     http_status: int | None = Field(None, ge=200, le=599, description="a whole number from 200 to 599")
-    headers: Annotated[tuple[tuple[str, str], ...], BeforeValidator(_headers), NAMES_AND_VALUES] = Field(
-        (), json_schema_extra=_no_default, description="an object of header names with their values"
+    headers: Annotated[dict[str, str], BeforeValidator(_headers)] = Field(
+        {}, json_schema_extra=_no_default, description="an object of header names with their values"
     )
     body: Annotated[bytes | None, BeforeValidator(_body), TEXT] = Field(None, description="a text")
-    answer: Annotated[tuple[Any, ...], BeforeValidator(_answer), ANYTHING] = Field(
-        (), json_schema_extra=_no_default, description="any JSON"
-    )
+    answer: Annotated[Any, BeforeValidator(_answer)] = Field(None, description="any JSON")
     delay: float = Field(
         0.0,
         gt=0,
@@ -112,40 +108,32 @@ class Fault(Given):
 
     @model_validator(mode="after")
     def _no_contradiction(self) -> Self:
-        for wrong_together, text in self._contradictions():
-            if wrong_together:
-                raise ValueError(text)
+        texts = [name for name in ("status", "body", "answer") if self.gives(name)]
+        others = [*texts, *(name for name in ("http_status", "headers") if getattr(self, name))]
+        if not (self.makes_answer or self.delay or self.headers):
+            raise ValueError(
+                "fault: give at least one of status, http_status, body, answer, delay, drop, headers"
+            )
+        if len(texts) > 1:
+            raise ValueError(f"{texts[-1]}: not together with {texts[0]}")
+        if self.reason is not None and self.status is None:
+            raise ValueError("reason: only together with status")
+        if self.drop is not None and others:
+            raise ValueError(f"drop: not together with {others[0]}")
+        if self.accept is not None and not self.makes_answer:
+            raise ValueError("accept: only together with status, http_status, body, answer or drop")
+        if (self.drop, self.accept) in ((BEFORE_ACCEPTING, True), (AFTER_ACCEPTING, False)):
+            raise ValueError(f"accept: contradicts drop {self.drop}")
         return self
 
-    def _contradictions(self) -> tuple[tuple[bool, str], ...]:
-        texts = [name for name in ("status", "body", "answer") if getattr(self, name) not in (None, ())]
-        answers = [*texts, *(("http_status",) if self.http_status is not None else ())]
-        return (
-            (
-                not (self.makes_answer or self.delay or self.headers),
-                "fault: give at least one of status, http_status, body, answer, delay, drop, headers",
-            ),
-            (len(texts) > 1, f"{texts[-1] if texts else ''}: not together with {texts[0] if texts else ''}"),
-            (self.reason is not None and self.status is None, "reason: only together with status"),
-            (
-                self.drop is not None and bool(answers or self.headers),
-                f"drop: not together with {(answers or ['headers'])[0]}",
-            ),
-            (
-                self.accept is not None and not self.makes_answer,
-                "accept: only together with status, http_status, body, answer or drop",
-            ),
-            (
-                (self.drop, self.accept) in ((BEFORE_ACCEPTING, True), (AFTER_ACCEPTING, False)),
-                f"accept: contradicts drop {self.drop}",
-            ),
-        )
+    def gives(self, name: str) -> bool:
+        """Tell whether a field was given; only ``answer`` may be None then."""
+        return name in self.model_fields_set and (name == "answer" or getattr(self, name) is not None)
 
     @property
     def makes_answer(self) -> bool:
         """Whether the vendor's own answer is replaced, be it by silence."""
-        given = (self.status, self.http_status, self.body, self.drop)
-        return bool(self.answer) or any(one is not None for one in given)
+        return any(map(self.gives, ("status", "http_status", "body", "answer", "drop")))
 
     @property
     def keeps_message(self) -> bool:
@@ -162,20 +150,16 @@ class Fault(Given):
         """
         return self.path in (None, path) and self.recipient in (None, recipient)
 
+    def as_json(self) -> dict[str, Any]:
+        """Write it as the JSON it was read from."""
+        plain = {"count": self.count} | {name: getattr(self, name) for name in FIELDS if self.gives(name)}
+        if self.body is not None:
+            plain["body"] = self.body.decode("utf-8", "replace")
+        return plain
 
+
+FIELDS = tuple(Fault.model_fields)
 NO_FAULT = Fault.model_construct()
-
-
-def as_json(fault: Fault) -> dict[str, Any]:
-    """Write a fault as the JSON it was read from."""
-    plain = {"count": fault.count} | fault.model_dump(exclude_defaults=True)
-    if fault.headers:
-        plain["headers"] = dict(fault.headers)
-    if fault.body is not None:
-        plain["body"] = fault.body.decode("utf-8", "replace")
-    if fault.answer:
-        plain["answer"] = fault.answer[0]
-    return plain
 
 
 @dataclass

@@ -127,14 +127,11 @@ def _answered(http_status: int) -> Fault | None:
     if not 400 <= http_status <= 599:
         return None
     headers = {"Retry-After": "1"} if http_status in TRANSIENT_HTTP else {}
-    return Fault.model_validate({"http_status": http_status, "headers": headers})
+    return Fault(http_status=http_status, headers=headers)
 
 
 def _garbled(which: int) -> Fault | None:
-    return {
-        1: Fault(body=PAGE),
-        2: Fault.model_validate({"answer": {"status": "0", "reason": "success"}}),
-    }.get(which)
+    return {1: Fault(body=PAGE), 2: Fault(answer={"status": "0", "reason": "success"})}.get(which)
 
 
 FAMILIES: Mapping[str, Callable[[int], Fault | None]] = {

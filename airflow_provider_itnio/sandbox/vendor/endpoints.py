@@ -169,7 +169,7 @@ class Endpoint:
             answer = json_answer({"error": f"there is nothing at {self.path}"}, 404)
         elif request.method != self.method:
             answer = json_answer({"error": f"{self.path} takes {self.method}"}, 405)
-            answer = replace(answer, headers=(("Allow", self.method),))
+            answer = replace(answer, headers={"Allow": self.method})
         elif raw_body is None:
             answer = json_answer({"error": f"a request may hold {LARGEST_BODY} bytes"}, 413)
         else:
@@ -254,7 +254,7 @@ class Endpoint:
             further, why = self.vendor.failing.draw(recipient), BY_SHARE
         if asked and further:
             # One that only delays, or adds headers, leaves the answer to what else there is.
-            headers = (*asked.headers, *further.headers)
+            headers = asked.headers | further.headers
             return further.model_copy(update={"delay": asked.delay + further.delay, "headers": headers}), why
         return asked or further, why
 

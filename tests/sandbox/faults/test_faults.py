@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from airflow_provider_itnio.sandbox.api_models import read
-from airflow_provider_itnio.sandbox.faults.fault import Fault, FaultQueue, as_json
+from airflow_provider_itnio.sandbox.faults.fault import Fault, FaultQueue
 
 CUSTOM = "/wa/custom/sendMsg"
 TEMPLATE = "/wa/template/sendMsg"
@@ -224,7 +224,7 @@ def test_what_waits_can_be_read_and_forgotten(wire, sandbox, message):
 
 def test_what_can_be_read_can_be_asked_for_again():
     fault = read(Fault, {"count": 2, "status": "-5", "reason": "r", "http_status": 500, "delay": 1})
-    assert read(Fault, as_json(fault)) == fault
+    assert read(Fault, fault.as_json()) == fault
 
 
 def test_several_faults_come_as_a_list_and_all_or_none(wire, sandbox):
