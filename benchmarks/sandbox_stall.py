@@ -53,7 +53,7 @@ def open_pages(port: int, pages: int, ready: Event) -> None:
         writer.write(
             f"GET /sandbox/events?after={cursor} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode()
         )
-        await reader.readuntil(b"event: hello")
+        await reader.readuntil(b"retry: ")
         writer.close()
 
     async def open_all() -> None:

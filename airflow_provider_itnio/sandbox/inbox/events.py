@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from starlette.requests import Request
 
 from airflow_provider_itnio.sandbox.inbox.items import item_as_json, update_as_json
-from airflow_provider_itnio.sandbox.responses import json_bytes
 from airflow_provider_itnio.sandbox.store.exchange import Exchange
 
 if TYPE_CHECKING:
@@ -19,8 +18,7 @@ if TYPE_CHECKING:
 
     from starlette.types import Receive, Scope, Send
 
-    from airflow_provider_itnio.sandbox.store.entries import ReceivedMessage
-    from airflow_provider_itnio.sandbox.store.news import News, Window
+    from airflow_provider_itnio.sandbox.store.entries import ReceivedMessage, Window
     from airflow_provider_itnio.sandbox.store.store import Store
 
 PAUSE = 0.05
@@ -39,11 +37,10 @@ class Events:
     """
     The stream of events, as an ASGI application.
 
-    It begins with ``hello`` (``{"keep": N, "open_windows": false}``), then sends ``items``, a list of items
-    of the page, in which a later one may change what an earlier one told. A reader names the cursor of the
-    lists that it loaded as ``?after=``, or the last event it got in the header ``Last-Event-ID``, and gets
-    what came since. ``clear`` tells it to load the lists anew: the inbox was cleared, the reader knew another
-    sandbox or named no place, or it missed too much.
+    It sends ``items``, a list of items of the page, in which a later one may change what an earlier one told.
+    A reader names the cursor of the lists that it loaded as ``?after=``, or the last event it got in the
+    header ``Last-Event-ID``, and gets what came since. ``clear`` tells it to load the lists anew: the inbox
+    was cleared, the reader knew another sandbox or named no place, or it missed too much.
 
     :param store: what the sandbox got
     :param stopping: set when the server stops, so that no open page delays that
@@ -72,15 +69,18 @@ class Events:
         headers = [(b"content-type", b"text/event-stream; charset=utf-8")]
         try:
             await send({"type": "http.response.start", "status": 200, "headers": headers})
-            await _send_part(send, self._hello())
+            await _send_part(send, b"retry: %d\n\n" % RECONNECT_MILLISECONDS)
             with self.store.listen(told):
                 while not any(end.done() for end in ends):
                     wake.clear()
-                    news = self.store.since(self.store.number if number is None else number)
-                    parts = self._parts(news, number)
+                    cleared, updates, last = self.store.since(self.store.number if number is None else number)
+                    if number is None or cleared:
+                        parts = iter([_event("clear", b"{}", self._id(last))])
+                    else:
+                        parts = self._parts(number, deque(updates), last)
                     while not any(end.done() for end in ends) and (part := await self._next(parts)):
                         await _send_part(send, part)
-                    number = news.number
+                    number = last
                     try:
                         await asyncio.wait_for(wake.wait(), SIGN_OF_LIFE)
                     except TimeoutError:
@@ -100,28 +100,22 @@ class Events:
         stands = int(number[:18])
         return stands if self.store.number - stands <= MOST_MISSED else None
 
-    def _hello(self) -> bytes:
-        told = json_bytes({"keep": self.store.keep, "open_windows": self.store.open_windows})
-        return b"retry: %d\n" % RECONNECT_MILLISECONDS + _event("hello", told)
-
     async def _next(self, parts: Iterator[bytes]) -> bytes:
         """Write the next event when it is this reader's turn; empty if there is none."""
         async with self.turn:
             await asyncio.sleep(0)
             return next(parts, b"")
 
-    def _parts(self, news: News, number: int | None) -> Iterator[bytes]:
-        """Write what happened after a number, read from the store in slices."""
-        if number is None or news.cleared:
-            yield _event("clear", b"{}", self._id(news.number))
-            return
-        updates = deque(news.updates)
-        while number < news.number:
+    def _parts(
+        self, number: int, updates: deque[tuple[int, ReceivedMessage | Window]], last: int
+    ) -> Iterator[bytes]:
+        """Write what happened after a number up to the last one, read from the store in slices."""
+        while number < last:
             exchanges = self.store.exchanges_after(number, ITEMS_AN_EVENT)
             # After a whole slice there may be more exchanges; what changed after its last one comes later.
-            number = exchanges[-1].number if len(exchanges) == ITEMS_AN_EVENT else news.number
+            number = exchanges[-1].number if len(exchanges) == ITEMS_AN_EVENT else last
             told: list[tuple[int, Exchange | ReceivedMessage | Window]] = [
-                (one.number, one) for one in exchanges if one.number <= news.number
+                (one.number, one) for one in exchanges if one.number <= last
             ]
             while updates and updates[0][0] <= number:
                 told.append(updates.popleft())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,7 @@ from airflow_provider_itnio.sandbox.inbox.items import failure, item_as_json
 from airflow_provider_itnio.sandbox.inbox.search import found
 from airflow_provider_itnio.sandbox.phone_numbers import digits_of
 from airflow_provider_itnio.sandbox.responses import json_bytes
-from airflow_provider_itnio.sandbox.store.conversations import Chat
+from airflow_provider_itnio.sandbox.store.conversations import Conversation, Conversations
 
 if TYPE_CHECKING:
     from airflow_provider_itnio.sandbox.api_models import ChatsAsked, PartAsked
@@ -54,11 +53,10 @@ class Lists:
         totals = self.store.totals()
         if asked.q.strip():
             found, failed = await self._found(asked.q)
-            failures, last = len(failed), max(failed, key=_number, default=None)
             chats = [one for one in found if not asked.before or one.last.number < asked.before]
         else:
-            found = chats = self.store.chats(asked.before, asked.limit + 1)
-            failures, last = totals["failures"], self.store.last_failure()
+            found = chats = self.store.conversations(asked.before, asked.limit + 1)
+            failed = self.store.failures()
         shown = chats[: asked.limit]
         told = {
             "cursor": cursor,
@@ -66,22 +64,20 @@ class Lists:
             "open_windows": self.store.open_windows,
             "totals": totals,
             "oldest": self.store.oldest(),
-            "failures": {"count": failures, "last": failure(last) if last else None},
+            "failures": {"count": len(failed), "last": failure(failed[-1]) if failed else None},
             "chat": self._counted(asked.chat, found),
             "conversations": [self._conversation(one) for one in shown],
             "next": shown[-1].last.number if len(chats) > len(shown) else None,
         }
         return json_bytes(told)
 
-    def _counted(self, number: str, found: list[Chat]) -> dict[str, Any] | None:
+    def _counted(self, number: str, found: list[Conversation]) -> dict[str, Any] | None:
         """Count what stands in a chat, and what was found of it."""
-        chat = self.store.summary(digits_of(number))
+        chat = self.store.conversation(digits_of(number))
         if chat is None:
             return None
-        hits = next((one for one in found if one.number == chat.number), None)
-        return self._conversation(chat) | {
-            "found": hits.messages + hits.replies + hits.failures if hits else 0
-        }
+        hits = (len(one.exchanges) for one in found if one.number == chat.number)
+        return self._conversation(chat) | {"found": next(hits, 0)}
 
     async def chat(self, number: str, asked: PartAsked) -> bytes:
         """
@@ -118,30 +114,21 @@ class Lists:
         items = b",".join([item_as_json(one) for one in part])
         return b'{"items": [%s], %s' % (items, json_bytes(told | numbers)[1:])
 
-    async def _found(self, words: str) -> tuple[list[Chat], list[Exchange]]:
+    async def _found(self, words: str) -> tuple[list[Conversation], list[Exchange]]:
         """Give the conversations in which some words are, with what was found in each alone, and failures."""
-        by_number: dict[str, list[Exchange]] = {}
-        failures: list[Exchange] = []
-        async for exchange in found(self.store.shown(), words):
+        conversations, failures = Conversations(), []
+        async for exchange in found(self.store.exchanges, words):
+            conversations.add(exchange)
             if exchange.kind == "failure":
                 failures.append(exchange)
-            if number := exchange.number_of_chat:
-                by_number.setdefault(number, []).append(exchange)
-        chats = []
-        for number, exchanges in by_number.items():
-            counts = Counter(one.kind for one in exchanges)
-            troubles = sum(one.has_trouble for one in exchanges)
-            last = max(exchanges, key=_number)
-            counted = (counts["message"], counts["reply"], counts["failure"])
-            chats.append(Chat(number, *counted, troubles, last))
-        return sorted(chats, key=lambda one: -one.last.number), failures
+        return list(reversed(conversations)), failures
 
-    def _conversation(self, chat: Chat) -> dict[str, Any]:
+    def _conversation(self, chat: Conversation) -> dict[str, Any]:
         return {
             "number": chat.number,
-            "messages": chat.messages,
-            "replies": chat.replies,
-            "failures": chat.failures,
+            "messages": chat.counts["message"],
+            "replies": chat.counts["reply"],
+            "failures": chat.counts["failure"],
             "failed": chat.troubles,
             "last": _last(chat.last),
             "window_until": self._window_of(chat.number),

@@ -5,29 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from airflow_provider_itnio.sandbox.store.exchange import Exchange, Kind
-
-
-class Chat(NamedTuple):
-    """
-    What a chat holds, in short.
-
-    :param number: the recipient's digits
-    :param messages: how many messages were sent
-    :param replies: how many replies came
-    :param failures: how many requests failed and left no message
-    :param troubles: how many messages do not arrive, or failed for their sender
-    :param last: what came last
-    """
-
-    number: str
-    messages: int
-    replies: int
-    failures: int
-    troubles: int
-    last: Exchange
 
 
 @dataclass
@@ -36,34 +15,17 @@ class Conversation:
     The chat with one recipient.
 
     :param number: the recipient's digits
+    :param last: what came last
     :param exchanges: what stands in it, oldest first, by number
-    :param counts: how many there are of each kind
+    :param counts: how many messages, replies and failures stand in it; failures have left no message
     :param troubles: how many messages do not arrive, or failed for their sender
     """
 
     number: str
+    last: Exchange
     exchanges: dict[int, Exchange] = field(default_factory=dict)
     counts: Counter[Kind] = field(default_factory=Counter)
     troubles: int = 0
-
-    @property
-    def last(self) -> Exchange:
-        """What came last."""
-        return next(reversed(self.exchanges.values()))
-
-    @property
-    def summary(self) -> Chat:
-        """What it holds, in short."""
-        counts = self.counts
-        return Chat(
-            self.number, counts["message"], counts["reply"], counts["failure"], self.troubles, self.last
-        )
-
-    def add(self, exchange: Exchange) -> None:
-        """Take an exchange in."""
-        self.exchanges[exchange.number] = exchange
-        self.counts[exchange.kind] += 1
-        self.troubles += exchange.has_trouble
 
 
 class Conversations:
@@ -88,9 +50,11 @@ class Conversations:
         """Take an exchange in, if it names a recipient."""
         number = exchange.number_of_chat
         if number and exchange.kind != "other":
-            conversation = self._all.pop(number, None) or Conversation(number)
+            conversation = self._all.pop(number, None) or Conversation(number, exchange)
             self._all[number] = conversation
-            conversation.add(exchange)
+            conversation.last = conversation.exchanges[exchange.number] = exchange
+            conversation.counts[exchange.kind] += 1
+            conversation.troubles += exchange.has_trouble
 
     def remove(self, exchange: Exchange) -> None:
         """
@@ -102,7 +66,9 @@ class Conversations:
         if conversation and conversation.exchanges.pop(exchange.number, None):
             conversation.counts[exchange.kind] -= 1
             conversation.troubles -= exchange.has_trouble
-            if not conversation.exchanges:
+            if conversation.exchanges:
+                conversation.last = next(reversed(conversation.exchanges.values()))
+            else:
                 del self._all[conversation.number]
 
     def count_trouble(self, exchange: Exchange, difference: int) -> None:

@@ -29,6 +29,19 @@ class DeliveryStatus:
 
 
 @dataclass(frozen=True)
+class Window:
+    """
+    The 24-hour window of a recipient.
+
+    :param recipient: the recipient's digits
+    :param until: when it closes or closed
+    """
+
+    recipient: str
+    until: datetime
+
+
+@dataclass(frozen=True)
 class ReceivedMessage:
     """
     A message that was accepted.

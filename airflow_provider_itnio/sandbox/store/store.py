@@ -12,7 +12,7 @@ from itertools import islice, takewhile
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 from uuid import uuid4
 
-from airflow_provider_itnio.sandbox.store.conversations import Chat, Conversations
+from airflow_provider_itnio.sandbox.store.conversations import Conversation, Conversations
 from airflow_provider_itnio.sandbox.store.entries import (
     DeliveryStatus,
     Entry,
@@ -20,9 +20,9 @@ from airflow_provider_itnio.sandbox.store.entries import (
     RefusedRequest,
     Reply,
     SeenRequest,
+    Window,
 )
 from airflow_provider_itnio.sandbox.store.exchange import Exchange, Kind
-from airflow_provider_itnio.sandbox.store.news import News, Window
 from airflow_provider_itnio.sandbox.store.ring_buffer import RingBuffer
 
 if TYPE_CHECKING:
@@ -181,7 +181,8 @@ class Store:
     @property
     def exchanges(self) -> list[Exchange]:
         """What the inbox page shows: messages, replies and requests that failed, oldest first."""
-        return self.exchanges_after(0, 3 * self.keep)
+        with self.changed:
+            return sorted((one for kind in SHOWN for one in self._kinds[kind]), key=_number)
 
     def exchanges_after(self, number: int, limit: int) -> list[Exchange]:
         """
@@ -194,20 +195,10 @@ class Store:
             kept = [islice(self._kinds[kind].above(number, _number), limit) for kind in SHOWN]
             return list(islice(merge(*kept, key=_number), limit))
 
-    def shown(self) -> list[Exchange]:
-        """Give all that the inbox page shows, in no order: this takes the least time."""
-        with self.changed:
-            return [one for kind in SHOWN for one in self._kinds[kind]]
-
     def failures(self) -> list[Exchange]:
         """Give the requests that failed and left no message, oldest first."""
         with self.changed:
             return list(self._kinds["failure"])
-
-    def last_failure(self) -> Exchange | None:
-        """Give the last request that failed and left no message, None if none is kept."""
-        with self.changed:
-            return next(reversed(self._kinds["failure"]), None)
 
     def chat(self, number: str) -> list[Exchange]:
         """Give what stands in the chat with a recipient, oldest first."""
@@ -215,13 +206,12 @@ class Store:
             found = self._conversations.of(number)
             return list(found.exchanges.values()) if found else []
 
-    def summary(self, number: str) -> Chat | None:
-        """Give what the chat with a recipient holds, in short; None if nothing of it is kept."""
+    def conversation(self, number: str) -> Conversation | None:
+        """Give the chat with a recipient, None if nothing of it is kept."""
         with self.changed:
-            found = self._conversations.of(number)
-            return found.summary if found else None
+            return self._conversations.of(number)
 
-    def chats(self, before: int, limit: int) -> list[Chat]:
+    def conversations(self, before: int, limit: int) -> list[Conversation]:
         """
         Give the chats, the one that was last written in first.
 
@@ -230,7 +220,7 @@ class Store:
         """
         with self.changed:
             found = (one for one in reversed(self._conversations) if not before or one.last.number < before)
-            return [one.summary for one in islice(found, limit)]
+            return list(islice(found, limit))
 
     @property
     def number(self) -> int:
@@ -287,18 +277,18 @@ class Store:
                     last = number
         return found, 0
 
-    def since(self, number: int) -> News:
+    def since(self, number: int) -> tuple[bool, list[tuple[int, ReceivedMessage | Window]], int]:
         """
-        Give what has changed since a reader looked last.
+        Give what has changed since a reader looked last, but for new exchanges.
 
         :param number: where the reader stands
+        :return: whether the inbox was cleared since; the messages that have another status and the windows
+            that are others, each with the number of the change, oldest first; the number of the last change
         """
         with self.changed:
             updates: list[tuple[int, ReceivedMessage | Window]] = [*_changed_after(number, self._windows)]
             updates += _changed_after(number, self._statuses)
-            cleared = number < self.cleared
-            last = self._number
-        return News(cleared, sorted(updates, key=lambda one: one[0]), last)
+            return number < self.cleared, sorted(updates, key=lambda one: one[0]), self._number
 
     def reach(self, message: ReceivedMessage, status: DeliveryStatus) -> None:
         """Let a message reach a status; one that it has reached already changes nothing."""

@@ -70,7 +70,6 @@ def test_it_tells_a_new_reader_to_load_what_is_kept_and_then_what_comes(wire, fo
     wire.custom(message())
     with follow() as events:
         assert events.answer.headers["Content-Type"] == "text/event-stream; charset=utf-8"
-        assert events.next() == ("hello", {"keep": 1000, "open_windows": True})
         assert events.next() == ("clear", {})
         assert events.last_id == wire.control("GET", "conversations").json()["cursor"]
         wire.custom(message(text={"body": "new"}))
@@ -80,7 +79,7 @@ def test_it_tells_a_new_reader_to_load_what_is_kept_and_then_what_comes(wire, fo
 def test_what_comes_is_told_to_every_reader(wire, sandbox, follow, message):
     with follow() as one, follow() as other:
         for events in (one, other):
-            events.next(), events.next()
+            events.next()
         wire.custom(message())
         wire.custom(message(recipient="1"))
         wire.control("POST", "replies", json={"message_id": sandbox.messages[0].id, "text": "ok"})
@@ -106,7 +105,6 @@ def test_an_item_is_written_once_for_all_readers(wire, start, follow, message, m
         wire.custom(message())
     for _ in range(2):
         with follow(start) as events:
-            events.next()
             assert len([one for one in events.items(3) if "message" in one]) == 3
         assert len(wire.control("GET", f"conversations/{message()['recipient']}/items").json()["items"]) == 3
     assert len(written) == len(set(written)) == 3
@@ -114,16 +112,14 @@ def test_an_item_is_written_once_for_all_readers(wire, start, follow, message, m
 
 def test_who_comes_back_gets_what_was_missed(wire, follow, message):
     with follow() as events:
-        events.next(), events.next()
+        events.next()
         wire.custom(message(text={"body": "seen"}))
         events.items()
         last_id = events.last_id
     wire.custom(message(text={"body": "missed"}))
     with follow(last_id) as events:
-        assert events.next() == ("hello", {"keep": 1000, "open_windows": True})
         assert [one["message"]["text"] for one in events.items()] == ["missed"]
     with follow(params={"after": last_id}) as events:
-        events.next()
         assert [one["message"]["text"] for one in events.items()] == ["missed"]
 
 
@@ -133,7 +129,6 @@ def test_who_comes_back_after_it_was_cleared_begins_anew(wire, sandbox, follow, 
     sandbox.clear()
     wire.custom(message(text={"body": "new"}))
     with follow(last_id) as events:
-        events.next()
         assert events.next() == ("clear", {})
         assert events.last_id == sandbox._vendor.store.cursor
 
@@ -146,7 +141,6 @@ def test_who_missed_much_is_told_to_load_it(wire, sandbox, follow, message, miss
     for _ in range(missed):
         store.add(store.messages[0])
     with follow(last_id) as events:
-        events.next()
         name, told = events.next()
         assert (name, len(told)) == (("items", 100) if missed == MOST_MISSED else ("clear", 0))
 
@@ -155,7 +149,7 @@ def test_who_missed_much_is_told_to_load_it(wire, sandbox, follow, message, miss
 def test_who_knows_another_sandbox_loads_everything(wire, sandbox, follow, message, after):
     wire.custom(message())
     with follow(params={"after": after.format(name=sandbox._vendor.store.name)}) as events:
-        assert [events.next()[0], events.next()[0]] == ["hello", "clear"]
+        assert events.next()[0] == "clear"
         wire.custom(message(text={"body": "new"}))
         assert [one["message"]["text"] for one in events.items()] == ["new"]
 
@@ -163,7 +157,7 @@ def test_who_knows_another_sandbox_loads_everything(wire, sandbox, follow, messa
 def test_clearing_is_told(wire, sandbox, follow, message):
     wire.custom(message())
     with follow() as events:
-        events.next(), events.next()
+        events.next()
         wire.control("DELETE", "messages")
         assert events.next() == ("clear", {})
         wire.custom(message(text={"body": "after"}))
@@ -176,7 +170,6 @@ def test_much_at_once_comes_in_parts_and_in_order(start, sandbox, wire, follow, 
     for number in range(250):
         store.add(replace(template, text=str(number), statuses=[]))
     with follow(start) as events:
-        events.next()
         first = [one for one in events.items() if "status" not in one][1:]
         assert len(first) < 100
         rest = events.items(250 - len(first))
@@ -189,12 +182,10 @@ def test_who_comes_back_gets_each_message_with_the_status_that_it_has_now(
 ):
     wire.custom(message(recipient="99970000003"))
     with follow(start) as events:
-        events.next()
         assert events.items()[0]["message"]["status"] == "accepted"
         sandbox.push(sandbox.messages[0], "read")
         assert events.items()[0]["status"]["status"] == "read"
     with follow(start) as events:
-        events.next()
         assert events.items()[0]["message"]["status"] == "read"
 
 
@@ -270,7 +261,6 @@ def test_refusals_push_no_message_off_the_page(start_sandbox, wire_to, follow, m
         wire.custom(message(recipient="1"))
         wire.balance()
     with follow(start, at=sandbox) as events:
-        events.next()
         items = [one for one in events.items(4) if "status" not in one]
         assert [bool(one.get("message")) for one in items] == [True, False, False, False]
 
@@ -278,13 +268,12 @@ def test_refusals_push_no_message_off_the_page(start_sandbox, wire_to, follow, m
 def test_a_quiet_stream_gives_a_sign_of_life(follow, monkeypatch):
     monkeypatch.setattr("airflow_provider_itnio.sandbox.inbox.events.SIGN_OF_LIFE", 0.05)
     with follow() as events:
-        events.next(), events.next()
+        events.next()
         assert next(line for line in events.lines if line) == ": still here"
 
 
 def test_an_open_page_does_not_delay_the_end(follow):
-    with Sandbox() as sandbox, follow(at=sandbox) as events:
-        events.next()
+    with Sandbox() as sandbox, follow(at=sandbox):
         start = time.monotonic()
         sandbox.stop()
         assert time.monotonic() - start < 10  # a sign of life comes each 15 s
@@ -310,7 +299,7 @@ def test_readers_in_threads_lose_nothing(start_sandbox, wire_to, follow, message
 
     def read():
         with follow(at=sandbox) as events:
-            events.next(), events.next()
+            events.next()
             ready.wait()
             found.append([one["message"]["text"] for one in events.items(60)])
 
