@@ -6,34 +6,17 @@ documented; the shape here is WhatsApp's own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
-from airflow_provider_itnio.sandbox.api_models import LONGEST_NUMBER, REPLIES, Place, ReplyGiven
+from airflow_provider_itnio.sandbox.api_models import LONGEST_NUMBER, ReplyGiven
+from airflow_provider_itnio.sandbox.json_path import objects_at, text_at
 from airflow_provider_itnio.sandbox.store.entries import ReceivedMessage, Reply
 from airflow_provider_itnio.sandbox.store.store import Store
 
-EVENT = "up-message-event"
-
-
-@dataclass(frozen=True)
-class Content:
-    """
-    What a reply says.
-
-    :param type: its type
-    :param text: its words
-    :param choice: the id of what was chosen, None if nothing was
-    :param message: the ``message`` of the vendor's push
-    """
-
-    type: str
-    text: str
-    choice: str | None
-    message: dict[str, Any]
+CHOICES = {"button": ("action", "buttons", "reply"), "row": ("action", "sections", "rows")}
+"""Where an interactive message has what can be chosen, by the field of a reply."""
 
 
 def reply_from(given: ReplyGiven, store: Store, now: float, app_id: str, business_phone: str) -> Reply:
@@ -46,13 +29,35 @@ def reply_from(given: ReplyGiven, store: Store, now: float, app_id: str, busines
     :param business_phone: the business's number that it is sent to if the sender has got no message
     :raises ValueError: if it does not fit the message; the text begins with the name of the field
     """
-    (kind,) = (name for name in REPLIES if getattr(given, name) is not None)
     answered = _answered(given.message_id, store)
     sender = _sender(given.recipient, answered)
-    content = READERS[kind](getattr(given, kind), answered)
+    kind, text, choice, message = _content(given, answered.body if answered else {})
     latest = answered or next((one for one in reversed(store.messages) if one.recipient == sender), None)
-    envelope = {"appId": app_id, "businessPhone": business_phone} | (latest.body if latest else {})
-    return _reply(content, sender, answered, envelope, now)
+    if latest:
+        app_id, business_phone = str(latest.body["appId"]), str(latest.body["businessPhone"])
+    if answered:
+        message["context"] = {"from": business_phone, "id": answered.id}
+    reply_id = uuid4().hex
+    body = {
+        "appId": app_id,
+        "channelType": 0,
+        "messageId": reply_id,
+        "timestamp": int(now),
+        "eventType": "up-message-event",
+        "businessPhone": business_phone,
+        "from": {"phone": sender, "name": ""},
+        "message": message,
+    }
+    return Reply(
+        id=reply_id,
+        sender=sender,
+        type=kind,
+        text=text,
+        choice=choice,
+        answers=answered.id if answered else None,
+        at=datetime.fromtimestamp(now, UTC),
+        body=body,
+    )
 
 
 def _answered(message_id: str | None, store: Store) -> ReceivedMessage | None:
@@ -74,101 +79,36 @@ def _sender(recipient: str | None, answered: ReceivedMessage | None) -> str:
     return recipient
 
 
-def _reply(
-    content: Content,
-    sender: str,
-    answered: ReceivedMessage | None,
-    envelope: Mapping[str, Any],
-    now: float,
-) -> Reply:
-    reply_id = uuid4().hex
-    business_phone = str(envelope["businessPhone"])
-    message = dict(content.message)
-    if answered:
-        message["context"] = {"from": business_phone, "id": answered.id}
-    body = {
-        "appId": str(envelope["appId"]),
-        "channelType": 0,
-        "messageId": reply_id,
-        "timestamp": int(now),
-        "eventType": EVENT,
-        "businessPhone": business_phone,
-        "from": {"phone": sender, "name": ""},
-        "message": message,
-    }
-    return Reply(
-        id=reply_id,
-        sender=sender,
-        type=content.type,
-        text=content.text,
-        choice=content.choice,
-        answers=answered.id if answered else None,
-        at=datetime.fromtimestamp(now, UTC),
-        body=body,
-    )
+def _content(given: ReplyGiven, body: dict[str, Any]) -> tuple[str, str, str | None, dict[str, Any]]:
+    """
+    Give the type of a reply, its words, the id of what was chosen, and the ``message`` of the vendor's push.
+
+    :param body: the message that is answered, empty if it is none
+    """
+    if given.text is not None:
+        return "text", given.text, None, {"type": "text", "text": {"body": given.text}}
+    if place := given.location:
+        text = f"{place.latitude}, {place.longitude}"
+        return "location", text, None, {"type": "location", "location": place.model_dump()}
+    if given.quick_reply is not None:
+        payload = _payload(str(given.quick_reply), body)
+        button = {"payload": payload, "text": payload}
+        return "quick_reply", payload, payload, {"type": "button", "button": button}
+    field, value = ("button", given.button) if given.button is not None else ("row", given.row)
+    for one in objects_at(body, "interactive", *CHOICES[field]):
+        if "id" in one and str(one["id"]) == str(value):
+            held = {"id": str(value), "title": text_at(one, "title")}
+            if description := text_at(one, "description"):
+                held["description"] = description
+            kind = "button_reply" if field == "button" else "list_reply"
+            interactive = {"type": kind, kind: held}
+            return kind, held["title"], held["id"], {"type": "interactive", "interactive": interactive}
+    raise ValueError(f"{field}: the message of message_id has none with this id")
 
 
-def _text(value: str, answered: ReceivedMessage | None) -> Content:
-    return Content("text", value, None, {"type": "text", "text": {"body": value}})
-
-
-def _button(value: str | int, answered: ReceivedMessage | None) -> Content:
-    buttons = [one.get("reply") for one in _objects(_inside(answered, "interactive", "action", "buttons"))]
-    chosen = _chosen("button", value, buttons)
-    return _choice("button_reply", {"id": str(chosen.get("id")), "title": str(chosen.get("title", ""))})
-
-
-def _row(value: str | int, answered: ReceivedMessage | None) -> Content:
-    sections = _objects(_inside(answered, "interactive", "action", "sections"))
-    chosen = _chosen("row", value, [row for section in sections for row in _objects(section.get("rows"))])
-    held = {"id": str(chosen.get("id")), "title": str(chosen.get("title", ""))}
-    if chosen.get("description"):
-        held["description"] = str(chosen["description"])
-    return _choice("list_reply", held)
-
-
-def _choice(kind: str, held: dict[str, str]) -> Content:
-    message = {"type": "interactive", "interactive": {"type": kind, kind: held}}
-    return Content(kind, held["title"], held["id"], message)
-
-
-def _quick_reply(value: str | int, answered: ReceivedMessage | None) -> Content:
-    for component in _objects(_inside(answered, "template", "components")):
-        if component.get("sub_type") == "quick_reply" and str(component.get("index")) == str(value):
-            payloads = [str(one.get("payload", "")) for one in _objects(component.get("parameters"))]
-            payload = next(iter(payloads), "")
-            button = {"payload": payload, "text": payload}
-            return Content("quick_reply", payload, payload, {"type": "button", "button": button})
+def _payload(index: str, body: dict[str, Any]) -> str:
+    for component in objects_at(body, "template", "components"):
+        if component.get("sub_type") == "quick_reply" and str(component.get("index")) == index:
+            payloads = [text_at(one, "payload") for one in objects_at(component, "parameters")]
+            return next(iter(payloads), "")
     raise ValueError("quick_reply: the message of message_id has no such button")
-
-
-def _location(value: Place, answered: ReceivedMessage | None) -> Content:
-    text = f"{value.latitude}, {value.longitude}"
-    return Content("location", text, None, {"type": "location", "location": value.model_dump()})
-
-
-def _chosen(name: str, value: str | int, choices: list[Any]) -> Mapping[str, Any]:
-    for choice in choices:
-        if isinstance(choice, dict) and "id" in choice and str(choice["id"]) == str(value):
-            return choice
-    raise ValueError(f"{name}: the message of message_id has none with this id")
-
-
-def _inside(answered: ReceivedMessage | None, *names: str) -> Any:
-    value: Any = answered.body if answered else None
-    for name in names:
-        value = value.get(name) if isinstance(value, dict) else None
-    return value
-
-
-def _objects(value: Any) -> list[dict[str, Any]]:
-    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
-
-
-READERS: Mapping[str, Callable[[Any, ReceivedMessage | None], Content]] = {
-    "text": _text,
-    "button": _button,
-    "row": _row,
-    "quick_reply": _quick_reply,
-    "location": _location,
-}

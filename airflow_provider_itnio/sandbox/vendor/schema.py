@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -12,21 +12,30 @@ BY_PAGE = "the page requires it"
 BY_WHATSAPP = "WhatsApp would drop this message"
 
 
-@dataclass(frozen=True)
-class Text:
+@dataclass(frozen=True, kw_only=True)
+class Shape:
     """
-    A text.
+    What a value may be.
 
     :param missing: the code the vendor answers if it is missing or empty; None if there is no such code
     :param needed: who needs it though no code says so; empty if it may be left out
+    """
+
+    missing: int | None = None
+    needed: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Text(Shape):
+    """
+    A text.
+
     :param longest: its limit in characters; None if there is none
     :param link: whether it is a link, which the vendor checks for its form
     :param one_of: what it may be; empty if anything
     :param one_line: whether WhatsApp wants it without line breaks, tabs and more than four blanks in a row
     """
 
-    missing: int | None = None
-    needed: str = ""
     longest: int | None = None
     link: bool = False
     one_of: tuple[str, ...] = ()
@@ -34,65 +43,38 @@ class Text:
 
 
 @dataclass(frozen=True)
-class Degrees:
+class Degrees(Shape):
     """
     A coordinate in decimal degrees, written as text.
 
     :param largest: the largest value either side of 0
-    :param missing: the code the vendor answers if it is missing or empty
     """
 
     largest: int
-    missing: int
-    needed: str = ""
 
 
 @dataclass(frozen=True)
-class Object:
+class Object(Shape):
     """
     An object.
 
-    :param fields: what it may hold
-    :param missing: the code the vendor answers if it is missing; None if there is no such code
-    :param needed: who needs it though no code says so; empty if it may be left out
+    :param fields: what it may hold; None if its inside is not looked at here
     """
 
-    fields: Mapping[str, Shape]
-    missing: int | None = None
-    needed: str = ""
+    fields: Mapping[str, Shape] | None = None
 
 
 @dataclass(frozen=True)
-class Array:
+class Array(Shape):
     """
     A list.
 
     :param of: what each entry is
     :param most: its limit in entries; None if there is none
-    :param missing: the code the vendor answers if it is missing; None if there is no such code
-    :param needed: who needs it, with at least one entry, though no code says so; empty if it may be left out
     """
 
     of: Shape
-    most: int | None = None
-    missing: int | None = None
-    needed: str = ""
-
-
-@dataclass(frozen=True)
-class AnyObject:
-    """
-    An object whose inside is not looked at here.
-
-    :param missing: the code the vendor answers if it is missing; None if there is no such code
-    :param needed: who needs it though no code says so; empty if it may be left out
-    """
-
-    missing: int | None = None
-    needed: str = ""
-
-
-Shape: TypeAlias = Text | Degrees | Object | Array | AnyObject
+    most: int | None = field(default=None, kw_only=True)
 
 
 def _link(missing: int | None) -> Text:
@@ -253,7 +235,7 @@ CUSTOM: Mapping[str, Shape] = {
         },
         missing=-127,
     ),
-    "interactive": AnyObject(needed=BY_WHATSAPP),
+    "interactive": Object(needed=BY_WHATSAPP),
     "contacts": Array(CONTACT, most=257, needed=BY_WHATSAPP),
 }
 """The types of the custom message; ``interactive`` is looked at by its own type, see ``INTERACTIVE``."""
@@ -262,7 +244,7 @@ TEMPLATE = Object(
     {
         "name": Text(missing=-8, longest=512),
         "language": Object({"code": Text(missing=-8)}, missing=-8),
-        "components": Array(AnyObject()),
+        "components": Array(Object()),
     },
     missing=-8,
 )
@@ -272,7 +254,7 @@ COMPONENT = Object(
         "type": _needed(one_of=("header", "body", "button")),
         "sub_type": Text(one_of=("url", "quick_reply")),
         "index": Text(one_of=tuple("0123456789")),
-        "parameters": Array(AnyObject()),
+        "parameters": Array(Object()),
     }
 )
 
@@ -299,6 +281,6 @@ PARAMETER_VALUES: Mapping[str, Shape] = {
         },
         missing=-135,
     ),
-    "currency": AnyObject(missing=-135),
-    "date_time": AnyObject(missing=-135),
+    "currency": Object(missing=-135),
+    "date_time": Object(missing=-135),
 }

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_itnio.sandbox.addresses import private_host_of, well_formed
+from airflow_provider_itnio.sandbox.json_path import objects_at
 from airflow_provider_itnio.sandbox.status_codes import TEMPLATE_PATH
 from airflow_provider_itnio.sandbox.vendor.schema import (
     BY_WHATSAPP,
@@ -18,7 +19,6 @@ from airflow_provider_itnio.sandbox.vendor.schema import (
     PARAMETER_TYPES,
     PARAMETER_VALUES,
     TEMPLATE,
-    AnyObject,
     Array,
     Degrees,
     Object,
@@ -202,18 +202,13 @@ def _about_interactive(content: Mapping[str, Any]) -> Iterator[Finding]:
         yield _dropped(f"interactive.type is none of {', '.join(INTERACTIVE)}")
         return
     yield from _look("interactive", content, INTERACTIVE[kind])
-    action = content.get("action")
-    if not isinstance(action, dict):
-        return
     if kind == "list":
-        rows = [row for section in _objects(action.get("sections")) for row in _objects(section.get("rows"))]
+        rows = objects_at(content, "action", "sections", "rows")
         if len(rows) > 10:
             yield _dropped(f"interactive.action.sections have {len(rows)} rows in total, at most 10")
         yield from _repeated("row id", rows, "id")
     if kind == "button":
-        replies = [
-            one["reply"] for one in _objects(action.get("buttons")) if isinstance(one.get("reply"), dict)
-        ]
+        replies = objects_at(content, "action", "buttons", "reply")
         yield from _repeated("button id", replies, "id")
         yield from _repeated("button title", replies, "title")
 
@@ -292,6 +287,8 @@ def _at_degrees(where: str, value: Any, shape: Any) -> Iterator[Finding]:
 
 
 def _at_object(where: str, value: Any, shape: Any) -> Iterator[Finding]:
+    if shape.fields is None:
+        return
     for name, inner in shape.fields.items():
         yield from _look(f"{where}.{name}", value.get(name), inner)
     yield from _unknown_keys(f"{where}.", value, shape.fields)
@@ -321,7 +318,6 @@ LOOKS: Mapping[type, tuple[tuple[type, ...], str, Callable[[str, Any, Any], Iter
     Degrees: (SCALARS, "a text", _at_degrees),
     Object: ((dict,), "an object", _at_object),
     Array: ((list,), "a list", _at_array),
-    AnyObject: ((dict,), "an object", lambda where, value, shape: ()),
 }
 
 
@@ -344,10 +340,6 @@ def _repeated(what: str, entries: list[dict[str, Any]], key: str) -> Iterator[Fi
 
 def _entries(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
-
-
-def _objects(value: Any) -> list[dict[str, Any]]:
-    return [one for one in _entries(value) if isinstance(one, dict)]
 
 
 def _kind(value: Any) -> str:
