@@ -74,7 +74,6 @@ class OwnHosts:
         self._any_address = host in ANY_ADDRESS
 
     def __contains__(self, header: str) -> bool:
-        """Tell whether a Host header means the server."""
         name, port = _name_and_port(header.lower())
         # Browsers leave out the port of http and of https.
         written = (

@@ -171,7 +171,9 @@ class SandboxApi:
 
     def _page(self, request: Request, name: EntryName, asked: PageAsked) -> Response:
         """List a part of what is kept, ``?limit=`` and ``?after=`` say which; a Link header leads on."""
-        entries, last = self.vendor.store.page(name, asked.after, asked.limit, asked.of)
+        entries, last = self.vendor.store.page(
+            name, asked.after, asked.limit, getattr(asked, "recipient", None)
+        )
         rest = request.url.include_query_params(limit=asked.limit, after=last)
         link = {"link": f'<{rest.path}?{rest.query}>; rel="next"'} if last else {}
         return streamed(_parts(entries), JSON_TYPE, link)

@@ -218,11 +218,6 @@ class PageAsked(Given):
     )
     after: QueryNumber = Field(0, description="a number that a Link header gave")
 
-    @property
-    def of(self) -> str | None:
-        """Whose entries only; None for all."""
-        return None
-
 
 class PageOfOneAsked(PageAsked):
     """
@@ -232,11 +227,6 @@ class PageOfOneAsked(PageAsked):
     """
 
     recipient: PhoneNumber | None = None
-
-    @property
-    def of(self) -> str | None:
-        """Whose entries only; None for all."""
-        return self.recipient
 
 
 class ListAsked(Given):

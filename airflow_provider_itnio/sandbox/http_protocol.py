@@ -1,4 +1,4 @@
-"""HTTP as the sandbox speaks it, with a connection that an endpoint can cut."""
+"""HTTP as the sandbox speaks it: a connection that an endpoint can cut, bodies up to a length."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from airflow_provider_itnio.timed_http_protocol import TimedProtocol
 if TYPE_CHECKING:
     import asyncio
 
+    from starlette.requests import Request
     from starlette.types import Receive, Scope
+
+LARGEST_BODY = 1024 * 1024
 
 
 class SandboxProtocol(TimedProtocol):
@@ -36,3 +39,19 @@ async def cut(scope: Scope, receive: Receive) -> None:
     # uvicorn would answer 500 to an endpoint that returns before it has noticed the closed connection.
     while (await receive())["type"] != "http.disconnect":
         pass
+
+
+async def read_body(request: Request) -> bytes | None:
+    """
+    Read the body of a request.
+
+    :return: the body, None if it is over ``LARGEST_BODY`` bytes
+    """
+    if int(request.headers.get("content-length", 0)) > LARGEST_BODY:
+        return None
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > LARGEST_BODY:
+            return None
+    return bytes(body)

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from airflow_provider_itnio.sandbox.api_models import Given, read
-from airflow_provider_itnio.sandbox.request_body import LARGEST_BODY, read_body
+from airflow_provider_itnio.sandbox.http_protocol import LARGEST_BODY, read_body
 from airflow_provider_itnio.sandbox.responses import json_answer
 
 if TYPE_CHECKING:

@@ -169,7 +169,6 @@ class Sandbox(SandboxControls):
         self._thread: threading.Thread | None = None
 
     def __enter__(self) -> Self:
-        """Start the server."""
         self.start()
         return self
 
@@ -179,7 +178,6 @@ class Sandbox(SandboxControls):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Stop the server."""
         self.stop()
 
     def start(self) -> None:

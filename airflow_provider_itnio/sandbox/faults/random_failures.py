@@ -32,7 +32,6 @@ class Share(NamedTuple):
     fault: Fault
 
     def __str__(self) -> str:
-        """Write it as :func:`share_from` reads it."""
         how = self.fault.status or self.fault.http_status or DROP
         return f"{100 * self.share:.10g}%:{how}"
 

@@ -6,7 +6,7 @@ They begin with +999, which is no country's code, so that none of them is a pers
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from airflow_provider_itnio.sandbox.faults.fault import (
     AFTER_ACCEPTING,
@@ -15,9 +15,6 @@ from airflow_provider_itnio.sandbox.faults.fault import (
     NO_FAULT,
     Fault,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
 
 TRANSIENT_HTTP = (429, 503)
 PAGE = b"<html><body>Bad gateway</body></html>"
@@ -108,36 +105,20 @@ def fault_of_number(digits: str) -> Fault | None:
     if outcome_of_number(digits):
         return NO_FAULT  # it is accepted, whatever share of the messages is to fail
     found = re.fullmatch(r"999([1-5])000([0-9]{4})", digits)
-    return FAMILIES[found[1]](int(found[2])) if found else None
-
-
-def _refused(code: int) -> Fault | None:
-    return Fault(status=-code) if code else None
-
-
-def _late(seconds: int) -> Fault | None:
-    return Fault(delay=float(seconds)) if 0 < seconds <= LONGEST_DELAY else None
-
-
-def _dropped(which: int) -> Fault | None:
-    return {1: Fault(drop=BEFORE_ACCEPTING), 2: Fault(drop=AFTER_ACCEPTING)}.get(which)
-
-
-def _answered(http_status: int) -> Fault | None:
-    if not 400 <= http_status <= 599:
-        return None
-    headers = {"Retry-After": "1"} if http_status in TRANSIENT_HTTP else {}
-    return Fault(http_status=http_status, headers=headers)
-
-
-def _garbled(which: int) -> Fault | None:
-    return {1: Fault(body=PAGE), 2: Fault(answer={"status": "0", "reason": "success"})}.get(which)
-
-
-FAMILIES: Mapping[str, Callable[[int], Fault | None]] = {
-    "1": _refused,
-    "2": _late,
-    "3": _dropped,
-    "4": _answered,
-    "5": _garbled,
-}
+    match (found[1], int(found[2])) if found else ("", 0):
+        case "1", code if code:
+            return Fault(status=-code)
+        case "2", seconds if 0 < seconds <= LONGEST_DELAY:
+            return Fault(delay=float(seconds))
+        case "3", 1:
+            return Fault(drop=BEFORE_ACCEPTING)
+        case "3", 2:
+            return Fault(drop=AFTER_ACCEPTING)
+        case "4", http_status if 400 <= http_status <= 599:
+            headers = {"Retry-After": "1"} if http_status in TRANSIENT_HTTP else {}
+            return Fault(http_status=http_status, headers=headers)
+        case "5", 1:
+            return Fault(body=PAGE)
+        case "5", 2:
+            return Fault(answer={"status": "0", "reason": "success"})
+    return None

@@ -35,11 +35,9 @@ class Conversations:
         self._all: dict[str, Conversation] = {}
 
     def __len__(self) -> int:
-        """Count them."""
         return len(self._all)
 
     def __reversed__(self) -> Iterator[Conversation]:
-        """Return them, the one that was last written in first."""
         return reversed(self._all.values())
 
     def of(self, number: str) -> Conversation | None:

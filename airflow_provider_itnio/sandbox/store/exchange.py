@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal, TypeAlias, TypeVar
+from typing import Any, Literal, TypeAlias
 
 from airflow_provider_itnio.sandbox.phone_numbers import digits_of
 from airflow_provider_itnio.sandbox.status_codes import BALANCE_PATH
@@ -22,8 +22,6 @@ Kind: TypeAlias = Literal["message", "reply", "failure", "other"]
 LONGEST_NUMBER = 40
 """Characters of a recipient, as it was sent, that a chat is kept for."""
 
-OneEntry = TypeVar("OneEntry")
-
 
 @dataclass
 class Exchange:
@@ -31,7 +29,7 @@ class Exchange:
     One request with what became of it, or one reply.
 
     :param number: its place in the order of all that came, from 1
-    :param entries: what was kept of it
+    :param entries: what was kept of it: at most one ``message``, ``refused``, ``request`` and ``reply``
     :param chosen: the id of what the recipient has chosen of its message last, None if nothing was
     :param written: room for how it is written for the page, by what may change: statuses and choice
     :param searched: room for the texts that a search looks through, in lower case
@@ -43,25 +41,12 @@ class Exchange:
     written: dict[object, bytes] = field(default_factory=dict, repr=False, compare=False)
     searched: str | None = field(default=None, repr=False, compare=False)
 
-    @cached_property
-    def message(self) -> ReceivedMessage | None:
-        """The message that was accepted."""
-        return self._only(ReceivedMessage)
-
-    @cached_property
-    def refused(self) -> RefusedRequest | None:
-        """The refusal that was answered."""
-        return self._only(RefusedRequest)
-
-    @cached_property
-    def request(self) -> SeenRequest | None:
-        """The request as it came."""
-        return self._only(SeenRequest)
-
-    @cached_property
-    def reply(self) -> Reply | None:
-        """The recipient's reply."""
-        return self._only(Reply)
+    def __post_init__(self) -> None:
+        of_type: dict[type, Any] = {type(one): one for one in self.entries}
+        self.message: ReceivedMessage | None = of_type.get(ReceivedMessage)
+        self.refused: RefusedRequest | None = of_type.get(RefusedRequest)
+        self.request: SeenRequest | None = of_type.get(SeenRequest)
+        self.reply: Reply | None = of_type.get(Reply)
 
     @cached_property
     def kind(self) -> Kind:
@@ -106,6 +91,3 @@ class Exchange:
             return 0
         answer = self.request.answer if isinstance(self.request.answer, str) else ""
         return memory_of(self.request.raw_body) + memory_of(answer.encode("utf-8", "surrogatepass"))
-
-    def _only(self, kind: type[OneEntry]) -> OneEntry | None:
-        return next((one for one in self.entries if isinstance(one, kind)), None)

@@ -31,15 +31,12 @@ class RingBuffer(Generic[Kept]):
         self._entries: deque[tuple[Kept, int]] = deque()
 
     def __len__(self) -> int:
-        """Count the entries."""
         return len(self._entries)
 
     def __iter__(self) -> Iterator[Kept]:
-        """Return the entries, oldest first."""
         return (entry for entry, _ in self._entries)
 
     def __reversed__(self) -> Iterator[Kept]:
-        """Return the entries, newest first."""
         return (entry for entry, _ in reversed(self._entries))
 
     def append(self, entry: Kept, size: int) -> list[Kept]:

@@ -11,8 +11,10 @@ from typing import Any
 
 import pendulum
 from airflow.providers.common.compat.sdk import DAG, BaseOperator
+from pydantic import Field
 
-from airflow_provider_itnio.sandbox.checks import mapping, whole
+from airflow_provider_itnio.sandbox.api_models import Given, read
+from airflow_provider_itnio.sandbox.checks import mapping
 
 RETURNED = "return_value"
 
@@ -55,6 +57,15 @@ class XComs(dict[tuple[str, str], Any]):
         )
 
 
+class RunGiven(Given):
+    """What a test says of a run, as far as it is no date."""
+
+    run_id: str | None = Field(None, min_length=1, description="a text")
+    map_index: int = Field(-1, ge=-1, description="a whole number from -1")
+    try_number: int = Field(1, ge=1, description="a whole number from 1")
+    params: dict[str, Any] | None = Field(None, description="a dict")
+
+
 @dataclass
 class Trial:
     """A task in a run that a person has started, as the test describes it."""
@@ -81,6 +92,7 @@ def trial_of(task: Any, given: Mapping[str, Any], start_date: datetime) -> Itera
     :param task: the operator, in a DAG or without one
     """
     rest = dict(given)
+    run = read(RunGiven, {name: rest.pop(name) for name in RunGiven.model_fields if name in rest})
     logical_date = _logical_date(rest)
     dag = task.get_dag()
     if dag is None:
@@ -90,15 +102,15 @@ def trial_of(task: Any, given: Mapping[str, Any], start_date: datetime) -> Itera
     trial = Trial(
         task,
         dag,
-        run_id=_run_id(rest) or f"manual__{(logical_date or pendulum.now('UTC')).isoformat()}",
+        run_id=run.run_id or f"manual__{(logical_date or pendulum.now('UTC')).isoformat()}",
         logical_date=_plain(logical_date),
         data_interval=(
             _plain(moment("data_interval_start", rest.pop("data_interval_start", interval[0]))),
             _plain(moment("data_interval_end", rest.pop("data_interval_end", interval[1]))),
         ),
-        conf=dict(mapping("params", rest.pop("params", None))),
-        map_index=whole("map_index", rest.pop("map_index", -1), -1),
-        try_number=whole("try_number", rest.pop("try_number", 1), 1),
+        conf=run.params or {},
+        map_index=run.map_index,
+        try_number=run.try_number,
         start_date=start_date,
         xcoms=XComs(mapping("xcoms", rest.pop("xcoms", None))),
         context=rest,
@@ -224,13 +236,6 @@ def _logical_date(given: dict[str, Any]) -> Any:
         return moment("ds", date.fromisoformat(str(ds)))
     except ValueError:
         raise ValueError(f"ds: a date such as '2026-07-01', {ds!r:.60} given") from None
-
-
-def _run_id(given: dict[str, Any]) -> str | None:
-    run_id = given.pop("run_id", None)
-    if run_id is not None and (not isinstance(run_id, str) or not run_id):
-        raise ValueError(f"run_id: a text, {run_id!r:.60} given")
-    return run_id
 
 
 def _data_interval(dag: Any, logical_date: Any) -> tuple[Any, Any]:

@@ -15,9 +15,8 @@ from starlette.responses import Response
 
 from airflow_provider_itnio.sandbox.faults.fault import NO_FAULT, Fault
 from airflow_provider_itnio.sandbox.faults.test_numbers import fault_of_number
-from airflow_provider_itnio.sandbox.http_protocol import cut
+from airflow_provider_itnio.sandbox.http_protocol import LARGEST_BODY, cut, read_body
 from airflow_provider_itnio.sandbox.phone_numbers import shortened
-from airflow_provider_itnio.sandbox.request_body import LARGEST_BODY, read_body
 from airflow_provider_itnio.sandbox.responses import Answer, acceptance, balance, faulty, json_answer, refusal
 from airflow_provider_itnio.sandbox.status_codes import (
     BALANCE_PATH,
@@ -164,7 +163,7 @@ class Endpoint:
         why = ""
         answer: Answer | None
         entries: list[Entry] = []
-        seen, problems = self._read(request, raw_body or b"")
+        seen, of_sign, of_json = self._read(request, raw_body or b"")
         if self.method is None:
             answer = json_answer({"error": f"there is nothing at {self.path}"}, 404)
         elif request.method != self.method:
@@ -173,7 +172,7 @@ class Endpoint:
         elif raw_body is None:
             answer = json_answer({"error": f"a request may hold {LARGEST_BODY} bytes"}, 413)
         else:
-            verdict = self._judge(seen, problems)
+            verdict = self._judge(seen, of_sign, of_json)
             fault, why = self._fault_for(seen, verdict)
             answer, entries = self._decide(seen, verdict, fault, why)
         entries.append(
@@ -196,10 +195,11 @@ class Endpoint:
         else:
             await answer.as_response()(scope, receive, send)
 
-    def _read(self, request: Request, raw_body: bytes) -> tuple[SeenRequest, Problems]:
+    def _read(self, request: Request, raw_body: bytes) -> tuple[SeenRequest, SignProblem | None, str]:
+        """Return a request, what is wrong with its signature, and why its body is no JSON object."""
         account = self.vendor.account
-        about_sign = problem_of_sign(request.headers, account.api_key, account.secret)
-        body, about_json = read_json(raw_body) if raw_body else (None, "the body is empty")
+        of_sign = problem_of_sign(request.headers, account.api_key, account.secret)
+        body, of_json = read_json(raw_body) if raw_body else (None, "the body is empty")
         seen = SeenRequest(
             method=request.method,
             path=self.path,
@@ -209,12 +209,12 @@ class Endpoint:
             answer=None,
             http_status=None,
             at=datetime.fromtimestamp(self.vendor.clock(), UTC),
-            sign_is_valid=not about_sign,
+            sign_is_valid=not of_sign,
             timestamp=request.headers.get("timestamp", ""),
             sign_fingerprint=fingerprint(request.headers.get("sign", "")),
             cause="",
         )
-        return seen, Problems(about_sign, about_json)
+        return seen, of_sign, of_json
 
     def _secrets(self, headers: Headers) -> list[str]:
         """Return what a header may hold and nobody may see: key, secret, and the Sign of the request."""
@@ -222,17 +222,17 @@ class Endpoint:
         sign = sign_of(account.api_key, account.secret, headers.get("timestamp", ""))
         return [one for one in (account.api_key, account.secret, sign, sign.upper()) if one]
 
-    def _judge(self, seen: SeenRequest, problems: Problems) -> Verdict:
+    def _judge(self, seen: SeenRequest, of_sign: SignProblem | None, of_json: str) -> Verdict:
         vendor = self.vendor
-        if problems.of_sign:
-            return Verdict(NOT_AUTHENTIC, problems.of_sign.why, advice=problems.of_sign.advice)
+        if of_sign:
+            return Verdict(NOT_AUTHENTIC, of_sign.why, advice=of_sign.advice)
         of_clock = problem_of_clock(seen.timestamp, vendor.clock(), vendor.clock_tolerance)
         if of_clock:
             return Verdict(EXPIRED[self.path], of_clock.why, advice=of_clock.advice)
         if self.path == BALANCE_PATH:
             return Verdict(0)
-        if problems.of_json:
-            return Verdict(WRONG_JSON, problems.of_json)
+        if of_json:
+            return Verdict(WRONG_JSON, of_json)
         verdict = judge(self.path, seen.body, vendor.account)
         media_type = seen.headers.get("content-type", "")
         if media_type.replace(" ", "").lower() == CONTENT_TYPE.lower():
@@ -344,16 +344,3 @@ class Elsewhere:
             await Endpoint(self.vendor, path, None)(scope, receive, send)
         else:
             await Response("Not Found", 404)(scope, receive, send)
-
-
-@dataclass(frozen=True)
-class Problems:
-    """
-    What is wrong with a request before its message is looked at.
-
-    :param of_sign: why it does not prove to come from the account, None if it does
-    :param of_json: why its body is no JSON object, empty if it is
-    """
-
-    of_sign: SignProblem | None
-    of_json: str
