@@ -92,7 +92,7 @@ def test_a_typed_answer_opens_the_window(open_inbox, bubble, sandbox, send, mess
     page.get_by_placeholder("Type a reply").fill("what happened?")
     page.keyboard.press("Enter")
     expect(head(page)).to_contain_text("24-hour window open until ")
-    shown = bubble(page, send(message()))
+    shown = bubble(page, send(message(text={"body": "answered"})))
     expect(shown.locator(".status")).to_have_attribute("title", "Read")
     expect(shown.locator(".note")).to_have_count(0)
     sandbox.window_open(RECIPIENT, is_open=False)
