@@ -13,9 +13,10 @@ import pytest
 
 from airflow_provider_itnio.sandbox import Sandbox
 from airflow_provider_itnio.sandbox.api import SandboxApi
+from airflow_provider_itnio.sandbox.api_models import REPLIES
 from airflow_provider_itnio.sandbox.faults.test_numbers import TABLE
 from airflow_provider_itnio.sandbox.inbox.page import Page
-from airflow_provider_itnio.sandbox.inbox.replies import READERS
+from airflow_provider_itnio.sandbox.operations import routes_of
 
 PAGE = (Path(__file__).parent.parent / "docs" / "testing.md").read_text()
 AIRFLOW_2 = version("apache-airflow").startswith("2.")
@@ -85,19 +86,20 @@ def test_every_python_block_of_the_page_is_a_file_that_runs():
     assert len([name for name in FILES if name.startswith("tests/test_")]) == len(FILES) - 1
 
 
-@pytest.mark.parametrize("row", TABLE, ids=lambda row: row.number)
-def test_the_page_has_the_numbers_with_a_meaning(row):
-    assert re.search(rf"^\| `{re.escape(row.number)}` \| {re.escape(row.meaning)}[ :]", PAGE, re.MULTILINE)
+@pytest.mark.parametrize("number", TABLE)
+def test_the_page_has_the_numbers_with_a_meaning(number):
+    assert re.search(rf"^\| `{re.escape(number)}` \| {re.escape(TABLE[number])}[ :]", PAGE, re.MULTILINE)
 
 
 IN_A_PATH = {"number": "7", "recipient": "8614718004557", "message_id": "782c746fe6eb48a3b8e01273973ffaee"}
 
 
 def test_the_page_has_each_request_of_the_json_api():
-    vendor = Sandbox()._vendor
+    sandbox = Sandbox()
+    vendor = sandbox._vendor
     routes = {
         (method, re.sub(r"\{(\w+).*?\}", lambda named: IN_A_PATH[named[1]], route.path))
-        for route in (*SandboxApi(vendor).routes(), *Page(vendor.store).routes())
+        for route in (*routes_of(SandboxApi(vendor, sandbox.connection_json)), *Page(vendor.store).routes())
         for method in route.methods - {"HEAD"}
         if route.path.startswith("/sandbox/")
     }
@@ -113,7 +115,7 @@ def test_the_page_has_each_request_of_the_json_api():
 def test_the_page_has_each_way_to_answer():
     part = PAGE[PAGE.index("A reply is given with one of") :]
     fields = re.findall(r"^\| `(\w+)` \|", part[: part.index("and with `message_id`")], re.M)
-    assert fields == list(READERS)
+    assert fields == list(REPLIES)
 
 
 def test_each_link_of_the_page_leads_to_one_of_its_parts():

@@ -30,24 +30,16 @@ __all__ = [
     "TestingSandbox",
 ]
 
-HOMES = {
-    "DeliveryStatus": "store.entries",
-    "ReceivedMessage": "store.entries",
-    "RefusedRequest": "store.entries",
-    "Reply": "store.entries",
-    "Sandbox": "server",
-    "SeenRequest": "store.entries",
-    "TestingSandbox": "testing.sandbox",
-}
+HOMES = {"Sandbox": "server", "TestingSandbox": "testing.sandbox"}
 
 INSTALL_HINT = "the sandbox needs its extra: pip install 'airflow-provider-itnio[sandbox]'"
 
 
 def __getattr__(name: str) -> Any:
-    if name not in HOMES:
+    if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:
-        return getattr(import_module(f".{HOMES[name]}", __name__), name)
+        return getattr(import_module(f".{HOMES.get(name, 'store.entries')}", __name__), name)
     except ModuleNotFoundError as missing:
         hint = f"{missing.name} is not installed; {INSTALL_HINT}"
         raise ModuleNotFoundError(hint, name=missing.name) from missing

@@ -81,7 +81,9 @@ class OwnHosts:
         )
         if written & self._allowed:
             return True
-        return port in self._ports and (name in self._names or (self._any_address and _is_address(name)))
+        return port in self._ports and (
+            name in self._names or (self._any_address and _address_in(name.strip("[]")) is not None)
+        )
 
 
 def private_host_of(link: str) -> str:
@@ -112,14 +114,6 @@ def well_formed(link: str) -> bool:
 def _name_and_port(header: str) -> tuple[str, str]:
     found = re.fullmatch(HOST_HEADER, header)
     return (found[1], found[2] or "") if found else ("", "")
-
-
-def _is_address(name: str) -> bool:
-    try:
-        ip_address(name.strip("[]"))
-    except ValueError:
-        return False
-    return True
 
 
 def _address_in(host: str) -> IPv4Address | IPv6Address | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from airflow_provider_itnio.sandbox.api_models import (
@@ -25,7 +26,7 @@ from airflow_provider_itnio.sandbox.faults.random_failures import RandomFailures
 from airflow_provider_itnio.sandbox.inbox.items import opened
 from airflow_provider_itnio.sandbox.inbox.lists import Lists
 from airflow_provider_itnio.sandbox.inbox.replies import reply_from
-from airflow_provider_itnio.sandbox.operations import UnfitRequestError, operation
+from airflow_provider_itnio.sandbox.operations import operation
 from airflow_provider_itnio.sandbox.phone_numbers import digits_of
 from airflow_provider_itnio.sandbox.responses import JSON_TYPE, json_bytes, streamed
 from airflow_provider_itnio.sandbox.status_codes import TEMPLATE_PATH
@@ -89,7 +90,7 @@ class SandboxApi:
         """Return a message or a reply by its id, with its request, answer and pushes."""
         exchange = self.vendor.store.exchange_of(request.path_params["message_id"])
         if exchange is None:
-            raise UnfitRequestError("message_id: no message with this id is kept", 404)
+            raise HTTPException(404, "message_id: no message with this id is kept")
         return opened(exchange)
 
     @operation("GET", "/sandbox/exchanges/{number:int}", gives=dict[str, Any])
@@ -97,7 +98,7 @@ class SandboxApi:
         """Return what the page shows under one number, with the request and its answer."""
         exchange = self.vendor.store.exchange(request.path_params["number"])
         if exchange is None:
-            raise UnfitRequestError("nothing is kept under this number", 404)
+            raise HTTPException(404, "nothing is kept under this number")
         return opened(exchange)
 
     @operation("GET", "/sandbox/conversations", query=ChatsAsked, gives=dict[str, Any])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from threading import TIMEOUT_MAX
 from typing import Annotated, Any, Literal, LiteralString, Self, TypeAlias, TypeVar, get_args
 from urllib.parse import urlsplit
 
@@ -87,6 +88,22 @@ class PushGiven(Given):
     def reason(self) -> str:
         """The reason that is pushed."""
         return self.failure or (UNDELIVERABLE if self.status == "failed" else "")
+
+
+class WaitAsked(Given):
+    """
+    What is waited for.
+
+    :param n: how many messages
+    :param timeout: how long, in seconds
+    :param recipient: counts only messages to this number
+    :param status: counts only messages that have reached this status
+    """
+
+    n: int = Field(ge=1, description="a whole number from 1")
+    timeout: float = Field(ge=0, le=TIMEOUT_MAX, description=f"seconds, from 0 to {TIMEOUT_MAX:g}")
+    recipient: PhoneNumber | None
+    status: PushedStatus | None = Field(description=f"one of {', '.join(get_args(PushedStatus))}")
 
 
 class WindowGiven(Given):
@@ -308,7 +325,11 @@ def _fields_at(model: type[Given], loc: tuple[int | str, ...]) -> tuple[list[str
     fields = _fields_of(model)
     for part in map(str, loc):
         if path and path[-1] in fields:
-            inner = [one for one in get_args(fields[path[-1]].annotation) if _is_model(one)]
+            inner = [
+                one
+                for one in get_args(fields[path[-1]].annotation)
+                if isinstance(one, type) and issubclass(one, BaseModel)
+            ]
             if not inner:
                 break
             fields = _fields_of(inner[0])
@@ -318,7 +339,3 @@ def _fields_at(model: type[Given], loc: tuple[int | str, ...]) -> tuple[list[str
 
 def _fields_of(model: type[BaseModel]) -> dict[str, FieldInfo]:
     return {field.alias or name: field for name, field in model.model_fields.items()}
-
-
-def _is_model(kind: Any) -> bool:
-    return isinstance(kind, type) and issubclass(kind, BaseModel)

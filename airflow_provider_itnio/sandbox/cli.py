@@ -87,13 +87,13 @@ def command_line() -> argparse.ArgumentParser:
         epilog="\n".join(
             [
                 "test numbers:",
-                *(f"  {row.number}  {row.meaning}" for row in TABLE),
+                *(f"  {number}  {meaning}" for number, meaning in TABLE.items()),
                 "",
                 "JSON API, to read what came and to ask for faults (docs/testing.md tells more of both):",
                 *(f"  {line}" for line in JSON_API),
             ]
         ),
-        formatter_class=_Formatter,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
     add("--host", default="127.0.0.1", help="address to bind (%(default)s)")
@@ -162,13 +162,6 @@ def command_line() -> argparse.ArgumentParser:
         "only those who reply; WhatsApp templates reach everyone",
     )
     return parser
-
-
-class _Formatter(argparse.HelpFormatter):
-    """Keeps the lines of the table at the end."""
-
-    def _fill_text(self, text: str, width: int, indent: str) -> str:
-        return text if "\n" in text else super()._fill_text(text, width, indent)
 
 
 def _give_up(text: str) -> int:

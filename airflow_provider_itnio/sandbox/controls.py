@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_itnio.sandbox.api import push_status, receive_reply
-from airflow_provider_itnio.sandbox.api_models import NOWHERE, PushGiven, ReplyGiven, WebhookGiven, read
-from airflow_provider_itnio.sandbox.checks import seconds, whole
+from airflow_provider_itnio.sandbox.api_models import (
+    NOWHERE,
+    PushGiven,
+    ReplyGiven,
+    WaitAsked,
+    WebhookGiven,
+    read,
+)
 from airflow_provider_itnio.sandbox.faults.fault import Fault
 from airflow_provider_itnio.sandbox.phone_numbers import digits_of
-from airflow_provider_itnio.sandbox.store.entries import RANKS
 from airflow_provider_itnio.sandbox.store.waiting import wait_for
 
 if TYPE_CHECKING:
@@ -45,17 +49,17 @@ class SandboxControls:
     @property
     def refused(self) -> list[RefusedRequest]:
         """The requests answered with a negative status, oldest first."""
-        return self._vendor.store.refused
+        return self._vendor.store.all("refused")
 
     @property
     def requests(self) -> list[SeenRequest]:
         """All requests to the vendor's paths, oldest first."""
-        return self._vendor.store.requests
+        return self._vendor.store.all("request")
 
     @property
     def replies(self) -> list[Reply]:
         """What recipients have answered on the page or by the JSON API, oldest first."""
-        return self._vendor.store.replies
+        return self._vendor.store.all("reply")
 
     @property
     def faults(self) -> list[dict[str, Any]]:
@@ -103,11 +107,8 @@ class SandboxControls:
         :raises TimeoutError: if fewer came; it says what came instead
         :raises ValueError: if so many are never kept, or one of the arguments can't be
         """
-        number = None if recipient is None else _digits("recipient", recipient)
-        if status not in (None, *RANKS[1:]):
-            raise ValueError(f"status: one of {', '.join(RANKS[1:])}, {status!r:.60} given")
-        longest = seconds("timeout", timeout, threading.TIMEOUT_MAX)
-        return wait_for(self._vendor.store, whole("n", n, 1), longest, number, status)
+        given = {"n": n, "timeout": timeout, "recipient": recipient, "status": status}
+        return wait_for(self._vendor.store, read(WaitAsked, given))
 
     def window_open(self, number: str | int, *, is_open: bool = True) -> None:
         """

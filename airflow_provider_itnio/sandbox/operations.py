@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.routing import Route
@@ -21,19 +22,6 @@ if TYPE_CHECKING:
 
 Api = TypeVar("Api")
 Endpoint = Callable[[Api, "Request"], Awaitable[Response]]
-
-
-class UnfitRequestError(ValueError):
-    """
-    A request that cannot be answered as it is.
-
-    :param text: what is wrong, beginning with the name of the field if it is one
-    :param http_status: the HTTP code to answer
-    """
-
-    def __init__(self, text: str, http_status: int = 400) -> None:
-        super().__init__(text)
-        self.http_status = http_status
 
 
 @dataclass(frozen=True)
@@ -87,8 +75,9 @@ def operation(
             except ClientDisconnect:
                 return Response(status_code=400)
             except ValueError as wrong:
-                http_status = wrong.http_status if isinstance(wrong, UnfitRequestError) else 400
-                return json_answer({"error": str(wrong)}, http_status).as_response()
+                return json_answer({"error": str(wrong)}, 400).as_response()
+            except HTTPException as wrong:
+                return json_answer({"error": wrong.detail}, wrong.status_code).as_response()
             if isinstance(result, Response):
                 return result
             if told.gives is None:
@@ -116,8 +105,8 @@ def _fitting(model: type[Given], given: Any, several: bool) -> Any:
 async def _json_of(request: Request) -> Any:
     body = await read_body(request)
     if body is None:
-        raise UnfitRequestError(f"a request may hold {LARGEST_BODY} bytes", 413)
+        raise HTTPException(413, f"a request may hold {LARGEST_BODY} bytes")
     try:
         return json.loads(body)
     except (ValueError, RecursionError):
-        raise UnfitRequestError("the body is not JSON") from None
+        raise ValueError("the body is not JSON") from None

@@ -99,31 +99,6 @@ def refusal(path: str, status: int, reason: str | None = None) -> Answer:
     )
 
 
-def acceptance(message_id: str, seconds: int) -> Answer:
-    """
-    Answer as the vendor does when it accepts a message.
-
-    :param message_id: 32 hex digits
-    :param seconds: when it was accepted, in Unix seconds
-    """
-    return json_answer(
-        {
-            "status": "0",
-            "reason": "success",
-            "data": {"channelType": 0, "messageId": message_id, "timestamp": seconds},
-        }
-    )
-
-
-def balance(amount: str) -> Answer:
-    """
-    Answer as the vendor does when it is asked for the balance: all amounts are texts.
-
-    :param amount: what is left
-    """
-    return json_answer({"status": "0", "reason": "success", "balance": amount, "gift": "0", "credit": "0"})
-
-
 def faulty(fault: Fault, path: str) -> Answer:
     """
     Answer what a fault asks for.

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import formatdate
 from typing import TYPE_CHECKING
+
+from starlette.responses import JSONResponse
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -85,43 +86,25 @@ class Security:
 
         refusal = self.refusal(dict(scope["headers"]))
         if refusal:
-            await send_safely(
-                {
-                    "type": "http.response.start",
-                    "status": 403,
-                    "headers": [
-                        (b"content-type", b"application/json"),
-                        (b"content-length", b"%d" % len(refusal)),
-                    ],
-                }
-            )
-            await send_safely({"type": "http.response.body", "body": refusal})
+            await JSONResponse({"error": refusal}, 403)(scope, receive, send_safely)
             return
         await self.app(scope, receive, send_safely)
 
-    def refusal(self, headers: dict[bytes, bytes]) -> bytes:
+    def refusal(self, headers: dict[bytes, bytes]) -> str:
         """
-        Say what is wrong with the headers of a request, as JSON.
+        Say what is wrong with the headers of a request.
 
         :param headers: its headers, names in lower case
-        :return: the answer, empty if nothing is wrong
+        :return: the reason, empty if nothing is wrong
         """
         host = headers.get(b"host", b"").decode("latin-1")
         if host not in self.hosts:
-            return _error(
+            return (
                 f"Host: {host[:80]!r} is not a name of the sandbox; use the address that it printed, or "
                 "start it with --allowed-host and this name"
             )
-        origin = headers.get(b"origin")
-        if origin is not None and origin.decode("latin-1").lower() not in _origins(host.lower()):
-            return _error("Origin: pages of other sites may not use the sandbox")
-        return b""
-
-
-def _origins(host: str) -> tuple[str, str]:
-    """Return where the sandbox's own page is from; what stands before it may have spoken https."""
-    return f"http://{host}", f"https://{host}"
-
-
-def _error(text: str) -> bytes:
-    return json.dumps({"error": text}).encode()
+        origin = headers.get(b"origin", b"").decode("latin-1").lower()
+        # What stands before the sandbox may have spoken https.
+        if b"origin" in headers and origin not in (f"http://{host.lower()}", f"https://{host.lower()}"):
+            return "Origin: pages of other sites may not use the sandbox"
+        return ""

@@ -7,7 +7,6 @@ import json
 import logging
 import threading
 import time
-from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Self
 from urllib.parse import quote, urlencode
@@ -121,27 +120,12 @@ class Sandbox(SandboxControls):
             next start goes on with them. It is made if it is missing, and opened by :meth:`start`
         :raises ValueError: if one of them can't be; the text names it
         """
+        given = locals()
         self.api_key = api_key
         self.secret = secret
         self.host = host
         options = read(
-            SandboxOptions,
-            {
-                "app_id": app_id,
-                "business_phone": business_phone,
-                "port": port,
-                "allowed_hosts": allowed_hosts,
-                "clock_tolerance": clock_tolerance,
-                "balance": balance,
-                "price": price,
-                "keep": keep,
-                "fail": fail,
-                "latency": latency,
-                "webhook": webhook,
-                "push_twice": push_twice,
-                "push_disorder": push_disorder,
-                "push_scale": push_scale,
-            },
+            SandboxOptions, {name: one for name, one in given.items() if name in SandboxOptions.model_fields}
         )
         scale = options.push_scale
         pushes = WebhookGiven.model_construct(url=webhook or "", twice=push_twice, disorder=push_disorder)
@@ -194,8 +178,8 @@ class Sandbox(SandboxControls):
             self._port = listening.getsockname()[1]
             if self._data is not None:
                 self._vendor.open(DataFile(self._data))
-            # An event belongs to the loop of one start; all else is the same in both.
-            vendor = replace(self._vendor, stopping=asyncio.Event())
+            vendor = self._vendor
+            vendor.stopping = asyncio.Event()  # which belongs to the loop of one start
             config = self._config(vendor, self._port)
             server = UvicornThread(config, listening, vendor.stopping, vendor.delivery.resume)
         except BaseException:

@@ -49,11 +49,7 @@ def _of_parameter(parameter: dict[str, Any]) -> str:
 
 SUMMARIES: Mapping[str, Callable[[Any], str]] = {
     "text": lambda content: text_at(content, "body"),
-    "image": _of_media,
-    "audio": _of_media,
-    "video": _of_media,
-    "sticker": _of_media,
-    "document": _of_media,
+    **dict.fromkeys(("image", "audio", "video", "sticker", "document"), _of_media),
     "location": _of_location,
     "interactive": lambda content: text_at(content, "body", "text"),
     "template": _of_template,

@@ -258,8 +258,8 @@ def test_help_names_every_option(capsys):
         "open-windows",
     ):
         assert f"--{option}" in shown
-    for row in TABLE:
-        assert f"{row.number}  {row.meaning}" in shown
+    for number, meaning in TABLE.items():
+        assert f"{number}  {meaning}" in shown
     for path in ("messages", "refused", "requests", "replies", "faults", "webhook", "pushes", "windows"):
         assert f"/sandbox/{path}" in shown
 

@@ -53,11 +53,6 @@ def _answer(value: object) -> object:
     return value
 
 
-def _no_default(schema: dict[str, Any]) -> None:
-    """Leave a default out of the description that may not be given."""
-    del schema["default"]
-
-
 TEXT = WithJsonSchema({"type": "string"})
 
 
@@ -84,16 +79,12 @@ class Fault(Given):
     reason: str | None = Field(None, description="a text")
     http_status: int | None = Field(None, ge=200, le=599, description="a whole number from 200 to 599")
     headers: Annotated[dict[str, str], BeforeValidator(_headers)] = Field(
-        {}, json_schema_extra=_no_default, description="an object of header names with their values"
+        {}, description="an object of header names with their values"
     )
     body: Annotated[bytes | None, BeforeValidator(_body), TEXT] = Field(None, description="a text")
     answer: Annotated[Any, BeforeValidator(_answer)] = Field(None, description="any JSON")
-    delay: float = Field(
-        0.0,
-        gt=0,
-        le=LONGEST_DELAY,
-        json_schema_extra=_no_default,
-        description=f"seconds, over 0 and at most {LONGEST_DELAY:g}",
+    delay: float | None = Field(
+        None, gt=0, le=LONGEST_DELAY, description=f"seconds, over 0 and at most {LONGEST_DELAY:g}"
     )
     drop: Literal["before_accepting", "after_accepting"] | None = Field(
         None, description=f"one of {BEFORE_ACCEPTING}, {AFTER_ACCEPTING}"

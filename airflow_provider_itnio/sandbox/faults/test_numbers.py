@@ -20,32 +20,23 @@ TRANSIENT_HTTP = (429, 503)
 PAGE = b"<html><body>Bad gateway</body></html>"
 
 
-class Row(NamedTuple):
-    """
-    A row of the table for people.
-
-    :param number: the number; the letters in it stand for digits
-    :param meaning: what a message to it gets
-    """
-
-    number: str
-    meaning: str
-
-
-TABLE = (
-    Row("+999 1 000 NNNN", "refused with the code -NNNN"),
-    Row("+999 2 000 SSSS", "accepted, and answered SSSS seconds late, at most 600"),
-    Row("+999 3 000 0001", "the connection is dropped before the message is accepted"),
-    Row("+999 3 000 0002", "the connection is dropped after the message is accepted"),
-    Row("+999 4 000 0HHH", "answered HTTP HHH, 400 to 599; 429 and 503 with Retry-After: 1"),
-    Row("+999 5 000 0001", "answered with a page in place of JSON"),
-    Row("+999 5 000 0002", "answered success without a message id"),
-    Row("+999 6 000 0NNN", "accepted, then pushed as failed with WhatsApp's code 131NNN"),
-    Row("+999 7 000 0001", "accepted and sent, never delivered"),
-    Row("+999 7 000 0002", "accepted, sent and delivered, never read"),
-    Row("+999 7 000 0003", "accepted, and no status is ever pushed"),
-)
-"""What :func:`fault_of_number` and :func:`outcome_of_number` do, in words."""
+TABLE = {
+    "+999 1 000 NNNN": "refused with the code -NNNN",
+    "+999 2 000 SSSS": "accepted, and answered SSSS seconds late, at most 600",
+    "+999 3 000 0001": "the connection is dropped before the message is accepted",
+    "+999 3 000 0002": "the connection is dropped after the message is accepted",
+    "+999 4 000 0HHH": "answered HTTP HHH, 400 to 599; 429 and 503 with Retry-After: 1",
+    "+999 5 000 0001": "answered with a page in place of JSON",
+    "+999 5 000 0002": "answered success without a message id",
+    "+999 6 000 0NNN": "accepted, then pushed as failed with WhatsApp's code 131NNN",
+    "+999 7 000 0001": "accepted and sent, never delivered",
+    "+999 7 000 0002": "accepted, sent and delivered, never read",
+    "+999 7 000 0003": "accepted, and no status is ever pushed",
+}
+"""
+What :func:`fault_of_number` and :func:`outcome_of_number` do, in words, by number; letters in a number stand
+for digits.
+"""
 
 
 class Outcome(NamedTuple):

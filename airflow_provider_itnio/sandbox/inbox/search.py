@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -26,30 +26,19 @@ async def found(exchanges: Iterable[Exchange], words: str) -> AsyncIterator[Exch
 
     :param words: what to look for, in any letter case; empty finds all
     """
-    holds = finder(words)
-    rest = iter(exchanges)
-    while part := list(islice(rest, LOOKED_AT_ONCE)):
-        for exchange in part:
-            if holds(exchange):
-                yield exchange
-        await asyncio.sleep(0)
-
-
-def finder(words: str) -> Callable[[Exchange], bool]:
-    """
-    Make the test that a search is: whether the text, the number or the id of an exchange holds the words.
-    """
     wanted = words.strip().lower()
-    if not wanted:
-        return lambda exchange: True
     # Numbers are found as people write them.
     digits = digits_of(wanted) if re.fullmatch(r"[+\d\s().-]+", wanted) else ""
 
-    def holds(exchange: Exchange) -> bool:
-        text = searched(exchange)
+    def holds(text: str) -> bool:
         return wanted in text or (len(digits) > 2 and digits in text)
 
-    return holds
+    rest = iter(exchanges)
+    while part := list(islice(rest, LOOKED_AT_ONCE)):
+        for exchange in part:
+            if not wanted or holds(searched(exchange)):
+                yield exchange
+        await asyncio.sleep(0)
 
 
 def searched(exchange: Exchange) -> str:

@@ -36,9 +36,6 @@ class RingBuffer(Generic[Kept]):
     def __iter__(self) -> Iterator[Kept]:
         return (entry for entry, _ in self._entries)
 
-    def __reversed__(self) -> Iterator[Kept]:
-        return (entry for entry, _ in reversed(self._entries))
-
     def append(self, entry: Kept, size: int) -> list[Kept]:
         """
         Keep an entry.

@@ -17,9 +17,6 @@ from airflow_provider_itnio.sandbox.store.entries import (
     DeliveryStatus,
     Entry,
     ReceivedMessage,
-    RefusedRequest,
-    Reply,
-    SeenRequest,
     Window,
 )
 from airflow_provider_itnio.sandbox.store.exchange import Exchange, Kind
@@ -48,8 +45,8 @@ class Store:
     """
     The last messages, refusals, requests and replies, safe to read from any thread.
 
-    ``name`` tells this store from that of another sandbox, for readers that outlive one; ``cleared`` is the
-    number of the last clearing; ``file`` is where all is kept too, None if nowhere;
+    ``number`` is that of the last change, ``cleared`` that of the last clearing; ``name`` tells this store
+    from that of another sandbox, for readers that outlive one; ``file`` is where all is kept too, if anywhere;
     ``changed`` is held by who reads or changes several things, and tells of each change.
 
     :param keep: how many of each are kept, at least 1; older ones are forgotten, and of large ones fewer are
@@ -72,7 +69,7 @@ class Store:
         # Both by when they changed last, with the number of that change.
         self._statuses: dict[str, tuple[int, ReceivedMessage]] = {}
         self._windows: dict[str, tuple[int, Window]] = {}
-        self._number = self.cleared = 0
+        self.number = self.cleared = 0
         self._listeners: list[Callable[[], None]] = []
         self.changed = threading.Condition()
         self.file: DataFile | None = None
@@ -90,10 +87,10 @@ class Store:
             for exchange in file.read():
                 gone += self._keep(exchange)
             file.forget(one.number for one in gone)
-            self._number = max(self._number, file.last_number())
+            self.number = max(self.number, file.last_number())
             for recipient, until in file.read_windows():
                 self._update(self._windows, recipient, Window(recipient, until), WINDOWS_KEPT)
-            self.cleared = self._number
+            self.cleared = self.number
             self.file = file
 
     def close(self) -> None:
@@ -118,10 +115,10 @@ class Store:
         :raises DataFileError: if there is a file and it cannot be written; nothing is kept then
         """
         with self.changed, self.together():
-            exchange = Exchange(self._number + 1, entries)
+            exchange = Exchange(self.number + 1, entries)
             if self.file:
                 self.file.add(exchange)
-            self._number += 1
+            self.number += 1
             gone = self._keep(exchange)
             if self.file:
                 self.file.forget(one.number for one in gone)
@@ -149,24 +146,10 @@ class Store:
     @property
     def messages(self) -> list[ReceivedMessage]:
         """The accepted messages, oldest first."""
-        return self._all("message")
+        return self.all("message")
 
-    @property
-    def refused(self) -> list[RefusedRequest]:
-        """The refused requests, oldest first."""
-        return self._all("refused")
-
-    @property
-    def requests(self) -> list[SeenRequest]:
-        """All requests to the vendor's paths, oldest first."""
-        return self._all("request")
-
-    @property
-    def replies(self) -> list[Reply]:
-        """The replies of recipients, oldest first."""
-        return self._all("reply")
-
-    def _all(self, name: EntryName) -> list[Any]:
+    def all(self, name: EntryName) -> list[Any]:
+        """Give the entries of a kind, oldest first."""
         with self.changed:
             return [entry for _, entry in self._entries(name)]
 
@@ -223,12 +206,6 @@ class Store:
             return list(islice(found, limit))
 
     @property
-    def number(self) -> int:
-        """The number of the last change."""
-        with self.changed:
-            return self._number
-
-    @property
     def cursor(self) -> str:
         """Where the stream of events stands now."""
         return f"{self.name}.{self.number}"
@@ -246,7 +223,7 @@ class Store:
     def oldest(self) -> dict[str, int]:
         """Give the number of the oldest of each kind that the inbox page shows."""
         with self.changed:
-            return {kind: next((one.number for one in self._kinds[kind]), self._number + 1) for kind in SHOWN}
+            return {kind: next((one.number for one in self._kinds[kind]), self.number + 1) for kind in SHOWN}
 
     def exchange(self, number: int) -> Exchange | None:
         """Give the exchange with a number, None if none is kept."""
@@ -288,7 +265,7 @@ class Store:
         with self.changed:
             updates: list[tuple[int, ReceivedMessage | Window]] = [*_changed_after(number, self._windows)]
             updates += _changed_after(number, self._statuses)
-            return number < self.cleared, sorted(updates, key=lambda one: one[0]), self._number
+            return number < self.cleared, sorted(updates, key=lambda one: one[0]), self.number
 
     def reach(self, message: ReceivedMessage, status: DeliveryStatus) -> None:
         """Let a message reach a status; one that it has reached already changes nothing."""
@@ -336,9 +313,9 @@ class Store:
 
     def _update(self, changes: dict[str, tuple[int, Any]], key: str, value: Any, most: int) -> str:
         """Note a change, and give the key that is forgotten for it, empty if none is."""
-        self._number += 1
+        self.number += 1
         changes.pop(key, None)
-        changes[key] = (self._number, value)
+        changes[key] = (self.number, value)
         oldest = next(iter(changes)) if len(changes) > most else ""
         changes.pop(oldest, None)
         self._tell()
@@ -365,8 +342,8 @@ class Store:
             if self.file:
                 self.file.clear()
             self._forget_all()
-            self._number += 1
-            self.cleared = self._number
+            self.number += 1
+            self.cleared = self.number
             self._tell()
 
     def _forget_all(self) -> None:

@@ -9,28 +9,24 @@ from airflow_provider_itnio.sandbox.phone_numbers import shortened
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from airflow_provider_itnio.sandbox.api_models import WaitAsked
     from airflow_provider_itnio.sandbox.store.entries import ReceivedMessage
     from airflow_provider_itnio.sandbox.store.store import Store
 
 SHOWN_OF_EACH = 10
 
 
-def wait_for(
-    store: Store, count: int, timeout: float, recipient: str | None = None, status: str | None = None
-) -> list[ReceivedMessage]:
+def wait_for(store: Store, asked: WaitAsked) -> list[ReceivedMessage]:
     """
     Wait until at least that many messages are kept.
 
-    :param count: how many, at most what is kept
-    :param timeout: how long to wait, in seconds
-    :param recipient: count only messages to these digits
-    :param status: count only messages that have reached this status
     :return: all such messages kept by then
     :raises TimeoutError: if fewer came; it says what came instead
     :raises ValueError: if so many are never kept
     """
-    if count > store.keep:
-        raise ValueError(f"waiting for {count} messages, but the sandbox keeps {store.keep}")
+    recipient, status = asked.recipient, asked.status
+    if asked.n > store.keep:
+        raise ValueError(f"waiting for {asked.n} messages, but the sandbox keeps {store.keep}")
 
     def found() -> list[ReceivedMessage]:
         return [
@@ -41,7 +37,9 @@ def wait_for(
         ]
 
     with store.changed:
-        if store.changed.wait_for(lambda: store.totals()["messages"] >= count <= len(found()), timeout):
+        if store.changed.wait_for(
+            lambda: store.totals()["messages"] >= asked.n <= len(found()), asked.timeout
+        ):
             return found()
         came = len(found())
         messages = [
@@ -49,12 +47,12 @@ def wait_for(
             + (f" ({' '.join(filter(None, (one.status, one.failure)))})" if status else "")
             for one in store.messages
         ]
-        refused = [f"{one.status} ({one.meaning}): {one.why}" for one in store.refused]
+        refused = [f"{one.status} ({one.meaning}): {one.why}" for one in store.all("refused")]
     wanted = [f"to {shortened(recipient)}"] if recipient else []
     wanted += [f"with status {status}"] if status else []
     raise TimeoutError(
-        " ".join([f"{count} accepted messages", *wanted])
-        + f" were expected within {timeout:g} s, {came} came"
+        " ".join([f"{asked.n} accepted messages", *wanted])
+        + f" were expected within {asked.timeout:g} s, {came} came"
         + "".join(_lines("accepted", messages))
         + "".join(_lines("refused with", refused))
     )

@@ -9,9 +9,12 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import copy_context
-from typing import Any, Literal, TypeAlias, TypeVar
+from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 
-from airflow_provider_itnio.sandbox.checks import mapping, text, whole
+from pydantic import BeforeValidator, Field
+
+from airflow_provider_itnio.sandbox.api_models import Given, read
+from airflow_provider_itnio.sandbox.checks import environment_text, mapping
 from airflow_provider_itnio.sandbox.server import Sandbox
 from airflow_provider_itnio.sandbox.testing.turns import turn
 
@@ -22,10 +25,23 @@ EventKind: TypeAlias = Literal[
 ]
 
 PROXIES = frozenset({"http_proxy", "https_proxy", "all_proxy"})
-CONNECTION_FIELDS = ("conn_type", "login", "password", "host", "port", "schema", "description")
 KEPT_IN_A_TEST = 100_000
 
+EnvironmentText: TypeAlias = Annotated[str, BeforeValidator(environment_text)]
 Result = TypeVar("Result")
+
+
+class ConnectionGiven(Given):
+    """The fields of a connection that a test may change; its environment holds them."""
+
+    conn_type: EnvironmentText | None = None
+    login: EnvironmentText | None = None
+    password: EnvironmentText | None = None
+    host: EnvironmentText | None = None
+    port: int | None = Field(None, ge=0, le=65535, description="a whole number from 0 to 65535")
+    schema_: EnvironmentText | None = Field(None, alias="schema")
+    description: EnvironmentText | None = None
+    extra: Mapping[str, Any] | None = Field(None, description="a dict of changes in the extras")
 
 
 class TestingSandbox(Sandbox):
@@ -84,17 +100,7 @@ class TestingSandbox(Sandbox):
         if self._set_variable is None:
             raise RuntimeError("connect: a connection lasts as long as a test, and none runs")
         name = f"AIRFLOW_CONN_{_id('conn_id', conn_id)}"
-        if extra is not None and not isinstance(extra, Mapping):
-            raise ValueError(f"extra: a dict of changes in the extras, {extra!r} given")
-        for field, value in changes.items():
-            if field not in CONNECTION_FIELDS:
-                raise ValueError(
-                    f"{field}: no field of a connection; there are {', '.join(CONNECTION_FIELDS)}"
-                )
-            if field == "port" and value is not None:
-                whole(field, value, 0, 65535)
-            elif value is not None:
-                text(field, value)
+        read(ConnectionGiven, changes | {"extra": extra})
         fields = json.loads(self.connection_json()) | changes
         fields["extra"] |= extra or {}
         fields = {field: value for field, value in fields.items() if value is not None}
@@ -200,7 +206,7 @@ def _variables(variables: Mapping[str, Any]) -> Iterator[None]:
     texts = {}
     for name, value in variables.items():
         written = value if isinstance(value, str) else _json("variables", value)
-        texts[f"AIRFLOW_VAR_{_id('variables', name)}"] = text(f"variables[{name!r}]", written)
+        texts[f"AIRFLOW_VAR_{_id('variables', name)}"] = _text(f"variables[{name!r}]", written)
     before = {name: os.environ.get(name) for name in texts}
     try:
         os.environ.update(texts)
@@ -217,7 +223,14 @@ def _id(parameter: str, given: Any) -> str:
     """Write the id of a variable or connection as it stands in the environment."""
     if not isinstance(given, str) or not given or "=" in given:
         raise ValueError(f"{parameter}: an id without '=', {given!r:.60} given")
-    return text(parameter, given).upper()
+    return _text(parameter, given).upper()
+
+
+def _text(parameter: str, given: object) -> str:
+    try:
+        return environment_text(given)
+    except ValueError as unfit:
+        raise ValueError(f"{parameter}: {unfit}, {given!r:.60} given") from None
 
 
 def _json(parameter: str, value: Any) -> str:

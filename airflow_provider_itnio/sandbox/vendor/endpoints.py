@@ -17,7 +17,7 @@ from airflow_provider_itnio.sandbox.faults.fault import NO_FAULT, Fault
 from airflow_provider_itnio.sandbox.faults.test_numbers import fault_of_number
 from airflow_provider_itnio.sandbox.http_protocol import LARGEST_BODY, cut, read_body
 from airflow_provider_itnio.sandbox.phone_numbers import shortened
-from airflow_provider_itnio.sandbox.responses import Answer, acceptance, balance, faulty, json_answer, refusal
+from airflow_provider_itnio.sandbox.responses import Answer, faulty, json_answer, refusal
 from airflow_provider_itnio.sandbox.status_codes import (
     BALANCE_PATH,
     CUSTOM_PATH,
@@ -45,14 +45,12 @@ from airflow_provider_itnio.sandbox.vendor.validation import WRONG_JSON, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from decimal import Decimal
 
     from starlette.datastructures import Headers
     from starlette.types import Receive, Scope, Send
 
-    from airflow_provider_itnio.sandbox.api_models import WebhookGiven
     from airflow_provider_itnio.sandbox.faults.fault import FaultQueue
-    from airflow_provider_itnio.sandbox.faults.random_failures import RandomFailures, Share
+    from airflow_provider_itnio.sandbox.faults.random_failures import RandomFailures
     from airflow_provider_itnio.sandbox.store.data_file import DataFile
     from airflow_provider_itnio.sandbox.store.store import Store
     from airflow_provider_itnio.sandbox.vendor.account import Account
@@ -88,8 +86,6 @@ class Vendor:
     :param delivery: what becomes of accepted messages
     :param latency: how late each answer comes, in seconds
     :param stopping: set when the server stops, so that no held-back answer delays that
-    :param at_start: what a reset brings back: the random failures, the webhook's settings and the balance; by
-        default what they are now
     """
 
     account: Account
@@ -101,11 +97,9 @@ class Vendor:
     delivery: Delivery
     latency: float = 0.0
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
-    at_start: tuple[tuple[Share, ...], WebhookGiven, Decimal | None] | None = None
 
     def __post_init__(self) -> None:
-        if self.at_start is None:
-            self.at_start = self.failing.shares, self.delivery.webhook.settings, self.account.balance
+        self.at_start = self.failing.shares, self.delivery.webhook.settings, self.account.balance
 
     def open(self, file: DataFile) -> None:
         """
@@ -130,7 +124,7 @@ class Vendor:
 
     def reset(self) -> None:
         """Be as at the start: clear, forget the faults, and undo each change of a setting."""
-        shares, webhook, balance = self.at_start  # type: ignore[misc]  # set once this is made
+        shares, webhook, balance = self.at_start
         self.faults.clear()
         self.failing.shares = shares
         self.delivery.webhook.configure(webhook)
@@ -187,7 +181,7 @@ class Endpoint:
             kept = self.vendor.store.add(*entries)
             if kept.message:
                 self.vendor.delivery.follow(kept.message)
-        wait = self.vendor.latency + (fault.delay if fault else 0)
+        wait = self.vendor.latency + ((fault and fault.delay) or 0)
         if wait and await self._stops_within(wait):
             answer = None
         if answer is None:
@@ -255,7 +249,8 @@ class Endpoint:
         if asked and further:
             # One that only delays, or adds headers, leaves the answer to what else there is.
             headers = asked.headers | further.headers
-            return further.model_copy(update={"delay": asked.delay + further.delay, "headers": headers}), why
+            delay = (asked.delay or 0) + (further.delay or 0)
+            return further.model_copy(update={"delay": delay, "headers": headers}), why
         return asked or further, why
 
     def _decide(
@@ -267,10 +262,12 @@ class Endpoint:
         if verdict.status:
             answer, why = refusal(self.path, verdict.status), why if fault.makes_answer else verdict.why
         elif self.path == BALANCE_PATH:
-            answer = balance(self.vendor.account.shown_balance)
+            amounts = {"balance": self.vendor.account.shown_balance, "gift": "0", "credit": "0"}
+            answer = json_answer({"status": "0", "reason": "success"} | amounts)
         else:
             message_id = uuid4().hex
-            answer = acceptance(message_id, int(seen.at.timestamp()))
+            data = {"channelType": 0, "messageId": message_id, "timestamp": int(seen.at.timestamp())}
+            answer = json_answer({"status": "0", "reason": "success", "data": data})
             if fault.keeps_message:
                 entries.append(self._accepted(seen, verdict, message_id))
         if fault.drop is not None:

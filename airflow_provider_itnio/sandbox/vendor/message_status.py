@@ -120,7 +120,7 @@ class Delivery:
             self._push(message, [status])
 
     def _push(self, message: ReceivedMessage, reached: list[DeliveryStatus]) -> None:
-        if self.webhook.disorder:
+        if self.webhook.settings.disorder:
             reached = [] if _to_come(message) else message.statuses[::-1]
         self.webhook.put(message.id, [status_push(message, one) for one in reached])
 

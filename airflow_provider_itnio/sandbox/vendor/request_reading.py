@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from starlette.datastructures import Headers
 
 from airflow_provider_itnio.sandbox.phone_numbers import digits_of
+from airflow_provider_itnio.sandbox.store.data_file import headers_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -56,7 +57,7 @@ def masked(headers: Headers, secrets: Iterable[str]) -> Headers:
         (name, MASK if name in SECRET_HEADERS or holds_a_secret(value) else value)
         for name, value in headers.items()
     ]
-    return Headers(raw=[(name.encode("latin-1"), value.encode("latin-1")) for name, value in shown])
+    return headers_of(shown)
 
 
 def _is_too_deep(value: Any, raw_body: bytes) -> bool:

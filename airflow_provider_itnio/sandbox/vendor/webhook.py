@@ -56,12 +56,7 @@ class Webhook:
     settings: WebhookGiven = NOWHERE
     file: DataFile | None = None
     _sender: _Sender | None = field(default=None, init=False, repr=False)
-    _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
-
-    @property
-    def disorder(self) -> bool:
-        """Whether the statuses of a message come in the reverse order."""
-        return self.settings.disorder
+    _lock: threading.RLock = field(default_factory=threading.RLock, init=False, repr=False)
 
     def put(self, key: str, pushes: Iterable[Mapping[str, Any]]) -> None:
         """
@@ -83,26 +78,25 @@ class Webhook:
         :param settings: where, and how
         """
         with self._lock:
-            self._stop()
+            self.stop()
             if self.settings.url and self.file:
                 self.file.clear_pushes()
             self.settings = settings
-            self._resume()
+            self.resume()
 
     def resume(self) -> None:
         """Push what waits in the file, if there is an address; else it goes on waiting for one."""
         with self._lock:
-            self._resume()
+            waiting = self.file.waiting_pushes() if self.settings.url and self.file else []
+            if waiting:
+                self._started().put_again(waiting)
 
     def stop(self) -> None:
         """Drop what waits, but for what is in the file, until something is pushed again."""
         with self._lock:
-            self._stop()
-
-    def _resume(self) -> None:
-        waiting = self.file.waiting_pushes() if self.settings.url and self.file else []
-        if waiting:
-            self._started().put_again(waiting)
+            if self._sender:
+                self._sender.stop()
+            self._sender = None
 
     def _started(self) -> _Sender:
         self._sender = self._sender or _Sender(self.settings.url, self.scale, self.file)
@@ -117,11 +111,6 @@ class Webhook:
             "scale": self.scale,
             **vars(counts),
         }
-
-    def _stop(self) -> None:
-        if self._sender:
-            self._sender.stop()
-        self._sender = None
 
 
 @dataclass

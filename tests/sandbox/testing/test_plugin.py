@@ -203,7 +203,7 @@ def test_a_connection_may_be_without_extras(itnio_sandbox):
 @pytest.mark.parametrize(
     ("given", "text"),
     [
-        ({"pasword": "x"}, "pasword: no field of a connection; there are conn_type, login, password"),
+        ({"pasword": "x"}, "pasword: unknown field; there are conn_type, login, password"),
         ({"conn_id": None}, "conn_id: an id without"),
         ({"conn_id": "a=b"}, "conn_id: an id without '=', 'a=b' given"),
         ({"port": "x"}, "port: a whole number from 0 to 65535, 'x' given"),

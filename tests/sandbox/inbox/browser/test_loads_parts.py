@@ -24,7 +24,7 @@ HIDE = """(hidden) => {
 def fill(sandbox, numbers, recipient=lambda number: RECIPIENT):
     """Keep a message for each number, as if it had been sent."""
     store = sandbox._vendor.store
-    template, request = store.messages[0], store.requests[0]
+    template, request = store.messages[0], store.all("request")[0]
     for number in numbers:
         text = {"type": "text", "text": {"body": f"row {number}"}}
         store.add(
