@@ -102,19 +102,19 @@ class SandboxApi:
         return opened(exchange)
 
     @operation("GET", "/sandbox/conversations", query=ChatsAsked, gives=dict[str, Any])
-    async def read_conversations(self, request: Request, asked: ChatsAsked) -> Response:
+    async def read_conversations(self, request: Request, asked: ChatsAsked) -> bytes:
         """List the conversations in short, the one that was last written in first, 100 at a time."""
-        return _written(await self.lists.conversations(asked))
+        return await self.lists.conversations(asked)
 
     @operation("GET", "/sandbox/conversations/{recipient}/items", query=PartAsked, gives=dict[str, Any])
-    async def read_chat(self, request: Request, asked: PartAsked) -> Response:
+    async def read_chat(self, request: Request, asked: PartAsked) -> bytes:
         """List what stands in the chat with one recipient, the latest 100 or those next to a number."""
-        return _written(await self.lists.chat(digits_of(request.path_params["recipient"]), asked))
+        return await self.lists.chat(digits_of(request.path_params["recipient"]), asked)
 
     @operation("GET", "/sandbox/failures", query=PartAsked, gives=dict[str, Any])
-    async def read_failures(self, request: Request, asked: PartAsked) -> Response:
+    async def read_failures(self, request: Request, asked: PartAsked) -> bytes:
         """List the requests that failed and left no message, the latest 100 or those next to a number."""
-        return _written(await self.lists.failures(asked))
+        return await self.lists.failures(asked)
 
     @operation("GET", "/sandbox/replies", query=PageOfOneAsked, gives=list[Reply])
     async def read_replies(self, request: Request, asked: PageOfOneAsked) -> Response:
@@ -267,7 +267,3 @@ def _parts(entries: list[Entry]) -> Iterator[bytes]:
         part = [json_bytes(as_json(one)) for one in entries[start : start + ENTRIES_A_PART]]
         yield (b", " if start else b"[") + b", ".join(part)
     yield b"]" if entries else b"[]"
-
-
-def _written(body: bytes) -> Response:
-    return Response(body, headers={"content-type": JSON_TYPE})

@@ -91,14 +91,7 @@ class PushGiven(Given):
 
 
 class WaitAsked(Given):
-    """
-    What is waited for.
-
-    :param n: how many messages
-    :param timeout: how long, in seconds
-    :param recipient: counts only messages to this number
-    :param status: counts only messages that have reached this status
-    """
+    """What :meth:`Sandbox.wait_for` waits for; its parameters are described there."""
 
     n: int = Field(ge=1, description="a whole number from 1")
     timeout: float = Field(ge=0, le=TIMEOUT_MAX, description=f"seconds, from 0 to {TIMEOUT_MAX:g}")

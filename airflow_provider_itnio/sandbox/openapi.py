@@ -27,17 +27,10 @@ COMPUTED = {
 }
 """What entries have besides their fields."""
 
+ERROR_SCHEMA = {"type": "object", "properties": {"error": {"type": "string"}}, "required": ["error"]}
 ERROR = {
     "description": "What is wrong with the request, beginning with the name of the field",
-    "content": {
-        "application/json": {
-            "schema": {
-                "type": "object",
-                "properties": {"error": {"type": "string"}},
-                "required": ["error"],
-            }
-        }
-    },
+    "content": {"application/json": {"schema": ERROR_SCHEMA}},
 }
 
 

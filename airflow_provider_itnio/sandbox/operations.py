@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from airflow_provider_itnio.sandbox.api_models import Given, read
 from airflow_provider_itnio.sandbox.http_protocol import LARGEST_BODY, read_body
-from airflow_provider_itnio.sandbox.responses import json_answer
+from airflow_provider_itnio.sandbox.responses import JSON_TYPE, json_answer
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -56,7 +56,8 @@ def operation(
     """
     Read what a request holds before an endpoint is called with it, and answer errors by name.
 
-    The endpoint returns JSON or a response. A ``ValueError`` becomes HTTP 400 with its text.
+    The endpoint returns JSON, as bytes if it is written already, or a response. A ``ValueError`` becomes HTTP
+    400 with its text.
 
     :param method: its HTTP method
     :param path: its path
@@ -80,6 +81,8 @@ def operation(
                 return json_answer({"error": wrong.detail}, wrong.status_code).as_response()
             if isinstance(result, Response):
                 return result
+            if isinstance(result, bytes):
+                return Response(result, headers={"content-type": JSON_TYPE})
             if told.gives is None:
                 return Response(status_code=told.http_status)
             return json_answer(result, told.http_status).as_response()

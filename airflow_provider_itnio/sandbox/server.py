@@ -127,7 +127,6 @@ class Sandbox(SandboxControls):
         options = read(
             SandboxOptions, {name: one for name, one in given.items() if name in SandboxOptions.model_fields}
         )
-        scale = options.push_scale
         pushes = WebhookGiven.model_construct(url=webhook or "", twice=push_twice, disorder=push_disorder)
         store = Store(keep, open_windows)
         self._vendor = Vendor(
@@ -139,7 +138,7 @@ class Sandbox(SandboxControls):
             failing=RandomFailures(options.fail, seed),
             clock=clock,
             clock_tolerance=clock_tolerance,
-            delivery=Delivery(store, Webhook(scale, pushes), clock, scale),
+            delivery=Delivery(store, Webhook(push_scale, pushes), clock, push_scale),
             latency=latency,
         )
         self._allowed_hosts = options.allowed_hosts

@@ -82,8 +82,7 @@ def failure(exchange: Exchange) -> dict[str, Any]:
     :param exchange: an exchange that failed
     """
     request, refused = exchange.request, exchange.refused
-    told: dict[str, Any] = {"status": None, "meaning": "", "why": "", "advice": "", "by_fault": False}
-    told["recipient"] = exchange.number_of_chat
+    told: dict[str, Any] = {"status": None, "recipient": exchange.number_of_chat}
     if request:
         told |= {
             "meaning": _without_status(request),

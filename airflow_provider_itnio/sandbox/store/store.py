@@ -46,7 +46,7 @@ class Store:
     The last messages, refusals, requests and replies, safe to read from any thread.
 
     ``number`` is that of the last change, ``cleared`` that of the last clearing; ``name`` tells this store
-    from that of another sandbox, for readers that outlive one; ``file`` is where all is kept too, if anywhere;
+    from another sandbox's, for readers that outlive one; ``file`` is where all is kept too, if anywhere;
     ``changed`` is held by who reads or changes several things, and tells of each change.
 
     :param keep: how many of each are kept, at least 1; older ones are forgotten, and of large ones fewer are

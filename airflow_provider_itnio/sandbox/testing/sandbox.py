@@ -14,7 +14,6 @@ from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 from pydantic import BeforeValidator, Field
 
 from airflow_provider_itnio.sandbox.api_models import Given, read
-from airflow_provider_itnio.sandbox.checks import environment_text, mapping
 from airflow_provider_itnio.sandbox.server import Sandbox
 from airflow_provider_itnio.sandbox.testing.turns import turn
 
@@ -26,6 +25,21 @@ EventKind: TypeAlias = Literal[
 
 PROXIES = frozenset({"http_proxy", "https_proxy", "all_proxy"})
 KEPT_IN_A_TEST = 100_000
+
+
+def environment_text(value: object) -> str:
+    """
+    Check a text that the environment of a process can hold.
+
+    :param value: what was given
+    :raises ValueError: if it is something else; it says what is needed
+    """
+    if not isinstance(value, str):
+        raise ValueError("a text")
+    if "\0" in value or any("\ud800" <= one <= "\udfff" for one in value):
+        raise ValueError("a text without NUL and lone surrogates")
+    return value
+
 
 EnvironmentText: TypeAlias = Annotated[str, BeforeValidator(environment_text)]
 Result = TypeVar("Result")
@@ -145,7 +159,7 @@ class TestingSandbox(Sandbox):
             )
         from airflow_provider_itnio.sandbox.testing.task_run import run_task
 
-        given = context | {"xcoms": mapping("xcoms", xcoms)}
+        given = context | {"xcoms": _mapping("xcoms", xcoms)}
         return _alone(variables, lambda: run_task(task, given))
 
     def alert(
@@ -174,13 +188,13 @@ class TestingSandbox(Sandbox):
         """
         from airflow_provider_itnio.sandbox.testing.alerts import tell
 
-        given = context | {"xcoms": mapping("xcoms", xcoms)}
+        given = context | {"xcoms": _mapping("xcoms", xcoms)}
         _alone(variables, lambda: tell(notifier, kind, exception, given))
 
 
 def _alone(variables: Mapping[str, Any] | None, task: Callable[[], Result]) -> Result:
     """Run a task or notifier while no other one runs, and in a thread without a running loop."""
-    given = mapping("variables", variables)
+    given = _mapping("variables", variables)
 
     def run() -> Result:
         with turn(), _variables(given):
@@ -238,3 +252,10 @@ def _json(parameter: str, value: Any) -> str:
         return json.dumps(value)
     except (TypeError, ValueError) as unfit:
         raise ValueError(f"{parameter}: what JSON can hold ({unfit})") from None
+
+
+def _mapping(parameter: str, given: object) -> Mapping[Any, Any]:
+    """Check a dict, for which None is an empty one."""
+    if given is not None and not isinstance(given, Mapping):
+        raise ValueError(f"{parameter}: a dict, {given!r:.60} given")
+    return given or {}

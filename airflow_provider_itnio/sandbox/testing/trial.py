@@ -14,7 +14,6 @@ from airflow.providers.common.compat.sdk import DAG, BaseOperator
 from pydantic import Field
 
 from airflow_provider_itnio.sandbox.api_models import Given, read
-from airflow_provider_itnio.sandbox.checks import mapping
 
 RETURNED = "return_value"
 
@@ -112,7 +111,7 @@ def trial_of(task: Any, given: Mapping[str, Any], start_date: datetime) -> Itera
         map_index=run.map_index,
         try_number=run.try_number,
         start_date=start_date,
-        xcoms=XComs(mapping("xcoms", rest.pop("xcoms", None))),
+        xcoms=XComs(rest.pop("xcoms")),
         context=rest,
     )
     params = [params.get_param(name) for params in (dag.params, task.params) if params for name in params]
