@@ -89,5 +89,5 @@ def test_the_log_names_the_sandboxes_page_once(logged, sandbox):
     broadcast_run(PEOPLE, text="hello").once()
     # What goes through logging may be printed too.
     lines = [line for line in logged().splitlines() if "The sandbox shows" in line]
-    assert {line.partition("The sandbox shows ")[2] for line in lines} == {f"the messages at {sandbox.url}/"}
-    assert len(lines) <= 2
+    assert all(f"The sandbox shows the messages at {sandbox.url}/" in line for line in lines)
+    assert 1 <= len(lines) <= 2
