@@ -32,6 +32,8 @@ class DeliveryRecord:
 
     def __init__(self, store: TaskStateStore) -> None:
         self.store = store
+        self.about = ""
+        """What the messages are about, if the task sends about one thing after the other: an id."""
         self._written: set[str] = set()
         self._fallbacks: set[str] = set()
 
@@ -48,22 +50,22 @@ class DeliveryRecord:
             cleared the task after it had finished.
         :raises RecordError: if the record can't be read.
         """
-        self._fallbacks.discard(_key(recipient))
-        if not self.store or _key(recipient) in self._written:  # a second message of this very try
+        self._fallbacks.discard(self._key(recipient))
+        if not self.store or self._key(recipient) in self._written:  # a second message of this very try
             return None
-        entry = self.store.get(_key(recipient))
+        entry = self.store.get(self._key(recipient))
         if entry is None:
             return None
-        earlier = _outcome_in(entry, recipient)
+        earlier = _outcome_in(entry, self._key(recipient))
         # An unknown message is not taken for a new one where a person has only perhaps cleared the task.
         is_sure = entry.cleared == "certainly" or (
             entry.cleared == "perhaps" and earlier.outcome != "unknown"
         )
-        if is_sure and self._has_finished_since(entry):
+        if is_sure and has_finished_since(self.store, entry):
             return None
-        self._written.add(_key(recipient))
+        self._written.add(self._key(recipient))
         if earlier.is_fallback and earlier.outcome != "refused":  # then a cleared task begins anew
-            self._fallbacks.add(_key(recipient))
+            self._fallbacks.add(self._key(recipient))
         return earlier
 
     def use_fallback(self, recipient: str) -> None:
@@ -71,14 +73,14 @@ class DeliveryRecord:
 
         :param recipient: the phone number, digits only.
         """
-        self._fallbacks.add(_key(recipient))
+        self._fallbacks.add(self._key(recipient))
 
     def uses_fallback(self, recipient: str) -> bool:
         """Return whether the fallback is what to send now.
 
         :param recipient: the phone number, digits only.
         """
-        return _key(recipient) in self._fallbacks
+        return self._key(recipient) in self._fallbacks
 
     def fall_back(self, recipient: str, error: ItnioError) -> None:
         """Write that the message did not reach, so that a retry sends the fallback and not the message.
@@ -98,8 +100,8 @@ class DeliveryRecord:
         if self.store:
             at = datetime.now(UTC).isoformat(timespec="seconds")
             why = f"a request may have left at {at}, and no answer is on record"
-            self.store.set(_key(recipient), self._entry(recipient, "unknown", why=why))
-            self._written.add(_key(recipient))
+            self.store.set(self._key(recipient), self._entry(recipient, "unknown", why=why))
+            self._written.add(self._key(recipient))
 
     def withdraw(self, recipient: str) -> None:
         """Write that an intended message has not left; if that fails, the log says so.
@@ -129,19 +131,19 @@ class DeliveryRecord:
         except RecordError as error:
             log.error("%s. Cleared by a person, the task will not send again", error)
 
-    def _has_finished_since(self, entry: Entry) -> bool:
-        """Return whether the task has done its work in the try that wrote an entry, or in a later one."""
-        finished = self.store.get(_FINISHED)
-        return finished is not None and finished.task_try.number >= entry.task_try.number
-
     def _write_or_say(self, recipient: str, outcome: Outcome, **known: Any) -> None:
         if not self.store:
             return
         try:
-            self.store.set_with_retry(_key(recipient), self._entry(recipient, outcome, **known))
-            self._written.add(_key(recipient))
+            self.store.set_with_retry(self._key(recipient), self._entry(recipient, outcome, **known))
+            self._written.add(self._key(recipient))
         except RecordError as error:
             log.error("%s. The message was %s; a retry of this task would not know", error, _WORDS[outcome])
+
+    def _key(self, recipient: str) -> str:
+        # Keys stand in the addresses that Airflow's own server logs, so they hold no number.
+        person = canonical_number(recipient) + self.about
+        return f"whatsapp/message/{hashlib.sha256(person.encode()).hexdigest()[:32]}"
 
     def _entry(self, recipient: str, outcome: Outcome, **known: Any) -> dict[str, Any]:
         fallback = {"fallback": True} if self.uses_fallback(recipient) else {}
@@ -156,13 +158,18 @@ _WORDS: Final[Mapping[Outcome, str]] = {
 }
 
 
-def _key(recipient: str) -> str:
-    # Keys stand in the addresses that Airflow's own server logs, so they hold no number.
-    person = canonical_number(recipient)
-    return f"whatsapp/message/{hashlib.sha256(person.encode()).hexdigest()[:32]}"
+def has_finished_since(store: TaskStateStore, entry: Entry) -> bool:
+    """Return whether the task has done its work in the try that wrote an entry, or in a later one.
+
+    :param store: where both are kept.
+    :param entry: what was written.
+    :raises RecordError: if it can't be read.
+    """
+    finished = store.get(_FINISHED)
+    return finished is not None and finished.task_try.number >= entry.task_try.number
 
 
-def _outcome_in(entry: Entry, recipient: str) -> PreviousOutcome:
+def _outcome_in(entry: Entry, key: str) -> PreviousOutcome:
     is_fallback = entry.value.get("fallback") is True
     match entry.value:
         case {
@@ -172,4 +179,4 @@ def _outcome_in(entry: Entry, recipient: str) -> PreviousOutcome:
             return PreviousOutcome("accepted", entry.cleared, receipt, is_fallback=is_fallback)
         case {"outcome": "unknown" | "not_sent" | "refused" as outcome, "why": str(why)}:
             return PreviousOutcome(outcome, entry.cleared, None, why, is_fallback)
-    raise unreadable(_key(recipient), "it does not hold the outcome of the message")
+    raise unreadable(key, "it does not hold the outcome of the message")

@@ -74,7 +74,7 @@ def is_window_closed(hook: ItnioHook, recipient: str) -> bool:
     try:
         window = hook.window(recipient)
     except ReceiverError as error:
-        log.warning("%s. The message itself is sent, not the fallback", error)
+        log.warning("%s. The message itself is sent, not the WhatsApp template", error)
         return False
     if window.is_open:
         return False
@@ -82,8 +82,8 @@ def is_window_closed(hook: ItnioHook, recipient: str) -> bool:
         f"they last wrote at {window.last_incoming_at}" if window.last_incoming_at else "no message is known"
     )
     log.info(
-        "The receiver says that the 24-hour window of %s is closed (%s): the fallback, a "
-        "WhatsApp template, is sent instead of the message",
+        "The receiver says that the 24-hour window of %s is closed (%s): a WhatsApp template is sent instead "
+        "of the message",
         mask_phone(recipient),
         last,
     )

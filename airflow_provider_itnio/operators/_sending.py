@@ -24,6 +24,7 @@ from airflow_provider_itnio.api.errors import (
     ItnioError,
     NotDeliveredError,
     NotSentError,
+    ReceiverError,
     RecordError,
     RefusedError,
     UnknownOutcomeError,
@@ -129,16 +130,21 @@ class WhatsAppOperator(_Operator):
         try:
             yield
         except ItnioError as error:
-            if _retries_may_help(error, self.delivery):
+            if retries_may_help(error, self.delivery):
                 raise
             raise AirflowFailException(f"{type(error).__name__}: {error}") from error
 
 
-def _retries_may_help(error: ItnioError, delivery: Delivery) -> bool:
+def retries_may_help(error: ItnioError, delivery: Delivery) -> bool:
+    """Return whether another try of the task may do what this one could not.
+
+    :param error: what ended this try.
+    :param delivery: what the task does if the outcome of a message is unknown.
+    """
     match error:
         case InvalidMessageError() | ConfigurationError():
             return False
-        case NotSentError() | RecordError():
+        case NotSentError() | RecordError() | ReceiverError():
             return True
         case UnknownOutcomeError():
             return delivery == "at_least_once"

@@ -8,7 +8,11 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, cast
 
-from airflow.providers.common.compat.sdk import AirflowFailException, AirflowTaskTimeout
+from airflow.providers.common.compat.sdk import (
+    AirflowFailException,
+    AirflowSkipException,
+    AirflowTaskTimeout,
+)
 
 from airflow_provider_itnio._compat import is_task_terminated
 from airflow_provider_itnio.api.checks import REACHABLE, STATUS_ORDER, check_choice, check_number
@@ -17,6 +21,7 @@ from airflow_provider_itnio.api.masking import mask_phone
 from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
 
 if TYPE_CHECKING:
+    from airflow_provider_itnio.api.answer_wait import AnswerWait
     from airflow_provider_itnio.api.receipt import ReceiptDict
     from airflow_provider_itnio.delivery.message_record import DeliveryRecord
     from airflow_provider_itnio.hooks.itnio import ItnioHook
@@ -31,15 +36,16 @@ OF_TRIGGERER: Final = timedelta(minutes=5)
 log = NeverRaisingLog(__name__)
 
 
-def seconds_of(wait_timeout: object) -> float:
+def seconds_of(wait_timeout: object, name: str = "wait_timeout") -> float:
     """Check how long is waited, and return it in seconds.
 
     :param wait_timeout: a timedelta, or seconds.
+    :param name: the name an error gives it.
     :raises InvalidParameterError: if it is none, or out of its range.
     """
     given = wait_timeout.total_seconds() if isinstance(wait_timeout, timedelta) else wait_timeout
     try:
-        return check_number("wait_timeout", given, 1, _LONGEST.total_seconds(), float)
+        return check_number(name, given, 1, _LONGEST.total_seconds(), float)
     except InvalidParameterError as error:
         raise InvalidParameterError(f"{error} (seconds, or a timedelta)") from None
 
@@ -104,6 +110,25 @@ def wait_for_status(hook: ItnioHook, message_id: str, until: str, seconds: float
         time.sleep(pause)
 
 
+def wait_for_answer(hook: ItnioHook, wait: AnswerWait) -> dict[str, Any]:
+    """Block until a question has its answer, or nobody can give one any more.
+
+    :param hook: what asks.
+    :param wait: what is waited for.
+    :return: as :meth:`AnswerWait.result`.
+    :raises ConfigurationError: if the connection names no receiver that accepts the token.
+    """
+    while True:
+        try:
+            incoming = hook.incoming(**wait.what_to_read())
+            pause = wait.take(incoming, hook.message_status(wait.unsettled))
+        except ReceiverError as error:
+            pause = wait.take_error(error)
+        if pause is None:
+            return wait.result()
+        time.sleep(pause)
+
+
 def with_status(receipt: ReceiptDict, event: Mapping[str, Any], until: str, seconds: float) -> ReceiptDict:
     """Add to a receipt what became of its message.
 
@@ -135,6 +160,9 @@ def with_status(receipt: ReceiptDict, event: Mapping[str, Any], until: str, seco
     return cast("ReceiptDict", {**receipt, "status": status, "status_at": told["at"]})
 
 
+_AS_IT_IS: Final = (AirflowFailException, AirflowSkipException)
+"""What lets Airflow try nothing again."""
+
 _NOTHING_PUSHED: Final = (
     "the receiver knows of no status of it (if that is so of each message, Itniotech does not push to the "
     "receiver: see the guide, receipts)"
@@ -161,7 +189,7 @@ def never_sending_again(record: DeliveryRecord, recipient: str) -> Iterator[None
         raise AirflowFailException(f"{type(error).__name__}: {error}") from error
     except BaseException as error:
         ends_the_wait = isinstance(error, (Exception, AirflowTaskTimeout)) or is_task_terminated(error)
-        if record.store or not ends_the_wait or isinstance(error, AirflowFailException):
+        if record.store or not ends_the_wait or isinstance(error, _AS_IT_IS):
             raise
         raise AirflowFailException(
             f"{type(error).__name__}: {error}. The message was accepted before, and without a delivery "

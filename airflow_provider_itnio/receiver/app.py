@@ -69,9 +69,7 @@ class Receiver:
                 Route("/v1/incoming", self._asked(self._incoming), methods=["GET"]),
                 Route("/v1/window/{phone}", self._asked(self._window), methods=["GET"]),
                 Route("/v1/questions", self._asked(self._open_question), methods=["POST"]),
-                Route(
-                    "/v1/questions/{question_id}/close", self._asked(self._close_question), methods=["POST"]
-                ),
+                Route("/v1/questions/{id}/close", self._asked(self._close_question), methods=["POST"]),
                 Route("/v1/unread", self._asked(self._unread), methods=["GET"]),
                 Route("/healthz", self._health, methods=["GET"]),
             ],

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 _MESSAGE: Final = (*MESSAGE_FIELDS, "message", "fallback")
-_OBJECTS: Final = frozenset({*_MESSAGE, "shared"} - {"text"})
+_OBJECTS: Final = frozenset({*_MESSAGE, "shared", "options"} - {"text"})
 _PEOPLE: Final = frozenset({"recipient", "recipients", "exclude", "business_phone"})
 
 

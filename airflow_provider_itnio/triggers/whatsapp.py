@@ -7,14 +7,17 @@ import hashlib
 import json
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow.providers.common.compat.triggers import BaseEventTrigger
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from airflow_provider_itnio.api.answer_wait import AnswerWait
 from airflow_provider_itnio.api.errors import InvalidParameterError, ItnioError, ReceiverError
 from airflow_provider_itnio.api.masking import mask_phone_numbers
 from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
+from airflow_provider_itnio.api.question import Question
 from airflow_provider_itnio.api.receiver import LONGEST_WAIT
 from airflow_provider_itnio.api.status_wait import AFTER_ERROR, StatusWait
 from airflow_provider_itnio.hooks.itnio import ItnioHook
@@ -22,7 +25,7 @@ from airflow_provider_itnio.hooks.itnio import ItnioHook
 if TYPE_CHECKING:
     from airflow_provider_itnio.api.receiver import IncomingMessage
 
-__all__ = ["WhatsAppMessageTrigger", "WhatsAppStatusTrigger"]
+__all__ = ["WhatsAppAnswerTrigger", "WhatsAppMessageTrigger", "WhatsAppStatusTrigger"]
 
 _HANDED_ON: Final = 5.0
 """Seconds in which a triggerer writes an event down, which it does once a second."""
@@ -83,9 +86,55 @@ class WhatsAppStatusTrigger(BaseTrigger):
                     break
                 await asyncio.sleep(pause)
         except ItnioError as error:  # such as a connection that is gone
-            yield TriggerEvent(wait.result() | receipt | {"problem": f"{type(error).__name__}: {error}"})
+            yield _Event(payload=wait.result() | receipt | {"problem": f"{type(error).__name__}: {error}"})
             return
-        yield TriggerEvent(wait.result() | receipt)
+        yield _Event(payload=wait.result() | receipt)
+
+
+class WhatsAppAnswerTrigger(BaseTrigger):
+    """Waits for the first answer to a question. It only asks the receiver, and never sends.
+
+    :param question: the question, as :meth:`Question.as_dict` writes it.
+    :param has_template: whether it ends as soon as a question has failed that a WhatsApp template can ask.
+    :param itnio_conn_id: the connection that names the receiver, and whose secret the answers' codes need.
+    """
+
+    def __init__(
+        self, question: Mapping[str, Any], has_template: bool, itnio_conn_id: str = "itnio_default"
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.question = question
+        self.has_template = has_template
+        self.itnio_conn_id = itnio_conn_id
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return what the triggerer makes it from."""
+        names = ("question", "has_template", "itnio_conn_id")
+        return f"{type(self).__module__}.{type(self).__name__}", {name: getattr(self, name) for name in names}
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Give one event: ``question``, and what :meth:`AnswerWait.result` has."""
+        question, hook = Question.from_dict(self.question), ItnioHook(self.itnio_conn_id)
+        result: dict[str, Any] = {"answer": None, "failed": {}, "cursor": question.cursor}
+        try:
+            secret = (await hook.aaccount()).credentials.secret
+            wait = AnswerWait(question, secret, has_template=self.has_template)
+            while True:
+                try:
+                    incoming = await hook.aincoming(**wait.what_to_read())
+                    pause = wait.take(incoming, await hook.amessage_status(wait.unsettled))
+                except ReceiverError as error:
+                    pause = wait.take_error(error)
+                if pause is None:
+                    break
+                await asyncio.sleep(pause)
+            result = wait.result()
+            if result["answer"]:  # what is typed from now on is for other questions
+                with suppress(ReceiverError):
+                    await hook.aclose_question(question.id)
+        except ItnioError as error:  # such as a connection that is gone
+            result |= {"problem": f"{type(error).__name__}: {error}"}
+        yield _Event(payload={"question": self.question, **result})
 
 
 class WhatsAppMessageTrigger(BaseEventTrigger):
@@ -155,7 +204,7 @@ class WhatsAppMessageTrigger(BaseEventTrigger):
             self._problem = ""
             messages = [_as_json(one) for one in answer.messages if self._is_wanted(one)]
             if messages:
-                yield _IncomingEvent(payload={"messages": messages, "cursor": answer.cursor})
+                yield _Event(payload={"messages": messages, "cursor": answer.cursor})
             if answer.cursor != cursor:
                 cursor = answer.cursor
                 await self._keep(cursor, is_event=bool(messages))
@@ -202,11 +251,11 @@ class WhatsAppMessageTrigger(BaseEventTrigger):
             log.warning("%s", mask_phone_numbers(problem))
 
 
-class _IncomingEvent(TriggerEvent):
+class _Event(TriggerEvent):
     """An event of which the triggerer's log shows no text and no number."""
 
     def __repr__(self) -> str:
-        return f"TriggerEvent<{len(self.payload['messages'])} incoming messages>"
+        return f"TriggerEvent<{', '.join(self.payload)}>"
 
     __str__ = __repr__
 

@@ -3,11 +3,31 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_itnio.operators.whatsapp import WhatsAppSendOperator
+from tests.operators.questions import ANA, BEN, STRANGER
 from tests.operators.ways import OF_ONE, WAYS
 from tests.task_runs import TaskRun, TaskStateStore
 from tests.traffic import watched_traffic
 
 NUMBER = "+86 147-1800-4557"
+
+
+@pytest.fixture
+def people(pushed_to_receiver, sandbox):
+    """The people of questions have written in the last 24 hours."""
+    for number in (ANA, BEN, STRANGER):
+        sandbox.window_open(number)
+
+
+@pytest.fixture(params=["with record", "without record"])
+def maybe_store(request):
+    """The task state store of Airflow 3.3, or none as before."""
+    return TaskStateStore() if request.param == "with record" else None
+
+
+@pytest.fixture
+def hasty_with_receiver(pushed_to_receiver, connect, receiver):
+    """The connection's client tries once, so that each request is a try of the task."""
+    connect(extra=receiver.extra | {"max_attempts": 1})
 
 
 @pytest.fixture

@@ -269,7 +269,7 @@ def test_a_cleared_task_begins_anew(store, closed, sandbox, receiver):
 def test_a_receiver_that_is_away_holds_no_message_up(closed, sandbox, connect, closed_port, caplog):
     connect(extra={"receiver_url": f"http://127.0.0.1:{closed_port}", "receiver_token": READ_TOKEN})
     assert falling_back(closed).once()["type"] == "text"
-    assert "The message itself is sent, not the fallback" in caplog.text
+    assert "The message itself is sent, not the WhatsApp template" in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from airflow_provider_itnio.api.errors import InvalidParameterError, NotDelivere
 from airflow_provider_itnio.triggers.whatsapp import WhatsAppStatusTrigger
 from tests.operators.ways import OF_ONE, deciding, sending
 from tests.receiver.running import READ_TOKEN
-from tests.task_runs import TaskRun, TaskStateStore, fails_at_once, may_be_tried_again, outcomes_in
+from tests.task_runs import TaskRun, fails_at_once, may_be_tried_again, outcomes_in
 
 NUMBER = "8614718004557"
 UNDELIVERABLE = "99960000026"
@@ -26,11 +26,6 @@ NEVER_PUSHED = "99970000003"
 @pytest.fixture(autouse=True)
 def open_windows(pushed_to_receiver, sandbox):
     sandbox.window_open(NUMBER)
-
-
-@pytest.fixture(params=["with record", "without record"])
-def maybe_store(request):
-    return TaskStateStore() if request.param == "with record" else None
 
 
 def waiting(store=None, make=sending, **fields):

@@ -264,7 +264,7 @@ def test_an_asset_watcher_takes_it_and_the_triggerer_hands_its_event_on(receiver
     assert Asset("whatsapp", watchers=[AssetWatcher(name="incoming", trigger=trigger)])
     path, kwargs = trigger.serialize()
     assert BaseEventTrigger.hash(path, kwargs) == BaseEventTrigger.hash(path, kwargs | {"sender": ANA})
-    event = whatsapp._IncomingEvent(payload={"messages": [{"text": "hello"}], "cursor": "a-1"})
+    event = whatsapp._Event(payload={"messages": [{"text": "hello"}], "cursor": "a-1"})
     told = messages.TriggerStateChanges(events=[(1, event, None)]).model_dump_json()
     assert json.loads(told)["events"][0][1]["payload"]["messages"] == [{"text": "hello"}]
 

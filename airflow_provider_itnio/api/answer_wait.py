@@ -1,0 +1,139 @@
+"""A wait for the answer to a question: what to ask the receiver next, and when it is over. No I/O."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from airflow_provider_itnio.api.errors import ReceiverError
+from airflow_provider_itnio.api.masking import mask_phone
+from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
+from airflow_provider_itnio.api.question import Question
+from airflow_provider_itnio.api.receiver import LONGEST_WAIT, Incoming, IncomingMessage, MessageStatus
+from airflow_provider_itnio.api.signing import Secret
+from airflow_provider_itnio.api.status_wait import AFTER_ERROR
+
+_MOST_AT_ONCE: Final = 1000
+"""Incoming messages in one answer."""
+_BETWEEN_MESSAGES: Final = 0.5
+"""Seconds in which messages of other people gather, where many write."""
+_MOST_LINES: Final = 100
+"""Lines in the log about messages that were no answer."""
+
+log = NeverRaisingLog(__name__)
+
+
+class AnswerWait:
+    """Waits for the first answer to a question, or until nobody can give one any more.
+
+    :param question: the question.
+    :param secret: the connection's, which the codes of its buttons were made with.
+    :param now: gives the Unix time in seconds.
+    :param has_template: whether it ends as soon as a question has failed that a WhatsApp template can ask.
+    """
+
+    def __init__(
+        self,
+        question: Question,
+        secret: Secret,
+        now: Callable[[], float] = time.time,
+        *,
+        has_template: bool = False,
+    ) -> None:
+        self._question = question
+        self._secret = secret
+        self._now = now
+        self._has_template = has_template
+        self._cursor = question.cursor
+        self._asked_at = self._wait = 0.0
+        self._longest_wait = 1.0
+        self._lines = 0
+        self._answer: dict[str, Any] | None = None
+        self._failed: dict[str, dict[str, Any]] = {}
+        self.unsettled = [one.message_id for one in question.asked if one.message_id]
+        """Ids of messages of which it is not known yet whether they arrive."""
+        self._problem = ""
+
+    def what_to_read(self) -> dict[str, Any]:
+        """Return what to give ``incoming`` now."""
+        self._asked_at = self._now()
+        longest = LONGEST_WAIT
+        if self.unsettled:  # whose statuses are asked for next
+            longest = self._longest_wait
+            self._longest_wait = min(LONGEST_WAIT, longest * 2)
+        self._wait = max(0.0, min(longest, self._question.ends_at - self._asked_at))
+        return {"after": self._cursor, "limit": _MOST_AT_ONCE, "wait": self._wait}
+
+    def take(self, incoming: Incoming, statuses: Mapping[str, MessageStatus]) -> float | None:
+        """Take what people wrote, and what became of the messages in ``unsettled``.
+
+        :return: the seconds to pause before it goes on; ``None`` if the wait is over.
+        """
+        self._cursor, self._problem = incoming.cursor, ""
+        for message in incoming.messages:
+            if self._is_answer(message):
+                return None
+        if self._has_failed(statuses):
+            return None
+        left = self._question.ends_at - (now := self._now())
+        if incoming.messages:  # there may be more
+            return max(0.0, min(_BETWEEN_MESSAGES, left))
+        if left <= 0:
+            return None
+        early = self._asked_at + self._wait - now  # the receiver is under load, or stops
+        return max(0.0, min(early, AFTER_ERROR))
+
+    def take_error(self, error: ReceiverError) -> float | None:
+        """Take that the receiver could not be asked.
+
+        :return: as :meth:`take`.
+        """
+        if not self._problem:
+            log.warning("%s. The wait for an answer goes on", error)
+        self._problem = str(error)
+        left = self._question.ends_at - self._now()
+        return None if left <= 0 else min(AFTER_ERROR, left)
+
+    def result(self) -> dict[str, Any]:
+        """Return how the wait has ended, as plain JSON.
+
+        :return: ``answer``, with ``answer``, ``answered_by`` and ``answered_at``, or ``None``; ``failed``, by
+            the message's id the ``failure`` and its ``code``; ``problem``, why the receiver could not be
+            asked the last time; and ``cursor``, up to which answers were read.
+        """
+        return {
+            "answer": self._answer,
+            "failed": self._failed,
+            "problem": self._problem,
+            "cursor": self._cursor,
+        }
+
+    def _is_answer(self, message: IncomingMessage) -> bool:
+        option, ignored = self._question.choice_of(message, self._secret)
+        if option is not None:
+            self._answer = {
+                "answer": option,
+                "answered_by": message.sender,
+                "answered_at": message.at.isoformat(),
+            }
+            return True
+        if ignored and self._lines < _MOST_LINES:
+            self._lines += 1
+            log.info("A message from %s is not counted: %s", mask_phone(message.sender), ignored)
+        return False
+
+    def _has_failed(self, statuses: Mapping[str, MessageStatus]) -> bool:
+        """Return whether to wait for an answer is of no use as things are."""
+        for message_id, one in statuses.items():
+            if one.status == "failed":
+                self._failed[message_id] = {"failure": one.failure, "code": one.code}
+        self.unsettled = [
+            one
+            for one in self.unsettled
+            if one not in self._failed and not (one in statuses and statuses[one].has_reached("delivered"))
+        ]
+        errors = self._question.errors_of(self._failed)
+        is_for_template = any(self._question.is_for_template(*failed) for failed in errors.items())
+        everyone = all(one.message_id in self._failed for one in self._question.asked)
+        return everyone or (self._has_template and is_for_template)

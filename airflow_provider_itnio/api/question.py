@@ -1,0 +1,269 @@
+"""A question to people, and which of its options a message of theirs chooses. No I/O."""
+
+from __future__ import annotations
+
+import hmac
+import json
+import secrets
+import unicodedata
+from base64 import urlsafe_b64encode
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
+
+from airflow_provider_itnio.api.checks import check_name
+from airflow_provider_itnio.api.describe import describe_value
+from airflow_provider_itnio.api.errors import InvalidParameterError, NotDeliveredError
+from airflow_provider_itnio.api.phone_numbers import canonical_number
+from airflow_provider_itnio.status_texts import WINDOW_CODES
+
+if TYPE_CHECKING:
+    from airflow_provider_itnio.api.receipt import ReceiptDict
+    from airflow_provider_itnio.api.receiver import IncomingMessage
+    from airflow_provider_itnio.api.signing import Secret
+
+LONGEST_KEY: Final = 100
+"""Characters of an option's key, so that its id has no more than 200, the limit of a row in a list."""
+_MAC_BYTES: Final = 16
+_NO_WORDS: Final = frozenset({"image", "video", "audio", "document", "sticker", "location", "contacts"})
+"""Types of messages whose text is a caption, and no answer."""
+_OF_ANOTHER_PERSON: Final = "the button of another person's question"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A message that asks the question.
+
+    :param recipient: who is asked, digits only.
+    :param message_id: its id; empty if it is unknown whether it was accepted.
+    :param type: ``interactive`` or ``template``.
+    :param at: when it was accepted, in Unix seconds by Itniotech's clock; ``None`` if that is not known.
+    """
+
+    recipient: str = field(repr=False)
+    message_id: str
+    type: str
+    at: float | None
+
+
+class Choice(NamedTuple):
+    """What a message says to a question.
+
+    :param option: the key of the option that it chooses; ``None`` for none.
+    :param ignored: why it is no answer, if it looks like one.
+    """
+
+    option: str | None
+    ignored: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question that is open. It is plain JSON but for its class, and holds no secret.
+
+    :param id: another one for each time that a task asks.
+    :param task: which task instance asks.
+    :param options: title by key.
+    :param business_phone: the number that asks, digits only.
+    :param ends_at: Unix time in seconds after which no answer counts.
+    :param cursor: behind which of the receiver's messages answers come.
+    :param asked: the messages that ask it.
+    """
+
+    id: str
+    task: str
+    options: Mapping[str, str]
+    business_phone: str = field(repr=False)
+    ends_at: float
+    cursor: str = ""
+    asked: tuple[Asked, ...] = ()
+
+    @staticmethod
+    def new_id() -> str:
+        """Return an id that no other question has."""
+        return secrets.token_hex(8)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Write the question as plain JSON."""
+        return asdict(self) | {"asked": [asdict(one) for one in self.asked]}
+
+    @classmethod
+    def from_dict(cls, written: Mapping[str, Any]) -> Self:
+        """Read what :meth:`as_dict` wrote."""
+        return cls(**{**written, "asked": tuple(Asked(**one) for one in written["asked"])})
+
+    @property
+    def was_accepted(self) -> bool:
+        """Whether a message that asks it was accepted."""
+        return any(one.message_id for one in self.asked)
+
+    @property
+    def ends(self) -> str:
+        """Until when an answer counts, in ISO 8601 and UTC."""
+        return datetime.fromtimestamp(self.ends_at, UTC).isoformat(timespec="seconds")
+
+    def with_receipt(self, receipt: ReceiptDict) -> Self:
+        """Return the question with one more message that asks it.
+
+        :param receipt: the message's.
+        """
+        at = datetime.fromisoformat(receipt["timestamp"]).timestamp() if receipt["timestamp"] else None
+        return self._with(Asked(receipt["recipient"], receipt["message_id"], receipt["type"], at))
+
+    def with_unknown(self, recipient: str) -> Self:
+        """Return the question with a message of which it is unknown whether it was accepted.
+
+        :param recipient: who may have got it, digits only.
+        """
+        return self._with(Asked(recipient, "", "", None))
+
+    def _with(self, asked: Asked) -> Self:
+        return replace(self, asked=(*self.asked, asked))
+
+    def errors_of(self, failed: Mapping[str, Mapping[str, Any]]) -> dict[str, NotDeliveredError]:
+        """Return why messages did not arrive, by the number that they went to.
+
+        :param failed: ``failure`` and ``code`` by the message's id.
+        """
+        return {
+            one.recipient: NotDeliveredError(
+                str(failed[one.message_id]["failure"]), status="failed", code=failed[one.message_id]["code"]
+            )
+            for one in self.asked
+            if one.message_id in failed
+        }
+
+    def is_for_template(self, recipient: str, error: NotDeliveredError) -> bool:
+        """Return whether a WhatsApp template would reach whom the question did not.
+
+        :param recipient: whose message has failed, digits only.
+        :param error: why.
+        """
+        types = {one.type for one in self.asked if one.recipient == recipient}
+        return error.code in WINDOW_CODES and "template" not in types
+
+    def option_id(self, secret: Secret, recipient: str, key: str) -> str:
+        """Return the id of an option's button: its key and a code that only who knows the secret can make.
+
+        :param secret: the connection's.
+        :param recipient: the person whose button it is, digits only.
+        :param key: the option's key.
+        """
+        signed = json.dumps([self.id, self.task, canonical_number(recipient), key]).encode()
+        mac = hmac.digest(secret.reveal().encode(), b"itnio question\n" + signed, "sha256")
+        return f"{key}.{self.id}.{urlsafe_b64encode(mac[:_MAC_BYTES]).decode().rstrip('=')}"
+
+    def choice_of(self, message: IncomingMessage, secret: Secret) -> Choice:
+        """Return which option an incoming message chooses.
+
+        A button counts by its code alone. Typed words count if they quote the question, or if no other
+        question was open to that person when they came.
+
+        :param message: what a person wrote or chose: text from a stranger.
+        :param secret: the connection's.
+        """
+        sender = canonical_number(message.sender)
+        for given in (message.option_id, message.text):
+            if given and (signed := self._signed(given, secret)):
+                option, recipient = signed
+                is_theirs = recipient == sender
+                return self._in_time(message, option) if is_theirs else Choice(None, _OF_ANOTHER_PERSON)
+            if given and f".{self.id}." in given:
+                return Choice(None, "its code does not fit")
+        typed = None if message.type in _NO_WORDS else option_words(self.options).get(_word(message.text))
+        mine = [one for one in self.asked if canonical_number(one.recipient) == sender]
+        if not mine:
+            is_for_others = typed is None or message.questions
+            return Choice(None, "" if is_for_others else "from a number that was not asked")
+        if typed is None:
+            return Choice(None, "none of the options")
+        if ignored := self._not_typed_to_this(message, mine):
+            return Choice(None, ignored)
+        return self._in_time(message, typed)
+
+    def _signed(self, option_id: str, secret: Secret) -> tuple[str, str] | None:
+        """Return the option's key, and whose button it is, if the code fits."""
+        for one in self.asked:
+            for key in self.options:
+                made = self.option_id(secret, one.recipient, key)
+                if hmac.compare_digest(made.encode(), option_id.strip().encode()):
+                    return key, canonical_number(one.recipient)
+        return None
+
+    def _not_typed_to_this(self, message: IncomingMessage, mine: Sequence[Asked]) -> str:
+        """Say why typed words are no answer to this question."""
+        if message.reply_to in {one.message_id for one in mine if one.message_id}:
+            return ""
+        if message.option_id is not None:
+            return "a button of another message"
+        if message.reply_to:
+            return "the answer to another message"
+        to = message.business_phone
+        if to and canonical_number(to) != canonical_number(self.business_phone):
+            return "written to another business phone"
+        if self.id not in message.questions:
+            return "not written while the question was open"
+        if len(message.questions) > 1:
+            return "more than one question is open to this number: tap the button, or quote the question"
+        asked_at = [one.at for one in mine if one.at is not None]
+        if asked_at and message.at.timestamp() < min(asked_at):
+            return "written before the question"
+        return ""
+
+    def _in_time(self, message: IncomingMessage, key: str) -> Choice:
+        if message.at.timestamp() > self.ends_at:
+            return Choice(None, "too late")
+        return Choice(key)
+
+
+def option_words(options: Mapping[str, str]) -> dict[str, str]:
+    """Return what a person may type, and the option that it means: key, title, and its number from 1.
+
+    Where a key or title is a number itself, an option's place does not count.
+    """
+    words: dict[str, str] = {}
+    for key, title in options.items():
+        words |= {_word(key): key, _word(title): key}
+    if not any(word.isdecimal() for word in words):
+        words |= {str(number): key for number, key in enumerate(options, 1)}
+    return words
+
+
+def check_options(options: object, is_unrendered: Callable[[Any], bool] = lambda value: False) -> None:
+    """Check that each option can be told from the others. What a title may be is checked with the message.
+
+    :param options: title by key.
+    :param is_unrendered: says of a value that only rendering will tell what it is.
+    :raises InvalidParameterError: if they can't be asked for.
+    """
+    if not isinstance(options, Mapping):
+        raise InvalidParameterError(
+            f'options: must be a dict of titles by key, as in {{"yes": "Load again"}}, '
+            f"{describe_value(options)} given"
+        )
+    if not 1 <= len(options) <= 10:
+        raise InvalidParameterError(f"options: must be 1 to 10, {len(options)} given")
+    meant: dict[str, str] = {}
+    for key, title in options.items():
+        _check_key(key)
+        for word in {_word(text) for text in (key, title) if not is_unrendered(text)}:
+            if meant.setdefault(word, key) != key:
+                raise InvalidParameterError(
+                    f"options: {word!r:.50} would mean {meant[word]!r:.50} and {key!r:.50}; people may type "
+                    "an option's key or title, so each must be of one option only"
+                )
+
+
+def _check_key(key: object) -> None:
+    if not isinstance(key, str) or key != key.strip() or len(key) > LONGEST_KEY:
+        raise InvalidParameterError(
+            f"options: a key must be text of 1 to {LONGEST_KEY} characters without blanks around it, "
+            f"{describe_value(key)} given"
+        )
+    check_name("options: a key", key)
+
+
+def _word(text: object) -> str:
+    """Return a text as it is compared: without blanks, and in one case and width."""
+    return "".join(unicodedata.normalize("NFKC", str(text)).casefold().split())

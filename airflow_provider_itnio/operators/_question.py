@@ -1,0 +1,208 @@
+"""The messages that ask a question: reply buttons, a list, or a WhatsApp template."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from airflow_provider_itnio.api.describe import describe_value
+from airflow_provider_itnio.api.errors import InvalidMessageError, InvalidParameterError
+from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
+
+if TYPE_CHECKING:
+    from airflow_provider_itnio.message_types import InteractiveDict, TemplateDict
+
+_MOST_BUTTONS: Final = 3
+_MOST_RECIPIENTS: Final = 100
+_BUTTON_OF_LIST: Final = "Choose an answer"
+_TITLE_OF_LIST: Final = "Answers"
+_POSITIONS: Final = range(10)
+"""Of a WhatsApp template's buttons."""
+_OPTION: Final = re.compile(
+    r"interactive\.action\.(?:buttons\[(\d+)\]\.reply|sections\[0\]\.rows\[(\d+)\])\.title"
+)
+
+log = NeverRaisingLog(__name__)
+
+
+def interactive_of(question: Any, titles: Mapping[str, Any]) -> InteractiveDict:
+    """Make a question's ``interactive``: reply buttons, or a list from four options on.
+
+    :param question: what is asked.
+    :param titles: each option's title by its id.
+    """
+    options = [{"id": option_id, "title": title} for option_id, title in titles.items()]
+    if len(options) <= _MOST_BUTTONS:
+        action: dict[str, Any] = {"buttons": [{"type": "reply", "reply": option} for option in options]}
+        return _interactive("button", question, action)
+    action = {"button": _BUTTON_OF_LIST, "sections": [{"title": _TITLE_OF_LIST, "rows": options}]}
+    return _interactive("list", question, action)
+
+
+def _interactive(kind: str, question: Any, action: dict[str, Any]) -> InteractiveDict:
+    return cast("InteractiveDict", {"type": kind, "body": {"text": question}, "action": action})
+
+
+def template_of(template: Mapping[str, Any], ids: Mapping[str, str]) -> TemplateDict:
+    """Give each quick-reply button of a question's WhatsApp template the id of its option.
+
+    :param template: what ``template_message`` gives. Its quick replies name options by their keys; if it has
+        none, the options take the positions that its other buttons leave, in their order.
+    :param ids: each option's id by its key.
+    :raises InvalidMessageError: if a quick reply is of no option, or an option has none.
+    """
+    given = template.get("components") or []
+    components = list(given) if isinstance(given, (list, tuple)) else [given]
+    buttons = [one for one in components if isinstance(one, Mapping) and one.get("type") == "button"]
+    replies = {id(one): _payload(one) for one in buttons if one.get("sub_type") == "quick_reply"}
+    if replies:
+        if sorted(map(str, replies.values())) != sorted(ids):
+            raise InvalidMessageError(
+                "template: must have one quick reply for each option, whose value is the option's key: "
+                f"{', '.join(ids)}; or none, and they are added"
+            )
+        made = [
+            {**one, "parameters": [_parameter(ids[str(replies[id(one)])])]} if id(one) in replies else one
+            for one in components
+        ]
+        return cast("TemplateDict", {**template, "components": made})
+    taken = {str(one.get("index")) for one in buttons}
+    free = [str(position) for position in _POSITIONS if str(position) not in taken]
+    if len(free) < len(ids):
+        raise InvalidMessageError(
+            f"template: at most {len(_POSITIONS)} buttons, {len(taken)} and {len(ids)} options given"
+        )
+    added = [
+        {"type": "button", "sub_type": "quick_reply", "index": index, "parameters": [_parameter(option_id)]}
+        for index, option_id in zip(free, ids.values(), strict=False)
+    ]
+    return cast("TemplateDict", {**template, "components": [*components, *added]})
+
+
+def _payload(button: Mapping[str, Any]) -> Any:
+    match button.get("parameters"):
+        case [{"payload": payload}]:
+            return payload
+    return None
+
+
+def _parameter(option_id: str) -> dict[str, str]:
+    return {"type": "payload", "payload": option_id}
+
+
+def check_question(
+    question: Any,
+    options: Any,
+    template: Any,
+    if_no_answer: Any,
+    is_unrendered: Callable[[Any], bool] = lambda value: False,
+) -> None:
+    """Check all that a question consists of.
+
+    :param question: what is asked.
+    :param options: title by key.
+    :param template: the WhatsApp template, ``None`` for none.
+    :param if_no_answer: ``fail``, ``skip``, or an option's key.
+    :param is_unrendered: says of a value that only rendering will tell what it is.
+    :raises InvalidMessageError: if the question, a title or the WhatsApp template breaks a rule.
+    :raises InvalidParameterError: if the options or ``if_no_answer`` can't be.
+    """
+    from airflow_provider_itnio.api.models import check_fields
+    from airflow_provider_itnio.api.question import check_options
+
+    known = None if is_unrendered(options) else options
+    if known is not None:
+        check_options(known, is_unrendered)
+    _check_if_no_answer(if_no_answer, known)
+    keys = ["any"] if known is None else list(known)
+    titles = {"any": "-"} if known is None else {str(key): title for key, title in known.items()}
+    try:
+        check_fields({"interactive": interactive_of(question, titles)}, is_unrendered=is_unrendered)
+    except InvalidMessageError as error:
+        raise InvalidMessageError(*(_named(problem, keys) for problem in error.problems)) from None
+    if template is None or is_unrendered(template):
+        return
+    if not isinstance(template, Mapping):
+        raise InvalidMessageError(
+            f"template: must be what template_message(…) returns, {describe_value(template)} given"
+        )
+    is_complete = known is not None and not is_unrendered(template.get("components"))
+    made = template_of(template, {key: key for key in keys}) if is_complete else template
+    check_fields({"template": made}, is_unrendered=is_unrendered)
+
+
+def _check_if_no_answer(if_no_answer: Any, options: Mapping[str, Any] | None) -> None:
+    words = ("fail", "skip")
+    if not isinstance(if_no_answer, str) or (
+        options is not None and if_no_answer not in words and if_no_answer not in options
+    ):
+        raise InvalidParameterError(
+            f"if_no_answer: must be fail, skip or the key of an option; {describe_value(if_no_answer)} given"
+        )
+    if options is not None and if_no_answer in words and if_no_answer in options:
+        raise InvalidParameterError(
+            f"if_no_answer: {if_no_answer} is the key of an option too; give that another key"
+        )
+
+
+def _named(problem: str, keys: Sequence[str]) -> str:
+    """Write the path in an error as the operator's parameter."""
+    path, mark, words = problem.partition(":")
+    if path == "interactive.body.text":
+        return f"question{mark}{words}"
+    if option := _OPTION.fullmatch(path):
+        return f"options.{keys[int(option[1] or option[2])]}{mark}{words}"
+    return problem
+
+
+def check_recipients(recipients: Any) -> None:
+    """Check the recipients in a DAG file, but for those that are rendered later.
+
+    :param recipients: as the operator takes them.
+    :raises InvalidMessageError: if one of them is no phone number, or there are none or too many.
+    """
+    from airflow_provider_itnio.broadcast.recipients import read_recipient
+    from airflow_provider_itnio.templating import is_rendered_later, leaves, recipient_entries
+
+    if is_rendered_later(recipients):
+        return
+    entries = recipient_entries(recipients)
+    _check_count(entries)
+    for index, entry in enumerate(entries):
+        if not any(is_rendered_later(leaf) for _, leaf in leaves(entry)):
+            read_recipient(entry, f"recipients[{index}]")
+
+
+def numbers_of(recipients: Any) -> list[str]:
+    """Read who is asked: each person once. A number that is none does not keep the others from being asked.
+
+    :param recipients: as the operator takes them, rendered.
+    :return: their numbers, digits only.
+    :raises InvalidMessageError: if nobody can be asked, or there are too many.
+    """
+    from airflow_provider_itnio.api.phone_numbers import canonical_number
+    from airflow_provider_itnio.broadcast.recipients import read_recipient, recipient_list
+
+    entries = recipient_list(recipients)
+    _check_count(entries)
+    numbers: dict[str, str] = {}
+    problems: list[str] = []
+    for index, entry in enumerate(entries):
+        try:
+            number, _ = read_recipient(entry, f"recipients[{index}]")
+            numbers.setdefault(canonical_number(number), number)
+        except InvalidMessageError as error:
+            problems += error.problems
+    if not numbers:
+        raise InvalidMessageError(*problems)
+    for problem in problems:
+        log.error("Not asked: %s", problem)
+    return list(numbers.values())
+
+
+def _check_count(entries: Sequence[Any]) -> None:
+    if not 1 <= len(entries) <= _MOST_RECIPIENTS:
+        raise InvalidMessageError(
+            f"recipients: must be 1 to {_MOST_RECIPIENTS} phone numbers, {len(entries)} given"
+        )

@@ -1,0 +1,399 @@
+"""The operator that asks people a question and waits for the answer."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TypedDict, cast
+
+from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
+
+from airflow_provider_itnio.api.checks import check_delivery
+from airflow_provider_itnio.api.errors import (
+    ItnioError,
+    NotSentError,
+    ReceiverError,
+    UnknownOutcomeError,
+)
+from airflow_provider_itnio.api.masking import mask_phone
+from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
+from airflow_provider_itnio.hooks.itnio import ItnioHook
+from airflow_provider_itnio.operators._fallback import is_window_closed
+from airflow_provider_itnio.operators._question import (
+    check_question,
+    check_recipients,
+    interactive_of,
+    numbers_of,
+    template_of,
+)
+from airflow_provider_itnio.operators._recorded import RecordedSending
+from airflow_provider_itnio.operators._sending import retries_may_help
+from airflow_provider_itnio.operators._waiting import (
+    OF_TRIGGERER,
+    is_deferrable,
+    never_sending_again,
+    seconds_of,
+    wait_for_answer,
+)
+from airflow_provider_itnio.templating import is_rendered_later
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_itnio.api.checks import Delivery
+    from airflow_provider_itnio.api.question import Question
+    from airflow_provider_itnio.delivery.message_record import DeliveryRecord
+    from airflow_provider_itnio.hooks.prepared_message import PreparedMessage
+    from airflow_provider_itnio.message_types import RecipientsGiven, TemplateDict, XComArgLike
+    from airflow_provider_itnio.operators._task_arguments import TaskArguments
+
+__all__ = ["AnswerDict", "WhatsAppAskOperator"]
+
+_SETTINGS: Final = (
+    *("recipients", "question", "options", "template", "answer_within", "if_no_answer", "deferrable"),
+    *("business_phone", "app_id", "itnio_conn_id", "delivery"),
+    *("timeout", "connect_timeout", "max_attempts", "proxy"),
+)
+
+log = NeverRaisingLog(__name__)
+
+
+class AnswerDict(TypedDict):
+    """The answer to a question as plain JSON, as it stands in XCom.
+
+    ``answered_by`` and ``answered_at`` are ``None`` if nobody has answered.
+    """
+
+    answer: str
+    answered_by: str | None
+    answered_at: str | None
+
+
+class WhatsAppAskOperator(RecordedSending):
+    """Asks people a question by WhatsApp, and waits for the first answer.
+
+    .. code-block:: python
+
+        ask = WhatsAppAskOperator(
+            task_id="ask",
+            recipients=["+86 147-1800-4557"],
+            question="The load of {{ ds }} has failed. What now?",
+            options={"again": "Load again", "leave": "Leave it"},
+            answer_within=timedelta(hours=2),
+            if_no_answer="leave",
+            deferrable=True,
+        )
+
+    Each option is a button, from four options on a row of a list. A person taps one, or types its key, its
+    title or its number. The connection's receiver (``itnio-receiver``) knows the answers. The first one
+    counts; whoever else was asked is not told.
+
+    The id of each button is signed with the connection's secret, for this task instance, question and person:
+    a button of an earlier question, or of somebody else, does not count. Typed words have no such code: they
+    count from a number that was asked, while no other question is open to it, or if they quote the question.
+
+    On Airflow 3.3 and later a retry asks nobody again, and waits for the same question until the same time. A
+    task that is cleared after its answer, or after its time was over, asks anew. Before 3.3 a wait that fails
+    is a failure without retries.
+
+    :param recipients: who is asked: phone numbers in a list, or in a text separated by commas or lines; up to
+        100. The question goes to each of them. (templated)
+    :param question: what is asked, at most 1,024 characters. (templated)
+    :param options: the answers, 1 to 10: title by key. Keys have at most 100 characters, titles at most 20,
+        and 24 from four options on. (templated, but for the keys)
+    :param answer_within: how long an answer is waited for, from when the question is asked: 1 s to 7 days, a
+        timedelta or seconds.
+    :param if_no_answer: what to do then: ``fail``, ``skip``, or the key of the option that is taken for the
+        answer. A question that reached nobody, and an answer that can't be read, fail the task in any case.
+    :param template: the WhatsApp template that asks whoever has not written in the last 24 hours: what
+        ``template_message`` returns. It has a quick-reply button for each option, in their order.
+        Without it, such people do not get the question. (templated)
+    :param business_phone: the number that asks, 7 to 14 digits, in place of the connection's. (templated)
+    :param app_id: the application it goes through, in place of the connection's. (templated)
+    :param itnio_conn_id: the connection, which names a receiver. (templated)
+    :param delivery: what happens if it is unknown whether anybody got the question: with ``at_least_once``
+        the task's retries ask again, with ``at_most_once`` the task fails at once.
+    :param deferrable: wait in the triggerer, without a worker slot. ``None`` takes Airflow's
+        ``[operators] default_deferrable``.
+    :param timeout: seconds to wait for Itniotech's answer to a request, in place of the connection's (30).
+    :param connect_timeout: seconds to wait for a connection, in place of the connection's (5).
+    :param max_attempts: attempts for a message that was not sent, within one try of the task, 1 to 10,
+        in place of the connection's (4).
+    :param proxy: URL of an HTTP proxy, in place of the connection's.
+    :return: ``{"answer", "answered_by", "answered_at"}``: the option's key, the number that answered, digits
+        only, and when, in ISO 8601 and UTC. The last two are ``None`` if nobody has answered.
+    :raises InvalidMessageError: if what is written in the DAG file breaks a rule of a message.
+    :raises InvalidParameterError: if another parameter in the DAG file is out of its range.
+    :raises AirflowFailException: at once and without retries, if nobody has answered and ``if_no_answer`` is
+        ``fail``; if the question reached nobody; if something in it is invalid, the connection names no
+        receiver, or Itniotech refused.
+    :raises AirflowSkipException: if nobody has answered and ``if_no_answer`` is ``skip``.
+    :raises NotSentError: if nobody was asked; the task's retries try again.
+    :raises UnknownOutcomeError: with ``at_least_once``, if it is unknown whether anybody was asked.
+    :raises ReceiverError: if the receiver can't be asked at the end, so that there may be an answer; the
+        task's retries look again.
+    :raises RecordError: if Airflow did not take the record of the question; nobody was asked.
+    """
+
+    template_fields: Sequence[str] = (
+        *("recipients", "question", "options", "template"),
+        *("business_phone", "app_id", "itnio_conn_id"),
+    )
+    _own_fields = frozenset(template_fields)
+    template_fields_renderers: ClassVar[dict[str, str]] = dict.fromkeys(
+        ("recipients", "options", "template"), "json"
+    )
+    recipients: Any
+    question: Any
+    options: Any
+    template: Any
+    answer_within: timedelta | float
+    if_no_answer: str
+    deferrable: bool | None
+
+    def __init__(
+        self,
+        *,
+        recipients: RecipientsGiven,
+        question: str | XComArgLike,
+        options: Mapping[str, str] | XComArgLike,
+        answer_within: timedelta | float = timedelta(hours=2),
+        if_no_answer: Literal["fail", "skip"] | str = "fail",
+        template: TemplateDict | XComArgLike | None = None,
+        business_phone: str | int | XComArgLike | None = None,
+        app_id: str | XComArgLike | None = None,
+        itnio_conn_id: str = ItnioHook.default_conn_name,
+        delivery: Delivery = "at_least_once",
+        deferrable: bool | None = None,
+        timeout: float | None = None,
+        connect_timeout: float | None = None,
+        max_attempts: int | None = None,
+        proxy: str | None = None,
+        **kwargs: Unpack[TaskArguments],
+    ) -> None:
+        own = locals()
+        super().__init__(settings={name: own[name] for name in _SETTINGS}, **kwargs)
+        self._forget_timeout_of_sensors()
+        self._note_jinja()
+        if self._is_written_in_dag_file():
+            check_recipients(recipients)
+            check_question(question, options, template, if_no_answer, is_rendered_later)
+            seconds_of(answer_within, "answer_within")
+            self._check_how_it_sends()
+
+    def execute(self, context: Context) -> AnswerDict:
+        """Ask whom no earlier try has asked, and wait for the answer.
+
+        :param context: the task's context.
+        """
+        from airflow_provider_itnio.api.question import Question
+        from airflow_provider_itnio.delivery.question_record import question_of_earlier_try, write_question
+
+        with self._failing_as_documented():
+            check_delivery(self.delivery)
+            seconds = seconds_of(self.answer_within, "answer_within")
+            self._refuse_unrendered(*self.template_fields)
+            check_question(self.question, self.options, self.template, self.if_no_answer)
+            numbers = numbers_of(self.recipients)
+            record = self._record_of(context)
+            earlier = question_of_earlier_try(record.store)
+            if earlier is not None:
+                question = self._opened(context, earlier.id, earlier.ends_at, numbers)
+                question, rest = self._asked_earlier(question, numbers, record)
+                if earlier.ends_at > time.time():
+                    log.info("The wait for the answer goes on: an earlier try of this task has asked")
+                    return self._ask(question, rest, record)
+                if question.was_accepted:
+                    found = self._wait_in_worker(question)  # what came in time, and no try has read
+                    if found["answer"] or found["problem"] or earlier.cleared == "no":
+                        return self._ended(question, found, record)
+            question = self._opened(context, Question.new_id(), time.time() + seconds, numbers)
+            write_question(record.store, question.id, question.ends_at)
+            record.about = question.id
+            return self._ask(question, numbers, record)
+
+    def execute_complete(self, context: Context, event: Mapping[str, Any]) -> AnswerDict:
+        """Go on when the triggerer has waited.
+
+        :param context: the task's context.
+        :param event: how the wait ended, and the question: ``dag.test()`` hands on nothing else.
+        """
+        from airflow_provider_itnio.api.question import Question
+
+        record, question = self._record_of(context), Question.from_dict(event["question"])
+        numbers = list(dict.fromkeys(one.recipient for one in question.asked))
+        known, rest = self._asked_earlier(replace(question, asked=()), numbers, record)
+        if {*known.asked} - {*question.asked}:
+            # This has run before, in a worker that was lost after it had sent a WhatsApp template.
+            return self._ask(replace(known, cursor=event["cursor"]), rest, record)
+        return self._ended(question, event, record)
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        """Go on after a deferral; one that Airflow ended, too, must not let anybody be asked again.
+
+        :param next_method: as Airflow gives it.
+        :param next_kwargs: as Airflow gives it.
+        :param context: the task's context.
+        """
+        record = self._record_of(context)
+        with self._failing_as_documented(), never_sending_again(record, ""):
+            if record.store and (next_kwargs or {}).get("error") == _TRIGGER_TIMEOUT:
+                return self.execute(context)  # no triggerer has read what came
+            return super().resume_execution(next_method, next_kwargs, context)
+
+    def _opened(self, context: Context, question_id: str, ends_at: float, numbers: Sequence[str]) -> Question:
+        """Tell the receiver of a question, and return it; nobody is asked yet."""
+        from airflow_provider_itnio.api.question import Question
+
+        instance = context.get("ti")
+        task = [getattr(instance, name, None) for name in ("dag_id", "run_id", "task_id", "map_index")]
+        options = {key: str(title) for key, title in self.options.items()}
+        _, business_phone = self.hook.sender()
+        try:
+            cursor = self.hook.open_question(question_id, numbers, ends_at)
+        except ReceiverError as error:
+            raise NotSentError(
+                f"The receiver is to know of a question before it is asked. {error}"
+            ) from error
+        return Question(question_id, "/".join(map(str, task)), options, business_phone, ends_at, cursor)
+
+    def _asked_earlier(
+        self, question: Question, numbers: Sequence[str], record: DeliveryRecord
+    ) -> tuple[Question, list[str]]:
+        """Return the question with the messages of earlier tries that ask it, and who is to be asked now."""
+        from airflow_provider_itnio.delivery.policy import is_sent_again
+
+        record.about = question.id
+        rest: list[str] = []
+        for number in numbers:
+            earlier = record.earlier(number)
+            if earlier is None or is_sent_again(earlier.outcome, earlier.cleared, self.delivery):
+                rest.append(number)
+            if earlier is not None and earlier.receipt is not None:
+                question = question.with_receipt(earlier.receipt)
+            elif earlier is not None and earlier.outcome == "unknown":
+                question = question.with_unknown(number)
+        return question, rest
+
+    def _ask(self, question: Question, numbers: Sequence[str], record: DeliveryRecord) -> AnswerDict:
+        """Ask people one after the other, and wait for the answer if anybody was asked."""
+        errors: list[ItnioError] = []
+        with ExitStack() as stack:
+            if question.was_accepted:
+                stack.enter_context(never_sending_again(record, ""))
+            for number in numbers:
+                try:
+                    receipt = self._send(self._prepared(question, number, record), record)
+                except ItnioError as error:
+                    log.error("The question to %s: %s: %s", mask_phone(number), type(error).__name__, error)
+                    errors.append(error)
+                    if isinstance(error, UnknownOutcomeError):
+                        question = question.with_unknown(number)
+                    if getattr(error, "affects_all", False):
+                        break
+                    continue
+                if not question.was_accepted:
+                    stack.enter_context(never_sending_again(record, ""))
+                question = question.with_receipt(receipt.as_dict())
+            if question.was_accepted:
+                return self._wait(question, record)
+            self._close(question)
+        if errors:
+            raise max(errors, key=lambda error: retries_may_help(error, self.delivery))
+        raise AirflowFailException(
+            "Nobody was asked: an earlier try of this task could not ask anybody, and its log says why. "
+            "Fix the cause, then clear the task to ask again"
+        )
+
+    def _prepared(self, question: Question, number: str, record: DeliveryRecord) -> PreparedMessage:
+        """Return the message that asks a person: a WhatsApp template where only that reaches them."""
+        hook, secret = self.hook, self.hook.account().credentials.secret
+        ids = {key: question.option_id(secret, number, key) for key in question.options}
+        if self.template is not None and (record.uses_fallback(number) or is_window_closed(hook, number)):
+            record.use_fallback(number)
+            return hook.prepare(number, template=template_of(self.template, ids))
+        titles = {ids[key]: title for key, title in question.options.items()}
+        return hook.prepare(number, interactive=interactive_of(self.question, titles))
+
+    def _wait(self, question: Question, record: DeliveryRecord) -> AnswerDict:
+        left = question.ends_at - time.time()
+        log.info("Waiting for an answer, %s at most", timedelta(seconds=max(0, math.ceil(left))))
+        if left > 0 and is_deferrable(self.deferrable):
+            from airflow_provider_itnio.triggers.whatsapp import WhatsAppAnswerTrigger
+
+            self.defer(
+                trigger=WhatsAppAnswerTrigger(
+                    question.as_dict(), self.template is not None, self.itnio_conn_id
+                ),
+                method_name="execute_complete",
+                timeout=timedelta(seconds=left) + OF_TRIGGERER if record.store else None,
+            )
+        return self._ended(question, self._wait_in_worker(question), record)
+
+    def _wait_in_worker(self, question: Question) -> dict[str, Any]:
+        from airflow_provider_itnio.api.answer_wait import AnswerWait
+
+        secret = self.hook.account().credentials.secret
+        return wait_for_answer(
+            self.hook, AnswerWait(question, secret, has_template=self.template is not None)
+        )
+
+    def _ended(self, question: Question, found: Mapping[str, Any], record: DeliveryRecord) -> AnswerDict:
+        """Return the answer, send a WhatsApp template to whom the question did not reach, or end without."""
+        if answer := found["answer"]:
+            self._close(question)
+            log.info("%s has answered %r", mask_phone(answer["answered_by"]), answer["answer"])
+            return cast("AnswerDict", answer)
+        if found["problem"]:
+            raise ReceiverError(f"It is not known whether anybody has answered. {found['problem']}")
+        failed = question.errors_of(found["failed"])
+        for number, error in failed.items():
+            log.warning("The question to %s was accepted and then failed: %s", mask_phone(number), error)
+        reached = replace(
+            question,
+            asked=tuple(one for one in question.asked if one.message_id not in found["failed"]),
+            cursor=found["cursor"],
+        )
+        if self.template is not None and time.time() < question.ends_at:
+            again = [number for number, error in failed.items() if question.is_for_template(number, error)]
+            for number in again:
+                record.fall_back(number, failed[number])
+            if again:
+                return self._ask(reached, again, record)
+        self._close(question)
+        if not reached.asked:
+            for number, error in failed.items():
+                record.failed(number, error)
+            reasons = "; ".join(dict.fromkeys(map(str, failed.values())))
+            advice = "" if self.template is not None else _GIVE_TEMPLATE
+            raise AirflowFailException(f"NotDeliveredError: The question reached nobody: {reasons}{advice}")
+        return self._without_answer()
+
+    def _without_answer(self) -> AnswerDict:
+        within = timedelta(seconds=seconds_of(self.answer_within, "answer_within"))
+        told = f"Nobody has answered within {within}"
+        if self.if_no_answer == "fail":
+            raise AirflowFailException(told)
+        if self.if_no_answer == "skip":
+            raise AirflowSkipException(told)
+        log.warning("%s: %r is taken for the answer", told, self.if_no_answer)
+        return {"answer": self.if_no_answer, "answered_by": None, "answered_at": None}
+
+    def _close(self, question: Question) -> None:
+        """Let what people type from now on be for other questions."""
+        try:
+            self.hook.close_question(question.id)
+        except ItnioError as error:  # which must not keep the answer from the task
+            log.warning("%s. Until %s typed answers to other questions may not count", error, question.ends)
+
+
+_TRIGGER_TIMEOUT: Final = "Trigger timeout"
+"""Airflow's word for a deferral that took longer than its ``timeout``."""
+
+_GIVE_TEMPLATE: Final = ". Only a WhatsApp template reaches people who have not written: give template=…"

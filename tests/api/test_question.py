@@ -1,0 +1,171 @@
+"""Which option a message chooses, and how long an answer is waited for: without a network."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pendulum
+import pytest
+
+from airflow_provider_itnio.api.answer_wait import AnswerWait
+from airflow_provider_itnio.api.errors import ReceiverError
+from airflow_provider_itnio.api.question import Asked, Question, option_words
+from airflow_provider_itnio.api.receiver import Incoming, IncomingMessage, MessageStatus
+from airflow_provider_itnio.api.signing import Secret
+
+ANA, BEN = "8613900000001", "8613900000002"
+AT = 1_790_000_000
+SECRET = Secret("7bz1lzh9")
+QUESTION = Question(
+    id="q1",
+    task="dag/run/ask/-1",
+    options={"yes": "Load again", "no": "Leave it"},
+    business_phone="8613800000000",
+    ends_at=AT + 100,
+    cursor="a-1",
+    asked=(Asked(ANA, "m1", "interactive", AT), Asked(BEN, "m2", "interactive", AT)),
+)
+
+
+def written(text="yes", sender=ANA, at=AT + 10, **more):
+    given = {"option_id": None, "reply_to": None, "questions": ("q1",), "business_phone": ""} | more
+    return IncomingMessage(
+        message_id="in1", sender=sender, name="", type=given.pop("type", "text"), text=text,
+        at=pendulum.from_timestamp(at), **given,
+    )  # fmt: skip
+
+
+def tapped(question=QUESTION, key="yes", of=ANA, secret=SECRET, **more):
+    return written("Load again", option_id=question.option_id(secret, of, key), **more)
+
+
+ANSWERS = {
+    "key": written(),
+    "quote while others are open": written(reply_to="m1", questions=("q0", "q1")),
+    "quote by a receiver that knows of nothing": written(reply_to="m1", questions=()),
+    "tap while others are open": tapped(questions=("q0", "q1")),
+    "tap that comes late": tapped(questions=()),
+    "at the last second": written(at=AT + 100),
+    "same business phone": written(business_phone="8613800000000"),
+}
+NO_ANSWERS = {
+    "too late": written(at=AT + 101),
+    "tap too late": tapped(at=AT + 101),
+    "before": written(at=AT - 1),
+    "closed": written(questions=()),
+    "another one is open": written(questions=("q0", "q1")),
+    "only another one is open": written(questions=("q0",)),
+    "quote of another message": written(reply_to="m2"),
+    "another secret": tapped(secret=Secret("other")),
+    "another question": tapped(replace(QUESTION, id="q2")),
+    "another task": tapped(replace(QUESTION, task="dag/run/ask/0")),
+    "another person": tapped(of=BEN),
+    "a person who was not asked": tapped(of="8613900000003", sender="8613900000003"),
+    "no option": written("maybe"),
+    "no text": written(""),
+    "number too high": written("3"),
+    "number zero": written("0"),
+}
+
+
+@pytest.mark.parametrize("message", ANSWERS.values(), ids=ANSWERS)
+def test_it_answers(message):
+    assert QUESTION.choice_of(message, SECRET).option == "yes"
+
+
+@pytest.mark.parametrize("message", NO_ANSWERS.values(), ids=NO_ANSWERS)
+def test_it_does_not_answer(message):
+    option, ignored = QUESTION.choice_of(message, SECRET)
+    assert option is None
+    assert ignored or message.sender not in (ANA, BEN)
+
+
+def test_a_place_counts_only_where_no_option_is_a_number():
+    assert option_words({"yes": "Load again", "no": "Leave it"})["2"] == "no"
+    assert "2" not in option_words({"3": "3 hours", "6": "6 hours"})
+
+
+def test_it_is_written_and_read_as_json():
+    assert Question.from_dict(QUESTION.as_dict()) == QUESTION
+    assert ANA not in repr(QUESTION)
+
+
+class Waiting:
+    """A wait whose clock goes as it is told."""
+
+    def __init__(self, **more):
+        self.now = AT + 0.0
+        self.wait = AnswerWait(QUESTION, SECRET, lambda: self.now, **more)
+
+    def hears(self, *messages, after=0.0, **statuses):
+        """Ask once; the answer comes some seconds later."""
+        self.asked = self.wait.what_to_read()
+        self.now += after
+        told = {one: MessageStatus(one, status, None, "131047", 131047) for one, status in statuses.items()}
+        return self.wait.take(Incoming(list(messages), "a-2"), told)
+
+
+def test_the_first_answer_ends_it():
+    waiting = Waiting()
+    assert waiting.hears(written("what?"), written("no", BEN), written("yes")) is None
+    answer = waiting.wait.result()["answer"]
+    assert (answer["answer"], answer["answered_by"]) == ("no", BEN)
+
+
+def test_it_asks_often_until_messages_have_arrived_and_then_once_in_25_seconds():
+    waiting, waits = Waiting(), []
+    for _ in range(4):
+        waiting.hears(m1="sent", m2="sent")
+        waits.append(waiting.asked["wait"])
+    waiting.hears(m1="delivered", m2="failed")
+    assert waiting.wait.unsettled == []
+    waiting.hears()
+    assert (waits, waiting.asked) == ([1, 2, 4, 8], {"after": "a-2", "limit": 1000, "wait": 25})
+
+
+def test_it_ends_when_all_is_read_that_came_in_time():
+    waiting = Waiting()
+    assert waiting.hears(after=99) == 0
+    waiting.now = AT + 200.0
+    assert waiting.hears(written("what?")) == 0  # there may be more
+    assert waiting.asked["wait"] == 0
+    assert waiting.hears() is None
+    assert waiting.wait.result() == {"answer": None, "failed": {}, "problem": "", "cursor": "a-2"}
+
+
+def test_it_ends_when_the_question_has_reached_nobody():
+    waiting = Waiting()
+    assert waiting.hears(m1="failed", m2="sent") is not None
+    assert waiting.hears(m2="failed") is None
+    assert {*waiting.wait.result()["failed"]} == {"m1", "m2"}
+
+
+def test_it_ends_when_a_template_is_to_be_sent():
+    assert Waiting(has_template=True).hears(m1="failed", m2="sent") is None
+
+
+def test_a_receiver_that_is_away_is_asked_again_until_the_time_is_over(caplog):
+    waiting = Waiting()
+    assert waiting.wait.take_error(ReceiverError("away")) == 10
+    waiting.now = AT + 95.0
+    assert waiting.wait.take_error(ReceiverError("away")) == 5
+    assert caplog.text.count("The wait for an answer goes on") == 1
+    assert waiting.hears() is not None  # what it says then counts
+    waiting.now = AT + 100.0
+    assert waiting.wait.take_error(ReceiverError("away")) is None
+    assert waiting.wait.result()["problem"] == "away"
+
+
+def test_an_answer_that_comes_early_without_a_message_makes_no_hurry():
+    waiting = Waiting()
+    waiting.hears(m1="delivered", m2="delivered")
+    assert waiting.hears(after=0.1) == 10
+
+
+def test_the_log_has_no_end_of_lines_about_strangers(caplog):
+    caplog.set_level("INFO")
+    waiting = Waiting()
+    waiting.hears(*[written(sender="8613900000009", questions=())] * 200)
+    assert caplog.text.count("is not counted: from a number that was not asked") == 100
+    assert "86…09" in caplog.text
+    assert "8613900000009" not in caplog.text

@@ -1,0 +1,97 @@
+"""Questions to people, and their answers, for tests: over the sandbox and a receiver that runs."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+from airflow.providers.common.compat.sdk import DAG, TaskDeferred
+
+from airflow_provider_itnio.operators.whatsapp_ask import WhatsAppAskOperator
+from airflow_provider_itnio.triggers.whatsapp import WhatsAppAnswerTrigger
+from tests.task_runs import TaskRun
+
+ANA, BEN, STRANGER = "8613900000001", "8613900000002", "8613900000009"
+NEVER_WROTE = "8613900000003"
+UNDELIVERABLE = "99960000026"
+OPTIONS = {"again": "Load again", "leave": "Leave it"}
+
+
+def asking(store=None, task_id="ask", **fields):
+    """Give the task of a question to Ana."""
+    given = {"recipients": [ANA], "question": "And now?", "options": OPTIONS, "answer_within": 5} | fields
+
+    def make():
+        with DAG("report", schedule=None):
+            return WhatsAppAskOperator(task_id=task_id, **given)
+
+    return TaskRun(make, store=store)
+
+
+def deferred(run):
+    """Run a try that asks and defers."""
+    with pytest.raises(TaskDeferred) as raised:
+        run.once()
+    return raised.value
+
+
+def triggered(trigger):
+    """Let a triggerer run a trigger to its event, made anew from what is stored of it."""
+    path, kwargs = trigger.serialize()
+    assert path == "airflow_provider_itnio.triggers.whatsapp.WhatsAppAnswerTrigger"
+
+    async def event():
+        return (await anext(WhatsAppAnswerTrigger(**kwargs).run())).payload
+
+    return asyncio.run(event())
+
+
+def resumed(run, left, event=None, **kwargs):
+    """Resume a deferred task in a new process, in the same try."""
+    run.try_number -= 1
+    context = run.begin()
+    result = run.operator.resume_execution(left.method_name, {"event": event, **kwargs}, context)
+    run.operator.post_execute(context)
+    return result
+
+
+def ended(run, left):
+    """Let a deferred question come to its end."""
+    return resumed(run, left, triggered(left.trigger))
+
+
+def ids_in(message):
+    """Give the ids that a question's message has for its options."""
+    action = message.body["interactive"]["action"]
+    rows = [row for section in action.get("sections", ()) for row in section["rows"]]
+    return [button["reply"]["id"] for button in action.get("buttons", ())] or [row["id"] for row in rows]
+
+
+def tap(sandbox, message, place=0):
+    """Tap an option of a question."""
+    option = ids_in(message)[place]
+    is_list = message.body["interactive"]["type"] == "list"
+    sandbox.reply(message_id=message.id, **{"row" if is_list else "button": option})
+
+
+def write(sandbox, text, sender=ANA, **fields):
+    sandbox.reply(recipient=sender, text=text, **fields)
+
+
+def push_choice(receiver, message, sender=ANA, **more):
+    receiver.push(
+        {
+            "eventType": "up-message-event",
+            "messageId": f"m-{time.monotonic_ns()}",
+            "timestamp": int(time.time()),
+            "from": {"phone": sender, "name": "Ana"},
+            "message": message,
+            **more,
+        }
+    )
+
+
+def chosen(option_id, title="Load again"):
+    held = {"type": "button_reply", "button_reply": {"id": option_id, "title": title}}
+    return {"type": "interactive", "interactive": held}

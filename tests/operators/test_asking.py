@@ -1,0 +1,205 @@
+"""Which answers to a question count, over the sandbox and a receiver that runs."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from tests.operators.questions import (
+    ANA,
+    BEN,
+    STRANGER,
+    asking,
+    chosen,
+    deferred,
+    ended,
+    ids_in,
+    push_choice,
+    tap,
+    write,
+)
+
+pytestmark = pytest.mark.usefixtures("people")
+
+
+@pytest.mark.parametrize("deferrable", [False, True])
+def test_a_tap_answers(deferrable, maybe_store, sandbox):
+    run = asking(maybe_store, recipients=[ANA, BEN], deferrable=deferrable)
+    if deferrable:
+        left = deferred(run)
+        tap(sandbox, sandbox.messages[1], 1)
+        answer = ended(run, left)
+    else:
+        later = threading.Thread(target=lambda: tap(sandbox, sandbox.wait_for(2)[1], 1))
+        later.start()
+        answer = run.once()
+        later.join()
+    (reply,) = sandbox.replies
+    at = reply.at.replace(microsecond=0)
+    assert answer == {"answer": "leave", "answered_by": BEN, "answered_at": at.isoformat()}
+    assert [message.recipient for message in sandbox.messages] == [ANA, BEN]
+
+
+WORDS = ["again", " AGAIN ", "load again", "Load  Again", "1", "\uff11", "loadagain"]
+
+
+@pytest.mark.parametrize("typed", WORDS)
+def test_a_typed_key_title_or_number_answers(typed, sandbox):
+    left = deferred(run := asking(deferrable=True))
+    write(sandbox, typed)
+    assert ended(run, left)["answer"] == "again"
+
+
+def from_four_on():
+    return {key: f"{key} hours, then we see" for key in ("one", "two", "three", "four")}
+
+
+def test_from_four_options_on_it_is_a_list(sandbox):
+    left = deferred(run := asking(options=from_four_on(), deferrable=True))
+    (message,) = sandbox.messages
+    assert message.body["interactive"]["type"] == "list"
+    tap(sandbox, message, 3)
+    assert ended(run, left)["answer"] == "four"
+    left = deferred(run := asking(options=from_four_on(), deferrable=True))
+    write(sandbox, "3")
+    assert ended(run, left)["answer"] == "three"
+
+
+@pytest.fixture
+def unanswered(sandbox, receiver, caplog):
+    """Ask, let something happen, and expect that it is no answer: a tap that follows is."""
+
+    def check(happens, why, **fields):
+        left = deferred(run := asking(deferrable=True, **fields))
+        question = sandbox.sent_to(ANA)[-1]
+        cursor = receiver.get("/v1/incoming?after=latest")["cursor"]
+        happens(question)
+        if why:
+            assert receiver.get(f"/v1/incoming?after={cursor}&wait=25")["messages"]
+        tap(sandbox, question, 1)
+        with caplog.at_level("INFO"):
+            assert ended(run, left)["answer"] == "leave"
+        lines = [line.message for line in caplog.records if "is not counted" in line.message]
+        assert [line.partition(": ")[2] for line in lines] == ([why] if why else [])
+        assert not any(number in line for number in (ANA, STRANGER) for line in lines)
+
+    return check
+
+
+def test_a_stranger_does_not_answer(sandbox, unanswered):
+    unanswered(lambda question: write(sandbox, "again", STRANGER), "from a number that was not asked")
+
+
+def test_what_is_none_of_the_options_is_no_answer(sandbox, unanswered):
+    unanswered(lambda question: write(sandbox, "what?"), "none of the options")
+
+
+def test_a_button_of_an_earlier_question_does_not_answer(sandbox, unanswered):
+    left = deferred(run := asking(deferrable=True))
+    (earlier,) = sandbox.messages
+    tap(sandbox, earlier)
+    ended(run, left)
+    unanswered(lambda question: tap(sandbox, earlier), "a button of another message")
+
+
+def test_what_was_written_before_the_question_does_not_answer(sandbox, unanswered, receiver):
+    write(sandbox, "again")
+    unanswered(lambda question: None, None)
+
+
+def test_a_late_push_of_what_was_written_before_does_not_answer(receiver, unanswered):
+    text = {"type": "text", "text": {"body": "again"}}
+    hour_ago = int(time.time()) - 3600
+    unanswered(
+        lambda question: push_choice(receiver, text, timestamp=hour_ago), "written before the question"
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "sender", "why"),
+    [
+        (lambda option: option[:-2] + "xx", ANA, "its code does not fit"),
+        (lambda option: "again" + option, ANA, "its code does not fit"),
+        (lambda option: option, STRANGER, "the button of another person's question"),
+        (lambda option: "again", ANA, "a button of another message"),
+        (lambda option: "Load again", ANA, "a button of another message"),
+    ],
+    ids=["foreign signature", "another option", "of somebody else", "without a code", "title alone"],
+)
+def test_a_button_without_its_code_does_not_answer(change, sender, why, receiver, unanswered):
+    def happens(question):
+        push_choice(receiver, chosen(change(ids_in(question)[0])), sender)
+
+    unanswered(happens, why)
+
+
+def test_words_to_another_business_phone_do_not_answer(receiver, unanswered):
+    text = {"type": "text", "text": {"body": "again"}}
+    unanswered(
+        lambda question: push_choice(receiver, text, businessPhone="8613800000099"),
+        "written to another business phone",
+    )
+
+
+def test_a_caption_does_not_answer(receiver, unanswered):
+    image = {"type": "image", "image": {"filePath": "https://x/1.png", "caption": "again"}}
+    unanswered(lambda question: push_choice(receiver, image), "none of the options")
+
+
+SHAPES = {
+    "button": lambda option: {"type": "interactive", "interactive": {"button_reply": option}},
+    "row": lambda option: {"type": "interactive", "interactive": {"list_reply": option}},
+    "flat": lambda option: {"type": "button_reply", "buttonReply": option},
+    "quick reply": lambda option: {
+        "type": "button",
+        "button": {"payload": option["id"], "text": option["title"]},
+    },
+    "code as text": lambda option: {"type": "text", "text": {"body": option["id"]}},
+    "title as text": lambda option: {"type": "text", "text": {"body": option["title"]}},
+}
+
+
+@pytest.mark.parametrize("place", ["inside message", "beside message"])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_tap_of_each_shape_answers(shape, place, receiver, sandbox):
+    left = deferred(run := asking(deferrable=True))
+    (message,) = sandbox.messages
+    held = SHAPES[shape]({"id": ids_in(message)[0], "title": "Load again"})
+    is_text = held["type"] == "text"
+    if place == "inside message" or is_text:
+        push_choice(receiver, held)
+    else:
+        push_choice(receiver, {"type": "unknown"}, **held)
+    assert ended(run, left)["answer"] == "again"
+
+
+def test_a_choice_without_a_code_that_names_the_question_answers(receiver, sandbox):
+    left = deferred(run := asking(deferrable=True))
+    (message,) = sandbox.messages
+    push_choice(receiver, {"type": "button", "button": {"text": "Load again"}, "context": {"id": message.id}})
+    assert ended(run, left)["answer"] == "again"
+
+
+def test_a_doubled_push_and_a_second_answer_change_nothing(receiver, sandbox):
+    left = deferred(run := asking(recipients=[ANA, BEN], deferrable=True))
+    to_ana, to_ben = sandbox.messages
+    for _ in range(2):
+        push_choice(receiver, chosen(ids_in(to_ben)[0]), BEN, messageId=f"doubled-{to_ben.id}")
+    tap(sandbox, to_ana, 1)
+    answer = ended(run, left)
+    assert (answer["answer"], answer["answered_by"]) == ("again", BEN)
+
+
+def test_typed_words_count_for_no_question_while_two_are_open(receiver, sandbox, caplog):
+    first = deferred(one := asking(deferrable=True))
+    second = deferred(other := asking(task_id="another", deferrable=True))
+    push_choice(receiver, {"type": "text", "text": {"body": "again"}})
+    _, to_second = sandbox.messages
+    sandbox.reply(message_id=to_second.id, text="leave")  # a quote says which
+    with caplog.at_level("INFO"):
+        assert ended(other, second)["answer"] == "leave"
+    assert "more than one question is open to this number" in caplog.text
+    write(sandbox, "1")  # the other one is closed by now
+    assert ended(one, first)["answer"] == "again"

@@ -1,0 +1,135 @@
+"""Whom a question reaches, and by which message."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException, TaskDeferred
+
+from airflow_provider_itnio.api.errors import NotSentError, RecordError, UnknownOutcomeError
+from airflow_provider_itnio.messages import template_message
+from tests.operators.questions import (
+    ANA,
+    BEN,
+    NEVER_WROTE,
+    UNDELIVERABLE,
+    asking,
+    deferred,
+    ended,
+    ids_in,
+    tap,
+    write,
+)
+from tests.task_runs import may_be_tried_again
+
+pytestmark = pytest.mark.usefixtures("people")
+
+
+TEMPLATE = template_message("what_now", "en", body=["the load"])
+
+
+def test_whose_window_is_closed_is_asked_by_the_template(sandbox):
+    write(sandbox, "hello")
+    left = deferred(run := asking(recipients=[ANA, NEVER_WROTE], template=TEMPLATE, deferrable=True))
+    to_ana, to_ben = sandbox.messages
+    assert (to_ana.type, to_ben.type) == ("interactive", "template")
+    buttons = [one for one in to_ben.body["template"]["components"] if one["type"] == "button"]
+    assert [one["index"] for one in buttons] == ["0", "1"]
+    sandbox.reply(message_id=to_ben.id, quick_reply=1)
+    assert ended(run, left)["answer"] == "leave"
+
+
+@pytest.mark.parametrize("deferrable", [False, True])
+def test_a_question_that_fails_outside_of_the_window_is_asked_by_the_template(
+    deferrable, maybe_store, sandbox
+):
+    write(sandbox, "hello")  # so that the receiver takes the window for open
+    sandbox.window_open(ANA, is_open=False)
+    run = asking(maybe_store, template=TEMPLATE, deferrable=deferrable)
+    later = threading.Thread(
+        target=lambda: sandbox.reply(message_id=sandbox.wait_for(2)[1].id, quick_reply=0)
+    )
+    later.start()
+    if deferrable:
+        first = deferred(run)
+        with pytest.raises(TaskDeferred) as raised:
+            ended(run, first)
+        answer = ended(run, raised.value)
+    else:
+        answer = run.once()
+    later.join()
+    assert answer["answer"] == "again"
+    assert [message.type for message in sandbox.messages] == ["interactive", "template"]
+    if maybe_store:
+        # A retry finds the same answer.
+        assert (ended(run, deferred(run)) if deferrable else run.once()) == answer
+        assert len(sandbox.messages) == 2
+
+
+@pytest.mark.parametrize("deferrable", [False, True])
+def test_a_question_that_reaches_nobody_fails_at_once(deferrable, maybe_store, sandbox):
+    sandbox.window_open(ANA, is_open=False)
+    run = asking(maybe_store, recipients=[ANA, UNDELIVERABLE], deferrable=deferrable, if_no_answer="again")
+    with pytest.raises(AirflowFailException, match=r"The question reached nobody: 131047.*131026") as raised:
+        ended(run, deferred(run)) if deferrable else run.once()
+    assert "give template=…" in str(raised.value)
+    assert len(sandbox.messages) == 2
+
+
+def test_who_is_not_reached_does_not_end_the_wait_for_the_others(sandbox):
+    left = deferred(run := asking(recipients=[UNDELIVERABLE, ANA], deferrable=True))
+    tap(sandbox, sandbox.messages[1])
+    assert ended(run, left)["answered_by"] == ANA
+
+
+def test_a_number_that_is_refused_does_not_keep_the_others_from_being_asked(sandbox, caplog):
+    sandbox.fail_next(status=-70)
+    left = deferred(run := asking(recipients=[BEN, ANA], deferrable=True))
+    (message,) = sandbox.messages
+    assert message.recipient == ANA
+    assert "The question to 86…02: RecipientError" in caplog.text
+    tap(sandbox, message)
+    assert ended(run, left)["answered_by"] == ANA
+
+
+@pytest.mark.parametrize(
+    ("fault", "family"),
+    [({"http_status": 429}, NotSentError), ({"drop": "after_accepting"}, UnknownOutcomeError)],
+)
+def test_if_nobody_could_be_asked_a_retry_asks_the_same_question(
+    fault, family, store, sandbox, hasty_with_receiver
+):
+    run = asking(store, deferrable=True)
+    sandbox.fail_next(**fault)
+    may_be_tried_again(run, family)
+    left = deferred(run)
+    for message in sandbox.messages[:1]:  # with at_least_once perhaps a second one; the first one counts too
+        tap(sandbox, message)
+    assert ended(run, left)["answer"] == "again"
+
+
+def test_who_has_perhaps_been_asked_may_answer(sandbox, hasty_with_receiver):
+    sandbox.fail_next(drop="after_accepting")
+    left = deferred(run := asking(recipients=[BEN, ANA], deferrable=True))
+    tap(sandbox, sandbox.sent_to(BEN)[0])
+    assert ended(run, left)["answered_by"] == BEN
+
+
+def test_nobody_is_asked_without_a_record_of_the_question(store, sandbox):
+    store.fail(OSError("full"))
+    may_be_tried_again(asking(store), RecordError)
+    assert not sandbox.requests
+
+
+def test_a_person_is_the_same_in_each_spelling_of_their_number(sandbox):
+    left = deferred(run := asking(recipients="+55 11 98765-4321, +55 11 8765-4321", deferrable=True))
+    assert len(sandbox.messages) == 1
+    write(sandbox, "again", "551187654321")
+    assert ended(run, left)["answer"] == "again"
+
+
+def test_what_is_written_down_holds_no_secret_and_no_code(store, sandbox, connect):
+    left = deferred(asking(store, deferrable=True))
+    written = str(left.trigger.serialize()) + store.text
+    assert not any(option in written for option in ids_in(sandbox.messages[0]))

@@ -1,0 +1,163 @@
+"""How a question ends: without an answer, by a retry, by a person who clears its task."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException, AirflowTaskTimeout
+
+from airflow_provider_itnio.api.errors import NotSentError, ReceiverError
+from tests.operators.questions import (
+    ANA,
+    BEN,
+    asking,
+    chosen,
+    deferred,
+    ended,
+    ids_in,
+    push_choice,
+    resumed,
+    tap,
+)
+from tests.task_runs import fails_at_once, may_be_tried_again
+
+pytestmark = pytest.mark.usefixtures("people")
+
+
+@pytest.mark.parametrize("deferrable", [False, True])
+@pytest.mark.parametrize("if_no_answer", ["fail", "skip", "leave"])
+def test_nobody_answers(deferrable, if_no_answer, maybe_store, sandbox):
+    run = asking(maybe_store, deferrable=deferrable, if_no_answer=if_no_answer, answer_within=1)
+
+    def result():
+        return ended(run, deferred(run)) if deferrable else run.once()
+
+    if if_no_answer == "leave":
+        assert result() == {"answer": "leave", "answered_by": None, "answered_at": None}
+    else:
+        stops = {"fail": AirflowFailException, "skip": AirflowSkipException}[if_no_answer]
+        with pytest.raises(stops, match="Nobody has answered within 0:00:01"):
+            result()
+    assert len(sandbox.messages) == 1
+
+
+def test_an_answer_after_the_time_does_not_count(receiver, sandbox):
+    left = deferred(run := asking(deferrable=True, answer_within=1, if_no_answer="leave"))
+    (message,) = sandbox.messages
+    later = int(time.time()) + 60
+    push_choice(receiver, chosen(ids_in(message)[0]), timestamp=later)
+    assert ended(run, left)["answered_by"] is None
+
+
+def test_a_retry_asks_nobody_again_and_waits_until_the_same_time(store, sandbox):
+    run = asking(store, recipients=[ANA, BEN], deferrable=True)
+    first, second = deferred(run), deferred(run)
+    assert first.trigger.question == second.trigger.question
+    tap(sandbox, sandbox.messages[0])
+    assert ended(run, second)["answer"] == "again"
+    assert len(sandbox.messages) == 2
+
+
+def test_an_answer_that_came_while_nobody_waited_is_found_by_a_retry(store, sandbox):
+    run = asking(store, deferrable=True, answer_within=1)
+    left = deferred(run)
+    tap(sandbox, sandbox.messages[0])
+    time.sleep(max(0, left.trigger.question["ends_at"] - time.time()))
+    assert run.once()["answer"] == "again"
+    assert len(sandbox.messages) == 1
+
+
+def test_a_retry_after_the_time_ends_without_an_answer(store, sandbox):
+    run = asking(store, deferrable=True, answer_within=1)
+    left = deferred(run)
+    time.sleep(max(0, left.trigger.question["ends_at"] - time.time()))
+    assert "Nobody has answered" in str(fails_at_once(run))
+    run.clear()  # by a person, who wants to be asked
+    left = deferred(run)
+    assert len(sandbox.messages) == 2
+    tap(sandbox, sandbox.messages[1])
+    assert ended(run, left)["answer"] == "again"
+
+
+def test_a_task_that_is_cleared_while_it_waits_waits_for_the_same_question(store, sandbox):
+    run = asking(store, deferrable=True)
+    first = deferred(run)
+    run.clear()
+    assert deferred(run).trigger.question == first.trigger.question
+    assert len(sandbox.messages) == 1
+
+
+def test_a_task_that_is_cleared_after_its_answer_asks_anew(store, sandbox):
+    run = asking(store, deferrable=True)
+    left = deferred(run)
+    tap(sandbox, sandbox.messages[0])
+    ended(run, left)
+    run.clear()
+    second = deferred(run)
+    assert second.trigger.question["id"] != left.trigger.question["id"]
+    assert len(sandbox.messages) == 2
+
+
+def test_a_deferral_that_airflow_ended_still_finds_the_answer(store, sandbox):
+    run = asking(store, deferrable=True)
+    left = deferred(run)
+    tap(sandbox, sandbox.messages[0])
+    run.make = asking(deferrable=False).make
+    left.method_name = "__fail__"
+    assert resumed(run, left, error="Trigger timeout")["answer"] == "again"
+
+
+def test_a_deferral_that_failed_asks_nobody_again(maybe_store, sandbox):
+    left = deferred(run := asking(maybe_store, deferrable=True))
+    left.method_name = "__fail__"
+    with pytest.raises(Exception, match="Trigger failure") as raised:
+        resumed(run, left, error="Trigger failure")
+    assert isinstance(raised.value, AirflowFailException) == (maybe_store is None)
+
+
+@pytest.mark.parametrize("ended_by", [AirflowTaskTimeout("time"), ValueError("a bug")])
+def test_what_ends_the_wait_lets_no_retry_ask_again(ended_by, maybe_store, monkeypatch):
+    def ends(*_):
+        raise ended_by
+
+    monkeypatch.setattr("airflow_provider_itnio.operators.whatsapp_ask.wait_for_answer", ends)
+    run = asking(maybe_store)
+    if maybe_store:
+        may_be_tried_again(run, type(ended_by))
+    else:
+        assert "The message was accepted before" in str(fails_at_once(run, type(ended_by)))
+
+
+def test_no_answer_is_taken_for_one_while_the_receiver_is_away(
+    store, sandbox, connect, closed_port, receiver
+):
+    run = asking(store, deferrable=True, if_no_answer="again", answer_within=1)
+    left = deferred(run)
+    connect(extra=receiver.extra | {"receiver_url": f"http://127.0.0.1:{closed_port}"})
+    with pytest.raises(ReceiverError, match="It is not known whether anybody has answered"):
+        ended(run, left)
+    connect(extra=receiver.extra)
+    assert run.once()["answered_by"] is None
+    assert len(sandbox.messages) == 1
+
+
+@pytest.mark.parametrize(
+    ("extra", "told"),
+    [
+        ({"receiver_url": None}, "receiver_url: is missing"),
+        ({"receiver_token": "another-token-0123456789"}, "receiver_token: the receiver does not accept it"),
+    ],
+)
+def test_without_a_receiver_that_can_be_asked_nobody_is_asked(extra, told, sandbox, connect, receiver):
+    connect(extra=receiver.extra | extra)
+    assert told in str(fails_at_once(asking()))
+    assert not sandbox.requests
+
+
+def test_with_a_receiver_that_is_away_nobody_is_asked_and_a_retry_may(
+    sandbox, connect, closed_port, receiver
+):
+    connect(extra=receiver.extra | {"receiver_url": f"http://127.0.0.1:{closed_port}"})
+    may_be_tried_again(asking(), NotSentError)
+    assert not sandbox.requests

@@ -1,0 +1,183 @@
+"""A question as a DAG file writes it: what can be wrong with it, what is rendered, mapped tasks."""
+
+from __future__ import annotations
+
+import pytest
+from airflow.providers.common.compat.sdk import DAG, AirflowFailException, task
+
+from airflow_provider_itnio.api.errors import InvalidMessageError, InvalidParameterError
+from airflow_provider_itnio.messages import template_message
+from airflow_provider_itnio.operators.whatsapp_ask import WhatsAppAskOperator
+from tests.operators.questions import ANA, BEN, OPTIONS, asking, deferred, ended, ids_in, tap
+from tests.task_runs import TaskRun, fails_at_once
+
+WHOLE = {"recipients": [ANA], "question": "And now?", "options": OPTIONS}
+
+
+def many(count, length=1):
+    return {f"k{number}": f"{number}".rjust(length, "x") for number in range(count)}
+
+
+WRONG = {
+    "no recipients": ({"recipients": []}, "recipients: must be 1 to 100 phone numbers, 0 given"),
+    "too many recipients": ({"recipients": [ANA] * 101}, "recipients: must be 1 to 100"),
+    "no number": ({"recipients": [ANA, "nobody"]}, r"recipients\[1\]: must be a phone number"),
+    "empty question": ({"question": ""}, "question: must not be empty"),
+    "no text": ({"question": {"a": 1}}, "question: must be text"),
+    "long question": ({"question": "x" * 1025}, "question: at most 1,?024 characters, 1,?025 given"),
+    "no options": ({"options": {}}, "options: must be 1 to 10, 0 given"),
+    "too many options": ({"options": many(11)}, "options: must be 1 to 10, 11 given"),
+    "a list": ({"options": ["yes", "no"]}, "options: must be a dict of titles by key"),
+    "long title": ({"options": {"a": "x" * 21}}, "options.a: at most 20 characters, 21 given"),
+    "long title of a row": ({"options": many(4, 25)}, "options.k0: at most 24 characters, 25 given"),
+    "empty title": ({"options": {"a": ""}}, "options.a: must not be empty"),
+    "two alike": ({"options": {"a": "Yes", "b": " yES"}}, "options: 'yes' would mean 'a' and 'b'"),
+    "key and title": ({"options": {"yes": "No", "no": "Yes"}}, "options: '(yes|no)' would mean"),
+    "key with blanks": ({"options": {" a": "A"}}, "options: a key must be text of 1 to 100 characters"),
+    "no key": ({"options": {"": "A"}}, "options: a key"),
+    "number as key": ({"options": {1: "A"}}, "options: a key must be text"),
+    "long key": ({"options": {"x" * 101: "A"}}, "options: a key must be text"),
+    "unknown option": ({"if_no_answer": "never"}, "if_no_answer: must be fail, skip or the key of an option"),
+    "both": (
+        {"if_no_answer": "skip", "options": {"skip": "A"}},
+        "if_no_answer: skip is the key of an option",
+    ),
+    "no time": ({"answer_within": 0}, "answer_within: must be a number from 1 to 604800"),
+    "no template": ({"template": "what_now"}, "template: must be what template_message"),
+    "template of nothing": ({"template": {}}, "template.name"),
+    "other replies": (
+        {"template": template_message("ask", "en", buttons=[{"quick_reply": "other"}])},
+        "template: must have one quick reply for each option, whose value is the option's key: again, leave",
+    ),
+    "delivery": ({"delivery": "twice"}, "delivery: must be one of"),
+    "timeout": ({"timeout": 0}, "timeout: must be a number"),
+    "business phone": ({"business_phone": "me"}, "business_phone: "),
+}
+
+
+@pytest.mark.parametrize(("fields", "told"), WRONG.values(), ids=WRONG)
+def test_what_can_not_be_is_an_import_error(fields, told):
+    with pytest.raises((InvalidMessageError, InvalidParameterError), match=f"task 'ask': {told}"):
+        WhatsAppAskOperator(task_id="ask", **WHOLE | fields)
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [("recipient", "give recipients=…"), ("text", "text"), ("if_no_answr", "if_no_answer=…")],
+)
+def test_an_unknown_argument_is_named(name, hint):
+    with pytest.raises(Exception, match=f"task 'ask': unknown argument '?{name}.*{hint}"):
+        WhatsAppAskOperator(task_id="ask", **WHOLE, **{name: "x"})
+
+
+def test_what_is_rendered_later_is_checked_then(sandbox, connection):
+    fields = {"question": "{{ params.question }}", "options": {"a": "{{ params.a }}", "b": "B"}}
+    run = asking(**fields)
+    run.context["params"] = {"question": "x" * 1025, "a": "b"}
+    assert "options: 'b' would mean 'a' and 'b'" in str(fails_at_once(run))
+    run.context["params"]["a"] = "A"
+    assert "question: at most 1" in str(fails_at_once(run))
+    assert not sandbox.requests
+
+
+@pytest.mark.usefixtures("people")
+def test_all_its_fields_are_rendered(sandbox):
+    run = asking(
+        recipients="{{ params.people }}",
+        question="*{{ params.what }}* has failed",
+        options={"again": "{{ params.again }}", "leave": "Leave it"},
+        itnio_conn_id="{{ params.conn }}",
+        deferrable=True,
+    )
+    run.context["params"] = {
+        "people": f"{ANA}, {BEN}", "what": "load", "again": "Again", "conn": "itnio_default",
+    }  # fmt: skip
+    left = deferred(run)
+    assert [one.body["interactive"]["body"]["text"] for one in sandbox.messages] == ["*load* has failed"] * 2
+    tap(sandbox, sandbox.messages[0])
+    assert ended(run, left)["answer"] == "again"
+
+
+@pytest.mark.usefixtures("people")
+def test_what_an_upstream_task_gives_is_data(sandbox):
+    def make():
+        with DAG("report", schedule=None):
+
+            @task
+            def found():
+                return None
+
+            return WhatsAppAskOperator(
+                task_id="ask", recipients=[ANA], question=found(), options=OPTIONS, deferrable=True
+            )
+
+    run = TaskRun(make)
+    original, run.begin = run.begin, None
+
+    def begin():
+        run.operator = None
+        context = None
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(type(make().question), "resolve", lambda *_, **__: "{{ 7 * 7 }}")
+            context = original()
+        return context
+
+    run.begin = begin
+    deferred(run)
+    assert sandbox.messages[0].body["interactive"]["body"]["text"] == "{{ 7 * 7 }}"
+
+
+@pytest.mark.usefixtures("people")
+def test_no_number_among_numbers_is_left_out_once_it_runs(sandbox, caplog):
+    run = asking(recipients="{{ params.people }}", deferrable=True)
+    run.context["params"] = {"people": f"{ANA}, nobody"}
+    deferred(run)
+    assert [one.recipient for one in sandbox.messages] == [ANA]
+    assert "Not asked: recipients[1]: must be a phone number" in caplog.text
+
+
+def test_default_args_give_what_the_task_does_not(sandbox):
+    defaults = {"options": OPTIONS, "if_no_answer": "leave", "timeout": 3600 * 24, "retries": 1}
+    with DAG("report", schedule=None, default_args=defaults):
+        ask = WhatsAppAskOperator(task_id="ask", recipients=[ANA], question="And now?", if_no_answer="skip")
+    assert (ask.options, ask.if_no_answer, ask.timeout) == (OPTIONS, "skip", None)
+
+
+def test_a_mapped_task_checks_its_arguments_by_name():
+    with DAG("report", schedule=None):
+        made = WhatsAppAskOperator.partial(task_id="ask", options=OPTIONS, question="And now?")
+        assert made.expand(recipients=[[ANA], [BEN]])
+        with pytest.raises(Exception, match="unknown argument '?recipient"):
+            WhatsAppAskOperator.partial(task_id="other", options=OPTIONS, question="?", recipient=ANA)
+
+
+@pytest.mark.usefixtures("people")
+def test_the_template_may_place_the_options_itself(sandbox):
+    sandbox.window_open(BEN, is_open=False)
+    buttons = [{"url": "runs/7"}, {"quick_reply": "leave"}, {"quick_reply": "again"}]
+    for template, expected in (
+        (template_message("ask", "en", buttons=buttons), ["leave", "again"]),
+        (template_message("ask", "en", buttons=buttons[:1]), ["again", "leave"]),
+    ):
+        sandbox.clear()
+        deferred(asking(recipients=["8613900000004"], template=template, deferrable=True))
+        components = sandbox.messages[0].body["template"]["components"]
+        replies = [one for one in components if one["sub_type"] == "quick_reply"]
+        assert [one["index"] for one in replies] == ["1", "2"]
+        payloads = [one["parameters"][0]["payload"] for one in replies]
+        assert [payload.partition(".")[0] for payload in payloads] == expected
+
+
+@pytest.mark.usefixtures("people")
+def test_ids_fit_into_a_row_and_are_of_one_question_and_person(sandbox):
+    options = {f"{number}".rjust(100, "k"): f"option {number}" for number in range(10)}
+    deferred(asking(options=options, recipients=[ANA, BEN], deferrable=True))
+    ids = [option for message in sandbox.messages for option in ids_in(message)]
+    assert len({*ids}) == 20
+    assert max(map(len, ids)) <= 200
+
+
+def test_it_fails_at_once_where_nothing_can_be_asked(sandbox, connect):
+    connect(extra={"business_phone": None})
+    with pytest.raises(AirflowFailException, match="business_phone"):
+        asking().once()
