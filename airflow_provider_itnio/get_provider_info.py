@@ -28,6 +28,7 @@ def get_provider_info() -> dict[str, Any]:
                 "integration-name": "Itniotech WhatsApp",
                 "python-modules": [
                     "airflow_provider_itnio.operators.whatsapp",
+                    "airflow_provider_itnio.operators.whatsapp_ask",
                     "airflow_provider_itnio.operators.whatsapp_broadcast",
                     "airflow_provider_itnio.operators.whatsapp_held_alerts",
                 ],

@@ -36,6 +36,8 @@ ON_CALL = "+86 147-1800-4557"
 STORM = 50
 """Runs that fail at once, after the examples: the person on call is not to get as many alerts."""
 ALERT_LIMIT = 20
+QUESTION = "what_now"
+"""The WhatsApp template that asks."""
 TELLS_HELD = "example_whatsapp_held_alerts"
 
 
@@ -66,6 +68,8 @@ EXAMPLES = {
     "example_whatsapp_broadcast": Example("success", {"text": 500, "document": 2}),
     # Its tasks are green once the receiver says that the messages are delivered.
     "example_whatsapp_delivered": Example("success", {"template": 2}),
+    # A person presses a button of its question.
+    "example_whatsapp_ask": Example("success", {"template": 1}),
     # It fails on purpose: one alert for the task, one for the DAG.
     "example_whatsapp_alerts": Example("failed", {"text": 2}),
 }
@@ -108,6 +112,7 @@ def main() -> int:
             for dag_id in EXAMPLES:
                 print(f"Airflow runs {dag_id} ...", flush=True)
                 airflow.trigger(dag_id, RUN)
+            faults += press_button(sandbox, seconds=120)
             for dag_id, example in EXAMPLES.items():
                 if example.state is not None and (state := airflow.wait_for(dag_id, RUN)) != example.state:
                     faults.append(f"{dag_id} ended as {state}, not as {example.state}; see {_shown(log)}")
@@ -198,6 +203,19 @@ def print_pushes(sandbox: Sandbox, receiver: RunningReceiver, seconds: float) ->
         "have failed: only WhatsApp templates arrive then."
     )
     return [] if pushed == expected else [f"pushes: {expected} expected, {pushed} came"]
+
+
+def press_button(sandbox: Sandbox, seconds: float) -> list[str]:
+    """Press the first button of the question once it is there, and give what is wrong if it is not."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        for message in sandbox.messages:
+            if message.type == "template" and message.body["template"]["name"] == QUESTION:
+                sandbox.reply(message_id=message.id, quick_reply=0)
+                print(f"{ON_CALL} presses a button of the question")
+                return []
+        time.sleep(0.2)
+    return [f"{QUESTION}: the question did not arrive"]
 
 
 def wait_for_messages(sandbox: Sandbox, number: int, seconds: float) -> None:

@@ -46,6 +46,7 @@ class Running:
     tasks: Sandbox
     faulty: Sandbox
     waiting: Sandbox
+    asking: Sandbox
     slow: SlowServer
     place: Path
     dags: Path
@@ -134,6 +135,7 @@ def running_airflow(home: Path, place: Path, items: Iterable[pytest.Item]) -> It
         Sandbox(keep=100_000) as faulty,
         RunningReceiver(place) as receiver,
         Sandbox(webhook=receiver.push_url) as waiting,
+        Sandbox(webhook=receiver.push_url, open_windows=True) as asking,
         SlowServer() as slow,
         ThreadPoolExecutor(len(_scenarios) or 1) as threads,
     ):
@@ -147,12 +149,13 @@ def running_airflow(home: Path, place: Path, items: Iterable[pytest.Item]) -> It
                 "AIRFLOW_CONN_ITNIO_TASKS": json.dumps(to_tasks),
                 "AIRFLOW_CONN_ITNIO_FAULTY": faulty.connection_json(),
                 "AIRFLOW_CONN_ITNIO_WAITING": with_receiver(waiting, receiver),
+                "AIRFLOW_CONN_ITNIO_ASKING": with_receiver(asking, receiver),
                 "AIRFLOW_CONN_ITNIO_SLOW": json.dumps(to_tasks | {"host": slow.url}),
                 "PLACE_OF_TASKS": str(place),
                 "AIRFLOW__ITNIO__ALERT_RECIPIENTS": '{"tag:by_policy": ["+86 1000 0000 70"]}',
             },
         )
         with RunningAirflow(environment, home / "airflow.log") as airflow:
-            running = Running(airflow, alerts, tasks, faulty, waiting, slow, place, dags)
+            running = Running(airflow, alerts, tasks, faulty, waiting, asking, slow, place, dags)
             begin_scenarios(running, items, threads)
             yield running
