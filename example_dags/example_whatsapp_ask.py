@@ -7,6 +7,7 @@ buttons; it is sent to whoever has not written in the last 24 hours, all others 
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pendulum
 from airflow.providers.common.compat.sdk import DAG, task
@@ -29,8 +30,8 @@ with DAG("example_whatsapp_ask", schedule=None, start_date=START, catchup=False)
     )
 
     @task.branch
-    def follow(answer: dict[str, str]) -> str:
-        return answer["answer"]
+    def follow(answer: Any) -> str:
+        return str(answer["answer"])
 
     @task
     def load_again() -> str:

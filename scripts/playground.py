@@ -51,8 +51,8 @@ def play() -> int:
                 f"Log:      {log}\n\n"
                 "Trigger an example DAG in Airflow and see what it sends in the inbox. Ordinary messages\n"
                 "reach only people who have written in the last 24 hours: type an answer in the inbox, then\n"
-                "trigger the DAG again. WhatsApp templates reach everyone. example_whatsapp_ask goes on once\n"
-                "you press a button of its question. Ctrl-C ends all.",
+                "trigger the DAG again. WhatsApp templates reach everyone. example_whatsapp_ask goes on\n"
+                "once you press a button of its question. Ctrl-C ends all.",
                 flush=True,
             )
             while airflow.is_running:

@@ -10,7 +10,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self, TypedDict
 
 from airflow_provider_itnio.api.checks import check_name
 from airflow_provider_itnio.api.describe import describe_value
@@ -45,6 +45,17 @@ class Asked:
     message_id: str
     type: str
     at: float | None
+
+
+class AnswerDict(TypedDict):
+    """The answer to a question as plain JSON, as it stands in XCom.
+
+    ``answered_by`` and ``answered_at`` are ``None`` if nobody has answered.
+    """
+
+    answer: str
+    answered_by: str | None
+    answered_at: str | None
 
 
 class Choice(NamedTuple):

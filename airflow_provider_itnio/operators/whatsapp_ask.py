@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TypedDict, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, cast
 
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
 
@@ -47,13 +47,13 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_itnio.api.checks import Delivery
-    from airflow_provider_itnio.api.question import Question
+    from airflow_provider_itnio.api.question import AnswerDict, Question
     from airflow_provider_itnio.delivery.message_record import DeliveryRecord
     from airflow_provider_itnio.hooks.prepared_message import PreparedMessage
     from airflow_provider_itnio.message_types import RecipientsGiven, TemplateDict, XComArgLike
     from airflow_provider_itnio.operators._task_arguments import TaskArguments
 
-__all__ = ["AnswerDict", "WhatsAppAskOperator"]
+__all__ = ["WhatsAppAskOperator"]
 
 _SETTINGS: Final = (
     *("recipients", "question", "options", "template", "answer_within", "if_no_answer", "deferrable"),
@@ -62,17 +62,6 @@ _SETTINGS: Final = (
 )
 
 log = NeverRaisingLog(__name__)
-
-
-class AnswerDict(TypedDict):
-    """The answer to a question as plain JSON, as it stands in XCom.
-
-    ``answered_by`` and ``answered_at`` are ``None`` if nobody has answered.
-    """
-
-    answer: str
-    answered_by: str | None
-    answered_at: str | None
 
 
 class WhatsAppAskOperator(RecordedSending):
@@ -202,21 +191,26 @@ class WhatsAppAskOperator(RecordedSending):
             check_question(self.question, self.options, self.template, self.if_no_answer)
             numbers = numbers_of(self.recipients)
             record = self._record_of(context)
-            earlier = question_of_earlier_try(record.store)
+            earlier, question_id, rest = question_of_earlier_try(record.store), Question.new_id(), numbers
             if earlier is not None:
-                question = self._opened(context, earlier.id, earlier.ends_at, numbers)
+                question = self._question(context, earlier.id, earlier.ends_at)
                 question, rest = self._asked_earlier(question, numbers, record)
-                if earlier.ends_at > time.time():
-                    log.info("The wait for the answer goes on: an earlier try of this task has asked")
-                    return self._ask(question, rest, record)
+                if question.asked and time.time() < earlier.ends_at:
+                    log.info("An earlier try of this task has asked. The wait for the answer goes on")
+                    return self._ask(self._opened(question, numbers), rest, record)
                 if question.was_accepted:
+                    question = self._opened(question, numbers)
                     found = self._wait_in_worker(question)  # what came in time, and no try has read
                     if found["answer"] or found["problem"] or earlier.cleared == "no":
                         return self._ended(question, found, record)
-            question = self._opened(context, Question.new_id(), time.time() + seconds, numbers)
+                if question.asked:
+                    rest = numbers
+                else:
+                    question_id = earlier.id
+            question = self._question(context, question_id, time.time() + seconds)
             write_question(record.store, question.id, question.ends_at)
             record.about = question.id
-            return self._ask(question, numbers, record)
+            return self._ask(self._opened(question, numbers), rest, record)
 
     def execute_complete(self, context: Context, event: Mapping[str, Any]) -> AnswerDict:
         """Go on when the triggerer has waited.
@@ -247,21 +241,24 @@ class WhatsAppAskOperator(RecordedSending):
                 return self.execute(context)  # no triggerer has read what came
             return super().resume_execution(next_method, next_kwargs, context)
 
-    def _opened(self, context: Context, question_id: str, ends_at: float, numbers: Sequence[str]) -> Question:
-        """Tell the receiver of a question, and return it; nobody is asked yet."""
+    def _question(self, context: Context, question_id: str, ends_at: float) -> Question:
         from airflow_provider_itnio.api.question import Question
 
         instance = context.get("ti")
         task = [getattr(instance, name, None) for name in ("dag_id", "run_id", "task_id", "map_index")]
         options = {key: str(title) for key, title in self.options.items()}
         _, business_phone = self.hook.sender()
+        return Question(question_id, "/".join(map(str, task)), options, business_phone, ends_at)
+
+    def _opened(self, question: Question, numbers: Sequence[str]) -> Question:
+        """Tell the receiver of a question before anybody is asked, and return where its answers begin."""
         try:
-            cursor = self.hook.open_question(question_id, numbers, ends_at)
+            cursor = self.hook.open_question(question.id, numbers, question.ends_at)
         except ReceiverError as error:
             raise NotSentError(
                 f"The receiver is to know of a question before it is asked. {error}"
             ) from error
-        return Question(question_id, "/".join(map(str, task)), options, business_phone, ends_at, cursor)
+        return replace(question, cursor=cursor)
 
     def _asked_earlier(
         self, question: Question, numbers: Sequence[str], record: DeliveryRecord

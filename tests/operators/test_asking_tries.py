@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 
 import pytest
@@ -78,6 +79,19 @@ def test_a_retry_after_the_time_ends_without_an_answer(store, sandbox):
     assert len(sandbox.messages) == 2
     tap(sandbox, sandbox.messages[1])
     assert ended(run, left)["answer"] == "again"
+
+
+def test_the_time_begins_when_somebody_is_asked(store, sandbox, connect, receiver):
+    run = asking(store, deferrable=True, answer_within=1)
+    connect(extra=receiver.extra | {"receiver_token": "another-token-0123456789"})
+    fails_at_once(run)  # with nobody asked
+    written = json.loads(store.kept["whatsapp/question"])
+    connect(extra=receiver.extra)
+    time.sleep(max(0, written["ends_at"] - time.time()))
+    run.clear()
+    question = deferred(run).trigger.question
+    assert question["ends_at"] > written["ends_at"] + 0.5
+    assert question["id"] == written["question"]
 
 
 def test_a_task_that_is_cleared_while_it_waits_waits_for_the_same_question(store, sandbox):
