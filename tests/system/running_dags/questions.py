@@ -16,7 +16,7 @@ ASKED = {
     "by_nobody": ("+86 1000 0000 84", "skip", 2),
 }
 
-with DAG("asking", schedule=None, start_date=datetime(2026, 1, 1)):
+with DAG("questions", schedule=None, start_date=datetime(2026, 1, 1)):
     for task_id, (recipient, if_no_answer, seconds) in ASKED.items():
         WhatsAppAskOperator(
             task_id=task_id,
