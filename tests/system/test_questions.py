@@ -8,7 +8,7 @@ from .running import scenario, until
 
 pytestmark = pytest.mark.system
 
-TAPS, WRITES, IS_SILENT, STRANGER = (f"861000000{number}" for number in (81, 82, 83, 89))
+TAPS, WRITES, IS_SILENT, STRANGER = (f"8610000000{number}" for number in (81, 82, 83, 89))
 
 
 @scenario()
