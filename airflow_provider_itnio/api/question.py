@@ -28,7 +28,6 @@ LONGEST_KEY: Final = 100
 _MAC_BYTES: Final = 16
 _NO_WORDS: Final = frozenset({"image", "video", "audio", "document", "sticker", "location", "contacts"})
 """Types of messages whose text is a caption, and no answer."""
-_OF_ANOTHER_PERSON: Final = "the button of another person's question"
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,13 +175,11 @@ class Question:
         """
         sender = canonical_number(message.sender)
         for given in (message.option_id, message.text):
-            if given and (signed := self._signed(given, secret)):
-                option, recipient = signed
-                is_theirs = recipient == sender
-                return self._in_time(message, option) if is_theirs else Choice(None, _OF_ANOTHER_PERSON)
             if given and f".{self.id}." in given:
-                return Choice(None, "its code does not fit")
-        typed = None if message.type in _NO_WORDS else option_words(self.options).get(_word(message.text))
+                return self._tapped(message, given, sender, secret)
+        typed = None
+        if message.type not in _NO_WORDS and len(message.text) <= 2 * LONGEST_KEY:
+            typed = option_words(self.options).get(_word(message.text))
         mine = [one for one in self.asked if canonical_number(one.recipient) == sender]
         if not mine:
             is_for_others = typed is None or message.questions
@@ -193,14 +190,15 @@ class Question:
             return Choice(None, ignored)
         return self._in_time(message, typed)
 
-    def _signed(self, option_id: str, secret: Secret) -> tuple[str, str] | None:
-        """Return the option's key, and whose button it is, if the code fits."""
+    def _tapped(self, message: IncomingMessage, option_id: str, sender: str, secret: Secret) -> Choice:
+        given = option_id.strip().encode("utf-8", "replace")
         for one in self.asked:
             for key in self.options:
-                made = self.option_id(secret, one.recipient, key)
-                if hmac.compare_digest(made.encode(), option_id.strip().encode()):
-                    return key, canonical_number(one.recipient)
-        return None
+                if hmac.compare_digest(self.option_id(secret, one.recipient, key).encode(), given):
+                    if canonical_number(one.recipient) != sender:
+                        return Choice(None, "the button of another person's question")
+                    return self._in_time(message, key)
+        return Choice(None, "its code does not fit")
 
     def _not_typed_to_this(self, message: IncomingMessage, mine: Sequence[Asked]) -> str:
         """Say why typed words are no answer to this question."""

@@ -21,6 +21,7 @@ from airflow_provider_itnio.messages import (
 )
 from airflow_provider_itnio.notifications.whatsapp import WhatsAppNotifier, send_whatsapp_notification
 from airflow_provider_itnio.operators.whatsapp import WhatsAppSendOperator
+from airflow_provider_itnio.operators.whatsapp_ask import WhatsAppAskOperator
 from airflow_provider_itnio.operators.whatsapp_broadcast import WhatsAppBroadcastOperator
 
 PHONE = "+86 147-1800-4557"
@@ -144,6 +145,25 @@ WhatsAppBroadcastOperator(task_id="a", recipients=[PHONE], text="x", max_in_flig
 WhatsAppBroadcastOperator(task_id="a", recipients=[PHONE], text="x", if_some_fail="ignore")  # wrong
 WhatsAppBroadcastOperator(task_id="a", recipients=[PHONE], text="x", share={"a": 1})  # wrong
 WhatsAppBroadcastOperator(task_id="a", recipients=2.5, text="x")  # wrong
+
+# --- a question -------------------------------------------------------------------------------------------
+
+YES_NO = {"yes": "Yes", "no": "No"}
+WhatsAppAskOperator(task_id="a", recipients=PHONE, question="?", options=YES_NO, if_no_answer="yes")
+WhatsAppAskOperator(task_id="a", recipients=[phone(), PHONE], question=phone(), options=load())
+WhatsAppAskOperator(
+    task_id="a",
+    recipients=rows,
+    question="{{ ds }}?",
+    options=YES_NO,
+    answer_within=90,
+    template=template_message("a", "en"),
+)
+
+WhatsAppAskOperator(task_id="a", recipients=PHONE, options=YES_NO)  # wrong
+WhatsAppAskOperator(task_id="a", recipients=PHONE, question="?", options=["yes"])  # wrong
+WhatsAppAskOperator(task_id="a", recipients=PHONE, question="?", options=YES_NO, answer_within="2h")  # wrong
+WhatsAppAskOperator(task_id="a", recipient=PHONE, question="?", options=YES_NO)  # wrong
 
 # --- alerts -----------------------------------------------------------------------------------------------
 
