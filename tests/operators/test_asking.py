@@ -104,8 +104,8 @@ def test_a_button_of_an_earlier_question_does_not_answer(sandbox, unanswered):
     unanswered(lambda question: tap(sandbox, earlier), "a button of another message")
 
 
-def test_what_was_written_before_the_question_does_not_answer(sandbox, unanswered, receiver):
-    write(sandbox, "again")
+def test_what_was_written_before_the_question_does_not_answer(receiver, unanswered):
+    push_choice(receiver, {"type": "text", "text": {"body": "again"}})
     unanswered(lambda question: None, None)
 
 
