@@ -42,7 +42,7 @@ if AIRFLOW_V_3_1_PLUS:
     from airflow.providers.standard.operators.hitl import ApprovalOperator
 
     # Airflow 3.1 has them here only, later versions also in airflow.sdk.
-    from airflow.sdk.definitions.deadline import (  # type: ignore[attr-defined]
+    from airflow.sdk.definitions.deadline import (
         AsyncCallback,
         DeadlineAlert,
         DeadlineReference,
