@@ -48,6 +48,7 @@ from tests.any_data import (
     leaves,
 )
 from tests.api.fields import body, contact, currency, date_time, interactive, location
+from tests.tables import for_each
 
 quickly = settings(
     suppress_health_check=[
@@ -65,7 +66,7 @@ recipients = data(st.sampled_from(["phone", "name"]))
 ODD = {f"{kind} {index}": value for kind, values in (
     ("hostile", HOSTILE), ("scalar", SCALARS), ("gap", GAPS), ("array", ARRAYS), ("nested", NESTED)
 ) for index, value in enumerate(values)}  # fmt: skip
-odd = pytest.mark.parametrize("name", ODD)
+odd = for_each("name", ODD)
 # Airflow itself asks for a value's class.
 in_airflow = pytest.mark.parametrize("name", [name for name in ODD if name != "hostile 0"])
 
@@ -115,8 +116,8 @@ def checked(fields: dict[Any, Any], **options: Any) -> Any:
     return message
 
 
-@odd
 @pytest.mark.parametrize("place", PLACES)
+@odd
 def test_an_odd_value_in_any_place_is_a_message_or_a_readable_error(place: str, name: str) -> None:
     fields = PLACES[place](ODD[name])
     checked(fields)
@@ -147,7 +148,7 @@ def test_an_odd_value_can_be_described(name: str) -> None:
         assert NUMBER not in described
 
 
-@pytest.mark.parametrize("gap", GAPS, ids=str)
+@for_each("gap", GAPS)
 @pytest.mark.parametrize("place", [name for name in PLACES if name != "key"])
 def test_a_gap_is_refused_by_name(place: str, gap: Any) -> None:
     with pytest.raises(InvalidMessageError, match=r"a missing value \((nan|NaN|sNaN|NaT|<NA>)\) given"):

@@ -22,6 +22,7 @@ except ImportError:  # Airflow 2 and 3.0
 from airflow.providers.standard.operators.empty import EmptyOperator
 
 from airflow_provider_itnio.notifications.whatsapp import WhatsAppNotifier
+from tests.tables import for_each
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), ROOT / "benchmarks" / "README.md"])
@@ -122,8 +123,9 @@ def test_each_guide_shows_code():
     assert {"README.md", "README.zh-CN.md"} | guides <= shown
 
 
-@pytest.mark.parametrize(("page", "link"), LINKS)
-def test_a_link_leads_somewhere(page, link):
+@for_each("place", LINKS)
+def test_a_link_leads_somewhere(place):
+    page, link = place
     path, _, anchor = link.partition("#")
     here = ROOT / page.partition(":")[0]
     target = here.parent / path if path else here

@@ -4,7 +4,7 @@ import ast
 import sys
 from pathlib import Path
 
-import pytest
+from tests.tables import for_each
 
 PACKAGE = Path(__file__).parent.parent / "airflow_provider_itnio"
 FILES = sorted(PACKAGE.rglob("*.py"))
@@ -79,7 +79,7 @@ def files_of(*parts):
 
 
 def each(files):
-    return pytest.mark.parametrize("file", files, ids=lambda file: str(file.relative_to(PACKAGE)))
+    return for_each("file", files)
 
 
 def test_the_imports_of_a_file_are_found(tmp_path):

@@ -11,6 +11,7 @@ import pytest
 from airflow_provider_itnio.api.errors import InvalidMessageError
 from airflow_provider_itnio.api.masking import mask_phone_numbers
 from airflow_provider_itnio.api.phone_numbers import normalize_phone
+from tests.tables import for_each
 
 # --- numbers in foreign words ---------------------------------------------------------------------------
 
@@ -56,7 +57,7 @@ IN_WORDS = {
 }
 
 
-@pytest.mark.parametrize("number", NUMBERS)
+@for_each("number", NUMBERS)
 @pytest.mark.parametrize("write", IN_WORDS.values(), ids=IN_WORDS)
 def test_a_number_in_words_is_shortened_however_it_is_written(write, number: str) -> None:
     masked = mask_phone_numbers(write(number))

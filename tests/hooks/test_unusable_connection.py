@@ -12,6 +12,7 @@ from airflow_provider_itnio.api.errors import ConfigurationError, NotSentError, 
 from airflow_provider_itnio.hooks.itnio import ItnioHook
 from tests.frames import assert_shows_no_secret
 from tests.hooks.conftest import NUMBER, settings_of
+from tests.tables import for_each
 
 
 @pytest.mark.parametrize(
@@ -90,7 +91,7 @@ from tests.hooks.conftest import NUMBER, settings_of
         ({"host": "https://gateway.example.com#密码"}, "host"),
     ],
 )
-@pytest.mark.parametrize("way", ["send", "asend", "prepare"])
+@for_each("way", ["send", "asend", "prepare"])
 def test_an_unusable_field_is_named_with_its_connection(way, fields, names, connect, sandbox):
     connect("itnio_of_finance", **fields)
     with pytest.raises(ConfigurationError) as caught:

@@ -19,6 +19,7 @@ from airflow_provider_itnio.broadcast.recipients import Recipient
 from airflow_provider_itnio.broadcast.rendering import PersonalMessage
 from airflow_provider_itnio.rendering.fields import FieldRenderer
 from tests.operators.broadcast_cases import LI
+from tests.tables import for_each
 from tests.task_runs import broadcast_run
 
 pytestmark = pytest.mark.usefixtures("hasty")
@@ -81,11 +82,11 @@ def rendered(text, value, where):
     return message.fields_for(Recipient(0, "8614718004557", 0, own))["text"]
 
 
-WHERE = pytest.mark.parametrize("where", ["recipient", "shared", "context"])
+WHERE = for_each("where", ["recipient", "shared", "context"])
 
 
 @WHERE
-@pytest.mark.parametrize("text", WRITTEN_WHOLE)
+@for_each("text", WRITTEN_WHOLE)
 @pytest.mark.parametrize("value", CONTAINERS.values(), ids=CONTAINERS)
 def test_no_container_is_written_with_a_gap_in_it(value, text, where):
     with pytest.raises(InvalidMessageError, match=r"a value is .*; give a default, as in"):
