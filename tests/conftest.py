@@ -133,7 +133,7 @@ def logged(caplog, capsys):
     return text
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def receiver(tmp_path_factory):
     """A receiver on SQLite that runs."""
     folder = tmp_path_factory.mktemp("receiver")

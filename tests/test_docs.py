@@ -24,6 +24,8 @@ from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow_provider_itnio.notifications.whatsapp import WhatsAppNotifier
 from tests.tables import for_each
 
+pytestmark = pytest.mark.xdist_group("guides")  # what they share is made once
+
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), ROOT / "benchmarks" / "README.md"])
 SINCE_3_1 = "# Airflow 3.1 and later\n"
@@ -97,7 +99,6 @@ def test_a_block_is_a_file_that_runs(name, bag):
     assert all(dag.tasks for dag in made)
 
 
-@pytest.mark.xdist_group("mypy")
 @pytest.mark.skipif(not AIRFLOW_V_3_1_PLUS, reason="types are checked against Airflow 3")
 def test_every_block_is_right_by_its_types(tmp_path):
     """What importing a block does not run: names and arguments inside of its functions."""

@@ -13,6 +13,8 @@ import pytest
 
 from tests.receiver.running import AT, READ_TOKEN, incoming_push, status_push, text_push
 
+pytestmark = pytest.mark.xdist_group("pushes")  # what they share is made once
+
 SHAPES = {
     "button": {
         "type": "interactive",
