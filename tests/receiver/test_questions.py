@@ -7,7 +7,9 @@ import time
 
 import pytest
 
-from tests.receiver.running import text_push
+from airflow_provider_itnio.receiver.database import open_database
+from airflow_provider_itnio.receiver.mailbox import Mailbox
+from tests.receiver.running import AT, text_push
 
 _IDS = itertools.count(1)
 
@@ -64,6 +66,14 @@ def test_a_question_that_is_opened_again_is_open_since_then(asked, written, any_
 def test_a_question_is_closed_once_its_time_is_over(asked, written):
     _, cursor = asked("494", open_for=-1)
     assert written("494", cursor) == []
+
+
+def test_an_old_question_is_forgotten(database):
+    mailbox = Mailbox(*open_database(database))
+    mailbox.open_question("old", ["491", "492"], AT)
+    mailbox.open_question("new", ["491"], AT + 10)
+    assert mailbox.forget(AT + 5) == 2
+    assert mailbox.forget(AT + 15) == 1
 
 
 @pytest.mark.parametrize(
