@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_itnio.operators.whatsapp import WhatsAppSendOperator
-from tests.operators.questions import ANA, BEN, STRANGER
+from tests.operators.questions import ANA, BEN, STRANGER, opened
 from tests.operators.ways import OF_ONE, WAYS
 from tests.task_runs import TaskRun, TaskStateStore
 from tests.traffic import watched_traffic
@@ -12,10 +12,13 @@ NUMBER = "+86 147-1800-4557"
 
 
 @pytest.fixture
-def people(pushed_to_receiver, sandbox):
-    """The people of questions have written in the last 24 hours."""
+def people(pushed_to_receiver, sandbox, receiver):
+    """The people of questions have written in the last 24 hours, and have no other question to answer."""
     for number in (ANA, BEN, STRANGER):
         sandbox.window_open(number)
+    yield
+    while opened:
+        receiver.get(f"/v1/questions/{opened.pop()}/close", {})
 
 
 @pytest.fixture(params=["with record", "without record"])

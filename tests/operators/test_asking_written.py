@@ -151,7 +151,7 @@ def test_the_template_may_place_the_options_itself(sandbox):
         (template_message("ask", "en", buttons=buttons[:1]), ["again", "leave"]),
     ):
         sandbox.clear()
-        deferred(asking(recipients=["8613900000004"], template=template, deferrable=True))
+        deferred(asking(recipients=["8615200000004"], template=template, deferrable=True))
         components = sandbox.messages[0].body["template"]["components"]
         replies = [one for one in components if one["sub_type"] == "quick_reply"]
         assert [one["index"] for one in replies] == ["1", "2"]
