@@ -30,7 +30,7 @@ def execute(
     operator = operator_of(task)
     if is_mapped(operator):
         given = {"map_index": 0, **given}
-    return _alone(variables, lambda: _executed(operator, given | {"xcoms": xcoms}))
+    return _alone(variables, lambda: _executed(operator, given | {"xcoms": xcoms or {}}))
 
 
 def _executed(operator: Any, given: Mapping[str, Any]) -> Any:
