@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.responses import Response
 
 from airflow_provider_itnio.sandbox.api_models import (
@@ -31,23 +33,16 @@ from airflow_provider_itnio.sandbox.phone_numbers import digits_of
 from airflow_provider_itnio.sandbox.responses import JSON_TYPE, json_bytes, streamed
 from airflow_provider_itnio.sandbox.status_codes import TEMPLATE_PATH
 from airflow_provider_itnio.sandbox.store.entries import (
+    Entry,
     ReceivedMessage,
     RefusedRequest,
     Reply,
     SeenRequest,
     as_json,
 )
-from airflow_provider_itnio.sandbox.vendor.endpoints import CONTENT_TYPE
+from airflow_provider_itnio.sandbox.store.store import EntryName
+from airflow_provider_itnio.sandbox.vendor.endpoints import CONTENT_TYPE, Vendor
 from airflow_provider_itnio.sandbox.vendor.signature import sign_of
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from starlette.requests import Request
-
-    from airflow_provider_itnio.sandbox.store.entries import Entry
-    from airflow_provider_itnio.sandbox.store.store import EntryName
-    from airflow_provider_itnio.sandbox.vendor.endpoints import Vendor
 
 ENTRIES_A_PART = 50
 TEST_RECIPIENT = "8614718004557"

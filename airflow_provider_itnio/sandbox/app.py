@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from airflow_provider_itnio.sandbox.addresses import OwnHosts
 from airflow_provider_itnio.sandbox.api import SandboxApi
 from airflow_provider_itnio.sandbox.inbox.events import Events
 from airflow_provider_itnio.sandbox.inbox.page import Page
@@ -21,15 +25,6 @@ from airflow_provider_itnio.sandbox.security import Security
 from airflow_provider_itnio.sandbox.status_codes import BALANCE_PATH
 from airflow_provider_itnio.sandbox.store.data_file import DataFileError
 from airflow_provider_itnio.sandbox.vendor.endpoints import METHODS, Elsewhere, Endpoint, Vendor
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from starlette.requests import Request
-    from starlette.responses import Response
-    from starlette.types import ASGIApp, Receive, Scope, Send
-
-    from airflow_provider_itnio.sandbox.addresses import OwnHosts
 
 
 def sandbox_app(vendor: Vendor, hosts: OwnHosts, connection: Callable[[], str]) -> Security:

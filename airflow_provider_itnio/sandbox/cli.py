@@ -10,7 +10,7 @@ import shlex
 import signal
 import sys
 import threading
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from airflow_provider_itnio import sandbox as package
 from airflow_provider_itnio.sandbox.faults.test_numbers import TABLE
@@ -20,9 +20,6 @@ from airflow_provider_itnio.sandbox.vendor.account import (
     SAMPLE_BUSINESS_PHONE,
     SAMPLE_SECRET,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 DEFAULT_PORT = 8025
 ANY = "any"

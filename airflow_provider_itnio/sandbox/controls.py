@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
 
 from airflow_provider_itnio.sandbox.api import push_status, receive_reply
 from airflow_provider_itnio.sandbox.api_models import (
     NOWHERE,
+    PushedStatus,
     PushGiven,
     ReplyGiven,
     WaitAsked,
@@ -15,20 +18,14 @@ from airflow_provider_itnio.sandbox.api_models import (
 )
 from airflow_provider_itnio.sandbox.faults.fault import Fault
 from airflow_provider_itnio.sandbox.phone_numbers import digits_of
+from airflow_provider_itnio.sandbox.store.entries import (
+    ReceivedMessage,
+    RefusedRequest,
+    Reply,
+    SeenRequest,
+)
 from airflow_provider_itnio.sandbox.store.waiting import wait_for
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from decimal import Decimal
-
-    from airflow_provider_itnio.sandbox.api_models import PushedStatus
-    from airflow_provider_itnio.sandbox.store.entries import (
-        ReceivedMessage,
-        RefusedRequest,
-        Reply,
-        SeenRequest,
-    )
-    from airflow_provider_itnio.sandbox.vendor.endpoints import Vendor
+from airflow_provider_itnio.sandbox.vendor.endpoints import Vendor
 
 
 class SandboxControls:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+import asyncio
+from typing import cast
+
+from starlette.requests import Request
+from starlette.types import Receive, Scope
 
 from airflow_provider_itnio.timed_http_protocol import TimedProtocol
-
-if TYPE_CHECKING:
-    import asyncio
-
-    from starlette.requests import Request
-    from starlette.types import Receive, Scope
 
 LARGEST_BODY = 1024 * 1024
 

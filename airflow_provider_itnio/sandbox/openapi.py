@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import inspect
 import re
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 from pydantic import TypeAdapter
+from starlette.routing import Route
 
 from airflow_provider_itnio import __version__
 from airflow_provider_itnio.sandbox.operations import Operation
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from starlette.routing import Route
 
 MEDIA_TYPES = {"/sandbox/events": "text/event-stream", "/sandbox/inbox.html": "text/html"}
 """What is answered in place of JSON."""

@@ -6,19 +6,16 @@ import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import wraps
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from airflow_provider_itnio.sandbox.api_models import Given, read
 from airflow_provider_itnio.sandbox.http_protocol import LARGEST_BODY, read_body
 from airflow_provider_itnio.sandbox.responses import JSON_TYPE, json_answer
-
-if TYPE_CHECKING:
-    from starlette.requests import Request
 
 Api = TypeVar("Api")
 Endpoint = Callable[[Api, "Request"], Awaitable[Response]]

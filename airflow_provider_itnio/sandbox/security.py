@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from email.utils import formatdate
-from typing import TYPE_CHECKING
 
 from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-    from airflow_provider_itnio.sandbox.addresses import OwnHosts
+from airflow_provider_itnio.sandbox.addresses import OwnHosts
 
 CONTENT_SECURITY_POLICY: Mapping[str, str] = {
     "default-src": "'none'",

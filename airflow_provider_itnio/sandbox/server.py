@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 import threading
 import time
+from collections.abc import Callable, Iterable
 from decimal import Decimal
-from typing import TYPE_CHECKING, Self
+from types import TracebackType
+from typing import Self
 from urllib.parse import quote, urlencode
 
 import uvicorn
@@ -34,11 +37,6 @@ from airflow_provider_itnio.sandbox.vendor.account import (
 from airflow_provider_itnio.sandbox.vendor.endpoints import Vendor
 from airflow_provider_itnio.sandbox.vendor.message_status import Delivery
 from airflow_provider_itnio.sandbox.vendor.webhook import Webhook
-
-if TYPE_CHECKING:
-    import os
-    from collections.abc import Callable, Iterable
-    from types import TracebackType
 
 
 class Sandbox(SandboxControls):

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from airflow_provider_itnio.sandbox.json_path import objects_at, text_at
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
 
 
 def summary_of(kind: str, body: Mapping[str, Any]) -> str:

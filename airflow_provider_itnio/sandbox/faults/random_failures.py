@@ -5,15 +5,13 @@ from __future__ import annotations
 import random
 import re
 import threading
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeAlias
+from collections.abc import Iterable
+from typing import Annotated, Any, NamedTuple, TypeAlias
 
 from pydantic import Field, PlainValidator, WithJsonSchema
 
 from airflow_provider_itnio.sandbox.api_models import Given
 from airflow_provider_itnio.sandbox.faults.fault import BEFORE_ACCEPTING, Fault
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 RECIPIENTS_KNOWN = 100_000
 USUAL_FAILURE = "-12"

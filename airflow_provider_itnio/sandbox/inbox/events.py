@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from starlette.requests import Request
+from starlette.types import Receive, Scope, Send
 
 from airflow_provider_itnio.sandbox.inbox.items import item_as_json, update_as_json
+from airflow_provider_itnio.sandbox.store.entries import ReceivedMessage, Window
 from airflow_provider_itnio.sandbox.store.exchange import Exchange
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from starlette.types import Receive, Scope, Send
-
-    from airflow_provider_itnio.sandbox.store.entries import ReceivedMessage, Window
-    from airflow_provider_itnio.sandbox.store.store import Store
+from airflow_provider_itnio.sandbox.store.store import Store
 
 PAUSE = 0.05
 """Seconds between two events: what comes meanwhile goes together, and a page draws 20 times a second."""

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from airflow_provider_itnio.sandbox.api_models import ChatsAsked, PartAsked
 from airflow_provider_itnio.sandbox.inbox.items import failure, item_as_json
 from airflow_provider_itnio.sandbox.inbox.search import found
 from airflow_provider_itnio.sandbox.phone_numbers import digits_of
 from airflow_provider_itnio.sandbox.responses import json_bytes
 from airflow_provider_itnio.sandbox.store.conversations import Conversation, Conversations
-
-if TYPE_CHECKING:
-    from airflow_provider_itnio.sandbox.api_models import ChatsAsked, PartAsked
-    from airflow_provider_itnio.sandbox.store.exchange import Exchange
-    from airflow_provider_itnio.sandbox.store.store import Store
+from airflow_provider_itnio.sandbox.store.exchange import Exchange
+from airflow_provider_itnio.sandbox.store.store import Store
 
 FIRST_WORDS = 200
 """Characters of a text that the list of conversations shows."""

@@ -6,12 +6,14 @@ import base64
 import hashlib
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from posixpath import dirname, join, normpath
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
@@ -19,14 +21,8 @@ from airflow_provider_itnio.sandbox.inbox.items import opened
 from airflow_provider_itnio.sandbox.inbox.search import searched
 from airflow_provider_itnio.sandbox.responses import streamed
 from airflow_provider_itnio.sandbox.security import CONTENT_SECURITY_POLICY, policy
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from starlette.requests import Request
-
-    from airflow_provider_itnio.sandbox.store.exchange import Exchange
-    from airflow_provider_itnio.sandbox.store.store import Store
+from airflow_provider_itnio.sandbox.store.exchange import Exchange
+from airflow_provider_itnio.sandbox.store.store import Store
 
 HERE = Path(__file__).parent
 FRAME = Environment(loader=FileSystemLoader(HERE / "templates"), autoescape=True).get_template("inbox.html")

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow_provider_itnio.sandbox.inbox.items import failure
 from airflow_provider_itnio.sandbox.phone_numbers import digits_of
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable
-
-    from airflow_provider_itnio.sandbox.store.exchange import Exchange
+from airflow_provider_itnio.sandbox.store.exchange import Exchange
 
 LOOKED_AT_ONCE = 100
 """Exchanges between which no other request is answered."""

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from heapq import merge
 from itertools import islice, takewhile
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, get_args
 from uuid import uuid4
 
 from airflow_provider_itnio.sandbox.store.conversations import Conversation, Conversations
+from airflow_provider_itnio.sandbox.store.data_file import DataFile
 from airflow_provider_itnio.sandbox.store.entries import (
     DeliveryStatus,
     Entry,
@@ -21,9 +22,6 @@ from airflow_provider_itnio.sandbox.store.entries import (
 )
 from airflow_provider_itnio.sandbox.store.exchange import Exchange, Kind
 from airflow_provider_itnio.sandbox.store.ring_buffer import RingBuffer
-
-if TYPE_CHECKING:
-    from airflow_provider_itnio.sandbox.store.data_file import DataFile
 
 EntryName: TypeAlias = Literal["message", "refused", "request", "reply"]
 

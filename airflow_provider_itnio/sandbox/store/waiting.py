@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
+from airflow_provider_itnio.sandbox.api_models import WaitAsked
 from airflow_provider_itnio.sandbox.phone_numbers import shortened
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from airflow_provider_itnio.sandbox.api_models import WaitAsked
-    from airflow_provider_itnio.sandbox.store.entries import ReceivedMessage
-    from airflow_provider_itnio.sandbox.store.store import Store
+from airflow_provider_itnio.sandbox.store.entries import ReceivedMessage
+from airflow_provider_itnio.sandbox.store.store import Store
 
 SHOWN_OF_EACH = 10
 

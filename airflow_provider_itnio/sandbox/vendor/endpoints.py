@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
 from uuid import uuid4
 
+from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
-from airflow_provider_itnio.sandbox.faults.fault import NO_FAULT, Fault
+from airflow_provider_itnio.sandbox.faults.fault import NO_FAULT, Fault, FaultQueue
+from airflow_provider_itnio.sandbox.faults.random_failures import RandomFailures
 from airflow_provider_itnio.sandbox.faults.test_numbers import fault_of_number
 from airflow_provider_itnio.sandbox.http_protocol import LARGEST_BODY, cut, read_body
 from airflow_provider_itnio.sandbox.phone_numbers import shortened
@@ -25,13 +28,17 @@ from airflow_provider_itnio.sandbox.status_codes import (
     TEMPLATE_PATH,
     text_of,
 )
+from airflow_provider_itnio.sandbox.store.data_file import DataFile
 from airflow_provider_itnio.sandbox.store.entries import (
     Entry,
     ReceivedMessage,
     RefusedRequest,
     SeenRequest,
 )
+from airflow_provider_itnio.sandbox.store.store import Store
 from airflow_provider_itnio.sandbox.summary import summary_of
+from airflow_provider_itnio.sandbox.vendor.account import Account
+from airflow_provider_itnio.sandbox.vendor.message_status import Delivery
 from airflow_provider_itnio.sandbox.vendor.request_reading import masked, read_json, recipient_in
 from airflow_provider_itnio.sandbox.vendor.signature import (
     NOT_AUTHENTIC,
@@ -42,19 +49,6 @@ from airflow_provider_itnio.sandbox.vendor.signature import (
     sign_of,
 )
 from airflow_provider_itnio.sandbox.vendor.validation import WRONG_JSON, Verdict, judge
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from starlette.datastructures import Headers
-    from starlette.types import Receive, Scope, Send
-
-    from airflow_provider_itnio.sandbox.faults.fault import FaultQueue
-    from airflow_provider_itnio.sandbox.faults.random_failures import RandomFailures
-    from airflow_provider_itnio.sandbox.store.data_file import DataFile
-    from airflow_provider_itnio.sandbox.store.store import Store
-    from airflow_provider_itnio.sandbox.vendor.account import Account
-    from airflow_provider_itnio.sandbox.vendor.message_status import Delivery
 
 logger = logging.getLogger("airflow_provider_itnio.sandbox")
 

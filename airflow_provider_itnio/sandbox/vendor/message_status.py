@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 from airflow_provider_itnio.sandbox.faults.test_numbers import Outcome, failed_with, outcome_of_number
 from airflow_provider_itnio.sandbox.push_bodies import status_push
-from airflow_provider_itnio.sandbox.store.entries import DeliveryStatus
-from airflow_provider_itnio.sandbox.store.store import WINDOW
+from airflow_provider_itnio.sandbox.store.entries import DeliveryStatus, ReceivedMessage, Reply
+from airflow_provider_itnio.sandbox.store.store import WINDOW, Store
 from airflow_provider_itnio.sandbox.vendor.schema import BY_WHATSAPP
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from airflow_provider_itnio.sandbox.store.entries import ReceivedMessage, Reply
-    from airflow_provider_itnio.sandbox.store.store import Store
-    from airflow_provider_itnio.sandbox.vendor.webhook import Webhook
+from airflow_provider_itnio.sandbox.vendor.webhook import Webhook
 
 SECONDS_AFTER_ACCEPTANCE = {"sent": 0.0, "delivered": 1.0, "read": 2.0, "failed": 0.0}
 OUTSIDE_WINDOW = (

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-from typing import TYPE_CHECKING, Any, NoReturn
+from collections.abc import Iterable
+from typing import Any, NoReturn
 
 from starlette.datastructures import Headers
 
 from airflow_provider_itnio.sandbox.phone_numbers import digits_of
 from airflow_provider_itnio.sandbox.store.data_file import headers_of
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 DEEPEST_JSON = 100
 SECRET_HEADERS = frozenset({"sign", "api-key", "authorization", "proxy-authorization", "cookie"})

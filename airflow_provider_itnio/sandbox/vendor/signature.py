@@ -5,13 +5,11 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
+from collections.abc import Iterator, Mapping
 from itertools import permutations
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from airflow_provider_itnio.status_texts import OF_MESSAGES
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
 
 NOT_AUTHENTIC = -1
 

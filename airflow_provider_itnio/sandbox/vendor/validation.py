@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow_provider_itnio.sandbox.addresses import private_host_of, well_formed
 from airflow_provider_itnio.sandbox.json_path import objects_at
 from airflow_provider_itnio.sandbox.status_codes import TEMPLATE_PATH
+from airflow_provider_itnio.sandbox.vendor.account import Account
 from airflow_provider_itnio.sandbox.vendor.schema import (
     BY_WHATSAPP,
     COMPONENT,
@@ -25,11 +27,6 @@ from airflow_provider_itnio.sandbox.vendor.schema import (
     Shape,
     Text,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
-
-    from airflow_provider_itnio.sandbox.vendor.account import Account
 
 WRONG_JSON = -7
 NO_SUCH_APPLICATION = -10

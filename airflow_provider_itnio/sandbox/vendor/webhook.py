@@ -10,21 +10,17 @@ import socket
 import ssl
 import threading
 import time
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from airflow_provider_itnio.sandbox.addresses import DEFAULT_PORTS
 from airflow_provider_itnio.sandbox.api_models import NOWHERE, WebhookGiven
 from airflow_provider_itnio.sandbox.responses import JSON_TYPE, json_bytes
-from airflow_provider_itnio.sandbox.store.data_file import DataFileError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from airflow_provider_itnio.sandbox.store.data_file import DataFile
+from airflow_provider_itnio.sandbox.store.data_file import DataFile, DataFileError
 
 logger = logging.getLogger("airflow_provider_itnio.sandbox")
 
