@@ -297,15 +297,19 @@ def test_text_is_readable_in_light_and_dark(open_inbox, full, colours, chosen):
     assert checked > (15 if chosen == "refused" else 60)
 
 
-@pytest.mark.parametrize("chosen", ["", RECIPIENT, "5511912345678", "refused"])
-def test_nothing_is_wider_than_a_phone(open_inbox, full, chosen):
-    page = open_inbox(chosen, width=360, height=640)
-    page.locator("article" if chosen else ".conversation").first.wait_for()
-    assert page.evaluate("document.documentElement.scrollWidth") == 360
-    for scroll in ("nav", "main .scroll"):
-        for pane in page.locator(scroll).all():
-            if pane.is_visible():
-                assert pane.evaluate("node => node.scrollWidth - node.clientWidth") == 0
+def test_nothing_is_wider_than_a_phone(open_inbox, full):
+    page = open_inbox("", width=360, height=640)
+    for chosen in ("", RECIPIENT, "5511912345678", "refused"):
+        page.evaluate("chosen => { location.hash = chosen; }", chosen)
+        shown = {"": ".conversation", "refused": "article.failure"}.get(chosen, "article.bubble")
+        page.locator(shown).first.wait_for()
+        if chosen.isdecimal():
+            expect(page.get_by_role("heading", name=f"+{chosen}")).to_be_visible()
+        assert page.evaluate("document.documentElement.scrollWidth") == 360
+        for scroll in ("nav", "main .scroll"):
+            for pane in page.locator(scroll).all():
+                if pane.is_visible():
+                    assert pane.evaluate("node => node.scrollWidth - node.clientWidth") == 0
 
 
 def test_a_phone_shows_one_pane_at_a_time_with_a_way_back(open_inbox, full):

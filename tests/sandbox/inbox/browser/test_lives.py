@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from airflow_provider_itnio.sandbox import Sandbox
 from tests.sandbox.inbox.browser.reading import (
     expect,
@@ -37,29 +35,28 @@ def test_a_page_that_is_opened_later_shows_what_came_before(open_inbox, send, me
     expect(words(page)).to_have_text(["row 0", "row 1", "row 2"])
 
 
-@pytest.mark.parametrize("query", ["SECOND", "second ro", "{id}", "Wörter"])
-def test_search_finds_text_and_id_in_any_letter_case(open_inbox, send, message, query):
+def test_search_finds_text_and_id_in_any_letter_case(open_inbox, send, message):
     send(message(text={"body": "first row"}))
     second = send(message(text={"body": "Second row, wörter"}))
     page = open_inbox()
-    page.get_by_text("Second row").first.wait_for()
-    page.locator("#search").fill(query.format(id=second[4:20].upper()))
-    page.get_by_text("1 of 2 found").wait_for()
-    expect(words(page)).to_have_text(["Second row, wörter"])
-    page.get_by_role("button", name="Show all").click()
-    page.get_by_text("first row").wait_for()
-    expect(page.locator("#search")).to_have_value("")
+    for query in ("SECOND", "second ro", second[4:20].upper(), "Wörter"):
+        expect(words(page)).to_have_text(["first row", "Second row, wörter"])
+        page.locator("#search").fill(query)
+        page.get_by_text("1 of 2 found").wait_for()
+        expect(words(page)).to_have_text(["Second row, wörter"])
+        page.get_by_role("button", name="Show all").click()
+        expect(page.locator("#search")).to_have_value("")
 
 
-@pytest.mark.parametrize("query", ["+86 147-1800", "8614718004557"])
-def test_search_finds_numbers_as_people_write_them(open_inbox, send, message, query):
+def test_search_finds_numbers_as_people_write_them(open_inbox, send, message):
     send(message())
     send(message(recipient="5511912345678"))
     page = open_inbox("")
-    page.locator(".conversation").nth(1).wait_for()
-    page.locator("#search").fill(query)
-    expect(page.locator(".conversation")).to_have_count(1)
-    expect(page.locator(".conversation .name")).to_have_text("+8614718004557")
+    for query in ("+86 147-1800", "8614718004557"):
+        page.locator("#search").fill("")
+        expect(page.locator(".conversation")).to_have_count(2)
+        page.locator("#search").fill(query)
+        expect(page.locator(".conversation .name")).to_have_text(["+8614718004557"])
 
 
 def test_search_looks_at_what_a_message_says_and_not_at_its_envelope(open_inbox, send, wire, sample, message):
