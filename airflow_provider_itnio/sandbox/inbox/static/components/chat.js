@@ -1,6 +1,6 @@
 // The middle pane: one conversation as the recipient's phone shows it.
 
-import { arrange, button, element, icon, oneAtATime } from "../lib/dom.js";
+import { arrange, backButton, button, element, icon, oneAtATime } from "../lib/dom.js";
 import { day, moment } from "../lib/times.js";
 import { bubble, quoteOf } from "./bubble.js";
 import { Composer } from "./composer.js";
@@ -47,7 +47,7 @@ export class Chat {
       element(
         "header",
         { class: "bar" },
-        button({ class: "tool back", "aria-label": "Back to the conversations", title: "Back", onclick: actions.back }, icon("back")),
+        backButton(actions.back),
         this.#avatar,
         element("div", { class: "who" }, this.#name, this.#about, actions.answer && this.#window),
       ),

@@ -1,6 +1,6 @@
 // The requests that were refused, dropped or answered by a fault, newest first.
 
-import { arrange, button, element, icon } from "../lib/dom.js";
+import { arrange, backButton, button, element, icon } from "../lib/dom.js";
 import { clock, day } from "../lib/times.js";
 import { opensByClick } from "./bubble.js";
 import { explanation } from "./request_pane.js";
@@ -28,7 +28,7 @@ export class FailureList {
       element(
         "header",
         { class: "bar" },
-        button({ class: "tool back", "aria-label": "Back to the conversations", title: "Back", onclick: actions.back }, icon("back")),
+        backButton(actions.back),
         element("span", { class: "avatar failed", "aria-hidden": "true" }, icon("refused")),
         element("div", { class: "who" }, element("h2", {}, "Failed requests"), this.#count),
       ),

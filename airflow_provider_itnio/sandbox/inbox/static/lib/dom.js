@@ -72,6 +72,11 @@ export function button(properties, ...children) {
   return element("button", { type: "button", ...properties }, ...children);
 }
 
+/** Makes the button that leads from a conversation back to the list, on a phone. */
+export function backButton(does) {
+  return button({ class: "tool back", "aria-label": "Back to the conversations", title: "Back", onclick: does }, icon("back"));
+}
+
 /** Makes a function that does nothing while an earlier call of it is not done. */
 export function oneAtATime(does) {
   let busy = false;
