@@ -103,6 +103,7 @@ class RunningAirflow:
             "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",
         }
         self._process: subprocess.Popen[bytes] | None = None
+        self._triggerer: subprocess.Popen[bytes] | None = None
         self._api = AirflowApi(self.url, [BIN / "airflow", "api-server"], self._environment, log)
 
     def __enter__(self) -> Self:
@@ -129,6 +130,23 @@ class RunningAirflow:
     def is_running(self) -> bool:
         """Whether it has not ended by itself."""
         return self._process is not None and self._process.poll() is None
+
+    def restart_triggerer(self) -> None:
+        """Let the triggerer of Airflow 3 end, and start another in its place.
+
+        It does not wait for that one: what is deferred goes on once it runs.
+        """
+        import psutil
+
+        assert self._process is not None
+        parts = psutil.Process(self._process.pid).children()
+        (triggerer,) = (part for part in parts if "triggerer" in " ".join(part.cmdline()))
+        beside = triggerer.children(recursive=True)
+        triggerer.terminate()
+        _, alive = psutil.wait_procs([triggerer], timeout=30)
+        for process in (*alive, *(one for one in beside if one.is_running())):
+            process.kill()
+        self._triggerer = start([BIN / "airflow", "triggerer"], self._environment, self.log)
 
     @property
     def login(self) -> str:
@@ -370,7 +388,8 @@ class RunningAirflow:
     def _stop(self) -> None:
         # Airflow ends its parts itself; its DAG processor hangs if it gets a second signal meanwhile. Its
         # triggerer may sleep for ten seconds first, and its scheduler waits for tasks: they are killed.
-        stop(*(process for process in (self._process, self._api.process) if process is not None))
+        parts = (self._process, self._api.process, self._triggerer)
+        stop(*(process for process in parts if process is not None))
 
 
 def _name(task_id: str, map_index: int) -> str:

@@ -210,12 +210,19 @@ COUNTS = (
 )
 
 
+STATUSES = ("sent", "delivered", "read", "not_delivered", "waiting")
+
+
 def counts_of(summary: dict[str, Any]) -> dict[str, int]:
     """Give the counts of a summary that are not zero, having checked that they add up."""
     assert summary["recipients"] == sum(summary[name] for name in COUNTS)
     failed = sum(summary[name] for name in ("refused", "invalid", "not_sent", "unknown"))
+    failed += summary.get("not_delivered", 0)
     assert failed == len(summary["failures"]) + summary["failures_not_listed"]
-    return {name: summary[name] for name in COUNTS if summary[name]}
+    if "waiting" in summary:
+        come_so_far = sum(summary[name] for name in STATUSES)
+        assert come_so_far == summary["accepted"] + summary["accepted_earlier"]
+    return {name: summary[name] for name in (*COUNTS, *STATUSES, "fallbacks") if summary.get(name)}
 
 
 def fails_at_once(run: TaskRun, family: type[BaseException] | None = None) -> AirflowFailException:

@@ -14,6 +14,7 @@ from pydantic_core import to_json
 from airflow_provider_itnio.api.checks import STATUS_ORDER, Delivery
 from airflow_provider_itnio.api.clock import ServerClock
 from airflow_provider_itnio.api.errors import ConfigurationError, ReceiverError
+from airflow_provider_itnio.api.phone_numbers import normalize_phone, spellings
 from airflow_provider_itnio.api.protocol import Request, clean
 from airflow_provider_itnio.api.response import Response
 from airflow_provider_itnio.api.signing import Secret
@@ -130,12 +131,21 @@ def incoming_request(after: str | None, limit: int, wait: float) -> Request[Inco
     return _request("GET", path, None, "what people wrote", _incoming)
 
 
-def window_request(phone: str) -> Request[Window]:
-    """Make the question until when an ordinary message reaches a person.
+def window_requests(phone: object) -> list[Request[Window]]:
+    """Make the questions until when an ordinary message reaches a person, one for each spelling of a number.
 
-    :param phone: the number, digits only.
+    :param phone: the number, as people write it.
+    :raises InvalidMessageError: if it is no phone number.
     """
-    return _request("GET", f"v1/window/{phone}", None, "whether a 24-hour window is open", _window)
+    return [
+        _request("GET", f"v1/window/{one}", None, "whether a 24-hour window is open", _window)
+        for one in spellings(normalize_phone(phone, "phone"))
+    ]
+
+
+def latest_window(windows: Iterable[Window]) -> Window:
+    """Return the window that is open the longest."""
+    return max(windows, key=lambda one: one.open_until.timestamp() if one.open_until else 0.0)
 
 
 def open_question_request(question_id: str, phones: Sequence[str], open_until: int) -> Request[str]:

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from math import ceil
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_itnio.api.errors import (
@@ -23,8 +22,10 @@ from airflow_provider_itnio.api.errors import (
 from airflow_provider_itnio.api.links import WITH_FILES
 from airflow_provider_itnio.api.masking import mask_phone, mask_phone_numbers
 from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
-from airflow_provider_itnio.broadcast.pace import Pace
-from airflow_provider_itnio.broadcast.queue import MessageQueue, QueuedMessage
+from airflow_provider_itnio.broadcast.accepted import AcceptedMessages
+from airflow_provider_itnio.broadcast.pace import Pace, messages_in_a_second
+from airflow_provider_itnio.broadcast.queue import MessageQueue
+from airflow_provider_itnio.broadcast.queued_message import QueuedMessage
 from airflow_provider_itnio.broadcast.recipients import Recipient, Recipients
 from airflow_provider_itnio.broadcast.summary import Report
 from airflow_provider_itnio.delivery.broadcast_record import BroadcastRecord, RecordedOutcome
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from airflow_provider_itnio.api.checks import Delivery
     from airflow_provider_itnio.api.models import Message
     from airflow_provider_itnio.api.receipt import Receipt
+    from airflow_provider_itnio.broadcast.fallbacks import Fallbacks
+    from airflow_provider_itnio.broadcast.status_watch import StatusWatch
 
 log = NeverRaisingLog(__name__)
 
@@ -67,6 +70,8 @@ class Broadcast:
     :param keep_receipts: keep the receipt of each message.
     :param open_file: looks up what the file of a message needs, and gives what makes the message ready in a
         thread, ``None`` if it is ready.
+    :param watch: says what becomes of accepted messages, where they are waited for.
+    :param fallbacks: chooses what goes out, where there is a fallback.
     """
 
     def __init__(
@@ -85,15 +90,29 @@ class Broadcast:
         checkpoint_every: int = 500,
         keep_receipts: bool = False,
         open_file: Callable[[Message], Callable[[], Message] | None] = lambda message: None,
+        watch: StatusWatch | None = None,
+        fallbacks: Fallbacks | None = None,
     ) -> None:
         self._open_file = open_file
-        self.report = Report(recipients, kind=kind, keep_receipts=keep_receipts)
+        self.report = Report(
+            recipients,
+            kind=kind,
+            keep_receipts=keep_receipts,
+            waits=watch is not None,
+            falls_back=fallbacks is not None,
+        )
         self.stopped: str | None = None
         """Why no new message was taken; ``None`` if everyone was reached."""
         self.stopped_by: ItnioError | None = None
         """The error that would have affected every message."""
+        self.watch = watch
+        """Says what becomes of accepted messages, where they are waited for."""
         self._record = record
         self._delivery: Delivery = delivery
+        self._fallbacks = fallbacks
+        self._accepted = AcceptedMessages(
+            recipients, report=self.report, record=record, keep=self._keep, watch=watch, fallbacks=fallbacks
+        )
         self._in_flight = (
             min(max_in_flight, max(1, checkpoint_every // 2)) if record.is_kept else max_in_flight
         )
@@ -104,13 +123,16 @@ class Broadcast:
             message_for=message_for,
             record=record,
             report=self.report,
+            accepted=self._accepted,
             delivery=delivery,
+            fallbacks=fallbacks,
             room=min(_BEHIND_OTHERS, checkpoint_every),
-            first_batch=_in_a_second(self._in_flight, messages_per_second),
+            first_batch=messages_in_a_second(self._in_flight, messages_per_second),
         )
         self._pace = Pace(messages_per_second)
         # One takes a message and waits for its turn at a time: what is taken may already be intended.
         self._taking = asyncio.Lock()
+        self._places = asyncio.Semaphore(self._in_flight)
         self._ask = partial(client.send, app_id=app_id, business_phone=business_phone, delivery=delivery)
         client.between_tries = self._between_tries
         self._stopping = asyncio.Event()
@@ -120,14 +142,16 @@ class Broadcast:
         self._record_is_lost = False
 
     async def run(self) -> None:
-        """Send until everyone was reached, or something stops it."""
-        self._workers = [asyncio.create_task(self._work()) for _ in range(self._in_flight)]
+        """Send until everyone was reached and messages have arrived, or something stops it."""
         beside = [
             asyncio.create_task(self._tell_progress()),
             asyncio.create_task(self._flush_now_and_then()),
         ]
         try:
-            await asyncio.gather(*self._workers)
+            if self.watch is None:
+                await self._send_all()
+            else:
+                await self._send_all_and_wait(self.watch)
         except BaseException as error:  # also what a signal's handler raises wherever the loop happens to be
             self.stop(mask_phone_numbers(f"{type(error).__name__}: {error}"))
             self._cancel()
@@ -165,12 +189,20 @@ class Broadcast:
             if kept.outcome == "accepted"
         ]
 
+    async def _send_all(self) -> None:
+        """Send what is in the queue. While windows are asked for, more are taken than may be in flight."""
+        ahead = 0 if self._fallbacks is None else min(self._in_flight, self._fallbacks.AT_A_TIME)
+        self._workers = [asyncio.create_task(self._work()) for _ in range(self._in_flight + ahead)]
+        await asyncio.gather(*self._workers)
+
     # --- one of several that send ---------------------------------------------------------------------------
 
     async def _work(self) -> None:
         try:
             while (queued := await self._take()) is not None:
                 await self._send(queued)
+                if self._fallbacks is not None:
+                    self._places.release()
         except asyncio.CancelledError:
             if self.stopped is None:
                 raise
@@ -191,15 +223,15 @@ class Broadcast:
                 queued = await self._queue.take()
                 if queued is None:
                     return None
-                if queued.message.type not in WITH_FILES:
+                if self._fallbacks is None and queued.message.type not in WITH_FILES:
                     return await self._in_turn(queued)
-            # The files of several messages are looked at at a time.
-            ready = await self._with_file(queued)
+            # Several messages are made ready at a time.
+            ready = await self._made_ready(queued)
             if ready is not None:
-                async with self._taking:
-                    return await self._in_turn(ready)
+                return await self._in_turn(ready)
 
     async def _in_turn(self, queued: QueuedMessage) -> QueuedMessage | None:
+        """Return a message when it may leave; ``None`` if it may not any more."""
         try:
             await self._pace.turn()
         except asyncio.CancelledError:
@@ -207,21 +239,25 @@ class Broadcast:
             raise
         if self.stopped is not None:
             self._queue.put_back(queued)
+            self._places.release()
             return None
         return queued
 
-    async def _with_file(self, queued: QueuedMessage) -> QueuedMessage | None:
-        """Return the message with its file made ready; ``None`` if that failed."""
+    async def _made_ready(self, queued: QueuedMessage) -> QueuedMessage | None:
+        """Return the message or its fallback, whichever reaches, with its file; ``None`` if that failed."""
         try:
-            make_ready = self._open_file(queued.message)
-            if make_ready is None:
-                return queued
-            return queued._replace(message=await asyncio.to_thread(make_ready))
+            if self._fallbacks is not None:
+                queued = await self._fallbacks.choose(queued)
+            if queued.message.type in WITH_FILES and (make_ready := self._open_file(queued.message)):
+                queued = queued._replace(message=await asyncio.to_thread(make_ready))
+            if self._fallbacks is not None:
+                await self._places.acquire()
+            return queued
         except (InvalidMessageError, ConfigurationError) as error:
             position, number = queued.recipient.position, queued.recipient.number
             self.report.add_failure("invalid", position, number[-4:], None, str(error))
             self._queue.done(queued)
-            self._keep(RecordedOutcome(queued.key, "not_sent"))
+            self._keep(RecordedOutcome(queued.key, "not_sent", is_fallback=queued.is_fallback))
         except ItnioError as error:
             self._has_failed(queued, error)
         except BaseException:
@@ -258,13 +294,16 @@ class Broadcast:
             raise
 
     def _is_accepted(self, queued: QueuedMessage, receipt: Receipt) -> None:
+        position, message_id = queued.recipient.position, receipt.message_id
         self._unanswered_in_a_row = 0
-        self.report.add_accepted(receipt)
+        self.report.add_accepted(receipt, is_fallback=queued.is_fallback)
         self._queue.done(queued)
         if self._record.is_kept:
             at = None if receipt.timestamp is None else int(receipt.timestamp.timestamp())
-            position = queued.recipient.position
-            self._keep(RecordedOutcome(queued.key, "accepted", receipt.message_id, at, position=position))
+            self._keep(
+                RecordedOutcome(queued.key, "accepted", message_id, at, None, position, queued.is_fallback)
+            )
+        self._accepted.add(queued, message_id)
 
     def _has_failed(self, queued: QueuedMessage, error: ItnioError) -> None:
         outcome = outcome_of(error)
@@ -286,7 +325,7 @@ class Broadcast:
             for_retry=is_sent_again(outcome, "no", self._delivery),
         )
         self._queue.done(queued)
-        self._keep(RecordedOutcome(queued.key, outcome, code=code))
+        self._keep(RecordedOutcome(queued.key, outcome, code=code, is_fallback=queued.is_fallback))
 
     def _affects_all(self, error: ItnioError) -> bool:
         if self._unanswered_in_a_row >= _UNANSWERED_IN_A_ROW:
@@ -298,6 +337,25 @@ class Broadcast:
     def _cancel(self) -> None:
         for worker in self._workers:
             worker.cancel()
+
+    # --- what becomes of accepted messages ------------------------------------------------------------------
+
+    async def _send_all_and_wait(self, watch: StatusWatch) -> None:
+        watching = asyncio.create_task(watch.watch())
+        try:
+            await self._send_all()
+        finally:
+            watching.cancel()
+        watch.begin()
+        try:
+            while self.stopped is None and (len(watch) or self._accepted.fallbacks):
+                if self._accepted.fallbacks:
+                    await self._send_all()
+                    watch.begin()
+                else:
+                    await watch.look(self._stopping)
+        except TimeIsOverError as error:
+            self.stop(str(error))
 
     # --- the record -----------------------------------------------------------------------------------------
 
@@ -319,8 +377,8 @@ class Broadcast:
         self.stop(str(error))
 
     def _flush_the_rest(self) -> None:
-        for key in self._queue.withdraw():
-            self._record.add(RecordedOutcome(key, "not_sent"))
+        for queued in self._queue.withdraw():
+            self._record.add(RecordedOutcome(queued.key, "not_sent", is_fallback=queued.is_fallback))
         self._record_is_lost = False  # once more, now that nothing is held up
         self._flush()
 
@@ -334,12 +392,6 @@ class Broadcast:
         while True:
             await asyncio.sleep(_PROGRESS_EVERY)
             log.info("%s", self.report.describe_progress())
-
-
-def _in_a_second(in_flight: int, per_second: float | None) -> int:
-    """Return how many messages leave in a second if each is answered after a tenth of one."""
-    possible = in_flight * 10
-    return possible if per_second is None else min(possible, ceil(per_second))
 
 
 def _reason(error: ItnioError) -> str:

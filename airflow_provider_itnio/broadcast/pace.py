@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from math import ceil
 from typing import Final
 
 
@@ -86,3 +87,9 @@ class BatchSize:
             size = max(1, min(round(per_second), 2 * self._given))
         self._given, self._at = min(size, self._most), now
         return self._given
+
+
+def messages_in_a_second(in_flight: int, per_second: float | None) -> int:
+    """Return how many messages leave in a second if each is answered after a tenth of one."""
+    possible = in_flight * 10
+    return possible if per_second is None else min(possible, ceil(per_second))

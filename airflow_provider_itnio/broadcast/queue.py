@@ -6,38 +6,25 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Iterator
 from itertools import chain, islice
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from airflow_provider_itnio.api.errors import InvalidMessageError, RecordError
 from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
 from airflow_provider_itnio.api.status_codes import MESSAGE_CODES, status_code
+from airflow_provider_itnio.broadcast.accepted import AcceptedMessages
 from airflow_provider_itnio.broadcast.pace import BatchSize
+from airflow_provider_itnio.broadcast.queued_message import QueuedMessage
 from airflow_provider_itnio.broadcast.recipients import InvalidRecipient, Recipient, Recipients
 from airflow_provider_itnio.broadcast.summary import LOGGED, Report
-from airflow_provider_itnio.delivery.broadcast_record import BroadcastRecord, MessageKey, RecordedOutcome
+from airflow_provider_itnio.delivery.broadcast_record import BroadcastRecord, RecordedOutcome
 from airflow_provider_itnio.delivery.policy import Cleared, is_sent_again
 
 if TYPE_CHECKING:
     from airflow_provider_itnio.api.checks import Delivery
     from airflow_provider_itnio.api.models import Message
+    from airflow_provider_itnio.broadcast.fallbacks import Fallbacks
 
 log = NeverRaisingLog(__name__)
-
-
-class QueuedMessage(NamedTuple):
-    """A message that may leave.
-
-    :param recipient: the recipient.
-    :param message: what is sent.
-    """
-
-    recipient: Recipient
-    message: Message
-
-    @property
-    def key(self) -> MessageKey:
-        """Which message it is in the record."""
-        return self.recipient.key
 
 
 class MessageQueue:
@@ -51,7 +38,9 @@ class MessageQueue:
     :param message_for: makes the message of one recipient, or raises ``InvalidMessageError``.
     :param record: what earlier tries have sent.
     :param report: counts those who get no message.
+    :param accepted: takes each message that an earlier try has sent, and gives the fallbacks to send.
     :param delivery: what to do if a message's outcome is unknown.
+    :param fallbacks: makes them.
     :param room: messages that may wait here for others at a time.
     :param first_batch: messages that are intended at a time until it is known how fast they leave.
     """
@@ -63,13 +52,17 @@ class MessageQueue:
         message_for: Callable[[Recipient], Message],
         record: BroadcastRecord,
         report: Report,
+        accepted: AcceptedMessages,
         delivery: Delivery,
+        fallbacks: Fallbacks | None,
         room: int,
         first_batch: int = 1,
     ) -> None:
         self._message_for = message_for
         self._record = record
         self._report = report
+        self._accepted = accepted
+        self._fallbacks = fallbacks
         self._delivery: Delivery = delivery
         self._intends = delivery == "at_most_once" and record.is_kept
         self._batch_size = BatchSize(first_batch, room)
@@ -134,23 +127,26 @@ class MessageQueue:
         self._is_closed = True
         self._has_changed.set()
 
-    def withdraw(self) -> Iterator[MessageKey]:
+    def withdraw(self) -> Iterator[QueuedMessage]:
         """Yield the messages that are on record as intended and have not left."""
         if self._intends:
             behind = chain.from_iterable(self._behind.values())
-            for queued in chain(self._intended, self._next_of_number, self._put_back, behind):
-                yield queued.key
+            yield from chain(self._intended, self._next_of_number, self._put_back, behind)
+
+    def _next_sendable(self) -> QueuedMessage | None:
+        fallbacks = self._accepted.fallbacks
+        return fallbacks.popleft() if fallbacks else next(self._sendable, None)
 
     def _next(self) -> QueuedMessage | None:
         if not self._intends:
-            return next(self._sendable, None)
+            return self._next_sendable()
         if not self._intended:
             self._intend()
         return self._intended.popleft() if self._intended else None
 
     def _intend(self) -> None:
         """Write the intent to send a batch before any of it leaves."""
-        intended = list(islice(self._sendable, self._batch_size.next()))
+        intended = list(islice(iter(self._next_sendable, None), self._batch_size.next()))
         if not intended:
             return
         try:
@@ -172,12 +168,16 @@ class MessageQueue:
             known = self._record.earlier(recipient.key)
             if known is not None and not self._is_sent_again(recipient, *known):
                 continue
+            has_fallen_back = known is not None and known[0].is_fallback and known[0].outcome != "refused"
             try:
-                message = self._message_for(recipient)
+                if has_fallen_back and self._fallbacks is not None:
+                    queued = self._fallbacks.of(recipient)
+                else:
+                    queued = QueuedMessage(recipient, self._message_for(recipient))
             except InvalidMessageError as error:
                 failed("invalid", recipient.position, recipient.number[-4:], None, str(error))
                 continue
-            yield QueuedMessage(recipient, message)
+            yield queued
 
     def _is_sent_again(self, recipient: Recipient, kept: RecordedOutcome, cleared: Cleared) -> bool:
         position, last_digits = recipient.position, recipient.number[-4:]
@@ -191,8 +191,8 @@ class MessageQueue:
                         last_digits,
                     )
             return True
-        if kept.outcome == "accepted":
-            self._report.add_accepted_earlier(kept, recipient.number)
+        if kept.outcome == "accepted" or kept.message_id:
+            self._accepted.add_earlier(recipient, kept)
             return False
         reason = "an earlier try of this task may have sent it"
         if kept.outcome == "refused":

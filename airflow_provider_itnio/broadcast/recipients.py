@@ -188,6 +188,7 @@ class Recipients:
         """Entries left out because their number is excluded, so far."""
         self.duplicates = 0
         """Entries left out because an equal one stands before them, so far."""
+        self._occurrences: dict[int, int] = {}
 
     def __len__(self) -> int:
         """Count the entries, those included that are left out."""
@@ -215,9 +216,18 @@ class Recipients:
                 sent[person] = _DifferentData()
                 sent[person].add(_other_data(_data_of(self._entries[first])))
             if sent[person].add(_other_data(data)):
-                yield Recipient(position, number, len(sent[person]) - 1, data)
+                self._occurrences[position] = len(sent[person]) - 1
+                yield Recipient(position, number, self._occurrences[position], data)
             else:
                 self.duplicates += 1
+
+    def at(self, position: int) -> Recipient:
+        """Return one who was yielded before.
+
+        :param position: where they stand in the list.
+        """
+        number, data = read_recipient(self._entries[position], f"recipients[{position}]")
+        return Recipient(position, number, self._occurrences.get(position, 0), data)
 
 
 class _FirstPositions:

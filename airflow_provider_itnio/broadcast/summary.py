@@ -12,12 +12,13 @@ from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
 
 if TYPE_CHECKING:
     from airflow_provider_itnio.api.receipt import Receipt, ReceiptDict
+    from airflow_provider_itnio.api.receiver import MessageStatus
     from airflow_provider_itnio.broadcast.recipients import Recipients
     from airflow_provider_itnio.delivery.broadcast_record import RecordedOutcome
 
 log = NeverRaisingLog(__name__)
 
-Failed: TypeAlias = Literal["invalid", "refused", "not_sent", "unknown"]
+Failed: TypeAlias = Literal["invalid", "refused", "not_sent", "unknown", "not_delivered"]
 
 LOGGED: Final = 20
 """Failures that the log shows one by one."""
@@ -30,11 +31,11 @@ _NAMED: Final = 3
 
 
 class FailureDict(TypedDict):
-    """One message that was not accepted.
+    """One message that was not accepted, or was and did not come as far as the task waits for.
 
     ``position`` is where its recipient stands in the list, from 0, ``last_digits`` the last four of the
-    number, ``outcome`` one of ``invalid``, ``refused``, ``not_sent``, ``unknown``, ``code`` the vendor's
-    status code, if there is one.
+    number, ``outcome`` one of ``invalid``, ``refused``, ``not_sent``, ``unknown``, ``not_delivered``,
+    ``code`` the vendor's status code, or WhatsApp's of one that was not delivered, if there is one.
     """
 
     position: int
@@ -52,6 +53,11 @@ class SummaryDict(TypedDict, total=False):
     ``duplicates`` (equal to an entry before) and ``not_attempted``. ``failures`` lists the first 1,000 that
     failed, each reason cut at 160 characters; ``failures_not_listed`` counts the others. ``receipts`` is
     there where it was asked for.
+
+    Where the task waits for its messages, ``sent``, ``delivered``, ``read``, ``not_delivered`` and
+    ``waiting`` tell how far those of ``accepted`` and ``accepted_earlier`` have come: each counts once.
+    ``not_delivered`` have failed or were too late, ``waiting`` were still waited for when the task was ended.
+    ``fallbacks`` counts those of them that are the fallback, where there is one.
     """
 
     recipients: int
@@ -67,6 +73,12 @@ class SummaryDict(TypedDict, total=False):
     failures: list[FailureDict]
     failures_not_listed: int
     receipts: list[ReceiptDict]
+    sent: int
+    delivered: int
+    read: int
+    not_delivered: int
+    waiting: int
+    fallbacks: int
 
 
 @dataclass
@@ -91,19 +103,46 @@ class Counts:
         return self.accepted + self.accepted_earlier
 
 
+@dataclass
+class Statuses:
+    """How far the accepted messages of a broadcast have come so far; see :class:`SummaryDict`."""
+
+    sent: int = 0
+    delivered: int = 0
+    read: int = 0
+    not_delivered: int = 0
+
+
 class Report:
     """The outcome of each message of a broadcast, in counts and in words.
 
     :param recipients: the recipients.
     :param kind: the messages' type, such as ``text``.
     :param keep_receipts: keep the receipt of each message.
+    :param waits: whether it is waited for what becomes of them.
+    :param falls_back: whether others may go out in place of them.
     """
 
-    def __init__(self, recipients: Recipients, *, kind: str, keep_receipts: bool = False) -> None:
+    def __init__(
+        self,
+        recipients: Recipients,
+        *,
+        kind: str,
+        keep_receipts: bool = False,
+        waits: bool = False,
+        falls_back: bool = False,
+    ) -> None:
         self.counts = Counts()
+        self.statuses = Statuses()
         self.kind = kind
         self.is_in_sandbox = False
         """Whether ``itnio-sandbox`` has answered in place of Itniotech."""
+        self._waits = waits
+        self._falls_back = falls_back
+        self._fallbacks = 0
+        self._fell_back = 0
+        self._status_of: dict[str, MessageStatus] = {}
+        self._replaced: set[str] = set()
         self._recipients = recipients
         self._receipts: list[Receipt] | None = [] if keep_receipts else None
         self._failures: list[FailureDict] = []
@@ -119,14 +158,33 @@ class Report:
         return len(recipients) - done - recipients.excluded - recipients.duplicates
 
     @property
-    def left_for_retry(self) -> int:
-        """How many messages a retry that knows this try's outcomes would send."""
-        return self._for_retry + self.not_attempted
+    def failed(self) -> int:
+        """How many messages have failed of those that were tried, before they were accepted or afterwards."""
+        return self.counts.failed + self.statuses.not_delivered
 
-    def add_accepted(self, receipt: Receipt) -> None:
+    @property
+    def waiting(self) -> int:
+        """How many accepted messages are still waited for."""
+        if not self._waits:
+            return 0
+        told = self.statuses
+        return self.counts.accepted_in_all - told.sent - told.delivered - told.read - told.not_delivered
+
+    @property
+    def succeeded(self) -> int:
+        """How many messages have come as far as the task waits for."""
+        return self.counts.accepted_in_all - self.statuses.not_delivered - self.waiting
+
+    @property
+    def left_for_retry(self) -> int:
+        """How many messages a retry that knows this try's outcomes would send, or wait for."""
+        return self._for_retry + self.not_attempted + self.waiting
+
+    def add_accepted(self, receipt: Receipt, *, is_fallback: bool = False) -> None:
         """Count a message that was accepted."""
         self.counts.accepted += 1
         self.is_in_sandbox = receipt.in_sandbox
+        self._fallbacks += is_fallback
         if self._receipts is not None:
             self._receipts.append(receipt)
 
@@ -137,8 +195,38 @@ class Report:
         :param number: whom it went to, digits only.
         """
         self.counts.accepted_earlier += 1
+        self._fallbacks += kept.is_fallback
         if self._receipts is not None:
-            self._receipts.append(_receipt_of(kept, number, self.kind))
+            kind = "template" if kept.is_fallback else self.kind
+            self._receipts.append(_receipt_of(kept, number, kind))
+
+    def keep_status(self, status: MessageStatus) -> None:
+        """Take what became of an accepted message, to be told with its receipt."""
+        if self._receipts is not None:
+            self._status_of[status.message_id] = status
+
+    def add_arrived(self, status: MessageStatus) -> None:
+        """Count an accepted message that has come as far as the task waits for."""
+        setattr(self.statuses, status.status, getattr(self.statuses, status.status) + 1)
+
+    def fall_back(self, message_id: str, position: int, last_digits: str, why: str, *, earlier: bool) -> None:
+        """Count an accepted message no longer, since another goes out in place of it; the first are logged.
+
+        :param message_id: the vendor's id of it.
+        :param position: where its recipient stands in the list.
+        :param last_digits: the last four digits of the number.
+        :param why: why it failed, in words.
+        :param earlier: whether an earlier try has sent it.
+        """
+        self.counts.accepted_earlier -= earlier
+        self.counts.accepted -= not earlier
+        if self._receipts is not None:
+            self._replaced.add(message_id)
+        self._fell_back += 1
+        if self._fell_back <= LOGGED:
+            log.warning("recipients[%s] (…%s): %s. The fallback is sent instead", position, last_digits, why)
+        elif self._fell_back == LOGGED + 1:
+            log.warning("The fallback is sent to more people; the task's summary counts them")
 
     def add_failure(
         self,
@@ -151,7 +239,7 @@ class Report:
         number: str = "",
         for_retry: bool = False,
     ) -> None:
-        """Count a message that was not accepted; the first ones are logged.
+        """Count a message that was not accepted, or not delivered; the first ones are logged.
 
         :param outcome: the message's outcome.
         :param position: where its recipient stands in the list.
@@ -159,9 +247,9 @@ class Report:
         :param code: the vendor's status code.
         :param reason: why, in words.
         :param number: the recipient's number as it may stand in the reason, shortened.
-        :param for_retry: whether a retry that knows this would send it.
+        :param for_retry: whether a retry that knows this would send it, or wait for it again.
         """
-        counts = self.counts
+        counts = self.statuses if outcome == "not_delivered" else self.counts
         setattr(counts, outcome, getattr(counts, outcome) + 1)
         self._for_retry += for_retry
         # Equal for everyone whom the same happened to.
@@ -176,9 +264,9 @@ class Report:
                     position=position, last_digits=last_digits, outcome=outcome, code=code, reason=reason
                 )
             )
-        if counts.failed <= LOGGED:
+        if self.failed <= LOGGED:
             log.warning("recipients[%s] (…%s): %s: %s", position, last_digits, outcome, reason)
-        elif counts.failed == LOGGED + 1:
+        elif self.failed == LOGGED + 1:
             log.warning("More failures are counted, and listed in the task's summary")
 
     def summary(self) -> SummaryDict:
@@ -190,11 +278,30 @@ class Report:
             "duplicates": self._recipients.duplicates,
             "not_attempted": self.not_attempted,
             "failures": self._failures,
-            "failures_not_listed": self.counts.failed - len(self._failures),
+            "failures_not_listed": self.failed - len(self._failures),
         }
+        if self._waits:
+            summary["sent"] = self.statuses.sent
+            summary["delivered"] = self.statuses.delivered
+            summary["read"] = self.statuses.read
+            summary["not_delivered"] = self.statuses.not_delivered
+            summary["waiting"] = self.waiting
+        if self._falls_back:
+            summary["fallbacks"] = self._fallbacks
         if self._receipts is not None:
-            summary["receipts"] = [receipt.as_dict() for receipt in self._receipts]
+            summary["receipts"] = [
+                self._with_status(receipt)
+                for receipt in self._receipts
+                if receipt.message_id not in self._replaced
+            ]
         return summary
+
+    def _with_status(self, receipt: Receipt) -> ReceiptDict:
+        written, status = receipt.as_dict(), self._status_of.get(receipt.message_id)
+        if status is None:
+            return written
+        at = status.at.isoformat() if status.at else None
+        return {**written, "status": status.status, "status_at": at}
 
     def describe(self) -> str:
         """Return the counts so far, for people."""
@@ -209,6 +316,9 @@ class Report:
             "excluded": self._recipients.excluded,
             "duplicates": self._recipients.duplicates,
             "not attempted": self.not_attempted,
+            **{name.replace("_", " "): count for name, count in asdict(self.statuses).items()},
+            "waited for": self.waiting,
+            "fallbacks": self._fallbacks,
         }
         told = ", ".join(f"{count:,} {name}" for name, count in named.items() if count)
         return f"{everyone:,} recipient{'' if everyone == 1 else 's'}: {told or 'nobody to send to'}"
@@ -224,7 +334,7 @@ class Report:
         counts = self.counts
         sent = counts.accepted + counts.refused + counts.not_sent + counts.unknown
         rate = sent / max(time.monotonic() - self._begun, 0.001)
-        left = f", about {self.not_attempted / rate:,.0f} s left" if rate else ""
+        left = f", about {self.not_attempted / rate:,.0f} s left" if rate and self.not_attempted else ""
         return f"{self.describe()}; {rate:,.1f} messages/s{left}"
 
 

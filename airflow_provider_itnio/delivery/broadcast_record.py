@@ -19,8 +19,8 @@ _LARGEST_VALUE: Final = 60_000
 _HEAD: Final = "whatsapp/broadcast"
 _LOOKED_AHEAD: Final = 3
 """Keys behind a missing batch that are looked at: if there is another batch, the missing one is lost."""
-_WRITTEN: Final = re.compile(r"([0-9]+)(?:#([0-9]{1,9}))?")
-"""A number, and behind a ``#`` which of its messages."""
+_WRITTEN: Final = re.compile(r"([0-9]+)(?:#([0-9]{1,9}))?(f?)")
+"""A number, behind a ``#`` which of its messages, and an ``f`` where it is about the fallback."""
 _TIMES: Final = (-62_135_596_800, 253_402_300_799)
 """Unix time of the years 1 and 9999, between which a receipt may have any: it says what the server said."""
 
@@ -33,10 +33,11 @@ class RecordedOutcome(NamedTuple):
 
     :param key: which message.
     :param outcome: the message's outcome.
-    :param message_id: the vendor's id, if it was accepted.
+    :param message_id: the vendor's id, if it was accepted; with ``refused``, it failed afterwards.
     :param at: when it was accepted, as Unix time in seconds.
-    :param code: the vendor's status code, if it was refused with one.
+    :param code: the vendor's status code, if it was refused with one; WhatsApp's, if it failed afterwards.
     :param position: where the recipient stands in this try's list, which is not kept.
+    :param is_fallback: whether it is about what goes out in place of the message.
     """
 
     key: MessageKey
@@ -45,6 +46,7 @@ class RecordedOutcome(NamedTuple):
     at: int | None = None
     code: int | None = None
     position: int = -1
+    is_fallback: bool = False
 
 
 class BroadcastRecord:
@@ -174,8 +176,6 @@ class BroadcastRecord:
         intended, outcomes = entry.value.get("intended", []), entry.value.get("outcomes", [])
         if not (isinstance(intended, list) and isinstance(outcomes, list) and (intended or outcomes)):
             raise unreadable(self._batch_key(), "it holds no messages")
-        for written in intended:
-            yield RecordedOutcome(self._key_in(written), "unknown")
         for row in outcomes:
             match row:
                 case [
@@ -185,15 +185,18 @@ class BroadcastRecord:
                     at,
                     None | int() as code,
                 ] if at is None or _is_whole(at, *_TIMES):
-                    yield RecordedOutcome(self._key_in(written), outcome, message_id, at, code)
+                    key, is_fallback = self._key_in(written)
+                    yield RecordedOutcome(key, outcome, message_id, at, code, is_fallback=is_fallback)
                 case _:
                     raise unreadable(self._batch_key(), "it does not hold the outcome of a message")
+        for written in intended:  # later than what was written with it
+            yield RecordedOutcome(self._key_in(written)[0], "unknown")
 
-    def _key_in(self, written: object) -> MessageKey:
+    def _key_in(self, written: object) -> tuple[MessageKey, bool]:
         match = _WRITTEN.fullmatch(written) if isinstance(written, str) else None
         if match is None:
             raise unreadable(self._batch_key(), "it does not say whose message it is about")
-        return match[1], int(match[2] or 0)
+        return (match[1], int(match[2] or 0)), bool(match[3])
 
     def _write(self, entry: Mapping[str, Any], *, surely: bool) -> None:
         write = self.store.set_with_retry if surely else self.store.set
@@ -217,7 +220,8 @@ def _written(key: MessageKey) -> str:
 
 
 def _row(outcome: RecordedOutcome) -> list[Any]:
-    return [_written(outcome.key), outcome.outcome, outcome.message_id, outcome.at, outcome.code]
+    written = _written(outcome.key) + "f" * outcome.is_fallback
+    return [written, outcome.outcome, outcome.message_id, outcome.at, outcome.code]
 
 
 def _parts(rows: list[Any]) -> Iterator[list[Any]]:

@@ -95,10 +95,14 @@ class ReceiverQuestions:
         :return: the 24-hour window.
         :raises InvalidMessageError: if it is no phone number.
         """
+        from airflow_provider_itnio.api.receiver import latest_window, window_requests
+
         return latest_window(self._ask(window_requests(phone)))
 
     async def awindow(self, phone: str | int) -> Window:
         """Ask until when an ordinary message reaches a person without blocking the event loop."""
+        from airflow_provider_itnio.api.receiver import latest_window, window_requests
+
         return latest_window(await self._aask(window_requests(phone)))
 
     def open_question(self, question_id: str, phones: Iterable[str], open_until: float) -> str:
@@ -185,16 +189,3 @@ def _incoming_request(after: str | None, limit: int, wait: float) -> Request[Inc
     if after is not None and not isinstance(after, str):
         raise InvalidParameterError("after: must be a cursor that an answer gave, or latest")
     return incoming_request(after, limit, wait)
-
-
-def window_requests(phone: object) -> list[Request[Window]]:
-    """Make the questions about a person's 24-hour window, one for each spelling of the number."""
-    from airflow_provider_itnio.api.phone_numbers import normalize_phone, spellings
-    from airflow_provider_itnio.api.receiver import window_request
-
-    return [window_request(one) for one in spellings(normalize_phone(phone, "phone"))]
-
-
-def latest_window(windows: Iterable[Window]) -> Window:
-    """Return the window that is open the longest."""
-    return max(windows, key=lambda one: one.open_until.timestamp() if one.open_until else 0.0)

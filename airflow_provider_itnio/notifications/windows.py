@@ -94,7 +94,7 @@ async def _open_by_number(
     protocol: ReceiverProtocol, settings: ClientSettings, numbers: list[str]
 ) -> Mapping[str, bool]:
     from airflow_provider_itnio.api.async_client import AsyncClient
-    from airflow_provider_itnio.hooks._receiver import latest_window, window_requests
+    from airflow_provider_itnio.api.receiver import latest_window, window_requests
 
     async def is_open(number: str) -> bool:
         windows = await asyncio.gather(*map(client.perform, window_requests(number)))

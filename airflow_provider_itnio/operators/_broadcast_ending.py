@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowTaskTimeout
 
 from airflow_provider_itnio._compat import is_task_terminated
-from airflow_provider_itnio.api.errors import ItnioError, RecordError
+from airflow_provider_itnio.api.errors import ItnioError, NotDeliveredError, RecordError
 from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
 
 if TYPE_CHECKING:
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 log = NeverRaisingLog(__name__)
 
 _WITHOUT_RECORD: Final = "Not tried again: without a delivery record, a retry would message people again"
+_NOTHING_PUSHED: Final = (
+    "The receiver knows of no status of any message: Itniotech does not push to it (see the guide, receipts)"
+)
 _LISTED: Final = 50
 """Messages that an error names one by one."""
 
@@ -57,25 +60,34 @@ class BroadcastEnding:
         words = report.describe()
         if (unrecorded := self._unrecorded()) is not None:
             return unrecorded
-        if not report.counts.failed and not report.not_attempted:
+        if not report.failed and not report.not_attempted and not report.waiting:
             return None
-        if broadcast.stopped is None and may_fail and report.counts.accepted_in_all:
+        if broadcast.stopped is None and may_fail and report.succeeded:
             log.warning("Some failed. If you clear this task, it sends to everyone again: %s", words)
             return None
         cause = broadcast.stopped_by
         why = f"stopped: {broadcast.stopped}. {words}" if broadcast.stopped else report.describe_failures()
+        if broadcast.watch is not None and broadcast.watch.knows_nothing and report.statuses.not_delivered:
+            why = f"{why}. {_NOTHING_PUSHED}"
         if not report.left_for_retry or self.would_message_again:
             if report.left_for_retry:
                 why = f"{why}. {_WITHOUT_RECORD}"
             failure = AirflowFailException(why)
-            failure.__cause__ = cause
+            failure.__cause__ = cause or self._not_delivered(why)
             return failure
         if is_over and (cause is None or isinstance(cause, RecordError)):
             return AirflowTaskTimeout(why)
         if cause is not None:
             cause.others = words  # its class and code say what to do
             return cause
-        return ItnioError(why)
+        return self._not_delivered(why) or ItnioError(why)
+
+    def _not_delivered(self, why: str) -> NotDeliveredError | None:
+        """Return the error of a broadcast whose messages were all accepted, and have not all arrived."""
+        report = self.broadcast.report
+        if report.counts.failed or report.not_attempted:
+            return None
+        return NotDeliveredError(why, status="none" if report.left_for_retry else "failed")
 
     def _unrecorded(self) -> AirflowFailException | None:
         """Return the error that says whose messages were accepted without being on record."""

@@ -12,6 +12,7 @@ from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
 from airflow_provider_itnio.message_fields import MESSAGE_FIELDS
 
 if TYPE_CHECKING:
+    from airflow_provider_itnio.api.models import Message
     from airflow_provider_itnio.api.receipt import ReceiptDict
     from airflow_provider_itnio.hooks.itnio import ItnioHook
     from airflow_provider_itnio.hooks.prepared_message import PreparedMessage
@@ -47,6 +48,20 @@ def _no_template(given: str) -> InvalidMessageError:
         'fallback: must be {"template": template_message(…)}, since only a WhatsApp template reaches a '
         f"person who has not written in the last 24 hours; {given} given"
     )
+
+
+def fallback_message(fallback: Any) -> Message:
+    """Check a rendered fallback, and make the message.
+
+    :param fallback: the fallback.
+    :raises InvalidMessageError: if it breaks a rule, or is none.
+    """
+    from airflow_provider_itnio.api.models import message_from
+
+    if fallback is None:
+        raise _no_template("None")
+    check_fallback(fallback)
+    return message_from({"message": fallback})
 
 
 def prepare_fallback(hook: ItnioHook, recipient: str, fallback: Any) -> PreparedMessage:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
@@ -18,7 +16,8 @@ from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
 from airflow_provider_itnio.api.values import plain_scalar
 from airflow_provider_itnio.hooks.itnio import ACCEPTED_IS_NOT_DELIVERED, ItnioHook
 from airflow_provider_itnio.operators._broadcast_ending import BroadcastEnding
-from airflow_provider_itnio.operators._message import SETTINGS, WhatsAppMessageOperator
+from airflow_provider_itnio.operators._broadcast_messages import BroadcastMessages, resolved
+from airflow_provider_itnio.operators._message import SETTINGS
 from airflow_provider_itnio.templating import is_rendered_later, literal_unless_templated, references_in
 
 if TYPE_CHECKING:
@@ -26,14 +25,14 @@ if TYPE_CHECKING:
 
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_itnio.api.async_client import ItnioAsyncClient
+    from airflow_provider_itnio.api.async_client import AsyncClient
     from airflow_provider_itnio.api.checks import Delivery
-    from airflow_provider_itnio.api.models import Message
-    from airflow_provider_itnio.broadcast.engine import Broadcast
-    from airflow_provider_itnio.broadcast.recipients import Recipient
+    from airflow_provider_itnio.broadcast.fallbacks import Fallbacks
+    from airflow_provider_itnio.broadcast.status_watch import StatusWatch
     from airflow_provider_itnio.broadcast.summary import SummaryDict
     from airflow_provider_itnio.delivery.broadcast_record import BroadcastRecord
     from airflow_provider_itnio.delivery.graceful_timeout import GracefulTimeout
+    from airflow_provider_itnio.hooks._account import Account
     from airflow_provider_itnio.message_types import (
         ContactDict,
         DocumentDict,
@@ -48,14 +47,18 @@ if TYPE_CHECKING:
         TextDict,
         XComArgLike,
     )
+    from airflow_provider_itnio.operators._broadcast_run import BroadcastRun
     from airflow_provider_itnio.operators._task_arguments import TaskArguments
+    from airflow_provider_itnio.operators._waiting import WaitFor
 
 __all__ = ["WhatsAppBroadcastOperator"]
+
+_WAIT_TIMEOUT: Final = timedelta(minutes=10)
 
 log = NeverRaisingLog(__name__)
 
 
-class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
+class WhatsAppBroadcastOperator(BroadcastMessages):
     """Sends a WhatsApp message to any number of people, with a text for each if you want.
 
     .. code-block:: python
@@ -103,8 +106,8 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
         at most half of ``checkpoint_every``.
     :param messages_per_second: how many leave in a second, at most; ``None`` for no limit. WhatsApp takes 80
         from a business phone.
-    :param if_some_fail: ``fail``, or ``warn`` to succeed if anyone's message was accepted and everyone was
-        reached.
+    :param if_some_fail: ``fail``, or ``warn`` to succeed if anyone's message has come as far as ``wait_for``
+        and everyone was reached.
     :param checkpoint_every: outcomes that are recorded at a time, 1 to 10,000: with ``at_least_once``, at
         most as many people get a second message if the worker is killed. With ``at_most_once`` nobody does,
         and the messages of about a second, and those in flight, end as unknown.
@@ -114,6 +117,12 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
     :param itnio_conn_id: the connection. (templated)
     :param delivery: as for one message.
     :param if_too_long: as for one message.
+    :param wait_for: as for one message. The task waits in its worker until each message has come that far or
+        has failed.
+    :param wait_timeout: how long that is waited for once the last message is accepted, 1 s to 7 days, a
+        timedelta or seconds. Messages that have not come so far are failures; a retry sends nothing to their
+        recipients and waits as long again.
+    :param fallback: as for one message, for each recipient by their window. (templated for each recipient)
     :param timeout: as for one message, in seconds.
     :param connect_timeout: as for one message, in seconds.
     :param max_attempts: as for one message.
@@ -123,7 +132,9 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
     :return: the counts ``recipients``, ``accepted``, ``accepted_earlier``, ``refused``, ``invalid``,
         ``not_sent``, ``unknown``, ``excluded``, ``duplicates``, ``not_attempted``; ``failures``, the first
         1,000 with ``position`` in the list, ``last_digits``, ``outcome``, ``code`` and ``reason``;
-        ``failures_not_listed``; and ``receipts`` if wanted. It is in XCom even if the task fails.
+        ``failures_not_listed``; and ``receipts`` if wanted. After a wait also the counts ``sent``,
+        ``delivered``, ``read``, ``not_delivered``, ``waiting``, and with ``fallback`` ``fallbacks``. It is in
+        XCom even if the task fails.
     :raises InvalidMessageError: if what is written in the DAG file breaks a rule, or a message field holds
         the output of an upstream task.
     :raises InvalidParameterError: if another parameter is out of its range.
@@ -145,7 +156,7 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
         ("recipients", "exclude", "shared"), "json"
     )
     _record: BroadcastRecord | None = None
-    _stop: Callable[[str], None] | None = None
+    _run: BroadcastRun | None = None
     _is_ended = False
 
     def __init__(
@@ -176,6 +187,9 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
         itnio_conn_id: str = ItnioHook.default_conn_name,
         delivery: Delivery = "at_least_once",
         if_too_long: Literal["fail", "truncate"] = "fail",
+        wait_for: WaitFor = "accepted",
+        wait_timeout: timedelta | float = _WAIT_TIMEOUT,
+        fallback: MessageDict | RenderFunction | None = None,
         timeout: float | None = None,
         connect_timeout: float | None = None,
         max_attempts: int | None = None,
@@ -192,6 +206,9 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
         self.shared = shared
         self.max_in_flight = max_in_flight
         self.messages_per_second = messages_per_second
+        self.wait_for = wait_for
+        self.wait_timeout = wait_timeout
+        self.fallback = fallback
         self.if_some_fail = if_some_fail
         self.checkpoint_every = checkpoint_every
         self.keep_receipts = keep_receipts
@@ -201,11 +218,7 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
 
     def _check_message(self) -> None:
         for name, value in self._message_fields().items():
-            for path in references_in(value, name):
-                raise InvalidMessageError(
-                    f"{path}: is filled in for each recipient and can't be the output of an upstream task; "
-                    'give that as shared={"found": …} and write {{ shared.found }} here'
-                )
+            _refuse_references(value, name)
         super()._check_message()
 
     def _check_how_it_is_sent(self) -> None:
@@ -215,6 +228,15 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
             self.messages_per_second = check_number(
                 "messages_per_second", self.messages_per_second, 0.001, 100_000, float
             )
+        if self.wait_for != "accepted" or self.wait_timeout != _WAIT_TIMEOUT:
+            from airflow_provider_itnio.operators._waiting import check_wait
+
+            check_wait(self.wait_for, self.wait_timeout)
+        if self.fallback is not None:
+            from airflow_provider_itnio.operators._fallback import check_fallback
+
+            _refuse_references(self.fallback, "fallback")
+            check_fallback(self.fallback, is_rendered_later)
         check_choice("if_some_fail", self.if_some_fail, ("fail", "warn"))
         if type(plain_scalar(self.keep_receipts)) is not bool:
             raise InvalidParameterError(
@@ -243,14 +265,15 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
         fields = self.build_message(context)
         limit = GracefulTimeout()
         with self._failing_as_documented():
-            broadcast, client = self._prepared(context, fields, record, limit)
+            run = self._run = self._prepared(context, fields, record, limit)
+        broadcast = run.broadcast
         if self._is_ended:
             raise ItnioError("The task was ended from outside before anything was sent")
         with limit:
             record.store.call = limit.call
             ending = BroadcastEnding(broadcast, self.delivery, is_recorded=record.is_kept)
             try:
-                asyncio.run(self._run(broadcast, client, limit))
+                run.run()
             except BaseException as error:
                 if is_task_terminated(error) and ending.would_message_again:
                     # Airflow looks at the state that a person has set, but not with another error.
@@ -258,12 +281,11 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
                 problem: BaseException | None = ending.failure_of(error)
             else:
                 problem = ending.failure(may_fail=self.if_some_fail == "warn", is_over=limit.is_over)
-            self._stop = None
             report = broadcast.report
             log.info("Ended: %s", report.describe())
             if report.is_in_sandbox:
                 self.hook.log_sandbox_page()
-            if report.counts.accepted and report.kind != "template":
+            if report.counts.accepted and report.kind != "template" and self.wait_for == "accepted":
                 log.warning(ACCEPTED_IS_NOT_DELIVERED)
             summary = report.summary()
             if problem is None:
@@ -275,8 +297,8 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
     def on_kill(self) -> None:
         """Take no new recipients, and write down the outcomes of the others."""
         self._is_ended = True
-        if self._stop is not None:
-            self._stop("the task was ended from outside")
+        if self._run is not None:
+            self._run.end("the task was ended from outside")
 
     def _push(self, context: Context, summary: SummaryDict, limit: GracefulTimeout) -> None:
         try:
@@ -287,17 +309,19 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
 
     def _prepared(
         self, context: Context, fields: Mapping[str, Any], record: BroadcastRecord, limit: GracefulTimeout
-    ) -> tuple[Broadcast, ItnioAsyncClient]:
+    ) -> BroadcastRun:
         from airflow_provider_itnio.api.async_client import ItnioAsyncClient
         from airflow_provider_itnio.broadcast.engine import Broadcast
         from airflow_provider_itnio.broadcast.recipients import Recipients, excluded_numbers, recipient_list
+        from airflow_provider_itnio.operators._broadcast_run import BroadcastRun
 
-        entries = recipient_list(_resolved(self.recipients, context))
-        excluded = excluded_numbers(_resolved(self.exclude, context)) if self._excludes else frozenset()
+        entries = recipient_list(resolved(self.recipients, context))
+        excluded = excluded_numbers(resolved(self.exclude, context)) if self._excludes else frozenset()
         recipients = Recipients(entries, excluded)
         account, (app_id, business_phone) = self.hook.account(), self.hook.sender()
         kind, message_for = self._message_maker(fields, context)
         client = ItnioAsyncClient(account.credentials, account.settings)
+        receiver = self._receiver_client(account)
         broadcast = Broadcast(
             recipients,
             message_for=partial(limit.call, self._first_shown(message_for)),
@@ -312,85 +336,41 @@ class WhatsAppBroadcastOperator(WhatsAppMessageOperator):
             checkpoint_every=self.checkpoint_every,
             keep_receipts=self.keep_receipts,
             open_file=lambda message: limit.call(self.hook.files.opened, message),
+            watch=None if receiver is None else self._watch(receiver),
+            fallbacks=None if receiver is None else self._fallbacks(receiver, context, limit),
         )
-        return broadcast, client
+        return BroadcastRun(broadcast, [client] if receiver is None else [client, receiver], limit)
 
-    def _message_maker(
-        self, fields: Mapping[str, Any], context: Context
-    ) -> tuple[str, Callable[[Recipient], Message]]:
-        """Return the messages' type, and what makes the message of one recipient."""
-        from airflow_provider_itnio.api.models import message_from
-        from airflow_provider_itnio.broadcast.rendering import PersonalMessage
+    def _receiver_client(self, account: Account) -> AsyncClient | None:
+        """Return what asks the receiver, where there is something to ask."""
+        if self.wait_for == "accepted" and self.fallback is None:
+            return None
+        from airflow_provider_itnio.api.async_client import AsyncClient
+        from airflow_provider_itnio.broadcast.status_watch import EVERY
+        from airflow_provider_itnio.operators._waiting import check_receiver
 
-        personal = PersonalMessage(
-            fields,
-            self._text_environment(),
-            context,
-            _resolved(self.shared, context) or {},
-            data=self._fields_of_data(context),
+        check_receiver(self.hook)
+        return AsyncClient(*self.hook.way_to_receiver(account, EVERY))
+
+    def _watch(self, receiver: AsyncClient) -> StatusWatch | None:
+        if self.wait_for == "accepted":
+            return None
+        from airflow_provider_itnio.broadcast.status_watch import StatusWatch
+        from airflow_provider_itnio.operators._waiting import seconds_of
+
+        return StatusWatch(receiver, self.wait_for, seconds_of(self.wait_timeout))
+
+    def _fallbacks(self, receiver: AsyncClient, context: Context, limit: GracefulTimeout) -> Fallbacks | None:
+        if self.fallback is None:
+            return None
+        from airflow_provider_itnio.broadcast.fallbacks import Fallbacks
+
+        return Fallbacks(receiver, partial(limit.call, self._fallback_maker(context)))
+
+
+def _refuse_references(value: Any, name: str) -> None:
+    for path in references_in(value, name):
+        raise InvalidMessageError(
+            f"{path}: is filled in for each recipient and can't be the output of an upstream task; "
+            'give that as shared={"found": …} and write {{ shared.found }} here'
         )
-        if not personal.is_personal:
-            message = message_from(personal.same_for_all, if_too_long=self.if_too_long)
-            return message.type, self._same_for_all(message)
-        return personal.kind, lambda recipient: message_from(
-            personal.fields_for(recipient), if_too_long=self.if_too_long
-        )
-
-    def _same_for_all(self, message: Message) -> Callable[[Recipient], Message]:
-        """Check the file of a message before the first of those who get it now, and fail with it for all."""
-        is_checked = False
-
-        def make(recipient: Recipient) -> Message:
-            nonlocal is_checked
-            if not is_checked:
-                with self._failing_as_documented():
-                    self.hook.check_file(message)
-                is_checked = True
-            return message
-
-        return make
-
-    def _first_shown(self, message_for: Callable[[Recipient], Message]) -> Callable[[Recipient], Message]:
-        """Log the first message before it is sent."""
-        from airflow_provider_itnio.api.masking import mask_phone
-        from airflow_provider_itnio.broadcast.preview import preview
-
-        is_shown = False
-
-        def make(recipient: Recipient) -> Message:
-            nonlocal is_shown
-            message = message_for(recipient)
-            if not is_shown:
-                is_shown = True
-                log.info("The first message, to %s: %s", mask_phone(recipient.number), preview(message))
-            return message
-
-        return make
-
-    async def _run(self, broadcast: Broadcast, client: ItnioAsyncClient, limit: GracefulTimeout) -> None:
-        loop = asyncio.get_running_loop()
-
-        def stop(why: str, grace: float) -> None:
-            with suppress(RuntimeError):  # the loop has ended by itself just now
-                loop.call_soon_threadsafe(broadcast.stop, why, grace)
-
-        self._stop = partial(stop, grace=_GRACE_OF_KILL)
-        limit.on_timeout = partial(stop, _TIMED_OUT, _GRACE)
-        if limit.is_over:
-            limit.on_timeout()
-        async with client:
-            await broadcast.run()
-
-
-_GRACE: Final = 5.0
-"""Seconds for which a broadcast that is out of time waits for answers that are on their way."""
-
-_GRACE_OF_KILL: Final = 2.0
-"""The same where Airflow ends it, which kills the process 5 seconds after it has told it."""
-
-_TIMED_OUT: Final = "the task's execution_timeout is over"
-
-
-def _resolved(value: Any, context: Context) -> Any:
-    """Return what a ``literal(...)`` holds; Airflow has resolved the others."""
-    return value.resolve(context) if hasattr(value, "iter_references") else value

@@ -44,8 +44,8 @@ class DeliveredDict(TypedDict):
 def sent_messages(given: Any) -> dict[str, str | None]:
     """Find the messages in what earlier tasks have returned.
 
-    :param given: a receipt, a message id, or a list of them, also of lists; a list may stand in a text, as
-        JSON or as Python writes it.
+    :param given: a receipt, a broadcast's summary with receipts, a message id, or a list of them, also of
+        lists; a list may stand in a text, as JSON or as Python writes it.
     :return: each message's recipient by its id, ``None`` if only the id is known.
     :raises InvalidParameterError: if there is no message, or something else stands among them.
     """
@@ -61,7 +61,9 @@ def sent_messages(given: Any) -> dict[str, str | None]:
 
 def _messages(given: Any, path: str, level: int) -> Iterator[tuple[str, str | None]]:
     given = plain_scalar(given)
-    if isinstance(given, Mapping):
+    if isinstance(given, Mapping) and "receipts" in given and "accepted" in given:
+        yield from _messages(given["receipts"], f"{path}.receipts", level + 1)
+    elif isinstance(given, Mapping):
         yield _message_of(given, path)
     elif (number := integral(given)) is not None:  # what native rendering makes of an id of digits
         yield _checked(str(number), path), None
@@ -87,8 +89,8 @@ def _message_of(receipt: Mapping[Any, Any], path: str) -> tuple[str, str | None]
         return found[0], recipient if isinstance(recipient, str) and recipient else None
     if "accepted" in receipt and "recipients" in receipt:
         raise InvalidParameterError(
-            f"{path}: the summary of a broadcast has no message ids, so its messages can't be waited for "
-            "here; give receipts of WhatsAppSendOperator or @task.whatsapp"
+            f"{path}: the summary of a broadcast holds message ids only with keep_receipts=True of the "
+            "broadcast; set it, or let the broadcast itself wait (wait_for)"
         )
     raise InvalidParameterError(f"{path}: must be a receipt, an object without message_id given")
 

@@ -58,8 +58,9 @@ class WhatsAppDeliveredSensor(_Sensor):
     It asks the connection's receiver (``itnio-receiver``): every ``poke_interval``, or, with ``deferrable``,
     all the time in the triggerer, which needs no worker slot.
 
-    :param messages: a receipt, as ``WhatsAppSendOperator`` and ``@task.whatsapp`` return it, a message id, or
-        a list of these, also of lists: the output of a mapped task, of several tasks. (templated)
+    :param messages: a receipt, as ``WhatsAppSendOperator`` and ``@task.whatsapp`` return it, the summary of a
+        broadcast with ``keep_receipts=True``, a message id, or a list of these, also of lists: the output of
+        a mapped task, of several tasks. (templated)
     :param until: what is waited for: ``sent``, ``delivered`` or ``read``.
     :param itnio_conn_id: the connection that names the receiver. (templated)
     :param deferrable: wait in the triggerer, without a worker slot. ``None`` takes Airflow's

@@ -9,6 +9,7 @@ import pytest
 
 from airflow_provider_itnio.api.errors import InvalidMessageError, RecordError
 from airflow_provider_itnio.api.models import message_from
+from airflow_provider_itnio.broadcast.accepted import AcceptedMessages
 from airflow_provider_itnio.broadcast.queue import MessageQueue
 from airflow_provider_itnio.broadcast.recipients import Recipients
 from airflow_provider_itnio.broadcast.summary import Report
@@ -35,13 +36,18 @@ def queue_of(
 ):
     """Make a queue; its report stands at its side."""
     recipients = Recipients(entries)
-    report = Report(recipients, kind="text")
+    report, record = Report(recipients, kind="text"), record_in(store)
+    accepted = AcceptedMessages(
+        recipients, report=report, record=record, keep=record.add, watch=None, fallbacks=None
+    )
     queue = MessageQueue(
         recipients,
         message_for=message_for,
-        record=record_in(store),
+        record=record,
         report=report,
+        accepted=accepted,
         delivery=delivery,
+        fallbacks=None,
         room=room,
         first_batch=first_batch,
     )
@@ -167,7 +173,10 @@ def test_at_most_once_what_is_given_out_is_on_record_and_what_has_not_left_is_wi
         on_record = record_in(store)
         assert {on_record.earlier(queued.key)[0].outcome for queued in taken} == {"unknown"}
         queue.put_back(taken[1])
-        return sorted(queue.withdraw()), [(one, 1), *((number, 0) for number in others)]
+        return sorted(queued.key for queued in queue.withdraw()), [
+            (one, 1),
+            *((number, 0) for number in others),
+        ]
 
     withdrawn, not_left = asyncio.run(run())
     assert withdrawn == not_left
@@ -194,7 +203,7 @@ def test_what_could_not_be_intended_is_not_given_out_and_withdrawn(store):
         store.fail(OSError("Broken pipe"))
         with pytest.raises(RecordError):
             await queue.take()
-        return [number for number, _ in queue.withdraw()]
+        return [queued.recipient.number for queued in queue.withdraw()]
 
     assert asyncio.run(run()) == numbers(3)
 

@@ -37,6 +37,8 @@ def test_it_knows_each_message_by_number_and_order(store):
         RecordedOutcome((NUMBER, 1), "refused", code=-114),
         RecordedOutcome(("5511912345678", 0), "not_sent"),
         RecordedOutcome(("5511912345679", 12), "unknown"),
+        RecordedOutcome(("5511912345670", 0), "accepted", "b" * 32, 1_693_813_991, is_fallback=True),
+        RecordedOutcome(("5511912345670", 3), "refused", "c" * 32, code=131047, is_fallback=True),
     ]
     keep(opened(store), *kept)
     again = opened(store, 2)
@@ -63,6 +65,14 @@ def test_an_intent_and_what_waits_to_be_written_are_one_write(store):
     assert (store.tried, record.unrecorded) == (2, [])
     again = opened(store, 2)
     assert [again.earlier((NUMBER, n))[0].outcome for n in (0, 1)] == ["accepted", "unknown"]
+
+
+def test_an_intent_counts_where_it_is_written_with_what_came_before_it(store):
+    """A message has failed, and its fallback is about to leave."""
+    record = opened(store)
+    record.add(RecordedOutcome((NUMBER, 0), "not_sent", is_fallback=True))
+    record.intend([(NUMBER, 0)])
+    assert opened(store, 2).earlier((NUMBER, 0))[0].outcome == "unknown"
 
 
 def test_after_a_clearing_old_and_new_are_told_apart(store):

@@ -32,7 +32,7 @@ pytestmark = pytest.mark.usefixtures("hasty")
 @pytest.fixture
 def impatient(monkeypatch):
     """Those in flight are given but a moment when a broadcast is ended."""
-    monkeypatch.setattr("airflow_provider_itnio.operators.whatsapp_broadcast._GRACE", 0.1)
+    monkeypatch.setattr("airflow_provider_itnio.operators._broadcast_run._GRACE", 0.1)
 
 
 # --- execution_timeout ------------------------------------------------------------------------------------

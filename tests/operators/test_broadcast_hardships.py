@@ -10,6 +10,7 @@ import pytest
 
 from airflow_provider_itnio.api.errors import AccountError, ItnioError, UnknownOutcomeError
 from airflow_provider_itnio.delivery import state_store
+from airflow_provider_itnio.operators._broadcast_run import BroadcastRun
 from tests.task_runs import (
     TaskStateStore,
     broadcast_run,
@@ -33,7 +34,7 @@ def recorded(store):
     return [row[0] for entry in entries for row in entry.get("outcomes", ())]
 
 
-def test_what_is_known_is_on_record_before_the_last_answers_are_waited_for(store, sandbox):
+def test_what_is_known_is_on_record_before_the_last_answers_are_waited_for(store, sandbox, monkeypatch):
     """Airflow kills the process a few seconds after it has told it to end."""
     *people, slow = numbers(21)
     sandbox.fail_next(recipient=slow, delay=1.5)
@@ -41,7 +42,8 @@ def test_what_is_known_is_on_record_before_the_last_answers_are_waited_for(store
     seen = []
     context = run.begin()
 
-    async def end_early(broadcast, client, limit):
+    async def end_early(broadcast_run):
+        broadcast, (client,) = broadcast_run.broadcast, broadcast_run._clients
         async with client:
             running = asyncio.create_task(broadcast.run())
             while broadcast.report.counts.accepted < 20:
@@ -50,7 +52,7 @@ def test_what_is_known_is_on_record_before_the_last_answers_are_waited_for(store
             seen.extend(recorded(store))
             await running
 
-    run.operator._run = end_early
+    monkeypatch.setattr(BroadcastRun, "_run", end_early)
     with pytest.raises(ItnioError):
         run.operator.execute(context)
     assert sorted(seen) == people

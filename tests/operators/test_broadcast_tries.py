@@ -90,6 +90,15 @@ def test_messages_to_one_number_are_told_apart_by_their_order(delivery, store, s
     assert [message.text for message in sandbox.messages] == ["0", "2", "3", "1"]
 
 
+def test_several_documents_to_one_person_leave_one_after_the_other(sandbox):
+    """A message is made ready while the next one to the same person waits for its outcome."""
+    people = [{"phone": number, "n": n} for n in range(3) for number in numbers(2)]
+    link = {"link": "https://example.com/{{ recipient.n }}.pdf"}
+    assert counts_of(broadcast_run(people, text=None, document=link).once()) == {"accepted": 6}
+    sent = sandbox.sent_to(numbers(1)[0])
+    assert [one.body["document"]["link"][-5] for one in sent] == ["0", "1", "2"]
+
+
 def test_who_was_added_to_the_list_meanwhile_is_sent_to(store, sandbox):
     people = numbers(4)
     sandbox.fail_next(recipient=people[0], http_status=429)

@@ -11,6 +11,7 @@ from airflow.providers.standard.operators.empty import EmptyOperator
 
 from airflow_provider_itnio.api.errors import InvalidMessageError, InvalidParameterError
 from airflow_provider_itnio.messages import MESSAGE_FIELDS, reply_buttons
+from airflow_provider_itnio.operators._broadcast_messages import resolved
 from airflow_provider_itnio.operators.whatsapp import WhatsAppMessageOperator
 from airflow_provider_itnio.operators.whatsapp_broadcast import WhatsAppBroadcastOperator
 from airflow_provider_itnio.rendering.renderer import Renderer
@@ -162,6 +163,9 @@ VALUES = {
     "if_some_fail": "warn",
     "checkpoint_every": 7,
     "keep_receipts": True,
+    "wait_for": "read",
+    "wait_timeout": 7,
+    "fallback": {"template": {"name": "late", "language": {"code": "en"}}},
     **OF_A_MESSAGE,
 }
 
@@ -264,11 +268,9 @@ def test_a_long_list_without_jinja_is_not_rendered(monkeypatch):
     run = broadcast_run(people, exclude=people, shared={"x": "{{ 7 }}"})
     context = run.begin()
     assert rendered == ["{{ 7 }}", "itnio_default"]
-    from airflow_provider_itnio.operators.whatsapp_broadcast import _resolved
-
-    resolved = _resolved(run.operator.recipients, context)
-    assert resolved[19_999]["name"] == "n8613900019999"
-    assert resolved is people
+    found = resolved(run.operator.recipients, context)
+    assert found[19_999]["name"] == "n8613900019999"
+    assert found is people
 
 
 @pytest.mark.usefixtures("connection")

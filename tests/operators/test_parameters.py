@@ -91,7 +91,11 @@ def test_each_signature_has_every_parameter_in_its_order():
         *OTHERS[7:],
     ]
     broadcast = own_parameters(WhatsAppBroadcastOperator)
-    assert broadcast == ["recipients", *MESSAGE_FIELDS, *OTHERS[:2], *OF_A_BROADCAST, *OTHERS[2:]]
+    waits = [*OF_A_WAIT[:2], "fallback"]
+    assert broadcast == [
+        *("recipients", *MESSAGE_FIELDS, *OTHERS[:2]),
+        *(*OF_A_BROADCAST, *OTHERS[2:7], *waits, *OTHERS[7:]),
+    ]
 
 
 def test_an_editor_and_a_notebook_see_the_signature():
@@ -115,7 +119,7 @@ def test_the_types_of_a_tasks_arguments_are_all_that_airflow_takes():
 def test_every_parameter_is_documented_and_said_to_be_templated_if_it_is(operator):
     described = dict(re.findall(r":param (\w+):(.*?)(?=\n    :)", operator.__doc__, re.DOTALL))
     assert list(described) == own_parameters(operator)
-    per_recipient = {"text"} if operator is WhatsAppBroadcastOperator else set()
+    per_recipient = {"text", "fallback"} if operator is WhatsAppBroadcastOperator else set()
     templated = {name for name, words in described.items() if "(templated" in words}
     assert templated == {*operator.template_fields, *per_recipient}
     assert ".. code-block:: python" in operator.__doc__

@@ -28,6 +28,7 @@ OTHER = "8614718004558"
 UNDELIVERABLE = "99960000026"
 SENT_ONLY = "99970000001"
 NEVER_PUSHED = "99970000003"
+SUMMARY = {"recipients": 2, "accepted": 2, "refused": 0, "failures": []}
 
 
 @pytest.fixture(autouse=True)
@@ -112,6 +113,8 @@ def forms_of(receipts):
         "both": [first, ids[1]],
         "outputs of two mapped tasks": [[first], iter([second])],
         "twice the same": [first, ids[0], first],
+        "a broadcast's summary": {**SUMMARY, "receipts": receipts},
+        "those of a mapped broadcast": [{**SUMMARY, "receipts": [one]} for one in receipts],
         "JSON in a text": json.dumps(receipts),
         "Python's words in a text": repr(receipts),
         "a receipt in a text": repr(first),
@@ -283,7 +286,6 @@ def test_without_a_receiver_it_fails_at_once(extra, told, deferrable, connect, r
     assert told in str(fails_at_once(waiting("m", deferrable=deferrable)))
 
 
-SUMMARY = {"recipients": 2, "accepted": 2, "refused": 0, "failures": []}
 NONE_OF_IT = {
     "nothing": (None, "messages: must be a receipt or a message id, nothing given; a task that is skipped"),
     "no message": ([], "messages: must hold at least one receipt or message id, an empty list given"),
@@ -293,7 +295,15 @@ NONE_OF_IT = {
         ["m-1", None],
         r"messages\[1\]: must be a receipt or a message id, nothing",
     ),
-    "a broadcast's summary": (SUMMARY, "messages: the summary of a broadcast has no message ids"),
+    "a broadcast's summary": (
+        SUMMARY,
+        "messages: the summary of a broadcast holds message ids only with keep_",
+    ),
+    "one without accepted messages": (SUMMARY | {"receipts": []}, "messages: must hold at least one"),
+    "one with another receipt": (
+        SUMMARY | {"receipts": [{}]},
+        r"messages.receipts\[0\]: must be a receipt, an object without message_id given",
+    ),
     "one in a list": ([SUMMARY], r"messages\[0\]: the summary of a broadcast"),
     "another object": ({"rows": 5}, "messages: must be a receipt, an object without message_id given"),
     "a receipt without an id": (

@@ -9,24 +9,37 @@ from .running import scenario, until
 
 pytestmark = pytest.mark.system
 
-LATER, FAILS = "99970000003", "99960000026"
+LATER, FAILS, MISJUDGED, OPEN, CLOSED = (
+    *("99970000003", "99960000026", "861000000091"),
+    *("861000000092", "861000000093"),
+)
 
 
-@scenario()
+@scenario(after=("arrived",))  # some of whose alerts the triggerer sends
 def waiting(running):
-    """Run the DAG; push that a message is delivered once its task waits for it. Give that task's state."""
+    """Run the DAG; restart the triggerer, and then push what two tasks wait for. Give the tasks' states."""
+    for number in (MISJUDGED, OPEN):
+        running.waiting.reply(recipient=number, text="hi")
+    running.waiting.window_open(MISJUDGED, is_open=False)  # which the receiver does not know
     running.airflow.trigger("waiting", "run")
-    (message,) = until(lambda: running.waiting.sent_to(LATER))
+    until(lambda: len(running.waiting.sent_to(LATER)) == 2)
     waits = "running" if AIRFLOW_2 else "deferred"
-    until(lambda: running.airflow.tasks("waiting", "run")["is_pushed_later"][0] == waits)
-    running.waiting.push(message, "delivered")
+    for task in ("is_pushed_later", "is_read"):
+        until(lambda task=task: running.airflow.tasks("waiting", "run")[task][0] == waits)
+    if not AIRFLOW_2:
+        running.airflow.restart_triggerer()
+    for message in running.waiting.sent_to(LATER):
+        running.waiting.push(message, "delivered")
+        running.waiting.push(message, "read")
     assert running.airflow.wait_for("waiting", "run") == "failed"
     return running.airflow.tasks("waiting", "run")
 
 
-def test_a_task_is_green_once_its_message_is_delivered(waiting, running):
-    assert waiting["is_pushed_later"][0] == "success"
-    assert running.airflow.returned("waiting", "run", "is_pushed_later")["status"] == "delivered"
+def test_tasks_are_green_once_their_messages_are_delivered(waiting, running):
+    """On Airflow 3 the triggerer that they were deferred to has ended meanwhile."""
+    assert waiting["is_pushed_later"][0] == waiting["is_read"][0] == "success"
+    assert running.airflow.returned("waiting", "run", "is_pushed_later")["status"] in {"delivered", "read"}
+    assert running.airflow.returned("waiting", "run", "is_read")["read"] == 1
     assert waiting["in_the_worker"] == ("success", 1)
 
 
@@ -39,5 +52,30 @@ def test_a_message_that_whatsapp_gives_up_fails_its_task_at_once(waiting, runnin
     assert tries < 6  # no retry comes after that
 
 
-def test_each_message_was_sent_once(waiting, running):
-    assert len(running.waiting.messages) == 3
+def test_a_fallback_goes_out_once(waiting, running):
+    assert waiting["falls_back"][0] == "success"
+    receipt = running.airflow.returned("waiting", "run", "falls_back")
+    assert (receipt["type"], receipt["recipient"]) == ("template", MISJUDGED)
+    texts = [one for one in running.waiting.sent_to(MISJUDGED) if "falls_back" in str(one.body)]
+    assert [one.id for one in texts] == [receipt["message_id"]]
+
+
+def test_broadcasts_wait_and_fall_back(waiting, running):
+    assert waiting["broadcast[0]"] == ("success", 1)
+    summary = running.airflow.returned("waiting", "run", "broadcast", 0)
+    assert summary["delivered"] + summary["read"] == summary["accepted"] == 2
+    assert summary["fallbacks"] == 1
+    assert waiting["broadcast[1]"][0] == "failed"
+    summary = running.airflow.returned("waiting", "run", "broadcast", 1)
+    assert (summary["not_delivered"], summary["fallbacks"]) == (1, 2)
+    assert summary["failures"][0]["code"] == 131026
+
+
+def test_nothing_was_sent_twice(waiting, running):
+    types = {}
+    for message in running.waiting.messages:
+        types.setdefault(message.recipient, []).append(message.type)
+    assert types[LATER] == ["template"] * 2
+    assert types[FAILS] == ["template"] * 2  # of a task and of a broadcast
+    assert sorted(types[MISJUDGED]) == ["template", "template", "text", "text"]
+    assert (types[OPEN], types[CLOSED]) == (["text"], ["template"])

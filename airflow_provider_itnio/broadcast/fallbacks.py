@@ -1,0 +1,80 @@
+"""What goes out in place of messages that do not reach their recipients. No Airflow."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from airflow_provider_itnio.api.errors import ItnioError
+from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
+from airflow_provider_itnio.api.receiver import latest_window, window_requests
+from airflow_provider_itnio.api.status_wait import AFTER_ERROR
+from airflow_provider_itnio.broadcast.queued_message import QueuedMessage
+from airflow_provider_itnio.broadcast.recipients import Recipient
+
+if TYPE_CHECKING:
+    from airflow_provider_itnio.api.async_client import AsyncClient
+    from airflow_provider_itnio.api.models import Message
+
+log = NeverRaisingLog(__name__)
+
+_SECONDS: Final = 3.0
+"""How long a message waits for the answer."""
+
+
+class Fallbacks:
+    """Chooses between a message and its fallback, by what the receiver says of the recipient's window.
+
+    If the receiver does not answer, messages are sent, and it is asked again some seconds later.
+
+    :param client: asks the receiver; the caller closes it.
+    :param fallback_for: makes the fallback for one recipient, or raises ``InvalidMessageError``.
+    """
+
+    AT_A_TIME: ClassVar[int] = 32
+    """People about whom the receiver is asked at a time."""
+
+    def __init__(self, client: AsyncClient, fallback_for: Callable[[Recipient], Message]) -> None:
+        self._client = client
+        self._fallback_for = fallback_for
+        self._places = asyncio.Semaphore(self.AT_A_TIME)
+        self._is_away = False
+        self._asks_again_at = 0.0
+
+    def of(self, recipient: Recipient) -> QueuedMessage:
+        """Make the fallback for a recipient.
+
+        :raises InvalidMessageError: if there is an error in it.
+        """
+        return QueuedMessage(recipient, self._fallback_for(recipient), is_fallback=True)
+
+    async def choose(self, queued: QueuedMessage) -> QueuedMessage:
+        """Return a message, or its fallback if the receiver says that the message would not reach.
+
+        :raises InvalidMessageError: if there is an error in the fallback.
+        """
+        is_template = queued.is_fallback or queued.message.type == "template"
+        if is_template or not await self._is_closed(queued.recipient.number):
+            return queued
+        return self.of(queued.recipient)
+
+    async def _is_closed(self, number: str) -> bool:
+        loop = asyncio.get_running_loop()
+        async with self._places:
+            if loop.time() < self._asks_again_at:
+                return False
+            if self._is_away:
+                self._asks_again_at = loop.time() + AFTER_ERROR  # one message finds out for all
+            try:
+                async with asyncio.timeout(_SECONDS):
+                    answers = await asyncio.gather(*map(self._client.perform, window_requests(number)))
+            except (ItnioError, TimeoutError) as error:
+                if not self._is_away:
+                    self._is_away = True
+                    words = str(error) or f"The receiver did not answer within {_SECONDS:.0f} s"
+                    log.warning("%s. The messages themselves are sent, not the fallback", words)
+                self._asks_again_at = loop.time() + AFTER_ERROR
+                return False
+            self._is_away, self._asks_again_at = False, 0.0
+        return not latest_window(answers).is_open

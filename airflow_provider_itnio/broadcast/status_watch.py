@@ -1,0 +1,143 @@
+"""What becomes of a broadcast's messages once they are accepted. No Airflow."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from airflow_provider_itnio.api.errors import ItnioError
+from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
+from airflow_provider_itnio.api.receiver import MOST_IDS, MessageStatus, status_request
+from airflow_provider_itnio.api.status_wait import AFTER_ERROR
+
+if TYPE_CHECKING:
+    from airflow_provider_itnio.api.async_client import AsyncClient
+
+log = NeverRaisingLog(__name__)
+
+EVERY: Final = 5.0
+"""Seconds after which the same message is asked about again."""
+_BETWEEN: Final = 0.1
+"""Seconds between two questions about different messages."""
+
+
+class StatusWatch:
+    """Asks the receiver about messages until each has a status, has failed, or time is over.
+
+    Of each message that it waits for it keeps the id and a number.
+
+    :param client: asks the receiver; the caller closes it.
+    :param until: ``sent``, ``delivered`` or ``read``.
+    :param seconds: how long is waited at most, from :meth:`begin` on.
+    """
+
+    def __init__(self, client: AsyncClient, until: str, seconds: float) -> None:
+        self.settle: Callable[[int, MessageStatus, str], None] = lambda position, status, late: None
+        """Called once for each message that is waited for no longer, with its position, its status, and why
+        it is late, if it is."""
+        self.problem = ""
+        """Why the receiver could not be asked the last time."""
+        self._client = client
+        self._until = until
+        self._seconds = seconds
+        self._waiting: dict[str, int] = {}
+        self._ends_at = time.monotonic() + seconds
+        self._knows_something = False
+
+    def __len__(self) -> int:
+        """Count the messages that are waited for."""
+        return len(self._waiting)
+
+    @property
+    def knows_nothing(self) -> bool:
+        """Whether the receiver was asked and had no status of any message."""
+        return not self._knows_something and not self.problem
+
+    def add(self, message_id: str, position: int) -> str:
+        """Wait for a message too.
+
+        :param message_id: its id.
+        :param position: where its recipient stands in the list.
+        :return: why it can't be waited for; empty if it can.
+        """
+        if message_id.startswith("(accepted; its id"):
+            return f"can't be waited for {message_id}"
+        if self._waiting.setdefault(message_id, position) != position:
+            return "can't be waited for: Itniotech gave another message the same id"
+        return ""
+
+    def begin(self) -> None:
+        """Let the time begin, also if it has begun before."""
+        self._ends_at = time.monotonic() + self._seconds
+
+    async def watch(self) -> None:
+        """Ask for ever: what is done beside the sending."""
+        while True:
+            await asyncio.sleep(AFTER_ERROR if self.problem else EVERY)
+            await self._ask_about_all(hold=0.0)
+
+    async def look(self, stopping: asyncio.Event) -> None:
+        """Ask about each message that is waited for, and take the time until they may be asked about again.
+
+        Once the time is over this settles all of them.
+
+        :param stopping: ends this at once.
+        """
+        tasks = [asyncio.create_task(self._look()), asyncio.create_task(stopping.wait())]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+        for ended in await asyncio.gather(*tasks, return_exceptions=True):
+            if isinstance(ended, BaseException) and not isinstance(ended, asyncio.CancelledError):
+                raise ended
+
+    async def _look(self) -> None:
+        begun = time.monotonic()
+        left = self._ends_at - begun
+        await self._ask_about_all(hold=max(0.0, min(EVERY, left)), is_last=left <= 0)
+        if self._waiting:
+            pause = begun + (AFTER_ERROR if self.problem else EVERY) - time.monotonic()
+            await asyncio.sleep(max(0.0, min(pause, self._ends_at - time.monotonic())))
+
+    async def _ask_about_all(self, *, hold: float, is_last: bool = False) -> None:
+        """Ask about each message once.
+
+        :param hold: seconds for which the receiver may hold the last answer back.
+        :param is_last: whether those that have not come so far are late.
+        """
+        ids = list(self._waiting)
+        for start in range(0, len(ids), MOST_IDS):
+            if start:
+                await asyncio.sleep(_BETWEEN)
+            part = ids[start : start + MOST_IDS]
+            is_end = start + MOST_IDS >= len(ids)
+            try:
+                statuses = await self._client.perform(
+                    status_request(part, self._until, hold if is_end else 0.0)
+                )
+            except ItnioError as error:
+                if not self.problem:
+                    log.warning("%s. The wait goes on", error)
+                self.problem = str(error)
+                if is_last:
+                    self._take([MessageStatus(one, "none", None) for one in ids[start:]], is_last=True)
+                return
+            self.problem = ""
+            self._knows_something |= any(one.status != "none" for one in statuses)
+            self._take(statuses, is_last=is_last)
+
+    def _take(self, statuses: Sequence[MessageStatus], *, is_last: bool) -> None:
+        for one in statuses:
+            is_over = one.status == "failed" or one.has_reached(self._until)
+            if is_over or is_last:
+                self.settle(self._waiting[one.message_id], one, "" if is_over else self._late(one))
+                del self._waiting[one.message_id]
+
+    def _late(self, message: MessageStatus) -> str:
+        known = self.problem or f"its last status is {message.status}"
+        return f"not {self._until} within {timedelta(seconds=self._seconds)}: {known}"

@@ -1,0 +1,98 @@
+"""The messages of a broadcast, as its operator makes them of what the task was given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
+from airflow_provider_itnio.operators._message import WhatsAppMessageOperator
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_itnio.api.models import Message
+    from airflow_provider_itnio.broadcast.recipients import Recipient
+
+log = NeverRaisingLog(__name__)
+
+
+class BroadcastMessages(WhatsAppMessageOperator):
+    """Makes the message of each recipient."""
+
+    shared: Any
+    fallback: Any
+
+    def _message_maker(
+        self, fields: Mapping[str, Any], context: Context
+    ) -> tuple[str, Callable[[Recipient], Message]]:
+        """Return the messages' type, and what makes the message of one recipient."""
+        from airflow_provider_itnio.api.models import message_from
+        from airflow_provider_itnio.broadcast.rendering import PersonalMessage
+
+        personal = PersonalMessage(
+            fields,
+            self._text_environment(),
+            context,
+            resolved(self.shared, context) or {},
+            data=self._fields_of_data(context),
+        )
+        if not personal.is_personal:
+            message = message_from(personal.same_for_all, if_too_long=self.if_too_long)
+            return message.type, self._same_for_all(message)
+        return personal.kind, lambda recipient: message_from(
+            personal.fields_for(recipient), if_too_long=self.if_too_long
+        )
+
+    def _same_for_all(self, message: Message) -> Callable[[Recipient], Message]:
+        """Check the file of a message before the first of those who get it now, and fail with it for all."""
+        is_checked = False
+
+        def make(recipient: Recipient) -> Message:
+            nonlocal is_checked
+            if not is_checked:
+                with self._failing_as_documented():
+                    self.hook.check_file(message)
+                is_checked = True
+            return message
+
+        return make
+
+    def _fallback_maker(self, context: Context) -> Callable[[Recipient], Message]:
+        """Return what makes the fallback for one recipient."""
+        from airflow_provider_itnio.broadcast.rendering import PersonalMessage
+        from airflow_provider_itnio.operators._fallback import fallback_message
+
+        personal = PersonalMessage(
+            {"fallback": self.fallback},
+            self._text_environment(),
+            context,
+            resolved(self.shared, context) or {},
+            data=self._fields_of_data(context),
+        )
+        if not personal.is_personal:
+            message = fallback_message(personal.same_for_all.get("fallback"))
+            return lambda recipient: message
+        return lambda recipient: fallback_message(personal.fields_for(recipient)["fallback"])
+
+    def _first_shown(self, message_for: Callable[[Recipient], Message]) -> Callable[[Recipient], Message]:
+        """Log the first message before it is sent."""
+        from airflow_provider_itnio.api.masking import mask_phone
+        from airflow_provider_itnio.broadcast.preview import preview
+
+        is_shown = False
+
+        def make(recipient: Recipient) -> Message:
+            nonlocal is_shown
+            message = message_for(recipient)
+            if not is_shown:
+                is_shown = True
+                log.info("The first message, to %s: %s", mask_phone(recipient.number), preview(message))
+            return message
+
+        return make
+
+
+def resolved(value: Any, context: Context) -> Any:
+    """Return what a ``literal(...)`` holds; Airflow has resolved the others."""
+    return value.resolve(context) if hasattr(value, "iter_references") else value

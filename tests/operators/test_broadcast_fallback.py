@@ -1,0 +1,308 @@
+"""A broadcast with a fallback: the sandbox pushes to a receiver that runs."""
+
+from __future__ import annotations
+
+import itertools
+import socket
+import time
+
+import pytest
+from airflow.providers.common.compat.sdk import DAG, AirflowFailException, task
+
+from airflow_provider_itnio.api.errors import InvalidMessageError, ItnioError
+from airflow_provider_itnio.broadcast import status_watch
+from airflow_provider_itnio.messages import template_message
+from airflow_provider_itnio.operators.whatsapp_broadcast import WhatsAppBroadcastOperator
+from tests.operators.test_fallback import WRONG
+from tests.operators.ways import OF_MANY
+from tests.receiver.running import READ_TOKEN, text_push
+from tests.task_runs import (
+    TaskRun,
+    broadcast_run,
+    counts_of,
+    fails_at_once,
+    may_be_tried_again,
+    times_sent,
+)
+
+FALLBACK = {"template": template_message("report_ready", "en", body=["{{ recipient.name }}"])}
+_numbers = itertools.count(8613900000500)
+
+pytestmark = pytest.mark.usefixtures("pushed_to_receiver")
+
+
+@pytest.fixture(autouse=True)
+def asked_often(monkeypatch):
+    """What is waited for is asked about more often than a test would like to wait."""
+    monkeypatch.setattr(status_watch, "EVERY", 0.3)
+
+
+def person(name):
+    return {"phone": str(next(_numbers)), "name": name}
+
+
+@pytest.fixture
+def closed():
+    """Someone whose window is closed, which the receiver says too."""
+    return person("Clo")
+
+
+@pytest.fixture
+def misjudged(receiver):
+    """Someone whose window is closed, and of whom the receiver says that it is open."""
+    found = person("Mis")
+    wrote_now(receiver, found)
+    return found
+
+
+@pytest.fixture
+def opened(receiver, sandbox):
+    found = person("Ope")
+    wrote_now(receiver, found)
+    sandbox.window_open(found["phone"])
+    return found
+
+
+def wrote_now(receiver, found):
+    number = found["phone"]
+    event = text_push(f"from-{number}-{time.time_ns()}", "hi", phone=number, at=int(time.time()))
+    assert receiver.push(event) == 200
+
+
+def falling_back(recipients, store=None, **fields):
+    given = {"text": "Hi {{ recipient.name }}", "fallback": FALLBACK, "wait_timeout": 600} | fields
+    return broadcast_run(recipients, store=store, **given)
+
+
+def sent(sandbox):
+    """Give the type of each message by whom it went to, in order."""
+    types = {}
+    for message in sandbox.messages:
+        types.setdefault(message.recipient, []).append(message.type)
+    return types
+
+
+def names_in(sandbox):
+    return [
+        one.body["template"]["components"][0]["parameters"][0]["text"]
+        for one in sandbox.messages
+        if one.type == "template"
+    ]
+
+
+@pytest.mark.parametrize("word", ["accepted", "delivered"])
+def test_each_gets_what_reaches_them(word, store, sandbox, closed, opened):
+    run = falling_back([closed, opened], store, wait_for=word, keep_receipts=True)
+    summary = run.once()
+    assert sent(sandbox) == {closed["phone"]: ["template"], opened["phone"]: ["text"]}
+    assert names_in(sandbox) == ["Clo"]
+    assert (summary["accepted"], summary["fallbacks"]) == (2, 1)
+    assert {one["recipient"]: one["type"] for one in summary["receipts"]} == {
+        closed["phone"]: "template",
+        opened["phone"]: "text",
+    }
+
+
+def test_a_text_that_failed_for_the_window_is_followed_by_the_template(
+    store, sandbox, misjudged, opened, closed, caplog
+):
+    run = falling_back([misjudged, opened, closed], store, wait_for="delivered", keep_receipts=True)
+    summary = run.once()
+    assert sent(sandbox) == {
+        misjudged["phone"]: ["text", "template"],
+        opened["phone"]: ["text"],
+        closed["phone"]: ["template"],
+    }
+    counts = counts_of(summary)
+    assert (counts["accepted"], counts["fallbacks"]) == (3, 2)
+    assert summary["delivered"] + summary["read"] == 3
+    last = {one.recipient: one.id for one in sandbox.messages}
+    assert {one["recipient"]: one["message_id"] for one in summary["receipts"]} == last
+    assert "131047, the recipient has not written in the last 24 hours" in caplog.text
+    assert "The fallback is sent instead" in caplog.text
+    # A retry, whose worker was lost behind the last message: nothing is sent again.
+    again = run.once()
+    assert counts_of(again)["accepted_earlier"] == again["delivered"] + again["read"] == 3
+    assert again["fallbacks"] == 2
+    assert len(sandbox.messages) == 4
+
+
+def test_each_of_a_persons_messages_falls_back_by_itself(store, sandbox, misjudged):
+    entries = [{**misjudged, "name": name} for name in ("a", "b", "c")]
+    summary = falling_back(entries, store, wait_for="delivered").once()
+    assert counts_of(summary)["fallbacks"] == 3
+    assert sorted(names_in(sandbox)) == ["a", "b", "c"]
+    assert len(sandbox.messages) == 6
+
+
+@pytest.mark.parametrize("make", OF_MANY.values(), ids=OF_MANY)
+def test_a_fallback_that_is_the_same_for_everyone(make, sandbox, closed):
+    def made():
+        one = make(fallback={"template": template_message("x", "en", body=["{{ params.get('n', 7) }}"])})
+        one.recipients = [closed["phone"]]
+        return one
+
+    assert TaskRun(made).once()["fallbacks"] == 1
+    assert names_in(sandbox) == ["7"]
+
+
+class WorkerIsKilled(BaseException):
+    """What no code of the task sees."""
+
+
+@pytest.mark.parametrize("delivery", ["at_least_once", "at_most_once"])
+def test_a_worker_lost_before_it_knew_of_the_failure(delivery, store, sandbox, misjudged, monkeypatch):
+    run = falling_back([misjudged], store, wait_for="delivered", delivery=delivery)
+
+    def killed(*_, **__):
+        raise WorkerIsKilled
+
+    with monkeypatch.context() as patch:
+        patch.setattr(status_watch.StatusWatch, "_take", killed)
+        with pytest.raises(WorkerIsKilled):
+            run.once()
+    assert sent(sandbox) == {misjudged["phone"]: ["text"]}
+    assert counts_of(run.once())["fallbacks"] == 1
+    assert sent(sandbox) == {misjudged["phone"]: ["text", "template"]}
+
+
+@pytest.mark.parametrize("delivery", ["at_least_once", "at_most_once"])
+@pytest.mark.parametrize("fault", [{"http_status": 429}, {"drop": "after_accepting"}], ids=["429", "lost"])
+def test_a_fallback_that_did_not_get_through(delivery, fault, store, sandbox, misjudged, connect, receiver):
+    """The text is never sent again for it."""
+    connect(extra=receiver.extra | {"max_attempts": 1})
+    sandbox.fail_next(1, delay=0.001)
+    sandbox.fail_next(1, **fault)
+    run = falling_back([misjudged], store, wait_for="delivered", delivery=delivery)
+    is_final = "drop" in fault and delivery == "at_most_once"
+    if is_final:
+        fails_at_once(run)
+        fails_at_once(run)
+    else:
+        may_be_tried_again(run, ItnioError)
+        assert counts_of(run.once())["fallbacks"] == 1
+    templates = [request for request in sandbox.requests if "template" in str(request.body)]
+    assert len(templates) == (1 if is_final else 2)
+    assert len(sandbox.requests) - len(templates) == 1
+
+
+def test_a_fallback_that_fails_too_is_final(store, sandbox, misjudged, receiver):
+    """The template fails for another reason; the window can't be one."""
+    number = "99960000047"  # 131047 for each message, whatever its type
+    event = text_push(f"from-{number}-{time.time_ns()}", "hi", phone=number, at=int(time.time()))
+    receiver.push(event)
+    run = falling_back([{"phone": number, "name": "x"}], store, wait_for="sent")
+    fails_at_once(run)
+    assert counts_of(run.summary) == {"accepted": 1, "not_delivered": 1, "fallbacks": 1}
+    fails_at_once(run)
+    assert sent(sandbox) == {number: ["text", "template"]}
+    run.clear()  # begins anew
+    fails_at_once(run)
+    assert sent(sandbox) == {number: ["text", "template", "text", "template"]}
+
+
+def test_another_failure_is_no_reason_for_it(store, sandbox, receiver):
+    number = "99960000026"  # 131026
+    event = text_push(f"from-{number}-{time.time_ns()}", "hi", phone=number, at=int(time.time()))
+    receiver.push(event)
+    fails_at_once(falling_back([{"phone": number, "name": "x"}], store, wait_for="sent"))
+    assert sent(sandbox) == {number: ["text"]}
+
+
+def test_a_message_that_is_a_template_goes_out_itself(sandbox, closed):
+    own = {"template": template_message("own", "en")}
+    run = falling_back([closed], text=None, message=own)
+    assert counts_of(run.once()) == {"accepted": 1}
+    assert [one.body["template"]["name"] for one in sandbox.messages] == ["own"]
+
+
+def test_a_fallback_that_can_not_be_filled_in_is_that_persons_failure(store, sandbox, closed, opened):
+    """So it is before sending, and so it is once the text has failed; the others get theirs."""
+    nameless = [{"phone": closed["phone"]}, {"phone": opened["phone"]}]
+    run = falling_back(nameless, store, text="Hi")
+    error = fails_at_once(run)
+    assert "fallback.template" in str(error)
+    assert counts_of(run.summary) == {"accepted": 1, "invalid": 1}
+    assert sent(sandbox) == {opened["phone"]: ["text"]}
+
+
+def test_neither_can_that_of_a_text_that_has_failed(store, sandbox, misjudged):
+    run = falling_back([{"phone": misjudged["phone"]}], store, text="Hi", wait_for="delivered")
+    error = fails_at_once(run)
+    assert "131047, and the fallback can't be sent: fallback.template" in str(error)
+    assert counts_of(run.summary) == {"accepted": 1, "not_delivered": 1}
+
+
+@pytest.mark.parametrize("in_flight", [1, 3, 50])
+def test_no_more_are_in_flight_than_may_be(in_flight, sandbox, traffic):
+    people = [person(str(n)) for n in range(40)]
+    sandbox.fail_next(40, delay=0.02)
+    falling_back(people, max_in_flight=in_flight).once()
+    assert traffic.peak <= in_flight
+    assert set(times_sent(sandbox).values()) == {1}
+
+
+def test_a_receiver_that_is_away_holds_no_message_up(sandbox, connect, closed_port, caplog):
+    connect(extra={"receiver_url": f"http://127.0.0.1:{closed_port}", "receiver_token": READ_TOKEN})
+    people = [person(str(n)) for n in range(60)]
+    assert counts_of(falling_back(people).once()) == {"accepted": 60}
+    assert {one.type for one in sandbox.messages} == {"text"}
+    assert caplog.text.count("The messages themselves are sent, not the fallback") == 1
+
+
+def test_a_receiver_that_does_not_answer_holds_messages_up_once(sandbox, connect, caplog, monkeypatch):
+    """Each is asked about for some time at most, and then the others go out without asking."""
+    monkeypatch.setattr("airflow_provider_itnio.broadcast.fallbacks._SECONDS", 0.2)
+    with socket.create_server(("127.0.0.1", 0), backlog=100) as deaf:
+        url = f"http://127.0.0.1:{deaf.getsockname()[1]}"
+        connect(extra={"receiver_url": url, "receiver_token": READ_TOKEN, "timeout": 3})
+        people = [person(str(n)) for n in range(200)]
+        assert counts_of(falling_back(people).once()) == {"accepted": 200}
+    assert caplog.text.count("The messages themselves are sent, not the fallback") == 1
+
+
+def test_without_a_receiver_nothing_is_sent(sandbox, connect, receiver, closed):
+    connect(extra=receiver.extra | {"receiver_url": None})
+    assert "receiver_url: is missing" in str(fails_at_once(falling_back([closed])))
+    assert not sandbox.requests
+
+
+@pytest.mark.parametrize(("fallback", "told"), WRONG)
+@pytest.mark.parametrize("make", OF_MANY.values(), ids=OF_MANY)
+def test_what_is_no_template_is_an_import_error(make, fallback, told):
+    with pytest.raises(InvalidMessageError, match=told):
+        make(fallback=fallback)
+
+
+@pytest.mark.parametrize("returned", [None, {"text": "x"}, "text"])
+def test_a_function_that_gives_no_template_fails_that_persons_message(returned, sandbox, closed):
+    run = falling_back([closed], fallback=lambda context, jinja_env: returned)
+    assert "fallback: must be" in str(fails_at_once(run))
+    assert not sandbox.messages
+
+
+def test_the_output_of_a_task_is_refused_with_a_hint():
+    with DAG("report", schedule=None):
+
+        @task
+        def found():
+            return FALLBACK
+
+        with pytest.raises(InvalidMessageError, match=r"fallback: .*shared="):
+            WhatsAppBroadcastOperator(
+                task_id="tell", recipients=["8613900000001"], text="x", fallback=found()
+            )
+
+
+@pytest.mark.parametrize(("fallback", "told"), WRONG)
+def test_from_upstream_it_fails_the_task_before_anything_is_sent(fallback, told, sandbox, opened):
+    """As where a mapped broadcast is given it."""
+
+    def made():
+        one = falling_back([opened]).make()
+        one.fallback = fallback
+        return one
+
+    with pytest.raises(AirflowFailException, match=told):
+        TaskRun(made).once()
+    assert not sandbox.requests

@@ -1,0 +1,361 @@
+"""A broadcast that waits until its messages have arrived: the sandbox pushes to a receiver that runs."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowTaskTimeout
+
+from airflow_provider_itnio.api.errors import InvalidParameterError, NotDeliveredError
+from airflow_provider_itnio.broadcast import status_watch
+from airflow_provider_itnio.operators._broadcast_run import BroadcastRun
+from tests.operators.time_limits import limit_set
+from tests.operators.ways import OF_MANY
+from tests.receiver.running import READ_TOKEN, running_receiver, status_push
+from tests.task_runs import (
+    TaskRun,
+    TaskStateStore,
+    broadcast_run,
+    counts_of,
+    fails_at_once,
+    may_be_tried_again,
+    numbers,
+    times_sent,
+)
+
+UNDELIVERABLE, SENT_ONLY, DELIVERED_ONLY, NEVER_PUSHED = (
+    *("99960000026", "99970000001"),
+    *("99970000002", "99970000003"),
+)
+
+pytestmark = pytest.mark.usefixtures("pushed_to_receiver")
+
+
+@pytest.fixture(autouse=True)
+def asked_often(monkeypatch):
+    """What is waited for is asked about more often than a test would like to wait."""
+    monkeypatch.setattr(status_watch, "EVERY", 0.3)
+    monkeypatch.setattr(status_watch, "AFTER_ERROR", 0.3)
+
+
+@pytest.fixture
+def people(sandbox):
+    found = numbers(5)
+    for number in found:
+        sandbox.window_open(number)
+    return found
+
+
+def waiting(recipients, store=None, **fields):
+    return broadcast_run(recipients, store=store, **{"wait_for": "delivered", "wait_timeout": 600, **fields})
+
+
+def in_words(summary):
+    return {one["position"]: (one["code"], one["reason"]) for one in summary["failures"]}
+
+
+@pytest.mark.parametrize("make", OF_MANY.values(), ids=OF_MANY)
+@pytest.mark.parametrize("word", ["sent", "delivered", "read"])
+def test_green_means_what_the_word_says(make, word, sandbox, people):
+    def made():
+        task = make(wait_for=word, keep_receipts=True)
+        task.recipients = people
+        return task
+
+    summary = TaskRun(made).once()
+    reached = {"sent": ("sent", "delivered", "read"), "delivered": ("delivered", "read"), "read": ("read",)}
+    assert sum(summary[name] for name in reached[word]) == counts_of(summary)["accepted"] == 5
+    assert {one["status"] for one in summary["receipts"]} <= {*reached[word]}
+    assert all(one["status_at"] for one in summary["receipts"])
+
+
+def test_without_a_wait_there_is_nothing_of_it(sandbox, connect):
+    connect(extra={"receiver_url": "nonsense"})
+    assert not {"delivered", "waiting", "fallbacks"} & {*broadcast_run(numbers(2)).once()}
+
+
+def test_what_fails_and_what_is_late_is_told_with_its_reason(store, sandbox, people):
+    run = waiting([*people, UNDELIVERABLE, SENT_ONLY, NEVER_PUSHED], store, wait_timeout=1)
+    error = may_be_tried_again(run, NotDeliveredError)
+    assert counts_of(run.summary) | {"delivered": 0, "read": 0} == {
+        **{"accepted": 8, "not_delivered": 3},
+        **{"delivered": 0, "read": 0},
+    }
+    told = in_words(run.summary)
+    assert told[5][0] == 131026
+    assert told[5][1].startswith("131026, the message can't be delivered: check that the number has WhatsApp")
+    assert told[6] == (None, "not delivered within 0:00:01: its last status is sent")
+    assert told[7] == (None, "not delivered within 0:00:01: its last status is none")
+    assert {one["outcome"] for one in run.summary["failures"]} == {"not_delivered"}
+    assert "3 not delivered" in str(error)
+    assert "131026" in str(error)
+    assert "knows of no status of any" not in str(error)
+    # A retry waits for the late ones again, and sends nothing; the failed one is told again.
+    late = sandbox.sent_to(SENT_ONLY)[0], sandbox.sent_to(NEVER_PUSHED)[0]
+    for message in late:
+        sandbox.push(message, "read")
+    failed = fails_at_once(run, NotDeliveredError)
+    assert "131026" in str(failed)
+    assert counts_of(run.summary)["accepted_earlier"] == 8
+    assert run.summary["not_delivered"] == 1
+    assert in_words(run.summary)[5][1].startswith("failed in an earlier try of this task: 131026, the mess")
+    assert set(times_sent(sandbox).values()) == {1}
+    run.clear()  # sends to the failed one alone
+    fails_at_once(run, NotDeliveredError)
+    assert times_sent(sandbox)[UNDELIVERABLE] == 2
+    assert len(sandbox.messages) == 9
+
+
+def test_a_task_that_has_waited_and_is_cleared_sends_to_everyone_again(store, sandbox, people):
+    run = waiting(people, store)
+    run.once()
+    run.clear()
+    assert counts_of(run.once())["accepted"] == 5
+    assert len(sandbox.messages) == 10
+
+
+@pytest.mark.parametrize("fails", [True, False])
+def test_whether_some_may_fail(fails, sandbox, people):
+    """The rule for messages that are refused holds for those that do not arrive."""
+    run = waiting([*([] if fails else people), UNDELIVERABLE], if_some_fail="warn")
+    if fails:  # nobody has it
+        fails_at_once(run, NotDeliveredError)
+    else:
+        assert counts_of(run.once())["not_delivered"] == 1
+
+
+def test_without_a_record_nothing_is_sent_again(sandbox, people):
+    error = fails_at_once(waiting([*people, SENT_ONLY], wait_timeout=1))
+    assert "without a delivery record, a retry would message people again" in str(error)
+
+
+@pytest.mark.parametrize(
+    "recipients",
+    [[], ["99910000114"], ["12"], ["99910000114", "12"]],
+    ids=["empty", "refused", "wrong", "both"],
+)
+def test_where_nothing_was_accepted_nothing_is_waited_for(recipients, sandbox):
+    run = waiting(recipients)
+    if recipients:
+        fails_at_once(run)
+        assert run.summary["waiting"] == run.summary["delivered"] == 0
+    else:
+        assert counts_of(run.once()) == {}
+
+
+def test_a_message_that_failed_and_was_read_was_read(sandbox, receiver):
+    sandbox.fail_next(1, delay=0.001)
+    run = waiting([NEVER_PUSHED])
+    with pushing(sandbox, receiver, "failed", "read"):
+        assert counts_of(run.once()) == {"accepted": 1, "read": 1}
+
+
+class pushing:  # noqa: N801 - used as a function
+    """Push statuses of the first message as soon as it is there, all before the receiver is asked again."""
+
+    def __init__(self, sandbox, receiver, *statuses):
+        self.thread = threading.Thread(target=self.run, args=(sandbox, receiver, statuses))
+
+    def run(self, sandbox, receiver, statuses):
+        (message,) = sandbox.wait_for(1, timeout=60)
+        for status in reversed(statuses):
+            receiver.push(status_push(message.id, status, failure="131026"))
+
+    def __enter__(self):
+        self.thread.start()
+
+    def __exit__(self, *_):
+        self.thread.join()
+
+
+def test_several_messages_to_one_person_are_each_waited_for(store, sandbox, people):
+    entries = [{"phone": people[0], "n": n} for n in range(3)] + [{"phone": UNDELIVERABLE, "n": 0}] * 2
+    run = waiting(entries, store, text="{{ recipient.n }}")
+    fails_at_once(run, NotDeliveredError)
+    counts = counts_of(run.summary)
+    assert (counts["accepted"], counts["not_delivered"], counts["duplicates"]) == (4, 1, 1)
+
+
+def test_the_receiver_knows_nothing(store, sandbox, receiver):
+    sandbox.push_to(None)
+    run = waiting(numbers(3), store, wait_timeout=1)
+    error = may_be_tried_again(run, NotDeliveredError)
+    assert "3 not delivered" in str(error)
+    assert "The receiver knows of no status of any message: Itniotech does not push to it" in str(error)
+
+
+def test_a_receiver_that_is_away_for_half_of_the_wait(store, sandbox, connect, people, tmp_path):
+    database = f"sqlite:///{tmp_path}/receipts.db"
+    with running_receiver(database, tmp_path) as first:
+        connect(extra=first.extra)
+    sandbox.push_to(None)
+    has_ended = threading.Event()
+
+    def come_back():
+        """Start it again once everything was sent, and then let the statuses get to it."""
+        messages = sandbox.wait_for(6, timeout=60)
+        with running_receiver(database, tmp_path, port=first.port) as again:
+            for message in messages:
+                again.push(status_push(message.id, "delivered"))
+            has_ended.wait(60)
+
+    coming = threading.Thread(target=come_back)
+    coming.start()
+    try:
+        summary = waiting([*people, NEVER_PUSHED], store).once()
+    finally:
+        has_ended.set()
+        coming.join()
+    assert counts_of(summary) == {"accepted": 6, "delivered": 6}
+
+
+def test_a_receiver_that_is_away_for_all_of_it(store, sandbox, connect, closed_port, caplog):
+    connect(extra={"receiver_url": f"http://127.0.0.1:{closed_port}", "receiver_token": READ_TOKEN})
+    run = waiting(numbers(2), store, wait_timeout=1)
+    error = may_be_tried_again(run, NotDeliveredError)
+    assert "not delivered within 0:00:01: The receiver could not be asked what became of messages" in str(
+        error
+    )
+    assert "knows of no status" not in str(error)
+    assert "sent all the same, and waited for then" in caplog.text
+    assert caplog.text.count("The wait goes on") == 1
+
+
+@pytest.mark.parametrize(
+    ("extra", "told"),
+    [
+        ({"receiver_url": None}, "receiver_url: is missing"),
+        ({"receiver_token": "another-token-0123456789"}, "receiver_token: the receiver does not accept it"),
+    ],
+)
+@pytest.mark.parametrize("recipients", [[], ["8613900000000"]])
+def test_without_a_receiver_nothing_is_sent(recipients, extra, told, sandbox, connect, receiver):
+    connect(extra=receiver.extra | extra)
+    assert told in str(fails_at_once(waiting(recipients)))
+    assert not sandbox.requests
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"wait_for": "arrived"}, "wait_for: must be one of accepted, sent, delivered, read"),
+        ({"wait_for": None}, "wait_for: must be"),
+        ({"wait_timeout": 0}, "wait_timeout: must be a number from 1 to 604800"),
+        ({"wait_for": "accepted", "wait_timeout": "soon"}, "wait_timeout: must be"),
+    ],
+)
+@pytest.mark.parametrize("make", OF_MANY.values(), ids=OF_MANY)
+def test_a_wrong_word_is_an_import_error(make, wrong, told):
+    with pytest.raises(InvalidParameterError, match=told):
+        make(**{"wait_for": "read", **wrong})
+
+
+@pytest.fixture
+def once_it_waits(monkeypatch):
+    """Let something happen once a broadcast has sent everything and waits."""
+    real = BroadcastRun._run
+
+    def patch(happens):
+        async def with_it(broadcast_run):
+            async def look():
+                watch, report = broadcast_run.broadcast.watch, broadcast_run.broadcast.report
+                while not len(watch) or report.not_attempted:
+                    await asyncio.sleep(0.01)
+                happens()
+
+            looking = asyncio.create_task(look())
+            await real(broadcast_run)
+            await looking
+
+        monkeypatch.setattr(BroadcastRun, "_run", with_it)
+
+    yield patch
+    monkeypatch.setattr(BroadcastRun, "_run", real)
+
+
+@pytest.mark.parametrize("delivery", ["at_least_once", "at_most_once"])
+def test_a_task_that_is_ended_while_it_waits(delivery, store, sandbox, once_it_waits):
+    run = waiting([SENT_ONLY, NEVER_PUSHED], store, delivery=delivery)
+    once_it_waits(lambda: run.operator.on_kill())  # noqa: PLW0108 - of the try that runs then
+    error = may_be_tried_again(run, NotDeliveredError)
+    assert "stopped: the task was ended from outside. 2 recipients: 2 accepted, 2 waited for" in str(error)
+    assert counts_of(run.summary) == {"accepted": 2, "waiting": 2}
+    once_it_waits(lambda: [sandbox.push(message, "delivered") for message in sandbox.messages])
+    assert counts_of(run.once()) == {"accepted_earlier": 2, "delivered": 2}
+    assert len(sandbox.messages) == 2
+
+
+def test_a_task_whose_execution_timeout_is_over_while_it_waits(store, sandbox, once_it_waits):
+    run = waiting([SENT_ONLY, NEVER_PUSHED], store)
+    with limit_set() as time_is_over:
+        once_it_waits(time_is_over)
+        error = may_be_tried_again(run, AirflowTaskTimeout)
+    assert "execution_timeout is over. 2 recipients: 2 accepted, 2 waited for" in str(error)
+    assert counts_of(run.summary) == {"accepted": 2, "waiting": 2}
+
+
+class Terminated(BaseException):
+    """As what Airflow 2 raises in the middle of a task that is ended."""
+
+
+def test_an_error_from_outside_while_it_waits(store, sandbox, once_it_waits):
+    def raising(*_):
+        raise Terminated
+
+    run = waiting([SENT_ONLY], store)
+    before = signal.signal(signal.SIGUSR1, raising)
+    try:
+        # From a thread, so that it meets the loop and not the task that sends it.
+        once_it_waits(threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGUSR1)).start)
+        with pytest.raises(Terminated):
+            run.once()
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert counts_of(run.summary) == {"accepted": 1, "waiting": 1}
+    once_it_waits(lambda: [sandbox.push(message, "delivered") for message in sandbox.messages])
+    assert counts_of(run.once()) == {"accepted_earlier": 1, "delivered": 1}
+    assert len(sandbox.messages) == 1
+
+
+def test_the_receiver_is_asked_about_many_at_once_and_not_often(store, sandbox, people, monkeypatch):
+    asked = []
+    real = status_watch.status_request
+    monkeypatch.setattr(
+        status_watch, "status_request", lambda ids, *rest: asked.append(len(ids)) or real(ids, *rest)
+    )
+    monkeypatch.setattr(status_watch, "MOST_IDS", 2)
+    run = waiting([*people, SENT_ONLY, NEVER_PUSHED], store, wait_timeout=2)
+    may_be_tried_again(run, NotDeliveredError)
+    assert max(asked) == 2
+    assert len(asked) < 8 * 3  # rounds of 0.3 s within 2 s, and at most four questions in each
+
+
+def test_what_the_record_keeps_of_a_wait_is_what_it_keeps_anyway(store, sandbox, people):
+    waiting(people, store).once()
+    plain = TaskStateStore()
+    broadcast_run(people, store=plain).once()
+    assert [len(json.loads(text)) for text in store.kept.values()] == [
+        len(json.loads(text)) for text in plain.kept.values()
+    ]
+
+
+def test_a_broadcast_that_does_not_wait_loads_nothing_for_it(sandbox):
+    program = """
+import sys
+from airflow_provider_itnio.operators.whatsapp_broadcast import WhatsAppBroadcastOperator
+given = {"recipients": ["8613900000001"], "text": "x"}
+WhatsAppBroadcastOperator(task_id="waits", wait_for="read", **given)
+WhatsAppBroadcastOperator(task_id="tell", **given).execute({})
+loaded = {name.removeprefix("airflow_provider_itnio.") for name in sys.modules}
+print(loaded & {"broadcast.status_watch", "broadcast.fallbacks", "api.receiver", "api.status_wait"})
+"""
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert run.stdout.splitlines()[-1] == "set()"
+    assert len(sandbox.messages) == 1

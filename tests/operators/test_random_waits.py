@@ -1,0 +1,97 @@
+"""Random broadcasts that wait, the same in each run: messages, answers, the store and the worker fail."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import time
+from collections import Counter
+
+import pytest
+
+from airflow_provider_itnio.broadcast import status_watch
+from airflow_provider_itnio.messages import template_message
+from tests.operators.test_random_broadcasts import FAULTS, Store, one_try
+from tests.receiver.running import text_push
+from tests.task_runs import broadcast_run, counts_of
+
+FAILS = "99960000026"
+_numbers = itertools.count(8613900010000)
+
+pytestmark = pytest.mark.usefixtures("quick_writes", "pushed_to_receiver")
+
+
+@pytest.fixture(autouse=True)
+def asked_often(monkeypatch):
+    """What is waited for is asked about more often than a test would like to wait."""
+    monkeypatch.setattr(status_watch, "EVERY", 0.1)
+
+
+def people_of(chance, sandbox, receiver):
+    """Give people: whom a text reaches, whom none reaches, and of whom the receiver does not know that."""
+    people = []
+    for _ in range(chance.randint(1, 12)):
+        number, kind = str(next(_numbers)), chance.choice(["open", "closed", "misjudged", "misjudged"])
+        if kind != "closed":
+            receiver.push(text_push(f"from-{number}", "hi", phone=number, at=int(time.time())))
+        if kind == "open":
+            sandbox.window_open(number)
+        people += [{"phone": number, "n": n} for n in range(chance.choice([1, 1, 3]))]
+    if chance.random() < 0.3:
+        people.append({"phone": FAILS, "n": 0})
+    return people
+
+
+def what_was_sent(sandbox):
+    """Count the messages by their type, whom they went to, and which one of theirs it was."""
+
+    def which(message):
+        if message.type == "text":
+            return message.text
+        return message.body["template"]["components"][0]["parameters"][0]["text"]
+
+    return Counter((one.type, one.recipient, which(one)) for one in sandbox.messages)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_whatever_fails_nothing_goes_out_twice_and_what_is_told_is_so(
+    seed, sandbox, receiver, connect, traffic
+):
+    connect(extra=receiver.extra | {"max_attempts": 1})
+    chance = random.Random(f"wait {seed}")
+    delivery = chance.choice(["at_least_once", "at_most_once"])
+    people, every = people_of(chance, sandbox, receiver), chance.choice([1, 3, 50])
+    doubtful = set()
+    for person in people:
+        if chance.random() < 0.2:
+            sandbox.fail_next(recipient=person["phone"], **chance.choice(FAULTS[:5]))
+            doubtful.add(person["phone"])
+    run = broadcast_run(
+        people,
+        text="{{ recipient.n }}",
+        fallback={"template": template_message("x", "en", body=["{{ recipient.n }}"])},
+        wait_for="delivered",
+        wait_timeout=30,
+        keep_receipts=True,
+        delivery=delivery,
+        checkpoint_every=every,
+        max_in_flight=chance.choice([1, 2, 8]),
+        store=Store(chance, chance.choice([0, 0, 0.05])),
+    )
+    kills = 0
+    for _ in range(8):
+        end = one_try(run, traffic, chance, len(people))
+        kills += end == "killed"
+        if end in ("succeeded", "failed for good"):
+            break
+    sent = what_was_sent(sandbox)
+    repeated = sum(count - 1 for (_, number, _), count in sent.items() if number not in doubtful)
+    assert repeated <= (0 if delivery == "at_most_once" else kills * every)
+    if delivery == "at_most_once":
+        assert max(sent.values()) == 1
+    if end == "succeeded":
+        assert FAILS not in {person["phone"] for person in people}
+        assert {(number, n) for _, number, n in sent} == {(one["phone"], str(one["n"])) for one in people}
+    elif "return_value" in run.ti.pushed:
+        counts = counts_of(run.summary)
+        assert len(run.summary["receipts"]) == counts.get("accepted", 0) + counts.get("accepted_earlier", 0)
