@@ -142,7 +142,7 @@ class Receiver:
         if not isinstance(phones, list) or not 0 < len(phones) <= MOST_PHONES:
             raise HTTPException(400, f"phones: must be a list of 1 to {MOST_PHONES} numbers")
         now = int(time.time())
-        if type(until) is not int or not until <= now + LONGEST_OPEN:
+        if type(until) is not int or not 0 <= until <= now + LONGEST_OPEN:
             raise HTTPException(400, f"open_until: must be Unix seconds, at most {LONGEST_OPEN} from now")
         opened = await asyncio.to_thread(
             self._mailbox.open_question, _question_id(question_id), list(map(_phone, phones)), until

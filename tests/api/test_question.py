@@ -6,6 +6,8 @@ from dataclasses import replace
 
 import pendulum
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from airflow_provider_itnio.api.answer_wait import AnswerWait
 from airflow_provider_itnio.api.errors import ReceiverError
@@ -28,10 +30,10 @@ QUESTION = Question(
 
 
 def written(text="yes", sender=ANA, at=AT + 10, **more):
-    given = {"option_id": None, "reply_to": None, "questions": ("q1",), "business_phone": ""} | more
+    fields = {"option_id": None, "reply_to": None, "questions": ("q1",), "business_phone": ""} | more
     return IncomingMessage(
-        message_id="in1", sender=sender, name="", type=given.pop("type", "text"), text=text,
-        at=pendulum.from_timestamp(at), **given,
+        message_id="in1", sender=sender, name="", type=fields.pop("type", "text"), text=text,
+        at=pendulum.from_timestamp(at), **fields,
     )  # fmt: skip
 
 
@@ -88,6 +90,15 @@ def test_a_place_counts_only_where_no_option_is_a_number():
 def test_it_is_written_and_read_as_json():
     assert Question.from_dict(QUESTION.as_dict()) == QUESTION
     assert ANA not in repr(QUESTION)
+
+
+HOSTILE = st.text(max_size=300) | st.sampled_from(["again.q1.", ".q1.", "yes.q1.x", "\ud800", "\ufdfa" * 300])
+
+
+@given(text=HOSTILE, option_id=st.none() | HOSTILE, reply_to=st.none() | HOSTILE, type_=HOSTILE)
+def test_nothing_a_stranger_writes_is_an_error_or_an_answer(text, option_id, reply_to, type_):
+    message = written(text, "8613900000003", option_id=option_id, reply_to=reply_to, type=type_)
+    assert QUESTION.choice_of(message, SECRET).option is None
 
 
 class Waiting:

@@ -86,6 +86,7 @@ def test_an_old_question_is_forgotten(database):
         ({"phones": "49"}, "phones: must be"),
         ({"open_until": 10**12}, "open_until: must be Unix seconds, at most 2678400 from now"),
         ({"open_until": "soon"}, "open_until"),
+        ({"open_until": -(10**30)}, "open_until"),
     ],
     ids=repr,
 )
@@ -93,6 +94,11 @@ def test_a_question_that_can_not_be_is_refused(any_receiver, changed, told):
     body = {"id": "q", "phones": ["49"], "open_until": 1} | changed
     code, answer = any_receiver.ask("/v1/questions", body)
     assert (code, told in answer["error"]) == (400, True)
+
+
+@pytest.mark.parametrize("body", [None, [], "q", {"phones": ["49"], "open_until": True}], ids=repr)
+def test_a_body_that_is_no_question_is_refused(any_receiver, body):
+    assert any_receiver.ask("/v1/questions", body if body is not None else 0)[0] == 400
 
 
 @pytest.mark.parametrize("path", ["/v1/questions", "/v1/questions/q/close"])
