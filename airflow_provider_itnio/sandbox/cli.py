@@ -158,6 +158,11 @@ def command_line() -> argparse.ArgumentParser:
         help="count every recipient as having written in the last 24 hours. Else ordinary messages reach "
         "only those who reply; WhatsApp templates reach everyone",
     )
+    add(
+        "--fetch-files",
+        action="store_true",
+        help="fetch the file that a message links to as WhatsApp would, and note what came of it",
+    )
     return parser
 
 

@@ -35,6 +35,7 @@ from airflow_provider_itnio.sandbox.vendor.account import (
     Account,
 )
 from airflow_provider_itnio.sandbox.vendor.endpoints import Vendor
+from airflow_provider_itnio.sandbox.vendor.fetching import FileFetcher
 from airflow_provider_itnio.sandbox.vendor.message_status import Delivery
 from airflow_provider_itnio.sandbox.vendor.webhook import Webhook
 
@@ -77,6 +78,7 @@ class Sandbox(SandboxControls):
         push_disorder: bool = False,
         push_scale: float = 1.0,
         open_windows: bool = False,
+        fetch_files: bool = False,
         data: str | os.PathLike[str] | None = None,
     ) -> None:
         """
@@ -114,6 +116,8 @@ class Sandbox(SandboxControls):
             pauses, and an accepted message has all its statuses at once
         :param open_windows: whether every recipient counts as having written in the last 24 hours; otherwise
             only those who have replied, and other messages than WhatsApp templates do not reach the others
+        :param fetch_files: whether the file that a message links to is fetched as WhatsApp would, by GET and
+            no further than that server; a note on the message says what came of it
         :param data: a file that keeps messages, requests, replies, statuses, windows and waiting pushes; the
             next start goes on with them. It is made if it is missing, and opened by :meth:`start`
         :raises ValueError: if one of them can't be; the text names it
@@ -144,9 +148,11 @@ class Sandbox(SandboxControls):
         self._keyfile = keyfile
         self._keep_alive = keep_alive
         self._data = data
+        self._fetch_files = fetch_files
         self._wanted_port = port
         self._port: int | None = None
         self._server: UvicornThread | None = None
+        self._fetcher: FileFetcher | None = None
         self._thread: threading.Thread | None = None
 
     def __enter__(self) -> Self:
@@ -177,13 +183,14 @@ class Sandbox(SandboxControls):
                 self._vendor.open(DataFile(self._data))
             vendor = self._vendor
             vendor.stopping = asyncio.Event()  # which belongs to the loop of one start
+            vendor.fetcher = fetcher = FileFetcher(vendor.store.note) if self._fetch_files else None
             config = self._config(vendor, self._port)
             server = UvicornThread(config, listening, vendor.stopping, vendor.delivery.resume)
         except BaseException:
             listening.close()
             self._vendor.close()
             raise
-        self._server = server
+        self._server, self._fetcher = server, fetcher
         self._thread = threading.Thread(target=server.run_until_stopped, name="itnio-sandbox", daemon=True)
         self._thread.start()
         server.ready.wait()
@@ -197,6 +204,8 @@ class Sandbox(SandboxControls):
             return
         self._server.stop()
         self._thread.join()
+        if self._fetcher:
+            self._fetcher.close()
         self._vendor.close()
         self._server = self._thread = None
 

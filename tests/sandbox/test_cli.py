@@ -256,6 +256,7 @@ def test_help_names_every_option(capsys):
         "push-disorder",
         "push-scale",
         "open-windows",
+        "fetch-files",
     ):
         assert f"--{option}" in shown
     for number, meaning in TABLE.items():

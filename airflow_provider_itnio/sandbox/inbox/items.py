@@ -53,12 +53,13 @@ def update_as_json(changed: ReceivedMessage | Window) -> bytes:
     """
     Write what has changed for the page: ``{"status": {…}}`` or ``{"window": {…}}``.
 
-    :param changed: a message whose status is another now, or a window
+    :param changed: a message with another status or a further note, or a window
     """
     if isinstance(changed, Window):
         until = changed.until.isoformat()
         return json_bytes({"window": {"recipient": changed.recipient, "until": until}})
-    return json_bytes({"status": {"id": changed.id, "status": changed.status, "failure": changed.failure}})
+    told = {name: getattr(changed, name) for name in ("id", "status", "failure", "notes")}
+    return json_bytes({"status": told})
 
 
 def opened(exchange: Exchange) -> dict[str, Any]:

@@ -279,6 +279,14 @@ class Store:
                 self._conversations.count_trouble(exchange, exchange.has_trouble - had_trouble)
             self._update(self._statuses, message.id, message, self.keep)
 
+    def note(self, message: ReceivedMessage, note: str) -> None:
+        """Add a note to a message. It is not kept over a restart."""
+        with self.changed:
+            message.notes.append(note)
+            if exchange := self._by_id.get(message.id):
+                exchange.written.clear()
+                self._update(self._statuses, message.id, message, self.keep)
+
     def set_window(self, recipient: str, until: datetime) -> None:
         """
         Open or close the 24-hour window of a recipient. That of the last 10,000 is known.

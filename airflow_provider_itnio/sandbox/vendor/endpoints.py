@@ -38,6 +38,7 @@ from airflow_provider_itnio.sandbox.store.entries import (
 from airflow_provider_itnio.sandbox.store.store import Store
 from airflow_provider_itnio.sandbox.summary import summary_of
 from airflow_provider_itnio.sandbox.vendor.account import Account
+from airflow_provider_itnio.sandbox.vendor.fetching import FileFetcher
 from airflow_provider_itnio.sandbox.vendor.message_status import Delivery
 from airflow_provider_itnio.sandbox.vendor.request_reading import masked, read_json, recipient_in
 from airflow_provider_itnio.sandbox.vendor.signature import (
@@ -79,6 +80,7 @@ class Vendor:
     :param clock_tolerance: the accepted difference of a timestamp, in seconds
     :param delivery: what becomes of accepted messages
     :param latency: how late each answer comes, in seconds
+    :param fetcher: fetches the files of messages; None if none is fetched
     :param stopping: set when the server stops, so that no held-back answer delays that
     """
 
@@ -90,6 +92,7 @@ class Vendor:
     clock_tolerance: float
     delivery: Delivery
     latency: float = 0.0
+    fetcher: FileFetcher | None = None
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
@@ -175,6 +178,8 @@ class Endpoint:
             kept = self.vendor.store.add(*entries)
             if kept.message:
                 self.vendor.delivery.follow(kept.message)
+        if kept.message and self.vendor.fetcher:
+            self.vendor.fetcher.fetch(kept.message)
         wait = self.vendor.latency + ((fault and fault.delay) or 0)
         if wait and await self._stops_within(wait):
             answer = None

@@ -78,3 +78,15 @@ def test_a_dead_link_is_a_named_placeholder(open_inbox, send, message, files, bu
             expect(shown.get_by_role("img", name=name)).to_be_visible()
             expect(shown.locator("img, audio, video, a")).to_have_count(0)
             expect(shown).to_contain_text("Gone away.bin")
+
+
+def test_a_note_on_a_file_comes_while_the_page_is_open(
+    open_page, start_sandbox, wire_to, message, files, bubble
+):
+    sandbox = start_sandbox(fetch_files=True, open_windows=True)
+    page = open_page(f"{sandbox.url}/#8614718004557")
+    image = {"link": files.link("chart.png")}
+    answer = wire_to(sandbox).custom(message(type="image", image=image)).json()
+    shown = bubble(page, answer["data"]["messageId"])
+    expect(shown.locator(".note").last).to_contain_text("fetched as WhatsApp would: image/png")
+    expect(shown.locator("img")).to_have_js_property("naturalWidth", 40)

@@ -160,7 +160,10 @@ export class Chat {
   #items(shown) {
     let before;
     return shown.map((entry) => {
-      const item = this.#entries.get(entry) ?? this.#item(entry);
+      const drawn = this.#entries.get(entry);
+      const notes = String(entry.data.notes?.length);
+      const item = drawn?.dataset.notes === notes ? drawn : this.#item(entry);
+      item.dataset.notes = notes;
       this.#entries.set(entry, item);
       if (entry.kind === "message") showStatus(item.lastElementChild, entry);
       const name = day(entry.at);

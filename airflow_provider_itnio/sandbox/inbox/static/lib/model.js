@@ -232,7 +232,7 @@ export class Inbox {
     }
     for (const { status, window, reply } of news) {
       if (typeof reply?.choice === "string") Object.assign(this.chat?.find(reply.answers) ?? {}, { chosen: reply.choice });
-      if (status) Object.assign(this.chat?.find(status.id)?.data ?? {}, { status: status.status, failure: status.failure });
+      if (status) Object.assign(this.chat?.find(status.id)?.data ?? {}, status);
       if (window && window.recipient === this.chat?.of) this.chat.until = window.until;
     }
     this.#refreshed = performance.now();

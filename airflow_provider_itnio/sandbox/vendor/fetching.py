@@ -1,0 +1,134 @@
+"""Fetches the files of accepted messages as WhatsApp would, and notes what came of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPException
+from typing import TYPE_CHECKING, Any, Final
+from urllib.error import HTTPError
+from urllib.parse import urljoin, urlsplit
+from urllib.request import HTTPRedirectHandler, Request, build_opener
+
+if TYPE_CHECKING:
+    from airflow_provider_itnio.sandbox.store.entries import ReceivedMessage
+
+FETCHED: Final = "the file was fetched as WhatsApp would"
+NOT_FETCHED: Final = "would not arrive: the file "
+
+_SECONDS: Final = 10.0
+_AT_ONCE: Final = 2
+_WAITING: Final = 100
+"""Files that may wait to be fetched; those of further messages are not."""
+_CHUNK: Final = 1 << 16
+_MIB: Final = 1 << 20
+_LARGEST: Final = {
+    **{"image": 5 * _MIB, "audio": 16 * _MIB, "video": 16 * _MIB},
+    **{"document": 100 * _MIB, "sticker": 100 << 10},
+}
+_TYPES: Final = {
+    "image": ("image/jpeg", "image/png"),
+    "audio": ("audio/aac", "audio/amr", "audio/mpeg", "audio/mp4", "audio/ogg", "audio/opus"),
+    "video": ("video/mp4", "video/3gpp", "video/3gp"),
+    "sticker": ("image/webp",),
+}
+
+
+class FileFetcher:
+    """
+    Fetches files in threads of its own, so that no answer waits for one.
+
+    Only what an accepted message links to is fetched, by GET, and no redirect to another server is followed.
+    What is read is counted and forgotten.
+
+    :param note: keeps a note on a message
+    """
+
+    def __init__(self, note: Callable[[ReceivedMessage, str], None]) -> None:
+        self._note = note
+        self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="itnio-sandbox-file")
+        self._waiting = 0
+
+    def fetch(self, message: ReceivedMessage) -> None:
+        """Begin to fetch the file of a message, if it has one. To be called in the server's loop."""
+        for kind, link in _links(message):
+            if self._waiting < _WAITING:
+                self._waiting += 1
+                self._threads.submit(self._fetch, message, kind, link)
+
+    def close(self) -> None:
+        """Begin with no further file. One that is being fetched is given up within its time."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _fetch(self, message: ReceivedMessage, kind: str, link: str) -> None:
+        try:
+            note = outcome(kind, link)
+        except Exception as error:  # of a server that speaks no HTTP
+            note = f"{NOT_FETCHED}could not be fetched: {type(error).__name__}"
+        self._waiting -= 1
+        self._note(message, note)
+
+
+def outcome(kind: str, link: str) -> str:
+    """
+    Fetch a file, and say what came of it.
+
+    :param kind: what the message calls it, such as ``image``
+    :param link: where it is
+    """
+    try:
+        size, media_type = _fetched(link, _LARGEST[kind])
+    except HTTPError as refused:
+        with refused:
+            return f"{NOT_FETCHED}could not be fetched: HTTP {refused.code}"
+    except (OSError, HTTPException, ValueError) as error:
+        reason = getattr(error, "reason", error)
+        return f"{NOT_FETCHED}could not be fetched: {str(reason) or type(error).__name__}"[:200]
+    if size == 0:
+        return f"{NOT_FETCHED}is empty"
+    if size > _LARGEST[kind]:
+        return f"{NOT_FETCHED}has more than {_LARGEST[kind]:,} bytes"
+    if kind in _TYPES and media_type not in _TYPES[kind]:
+        return f"{NOT_FETCHED}is {media_type}; WhatsApp takes {', '.join(_TYPES[kind])}"
+    return f"{FETCHED}: {media_type}, {size:,} bytes"
+
+
+def _links(message: ReceivedMessage) -> Iterator[tuple[str, str]]:
+    content = message.body.get(message.type)
+    parts = [(message.type, content)]
+    if isinstance(content, dict) and message.type == "template":
+        parameters = [
+            parameter
+            for component in content.get("components") or ()
+            for parameter in component.get("parameters") or ()
+        ]
+        parts = [(parameter.get("type"), parameter.get(parameter.get("type"))) for parameter in parameters]
+    for kind, part in parts:
+        if kind in _LARGEST and isinstance(part, dict) and isinstance(part.get("link"), str):
+            yield kind, part["link"]
+
+
+def _fetched(link: str, most: int) -> tuple[int, str]:
+    """Return how many bytes a file has, and its media type; no more are read than one over the limit."""
+    deadline = time.monotonic() + _SECONDS
+    request = Request(link, headers={"User-Agent": "itnio-sandbox"})  # noqa: S310  links were checked
+    with build_opener(_SameServer).open(request, timeout=_SECONDS) as answer:
+        size = 0
+        while size <= most and (part := answer.read1(_CHUNK)):
+            size += len(part)
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"it took longer than {_SECONDS:.0f} seconds")
+        return size, answer.headers.get_content_type()
+
+
+class _SameServer(HTTPRedirectHandler):
+    max_redirections = 5
+
+    def redirect_request(self, req: Request, fp: Any, code: int, *others: Any) -> Request | None:
+        """Follow a redirect to the same server alone."""
+        *_, location = others
+        there, here = urlsplit(urljoin(req.full_url, location)), urlsplit(req.full_url)
+        if (there.scheme, there.netloc) != (here.scheme, here.netloc):
+            raise ValueError("it redirects to another server, which the sandbox does not follow")
+        return super().redirect_request(req, fp, code, *others)

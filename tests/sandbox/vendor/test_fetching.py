@@ -1,0 +1,115 @@
+"""``--fetch-files``: the sandbox fetches the file of a message as WhatsApp would."""
+
+from __future__ import annotations
+
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(92)
+
+
+@pytest.fixture
+def files():
+    """A server with files; ``asked`` is what it was asked for, ``go_on`` lets it answer."""
+    asked, go_on = [], threading.Event()
+    go_on.set()
+    answers = {
+        "/a.png": (200, {"Content-Type": "image/png"}, PNG),
+        "/page.png": (200, {"Content-Type": "text/html"}, b"<html>"),
+        "/a.pdf": (200, {"Content-Type": "application/pdf"}, b"%PDF"),
+        "/empty.pdf": (200, {"Content-Type": "application/pdf"}, b""),
+        "/expired.pdf": (403, {}, b"secret"),
+        "/large.webp": (200, {"Content-Type": "image/webp"}, bytes(102_401)),
+        "/moved.png": (302, {"Location": "/a.png"}, b""),
+        "/away.png": (302, {"Location": "http://127.0.0.1:9/a.png"}, b""),
+    }
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(self.path)
+            go_on.wait(30)
+            status, headers, body = answers[self.path.partition("?")[0]]
+            self.send_response(status)
+            for name, value in {"Content-Length": str(len(body)), **headers}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *args):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.asked, server.go_on = asked, go_on
+    server.url = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield server
+    go_on.set()
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def note_of(sandbox):
+    """Wait for the note on the last message."""
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        for note in sandbox.messages[-1].notes:
+            if "the file " in note:
+                return note
+        time.sleep(0.02)
+    raise AssertionError("no note came")
+
+
+@pytest.mark.parametrize(
+    ("kind", "path", "note"),
+    [
+        ("image", "/a.png", "the file was fetched as WhatsApp would: image/png, 100 bytes"),
+        ("image", "/moved.png", "the file was fetched as WhatsApp would: image/png, 100 bytes"),
+        ("document", "/a.pdf?sig=1", "the file was fetched as WhatsApp would: application/pdf, 4 bytes"),
+        (
+            "image",
+            "/page.png",
+            "would not arrive: the file is text/html; WhatsApp takes image/jpeg,",
+        ),
+        ("document", "/expired.pdf", "would not arrive: the file could not be fetched: HTTP 403"),
+        ("document", "/empty.pdf", "would not arrive: the file is empty"),
+        ("sticker", "/large.webp", "would not arrive: the file has more than 102,400 bytes"),
+        (
+            "image",
+            "/away.png",
+            "would not arrive: the file could not be fetched: it redirects to another",
+        ),
+    ],
+)
+def test_a_note_says_what_came_of_it(kind, path, note, files, start_sandbox, wire_to, message):
+    sandbox = start_sandbox(fetch_files=True, open_windows=True)
+    content = {"link": files.url + path} | ({"filename": "a.pdf"} if kind == "document" else {})
+    assert wire_to(sandbox).custom(message(type=kind, text=None, **{kind: content})).json()["status"] == "0"
+    assert note_of(sandbox).startswith(note)
+    assert sandbox.refused == []
+
+
+def test_no_answer_waits_for_a_file(files, start_sandbox, wire_to, message):
+    files.go_on.clear()
+    sandbox = start_sandbox(fetch_files=True)
+    wire = wire_to(sandbox)
+    for _ in range(20):
+        body = message(type="image", text=None, image={"link": f"{files.url}/a.png"})
+        assert wire.custom(body).json()["status"] == "0"
+    assert wire.balance().json()["status"] == "0"
+    assert not any("the file " in note for one in sandbox.messages for note in one.notes)
+    files.go_on.set()
+    note_of(sandbox)
+
+
+def test_nothing_is_fetched_unless_that_is_asked_for(files, start_sandbox, wire_to, message):
+    wire = wire_to(start_sandbox())
+    wire.custom(message(type="image", text=None, image={"link": f"{files.url}/a.png"}))
+    wire = wire_to(start_sandbox(fetch_files=True))
+    wire.custom(message())
+    wire.custom(message(type="image", text=None, image={"link": "ftp://127.0.0.1/a.png"}))
+    assert files.asked == []
