@@ -24,7 +24,7 @@ $(VENV)/.ready: pyproject.toml $(CONSTRAINTS)
 	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --constraint $(CONSTRAINTS) \
-		--editable '.[sandbox,receiver,files]' 'apache-airflow==$(AIRFLOW)' --group test --group lint
+		--editable '.[sandbox,receiver,files,sql]' 'apache-airflow==$(AIRFLOW)' --group test --group lint
 	touch $@
 
 demo: setup ## Run the example DAGs through real Airflow against the sandbox; show and picture what arrived

@@ -52,6 +52,13 @@ def get_provider_info() -> dict[str, Any]:
                 "python-modules": ["airflow_provider_itnio.hooks.itnio"],
             }
         ],
+        "transfers": [
+            {
+                "source-integration-name": "Common SQL",
+                "target-integration-name": "Itniotech WhatsApp",
+                "python-module": "airflow_provider_itnio.transfers.sql_to_whatsapp",
+            }
+        ],
         "connection-types": [
             {
                 "connection-type": "itnio",

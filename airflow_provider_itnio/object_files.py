@@ -5,9 +5,12 @@ It is checked first: that it is there, its size, its media type. On request a pl
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from contextvars import copy_context
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -84,7 +87,7 @@ class MessageFiles:
         if (media := media_in(message)) is None:
             return None
         if media.source.object is not None:
-            with _storage_errors(media):
+            with storage_errors(_where(media)):
                 filesystem, path = _opened(media.source.object)
             return partial(self._with_signed_link, message, media, filesystem, path)
         self._warn_if_private(media)
@@ -100,7 +103,7 @@ class MessageFiles:
         link, since = self._links.get((media.kind, address), ("", 0.0))
         if not link or time.monotonic() - since > self._expires_in / 2:
             since = time.monotonic()
-            with _storage_errors(media):
+            with storage_errors(_where(media)):
                 link = self._checked_and_signed(media, name, filesystem, path)
             self._keep(media, address, link, since)
         return with_link(message, link, name)
@@ -165,8 +168,17 @@ def _opened(address: str) -> tuple[Any, str]:
     """Return the filesystem that an address names, and the path in it. Airflow looks up the connection."""
     from airflow.providers.common.compat.sdk import ObjectStoragePath
 
-    path = ObjectStoragePath(address)
-    return path.fs, path.path
+    def look_up() -> tuple[Any, str]:
+        path = ObjectStoragePath(address)
+        return path.fs, path.path
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return look_up()
+    # The filesystem of a provider may run a loop of its own. This thread waits: only one asks Airflow.
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(copy_context().run, look_up).result()
 
 
 def _signed(media: MediaInMessage, filesystem: Any, path: str, seconds: int, media_type: str) -> str:
@@ -182,7 +194,7 @@ def _signed(media: MediaInMessage, filesystem: Any, path: str, seconds: int, med
 
 def _unsigned(media: MediaInMessage, why: str) -> ConfigurationError:
     return ConfigurationError(
-        f"{media.path}.object: {_shown(media)} can't be signed: {why}. Name a connection before the bucket, "
+        f"{_where(media)} can't be signed: {why}. Name a connection before the bucket, "
         "as in s3://conn@bucket/…, that has an access key (S3), a service account's key (Google) or an "
         "account key (Azure). Or give the file as a public link"
     )
@@ -195,26 +207,30 @@ def _mask(link: str) -> None:
         mask_secret(signature)
 
 
-def _shown(media: MediaInMessage) -> str:
-    return describe_value(media.source.object)
+def _where(media: MediaInMessage) -> str:
+    return f"{media.path}.object: {describe_value(media.source.object)}"
 
 
 def _invalid(media: MediaInMessage, problem: str) -> InvalidMessageError:
-    return InvalidMessageError(f"{media.path}.object: {_shown(media)} {problem}")
+    return InvalidMessageError(f"{_where(media)} {problem}")
 
 
 @contextmanager
-def _storage_errors(media: MediaInMessage) -> Iterator[None]:
-    """Say in the message's words what storage, or Airflow, raises about a file."""
+def storage_errors(where: str) -> Iterator[None]:
+    """Say in the message's words what storage, or Airflow, raises about a file.
+
+    :param where: the field and the file's address, with which an error begins.
+    """
     from airflow.providers.common.compat.sdk import AirflowNotFoundException
 
-    where = f"{media.path}.object: {_shown(media)}"
     try:
         yield
     except ItnioError:
         raise
     except (FileNotFoundError, IsADirectoryError):
-        raise _invalid(media, "is not there. Is the task that writes it upstream of this one?") from None
+        raise InvalidMessageError(
+            f"{where} is not there. Is the task that writes it upstream of this one?"
+        ) from None
     except NotImplementedError:
         raise InvalidMessageError(
             f"{where} can't be signed, so WhatsApp could not fetch it: its storage gives no links that "

@@ -27,6 +27,7 @@ ALL = (
     "broadcast_rate",
     "broadcast_memory",
     "broadcast_record",
+    "sql_memory",
     "receiver_pushes",
     "sandbox_throughput",
     "sandbox_stall",

@@ -148,3 +148,19 @@ def pushed_to_receiver(sandbox, connect, receiver):
     sandbox.push_to(receiver.push_url)
     yield
     sandbox.push_to(None)
+
+
+@pytest.fixture(scope="session")
+def running_s3():
+    """An S3 that runs. There is one, since Airflow keeps what a connection's id has stood for first."""
+    from tests.object_storage import running_storage
+
+    with running_storage() as storage:
+        yield storage
+
+
+@pytest.fixture
+def storage(running_s3, monkeypatch):
+    """An S3 to which ``storage`` is a connection."""
+    monkeypatch.setenv("AIRFLOW_CONN_STORAGE", running_s3.connection())
+    return running_s3

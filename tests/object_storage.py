@@ -42,7 +42,12 @@ class Storage:
                 "extra": {
                     "endpoint_url": self.endpoint_url,
                     "region_name": "us-east-1",
-                    "config_kwargs": {"signature_version": "s3v4"},
+                    # No limit of time that a busy machine could miss.
+                    "config_kwargs": {
+                        "signature_version": "s3v4",
+                        "connect_timeout": 60,
+                        "read_timeout": 60,
+                    },
                 },
                 **changes,
             }

@@ -87,16 +87,17 @@ def test_its_name_version_and_pythons(metadata):
 def test_what_it_needs_and_what_only_its_extras_need(metadata):
     needed = [line.partition(";") for line in metadata.get_all("Requires-Dist")]
     plain = {name.split(">")[0] for name, _, condition in needed if "extra" not in condition}
-    sandbox, receiver, files = (
+    sandbox, receiver, files, sql = (
         {name.split(">")[0] for name, _, condition in needed if extra in condition}
-        for extra in ("sandbox", "receiver", "files")
+        for extra in ("sandbox", "receiver", "files", "sql")
     )
-    assert set(metadata.get_all("Provides-Extra")) == {"sandbox", "receiver", "files"}
+    assert set(metadata.get_all("Provides-Extra")) == {"sandbox", "receiver", "files", "sql"}
     assert {"apache-airflow", "apache-airflow-providers-common-compat", "aiohttp", "urllib3"} <= plain
     assert sandbox == {"starlette", "uvicorn", "jinja2"}
     assert receiver == {"starlette", "uvicorn", "sqlalchemy"}
     assert files == {"filetype"}
-    assert not (sandbox | receiver | files) & plain
+    assert sql == {"apache-airflow-providers-common-sql", "tabulate"}
+    assert not (sandbox | receiver | files | sql) & plain
 
 
 def test_airflow_and_the_shell_find_their_way_in(wheel):

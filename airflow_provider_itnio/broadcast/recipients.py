@@ -196,7 +196,7 @@ class Recipients:
 
     def __iter__(self) -> Iterator[Recipient | InvalidRecipient]:
         """Yield each who gets a message, and each who can't."""
-        first_of = _FirstPositions(len(self._entries))
+        first_of = FirstPositions(len(self._entries))
         sent: dict[str, _DifferentData] = {}  # of those who stand in the list again
         for position, entry in enumerate(self._entries):
             try:
@@ -230,7 +230,7 @@ class Recipients:
         return Recipient(position, number, self._occurrences.get(position, 0), data)
 
 
-class _FirstPositions:
+class FirstPositions:
     """Where in a list each person stands first: a hash table in a sixth of the memory of a dict."""
 
     def __init__(self, count: int) -> None:

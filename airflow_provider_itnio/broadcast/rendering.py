@@ -55,6 +55,7 @@ class PersonalMessage:
         self._renderer = Renderer(environment, self._variables)
         self._recipient: Mapping[str, Any] = {}
         self._number = ""
+        self._added: dict[str, Any] = {}
         self._same: dict[str, Any] = {}
         self._fillers: dict[str, _Filler] = {}
         for name, value in fields.items():
@@ -76,6 +77,14 @@ class PersonalMessage:
     def same_for_all(self) -> dict[str, Any]:
         """The fields of a message that is not personal."""
         return dict(self._same)
+
+    def add(self, variables: Mapping[str, Any]) -> None:
+        """Let the message use more than it was made with.
+
+        :param variables: data, by the names that Jinja and functions find them under.
+        """
+        self._variables.update(variables)
+        self._added.update(variables)
 
     def fields_for(self, recipient: Recipient) -> dict[str, Any]:
         """Fill the message in.
@@ -121,6 +130,8 @@ class PersonalMessage:
         context: Any = copy.copy(self._context)
         context["recipient"] = {**self._recipient, "phone": self._number}
         context["shared"] = self._shared
+        for name, value in self._added.items():
+            context[name] = value
         try:
             returned = function(context=context, jinja_env=self._environment)
         except Exception as error:

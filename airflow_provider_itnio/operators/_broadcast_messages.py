@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
@@ -20,8 +20,15 @@ log = NeverRaisingLog(__name__)
 class BroadcastMessages(WhatsAppMessageOperator):
     """Makes the message of each recipient."""
 
+    recipients: Any
     shared: Any
     fallback: Any
+
+    def _recipient_entries(self, context: Context) -> Sequence[Any]:
+        """Return those who get a message, each judged when it is their turn."""
+        from airflow_provider_itnio.broadcast.recipients import recipient_list
+
+        return recipient_list(resolved(self.recipients, context))
 
     def _message_maker(
         self, fields: Mapping[str, Any], context: Context

@@ -312,12 +312,11 @@ class WhatsAppBroadcastOperator(BroadcastMessages):
     ) -> BroadcastRun:
         from airflow_provider_itnio.api.async_client import ItnioAsyncClient
         from airflow_provider_itnio.broadcast.engine import Broadcast
-        from airflow_provider_itnio.broadcast.recipients import Recipients, excluded_numbers, recipient_list
+        from airflow_provider_itnio.broadcast.recipients import Recipients, excluded_numbers
         from airflow_provider_itnio.operators._broadcast_run import BroadcastRun
 
-        entries = recipient_list(resolved(self.recipients, context))
         excluded = excluded_numbers(resolved(self.exclude, context)) if self._excludes else frozenset()
-        recipients = Recipients(entries, excluded)
+        recipients = Recipients(self._recipient_entries(context), excluded)
         account, (app_id, business_phone) = self.hook.account(), self.hook.sender()
         kind, message_for = self._message_maker(fields, context)
         client = ItnioAsyncClient(account.credentials, account.settings)

@@ -275,7 +275,9 @@ def test_an_expired_link_gives_nothing(storage, sandbox):
 # --- many people ------------------------------------------------------------------------------------------
 
 
-def test_each_person_of_a_broadcast_gets_a_file_of_their_own(storage, sandbox):
+def test_each_person_of_a_broadcast_gets_a_file_of_their_own(storage, sandbox, monkeypatch):
+    # A connection that nothing has used yet: its storage is opened amid the broadcast.
+    monkeypatch.setenv("AIRFLOW_CONN_FRESH", storage.connection())
     people = [{"phone": f"8613900000{n:03d}", "n": n} for n in range(20)]
     for person in people:
         storage.put(f"personal/{person['n']}.pdf", PDF + str(person["n"]).encode())
@@ -285,7 +287,7 @@ def test_each_person_of_a_broadcast_gets_a_file_of_their_own(storage, sandbox):
         text=None,
         store=TaskStateStore(),
         delivery="at_most_once",
-        document={"object": "s3://storage@reports/personal/{{ recipient.n }}.pdf", "filename": "Yours.pdf"},
+        document={"object": "s3://fresh@reports/personal/{{ recipient.n }}.pdf", "filename": "Yours.pdf"},
     )
     fails_at_once(run)
     assert counts_of(run.summary) == {"accepted": 20, "invalid": 1}
@@ -299,8 +301,9 @@ def test_each_person_of_a_broadcast_gets_a_file_of_their_own(storage, sandbox):
     assert counts_of(run.once()) == {"accepted": 1, "accepted_earlier": 20}
 
 
-def test_a_file_for_all_is_looked_at_once(storage, sandbox):
-    address = storage.put("report.pdf")
+def test_a_file_for_all_is_looked_at_once(storage, sandbox, monkeypatch):
+    monkeypatch.setenv("AIRFLOW_CONN_NEW", storage.connection())
+    address = storage.put("report.pdf").replace("storage@", "new@")
     run = broadcast_run([f"8613900000{n:03d}" for n in range(30)], text=None, document={"object": address})
     run.once()
     assert len({message.body["document"]["link"] for message in sandbox.messages}) == 1

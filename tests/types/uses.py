@@ -23,6 +23,7 @@ from airflow_provider_itnio.notifications.whatsapp import WhatsAppNotifier, send
 from airflow_provider_itnio.operators.whatsapp import WhatsAppSendOperator
 from airflow_provider_itnio.operators.whatsapp_ask import WhatsAppAskOperator
 from airflow_provider_itnio.operators.whatsapp_broadcast import WhatsAppBroadcastOperator
+from airflow_provider_itnio.transfers.sql_to_whatsapp import SqlToWhatsAppOperator
 
 PHONE = "+86 147-1800-4557"
 LINK = "https://example.com/a.png"
@@ -48,6 +49,9 @@ rows: list[dict[str, Any]] = []  # as pandas' to_dict("records") gives them
 def alert(context: Any) -> None:
     """Stand for any callback."""
 
+
+SqlToWhatsAppOperator(task_id="a", sql="SELECT 1", sql_conn_id="b", recipient=PHONE, text="{{ row_count }}")
+SqlToWhatsAppOperator(task_id="a", sql=load(), sql_conn_id="b", recipient_column="phone", text=render)
 
 # --- one message ------------------------------------------------------------------------------------------
 

@@ -1,0 +1,99 @@
+"""The rows of a query as a file in object storage: CSV or Excel."""
+
+from __future__ import annotations
+
+import csv
+import io
+import tempfile
+from collections.abc import Iterator
+from datetime import date, datetime, time
+from decimal import Decimal
+from typing import IO, TYPE_CHECKING, Any, Final
+
+from airflow_provider_itnio.api.errors import ConfigurationError, InvalidMessageError
+from airflow_provider_itnio.api.values import is_gap, plain_scalar
+
+if TYPE_CHECKING:
+    from airflow_provider_itnio.transfers._rows import Rows
+
+ENDINGS: Final = (".csv", ".xlsx")
+_MOST_ROWS: Final = 1_048_575
+"""Rows that Excel takes below the line with the names."""
+_LONGEST: Final = 32_767
+"""Characters that Excel takes in a cell."""
+
+
+def write_report(rows: Rows, address: str) -> None:
+    """Write rows into object storage; a file that is there is replaced.
+
+    :param rows: the rows.
+    :param address: where, as ``ObjectStoragePath`` takes it; its ending says which kind of file.
+    :raises ConfigurationError: if a package is missing that writes such files.
+    :raises InvalidMessageError: if Excel takes no so many rows.
+    """
+    from airflow.providers.common.compat.sdk import ObjectStoragePath
+
+    write = _write_xlsx if address.lower().endswith(".xlsx") else _write_csv
+    with tempfile.TemporaryFile() as file:
+        write(rows, file)
+        file.seek(0)
+        path: Any = ObjectStoragePath(address)
+        with path.open("wb") as target:
+            while part := file.read(1 << 20):
+                target.write(part)
+
+
+def _write_csv(rows: Rows, file: IO[bytes]) -> None:
+    # With the mark at its beginning, Excel on a phone reads it as UTF-8.
+    text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="", write_through=True)
+    writer = csv.writer(text)
+    writer.writerow(rows.columns)
+    writer.writerows([_text(value) for value in row] for row in rows)
+    text.detach()
+
+
+def _write_xlsx(rows: Rows, file: IO[bytes]) -> None:
+    try:
+        from openpyxl import Workbook
+        from openpyxl.cell import WriteOnlyCell
+    except ImportError:
+        raise ConfigurationError(
+            "as_file: an .xlsx file is written with openpyxl, which is not installed: pip install openpyxl, "
+            "or name a .csv file"
+        ) from None
+    if len(rows) > _MOST_ROWS:
+        raise InvalidMessageError(f"as_file: Excel takes at most {_MOST_ROWS:,} rows, {len(rows):,} given")
+    book = Workbook(write_only=True)
+    sheet = book.create_sheet()
+
+    def cells(row: tuple[Any, ...]) -> Iterator[Any]:
+        for value in row:
+            cell = _excel_value(value)
+            if isinstance(cell, str) and cell.startswith("="):  # a text, and no formula
+                cell = WriteOnlyCell(sheet, cell)
+                cell.data_type = "s"
+            yield cell
+
+    sheet.append(list(cells(rows.columns)))
+    for row in rows:
+        sheet.append(list(cells(row)))
+    book.save(file)
+
+
+def _text(value: Any) -> str:
+    if is_gap(value):
+        return ""
+    return value.hex() if isinstance(value, (bytes, bytearray)) else str(plain_scalar(value))
+
+
+def _excel_value(value: Any) -> Any:
+    if is_gap(value):
+        return None
+    plain = plain_scalar(value)
+    if isinstance(plain, (datetime, time)) and plain.tzinfo is None:
+        return plain
+    if isinstance(plain, (bool, int, float, Decimal)) or type(plain) is date:
+        return plain
+    from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
+
+    return ILLEGAL_CHARACTERS_RE.sub(" ", _text(value))[:_LONGEST]

@@ -1,0 +1,235 @@
+"""The rows of a query: fetched in batches, kept in a temporary file, and read from there one by one."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import tempfile
+import weakref
+from array import array
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
+from typing import Any, Final
+
+from airflow_provider_itnio.api.describe import describe_key
+from airflow_provider_itnio.api.errors import ConfigurationError, InvalidMessageError, InvalidParameterError
+from airflow_provider_itnio.api.masking import mask_phone
+from airflow_provider_itnio.api.phone_numbers import canonical_number, normalize_phone
+from airflow_provider_itnio.api.values import is_gap, type_name
+from airflow_provider_itnio.broadcast.recipients import FirstPositions
+from airflow_provider_itnio.rendering.gaps import RecipientData
+
+_AT_ONCE: Final = 1000
+"""Rows that are fetched at a time."""
+_NAMED: Final = 3
+"""Rows that an error names."""
+
+
+class Rows:
+    """The rows of a query, in their order.
+
+    They stand in a file that only this process can open, and that is gone when it ends. So the query is over
+    before the first message is sent, and memory does not grow with the rows but for eight bytes each.
+
+    :param columns: the names of the columns.
+    """
+
+    def __init__(self, columns: Sequence[str]) -> None:
+        self.columns = tuple(columns)
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115  it lives as long as this object
+        weakref.finalize(self, self._file.close)
+        self._starts = array("Q", [0])
+
+    def __len__(self) -> int:
+        return len(self._starts) - 1
+
+    def __getitem__(self, index: int) -> tuple[Any, ...]:
+        if index < 0:
+            index += len(self)
+        if not 0 <= index < len(self):  # which ends what loops over it
+            raise IndexError(index)
+        start = self._starts[index]
+        written = os.pread(self._file.fileno(), self._starts[index + 1] - start, start)
+        row: tuple[Any, ...] = pickle.loads(written)  # noqa: S301  written by this very object
+        return row
+
+    def __iter__(self) -> Iterator[tuple[Any, ...]]:
+        return map(self.__getitem__, range(len(self)))
+
+    def dict_of(self, index: int) -> dict[str, Any]:
+        """Return a row as a dict of its columns."""
+        return dict(zip(self.columns, self[index], strict=True))
+
+    def extend(self, rows: Iterable[Any]) -> None:
+        """Add rows.
+
+        :raises InvalidMessageError: if a value of one can't be kept, such as an open file of the database.
+        """
+        at, parts = self._starts[-1], []
+        for row in rows:
+            values = tuple(map(_kept, row.values() if isinstance(row, Mapping) else row))
+            try:
+                written = pickle.dumps(values, protocol=pickle.HIGHEST_PROTOCOL)
+            except Exception:
+                raise InvalidMessageError(_unkept(self.columns, values, len(self))) from None
+            parts.append(written)
+            at += len(written)
+            self._starts.append(at)
+        self._file.write(b"".join(parts))
+        self._file.flush()
+
+
+class TemplateRows:
+    """What a template sees of the rows: ``{% for row in rows %}{{ row.name }}``, ``{{ rows[0].name }}``.
+
+    :param rows: the rows.
+    """
+
+    def __init__(self, rows: Rows) -> None:
+        self.rows = rows
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: int) -> RecipientData:
+        return RecipientData(self.rows.dict_of(index), name="row")
+
+    def __iter__(self) -> Iterator[RecipientData]:
+        return map(self.__getitem__, range(len(self)))
+
+
+class RowRecipients(Sequence[dict[str, Any]]):
+    """The rows as the recipients of a broadcast, each with its columns and ``phone``.
+
+    :param rows: the rows.
+    :param column: the column with the phone numbers.
+    :raises InvalidMessageError: if there is no such column, a number is missing, or two rows have the same.
+    """
+
+    def __init__(self, rows: Rows, column: str) -> None:
+        self._rows = rows
+        self._column = _index_of(column, rows.columns)
+        self._check_numbers()
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, index: Any) -> Any:
+        row = self._rows[index]
+        return {**dict(zip(self._rows.columns, row, strict=True)), "phone": row[self._column]}
+
+    def _check_numbers(self) -> None:
+        name = describe_key(self._rows.columns[self._column])
+        first, missing = FirstPositions(len(self)), []
+        for index, row in enumerate(self._rows):
+            number = row[self._column]
+            if is_gap(number) or (isinstance(number, str) and not number.strip()):
+                missing.append(index)
+                continue
+            try:
+                person = canonical_number(normalize_phone(number))
+            except InvalidMessageError:
+                continue  # one failure of the broadcast
+            if (earlier := first.position(person, index)) != index:
+                raise InvalidMessageError(
+                    f"recipient_column: rows[{earlier}] and rows[{index}] have the same number, "
+                    f"{mask_phone(person)}; give one row for each number, as with GROUP BY {name}"
+                )
+        if missing:
+            shown = ", ".join(f"rows[{index}]" for index in missing[:_NAMED])
+            more = f" and {len(missing) - _NAMED:,} more" if len(missing) > _NAMED else ""
+            raise InvalidMessageError(
+                f"recipient_column: {shown}{more} have no number in {name}; leave such rows out, as with "
+                f"WHERE {name} IS NOT NULL"
+            )
+
+
+def fetched(hook: Any, sql: str, parameters: Any) -> Rows:
+    """Run a query, and keep what it gives.
+
+    :param hook: a hook of Airflow's ``common.sql``.
+    :param sql: one query.
+    :param parameters: its parameters, as the database's driver takes them; ``None`` for none.
+    :raises InvalidMessageError: if it gives no rows that can be kept, or two columns of one name.
+    """
+    with closing(hook.get_conn()) as connection, closing(_cursor(connection)) as cursor:
+        cursor.execute(sql) if parameters is None else cursor.execute(sql, parameters)
+        batch = cursor.fetchmany(_AT_ONCE) if _gives_rows(cursor) else None
+        if batch is None or cursor.description is None:
+            raise InvalidMessageError("sql: must be a query that gives rows; this one gives none, not even 0")
+        rows = Rows([str(column[0]) for column in cursor.description])
+        if repeated := [name for name in rows.columns if rows.columns.count(name) > 1]:
+            raise InvalidMessageError(
+                f"sql: two columns are called {describe_key(repeated[0])}; name each with AS"
+            )
+        while batch:
+            rows.extend(batch)
+            batch = cursor.fetchmany(_AT_ONCE)
+        return rows
+
+
+def _cursor(connection: Any) -> Any:
+    """Return a cursor that does not fetch all rows at once: PostgreSQL's own does, unless it has a name."""
+    if any(f".{kind.__module__}".startswith(".psycopg") for kind in type(connection).__mro__):
+        return connection.cursor(name="whatsapp_rows")
+    return connection.cursor()
+
+
+def _gives_rows(cursor: Any) -> bool:
+    # That of a cursor with a name is there once the first rows are.
+    return cursor.description is not None or getattr(cursor, "name", None) is not None
+
+
+def _kept(value: Any) -> Any:
+    """Return a value that outlives its cursor."""
+    if isinstance(value, memoryview):
+        return bytes(value)
+    return value.read() if hasattr(value, "read") else value
+
+
+def _unkept(columns: Sequence[str], values: Sequence[Any], row: int) -> str:
+    for name, value in zip(columns, values, strict=False):
+        try:
+            pickle.dumps(value)
+        except Exception:
+            return (
+                f"sql: rows[{row}].{describe_key(name)} is a value of type {type_name(value)}, which "
+                "can't be kept; cast it to text in the query"
+            )
+    return f"sql: rows[{row}] can't be kept"
+
+
+def _index_of(column: str, columns: Sequence[str]) -> int:
+    """Find a column by its name; some databases give all names in capitals."""
+    alike = [index for index, name in enumerate(columns) if name == column] or [
+        index for index, name in enumerate(columns) if name.lower() == column.lower()
+    ]
+    if len(alike) == 1:
+        return alike[0]
+    known = ", ".join(map(describe_key, columns[:20]))
+    raise InvalidMessageError(
+        f"recipient_column: the query gives no column {describe_key(column)}; it gives {known}"
+    )
+
+
+def sql_hook(conn_id: str) -> Any:
+    """Return the hook of a connection to a database.
+
+    :param conn_id: the connection.
+    :raises ConfigurationError: if ``common.sql`` is not installed.
+    :raises InvalidParameterError: if the connection is to no database.
+    """
+    try:
+        from airflow.providers.common.sql.hooks.sql import DbApiHook
+        from airflow.providers.common.sql.operators.sql import BaseSQLOperator
+    except ImportError:
+        raise ConfigurationError(
+            "SqlToWhatsAppOperator needs the extra sql: pip install 'airflow-provider-itnio[sql]'"
+        ) from None
+    hook = BaseSQLOperator.get_hook(conn_id)
+    if not isinstance(hook, DbApiHook):
+        raise InvalidParameterError(
+            f"sql_conn_id: {conn_id!r} is no connection to a database that Airflow's common.sql knows; its "
+            f"hook is {type(hook).__name__}"
+        )
+    return hook

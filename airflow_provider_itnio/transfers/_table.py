@@ -1,0 +1,103 @@
+"""The filter ``table``: rows in monospaced columns that fit a phone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from numbers import Number
+from typing import Any, Final
+
+from airflow_provider_itnio.api.describe import truncate
+from airflow_provider_itnio.api.errors import ConfigurationError, InvalidMessageError
+from airflow_provider_itnio.api.values import is_gap, plain_scalar
+from airflow_provider_itnio.rendering.gaps import without_gaps
+
+_BETWEEN: Final = 2
+"""Blanks between two columns."""
+_LEAST: Final = 4
+"""Characters that a column keeps."""
+
+
+def table(rows: Any, max_rows: int = 10, columns: Sequence[str] | None = None, width: int = 34) -> str:
+    """Write rows as a table, in the monospaced letters that WhatsApp shows between ```` ``` ````.
+
+    Numbers stand right, and are never cut. A text that does not fit ends with ``…``. A missing value is left
+    blank.
+
+    :param rows: ``rows``, or any list of dicts.
+    :param max_rows: how many are shown, from 1; the others are counted below.
+    :param columns: the columns to show, in their order; ``None`` for all.
+    :param width: characters in a line, from 10. A phone shows about 34.
+    :return: the table; ``(no rows)`` if there are none.
+    :raises InvalidMessageError: if an option can't be used, or the rows are no list of dicts.
+    """
+    if not isinstance(max_rows, int) or max_rows < 1 or not isinstance(width, int) or width < 10:
+        raise InvalidMessageError("table: max_rows must be at least 1, width at least 10")
+    count = len(rows) if hasattr(rows, "__len__") else None
+    shown = [_row(row) for row in islice(iter(rows), max_rows)]
+    if not shown:
+        return "(no rows)"
+    names = [str(name) for name in (columns or shown[0])]
+    if absent := [name for name in names if name not in shown[0]]:
+        raise InvalidMessageError(f"table: there is no column {absent[0]!r}")
+    values = [[row.get(name) for name in names] for row in shown]
+    lines = _lines(names, values, width)
+    more = (count or len(shown)) - len(shown)
+    return f"```\n{lines}\n```" + (f"\nand {more:,} more" if more > 0 else "")
+
+
+def _row(row: Any) -> Mapping[str, Any]:
+    if not isinstance(row, Mapping):
+        raise InvalidMessageError(f"table: takes rows, each a dict; {type(row).__name__} given")
+    return {str(name): without_gaps(value) for name, value in row.items()}
+
+
+def _lines(names: Sequence[str], values: Sequence[Sequence[Any]], width: int) -> str:
+    try:
+        from tabulate import tabulate
+    except ImportError:
+        raise ConfigurationError(
+            "table: needs the extra sql: pip install 'airflow-provider-itnio[sql]'"
+        ) from None
+    cells = [[_cell(value) for value in row] for row in values]
+    is_number = [all(_is_number(value) for value in column) for column in zip(*values, strict=True)]
+    widths = list(_fitting(names, cells, is_number, width))
+    cut = [[truncate(cell, wide) for cell, wide in zip(row, widths, strict=True)] for row in cells]
+    heads = [truncate(_cell(name), wide) for name, wide in zip(names, widths, strict=True)]
+    written: str = tabulate(
+        [heads, *cut],  # tabulate's own headers would be padded
+        tablefmt="plain",
+        disable_numparse=True,
+        colalign=["right" if number else "left" for number in is_number],
+    )
+    return "\n".join(line.rstrip() for line in written.split("\n"))
+
+
+def _fitting(
+    names: Sequence[str], cells: Sequence[Sequence[str]], is_number: Sequence[bool], width: int
+) -> Iterator[int]:
+    """Yield how wide each column may be: the widest texts give way first."""
+    least = [
+        max(map(len, column)) if number else _LEAST
+        for column, number in zip(zip(*cells, strict=True), is_number, strict=True)
+    ]
+    columns = zip(names, *cells, strict=True)
+    widths = [max(map(len, column)) for column in columns]
+    over = sum(widths) + _BETWEEN * (len(widths) - 1) - width
+    while over > 0:
+        room, widest = max((wide if wide > least[index] else 0, index) for index, wide in enumerate(widths))
+        if not room:
+            break
+        widths[widest] -= 1
+        over -= 1
+    yield from widths
+
+
+def _is_number(value: Any) -> bool:
+    return is_gap(value) or (isinstance(plain_scalar(value), Number) and not isinstance(value, bool))
+
+
+def _cell(value: Any) -> str:
+    if is_gap(value):
+        return ""
+    return " ".join(str(plain_scalar(value)).replace("`", "'").split())

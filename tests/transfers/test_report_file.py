@@ -1,0 +1,100 @@
+"""The rows of a query as a file that is sent."""
+
+from __future__ import annotations
+
+import csv
+import io
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from urllib.request import urlopen
+
+import openpyxl
+import pytest
+
+from airflow_provider_itnio.api.errors import ConfigurationError
+from airflow_provider_itnio.messages import template_message
+from airflow_provider_itnio.transfers import _report_file
+from airflow_provider_itnio.transfers._rows import Rows
+from tests.task_runs import TaskStateStore, fails_at_once
+from tests.transfers.test_sql_to_whatsapp import NUMBER, report
+
+pytestmark = pytest.mark.usefixtures("connection", "people", "storage")
+
+
+def file_of(sandbox):
+    """Fetch the file of the last message."""
+    document = sandbox.messages[-1].body["document"]
+    with urlopen(document["link"]) as answer:
+        return document, answer.headers["Content-Type"], answer.read()
+
+
+def test_a_csv_file_with_a_caption(sandbox):
+    report(
+        recipients=[NUMBER, "+55 11 91234-5678"],
+        text="{{ row_count }} people in {{ params.week }}",
+        as_file="s3://storage@reports/people-{{ params.week }}.csv",
+        context={"params": {"week": 47}},
+    ).once()
+    document, media_type, content = file_of(sandbox)
+    assert (document["filename"], document["caption"], media_type) == (
+        "people-47.csv",
+        "3 people in 47",
+        "text/csv",
+    )
+    assert content.startswith(b"\xef\xbb\xbfphone,")
+    rows = list(csv.reader(io.StringIO(content.decode("utf-8-sig"))))
+    assert rows[:2] == [["phone", "name", "orders", "note"], ["5511912345678", "Ana", "12", ""]]
+    assert len({message.body["document"]["link"] for message in sandbox.messages}) == 1
+
+
+def test_an_excel_file(sandbox):
+    report(recipient=NUMBER, as_file="s3://storage@reports/people.xlsx").once()
+    document, _, content = file_of(sandbox)
+    assert set(document) == {"link", "filename"}
+    sheet = openpyxl.load_workbook(io.BytesIO(content)).active
+    assert [[cell.value for cell in row] for row in sheet][:2] == [
+        ["phone", "name", "orders", "note"],
+        [5511912345678, "Ana", 12, None],
+    ]
+
+
+def test_the_file_in_the_header_of_a_whatsapp_template(sandbox):
+    address = "s3://storage@reports/people.csv"
+    header = {"document": {"object": address}}
+    report(recipient=NUMBER, as_file=address, template=template_message("daily", "en", header=header)).once()
+    (message,) = sandbox.messages
+    assert "people.csv?" in str(message.body["template"])
+
+
+def test_values_of_every_kind(tmp_path):
+    rows = Rows(["a"])
+    moment = datetime(2026, 7, 1, 12, tzinfo=UTC)
+    values = [Decimal("1.50"), date(2026, 7, 1), moment, None, float("nan"), b"\x01", "=1+1", "a\x00b", True]
+    rows.extend([value] for value in values)
+    with open(tmp_path / "a.xlsx", "wb") as file:
+        _report_file._write_xlsx(rows, file)
+    sheet = openpyxl.load_workbook(tmp_path / "a.xlsx").active
+    written = [row[0].value for row in sheet][1:]
+    assert written[:1] == [1.5]
+    assert written[2:] == [str(moment), None, None, "01", "=1+1", "a b", True]
+    assert sheet["A8"].data_type == "s"
+    with open(tmp_path / "a.csv", "w+b") as file:
+        _report_file._write_csv(rows, file)
+        file.seek(0)
+        assert file.read().decode("utf-8-sig").split("\r\n")[1:5] == ["1.50", "2026-07-01", str(moment), '""']
+
+
+def test_a_retry_writes_nothing_for_whom_has_the_file(storage, sandbox):
+    address = "s3://storage@reports/once.csv"
+    run = report(recipient=NUMBER, as_file=address, store=TaskStateStore())
+    run.once(ends="failing")
+    storage.client.delete_object(Bucket="reports", Key="once.csv")
+    run.once()
+    assert len(sandbox.messages) == 1
+
+
+def test_a_storage_that_can_not_be_written_sends_nothing(sandbox):
+    run = report(recipient=NUMBER, as_file="nowhere://reports/people.csv")
+    refused = fails_at_once(run, ConfigurationError)
+    assert "as_file: 'nowhere://reports/people.csv' can't be opened" in str(refused)
+    assert sandbox.requests == []
