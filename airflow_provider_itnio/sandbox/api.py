@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import shlex
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -15,11 +17,13 @@ from starlette.responses import Response
 from airflow_provider_itnio.sandbox.api_models import (
     NOWHERE,
     ChatsAsked,
+    MessagesAsked,
     PageAsked,
     PageOfOneAsked,
     PartAsked,
     PushGiven,
     ReplyGiven,
+    WaitAsked,
     WebhookGiven,
     WindowGiven,
 )
@@ -41,6 +45,7 @@ from airflow_provider_itnio.sandbox.store.entries import (
     as_json,
 )
 from airflow_provider_itnio.sandbox.store.store import EntryName
+from airflow_provider_itnio.sandbox.store.waiting import have_come, not_come
 from airflow_provider_itnio.sandbox.vendor.endpoints import CONTENT_TYPE, Vendor
 from airflow_provider_itnio.sandbox.vendor.signature import sign_of
 
@@ -60,9 +65,11 @@ class SandboxApi:
     vendor: Vendor
     connection: Callable[[], str]
 
-    @operation("GET", "/sandbox/messages", query=PageOfOneAsked, gives=list[ReceivedMessage])
-    async def read_messages(self, request: Request, asked: PageOfOneAsked) -> Response:
-        """List the accepted messages, oldest first."""
+    @operation("GET", "/sandbox/messages", query=MessagesAsked, gives=list[ReceivedMessage])
+    async def read_messages(self, request: Request, asked: MessagesAsked) -> Response:
+        """List the accepted messages, oldest first; ``?wait=3&timeout=10`` waits for three."""
+        if asked.wait:
+            await self._wait_for(asked)
         return self._page(request, "message", asked)
 
     @operation("DELETE", "/sandbox/messages")
@@ -164,6 +171,16 @@ class SandboxApi:
     async def clear_faults(self, request: Request) -> None:
         """Forget all faults."""
         self.vendor.faults.clear()
+
+    async def _wait_for(self, asked: MessagesAsked) -> None:
+        wanted = WaitAsked(n=asked.wait, timeout=asked.timeout, recipient=asked.recipient, status=None)
+        ends = time.monotonic() + asked.timeout
+        # No thread waits longer than a second, so that the sandbox can stop.
+        while not await run_in_threadpool(
+            have_come, self.vendor.store, wanted, min(1.0, ends - time.monotonic())
+        ):
+            if time.monotonic() >= ends:
+                raise HTTPException(408, str(not_come(self.vendor.store, wanted)))
 
     def _page(self, request: Request, name: EntryName, asked: PageAsked) -> Response:
         """List a part of what is kept, ``?limit=`` and ``?after=`` say which; a Link header leads on."""

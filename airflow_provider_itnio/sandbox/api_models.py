@@ -30,6 +30,9 @@ LARGEST_PAGE = 10_000
 SHOWN_AT_ONCE = 100
 LONGEST_SEARCH = 200
 
+LONGEST_WAIT = 60
+"""Seconds that an answer is held back at most."""
+
 LONGEST_TEXT = 4096
 LONGEST_NUMBER = 20
 REPLIES = ("text", "button", "row", "quick_reply", "location")
@@ -237,6 +240,20 @@ class PageOfOneAsked(PageAsked):
     """
 
     recipient: PhoneNumber | None = None
+
+
+class MessagesAsked(PageOfOneAsked):
+    """
+    Which messages are asked for.
+
+    :param wait: how many must have come before the answer; 0 does not wait
+    :param timeout: seconds to wait at most
+    """
+
+    wait: QueryNumber = Field(0, ge=0, description="a whole number from 0")
+    timeout: QueryNumber = Field(
+        10, ge=0, le=LONGEST_WAIT, description=f"seconds, a whole number from 0 to {LONGEST_WAIT}"
+    )
 
 
 class ListAsked(Given):

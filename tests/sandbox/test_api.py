@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
@@ -220,6 +221,7 @@ def test_what_is_meant_for_the_sandbox_itself_is_not(wire, sandbox, path):
 )
 def test_a_filter_that_cannot_be_is_an_error(wire, name, query, error):
     answer = wire.control("GET", f"{name}?{query}")
+    error += ", wait, timeout" if name == "messages" and "unknown" in error else ""
     assert (answer.status_code, answer.json()) == (400, {"error": error})
 
 
@@ -273,3 +275,27 @@ def test_key_secret_and_sign_are_hidden_under_a_wrong_name_too(wire, sandbox, me
     ]
     assert seen["timestamp"] == headers["Timestamp"]
     assert sandbox.secret not in repr(vars(sandbox)["_vendor"])
+
+
+def test_messages_can_be_waited_for(wire, message):
+    with ThreadPoolExecutor(1) as beside:
+        waiting = beside.submit(wire.control, "GET", "messages?wait=2&timeout=60")
+        for number in range(2):
+            wire.custom(message(text={"body": str(number)}))
+        answer = waiting.result()
+    assert [one["body"]["text"]["body"] for one in answer.json()] == ["0", "1"]
+    assert wire.control("GET", "messages?wait=2&limit=1").links["next"]["url"]
+
+
+def test_messages_that_do_not_come_are_an_error_that_says_what_came(wire, message):
+    wire.custom(message())
+    answer = wire.control("GET", "messages?wait=2&timeout=2")
+    assert answer.status_code == 408
+    assert answer.json()["error"].startswith("2 accepted messages were expected within 2 s, 1 came\n")
+
+
+@pytest.mark.parametrize("query", ["wait=-1", "wait=two", "wait=1&timeout=61", "wait=1&timeout=x"])
+def test_a_wait_out_of_its_range_is_refused_by_name(wire, query):
+    answer = wire.control("GET", f"messages?{query}")
+    assert answer.status_code == 400
+    assert "a whole number from 0" in answer.json()["error"]

@@ -20,24 +20,41 @@ def wait_for(store: Store, asked: WaitAsked) -> list[ReceivedMessage]:
     :raises TimeoutError: if fewer came; it says what came instead
     :raises ValueError: if so many are never kept
     """
-    recipient, status = asked.recipient, asked.status
+    with store.changed:
+        if not have_come(store, asked, asked.timeout):
+            raise not_come(store, asked)
+        return _found(store, asked)
+
+
+def have_come(store: Store, asked: WaitAsked, seconds: float) -> bool:
+    """
+    Wait until at least that many messages are kept, or some time has passed.
+
+    :raises ValueError: if so many are never kept
+    """
     if asked.n > store.keep:
         raise ValueError(f"waiting for {asked.n} messages, but the sandbox keeps {store.keep}")
-
-    def found() -> list[ReceivedMessage]:
-        return [
-            one
-            for one in store.messages
-            if recipient in (None, one.recipient)
-            and (status is None or any(reached.status == status for reached in one.statuses))
-        ]
-
     with store.changed:
-        if store.changed.wait_for(
-            lambda: store.totals()["messages"] >= asked.n <= len(found()), asked.timeout
-        ):
-            return found()
-        came = len(found())
+        return store.changed.wait_for(
+            lambda: store.totals()["messages"] >= asked.n <= len(_found(store, asked)), seconds
+        )
+
+
+def _found(store: Store, asked: WaitAsked) -> list[ReceivedMessage]:
+    recipient, status = asked.recipient, asked.status
+    return [
+        one
+        for one in store.messages
+        if recipient in (None, one.recipient)
+        and (status is None or any(reached.status == status for reached in one.statuses))
+    ]
+
+
+def not_come(store: Store, asked: WaitAsked) -> TimeoutError:
+    """Return the error that says what came instead."""
+    recipient, status = asked.recipient, asked.status
+    with store.changed:
+        came = len(_found(store, asked))
         messages = [
             f"{one.type} to {shortened(one.recipient)}: {one.text[:40]!r}"
             + (f" ({' '.join(filter(None, (one.status, one.failure)))})" if status else "")
@@ -46,7 +63,7 @@ def wait_for(store: Store, asked: WaitAsked) -> list[ReceivedMessage]:
         refused = [f"{one.status} ({one.meaning}): {one.why}" for one in store.all("refused")]
     wanted = [f"to {shortened(recipient)}"] if recipient else []
     wanted += [f"with status {status}"] if status else []
-    raise TimeoutError(
+    return TimeoutError(
         " ".join([f"{asked.n} accepted messages", *wanted])
         + f" were expected within {asked.timeout:g} s, {came} came"
         + "".join(_lines("accepted", messages))
