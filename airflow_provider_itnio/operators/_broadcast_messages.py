@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_itnio.api.models import Message
     from airflow_provider_itnio.broadcast.recipients import Recipient
+    from airflow_provider_itnio.broadcast.rendering import PersonalMessage
 
 log = NeverRaisingLog(__name__)
 
@@ -35,20 +36,24 @@ class BroadcastMessages(WhatsAppMessageOperator):
     ) -> tuple[str, Callable[[Recipient], Message]]:
         """Return the messages' type, and what makes the message of one recipient."""
         from airflow_provider_itnio.api.models import message_from
-        from airflow_provider_itnio.broadcast.rendering import PersonalMessage
 
-        personal = PersonalMessage(
-            fields,
-            self._text_environment(),
-            context,
-            resolved(self.shared, context) or {},
-            data=self._fields_of_data(context),
-        )
+        personal = self._personal(fields, context)
         if not personal.is_personal:
             message = message_from(personal.same_for_all, if_too_long=self.if_too_long)
             return message.type, self._same_for_all(message)
         return personal.kind, lambda recipient: message_from(
             personal.fields_for(recipient), if_too_long=self.if_too_long
+        )
+
+    def _personal(self, fields: Mapping[str, Any], context: Context) -> PersonalMessage:
+        from airflow_provider_itnio.broadcast.rendering import PersonalMessage
+
+        return PersonalMessage(
+            fields,
+            self._text_environment(),
+            context,
+            resolved(self.shared, context) or {},
+            data=self._fields_of_data(context),
         )
 
     def _same_for_all(self, message: Message) -> Callable[[Recipient], Message]:
@@ -67,16 +72,9 @@ class BroadcastMessages(WhatsAppMessageOperator):
 
     def _fallback_maker(self, context: Context) -> Callable[[Recipient], Message]:
         """Return what makes the fallback for one recipient."""
-        from airflow_provider_itnio.broadcast.rendering import PersonalMessage
         from airflow_provider_itnio.operators._fallback import fallback_message
 
-        personal = PersonalMessage(
-            {"fallback": self.fallback},
-            self._text_environment(),
-            context,
-            resolved(self.shared, context) or {},
-            data=self._fields_of_data(context),
-        )
+        personal = self._personal({"fallback": self.fallback}, context)
         if not personal.is_personal:
             message = fallback_message(personal.same_for_all.get("fallback"))
             return lambda recipient: message
