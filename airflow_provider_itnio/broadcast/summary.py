@@ -141,7 +141,7 @@ class Report:
         self._falls_back = falls_back
         self._fallbacks = 0
         self._fell_back = 0
-        self._status_of: dict[str, MessageStatus] = {}
+        self._status_of: dict[str, tuple[str, str | None]] = {}
         self._replaced: set[str] = set()
         self._recipients = recipients
         self._receipts: list[Receipt] | None = [] if keep_receipts else None
@@ -203,7 +203,8 @@ class Report:
     def keep_status(self, status: MessageStatus) -> None:
         """Take what became of an accepted message, to be told with its receipt."""
         if self._receipts is not None:
-            self._status_of[status.message_id] = status
+            at = status.at.isoformat() if status.at else None
+            self._status_of[status.message_id] = status.status, at
 
     def add_arrived(self, status: MessageStatus) -> None:
         """Count an accepted message that has come as far as the task waits for."""
@@ -297,11 +298,8 @@ class Report:
         return summary
 
     def _with_status(self, receipt: Receipt) -> ReceiptDict:
-        written, status = receipt.as_dict(), self._status_of.get(receipt.message_id)
-        if status is None:
-            return written
-        at = status.at.isoformat() if status.at else None
-        return {**written, "status": status.status, "status_at": at}
+        written, known = receipt.as_dict(), self._status_of.get(receipt.message_id)
+        return written if known is None else {**written, "status": known[0], "status_at": known[1]}
 
     def describe(self) -> str:
         """Return the counts so far, for people."""
