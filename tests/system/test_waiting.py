@@ -14,6 +14,9 @@ LATER, FAILS, MISJUDGED, OPEN, CLOSED = (
     *("861000000092", "861000000093"),
 )
 
+SENDS = {"is_pushed_later": "is_pushed_later", "is_read": "sends"}
+"""Which task sends what a task waits for."""
+
 
 @scenario(after=("arrived",))  # some of whose alerts the triggerer sends
 def waiting(running):
@@ -22,17 +25,28 @@ def waiting(running):
         running.waiting.reply(recipient=number, text="hi")
     running.waiting.window_open(MISJUDGED, is_open=False)  # which the receiver does not know
     running.airflow.trigger("waiting", "run")
-    until(lambda: len(running.waiting.sent_to(LATER)) == 2)
-    waits = "running" if AIRFLOW_2 else "deferred"
-    for task in ("is_pushed_later", "is_read"):
-        until(lambda task=task: running.airflow.tasks("waiting", "run")[task][0] == waits)
-    if not AIRFLOW_2:
+    if AIRFLOW_2:  # which runs one task at a time here
+        for task in SENDS:
+            push_to(running, task, "running")
+    else:
+        until(lambda: {running.airflow.tasks("waiting", "run")[task][0] for task in SENDS} == {"deferred"})
         running.airflow.restart_triggerer()
-    for message in running.waiting.sent_to(LATER):
-        running.waiting.push(message, "delivered")
-        running.waiting.push(message, "read")
+        for task in SENDS:
+            push_to(running, task, "deferred")
     assert running.airflow.wait_for("waiting", "run") == "failed"
     return running.airflow.tasks("waiting", "run")
+
+
+def push_to(running, task, state):
+    """Push that a message is read once the task that waits for it has a state."""
+
+    def message():
+        sent = [one for one in running.waiting.sent_to(LATER) if f"{SENDS[task]} run" in str(one.body)]
+        return sent if running.airflow.tasks("waiting", "run")[task][0] == state else []
+
+    (found,) = until(message)
+    running.waiting.push(found, "delivered")
+    running.waiting.push(found, "read")
 
 
 def test_tasks_are_green_once_their_messages_are_delivered(waiting, running):

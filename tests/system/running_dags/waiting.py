@@ -31,9 +31,10 @@ with DAG(
         "wait_for": "delivered",
     },
 ):
+    tasks = {}
     for task_id, recipient in RECIPIENTS.items():
         falls_back = task_id == "falls_back"
-        WhatsAppSendOperator(
+        tasks[task_id] = WhatsAppSendOperator(
             task_id=task_id,
             recipient=recipient,
             text="42 rows" if falls_back else None,
@@ -45,9 +46,11 @@ with DAG(
     sends = WhatsAppSendOperator(
         task_id="sends", recipient="+999 7 000 0003", template=TEMPLATE, wait_for="accepted"
     )
-    WhatsAppDeliveredSensor(
+    is_read = WhatsAppDeliveredSensor(
         task_id="is_read", messages=sends.output, until="read", poke_interval=1, deferrable=AIRFLOW_V_3_0_PLUS
     )
+    if not AIRFLOW_V_3_0_PLUS:  # where one task runs at a time, and waits in the worker
+        tasks["is_pushed_later"] >> is_read
 
     WhatsAppBroadcastOperator.partial(
         task_id="broadcast",
