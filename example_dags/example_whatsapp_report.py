@@ -1,8 +1,7 @@
-"""A report to several people: the result of an upstream task, with a text for each.
+"""A report: what a query gives, as a text, as a file, and as a text for each person; an alert if it fails.
 
-Replace ``load`` with your own task. Its result gets into the messages in three ways: by Jinja in a text, as
-the output that a mapped task is expanded over, and through a function that writes the message. You can run it
-against the sandbox without changes (``make demo``).
+Replace ``load`` with your own task, and the two connections: ``warehouse`` is the database, ``storage`` the
+object storage with the bucket ``reports``. ``make demo`` and ``make playground`` bring both, on this machine.
 """
 
 from __future__ import annotations
@@ -10,11 +9,13 @@ from __future__ import annotations
 from typing import Any
 
 import pendulum
-from airflow.providers.common.compat.sdk import DAG, task
+from airflow.providers.common.compat.sdk import DAG, BaseHook, task
 
-from airflow_provider_itnio.messages import template_message
-from airflow_provider_itnio.operators.whatsapp import WhatsAppSendOperator
+from airflow_provider_itnio.notifications.whatsapp import WhatsAppNotifier
+from airflow_provider_itnio.operators.whatsapp_broadcast import WhatsAppBroadcastOperator
+from airflow_provider_itnio.transfers.sql_to_whatsapp import SqlToWhatsAppOperator
 
+ON_CALL = "+86 147-1800-4557"
 STAKEHOLDERS = ["+86 147-1800-4557", "+55 11 91234-5678", "+44 20 7946 0018"]
 
 with DAG(
@@ -23,45 +24,69 @@ with DAG(
     schedule=None,
     start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
     default_args={"retries": 2, "retry_delay": pendulum.duration(minutes=1)},
+    on_failure_callback=WhatsAppNotifier(recipients=ON_CALL),
     tags=["example", "whatsapp"],
 ):
 
     @task
-    def load() -> dict[str, Any]:
-        """Find what is to be reported."""
-        return {"rows": 1204, "revenue": "48,310.50 EUR", "late": ["returns", "stock"]}
+    def load() -> None:
+        """Stand for what fills your database."""
+        warehouse: Any = BaseHook.get_connection("warehouse")
+        warehouse.get_hook().run(
+            [
+                "DROP TABLE IF EXISTS sales",
+                "CREATE TABLE sales (region TEXT, lead TEXT, mobile TEXT, orders INT, revenue NUMERIC)",
+                "INSERT INTO sales VALUES "
+                "('North', 'Grete', '+49 30 123456', 602, 24155.25), "
+                "('South', 'Paola', '+39 06 1234 5678', 602, 24155.25), "
+                "('East', 'Li', NULL, 0, NULL)",
+            ]
+        )
+
+    # One text for all, with a table.
+    tell_stakeholders = SqlToWhatsAppOperator(
+        task_id="tell_stakeholders",
+        sql="SELECT region, orders, revenue FROM sales ORDER BY region",
+        sql_conn_id="warehouse",
+        recipients=STAKEHOLDERS,
+        text="*{{ row_count }} regions, {{ rows | sum('orders') }} orders*\n{{ rows | table(max_rows=5) }}",
+    )
+
+    # The rows as a file, which is written to object storage, signed and sent.
+    send_file = SqlToWhatsAppOperator(
+        task_id="send_file",
+        sql="SELECT * FROM sales ORDER BY region",
+        sql_conn_id="warehouse",
+        recipient=ON_CALL,
+        as_file="s3://storage@reports/sales-{{ run_id | replace(':', '-') }}.csv",
+        text="All {{ row_count }} regions",
+    )
+
+    # A text for each row, to the number in it.
+    tell_leads = SqlToWhatsAppOperator(
+        task_id="tell_leads",
+        sql="SELECT * FROM sales WHERE mobile IS NOT NULL",
+        sql_conn_id="warehouse",
+        recipient_column="mobile",
+        text="Dear {{ row.lead }}, {{ row.region }} had {{ row.orders }} orders: {{ row.revenue }} EUR.",
+    )
 
     @task
-    def messages_for_regions(figures: dict[str, Any]) -> list[dict[str, Any]]:
-        """Make one whole message, with its recipient, for each region."""
-        return [
-            {"recipient": "+49 30 123456", "text": f"North: {figures['rows'] // 2} rows"},
-            {
-                "recipient": "+39 06 1234 5678",
-                "template": template_message("daily_report", "it", body=["South", str(figures["rows"] // 2)]),
-            },
-        ]
+    def late_regions() -> list[dict[str, Any]]:
+        """Find whom to ask, in Python."""
+        return [{"phone": number, "region": "East"} for number in STAKEHOLDERS[:2]]
 
-    figures: Any = load()
-
-    # One text for all: a mapped task for each person, with its own retries.
-    WhatsAppSendOperator.partial(
-        task_id="tell_stakeholders",
-        text=(
-            "*Report of {{ dag_run.start_date | ds }}*\n"
-            "Rows: {{ ti.xcom_pull('load')['rows'] }}\n"
-            "Revenue: {{ ti.xcom_pull('load')['revenue'] }}\n"
-            "Late: {{ ti.xcom_pull('load')['late'] | join(', ') }}"
-        ),
-    ).expand(recipient=STAKEHOLDERS).set_upstream(figures)
-
-    # Another message for each. Jinja in the output of an upstream task is not run.
-    WhatsAppSendOperator.partial(task_id="tell_regions").expand_kwargs(messages_for_regions(figures))
+    # The output of an upstream task, one text for each.
+    ask_for_late = WhatsAppBroadcastOperator(
+        task_id="ask_for_late",
+        recipients=late_regions(),
+        text="*{{ recipient.region }}* has no revenue yet. Can you look into it?",
+    )
 
     # What a function returns is never run as Jinja.
-    @task.whatsapp(recipient=STAKEHOLDERS[0])
-    def tell_what_is_late(figures: dict[str, Any]) -> str:
-        """Write the message in Python."""
-        return "*Late today*\n" + "\n".join(f"- {report}" for report in figures["late"])
+    @task.whatsapp(recipient=ON_CALL)
+    def tell_that_it_is_done() -> str:
+        """Write a message in Python."""
+        return "The report is with everyone."
 
-    tell_what_is_late(figures)
+    load() >> [tell_stakeholders, send_file, tell_leads, ask_for_late] >> tell_that_it_is_done()

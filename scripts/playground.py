@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 from airflow_provider_itnio.sandbox import Sandbox
 from scripts.running_airflow import RunningAirflow, airflow_environment
 from scripts.running_receiver import RunningReceiver, with_receiver
+from scripts.running_storage import RunningStorage
 
 ROOT = Path(__file__).parent.parent
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -37,11 +38,12 @@ def play() -> int:
     with (
         tempfile.TemporaryDirectory(prefix="itnio-playground-") as home,
         RunningReceiver(Path(home)) as receiver,
+        RunningStorage(Path(home)) as storage,
         Sandbox(webhook=receiver.push_url) as sandbox,
     ):
         log = Path(home) / "airflow.log"
-        connection = {"AIRFLOW_CONN_ITNIO_DEFAULT": with_receiver(sandbox, receiver)}
-        environment = airflow_environment(Path(home), ROOT / "example_dags", connection)
+        connections = {"AIRFLOW_CONN_ITNIO_DEFAULT": with_receiver(sandbox, receiver), **storage.connections}
+        environment = airflow_environment(Path(home), ROOT / "example_dags", connections)
         print("Airflow starts, which takes most of a minute ...", flush=True)
         with RunningAirflow(environment, log, with_page=True) as airflow:
             print(
