@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from airflow_provider_itnio.api.errors import ReceiverError
+from airflow_provider_itnio.api.errors import ItnioError
 from airflow_provider_itnio.api.masking import mask_phone
 from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
 from airflow_provider_itnio.api.question import Question
@@ -18,6 +18,9 @@ _MOST_AT_ONCE: Final = 1000
 """Incoming messages in one answer."""
 _BETWEEN_MESSAGES: Final = 0.5
 """Seconds in which messages of other people gather, where many write."""
+_LATE_PUSHES: Final = 30.0
+"""Seconds after a question's time in which a push of what was written in time is waited for; never longer
+than the question was open."""
 _MOST_LINES: Final = 100
 """Lines in the log about messages that were no answer."""
 
@@ -46,6 +49,7 @@ class AnswerWait:
         self._now = now
         self._has_template = has_template
         self._cursor = question.cursor
+        self._reads_until = question.ends_at + min(_LATE_PUSHES, question.ends_at - question.begun_at)
         self._asked_at = self._wait = 0.0
         self._longest_wait = 1.0
         self._lines = 0
@@ -62,7 +66,7 @@ class AnswerWait:
         if self.unsettled:  # whose statuses are asked for next
             longest = self._longest_wait
             self._longest_wait = min(LONGEST_WAIT, longest * 2)
-        self._wait = max(0.0, min(longest, self._question.ends_at - self._asked_at))
+        self._wait = max(0.0, min(longest, self._reads_until - self._asked_at))
         return {"after": self._cursor, "limit": _MOST_AT_ONCE, "wait": self._wait}
 
     def take(self, incoming: Incoming, statuses: Mapping[str, MessageStatus]) -> float | None:
@@ -76,7 +80,7 @@ class AnswerWait:
                 return None
         if self._has_failed(statuses):
             return None
-        left = self._question.ends_at - (now := self._now())
+        left = self._reads_until - (now := self._now())
         if incoming.messages:  # there may be more
             return max(0.0, min(_BETWEEN_MESSAGES, left))
         if left <= 0:
@@ -84,15 +88,16 @@ class AnswerWait:
         early = self._asked_at + self._wait - now  # the receiver is under load, or stops
         return max(0.0, min(early, AFTER_ERROR))
 
-    def take_error(self, error: ReceiverError) -> float | None:
+    def take_error(self, error: ItnioError) -> float | None:
         """Take that the receiver could not be asked.
 
+        :param error: one of ``MAY_PASS``.
         :return: as :meth:`take`.
         """
         if not self._problem:
             log.warning("%s. The wait for an answer goes on", error)
         self._problem = str(error)
-        left = self._question.ends_at - self._now()
+        left = self._reads_until - self._now()
         return None if left <= 0 else min(AFTER_ERROR, left)
 
     def result(self) -> dict[str, Any]:

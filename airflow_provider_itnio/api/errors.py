@@ -18,6 +18,7 @@ __all__ = [
     "NotDeliveredError",
     "NotSentError",
     "PlatformError",
+    "ReceiverAccessError",
     "ReceiverError",
     "RecipientError",
     "RecordError",
@@ -68,6 +69,14 @@ class InvalidParameterError(ItnioError, ValueError):
 
 class ConfigurationError(ItnioError):
     """A connection, or a setting of one, is missing or unusable. Raised before anything is sent."""
+
+
+class ReceiverAccessError(ConfigurationError):
+    """What answers at the receiver's address does not know the token, or is no receiver.
+
+    Before a message that is the connection's fault. During a wait it may pass: a proxy answers so while the
+    receiver restarts, and the receiver itself while its token is changed.
+    """
 
 
 class NotSentError(ItnioError):
@@ -137,6 +146,10 @@ class ReceiverError(ItnioError):
     def __init__(self, message: str, *, http_status: int | None = None) -> None:
         super().__init__(message)
         self.http_status = http_status
+
+
+MAY_PASS = (ReceiverError, ReceiverAccessError)
+"""What a wait goes on over: the receiver is away, restarts, or gets another token."""
 
 
 class RecordError(ItnioError):

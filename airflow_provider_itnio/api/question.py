@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 LONGEST_KEY: Final = 100
 """Characters of an option's key, so that its id has no more than 200, the limit of a row in a list."""
 _MAC_BYTES: Final = 16
+_CLOCKS_APART: Final = 5.0
+"""Seconds by which this machine's clock may be ahead of Itniotech's."""
 _NO_WORDS: Final = frozenset({"image", "video", "audio", "document", "sticker", "location", "contacts"})
 """Types of messages whose text is a caption, and no answer."""
 
@@ -79,6 +81,9 @@ class Question:
     :param ends_at: Unix time in seconds after which no answer counts.
     :param cursor: behind which of the receiver's messages answers come.
     :param asked: the messages that ask it.
+    :param begun_at: Unix time in seconds when it was first about to be asked; 0 if that is not known.
+    :param has_places: whether everyone sees the options in one order, so that ``1`` is the first of them.
+    :param takes_typed: whether typed words count. Without them a tap is the only answer.
     """
 
     id: str
@@ -88,6 +93,9 @@ class Question:
     ends_at: float
     cursor: str = ""
     asked: tuple[Asked, ...] = ()
+    begun_at: float = 0.0
+    has_places: bool = True
+    takes_typed: bool = True
 
     @staticmethod
     def new_id() -> str:
@@ -95,13 +103,15 @@ class Question:
         return secrets.token_hex(8)
 
     def as_dict(self) -> dict[str, Any]:
-        """Write the question as plain JSON."""
-        return asdict(self) | {"asked": [asdict(one) for one in self.asked]}
+        """Write the question as plain JSON. Databases do not keep the order of an object's keys."""
+        asked, options = [asdict(one) for one in self.asked], [list(one) for one in self.options.items()]
+        return asdict(self) | {"asked": asked, "options": options}
 
     @classmethod
     def from_dict(cls, written: Mapping[str, Any]) -> Self:
         """Read what :meth:`as_dict` wrote."""
-        return cls(**{**written, "asked": tuple(Asked(**one) for one in written["asked"])})
+        asked, options = tuple(Asked(**one) for one in written["asked"]), dict(written["options"])
+        return cls(**{**written, "asked": asked, "options": options})
 
     @property
     def was_accepted(self) -> bool:
@@ -179,7 +189,8 @@ class Question:
                 return self._tapped(message, given, sender, secret)
         typed = None
         if message.type not in _NO_WORDS and len(message.text) <= 2 * LONGEST_KEY:
-            typed = option_words(self.options).get(_word(message.text))
+            words = option_words(self.options, has_places=self.has_places)
+            typed = words.get(_word(message.text))
         mine = [one for one in self.asked if canonical_number(one.recipient) == sender]
         if not mine:
             is_for_others = typed is None or message.questions
@@ -202,10 +213,15 @@ class Question:
 
     def _not_typed_to_this(self, message: IncomingMessage, mine: Sequence[Asked]) -> str:
         """Say why typed words are no answer to this question."""
-        if message.reply_to in {one.message_id for one in mine if one.message_id}:
+        is_tap = message.option_id is not None
+        if message.reply_to in {one.message_id for one in mine if one.message_id} and (
+            is_tap or self.takes_typed
+        ):
             return ""
         if message.option_id is not None:
             return "a button of another message"
+        if not self.takes_typed:
+            return "typed, and only a tap counts"
         if message.reply_to:
             return "the answer to another message"
         to = message.business_phone
@@ -215,8 +231,8 @@ class Question:
             return "not written while the question was open"
         if len(message.questions) > 1:
             return "more than one question is open to this number: tap the button, or quote the question"
-        asked_at = [one.at for one in mine if one.at is not None]
-        if asked_at and message.at.timestamp() < min(asked_at):
+        asked_at = (self.begun_at - _CLOCKS_APART if one.at is None else one.at for one in mine)
+        if message.at.timestamp() < min(asked_at):
             return "written before the question"
         return ""
 
@@ -226,17 +242,40 @@ class Question:
         return Choice(key)
 
 
-def option_words(options: Mapping[str, str]) -> dict[str, str]:
+def option_words(options: Mapping[str, str], *, has_places: bool = True) -> dict[str, str]:
     """Return what a person may type, and the option that it means: key, title, and its number from 1.
 
-    Where a key or title is a number itself, an option's place does not count.
+    Where a title holds a number, or a key begins with one, an option's place does not count.
+
+    :param options: title by key.
+    :param has_places: whether its place may count at all.
     """
     words: dict[str, str] = {}
     for key, title in options.items():
         words |= {_word(key): key, _word(title): key}
-    if not any(word.isdecimal() for word in words):
+    in_titles = any(character.isdecimal() for title in options.values() for character in _word(title))
+    if has_places and not in_titles and not any(_word(key)[:1].isdecimal() for key in options):
         words |= {str(number): key for number, key in enumerate(options, 1)}
     return words
+
+
+def options_by_key(options: Any) -> Any:
+    """Return options that are given as a list of pairs as a dict. All else stays as it is.
+
+    :param options: what the operator is given.
+    :raises InvalidParameterError: if two pairs have the same key.
+    """
+    is_list = isinstance(options, list | tuple)
+    if not is_list or not all(isinstance(one, list | tuple) and len(one) == 2 for one in options):
+        return options
+    by_key: dict[Any, Any] = {}
+    for key, title in options:
+        if not isinstance(key, str) or key in by_key:
+            raise InvalidParameterError(
+                f"options: a key must be text that no other option has, {describe_value(key)} given"
+            )
+        by_key[key] = title
+    return by_key
 
 
 def check_options(options: object, is_unrendered: Callable[[Any], bool] = lambda value: False) -> None:
@@ -248,7 +287,7 @@ def check_options(options: object, is_unrendered: Callable[[Any], bool] = lambda
     """
     if not isinstance(options, Mapping):
         raise InvalidParameterError(
-            f'options: must be a dict of titles by key, as in {{"yes": "Load again"}}, '
+            f'options: must be a dict of titles by key, as in {{"yes": "Load again"}}, or a list of pairs, '
             f"{describe_value(options)} given"
         )
     if not 1 <= len(options) <= 10:
@@ -257,6 +296,10 @@ def check_options(options: object, is_unrendered: Callable[[Any], bool] = lambda
     for key, title in options.items():
         _check_key(key)
         for word in {_word(text) for text in (key, title) if not is_unrendered(text)}:
+            if not word and str(title).strip():
+                raise InvalidParameterError(
+                    f"options: key and title of {describe_value(key)} must have a character that can be seen"
+                )
             if meant.setdefault(word, key) != key:
                 raise InvalidParameterError(
                     f"options: {word!r:.50} would mean {meant[word]!r:.50} and {key!r:.50}; people may type "
@@ -274,5 +317,18 @@ def _check_key(key: object) -> None:
 
 
 def _word(text: object) -> str:
-    """Return a text as it is compared: without blanks, and in one case and width."""
-    return "".join(unicodedata.normalize("NFKC", str(text)).casefold().split())
+    """Return a text as it is compared: in one case and width, without blanks and what can't be seen, and
+    without punctuation around it. What is nothing but punctuation stays."""
+    folded = unicodedata.normalize("NFKC", str(text)).casefold()
+    seen = "".join(one for one in folded if not _is_unseen(one))
+    first, end = 0, len(seen)
+    while first < end and unicodedata.category(seen[first]).startswith("P"):
+        first += 1
+    while end > first and unicodedata.category(seen[end - 1]).startswith("P"):
+        end -= 1
+    return seen[first:end] or seen
+
+
+def _is_unseen(character: str) -> bool:
+    is_variation = "\ufe00" <= character <= "\ufe0f" or "\U000e0100" <= character <= "\U000e01ef"
+    return character.isspace() or is_variation or unicodedata.category(character) in ("Cf", "Cc")

@@ -13,7 +13,7 @@ from pydantic_core import to_json
 
 from airflow_provider_itnio.api.checks import STATUS_ORDER, Delivery
 from airflow_provider_itnio.api.clock import ServerClock
-from airflow_provider_itnio.api.errors import ConfigurationError, ReceiverError
+from airflow_provider_itnio.api.errors import ReceiverAccessError, ReceiverError
 from airflow_provider_itnio.api.phone_numbers import normalize_phone, spellings
 from airflow_provider_itnio.api.protocol import Request, clean
 from airflow_provider_itnio.api.response import Response
@@ -200,7 +200,7 @@ class ReceiverProtocol:
         :param request: what was asked.
         :param answer: what came back.
         :param delivery: is of no meaning here.
-        :raises ConfigurationError: if the receiver does not accept the token, or no receiver answers.
+        :raises ReceiverAccessError: if the receiver does not accept the token, or no receiver answers.
         :raises ReceiverError: if the answer holds nothing of the kind.
         """
         if answer.http_status == 200 and (result := request.parse(answer.payload)) is not None:
@@ -208,12 +208,12 @@ class ReceiverProtocol:
         code, words = answer.http_status, self._clean(str(answer.payload.get("error") or ""))
         answer.forget()
         if code == 401:
-            raise ConfigurationError(
+            raise ReceiverAccessError(
                 "receiver_token: the receiver does not accept it; give the connection a token of its "
                 "ITNIO_RECEIVER_READ_TOKEN"
             )
         if code == 404:
-            raise ConfigurationError("receiver_url: no itnio-receiver answers there (HTTP 404)")
+            raise ReceiverAccessError("receiver_url: no itnio-receiver answers there (HTTP 404)")
         raise ReceiverError(
             f"The receiver did not say {request.description}: HTTP {code} {words}".rstrip(), http_status=code
         )

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
-from airflow_provider_itnio.api.errors import ReceiverError
+from airflow_provider_itnio.api.errors import ItnioError
 from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
 from airflow_provider_itnio.api.receiver import LONGEST_WAIT, MessageStatus
 
@@ -50,13 +50,13 @@ class StatusWait:
         wait = max(0.0, min(LONGEST_WAIT, self._ends_at - self._asked_at))
         return {"ids": self._ids, "until": self._until, "wait": wait}
 
-    def take(self, answer: Mapping[str, MessageStatus] | ReceiverError) -> float | None:
-        """Take the answer.
+    def take(self, answer: Mapping[str, MessageStatus] | ItnioError) -> float | None:
+        """Take the answer, or one of ``MAY_PASS``.
 
         :return: the seconds to pause before the next question; ``None`` if the wait is over.
         """
         now = self._now()
-        if isinstance(answer, ReceiverError):
+        if isinstance(answer, ItnioError):
             if not self._problem:
                 log.warning("%s. The wait goes on", answer)
             self._problem = str(answer)

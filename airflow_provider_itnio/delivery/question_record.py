@@ -2,25 +2,39 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from airflow_provider_itnio.api.errors import RecordError
+from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
 from airflow_provider_itnio.delivery.message_record import has_finished_since
 from airflow_provider_itnio.delivery.policy import Cleared
 from airflow_provider_itnio.delivery.state_store import TaskStateStore, unreadable
 
+if TYPE_CHECKING:
+    from airflow_provider_itnio.api.question import Question
+
 _KEY: Final = "whatsapp/question"
+
+log = NeverRaisingLog(__name__)
 
 
 class AskedEarlier(NamedTuple):
-    """A question of an earlier try that has no answer on record.
+    """A question of an earlier try.
 
     :param id: its id.
+    :param begun_at: Unix time in seconds when it was first about to be asked.
     :param ends_at: Unix time in seconds after which no answer counts.
+    :param numbers: who was to be asked, digits only.
+    :param answer: its answer, if that was found.
     :param cleared: whether a person has cleared the task since.
     """
 
     id: str
+    begun_at: float
     ends_at: float
+    numbers: list[str]
+    answer: dict[str, Any] | None
     cleared: Cleared
 
 
@@ -36,18 +50,49 @@ def question_of_earlier_try(store: TaskStateStore) -> AskedEarlier | None:
     if entry.cleared != "no" and has_finished_since(store, entry):
         return None
     match entry.value:
-        case {"question": str(question_id), "ends_at": int() | float() as ends_at}:
-            return AskedEarlier(question_id, ends_at, entry.cleared)
+        case {
+            "question": str(question_id),
+            "begun_at": int() | float() as begun_at,
+            "ends_at": int() | float() as ends_at,
+            "numbers": list(numbers),
+            "answer": dict() | None as answer,
+        }:
+            return AskedEarlier(
+                question_id, begun_at, ends_at, list(map(str, numbers)), answer, entry.cleared
+            )
     raise unreadable(_KEY, "it does not hold a question")
 
 
-def write_question(store: TaskStateStore, question_id: str, ends_at: float) -> None:
-    """Write which question the task is about to ask. Nobody must be asked if that fails.
+def write_question(
+    store: TaskStateStore,
+    question: Question,
+    numbers: Sequence[str],
+    answer: Mapping[str, Any] | None = None,
+) -> None:
+    """Write which question the task is about to ask, and later its answer.
+
+    Nobody must be asked if the first fails. If the second fails, the log says so: a retry would look for the
+    answer again.
 
     :param store: the task's.
-    :param question_id: the question's id.
-    :param ends_at: Unix time in seconds after which no answer counts.
-    :raises RecordError: if the store does not take it.
+    :param question: the question.
+    :param numbers: who is asked, digits only.
+    :param answer: its answer.
+    :raises RecordError: if the store does not take the question.
     """
-    if store:
-        store.set(_KEY, {"question": question_id, "ends_at": ends_at})
+    if not store:
+        return
+    entry = {
+        "question": question.id,
+        "begun_at": question.begun_at,
+        "ends_at": question.ends_at,
+        "numbers": list(numbers),
+        "answer": answer,
+    }
+    if answer is None:
+        store.set(_KEY, entry)
+        return
+    try:
+        store.set_with_retry(_KEY, entry)
+    except RecordError as error:
+        log.warning("%s. A retry of this task would look for the answer again", error)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from airflow_provider_itnio.api.checks import REACHABLE, check_choice, check_number
-from airflow_provider_itnio.api.errors import InvalidParameterError
+from airflow_provider_itnio.api.errors import InvalidParameterError, ReceiverAccessError
 
 if TYPE_CHECKING:
     from airflow_provider_itnio.api.protocol import Request
@@ -33,6 +33,7 @@ class ReceiverQuestions:
 
     itnio_conn_id: str
 
+    _account: Account | None
     account: Callable[[], Account]
     aaccount: Callable[[], Awaitable[Account]]
 
@@ -139,15 +140,23 @@ class ReceiverQuestions:
         from airflow_provider_itnio.api.client import BlockingClient
 
         requests = list(requests)
-        with BlockingClient(*self.way_to_receiver(self.account(), wait)) as client:
-            return [client.perform(request) for request in requests]
+        try:
+            with BlockingClient(*self.way_to_receiver(self.account(), wait)) as client:
+                return [client.perform(request) for request in requests]
+        except ReceiverAccessError:
+            self._account = None  # the connection may have another token the next time
+            raise
 
     async def _aask(self, requests: Iterable[Request[Result]], wait: float = 0.0) -> list[Result]:
         from airflow_provider_itnio.api.async_client import AsyncClient
 
         requests = list(requests)
-        async with AsyncClient(*self.way_to_receiver(await self.aaccount(), wait)) as client:
-            return await asyncio.gather(*map(client.perform, requests))
+        try:
+            async with AsyncClient(*self.way_to_receiver(await self.aaccount(), wait)) as client:
+                return await asyncio.gather(*map(client.perform, requests))
+        except ReceiverAccessError:
+            self._account = None
+            raise
 
     def way_to_receiver(self, account: Account, wait: float = 0.0) -> tuple[ReceiverProtocol, ClientSettings]:
         """Return what a client needs to ask the receiver.

@@ -80,6 +80,41 @@ def template_of(template: Mapping[str, Any], ids: Mapping[str, str]) -> Template
     return cast("TemplateDict", {**template, "components": [*components, *added]})
 
 
+def _quick_replies(template: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return a WhatsApp template's quick replies in the order in which people see them."""
+    given = template.get("components") or []
+    components = given if isinstance(given, (list, tuple)) else [given]
+    replies = (one for one in components if isinstance(one, Mapping) and one.get("sub_type") == "quick_reply")
+    return sorted(replies, key=lambda one: (len(str(one.get("index"))), str(one.get("index"))))
+
+
+def shows_in_order(template: Any, options: Mapping[str, Any]) -> bool:
+    """Return whether a question's WhatsApp template shows the options in their order.
+
+    :param template: the WhatsApp template, ``None`` for none.
+    :param options: title by key.
+    """
+    replies = _quick_replies(template) if isinstance(template, Mapping) else []
+    return not replies or [str(_payload(one)) for one in replies] == list(options)
+
+
+def check_order(template: Any, is_unrendered: Callable[[Any], bool] = lambda value: False) -> None:
+    """Check that a WhatsApp template names options whose order is not known.
+
+    :param template: the WhatsApp template, ``None`` for none.
+    :param is_unrendered: says of a value that only rendering will tell what it is.
+    :raises InvalidMessageError: if its buttons would take the options in their order.
+    """
+    if not isinstance(template, Mapping) or is_unrendered(template.get("components")):
+        return
+    if not _quick_replies(template):
+        raise InvalidMessageError(
+            "template: must name the options in its quick replies, as in "
+            'buttons=[{"quick_reply": "<key>"}, …], where options come from an upstream task or from Jinja: '
+            "Airflow's database does not keep the order of a dict. Or give options as a list of pairs"
+        )
+
+
 def _payload(button: Mapping[str, Any]) -> Any:
     match button.get("parameters"):
         case [{"payload": payload}]:
@@ -101,7 +136,7 @@ def check_question(
     """Check all that a question consists of.
 
     :param question: what is asked.
-    :param options: title by key.
+    :param options: title by key, or a list of pairs.
     :param template: the WhatsApp template, ``None`` for none.
     :param if_no_answer: ``fail``, ``skip``, or an option's key.
     :param is_unrendered: says of a value that only rendering will tell what it is.
@@ -109,9 +144,9 @@ def check_question(
     :raises InvalidParameterError: if the options or ``if_no_answer`` can't be.
     """
     from airflow_provider_itnio.api.models import check_fields
-    from airflow_provider_itnio.api.question import check_options
+    from airflow_provider_itnio.api.question import check_options, options_by_key
 
-    known = None if is_unrendered(options) else options
+    known = None if is_unrendered(options) else options_by_key(options)
     if known is not None:
         check_options(known, is_unrendered)
     _check_if_no_answer(if_no_answer, known)
@@ -181,24 +216,33 @@ def numbers_of(recipients: Any) -> list[str]:
     :return: their numbers, digits only.
     :raises InvalidMessageError: if nobody can be asked, or there are too many.
     """
-    from airflow_provider_itnio.api.phone_numbers import canonical_number
     from airflow_provider_itnio.broadcast.recipients import read_recipient, recipient_list
 
     entries = recipient_list(recipients)
     _check_count(entries)
-    numbers: dict[str, str] = {}
+    numbers: list[str] = []
     problems: list[str] = []
     for index, entry in enumerate(entries):
         try:
             number, _ = read_recipient(entry, f"recipients[{index}]")
-            numbers.setdefault(canonical_number(number), number)
+            numbers.append(number)
         except InvalidMessageError as error:
             problems += error.problems
     if not numbers:
         raise InvalidMessageError(*problems)
     for problem in problems:
         log.error("Not asked: %s", problem)
-    return list(numbers.values())
+    return each_once(numbers)
+
+
+def each_once(numbers: Sequence[str]) -> list[str]:
+    """Return each person's number once, in the last of its spellings.
+
+    :param numbers: phone numbers, digits only.
+    """
+    from airflow_provider_itnio.api.phone_numbers import canonical_number
+
+    return list({canonical_number(number): number for number in numbers}.values())
 
 
 def _check_count(entries: Sequence[Any]) -> None:

@@ -16,7 +16,12 @@ from airflow.providers.common.compat.sdk import (
 
 from airflow_provider_itnio._compat import is_task_terminated
 from airflow_provider_itnio.api.checks import REACHABLE, STATUS_ORDER, check_choice, check_number
-from airflow_provider_itnio.api.errors import InvalidParameterError, NotDeliveredError, ReceiverError
+from airflow_provider_itnio.api.errors import (
+    MAY_PASS,
+    InvalidParameterError,
+    NotDeliveredError,
+    ReceiverError,
+)
 from airflow_provider_itnio.api.masking import mask_phone
 from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
 
@@ -95,7 +100,7 @@ def wait_for_status(hook: ItnioHook, message_id: str, until: str, seconds: float
     :param until: ``sent``, ``delivered`` or ``read``.
     :param seconds: how long at most.
     :return: as :meth:`StatusWait.result`.
-    :raises ConfigurationError: if the connection names no receiver that accepts the token.
+    :raises ConfigurationError: if the connection names no receiver.
     """
     from airflow_provider_itnio.api.status_wait import StatusWait
 
@@ -103,7 +108,7 @@ def wait_for_status(hook: ItnioHook, message_id: str, until: str, seconds: float
     while True:
         try:
             pause = wait.take(hook.message_status(**wait.question()))
-        except ReceiverError as error:
+        except MAY_PASS as error:
             pause = wait.take(error)
         if pause is None:
             return wait.result()
@@ -116,13 +121,13 @@ def wait_for_answer(hook: ItnioHook, wait: AnswerWait) -> dict[str, Any]:
     :param hook: what asks.
     :param wait: what is waited for.
     :return: as :meth:`AnswerWait.result`.
-    :raises ConfigurationError: if the connection names no receiver that accepts the token.
+    :raises ConfigurationError: if the connection names no receiver.
     """
     while True:
         try:
             incoming = hook.incoming(**wait.what_to_read())
             pause = wait.take(incoming, hook.message_status(wait.unsettled))
-        except ReceiverError as error:
+        except MAY_PASS as error:
             pause = wait.take_error(error)
         if pause is None:
             return wait.result()

@@ -15,22 +15,20 @@ from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSki
 from airflow_provider_itnio.api.checks import check_delivery
 from airflow_provider_itnio.api.errors import (
     ItnioError,
-    NotSentError,
     ReceiverError,
     UnknownOutcomeError,
 )
 from airflow_provider_itnio.api.masking import mask_phone
 from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
 from airflow_provider_itnio.hooks.itnio import ItnioHook
-from airflow_provider_itnio.operators._fallback import is_window_closed
+from airflow_provider_itnio.operators._asking import AskingOperator
 from airflow_provider_itnio.operators._question import (
+    check_order,
     check_question,
     check_recipients,
-    interactive_of,
+    each_once,
     numbers_of,
-    template_of,
 )
-from airflow_provider_itnio.operators._recorded import RecordedSending
 from airflow_provider_itnio.operators._sending import retries_may_help
 from airflow_provider_itnio.operators._waiting import (
     OF_TRIGGERER,
@@ -49,7 +47,6 @@ if TYPE_CHECKING:
     from airflow_provider_itnio.api.checks import Delivery
     from airflow_provider_itnio.api.question import AnswerDict, Question
     from airflow_provider_itnio.delivery.message_record import DeliveryRecord
-    from airflow_provider_itnio.hooks.prepared_message import PreparedMessage
     from airflow_provider_itnio.message_types import RecipientsGiven, TemplateDict, XComArgLike
     from airflow_provider_itnio.operators._task_arguments import TaskArguments
 
@@ -57,6 +54,7 @@ __all__ = ["WhatsAppAskOperator"]
 
 _SETTINGS: Final = (
     *("recipients", "question", "options", "template", "answer_within", "if_no_answer", "deferrable"),
+    "typed_answers",
     *("business_phone", "app_id", "itnio_conn_id", "delivery"),
     *("timeout", "connect_timeout", "max_attempts", "proxy"),
 )
@@ -64,7 +62,7 @@ _SETTINGS: Final = (
 log = NeverRaisingLog(__name__)
 
 
-class WhatsAppAskOperator(RecordedSending):
+class WhatsAppAskOperator(AskingOperator):
     """Asks people a question by WhatsApp, and waits for the first answer.
 
     .. code-block:: python
@@ -94,12 +92,14 @@ class WhatsAppAskOperator(RecordedSending):
     :param recipients: who is asked: phone numbers in a list, or in a text separated by commas or lines; up to
         100. The question goes to each of them. (templated)
     :param question: what is asked, at most 1,024 characters. (templated)
-    :param options: the answers, 1 to 10: title by key. Keys have at most 100 characters, titles at most 20,
+    :param options: the answers, 1 to 10: title by key, or a list of pairs. Keys have at most 100 characters, titles at most 20,
         and 24 from four options on. (templated, but for the keys)
     :param answer_within: how long an answer is waited for, from when the question is asked: 1 s to 7 days, a
         timedelta or seconds.
     :param if_no_answer: what to do then: ``fail``, ``skip``, or the key of the option that is taken for the
         answer. A question that reached nobody, and an answer that can't be read, fail the task in any case.
+    :param typed_answers: whether typed words count. They carry no signature: whoever knows the receiver's push
+        address and a number that was asked could send them. With ``False`` only a tap counts.
     :param template: the WhatsApp template that asks whoever has not written in the last 24 hours: what
         ``template_message`` returns. It has a quick-reply button for each option, in their order.
         Without it, such people do not get the question. (templated)
@@ -139,11 +139,7 @@ class WhatsAppAskOperator(RecordedSending):
         ("recipients", "options", "template"), "json"
     )
     recipients: Any
-    question: Any
-    options: Any
-    template: Any
     answer_within: timedelta | float
-    if_no_answer: str
     deferrable: bool | None
 
     def __init__(
@@ -151,9 +147,10 @@ class WhatsAppAskOperator(RecordedSending):
         *,
         recipients: RecipientsGiven,
         question: str | XComArgLike,
-        options: Mapping[str, str] | XComArgLike,
+        options: Mapping[str, str] | Sequence[Sequence[str]] | XComArgLike,
         answer_within: timedelta | float = timedelta(hours=2),
         if_no_answer: Literal["fail", "skip"] | str = "fail",
+        typed_answers: bool = True,
         template: TemplateDict | XComArgLike | None = None,
         business_phone: str | int | XComArgLike | None = None,
         app_id: str | XComArgLike | None = None,
@@ -170,9 +167,12 @@ class WhatsAppAskOperator(RecordedSending):
         super().__init__(settings={name: own[name] for name in _SETTINGS}, **kwargs)
         self._forget_timeout_of_sensors()
         self._note_jinja()
+        self._note_order()
         if self._is_written_in_dag_file():
             check_recipients(recipients)
             check_question(question, options, template, if_no_answer, is_rendered_later)
+            if is_rendered_later(options):
+                check_order(template, is_rendered_later)
             seconds_of(answer_within, "answer_within")
             self._check_how_it_sends()
 
@@ -187,19 +187,24 @@ class WhatsAppAskOperator(RecordedSending):
         with self._failing_as_documented():
             check_delivery(self.delivery)
             seconds = seconds_of(self.answer_within, "answer_within")
-            self._refuse_unrendered(*self.template_fields)
-            check_question(self.question, self.options, self.template, self.if_no_answer)
-            numbers = numbers_of(self.recipients)
+            self._check_rendered(context)
+            numbers = rest = everyone = numbers_of(self.recipients)
             record = self._record_of(context)
-            earlier, question_id, rest = question_of_earlier_try(record.store), Question.new_id(), numbers
+            earlier, question_id = question_of_earlier_try(record.store), Question.new_id()
             if earlier is not None:
-                question = self._question(context, earlier.id, earlier.ends_at)
-                question, rest = self._asked_earlier(question, numbers, record)
+                question = self._question(context, earlier.id, earlier.begun_at, earlier.ends_at)
+                everyone = each_once([*earlier.numbers, *numbers])
+                question, unasked = self._asked_earlier(question, everyone, record)
+                rest = [number for number in unasked if number in numbers]
+                if earlier.answer is not None:
+                    log.info("An earlier try of this task has found the answer")
+                    return cast("AnswerDict", earlier.answer)
                 if question.asked and time.time() < earlier.ends_at:
                     log.info("An earlier try of this task has asked. The wait for the answer goes on")
-                    return self._ask(self._opened(question, numbers), rest, record)
+                    write_question(record.store, question, everyone)
+                    return self._ask(self._opened(question, everyone), rest, record)
                 if question.was_accepted:
-                    question = self._opened(question, numbers)
+                    question = self._opened(question, everyone)
                     found = self._wait_in_worker(question)  # what came in time, and no try has read
                     if found["answer"] or found["problem"] or earlier.cleared == "no":
                         return self._ended(question, found, record)
@@ -207,8 +212,9 @@ class WhatsAppAskOperator(RecordedSending):
                     rest = numbers
                 else:
                     question_id = earlier.id
-            question = self._question(context, question_id, time.time() + seconds)
-            write_question(record.store, question.id, question.ends_at)
+            now = time.time()
+            question = self._question(context, question_id, now, now + seconds)
+            write_question(record.store, question, numbers)
             record.about = question.id
             return self._ask(self._opened(question, numbers), rest, record)
 
@@ -241,43 +247,6 @@ class WhatsAppAskOperator(RecordedSending):
                 return self.execute(context)  # no triggerer has read what came
             return super().resume_execution(next_method, next_kwargs, context)
 
-    def _question(self, context: Context, question_id: str, ends_at: float) -> Question:
-        from airflow_provider_itnio.api.question import Question
-
-        instance = context.get("ti")
-        task = [getattr(instance, name, None) for name in ("dag_id", "run_id", "task_id", "map_index")]
-        options = {key: str(title) for key, title in self.options.items()}
-        _, business_phone = self.hook.sender()
-        return Question(question_id, "/".join(map(str, task)), options, business_phone, ends_at)
-
-    def _opened(self, question: Question, numbers: Sequence[str]) -> Question:
-        """Tell the receiver of a question before anybody is asked, and return where its answers begin."""
-        try:
-            cursor = self.hook.open_question(question.id, numbers, question.ends_at)
-        except ReceiverError as error:
-            raise NotSentError(
-                f"The receiver is to know of a question before it is asked. {error}"
-            ) from error
-        return replace(question, cursor=cursor)
-
-    def _asked_earlier(
-        self, question: Question, numbers: Sequence[str], record: DeliveryRecord
-    ) -> tuple[Question, list[str]]:
-        """Return the question with the messages of earlier tries that ask it, and who is to be asked now."""
-        from airflow_provider_itnio.delivery.policy import is_sent_again
-
-        record.about = question.id
-        rest: list[str] = []
-        for number in numbers:
-            earlier = record.earlier(number)
-            if earlier is None or is_sent_again(earlier.outcome, earlier.cleared, self.delivery):
-                rest.append(number)
-            if earlier is not None and earlier.receipt is not None:
-                question = question.with_receipt(earlier.receipt)
-            elif earlier is not None and earlier.outcome == "unknown":
-                question = question.with_unknown(number)
-        return question, rest
-
     def _ask(self, question: Question, numbers: Sequence[str], record: DeliveryRecord) -> AnswerDict:
         """Ask people one after the other, and wait for the answer if anybody was asked."""
         errors: list[ItnioError] = []
@@ -308,16 +277,6 @@ class WhatsAppAskOperator(RecordedSending):
             "Fix the cause, then clear the task to ask again"
         )
 
-    def _prepared(self, question: Question, number: str, record: DeliveryRecord) -> PreparedMessage:
-        """Return the message that asks a person: a WhatsApp template where only that reaches them."""
-        hook, secret = self.hook, self.hook.account().credentials.secret
-        ids = {key: question.option_id(secret, number, key) for key in question.options}
-        if self.template is not None and (record.uses_fallback(number) or is_window_closed(hook, number)):
-            record.use_fallback(number)
-            return hook.prepare(number, template=template_of(self.template, ids))
-        titles = {ids[key]: title for key, title in question.options.items()}
-        return hook.prepare(number, interactive=interactive_of(self.question, titles))
-
     def _wait(self, question: Question, record: DeliveryRecord) -> AnswerDict:
         left = question.ends_at - time.time()
         log.info("Waiting for an answer, %s at most", timedelta(seconds=max(0, math.ceil(left))))
@@ -343,7 +302,10 @@ class WhatsAppAskOperator(RecordedSending):
 
     def _ended(self, question: Question, found: Mapping[str, Any], record: DeliveryRecord) -> AnswerDict:
         """Return the answer, send a WhatsApp template to whom the question did not reach, or end without."""
+        from airflow_provider_itnio.delivery.question_record import write_question
+
         if answer := found["answer"]:
+            write_question(record.store, question, [one.recipient for one in question.asked], answer)
             self._close(question)
             log.info("%s has answered %r", mask_phone(answer["answered_by"]), answer["answer"])
             return cast("AnswerDict", answer)
@@ -381,13 +343,6 @@ class WhatsAppAskOperator(RecordedSending):
             raise AirflowSkipException(told)
         log.warning("%s: %r is taken for the answer", told, self.if_no_answer)
         return {"answer": self.if_no_answer, "answered_by": None, "answered_at": None}
-
-    def _close(self, question: Question) -> None:
-        """Let what people type from now on be for other questions."""
-        try:
-            self.hook.close_question(question.id)
-        except ItnioError as error:  # which must not keep the answer from the task
-            log.warning("%s. Until %s typed answers to other questions may not count", error, question.ends)
 
 
 _TRIGGER_TIMEOUT: Final = "Trigger timeout"

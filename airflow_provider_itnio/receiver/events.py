@@ -41,6 +41,7 @@ class IncomingMessage:
     """A person wrote, or chose a button or a row.
 
     :param sender: the person's number, digits only.
+    :param business_phone: the number that they wrote to, digits only; empty if that is not known.
     :param option_id: the id of the button or row that was chosen.
     :param reply_to: the id of the message that it answers.
     :param at: Unix seconds, by Itniotech's clock.
@@ -102,10 +103,10 @@ def _status(pushed: Mapping[Any, Any], kind: str, message_id: str, at: int) -> E
 
 
 def _incoming(pushed: Mapping[Any, Any], kind: str, message_id: str, at: int) -> Event:
-    sender = pushed.get("from")
-    who = sender if isinstance(sender, Mapping) else {"phone": sender}
-    digits = "".join(filter(str.isdecimal, _text(who.get("phone"), _LONGEST_WORD)))
-    if not digits:
+    origin = pushed.get("from")
+    who = origin if isinstance(origin, Mapping) else {"phone": origin}
+    sender = _digits(who.get("phone"))
+    if not sender:
         return _unread(pushed, kind, "from.phone is missing")
     message = _object(pushed, "message")
     option_id, option_title = _option(message) or _option(pushed) or (None, None)
@@ -113,9 +114,9 @@ def _incoming(pushed: Mapping[Any, Any], kind: str, message_id: str, at: int) ->
     context = _object(message, "context") or _object(pushed, "context")
     return IncomingMessage(
         message_id=message_id,
-        sender=digits,
+        sender=sender,
         name=_text(who.get("name"), _LONGEST_WORD),
-        business_phone=_text(pushed.get("businessPhone"), _LONGEST_WORD),
+        business_phone=_digits(pushed.get("businessPhone")),
         type=word or "unknown",
         text=option_title or _words(message, word),
         option_id=option_id,
@@ -157,6 +158,11 @@ def _text(value: object, longest: int) -> str:
     if isinstance(value, int):
         value = str(value) if abs(value) < 10**40 else ""
     return value[:longest].replace("\0", "").encode("utf-8", "replace").decode()
+
+
+def _digits(value: object) -> str:
+    """Return a phone number's digits."""
+    return "".join(filter(str.isdecimal, _text(value, _LONGEST_WORD)))
 
 
 def _seconds(value: object, now: int) -> int:

@@ -19,7 +19,7 @@ from airflow.providers.common.compat.sdk import (
 
 from airflow_provider_itnio._compat import is_from_mapped
 from airflow_provider_itnio.api.checks import REACHABLE, STATUS_ORDER, check_choice
-from airflow_provider_itnio.api.errors import ItnioError, NotDeliveredError, ReceiverError
+from airflow_provider_itnio.api.errors import MAY_PASS, ConfigurationError, ItnioError, NotDeliveredError
 from airflow_provider_itnio.api.masking import mask_phone_numbers
 from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
 from airflow_provider_itnio.argument_errors import with_named_errors
@@ -97,6 +97,7 @@ class WhatsAppDeliveredSensor(_Sensor):
         self.until = until
         self.itnio_conn_id = itnio_conn_id
         self.deferrable = deferrable
+        self._has_receiver = False
         # A mapped task is made when it runs: there a fault must fail the task, so it waits for execute().
         if not is_from_mapped(self):
             check_choice("until", until, REACHABLE)
@@ -146,7 +147,11 @@ class WhatsAppDeliveredSensor(_Sensor):
         """
         try:
             pause = self._wait.take(self.hook.message_status(self._recipients, until=self.until))
-        except ReceiverError as error:
+            self._has_receiver = True
+        except MAY_PASS as error:
+            goes_on = self._has_receiver or bool(getattr(context.get("ti"), "task_reschedule_count", None))
+            if isinstance(error, ConfigurationError) and not goes_on:
+                raise AirflowFailException(f"{type(error).__name__}: {error}") from error
             pause = self._wait.take(error)
         except ItnioError as error:
             raise AirflowFailException(f"{type(error).__name__}: {error}") from error
@@ -163,8 +168,8 @@ class WhatsAppDeliveredSensor(_Sensor):
         if event["problem"]:
             try:
                 self.hook.check_receiver()
-            except ReceiverError:
-                pass  # it is away: the time is over
+            except MAY_PASS:
+                pass  # the time is over
             except ItnioError as error:
                 raise AirflowFailException(f"{type(error).__name__}: {error}") from error
         return self._judge(context, event)

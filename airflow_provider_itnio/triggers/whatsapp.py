@@ -14,7 +14,7 @@ from airflow.providers.common.compat.triggers import BaseEventTrigger
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_itnio.api.answer_wait import AnswerWait
-from airflow_provider_itnio.api.errors import InvalidParameterError, ItnioError, ReceiverError
+from airflow_provider_itnio.api.errors import MAY_PASS, InvalidParameterError, ItnioError
 from airflow_provider_itnio.api.masking import mask_phone_numbers
 from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
 from airflow_provider_itnio.api.question import Question
@@ -80,7 +80,7 @@ class WhatsAppStatusTrigger(BaseTrigger):
             while True:
                 try:
                     pause = wait.take(await hook.amessage_status(**wait.question()))
-                except ReceiverError as error:
+                except MAY_PASS as error:
                     pause = wait.take(error)
                 if pause is None:
                     break
@@ -123,14 +123,14 @@ class WhatsAppAnswerTrigger(BaseTrigger):
                 try:
                     incoming = await hook.aincoming(**wait.what_to_read())
                     pause = wait.take(incoming, await hook.amessage_status(wait.unsettled))
-                except ReceiverError as error:
+                except MAY_PASS as error:
                     pause = wait.take_error(error)
                 if pause is None:
                     break
                 await asyncio.sleep(pause)
             result = wait.result()
             if result["answer"]:  # what is typed from now on is for other questions
-                with suppress(ReceiverError):
+                with suppress(*MAY_PASS):
                     await hook.aclose_question(question.id)
         except ItnioError as error:  # such as a connection that is gone
             result |= {"problem": f"{type(error).__name__}: {error}"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pendulum
@@ -82,13 +83,60 @@ def test_it_does_not_answer(message):
     assert ignored or message.sender not in (ANA, BEN)
 
 
-def test_a_place_counts_only_where_no_option_is_a_number():
+def test_a_place_counts_only_where_no_option_has_a_number():
     assert option_words({"yes": "Load again", "no": "Leave it"})["2"] == "no"
-    assert "2" not in option_words({"3": "3 hours", "6": "6 hours"})
+    for options in (
+        {"3": "3 hours", "6": "6 hours"},
+        {"three": "3 hours", "one": "1 hour"},
+        {"three": "Wait ３ h", "one": "Wait 1 h"},
+        {"2nd": "Second", "1st": "First"},
+    ):
+        assert {"1", "2"}.isdisjoint(option_words(options))
+    assert "1" not in option_words({"yes": "Load again", "no": "Leave it"}, has_places=False)
 
 
-def test_it_is_written_and_read_as_json():
-    assert Question.from_dict(QUESTION.as_dict()) == QUESTION
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "Load again.",
+        "load again!",
+        "\u201cload again\u201d",
+        "load again\u200e",
+        "\u200bload again\ufe0f",
+        "1.",
+        "(1)",
+    ],
+)
+def test_marks_around_a_word_and_what_can_not_be_seen_do_not_matter(typed):
+    assert QUESTION.choice_of(written(typed), SECRET).option == "yes"
+
+
+def test_a_title_of_marks_alone_is_its_own():
+    question = replace(QUESTION, options={"up": "\U0001f44d", "ask": "?", "no": "!"})
+    assert question.choice_of(written("\U0001f44d\ufe0f"), SECRET).option == "up"
+    assert question.choice_of(written("?"), SECRET).option == "ask"
+    assert question.choice_of(written("\ufe0f"), SECRET).option is None
+
+
+def test_only_a_tap_counts_where_typed_answers_do_not():
+    question = replace(QUESTION, takes_typed=False)
+    assert question.choice_of(tapped(question), SECRET).option == "yes"
+    assert question.choice_of(written("Load again", option_id="Load again", reply_to="m1"), SECRET).option
+    for typed in (written(), written(reply_to="m1")):
+        assert question.choice_of(typed, SECRET) == (None, "typed, and only a tap counts")
+
+
+def test_where_it_is_unknown_when_a_person_was_asked_only_newer_words_count():
+    question = replace(QUESTION, asked=(Asked(ANA, "", "", None),), begun_at=AT + 0.5)
+    assert question.choice_of(written(at=AT), SECRET).option == "yes"
+    assert question.choice_of(written(at=AT - 60), SECRET) == (None, "written before the question")
+
+
+def test_it_is_written_and_read_as_json_and_no_database_changes_the_order_of_its_options():
+    written = json.loads(json.dumps(QUESTION.as_dict(), sort_keys=True))
+    read = Question.from_dict(written)
+    assert read == QUESTION
+    assert list(read.options) == ["yes", "no"]
     assert ANA not in repr(QUESTION)
 
 
@@ -144,6 +192,20 @@ def test_it_ends_when_all_is_read_that_came_in_time():
     assert waiting.wait.result() == {"answer": None, "failed": {}, "problem": "", "cursor": "a-2"}
 
 
+def test_what_was_written_in_time_and_is_pushed_late_counts():
+    waiting = Waiting()
+    waiting.now = AT + 120.0
+    assert waiting.hears() is not None
+    assert waiting.hears(written(at=AT + 99), after=9) is None
+    assert waiting.wait.result()["answer"]["answer"] == "yes"
+
+
+def test_late_pushes_are_waited_for_no_longer_than_the_question_was_open():
+    wait = AnswerWait(replace(QUESTION, begun_at=AT + 99.0), SECRET, lambda: AT + 101.0)
+    wait.what_to_read()
+    assert wait.take(Incoming([], "a-2"), {}) is None
+
+
 def test_it_ends_when_the_question_has_reached_nobody():
     waiting = Waiting()
     assert waiting.hears(m1="failed", m2="sent") is not None
@@ -158,11 +220,11 @@ def test_it_ends_when_a_template_is_to_be_sent():
 def test_a_receiver_that_is_away_is_asked_again_until_the_time_is_over(caplog):
     waiting = Waiting()
     assert waiting.wait.take_error(ReceiverError("away")) == 10
-    waiting.now = AT + 95.0
+    waiting.now = AT + 125.0
     assert waiting.wait.take_error(ReceiverError("away")) == 5
     assert caplog.text.count("The wait for an answer goes on") == 1
     assert waiting.hears() is not None  # what it says then counts
-    waiting.now = AT + 100.0
+    waiting.now = AT + 130.0
     assert waiting.wait.take_error(ReceiverError("away")) is None
     assert waiting.wait.result()["problem"] == "away"
 

@@ -143,6 +143,14 @@ def test_words_to_another_business_phone_do_not_answer(receiver, unanswered):
     )
 
 
+@pytest.mark.parametrize("spelled", ["+{}", "+{} ", "{}"])
+def test_words_to_its_own_business_phone_answer_however_it_is_written(spelled, receiver, sandbox):
+    left = deferred(run := asking(deferrable=True))
+    to = spelled.format(left.trigger.question["business_phone"])
+    push_choice(receiver, {"type": "text", "text": {"body": "again"}}, businessPhone=to)
+    assert ended(run, left)["answer"] == "again"
+
+
 def test_a_caption_does_not_answer(receiver, unanswered):
     image = {"type": "image", "image": {"filePath": "https://x/1.png", "caption": "again"}}
     unanswered(lambda question: push_choice(receiver, image), "none of the options")

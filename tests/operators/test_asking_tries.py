@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException, AirflowTaskTimeout
 
 from airflow_provider_itnio.api.errors import NotSentError, ReceiverError
+from tests.operators.proxies import proxy_of
 from tests.operators.questions import (
     ANA,
     BEN,
@@ -20,8 +22,10 @@ from tests.operators.questions import (
     push_choice,
     resumed,
     tap,
+    triggered,
+    write,
 )
-from tests.task_runs import fails_at_once, may_be_tried_again
+from tests.task_runs import TaskStateStore, fails_at_once, may_be_tried_again
 
 pytestmark = pytest.mark.usefixtures("people")
 
@@ -113,6 +117,35 @@ def test_a_task_that_is_cleared_after_its_answer_asks_anew(store, sandbox):
     assert len(sandbox.messages) == 2
 
 
+def test_a_retry_takes_the_answer_that_was_found_and_opens_nothing_again(store, sandbox, receiver):
+    run = asking(store, deferrable=True)
+    left = deferred(run)
+    tap(sandbox, sandbox.messages[0])
+    event = triggered(left.trigger)
+    run.try_number -= 1
+    found = run.operator.resume_execution(left.method_name, {"event": event}, run.begin())
+    # The worker is lost here. Another question is answered meanwhile.
+    other = deferred(another := asking(TaskStateStore(), task_id="another", deferrable=True))
+    write(sandbox, "leave")
+    assert run.once() == found
+    assert ended(another, other)["answer"] == "leave"
+    run.clear()
+    deferred(run)  # it has finished, and asks anew
+    assert len(sandbox.messages) == 3
+
+
+def test_who_was_asked_by_an_earlier_try_may_answer_where_the_recipients_are_others_now(store, sandbox):
+    run = asking(store, recipients=[ANA], deferrable=True)
+    deferred(run)
+    run.make = asking(recipients=[BEN], deferrable=True).make
+    deferred(run)
+    assert [one.recipient for one in sandbox.messages] == [ANA, BEN]
+    left = deferred(run)
+    tap(sandbox, sandbox.sent_to(ANA)[0])
+    assert ended(run, left)["answered_by"] == ANA
+    assert len(sandbox.messages) == 2
+
+
 def test_a_deferral_that_airflow_ended_still_finds_the_answer(store, sandbox):
     run = asking(store, deferrable=True)
     left = deferred(run)
@@ -141,6 +174,32 @@ def test_what_ends_the_wait_lets_no_retry_ask_again(ended_by, maybe_store, monke
         may_be_tried_again(run, type(ended_by))
     else:
         assert "The message was accepted before" in str(fails_at_once(run, type(ended_by)))
+
+
+@pytest.mark.parametrize("deferrable", [False, True])
+@pytest.mark.parametrize("code", [401, 404])
+def test_an_address_that_is_no_receiver_for_a_while_does_not_end_the_wait(
+    code, deferrable, sandbox, connect, receiver, monkeypatch
+):
+    monkeypatch.setattr("airflow_provider_itnio.api.answer_wait.AFTER_ERROR", 0.1)
+    with proxy_of(receiver) as proxy:
+        connect(extra=receiver.extra | {"receiver_url": proxy.url})
+        run = asking(deferrable=deferrable, answer_within=60)
+
+        def happens():
+            (message,) = sandbox.wait_for(1)
+            proxy.be_down(code)
+            tap(sandbox, message)
+
+        if deferrable:
+            left = deferred(run)
+            happens()
+            assert ended(run, left)["answer"] == "again"
+        else:
+            later = threading.Thread(target=happens)
+            later.start()
+            assert run.once()["answer"] == "again"
+            later.join()
 
 
 def test_no_answer_is_taken_for_one_while_the_receiver_is_away(

@@ -10,7 +10,18 @@ from airflow.providers.common.compat.sdk import DAG, AirflowFailException, task
 from airflow_provider_itnio.api.errors import InvalidMessageError, InvalidParameterError
 from airflow_provider_itnio.messages import template_message
 from airflow_provider_itnio.operators.whatsapp_ask import WhatsAppAskOperator
-from tests.operators.questions import ANA, BEN, OPTIONS, asking, deferred, ended, ids_in, tap
+from tests.operators.questions import (
+    ANA,
+    BEN,
+    NEVER_WROTE,
+    OPTIONS,
+    asking,
+    deferred,
+    ended,
+    ids_in,
+    tap,
+    write,
+)
 from tests.task_runs import fails_at_once
 
 WHOLE = {"recipients": [ANA], "question": "And now?", "options": OPTIONS}
@@ -30,6 +41,12 @@ WRONG = {
     "no options": ({"options": {}}, "options: must be 1 to 10, 0 given"),
     "too many options": ({"options": many(11)}, "options: must be 1 to 10, 11 given"),
     "a list": ({"options": ["yes", "no"]}, "options: must be a dict of titles by key"),
+    "a title that can't be seen": ({"options": {"a": "\u200b"}}, "options: key and title of 'a' must have"),
+    "a key twice": ({"options": [["a", "A"], ["a", "B"]]}, "options: a key must be text that no other"),
+    "order of Jinja": (
+        {"options": "{{ params.options }}", "template": template_message("ask", "en")},
+        "template: must name the options in its quick replies",
+    ),
     "long title": ({"options": {"a": "x" * 21}}, "options.a: at most 20 characters, 21 given"),
     "long title of a row": ({"options": many(4, 25)}, "options.k0: at most 24 characters, 25 given"),
     "empty title": ({"options": {"a": ""}}, "options.a: must not be empty"),
@@ -157,6 +174,63 @@ def test_the_template_may_place_the_options_itself(sandbox):
         assert [one["index"] for one in replies] == ["1", "2"]
         payloads = [one["parameters"][0]["payload"] for one in replies]
         assert [payload.partition(".")[0] for payload in payloads] == expected
+
+
+TURNED = {"leave": "Leave it", "again": "Load again"}
+"""What PostgreSQL may give back of ``OPTIONS``."""
+
+
+@pytest.mark.parametrize("mapped", [False, True])
+@pytest.mark.parametrize("options", [TURNED, [["again", "Load again"], ["leave", "Leave it"]]])
+@pytest.mark.usefixtures("people")
+def test_a_template_takes_options_in_no_order_that_the_database_gives(mapped, options, sandbox):
+    with DAG("report", schedule=None):
+
+        @task
+        def found():
+            return None
+
+        fields = {"task_id": "ask", "question": "And now?", "deferrable": False, "if_no_answer": "fail"}
+        fields |= {"recipients": [NEVER_WROTE], "answer_within": 1}
+        named = template_message("ask", "en", buttons=[{"quick_reply": key} for key in OPTIONS])
+        if mapped:
+            ask = WhatsAppAskOperator.partial(template=template_message("ask", "en"), **fields)
+            ask = ask.expand(options=found())
+        else:
+            ask = WhatsAppAskOperator(template=named, options=found(), **fields)
+    given = [options] if mapped else options
+    with pytest.raises(AirflowFailException) as raised:
+        sandbox.execute(ask, xcoms={"found": given})
+    if mapped and isinstance(options, dict):
+        assert "template: must name the options in its quick replies" in str(raised.value)
+        assert not sandbox.messages
+    else:
+        assert "Nobody has answered" in str(raised.value)
+        buttons = sandbox.messages[0].body["template"]["components"]
+        payloads = [one["parameters"][0]["payload"] for one in buttons]
+        assert [one.partition(".")[0] for one in payloads] == ["again", "leave"]
+
+
+@pytest.mark.usefixtures("people")
+def test_a_place_does_not_count_where_the_template_shows_another_order(sandbox, caplog):
+    buttons = [{"quick_reply": "leave"}, {"quick_reply": "again"}]
+    template = template_message("ask", "en", buttons=buttons)
+    left = deferred(run := asking(recipients=[NEVER_WROTE, ANA], template=template, deferrable=True))
+    sandbox.reply(recipient=NEVER_WROTE, text="1")
+    tap(sandbox, sandbox.sent_to(ANA)[0])
+    with caplog.at_level("INFO"):
+        assert ended(run, left)["answered_by"] == ANA
+    assert "none of the options" in caplog.text
+
+
+@pytest.mark.usefixtures("people")
+def test_typed_answers_may_be_turned_off(sandbox, caplog):
+    left = deferred(run := asking(typed_answers=False, deferrable=True))
+    write(sandbox, "again")
+    tap(sandbox, sandbox.messages[0], 1)
+    with caplog.at_level("INFO"):
+        assert ended(run, left)["answer"] == "leave"
+    assert "typed, and only a tap counts" in caplog.text
 
 
 @pytest.mark.usefixtures("people")

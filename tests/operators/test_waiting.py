@@ -13,6 +13,7 @@ from airflow.triggers.base import BaseTrigger
 
 from airflow_provider_itnio.api.errors import InvalidParameterError, NotDeliveredError
 from airflow_provider_itnio.triggers.whatsapp import WhatsAppStatusTrigger
+from tests.operators.proxies import proxy_of
 from tests.operators.ways import OF_ONE, deciding, sending
 from tests.receiver.running import READ_TOKEN
 from tests.task_runs import TaskRun, fails_at_once, may_be_tried_again, outcomes_in
@@ -228,6 +229,30 @@ def test_a_wait_that_can_not_be_is_an_import_error(make, fields, told):
 def test_airflow_says_whether_tasks_defer(monkeypatch):
     monkeypatch.setenv("AIRFLOW__OPERATORS__DEFAULT_DEFERRABLE", "True")
     assert deferred(waiting())
+
+
+@pytest.mark.parametrize("deferrable", [False, True])
+def test_an_address_that_is_no_receiver_for_a_while_does_not_end_the_wait(
+    deferrable, sandbox, connect, receiver, monkeypatch
+):
+    monkeypatch.setattr("airflow_provider_itnio.api.status_wait.AFTER_ERROR", 0.1)
+    with proxy_of(receiver) as proxy:
+        connect(extra=receiver.extra | {"receiver_url": proxy.url})
+        run = waiting(make=to(NEVER_PUSHED), deferrable=deferrable)
+
+        def happens():
+            proxy.be_down(404)
+            sandbox.push(sandbox.wait_for(1)[0], "delivered")
+
+        if deferrable:
+            left = deferred(run)
+            happens()
+            assert resumed(run, left, triggered(left.trigger))["status"] == "delivered"
+        else:
+            later = threading.Thread(target=lambda: (sandbox.wait_for(1), happens()))
+            later.start()
+            assert run.once()["status"] == "delivered"
+            later.join()
 
 
 def test_a_trigger_ends_at_its_time_and_asks_no_more_than_once_in_25_seconds(sandbox, receiver):

@@ -20,6 +20,7 @@ from airflow_provider_itnio.hooks.itnio import ItnioHook
 from airflow_provider_itnio.operators.whatsapp import WhatsAppSendOperator
 from airflow_provider_itnio.sensors.whatsapp import WhatsAppDeliveredSensor
 from airflow_provider_itnio.triggers.whatsapp import WhatsAppStatusTrigger
+from tests.operators.proxies import proxy_of
 from tests.receiver.running import READ_TOKEN
 from tests.task_runs import TaskRun, fails_at_once, may_be_tried_again
 
@@ -284,6 +285,29 @@ def test_a_deferred_one_whose_connection_is_gone_fails_at_once(monkeypatch):
 def test_without_a_receiver_it_fails_at_once(extra, told, deferrable, connect, receiver):
     connect(extra=receiver.extra | extra)
     assert told in str(fails_at_once(waiting("m", deferrable=deferrable)))
+
+
+@pytest.mark.parametrize("deferrable", [False, True])
+def test_an_address_that_is_no_receiver_for_a_while_does_not_end_the_wait(
+    deferrable, sandbox, connect, receiver, monkeypatch
+):
+    monkeypatch.setattr("airflow_provider_itnio.api.status_wait.AFTER_ERROR", 0.1)
+    receipts = sent(NEVER_PUSHED)
+    with proxy_of(receiver) as proxy:
+        connect(extra=receiver.extra | {"receiver_url": proxy.url})
+        run = waiting(receipts, deferrable=deferrable, poke_interval=0.2)
+
+        def happens():
+            proxy.be_down(404)
+            sandbox.push(sandbox.messages[0], "delivered")
+
+        if deferrable:
+            left = deferred(run)
+            happens()
+            assert resumed(run, left, triggered(left))["delivered"] == 1
+        else:
+            proxy.after(1, happens)
+            assert run.once()["delivered"] == 1
 
 
 NONE_OF_IT = {

@@ -1,0 +1,114 @@
+"""What asks a question: whom, by which messages, and what the receiver knows of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_itnio.api.errors import ItnioError, NotSentError, ReceiverError
+from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
+from airflow_provider_itnio.operators._fallback import is_window_closed
+from airflow_provider_itnio.operators._question import (
+    check_order,
+    check_question,
+    interactive_of,
+    shows_in_order,
+    template_of,
+)
+from airflow_provider_itnio.operators._recorded import RecordedSending
+from airflow_provider_itnio.templating import is_rendered_later
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_itnio.api.question import Question
+    from airflow_provider_itnio.delivery.message_record import DeliveryRecord
+    from airflow_provider_itnio.hooks.prepared_message import PreparedMessage
+
+log = NeverRaisingLog(__name__)
+
+
+class AskingOperator(RecordedSending):
+    """An operator that asks people a question."""
+
+    question: Any
+    options: Any
+    template: Any
+    if_no_answer: str
+    typed_answers: bool
+
+    def _note_order(self) -> None:
+        """Remember whether the DAG file writes the options in their order."""
+        self._is_in_order = not is_rendered_later(self.options)
+
+    def _check_rendered(self, context: Context) -> None:
+        """Check the question as it is asked."""
+        self._refuse_unrendered(*self.template_fields)
+        check_question(self.question, self.options, self.template, self.if_no_answer)
+        is_in_order = self._is_in_order and "options" not in self._fields_of_data(context)
+        if isinstance(self.options, Mapping) and not is_in_order:
+            check_order(self.template)
+
+    def _question(self, context: Context, question_id: str, begun_at: float, ends_at: float) -> Question:
+        from airflow_provider_itnio.api.question import Question, options_by_key
+
+        instance = context.get("ti")
+        task = [getattr(instance, name, None) for name in ("dag_id", "run_id", "task_id", "map_index")]
+        options = {key: str(title) for key, title in options_by_key(self.options).items()}
+        _, business_phone = self.hook.sender()
+        return Question(
+            question_id,
+            "/".join(map(str, task)) if instance is not None else "",
+            options,
+            business_phone,
+            ends_at,
+            begun_at=begun_at,
+            has_places=shows_in_order(self.template, options),
+            takes_typed=self.typed_answers,
+        )
+
+    def _opened(self, question: Question, numbers: Sequence[str]) -> Question:
+        """Tell the receiver of a question before anybody is asked, and return where its answers begin."""
+        try:
+            cursor = self.hook.open_question(question.id, numbers, question.ends_at)
+        except ReceiverError as error:
+            raise NotSentError(
+                f"The receiver is to know of a question before it is asked. {error}"
+            ) from error
+        return replace(question, cursor=cursor)
+
+    def _asked_earlier(
+        self, question: Question, numbers: Sequence[str], record: DeliveryRecord
+    ) -> tuple[Question, list[str]]:
+        """Return the question with the messages of earlier tries that ask it, and who is to be asked now."""
+        from airflow_provider_itnio.delivery.policy import is_sent_again
+
+        record.about = question.id
+        rest: list[str] = []
+        for number in numbers:
+            earlier = record.earlier(number)
+            if earlier is None or is_sent_again(earlier.outcome, earlier.cleared, self.delivery):
+                rest.append(number)
+            if earlier is not None and earlier.receipt is not None:
+                question = question.with_receipt(earlier.receipt)
+            elif earlier is not None and earlier.outcome == "unknown":
+                question = question.with_unknown(number)
+        return question, rest
+
+    def _prepared(self, question: Question, number: str, record: DeliveryRecord) -> PreparedMessage:
+        """Return the message that asks a person: a WhatsApp template where only that reaches them."""
+        hook, secret = self.hook, self.hook.account().credentials.secret
+        ids = {key: question.option_id(secret, number, key) for key in question.options}
+        if self.template is not None and (record.uses_fallback(number) or is_window_closed(hook, number)):
+            record.use_fallback(number)
+            return hook.prepare(number, template=template_of(self.template, ids))
+        titles = {ids[key]: title for key, title in question.options.items()}
+        return hook.prepare(number, interactive=interactive_of(self.question, titles))
+
+    def _close(self, question: Question) -> None:
+        """Let what people type from now on be for other questions."""
+        try:
+            self.hook.close_question(question.id)
+        except ItnioError as error:  # which must not keep the answer from the task
+            log.warning("%s. Until %s typed answers to other questions may not count", error, question.ends)

@@ -1,0 +1,54 @@
+"""A reverse proxy in front of a receiver, which may answer itself for a while."""
+
+from __future__ import annotations
+
+import urllib.error
+import urllib.request
+from contextlib import contextmanager
+
+from tests.api.servers import Server, answer
+
+
+class Proxy:
+    """Hands requests on; once it is told to, it answers the next ones itself.
+
+    :param receiver: the receiver behind it.
+    """
+
+    def __init__(self, receiver):
+        self._receiver = receiver
+        self._codes = []
+        self._later = []
+
+    def after(self, requests, happens):
+        """Do something once some more requests were answered."""
+        self._later = [lambda: None] * requests + [happens]
+
+    def be_down(self, code, times=2):
+        """Answer the next requests with an HTTP code."""
+        self._codes = [code] * times
+
+    def answering(self, request):
+        if self._later:
+            self._later.pop(0)()
+        if self._codes:
+            return answer(b"not here", self._codes.pop())
+        method, path, _ = request.first_line.split(" ")
+        headers = {"Authorization": request.headers.get("authorization", "")}
+        onward = urllib.request.Request(
+            f"{self._receiver.url}{path}", request.body or None, headers, method=method
+        )
+        try:
+            with urllib.request.urlopen(onward) as told:
+                return answer(told.read(), told.status)
+        except urllib.error.HTTPError as error:
+            return answer(error.read(), error.code)
+
+
+@contextmanager
+def proxy_of(receiver):
+    """Run a proxy in front of a receiver."""
+    proxy = Proxy(receiver)
+    with Server(proxy.answering) as server:
+        proxy.url = server.url
+        yield proxy
