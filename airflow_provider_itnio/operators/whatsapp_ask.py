@@ -92,14 +92,14 @@ class WhatsAppAskOperator(AskingOperator):
     :param recipients: who is asked: phone numbers in a list, or in a text separated by commas or lines; up to
         100. The question goes to each of them. (templated)
     :param question: what is asked, at most 1,024 characters. (templated)
-    :param options: the answers, 1 to 10: title by key, or a list of pairs. Keys have at most 100 characters, titles at most 20,
-        and 24 from four options on. (templated, but for the keys)
+    :param options: the answers, 1 to 10: title by key, or a list of pairs. Keys have at most 100
+        characters, titles at most 20, and 24 from four options on. (templated, but for the keys)
     :param answer_within: how long an answer is waited for, from when the question is asked: 1 s to 7 days, a
         timedelta or seconds.
     :param if_no_answer: what to do then: ``fail``, ``skip``, or the key of the option that is taken for the
         answer. A question that reached nobody, and an answer that can't be read, fail the task in any case.
-    :param typed_answers: whether typed words count. They carry no signature: whoever knows the receiver's push
-        address and a number that was asked could send them. With ``False`` only a tap counts.
+    :param typed_answers: whether typed words count. They carry no signature: whoever knows the receiver's
+        push address and a number that was asked could send them. With ``False`` only a tap counts.
     :param template: the WhatsApp template that asks whoever has not written in the last 24 hours: what
         ``template_message`` returns. It has a quick-reply button for each option, in their order.
         Without it, such people do not get the question. (templated)

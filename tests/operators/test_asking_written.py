@@ -213,6 +213,7 @@ def test_a_template_takes_options_in_no_order_that_the_database_gives(mapped, op
 
 @pytest.mark.usefixtures("people")
 def test_a_place_does_not_count_where_the_template_shows_another_order(sandbox, caplog):
+    write(sandbox, "hello")
     buttons = [{"quick_reply": "leave"}, {"quick_reply": "again"}]
     template = template_message("ask", "en", buttons=buttons)
     left = deferred(run := asking(recipients=[NEVER_WROTE, ANA], template=template, deferrable=True))
