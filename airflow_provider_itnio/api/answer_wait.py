@@ -58,6 +58,7 @@ class AnswerWait:
         self.unsettled = [one.message_id for one in question.asked if one.message_id]
         """Ids of messages of which it is not known yet whether they arrive."""
         self._problem = ""
+        self._is_pushed_to = False
 
     def what_to_read(self) -> dict[str, Any]:
         """Return what to give ``incoming`` now."""
@@ -75,6 +76,8 @@ class AnswerWait:
         :return: the seconds to pause before it goes on; ``None`` if the wait is over.
         """
         self._cursor, self._problem = incoming.cursor, ""
+        has_status = any(one.status != "none" for one in statuses.values())
+        self._is_pushed_to = self._is_pushed_to or has_status or bool(incoming.messages)
         for message in incoming.messages:
             if self._is_answer(message):
                 return None
@@ -105,13 +108,15 @@ class AnswerWait:
 
         :return: ``answer``, with ``answer``, ``answered_by`` and ``answered_at``, or ``None``; ``failed``, by
             the message's id the ``failure`` and its ``code``; ``problem``, why the receiver could not be
-            asked the last time; and ``cursor``, up to which answers were read.
+            asked the last time; ``cursor``, up to which answers were read; and ``is_pushed_to``, whether the
+            receiver knew of a status of one of the messages, or of anything that people wrote since.
         """
         return {
             "answer": self._answer,
             "failed": self._failed,
             "problem": self._problem,
             "cursor": self._cursor,
+            "is_pushed_to": self._is_pushed_to,
         }
 
     def _is_answer(self, message: IncomingMessage) -> bool:

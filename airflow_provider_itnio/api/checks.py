@@ -87,6 +87,17 @@ def check_delivery(delivery: object) -> None:
     check_choice("delivery", delivery, get_args(Delivery))
 
 
+def check_flag(name: str, value: object) -> None:
+    """Check that a parameter is true or false.
+
+    :param name: the name an error gives it.
+    :param value: what was given.
+    :raises InvalidParameterError: if it is something else, such as the text "no".
+    """
+    if type(plain_scalar(value)) is not bool:
+        raise InvalidParameterError(f"{name}: must be True or False, {describe_value(value)} given")
+
+
 def check_link_options(link_expires_in: object, check_link: object) -> int:
     """Check how a message's file is given to WhatsApp.
 
@@ -97,8 +108,7 @@ def check_link_options(link_expires_in: object, check_link: object) -> int:
     :raises InvalidParameterError: if one of them is something else.
     """
     seconds = link_expires_in.total_seconds() if isinstance(link_expires_in, timedelta) else link_expires_in
-    if type(plain_scalar(check_link)) is not bool:
-        raise InvalidParameterError(f"check_link: must be True or False, {describe_value(check_link)} given")
+    check_flag("check_link", check_link)
     try:
         return int(check_number("link_expires_in", seconds, 60, 604_800, float))
     except InvalidParameterError as error:

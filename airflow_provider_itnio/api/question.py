@@ -234,6 +234,8 @@ class Question:
         asked_at = (self.begun_at - _CLOCKS_APART if one.at is None else one.at for one in mine)
         if message.at.timestamp() < min(asked_at):
             return "written before the question"
+        if message.closed_questions:
+            return "another question to this number was just closed: tap the button, or quote the question"
         return ""
 
     def _in_time(self, message: IncomingMessage, key: str) -> Choice:

@@ -26,6 +26,8 @@ Result = TypeVar("Result")
 
 MOST_IDS: Final = 1000
 """Message ids in one question."""
+UNCLEAR_FOR: Final = 15 * 60
+"""Seconds in which people may type an answer to a question and not know that it is closed."""
 LONGEST_WAIT: Final = 25.0
 """Seconds that the receiver holds one question back."""
 
@@ -66,6 +68,7 @@ class IncomingMessage:
     :param at: when it was written, in UTC and by Itniotech's clock.
     :param business_phone: the number that it was written to, digits only; empty if that is not known.
     :param questions: the ids of the questions that were open to the person when it came.
+    :param closed_questions: the ids of those of which the person may not have known that they were closed.
     """
 
     message_id: str
@@ -78,6 +81,7 @@ class IncomingMessage:
     at: pendulum.DateTime
     business_phone: str = field(default="", repr=False)
     questions: tuple[str, ...] = ()
+    closed_questions: tuple[str, ...] = ()
 
 
 class Incoming(NamedTuple):
@@ -148,7 +152,9 @@ def latest_window(windows: Iterable[Window]) -> Window:
     return max(windows, key=lambda one: one.open_until.timestamp() if one.open_until else 0.0)
 
 
-def open_question_request(question_id: str, phones: Sequence[str], open_until: int) -> Request[str]:
+def open_question_request(
+    question_id: str, phones: Sequence[str], open_until: int, task: str
+) -> Request[str]:
     """Tell the receiver that people have a question to answer, which gives the cursor behind which to read.
 
     It says of each incoming message which questions were open to who wrote it. Told again, it gives the same
@@ -157,18 +163,28 @@ def open_question_request(question_id: str, phones: Sequence[str], open_until: i
     :param question_id: the question's id: up to 64 letters and digits.
     :param phones: the people's numbers in each spelling, digits only, up to 3,000.
     :param open_until: Unix time in seconds, at most 31 days from now.
+    :param task: what asks it, one question at a time: up to 64 letters and digits; empty for nothing.
     """
-    body = to_json({"id": question_id, "phones": list(phones), "open_until": open_until})
+    body = to_json(
+        {
+            "id": question_id,
+            "phones": list(phones),
+            "open_until": open_until,
+            "unclear_for": UNCLEAR_FOR,
+            "task": task,
+        }
+    )
     return _request("POST", "v1/questions", body, "from where answers are read", _cursor)
 
 
-def close_question_request(question_id: str) -> Request[str]:
+def close_question_request(question_id: str, answered_by: Sequence[str]) -> Request[str]:
     """Tell the receiver that a question has its answer, or gets none any more.
 
     :param question_id: the question's id.
+    :param answered_by: the number of who has answered in each spelling, digits only.
     """
-    path = f"v1/questions/{question_id}/close"
-    return _request("POST", path, None, "that a question is closed", _closed)
+    path, body = f"v1/questions/{question_id}/close", to_json({"answered_by": list(answered_by)})
+    return _request("POST", path, body, "that a question is closed", _closed)
 
 
 class ReceiverProtocol:
@@ -287,11 +303,14 @@ def _incoming_message(told: object) -> IncomingMessage | None:
             "at": str() as at,
             "business_phone": str() as business_phone,
             "questions": list() as questions,
+            **more,
         } if (moment := _time(at)) is not None:
             option_id = option.get("id") if isinstance(option, dict) else None
-            asked = tuple(map(str, questions))
+            closed = more.get("closed_questions")
             return IncomingMessage(
-                message_id, sender, name, kind, text, option_id, reply_to, moment, business_phone, asked
+                *(message_id, sender, name, kind, text, option_id, reply_to, moment, business_phone),
+                questions=tuple(map(str, questions)),
+                closed_questions=tuple(map(str, closed if isinstance(closed, list) else ())),
             )
     return None
 

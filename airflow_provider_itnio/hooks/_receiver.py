@@ -6,6 +6,7 @@ import asyncio
 import math
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import replace
+from hashlib import sha256
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from airflow_provider_itnio.api.checks import REACHABLE, check_choice, check_number
@@ -106,35 +107,39 @@ class ReceiverQuestions:
 
         return latest_window(await self._aask(window_requests(phone)))
 
-    def open_question(self, question_id: str, phones: Iterable[str], open_until: float) -> str:
+    def open_question(
+        self, question_id: str, phones: Iterable[str], open_until: float, task: str = ""
+    ) -> str:
         """Tell the receiver that people have a question to answer.
 
         :param question_id: the question's id: up to 64 letters and digits.
         :param phones: the people's numbers, digits only.
         :param open_until: Unix time in seconds, at most 31 days from now.
+        :param task: what asks it, any text: a question of the same task that is open is closed. Empty if it
+            stands beside all others.
         :return: the cursor to read answers from with :meth:`incoming`; the same if it is told again.
         """
         from airflow_provider_itnio.api.phone_numbers import spellings
         from airflow_provider_itnio.api.receiver import open_question_request
 
         written = [one for phone in phones for one in spellings(phone)]
-        (cursor,) = self._ask([open_question_request(question_id, written, math.ceil(open_until))])
+        asks = sha256(task.encode()).hexdigest()[:32] if task else ""
+        (cursor,) = self._ask([open_question_request(question_id, written, math.ceil(open_until), asks)])
         return cursor
 
-    def close_question(self, question_id: str) -> None:
+    def close_question(self, question_id: str, answered_by: str = "") -> None:
         """Tell the receiver that a question has its answer, or gets none any more.
 
+        For 15 minutes words that others type are still taken to be perhaps meant for it.
+
         :param question_id: the question's id.
+        :param answered_by: the number of who has answered, digits only; empty if nobody has.
         """
-        from airflow_provider_itnio.api.receiver import close_question_request
+        self._ask([_close_request(question_id, answered_by)])
 
-        self._ask([close_question_request(question_id)])
-
-    async def aclose_question(self, question_id: str) -> None:
+    async def aclose_question(self, question_id: str, answered_by: str = "") -> None:
         """Tell the receiver that a question is closed without blocking the event loop."""
-        from airflow_provider_itnio.api.receiver import close_question_request
-
-        await self._aask([close_question_request(question_id)])
+        await self._aask([_close_request(question_id, answered_by)])
 
     def _ask(self, requests: Iterable[Request[Result]], wait: float = 0.0) -> list[Result]:
         from airflow_provider_itnio.api.client import BlockingClient
@@ -188,6 +193,13 @@ def _status_requests(
     wanted = list(dict.fromkeys(wanted))
     for start in range(0, len(wanted), MOST_IDS):
         yield status_request(wanted[start : start + MOST_IDS], until, wait)
+
+
+def _close_request(question_id: str, answered_by: str) -> Request[str]:
+    from airflow_provider_itnio.api.phone_numbers import spellings
+    from airflow_provider_itnio.api.receiver import close_question_request
+
+    return close_question_request(question_id, spellings(answered_by) if answered_by else [])
 
 
 def _incoming_request(after: str | None, limit: int, wait: float) -> Request[Incoming]:

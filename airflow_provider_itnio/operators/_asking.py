@@ -71,7 +71,7 @@ class AskingOperator(RecordedSending):
     def _opened(self, question: Question, numbers: Sequence[str]) -> Question:
         """Tell the receiver of a question before anybody is asked, and return where its answers begin."""
         try:
-            cursor = self.hook.open_question(question.id, numbers, question.ends_at)
+            cursor = self.hook.open_question(question.id, numbers, question.ends_at, question.task)
         except ReceiverError as error:
             raise NotSentError(
                 f"The receiver is to know of a question before it is asked. {error}"
@@ -106,9 +106,9 @@ class AskingOperator(RecordedSending):
         titles = {ids[key]: title for key, title in question.options.items()}
         return hook.prepare(number, interactive=interactive_of(self.question, titles))
 
-    def _close(self, question: Question) -> None:
+    def _close(self, question: Question, answered_by: str = "") -> None:
         """Let what people type from now on be for other questions."""
         try:
-            self.hook.close_question(question.id)
+            self.hook.close_question(question.id, answered_by)
         except ItnioError as error:  # which must not keep the answer from the task
             log.warning("%s. Until %s typed answers to other questions may not count", error, question.ends)

@@ -15,7 +15,7 @@ from airflow.providers.common.compat.sdk import (
 )
 
 from airflow_provider_itnio._compat import is_task_terminated
-from airflow_provider_itnio.api.checks import REACHABLE, STATUS_ORDER, check_choice, check_number
+from airflow_provider_itnio.api.checks import REACHABLE, STATUS_ORDER, check_choice, check_flag, check_number
 from airflow_provider_itnio.api.errors import (
     MAY_PASS,
     InvalidParameterError,
@@ -53,6 +53,16 @@ def seconds_of(wait_timeout: object, name: str = "wait_timeout") -> float:
         return check_number(name, given, 1, _LONGEST.total_seconds(), float)
     except InvalidParameterError as error:
         raise InvalidParameterError(f"{error} (seconds, or a timedelta)") from None
+
+
+def check_deferrable(given: object) -> None:
+    """Check the parameter of this name.
+
+    :param given: what the task says; ``None`` if that is up to Airflow.
+    :raises InvalidParameterError: if it is something else, such as the text "no".
+    """
+    if given is not None:
+        check_flag("deferrable", given)
 
 
 def is_deferrable(given: bool | None) -> bool:

@@ -23,6 +23,7 @@ from airflow_provider_itnio.operators._recorded import RecordedSending
 from airflow_provider_itnio.operators._waiting import (
     OF_TRIGGERER,
     WaitFor,
+    check_deferrable,
     check_receiver,
     check_wait,
     is_deferrable,
@@ -195,6 +196,7 @@ class WhatsAppSendOperator(RecordedSending, WhatsAppMessageOperator):
         self._note_jinja()
         if self._is_written_in_dag_file():
             check_wait(wait_for, wait_timeout)
+            check_deferrable(deferrable)
             check_fallback(fallback, is_rendered_later)
             if not is_rendered_later(recipient):
                 from airflow_provider_itnio.api.phone_numbers import normalize_phone
@@ -211,6 +213,7 @@ class WhatsAppSendOperator(RecordedSending, WhatsAppMessageOperator):
         with self._failing_as_documented():
             check_delivery(self.delivery)
             check_wait(self.wait_for, self.wait_timeout)
+            check_deferrable(self.deferrable)
             self._refuse_unrendered("recipient", "fallback", *WhatsAppMessageOperator.template_fields)
             check_fallback(self.fallback)
             recipient = normalize_phone(self.recipient)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, cast
 
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
 
-from airflow_provider_itnio.api.checks import check_delivery
+from airflow_provider_itnio.api.checks import check_delivery, check_flag
 from airflow_provider_itnio.api.errors import (
     ItnioError,
     ReceiverError,
@@ -32,6 +32,7 @@ from airflow_provider_itnio.operators._question import (
 from airflow_provider_itnio.operators._sending import retries_may_help
 from airflow_provider_itnio.operators._waiting import (
     OF_TRIGGERER,
+    check_deferrable,
     is_deferrable,
     never_sending_again,
     seconds_of,
@@ -82,8 +83,9 @@ class WhatsAppAskOperator(AskingOperator):
     counts; whoever else was asked is not told.
 
     The id of each button is signed with the connection's secret, for this task instance, question and person:
-    a button of an earlier question, or of somebody else, does not count. Typed words have no such code: they
-    count from a number that was asked, while no other question is open to it, or if they quote the question.
+    a button of an earlier question, or of somebody else, does not count, unless Itniotech pushes a tap as a
+    text without a context. Typed words have no such code: they count from a number that was asked, while no
+    other question is open to it or was in the last 15 minutes, or if they quote the question.
 
     On Airflow 3.3 and later a retry asks nobody again, and waits for the same question until the same time. A
     task that is cleared after its answer, or after its time was over, asks anew. Before 3.3 a wait that fails
@@ -125,8 +127,8 @@ class WhatsAppAskOperator(AskingOperator):
     :raises AirflowSkipException: if nobody has answered and ``if_no_answer`` is ``skip``.
     :raises NotSentError: if nobody was asked; the task's retries try again.
     :raises UnknownOutcomeError: with ``at_least_once``, if it is unknown whether anybody was asked.
-    :raises ReceiverError: if the receiver can't be asked at the end, so that there may be an answer; the
-        task's retries look again.
+    :raises ReceiverError: if the receiver can't be asked at the end, or nothing was pushed to it, so that there
+        may be an answer; the task's retries look again.
     :raises RecordError: if Airflow did not take the record of the question; nobody was asked.
     """
 
@@ -141,6 +143,7 @@ class WhatsAppAskOperator(AskingOperator):
     recipients: Any
     answer_within: timedelta | float
     deferrable: bool | None
+    _waits_for: Question | None = None
 
     def __init__(
         self,
@@ -174,6 +177,7 @@ class WhatsAppAskOperator(AskingOperator):
             if is_rendered_later(options):
                 check_order(template, is_rendered_later)
             seconds_of(answer_within, "answer_within")
+            self._check_flags()
             self._check_how_it_sends()
 
     def execute(self, context: Context) -> AnswerDict:
@@ -186,6 +190,7 @@ class WhatsAppAskOperator(AskingOperator):
 
         with self._failing_as_documented():
             check_delivery(self.delivery)
+            self._check_flags()
             seconds = seconds_of(self.answer_within, "answer_within")
             self._check_rendered(context)
             numbers = rest = everyone = numbers_of(self.recipients)
@@ -217,6 +222,12 @@ class WhatsAppAskOperator(AskingOperator):
             write_question(record.store, question, numbers)
             record.about = question.id
             return self._ask(self._opened(question, numbers), rest, record)
+
+    def on_kill(self) -> None:
+        """End a wait between two attempts to send, and close a question that is waited for."""
+        super().on_kill()
+        if self._waits_for is not None:
+            self._close(self._waits_for)
 
     def execute_complete(self, context: Context, event: Mapping[str, Any]) -> AnswerDict:
         """Go on when the triggerer has waited.
@@ -296,9 +307,16 @@ class WhatsAppAskOperator(AskingOperator):
         from airflow_provider_itnio.api.answer_wait import AnswerWait
 
         secret = self.hook.account().credentials.secret
-        return wait_for_answer(
+        self._waits_for = question
+        found = wait_for_answer(
             self.hook, AnswerWait(question, secret, has_template=self.template is not None)
         )
+        self._waits_for = None
+        return found
+
+    def _check_flags(self) -> None:
+        check_flag("typed_answers", self.typed_answers)
+        check_deferrable(self.deferrable)
 
     def _ended(self, question: Question, found: Mapping[str, Any], record: DeliveryRecord) -> AnswerDict:
         """Return the answer, send a WhatsApp template to whom the question did not reach, or end without."""
@@ -306,7 +324,7 @@ class WhatsAppAskOperator(AskingOperator):
 
         if answer := found["answer"]:
             write_question(record.store, question, [one.recipient for one in question.asked], answer)
-            self._close(question)
+            self._close(question, answer["answered_by"])
             log.info("%s has answered %r", mask_phone(answer["answered_by"]), answer["answer"])
             return cast("AnswerDict", answer)
         if found["problem"]:
@@ -332,6 +350,8 @@ class WhatsAppAskOperator(AskingOperator):
             reasons = "; ".join(dict.fromkeys(map(str, failed.values())))
             advice = "" if self.template is not None else _GIVE_TEMPLATE
             raise AirflowFailException(f"NotDeliveredError: The question reached nobody: {reasons}{advice}")
+        if not found["is_pushed_to"]:
+            raise ReceiverError(_NOTHING_PUSHED)
         return self._without_answer()
 
     def _without_answer(self) -> AnswerDict:
@@ -347,5 +367,10 @@ class WhatsAppAskOperator(AskingOperator):
 
 _TRIGGER_TIMEOUT: Final = "Trigger timeout"
 """Airflow's word for a deferral that took longer than its ``timeout``."""
+
+_NOTHING_PUSHED: Final = (
+    "It is not known whether anybody has answered. The receiver knows of no status of the question's "
+    "messages: Itniotech does not push to it (see the guide, receipts)"
+)
 
 _GIVE_TEMPLATE: Final = ". Only a WhatsApp template reaches people who have not written: give template=…"

@@ -27,6 +27,8 @@ MOST_IDS: Final = 1000
 MOST_INCOMING: Final = 1000
 LONGEST_WAIT: Final = 25.0
 MOST_PHONES: Final = 3000
+LONGEST_UNCLEAR: Final = 24 * 3600
+"""Seconds after a question's end in which typed words may still be meant for it."""
 LONGEST_OPEN: Final = 31 * 24 * 3600
 """Seconds for which a question may be open."""
 MOST_READERS: Final = 500
@@ -144,14 +146,27 @@ class Receiver:
         now = int(time.time())
         if type(until) is not int or not 0 <= until <= now + LONGEST_OPEN:
             raise HTTPException(400, f"open_until: must be Unix seconds, at most {LONGEST_OPEN} from now")
+        unclear_for, task = asked.get("unclear_for", 0), asked.get("task", "")
+        if type(unclear_for) is not int or not 0 <= unclear_for <= LONGEST_UNCLEAR:
+            raise HTTPException(400, f"unclear_for: must be seconds, at most {LONGEST_UNCLEAR}")
         opened = await asyncio.to_thread(
-            self._mailbox.open_question, _question_id(question_id), list(map(_phone, phones)), until
+            self._mailbox.open_question,
+            _question_id(question_id),
+            list(map(_phone, phones)),
+            until,
+            unclear_for,
+            _task(task),
         )
         return JSONResponse(opened)
 
     async def _close_question(self, request: Request) -> Response:
         question_id = _question_id(request.path_params["id"])
-        await asyncio.to_thread(self._mailbox.close_question, question_id)
+        told = await _json(request, LARGEST_QUESTION) if await request.body() else {}
+        phones = told.get("answered_by", []) if isinstance(told, Mapping) else None
+        if not isinstance(phones, list) or len(phones) > MOST_PHONES:
+            raise HTTPException(400, f"answered_by: must be a list of up to {MOST_PHONES} numbers")
+        answered_by = list(map(_phone, phones))
+        await asyncio.to_thread(self._mailbox.close_question, question_id, answered_by, int(time.time()))
         return JSONResponse({"id": question_id})
 
     async def _unread(self, request: Request) -> Response:
@@ -224,6 +239,14 @@ def _message_id(given: object) -> str:
 def _question_id(given: object) -> str:
     if not isinstance(given, str) or not (0 < len(given) <= 64 and given.isascii() and given.isalnum()):
         raise HTTPException(400, "question id: must be 1 to 64 letters and digits of ASCII")
+    return given
+
+
+def _task(given: object) -> str:
+    if not isinstance(given, str) or not (
+        not given or (len(given) <= 64 and given.isascii() and given.isalnum())
+    ):
+        raise HTTPException(400, "task: must be up to 64 letters and digits of ASCII")
     return given
 
 

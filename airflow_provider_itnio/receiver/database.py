@@ -79,11 +79,16 @@ questions = sa.Table(
     sa.Column("opened_after", sa.BigInteger, nullable=False),
     sa.Column("closed_after", sa.BigInteger),
     sa.Column("open_until", sa.BigInteger, nullable=False),
+    sa.Column("unclear_for", sa.BigInteger, nullable=False),
+    sa.Column("unclear_until", sa.BigInteger, nullable=False),
+    sa.Column("task", sa.String(64), nullable=False),
     sa.Column("received_at", sa.BigInteger, nullable=False, index=True),
     sa.Index("itnio_question_phone", "phone"),
 )
 """Which incoming messages came while someone had a question to answer: those with a number above
-``opened_after``, up to ``closed_after`` and ``open_until``. ``received_at`` is when it may be forgotten."""
+``opened_after``, up to ``closed_after``, that were written up to ``open_until``. Up to ``unclear_until`` a
+person may not know yet that it is closed. ``task`` asks one question at a time; empty if that is not known.
+``received_at`` is when it may be forgotten."""
 
 
 class DatabaseError(Exception):

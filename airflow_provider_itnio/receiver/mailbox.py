@@ -111,7 +111,7 @@ class Mailbox:
             rows = connection.execute(query.limit(limit)).mappings().all()
             of_sender = self._questions(connection, {row["sender"] for row in rows})
         last = rows[-1]["number"] if rows else start
-        messages = [_incoming(row) | {"questions": _open_at(row, of_sender)} for row in rows]
+        messages = [_incoming(row) | _questions_of(row, of_sender) for row in rows]
         return {"messages": messages, "cursor": f"{self._name}-{last}"}
 
     def _questions(self, connection: Connection, senders: Collection[str]) -> Sequence[RowMapping]:
@@ -120,12 +120,18 @@ class Mailbox:
         asked = sa.select(questions).where(questions.c.phone.in_(senders)).order_by(questions.c.question_id)
         return connection.execute(asked).mappings().all()
 
-    def open_question(self, question_id: str, phones: Iterable[str], open_until: int) -> dict[str, Any]:
+    def open_question(
+        self, question_id: str, phones: Iterable[str], open_until: int, unclear_for: int = 0, task: str = ""
+    ) -> dict[str, Any]:
         """Note that people have a question to answer, from now on or, if it was noted before, since then.
+
+        It takes the place of an earlier question of the same task.
 
         :param question_id: the question.
         :param phones: their numbers, digits only.
         :param open_until: Unix seconds.
+        :param unclear_for: seconds after its end in which a person may not know yet that it is closed.
+        :param task: what asks it; empty if that is not known.
         :return: the cursor behind which answers come.
         """
         with self._engine.begin() as connection:
@@ -137,19 +143,41 @@ class Mailbox:
             start = connection.scalar(known)
             start = last if start is None else start
             connection.execute(questions.delete().where(questions.c.question_id == question_id))
-            row = {"question_id": question_id, "opened_after": start, "open_until": open_until}
-            row["received_at"] = open_until
+            if task:
+                closed = {
+                    "closed_after": sa.func.coalesce(questions.c.closed_after, last),
+                    "unclear_until": 0,
+                }
+                connection.execute(questions.update().where(questions.c.task == task).values(closed))
+            row = {
+                "question_id": question_id,
+                "opened_after": start,
+                "open_until": open_until,
+                "unclear_for": unclear_for,
+                "unclear_until": open_until + unclear_for,
+                "task": task,
+                "received_at": open_until,
+            }
             rows = [{**row, "phone": phone} for phone in sorted(set(phones))]
             connection.execute(questions.insert(), rows)
         return {"cursor": f"{self._name}-{start}"}
 
-    def close_question(self, question_id: str) -> None:
-        """Note that a question has its answer, or gets none any more."""
+    def close_question(self, question_id: str, answered_by: Collection[str], now: int) -> None:
+        """Note that a question has its answer, or gets none any more.
+
+        :param question_id: the question.
+        :param answered_by: the numbers of who knows that it is closed, digits only.
+        :param now: Unix seconds.
+        """
         with self._engine.begin() as connection:
             lock(connection)
             last = connection.scalar(sa.select(sa.func.max(incoming.c.number))) or 0
             mine = (questions.c.question_id == question_id) & questions.c.closed_after.is_(None)
-            connection.execute(questions.update().where(mine).values(closed_after=last))
+            unclear_until = sa.case(
+                (questions.c.phone.in_(answered_by), 0), else_=now + questions.c.unclear_for
+            )
+            closed = {"closed_after": last, "unclear_until": unclear_until}
+            connection.execute(questions.update().where(mine).values(closed))
 
     def window(self, phone: str) -> dict[str, Any]:
         """Return when a person last wrote, and until when an ordinary message reaches them."""
@@ -227,16 +255,19 @@ def _incoming(row: RowMapping) -> dict[str, Any]:
     }
 
 
-def _open_at(message: RowMapping, asked: Iterable[RowMapping]) -> list[str]:
-    """Return the questions that were open to the sender when a message came."""
-    return [
-        row["question_id"]
-        for row in asked
-        if row["phone"] == message["sender"]
-        and row["opened_after"] < message["number"]
-        and (row["closed_after"] is None or message["number"] <= row["closed_after"])
-        and message["received_at"] <= row["open_until"]
-    ]
+def _questions_of(message: RowMapping, asked: Iterable[RowMapping]) -> dict[str, list[str]]:
+    """Return the questions that were open to the sender when a message came, and those of which the sender
+    may not have known that they were closed."""
+    found: dict[str, list[str]] = {"questions": [], "closed_questions": []}
+    for row in asked:
+        if row["phone"] != message["sender"] or row["opened_after"] >= message["number"]:
+            continue
+        is_closed = row["closed_after"] is not None and message["number"] > row["closed_after"]
+        if not is_closed and message["at"] <= row["open_until"]:
+            found["questions"].append(row["question_id"])
+        elif message["at"] < row["unclear_until"]:
+            found["closed_questions"].append(row["question_id"])
+    return found
 
 
 def _time(seconds: int | None) -> str | None:

@@ -24,7 +24,7 @@ from airflow_provider_itnio.api.masking import mask_phone_numbers
 from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
 from airflow_provider_itnio.argument_errors import with_named_errors
 from airflow_provider_itnio.hooks.itnio import ItnioHook
-from airflow_provider_itnio.operators._waiting import OF_TRIGGERER, is_deferrable
+from airflow_provider_itnio.operators._waiting import OF_TRIGGERER, check_deferrable, is_deferrable
 from airflow_provider_itnio.sensors._messages import DeliveredDict, listed, outcome, sent_messages
 from airflow_provider_itnio.templating import is_rendered_later, leaves
 
@@ -101,6 +101,7 @@ class WhatsAppDeliveredSensor(_Sensor):
         # A mapped task is made when it runs: there a fault must fail the task, so it waits for execute().
         if not is_from_mapped(self):
             check_choice("until", until, REACHABLE)
+            check_deferrable(deferrable)
             if not any(is_rendered_later(leaf) for _, leaf in leaves(messages)):
                 sent_messages(messages)
 
@@ -126,6 +127,7 @@ class WhatsAppDeliveredSensor(_Sensor):
         """
         try:
             check_choice("until", self.until, REACHABLE)
+            check_deferrable(self.deferrable)
             log.info("Waiting until %s messages are %s", len(self._recipients), self.until)
         except ItnioError as error:
             raise AirflowFailException(f"{type(error).__name__}: {error}") from error

@@ -131,10 +131,15 @@ class WhatsAppAnswerTrigger(BaseTrigger):
             result = wait.result()
             if result["answer"]:  # what is typed from now on is for other questions
                 with suppress(*MAY_PASS):
-                    await hook.aclose_question(question.id)
+                    await hook.aclose_question(question.id, result["answer"]["answered_by"])
         except ItnioError as error:  # such as a connection that is gone
             result |= {"problem": f"{type(error).__name__}: {error}"}
         yield _Event(payload={"question": self.question, **result})
+
+    async def on_kill(self) -> None:
+        """Close the question. Airflow 3.3 calls it when a person marks or clears the task."""
+        with suppress(ItnioError):
+            await ItnioHook(self.itnio_conn_id).aclose_question(str(self.question["id"]))
 
 
 class WhatsAppMessageTrigger(BaseEventTrigger):

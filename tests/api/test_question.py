@@ -57,6 +57,7 @@ NO_ANSWERS = {
     "before": written(at=AT - 1),
     "closed": written(questions=()),
     "another one is open": written(questions=("q0", "q1")),
+    "another one was just closed": written(closed_questions=("q0",)),
     "only another one is open": written(questions=("q0",)),
     "quote of another message": written(reply_to="m2"),
     "another secret": tapped(secret=Secret("other")),
@@ -189,7 +190,13 @@ def test_it_ends_when_all_is_read_that_came_in_time():
     assert waiting.hears(written("what?")) == 0  # there may be more
     assert waiting.asked["wait"] == 0
     assert waiting.hears() is None
-    assert waiting.wait.result() == {"answer": None, "failed": {}, "problem": "", "cursor": "a-2"}
+    assert waiting.wait.result() == {
+        "answer": None,
+        "failed": {},
+        "problem": "",
+        "cursor": "a-2",
+        "is_pushed_to": True,
+    }
 
 
 def test_what_was_written_in_time_and_is_pushed_late_counts():

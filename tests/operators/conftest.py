@@ -12,8 +12,9 @@ NUMBER = "+86 147-1800-4557"
 
 
 @pytest.fixture
-def people(pushed_to_receiver, sandbox, receiver):
+def people(pushed_to_receiver, sandbox, receiver, monkeypatch):
     """The people of questions have written in the last 24 hours, and have no other question to answer."""
+    monkeypatch.setattr("airflow_provider_itnio.api.receiver.UNCLEAR_FOR", 0)
     for number in (ANA, BEN, STRANGER):
         sandbox.window_open(number)
     yield

@@ -95,6 +95,13 @@ def push_choice(receiver, message, sender=ANA, **more):
     )
 
 
+def as_of_jsonb(value):
+    """Give JSON back as PostgreSQL does: with an object's keys in the order of their length."""
+    if isinstance(value, dict):
+        return {key: as_of_jsonb(value[key]) for key in sorted(value, key=lambda key: (len(key), key))}
+    return [as_of_jsonb(one) for one in value] if isinstance(value, list) else value
+
+
 def chosen(option_id, title="Load again"):
     held = {"type": "button_reply", "button_reply": {"id": option_id, "title": title}}
     return {"type": "interactive", "interactive": held}

@@ -200,6 +200,25 @@ def test_a_doubled_push_and_a_second_answer_change_nothing(receiver, sandbox):
     assert (answer["answer"], answer["answered_by"]) == ("again", BEN)
 
 
+@pytest.mark.usefixtures("people")
+def test_words_that_may_be_meant_for_a_question_that_was_just_closed_do_not_answer_another(
+    sandbox, receiver, monkeypatch, caplog
+):
+    monkeypatch.setattr("airflow_provider_itnio.api.receiver.UNCLEAR_FOR", 900)
+    one, two = "8615200000011", "8615200000012"  # for whom it stays unclear
+    for number in (one, two):
+        sandbox.window_open(number)
+    first = deferred(harmless := asking(recipients=[one, two], deferrable=True))
+    second = deferred(drop := asking(recipients=[one, two], task_id="drop", deferrable=True))
+    tap(sandbox, sandbox.sent_to(two)[0])
+    ended(harmless, first)
+    write(sandbox, "again", one)
+    write(sandbox, "leave", two)
+    with caplog.at_level("INFO"):
+        assert ended(drop, second)["answered_by"] == two  # who has answered knows that it is closed
+    assert "86…11 is not counted: another question to this number was just closed" in caplog.text
+
+
 def test_typed_words_count_for_no_question_while_two_are_open(receiver, sandbox, caplog):
     first = deferred(one := asking(deferrable=True))
     second = deferred(other := asking(task_id="another", deferrable=True))

@@ -14,11 +14,14 @@ from tests.operators.questions import (
     BEN,
     NEVER_WROTE,
     UNDELIVERABLE,
+    as_of_jsonb,
     asking,
     deferred,
     ended,
     ids_in,
+    resumed,
     tap,
+    triggered,
     write,
 )
 from tests.task_runs import may_be_tried_again
@@ -46,7 +49,8 @@ def test_a_question_that_fails_outside_of_the_window_is_asked_by_the_template(
 ):
     write(sandbox, "hello")  # so that the receiver takes the window for open
     sandbox.window_open(ANA, is_open=False)
-    run = asking(maybe_store, template=TEMPLATE, deferrable=deferrable)
+    options = {"load_again": "Load again", "leave": "Leave it"}
+    run = asking(maybe_store, template=TEMPLATE, options=options, deferrable=deferrable)
     later = threading.Thread(
         target=lambda: sandbox.reply(message_id=sandbox.wait_for(2)[1].id, quick_reply=0)
     )
@@ -54,12 +58,13 @@ def test_a_question_that_fails_outside_of_the_window_is_asked_by_the_template(
     if deferrable:
         first = deferred(run)
         with pytest.raises(TaskDeferred) as raised:
-            ended(run, first)
+            resumed(run, first, as_of_jsonb(triggered(first.trigger)))
+        assert [one[0] for one in raised.value.trigger.question["options"]] == ["load_again", "leave"]
         answer = ended(run, raised.value)
     else:
         answer = run.once()
     later.join()
-    assert answer["answer"] == "again"
+    assert answer["answer"] == "load_again"
     assert [message.type for message in sandbox.messages] == ["interactive", "template"]
     if maybe_store:
         # A retry finds the same answer.

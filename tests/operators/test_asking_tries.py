@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 import time
@@ -174,6 +175,45 @@ def test_what_ends_the_wait_lets_no_retry_ask_again(ended_by, maybe_store, monke
         may_be_tried_again(run, type(ended_by))
     else:
         assert "The message was accepted before" in str(fails_at_once(run, type(ended_by)))
+
+
+def test_a_task_that_is_marked_while_it_waits_closes_its_question(store, sandbox):
+    gone = deferred(asking(store, task_id="gone", deferrable=True, answer_within=3600))
+    left = deferred(run := asking(deferrable=True))
+    asyncio.run(gone.trigger.on_kill())
+    write(sandbox, "again")
+    assert ended(run, left)["answer"] == "again"
+
+
+def test_a_task_that_is_ended_while_it_waits_in_its_worker_closes_its_question(sandbox, monkeypatch):
+    def ends(*_):
+        raise AirflowTaskTimeout("time")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("airflow_provider_itnio.operators.whatsapp_ask.wait_for_answer", ends)
+        gone = asking(task_id="gone", deferrable=False, answer_within=3600)
+        fails_at_once(gone, AirflowTaskTimeout)
+    left = deferred(run := asking(deferrable=True))
+    gone.operator.on_kill()  # as Airflow does then
+    write(sandbox, "again")
+    assert ended(run, left)["answer"] == "again"
+
+
+def test_without_a_record_a_new_question_takes_the_place_of_the_task_s_earlier_one(sandbox):
+    run = asking(deferrable=True)
+    deferred(run)
+    run.clear()
+    left = deferred(run)
+    write(sandbox, "again")
+    assert ended(run, left)["answer"] == "again"
+
+
+@pytest.mark.parametrize("if_no_answer", ["fail", "skip", "leave"])
+def test_no_answer_is_taken_for_one_where_nothing_is_pushed(if_no_answer, store, sandbox):
+    sandbox.push_to(None)
+    run = asking(store, deferrable=True, answer_within=1, if_no_answer=if_no_answer)
+    with pytest.raises(ReceiverError, match="Itniotech does not push to it"):
+        ended(run, deferred(run))
 
 
 @pytest.mark.parametrize("deferrable", [False, True])

@@ -18,10 +18,10 @@ _IDS = itertools.count(1)
 def asked(any_receiver):
     """Open a question; give its id and the cursor behind which answers come."""
 
-    def ask(*phones, question_id=None, open_for=60):
+    def ask(*phones, question_id=None, open_for=60, **more):
         question_id = question_id or f"q{next(_IDS)}"
         until = int(time.time()) + open_for
-        body = {"id": question_id, "phones": list(phones), "open_until": until}
+        body = {"id": question_id, "phones": list(phones), "open_until": until, **more}
         return question_id, any_receiver.get("/v1/questions", body)["cursor"]
 
     return ask
@@ -31,12 +31,12 @@ def asked(any_receiver):
 def written(any_receiver):
     """Let a person write; give the questions that were open then."""
 
-    def write(phone, cursor):
+    def write(phone, cursor, ago=0, names="questions"):
         message_id = f"in{next(_IDS)}"
-        any_receiver.push(text_push(message_id, "yes", phone=phone))
+        any_receiver.push(text_push(message_id, "yes", phone=phone, timestamp=int(time.time()) - ago))
         messages = any_receiver.get(f"/v1/incoming?after={cursor}")["messages"]
         (message,) = (one for one in messages if one["message_id"] == message_id)
-        return message["questions"]
+        return message[names]
 
     return write
 
@@ -64,8 +64,31 @@ def test_a_question_that_is_opened_again_is_open_since_then(asked, written, any_
 
 
 def test_a_question_is_closed_once_its_time_is_over(asked, written):
-    _, cursor = asked("494", open_for=-1)
+    question, cursor = asked("494", open_for=-1)
     assert written("494", cursor) == []
+    assert written("494", cursor, ago=60) == [question]  # in time, and pushed late
+
+
+def test_a_message_names_what_was_closed_so_short_ago_that_its_sender_may_not_know(
+    asked, written, any_receiver
+):
+    first, cursor = asked("495", "496", unclear_for=900)
+    any_receiver.get(f"/v1/questions/{first}/close", {"answered_by": ["496"]})
+    assert written("495", cursor, names="closed_questions") == [first]
+    assert written("496", cursor, names="closed_questions") == []
+    over, _ = asked("497", open_for=-60, unclear_for=900)
+    assert written("497", cursor, names="closed_questions") == [over]
+    asked("498", open_for=-60, unclear_for=30)
+    assert written("498", cursor, names="closed_questions") == []
+
+
+def test_a_task_asks_one_question_at_a_time(asked, written):
+    _, cursor = asked("471", "472", task="t1", unclear_for=900)
+    second, _ = asked("471", task="t1")
+    other, _ = asked("471", task="t2")
+    assert written("471", cursor) == sorted([second, other])
+    assert written("472", cursor) == []
+    assert written("472", cursor, names="closed_questions") == []
 
 
 def test_an_old_question_is_forgotten(database):
@@ -87,6 +110,10 @@ def test_an_old_question_is_forgotten(database):
         ({"open_until": 10**12}, "open_until: must be Unix seconds, at most 2678400 from now"),
         ({"open_until": "soon"}, "open_until"),
         ({"open_until": -(10**30)}, "open_until"),
+        ({"unclear_for": -1}, "unclear_for: must be seconds, at most 86400"),
+        ({"unclear_for": "long"}, "unclear_for"),
+        ({"task": "a/b"}, "task: must be up to 64 letters and digits"),
+        ({"task": None}, "task"),
     ],
     ids=repr,
 )
