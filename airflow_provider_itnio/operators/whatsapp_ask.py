@@ -127,8 +127,8 @@ class WhatsAppAskOperator(AskingOperator):
     :raises AirflowSkipException: if nobody has answered and ``if_no_answer`` is ``skip``.
     :raises NotSentError: if nobody was asked; the task's retries try again.
     :raises UnknownOutcomeError: with ``at_least_once``, if it is unknown whether anybody was asked.
-    :raises ReceiverError: if the receiver can't be asked at the end, or nothing was pushed to it, so that there
-        may be an answer; the task's retries look again.
+    :raises ReceiverError: if the receiver can't be asked at the end, or nothing was pushed to it, so that
+        there may be an answer; the task's retries look again.
     :raises RecordError: if Airflow did not take the record of the question; nobody was asked.
     """
 
