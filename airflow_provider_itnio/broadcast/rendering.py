@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from airflow_provider_itnio.api.errors import InvalidMessageError
 from airflow_provider_itnio.api.values import is_gap
 from airflow_provider_itnio.message_fields import MESSAGE_FIELDS
-from airflow_provider_itnio.rendering.gaps import RecipientData, as_data
+from airflow_provider_itnio.rendering.gaps import RecipientData, UnknownRecipient, as_data
 from airflow_provider_itnio.rendering.lookups import read_once
 from airflow_provider_itnio.rendering.renderer import Renderer, describe_error
 from airflow_provider_itnio.templating import is_reference, is_rendered_later
@@ -53,7 +53,7 @@ class PersonalMessage:
         except Exception as error:
             raise InvalidMessageError(f"shared: can't be used: {describe_error(error)}") from error
         self._renderer = Renderer(environment, self._variables)
-        self._recipient: Mapping[str, Any] = {}
+        self._recipient: Any = {}
         self._number = ""
         self._added: dict[str, Any] = {}
         self._same: dict[str, Any] = {}
@@ -96,6 +96,24 @@ class PersonalMessage:
             self._variables["recipient"] = RecipientData(recipient.data, phone=recipient.number)
         except Exception as error:
             raise InvalidMessageError(f"recipient: can't be used: {describe_error(error)}") from error
+        return self._filled_in()
+
+    def fields_for_all(self) -> dict[str, Any] | None:
+        """Fill the message in without a recipient.
+
+        :return: the fields, ``None`` if filling them in reads anything of the recipient.
+        :raises InvalidMessageError: if that fails, naming the field.
+        """
+        unknown = self._recipient = self._variables["recipient"] = UnknownRecipient()
+        try:
+            fields = self._filled_in()
+        except Exception:
+            if not unknown.is_read:
+                raise
+            return None
+        return None if unknown.is_read else fields
+
+    def _filled_in(self) -> dict[str, Any]:
         return {**self._same, **{name: fill() for name, fill in self._fillers.items()}}
 
     def _filler(self, value: Any, path: str) -> tuple[Any, _Filler | None]:

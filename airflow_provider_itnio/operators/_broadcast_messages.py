@@ -42,7 +42,7 @@ class BroadcastMessages(WhatsAppMessageOperator):
             message = message_from(personal.same_for_all, if_too_long=self.if_too_long)
             return message.type, self._same_for_all(message)
         return personal.kind, lambda recipient: message_from(
-            personal.fields_for(recipient), if_too_long=self.if_too_long
+            self._filled(personal, recipient), if_too_long=self.if_too_long
         )
 
     def _personal(self, fields: Mapping[str, Any], context: Context) -> PersonalMessage:
@@ -55,6 +55,10 @@ class BroadcastMessages(WhatsAppMessageOperator):
             resolved(self.shared, context) or {},
             data=self._fields_of_data(context),
         )
+
+    def _filled(self, personal: PersonalMessage, recipient: Recipient) -> dict[str, Any]:
+        """Fill a message, or a fallback, in for one recipient."""
+        return personal.fields_for(recipient)
 
     def _same_for_all(self, message: Message) -> Callable[[Recipient], Message]:
         """Check the file of a message before the first of those who get it now, and fail with it for all."""
@@ -78,7 +82,7 @@ class BroadcastMessages(WhatsAppMessageOperator):
         if not personal.is_personal:
             message = fallback_message(personal.same_for_all.get("fallback"))
             return lambda recipient: message
-        return lambda recipient: fallback_message(personal.fields_for(recipient)["fallback"])
+        return lambda recipient: fallback_message(self._filled(personal, recipient)["fallback"])
 
     def _first_shown(self, message_for: Callable[[Recipient], Message]) -> Callable[[Recipient], Message]:
         """Log the first message before it is sent."""

@@ -19,6 +19,7 @@ from airflow_provider_itnio.rendering.gaps import (
     Gap,
     Missing,
     RecipientData,
+    UnknownRecipient,
     as_data,
     gives_data,
     is_of,
@@ -83,6 +84,8 @@ def _data_aware(base: type[Environment]) -> type[Environment]:
 class _DataContext(Context):
     def resolve_or_missing(self, key: str) -> Any:
         value = super().resolve_or_missing(key)
+        if type(value) is UnknownRecipient:
+            value.read()
         return value if type(value) in PLAIN else as_data(value, key)
 
     def call(self, obj: Any, /, *args: Any, **kwargs: Any) -> Any:

@@ -8,7 +8,7 @@ import operator
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import BuiltinMethodType, FunctionType, MethodType, NoneType, SimpleNamespace
-from typing import Any, Final, cast
+from typing import Any, Final, NoReturn, cast
 
 from jinja2 import StrictUndefined, Undefined
 from jinja2.runtime import Macro
@@ -103,6 +103,26 @@ class RecipientData(_Dict):
         if name in self:
             return self[name]
         return super().__getattribute__(name)
+
+
+class RecipientRead(Exception):  # noqa: N818
+    """A message that is filled in without a recipient reads something of the recipient."""
+
+
+class UnknownRecipient:
+    """Stands for the recipient where there is none yet, and notes whether anything of it is read."""
+
+    is_read = False
+
+    def read(self, *_: object) -> NoReturn:
+        """Note it, and end what reads it.
+
+        :raises RecipientRead: always.
+        """
+        self.is_read = True
+        raise RecipientRead
+
+    __getattr__ = __getitem__ = __iter__ = __len__ = __contains__ = __bool__ = __str__ = __repr__ = read
 
 
 class Container:

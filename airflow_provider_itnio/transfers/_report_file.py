@@ -24,7 +24,7 @@ _LONGEST: Final = 32_767
 
 
 def write_report(rows: Rows, address: str) -> None:
-    """Write rows into object storage; a file that is there is replaced.
+    """Write rows into object storage.
 
     :param rows: the rows.
     :param address: where, as ``ObjectStoragePath`` takes it; its ending says which kind of file.

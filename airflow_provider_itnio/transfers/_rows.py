@@ -9,7 +9,7 @@ import weakref
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from typing import Any, Final
+from typing import Any, Final, NoReturn, overload
 
 from airflow_provider_itnio.api.describe import describe_key
 from airflow_provider_itnio.api.errors import ConfigurationError, InvalidMessageError, InvalidParameterError
@@ -82,20 +82,33 @@ class Rows:
 class TemplateRows:
     """What a template sees of the rows: ``{% for row in rows %}{{ row.name }}``, ``{{ rows[0].name }}``.
 
+    As text they are an error, since nobody wants to read them as Python writes them.
+
     :param rows: the rows.
     """
 
     def __init__(self, rows: Rows) -> None:
-        self.rows = rows
+        self.__rows = rows
 
     def __len__(self) -> int:
-        return len(self.rows)
+        return len(self.__rows)
 
-    def __getitem__(self, index: int) -> RecipientData:
-        return RecipientData(self.rows.dict_of(index), name="row")
+    @overload
+    def __getitem__(self, index: int) -> RecipientData: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[RecipientData]: ...
+    def __getitem__(self, index: int | slice) -> RecipientData | list[RecipientData]:
+        if isinstance(index, slice):
+            return [self[each] for each in range(len(self))[index]]
+        return RecipientData(self.__rows.dict_of(index), name="row")
 
     def __iter__(self) -> Iterator[RecipientData]:
-        return map(self.__getitem__, range(len(self)))
+        return (self[index] for index in range(len(self)))
+
+    def _no_text(self, *_: object) -> NoReturn:
+        raise TypeError("rows is no text: write {{ rows | table }}, or loop with {% for row in rows %}")
+
+    __str__ = __repr__ = __format__ = _no_text
 
 
 class RowRecipients(Sequence[dict[str, Any]]):

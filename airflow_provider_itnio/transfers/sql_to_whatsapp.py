@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
-
-from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
 
 from airflow_provider_itnio.api.checks import check_choice
 from airflow_provider_itnio.api.describe import describe_value
 from airflow_provider_itnio.api.errors import InvalidParameterError
-from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
-from airflow_provider_itnio.operators._broadcast_messages import resolved
 from airflow_provider_itnio.operators.whatsapp_broadcast import WhatsAppBroadcastOperator
-from airflow_provider_itnio.templating import is_rendered_later, is_template_file, leaves
+from airflow_provider_itnio.templating import is_rendered_later, is_template_file
+from airflow_provider_itnio.transfers._row_messages import RowMessages, file_address
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,9 +18,6 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
     from jinja2 import Environment
 
-    from airflow_provider_itnio.api.models import Message
-    from airflow_provider_itnio.broadcast.recipients import Recipient
-    from airflow_provider_itnio.broadcast.rendering import PersonalMessage
     from airflow_provider_itnio.message_types import (
         ContactDict,
         DocumentDict,
@@ -40,18 +32,13 @@ if TYPE_CHECKING:
         TextDict,
         XComArgLike,
     )
-    from airflow_provider_itnio.transfers._rows import Rows
 
 __all__ = ["SqlToWhatsAppOperator"]
 
-log = NeverRaisingLog(__name__)
-
-_PERSONAL: Final = re.compile(r"recipient|include|import|extends")
-"""What Jinja has in it that may be about one recipient, there or in another file."""
 _TO: Final = ("recipient", "recipients", "recipient_column")
 
 
-class SqlToWhatsAppOperator(WhatsAppBroadcastOperator):
+class SqlToWhatsAppOperator(RowMessages):
     """Sends the rows of a query: as a text or a file to a few people, or to each row's own person.
 
     .. code-block:: python
@@ -100,8 +87,9 @@ class SqlToWhatsAppOperator(WhatsAppBroadcastOperator):
     :param message: the same as one dict.
     :param reply_to: the id of the incoming message that each answers.
     :param as_file: where in object storage the rows are written, such as ``s3://conn@bucket/report.csv``: CSV
-        or, where ``openpyxl`` is installed, ``.xlsx``. Without another message, or with ``text`` as its
-        caption, the file is sent as a document. Not with ``recipient_column``. (templated)
+        or, where ``openpyxl`` is installed, ``.xlsx``. Each try writes into a new folder with a random name,
+        here ``s3://conn@bucket/9f86d081884c7d65/report.csv``. Without another message, or with ``text`` as
+        its caption, the file is sent as a document. Not with ``recipient_column``. (templated)
     :param if_empty: what to do if there is no row: ``send`` the message all the same, ``skip`` the task, or
         ``fail`` it without retries.
     :param kwargs: what else ``WhatsAppBroadcastOperator`` takes, such as ``exclude``, ``shared``,
@@ -123,7 +111,6 @@ class SqlToWhatsAppOperator(WhatsAppBroadcastOperator):
         "sql": "sql",
         "parameters": "json",
     }
-    _rows: Rows | None = None
 
     def __init__(
         self,
@@ -182,34 +169,37 @@ class SqlToWhatsAppOperator(WhatsAppBroadcastOperator):
             raise InvalidParameterError(
                 f"exactly one of {', '.join(_TO)} must be given, {' and '.join(given) or 'none'} given"
             )
-        for name in ("sql", "sql_conn_id", "recipient_column", "as_file"):
-            self._check_text(name, getattr(self, name))
-        if self.as_file is not None and self.recipient_column is not None:
-            raise InvalidParameterError("as_file: is one file of all rows; not with recipient_column")
+        for name in ("sql", "sql_conn_id"):
+            _check_text(name, getattr(self, name))
+        if self.recipient is not None and not is_rendered_later(self.recipient):
+            from airflow_provider_itnio.api.phone_numbers import normalize_phone
 
-    def _check_text(self, name: str, value: Any) -> None:
-        if is_rendered_later(value) or (value is None and name in ("recipient_column", "as_file")):
-            return
-        if not isinstance(value, str) or not value.strip():
-            raise InvalidParameterError(f"{name}: must be a text, {describe_value(value)} given")
-        if name == "as_file":
-            from airflow_provider_itnio.transfers._report_file import ENDINGS
-
-            if not value.lower().endswith(ENDINGS):
+            normalize_phone(self.recipient)
+        if self.recipient_column is not None:
+            if is_rendered_later(self.recipient_column):
                 raise InvalidParameterError(
-                    f"as_file: must end in {' or '.join(ENDINGS)}, {describe_value(value)} given"
+                    "recipient_column: must be the name of a column as it is; it is not templated"
                 )
+            _check_text("recipient_column", self.recipient_column)
+        if self.as_file is not None:
+            self._check_as_file()
+
+    def _check_as_file(self) -> None:
+        if self.recipient_column is not None:
+            raise InvalidParameterError("as_file: is one file of all rows; not with recipient_column")
+        if not is_rendered_later(self.as_file):
+            self.as_file = file_address(self.as_file)
+
+    def _check_message(self) -> None:
+        super()._check_message()
+        if self.as_file is not None and isinstance(self.text, Mapping):  # of which it takes the caption
+            from airflow_provider_itnio.api.models import check_fields
+
+            check_fields({"text": self.text}, if_too_long="truncate", is_unrendered=is_rendered_later)
 
     def _message_fields(self) -> dict[str, Any]:
-        """Return the fields, with the file as the document that is sent if nothing else is."""
-        fields = super()._message_fields()
-        given = {name for name, value in fields.items() if value is not None} - {"reply_to"}
-        if self.as_file is None or given - {"text"}:
-            return fields
-        text = fields["text"]
-        caption = text.get("body") if isinstance(text, Mapping) else text
-        address = self.as_file if isinstance(self.as_file, str) else "{{ known when the task runs }}"
-        return {**fields, "text": None, "document": {"object": address, "caption": caption}}
+        """Return the fields of what is sent, which is the file if nothing else is given."""
+        return self._as_sent(super()._message_fields())
 
     def _do_render_template_fields(
         self,
@@ -229,105 +219,13 @@ class SqlToWhatsAppOperator(WhatsAppBroadcastOperator):
         super()._do_render_template_fields(parent, names, context, jinja_env, seen_oids)
 
     def build_message(self, context: Context) -> Mapping[str, Any]:
-        """Return the message to send, having fetched the rows if each is a recipient.
+        """Return the message to send; with ``as_file``, a text is the file's caption.
 
         :param context: the task's context.
         """
-        if self.recipient_column is not None:
-            self._rows = self._fetched()
-        return super().build_message(context)
-
-    def _fetched(self) -> Rows:
-        from airflow_provider_itnio.transfers._rows import fetched, sql_hook
-
-        with self._failing_as_documented():
-            rows = fetched(sql_hook(self.sql_conn_id), str(self.sql), self.parameters)
-        log.info("The query gave %s rows of %s columns", f"{len(rows):,}", len(rows.columns))
-        if not len(rows):
-            if self.if_empty == "skip":
-                raise AirflowSkipException("The query gave no row")
-            if self.if_empty == "fail":
-                raise AirflowFailException("The query gave no row, and if_empty is 'fail': nothing was sent")
-        return rows
-
-    def _recipient_entries(self, context: Context) -> Sequence[Any]:
-        if self._rows is not None and self.recipient_column is not None:
-            from airflow_provider_itnio.transfers._rows import RowRecipients
-
-            return RowRecipients(self._rows, self.recipient_column)
-        if self.recipient is None:
-            return super()._recipient_entries(context)
-        from airflow_provider_itnio.api.phone_numbers import normalize_phone
-
-        return [normalize_phone(self.recipient)]
-
-    def _personal(self, fields: Mapping[str, Any], context: Context) -> PersonalMessage:
-        from airflow_provider_itnio.broadcast.rendering import PersonalMessage
-        from airflow_provider_itnio.transfers._table import table
-
-        environment = self._text_environment()
-        environment.filters.setdefault("table", table)
-        shared, data = resolved(self.shared, context) or {}, self._fields_of_data(context)
-        return PersonalMessage(fields, environment, context, shared, data=data)
-
-    def _message_maker(
-        self, fields: Mapping[str, Any], context: Context
-    ) -> tuple[str, Callable[[Recipient], Message]]:
-        from airflow_provider_itnio.api.models import message_from
-        from airflow_provider_itnio.broadcast.recipients import Recipient
-        from airflow_provider_itnio.rendering.gaps import RecipientData
-        from airflow_provider_itnio.transfers._rows import TemplateRows
-
-        personal = self._personal(fields, context)
-
-        def made(recipient: Recipient) -> Message:
-            return message_from(personal.fields_for(recipient), if_too_long=self.if_too_long)
-
-        def of_row(rows: Rows, recipient: Recipient) -> Message:
-            personal.add({"row": RecipientData(rows.dict_of(recipient.position), name="row")})
-            return made(recipient)
-
-        if self._rows is not None:
-            return personal.kind, partial(of_row, self._rows)
-        if not self._is_anyone_left(context):
-            return personal.kind, made
-        rows = self._fetched()
-        if self.as_file is not None:
-            self._write_file(rows)
-        personal.add({"rows": TemplateRows(rows), "columns": list(rows.columns), "row_count": len(rows)})
-
-        if _may_be_personal(fields):
-            return personal.kind, made
-        message = made(Recipient(0, "", 0, {}))
-        return message.type, self._same_for_all(message)
-
-    def _is_anyone_left(self, context: Context) -> bool:
-        """Return whether there is anyone to whom this try sends."""
-        from airflow_provider_itnio.broadcast.recipients import Recipient, Recipients, excluded_numbers
-        from airflow_provider_itnio.delivery.policy import is_sent_again
-
-        excluded = excluded_numbers(resolved(self.exclude, context)) if self._excludes else frozenset()
-        for recipient in Recipients(self._recipient_entries(context), excluded):
-            if isinstance(recipient, Recipient):
-                known = self._record.earlier(recipient.key) if self._record else None
-                if known is None or is_sent_again(known[0].outcome, known[1], self.delivery):
-                    return True
-        return False
-
-    def _write_file(self, rows: Rows) -> None:
-        from airflow_provider_itnio.object_files import storage_errors
-        from airflow_provider_itnio.transfers._report_file import write_report
-
-        address = str(self.as_file)
-        with storage_errors(f"as_file: {describe_value(address)}"):
-            write_report(rows, address)
-        log.info("The rows are written to %s", describe_value(address))
+        return super()._message_fields()
 
 
-def _may_be_personal(fields: Mapping[str, Any]) -> bool:
-    """Return whether a message may say something else to each recipient."""
-    return any(
-        not isinstance(leaf, str) or is_template_file(leaf) or _PERSONAL.search(leaf)
-        for _, leaf in leaves(fields)
-        if is_rendered_later(leaf)
-    )
+def _check_text(name: str, value: Any) -> None:
+    if not is_rendered_later(value) and (not isinstance(value, str) or not value.strip()):
+        raise InvalidParameterError(f"{name}: must be a text, {describe_value(value)} given")

@@ -10,12 +10,14 @@ from urllib.request import urlopen
 
 import openpyxl
 import pytest
+from airflow.providers.common.compat.sdk import DAG, BaseOperator, ObjectStoragePath, XComArg
 
-from airflow_provider_itnio.api.errors import ConfigurationError
+from airflow_provider_itnio.api.errors import ConfigurationError, ItnioError
 from airflow_provider_itnio.messages import template_message
 from airflow_provider_itnio.transfers import _report_file
 from airflow_provider_itnio.transfers._rows import Rows
-from tests.task_runs import TaskStateStore, fails_at_once
+from airflow_provider_itnio.transfers.sql_to_whatsapp import SqlToWhatsAppOperator
+from tests.task_runs import TaskRun, TaskStateStore, fails_at_once, may_be_tried_again
 from tests.transfers.test_sql_to_whatsapp import NUMBER, report
 
 pytestmark = pytest.mark.usefixtures("connection", "people", "storage")
@@ -84,13 +86,78 @@ def test_values_of_every_kind(tmp_path):
         assert file.read().decode("utf-8-sig").split("\r\n")[1:5] == ["1.50", "2026-07-01", str(moment), '""']
 
 
+def test_a_link_gives_only_the_rows_of_its_own_message(people, storage, sandbox):
+    for name, number in (("Ana", NUMBER), ("Bo", "+44 20 7946 0018")):
+        report(
+            sql="SELECT name FROM people WHERE name = ?",
+            parameters=[name],
+            recipient=number,
+            as_file="s3://storage@reports/same.csv",
+        ).once()
+    documents = [message.body["document"] for message in sandbox.messages]
+    assert {document["filename"] for document in documents} == {"same.csv"}
+    for document, name in zip(documents, ("Ana", "Bo"), strict=True):
+        with urlopen(document["link"]) as answer:
+            assert answer.read().decode("utf-8-sig") == f"name\r\n{name}\r\n"
+
+
+def test_the_file_of_a_retry_is_that_of_its_caption(people, sandbox):
+    run = report(
+        recipients=[NUMBER, "+44 20 7946 0018"],
+        text="{{ row_count }}",
+        as_file="s3://storage@reports/r.csv",
+        store=TaskStateStore(),
+        max_in_flight=1,
+    )
+    sandbox.fail_next(status=-18)
+    may_be_tried_again(run, ItnioError)
+    people("INSERT INTO people VALUES ('1', 'Zoe', 1, '')")
+    run.once()
+    assert len(sandbox.messages) == 2
+    for message in sandbox.messages:
+        document = message.body["document"]
+        with urlopen(document["link"]) as answer:
+            assert answer.read().count(b"\n") == 1 + int(document["caption"])
+
+
+def test_data_in_the_address_and_in_the_caption_is_not_rendered(sandbox):
+    report(
+        recipient=NUMBER,
+        text="x",
+        as_file="s3://storage@reports/{{ params.name }}.csv",
+        context={"params": {"name": "a{{ nothing }}"}},
+    ).once()
+    assert file_of(sandbox)[0]["filename"] == "a{{ nothing }}.csv"
+    with DAG("report", schedule=None):
+        mapped = SqlToWhatsAppOperator.partial(
+            task_id="report", sql="SELECT 1 AS n", sql_conn_id="warehouse", recipient=NUMBER
+        ).expand(text=XComArg(BaseOperator(task_id="texts")), as_file=["s3://storage@reports/a.csv"])
+    operator = mapped.unmap({"text": "{{ 1 / 0 }}", "as_file": "s3://storage@reports/a.csv"})
+    TaskRun(lambda: operator).once()
+    assert file_of(sandbox)[0]["caption"] == "{{ 1 / 0 }}"
+
+
+def test_an_object_storage_path_is_an_address(sandbox):
+    report(recipient=NUMBER, as_file=ObjectStoragePath("s3://storage@reports/p.csv")).once()
+    assert file_of(sandbox)[0]["filename"] == "p.csv"
+
+
+def test_a_fallback_with_the_file(pushed_to_receiver, sandbox):
+    address = "s3://storage@reports/people.csv"
+    fallback = {"template": template_message("daily", "en", header={"document": {"object": address}})}
+    report(recipient=NUMBER, text="x", as_file=address, fallback=fallback).once()
+    (message,) = sandbox.messages
+    assert "people.csv?" in str(message.body["template"])
+
+
 def test_a_retry_writes_nothing_for_whom_has_the_file(storage, sandbox):
     address = "s3://storage@reports/once.csv"
     run = report(recipient=NUMBER, as_file=address, store=TaskStateStore())
     run.once(ends="failing")
-    storage.client.delete_object(Bucket="reports", Key="once.csv")
     run.once()
     assert len(sandbox.messages) == 1
+    listed = storage.client.list_objects(Bucket="reports")["Contents"]
+    assert len([each for each in listed if each["Key"].endswith("/once.csv")]) == 1
 
 
 def test_a_storage_that_can_not_be_written_sends_nothing(sandbox):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from airflow_provider_itnio.api.models.media_source import MediaSource
 from airflow_provider_itnio.api.models.message import Message
@@ -50,6 +51,20 @@ def with_link(message: Message, link: str, name: str) -> Message:
     changed = {"link": link, "object": None}
     if media.kind == "document" and getattr(media.source, "filename", None) is None:
         changed["filename"] = name
+    return _with_source(message, media, changed)
+
+
+def with_object(message: Message, address: str) -> Message:
+    """Return a message whose file is another object.
+
+    :param message: a message with a file.
+    :param address: the object's.
+    """
+    media = media_in(message)
+    return message if media is None else _with_source(message, media, {"object": address})
+
+
+def _with_source(message: Message, media: MediaInMessage, changed: Mapping[str, Any]) -> Message:
     content = message.content
     if message.type != "template":
         return replace(message, content=content.model_copy(update=changed))

@@ -24,7 +24,7 @@ def _is_storage_path(value: Any) -> bool:
     return type(value).__name__ == "ObjectStoragePath" and hasattr(type(value), "fs")
 
 
-def _address(value: Any) -> str:
+def object_address(value: Any) -> str:
     """Read the address of an object, as ``ObjectStoragePath`` takes it."""
     text = text_value(_text_of_path(value) if _is_storage_path(value) else value).strip()
     shown = f"{describe_value(text)} given"
@@ -52,7 +52,7 @@ class MediaSource(Part):
     """
 
     link: Annotated[str | None, BeforeValidator(_link)]
-    object: Annotated[str | None, BeforeValidator(_address)] = None
+    object: Annotated[str | None, BeforeValidator(object_address)] = None
 
     @model_validator(mode="before")
     @classmethod

@@ -1,0 +1,212 @@
+"""Messages that are made of the rows of a query."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
+
+from airflow_provider_itnio.api.describe import describe_value
+from airflow_provider_itnio.api.errors import InvalidMessageError, InvalidParameterError
+from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
+from airflow_provider_itnio.operators._broadcast_messages import resolved
+from airflow_provider_itnio.operators.whatsapp_broadcast import WhatsAppBroadcastOperator
+from airflow_provider_itnio.templating import is_template_file
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_itnio.api.models import Message
+    from airflow_provider_itnio.broadcast.recipients import Recipient
+    from airflow_provider_itnio.broadcast.rendering import PersonalMessage
+    from airflow_provider_itnio.broadcast.summary import SummaryDict
+    from airflow_provider_itnio.transfers._rows import Rows
+
+log = NeverRaisingLog(__name__)
+
+
+class RowMessages(WhatsAppBroadcastOperator):
+    """Runs the query once in a try, and makes messages and a file of its rows."""
+
+    sql: Any
+    sql_conn_id: str
+    parameters: Any
+    text: Any
+    recipient: Any
+    recipient_column: str | None
+    as_file: Any
+    if_empty: Literal["send", "skip", "fail"]
+    _rows: Rows | None = None
+    _written_to: str | None = None
+
+    def execute(self, context: Context) -> SummaryDict:
+        """Run the query, and send what it gives.
+
+        :param context: the task's context.
+        """
+        self._rows = self._written_to = None
+        return super().execute(context)
+
+    def _as_sent(self, fields: dict[str, Any]) -> dict[str, Any]:
+        given = {name for name, value in fields.items() if value is not None} - {"reply_to"}
+        if self.as_file is None or given - {"text"}:
+            return fields
+        text = fields.get("text")
+        caption = text.get("body") if isinstance(text, Mapping) else text
+        address = self.as_file if isinstance(self.as_file, str) else "{{ known when the task runs }}"
+        return {**fields, "text": None, "document": {"object": address, "caption": caption}}
+
+    def _fetched(self) -> Rows:
+        """Return the rows, fetched once in a try."""
+        from airflow_provider_itnio.transfers._rows import fetched, sql_hook
+
+        if self._rows is not None:
+            return self._rows
+        if is_template_file(sql := str(self.sql), (".sql",)):
+            raise InvalidMessageError(
+                f"sql: {describe_value(sql)} is the name of a file, which is read only if it stands in the "
+                "DAG file as it is, and not if Jinja or an upstream task gives it"
+            )
+        rows = self._rows = fetched(sql_hook(self.sql_conn_id), sql, self.parameters)
+        log.info("The query gave %s rows of %s columns", f"{len(rows):,}", len(rows.columns))
+        return rows
+
+    def _rows_to_send(self) -> Rows:
+        """Return the rows, having done what ``if_empty`` says."""
+        if not len(rows := self._fetched()):
+            if self.if_empty == "skip":
+                raise AirflowSkipException("The query gave no row")
+            if self.if_empty == "fail":
+                raise AirflowFailException("The query gave no row, and if_empty is 'fail': nothing was sent")
+        return rows
+
+    def _recipient_entries(self, context: Context) -> Sequence[Any]:
+        if self.recipient_column is not None:
+            from airflow_provider_itnio.transfers._rows import RowRecipients
+
+            return RowRecipients(self._rows_to_send(), self.recipient_column)
+        if self.recipient is None:
+            return super()._recipient_entries(context)
+        from airflow_provider_itnio.api.phone_numbers import normalize_phone
+
+        return [normalize_phone(self.recipient)]
+
+    def _personal(self, fields: Mapping[str, Any], context: Context) -> PersonalMessage:
+        from airflow_provider_itnio.broadcast.rendering import PersonalMessage
+        from airflow_provider_itnio.transfers._table import table
+
+        environment = self._text_environment()
+        environment.filters.setdefault("table", table)
+        shared, data = resolved(self.shared, context) or {}, self._fields_of_data(context)
+        return PersonalMessage(fields, environment, context, shared, data=data)
+
+    def _add_rows(self, personal: PersonalMessage) -> None:
+        from airflow_provider_itnio.transfers._rows import TemplateRows
+
+        rows = self._fetched()
+        personal.add({"rows": TemplateRows(rows), "columns": list(rows.columns), "row_count": len(rows)})
+
+    def _filled(self, personal: PersonalMessage, recipient: Recipient) -> dict[str, Any]:
+        """Fill a message, or a fallback, in; that of a retry may be the first to need the rows."""
+        from airflow_provider_itnio.rendering.gaps import RecipientData
+
+        if self.recipient_column is None:
+            self._add_rows(personal)
+        else:
+            row = self._fetched().dict_of(recipient.position)
+            personal.add({"row": RecipientData(row, name="row")})
+        return super()._filled(personal, recipient)
+
+    def _message_maker(
+        self, fields: Mapping[str, Any], context: Context
+    ) -> tuple[str, Callable[[Recipient], Message]]:
+        personal = self._personal(fields, context)
+        kind = "document" if self.as_file is not None and personal.kind in ("", "text") else personal.kind
+
+        def made(recipient: Recipient) -> Message:
+            return self._message_of(self._filled(personal, recipient))
+
+        if self.recipient_column is not None or not self._is_anyone_left(context):
+            return kind, made
+        self._rows_to_send()
+        self._add_rows(personal)
+        if self.as_file is not None:
+            self._written_file()
+        if (same := personal.fields_for_all()) is None:
+            return kind, made
+        message = self._message_of(same)
+        return message.type, self._same_for_all(message)
+
+    def _message_of(self, fields: dict[str, Any]) -> Message:
+        from airflow_provider_itnio.api.models import message_from
+
+        if self.as_file is not None and isinstance(fields.get("text"), Mapping):
+            message_from({"text": fields["text"]}, if_too_long="truncate")
+        return self._with_written_file(message_from(self._as_sent(fields), if_too_long=self.if_too_long))
+
+    def _fallback_maker(self, context: Context) -> Callable[[Recipient], Message]:
+        fallback_for = super()._fallback_maker(context)
+        return lambda recipient: self._with_written_file(fallback_for(recipient))
+
+    def _is_anyone_left(self, context: Context) -> bool:
+        """Return whether there is anyone to whom this try sends."""
+        from airflow_provider_itnio.broadcast.recipients import Recipient, Recipients, excluded_numbers
+        from airflow_provider_itnio.delivery.policy import is_sent_again
+
+        excluded = excluded_numbers(resolved(self.exclude, context)) if self._excludes else frozenset()
+        for recipient in Recipients(self._recipient_entries(context), excluded):
+            if isinstance(recipient, Recipient):
+                known = self._record.earlier(recipient.key) if self._record else None
+                if known is None or is_sent_again(known[0].outcome, known[1], self.delivery):
+                    return True
+        return False
+
+    def _with_written_file(self, message: Message) -> Message:
+        """Let a message whose file is ``as_file`` have the one that this try wrote."""
+        from airflow_provider_itnio.api.models.media_in_message import media_in, with_object
+
+        media = media_in(message) if self.as_file is not None else None
+        if media is None or media.source.object != file_address(self.as_file):
+            return message
+        return with_object(message, self._written_file())
+
+    def _written_file(self) -> str:
+        """Write the rows once in a try, and return the address.
+
+        The file stands in a folder of its own: a link that someone was sent, in whichever try or mapped task,
+        never gives the rows of another.
+        """
+        from airflow_provider_itnio.object_files import storage_errors
+        from airflow_provider_itnio.transfers._report_file import write_report
+
+        if self._written_to is None:
+            given = file_address(self.as_file)
+            folder, _, name = given.rpartition("/")
+            address = f"{folder}/{secrets.token_hex(8)}/{name}"
+            with storage_errors(f"as_file: {describe_value(given)}"):
+                write_report(self._fetched(), address)
+            log.info("The rows are written to %s", describe_value(address))
+            self._written_to = address
+        return self._written_to
+
+
+def file_address(given: Any) -> str:
+    """Return the address of a file to write, as a message takes it.
+
+    :param given: the address, or an ``ObjectStoragePath``.
+    :raises InvalidParameterError: if no such file can be written there.
+    """
+    from airflow_provider_itnio.api.models.media_source import object_address
+    from airflow_provider_itnio.transfers._report_file import ENDINGS
+
+    try:
+        address = object_address(given)
+    except ValueError as error:
+        raise InvalidParameterError(f"as_file: {error}") from None
+    if not address.lower().endswith(ENDINGS):
+        raise InvalidParameterError(
+            f"as_file: must end in {' or '.join(ENDINGS)}, {describe_value(address)} given"
+        )
+    return address

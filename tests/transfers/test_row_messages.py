@@ -1,0 +1,152 @@
+"""What messages of rows may hold: data that stay data, a text for each or for all, and the fallback."""
+
+from __future__ import annotations
+
+import pytest
+from airflow.providers.common.compat.sdk import DAG
+from jinja2 import pass_context
+
+from airflow_provider_itnio.api.errors import InvalidMessageError, InvalidParameterError
+from airflow_provider_itnio.broadcast.recipients import Recipient
+from airflow_provider_itnio.messages import template_message
+from airflow_provider_itnio.transfers.sql_to_whatsapp import SqlToWhatsAppOperator
+from tests.task_runs import TaskRun, counts_of, fails_at_once
+from tests.transfers.test_sql_to_whatsapp import NUMBER, report, texts
+
+OTHER = "+55 11 91234-5678"
+pytestmark = pytest.mark.usefixtures("connection", "people")
+
+
+@pytest.mark.parametrize(
+    "text", ["{{ rows }}", "{{ rows ~ '' }}", "{{ rows | string }}", "{{ '%s' % rows }}", "{{ [rows] }}"]
+)
+def test_rows_are_no_text(text, sandbox):
+    refused = fails_at_once(report(recipient=NUMBER, text=text), InvalidMessageError)
+    assert "rows is no text: write {{ rows | table }}" in str(refused)
+    assert sandbox.requests == []
+
+
+@pytest.mark.parametrize("text", ["{{ rows.rows }}", "{{ rows._rows }}", "{{ rows[9].name }}"])
+def test_what_rows_lack_is_an_error_in_the_readers_words(text, sandbox):
+    refused = str(fails_at_once(report(recipient=NUMBER, text=text), InvalidMessageError))
+    assert "rows" in refused
+    assert "airflow_provider_itnio" not in refused
+
+
+def test_rows_are_sliced(sandbox):
+    report(
+        recipient=NUMBER, text="{{ rows[1:] | map(attribute='name') | join(', ') }} {{ rows[:0] | table }}"
+    ).once()
+    assert texts(sandbox) == {"8614718004557": "Bo, Li (no rows)"}
+
+
+def test_a_macro_that_reads_the_recipient_makes_a_text_for_each(sandbox):
+    @pass_context
+    def ending(context):
+        try:
+            return context["recipient"]["phone"][-2:]
+        except Exception:
+            return "?"
+
+    @pass_context
+    def copied(context):
+        return context.get_all()["recipient"].get("phone")[-2:]
+
+    macros = {"user_defined_macros": {"ending": ending, "copied": copied}}
+    for text in ("{{ ending() }}", "{{ copied() }}"):
+        sandbox.clear()
+        report(recipients=[NUMBER, OTHER], text=text, dag=macros).once()
+        assert sorted(texts(sandbox).values()) == ["57", "78"]
+
+
+def test_a_text_for_all_is_made_once(sandbox):
+    made = []
+    macros = {"user_defined_macros": {"note": lambda: made.append(1) or ""}}
+    report(recipients=[NUMBER, OTHER], text="{{ note() }}{{ row_count }} of the recipient", dag=macros).once()
+    assert set(texts(sandbox).values()) == {"3 of the recipient"}
+    assert len(made) == 1
+
+
+def test_a_subclass_may_compute_the_message(sandbox):
+    class Own(SqlToWhatsAppOperator):
+        def build_message(self, context):
+            return {"text": "hello {{ row.name }}"}
+
+    def make():
+        with DAG("report", schedule=None):
+            return Own(
+                task_id="report",
+                sql="SELECT * FROM people",
+                sql_conn_id="warehouse",
+                recipient_column="phone",
+                messages_per_second=None,
+            )
+
+    assert counts_of(TaskRun(make).once()) == {"accepted": 3}
+    assert texts(sandbox)["442079460018"] == "hello Bo"
+
+
+# --- the fallback -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("to", "jinja", "bodies"),
+    [
+        ({"recipient_column": "phone"}, "{{ row.name }}", ["Ana", "Bo", "Li"]),
+        ({"recipients": [NUMBER]}, "{{ row_count }} {{ columns[1] }} {{ rows[0].name }}", ["3 name Ana"]),
+        ({"recipients": [NUMBER]}, "{{ rows | table(columns=['name']) | length > 9 }}", ["True"]),
+    ],
+)
+def test_the_fallback_sees_the_rows(to, jinja, bodies, pushed_to_receiver, sandbox):
+    fallback = {"template": template_message("report", "en", body=[jinja])}
+    report(text="x", fallback=fallback, **to).once()
+    shown = [m.body["template"]["components"][0]["parameters"][0]["text"] for m in sandbox.messages]
+    assert sorted(shown) == bodies
+
+
+# --- mistakes ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"recipient": "12"}, "recipient: 7 to 14 digits"),
+        ({"recipient": [NUMBER]}, "recipient: "),
+        ({"recipient": f"{NUMBER},{OTHER}"}, "recipient: "),
+        ({"recipient_column": "{{ params.column }}"}, "recipient_column: must be the name of a column"),
+        ({"recipient": NUMBER, "as_file": "s3://a/b.csv", "text": {"body": "x", "nope": 1}}, r"text\.nope"),
+    ],
+)
+def test_mistakes_are_import_errors(fields, words):
+    with pytest.raises((InvalidMessageError, InvalidParameterError), match=words):
+        SqlToWhatsAppOperator(
+            task_id="report", **({"sql": "SELECT 1", "sql_conn_id": "warehouse", "text": "x"} | fields)
+        )
+
+
+def test_a_column_is_no_output_of_a_task():
+    with DAG("report", schedule=None):
+        first = SqlToWhatsAppOperator(
+            task_id="first", sql="SELECT 1", sql_conn_id="warehouse", recipient=NUMBER, text="x"
+        )
+        with pytest.raises(InvalidParameterError, match="recipient_column: must be the name of a column"):
+            SqlToWhatsAppOperator(
+                task_id="report",
+                sql="SELECT 1",
+                sql_conn_id="warehouse",
+                recipient_column=first.output,
+                text="x",
+            )
+
+
+def test_the_name_of_a_file_that_jinja_gives_is_no_query(sandbox):
+    run = report(sql="{{ params.f }}", recipient=NUMBER, text="x", context={"params": {"f": "late.sql"}})
+    assert "sql: 'late.sql' is the name of a file" in str(fails_at_once(run, InvalidMessageError))
+    assert sandbox.requests == []
+
+
+def test_a_fallback_that_alone_is_due_fetches_the_rows():
+    fallback = {"template": template_message("report", "en", body=["{{ row_count }}"])}
+    operator = report(recipients=[NUMBER], text="x", fallback=fallback).make()
+    message = operator._fallback_maker({})(Recipient(0, "8614718004557", 0, {}))
+    assert message.content.components[0].parameters[0].text == "3"
