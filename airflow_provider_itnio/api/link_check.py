@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from email.message import Message as Headers
-from http.client import HTTPException
+from http.client import HTTPException, InvalidURL
+from string import punctuation
 from typing import Any, Final
 from urllib.error import HTTPError
-from urllib.parse import unquote, urljoin, urlsplit
+from urllib.parse import quote, unquote, urljoin, urlsplit
 from urllib.request import HTTPRedirectHandler, HTTPSHandler, Request, build_opener
 
 from airflow_provider_itnio import __version__
@@ -46,6 +47,7 @@ def _fetched(link: str, where: str) -> tuple[bytes, Headers]:
     deadline = time.monotonic() + _SECONDS
     at = link
     for _ in range(_REDIRECTS + 1):
+        failure: Exception | None = None
         try:
             with _opener().open(_request(at), timeout=_SECONDS) as answer:
                 status, headers = answer.status, answer.headers
@@ -54,12 +56,26 @@ def _fetched(link: str, where: str) -> tuple[bytes, Headers]:
             with error:
                 status, headers, first_bytes = error.code, error.headers, b""
         except (OSError, HTTPException, ValueError) as error:
-            words = f"{type(error).__name__}: {describe_value(str(error))}"
-            raise NotSentError(f"{where} could not be fetched, nothing was sent: {words}") from None
+            failure = error
+        if failure is not None:  # raised here, where it does not bring the failure along
+            raise _unfetched(failure, where)
         if status not in _REDIRECTING:
             return _taken(status, first_bytes, headers, where)
         at = _next(at, headers.get("Location") or "", where)
     raise InvalidMessageError(f"{where} redirects more than {_REDIRECTS} times")
+
+
+def _unfetched(failure: Exception, where: str) -> InvalidMessageError | NotSentError:
+    name = type(failure).__name__
+    if isinstance(failure, OSError):
+        words = f"{name}: {describe_value(str(failure))}"
+        return NotSentError(f"{where} could not be fetched, nothing was sent: {words}")
+    # The words of these hold what they are about: the link with its signature.
+    if isinstance(failure, (InvalidURL, ValueError)):
+        return InvalidMessageError(
+            f"{where} can't be fetched: it, or where it redirects to, is no link ({name})"
+        )
+    return NotSentError(f"{where} could not be fetched, nothing was sent: {name}")
 
 
 def _taken(status: int, first_bytes: bytes, headers: Headers, where: str) -> tuple[bytes, Headers]:
@@ -78,9 +94,18 @@ def _taken(status: int, first_bytes: bytes, headers: Headers, where: str) -> tup
 
 
 def _next(at: str, location: str, where: str) -> str:
-    following = urljoin(at, location)
-    if urlsplit(following).scheme not in ("http", "https"):
+    # Its bytes, which http.client reads as Latin-1, are percent-encoded, as browsers do.
+    location = quote(location, safe=punctuation, encoding="latin-1", errors="replace")
+    try:
+        following = urljoin(at, location)
+        parts = urlsplit(following)
+        is_link = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_link = False
+    if not is_link:
         raise InvalidMessageError(f"{where} redirects to no http:// or https:// link")
+    if "@" in parts.netloc:
+        raise InvalidMessageError(f"{where} redirects to a link with a user name; WhatsApp can't log in")
     host = private_host(following)
     if host and not private_host(at):
         raise InvalidMessageError(

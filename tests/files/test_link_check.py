@@ -33,6 +33,12 @@ ANSWERS = {
     "/busy.png": (503, {}, b""),
     "/moved.png": (302, {"Location": "/a.png"}, b""),
     "/around.png": (302, {"Location": "/around.png"}, b""),
+    "/spaced.png": (302, {"Location": "/a b.png?sig=5ecret"}, b""),
+    "/a%20b.png": (200, {"Content-Type": "image/png"}, PNG),
+    "/to-login.png": (302, {"Location": "http://user:5ecret@127.0.0.1/a.png"}, b""),
+    "/broken.png": (302, {"Location": "http://[::1/a.png?sig=5ecret"}, b""),
+    "/port.png": (302, {"Location": "http://127.0.0.1:99999/a.png?sig=5ecret"}, b""),
+    "/long-name.png": (302, {"Location": f"http://{'a' * 64}.example/a.png?sig=5ecret"}, b""),
     "/away.png": (302, {"Location": "file:///etc/passwd"}, b""),
 }
 
@@ -70,7 +76,7 @@ def link(files):
     return lambda path: f"http://127.0.0.1:{files.server_port}{path}"
 
 
-@pytest.mark.parametrize("path", ["/a.png", "/moved.png"])
+@pytest.mark.parametrize("path", ["/a.png", "/moved.png", "/spaced.png"])
 def test_a_file_that_can_be_fetched_is_sent(path, link, sandbox):
     ItnioHook(check_link=True).send(NUMBER, image=link(path))
     asyncio.run(ItnioHook(check_link=True).asend(NUMBER, image=link(path)))
@@ -96,6 +102,10 @@ REFUSED = [
     ("image", "/absent.png", "its server answers HTTP 404"),
     ("image", "/forbidden.png?sig=5ecret", "can't be fetched without a login: its server answers HTTP 403"),
     ("image", "/around.png", "redirects more than 5 times"),
+    ("image", "/to-login.png", "redirects to a link with a user name; WhatsApp can't log in"),
+    ("image", "/broken.png", "is no link (ValueError)"),
+    ("image", "/port.png", "redirects to no http:// or https:// link"),
+    ("image", "/long-name.png", "is no link (UnicodeError)"),
     ("image", "/away.png", "redirects to no http:// or https:// link"),
 ]
 
@@ -108,9 +118,20 @@ def test_what_whatsapp_could_not_fetch_is_refused(kind, path, words, link, sandb
     assert f"{kind}.link: '{link(path).partition('?')[0]}' " in refused
     assert words in refused
     assert "5ecret" not in refused
+    with pytest.raises(InvalidMessageError) as caught:
+        ItnioHook(check_link=True).send(NUMBER, **{kind: link(path)})
+    assert caught.value.__context__ is None or "5ecret" not in repr(caught.value.__context__)
     fails_at_once(broadcast_run([NUMBER], text=None, **fields), InvalidMessageError)
     with pytest.raises(InvalidMessageError):
         asyncio.run(ItnioHook(check_link=True).asend(NUMBER, **{kind: link(path)}))
+    assert sandbox.requests == []
+
+
+@pytest.mark.parametrize("check_link", [False, True])
+def test_a_link_with_a_password_is_refused(check_link, sandbox):
+    with pytest.raises(InvalidMessageError, match="without a user name and a password") as refused:
+        ItnioHook(check_link=check_link).send(NUMBER, image="https://user:hunter2@files.example.com/a.png")
+    assert "hunter2" not in str(refused.value)
     assert sandbox.requests == []
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Final
+from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, model_validator
 
-from airflow_provider_itnio.api.describe import describe_value
+from airflow_provider_itnio.api.describe import describe_value, link_without_query
 from airflow_provider_itnio.api.models.base import Part, is_blank, link_value, rule_error, text_value
 
 _OF_OBJECT: Final = type("_OfObject", (), {})()
@@ -16,7 +17,15 @@ _OF_OBJECT: Final = type("_OfObject", (), {})()
 
 
 def _link(value: Any) -> str | None:
-    return None if value is _OF_OBJECT else link_value(value)
+    if value is _OF_OBJECT:
+        return None
+    link = link_value(value)
+    if "@" in urlsplit(link).netloc:
+        raise rule_error(
+            "must be a link without a user name and a password, since WhatsApp can't log in; "
+            f"{describe_value(link_without_query(link))} with a user name given"
+        )
+    return link
 
 
 def _is_storage_path(value: Any) -> bool:
