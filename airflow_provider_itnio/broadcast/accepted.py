@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from airflow_provider_itnio.api.errors import InvalidMessageError
 from airflow_provider_itnio.broadcast.queued_message import QueuedMessage
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from airflow_provider_itnio.broadcast.recipients import Recipient, Recipients
     from airflow_provider_itnio.broadcast.status_watch import StatusWatch
     from airflow_provider_itnio.broadcast.summary import Report
+
+_FALLBACKS: Final = 1000
+"""Fallbacks that wait to be sent, from which on the others wait until it is known that they are needed."""
 
 
 class AcceptedMessages:
@@ -51,6 +54,7 @@ class AcceptedMessages:
         self._with_fallback: set[int] = set()
         if watch is not None:
             watch.settle = self._settle
+            watch.has_room = lambda: len(self.fallbacks) < _FALLBACKS
 
     def add(self, queued: QueuedMessage, message_id: str) -> None:
         """Take a message that was accepted."""
@@ -61,16 +65,22 @@ class AcceptedMessages:
     def add_earlier(self, recipient: Recipient, kept: RecordedOutcome) -> None:
         """Take and count a message that was accepted in an earlier try of the task.
 
+        One that is known to have failed afterwards is a failure, also where nothing is waited for any more.
+
         :param recipient: whom it went to.
         :param kept: what the record says of it.
         """
+        why = "" if kept.code is None else f": {describe_failure(str(kept.code))}"
+        if kept.outcome == "refused" and self._watch is None:
+            reason = f"accepted in an earlier try of this task, and failed then{why}"
+            self._report.add_failure("refused", recipient.position, recipient.number[-4:], kept.code, reason)
+            return
         self._report.add_accepted_earlier(kept, recipient.number)
         if kept.is_fallback:
             self._with_fallback.add(recipient.position)
         if kept.outcome == "accepted":
             self._wait_for(recipient, kept.message_id)
         elif self._watch is not None:
-            why = "" if kept.code is None else f": {describe_failure(str(kept.code))}"
             self._has_not_arrived(recipient, f"failed in an earlier try of this task{why}", kept.code)
 
     def _wait_for(self, recipient: Recipient, message_id: str) -> None:

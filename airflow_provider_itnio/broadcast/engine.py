@@ -43,7 +43,9 @@ if TYPE_CHECKING:
 log = NeverRaisingLog(__name__)
 
 _PROGRESS_EVERY: Final = 10.0
-"""Seconds between two lines of progress."""
+"""Seconds between two lines of progress while messages leave."""
+_PROGRESS_OF_WAIT: Final = 60.0
+"""The same once all have left: they may be waited for for days."""
 _RECORDED_AFTER: Final = 2.0
 """Seconds after which an outcome is recorded, where no batch is full before."""
 _UNANSWERED_IN_A_ROW: Final = 100
@@ -183,11 +185,9 @@ class Broadcast:
     @property
     def accepted_but_unrecorded(self) -> list[str]:
         """Whose messages were accepted and are not on record: position in the list and last digits."""
-        return [
-            f"recipients[{kept.position}] (…{kept.key[0][-4:]})"
-            for kept in self._record.unrecorded
-            if kept.outcome == "accepted"
-        ]
+        # Once for each recipient, whose text and fallback may both be among them.
+        accepted = {kept.key: kept for kept in self._record.unrecorded if kept.outcome == "accepted"}
+        return [f"recipients[{kept.position}] (…{kept.key[0][-4:]})" for kept in accepted.values()]
 
     async def _send_all(self) -> None:
         """Send what is in the queue. While windows are asked for, more are taken than may be in flight."""
@@ -390,7 +390,7 @@ class Broadcast:
 
     async def _tell_progress(self) -> None:
         while True:
-            await asyncio.sleep(_PROGRESS_EVERY)
+            await asyncio.sleep(_PROGRESS_EVERY if self.report.not_attempted else _PROGRESS_OF_WAIT)
             log.info("%s", self.report.describe_progress())
 
 

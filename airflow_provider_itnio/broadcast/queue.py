@@ -150,7 +150,7 @@ class MessageQueue:
         if not intended:
             return
         try:
-            self._record.intend([queued.key for queued in intended])
+            self._record.intend([(queued.key, queued.is_fallback) for queued in intended])
         except RecordError:
             # It may have been written all the same; what is known for sure is that nothing has left.
             self._put_back += intended

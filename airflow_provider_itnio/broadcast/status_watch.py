@@ -38,6 +38,8 @@ class StatusWatch:
         self.settle: Callable[[int, MessageStatus, str], None] = lambda position, status, late: None
         """Called once for each message that is waited for no longer, with its position, its status, and why
         it is late, if it is."""
+        self.has_room: Callable[[], bool] = lambda: True
+        """Says whether more may be settled for now."""
         self.problem = ""
         """Why the receiver could not be asked the last time."""
         self._client = client
@@ -45,7 +47,7 @@ class StatusWatch:
         self._seconds = seconds
         self._waiting: dict[str, int] = {}
         self._ends_at = time.monotonic() + seconds
-        self._knows_something = False
+        self._was_asked = self._knows_something = False
 
     def __len__(self) -> int:
         """Count the messages that are waited for."""
@@ -54,7 +56,7 @@ class StatusWatch:
     @property
     def knows_nothing(self) -> bool:
         """Whether the receiver was asked and had no status of any message."""
-        return not self._knows_something and not self.problem
+        return self._was_asked and not self._knows_something and not self.problem
 
     def add(self, message_id: str, position: int) -> str:
         """Wait for a message too.
@@ -105,31 +107,41 @@ class StatusWatch:
             await asyncio.sleep(max(0.0, min(pause, self._ends_at - time.monotonic())))
 
     async def _ask_about_all(self, *, hold: float, is_last: bool = False) -> None:
-        """Ask about each message once.
+        """Ask about each message once, as long as there is room for what comes of it.
 
         :param hold: seconds for which the receiver may hold the last answer back.
         :param is_last: whether those that have not come so far are late.
         """
         ids = list(self._waiting)
         for start in range(0, len(ids), MOST_IDS):
+            if not self.has_room():
+                return
             if start:
                 await asyncio.sleep(_BETWEEN)
             part = ids[start : start + MOST_IDS]
             is_end = start + MOST_IDS >= len(ids)
-            try:
-                statuses = await self._client.perform(
-                    status_request(part, self._until, hold if is_end else 0.0)
-                )
-            except ItnioError as error:
-                if not self.problem:
-                    log.warning("%s. The wait goes on", error)
-                self.problem = str(error)
+            statuses = await self._answer(part, hold if is_end else 0.0)
+            if statuses is None and is_last:
+                await asyncio.sleep(AFTER_ERROR)  # one answer that is missing does not make the others late
+                statuses = await self._answer(part, 0.0)
+            if statuses is None:
                 if is_last:
                     self._take([MessageStatus(one, "none", None) for one in ids[start:]], is_last=True)
                 return
-            self.problem = ""
-            self._knows_something |= any(one.status != "none" for one in statuses)
             self._take(statuses, is_last=is_last)
+
+    async def _answer(self, ids: Sequence[str], hold: float) -> Sequence[MessageStatus] | None:
+        """Return what became of messages; ``None`` if the receiver could not be asked."""
+        try:
+            statuses = await self._client.perform(status_request(ids, self._until, hold))
+        except ItnioError as error:
+            if not self.problem:
+                log.warning("%s. The wait goes on", error)
+            self.problem = str(error)
+            return None
+        self.problem, self._was_asked = "", True
+        self._knows_something |= any(one.status != "none" for one in statuses)
+        return statuses
 
     def _take(self, statuses: Sequence[MessageStatus], *, is_last: bool) -> None:
         for one in statuses:

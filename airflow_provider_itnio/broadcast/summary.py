@@ -35,7 +35,7 @@ class FailureDict(TypedDict):
 
     ``position`` is where its recipient stands in the list, from 0, ``last_digits`` the last four of the
     number, ``outcome`` one of ``invalid``, ``refused``, ``not_sent``, ``unknown``, ``not_delivered``,
-    ``code`` the vendor's status code, or WhatsApp's of one that was not delivered, if there is one.
+    ``code`` the vendor's status code, or WhatsApp's of one that failed once accepted, if there is one.
     """
 
     position: int
@@ -169,6 +169,11 @@ class Report:
             return 0
         told = self.statuses
         return self.counts.accepted_in_all - told.sent - told.delivered - told.read - told.not_delivered
+
+    @property
+    def has_messaged(self) -> bool:
+        """Whether a message was accepted in this try, also one in whose place the fallback is sent."""
+        return self.counts.accepted > 0 or self._fell_back > 0
 
     @property
     def succeeded(self) -> int:

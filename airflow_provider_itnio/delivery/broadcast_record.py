@@ -82,6 +82,11 @@ class BroadcastRecord:
         """Whether a retry will know what this try has sent."""
         return bool(self.store)
 
+    @property
+    def has_messaged(self) -> bool:
+        """Whether an earlier try has sent a message that was accepted, whatever became of it."""
+        return any(kept.message_id or kept.is_fallback for kept, _ in self._known.values())
+
     def earlier(self, key: MessageKey) -> tuple[RecordedOutcome, Cleared] | None:
         """Look up what an earlier try knew of a message.
 
@@ -103,16 +108,18 @@ class BroadcastRecord:
             self._write({"outcomes": part}, surely=True)
             del self.unrecorded[: len(part)]
 
-    def intend(self, keys: Collection[MessageKey]) -> None:
+    def intend(self, messages: Collection[tuple[MessageKey, bool]]) -> None:
         """Write that messages are about to leave, so that even a lost worker leaves them unknown.
 
         What waits to be written is written with it, so that such a worker leaves no more than these unknown.
 
+        :param messages: each message, and whether it goes out in place of another.
         :raises RecordError: if that could not be written; none of them may leave.
         """
         if not self.store:
             return
-        outcomes, intended = [_row(outcome) for outcome in self.unrecorded], [_written(key) for key in keys]
+        outcomes = [_row(outcome) for outcome in self.unrecorded]
+        intended = [_written(key, is_fallback) for key, is_fallback in messages]
         if outcomes and len(json.dumps([outcomes, intended])) <= _LARGEST_VALUE:
             self._write({"outcomes": outcomes, "intended": intended}, surely=True)
             self.unrecorded.clear()
@@ -150,15 +157,15 @@ class BroadcastRecord:
         self._load()
         if has_finished and head.cleared == "perhaps":
             # Everyone is sent to anew, but those of whom nobody knows whether they have a message.
-            self._begin_anew([key for key, (kept, _) in self._known.items() if kept.outcome == "unknown"])
+            self._begin_anew([kept for kept, _ in self._known.values() if kept.outcome == "unknown"])
 
-    def _begin_anew(self, unknown: Collection[MessageKey] = ()) -> None:
-        self._known = {key: (RecordedOutcome(key, "unknown"), "perhaps") for key in unknown}
+    def _begin_anew(self, unknown: Collection[RecordedOutcome] = ()) -> None:
+        self._known = {kept.key: (kept, "perhaps") for kept in unknown}
         self._generation, self._next = self._generation + 1, 0
         while self._has_batch(range(1)):  # of a try that could not write its head
             self._generation += 1
         # Before the head, with which it counts: a try that ends in between forgets none of them.
-        self.intend(unknown)
+        self.intend([(kept.key, kept.is_fallback) for kept in unknown])
         self.store.set(_HEAD, self._head(finished=False))
 
     def _load(self) -> None:
@@ -190,7 +197,8 @@ class BroadcastRecord:
                 case _:
                     raise unreadable(self._batch_key(), "it does not hold the outcome of a message")
         for written in intended:  # later than what was written with it
-            yield RecordedOutcome(self._key_in(written)[0], "unknown")
+            key, is_fallback = self._key_in(written)
+            yield RecordedOutcome(key, "unknown", is_fallback=is_fallback)
 
     def _key_in(self, written: object) -> tuple[MessageKey, bool]:
         match = _WRITTEN.fullmatch(written) if isinstance(written, str) else None
@@ -214,13 +222,13 @@ def _is_whole(value: object, least: int, most: int) -> bool:
     return type(value) is int and least <= value <= most  # a bool is an int, but none of ours
 
 
-def _written(key: MessageKey) -> str:
+def _written(key: MessageKey, is_fallback: bool) -> str:
     number, occurrence = key
-    return f"{number}#{occurrence}" if occurrence else number
+    return (f"{number}#{occurrence}" if occurrence else number) + "f" * is_fallback
 
 
 def _row(outcome: RecordedOutcome) -> list[Any]:
-    written = _written(outcome.key) + "f" * outcome.is_fallback
+    written = _written(outcome.key, outcome.is_fallback)
     return [written, outcome.outcome, outcome.message_id, outcome.at, outcome.code]
 
 

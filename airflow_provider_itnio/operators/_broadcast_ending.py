@@ -41,9 +41,9 @@ class BroadcastEnding:
     @property
     def would_message_again(self) -> bool:
         """Whether a retry, which knows nothing of this attempt, would message people twice."""
-        counts = self.broadcast.report.counts
-        has_messaged = counts.accepted > 0 or (counts.unknown > 0 and self.delivery == "at_most_once")
-        return has_messaged and not self.is_recorded
+        report = self.broadcast.report
+        may_have = report.counts.unknown > 0 and self.delivery == "at_most_once"
+        return (report.has_messaged or may_have) and not self.is_recorded
 
     def failure_of(self, error: BaseException) -> BaseException:
         """Say how the task fails that an error has ended."""

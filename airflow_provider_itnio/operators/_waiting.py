@@ -20,6 +20,7 @@ from airflow_provider_itnio.api.errors import (
     MAY_PASS,
     InvalidParameterError,
     NotDeliveredError,
+    ReceiverAccessError,
     ReceiverError,
 )
 from airflow_provider_itnio.api.masking import mask_phone
@@ -88,18 +89,24 @@ def check_wait(wait_for: object, wait_timeout: object) -> None:
     seconds_of(wait_timeout)
 
 
-def check_receiver(hook: ItnioHook) -> None:
+def check_receiver(hook: ItnioHook, *, has_messaged: bool = False) -> None:
     """Make sure, before a message is sent, that it can be waited for.
 
     A receiver that is not reached just now does not hold the message up: it may be there for the wait.
 
     :param hook: what asks.
+    :param has_messaged: whether an earlier try has sent messages, which are waited for in any case: a proxy
+        answers HTTP 404 while the receiver restarts.
     :raises ConfigurationError: if the connection names no receiver, or that does not accept the token.
     """
     try:
         hook.check_receiver()
     except ReceiverError as error:
         log.warning("%s. The message is sent all the same, and waited for then", error)
+    except ReceiverAccessError as error:
+        if not has_messaged:
+            raise
+        log.warning("%s. Messages of an earlier try are waited for all the same", error)
 
 
 def wait_for_status(hook: ItnioHook, message_id: str, until: str, seconds: float) -> dict[str, Any]:

@@ -320,7 +320,7 @@ class WhatsAppBroadcastOperator(BroadcastMessages):
         account, (app_id, business_phone) = self.hook.account(), self.hook.sender()
         kind, message_for = self._message_maker(fields, context)
         client = ItnioAsyncClient(account.credentials, account.settings)
-        receiver = self._receiver_client(account)
+        receiver = self._receiver_client(account, record)
         broadcast = Broadcast(
             recipients,
             message_for=partial(limit.call, self._first_shown(message_for)),
@@ -340,7 +340,7 @@ class WhatsAppBroadcastOperator(BroadcastMessages):
         )
         return BroadcastRun(broadcast, [client] if receiver is None else [client, receiver], limit)
 
-    def _receiver_client(self, account: Account) -> AsyncClient | None:
+    def _receiver_client(self, account: Account, record: BroadcastRecord) -> AsyncClient | None:
         """Return what asks the receiver, where there is something to ask."""
         if self.wait_for == "accepted" and self.fallback is None:
             return None
@@ -348,7 +348,7 @@ class WhatsAppBroadcastOperator(BroadcastMessages):
         from airflow_provider_itnio.broadcast.status_watch import EVERY
         from airflow_provider_itnio.operators._waiting import check_receiver
 
-        check_receiver(self.hook)
+        check_receiver(self.hook, has_messaged=record.has_messaged)
         return AsyncClient(*self.hook.way_to_receiver(account, EVERY))
 
     def _watch(self, receiver: AsyncClient) -> StatusWatch | None:

@@ -17,7 +17,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from airflow_provider_itnio.receiver.events import LONGEST_ID, read_event
-from airflow_provider_itnio.receiver.mailbox import ORDER, CursorError, Mailbox, has_reached
+from airflow_provider_itnio.receiver.mailbox import ORDER, CursorError, Mailbox, as_one_of_many, has_reached
 from airflow_provider_itnio.receiver.tokens import Tokens
 from airflow_provider_itnio.receiver.writer import INCOMING, NotKeptError, Writer
 
@@ -109,7 +109,8 @@ class Receiver:
         if not isinstance(ids, list) or len(ids) > MOST_IDS:
             raise HTTPException(400, f"ids: must be a list of up to {MOST_IDS} message ids")
         until, wait = _until(asked.get("until", "sent")), _wait(asked.get("wait"))
-        return JSONResponse({"messages": await self._statuses(list(map(_message_id, ids)), until, wait)})
+        messages = await self._statuses(list(map(_message_id, ids)), until, wait)
+        return JSONResponse({"messages": list(map(as_one_of_many, messages))})
 
     async def _statuses(self, ids: Sequence[str], until: str, wait: float) -> list[dict[str, Any]]:
         return await self._wait_for(

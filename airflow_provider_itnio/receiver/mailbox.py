@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -21,6 +22,10 @@ WINDOW: Final = 24 * 3600
 """Seconds after a person wrote in which ordinary messages reach them."""
 
 LATEST: Final = "latest"
+_LARGEST_ANSWER: Final = 900_000
+"""Bytes of JSON in one answer: who asks reads 1 MiB at most."""
+_FAILURE: Final = 600
+"""Bytes of a failure beside others: of a thousand messages there is room for so many of each."""
 _UNREAD_KEPT: Final = 10_000
 _FORGOTTEN_AT_ONCE: Final = 5_000
 
@@ -99,7 +104,7 @@ class Mailbox:
         """Return what people wrote after a cursor, and the next cursor.
 
         :param after: a cursor, ``latest`` for the end, ``None`` for the oldest that is kept.
-        :param limit: how many at most.
+        :param limit: how many at most; there are fewer if the answer would be too large.
         :raises CursorError: if it is no cursor.
         """
         with self._reader.connect() as connection:
@@ -110,8 +115,15 @@ class Mailbox:
             query = sa.select(incoming).where(incoming.c.number > start).order_by(incoming.c.number)
             rows = connection.execute(query.limit(limit)).mappings().all()
             of_sender = self._questions(connection, {row["sender"] for row in rows})
-        last = rows[-1]["number"] if rows else start
-        messages = [_incoming(row) | _questions_of(row, of_sender) for row in rows]
+        messages: list[dict[str, Any]] = []
+        last, size = start, 0
+        for row in rows:
+            message = _incoming(row) | _questions_of(row, of_sender)
+            size += len(json.dumps(message, ensure_ascii=False).encode())
+            if messages and size > _LARGEST_ANSWER:
+                break
+            messages.append(message)
+            last = row["number"]
         return {"messages": messages, "cursor": f"{self._name}-{last}"}
 
     def _questions(self, connection: Connection, senders: Collection[str]) -> Sequence[RowMapping]:
@@ -214,6 +226,13 @@ def has_reached(message: Mapping[str, Any], until: str) -> bool:
     """Return whether a message has a status, a later one, or will never have it."""
     status = message["status"]
     return status == "failed" or ORDER.index(status) >= ORDER.index(until)
+
+
+def as_one_of_many(message: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what became of a message without its history, and with the beginning of the failure."""
+    failure = message["failure"]
+    cut = failure and failure.encode()[:_FAILURE].decode(errors="ignore")
+    return {**{name: message[name] for name in ("message_id", "status", "at")}, "failure": cut}
 
 
 def _identity(row: Mapping[str, Any]) -> tuple[str, str]:

@@ -50,7 +50,7 @@ def test_it_knows_each_message_by_number_and_order(store):
 
 def test_what_was_written_last_counts(store):
     record = opened(store)
-    record.intend([(NUMBER, 0), (NUMBER, 1)])
+    record.intend([((NUMBER, 0), False), ((NUMBER, 1), False)])
     keep(record, RecordedOutcome((NUMBER, 0), "not_sent"))
     keep(record, accepted())
     again = opened(store, 2)
@@ -61,18 +61,23 @@ def test_what_was_written_last_counts(store):
 def test_an_intent_and_what_waits_to_be_written_are_one_write(store):
     record = opened(store)
     record.add(accepted())
-    record.intend([(NUMBER, 1)])
+    record.intend([((NUMBER, 1), False)])
     assert (store.tried, record.unrecorded) == (2, [])
     again = opened(store, 2)
     assert [again.earlier((NUMBER, n))[0].outcome for n in (0, 1)] == ["accepted", "unknown"]
 
 
 def test_an_intent_counts_where_it_is_written_with_what_came_before_it(store):
-    """A message has failed, and its fallback is about to leave."""
+    """A message has failed, and its fallback is about to leave: it is the fallback that is unknown then."""
     record = opened(store)
     record.add(RecordedOutcome((NUMBER, 0), "not_sent", is_fallback=True))
-    record.intend([(NUMBER, 0)])
-    assert opened(store, 2).earlier((NUMBER, 0))[0].outcome == "unknown"
+    record.intend([((NUMBER, 0), True)])
+    unknown = RecordedOutcome((NUMBER, 0), "unknown", is_fallback=True)
+    assert opened(store, 2).earlier((NUMBER, 0)) == (unknown, "no")
+    record.finish()
+    perhaps = cleared(2, retries=1)
+    for this_try in (perhaps, perhaps | {"number": 3}):  # the second reads what the first wrote anew
+        assert opened(store, **this_try).earlier((NUMBER, 0))[0] == unknown
 
 
 def test_after_a_clearing_old_and_new_are_told_apart(store):
@@ -131,7 +136,7 @@ def test_what_is_too_large_for_a_key_is_divided(count, waiting, store):
     keys = [(number, n % 3) for n, number in enumerate(numbers(count))]
     for _ in range(waiting):
         record.add(accepted(number="5511912345678"))
-    record.intend(keys)
+    record.intend([(key, False) for key in keys])
     keep(record, *[RecordedOutcome(key, "accepted", "a" * 32, 1693813991, -114) for key in keys])
     assert max(len(text.encode()) for text in store.kept.values()) < 64 * 1024
     again = opened(store, 2)

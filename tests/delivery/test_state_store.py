@@ -204,7 +204,7 @@ def test_where_there_is_none_one_line_says_so_and_nothing_is_kept(kind, given, w
         assert record.earlier(NUMBER) is None
     else:
         assert not record.is_kept
-        record.intend([(NUMBER, 0)])
+        record.intend([((NUMBER, 0), False)])
         record.add(RecordedOutcome((NUMBER, 0), "accepted"))
         record.flush()
         assert record.unrecorded == []
@@ -215,7 +215,7 @@ def test_where_there_is_none_one_line_says_so_and_nothing_is_kept(kind, given, w
 
 def test_all_that_is_kept_is_json_under_short_keys(store):
     record = opened(store, kind=BroadcastRecord)
-    record.intend([(number, 0) for number in numbers(3)])
+    record.intend([((number, 0), False) for number in numbers(3)])
     opened(store).intend(NUMBER)
     assert all(isinstance(json.loads(text), dict) for text in store.kept.values())
     assert all(len(key) < 512 for key in store.kept)

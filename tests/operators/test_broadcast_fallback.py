@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import socket
 import time
@@ -10,7 +11,9 @@ import pytest
 from airflow.providers.common.compat.sdk import DAG, AirflowFailException, task
 
 from airflow_provider_itnio.api.errors import InvalidMessageError, ItnioError
-from airflow_provider_itnio.broadcast import status_watch
+from airflow_provider_itnio.broadcast import accepted, status_watch
+from airflow_provider_itnio.broadcast.accepted import AcceptedMessages
+from airflow_provider_itnio.broadcast.engine import Broadcast
 from airflow_provider_itnio.messages import template_message
 from airflow_provider_itnio.operators.whatsapp_broadcast import WhatsAppBroadcastOperator
 from tests.operators.test_fallback import WRONG
@@ -35,6 +38,12 @@ pytestmark = pytest.mark.usefixtures("pushed_to_receiver")
 def asked_often(monkeypatch):
     """What is waited for is asked about more often than a test would like to wait."""
     monkeypatch.setattr(status_watch, "EVERY", 0.3)
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch):
+    """The receiver may take its time to say whose window is closed, as on a busy machine."""
+    monkeypatch.setattr("airflow_provider_itnio.broadcast.fallbacks._SECONDS", 60)
 
 
 def person(name):
@@ -184,6 +193,85 @@ def test_a_fallback_that_did_not_get_through(delivery, fault, store, sandbox, mi
     templates = [request for request in sandbox.requests if "template" in str(request.body)]
     assert len(templates) == (1 if is_final else 2)
     assert len(sandbox.requests) - len(templates) == 1
+
+
+@pytest.mark.parametrize("fault", [{"http_status": 429}, {"drop": "after_accepting"}], ids=["429", "lost"])
+def test_without_a_record_no_text_is_sent_again_for_its_fallback(
+    fault, sandbox, misjudged, connect, receiver
+):
+    connect(extra=receiver.extra | {"max_attempts": 1})
+    sandbox.fail_next(1, delay=0.001)
+    sandbox.fail_next(1, **fault)
+    run = falling_back([misjudged], wait_for="delivered")
+    assert "without a delivery record, a retry would message people again" in str(fails_at_once(run))
+    assert counts_of(run.summary)["not_sent" if "http_status" in fault else "unknown"] == 1
+
+
+@pytest.fixture
+def before_fallbacks(monkeypatch):
+    """Let something happen once texts have failed, before their fallbacks leave."""
+    real = AcceptedMessages._fall_back
+
+    def patch(happens):
+        def with_it(self, *given):
+            real(self, *given)
+            happens(self)
+
+        monkeypatch.setattr(AcceptedMessages, "_fall_back", with_it)
+
+    return patch
+
+
+def test_without_a_record_no_retry_where_a_stop_left_a_fallback(sandbox, misjudged, before_fallbacks):
+    run = falling_back([misjudged], wait_for="delivered")
+    before_fallbacks(lambda _: run.operator.on_kill())
+    assert "without a delivery record, a retry would message people again" in str(fails_at_once(run))
+    assert sent(sandbox) == {misjudged["phone"]: ["text"]}
+
+
+@pytest.mark.usefixtures("quick_writes")
+def test_a_text_and_its_fallback_that_are_not_on_record_count_once(store, misjudged, before_fallbacks):
+    run = falling_back([misjudged], store, wait_for="delivered")
+    store.fail(OSError("away"), after=1)  # the record's head alone
+    with pytest.raises(AirflowFailException, match="RecordError: 1 messages were accepted that are not on"):
+        run.once()
+
+
+def test_a_fallback_that_is_unknown_is_no_reason_to_send_the_text_again(
+    store, sandbox, misjudged, monkeypatch
+):
+    """The worker is lost before the fallback's answer, and a person clears the task."""
+    run = falling_back([misjudged], store, wait_for="delivered", delivery="at_most_once")
+    real = Broadcast._send
+
+    async def killed(self, queued):
+        if queued.is_fallback:
+            monkeypatch.setattr(self._record, "flush", lambda: None)
+            raise WorkerIsKilled
+        await real(self, queued)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Broadcast, "_send", killed)
+        with pytest.raises(WorkerIsKilled):
+            run.once()
+    fails_at_once(run)
+    run.clear()
+    assert counts_of(run.once())["fallbacks"] == 1
+    assert sent(sandbox) == {misjudged["phone"]: ["text", "template"]}
+
+
+def test_few_fallbacks_are_made_ahead(sandbox, receiver, monkeypatch, before_fallbacks):
+    """Many texts may fail at once; their fallbacks are made as they can leave."""
+    monkeypatch.setattr(accepted, "_FALLBACKS", 2)
+    monkeypatch.setattr(status_watch, "MOST_IDS", 2)
+    people = [person(str(n)) for n in range(9)]
+    for one in people:
+        wrote_now(receiver, one)
+    waiting = []
+    before_fallbacks(lambda messages: waiting.append(len(messages.fallbacks)))
+    monkeypatch.setattr(status_watch.StatusWatch, "watch", lambda self: asyncio.sleep(600))  # all at once
+    assert counts_of(falling_back(people, wait_for="delivered").once())["fallbacks"] == 9
+    assert max(waiting) <= 3
 
 
 def test_a_fallback_that_fails_too_is_final(store, sandbox, misjudged, receiver):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
 import os
 import signal
@@ -14,7 +15,7 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowTaskTimeout
 
 from airflow_provider_itnio.api.errors import InvalidParameterError, NotDeliveredError
-from airflow_provider_itnio.broadcast import status_watch
+from airflow_provider_itnio.broadcast import engine, status_watch
 from airflow_provider_itnio.operators._broadcast_run import BroadcastRun
 from tests.operators.time_limits import limit_set
 from tests.operators.ways import OF_MANY
@@ -111,6 +112,75 @@ def test_what_fails_and_what_is_late_is_told_with_its_reason(store, sandbox, peo
     fails_at_once(run, NotDeliveredError)
     assert times_sent(sandbox)[UNDELIVERABLE] == 2
     assert len(sandbox.messages) == 9
+
+
+def test_a_message_that_has_failed_is_a_failure_where_it_is_waited_for_no_longer(store, sandbox, people):
+    run = waiting([*people, UNDELIVERABLE], store)
+    fails_at_once(run, NotDeliveredError)
+    task = broadcast_run([*people, UNDELIVERABLE], store=store, keep_receipts=True).make
+    run.make = task
+    error = fails_at_once(run)
+    assert "accepted in an earlier try of this task, and failed then: 131026, the message can't" in str(error)
+    assert counts_of(run.summary) == {"accepted_earlier": 5, "refused": 1}
+    assert len(run.summary["receipts"]) == 5
+    assert len(sandbox.messages) == 6
+    run.clear()
+    assert counts_of(run.once()) == {"accepted_earlier": 5, "accepted": 1}
+
+
+@pytest.mark.parametrize("extra", [{"path": "/nothing"}, {"token": "another-token-0123456789"}])
+def test_a_retry_waits_on_though_a_proxy_turns_it_away(extra, store, sandbox, connect, receiver, caplog):
+    """As one does while the receiver restarts. Nothing may be lost for it: the messages are out."""
+    run = waiting([SENT_ONLY], store, wait_timeout=1)
+    may_be_tried_again(run, NotDeliveredError)
+    given = {"receiver_url": receiver.url + extra.get("path", ""), "receiver_token": extra.get("token")}
+    connect(extra=receiver.extra | {name: value for name, value in given.items() if value})
+    error = may_be_tried_again(run, NotDeliveredError)
+    assert "1 recipient: 1 accepted in earlier tries, 1 not delivered" in str(error)
+    assert "Messages of an earlier try are waited for all the same" in caplog.text
+    connect(extra=receiver.extra)
+    sandbox.push(sandbox.messages[0], "delivered")
+    assert counts_of(run.once()) == {"accepted_earlier": 1, "delivered": 1}
+    assert len(sandbox.messages) == 1
+
+
+def test_what_was_not_asked_about_is_no_fault_of_the_pushes(store):
+    """A retry knows from the record that all have failed."""
+    run = waiting([UNDELIVERABLE], store)
+    for _ in range(2):
+        assert "knows of no status" not in str(fails_at_once(run, NotDeliveredError))
+
+
+def test_one_answer_that_is_missing_at_the_end_makes_nobody_late(store, sandbox, people, monkeypatch):
+    """The receiver restarts just when the time is over, and knows what was pushed meanwhile."""
+    is_end, real, ask = [], status_watch.status_request, status_watch.StatusWatch._ask_about_all
+
+    def request(*given):
+        made = real(*given)
+        if is_end == [True]:
+            is_end.append(True)
+            return dataclasses.replace(made, path="v1/nothing")
+        return made
+
+    async def with_end(self, *, hold, is_last=False):
+        if is_last and not is_end:
+            is_end.append(True)
+            for message in sandbox.messages:
+                await asyncio.to_thread(sandbox.push, message, "delivered")
+        await ask(self, hold=hold, is_last=is_last)
+
+    monkeypatch.setattr(status_watch, "status_request", request)
+    monkeypatch.setattr(status_watch.StatusWatch, "_ask_about_all", with_end)
+    assert counts_of(waiting([SENT_ONLY, NEVER_PUSHED], store, wait_timeout=1).once())["delivered"] == 2
+    assert len(is_end) == 2
+
+
+def test_a_long_wait_does_not_fill_the_log(people, monkeypatch, caplog):
+    caplog.set_level("INFO")
+    monkeypatch.setattr(engine, "_PROGRESS_EVERY", 0.05)
+    may_be_tried_again(waiting([SENT_ONLY], TaskStateStore(), wait_timeout=1), NotDeliveredError)
+    lines = [one for one in caplog.text.splitlines() if "messages/s" in one]
+    assert sum("1 waited for" in one for one in lines) <= 1
 
 
 def test_a_task_that_has_waited_and_is_cleared_sends_to_everyone_again(store, sandbox, people):

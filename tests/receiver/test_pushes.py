@@ -90,6 +90,40 @@ def test_many_messages_are_answered_in_their_order(receiver):
     ]  # fmt: skip
 
 
+LONG = "\u957f" * 20_000
+"""A text of the longest that is kept, in 60,000 bytes."""
+
+
+def test_an_answer_about_many_messages_has_no_more_than_is_read_of_it(receiver):
+    """The package reads 1 MiB at most; a thousand long failures are more."""
+    ids = [f"{n:064}" for n in range(20)]
+    for message_id in ids:
+        receiver.push(status_push(message_id, "sent"))
+        receiver.push(status_push(message_id, "failed", failure="131026" + LONG))
+    answer = receiver.get("/v1/messages", {"ids": ids})
+    assert len(json.dumps(answer, ensure_ascii=False).encode()) / len(ids) * 1000 < 1024 * 1024
+    for one in answer["messages"]:
+        assert {*one} == {"message_id", "status", "at", "failure"}
+        assert one["failure"].startswith("131026" + LONG[:190])
+    alone = receiver.get(f"/v1/messages/{ids[0]}")
+    assert alone["failure"].startswith("131026" + LONG[:19_000])
+    assert len(alone["history"]) == 2
+
+
+def test_incoming_messages_that_are_too_many_for_an_answer_come_in_the_next(receiver):
+    cursor = receiver.get("/v1/incoming?after=latest")["cursor"]
+    for n in range(20):
+        receiver.push(text_push(f"long-{n}", LONG))
+    found = []
+    while read := receiver.get(f"/v1/incoming?after={cursor}"):
+        if not read["messages"]:
+            break
+        assert len(json.dumps(read, ensure_ascii=False).encode()) < 1024 * 1024
+        found += [one["message_id"] for one in read["messages"]]
+        cursor = read["cursor"]
+    assert found == [f"long-{n}" for n in range(20)]
+
+
 @pytest.mark.parametrize("place", ["inside message", "beside message"])
 @pytest.mark.parametrize("shape", SHAPES)
 def test_each_shape_of_a_tap_is_read(receiver, shape, place):
