@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import threading
 import time
 
@@ -12,9 +11,7 @@ from airflow_provider_itnio.messages import template_message
 from airflow_provider_itnio.notifications.whatsapp import WhatsAppNotifier
 from tests.api.servers import Server
 from tests.notifications.events import of_task
-from tests.receiver.running import READ_TOKEN, text_push
-
-_numbers = itertools.count(8613900000500)
+from tests.receiver.running import READ_TOKEN, new_number, text_push
 
 
 @pytest.fixture
@@ -24,12 +21,12 @@ def with_receiver(connect, receiver):
 
 @pytest.fixture
 def closed():
-    return str(next(_numbers))
+    return new_number()
 
 
 @pytest.fixture
 def opened(receiver):
-    number = str(next(_numbers))
+    number = new_number()
     assert receiver.push(text_push(f"from-{number}", "hi", phone=number, at=int(time.time()))) == 200
     return number
 
@@ -116,7 +113,7 @@ def test_with_a_receiver_that_is_no_use_the_template_goes_out(
 
 def test_one_that_never_answers_is_not_waited_for(tell, connect, sandbox, monkeypatch):
     monkeypatch.setattr("airflow_provider_itnio.notifications.windows._SECONDS", 0.5)
-    people = [str(next(_numbers)) for _ in range(40)]
+    people = [new_number() for _ in range(40)]
     is_over = threading.Event()
     with Server(lambda received: b"" if is_over.wait() else None) as server:
         connect(extra={"receiver_url": server.url, "receiver_token": READ_TOKEN})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import socket
 import time
 
@@ -18,7 +17,7 @@ from airflow_provider_itnio.messages import template_message
 from airflow_provider_itnio.operators.whatsapp_broadcast import WhatsAppBroadcastOperator
 from tests.operators.test_fallback import WRONG
 from tests.operators.ways import OF_MANY
-from tests.receiver.running import READ_TOKEN, text_push
+from tests.receiver.running import READ_TOKEN, new_number, text_push
 from tests.task_runs import (
     TaskRun,
     broadcast_run,
@@ -29,7 +28,6 @@ from tests.task_runs import (
 )
 
 FALLBACK = {"template": template_message("report_ready", "en", body=["{{ recipient.name }}"])}
-_numbers = itertools.count(8613900000500)
 
 pytestmark = pytest.mark.usefixtures("pushed_to_receiver")
 
@@ -47,7 +45,7 @@ def patient(monkeypatch):
 
 
 def person(name):
-    return {"phone": str(next(_numbers)), "name": name}
+    return {"phone": new_number(), "name": name}
 
 
 @pytest.fixture

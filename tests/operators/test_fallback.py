@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import time
 
@@ -20,11 +19,10 @@ from airflow_provider_itnio.messages import template_message
 from airflow_provider_itnio.operators.whatsapp import WhatsAppSendOperator
 from tests.operators.test_waiting import deferred, resumed, triggered
 from tests.operators.ways import OF_ONE, sending
-from tests.receiver.running import READ_TOKEN, text_push
+from tests.receiver.running import READ_TOKEN, new_number, text_push
 from tests.task_runs import TaskRun, TaskStateStore, fails_at_once, outcomes_in
 
 FALLBACK = {"template": template_message("report_ready", "en", body=["{{ params.get('rows', 42) }}"])}
-_numbers = itertools.count(8613900000100)
 
 
 pytestmark = pytest.mark.usefixtures("pushed_to_receiver")
@@ -33,13 +31,13 @@ pytestmark = pytest.mark.usefixtures("pushed_to_receiver")
 @pytest.fixture
 def closed():
     """A number whose window is closed, which the receiver says too."""
-    return str(next(_numbers))
+    return new_number()
 
 
 @pytest.fixture
 def misjudged(receiver):
     """A number whose window is closed, and of which the receiver says that it is open."""
-    number = str(next(_numbers))
+    number = new_number()
     assert receiver.push(text_push(f"from-{number}", "hi", phone=number, at=int(time.time()))) == 200
     return number
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import random
 import time
 from collections import Counter
@@ -12,11 +11,10 @@ import pytest
 from airflow_provider_itnio.broadcast import status_watch
 from airflow_provider_itnio.messages import template_message
 from tests.operators.test_random_broadcasts import FAULTS, Store, one_try
-from tests.receiver.running import text_push
+from tests.receiver.running import new_number, text_push
 from tests.task_runs import broadcast_run, counts_of
 
 FAILS = "99960000026"
-_numbers = itertools.count(8613900010000)
 
 pytestmark = pytest.mark.usefixtures("quick_writes", "pushed_to_receiver")
 
@@ -31,7 +29,7 @@ def people_of(chance, sandbox, receiver):
     """Give people: whom a text reaches, whom none reaches, and of whom the receiver does not know that."""
     people = []
     for _ in range(chance.randint(1, 12)):
-        number, kind = str(next(_numbers)), chance.choice(["open", "closed", "misjudged", "misjudged"])
+        number, kind = new_number(), chance.choice(["open", "closed", "misjudged", "misjudged"])
         if kind != "closed":
             receiver.push(text_push(f"from-{number}", "hi", phone=number, at=int(time.time())))
         if kind == "open":
