@@ -244,14 +244,13 @@ class WhatsAppSendOperator(RecordedSending, WhatsAppMessageOperator):
         hook, fallback = self.hook, self.fallback
         if fields is None:
             log.info("The fallback is sent: an earlier try has found that the message does not reach")
-            prepared = prepare_fallback(hook, recipient, fallback)
-        else:
-            prepared = hook.prepare(recipient, if_too_long=self.if_too_long, **fields)
-            if fallback is not None and prepared.message.type != "template":
-                if is_window_closed(hook, recipient):
-                    record.use_fallback(recipient)
-                    return prepare_fallback(hook, recipient, fallback)
-                return prepared
+            return prepare_fallback(hook, recipient, fallback)
+        prepared = hook.prepare(recipient, if_too_long=self.if_too_long, **fields)
+        if fallback is not None and prepared.message.type != "template":
+            if is_window_closed(hook, recipient):
+                record.use_fallback(recipient)
+                return prepare_fallback(hook, recipient, fallback)
+            return prepared
         if self.wait_for != "accepted" or fallback is not None:
             check_receiver(hook)
         return prepared

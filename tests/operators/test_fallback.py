@@ -20,7 +20,7 @@ from airflow_provider_itnio.operators.whatsapp import WhatsAppSendOperator
 from tests.operators.test_waiting import deferred, resumed, triggered
 from tests.operators.ways import OF_ONE, sending
 from tests.receiver.running import READ_TOKEN, new_number, text_push
-from tests.task_runs import TaskRun, TaskStateStore, fails_at_once, outcomes_in
+from tests.task_runs import TaskRun, TaskStateStore, fails_at_once, may_be_tried_again, outcomes_in
 
 FALLBACK = {"template": template_message("report_ready", "en", body=["{{ params.get('rows', 42) }}"])}
 
@@ -196,6 +196,20 @@ def test_a_fallback_that_did_not_get_through(fault, error, maybe_store, misjudge
     assert kept(maybe_store)["fallback"] is True
     assert run.once()["type"] == "template"
     assert types_sent(sandbox).count("text") == 1
+
+
+def test_a_proxy_that_turns_a_retry_away_holds_no_fallback_up(store, misjudged, sandbox, connect, receiver):
+    """The receiver restarts; the text is out already, and has failed."""
+    run = falling_back(misjudged, store, wait_for="delivered", max_attempts=1)
+    left = deferred_first(run)
+    sandbox.fail_next(http_status=429)
+    with pytest.raises(NotSentError):
+        resumed(run, left, triggered(left.trigger))
+    connect(extra=receiver.extra | {"receiver_url": receiver.url + "/nothing"})
+    again = falling_back(misjudged, store, wait_for="delivered", wait_timeout=1)
+    again.try_number = run.try_number
+    assert "HTTP 404" in str(may_be_tried_again(again, NotDeliveredError))
+    assert types_sent(sandbox) == ["text", "template"]
 
 
 def deferred_first(run):
