@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from airflow_provider_itnio.broadcast.summary import Report
 
 _FALLBACKS: Final = 1000
-"""Fallbacks that wait to be sent, from which on the others wait until it is known that they are needed."""
+"""Fallbacks that may wait to be sent. While there are so many, no more statuses are asked for."""
 
 
 class AcceptedMessages:
