@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import json
 import os
 import signal
@@ -19,7 +18,7 @@ from airflow_provider_itnio.broadcast import engine, status_watch
 from airflow_provider_itnio.operators._broadcast_run import BroadcastRun
 from tests.operators.time_limits import limit_set
 from tests.operators.ways import OF_MANY
-from tests.receiver.running import READ_TOKEN, running_receiver, status_push
+from tests.receiver.running import status_push
 from tests.task_runs import (
     TaskRun,
     TaskStateStore,
@@ -128,53 +127,6 @@ def test_a_message_that_has_failed_is_a_failure_where_it_is_waited_for_no_longer
     assert counts_of(run.once()) == {"accepted_earlier": 5, "accepted": 1}
 
 
-@pytest.mark.parametrize("extra", [{"path": "/nothing"}, {"token": "another-token-0123456789"}])
-def test_a_retry_waits_on_though_a_proxy_turns_it_away(extra, store, sandbox, connect, receiver, caplog):
-    """As one does while the receiver restarts. Nothing may be lost for it: the messages are out."""
-    run = waiting([SENT_ONLY], store, wait_timeout=1)
-    may_be_tried_again(run, NotDeliveredError)
-    given = {"receiver_url": receiver.url + extra.get("path", ""), "receiver_token": extra.get("token")}
-    connect(extra=receiver.extra | {name: value for name, value in given.items() if value})
-    error = may_be_tried_again(run, NotDeliveredError)
-    assert "1 recipient: 1 accepted in earlier tries, 1 not delivered" in str(error)
-    assert "Messages of an earlier try are waited for all the same" in caplog.text
-    connect(extra=receiver.extra)
-    sandbox.push(sandbox.messages[0], "delivered")
-    assert counts_of(run.once()) == {"accepted_earlier": 1, "delivered": 1}
-    assert len(sandbox.messages) == 1
-
-
-def test_what_was_not_asked_about_is_no_fault_of_the_pushes(store):
-    """A retry knows from the record that all have failed."""
-    run = waiting([UNDELIVERABLE], store)
-    for _ in range(2):
-        assert "knows of no status" not in str(fails_at_once(run, NotDeliveredError))
-
-
-def test_one_answer_that_is_missing_at_the_end_makes_nobody_late(store, sandbox, people, monkeypatch):
-    """The receiver restarts just when the time is over, and knows what was pushed meanwhile."""
-    is_end, real, ask = [], status_watch.status_request, status_watch.StatusWatch._ask_about_all
-
-    def request(*given):
-        made = real(*given)
-        if is_end == [True]:
-            is_end.append(True)
-            return dataclasses.replace(made, path="v1/nothing")
-        return made
-
-    async def with_end(self, *, hold, is_last=False):
-        if is_last and not is_end:
-            is_end.append(True)
-            for message in sandbox.messages:
-                await asyncio.to_thread(sandbox.push, message, "delivered")
-        await ask(self, hold=hold, is_last=is_last)
-
-    monkeypatch.setattr(status_watch, "status_request", request)
-    monkeypatch.setattr(status_watch.StatusWatch, "_ask_about_all", with_end)
-    assert counts_of(waiting([SENT_ONLY, NEVER_PUSHED], store, wait_timeout=1).once())["delivered"] == 2
-    assert len(is_end) == 2
-
-
 def test_a_long_wait_does_not_fill_the_log(people, monkeypatch, caplog):
     caplog.set_level("INFO")
     monkeypatch.setattr(engine, "_PROGRESS_EVERY", 0.05)
@@ -251,65 +203,6 @@ def test_several_messages_to_one_person_are_each_waited_for(store, sandbox, peop
     fails_at_once(run, NotDeliveredError)
     counts = counts_of(run.summary)
     assert (counts["accepted"], counts["not_delivered"], counts["duplicates"]) == (4, 1, 1)
-
-
-def test_the_receiver_knows_nothing(store, sandbox, receiver):
-    sandbox.push_to(None)
-    run = waiting(numbers(3), store, wait_timeout=1)
-    error = may_be_tried_again(run, NotDeliveredError)
-    assert "3 not delivered" in str(error)
-    assert "The receiver knows of no status of any message: Itniotech does not push to it" in str(error)
-
-
-def test_a_receiver_that_is_away_for_half_of_the_wait(store, sandbox, connect, people, tmp_path):
-    database = f"sqlite:///{tmp_path}/receipts.db"
-    with running_receiver(database, tmp_path) as first:
-        connect(extra=first.extra)
-    sandbox.push_to(None)
-    has_ended = threading.Event()
-
-    def come_back():
-        """Start it again once everything was sent, and then let the statuses get to it."""
-        messages = sandbox.wait_for(6, timeout=60)
-        with running_receiver(database, tmp_path, port=first.port) as again:
-            for message in messages:
-                again.push(status_push(message.id, "delivered"))
-            has_ended.wait(60)
-
-    coming = threading.Thread(target=come_back)
-    coming.start()
-    try:
-        summary = waiting([*people, NEVER_PUSHED], store).once()
-    finally:
-        has_ended.set()
-        coming.join()
-    assert counts_of(summary) == {"accepted": 6, "delivered": 6}
-
-
-def test_a_receiver_that_is_away_for_all_of_it(store, sandbox, connect, closed_port, caplog):
-    connect(extra={"receiver_url": f"http://127.0.0.1:{closed_port}", "receiver_token": READ_TOKEN})
-    run = waiting(numbers(2), store, wait_timeout=1)
-    error = may_be_tried_again(run, NotDeliveredError)
-    assert "not delivered within 0:00:01: The receiver could not be asked what became of messages" in str(
-        error
-    )
-    assert "knows of no status" not in str(error)
-    assert "sent all the same, and waited for then" in caplog.text
-    assert caplog.text.count("The wait goes on") == 1
-
-
-@pytest.mark.parametrize(
-    ("extra", "told"),
-    [
-        ({"receiver_url": None}, "receiver_url: is missing"),
-        ({"receiver_token": "another-token-0123456789"}, "receiver_token: the receiver does not accept it"),
-    ],
-)
-@pytest.mark.parametrize("recipients", [[], ["8613900000000"]])
-def test_without_a_receiver_nothing_is_sent(recipients, extra, told, sandbox, connect, receiver):
-    connect(extra=receiver.extra | extra)
-    assert told in str(fails_at_once(waiting(recipients)))
-    assert not sandbox.requests
 
 
 @pytest.mark.parametrize(
