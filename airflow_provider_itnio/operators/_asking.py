@@ -6,7 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_itnio.api.errors import ItnioError, NotSentError, ReceiverError
+from airflow_provider_itnio.api.errors import (
+    MAY_PASS,
+    ConfigurationError,
+    ItnioError,
+    NotSentError,
+    ReceiverError,
+)
 from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
 from airflow_provider_itnio.operators._fallback import is_window_closed
 from airflow_provider_itnio.operators._question import (
@@ -72,7 +78,11 @@ class AskingOperator(RecordedSending):
         """Tell the receiver of a question before anybody is asked, and return where its answers begin."""
         try:
             cursor = self.hook.open_question(question.id, numbers, question.ends_at, question.task)
-        except ReceiverError as error:
+        except MAY_PASS as error:
+            if question.asked:
+                raise ReceiverError(f"It is not known whether anybody has answered. {error}") from error
+            if isinstance(error, ConfigurationError):
+                raise
             raise NotSentError(
                 f"The receiver is to know of a question before it is asked. {error}"
             ) from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, cast
@@ -14,6 +14,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSki
 
 from airflow_provider_itnio.api.checks import check_delivery, check_flag
 from airflow_provider_itnio.api.errors import (
+    MAY_PASS,
     ItnioError,
     ReceiverError,
     UnknownOutcomeError,
@@ -314,6 +315,15 @@ class WhatsAppAskOperator(AskingOperator):
         self._waits_for = None
         return found
 
+    def _answer_meanwhile(self, question: Question) -> dict[str, Any] | None:
+        """Look once more, before a WhatsApp template is sent, for what came while the task was resumed."""
+        from airflow_provider_itnio.api.answer_wait import AnswerWait
+
+        wait = AnswerWait(question, self.hook.account().credentials.secret)
+        with suppress(*MAY_PASS):
+            wait.take(self.hook.incoming(**wait.what_to_read() | {"wait": 0.0}), {})
+        return cast("dict[str, Any] | None", wait.result()["answer"])
+
     def _check_flags(self) -> None:
         check_flag("typed_answers", self.typed_answers)
         check_deferrable(self.deferrable)
@@ -338,6 +348,8 @@ class WhatsAppAskOperator(AskingOperator):
             cursor=found["cursor"],
         )
         if self.template is not None and time.time() < question.ends_at:
+            if answer := self._answer_meanwhile(reached):
+                return self._ended(question, {**found, "answer": answer}, record)
             again = [number for number, error in failed.items() if question.is_for_template(number, error)]
             for number in again:
                 record.fall_back(number, failed[number])

@@ -72,6 +72,20 @@ def test_a_question_that_fails_outside_of_the_window_is_asked_by_the_template(
         assert len(sandbox.messages) == 2
 
 
+def test_no_template_is_sent_if_somebody_answers_before_the_task_is_resumed(sandbox):
+    write(sandbox, "hello")
+    sandbox.window_open(ANA, is_open=False)
+    first = deferred(run := asking(recipients=[ANA, BEN], template=TEMPLATE, deferrable=True))
+    to_ben = sandbox.sent_to(BEN)[0]
+    event = triggered(first.trigger)
+    if to_ben.type == "interactive":
+        tap(sandbox, to_ben)
+    else:
+        sandbox.reply(message_id=to_ben.id, quick_reply=0)
+    assert resumed(run, first, event)["answered_by"] == BEN
+    assert len(sandbox.messages) == 2
+
+
 @pytest.mark.parametrize("deferrable", [False, True])
 def test_a_question_that_reaches_nobody_fails_at_once(deferrable, maybe_store, sandbox):
     sandbox.window_open(ANA, is_open=False)

@@ -135,6 +135,18 @@ def test_a_retry_takes_the_answer_that_was_found_and_opens_nothing_again(store, 
     assert len(sandbox.messages) == 3
 
 
+def test_a_retry_while_a_proxy_answers_for_the_receiver_may_be_tried_again(store, sandbox, connect, receiver):
+    run = asking(store, deferrable=True)
+    deferred(run)
+    with proxy_of(receiver) as proxy:
+        connect(extra=receiver.extra | {"receiver_url": proxy.url})
+        proxy.be_down(404, times=1)
+        may_be_tried_again(run, ReceiverError)
+        left = deferred(run)
+        tap(sandbox, sandbox.messages[0])
+        assert ended(run, left)["answer"] == "again"
+
+
 def test_who_was_asked_by_an_earlier_try_may_answer_where_the_recipients_are_others_now(store, sandbox):
     run = asking(store, recipients=[ANA], deferrable=True)
     deferred(run)
