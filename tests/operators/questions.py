@@ -82,6 +82,13 @@ def write(sandbox, text, sender=ANA, **fields):
     sandbox.reply(recipient=sender, text=text, **fields)
 
 
+def heard(receiver, happens):
+    """Let something happen, and wait until the receiver knows of what somebody wrote or chose by it."""
+    cursor = receiver.get("/v1/incoming?after=latest")["cursor"]
+    happens()
+    assert receiver.get(f"/v1/incoming?after={cursor}&wait=25")["messages"]
+
+
 def push_choice(receiver, message, sender=ANA, **more):
     receiver.push(
         {

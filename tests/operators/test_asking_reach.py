@@ -18,6 +18,7 @@ from tests.operators.questions import (
     asking,
     deferred,
     ended,
+    heard,
     ids_in,
     resumed,
     tap,
@@ -32,8 +33,8 @@ pytestmark = pytest.mark.usefixtures("people")
 TEMPLATE = template_message("what_now", "en", body=["the load"])
 
 
-def test_whose_window_is_closed_is_asked_by_the_template(sandbox):
-    write(sandbox, "hello")
+def test_whose_window_is_closed_is_asked_by_the_template(sandbox, receiver):
+    heard(receiver, lambda: write(sandbox, "hello"))
     left = deferred(run := asking(recipients=[ANA, NEVER_WROTE], template=TEMPLATE, deferrable=True))
     to_ana, to_ben = sandbox.messages
     assert (to_ana.type, to_ben.type) == ("interactive", "template")
@@ -45,9 +46,9 @@ def test_whose_window_is_closed_is_asked_by_the_template(sandbox):
 
 @pytest.mark.parametrize("deferrable", [False, True])
 def test_a_question_that_fails_outside_of_the_window_is_asked_by_the_template(
-    deferrable, maybe_store, sandbox
+    deferrable, maybe_store, sandbox, receiver
 ):
-    write(sandbox, "hello")  # so that the receiver takes the window for open
+    heard(receiver, lambda: write(sandbox, "hello"))  # so that the receiver takes the window for open
     sandbox.window_open(ANA, is_open=False)
     options = {"load_again": "Load again", "leave": "Leave it"}
     run = asking(maybe_store, template=TEMPLATE, options=options, deferrable=deferrable)
@@ -72,16 +73,13 @@ def test_a_question_that_fails_outside_of_the_window_is_asked_by_the_template(
         assert len(sandbox.messages) == 2
 
 
-def test_no_template_is_sent_if_somebody_answers_before_the_task_is_resumed(sandbox):
-    write(sandbox, "hello")
+def test_no_template_is_sent_if_somebody_answers_before_the_task_is_resumed(sandbox, receiver):
+    for person in (ANA, BEN):
+        heard(receiver, lambda person=person: write(sandbox, "hello", person))
     sandbox.window_open(ANA, is_open=False)
     first = deferred(run := asking(recipients=[ANA, BEN], template=TEMPLATE, deferrable=True))
-    to_ben = sandbox.sent_to(BEN)[0]
     event = triggered(first.trigger)
-    if to_ben.type == "interactive":
-        tap(sandbox, to_ben)
-    else:
-        sandbox.reply(message_id=to_ben.id, quick_reply=0)
+    heard(receiver, lambda: tap(sandbox, sandbox.sent_to(BEN)[0]))
     assert resumed(run, first, event)["answered_by"] == BEN
     assert len(sandbox.messages) == 2
 

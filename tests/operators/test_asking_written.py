@@ -13,7 +13,6 @@ from airflow_provider_itnio.operators.whatsapp_ask import WhatsAppAskOperator
 from tests.operators.questions import (
     ANA,
     BEN,
-    NEVER_WROTE,
     OPTIONS,
     asking,
     deferred,
@@ -193,7 +192,7 @@ def test_a_template_takes_options_in_no_order_that_the_database_gives(mapped, op
             return None
 
         fields = {"task_id": "ask", "question": "And now?", "deferrable": False, "if_no_answer": "fail"}
-        fields |= {"recipients": [NEVER_WROTE], "answer_within": 1}
+        fields |= {"recipients": ["8615200000006"], "answer_within": 1}
         named = template_message("ask", "en", buttons=[{"quick_reply": key} for key in OPTIONS])
         if mapped:
             ask = WhatsAppAskOperator.partial(template=template_message("ask", "en"), **fields)
