@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 import threading
 
@@ -35,7 +34,7 @@ def test_a_retry_waits_on_though_a_proxy_turns_it_away(extra, store, sandbox, co
     assert "1 recipient: 1 accepted in earlier tries, 1 not delivered" in str(error)
     assert "Messages of an earlier try are waited for all the same" in caplog.text
     connect(extra=receiver.extra)
-    sandbox.push(sandbox.messages[0], "delivered")
+    receiver.push(status_push(sandbox.messages[0].id, "delivered"))
     assert counts_of(run.once()) == {"accepted_earlier": 1, "delivered": 1}
     assert len(sandbox.messages) == 1
 
@@ -47,7 +46,7 @@ def test_what_was_not_asked_about_is_no_fault_of_the_pushes(store):
         assert "knows of no status" not in str(fails_at_once(run, NotDeliveredError))
 
 
-def test_one_answer_that_is_missing_at_the_end_makes_nobody_late(store, sandbox, monkeypatch):
+def test_one_answer_that_is_missing_at_the_end_makes_nobody_late(store, sandbox, receiver, monkeypatch):
     """The receiver restarts just when the time is over, and knows what was pushed meanwhile."""
     is_end, real, ask = [], status_watch.status_request, status_watch.StatusWatch._ask_about_all
 
@@ -62,7 +61,7 @@ def test_one_answer_that_is_missing_at_the_end_makes_nobody_late(store, sandbox,
         if is_last and not is_end:
             is_end.append(True)
             for message in sandbox.messages:
-                await asyncio.to_thread(sandbox.push, message, "delivered")
+                receiver.push(status_push(message.id, "delivered"))
         await ask(self, hold=hold, is_last=is_last)
 
     monkeypatch.setattr(status_watch, "status_request", request)

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowTaskTimeout
@@ -57,6 +58,25 @@ def waiting(recipients, store=None, **fields):
     return broadcast_run(recipients, store=store, **{"wait_for": "delivered", "wait_timeout": 600, **fields})
 
 
+@pytest.fixture
+def pushed_in_time(sandbox, receiver, monkeypatch):
+    """The time of a wait begins once the receiver knows of the messages, on a busy machine too."""
+    begin = status_watch.StatusWatch.begin
+
+    def begin_late(watch):
+        sent = [one for one in sandbox.messages if one.recipient not in (SENT_ONLY, NEVER_PUSHED)]
+        some = [one for one in sandbox.messages if one.recipient == SENT_ONLY]
+        while {"none", "sent"} & statuses_of(sent) or "none" in statuses_of(some):
+            time.sleep(0.02)
+        begin(watch)
+
+    def statuses_of(messages):
+        answer = receiver.get("/v1/messages", {"ids": [one.id for one in messages]})
+        return {one["status"] for one in answer["messages"]}
+
+    monkeypatch.setattr(status_watch.StatusWatch, "begin", begin_late)
+
+
 def in_words(summary):
     return {one["position"]: (one["code"], one["reason"]) for one in summary["failures"]}
 
@@ -81,7 +101,8 @@ def test_without_a_wait_there_is_nothing_of_it(sandbox, connect):
     assert not {"delivered", "waiting", "fallbacks"} & {*broadcast_run(numbers(2)).once()}
 
 
-def test_what_fails_and_what_is_late_is_told_with_its_reason(store, sandbox, people):
+@pytest.mark.usefixtures("pushed_in_time")
+def test_what_fails_and_what_is_late_is_told_with_its_reason(store, sandbox, receiver, people):
     run = waiting([*people, UNDELIVERABLE, SENT_ONLY, NEVER_PUSHED], store, wait_timeout=1)
     error = may_be_tried_again(run, NotDeliveredError)
     assert counts_of(run.summary) | {"delivered": 0, "read": 0} == {
@@ -100,7 +121,7 @@ def test_what_fails_and_what_is_late_is_told_with_its_reason(store, sandbox, peo
     # A retry waits for the late ones again, and sends nothing; the failed one is told again.
     late = sandbox.sent_to(SENT_ONLY)[0], sandbox.sent_to(NEVER_PUSHED)[0]
     for message in late:
-        sandbox.push(message, "read")
+        receiver.push(status_push(message.id, "read"))
     failed = fails_at_once(run, NotDeliveredError)
     assert "131026" in str(failed)
     assert counts_of(run.summary)["accepted_earlier"] == 8
