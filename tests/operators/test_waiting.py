@@ -218,6 +218,7 @@ def test_without_a_receiver_that_can_be_asked_nothing_is_sent(extra, told, sandb
         ({"wait_timeout": 0.5}, "wait_timeout: must be a number from 1 to 604800, 0.5 given"),
         ({"wait_timeout": timedelta(days=8)}, "wait_timeout: must be a number from 1 to 604800"),
         ({"wait_timeout": "10m"}, "wait_timeout: must be a number"),
+        ({"deferrable": "no"}, "deferrable: must be True or False, 'no' given"),
     ],
 )
 @pytest.mark.parametrize("make", [sending, deciding])

@@ -16,6 +16,7 @@ from airflow.providers.common.compat.sdk import (
 )
 from airflow.providers.standard.operators.empty import EmptyOperator
 
+from airflow_provider_itnio.api.errors import InvalidParameterError
 from airflow_provider_itnio.hooks.itnio import ItnioHook
 from airflow_provider_itnio.operators.whatsapp import WhatsAppSendOperator
 from airflow_provider_itnio.sensors.whatsapp import WhatsAppDeliveredSensor
@@ -285,6 +286,11 @@ def test_a_deferred_one_whose_connection_is_gone_fails_at_once(monkeypatch):
 def test_without_a_receiver_it_fails_at_once(extra, told, deferrable, connect, receiver):
     connect(extra=receiver.extra | extra)
     assert told in str(fails_at_once(waiting("m", deferrable=deferrable)))
+
+
+def test_deferrable_is_true_or_false():
+    with pytest.raises(InvalidParameterError, match="deferrable: must be True or False, 'no' given"):
+        waiting("m", deferrable="no").make()
 
 
 @pytest.mark.parametrize("deferrable", [False, True])
