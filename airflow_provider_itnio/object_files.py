@@ -36,6 +36,8 @@ log = NeverRaisingLog(__name__)
 
 _KEPT: Final = 1000
 """Links that are used again where other messages have the same file."""
+_FRESH: Final = 60.0
+"""Seconds for which a file is not checked again."""
 _MASKED: Final = 100
 """Links whose signatures Airflow is told to mask: each makes each of its log lines dearer."""
 _TELL_TYPE: Final = {
@@ -100,13 +102,17 @@ class MessageFiles:
 
         address = media.source.object or ""
         name = "".join(filter(str.isprintable, address.rpartition("/")[2]))
-        link, since = self._links.get((media.kind, address), ("", 0.0))
-        if not link or time.monotonic() - since > self._expires_in / 2:
+        if (link := self._fresh_link(media.kind, address)) is None:
             since = time.monotonic()
             with storage_errors(_where(media)):
                 link = self._checked_and_signed(media, name, filesystem, path)
             self._keep(media, address, link, since)
         return with_link(message, link, name)
+
+    def _fresh_link(self, kind: str, address: str) -> str | None:
+        """Return the link of a file that was checked just now: of the next messages of a broadcast."""
+        link, since = self._links.get((kind, address), (None, 0.0))
+        return link if time.monotonic() - since <= min(_FRESH, self._expires_in / 10) else None
 
     def _checked_and_signed(self, media: MediaInMessage, name: str, filesystem: Any, path: str) -> str:
         from fsspec import AbstractFileSystem
@@ -138,9 +144,10 @@ class MessageFiles:
         from airflow_provider_itnio.api.link_check import check_link
 
         link = media.source.link or ""
-        if (media.kind, link) not in self._links:
+        if self._fresh_link(media.kind, link) is None:
+            since = time.monotonic()
             check_link(link, media.kind, getattr(media.source, "filename", None), f"{media.path}.link")
-            self._keep(media, link, link, time.monotonic())
+            self._keep(media, link, link, since)
         return message
 
     def _keep(self, media: MediaInMessage, address: str, link: str, since: float) -> None:

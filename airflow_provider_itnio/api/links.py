@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import socket
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -12,9 +12,10 @@ WITH_FILES: Final = frozenset(("image", "audio", "video", "document", "sticker",
 """The types of messages that may have a file."""
 _NOT_PUBLIC: Final = (
     *(".localhost", ".local", ".internal", ".lan", ".home.arpa", ".intranet", ".private"),
-    *(".corp", ".home", ".test", ".invalid"),
+    *(".localdomain", ".corp", ".home", ".test", ".invalid"),
 )
 """Ends of names that no public name server knows: RFC 6761, RFC 6762 appendix G, RFC 8375."""
+_NAT64: Final = IPv6Network("64:ff9b::/96")
 _SIGNING: Final = ("x-amz-signature", "x-amz-security-token", "x-goog-signature", "signature", "sig")
 """Parameters of a link that prove that its holder may read the file: of S3, Google and Azure."""
 
@@ -30,7 +31,7 @@ def private_host(link: str) -> str:
         return ""
     address = _address(host)
     if address is not None:
-        return "" if address.is_global else host
+        return "" if _reached(address).is_global else host
     return host if "." not in host or host.endswith(_NOT_PUBLIC) else ""
 
 
@@ -42,7 +43,15 @@ def _address(host: str) -> IPv4Address | IPv6Address | None:
             return IPv4Address(socket.inet_aton(host)) if re.fullmatch(r"[0-9a-fx.]+", host) else None
         except OSError:
             return None
-    return getattr(address, "ipv4_mapped", None) or address
+    return address
+
+
+def _reached(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
+    """Return the IPv4 address in one of IPv6 that leads there: mapped, 6to4 or NAT64 (RFC 6052)."""
+    if isinstance(address, IPv4Address):
+        return address
+    behind_nat = IPv4Address(int(address) & 0xFFFF_FFFF) if address in _NAT64 else None
+    return address.ipv4_mapped or address.sixtofour or behind_nat or address
 
 
 def is_signed(link: str) -> bool:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
+import math
+import sys
 import tempfile
 from collections.abc import Iterator
-from datetime import date, datetime, time
+from datetime import date, time
 from decimal import Decimal
 from typing import IO, TYPE_CHECKING, Any, Final
 
+from airflow_provider_itnio.api.describe import truncate
 from airflow_provider_itnio.api.errors import ConfigurationError, InvalidMessageError
 from airflow_provider_itnio.api.values import is_gap, plain_scalar
 
@@ -21,6 +24,10 @@ _MOST_ROWS: Final = 1_048_575
 """Rows that Excel takes below the line with the names."""
 _LONGEST: Final = 32_767
 """Characters that Excel takes in a cell."""
+_DIGITS: Final = 15
+"""Digits of a number that Excel keeps."""
+_FIRST_YEAR: Final = 1900
+"""The first whose days are dates in Excel."""
 
 
 def write_report(rows: Rows, address: str) -> None:
@@ -69,7 +76,7 @@ def _write_xlsx(rows: Rows, file: IO[bytes]) -> None:
     def cells(row: tuple[Any, ...]) -> Iterator[Any]:
         for value in row:
             cell = _excel_value(value)
-            if isinstance(cell, str) and cell.startswith("="):  # a text, and no formula
+            if isinstance(cell, str):  # openpyxl takes "=1+1" for a formula, "#N/A" for an error
                 cell = WriteOnlyCell(sheet, cell)
                 cell.data_type = "s"
             yield cell
@@ -90,10 +97,23 @@ def _excel_value(value: Any) -> Any:
     if is_gap(value):
         return None
     plain = plain_scalar(value)
-    if isinstance(plain, (datetime, time)) and plain.tzinfo is None:
+    if isinstance(plain, bool) or (isinstance(plain, (int, float, Decimal)) and _is_kept(plain)):
         return plain
-    if isinstance(plain, (bool, int, float, Decimal)) or type(plain) is date:
+    is_moment = isinstance(plain, (date, time)) and getattr(plain, "tzinfo", None) is None
+    if is_moment and getattr(plain, "year", _FIRST_YEAR) >= _FIRST_YEAR:
         return plain
     from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 
-    return ILLEGAL_CHARACTERS_RE.sub(" ", _text(value))[:_LONGEST]
+    return ILLEGAL_CHARACTERS_RE.sub(" ", truncate(_text(value), _LONGEST))
+
+
+def _is_kept(number: int | float | Decimal) -> bool:
+    """Return whether Excel keeps a number as it is, but for the last digits of a float's fraction."""
+    if isinstance(number, float) and math.isfinite(number) and not number.is_integer():
+        return True
+    exact = Decimal(str(number))
+    if not exact.is_finite():
+        return False
+    written = exact.as_tuple()
+    digits = "".join(map(str, written.digits)).strip("0")
+    return len(digits) <= _DIGITS and abs(exact.adjusted()) < sys.float_info.max_10_exp

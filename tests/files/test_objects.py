@@ -12,6 +12,7 @@ from urllib.request import urlopen
 import pytest
 from airflow.providers.common.compat.sdk import DAG, AirflowFailException, ObjectStoragePath, task
 
+from airflow_provider_itnio import object_files
 from airflow_provider_itnio.api.errors import ConfigurationError, InvalidMessageError, NotSentError
 from airflow_provider_itnio.hooks.itnio import ItnioHook
 from airflow_provider_itnio.messages import template_message
@@ -308,6 +309,19 @@ def test_a_file_for_all_is_looked_at_once(storage, sandbox, monkeypatch):
     run.once()
     assert len({message.body["document"]["link"] for message in sandbox.messages}) == 1
     assert len(sandbox.messages) == 30
+
+
+def test_a_file_is_checked_again_after_a_minute(storage, sandbox, monkeypatch):
+    address, hook, moment = storage.put("report.pdf"), ItnioHook(), 0.0
+    monkeypatch.setattr(object_files.time, "monotonic", lambda: moment)
+    hook.send(NUMBER, document={"object": address})
+    storage.put("report.pdf", b"no PDF any more")
+    moment = 59.0
+    hook.send(NUMBER, document={"object": address})
+    moment = 61.0
+    with pytest.raises(InvalidMessageError, match="is no PDF"):
+        hook.send(NUMBER, document={"object": address})
+    assert len(sandbox.messages) == 2
 
 
 # --- what it costs ----------------------------------------------------------------------------------------

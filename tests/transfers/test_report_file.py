@@ -86,6 +86,38 @@ def test_values_of_every_kind(tmp_path):
         assert file.read().decode("utf-8-sig").split("\r\n")[1:5] == ["1.50", "2026-07-01", str(moment), '""']
 
 
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        (123456789012345, 123456789012345),
+        (1234567890123456, "1234567890123456"),
+        (-(10**15), -(10**15)),
+        (Decimal("0.1234567890123456"), "0.1234567890123456"),
+        (Decimal("12.50"), 12.5),
+        (Decimal("Infinity"), "Infinity"),
+        (Decimal("1E+400"), "1E+400"),
+        (float("inf"), "inf"),
+        (1234567890123456.0, "1234567890123456.0"),
+        (1.5e300, 1.5e300),
+        (1.25, 1.25),
+        ("#N/A", "#N/A"),
+        ("=1+1", "=1+1"),
+        ("x" * 32_768, "x" * 32_766 + "…"),
+        (date(1899, 12, 31), "1899-12-31"),
+        (datetime(1, 1, 1), "0001-01-01 00:00:00"),
+    ],
+)
+def test_excel_changes_no_value(value, written, tmp_path):
+    rows = Rows(["#REF!"])
+    rows.extend([[value]])
+    with open(tmp_path / "a.xlsx", "wb") as file:
+        _report_file._write_xlsx(rows, file)
+    sheet = openpyxl.load_workbook(tmp_path / "a.xlsx").active
+    assert (sheet["A1"].value, sheet["A1"].data_type) == ("#REF!", "s")
+    assert sheet["A2"].value == written
+    assert (sheet["A2"].data_type == "s") is isinstance(written, str)
+
+
 def test_a_link_gives_only_the_rows_of_its_own_message(people, storage, sandbox):
     for name, number in (("Ana", NUMBER), ("Bo", "+44 20 7946 0018")):
         report(
