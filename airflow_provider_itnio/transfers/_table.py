@@ -7,7 +7,6 @@ from itertools import islice
 from numbers import Number
 from typing import Any, Final
 
-from airflow_provider_itnio.api.describe import truncate
 from airflow_provider_itnio.api.errors import ConfigurationError, InvalidMessageError
 from airflow_provider_itnio.api.values import is_gap, plain_scalar
 from airflow_provider_itnio.rendering.gaps import without_gaps
@@ -15,7 +14,7 @@ from airflow_provider_itnio.rendering.gaps import without_gaps
 _BETWEEN: Final = 2
 """Blanks between two columns."""
 _LEAST: Final = 4
-"""Characters that a column keeps."""
+"""How wide a column stays."""
 
 
 def table(rows: Any, max_rows: int = 10, columns: Sequence[str] | None = None, width: int = 34) -> str:
@@ -27,7 +26,8 @@ def table(rows: Any, max_rows: int = 10, columns: Sequence[str] | None = None, w
     :param rows: ``rows``, or any list of dicts.
     :param max_rows: how many are shown, from 1; the others are counted below.
     :param columns: the columns to show, in their order; ``None`` for all.
-    :param width: characters in a line, from 10. A phone shows about 34.
+    :param width: how wide a line is, from 10: a Latin letter counts 1, a Chinese one and an emoji 2. A phone
+        shows about 34.
     :return: the table; ``(no rows)`` if there are none.
     :raises InvalidMessageError: if an option can't be used, or the rows are no list of dicts.
     """
@@ -54,16 +54,31 @@ def _row(row: Any) -> Mapping[str, Any]:
 
 def _lines(names: Sequence[str], values: Sequence[Sequence[Any]], width: int) -> str:
     try:
-        from tabulate import tabulate
+        from tabulate import tabulate  # which measures as below, with wcwidth too
+        from wcwidth import wcswidth
     except ImportError:
         raise ConfigurationError(
             "table: needs the extra sql: pip install 'airflow-provider-itnio[sql]'"
         ) from None
+
+    def wide(text: str) -> int:
+        return max(0, wcswidth(text))
+
+    def cut_to(text: str, limit: int) -> str:
+        if wide(text) <= limit:
+            return text
+        # A letter may be many characters, an emoji of a family seven, but hardly more.
+        beginning = text[: 8 * limit]
+        while wide(beginning) > limit - 1:
+            beginning = beginning[:-1]
+        return beginning.rstrip("\u200d") + "…"  # which joins what follows
+
     cells = [[_cell(value) for value in row] for row in values]
     is_number = [all(_is_number(value) for value in column) for column in zip(*values, strict=True)]
-    widths = list(_fitting(names, cells, is_number, width))
-    cut = [[truncate(cell, wide) for cell, wide in zip(row, widths, strict=True)] for row in cells]
-    heads = [truncate(_cell(name), wide) for name, wide in zip(names, widths, strict=True)]
+    widths = list(
+        _fitting([[*map(wide, column)] for column in zip(names, *cells, strict=True)], is_number, width)
+    )
+    heads, *cut = [[*map(cut_to, row, widths)] for row in ([_cell(name) for name in names], *cells)]
     written: str = tabulate(
         [heads, *cut],  # tabulate's own headers would be padded
         tablefmt="plain",
@@ -73,16 +88,13 @@ def _lines(names: Sequence[str], values: Sequence[Sequence[Any]], width: int) ->
     return "\n".join(line.rstrip() for line in written.split("\n"))
 
 
-def _fitting(
-    names: Sequence[str], cells: Sequence[Sequence[str]], is_number: Sequence[bool], width: int
-) -> Iterator[int]:
-    """Yield how wide each column may be: the widest texts give way first."""
-    least = [
-        max(map(len, column)) if number else _LEAST
-        for column, number in zip(zip(*cells, strict=True), is_number, strict=True)
-    ]
-    columns = zip(names, *cells, strict=True)
-    widths = [max(map(len, column)) for column in columns]
+def _fitting(columns: Sequence[Sequence[int]], is_number: Sequence[bool], width: int) -> Iterator[int]:
+    """Yield how wide each column may be: the widest texts give way first.
+
+    :param columns: the width of each column's name and cells.
+    """
+    least = [max(cells) if number else _LEAST for (_, *cells), number in zip(columns, is_number, strict=True)]
+    widths = [max(column) for column in columns]
     over = sum(widths) + _BETWEEN * (len(widths) - 1) - width
     while over > 0:
         room, widest = max((wide if wide > least[index] else 0, index) for index, wide in enumerate(widths))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
+from wcwidth import wcswidth
 
 from airflow_provider_itnio.api.errors import InvalidMessageError
 from airflow_provider_itnio.transfers._table import table
@@ -25,6 +26,13 @@ def test_it_fits_a_phone_and_cuts_no_number():
     assert all(len(line) <= 34 for line in table_lines)
     assert table_lines[1].endswith("123456789012345678901")
     assert "…" in table_lines[1]
+
+
+def test_wide_letters_count_twice():
+    rows = [{"城市": "北京市朝阳区建国门外大街一号国贸大厦", "n": 1.5}, {"城市": "e\u0301te\u0301", "n": 22}]
+    _, head, first, second, _ = lines(rows)
+    assert [wcswidth(line) for line in (head, first, second)] == [34] * 3
+    assert first.split() == ["北京市朝阳区建国门外大街一…", "1.5"]
 
 
 def test_more_rows_are_counted():
