@@ -96,7 +96,7 @@ def test_what_it_needs_and_what_only_its_extras_need(metadata):
     assert sandbox == {"starlette", "uvicorn", "jinja2"}
     assert receiver == {"starlette", "uvicorn", "sqlalchemy"}
     assert files == {"filetype"}
-    assert sql == {"apache-airflow-providers-common-sql", "tabulate"}
+    assert sql == {"apache-airflow-providers-common-sql", "tabulate", "wcwidth"}
     assert not (sandbox | receiver | files | sql) & plain
 
 
