@@ -72,7 +72,7 @@ unread_events = sa.Table(
 )
 
 questions = sa.Table(
-    "itnio_question",
+    "itnio_asked_question",
     tables,
     sa.Column("question_id", sa.String(64), primary_key=True),
     sa.Column("phone", sa.String(64), primary_key=True),
@@ -83,7 +83,7 @@ questions = sa.Table(
     sa.Column("unclear_until", sa.BigInteger, nullable=False),
     sa.Column("task", sa.String(64), nullable=False),
     sa.Column("received_at", sa.BigInteger, nullable=False, index=True),
-    sa.Index("itnio_question_phone", "phone"),
+    sa.Index("itnio_asked_question_phone", "phone"),
 )
 """Which incoming messages came while someone had a question to answer: those with a number above
 ``opened_after``, up to ``closed_after``, that were written up to ``open_until``. Up to ``unclear_until`` a
