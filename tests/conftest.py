@@ -57,6 +57,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.get_closest_marker("system"):
             is_running = {"running", "airflow_with_page"} & {*item.fixturenames}
             item.add_marker(pytest.mark.xdist_group("running" if is_running else "commands"))
+        elif "receiver" in item.fixturenames:  # which each module starts anew
+            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
 
 
 def pytest_collection_finish() -> None:
@@ -133,7 +135,7 @@ def logged(caplog, capsys):
     return text
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def receiver(tmp_path_factory):
     """A receiver on SQLite that runs."""
     folder = tmp_path_factory.mktemp("receiver")
