@@ -151,7 +151,7 @@ class WhatsAppAskOperator(AskingOperator):
         *,
         recipients: RecipientsGiven,
         question: str | XComArgLike,
-        options: Mapping[str, str] | Sequence[Sequence[str]] | XComArgLike,
+        options: Mapping[str, str] | Sequence[tuple[str, str]] | XComArgLike,
         answer_within: timedelta | float = timedelta(hours=2),
         if_no_answer: Literal["fail", "skip"] | str = "fail",
         typed_answers: bool = True,
