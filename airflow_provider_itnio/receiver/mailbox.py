@@ -24,7 +24,7 @@ WINDOW: Final = 24 * 3600
 LATEST: Final = "latest"
 _LARGEST_ANSWER: Final = 900_000
 """Bytes of JSON in one answer: who asks reads 1 MiB at most."""
-_FAILURE: Final = 600
+_FAILURE: Final = 400
 """Bytes of a failure beside others: of a thousand messages there is room for so many of each."""
 _UNREAD_KEPT: Final = 10_000
 _FORGOTTEN_AT_ONCE: Final = 5_000
@@ -229,10 +229,9 @@ def has_reached(message: Mapping[str, Any], until: str) -> bool:
 
 
 def as_one_of_many(message: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what became of a message without its history, and with the beginning of the failure."""
+    """Return what became of a message, with the beginning of the failure."""
     failure = message["failure"]
-    cut = failure and failure.encode()[:_FAILURE].decode(errors="ignore")
-    return {**{name: message[name] for name in ("message_id", "status", "at")}, "failure": cut}
+    return {**message, "failure": failure and failure.encode()[:_FAILURE].decode(errors="ignore")}
 
 
 def _identity(row: Mapping[str, Any]) -> tuple[str, str]:

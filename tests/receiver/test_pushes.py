@@ -98,16 +98,17 @@ def test_an_answer_about_many_messages_has_no_more_than_is_read_of_it(receiver):
     """The package reads 1 MiB at most; a thousand long failures are more."""
     ids = [f"{n:064}" for n in range(20)]
     for message_id in ids:
-        receiver.push(status_push(message_id, "sent"))
+        for status in ("sent", "delivered", "deleted"):
+            receiver.push(status_push(message_id, status))
         receiver.push(status_push(message_id, "failed", failure="131026" + LONG))
     answer = receiver.get("/v1/messages", {"ids": ids})
     assert len(json.dumps(answer, ensure_ascii=False).encode()) / len(ids) * 1000 < 1024 * 1024
     for one in answer["messages"]:
-        assert {*one} == {"message_id", "status", "at", "failure"}
-        assert one["failure"].startswith("131026" + LONG[:190])
+        assert len(one["history"]) == 4
+        assert one["failure"].startswith("131026" + LONG[:120])
     alone = receiver.get(f"/v1/messages/{ids[0]}")
     assert alone["failure"].startswith("131026" + LONG[:19_000])
-    assert len(alone["history"]) == 2
+    assert len(alone["history"]) == 4
 
 
 def test_incoming_messages_that_are_too_many_for_an_answer_come_in_the_next(receiver):

@@ -122,9 +122,10 @@ def test_what_a_person_clears_while_it_is_asked_for_is_sent_again_and_the_log_sa
     # Airflow gives the task's state store to the next try as soon as the task is cleared.
     assert record.tasks["is_cleared_while_asking"] == ("success", 2)
     assert record.sent["8610000009"] == 2
-    # The executor said that its process ended well, so Airflow has raised the number of its tries from 2.
+    # Airflow has raised the tries from 2 if it first heard of the executor that the process ended well.
     finished = running.airflow.state_of("record", RUN, "is_cleared_while_asking", "whatsapp/finished")
-    assert (finished["try"], finished["max_tries"], finished["clear_number"] > 0) == (2, 3, True)
+    assert (finished["try"], finished["clear_number"] > 0) == (2, True)
+    assert finished["max_tries"] in (2, 3)
     words = words_of(running.airflow.log_of("record", RUN, "is_cleared_while_asking", 1))
     assert "The message was accepted; a retry of this task would not know" in words
 

@@ -107,7 +107,7 @@ def test_a_run_that_waits_for_itself_gives_up(itnio_sandbox, monkeypatch):
 
 def test_a_run_whose_thread_does_not_end_gives_its_turn_back(itnio_sandbox, monkeypatch):
     monkeypatch.setattr(turns, "LONGEST_RUN", 0.2)
-    ended, runs = threading.Event(), threading.Event()
+    ended, runs, threads = threading.Event(), threading.Event(), []
 
     def hang():
         runs.set()
@@ -115,14 +115,15 @@ def test_a_run_whose_thread_does_not_end_gives_its_turn_back(itnio_sandbox, monk
 
     def tell(context):
         hanging = Looking(task_id="look", at=hang)
-        thread = threading.Thread(target=copy_context().run, args=[itnio_sandbox.execute, hanging])
-        thread.start()
+        threads.append(threading.Thread(target=copy_context().run, args=[itnio_sandbox.execute, hanging]))
+        threads[0].start()
         runs.wait(10)
 
     with pytest.raises(RuntimeError, match="another one has been running"):
         itnio_sandbox.alert(tell)
     itnio_sandbox.execute(in_dag("hello"))
     ended.set()
+    threads[0].join()  # which puts the environment back
     assert len(itnio_sandbox.messages) == 1
 
 
