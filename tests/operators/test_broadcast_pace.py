@@ -114,7 +114,7 @@ def test_the_rate_and_what_is_left_stand_in_the_log(sandbox, logged, monkeypatch
     assert "40 recipients: " in lines[-1]
     assert "3 refused" in lines[-1]
     assert "accepted" in lines[-1]
-    assert "s left" in lines[-1]
+    assert "s left" in lines[0]
 
 
 def test_no_progress_is_said_of_what_is_done_at_once(sandbox, logged):

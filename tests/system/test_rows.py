@@ -16,7 +16,7 @@ from .running import scenario, until
 
 pytestmark = pytest.mark.system
 
-READER, *PEOPLE = (f"8610000000{number}" for number in ("95", "961", "962", "963"))
+READER, *PEOPLE = (f"8626100000{number}" for number in ("095", "961", "962", "963"))
 
 
 @scenario()

@@ -29,7 +29,7 @@ with DAG(
     SqlToWhatsAppOperator(
         task_id="table",
         sql="SELECT name, owed FROM people ORDER BY name",
-        recipient="+86 1000 0000 95",
+        recipient="+86 2610 0000 095",
         text="{{ row_count }} people\n{{ rows | table }}",
     )
     SqlToWhatsAppOperator(
