@@ -26,13 +26,13 @@ with DAG(
         "retry_delay": timedelta(seconds=10),
     },
 ):
-    SqlToWhatsAppOperator(
+    table = SqlToWhatsAppOperator(
         task_id="table",
         sql="SELECT name, owed FROM people ORDER BY name",
         recipient="+86 2610 0000 095",
         text="{{ row_count }} people\n{{ rows | table }}",
     )
-    SqlToWhatsAppOperator(
+    table >> SqlToWhatsAppOperator(  # whose rows the scenario changes
         task_id="each",
         sql="SELECT * FROM people ORDER BY name",
         recipient_column="phone",
