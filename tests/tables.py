@@ -28,7 +28,7 @@ def for_each(name: str, values: Iterable[Any]) -> Callable[[Callable[..., None]]
 
         signature = inspect.signature(test)
         kept = [one for one in signature.parameters.values() if one.name != name]
-        run.__signature__ = signature.replace(parameters=kept)  # type: ignore[attr-defined]
+        run.__signature__ = signature.replace(parameters=kept)
         return run
 
     return decorate

@@ -8,7 +8,7 @@ import json
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from airflow.providers.common.compat.triggers import BaseEventTrigger
 from airflow.triggers.base import BaseTrigger, TriggerEvent
@@ -35,7 +35,21 @@ _HTTP_BAD_REQUEST: Final = 400
 log = NeverRaisingLog(__name__)
 
 
-class WhatsAppStatusTrigger(BaseTrigger):
+class _Asking:
+    """What the triggers have in common: each is made anew from its arguments."""
+
+    _arguments: ClassVar[tuple[str, ...]]
+
+    def __init__(self) -> None:  # so that Airflow's, which has no types, is called in one place
+        super().__init__()
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return what the triggerer makes it from."""
+        given = {name: getattr(self, name) for name in self._arguments}
+        return f"{type(self).__module__}.{type(self).__name__}", given
+
+
+class WhatsAppStatusTrigger(_Asking, BaseTrigger):
     """Waits until messages have a status or have failed. It only asks the receiver, and never sends.
 
     It asks once in 25 seconds at most, for all of its messages together.
@@ -48,6 +62,8 @@ class WhatsAppStatusTrigger(BaseTrigger):
     :param ends_on_failure: whether it ends as soon as one of the messages has failed.
     """
 
+    _arguments = ("message_ids", "until", "ends_at", "itnio_conn_id", "receipt", "ends_on_failure")
+
     def __init__(
         self,
         message_ids: Sequence[str],
@@ -58,18 +74,13 @@ class WhatsAppStatusTrigger(BaseTrigger):
         *,
         ends_on_failure: bool = False,
     ) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self.message_ids = list(message_ids)
         self.until = until
         self.ends_at = ends_at
         self.itnio_conn_id = itnio_conn_id
         self.receipt = receipt
         self.ends_on_failure = ends_on_failure
-
-    def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Return what the triggerer makes it from."""
-        names = ("message_ids", "until", "ends_at", "itnio_conn_id", "receipt", "ends_on_failure")
-        return f"{type(self).__module__}.{type(self).__name__}", {name: getattr(self, name) for name in names}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Give one event: ``receipt``, and ``statuses`` and ``problem`` as in :meth:`StatusWait.result`."""
@@ -91,7 +102,7 @@ class WhatsAppStatusTrigger(BaseTrigger):
         yield _Event(payload=wait.result() | receipt)
 
 
-class WhatsAppAnswerTrigger(BaseTrigger):
+class WhatsAppAnswerTrigger(_Asking, BaseTrigger):
     """Waits for the first answer to a question. It only asks the receiver, and never sends.
 
     :param question: the question, as :meth:`Question.as_dict` writes it.
@@ -99,18 +110,15 @@ class WhatsAppAnswerTrigger(BaseTrigger):
     :param itnio_conn_id: the connection that names the receiver, and whose secret the answers' codes need.
     """
 
+    _arguments = ("question", "has_template", "itnio_conn_id")
+
     def __init__(
         self, question: Mapping[str, Any], has_template: bool, itnio_conn_id: str = "itnio_default"
     ) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self.question = question
         self.has_template = has_template
         self.itnio_conn_id = itnio_conn_id
-
-    def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Return what the triggerer makes it from."""
-        names = ("question", "has_template", "itnio_conn_id")
-        return f"{type(self).__module__}.{type(self).__name__}", {name: getattr(self, name) for name in names}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Give one event: ``question``, and what :meth:`AnswerWait.result` has."""
@@ -142,7 +150,7 @@ class WhatsAppAnswerTrigger(BaseTrigger):
             await ItnioHook(self.itnio_conn_id).aclose_question(str(self.question["id"]))
 
 
-class WhatsAppMessageTrigger(BaseEventTrigger):
+class WhatsAppMessageTrigger(_Asking, BaseEventTrigger):
     """Gives an event when people write. For an ``AssetWatcher`` (Airflow 3), so that a DAG runs then.
 
     .. code-block:: python
@@ -169,6 +177,8 @@ class WhatsAppMessageTrigger(BaseEventTrigger):
     :raises InvalidMessageError: if ``sender`` is no phone number.
     """
 
+    _arguments = ("after", "sender", "itnio_conn_id")
+
     def __init__(
         self,
         after: str | None = "latest",
@@ -177,7 +187,7 @@ class WhatsAppMessageTrigger(BaseEventTrigger):
     ) -> None:
         from airflow_provider_itnio.api.phone_numbers import normalize_phone, spellings
 
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         if after is not None and (not isinstance(after, str) or not after):
             raise InvalidParameterError("after: must be latest, a cursor that an answer gave, or None")
         self.after = after
@@ -185,11 +195,6 @@ class WhatsAppMessageTrigger(BaseEventTrigger):
         self.itnio_conn_id = itnio_conn_id
         self._wanted = None if self.sender is None else frozenset(spellings(self.sender))
         self._problem = ""
-
-    def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Return what the triggerer makes it from."""
-        names = ("after", "sender", "itnio_conn_id")
-        return f"{type(self).__module__}.{type(self).__name__}", {name: getattr(self, name) for name in names}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Give an event for each answer of the receiver with messages in it, without an end."""
