@@ -115,7 +115,8 @@ def _hint(name: str, known: set[str]) -> str:
     if name in _ONE | _MANY and (meant := known & {"recipient", "recipients"}):
         return f"; give {meant.pop()}=…"
     if name.endswith("conn_id") and "itnio_conn_id" in known:
-        return "; give itnio_conn_id=…"
+        is_unclear = name == "conn_id" and "sql_conn_id" in known
+        return "; give sql_conn_id=… or itnio_conn_id=…" if is_unclear else "; give itnio_conn_id=…"
     if name in _MEANT and (_MEANT[name].partition("=")[0] in known or _MEANT[name] is _CONNECTION):
         return f"; give {_MEANT[name]}"
     from difflib import get_close_matches

@@ -89,8 +89,7 @@ class MessageFiles:
         if (media := media_in(message)) is None:
             return None
         if media.source.object is not None:
-            with storage_errors(_where(media)):
-                filesystem, path = _opened(media.source.object)
+            filesystem, path = opened_storage(media.source.object, _where(media))
             return partial(self._with_signed_link, message, media, filesystem, path)
         self._warn_if_private(media)
         return partial(self._with_checked_link, message, media) if self._checks_links else None
@@ -115,8 +114,6 @@ class MessageFiles:
         return link if time.monotonic() - since <= min(_FRESH, self._expires_in / 10) else None
 
     def _checked_and_signed(self, media: MediaInMessage, name: str, filesystem: Any, path: str) -> str:
-        from fsspec import AbstractFileSystem
-
         from airflow_provider_itnio.api.models.media_rules import (
             FIRST_BYTES,
             media_type,
@@ -124,8 +121,6 @@ class MessageFiles:
             type_problem,
         )
 
-        if type(filesystem).sign is AbstractFileSystem.sign:
-            raise NotImplementedError
         filesystem.invalidate_cache(path)
         about = filesystem.info(path)
         if about.get("type") == "directory":
@@ -171,8 +166,24 @@ class MessageFiles:
             )
 
 
+def opened_storage(address: str, where: str) -> tuple[Any, str]:
+    """Return the filesystem that an address names, and the path in it. Airflow looks up the connection.
+
+    :param address: the address.
+    :param where: the field and the address, with which an error begins.
+    :raises InvalidMessageError: if such storage gives no links that WhatsApp could fetch.
+    :raises ConfigurationError: if the storage can't be used as it is configured.
+    """
+    from fsspec import AbstractFileSystem
+
+    with storage_errors(where):
+        filesystem, path = _opened(address)
+        if type(filesystem).sign is AbstractFileSystem.sign:
+            raise _gives_no_links(where)
+    return filesystem, path
+
+
 def _opened(address: str) -> tuple[Any, str]:
-    """Return the filesystem that an address names, and the path in it. Airflow looks up the connection."""
     from airflow.providers.common.compat.sdk import ObjectStoragePath
 
     def look_up() -> tuple[Any, str]:
@@ -193,10 +204,19 @@ def _signed(media: MediaInMessage, filesystem: Any, path: str, seconds: int, med
     tell_type = {_TELL_TYPE[protocol]: media_type} if media_type and protocol in _TELL_TYPE else {}
     try:
         return str(filesystem.sign(path, expiration=seconds, **tell_type))
-    except (NotImplementedError, OSError):
+    except NotImplementedError:  # of some storage that its class does not tell
+        raise _gives_no_links(_where(media)) from None
+    except OSError:
         raise
     except Exception as error:
         raise _unsigned(media, _words(error)) from None
+
+
+def _gives_no_links(where: str) -> InvalidMessageError:
+    return InvalidMessageError(
+        f"{where} can't be signed, so WhatsApp could not fetch it: its storage gives no links that "
+        "expire. Write the file to S3, Google Cloud Storage or Azure, or give a public link"
+    )
 
 
 def _unsigned(media: MediaInMessage, why: str) -> ConfigurationError:
@@ -223,29 +243,29 @@ def _invalid(media: MediaInMessage, problem: str) -> InvalidMessageError:
 
 
 @contextmanager
-def storage_errors(where: str) -> Iterator[None]:
+def storage_errors(where: str, *, writes: bool = False) -> Iterator[None]:
     """Say in the message's words what storage, or Airflow, raises about a file.
 
     :param where: the field and the file's address, with which an error begins.
+    :param writes: whether the file is written, not read.
     """
     from airflow.providers.common.compat.sdk import AirflowNotFoundException
 
+    verb, done = ("write", "written") if writes else ("read", "read")
     try:
         yield
     except ItnioError:
         raise
     except (FileNotFoundError, IsADirectoryError):
-        raise InvalidMessageError(
-            f"{where} is not there. Is the task that writes it upstream of this one?"
-        ) from None
-    except NotImplementedError:
-        raise InvalidMessageError(
-            f"{where} can't be signed, so WhatsApp could not fetch it: its storage gives no links that "
-            "expire. Write the file to S3, Google Cloud Storage or Azure, or give a public link"
-        ) from None
+        why = (
+            "can't be written: there is no such bucket or folder"
+            if writes
+            else "is not there. Is the task that writes it upstream of this one?"
+        )
+        raise InvalidMessageError(f"{where} {why}") from None
     except PermissionError as error:
         raise ConfigurationError(
-            f"{where} is not there, or the connection in its address may not read it: {_words(error)}"
+            f"{where} is not there, or the connection in its address may not {verb} it: {_words(error)}"
         ) from None
     except (AirflowNotFoundException, ImportError, ValueError, TypeError, AttributeError) as error:
         raise ConfigurationError(
@@ -254,7 +274,7 @@ def storage_errors(where: str) -> Iterator[None]:
             "names a connection"
         ) from None
     except Exception as error:
-        raise NotSentError(f"{where} could not be read, nothing was sent: {_words(error)}") from None
+        raise NotSentError(f"{where} could not be {done}, nothing was sent: {_words(error)}") from None
 
 
 def _words(error: Exception) -> str:

@@ -144,7 +144,15 @@ class RowMessages(WhatsAppBroadcastOperator):
 
         if self.as_file is not None and isinstance(fields.get("text"), Mapping):
             message_from({"text": fields["text"]}, if_too_long="truncate")
-        return self._with_written_file(message_from(self._as_sent(fields), if_too_long=self.if_too_long))
+        message = message_from(self._as_sent(fields), if_too_long=self.if_too_long)
+        with_file = self._with_written_file(message)
+        if self.as_file is not None and with_file is message:
+            raise InvalidMessageError(
+                f"as_file: the {message.type} message does not send the file. Give its address, "
+                f"{describe_value(file_address(self.as_file))}, as the object of a document there, or give "
+                "text= alone"
+            )
+        return with_file
 
     def _fallback_maker(self, context: Context) -> Callable[[Recipient], Message]:
         fallback_for = super()._fallback_maker(context)
@@ -178,15 +186,17 @@ class RowMessages(WhatsAppBroadcastOperator):
         The file stands in a folder of its own: a link that someone was sent, in whichever try or mapped task,
         never gives the rows of another.
         """
-        from airflow_provider_itnio.object_files import storage_errors
+        from airflow_provider_itnio.object_files import opened_storage, storage_errors
         from airflow_provider_itnio.transfers._report_file import write_report
 
         if self._written_to is None:
             given = file_address(self.as_file)
             folder, _, name = given.rpartition("/")
             address = f"{folder}/{secrets.token_hex(8)}/{name}"
-            with storage_errors(f"as_file: {describe_value(given)}"):
-                write_report(self._fetched(), address)
+            where, rows = f"as_file: {describe_value(given)}", self._fetched()
+            opened_storage(address, where)
+            with storage_errors(where, writes=True):
+                write_report(rows, address)
             log.info("The rows are written to %s", describe_value(address))
             self._written_to = address
         return self._written_to

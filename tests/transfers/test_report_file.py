@@ -197,3 +197,39 @@ def test_a_storage_that_can_not_be_written_sends_nothing(sandbox):
     refused = fails_at_once(run, ConfigurationError)
     assert "as_file: 'nowhere://reports/people.csv' can't be opened" in str(refused)
     assert sandbox.requests == []
+
+
+@pytest.mark.parametrize(
+    "instead",
+    [
+        {"image": "https://example.com/a.png"},
+        {"template": template_message("daily", "en", body=["x"])},
+        {"document": {"object": "s3://storage@reports/another.csv"}},
+        {"message": {"document": "https://example.com/a.pdf"}},
+    ],
+    ids=str,
+)
+def test_a_file_that_the_message_does_not_send_is_an_error_and_nothing_is_sent(instead, sandbox):
+    run = report(recipient=NUMBER, as_file="s3://storage@reports/people.csv", **instead)
+    refused = fails_at_once(run)
+    assert "as_file: the" in str(refused)
+    assert "message does not send the file. Give its address" in str(refused)
+    assert sandbox.requests == []
+
+
+@pytest.mark.parametrize(
+    ("address", "why"),
+    [
+        ("s3://storage@nowhere/people.csv", "can't be written: there is no such bucket or folder"),
+        ("file:///tmp/people.csv", "can't be signed, so WhatsApp could not fetch it"),
+    ],
+)
+def test_a_place_that_takes_no_file_is_named(address, why, sandbox):
+    refused = fails_at_once(report(recipient=NUMBER, as_file=address))
+    assert f"as_file: '{address.replace('storage@', '')}' {why}" in str(refused)
+    assert sandbox.requests == []
+
+
+def test_a_connection_that_may_be_either_is_asked_back():
+    with pytest.raises(Exception, match="unknown argument 'conn_id'; give sql_conn_id=… or itnio_conn_id=…"):
+        SqlToWhatsAppOperator(task_id="a", sql="SELECT 1", recipient=NUMBER, text="x", conn_id="warehouse")

@@ -45,7 +45,7 @@ def test_more_rows_are_counted():
 
 def test_columns_are_chosen():
     assert lines([{"a": 1, "b": 2, "c": 3}], columns=["c", "a"])[1].split() == ["c", "a"]
-    with pytest.raises(InvalidMessageError, match="table: there is no column 'x'"):
+    with pytest.raises(InvalidMessageError, match="table: there is no column x; there are a"):
         table([{"a": 1}], columns=["x"])
 
 
