@@ -194,7 +194,7 @@ def test_thousands_of_rows(database, sandbox):
         ("", {"sql": "CREATE TABLE other (a)", "recipient": NUMBER}, "sql: must be a query that gives rows"),
         ("DELETE FROM people", {"recipient": NUMBER, "if_empty": "fail"}, "The query gave no row"),
         ("DELETE FROM people", {"recipient_column": "phone", "if_empty": "fail"}, "The query gave no row"),
-        ("", {"recipient": NUMBER, "text": "{{ rows | table(columns=['x']) }}"}, "there is no column x; there are"),
+        ("", {"recipient": NUMBER, "text": "{{ rows | table(columns=['x']) }}"}, "no column x; there are"),
         ("", {"recipient": "12"}, "recipient: 7 to 14 digits"),
         ("", {"recipient": NUMBER, "text": "{{ 'x' * 4097 }}"}, "text.body: at most 4096 characters"),
         ("", {"recipient": NUMBER, "text": "{{ row.name }}"}, "'row' is undefined"),
