@@ -15,6 +15,7 @@ from tests.operators.questions import (
     chosen,
     deferred,
     ended,
+    heard,
     ids_in,
     push_choice,
     tap,
@@ -212,7 +213,7 @@ def test_words_that_may_be_meant_for_a_question_that_was_just_closed_do_not_answ
     second = deferred(drop := asking(recipients=[one, two], task_id="drop", deferrable=True))
     tap(sandbox, sandbox.sent_to(two)[0])
     ended(harmless, first)
-    write(sandbox, "again", one)
+    heard(receiver, lambda: write(sandbox, "again", one))
     write(sandbox, "leave", two)
     with caplog.at_level("INFO"):
         assert ended(drop, second)["answered_by"] == two  # who has answered knows that it is closed

@@ -17,6 +17,7 @@ from tests.operators.questions import (
     asking,
     deferred,
     ended,
+    heard,
     ids_in,
     tap,
     write,
@@ -213,12 +214,12 @@ def test_a_template_takes_options_in_no_order_that_the_database_gives(mapped, op
 
 
 @pytest.mark.usefixtures("people")
-def test_a_place_does_not_count_where_the_template_shows_another_order(sandbox, caplog):
+def test_a_place_does_not_count_where_the_template_shows_another_order(sandbox, receiver, caplog):
     person = "8615200000005"
     buttons = [{"quick_reply": "leave"}, {"quick_reply": "again"}]
     template = template_message("ask", "en", buttons=buttons)
     left = deferred(run := asking(recipients=[person], template=template, deferrable=True))
-    write(sandbox, "1", person)
+    heard(receiver, lambda: write(sandbox, "1", person))
     sandbox.reply(message_id=sandbox.messages[0].id, quick_reply=0)
     with caplog.at_level("INFO"):
         assert ended(run, left)["answer"] == "leave"
@@ -226,9 +227,9 @@ def test_a_place_does_not_count_where_the_template_shows_another_order(sandbox, 
 
 
 @pytest.mark.usefixtures("people")
-def test_typed_answers_may_be_turned_off(sandbox, caplog):
+def test_typed_answers_may_be_turned_off(sandbox, receiver, caplog):
     left = deferred(run := asking(typed_answers=False, deferrable=True))
-    write(sandbox, "again")
+    heard(receiver, lambda: write(sandbox, "again"))
     tap(sandbox, sandbox.messages[0], 1)
     with caplog.at_level("INFO"):
         assert ended(run, left)["answer"] == "leave"
