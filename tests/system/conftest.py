@@ -50,9 +50,9 @@ def airflow(python):
     return lambda *arguments, env=None: python("-m", "airflow", *arguments, env=env)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def running(request, tmp_path_factory):
-    """One Airflow for all tests, which takes long to start; all scenarios run in it at once."""
+    """One Airflow for all system tests, which takes long to start; all scenarios run in it at once."""
     home, place = tmp_path_factory.mktemp("home"), tmp_path_factory.mktemp("place")
     with running_airflow(home, place, request.session.items) as running:
         yield running

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import shutil
 
 import pytest
 
 from airflow_provider_itnio.get_provider_info import get_provider_info
 from scripts.running_airflow import RunningAirflow, airflow_environment
+from tests.browsers import running_browser
 
 from .conftest import AIRFLOW_2
 
@@ -129,18 +129,10 @@ class FormOfAirflow3:
 @pytest.fixture(scope="module")
 def page():
     """A page of a browser that resolves nothing but this machine."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("there is no chromium on this machine")
-    arguments = ["--headless", "--no-sandbox", "--disable-gpu"]
-    offline = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=chromium, args=[*arguments, offline])
+    with running_browser() as browser:
         page = browser.new_context(viewport={"width": 1300, "height": 1600}, locale="en-GB").new_page()
         page.set_default_timeout(PATIENCE)
         yield page
-        browser.close()
 
 
 @pytest.fixture(scope="module")

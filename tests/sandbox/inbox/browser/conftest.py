@@ -1,11 +1,10 @@
-"""The inbox page in a real browser: playwright drives the chromium of this machine."""
+"""The inbox page in a real browser."""
 
 from __future__ import annotations
 
 import base64
 import io
 import json
-import shutil
 import struct
 import threading
 import wave
@@ -17,13 +16,11 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_itnio.sandbox import Sandbox
+from tests.browsers import running_browser
 
 SAMPLES = Path(__file__).parents[3] / "samples"
 RECIPIENT = "8614718004557"
 BUSINESS_PHONE = "91856321321"
-ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu"]
-# No test may depend on the internet: nothing but this machine can be resolved.
-OFFLINE = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
 PAGES_MAY_READ = {"Access-Control-Allow-Origin": "*"}
 
 RECORD_A_VIDEO = """async () => {
@@ -45,14 +42,8 @@ RECORD_A_VIDEO = """async () => {
 @pytest.fixture(scope="package")
 def browser():
     """One browser for all tests of the page."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("there is no chromium on this machine")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=chromium, args=[*ARGUMENTS, OFFLINE])
+    with running_browser() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="package")

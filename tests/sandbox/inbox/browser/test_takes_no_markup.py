@@ -109,12 +109,13 @@ def paths_of(value, path=()):
         yield path
 
 
-def spoilt(body, path, attack):
+def spoilt(body, paths, attack):
     body = copy.deepcopy(body)
-    place = body
-    for key in path[:-1]:
-        place = place[key]
-    place[path[-1]] = attack
+    for path in paths:
+        place = body
+        for key in path[:-1]:
+            place = place[key]
+        place[path[-1]] = attack
     return body
 
 
@@ -145,12 +146,22 @@ def page(browser, open_sandbox):
 
 
 @pytest.fixture
-def look_at(page, sandbox, wire):
+def post(sandbox, wire):
+    """Send a message and give what the sandbox kept of it."""
+
+    def post(body):
+        (wire.template if "template" in body else wire.custom)(body)
+        return sandbox._vendor.store.exchanges[-1]
+
+    return post
+
+
+@pytest.fixture
+def look_at(page, post):
     """Send a message, look at it and open its request; give what does harm then, and the page's text."""
 
     def look_at(body):
-        (wire.template if "template" in body else wire.custom)(body)
-        exchange = sandbox._vendor.store.exchanges[-1]
+        exchange = post(body)
         chosen = exchange.message.recipient if exchange.message else "refused"
         return page.evaluate(LOOK_AT.replace("HARM", f"({HARM})"), [chosen, exchange.number])
 
@@ -158,15 +169,17 @@ def look_at(page, sandbox, wire):
 
 
 @pytest.mark.parametrize(("body", "paths"), MESSAGES)
-def test_markup_in_a_field_is_text_and_a_script_as_a_link_leads_nowhere(look_at, body, paths):
-    for path in paths:
-        harm, shown = look_at(spoilt(body, path, ATTACK))
-        assert harm == HARMLESS, path
-        # The request shows it as JSON writes it.
-        assert json.dumps(ATTACK)[1:-1] in shown, path
-        if path[-1] in ("link", "url"):
-            harm, _ = look_at(spoilt(body, path, SCRIPT_LINK))
-            assert harm == HARMLESS, path
+def test_markup_in_a_field_is_text_and_a_script_as_a_link_leads_nowhere(look_at, post, body, paths):
+    links = [path for path in paths if path[-1] in ("link", "url")]
+    for attack, attacked in ((ATTACK, paths), (SCRIPT_LINK, links)):
+        # What each of them is refused for stands in the list of refused requests, which is looked at last.
+        refused = [path for path in attacked if not post(spoilt(body, [path], attack)).message]
+        accepted = [path for path in attacked if path not in refused]
+        for at_once in filter(None, (accepted, refused)):
+            harm, shown = look_at(spoilt(body, at_once, attack))
+            assert harm == HARMLESS
+            # The request shows it as JSON writes it.
+            assert shown.count(json.dumps(attack)[1:-1]) >= len(at_once)
 
 
 @pytest.mark.parametrize("kind", ["image", "video", "document"])
