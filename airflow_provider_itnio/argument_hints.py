@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from airflow_provider_itnio._compat import current_task_group
-from airflow_provider_itnio.api.describe import describe_value
+from airflow_provider_itnio.api.describe import closest_key, describe_value
 from airflow_provider_itnio.api.errors import ItnioError
 from airflow_provider_itnio.dag_file import ending_at_dag_file
 
@@ -119,7 +119,5 @@ def _hint(name: str, known: set[str]) -> str:
         return "; give sql_conn_id=… or itnio_conn_id=…" if is_unclear else "; give itnio_conn_id=…"
     if name in _MEANT and (_MEANT[name].partition("=")[0] in known or _MEANT[name] is _CONNECTION):
         return f"; give {_MEANT[name]}"
-    from difflib import get_close_matches
-
-    close = get_close_matches(name, known, 1, cutoff=0.7)
-    return f"; did you mean {close[0]}=…?" if close else ""
+    close = closest_key(name, known)
+    return f"; did you mean {close}=…?" if close else ""

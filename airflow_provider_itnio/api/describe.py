@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from numbers import Number
 from typing import Any, Final
 
@@ -65,6 +65,30 @@ def describe_key(key: object) -> str:
     if type(key) is not str:
         return f"<{type_name(key)}>"
     return key if re.fullmatch(_WORD, key) and mask_phone_numbers(key) == key else describe_value(key)
+
+
+def describe_keys(keys: Collection[object]) -> str:
+    """List the keys of an object, or the names of columns, as far as an error has room for them."""
+    shown: list[str] = []
+    for key in keys:
+        if sum(map(len, shown)) > _SHOWN:
+            break
+        shown.append(describe_key(key))
+    more = f" and {len(keys) - len(shown)} more" if len(keys) > len(shown) else ""
+    return f"{', '.join(shown)}{more}"
+
+
+def closest_key(name: str, known: Iterable[object]) -> str:
+    """Return the name that was probably meant, upper and lower case aside; empty if none is alike.
+
+    :param name: what was written.
+    :param known: the names that there are.
+    """
+    from difflib import get_close_matches
+
+    by_lower = {each.lower(): each for each in known if isinstance(each, str)}
+    close = get_close_matches(name.lower(), by_lower, 1, cutoff=0.7)
+    return by_lower[close[0]] if close else ""
 
 
 def link_without_query(link: str) -> str:

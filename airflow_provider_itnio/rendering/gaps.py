@@ -14,7 +14,8 @@ from jinja2 import StrictUndefined, Undefined
 from jinja2.runtime import Macro
 from jinja2.utils import missing
 
-from airflow_provider_itnio.api.values import is_gap, plain_scalar
+from airflow_provider_itnio.api.describe import closest_key, describe_key, describe_keys, describe_value
+from airflow_provider_itnio.api.values import is_gap, plain_scalar, type_name
 
 
 class Gap(StrictUndefined):  # noqa: PLW1641 - it has a __hash__, which fails
@@ -56,9 +57,39 @@ class Missing(StrictUndefined):
     __slots__ = ()
     __repr__ = StrictUndefined._fail_with_undefined_error
 
+    @property
+    def _undefined_message(self) -> str:
+        obj, name = self._undefined_obj, self._undefined_name
+        if obj is missing or (names := _names_in(obj)) is None:
+            return super()._undefined_message
+        owner = (vars(obj)["called"] if isinstance(obj, _Dict) else "") or type_name(obj)
+        written = describe_key(name) if isinstance(name, str) else describe_value(name)
+        close = closest_key(str(name), names)
+        meant = f"did you mean {describe_key(close)}? It" if close else "it"
+        return f"{owner} has no {written}; {meant} has {describe_keys(names) or 'nothing'}"
+
+
+def _names_in(obj: Any) -> list[Any] | None:
+    """Return the names of a row's, or another object's, values; ``None`` if it is of no such kind."""
+    kind = type(obj)
+    if isinstance(obj, Mapping) or (hasattr(kind, "keys") and hasattr(kind, "to_numpy")):  # pandas' are both
+        return list(obj.keys())
+    if isinstance(obj, SimpleNamespace):
+        return list(vars(obj))
+    fields = getattr(kind, "_fields", None) or getattr(kind, "__dataclass_fields__", None)
+    return list(fields) if fields else None
+
 
 class _Dict(dict[str, Any]):
-    """A dict without gaps, which writes numpy's scalars as Python's: ``5``, not ``np.int64(5)``."""
+    """A dict without gaps, which writes numpy's scalars as Python's: ``5``, not ``np.int64(5)``.
+
+    :param values: what stands in it.
+    :param called: what an error calls it.
+    """
+
+    def __init__(self, values: Mapping[str, Any], called: str = "") -> None:
+        super().__init__(values)
+        vars(self)["called"] = called
 
     def __repr__(self) -> str:
         # A gap as a key can't be hashed.
@@ -94,7 +125,8 @@ class RecipientData(_Dict):
             {
                 key: value if type(value) in PLAIN else as_data(value, f"{name}.{key}", of_recipient=True)
                 for key, value in data.items()
-            }
+            },
+            name,
         )
         if phone is not None:
             self["phone"] = phone
@@ -205,7 +237,7 @@ def as_data(value: Any, name: str = "", *, of_recipient: bool = False) -> Any:
     if of_recipient and issubclass(kind, dict):
         return RecipientData(value, name=name)
     if kind is dict:
-        return _Dict({key: as_data(inner, f"{name}.{key}".strip(".")) for key, inner in value.items()})
+        return _Dict({key: as_data(inner, f"{name}.{key}".strip(".")) for key, inner in value.items()}, name)
     if kind in (list, tuple, set, frozenset) or hasattr(kind, "_make"):
         entry = f"an entry of {name}" if name else "an entry"
         entries = [as_data(inner, entry, of_recipient=of_recipient) for inner in value]

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from typing import Any, Final, NoReturn, overload
 
-from airflow_provider_itnio.api.describe import describe_key
+from airflow_provider_itnio.api.describe import describe_key, describe_keys
 from airflow_provider_itnio.api.errors import ConfigurationError, InvalidMessageError, InvalidParameterError
 from airflow_provider_itnio.api.masking import mask_phone
 from airflow_provider_itnio.api.phone_numbers import canonical_number, normalize_phone
@@ -219,9 +219,9 @@ def _index_of(column: str, columns: Sequence[str]) -> int:
     ]
     if len(alike) == 1:
         return alike[0]
-    known = ", ".join(map(describe_key, columns[:20]))
     raise InvalidMessageError(
-        f"recipient_column: the query gives no column {describe_key(column)}; it gives {known}"
+        f"recipient_column: the query gives no column {describe_key(column)}; it gives "
+        f"{describe_keys(columns)}"
     )
 
 

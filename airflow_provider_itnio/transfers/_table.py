@@ -7,7 +7,7 @@ from itertools import islice
 from numbers import Number
 from typing import Any, Final
 
-from airflow_provider_itnio.api.describe import describe_key
+from airflow_provider_itnio.api.describe import describe_key, describe_keys
 from airflow_provider_itnio.api.errors import ConfigurationError, InvalidMessageError
 from airflow_provider_itnio.api.values import is_gap, plain_scalar
 from airflow_provider_itnio.rendering.gaps import without_gaps
@@ -40,8 +40,9 @@ def table(rows: Any, max_rows: int = 10, columns: Sequence[str] | None = None, w
         return "(no rows)"
     names = [str(name) for name in (columns or shown[0])]
     if absent := [name for name in names if name not in shown[0]]:
-        known = ", ".join(map(describe_key, shown[0]))
-        raise InvalidMessageError(f"table: there is no column {describe_key(absent[0])}; there are {known}")
+        raise InvalidMessageError(
+            f"table: there is no column {describe_key(absent[0])}; there are {describe_keys(shown[0])}"
+        )
     values = [[row.get(name) for name in names] for row in shown]
     lines = _lines(names, values, width)
     more = (count or len(shown)) - len(shown)

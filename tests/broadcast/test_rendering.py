@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
+import pandas
 import pytest
 from airflow.providers.common.compat.sdk import literal
 from jinja2 import DictLoader, StrictUndefined
@@ -144,7 +145,7 @@ def test_what_can_not_be_compiled_is_an_error_when_it_is_made(text):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("{{ recipient.nmae }}", "recipient has no attribute 'nmae'"),
+        ("{{ recipient.X }}", "recipient has no X; did you mean x? It has x, phone"),
         ("{{ nobody }}", "'nobody' is undefined"),
         ("{{ 1 / 0 }}", "division by zero"),
     ],
@@ -155,6 +156,32 @@ def test_what_can_not_be_filled_in_is_an_error_of_the_one_recipient(text, words)
         personal.fields_for(Recipient(0, LI, 0, {"x": 1}))
     assert str(caught.value).startswith("text.body: ")
     assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("{{ recipient.nmae }}", "recipient has no nmae; did you mean name? It has name, 'first name', "),
+        ("{{ recipient['nmae'] | upper }}", "recipient has no nmae; did you mean name?"),
+        ("{{ recipient.first_name ~ '!' }}", "recipient has no first_name; did you mean 'first name'?"),
+        ("{{ recipient.orders.totl }}", "recipient.orders has no totl; did you mean total? It has total"),
+        ("{{ recipient.empty.x }}", "recipient.empty has no x; it has nothing"),
+        ("{{ recipient.wide.x }}", "recipient.wide has no x; it has c0, c1, c2, "),
+        ("{{ shared.frame.nmae }}", "DataFrame has no nmae; did you mean name? It has name"),
+        ("{{ shared.frame.iloc[0]['nmae'] }}", "Series has no nmae; did you mean name? It has name"),
+        ("{{ [recipient] | map(attribute='nmae') | join }}", "recipient has no nmae; did you mean name?"),
+        ("{{ shared.rows[3] }}", "the list has no element 3"),
+    ],
+)
+def test_a_name_that_is_not_there_is_named_with_those_that_are(text, words):
+    frame = pandas.DataFrame({"name": ["Li"]})
+    shared = {"frame": frame, "rows": [{"a": 1}]}
+    wide = {f"c{n}": n for n in range(60)}
+    data = {"name": "Li", "first name": "x", "orders": {"total": 3}, "empty": {}, "wide": wide}
+    with pytest.raises(InvalidMessageError) as caught:
+        filled({"text": text}, data, shared=shared)
+    assert words in str(caught.value)
+    assert len(str(caught.value)) < 300
 
 
 def test_an_error_shows_no_whole_number():

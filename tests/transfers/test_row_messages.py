@@ -33,6 +33,25 @@ def test_what_rows_lack_is_an_error_in_the_readers_words(text, sandbox):
     assert "airflow_provider_itnio" not in refused
 
 
+@pytest.mark.parametrize(
+    ("to", "text", "owner"),
+    [
+        ({"recipient_column": "phone"}, "{{ row.nmae }}", "row"),
+        ({"recipient_column": "phone"}, "{{ recipient.NMAE }}", "recipient"),
+        ({"recipient": NUMBER}, "{{ rows[0].nmae }}", "row"),
+        ({"recipient": NUMBER}, "{{ rows | map(attribute='nmae') | join }}", "row"),
+    ],
+)
+def test_a_column_that_is_not_there_is_named_with_those_that_are(to, text, owner, sandbox):
+    run = report(text=text, **to)
+    told = str(fails_at_once(run))
+    if "recipient_column" in to:
+        told = run.summary["failures"][0]["reason"]
+    assert f"{owner} has no " in told
+    assert "did you mean name? It has phone, name, orders, note" in told
+    assert sandbox.requests == []
+
+
 def test_rows_are_sliced(sandbox):
     report(
         recipient=NUMBER, text="{{ rows[1:] | map(attribute='name') | join(', ') }} {{ rows[:0] | table }}"
