@@ -12,11 +12,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import copy_context
 from datetime import timedelta
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_itnio.api.checks import check_link_options
-from airflow_provider_itnio.api.describe import describe_value
+from airflow_provider_itnio.api.describe import describe_address, describe_value
 from airflow_provider_itnio.api.errors import (
     ConfigurationError,
     InvalidMessageError,
@@ -187,6 +187,7 @@ def _opened(address: str) -> tuple[Any, str]:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
 
     def look_up() -> tuple[Any, str]:
+        _check_connection(address.partition("://")[2].partition("/")[0].rpartition("@")[0])
         path = ObjectStoragePath(address)
         return path.fs, path.path
 
@@ -197,6 +198,15 @@ def _opened(address: str) -> tuple[Any, str]:
     # The filesystem of a provider may run a loop of its own. This thread waits: only one asks Airflow.
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(copy_context().run, look_up).result()
+
+
+@cache  # of those that there are: a filesystem is kept as long, with the connection's credentials
+def _check_connection(conn_id: str) -> None:
+    """Refuse a connection that there is not: storage would be opened with the worker's own credentials."""
+    from airflow.providers.common.compat.sdk import BaseHook
+
+    if conn_id:
+        BaseHook.get_connection(conn_id)
 
 
 def _signed(media: MediaInMessage, filesystem: Any, path: str, seconds: int, media_type: str) -> str:
@@ -235,7 +245,7 @@ def _mask(link: str) -> None:
 
 
 def _where(media: MediaInMessage) -> str:
-    return f"{media.path}.object: {describe_value(media.source.object)}"
+    return f"{media.path}.object: {describe_address(media.source.object or '')}"
 
 
 def _invalid(media: MediaInMessage, problem: str) -> InvalidMessageError:
@@ -267,11 +277,15 @@ def storage_errors(where: str, *, writes: bool = False) -> Iterator[None]:
         raise ConfigurationError(
             f"{where} is not there, or the connection in its address may not {verb} it: {_words(error)}"
         ) from None
-    except (AirflowNotFoundException, ImportError, ValueError, TypeError, AttributeError) as error:
+    except AirflowNotFoundException:
+        raise ConfigurationError(
+            f"{where} can't be opened: there is no Airflow connection of the name before the @. Add it, or "
+            "leave out the name and the @ to use the worker's own credentials"
+        ) from None
+    except (ImportError, ValueError, TypeError, AttributeError) as error:
         raise ConfigurationError(
             f"{where} can't be opened: {_words(error)}. Its scheme needs the Airflow provider of that "
-            "storage, as in pip install 'apache-airflow-providers-amazon[s3fs]', and conn@ before the bucket "
-            "names a connection"
+            "storage, as in pip install 'apache-airflow-providers-amazon[s3fs]'"
         ) from None
     except Exception as error:
         raise NotSentError(f"{where} could not be {done}, nothing was sent: {_words(error)}") from None

@@ -59,6 +59,22 @@ def _described(value: Any) -> str:
     return f"a value of type {type_name(value)}"
 
 
+def describe_address(address: str, limit: int = 100) -> str:
+    """Say which file in object storage an address names, with the connection before its bucket.
+
+    It shows neither a password, if one stands there, nor a query.
+
+    :param address: the address.
+    :param limit: the most characters that are shown.
+    """
+    address = address[:_READ]
+    scheme, mark, rest = address.partition("://")
+    conn_id, at, _ = rest.partition("/")[0].rpartition("@")
+    bare = link_without_query(address).removeprefix(f"{scheme}{mark}")
+    shown = f"{scheme}{mark}{'…' if ':' in conn_id else conn_id}{at}{bare}"
+    return repr(truncate(show_invisible(mask_phone_numbers(shown)), limit))
+
+
 def describe_key(key: object) -> str:
     """Write a key of an object as a part of a path: short, in one line, in quotes where it is no word."""
     key = plain_scalar(key)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
+from string import ascii_lowercase
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
 
-from airflow_provider_itnio.api.describe import describe_value
+from airflow_provider_itnio.api.describe import describe_address, describe_value
 from airflow_provider_itnio.api.errors import InvalidMessageError, InvalidParameterError
 from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
 from airflow_provider_itnio.operators._broadcast_messages import resolved
@@ -149,7 +150,7 @@ class RowMessages(WhatsAppBroadcastOperator):
         if self.as_file is not None and with_file is message:
             raise InvalidMessageError(
                 f"as_file: the {message.type} message does not send the file. Give its address, "
-                f"{describe_value(file_address(self.as_file))}, as the object of a document there, or give "
+                f"{describe_address(file_address(self.as_file))}, as the object of a document there, or give "
                 "text= alone"
             )
         return with_file
@@ -192,12 +193,13 @@ class RowMessages(WhatsAppBroadcastOperator):
         if self._written_to is None:
             given = file_address(self.as_file)
             folder, _, name = given.rpartition("/")
-            address = f"{folder}/{secrets.token_hex(8)}/{name}"
-            where, rows = f"as_file: {describe_value(given)}", self._fetched()
+            # Letters alone: a log would mask digits as a phone number.
+            address = f"{folder}/{''.join(secrets.choice(ascii_lowercase) for _ in range(16))}/{name}"
+            where, rows = f"as_file: {describe_address(given)}", self._fetched()
             opened_storage(address, where)
             with storage_errors(where, writes=True):
                 write_report(rows, address)
-            log.info("The rows are written to %s", describe_value(address))
+            log.info("The rows are written to %s", describe_address(address, 500))
             self._written_to = address
         return self._written_to
 
@@ -217,6 +219,6 @@ def file_address(given: Any) -> str:
         raise InvalidParameterError(f"as_file: {error}") from None
     if not address.lower().endswith(ENDINGS):
         raise InvalidParameterError(
-            f"as_file: must end in {' or '.join(ENDINGS)}, {describe_value(address)} given"
+            f"as_file: must end in {' or '.join(ENDINGS)}, {describe_address(address)} given"
         )
     return address

@@ -163,7 +163,7 @@ def test_what_whatsapp_would_not_take_is_refused(kind, name, content, words, sto
     fields = {kind: {"object": f"s3://storage@reports/{name}"}}
     run = TaskRun(lambda: WhatsAppSendOperator(task_id="tell", recipient=NUMBER, **fields))
     refused = str(fails_at_once(run, InvalidMessageError))
-    assert f"{kind}.object: 's3://reports/{name}' " in refused
+    assert f"{kind}.object: 's3://storage@reports/{name}' " in refused
     assert words in refused
     with pytest.raises(AirflowFailException, match="InvalidMessageError"):
         broadcast_run([NUMBER], text=None, **fields).once()
@@ -198,6 +198,28 @@ def test_a_storage_that_cannot_be_used(
     assert sandbox.requests == []
 
 
+@pytest.mark.parametrize("scheme", ["s3", "gs", "abfs"])
+@pytest.mark.parametrize("way", ["operator", "broadcast", "hook", "hook in a loop"])
+def test_a_connection_that_there_is_not_is_an_error(way, scheme, sandbox, monkeypatch):
+    """Amazon's provider would go on with the credentials of the worker."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAWORKER")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "of the worker")
+    address = f"{scheme}://nope@reports/report.pdf"
+    with pytest.raises((ConfigurationError, AirflowFailException)) as caught:
+        sent_by(way, {"document": {"object": address}})
+    assert f"'{address}' can't be opened: there is no Airflow connection of the name before the @" in str(
+        caught.value
+    )
+    assert sandbox.requests == []
+
+
+def test_an_error_shows_the_connection_and_no_password():
+    with pytest.raises(ConfigurationError, match=r"'s3://…@reports/a\.pdf' can't be opened") as caught:
+        ItnioHook().send(NUMBER, document={"object": "s3://AKIA:hunter2@reports/a.pdf?sig=5ecret"})
+    assert "hunter2" not in str(caught.value)
+    assert "5ecret" not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
@@ -221,7 +243,7 @@ def test_an_alert_is_sent_although_its_file_is_missing(sandbox):
     WhatsAppNotifier(recipients=NUMBER, document={"object": "s3://storage@reports/absent.pdf"}).notify({})
     (message,) = sandbox.messages
     assert message.type == "text"
-    assert "document.object: 's3://reports/absent.pdf' is not there" in message.text
+    assert "document.object: 's3://storage@reports/absent.pdf' is not there" in message.text
 
 
 # --- signatures -------------------------------------------------------------------------------------------
@@ -293,7 +315,9 @@ def test_each_person_of_a_broadcast_gets_a_file_of_their_own(storage, sandbox, m
     fails_at_once(run)
     assert counts_of(run.summary) == {"accepted": 20, "invalid": 1}
     (failure,) = run.summary["failures"]
-    assert failure["reason"].startswith("document.object: 's3://reports/personal/absent.pdf' is not there")
+    assert failure["reason"].startswith(
+        "document.object: 's3://fresh@reports/personal/absent.pdf' is not there"
+    )
     for message in sandbox.messages:
         with urlopen(message.body["document"]["link"]) as answer:
             assert answer.read() == PDF + str(int(message.recipient[-3:])).encode()

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, model_validator
 
-from airflow_provider_itnio.api.describe import describe_value, link_without_query
+from airflow_provider_itnio.api.describe import describe_address, describe_value, link_without_query
 from airflow_provider_itnio.api.models.base import Part, is_blank, link_value, rule_error, text_value
 
 _OF_OBJECT: Final = type("_OfObject", (), {})()
@@ -36,7 +36,7 @@ def _is_storage_path(value: Any) -> bool:
 def object_address(value: Any) -> str:
     """Read the address of an object, as ``ObjectStoragePath`` takes it."""
     text = text_value(_text_of_path(value) if _is_storage_path(value) else value).strip()
-    shown = f"{describe_value(text)} given"
+    shown = f"{describe_address(text)} given"
     if re.match(r"https?://", text, re.IGNORECASE):
         raise rule_error(f"must be an address in object storage, {shown}; give a web address as link")
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]*://[^/\s]*/\S(.*\S)?", text):
