@@ -8,20 +8,22 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextlib import contextmanager
 from contextvars import copy_context
 from datetime import timedelta
 from functools import cache, partial
+from threading import Thread
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_itnio.api.checks import check_link_options
 from airflow_provider_itnio.api.describe import describe_address, describe_value
 from airflow_provider_itnio.api.errors import (
     ConfigurationError,
+    FileUnavailableError,
     InvalidMessageError,
     ItnioError,
-    NotSentError,
 )
 from airflow_provider_itnio.api.links import is_signed, private_host, signatures_in
 from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
@@ -56,13 +58,18 @@ class MessageFiles:
 
     :param link_expires_in: seconds for which a signed link can be fetched, or a timedelta.
     :param check_link: fetch the first bytes of plain links, and check them as objects are checked.
+    :param timeout: seconds that :meth:`completed` may take; ``None`` for as long as the storage tries.
     """
 
     def __init__(
-        self, link_expires_in: timedelta | float = timedelta(hours=1), check_link: bool = False
+        self,
+        link_expires_in: timedelta | float = timedelta(hours=1),
+        check_link: bool = False,
+        timeout: float | None = None,
     ) -> None:
         self._expires_in = check_link_options(link_expires_in, check_link)
         self._checks_links = check_link
+        self._timeout = timeout
         self._links: dict[tuple[str, str], tuple[str, float]] = {}
         self._warned_of: set[str] = set()
         self._masked = 0
@@ -73,10 +80,22 @@ class MessageFiles:
         :raises InvalidMessageError: if the file is not there, is too large, is of a media type that WhatsApp
             does not take, or can't be signed.
         :raises ConfigurationError: if the storage can't be used as it is configured.
-        :raises NotSentError: if the storage can't be reached just now.
+        :raises FileUnavailableError: if the storage can't be reached just now.
         """
-        work = self.opened(message)
-        return message if work is None else work()
+        if (work := self.opened(message)) is None:
+            return message
+        if self._timeout is None:
+            return work()
+        result: Future[Message] = Future()
+        # A daemon: what has not ended in time keeps no process from ending.
+        Thread(target=_do, args=(work, result), daemon=True).start()
+        try:
+            return result.result(self._timeout)
+        except FutureTimeoutError:
+            raise FileUnavailableError(
+                f"{message.type}: its file could not be read within {self._timeout:g} seconds, nothing was "
+                "sent"
+            ) from None
 
     def opened(self, message: Message) -> FileWork | None:
         """Look up in Airflow what the message's file needs.
@@ -164,6 +183,13 @@ class MessageFiles:
                 media.path,
                 describe_value(host),
             )
+
+
+def _do(work: FileWork, result: Future[Message]) -> None:
+    try:
+        result.set_result(work())
+    except BaseException as error:
+        result.set_exception(error)
 
 
 def opened_storage(address: str, where: str) -> tuple[Any, str]:
@@ -288,7 +314,9 @@ def storage_errors(where: str, *, writes: bool = False) -> Iterator[None]:
             "storage, as in pip install 'apache-airflow-providers-amazon[s3fs]'"
         ) from None
     except Exception as error:
-        raise NotSentError(f"{where} could not be {done}, nothing was sent: {_words(error)}") from None
+        raise FileUnavailableError(
+            f"{where} could not be {done}, nothing was sent: {_words(error)}"
+        ) from None
 
 
 def _words(error: Exception) -> str:

@@ -12,6 +12,7 @@ __all__ = [
     "AuthenticationError",
     "ConfigurationError",
     "ContentError",
+    "FileUnavailableError",
     "InvalidMessageError",
     "InvalidParameterError",
     "ItnioError",
@@ -105,6 +106,10 @@ class NotSentError(ItnioError):
         self.try_again = try_again
         self.retry_after = retry_after
         self.http_status = http_status
+
+
+class FileUnavailableError(NotSentError):
+    """The storage or the server of a message's file can't be reached just now. Nothing was sent."""
 
 
 class UnknownOutcomeError(ItnioError):

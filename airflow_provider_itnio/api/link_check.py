@@ -13,7 +13,7 @@ from urllib.request import HTTPRedirectHandler, HTTPSHandler, Request, build_ope
 
 from airflow_provider_itnio import __version__
 from airflow_provider_itnio.api.describe import describe_value, link_without_query
-from airflow_provider_itnio.api.errors import InvalidMessageError, NotSentError
+from airflow_provider_itnio.api.errors import FileUnavailableError, InvalidMessageError
 from airflow_provider_itnio.api.links import private_host
 from airflow_provider_itnio.api.models.media_rules import FIRST_BYTES, size_problem, type_problem
 
@@ -30,7 +30,7 @@ def check_link(link: str, kind: str, name: str | None, path: str) -> None:
     :param name: the file's name; ``None`` takes the last part of the link's path.
     :param path: where the link stands in the message, for errors.
     :raises InvalidMessageError: if WhatsApp could not fetch it or would not take it.
-    :raises NotSentError: if its server can't be reached just now.
+    :raises FileUnavailableError: if its server can't be reached just now.
     """
     where = f"{path}: {describe_value(link_without_query(link))}"
     first_bytes, headers = _fetched(link, where)
@@ -65,17 +65,17 @@ def _fetched(link: str, where: str) -> tuple[bytes, Headers]:
     raise InvalidMessageError(f"{where} redirects more than {_REDIRECTS} times")
 
 
-def _unfetched(failure: Exception, where: str) -> InvalidMessageError | NotSentError:
+def _unfetched(failure: Exception, where: str) -> FileUnavailableError | InvalidMessageError:
     name = type(failure).__name__
     if isinstance(failure, OSError):
         words = f"{name}: {describe_value(str(failure))}"
-        return NotSentError(f"{where} could not be fetched, nothing was sent: {words}")
+        return FileUnavailableError(f"{where} could not be fetched, nothing was sent: {words}")
     # The words of these hold what they are about: the link with its signature.
     if isinstance(failure, (InvalidURL, ValueError)):
         return InvalidMessageError(
             f"{where} can't be fetched: it, or where it redirects to, is no link ({name})"
         )
-    return NotSentError(f"{where} could not be fetched, nothing was sent: {name}")
+    return FileUnavailableError(f"{where} could not be fetched, nothing was sent: {name}")
 
 
 def _taken(status: int, first_bytes: bytes, headers: Headers, where: str) -> tuple[bytes, Headers]:
@@ -84,7 +84,7 @@ def _taken(status: int, first_bytes: bytes, headers: Headers, where: str) -> tup
     if status == 416:  # there is no first byte
         raise InvalidMessageError(f"{where} is empty")
     if status == 429 or status >= 500:
-        raise NotSentError(
+        raise FileUnavailableError(
             f"{where} could not be fetched, nothing was sent: its server answers HTTP {status}"
         )
     raise InvalidMessageError(

@@ -20,13 +20,15 @@ class Files:
     """What the hook does with a message that has a file. For others nothing is loaded."""
 
     _file_options: tuple[timedelta | float, bool]
+    file_timeout: float | None = None
+    """Seconds in which a message's file must be checked; ``None`` for as long as its storage tries."""
 
     @cached_property
     def files(self) -> MessageFiles:
         """What makes messages ready that have files."""
         from airflow_provider_itnio.object_files import MessageFiles
 
-        return MessageFiles(*self._file_options)
+        return MessageFiles(*self._file_options, timeout=self.file_timeout)
 
     def check_file(self, message: Message) -> None:
         """Check the file of a message that goes to many people, before it goes to the first.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_itnio.api.checks import check_number
+from airflow_provider_itnio.api.checks import check_link_options, check_number
 from airflow_provider_itnio.api.describe import describe_value
 from airflow_provider_itnio.api.errors import InvalidMessageError
 from airflow_provider_itnio.api.models import check_fields
@@ -34,6 +34,7 @@ def check_notifier(notifier: WhatsAppNotifier) -> None:
     for name in ("timeout", "connect_timeout"):
         setattr(notifier, name, check_number(name, getattr(notifier, name), 0.001, 3600, float))
     notifier.max_attempts = check_number("max_attempts", notifier.max_attempts, 1, 10, int)
+    check_link_options(notifier.link_expires_in, notifier.check_link)
     check_hook_fields(notifier)
     # if_too_long is no template field, so nothing in it is rendered later.
     check_fields({"text": "-"}, if_too_long=notifier.if_too_long, is_unrendered=lambda value: False)

@@ -7,7 +7,13 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from airflow_provider_itnio.api.errors import ContentError, InvalidMessageError, ItnioError
+from airflow_provider_itnio.api.errors import (
+    ConfigurationError,
+    ContentError,
+    FileUnavailableError,
+    InvalidMessageError,
+    ItnioError,
+)
 from airflow_provider_itnio.api.masking import mask_phone
 from airflow_provider_itnio.notifications.rendering import describe_error
 from airflow_provider_itnio.notifications.windows import aopen_windows, open_windows
@@ -18,8 +24,8 @@ if TYPE_CHECKING:
 
 _AT_A_TIME: Final = 16
 """Recipients. Airflow ends a task's callbacks 20 seconds, a DAG's 50 seconds after they began."""
-_OF_ITS_TEXT: Final = (ContentError, InvalidMessageError)
-"""Errors after which another message to the same recipient may be sent."""
+_OF_ITS_MESSAGE: Final = (ContentError, InvalidMessageError, ConfigurationError, FileUnavailableError)
+"""Errors, of the message or its file, after which another message to the same recipient may be sent."""
 
 
 def send_to_all(hook: ItnioHook, alert: RenderedAlert, notes: Mapping[str, str]) -> dict[str, str | None]:
@@ -45,7 +51,7 @@ def send_to_all(hook: ItnioHook, alert: RenderedAlert, notes: Mapping[str, str])
                     return None
             except Exception as error:
                 reason = _logged(hook, recipient, error)
-                if not isinstance(error, _OF_ITS_TEXT):
+                if not isinstance(error, _OF_ITS_MESSAGE):
                     break
         return reason
 
@@ -71,7 +77,7 @@ async def asend_to_all(
                         return None
                 except Exception as error:
                     reason = _logged(hook, recipient, error)
-                    if not isinstance(error, _OF_ITS_TEXT):
+                    if not isinstance(error, _OF_ITS_MESSAGE):
                         break
         return reason
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from airflow.providers.common.compat.sdk import BaseNotifier
@@ -42,6 +43,9 @@ log = NeverRaisingLog(f"airflow.task.{__name__}")
 _MAX_RETRY_AFTER: Final = 5.0
 """Seconds. A notifier may run where Airflow parses DAGs, so it waits for no long ``Retry-After``."""
 
+_FILE_TIMEOUT: Final = 8.0
+"""Seconds. Airflow ends a task's callbacks 20 seconds after they began, and the default alert needs some."""
+
 _OF_MISSED_SLA: Final = ("dag", "task_list", "blocking_task_list", "slas", "blocking_tis")
 
 
@@ -68,8 +72,8 @@ class WhatsAppNotifier(_Notifier):
     If a recipient gets many alerts within a short time, further ones are held back and told together; see
     ``[itnio] alert_limit``, ``alert_window`` and ``quiet_hours`` in Airflow's configuration.
 
-    If your text can't be rendered, breaks a rule, or is refused for its content, the default alert is sent
-    with the reason.
+    If your text can't be rendered, breaks a rule, is refused for its content, or its file can't be sent, the
+    default alert is sent with the reason.
 
     :param recipients: one phone number, several in a text separated by commas or lines, or a list; also the
         list of a variable, ``"{{ var.json.oncall }}"``. (templated)
@@ -104,6 +108,10 @@ class WhatsAppNotifier(_Notifier):
     :param timeout: seconds in which the whole answer must have come.
     :param connect_timeout: seconds in which a connection must be made.
     :param max_attempts: attempts for an alert that was not sent, 1 to 10.
+    :param link_expires_in: how long WhatsApp can fetch a file that was given as ``{"object": "s3://…"}``, a
+        minute to 7 days, a timedelta or seconds.
+    :param check_link: fetch the first bytes of a plain link, and send the default alert if WhatsApp could not
+        fetch it or would not take it.
     :param context: given by Airflow where it calls the notifier asynchronously.
     :raises InvalidMessageError: if what is written in the DAG file breaks a rule of the message.
     :raises InvalidParameterError: if another parameter is out of its range.
@@ -147,6 +155,8 @@ class WhatsAppNotifier(_Notifier):
         timeout: float = 10.0,
         connect_timeout: float = 3.0,
         max_attempts: int = 2,
+        link_expires_in: timedelta | float = timedelta(hours=1),
+        check_link: bool = False,
         context: Context | None = None,
     ) -> None:
         super().__init__()
@@ -174,6 +184,8 @@ class WhatsAppNotifier(_Notifier):
         self.timeout = timeout
         self.connect_timeout = connect_timeout
         self.max_attempts = max_attempts
+        self.link_expires_in = link_expires_in
+        self.check_link = check_link
         # What it needs is heavy, and is loaded where a notifier is made, not where this module is imported.
         from airflow_provider_itnio.notifications.notifier_checks import check_notifier
 
@@ -280,7 +292,10 @@ class WhatsAppNotifier(_Notifier):
             connect_timeout=self.connect_timeout,
             max_attempts=self.max_attempts,
             max_retry_after=_MAX_RETRY_AFTER,
+            link_expires_in=self.link_expires_in,
+            check_link=self.check_link,
         )
+        hook.file_timeout = _FILE_TIMEOUT
         for noted in (*renderer.problems, *unusable):
             log.error("WhatsApp alert: %s", noted)
         return alert, hook
