@@ -168,6 +168,11 @@ class DataFile:
                 for status in exchange.message.statuses:
                     self.reach(exchange.number, status)
 
+    def rewrite(self, exchange: Exchange) -> None:
+        """Write an exchange whose entries have changed."""
+        entries, *_ = _row_of(exchange)
+        self._do("UPDATE exchanges SET entries = ? WHERE number = ?", (entries, exchange.number))
+
     def reach(self, number: int, status: DeliveryStatus) -> None:
         """Write that the message of an exchange has reached a status."""
         values = (number, status.status, status.at.isoformat(), status.failure)

@@ -280,11 +280,13 @@ class Store:
             self._update(self._statuses, message.id, message, self.keep)
 
     def note(self, message: ReceivedMessage, note: str) -> None:
-        """Add a note to a message. It is not kept over a restart."""
+        """Add a note to a message."""
         with self.changed:
             message.notes.append(note)
             if exchange := self._by_id.get(message.id):
                 exchange.written.clear()
+                if self.file:
+                    self.file.rewrite(exchange)
                 self._update(self._statuses, message.id, message, self.keep)
 
     def set_window(self, recipient: str, until: datetime) -> None:

@@ -8,6 +8,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from airflow_provider_itnio.sandbox import Sandbox
+
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(92)
 
 
@@ -91,6 +93,15 @@ def test_a_note_says_what_came_of_it(kind, path, note, files, start_sandbox, wir
     assert wire_to(sandbox).custom(message(type=kind, text=None, **{kind: content})).json()["status"] == "0"
     assert note_of(sandbox).startswith(note)
     assert sandbox.refused == []
+
+
+def test_the_note_is_kept_over_a_restart(files, wire_to, message, tmp_path):
+    with Sandbox(data=tmp_path / "data.db", fetch_files=True, open_windows=True) as sandbox:
+        wire_to(sandbox).custom(message(type="image", text=None, image={"link": f"{files.url}/a.png"}))
+        note, kept = note_of(sandbox), sandbox.messages[-1]
+    with Sandbox(data=tmp_path / "data.db") as sandbox:
+        assert sandbox.messages == [kept]
+        assert note in sandbox.messages[-1].notes
 
 
 def test_no_answer_waits_for_a_file(files, start_sandbox, wire_to, message):
