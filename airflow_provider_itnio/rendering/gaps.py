@@ -113,7 +113,9 @@ class _Tuple(tuple[Any, ...]):
 
 
 class RecipientData(_Dict):
-    """What is known of a recipient: ``recipient.name`` is the data's own, also where a dict has a method.
+    """What is known of a recipient: ``recipient.name`` is the data's own.
+
+    Where a dict has a method of the name, Jinja takes the data, and Python's code the method.
 
     :param data: what was given of them.
     :param phone: their number, digits only.
@@ -131,10 +133,11 @@ class RecipientData(_Dict):
         if phone is not None:
             self["phone"] = phone
 
-    def __getattribute__(self, name: str) -> Any:
-        if name in self:
+    def __getattr__(self, name: str) -> Any:
+        try:
             return self[name]
-        return super().__getattribute__(name)
+        except KeyError:
+            raise AttributeError(name) from None
 
 
 class RecipientRead(Exception):  # noqa: N818

@@ -5,11 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import math
+import re
 import sys
 import tempfile
 from collections.abc import Iterator
 from datetime import date, time
 from decimal import Decimal
+from itertools import chain
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from airflow_provider_itnio.api.describe import truncate
@@ -28,6 +30,9 @@ _DIGITS: Final = 15
 """Digits of a number that Excel keeps."""
 _FIRST_YEAR: Final = 1900
 """The first whose days are dates in Excel."""
+
+_FORMULA: Final = re.compile(r"[=@\t\r]|[+-](?![\d\s.,()/+-]*$)")
+"""What a formula begins with; a sign before digits alone, as of a phone number, does no harm."""
 
 
 def write_report(rows: Rows, address: str) -> None:
@@ -54,8 +59,7 @@ def _write_csv(rows: Rows, file: IO[bytes]) -> None:
     # With the mark at its beginning, Excel on a phone reads it as UTF-8.
     text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="", write_through=True)
     writer = csv.writer(text)
-    writer.writerow(rows.columns)
-    writer.writerows([_text(value) for value in row] for row in rows)
+    writer.writerows([_csv_text(value) for value in row] for row in chain([rows.columns], rows))
     text.detach()
 
 
@@ -91,6 +95,12 @@ def _text(value: Any) -> str:
     if is_gap(value):
         return ""
     return value.hex() if isinstance(value, (bytes, bytearray)) else str(plain_scalar(value))
+
+
+def _csv_text(value: Any) -> str:
+    """Return what stands in a CSV file; a text that Excel would run as a formula gets a ``'`` before it."""
+    text = _text(value)
+    return f"'{text}" if isinstance(value, str) and _FORMULA.match(text) else text
 
 
 def _excel_value(value: Any) -> Any:

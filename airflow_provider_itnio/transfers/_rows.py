@@ -229,9 +229,11 @@ def sql_hook(conn_id: str) -> Any:
     """Return the hook of a connection to a database.
 
     :param conn_id: the connection.
-    :raises ConfigurationError: if ``common.sql`` is not installed.
+    :raises ConfigurationError: if there is no such connection, or what it needs is not installed.
     :raises InvalidParameterError: if the connection is to no database.
     """
+    from airflow.providers.common.compat.sdk import AirflowException, AirflowNotFoundException
+
     try:
         from airflow.providers.common.sql.hooks.sql import DbApiHook
         from airflow.providers.common.sql.operators.sql import BaseSQLOperator
@@ -239,7 +241,15 @@ def sql_hook(conn_id: str) -> Any:
         raise ConfigurationError(
             "SqlToWhatsAppOperator needs the extra sql: pip install 'airflow-provider-itnio[sql]'"
         ) from None
-    hook = BaseSQLOperator.get_hook(conn_id)
+    try:
+        hook = BaseSQLOperator.get_hook(conn_id)
+    except AirflowNotFoundException:
+        raise ConfigurationError(f"sql_conn_id: there is no Airflow connection {conn_id!r}") from None
+    except AirflowException as error:  # of a type that no installed provider has
+        raise ConfigurationError(
+            f"sql_conn_id: the connection {conn_id!r} can't be used: {error}. Install the provider of its "
+            "database, as with pip install apache-airflow-providers-postgres"
+        ) from None
     if not isinstance(hook, DbApiHook):
         raise InvalidParameterError(
             f"sql_conn_id: {conn_id!r} is no connection to a database that Airflow's common.sql knows; its "

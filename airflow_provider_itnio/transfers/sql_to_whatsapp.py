@@ -88,7 +88,7 @@ class SqlToWhatsAppOperator(RowMessages):
     :param reply_to: the id of the incoming message that each answers.
     :param as_file: where in object storage the rows are written, such as ``s3://conn@bucket/report.csv``: CSV
         or, where ``openpyxl`` is installed, ``.xlsx``. Each try writes into a new folder with a random name,
-        here ``s3://conn@bucket/9f86d081884c7d65/report.csv``. Without another message, or with ``text`` as
+        here ``s3://conn@bucket/kxqdwvmzfhtbncjr/report.csv``. Without another message, or with ``text`` as
         its caption, the file is sent as a document. Not with ``recipient_column``. (templated)
     :param if_empty: what to do if there is no row: ``send`` the message all the same, ``skip`` the task, or
         ``fail`` it without retries.

@@ -196,8 +196,16 @@ def test_an_error_shows_no_whole_number():
 
 @pytest.mark.parametrize("name", ["items", "keys", "values", "get", "pop", "update", "copy"])
 def test_data_win_over_a_dicts_methods(name):
-    data = RecipientData({name: "own"}, phone=LI)
-    assert getattr(data, name) == data[name] == "own"
+    data = {name: "own", "more": {name: 1}}
+    text = f"{{{{ recipient.{name} }}}} {{{{ recipient['{name}'] }}}} {{{{ recipient.more }}}}"
+    assert filled({"text": text}, data) == {"text": f"own own {{'{name}': 1}}"}
+    for each in ("recipient.more | tojson", "recipient.more | dictsort", "recipient.more | list"):
+        assert name in filled({"text": f"{{{{ {each} }}}}"}, data)["text"]
+
+
+def test_data_are_attributes_for_pythons_code_too():
+    assert RecipientData({"name": "own"}, phone=LI).name == "own"
+    assert not hasattr(RecipientData({}, phone=LI), "name")
 
 
 def test_without_such_data_the_methods_are_there():

@@ -118,6 +118,26 @@ def test_excel_changes_no_value(value, written, tmp_path):
     assert (sheet["A2"].data_type == "s") is isinstance(written, str)
 
 
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        *(("=1+1", "'=1+1"), ("@SUM(A1)", "'@SUM(A1)"), ("-cmd|' /c calc'!A0", "'-cmd|' /c calc'!A0")),
+        *(("\t=1", "'\t=1"), ("+A1", "'+A1")),
+        *(("+44 (0)20 7946-0018", "+44 (0)20 7946-0018"), ("-5", "-5"), ("a=1", "a=1"), ("", "")),
+        *((-1.5e-10, "-1.5e-10"), (float("-inf"), "-inf"), (Decimal("-1E+400"), "-1E+400")),
+    ],
+)
+def test_excel_runs_no_formula_of_a_csv_file(value, written, tmp_path):
+    rows = Rows([str(value), "n"])
+    rows.extend([[value, 1]])
+    with open(tmp_path / "a.csv", "w+b") as file:
+        _report_file._write_csv(rows, file)
+        file.seek(0)
+        (head, _), row = csv.reader(io.StringIO(file.read().decode("utf-8-sig"), newline=""))
+    assert row == [written, "1"]
+    assert head == written or not isinstance(value, str)
+
+
 def test_a_link_gives_only_the_rows_of_its_own_message(people, storage, sandbox):
     for name, number in (("Ana", NUMBER), ("Bo", "+44 20 7946 0018")):
         report(

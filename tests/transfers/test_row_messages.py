@@ -52,6 +52,14 @@ def test_a_column_that_is_not_there_is_named_with_those_that_are(to, text, owner
     assert sandbox.requests == []
 
 
+def test_a_column_may_be_called_as_a_dicts_method(sandbox):
+    text = "{{ rows[0].items }} {{ rows[0] | tojson }} {{ rows | table }}"
+    report(sql="SELECT 3 AS items, 4 AS keys, 5 AS 'get'", recipient=NUMBER, text=text).once()
+    assert texts(sandbox) == {
+        "8614718004557": '3 {"get": 5, "items": 3, "keys": 4} ```\nitems  keys  get\n    3     4    5\n```'
+    }
+
+
 def test_rows_are_sliced(sandbox):
     report(
         recipient=NUMBER, text="{{ rows[1:] | map(attribute='name') | join(', ') }} {{ rows[:0] | table }}"

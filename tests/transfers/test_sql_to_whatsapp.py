@@ -199,9 +199,16 @@ def test_thousands_of_rows(database, sandbox):
         ("", {"recipient": NUMBER, "text": "{{ 'x' * 4097 }}"}, "text.body: at most 4096 characters"),
         ("", {"recipient": NUMBER, "text": "{{ row.name }}"}, "'row' is undefined"),
         ("", {"recipient": NUMBER, "sql_conn_id": "itnio_default"}, "is no connection to a database"),
+        ("", {"recipient": NUMBER, "sql_conn_id": "nope"}, "there is no Airflow connection 'nope'"),
+        (
+            "",
+            {"recipient": NUMBER, "sql_conn_id": "odd"},
+            "connection 'odd' can't be used: Unknown hook type",
+        ),
     ],
 )
-def test_what_can_not_be_sent_is_refused_by_name(people, change, fields, words, sandbox):
+def test_what_can_not_be_sent_is_refused_by_name(people, change, fields, words, sandbox, monkeypatch):
+    monkeypatch.setenv("AIRFLOW_CONN_ODD", "unheard-of://host")
     if change:
         people(change)
     with pytest.raises((AirflowFailException, ValueError)) as refused:
