@@ -320,6 +320,8 @@ def storage_errors(where: str, *, writes: bool = False) -> Iterator[None]:
 
 
 def _words(error: Exception) -> str:
+    from airflow.providers.common.compat.sdk import redact
+
     from airflow_provider_itnio.api.protocol import clean
 
-    return f"{type(error).__name__}: {clean(str(error), 200)}"
+    return f"{type(error).__name__}: {clean(str(redact(str(error))), 200)}"

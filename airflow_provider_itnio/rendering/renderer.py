@@ -144,6 +144,6 @@ def describe_error(error: Exception) -> str:
         words = ""
     if isinstance(error, TemplateNotFound):
         words = f"the Jinja file {str(error.name)[:60]!r} was not found"
-    words = re.sub(r"'?[\w.]*TemplateRows object'?", "rows", words)
+    words = re.sub(r"'?[\w.]*TemplateRows( object)?'?", "rows", words)
     words = re.sub(r"[\w.]*\._(?:List|Tuple) object", "the list", words)
     return truncate(mask_phone_numbers(words), 240) or type(error).__name__

@@ -94,7 +94,8 @@ def _write_xlsx(rows: Rows, file: IO[bytes]) -> None:
 def _text(value: Any) -> str:
     if is_gap(value):
         return ""
-    return value.hex() if isinstance(value, (bytes, bytearray)) else str(plain_scalar(value))
+    text = value.hex() if isinstance(value, (bytes, bytearray)) else str(plain_scalar(value))
+    return text.encode("utf-8", "replace").decode()  # half of a surrogate pair can't be written
 
 
 def _csv_text(value: Any) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from typing import Any, Final, NoReturn, overload
 
-from airflow_provider_itnio.api.describe import describe_key, describe_keys
+from airflow_provider_itnio.api.describe import describe_key, describe_keys, describe_value
 from airflow_provider_itnio.api.errors import ConfigurationError, InvalidMessageError, InvalidParameterError
 from airflow_provider_itnio.api.masking import mask_phone
 from airflow_provider_itnio.api.phone_numbers import canonical_number, normalize_phone
@@ -241,18 +241,19 @@ def sql_hook(conn_id: str) -> Any:
         raise ConfigurationError(
             "SqlToWhatsAppOperator needs the extra sql: pip install 'airflow-provider-itnio[sql]'"
         ) from None
+    shown = describe_value(conn_id)
     try:
         hook = BaseSQLOperator.get_hook(conn_id)
     except AirflowNotFoundException:
-        raise ConfigurationError(f"sql_conn_id: there is no Airflow connection {conn_id!r}") from None
+        raise ConfigurationError(f"sql_conn_id: there is no Airflow connection {shown}") from None
     except AirflowException as error:  # of a type that no installed provider has
         raise ConfigurationError(
-            f"sql_conn_id: the connection {conn_id!r} can't be used: {error}. Install the provider of its "
+            f"sql_conn_id: the connection {shown} can't be used: {error}. Install the provider of its "
             "database, as with pip install apache-airflow-providers-postgres"
         ) from None
     if not isinstance(hook, DbApiHook):
         raise InvalidParameterError(
-            f"sql_conn_id: {conn_id!r} is no connection to a database that Airflow's common.sql knows; its "
+            f"sql_conn_id: {shown} is no connection to a database that Airflow's common.sql knows; its "
             f"hook is {type(hook).__name__}"
         )
     return hook

@@ -11,7 +11,13 @@ from urllib.parse import parse_qs, urlsplit
 from urllib.request import urlopen
 
 import pytest
-from airflow.providers.common.compat.sdk import DAG, AirflowFailException, ObjectStoragePath, task
+from airflow.providers.common.compat.sdk import (
+    DAG,
+    AirflowFailException,
+    ObjectStoragePath,
+    mask_secret,
+    task,
+)
 
 from airflow_provider_itnio import object_files
 from airflow_provider_itnio.api.errors import ConfigurationError, InvalidMessageError, NotSentError
@@ -220,6 +226,16 @@ def test_an_error_shows_the_connection_and_no_password():
         ItnioHook().send(NUMBER, document={"object": "s3://AKIA:hunter2@reports/a.pdf?sig=5ecret"})
     assert "hunter2" not in str(caught.value)
     assert "5ecret" not in str(caught.value)
+
+
+def test_an_error_of_storage_shows_nothing_that_airflow_masks():
+    mask_secret("c2VjcmV0a2V5")
+    with (
+        pytest.raises(NotSentError, match="AccountName=a;AccountKey=") as caught,
+        object_files.storage_errors("x"),
+    ):
+        raise RuntimeError("AccountName=a;AccountKey=c2VjcmV0a2V5")
+    assert "c2VjcmV0a2V5" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

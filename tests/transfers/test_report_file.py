@@ -71,14 +71,24 @@ def test_the_file_in_the_header_of_a_whatsapp_template(sandbox):
 def test_values_of_every_kind(tmp_path):
     rows = Rows(["a"])
     moment = datetime(2026, 7, 1, 12, tzinfo=UTC)
-    values = [Decimal("1.50"), date(2026, 7, 1), moment, None, float("nan"), b"\x01", "=1+1", "a\x00b", True]
+    values = [
+        Decimal("1.50"),
+        date(2026, 7, 1),
+        moment,
+        None,
+        float("nan"),
+        b"\x01",
+        "=1+1",
+        "a\x00b\ud800",
+        True,
+    ]
     rows.extend([value] for value in values)
     with open(tmp_path / "a.xlsx", "wb") as file:
         _report_file._write_xlsx(rows, file)
     sheet = openpyxl.load_workbook(tmp_path / "a.xlsx").active
     written = [row[0].value for row in sheet][1:]
     assert written[:1] == [1.5]
-    assert written[2:] == [str(moment), None, None, "01", "=1+1", "a b", True]
+    assert written[2:] == [str(moment), None, None, "01", "=1+1", "a b?", True]
     assert sheet["A8"].data_type == "s"
     with open(tmp_path / "a.csv", "w+b") as file:
         _report_file._write_csv(rows, file)

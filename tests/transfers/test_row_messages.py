@@ -26,11 +26,14 @@ def test_rows_are_no_text(text, sandbox):
     assert sandbox.requests == []
 
 
-@pytest.mark.parametrize("text", ["{{ rows.rows }}", "{{ rows._rows }}", "{{ rows[9].name }}"])
+@pytest.mark.parametrize(
+    "text", ["{{ rows.rows }}", "{{ rows._rows }}", "{{ rows[9].name }}", "{{ rows | tojson }}"]
+)
 def test_what_rows_lack_is_an_error_in_the_readers_words(text, sandbox):
     refused = str(fails_at_once(report(recipient=NUMBER, text=text), InvalidMessageError))
     assert "rows" in refused
     assert "airflow_provider_itnio" not in refused
+    assert "TemplateRows" not in refused
 
 
 @pytest.mark.parametrize(
