@@ -14,7 +14,6 @@ from decimal import Decimal
 from itertools import chain
 from typing import IO, TYPE_CHECKING, Any, Final
 
-from airflow_provider_itnio.api.describe import truncate
 from airflow_provider_itnio.api.errors import ConfigurationError, InvalidMessageError
 from airflow_provider_itnio.api.values import is_gap, plain_scalar
 
@@ -113,9 +112,15 @@ def _excel_value(value: Any) -> Any:
     is_moment = isinstance(plain, (date, time)) and getattr(plain, "tzinfo", None) is None
     if is_moment and getattr(plain, "year", _FIRST_YEAR) >= _FIRST_YEAR:
         return plain
-    from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
+    return re.sub(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]", " ", _cut(_text(value)))  # no XML
 
-    return ILLEGAL_CHARACTERS_RE.sub(" ", truncate(_text(value), _LONGEST))
+
+def _cut(text: str) -> str:
+    """Cut a text to what Excel takes in a cell, which counts an emoji as two characters."""
+    written = text.encode("utf-16-le")
+    if len(written) <= 2 * _LONGEST:
+        return text
+    return f"{written[: 2 * (_LONGEST - 1)].decode('utf-16-le', 'ignore')}…"
 
 
 def _is_kept(number: int | float | Decimal) -> bool:
