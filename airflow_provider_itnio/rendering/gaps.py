@@ -14,7 +14,7 @@ from jinja2 import StrictUndefined, Undefined
 from jinja2.runtime import Macro
 from jinja2.utils import missing
 
-from airflow_provider_itnio.api.describe import closest_key, describe_key, describe_keys, describe_value
+from airflow_provider_itnio.api.describe import closest_key, describe_keys, describe_value
 from airflow_provider_itnio.api.values import is_gap, plain_scalar, type_name
 
 
@@ -63,10 +63,9 @@ class Missing(StrictUndefined):
         if obj is missing or (names := _names_in(obj)) is None:
             return super()._undefined_message
         owner = (vars(obj)["called"] if isinstance(obj, _Dict) else "") or type_name(obj)
-        written = describe_key(name) if isinstance(name, str) else describe_value(name)
         close = closest_key(str(name), names)
-        meant = f"did you mean {describe_key(close)}? It" if close else "it"
-        return f"{owner} has no {written}; {meant} has {describe_keys(names) or 'nothing'}"
+        meant = f"did you mean {describe_value(close)}? It" if close else "it"
+        return f"{owner} has no {describe_value(name)}; {meant} has {describe_keys(names) or 'nothing'}"
 
 
 def _names_in(obj: Any) -> list[Any] | None:

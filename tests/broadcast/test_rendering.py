@@ -145,7 +145,7 @@ def test_what_can_not_be_compiled_is_an_error_when_it_is_made(text):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("{{ recipient.X }}", "recipient has no X; did you mean x? It has x, phone"),
+        ("{{ recipient.X }}", "recipient has no 'X'; did you mean 'x'? It has x, phone"),
         ("{{ nobody }}", "'nobody' is undefined"),
         ("{{ 1 / 0 }}", "division by zero"),
     ],
@@ -161,15 +161,15 @@ def test_what_can_not_be_filled_in_is_an_error_of_the_one_recipient(text, words)
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("{{ recipient.nmae }}", "recipient has no nmae; did you mean name? It has name, 'first name', "),
-        ("{{ recipient['nmae'] | upper }}", "recipient has no nmae; did you mean name?"),
-        ("{{ recipient.first_name ~ '!' }}", "recipient has no first_name; did you mean 'first name'?"),
-        ("{{ recipient.orders.totl }}", "recipient.orders has no totl; did you mean total? It has total"),
-        ("{{ recipient.empty.x }}", "recipient.empty has no x; it has nothing"),
-        ("{{ recipient.wide.x }}", "recipient.wide has no x; it has c0, c1, c2, "),
-        ("{{ shared.frame.nmae }}", "DataFrame has no nmae; did you mean name? It has name"),
-        ("{{ shared.frame.iloc[0]['nmae'] }}", "Series has no nmae; did you mean name? It has name"),
-        ("{{ [recipient] | map(attribute='nmae') | join }}", "recipient has no nmae; did you mean name?"),
+        ("{{ recipient.nmae }}", "recipient has no 'nmae'; did you mean 'name'? It has name, 'first name', "),
+        ("{{ recipient['nmae'] | upper }}", "recipient has no 'nmae'; did you mean 'name'?"),
+        ("{{ recipient.first_name ~ '!' }}", "recipient has no 'first_name'; did you mean 'first name'?"),
+        ("{{ recipient.orders.totl }}", "recipient.orders has no 'totl'; did you mean 'total'? It has total"),
+        ("{{ recipient.empty.x }}", "recipient.empty has no 'x'; it has nothing"),
+        ("{{ recipient.wide.x }}", "recipient.wide has no 'x'; it has c0, c1, c2, "),
+        ("{{ shared.frame.nmae }}", "DataFrame has no 'nmae'; did you mean 'name'? It has name"),
+        ("{{ shared.frame.iloc[0]['nmae'] }}", "Series has no 'nmae'; did you mean 'name'? It has name"),
+        ("{{ [recipient] | map(attribute='nmae') | join }}", "recipient has no 'nmae'; did you mean 'name'?"),
         ("{{ shared.rows[3] }}", "the list has no element 3"),
     ],
 )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
 from datetime import timedelta
 from urllib.error import HTTPError
 from urllib.parse import parse_qs, urlsplit
@@ -23,7 +22,6 @@ from airflow_provider_itnio import object_files
 from airflow_provider_itnio.api.errors import ConfigurationError, InvalidMessageError, NotSentError
 from airflow_provider_itnio.hooks.itnio import ItnioHook
 from airflow_provider_itnio.messages import template_message
-from airflow_provider_itnio.notifications import whatsapp
 from airflow_provider_itnio.notifications.whatsapp import WhatsAppNotifier
 from airflow_provider_itnio.operators.whatsapp import WhatsAppSendOperator
 from tests.object_storage import JPEG, MP3, MP4, PDF, PNG, WEBP
@@ -255,52 +253,6 @@ def test_an_error_of_storage_shows_nothing_that_airflow_masks():
 def test_mistakes_in_a_dag_file_are_import_errors(fields, words):
     with pytest.raises(InvalidMessageError, match=words):
         WhatsAppSendOperator(task_id="tell", recipient=NUMBER, document=fields)
-
-
-@pytest.mark.parametrize("in_loop", [False, True])
-@pytest.mark.parametrize(
-    ("address", "reason"),
-    [
-        (
-            "s3://storage@reports/absent.pdf",
-            "document.object: 's3://storage@reports/absent.pdf' is not there",
-        ),
-        ("s3://nope@reports/report.pdf", "there is no Airflow connection"),
-        ("file:///tmp/report.pdf", "can't be signed"),
-        ("s3://away@reports/report.pdf", "could not be read"),
-        (
-            "s3://hanging_{in_loop}@reports/report.pdf",
-            "document: its file could not be read within 0.5 seconds",
-        ),
-    ],
-)
-def test_an_alert_is_sent_although_its_file_can_not_be(
-    address, reason, in_loop, storage, sandbox, monkeypatch, closed_port
-):
-    address = address.format(in_loop=str(in_loop).lower())
-    monkeypatch.setattr(whatsapp, "_FILE_TIMEOUT", 0.5 if "hanging" in address else 60)
-    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
-    with socket.create_server(("127.0.0.1", 0)) as hanging:
-        for name, port in (("AWAY", closed_port), (f"HANGING_{in_loop}".upper(), hanging.getsockname()[1])):
-            extra = {"endpoint_url": f"http://127.0.0.1:{port}", "region_name": "us-east-1"}
-            monkeypatch.setenv(f"AIRFLOW_CONN_{name}", storage.connection(extra=extra))
-        alert = WhatsAppNotifier(recipients=NUMBER, document={"object": address, "filename": "a.pdf"})
-        asyncio.run(alert.async_notify({})) if in_loop else alert.notify({})
-    (message,) = sandbox.messages
-    assert message.type == "text"
-    assert reason in message.text
-
-
-def test_an_alert_takes_what_is_said_of_its_file(storage, sandbox, closed_port):
-    address = storage.put("report.pdf")
-    WhatsAppNotifier(recipients=NUMBER, document={"object": address}, link_expires_in=120).notify({})
-    link = sandbox.messages[-1].body["document"]["link"]
-    assert parse_qs(urlsplit(link).query)["X-Amz-Expires"] == ["120"]
-    absent = f"http://127.0.0.1:{closed_port}/a.png"
-    WhatsAppNotifier(recipients=NUMBER, image=absent, check_link=True).notify({})
-    assert "could not be fetched" in sandbox.messages[-1].text
-    with pytest.raises(ValueError, match="link_expires_in: must be a number from 60 to 604800"):
-        WhatsAppNotifier(recipients=NUMBER, link_expires_in=59)
 
 
 # --- signatures -------------------------------------------------------------------------------------------

@@ -138,8 +138,8 @@ def test_a_failure_tells_the_servers_own_reason_shortened(sandbox):
 
 
 def test_a_reason_is_cut_at_160_characters(sandbox):
-    key = "k" * 150
-    run = broadcast_run([{"phone": LI}], text=f"{{{{ recipient.{key} }}}}")
+    names = {letter * 59: 1 for letter in "abc"}
+    run = broadcast_run([{"phone": LI, **names}], text=f"{{{{ recipient.{'k' * 150} }}}}")
     fails_at_once(run)
     (failure,) = run.summary["failures"]
     assert len(failure["reason"]) == 160

@@ -51,7 +51,7 @@ def test_a_column_that_is_not_there_is_named_with_those_that_are(to, text, owner
     if "recipient_column" in to:
         told = run.summary["failures"][0]["reason"]
     assert f"{owner} has no " in told
-    assert "did you mean name? It has phone, name, orders, note" in told
+    assert "did you mean 'name'? It has phone, name, orders, note" in told
     assert sandbox.requests == []
 
 
