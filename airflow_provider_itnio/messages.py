@@ -1,4 +1,4 @@
-"""Messages for DAG authors: short builders for what is long to write, and types for editors.
+"""Builders for messages that are long to write.
 
 Each builder returns the plain dict of the parameter its docstring names, so that Airflow can serialise it and
 render the Jinja in it. What a message may hold is checked when the operator is made and again when it runs.

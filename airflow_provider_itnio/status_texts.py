@@ -1,4 +1,4 @@
-"""What each status code of Itniotech means, and what a person can do about it.
+"""What each status code of Itniotech and of WhatsApp means, and what a person can do about it.
 
 The same number means different things on ``wa/*`` and on ``sms/*``. -1 to -14 of the send endpoints are
 documented for other WhatsApp pages, -16 to -18 and -30 to -32 for account pages; that they mean the same here

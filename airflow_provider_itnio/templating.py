@@ -1,4 +1,4 @@
-"""What in a DAG file only rendering will tell."""
+"""Finds what in a DAG file is rendered later: Jinja, files of templates, XComs."""
 
 from __future__ import annotations
 

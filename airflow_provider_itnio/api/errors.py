@@ -1,4 +1,4 @@
-"""Every error of this package.
+"""The errors of sending, waiting and asking.
 
 ``ItnioError`` is the root. Below it are what is found before anything is sent (the message, a
 parameter or the configuration is invalid), and the outcomes of a message: it was not sent, it was refused,

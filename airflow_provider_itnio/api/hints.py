@@ -1,4 +1,4 @@
-"""What to write where a text stands in the place of an object."""
+"""Hints in errors: what to write where a text stands in the place of an object."""
 
 from __future__ import annotations
 

@@ -21,9 +21,9 @@ from airflow_provider_itnio.api.checks import Delivery
 from airflow_provider_itnio.api.clock import ServerClock
 from airflow_provider_itnio.api.describe import truncate
 from airflow_provider_itnio.api.errors import NotSentError, UnknownOutcomeError, mark_as_not_sent
+from airflow_provider_itnio.api.http_errors import error_of, text_of
 from airflow_provider_itnio.api.masking import mask_phone, mask_phone_numbers
 from airflow_provider_itnio.api.models import Message
-from airflow_provider_itnio.api.outcomes import error_of, text_of
 from airflow_provider_itnio.api.receipt import Receipt
 from airflow_provider_itnio.api.response import READ_AT_MOST, Response, whole_number
 from airflow_provider_itnio.api.signing import Credentials, Secret

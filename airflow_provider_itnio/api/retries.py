@@ -1,4 +1,7 @@
-"""Whether a message that was not sent is tried again, and after how long."""
+"""Whether a message that was not sent is tried again within a try of the task, and after how long.
+
+Which answers mean that it was not sent stands in ``http_errors.py``.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What a try of a task gives that sends nothing, since an earlier one has."""
+"""What a try returns or raises if it sends nothing, since an earlier try has.
+
+Whether it sends stands in ``delivery/policy.py``.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the operators that send a WhatsApp message share."""
+"""The message fields of an operator, and the message they make."""
 
 from __future__ import annotations
 

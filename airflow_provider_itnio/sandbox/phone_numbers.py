@@ -1,4 +1,4 @@
-"""Phone numbers as people write them."""
+"""Phone numbers: as digits, and shortened for the log."""
 
 from __future__ import annotations
 

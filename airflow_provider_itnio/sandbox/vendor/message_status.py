@@ -1,4 +1,4 @@
-"""What becomes of a message after it is accepted, and what is pushed of it."""
+"""What becomes of a message after it is accepted (the 24-hour window decides), and what is pushed of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What comes appears by itself, in every open page; search and clear."""
+"""Waiting for what the page shows, and where its reader stands."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What comes appears by itself, in every open page; search and clear."""
+"""The list and the chat change while somebody reads, searches or is away."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What comes appears by itself, in every open page; search and clear."""
+"""Nothing that comes, loads or grows moves what is read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The table of outcomes: what an answer means, without a server."""
+"""What each answer means, without a server."""
 
 from __future__ import annotations
 
