@@ -71,7 +71,7 @@ class RowMessages(WhatsAppBroadcastOperator):
                 "DAG file as it is, and not if Jinja or an upstream task gives it"
             )
         rows = self._rows = fetched(sql_hook(self.sql_conn_id), sql, self.parameters)
-        log.info("The query gave %s rows of %s columns", f"{len(rows):,}", len(rows.columns))
+        log.info("Fetched by the query: rows %s, columns %s", f"{len(rows):,}", len(rows.columns))
         return rows
 
     def _rows_to_send(self) -> Rows:
