@@ -6,7 +6,7 @@ import re
 import socket
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 WITH_FILES: Final = frozenset(("image", "audio", "video", "document", "sticker", "template"))
 """The types of messages that may have a file."""
@@ -68,8 +68,6 @@ def signatures_in(link: str) -> set[str]:
 
     :param link: a signed link.
     """
-    from urllib.parse import unquote
-
     found: set[str] = set()
     for parameter in urlsplit(link).query.split("&"):
         name, _, value = parameter.partition("=")

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_itnio.api.models import Message
-    from airflow_provider_itnio.broadcast.recipients import Recipient
+    from airflow_provider_itnio.broadcast.recipients import Recipient, Recipients
     from airflow_provider_itnio.broadcast.rendering import PersonalMessage
 
 log = NeverRaisingLog(__name__)
@@ -22,14 +22,23 @@ class BroadcastMessages(WhatsAppMessageOperator):
     """Makes the message of each recipient."""
 
     recipients: Any
+    exclude: Any
     shared: Any
     fallback: Any
+    _excludes: bool
 
     def _recipient_entries(self, context: Context) -> Sequence[Any]:
         """Return those who get a message, each judged when it is their turn."""
         from airflow_provider_itnio.broadcast.recipients import recipient_list
 
         return recipient_list(resolved(self.recipients, context))
+
+    def _people(self, context: Context) -> Recipients:
+        """Return those who may get a message, each judged as it is read."""
+        from airflow_provider_itnio.broadcast.recipients import Recipients, excluded_numbers
+
+        excluded = excluded_numbers(resolved(self.exclude, context)) if self._excludes else frozenset()
+        return Recipients(self._recipient_entries(context), excluded)
 
     def _message_maker(
         self, fields: Mapping[str, Any], context: Context

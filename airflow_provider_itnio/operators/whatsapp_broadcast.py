@@ -16,7 +16,7 @@ from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
 from airflow_provider_itnio.api.values import plain_scalar
 from airflow_provider_itnio.hooks.itnio import ACCEPTED_IS_NOT_DELIVERED, ItnioHook
 from airflow_provider_itnio.operators._broadcast_ending import BroadcastEnding
-from airflow_provider_itnio.operators._broadcast_messages import BroadcastMessages, resolved
+from airflow_provider_itnio.operators._broadcast_messages import BroadcastMessages
 from airflow_provider_itnio.operators._message import SETTINGS
 from airflow_provider_itnio.templating import is_rendered_later, literal_unless_templated, references_in
 
@@ -312,11 +312,9 @@ class WhatsAppBroadcastOperator(BroadcastMessages):
     ) -> BroadcastRun:
         from airflow_provider_itnio.api.async_client import ItnioAsyncClient
         from airflow_provider_itnio.broadcast.engine import Broadcast
-        from airflow_provider_itnio.broadcast.recipients import Recipients, excluded_numbers
         from airflow_provider_itnio.operators._broadcast_run import BroadcastRun
 
-        excluded = excluded_numbers(resolved(self.exclude, context)) if self._excludes else frozenset()
-        recipients = Recipients(self._recipient_entries(context), excluded)
+        recipients = self._people(context)
         account, (app_id, business_phone) = self.hook.account(), self.hook.sender()
         kind, message_for = self._message_maker(fields, context)
         client = ItnioAsyncClient(account.credentials, account.settings)

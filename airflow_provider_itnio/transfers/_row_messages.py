@@ -161,11 +161,10 @@ class RowMessages(WhatsAppBroadcastOperator):
 
     def _is_anyone_left(self, context: Context) -> bool:
         """Return whether there is anyone to whom this try sends."""
-        from airflow_provider_itnio.broadcast.recipients import Recipient, Recipients, excluded_numbers
+        from airflow_provider_itnio.broadcast.recipients import Recipient
         from airflow_provider_itnio.delivery.policy import is_sent_again
 
-        excluded = excluded_numbers(resolved(self.exclude, context)) if self._excludes else frozenset()
-        for recipient in Recipients(self._recipient_entries(context), excluded):
+        for recipient in self._people(context):
             if isinstance(recipient, Recipient):
                 known = self._record.earlier(recipient.key) if self._record else None
                 if known is None or is_sent_again(known[0].outcome, known[1], self.delivery):

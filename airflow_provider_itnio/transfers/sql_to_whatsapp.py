@@ -144,8 +144,10 @@ class SqlToWhatsAppOperator(RowMessages):
         self.recipient_column = recipient_column
         self.as_file = as_file
         self.if_empty = if_empty
+        people = (recipient, recipients, recipient_column)
+        self._to = [name for name, value in zip(_TO, people, strict=True) if value is not None]
         super().__init__(
-            recipients=recipients,  # type: ignore[arg-type]  # there are none with recipient_column
+            recipients=() if recipients is None else recipients,
             text=text,
             image=image,
             audio=audio,
@@ -164,10 +166,9 @@ class SqlToWhatsAppOperator(RowMessages):
     def _check_how_it_is_sent(self) -> None:
         super()._check_how_it_is_sent()
         check_choice("if_empty", self.if_empty, ("send", "skip", "fail"))
-        given = [name for name in _TO if getattr(self, name) is not None]
-        if len(given) != 1:
+        if len(self._to) != 1:
             raise InvalidParameterError(
-                f"exactly one of {', '.join(_TO)} must be given, {' and '.join(given) or 'none'} given"
+                f"exactly one of {', '.join(_TO)} must be given, {' and '.join(self._to) or 'none'} given"
             )
         for name in ("sql", "sql_conn_id"):
             _check_text(name, getattr(self, name))
