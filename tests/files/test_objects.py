@@ -76,6 +76,8 @@ def test_each_way_sends_a_link_that_gives_the_file(way, storage, sandbox):
         ("image", "no-ending", PNG, "image/png"),
         ("video", "a.mp4", MP4, "video/mp4"),
         ("audio", "a.mp3", MP3, "audio/mpeg"),
+        ("audio", "a.mp3", MP4, "audio/mp4"),
+        ("image", "a.jpg", PNG, "image/png"),
         ("sticker", "a.webp", WEBP, "image/webp"),
         ("document", "a.csv", b"a,b\n1,2\n", "text/csv"),
     ],

@@ -27,13 +27,13 @@ class MediaRule:
     :param largest: bytes.
     :param types: the media types, by the endings of names; empty if it takes any.
     :param words: the same for people.
-    :param also: media types by which the first bytes may be told too.
+    :param also: what the first bytes may be told as too, and the media type that they then are.
     """
 
     largest: int
     types: Mapping[str, str] = field(default_factory=dict)
     words: str = ""
-    also: tuple[str, ...] = ()
+    also: Mapping[str, str] = field(default_factory=dict)
 
 
 MEDIA_RULES: Final[Mapping[str, MediaRule]] = {
@@ -47,7 +47,7 @@ MEDIA_RULES: Final[Mapping[str, MediaRule]] = {
             **{"mp4": "audio/mp4", "ogg": "audio/ogg", "opus": "audio/ogg"},
         },
         "AAC, AMR, MP3, MP4 audio or OGG",
-        also=("video/mp4",),
+        also={"video/mp4": "audio/mp4"},
     ),
     "video": MediaRule(
         16 * _MIB, {"mp4": "video/mp4", "3gp": "video/3gpp", "3gpp": "video/3gpp"}, "an MP4 or 3GPP"
@@ -118,8 +118,8 @@ def media_type(kind: str, name: str, first_bytes: bytes) -> str:
     :return: the type; empty if it is not known.
     """
     ending, found = _ending(name), _type_of(first_bytes)
-    if rule := MEDIA_RULES[kind].types:
-        return found if found in rule.values() else rule.get(ending, "")
+    if MEDIA_RULES[kind].types:
+        return MEDIA_RULES[kind].also.get(found, found)
     if ending in _SIGNATURES:
         return _SIGNATURES[ending][0]
     return mimetypes.guess_type(f"_.{ending}")[0] or found
