@@ -23,6 +23,7 @@ from airflow_provider_itnio.rendering.gaps import (
     as_data,
     gives_data,
     is_of,
+    lacks,
     refuse_gaps,
     undisguised,
 )
@@ -71,12 +72,21 @@ def _data_aware(base: type[Environment]) -> type[Environment]:
             try:
                 value = super().getattr(obj := undisguised(obj), attribute)
             except Exception as error:
+                if lacks(obj, attribute):
+                    return self.undefined(obj=obj, name=attribute)
                 raise _look_up_error(error, obj) from error
             return value if type(value) in PLAIN else as_data(value, attribute)
 
         def getitem(self, obj: Any, argument: Any) -> Any:
-            value = super().getitem(undisguised(obj), undisguised(argument))
-            return value if type(value) in PLAIN else as_data(value, str(argument))
+            obj, argument = undisguised(obj), undisguised(argument)
+            try:
+                value = super().getitem(obj, argument)
+            except Exception:
+                if lacks(obj, argument):
+                    return self.undefined(obj=obj, name=argument)
+                raise
+            name = argument if isinstance(argument, str) else "an entry"
+            return value if type(value) in PLAIN else as_data(value, name)
 
     return DataEnvironment
 

@@ -34,7 +34,7 @@ class Gap(StrictUndefined):  # noqa: PLW1641 - it has a __hash__, which fails
         except Exception:
             shown = "missing"
         name = self._undefined_name or ""
-        example = name if re.fullmatch(r"\w+(\.\w+)*", name) else "…"
+        example = name if re.fullmatch(r"[^\W\d]\w*(\.\w+)*", name) else "…"
         which = f" ({name})" if name else ""
         return f"a value is {shown}{which}; give a default, as in {{{{ {example} or '-' }}}}"
 
@@ -73,10 +73,17 @@ def _names_in(obj: Any) -> list[Any] | None:
     kind = type(obj)
     if isinstance(obj, Mapping) or (hasattr(kind, "keys") and hasattr(kind, "to_numpy")):  # pandas' are both
         return list(obj.keys())
+    if hasattr(kind, "to_dicts"):  # polars' data frame
+        return list(obj.columns)
     if isinstance(obj, SimpleNamespace):
         return list(vars(obj))
     fields = getattr(kind, "_fields", None) or getattr(kind, "__dataclass_fields__", None)
     return list(fields) if fields else None
+
+
+def lacks(obj: Any, name: Any) -> bool:
+    """Return whether an object that knows its names does not know this one; polars raises then."""
+    return isinstance(name, str) and (names := _names_in(obj)) is not None and name not in names
 
 
 class _Dict(dict[str, Any]):

@@ -158,6 +158,21 @@ def test_what_can_not_be_filled_in_is_an_error_of_the_one_recipient(text, words)
     assert words in str(caught.value)
 
 
+class LikePolars:
+    """A data frame with an error of its own for a column that is not there, as those of polars have."""
+
+    columns = ("name",)
+
+    def __getitem__(self, name):
+        raise RuntimeError(f"{name!r} not found")
+
+    def __iter__(self):
+        return iter(())
+
+    def to_dicts(self):
+        return []
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -169,13 +184,16 @@ def test_what_can_not_be_filled_in_is_an_error_of_the_one_recipient(text, words)
         ("{{ recipient.wide.x }}", "recipient.wide has no 'x'; it has c0, c1, c2, "),
         ("{{ shared.frame.nmae }}", "DataFrame has no 'nmae'; did you mean 'name'? It has name"),
         ("{{ shared.frame.iloc[0]['nmae'] }}", "Series has no 'nmae'; did you mean 'name'? It has name"),
+        ("{{ shared.polars.nmae }}", "LikePolars has no 'nmae'; did you mean 'name'? It has name"),
+        ("{{ shared.polars['nmae'] }}", "LikePolars has no 'nmae'; did you mean 'name'? It has name"),
+        ("{{ shared.frame['name'][1] }}", " (an entry); give a default, as in {{ … or '-' }}"),
         ("{{ [recipient] | map(attribute='nmae') | join }}", "recipient has no 'nmae'; did you mean 'name'?"),
         ("{{ shared.rows[3] }}", "the list has no element 3"),
     ],
 )
 def test_a_name_that_is_not_there_is_named_with_those_that_are(text, words):
-    frame = pandas.DataFrame({"name": ["Li"]})
-    shared = {"frame": frame, "rows": [{"a": 1}]}
+    frame = pandas.DataFrame({"name": ["Li", None]})
+    shared = {"frame": frame, "polars": LikePolars(), "rows": [{"a": 1}]}
     wide = {f"c{n}": n for n in range(60)}
     data = {"name": "Li", "first name": "x", "orders": {"total": 3}, "empty": {}, "wide": wide}
     with pytest.raises(InvalidMessageError) as caught:
