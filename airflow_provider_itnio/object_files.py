@@ -9,7 +9,6 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextlib import contextmanager
 from contextvars import copy_context
 from datetime import timedelta
@@ -58,7 +57,8 @@ class MessageFiles:
 
     :param link_expires_in: seconds for which a signed link can be fetched, or a timedelta.
     :param check_link: fetch the first bytes of plain links, and check them as objects are checked.
-    :param timeout: seconds that :meth:`completed` may take; ``None`` for as long as the storage tries.
+    :param timeout: seconds that :meth:`completed` may take; ``None`` for as long as the storage tries. If the
+        file of one message can't be read in time, those of the next messages are not tried.
     """
 
     def __init__(
@@ -70,6 +70,7 @@ class MessageFiles:
         self._expires_in = check_link_options(link_expires_in, check_link)
         self._checks_links = check_link
         self._timeout = timeout
+        self._failure = ""
         self._links: dict[tuple[str, str], tuple[str, float]] = {}
         self._warned_of: set[str] = set()
         self._masked = 0
@@ -82,20 +83,16 @@ class MessageFiles:
         :raises ConfigurationError: if the storage can't be used as it is configured.
         :raises FileUnavailableError: if the storage can't be reached just now.
         """
-        if (work := self.opened(message)) is None:
-            return message
-        if self._timeout is None:
-            return work()
-        result: Future[Message] = Future()
-        # A daemon: what has not ended in time keeps no process from ending.
-        Thread(target=_do, args=(work, result), daemon=True).start()
+        work = self.opened(message)
+        if work is None or self._timeout is None:
+            return message if work is None else work()
+        if self._failure:
+            raise FileUnavailableError(self._failure)
         try:
-            return result.result(self._timeout)
-        except FutureTimeoutError:
-            raise FileUnavailableError(
-                f"{message.type}: its file could not be read within {self._timeout:g} seconds, nothing was "
-                "sent"
-            ) from None
+            return _within(self._timeout, work, message.type)
+        except FileUnavailableError as error:
+            self._failure = str(error)
+            raise
 
     def opened(self, message: Message) -> FileWork | None:
         """Look up in Airflow what the message's file needs.
@@ -185,11 +182,23 @@ class MessageFiles:
             )
 
 
-def _do(work: FileWork, result: Future[Message]) -> None:
+def _within(seconds: float, work: FileWork, kind: str) -> Message:
+    result: Future[Message] = Future()
+
+    def do() -> None:
+        try:
+            result.set_result(work())
+        except BaseException as error:
+            result.set_exception(error)
+
+    # A daemon: what has not ended in time keeps no process from ending.
+    Thread(target=do, daemon=True).start()
     try:
-        result.set_result(work())
-    except BaseException as error:
-        result.set_exception(error)
+        return result.result(seconds)
+    except TimeoutError:
+        raise FileUnavailableError(
+            f"{kind}: its file could not be read within {seconds:g} seconds, nothing was sent"
+        ) from None
 
 
 def opened_storage(address: str, where: str) -> tuple[Any, str]:

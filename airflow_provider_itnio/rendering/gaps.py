@@ -62,7 +62,7 @@ class Missing(StrictUndefined):
         obj, name = self._undefined_obj, self._undefined_name
         if obj is missing or (names := _names_in(obj)) is None:
             return super()._undefined_message
-        owner = (vars(obj)["called"] if isinstance(obj, _Dict) else "") or type_name(obj)
+        owner = getattr(obj, "_Dict__called", "") or type_name(obj)
         close = closest_key(str(name), names)
         meant = f"did you mean {describe_value(close)}? It" if close else "it"
         return f"{owner} has no {describe_value(name)}; {meant} has {describe_keys(names) or 'nothing'}"
@@ -82,8 +82,8 @@ def _names_in(obj: Any) -> list[Any] | None:
 
 
 def lacks(obj: Any, name: Any) -> bool:
-    """Return whether an object that knows its names does not know this one; polars raises then."""
-    return isinstance(name, str) and (names := _names_in(obj)) is not None and name not in names
+    """Return whether a data frame of polars has no such column, for which it has an error of its own."""
+    return isinstance(name, str) and hasattr(type(obj), "to_dicts") and name not in obj.columns
 
 
 class _Dict(dict[str, Any]):
@@ -95,7 +95,7 @@ class _Dict(dict[str, Any]):
 
     def __init__(self, values: Mapping[str, Any], called: str = "") -> None:
         super().__init__(values)
-        vars(self)["called"] = called
+        self.__called = called
 
     def __repr__(self) -> str:
         # A gap as a key can't be hashed.

@@ -178,6 +178,7 @@ class LikePolars:
     [
         ("{{ recipient.nmae }}", "recipient has no 'nmae'; did you mean 'name'? It has name, 'first name', "),
         ("{{ recipient['nmae'] | upper }}", "recipient has no 'nmae'; did you mean 'name'?"),
+        ("{{ recipient.called }}", "recipient has no 'called'; it has name, 'first name', "),
         ("{{ recipient.first_name ~ '!' }}", "recipient has no 'first_name'; did you mean 'first name'?"),
         ("{{ recipient.orders.totl }}", "recipient.orders has no 'totl'; did you mean 'total'? It has total"),
         ("{{ recipient.empty.x }}", "recipient.empty has no 'x'; it has nothing"),

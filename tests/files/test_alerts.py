@@ -49,6 +49,21 @@ def test_an_alert_is_sent_although_its_file_can_not_be(
     assert reason in message.text
 
 
+def test_a_storage_that_hangs_is_waited_for_once(storage, sandbox, monkeypatch):
+    monkeypatch.setattr(whatsapp, "_FILE_TIMEOUT", 0.5)
+    people = [f"8613900000{n:03d}" for n in range(20)]
+    with socket.create_server(("127.0.0.1", 0)) as hanging:
+        extra = {"endpoint_url": f"http://127.0.0.1:{hanging.getsockname()[1]}", "region_name": "us-east-1"}
+        monkeypatch.setenv("AIRFLOW_CONN_HANGING_FOR_MANY", storage.connection(extra=extra))
+        document = {"object": "s3://hanging_for_many@reports/report.pdf"}
+        asyncio.run(WhatsAppNotifier(recipients=people, document=document).async_notify({}))
+        asked, _ = hanging.accept()
+        hanging.setblocking(False)
+        with asked, pytest.raises(BlockingIOError):  # it was asked once
+            hanging.accept()
+    assert len(sandbox.messages) == 20
+
+
 def test_an_alert_takes_what_is_said_of_its_file(storage, sandbox, closed_port):
     address = storage.put("report.pdf")
     WhatsAppNotifier(recipients=NUMBER, document={"object": address}, link_expires_in=120).notify({})
