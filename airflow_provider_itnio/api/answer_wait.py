@@ -58,7 +58,9 @@ class AnswerWait:
         self.unsettled = [one.message_id for one in question.asked if one.message_id]
         """Ids of messages of which it is not known yet whether they arrive."""
         self._problem = ""
+        self._unclear = question.unclear
         self._is_pushed_to = False
+        self._told = self._open_to()
 
     def what_to_read(self) -> dict[str, Any]:
         """Return what to give ``incoming`` now."""
@@ -108,8 +110,9 @@ class AnswerWait:
 
         :return: ``answer``, with ``answer``, ``answered_by`` and ``answered_at``, or ``None``; ``failed``, by
             the message's id the ``failure`` and its ``code``; ``problem``, why the receiver could not be
-            asked the last time; ``cursor``, up to which answers were read; and ``is_pushed_to``, whether the
-            receiver knew of a status of one of the messages, or of anything that people wrote since.
+            asked the last time; ``cursor``, up to which answers were read; ``is_pushed_to``, whether the
+            receiver knew of a status of one of the messages, or of anything that people wrote since; and
+            ``unclear``, who typed an option while it was not clear to which question, or an empty text.
         """
         return {
             "answer": self._answer,
@@ -117,10 +120,28 @@ class AnswerWait:
             "problem": self._problem,
             "cursor": self._cursor,
             "is_pushed_to": self._is_pushed_to,
+            "unclear": self._unclear,
         }
 
+    def to_open(self) -> tuple[str, list[str], float, str] | None:
+        """Return what to give ``open_question``, if the receiver does not know to whom the question is open.
+
+        Its database may be another one than before, or a message that asks may have failed.
+        """
+        if (now := self._open_to()) == self._told:
+            return None
+        return self._question.id, now[1], self._question.ends_at, self._question.task
+
+    def opened(self) -> None:
+        """Take that the receiver knows it now."""
+        self._told = self._open_to()
+
+    def _open_to(self) -> tuple[str, list[str]]:
+        asked = [one.recipient for one in self._question.asked if one.message_id not in self._failed]
+        return self._cursor.partition("-")[0], asked
+
     def _is_answer(self, message: IncomingMessage) -> bool:
-        option, ignored = self._question.choice_of(message, self._secret)
+        option, ignored, means = self._question.choice_of(message, self._secret)
         if option is not None:
             self._answer = {
                 "answer": option,
@@ -128,6 +149,8 @@ class AnswerWait:
                 "answered_at": message.at.isoformat(),
             }
             return True
+        if means is not None:
+            self._unclear = f"{mask_phone(message.sender)} typed {means!r}: {ignored}"
         if ignored and self._lines < _MOST_LINES:
             self._lines += 1
             log.info("A message from %s is not counted: %s", mask_phone(message.sender), ignored)

@@ -64,10 +64,12 @@ class Choice(NamedTuple):
 
     :param option: the key of the option that it chooses; ``None`` for none.
     :param ignored: why it is no answer, if it looks like one.
+    :param means: the key of the option that typed words mean, if it is not clear to which question.
     """
 
     option: str | None
     ignored: str = ""
+    means: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,7 @@ class Question:
     :param begun_at: Unix time in seconds when it was first about to be asked; 0 if that is not known.
     :param has_places: whether everyone sees the options in one order, so that ``1`` is the first of them.
     :param takes_typed: whether typed words count. Without them a tap is the only answer.
+    :param unclear: who typed an option while it was not clear to which question; empty for nobody.
     """
 
     id: str
@@ -96,6 +99,7 @@ class Question:
     begun_at: float = 0.0
     has_places: bool = True
     takes_typed: bool = True
+    unclear: str = ""
 
     @staticmethod
     def new_id() -> str:
@@ -197,9 +201,13 @@ class Question:
             return Choice(None, "" if is_for_others else "from a number that was not asked")
         if typed is None:
             return Choice(None, "none of the options")
+        if self._names_this(message, mine):
+            return self._in_time(message, typed)
         if ignored := self._not_typed_to_this(message, mine):
             return Choice(None, ignored)
-        return self._in_time(message, typed)
+        if unclear := self._may_be_to_another(message):
+            return Choice(None, unclear, typed)
+        return Choice(typed)
 
     def _tapped(self, message: IncomingMessage, option_id: str, sender: str, secret: Secret) -> Choice:
         given = option_id.strip().encode("utf-8", "replace")
@@ -211,13 +219,13 @@ class Question:
                     return self._in_time(message, key)
         return Choice(None, "its code does not fit")
 
+    def _names_this(self, message: IncomingMessage, mine: Sequence[Asked]) -> bool:
+        """Return whether words without a code are said to answer a message that asks this question."""
+        is_mine = message.reply_to in {one.message_id for one in mine if one.message_id}
+        return is_mine and (message.option_id is not None or self.takes_typed)
+
     def _not_typed_to_this(self, message: IncomingMessage, mine: Sequence[Asked]) -> str:
-        """Say why typed words are no answer to this question."""
-        is_tap = message.option_id is not None
-        if message.reply_to in {one.message_id for one in mine if one.message_id} and (
-            is_tap or self.takes_typed
-        ):
-            return ""
+        """Say why typed words are certainly no answer to this question."""
         if message.option_id is not None:
             return "a button of another message"
         if not self.takes_typed:
@@ -227,15 +235,19 @@ class Question:
         to = message.business_phone
         if to and canonical_number(to) != canonical_number(self.business_phone):
             return "written to another business phone"
-        if self.id not in message.questions:
-            return "not written while the question was open"
-        if len(message.questions) > 1:
-            return "more than one question is open to this number: tap the button, or quote the question"
         asked_at = (self.begun_at - _CLOCKS_APART if one.at is None else one.at for one in mine)
         if message.at.timestamp() < min(asked_at):
             return "written before the question"
+        return self._in_time(message, "").ignored
+
+    def _may_be_to_another(self, message: IncomingMessage) -> str:
+        """Say why it is not clear to which question typed words are the answer."""
+        if len({self.id, *message.questions}) > 1:
+            return "more than one question is open to this number"
         if message.closed_questions:
-            return "another question to this number was just closed: tap the button, or quote the question"
+            return "another question to this number was just closed"
+        if self.id not in message.questions:
+            return "the receiver did not know the question as open"
         return ""
 
     def _in_time(self, message: IncomingMessage, key: str) -> Choice:

@@ -180,7 +180,7 @@ def open_question_request(
 def close_question_request(question_id: str, answered_by: Sequence[str]) -> Request[str]:
     """Tell the receiver that a question has its answer, or gets none any more.
 
-    :param question_id: the question's id.
+    :param question_id: the question's id, or what asks it.
     :param answered_by: the number of who has answered in each spelling, digits only.
     """
     path, body = f"v1/questions/{question_id}/close", to_json({"answered_by": list(answered_by)})

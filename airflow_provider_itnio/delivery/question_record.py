@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from airflow_provider_itnio.api.question import Question
 
 _KEY: Final = "whatsapp/question"
+_SHOWN: Final = ("options", "has_places", "takes_typed", "business_phone")
+"""What the answers are read by. A later try of the task may render it to something else."""
 
 log = NeverRaisingLog(__name__)
 
@@ -27,6 +29,8 @@ class AskedEarlier(NamedTuple):
     :param ends_at: Unix time in seconds after which no answer counts.
     :param numbers: who was to be asked, digits only.
     :param answer: its answer, if that was found.
+    :param shown: what people see of it, as fields of :class:`Question`; empty if that is not known.
+    :param cursor: behind which of the receiver's messages its answers come; empty if that is not known.
     :param cleared: whether a person has cleared the task since.
     """
 
@@ -35,6 +39,8 @@ class AskedEarlier(NamedTuple):
     ends_at: float
     numbers: list[str]
     answer: dict[str, Any] | None
+    shown: dict[str, Any]
+    cursor: str
     cleared: Cleared
 
 
@@ -56,10 +62,13 @@ def question_of_earlier_try(store: TaskStateStore) -> AskedEarlier | None:
             "ends_at": int() | float() as ends_at,
             "numbers": list(numbers),
             "answer": dict() | None as answer,
+            **more,
         }:
-            return AskedEarlier(
-                question_id, begun_at, ends_at, list(map(str, numbers)), answer, entry.cleared
-            )
+            shown, cursor = dict(more.get("shown") or {}), str(more.get("cursor") or "")
+            if shown:
+                shown["options"] = dict(shown["options"])
+            numbers = list(map(str, numbers))
+            return AskedEarlier(question_id, begun_at, ends_at, numbers, answer, shown, cursor, entry.cleared)
     raise unreadable(_KEY, "it does not hold a question")
 
 
@@ -88,6 +97,8 @@ def write_question(
         "ends_at": question.ends_at,
         "numbers": list(numbers),
         "answer": answer,
+        "shown": {name: question.as_dict()[name] for name in _SHOWN},
+        "cursor": question.cursor,
     }
     if answer is None:
         store.set(_KEY, entry)

@@ -119,23 +119,26 @@ class ReceiverQuestions:
             stands beside all others.
         :return: the cursor to read answers from with :meth:`incoming`; the same if it is told again.
         """
-        from airflow_provider_itnio.api.phone_numbers import spellings
-        from airflow_provider_itnio.api.receiver import open_question_request
-
-        written = [one for phone in phones for one in spellings(phone)]
-        asks = sha256(task.encode()).hexdigest()[:32] if task else ""
-        (cursor,) = self._ask([open_question_request(question_id, written, math.ceil(open_until), asks)])
+        (cursor,) = self._ask([_open_request(question_id, phones, open_until, task)])
         return cursor
 
-    def close_question(self, question_id: str, answered_by: str = "") -> None:
+    async def aopen_question(
+        self, question_id: str, phones: Iterable[str], open_until: float, task: str = ""
+    ) -> str:
+        """Tell the receiver of a question without blocking the event loop, else as :meth:`open_question`."""
+        (cursor,) = await self._aask([_open_request(question_id, phones, open_until, task)])
+        return cursor
+
+    def close_question(self, question_id: str = "", answered_by: str = "", *, task: str = "") -> None:
         """Tell the receiver that a question has its answer, or gets none any more.
 
         For 15 minutes words that others type are still taken to be perhaps meant for it.
 
         :param question_id: the question's id.
         :param answered_by: the number of who has answered, digits only; empty if nobody has.
+        :param task: what asks it, in place of the question's id, as :meth:`open_question` took it.
         """
-        self._ask([_close_request(question_id, answered_by)])
+        self._ask([_close_request(question_id or _id_of(task), answered_by)])
 
     async def aclose_question(self, question_id: str, answered_by: str = "") -> None:
         """Tell the receiver that a question is closed without blocking the event loop."""
@@ -193,6 +196,18 @@ def _status_requests(
     wanted = list(dict.fromkeys(wanted))
     for start in range(0, len(wanted), MOST_IDS):
         yield status_request(wanted[start : start + MOST_IDS], until, wait)
+
+
+def _open_request(question_id: str, phones: Iterable[str], open_until: float, task: str) -> Request[str]:
+    from airflow_provider_itnio.api.phone_numbers import spellings
+    from airflow_provider_itnio.api.receiver import open_question_request
+
+    written = [one for phone in phones for one in spellings(phone)]
+    return open_question_request(question_id, written, math.ceil(open_until), _id_of(task) if task else "")
+
+
+def _id_of(task: str) -> str:
+    return sha256(task.encode()).hexdigest()[:32]
 
 
 def _close_request(question_id: str, answered_by: str) -> Request[str]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from airflow_provider_itnio.api.errors import (
     MAY_PASS,
@@ -23,6 +24,7 @@ from airflow_provider_itnio.operators._question import (
     template_of,
 )
 from airflow_provider_itnio.operators._recorded import RecordedSending
+from airflow_provider_itnio.operators._waiting import wait_for_answer
 from airflow_provider_itnio.templating import is_rendered_later
 
 if TYPE_CHECKING:
@@ -43,6 +45,26 @@ class AskingOperator(RecordedSending):
     template: Any
     if_no_answer: str
     typed_answers: bool
+    _is_open: Question | None = None
+    """The question that this process has to close when its task ends."""
+
+    def on_kill(self) -> None:
+        """End a wait between two attempts to send, and close a question that is asked or waited for."""
+        super().on_kill()
+        self._close_open()
+
+    @contextmanager
+    def _closing_on_failure(self) -> Iterator[None]:
+        """Close the question if the task fails: a retry opens it again, and there may be none."""
+        try:
+            yield
+        except Exception:
+            self._close_open()
+            raise
+
+    def _close_open(self) -> None:
+        if self._is_open is not None:
+            self._close(self._is_open)
 
     def _note_order(self) -> None:
         """Remember whether the DAG file writes the options in their order."""
@@ -59,13 +81,11 @@ class AskingOperator(RecordedSending):
     def _question(self, context: Context, question_id: str, begun_at: float, ends_at: float) -> Question:
         from airflow_provider_itnio.api.question import Question, options_by_key
 
-        instance = context.get("ti")
-        task = [getattr(instance, name, None) for name in ("dag_id", "run_id", "task_id", "map_index")]
         options = {key: str(title) for key, title in options_by_key(self.options).items()}
         _, business_phone = self.hook.sender()
         return Question(
             question_id,
-            "/".join(map(str, task)) if instance is not None else "",
+            _task_of(context),
             options,
             business_phone,
             ends_at,
@@ -74,11 +94,19 @@ class AskingOperator(RecordedSending):
             takes_typed=self.typed_answers,
         )
 
+    def _as_shown(self, question: Question, shown: Mapping[str, Any]) -> Question:
+        """Return the question as the people whom an earlier try has asked see it."""
+        if shown and [*question.options.items()] != [*shown["options"].items()]:
+            log.warning("The options have changed since the question was asked. The earlier ones hold")
+        return replace(question, **shown)
+
     def _opened(self, question: Question, numbers: Sequence[str]) -> Question:
         """Tell the receiver of a question before anybody is asked, and return where its answers begin."""
         try:
             cursor = self.hook.open_question(question.id, numbers, question.ends_at, question.task)
         except MAY_PASS as error:
+            if isinstance(error, ReceiverError):
+                self._is_open = question  # perhaps: the answer may be lost
             if question.asked:
                 raise ReceiverError(f"It is not known whether anybody has answered. {error}") from error
             if isinstance(error, ConfigurationError):
@@ -86,7 +114,9 @@ class AskingOperator(RecordedSending):
             raise NotSentError(
                 f"The receiver is to know of a question before it is asked. {error}"
             ) from error
-        return replace(question, cursor=cursor)
+        self._is_open = question
+        has_moved = question.cursor and question.cursor.partition("-")[0] != cursor.partition("-")[0]
+        return replace(question, cursor=question.cursor if has_moved else cursor)
 
     def _asked_earlier(
         self, question: Question, numbers: Sequence[str], record: DeliveryRecord
@@ -116,9 +146,41 @@ class AskingOperator(RecordedSending):
         titles = {ids[key]: title for key, title in question.options.items()}
         return hook.prepare(number, interactive=interactive_of(self.question, titles))
 
+    def _wait_in_worker(self, question: Question) -> dict[str, Any]:
+        from airflow_provider_itnio.api.answer_wait import AnswerWait
+
+        secret = self.hook.account().credentials.secret
+        return wait_for_answer(
+            self.hook, AnswerWait(question, secret, has_template=self.template is not None)
+        )
+
+    def _answer_meanwhile(self, question: Question) -> dict[str, Any] | None:
+        """Look, before somebody is asked, for what came while nothing waited."""
+        from airflow_provider_itnio.api.answer_wait import AnswerWait
+
+        wait = AnswerWait(question, self.hook.account().credentials.secret)
+        with suppress(*MAY_PASS):
+            wait.take(self.hook.incoming(**wait.what_to_read() | {"wait": 0.0}), {})
+        return cast("dict[str, Any] | None", wait.result()["answer"])
+
+    def _close_of_task(self, context: Context) -> None:
+        """Close the question of a deferral that Airflow ended, which does not say which one that was."""
+        try:
+            self.hook.close_question(task=_task_of(context))
+        except ItnioError as error:
+            log.warning("%s. Typed answers to other questions may not count until this one is over", error)
+
     def _close(self, question: Question, answered_by: str = "") -> None:
         """Let what people type from now on be for other questions."""
+        self._is_open = None
         try:
             self.hook.close_question(question.id, answered_by)
         except ItnioError as error:  # which must not keep the answer from the task
             log.warning("%s. Until %s typed answers to other questions may not count", error, question.ends)
+
+
+def _task_of(context: Context) -> str:
+    """Return which task instance runs; empty outside of one."""
+    instance = context.get("ti")
+    task = [getattr(instance, name, None) for name in ("dag_id", "run_id", "task_id", "map_index")]
+    return "/".join(map(str, task)) if instance is not None else ""

@@ -144,6 +144,9 @@ def wait_for_answer(hook: ItnioHook, wait: AnswerWait) -> dict[str, Any]:
         try:
             incoming = hook.incoming(**wait.what_to_read())
             pause = wait.take(incoming, hook.message_status(wait.unsettled))
+            if pause is not None and (again := wait.to_open()):
+                hook.open_question(*again)
+                wait.opened()
         except MAY_PASS as error:
             pause = wait.take_error(error)
         if pause is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, cast
@@ -14,7 +14,6 @@ from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSki
 
 from airflow_provider_itnio.api.checks import check_delivery, check_flag
 from airflow_provider_itnio.api.errors import (
-    MAY_PASS,
     ItnioError,
     ReceiverError,
     UnknownOutcomeError,
@@ -37,7 +36,6 @@ from airflow_provider_itnio.operators._waiting import (
     is_deferrable,
     never_sending_again,
     seconds_of,
-    wait_for_answer,
 )
 from airflow_provider_itnio.templating import is_rendered_later
 
@@ -144,7 +142,6 @@ class WhatsAppAskOperator(AskingOperator):
     recipients: Any
     answer_within: timedelta | float
     deferrable: bool | None
-    _waits_for: Question | None = None
 
     def __init__(
         self,
@@ -189,7 +186,7 @@ class WhatsAppAskOperator(AskingOperator):
         from airflow_provider_itnio.api.question import Question
         from airflow_provider_itnio.delivery.question_record import question_of_earlier_try, write_question
 
-        with self._failing_as_documented():
+        with self._failing_as_documented(), self._closing_on_failure():
             check_delivery(self.delivery)
             self._check_flags()
             seconds = seconds_of(self.answer_within, "answer_within")
@@ -198,17 +195,24 @@ class WhatsAppAskOperator(AskingOperator):
             record = self._record_of(context)
             earlier, question_id = question_of_earlier_try(record.store), Question.new_id()
             if earlier is not None:
-                question = self._question(context, earlier.id, earlier.begun_at, earlier.ends_at)
+                question = self._as_shown(
+                    self._question(context, earlier.id, earlier.begun_at, earlier.ends_at), earlier.shown
+                )
                 everyone = each_once([*earlier.numbers, *numbers])
                 question, unasked = self._asked_earlier(question, everyone, record)
                 rest = [number for number in unasked if number in numbers]
                 if earlier.answer is not None:
                     log.info("An earlier try of this task has found the answer")
                     return cast("AnswerDict", earlier.answer)
+                if question.asked and earlier.cursor:  # a question that has its answer is not opened again
+                    question = replace(question, cursor=earlier.cursor)
+                    if answer := self._answer_meanwhile(question):
+                        return self._ended(question, {"answer": answer}, record)
                 if question.asked and time.time() < earlier.ends_at:
                     log.info("An earlier try of this task has asked. The wait for the answer goes on")
+                    question = self._opened(question, everyone)
                     write_question(record.store, question, everyone)
-                    return self._ask(self._opened(question, everyone), rest, record)
+                    return self._ask(question, rest, record)
                 if question.was_accepted:
                     question = self._opened(question, everyone)
                     found = self._wait_in_worker(question)  # what came in time, and no try has read
@@ -219,16 +223,10 @@ class WhatsAppAskOperator(AskingOperator):
                 else:
                     question_id = earlier.id
             now = time.time()
-            question = self._question(context, question_id, now, now + seconds)
+            question = self._opened(self._question(context, question_id, now, now + seconds), numbers)
             write_question(record.store, question, numbers)
             record.about = question.id
-            return self._ask(self._opened(question, numbers), rest, record)
-
-    def on_kill(self) -> None:
-        """End a wait between two attempts to send, and close a question that is waited for."""
-        super().on_kill()
-        if self._waits_for is not None:
-            self._close(self._waits_for)
+            return self._ask(question, rest, record)
 
     def execute_complete(self, context: Context, event: Mapping[str, Any]) -> AnswerDict:
         """Go on when the triggerer has waited.
@@ -239,11 +237,13 @@ class WhatsAppAskOperator(AskingOperator):
         from airflow_provider_itnio.api.question import Question
 
         record, question = self._record_of(context), Question.from_dict(event["question"])
+        self._is_open = question
         numbers = list(dict.fromkeys(one.recipient for one in question.asked))
         known, rest = self._asked_earlier(replace(question, asked=()), numbers, record)
         if {*known.asked} - {*question.asked}:
             # This has run before, in a worker that was lost after it had sent a WhatsApp template.
-            return self._ask(replace(known, cursor=event["cursor"]), rest, record)
+            unclear = event.get("unclear", "")
+            return self._ask(replace(known, cursor=event["cursor"], unclear=unclear), rest, record)
         return self._ended(question, event, record)
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
@@ -254,9 +254,11 @@ class WhatsAppAskOperator(AskingOperator):
         :param context: the task's context.
         """
         record = self._record_of(context)
-        with self._failing_as_documented(), never_sending_again(record, ""):
+        with self._failing_as_documented(), self._closing_on_failure(), never_sending_again(record, ""):
             if record.store and (next_kwargs or {}).get("error") == _TRIGGER_TIMEOUT:
                 return self.execute(context)  # no triggerer has read what came
+            if next_method == _FAILED:
+                self._close_of_task(context)
             return super().resume_execution(next_method, next_kwargs, context)
 
     def _ask(self, question: Question, numbers: Sequence[str], record: DeliveryRecord) -> AnswerDict:
@@ -295,6 +297,7 @@ class WhatsAppAskOperator(AskingOperator):
         if left > 0 and is_deferrable(self.deferrable):
             from airflow_provider_itnio.triggers.whatsapp import WhatsAppAnswerTrigger
 
+            self._is_open = None  # for the trigger to close
             self.defer(
                 trigger=WhatsAppAnswerTrigger(
                     question.as_dict(), self.template is not None, self.itnio_conn_id
@@ -303,26 +306,6 @@ class WhatsAppAskOperator(AskingOperator):
                 timeout=timedelta(seconds=left) + OF_TRIGGERER if record.store else None,
             )
         return self._ended(question, self._wait_in_worker(question), record)
-
-    def _wait_in_worker(self, question: Question) -> dict[str, Any]:
-        from airflow_provider_itnio.api.answer_wait import AnswerWait
-
-        secret = self.hook.account().credentials.secret
-        self._waits_for = question
-        found = wait_for_answer(
-            self.hook, AnswerWait(question, secret, has_template=self.template is not None)
-        )
-        self._waits_for = None
-        return found
-
-    def _answer_meanwhile(self, question: Question) -> dict[str, Any] | None:
-        """Look once more, before a WhatsApp template is sent, for what came while the task was resumed."""
-        from airflow_provider_itnio.api.answer_wait import AnswerWait
-
-        wait = AnswerWait(question, self.hook.account().credentials.secret)
-        with suppress(*MAY_PASS):
-            wait.take(self.hook.incoming(**wait.what_to_read() | {"wait": 0.0}), {})
-        return cast("dict[str, Any] | None", wait.result()["answer"])
 
     def _check_flags(self) -> None:
         check_flag("typed_answers", self.typed_answers)
@@ -346,6 +329,7 @@ class WhatsAppAskOperator(AskingOperator):
             question,
             asked=tuple(one for one in question.asked if one.message_id not in found["failed"]),
             cursor=found["cursor"],
+            unclear=found.get("unclear", ""),
         )
         if self.template is not None and time.time() < question.ends_at:
             if answer := self._answer_meanwhile(reached):
@@ -364,6 +348,10 @@ class WhatsAppAskOperator(AskingOperator):
             raise AirflowFailException(f"NotDeliveredError: The question reached nobody: {reasons}{advice}")
         if not found["is_pushed_to"]:
             raise ReceiverError(_NOTHING_PUSHED)
+        if reached.unclear:
+            raise AirflowFailException(
+                f"It is not clear whether anybody has answered. {reached.unclear}. {_CLEAR}"
+            )
         return self._without_answer()
 
     def _without_answer(self) -> AnswerDict:
@@ -379,6 +367,13 @@ class WhatsAppAskOperator(AskingOperator):
 
 _TRIGGER_TIMEOUT: Final = "Trigger timeout"
 """Airflow's word for a deferral that took longer than its ``timeout``."""
+
+_FAILED: Final = "__fail__"
+"""Airflow's name for what follows a deferral that it ended."""
+
+_CLEAR: Final = (
+    "Clear the task to ask again. A tap on a button, or a reply that quotes the question, is always clear"
+)
 
 _NOTHING_PUSHED: Final = (
     "It is not known whether anybody has answered. The receiver knows of no status of the question's "

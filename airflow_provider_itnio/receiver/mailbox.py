@@ -177,14 +177,15 @@ class Mailbox:
     def close_question(self, question_id: str, answered_by: Collection[str], now: int) -> None:
         """Note that a question has its answer, or gets none any more.
 
-        :param question_id: the question.
+        :param question_id: the question, or the task that asks it.
         :param answered_by: the numbers of who knows that it is closed, digits only.
         :param now: Unix seconds.
         """
         with self._engine.begin() as connection:
             lock(connection)
             last = connection.scalar(sa.select(sa.func.max(incoming.c.number))) or 0
-            mine = (questions.c.question_id == question_id) & questions.c.closed_after.is_(None)
+            asked = (questions.c.question_id == question_id) | (questions.c.task == question_id)
+            mine = asked & questions.c.closed_after.is_(None)
             unclear_until = sa.case(
                 (questions.c.phone.in_(answered_by), 0), else_=now + questions.c.unclear_for
             )

@@ -131,6 +131,9 @@ class WhatsAppAnswerTrigger(_Asking, BaseTrigger):
                 try:
                     incoming = await hook.aincoming(**wait.what_to_read())
                     pause = wait.take(incoming, await hook.amessage_status(wait.unsettled))
+                    if pause is not None and (again := wait.to_open()):
+                        await hook.aopen_question(*again)
+                        wait.opened()
                 except MAY_PASS as error:
                     pause = wait.take_error(error)
                 if pause is None:

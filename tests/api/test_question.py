@@ -51,14 +51,19 @@ ANSWERS = {
     "at the last second": written(at=AT + 100),
     "same business phone": written(business_phone="8613800000000"),
 }
-NO_ANSWERS = {
-    "too late": written(at=AT + 101),
-    "tap too late": tapped(at=AT + 101),
-    "before": written(at=AT - 1),
-    "closed": written(questions=()),
+UNCLEAR = {
+    "not known as open": written(questions=()),
     "another one is open": written(questions=("q0", "q1")),
     "another one was just closed": written(closed_questions=("q0",)),
     "only another one is open": written(questions=("q0",)),
+}
+NO_ANSWERS = UNCLEAR | {
+    "too late": written(at=AT + 101),
+    "too late while another one is open": written(at=AT + 101, questions=("q0",)),
+    "tap too late": tapped(at=AT + 101),
+    "before": written(at=AT - 1),
+    "before, while it is not known as open": written(at=AT - 1, questions=()),
+    "other words while another one is open": written("maybe", questions=("q0", "q1")),
     "quote of another message": written(reply_to="m2"),
     "another secret": tapped(secret=Secret("other")),
     "another question": tapped(replace(QUESTION, id="q2")),
@@ -79,8 +84,9 @@ def test_it_answers(message):
 
 @pytest.mark.parametrize("message", NO_ANSWERS.values(), ids=NO_ANSWERS)
 def test_it_does_not_answer(message):
-    option, ignored = QUESTION.choice_of(message, SECRET)
+    option, ignored, means = QUESTION.choice_of(message, SECRET)
     assert option is None
+    assert means == ("yes" if message in UNCLEAR.values() else None)
     assert ignored or message.sender not in (ANA, BEN)
 
 
@@ -124,13 +130,13 @@ def test_only_a_tap_counts_where_typed_answers_do_not():
     assert question.choice_of(tapped(question), SECRET).option == "yes"
     assert question.choice_of(written("Load again", option_id="Load again", reply_to="m1"), SECRET).option
     for typed in (written(), written(reply_to="m1")):
-        assert question.choice_of(typed, SECRET) == (None, "typed, and only a tap counts")
+        assert question.choice_of(typed, SECRET) == (None, "typed, and only a tap counts", None)
 
 
 def test_where_it_is_unknown_when_a_person_was_asked_only_newer_words_count():
     question = replace(QUESTION, asked=(Asked(ANA, "", "", None),), begun_at=AT + 0.5)
     assert question.choice_of(written(at=AT), SECRET).option == "yes"
-    assert question.choice_of(written(at=AT - 60), SECRET) == (None, "written before the question")
+    assert question.choice_of(written(at=AT - 60), SECRET).ignored == "written before the question"
 
 
 def test_it_is_written_and_read_as_json_and_no_database_changes_the_order_of_its_options():
@@ -172,6 +178,18 @@ def test_the_first_answer_ends_it():
     assert (answer["answer"], answer["answered_by"]) == ("no", BEN)
 
 
+def test_it_tells_the_receiver_anew_to_whom_it_is_open():
+    waiting = Waiting()
+    waiting.hears(m1="sent")
+    assert waiting.wait.to_open() is None
+    waiting.hears(m1="failed")
+    assert waiting.wait.to_open() == ("q1", [BEN], AT + 100, "dag/run/ask/-1")
+    waiting.wait.opened()
+    assert waiting.wait.to_open() is None
+    waiting.wait.take(Incoming([], "b-0"), {})  # of another database
+    assert waiting.wait.to_open() == ("q1", [BEN], AT + 100, "dag/run/ask/-1")
+
+
 def test_it_asks_often_until_messages_have_arrived_and_then_once_in_25_seconds():
     waiting, waits = Waiting(), []
     for _ in range(4):
@@ -196,6 +214,7 @@ def test_it_ends_when_all_is_read_that_came_in_time():
         "problem": "",
         "cursor": "a-2",
         "is_pushed_to": True,
+        "unclear": "",
     }
 
 

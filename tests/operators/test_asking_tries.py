@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import threading
 import time
@@ -15,6 +14,7 @@ from tests.operators.proxies import proxy_of
 from tests.operators.questions import (
     ANA,
     BEN,
+    OPTIONS,
     asking,
     chosen,
     deferred,
@@ -65,6 +65,40 @@ def test_a_retry_asks_nobody_again_and_waits_until_the_same_time(store, sandbox)
     assert len(sandbox.messages) == 2
 
 
+CHANGED = {
+    "order": (OPTIONS, dict(reversed(OPTIONS.items())), "1"),
+    "titles": (
+        {"again": "Table one", "leave": "Table two"},
+        {"again": "Table two", "leave": "Table one"},
+        "table one",
+    ),
+    "keys": (OPTIONS, {"now": "Load again", "never": "Leave it"}, "Load again"),
+}
+
+
+@pytest.mark.parametrize(("shown", "later", "typed"), CHANGED.values(), ids=CHANGED)
+def test_an_answer_is_read_by_the_options_that_were_shown(shown, later, typed, store, sandbox, caplog):
+    run = asking(store, deferrable=True, options=shown)
+    deferred(run)
+    run.make = asking(deferrable=True, options=later).make
+    with caplog.at_level("WARNING"):
+        left = deferred(run)
+    assert "The options have changed since the question was asked" in caplog.text
+    write(sandbox, typed)
+    assert ended(run, left)["answer"] == "again"
+    assert len(sandbox.messages) == 1
+
+
+def test_a_record_of_an_earlier_version_is_read(store, sandbox):
+    run = asking(store, deferrable=True)
+    deferred(run)
+    written = json.loads(store.kept["whatsapp/question"])
+    written = json.dumps({name: written[name] for name in written if name not in ("shown", "cursor")})
+    store.kept["whatsapp/question"] = written
+    tap(sandbox, sandbox.messages[0])
+    assert ended(run, deferred(run))["answer"] == "again"
+
+
 def test_an_answer_that_came_while_nobody_waited_is_found_by_a_retry(store, sandbox):
     run = asking(store, deferrable=True, answer_within=1)
     left = deferred(run)
@@ -86,12 +120,11 @@ def test_a_retry_after_the_time_ends_without_an_answer(store, sandbox):
     assert ended(run, left)["answer"] == "again"
 
 
-def test_the_time_begins_when_somebody_is_asked(store, sandbox, connect, receiver):
+def test_the_time_begins_when_somebody_is_asked(store, sandbox):
     run = asking(store, deferrable=True, answer_within=1)
-    connect(extra=receiver.extra | {"receiver_token": "another-token-0123456789"})
+    sandbox.fail_next(status=-114)
     fails_at_once(run)  # with nobody asked
     written = json.loads(store.kept["whatsapp/question"])
-    connect(extra=receiver.extra)
     time.sleep(max(0, written["ends_at"] - time.time()))
     run.clear()
     question = deferred(run).trigger.question
@@ -140,7 +173,7 @@ def test_a_retry_while_a_proxy_answers_for_the_receiver_may_be_tried_again(store
     deferred(run)
     with proxy_of(receiver) as proxy:
         connect(extra=receiver.extra | {"receiver_url": proxy.url})
-        proxy.be_down(404, times=1)
+        proxy.be_down(404)
         may_be_tried_again(run, ReceiverError)
         left = deferred(run)
         tap(sandbox, sandbox.messages[0])
@@ -181,34 +214,12 @@ def test_what_ends_the_wait_lets_no_retry_ask_again(ended_by, maybe_store, monke
     def ends(*_):
         raise ended_by
 
-    monkeypatch.setattr("airflow_provider_itnio.operators.whatsapp_ask.wait_for_answer", ends)
+    monkeypatch.setattr("airflow_provider_itnio.operators._asking.wait_for_answer", ends)
     run = asking(maybe_store)
     if maybe_store:
         may_be_tried_again(run, type(ended_by))
     else:
         assert "The message was accepted before" in str(fails_at_once(run, type(ended_by)))
-
-
-def test_a_task_that_is_marked_while_it_waits_closes_its_question(store, sandbox):
-    gone = deferred(asking(store, task_id="gone", deferrable=True, answer_within=3600))
-    left = deferred(run := asking(deferrable=True))
-    asyncio.run(gone.trigger.on_kill())
-    write(sandbox, "again")
-    assert ended(run, left)["answer"] == "again"
-
-
-def test_a_task_that_is_ended_while_it_waits_in_its_worker_closes_its_question(sandbox, monkeypatch):
-    def ends(*_):
-        raise AirflowTaskTimeout("time")
-
-    with monkeypatch.context() as patch:
-        patch.setattr("airflow_provider_itnio.operators.whatsapp_ask.wait_for_answer", ends)
-        gone = asking(task_id="gone", deferrable=False, answer_within=3600)
-        fails_at_once(gone, AirflowTaskTimeout)
-    left = deferred(run := asking(deferrable=True))
-    gone.operator.on_kill()  # as Airflow does then
-    write(sandbox, "again")
-    assert ended(run, left)["answer"] == "again"
 
 
 def test_without_a_record_a_new_question_takes_the_place_of_the_task_s_earlier_one(sandbox):

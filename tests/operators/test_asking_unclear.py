@@ -1,0 +1,141 @@
+"""Words that perhaps are an answer are no silence: ``if_no_answer`` does not act on them."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException, TaskDeferred
+
+from airflow_provider_itnio.api.answer_wait import AnswerWait
+from airflow_provider_itnio.api.question import Question
+from airflow_provider_itnio.hooks.itnio import ItnioHook
+from airflow_provider_itnio.messages import template_message
+from airflow_provider_itnio.operators._waiting import wait_for_answer
+from tests.operators.questions import (
+    ANA,
+    BEN,
+    asking,
+    deferred,
+    ended,
+    heard,
+    resumed,
+    tap,
+    triggered,
+    write,
+)
+from tests.receiver.running import new_number, running_receiver
+
+pytestmark = pytest.mark.usefixtures("people")
+
+
+def open_to(number, sandbox, receiver):
+    """Let a person write, and give the questions that were open to them then."""
+    cursor = receiver.get("/v1/incoming?after=latest")["cursor"]
+    write(sandbox, "hello", number)
+    return receiver.get(f"/v1/incoming?after={cursor}&wait=25")["messages"][0]["questions"]
+
+
+@pytest.mark.parametrize("if_no_answer", ["fail", "skip", "leave"])
+@pytest.mark.parametrize("deferrable", [False, True])
+def test_words_that_may_be_the_answer_to_another_question_fail_the_task(
+    if_no_answer, deferrable, sandbox, receiver
+):
+    deferred(asking(task_id="another", deferrable=True, answer_within=60))
+    run = asking(deferrable=deferrable, answer_within=1, if_no_answer=if_no_answer)
+    told = (
+        "It is not clear whether anybody has answered. 86…01 typed 'leave': more than one question is "
+        r"open to this number. Clear the task to ask again.*A tap"
+    )
+    if deferrable:
+        left = deferred(run)
+        heard(receiver, lambda: write(sandbox, "Leave it"))
+        with pytest.raises(AirflowFailException, match=told):
+            ended(run, left)
+    else:
+        later = threading.Thread(target=lambda: sandbox.wait_for(2) and write(sandbox, "2"))
+        later.start()
+        with pytest.raises(AirflowFailException, match=told):
+            run.once()
+        later.join()
+
+
+def test_words_after_a_question_that_nobody_answered_fail_the_task_and_a_clear_asks_again(
+    store, sandbox, receiver, monkeypatch
+):
+    monkeypatch.setattr("airflow_provider_itnio.api.receiver.UNCLEAR_FOR", 900)
+    sandbox.window_open(number := new_number())
+    fields = {"recipients": [number], "deferrable": True, "if_no_answer": "leave", "answer_within": 1}
+    assert ended(first := asking(task_id="first", **fields), deferred(first))["answered_by"] is None
+    left = deferred(run := asking(store, **fields))
+    heard(receiver, lambda: write(sandbox, "again", number))
+    with pytest.raises(AirflowFailException, match="another question to this number was just closed"):
+        ended(run, left)
+    run.clear()
+    left = deferred(run)
+    tap(sandbox, sandbox.messages[-1])
+    assert ended(run, left)["answer"] == "again"
+
+
+def test_words_are_not_forgotten_when_a_template_is_sent_meanwhile(sandbox, receiver):
+    number = new_number()
+    heard(receiver, lambda: write(sandbox, "hello", number))
+    run = asking(recipients=[number], template=template_message("ask", "en"), deferrable=True)
+    question = (left := deferred(run)).trigger.question
+    failed = {question["asked"][0]["message_id"]: {"failure": "131047: window", "code": 131047}}
+    event = {"question": question, "answer": None, "failed": failed, "problem": "", "unclear": "Ana typed"}
+    with pytest.raises(TaskDeferred) as again:
+        resumed(run, left, {**event, "cursor": question["cursor"], "is_pushed_to": True})
+    assert again.value.trigger.question["unclear"] == "Ana typed"
+
+
+@pytest.mark.parametrize("way", ["worker", "triggerer"])
+def test_a_receiver_with_a_new_database_is_told_of_the_question(way, sandbox, connect, tmp_path):
+    left = deferred(asking(deferrable=True, answer_within=60))
+    with running_receiver(f"sqlite:///{tmp_path}/new.db", tmp_path) as new:
+        connect(extra=new.extra)
+        sandbox.push_to(new.push_url)
+
+        def answers_once_it_is_known():
+            while not open_to(ANA, sandbox, new):
+                time.sleep(0.1)
+            write(sandbox, "again")
+
+        later = threading.Thread(target=answers_once_it_is_known)
+        later.start()
+        if way == "triggerer":
+            found = triggered(left.trigger)
+        else:
+            secret = ItnioHook().account().credentials.secret
+            found = wait_for_answer(
+                ItnioHook(), AnswerWait(Question.from_dict(left.trigger.question), secret)
+            )
+        later.join()
+    assert found["answer"]["answer"] == "again"
+
+
+def test_words_to_a_new_database_fail_the_task(sandbox, connect, tmp_path):
+    left = deferred(run := asking(deferrable=True, answer_within=3, if_no_answer="leave"))
+    with running_receiver(f"sqlite:///{tmp_path}/new.db", tmp_path) as new:
+        connect(extra=new.extra)
+        sandbox.push_to(new.push_url)
+        heard(new, lambda: write(sandbox, "again"))
+        with pytest.raises(AirflowFailException, match="the receiver did not know the question as open"):
+            ended(run, left)
+
+
+def test_a_question_that_did_not_reach_a_person_does_not_hold_up_their_words(sandbox, receiver):
+    late = new_number()
+    first = deferred(asking(task_id="first", recipients=[late, BEN], deferrable=True, answer_within=60))
+    waiting = threading.Thread(target=triggered, args=(first.trigger,))
+    waiting.start()
+    sandbox.window_open(late)
+    second = deferred(run := asking(recipients=[late], deferrable=True, answer_within=60))
+
+    while len(open_to(late, sandbox, receiver)) > 1:
+        time.sleep(0.1)
+    write(sandbox, "again", late)
+    assert ended(run, second)["answer"] == "again"
+    tap(sandbox, sandbox.sent_to(BEN)[0])
+    waiting.join()
