@@ -21,6 +21,8 @@ _BETWEEN_MESSAGES: Final = 0.5
 _LATE_PUSHES: Final = 30.0
 """Seconds after a question's time in which a push of what was written in time is waited for; never longer
 than the question was open."""
+_LATE_READS: Final = 60.0
+"""Seconds after that in which messages are still read where there is no end of them."""
 _MOST_LINES: Final = 100
 """Lines in the log about messages that were no answer."""
 
@@ -77,7 +79,7 @@ class AnswerWait:
 
         :return: the seconds to pause before it goes on; ``None`` if the wait is over.
         """
-        self._cursor, self._problem = incoming.cursor, ""
+        before, self._cursor, self._problem = self._cursor, incoming.cursor, ""
         has_status = any(one.status != "none" for one in statuses.values())
         self._is_pushed_to = self._is_pushed_to or has_status or bool(incoming.messages)
         for message in incoming.messages:
@@ -86,7 +88,7 @@ class AnswerWait:
         if self._has_failed(statuses):
             return None
         left = self._reads_until - (now := self._now())
-        if incoming.messages:  # there may be more
+        if incoming.messages and self._cursor != before and left > -_LATE_READS:  # there may be more
             return max(0.0, min(_BETWEEN_MESSAGES, left))
         if left <= 0:
             return None

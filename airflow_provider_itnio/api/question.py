@@ -201,8 +201,12 @@ class Question:
             return Choice(None, "" if is_for_others else "from a number that was not asked")
         if typed is None:
             return Choice(None, "none of the options")
-        if self._names_this(message, mine):
-            return self._in_time(message, typed)
+        if message.reply_to in {one.message_id for one in mine if one.message_id}:
+            in_time = self._in_time(message, typed)
+            if self.takes_typed or in_time.option is None:
+                return in_time
+            if message.option_id is not None:
+                return Choice(None, "a tap without its code, and typed answers do not count", typed)
         if ignored := self._not_typed_to_this(message, mine):
             return Choice(None, ignored)
         if unclear := self._may_be_to_another(message):
@@ -218,11 +222,6 @@ class Question:
                         return Choice(None, "the button of another person's question")
                     return self._in_time(message, key)
         return Choice(None, "its code does not fit")
-
-    def _names_this(self, message: IncomingMessage, mine: Sequence[Asked]) -> bool:
-        """Return whether words without a code are said to answer a message that asks this question."""
-        is_mine = message.reply_to in {one.message_id for one in mine if one.message_id}
-        return is_mine and (message.option_id is not None or self.takes_typed)
 
     def _not_typed_to_this(self, message: IncomingMessage, mine: Sequence[Asked]) -> str:
         """Say why typed words are certainly no answer to this question."""

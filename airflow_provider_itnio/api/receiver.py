@@ -272,6 +272,8 @@ def _statuses(payload: Mapping[str, Any], ids: Sequence[str]) -> list[MessageSta
 
 def _status(message_id: str, told: object) -> MessageStatus | None:
     match told:
+        case {"message_id": of} if of != message_id:
+            return None
         case {"status": "none" | "sent" | "delivered" | "read" as status, "at": at}:
             return MessageStatus(message_id, status, _time(at))
         case {"status": "failed", "at": at, "failure": failure}:
@@ -284,7 +286,7 @@ def _status(message_id: str, told: object) -> MessageStatus | None:
 
 def _incoming(payload: Mapping[str, Any]) -> Incoming | None:
     match payload:
-        case {"messages": list() as told, "cursor": str() as cursor}:
+        case {"messages": list() as told, "cursor": str() as cursor} if cursor.isascii():
             messages = _all(map(_incoming_message, told))
             return None if messages is None else Incoming(messages, cursor)
     return None
@@ -298,14 +300,14 @@ def _incoming_message(told: object) -> IncomingMessage | None:
             "name": str() as name,
             "type": str() as kind,
             "text": str() as text,
-            "option": option,
-            "reply_to": reply_to,
+            "option": None | {"id": str()} as option,
+            "reply_to": None | str() as reply_to,
             "at": str() as at,
             "business_phone": str() as business_phone,
             "questions": list() as questions,
             **more,
         } if (moment := _time(at)) is not None:
-            option_id = option.get("id") if isinstance(option, dict) else None
+            option_id = option["id"] if option else None
             closed = more.get("closed_questions")
             return IncomingMessage(
                 *(message_id, sender, name, kind, text, option_id, reply_to, moment, business_phone),
@@ -317,7 +319,7 @@ def _incoming_message(told: object) -> IncomingMessage | None:
 
 def _cursor(payload: Mapping[str, Any]) -> str | None:
     cursor = payload.get("cursor")
-    return cursor if isinstance(cursor, str) else None
+    return cursor if isinstance(cursor, str) and cursor.isascii() else None
 
 
 def _closed(payload: Mapping[str, Any]) -> str | None:

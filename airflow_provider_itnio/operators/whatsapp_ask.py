@@ -98,7 +98,8 @@ class WhatsAppAskOperator(AskingOperator):
     :param answer_within: how long an answer is waited for, from when the question is asked: 1 s to 7 days, a
         timedelta or seconds.
     :param if_no_answer: what to do then: ``fail``, ``skip``, or the key of the option that is taken for the
-        answer. A question that reached nobody, and an answer that can't be read, fail the task in any case.
+        answer. A question that reached nobody, an answer that can't be read, and a typed option of which it
+        is not clear to which question fail the task in any case.
     :param typed_answers: whether typed words count. They carry no signature: whoever knows the receiver's
         push address and a number that was asked could send them. With ``False`` only a tap counts.
     :param template: the WhatsApp template that asks whoever has not written in the last 24 hours: what
@@ -121,7 +122,7 @@ class WhatsAppAskOperator(AskingOperator):
     :raises InvalidMessageError: if what is written in the DAG file breaks a rule of a message.
     :raises InvalidParameterError: if another parameter in the DAG file is out of its range.
     :raises AirflowFailException: at once and without retries, if nobody has answered and ``if_no_answer`` is
-        ``fail``; if the question reached nobody; if something in it is invalid, the connection names no
+        ``fail``; if it is not clear whether somebody has; if the question reached nobody; if something in it is invalid, the connection names no
         receiver, or Itniotech refused.
     :raises AirflowSkipException: if nobody has answered and ``if_no_answer`` is ``skip``.
     :raises NotSentError: if nobody was asked; the task's retries try again.

@@ -21,6 +21,9 @@ _LATEST: Final = 253_402_300_799
 _MILLISECONDS: Final = 100_000_000_000
 """A time from here on counts milliseconds: as seconds it would be after the year 5000."""
 
+_CLOCKS_APART: Final = 300
+"""Seconds by which Itniotech's clock may be ahead of this machine's."""
+
 
 @dataclass(frozen=True, slots=True)
 class StatusEvent:
@@ -91,7 +94,9 @@ def read_event(pushed: object, now: int) -> Event:
     if not 0 < len(message_id) <= LONGEST_ID:
         return _unread(pushed, kind, f"messageId is missing or over {LONGEST_ID} characters")
     at = _seconds(pushed.get("timestamp"), now)
-    return (_status if kind == "message-status-event" else _incoming)(pushed, kind, message_id, at)
+    if kind == "message-status-event":
+        return _status(pushed, kind, message_id, at)
+    return _incoming(pushed, kind, message_id, at, now)
 
 
 def _status(pushed: Mapping[Any, Any], kind: str, message_id: str, at: int) -> Event:
@@ -102,7 +107,7 @@ def _status(pushed: Mapping[Any, Any], kind: str, message_id: str, at: int) -> E
     return StatusEvent(message_id, status, at, failure)
 
 
-def _incoming(pushed: Mapping[Any, Any], kind: str, message_id: str, at: int) -> Event:
+def _incoming(pushed: Mapping[Any, Any], kind: str, message_id: str, at: int, now: int) -> Event:
     origin = pushed.get("from")
     who = origin if isinstance(origin, Mapping) else {"phone": origin}
     sender = _digits(who.get("phone"))
@@ -122,7 +127,7 @@ def _incoming(pushed: Mapping[Any, Any], kind: str, message_id: str, at: int) ->
         option_id=option_id,
         option_title=option_title,
         reply_to=_text(context.get("id") or context.get("refMessageId"), LONGEST_ID) or None,
-        at=at,
+        at=at if at <= now + _CLOCKS_APART else now,  # a window is not open longer than a day
     )
 
 

@@ -89,3 +89,9 @@ def test_what_is_read_of_any_json_is_text_that_can_be_encoded(pushed):
         for value in vars(read_event(pushed, AT)).values():
             assert "\0" not in str(value)
             str(value).encode()
+
+
+@pytest.mark.parametrize("ahead", [301, 400 * 86400, 90_000_000_000])
+def test_what_a_person_wrote_in_the_future_was_written_now(ahead):
+    assert read_event(incoming_push("m", {}, at=AT + ahead), AT).at == AT
+    assert read_event(incoming_push("m", {}, at=AT + 300), AT).at == AT + 300

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 import pytest
 
+from airflow_provider_itnio.receiver.mailbox import as_one_of_many
 from tests.receiver.running import AT, READ_TOKEN, incoming_push, status_push, text_push
 
 pytestmark = pytest.mark.xdist_group("pushes")  # what they share is made once
@@ -109,6 +110,13 @@ def test_an_answer_about_many_messages_has_no_more_than_is_read_of_it(receiver):
     alone = receiver.get(f"/v1/messages/{ids[0]}")
     assert alone["failure"].startswith("131026" + LONG[:19_000])
     assert len(alone["history"]) == 4
+
+
+def test_what_json_escapes_makes_no_failure_longer_than_others():
+    told = as_one_of_many({"failure": "131026" + "\x01" * 500 + "\n" + LONG})["failure"]
+    assert told.startswith("131026" + LONG[:120])
+    assert len(json.dumps(told, ensure_ascii=False).encode()) < 410
+    assert as_one_of_many({"failure": None}) == {"failure": None}
 
 
 def test_incoming_messages_that_are_too_many_for_an_answer_come_in_the_next(receiver):

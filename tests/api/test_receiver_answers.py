@@ -1,0 +1,49 @@
+"""What a receiver answers is read, or is known as something else: without a network."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_provider_itnio.api.receiver import incoming_request, open_question_request, status_request
+
+MESSAGE = {
+    "message_id": "m1",
+    "from": "8615200000001",
+    "name": "Ana",
+    "type": "text",
+    "text": "again",
+    "option": None,
+    "reply_to": None,
+    "at": "2026-11-26T10:00:00+00:00",
+    "business_phone": "",
+    "questions": ["q1"],
+}
+
+
+def read(cursor="a-1", **changed):
+    return incoming_request(None, 1, 0).parse({"messages": [MESSAGE | changed], "cursor": cursor})
+
+
+def test_an_incoming_message_is_read():
+    message = read(option={"id": "x", "title": "Again"}, reply_to="m0").messages[0]
+    assert (message.option_id, message.reply_to) == ("x", "m0")
+    assert read().messages[0].option_id is None
+
+
+@pytest.mark.parametrize("value", [5, True, ["x"], {"id": 1}, {"id": None}], ids=repr)
+@pytest.mark.parametrize("name", ["option", "reply_to"])
+def test_a_message_of_other_types_is_not_read(name, value):
+    assert read(**{name: value}) is None
+    assert read(option={"id": value}) is None
+
+
+@pytest.mark.parametrize("cursor", ["\ud800", "\u00e9", 5, None], ids=repr)
+def test_a_cursor_that_no_address_can_hold_is_not_read(cursor):
+    assert read(cursor=cursor) is None
+    assert open_question_request("q", ["49"], 1, "").parse({"cursor": cursor}) is None
+
+
+def test_statuses_in_another_order_are_not_read():
+    told = [{"message_id": one, "status": "sent", "at": None} for one in ("m2", "m1")]
+    assert status_request(["m1", "m2"], "sent", 0).parse({"messages": told}) is None
+    assert len(status_request(["m2", "m1"], "sent", 0).parse({"messages": told})) == 2
