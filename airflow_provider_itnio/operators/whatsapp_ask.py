@@ -122,8 +122,8 @@ class WhatsAppAskOperator(AskingOperator):
     :raises InvalidMessageError: if what is written in the DAG file breaks a rule of a message.
     :raises InvalidParameterError: if another parameter in the DAG file is out of its range.
     :raises AirflowFailException: at once and without retries, if nobody has answered and ``if_no_answer`` is
-        ``fail``; if it is not clear whether somebody has; if the question reached nobody; if something in it is invalid, the connection names no
-        receiver, or Itniotech refused.
+        ``fail``; if it is not clear whether somebody has; if the question reached nobody; if something in it
+        is invalid, the connection names no receiver, or Itniotech refused.
     :raises AirflowSkipException: if nobody has answered and ``if_no_answer`` is ``skip``.
     :raises NotSentError: if nobody was asked; the task's retries try again.
     :raises UnknownOutcomeError: with ``at_least_once``, if it is unknown whether anybody was asked.
