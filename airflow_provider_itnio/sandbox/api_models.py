@@ -37,6 +37,8 @@ LONGEST_TEXT = 4096
 LONGEST_NUMBER = 20
 REPLIES = ("text", "button", "row", "quick_reply", "location")
 """What a reply may be."""
+CHOSEN = ("button", "row", "quick_reply")
+"""Those that choose something of a message."""
 
 UNDELIVERABLE = "131026: Message undeliverable"
 
@@ -55,9 +57,23 @@ def digits_needed(value: object) -> str:
     return digits
 
 
-PhoneNumber: TypeAlias = Annotated[
-    str, BeforeValidator(digits_needed), WithJsonSchema({"type": ["string", "integer"]})
-]
+def whole_number_needed(value: object) -> str:
+    """
+    Read a phone number that the vendor takes.
+
+    :param value: what was given
+    :return: its digits
+    :raises ValueError: if it has fewer than 7 or more than 14
+    """
+    digits = digits_needed(value)
+    if not 7 <= len(digits) <= 14:
+        raise ValueError(WHOLE_NUMBER)
+    return digits
+
+
+WHOLE_NUMBER = "a phone number of 7 to 14 digits"
+NUMBER_SCHEMA = WithJsonSchema({"type": ["string", "integer"]})
+PhoneNumber: TypeAlias = Annotated[str, BeforeValidator(digits_needed), NUMBER_SCHEMA]
 
 
 class Given(BaseModel):
@@ -98,7 +114,7 @@ class WaitAsked(Given):
 
     n: int = Field(ge=1, description="a whole number from 1")
     timeout: float = Field(ge=0, le=TIMEOUT_MAX, description=f"seconds, from 0 to {TIMEOUT_MAX:g}")
-    recipient: PhoneNumber | None
+    recipient: PhoneNumber | None = Field(description="a phone number")
     status: PushedStatus | None = Field(description=f"one of {', '.join(get_args(PushedStatus))}")
 
 
@@ -110,7 +126,9 @@ class WindowGiven(Given):
     :param is_open: whether it is open from now on; in JSON ``open``
     """
 
-    recipient: PhoneNumber
+    recipient: Annotated[str, BeforeValidator(whole_number_needed), NUMBER_SCHEMA] = Field(
+        description=WHOLE_NUMBER
+    )
     is_open: bool = Field(True, alias="open", description="true or false")
 
 
@@ -204,9 +222,16 @@ class ReplyGiven(Given):
     location: Place | None = Field(None, description="an object with latitude and longitude")
 
     @model_validator(mode="after")
-    def _exactly_one(self) -> Self:
-        if sum(getattr(self, name) is not None for name in REPLIES) != 1:
+    def _fits_together(self) -> Self:
+        given = [name for name in REPLIES if getattr(self, name) is not None]
+        if len(given) != 1:
             raise ValueError(f"reply: give exactly one of {', '.join(REPLIES)}")
+        if self.message_id is None and given[0] in CHOSEN:
+            raise ValueError(f"message_id is missing: a {given[0]} belongs to a message, give its id")
+        if self.message_id is None and self.recipient is None:
+            raise ValueError(f"recipient: {WHOLE_NUMBER}, or give message_id")
+        if self.message_id is None and not 7 <= len(self.recipient or "") <= 14:
+            raise ValueError(f"recipient: {WHOLE_NUMBER}, {self.recipient!r:.60} given")
         return self
 
 

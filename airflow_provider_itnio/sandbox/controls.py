@@ -15,6 +15,7 @@ from airflow_provider_itnio.sandbox.api_models import (
     WaitAsked,
     WebhookGiven,
     read,
+    whole_number_needed,
 )
 from airflow_provider_itnio.sandbox.faults.fault import Fault
 from airflow_provider_itnio.sandbox.phone_numbers import digits_of
@@ -115,9 +116,13 @@ class SandboxControls:
 
         :param number: the recipient's number as people write it
         :param is_open: whether it is open from now on
-        :raises ValueError: if the number is none
+        :raises ValueError: if the number has not 7 to 14 digits
         """
-        self._vendor.delivery.set_window(_digits("number", number), is_open=is_open)
+        try:
+            recipient = whole_number_needed(number)
+        except ValueError as wrong:
+            raise ValueError(f"number: {wrong}, {number!r:.60} given") from None
+        self._vendor.delivery.set_window(recipient, is_open=is_open)
 
     def push(
         self,

@@ -8,7 +8,7 @@ from typing import Annotated, Any, TypeAlias
 from pydantic import BeforeValidator, Field
 
 from airflow_provider_itnio.sandbox.addresses import HOST_HEADER
-from airflow_provider_itnio.sandbox.api_models import Given, PhoneNumber, PushAddress
+from airflow_provider_itnio.sandbox.api_models import PUSH_ADDRESS, Given, PhoneNumber, PushAddress
 from airflow_provider_itnio.sandbox.faults.fault import LONGEST_DELAY
 from airflow_provider_itnio.sandbox.faults.random_failures import Shares
 
@@ -41,9 +41,9 @@ class SandboxOptions(Given):
     balance: Amount | None = Field(description="an amount from 0")
     price: Amount = Field(description="an amount from 0")
     keep: int = Field(ge=1, description="a whole number from 1")
-    fail: Shares
+    fail: Shares = Field(description="a number from 0 to 1, or texts such as 5% or 2.5%:503")
     latency: Seconds = Field(le=LONGEST_DELAY, description=f"seconds, from 0 to {LONGEST_DELAY:g}")
-    webhook: PushAddress | None
+    webhook: PushAddress | None = Field(description=PUSH_ADDRESS)
     push_twice: bool = Field(description="True or False")
     push_disorder: bool = Field(description="True or False")
     push_scale: Seconds = Field(description="a factor from 0")

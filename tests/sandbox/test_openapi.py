@@ -120,3 +120,18 @@ def test_the_lists_hold_what_is_described(wire, sandbox, document, message):
         fields = document["components"]["schemas"][schema["items"]["$ref"].rpartition("/")[2]]["properties"]
         assert entries
         assert all(set(one) == set(fields) for one in entries)
+
+
+def test_each_field_that_is_required_is_described():
+    """Else the error that it is missing would not say what it is."""
+    undescribed = {
+        f"{model.__name__}.{name}"
+        for model in subclasses(Given)
+        for name, field in model.model_fields.items()
+        if field.is_required() and not field.description
+    }
+    assert undescribed == set()
+
+
+def subclasses(of):
+    return {one for below in of.__subclasses__() for one in (below, *subclasses(below))}

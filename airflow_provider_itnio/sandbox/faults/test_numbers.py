@@ -39,6 +39,14 @@ for digits.
 """
 
 
+def meaning_of_number(digits: str) -> str:
+    """Say in words what a test number stands for, as the table does; empty for any other number."""
+    for number, meaning in TABLE.items():
+        if re.fullmatch(re.sub("[A-Z]", "[0-9]", re.sub("[+ ]", "", number)), digits):
+            return f"test number {number}: {meaning}"
+    return ""
+
+
 class Outcome(NamedTuple):
     """
     What becomes of an accepted message.

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
-from airflow_provider_itnio.sandbox.api_models import LONGEST_NUMBER, ReplyGiven
+from airflow_provider_itnio.sandbox.api_models import ReplyGiven
 from airflow_provider_itnio.sandbox.json_path import objects_at, text_at
 from airflow_provider_itnio.sandbox.store.entries import ReceivedMessage, Reply
 from airflow_provider_itnio.sandbox.store.store import Store
@@ -30,7 +30,9 @@ def reply_from(given: ReplyGiven, store: Store, now: float, app_id: str, busines
     :raises ValueError: if it does not fit the message; the text begins with the name of the field
     """
     answered = _answered(given.message_id, store)
-    sender = _sender(given.recipient, answered)
+    sender = given.recipient or (answered.recipient if answered else "")
+    if answered and answered.recipient != sender:
+        raise ValueError("recipient: the message of message_id went to another number")
     kind, text, choice, message = _content(given, answered.body if answered else {})
     latest = answered or next((one for one in reversed(store.messages) if one.recipient == sender), None)
     if latest:
@@ -67,16 +69,6 @@ def _answered(message_id: str | None, store: Store) -> ReceivedMessage | None:
     if exchange and exchange.message:
         return exchange.message
     raise ValueError("message_id: no message with this id is kept")
-
-
-def _sender(recipient: str | None, answered: ReceivedMessage | None) -> str:
-    if recipient is None and answered is not None:
-        return answered.recipient
-    if recipient is None or len(recipient) > LONGEST_NUMBER:
-        raise ValueError(f"recipient: a phone number of up to {LONGEST_NUMBER} digits, or give message_id")
-    if answered is not None and answered.recipient != recipient:
-        raise ValueError("recipient: the message of message_id went to another number")
-    return recipient
 
 
 def _content(given: ReplyGiven, body: dict[str, Any]) -> tuple[str, str, str | None, dict[str, Any]]:

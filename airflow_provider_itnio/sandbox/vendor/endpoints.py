@@ -17,7 +17,7 @@ from starlette.types import Receive, Scope, Send
 
 from airflow_provider_itnio.sandbox.faults.fault import NO_FAULT, Fault, FaultQueue
 from airflow_provider_itnio.sandbox.faults.random_failures import RandomFailures
-from airflow_provider_itnio.sandbox.faults.test_numbers import fault_of_number
+from airflow_provider_itnio.sandbox.faults.test_numbers import fault_of_number, meaning_of_number
 from airflow_provider_itnio.sandbox.http_protocol import LARGEST_BODY, cut, read_body
 from airflow_provider_itnio.sandbox.phone_numbers import shortened
 from airflow_provider_itnio.sandbox.responses import Answer, faulty, json_answer, refusal
@@ -63,7 +63,6 @@ DUPLICATE_WITHIN = timedelta(minutes=10)
 LOOKS_LIKE_A_DUPLICATE = "looks like a duplicate"
 
 BY_FAULT = "a fault was asked for, by fail_next or POST /sandbox/faults"
-BY_NUMBER = "each message to this number gets this answer: it is a test number"
 BY_SHARE = "it is one of the share that is to fail, by --fail or Sandbox(fail=…)"
 
 
@@ -242,7 +241,7 @@ class Endpoint:
         # What is wrong with a message itself is told first: a wrong Sign must not hide behind a number.
         if verdict.status or self.path == BALANCE_PATH:
             return asked, ""
-        further, why = fault_of_number(recipient), BY_NUMBER
+        further, why = fault_of_number(recipient), meaning_of_number(recipient)
         if further is None:
             further, why = self.vendor.failing.draw(recipient), BY_SHARE
         if asked and further:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 import pytest
 import requests
 
-from airflow_provider_itnio.sandbox.faults.test_numbers import fault_of_number, outcome_of_number
+from airflow_provider_itnio.sandbox.faults.test_numbers import (
+    TABLE,
+    fault_of_number,
+    meaning_of_number,
+    outcome_of_number,
+)
 
 BALANCE = "/sms/getBalance"
 
@@ -19,7 +25,7 @@ def test_a_number_is_always_refused_with_its_code(wire, sandbox, message, templa
     template = template_message() | {"recipient": number}
     assert wire.template(template).json()["status"] == status
     assert sandbox.messages == []
-    why = "each message to this number gets this answer: it is a test number"
+    why = "test number +999 1 000 NNNN: refused with the code -NNNN"
     assert {one.why for one in sandbox.refused} == {one.cause for one in sandbox.requests} == {why}
     assert {str(one.status) for one in sandbox.refused} == {status}
 
@@ -83,6 +89,22 @@ def test_a_number_is_answered_without_a_message_id(wire, sandbox, message):
 )
 def test_any_other_number_means_nothing(number):
     assert fault_of_number(number) is outcome_of_number(number) is None
+
+
+@pytest.mark.parametrize("number", TABLE)
+def test_each_number_says_what_it_stands_for(number):
+    example = re.sub("[A-Z]", "1", re.sub("[+ ]", "", number))
+    assert meaning_of_number(example) == f"test number {number}: {TABLE[number]}"
+
+
+def test_the_cause_of_an_answer_is_what_its_number_stands_for(wire, sandbox, message):
+    with pytest.raises(requests.ConnectionError):
+        wire.custom(message(recipient="99930000001"))
+    wire.custom(message(recipient="99940000503"))
+    assert [one.cause for one in sandbox.requests] == [
+        "test number +999 3 000 0001: the connection is dropped before the message is accepted",
+        "test number +999 4 000 0HHH: answered HTTP HHH, 400 to 599; 429 and 503 with Retry-After: 1",
+    ]
 
 
 @pytest.mark.parametrize("number", ["99920000600", "99910009999"])

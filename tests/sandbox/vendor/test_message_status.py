@@ -123,6 +123,23 @@ def test_a_test_opens_and_closes_windows(closed, wire, message):
             closed.window_open(wrong)
 
 
+@pytest.mark.parametrize(
+    ("given", "error"),
+    [
+        ({}, "recipient is missing: a phone number of 7 to 14 digits"),
+        ({"recipient": 5}, "recipient: a phone number of 7 to 14 digits, 5 given"),
+        ({"recipient": "+86 1471"}, "recipient: a phone number of 7 to 14 digits, '+86 1471' given"),
+        ({"recipient": "1" * 15}, f"recipient: a phone number of 7 to 14 digits, {'1' * 15!r} given"),
+    ],
+)
+def test_a_window_needs_a_whole_number(closed, wire, given, error):
+    answer = wire.control("POST", "windows", json=given)
+    assert (answer.status_code, answer.json()) == (400, {"error": error})
+    if given:
+        with pytest.raises(ValueError, match="number: a phone number of 7 to 14 digits, "):
+            closed.window_open(given["recipient"])
+
+
 def test_what_is_cleared_closes_the_windows(closed, wire, message):
     closed.window_open(NUMBER)
     closed.clear()

@@ -143,7 +143,7 @@ def test_a_failure_that_was_asked_for_says_by_what_and_what_it_would_need_in_pro
     assert "the answer was a success without a message id" in without_id
     assert "What to change" not in without_id + refused
     assert "-68balance too low" in refused
-    assert "each message to this number gets this answer: it is a test number" in refused
+    assert "test number +999 1 000 NNNN: refused with the code -NNNN" in refused
     assert "In production: top up the account" in refused
 
 
