@@ -31,23 +31,14 @@ class Text(Shape):
     :param link: whether it is a link, which the vendor checks for its form
     :param one_of: what it may be; empty if anything
     :param one_line: whether WhatsApp wants it without line breaks, tabs and more than four blanks in a row
+    :param degrees: the largest value either side of 0 of a coordinate in decimal degrees; 0 for other texts
     """
 
     longest: int | None = None
     link: bool = False
     one_of: tuple[str, ...] = ()
     one_line: bool = False
-
-
-@dataclass(frozen=True)
-class Degrees(Shape):
-    """
-    A coordinate in decimal degrees, written as text.
-
-    :param largest: the largest value either side of 0
-    """
-
-    largest: int
+    degrees: int = 0
 
 
 @dataclass(frozen=True)
@@ -82,46 +73,39 @@ def _needed(longest: int | None = None, one_of: tuple[str, ...] = ()) -> Text:
     return Text(needed=BY_WHATSAPP, longest=longest, one_of=one_of)
 
 
+def _texts(*names: str) -> dict[str, Shape]:
+    return {name: Text() for name in names}
+
+
+def _body(longest: int) -> Object:
+    return Object({"text": _needed(longest)}, needed=BY_WHATSAPP)
+
+
 CAPTION = Text(longest=1024)
+CONTEXT = Object(_texts("refMessageId"))
+FOOTER = Object({"text": _needed(60)})
 
-CONTEXT = Object({"refMessageId": Text()})
-
-FOOTER = Object({"text": _needed(longest=60)})
-
+ROW = Object({"id": _needed(200), "title": _needed(24), "description": Text(longest=72)})
+SECTION = Object({"title": Text(longest=24, needed=BY_PAGE), "rows": Array(ROW, needed=BY_WHATSAPP)})
 LIST = Object(
     {
         "type": Text(),
-        "header": Object({"type": _needed(one_of=("text",)), "text": _needed(longest=60)}),
-        "body": Object({"text": _needed(longest=4096)}, needed=BY_WHATSAPP),
+        "header": Object({"type": _needed(one_of=("text",)), "text": _needed(60)}),
+        "body": _body(4096),
         "footer": FOOTER,
         "action": Object(
-            {
-                "button": _needed(longest=20),
-                "sections": Array(
-                    Object(
-                        {
-                            "title": Text(longest=24, needed=BY_PAGE),
-                            "rows": Array(
-                                Object(
-                                    {
-                                        "id": _needed(longest=200),
-                                        "title": _needed(longest=24),
-                                        "description": Text(longest=72),
-                                    }
-                                ),
-                                needed=BY_WHATSAPP,
-                            ),
-                        }
-                    ),
-                    most=10,
-                    needed=BY_WHATSAPP,
-                ),
-            },
+            {"button": _needed(20), "sections": Array(SECTION, most=10, needed=BY_WHATSAPP)},
             needed=BY_WHATSAPP,
         ),
     }
 )
 
+BUTTON = Object(
+    {
+        "type": _needed(one_of=("reply",)),
+        "reply": Object({"id": _needed(256), "title": _needed(20)}, needed=BY_WHATSAPP),
+    }
+)
 BUTTONS = Object(
     {
         "type": Text(),
@@ -134,83 +118,37 @@ BUTTONS = Object(
                 "document": Object({"link": _needed(), "filename": Text()}),
             }
         ),
-        "body": Object({"text": _needed(longest=1024)}, needed=BY_WHATSAPP),
+        "body": _body(1024),
         "footer": FOOTER,
-        "action": Object(
-            {
-                "buttons": Array(
-                    Object(
-                        {
-                            "type": _needed(one_of=("reply",)),
-                            "reply": Object(
-                                {"id": _needed(longest=256), "title": _needed(longest=20)}, needed=BY_WHATSAPP
-                            ),
-                        }
-                    ),
-                    most=3,
-                    needed=BY_WHATSAPP,
-                )
-            },
-            needed=BY_WHATSAPP,
-        ),
-    }
-)
-
-LOCATION_REQUEST = Object(
-    {
-        "type": Text(),
-        "body": Object({"text": _needed(longest=1024)}, needed=BY_WHATSAPP),
-        "action": Object({"name": _needed(one_of=("send_location",))}, needed=BY_WHATSAPP),
+        "action": Object({"buttons": Array(BUTTON, most=3, needed=BY_WHATSAPP)}, needed=BY_WHATSAPP),
     }
 )
 
 INTERACTIVE: Mapping[str, Object] = {
     "list": LIST,
     "button": BUTTONS,
-    "location_request_message": LOCATION_REQUEST,
+    "location_request_message": Object(
+        {
+            "type": Text(),
+            "body": _body(1024),
+            "action": Object({"name": _needed(one_of=("send_location",))}, needed=BY_WHATSAPP),
+        }
+    ),
 }
 
-HOME_OR_WORK = Text(one_of=("HOME", "WORK"))
-
+HOME_OR_WORK = {"type": Text(one_of=("HOME", "WORK"))}
+PHONE_TYPE = {"type": Text(one_of=("CELL", "MAIN", "IPHONE", "HOME", "WORK"))}
+NAMES = _texts("first_name", "last_name", "middle_name", "suffix", "prefix")
+ADDRESS = _texts("street", "city", "state", "zip", "country", "country_code")
 CONTACT = Object(
     {
-        "name": Object(
-            {
-                "formatted_name": _needed(),
-                "first_name": Text(),
-                "last_name": Text(),
-                "middle_name": Text(),
-                "suffix": Text(),
-                "prefix": Text(),
-            },
-            needed=BY_WHATSAPP,
-        ),
+        "name": Object({"formatted_name": _needed(), **NAMES}, needed=BY_WHATSAPP),
         "birthday": Text(),
-        "addresses": Array(
-            Object(
-                {
-                    "street": Text(),
-                    "city": Text(),
-                    "state": Text(),
-                    "zip": Text(),
-                    "country": Text(),
-                    "country_code": Text(),
-                    "type": HOME_OR_WORK,
-                }
-            )
-        ),
-        "emails": Array(Object({"email": Text(), "type": HOME_OR_WORK})),
-        "org": Object({"company": Text(), "department": Text(), "title": Text()}),
-        "phones": Array(
-            Object(
-                {
-                    "phone": Text(),
-                    "type": Text(one_of=("CELL", "MAIN", "IPHONE", "HOME", "WORK")),
-                    "wa_id": Text(),
-                }
-            )
-        ),
-        "urls": Array(Object({"url": Text(), "type": HOME_OR_WORK})),
+        "addresses": Array(Object({**ADDRESS, **HOME_OR_WORK})),
+        "emails": Array(Object({**_texts("email"), **HOME_OR_WORK})),
+        "org": Object(_texts("company", "department", "title")),
+        "phones": Array(Object({**_texts("phone", "wa_id"), **PHONE_TYPE})),
+        "urls": Array(Object({**_texts("url"), **HOME_OR_WORK})),
     }
 )
 
@@ -225,8 +163,8 @@ CUSTOM: Mapping[str, Shape] = {
     ),
     "location": Object(
         {
-            "longitude": Degrees(180, missing=-128),
-            "latitude": Degrees(90, missing=-129),
+            "longitude": Text(degrees=180, missing=-128),
+            "latitude": Text(degrees=90, missing=-129),
             "name": Text(needed=BY_PAGE),
             "address": Text(needed=BY_PAGE),
         },
@@ -271,8 +209,8 @@ PARAMETER_VALUES: Mapping[str, Shape] = {
     "document": Object({"link": _link(-135), "filename": Text()}, missing=-135),
     "location": Object(
         {
-            "latitude": Degrees(90, missing=-135),
-            "longitude": Degrees(180, missing=-135),
+            "latitude": Text(degrees=90, missing=-135),
+            "longitude": Text(degrees=180, missing=-135),
             "name": Text(),
             "address": Text(),
         },

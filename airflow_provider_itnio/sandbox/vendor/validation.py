@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from airflow_provider_itnio.sandbox.addresses import private_host_of, well_formed
 from airflow_provider_itnio.sandbox.json_path import objects_at
@@ -22,7 +22,6 @@ from airflow_provider_itnio.sandbox.vendor.schema import (
     PARAMETER_VALUES,
     TEMPLATE,
     Array,
-    Degrees,
     Object,
     Shape,
     Text,
@@ -39,31 +38,10 @@ WRONG_PARAMETER = -134
 NO_SUCH_BUSINESS_PHONE = -96
 
 
-@dataclass(frozen=True)
-class NumberRule:
-    """
-    The codes for one kind of phone number.
-
-    :param name: its key in the JSON
-    :param too_long: over 14 digits
-    :param too_short: under 7 digits
-    :param no_digits: anything but digits in it
-    """
-
-    name: str
-    too_long: int
-    too_short: int
-    no_digits: int
-
-
-RECIPIENT = NumberRule("recipient", too_long=-70, too_short=-71, no_digits=-72)
-BUSINESS_PHONE = NumberRule("businessPhone", too_long=-93, too_short=-94, no_digits=-95)
-
 ENVELOPE = frozenset({"appId", "businessPhone", "recipient", "channelType", "type", "context"})
 
 
-@dataclass(frozen=True)
-class Finding:
+class Finding(NamedTuple):
     """
     Something about a message that is not as the pages say.
 
@@ -123,8 +101,8 @@ def custom_type(body: Mapping[str, Any]) -> str:
 def _findings(kind: str, path: str, body: Mapping[str, Any], account: Account) -> Iterator[Finding]:
     # Whoever reads stops at the first code, so each line may rely on what those before it refuse.
     yield from _about_application(body, account)
-    yield from _about_number(body, RECIPIENT)
-    yield from _about_number(body, BUSINESS_PHONE)
+    yield from _about_number(body, "recipient", too_long=-70, too_short=-71, no_digits=-72)
+    yield from _about_number(body, "businessPhone", too_long=-93, too_short=-94, no_digits=-95)
     if account.business_phones is not None and str(body["businessPhone"]) not in account.business_phones:
         yield Finding(NO_SUCH_BUSINESS_PHONE, "businessPhone is none of the account's numbers")
     yield from _about_channel(body)
@@ -150,22 +128,24 @@ def _about_application(body: Mapping[str, Any], account: Account) -> Iterator[Fi
         yield Finding(NO_SUCH_APPLICATION, "appId is none of the account's applications")
 
 
-def _about_number(body: Mapping[str, Any], rule: NumberRule) -> Iterator[Finding]:
-    given = body.get(rule.name)
+def _about_number(
+    body: Mapping[str, Any], name: str, *, too_long: int, too_short: int, no_digits: int
+) -> Iterator[Finding]:
+    given = body.get(name)
     if isinstance(given, (dict, list)):
-        yield Finding(WRONG_JSON, f"{rule.name} is {_kind(given)}, a text is needed")
+        yield Finding(WRONG_JSON, f"{name} is {_kind(given)}, a text is needed")
     number = "" if given is None else str(given)
     if not number:
-        yield Finding(rule.too_short, f"{rule.name} is missing")
+        yield Finding(too_short, f"{name} is missing")
     if not re.fullmatch(r"[0-9]+", number):
         strange = ", ".join(sorted({repr(mark) for mark in number if mark not in "0123456789"})[:5])
-        yield Finding(rule.no_digits, f"{rule.name} holds {strange}; only the digits 0 to 9 may be sent")
+        yield Finding(no_digits, f"{name} holds {strange}; only the digits 0 to 9 may be sent")
     if len(number) > 14:
-        yield Finding(rule.too_long, f"{rule.name} has {len(number)} digits, at most 14")
+        yield Finding(too_long, f"{name} has {len(number)} digits, at most 14")
     if len(number) < 7:
-        yield Finding(rule.too_short, f"{rule.name} has {len(number)} digits, at least 7")
-    if not isinstance(given, str) and rule is RECIPIENT:
-        yield Finding(None, f"{rule.name} is {_kind(given)}; the page says text")
+        yield Finding(too_short, f"{name} has {len(number)} digits, at least 7")
+    if not isinstance(given, str) and name == "recipient":
+        yield Finding(None, f"{name} is {_kind(given)}; the page says text")
 
 
 def _about_channel(body: Mapping[str, Any]) -> Iterator[Finding]:
@@ -268,19 +248,17 @@ def _at_text(where: str, value: Any, shape: Any) -> Iterator[Finding]:
         yield _dropped(f"{where} holds a line break, a tab or more than four blanks in a row")
     if shape.one_of and text not in shape.one_of:
         yield _dropped(f"{where} is none of {', '.join(shape.one_of)}")
-    if (shape.missing is not None or shape.needed) and not text.strip():
+    if shape.degrees and not _is_within(text, shape.degrees):
+        yield _dropped(f"{where} is no number from -{shape.degrees} to {shape.degrees}")
+    elif (shape.missing is not None or shape.needed) and not text.strip():
         yield _dropped(f"{where} holds blanks only")
 
 
-def _at_degrees(where: str, value: Any, shape: Any) -> Iterator[Finding]:
-    if not isinstance(value, str):
-        yield Finding(None, f"{where} is {_kind(value)}; the page says text")
+def _is_within(text: str, largest: int) -> bool:
     try:
-        inside = abs(float(value)) <= shape.largest
+        return abs(float(text)) <= largest
     except ValueError:
-        inside = False
-    if not inside:
-        yield _dropped(f"{where} is no number from -{shape.largest} to {shape.largest}")
+        return False
 
 
 def _at_object(where: str, value: Any, shape: Any) -> Iterator[Finding]:
@@ -298,21 +276,10 @@ def _at_array(where: str, value: Any, shape: Any) -> Iterator[Finding]:
         yield from _look(f"{where}[{number}]", entry, shape.of)
 
 
-KINDS: Mapping[type, str] = {
-    dict: "an object",
-    list: "a list",
-    str: "a text",
-    bool: "a boolean",
-    int: "a number",
-    float: "a number",
-    type(None): "null",
-}
-
-SCALARS = (str, int, float)
+KINDS: Mapping[type, str] = {dict: "an object", list: "a list", str: "a text", bool: "a boolean"}
 
 LOOKS: Mapping[type, tuple[tuple[type, ...], str, Callable[[str, Any, Any], Iterable[Finding]]]] = {
-    Text: (SCALARS, "a text", _at_text),
-    Degrees: (SCALARS, "a text", _at_degrees),
+    Text: ((str, int, float), "a text", _at_text),
     Object: ((dict,), "an object", _at_object),
     Array: ((list,), "a list", _at_array),
 }
@@ -340,4 +307,4 @@ def _entries(value: Any) -> list[Any]:
 
 
 def _kind(value: Any) -> str:
-    return KINDS[type(value)]
+    return KINDS.get(type(value), "a number")
