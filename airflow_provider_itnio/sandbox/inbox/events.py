@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 
 from starlette.requests import Request
+from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from airflow_provider_itnio.sandbox.inbox.items import item_as_json, update_as_json
@@ -49,7 +50,12 @@ class Events:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Take one ASGI request."""
-        number = self._number_after(Request(scope))
+        told = self._told(self._number_after(Request(scope)))
+        headers = {"content-type": "text/event-stream; charset=utf-8"}
+        await StreamingResponse(told, headers=headers)(scope, receive, send)
+
+    async def _told(self, number: int | None) -> AsyncIterator[bytes]:
+        """Write all events from a number on, until the server stops or the reader goes."""
         loop = asyncio.get_running_loop()
         wake = asyncio.Event()
 
@@ -58,33 +64,28 @@ class Events:
                 with suppress(RuntimeError):  # the loop has ended already
                     loop.call_soon_threadsafe(wake.set)
 
-        ends = [asyncio.ensure_future(_gone(receive)), asyncio.ensure_future(self.stopping.wait())]
-        for end in ends:
-            end.add_done_callback(lambda _: wake.set())
-        headers = [(b"content-type", b"text/event-stream; charset=utf-8")]
+        end = asyncio.ensure_future(self.stopping.wait())
+        end.add_done_callback(lambda _: wake.set())
+        yield b"retry: %d\n\n" % RECONNECT_MILLISECONDS
         try:
-            await send({"type": "http.response.start", "status": 200, "headers": headers})
-            await _send_part(send, b"retry: %d\n\n" % RECONNECT_MILLISECONDS)
             with self.store.listen(told):
-                while not any(end.done() for end in ends):
+                while not end.done():
                     wake.clear()
                     cleared, updates, last = self.store.since(self.store.number if number is None else number)
                     if number is None or cleared:
                         parts = iter([_event("clear", b"{}", self._id(last))])
                     else:
                         parts = self._parts(number, deque(updates), last)
-                    while not any(end.done() for end in ends) and (part := await self._next(parts)):
-                        await _send_part(send, part)
+                    while not end.done() and (part := await self._next(parts)):
+                        yield part
                     number = last
                     try:
                         await asyncio.wait_for(wake.wait(), SIGN_OF_LIFE)
                     except TimeoutError:
-                        await _send_part(send, b": still here\n\n")
+                        yield b": still here\n\n"
                     await asyncio.sleep(PAUSE)
         finally:
-            for end in ends:
-                end.cancel()
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
+            end.cancel()
 
     def _number_after(self, request: Request) -> int | None:
         """Read where a reader stands; None if it is to load everything anew."""
@@ -126,16 +127,6 @@ class Events:
         return f"{self.store.name}.{number}"
 
 
-async def _gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-
-
-async def _send_part(send: Send, part: bytes) -> None:
-    await send({"type": "http.response.body", "body": part, "more_body": True})
-
-
-def _event(name: str, data: bytes, last_id: str = "") -> bytes:
+def _event(name: str, data: bytes, last_id: str) -> bytes:
     """Write an event. JSON without indentation holds no line break, so one data line holds it."""
-    id_line = f"id: {last_id}\n" if last_id else ""
-    return f"event: {name}\n{id_line}data: ".encode() + data + b"\n\n"
+    return f"event: {name}\nid: {last_id}\ndata: ".encode() + data + b"\n\n"
