@@ -22,10 +22,8 @@ HOST_HEADER = r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?"
 
 def listen_on(host: str, port: int) -> socket.socket:
     """
-    Open a listening socket.
+    Open a listening socket; port 0 takes any free one.
 
-    :param host: a name or address of this machine
-    :param port: the port, 0 for any free one
     :raises OSError: if the host is not of this machine or the port is taken
     """
     family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
@@ -42,26 +40,16 @@ def listen_on(host: str, port: int) -> socket.socket:
 
 
 def base_url(scheme: str, host: str, port: int) -> str:
-    """
-    Give the address that clients on this machine use.
-
-    :param scheme: ``http`` or ``https``
-    :param host: what the server is bound to
-    """
+    """Give the address at which clients on this machine reach a server that is bound to a host."""
     return f"{scheme}://{_in_brackets(ANY_ADDRESS.get(host, host))}:{port}"
 
 
 class OwnHosts:
     """
-    The Host headers that mean the server.
+    The Host headers that mean the server; ``allowed`` are further names, with a port or for any port.
 
     Bound to any address of the machine, it has all of them: no other site can have its pages reach it by an
     address, only by a name of that site's own.
-
-    :param scheme: ``http`` or ``https``
-    :param host: what the server is bound to
-    :param port: its port
-    :param allowed: further names that it is reached by, with a port or for any port
     """
 
     def __init__(self, scheme: str, host: str, port: int, allowed: Iterable[str] = ()) -> None:
@@ -84,11 +72,7 @@ class OwnHosts:
 
 
 def private_host_of(link: str) -> str:
-    """
-    Give the host of a link if only machines of one network can find it: WhatsApp can't fetch that file.
-
-    :return: the host; empty if it is public, or if the text is no link
-    """
+    """Give the host of a link if only machines of one network can find it, which WhatsApp can't; else ""."""
     try:
         host = normalize("NFKC", urlsplit(link).hostname or "").rstrip(".")
     except ValueError:

@@ -55,12 +55,7 @@ TEST_RECIPIENT = "8614718004557"
 
 @dataclass(frozen=True)
 class SandboxApi:
-    """
-    The endpoints under ``/sandbox/``, but for the stream of events.
-
-    :param vendor: what the endpoints of the vendor share
-    :param connection: gives an Airflow connection to this sandbox as JSON
-    """
+    """The endpoints under ``/sandbox/``, but for the stream of events."""
 
     vendor: Vendor
     connection: Callable[[], str]
@@ -247,11 +242,7 @@ class SandboxApi:
 
 
 def receive_reply(vendor: Vendor, given: ReplyGiven) -> Reply:
-    """
-    Take what a recipient answers: it is kept, opens the 24-hour window and is pushed.
-
-    :raises ValueError: if there can be no such reply; the text begins with the name of the field
-    """
+    """Take what a recipient answers: it is kept, opens the 24-hour window and is pushed."""
     account = vendor.account
     reply = reply_from(given, vendor.store, vendor.clock(), account.app_id, account.business_phone)
     vendor.delivery.receive(reply)
@@ -259,13 +250,7 @@ def receive_reply(vendor: Vendor, given: ReplyGiven) -> Reply:
 
 
 def push_status(vendor: Vendor, given: PushGiven) -> ReceivedMessage:
-    """
-    Let a message reach a status now, and push it.
-
-    :param given: which message and status
-    :return: the message
-    :raises ValueError: if no such message is kept
-    """
+    """Let a message reach a status now, push that, and give the message."""
     exchange = vendor.store.exchange_of(given.message_id)
     if exchange is None or exchange.message is None:
         raise ValueError("message_id: no message with this id is kept")

@@ -44,13 +44,7 @@ UNDELIVERABLE = "131026: Message undeliverable"
 
 
 def digits_needed(value: object) -> str:
-    """
-    Read a phone number.
-
-    :param value: what was given
-    :return: its digits
-    :raises ValueError: if it has none
-    """
+    """Read the digits of a phone number, of which there must be one."""
     digits = digits_of(value) if isinstance(value, (str, int)) else ""
     if not digits:
         raise ValueError("a phone number")
@@ -58,13 +52,7 @@ def digits_needed(value: object) -> str:
 
 
 def whole_number_needed(value: object) -> str:
-    """
-    Read a phone number that the vendor takes.
-
-    :param value: what was given
-    :return: its digits
-    :raises ValueError: if it has fewer than 7 or more than 14
-    """
+    """Read the digits of a phone number that the vendor takes."""
     digits = digits_needed(value)
     if not 7 <= len(digits) <= 14:
         raise ValueError(WHOLE_NUMBER)
@@ -83,14 +71,7 @@ class Given(BaseModel):
 
 
 class PushGiven(Given):
-    """
-    A status to push.
-
-    :param message_id: the message
-    :param status: the status that it reaches
-    :param failure: why it failed; only with ``failed``, which has a reason of its own without it
-    :param times: how often it is pushed
-    """
+    """A status to push; ``failed`` has a reason of its own if none is given."""
 
     message_id: str = Field(description="the id of a message, a text")
     status: PushedStatus = Field(description=f"one of {', '.join(get_args(PushedStatus))}")
@@ -119,12 +100,7 @@ class WaitAsked(Given):
 
 
 class WindowGiven(Given):
-    """
-    A 24-hour window to open or close.
-
-    :param recipient: whose, as people write the number
-    :param is_open: whether it is open from now on; in JSON ``open``
-    """
+    """A 24-hour window to open or close."""
 
     recipient: Annotated[str, BeforeValidator(whole_number_needed), NUMBER_SCHEMA] = Field(
         description=WHOLE_NUMBER
@@ -145,13 +121,7 @@ PushAddress: TypeAlias = Annotated[str, BeforeValidator(_push_address)]
 
 
 class WebhookGiven(Given):
-    """
-    Where pushes go from now on.
-
-    :param url: the address, http or https; empty in ``NOWHERE`` alone
-    :param twice: whether each push comes twice
-    :param disorder: whether the statuses of a message come in the reverse order
-    """
+    """Where pushes go from now on; the address is empty in ``NOWHERE`` alone."""
 
     url: PushAddress = Field(description=PUSH_ADDRESS)
     twice: bool = Field(False, description="true or false")
@@ -187,29 +157,14 @@ DEGREES = WithJsonSchema({"type": ["number", "string"]})
 
 
 class Place(Given):
-    """
-    A location in decimal degrees.
-
-    :param longitude: from -180 to 180
-    :param latitude: from -90 to 90
-    """
+    """A location in decimal degrees."""
 
     longitude: Annotated[str, _degrees(180), DEGREES] = Field(description="degrees from -180 to 180")
     latitude: Annotated[str, _degrees(90), DEGREES] = Field(description="degrees from -90 to 90")
 
 
 class ReplyGiven(Given):
-    """
-    What a recipient answers: exactly one of text, button, row, quick_reply and location.
-
-    :param message_id: the message that it answers; a text or a location may come without
-    :param recipient: who answers; the recipient of the message if it is not given
-    :param text: what is typed
-    :param button: the id of a reply button
-    :param row: the id of a list's row
-    :param quick_reply: the index of a WhatsApp template's button
-    :param location: a location
-    """
+    """What a recipient answers: exactly one of text, button, row, quick_reply and location."""
 
     message_id: str | None = Field(None, description="the id of a message, a text")
     recipient: PhoneNumber | None = Field(None, description="a phone number")
@@ -244,12 +199,7 @@ QueryNumber: TypeAlias = Annotated[int, BeforeValidator(_whole)]
 
 
 class PageAsked(Given):
-    """
-    Which part of a list is asked for.
-
-    :param limit: how many entries at most
-    :param after: the place after which the part begins, as a Link header names it
-    """
+    """Which part of a list is asked for."""
 
     limit: QueryNumber = Field(
         LARGEST_PAGE, ge=1, le=LARGEST_PAGE, description=f"a whole number from 1 to {LARGEST_PAGE}"
@@ -258,22 +208,13 @@ class PageAsked(Given):
 
 
 class PageOfOneAsked(PageAsked):
-    """
-    Which part of a list is asked for, or of what one recipient got or sent.
-
-    :param recipient: the recipient, as people write the number; None for all
-    """
+    """Which part of a list is asked for, or of what one recipient got or sent."""
 
     recipient: PhoneNumber | None = None
 
 
 class MessagesAsked(PageOfOneAsked):
-    """
-    Which messages are asked for.
-
-    :param wait: how many must have come before the answer; 0 does not wait
-    :param timeout: seconds to wait at most
-    """
+    """Which messages are asked for, and how many must have come before the answer; 0 does not wait."""
 
     wait: QueryNumber = Field(0, ge=0, description="a whole number from 0")
     timeout: QueryNumber = Field(
@@ -282,13 +223,7 @@ class MessagesAsked(PageOfOneAsked):
 
 
 class ListAsked(Given):
-    """
-    Which part of a list of the inbox page is asked for.
-
-    :param limit: how many entries at most
-    :param before: the number before which the part ends, as the part after it names it; 0 for the newest
-    :param q: words that each entry holds; empty for all
-    """
+    """Which part of a list of the inbox page is asked for; without ``before`` the newest."""
 
     limit: QueryNumber = Field(
         SHOWN_AT_ONCE, ge=1, le=SHOWN_AT_ONCE, description=f"a whole number from 1 to {SHOWN_AT_ONCE}"
@@ -298,21 +233,13 @@ class ListAsked(Given):
 
 
 class ChatsAsked(ListAsked):
-    """
-    Which part of the list of conversations is asked for.
-
-    :param chat: the recipient whose chat is counted too, whatever ``q`` is; empty for none
-    """
+    """Which part of the list of conversations is asked for; ``chat`` is counted too, whatever ``q`` is."""
 
     chat: str = Field("", max_length=LONGEST_SEARCH, description="digits of a recipient")
 
 
 class PartAsked(ListAsked):
-    """
-    Which part of a chat is asked for.
-
-    :param after: the number after which the part begins; 0 for the newest
-    """
+    """Which part of a chat is asked for; without ``after`` the newest."""
 
     after: QueryNumber = Field(0, ge=0, description="a number that the sandbox gave")
 

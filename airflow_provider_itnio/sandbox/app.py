@@ -28,12 +28,7 @@ from airflow_provider_itnio.sandbox.vendor.endpoints import METHODS, Elsewhere, 
 
 
 def sandbox_app(vendor: Vendor, hosts: OwnHosts, connection: Callable[[], str]) -> Security:
-    """
-    Put the endpoints together behind the guard.
-
-    :param hosts: the Host headers that mean this server
-    :param connection: gives an Airflow connection to it as JSON
-    """
+    """Put the endpoints together behind the guard; ``connection`` gives a connection to it as JSON."""
 
     async def describe_itself(request: Request) -> Response:
         """Describe this API as an OpenAPI document."""
@@ -65,9 +60,6 @@ class ReadersTakeTurns:
     Answers one reader of the sandbox's own paths after the other, and lets the vendor's requests pass.
 
     So a send does not wait for the answers to all pages that open at once.
-
-    :param app: the application that answers
-    :param turn: held by the reader who is answered next
     """
 
     app: ASGIApp

@@ -19,12 +19,7 @@ from airflow_provider_itnio.sandbox.api_models import (
 )
 from airflow_provider_itnio.sandbox.faults.fault import Fault
 from airflow_provider_itnio.sandbox.phone_numbers import digits_of
-from airflow_provider_itnio.sandbox.store.entries import (
-    ReceivedMessage,
-    RefusedRequest,
-    Reply,
-    SeenRequest,
-)
+from airflow_provider_itnio.sandbox.store.entries import ReceivedMessage, RefusedRequest, Reply, SeenRequest
 from airflow_provider_itnio.sandbox.store.waiting import wait_for
 from airflow_provider_itnio.sandbox.vendor.endpoints import Vendor
 
@@ -125,12 +120,7 @@ class SandboxControls:
         self._vendor.delivery.set_window(recipient, is_open=is_open)
 
     def push(
-        self,
-        message: ReceivedMessage | str,
-        status: PushedStatus,
-        *,
-        failure: str = "",
-        times: int = 1,
+        self, message: ReceivedMessage | str, status: PushedStatus, *, failure: str = "", times: int = 1
     ) -> None:
         """
         Let a message reach a status now, and push that to the webhook if there is one.

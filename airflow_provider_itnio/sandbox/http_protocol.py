@@ -17,22 +17,14 @@ class SandboxProtocol(TimedProtocol):
     """HTTP/1.1, which also hands the connection to the application in the ASGI state."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """
-        Begin a connection.
-
-        :param transport: the connection
-        """
+        """Begin a connection."""
         super().connection_made(transport)
         # uvicorn copies this state into the scope of each request of this connection.
         self.app_state = {**self.app_state, "connection": transport}
 
 
 async def cut(scope: Scope, receive: Receive) -> None:
-    """
-    Close the connection of a request without an answer.
-
-    :param receive: the request's ASGI receive; its body must have been read
-    """
+    """Close the connection of a request, of which the body must have been read, without an answer."""
     cast("asyncio.Transport", scope["state"]["connection"]).abort()
     # uvicorn would answer 500 to an endpoint that returns before it has noticed the closed connection.
     while (await receive())["type"] != "http.disconnect":
@@ -40,11 +32,7 @@ async def cut(scope: Scope, receive: Receive) -> None:
 
 
 async def read_body(request: Request) -> bytes | None:
-    """
-    Read the body of a request.
-
-    :return: the body, None if it is over ``LARGEST_BODY`` bytes
-    """
+    """Read the body of a request; None if it is over ``LARGEST_BODY`` bytes."""
     if int(request.headers.get("content-length", 0)) > LARGEST_BODY:
         return None
     body = bytearray()

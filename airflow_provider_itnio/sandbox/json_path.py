@@ -6,11 +6,7 @@ from typing import Any
 
 
 def values_at(value: Any, *path: str) -> list[Any]:
-    """
-    Give what stands at the end of a path: where a list is on the way, what each of its entries has there.
-
-    :param path: the names of the fields that lead there
-    """
+    """Give what stands at the end of a path; of a list on the way, what each of its entries has there."""
     found = [value]
     for name in path:
         inner = [one.get(name) for one in found if isinstance(one, dict)]

@@ -32,11 +32,7 @@ ERROR = {
 
 
 def describe(routes: Iterable[Route]) -> dict[str, Any]:
-    """
-    Make the document.
-
-    :param routes: the routes of the application; those under ``/sandbox/`` are described
-    """
+    """Make the document of those routes that are under ``/sandbox/``."""
     endpoints = [
         (route, method, getattr(route.endpoint, "operation", Operation(method, route.path)))
         for route in routes

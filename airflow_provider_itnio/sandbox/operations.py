@@ -24,14 +24,10 @@ Endpoint = Callable[[Api, "Request"], Awaitable[Response]]
 @dataclass(frozen=True)
 class Operation:
     """
-    What an endpoint takes and gives.
+    What an endpoint takes and gives: the models of its query and its body, and the type of its answer.
 
-    :param method: its HTTP method
-    :param path: its path
-    :param query: the model of its query parameters
-    :param body: the model of its JSON
-    :param several: whether a list of these is taken too
-    :param gives: the type of what it answers, None for nothing
+    :param several: whether a list of bodies is taken too
+    :param gives: None for nothing
     """
 
     method: str
@@ -51,14 +47,12 @@ def operation(
     method: str, path: str, **what: Any
 ) -> Callable[[Callable[..., Awaitable[Any]]], Endpoint[Any]]:
     """
-    Read what a request holds before an endpoint is called with it, and answer errors by name.
+    Read what a request holds before an endpoint is called with its query and body, and answer errors by name.
 
     The endpoint returns JSON, as bytes if it is written already, or a response. A ``ValueError`` becomes HTTP
     400 with its text.
 
-    :param method: its HTTP method
-    :param path: its path
-    :param what: what it takes and gives, see :class:`Operation`; its query comes first, then its body
+    :param what: see :class:`Operation`
     """
     told = Operation(method, path, **what)
 

@@ -4,18 +4,10 @@ from __future__ import annotations
 
 
 def digits_of(number: object) -> str:
-    """
-    Leave only the digits of a number, so that ``+86 147-1800-4557`` equals ``8614718004557``.
-
-    :param number: a number as people write it, or an int
-    """
+    """Leave only the digits of a number, so that ``+86 147-1800-4557`` equals ``8614718004557``."""
     return "".join(mark for mark in str(number) if mark in "0123456789")
 
 
 def shortened(number: str) -> str:
-    """
-    Hide the middle of a number for a log: two first and two last digits stay.
-
-    :param number: the number; one of up to four characters is hidden wholly
-    """
+    """Hide the middle of a number for a log, and one of up to four characters wholly."""
     return f"{number[:2]}…{number[-2:]}" if len(number) > 4 else "…"

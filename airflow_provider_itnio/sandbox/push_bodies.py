@@ -19,8 +19,6 @@ def status_push(message: ReceivedMessage, status: DeliveryStatus) -> dict[str, A
     The page says of ``expiresAt``, ``conversationId`` and ``conversationType`` which statuses have them, not
     how they come about. Here a conversation is one day of messages of one type to one recipient, and expires
     24 hours after the message.
-
-    :param status: what became of it
     """
     kind = "utility" if message.type == "template" else "service"
     push: dict[str, Any] = {

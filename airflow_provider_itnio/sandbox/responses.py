@@ -23,15 +23,7 @@ HTTP_WITHOUT_BODY = (204, 304)
 
 @dataclass(frozen=True)
 class Answer:
-    """
-    What one request gets.
-
-    :param shown: the JSON or text of it, for the log of requests
-    :param body: the bytes of it
-    :param http_status: its HTTP code
-    :param media_type: its Content-Type
-    :param headers: further headers
-    """
+    """What one request gets; ``shown`` is its JSON or text for the log of requests."""
 
     shown: Any
     body: bytes
@@ -69,11 +61,7 @@ def json_bytes(value: Any) -> bytes:
 def streamed(
     parts: Iterable[bytes], media_type: str, headers: Mapping[str, str] | None = None
 ) -> StreamingResponse:
-    """
-    Answer with parts that are made one by one, and let other requests through between two of them.
-
-    :param headers: further headers
-    """
+    """Answer with parts that are made one by one, and let other requests through between two of them."""
 
     async def one_by_one() -> AsyncIterator[bytes]:
         for part in parts:
@@ -89,22 +77,14 @@ def json_answer(value: Any, http_status: int = 200) -> Answer:
 
 
 def refusal(path: str, status: int, reason: str | None = None) -> Answer:
-    """
-    Answer as the vendor does when it refuses: HTTP 200 with a negative status.
-
-    :param reason: the reason in words; None takes the meaning of the code
-    """
+    """Answer as the vendor does when it refuses; without a reason it is the meaning of the code."""
     return json_answer(
         {"status": str(status), "reason": text_of(path, status).meaning if reason is None else reason}
     )
 
 
 def faulty(fault: Fault, path: str) -> Answer:
-    """
-    Answer what a fault asks for.
-
-    :param fault: a fault that makes an answer and does not drop the connection
-    """
+    """Answer what a fault asks for that makes an answer and does not drop the connection."""
     if fault.status is not None:
         answer = refusal(path, fault.status, fault.reason)
     elif fault.gives("answer"):

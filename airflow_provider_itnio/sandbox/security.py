@@ -30,11 +30,7 @@ CONTENT_SECURITY_POLICY: Mapping[str, str] = {
 
 
 def policy(directives: Mapping[str, str]) -> str:
-    """
-    Write a content security policy.
-
-    :param directives: what is allowed, by directive
-    """
+    """Write a content security policy."""
     return "; ".join(f"{name} {allowed}" for name, allowed in directives.items())
 
 
@@ -55,11 +51,7 @@ class Security:
     Refuses foreign Host and Origin headers, then lets the request through to the application.
 
     A page of another site could else reach the sandbox through the browser of whoever runs it, by a name
-    that resolves to 127.0.0.1 or by a form.
-
-    :param app: the application behind it
-    :param hosts: the Host headers that mean this server
-    :param clock: gives the time of the Date header, in Unix seconds
+    that resolves to 127.0.0.1 or by a form. ``clock`` gives the time of the Date header, in Unix seconds.
     """
 
     app: ASGIApp
@@ -86,12 +78,7 @@ class Security:
         await self.app(scope, receive, send_safely)
 
     def refusal(self, headers: dict[bytes, bytes]) -> str:
-        """
-        Say what is wrong with the headers of a request.
-
-        :param headers: its headers, names in lower case
-        :return: the reason, empty if nothing is wrong
-        """
+        """Say what is wrong with the headers of a request; empty if nothing is."""
         host = headers.get(b"host", b"").decode("latin-1")
         if host not in self.hosts:
             return (

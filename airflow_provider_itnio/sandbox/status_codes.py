@@ -25,12 +25,6 @@ OF_HTTP: dict[int, str] = {
 
 
 def text_of(path: str, status: int) -> status_texts.StatusText:
-    """
-    Say in English what a status means at an endpoint, and what to change.
-
-    :param path: the endpoint, such as ``/wa/custom/sendMsg``
-    :param status: the code, 0 or negative
-    :return: meaning and advice; for a code that the vendor's pages do not list, that they don't
-    """
+    """Say in English what a status means at an endpoint, and what to change."""
     unlisted = status_texts.StatusText("a code that the vendor's page does not list")
     return CODES[path].get(status, unlisted)

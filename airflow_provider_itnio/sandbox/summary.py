@@ -13,8 +13,6 @@ def summary_of(kind: str, body: Mapping[str, Any]) -> str:
     Give what a person would read first: body, caption, name, template with its parameters.
 
     It copes with any JSON, since the vendor accepts more than WhatsApp does.
-
-    :param kind: the vendor's name of the type, ``template`` for a WhatsApp template
     """
     if kind == "contacts":
         return ", ".join(

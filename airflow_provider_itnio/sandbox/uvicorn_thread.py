@@ -15,8 +15,6 @@ class UvicornThread(uvicorn.Server):
     """
     uvicorn's server on a socket that listens already, stopped from another thread.
 
-    :param config: uvicorn's configuration, loaded
-    :param listening: the socket
     :param stopping: set in the server's loop when it stops
     :param begin: called in the server's loop when it starts
     """

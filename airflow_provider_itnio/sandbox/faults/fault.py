@@ -57,22 +57,7 @@ TEXT = WithJsonSchema({"type": "string"})
 
 
 class Fault(Given):
-    """
-    What happens to the next requests that it fits.
-
-    :param count: to how many requests, at least 1
-    :param status: the negative code to answer
-    :param reason: the reason beside it; None takes the meaning of the code
-    :param http_status: the HTTP code to answer, 200 to 599
-    :param headers: headers to answer besides
-    :param body: the body to answer, whatever it is
-    :param answer: the JSON to answer, None too if it was given
-    :param delay: how long to hold the answer back, in seconds
-    :param drop: when to close the connection without an answer
-    :param accept: whether a good message is kept though it gets this answer; None leaves it to the kind
-    :param path: the only endpoint it is for; None for all
-    :param recipient: the only recipient it is for, digits; None for all
-    """
+    """What happens to the next requests that it fits, as ``fail_next`` describes it."""
 
     count: int = Field(1, ge=1, le=1_000_000, description="a whole number from 1 to 1,000,000")
     status: Annotated[int | None, BeforeValidator(_status)] = Field(None, description="a negative code")
@@ -134,11 +119,7 @@ class Fault(Given):
         return not self.makes_answer or self.drop == AFTER_ACCEPTING
 
     def fits(self, path: str, recipient: str) -> bool:
-        """
-        Tell whether it is for a request.
-
-        :param recipient: the digits of its recipient, empty if it has none
-        """
+        """Tell whether it is for a request; ``recipient`` is empty if that has none."""
         return self.path in (None, path) and self.recipient in (None, recipient)
 
     def as_json(self) -> dict[str, Any]:
@@ -161,20 +142,12 @@ class FaultQueue:
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     def add(self, *faults: Fault) -> None:
-        """
-        Append faults.
-
-        :param faults: what shall happen, in order
-        """
+        """Append faults."""
         with self._lock:
             self._waiting.extend(faults)
 
     def take(self, path: str, recipient: str) -> Fault | None:
-        """
-        Use up the first fault that fits a request, once.
-
-        :param recipient: the digits of its recipient, empty if it has none
-        """
+        """Use up the first fault that fits a request, once."""
         with self._lock:
             for place, fault in enumerate(self._waiting):
                 if fault.fits(path, recipient):

@@ -19,12 +19,7 @@ DROP = "drop"
 
 
 class Share(NamedTuple):
-    """
-    How many messages fail, and how.
-
-    :param share: over 0 and at most 1
-    :param fault: what happens to them
-    """
+    """How many messages fail, over 0 and at most 1, and how."""
 
     share: float
     fault: Fault
@@ -76,13 +71,7 @@ class RandomFailures:
 
 
 def shares_from(given: float | str | Iterable[str] | None) -> tuple[Share, ...]:
-    """
-    Read what share shall fail.
-
-    :param given: a number from 0 to 1; or, for one or several kinds of failure, a text each as
-        :func:`share_from` takes it; None for no failures
-    :raises ValueError: if it is none of that
-    """
+    """Read shares: a number from 0 to 1 or texts as :func:`share_from` takes them; None for no failures."""
     if given is None:
         return ()
     if isinstance(given, (int, float)):
@@ -96,12 +85,7 @@ def shares_from(given: float | str | Iterable[str] | None) -> tuple[Share, ...]:
 
 
 def share_from(text: str) -> Share:
-    """
-    Read one share.
-
-    :param text: ``5%`` for the code -12, or ``5%:`` with a code (``-5``), an HTTP code (``503``) or ``drop``
-    :raises ValueError: if it is none of that
-    """
+    """Read a share such as ``5%`` (of code -12), ``5%:-5``, ``5%:503`` (an HTTP code) or ``5%:drop``."""
     found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)%(?::(.+))?", str(text).strip())
     if not found or not 0 < float(found[1]) <= 100:
         raise ValueError("shares such as 5% or 2.5%:-5, over 0% and at most 100%")
@@ -126,10 +110,6 @@ Shares: TypeAlias = Annotated[
 
 
 class RandomFailuresGiven(Given):
-    """
-    What shares of all messages fail from now on.
-
-    :param fail: the shares, each as ``--fail`` takes it; an empty list lets none fail
-    """
+    """What shares of all messages fail from now on; an empty list lets none fail."""
 
     fail: Shares = Field(description="a list of texts such as 5%, 2.5%:503 or 1%:drop")

@@ -48,12 +48,7 @@ def meaning_of_number(digits: str) -> str:
 
 
 class Outcome(NamedTuple):
-    """
-    What becomes of an accepted message.
-
-    :param statuses: the statuses that are pushed, in order
-    :param failure: the reason beside ``failed``
-    """
+    """What becomes of an accepted message: the statuses that are pushed, and the reason of ``failed``."""
 
     statuses: tuple[str, ...] = ("sent", "delivered", "read")
     failure: str = ""
@@ -71,21 +66,15 @@ FAILURES = {
 
 def failed_with(code: int) -> Outcome:
     """
-    Give the outcome of a message that fails.
+    Give the outcome of a message that fails with a code of WhatsApp's.
 
-    How Itniotech words ``failure`` is not documented; here it begins with WhatsApp's code.
-
-    :param code: WhatsApp's code
+    How Itniotech words ``failure`` is not documented; here it begins with the code.
     """
     return Outcome(("failed",), f"{code}: {FAILURES.get(code, 'Message failed to send')}")
 
 
 def outcome_of_number(digits: str) -> Outcome | None:
-    """
-    Tell what becomes of each accepted message to a recipient.
-
-    :return: the outcome, whatever the 24-hour window is; None for a number that means nothing of the kind
-    """
+    """Tell what becomes of each message to a test number, whatever the window is; None for other numbers."""
     found = re.fullmatch(r"999([67])000([0-9]{4})", digits)
     if not found:
         return None
@@ -96,11 +85,7 @@ def outcome_of_number(digits: str) -> Outcome | None:
 
 
 def fault_of_number(digits: str) -> Fault | None:
-    """
-    Tell what a recipient's number stands for.
-
-    :return: what happens to each message to it; None for a number that means nothing
-    """
+    """Tell what happens to each message to a test number; None for other numbers."""
     if outcome_of_number(digits):
         return NO_FAULT  # it is accepted, whatever share of the messages is to fail
     found = re.fullmatch(r"999([1-5])000([0-9]{4})", digits)

@@ -38,10 +38,8 @@ class Events:
     header ``Last-Event-ID``, and gets what came since. ``clear`` tells it to load the lists anew: the inbox
     was cleared, the reader knew another sandbox or named no place, or it missed too much.
 
-    :param store: what the sandbox got
     :param stopping: set when the server stops, so that no open page delays that
-    :param turn: held by the reader whose next event is written: one at a time, and the requests that wait
-        come between two of them, however many pages open at once
+    :param turn: held by the reader whose next event is written, so that requests come between two of them
     """
 
     store: Store

@@ -14,12 +14,10 @@ from airflow_provider_itnio.sandbox.summary import summary_of
 
 def item(exchange: Exchange) -> dict[str, Any]:
     """
-    Tell the page of an exchange.
+    Tell the page of an exchange: its ``number`` with ``message``, ``reply`` and ``failure``, as there are.
 
-    :param exchange: a message, a reply or a request that failed
-    :return: its ``number`` with ``message``, ``reply`` and ``failure``, those that there are; a message whose
-        sender did not learn that it was accepted has a failure too, and one of which the recipient has
-        pressed a button or chosen a row has that in ``chosen``
+    A message whose sender did not learn that it was accepted has a failure too; one of which the recipient
+    has pressed a button or chosen a row has that in ``chosen``.
     """
     told: dict[str, Any] = {"number": exchange.number}
     if exchange.message:
@@ -34,11 +32,7 @@ def item(exchange: Exchange) -> dict[str, Any]:
 
 
 def item_as_json(exchange: Exchange) -> bytes:
-    """
-    Write the item of an exchange as it is now: once for each change, however many pages are told of it.
-
-    :param exchange: a message, a reply or a request that failed
-    """
+    """Write the item of an exchange as it is now: once for each change, however many pages are told of it."""
     message = exchange.message
     state = (len(message.statuses), exchange.chosen) if message else None
     written = exchange.written.get(state)
@@ -50,11 +44,7 @@ def item_as_json(exchange: Exchange) -> bytes:
 
 
 def update_as_json(changed: ReceivedMessage | Window) -> bytes:
-    """
-    Write what has changed for the page: ``{"status": {…}}`` or ``{"window": {…}}``.
-
-    :param changed: a message with another status or a further note, or a window
-    """
+    """Write what has changed for the page: ``{"status": {…}}`` or ``{"window": {…}}``."""
     if isinstance(changed, Window):
         until = changed.until.isoformat()
         return json_bytes({"window": {"recipient": changed.recipient, "until": until}})
@@ -63,11 +53,7 @@ def update_as_json(changed: ReceivedMessage | Window) -> bytes:
 
 
 def opened(exchange: Exchange) -> dict[str, Any]:
-    """
-    Tell everything of an exchange: the item of the page with the request, its answer and its pushes.
-
-    :param exchange: the exchange
-    """
+    """Tell everything of an exchange: the item of the page with the request, its answer and its pushes."""
     told = item(exchange)
     if exchange.request:
         told["request"] = as_json(exchange.request)
@@ -77,11 +63,7 @@ def opened(exchange: Exchange) -> dict[str, Any]:
 
 
 def failure(exchange: Exchange) -> dict[str, Any]:
-    """
-    Say why a request failed.
-
-    :param exchange: an exchange that failed
-    """
+    """Say why a request failed."""
     request, refused = exchange.request, exchange.refused
     told: dict[str, Any] = {"status": None, "recipient": exchange.number_of_chat}
     if request:

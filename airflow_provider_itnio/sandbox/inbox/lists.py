@@ -23,22 +23,13 @@ ANSWERS_KEPT = 20
 
 @dataclass(frozen=True)
 class Lists:
-    """
-    The lists of the page, as JSON.
-
-    :param store: what the sandbox got
-    :param written: what was answered lately, so that many pages cost as much as one
-    """
+    """The lists of the page, as JSON; ``written`` is kept so that many pages cost as much as one."""
 
     store: Store
     written: dict[tuple[str, ChatsAsked], bytes] = field(default_factory=dict)
 
     async def conversations(self, asked: ChatsAsked) -> bytes:
-        """
-        List the conversations, the one that was last written in first.
-
-        :param asked: which part
-        """
+        """List the conversations, the one that was last written in first."""
         cursor = self.store.cursor
         if (cursor, asked) not in self.written:
             told = await self._conversations(cursor, asked)
@@ -78,19 +69,11 @@ class Lists:
         return self._conversation(chat) | {"found": next(hits, 0)}
 
     async def chat(self, number: str, asked: PartAsked) -> bytes:
-        """
-        List what stands in the chat with a recipient, oldest first.
-
-        :param asked: which part
-        """
+        """List what stands in the chat with a recipient, oldest first."""
         return await self._part(self.store.chat(number), asked, {"window_until": self._window_of(number)})
 
     async def failures(self, asked: PartAsked) -> bytes:
-        """
-        List the requests that failed and left no message, oldest first.
-
-        :param asked: which part
-        """
+        """List the requests that failed and left no message, oldest first."""
         return await self._part(self.store.failures(), asked, {})
 
     async def _part(self, exchanges: list[Exchange], asked: PartAsked, told: dict[str, Any]) -> bytes:

@@ -45,11 +45,7 @@ EXPORT = re.compile(r"^export ((?:async function|function|class|const) (\w+))", 
 
 @dataclass(frozen=True)
 class Page:
-    """
-    The page at ``/`` with its style sheets and scripts.
-
-    :param store: what the sandbox got
-    """
+    """The page at ``/`` with its style sheets and scripts."""
 
     store: Store
 
@@ -79,12 +75,7 @@ class Page:
 
 
 def one_file(store: Store) -> Iterator[bytes]:
-    """
-    Write the page as one file that shows the same without the sandbox, and takes no replies.
-
-    :param store: what the sandbox got
-    :return: the file in parts
-    """
+    """Write the page as one file, in parts, that shows the same without the sandbox, and takes no replies."""
     style = "\n".join(ASSETS[name].decode() for name in STYLES)
     script = "\n".join(["const modules = {};", *_modules(FIRST_MODULE, set())])
     allowed = {

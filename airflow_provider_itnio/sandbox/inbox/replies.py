@@ -21,12 +21,9 @@ CHOICES = {"button": ("action", "buttons", "reply"), "row": ("action", "sections
 
 def reply_from(given: ReplyGiven, store: Store, now: float, app_id: str, business_phone: str) -> Reply:
     """
-    Make a reply of what is given.
+    Make a reply; ``app_id`` and ``business_phone`` are for a sender who has got no message.
 
-    :param given: what the recipient answers
     :param now: the sandbox's time, in Unix seconds
-    :param app_id: the application that it is pushed to if the sender has got no message
-    :param business_phone: the business's number that it is sent to if the sender has got no message
     :raises ValueError: if it does not fit the message; the text begins with the name of the field
     """
     answered = _answered(given.message_id, store)
@@ -72,11 +69,7 @@ def _answered(message_id: str | None, store: Store) -> ReceivedMessage | None:
 
 
 def _content(given: ReplyGiven, body: dict[str, Any]) -> tuple[str, str, str | None, dict[str, Any]]:
-    """
-    Give the type of a reply, its words, the id of what was chosen, and the ``message`` of the vendor's push.
-
-    :param body: the message that is answered, empty if it is none
-    """
+    """Give type, words and chosen id of a reply to a message, and the ``message`` of the vendor's push."""
     if given.text is not None:
         return "text", given.text, None, {"type": "text", "text": {"body": given.text}}
     if place := given.location:

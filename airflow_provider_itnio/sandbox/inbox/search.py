@@ -17,11 +17,7 @@ LOOKED_AT_ONCE = 100
 
 
 async def found(exchanges: Iterable[Exchange], words: str) -> AsyncIterator[Exchange]:
-    """
-    Give those of some exchanges that hold the words, and let other requests through meanwhile.
-
-    :param words: what to look for, in any letter case; empty finds all
-    """
+    """Give the exchanges that hold some words in any letter case, and let requests through meanwhile."""
     wanted = words.strip().lower()
     # Numbers are found as people write them.
     digits = digits_of(wanted) if re.fullmatch(r"[+\d\s().-]+", wanted) else ""

@@ -14,8 +14,6 @@ class Conversation:
     """
     The chat with one recipient.
 
-    :param number: the recipient's digits
-    :param last: what came last
     :param exchanges: what stands in it, oldest first, by number
     :param counts: how many messages, replies and failures stand in it; failures have left no message
     :param troubles: how many messages do not arrive, or failed for their sender
@@ -55,11 +53,7 @@ class Conversations:
             conversation.troubles += exchange.has_trouble
 
     def remove(self, exchange: Exchange) -> None:
-        """
-        Forget an exchange.
-
-        :param exchange: one that was taken in, or could have been
-        """
+        """Forget an exchange, if it was taken in."""
         conversation = self._all.get(exchange.number_of_chat)
         if conversation and conversation.exchanges.pop(exchange.number, None):
             conversation.counts[exchange.kind] -= 1
@@ -70,11 +64,7 @@ class Conversations:
                 del self._all[conversation.number]
 
     def count_trouble(self, exchange: Exchange, difference: int) -> None:
-        """
-        Change how many messages of a chat do not arrive.
-
-        :param difference: 1 if it did arrive until now, -1 if it did not, 0 if nothing changed
-        """
+        """Change how many messages of a chat do not arrive."""
         conversation = self._all.get(exchange.number_of_chat)
         if conversation and exchange.number in conversation.exchanges:
             conversation.troubles += difference

@@ -56,10 +56,7 @@ class DataFile:
     An open file that no other process can open meanwhile. It may be used from any thread.
 
     Whatever was written is there after the process ended, however it ended. A power cut may take the last
-    seconds away; it leaves no damaged file.
-
-    :param path: the file; it is made if it is missing or empty
-    :raises DataFileError: if it cannot be written, is in use, or is no such file
+    seconds away; it leaves no damaged file. All methods raise :class:`DataFileError`.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -132,11 +129,7 @@ class DataFile:
                     self._db.execute("BEGIN")
 
     def read(self) -> Iterator[Exchange]:
-        """
-        Read the exchanges, oldest first, each with the statuses that its message has reached.
-
-        :raises DataFileError: if the file is damaged
-        """
+        """Read the exchanges, oldest first, each with the statuses that its message has reached."""
         with self._errors():
             reached: dict[int, list[DeliveryStatus]] = {}
             for number, status, at, failure in self._db.execute("SELECT * FROM statuses ORDER BY rowid"):
@@ -179,11 +172,7 @@ class DataFile:
         self._do("INSERT OR IGNORE INTO statuses VALUES (?, ?, ?, ?)", values)
 
     def set_window(self, recipient: str, until: datetime) -> None:
-        """
-        Write until when the window of a recipient is open.
-
-        :param until: when it closes
-        """
+        """Write until when the window of a recipient is open."""
         self._do("REPLACE INTO windows VALUES (?, ?)", (recipient, until.isoformat()))
 
     def forget_window(self, recipient: str) -> None:
@@ -197,12 +186,7 @@ class DataFile:
             self._do("DELETE FROM statuses WHERE number = ?", (number,))
 
     def add_push(self, key: str, body: bytes) -> int:
-        """
-        Write a push that is to be tried.
-
-        :param key: pushes of one key keep their order
-        :return: its number
-        """
+        """Write a push that is to be tried, and give its number; pushes of one key keep their order."""
         return self._do("INSERT INTO pushes (key, body) VALUES (?, ?)", (key, body))
 
     def end_push(self, number: int) -> None:
@@ -277,9 +261,5 @@ def _entries_of(entries: str, body: str, raw_body: bytes) -> Iterator[Entry]:
 
 
 def headers_of(pairs: Iterable[tuple[str, str]]) -> Headers:
-    """
-    Make headers that are found whatever their letter case.
-
-    :param pairs: names and values
-    """
+    """Make headers that are found whatever their letter case."""
     return Headers(raw=[(name.encode("latin-1"), value.encode("latin-1")) for name, value in pairs])

@@ -28,7 +28,6 @@ class Exchange:
     """
     One request with what became of it, or one reply.
 
-    :param number: its place in the order of all that came, from 1
     :param entries: what was kept of it: at most one ``message``, ``refused``, ``request`` and ``reply``
     :param chosen: the id of what the recipient has chosen of its message last, None if nothing was
     :param written: room for how it is written for the page, by what may change: statuses and choice

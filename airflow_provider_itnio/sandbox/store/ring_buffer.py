@@ -20,8 +20,6 @@ class RingBuffer(Generic[Kept]):
 
     Together they take about 64 KiB for each that is to be kept, at least 64 MiB, so that only bodies far over
     what a message needs push others out. The newest is kept however large it is.
-
-    :param keep: how many are kept, at least 1
     """
 
     def __init__(self, keep: int) -> None:
@@ -37,12 +35,7 @@ class RingBuffer(Generic[Kept]):
         return (entry for entry, _ in self._entries)
 
     def append(self, entry: Kept, size: int) -> list[Kept]:
-        """
-        Keep an entry.
-
-        :param size: about how much memory it takes, in bytes
-        :return: the entries that are kept no more
-        """
+        """Keep an entry of about so many bytes, and give those that are kept no more."""
         self._entries.append((entry, size))
         self._used += size
         gone = []
@@ -53,11 +46,7 @@ class RingBuffer(Generic[Kept]):
         return gone
 
     def above(self, number: int, key: Callable[[Kept], int]) -> Iterator[Kept]:
-        """
-        Give the entries with a number above another, oldest first. The others are not looked at.
-
-        :param key: gives the number of an entry; numbers rise from one entry to the next
-        """
+        """Give the entries with a number above another, oldest first; the others are not looked at."""
         if not number:
             return iter(self)
         start = bisect_right(self._entries, number, key=lambda held: key(held[0]))

@@ -14,12 +14,7 @@ from uuid import uuid4
 
 from airflow_provider_itnio.sandbox.store.conversations import Conversation, Conversations
 from airflow_provider_itnio.sandbox.store.data_file import DataFile
-from airflow_provider_itnio.sandbox.store.entries import (
-    DeliveryStatus,
-    Entry,
-    ReceivedMessage,
-    Window,
-)
+from airflow_provider_itnio.sandbox.store.entries import DeliveryStatus, Entry, ReceivedMessage, Window
 from airflow_provider_itnio.sandbox.store.exchange import Exchange, Kind
 from airflow_provider_itnio.sandbox.store.ring_buffer import RingBuffer
 
@@ -41,15 +36,11 @@ WINDOWS_KEPT = 10_000
 @dataclass
 class Store:
     """
-    The last messages, refusals, requests and replies, safe to read from any thread.
+    The last messages, refusals, requests and replies, up to ``keep`` of each, safe to read from any thread.
 
     ``number`` is that of the last change, ``cleared`` that of the last clearing; ``name`` tells this store
     from another sandbox's, for readers that outlive one; ``file`` is where all is kept too, if anywhere;
     ``changed`` is held by who reads or changes several things, and tells of each change.
-
-    :param keep: how many of each are kept, at least 1; older ones are forgotten, and of large ones fewer are
-        kept, see :class:`RingBuffer`
-    :param open_windows: whether every recipient counts as having written within the last 24 hours
     """
 
     keep: int
@@ -74,11 +65,7 @@ class Store:
         self.name = uuid4().hex[:12]
 
     def open(self, file: DataFile) -> None:
-        """
-        Keep everything in a file too, and begin with what it holds.
-
-        :raises DataFileError: if it cannot be read
-        """
+        """Keep everything in a file too, and begin with what it holds."""
         with self.changed:
             self._forget_all()
             gone: list[Exchange] = []
@@ -106,12 +93,7 @@ class Store:
             yield
 
     def add(self, *entries: Entry) -> Exchange:
-        """
-        Keep entries, all at once for whoever reads.
-
-        :return: them, with their number
-        :raises DataFileError: if there is a file and it cannot be written; nothing is kept then
-        """
+        """Keep entries, all at once for whoever reads; if the file can't be written, nothing is kept."""
         with self.changed, self.together():
             exchange = Exchange(self.number + 1, entries)
             if self.file:
@@ -166,12 +148,7 @@ class Store:
             return sorted((one for kind in SHOWN for one in self._kinds[kind]), key=_number)
 
     def exchanges_after(self, number: int, limit: int) -> list[Exchange]:
-        """
-        Give the first exchanges after one, oldest first.
-
-        :param number: the number of that one, 0 to begin with the oldest
-        :param limit: how many at most
-        """
+        """Give the first exchanges after a number, oldest first."""
         with self.changed:
             kept = [islice(self._kinds[kind].above(number, _number), limit) for kind in SHOWN]
             return list(islice(merge(*kept, key=_number), limit))
@@ -193,12 +170,7 @@ class Store:
             return self._conversations.of(number)
 
     def conversations(self, before: int, limit: int) -> list[Conversation]:
-        """
-        Give the chats, the one that was last written in first.
-
-        :param before: only those last written in before the exchange with this number; 0 for all
-        :param limit: how many at most
-        """
+        """Give the chats last written in before an exchange, or all, the one last written in first."""
         with self.changed:
             found = (one for one in reversed(self._conversations) if not before or one.last.number < before)
             return list(islice(found, limit))
@@ -232,13 +204,10 @@ class Store:
         self, name: EntryName, after: int, limit: int, recipient: str | None = None
     ) -> tuple[list[Entry], int]:
         """
-        Give a part of what is kept of a kind, oldest first.
+        Give a part of what is kept of a kind, oldest first, and where to go on; 0 after the last.
 
-        :param name: which entries
         :param after: where to go on, 0 to begin with the oldest
-        :param limit: how many entries at most, at least 1
         :param recipient: only what went to or came from these digits
-        :return: the entries, and where to go on; 0 if there is nothing after them
         """
         found: list[Entry] = []
         last = 0
@@ -256,7 +225,6 @@ class Store:
         """
         Give what has changed since a reader looked last, but for new exchanges.
 
-        :param number: where the reader stands
         :return: whether the inbox was cleared since; the messages that have another status and the windows
             that are others, each with the number of the change, oldest first; the number of the last change
         """
@@ -290,11 +258,7 @@ class Store:
                 self._update(self._statuses, message.id, message, self.keep)
 
     def set_window(self, recipient: str, until: datetime) -> None:
-        """
-        Open or close the 24-hour window of a recipient. That of the last 10,000 is known.
-
-        :param until: when the window closes
-        """
+        """Open or close the 24-hour window of a recipient. That of the last 10,000 is known."""
         with self.changed:
             if self.file:
                 self.file.set_window(recipient, until)
@@ -331,11 +295,7 @@ class Store:
 
     @contextmanager
     def listen(self, told: Callable[[], None]) -> Iterator[None]:
-        """
-        Be told of every change, in the thread that makes it.
-
-        :param told: called without arguments; it must neither wait nor read the store
-        """
+        """Call ``told`` at every change, in its thread. It must neither wait nor read the store."""
         with self.changed:
             self._listeners.append(told)
         try:

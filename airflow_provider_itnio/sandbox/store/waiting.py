@@ -14,11 +14,9 @@ SHOWN_OF_EACH = 10
 
 def wait_for(store: Store, asked: WaitAsked) -> list[ReceivedMessage]:
     """
-    Wait until at least that many messages are kept.
+    Wait until at least that many messages are kept, and give all such messages.
 
-    :return: all such messages kept by then
     :raises TimeoutError: if fewer came; it says what came instead
-    :raises ValueError: if so many are never kept
     """
     with store.changed:
         if not have_come(store, asked, asked.timeout):
@@ -27,11 +25,7 @@ def wait_for(store: Store, asked: WaitAsked) -> list[ReceivedMessage]:
 
 
 def have_come(store: Store, asked: WaitAsked, seconds: float) -> bool:
-    """
-    Wait until at least that many messages are kept, or some time has passed.
-
-    :raises ValueError: if so many are never kept
-    """
+    """Wait until at least that many messages are kept, or some time has passed."""
     if asked.n > store.keep:
         raise ValueError(f"waiting for {asked.n} messages, but the sandbox keeps {store.keep}")
     with store.changed:

@@ -27,14 +27,7 @@ RUN_TIME = timedelta(seconds=72)
 
 
 def tell(notifier: Any, kind: str, exception: BaseException | str | None, given: Mapping[str, Any]) -> None:
-    """
-    Call a notifier.
-
-    :param notifier: a notifier, any other callback, several, a deadline or its callback
-    :param kind: what happened
-    :param exception: what a task failed with
-    :param given: what the test says of the task and its run
-    """
+    """Call a notifier, any other callback, several, a deadline or its callback."""
     if kind not in get_args(EventKind):
         raise ValueError(f"kind: one of {', '.join(get_args(EventKind))}, {kind!r} given")
     if exception is not None and not isinstance(exception, (BaseException, str)):

@@ -29,11 +29,7 @@ REPORTS = {
 
 
 class TestSupervisor:
-    """
-    Answers the messages that Airflow's task runner sends to its supervisor.
-
-    :param state: the task state store, by key
-    """
+    """Answers the messages that Airflow's task runner sends to its supervisor."""
 
     __test__ = False  # no test class for pytest, whatever its name
 
@@ -56,12 +52,7 @@ class TestSupervisor:
         return self.send(msg)
 
     def send(self, msg: Any) -> Any:
-        """
-        Answer a message.
-
-        :raises LookupError: if it asks for an XCom that the test does not give
-        :raises RuntimeError: if it asks for what only Airflow's database has
-        """
+        """Answer a message."""
         # By their names, since each version of Airflow has more of them.
         match type(msg).__name__:
             case "GetXCom":
@@ -134,11 +125,7 @@ class TestSupervisor:
         return [value for value in self._by_map_index(msg).values() if value is not None]
 
     def _by_map_index(self, msg: Any, several: bool = False) -> dict[int, Any]:
-        """
-        Give what the instances of a task have left, as it comes out of Airflow's database.
-
-        :param several: whether a task that the DAG does not have is a mapped one
-        """
+        """Give what the instances of a task left; ``several`` is for a task that the DAG does not have."""
         trial = self.trial
         if msg.task_id == trial.task.task_id:
             return {trial.map_index: self._pushed.get(msg.key)}
@@ -156,11 +143,7 @@ class TestSupervisor:
 
 
 def encoded(task_id: str, value: Any) -> Any:
-    """
-    Write an XCom as it stands in Airflow's database.
-
-    :raises ValueError: if Airflow can't
-    """
+    """Write an XCom as it stands in Airflow's database."""
     try:
         return as_json(BaseXCom.serialize_value(value))
     except (AttributeError, TypeError, ValueError, RecursionError) as unfit:

@@ -37,12 +37,7 @@ TRIGGER_FAILED = "__fail__"  # the method with which Airflow resumes a task whos
 
 
 def run_task(task: Any, given: Mapping[str, Any]) -> Any:
-    """
-    Run a task, also its trigger if it defers.
-
-    :param given: what the test says of the run
-    :return: what the task has pushed as its return value
-    """
+    """Run a task, also its trigger if it defers, and give what it has pushed as its return value."""
     operator = operator_of(task)
     instances = is_mapped(operator) or operator.get_closest_mapped_task_group() is not None
     if instances:

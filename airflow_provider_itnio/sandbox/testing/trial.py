@@ -19,12 +19,7 @@ RETURNED = "return_value"
 
 
 class XComs(dict[tuple[str, str], Any]):
-    """
-    What upstream tasks have left for a task.
-
-    :param given: what each returned, by task id; what was pushed under another key, by the pair of both;
-        None if a task pushed nothing
-    """
+    """What upstream tasks have left for a task, by task id or by the pair of task id and key."""
 
     def __init__(self, given: Mapping[str | tuple[str, str], Any]) -> None:
         for name in given:
@@ -37,9 +32,8 @@ class XComs(dict[tuple[str, str], Any]):
 
     def pull(self, task_id: str, key: str, upstream: Any) -> Any:
         """
-        Give a value.
+        Give a value; a task with ``multiple_outputs`` left each key it returned.
 
-        :param upstream: the task, if it is known; one with ``multiple_outputs`` left each key it returned
         :raises LookupError: if there is none: Airflow would give None, and a typing error would go unnoticed
         """
         if (task_id, key) in self:
@@ -85,11 +79,7 @@ class Trial:
 
 @contextmanager
 def trial_of(task: Any, given: Mapping[str, Any], start_date: datetime) -> Iterator[Trial]:
-    """
-    Read what a test says; the params of the DAG file, into which Airflow writes those of a run, are put back.
-
-    :param task: the operator, in a DAG or without one
-    """
+    """Read what a test says. The params of the DAG file, which Airflow fills with a run's, are put back."""
     rest = dict(given)
     run = read(RunGiven, {name: rest.pop(name) for name in RunGiven.model_fields if name in rest})
     logical_date = _logical_date(rest)
@@ -124,11 +114,7 @@ def trial_of(task: Any, given: Mapping[str, Any], start_date: datetime) -> Itera
 
 
 def operator_of(task: Any) -> Any:
-    """
-    Give the operator behind what a DAG file calls a task.
-
-    :raises TypeError: if it is none
-    """
+    """Give the operator behind what a DAG file calls a task."""
     operator = getattr(task, "operator", task)
     if not isinstance(operator, type) and hasattr(operator, "render_template_fields"):
         return operator
@@ -145,12 +131,7 @@ def is_mapped(operator: Any) -> bool:
 
 
 def check_map_index(trial: Trial, context: Mapping[str, Any]) -> int:
-    """
-    Count the instances of a task, by itself or in a mapped task group.
-
-    :raises IndexError: if the one of the trial is not among them
-    :raises ValueError: if what the test gives can't be expanded over
-    """
+    """Count the instances of a task, by itself or in a mapped task group; the trial's is one of them."""
     inputs = [group._expand_input for group in trial.task.iter_mapped_task_groups()]
     if is_mapped(trial.task):
         inputs.append(trial.task._get_specified_expand_input())
@@ -184,12 +165,7 @@ def _resolved(value: Any, context: Mapping[str, Any]) -> Any:
 
 
 def task_of_event(given: dict[str, Any]) -> Any:
-    """
-    Give the task that an event is of, one of its own making if the test names none.
-
-    :param given: what the test says; ``task`` and ``dag`` are taken out
-    :raises ValueError: if there can be no such task
-    """
+    """Give the task that an event is of, one of its own making if the test names none."""
     task, dag = given.pop("task", None), given.pop("dag", None)
     if task is not None and dag is not None:
         raise ValueError("task: not together with dag, a task has one of its own")
@@ -206,12 +182,7 @@ def task_of_event(given: dict[str, Any]) -> Any:
 
 
 def moment(name: str, given: Any) -> Any:
-    """
-    Read a moment; in UTC, as all are that Airflow's database gives.
-
-    :param given: a date or a time, as text too; None stays None
-    :raises ValueError: if it is something else
-    """
+    """Read a date or a time, as text too; in UTC, as all are that Airflow's database gives."""
     if given is None:
         return None
     if isinstance(given, date) and not isinstance(given, datetime):

@@ -14,11 +14,7 @@ LONGEST_RUN = 300.0
 
 
 class _Turns:
-    """
-    The turns of runs beside each other: those of a test, or those that one run has begun.
-
-    :param outer: the turns of the run that has begun these
-    """
+    """The turns of runs beside each other: those of a test, or those that one run, ``outer``, has begun."""
 
     def __init__(self, outer: _Turns | None = None) -> None:
         self.outer = outer
@@ -27,11 +23,7 @@ class _Turns:
         self.is_over = False
 
     def wait(self) -> None:
-        """
-        Wait for the next turn, and take it.
-
-        :raises RuntimeError: if no other run ends
-        """
+        """Wait for the next turn, and take it."""
         taken = self.taken
         while not self.lock.acquire(timeout=LONGEST_RUN):
             if taken == self.taken:

@@ -15,16 +15,7 @@ SHOWN_WHEN_ENDLESS = Decimal("1000.00")
 
 @dataclass
 class Account:
-    """
-    What the vendor knows of its customer.
-
-    :param api_key: the Api-Key that requests must carry
-    :param secret: the secret that requests must be signed with
-    :param app_ids: the applications it has; None accepts any
-    :param business_phones: the WhatsApp numbers it has, digits only; None accepts any
-    :param balance: what is left to pay messages from; None never runs out
-    :param price: what one message costs, in the balance's own unit
-    """
+    """What the vendor knows of its customer; None accepts any application or number, or never runs out."""
 
     api_key: str = field(repr=False)
     secret: str = field(repr=False)

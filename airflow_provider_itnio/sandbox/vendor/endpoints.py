@@ -29,12 +29,7 @@ from airflow_provider_itnio.sandbox.status_codes import (
     text_of,
 )
 from airflow_provider_itnio.sandbox.store.data_file import DataFile
-from airflow_provider_itnio.sandbox.store.entries import (
-    Entry,
-    ReceivedMessage,
-    RefusedRequest,
-    SeenRequest,
-)
+from airflow_provider_itnio.sandbox.store.entries import Entry, ReceivedMessage, RefusedRequest, SeenRequest
 from airflow_provider_itnio.sandbox.store.store import Store
 from airflow_provider_itnio.sandbox.summary import summary_of
 from airflow_provider_itnio.sandbox.vendor.account import Account
@@ -71,13 +66,8 @@ class Vendor:
     """
     What the endpoints share.
 
-    :param account: the account it plays
-    :param store: where it keeps what it got
-    :param faults: what shall go wrong next
-    :param failing: what share of the messages shall fail
     :param clock: gives its time, in Unix seconds
     :param clock_tolerance: the accepted difference of a timestamp, in seconds
-    :param delivery: what becomes of accepted messages
     :param latency: how late each answer comes, in seconds
     :param fetcher: fetches the files of messages; None if none is fetched
     :param stopping: set when the server stops, so that no held-back answer delays that
@@ -98,11 +88,7 @@ class Vendor:
         self.at_start = self.failing.shares, self.delivery.webhook.settings, self.account.balance
 
     def open(self, file: DataFile) -> None:
-        """
-        Begin with what a file holds, and keep everything in it from now on.
-
-        :raises DataFileError: if it cannot be read
-        """
+        """Begin with what a file holds, and keep everything in it from now on."""
         self.store.open(file)
         self.delivery.webhook.file = file
 
@@ -130,13 +116,7 @@ class Vendor:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """
-    One endpoint of the vendor, as an ASGI application.
-
-    :param vendor: what all endpoints share
-    :param path: its path
-    :param method: the HTTP method it takes; None for a path at which the vendor has nothing
-    """
+    """An endpoint of the vendor, as an ASGI application; without a method, a path where it has nothing."""
 
     vendor: Vendor
     path: str
@@ -323,11 +303,7 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class Elsewhere:
-    """
-    All other paths, as an ASGI application: what was meant for the vendor is kept, so that it can be seen.
-
-    :param vendor: what all endpoints share
-    """
+    """All other paths, as an ASGI application: what was meant for the vendor is kept, to be seen."""
 
     vendor: Vendor
 

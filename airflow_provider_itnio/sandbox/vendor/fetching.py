@@ -41,8 +41,6 @@ class FileFetcher:
 
     Only what an accepted message links to is fetched, by GET, and no redirect to another server is followed.
     What is read is counted and forgotten.
-
-    :param note: keeps a note on a message
     """
 
     def __init__(self, note: Callable[[ReceivedMessage, str], None]) -> None:
@@ -71,12 +69,7 @@ class FileFetcher:
 
 
 def outcome(kind: str, link: str) -> str:
-    """
-    Fetch a file, and say what came of it.
-
-    :param kind: what the message calls it, such as ``image``
-    :param link: where it is
-    """
+    """Fetch a file, and say what came of it."""
     try:
         size, media_type = _fetched(link, _LARGEST[kind])
     except HTTPError as refused:

@@ -26,8 +26,6 @@ class Delivery:
     """
     Lets accepted messages reach their statuses, and pushes these and what recipients write.
 
-    :param store: where messages are kept
-    :param webhook: where pushes go
     :param clock: gives the sandbox's time, in Unix seconds
     :param scale: how long pauses are, as a share of the real ones
     """
@@ -38,11 +36,7 @@ class Delivery:
     scale: float
 
     def begin(self, message: ReceivedMessage) -> ReceivedMessage:
-        """
-        Decide what becomes of a message that is accepted now.
-
-        :return: the message with the statuses that it reaches at once; with a note if it would not arrive
-        """
+        """Add to a message that is accepted now a note if it would not arrive, and its statuses of now."""
         notes = list(message.notes)
         by_number = outcome_of_number(message.recipient)
         if by_number is None and message.type != "template" and not self._is_open(message.recipient):
@@ -53,11 +47,7 @@ class Delivery:
         return replace(message, statuses=[self._status(name, outcome) for name in at_once])
 
     def follow(self, message: ReceivedMessage) -> None:
-        """
-        Push what a message has reached, and let it reach the rest. To be called in the server's loop.
-
-        :param message: what :meth:`begin` gave, once it is kept
-        """
+        """Push what a kept message has reached, and let it reach the rest. Call it in the server's loop."""
         self._push(message, message.statuses)
         self._follow(message)
 
@@ -83,22 +73,14 @@ class Delivery:
             self.webhook.put(reply.id, [reply.body])
 
     def push(self, message: ReceivedMessage, name: str, failure: str, times: int) -> None:
-        """
-        Let a message reach a status now, and push that.
-
-        :param times: how often it is pushed
-        """
+        """Let a message reach a status now, and push that so many times."""
         status = DeliveryStatus(name, self._now(), failure)
         with self.store.together():
             self.store.reach(message, status)
             self.webhook.put(message.id, [status_push(message, status)] * times)
 
     def set_window(self, recipient: str, *, is_open: bool) -> None:
-        """
-        Open the 24-hour window of a recipient as from now, or close it.
-
-        :param is_open: whether it is open
-        """
+        """Open the 24-hour window of a recipient as from now, or close it."""
         self.store.set_window(recipient, self._now() + WINDOW if is_open else self._now())
 
     def _is_open(self, recipient: str) -> bool:
@@ -126,11 +108,7 @@ class Delivery:
 
 
 def outcome_of(message: ReceivedMessage) -> Outcome:
-    """
-    Tell what becomes of a message, from its recipient and its notes alone.
-
-    :param message: an accepted message
-    """
+    """Tell what becomes of a message, from its recipient and its notes alone."""
     if by_number := outcome_of_number(message.recipient):
         return by_number
     if OUTSIDE_WINDOW in message.notes:

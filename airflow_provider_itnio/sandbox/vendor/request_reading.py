@@ -20,11 +20,7 @@ FOUND_FROM = 6
 
 
 def read_json(raw_body: bytes) -> tuple[dict[str, Any] | Any, str]:
-    """
-    Read a body as the JSON object that the vendor needs.
-
-    :return: the JSON and what is wrong with it in words, empty if nothing is
-    """
+    """Read a body as the JSON object that the vendor needs, and say what is wrong; empty if nothing is."""
     try:
         value = json.loads(raw_body.decode("utf-8"), parse_constant=_no_number, parse_float=_number)
     except UnicodeDecodeError:
@@ -41,12 +37,7 @@ def read_json(raw_body: bytes) -> tuple[dict[str, Any] | Any, str]:
 
 
 def masked(headers: Headers, secrets: Iterable[str]) -> Headers:
-    """
-    Replace the values of headers that must stay secret, also under a name that is not theirs.
-
-    :param headers: a request's headers
-    :param secrets: what no value may hold; one that is too short to be found in a text, what none may be
-    """
+    """Replace the values of headers that must stay secret, also under a name that is not theirs."""
 
     def holds_a_secret(value: str) -> bool:
         return any(secret in value if len(secret) >= FOUND_FROM else secret == value for secret in secrets)

@@ -43,23 +43,14 @@ class Text(Shape):
 
 @dataclass(frozen=True)
 class Object(Shape):
-    """
-    An object.
-
-    :param fields: what it may hold; None if its inside is not looked at here
-    """
+    """An object; without ``fields``, its inside is not looked at here."""
 
     fields: Mapping[str, Shape] | None = None
 
 
 @dataclass(frozen=True)
 class Array(Shape):
-    """
-    A list.
-
-    :param of: what each entry is
-    :param most: its limit in entries; None if there is none
-    """
+    """A list, of any length or with a limit in entries."""
 
     of: Shape
     most: int | None = field(default=None, kw_only=True)

@@ -27,33 +27,19 @@ OTHER_DIGESTS = {40: "SHA-1", 56: "SHA-224", 64: "SHA-256", 96: "SHA-384", 128: 
 
 
 class SignProblem(NamedTuple):
-    """
-    Why a request does not prove to come from the account, or not to be made now.
-
-    :param why: the reason in words
-    :param advice: what to change
-    """
+    """Why a request does not prove to come from the account, or not to be made now, and what to change."""
 
     why: str
     advice: str
 
 
 def sign_of(*parts: str) -> str:
-    """
-    Hash the parts as the vendor asks for: MD5 over their plain concatenation, as 32 hex digits.
-
-    :param parts: Api-Key, secret and the text of the Timestamp header
-    """
+    """Hash the parts as the vendor asks for: MD5 over their plain concatenation, as 32 hex digits."""
     return hashlib.md5("".join(parts).encode(), usedforsecurity=False).hexdigest()
 
 
 def problem_of_sign(headers: Mapping[str, str], api_key: str, secret: str) -> SignProblem | None:
-    """
-    Say why a request does not prove to come from the account.
-
-    :param headers: the request's headers, found whatever their letter case
-    :return: the reason, None if the request is authentic
-    """
+    """Say why a request does not prove to come from the account; None if it does."""
     for name in ("Api-Key", "Sign", "Timestamp"):
         if not headers.get(name):
             return SignProblem(
@@ -68,13 +54,7 @@ def problem_of_sign(headers: Mapping[str, str], api_key: str, secret: str) -> Si
 
 
 def problem_of_clock(timestamp: str, now: float, tolerance: float) -> SignProblem | None:
-    """
-    Say why a timestamp is not accepted.
-
-    :param now: the sandbox's time, in Unix seconds
-    :param tolerance: the accepted difference, in seconds
-    :return: the reason, None if it is accepted
-    """
+    """Say why a timestamp is not accepted; now and the tolerance are in seconds. None if it is accepted."""
     if not re.fullmatch(r"[0-9]{1,20}", timestamp):
         return SignProblem("the Timestamp header is not whole Unix seconds", _SECONDS)
     seconds = int(timestamp)
@@ -93,12 +73,7 @@ def problem_of_clock(timestamp: str, now: float, tolerance: float) -> SignProble
 
 
 def fingerprint(sign: str) -> str:
-    """
-    Tell one sign from another without showing either.
-
-    :param sign: the text of the Sign header, may be empty
-    :return: 12 hex digits of its SHA-256, empty for an empty sign
-    """
+    """Tell one sign from another without showing either: 12 hex digits of its SHA-256, "" for none."""
     return hashlib.sha256(sign.encode()).hexdigest()[:12] if sign else ""
 
 

@@ -42,12 +42,7 @@ ENVELOPE = frozenset({"appId", "businessPhone", "recipient", "channelType", "typ
 
 
 class Finding(NamedTuple):
-    """
-    Something about a message that is not as the pages say.
-
-    :param code: what the vendor answers; None if it lets it pass
-    :param text: what it is, in words
-    """
+    """Something that is not as the pages say, and the vendor's code; without one, the vendor lets it pass."""
 
     code: int | None
     text: str
@@ -59,7 +54,6 @@ class Verdict:
     What the vendor makes of a message.
 
     :param status: the code to answer, 0 if it is accepted
-    :param why: what is wrong, in words; empty if it is accepted
     :param type: the vendor's name of the type, empty if it could not be told
     :param notes: what it lets pass
     :param advice: what to change, if that is not what the code tells by itself
@@ -85,11 +79,9 @@ def judge(path: str, body: Mapping[str, Any], account: Account) -> Verdict:
 
 def custom_type(body: Mapping[str, Any]) -> str:
     """
-    Tell the type of a custom message.
+    Tell the type of a custom message, empty if that can't be told.
 
     The page's own location sample has no ``type``; so a location alone may leave it out.
-
-    :return: its name, empty if it cannot be told
     """
     given = body.get("type")
     if given is not None:

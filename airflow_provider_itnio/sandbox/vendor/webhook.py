@@ -44,7 +44,6 @@ class Webhook:
     10,000 pushes wait; those that come meanwhile are dropped, which is counted and logged.
 
     :param scale: how long the pauses between tries are, as a share of the vendor's 1, 3 and 5 minutes
-    :param settings: where pushes go, and how
     :param file: where pushes wait too, so that they outlive the process; None for nowhere
     """
 
@@ -55,11 +54,7 @@ class Webhook:
     _lock: threading.RLock = field(default_factory=threading.RLock, init=False, repr=False)
 
     def put(self, key: str, pushes: Iterable[Mapping[str, Any]]) -> None:
-        """
-        Push something, later.
-
-        :param key: pushes of the same key are tried first in the order in which they are put
-        """
+        """Push something, later; pushes of the same key are tried first in the order in which they came."""
         if not self.settings.url:
             return
         bodies = [json_bytes(push) for push in pushes for _ in range(2 if self.settings.twice else 1)]
@@ -68,11 +63,7 @@ class Webhook:
                 self._started().put(key, bodies)
 
     def configure(self, settings: WebhookGiven) -> None:
-        """
-        Push to another address, or to none. What waits for the one before is dropped.
-
-        :param settings: where, and how
-        """
+        """Push to another address, or to none. What waits for the one before is dropped."""
         with self._lock:
             self.stop()
             if self.settings.url and self.file:
@@ -111,15 +102,7 @@ class Webhook:
 
 @dataclass
 class Counts:
-    """
-    How many pushes there were.
-
-    :param waiting: that wait for their first or next try
-    :param taken: that were answered by HTTP 2xx
-    :param failed_tries: tries that were not
-    :param given_up: whose tries all failed
-    :param dropped: that came while too many waited
-    """
+    """How many pushes wait, got HTTP 2xx, failed a try, failed all tries, or came while too many waited."""
 
     waiting: int = 0
     taken: int = 0
@@ -274,10 +257,6 @@ class _Sender:
 
 
 def shown_address(url: str) -> str:
-    """
-    Give the part of an address that holds no secret: path and query may hold a token.
-
-    :param url: the address, may be empty
-    """
+    """Give the part of an address that holds no secret: path and query may hold a token."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc}" if url else ""
