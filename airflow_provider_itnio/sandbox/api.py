@@ -6,7 +6,6 @@ import shlex
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -53,12 +52,15 @@ ENTRIES_A_PART = 50
 TEST_RECIPIENT = "8614718004557"
 
 
-@dataclass(frozen=True)
+@dataclass
 class SandboxApi:
     """The endpoints under ``/sandbox/``, but for the stream of events."""
 
     vendor: Vendor
     connection: Callable[[], str]
+
+    def __post_init__(self) -> None:
+        self.lists = Lists(self.vendor.store)
 
     @operation("GET", "/sandbox/messages", query=MessagesAsked, gives=list[ReceivedMessage])
     async def read_messages(self, request: Request, asked: MessagesAsked) -> Response:
@@ -186,11 +188,6 @@ class SandboxApi:
         link = {"link": f'<{rest.path}?{rest.query}>; rel="next"'} if last else {}
         return streamed(_parts(entries), JSON_TYPE, link)
 
-    @cached_property
-    def lists(self) -> Lists:
-        """What the page shows."""
-        return Lists(self.vendor.store)
-
     @operation("GET", "/sandbox/random-failures", gives=RandomFailuresGiven)
     async def read_random_failures(self, request: Request) -> dict[str, Any]:
         """Tell what shares of all messages fail."""
@@ -216,28 +213,20 @@ class SandboxApi:
     @operation("GET", "/sandbox/test-message", gives=dict[str, Any])
     async def read_test_message(self, request: Request) -> dict[str, Any]:
         """Return a signed request to the vendor's endpoint. It is a template, which reaches everyone."""
-        account = self.vendor.account
-        timestamp = str(int(self.vendor.clock()))
+        account, timestamp = self.vendor.account, str(int(self.vendor.clock()))
+        sign = sign_of(account.api_key, account.secret, timestamp)
         text = {"type": "text", "text": "Hello from itnio-sandbox"}
+        template = {
+            "name": "test_message",
+            "language": {"code": "en"},
+            "components": [{"type": "body", "parameters": [text]}],
+        }
+        sent = {"appId": account.app_id, "businessPhone": account.business_phone, "recipient": TEST_RECIPIENT}
+        signed = {"Api-Key": account.api_key, "Timestamp": timestamp, "Sign": sign}
         return {
             "path": TEMPLATE_PATH,
-            "headers": {
-                "Content-Type": CONTENT_TYPE,
-                "Api-Key": account.api_key,
-                "Timestamp": timestamp,
-                "Sign": sign_of(account.api_key, account.secret, timestamp),
-            },
-            "body": {
-                "appId": account.app_id,
-                "businessPhone": account.business_phone,
-                "recipient": TEST_RECIPIENT,
-                "channelType": 0,
-                "template": {
-                    "name": "test_message",
-                    "language": {"code": "en"},
-                    "components": [{"type": "body", "parameters": [text]}],
-                },
-            },
+            "headers": {"Content-Type": CONTENT_TYPE, **signed},
+            "body": {**sent, "channelType": 0, "template": template},
         }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -24,7 +25,7 @@ from airflow_provider_itnio.sandbox.responses import json_answer
 from airflow_provider_itnio.sandbox.security import Security
 from airflow_provider_itnio.sandbox.status_codes import BALANCE_PATH
 from airflow_provider_itnio.sandbox.store.data_file import DataFileError
-from airflow_provider_itnio.sandbox.vendor.endpoints import METHODS, Elsewhere, Endpoint, Vendor
+from airflow_provider_itnio.sandbox.vendor.endpoints import METHODS, Endpoint, Vendor
 
 
 def sandbox_app(vendor: Vendor, hosts: OwnHosts, connection: Callable[[], str]) -> Security:
@@ -34,6 +35,15 @@ def sandbox_app(vendor: Vendor, hosts: OwnHosts, connection: Callable[[], str]) 
         """Describe this API as an OpenAPI document."""
         return json_answer(describe(routes)).as_response()
 
+    async def elsewhere(scope: Scope, receive: Receive, send: Send) -> None:
+        """Take what was meant for the vendor at any other path, so that it can be seen."""
+        path, method = scope["path"], scope["method"]
+        is_own = re.match("/sandbox(/|$)", path)
+        if not is_own and (method == "POST" or path.rstrip("/").endswith(tuple(METHODS))):
+            await Endpoint(vendor, path, None)(scope, receive, send)
+        else:
+            await Response("Not Found", 404)(scope, receive, send)
+
     routes = [
         Route("/sandbox/openapi.json", describe_itself, methods=["GET"]),
         *(Route(path, Endpoint(vendor, path, method)) for path, method in METHODS.items()),
@@ -42,7 +52,7 @@ def sandbox_app(vendor: Vendor, hosts: OwnHosts, connection: Callable[[], str]) 
         Route("/sandbox/events", Events(vendor.store, vendor.stopping), methods=["GET"]),
         *routes_of(SandboxApi(vendor, connection)),
         *Page(vendor.store).routes(),
-        Route("/", Elsewhere(vendor), methods=["POST"]),
+        Route("/", Endpoint(vendor, "/", None), methods=["POST"]),
     ]
     app = Starlette(
         routes=routes,
@@ -50,7 +60,7 @@ def sandbox_app(vendor: Vendor, hosts: OwnHosts, connection: Callable[[], str]) 
         exception_handlers={DataFileError: _cannot_keep},
     )
     app.router.redirect_slashes = False
-    app.router.default = Elsewhere(vendor)
+    app.router.default = elsewhere
     return Security(app, hosts, vendor.clock)
 
 

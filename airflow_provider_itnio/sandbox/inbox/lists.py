@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from airflow_provider_itnio.sandbox.api_models import ChatsAsked, PartAsked
@@ -13,7 +14,7 @@ from airflow_provider_itnio.sandbox.phone_numbers import digits_of
 from airflow_provider_itnio.sandbox.responses import json_bytes
 from airflow_provider_itnio.sandbox.store.conversations import Conversation, Conversations
 from airflow_provider_itnio.sandbox.store.exchange import Exchange
-from airflow_provider_itnio.sandbox.store.store import Store
+from airflow_provider_itnio.sandbox.store.store import NUMBER, SHOWN, Store
 
 FIRST_WORDS = 200
 """Characters of a text that the list of conversations shows."""
@@ -39,30 +40,39 @@ class Lists:
         return self.written[cursor, asked]
 
     async def _conversations(self, cursor: str, asked: ChatsAsked) -> bytes:
-        totals = self.store.totals()
-        if asked.q.strip():
-            found, failed = await self._found(asked.q)
-            chats = [one for one in found if not asked.before or one.last.number < asked.before]
-        else:
-            found = chats = self.store.conversations(asked.before, asked.limit + 1)
-            failed = self.store.failures()
-        shown = chats[: asked.limit]
-        told = {
-            "cursor": cursor,
-            "keep": self.store.keep,
-            "open_windows": self.store.open_windows,
-            "totals": totals,
-            "oldest": self.store.oldest(),
-            "failures": {"count": len(failed), "last": failure(failed[-1]) if failed else None},
-            "chat": self._counted(asked.chat, found),
-            "conversations": [self._conversation(one) for one in shown],
-            "next": shown[-1].last.number if len(chats) > len(shown) else None,
-        }
+        store, searches = self.store, bool(asked.q.strip())
+        found, failed = await self._found(asked.q) if searches else ([], [])
+        with store.changed:
+            if not searches:
+                failed = store.failures()
+            all_chats = found if searches else reversed(store.chats)
+            wanted = (one for one in all_chats if not asked.before or one.last.number < asked.before)
+            chats = list(islice(wanted, asked.limit + 1))
+            shown = chats[: asked.limit]
+            kinds = {kind: store.kinds[kind] for kind in SHOWN}
+            told = {
+                "cursor": cursor,
+                "keep": store.keep,
+                "open_windows": store.open_windows,
+                "totals": {
+                    "messages": len(kinds["message"]),
+                    "replies": len(kinds["reply"]),
+                    "failures": len(kinds["failure"]),
+                    "conversations": len(store.chats),
+                },
+                "oldest": {
+                    kind: next((one.number for one in kept), store.number + 1) for kind, kept in kinds.items()
+                },
+                "failures": {"count": len(failed), "last": failure(failed[-1]) if failed else None},
+                "chat": self._counted(asked.chat, found if searches else chats),
+                "conversations": [self._conversation(one) for one in shown],
+                "next": shown[-1].last.number if len(chats) > len(shown) else None,
+            }
         return json_bytes(told)
 
     def _counted(self, number: str, found: list[Conversation]) -> dict[str, Any] | None:
         """Count what stands in a chat, and what was found of it."""
-        chat = self.store.conversation(digits_of(number))
+        chat = self.store.chats.of(digits_of(number))
         if chat is None:
             return None
         hits = (len(one.exchanges) for one in found if one.number == chat.number)
@@ -70,7 +80,10 @@ class Lists:
 
     async def chat(self, number: str, asked: PartAsked) -> bytes:
         """List what stands in the chat with a recipient, oldest first."""
-        return await self._part(self.store.chat(number), asked, {"window_until": self._window_of(number)})
+        with self.store.changed:
+            chat = self.store.chats.of(number)
+            exchanges = list(chat.exchanges.values()) if chat else []
+        return await self._part(exchanges, asked, {"window_until": self._window_of(number)})
 
     async def failures(self, asked: PartAsked) -> bytes:
         """List the requests that failed and left no message, oldest first."""
@@ -80,15 +93,15 @@ class Lists:
         """Write the newest of some exchanges, or those next to a number."""
         forwards = bool(asked.after)
         if asked.before:
-            exchanges = exchanges[: bisect_left(exchanges, asked.before, key=_number)]
-        exchanges = exchanges[bisect_right(exchanges, asked.after, key=_number) :]
+            exchanges = exchanges[: bisect_left(exchanges, asked.before, key=NUMBER)]
+        exchanges = exchanges[bisect_right(exchanges, asked.after, key=NUMBER) :]
         part: list[Exchange] = []
         async for exchange in found(exchanges if forwards else reversed(exchanges), asked.q):
             part.append(exchange)
             if len(part) > asked.limit:
                 break
         more, part = len(part) > asked.limit, part[: asked.limit]
-        part.sort(key=_number)
+        part.sort(key=NUMBER)
         numbers: dict[str, int | None] = {"before": None, "after": None}
         if more:
             numbers |= {"after": part[-1].number} if forwards else {"before": part[0].number}
@@ -118,10 +131,6 @@ class Lists:
     def _window_of(self, number: str) -> str | None:
         until = self.store.window_until(number)
         return until.isoformat() if until else None
-
-
-def _number(exchange: Exchange) -> int:
-    return exchange.number
 
 
 def _last(exchange: Exchange) -> dict[str, Any]:

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from heapq import merge
 from itertools import islice, takewhile
+from operator import attrgetter
 from typing import Any, Literal, TypeAlias, get_args
 from uuid import uuid4
 
-from airflow_provider_itnio.sandbox.store.conversations import Conversation, Conversations
+from airflow_provider_itnio.sandbox.store.conversations import Conversations
 from airflow_provider_itnio.sandbox.store.data_file import DataFile
 from airflow_provider_itnio.sandbox.store.entries import DeliveryStatus, Entry, ReceivedMessage, Window
 from airflow_provider_itnio.sandbox.store.exchange import Exchange, Kind
@@ -29,6 +30,7 @@ KINDS_WITH: dict[EntryName, tuple[Kind, ...]] = {
 }
 """Which exchanges hold an entry of each kind."""
 
+NUMBER: Callable[[Exchange], int] = attrgetter("number")
 WINDOW = timedelta(hours=24)
 WINDOWS_KEPT = 10_000
 
@@ -40,7 +42,8 @@ class Store:
 
     ``number`` is that of the last change, ``cleared`` that of the last clearing; ``name`` tells this store
     from another sandbox's, for readers that outlive one; ``file`` is where all is kept too, if anywhere;
-    ``changed`` is held by who reads or changes several things, and tells of each change.
+    ``changed`` is held by who reads or changes several things, such as the exchanges of all ``kinds`` and the
+    ``chats``, and tells of each change.
     """
 
     keep: int
@@ -49,10 +52,10 @@ class Store:
     def __post_init__(self) -> None:
         """Make room."""
         # Apart, so that a flood of refusals pushes no message off the page.
-        self._kinds: dict[Kind, RingBuffer[Exchange]] = {
+        self.kinds: dict[Kind, RingBuffer[Exchange]] = {
             kind: RingBuffer(self.keep) for kind in get_args(Kind)
         }
-        self._conversations = Conversations()
+        self.chats = Conversations()
         self._by_id: dict[str, Exchange] = {}
         self._by_body: dict[bytes, Exchange] = {}
         # Both by when they changed last, with the number of that change.
@@ -107,8 +110,8 @@ class Store:
 
     def _keep(self, exchange: Exchange) -> list[Exchange]:
         """Keep an exchange in memory, and give those for which there is no more room."""
-        gone = self._kinds[exchange.kind].append(exchange, exchange.memory)
-        self._conversations.add(exchange)
+        gone = self.kinds[exchange.kind].append(exchange, exchange.memory)
+        self.chats.add(exchange)
         if named := exchange.message or exchange.reply:
             self._by_id[named.id] = exchange
         if exchange.message and exchange.request:
@@ -116,7 +119,7 @@ class Store:
         if (reply := exchange.reply) and reply.choice is not None and reply.answers in self._by_id:
             self._by_id[reply.answers].chosen = reply.choice
         for old in gone:
-            self._conversations.remove(old)
+            self.chats.remove(old)
             if (named := old.message or old.reply) and self._by_id.get(named.id) is old:
                 del self._by_id[named.id]
             if old.request and self._by_body.get(old.request.raw_body) is old:
@@ -136,7 +139,7 @@ class Store:
     def _entries(self, name: EntryName, after: int = 0) -> Iterator[tuple[int, Any]]:
         """Give the entries of one kind with the numbers of their exchanges, those after a number."""
         for exchange in merge(
-            *(self._kinds[kind].above(after, _number) for kind in KINDS_WITH[name]), key=_number
+            *(self.kinds[kind].above(after, NUMBER) for kind in KINDS_WITH[name]), key=NUMBER
         ):
             if (entry := getattr(exchange, name)) is not None:
                 yield exchange.number, entry
@@ -145,55 +148,23 @@ class Store:
     def exchanges(self) -> list[Exchange]:
         """What the inbox page shows: messages, replies and requests that failed, oldest first."""
         with self.changed:
-            return sorted((one for kind in SHOWN for one in self._kinds[kind]), key=_number)
+            return sorted((one for kind in SHOWN for one in self.kinds[kind]), key=NUMBER)
 
     def exchanges_after(self, number: int, limit: int) -> list[Exchange]:
         """Give the first exchanges after a number, oldest first."""
         with self.changed:
-            kept = [islice(self._kinds[kind].above(number, _number), limit) for kind in SHOWN]
-            return list(islice(merge(*kept, key=_number), limit))
+            kept = [islice(self.kinds[kind].above(number, NUMBER), limit) for kind in SHOWN]
+            return list(islice(merge(*kept, key=NUMBER), limit))
 
     def failures(self) -> list[Exchange]:
         """Give the requests that failed and left no message, oldest first."""
         with self.changed:
-            return list(self._kinds["failure"])
-
-    def chat(self, number: str) -> list[Exchange]:
-        """Give what stands in the chat with a recipient, oldest first."""
-        with self.changed:
-            found = self._conversations.of(number)
-            return list(found.exchanges.values()) if found else []
-
-    def conversation(self, number: str) -> Conversation | None:
-        """Give the chat with a recipient, None if nothing of it is kept."""
-        with self.changed:
-            return self._conversations.of(number)
-
-    def conversations(self, before: int, limit: int) -> list[Conversation]:
-        """Give the chats last written in before an exchange, or all, the one last written in first."""
-        with self.changed:
-            found = (one for one in reversed(self._conversations) if not before or one.last.number < before)
-            return list(islice(found, limit))
+            return list(self.kinds["failure"])
 
     @property
     def cursor(self) -> str:
         """Where the stream of events stands now."""
         return f"{self.name}.{self.number}"
-
-    def totals(self) -> dict[str, int]:
-        """Count what is kept."""
-        with self.changed:
-            return {
-                "messages": len(self._kinds["message"]),
-                "replies": len(self._kinds["reply"]),
-                "failures": len(self._kinds["failure"]),
-                "conversations": len(self._conversations),
-            }
-
-    def oldest(self) -> dict[str, int]:
-        """Give the number of the oldest of each kind that the inbox page shows."""
-        with self.changed:
-            return {kind: next((one.number for one in self._kinds[kind]), self.number + 1) for kind in SHOWN}
 
     def exchange(self, number: int) -> Exchange | None:
         """Give the exchange with a number, None if none is kept."""
@@ -244,7 +215,7 @@ class Store:
             had_trouble = exchange is not None and exchange.has_trouble
             message.statuses.append(status)
             if exchange:
-                self._conversations.count_trouble(exchange, exchange.has_trouble - had_trouble)
+                self.chats.count_trouble(exchange, exchange.has_trouble - had_trouble)
             self._update(self._statuses, message.id, message, self.keep)
 
     def note(self, message: ReceivedMessage, note: str) -> None:
@@ -315,9 +286,9 @@ class Store:
             self._tell()
 
     def _forget_all(self) -> None:
-        for kept in self._kinds.values():
+        for kept in self.kinds.values():
             kept.clear()
-        self._conversations.clear()
+        self.chats.clear()
         for known in (self._by_id, self._by_body, self._statuses, self._windows):
             known.clear()
 
@@ -325,10 +296,6 @@ class Store:
         self.changed.notify_all()
         for told in self._listeners:
             told()
-
-
-def _number(exchange: Exchange) -> int:
-    return exchange.number
 
 
 def _changed_after(number: int, changes: dict[str, Any]) -> Iterator[tuple[int, Any]]:

@@ -30,7 +30,7 @@ def have_come(store: Store, asked: WaitAsked, seconds: float) -> bool:
         raise ValueError(f"waiting for {asked.n} messages, but the sandbox keeps {store.keep}")
     with store.changed:
         return store.changed.wait_for(
-            lambda: store.totals()["messages"] >= asked.n <= len(_found(store, asked)), seconds
+            lambda: len(store.kinds["message"]) >= asked.n <= len(_found(store, asked)), seconds
         )
 
 

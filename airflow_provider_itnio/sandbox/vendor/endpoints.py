@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -12,7 +11,6 @@ from uuid import uuid4
 
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from airflow_provider_itnio.sandbox.faults.fault import NO_FAULT, Fault, FaultQueue
@@ -299,19 +297,3 @@ class Endpoint:
         except TimeoutError:
             return False
         return True
-
-
-@dataclass(frozen=True)
-class Elsewhere:
-    """All other paths, as an ASGI application: what was meant for the vendor is kept, to be seen."""
-
-    vendor: Vendor
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Take one ASGI request."""
-        path, method = scope["path"], scope["method"]
-        is_own = re.match("/sandbox(/|$)", path)
-        if not is_own and (method == "POST" or path.rstrip("/").endswith(tuple(METHODS))):
-            await Endpoint(self.vendor, path, None)(scope, receive, send)
-        else:
-            await Response("Not Found", 404)(scope, receive, send)
