@@ -19,8 +19,7 @@ from airflow_provider_itnio.sandbox.addresses import OwnHosts
 from airflow_provider_itnio.sandbox.api import SandboxApi
 from airflow_provider_itnio.sandbox.inbox.events import Events
 from airflow_provider_itnio.sandbox.inbox.page import Page
-from airflow_provider_itnio.sandbox.openapi import describe
-from airflow_provider_itnio.sandbox.operations import routes_of
+from airflow_provider_itnio.sandbox.operations import describe, routes_of
 from airflow_provider_itnio.sandbox.responses import json_answer
 from airflow_provider_itnio.sandbox.security import Security
 from airflow_provider_itnio.sandbox.status_codes import BALANCE_PATH

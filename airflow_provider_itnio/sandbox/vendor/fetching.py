@@ -11,6 +11,8 @@ from urllib.error import HTTPError
 from urllib.parse import urljoin, urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
+from airflow_provider_itnio.sandbox.json_path import objects_at, text_at
+
 if TYPE_CHECKING:
     from airflow_provider_itnio.sandbox.store.entries import ReceivedMessage
 
@@ -88,15 +90,10 @@ def outcome(kind: str, link: str) -> str:
 
 
 def _links(message: ReceivedMessage) -> Iterator[tuple[str, str]]:
-    content = message.body.get(message.type)
-    parts = [(message.type, content)]
-    if isinstance(content, dict) and message.type == "template":
-        parameters = [
-            parameter
-            for component in content.get("components") or ()
-            for parameter in component.get("parameters") or ()
-        ]
-        parts = [(parameter.get("type"), parameter.get(parameter.get("type"))) for parameter in parameters]
+    parts = [(message.type, message.body.get(message.type))]
+    if message.type == "template":
+        parameters = objects_at(message.body, "template", "components", "parameters")
+        parts = [(kind := text_at(one, "type"), one.get(kind)) for one in parameters]
     for kind, part in parts:
         if kind in _LARGEST and isinstance(part, dict) and isinstance(part.get("link"), str):
             yield kind, part["link"]

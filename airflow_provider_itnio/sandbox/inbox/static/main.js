@@ -241,9 +241,7 @@ function confirmClear() {
     title: "Clear the inbox?",
     body: [
       element("p", {}, "Messages, replies and failed requests are forgotten, here and in the JSON API."),
-      element(
-        "p",
-        { class: "answers" },
+      element("p", { class: "answers" },
         button({ autofocus: true, onclick: () => dialog.close() }, "Keep"),
         button({ class: "danger", onclick: tried(async () => { dialog.close(); startsAgain = true; await source.clear(); }) }, "Clear"),
       ),

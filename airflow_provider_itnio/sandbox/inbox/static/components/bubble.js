@@ -91,9 +91,7 @@ export function quoteOf(id, find) {
   if (!id) return undefined;
   const quoted = find(id);
   const who = quoted?.kind === "message" ? "Business" : "Recipient";
-  return element(
-    "div",
-    { class: `quoted ${quoted?.kind ?? "nowhere"}`, "data-id": id },
+  return element("div", { class: `quoted ${quoted?.kind ?? "nowhere"}`, "data-id": id },
     element("b", {}, quoted ? who : "An earlier message"),
     element("p", { dir: "auto" }, quoted ? withoutMarks(quoted.words) || quoted.data.type : `Message ${id} is not in this inbox`),
   );
@@ -101,12 +99,9 @@ export function quoteOf(id, find) {
 
 function stamp(entry, open, quote) {
   const opened = entry.kind === "failure" ? "Open the failed request" : `Open the ${entry.kind === "reply" ? "reply" : "request"} ${entry.id}`;
-  return element(
-    "footer",
-    {},
+  return element("footer", {},
     quote && button({ class: "quote", tabindex: "-1", title: "Reply to this message", "aria-label": "Reply to this message", onclick: () => quote(entry) }, icon("reply")),
-    button(
-      { class: "stamp", tabindex: "-1", title: opened, "aria-label": opened, onclick: open },
+    button({ class: "stamp", tabindex: "-1", title: opened, "aria-label": opened, onclick: open },
       element("span", { class: "id" }, entry.kind === "failure" ? "Failed" : entry.id),
       element("time", { datetime: entry.at.toISOString(), title: entry.at.toString() }, clock(entry.at)),
     ),

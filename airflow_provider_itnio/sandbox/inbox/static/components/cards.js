@@ -15,9 +15,7 @@ export function locationCard(content) {
   const card = follow(
     known ? `${MAP}?${at}#map=15/${Number(latitude)}/${Number(longitude)}` : undefined,
     element("span", { class: "map" }, icon("location")),
-    element(
-      "span",
-      { class: "about" },
+    element("span", { class: "about" },
       element("bdi", { class: "name" }, textAt(content, "name") || place),
       element("bdi", { class: "line" }, textAt(content, "address")),
       textAt(content, "name") && element("small", { dir: "ltr" }, place),
@@ -43,12 +41,8 @@ function contact(one) {
     ...objectsAt(one, "addresses").map((address) => line("location", parts(address), textAt(address, "type"))),
     line("calendar", [textAt(one, "birthday")], "birthday"),
   ];
-  return element(
-    "section",
-    { class: "contact", "aria-label": `Contact ${name}` },
-    element(
-      "header",
-      {},
+  return element("section", { class: "contact", "aria-label": `Contact ${name}` },
+    element("header", {},
       element("span", { class: "avatar", "aria-hidden": "true" }, icon("contacts")),
       element("bdi", { class: "name" }, name || "Contact without a name"),
     ),

@@ -44,9 +44,7 @@ export class Chat {
     this.#found = element("p", { class: "found", hidden: true }, this.#howMany, button({ onclick: actions.showAll }, "Show all"));
     this.#composer = new Composer(actions.answer, (message) => inbox.keeps(message));
     this.#frame = [
-      element(
-        "header",
-        { class: "bar" },
+      element("header", { class: "bar" },
         backButton(actions.back),
         this.#avatar,
         element("div", { class: "who" }, this.#name, this.#about, actions.answer && this.#window),

@@ -17,9 +17,7 @@ export class Composer {
   constructor(answer, isKnown) {
     this.#answer = answer;
     this.#isKnown = isKnown;
-    this.form = element(
-      "form",
-      { class: "composer", onsubmit: (event) => this.#send(event) },
+    this.form = element("form", { class: "composer", onsubmit: (event) => this.#send(event) },
       this.#went,
       this.#quote,
       this.#field,

@@ -51,9 +51,7 @@ export class ConversationList {
       element("span", { class: `avatar hue-${Number(number.slice(-3)) % 6}`, "aria-hidden": "true" }, number.slice(-2)),
       element("span", { class: "name", dir: "ltr" }, `+${number}`),
       element("time", { datetime: at.toISOString() }, clockOrDay(at)),
-      element(
-        "span",
-        { class: "last" },
+      element("span", { class: "last" },
         icon({ reply: "reply", failure: "refused" }[last.kind] ?? last.type),
         element("bdi", {}, withoutMarks(last.text) || last.type),
       ),

@@ -4,15 +4,9 @@ import { button, element, icon } from "../lib/dom.js";
 
 /** Opens a dialog with a title; a click beside it closes it too. */
 export function openDialog({ name, title, body }) {
-  const dialog = element(
-    "dialog",
-    { class: name, "aria-label": title, onclose: () => dialog.remove(), onclick: closeBeside },
-    element(
-      "div",
-      { class: "inside" },
-      element(
-        "header",
-        {},
+  const dialog = element("dialog", { class: name, "aria-label": title, onclose: () => dialog.remove(), onclick: closeBeside },
+    element("div", { class: "inside" },
+      element("header", {},
         button({ class: "tool", "aria-label": "Close", title: "Close", onclick: () => dialog.close() }, icon("close")),
         element("h2", { dir: "auto" }, title),
       ),

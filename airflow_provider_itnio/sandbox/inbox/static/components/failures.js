@@ -25,9 +25,7 @@ export class FailureList {
     this.#inbox = inbox;
     this.#actions = actions;
     this.#frame = [
-      element(
-        "header",
-        { class: "bar" },
+      element("header", { class: "bar" },
         backButton(actions.back),
         element("span", { class: "avatar failed", "aria-hidden": "true" }, icon("refused")),
         element("div", { class: "who" }, element("h2", {}, "Failed requests"), this.#count),
@@ -75,16 +73,12 @@ export class FailureList {
   #card(entry) {
     const { data, at } = entry;
     const open = () => this.#actions.open(entry);
-    return element(
-      "li",
-      {},
+    return element("li", {},
       element(
         "article",
         { class: "failure", "data-number": entry.number, "data-id": entry.id, onclick: (event) => opensByClick(event) && open() },
         explanation(data),
-        element(
-          "footer",
-          {},
+        element("footer", {},
           element("code", {}, data.path),
           data.recipient && element("bdi", {}, `to ${data.recipient}`),
           element("time", { datetime: at.toISOString() }, `${day(at)}, ${clock(at)}`),

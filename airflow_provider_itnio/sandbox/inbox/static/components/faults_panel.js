@@ -30,9 +30,7 @@ export class FaultsPanel {
     this.#source = source;
     this.#pane = pane;
     this.#tool = tool;
-    this.#form = element(
-      "form",
-      { class: "fault", onsubmit: (event) => (event.preventDefault(), tried(() => this.#add())()) },
+    this.#form = element("form", { class: "fault", onsubmit: (event) => (event.preventDefault(), tried(() => this.#add())()) },
       this.#amount, this.#of, this.#how, this.#value,
       element("button", { class: "primary" }, "Add fault"),
     );

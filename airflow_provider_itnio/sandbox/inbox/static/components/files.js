@@ -78,13 +78,9 @@ function missing(content, kind) {
   const link = textAt(content, "link");
   const name = textAt(content, "filename") || fileName(link);
   const label = name ? `${KINDS[kind]} “${name}” could not be loaded` : `${KINDS[kind]} without a link`;
-  return element(
-    "div",
-    { class: "file missing", role: "img", "aria-label": label, title: link },
+  return element("div", { class: "file missing", role: "img", "aria-label": label, title: link },
     icon(kind),
-    element(
-      "span",
-      { class: "about" },
+    element("span", { class: "about" },
       element("bdi", { class: "name" }, name || KINDS[kind]),
       element("small", {}, name ? `${KINDS[kind]} could not be loaded` : "There is no link"),
     ),

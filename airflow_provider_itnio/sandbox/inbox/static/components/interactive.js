@@ -49,8 +49,7 @@ function unlessDisabled(does) {
 
 /** Makes a button under a message; without anything to do it cannot be pressed, and while it does it, not again. */
 export function choice(drawn, label, pressed, properties = {}) {
-  return button(
-    { class: "choice", disabled: !pressed, onclick: pressed && unlessDisabled(oneAtATime(pressed)), ...properties },
+  return button({ class: "choice", disabled: !pressed, onclick: pressed && unlessDisabled(oneAtATime(pressed)), ...properties },
     icon(drawn),
     element("bdi", {}, label),
   );

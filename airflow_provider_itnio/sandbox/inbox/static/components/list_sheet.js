@@ -9,9 +9,7 @@ export function openList(content, answer) {
   const send = element("button", { class: "send-row", disabled: true }, "Send");
   const sections = objectsAt(content, "action", "sections").map((section) => {
     const title = textAt(section, "title");
-    return element(
-      "fieldset",
-      {},
+    return element("fieldset", {},
       title && element("legend", { dir: "auto" }, title),
       objectsAt(section, "rows").map((row) => rowOf(row, () => (send.disabled = !answer))),
     );
@@ -32,12 +30,8 @@ export function openList(content, answer) {
 }
 
 function rowOf(row, chosen) {
-  return element(
-    "label",
-    { class: "row" },
-    element(
-      "span",
-      { class: "about" },
+  return element("label", { class: "row" },
+    element("span", { class: "about" },
       element("bdi", { class: "name" }, textAt(row, "title")),
       element("small", { dir: "auto" }, textAt(row, "description")),
     ),

@@ -10,9 +10,7 @@ export function askForLocation(send) {
   const fields = Object.entries(SOMEWHERE).map(([name, value]) =>
     element("input", { name, value, inputmode: "decimal", required: true, pattern: "-?[0-9]{1,3}([.][0-9]+)?" }),
   );
-  const form = element(
-    "form",
-    { class: "degrees", onsubmit: sendPlace },
+  const form = element("form", { class: "degrees", onsubmit: sendPlace },
     fields.map((field) => element("label", {}, element("span", {}, field.name), field)),
     element("p", { class: "send-bar" }, element("button", { class: "send-row" }, "Send")),
   );

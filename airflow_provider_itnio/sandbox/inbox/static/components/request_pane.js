@@ -24,12 +24,8 @@ export function showRequest(pane, { message, reply, failure, request, pushes }) 
 
 /** Says why a request failed: the code, its meaning, what is wrong with this one, what to change. */
 export function explanation({ status, meaning, why, advice, by_fault: byFault }) {
-  return element(
-    "div",
-    { class: "explanation" },
-    element(
-      "p",
-      { class: "meaning" },
+  return element("div", { class: "explanation" },
+    element("p", { class: "meaning" },
       status !== null && element("code", { class: "code" }, String(status)),
       element("strong", {}, meaning),
     ),
@@ -76,9 +72,7 @@ function section(title, ...content) {
 }
 
 function facts(pairs) {
-  return element(
-    "dl",
-    { class: "facts" },
+  return element("dl", { class: "facts" },
     pairs.filter(([, text]) => text).map(([name, text]) => element("div", {}, element("dt", {}, name), element("dd", { dir: "auto" }, text))),
   );
 }

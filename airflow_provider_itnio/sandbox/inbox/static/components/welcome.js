@@ -14,9 +14,7 @@ export class Welcome {
   /** `connection` gives the line to copy; `sendTest` sends a message. Both are missing on a saved page. */
   constructor(connection, sendTest) {
     this.#connection = connection;
-    this.#first = element(
-      "div",
-      { class: "welcome" },
+    this.#first = element("div", { class: "welcome" },
       element("h2", {}, "Send a first message"),
       element("p", {}, WAYS),
       connection && [

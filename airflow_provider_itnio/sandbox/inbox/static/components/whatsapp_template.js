@@ -13,9 +13,7 @@ export function template(content, { answer }) {
   const components = objectsAt(content, "components");
   const buttons = components.filter((one) => textAt(one, "type") === "button");
   return [
-    element(
-      "p",
-      { class: "template" },
+    element("p", { class: "template" },
       icon("template"),
       element("bdi", { class: "name" }, textAt(content, "name")),
       element("small", {}, "WhatsApp template · ", element("bdi", {}, textAt(content, "language", "code"))),
@@ -33,9 +31,7 @@ function parameters(component) {
     .map((one, index) => [index, one])
     .filter(([, one]) => !shown.includes(one))
     .map(([index, one]) =>
-      element(
-        "div",
-        {},
+      element("div", {},
         element("dt", {}, `{{${index + 1}}}`),
         element("dd", { dir: "auto" }, valueOf(one)),
       ),

@@ -24,14 +24,10 @@ export class RunningSandbox {
   }
 
   /** Gives the conversations that hold the words `q`, the one that was last written in first, with all counts. */
-  async conversations(asked) {
-    return ask(`/sandbox/conversations?${parameters(asked)}`);
-  }
+  conversations = (asked) => ask(`/sandbox/conversations?${parameters(asked)}`);
 
   /** Gives a part of what stands in a chat, or of the failed requests. */
-  async items(of, asked) {
-    return ask(`/sandbox/${of === FAILURES ? "failures" : `conversations/${of}/items`}?${parameters(asked)}`);
-  }
+  items = (of, asked) => ask(`/sandbox/${of === FAILURES ? "failures" : `conversations/${of}/items`}?${parameters(asked)}`);
 
   /** Gives the message or reply with an id, or the failed request with a number; undefined if none is kept. */
   async find(id) {
@@ -41,24 +37,16 @@ export class RunningSandbox {
   }
 
   /** Gives all that is known of an exchange. */
-  async open(number) {
-    return ask(`/sandbox/exchanges/${number}`);
-  }
+  open = (number) => ask(`/sandbox/exchanges/${number}`);
 
   /** Keeps what the recipient answers. */
-  async answer(reply) {
-    return post("/sandbox/replies", reply);
-  }
+  answer = (reply) => post("/sandbox/replies", reply);
 
   /** Gives where statuses and replies are pushed; empty for nowhere. */
-  async webhook() {
-    return (await ask("/sandbox/webhook")).url;
-  }
+  webhook = async () => (await ask("/sandbox/webhook")).url;
 
   /** Gives the line that connects Airflow. */
-  async connection() {
-    return ask("/sandbox/connection");
-  }
+  connection = () => ask("/sandbox/connection");
 
   /** Sends a message to the vendor's endpoint, as a task would. */
   async sendTest() {
@@ -74,14 +62,10 @@ export class RunningSandbox {
   }
 
   /** Lets the next requests fail. */
-  async addFault(fault) {
-    return post("/sandbox/faults", fault);
-  }
+  addFault = (fault) => post("/sandbox/faults", fault);
 
   /** Lets shares of all messages fail, as the command line writes them, and no others. */
-  async setRandomFailures(fail) {
-    return post("/sandbox/random-failures", { fail });
-  }
+  setRandomFailures = (fail) => post("/sandbox/random-failures", { fail });
 
   /** Lets nothing fail any more. */
   async clearFaults() {
@@ -90,9 +74,7 @@ export class RunningSandbox {
   }
 
   /** Forgets all that came. */
-  async clear() {
-    return ask("/sandbox/messages", { method: "DELETE" });
-  }
+  clear = () => ask("/sandbox/messages", { method: "DELETE" });
 
   async #open() {
     if (this.#opened) return;
