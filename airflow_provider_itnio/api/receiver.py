@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final, Literal, NamedTuple, TypeAlias, TypeVar
@@ -145,6 +146,24 @@ def window_requests(phone: object) -> list[Request[Window]]:
         _request("GET", f"v1/window/{one}", None, "whether a 24-hour window is open", _window)
         for one in spellings(normalize_phone(phone, "phone"))
     ]
+
+
+async def windows_of(
+    perform: Callable[[Request[Window]], Awaitable[Window]], phones: Iterable[str]
+) -> dict[str, Window]:
+    """Ask about several people at the same time.
+
+    :param perform: asks one question.
+    :param phones: their numbers.
+    :return: each one's window.
+    :raises InvalidMessageError: if one of them is no phone number.
+    """
+
+    async def ask(phone: str) -> Window:
+        return latest_window(await asyncio.gather(*map(perform, window_requests(phone))))
+
+    phones = list(phones)
+    return dict(zip(phones, await asyncio.gather(*map(ask, phones)), strict=True))
 
 
 def latest_window(windows: Iterable[Window]) -> Window:

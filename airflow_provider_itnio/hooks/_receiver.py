@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Awaitable, Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from airflow_provider_itnio.api.checks import REACHABLE, check_choice, check_number
-from airflow_provider_itnio.api.errors import InvalidParameterError, ReceiverAccessError
+from airflow_provider_itnio.api.errors import InvalidParameterError, ReceiverAccessError, ReceiverError
 
 if TYPE_CHECKING:
     from airflow_provider_itnio.api.protocol import Request
@@ -100,6 +101,32 @@ class ReceiverQuestions:
         from airflow_provider_itnio.api.receiver import latest_window, window_requests
 
         return latest_window(self._ask(window_requests(phone)))
+
+    def windows(self, phones: Iterable[str]) -> dict[str, Window]:
+        """Ask about several people at once. All of it takes ten seconds at most, however many they are.
+
+        :param phones: their numbers.
+        :return: each one's 24-hour window, by the number as it was given.
+        :raises InvalidMessageError: if one of them is no phone number.
+        """
+        from airflow_provider_itnio.api.async_client import AsyncClient
+        from airflow_provider_itnio.api.receiver import windows_of
+
+        async def ask() -> dict[str, Window]:
+            async with AsyncClient(*way) as client, asyncio.timeout(_ANSWERED_WITHIN):
+                return await windows_of(client.perform, phones)
+
+        way = self.way_to_receiver(self.account())
+        try:
+            with ThreadPoolExecutor(1) as pool:  # an event loop may run in this thread already
+                return pool.submit(lambda: asyncio.run(ask())).result()
+        except TimeoutError:
+            raise ReceiverError(
+                f"The receiver did not say within {_ANSWERED_WITHIN:.0f} s whether 24-hour windows are open"
+            ) from None
+        except ReceiverAccessError:
+            self._account = None
+            raise
 
     async def awindow(self, phone: str | int) -> Window:
         """Ask until when an ordinary message reaches a person without blocking the event loop."""

@@ -94,14 +94,10 @@ async def _open_by_number(
     protocol: ReceiverProtocol, settings: ClientSettings, numbers: list[str]
 ) -> Mapping[str, bool]:
     from airflow_provider_itnio.api.async_client import AsyncClient
-    from airflow_provider_itnio.api.receiver import latest_window, window_requests
-
-    async def is_open(number: str) -> bool:
-        windows = await asyncio.gather(*map(client.perform, window_requests(number)))
-        return latest_window(windows).is_open
+    from airflow_provider_itnio.api.receiver import windows_of
 
     async with AsyncClient(protocol, settings) as client:
-        return dict(zip(numbers, await asyncio.gather(*map(is_open, numbers)), strict=True))
+        return {number: one.is_open for number, one in (await windows_of(client.perform, numbers)).items()}
 
 
 def _told(numbers: list[str], answer: Mapping[str, bool] | Exception) -> Mapping[str, bool]:

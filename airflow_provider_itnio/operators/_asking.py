@@ -12,10 +12,11 @@ from airflow_provider_itnio.api.errors import (
     ConfigurationError,
     ItnioError,
     NotSentError,
+    ReceiverAccessError,
     ReceiverError,
 )
 from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
-from airflow_provider_itnio.operators._fallback import is_window_closed
+from airflow_provider_itnio.operators._fallback import closed_windows
 from airflow_provider_itnio.operators._question import (
     check_order,
     check_question,
@@ -136,11 +137,24 @@ class AskingOperator(RecordedSending):
                 question = question.with_unknown(number)
         return question, rest
 
-    def _prepared(self, question: Question, number: str, record: DeliveryRecord) -> PreparedMessage:
-        """Return the message that asks a person: a WhatsApp template where only that reaches them."""
+    def _by_template(self, numbers: Sequence[str], record: DeliveryRecord) -> set[str]:
+        """Return whom only a WhatsApp template reaches, if the task has one."""
+        if self.template is None:
+            return set()
+        known = {number for number in numbers if record.uses_fallback(number)}
+        try:
+            return known | closed_windows(self.hook, [number for number in numbers if number not in known])
+        except ReceiverAccessError as error:  # it has just accepted the question
+            log.warning("%s. It is taken for a receiver that is away: people are asked with buttons", error)
+            return known
+
+    def _prepared(
+        self, question: Question, number: str, record: DeliveryRecord, *, by_template: bool
+    ) -> PreparedMessage:
+        """Return the message that asks a person."""
         hook, secret = self.hook, self.hook.account().credentials.secret
         ids = {key: question.option_id(secret, number, key) for key in question.options}
-        if self.template is not None and (record.uses_fallback(number) or is_window_closed(hook, number)):
+        if by_template:
             record.use_fallback(number)
             return hook.prepare(number, template=template_of(self.template, ids))
         titles = {ids[key]: title for key, title in question.options.items()}

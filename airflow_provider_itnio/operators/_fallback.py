@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_itnio.api.describe import describe_key, describe_value
@@ -86,23 +86,36 @@ def is_window_closed(hook: ItnioHook, recipient: str) -> bool:
     :param recipient: the phone number, digits only.
     :raises ConfigurationError: if the connection names no receiver, or that does not accept the token.
     """
+    return recipient in closed_windows(hook, [recipient])
+
+
+def closed_windows(hook: ItnioHook, recipients: Collection[str]) -> frozenset[str]:
+    """Return those of several people of whom the receiver says so, asked about all of them at once.
+
+    If it can't be asked, or takes more than ten seconds for all of them, there are none: the messages
+    themselves are sent.
+
+    :param hook: what asks.
+    :param recipients: their phone numbers, digits only.
+    :raises ConfigurationError: if the connection names no receiver, or that does not accept the token.
+    """
+    if not recipients:
+        return frozenset()
     try:
-        window = hook.window(recipient)
+        windows = hook.windows(recipients)
     except ReceiverError as error:
         log.warning("%s. The message itself is sent, not the WhatsApp template", error)
-        return False
-    if window.is_open:
-        return False
-    last = (
-        f"they last wrote at {window.last_incoming_at}" if window.last_incoming_at else "no message is known"
-    )
-    log.info(
-        "The receiver says that the 24-hour window of %s is closed (%s): a WhatsApp template is sent instead "
-        "of the message",
-        mask_phone(recipient),
-        last,
-    )
-    return True
+        return frozenset()
+    closed = {number: window for number, window in windows.items() if not window.is_open}
+    for number, window in closed.items():
+        last = window.last_incoming_at
+        log.info(
+            "The receiver says that the 24-hour window of %s is closed (%s): a WhatsApp template is sent "
+            "instead of the message",
+            mask_phone(number),
+            f"they last wrote at {last}" if last else "no message is known",
+        )
+    return frozenset(closed)
 
 
 def came_outside_window(receipt: ReceiptDict, error: NotDeliveredError) -> bool:

@@ -268,9 +268,11 @@ class WhatsAppAskOperator(AskingOperator):
         with ExitStack() as stack:
             if question.was_accepted:
                 stack.enter_context(never_sending_again(record, ""))
+            by_template = self._by_template(numbers, record)
             for number in numbers:
                 try:
-                    receipt = self._send(self._prepared(question, number, record), record)
+                    prepared = self._prepared(question, number, record, by_template=number in by_template)
+                    receipt = self._send(prepared, record)
                 except ItnioError as error:
                     log.error("The question to %s: %s: %s", mask_phone(number), type(error).__name__, error)
                     errors.append(error)

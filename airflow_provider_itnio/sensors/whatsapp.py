@@ -19,7 +19,7 @@ from airflow.providers.common.compat.sdk import (
 
 from airflow_provider_itnio._compat import is_from_mapped
 from airflow_provider_itnio.api.checks import REACHABLE, STATUS_ORDER, check_choice
-from airflow_provider_itnio.api.errors import MAY_PASS, ConfigurationError, ItnioError, NotDeliveredError
+from airflow_provider_itnio.api.errors import MAY_PASS, ItnioError, NotDeliveredError
 from airflow_provider_itnio.api.masking import mask_phone_numbers
 from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
 from airflow_provider_itnio.argument_errors import with_named_errors
@@ -74,7 +74,7 @@ class WhatsAppDeliveredSensor(_Sensor):
     :raises InvalidParameterError: if what is written in the DAG file can't be.
     :raises AirflowFailException: at once and without retries, as soon as a message has failed, with each
         recipient who was not reached and the reason; or if ``messages`` holds something else, or the
-        connection names no receiver that accepts its token.
+        connection names no receiver.
     :raises AirflowSensorTimeout: if messages have not come that far within ``timeout``; it lists them.
     :raises AirflowSkipException: in place of both, with ``soft_fail``.
     """
@@ -97,7 +97,6 @@ class WhatsAppDeliveredSensor(_Sensor):
         self.until = until
         self.itnio_conn_id = itnio_conn_id
         self.deferrable = deferrable
-        self._has_receiver = False
         # A mapped task is made when it runs: there a fault must fail the task, so it waits for execute().
         if not is_from_mapped(self):
             check_choice("until", until, REACHABLE)
@@ -149,11 +148,7 @@ class WhatsAppDeliveredSensor(_Sensor):
         """
         try:
             pause = self._wait.take(self.hook.message_status(self._recipients, until=self.until))
-            self._has_receiver = True
-        except MAY_PASS as error:
-            goes_on = self._has_receiver or bool(getattr(context.get("ti"), "task_reschedule_count", None))
-            if isinstance(error, ConfigurationError) and not goes_on:
-                raise AirflowFailException(f"{type(error).__name__}: {error}") from error
+        except MAY_PASS as error:  # also HTTP 401 and 404, which a proxy answers while the receiver restarts
             pause = self._wait.take(error)
         except ItnioError as error:
             raise AirflowFailException(f"{type(error).__name__}: {error}") from error

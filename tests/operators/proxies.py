@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import urllib.error
 import urllib.request
 from contextlib import contextmanager
@@ -19,6 +20,9 @@ class Proxy:
         self._receiver = receiver
         self._codes = []
         self._later = []
+        self._ended = threading.Event()
+        self.hangs_at = ""
+        """Requests whose path begins so get no answer before the end; empty for none."""
 
     def after(self, requests, happens):
         """Do something once some more requests were answered."""
@@ -28,12 +32,18 @@ class Proxy:
         """Answer the next requests with an HTTP code."""
         self._codes = [code] * times
 
+    def end(self):
+        """Let go of the requests that hang."""
+        self._ended.set()
+
     def answering(self, request):
         if self._later:
             self._later.pop(0)()
         if self._codes:
             return answer(b"not here", self._codes.pop())
         method, path, _ = request.first_line.split(" ")
+        if self.hangs_at and path.startswith(self.hangs_at):
+            self._ended.wait()
         headers = {"Authorization": request.headers.get("authorization", "")}
         onward = urllib.request.Request(
             f"{self._receiver.url}{path}", request.body or None, headers, method=method
@@ -51,4 +61,7 @@ def proxy_of(receiver):
     proxy = Proxy(receiver)
     with Server(proxy.answering) as server:
         proxy.url = server.url
-        yield proxy
+        try:
+            yield proxy
+        finally:
+            proxy.end()

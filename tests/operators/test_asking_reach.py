@@ -9,6 +9,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException, TaskDeferr
 
 from airflow_provider_itnio.api.errors import NotSentError, RecordError, UnknownOutcomeError
 from airflow_provider_itnio.messages import template_message
+from tests.operators.proxies import proxy_of
 from tests.operators.questions import (
     ANA,
     BEN,
@@ -150,3 +151,31 @@ def test_what_is_written_down_holds_no_secret_and_no_code(store, sandbox, connec
     left = deferred(asking(store, deferrable=True))
     written = str(left.trigger.serialize()) + store.text
     assert not any(option in written for option in ids_in(sandbox.messages[0]))
+
+
+def test_a_receiver_that_hangs_is_waited_for_once_for_all_people(
+    sandbox, receiver, connect, monkeypatch, caplog
+):
+    monkeypatch.setattr("airflow_provider_itnio.hooks._receiver._ANSWERED_WITHIN", 3.0)
+    people = [f"86152000001{n:02d}" for n in range(20)]
+    with proxy_of(receiver) as proxy:
+        proxy.hangs_at = "/v1/window/"
+        connect(extra=receiver.extra | {"receiver_url": proxy.url})
+        deferred(asking(recipients=people, template=TEMPLATE, deferrable=True, answer_within=600))
+    assert [one.type for one in sandbox.messages] == ["interactive"] * 20
+    assert caplog.text.count("The receiver did not say within 3 s") == 1
+    assert caplog.text.count("The message itself is sent, not the WhatsApp template") == 1
+
+
+def test_a_proxy_that_answers_404_for_a_while_keeps_nobody_from_being_asked(
+    sandbox, receiver, connect, caplog
+):
+    with proxy_of(receiver) as proxy:
+        connect(extra=receiver.extra | {"receiver_url": proxy.url})
+        proxy.after(1, lambda: proxy.be_down(404, times=9))
+        left = deferred(run := asking(template=TEMPLATE, deferrable=True, answer_within=600))
+        assert [one.type for one in sandbox.messages] == ["interactive"]
+        assert "HTTP 404" in caplog.text
+        proxy.be_down(404, times=0)
+        tap(sandbox, sandbox.messages[0])
+        assert ended(run, left)["answer"] == "again"

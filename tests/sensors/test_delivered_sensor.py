@@ -276,16 +276,21 @@ def test_a_deferred_one_whose_connection_is_gone_fails_at_once(monkeypatch):
 
 
 @pytest.mark.parametrize("deferrable", [False, True])
-@pytest.mark.parametrize(
-    ("extra", "told"),
-    [
-        ({"receiver_url": None}, "receiver_url: is missing"),
-        ({"receiver_token": "another-token-0123456789"}, "receiver_token: the receiver does not accept it"),
-    ],
-)
-def test_without_a_receiver_it_fails_at_once(extra, told, deferrable, connect, receiver):
-    connect(extra=receiver.extra | extra)
-    assert told in str(fails_at_once(waiting("m", deferrable=deferrable)))
+def test_without_a_receiver_it_fails_at_once(deferrable, connect, receiver):
+    connect(extra=receiver.extra | {"receiver_url": None})
+    assert "receiver_url: is missing" in str(fails_at_once(waiting("m", deferrable=deferrable)))
+
+
+@pytest.mark.parametrize("deferrable", [False, True])
+def test_a_token_that_is_not_accepted_is_told_at_the_timeout(
+    deferrable, connect, receiver, monkeypatch, caplog
+):
+    monkeypatch.setattr("airflow_provider_itnio.api.status_wait.AFTER_ERROR", 0.1)
+    connect(extra=receiver.extra | {"receiver_token": "another-token-0123456789"})
+    told = "receiver_token: the receiver does not accept it"
+    with pytest.raises(AirflowSensorTimeout, match=told):
+        ended(waiting("m", deferrable=deferrable, timeout=0.5), deferrable=deferrable)
+    assert f"{told}; give the connection a token" in caplog.text
 
 
 def test_deferrable_is_true_or_false():
@@ -293,9 +298,11 @@ def test_deferrable_is_true_or_false():
         waiting("m", deferrable="no").make()
 
 
+@pytest.mark.parametrize("answered", [0, 1], ids=["first poke", "second poke"])
+@pytest.mark.parametrize("code", [401, 404, 502])
 @pytest.mark.parametrize("deferrable", [False, True])
 def test_an_address_that_is_no_receiver_for_a_while_does_not_end_the_wait(
-    deferrable, sandbox, connect, receiver, monkeypatch
+    deferrable, code, answered, sandbox, connect, receiver, monkeypatch
 ):
     monkeypatch.setattr("airflow_provider_itnio.api.status_wait.AFTER_ERROR", 0.1)
     receipts = sent(NEVER_PUSHED)
@@ -304,16 +311,11 @@ def test_an_address_that_is_no_receiver_for_a_while_does_not_end_the_wait(
         run = waiting(receipts, deferrable=deferrable, poke_interval=0.2)
 
         def happens():
-            proxy.be_down(404)
+            proxy.be_down(code)
             sandbox.push(sandbox.messages[0], "delivered")
 
-        if deferrable:
-            left = deferred(run)
-            happens()
-            assert resumed(run, left, triggered(left))["delivered"] == 1
-        else:
-            proxy.after(1, happens)
-            assert run.once()["delivered"] == 1
+        proxy.after(answered, happens)
+        assert ended(run, deferrable=deferrable)["delivered"] == 1
 
 
 NONE_OF_IT = {
