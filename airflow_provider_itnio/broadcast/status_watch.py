@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -27,11 +28,11 @@ _BETWEEN: Final = 0.1
 class StatusWatch:
     """Asks the receiver about messages until each has a status, has failed, or time is over.
 
-    Of each message that it waits for it keeps the id and a number.
+    Of each message that it waits for it keeps the id and a number or two.
 
     :param client: asks the receiver; the caller closes it.
     :param until: ``sent``, ``delivered`` or ``read``.
-    :param seconds: how long is waited at most, from :meth:`begin` on.
+    :param seconds: how long each message is waited for at most, from the next :meth:`begin` on.
     """
 
     def __init__(self, client: AsyncClient, until: str, seconds: float) -> None:
@@ -46,7 +47,10 @@ class StatusWatch:
         self._until = until
         self._seconds = seconds
         self._waiting: dict[str, int] = {}
-        self._ends_at = time.monotonic() + seconds
+        self._ends_at: list[float] = []
+        """When the time of the messages ends that were added before each :meth:`begin`."""
+        self._begins: dict[str, int] = {}
+        """Which of them counts for a message, if it is not the first one."""
         self._was_asked = self._knows_something = False
 
     def __len__(self) -> int:
@@ -69,11 +73,13 @@ class StatusWatch:
             return f"can't be waited for {message_id}"
         if self._waiting.setdefault(message_id, position) != position:
             return "can't be waited for: Itniotech gave another message the same id"
+        if self._ends_at:
+            self._begins[message_id] = len(self._ends_at)
         return ""
 
     def begin(self) -> None:
-        """Let the time begin, also if it has begun before."""
-        self._ends_at = time.monotonic() + self._seconds
+        """Let the time begin of the messages that were added since the last call."""
+        self._ends_at.append(time.monotonic() + self._seconds)
 
     async def watch(self) -> None:
         """Ask for ever: what is done beside the sending."""
@@ -100,17 +106,25 @@ class StatusWatch:
 
     async def _look(self) -> None:
         begun = time.monotonic()
-        left = self._ends_at - begun
-        await self._ask_about_all(hold=max(0.0, min(EVERY, left)), is_last=left <= 0)
+        ends_at = self._next_end()
+        late = frozenset(one for one in self._waiting if self._end_of(one) <= begun)
+        await self._ask_about_all(hold=max(0.0, min(EVERY, ends_at - begun)), late=late)
         if self._waiting:
-            pause = begun + (AFTER_ERROR if self.problem else EVERY) - time.monotonic()
-            await asyncio.sleep(max(0.0, min(pause, self._ends_at - time.monotonic())))
+            now = time.monotonic()
+            pause = begun + (AFTER_ERROR if self.problem else EVERY) - now
+            await asyncio.sleep(max(0.0, min(pause, self._next_end() - now)))
 
-    async def _ask_about_all(self, *, hold: float, is_last: bool = False) -> None:
+    def _end_of(self, message_id: str) -> float:
+        return self._ends_at[self._begins.get(message_id, 0)]
+
+    def _next_end(self) -> float:
+        return min(map(self._end_of, self._waiting), default=math.inf)
+
+    async def _ask_about_all(self, *, hold: float, late: Collection[str] = ()) -> None:
         """Ask about each message once, as long as there is room for what comes of it.
 
         :param hold: seconds for which the receiver may hold the last answer back.
-        :param is_last: whether those that have not come so far are late.
+        :param late: messages whose time is over: they are settled, whatever the answer.
         """
         ids = list(self._waiting)
         for start in range(0, len(ids), MOST_IDS):
@@ -121,14 +135,13 @@ class StatusWatch:
             part = ids[start : start + MOST_IDS]
             is_end = start + MOST_IDS >= len(ids)
             statuses = await self._answer(part, hold if is_end else 0.0)
-            if statuses is None and is_last:
+            if statuses is None and late:
                 await asyncio.sleep(AFTER_ERROR)  # one answer that is missing does not make the others late
                 statuses = await self._answer(part, 0.0)
             if statuses is None:
-                if is_last:
-                    self._take([MessageStatus(one, "none", None) for one in ids[start:]], is_last=True)
+                self._take([MessageStatus(one, "none", None) for one in ids[start:] if one in late], late)
                 return
-            self._take(statuses, is_last=is_last)
+            self._take(statuses, late)
 
     async def _answer(self, ids: Sequence[str], hold: float) -> Sequence[MessageStatus] | None:
         """Return what became of messages; ``None`` if the receiver could not be asked."""
@@ -143,12 +156,13 @@ class StatusWatch:
         self._knows_something |= any(one.status != "none" for one in statuses)
         return statuses
 
-    def _take(self, statuses: Sequence[MessageStatus], *, is_last: bool) -> None:
+    def _take(self, statuses: Sequence[MessageStatus], late: Collection[str]) -> None:
         for one in statuses:
             is_over = one.status == "failed" or one.has_reached(self._until)
-            if is_over or is_last:
+            if is_over or one.message_id in late:
                 self.settle(self._waiting[one.message_id], one, "" if is_over else self._late(one))
                 del self._waiting[one.message_id]
+                self._begins.pop(one.message_id, None)
 
     def _late(self, message: MessageStatus) -> str:
         known = self.problem or f"its last status is {message.status}"
