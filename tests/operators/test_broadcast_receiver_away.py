@@ -57,12 +57,12 @@ def test_one_answer_that_is_missing_at_the_end_makes_nobody_late(store, sandbox,
             return dataclasses.replace(made, path="v1/nothing")
         return made
 
-    async def with_end(self, *, hold, is_last=False):
-        if is_last and not is_end:
+    async def with_end(self, *, hold, late=()):
+        if late and not is_end:
             is_end.append(True)
             for message in sandbox.messages:
                 receiver.push(status_push(message.id, "delivered"))
-        await ask(self, hold=hold, is_last=is_last)
+        await ask(self, hold=hold, late=late)
 
     monkeypatch.setattr(status_watch, "status_request", request)
     monkeypatch.setattr(status_watch.StatusWatch, "_ask_about_all", with_end)

@@ -1,0 +1,41 @@
+"""How long the messages of a broadcast are waited for: a receiver that runs is asked."""
+
+from __future__ import annotations
+
+import asyncio
+from types import SimpleNamespace
+
+import pytest
+
+from airflow_provider_itnio.api.async_client import AsyncClient
+from airflow_provider_itnio.broadcast import status_watch
+from airflow_provider_itnio.broadcast.status_watch import StatusWatch
+from airflow_provider_itnio.hooks.itnio import ItnioHook
+
+
+@pytest.mark.usefixtures("pushed_to_receiver")
+def test_each_message_has_its_own_time(monkeypatch):
+    """A fallback that goes out during the wait gives the others no more time."""
+    monkeypatch.setattr(status_watch, "EVERY", 0.05)
+    clock = SimpleNamespace(now=0.0, monotonic=lambda: clock.now)
+    monkeypatch.setattr(status_watch, "time", clock)
+    settled = []
+
+    async def watched():
+        hook = ItnioHook()
+        async with AsyncClient(*hook.way_to_receiver(hook.account())) as client:
+            watch = StatusWatch(client, "delivered", 100)
+            watch.settle = lambda position, status, late: settled.append((position, clock.now, late))
+            watch.add("text", 0)
+            watch.add("text that fails", 1)
+            watch.begin()
+            clock.now = 60.0
+            watch.add("fallback", 2)
+            watch.begin()
+            for clock.now in (99.0, 101.0, 159.0, 161.0):
+                await watch.look(asyncio.Event())
+            assert not len(watch)
+
+    asyncio.run(watched())
+    late = "not delivered within 0:01:40: its last status is none"
+    assert settled == [(0, 101.0, late), (1, 101.0, late), (2, 161.0, late)]
