@@ -17,7 +17,7 @@ from airflow_provider_itnio.broadcast.queued_message import QueuedMessage
 from airflow_provider_itnio.broadcast.recipients import InvalidRecipient, Recipient, Recipients
 from airflow_provider_itnio.broadcast.summary import LOGGED, Report
 from airflow_provider_itnio.delivery.broadcast_record import BroadcastRecord, RecordedOutcome
-from airflow_provider_itnio.delivery.policy import Cleared, is_sent_again
+from airflow_provider_itnio.delivery.policy import FALLBACK_IS_GONE, Cleared, is_sent_again
 
 if TYPE_CHECKING:
     from airflow_provider_itnio.api.checks import Delivery
@@ -169,6 +169,9 @@ class MessageQueue:
             if known is not None and not self._is_sent_again(recipient, *known):
                 continue
             has_fallen_back = known is not None and known[0].is_fallback and known[0].outcome != "refused"
+            if known is not None and has_fallen_back and self._fallbacks is None and known[1] == "no":
+                failed("not_sent", recipient.position, recipient.number[-4:], None, FALLBACK_IS_GONE)
+                continue
             try:
                 if has_fallen_back and self._fallbacks is not None:
                     queued = self._fallbacks.of(recipient)

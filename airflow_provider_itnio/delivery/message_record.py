@@ -75,6 +75,13 @@ class DeliveryRecord:
         """
         self._fallbacks.add(self._key(recipient))
 
+    def use_message(self, recipient: str) -> None:
+        """Take what is written from here on to be about the message itself again.
+
+        :param recipient: the phone number, digits only.
+        """
+        self._fallbacks.discard(self._key(recipient))
+
     def uses_fallback(self, recipient: str) -> bool:
         """Return whether the fallback is what to send now.
 

@@ -19,6 +19,12 @@ FailedOutcome: TypeAlias = Literal["unknown", "not_sent", "refused"]
 Cleared: TypeAlias = Literal["no", "perhaps", "certainly"]
 """Whether a person has cleared a task since an earlier try of it."""
 
+FALLBACK_IS_GONE: Final = (
+    "an earlier try of this task has found that only a WhatsApp template reaches this person, and the task "
+    "does not have one any more. Give it back, or clear the task to send the message itself"
+)
+"""Why a retry sends nothing to somebody."""
+
 _ANY: Final = ("at_least_once", "at_most_once")
 # What is sent again, by outcome and delivery: by a retry, and after a person has cleared the failed task.
 _SENT_AGAIN: Final[Mapping[tuple[str, str], tuple[bool, bool]]] = {

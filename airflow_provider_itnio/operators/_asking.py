@@ -15,6 +15,7 @@ from airflow_provider_itnio.api.errors import (
     ReceiverAccessError,
     ReceiverError,
 )
+from airflow_provider_itnio.api.masking import mask_phone
 from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
 from airflow_provider_itnio.operators._fallback import closed_windows
 from airflow_provider_itnio.operators._question import (
@@ -123,7 +124,7 @@ class AskingOperator(RecordedSending):
         self, question: Question, numbers: Sequence[str], record: DeliveryRecord
     ) -> tuple[Question, list[str]]:
         """Return the question with the messages of earlier tries that ask it, and who is to be asked now."""
-        from airflow_provider_itnio.delivery.policy import is_sent_again
+        from airflow_provider_itnio.delivery.policy import FALLBACK_IS_GONE, is_sent_again
 
         record.about = question.id
         rest: list[str] = []
@@ -131,6 +132,11 @@ class AskingOperator(RecordedSending):
             earlier = record.earlier(number)
             if earlier is None or is_sent_again(earlier.outcome, earlier.cleared, self.delivery):
                 rest.append(number)
+            if earlier is not None and self.template is None and record.uses_fallback(number):
+                if number in rest and earlier.cleared == "no":
+                    log.error("%s is not asked: %s", mask_phone(number), FALLBACK_IS_GONE)
+                    rest.remove(number)
+                record.use_message(number)
             if earlier is not None and earlier.receipt is not None:
                 question = question.with_receipt(earlier.receipt)
             elif earlier is not None and earlier.outcome == "unknown":

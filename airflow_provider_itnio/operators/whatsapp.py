@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from airflow.providers.common.compat.sdk import AirflowFailException
+
 from airflow_provider_itnio.api.checks import Delivery, check_delivery
 from airflow_provider_itnio.api.errors import NotDeliveredError
 from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
@@ -223,7 +225,7 @@ class WhatsAppSendOperator(RecordedSending, WhatsAppMessageOperator):
     def _go_on(
         self, context: Context, recipient: str, record: DeliveryRecord, earlier: PreviousOutcome | None
     ) -> ReceiptDict:
-        from airflow_provider_itnio.delivery.policy import is_sent_again
+        from airflow_provider_itnio.delivery.policy import FALLBACK_IS_GONE, is_sent_again
         from airflow_provider_itnio.operators._earlier_try import receipt_of_earlier_try
 
         if earlier is not None:
@@ -231,7 +233,11 @@ class WhatsAppSendOperator(RecordedSending, WhatsAppMessageOperator):
                 return self._wait(receipt_of_earlier_try(recipient, earlier), record)
             if earlier.outcome == "unknown":
                 log.warning("Sending it again, although an earlier try may have sent it: %s", earlier.why)
-        is_fallback = self.fallback is not None and record.uses_fallback(recipient)
+            if self.fallback is None and record.uses_fallback(recipient):
+                if earlier.cleared == "no":
+                    raise AirflowFailException(f"Nothing is sent: {FALLBACK_IS_GONE}")
+                record.use_message(recipient)
+        is_fallback = record.uses_fallback(recipient)
         fields = None if is_fallback else self.build_message(context)
         with self._failing_as_documented():
             receipt = self._send(self._prepared(recipient, fields, record), record)

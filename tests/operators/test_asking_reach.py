@@ -179,3 +179,20 @@ def test_a_proxy_that_answers_404_for_a_while_keeps_nobody_from_being_asked(
         proxy.be_down(404, times=0)
         tap(sandbox, sandbox.messages[0])
         assert ended(run, left)["answer"] == "again"
+
+
+def test_who_is_to_be_asked_by_a_template_that_was_removed_is_not_asked_again(
+    store, sandbox, receiver, hasty_with_receiver, caplog
+):
+    heard(receiver, lambda: write(sandbox, "hello"))
+    sandbox.window_open(ANA, is_open=False)
+    run = asking(store, template=TEMPLATE, deferrable=True, answer_within=600)
+    left = deferred(run)
+    sandbox.fail_next(http_status=429)
+    with pytest.raises(NotSentError):
+        ended(run, left)
+    run.make = asking(deferrable=True, answer_within=600).make
+    with pytest.raises(AirflowFailException, match="Nobody was asked"):
+        run.once()
+    assert "86…01 is not asked: an earlier try of this task has found that only a" in caplog.text
+    assert [one.type for one in sandbox.messages] == ["interactive"]
