@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import timedelta
 from numbers import Number
 from typing import Any, Final, Literal, TypeAlias, TypeVar, get_args
@@ -36,9 +37,44 @@ def check_number(name: str, value: object, lowest: float, highest: float, kind: 
     if number is None or not lowest <= number <= highest:
         word = "whole number" if kind is int else "number"
         raise InvalidParameterError(
-            f"{name}: must be a {word} from {lowest:g} to {highest:g}, {describe_value(value)} given"
+            f"{name}: must be a {word} from {lowest:.15g} to {highest:.15g}, {_shown(value)} given"
         )
     return kind(number)
+
+
+def _shown(value: object) -> str:
+    """Say what was given for a number: six digits, since more could be a phone number, which is shortened."""
+    given, number = describe_value(value), _real(value)
+    return f"{number:g}" if number is not None and "…" in given else given
+
+
+def check_seconds(name: str, value: object, lowest: float, highest: float) -> float:
+    """Check how long something may take.
+
+    :param name: the name an error gives it.
+    :param value: a timedelta, or seconds.
+    :param lowest: the fewest seconds it may be.
+    :param highest: the most seconds it may be.
+    :return: the seconds.
+    :raises InvalidParameterError: if it is something else.
+    """
+    seconds = value.total_seconds() if isinstance(value, timedelta) else value
+    number = _real(seconds)
+    if number is not None and lowest <= number <= highest:
+        return number
+    given = _shown(value)
+    if number is not None:
+        with suppress(OverflowError, ValueError):  # more days than a timedelta holds
+            given = _span(number) if isinstance(value, timedelta) else f"{given} ({_span(number)})"
+    raise InvalidParameterError(
+        f"{name}: must be a number from {lowest:.15g} to {highest:.15g} (seconds, {_span(highest)} at most, "
+        f"or a timedelta), {given} given"
+    )
+
+
+def _span(seconds: float) -> str:
+    """Write a time as "7 days" or "0:00:30"."""
+    return str(timedelta(seconds=seconds)).removesuffix(", 0:00:00")
 
 
 def _real(value: Any) -> float | None:
@@ -107,9 +143,5 @@ def check_link_options(link_expires_in: object, check_link: object) -> int:
     :return: the seconds of the first.
     :raises InvalidParameterError: if one of them is something else.
     """
-    seconds = link_expires_in.total_seconds() if isinstance(link_expires_in, timedelta) else link_expires_in
     check_flag("check_link", check_link)
-    try:
-        return int(check_number("link_expires_in", seconds, 60, 604_800, float))
-    except InvalidParameterError as error:
-        raise InvalidParameterError(f"{error} (seconds, or a timedelta)") from None
+    return int(check_seconds("link_expires_in", link_expires_in, 60, 604_800))

@@ -171,7 +171,7 @@ def receiver_of(account: Account, conn_id: str) -> tuple[str, Secret]:
     if not account.receiver_url:
         raise ConfigurationError(
             f"{at}receiver_url: is missing. Only Itniotech's pushes tell whether a message arrives: start "
-            "itnio-receiver, which keeps them, and fill in its address and read token (guide: receipts)"
+            "itnio-receiver, which keeps them, and fill in its address and read token (see docs/receipts.md)"
         )
     _check_secret(account.receiver_token, f"{at}receiver_token (a read token of the receiver)")
     try:

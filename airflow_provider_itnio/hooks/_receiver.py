@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from hashlib import sha256
@@ -34,6 +34,8 @@ class ReceiverQuestions:
     """
 
     itnio_conn_id: str
+    known_open: set[str]
+    """Canonical numbers of people whom an ordinary message reaches, as far as the receiver was asked."""
 
     _account: Account | None
     account: Callable[[], Account]
@@ -100,7 +102,7 @@ class ReceiverQuestions:
         """
         from airflow_provider_itnio.api.receiver import latest_window, window_requests
 
-        return latest_window(self._ask(window_requests(phone)))
+        return self._noted(phone, latest_window(self._ask(window_requests(phone))))
 
     def windows(self, phones: Iterable[str]) -> dict[str, Window]:
         """Ask about several people at once. All of it takes ten seconds at most, however many they are.
@@ -119,7 +121,7 @@ class ReceiverQuestions:
         way = self.way_to_receiver(self.account())
         try:
             with ThreadPoolExecutor(1) as pool:  # an event loop may run in this thread already
-                return pool.submit(lambda: asyncio.run(ask())).result()
+                windows = pool.submit(lambda: asyncio.run(ask())).result()
         except TimeoutError:
             raise ReceiverError(
                 f"The receiver did not say within {_ANSWERED_WITHIN:.0f} s whether 24-hour windows are open"
@@ -127,12 +129,31 @@ class ReceiverQuestions:
         except ReceiverAccessError:
             self._account = None
             raise
+        for phone, window in windows.items():
+            self._noted(phone, window)
+        return windows
 
     async def awindow(self, phone: str | int) -> Window:
         """Ask until when an ordinary message reaches a person without blocking the event loop."""
         from airflow_provider_itnio.api.receiver import latest_window, window_requests
 
-        return latest_window(await self._aask(window_requests(phone)))
+        return self._noted(phone, latest_window(await self._aask(window_requests(phone))))
+
+    def note_windows(self, is_open: Mapping[str, bool]) -> None:
+        """Take what the receiver says, so that no line warns of messages that arrive.
+
+        :param is_open: whether an ordinary message reaches a person now, by their number, digits only.
+        """
+        from airflow_provider_itnio.api.phone_numbers import canonical_number
+
+        self.known_open.difference_update(map(canonical_number, is_open))
+        self.known_open.update(canonical_number(number) for number, opened in is_open.items() if opened)
+
+    def _noted(self, phone: str | int, window: Window) -> Window:
+        from airflow_provider_itnio.api.phone_numbers import normalize_phone
+
+        self.note_windows({normalize_phone(phone, "phone"): window.is_open})
+        return window
 
     def open_question(
         self, question_id: str, phones: Iterable[str], open_until: float, task: str = ""

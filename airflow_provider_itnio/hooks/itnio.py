@@ -97,6 +97,7 @@ class ItnioHook(Files, ReceiverQuestions, _Hook):
         self._proxy = Secret((proxy or "").strip() if isinstance(proxy, str | None) else type_name(proxy))
         self._max_retry_after = max_retry_after
         self._account: Account | None = None
+        self.known_open = set()
         self._to_warn_of = [ACCEPTED_IS_NOT_DELIVERED]
         self._async_client: ItnioAsyncClient | None = None
         self._file_options = (link_expires_in, check_link)
@@ -242,12 +243,15 @@ class ItnioHook(Files, ReceiverQuestions, _Hook):
         :param receipt: what :meth:`send_prepared` gave, once it is on record.
         """
         with suppress(Exception):
+            from airflow_provider_itnio.api.phone_numbers import canonical_number
+
             number = mask_phone(receipt.recipient)
             message_id = receipt.message_id.replace(receipt.recipient, number)
             self.log.info("Itniotech accepted the %s message to %s as %s", receipt.type, number, message_id)
             if receipt.in_sandbox:
                 self.log_sandbox_page(message_id)
-            if receipt.type != "template" and self._to_warn_of:
+            is_known = canonical_number(receipt.recipient) in self.known_open
+            if receipt.type != "template" and not is_known and self._to_warn_of:
                 self.log.warning(self._to_warn_of.pop())  # once for each hook, also if threads share it
 
     def log_sandbox_page(self, message_id: str = "") -> None:

@@ -53,9 +53,9 @@ def open_windows(
         thread = threading.Thread(target=ask, args=(question,), name="whatsapp-alert-windows", daemon=True)
         thread.start()
         thread.join(_SECONDS)
-        return _told(numbers, answers[0] if answers else TimeoutError(_TOO_LATE))
+        return _told(hook, numbers, answers[0] if answers else TimeoutError(_TOO_LATE))
     except Exception as error:
-        return _told(numbers, error)
+        return _told(hook, numbers, error)
 
 
 async def aopen_windows(
@@ -69,11 +69,11 @@ async def aopen_windows(
         task = asyncio.ensure_future(question)
         done, _ = await asyncio.wait({task}, timeout=_SECONDS)
         if done:
-            return _told(numbers, task.result())
+            return _told(hook, numbers, task.result())
         task.cancel()
-        return _told(numbers, TimeoutError(_TOO_LATE))
+        return _told(hook, numbers, TimeoutError(_TOO_LATE))
     except Exception as error:
-        return _told(numbers, error)
+        return _told(hook, numbers, error)
 
 
 _TOO_LATE: Final = f"no answer within {_SECONDS:.0f} s"
@@ -100,7 +100,7 @@ async def _open_by_number(
         return {number: one.is_open for number, one in (await windows_of(client.perform, numbers)).items()}
 
 
-def _told(numbers: list[str], answer: Mapping[str, bool] | Exception) -> Mapping[str, bool]:
+def _told(hook: ItnioHook, numbers: list[str], answer: Mapping[str, bool] | Exception) -> Mapping[str, bool]:
     if isinstance(answer, Exception):
         _LOG.warning(
             "The receiver did not say whom a text reaches, so the alert goes out as a WhatsApp template: %s",
@@ -112,4 +112,5 @@ def _told(numbers: list[str], answer: Mapping[str, bool] | Exception) -> Mapping
         sum(answer.values()),
         len(answer),
     )
+    hook.note_windows(answer)
     return answer

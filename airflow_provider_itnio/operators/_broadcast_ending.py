@@ -19,7 +19,7 @@ log = NeverRaisingLog(__name__)
 
 _WITHOUT_RECORD: Final = "Not tried again: without a delivery record, a retry would message people again"
 _NOTHING_PUSHED: Final = (
-    "The receiver knows of no status of any message: Itniotech does not push to it (see the guide, receipts)"
+    "The receiver knows of no status of any message: Itniotech does not push to it (see docs/receipts.md)"
 )
 _LISTED: Final = 50
 """Messages that an error names one by one."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, cast
@@ -15,7 +15,7 @@ from airflow.providers.common.compat.sdk import (
 )
 
 from airflow_provider_itnio._compat import is_task_terminated
-from airflow_provider_itnio.api.checks import REACHABLE, STATUS_ORDER, check_choice, check_flag, check_number
+from airflow_provider_itnio.api.checks import REACHABLE, STATUS_ORDER, check_choice, check_flag, check_seconds
 from airflow_provider_itnio.api.errors import (
     MAY_PASS,
     InvalidParameterError,
@@ -36,6 +36,8 @@ WaitFor: TypeAlias = Literal["accepted", "sent", "delivered", "read"]
 """What a task that is green says of its message."""
 
 _LONGEST: Final = timedelta(days=7)
+_WAIT_TIMEOUT: Final = 600.0
+"""Seconds, where a task does not say."""
 OF_TRIGGERER: Final = timedelta(minutes=5)
 """How much longer a triggerer that has stopped is waited for."""
 
@@ -49,11 +51,7 @@ def seconds_of(wait_timeout: object, name: str = "wait_timeout") -> float:
     :param name: the name an error gives it.
     :raises InvalidParameterError: if it is none, or out of its range.
     """
-    given = wait_timeout.total_seconds() if isinstance(wait_timeout, timedelta) else wait_timeout
-    try:
-        return check_number(name, given, 1, _LONGEST.total_seconds(), float)
-    except InvalidParameterError as error:
-        raise InvalidParameterError(f"{error} (seconds, or a timedelta)") from None
+    return check_seconds(name, wait_timeout, 1, _LONGEST.total_seconds())
 
 
 def check_deferrable(given: object) -> None:
@@ -78,15 +76,21 @@ def is_deferrable(given: bool | None) -> bool:
     return bool(conf.getboolean("operators", "default_deferrable", fallback=False))
 
 
-def check_wait(wait_for: object, wait_timeout: object) -> None:
+def check_wait(wait_for: object, wait_timeout: object, defaults: Collection[str]) -> None:
     """Check the parameters of a wait.
 
     :param wait_for: one of the words of ``WaitFor``.
     :param wait_timeout: a timedelta, or seconds.
-    :raises InvalidParameterError: if one of them is something else.
+    :param defaults: parameters that ``default_args`` say: those may be meant for other tasks.
+    :raises InvalidParameterError: if one of them is something else, or the task is given a ``wait_timeout``
+        and waits for nothing.
     """
     check_choice("wait_for", wait_for, ("accepted", *REACHABLE))
-    seconds_of(wait_timeout)
+    is_own = seconds_of(wait_timeout) != _WAIT_TIMEOUT and "wait_timeout" not in defaults
+    if is_own and wait_for == "accepted":
+        raise InvalidParameterError(
+            'wait_timeout: needs wait_for="sent", "delivered" or "read"; without it, nothing is waited for'
+        )
 
 
 def check_receiver(hook: ItnioHook, *, has_messaged: bool = False) -> None:
@@ -190,7 +194,7 @@ _AS_IT_IS: Final = (AirflowFailException, AirflowSkipException)
 
 _NOTHING_PUSHED: Final = (
     "the receiver knows of no status of it (if that is so of each message, Itniotech does not push to the "
-    "receiver: see the guide, receipts)"
+    "receiver: see docs/receipts.md)"
 )
 
 

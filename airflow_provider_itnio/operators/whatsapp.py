@@ -197,7 +197,7 @@ class WhatsAppSendOperator(RecordedSending, WhatsAppMessageOperator):
         self.fallback = fallback
         self._note_jinja()
         if self._is_written_in_dag_file():
-            check_wait(wait_for, wait_timeout)
+            check_wait(wait_for, wait_timeout, self._defaults)
             check_deferrable(deferrable)
             check_fallback(fallback, is_rendered_later)
             if not is_rendered_later(recipient):
@@ -214,7 +214,7 @@ class WhatsAppSendOperator(RecordedSending, WhatsAppMessageOperator):
 
         with self._failing_as_documented():
             check_delivery(self.delivery)
-            check_wait(self.wait_for, self.wait_timeout)
+            check_wait(self.wait_for, self.wait_timeout, self._defaults)
             check_deferrable(self.deferrable)
             self._refuse_unrendered("recipient", "fallback", *WhatsAppMessageOperator.template_fields)
             check_fallback(self.fallback)

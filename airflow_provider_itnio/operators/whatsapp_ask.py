@@ -380,7 +380,7 @@ _CLEAR: Final = (
 
 _NOTHING_PUSHED: Final = (
     "It is not known whether anybody has answered. The receiver knows of no status of the question's "
-    "messages: Itniotech does not push to it (see the guide, receipts)"
+    "messages: Itniotech does not push to it (see docs/receipts.md)"
 )
 
 _GIVE_TEMPLATE: Final = ". Only a WhatsApp template reaches people who have not written: give template=…"

@@ -231,7 +231,7 @@ class WhatsAppBroadcastOperator(BroadcastMessages):
         if self.wait_for != "accepted" or self.wait_timeout != _WAIT_TIMEOUT:
             from airflow_provider_itnio.operators._waiting import check_wait
 
-            check_wait(self.wait_for, self.wait_timeout)
+            check_wait(self.wait_for, self.wait_timeout, self._defaults)
         if self.fallback is not None:
             from airflow_provider_itnio.operators._fallback import check_fallback
 
@@ -285,7 +285,8 @@ class WhatsAppBroadcastOperator(BroadcastMessages):
             log.info("Ended: %s", report.describe())
             if report.is_in_sandbox:
                 self.hook.log_sandbox_page()
-            if report.counts.accepted and report.kind != "template" and self.wait_for == "accepted":
+            is_told = self.wait_for != "accepted" or self.fallback is not None  # and so the receiver knows
+            if report.counts.accepted and report.kind != "template" and not is_told:
                 log.warning(ACCEPTED_IS_NOT_DELIVERED)
             summary = report.summary()
             if problem is None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import secrets
+from contextlib import suppress
 from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+
+log = logging.getLogger(__name__)
 
 VERSION: Final = 1
 """Of the tables. A later one adds to ``_CHANGES`` what leads to it."""
@@ -137,6 +142,9 @@ def _engine(url: str) -> Engine:
 def _sqlite(url: str) -> Engine:
     if make_url(url).database in (None, "", ":memory:"):
         raise DatabaseError("--database: must be a file of SQLite, such as sqlite:///receipts.db")
+    path = make_url(url).database or ""
+    if not path.startswith("file:"):  # of a URI the umask counts
+        _keep_private(path)
     engine = sa.create_engine(
         url, future=True, connect_args={"timeout": _BUSY_TIMEOUT / 1000, "check_same_thread": False}
     )
@@ -153,6 +161,23 @@ def _sqlite(url: str) -> Engine:
         connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
     return engine
+
+
+def _keep_private(path: str) -> None:
+    """Let nobody but its owner read a file of SQLite, which holds what people wrote; it is made if missing.
+
+    What SQLite keeps beside it gets the rights of the file, unless it is there already.
+    """
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    except OSError:
+        return  # SQLite says why it can't be opened
+    for one in (path, f"{path}-wal", f"{path}-shm"):
+        with suppress(FileNotFoundError):
+            try:
+                os.chmod(one, 0o600)
+            except PermissionError:
+                log.warning("%s belongs to another user, and others may be able to read it", one)
 
 
 def _up_to_date(connection: Connection) -> str:

@@ -225,9 +225,8 @@ class WhatsAppDeliveredSensor(_Sensor):
         if event["problem"]:
             return f"{told}. {event['problem']}"
         if found["none"] == len(self._recipients):
-            told += (
-                ". If the receiver knows of no status at all, Itniotech does not push to it: see the guide"
-            )
+            told += ". If the receiver knows of no status at all, Itniotech does not push to it"
+            told += " (see docs/receipts.md)"
         return told
 
     def _fail(self, error: Exception, cause: Exception | None = None) -> NoReturn:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import pytest
 
 from airflow_provider_itnio.hooks.itnio import ItnioHook
 from airflow_provider_itnio.notifications.whatsapp import WhatsAppNotifier
+from tests.operators.ways import OF_MANY, OF_ONE
+from tests.receiver.running import new_number, text_push
+from tests.task_runs import TaskRun
 
 from .events import of_task
 
@@ -60,3 +64,33 @@ def test_a_hook_says_it_once_too(warned, sandbox):
     for number in NUMBERS[:3]:
         hook.send(number, text="x")
     assert 1 <= warned() <= 2
+
+
+@pytest.mark.usefixtures("pushed_to_receiver")
+@pytest.mark.parametrize("way", [notify, async_notify])
+def test_an_alert_whose_text_reaches_does_not(way, warned, sandbox, receiver):
+    number = wrote_to(receiver)
+    way(WhatsAppNotifier(recipients=[number], alert_template="pipeline_alert"))
+    assert [one.type for one in sandbox.messages] == ["text"]
+    assert warned() == 0
+
+
+@pytest.mark.usefixtures("pushed_to_receiver")
+@pytest.mark.parametrize("make", [*OF_ONE.values(), *OF_MANY.values()], ids=[*OF_ONE, *OF_MANY])
+def test_a_task_whose_text_reaches_does_not(make, warned, sandbox, receiver):
+    number = wrote_to(receiver)
+
+    def made():
+        task = make(fallback={"template": {"name": "x", "language": {"code": "en"}}})
+        setattr(task, "recipient" if hasattr(task, "recipient") else "recipients", number)
+        return task
+
+    TaskRun(made).once()
+    assert [one.type for one in sandbox.messages] == ["text"]
+    assert warned() == 0
+
+
+def wrote_to(receiver):
+    number = new_number()
+    assert receiver.push(text_push(f"from-{number}", "hi", phone=number, at=int(time.time()))) == 200
+    return number

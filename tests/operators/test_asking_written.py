@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from datetime import timedelta
 
 import pytest
 from airflow.providers.common.compat.sdk import DAG, AirflowFailException, task
@@ -61,6 +62,7 @@ WRONG = {
         {"if_no_answer": "skip", "options": {"skip": "A"}},
         "if_no_answer: skip is the key of an option",
     ),
+    "too long": ({"answer_within": timedelta(days=8)}, "answer_within: .*, 8 days given"),
     "no time": ({"answer_within": 0}, "answer_within: must be a number from 1 to 604800"),
     "no template": ({"template": "what_now"}, "template: must be what template_message"),
     "template of nothing": ({"template": {}}, "template.language: required"),

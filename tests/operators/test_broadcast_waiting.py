@@ -232,6 +232,7 @@ def test_several_messages_to_one_person_are_each_waited_for(store, sandbox, peop
         ({"wait_for": "arrived"}, "wait_for: must be one of accepted, sent, delivered, read"),
         ({"wait_for": None}, "wait_for: must be"),
         ({"wait_timeout": 0}, "wait_timeout: must be a number from 1 to 604800"),
+        ({"wait_for": "accepted", "wait_timeout": 60}, 'wait_timeout: needs wait_for="sent", "delivered" or'),
         ({"wait_for": "accepted", "wait_timeout": "soon"}, "wait_timeout: must be"),
     ],
 )

@@ -182,7 +182,8 @@ def held(operator, name):
 def fields_with(name, value):
     """Give the fields of a valid broadcast that has this one among them."""
     words = {} if name in (*MESSAGE_FIELDS, "message") else {"text": "x"}
-    return {"recipients": [LI]} | words | {name: value}
+    waits = {"wait_for": "read"} if name == "wait_timeout" else {}
+    return {"recipients": [LI]} | words | waits | {name: value}
 
 
 @pytest.mark.parametrize(("name", "value"), VALUES.items(), ids=VALUES)

@@ -170,3 +170,9 @@ def test_the_timeout_of_a_sensor_is_none_of_a_message(kind, timeout, itnio_sandb
     for each in places({"timeout": timeout}, lambda **more: MAKE[kind](text="own", **more)):
         itnio_sandbox.execute(each)
     assert [message.text for message in itnio_sandbox.messages] == ["own"] * 3
+
+
+@pytest.mark.parametrize("kind", MAKE)
+def test_a_wait_that_is_meant_for_other_tasks_is_no_error(kind, itnio_sandbox):
+    defaults = {"wait_timeout": timedelta(minutes=1), "deferrable": True}
+    assert len(list(places(defaults, lambda **more: MAKE[kind](text="own", **more)))) == 3

@@ -293,7 +293,9 @@ def test_a_fallback_that_was_removed_since(is_cleared, store, misjudged, sandbox
         assert "fallback" not in kept(store)
         assert types_sent(sandbox) == ["text", "text"]
     else:
-        assert "only a WhatsApp template reaches this person, and the task does not" in str(fails_at_once(run))
+        assert "only a WhatsApp template reaches this person, and the task does not" in str(
+            fails_at_once(run)
+        )
         run.make = falling_back(misjudged, wait_for="delivered").make  # it is given back
         assert run.once()["type"] == "template"
         assert types_sent(sandbox) == ["text", "template"]

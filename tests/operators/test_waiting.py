@@ -215,9 +215,12 @@ def test_without_a_receiver_that_can_be_asked_nothing_is_sent(extra, told, sandb
     ("fields", "told"),
     [
         ({"wait_for": "seen"}, "wait_for: must be one of accepted, sent, delivered, read"),
-        ({"wait_timeout": 0.5}, "wait_timeout: must be a number from 1 to 604800, 0.5 given"),
-        ({"wait_timeout": timedelta(days=8)}, "wait_timeout: must be a number from 1 to 604800"),
+        ({"wait_timeout": 0.5}, r"wait_timeout: must be a number from 1 to 604800 .*, 0.5 \(0:00:00.5"),
+        ({"wait_timeout": timedelta(days=8)}, r"604800 \(seconds, 7 days at most, .*, 8 days given"),
+        ({"wait_timeout": 3_000_000}, r"wait_timeout: .*, 3e\+06 \(34 days, 17:20:00\) given"),
+        ({"wait_timeout": float("inf")}, "wait_timeout: .*, inf given"),
         ({"wait_timeout": "10m"}, "wait_timeout: must be a number"),
+        ({"wait_for": "accepted", "wait_timeout": 60}, 'wait_timeout: needs wait_for="sent", "delivered" or'),
         ({"deferrable": "no"}, "deferrable: must be True or False, 'no' given"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import socket
 import threading
@@ -207,3 +208,21 @@ def test_a_database_that_fails_is_answered_as_such_and_then_works_again(postgres
         assert receiver.push(status_push("a", "sent")) == 200
         assert receiver.get("/v1/messages/a")["status"] == "sent"
     engine.dispose()
+
+
+@pytest.mark.parametrize("is_new", [True, False])
+def test_the_files_of_sqlite_are_their_owners_alone(is_new, tmp_path):
+    """They hold what people wrote."""
+    path = tmp_path / "receipts.db"
+    if not is_new:
+        open_mailbox(f"sqlite:///{path}").keep([read_event(text_push("m", "hi"), AT)], AT)
+        for one in tmp_path.iterdir():
+            one.chmod(0o644)
+    umask = os.umask(0o022)
+    try:
+        again = open_mailbox(f"sqlite:///{path}")
+        again.keep([read_event(text_push("n", "hi"), AT)], AT)
+        modes = {one.name: oct(one.stat().st_mode & 0o777) for one in tmp_path.iterdir()}
+    finally:
+        os.umask(umask)
+    assert modes == dict.fromkeys(("receipts.db", "receipts.db-wal", "receipts.db-shm"), "0o600")

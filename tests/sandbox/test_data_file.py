@@ -321,6 +321,7 @@ def test_an_empty_file_is_begun(path, kept, message):
 
 
 def test_only_its_owner_can_read_it(kept, path, message):
+    path.touch(mode=0o644)
     with kept() as sandbox:
         sandbox.wire.custom(message())
         modes = {one.name: oct(one.stat().st_mode & 0o777) for one in path.parent.iterdir()}

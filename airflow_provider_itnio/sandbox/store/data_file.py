@@ -7,7 +7,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import fields
 from datetime import datetime
 from pathlib import Path
@@ -67,6 +67,8 @@ class DataFile:
         with self._errors():
             # Its owner alone may read what people were sent.
             os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
+            with suppress(PermissionError):  # it belongs to another user
+                self.path.chmod(0o600)
             self._db = sqlite3.connect(self.path, timeout=0, isolation_level=None, check_same_thread=False)
         try:
             with self._errors():
