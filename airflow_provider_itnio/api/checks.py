@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from datetime import timedelta
 from numbers import Number
 from typing import Any, Final, Literal, TypeAlias, TypeVar, get_args
@@ -18,6 +17,9 @@ STATUS_ORDER: Final = ("none", "sent", "delivered", "read")
 """What becomes of an accepted message, in this order, unless it fails. ``none``: nothing was pushed yet."""
 REACHABLE: Final = STATUS_ORDER[1:]
 """What can be waited for."""
+
+_LONGEST_SHOWN: Final = 1e9
+"""Seconds, some 30 years, up to which an error says how many days that is."""
 
 Kind = TypeVar("Kind", int, float)
 
@@ -37,15 +39,23 @@ def check_number(name: str, value: object, lowest: float, highest: float, kind: 
     if number is None or not lowest <= number <= highest:
         word = "whole number" if kind is int else "number"
         raise InvalidParameterError(
-            f"{name}: must be a {word} from {lowest:.15g} to {highest:.15g}, {_shown(value)} given"
+            f"{name}: must be a {word} from {lowest:.15g} to {highest:.15g}, {describe_number(value)} given"
         )
     return kind(number)
 
 
-def _shown(value: object) -> str:
-    """Say what was given for a number: six digits, since more could be a phone number, which is shortened."""
-    given, number = describe_value(value), _real(value)
-    return f"{number:g}" if number is not None and "…" in given else given
+def describe_number(value: object) -> str:
+    """Say what was given for a number, or for a text with one, as :func:`describe_value` does.
+
+    Of one with so many digits that it could be a phone number the first two are shown: ``8.6e+12``.
+    """
+    given = describe_value(value)
+    if "…" not in given:
+        return given
+    try:
+        return f"{float(str(value)):.2g}"
+    except ValueError:
+        return given
 
 
 def check_seconds(name: str, value: object, lowest: float, highest: float) -> float:
@@ -62,10 +72,9 @@ def check_seconds(name: str, value: object, lowest: float, highest: float) -> fl
     number = _real(seconds)
     if number is not None and lowest <= number <= highest:
         return number
-    given = _shown(value)
-    if number is not None:
-        with suppress(OverflowError, ValueError):  # more days than a timedelta holds
-            given = _span(number) if isinstance(value, timedelta) else f"{given} ({_span(number)})"
+    given = describe_number(seconds if number is not None else value)
+    if number is not None and 0 < number < _LONGEST_SHOWN:
+        given = _span(number) if isinstance(value, timedelta) else f"{given} ({_span(number)})"
     raise InvalidParameterError(
         f"{name}: must be a number from {lowest:.15g} to {highest:.15g} (seconds, {_span(highest)} at most, "
         f"or a timedelta), {given} given"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from airflow.providers.common.compat.sdk import mask_secret
 
+from airflow_provider_itnio.api.checks import describe_number
 from airflow_provider_itnio.api.describe import describe_value
 from airflow_provider_itnio.api.errors import ConfigurationError, InvalidMessageError
 from airflow_provider_itnio.api.signing import Credentials, Secret, is_one_ascii_word
@@ -240,7 +241,7 @@ def _number(name: str, given: object, default: float, lowest: float, highest: fl
     if not lowest <= number <= highest or (whole and not number.is_integer()):
         kind = "whole number" if whole else "number"
         raise ConfigurationError(
-            f"{name}: must be a {kind} from {lowest:g} to {highest:g}, {describe_value(given)} given"
+            f"{name}: must be a {kind} from {lowest:g} to {highest:g}, {describe_number(given)} given"
         )
     return number
 

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from airflow.providers.common.compat.sdk import conf
 
-from airflow_provider_itnio.api.describe import describe_value
+from airflow_provider_itnio.api.checks import describe_number
 from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
 from airflow_provider_itnio.templating import is_rendered_later, recipient_entries
 
@@ -135,7 +135,7 @@ def _option(name: str) -> str:
 
 
 def _refuse(name: str, wanted: str, given: object, then: str) -> None:
-    _LOG.warning("[itnio] %s: must be %s, %s given; %s", name, wanted, describe_value(given), then)
+    _LOG.warning("[itnio] %s: must be %s, %s given; %s", name, wanted, describe_number(given), then)
 
 
 def _whole(name: str, default: int, least: int, most: int) -> int:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
@@ -8,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from airflow_provider_itnio.api.checks import check_delivery, check_number
+from airflow_provider_itnio.api.checks import check_delivery, check_number, check_seconds, describe_number
 from airflow_provider_itnio.api.errors import InvalidParameterError
 
 
@@ -62,3 +63,34 @@ def test_any_real_number_is_a_number() -> None:
 def test_what_is_no_number_of_the_range_is_refused(value: object, kind: type[int | float], word: str) -> None:
     with pytest.raises(InvalidParameterError, match=f"^n: must be a {word} from 1 to 10, .* given$"):
         check_number("n", value, 1, 10, kind)
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (timedelta(days=8), "8 days"),
+        (timedelta(days=7, seconds=1), "7 days, 0:00:01"),
+        (691_200, "691200 (8 days)"),
+        (3_000_000.0, "3e+06 (34 days, 17:20:00)"),
+        (0.5, "0.5 (0:00:00.500000)"),
+        (timedelta(seconds=-5), "-5.0"),
+        (8614718004557, "8.6e+12"),
+        (float("inf"), "inf"),
+        ("10m", "'10m'"),
+        (True, "True"),
+        (None, "nothing"),
+    ],
+)
+def test_a_time_that_can_not_be_is_shown_readable(given: object, told: str) -> None:
+    with pytest.raises(InvalidParameterError) as caught:
+        check_seconds("wait", given, 1, 604_800)
+    limits = "from 1 to 604800 (seconds, 7 days at most, or a timedelta)"
+    assert str(caught.value) == f"wait: must be a number {limits}, {told} given"
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [(10_001, "10001"), (1_000_000, "1e+06"), ("6048000", "6e+06"), ("+86 147-1800-4557", "'+86…57'")],
+)
+def test_a_limit_is_not_taken_for_a_phone_number(given: object, told: str) -> None:
+    assert describe_number(given) == told
