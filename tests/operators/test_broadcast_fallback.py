@@ -205,26 +205,6 @@ def test_without_a_record_no_text_is_sent_again_for_its_fallback(
     assert counts_of(run.summary)["not_sent" if "http_status" in fault else "unknown"] == 1
 
 
-@pytest.mark.parametrize("is_cleared", [False, True])
-def test_a_fallback_that_was_removed_since(is_cleared, store, sandbox, misjudged, opened, connect, receiver):
-    connect(extra=receiver.extra | {"max_attempts": 1})
-    run = falling_back([misjudged, opened], store, wait_for="delivered")
-    sandbox.fail_next(2, delay=0.001)
-    sandbox.fail_next(1, http_status=429)
-    may_be_tried_again(run, ItnioError)
-    run.make = falling_back([misjudged, opened], fallback=None).make
-    if is_cleared:
-        run.clear()
-        assert counts_of(run.once()) == {"accepted": 1, "accepted_earlier": 1}
-        assert sent(sandbox) == {misjudged["phone"]: ["text", "text"], opened["phone"]: ["text"]}
-        return
-    assert "only a WhatsApp template reaches this person, and the task does not" in str(fails_at_once(run))
-    assert counts_of(run.summary) == {"accepted_earlier": 1, "not_sent": 1}
-    run.make = falling_back([misjudged, opened], wait_for="delivered").make  # it is given back
-    assert counts_of(run.once())["fallbacks"] == 1
-    assert sent(sandbox) == {misjudged["phone"]: ["text", "template"], opened["phone"]: ["text"]}
-
-
 @pytest.fixture
 def before_fallbacks(monkeypatch):
     """Let something happen once texts have failed, before their fallbacks leave."""

@@ -278,29 +278,6 @@ def test_a_cleared_task_begins_anew(store, closed, sandbox, receiver):
     assert run.once()["type"] == "text"
 
 
-@pytest.mark.parametrize("is_cleared", [False, True])
-def test_a_fallback_that_was_removed_since(is_cleared, store, misjudged, sandbox):
-    """The text has failed: a retry does not send it again, a person who clears the task may."""
-    run = falling_back(misjudged, store, wait_for="delivered", max_attempts=1)
-    left = deferred_first(run)
-    sandbox.fail_next(http_status=429)
-    with pytest.raises(NotSentError):
-        resumed(run, left, triggered(left.trigger))
-    run.make = falling_back(misjudged, fallback=None, wait_for="accepted").make
-    if is_cleared:
-        run.clear()
-        assert run.once()["type"] == "text"
-        assert "fallback" not in kept(store)
-        assert types_sent(sandbox) == ["text", "text"]
-    else:
-        assert "only a WhatsApp template reaches this person, and the task does not" in str(
-            fails_at_once(run)
-        )
-        run.make = falling_back(misjudged, wait_for="delivered").make  # it is given back
-        assert run.once()["type"] == "template"
-        assert types_sent(sandbox) == ["text", "template"]
-
-
 def test_a_receiver_that_is_away_holds_no_message_up(closed, sandbox, connect, closed_port, caplog):
     connect(extra={"receiver_url": f"http://127.0.0.1:{closed_port}", "receiver_token": READ_TOKEN})
     assert falling_back(closed).once()["type"] == "text"
