@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import random
 import socket
+import sqlite3
 import threading
 import time
+from contextlib import closing
 
 import pytest
 import sqlalchemy as sa
@@ -220,9 +222,11 @@ def test_the_files_of_sqlite_are_their_owners_alone(is_new, tmp_path):
             one.chmod(0o644)
     umask = os.umask(0o022)
     try:
-        again = open_mailbox(f"sqlite:///{path}")
-        again.keep([read_event(text_push("n", "hi"), AT)], AT)
-        modes = {one.name: oct(one.stat().st_mode & 0o777) for one in tmp_path.iterdir()}
+        engine, name = open_database(f"sqlite:///{path}")
+        with closing(sqlite3.connect(path)) as held:  # the last one closed deletes the others
+            held.execute("SELECT count(*) FROM itnio_mailbox").fetchone()
+            Mailbox(engine, name).keep([read_event(text_push("n", "hi"), AT)], AT)
+            modes = {one.name: oct(one.stat().st_mode & 0o777) for one in tmp_path.iterdir()}
     finally:
         os.umask(umask)
     assert modes == dict.fromkeys(("receipts.db", "receipts.db-wal", "receipts.db-shm"), "0o600")
