@@ -127,13 +127,16 @@ class Question:
         """Until when an answer counts, in ISO 8601 and UTC."""
         return datetime.fromtimestamp(self.ends_at, UTC).isoformat(timespec="seconds")
 
-    def with_receipt(self, receipt: ReceiptDict) -> Self:
+    def with_receipt(self, receipt: ReceiptDict, *, is_first: bool = True) -> Self:
         """Return the question with one more message that asks it.
 
         :param receipt: the message's.
+        :param is_first: whether no other message can have asked the same person before.
         """
         at = datetime.fromisoformat(receipt["timestamp"]).timestamp() if receipt["timestamp"] else None
-        return self._with(Asked(receipt["recipient"], receipt["message_id"], receipt["type"], at))
+        return self._with(
+            Asked(receipt["recipient"], receipt["message_id"], receipt["type"], at if is_first else None)
+        )
 
     def with_unknown(self, recipient: str) -> Self:
         """Return the question with a message of which it is unknown whether it was accepted.

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
+
+from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
 
 from airflow_provider_itnio.api.errors import (
     MAY_PASS,
@@ -26,13 +29,13 @@ from airflow_provider_itnio.operators._question import (
     template_of,
 )
 from airflow_provider_itnio.operators._recorded import RecordedSending
-from airflow_provider_itnio.operators._waiting import wait_for_answer
+from airflow_provider_itnio.operators._waiting import seconds_of, wait_for_answer
 from airflow_provider_itnio.templating import is_rendered_later
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_itnio.api.question import Question
+    from airflow_provider_itnio.api.question import AnswerDict, Question
     from airflow_provider_itnio.delivery.message_record import DeliveryRecord
     from airflow_provider_itnio.hooks.prepared_message import PreparedMessage
 
@@ -47,6 +50,7 @@ class AskingOperator(RecordedSending):
     template: Any
     if_no_answer: str
     typed_answers: bool
+    answer_within: timedelta | float
     _is_open: Question | None = None
     """The question that this process has to close when its task ends."""
 
@@ -81,9 +85,9 @@ class AskingOperator(RecordedSending):
             check_order(self.template)
 
     def _question(self, context: Context, question_id: str, begun_at: float, ends_at: float) -> Question:
-        from airflow_provider_itnio.api.question import Question, options_by_key
+        from airflow_provider_itnio.api.question import Question
 
-        options = {key: str(title) for key, title in options_by_key(self.options).items()}
+        options = _titles(self.options)
         _, business_phone = self.hook.sender()
         return Question(
             question_id,
@@ -96,11 +100,9 @@ class AskingOperator(RecordedSending):
             takes_typed=self.typed_answers,
         )
 
-    def _as_shown(self, question: Question, shown: Mapping[str, Any]) -> Question:
-        """Return the question as the people whom an earlier try has asked see it."""
-        if shown and [*question.options.items()] != [*shown["options"].items()]:
-            log.warning("The options have changed since the question was asked. The earlier ones hold")
-        return replace(question, **shown)
+    def _shows_other_options(self, question: Question) -> bool:
+        """Return whether people see other options than those that the task has by now."""
+        return [*question.options.items()] != [*_titles(self.options).items()]
 
     def _opened(self, question: Question, numbers: Sequence[str]) -> Question:
         """Tell the receiver of a question before anybody is asked, and return where its answers begin."""
@@ -122,12 +124,14 @@ class AskingOperator(RecordedSending):
 
     def _asked_earlier(
         self, question: Question, numbers: Sequence[str], record: DeliveryRecord
-    ) -> tuple[Question, list[str]]:
-        """Return the question with the messages of earlier tries that ask it, and who is to be asked now."""
+    ) -> tuple[Question, list[str], list[str]]:
+        """Return the question with the messages of earlier tries that ask it, who is to be asked now, and
+        of whom the record knows nothing."""
         from airflow_provider_itnio.delivery.policy import FALLBACK_IS_GONE, is_sent_again
 
         record.about = question.id
         rest: list[str] = []
+        unrecorded: list[str] = []
         for number in numbers:
             earlier = record.earlier(number)
             if earlier is None or is_sent_again(earlier.outcome, earlier.cleared, self.delivery):
@@ -137,11 +141,13 @@ class AskingOperator(RecordedSending):
                     log.error("%s is not asked: %s", mask_phone(number), FALLBACK_IS_GONE)
                     rest.remove(number)
                 record.use_message(number)
-            if earlier is not None and earlier.receipt is not None:
+            if earlier is None:
+                unrecorded.append(number)
+            elif earlier.receipt is not None:
                 question = question.with_receipt(earlier.receipt)
-            elif earlier is not None and earlier.outcome == "unknown":
+            elif earlier.outcome == "unknown":
                 question = question.with_unknown(number)
-        return question, rest
+        return question, rest, unrecorded
 
     def _by_template(self, numbers: Sequence[str], record: DeliveryRecord) -> set[str]:
         """Return whom only a WhatsApp template reaches, if the task has one."""
@@ -183,6 +189,16 @@ class AskingOperator(RecordedSending):
             wait.take(self.hook.incoming(**wait.what_to_read() | {"wait": 0.0}), {})
         return cast("dict[str, Any] | None", wait.result()["answer"])
 
+    def _without_answer(self) -> AnswerDict:
+        within = timedelta(seconds=seconds_of(self.answer_within, "answer_within"))
+        told = f"Nobody has answered within {within}"
+        if self.if_no_answer == "fail":
+            raise AirflowFailException(told)
+        if self.if_no_answer == "skip":
+            raise AirflowSkipException(told)
+        log.warning("%s: %r is taken for the answer", told, self.if_no_answer)
+        return {"answer": self.if_no_answer, "answered_by": None, "answered_at": None}
+
     def _close_of_task(self, context: Context) -> None:
         """Close the question of a deferral that Airflow ended, which does not say which one that was."""
         try:
@@ -197,6 +213,13 @@ class AskingOperator(RecordedSending):
             self.hook.close_question(question.id, answered_by)
         except ItnioError as error:  # which must not keep the answer from the task
             log.warning("%s. Until %s typed answers to other questions may not count", error, question.ends)
+
+
+def _titles(options: Any) -> dict[str, str]:
+    """Return title by key."""
+    from airflow_provider_itnio.api.question import options_by_key
+
+    return {key: str(title) for key, title in options_by_key(options).items()}
 
 
 def _task_of(context: Context) -> str:

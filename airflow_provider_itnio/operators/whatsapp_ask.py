@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, cast
 
-from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
+from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_itnio.api.checks import check_delivery, check_flag
 from airflow_provider_itnio.api.errors import (
     ItnioError,
     ReceiverError,
+    RecordError,
     UnknownOutcomeError,
 )
 from airflow_provider_itnio.api.masking import mask_phone
@@ -195,12 +196,15 @@ class WhatsAppAskOperator(AskingOperator):
             numbers = rest = everyone = numbers_of(self.recipients)
             record = self._record_of(context)
             earlier, question_id = question_of_earlier_try(record.store), Question.new_id()
+            now, perhaps_asked = time.time(), frozenset[str]()
+            begun_at = now
             if earlier is not None:
-                question = self._as_shown(
-                    self._question(context, earlier.id, earlier.begun_at, earlier.ends_at), earlier.shown
-                )
+                question = self._question(context, earlier.id, earlier.begun_at, earlier.ends_at)
                 everyone = each_once([*earlier.numbers, *numbers])
-                question, unasked = self._asked_earlier(question, everyone, record)
+                question, unasked, unrecorded = self._asked_earlier(
+                    replace(question, **earlier.shown), everyone, record
+                )
+                has_changed = self._shows_other_options(question)
                 rest = [number for number in unasked if number in numbers]
                 if earlier.answer is not None:
                     log.info("An earlier try of this task has found the answer")
@@ -211,6 +215,8 @@ class WhatsAppAskOperator(AskingOperator):
                         return self._ended(question, {"answer": answer}, record)
                 if question.asked and time.time() < earlier.ends_at:
                     log.info("An earlier try of this task has asked. The wait for the answer goes on")
+                    if has_changed:
+                        log.warning("The options have changed since the question was asked. The earlier hold")
                     question = self._opened(question, everyone)
                     write_question(record.store, question, everyone)
                     return self._ask(question, rest, record)
@@ -221,13 +227,13 @@ class WhatsAppAskOperator(AskingOperator):
                         return self._ended(question, found, record)
                 if question.asked:
                     rest = numbers
-                else:
-                    question_id = earlier.id
-            now = time.time()
-            question = self._opened(self._question(context, question_id, now, now + seconds), numbers)
+                elif not has_changed:  # a worker may have been lost after it had asked
+                    question_id, begun_at = earlier.id, earlier.begun_at
+                    perhaps_asked = frozenset(unrecorded) & frozenset(earlier.numbers)
+            question = self._opened(self._question(context, question_id, begun_at, now + seconds), numbers)
             write_question(record.store, question, numbers)
             record.about = question.id
-            return self._ask(question, rest, record)
+            return self._ask(question, rest, record, perhaps_asked)
 
     def execute_complete(self, context: Context, event: Mapping[str, Any]) -> AnswerDict:
         """Go on when the triggerer has waited.
@@ -240,8 +246,8 @@ class WhatsAppAskOperator(AskingOperator):
         record, question = self._record_of(context), Question.from_dict(event["question"])
         self._is_open = question
         numbers = list(dict.fromkeys(one.recipient for one in question.asked))
-        known, rest = self._asked_earlier(replace(question, asked=()), numbers, record)
-        if {*known.asked} - {*question.asked}:
+        known, rest, _ = self._asked_earlier(replace(question, asked=()), numbers, record)
+        if {one.message_id for one in known.asked} - {one.message_id for one in question.asked}:
             # This has run before, in a worker that was lost after it had sent a WhatsApp template.
             unclear = event.get("unclear", "")
             return self._ask(replace(known, cursor=event["cursor"], unclear=unclear), rest, record)
@@ -262,8 +268,19 @@ class WhatsAppAskOperator(AskingOperator):
                 self._close_of_task(context)
             return super().resume_execution(next_method, next_kwargs, context)
 
-    def _ask(self, question: Question, numbers: Sequence[str], record: DeliveryRecord) -> AnswerDict:
-        """Ask people one after the other, and wait for the answer if anybody was asked."""
+    def _ask(
+        self,
+        question: Question,
+        numbers: Sequence[str],
+        record: DeliveryRecord,
+        perhaps_asked: Collection[str] = (),
+    ) -> AnswerDict:
+        """Ask people one after the other, and wait for the answer if anybody was asked.
+
+        What those say who were perhaps asked before counts since then.
+        """
+        from airflow_provider_itnio.delivery.question_record import write_question
+
         errors: list[ItnioError] = []
         with ExitStack() as stack:
             if question.was_accepted:
@@ -283,11 +300,13 @@ class WhatsAppAskOperator(AskingOperator):
                     continue
                 if not question.was_accepted:
                     stack.enter_context(never_sending_again(record, ""))
-                question = question.with_receipt(receipt.as_dict())
+                question = question.with_receipt(receipt.as_dict(), is_first=number not in perhaps_asked)
             if question.was_accepted:
                 return self._wait(question, record)
             self._close(question)
         if errors:
+            with suppress(RecordError):  # a retry need not take anybody else to have been asked
+                write_question(record.store, question, [one.recipient for one in question.asked])
             raise max(errors, key=lambda error: retries_may_help(error, self.delivery))
         raise AirflowFailException(
             "Nobody was asked: an earlier try of this task could not ask anybody, and its log says why. "
@@ -356,16 +375,6 @@ class WhatsAppAskOperator(AskingOperator):
                 f"It is not clear whether anybody has answered. {reached.unclear}. {_CLEAR}"
             )
         return self._without_answer()
-
-    def _without_answer(self) -> AnswerDict:
-        within = timedelta(seconds=seconds_of(self.answer_within, "answer_within"))
-        told = f"Nobody has answered within {within}"
-        if self.if_no_answer == "fail":
-            raise AirflowFailException(told)
-        if self.if_no_answer == "skip":
-            raise AirflowSkipException(told)
-        log.warning("%s: %r is taken for the answer", told, self.if_no_answer)
-        return {"answer": self.if_no_answer, "answered_by": None, "answered_at": None}
 
 
 _TRIGGER_TIMEOUT: Final = "Trigger timeout"

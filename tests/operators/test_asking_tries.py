@@ -19,6 +19,7 @@ from tests.operators.questions import (
     chosen,
     deferred,
     ended,
+    heard,
     ids_in,
     push_choice,
     resumed,
@@ -87,6 +88,55 @@ def test_an_answer_is_read_by_the_options_that_were_shown(shown, later, typed, s
     write(sandbox, typed)
     assert ended(run, left)["answer"] == "again"
     assert len(sandbox.messages) == 1
+
+
+@pytest.fixture
+def lost_after_asking(store, sandbox):
+    """Ask; the worker is lost when the message has left and is not on record."""
+
+    def lose(run):
+        def lost(key, value):
+            if "/message/" in key:
+                raise KeyboardInterrupt
+
+        store.before_write = lost
+        with pytest.raises(KeyboardInterrupt):
+            run.once()
+        store.before_write = lambda key, value: None
+        assert len(sandbox.messages) == 1
+
+    return lose
+
+
+def test_words_that_answer_a_question_of_a_lost_worker_count(store, sandbox, receiver, lost_after_asking):
+    lost_after_asking(run := asking(store, deferrable=True))
+    heard(receiver, lambda: write(sandbox, "again"))
+    time.sleep(max(0.0, sandbox.replies[-1].at.timestamp() + 1.1 - time.time()))
+    left = deferred(run)
+    assert len(sandbox.messages) == 2
+    assert ended(run, left)["answer"] == "again"
+
+
+def test_words_that_answer_other_options_of_a_lost_worker_do_not_count(
+    store, sandbox, receiver, lost_after_asking
+):
+    lost_after_asking(run := asking(store, deferrable=True, if_no_answer="leave", answer_within=1))
+    heard(receiver, lambda: write(sandbox, "1"))
+    run.make = asking(
+        deferrable=True, if_no_answer="leave", answer_within=1, options=dict(reversed(OPTIONS.items()))
+    ).make
+    assert ended(run, deferred(run))["answered_by"] is None
+
+
+def test_words_of_whom_no_try_has_asked_do_not_count(store, sandbox, receiver):
+    fields = {"recipients": [ANA, BEN], "deferrable": True, "if_no_answer": "leave", "answer_within": 1}
+    run = asking(store, **fields)
+    sandbox.fail_next(http_status=403)  # which is of the connection: Ben's turn does not come
+    fails_at_once(run)
+    heard(receiver, lambda: write(sandbox, "again", BEN))
+    time.sleep(max(0.0, sandbox.replies[-1].at.timestamp() + 1.1 - time.time()))
+    run.clear()
+    assert ended(run, deferred(run))["answered_by"] is None
 
 
 def test_a_record_of_an_earlier_version_is_read(store, sandbox):
