@@ -9,7 +9,7 @@ from typing import Any, Final
 from airflow_provider_itnio.api.errors import ItnioError
 from airflow_provider_itnio.api.masking import mask_phone
 from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
-from airflow_provider_itnio.api.question import Question
+from airflow_provider_itnio.api.question import NOT_OPEN, Question
 from airflow_provider_itnio.api.receiver import LONGEST_WAIT, Incoming, IncomingMessage, MessageStatus
 from airflow_provider_itnio.api.signing import Secret
 from airflow_provider_itnio.api.status_wait import AFTER_ERROR
@@ -62,7 +62,8 @@ class AnswerWait:
         self._problem = ""
         self._unclear = question.unclear
         self._is_pushed_to = False
-        self._told = self._open_to()
+        self._told: tuple[str, list[str]] | None = self._open_to()
+        self._is_not_open = self._has_opened = False
 
     def what_to_read(self) -> dict[str, Any]:
         """Return what to give ``incoming`` now."""
@@ -82,9 +83,14 @@ class AnswerWait:
         before, self._cursor, self._problem = self._cursor, incoming.cursor, ""
         has_status = any(one.status != "none" for one in statuses.values())
         self._is_pushed_to = self._is_pushed_to or has_status or bool(incoming.messages)
+        was_unclear = self._unclear
         for message in incoming.messages:
             if self._is_answer(message):
                 return None
+        if self._is_not_open and not self._has_opened:  # an old trigger may have closed it: read once more
+            self._cursor, self._unclear, self._told = before, was_unclear, None
+            self._has_opened = True
+            return 0.0
         if self._has_failed(statuses):
             return None
         left = self._reads_until - (now := self._now())
@@ -152,6 +158,7 @@ class AnswerWait:
             }
             return True
         if means is not None:
+            self._is_not_open = self._is_not_open or ignored == NOT_OPEN
             self._unclear = f"{mask_phone(message.sender)} typed {means!r}: {ignored}"
         if ignored and self._lines < _MOST_LINES:
             self._lines += 1

@@ -28,6 +28,7 @@ LONGEST_KEY: Final = 100
 _MAC_BYTES: Final = 16
 _CLOCKS_APART: Final = 5.0
 """Seconds by which this machine's clock may be ahead of Itniotech's."""
+NOT_OPEN: Final = "the receiver did not know the question as open"
 _NO_WORDS: Final = frozenset({"image", "video", "audio", "document", "sticker", "location", "contacts"})
 """Types of messages whose text is a caption, and no answer."""
 
@@ -197,7 +198,7 @@ class Question:
         typed = None
         if message.type not in _NO_WORDS and len(message.text) <= 2 * LONGEST_KEY:
             words = option_words(self.options, has_places=self.has_places)
-            typed = words.get(_word(message.text))
+            typed = words.get(_word(message.text)) or words.get(_word(message.text, around="PS"))
         mine = [one for one in self.asked if canonical_number(one.recipient) == sender]
         if not mine:
             is_for_others = typed is None or message.questions
@@ -249,7 +250,7 @@ class Question:
         if message.closed_questions:
             return "another question to this number was just closed"
         if self.id not in message.questions:
-            return "the receiver did not know the question as open"
+            return NOT_OPEN
         return ""
 
     def _in_time(self, message: IncomingMessage, key: str) -> Choice:
@@ -332,19 +333,19 @@ def _check_key(key: object) -> None:
     check_name("options: a key", key)
 
 
-def _word(text: object) -> str:
+def _word(text: object, around: str = "P") -> str:
     """Return a text as it is compared: in one case and width, without blanks and what can't be seen, and
-    without punctuation around it. What is nothing but punctuation stays."""
+    without punctuation (P), and perhaps symbols (S), around it. What is nothing else stays."""
     folded = unicodedata.normalize("NFKC", str(text)).casefold()
     seen = "".join(one for one in folded if not _is_unseen(one))
     first, end = 0, len(seen)
-    while first < end and unicodedata.category(seen[first]).startswith("P"):
+    while first < end and unicodedata.category(seen[first])[0] in around:
         first += 1
-    while end > first and unicodedata.category(seen[end - 1]).startswith("P"):
+    while end > first and unicodedata.category(seen[end - 1])[0] in around:
         end -= 1
     return seen[first:end] or seen
 
 
 def _is_unseen(character: str) -> bool:
     is_variation = "\ufe00" <= character <= "\ufe0f" or "\U000e0100" <= character <= "\U000e01ef"
-    return character.isspace() or is_variation or unicodedata.category(character) in ("Cf", "Cc")
+    return character.isspace() or is_variation or unicodedata.category(character) in ("Cf", "Cc", "Me")

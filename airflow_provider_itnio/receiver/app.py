@@ -70,6 +70,7 @@ class Receiver:
                 Route("/v1/messages", self._asked(self._messages), methods=["POST"]),
                 Route("/v1/incoming", self._asked(self._incoming), methods=["GET"]),
                 Route("/v1/window/{phone}", self._asked(self._window), methods=["GET"]),
+                Route("/v1/window", self._asked(self._window), methods=["POST"]),
                 Route("/v1/questions", self._asked(self._open_question), methods=["POST"]),
                 Route("/v1/questions/{id}/close", self._asked(self._close_question), methods=["POST"]),
                 Route("/v1/unread", self._asked(self._unread), methods=["GET"]),
@@ -135,7 +136,11 @@ class Receiver:
         return JSONResponse(found)
 
     async def _window(self, request: Request) -> Response:
-        phone = _phone(request.path_params["phone"].removeprefix("+"))
+        given = request.path_params.get("phone")
+        if given is None:
+            told = await _json(request, LARGEST_QUESTION)
+            given = told.get("phone") if isinstance(told, Mapping) else None
+        phone = _phone(given.removeprefix("+") if isinstance(given, str) else given)
         return JSONResponse(await asyncio.to_thread(self._mailbox.window, phone))
 
     async def _open_question(self, request: Request) -> Response:

@@ -112,6 +112,10 @@ def test_a_place_counts_only_where_no_option_has_a_number():
         "\u200bload again\ufe0f",
         "1.",
         "(1)",
+        "1\ufe0f\u20e3",
+        "load again \U0001f44d\U0001f3fd",
+        "~load again~",
+        "+ *load again* +",
     ],
 )
 def test_marks_around_a_word_and_what_can_not_be_seen_do_not_matter(typed):
@@ -123,6 +127,8 @@ def test_a_title_of_marks_alone_is_its_own():
     assert question.choice_of(written("\U0001f44d\ufe0f"), SECRET).option == "up"
     assert question.choice_of(written("?"), SECRET).option == "ask"
     assert question.choice_of(written("\ufe0f"), SECRET).option is None
+    question = replace(QUESTION, options={"a": "Grade A", "a_plus": "Grade A+"})
+    assert question.choice_of(written("grade a+"), SECRET).option == "a_plus"
 
 
 def test_only_a_tap_counts_where_typed_answers_do_not():
@@ -191,6 +197,20 @@ def test_it_tells_the_receiver_anew_to_whom_it_is_open():
     assert waiting.wait.to_open() is None
     waiting.wait.take(Incoming([], "b-0"), {})  # of another database
     assert waiting.wait.to_open() == ("q1", [BEN], AT + 100, "dag/run/ask/-1")
+
+
+def test_words_are_read_once_more_where_the_question_was_not_known_as_open():
+    waiting = Waiting()
+    assert waiting.hears(written(questions=())) == 0
+    assert waiting.wait.to_open()
+    waiting.wait.opened()
+    assert waiting.wait.what_to_read()["after"] == "a-1"
+    assert waiting.wait.result()["unclear"] == ""
+    assert waiting.hears(written(questions=())) > 0  # the receiver can't know
+    assert "did not know the question as open" in waiting.wait.result()["unclear"]
+    waiting = Waiting()
+    waiting.hears(written(questions=()))
+    assert waiting.hears(written()) is None
 
 
 def test_it_asks_often_until_messages_have_arrived_and_then_once_in_25_seconds():

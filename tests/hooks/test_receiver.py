@@ -221,6 +221,11 @@ def test_a_wrong_token_names_the_field_and_does_not_show(connect, receiver, logg
     assert "wrong-token-0123456789" not in f"{raised.value!r}{logged()}"
 
 
+def test_the_whole_number_stands_in_no_log(asked, logged):
+    asked("window", "8613900000077")
+    assert "8613900000077" not in logged()
+
+
 def test_a_receiver_that_is_not_there_is_an_error_of_its_own(connect, closed_port):
     connect(extra={"receiver_url": f"http://127.0.0.1:{closed_port}", "receiver_token": READ_TOKEN})
     for asking in (

@@ -8,7 +8,7 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowTaskTimeout
 
 from airflow_provider_itnio.hooks.itnio import ItnioHook
-from tests.operators.questions import ANA, BEN, asking, deferred, ended, resumed, tap, triggered, write
+from tests.operators.questions import ANA, BEN, asking, deferred, ended, heard, resumed, tap, triggered, write
 from tests.task_runs import TaskStateStore, fails_at_once
 
 pytestmark = pytest.mark.usefixtures("people")
@@ -65,6 +65,17 @@ def test_a_task_that_ends_while_it_asks_closes_its_question(ended_by, maybe_stor
     if isinstance(raised.value, AirflowTaskTimeout):
         gone.operator.on_kill()  # as Airflow does then
     counts()
+
+
+def test_an_old_trigger_that_is_killed_late_does_not_close_the_question_of_the_next_try(
+    store, sandbox, receiver
+):
+    first = deferred(run := asking(store, deferrable=True))
+    run.clear()
+    left = deferred(run)
+    asyncio.run(first.trigger.on_kill())
+    heard(receiver, lambda: write(sandbox, "again"))
+    assert ended(run, left)["answer"] == "again"
 
 
 def test_a_task_whose_trigger_failed_closes_its_question(maybe_store, counts):

@@ -159,7 +159,7 @@ def test_a_receiver_that_hangs_is_waited_for_once_for_all_people(
     monkeypatch.setattr("airflow_provider_itnio.hooks._receiver._ANSWERED_WITHIN", 3.0)
     people = [f"86152000001{n:02d}" for n in range(20)]
     with proxy_of(receiver) as proxy:
-        proxy.hangs_at = "/v1/window/"
+        proxy.hangs_at = "/v1/window"
         connect(extra=receiver.extra | {"receiver_url": proxy.url})
         deferred(asking(recipients=people, template=TEMPLATE, deferrable=True, answer_within=600))
     assert [one.type for one in sandbox.messages] == ["interactive"] * 20

@@ -186,6 +186,7 @@ def test_a_window_is_open_for_a_day_after_the_latest_message(receiver):
     }  # fmt: skip
     for at in (AT + 60, AT):
         receiver.push(text_push(f"window-{at}", "hi", phone="+49 151 12345678", at=at))
+    assert receiver.get("/v1/window", {"phone": "+4915112345678"})["phone"] == "4915112345678"
     window = receiver.get("/v1/window/+4915112345678")
     assert window["last_incoming_at"] == "2026-09-21T14:14:20+00:00"
     assert window["open_until"] == "2026-09-22T14:14:20+00:00"
@@ -284,6 +285,8 @@ def test_who_asks_with_another_token_is_refused(receiver, path):
         ("/v1/incoming?after=1", None, "after"),
         ("/v1/incoming?after=abc-%D9%A1", None, "after"),
         ("/v1/window/x", None, "phone"),
+        ("/v1/window", {"phone": 49}, "phone"),
+        ("/v1/window", ["49"], "phone"),
         ("/v1/unread?limit=101", None, "limit"),
     ],
     ids=str,
