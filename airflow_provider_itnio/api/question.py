@@ -86,7 +86,7 @@ class Question:
     :param asked: the messages that ask it.
     :param begun_at: Unix time in seconds when it was first about to be asked; 0 if that is not known.
     :param has_places: whether everyone sees the options in one order, so that ``1`` is the first of them.
-    :param takes_typed: whether typed words count. Without them a tap is the only answer.
+    :param takes_typed: whether typed words count. Without them only a tap with its code is an answer.
     :param unclear: who typed an option while it was not clear to which question; empty for nobody.
     """
 
@@ -247,7 +247,7 @@ class Question:
         """Say why it is not clear to which question typed words are the answer."""
         if len({self.id, *message.questions}) > 1:
             return "more than one question is open to this number"
-        if message.closed_questions:
+        if {*message.closed_questions} - {self.id}:
             return "another question to this number was just closed"
         if self.id not in message.questions:
             return NOT_OPEN

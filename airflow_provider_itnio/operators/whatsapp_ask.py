@@ -102,7 +102,8 @@ class WhatsAppAskOperator(AskingOperator):
         answer. A question that reached nobody, an answer that can't be read, and a typed option of which it
         is not clear to which question fail the task in any case.
     :param typed_answers: whether typed words count. They carry no signature: whoever knows the receiver's
-        push address and a number that was asked could send them. With ``False`` only a tap counts.
+        push address and a number that was asked could send them. With ``False`` only a tap with its
+        signed id counts.
     :param template: the WhatsApp template that asks whoever has not written in the last 24 hours: what
         ``template_message`` returns. It has a quick-reply button for each option, in their order.
         Without it, such people do not get the question. (templated)

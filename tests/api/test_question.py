@@ -201,7 +201,7 @@ def test_it_tells_the_receiver_anew_to_whom_it_is_open():
 
 def test_words_are_read_once_more_where_the_question_was_not_known_as_open():
     waiting = Waiting()
-    assert waiting.hears(written(questions=())) == 0
+    assert waiting.hears(written(questions=(), closed_questions=("q1",))) == 0
     assert waiting.wait.to_open()
     waiting.wait.opened()
     assert waiting.wait.what_to_read()["after"] == "a-1"
