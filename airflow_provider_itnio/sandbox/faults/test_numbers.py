@@ -75,20 +75,19 @@ def failed_with(code: int) -> Outcome:
 
 def outcome_of_number(digits: str) -> Outcome | None:
     """Tell what becomes of each message to a test number, whatever the window is; None for other numbers."""
-    found = re.fullmatch(r"999([67])000([0-9]{4})", digits)
-    if not found:
-        return None
-    which = int(found[2])
-    if found[1] == "6":
-        return failed_with(131_000 + which) if which < 1000 else None
-    return {1: Outcome(("sent",)), 2: Outcome(("sent", "delivered")), 3: Outcome(())}.get(which)
+    meant = _meant_by(digits)
+    return meant if isinstance(meant, Outcome) else None
 
 
 def fault_of_number(digits: str) -> Fault | None:
     """Tell what happens to each message to a test number; None for other numbers."""
-    if outcome_of_number(digits):
-        return NO_FAULT  # it is accepted, whatever share of the messages is to fail
-    found = re.fullmatch(r"999([1-5])000([0-9]{4})", digits)
+    meant = _meant_by(digits)
+    # One with an outcome is accepted, whatever share of the messages is to fail.
+    return NO_FAULT if isinstance(meant, Outcome) else meant
+
+
+def _meant_by(digits: str) -> Fault | Outcome | None:
+    found = re.fullmatch(r"999([1-7])000([0-9]{4})", digits)
     match (found[1], int(found[2])) if found else ("", 0):
         case "1", code if code:
             return Fault(status=-code)
@@ -105,4 +104,12 @@ def fault_of_number(digits: str) -> Fault | None:
             return Fault(body=PAGE)
         case "5", 2:
             return Fault(answer={"status": "0", "reason": "success"})
+        case "6", code if code < 1000:
+            return failed_with(131_000 + code)
+        case "7", 1:
+            return Outcome(("sent",))
+        case "7", 2:
+            return Outcome(("sent", "delivered"))
+        case "7", 3:
+            return Outcome(())
     return None

@@ -62,8 +62,6 @@ class DataFile:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path).absolute()
         self._lock = threading.Lock()
-        self._together = 0  # threads that write several things at once
-        self._here = threading.local()
         with self._errors():
             # Its owner alone may read what people were sent.
             os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
@@ -107,28 +105,19 @@ class DataFile:
 
     @contextmanager
     def together(self) -> Iterator[None]:
-        """Write all that this thread writes meanwhile at once; it is there when this has ended."""
-        if getattr(self._here, "is_together", False):
+        """Write all that is written meanwhile at once. The thread that calls this has locked the store."""
+        if self._db.in_transaction:
             yield
             return
-        with self._errors():
-            if not self._together:
-                self._db.execute("BEGIN")
-            self._together += 1
-        self._here.is_together = True
+        self._do("BEGIN")
         end = "ROLLBACK"
         try:
             yield
             end = "COMMIT"
         finally:
-            self._here.is_together = False
-            with self._errors():
-                self._together -= 1
-                # SQLite has rolled back by itself if the disk is full.
-                if self._db.in_transaction:
-                    self._db.execute(end)
-                if self._together:  # another thread goes on
-                    self._db.execute("BEGIN")
+            # SQLite has rolled back by itself if the disk is full.
+            if self._db.in_transaction:
+                self._do(end)
 
     def read(self) -> Iterator[Exchange]:
         """Read the exchanges, oldest first, each with the statuses that its message has reached."""

@@ -91,13 +91,12 @@ class Store:
     @contextmanager
     def together(self) -> Iterator[None]:
         """Write what changes meanwhile to the file at once, all or nothing."""
-        file = self.file
-        with file.together() if file else nullcontext():
+        with self.changed, self.file.together() if self.file else nullcontext():
             yield
 
     def add(self, *entries: Entry) -> Exchange:
         """Keep entries, all at once for whoever reads; if the file can't be written, nothing is kept."""
-        with self.changed, self.together():
+        with self.together():
             exchange = Exchange(self.number + 1, entries)
             if self.file:
                 self.file.add(exchange)

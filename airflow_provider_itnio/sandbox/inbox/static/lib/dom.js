@@ -25,7 +25,6 @@ export function present(children) {
 const ICONS = {
   audio: "M12 15a3 3 0 0 0 3-3V6a3 3 0 0 0-6 0v6a3 3 0 0 0 3 3zM5.5 11.5a6.5 6.5 0 0 0 13 0M12 18v3",
   back: "M15 5l-7 7 7 7",
-  buttons: "M4 5h16v9H4zM8 18h8",
   calendar: "M4 6h16v14H4zM4 11h16M8 3v4M16 3v4",
   clear: "M5 7h14M10 7V4.5h4V7M7 7l1 13h8l1-13M10.5 11v5.5M13.5 11v5.5",
   close: "M6 6l12 12M18 6L6 18",
