@@ -10,7 +10,6 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from decimal import Decimal
-from types import TracebackType
 from typing import Annotated, Any, Self, TypeAlias
 from urllib.parse import quote, urlencode
 
@@ -202,9 +201,7 @@ class Sandbox(SandboxControls):
         self.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.stop()
 
     def start(self) -> None:
