@@ -219,8 +219,9 @@ class Endpoint:
         # What is wrong with a message itself is told first: a wrong Sign must not hide behind a number.
         if verdict.status or self.path == BALANCE_PATH:
             return asked, ""
-        further, why = fault_of_number(recipient), meaning_of_number(recipient)
-        if further is None:
+        if further := fault_of_number(recipient):
+            why = meaning_of_number(recipient)
+        else:
             further, why = self.vendor.failing.draw(recipient), BY_SHARE
         if asked and further:
             # One that only delays, or adds headers, leaves the answer to what else there is.
