@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -14,11 +14,11 @@ from airflow_provider_itnio.sandbox.api_models import (
     ReplyGiven,
     WaitAsked,
     WebhookGiven,
+    digits_needed,
     read,
     whole_number_needed,
 )
 from airflow_provider_itnio.sandbox.faults.fault import Fault
-from airflow_provider_itnio.sandbox.phone_numbers import digits_of
 from airflow_provider_itnio.sandbox.store.entries import ReceivedMessage, RefusedRequest, Reply, SeenRequest
 from airflow_provider_itnio.sandbox.store.waiting import wait_for
 from airflow_provider_itnio.sandbox.vendor.endpoints import Vendor
@@ -78,7 +78,7 @@ class SandboxControls:
         :param number: the recipient's number as people write it
         :raises ValueError: if it is none
         """
-        wanted = _digits("number", number)
+        wanted = _number(number, digits_needed)
         return [one for one in self.messages if one.recipient == wanted]
 
     def wait_for(
@@ -113,10 +113,7 @@ class SandboxControls:
         :param is_open: whether it is open from now on
         :raises ValueError: if the number has not 7 to 14 digits
         """
-        try:
-            recipient = whole_number_needed(number)
-        except ValueError as wrong:
-            raise ValueError(f"number: {wrong}, {number!r:.60} given") from None
+        recipient = _number(number, whole_number_needed)
         self._vendor.delivery.set_window(recipient, is_open=is_open)
 
     def push(
@@ -201,8 +198,8 @@ class SandboxControls:
         self._vendor.faults.add(fault)
 
 
-def _digits(parameter: str, number: object) -> str:
-    digits = digits_of(number) if isinstance(number, (str, int)) else ""
-    if not digits:
-        raise ValueError(f"{parameter}: a phone number, {number!r:.60} given")
-    return digits
+def _number(given: object, reader: Callable[[object], str]) -> str:
+    try:
+        return reader(given)
+    except ValueError as wrong:
+        raise ValueError(f"number: {wrong}, {given!r:.60} given") from None

@@ -34,13 +34,10 @@ def item(exchange: Exchange) -> dict[str, Any]:
 def item_as_json(exchange: Exchange) -> bytes:
     """Write the item of an exchange as it is now: once for each change, however many pages are told of it."""
     message = exchange.message
-    state = (len(message.statuses), exchange.chosen) if message else None
-    written = exchange.written.get(state)
-    if written is None:
-        written = json_bytes(item(exchange))
-        exchange.written.clear()
-        exchange.written[state] = written
-    return written
+    state = (len(message.statuses), len(message.notes), exchange.chosen) if message else None
+    if exchange.written is None or exchange.written[0] != state:
+        exchange.written = (state, json_bytes(item(exchange)))
+    return exchange.written[1]
 
 
 def update_as_json(changed: ReceivedMessage | Window) -> bytes:

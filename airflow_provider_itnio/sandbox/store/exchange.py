@@ -30,14 +30,14 @@ class Exchange:
 
     :param entries: what was kept of it: at most one ``message``, ``refused``, ``request`` and ``reply``
     :param chosen: the id of what the recipient has chosen of its message last, None if nothing was
-    :param written: room for how it is written for the page, by what may change: statuses and choice
+    :param written: room for how it is written for the page, and for what that depended on
     :param searched: room for the texts that a search looks through, in lower case
     """
 
     number: int
     entries: tuple[Entry, ...]
     chosen: str | None = None
-    written: dict[object, bytes] = field(default_factory=dict, repr=False, compare=False)
+    written: tuple[object, bytes] | None = field(default=None, repr=False, compare=False)
     searched: str | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:

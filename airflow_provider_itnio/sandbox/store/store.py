@@ -222,7 +222,6 @@ class Store:
         with self.changed:
             message.notes.append(note)
             if exchange := self._by_id.get(message.id):
-                exchange.written.clear()
                 if self.file:
                     self.file.rewrite(exchange)
                 self._update(self._statuses, message.id, message, self.keep)

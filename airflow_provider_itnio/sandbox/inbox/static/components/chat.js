@@ -19,7 +19,7 @@ export class Chat {
   #unseen = 0;
   #goesOn = false;
   #shown = "";
-  #entries = new Map();
+  #entries = new WeakMap();
   #redraw = () => undefined;
 
   #avatar = element("span", { class: "avatar", "aria-hidden": "true" });
@@ -97,7 +97,7 @@ export class Chat {
     this.#goesOn = false;
     this.#shown = "";
     this.#place.atEnd = true;
-    this.#entries.clear();
+    this.#entries = new WeakMap();
     this.#list.replaceChildren();
   }
 
@@ -144,8 +144,6 @@ export class Chat {
     this.#earlier.hidden = part.before === null;
     this.#later.hidden = part.after === null;
     this.#place.hold();
-    const kept = new Set(shown);
-    for (const entry of this.#entries.keys()) if (!kept.has(entry)) this.#entries.delete(entry);
     this.#keepOneInTabOrder();
     this.#mark(selected);
     if (wanted) this.#show(selected);

@@ -12,7 +12,7 @@ export class FailureList {
   #inbox;
   #actions;
   #part;
-  #cards = new Map();
+  #cards = new WeakMap();
   #limit = A_PAGE;
   #shown = "";
   #count = element("p", {});
@@ -47,9 +47,7 @@ export class FailureList {
     this.#newer.hidden = part.after === null;
     for (const entry of shown) if (!this.#cards.has(entry)) this.#cards.set(entry, this.#card(entry));
     arrange(this.#list, shown.map((entry) => this.#cards.get(entry)));
-    const kept = new Set(shown);
-    for (const entry of this.#cards.keys()) if (!kept.has(entry)) this.#cards.delete(entry);
-    for (const [{ id }, { firstElementChild: card }] of this.#cards) card.toggleAttribute("aria-current", id === selected);
+    for (const entry of shown) this.#cards.get(entry).firstElementChild.toggleAttribute("aria-current", entry.id === selected);
     if (wanted) this.#cards.get(wanted).scrollIntoView({ block: "nearest" });
     this.#shown = selected;
   }
