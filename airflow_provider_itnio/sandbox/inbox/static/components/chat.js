@@ -36,13 +36,13 @@ export class Chat {
   #newer = button({ class: "newer", hidden: true, onclick: () => this.showEnd() }, icon("down"), element("span", {}));
   #place = new ReadingPlace(this.#scroll, this.#list, () => this.#part?.after === null && this.#tellNews(0));
   #composer;
+  #composers = new Map(); // by number, each with what was begun in it
   #frame;
 
   constructor(inbox, actions) {
     this.#inbox = inbox;
     this.#actions = actions;
     this.#found = element("p", { class: "found", hidden: true }, this.#howMany, button({ onclick: actions.showAll }, "Show all"));
-    this.#composer = new Composer(actions.answer, (message) => inbox.keeps(message));
     this.#frame = [
       element("header", { class: "bar" },
         backButton(actions.back),
@@ -51,8 +51,7 @@ export class Chat {
       ),
       this.#found,
       element("div", { class: "paper" }, this.#scroll, this.#newer),
-      actions.answer && this.#composer.form,
-    ].filter(Boolean);
+    ];
     this.#scroll.addEventListener("keydown", (event) => this.#move(event));
     const showNear = oneAtATime(() => this.#showNear());
     for (const name of ["wheel", "touchmove"]) this.#scroll.addEventListener(name, showNear, { passive: true });
@@ -64,7 +63,7 @@ export class Chat {
   draw(pane, part, selected) {
     this.#redraw = () => this.draw(pane, part, selected);
     if (part !== this.#part) this.#begin(part);
-    arrange(pane, this.#frame);
+    arrange(pane, this.#actions.answer ? [...this.#frame, this.#composer.form] : this.#frame);
     this.#place.stay(); // what is put back into a page begins at its top, and something may just have grown
     this.#drawBubbles(selected);
     this.#drawHead();
@@ -90,7 +89,7 @@ export class Chat {
   }
 
   #begin(part) {
-    if (part.of !== this.#part?.of) this.#composer.begin(part.of);
+    if (part.of !== this.#part?.of) this.#chooseComposer(part.of);
     this.#part = part;
     this.#limit = A_PAGE;
     this.#unseen = 0;
@@ -99,6 +98,14 @@ export class Chat {
     this.#place.atEnd = true;
     this.#entries = new WeakMap();
     this.#list.replaceChildren();
+  }
+
+  /** Takes the field of a recipient, with what was begun in it. */
+  #chooseComposer(number) {
+    const { answer } = this.#actions;
+    this.#composer = this.#composers.get(number) ?? new Composer(number, answer, (message) => this.#inbox.keeps(message));
+    this.#composers.set(number, this.#composer);
+    this.#composer.tellWhereItWent("");
   }
 
   #drawHead() {
