@@ -62,7 +62,7 @@ class AnswerWait:
         self._problem = ""
         self._unclear = question.unclear
         self._is_pushed_to = False
-        self._told: tuple[str, list[str]] | None = self._open_to()
+        self._told: tuple[str, list[str]] | None = None  # who was to be asked, not who was
         self._is_not_open = self._has_opened = False
 
     def what_to_read(self) -> dict[str, Any]:

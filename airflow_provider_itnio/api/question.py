@@ -225,7 +225,10 @@ class Question:
                     if canonical_number(one.recipient) != sender:
                         return Choice(None, "the button of another person's question")
                     return self._in_time(message, key)
-        return Choice(None, "its code does not fit")
+        mine = {one.message_id for one in self.asked if canonical_number(one.recipient) == sender}
+        key = option_id.strip().partition(f".{self.id}.")[0]
+        is_meant = key in self.options and message.reply_to in mine - {None}
+        return Choice(None, "its code does not fit", key if is_meant else None)
 
     def _not_typed_to_this(self, message: IncomingMessage, mine: Sequence[Asked]) -> str:
         """Say why typed words are certainly no answer to this question."""

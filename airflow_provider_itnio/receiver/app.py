@@ -127,7 +127,8 @@ class Receiver:
         try:
             found = await self._wait_for(
                 lambda: self._mailbox.incoming(after, limit),
-                lambda found: bool(found["messages"]) or after == "latest",
+                # A cursor of another database is told at once: questions are opened in this one then.
+                lambda found: bool(found["messages"]) or after not in (None, found["cursor"]),
                 {INCOMING},
                 _wait(query.get("wait")),
             )

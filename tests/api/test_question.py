@@ -190,6 +190,9 @@ def test_the_first_answer_ends_it():
 def test_it_tells_the_receiver_anew_to_whom_it_is_open():
     waiting = Waiting()
     waiting.hears(m1="sent")
+    assert waiting.wait.to_open() == ("q1", [ANA, BEN], AT + 100, "dag/run/ask/-1")  # who was asked
+    waiting.wait.opened()
+    waiting.hears(m1="delivered")
     assert waiting.wait.to_open() is None
     waiting.hears(m1="failed")
     assert waiting.wait.to_open() == ("q1", [BEN], AT + 100, "dag/run/ask/-1")

@@ -125,8 +125,11 @@ def test_words_to_a_new_database_fail_the_task(sandbox, connect, tmp_path):
             ended(run, left)
 
 
-def test_a_question_that_did_not_reach_a_person_does_not_hold_up_their_words(sandbox, receiver):
+@pytest.mark.parametrize("why", ["failed", "refused"])
+def test_a_question_that_did_not_reach_a_person_does_not_hold_up_their_words(why, sandbox, receiver):
     late = new_number()
+    if why == "refused":
+        sandbox.fail_next(status=-70)
     first = deferred(asking(task_id="first", recipients=[late, BEN], deferrable=True, answer_within=60))
     waiting = threading.Thread(target=triggered, args=(first.trigger,))
     waiting.start()
@@ -139,3 +142,11 @@ def test_a_question_that_did_not_reach_a_person_does_not_hold_up_their_words(san
     assert ended(run, second)["answer"] == "again"
     tap(sandbox, sandbox.sent_to(BEN)[0])
     waiting.join()
+
+
+def test_a_tap_that_a_new_secret_makes_foreign_is_no_silence(sandbox, connect, receiver):
+    left = deferred(run := asking(deferrable=True, answer_within=2, if_no_answer="leave"))
+    connect(extra=receiver.extra, password="another")
+    heard(receiver, lambda: tap(sandbox, sandbox.messages[0]))
+    with pytest.raises(AirflowFailException, match="'again': its code does not fit"):
+        ended(run, left)
