@@ -21,6 +21,7 @@ from airflow_provider_itnio.rendering.gaps import (
     RecipientData,
     UnknownRecipient,
     as_data,
+    as_written,
     gives_data,
     is_of,
     lacks,
@@ -60,6 +61,9 @@ def data_environment(environment: Environment) -> Environment:
     }
     if (join := own.filters.get("join")) is FILTERS["join"]:
         own.filters["join"] = _joins_data(join)
+    for name in ("string", "pprint"):
+        if (write := own.filters.get(name)) is FILTERS[name]:
+            own.filters[name] = _writes_data(write)
     return own
 
 
@@ -153,3 +157,7 @@ def _joins_data(join: Callable[..., Any]) -> Callable[..., Any]:
         return join(eval_context, [as_data(each, "an entry") for each in value], *args, **kwargs)
 
     return joining_data
+
+
+def _writes_data(write: Callable[..., Any]) -> Callable[..., Any]:
+    return functools.wraps(write)(lambda value: write(as_written(value)))

@@ -15,7 +15,9 @@ from jinja2.runtime import Macro
 from jinja2.utils import missing
 
 from airflow_provider_itnio.api.describe import closest_key, describe_keys, describe_value
-from airflow_provider_itnio.api.values import is_gap, plain_scalar, type_name
+from airflow_provider_itnio.api.values import is_gap, plain_data, plain_scalar, type_name
+
+_PATH: Final = re.compile(r"[^\W\d]\w*(\.\w+)*")
 
 
 class Gap(StrictUndefined):  # noqa: PLW1641 - it has a __hash__, which fails
@@ -34,7 +36,7 @@ class Gap(StrictUndefined):  # noqa: PLW1641 - it has a __hash__, which fails
         except Exception:
             shown = "missing"
         name = self._undefined_name or ""
-        example = name if re.fullmatch(r"[^\W\d]\w*(\.\w+)*", name) else "…"
+        example = name if _PATH.fullmatch(name) else "…"
         which = f" ({name})" if name else ""
         return f"a value is {shown}{which}; give a default, as in {{{{ {example} or '-' }}}}"
 
@@ -87,7 +89,7 @@ def lacks(obj: Any, name: Any) -> bool:
 
 
 class _Dict(dict[str, Any]):
-    """A dict without gaps, which writes numpy's scalars as Python's: ``5``, not ``np.int64(5)``.
+    """A dict without gaps, which is no text: nobody wants to read it as Python writes it.
 
     :param values: what stands in it.
     :param called: what an error calls it.
@@ -98,12 +100,17 @@ class _Dict(dict[str, Any]):
         self.__called = called
 
     def __repr__(self) -> str:
-        # A gap as a key can't be hashed.
-        return repr({as_data(key, "a key"): plain_scalar(value) for key, value in self.items()})
+        name = self.__called or "a dict"
+        owner = name if _PATH.fullmatch(name) else "…"
+        example = next((f", as in {{{{ {owner}.{key} }}}}" for key in self if _PATH.fullmatch(str(key))), "")
+        raise TypeError(
+            f"{name} is no text: write its values one by one{example}; it has "
+            f"{describe_keys(self) or 'nothing'}"
+        )
 
 
 class _List(list[Any]):
-    """A list that does the same."""
+    """A list that writes numpy's scalars as Python's: ``5``, not ``np.int64(5)``."""
 
     def __repr__(self) -> str:
         return repr([plain_scalar(value) for value in self])
@@ -195,14 +202,15 @@ class Container:
         return (as_data(each, entry) for each in self._of)
 
     def __str__(self) -> str:
-        refuse_gaps(self._of, self._name)
-        return str(self._of)
+        return format(self, "")
 
     __repr__ = __str__
 
     def __format__(self, spec: str) -> str:
+        if isinstance(self._of, Mapping):
+            return repr(_Dict(dict.fromkeys(self._of), self._name))
         refuse_gaps(self._of, self._name)
-        return format(self._of, spec)
+        return format(self._of, spec) if spec else str(self._of)
 
 
 def _delegated(name: str, *, is_reversed: bool = False) -> Callable[..., Any]:
@@ -339,6 +347,17 @@ def without_gaps(value: Any) -> Any:
     if kind in (tuple, _Tuple) or hasattr(kind, "_make"):
         return getattr(kind, "_make", tuple)([without_gaps(inner) for inner in value])
     return value
+
+
+def as_written(value: Any) -> Any:
+    """Return data as Python itself would write them, for an author who asks for that.
+
+    :raises UndefinedError: if there is a gap in them.
+    """
+    if not isinstance(value, (Mapping, list, tuple)):
+        return value
+    refuse_gaps(value, "")
+    return plain_data(without_gaps(value))
 
 
 def undisguised(value: Any) -> Any:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from airflow_provider_itnio.rendering.environment import LookUpFailed
-from airflow_provider_itnio.rendering.gaps import as_data
+from airflow_provider_itnio.rendering.gaps import as_data, without_gaps
 
 
 def read_once(variables: Mapping[str, Any]) -> dict[str, Any]:
@@ -40,7 +40,7 @@ class _ReadOnce:
             return value
 
         def answer(*args: Any, **kwargs: Any) -> Any:
-            question = f"{name} {args!r} {sorted(kwargs.items())!r}"
+            question = f"{name} {without_gaps(args)!r} {sorted(without_gaps(kwargs).items())!r}"
             asked = next((str(each)[:60] for each in (*args, *kwargs.values())), "")
             return self.__once(question, f"{name}({asked!r})", lambda: value(*args, **kwargs))
 

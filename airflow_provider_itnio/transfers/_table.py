@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
 from itertools import islice
 from numbers import Number
 from typing import Any, Final
 
-from airflow_provider_itnio.api.describe import describe_key, describe_keys
+from airflow_provider_itnio.api.checks import check_number
+from airflow_provider_itnio.api.describe import describe_key, describe_keys, describe_value
 from airflow_provider_itnio.api.errors import ConfigurationError, InvalidMessageError
 from airflow_provider_itnio.api.values import is_gap, plain_scalar
 from airflow_provider_itnio.rendering.gaps import without_gaps
@@ -16,13 +19,16 @@ _BETWEEN: Final = 2
 """Blanks between two columns."""
 _LEAST: Final = 4
 """How wide a column stays."""
+_UNCUT: Final = re.compile(r"(?=.{0,40}$)[\dTZ\W]*\d[\dTZ\W]*")
+"""A text that is a date, a time or a number, in any notation of digits and signs: SQLite gives dates so."""
 
 
 def table(rows: Any, max_rows: int = 10, columns: Sequence[str] | None = None, width: int = 34) -> str:
     """Write rows as a table, in the monospaced letters that WhatsApp shows between ```` ``` ````.
 
-    Numbers stand right, and are never cut. A text that does not fit ends with ``…``. A missing value is left
-    blank.
+    Numbers are right-aligned. Numbers and dates are never cut, so that no two look the same; a line may be
+    wider for it. Another text that does not fit ends with ``…``. A float is rounded to 15 digits. A missing
+    value is left blank.
 
     :param rows: ``rows``, or any list of dicts.
     :param max_rows: how many are shown, from 1; the others are counted below.
@@ -30,10 +36,16 @@ def table(rows: Any, max_rows: int = 10, columns: Sequence[str] | None = None, w
     :param width: how wide a line is, from 10: a Latin letter counts 1, a Chinese one and an emoji 2. A phone
         shows about 34.
     :return: the table; ``(no rows)`` if there are none.
-    :raises InvalidMessageError: if an option can't be used, or the rows are no list of dicts.
+    :raises InvalidMessageError: if there is no such column, or the rows are no list of dicts.
+    :raises InvalidParameterError: if ``max_rows`` or ``width`` can't be used.
     """
-    if not isinstance(max_rows, int) or max_rows < 1 or not isinstance(width, int) or width < 10:
-        raise InvalidMessageError("table: max_rows must be at least 1, width at least 10")
+    max_rows = check_number("table: max_rows", max_rows, 1, 1_000_000, int)
+    width = check_number("table: width", width, 10, 4096, int)
+    columns = without_gaps(columns)
+    if columns is not None and not isinstance(columns, (list, tuple)):
+        raise InvalidMessageError(
+            f"table: columns must be a list of names, such as ['region'], {describe_value(columns)} given"
+        )
     count = len(rows) if hasattr(rows, "__len__") else None
     shown = [_row(row) for row in islice(iter(rows), max_rows)]
     if not shown:
@@ -78,8 +90,9 @@ def _lines(names: Sequence[str], values: Sequence[Sequence[Any]], width: int) ->
 
     cells = [[_cell(value) for value in row] for row in values]
     is_number = [all(_is_number(value) for value in column) for column in zip(*values, strict=True)]
+    is_cut = [[_is_cut(value) for value in column] for column in zip(*values, strict=True)]
     widths = list(
-        _fitting([[*map(wide, column)] for column in zip(names, *cells, strict=True)], is_number, width)
+        _fitting([[*map(wide, column)] for column in zip(names, *cells, strict=True)], is_cut, width)
     )
     heads, *cut = [[*map(cut_to, row, widths)] for row in ([_cell(name) for name in names], *cells)]
     written: str = tabulate(
@@ -91,12 +104,16 @@ def _lines(names: Sequence[str], values: Sequence[Sequence[Any]], width: int) ->
     return "\n".join(line.rstrip() for line in written.split("\n"))
 
 
-def _fitting(columns: Sequence[Sequence[int]], is_number: Sequence[bool], width: int) -> Iterator[int]:
+def _fitting(columns: Sequence[Sequence[int]], is_cut: Sequence[Sequence[bool]], width: int) -> Iterator[int]:
     """Yield how wide each column may be: the widest texts give way first.
 
     :param columns: the width of each column's name and cells.
+    :param is_cut: whether each cell may be cut.
     """
-    least = [max(cells) if number else _LEAST for (_, *cells), number in zip(columns, is_number, strict=True)]
+    least = [
+        max(_LEAST if cut else wide for wide, cut in zip(cells, may_cut, strict=True))
+        for (_, *cells), may_cut in zip(columns, is_cut, strict=True)
+    ]
     widths = [max(column) for column in columns]
     over = sum(widths) + _BETWEEN * (len(widths) - 1) - width
     while over > 0:
@@ -112,7 +129,18 @@ def _is_number(value: Any) -> bool:
     return is_gap(value) or (isinstance(plain_scalar(value), Number) and not isinstance(value, bool))
 
 
+def _is_cut(value: Any) -> bool:
+    """Return whether a value is cut where it is too wide: a text or what holds several, but no date."""
+    value = plain_scalar(value)
+    if isinstance(value, str):
+        return not _UNCUT.fullmatch(value.strip())
+    return not (_is_number(value) or isinstance(value, timedelta) or hasattr(value, "isoformat"))
+
+
 def _cell(value: Any) -> str:
     if is_gap(value):
         return ""
-    return " ".join(str(plain_scalar(value)).replace("`", "'").split())
+    value = plain_scalar(value)
+    if isinstance(value, float):
+        value = float(f"{value:.15g}")  # 0.1 + 0.2 is 0.3
+    return " ".join(str(value).replace("`", "'").split())

@@ -66,7 +66,7 @@ WRITTEN = {
     "a variable": "{% set name = recipient.name %}Dear {{ name | title }}",
     "a macro of its own": "{% macro m(x) %}Dear {{ x | title }}{% endmacro %}{{ m(recipient.name) }}",
     "JSON": "{{ recipient.deep | tojson }}",
-    "everything": "{{ recipient.values() | list }}",
+    "everything": "{{ recipient.values() | list | string }}",
     "a filter of the DAG's": "{{ recipient.name | loud }}",
     "a macro of the DAG's": "{{ greet(recipient.name) }}",
 }

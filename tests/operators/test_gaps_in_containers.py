@@ -89,7 +89,25 @@ WHERE = for_each("where", ["recipient", "shared", "context"])
 @for_each("text", WRITTEN_WHOLE)
 @pytest.mark.parametrize("value", CONTAINERS.values(), ids=CONTAINERS)
 def test_no_container_is_written_with_a_gap_in_it(value, text, where):
-    with pytest.raises(InvalidMessageError, match=r"a value is .*; give a default, as in"):
+    with pytest.raises(InvalidMessageError, match=r"a value is .*; give a default, as in|is no text: write"):
+        rendered(text, value, where)
+
+
+DICT = {"name": "Li", "n": 7}
+
+
+@WHERE
+@for_each("text", WRITTEN_WHOLE)
+@pytest.mark.parametrize(
+    "value",
+    [DICT, OrderedDict(DICT), MappingProxyType(DICT), UserDict(DICT), {"a": [DICT]}, [DICT], (1, [DICT])],
+    ids=["a dict", "ordered", "read-only", "of its own class", "nested", "a list", "a list in a tuple"],
+)
+def test_no_dict_is_written_as_python_writes_it(value, text, where):
+    if text == "{{ X | string }}":  # the author asks for it
+        assert "'name': 'Li'" in rendered(text, value, where)
+        return
+    with pytest.raises(InvalidMessageError, match="is no text: write its values one by one"):
         rendered(text, value, where)
 
 
@@ -144,6 +162,8 @@ def test_nothing_that_is_taken_from_it_is_written_as_a_gap(text, value, where):
         ("{{ X | dictsort | first | first }} {{ X | tojson }}", Counter("aab"), 'a {"a": 2, "b": 1}'),
         ("{{ X.a }} {{ X | length }} {{ 'a' in X }} {{ X is mapping }}", UserDict(a=1), "1 1 True True"),
         ("{{ X }} {{ X.name }} {{ X.value }}", Enum("Size", "SMALL").SMALL, "Size.SMALL SMALL 1"),
+        ("{{ X | tojson }} {{ X | pprint }}", DICT, "{\"n\": 7, \"name\": \"Li\"} {'n': 7, 'name': 'Li'}"),
+        ("{{ X.items() | list }}", DICT, "[('name', 'Li'), ('n', 7)]"),
         ("{{ X | string | lower }}", SimpleNamespace(name="Li"), "namespace(name='li')"),
         ("{{ '%s %s' % X }}", ("a", "b"), "a b"),
     ],

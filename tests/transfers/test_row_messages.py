@@ -27,6 +27,27 @@ def test_rows_are_no_text(text, sandbox):
 
 
 @pytest.mark.parametrize(
+    ("to", "text"),
+    [
+        *(
+            ({"recipient": NUMBER}, text)
+            for text in (
+                *("{{ rows[0] }}", "{{ rows[:2] }}", "{{ rows | list }}", "{{ rows | join(', ') }}"),
+                *("{{ rows[0] ~ '' }}", "{{ '%s' % rows[0] }}", "{{ rows | first | upper }}"),
+                "{% for row in rows %}{{ row }}{% endfor %}",
+            )
+        ),
+        ({"recipient_column": "phone"}, "{{ row }}"),
+    ],
+)
+def test_a_row_is_no_text(to, text, sandbox):
+    run = report(text=text, **to)
+    told = str(fails_at_once(run))
+    assert "row is no text: write its values one by one, as in {{ row.phone }}; it has phone, name" in told
+    assert sandbox.requests == []
+
+
+@pytest.mark.parametrize(
     "text", ["{{ rows.rows }}", "{{ rows._rows }}", "{{ rows[9].name }}", "{{ rows | tojson }}"]
 )
 def test_what_rows_lack_is_an_error_in_the_readers_words(text, sandbox):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 
 import pytest
 from wcwidth import wcswidth
 
-from airflow_provider_itnio.api.errors import InvalidMessageError
+from airflow_provider_itnio.api.errors import InvalidMessageError, InvalidParameterError
 from airflow_provider_itnio.transfers._table import table
 
 
@@ -49,10 +50,54 @@ def test_columns_are_chosen():
         table([{"a": 1}], columns=["x"])
 
 
-@pytest.mark.parametrize("options", [{"max_rows": 0}, {"max_rows": "5"}, {"width": 9}])
-def test_options_are_checked(options):
-    with pytest.raises(InvalidMessageError, match="max_rows must be at least 1, width at least 10"):
-        table([{"a": 1}], **options)
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"max_rows": 0}, "table: max_rows: must be a whole number from 1 to 1000000, 0 given"),
+        ({"max_rows": "5"}, "max_rows: must be a whole number from 1 to 1000000, '5' given"),
+        ({"max_rows": True}, "max_rows: .* True given"),
+        ({"width": 9}, "table: width: must be a whole number from 10 to 4096, 9 given"),
+        (
+            {"columns": "region"},
+            r"columns must be a list of names, such as \['region'\], 'region' given",
+        ),
+        ({"columns": {"region": 1}}, "columns must be a list of names"),
+    ],
+)
+def test_options_are_checked(options, words):
+    with pytest.raises((InvalidMessageError, InvalidParameterError), match=words):
+        table([{"region": 1}], **options)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [date(2026, 7, day) for day in (1, 2)],
+        [f"2026-07-0{day}" for day in (1, 2)],
+        [datetime(2026, 7, 1, 12, 0, second, tzinfo=UTC) for second in (1, 2)],
+        ["2026-07-01T12:00:01Z", "2026-07-01T12:00:02Z"],
+        [time(12, 0, 1), time(12, 0, 2)],
+        [timedelta(days=700, seconds=1), timedelta(days=700, seconds=2)],
+        ["07/01/2026", "07/02/2026"],
+        [2415525.25, "n/a"],
+        [Decimal("2415525.251"), "a text that may be cut"],
+    ],
+)
+def test_dates_and_numbers_are_never_cut(values):
+    rows = [
+        {"when": value, "region": "Southwest", "note": "anything", "revenue": Decimal("2415525.25")}
+        for value in values
+    ]
+    written = lines(rows)[2:-1]
+    uncut = [str(value) for value in values if not str(value).islower()]
+    assert all(value in line for value, line in zip(uncut, written, strict=False))
+    assert all(line.endswith("2415525.25") for line in written)
+
+
+def test_a_float_is_short_and_leaves_room_for_texts():
+    rows = [{"day": date(2026, 7, 1), "country": "Germany", "share": 0.1 + 0.2}]
+    assert lines(rows)[2].split() == ["2026-07-01", "Germany", "0.3"]
+    assert [line.strip() for line in lines([{"n": 5.0}, {"n": 1e16}])[2:-1]] == ["5.0", "1e+16"]
 
 
 def test_nothing_breaks_out_of_it():

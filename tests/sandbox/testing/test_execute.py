@@ -54,7 +54,7 @@ NAMES = {
     "{{ outlet_events | length }} {{ inlets }} {{ map_index_template is none }}": "0 [] True",
 }
 OF_AIRFLOW_3 = {
-    "{{ dag_run.run_after }} {{ dag_run.conf }}": "2026-07-01 00:00:00+00:00 {}",
+    "{{ dag_run.run_after }} {{ dag_run.conf | tojson }}": "2026-07-01 00:00:00+00:00 {}",
     "{{ ti.id | string | length }}": "36",
     "{{ ti.mark_success_url == ti.log_url }} {{ ti.get_first_reschedule_date({}) is none }}": "True True",
     "{{ triggering_asset_events | length }} {{ dag_run.consumed_asset_events }}": "0 []",
