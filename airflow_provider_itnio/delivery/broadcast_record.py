@@ -87,6 +87,11 @@ class BroadcastRecord:
         """Whether an earlier try has sent a message that was accepted, whatever became of it."""
         return any(kept.message_id or kept.is_fallback for kept, _ in self._known.values())
 
+    @property
+    def all_earlier(self) -> Collection[tuple[RecordedOutcome, Cleared]]:
+        """What earlier tries knew of each message, and whether a person has cleared the task since."""
+        return self._known.values()
+
     def earlier(self, key: MessageKey) -> tuple[RecordedOutcome, Cleared] | None:
         """Look up what an earlier try knew of a message.
 

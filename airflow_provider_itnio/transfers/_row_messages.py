@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
 from string import ascii_lowercase
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
 
 from airflow_provider_itnio.api.describe import describe_address, describe_value
-from airflow_provider_itnio.api.errors import InvalidMessageError, InvalidParameterError
+from airflow_provider_itnio.api.errors import InvalidMessageError, InvalidParameterError, NotSentError
 from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
 from airflow_provider_itnio.operators._broadcast_messages import resolved
 from airflow_provider_itnio.operators.whatsapp_broadcast import WhatsAppBroadcastOperator
@@ -23,7 +24,11 @@ if TYPE_CHECKING:
     from airflow_provider_itnio.broadcast.recipients import Recipient
     from airflow_provider_itnio.broadcast.rendering import PersonalMessage
     from airflow_provider_itnio.broadcast.summary import SummaryDict
+    from airflow_provider_itnio.delivery.broadcast_record import RecordedOutcome
+    from airflow_provider_itnio.delivery.policy import Cleared
     from airflow_provider_itnio.transfers._rows import Rows
+
+    Earlier: TypeAlias = Collection[tuple[RecordedOutcome, Cleared]]
 
 log = NeverRaisingLog(__name__)
 
@@ -77,11 +82,29 @@ class RowMessages(WhatsAppBroadcastOperator):
     def _rows_to_send(self) -> Rows:
         """Return the rows, having done what ``if_empty`` says."""
         if not len(rows := self._fetched()):
+            earlier = self._record.all_earlier if self._record else ()
+            if self.if_empty == "fail":
+                done = f"earlier tries: {_counted(earlier)}" if earlier else "nothing was sent"
+                raise AirflowFailException(f"The query gave no row, and if_empty is 'fail': {done}")
+            if self.if_empty == "skip" or self.recipient_column is not None:
+                self._fail_for_earlier(earlier)
             if self.if_empty == "skip":
                 raise AirflowSkipException("The query gave no row")
-            if self.if_empty == "fail":
-                raise AirflowFailException("The query gave no row, and if_empty is 'fail': nothing was sent")
         return rows
+
+    def _fail_for_earlier(self, earlier: Earlier) -> None:
+        """Fail if earlier tries have left people without a message who get none in this one either."""
+        from airflow_provider_itnio.delivery.policy import is_sent_again
+
+        if all(kept.outcome == "accepted" for kept, _ in earlier):
+            return
+        why = (
+            f"The query gives no row any more, and earlier tries have not reached everyone: "
+            f"{_counted(earlier)}. This try has sent nothing"
+        )
+        if any(is_sent_again(kept.outcome, cleared, self.delivery) for kept, cleared in earlier):
+            raise NotSentError(why)
+        raise AirflowFailException(why)
 
     def _recipient_entries(self, context: Context) -> Sequence[Any]:
         if self.recipient_column is not None:
@@ -201,6 +224,11 @@ class RowMessages(WhatsAppBroadcastOperator):
             log.info("The rows are written to %s", describe_address(address, 500))
             self._written_to = address
         return self._written_to
+
+
+def _counted(earlier: Earlier) -> str:
+    counts = Counter(kept.outcome for kept, _ in earlier)
+    return ", ".join(f"{count:,} {outcome.replace('_', ' ')}" for outcome, count in sorted(counts.items()))
 
 
 def file_address(given: Any) -> str:

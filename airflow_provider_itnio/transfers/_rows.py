@@ -12,7 +12,7 @@ from contextlib import closing
 from typing import Any, Final, NoReturn, overload
 
 from airflow_provider_itnio.api.describe import describe_key, describe_keys, describe_value
-from airflow_provider_itnio.api.errors import ConfigurationError, InvalidMessageError, InvalidParameterError
+from airflow_provider_itnio.api.errors import ConfigurationError, InvalidMessageError
 from airflow_provider_itnio.api.masking import mask_phone
 from airflow_provider_itnio.api.phone_numbers import canonical_number, normalize_phone
 from airflow_provider_itnio.api.values import is_gap, type_name
@@ -229,10 +229,10 @@ def sql_hook(conn_id: str) -> Any:
     """Return the hook of a connection to a database.
 
     :param conn_id: the connection.
-    :raises ConfigurationError: if there is no such connection, or what it needs is not installed.
-    :raises InvalidParameterError: if the connection is to no database.
+    :raises ConfigurationError: if there is no such connection, it is to no database, or what it needs is not
+        installed.
     """
-    from airflow.providers.common.compat.sdk import AirflowException, AirflowNotFoundException
+    from airflow.providers.common.compat.sdk import AirflowException, AirflowNotFoundException, BaseHook
 
     try:
         from airflow.providers.common.sql.hooks.sql import DbApiHook
@@ -243,17 +243,21 @@ def sql_hook(conn_id: str) -> Any:
         ) from None
     shown = describe_value(conn_id)
     try:
+        kind = BaseHook.get_connection(conn_id).conn_type
         hook = BaseSQLOperator.get_hook(conn_id)
     except AirflowNotFoundException:
         raise ConfigurationError(f"sql_conn_id: there is no Airflow connection {shown}") from None
-    except AirflowException as error:  # of a type that no installed provider has
+    except (AirflowException, ImportError) as error:  # of a type that no installed provider has
         raise ConfigurationError(
             f"sql_conn_id: the connection {shown} can't be used: {error}. Install the provider of its "
             "database, as with pip install apache-airflow-providers-postgres"
         ) from None
+    except TypeError as error:  # common.sql gives the extras to the hook, and those of a service take others
+        hook = error
     if not isinstance(hook, DbApiHook):
-        raise InvalidParameterError(
-            f"sql_conn_id: {shown} is no connection to a database that Airflow's common.sql knows; its "
-            f"hook is {type(hook).__name__}"
+        why = str(hook) if isinstance(hook, TypeError) else f"its hook is {type(hook).__name__}"
+        raise ConfigurationError(
+            f"sql_conn_id: {shown} is no connection to a database that Airflow's common.sql knows. It is of "
+            f"type {describe_value(kind)}: {why}"
         )
     return hook

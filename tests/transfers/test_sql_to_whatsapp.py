@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from airflow.providers.common.compat.sdk import DAG, AirflowFailException, AirflowSkipException
 
-from airflow_provider_itnio.api.errors import InvalidMessageError, InvalidParameterError, ItnioError
+from airflow_provider_itnio.api.errors import InvalidMessageError, InvalidParameterError, ItnioError, NotSentError
 from airflow_provider_itnio.transfers.sql_to_whatsapp import SqlToWhatsAppOperator
 from tests.task_runs import TaskRun, TaskStateStore, counts_of, fails_at_once, may_be_tried_again
 
@@ -198,7 +198,21 @@ def test_thousands_of_rows(database, sandbox):
         ("", {"recipient": "12"}, "recipient: 7 to 14 digits"),
         ("", {"recipient": NUMBER, "text": "{{ 'x' * 4097 }}"}, "text.body: at most 4096 characters"),
         ("", {"recipient": NUMBER, "text": "{{ row.name }}"}, "'row' is undefined"),
-        ("", {"recipient": NUMBER, "sql_conn_id": "itnio_default"}, "is no connection to a database"),
+        (
+            "",
+            {"recipient": NUMBER, "sql_conn_id": "itnio_default"},
+            "ConfigurationError: sql_conn_id: 'itnio_default' is no connection to a database that Airflow's "
+            "common.sql knows. It is of type 'itnio'",
+        ),
+        *(
+            (
+                "",
+                {"recipient": NUMBER, "sql_conn_id": kind},
+                f"ConfigurationError: sql_conn_id: '{kind}' is no connection to a database that Airflow's "
+                f"common.sql knows. It is of type '{kind}'",
+            )
+            for kind in ("aws", "http", "smtp")
+        ),
         ("", {"recipient": NUMBER, "sql_conn_id": "nope"}, "there is no Airflow connection 'nope'"),
         (
             "",
@@ -209,6 +223,8 @@ def test_thousands_of_rows(database, sandbox):
 )
 def test_what_can_not_be_sent_is_refused_by_name(people, change, fields, words, sandbox, monkeypatch):
     monkeypatch.setenv("AIRFLOW_CONN_ODD", "unheard-of://host")
+    for kind in ("aws", "http", "smtp"):
+        monkeypatch.setenv(f"AIRFLOW_CONN_{kind.upper()}", f"{kind}://host/?endpoint_url=x&timeout=5")
     if change:
         people(change)
     with pytest.raises((AirflowFailException, ValueError)) as refused:
@@ -274,6 +290,31 @@ def test_a_retry_of_a_query_that_gives_other_rows_messages_nobody_twice(people, 
     numbers = [message.recipient for message in sandbox.messages]
     assert len(numbers) == len(set(numbers)) == 4
     assert texts(sandbox)["390612345678"] == "Zoe 1"
+
+
+@pytest.mark.parametrize(
+    ("fields", "is_retried"),
+    [
+        ({"if_empty": "skip", "recipients": [NUMBER, "+55 11 91234-5678"]}, True),
+        ({"if_empty": "skip", "recipient_column": "phone"}, True),
+        ({"if_empty": "send", "recipient_column": "phone"}, True),
+        ({"if_empty": "fail", "recipient_column": "phone"}, False),
+    ],
+)
+def test_a_retry_without_rows_tells_of_those_whom_earlier_tries_did_not_reach(
+    people, sandbox, fields, is_retried
+):
+    run = report(text="x", store=TaskStateStore(), **fields)
+    sandbox.fail_next(status=-18)
+    may_be_tried_again(run, ItnioError)
+    accepted = len(sandbox.messages)
+    people("DELETE FROM people")
+    for _ in range(2):
+        with pytest.raises(NotSentError if is_retried else AirflowFailException) as failed:
+            run.once()
+        assert "arlier tries" in str(failed.value)
+        assert f"{accepted} accepted, 1 not sent" in str(failed.value)
+    assert len(sandbox.messages) == accepted
 
 
 def test_a_retry_that_has_nobody_to_send_to_runs_no_query(people, sandbox):
