@@ -14,6 +14,7 @@ from airflow_provider_itnio.api.values import is_gap, plain_scalar, type_name
 _SHOWN: Final = 60
 _READ: Final = 500
 """Characters of a value that are looked at: what is masked is shorter than it was."""
+_FENCE: Final = "```"
 _WORD: Final = r"[\w-]{1,60}"
 
 
@@ -24,6 +25,21 @@ def truncate(text: str, limit: int) -> str:
     :param limit: the most characters it may have, the ``…`` included.
     """
     return text if len(text) <= limit else f"{text[: max(0, limit - 1)]}…"[:limit]
+
+
+def truncate_body(text: str, limit: int) -> str:
+    """Cut a message's text that is too long, and close the monospaced letters that are cut off in it.
+
+    Without the closing fence, WhatsApp shows the opening one and no columns.
+
+    :param text: any text.
+    :param limit: the most characters it may have.
+    """
+    shortened = truncate(text, limit)
+    if shortened == text or not shortened.count(_FENCE) % 2:
+        return shortened
+    shortened = truncate(text, limit - len(_FENCE) - 1)
+    return f"{shortened}\n{_FENCE}" if shortened.count(_FENCE) % 2 else shortened
 
 
 def describe_value(value: object) -> str:

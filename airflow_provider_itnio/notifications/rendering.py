@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from airflow.providers.common.compat.sdk import redact
 
-from airflow_provider_itnio.api.describe import truncate
+from airflow_provider_itnio.api.describe import truncate, truncate_body
 from airflow_provider_itnio.api.errors import InvalidMessageError, ItnioError
 from airflow_provider_itnio.api.masking import mask_phone_numbers
 from airflow_provider_itnio.api.models import TEXT_LIMIT
@@ -101,7 +101,7 @@ def _with_note(own_message: Mapping[str, Any], note: str) -> dict[str, Any] | No
         return dict(own_message)
     if not isinstance(body, str):
         return None
-    noted = f"{truncate(body, TEXT_LIMIT - len(note) - 4)}\n\n_{note}_"
+    noted = f"{truncate_body(body, TEXT_LIMIT - len(note) - 4)}\n\n_{note}_"
     return {**own_message, "text": {**text, "body": noted} if isinstance(text, dict) else noted}
 
 

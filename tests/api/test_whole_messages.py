@@ -128,6 +128,17 @@ def test_a_text_that_is_too_long_is_cut_on_demand() -> None:
     assert content({"text": "x" * 4096}, if_too_long="truncate") == {"body": "x" * 4096}
 
 
+@pytest.mark.parametrize("before", ["", "Sales:\n", "x" * 4088, "x" * 4090, "x" * 4092, "x" * 4094])
+def test_a_table_that_is_cut_is_closed(before: str) -> None:
+    text = f"{before}```\n" + "region  7\n" * 500 + "```\nand 3 more"
+    body = content({"text": text}, if_too_long="truncate")["body"]
+    assert len(body) <= 4096
+    assert body.count("```") in (0, 2)
+    assert body.endswith(("…\n```", "…"))
+    closed = "```\n1\n```" + "x" * 5000
+    assert content({"text": closed}, if_too_long="truncate") == {"body": closed[:4095] + "…"}
+
+
 def test_nothing_but_a_text_is_cut() -> None:
     assert problems({"image": {"link": LINK, "caption": "x" * 1025}}, if_too_long="truncate") == [
         "image.caption: at most 1024 characters, 1025 given"

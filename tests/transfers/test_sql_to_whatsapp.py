@@ -5,7 +5,12 @@ from __future__ import annotations
 import pytest
 from airflow.providers.common.compat.sdk import DAG, AirflowFailException, AirflowSkipException
 
-from airflow_provider_itnio.api.errors import InvalidMessageError, InvalidParameterError, ItnioError, NotSentError
+from airflow_provider_itnio.api.errors import (
+    InvalidMessageError,
+    InvalidParameterError,
+    ItnioError,
+    NotSentError,
+)
 from airflow_provider_itnio.transfers.sql_to_whatsapp import SqlToWhatsAppOperator
 from tests.task_runs import TaskRun, TaskStateStore, counts_of, fails_at_once, may_be_tried_again
 

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from pydantic_core import PydanticCustomError
 
 from airflow_provider_itnio.api.checks import check_choice
-from airflow_provider_itnio.api.describe import describe_key, describe_value, truncate
+from airflow_provider_itnio.api.describe import describe_key, describe_value, truncate_body
 from airflow_provider_itnio.api.errors import InvalidMessageError
 from airflow_provider_itnio.api.hints import object_hint
 from airflow_provider_itnio.api.models.base import (
@@ -57,7 +57,8 @@ def message_from(fields: Mapping[str, Any], *, if_too_long: str = "fail") -> Mes
 
     :param fields: one of ``MESSAGE_FIELDS``, or ``message`` with the same as one dict; and ``reply_to``.
         A field that is ``None`` counts as not given.
-    :param if_too_long: ``fail``, or ``truncate`` to end a text of over 4,096 characters with ``…``.
+    :param if_too_long: ``fail``, or ``truncate`` to end a text of over 4,096 characters with ``…``, and a
+        table in it with its closing line.
     :return: the message.
     :raises InvalidMessageError: if it breaks a rule, naming all that it breaks.
     :raises InvalidParameterError: if ``if_too_long`` is another word.
@@ -194,5 +195,5 @@ def _cut(value: object) -> object:
     body = value.get("body") if isinstance(value, Mapping) else value
     if not isinstance(body, str):
         return value
-    shortened = truncate(body, TEXT_LIMIT)
+    shortened = truncate_body(body, TEXT_LIMIT)
     return {**value, "body": shortened} if isinstance(value, Mapping) else shortened
