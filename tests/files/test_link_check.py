@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from contextlib import nullcontext
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -23,6 +24,10 @@ ANSWERS = {
     "/a.png": (200, {"Content-Type": "image/png"}, PNG),
     "/a.pdf": (206, {"Content-Type": "application/octet-stream", "Content-Range": "bytes 0-99/5000"}, PDF),
     "/login.png": (200, {"Content-Type": "text/html"}, b"<html>Log in</html>"),
+    "/login.csv": (200, {"Content-Type": "text/html; charset=utf-8"}, b"<html>Log in</html>"),
+    "/login.pdf": (200, {"Content-Type": "text/html"}, b"<html>Log in</html>"),
+    "/page.html": (200, {"Content-Type": "text/html"}, b"<html>A report</html>"),
+    "/page": (200, {"Content-Type": "text/html"}, b"<html>A report</html>"),
     "/told.png": (200, {"Content-Type": "text/html"}, PNG),
     "/large.png": (206, {"Content-Type": "image/png", "Content-Range": "bytes 0-9/5242881"}, PNG),
     "/whole.png": (200, {"Content-Type": "image/png", "Content-Length": "9999999"}, PNG),
@@ -92,8 +97,25 @@ def test_only_the_first_bytes_are_asked_for(files, link):
     assert len(files.asked) == 1
 
 
+@pytest.mark.parametrize(
+    ("path", "name", "is_sent"),
+    [
+        ("/page.html", None, True),
+        ("/page", None, True),
+        ("/page", "report.xls", False),
+        ("/page", "a.b", True),
+    ],
+)
+def test_a_web_page_is_sent_as_what_its_name_says(path, name, is_sent, link):
+    document = {"link": link(path)} | ({"filename": name} if name else {})
+    with nullcontext() if is_sent else pytest.raises(InvalidMessageError, match="is no XLS as its name says"):
+        ItnioHook(check_link=True).prepare(NUMBER, document=document)
+
+
 REFUSED = [
     ("image", "/login.png", "must be a JPEG or PNG for an image; its first bytes are of an unknown kind"),
+    ("document", "/login.csv", "is no CSV as its name says; its server answers with a web page (text/html)"),
+    ("document", "/login.pdf", "is no PDF as its name says; its first bytes are of an unknown kind"),
     ("image", "/told.png", "must be a JPEG or PNG for an image; its server calls it 'text/html'"),
     ("image", "/large.png", "has 5,242,881 bytes; WhatsApp takes at most 5,242,880 for an image"),
     ("image", "/whole.png", "has 9,999,999 bytes"),

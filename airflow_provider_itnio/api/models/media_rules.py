@@ -19,6 +19,9 @@ _OFFICE: Final = "application/vnd.openxmlformats-officedocument"
 _UNTOLD: Final = ("application/octet-stream", "binary/octet-stream")
 """What storage says of a file whose media type nobody has told it."""
 
+_PAGE: Final = "text/html"
+"""What a server answers with where it wants a login first."""
+
 
 @dataclass(frozen=True, slots=True)
 class MediaRule:
@@ -94,12 +97,14 @@ def type_problem(kind: str, name: str, first_bytes: bytes, told: str = "") -> st
     """
     rule, ending, found = MEDIA_RULES[kind], _ending(name), _type_of(first_bytes)
     is_told = told and told not in _UNTOLD
+    by_name = mimetypes.guess_type(f"_.{ending}")[0] if ending else None
     if not rule.types:
         wanted = _SIGNATURES.get(ending, ())
         if wanted and found not in wanted:
             return f"is no {ending.upper()} as its name says; {_first_bytes(found)}"
+        if told == _PAGE and by_name not in (None, _PAGE):
+            return f"is no {ending.upper()} as its name says; its server answers with a web page ({_PAGE})"
         return ""
-    by_name = mimetypes.guess_type(f"_.{ending}")[0] if ending else None
     if ending not in rule.types and by_name:
         return f"must be {rule.words} for {_a(kind)}; by its name it is {by_name}"
     if found not in {*rule.types.values(), *rule.also}:
