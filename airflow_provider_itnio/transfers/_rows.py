@@ -244,7 +244,7 @@ def sql_hook(conn_id: str) -> Any:
     shown = describe_value(conn_id)
     try:
         kind = BaseHook.get_connection(conn_id).conn_type
-        hook = BaseSQLOperator.get_hook(conn_id)
+        hook: Any = BaseSQLOperator.get_hook(conn_id)
     except AirflowNotFoundException:
         raise ConfigurationError(f"sql_conn_id: there is no Airflow connection {shown}") from None
     except (AirflowException, ImportError) as error:  # of a type that no installed provider has
