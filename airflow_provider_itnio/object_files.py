@@ -48,6 +48,15 @@ _TELL_TYPE: Final = {
 }
 """What makes storage tell a file's media type with a signed link, by scheme. WhatsApp goes by it."""
 
+_PROVIDERS: Final = {
+    **dict.fromkeys(("s3", "s3a", "s3n"), "apache-airflow-providers-amazon[s3fs]"),
+    **dict.fromkeys(("gs", "gcs"), "apache-airflow-providers-google"),
+    **dict.fromkeys(
+        ("abfs", "abfss", "az", "adl", "wasb", "wasbs"), "apache-airflow-providers-microsoft-azure"
+    ),
+}
+"""What opens storage, by scheme."""
+
 FileWork = Callable[[], "Message"]
 """Makes a message ready that has a file. It asks nothing of Airflow, so any thread may call it."""
 
@@ -148,7 +157,7 @@ class MessageFiles:
             raise _invalid(media, problem)
         link = _signed(media, filesystem, path, self._expires_in, media_type(media.kind, name, first_bytes))
         if not is_signed(link):
-            raise _unsigned(media, "the connection in its address has no credentials")
+            raise _unsigned(media, f"{_who_opens(_where(media))} has no credentials")
         return link
 
     def _with_checked_link(self, message: Message, media: MediaInMessage) -> Message:
@@ -310,7 +319,7 @@ def storage_errors(where: str, *, writes: bool = False) -> Iterator[None]:
         raise InvalidMessageError(f"{where} {why}") from None
     except PermissionError as error:
         raise ConfigurationError(
-            f"{where} is not there, or the connection in its address may not {verb} it: {_words(error)}"
+            f"{where} is not there, or {_who_opens(where)} may not {verb} it: {_words(error)}"
         ) from None
     except AirflowNotFoundException:
         raise ConfigurationError(
@@ -318,14 +327,22 @@ def storage_errors(where: str, *, writes: bool = False) -> Iterator[None]:
             "leave out the name and the @ to use the worker's own credentials"
         ) from None
     except (ImportError, ValueError, TypeError, AttributeError) as error:
+        provider = _PROVIDERS.get(where.partition("://")[0].rpartition("'")[2].lower())
         raise ConfigurationError(
-            f"{where} can't be opened: {_words(error)}. Its scheme needs the Airflow provider of that "
-            "storage, as in pip install 'apache-airflow-providers-amazon[s3fs]'"
+            f"{where} can't be opened: {_words(error)}. Its scheme needs the Airflow provider of that storage"
+            + (f": pip install '{provider}'" if provider else "")
         ) from None
     except Exception as error:
         raise FileUnavailableError(
             f"{where} could not be {done}, nothing was sent: {_words(error)}"
         ) from None
+
+
+def _who_opens(where: str) -> str:
+    """Say whose credentials open the file whose address ends an error's beginning."""
+    if "@" in where.partition("://")[2].partition("/")[0]:
+        return "the connection in its address"
+    return "the worker itself (no connection is named before the bucket, as in s3://conn@bucket/…)"
 
 
 def _words(error: Exception) -> str:

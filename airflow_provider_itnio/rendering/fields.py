@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 from jinja2.nativetypes import NativeEnvironment
 
 from airflow_provider_itnio.api.errors import InvalidMessageError, NotSentError
+from airflow_provider_itnio.api.hints import object_hint
 from airflow_provider_itnio.api.values import is_gap
 from airflow_provider_itnio.message_fields import MESSAGE_FIELDS
+from airflow_provider_itnio.rendering.gaps import NoText
 from airflow_provider_itnio.rendering.renderer import Renderer, describe_error
 from airflow_provider_itnio.templating import TEMPLATE_EXT, is_reference
 
@@ -57,6 +59,10 @@ class FieldRenderer:
             rendered = self._field(name, value)
         except RecursionError as error:
             raise InvalidMessageError(f"{name}: {describe_error(error)}") from error
+        except InvalidMessageError as error:
+            if name in _OBJECTS and isinstance(error.__cause__, NoText):
+                raise InvalidMessageError(f"{error}{object_hint('{', name)}") from error
+            raise
         if name in _MESSAGE and is_gap(rendered):
             raise InvalidMessageError(
                 f"{name}: its value is {rendered}; does the upstream function lack a return? Give a default"

@@ -88,6 +88,10 @@ def lacks(obj: Any, name: Any) -> bool:
     return isinstance(name, str) and hasattr(type(obj), "to_dicts") and name not in obj.columns
 
 
+class NoText(TypeError):  # noqa: N818
+    """A dict would become text."""
+
+
 class _Dict(dict[str, Any]):
     """A dict without gaps, which is no text: nobody wants to read it as Python writes it.
 
@@ -103,7 +107,7 @@ class _Dict(dict[str, Any]):
         name = self.__called or "a dict"
         owner = name if _PATH.fullmatch(name) else "…"
         example = next((f", as in {{{{ {owner}.{key} }}}}" for key in self if _PATH.fullmatch(str(key))), "")
-        raise TypeError(
+        raise NoText(
             f"{name} is no text: write its values one by one{example}; it has "
             f"{describe_keys(self) or 'nothing'}"
         )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import secrets
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from string import ascii_lowercase
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
 
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     Earlier: TypeAlias = Collection[tuple[RecordedOutcome, Cleared]]
 
 log = NeverRaisingLog(__name__)
+
+IF_SEVERAL: Final = "for several use recipients"
+"""What to do where ``recipient`` is given more than one number."""
 
 
 class RowMessages(WhatsAppBroadcastOperator):
@@ -63,6 +67,19 @@ class RowMessages(WhatsAppBroadcastOperator):
         caption = text.get("body") if isinstance(text, Mapping) else text
         address = self.as_file if isinstance(self.as_file, str) else "{{ known when the task runs }}"
         return {**fields, "text": None, "document": {"object": address, "caption": caption}}
+
+    @contextmanager
+    def _text_named_as_given(self) -> Iterator[None]:
+        """Let errors call the text, which ``as_file`` makes a caption, by its own name."""
+        try:
+            yield
+        except InvalidMessageError as error:
+            if self.as_file is None or self.text is None:
+                raise
+            problems = [
+                each.replace("document.caption:", "text (as_file's caption):") for each in error.problems
+            ]
+            raise InvalidMessageError(*problems) from None
 
     def _fetched(self) -> Rows:
         """Return the rows, fetched once in a try."""
@@ -115,7 +132,7 @@ class RowMessages(WhatsAppBroadcastOperator):
             return super()._recipient_entries(context)
         from airflow_provider_itnio.api.phone_numbers import normalize_phone
 
-        return [normalize_phone(self.recipient)]
+        return [normalize_phone(self.recipient, if_several=IF_SEVERAL)]
 
     def _personal(self, fields: Mapping[str, Any], context: Context) -> PersonalMessage:
         from airflow_provider_itnio.broadcast.rendering import PersonalMessage
@@ -168,7 +185,8 @@ class RowMessages(WhatsAppBroadcastOperator):
 
         if self.as_file is not None and isinstance(fields.get("text"), Mapping):
             message_from({"text": fields["text"]}, if_too_long="truncate")
-        message = message_from(self._as_sent(fields), if_too_long=self.if_too_long)
+        with self._text_named_as_given():
+            message = message_from(self._as_sent(fields), if_too_long=self.if_too_long)
         with_file = self._with_written_file(message)
         if self.as_file is not None and with_file is message:
             raise InvalidMessageError(

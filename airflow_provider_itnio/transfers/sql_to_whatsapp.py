@@ -10,7 +10,7 @@ from airflow_provider_itnio.api.describe import describe_value
 from airflow_provider_itnio.api.errors import InvalidParameterError
 from airflow_provider_itnio.operators.whatsapp_broadcast import WhatsAppBroadcastOperator
 from airflow_provider_itnio.templating import is_rendered_later, is_template_file
-from airflow_provider_itnio.transfers._row_messages import RowMessages, file_address
+from airflow_provider_itnio.transfers._row_messages import IF_SEVERAL, RowMessages, file_address
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -175,15 +175,13 @@ class SqlToWhatsAppOperator(RowMessages):
         if self.recipient is not None and not is_rendered_later(self.recipient):
             from airflow_provider_itnio.api.phone_numbers import normalize_phone
 
-            normalize_phone(self.recipient)
+            normalize_phone(self.recipient, if_several=IF_SEVERAL)
         if self.recipient_column is not None:
             if is_rendered_later(self.recipient_column):
                 raise InvalidParameterError(
                     "recipient_column: must be the name of a column as it is; it is not templated"
                 )
             _check_text("recipient_column", self.recipient_column)
-        if self.as_file is not None:
-            self._check_as_file()
 
     def _check_as_file(self) -> None:
         if self.recipient_column is not None:
@@ -192,7 +190,10 @@ class SqlToWhatsAppOperator(RowMessages):
             self.as_file = file_address(self.as_file)
 
     def _check_message(self) -> None:
-        super()._check_message()
+        if self.as_file is not None:
+            self._check_as_file()
+        with self._text_named_as_given():
+            super()._check_message()
         if self.as_file is not None and isinstance(self.text, Mapping):  # of which it takes the caption
             from airflow_provider_itnio.api.models import check_fields
 

@@ -19,6 +19,7 @@ from airflow.providers.common.compat.sdk import (
 )
 
 from airflow_provider_itnio import object_files
+from airflow_provider_itnio.api.describe import describe_address
 from airflow_provider_itnio.api.errors import ConfigurationError, InvalidMessageError, NotSentError
 from airflow_provider_itnio.hooks.itnio import ItnioHook
 from airflow_provider_itnio.messages import template_message
@@ -249,12 +250,33 @@ def test_an_error_of_storage_shows_nothing_that_airflow_masks():
         ),
         ({"object": "s3://bucket/a.pdf", "link": "https://a.example/a.pdf"}, "link or object, not both"),
         ({"object": 5}, "document.object: must be the address of a file in object storage"),
-        ({"object": None}, "document.link: required, not given"),
+        *(
+            ({"object": blank}, "document: must have a link or an object; the object given is blank")
+            for blank in (None, "", " ")
+        ),
     ],
 )
 def test_mistakes_in_a_dag_file_are_import_errors(fields, words):
     with pytest.raises(InvalidMessageError, match=words):
         WhatsAppSendOperator(task_id="tell", recipient=NUMBER, document=fields)
+
+
+@pytest.mark.parametrize(
+    ("address", "error", "words"),
+    [
+        ("s3://b/a.pdf", ValueError("x"), "pip install 'apache-airflow-providers-amazon.s3fs.'"),
+        ("gs://c@b/a.pdf", ImportError("x"), "pip install 'apache-airflow-providers-google'"),
+        ("wasb://b/a.pdf", ValueError("x"), "pip install 'apache-airflow-providers-microsoft-azure'"),
+        ("abfss://b/a.pdf", ValueError("x"), "pip install 'apache-airflow-providers-microsoft-azure'"),
+        ("odd://b/a.pdf", ValueError("x"), "Its scheme needs the Airflow provider of that storage$"),
+        ("s3://c@b/a.pdf", PermissionError("x"), "or the connection in its address may not read it"),
+        ("s3://b/a@b.pdf", PermissionError("x"), r"or the worker itself \(no connection is named before"),
+    ],
+)
+def test_an_error_of_storage_says_what_to_do_for_that_storage(address, error, words):
+    where = f"document.object: {describe_address(address)}"
+    with pytest.raises(ConfigurationError, match=words), object_files.storage_errors(where):
+        raise error
 
 
 # --- signatures -------------------------------------------------------------------------------------------

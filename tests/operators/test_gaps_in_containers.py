@@ -111,6 +111,13 @@ def test_no_dict_is_written_as_python_writes_it(value, text, where):
         rendered(text, value, where)
 
 
+def test_a_dict_where_an_object_belongs_needs_native_rendering():
+    environment = SandboxedEnvironment(undefined=StrictUndefined)
+    fields = FieldRenderer(environment, {"x": DICT}, jinja_env=environment, airflow=str)
+    with pytest.raises(InvalidMessageError, match=r"x is no text.*render_template_as_native_obj=True"):
+        fields.field("interactive", "{{ x }}")
+
+
 @WHERE
 @pytest.mark.parametrize(
     ("text", "value"),

@@ -184,12 +184,23 @@ def test_thousands_of_rows(database, sandbox):
         (
             "INSERT INTO people VALUES ('8614718004557', 'Zoe', 1, '')",
             {"recipient_column": "phone"},
-            "recipient_column: rows[2] and rows[3] have the same number, 86…57; give one row for each number",
+            "recipient_column: rows[2] and rows[3] have the same number, 86…57 in two spellings",
         ),
         (
             "INSERT INTO people VALUES ('551112345678', 'Zoe', 1, '')",
             {"recipient_column": "phone"},
-            "rows[0] and rows[3] have the same number",
+            "rows[0] and rows[3] have the same number, 55…78 in two spellings; give one row for each number, "
+            "in one spelling",
+        ),
+        (
+            "INSERT INTO people VALUES ('+44 20 7946 0018', 'Zoe', 1, '')",
+            {"recipient_column": "phone"},
+            "have the same number, 44…18; give one row for each number, as with GROUP BY phone",
+        ),
+        (
+            "INSERT INTO people VALUES (NULL, 'Zoe', 1, '')",
+            {"recipient_column": "phone"},
+            "recipient_column: rows[3] has no number in phone",
         ),
         (
             "",
@@ -266,7 +277,18 @@ def test_an_error_of_the_database_leaves_the_task_its_retries(people, sandbox):
         ({"recipient": NUMBER, "sql": " "}, "sql: must be a text"),
         ({"recipient": NUMBER, "sql_conn_id": None}, "sql_conn_id: must be a text, nothing given"),
         ({"recipient": NUMBER, "as_file": "s3://a/b.txt"}, "as_file: must end in .csv or .xlsx"),
-        ({"recipient": NUMBER, "as_file": "b.csv"}, "must be the address of a file in object storage"),
+        *(
+            (
+                {"recipient": NUMBER, "as_file": name},
+                ": as_file: must be the address of a file in object stor",
+            )
+            for name in ("b.csv", "/tmp/b.csv")
+        ),
+        (
+            {"recipient": NUMBER, "as_file": "s3://a/b.csv", "text": "x" * 1025},
+            r": text \(as_file's caption\): at most 1024 characters, 1025 given",
+        ),
+        ({"recipient": [NUMBER, NUMBER]}, "for several use recipients$"),
         ({"recipient_column": "phone", "as_file": "s3://a/b.csv"}, "as_file: is one file of all rows"),
         ({"recipient_column": 3}, "recipient_column: must be a text"),
         ({"recipient": NUMBER, "text": None}, "exactly one of text, image"),

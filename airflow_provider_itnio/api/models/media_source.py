@@ -69,6 +69,8 @@ class MediaSource(Part):
         if not isinstance(value, Mapping) or "object" not in value:
             return value
         if is_blank(value["object"]):
+            if is_blank(value.get("link")):
+                raise rule_error("must have a link or an object; the object given is blank")
             return {key: inner for key, inner in value.items() if key != "object"}
         if not is_blank(value.get("link")):
             raise rule_error("link or object, not both; both given")
