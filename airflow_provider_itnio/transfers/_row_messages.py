@@ -36,6 +36,15 @@ log = NeverRaisingLog(__name__)
 IF_SEVERAL: Final = "for several use recipients"
 """What to do where ``recipient`` is given more than one number."""
 
+_OF_OTHERS: Final[Mapping[bool, Mapping[str, str]]] = {
+    True: {"row": "row is there with recipient_column; here loop, as in {% for row in rows %}"},
+    False: {
+        name: f"{name} is there with recipient or recipients; with recipient_column write row"
+        for name in ("rows", "columns", "row_count")
+    },
+}
+"""What a message may not use: without and with ``recipient_column``."""
+
 
 class RowMessages(WhatsAppBroadcastOperator):
     """Runs the query once in a try, and makes messages and a file of its rows."""
@@ -136,10 +145,13 @@ class RowMessages(WhatsAppBroadcastOperator):
 
     def _personal(self, fields: Mapping[str, Any], context: Context) -> PersonalMessage:
         from airflow_provider_itnio.broadcast.rendering import PersonalMessage
+        from airflow_provider_itnio.rendering.gaps import Missing
         from airflow_provider_itnio.transfers._table import table
 
         environment = self._text_environment()
         environment.filters.setdefault("table", table)
+        for name, hint in _OF_OTHERS[self.recipient_column is None].items():
+            environment.globals.setdefault(name, Missing(hint, name=name))
         shared, data = resolved(self.shared, context) or {}, self._fields_of_data(context)
         return PersonalMessage(fields, environment, context, shared, data=data)
 

@@ -144,17 +144,18 @@ class RowRecipients(Sequence[dict[str, Any]]):
             except InvalidMessageError:
                 continue  # one failure of the broadcast
             if (earlier := first.position(person, index)) != index:
-                are_alike = self._rows[earlier][self._column] == number
+                is_same = self._rows[earlier][self._column] == number
+                how, like = ("", f"as with GROUP BY {name}") if is_same else (" in two spellings", "in one")
                 raise InvalidMessageError(
-                    f"recipient_column: rows[{earlier}] and rows[{index}] have the same number, "
-                    f"{mask_phone(person)}{'' if are_alike else ' in two spellings'}; give one row for each "
-                    + (f"number, as with GROUP BY {name}" if are_alike else "number, in one spelling")
+                    f"recipient_column: rows[{earlier}] and rows[{index}] have the same number{how}, "
+                    f"{mask_phone(person)}; give one row for each number, {like}"
                 )
         if missing:
             shown = ", ".join(f"rows[{index}]" for index in missing[:_NAMED])
             more = f" and {len(missing) - _NAMED:,} more" if len(missing) > _NAMED else ""
+            have = "have" if len(missing) > 1 else "has"
             raise InvalidMessageError(
-                f"recipient_column: {shown}{more} {'have' if len(missing) > 1 else 'has'} no number in {name}; leave such rows out, as with "
+                f"recipient_column: {shown}{more} {have} no number in {name}; leave such rows out, as with "
                 f"WHERE {name} IS NOT NULL"
             )
 

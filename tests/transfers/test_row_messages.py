@@ -76,6 +76,16 @@ def test_a_column_that_is_not_there_is_named_with_those_that_are(to, text, owner
     assert sandbox.requests == []
 
 
+@pytest.mark.parametrize("text", ["{{ rows | table }}", "{{ row_count }}", "{{ columns[0] }}"])
+def test_what_is_of_all_rows_is_not_there_for_one(text, sandbox):
+    run = report(recipient_column="phone", text=text)
+    fails_at_once(run)
+    reason = run.summary["failures"][0]["reason"]
+    assert "is there with recipient or recipients; with recipient_column write row" in reason
+    report(recipient_column="phone", text="{{ rows is defined }}{% set rows = 3 %}{{ rows }}").once()
+    assert set(texts(sandbox).values()) == {"False3"}
+
+
 def test_a_column_may_be_called_as_a_dicts_method(sandbox):
     text = "{{ rows[0].items }} {{ rows[0] | tojson }} {{ rows | table }}"
     report(sql="SELECT 3 AS items, 4 AS keys, 5 AS 'get'", recipient=NUMBER, text=text).once()

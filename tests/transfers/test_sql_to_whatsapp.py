@@ -184,13 +184,12 @@ def test_thousands_of_rows(database, sandbox):
         (
             "INSERT INTO people VALUES ('8614718004557', 'Zoe', 1, '')",
             {"recipient_column": "phone"},
-            "recipient_column: rows[2] and rows[3] have the same number, 86…57 in two spellings",
+            "recipient_column: rows[2] and rows[3] have the same number in two spellings, 86…57; give one",
         ),
         (
             "INSERT INTO people VALUES ('551112345678', 'Zoe', 1, '')",
             {"recipient_column": "phone"},
-            "rows[0] and rows[3] have the same number, 55…78 in two spellings; give one row for each number, "
-            "in one spelling",
+            "rows[0] and rows[3] have the same number in two spellings, 55…78; give one row for each number",
         ),
         (
             "INSERT INTO people VALUES ('+44 20 7946 0018', 'Zoe', 1, '')",
@@ -213,7 +212,11 @@ def test_thousands_of_rows(database, sandbox):
         ("", {"recipient": NUMBER, "text": "{{ rows | table(columns=['x']) }}"}, "no column x; there are"),
         ("", {"recipient": "12"}, "recipient: 7 to 14 digits"),
         ("", {"recipient": NUMBER, "text": "{{ 'x' * 4097 }}"}, "text.body: at most 4096 characters"),
-        ("", {"recipient": NUMBER, "text": "{{ row.name }}"}, "'row' is undefined"),
+        (
+            "",
+            {"recipient": NUMBER, "text": "{{ row.name }}"},
+            "row is there with recipient_column; here loop, as in {% for row in rows %}",
+        ),
         (
             "",
             {"recipient": NUMBER, "sql_conn_id": "itnio_default"},
