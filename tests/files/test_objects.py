@@ -14,11 +14,12 @@ from airflow.providers.common.compat.sdk import (
     DAG,
     AirflowFailException,
     ObjectStoragePath,
+    mask_secret,
     task,
 )
 
 from airflow_provider_itnio import object_files
-from airflow_provider_itnio.api.errors import InvalidMessageError
+from airflow_provider_itnio.api.errors import ConfigurationError, InvalidMessageError, NotSentError
 from airflow_provider_itnio.hooks.itnio import ItnioHook
 from airflow_provider_itnio.messages import template_message
 from airflow_provider_itnio.notifications.whatsapp import WhatsAppNotifier
@@ -175,6 +176,88 @@ def test_what_whatsapp_would_not_take_is_refused(kind, name, content, words, sto
     with pytest.raises(AirflowFailException, match="InvalidMessageError"):
         broadcast_run([NUMBER], text=None, **fields).once()
     assert sandbox.requests == []
+
+
+@pytest.mark.parametrize(
+    ("address", "error", "words"),
+    [
+        ("file:///tmp/report.pdf", InvalidMessageError, "gives no links that expire. Write the file to S3"),
+        ("gs://reports/report.pdf", ConfigurationError, "needs the Airflow provider of that storage"),
+        ("nowhere://reports/report.pdf", ConfigurationError, "needs the Airflow provider of that storage"),
+        ("s3://anonymous@reports/report.pdf", ConfigurationError, "has no credentials"),
+        ("s3://away@reports/report.pdf", NotSentError, "could not be read, nothing was sent"),
+    ],
+)
+def test_a_storage_that_cannot_be_used(
+    address, error, words, storage, sandbox, monkeypatch, closed_port, tmp_path
+):
+    storage.put("report.pdf", ACL="public-read")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    monkeypatch.setenv("AIRFLOW_CONN_ANONYMOUS", storage.connection(login=None, password=None))
+    away = {"endpoint_url": f"http://127.0.0.1:{closed_port}", "region_name": "us-east-1"}
+    monkeypatch.setenv("AIRFLOW_CONN_AWAY", storage.connection(extra=away))
+    with pytest.raises(error, match=words):
+        ItnioHook().send(NUMBER, document={"object": address, "filename": "report.pdf"})
+    assert sandbox.requests == []
+
+
+@pytest.mark.parametrize("scheme", ["s3", "gs", "abfs"])
+@pytest.mark.parametrize("way", ["operator", "broadcast", "hook", "hook in a loop"])
+def test_a_connection_that_there_is_not_is_an_error(way, scheme, sandbox, monkeypatch):
+    """Amazon's provider would go on with the credentials of the worker."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAWORKER")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "of the worker")
+    address = f"{scheme}://nope@reports/report.pdf"
+    with pytest.raises((ConfigurationError, AirflowFailException)) as caught:
+        sent_by(way, {"document": {"object": address}})
+    assert f"'{address}' can't be opened: there is no Airflow connection of the name before the @" in str(
+        caught.value
+    )
+    assert sandbox.requests == []
+
+
+def test_an_error_shows_the_connection_and_no_password():
+    with pytest.raises(ConfigurationError, match=r"'s3://…@reports/a\.pdf' can't be opened") as caught:
+        ItnioHook().send(NUMBER, document={"object": "s3://AKIA:hunter2@reports/a.pdf?sig=5ecret"})
+    assert "hunter2" not in str(caught.value)
+    assert "5ecret" not in str(caught.value)
+
+
+def test_an_error_of_storage_shows_nothing_that_airflow_masks():
+    mask_secret("c2VjcmV0a2V5")
+    with (
+        pytest.raises(NotSentError, match="AccountName=a;AccountKey=") as caught,
+        object_files.storage_errors("x"),
+    ):
+        raise RuntimeError("AccountName=a;AccountKey=c2VjcmV0a2V5")
+    assert "c2VjcmV0a2V5" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"object": "report.pdf"}, "document.object: must be the address of a file in object storage"),
+        ({"object": "https://a.example/a.pdf"}, "give a web address as link"),
+        (
+            {"object": "s3://bucket/folder/"},
+            "document.object: must be the address of a file, not of a folder",
+        ),
+        ({"object": "s3://bucket/a.pdf", "link": "https://a.example/a.pdf"}, "link or object, not both"),
+        ({"object": 5}, "document.object: must be the address of a file in object storage"),
+        *(
+            ({"object": blank}, "document: must have a link or an object; the object given is blank")
+            for blank in (None, "", " ")
+        ),
+    ],
+)
+def test_mistakes_in_a_dag_file_are_import_errors(fields, words):
+    with pytest.raises(InvalidMessageError, match=words):
+        WhatsAppSendOperator(task_id="tell", recipient=NUMBER, document=fields)
 
 
 # --- signatures -------------------------------------------------------------------------------------------
