@@ -18,6 +18,7 @@ from airflow_provider_itnio.rendering.gaps import (
     Container,
     Gap,
     Missing,
+    NoText,
     RecipientData,
     UnknownRecipient,
     as_data,
@@ -160,4 +161,11 @@ def _joins_data(join: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _writes_data(write: Callable[..., Any]) -> Callable[..., Any]:
-    return functools.wraps(write)(lambda value: write(as_written(value)))
+    @functools.wraps(write)
+    def writing(value: Any) -> Any:
+        try:
+            return write(value)
+        except NoText:  # which a dict is where its author does not ask for it
+            return write(as_written(value))
+
+    return writing

@@ -358,8 +358,6 @@ def as_written(value: Any) -> Any:
 
     :raises UndefinedError: if there is a gap in them.
     """
-    if not isinstance(value, (Mapping, list, tuple)):
-        return value
     refuse_gaps(value, "")
     return plain_data(without_gaps(value))
 

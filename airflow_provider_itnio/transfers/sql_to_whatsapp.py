@@ -98,7 +98,8 @@ class SqlToWhatsAppOperator(RowMessages):
     :raises InvalidMessageError: if what is written in the DAG file breaks a rule of the message.
     :raises InvalidParameterError: if another parameter in the DAG file can't be.
     :raises AirflowFailException: without retries, if the message or the rows can't be sent as they are.
-    :raises AirflowSkipException: if there is no row, with ``if_empty="skip"``.
+    :raises AirflowSkipException: if there is no row, with ``if_empty="skip"``; not if an earlier try has left
+        people without their message.
     :raises ItnioError: as a broadcast does.
     """
 

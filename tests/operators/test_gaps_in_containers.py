@@ -170,6 +170,7 @@ def test_nothing_that_is_taken_from_it_is_written_as_a_gap(text, value, where):
         ("{{ X.a }} {{ X | length }} {{ 'a' in X }} {{ X is mapping }}", UserDict(a=1), "1 1 True True"),
         ("{{ X }} {{ X.name }} {{ X.value }}", Enum("Size", "SMALL").SMALL, "Size.SMALL SMALL 1"),
         ("{{ X | tojson }} {{ X | pprint }}", DICT, "{\"n\": 7, \"name\": \"Li\"} {'n': 7, 'name': 'Li'}"),
+        ("{{ X | string }}", (1, "a"), "(1, 'a')"),
         ("{{ X.items() | list }}", DICT, "[('name', 'Li'), ('n', 7)]"),
         ("{{ X | string | lower }}", SimpleNamespace(name="Li"), "namespace(name='li')"),
         ("{{ '%s %s' % X }}", ("a", "b"), "a b"),
