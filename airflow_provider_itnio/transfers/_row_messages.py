@@ -119,16 +119,20 @@ class RowMessages(WhatsAppBroadcastOperator):
         return rows
 
     def _fail_for_earlier(self, earlier: Earlier) -> None:
-        """Fail if earlier tries have left people without a message who get none in this one either."""
+        """Fail if earlier tries have left people without their message, or waited for it in vain."""
         from airflow_provider_itnio.delivery.policy import is_sent_again
 
-        if all(kept.outcome == "accepted" for kept, _ in earlier):
+        waits = self.wait_for != "accepted"
+        if all(kept.outcome == "accepted" and not waits for kept, _ in earlier):
             return
         why = (
             f"The query gives no row any more, and earlier tries have not reached everyone: "
-            f"{_counted(earlier)}. This try has sent nothing"
+            f"{_counted(earlier)}. This try sends nothing{' and waits for nobody' if waits else ''}"
         )
-        if any(is_sent_again(kept.outcome, cleared, self.delivery) for kept, cleared in earlier):
+        if any(
+            kept.outcome == "accepted" or is_sent_again(kept.outcome, cleared, self.delivery)
+            for kept, cleared in earlier
+        ):
             raise NotSentError(why)
         raise AirflowFailException(why)
 

@@ -9,6 +9,7 @@ from airflow_provider_itnio.api.errors import (
     InvalidMessageError,
     InvalidParameterError,
     ItnioError,
+    NotDeliveredError,
     NotSentError,
 )
 from airflow_provider_itnio.transfers.sql_to_whatsapp import SqlToWhatsAppOperator
@@ -345,6 +346,25 @@ def test_a_retry_without_rows_tells_of_those_whom_earlier_tries_did_not_reach(
         assert "arlier tries" in str(failed.value)
         assert f"{accepted} accepted, 1 not sent" in str(failed.value)
     assert len(sandbox.messages) == accepted
+
+
+@pytest.mark.parametrize("if_empty", ["skip", "send"])
+def test_a_retry_without_rows_tells_of_messages_that_were_waited_for(
+    people, sandbox, pushed_to_receiver, if_empty
+):
+    people("DELETE FROM people; INSERT INTO people VALUES ('99970000001', 'Li', 1, '')")  # it gets to "sent"
+    run = report(
+        recipient_column="phone",
+        text="x",
+        wait_for="delivered",
+        wait_timeout=1,
+        if_empty=if_empty,
+        store=TaskStateStore(),
+    )
+    may_be_tried_again(run, NotDeliveredError)
+    people("DELETE FROM people")
+    with pytest.raises(NotSentError, match=r"1 accepted\. This try sends nothing and waits for nobody"):
+        run.once()
 
 
 def test_a_retry_that_has_nobody_to_send_to_runs_no_query(people, sandbox):
