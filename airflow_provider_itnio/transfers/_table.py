@@ -105,20 +105,23 @@ def _lines(names: Sequence[str], values: Sequence[Sequence[Any]], width: int) ->
 
 
 def _fitting(columns: Sequence[Sequence[int]], is_cut: Sequence[Sequence[bool]], width: int) -> Iterator[int]:
-    """Yield how wide each column may be: the widest texts give way first.
+    """Yield how wide each column may be: long names give way first, then the widest texts.
 
     :param columns: the width of each column's name and cells.
     :param is_cut: whether each cell may be cut.
     """
     least = [
-        max(_LEAST if cut else wide for wide, cut in zip(cells, may_cut, strict=True))
+        max(_LEAST, *(wide for wide, cut in zip(cells, may_cut, strict=True) if not cut), 0)
         for (_, *cells), may_cut in zip(columns, is_cut, strict=True)
     ]
     widths = [max(column) for column in columns]
     over = sum(widths) + _BETWEEN * (len(widths) - 1) - width
     while over > 0:
-        room, widest = max((wide if wide > least[index] else 0, index) for index, wide in enumerate(widths))
-        if not room:
+        has_room, _, _, widest = max(
+            (wide > least[index], wide > max(columns[index][1:]), wide, index)
+            for index, wide in enumerate(widths)
+        )
+        if not has_room:
             break
         widths[widest] -= 1
         over -= 1

@@ -94,6 +94,18 @@ def test_dates_and_numbers_are_never_cut(values):
     assert all(line.endswith("2415525.25") for line in written)
 
 
+def test_names_give_way_before_texts():
+    rows = [
+        {"day": date(2026, 7, 1), "region": region, "orders": 600, "revenue": 24155.25}
+        for region in ("Northern", "Northeast")
+    ]
+    assert [line.split() for line in lines(rows)[1:-1]] == [
+        ["day", "region", "ord…", "revenue"],
+        ["2026-07-01", "North…", "600", "24155.25"],
+        ["2026-07-01", "North…", "600", "24155.25"],
+    ]
+
+
 def test_a_float_is_short_and_leaves_room_for_texts():
     rows = [{"day": date(2026, 7, 1), "country": "Germany", "share": 0.1 + 0.2}]
     assert lines(rows)[2].split() == ["2026-07-01", "Germany", "0.3"]
