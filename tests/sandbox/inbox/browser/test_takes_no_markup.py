@@ -211,6 +211,7 @@ def test_markup_in_a_reply_is_text(page, sandbox, wire, message):
 
 
 def test_markup_in_the_search_and_the_address_is_text(page, sandbox, wire, message):
+    wire.custom(message())
     page.locator("#search").fill(ATTACK)
     page.evaluate("attack => (location.hash = attack)", ATTACK)
     page.get_by_text("Choose a conversation").wait_for()
