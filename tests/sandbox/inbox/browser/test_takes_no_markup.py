@@ -212,6 +212,8 @@ def test_markup_in_a_reply_is_text(page, sandbox, wire, message):
 
 def test_markup_in_the_search_and_the_address_is_text(page, sandbox, wire, message):
     wire.custom(message())
+    page.evaluate(f"location.hash = '{RECIPIENT}'")
+    page.locator("main article").first.wait_for()
     page.locator("#search").fill(ATTACK)
     page.evaluate("attack => (location.hash = attack)", ATTACK)
     page.get_by_text("Choose a conversation").wait_for()
