@@ -223,7 +223,10 @@ def opened_storage(address: str, where: str) -> tuple[Any, str]:
     with storage_errors(where):
         filesystem, path = _opened(address)
         if type(filesystem).sign is AbstractFileSystem.sign:
-            raise _gives_no_links(where)
+            raise InvalidMessageError(
+                f"{where} can't be signed, so WhatsApp could not fetch it: its storage gives no links that "
+                "expire. Write the file to S3, Google Cloud Storage or Azure, or give a public link"
+            )
     return filesystem, path
 
 
@@ -258,19 +261,10 @@ def _signed(media: MediaInMessage, filesystem: Any, path: str, seconds: int, med
     tell_type = {_TELL_TYPE[protocol]: media_type} if media_type and protocol in _TELL_TYPE else {}
     try:
         return str(filesystem.sign(path, expiration=seconds, **tell_type))
-    except NotImplementedError:  # of some storage that its class does not tell
-        raise _gives_no_links(_where(media)) from None
     except OSError:
         raise
     except Exception as error:
         raise _unsigned(media, _words(error)) from None
-
-
-def _gives_no_links(where: str) -> InvalidMessageError:
-    return InvalidMessageError(
-        f"{where} can't be signed, so WhatsApp could not fetch it: its storage gives no links that "
-        "expire. Write the file to S3, Google Cloud Storage or Azure, or give a public link"
-    )
 
 
 def _unsigned(media: MediaInMessage, why: str) -> ConfigurationError:

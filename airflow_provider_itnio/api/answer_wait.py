@@ -62,7 +62,7 @@ class AnswerWait:
         self._problem = ""
         self._unclear = question.unclear
         self._is_pushed_to = False
-        self._told: tuple[str, list[str]] | None = None  # who was to be asked, not who was
+        self._told: tuple[str, list[str]] | None = None  # perhaps of people whom no message has reached
         self._is_not_open = self._has_opened = False
 
     def what_to_read(self) -> dict[str, Any]:
@@ -134,7 +134,8 @@ class AnswerWait:
     def to_open(self) -> tuple[str, list[str], float, str] | None:
         """Return what to give ``open_question``, if the receiver does not know to whom the question is open.
 
-        Its database may be another one than before, or a message that asks may have failed.
+        It was told of all who were to be asked, some of whom may have been refused. Its database may be
+        another one than before, or a message that asks may have failed.
         """
         if (now := self._open_to()) == self._told:
             return None
@@ -159,7 +160,8 @@ class AnswerWait:
             return True
         if means is not None:
             self._is_not_open = self._is_not_open or ignored == NOT_OPEN
-            self._unclear = f"{mask_phone(message.sender)} typed {means!r}: {ignored}"
+            how = "typed" if message.option_id is None else "tapped"
+            self._unclear = f"{mask_phone(message.sender)} {how} {means!r}: {ignored}"
         if ignored and self._lines < _MOST_LINES:
             self._lines += 1
             log.info("A message from %s is not counted: %s", mask_phone(message.sender), ignored)

@@ -65,7 +65,7 @@ class Choice(NamedTuple):
 
     :param option: the key of the option that it chooses; ``None`` for none.
     :param ignored: why it is no answer, if it looks like one.
-    :param means: the key of the option that typed words mean, if it is not clear to which question.
+    :param means: the key of the option that is meant, if it is not clear whether it is an answer.
     """
 
     option: str | None
@@ -192,20 +192,21 @@ class Question:
         :param secret: the connection's.
         """
         sender = canonical_number(message.sender)
+        mine = [one for one in self.asked if canonical_number(one.recipient) == sender]
+        quotes_it = message.reply_to in {one.message_id for one in mine if one.message_id}
         for given in (message.option_id, message.text):
             if given and f".{self.id}." in given:
-                return self._tapped(message, given, sender, secret)
+                return self._tapped(message, given, sender, secret, quotes_it=quotes_it)
         typed = None
         if message.type not in _NO_WORDS and len(message.text) <= 2 * LONGEST_KEY:
             words = option_words(self.options, has_places=self.has_places)
             typed = words.get(_word(message.text)) or words.get(_word(message.text, around="PS"))
-        mine = [one for one in self.asked if canonical_number(one.recipient) == sender]
         if not mine:
             is_for_others = typed is None or message.questions
             return Choice(None, "" if is_for_others else "from a number that was not asked")
         if typed is None:
             return Choice(None, "none of the options")
-        if message.reply_to in {one.message_id for one in mine if one.message_id}:
+        if quotes_it:
             in_time = self._in_time(message, typed)
             if self.takes_typed or in_time.option is None:
                 return in_time
@@ -217,7 +218,9 @@ class Question:
             return Choice(None, unclear, typed)
         return Choice(typed)
 
-    def _tapped(self, message: IncomingMessage, option_id: str, sender: str, secret: Secret) -> Choice:
+    def _tapped(
+        self, message: IncomingMessage, option_id: str, sender: str, secret: Secret, *, quotes_it: bool
+    ) -> Choice:
         given = option_id.strip().encode("utf-8", "replace")
         for one in self.asked:
             for key in self.options:
@@ -225,10 +228,8 @@ class Question:
                     if canonical_number(one.recipient) != sender:
                         return Choice(None, "the button of another person's question")
                     return self._in_time(message, key)
-        mine = {one.message_id for one in self.asked if canonical_number(one.recipient) == sender}
         key = option_id.strip().partition(f".{self.id}.")[0]
-        is_meant = key in self.options and message.reply_to in mine - {None}
-        return Choice(None, "its code does not fit", key if is_meant else None)
+        return Choice(None, "its code does not fit", key if quotes_it and key in self.options else None)
 
     def _not_typed_to_this(self, message: IncomingMessage, mine: Sequence[Asked]) -> str:
         """Say why typed words are certainly no answer to this question."""

@@ -148,5 +148,5 @@ def test_a_tap_that_a_new_secret_makes_foreign_is_no_silence(sandbox, connect, r
     left = deferred(run := asking(deferrable=True, answer_within=2, if_no_answer="leave"))
     connect(extra=receiver.extra, password="another")
     heard(receiver, lambda: tap(sandbox, sandbox.messages[0]))
-    with pytest.raises(AirflowFailException, match="'again': its code does not fit"):
+    with pytest.raises(AirflowFailException, match="tapped 'again': its code does not fit"):
         ended(run, left)
