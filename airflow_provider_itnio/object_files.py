@@ -8,12 +8,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import copy_context
 from datetime import timedelta
 from functools import cache, partial
-from threading import Thread
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_itnio.api.checks import check_link_options
@@ -26,6 +25,7 @@ from airflow_provider_itnio.api.errors import (
 )
 from airflow_provider_itnio.api.links import is_signed, private_host, signatures_in
 from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
+from airflow_provider_itnio.api.time_limit import within
 
 if TYPE_CHECKING:
     from airflow_provider_itnio.api.models.media_in_message import MediaInMessage
@@ -98,10 +98,14 @@ class MessageFiles:
         if self._failure:
             raise FileUnavailableError(self._failure)
         try:
-            return _within(self._timeout, work, message.type)
+            return within(self._timeout, work)
         except FileUnavailableError as error:
             self._failure = str(error)
             raise
+        except TimeoutError:
+            limit = f"{self._timeout:g} seconds"
+            self._failure = f"{message.type}: its file could not be read within {limit}, nothing was sent"
+            raise FileUnavailableError(self._failure) from None
 
     def opened(self, message: Message) -> FileWork | None:
         """Look up in Airflow what the message's file needs.
@@ -189,25 +193,6 @@ class MessageFiles:
                 media.path,
                 describe_value(host),
             )
-
-
-def _within(seconds: float, work: FileWork, kind: str) -> Message:
-    result: Future[Message] = Future()
-
-    def do() -> None:
-        try:
-            result.set_result(work())
-        except BaseException as error:
-            result.set_exception(error)
-
-    # A daemon: what has not ended in time keeps no process from ending.
-    Thread(target=do, daemon=True).start()
-    try:
-        return result.result(seconds)
-    except TimeoutError:
-        raise FileUnavailableError(
-            f"{kind}: its file could not be read within {seconds:g} seconds, nothing was sent"
-        ) from None
 
 
 def opened_storage(address: str, where: str) -> tuple[Any, str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -113,15 +112,16 @@ class ReceiverQuestions:
         """
         from airflow_provider_itnio.api.async_client import AsyncClient
         from airflow_provider_itnio.api.receiver import windows_of
+        from airflow_provider_itnio.api.time_limit import within
 
         async def ask() -> dict[str, Window]:
-            async with AsyncClient(*way) as client, asyncio.timeout(_ANSWERED_WITHIN):
+            async with AsyncClient(*way) as client:
                 return await windows_of(client.perform, phones)
 
         way = self.way_to_receiver(self.account())
         try:
-            with ThreadPoolExecutor(1) as pool:  # an event loop may run in this thread already
-                windows = pool.submit(lambda: asyncio.run(ask())).result()
+            # In another thread: an event loop may run in this one already.
+            windows = within(_ANSWERED_WITHIN, lambda: asyncio.run(ask()))
         except TimeoutError:
             raise ReceiverError(
                 f"The receiver did not say within {_ANSWERED_WITHIN:.0f} s whether 24-hour windows are open"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Coroutine, Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
+from airflow_provider_itnio.api.time_limit import within
 from airflow_provider_itnio.notifications.rendering import describe_error
 
 if TYPE_CHECKING:
@@ -37,23 +37,12 @@ def open_windows(
     :return: by number. ``False`` for all if the receiver does not say; empty if it is not asked, since none
         is configured or the alert has no WhatsApp template beside another message.
     """
-    answers: list[Mapping[str, bool] | Exception] = []
-
-    def ask(question: _Question) -> None:
-        try:
-            answers.append(asyncio.run(question))
-        except Exception as error:
-            answers.append(error)
-
     numbers = list(recipients)
     try:
         if (question := _question(hook, alert, account, numbers)) is None:
             return {}
         # An event loop may run here already, and the look-up of a name can't be ended.
-        thread = threading.Thread(target=ask, args=(question,), name="whatsapp-alert-windows", daemon=True)
-        thread.start()
-        thread.join(_SECONDS)
-        return _told(hook, numbers, answers[0] if answers else TimeoutError(_TOO_LATE))
+        return _told(hook, numbers, within(_SECONDS, lambda: asyncio.run(question)))
     except Exception as error:
         return _told(hook, numbers, error)
 
