@@ -2,13 +2,13 @@
 
 import { Chat } from "./components/chat.js";
 import { ConversationList } from "./components/conversations.js";
-import { openDialog } from "./components/dialog.js";
+import { confirmClear } from "./components/dialogs.js";
 import { FailureList } from "./components/failures.js";
 import { FaultsPanel } from "./components/faults_panel.js";
-import { Pane } from "./components/pane.js";
+import { Pane, PHONE } from "./components/pane.js";
 import { showRequest } from "./components/request_pane.js";
 import { Welcome } from "./components/welcome.js";
-import { button, element, icon } from "./lib/dom.js";
+import { draw, icon } from "./lib/dom.js";
 import { FAILURES, Inbox } from "./lib/model.js";
 import { RunningSandbox, SavedInbox } from "./lib/sources.js";
 
@@ -16,29 +16,24 @@ const STATES = { live: "Live", lost: "Reconnecting …", saved: "Saved" };
 const ANNOUNCE_EVERY = 1000;
 const TYPING = 150;
 const ADDRESS = /^#(\d*|refused)(?:\/([\w-]+))?$/;
-const PHONE = matchMedia("(max-width: 46rem)");
 
-const [state, save, faultsTool, clear, searched, announcement, trouble] = [
-  "state", "save", "faults", "clear", "search", "announcement", "trouble",
+const [state, save, faultsTool, clear, searched, announcement, trouble, main, saved] = [
+  "state", "save", "faults", "clear", "search", "announcement", "trouble", "chat", "kept",
 ].map((id) => document.getElementById(id));
-const [side, main] = [document.querySelector(".side"), document.getElementById("chat")];
-const saved = document.getElementById("kept");
 const source = saved ? new SavedInbox(saved.textContent) : new RunningSandbox();
 
-const inbox = new Inbox(source, draw);
+const inbox = new Inbox(source, drawSoon);
 let chosen = "";
 let selected = "";
-let opened = "";
+let opened = ""; // what the pane shows
 let opensSheet = false;
 let opensItself = true;
 let startsAgain = false;
-let query = "";
 let searching;
-let drawn = false;
+let willDraw = false;
 let unannounced = 0;
 let left;
 
-const list = new ConversationList(document.getElementById("conversations"), choose, tried(() => inbox.moreRows()));
 const actions = {
   open: ({ id }) => {
     opensSheet = true;
@@ -46,10 +41,10 @@ const actions = {
     go(`#${chosen}/${id}`, { replaces: Boolean(selected) });
   },
   answer: source.answer && tried(async (reply) => {
-    const [number, searchedFor] = [chosen, query];
+    const [number, words] = [chosen, searched.value];
     const kept = await source.answer(reply);
-    if (kept && chosen === number && query === searchedFor) {
-      showTheEnd();
+    if (kept && chosen === number && searched.value === words) {
+      find("").then(() => chat.showEnd());
       tellWhereItWent(number);
     }
     return kept;
@@ -59,16 +54,14 @@ const actions = {
   toEnd: tried(() => inbox.toEnd()),
   showAll: () => find(""),
 };
+const list = new ConversationList(document.getElementById("conversations"), choose, tried(() => inbox.moreRows()));
 const chat = new Chat(inbox, actions);
 const failures = new FailureList(inbox, actions);
 const welcome = new Welcome(source.connection && tried(() => source.connection()), tried(() => source.sendTest()));
-const pane = new Pane(document.getElementById("pane"), [side, main], closePane);
+const pane = new Pane(document.getElementById("pane"), [document.querySelector(".side"), main], closePane);
 const faults = source.faults && new FaultsPanel(source, pane, faultsTool, tried);
 
-save.append(icon("save"));
-faultsTool.append(icon("fault"));
-clear.append(icon("clear"));
-if (saved) for (const tool of [save, faultsTool, clear]) tool.remove();
+for (const [tool, name] of [[save, "save"], [faultsTool, "fault"], [clear, "clear"]]) saved ? tool.remove() : draw(tool, icon(name));
 
 readAddress();
 source.follow({
@@ -97,43 +90,47 @@ source.follow({
   },
 });
 
+addEventListener("found", drawSoon);
 addEventListener("hashchange", readAddress);
 addEventListener("keydown", onKey);
 searched.addEventListener("input", () => find(searched.value, TYPING));
-clear.addEventListener("click", confirmClear);
+clear.addEventListener("click", () => confirmClear(tried(() => { startsAgain = true; return source.clear(); })));
 faultsTool.addEventListener("click", () => {
   if (selected) go(`#${chosen}`, { replaces: true });
   faults.show();
+  refreshFaults();
 });
 
 /** Draws at most once a frame, however much came. */
-function draw() {
-  if (drawn) return;
-  drawn = true;
-  requestAnimationFrame(() => {
-    drawn = false;
-    if (!inbox.list) return;
-    if (document.activeElement !== document.body) left ??= chosen;
-    completeAddress();
-    const { messages, failures: failed } = inbox.list.totals;
-    const part = inbox.partOf(chosen);
-    document.title = `${messages ? `(${messages}) ` : ""}Inbox · itnio-sandbox`;
-    list.draw(inbox, chosen);
-    if (!chosen) welcome.draw(main, !messages && !failed);
-    else if (!part) return; // what was shown stays until it is loaded
-    else if (chosen === FAILURES) failures.draw(main, part, selected);
-    else chat.draw(main, part, selected);
-    const entry = selectedEntry();
-    if (entry && opened !== selected && (opensSheet || !PHONE.matches)) show(entry);
-    if (left !== undefined) takeKeyboard();
-  });
+function drawSoon() {
+  if (!willDraw) requestAnimationFrame(drawAll);
+  willDraw = true;
+}
+
+function drawAll() {
+  willDraw = false;
+  if (!inbox.list) return;
+  if (document.activeElement !== document.body) left ??= chosen;
+  completeAddress();
+  const { messages, failures: failed } = inbox.list.totals;
+  const part = inbox.partOf(chosen);
+  document.title = `${messages ? `(${messages}) ` : ""}Inbox · itnio-sandbox`;
+  list.draw(inbox, chosen);
+  if (chosen && !part) return; // what was shown stays until it is loaded
+  const view = !chosen ? welcome : chosen === FAILURES ? failures : chat;
+  if (!view.root.isConnected) main.replaceChildren(view.root);
+  if (chosen) view.draw(part, selected);
+  else view.draw(!messages && !failed);
+  const entry = selectedEntry();
+  if (entry && opened !== selected && (opensSheet || !PHONE.matches)) show(entry);
+  if (left !== undefined) takeKeyboard(chosen ? view : list);
 }
 
 /** Opens the only conversation, and finds that of a message whose address does not name it. */
 function completeAddress() {
-  const { named, query: searchedFor, list: { totals, conversations } } = inbox;
+  const { named, query, list: { totals, conversations } } = inbox;
   if (!chosen && selected && named?.id === selected) go(`#${named.of}/${selected}`, { replaces: true });
-  else if (!chosen && !selected && opensItself && totals.conversations === 1 && !searchedFor) go(`#${conversations[0].number}`, { replaces: true });
+  else if (!chosen && !selected && opensItself && totals.conversations === 1 && !query) go(`#${conversations[0].number}`, { replaces: true });
 }
 
 function selectedEntry() {
@@ -156,12 +153,11 @@ const tellWhereItWent = tried(async (number) => {
 
 function closePane() {
   const had = pane.contains(document.activeElement) || pane.isSheet;
-  const article = had && selected && main.querySelector(`article[data-id="${CSS.escape(selected)}"]`);
+  const article = main.querySelector("article[aria-current]");
   pane.hide();
   opened = "";
   if (selected) go(`#${chosen}`, { replaces: true });
-  if (article) article.focus({ preventScroll: true });
-  else if (had) faultsTool.focus();
+  if (had) (article ?? faultsTool).focus({ preventScroll: true });
 }
 
 function choose(number) {
@@ -170,8 +166,7 @@ function choose(number) {
 
 /** Goes to an address of the page. */
 function go(address, { replaces = false } = {}) {
-  if (replaces) history.replaceState(null, "", address);
-  else history.pushState(null, "", address);
+  history[replaces ? "replaceState" : "pushState"](null, "", address);
   readAddress({ keepsTrouble: replaces });
 }
 
@@ -188,65 +183,40 @@ function readAddress({ keepsTrouble = false } = {}) {
   if (!selected) opensSheet = false;
   document.body.dataset.pane = chosen ? "chat" : "list";
   tried(() => inbox.show(chosen, selected), keepsTrouble)();
-  draw();
+  drawSoon();
 }
 
-/** Goes on in the pane that is shown if what had the keyboard is gone, or is out of sight on a phone's width. */
-function takeKeyboard() {
+/** Goes on in what is shown if what had the keyboard is gone, or is out of sight on a phone's width. */
+function takeKeyboard(view) {
   const from = left;
   left = undefined;
   if (document.activeElement?.checkVisibility() && document.activeElement !== document.body) return;
-  if (!chosen) list.focus(from);
-  else if (chosen === FAILURES) failures.focus();
-  else chat.focus();
+  view.focus(from);
   if (document.activeElement === document.body) searched.focus();
 }
 
 /** Looks for words, or shows all again. */
 async function find(text, wait = 0) {
-  query = text;
   searched.value = text;
   clearTimeout(searching);
   if (wait) searching = setTimeout(() => find(text), wait);
   else if (text.trim() !== inbox.query) await tried(() => inbox.search(text))();
 }
 
-/** Shows the end of the chat, where what the recipient has just answered is or will be. */
-async function showTheEnd() {
-  await find("");
-  await chat.showEnd();
-}
-
 function onKey(event) {
-  const writing = event.target.matches?.("input, textarea, select");
-  if (event.ctrlKey || event.metaKey || event.altKey) return;
-  if (document.querySelector("dialog[open]") || event.isComposing) return;
-  if (event.key === "/" && !writing && !pane.isSheet) {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || document.querySelector("dialog[open]")) return;
+  if (event.key === "/" && !event.target.matches?.("input, textarea, select") && !pane.isSheet) {
     event.preventDefault();
     searched.focus();
     searched.select();
   }
   if (event.key === "Escape") {
-    if (query && !pane.isSheet) find("");
+    if (searched.value && !pane.isSheet) find("");
     else if (pane.isOpen) closePane();
     else if (event.target === searched) searched.blur();
     else if (chosen && PHONE.matches) choose("");
     else list.focus();
   }
-}
-
-function confirmClear() {
-  const dialog = openDialog({
-    name: "question",
-    title: "Clear the inbox?",
-    body: [
-      element("p", {}, "Messages, replies and failed requests are forgotten, here and in the JSON API."),
-      element("p", { class: "answers" },
-        button({ autofocus: true, onclick: () => dialog.close() }, "Keep"),
-        button({ class: "danger", onclick: tried(async () => { dialog.close(); startsAgain = true; await source.clear(); }) }, "Clear"),
-      ),
-    ],
-  });
 }
 
 /** Asks which faults are set; that this fails is told by the state of the connection. */

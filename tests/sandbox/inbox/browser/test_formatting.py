@@ -56,9 +56,10 @@ def render(browser, open_sandbox):
     page.goto(open_sandbox.url)
     yield lambda text: page.evaluate(
         """async (text) => {
+          const { draw } = await import("/static/lib/dom.js");
           const { formatted } = await import("/static/lib/formatting.js");
           const shown = document.createElement("div");
-          shown.append(...formatted(text));
+          draw(shown, formatted(text));
           return [shown.innerHTML, shown.textContent, [...shown.querySelectorAll("a")].map((a) => a.href)];
         }""",
         text,

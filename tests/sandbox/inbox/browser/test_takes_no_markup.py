@@ -226,3 +226,13 @@ def test_the_browser_itself_forbids_markup_from_text(page):
     sink = "document.createElement('p').innerHTML = '<b>x</b>'"
     forbidden = f"() => {{ try {{ {sink}; }} catch (error) {{ return error.name; }} }}"
     assert page.evaluate(forbidden) == "TypeError"
+
+
+def test_an_object_of_a_message_is_no_element(page):
+    drawn = """async () => {
+      const { draw } = await import("/static/lib/dom.js");
+      const shown = document.createElement("div");
+      draw(shown, JSON.parse('{"name": "b", "properties": {"title": "x"}, "children": ["y"]}'));
+      return [shown.childElementCount, shown.textContent];
+    }"""
+    assert page.evaluate(drawn) == [0, "[object Object]"]

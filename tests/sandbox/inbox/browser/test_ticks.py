@@ -20,7 +20,7 @@ def sandbox():
 
 
 def head(page):
-    return page.locator("main > header .window")
+    return page.locator("main header .window")
 
 
 @pytest.mark.parametrize("colours", ["light", "dark"])
@@ -70,6 +70,20 @@ def test_ticks_change_while_the_page_is_open(open_inbox, bubble, sandbox, send, 
         expect(shown.locator(".status")).to_have_attribute("title", words)
     expect(shown).to_have_attribute("aria-description", "Read")
     expect(shown.locator(".status")).to_have_count(1)
+
+
+def test_what_plays_goes_on_when_its_ticks_change(open_inbox, bubble, sandbox, send, message):
+    link = {"link": "http://127.0.0.1:9/tour.webm"}
+    sandbox.window_open("99970000003")
+    message_id = send(message(recipient="99970000003", type="video", video=link))
+    page = open_inbox("99970000003")
+    page.route("**/tour.webm", lambda route: None)  # neither there nor missing
+    page.reload()
+    video = bubble(page, message_id).locator("video")
+    video.evaluate("node => { window.shown = node; }")
+    sandbox.push(message_id, "read")
+    expect(bubble(page, message_id).locator(".status")).to_have_attribute("title", "Read")
+    assert video.evaluate("node => node === window.shown")
 
 
 def test_a_message_that_fails_later_says_why(open_inbox, bubble, sandbox, send, template_message):

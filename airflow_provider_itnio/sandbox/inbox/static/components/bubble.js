@@ -1,7 +1,7 @@
-// One message or reply as a bubble.
+// One message, reply or failed request as a bubble.
 
 import { contactCards, locationCard } from "./cards.js";
-import { button, element, icon } from "../lib/dom.js";
+import { button, element, icon, tool } from "../lib/dom.js";
 import { FILES } from "./files.js";
 import { formatted, withoutMarks } from "../lib/formatting.js";
 import { interactive } from "./interactive.js";
@@ -22,31 +22,52 @@ const CONTENTS = {
   template,
 };
 
-const MADE = {
-  message: (entry, { find, answer }) => [`Message, ${entry.data.type}`, ofMessage(entry, find, answer)],
-  reply: (entry, { find }) => ["Reply of the recipient", ofReply(entry, find)],
-  failure: (entry) => ["Failed request", [words(entry.words), explanation(entry.data)]],
+// What has become of a message, as WhatsApp draws it.
+const STATUSES = {
+  accepted: ["pending", "Accepted"],
+  sent: ["tick", "Sent"],
+  delivered: ["ticks", "Delivered"],
+  read: ["ticks", "Read"],
+  failed: ["refused", "Not delivered"],
+  deleted: ["clear", "Deleted"],
 };
 
 /**
- * Makes the bubble of an entry. `find` gives an entry by its id; `open` shows its request; `answer` keeps a
- * choice and `quote` begins an answer, both missing where none can be kept.
+ * Shows the bubble of an entry; `quoted` is what it answers, if that is known. `open` shows its request; `answer`
+ * keeps a choice and `quote` begins an answer, both missing where none can be kept.
  */
-export function bubble(entry, { find, open, answer, quote }) {
-  const [sender, made] = MADE[entry.kind](entry, { find, answer });
+export function bubble(entry, { quoted, isSelected, open, answer, quote }) {
+  const { kind, data, id, number, at } = entry;
   const said = withoutMarks(entry.words);
-  return element(
-    "article",
+  const [sender, opened, content] = {
+    message: () => [`Message, ${data.type}`, `request ${id}`, ofMessage(entry, answer)],
+    reply: () => ["Reply of the recipient", `reply ${id}`, ofReply(entry)],
+    failure: () => ["Failed request", "failed request", [words(entry.words), explanation(data)]],
+  }[kind]();
+  const [drawn, status, title] = kind === "failure" ? ["refused", "failed"] : [STATUSES[data.status]?.[0], data.status, STATUSES[data.status]?.[1]];
+  return element("article",
     {
-      class: `bubble ${entry.kind === "failure" ? "failed" : entry.kind} is-${entry.data.type ?? "request"}`,
-      "data-id": entry.id,
-      "data-number": entry.number,
-      "aria-label": `${sender}, ${clock(entry.at)}${said && `: ${said}`}`,
+      class: `bubble ${kind === "failure" ? "failed" : kind} is-${data.type ?? "request"}`,
+      "data-id": id,
+      "data-number": number,
+      "aria-label": `${sender}, ${clock(at)}${said && `: ${said}`}`,
+      "aria-description": [title, kind === "message" && data.failure].filter(Boolean).join(": "),
+      "aria-current": isSelected && "true",
       tabindex: "-1",
-      onclick: (event) => opensByClick(event) && open(),
+      onclick: (event) => opensByClick(event) && open(entry),
+      onkeydown: (event) => onKey(event, () => open(entry), quote && (() => quote(entry))),
     },
-    made,
-    stamp(entry, open, quote),
+    entry.answers && quoteOf(entry.answers, quoted),
+    content,
+    kind === "message" && data.failure && element("p", { class: "undelivered", dir: "auto" }, icon("refused"), `${title}: ${data.failure}`),
+    element("footer", {},
+      quote && tool("reply", "Reply to this message", () => quote(entry), "quote"),
+      button({ class: "stamp", title: `Open the ${opened}`, "aria-label": `Open the ${opened}`, onclick: () => open(entry) },
+        element("span", { class: "id" }, kind === "failure" ? "Failed" : id),
+        element("time", { datetime: at.toISOString(), title: at.toString() }, clock(at)),
+      ),
+      drawn && element("span", { class: `status is-${status}`, title }, icon(drawn)),
+    ),
   );
 }
 
@@ -56,55 +77,41 @@ export function opensByClick({ target, currentTarget }) {
   return !target.closest("a, button, audio, video") && (selection.isCollapsed || !currentTarget.contains(selection.anchorNode));
 }
 
-function ofMessage({ data, failure }, find, answer) {
+function onKey(event, open, quote) {
+  if (event.target.matches("audio, video") || event.ctrlKey || event.metaKey || event.altKey) return;
+  const does = event.key === "r" ? quote : event.key === "Enter" && event.target === event.currentTarget && open;
+  if (!does) return;
+  event.preventDefault(); // else the same press closes what it opens, or is written into the field
+  does();
+}
+
+function ofMessage({ data, failure, chosen }, answer) {
   const { type, body, notes } = data;
-  const show = CONTENTS[type] ?? unknown;
+  const show = CONTENTS[type] ?? ((content) => element("pre", {}, JSON.stringify(content, null, 2)));
   const press = answer && ((choice) => answer({ message_id: data.id, ...choice }));
   const unheard = failure && `The sender does not know that it was accepted: ${failure.meaning}`;
   return [
-    quoteOf(textAt(body, "context", "refMessageId"), find),
-    show(valueAt(body, type), { answer: press }),
+    show(valueAt(body, type), { answer: press, chosen }),
     [...notes, unheard].filter(Boolean).map((note) => element("p", { class: "note", dir: "auto" }, icon("note"), note)),
   ];
 }
 
-function ofReply({ data }, find) {
-  const shown = data.type === "location" ? locationCard(valueAt(data.body, "message", "location")) : undefined;
-  return [
-    quoteOf(data.answers, find),
-    shown ?? (data.choice === null ? words(data.text) : element("div", { class: "words", dir: "auto" }, data.text)),
-  ];
+function ofReply({ data }) {
+  if (data.type === "location") return locationCard(valueAt(data.body, "message", "location"));
+  return data.choice === null ? words(data.text) : element("div", { class: "words", dir: "auto" }, data.text);
 }
 
 /** Shows a text, large if it is of up to three emoji alone. */
 function words(text) {
-  const large = EMOJI.test(text) && [...new Intl.Segmenter().segment(text.replace(/\s/g, ""))].length <= MOST_LARGE_EMOJI;
-  return element("div", { class: large ? "words emoji" : "words", dir: "auto" }, formatted(text));
-}
-
-function unknown(content) {
-  return [element("pre", {}, JSON.stringify(content, null, 2))];
+  const isLarge = EMOJI.test(text) && [...new Intl.Segmenter().segment(text.replace(/\s/g, ""))].length <= MOST_LARGE_EMOJI;
+  return element("div", { class: isLarge ? "words emoji" : "words", dir: "auto" }, formatted(text));
 }
 
 /** Shows the message that another one answers, by its words if it is known. */
-export function quoteOf(id, find) {
-  if (!id) return undefined;
-  const quoted = find(id);
+function quoteOf(id, quoted) {
   const who = quoted?.kind === "message" ? "Business" : "Recipient";
-  return element("div", { class: `quoted ${quoted?.kind ?? "nowhere"}`, "data-id": id },
+  return element("div", { class: `quoted ${quoted?.kind ?? "nowhere"}` },
     element("b", {}, quoted ? who : "An earlier message"),
     element("p", { dir: "auto" }, quoted ? withoutMarks(quoted.words) || quoted.data.type : `Message ${id} is not in this inbox`),
-  );
-}
-
-function stamp(entry, open, quote) {
-  const opened = entry.kind === "failure" ? "Open the failed request" : `Open the ${entry.kind === "reply" ? "reply" : "request"} ${entry.id}`;
-  return element("footer", {},
-    quote && button({ class: "quote", tabindex: "-1", title: "Reply to this message", "aria-label": "Reply to this message", onclick: () => quote(entry) }, icon("reply")),
-    button({ class: "stamp", tabindex: "-1", title: opened, "aria-label": opened, onclick: open },
-      element("span", { class: "id" }, entry.kind === "failure" ? "Failed" : entry.id),
-      element("time", { datetime: entry.at.toISOString(), title: entry.at.toString() }, clock(entry.at)),
-    ),
-    entry.kind === "failure" && element("span", { class: "status is-failed" }, icon("refused")),
   );
 }

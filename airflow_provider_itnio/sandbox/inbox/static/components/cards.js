@@ -12,18 +12,17 @@ export function locationCard(content) {
   const place = `${latitude}, ${longitude}`;
   const known = [latitude, longitude].every((one) => one.trim() && Number.isFinite(Number(one)));
   const at = `mlat=${encodeURIComponent(latitude)}&mlon=${encodeURIComponent(longitude)}`;
-  const card = follow(
+  const name = textAt(content, "name") || place;
+  return follow(
     known ? `${MAP}?${at}#map=15/${Number(latitude)}/${Number(longitude)}` : undefined,
+    { class: "place", "aria-label": known && `Map of ${name}` },
     element("span", { class: "map" }, icon("location")),
     element("span", { class: "about" },
-      element("bdi", { class: "name" }, textAt(content, "name") || place),
+      element("bdi", { class: "name" }, name),
       element("bdi", { class: "line" }, textAt(content, "address")),
-      textAt(content, "name") && element("small", { dir: "ltr" }, place),
+      name !== place && element("small", { dir: "ltr" }, place),
     ),
   );
-  card.classList.add("place");
-  if (known) card.setAttribute("aria-label", `Map of ${textAt(content, "name") || place}`);
-  return card;
 }
 
 /** Shows contacts, a card for each. */
@@ -37,7 +36,7 @@ function contact(one) {
     line("company", [textAt(one, "org", "title"), textAt(one, "org", "department"), textAt(one, "org", "company")]),
     ...objectsAt(one, "phones").map((phone) => line("phone", [textAt(phone, "phone")], textAt(phone, "type"))),
     ...objectsAt(one, "emails").map((mail) => line("mail", [textAt(mail, "email")], textAt(mail, "type"))),
-    ...objectsAt(one, "urls").map((url) => line("link", [textAt(url, "url")], textAt(url, "type"), follow)),
+    ...objectsAt(one, "urls").map((url) => line("link", [textAt(url, "url")], textAt(url, "type"), (text) => follow(text, {}, text))),
     ...objectsAt(one, "addresses").map((address) => line("location", parts(address), textAt(address, "type"))),
     line("calendar", [textAt(one, "birthday")], "birthday"),
   ];
@@ -54,9 +53,8 @@ function parts(address) {
   return ["street", "city", "state", "zip", "country"].map((name) => textAt(address, name));
 }
 
-function line(drawn, texts, kind = "", written = (_, text) => text) {
+function line(drawn, texts, kind = "", written = (text) => text) {
   const text = texts.filter(Boolean).join(", ");
   if (!text) return undefined;
-  const label = kind && element("small", {}, kind.toLowerCase());
-  return element("li", {}, icon(drawn), element("bdi", {}, written(text, text)), label);
+  return element("li", {}, icon(drawn), element("bdi", {}, written(text)), kind && element("small", {}, kind.toLowerCase()));
 }

@@ -1,75 +1,67 @@
 // The middle pane: one conversation as the recipient's phone shows it.
 
-import { arrange, backButton, button, element, icon, oneAtATime } from "../lib/dom.js";
+import { button, draw, element, icon, keepOneInTabOrder, make, tool, walk } from "../lib/dom.js";
 import { day, moment } from "../lib/times.js";
-import { bubble, quoteOf } from "./bubble.js";
+import { bubble } from "./bubble.js";
 import { Composer } from "./composer.js";
+import { found } from "./files.js";
 import { ReadingPlace } from "./reading_place.js";
-import { showStatus } from "./ticks.js";
 
 const A_PAGE = 100;
-const REACHED_BY_TAB = "a[href], button, audio, video";
 
 /** Draws what is loaded of a conversation: its last page, more when asked for, and the newest while the end is in sight. */
 export class Chat {
+  root = make(element("div", { class: "view" }));
   #inbox;
   #actions;
-  #part;
-  #limit = A_PAGE;
-  #unseen = 0;
-  #goesOn = false;
-  #shown = "";
-  #entries = new WeakMap();
-  #redraw = () => undefined;
-
-  #avatar = element("span", { class: "avatar", "aria-hidden": "true" });
-  #name = element("h2", { dir: "ltr" });
-  #about = element("p", {});
-  #window = element("p", {});
-  #closing;
-  #howMany = element("span", {});
-  #found;
-  #earlier = button({ class: "more", onclick: () => this.#showEarlier() }, "Show earlier messages");
-  #later = button({ class: "further", onclick: () => this.#showLater() }, "Show later messages");
-  #list = element("ol", { class: "bubbles" });
-  #scroll = element("div", { class: "scroll", role: "log", "aria-live": "off", "aria-label": "Messages" }, this.#earlier, this.#list, this.#later);
-  #newer = button({ class: "newer", hidden: true, onclick: () => this.showEnd() }, icon("down"), element("span", {}));
-  #place = new ReadingPlace(this.#scroll, this.#list, () => this.#part?.after === null && this.#tellNews(0));
   #composer;
-  #composers = new Map(); // by number, each with what was begun in it
-  #frame;
+  #part;
+  #selected;
+  #shown = "";
+  #limit = A_PAGE;
+  #goesOn = false;
+  #went = "";
+  #closing;
+  #loading = false;
+  #list = make(element("ol", { class: "bubbles" }));
+  #scroll = make(element("div", { class: "scroll", role: "log", "aria-live": "off", "aria-label": "Messages", onkeydown: (event) => this.#move(event) }));
+  #place = new ReadingPlace(this.#scroll, this.#list, () => this.#readNews());
 
   constructor(inbox, actions) {
     this.#inbox = inbox;
     this.#actions = actions;
-    this.#found = element("p", { class: "found", hidden: true }, this.#howMany, button({ onclick: actions.showAll }, "Show all"));
-    this.#frame = [
-      element("header", { class: "bar" },
-        backButton(actions.back),
-        this.#avatar,
-        element("div", { class: "who" }, this.#name, this.#about, actions.answer && this.#window),
-      ),
-      this.#found,
-      element("div", { class: "paper" }, this.#scroll, this.#newer),
-    ];
-    this.#scroll.addEventListener("keydown", (event) => this.#move(event));
-    const showNear = oneAtATime(() => this.#showNear());
-    for (const name of ["wheel", "touchmove"]) this.#scroll.addEventListener(name, showNear, { passive: true });
-    this.#list.addEventListener("focusin", (event) => this.#holdFocus(event.target.closest("article")));
-    new MutationObserver(() => this.#keepOneInTabOrder()).observe(this.#list, { childList: true, subtree: true });
+    this.#composer = actions.answer && new Composer(actions.answer, (message) => inbox.keeps(message), () => this.#redraw());
+    for (const name of ["wheel", "touchmove"]) this.#scroll.addEventListener(name, () => this.#showNear(), { passive: true });
+    this.#list.addEventListener("focusin", ({ target }) => this.#keepInTabOrder(target.closest("article")));
   }
 
   /** Draws a part of a conversation; `selected` is the id of the entry to mark. */
-  draw(pane, part, selected) {
-    this.#redraw = () => this.draw(pane, part, selected);
+  draw(part, selected) {
     if (part !== this.#part) this.#begin(part);
-    arrange(pane, this.#actions.answer ? [...this.#frame, this.#composer.form] : this.#frame);
-    this.#place.stay(); // what is put back into a page begins at its top, and something may just have grown
-    this.#drawBubbles(selected);
-    this.#drawHead();
-    for (const entry of part.entries) this.#markChosen(entry);
-    for (const quote of this.#list.querySelectorAll(".quoted")) this.#renew(quote);
-    this.#composer.refresh();
+    this.#selected = selected;
+    const place = this.#place;
+    place.stay(); // what is put back into a page begins at its top, and something may just have grown
+    // Where more is still to be loaded, the end of what is drawn is not the end; nor is it when that has just come.
+    if (this.#goesOn || part.after !== null) place.atEnd = false;
+    this.#goesOn = part.after !== null;
+    if (!part.entries.length) place.atEnd = true;
+    // Read up there, nothing may be taken away; at the end, only the last page is kept.
+    if (place.atEnd) part.trim(this.#limit);
+    if (place.atEnd) part.unseen = 0;
+    // Older bubbles go when the sandbox keeps no more of them; what is read is one that stays.
+    place.remember(part.entries[0]?.number);
+    draw(this.#list, this.#bubbles());
+    draw(this.#scroll,
+      part.before !== null && button({ class: "more", onclick: () => this.#more("earlier") }, "Show earlier messages"),
+      this.#list,
+      part.after !== null && button({ class: "further", onclick: () => this.#more("later") }, "Show later messages"),
+    );
+    draw(this.root, this.#head(), part.query && this.#found(), element("div", { class: "paper" }, this.#scroll, this.#newer()), this.#composer?.form(part.of, this.#went));
+    this.#keepInTabOrder(this.#list.querySelector('article[tabindex="0"]'));
+    place.hold();
+    if (selected && selected !== this.#shown && part.find(selected)) this.#show(selected);
+    else if (place.atEnd) place.toEnd();
+    if (!selected) this.#shown = "";
   }
 
   /** Shows the end, where what the recipient has just answered is or will be. */
@@ -80,221 +72,151 @@ export class Chat {
 
   /** Says where the reply went that the recipient has just given. */
   tellWhereItWent(words) {
-    this.#composer.tellWhereItWent(words);
+    this.#went = words;
+    this.#redraw();
   }
 
   /** Takes the keyboard. */
   focus() {
-    (this.#list.querySelector('article[tabindex="0"]') ?? this.#frame[0].querySelector("button")).focus({ preventScroll: true });
+    const found = ['article[tabindex="0"]', "textarea", "button"].map((one) => this.root.querySelector(one)).find(Boolean);
+    found.focus({ preventScroll: true });
+  }
+
+  #redraw() {
+    this.draw(this.#part, this.#selected);
   }
 
   #begin(part) {
-    if (part.of !== this.#part?.of) this.#chooseComposer(part.of);
+    if (part.of !== this.#part?.of) this.#went = "";
     this.#part = part;
     this.#limit = A_PAGE;
-    this.#unseen = 0;
     this.#goesOn = false;
     this.#shown = "";
     this.#place.atEnd = true;
-    this.#entries = new WeakMap();
-    this.#list.replaceChildren();
+    draw(this.#list); // another part keeps nothing of it, not even where Tab leads to
   }
 
-  /** Takes the field of a recipient, with what was begun in it. */
-  #chooseComposer(number) {
-    const { answer } = this.#actions;
-    this.#composer = this.#composers.get(number) ?? new Composer(number, answer, (message) => this.#inbox.keeps(message));
-    this.#composers.set(number, this.#composer);
-    this.#composer.tellWhereItWent("");
-  }
-
-  #drawHead() {
-    const { of, entries, query } = this.#part;
-    const chat = this.#inbox.list.chat;
-    const { messages, replies, failures, found } = chat?.number === of ? chat : { messages: 0, replies: 0, failures: 0, found: 0 };
+  #head() {
+    const { of, entries } = this.#part;
+    const { messages, failures } = this.#counts;
     const from = new Set(entries.map(({ kind, data }) => kind === "message" && data.body.businessPhone).filter(Boolean));
-    this.#avatar.className = `avatar hue-${Number(of.slice(-3)) % 6}`;
-    this.#avatar.textContent = of.slice(-2);
-    this.#name.textContent = `+${of}`;
-    const count = messages === 1 ? "1 message" : `${messages} messages`;
-    const failed = failures && (failures === 1 ? "1 failed request" : `${failures} failed requests`);
-    this.#about.textContent = [count, failed, from.size && `from ${[...from].map((one) => `+${one}`).join(", ")}`].filter(Boolean).join(" · ");
-    this.#drawWindow();
-    this.#found.hidden = !query;
-    this.#howMany.textContent = `${found} of ${messages + replies + failures} found`;
+    const about = [
+      messages === 1 ? "1 message" : `${messages} messages`,
+      failures && (failures === 1 ? "1 failed request" : `${failures} failed requests`),
+      from.size && `from ${[...from].map((one) => `+${one}`).join(", ")}`,
+    ];
+    return element("header", { class: "bar" },
+      tool("back", "Back to the conversations", this.#actions.back, "tool back"),
+      element("span", { class: `avatar hue-${Number(of.slice(-3)) % 6}`, "aria-hidden": "true" }, of.slice(-2)),
+      element("div", { class: "who" },
+        element("h2", { dir: "ltr" }, `+${of}`),
+        element("p", {}, about.filter(Boolean).join(" · ")),
+        this.#actions.answer && this.#window(),
+      ),
+    );
   }
 
   /** Says whether an ordinary message arrives now, and says so anew once that changes. */
-  #drawWindow() {
+  #window() {
     const { isOpen, until } = this.#inbox.window;
-    this.#window.className = isOpen ? "window" : "window closed";
-    if (!isOpen) this.#window.textContent = "24-hour window closed: only WhatsApp templates arrive";
-    else this.#window.textContent = until ? `24-hour window open until ${moment(until)}` : "24-hour window open";
     clearTimeout(this.#closing);
-    if (isOpen && until) this.#closing = setTimeout(() => this.#drawWindow(), until - new Date() + 100);
+    if (!isOpen) return element("p", { class: "window closed" }, "24-hour window closed: only WhatsApp templates arrive");
+    if (until) this.#closing = setTimeout(() => this.#redraw(), until - new Date() + 100);
+    return element("p", { class: "window" }, until ? `24-hour window open until ${moment(until)}` : "24-hour window open");
   }
 
-  #drawBubbles(selected) {
-    const part = this.#part;
-    // Where more is still to be loaded, the end of what is drawn is not the end; nor is it when that has just come.
-    if (this.#goesOn || part.after !== null) this.#place.atEnd = false;
-    this.#goesOn = part.after !== null;
-    if (!part.entries.length) this.#place.atEnd = true;
-    // Read up there, nothing may be taken away; at the end, only the last page is kept.
-    if (this.#place.atEnd) part.trim(this.#limit);
-    const shown = part.entries;
-    if (!selected) this.#shown = "";
-    const wanted = selected && selected !== this.#shown && part.find(selected);
-    // Older bubbles go when the sandbox keeps no more of them; what is read is one that stays.
-    this.#place.remember(shown[0]?.number);
-    arrange(this.#list, this.#items(shown));
-    this.#earlier.hidden = part.before === null;
-    this.#later.hidden = part.after === null;
-    this.#place.hold();
-    this.#keepOneInTabOrder();
-    this.#mark(selected);
-    if (wanted) this.#show(selected);
-    else if (this.#place.atEnd) this.#place.toEnd();
-    if (!this.#place.atEnd) this.#tellNews(this.#unseen + part.came);
-    part.came = 0;
+  #found() {
+    const { messages, replies, failures, found } = this.#counts;
+    return element("p", { class: "found" }, element("span", {}, `${found} of ${messages + replies + failures} found`), button({ onclick: this.#actions.showAll }, "Show all"));
+  }
+
+  get #counts() {
+    const { chat } = this.#inbox.list;
+    return chat?.number === this.#part.of ? chat : { messages: 0, replies: 0, failures: 0, found: 0 };
+  }
+
+  #newer() {
+    const { unseen } = this.#part;
+    return unseen > 0 && button({ class: "newer", onclick: () => this.showEnd() }, icon("down"), element("span", {}, `${unseen} new`));
   }
 
   /** Gives the bubbles, the first of each day under its name. */
-  #items(shown) {
+  #bubbles() {
+    const { answer } = this.#actions;
     let before;
-    return shown.map((entry) => {
-      const drawn = this.#entries.get(entry);
-      const notes = String(entry.data.notes?.length);
-      const item = drawn?.dataset.notes === notes ? drawn : this.#item(entry);
-      item.dataset.notes = notes;
-      this.#entries.set(entry, item);
-      if (entry.kind === "message") showStatus(item.lastElementChild, entry);
+    return this.#part.entries.map((entry) => {
       const name = day(entry.at);
-      item.firstElementChild.hidden = name === before;
-      item.firstElementChild.firstElementChild.textContent = name;
+      const begins = name !== before && name;
       before = name;
-      return item;
+      const quoted = entry.answers && this.#inbox.find(entry.answers);
+      const isSelected = entry.id === this.#selected;
+      const quote = answer && entry.kind === "message" ? this.#quote : undefined;
+      return element("li", { key: entry.number, state: JSON.stringify([entry, begins, quoted, isSelected, found.times]) }, () => [
+        begins && element("p", { class: "day" }, element("span", {}, begins)),
+        bubble(entry, { quoted, isSelected, open: this.#open, answer, quote }),
+      ]);
     });
   }
 
-  #mark(selected) {
-    for (const article of this.#articles()) {
-      if (article.dataset.id === selected) article.setAttribute("aria-current", "true");
-      else article.removeAttribute("aria-current");
-    }
-  }
+  #open = (entry) => {
+    this.#shown = entry.id; // it is in sight
+    this.#actions.open(entry);
+  };
+
+  #quote = (entry) => this.#composer.quote(this.#part.of, entry);
 
   /** Brings the bubble that an address names into sight, once. */
   #show(id) {
     this.#shown = id;
     const article = this.#articles().find((one) => one.dataset.id === id);
     this.#place.show(article);
-    this.#holdFocus(article);
+    this.#keepInTabOrder(article);
   }
 
-  /** Lets a quote show the message once it is loaded, and say so when it is in the inbox no more. */
-  #renew(quote) {
-    const known = this.#inbox.find(quote.dataset.id);
-    if (Boolean(known) === quote.classList.contains("nowhere")) quote.replaceWith(quoteOf(quote.dataset.id, () => known));
-  }
-
-  /** Marks what was pressed of a message; like on a phone, none of its buttons can be pressed again. */
-  #markChosen(entry) {
-    if (entry.chosen === undefined) return;
-    for (const one of this.#entries.get(entry).querySelectorAll(".choice[data-choice]")) {
-      one.setAttribute("aria-disabled", "true"); // not disabled, which would take the keyboard away
-      const isChosen = one.dataset.choice === entry.chosen;
-      one.classList.toggle("chosen", isChosen);
-      if (isChosen) one.setAttribute("aria-description", "Chosen by the recipient");
-      else one.removeAttribute("aria-description");
-    }
-  }
-
-  #item(entry) {
-    const quotable = this.#actions.answer && entry.kind === "message";
-    const open = () => {
-      this.#shown = entry.id; // it is in sight
-      this.#actions.open(entry);
-    };
-    const made = bubble(entry, {
-      find: (id) => this.#inbox.find(id),
-      open,
-      answer: this.#actions.answer,
-      quote: quotable ? (quoted) => this.#composer.quote(quoted) : undefined,
-    });
-    made.addEventListener("keydown", (event) => {
-      if (event.target.matches("audio, video") || event.ctrlKey || event.metaKey || event.altKey) return;
-      if (event.key === "Enter" && event.target === made) {
-        event.preventDefault(); // else the same press closes what it opens
-        open();
-      }
-      if (event.key === "r" && quotable) {
-        event.preventDefault();
-        this.#composer.quote(entry);
-      }
-    });
-    return element("li", {}, element("p", { class: "day" }, element("span")), made);
-  }
-
-  async #showEarlier() {
-    const [part, oldest, hadFocus] = [this.#part, this.#articles()[0], this.#earlier === document.activeElement];
-    this.#limit = part.entries.length + A_PAGE;
-    await this.#actions.more(part, "earlier");
+  /** Loads a page and draws it; where the button to do so goes, what stood next to it takes the keyboard. */
+  async #more(side) {
+    const [part, isEarlier, had] = [this.#part, side === "earlier", document.activeElement];
+    const next = this.#articles().at(isEarlier ? 0 : -1);
+    if (isEarlier) this.#limit = part.entries.length + A_PAGE;
+    await this.#actions.more(part, side);
     if (part !== this.#part) return;
     this.#redraw();
-    if (hadFocus && this.#earlier.hidden) oldest?.focus({ preventScroll: true });
-  }
-
-  async #showLater() {
-    const hadFocus = this.#later === document.activeElement;
-    const newest = this.#articles().at(-1);
-    await this.#actions.more(this.#part, "later");
-    this.#redraw();
-    if (hadFocus && this.#later.hidden) newest?.focus({ preventScroll: true });
+    if (had.matches(".more, .further") && !had.isConnected) next?.focus({ preventScroll: true });
   }
 
   /** Loads the page that one is about to scroll to. */
   async #showNear() {
     const { scrollTop, scrollHeight, clientHeight } = this.#scroll;
-    if (scrollTop < clientHeight && this.#part.before !== null) await this.#showEarlier();
-    else if (scrollHeight - scrollTop < 2 * clientHeight && this.#part.after !== null) await this.#showLater();
+    const isNear = { earlier: scrollTop < clientHeight && this.#part.before !== null, later: scrollHeight - scrollTop < 2 * clientHeight && this.#part.after !== null };
+    const side = Object.keys(isNear).find((one) => isNear[one]);
+    if (!side || this.#loading) return;
+    this.#loading = true;
+    await this.#more(side);
+    this.#loading = false;
   }
 
-  #tellNews(count) {
-    this.#unseen = count;
-    if (!count && this.#newer === document.activeElement) this.#articles().at(-1)?.focus({ preventScroll: true });
-    this.#newer.hidden = !count;
-    this.#newer.lastElementChild.textContent = `${count} new`;
+  /** Tells no more of what came, as the end is in sight. */
+  #readNews() {
+    if (!this.#part?.unseen || this.#part.after !== null) return;
+    this.#part.unseen = 0;
+    const newer = this.root.querySelector(".newer");
+    if (newer === document.activeElement) this.#articles().at(-1)?.focus({ preventScroll: true });
+    newer?.remove();
   }
 
   #articles() {
     return [...this.#list.querySelectorAll("article")];
   }
 
-  #keepOneInTabOrder() {
-    this.#holdFocus(this.#list.querySelector('article[tabindex="0"]') ?? this.#articles().at(-1));
-  }
-
-  /** Makes one bubble, with all that can be pressed in it, the one that Tab reaches. */
-  #holdFocus(article) {
-    for (const one of this.#articles()) tabIndex(one, one === article ? 0 : -1);
+  #keepInTabOrder(article) {
+    const articles = this.#articles();
+    keepOneInTabOrder(articles, article ?? articles.at(-1));
   }
 
   async #move(event) {
-    const articles = this.#articles();
     if (event.target.matches("audio, video")) return; // arrows are theirs
-    const at = articles.indexOf(event.target.closest("article"));
-    const next = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: articles.length - 1 }[event.key];
-    if (next === -1 && at === 0 && this.#part.before !== null) {
-      await this.#showEarlier();
-      this.#articles().at(this.#articles().indexOf(articles[0]) - 1).focus();
-    }
-    if (next === undefined || at < 0 || !articles[next]) return;
-    event.preventDefault();
-    articles[next].focus();
+    const [first] = this.#articles();
+    if (event.key === "ArrowUp" && first?.contains(event.target) && this.#part.before !== null) await this.#more("earlier");
+    walk(event, this.#articles());
   }
-}
-
-function tabIndex(article, index) {
-  for (const one of [article, ...article.querySelectorAll(REACHED_BY_TAB)]) if (one.tabIndex !== index) one.tabIndex = index;
 }

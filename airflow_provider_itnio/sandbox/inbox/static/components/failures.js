@@ -1,6 +1,6 @@
 // The requests that were refused, dropped or answered by a fault, newest first.
 
-import { arrange, backButton, button, element, icon } from "../lib/dom.js";
+import { button, draw, element, icon, make, tool } from "../lib/dom.js";
 import { clock, day } from "../lib/times.js";
 import { opensByClick } from "./bubble.js";
 import { explanation } from "./request_pane.js";
@@ -9,58 +9,42 @@ const A_PAGE = 100;
 
 /** Draws the list of failures into the middle pane. */
 export class FailureList {
+  root = make(element("div", { class: "view" }));
   #inbox;
   #actions;
   #part;
-  #cards = new WeakMap();
   #limit = A_PAGE;
   #shown = "";
-  #count = element("p", {});
-  #list = element("ol", { class: "failures" });
-  #newer = button({ class: "further", onclick: () => this.#actions.more(this.#part, "later") }, "Show later ones");
-  #more = button({ class: "more", onclick: () => this.#showMore() }, "Show earlier ones");
-  #frame;
 
   constructor(inbox, actions) {
     this.#inbox = inbox;
     this.#actions = actions;
-    this.#frame = [
-      element("header", { class: "bar" },
-        backButton(actions.back),
-        element("span", { class: "avatar failed", "aria-hidden": "true" }, icon("refused")),
-        element("div", { class: "who" }, element("h2", {}, "Failed requests"), this.#count),
-      ),
-      element("div", { class: "scroll" }, this.#newer, this.#list, this.#more),
-    ];
   }
 
   /** Draws the failures that are loaded; `selected` is the id of the one to mark. */
-  draw(pane, part, selected) {
-    if (part !== this.#part) this.#begin(part);
-    arrange(pane, this.#frame);
+  draw(part, selected) {
+    if (part !== this.#part) [this.#part, this.#limit, this.#shown] = [part, A_PAGE, ""];
     if (part.after === null) part.trim(this.#limit);
     const { count } = this.#inbox.list.failures;
-    const shown = part.entries.toReversed();
-    const wanted = selected === this.#shown ? undefined : part.find(selected);
-    this.#count.textContent = count === 1 ? "1 request" : `${count} requests`;
-    this.#more.hidden = part.before === null;
-    this.#newer.hidden = part.after === null;
-    for (const entry of shown) if (!this.#cards.has(entry)) this.#cards.set(entry, this.#card(entry));
-    arrange(this.#list, shown.map((entry) => this.#cards.get(entry)));
-    for (const entry of shown) this.#cards.get(entry).firstElementChild.toggleAttribute("aria-current", entry.id === selected);
-    if (wanted) this.#cards.get(wanted).scrollIntoView({ block: "nearest" });
+    draw(this.root,
+      element("header", { class: "bar" },
+        tool("back", "Back to the conversations", this.#actions.back, "tool back"),
+        element("span", { class: "avatar failed", "aria-hidden": "true" }, icon("refused")),
+        element("div", { class: "who" }, element("h2", {}, "Failed requests"), element("p", {}, count === 1 ? "1 request" : `${count} requests`)),
+      ),
+      element("div", { class: "scroll" },
+        part.after !== null && button({ class: "further", onclick: () => this.#actions.more(part, "later") }, "Show later ones"),
+        element("ol", { class: "failures" }, part.entries.toReversed().map((entry) => this.#card(entry, entry.id === selected))),
+        part.before !== null && button({ class: "more", onclick: () => this.#showMore() }, "Show earlier ones"),
+      ),
+    );
+    if (selected && selected !== this.#shown) this.root.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest" });
     this.#shown = selected;
   }
 
   /** Takes the keyboard. */
   focus() {
-    (this.#list.querySelector("button") ?? this.#frame[0].querySelector("button")).focus({ preventScroll: true });
-  }
-
-  #begin(part) {
-    this.#part = part;
-    this.#limit = A_PAGE;
-    this.#shown = "";
+    (this.root.querySelector("li button") ?? this.root.querySelector("button")).focus({ preventScroll: true });
   }
 
   #showMore() {
@@ -68,13 +52,11 @@ export class FailureList {
     this.#actions.more(this.#part, "earlier");
   }
 
-  #card(entry) {
-    const { data, at } = entry;
+  #card(entry, isSelected) {
+    const { id, number, data, at } = entry;
     const open = () => this.#actions.open(entry);
-    return element("li", {},
-      element(
-        "article",
-        { class: "failure", "data-number": entry.number, "data-id": entry.id, onclick: (event) => opensByClick(event) && open() },
+    return element("li", { key: number },
+      element("article", { class: "failure", "data-number": number, "data-id": id, "aria-current": isSelected && "true", onclick: (event) => opensByClick(event) && open() },
         explanation(data),
         element("footer", {},
           element("code", {}, data.path),

@@ -2,6 +2,8 @@
 
 import { button, element } from "../lib/dom.js";
 
+const TITLE = "Faults";
+
 // Each with its default value, what to post of it, and what the command line calls it.
 const HOW = {
   status: { label: "refused with the code", value: "-12", fault: (value) => ({ status: value }), share: (value) => value },
@@ -16,85 +18,78 @@ export class FaultsPanel {
   #source;
   #pane;
   #tool;
+  #tried;
   #faults = { next: [], random: [] };
-  #set = element("ul", { class: "set" });
-  #amount = element("input", { type: "number", min: "0", step: "any", value: "1", required: true, "aria-label": "How many" });
-  #of = select("Of what", { next: "of the next requests", random: "% of all messages" });
-  #how = select("What happens", Object.fromEntries(Object.entries(HOW).map(([name, { label }]) => [name, label])));
-  #value = element("input", { value: HOW.status.value, required: true, inputmode: "numeric", "aria-label": "Code or seconds" });
-  #form;
-  #clear;
+  #asked = { amount: "1", of: "next", how: "status", value: HOW.status.value };
 
   /** Takes the button that opens it, which says how many faults are set. */
   constructor(source, pane, tool, tried) {
     this.#source = source;
     this.#pane = pane;
     this.#tool = tool;
-    this.#form = element("form", { class: "fault", onsubmit: (event) => (event.preventDefault(), tried(() => this.#add())()) },
-      this.#amount, this.#of, this.#how, this.#value,
-      element("button", { class: "primary" }, "Add fault"),
-    );
-    this.#clear = button({ class: "copy", onclick: tried(() => this.#clearAll()) }, "Clear all faults");
-    this.#of.addEventListener("change", () => this.#fit());
-    this.#how.addEventListener("change", () => this.#fit(true));
+    this.#tried = tried;
     this.#draw();
   }
 
   /** Shows the panel. */
   show() {
-    this.#pane.show("Faults", this.#clear, this.#form, this.#set, element("p", { class: "nothing" },
-      "Messages to test numbers fail without a fault: +999 1 000 0068 is refused with -68. itnio-sandbox --help lists them."));
-    this.refresh();
+    const { amount, of, how, value } = this.#asked;
+    const lines = [...this.#faults.next.map(ofFault), ...this.#faults.random.map(ofShare)];
+    const ways = Object.entries(HOW).filter(([, { share }]) => of === "next" || share).map(([name, { label }]) => [name, label]);
+    this.#pane.show(TITLE, TITLE,
+      button({ class: "copy", disabled: !lines.length, onclick: this.#tried(() => this.#clear()) }, "Clear all faults"),
+      element("form", { class: "fault", oninput: ({ target }) => this.#ask(target), onsubmit: this.#tried((event) => this.#add(event)) },
+        element("input", { type: "number", min: "0", step: "any", required: true, name: "amount", value: amount, "aria-label": "How many" }),
+        select("of", "Of what", of, [["next", "of the next requests"], ["random", "% of all messages"]]),
+        select("how", "What happens", how, ways),
+        HOW[how].value && element("input", { required: true, inputmode: "numeric", name: "value", value, "aria-label": "Code or seconds" }),
+        element("button", { class: "primary" }, "Add fault"),
+      ),
+      element("ul", { class: "set" }, (lines.length ? lines : ["No faults are set: all good messages are accepted."]).map((line) => element("li", { dir: "auto" }, line))),
+      element("p", { class: "nothing" }, "Messages to test numbers fail without a fault: +999 1 000 0068 is refused with -68. itnio-sandbox --help lists them."),
+    );
   }
 
   /** Asks what is set; with `always: false` only if requests may have changed it, or it can be seen. */
   async refresh({ always = true } = {}) {
-    if (!always && !this.#faults.next.length && !this.#set.isConnected) return;
+    if (!always && !this.#faults.next.length && this.#pane.title !== TITLE) return;
     this.#faults = await this.#source.faults();
     this.#draw();
   }
 
-  get #count() {
-    return this.#faults.next.length + this.#faults.random.length;
-  }
-
   #draw() {
-    const { next, random } = this.#faults;
-    const lines = [...next.map(ofFault), ...random.map(ofShare)];
-    this.#set.replaceChildren(...(lines.length ? lines : ["No faults are set: all good messages are accepted."]).map((line) => element("li", { dir: "auto" }, line)));
-    const name = this.#count ? `Faults: ${this.#count} active` : "Faults";
-    this.#tool.setAttribute("aria-label", name);
-    this.#tool.title = name;
-    this.#tool.classList.toggle("is-set", this.#count > 0);
-    this.#clear.disabled = !this.#count;
+    const count = this.#faults.next.length + this.#faults.random.length;
+    this.#tool.ariaLabel = this.#tool.title = count ? `Faults: ${count} active` : TITLE;
+    this.#tool.classList.toggle("is-set", count > 0);
+    if (this.#pane.title === TITLE) this.show();
   }
 
-  /** Lets only those ways be chosen that there are, and a value be given where there is one. */
-  #fit(anew = false) {
-    const isShare = this.#of.value === "random";
-    for (const option of this.#how.options) option.disabled = isShare && !HOW[option.value].share;
-    if (this.#how.selectedOptions[0]?.disabled !== false) [this.#how.value, anew] = ["status", true];
-    const { value } = HOW[this.#how.value];
-    this.#value.hidden = this.#value.disabled = value === undefined;
-    if (anew) this.#value.value = value ?? "";
+  /** Takes what was chosen; a way that shares of messages do not have gives place to another one. */
+  #ask({ name, value }) {
+    const asked = { ...this.#asked, [name]: value };
+    if (asked.of === "random" && !HOW[asked.how].share) asked.how = "status";
+    if (asked.how !== this.#asked.how) asked.value = HOW[asked.how].value;
+    this.#asked = asked;
+    this.show();
   }
 
-  async #add() {
-    const [amount, value] = [this.#amount.value, this.#value.value.trim()];
-    const { fault, share } = HOW[this.#how.value];
-    if (this.#of.value === "next") await this.#source.addFault({ count: Number(amount), ...fault(value) });
-    else await this.#source.setRandomFailures([...this.#faults.random, `${amount}%:${share(value)}`]);
+  async #add(event) {
+    event.preventDefault();
+    const { amount, of, how, value = "" } = this.#asked;
+    const { fault, share } = HOW[how];
+    if (of === "next") await this.#source.addFault({ count: Number(amount), ...fault(value.trim()) });
+    else await this.#source.setRandomFailures([...this.#faults.random, `${amount}%:${share(value.trim())}`]);
     await this.refresh();
   }
 
-  async #clearAll() {
+  async #clear() {
     await this.#source.clearFaults();
     await this.refresh();
   }
 }
 
-function select(label, options) {
-  return element("select", { "aria-label": label }, Object.entries(options).map(([value, text]) => element("option", { value }, text)));
+function select(name, label, value, options) {
+  return element("select", { name, value, "aria-label": label }, options.map(([key, text]) => element("option", { key, value: key }, text)));
 }
 
 function ofFault({ count, path, recipient, ...fault }) {

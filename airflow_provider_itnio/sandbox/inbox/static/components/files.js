@@ -7,12 +7,17 @@ import { textAt } from "../lib/reading.js";
 
 const KINDS = { image: "Image", sticker: "Sticker", audio: "Audio", video: "Video", document: "Document" };
 const UNITS = ["B", "kB", "MB", "GB"];
+const ENDING = /\.([a-z0-9]{1,5})$/i;
+
+// What has been found out of each file: `isMissing`, or its length in `bytes`.
+const known = new WeakMap();
+export const found = { times: 0 };
 
 /** What each kind of file is shown as. */
 export const FILES = {
   image: (content) => [picture(content, "image"), caption(content)],
-  sticker: (content) => [picture(content, "sticker")],
-  audio: (content) => [player(content, "audio")],
+  sticker: (content) => picture(content, "sticker"),
+  audio: (content) => player(content, "audio"),
   video: (content) => [player(content, "video"), caption(content)],
   document: (content) => [documentCard(content), caption(content)],
 };
@@ -23,54 +28,32 @@ function caption(content) {
 }
 
 function picture(content, kind) {
-  const address = webAddress(textAt(content, "link"));
-  if (!address) return missing(content, kind);
-  const name = fileName(address.href);
-  const shown = element("img", {
-    class: kind,
-    src: address.href,
-    alt: textAt(content, "caption") || `${KINDS[kind]} ${name}`,
-    loading: "lazy",
-    decoding: "async",
-    referrerpolicy: "no-referrer",
-    onerror: () => replace(around, missing(content, kind)),
-  });
-  const around = follow(address.href, shown);
-  around.classList.add("picture");
-  around.setAttribute("aria-label", shown.alt);
-  return around;
+  const link = loadable(content);
+  if (!link) return missing(content, kind);
+  const alt = textAt(content, "caption") || `${KINDS[kind]} ${fileName(link)}`;
+  const [loading, decoding, referrerpolicy] = ["lazy", "async", "no-referrer"];
+  return follow(link, { class: "picture", "aria-label": alt },
+    element("img", { class: kind, loading, decoding, referrerpolicy, alt, src: link, onerror: () => tell(content, { isMissing: true }) }),
+  );
 }
 
 function player(content, kind) {
-  const address = webAddress(textAt(content, "link"));
-  if (!address) return missing(content, kind);
-  return element(kind, {
-    src: address.href,
-    controls: true,
-    preload: "metadata",
-    "aria-label": `${KINDS[kind]} ${fileName(address.href)}`,
-    onerror: (event) => replace(event.target, missing(content, kind)),
-  });
+  const link = loadable(content);
+  if (!link) return missing(content, kind);
+  const label = `${KINDS[kind]} ${fileName(link)}`;
+  return element(kind, { src: link, controls: true, preload: "metadata", "aria-label": label, onerror: () => tell(content, { isMissing: true }) });
 }
 
 function documentCard(content) {
-  const link = textAt(content, "link");
+  const link = loadable(content);
+  if (!link) return missing(content, "document");
   const name = textAt(content, "filename") || fileName(link);
-  const ending = /\.([a-z0-9]{1,5})$/i.exec(name)?.[1] ?? /\.([a-z0-9]{1,5})$/i.exec(fileName(link))?.[1];
-  const about = element("small", {}, ending ? ending.toUpperCase() : KINDS.document);
-  const card = follow(
-    link,
+  const ending = (ENDING.exec(name) ?? ENDING.exec(fileName(link)))?.[1].toUpperCase() ?? KINDS.document;
+  const { bytes } = known.get(content) ?? {};
+  return follow(link, { class: "file", made: (card) => whenSeen(card, async () => tell(content, await lookUp(link))) },
     icon("document"),
-    element("span", { class: "about" }, element("bdi", { class: "name" }, name), about),
+    about(name, bytes ? `${ending} · ${size(bytes)}` : ending),
   );
-  card.classList.add("file");
-  if (!webAddress(link)) return missing(content, "document");
-  whenSeen(card, async () => {
-    const found = await lookUp(link);
-    if (found.missing) replace(card, missing(content, "document"));
-    else if (found.bytes) about.append(` · ${size(found.bytes)}`);
-  });
-  return card;
 }
 
 /** Stands for a file that cannot be loaded: its kind, its name and the link. */
@@ -80,61 +63,48 @@ function missing(content, kind) {
   const label = name ? `${KINDS[kind]} “${name}” could not be loaded` : `${KINDS[kind]} without a link`;
   return element("div", { class: "file missing", role: "img", "aria-label": label, title: link },
     icon(kind),
-    element("span", { class: "about" },
-      element("bdi", { class: "name" }, name || KINDS[kind]),
-      element("small", {}, name ? `${KINDS[kind]} could not be loaded` : "There is no link"),
-    ),
+    about(name || KINDS[kind], name ? `${KINDS[kind]} could not be loaded` : "There is no link"),
   );
 }
 
-/** Puts a placeholder where a file was; the keyboard, if it was there, goes to the message. */
-function replace(file, placeholder) {
-  const message = file.contains(document.activeElement) ? file.closest("article") : undefined;
-  file.replaceWith(placeholder);
-  message?.focus({ preventScroll: true });
+function about(name, more) {
+  return element("span", { class: "about" }, element("bdi", { class: "name" }, name), element("small", {}, more));
 }
 
-const lookUps = new Map();
-
-/** Asks once where a document lies whether it is there and, if its server lets pages know, how large it is. */
-function lookUp(link) {
-  if (!lookUps.has(link)) lookUps.set(link, ask(link));
-  return lookUps.get(link);
+function loadable(content) {
+  return known.get(content)?.isMissing ? undefined : webAddress(textAt(content, "link"))?.href;
 }
 
-async function ask(link) {
+/** Keeps what has been found out of a file, and lets the page draw it. */
+function tell(content, it) {
+  known.set(content, it);
+  found.times += 1;
+  dispatchEvent(new Event("found"));
+}
+
+function whenSeen(node, then) {
+  new IntersectionObserver(([{ isIntersecting }], observer) => {
+    if (!isIntersecting) return;
+    observer.disconnect();
+    then();
+  }).observe(node);
+}
+
+/** Finds out whether a document is there and, if its server lets pages know, how large it is. */
+async function lookUp(link) {
   const options = { method: "HEAD", credentials: "omit", referrerPolicy: "no-referrer", cache: "no-store" };
   try {
     const answer = await fetch(link, options);
     // The length of a refusal is not that of the file: a link may be signed for GET alone.
-    const bytes = answer.ok ? Number(answer.headers.get("Content-Length")) : 0;
-    return { missing: [404, 410].includes(answer.status), bytes };
+    return { isMissing: [404, 410].includes(answer.status), bytes: answer.ok && Number(answer.headers.get("Content-Length")) };
   } catch {
     // Most servers let no page read an answer; that there is one can be seen all the same.
-    return fetch(link, { ...options, mode: "no-cors" }).then(() => ({}), () => ({ missing: true }));
+    return fetch(link, { ...options, mode: "no-cors" }).then(() => ({}), () => ({ isMissing: true }));
   }
 }
 
 function size(bytes) {
-  let unit = 0;
-  let amount = bytes;
-  while (amount >= 1000 && unit < UNITS.length - 1) {
-    amount /= 1000;
-    unit += 1;
-  }
-  return `${amount >= 10 || unit === 0 ? Math.round(amount) : amount.toFixed(1)} ${UNITS[unit]}`;
-}
-
-const waiting = new WeakMap();
-const seen = new IntersectionObserver((entries) => {
-  for (const entry of entries) {
-    if (!entry.isIntersecting) continue;
-    seen.unobserve(entry.target);
-    waiting.get(entry.target)?.();
-  }
-});
-
-function whenSeen(node, then) {
-  waiting.set(node, then);
-  seen.observe(node);
+  const unit = Math.min(Math.floor(Math.log10(bytes) / 3), UNITS.length - 1);
+  const amount = bytes / 1000 ** unit;
+  return `${amount.toFixed(unit && amount < 10 ? 1 : 0)} ${UNITS[unit]}`;
 }

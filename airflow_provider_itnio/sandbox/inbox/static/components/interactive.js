@@ -1,19 +1,21 @@
 // Messages to answer by pressing something: reply buttons, lists and requests for a location.
 
 import { button, element, icon, oneAtATime } from "../lib/dom.js";
+import { askForLocation, openList } from "./dialogs.js";
 import { FILES } from "./files.js";
 import { formatted } from "../lib/formatting.js";
 import { objectsAt, textAt, valueAt } from "../lib/reading.js";
-import { openList } from "./list_sheet.js";
-import { askForLocation } from "./location_sheet.js";
 
-/** Shows an interactive message; `answer` takes what the recipient chose, and is missing where none can be kept. */
-export function interactive(content, { answer }) {
+/**
+ * Shows an interactive message; `answer` takes what the recipient chose, and is missing where none can be kept;
+ * `chosen` is what was chosen already.
+ */
+export function interactive(content, { answer, chosen }) {
   return [
     header(content),
     element("div", { class: "words", dir: "auto" }, formatted(textAt(content, "body", "text"))),
     element("p", { class: "footer", dir: "auto" }, textAt(content, "footer", "text")),
-    choices(content, answer),
+    element("div", { class: "choices" }, choices(content, answer, chosen)),
   ];
 }
 
@@ -25,32 +27,27 @@ function header(content) {
   return text && element("p", { class: "header", dir: "auto" }, text);
 }
 
-function choices(content, answer) {
-  const replies = objectsAt(content, "action", "buttons").map((one) => valueAt(one, "reply"));
+function choices(content, answer, chosen) {
   const label = textAt(content, "action", "button");
-  const made = replies.map((reply) =>
-    choice("reply", textAt(reply, "title"), answer && (() => answer({ button: textAt(reply, "id") })), {
-      "data-choice": textAt(reply, "id"),
-    }),
-  );
-  if (label || objectsAt(content, "action", "sections").length) {
-    made.push(choice("list", label || "List", () => openList(content, answer), { "aria-haspopup": "dialog" }));
-  }
-  if (textAt(content, "type") === "location_request_message") {
-    const pressed = answer && (() => askForLocation((location) => answer({ location })));
-    made.push(choice("location", "Send location", pressed, { "aria-haspopup": "dialog" }));
-  }
-  return made.length ? element("div", { class: "choices" }, made) : undefined;
+  const isList = label || objectsAt(content, "action", "sections").length > 0;
+  return [
+    objectsAt(content, "action", "buttons").map(({ reply }) => replyButton(textAt(reply, "title"), textAt(reply, "id"), chosen, answer && (() => answer({ button: textAt(reply, "id") })))),
+    isList && choice("list", label || "List", () => openList(content, answer), { "aria-haspopup": "dialog" }),
+    textAt(content, "type") === "location_request_message" &&
+      choice("location", "Send location", answer && (() => askForLocation((location) => answer({ location }))), { "aria-haspopup": "dialog" }),
+  ];
 }
 
-function unlessDisabled(does) {
-  return ({ currentTarget }) => currentTarget.getAttribute("aria-disabled") !== "true" && does();
+/** Shows a button to answer with; like on a phone, once one of a message was chosen, none can be pressed again. */
+export function replyButton(label, value, chosen, pressed) {
+  const isChosen = value === chosen;
+  return choice("reply", label, chosen === undefined ? pressed : () => undefined, {
+    class: isChosen ? "choice chosen" : "choice",
+    "aria-disabled": chosen !== undefined && "true", // not disabled, which would take the keyboard away
+    "aria-description": isChosen && "Chosen by the recipient",
+  });
 }
 
-/** Makes a button under a message; without anything to do it cannot be pressed, and while it does it, not again. */
-export function choice(drawn, label, pressed, properties = {}) {
-  return button({ class: "choice", disabled: !pressed, onclick: pressed && unlessDisabled(oneAtATime(pressed)), ...properties },
-    icon(drawn),
-    element("bdi", {}, label),
-  );
+function choice(drawn, label, pressed, properties) {
+  return button({ class: "choice", disabled: !pressed, onclick: pressed && oneAtATime(pressed), ...properties }, icon(drawn), element("bdi", {}, label));
 }

@@ -8,21 +8,26 @@ const LONGEST_COLOURED = 50_000;
 const TOKENS = /("(?:[^"\\]|\\.)*")(\s*:)?/g;
 
 /** Shows all that is known of an exchange in the right pane. */
-export function showRequest(pane, { message, reply, failure, request, pushes }) {
+export function showRequest(pane, { number, message, reply, failure, request, pushes }) {
   const sent = request ? asText(request.body ?? request.raw_body) : asText(reply.body);
   const tools = [copyButton("Copy", () => sent), request && copyButton("Copy as curl", () => asCurl(request))];
   pane.show(
     reply ? "Reply" : "Request",
+    number,
     tools,
     failure && explanation(failure),
     summary(message ?? reply),
-    request && [asked(request), section("Body", json(request.body ?? request.raw_body)), answered(request)],
+    request && [
+      element("p", { class: "request-line" }, element("b", {}, request.method), " ", request.path),
+      section("Body", json(request.body ?? request.raw_body)),
+      answered(request),
+    ],
     pushed(reply ? [reply.body] : pushes),
     request && headers(request),
   );
 }
 
-/** Says why a request failed: the code, its meaning, what is wrong with this one, what to change. */
+/** Describes why a request failed: the code, its meaning, what is wrong with this one, what to change. */
 export function explanation({ status, meaning, why, advice, by_fault: byFault }) {
   return element("div", { class: "explanation" },
     element("p", { class: "meaning" },
@@ -46,10 +51,6 @@ function summary(entry) {
     ["Status", [entry.status, entry.failure].filter(Boolean).join(": ")],
     ["Notes", (entry.notes ?? []).join("\n")],
   ]);
-}
-
-function asked({ method, path }) {
-  return element("p", { class: "request-line" }, element("b", {}, method), " ", path);
 }
 
 function answered({ http_status: status, answer }) {

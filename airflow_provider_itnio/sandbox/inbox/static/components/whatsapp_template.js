@@ -3,13 +3,13 @@
 import { locationCard } from "./cards.js";
 import { element, icon } from "../lib/dom.js";
 import { FILES } from "./files.js";
-import { choice } from "./interactive.js";
+import { replyButton } from "./interactive.js";
 import { objectsAt, textAt, valueAt } from "../lib/reading.js";
 
-const SHOWN = { ...FILES, location: locationCard };
+const SHOWN = { __proto__: null, ...FILES, location: locationCard };
 
-/** Shows a WhatsApp template; `answer` takes what the recipient pressed. */
-export function template(content, { answer }) {
+/** Shows a WhatsApp template; `answer` takes what the recipient pressed, `chosen` is what was pressed already. */
+export function template(content, { answer, chosen }) {
   const components = objectsAt(content, "components");
   const buttons = components.filter((one) => textAt(one, "type") === "button");
   return [
@@ -19,26 +19,18 @@ export function template(content, { answer }) {
       element("small", {}, "WhatsApp template · ", element("bdi", {}, textAt(content, "language", "code"))),
     ),
     components.filter((one) => !buttons.includes(one)).map(parameters),
-    buttons.length ? element("div", { class: "choices" }, buttons.map((one) => pressable(one, answer))) : undefined,
+    element("div", { class: "choices" }, buttons.map((one) => pressable(one, answer, chosen))),
   ];
 }
 
 function parameters(component) {
-  const all = objectsAt(component, "parameters");
-  const shown = all.filter((one) => textAt(one, "type") in SHOWN);
-  const place = textAt(component, "type");
-  const written = all
-    .map((one, index) => [index, one])
-    .filter(([, one]) => !shown.includes(one))
-    .map(([index, one]) =>
-      element("div", {},
-        element("dt", {}, `{{${index + 1}}}`),
-        element("dd", { dir: "auto" }, valueOf(one)),
-      ),
-    );
+  const all = objectsAt(component, "parameters").map((one, index) => [textAt(one, "type"), one, index]);
+  const written = all.filter(([type]) => !(type in SHOWN)).map(([, one, index]) =>
+    element("div", {}, element("dt", {}, `{{${index + 1}}}`), element("dd", { dir: "auto" }, valueOf(one))),
+  );
   return [
-    shown.map((one) => SHOWN[textAt(one, "type")](valueAt(one, textAt(one, "type")) ?? {})),
-    written.length ? element("dl", { class: "parameters", "aria-label": `Parameters of the ${place}` }, written) : "",
+    all.filter(([type]) => type in SHOWN).map(([type, one]) => SHOWN[type](valueAt(one, type) ?? {})),
+    element("dl", { class: "parameters", "aria-label": `Parameters of the ${textAt(component, "type")}` }, written),
   ];
 }
 
@@ -49,11 +41,11 @@ function valueOf(parameter) {
   return textAt(parameter, kind);
 }
 
-function pressable(component, answer) {
+function pressable(component, answer, chosen) {
   const index = textAt(component, "index");
   const value = objectsAt(component, "parameters").map(valueOf).filter(Boolean).join(", ");
   if (textAt(component, "sub_type") === "quick_reply") {
-    return choice("reply", value || `Button ${index}`, answer && (() => answer({ quick_reply: index })), { "data-choice": value });
+    return replyButton(value || `Button ${index}`, value, chosen, answer && (() => answer({ quick_reply: index })));
   }
   return element("p", { class: "choice", title: "The template's own address, with this at its end" },
     icon("link"), element("bdi", {}, `…/${value}`));

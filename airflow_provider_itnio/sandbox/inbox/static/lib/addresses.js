@@ -12,11 +12,11 @@ export function webAddress(link) {
   }
 }
 
-/** Makes a link to follow out of an address that may be followed, else a text. */
-export function follow(link, ...children) {
+/** Describes a link to follow if its address may be followed, else a text. */
+export function follow(link, properties, ...children) {
   const address = webAddress(link);
-  if (!address) return element("span", {}, ...children);
-  return element("a", { href: address.href, target: "_blank", rel: "noopener noreferrer" }, ...children);
+  if (!address) return element("span", properties, ...children);
+  return element("a", { href: address.href, target: "_blank", rel: "noopener noreferrer", ...properties }, ...children);
 }
 
 /** Names the file that a link leads to: the last part of its path, else its host. */

@@ -1,25 +1,100 @@
-// Building the page: the only place that makes elements.
+// Drawing the page: what is wanted is described, and of what is there only what differs is changed.
 
 const SVG = "http://www.w3.org/2000/svg";
+const OF_SVG = ["svg", "path"];
+const NO_ATTRIBUTES = ["key", "state", "value", "made"];
+const NOTHING = [undefined, null, false, ""];
+
+/** What is wanted; an object that comes with a message is none, so that it can't be taken for an element. */
+class Description {
+  constructor(name, properties, children) {
+    Object.assign(this, { name, properties, children });
+  }
+}
 
 /**
- * Makes an element. A property that begins with "on" is a listener, any other an attribute; children are
- * elements, or texts, which stay texts whatever stands in them.
+ * Describes an element. A property that begins with "on" is a listener, `made` is called with it once it is made,
+ * `value` is what stands in a field, `key` tells it from others in a list; while `state` is the same it is not drawn
+ * anew. Any other is an attribute. Children are elements, texts, which stay texts whatever stands in them, or a function
+ * that gives them when they are needed.
  */
 export function element(name, properties = {}, ...children) {
-  const made = document.createElement(name);
-  for (const [key, value] of Object.entries(properties)) {
-    if (value === undefined || value === null || value === false) continue;
-    if (key.startsWith("on")) made.addEventListener(key.slice(2), value);
-    else made.setAttribute(key, value === true ? "" : value);
-  }
-  made.append(...present(children));
+  return new Description(name, properties, children);
+}
+
+/** Makes what is described; what is a node already stays that one. */
+export function make(wanted) {
+  if (wanted instanceof Node) return wanted;
+  const { name } = wanted;
+  const made = !name ? new Text() : OF_SVG.includes(name) ? document.createElementNS(SVG, name) : document.createElement(name);
+  update(made, wanted);
   return made;
 }
 
-/** Leaves out the children that are nothing. */
+/** Draws what is wanted into a parent. What stays keeps the keyboard, its place and what plays. */
+export function draw(parent, ...wanted) {
+  const all = present(wanted);
+  if (!parent.firstChild) return parent.append(...all.map(make));
+  const keys = new Set(all.map(keyOf));
+  for (const child of [...parent.childNodes]) if (!keys.has(child) && !keys.has(keyOf(child.drawn))) remove(child);
+  const focused = document.activeElement;
+  let place = parent.firstChild;
+  for (const one of all) {
+    let node = place;
+    while (node && node !== one && !isLike(node.drawn, one)) node = node.nextSibling;
+    if (node && node !== one && !isSame(node.drawn, one)) update(node, one);
+    node ??= make(one);
+    if (node === place) place = place.nextSibling;
+    else parent.insertBefore(node, place);
+  }
+  while (place) [place] = [place.nextSibling, remove(place)];
+  // A node that is moved loses the keyboard.
+  if (focused !== document.activeElement && parent.contains(focused)) focused.focus({ preventScroll: true });
+}
+
+/** Gives the children that are something; whatever is no element is a text. */
 export function present(children) {
-  return children.flat(Infinity).filter((child) => child !== undefined && child !== null && child !== "" && child !== false);
+  return children
+    .map((child) => (typeof child === "function" ? child() : child))
+    .flat(Infinity)
+    .filter((child) => !NOTHING.includes(child))
+    .map((child) => (child instanceof Description || child instanceof Node ? child : String(child)));
+}
+
+function keyOf(one) {
+  return one instanceof Node ? one : one?.properties?.key;
+}
+
+function isLike(drawn, one) {
+  return drawn?.name === one.name && keyOf(drawn) === keyOf(one);
+}
+
+function isSame(drawn, one) {
+  return drawn === one || (drawn.properties?.state !== undefined && drawn.properties.state === one.properties.state);
+}
+
+function update(node, wanted) {
+  const before = node.drawn?.properties;
+  node.drawn = wanted;
+  if (node instanceof Text) return void (node.data = wanted);
+  const { properties } = wanted;
+  draw(node, ...wanted.children);
+  for (const name in { ...before, ...properties }) {
+    const value = properties[name];
+    if (name === "value" && value !== undefined && String(node.value) !== String(value)) node.value = value;
+    if (before?.[name] === value || NO_ATTRIBUTES.includes(name)) continue;
+    if (name.startsWith("on")) node[name] = value && ((event) => void value(event)); // what gives false cancels nothing
+    else if (NOTHING.includes(value)) node.removeAttribute(name);
+    else node.setAttribute(name, value === true ? "" : value);
+  }
+  if (!before) properties.made?.(node);
+}
+
+/** Takes a node away; the keyboard, if it was there, goes to what it stood in. */
+function remove(node) {
+  const around = node.contains(document.activeElement) && node.parentElement.closest("[tabindex]");
+  node.remove();
+  if (around) around.focus({ preventScroll: true });
 }
 
 const ICONS = {
@@ -54,52 +129,48 @@ const ICONS = {
   video: "M4 6h11v12H4zM15 10.5l5-3v9l-5-3z",
 };
 
-/** Draws an icon that says nothing to a screen reader. */
+/** Describes an icon that says nothing to a screen reader. */
 export function icon(name) {
-  const drawn = document.createElementNS(SVG, "svg");
-  const path = document.createElementNS(SVG, "path");
-  drawn.setAttribute("viewBox", "0 0 24 24");
-  drawn.setAttribute("class", "icon");
-  drawn.setAttribute("aria-hidden", "true");
-  path.setAttribute("d", ICONS[name] ?? ICONS.text);
-  drawn.append(path);
-  return drawn;
+  return element("svg", { viewBox: "0 0 24 24", class: "icon", "aria-hidden": "true" }, element("path", { d: ICONS[name] ?? ICONS.text }));
 }
 
-/** Makes a button that does something. */
+/** Describes a button that does something. */
 export function button(properties, ...children) {
   return element("button", { type: "button", ...properties }, ...children);
 }
 
-/** Makes the button that leads from a conversation back to the list, on a phone. */
-export function backButton(does) {
-  return button({ class: "tool back", "aria-label": "Back to the conversations", title: "Back", onclick: does }, icon("back"));
+/** Describes a button that shows an icon alone. */
+export function tool(name, label, onclick, kind = "tool") {
+  return button({ class: kind, title: label, "aria-label": label, onclick }, icon(name));
 }
 
-/** Makes a function that does nothing while an earlier call of it is not done. */
+const busy = new WeakSet();
+
+/** Makes a listener that does nothing while an earlier call of it on the same element is not done. */
 export function oneAtATime(does) {
-  let busy = false;
-  return async () => {
-    if (busy) return;
-    busy = true;
+  return async ({ currentTarget }) => {
+    if (busy.has(currentTarget)) return;
+    busy.add(currentTarget);
     try {
       await does();
     } finally {
-      busy = false;
+      busy.delete(currentTarget);
     }
   };
 }
 
-/** Puts nodes into a parent in this order, touching only those that stand elsewhere or are new. */
-export function arrange(parent, nodes) {
-  const wanted = new Set(nodes);
-  for (const child of [...parent.children]) if (!wanted.has(child)) child.remove();
-  const focused = document.activeElement;
-  let place = parent.firstElementChild;
-  for (const node of nodes) {
-    if (node === place) place = place.nextElementSibling;
-    else parent.insertBefore(node, place);
+/** Gives the keyboard to the one that an arrow key, Home or End leads to from the one that has it. */
+export function walk(event, items, at = items.findIndex((one) => one.contains(event.target))) {
+  const next = items[{ ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: items.length - 1 }[event.key]];
+  if (at < 0 || !next) return;
+  event.preventDefault();
+  next.focus();
+}
+
+/** Lets Tab reach one of the items alone, with all that can be pressed in it. */
+export function keepOneInTabOrder(items, kept) {
+  for (const item of items) {
+    const index = item === kept ? 0 : -1;
+    for (const one of [item, ...item.querySelectorAll("a[href], button, audio, video")]) if (one.tabIndex !== index) one.tabIndex = index;
   }
-  // A node that is moved loses the keyboard.
-  if (focused !== document.activeElement && parent.contains(focused)) focused.focus({ preventScroll: true });
 }

@@ -1,5 +1,7 @@
 // What is loaded of the inbox: the conversations in short, one chat and the failed requests.
 
+import { textAt } from "./reading.js";
+
 export const FAILURES = "refused";
 
 const A_PAGE = 100;
@@ -12,7 +14,7 @@ class Part {
   entries = [];
   before = null; // older ones are kept
   after = null; // newer ones are kept that are not loaded
-  came = 0; // since it was asked last
+  unseen = 0; // of what came since
   #newest = 0;
   #store;
   #ask;
@@ -31,7 +33,6 @@ class Part {
       ? await Promise.all([this.#ask({ before: number + 1, limit }), this.#ask({ after: number, limit })])
       : [await this.#ask({ limit: A_PAGE }), { items: [], after: null }];
     this.before = older.before;
-    this.until = older.window_until;
     this.#append(newer, this.#read(older.items));
     return this;
   }
@@ -56,20 +57,27 @@ class Part {
     const known = this.entries.length;
     do await this.later();
     while (this.after !== null);
-    this.came += this.entries.length - known;
+    this.unseen += this.entries.length - known;
   }
 
   /** Takes what came, or only counts it while what stands before it is not loaded. */
   add(items) {
     const isHere = ({ kind, of, number }) => number > this.#newest && (this.of === FAILURES ? kind === "failure" : of === this.of);
     const entries = this.#read(items).filter(isHere);
-    this.came += entries.length;
+    this.unseen += entries.length;
     this.#newest = entries.at(-1)?.number ?? this.#newest;
     if (this.after === null) this.entries.push(...entries);
   }
 
   find(id) {
     return this.entries.find((entry) => entry.id === id);
+  }
+
+  /** Takes what has become of a message. */
+  change({ status, reply }) {
+    const entry = this.find(status?.id ?? reply?.answers);
+    if (status && entry) Object.assign(entry.data, status);
+    if (typeof reply?.choice === "string" && entry) entry.chosen = reply.choice;
   }
 
   /** Forgets the oldest but for so many. */
@@ -189,7 +197,8 @@ export class Inbox {
 
   /** Tells whether the 24-hour window of the chat is open, and until when if that is known. */
   get window() {
-    const until = this.chat.until ? new Date(this.chat.until) : undefined;
+    const { chat } = this.list;
+    const until = chat?.number === this.chat.of && chat.window_until ? new Date(chat.window_until) : undefined;
     return { until, isOpen: until ? until > new Date() : this.list.open_windows };
   }
 
@@ -230,11 +239,7 @@ export class Inbox {
       if (!part.query) part.add(news);
       part.entries = part.entries.filter((entry) => this.keeps(entry));
     }
-    for (const { status, window, reply } of news) {
-      if (typeof reply?.choice === "string") Object.assign(this.chat?.find(reply.answers) ?? {}, { chosen: reply.choice });
-      if (status) Object.assign(this.chat?.find(status.id)?.data ?? {}, status);
-      if (window && window.recipient === this.chat?.of) this.chat.until = window.until;
-    }
+    for (const one of news) this.chat?.change(one);
     this.#refreshed = performance.now();
   }
 
@@ -290,6 +295,7 @@ function entryOf({ number, message, reply, failure, chosen }, store) {
     at: new Date(data.at),
     id: data.id ?? String(number),
     words: data.text,
+    answers: textAt(data, "answers") || textAt(data, "body", "context", "refMessageId"),
     data,
     failure: message && failure,
     chosen,
