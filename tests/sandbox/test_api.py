@@ -198,7 +198,7 @@ def test_what_is_meant_for_the_vendor_and_goes_elsewhere_is_seen(wire, sandbox, 
     assert seen.headers["Api-Key"] == "***"
     assert sandbox.messages == sandbox.refused == []
     assert len(sandbox.faults) == 1
-    told = item(next(iter(sandbox._vendor.store.exchanges)))["failure"]
+    told = item(next(iter(sandbox._vendor.store.exchanges())))["failure"]
     assert told["meaning"] == "the answer was HTTP 404"
     assert told["advice"].startswith("write the host of the connection up to where the vendor's path begins")
     assert not told["by_fault"]

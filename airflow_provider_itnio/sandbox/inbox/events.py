@@ -105,7 +105,7 @@ class Events:
     ) -> Iterator[bytes]:
         """Write what happened after a number up to the last one, read from the store in slices."""
         while number < last:
-            exchanges = self.store.exchanges_after(number, ITEMS_AN_EVENT)
+            exchanges = self.store.exchanges(after=number)[:ITEMS_AN_EVENT]
             # After a whole slice there may be more exchanges; what changed after its last one comes later.
             number = exchanges[-1].number if len(exchanges) == ITEMS_AN_EVENT else last
             told: list[tuple[int, Exchange | ReceivedMessage | Window]] = [

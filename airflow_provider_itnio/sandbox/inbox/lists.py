@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections import Counter
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -12,9 +13,8 @@ from airflow_provider_itnio.sandbox.inbox.items import failure, item_as_json
 from airflow_provider_itnio.sandbox.inbox.search import found
 from airflow_provider_itnio.sandbox.phone_numbers import digits_of
 from airflow_provider_itnio.sandbox.responses import json_bytes
-from airflow_provider_itnio.sandbox.store.conversations import Conversation, Conversations
 from airflow_provider_itnio.sandbox.store.exchange import Exchange
-from airflow_provider_itnio.sandbox.store.store import NUMBER, SHOWN, Store
+from airflow_provider_itnio.sandbox.store.store import NUMBER, SHOWN, Store, add_to_chat
 
 FIRST_WORDS = 200
 """Characters of a text that the list of conversations shows."""
@@ -40,15 +40,21 @@ class Lists:
         return self.written[cursor, asked]
 
     async def _conversations(self, cursor: str, asked: ChatsAsked) -> bytes:
-        store, searches = self.store, bool(asked.q.strip())
-        found, failed = await self._found(asked.q) if searches else ([], [])
+        store, hits = self.store, None
+        if asked.q.strip():
+            hits = [one async for one in found(store.exchanges(), asked.q)]
         with store.changed:
-            if not searches:
-                failed = store.failures()
-            all_chats = found if searches else reversed(store.chats)
-            wanted = (one for one in all_chats if not asked.before or one.last.number < asked.before)
-            chats = list(islice(wanted, asked.limit + 1))
-            shown = chats[: asked.limit]
+            chats, failed = store.chats, store.exchanges(["failure"])
+            if hits is not None:
+                chats, failed = {}, [one for one in hits if one.kind == "failure"]
+                for one in hits:
+                    add_to_chat(chats, one)
+            wanted = (
+                one for one in reversed(chats.items()) if not asked.before or _newest(one[1]) < asked.before
+            )
+            part = list(islice(wanted, asked.limit + 1))
+            shown = part[: asked.limit]
+            own = digits_of(asked.chat)
             kinds = {kind: store.kinds[kind] for kind in SHOWN}
             told = {
                 "cursor": cursor,
@@ -60,34 +66,25 @@ class Lists:
                     "failures": len(kinds["failure"]),
                     "conversations": len(store.chats),
                 },
-                "oldest": {
-                    kind: next((one.number for one in kept), store.number + 1) for kind, kept in kinds.items()
-                },
+                "oldest": {kind: next(iter(kept), store.number + 1) for kind, kept in kinds.items()},
                 "failures": {"count": len(failed), "last": failure(failed[-1]) if failed else None},
-                "chat": self._counted(asked.chat, found if searches else chats),
-                "conversations": [self._conversation(one) for one in shown],
-                "next": shown[-1].last.number if len(chats) > len(shown) else None,
+                "chat": self._conversation(own, store.chats[own]) | {"found": len(chats.get(own, ()))}
+                if own in store.chats
+                else None,
+                "conversations": [self._conversation(*one) for one in shown],
+                "next": _newest(shown[-1][1]) if len(part) > len(shown) else None,
             }
         return json_bytes(told)
-
-    def _counted(self, number: str, found: list[Conversation]) -> dict[str, Any] | None:
-        """Count what stands in a chat, and what was found of it."""
-        chat = self.store.chats.of(digits_of(number))
-        if chat is None:
-            return None
-        hits = (len(one.exchanges) for one in found if one.number == chat.number)
-        return self._conversation(chat) | {"found": next(hits, 0)}
 
     async def chat(self, number: str, asked: PartAsked) -> bytes:
         """List what stands in the chat with a recipient, oldest first."""
         with self.store.changed:
-            chat = self.store.chats.of(number)
-            exchanges = list(chat.exchanges.values()) if chat else []
+            exchanges = list(self.store.chats.get(number, {}).values())
         return await self._part(exchanges, asked, {"window_until": self._window_of(number)})
 
     async def failures(self, asked: PartAsked) -> bytes:
         """List the requests that failed and left no message, oldest first."""
-        return await self._part(self.store.failures(), asked, {})
+        return await self._part(self.store.exchanges(["failure"]), asked, {})
 
     async def _part(self, exchanges: list[Exchange], asked: PartAsked, told: dict[str, Any]) -> bytes:
         """Write the newest of some exchanges, or those next to a number."""
@@ -108,29 +105,25 @@ class Lists:
         items = b",".join([item_as_json(one) for one in part])
         return b'{"items": [%s], %s' % (items, json_bytes(told | numbers)[1:])
 
-    async def _found(self, words: str) -> tuple[list[Conversation], list[Exchange]]:
-        """Give the conversations in which some words are, with what was found in each alone, and failures."""
-        conversations, failures = Conversations(), []
-        async for exchange in found(self.store.exchanges, words):
-            conversations.add(exchange)
-            if exchange.kind == "failure":
-                failures.append(exchange)
-        return list(reversed(conversations)), failures
-
-    def _conversation(self, chat: Conversation) -> dict[str, Any]:
+    def _conversation(self, number: str, chat: dict[int, Exchange]) -> dict[str, Any]:
+        counts = Counter(one.kind for one in chat.values())
         return {
-            "number": chat.number,
-            "messages": chat.counts["message"],
-            "replies": chat.counts["reply"],
-            "failures": chat.counts["failure"],
-            "failed": chat.troubles,
-            "last": _last(chat.last),
-            "window_until": self._window_of(chat.number),
+            "number": number,
+            "messages": counts["message"],
+            "replies": counts["reply"],
+            "failures": counts["failure"],
+            "failed": sum(one.has_trouble for one in chat.values()),
+            "last": _last(chat[_newest(chat)]),
+            "window_until": self._window_of(number),
         }
 
     def _window_of(self, number: str) -> str | None:
         until = self.store.window_until(number)
         return until.isoformat() if until else None
+
+
+def _newest(chat: dict[int, Exchange]) -> int:
+    return next(reversed(chat))
 
 
 def _last(exchange: Exchange) -> dict[str, Any]:

@@ -95,12 +95,11 @@ def one_file(store: Store) -> Iterator[bytes]:
     )
     before, _, after = page.encode().partition(KEPT_HERE.encode())
     yield before
-    number, comma = 0, ""
-    while exchanges := store.exchanges_after(number, ITEMS_A_PART):
-        kept = ", ".join(json.dumps(_saved(one)) for one in exchanges)
+    exchanges = store.exchanges()
+    for start in range(0, len(exchanges), ITEMS_A_PART):
+        kept = ", ".join(json.dumps(_saved(one)) for one in exchanges[start : start + ITEMS_A_PART])
         # No end of the script element can stand in it, and only ASCII, so halves of characters survive.
-        yield f"{comma}{kept}".replace("<", "\\u003c").encode()
-        number, comma = exchanges[-1].number, ", "
+        yield f"{', ' if start else ''}{kept}".replace("<", "\\u003c").encode()
     yield after
 
 

@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field, fields
+from datetime import datetime
 from functools import cached_property
 from typing import Any, Literal, TypeAlias
+
+from starlette.datastructures import Headers
 
 from airflow_provider_itnio.sandbox.phone_numbers import digits_of
 from airflow_provider_itnio.sandbox.status_codes import BALANCE_PATH
 from airflow_provider_itnio.sandbox.store.entries import (
+    DeliveryStatus,
     Entry,
     ReceivedMessage,
     RefusedRequest,
     Reply,
     SeenRequest,
+    as_json,
 )
-from airflow_provider_itnio.sandbox.store.ring_buffer import memory_of
 
 Kind: TypeAlias = Literal["message", "reply", "failure", "other"]
+
+ENTRY_TYPES: dict[str, type[Entry]] = {
+    one.__name__: one for one in (ReceivedMessage, RefusedRequest, SeenRequest, Reply)
+}
+SHARED = ("body", "headers")
+"""What the other entries of an exchange have from its request."""
 
 LONGEST_NUMBER = 40
 """Characters of a recipient, as it was sent, that a chat is kept for."""
@@ -46,6 +58,11 @@ class Exchange:
         self.refused: RefusedRequest | None = of_type.get(RefusedRequest)
         self.request: SeenRequest | None = of_type.get(SeenRequest)
         self.reply: Reply | None = of_type.get(Reply)
+        self.look_at_status()
+
+    def look_at_status(self) -> None:
+        """Find out whether the sender did not learn of a success, or the message does not arrive."""
+        self.has_trouble = self.failed or (self.message is not None and self.message.status == "failed")
 
     @cached_property
     def kind(self) -> Kind:
@@ -58,20 +75,17 @@ class Exchange:
 
     @cached_property
     def number_of_chat(self) -> str:
-        """The digits of the recipient in whose chat it stands; empty if it names none."""
+        """The digits of the recipient in whose chat it stands; empty if it is not shown or names none."""
         if self.message:
             return self.message.recipient
         if self.reply:
             return self.reply.sender
+        if self.kind == "other":
+            return ""
         body = self.request.body if self.request else None
         recipient = body.get("recipient") if isinstance(body, dict) else None
         written = str(recipient) if isinstance(recipient, (str, int)) else ""
         return digits_of(written) if len(written) <= LONGEST_NUMBER else ""
-
-    @property
-    def has_trouble(self) -> bool:
-        """Whether the sender did not learn of a success, or the message does not arrive."""
-        return self.failed or (self.message is not None and self.message.status == "failed")
 
     @property
     def failed(self) -> bool:
@@ -81,7 +95,7 @@ class Exchange:
             return self.refused is not None
         return not request.accepted or (request.path != BALANCE_PATH and not self.message)
 
-    @property
+    @cached_property
     def memory(self) -> int:
         """About how many bytes it takes: a message and a refusal share the JSON of their request."""
         if self.reply:
@@ -90,3 +104,50 @@ class Exchange:
             return 0
         answer = self.request.answer if isinstance(self.request.answer, str) else ""
         return memory_of(self.request.raw_body) + memory_of(answer.encode("utf-8", "surrogatepass"))
+
+    def row(self) -> tuple[int, str, str, bytes]:
+        """Write it as a row of a file; what its entries share, which is most of it, only once."""
+        held = {type(entry).__name__: as_json(entry) for entry in self.entries}
+        request = self.request
+        if request is None:
+            return self.number, json.dumps(held), "null", b""
+        for entry in self.entries:
+            for name in SHARED:
+                if getattr(entry, name, None) is getattr(request, name):
+                    del held[type(entry).__name__][name]
+        del held["SeenRequest"]["raw_body"]
+        entries = json.dumps(held | {"headers": list(request.headers.items())})
+        return self.number, entries, json.dumps(request.body), request.raw_body
+
+
+def exchange_from(number: int, entries: str, body: str, raw_body: bytes) -> Exchange:
+    """Read an exchange from a row of a file."""
+    held = json.loads(entries)
+    shared = {"body": json.loads(body), "headers": headers_of(held.pop("headers", ())), "raw_body": raw_body}
+    return Exchange(
+        number, tuple(_entry_from(ENTRY_TYPES[name], shared | values) for name, values in held.items())
+    )
+
+
+def _entry_from(kind: type[Entry], values: dict[str, Any]) -> Entry:
+    values["at"] = datetime.fromisoformat(values["at"])
+    if kind is ReceivedMessage:
+        reached = (one | {"at": datetime.fromisoformat(one["at"])} for one in values["statuses"])
+        values["statuses"] = [DeliveryStatus(**one) for one in reached]
+    return kind(**{one.name: values[one.name] for one in fields(kind)})
+
+
+def headers_of(pairs: Iterable[tuple[str, str]]) -> Headers:
+    """Make headers that are found whatever their letter case."""
+    return Headers(raw=[(name.encode("latin-1"), value.encode("latin-1")) for name, value in pairs])
+
+
+def memory_of(raw_body: bytes) -> int:
+    """
+    Estimate what a request's body takes with the JSON read from it, in bytes.
+
+    Text is there as bytes and as characters, and each value is an object of its own: a body of ``[[],[],…]``
+    takes 25 times its bytes.
+    """
+    values = raw_body.count(b",") + raw_body.count(b"[") + raw_body.count(b"{")
+    return 3 * len(raw_body) + 64 * values

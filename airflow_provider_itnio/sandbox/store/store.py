@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from heapq import merge
-from itertools import islice, takewhile
+from itertools import takewhile
 from operator import attrgetter
 from typing import Any, Literal, TypeAlias, get_args
 from uuid import uuid4
 
-from airflow_provider_itnio.sandbox.store.conversations import Conversations
 from airflow_provider_itnio.sandbox.store.data_file import DataFile
 from airflow_provider_itnio.sandbox.store.entries import DeliveryStatus, Entry, ReceivedMessage, Window
-from airflow_provider_itnio.sandbox.store.exchange import Exchange, Kind
-from airflow_provider_itnio.sandbox.store.ring_buffer import RingBuffer
+from airflow_provider_itnio.sandbox.store.exchange import Exchange, Kind, exchange_from
 
 EntryName: TypeAlias = Literal["message", "refused", "request", "reply"]
+Chats: TypeAlias = dict[str, dict[int, Exchange]]
+"""By recipient the exchanges by number, oldest first; the chat that was last written in comes last."""
 
 SHOWN: tuple[Kind, ...] = ("message", "failure", "reply")
 KINDS_WITH: dict[EntryName, tuple[Kind, ...]] = {
@@ -33,6 +33,8 @@ KINDS_WITH: dict[EntryName, tuple[Kind, ...]] = {
 NUMBER: Callable[[Exchange], int] = attrgetter("number")
 WINDOW = timedelta(hours=24)
 WINDOWS_KEPT = 10_000
+MEMORY = 64 * 1024 * 1024
+MEMORY_AN_EXCHANGE = 64 * 1024
 
 
 @dataclass
@@ -40,10 +42,13 @@ class Store:
     """
     The last messages, refusals, requests and replies, up to ``keep`` of each, safe to read from any thread.
 
-    ``number`` is that of the last change, ``cleared`` that of the last clearing; ``name`` tells this store
-    from another sandbox's, for readers that outlive one; ``file`` is where all is kept too, if anywhere;
-    ``changed`` is held by who reads or changes several things, such as the exchanges of all ``kinds`` and the
-    ``chats``, and tells of each change.
+    Those of a kind take about 64 KiB for each that is to be kept, at least 64 MiB, so that only bodies far
+    over what a message needs push others out. The newest is kept however large it is.
+
+    ``kinds`` and ``chats`` hold the exchanges by number. ``number`` is that of the last change, ``cleared``
+    that of the last clearing; ``name`` tells this store from another sandbox's, for readers that outlive one;
+    ``file`` is where all is kept too, if anywhere; ``changed`` is held by who reads or changes several
+    things, such as ``kinds`` and ``chats``, and tells of each change.
     """
 
     keep: int
@@ -52,10 +57,9 @@ class Store:
     def __post_init__(self) -> None:
         """Make room."""
         # Apart, so that a flood of refusals pushes no message off the page.
-        self.kinds: dict[Kind, RingBuffer[Exchange]] = {
-            kind: RingBuffer(self.keep) for kind in get_args(Kind)
-        }
-        self.chats = Conversations()
+        self.kinds: dict[Kind, OrderedDict[int, Exchange]] = {kind: OrderedDict() for kind in get_args(Kind)}
+        self.chats: Chats = {}
+        self._memory: Counter[Kind] = Counter()
         self._by_id: dict[str, Exchange] = {}
         self._by_body: dict[bytes, Exchange] = {}
         # Both by when they changed last, with the number of that change.
@@ -69,15 +73,16 @@ class Store:
 
     def open(self, file: DataFile) -> None:
         """Keep everything in a file too, and begin with what it holds."""
-        with self.changed:
+        with self.changed, file.errors():
             self._forget_all()
             gone: list[Exchange] = []
-            for exchange in file.read():
-                gone += self._keep(exchange)
-            file.forget(one.number for one in gone)
-            self.number = max(self.number, file.last_number())
-            for recipient, until in file.read_windows():
-                self._update(self._windows, recipient, Window(recipient, until), WINDOWS_KEPT)
+            for row in file.rows("exchanges"):
+                gone += self._keep(exchange_from(*row))
+            self.number = max(self.number, *(last for _, last in file.rows("sqlite_sequence")), 0)
+            for recipient, until in file.rows("windows"):
+                window = Window(recipient, datetime.fromisoformat(until))
+                self._update(self._windows, recipient, window, WINDOWS_KEPT)
+            file.delete("exchanges", *(one.number for one in gone))
             self.cleared = self.number
             self.file = file
 
@@ -99,31 +104,42 @@ class Store:
         with self.together():
             exchange = Exchange(self.number + 1, entries)
             if self.file:
-                self.file.add(exchange)
+                self.file.put("exchanges", *exchange.row())
             self.number += 1
             gone = self._keep(exchange)
             if self.file:
-                self.file.forget(one.number for one in gone)
+                self.file.delete("exchanges", *(one.number for one in gone))
             self._tell()
         return exchange
 
     def _keep(self, exchange: Exchange) -> list[Exchange]:
         """Keep an exchange in memory, and give those for which there is no more room."""
-        gone = self.kinds[exchange.kind].append(exchange, exchange.memory)
-        self.chats.add(exchange)
+        self.kinds[exchange.kind][exchange.number] = exchange
+        self._memory[exchange.kind] += exchange.memory
+        add_to_chat(self.chats, exchange)
         if named := exchange.message or exchange.reply:
             self._by_id[named.id] = exchange
         if exchange.message and exchange.request:
             self._by_body[exchange.request.raw_body] = exchange
         if (reply := exchange.reply) and reply.choice is not None and reply.answers in self._by_id:
             self._by_id[reply.answers].chosen = reply.choice
-        for old in gone:
-            self.chats.remove(old)
+        return list(self._make_room(exchange.kind))
+
+    def _make_room(self, kind: Kind) -> Iterator[Exchange]:
+        """Forget the oldest of a kind while there are too many, or too large ones."""
+        kept, most = self.kinds[kind], max(MEMORY, self.keep * MEMORY_AN_EXCHANGE)
+        while len(kept) > self.keep or (self._memory[kind] > most and len(kept) > 1):
+            number, old = kept.popitem(last=False)
+            self._memory[kind] -= old.memory
+            if chat := old.number_of_chat:
+                del self.chats[chat][number]
+                if not self.chats[chat]:
+                    del self.chats[chat]
             if (named := old.message or old.reply) and self._by_id.get(named.id) is old:
                 del self._by_id[named.id]
             if old.request and self._by_body.get(old.request.raw_body) is old:
                 del self._by_body[old.request.raw_body]
-        return gone
+            yield old
 
     @property
     def messages(self) -> list[ReceivedMessage]:
@@ -137,28 +153,16 @@ class Store:
 
     def _entries(self, name: EntryName, after: int = 0) -> Iterator[tuple[int, Any]]:
         """Give the entries of one kind with the numbers of their exchanges, those after a number."""
-        for exchange in merge(
-            *(self.kinds[kind].above(after, NUMBER) for kind in KINDS_WITH[name]), key=NUMBER
-        ):
+        for exchange in self.exchanges(KINDS_WITH[name], after):
             if (entry := getattr(exchange, name)) is not None:
                 yield exchange.number, entry
 
-    @property
-    def exchanges(self) -> list[Exchange]:
-        """What the inbox page shows: messages, replies and requests that failed, oldest first."""
+    def exchanges(self, kinds: Iterable[Kind] = SHOWN, after: int = 0) -> list[Exchange]:
+        """Give the exchanges after a number, oldest first; by default those that the inbox page shows."""
         with self.changed:
-            return sorted((one for kind in SHOWN for one in self.kinds[kind]), key=NUMBER)
-
-    def exchanges_after(self, number: int, limit: int) -> list[Exchange]:
-        """Give the first exchanges after a number, oldest first."""
-        with self.changed:
-            kept = [islice(self.kinds[kind].above(number, NUMBER), limit) for kind in SHOWN]
-            return list(islice(merge(*kept, key=NUMBER), limit))
-
-    def failures(self) -> list[Exchange]:
-        """Give the requests that failed and left no message, oldest first."""
-        with self.changed:
-            return list(self.kinds["failure"])
+            newest_first = (reversed(self.kinds[kind].values()) for kind in kinds)
+            found = [one for kept in newest_first for one in takewhile(lambda one: one.number > after, kept)]
+        return sorted(found, key=NUMBER)
 
     @property
     def cursor(self) -> str:
@@ -167,8 +171,8 @@ class Store:
 
     def exchange(self, number: int) -> Exchange | None:
         """Give the exchange with a number, None if none is kept."""
-        found = self.exchanges_after(number - 1, 1)
-        return found[0] if found and found[0].number == number else None
+        with self.changed:
+            return next((self.kinds[kind][number] for kind in SHOWN if number in self.kinds[kind]), None)
 
     def page(
         self, name: EntryName, after: int, limit: int, recipient: str | None = None
@@ -208,32 +212,30 @@ class Store:
         with self.changed:
             if any(one.status == status.status for one in message.statuses):
                 return
-            exchange = self._by_id.get(message.id)
-            if exchange and self.file:
-                self.file.reach(exchange.number, status)
-            had_trouble = exchange is not None and exchange.has_trouble
             message.statuses.append(status)
-            if exchange:
-                self.chats.count_trouble(exchange, exchange.has_trouble - had_trouble)
-            self._update(self._statuses, message.id, message, self.keep)
+            self._has_changed(message)
 
     def note(self, message: ReceivedMessage, note: str) -> None:
         """Add a note to a message."""
         with self.changed:
             message.notes.append(note)
-            if exchange := self._by_id.get(message.id):
-                if self.file:
-                    self.file.rewrite(exchange)
-                self._update(self._statuses, message.id, message, self.keep)
+            self._has_changed(message)
+
+    def _has_changed(self, message: ReceivedMessage) -> None:
+        if exchange := self._by_id.get(message.id):
+            exchange.look_at_status()
+            if self.file:
+                self.file.put("exchanges", *exchange.row())
+        self._update(self._statuses, message.id, message, self.keep)
 
     def set_window(self, recipient: str, until: datetime) -> None:
         """Open or close the 24-hour window of a recipient. That of the last 10,000 is known."""
         with self.changed:
             if self.file:
-                self.file.set_window(recipient, until)
+                self.file.put("windows", recipient, until.isoformat())
             gone = self._update(self._windows, recipient, Window(recipient, until), WINDOWS_KEPT)
             if gone and self.file:
-                self.file.forget_window(gone)
+                self.file.delete("windows", gone)
 
     def window_until(self, recipient: str) -> datetime | None:
         """Give when the 24-hour window of a recipient closes or closed; None for one who has not written."""
@@ -277,7 +279,7 @@ class Store:
         """Forget everything."""
         with self.changed:
             if self.file:
-                self.file.clear()
+                self.file.clear("exchanges", "windows", "pushes")
             self._forget_all()
             self.number += 1
             self.cleared = self.number
@@ -286,8 +288,7 @@ class Store:
     def _forget_all(self) -> None:
         for kept in self.kinds.values():
             kept.clear()
-        self.chats.clear()
-        for known in (self._by_id, self._by_body, self._statuses, self._windows):
+        for known in (self.chats, self._memory, self._by_id, self._by_body, self._statuses, self._windows):
             known.clear()
 
     def _tell(self) -> None:
@@ -298,3 +299,10 @@ class Store:
 
 def _changed_after(number: int, changes: dict[str, Any]) -> Iterator[tuple[int, Any]]:
     return takewhile(lambda change: change[0] > number, reversed(changes.values()))
+
+
+def add_to_chat(chats: Chats, exchange: Exchange) -> None:
+    """Take an exchange in, if it stands in a chat."""
+    if number := exchange.number_of_chat:
+        chats[number] = chat = chats.pop(number, {})  # the last one now
+        chat[exchange.number] = exchange

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 from starlette.datastructures import Headers
 
 from airflow_provider_itnio.sandbox.phone_numbers import digits_of
-from airflow_provider_itnio.sandbox.store.data_file import headers_of
+from airflow_provider_itnio.sandbox.store.exchange import headers_of
 
 DEEPEST_JSON = 100
 SECRET_HEADERS = frozenset({"sign", "api-key", "authorization", "proxy-authorization", "cookie"})

@@ -67,14 +67,14 @@ class Webhook:
         with self._lock:
             self.stop()
             if self.settings.url and self.file:
-                self.file.clear_pushes()
+                self.file.clear("pushes")
             self.settings = settings
             self.resume()
 
     def resume(self) -> None:
         """Push what waits in the file, if there is an address; else it goes on waiting for one."""
         with self._lock:
-            waiting = self.file.waiting_pushes() if self.settings.url and self.file else []
+            waiting = list(self.file.rows("pushes")) if self.settings.url and self.file else []
             if waiting:
                 self._started().put_again(waiting)
 
@@ -152,9 +152,9 @@ class _Sender:
         if dropped:
             self._tell(f"{MOST_WAITING} pushes wait already")
         for body in taken:
-            self._wait(key, _Push(body, self._file.add_push(key, body) if self._file else 0))
+            self._wait(key, _Push(body, self._file.put("pushes", None, key, body) if self._file else 0))
 
-    def put_again(self, waiting: list[tuple[int, str, bytes]]) -> None:
+    def put_again(self, waiting: list[tuple[Any, ...]]) -> None:
         with self._counting:
             self.counts.waiting += len(waiting)
         for number, key, body in waiting:
@@ -194,7 +194,7 @@ class _Sender:
                 self.counts.waiting -= not trouble or gives_up
             if push.number and self._file and (gives_up or not trouble):
                 with suppress(DataFileError):  # it is pushed once more after a restart
-                    self._file.end_push(push.number)
+                    self._file.delete("pushes", push.number)
             if trouble:
                 self._tell(trouble)
                 if not gives_up:

@@ -11,7 +11,7 @@ import requests
 def test_an_exchange_opens_with_request_and_answer(wire, sandbox, message):
     headers = wire.headers()
     wire.custom(message(recipient="1"), headers)
-    number = sandbox._vendor.store.exchanges[0].number
+    number = sandbox._vendor.store.exchanges()[0].number
     told = wire.control("GET", f"exchanges/{number}").json()
     assert told["request"]["body"] == message(recipient="1")
     assert told["request"]["answer"]["status"] == "-71"
@@ -26,7 +26,9 @@ def test_an_exchange_that_is_not_kept_is_not_found(wire, number):
 
 
 def failures(wire, sandbox):
-    return [wire.control("GET", f"exchanges/{one.number}").json() for one in sandbox._vendor.store.exchanges]
+    return [
+        wire.control("GET", f"exchanges/{one.number}").json() for one in sandbox._vendor.store.exchanges()
+    ]
 
 
 def test_a_failure_without_a_status_says_what_was_answered(wire, sandbox, message):

@@ -235,7 +235,7 @@ def test_a_search_lets_other_requests_through(sandbox, send, monkeypatch):
     looked = []
     monkeypatch.setattr(search, "searched", lambda exchange: looked.append(exchange) or "")
     send("hello")
-    exchanges = sandbox._vendor.store.exchanges * 250
+    exchanges = sandbox._vendor.store.exchanges() * 250
     finding = search.found(exchanges, "words").__anext__()
     for seen in (100, 200, 250):
         finding.send(None)

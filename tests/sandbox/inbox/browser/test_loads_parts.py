@@ -208,7 +208,7 @@ def test_the_failed_requests_come_in_parts_around_the_one_of_an_address(open_pag
     sandbox, wire = own
     for number in range(260):
         wire.custom(message(recipient="12", text={"body": str(number)}))
-    numbers = [one.number for one in sandbox._vendor.store.failures()]
+    numbers = [one.number for one in sandbox._vendor.store.exchanges(["failure"])]
     page = open_page(f"{sandbox.url}/#refused/{numbers[60]}")
     marked = page.locator(".failure[aria-current]")
     expect(marked).to_be_in_viewport()

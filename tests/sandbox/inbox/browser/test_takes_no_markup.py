@@ -151,7 +151,7 @@ def post(sandbox, wire):
 
     def post(body):
         (wire.template if "template" in body else wire.custom)(body)
-        return sandbox._vendor.store.exchanges[-1]
+        return sandbox._vendor.store.exchanges()[-1]
 
     return post
 

@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import json
 import tracemalloc
+from datetime import UTC, datetime
 
 import pytest
 
-from airflow_provider_itnio.sandbox.store.ring_buffer import MEMORY, RingBuffer, memory_of
+from airflow_provider_itnio.sandbox.store.entries import Reply
+from airflow_provider_itnio.sandbox.store.exchange import memory_of
+from airflow_provider_itnio.sandbox.store.store import MEMORY, Store
 
 MIB = 1 << 20
 
 
-def kept_of(sizes, keep=1000):
-    latest = RingBuffer(keep)
+def reply_of(size, number=0):
+    """Make a reply of about so many bytes."""
+    return Reply(str(number), "8614718004557", "text", "x" * (size // 16), None, None, datetime.now(UTC), {})
+
+
+def kept_of(sizes, keep=1000, store=None):
+    store = store or Store(keep)
     for number, size in enumerate(sizes):
-        latest.append(number, size)
-    assert len(latest) == len(list(latest))
-    return list(latest)
+        store.add(reply_of(size, number))
+    assert len(store.kinds["reply"]) == len(store.all("reply")) == len(store.chats["8614718004557"])
+    return [int(one.id) for one in store.all("reply")]
 
 
 def test_the_latest_are_kept_up_to_a_number():
@@ -26,13 +34,13 @@ def test_the_latest_are_kept_up_to_a_number():
 
 def test_large_ones_push_out_the_oldest():
     assert kept_of([MEMORY // 2] * 3) == [1, 2]
-    assert kept_of([1, MEMORY - 1]) == [0, 1]
-    assert kept_of([1, MEMORY]) == [1]
+    assert kept_of([16, MEMORY - 16]) == [0, 1]
+    assert kept_of([16, MEMORY]) == [1]
 
 
 def test_the_newest_is_kept_however_large():
-    assert kept_of([1, MEMORY * 2]) == [1]
-    assert kept_of([MEMORY * 2, 1]) == [1]
+    assert kept_of([16, MEMORY * 2]) == [1]
+    assert kept_of([MEMORY * 2, 16]) == [1]
 
 
 def test_whoever_keeps_more_may_use_more_memory():
@@ -41,12 +49,10 @@ def test_whoever_keeps_more_may_use_more_memory():
 
 
 def test_cleared_ones_take_no_memory():
-    latest = RingBuffer(1000)
-    latest.append("large", MEMORY)
-    latest.clear()
-    for entry in ("one", "two"):
-        latest.append(entry, MEMORY // 2)
-    assert list(latest) == ["one", "two"]
+    store = Store(1000)
+    store.add(reply_of(MEMORY))
+    store.clear()
+    assert kept_of([MEMORY // 2] * 2, store=store) == [0, 1]
 
 
 @pytest.mark.parametrize(
