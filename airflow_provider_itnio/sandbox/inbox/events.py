@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -13,9 +12,8 @@ from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from airflow_provider_itnio.sandbox.inbox.items import item_as_json, update_as_json
-from airflow_provider_itnio.sandbox.store.entries import ReceivedMessage, Window
 from airflow_provider_itnio.sandbox.store.exchange import Exchange
-from airflow_provider_itnio.sandbox.store.store import Store
+from airflow_provider_itnio.sandbox.store.store import Change, Store
 
 PAUSE = 0.05
 """Seconds between two events: what comes meanwhile goes together, and a page draws 20 times a second."""
@@ -69,11 +67,8 @@ class Events:
             with self.store.listen(told):
                 while not end.done():
                     wake.clear()
-                    cleared, updates, last = self.store.since(self.store.number if number is None else number)
-                    if number is None or cleared:
-                        parts = iter([_event("clear", b"{}", self._id(last))])
-                    else:
-                        parts = self._parts(number, deque(updates), last)
+                    changes, last = self.store.since(number)
+                    parts = self._parts(changes, last)
                     while not end.done() and (part := await self._next(parts)):
                         yield part
                     number = last
@@ -100,26 +95,17 @@ class Events:
             await asyncio.sleep(0)
             return next(parts, b"")
 
-    def _parts(
-        self, number: int, updates: deque[tuple[int, ReceivedMessage | Window]], last: int
-    ) -> Iterator[bytes]:
-        """Write what happened after a number up to the last one, read from the store in slices."""
-        while number < last:
-            exchanges = self.store.exchanges(after=number)[:ITEMS_AN_EVENT]
-            # After a whole slice there may be more exchanges; what changed after its last one comes later.
-            number = exchanges[-1].number if len(exchanges) == ITEMS_AN_EVENT else last
-            told: list[tuple[int, Exchange | ReceivedMessage | Window]] = [
-                (one.number, one) for one in exchanges if one.number <= last
+    def _parts(self, changes: list[tuple[int, Change]] | None, last: int) -> Iterator[bytes]:
+        """Write what has changed, in slices."""
+        if changes is None:
+            yield _event("clear", b"{}", self._id(last))
+            return
+        for start in range(0, len(changes), ITEMS_AN_EVENT):
+            part = changes[start : start + ITEMS_AN_EVENT]
+            items = [
+                item_as_json(one) if isinstance(one, Exchange) else update_as_json(one) for _, one in part
             ]
-            while updates and updates[0][0] <= number:
-                told.append(updates.popleft())
-            told.sort(key=lambda one: one[0])
-            for start in range(0, len(told), ITEMS_AN_EVENT):
-                part = told[start : start + ITEMS_AN_EVENT]
-                items = [
-                    item_as_json(one) if isinstance(one, Exchange) else update_as_json(one) for _, one in part
-                ]
-                yield _event("items", b"[%s]" % b",".join(items), self._id(part[-1][0]))
+            yield _event("items", b"[%s]" % b",".join(items), self._id(part[-1][0]))
 
     def _id(self, number: int) -> str:
         return f"{self.store.name}.{number}"

@@ -1,16 +1,18 @@
-"""What the inbox page loads: the conversations, and what stands in one of them, in parts."""
+"""What the inbox page loads: the conversations, and what stands in one of them, in parts or as searched."""
 
 from __future__ import annotations
 
+import asyncio
+import re
 from bisect import bisect_left, bisect_right
 from collections import Counter
+from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
 from airflow_provider_itnio.sandbox.api_models import ChatsAsked, PartAsked
 from airflow_provider_itnio.sandbox.inbox.items import failure, item_as_json
-from airflow_provider_itnio.sandbox.inbox.search import found
 from airflow_provider_itnio.sandbox.phone_numbers import digits_of
 from airflow_provider_itnio.sandbox.responses import json_bytes
 from airflow_provider_itnio.sandbox.store.exchange import Exchange
@@ -20,6 +22,9 @@ FIRST_WORDS = 200
 """Characters of a text that the list of conversations shows."""
 
 ANSWERS_KEPT = 20
+
+LOOKED_AT_ONCE = 100
+"""Exchanges between which no other request is answered."""
 
 
 @dataclass(frozen=True)
@@ -138,3 +143,47 @@ def _last(exchange: Exchange) -> dict[str, Any]:
         told |= {"type": "failure", "text": failed["why"] or failed["meaning"], "at": exchange.entries[0].at}
         told |= {"status": failed["status"]}
     return told | {"text": told["text"][:FIRST_WORDS], "at": told["at"].isoformat()}
+
+
+async def found(exchanges: Iterable[Exchange], words: str) -> AsyncIterator[Exchange]:
+    """Give the exchanges that hold some words in any letter case, and let requests through meanwhile."""
+    wanted = words.strip().lower()
+    # Numbers are found as people write them.
+    digits = digits_of(wanted) if re.fullmatch(r"[+\d\s().-]+", wanted) else ""
+
+    def holds(text: str) -> bool:
+        return wanted in text or (len(digits) > 2 and digits in text)
+
+    rest = iter(exchanges)
+    while part := list(islice(rest, LOOKED_AT_ONCE)):
+        for exchange in part:
+            if not wanted or holds(searched(exchange)):
+                yield exchange
+        await asyncio.sleep(0)
+
+
+def searched(exchange: Exchange) -> str:
+    """Give the texts of an exchange itself, not those of its envelope, which all share."""
+    if exchange.searched is None:
+        exchange.searched = "\n".join(map(str, _texts_of(exchange))).lower()
+    return exchange.searched
+
+
+def _texts_of(exchange: Exchange) -> Iterator[Any]:
+    yield exchange.number_of_chat
+    if message := exchange.message:
+        yield from (message.id, message.text, *_texts_in(message.body.get(message.type)))
+    elif reply := exchange.reply:
+        yield from (reply.id, reply.text, reply.choice or "", reply.answers or "")
+    else:
+        told = failure(exchange)
+        names = ("recipient", "text", "why", "meaning", "status", "http_status")
+        yield from (told[name] for name in names if told.get(name) is not None)
+
+
+def _texts_in(value: Any) -> Iterator[str]:
+    if isinstance(value, (dict, list)):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from _texts_in(inner)
+    elif isinstance(value, (str, int, float)) and not isinstance(value, bool):
+        yield str(value)

@@ -18,7 +18,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from airflow_provider_itnio.sandbox.inbox.items import opened
-from airflow_provider_itnio.sandbox.inbox.search import searched
+from airflow_provider_itnio.sandbox.inbox.lists import searched
 from airflow_provider_itnio.sandbox.responses import streamed
 from airflow_provider_itnio.sandbox.security import CONTENT_SECURITY_POLICY, policy
 from airflow_provider_itnio.sandbox.store.exchange import Exchange

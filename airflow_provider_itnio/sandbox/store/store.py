@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections import Counter, OrderedDict
+from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -18,6 +18,8 @@ from airflow_provider_itnio.sandbox.store.entries import DeliveryStatus, Entry, 
 from airflow_provider_itnio.sandbox.store.exchange import Exchange, Kind, exchange_from
 
 EntryName: TypeAlias = Literal["message", "refused", "request", "reply"]
+Change: TypeAlias = Exchange | ReceivedMessage | Window
+"""A new exchange, a message with another status or note, a window that was opened or closed."""
 Chats: TypeAlias = dict[str, dict[int, Exchange]]
 """By recipient the exchanges by number, oldest first; the chat that was last written in comes last."""
 
@@ -32,7 +34,7 @@ KINDS_WITH: dict[EntryName, tuple[Kind, ...]] = {
 
 NUMBER: Callable[[Exchange], int] = attrgetter("number")
 WINDOW = timedelta(hours=24)
-WINDOWS_KEPT = 10_000
+WINDOWS_KEPT = CHANGES_KNOWN = 10_000
 MEMORY = 64 * 1024 * 1024
 MEMORY_AN_EXCHANGE = 64 * 1024
 
@@ -62,9 +64,9 @@ class Store:
         self._memory: Counter[Kind] = Counter()
         self._by_id: dict[str, Exchange] = {}
         self._by_body: dict[bytes, Exchange] = {}
-        # Both by when they changed last, with the number of that change.
-        self._statuses: dict[str, tuple[int, ReceivedMessage]] = {}
-        self._windows: dict[str, tuple[int, Window]] = {}
+        self._windows: OrderedDict[str, datetime] = OrderedDict()
+        # By number: the id of a message with another status, a window; None for a new exchange.
+        self._changes: deque[tuple[int, str | Window | None]] = deque(maxlen=CHANGES_KNOWN)
         self.number = self.cleared = 0
         self._listeners: list[Callable[[], None]] = []
         self.changed = threading.Condition()
@@ -80,8 +82,7 @@ class Store:
                 gone += self._keep(exchange_from(*row))
             self.number = max(self.number, *(last for _, last in file.rows("sqlite_sequence")), 0)
             for recipient, until in file.rows("windows"):
-                window = Window(recipient, datetime.fromisoformat(until))
-                self._update(self._windows, recipient, window, WINDOWS_KEPT)
+                self._windows[recipient] = datetime.fromisoformat(until)
             file.delete("exchanges", *(one.number for one in gone))
             self.cleared = self.number
             self.file = file
@@ -105,11 +106,10 @@ class Store:
             exchange = Exchange(self.number + 1, entries)
             if self.file:
                 self.file.put("exchanges", *exchange.row())
-            self.number += 1
             gone = self._keep(exchange)
             if self.file:
                 self.file.delete("exchanges", *(one.number for one in gone))
-            self._tell()
+            self._tell(None)
         return exchange
 
     def _keep(self, exchange: Exchange) -> list[Exchange]:
@@ -195,17 +195,27 @@ class Store:
                     last = number
         return found, 0
 
-    def since(self, number: int) -> tuple[bool, list[tuple[int, ReceivedMessage | Window]], int]:
+    def since(self, number: int | None) -> tuple[list[tuple[int, Change]] | None, int]:
         """
-        Give what has changed since a reader looked last, but for new exchanges.
+        Give what has changed since a reader looked last.
 
-        :return: whether the inbox was cleared since; the messages that have another status and the windows
-            that are others, each with the number of the change, oldest first; the number of the last change
+        :param number: that of the last change which the reader knows; None if it knows nothing
+        :return: the changes with their numbers, oldest first, or None if the inbox was cleared since or too
+            much has changed; and the number of the last change
         """
         with self.changed:
-            updates: list[tuple[int, ReceivedMessage | Window]] = [*_changed_after(number, self._windows)]
-            updates += _changed_after(number, self._statuses)
-            return number < self.cleared, sorted(updates, key=lambda one: one[0]), self.number
+            if number is None or number < max(self.cleared, self.number - CHANGES_KNOWN):
+                return None, self.number
+            newer = takewhile(lambda change: change[0] > number, reversed(self._changes))
+            changes = [(one, self._changed(one, what)) for one, what in newer]
+            return [(one, what) for one, what in reversed(changes) if what], self.number
+
+    def _changed(self, number: int, what: str | Window | None) -> Change | None:
+        """Give what has changed, None if it is kept no more."""
+        if isinstance(what, str):
+            exchange = self._by_id.get(what)
+            return exchange and exchange.message
+        return what or self.exchange(number)
 
     def reach(self, message: ReceivedMessage, status: DeliveryStatus) -> None:
         """Let a message reach a status; one that it has reached already changes nothing."""
@@ -226,22 +236,25 @@ class Store:
             exchange.look_at_status()
             if self.file:
                 self.file.put("exchanges", *exchange.row())
-        self._update(self._statuses, message.id, message, self.keep)
+        self._tell(message.id)
 
     def set_window(self, recipient: str, until: datetime) -> None:
         """Open or close the 24-hour window of a recipient. That of the last 10,000 is known."""
         with self.changed:
             if self.file:
                 self.file.put("windows", recipient, until.isoformat())
-            gone = self._update(self._windows, recipient, Window(recipient, until), WINDOWS_KEPT)
-            if gone and self.file:
-                self.file.delete("windows", gone)
+            self._windows[recipient] = until
+            self._windows.move_to_end(recipient)
+            if len(self._windows) > WINDOWS_KEPT:
+                oldest, _ = self._windows.popitem(last=False)
+                if self.file:
+                    self.file.delete("windows", oldest)
+            self._tell(Window(recipient, until))
 
     def window_until(self, recipient: str) -> datetime | None:
         """Give when the 24-hour window of a recipient closes or closed; None for one who has not written."""
         with self.changed:
-            known = self._windows.get(recipient)
-            return known[1].until if known else None
+            return self._windows.get(recipient)
 
     def exchange_of(self, message_id: object) -> Exchange | None:
         """Give the exchange of the message or reply with an id, None if none is kept."""
@@ -253,16 +266,6 @@ class Store:
         with self.changed:
             found = self._by_body.get(raw_body)
             return found.message if found else None
-
-    def _update(self, changes: dict[str, tuple[int, Any]], key: str, value: Any, most: int) -> str:
-        """Note a change, and give the key that is forgotten for it, empty if none is."""
-        self.number += 1
-        changes.pop(key, None)
-        changes[key] = (self.number, value)
-        oldest = next(iter(changes)) if len(changes) > most else ""
-        changes.pop(oldest, None)
-        self._tell()
-        return oldest
 
     @contextmanager
     def listen(self, told: Callable[[], None]) -> Iterator[None]:
@@ -281,24 +284,21 @@ class Store:
             if self.file:
                 self.file.clear("exchanges", "windows", "pushes")
             self._forget_all()
-            self.number += 1
-            self.cleared = self.number
-            self._tell()
+            self.cleared = self.number + 1
+            self._tell(None)
 
     def _forget_all(self) -> None:
         for kept in self.kinds.values():
             kept.clear()
-        for known in (self.chats, self._memory, self._by_id, self._by_body, self._statuses, self._windows):
+        for known in (self.chats, self._memory, self._by_id, self._by_body, self._windows):
             known.clear()
 
-    def _tell(self) -> None:
+    def _tell(self, what: str | Window | None) -> None:
+        self.number += 1
+        self._changes.append((self.number, what))
         self.changed.notify_all()
         for told in self._listeners:
             told()
-
-
-def _changed_after(number: int, changes: dict[str, Any]) -> Iterator[tuple[int, Any]]:
-    return takewhile(lambda change: change[0] > number, reversed(changes.values()))
 
 
 def add_to_chat(chats: Chats, exchange: Exchange) -> None:

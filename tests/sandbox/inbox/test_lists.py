@@ -230,13 +230,13 @@ def test_what_is_no_part_is_an_error(wire, path, query, error):
 
 def test_a_search_lets_other_requests_through(sandbox, send, monkeypatch):
     """One slice of it looks at no more than a hundred."""
-    from airflow_provider_itnio.sandbox.inbox import search
+    from airflow_provider_itnio.sandbox.inbox import lists
 
     looked = []
-    monkeypatch.setattr(search, "searched", lambda exchange: looked.append(exchange) or "")
+    monkeypatch.setattr(lists, "searched", lambda exchange: looked.append(exchange) or "")
     send("hello")
     exchanges = sandbox._vendor.store.exchanges() * 250
-    finding = search.found(exchanges, "words").__anext__()
+    finding = lists.found(exchanges, "words").__anext__()
     for seen in (100, 200, 250):
         finding.send(None)
         assert len(looked) == seen
