@@ -6,7 +6,6 @@ import asyncio
 import json
 import logging
 import os
-import threading
 import time
 from collections.abc import Callable, Iterable
 from decimal import Decimal
@@ -194,8 +193,6 @@ class Sandbox(SandboxControls):
         self._wanted_port = port
         self._port: int | None = None
         self._server: UvicornThread | None = None
-        self._fetcher: FileFetcher | None = None
-        self._thread: threading.Thread | None = None
 
     def __enter__(self) -> Self:
         self.start()
@@ -214,37 +211,27 @@ class Sandbox(SandboxControls):
         if self._server is not None:
             raise RuntimeError("this sandbox runs already")
         listening = listen_on(self.host, self._wanted_port)
+        vendor = self._vendor
         try:
             self._port = listening.getsockname()[1]
             if self._data is not None:
-                self._vendor.open(DataFile(self._data))
-            vendor = self._vendor
+                vendor.open(DataFile(self._data))
             vendor.stopping = asyncio.Event()  # which belongs to the loop of one start
-            vendor.fetcher = fetcher = FileFetcher(vendor.store.note) if self._fetch_files else None
-            config = self._config(vendor, self._port)
-            server = UvicornThread(config, listening, vendor.stopping, vendor.delivery.resume)
+            vendor.fetcher = FileFetcher(vendor.store.note) if self._fetch_files else None
+            server = UvicornThread(self._config(), listening, vendor.delivery.resume, vendor.stopping)
+            server.start()
         except BaseException:
             listening.close()
-            self._vendor.close()
+            vendor.close()
             raise
-        self._server, self._fetcher = server, fetcher
-        self._thread = threading.Thread(target=server.run_until_stopped, name="itnio-sandbox", daemon=True)
-        self._thread.start()
-        server.ready.wait()
-        if not server.started:
-            self.stop()
-            raise RuntimeError("the sandbox did not start") from server.failure
+        self._server = server
 
     def stop(self) -> None:
         """Stop the server; when this returns its port is free. What it got stays readable."""
-        if self._server is None or self._thread is None:
-            return
-        self._server.stop()
-        self._thread.join()
-        if self._fetcher:
-            self._fetcher.close()
-        self._vendor.close()
-        self._server = self._thread = None
+        if self._server is not None:
+            self._server.stop()
+            self._server = None
+            self._vendor.close()
 
     @property
     def port(self) -> int:
@@ -298,11 +285,10 @@ class Sandbox(SandboxControls):
     def _scheme(self) -> str:
         return "https" if self._certfile else "http"
 
-    def _config(self, vendor: Vendor, port: int) -> uvicorn.Config:
+    def _config(self) -> uvicorn.Config:
+        hosts = OwnHosts(self._scheme, self.host, self.port, self._allowed_hosts)
         config = uvicorn.Config(
-            sandbox_app(
-                vendor, OwnHosts(self._scheme, self.host, port, self._allowed_hosts), self.connection_json
-            ),
+            sandbox_app(self._vendor, hosts, self.connection_json),
             http=SandboxProtocol,
             loop="asyncio",
             ws="none",

@@ -5,55 +5,59 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 
 import uvicorn
 
 
-class UvicornThread(uvicorn.Server):
+class UvicornThread(threading.Thread):
     """
-    uvicorn's server on a socket that listens already, stopped from another thread.
+    A thread that runs uvicorn's server on a socket that listens already.
 
+    :param begin: called in the server's loop before it serves
     :param stopping: set in the server's loop when it stops
-    :param begin: called in the server's loop when it starts
     """
 
     def __init__(
         self,
         config: uvicorn.Config,
         listening: socket.socket,
-        stopping: asyncio.Event,
         begin: Callable[[], None],
+        stopping: asyncio.Event,
     ) -> None:
-        super().__init__(config)
-        self.begin = begin
-        self.ready = threading.Event()
-        self.failure: BaseException | None = None
-        self.loop: asyncio.AbstractEventLoop | None = None
-        self.listening = listening
-        self.stopping = stopping
+        super().__init__(name="itnio-sandbox", daemon=True)
+        self._server = uvicorn.Server(config)
+        self._listening, self._begin, self._stopping = listening, begin, stopping
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._failure: BaseException | None = None
 
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start, and say so to the thread that waits."""
-        await super().startup(sockets)
-        self.loop = asyncio.get_running_loop()
-        self.begin()
-        self.ready.set()
+    def start(self) -> None:
+        """Start; when this returns the server answers."""
+        super().start()
+        while self.is_alive() and not self._server.started:
+            time.sleep(0.001)
+        if not self._server.started:
+            raise RuntimeError("the sandbox did not start") from self._failure
 
-    def run_until_stopped(self) -> None:
-        """Serve until :meth:`stop`; an error is kept in ``failure``."""
+    def run(self) -> None:
+        """Serve until :meth:`stop`."""
         try:
-            with self.listening:
-                self.run(sockets=[self.listening])
+            with self._listening:
+                asyncio.run(self._serve())
         except BaseException as failure:
-            self.failure = failure
-        finally:
-            self.ready.set()
+            self._failure = failure
+
+    async def _serve(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._begin()
+        await self._server.serve([self._listening])
 
     def stop(self) -> None:
-        """End the server, from any thread."""
-        self.should_exit = True
-        if self.loop is not None:
+        """End the server, from any other thread, and wait for its end."""
+        self._server.should_exit = True
+        if self._loop:
             with suppress(RuntimeError):  # the loop has ended already
-                self.loop.call_soon_threadsafe(self.stopping.set)
+                self._loop.call_soon_threadsafe(self._stopping.set)
+        self.join()

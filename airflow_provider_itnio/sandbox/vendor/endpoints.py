@@ -91,7 +91,9 @@ class Vendor:
         self.delivery.webhook.file = file
 
     def close(self) -> None:
-        """Push nothing more, and let go of the file if there is one."""
+        """Push and fetch nothing more, and let go of the file if there is one."""
+        if self.fetcher:
+            self.fetcher.close()
         self.delivery.webhook.stop()
         self.delivery.webhook.file = None
         self.store.close()
