@@ -7,7 +7,6 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from contextvars import copy_context
 from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 
@@ -15,7 +14,7 @@ from pydantic import BeforeValidator, Field
 
 from airflow_provider_itnio.sandbox.api_models import Given, read
 from airflow_provider_itnio.sandbox.server import Sandbox
-from airflow_provider_itnio.sandbox.testing.turns import turn
+from airflow_provider_itnio.sandbox.testing.turns import environment, turn
 
 __all__ = ["EventKind", "TestingSandbox"]
 
@@ -197,7 +196,7 @@ def _alone(variables: Mapping[str, Any] | None, task: Callable[[], Result]) -> R
     given = _mapping("variables", variables)
 
     def run() -> Result:
-        with turn(), _variables(given):
+        with turn(), environment(dict(_in_environment(given))):
             return task()
 
     if not _is_in_a_loop():
@@ -214,23 +213,11 @@ def _is_in_a_loop() -> bool:
     return True
 
 
-@contextmanager
-def _variables(variables: Mapping[str, Any]) -> Iterator[None]:
-    """Have these Airflow variables, and touch nothing else of the environment, which other threads read."""
-    texts = {}
+def _in_environment(variables: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Write Airflow variables as the environment holds them."""
     for name, value in variables.items():
         written = value if isinstance(value, str) else _json("variables", value)
-        texts[f"AIRFLOW_VAR_{_id('variables', name)}"] = _text(f"variables[{name!r}]", written)
-    before = {name: os.environ.get(name) for name in texts}
-    try:
-        os.environ.update(texts)
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+        yield f"AIRFLOW_VAR_{_id('variables', name)}", _text(f"variables[{name!r}]", written)
 
 
 def _id(parameter: str, given: Any) -> str:

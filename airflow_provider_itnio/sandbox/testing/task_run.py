@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import signal
 import sys
 import threading
@@ -32,6 +31,7 @@ from airflow_provider_itnio.sandbox.testing.trial import (
     operator_of,
     trial_of,
 )
+from airflow_provider_itnio.sandbox.testing.turns import environment
 
 TRIGGER_FAILED = "__fail__"  # the method with which Airflow resumes a task whose trigger has failed
 
@@ -50,7 +50,7 @@ def run_task(task: Any, given: Mapping[str, Any]) -> Any:
             ti, context = begin(trial, **resumed)
             supervisor.instances = check_map_index(trial, context)
             log = _TaskLog()
-            with _signals(), _environment():
+            with _signals(), environment({}):
                 state, msg, error = run(ti, context, log.bound)
                 stopped = log.exception
                 context["exception"] = error
@@ -221,19 +221,3 @@ def _signals() -> Iterator[None]:
         yield
     finally:
         signal.signal = set_handler
-
-
-@contextmanager
-def _environment() -> Iterator[None]:
-    """Put back the variables ``AIRFLOW_CTX_...``, which Airflow leaves in the environment of the process."""
-    before = _of_context()
-    try:
-        yield
-    finally:
-        for name in _of_context():
-            del os.environ[name]
-        os.environ.update(before)
-
-
-def _of_context() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if name.startswith("AIRFLOW_CTX_")}

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-__all__ = ["turn"]
+__all__ = ["environment", "turn"]
 
 LONGEST_RUN = 300.0
 """After how many seconds without a turn for any other run a run that waits gives up."""
@@ -68,3 +69,21 @@ def _take() -> _Turns:
         if not turns.is_over:
             return turns
         turns.lock.release()
+
+
+@contextmanager
+def environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """Have these variables, then put back those of Airflow's tasks and variables, and touch no others."""
+    before = _airflow_variables()
+    try:
+        os.environ.update(variables)
+        yield
+    finally:
+        for name in _airflow_variables().keys() - before:
+            del os.environ[name]
+        os.environ.update(before)
+
+
+def _airflow_variables() -> dict[str, str]:
+    prefixes = ("AIRFLOW_CTX_", "AIRFLOW_VAR_")
+    return {name: value for name, value in os.environ.items() if name.startswith(prefixes)}
