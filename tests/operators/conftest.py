@@ -13,7 +13,11 @@ NUMBER = "+86 147-1800-4557"
 
 @pytest.fixture
 def people(pushed_to_receiver, sandbox, receiver, monkeypatch):
-    """The people of questions have written in the last 24 hours, and have no other question to answer."""
+    """The people of questions have written in the last 24 hours, and have no other question to answer.
+
+    What they write is not pushed late.
+    """
+    monkeypatch.setattr("airflow_provider_itnio.api.answer_wait._LATE_PUSHES", 0.0)
     monkeypatch.setattr("airflow_provider_itnio.api.receiver.UNCLEAR_FOR", 0)
     for number in (ANA, BEN, STRANGER):
         sandbox.window_open(number)
@@ -63,8 +67,9 @@ def delivery(request):
 
 
 @pytest.fixture
-def store():
-    """The task state store of Airflow 3.3."""
+def store(monkeypatch):
+    """The task state store of Airflow 3.3, to which a broadcast writes full batches, however slow it is."""
+    monkeypatch.setattr("airflow_provider_itnio.broadcast.engine._RECORDED_AFTER", 3600.0)
     return TaskStateStore()
 
 

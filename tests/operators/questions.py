@@ -22,7 +22,7 @@ OPTIONS = {"again": "Load again", "leave": "Leave it"}
 
 def asking(store=None, task_id="ask", **fields):
     """Give the task of a question to Ana."""
-    given = {"recipients": [ANA], "question": "And now?", "options": OPTIONS, "answer_within": 5} | fields
+    given = {"recipients": [ANA], "question": "And now?", "options": OPTIONS, "answer_within": 60} | fields
 
     def make():
         with DAG("report", schedule=None):
@@ -37,6 +37,24 @@ def deferred(run):
         run.once()
     opened.append(raised.value.trigger.question["id"])
     return raised.value
+
+
+def time_is_up(left):
+    """Let the time of a deferred question be over: what has come by now was in time."""
+    left.trigger.question["ends_at"] = time.time()
+
+
+def unanswered(run, receiver):
+    """Run a try that asks and defers, and to its end once the receiver knows of its message."""
+    message_has_arrived(receiver, left := deferred(run))
+    time_is_up(left)
+    return ended(run, left)
+
+
+def message_has_arrived(receiver, left):
+    """Wait until the receiver knows of the first message of a deferred question."""
+    message_id = next(one["message_id"] for one in left.trigger.question["asked"] if one["message_id"])
+    assert receiver.get(f"/v1/messages/{message_id}?wait=25&until=sent")["status"] != "none"
 
 
 def triggered(trigger):

@@ -22,7 +22,9 @@ from tests.operators.questions import (
     heard,
     resumed,
     tap,
+    time_is_up,
     triggered,
+    unanswered,
     write,
 )
 from tests.receiver.running import new_number, running_receiver
@@ -37,13 +39,14 @@ def open_to(number, sandbox, receiver):
     return receiver.get(f"/v1/incoming?after={cursor}&wait=25")["messages"][0]["questions"]
 
 
-@pytest.mark.parametrize("if_no_answer", ["fail", "skip", "leave"])
-@pytest.mark.parametrize("deferrable", [False, True])
+@pytest.mark.parametrize(
+    ("if_no_answer", "deferrable"), [("fail", True), ("skip", True), ("leave", True), ("leave", False)]
+)
 def test_words_that_may_be_the_answer_to_another_question_fail_the_task(
     if_no_answer, deferrable, sandbox, receiver
 ):
     deferred(asking(task_id="another", deferrable=True, answer_within=60))
-    run = asking(deferrable=deferrable, answer_within=1, if_no_answer=if_no_answer)
+    run = asking(deferrable=deferrable, answer_within=3, if_no_answer=if_no_answer)
     told = (
         "It is not clear whether anybody has answered. 86…01 typed 'leave': more than one question is "
         r"open to this number. Clear the task to ask again.*A tap"
@@ -51,6 +54,7 @@ def test_words_that_may_be_the_answer_to_another_question_fail_the_task(
     if deferrable:
         left = deferred(run)
         heard(receiver, lambda: write(sandbox, "Leave it"))
+        time_is_up(left)
         with pytest.raises(AirflowFailException, match=told):
             ended(run, left)
     else:
@@ -66,10 +70,11 @@ def test_words_after_a_question_that_nobody_answered_fail_the_task_and_a_clear_a
 ):
     monkeypatch.setattr("airflow_provider_itnio.api.receiver.UNCLEAR_FOR", 900)
     sandbox.window_open(number := new_number())
-    fields = {"recipients": [number], "deferrable": True, "if_no_answer": "leave", "answer_within": 1}
-    assert ended(first := asking(task_id="first", **fields), deferred(first))["answered_by"] is None
+    fields = {"recipients": [number], "deferrable": True, "if_no_answer": "leave"}
+    assert unanswered(asking(task_id="first", **fields), receiver)["answered_by"] is None
     left = deferred(run := asking(store, **fields))
     heard(receiver, lambda: write(sandbox, "again", number))
+    time_is_up(left)
     with pytest.raises(AirflowFailException, match="another question to this number was just closed"):
         ended(run, left)
     run.clear()
@@ -116,11 +121,12 @@ def test_a_receiver_with_a_new_database_is_told_of_the_question(way, sandbox, co
 
 
 def test_words_to_a_new_database_fail_the_task(sandbox, connect, tmp_path):
-    left = deferred(run := asking(deferrable=True, answer_within=3, if_no_answer="leave"))
+    left = deferred(run := asking(deferrable=True, if_no_answer="leave"))
     with running_receiver(f"sqlite:///{tmp_path}/new.db", tmp_path) as new:
         connect(extra=new.extra)
         sandbox.push_to(new.push_url)
         heard(new, lambda: write(sandbox, "again"))
+        time_is_up(left)
         with pytest.raises(AirflowFailException, match="the receiver did not know the question as open"):
             ended(run, left)
 
@@ -145,8 +151,9 @@ def test_a_question_that_did_not_reach_a_person_does_not_hold_up_their_words(why
 
 
 def test_a_tap_that_a_new_secret_makes_foreign_is_no_silence(sandbox, connect, receiver):
-    left = deferred(run := asking(deferrable=True, answer_within=2, if_no_answer="leave"))
+    left = deferred(run := asking(deferrable=True, if_no_answer="leave"))
     connect(extra=receiver.extra, password="another")
     heard(receiver, lambda: tap(sandbox, sandbox.messages[0]))
+    time_is_up(left)
     with pytest.raises(AirflowFailException, match="tapped 'again': its code does not fit"):
         ended(run, left)
