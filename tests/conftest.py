@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Generator
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
@@ -49,7 +50,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     def rank(item: pytest.Item) -> int:
         if item.get_closest_marker("system") is None:
-            return 2
+            return 3 - item.nodeid.startswith(("tests/operators/", "tests/receiver/", "tests/sandbox/"))
         return "airflow_with_page" in item.fixturenames  # whose Airflow is busy with the others first
 
     items.sort(key=rank)
@@ -57,8 +58,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.get_closest_marker("system"):
             is_running = {"running", "airflow_with_page"} & {*item.fixturenames}
             item.add_marker(pytest.mark.xdist_group("running" if is_running else "commands"))
-        elif "receiver" in item.fixturenames:  # which each module starts anew
-            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Give a process the tests of a file, or of a group, at a time: of thousands xdist would count all."""
+    if config.getvalue("dist") != "loadgroup":
+        return None
+    from xdist.scheduler import LoadGroupScheduling
+
+    class Files(LoadGroupScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return super()._split_scope(nodeid).partition("::")[0]
+
+    config.option.loadscopereorder = False  # they stand in order
+    return Files(config, log)
 
 
 def pytest_collection_finish() -> None:

@@ -10,8 +10,6 @@ from typing import Any
 
 import pytest
 
-pytestmark = pytest.mark.xdist_group("import_errors")  # what they share is made once
-
 HEAD = """\
 from airflow.providers.common.compat.sdk import DAG, TaskGroup, task
 from airflow_provider_itnio.hooks.itnio import ItnioHook

@@ -15,10 +15,7 @@ from airflow_provider_itnio import __version__
 ROOT = Path(__file__).parent.parent
 DIST_INFO = f"airflow_provider_itnio-{__version__}.dist-info"
 
-pytestmark = [
-    pytest.mark.skipif(not find_spec("hatchling"), reason="hatchling is not installed"),
-    pytest.mark.xdist_group("package"),  # built once
-]
+pytestmark = pytest.mark.skipif(not find_spec("hatchling"), reason="hatchling is not installed")
 
 
 def built(kind, out):

@@ -8,8 +8,6 @@ import sys
 
 import pytest
 
-pytestmark = pytest.mark.xdist_group("imports")  # what they share is made once
-
 PROGRAM = """
 import json, sys
 from airflow.providers.common.compat.sdk import DAG, BaseHook, BaseNotifier, DecoratedOperator, conf, redact

@@ -14,8 +14,6 @@ import pytest
 from airflow_provider_itnio.receiver.mailbox import as_one_of_many
 from tests.receiver.running import AT, READ_TOKEN, incoming_push, status_push, text_push
 
-pytestmark = pytest.mark.xdist_group("pushes")  # what they share is made once
-
 SHAPES = {
     "button": {
         "type": "interactive",

@@ -13,8 +13,6 @@ from tests.sandbox.inbox.browser.reading import LINE, below_the_edge, expect, ga
 
 from .conftest import RECIPIENT
 
-pytestmark = pytest.mark.xdist_group("loads_parts")  # what they share is made once
-
 MUCH = 100_000
 OTHERS = 2000
 HIDE = """(hidden) => {
