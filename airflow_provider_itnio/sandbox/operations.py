@@ -18,7 +18,7 @@ from starlette.routing import Route
 
 from airflow_provider_itnio import __version__
 from airflow_provider_itnio.sandbox.api_models import Given, read
-from airflow_provider_itnio.sandbox.http_protocol import LARGEST_BODY, read_body
+from airflow_provider_itnio.sandbox.http_server import LARGEST_BODY, read_body
 from airflow_provider_itnio.sandbox.responses import JSON_TYPE, json_answer
 
 Api = TypeVar("Api")

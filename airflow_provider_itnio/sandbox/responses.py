@@ -5,20 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from starlette.responses import Response, StreamingResponse
 
 from airflow_provider_itnio.sandbox.status_codes import text_of
 
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Mapping
-
-    from airflow_provider_itnio.sandbox.faults.fault import Fault
-
 JSON_TYPE = "application/json;charset=UTF-8"
-HTTP_WITHOUT_BODY = (204, 304)
 
 
 @dataclass(frozen=True)
@@ -81,17 +76,3 @@ def refusal(path: str, status: int, reason: str | None = None) -> Answer:
     return json_answer(
         {"status": str(status), "reason": text_of(path, status).meaning if reason is None else reason}
     )
-
-
-def faulty(fault: Fault, path: str) -> Answer:
-    """Answer what a fault asks for that makes an answer and does not drop the connection."""
-    if fault.status is not None:
-        answer = refusal(path, fault.status, fault.reason)
-    elif fault.gives("answer"):
-        answer = json_answer(fault.answer)
-    else:
-        body = fault.body or b""
-        answer = Answer(body.decode("utf-8", "replace"), body, media_type="text/html; charset=utf-8")
-    if fault.http_status in HTTP_WITHOUT_BODY:
-        answer = Answer("", b"")
-    return replace(answer, http_status=fault.http_status or 200, headers=fault.headers)

@@ -28,10 +28,9 @@ from airflow_provider_itnio.sandbox.app import sandbox_app
 from airflow_provider_itnio.sandbox.controls import SandboxControls
 from airflow_provider_itnio.sandbox.faults.fault import LONGEST_DELAY, FaultQueue
 from airflow_provider_itnio.sandbox.faults.random_failures import RandomFailures, Shares
-from airflow_provider_itnio.sandbox.http_protocol import SandboxProtocol
+from airflow_provider_itnio.sandbox.http_server import SandboxProtocol, UvicornThread
 from airflow_provider_itnio.sandbox.store.data_file import DataFile
 from airflow_provider_itnio.sandbox.store.store import Store
-from airflow_provider_itnio.sandbox.uvicorn_thread import UvicornThread
 from airflow_provider_itnio.sandbox.vendor.account import (
     SAMPLE_API_KEY,
     SAMPLE_APP_ID,

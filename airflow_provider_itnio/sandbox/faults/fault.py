@@ -6,17 +6,19 @@ import json
 import re
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from airflow_provider_itnio.sandbox.api_models import Given, digits_needed
+from airflow_provider_itnio.sandbox.responses import Answer, json_answer, refusal
 from airflow_provider_itnio.sandbox.status_codes import CODES
 
 BEFORE_ACCEPTING: Literal["before_accepting"] = "before_accepting"
 AFTER_ACCEPTING: Literal["after_accepting"] = "after_accepting"
 LONGEST_DELAY = 600.0
+HTTP_WITHOUT_BODY = (204, 304)
 FRAMING_HEADERS = frozenset({"content-length", "transfer-encoding", "connection"})
 
 
@@ -121,6 +123,19 @@ class Fault(Given):
     def fits(self, path: str, recipient: str) -> bool:
         """Tell whether it is for a request; ``recipient`` is empty if that has none."""
         return self.path in (None, path) and self.recipient in (None, recipient)
+
+    def answer_at(self, path: str) -> Answer:
+        """Make the answer at an endpoint; only for one that makes an answer and drops no connection."""
+        if self.status is not None:
+            answer = refusal(path, self.status, self.reason)
+        elif self.gives("answer"):
+            answer = json_answer(self.answer)
+        else:
+            body = self.body or b""
+            answer = Answer(body.decode("utf-8", "replace"), body, media_type="text/html; charset=utf-8")
+        if self.http_status in HTTP_WITHOUT_BODY:
+            answer = Answer("", b"")
+        return replace(answer, http_status=self.http_status or 200, headers=self.headers)
 
     def as_json(self) -> dict[str, Any]:
         """Write it as the JSON it was read from."""

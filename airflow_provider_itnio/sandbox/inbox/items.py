@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow_provider_itnio.sandbox.push_bodies import status_push
 from airflow_provider_itnio.sandbox.responses import json_bytes
 from airflow_provider_itnio.sandbox.status_codes import OF_HTTP
-from airflow_provider_itnio.sandbox.store.entries import ReceivedMessage, SeenRequest, Window, as_json
+from airflow_provider_itnio.sandbox.store.entries import (
+    ReceivedMessage,
+    SeenRequest,
+    Window,
+    as_json,
+    status_push,
+)
 from airflow_provider_itnio.sandbox.store.exchange import Exchange
 from airflow_provider_itnio.sandbox.summary import summary_of
 

@@ -1,13 +1,17 @@
-"""What is kept of a request or a reply."""
+"""What is kept of a request or a reply, and what is pushed of a message."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from datetime import datetime
-from typing import Any, TypeAlias
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple, TypeAlias
+from uuid import NAMESPACE_URL, uuid5
 
 from airflow_provider_itnio.sandbox.status_codes import BALANCE_PATH
+
+WINDOW = timedelta(hours=24)
+"""How long after a recipient has written any message reaches them, and how long a conversation lasts."""
 
 RANKS = ("accepted", "sent", "delivered", "failed", "read", "deleted")
 """The statuses of a message, later ones win: whatever order they come in, a status only moves forward."""
@@ -28,14 +32,8 @@ class DeliveryStatus:
     failure: str = ""
 
 
-@dataclass(frozen=True)
-class Window:
-    """
-    The 24-hour window of a recipient.
-
-    :param recipient: the recipient's digits
-    :param until: when it closes or closed
-    """
+class Window(NamedTuple):
+    """The 24-hour window of a recipient, named by digits, and when it closes or closed."""
 
     recipient: str
     until: datetime
@@ -198,3 +196,33 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list):
         return [as_json(one) if isinstance(one, DeliveryStatus) else one for one in value]
     return value
+
+
+def status_push(message: ReceivedMessage, status: DeliveryStatus) -> dict[str, Any]:
+    """
+    Make the push of a status, as Itniotech's page pushMsgReport has it.
+
+    The page says of ``expiresAt``, ``conversationId`` and ``conversationType`` which statuses have them, not
+    how they come about. Here a conversation is one day of messages of one type to one recipient, and expires
+    24 hours after the message.
+    """
+    kind = "utility" if message.type == "template" else "service"
+    push: dict[str, Any] = {
+        "appId": str(message.body["appId"]),
+        "channelType": 0,
+        "messageId": message.id,
+        "eventType": "message-status-event",
+        "billable": "false" if status.status == "failed" else "true",
+        "form": str(message.body["businessPhone"]),  # the page's own name for the sender
+        "recipient": message.recipient,
+        "status": status.status,
+        "timestamp": int(status.at.timestamp()),
+    }
+    if status.status == "failed":
+        push["failure"] = status.failure
+    if status.status in ("sent", "delivered"):
+        day = f"{push['form']} {message.recipient} {kind} {message.at:%Y-%m-%d}"
+        push |= {"conversationId": uuid5(NAMESPACE_URL, day).hex, "conversationType": kind}
+    if status.status == "sent":
+        push["expiresAt"] = int((message.at + WINDOW).timestamp())
+    return push

@@ -7,7 +7,7 @@ from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import takewhile
 from operator import attrgetter
 from typing import Any, Literal, TypeAlias, get_args
@@ -33,7 +33,6 @@ KINDS_WITH: dict[EntryName, tuple[Kind, ...]] = {
 """Which exchanges hold an entry of each kind."""
 
 NUMBER: Callable[[Exchange], int] = attrgetter("number")
-WINDOW = timedelta(hours=24)
 WINDOWS_KEPT = CHANGES_KNOWN = 10_000
 MEMORY = 64 * 1024 * 1024
 MEMORY_AN_EXCHANGE = 64 * 1024

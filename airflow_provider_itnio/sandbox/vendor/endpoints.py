@@ -16,9 +16,9 @@ from starlette.types import Receive, Scope, Send
 from airflow_provider_itnio.sandbox.faults.fault import NO_FAULT, Fault, FaultQueue
 from airflow_provider_itnio.sandbox.faults.random_failures import RandomFailures
 from airflow_provider_itnio.sandbox.faults.test_numbers import fault_of_number, meaning_of_number
-from airflow_provider_itnio.sandbox.http_protocol import LARGEST_BODY, cut, read_body
+from airflow_provider_itnio.sandbox.http_server import LARGEST_BODY, cut, read_body
 from airflow_provider_itnio.sandbox.phone_numbers import shortened
-from airflow_provider_itnio.sandbox.responses import Answer, faulty, json_answer, refusal
+from airflow_provider_itnio.sandbox.responses import Answer, json_answer, refusal
 from airflow_provider_itnio.sandbox.status_codes import (
     BALANCE_PATH,
     CUSTOM_PATH,
@@ -251,7 +251,7 @@ class Endpoint:
                 entries.append(self._accepted(seen, verdict, message_id))
         if fault.drop is not None:
             return None, entries
-        answer = faulty(fault, self.path) if fault.makes_answer else replace(answer, headers=fault.headers)
+        answer = fault.answer_at(self.path) if fault.makes_answer else replace(answer, headers=fault.headers)
         refused_with = answer.refuses_with if fault.makes_answer else verdict.status
         if refused_with:
             advice = "" if fault.makes_answer else verdict.advice
@@ -271,7 +271,8 @@ class Endpoint:
         )
         self.vendor.account.pay()
         logger.info("accepted %s to %s as %s", message.type, shortened(message.recipient), message.id)
-        return self.vendor.delivery.begin(message)
+        self.vendor.delivery.begin(message)
+        return message
 
     def _about_duplicate(self, seen: SeenRequest) -> Iterator[str]:
         earlier = self.vendor.store.last_equal(seen.raw_body)

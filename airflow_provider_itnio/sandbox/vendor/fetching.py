@@ -6,15 +6,13 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPException
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from urllib.error import HTTPError
 from urllib.parse import urljoin, urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from airflow_provider_itnio.sandbox.json_path import objects_at, text_at
-
-if TYPE_CHECKING:
-    from airflow_provider_itnio.sandbox.store.entries import ReceivedMessage
+from airflow_provider_itnio.sandbox.store.entries import ReceivedMessage
 
 FETCHED: Final = "the file was fetched as WhatsApp would"
 NOT_FETCHED: Final = "would not arrive: the file "

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from airflow_provider_itnio.sandbox.faults.test_numbers import Outcome, failed_with, outcome_of_number
-from airflow_provider_itnio.sandbox.push_bodies import status_push
-from airflow_provider_itnio.sandbox.store.entries import DeliveryStatus, ReceivedMessage, Reply
-from airflow_provider_itnio.sandbox.store.store import WINDOW, Store
+from airflow_provider_itnio.sandbox.store.entries import (
+    WINDOW,
+    DeliveryStatus,
+    ReceivedMessage,
+    Reply,
+    status_push,
+)
+from airflow_provider_itnio.sandbox.store.store import Store
 from airflow_provider_itnio.sandbox.vendor.schema import BY_WHATSAPP
 from airflow_provider_itnio.sandbox.vendor.webhook import Webhook
 
@@ -35,16 +40,14 @@ class Delivery:
     clock: Callable[[], float]
     scale: float
 
-    def begin(self, message: ReceivedMessage) -> ReceivedMessage:
+    def begin(self, message: ReceivedMessage) -> None:
         """Add to a message that is accepted now a note if it would not arrive, and its statuses of now."""
-        notes = list(message.notes)
         by_number = outcome_of_number(message.recipient)
         if by_number is None and message.type != "template" and not self._is_open(message.recipient):
-            notes.append(OUTSIDE_WINDOW)
-        message = replace(message, notes=notes)
+            message.notes.append(OUTSIDE_WINDOW)
         outcome = outcome_of(message)
         at_once = [name for name in outcome.statuses if not SECONDS_AFTER_ACCEPTANCE[name] * self.scale]
-        return replace(message, statuses=[self._status(name, outcome) for name in at_once])
+        message.statuses.extend(self._status(name, outcome) for name in at_once)
 
     def follow(self, message: ReceivedMessage) -> None:
         """Push what a kept message has reached, and let it reach the rest. Call it in the server's loop."""
