@@ -44,7 +44,6 @@ from airflow_provider_itnio.sandbox.store.entries import (
     as_json,
 )
 from airflow_provider_itnio.sandbox.store.store import EntryName
-from airflow_provider_itnio.sandbox.store.waiting import have_come, not_come
 from airflow_provider_itnio.sandbox.vendor.endpoints import CONTENT_TYPE, Vendor
 from airflow_provider_itnio.sandbox.vendor.signature import sign_of
 
@@ -173,11 +172,10 @@ class SandboxApi:
         wanted = WaitAsked(n=asked.wait, timeout=asked.timeout, recipient=asked.recipient, status=None)
         ends = time.monotonic() + asked.timeout
         # No thread waits longer than a second, so that the sandbox can stop.
-        while not await run_in_threadpool(
-            have_come, self.vendor.store, wanted, min(1.0, ends - time.monotonic())
-        ):
+        store = self.vendor.store
+        while not await run_in_threadpool(store.have_come, wanted, min(1.0, ends - time.monotonic())):
             if time.monotonic() >= ends:
-                raise HTTPException(408, str(not_come(self.vendor.store, wanted)))
+                raise HTTPException(408, str(store.not_come(wanted)))
 
     def _page(self, request: Request, name: EntryName, asked: PageAsked) -> Response:
         """List a part of what is kept, ``?limit=`` and ``?after=`` say which; a Link header leads on."""

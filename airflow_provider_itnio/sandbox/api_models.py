@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from threading import TIMEOUT_MAX
 from typing import Annotated, Any, Literal, LiteralString, Self, TypeAlias, TypeVar, get_args
 from urllib.parse import urlsplit
@@ -245,6 +246,14 @@ class PartAsked(ListAsked):
 
 
 Model = TypeVar("Model", bound=Given)
+
+
+def read_value(name: str, reader: Callable[[object], str], given: object) -> str:
+    """Check a single value, with an error as :func:`read` has them."""
+    try:
+        return reader(given)
+    except ValueError as unfit:
+        raise ValueError(f"{name}: {unfit}, {given!r:.60} given") from None
 
 
 def read(model: type[Model], given: Any) -> Model:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -16,11 +16,11 @@ from airflow_provider_itnio.sandbox.api_models import (
     WebhookGiven,
     digits_needed,
     read,
+    read_value,
     whole_number_needed,
 )
 from airflow_provider_itnio.sandbox.faults.fault import Fault
 from airflow_provider_itnio.sandbox.store.entries import ReceivedMessage, RefusedRequest, Reply, SeenRequest
-from airflow_provider_itnio.sandbox.store.waiting import wait_for
 from airflow_provider_itnio.sandbox.vendor.endpoints import Vendor
 
 
@@ -78,7 +78,7 @@ class SandboxControls:
         :param number: the recipient's number as people write it
         :raises ValueError: if it is none
         """
-        wanted = _number(number, digits_needed)
+        wanted = read_value("number", digits_needed, number)
         return [one for one in self.messages if one.recipient == wanted]
 
     def wait_for(
@@ -101,7 +101,7 @@ class SandboxControls:
         :raises ValueError: if so many are never kept, or one of the arguments can't be
         """
         given = {"n": n, "timeout": timeout, "recipient": recipient, "status": status}
-        return wait_for(self._vendor.store, read(WaitAsked, given))
+        return self._vendor.store.wait_for(read(WaitAsked, given))
 
     def window_open(self, number: str | int, *, is_open: bool = True) -> None:
         """
@@ -113,7 +113,7 @@ class SandboxControls:
         :param is_open: whether it is open from now on
         :raises ValueError: if the number has not 7 to 14 digits
         """
-        recipient = _number(number, whole_number_needed)
+        recipient = read_value("number", whole_number_needed, number)
         self._vendor.delivery.set_window(recipient, is_open=is_open)
 
     def push(
@@ -196,10 +196,3 @@ class SandboxControls:
         given = {name: value for name, value in parameters.items() if name != "self" and value is not None}
         fault = read(Fault, given)
         self._vendor.faults.add(fault)
-
-
-def _number(given: object, reader: Callable[[object], str]) -> str:
-    try:
-        return reader(given)
-    except ValueError as wrong:
-        raise ValueError(f"number: {wrong}, {given!r:.60} given") from None

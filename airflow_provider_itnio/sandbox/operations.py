@@ -27,14 +27,6 @@ Endpoint = Callable[[Api, "Request"], Awaitable[Response]]
 MEDIA_TYPES = {"/sandbox/events": "text/event-stream", "/sandbox/inbox.html": "text/html"}
 """What is answered in place of JSON."""
 
-COMPUTED = {
-    "ReceivedMessage": {
-        "status": {"type": "string", "description": "the furthest of its statuses"},
-        "failure": {"type": "string", "description": "why it failed; empty if it did not"},
-    }
-}
-"""What entries have besides their fields."""
-
 ERROR_SCHEMA = {"type": "object", "properties": {"error": {"type": "string"}}, "required": ["error"]}
 ERROR = {
     "description": "What is wrong with the request, beginning with the name of the field",
@@ -138,11 +130,12 @@ def describe(routes: Iterable[Route]) -> dict[str, Any]:
     ]
     types = {one: None for _, _, what in endpoints for one in (what.body, what.gives) if one is not None}
     schemas, document = TypeAdapter.json_schemas(
-        [(one, "validation", TypeAdapter(one)) for one in types], ref_template="#/components/schemas/{model}"
+        [(one, "serialization", TypeAdapter(one)) for one in types],
+        ref_template="#/components/schemas/{model}",
     )
     definitions = document.get("$defs", {})
-    for name, schema in definitions.items():
-        schema["properties"] = _without_null(schema["properties"]) | COMPUTED.get(name, {})
+    for schema in definitions.values():
+        schema["properties"] = _without_null(schema["properties"])
         # The fields have descriptions of their own.
         schema["description"] = _first_line(schema.get("description", ""))
     paths: dict[str, dict[str, Any]] = {}
@@ -167,7 +160,7 @@ def _operation(route: Route, what: Operation, schemas: dict[Any, Any]) -> dict[s
     if media_type := MEDIA_TYPES.get(route.path):
         answer["content"] = {media_type: {"schema": {}}}
     elif what.gives is not None:
-        answer["content"] = {"application/json": {"schema": schemas[what.gives, "validation"]}}
+        answer["content"] = {"application/json": {"schema": schemas[what.gives, "serialization"]}}
     told: dict[str, Any] = {
         "operationId": name,
         "summary": _first_line(inspect.getdoc(route.endpoint) or ""),
@@ -175,7 +168,7 @@ def _operation(route: Route, what: Operation, schemas: dict[Any, Any]) -> dict[s
         "responses": {"200" if media_type else str(what.http_status): answer, "default": ERROR},
     }
     if what.body:
-        schema = schemas[what.body, "validation"]
+        schema = schemas[what.body, "serialization"]
         if what.several:
             schema = {"anyOf": [schema, {"type": "array", "items": schema}]}
         told["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}

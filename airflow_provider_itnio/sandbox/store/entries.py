@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple, TypeAlias
+from typing import Annotated, Any, NamedTuple, TypeAlias
 from uuid import NAMESPACE_URL, uuid5
 
+from pydantic import PlainSerializer, TypeAdapter, computed_field
+
 from airflow_provider_itnio.sandbox.status_codes import BALANCE_PATH
+
+Time: TypeAlias = Annotated[datetime, PlainSerializer(datetime.isoformat)]
+SeenHeaders: TypeAlias = Annotated[Mapping[str, str], PlainSerializer(dict, dict[str, str])]
+RawBody: TypeAlias = Annotated[bytes, PlainSerializer(lambda raw: raw.decode("utf-8", "replace"))]
 
 WINDOW = timedelta(hours=24)
 """How long after a recipient has written any message reaches them, and how long a conversation lasts."""
@@ -28,7 +34,7 @@ class DeliveryStatus:
     """
 
     status: str
-    at: datetime
+    at: Time
     failure: str = ""
 
 
@@ -62,16 +68,18 @@ class ReceivedMessage:
     recipient: str
     text: str
     body: dict[str, Any]
-    at: datetime
+    at: Time
     path: str
     notes: list[str] = field(default_factory=list)
     statuses: list[DeliveryStatus] = field(default_factory=list)
 
+    @computed_field  # type: ignore[prop-decorator]
     @property
     def status(self) -> str:
         """The furthest status: ``accepted``, ``sent``, ``delivered``, ``failed``, ``read`` or ``deleted``."""
         return max((one.status for one in self.statuses), key=RANKS.index, default=RANKS[0])
 
+    @computed_field  # type: ignore[prop-decorator]
     @property
     def failure(self) -> str:
         """Why it did not arrive; empty unless its status is ``failed``."""
@@ -99,9 +107,9 @@ class RefusedRequest:
     why: str
     advice: str
     path: str
-    headers: Mapping[str, str]
+    headers: SeenHeaders
     body: Any
-    at: datetime
+    at: Time
 
 
 @dataclass(frozen=True)
@@ -125,12 +133,12 @@ class SeenRequest:
 
     method: str
     path: str
-    headers: Mapping[str, str]
-    raw_body: bytes
+    headers: SeenHeaders
+    raw_body: RawBody
     body: Any
     answer: Any
     http_status: int | None
-    at: datetime
+    at: Time
     sign_is_valid: bool
     timestamp: str
     sign_fingerprint: str
@@ -167,35 +175,20 @@ class Reply:
     text: str
     choice: str | None
     answers: str | None
-    at: datetime
+    at: Time
     body: dict[str, Any]
 
 
 Entry: TypeAlias = ReceivedMessage | RefusedRequest | SeenRequest | Reply
 
 
-def as_json(entry: Entry | DeliveryStatus) -> dict[str, Any]:
-    """
-    Write an entry as plain JSON for the control API.
+WRITERS = {one: TypeAdapter(one) for one in (ReceivedMessage, RefusedRequest, SeenRequest, Reply)}
 
-    :param entry: what was kept
-    """
-    held = {one.name: _plain(getattr(entry, one.name)) for one in fields(entry)}
-    if isinstance(entry, ReceivedMessage):
-        held |= {"status": entry.status, "failure": entry.failure}
+
+def as_json(entry: Entry) -> dict[str, Any]:
+    """Write an entry as the JSON API gives it, with the properties of a message."""
+    held: dict[str, Any] = WRITERS[type(entry)].dump_python(entry, mode="json")
     return held
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "replace")
-    if isinstance(value, Mapping):
-        return dict(value)
-    if isinstance(value, list):
-        return [as_json(one) if isinstance(one, DeliveryStatus) else one for one in value]
-    return value
 
 
 def status_push(message: ReceivedMessage, status: DeliveryStatus) -> dict[str, Any]:

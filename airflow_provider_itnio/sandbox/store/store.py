@@ -13,6 +13,8 @@ from operator import attrgetter
 from typing import Any, Literal, TypeAlias, get_args
 from uuid import uuid4
 
+from airflow_provider_itnio.sandbox.api_models import WaitAsked
+from airflow_provider_itnio.sandbox.phone_numbers import shortened
 from airflow_provider_itnio.sandbox.store.data_file import DataFile
 from airflow_provider_itnio.sandbox.store.entries import DeliveryStatus, Entry, ReceivedMessage, Window
 from airflow_provider_itnio.sandbox.store.exchange import Exchange, Kind, exchange_from
@@ -33,6 +35,9 @@ KINDS_WITH: dict[EntryName, tuple[Kind, ...]] = {
 """Which exchanges hold an entry of each kind."""
 
 NUMBER: Callable[[Exchange], int] = attrgetter("number")
+SHOWN_OF_EACH = 10
+"""Messages, and refusals, that an error lists."""
+
 WINDOWS_KEPT = CHANGES_KNOWN = 10_000
 MEMORY = 64 * 1024 * 1024
 MEMORY_AN_EXCHANGE = 64 * 1024
@@ -194,6 +199,53 @@ class Store:
                     last = number
         return found, 0
 
+    def wait_for(self, asked: WaitAsked) -> list[ReceivedMessage]:
+        """
+        Wait until at least that many messages are kept, and give all such messages.
+
+        :raises TimeoutError: if fewer came; it says what came instead
+        """
+        with self.changed:
+            if not self.have_come(asked, asked.timeout):
+                raise self.not_come(asked)
+            return self._such(asked)
+
+    def have_come(self, asked: WaitAsked, seconds: float) -> bool:
+        """Wait until at least that many messages are kept, or some time has passed."""
+        if asked.n > self.keep:
+            raise ValueError(f"waiting for {asked.n} messages, but the sandbox keeps {self.keep}")
+        with self.changed:
+            return self.changed.wait_for(
+                lambda: len(self.kinds["message"]) >= asked.n <= len(self._such(asked)), seconds
+            )
+
+    def _such(self, asked: WaitAsked) -> list[ReceivedMessage]:
+        return [
+            one
+            for one in self.messages
+            if asked.recipient in (None, one.recipient)
+            and (asked.status is None or any(reached.status == asked.status for reached in one.statuses))
+        ]
+
+    def not_come(self, asked: WaitAsked) -> TimeoutError:
+        """Return the error that says what came instead."""
+        with self.changed:
+            came = len(self._such(asked))
+            messages = [
+                f"{one.type} to {shortened(one.recipient)}: {one.text[:40]!r}"
+                + (f" ({' '.join(filter(None, (one.status, one.failure)))})" if asked.status else "")
+                for one in self.messages
+            ]
+            refused = [f"{one.status} ({one.meaning}): {one.why}" for one in self.all("refused")]
+        wanted = [f"to {shortened(asked.recipient)}"] if asked.recipient else []
+        wanted += [f"with status {asked.status}"] if asked.status else []
+        return TimeoutError(
+            " ".join([f"{asked.n} accepted messages", *wanted])
+            + f" were expected within {asked.timeout:g} s, {came} came"
+            + "".join(_lines("accepted", messages))
+            + "".join(_lines("refused with", refused))
+        )
+
     def since(self, number: int | None) -> tuple[list[tuple[int, Change]] | None, int]:
         """
         Give what has changed since a reader looked last.
@@ -305,3 +357,9 @@ def add_to_chat(chats: Chats, exchange: Exchange) -> None:
     if number := exchange.number_of_chat:
         chats[number] = chat = chats.pop(number, {})  # the last one now
         chat[exchange.number] = exchange
+
+
+def _lines(what: str, came: list[str]) -> Iterator[str]:
+    if len(came) > SHOWN_OF_EACH:
+        yield f"\n  ... and {len(came) - SHOWN_OF_EACH} more {what.split(maxsplit=1)[0]} before these"
+    yield from (f"\n  {what} {one}" for one in came[-SHOWN_OF_EACH:])

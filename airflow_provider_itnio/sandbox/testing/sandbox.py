@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 
 from pydantic import BeforeValidator, Field
 
-from airflow_provider_itnio.sandbox.api_models import Given, read
+from airflow_provider_itnio.sandbox.api_models import Given, read, read_value
 from airflow_provider_itnio.sandbox.server import Sandbox
 from airflow_provider_itnio.sandbox.testing.turns import environment, turn
 
@@ -27,12 +27,7 @@ KEPT_IN_A_TEST = 100_000
 
 
 def environment_text(value: object) -> str:
-    """
-    Check a text that the environment of a process can hold.
-
-    :param value: what was given
-    :raises ValueError: if it is something else; it says what is needed
-    """
+    """Check a text that the environment of a process can hold."""
     if not isinstance(value, str):
         raise ValueError("a text")
     if "\0" in value or any("\ud800" <= one <= "\udfff" for one in value):
@@ -217,21 +212,17 @@ def _in_environment(variables: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Write Airflow variables as the environment holds them."""
     for name, value in variables.items():
         written = value if isinstance(value, str) else _json("variables", value)
-        yield f"AIRFLOW_VAR_{_id('variables', name)}", _text(f"variables[{name!r}]", written)
+        yield (
+            f"AIRFLOW_VAR_{_id('variables', name)}",
+            read_value(f"variables[{name!r}]", environment_text, written),
+        )
 
 
 def _id(parameter: str, given: Any) -> str:
     """Write the id of a variable or connection as it stands in the environment."""
     if not isinstance(given, str) or not given or "=" in given:
         raise ValueError(f"{parameter}: an id without '=', {given!r:.60} given")
-    return _text(parameter, given).upper()
-
-
-def _text(parameter: str, given: object) -> str:
-    try:
-        return environment_text(given)
-    except ValueError as unfit:
-        raise ValueError(f"{parameter}: {unfit}, {given!r:.60} given") from None
+    return read_value(parameter, environment_text, given).upper()
 
 
 def _json(parameter: str, value: Any) -> str:

@@ -74,9 +74,8 @@ class Webhook:
     def resume(self) -> None:
         """Push what waits in the file, if there is an address; else it goes on waiting for one."""
         with self._lock:
-            waiting = list(self.file.rows("pushes")) if self.settings.url and self.file else []
-            if waiting:
-                self._started().put_again(waiting)
+            for push in list(self.file.rows("pushes")) if self.settings.url and self.file else []:
+                self._started().wait(*push)
 
     def stop(self) -> None:
         """Drop what waits, but for what is in the file, until something is pushed again."""
@@ -146,21 +145,17 @@ class _Sender:
     def put(self, key: str, bodies: list[bytes]) -> None:
         with self._counting:
             room = max(0, MOST_WAITING - self.counts.waiting)
-            taken, dropped = bodies[:room], len(bodies[room:])
-            self.counts.waiting += len(taken)
+            dropped = len(bodies[room:])
             self.counts.dropped += dropped
         if dropped:
             self._tell(f"{MOST_WAITING} pushes wait already")
-        for body in taken:
-            self._wait(key, _Push(body, self._file.put("pushes", None, key, body) if self._file else 0))
+        for body in bodies[:room]:
+            self.wait(self._file.put("pushes", None, key, body) if self._file else 0, key, body)
 
-    def put_again(self, waiting: list[tuple[Any, ...]]) -> None:
+    def wait(self, number: int, key: str, body: bytes) -> None:
+        push = _Push(body, number)
         with self._counting:
-            self.counts.waiting += len(waiting)
-        for number, key, body in waiting:
-            self._wait(key, _Push(body, number))
-
-    def _wait(self, key: str, push: _Push) -> None:
+            self.counts.waiting += 1
         self._loop.call_soon_threadsafe(self._lanes[hash(key) % LANES].put_nowait, push)
 
     def stop(self) -> None:
