@@ -8,7 +8,6 @@ from typing import Annotated, Any, Literal, LiteralString, Self, TypeAlias, Type
 from urllib.parse import urlsplit
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -132,24 +131,22 @@ class WebhookGiven(Given):
 NOWHERE = WebhookGiven.model_construct(url="", twice=False, disorder=False)
 
 
-def _some_text(text: str) -> str:
-    if not text.strip():
-        raise ValueError("at least one character")
-    return text
+def is_within(text: str, degrees: int) -> bool:
+    """Tell whether a text is a number of so many degrees at most, either side of 0."""
+    try:
+        return abs(float(text)) <= degrees
+    except ValueError:
+        return False
 
 
 def _degrees(largest: int) -> BeforeValidator:
     """Make the check of a coordinate that may be a number or a text; it is kept as a text."""
 
     def check(value: object) -> str:
-        try:
-            written = "" if isinstance(value, bool) else str(value)
-            inside = len(written) <= LONGEST_NUMBER and abs(float(written)) <= largest
-        except ValueError:
-            inside = False
-        if not inside:
+        text = "" if isinstance(value, bool) else str(value)
+        if len(text) > LONGEST_NUMBER or not is_within(text, largest):
             raise ValueError(f"degrees from -{largest} to {largest}")
-        return str(value)
+        return text
 
     return BeforeValidator(check)
 
@@ -169,8 +166,8 @@ class ReplyGiven(Given):
 
     message_id: str | None = Field(None, description="the id of a message, a text")
     recipient: PhoneNumber | None = Field(None, description="a phone number")
-    text: Annotated[str, Field(max_length=LONGEST_TEXT), AfterValidator(_some_text)] | None = Field(
-        None, description="at least one character"
+    text: str | None = Field(
+        None, max_length=LONGEST_TEXT, pattern=r"\S", description="at least one character"
     )
     button: str | int | None = Field(None, description="the id of a reply button")
     row: str | int | None = Field(None, description="the id of a row")

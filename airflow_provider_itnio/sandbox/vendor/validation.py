@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from airflow_provider_itnio.sandbox.addresses import private_host_of, well_formed
+from airflow_provider_itnio.sandbox.api_models import is_within
 from airflow_provider_itnio.sandbox.json_path import objects_at
 from airflow_provider_itnio.sandbox.status_codes import TEMPLATE_PATH
 from airflow_provider_itnio.sandbox.vendor.account import Account
@@ -240,17 +241,10 @@ def _at_text(where: str, value: Any, shape: Any) -> Iterator[Finding]:
         yield _dropped(f"{where} holds a line break, a tab or more than four blanks in a row")
     if shape.one_of and text not in shape.one_of:
         yield _dropped(f"{where} is none of {', '.join(shape.one_of)}")
-    if shape.degrees and not _is_within(text, shape.degrees):
+    if shape.degrees and not is_within(text, shape.degrees):
         yield _dropped(f"{where} is no number from -{shape.degrees} to {shape.degrees}")
     elif (shape.missing is not None or shape.needed) and not text.strip():
         yield _dropped(f"{where} holds blanks only")
-
-
-def _is_within(text: str, largest: int) -> bool:
-    try:
-        return abs(float(text)) <= largest
-    except ValueError:
-        return False
 
 
 def _at_object(where: str, value: Any, shape: Any) -> Iterator[Finding]:
