@@ -155,13 +155,13 @@ class SandboxApi:
     @operation("GET", "/sandbox/faults", gives=list[Fault])
     async def read_faults(self, request: Request) -> list[dict[str, Any]]:
         """List the faults that still wait."""
-        return [one.as_json() for one in self.vendor.faults.waiting]
+        return self.vendor.faults.waiting
 
     @operation("POST", "/sandbox/faults", body=Fault, several=True, gives=list[Fault])
     async def add_faults(self, request: Request, given: list[Fault]) -> list[dict[str, Any]]:
         """Append one fault or a list of them; if one is wrong, none."""
         self.vendor.faults.add(*given)
-        return [one.as_json() for one in self.vendor.faults.waiting]
+        return self.vendor.faults.waiting
 
     @operation("DELETE", "/sandbox/faults")
     async def clear_faults(self, request: Request) -> None:

@@ -57,7 +57,7 @@ class SandboxControls:
     @property
     def faults(self) -> list[dict[str, Any]]:
         """The faults that still wait, as JSON."""
-        return [one.as_json() for one in self._vendor.faults.waiting]
+        return self._vendor.faults.waiting
 
     def clear(self) -> None:
         """Forget messages, refusals, requests, replies and open windows; faults stay, a seed begins again."""

@@ -172,10 +172,10 @@ class FaultQueue:
         return None
 
     @property
-    def waiting(self) -> list[Fault]:
-        """What is still to happen, ``count`` being what is left of each."""
+    def waiting(self) -> list[dict[str, Any]]:
+        """What is still to happen, as JSON, ``count`` being what is left of each."""
         with self._lock:
-            return list(self._waiting)
+            return [one.as_json() for one in self._waiting]
 
     def clear(self) -> None:
         """Forget all faults."""
