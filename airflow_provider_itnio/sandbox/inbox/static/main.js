@@ -1,19 +1,18 @@
 // The inbox page: joins what comes, the three panes and what a person does.
 
-import { Chat } from "./components/chat.js";
-import { ConversationList } from "./components/conversations.js";
+import { makeChat } from "./components/chat.js";
+import { makeConversationList } from "./components/conversations.js";
 import { confirmClear } from "./components/dialogs.js";
-import { FailureList } from "./components/failures.js";
-import { FaultsPanel } from "./components/faults_panel.js";
-import { Pane, PHONE } from "./components/pane.js";
+import { makeFailureList } from "./components/failures.js";
+import { makeFaultsPanel } from "./components/faults_panel.js";
+import { makePane, PHONE } from "./components/pane.js";
 import { showRequest } from "./components/request_pane.js";
-import { Welcome } from "./components/welcome.js";
+import { makeWelcome } from "./components/welcome.js";
 import { draw, icon } from "./lib/dom.js";
 import { FAILURES, Inbox } from "./lib/model.js";
 import { RunningSandbox, SavedInbox } from "./lib/sources.js";
 
 const STATES = { live: "Live", lost: "Reconnecting …", saved: "Saved" };
-const ANNOUNCE_EVERY = 1000;
 const TYPING = 150;
 const ADDRESS = /^#(\d*|refused)(?:\/([\w-]+))?$/;
 
@@ -43,7 +42,7 @@ const actions = {
   answer: source.answer && tried(async (reply) => {
     const [number, words] = [chosen, searched.value];
     const kept = await source.answer(reply);
-    if (kept && chosen === number && searched.value === words) {
+    if (chosen === number && searched.value === words) {
       find("").then(() => chat.showEnd());
       tellWhereItWent(number);
     }
@@ -54,12 +53,12 @@ const actions = {
   toEnd: tried(() => inbox.toEnd()),
   showAll: () => find(""),
 };
-const list = new ConversationList(document.getElementById("conversations"), choose, tried(() => inbox.moreRows()));
-const chat = new Chat(inbox, actions);
-const failures = new FailureList(inbox, actions);
-const welcome = new Welcome(source.connection && tried(() => source.connection()), tried(() => source.sendTest()));
-const pane = new Pane(document.getElementById("pane"), [document.querySelector(".side"), main], closePane);
-const faults = source.faults && new FaultsPanel(source, pane, faultsTool, tried);
+const list = makeConversationList(document.getElementById("conversations"), choose, tried(() => inbox.moreRows()));
+const chat = makeChat(inbox, actions);
+const failures = makeFailureList(inbox, actions);
+const welcome = makeWelcome(source.connection && tried(() => source.connection()), tried(() => source.sendTest()));
+const pane = makePane(document.getElementById("pane"), [document.querySelector(".side"), main], closePane);
+const faults = source.faults && makeFaultsPanel(source, pane, faultsTool, tried);
 
 for (const [tool, name] of [[save, "save"], [faultsTool, "fault"], [clear, "clear"]]) saved ? tool.remove() : draw(tool, icon(name));
 
@@ -74,7 +73,7 @@ source.follow({
   },
   items: (items) => {
     inbox.hear(items);
-    announce(items.filter((one) => one.message).length);
+    unannounced += items.filter((one) => one.message).length;
     // What was pushed since is in the pane too.
     if (items.some(({ status }) => status?.id === opened)) show(selectedEntry());
     refreshFaults({ always: false });
@@ -112,6 +111,8 @@ function drawAll() {
   if (!inbox.list) return;
   if (document.activeElement !== document.body) left ??= chosen;
   completeAddress();
+  if (unannounced) announcement.textContent = unannounced === 1 ? "1 new message" : `${unannounced} new messages`;
+  unannounced = 0;
   const { messages, failures: failed } = inbox.list.totals;
   const part = inbox.partOf(chosen);
   document.title = `${messages ? `(${messages}) ` : ""}Inbox · itnio-sandbox`;
@@ -222,17 +223,6 @@ function onKey(event) {
 /** Asks which faults are set; that this fails is told by the state of the connection. */
 function refreshFaults(options) {
   faults?.refresh(options).catch(() => undefined);
-}
-
-/** Says to screen readers how much came, not more often than can be listened to. */
-function announce(count) {
-  if (count && !unannounced) {
-    setTimeout(() => {
-      announcement.textContent = unannounced === 1 ? "1 new message" : `${unannounced} new messages`;
-      unannounced = 0;
-    }, ANNOUNCE_EVERY);
-  }
-  unannounced += count;
 }
 
 /** Shows what went wrong instead of losing it. */

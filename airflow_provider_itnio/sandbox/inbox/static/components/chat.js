@@ -3,102 +3,94 @@
 import { button, draw, element, icon, keepOneInTabOrder, make, tool, walk } from "../lib/dom.js";
 import { day, moment } from "../lib/times.js";
 import { bubble } from "./bubble.js";
-import { Composer } from "./composer.js";
+import { makeComposer } from "./composer.js";
 import { found } from "./files.js";
-import { ReadingPlace } from "./reading_place.js";
+import { watchReadingPlace } from "./reading_place.js";
 
 const A_PAGE = 100;
 
-/** Draws what is loaded of a conversation: its last page, more when asked for, and the newest while the end is in sight. */
-export class Chat {
-  root = make(element("div", { class: "view" }));
-  #inbox;
-  #actions;
-  #composer;
-  #part;
-  #selected;
-  #shown = "";
-  #limit = A_PAGE;
-  #goesOn = false;
-  #went = "";
-  #closing;
-  #loading = false;
-  #list = make(element("ol", { class: "bubbles" }));
-  #scroll = make(element("div", { class: "scroll", role: "log", "aria-live": "off", "aria-label": "Messages", onkeydown: (event) => this.#move(event) }));
-  #place = new ReadingPlace(this.#scroll, this.#list, () => this.#readNews());
-
-  constructor(inbox, actions) {
-    this.#inbox = inbox;
-    this.#actions = actions;
-    this.#composer = actions.answer && new Composer(actions.answer, (message) => inbox.keeps(message), () => this.#redraw());
-    for (const name of ["wheel", "touchmove"]) this.#scroll.addEventListener(name, () => this.#showNear(), { passive: true });
-    this.#list.addEventListener("focusin", ({ target }) => this.#keepInTabOrder(target.closest("article")));
-  }
+/**
+ * Makes the view of what is loaded of a conversation: its last page, more when asked for, and the newest while the end
+ * is in sight.
+ */
+export function makeChat(inbox, actions) {
+  const { answer } = actions;
+  const root = make(element("div", { class: "view" }));
+  const list = make(element("ol", { class: "bubbles" }));
+  const scroll = make(element("div", { class: "scroll", role: "log", "aria-live": "off", "aria-label": "Messages", onkeydown: move }));
+  const place = watchReadingPlace(scroll, list, readNews);
+  const composer = answer && makeComposer(answer, inbox.keeps, redraw);
+  let part;
+  let marked; // the id of the entry that the address names
+  let shown; // the one that was brought into sight
+  let limit = A_PAGE;
+  let goesOn = false;
+  let isLoading = false;
+  let went = "";
+  let closing;
+  for (const name of ["wheel", "touchmove"]) scroll.addEventListener(name, showNear, { passive: true });
+  list.addEventListener("focusin", ({ target }) => keepInTabOrder(target.closest("article")));
+  return { root, draw: drawChat, showEnd, tellWhereItWent, focus };
 
   /** Draws a part of a conversation; `selected` is the id of the entry to mark. */
-  draw(part, selected) {
-    if (part !== this.#part) this.#begin(part);
-    this.#selected = selected;
-    const place = this.#place;
+  function drawChat(loaded, selected) {
+    if (loaded !== part) begin(loaded);
+    marked = selected;
+    if (!marked) shown = undefined;
     place.stay(); // what is put back into a page begins at its top, and something may just have grown
     // Where more is still to be loaded, the end of what is drawn is not the end; nor is it when that has just come.
-    if (this.#goesOn || part.after !== null) place.atEnd = false;
-    this.#goesOn = part.after !== null;
+    if (goesOn || part.after !== null) place.atEnd = false;
+    goesOn = part.after !== null;
     if (!part.entries.length) place.atEnd = true;
     // Read up there, nothing may be taken away; at the end, only the last page is kept.
-    if (place.atEnd) part.trim(this.#limit);
+    if (place.atEnd) part.trim(limit);
     if (place.atEnd) part.unseen = 0;
     // Older bubbles go when the sandbox keeps no more of them; what is read is one that stays.
     place.remember(part.entries[0]?.number);
-    draw(this.#list, this.#bubbles());
-    draw(this.#scroll,
-      part.before !== null && button({ class: "more", onclick: () => this.#more("earlier") }, "Show earlier messages"),
-      this.#list,
-      part.after !== null && button({ class: "further", onclick: () => this.#more("later") }, "Show later messages"),
+    draw(list, bubbles());
+    draw(scroll,
+      part.before !== null && button({ class: "more", onclick: () => more("before") }, "Show earlier messages"),
+      list,
+      part.after !== null && button({ class: "further", onclick: () => more("after") }, "Show later messages"),
     );
-    draw(this.root, this.#head(), part.query && this.#found(), element("div", { class: "paper" }, this.#scroll, this.#newer()), this.#composer?.form(part.of, this.#went));
-    this.#keepInTabOrder(this.#list.querySelector('article[tabindex="0"]'));
+    draw(root, head(), part.query && whatIsFound(), element("div", { class: "paper" }, scroll, newer()), composer?.form(part.of, went));
+    keepInTabOrder(list.querySelector('article[tabindex="0"]'));
     place.hold();
-    if (selected && selected !== this.#shown && part.find(selected)) this.#show(selected);
+    if (marked && marked !== shown && part.find(marked)) show();
     else if (place.atEnd) place.toEnd();
-    if (!selected) this.#shown = "";
+  }
+
+  function redraw() {
+    drawChat(part, marked);
+  }
+
+  function begin(loaded) {
+    if (loaded.of !== part?.of) went = "";
+    [part, limit, goesOn, shown, place.atEnd] = [loaded, A_PAGE, false, undefined, true];
+    draw(list); // another part keeps nothing of it, not even where Tab leads to
   }
 
   /** Shows the end, where what the recipient has just answered is or will be. */
-  async showEnd() {
-    if (this.#part.after !== null) await this.#actions.toEnd();
-    else this.#place.toEnd();
+  async function showEnd() {
+    if (part.after !== null) await actions.toEnd();
+    else place.toEnd();
   }
 
   /** Says where the reply went that the recipient has just given. */
-  tellWhereItWent(words) {
-    this.#went = words;
-    this.#redraw();
+  function tellWhereItWent(words) {
+    went = words;
+    redraw();
   }
 
   /** Takes the keyboard. */
-  focus() {
-    const found = ['article[tabindex="0"]', "textarea", "button"].map((one) => this.root.querySelector(one)).find(Boolean);
-    found.focus({ preventScroll: true });
+  function focus() {
+    const takes = ['article[tabindex="0"]', "textarea", "button"].map((one) => root.querySelector(one)).find(Boolean);
+    takes.focus({ preventScroll: true });
   }
 
-  #redraw() {
-    this.draw(this.#part, this.#selected);
-  }
-
-  #begin(part) {
-    if (part.of !== this.#part?.of) this.#went = "";
-    this.#part = part;
-    this.#limit = A_PAGE;
-    this.#goesOn = false;
-    this.#shown = "";
-    this.#place.atEnd = true;
-    draw(this.#list); // another part keeps nothing of it, not even where Tab leads to
-  }
-
-  #head() {
-    const { of, entries } = this.#part;
-    const { messages, failures } = this.#counts;
+  function head() {
+    const { of, entries } = part;
+    const { messages, failures } = inbox.counts(of);
     const from = new Set(entries.map(({ kind, data }) => kind === "message" && data.body.businessPhone).filter(Boolean));
     const about = [
       messages === 1 ? "1 message" : `${messages} messages`,
@@ -106,117 +98,102 @@ export class Chat {
       from.size && `from ${[...from].map((one) => `+${one}`).join(", ")}`,
     ];
     return element("header", { class: "bar" },
-      tool("back", "Back to the conversations", this.#actions.back, "tool back"),
+      tool("back", "Back to the conversations", actions.back, "tool back"),
       element("span", { class: `avatar hue-${Number(of.slice(-3)) % 6}`, "aria-hidden": "true" }, of.slice(-2)),
-      element("div", { class: "who" },
-        element("h2", { dir: "ltr" }, `+${of}`),
-        element("p", {}, about.filter(Boolean).join(" · ")),
-        this.#actions.answer && this.#window(),
-      ),
+      element("div", { class: "who" }, element("h2", { dir: "ltr" }, `+${of}`), element("p", {}, about.filter(Boolean).join(" · ")), answer && windowOf(part.of)),
     );
   }
 
   /** Says whether an ordinary message arrives now, and says so anew once that changes. */
-  #window() {
-    const { isOpen, until } = this.#inbox.window;
-    clearTimeout(this.#closing);
+  function windowOf(number) {
+    const { isOpen, until } = inbox.window(number);
+    clearTimeout(closing);
     if (!isOpen) return element("p", { class: "window closed" }, "24-hour window closed: only WhatsApp templates arrive");
-    if (until) this.#closing = setTimeout(() => this.#redraw(), until - new Date() + 100);
+    if (until) closing = setTimeout(redraw, until - new Date() + 100);
     return element("p", { class: "window" }, until ? `24-hour window open until ${moment(until)}` : "24-hour window open");
   }
 
-  #found() {
-    const { messages, replies, failures, found } = this.#counts;
-    return element("p", { class: "found" }, element("span", {}, `${found} of ${messages + replies + failures} found`), button({ onclick: this.#actions.showAll }, "Show all"));
+  function whatIsFound() {
+    const { messages, replies, failures, found: count } = inbox.counts(part.of);
+    return element("p", { class: "found" }, element("span", {}, `${count} of ${messages + replies + failures} found`), button({ onclick: actions.showAll }, "Show all"));
   }
 
-  get #counts() {
-    const { chat } = this.#inbox.list;
-    return chat?.number === this.#part.of ? chat : { messages: 0, replies: 0, failures: 0, found: 0 };
-  }
-
-  #newer() {
-    const { unseen } = this.#part;
-    return unseen > 0 && button({ class: "newer", onclick: () => this.showEnd() }, icon("down"), element("span", {}, `${unseen} new`));
+  function newer() {
+    return part.unseen > 0 && button({ class: "newer", onclick: showEnd }, icon("down"), element("span", {}, `${part.unseen} new`));
   }
 
   /** Gives the bubbles, the first of each day under its name. */
-  #bubbles() {
-    const { answer } = this.#actions;
+  function bubbles() {
     let before;
-    return this.#part.entries.map((entry) => {
+    return part.entries.map((entry) => {
       const name = day(entry.at);
       const begins = name !== before && name;
       before = name;
-      const quoted = entry.answers && this.#inbox.find(entry.answers);
-      const isSelected = entry.id === this.#selected;
-      const quote = answer && entry.kind === "message" ? this.#quote : undefined;
+      const quoted = entry.answers && inbox.find(entry.answers);
+      const isSelected = entry.id === marked;
+      const quote = answer && entry.kind === "message" && (() => composer.quote(part.of, entry));
       return element("li", { key: entry.number, state: JSON.stringify([entry, begins, quoted, isSelected, found.times]) }, () => [
         begins && element("p", { class: "day" }, element("span", {}, begins)),
-        bubble(entry, { quoted, isSelected, open: this.#open, answer, quote }),
+        bubble(entry, { quoted, isSelected, open: () => open(entry), answer, quote }),
       ]);
     });
   }
 
-  #open = (entry) => {
-    this.#shown = entry.id; // it is in sight
-    this.#actions.open(entry);
-  };
-
-  #quote = (entry) => this.#composer.quote(this.#part.of, entry);
+  function open(entry) {
+    shown = entry.id; // it is in sight
+    actions.open(entry);
+  }
 
   /** Brings the bubble that an address names into sight, once. */
-  #show(id) {
-    this.#shown = id;
-    const article = this.#articles().find((one) => one.dataset.id === id);
-    this.#place.show(article);
-    this.#keepInTabOrder(article);
+  function show() {
+    shown = marked;
+    const article = articles().find((one) => one.dataset.id === marked);
+    place.show(article);
+    keepInTabOrder(article);
   }
 
   /** Loads a page and draws it; where the button to do so goes, what stood next to it takes the keyboard. */
-  async #more(side) {
-    const [part, isEarlier, had] = [this.#part, side === "earlier", document.activeElement];
-    const next = this.#articles().at(isEarlier ? 0 : -1);
-    if (isEarlier) this.#limit = part.entries.length + A_PAGE;
-    await this.#actions.more(part, side);
-    if (part !== this.#part) return;
-    this.#redraw();
+  async function more(side) {
+    const [of, had] = [part, document.activeElement];
+    const next = articles().at(side === "before" ? 0 : -1);
+    if (side === "before") limit = part.entries.length + A_PAGE;
+    await actions.more(part, side);
+    if (part !== of) return;
+    redraw();
     if (had.matches(".more, .further") && !had.isConnected) next?.focus({ preventScroll: true });
   }
 
   /** Loads the page that one is about to scroll to. */
-  async #showNear() {
-    const { scrollTop, scrollHeight, clientHeight } = this.#scroll;
-    const isNear = { earlier: scrollTop < clientHeight && this.#part.before !== null, later: scrollHeight - scrollTop < 2 * clientHeight && this.#part.after !== null };
-    const side = Object.keys(isNear).find((one) => isNear[one]);
-    if (!side || this.#loading) return;
-    this.#loading = true;
-    await this.#more(side);
-    this.#loading = false;
+  async function showNear() {
+    const { scrollTop, scrollHeight, clientHeight } = scroll;
+    const nearTop = scrollTop < clientHeight && part.before !== null;
+    const nearEnd = scrollHeight - scrollTop < 2 * clientHeight && part.after !== null;
+    if (isLoading || !(nearTop || nearEnd)) return;
+    isLoading = true;
+    await more(nearTop ? "before" : "after");
+    isLoading = false;
   }
 
   /** Tells no more of what came, as the end is in sight. */
-  #readNews() {
-    if (!this.#part?.unseen || this.#part.after !== null) return;
-    this.#part.unseen = 0;
-    const newer = this.root.querySelector(".newer");
-    if (newer === document.activeElement) this.#articles().at(-1)?.focus({ preventScroll: true });
-    newer?.remove();
+  function readNews() {
+    if (!part?.unseen || part.after !== null) return;
+    part.unseen = 0;
+    const told = root.querySelector(".newer");
+    if (told === document.activeElement) articles().at(-1)?.focus({ preventScroll: true });
+    told?.remove();
   }
 
-  #articles() {
-    return [...this.#list.querySelectorAll("article")];
+  function articles() {
+    return [...list.querySelectorAll("article")];
   }
 
-  #keepInTabOrder(article) {
-    const articles = this.#articles();
-    keepOneInTabOrder(articles, article ?? articles.at(-1));
+  function keepInTabOrder(article) {
+    keepOneInTabOrder(articles(), article ?? articles().at(-1));
   }
 
-  async #move(event) {
+  async function move(event) {
     if (event.target.matches("audio, video")) return; // arrows are theirs
-    const [first] = this.#articles();
-    if (event.key === "ArrowUp" && first?.contains(event.target) && this.#part.before !== null) await this.#more("earlier");
-    walk(event, this.#articles());
+    if (event.key === "ArrowUp" && part.before !== null && articles()[0]?.contains(event.target)) await more("before");
+    walk(event, articles());
   }
 }

@@ -5,77 +5,61 @@ import { withoutMarks } from "../lib/formatting.js";
 import { FAILURES } from "../lib/model.js";
 import { clockOrDay } from "../lib/times.js";
 
-/** Draws the list and moves through it by arrow keys. */
-export class ConversationList {
-  #root;
-  #choose;
-  #more;
-
-  /** Takes where to draw it, what chooses a row, and what loads more of them. */
-  constructor(root, choose, more) {
-    this.#root = root;
-    this.#choose = choose;
-    this.#more = more;
-    root.onkeydown = (event) => {
-      walk(event, this.#rows());
-      this.#keepOneInTabOrder();
-    };
-  }
+/** Makes the list out of where to draw it, what chooses a row, and what loads more of them. */
+export function makeConversationList(root, choose, more) {
+  const rows = () => [...root.querySelectorAll(".conversation")];
+  root.onkeydown = (event) => walk(event, rows());
+  root.addEventListener("focusin", keepOne);
+  return { draw: drawList, focus };
 
   /** Draws the conversations that are loaded. */
-  draw({ list: { conversations, failures, next }, query }, chosen) {
+  function drawList({ list: { conversations, failures, next }, query }, chosen) {
     const isEmpty = !conversations.length && !failures.count;
-    draw(this.#root,
-      element("ul", { class: "pinned" }, failures.count > 0 && this.#row(FAILURES, failures, chosen, failed)),
-      element("ul", {}, conversations.map((one) => this.#row(one.number, one, chosen, conversation))),
-      next && button({ class: "further", onclick: this.#more }, "Show earlier conversations"),
+    draw(root,
+      element("ul", { class: "pinned" }, failures.count > 0 && row(FAILURES, failures, chosen, failed)),
+      element("ul", {}, conversations.map((one) => row(one.number, one, chosen, conversation))),
+      next && button({ class: "further", onclick: more }, "Show earlier conversations"),
       isEmpty && element("p", { class: "empty" }, query ? "Nothing found" : "No messages yet"),
     );
-    this.#keepOneInTabOrder();
+    keepOne();
   }
 
   /** Gives the keyboard to the row of a number, or the one that has it when Tab comes. */
-  focus(number) {
-    const rows = this.#rows();
-    (rows.find((one) => one.dataset.number === number) ?? rows.find((one) => one.tabIndex === 0))?.focus();
-    this.#keepOneInTabOrder();
+  function focus(number) {
+    (rows().find((one) => one.dataset.number === number) ?? rows().find((one) => one.tabIndex === 0))?.focus();
   }
 
-  #row(number, shown, chosen, describe) {
+  function row(number, shown, chosen, describe) {
     const isChosen = number === chosen;
     return element("li", { key: number, state: JSON.stringify([shown, isChosen]) }, () =>
-      button({ class: "conversation", "data-number": number, "aria-current": isChosen && "true", onclick: () => this.#choose(number) },
-        describe(shown),
-        element("time", { datetime: shown.last.at }, clockOrDay(new Date(shown.last.at))),
+      button({ class: "conversation", "data-number": number, "aria-current": isChosen && "true", onclick: () => choose(number) },
+        describe(shown, element("time", { datetime: shown.last.at }, clockOrDay(new Date(shown.last.at)))),
       ),
     );
   }
 
-  #rows() {
-    return [...this.#root.querySelectorAll(".conversation")];
-  }
-
-  #keepOneInTabOrder() {
-    const rows = this.#rows();
+  function keepOne() {
     const isOne = [(one) => one === document.activeElement, (one) => one.hasAttribute("aria-current"), () => true];
-    keepOneInTabOrder(rows, isOne.map((is) => rows.find(is)).find(Boolean));
+    keepOneInTabOrder(rows(), isOne.map((is) => rows().find(is)).find(Boolean));
   }
 }
 
-function conversation({ number, messages, failed, last }) {
+function conversation({ number, messages, failed, last }, time) {
   return [
     element("span", { class: `avatar hue-${Number(number.slice(-3)) % 6}`, "aria-hidden": "true" }, number.slice(-2)),
     element("span", { class: "name", dir: "ltr" }, `+${number}`),
+    time,
     element("span", { class: "last" }, icon({ reply: "reply", failure: "refused" }[last.kind] ?? last.type), element("bdi", {}, withoutMarks(last.text) || last.type)),
     failed > 0 && element("span", { class: "mark", role: "img", "aria-label": "Something failed", title: "Something failed" }, icon("refused")),
     messages > 0 && element("span", { class: "count", "aria-label": messages === 1 ? "1 message" : `${messages} messages` }, messages),
   ];
 }
 
-function failed({ count, last: { by_fault: byFault, meaning, why } }) {
+function failed({ count, last: { by_fault: byFault, meaning, why } }, time) {
   return [
     element("span", { class: "avatar failed", "aria-hidden": "true" }, icon("refused")),
     element("span", { class: "name" }, "Failed requests"),
+    time,
     element("span", { class: "last" }, element("bdi", {}, (byFault ? meaning : why) || meaning)),
     element("span", { class: "count", "aria-label": `${count} failed` }, count),
   ];

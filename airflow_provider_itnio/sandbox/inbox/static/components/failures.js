@@ -7,54 +7,43 @@ import { explanation } from "./request_pane.js";
 
 const A_PAGE = 100;
 
-/** Draws the list of failures into the middle pane. */
-export class FailureList {
-  root = make(element("div", { class: "view" }));
-  #inbox;
-  #actions;
-  #part;
-  #limit = A_PAGE;
-  #shown = "";
-
-  constructor(inbox, actions) {
-    this.#inbox = inbox;
-    this.#actions = actions;
-  }
+/** Makes the list of failures, a view of the middle pane. */
+export function makeFailureList(inbox, actions) {
+  const root = make(element("div", { class: "view" }));
+  let part;
+  let limit = A_PAGE;
+  let shown = "";
+  return { root, draw: drawList, focus: () => (root.querySelector(".open") ?? root.querySelector("button")).focus({ preventScroll: true }) };
 
   /** Draws the failures that are loaded; `selected` is the id of the one to mark. */
-  draw(part, selected) {
-    if (part !== this.#part) [this.#part, this.#limit, this.#shown] = [part, A_PAGE, ""];
-    if (part.after === null) part.trim(this.#limit);
-    const { count } = this.#inbox.list.failures;
-    draw(this.root,
+  function drawList(loaded, selected) {
+    if (loaded !== part) [part, limit, shown] = [loaded, A_PAGE, ""];
+    if (part.after === null) part.trim(limit);
+    const { count } = inbox.list.failures;
+    draw(root,
       element("header", { class: "bar" },
-        tool("back", "Back to the conversations", this.#actions.back, "tool back"),
+        tool("back", "Back to the conversations", actions.back, "tool back"),
         element("span", { class: "avatar failed", "aria-hidden": "true" }, icon("refused")),
         element("div", { class: "who" }, element("h2", {}, "Failed requests"), element("p", {}, count === 1 ? "1 request" : `${count} requests`)),
       ),
       element("div", { class: "scroll" },
-        part.after !== null && button({ class: "further", onclick: () => this.#actions.more(part, "later") }, "Show later ones"),
-        element("ol", { class: "failures" }, part.entries.toReversed().map((entry) => this.#card(entry, entry.id === selected))),
-        part.before !== null && button({ class: "more", onclick: () => this.#showMore() }, "Show earlier ones"),
+        part.after !== null && button({ class: "further", onclick: () => actions.more(part, "after") }, "Show later ones"),
+        element("ol", { class: "failures" }, part.entries.toReversed().map((entry) => card(entry, entry.id === selected))),
+        part.before !== null && button({ class: "more", onclick: showEarlier }, "Show earlier ones"),
       ),
     );
-    if (selected && selected !== this.#shown) this.root.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest" });
-    this.#shown = selected;
+    if (selected && selected !== shown) root.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest" });
+    shown = selected;
   }
 
-  /** Takes the keyboard. */
-  focus() {
-    (this.root.querySelector("li button") ?? this.root.querySelector("button")).focus({ preventScroll: true });
+  function showEarlier() {
+    limit = part.entries.length + A_PAGE;
+    actions.more(part, "before");
   }
 
-  #showMore() {
-    this.#limit = this.#part.entries.length + A_PAGE;
-    this.#actions.more(this.#part, "earlier");
-  }
-
-  #card(entry, isSelected) {
+  function card(entry, isSelected) {
     const { id, number, data, at } = entry;
-    const open = () => this.#actions.open(entry);
+    const open = () => actions.open(entry);
     return element("li", { key: number },
       element("article", { class: "failure", "data-number": number, "data-id": id, "aria-current": isSelected && "true", onclick: (event) => opensByClick(event) && open() },
         explanation(data),

@@ -13,32 +13,21 @@ const HOW = {
   late: { label: "late by seconds", value: "5", fault: (value) => ({ delay: Number(value) }) },
 };
 
-/** Shows the faults of a sandbox in the right pane, and sets and clears them by its API. */
-export class FaultsPanel {
-  #source;
-  #pane;
-  #tool;
-  #tried;
-  #faults = { next: [], random: [] };
-  #asked = { amount: "1", of: "next", how: "status", value: HOW.status.value };
+/** Shows the faults of a sandbox in the right pane, and sets and clears them by its API; `opener` says how many are set. */
+export function makeFaultsPanel(source, pane, opener, tried) {
+  let faults = { next: [], random: [] };
+  let asked = { amount: "1", of: "next", how: "status", value: HOW.status.value };
+  const isShown = () => pane.title === TITLE;
+  drawAll();
+  return { show, refresh };
 
-  /** Takes the button that opens it, which says how many faults are set. */
-  constructor(source, pane, tool, tried) {
-    this.#source = source;
-    this.#pane = pane;
-    this.#tool = tool;
-    this.#tried = tried;
-    this.#draw();
-  }
-
-  /** Shows the panel. */
-  show() {
-    const { amount, of, how, value } = this.#asked;
-    const lines = [...this.#faults.next.map(ofFault), ...this.#faults.random.map(ofShare)];
+  function show() {
+    const { amount, of, how, value } = asked;
+    const lines = [...faults.next.map(ofFault), ...faults.random.map(ofShare)];
     const ways = Object.entries(HOW).filter(([, { share }]) => of === "next" || share).map(([name, { label }]) => [name, label]);
-    this.#pane.show(TITLE, TITLE,
-      button({ class: "copy", disabled: !lines.length, onclick: this.#tried(() => this.#clear()) }, "Clear all faults"),
-      element("form", { class: "fault", oninput: ({ target }) => this.#ask(target), onsubmit: this.#tried((event) => this.#add(event)) },
+    pane.show(TITLE, TITLE,
+      button({ class: "copy", disabled: !lines.length, onclick: tried(async () => { await source.clearFaults(); await refresh(); }) }, "Clear all faults"),
+      element("form", { class: "fault", oninput: ({ target }) => ask(target), onsubmit: tried(add) },
         element("input", { type: "number", min: "0", step: "any", required: true, name: "amount", value: amount, "aria-label": "How many" }),
         select("of", "Of what", of, [["next", "of the next requests"], ["random", "% of all messages"]]),
         select("how", "What happens", how, ways),
@@ -51,40 +40,35 @@ export class FaultsPanel {
   }
 
   /** Asks what is set; with `always: false` only if requests may have changed it, or it can be seen. */
-  async refresh({ always = true } = {}) {
-    if (!always && !this.#faults.next.length && this.#pane.title !== TITLE) return;
-    this.#faults = await this.#source.faults();
-    this.#draw();
+  async function refresh({ always = true } = {}) {
+    if (!always && !faults.next.length && !isShown()) return;
+    faults = await source.faults();
+    drawAll();
   }
 
-  #draw() {
-    const count = this.#faults.next.length + this.#faults.random.length;
-    this.#tool.ariaLabel = this.#tool.title = count ? `Faults: ${count} active` : TITLE;
-    this.#tool.classList.toggle("is-set", count > 0);
-    if (this.#pane.title === TITLE) this.show();
+  function drawAll() {
+    const count = faults.next.length + faults.random.length;
+    opener.ariaLabel = opener.title = count ? `Faults: ${count} active` : TITLE;
+    opener.classList.toggle("is-set", count > 0);
+    if (isShown()) show();
   }
 
   /** Takes what was chosen; a way that shares of messages do not have gives place to another one. */
-  #ask({ name, value }) {
-    const asked = { ...this.#asked, [name]: value };
+  function ask({ name, value }) {
+    const before = asked.how;
+    asked = { ...asked, [name]: value };
     if (asked.of === "random" && !HOW[asked.how].share) asked.how = "status";
-    if (asked.how !== this.#asked.how) asked.value = HOW[asked.how].value;
-    this.#asked = asked;
-    this.show();
+    if (asked.how !== before) asked.value = HOW[asked.how].value;
+    show();
   }
 
-  async #add(event) {
+  async function add(event) {
     event.preventDefault();
-    const { amount, of, how, value = "" } = this.#asked;
+    const { amount, of, how, value = "" } = asked;
     const { fault, share } = HOW[how];
-    if (of === "next") await this.#source.addFault({ count: Number(amount), ...fault(value.trim()) });
-    else await this.#source.setRandomFailures([...this.#faults.random, `${amount}%:${share(value.trim())}`]);
-    await this.refresh();
-  }
-
-  async #clear() {
-    await this.#source.clearFaults();
-    await this.refresh();
+    if (of === "next") await source.addFault({ count: Number(amount), ...fault(value.trim()) });
+    else await source.setRandomFailures([...faults.random, `${amount}%:${share(value.trim())}`]);
+    await refresh();
   }
 }
 

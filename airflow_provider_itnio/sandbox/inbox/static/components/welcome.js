@@ -3,35 +3,29 @@
 import { copyButton } from "../lib/copying.js";
 import { button, draw, element, make, oneAtATime } from "../lib/dom.js";
 
-export class Welcome {
-  root = make(element("div", { class: "view" }));
-  #connection;
-  #sendTest;
-  #line = "";
-  #asked;
-
-  /** `connection` gives the line to copy; `sendTest` sends a message. Both are missing on a saved page. */
-  constructor(connection, sendTest) {
-    this.#connection = connection;
-    this.#sendTest = sendTest;
-  }
+/** `connection` gives the line to copy; `sendTest` sends a message. Both are missing on a saved page. */
+export function makeWelcome(connection, sendTest) {
+  const root = make(element("div", { class: "view" }));
+  let line = "";
+  let asked;
+  return { root, draw: drawWelcome };
 
   /** Draws how to begin if the inbox is empty. */
-  draw(isEmpty) {
-    if (isEmpty && this.#connection) this.#asked ??= this.#ask();
-    draw(this.root, element("div", { class: "welcome" },
+  function drawWelcome(isEmpty) {
+    if (isEmpty && connection) asked ??= ask();
+    draw(root, element("div", { class: "welcome" },
       element("h2", {}, isEmpty ? "Send a first message" : "Choose a conversation"),
       element("p", {}, "What your DAGs send to this sandbox is shown as the recipient’s phone would show it."),
-      isEmpty && this.#connection && [
+      isEmpty && connection && [
         element("p", {}, "Run this line in the shell that starts Airflow:"),
-        element("div", { class: "line" }, element("code", { dir: "ltr" }, this.#line), copyButton("Copy", () => this.#line)),
-        element("p", {}, button({ class: "primary", onclick: oneAtATime(this.#sendTest) }, "Send a test message")),
+        element("div", { class: "line" }, element("code", { dir: "ltr" }, line), copyButton("Copy", () => line)),
+        element("p", {}, button({ class: "primary", onclick: oneAtATime(sendTest) }, "Send a test message")),
       ],
     ));
   }
 
-  async #ask() {
-    this.#line = (await this.#connection())?.line;
-    dispatchEvent(new Event("found"));
+  async function ask() {
+    line = (await connection())?.line;
+    drawWelcome(true);
   }
 }

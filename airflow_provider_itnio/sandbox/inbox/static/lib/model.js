@@ -15,7 +15,7 @@ class Part {
   before = null; // older ones are kept
   after = null; // newer ones are kept that are not loaded
   unseen = 0; // of what came since
-  #newest = 0;
+  #heard = 0;
   #store;
   #ask;
 
@@ -28,49 +28,42 @@ class Part {
 
   /** Loads the end, or what stands around a number. */
   async begin(number) {
-    const limit = A_PAGE / 2;
-    const [older, newer] = number
-      ? await Promise.all([this.#ask({ before: number + 1, limit }), this.#ask({ after: number, limit })])
-      : [await this.#ask({ limit: A_PAGE }), { items: [], after: null }];
-    this.before = older.before;
-    this.#append(newer, this.#read(older.items));
-    return this;
+    if (!number) return this.earlier();
+    await this.earlier(A_PAGE / 2, number + 1);
+    await this.later(A_PAGE / 2);
   }
 
-  /** Loads the page before what is loaded. */
-  async earlier() {
-    const { items, before } = await this.#ask({ before: this.before, limit: A_PAGE });
+  /** Loads what stands before what is loaded. */
+  async earlier(limit = A_PAGE, from = this.before) {
+    const { items, before } = await this.#ask({ before: from, limit });
     this.before = before;
-    this.entries = [...this.#read(items), ...this.entries];
+    this.entries.unshift(...this.#read(items));
   }
 
-  /** Loads the page after what is loaded. */
-  async later() {
-    const last = this.entries.at(-1)?.number;
-    if (!last) await this.begin();
-    else this.#append(await this.#ask({ after: last, limit: A_PAGE }), this.entries);
+  /** Loads what stands after what is loaded. */
+  async later(limit = A_PAGE) {
+    const last = this.entries.at(-1);
+    if (!last) return this.earlier();
+    const { items, after } = await this.#ask({ after: last.number, limit });
+    this.after = after;
+    this.entries.push(...this.#read(items));
   }
 
   /** Loads what a search finds in what came since. */
   async refresh() {
-    if (this.after !== null) return;
     const known = this.entries.length;
-    do await this.later();
-    while (this.after !== null);
+    if (this.after === null) do await this.later(); while (this.after !== null);
     this.unseen += this.entries.length - known;
   }
 
   /** Takes what came, or only counts it while what stands before it is not loaded. */
   add(items) {
-    const isHere = ({ kind, of, number }) => number > this.#newest && (this.of === FAILURES ? kind === "failure" : of === this.of);
+    const last = Math.max(this.#heard, this.entries.at(-1)?.number ?? 0);
+    const isHere = ({ kind, of, number }) => number > last && (this.of === FAILURES ? kind === "failure" : of === this.of);
     const entries = this.#read(items).filter(isHere);
     this.unseen += entries.length;
-    this.#newest = entries.at(-1)?.number ?? this.#newest;
+    this.#heard = entries.at(-1)?.number ?? last;
     if (this.after === null) this.entries.push(...entries);
-  }
-
-  find(id) {
-    return this.entries.find((entry) => entry.id === id);
   }
 
   /** Takes what has become of a message. */
@@ -80,17 +73,15 @@ class Part {
     if (typeof reply?.choice === "string" && entry) entry.chosen = reply.choice;
   }
 
+  find(id) {
+    return this.entries.find((entry) => entry.id === id);
+  }
+
   /** Forgets the oldest but for so many. */
   trim(limit) {
     if (this.entries.length <= limit) return;
     this.entries = this.entries.slice(-limit);
     this.before = this.entries[0].number;
-  }
-
-  #append({ items, after }, entries) {
-    this.after = after;
-    this.entries = [...entries, ...this.#read(items)];
-    this.#newest = Math.max(this.#newest, this.entries.at(-1)?.number ?? 0);
   }
 
   #read(items) {
@@ -102,9 +93,9 @@ class Part {
 export class Inbox {
   list;
   query = "";
-  chat;
-  failures;
-  named;
+  named; // the entry that the address names, where that does not name its chat
+  #chat;
+  #failures;
   #place = { of: "", id: "" };
   #rows = ROWS;
   #quoted = new Map();
@@ -135,14 +126,14 @@ export class Inbox {
   /** Loads a chat or the failed requests, around the entry with an id if there is one. */
   show(of, id) {
     this.#place = { of, id };
-    return this.#begun ? this.#inTurn(() => this.#load({})) : undefined;
+    return this.#begun ? this.#inTurn(() => this.#load()) : undefined;
   }
 
   /** Loads what holds some words. */
   search(query) {
     this.query = query.trim();
     this.#rows = ROWS;
-    return this.#inTurn(() => this.#load({}));
+    return this.#inTurn(() => this.#load());
   }
 
   /** Loads the end of the chat that is shown. */
@@ -151,54 +142,56 @@ export class Inbox {
     return this.#inTurn(() => this.#load({ anew: true }));
   }
 
-  /** Loads the page before or after what is loaded of a chat or of the failed requests. */
+  /** Loads what stands "before" or "after" what is loaded of a chat or of the failed requests. */
   more(part, side) {
-    return this.#inTurn(() => (part === this.partOf(part.of) && part[side === "earlier" ? "before" : "after"] !== null ? part[side]() : undefined));
+    return this.#inTurn(() => part === this.partOf(part.of) && part[side] !== null && (side === "before" ? part.earlier() : part.later()));
   }
 
   /** Loads more conversations. */
   moreRows() {
     this.#rows += ROWS;
-    return this.#inTurn(() => this.#load({}));
+    return this.#inTurn(() => this.#load());
   }
 
   /** Takes what the sandbox tells: what came, and what changed of it. */
   hear(items) {
     this.#news.push(...items);
-    if (this.#waits || !this.#news.length) return;
+    if (this.#waits) return;
     this.#waits = true;
     setTimeout(() => this.#inTurn(() => this.#refresh()).catch(() => undefined), Math.max(0, this.#refreshed + REFRESH_EVERY - performance.now()));
   }
 
   /** Loads what could not be loaded while the sandbox was away. */
   catchUp() {
-    if (this.#behind) this.#inTurn(() => this.#load({})).catch(() => undefined);
-    else this.hear([]);
+    if (this.#behind) this.load().catch(() => undefined);
   }
 
   /** Gives what is loaded of a chat or of the failed requests. */
   partOf(of) {
-    return [this.chat, this.failures].find((part) => part && part.of === of && part.query === this.query);
+    return this.#parts.find((part) => part.of === of && part.query === this.query);
   }
 
   /** Gives the message or reply with an id; if it is not loaded, it is once it is found. */
   find(id) {
-    const known = this.chat?.find(id) ?? this.#quoted.get(id);
-    const isNew = !this.#quoted.has(id);
+    const known = this.#chat?.find(id) ?? this.#quoted.get(id);
+    if (!known && !this.#quoted.has(id)) this.#findQuoted(id, this.#store);
     this.#quoted.set(id, known);
-    if (!known && isNew) this.#findQuoted(id, this.#store);
     return known && this.keeps(known) ? known : undefined;
   }
 
   /** Tells whether the sandbox still keeps an entry. */
-  keeps({ store, kind, number }) {
-    return store === this.#store && number >= this.list.oldest[kind];
+  keeps = ({ store, kind, number }) => store === this.#store && number >= this.list.oldest[kind];
+
+  /** Gives the numbers of a chat: how much stands in it, and how much of it was found. */
+  counts(of) {
+    const { chat } = this.list;
+    return chat?.number === of ? chat : { messages: 0, replies: 0, failures: 0, found: 0 };
   }
 
-  /** Tells whether the 24-hour window of the chat is open, and until when if that is known. */
-  get window() {
-    const { chat } = this.list;
-    const until = chat?.number === this.chat.of && chat.window_until ? new Date(chat.window_until) : undefined;
+  /** Tells whether the 24-hour window of a chat is open, and until when if that is known. */
+  window(of) {
+    const { window_until: given } = this.counts(of);
+    const until = given && new Date(given);
     return { until, isOpen: until ? until > new Date() : this.list.open_windows };
   }
 
@@ -206,17 +199,23 @@ export class Inbox {
     return this.list && storeOf(this.list);
   }
 
-  async #load({ anew }) {
+  get #parts() {
+    return [this.#chat, this.#failures].filter(Boolean);
+  }
+
+  async #load({ anew = false } = {}) {
     const { of, id } = this.#place;
     const list = await this.#conversations();
     const store = storeOf(list);
     const held = anew ? undefined : this.partOf(of);
     const found = id && !held?.find(id) ? await this.#source.find(id) : undefined;
-    const part = of && (!held || found) ? await new Part(this.#source, of, this.query, store).begin(found?.number) : held;
-    if (anew) this.chat = this.failures = undefined;
+    const part = held && !found ? held : new Part(this.#source, of, this.query, store);
+    if (of && part !== held) await part.begin(found?.number);
+    if (anew) this.#chat = this.#failures = undefined;
     if (store !== this.#store) this.#quoted.clear();
     this.list = list;
-    if (part) this[of === FAILURES ? "failures" : "chat"] = part;
+    if (of === FAILURES) this.#failures = part;
+    else if (of) this.#chat = part;
     this.named = found && { id, of: entryOf(found).of || FAILURES };
     this.#behind = false;
     return list.cursor;
@@ -224,23 +223,15 @@ export class Inbox {
 
   async #refresh() {
     this.#waits = false;
+    this.#refreshed = performance.now();
     const news = this.#news;
     this.#news = [];
-    const parts = [this.chat, this.failures].filter(Boolean);
-    try {
-      const list = await this.#conversations();
-      for (const part of parts) if (part.query) await part.refresh();
-      this.list = list;
-    } catch (error) {
-      this.#news = [...news, ...this.#news];
-      throw error;
-    }
-    for (const part of parts) {
-      if (!part.query) part.add(news);
-      part.entries = part.entries.filter((entry) => this.keeps(entry));
-    }
-    for (const one of news) this.chat?.change(one);
-    this.#refreshed = performance.now();
+    if (this.#behind) return this.#load({ anew: true });
+    const list = await this.#conversations();
+    for (const part of this.#parts) await (part.query ? part.refresh() : part.add(news));
+    this.list = list;
+    for (const part of this.#parts) part.entries = part.entries.filter((entry) => this.keeps(entry));
+    for (const one of news) this.#chat?.change(one);
   }
 
   /** Gives the conversations as far as they are shown. */

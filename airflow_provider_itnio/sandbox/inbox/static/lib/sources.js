@@ -23,11 +23,19 @@ export class RunningSandbox {
     addEventListener("pageshow", () => this.#open());
   }
 
-  /** Gives the conversations that hold the words `q`, the one that was last written in first, with all counts. */
+  // The conversations that hold the words `q`, the one that was last written in first, with all counts.
   conversations = (asked) => ask(`/sandbox/conversations?${parameters(asked)}`);
 
-  /** Gives a part of what stands in a chat, or of the failed requests. */
+  // A part of what stands in a chat, or of the failed requests.
   items = (of, asked) => ask(`/sandbox/${of === FAILURES ? "failures" : `conversations/${of}/items`}?${parameters(asked)}`);
+
+  // All that is known of an exchange.
+  open = (number) => ask(`/sandbox/exchanges/${number}`);
+
+  answer = (reply) => post("/sandbox/replies", reply);
+  webhook = async () => (await ask("/sandbox/webhook")).url;
+  connection = () => ask("/sandbox/connection");
+  clear = () => ask("/sandbox/messages", { method: "DELETE" });
 
   /** Gives the message or reply with an id, or the failed request with a number; undefined if none is kept. */
   async find(id) {
@@ -35,18 +43,6 @@ export class RunningSandbox {
       if (error.status !== 404) throw error;
     });
   }
-
-  /** Gives all that is known of an exchange. */
-  open = (number) => ask(`/sandbox/exchanges/${number}`);
-
-  /** Keeps what the recipient answers. */
-  answer = (reply) => post("/sandbox/replies", reply);
-
-  /** Gives where statuses and replies are pushed; empty for nowhere. */
-  webhook = async () => (await ask("/sandbox/webhook")).url;
-
-  /** Gives the line that connects Airflow. */
-  connection = () => ask("/sandbox/connection");
 
   /** Sends a message to the vendor's endpoint, as a task would. */
   async sendTest() {
@@ -61,48 +57,40 @@ export class RunningSandbox {
     return { next, random: fail };
   }
 
-  /** Lets the next requests fail. */
   addFault = (fault) => post("/sandbox/faults", fault);
-
-  /** Lets shares of all messages fail, as the command line writes them, and no others. */
   setRandomFailures = (fail) => post("/sandbox/random-failures", { fail });
 
-  /** Lets nothing fail any more. */
   async clearFaults() {
     await ask("/sandbox/faults", { method: "DELETE" });
     await this.setRandomFailures([]);
   }
 
-  /** Forgets all that came. */
-  clear = () => ask("/sandbox/messages", { method: "DELETE" });
-
   async #open() {
     if (this.#opened) return;
     const opened = (this.#opened = {});
-    let last = this.#last;
     try {
-      last ||= await this.#listener.load();
+      const last = this.#last || (await this.#listener.load());
+      if (opened !== this.#opened) return;
+      this.#last = last;
     } catch {
       if (opened === this.#opened) this.#openAgain();
       return;
     }
-    if (opened !== this.#opened) return;
-    this.#last = last;
-    const events = (opened.events = new EventSource(`/sandbox/events?after=${encodeURIComponent(last)}`));
-    events.addEventListener("items", (event) => {
-      this.#last = event.lastEventId;
-      this.#listener.items(JSON.parse(event.data));
+    const events = (opened.events = new EventSource(`/sandbox/events?after=${encodeURIComponent(this.#last)}`));
+    events.onopen = () => this.#listener.state("live");
+    events.onerror = () => {
+      this.#listener.state("lost");
+      // A browser gives up after an answer that is no stream, such as that of another server on this port.
+      if (events.readyState === EventSource.CLOSED && this.#opened === opened) this.#openAgain();
+    };
+    events.addEventListener("items", ({ lastEventId, data }) => {
+      this.#last = lastEventId;
+      this.#listener.items(JSON.parse(data));
     });
     events.addEventListener("clear", () => {
       this.#last = "";
       this.#close();
       this.#open();
-    });
-    events.addEventListener("open", () => this.#listener.state("live"));
-    events.addEventListener("error", () => {
-      this.#listener.state("lost");
-      // A browser gives up after an answer that is no stream, such as that of another server on this port.
-      if (events.readyState === EventSource.CLOSED && this.#opened === opened) this.#openAgain();
     });
   }
 
@@ -153,8 +141,8 @@ export class SavedInbox {
     };
   }
 
-  async items(of, { q, before = Infinity, after = 0, limit }) {
-    const isHere = (one) => (of === FAILURES ? one.kind === "failure" : one.chat === of) && one.number < before && one.number > after;
+  async items(of, { q, before, after = 0, limit }) {
+    const isHere = (one) => (of === FAILURES ? one.kind === "failure" : one.chat === of) && one.number < (before ?? Infinity) && one.number > after;
     const all = this.#found(q).filter(isHere);
     const items = after ? all.slice(0, limit) : all.slice(-limit);
     const more = all.length > items.length;
