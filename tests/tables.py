@@ -1,11 +1,14 @@
-"""Tables of hundreds of cases, each of which costs less than pytest does for a test."""
+"""Tables of cases: one test for hundreds that cost less than pytest does for a test, few for a product."""
 
 from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from itertools import combinations, product
 from typing import Any
+
+import pytest
 
 
 def for_each(name: str, values: Iterable[Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -32,3 +35,22 @@ def for_each(name: str, values: Iterable[Any]) -> Callable[[Callable[..., None]]
         return run
 
     return decorate
+
+
+def pairs(**parameters: Mapping[str, Any] | Iterable[Any]) -> pytest.MarkDecorator:
+    """Run a test with rows in which any two values of any two parameters meet, in place of all rows.
+
+    :param parameters: the values, or values by the name that a failure shows.
+    """
+    named = [
+        values if isinstance(values, Mapping) else {str(value): value for value in values}
+        for values in parameters.values()
+    ]
+    rows = [[*enumerate(row)] for row in product(*named)]
+    left = {pair for row in rows for pair in combinations(row, 2)}
+    chosen = []
+    while left:
+        row = max(rows, key=lambda row: len(left.intersection(combinations(row, 2))))
+        left.difference_update(combinations(row, 2))
+        chosen.append(pytest.param(*(named[at][name] for at, name in row), id="-".join(n for _, n in row)))
+    return pytest.mark.parametrize(list(parameters), chosen)

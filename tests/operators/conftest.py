@@ -4,7 +4,7 @@ import pytest
 
 from airflow_provider_itnio.operators.whatsapp import WhatsAppSendOperator
 from tests.operators.questions import ANA, BEN, STRANGER, opened
-from tests.operators.ways import OF_ONE, WAYS
+from tests.operators.ways import DELIVERIES, OF_ONE, WAYS
 from tests.task_runs import TaskRun, TaskStateStore
 from tests.traffic import watched_traffic
 
@@ -60,7 +60,7 @@ def way(request):
     return request.param
 
 
-@pytest.fixture(params=["at_least_once", "at_most_once"])
+@pytest.fixture(params=DELIVERIES)
 def delivery(request):
     """Each value of the parameter of this name."""
     return request.param

@@ -30,14 +30,14 @@ def moments(store, sandbox, traffic):
 @pytest.mark.parametrize("every", [1, 2, 10, 60])
 @pytest.mark.parametrize("max_in_flight", [1, 16])
 def test_at_least_once_a_lost_worker_repeats_at_most_a_batch(every, max_in_flight, store, sandbox, traffic):
-    people = numbers(150)
+    people = numbers(75)
     noted = moments(store, sandbox, traffic)
     broadcast_run(people, max_in_flight=max_in_flight, checkpoint_every=every, store=store).once()
     repeats = []
     for sent, kept in noted:
         recorded = {number for number in traffic.order[:sent] if number in TaskStateStore(kept).text}
         repeats.append(sent - len(recorded))
-    assert len(repeats) == 150
+    assert len(repeats) == 75
     assert max(repeats) <= every
 
 
@@ -45,9 +45,9 @@ def test_at_least_once_a_lost_worker_repeats_at_most_a_batch(every, max_in_fligh
 def test_at_most_once_a_lost_worker_has_everyone_it_sent_to_on_record(every, store, sandbox, traffic):
     noted = moments(store, sandbox, traffic)
     broadcast_run(
-        numbers(150), max_in_flight=16, checkpoint_every=every, delivery="at_most_once", store=store
+        numbers(75), max_in_flight=16, checkpoint_every=every, delivery="at_most_once", store=store
     ).once()
-    assert len(noted) == 150
+    assert len(noted) == 75
     for sent, kept in noted:
         text = TaskStateStore(kept).text
         assert not [number for number in traffic.order[:sent] if number not in text]

@@ -13,7 +13,8 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_itnio.api.errors import ItnioError
-from tests.operators.ways import DIGITS
+from tests.operators.ways import DELIVERIES, DIGITS, WAYS
+from tests.tables import pairs
 from tests.task_runs import (
     RETURNED,
     DeadlockImminentError,
@@ -82,10 +83,13 @@ def tries_of(run, count=4, ends="as on 3.3"):
     return last
 
 
-@pytest.mark.parametrize("times", [1, 99])
-@pytest.mark.parametrize("failure", FAILURES.values(), ids=FAILURES)
-@pytest.mark.parametrize("fault", [None, {"drop": "after_accepting"}], ids=["accepted", "unknown"])
-@pytest.mark.parametrize("delivery", ["at_least_once", "at_most_once"])
+@pairs(
+    way=WAYS,
+    delivery=DELIVERIES,
+    fault={"accepted": None, "unknown": {"drop": "after_accepting"}},
+    failure=FAILURES,
+    times=[1, 99],
+)
 def test_one_message_whatever_call_fails(delivery, fault, failure, times, way, sandbox):
     may_be_twice = fault is not None and delivery == "at_least_once"
     first, has_failed = 0, True
@@ -111,9 +115,7 @@ def test_one_message_whatever_call_fails(delivery, fault, failure, times, way, s
     assert first > 2
 
 
-@pytest.mark.parametrize("times", [1, 3])
-@pytest.mark.parametrize("failure", FAILURES.values(), ids=FAILURES)
-@pytest.mark.parametrize("delivery", ["at_least_once", "at_most_once"])
+@pairs(delivery=DELIVERIES, failure=FAILURES, times=[1, 3])
 def test_a_broadcast_whatever_call_fails(delivery, failure, times, sandbox):
     people = numbers(12)
     refused = people[5]
@@ -143,8 +145,7 @@ def test_a_broadcast_whatever_call_fails(delivery, failure, times, sandbox):
     assert first > 5
 
 
-@pytest.mark.parametrize("failure", FAILURES.values(), ids=FAILURES)
-@pytest.mark.parametrize("delivery", ["at_least_once", "at_most_once"])
+@pairs(way=WAYS, delivery=DELIVERIES, failure=FAILURES)
 def test_cleared_by_a_person_a_task_whose_store_had_failed_sends_what_is_lacking(
     delivery, failure, way, sandbox
 ):

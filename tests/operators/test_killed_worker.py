@@ -17,7 +17,7 @@ from tests.task_runs import broadcast_run, counts_of, fails_at_once, numbers, ti
 
 pytestmark = pytest.mark.usefixtures("connection")
 
-PEOPLE = 500
+PEOPLE = 400
 
 
 @pytest.fixture
@@ -54,8 +54,8 @@ def killed(sandbox, tmp_path):
 @pytest.mark.parametrize(
     ("after", "most", "options"),
     # On a busy machine answers are late, and all that may be in flight is.
-    [(1, 150, {}), (237, 150, {}), (288, 350, {"max_in_flight": 250, "checkpoint_every": 10_000})],
-    ids=["at the first", "in the middle", "with many in flight"],
+    [(137, 150, {}), (288, 350, {"max_in_flight": 250, "checkpoint_every": 10_000})],
+    ids=["in the middle", "with many in flight"],
 )
 def test_at_100_a_second_a_killed_worker_leaves_few_unknown_and_messages_nobody_twice(
     after, most, options, killed, sandbox, record_property
@@ -79,7 +79,7 @@ def test_at_100_a_second_a_killed_worker_leaves_few_unknown_and_messages_nobody_
 
 
 def test_at_least_once_everyone_has_a_message_and_no_more_than_a_batch_two(killed, sandbox):
-    store = killed(300, messages_per_second=400, delivery="at_least_once", checkpoint_every=100)
+    store = killed(200, messages_per_second=400, delivery="at_least_once", checkpoint_every=100)
     time.sleep(0.3)
     run = broadcast_run(numbers(PEOPLE), store=store)
     run.try_number = 1

@@ -7,13 +7,16 @@ import pytest
 from airflow_provider_itnio.operators.whatsapp import WhatsAppSendOperator
 from airflow_provider_itnio.operators.whatsapp_broadcast import WhatsAppBroadcastOperator
 from tests.operators.ways import (
+    DELIVERIES,
     FAULTS,
     NUMBER,
     OF_MANY,
     OF_ONE,
+    WAYS,
     first_try,
     same_as_first,
 )
+from tests.tables import pairs
 from tests.task_runs import (
     TaskRun,
     TaskStateStore,
@@ -41,7 +44,16 @@ OUTCOMES = {
     for name in FAULTS
     for delivery in ("at_least_once", "at_most_once")
 }
-each_row = pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row[0]}, {row[1]}")
+every_row = pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row[0]}, {row[1]}")
+# One way to one person and one to many for each row; each way meets each outcome and each delivery.
+each_row = pytest.mark.parametrize(
+    ("row", "way"),
+    [
+        pytest.param(row, WAYS[way], id=f"{row[0]}, {row[1]}, {way}")
+        for place, row in enumerate(ROWS)
+        for way in (("operator", "broadcast"), ("decorator", "decorator to many"))[(place // 2 + place) % 2]
+    ],
+)
 
 
 # --- the table --------------------------------------------------------------------------------------------
@@ -101,9 +113,12 @@ def test_a_retry_while_another_task_of_the_run_is_cleared(row, way, store, sandb
     assert len(sandbox.requests) == 1 + by_retry
 
 
-@pytest.mark.parametrize("lowered", [False, True], ids=["", "retries lowered"])
-@pytest.mark.parametrize("ends", ["as on 3.3", "as on 2.11"])
-@pytest.mark.parametrize("delivery", ["at_least_once", "at_most_once"])
+@pairs(
+    way=WAYS,
+    delivery=DELIVERIES,
+    ends=["as on 3.3", "as on 2.11"],
+    lowered={"": False, "retries lowered": True},
+)
 def test_a_task_that_is_cleared_after_it_succeeded_sends(delivery, ends, lowered, way, store, sandbox):
     run = TaskRun(lambda: way(delivery=delivery), store=store)
     for cleared in range(3):
@@ -125,7 +140,7 @@ def test_retries_that_were_lowered_before_the_first_try_hide_no_clearing(deliver
     assert len(sandbox.messages) == 2
 
 
-@each_row
+@every_row
 @pytest.mark.parametrize("way", OF_MANY.values(), ids=OF_MANY)
 def test_whatever_became_of_it_a_broadcast_cleared_after_it_succeeded_sends(row, way, store, sandbox):
     outcome, delivery, *_ = row

@@ -12,6 +12,7 @@ from tests.task_runs import TaskRun
 
 NUMBER = "+86 147-1800-4557"
 DIGITS = "8614718004557"
+DELIVERIES = ("at_least_once", "at_most_once")
 
 
 def words():
