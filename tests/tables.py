@@ -11,26 +11,29 @@ from typing import Any
 import pytest
 
 
-def for_each(name: str, values: Iterable[Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Run a test with each value of one of its parameters, as one test; a failure names the value.
+def for_each(
+    names: str | tuple[str, ...], values: Iterable[Any]
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Run a test with each value of one of its parameters, or of some, as one test; a failure names it.
 
     It fits a test that leaves nothing behind: fixtures are made once.
     """
-    cases = [*values]
+    is_one = isinstance(names, str)
+    cases = [{names: value} if is_one else dict(zip(names, value, strict=True)) for value in values]
     assert cases
 
     def decorate(test: Callable[..., None]) -> Callable[..., None]:
         @functools.wraps(test)
         def run(**others: Any) -> None:
-            for value in cases:
+            for case in cases:
                 try:
-                    test(**others, **{name: value})
+                    test(**others, **case)
                 except BaseException as error:
-                    error.add_note(f"with {name}={value!r}")
+                    error.add_note("with " + ", ".join(f"{name}={value!r}" for name, value in case.items()))
                     raise
 
         signature = inspect.signature(test)
-        kept = [one for one in signature.parameters.values() if one.name != name]
+        kept = [one for one in signature.parameters.values() if one.name not in cases[0]]
         run.__signature__ = signature.replace(parameters=kept)
         return run
 

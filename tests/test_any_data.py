@@ -155,7 +155,7 @@ def test_a_gap_is_refused_by_name(place: str, gap: Any) -> None:
         message_from(PLACES[place](gap))
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("value", "text"),
     [
         (np.int64(1204), "1204"),
@@ -180,7 +180,7 @@ def test_a_scalar_of_data_is_its_text(value: Any, text: str) -> None:
     assert template.content.components[0].parameters[1].text == text
 
 
-@pytest.mark.parametrize("value", [*ARRAYS[:2], *ARRAYS[3:], b"a", object(), pd.Period("2026")])
+@for_each("value", [*ARRAYS[:2], *ARRAYS[3:], b"a", object(), pd.Period("2026")])
 def test_anything_else_is_refused_by_its_type(value: Any) -> None:
     with pytest.raises(InvalidMessageError) as caught:
         message_from({"text": value})

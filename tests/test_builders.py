@@ -25,6 +25,7 @@ from airflow_provider_itnio.messages import (
     template_message,
 )
 from airflow_provider_itnio.operators.whatsapp import WhatsAppSendOperator
+from tests.tables import for_each
 
 BUTTON = {"type": "reply", "reply": {"id": "yes", "title": "Yes"}}
 ROW = {"id": "sales", "title": "Sales", "description": "of the last day"}
@@ -262,9 +263,7 @@ WRONG: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize(
-    ("says", "build"), [(says, build) for says, builds in WRONG.items() for build in builds]
-)
+@for_each(("says", "build"), [(says, build) for says, builds in WRONG.items() for build in builds])
 def test_what_is_wrong_is_named(says: str, build: Any) -> None:
     with pytest.raises(TypeError) as caught:
         build()

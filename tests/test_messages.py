@@ -21,6 +21,7 @@ from airflow_provider_itnio.messages import (
     reply_buttons,
     template_message,
 )
+from tests.tables import for_each
 
 
 def sent(**fields: Any) -> Any:
@@ -210,7 +211,7 @@ MODELS_OF_TYPES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("type_name", "model_name"), MODELS_OF_TYPES.items())
+@for_each(("type_name", "model_name"), MODELS_OF_TYPES.items())
 def test_each_type_for_editors_has_the_keys_of_its_model(type_name: str, model_name: str) -> None:
     from airflow_provider_itnio.api.models import contacts, interactive, location, media, template, text
 

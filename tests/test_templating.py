@@ -13,6 +13,7 @@ from airflow_provider_itnio.templating import (
     references_in,
     template_files,
 )
+from tests.tables import for_each
 
 
 @pytest.mark.parametrize(
@@ -34,7 +35,7 @@ def test_a_literal_is_known_only_when_the_task_runs():
     assert is_rendered_later(literal("{{ as it stands }}"))
 
 
-@pytest.mark.parametrize(
+@for_each(
     "value",
     [
         "",

@@ -10,6 +10,7 @@ from airflow_provider_itnio.api.errors import InvalidMessageError, InvalidParame
 from airflow_provider_itnio.notifications.whatsapp import WhatsAppNotifier
 from airflow_provider_itnio.operators.whatsapp import WhatsAppSendOperator
 from airflow_provider_itnio.operators.whatsapp_broadcast import WhatsAppBroadcastOperator
+from tests.tables import for_each
 
 NUMBER = "+86 147-1800-4557"
 
@@ -53,10 +54,8 @@ def test_what_only_rendering_tells_waits(fields):
     notifier(**fields)
 
 
-@pytest.mark.parametrize("make", [send, broadcast])
-@pytest.mark.parametrize(
-    "proxy", ["proxy:3128", "proxy.example", "socks5://a:1", 3, "http://user:topsecret@"]
-)
+@for_each("make", [send, broadcast])
+@for_each("proxy", ["proxy:3128", "proxy.example", "socks5://a:1", 3, "http://user:topsecret@"])
 def test_a_proxy_is_an_address(make, proxy):
     with pytest.raises(InvalidParameterError) as caught:
         make(proxy=proxy)

@@ -28,6 +28,7 @@ from tests.api.fields import (
     template,
     url_button,
 )
+from tests.tables import for_each
 
 
 class Upstream:
@@ -91,10 +92,8 @@ HOLES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    "hole", [JINJA, "x" * 5000 + "{{ a }}\n", Upstream()], ids=["Jinja", "long", "upstream"]
-)
-@pytest.mark.parametrize("make", HOLES)
+@for_each("hole", [JINJA, "x" * 5000 + "{{ a }}\n", Upstream()])
+@for_each("make", HOLES)
 def test_a_value_that_is_rendered_later_waits(make, hole: object) -> None:
     assert problems(make(hole)) == []
 
@@ -153,7 +152,7 @@ STANDING = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("fields", "error"), STANDING, ids=[str(error)[:70] for _, error in STANDING])
+@for_each(("fields", "error"), STANDING)
 def test_what_rendering_can_not_mend_stands(fields: dict[str, Any], error: str | None) -> None:
     assert problems(fields) == ([error] if error else [])
 

@@ -11,6 +11,7 @@ import pytest
 
 from airflow_provider_itnio.api.checks import check_delivery, check_number, check_seconds, describe_number
 from airflow_provider_itnio.api.errors import InvalidParameterError
+from tests.tables import for_each
 
 
 @pytest.mark.parametrize("delivery", ["at_least_once", "at_most_once"])
@@ -58,14 +59,14 @@ def test_any_real_number_is_a_number() -> None:
     assert check_number("n", np.float64(0.5), 0.1, 1, float) == 0.5
 
 
-@pytest.mark.parametrize(("kind", "word"), [(int, "whole number"), (float, "number")])
-@pytest.mark.parametrize("value", [0, 11, True, "5", None, float("nan"), 1j, pd.NA, np.array([5]), object()])
+@for_each(("kind", "word"), [(int, "whole number"), (float, "number")])
+@for_each("value", [0, 11, True, "5", None, float("nan"), 1j, pd.NA, np.array([5]), object()])
 def test_what_is_no_number_of_the_range_is_refused(value: object, kind: type[int | float], word: str) -> None:
     with pytest.raises(InvalidParameterError, match=f"^n: must be a {word} from 1 to 10, .* given$"):
         check_number("n", value, 1, 10, kind)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("given", "told"),
     [
         (timedelta(days=8), "8 days"),

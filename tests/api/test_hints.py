@@ -8,6 +8,7 @@ import pytest
 
 from airflow_provider_itnio.api.errors import InvalidMessageError
 from airflow_provider_itnio.api.models import message_from
+from tests.tables import for_each
 
 NATIVE = "render_template_as_native_obj=True"
 BUTTON = {"type": "reply", "reply": {"id": "a", "title": "A"}}
@@ -21,7 +22,7 @@ def problems(fields: dict[str, Any]) -> str:
     return str(caught.value)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("fields", "sentence"),
     [
         (
@@ -109,7 +110,7 @@ def test_a_text_that_is_too_long_is_told_of_if_too_long() -> None:
         )
 
 
-@pytest.mark.parametrize(
+@for_each(
     "link",
     [
         "/data/report.pdf",
@@ -120,7 +121,7 @@ def test_a_text_that_is_too_long_is_told_of_if_too_long() -> None:
         "file:///a.pdf",
     ],
 )
-@pytest.mark.parametrize("kind", ["image", "audio", "video", "document", "sticker"])
+@for_each("kind", ["image", "audio", "video", "document", "sticker"])
 def test_a_file_of_ones_own_is_told_that_whatsapp_fetches_the_link(kind: str, link: str) -> None:
     assert "WhatsApp fetches the link itself" in problems({kind: link})
     assert "WhatsApp fetches the link itself" in problems({kind: {"link": link}})

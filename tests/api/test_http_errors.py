@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -26,6 +25,7 @@ from airflow_provider_itnio.api.receipt import Receipt
 from airflow_provider_itnio.api.response import ANSWER_LIMIT, Response
 from tests.api.conftest import NOW, RECIPIENT
 from tests.api.protocol_cases import ACCEPTED, CREDENTIALS, JUNK, NO_ID, PASSING, REFUSED, answer, outcome
+from tests.tables import for_each
 
 AT_LEAST, AT_MOST = "at_least_once", "at_most_once"
 BOTH = (AT_LEAST, AT_MOST)
@@ -64,7 +64,7 @@ OUTCOMES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("body", "http_status", "delivery", "expected"),
     [
         (body, code, delivery, kind)
@@ -87,7 +87,7 @@ def test_what_an_answer_means(
     assert error.http_status == http_status
 
 
-@pytest.mark.parametrize("name", JUNK)
+@for_each("name", JUNK)
 def test_junk_with_http_200_is_unknown(exchange: Protocol, message: Request[Receipt], name: str) -> None:
     error = outcome(exchange, message, answer(JUNK[name]))
     assert type(error) is UnknownOutcomeError

@@ -3,8 +3,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import pytest
-
 from airflow_provider_itnio.api.models import message_from
 from airflow_provider_itnio.messages import MESSAGE_FIELDS
 from tests.api.model_cases import (
@@ -13,6 +11,7 @@ from tests.api.model_cases import (
     content,
     problems,
 )
+from tests.tables import for_each
 
 OPTIONAL = {
     "caption", "filename", "header", "footer", "description", "components", "org", "birthday", "addresses",
@@ -68,25 +67,25 @@ REQUIRED = [
 REST = [entry for entry in KEYS if entry not in REQUIRED and not entry[2].endswith(("document.filename",))]
 
 
-@pytest.mark.parametrize("name", WHOLE)
+@for_each("name", WHOLE)
 def test_a_message_with_every_key_goes_out_as_it_is_written(name: str) -> None:
     (kind,) = WHOLE[name]
     assert content(WHOLE[name]) == WHOLE[name][kind]
 
 
-@pytest.mark.parametrize(("name", "steps", "path"), REQUIRED, ids=[f"{e[0]}: {e[2]}" for e in REQUIRED])
+@for_each(("name", "steps", "path"), REQUIRED)
 def test_a_required_key_may_not_be_left_out(name: str, steps: list[Any], path: str) -> None:
     without = changed(WHOLE[name], steps, lambda inner, key: inner.pop(key))
     assert problems(without) == [f"{path}: required, not given"]
 
 
-@pytest.mark.parametrize(("name", "steps", "path"), REST, ids=[f"{e[0]}: {e[2]}" for e in REST])
+@for_each(("name", "steps", "path"), REST)
 def test_an_optional_key_may_be_left_out(name: str, steps: list[Any], path: str) -> None:
     without = changed(WHOLE[name], steps, lambda inner, key: inner.pop(key))
     assert message_from(without).type in MESSAGE_FIELDS
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("name", "steps", "path"),
     [
         (n, s, p)
@@ -106,9 +105,7 @@ def test_an_empty_optional_value_is_left_out(name: str, steps: list[Any], path: 
         )
 
 
-@pytest.mark.parametrize(
-    ("name", "steps", "path"), KEYS, ids=[f"{name}: beside {path}" for name, _, path in KEYS]
-)
+@for_each(("name", "steps", "path"), KEYS)
 def test_an_unknown_key_is_refused_by_name_at_every_level(name: str, steps: list[Any], path: str) -> None:
     parent = path.rpartition(".")[0]
     beside = changed(WHOLE[name], steps, lambda inner, key: inner.update({"extra": "a"}))

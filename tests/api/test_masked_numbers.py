@@ -78,7 +78,7 @@ def decoded(text: str) -> str:
     return text
 
 
-@pytest.mark.parametrize(
+@for_each(
     "words",
     [
         "2026-11-25 18:31:02",
@@ -107,7 +107,7 @@ def test_a_number_beside_a_time_is_shortened_all_the_same() -> None:
     assert mask_phone_numbers(words) == "2026-11-25T18:31:28+0800 86…01 at 18:31 +86…01"
 
 
-@pytest.mark.parametrize(
+@for_each(
     "pattern",
     [
         "1",

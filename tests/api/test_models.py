@@ -3,8 +3,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import pytest
-
 from airflow_provider_itnio.api.models import message_from
 from airflow_provider_itnio.messages import MESSAGE_FIELDS
 from tests.api.fields import (
@@ -34,6 +32,7 @@ from tests.api.model_cases import (
     content,
     problems,
 )
+from tests.tables import for_each
 
 # --- limits: what is tried, the value at the edge, the value past it, the error past it -----------------
 
@@ -183,9 +182,7 @@ LENGTHS = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("make", "limit", "error"), [row[1:] for row in LENGTHS], ids=[r[0] for r in LENGTHS]
-)
+@for_each(("make", "limit", "error"), [row[1:] for row in LENGTHS])
 def test_a_text_at_its_limit_is_taken_and_one_character_more_refused(make, limit: int, error: str) -> None:
     assert "x" * limit in json.dumps(content(make("x" * limit)))
     assert problems(make("x" * (limit + 1))) == [error]
@@ -375,7 +372,7 @@ EDGES = [
 ]
 
 
-@pytest.mark.parametrize(("at", "past", "error"), [row[1:] for row in EDGES], ids=[row[0] for row in EDGES])
+@for_each(("at", "past", "error"), [row[1:] for row in EDGES])
 def test_a_value_at_its_edge_is_taken_and_one_past_it_refused(at: Any, past: Any, error: str) -> None:
     assert message_from(at).type in MESSAGE_FIELDS
     assert problems(past) == [error]

@@ -17,9 +17,10 @@ from airflow_provider_itnio.api.errors import InvalidMessageError
 from airflow_provider_itnio.api.masking import mask_phone
 from airflow_provider_itnio.api.phone_numbers import canonical_number, normalize_phone, split_numbers
 from tests.any_data import Hostile
+from tests.tables import for_each
 
 
-@pytest.mark.parametrize(
+@for_each(
     "written",
     [
         "8614718004557",
@@ -235,7 +236,7 @@ def test_what_fails_when_it_is_asked_what_it_is_is_refused() -> None:
 # --- several numbers in one -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@for_each(
     "written",
     [
         "+86 147 1800 4557 +86 138 0013 8000",

@@ -16,6 +16,7 @@ from airflow_provider_itnio.api.protocol import Protocol, Request
 from airflow_provider_itnio.api.receipt import Receipt
 from tests.api.conftest import NOW, RECIPIENT
 from tests.api.protocol_cases import ACCEPTED, CREDENTIALS, answer, outcome
+from tests.tables import for_each
 
 
 def test_a_message_becomes_a_post(exchange: Protocol) -> None:
@@ -64,9 +65,9 @@ def test_headers_are_signed_with_the_time_of_the_server(exchange: Protocol) -> N
         }
 
 
-@pytest.mark.parametrize("status", ["0", 0, " 0 ", "-0", "00"])
-@pytest.mark.parametrize("http_status", [200, 201, 301, 400, 401, 404, 407, 408, 425, 429, 500, 503])
-@pytest.mark.parametrize("delivery", ["at_least_once", "at_most_once"])
+@for_each("status", ["0", 0, " 0 ", "-0", "00"])
+@for_each("http_status", [200, 201, 301, 400, 401, 404, 407, 408, 425, 429, 500, 503])
+@for_each("delivery", ["at_least_once", "at_most_once"])
 def test_status_0_with_an_id_is_accepted_before_all_else(
     exchange: Protocol, message: Request[Receipt], status: object, http_status: int, delivery: str
 ) -> None:
@@ -110,10 +111,10 @@ def test_a_message_id_is_text(
     assert receipt == Receipt(kept, RECIPIENT, "text", None)
 
 
-@pytest.mark.parametrize(
+@for_each(
     "data", [None, {}, [], "abc", 1, *({"messageId": bad} for bad in ("", " ", None, True, [], {}, 1.5))]
 )
-@pytest.mark.parametrize("http_status", [200, 400, 404, 500])
+@for_each("http_status", [200, 400, 404, 500])
 def test_0_without_an_id_is_unknown(
     exchange: Protocol, message: Request[Receipt], data: object, http_status: int
 ) -> None:

@@ -15,6 +15,7 @@ from airflow_provider_itnio.api.errors import ReceiverError
 from airflow_provider_itnio.api.question import Asked, Question, option_words
 from airflow_provider_itnio.api.receiver import Incoming, IncomingMessage, MessageStatus
 from airflow_provider_itnio.api.signing import Secret
+from tests.tables import for_each
 
 ANA, BEN = "8613900000001", "8613900000002"
 AT = 1_790_000_000
@@ -82,7 +83,7 @@ def test_it_answers(message):
     assert QUESTION.choice_of(message, SECRET).option == "yes"
 
 
-@pytest.mark.parametrize("message", NO_ANSWERS.values(), ids=NO_ANSWERS)
+@for_each("message", NO_ANSWERS.values())
 def test_it_does_not_answer(message):
     option, ignored, means = QUESTION.choice_of(message, SECRET)
     assert option is None
@@ -102,7 +103,7 @@ def test_a_place_counts_only_where_no_option_has_a_number():
     assert "1" not in option_words({"yes": "Load again", "no": "Leave it"}, has_places=False)
 
 
-@pytest.mark.parametrize(
+@for_each(
     "typed",
     [
         "Load again.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_itnio.api.receiver import incoming_request, open_question_request, status_request
+from tests.tables import for_each
 
 MESSAGE = {
     "message_id": "m1",
@@ -30,8 +31,8 @@ def test_an_incoming_message_is_read():
     assert read().messages[0].option_id is None
 
 
-@pytest.mark.parametrize("value", [5, True, ["x"], {"id": 1}, {"id": None}], ids=repr)
-@pytest.mark.parametrize("name", ["option", "reply_to"])
+@for_each("value", [5, True, ["x"], {"id": 1}, {"id": None}])
+@for_each("name", ["option", "reply_to"])
 def test_a_message_of_other_types_is_not_read(name, value):
     assert read(**{name: value}) is None
     assert read(option={"id": value}) is None

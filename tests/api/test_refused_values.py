@@ -3,8 +3,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from tests.api.fields import (
     LINK,
     body,
@@ -30,6 +28,7 @@ from tests.api.model_cases import (
     PARAMETERS,
     problems,
 )
+from tests.tables import for_each
 
 # --- values that are refused, with the whole sentence ---------------------------------------------------
 
@@ -149,7 +148,7 @@ REFUSED = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("fields", "error"), REFUSED, ids=[error[:70] for _, error in REFUSED])
+@for_each(("fields", "error"), REFUSED)
 def test_what_breaks_a_rule_is_refused_with_one_sentence(fields: dict[str, Any], error: str) -> None:
     assert problems(fields) == [error]
 

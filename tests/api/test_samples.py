@@ -6,12 +6,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-import pytest
 from pydantic_core import to_json
 
 from airflow_provider_itnio.api.models import Message, message_from
 from airflow_provider_itnio.api.protocol import Protocol
 from airflow_provider_itnio.api.signing import Credentials
+from tests.tables import for_each
 
 SAMPLES = sorted((Path(__file__).parents[1] / "samples").glob("*.json"))
 
@@ -37,14 +37,14 @@ def test_there_is_a_sample_of_each_type() -> None:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.stem)
+@for_each("path", SAMPLES)
 def test_a_samples_content_goes_out_byte_for_byte(path: Path) -> None:
     sample = read(path)
     written = json.dumps(sample[kind_of(sample)], ensure_ascii=False, separators=(",", ":")).encode()
     assert to_json(message_of(sample).content, exclude_none=True) == written
 
 
-@pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.stem)
+@for_each("path", SAMPLES)
 def test_a_samples_whole_body_goes_out_apart_from_the_pages_slips(path: Path) -> None:
     sample = read(path)
     request = Protocol(Credentials("key", "secret")).message_request(

@@ -29,6 +29,7 @@ from tests.api.model_cases import (
     content,
     problems,
 )
+from tests.tables import for_each
 
 # --- short forms and values as text ---------------------------------------------------------------------
 
@@ -76,9 +77,7 @@ def test_a_card_with_its_formatted_name_alone_is_refused_with_the_remedy() -> No
         assert content(contact(name={"formatted_name": "Ann", part: "x"}))[0]["name"][part] == "x"
 
 
-@pytest.mark.parametrize(
-    ("link", "error"),
-    [
+@for_each(("link", "error"), [
         ("https://a.example/my file.pdf", "must hold no blank and no line break, 'https://a.example/my file.pdf' given; write a blank as %20"),
         ("https://a.example/a\nb", "must hold no blank and no line break, 'https://a.example/a\\nb' given; write a blank as %20"),
         ("https://a.example/a\u00a0b", "must hold no blank and no line break, 'https://a.example/a\\xa0b' given; write a blank as %20"),
@@ -96,8 +95,7 @@ def test_a_card_with_its_formatted_name_alone_is_refused_with_the_remedy() -> No
         ("dbfs:/reports/q3.pdf", f"{NO_LINK}, 'dbfs:/reports/q3.pdf' given{FETCHED}"),
         ("D:/reports/q3.pdf", f"{NO_LINK}, 'D:/reports/q3.pdf' given{FETCHED}"),
         ("www.example.com/q3.pdf", f"{NO_LINK}, 'www.example.com/q3.pdf' given"),
-    ],
-)  # fmt: skip
+    ])  # fmt: skip
 def test_a_link_that_can_not_be_fetched_is_refused_with_the_remedy(link: object, error: str) -> None:
     assert problems({"image": {"link": link}}) == [f"image.link: {error}"]
 

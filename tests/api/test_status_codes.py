@@ -15,6 +15,7 @@ from airflow_provider_itnio.api.errors import (
     SenderError,
 )
 from airflow_provider_itnio.api.status_codes import BALANCE_CODES, MESSAGE_CODES, status_code
+from tests.tables import for_each
 
 SEND_PAGE = {
     AccountError: [-68, -69],
@@ -48,7 +49,7 @@ OF_MESSAGES = rows(SEND_PAGE, WHATSAPP_PAGES, ASSUMED_OF_MESSAGES)
 OF_BALANCE = rows(BALANCE_PAGE, ASSUMED_OF_BALANCE)
 
 
-@pytest.mark.parametrize(("code", "family"), OF_MESSAGES)
+@for_each(("code", "family"), OF_MESSAGES)
 def test_each_code_of_a_message_has_its_family(code: int, family: type[RefusedError]) -> None:
     status = status_code(MESSAGE_CODES, code)
     assert (status.code, status.error_class) == (code, family)
@@ -57,7 +58,7 @@ def test_each_code_of_a_message_has_its_family(code: int, family: type[RefusedEr
     assert status.meaning
 
 
-@pytest.mark.parametrize(("code", "family"), OF_BALANCE)
+@for_each(("code", "family"), OF_BALANCE)
 def test_each_code_of_the_balance_has_its_family(code: int, family: type[RefusedError]) -> None:
     status = status_code(BALANCE_CODES, code)
     assert (status.code, status.error_class) == (code, family)
@@ -71,8 +72,8 @@ def test_no_other_code_is_listed() -> None:
     assert sorted(BALANCE_CODES) == sorted(code for code, _ in OF_BALANCE)
 
 
-@pytest.mark.parametrize("table", [MESSAGE_CODES, BALANCE_CODES])
-@pytest.mark.parametrize("code", [-113, -126, -130, -131, -3, -99999])
+@for_each("table", [MESSAGE_CODES, BALANCE_CODES])
+@for_each("code", [-113, -126, -130, -131, -3, -99999])
 def test_an_unlisted_code_is_refused_and_does_not_pass(table, code: int) -> None:
     status = status_code(table, code)
     assert status.error_class is RefusedError
@@ -108,7 +109,7 @@ def test_every_family_is_a_refusal_and_an_itnio_error() -> None:
         assert issubclass(status.error_class, ItnioError)
 
 
-@pytest.mark.parametrize(("code", "family"), OF_MESSAGES)
+@for_each(("code", "family"), OF_MESSAGES)
 def test_what_concerns_the_account_or_the_sender_meets_everyone(
     code: int, family: type[RefusedError]
 ) -> None:

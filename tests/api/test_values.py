@@ -17,6 +17,7 @@ from airflow_provider_itnio.api.values import (
     plain_scalar,
     type_name,
 )
+from tests.tables import for_each
 
 
 class Hostile:
@@ -44,12 +45,12 @@ GAPS = [
 NO_GAPS = ["", "nan", 0, 0.0, False, [], [None], {}, math.inf, np.array([math.nan]), pd.Series([math.nan])]
 
 
-@pytest.mark.parametrize("value", GAPS)
+@for_each("value", GAPS)
 def test_a_missing_value_is_a_gap(value):
     assert is_gap(value)
 
 
-@pytest.mark.parametrize("value", [*NO_GAPS, pd.DataFrame({"a": [math.nan]})])
+@for_each("value", [*NO_GAPS, pd.DataFrame({"a": [math.nan]})])
 def test_anything_else_is_none(value):
     assert not is_gap(value)
 
@@ -63,9 +64,8 @@ def test_a_whole_number_is_one_of_any_type(value):
     assert type(integral(value)) is int
 
 
-@pytest.mark.parametrize(
-    "value",
-    ["5", True, np.True_, 5.5, math.inf, *GAPS, np.array([5]), pd.Series([5, 6]), b"5", object()],
+@for_each(
+    "value", ["5", True, np.True_, 5.5, math.inf, *GAPS, np.array([5]), pd.Series([5, 6]), b"5", object()]
 )
 def test_what_is_no_whole_number_gives_none(value):
     assert integral(value) is None

@@ -28,6 +28,7 @@ from tests.api.model_cases import (
     content,
     problems,
 )
+from tests.tables import for_each
 
 # --- one message of several fields ----------------------------------------------------------------------
 
@@ -80,7 +81,7 @@ COMBINATIONS = [
 ]
 
 
-@pytest.mark.parametrize(("fields", "error"), COMBINATIONS, ids=[error[:70] for _, error in COMBINATIONS])
+@for_each(("fields", "error"), COMBINATIONS)
 def test_fields_that_do_not_make_one_message_are_refused(fields: dict[str, Any], error: str) -> None:
     assert problems(fields) == [error]
 
@@ -194,7 +195,7 @@ def everything_said(fields: dict[str, Any]) -> str:
     return f"{error} {error!r} {error.args!r} {error.problems!r}"
 
 
-@pytest.mark.parametrize("place", ANYWHERE)
+@for_each("place", ANYWHERE)
 def test_no_error_holds_a_whole_phone_number(place) -> None:
     for number in (PHONE, PHONE[1:], "+86 147-1800-4557", int(PHONE), float(PHONE)):
         said = everything_said(place(number))
@@ -202,12 +203,12 @@ def test_no_error_holds_a_whole_phone_number(place) -> None:
         assert "147-1800" not in said
 
 
-@pytest.mark.parametrize("place", ANYWHERE)
+@for_each("place", ANYWHERE)
 def test_no_error_holds_the_query_of_a_link(place) -> None:
     assert "5ecret" not in everything_said(place(SIGNED))
 
 
-@pytest.mark.parametrize("place", ANYWHERE)
+@for_each("place", ANYWHERE)
 def test_no_error_holds_the_whole_of_a_long_value(place) -> None:
     for value in ("long " * 500, "l" * 61):
         assert value not in everything_said(place(value))

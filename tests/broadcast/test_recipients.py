@@ -17,6 +17,7 @@ from airflow_provider_itnio.broadcast.recipients import (
     recipient_list,
 )
 from tests.any_data import ITSELF, Hostile, HostileDict
+from tests.tables import for_each
 from tests.task_runs import numbers
 
 LI, ANA = "8614718004557", "5511912345678"
@@ -44,7 +45,7 @@ class Lazy:
 # --- forms ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("given", "entries"),
     [
         ([LI, ANA], [LI, ANA]),
@@ -255,7 +256,7 @@ def test_an_excluded_one_is_counted_as_such_and_not_as_repeated():
     assert (people.excluded, people.duplicates) == (2, 0)
 
 
-@pytest.mark.parametrize("seed", range(20))
+@for_each("seed", range(20))
 def test_none_is_forgotten_and_none_is_given_twice(seed):
     chance = random.Random(seed)
     pool = numbers(60)

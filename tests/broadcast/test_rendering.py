@@ -14,6 +14,7 @@ from airflow_provider_itnio.api.errors import InvalidMessageError
 from airflow_provider_itnio.broadcast.recipients import Recipient
 from airflow_provider_itnio.broadcast.rendering import PersonalMessage
 from airflow_provider_itnio.rendering.gaps import RecipientData
+from tests.tables import for_each
 
 LI = "8614718004557"
 
@@ -171,7 +172,7 @@ class LikePolars:
         return []
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("text", "words"),
     [
         ("{{ recipient.nmae }}", "recipient has no 'nmae'; did you mean 'name'? It has name, 'first name', "),

@@ -10,6 +10,7 @@ import pytest
 from airflow.providers.common.compat.sdk import DAG, mask_secret
 
 from airflow_provider_itnio.notifications.alert_facts import AlertFacts, alert_facts
+from tests.tables import for_each
 
 from .events import (
     BASE_URL,
@@ -92,7 +93,7 @@ def test_a_state_may_be_one_of_airflows_enumeration():
     assert alert_facts(of_task(State.FAILED)).kind == "task_failed"
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("exception", "error"),
     [
         (None, ""),

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from airflow_provider_itnio.api.models import message_from
 from airflow_provider_itnio.notifications.alert_facts import AlertFacts
 from airflow_provider_itnio.notifications.default_text import default_template
+from tests.tables import for_each
 
 from .events import BASE_URL
 from .test_default_text import FULL, HEADLINES, facts, long_words, words
@@ -35,7 +36,7 @@ def test_all_of_it():
     ]
 
 
-@pytest.mark.parametrize("kind", HEADLINES)
+@for_each("kind", HEADLINES)
 def test_every_kind_has_its_headline(kind):
     headline = values_of(default_template(AlertFacts(kind=kind), "pipeline_alert", "en"))[0]
     assert f"*{headline}*" in HEADLINES[kind]

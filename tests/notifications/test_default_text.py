@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from airflow_provider_itnio.api.models import message_from
 from airflow_provider_itnio.notifications.alert_facts import AlertFacts, AlertKind
 from airflow_provider_itnio.notifications.default_text import default_text
+from tests.tables import for_each
 
 HEADLINES = {
     "task_failed": "❌ *Task failed*",
@@ -111,12 +112,12 @@ def test_all_of_it():
     ]
 
 
-@pytest.mark.parametrize("kind", HEADLINES)
+@for_each("kind", HEADLINES)
 def test_an_alert_of_no_facts_is_its_headline_alone(kind):
     assert default_text(AlertFacts(kind=kind)) == HEADLINES[kind]
 
 
-@pytest.mark.parametrize("kind", HEADLINES)
+@for_each("kind", HEADLINES)
 def test_tries_are_told_only_of_what_is_tried_again(kind):
     assert ("Try: 1 of 3" in default_text(FULL._replace(kind=kind))) is (
         kind in ("task_failed", "task_retry")
@@ -201,10 +202,8 @@ def test_what_is_one_thing_stands_in_one_line(name):
     assert default_text(FULL._replace(kind="approval_wanted", **{name: "a\nb\r\n\t c"})) == plain
 
 
-@pytest.mark.parametrize("name", ["dag_id", "task_id", "run_id", "error", "subject", "options"])
-@pytest.mark.parametrize(
-    "jinja", ["{{ 7 * 7 }}", "{% raw %}", "{# x #}", "{{ no.such.name }}", "{% endif %}"]
-)
+@for_each("name", ["dag_id", "task_id", "run_id", "error", "subject", "options"])
+@for_each("jinja", ["{{ 7 * 7 }}", "{% raw %}", "{# x #}", "{{ no.such.name }}", "{% endif %}"])
 def test_jinja_in_data_stays_as_it_is(name, jinja):
     assert jinja in default_text(FULL._replace(kind="approval_wanted", **{name: jinja}))
     assert jinja in default_text(FULL, jinja)

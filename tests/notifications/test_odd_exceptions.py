@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import pytest
-
 from airflow_provider_itnio.notifications.alert_facts import alert_facts
+from tests.tables import for_each
 
 from .events import of_task
 
@@ -84,7 +83,7 @@ WORDS = [
 ]
 
 
-@pytest.mark.parametrize(("exception", "words"), WORDS, ids=range(len(WORDS)))
+@for_each(("exception", "words"), WORDS)
 def test_an_alert_says_what_an_exception_and_those_behind_it_say(exception, words):
     facts = alert_facts(of_task(exception=exception))
     assert facts.error == words

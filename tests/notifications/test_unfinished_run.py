@@ -6,14 +6,15 @@ import pytest
 
 from airflow_provider_itnio.notifications.alert_facts import alert_facts
 from airflow_provider_itnio.notifications.whatsapp import WhatsAppNotifier
+from tests.tables import for_each
 
 from .events import of_dag
 
 NUMBER = "+86 147-1800-4557"
 
 
-@pytest.mark.parametrize("state", ["running", "queued", None])
-@pytest.mark.parametrize(
+@for_each("state", ["running", "queued", None])
+@for_each(
     ("reason", "kind", "error"),
     [
         ("success", "dag_succeeded", ""),

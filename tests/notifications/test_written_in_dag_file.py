@@ -14,6 +14,7 @@ from airflow_provider_itnio.get_provider_info import get_provider_info
 from airflow_provider_itnio.messages import MESSAGE_FIELDS, reply_buttons
 from airflow_provider_itnio.notifications.whatsapp import WhatsAppNotifier
 from airflow_provider_itnio.operators._message import SETTINGS
+from tests.tables import for_each
 
 from .events import EVENTS
 
@@ -82,7 +83,7 @@ def test_airflow_may_copy_it():
         assert copied.interactive is not notifier.interactive
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("fields", "sentence"),
     [
         ({"recipients": "12"}, "recipients[0]: 7 to 14 digits, 2 given"),
@@ -141,7 +142,7 @@ def test_a_mistake_is_an_error_when_the_dag_is_parsed(fields, sentence):
     assert "861000000011" not in str(caught.value).replace(" ", "")
 
 
-@pytest.mark.parametrize(
+@for_each(
     "fields",
     [
         {"recipients": "{{ var.value.oncall }}"},

@@ -23,6 +23,7 @@ from tests.operators.questions import (
     tap,
     write,
 )
+from tests.tables import for_each
 from tests.task_runs import fails_at_once
 
 WHOLE = {"recipients": [ANA], "question": "And now?", "options": OPTIONS}
@@ -78,7 +79,7 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize(("fields", "told"), WRONG.values(), ids=WRONG)
+@for_each(("fields", "told"), WRONG.values())
 def test_what_can_not_be_is_an_import_error(fields, told):
     with pytest.raises((InvalidMessageError, InvalidParameterError), match=f"task 'ask': {told}"):
         WhatsAppAskOperator(task_id="ask", **WHOLE | fields)

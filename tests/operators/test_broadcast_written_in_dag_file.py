@@ -17,6 +17,7 @@ from airflow_provider_itnio.operators.whatsapp_broadcast import WhatsAppBroadcas
 from airflow_provider_itnio.rendering.renderer import Renderer
 from tests.operators.test_parameters import VALUES as OF_A_MESSAGE
 from tests.operators.test_parameters import own_parameters
+from tests.tables import for_each
 from tests.task_runs import TaskRun, broadcast_run, counts_of, numbers
 
 LI, ANA = "+86 147-1800-4557", "+55 11 91234-5678"
@@ -30,7 +31,7 @@ def made(**fields):
 # --- mistakes ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("fields", "sentence"),
     [
         ({"text": None}, "exactly one of text, image"),
@@ -87,8 +88,8 @@ def test_what_is_within_its_limits_is_taken(fields):
 RECIPIENTS = [None, "", "12", ["12", "nobody", None], [{"name": "x"}], 7, {"phone": "x"}, object(), "{{ x }}"]
 
 
-@pytest.mark.parametrize("recipients", RECIPIENTS)
-@pytest.mark.parametrize("name", ["recipients", "exclude"])
+@for_each("recipients", RECIPIENTS)
+@for_each("name", ["recipients", "exclude"])
 def test_recipients_are_never_judged_when_the_dag_is_parsed(name, recipients):
     made(**{name: recipients})
 
@@ -106,7 +107,7 @@ def test_a_number_for_one_message_is_no_parameter():
 # --- what an upstream task gives --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", [*MESSAGE_FIELDS, "message", "reply_to"])
+@for_each("name", [*MESSAGE_FIELDS, "message", "reply_to"])
 def test_an_upstream_output_in_a_message_field_is_refused_with_a_hint(name):
     fields = {"text": None} if name != "reply_to" else {}
     with DAG("report", schedule=None):
@@ -186,12 +187,12 @@ def fields_with(name, value):
     return {"recipients": [LI]} | words | waits | {name: value}
 
 
-@pytest.mark.parametrize(("name", "value"), VALUES.items(), ids=VALUES)
+@for_each(("name", "value"), VALUES.items())
 def test_a_parameter_is_kept(name, value):
     assert held(WhatsAppBroadcastOperator(task_id="tell", **fields_with(name, value)), name) == value
 
 
-@pytest.mark.parametrize(("name", "value"), VALUES.items(), ids=VALUES)
+@for_each(("name", "value"), VALUES.items())
 def test_default_args_reach_every_parameter(name, value):
     fields = fields_with(name, value)
     del fields[name]
@@ -200,7 +201,7 @@ def test_default_args_reach_every_parameter(name, value):
     assert held(operator, name) == value
 
 
-@pytest.mark.parametrize(("name", "value"), VALUES.items(), ids=VALUES)
+@for_each(("name", "value"), VALUES.items())
 def test_partial_reaches_every_parameter(name, value):
     fields = fields_with(name, value)
     expanded = "app_id" if name != "app_id" else "itnio_conn_id"
@@ -209,7 +210,7 @@ def test_partial_reaches_every_parameter(name, value):
     assert held(mapped.unmap({expanded: "a"}), name) == value
 
 
-@pytest.mark.parametrize(("name", "value"), VALUES.items(), ids=VALUES)
+@for_each(("name", "value"), VALUES.items())
 def test_every_parameter_can_be_expanded(name, value):
     fields = fields_with(name, value)
     del fields[name]

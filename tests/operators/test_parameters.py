@@ -14,6 +14,7 @@ from airflow_provider_itnio.operators._message import SETTINGS
 from airflow_provider_itnio.operators._task_arguments import TaskArguments
 from airflow_provider_itnio.operators.whatsapp import WhatsAppSendOperator
 from airflow_provider_itnio.operators.whatsapp_broadcast import WhatsAppBroadcastOperator
+from tests.tables import for_each
 
 NUMBER = "+86 147-1800-4557"
 OTHERS = (
@@ -136,13 +137,13 @@ def test_what_may_be_an_object_is_shown_as_json():
     assert set(WhatsAppSendOperator.template_fields_renderers) == shown
 
 
-@pytest.mark.parametrize(("name", "value"), VALUES.items(), ids=VALUES)
+@for_each(("name", "value"), VALUES.items())
 def test_a_parameter_is_kept(name, value):
     operator = WhatsAppSendOperator(task_id="tell", recipient=NUMBER, **with_a_text(name, value))
     assert getattr(operator, name) == value
 
 
-@pytest.mark.parametrize(("name", "value"), [*VALUES.items(), ("recipient", NUMBER)])
+@for_each(("name", "value"), [*VALUES.items(), ("recipient", NUMBER)])
 def test_default_args_reach_every_parameter(name, value):
     fields = {"recipient": "+55 11 91234-5678"} | with_a_text(name, value)
     del fields[name]
@@ -151,7 +152,7 @@ def test_default_args_reach_every_parameter(name, value):
     assert getattr(operator, name) == value
 
 
-@pytest.mark.parametrize(("name", "value"), VALUES.items(), ids=VALUES)
+@for_each(("name", "value"), VALUES.items())
 def test_partial_reaches_every_parameter(name, value):
     with DAG("mapped", schedule=None):
         mapped = WhatsAppSendOperator.partial(task_id="tell", **with_a_text(name, value)).expand(
@@ -160,7 +161,7 @@ def test_partial_reaches_every_parameter(name, value):
     assert getattr(mapped.unmap({"recipient": NUMBER}), name) == value
 
 
-@pytest.mark.parametrize(("name", "value"), VALUES.items(), ids=VALUES)
+@for_each(("name", "value"), VALUES.items())
 def test_every_parameter_can_be_expanded(name, value):
     rest = with_a_text(name, value)
     del rest[name]
@@ -171,7 +172,7 @@ def test_every_parameter_can_be_expanded(name, value):
     assert getattr(mapped.unmap({name: value}), name) == value
 
 
-@pytest.mark.parametrize(("name", "value"), VALUES.items(), ids=VALUES)
+@for_each(("name", "value"), VALUES.items())
 def test_default_args_reach_every_parameter_of_a_mapped_task(name, value):
     rest = with_a_text(name, value)
     del rest[name]

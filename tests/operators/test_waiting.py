@@ -16,6 +16,7 @@ from airflow_provider_itnio.triggers.whatsapp import WhatsAppStatusTrigger
 from tests.operators.proxies import proxy_of
 from tests.operators.ways import OF_ONE, deciding, sending
 from tests.receiver.running import READ_TOKEN
+from tests.tables import for_each
 from tests.task_runs import TaskRun, fails_at_once, may_be_tried_again, outcomes_in
 
 NUMBER = "8614718004557"
@@ -211,7 +212,7 @@ def test_without_a_receiver_that_can_be_asked_nothing_is_sent(extra, told, sandb
     assert not sandbox.requests
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("fields", "told"),
     [
         ({"wait_for": "seen"}, "wait_for: must be one of accepted, sent, delivered, read"),
@@ -224,7 +225,7 @@ def test_without_a_receiver_that_can_be_asked_nothing_is_sent(extra, told, sandb
         ({"deferrable": "no"}, "deferrable: must be True or False, 'no' given"),
     ],
 )
-@pytest.mark.parametrize("make", [sending, deciding])
+@for_each("make", [sending, deciding])
 def test_a_wait_that_can_not_be_is_an_import_error(make, fields, told):
     with pytest.raises(InvalidParameterError, match=told):
         make(**{"wait_for": "delivered", **fields})

@@ -9,6 +9,7 @@ from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow_provider_itnio.api.errors import InvalidMessageError, InvalidParameterError
 from airflow_provider_itnio.messages import reply_buttons, template_message
 from airflow_provider_itnio.operators.whatsapp import WhatsAppSendOperator
+from tests.tables import for_each
 
 NUMBER = "+86 147-1800-4557"
 LINK = "https://example.com/a.png"
@@ -18,7 +19,7 @@ def made(**fields):
     return WhatsAppSendOperator(task_id="tell", **({"recipient": NUMBER} | fields))
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("fields", "sentence"),
     [
         ({}, "exactly one of text, image"),
@@ -79,7 +80,7 @@ def test_a_mistake_is_an_error_when_the_dag_is_parsed(fields, sentence):
     assert sentence in str(caught.value)
 
 
-@pytest.mark.parametrize(
+@for_each(
     "fields",
     [
         {"text": "{{ ds }}"},

@@ -23,6 +23,7 @@ from airflow_provider_itnio.sensors.whatsapp import WhatsAppDeliveredSensor
 from airflow_provider_itnio.triggers.whatsapp import WhatsAppStatusTrigger
 from tests.operators.proxies import proxy_of
 from tests.receiver.running import READ_TOKEN
+from tests.tables import for_each
 from tests.task_runs import TaskRun, fails_at_once, may_be_tried_again
 
 NUMBER = "8614718004557"
@@ -124,7 +125,7 @@ def forms_of(receipts):
     }
 
 
-@pytest.mark.parametrize("form", forms_of([{"message_id": "m"}] * 2))
+@for_each("form", forms_of([{"message_id": "m"}] * 2))
 def test_messages_may_stand_there_in_each_form_that_earlier_tasks_give(form):
     receipts = sent(NUMBER, OTHER)
     made = TaskRun(
@@ -363,7 +364,7 @@ NONE_OF_IT = {
 }
 
 
-@pytest.mark.parametrize("case", NONE_OF_IT)
+@for_each("case", NONE_OF_IT)
 def test_what_is_no_message_is_refused_by_its_place(case):
     given, told = NONE_OF_IT[case]
     with pytest.raises(ValueError, match=f"task 'arrived': .*{told}"):
