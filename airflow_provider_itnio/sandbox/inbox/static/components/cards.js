@@ -1,7 +1,7 @@
 // Locations and contacts as cards.
 
 import { follow } from "../lib/addresses.js";
-import { element, icon } from "../lib/dom.js";
+import { about, element, icon } from "../lib/dom.js";
 import { objectsAt, textAt } from "../lib/reading.js";
 
 const MAP = "https://www.openstreetmap.org/";
@@ -17,11 +17,7 @@ export function locationCard(content) {
     known ? `${MAP}?${at}#map=15/${Number(latitude)}/${Number(longitude)}` : undefined,
     { class: "place", "aria-label": known && `Map of ${name}` },
     element("span", { class: "map" }, icon("location")),
-    element("span", { class: "about" },
-      element("bdi", { class: "name" }, name),
-      element("bdi", { class: "line" }, textAt(content, "address")),
-      name !== place && element("small", { dir: "ltr" }, place),
-    ),
+    about(name, element("bdi", { class: "line" }, textAt(content, "address")), name !== place && element("small", { dir: "ltr" }, place)),
   );
 }
 

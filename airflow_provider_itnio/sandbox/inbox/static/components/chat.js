@@ -1,6 +1,6 @@
 // The middle pane: one conversation as the recipient's phone shows it.
 
-import { button, draw, element, icon, keepOneInTabOrder, make, tool, walk } from "../lib/dom.js";
+import { avatar, button, draw, element, head, icon, keepOneInTabOrder, make, walk } from "../lib/dom.js";
 import { day, moment } from "../lib/times.js";
 import { bubble } from "./bubble.js";
 import { makeComposer } from "./composer.js";
@@ -53,7 +53,7 @@ export function makeChat(inbox, actions) {
       list,
       part.after !== null && button({ class: "further", onclick: () => more("after") }, "Show later messages"),
     );
-    draw(root, head(), part.query && whatIsFound(), element("div", { class: "paper" }, scroll, newer()), composer?.form(part.of, went));
+    draw(root, top(), part.query && whatIsFound(), element("div", { class: "paper" }, scroll, newer()), composer?.form(part.of, went));
     keepInTabOrder(list.querySelector('article[tabindex="0"]'));
     place.hold();
     if (marked && marked !== shown && part.find(marked)) show();
@@ -88,7 +88,7 @@ export function makeChat(inbox, actions) {
     takes.focus({ preventScroll: true });
   }
 
-  function head() {
+  function top() {
     const { of, entries } = part;
     const { messages, failures } = inbox.counts(of);
     const from = new Set(entries.map(({ kind, data }) => kind === "message" && data.body.businessPhone).filter(Boolean));
@@ -97,11 +97,7 @@ export function makeChat(inbox, actions) {
       failures && (failures === 1 ? "1 failed request" : `${failures} failed requests`),
       from.size && `from ${[...from].map((one) => `+${one}`).join(", ")}`,
     ];
-    return element("header", { class: "bar" },
-      tool("back", "Back to the conversations", actions.back, "tool back"),
-      element("span", { class: `avatar hue-${Number(of.slice(-3)) % 6}`, "aria-hidden": "true" }, of.slice(-2)),
-      element("div", { class: "who" }, element("h2", { dir: "ltr" }, `+${of}`), element("p", {}, about.filter(Boolean).join(" · ")), answer && windowOf(part.of)),
-    );
+    return head(actions.back, avatar(of), element("h2", { dir: "ltr" }, `+${of}`), element("p", {}, about.filter(Boolean).join(" · ")), answer && windowOf(of));
   }
 
   /** Says whether an ordinary message arrives now, and says so anew once that changes. */

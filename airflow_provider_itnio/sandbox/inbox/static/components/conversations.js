@@ -1,6 +1,6 @@
 // The list on the left: one row for each recipient, and one for requests that failed.
 
-import { button, draw, element, icon, keepOneInTabOrder, walk } from "../lib/dom.js";
+import { avatar, button, draw, element, icon, keepOneInTabOrder, walk } from "../lib/dom.js";
 import { withoutMarks } from "../lib/formatting.js";
 import { FAILURES } from "../lib/model.js";
 import { clockOrDay } from "../lib/times.js";
@@ -46,7 +46,7 @@ export function makeConversationList(root, choose, more) {
 
 function conversation({ number, messages, failed, last }, time) {
   return [
-    element("span", { class: `avatar hue-${Number(number.slice(-3)) % 6}`, "aria-hidden": "true" }, number.slice(-2)),
+    avatar(number),
     element("span", { class: "name", dir: "ltr" }, `+${number}`),
     time,
     element("span", { class: "last" }, icon({ reply: "reply", failure: "refused" }[last.kind] ?? last.type), element("bdi", {}, withoutMarks(last.text) || last.type)),
@@ -57,7 +57,7 @@ function conversation({ number, messages, failed, last }, time) {
 
 function failed({ count, last: { by_fault: byFault, meaning, why } }, time) {
   return [
-    element("span", { class: "avatar failed", "aria-hidden": "true" }, icon("refused")),
+    avatar(),
     element("span", { class: "name" }, "Failed requests"),
     time,
     element("span", { class: "last" }, element("bdi", {}, (byFault ? meaning : why) || meaning)),

@@ -1,6 +1,6 @@
 // The requests that were refused, dropped or answered by a fault, newest first.
 
-import { button, draw, element, icon, make, tool } from "../lib/dom.js";
+import { avatar, button, draw, element, head, make } from "../lib/dom.js";
 import { clock, day } from "../lib/times.js";
 import { opensByClick } from "./bubble.js";
 import { explanation } from "./request_pane.js";
@@ -21,11 +21,7 @@ export function makeFailureList(inbox, actions) {
     if (part.after === null) part.trim(limit);
     const { count } = inbox.list.failures;
     draw(root,
-      element("header", { class: "bar" },
-        tool("back", "Back to the conversations", actions.back, "tool back"),
-        element("span", { class: "avatar failed", "aria-hidden": "true" }, icon("refused")),
-        element("div", { class: "who" }, element("h2", {}, "Failed requests"), element("p", {}, count === 1 ? "1 request" : `${count} requests`)),
-      ),
+      head(actions.back, avatar(), element("h2", {}, "Failed requests"), element("p", {}, count === 1 ? "1 request" : `${count} requests`)),
       element("div", { class: "scroll" },
         part.after !== null && button({ class: "further", onclick: () => actions.more(part, "after") }, "Show later ones"),
         element("ol", { class: "failures" }, part.entries.toReversed().map((entry) => card(entry, entry.id === selected))),

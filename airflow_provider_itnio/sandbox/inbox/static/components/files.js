@@ -1,7 +1,7 @@
 // Files behind links: images, stickers, sound, videos and documents; one that cannot be loaded becomes a card.
 
 import { fileName, follow, webAddress } from "../lib/addresses.js";
-import { element, icon } from "../lib/dom.js";
+import { about, element, icon } from "../lib/dom.js";
 import { formatted } from "../lib/formatting.js";
 import { textAt } from "../lib/reading.js";
 
@@ -52,7 +52,7 @@ function documentCard(content) {
   const { bytes } = known.get(content) ?? {};
   return follow(link, { class: "file", made: (card) => whenSeen(card, async () => tell(content, await lookUp(link))) },
     icon("document"),
-    about(name, bytes ? `${ending} · ${size(bytes)}` : ending),
+    about(name, element("small", {}, bytes ? `${ending} · ${size(bytes)}` : ending)),
   );
 }
 
@@ -63,12 +63,8 @@ function missing(content, kind) {
   const label = name ? `${KINDS[kind]} “${name}” could not be loaded` : `${KINDS[kind]} without a link`;
   return element("div", { class: "file missing", role: "img", "aria-label": label, title: link },
     icon(kind),
-    about(name || KINDS[kind], name ? `${KINDS[kind]} could not be loaded` : "There is no link"),
+    about(name || KINDS[kind], element("small", {}, name ? `${KINDS[kind]} could not be loaded` : "There is no link")),
   );
-}
-
-function about(name, more) {
-  return element("span", { class: "about" }, element("bdi", { class: "name" }, name), element("small", {}, more));
 }
 
 function loadable(content) {

@@ -9,77 +9,61 @@ const TOKENS = /("(?:[^"\\]|\\.)*")(\s*:)?/g;
 
 /** Shows all that is known of an exchange in the right pane. */
 export function showRequest(pane, { number, message, reply, failure, request, pushes }) {
-  const sent = request ? asText(request.body ?? request.raw_body) : asText(reply.body);
-  const tools = [copyButton("Copy", () => sent), request && copyButton("Copy as curl", () => asCurl(request))];
-  pane.show(
-    reply ? "Reply" : "Request",
-    number,
-    tools,
+  const sent = request ? request.body ?? request.raw_body : reply.body;
+  const tools = [copyButton("Copy", () => asText(sent)), request && copyButton("Copy as curl", () => asCurl(request))];
+  const pushed = reply ? [sent] : pushes;
+  pane.show(reply ? "Reply" : "Request", number, tools,
     failure && explanation(failure),
     summary(message ?? reply),
     request && [
       element("p", { class: "request-line" }, element("b", {}, request.method), " ", request.path),
-      section("Body", json(request.body ?? request.raw_body)),
-      answered(request),
+      section("Body", json(sent)),
+      request.http_status === null
+        ? section("Answer", element("p", {}, "none, the connection was closed"))
+        : section(`Answer · HTTP ${request.http_status}`, json(request.answer)),
     ],
-    pushed(reply ? [reply.body] : pushes),
-    request && headers(request),
+    pushed && section("Pushes", pushed.length ? pushed.map(json) : nothing("none")),
+    request && section("Headers", facts({ ...request.headers, "(Sign)": request.sign_is_valid ? "fits key, secret and timestamp" : "does not fit" })),
   );
 }
 
 /** Describes why a request failed: the code, its meaning, what is wrong with this one, what to change. */
 export function explanation({ status, meaning, why, advice, by_fault: byFault }) {
   return element("div", { class: "explanation" },
-    element("p", { class: "meaning" },
-      status !== null && element("code", { class: "code" }, String(status)),
-      element("strong", {}, meaning),
-    ),
-    why && element("p", { class: "why", dir: "auto" }, why),
+    element("p", { class: "meaning" }, status !== null && element("code", { class: "code" }, status), element("strong", {}, meaning)),
+    element("p", { class: "why", dir: "auto" }, why),
     advice && element("p", { class: "advice" }, element("b", {}, byFault ? "In production: " : "What to change: "), advice),
   );
 }
 
 function summary(entry) {
-  if (!entry) return undefined;
-  return facts([
-    ["Id", entry.id],
-    ["Type", entry.type],
-    ["Recipient", entry.recipient ?? entry.sender],
-    ["Time (UTC)", entry.at.replace("T", " ").replace(/\.\d+|\+00:00/g, "")],
-    ["Answers", entry.answers ?? ""],
-    ["Chosen", entry.choice ?? ""],
-    ["Status", [entry.status, entry.failure].filter(Boolean).join(": ")],
-    ["Notes", (entry.notes ?? []).join("\n")],
-  ]);
-}
-
-function answered({ http_status: status, answer }) {
-  if (status === null) return section("Answer", element("p", {}, "none, the connection was closed"));
-  return section(`Answer · HTTP ${status}`, json(answer));
-}
-
-function headers(request) {
-  const sign = request.sign_is_valid ? "fits key, secret and timestamp" : "does not fit";
-  return section("Headers", facts([...Object.entries(request.headers), ["(Sign)", sign]]));
-}
-
-function pushed(pushes) {
-  if (!pushes) return undefined;
-  return section("Pushes", pushes.length ? pushes.map(json) : element("p", { class: "nothing" }, "none"));
+  return entry && facts({
+    Id: entry.id,
+    Type: entry.type,
+    Recipient: entry.recipient ?? entry.sender,
+    "Time (UTC)": entry.at.replace("T", " ").replace(/\.\d+|\+00:00/g, ""),
+    Answers: entry.answers,
+    Chosen: entry.choice,
+    Status: [entry.status, entry.failure].filter(Boolean).join(": "),
+    Notes: entry.notes?.join("\n"),
+  });
 }
 
 function section(title, ...content) {
-  return element("section", {}, element("h3", {}, title), ...content);
+  return element("section", {}, element("h3", {}, title), content);
 }
 
-function facts(pairs) {
-  return element("dl", { class: "facts" },
-    pairs.filter(([, text]) => text).map(([name, text]) => element("div", {}, element("dt", {}, name), element("dd", { dir: "auto" }, text))),
-  );
+function nothing(words) {
+  return element("p", { class: "nothing" }, words);
+}
+
+function facts(told) {
+  const pairs = Object.entries(told).filter(([, text]) => text);
+  return element("dl", { class: "facts" }, pairs.map(([name, text]) => element("div", {}, element("dt", {}, name), element("dd", { dir: "auto" }, text))));
 }
 
 function json(value) {
-  if (value === "" || value === null || value === undefined) return element("p", { class: "nothing" }, "empty");
+  if (["", null, undefined].includes(value)) return nothing("empty");
   return element("pre", { class: "json", dir: "ltr", tabindex: "0" }, typeof value === "string" ? value : coloured(asText(value)));
 }
 
@@ -90,11 +74,11 @@ function asText(value) {
 /** Tells keys from texts by colour; each text keeps the direction of its own script. */
 function coloured(text) {
   if (text.length > LONGEST_COLOURED) return text;
-  const nodes = [];
+  const shown = [];
   let place = 0;
   for (const { 0: token, 1: quoted, 2: colon, index } of text.matchAll(TOKENS)) {
-    nodes.push(text.slice(place, index), element("bdi", { class: colon ? "key" : "value" }, quoted), colon);
+    shown.push(text.slice(place, index), element("bdi", { class: colon ? "key" : "value" }, quoted), colon);
     place = index + token.length;
   }
-  return [...nodes, text.slice(place)];
+  return [...shown, text.slice(place)];
 }

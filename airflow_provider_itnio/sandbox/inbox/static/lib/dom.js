@@ -144,6 +144,22 @@ export function tool(name, label, onclick, kind = "tool") {
   return button({ class: kind, title: label, "aria-label": label, onclick }, icon(name));
 }
 
+/** Describes a name with lines about it below. */
+export function about(name, ...lines) {
+  return element("span", { class: "about" }, element("bdi", { class: "name" }, name), lines);
+}
+
+/** Describes the round sign of a recipient, or of failed requests. */
+export function avatar(number) {
+  const kind = number ? `hue-${Number(number.slice(-3)) % 6}` : "failed";
+  return element("span", { class: `avatar ${kind}`, "aria-hidden": "true" }, number ? number.slice(-2) : icon("refused"));
+}
+
+/** Describes the head of a view: on a phone with a button that leads `back`. */
+export function head(back, avatar, ...who) {
+  return element("header", { class: "bar" }, tool("back", "Back to the conversations", back, "tool back"), avatar, element("div", { class: "who" }, who));
+}
+
 const busy = new WeakSet();
 
 /** Makes a listener that does nothing while an earlier call of it on the same element is not done. */
