@@ -30,7 +30,6 @@ from airflow_provider_itnio.sandbox.faults.fault import Fault
 from airflow_provider_itnio.sandbox.faults.random_failures import RandomFailuresGiven
 from airflow_provider_itnio.sandbox.inbox.items import opened
 from airflow_provider_itnio.sandbox.inbox.lists import Lists
-from airflow_provider_itnio.sandbox.inbox.replies import reply_from
 from airflow_provider_itnio.sandbox.operations import operation
 from airflow_provider_itnio.sandbox.phone_numbers import digits_of
 from airflow_provider_itnio.sandbox.responses import JSON_TYPE, json_bytes, streamed
@@ -122,12 +121,12 @@ class SandboxApi:
     @operation("POST", "/sandbox/replies", body=ReplyGiven, gives=Reply)
     async def add_reply(self, request: Request, given: ReplyGiven) -> dict[str, Any]:
         """Keep what a recipient answers."""
-        return as_json(receive_reply(self.vendor, given))
+        return as_json(self.vendor.receive(given))
 
     @operation("POST", "/sandbox/pushes", body=PushGiven, gives=ReceivedMessage)
     async def push(self, request: Request, given: PushGiven) -> dict[str, Any]:
         """Let a message reach a status now, push it, and give the message."""
-        return as_json(push_status(self.vendor, given))
+        return as_json(self.vendor.delivery.push(given))
 
     @operation("POST", "/sandbox/windows", body=WindowGiven, gives=WindowGiven)
     async def set_window(self, request: Request, given: WindowGiven) -> dict[str, Any]:
@@ -226,23 +225,6 @@ class SandboxApi:
             "headers": {"Content-Type": CONTENT_TYPE, **signed},
             "body": {**sent, "channelType": 0, "template": template},
         }
-
-
-def receive_reply(vendor: Vendor, given: ReplyGiven) -> Reply:
-    """Take what a recipient answers: it is kept, opens the 24-hour window and is pushed."""
-    account = vendor.account
-    reply = reply_from(given, vendor.store, vendor.clock(), account.app_id, account.business_phone)
-    vendor.delivery.receive(reply)
-    return reply
-
-
-def push_status(vendor: Vendor, given: PushGiven) -> ReceivedMessage:
-    """Let a message reach a status now, push that, and give the message."""
-    exchange = vendor.store.exchange_of(given.message_id)
-    if exchange is None or exchange.message is None:
-        raise ValueError("message_id: no message with this id is kept")
-    vendor.delivery.push(exchange.message, given.status, given.reason, given.times)
-    return exchange.message
 
 
 def _parts(entries: list[Entry]) -> Iterator[bytes]:

@@ -55,9 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         sandbox = package.Sandbox(**options)
         sandbox.start()
-    except ModuleNotFoundError as missing:
-        return _give_up(str(missing))
-    except (ValueError, RuntimeError) as error:
+    except (ModuleNotFoundError, ValueError, RuntimeError) as error:
         return _give_up(str(error))
     except OSError as error:
         where = f"{options['host']} port {options['port']}"

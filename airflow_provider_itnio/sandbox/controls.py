@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from airflow_provider_itnio.sandbox.api import push_status, receive_reply
 from airflow_provider_itnio.sandbox.api_models import (
     NOWHERE,
     PushedStatus,
@@ -133,7 +132,7 @@ class SandboxControls:
         given = read(
             PushGiven, {"message_id": message_id, "status": status, "failure": failure, "times": times}
         )
-        push_status(self._vendor, given)
+        self._vendor.delivery.push(given)
 
     def reply(self, **given: Any) -> Reply:
         """
@@ -144,7 +143,7 @@ class SandboxControls:
         :return: the reply as it is kept
         :raises ValueError: if there can be no such reply; the text names the field
         """
-        return receive_reply(self._vendor, read(ReplyGiven, given))
+        return self._vendor.receive(read(ReplyGiven, given))
 
     def push_to(self, url: str | None, *, twice: bool = False, disorder: bool = False) -> None:
         """

@@ -1,1 +1,1 @@
-"""The inbox page: its files, its data, the replies written on it. Imports faults and store."""
+"""The inbox page: its files, and the data that it loads and is told. Imports store."""

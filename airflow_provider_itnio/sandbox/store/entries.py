@@ -185,9 +185,9 @@ Entry: TypeAlias = ReceivedMessage | RefusedRequest | SeenRequest | Reply
 WRITERS = {one: TypeAdapter(one) for one in (ReceivedMessage, RefusedRequest, SeenRequest, Reply)}
 
 
-def as_json(entry: Entry) -> dict[str, Any]:
-    """Write an entry as the JSON API gives it, with the properties of a message."""
-    held: dict[str, Any] = WRITERS[type(entry)].dump_python(entry, mode="json")
+def as_json(entry: Entry, exclude: set[str] | None = None) -> dict[str, Any]:
+    """Write an entry as the JSON API gives it, with the properties of a message, but for some fields."""
+    held: dict[str, Any] = WRITERS[type(entry)].dump_python(entry, mode="json", exclude=exclude)
     return held
 
 

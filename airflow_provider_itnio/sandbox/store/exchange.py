@@ -28,8 +28,6 @@ Kind: TypeAlias = Literal["message", "reply", "failure", "other"]
 ENTRY_TYPES: dict[str, type[Entry]] = {
     one.__name__: one for one in (ReceivedMessage, RefusedRequest, SeenRequest, Reply)
 }
-SHARED = ("body", "headers")
-"""What the other entries of an exchange have from its request."""
 
 LONGEST_NUMBER = 40
 """Characters of a recipient, as it was sent, that a chat is kept for."""
@@ -82,10 +80,7 @@ class Exchange:
             return self.reply.sender
         if self.kind == "other":
             return ""
-        body = self.request.body if self.request else None
-        recipient = body.get("recipient") if isinstance(body, dict) else None
-        written = str(recipient) if isinstance(recipient, (str, int)) else ""
-        return digits_of(written) if len(written) <= LONGEST_NUMBER else ""
+        return recipient_in(self.request.body) if self.request else ""
 
     @property
     def failed(self) -> bool:
@@ -106,18 +101,21 @@ class Exchange:
         return memory_of(self.request.raw_body) + memory_of(answer.encode("utf-8", "surrogatepass"))
 
     def row(self) -> tuple[int, str, str, bytes]:
-        """Write it as a row of a file; what its entries share, which is most of it, only once."""
-        held = {type(entry).__name__: as_json(entry) for entry in self.entries}
+        """Write it as a row of a file; what a message or a refusal has from its request is there once."""
         request = self.request
+        shared = {"body", "headers", "raw_body"} if request else None
+        held: dict[str, Any] = {type(one).__name__: as_json(one, shared) for one in self.entries}
         if request is None:
             return self.number, json.dumps(held), "null", b""
-        for entry in self.entries:
-            for name in SHARED:
-                if getattr(entry, name, None) is getattr(request, name):
-                    del held[type(entry).__name__][name]
-        del held["SeenRequest"]["raw_body"]
-        entries = json.dumps(held | {"headers": list(request.headers.items())})
-        return self.number, entries, json.dumps(request.body), request.raw_body
+        held["headers"] = list(request.headers.items())
+        return self.number, json.dumps(held), json.dumps(request.body), request.raw_body
+
+
+def recipient_in(body: Any) -> str:
+    """Give the digits of the recipient that a request names, empty if it names none."""
+    recipient = body.get("recipient") if isinstance(body, dict) else None
+    written = str(recipient) if isinstance(recipient, (str, int)) else ""
+    return digits_of(written) if len(written) <= LONGEST_NUMBER else ""
 
 
 def exchange_from(number: int, entries: str, body: str, raw_body: bytes) -> Exchange:

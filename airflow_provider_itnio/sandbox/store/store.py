@@ -312,6 +312,17 @@ class Store:
         with self.changed:
             return self._by_id.get(str(message_id))
 
+    def message(self, message_id: str) -> ReceivedMessage:
+        """
+        Give the message with an id.
+
+        :raises ValueError: if none is kept
+        """
+        exchange = self.exchange_of(message_id)
+        if exchange is None or exchange.message is None:
+            raise ValueError("message_id: no message with this id is kept")
+        return exchange.message
+
     def last_equal(self, raw_body: bytes) -> ReceivedMessage | None:
         """Give the last message that came with the same body, byte for byte; None if none is kept."""
         with self.changed:

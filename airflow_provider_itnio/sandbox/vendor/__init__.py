@@ -1,1 +1,1 @@
-"""What Itniotech answers: account, signature, what a message may hold. Imports faults and store."""
+"""What Itniotech answers and pushes: account, signature, messages, replies. Imports faults and store."""

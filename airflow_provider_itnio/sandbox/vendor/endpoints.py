@@ -13,6 +13,7 @@ from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Receive, Scope, Send
 
+from airflow_provider_itnio.sandbox.api_models import ReplyGiven
 from airflow_provider_itnio.sandbox.faults.fault import NO_FAULT, Fault, FaultQueue
 from airflow_provider_itnio.sandbox.faults.random_failures import RandomFailures
 from airflow_provider_itnio.sandbox.faults.test_numbers import fault_of_number, meaning_of_number
@@ -27,13 +28,21 @@ from airflow_provider_itnio.sandbox.status_codes import (
     text_of,
 )
 from airflow_provider_itnio.sandbox.store.data_file import DataFile
-from airflow_provider_itnio.sandbox.store.entries import Entry, ReceivedMessage, RefusedRequest, SeenRequest
+from airflow_provider_itnio.sandbox.store.entries import (
+    Entry,
+    ReceivedMessage,
+    RefusedRequest,
+    Reply,
+    SeenRequest,
+)
+from airflow_provider_itnio.sandbox.store.exchange import recipient_in
 from airflow_provider_itnio.sandbox.store.store import Store
 from airflow_provider_itnio.sandbox.summary import summary_of
 from airflow_provider_itnio.sandbox.vendor.account import Account
 from airflow_provider_itnio.sandbox.vendor.fetching import FileFetcher
 from airflow_provider_itnio.sandbox.vendor.message_status import Delivery
-from airflow_provider_itnio.sandbox.vendor.request_reading import masked, read_json, recipient_in
+from airflow_provider_itnio.sandbox.vendor.replies import reply_from
+from airflow_provider_itnio.sandbox.vendor.request_reading import masked, read_json
 from airflow_provider_itnio.sandbox.vendor.signature import (
     NOT_AUTHENTIC,
     SignProblem,
@@ -97,6 +106,12 @@ class Vendor:
         self.delivery.webhook.stop()
         self.delivery.webhook.file = None
         self.store.close()
+
+    def receive(self, given: ReplyGiven) -> Reply:
+        """Take what a recipient answers: it is kept, opens the 24-hour window and is pushed."""
+        reply = reply_from(given, self.store, self.clock(), self.account)
+        self.delivery.receive(reply)
+        return reply
 
     def clear(self) -> None:
         """Forget what came and is to be pushed, close the windows; faults stay, and a seed begins again."""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from airflow_provider_itnio.sandbox.api_models import PushGiven
 from airflow_provider_itnio.sandbox.faults.test_numbers import Outcome, failed_with, outcome_of_number
 from airflow_provider_itnio.sandbox.store.entries import (
     WINDOW,
@@ -75,12 +76,14 @@ class Delivery:
             self.store.set_window(reply.sender, reply.at + WINDOW)
             self.webhook.put(reply.id, [reply.body])
 
-    def push(self, message: ReceivedMessage, name: str, failure: str, times: int) -> None:
-        """Let a message reach a status now, and push that so many times."""
-        status = DeliveryStatus(name, self._now(), failure)
+    def push(self, given: PushGiven) -> ReceivedMessage:
+        """Let a message reach a status now, push that, and give the message."""
+        message = self.store.message(given.message_id)
+        status = DeliveryStatus(given.status, self._now(), given.reason)
         with self.store.together():
             self.store.reach(message, status)
-            self.webhook.put(message.id, [status_push(message, status)] * times)
+            self.webhook.put(message.id, [status_push(message, status)] * given.times)
+        return message
 
     def set_window(self, recipient: str, *, is_open: bool) -> None:
         """Open the 24-hour window of a recipient as from now, or close it."""

@@ -9,7 +9,6 @@ from typing import Any, NoReturn
 
 from starlette.datastructures import Headers
 
-from airflow_provider_itnio.sandbox.phone_numbers import digits_of
 from airflow_provider_itnio.sandbox.store.exchange import headers_of
 
 DEEPEST_JSON = 100
@@ -62,11 +61,6 @@ def _is_too_deep(value: Any, raw_body: bytes) -> bool:
             for inner in (one.values() if isinstance(one, dict) else one)
         ]
     return any(isinstance(one, (dict, list)) for one in level)
-
-
-def recipient_in(body: Any) -> str:
-    """Give the digits of a message's recipient, empty if it has none."""
-    return digits_of(body.get("recipient", "")) if isinstance(body, dict) else ""
 
 
 def _number(text: str) -> float:

@@ -12,28 +12,29 @@ from uuid import uuid4
 
 from airflow_provider_itnio.sandbox.api_models import ReplyGiven
 from airflow_provider_itnio.sandbox.json_path import objects_at, text_at
-from airflow_provider_itnio.sandbox.store.entries import ReceivedMessage, Reply
+from airflow_provider_itnio.sandbox.store.entries import Reply
 from airflow_provider_itnio.sandbox.store.store import Store
+from airflow_provider_itnio.sandbox.vendor.account import Account
 
 CHOICES = {"button": ("action", "buttons", "reply"), "row": ("action", "sections", "rows")}
 """Where an interactive message has what can be chosen, by the field of a reply."""
 
 
-def reply_from(given: ReplyGiven, store: Store, now: float, app_id: str, business_phone: str) -> Reply:
+def reply_from(given: ReplyGiven, store: Store, now: float, account: Account) -> Reply:
     """
-    Make a reply; ``app_id`` and ``business_phone`` are for a sender who has got no message.
+    Make a reply.
 
     :param now: the sandbox's time, in Unix seconds
     :raises ValueError: if it does not fit the message; the text begins with the name of the field
     """
-    answered = _answered(given.message_id, store)
+    answered = None if given.message_id is None else store.message(given.message_id)
     sender = given.recipient or (answered.recipient if answered else "")
     if answered and answered.recipient != sender:
         raise ValueError("recipient: the message of message_id went to another number")
     kind, text, choice, message = _content(given, answered.body if answered else {})
     latest = answered or next((one for one in reversed(store.messages) if one.recipient == sender), None)
-    if latest:
-        app_id, business_phone = str(latest.body["appId"]), str(latest.body["businessPhone"])
+    app_id = str(latest.body["appId"]) if latest else account.app_id
+    business_phone = str(latest.body["businessPhone"]) if latest else account.business_phone
     if answered:
         message["context"] = {"from": business_phone, "id": answered.id}
     reply_id = uuid4().hex
@@ -57,15 +58,6 @@ def reply_from(given: ReplyGiven, store: Store, now: float, app_id: str, busines
         at=datetime.fromtimestamp(now, UTC),
         body=body,
     )
-
-
-def _answered(message_id: str | None, store: Store) -> ReceivedMessage | None:
-    if message_id is None:
-        return None
-    exchange = store.exchange_of(message_id)
-    if exchange and exchange.message:
-        return exchange.message
-    raise ValueError("message_id: no message with this id is kept")
 
 
 def _content(given: ReplyGiven, body: dict[str, Any]) -> tuple[str, str, str | None, dict[str, Any]]:
