@@ -22,6 +22,12 @@ def tell(request):
     return call
 
 
+@pytest.fixture
+def told():
+    """Let a notifier tell of an event where Airflow calls it, for tables of what both ways share."""
+    return lambda notifier, context: notifier.notify(context)
+
+
 class Variables:
     """Airflow's variables as callbacks use them; tests/system has Airflow's own."""
 

@@ -52,9 +52,9 @@ def event(*, native=False, **context):
         {"text": lambda context, jinja_env: context["params"]["rows"]},
     ],
 )
-def test_an_alert_with_a_gap_goes_out_as_the_default_text_with_the_reason(fields, gap, native, tell, sandbox):
+def test_an_alert_with_a_gap_goes_out_as_the_default_text_with_the_reason(fields, gap, native, told, sandbox):
     context = event(native=native, params={"rows": gap, "list": ["a", gap]}, rows=gap)
-    tell(WhatsAppNotifier(recipients=NUMBER, **fields), context)
+    told(WhatsAppNotifier(recipients=NUMBER, **fields), context)
     (message,) = sandbox.messages
     first, last = message.text.split("\n")[0], message.text.split("\n")[-1]
     assert first == "❌ *Task failed*"
@@ -93,14 +93,14 @@ def test_a_recipient_that_is_a_gap_keeps_nobody_from_theirs(tell, sandbox):
     ],
 )
 @pytest.mark.parametrize("native", [False, True])
-def test_a_text_is_a_text(text, expected, native, tell, sandbox):
+def test_a_text_is_a_text(text, expected, native, told, sandbox):
     context = event(native=native, params={"sha": "12e4567"})
     for fields in (
         {"text": text},
         {"message": {"text": {"body": text}}},
         {"text": lambda context, jinja_env: expected},
     ):
-        tell(WhatsAppNotifier(recipients=NUMBER, **fields), context)
+        told(WhatsAppNotifier(recipients=NUMBER, **fields), context)
     assert [message.text for message in sandbox.messages] == [expected] * 3
 
 
@@ -158,8 +158,8 @@ def test_one_that_fails_costs_its_words_and_not_the_alert(tell, sandbox):
         {"alert_template": "pipeline_alert"},
     ],
 )
-def test_what_came_with_an_event_is_not_rendered(fields, native, tell, sandbox):
-    tell(WhatsAppNotifier(recipients=NUMBER, **fields), event(native=native, params={"word": JINJA}))
+def test_what_came_with_an_event_is_not_rendered(fields, native, told, sandbox):
+    told(WhatsAppNotifier(recipients=NUMBER, **fields), event(native=native, params={"word": JINJA}))
     whole = json.dumps([message.body for message in sandbox.messages])
     assert JINJA in whole
     assert SECRET not in whole
@@ -186,11 +186,11 @@ def nested(depth, inner="x"):
 
 @pytest.mark.parametrize("value", [Hostile(), [Hostile()], nested(600), nested(5000)])
 @pytest.mark.parametrize("text", ["{{ params.x }}", "{{ params.x | join }}", "{{ params.x == 1 }}"])
-def test_no_data_keep_an_alert_back(text, value, tell, sandbox):
+def test_no_data_keep_an_alert_back(text, value, told, sandbox):
     for fields in (
         {"text": text},
         {"text": lambda context, jinja_env: value},
         {"message": {"text": lambda context, jinja_env: value}},
     ):
-        tell(WhatsAppNotifier(recipients=NUMBER, **fields), event(params={"x": value}))
+        told(WhatsAppNotifier(recipients=NUMBER, **fields), event(params={"x": value}))
     assert len(sandbox.messages) == 3

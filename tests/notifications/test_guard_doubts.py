@@ -34,9 +34,9 @@ QUIET = {"quiet_hours": "00:00-23:59", "alert_limit": 2}
 
 
 @pytest.mark.parametrize("value", NONSENSE)
-def test_nonsense_in_the_variable_holds_nothing_back(value, tell, sandbox, variables, clock):
+def test_nonsense_in_the_variable_holds_nothing_back(value, told, sandbox, variables, clock):
     variables.values[alert_state.VARIABLE] = value
-    tell(ON_CALL, failed())
+    told(ON_CALL, failed())
     assert len(sandbox.messages) == 1
     assert variables.recipients[0]["sent"] == 1
 

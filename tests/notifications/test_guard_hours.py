@@ -35,10 +35,10 @@ pytestmark = pytest.mark.usefixtures("connection")
     ],
 )
 def test_hours_are_of_their_zone_and_may_pass_midnight(
-    hours, is_quiet, tell, sandbox, variables, clock, option
+    hours, is_quiet, told, sandbox, variables, clock, option
 ):
     option(quiet_hours=hours)
-    tell(ON_CALL, failed())
+    told(ON_CALL, failed())
     assert (sandbox.messages == []) is is_quiet
 
 
@@ -76,9 +76,9 @@ def test_of_a_deadline_the_tags_are_not_known_so_that_it_may_be_urgent(
     "hours",
     ["night", "22:00", "22-07", "25:00-07:00", "22:00-22:00", "22:00-07:00 Mars/Base", "22:00-07:00 ../x"],
 )
-def test_hours_that_are_none_hold_nothing_back(hours, tell, sandbox, variables, clock, option, logged):
+def test_hours_that_are_none_hold_nothing_back(hours, told, sandbox, variables, clock, option, logged):
     option(quiet_hours=hours)
-    tell(ON_CALL, failed())
+    told(ON_CALL, failed())
     assert len(sandbox.messages) == 1
     assert "[itnio] quiet_hours: must be two different times and a time zone, such as" in logged()
 

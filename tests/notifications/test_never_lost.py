@@ -40,8 +40,8 @@ def types(sandbox):
     ],
 )
 @pytest.mark.parametrize("context", [of_task, of_dag, of_deadline])
-def test_the_default_goes_out_with_the_reason_in_its_last_line(fields, reason, context, tell, sandbox):
-    tell(WhatsAppNotifier(recipients=NUMBER, **fields), context())
+def test_the_default_goes_out_with_the_reason_in_its_last_line(fields, reason, context, told, sandbox):
+    told(WhatsAppNotifier(recipients=NUMBER, **fields), context())
     (message,) = sandbox.messages
     *alert, last = message.text.split("\n")
     assert alert[1] == "DAG: `nightly_load`"

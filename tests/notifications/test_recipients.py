@@ -55,7 +55,7 @@ def reached(sandbox):
         (f"{ONE}，{TWO}", [ONE, TWO]),
     ],
 )
-def test_recipients_may_be_given_in_every_form_and_get_it_once(recipients, numbers, tell, sandbox):
+def test_recipients_may_be_given_in_every_form_and_get_it_once(recipients, numbers, told, sandbox):
     params = {
         "one": ONE,
         "both": f"{ONE}\n+86 1000 0000 22",
@@ -64,7 +64,7 @@ def test_recipients_may_be_given_in_every_form_and_get_it_once(recipients, numbe
         "people": [{"phone": ONE, "name": None}, {"phone": int(TWO)}],
     }
     context = of_task() | {"params": params}
-    tell(WhatsAppNotifier(recipients=recipients), context)
+    told(WhatsAppNotifier(recipients=recipients), context)
     assert reached(sandbox) == numbers
 
 
@@ -85,7 +85,7 @@ def no_whole_number(text):
         *["two by a blank", "two by a slash", "two by a plus", "a list cut in two"],
     ],
 )
-def test_one_that_is_no_number_keeps_nobody_from_theirs(entry, tell, sandbox, logged):
+def test_one_that_is_no_number_keeps_nobody_from_theirs(entry, told, sandbox, logged):
     params = {
         **{"bad": "12", "bad_list": "12, 34", "none": None, "empty": [], "nan": float("nan")},
         **{
@@ -97,7 +97,7 @@ def test_one_that_is_no_number_keeps_nobody_from_theirs(entry, tell, sandbox, lo
     }
     context = of_task() | {"params": params}
     with pytest.raises(ItnioError, match=r"was not sent to [12] of [34] recipients: recipients\[1\]: "):
-        tell(WhatsAppNotifier(recipients=[ONE, entry, TWO]), context)
+        told(WhatsAppNotifier(recipients=[ONE, entry, TWO]), context)
     assert reached(sandbox) == [ONE, TWO]
     assert "WhatsApp alert: recipients[1]: " in logged()
 
@@ -154,9 +154,9 @@ def test_nobody_to_alert_is_an_error_that_says_so(tell, sandbox):
         ({ONE}, [ONE]),
     ],
 )
-def test_jinja_with_commas_in_it_stays_whole_and_each_number_stands_alone(recipients, numbers, tell, sandbox):
+def test_jinja_with_commas_in_it_stays_whole_and_each_number_stands_alone(recipients, numbers, told, sandbox):
     with contextlib.suppress(ItnioError):
-        tell(WhatsAppNotifier(recipients=recipients), of_task())
+        told(WhatsAppNotifier(recipients=recipients), of_task())
     assert reached(sandbox) == numbers
 
 

@@ -46,11 +46,11 @@ FORMS = {
 
 
 @pytest.mark.parametrize("fields", FORMS.values(), ids=FORMS)
-def test_each_event_fills_in_what_the_dag_file_says_and_leaves_the_notifier_as_it_is(fields, tell, sandbox):
+def test_each_event_fills_in_what_the_dag_file_says_and_leaves_the_notifier_as_it_is(fields, told, sandbox):
     notifier = WhatsAppNotifier(recipients=[NUMBER, "{{ params.phone }}"], **copy.deepcopy(fields))
     before = copy.deepcopy(vars(notifier))
     for run in ("first_run", "second_run"):
-        tell(notifier, failed("{{ 7 * 7 }} {% if %}", run_id=run) | {"params": {"phone": "+86 1000 0000 11"}})
+        told(notifier, failed("{{ 7 * 7 }} {% if %}", run_id=run) | {"params": {"phone": "+86 1000 0000 11"}})
     assert vars(notifier) == before
     sent = sandbox.messages
     assert len(sent) == 4
@@ -72,12 +72,12 @@ def test_jinja_in_the_words_of_one_event_is_not_run_in_the_next(sandbox):
 
 
 @pytest.mark.parametrize("context", EVENTS.values(), ids=EVENTS)
-def test_every_fact_may_be_used_in_every_event(context, tell, sandbox):
+def test_every_fact_may_be_used_in_every_event(context, told, sandbox):
     steady = [name for name in AlertFacts._fields if name != "duration"]  # which may grow meanwhile
     facts = ", ".join(f"{name}=[{{{{ alert.{name} }}}}]" for name in steady)
     event = context()
     known = alert_facts(event)
-    tell(WhatsAppNotifier(recipients=NUMBER, text=facts), event)
+    told(WhatsAppNotifier(recipients=NUMBER, text=facts), event)
     (message,) = sandbox.messages
     assert message.text == ", ".join(f"{name}=[{getattr(known, name)}]" for name in steady)
 
