@@ -11,7 +11,7 @@ import pytest
 
 from airflow_provider_itnio.messages import template_message
 from tests.operators.broadcast_cases import ANA, LI
-from tests.task_runs import broadcast_run, counts_of, fails_at_once
+from tests.task_runs import broadcast_run, counts_of, fails_at_once, numbers
 
 GAPS = {
     "None": None,
@@ -29,10 +29,11 @@ GAPS = {
 pytestmark = pytest.mark.usefixtures("hasty")
 
 
-def broadcast_of(text, data, **fields):
-    """Give the broadcast of a text to Ana, whose data are whole, and to Li."""
+def broadcast_of(text, *data, **fields):
+    """Give the broadcast of a text to Ana, whose data are whole, and to others with these."""
     whole = {"name": "Ana", "n": 7, "deep": {"name": "Ana"}, "items": ["a"], "pair": ("a", "b"), "set": {"a"}}
-    return broadcast_run([{"phone": ANA, **whole}, {"phone": LI, **data}], text=text, **fields)
+    others = [{"phone": number, **one} for number, one in zip(numbers(len(data)), data, strict=True)]
+    return broadcast_run([{"phone": ANA, **whole}, *others], text=text, **fields)
 
 
 WRITTEN = {
@@ -81,14 +82,14 @@ def lacking(gap):
     return {"name": gap, "n": gap, **inside}
 
 
-@pytest.mark.parametrize("gap", [None, math.nan, pd.NA], ids=["None", "nan", "NA"])
 @pytest.mark.parametrize("text", WRITTEN.values(), ids=WRITTEN)
-def test_wherever_it_would_become_text_is_an_error_of_that_message(text, gap, sandbox):
-    run = broadcast_of(text, lacking(gap), dag=OF_THE_DAG)
+def test_wherever_it_would_become_text_is_an_error_of_that_message(text, sandbox):
+    run = broadcast_of(text, lacking(None), lacking(math.nan), lacking(pd.NA), dag=OF_THE_DAG)
     fails_at_once(run)
-    assert counts_of(run.summary) == {"accepted": 1, "invalid": 1}
-    assert run.summary["failures"][0]["position"] == 1
-    assert run.summary["failures"][0]["reason"].startswith("text: could not be rendered: ")
+    assert counts_of(run.summary) == {"accepted": 1, "invalid": 3}
+    failures = run.summary["failures"]
+    assert [one["position"] for one in failures] == [1, 2, 3]
+    assert all(one["reason"].startswith("text: could not be rendered: ") for one in failures)
 
 
 @pytest.mark.parametrize("gap", GAPS.values(), ids=GAPS)
@@ -117,12 +118,16 @@ FILLED = {
 }
 
 
-@pytest.mark.parametrize("gap", GAPS.values(), ids=GAPS)
 @pytest.mark.parametrize("text", FILLED.values(), ids=FILLED)
-def test_it_is_false_and_filled_as_an_undefined_name_is(text, gap, sandbox):
-    run = broadcast_run([{"phone": LI, "name": gap, "deep": {"name": gap}, "items": [gap]}], text=text)
-    assert counts_of(run.once()) == {"accepted": 1}
-    assert sandbox.messages[0].text == "customer"
+def test_it_is_false_and_filled_as_an_undefined_name_is(text, sandbox):
+    people = dict(zip(numbers(len(GAPS)), GAPS, strict=True))
+    lacking = [
+        {"phone": number, "name": gap, "deep": {"name": gap}, "items": [gap]}
+        for number, gap in zip(people, GAPS.values(), strict=True)
+    ]
+    broadcast_run(lacking, text=text, if_some_fail="warn").once()
+    written = {people[message.recipient]: message.text for message in sandbox.messages}
+    assert written == dict.fromkeys(GAPS, "customer")
 
 
 def test_rows_of_a_data_frame_with_a_gap(sandbox):

@@ -34,7 +34,10 @@ EXPRESSIONS = {
 }
 
 
-@pytest.fixture(params=["send", "send, deep", "mapped", "broadcast", "shared"])
+KINDS = ["send", "send, deep", "mapped", "broadcast", "shared"]
+
+
+@pytest.fixture(params=KINDS)
 def sending(request, itnio_sandbox):
     """Let a task of each kind send a text that only its context tells."""
 
@@ -67,7 +70,15 @@ def sending(request, itnio_sandbox):
 
 
 @pytest.mark.parametrize("native", [False, True])
-@pytest.mark.parametrize("text", EXPRESSIONS.values(), ids=EXPRESSIONS)
+@pytest.mark.parametrize(
+    ("text", "sending"),
+    [
+        pytest.param(text, kind, id=f"{name}, {kind}")
+        for place, (name, text) in enumerate(EXPRESSIONS.items())
+        for kind in ("send", KINDS[1 + place % 4])  # all render by one class
+    ],
+    indirect=["sending"],
+)
 def test_a_gap_that_an_expression_gives_is_refused(text, native, sending, itnio_sandbox):
     with pytest.raises(AirflowFailException) as caught:
         sending(f"closed with {text} rows" if not native else text, render_template_as_native_obj=native)
