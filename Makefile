@@ -33,19 +33,20 @@ demo: setup ## Run the example DAGs through real Airflow against the sandbox; sh
 playground: setup ## Start Airflow with the example DAGs, and the sandbox, until Ctrl-C
 	@exec $(BIN)/python -m scripts.playground
 
-test: setup ## Run the whole test suite
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(ARGS)
+test: setup ## Run the test suite, but for what lint runs
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --ignore tests/types $(ARGS)
 
-coverage: setup ## Run the whole test suite, and measure its branch coverage, which takes much longer
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --cov --cov-report=term:skip-covered --cov-fail-under=95 $(ARGS)
+coverage: setup ## Run the test suite, and measure its branch coverage, which takes much longer
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --ignore tests/types --cov --cov-report=term:skip-covered --cov-fail-under=95 $(ARGS)
 
 test-thorough: setup ## Run what is tested with random examples, with many of them, others each time
-	$(BIN)/python -m pytest -n $(WORKERS) --hypothesis-profile=thorough -m "not system" $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --hypothesis-profile=thorough -m "not system" --ignore tests/types $(ARGS)
 
-lint: setup ## Check style, types and the arrows between folders
+lint: setup ## Check style, types, also of the guides, and the arrows between folders
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python -m pytest -q tests/types
 	$(BIN)/lint-imports --no-cache
 
 clean: ## Remove what setup, tests and the demo made

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from datetime import datetime
 from pathlib import Path
 from textwrap import indent
@@ -29,10 +27,6 @@ pytestmark = pytest.mark.xdist_group("guides")  # what they share is made once
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), ROOT / "benchmarks" / "README.md"])
 SINCE_3_1 = "# Airflow 3.1 and later\n"
-AS_IN_A_GUIDE = (
-    "# mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls, allow-untyped-decorators, "
-    "allow-any-generics"
-)
 A_PROJECTS_FILE = re.compile(r"# \S+\.py\n")  # test_docs_testing runs these together
 
 
@@ -97,25 +91,6 @@ def test_a_block_is_a_file_that_runs(name, bag):
     made = [dag for dag in bag.dags.values() if dag.fileloc == str(file)]
     assert bool(made) == ("with DAG(" in BLOCKS[name])
     assert all(dag.tasks for dag in made)
-
-
-@pytest.mark.skipif(not AIRFLOW_V_3_1_PLUS, reason="types are checked against Airflow 3")
-def test_every_block_is_right_by_its_types(tmp_path):
-    """What importing a block does not run: names and arguments inside of its functions."""
-    pytest.importorskip("mypy", reason="mypy is not installed")
-    # In the file, so that all of Airflow that mypy has read for the package need not be read again.
-    files = write(tmp_path, {name: AS_IN_A_GUIDE + block for name, block in ALL_BLOCKS.items()})
-    checked = subprocess.run(
-        [sys.executable, "-m", "mypy", "--no-error-summary", "--hide-error-context", *files.values()],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    said = checked.stdout + checked.stderr
-    for name, file in files.items():
-        said = re.sub(rf"^\S*{re.escape(file.name)}", name.partition(":")[0], said, flags=re.M)
-    assert not said.strip(), said
 
 
 def test_each_guide_shows_code():

@@ -33,7 +33,6 @@ def run(*command: str) -> subprocess.CompletedProcess[str]:
     return ran
 
 
-@pytest.mark.xdist_group("guides")  # whose types need all that mypy reads here
 def test_mypy_tells_right_from_wrong() -> None:
     said = run("mypy", "--no-error-summary", "--hide-error-context").stdout
     errors = dict(re.findall(r"^tests/types/uses\.py:(\d+): error: (.*)$", said, re.MULTILINE))
