@@ -44,14 +44,15 @@ export function bubble(entry, { quoted, isSelected, open, answer, quote }) {
     reply: () => ["Reply of the recipient", `reply ${id}`, ofReply(entry)],
     failure: () => ["Failed request", "failed request", [words(entry.words), explanation(data)]],
   }[kind]();
-  const [drawn, status, title] = kind === "failure" ? ["refused", "failed"] : [STATUSES[data.status]?.[0], data.status, STATUSES[data.status]?.[1]];
+  const status = kind === "failure" ? "failed" : data.status;
+  const [drawn, title] = STATUSES[status] ?? [];
   return element("article",
     {
       class: `bubble ${kind === "failure" ? "failed" : kind} is-${data.type ?? "request"}`,
       "data-id": id,
       "data-number": number,
       "aria-label": `${sender}, ${clock(at)}${said && `: ${said}`}`,
-      "aria-description": [title, kind === "message" && data.failure].filter(Boolean).join(": "),
+      "aria-description": kind === "message" && [title, data.failure].filter(Boolean).join(": "),
       "aria-current": isSelected && "true",
       tabindex: "-1",
       onclick: (event) => opensByClick(event) && open(),
@@ -66,7 +67,7 @@ export function bubble(entry, { quoted, isSelected, open, answer, quote }) {
         element("span", { class: "id" }, kind === "failure" ? "Failed" : id),
         element("time", { datetime: at.toISOString(), title: at.toString() }, clock(at)),
       ),
-      drawn && element("span", { class: `status is-${status}`, title }, icon(drawn)),
+      drawn && element("span", { class: `status is-${status}`, title: kind === "message" && title }, icon(drawn)),
     ),
   );
 }

@@ -22,9 +22,7 @@ export function locationCard(content) {
 }
 
 /** Shows contacts, a card for each. */
-export function contactCards(content) {
-  return Array.isArray(content) ? content.map(contact) : [];
-}
+export const contactCards = (content) => Array.isArray(content) ? content.map(contact) : [];
 
 function contact(one) {
   const name = textAt(one, "name", "formatted_name");
@@ -45,9 +43,7 @@ function contact(one) {
   );
 }
 
-function parts(address) {
-  return ["street", "city", "state", "zip", "country"].map((name) => textAt(address, name));
-}
+const parts = (address) => ["street", "city", "state", "zip", "country"].map((name) => textAt(address, name));
 
 function line(drawn, texts, kind = "", written = (text) => text) {
   const text = texts.filter(Boolean).join(", ");

@@ -53,7 +53,12 @@ export function makeChat(inbox, actions) {
       list,
       part.after !== null && button({ class: "further", onclick: () => more("after") }, "Show later messages"),
     );
-    draw(root, top(), part.query && whatIsFound(), element("div", { class: "paper" }, scroll, newer()), composer?.form(part.of, went));
+    draw(root,
+      top(),
+      part.query && whatIsFound(),
+      element("div", { class: "paper" }, scroll, newer()),
+      composer?.form(part.of, went),
+    );
     keepInTabOrder(list.querySelector('article[tabindex="0"]'));
     place.hold();
     if (marked && marked !== shown && part.find(marked)) show();
@@ -92,12 +97,13 @@ export function makeChat(inbox, actions) {
     const { of, entries } = part;
     const { messages, failures } = inbox.counts(of);
     const from = new Set(entries.map(({ kind, data }) => kind === "message" && data.body.businessPhone).filter(Boolean));
-    const about = [
+    const parts = [
       messages === 1 ? "1 message" : `${messages} messages`,
       failures && (failures === 1 ? "1 failed request" : `${failures} failed requests`),
       from.size && `from ${[...from].map((one) => `+${one}`).join(", ")}`,
     ];
-    return head(actions.back, avatar(of), element("h2", { dir: "ltr" }, `+${of}`), element("p", {}, about.filter(Boolean).join(" · ")), answer && windowOf(of));
+    const about = parts.filter(Boolean).join(" · ");
+    return head(actions.back, avatar(of), element("h2", { dir: "ltr" }, `+${of}`), element("p", {}, about), answer && windowOf(of));
   }
 
   /** Says whether an ordinary message arrives now, and says so anew once that changes. */
@@ -111,7 +117,8 @@ export function makeChat(inbox, actions) {
 
   function whatIsFound() {
     const { messages, replies, failures, found: count } = inbox.counts(part.of);
-    return element("p", { class: "found" }, element("span", {}, `${count} of ${messages + replies + failures} found`), button({ onclick: actions.showAll }, "Show all"));
+    const told = `${count} of ${messages + replies + failures} found`;
+    return element("p", { class: "found" }, element("span", {}, told), button({ onclick: actions.showAll }, "Show all"));
   }
 
   function newer() {

@@ -49,7 +49,10 @@ function conversation({ number, messages, failed, last }, time) {
     avatar(number),
     element("span", { class: "name", dir: "ltr" }, `+${number}`),
     time,
-    element("span", { class: "last" }, icon({ reply: "reply", failure: "refused" }[last.kind] ?? last.type), element("bdi", {}, withoutMarks(last.text) || last.type)),
+    element("span", { class: "last" },
+      icon({ reply: "reply", failure: "refused" }[last.kind] ?? last.type),
+      element("bdi", {}, withoutMarks(last.text) || last.type),
+    ),
     failed > 0 && element("span", { class: "mark", role: "img", "aria-label": "Something failed", title: "Something failed" }, icon("refused")),
     messages > 0 && element("span", { class: "count", "aria-label": messages === 1 ? "1 message" : `${messages} messages` }, messages),
   ];

@@ -7,10 +7,13 @@ const SOMEWHERE = { latitude: "22.5431", longitude: "114.0579" };
 
 /** Opens a form under a title; a click beside it closes it too. `done` takes what was filled in, and the button pressed. */
 function ask(kind, title, content, done) {
-  const dialog = make(element("dialog", { class: kind, "aria-label": title, onclose: () => dialog.remove(), onclick: ({ target }) => target === dialog && dialog.close() },
+  const close = () => dialog.close();
+  const submit = ({ target, submitter }) => done?.(Object.fromEntries(new FormData(target)), submitter?.value);
+  const closeBeside = ({ target }) => target === dialog && close();
+  const dialog = make(element("dialog", { class: kind, "aria-label": title, onclose: () => dialog.remove(), onclick: closeBeside },
     element("div", { class: "inside" },
-      element("header", {}, tool("close", "Close", () => dialog.close()), element("h2", { dir: "auto" }, title)),
-      element("form", { method: "dialog", class: "content", onsubmit: ({ target, submitter }) => done?.(Object.fromEntries(new FormData(target)), submitter?.value) }, content),
+      element("header", {}, tool("close", "Close", close), element("h2", { dir: "auto" }, title)),
+      element("form", { method: "dialog", class: "content", onsubmit: submit }, content),
     ),
   ));
   document.body.append(dialog);
@@ -38,20 +41,22 @@ export function openList(content, answer) {
 
 function rowOf(row) {
   const choose = ({ target: { form } }) => form.querySelector("button")?.removeAttribute("disabled");
+  const bringIntoSight = ({ target }) => target.parentElement.scrollIntoView({ block: "nearest" });
   return element("label", { class: "row" },
     about(textAt(row, "title"), element("small", { dir: "auto" }, textAt(row, "description"))),
-    element("input", { type: "radio", name: "row", value: textAt(row, "id"), onchange: choose, onfocus: ({ target }) => target.parentElement.scrollIntoView({ block: "nearest" }) }),
+    element("input", { type: "radio", name: "row", value: textAt(row, "id"), onchange: choose, onfocus: bringIntoSight }),
   );
 }
 
 /** Asks for the place that a recipient sends. */
 export function askForLocation(send) {
   const fields = Object.entries(SOMEWHERE).map(([name, value]) =>
-    element("label", {}, element("span", {}, name), element("input", { name, value, inputmode: "decimal", required: true, pattern: "-?[0-9]{1,3}([.][0-9]+)?" })),
+    element("label", {},
+      element("span", {}, name),
+      element("input", { name, value, inputmode: "decimal", required: true, pattern: "-?[0-9]{1,3}([.][0-9]+)?" }),
+    ),
   );
   ask("sheet", "Send location", [element("div", { class: "degrees" }, fields), sendBar()], send);
 }
 
-function sendBar(properties) {
-  return element("p", { class: "send-bar" }, element("button", { class: "send-row", ...properties }, "Send"));
-}
+const sendBar = (properties) => element("p", { class: "send-bar" }, element("button", { class: "send-row", ...properties }, "Send"));

@@ -40,8 +40,9 @@ export function makeFailureList(inbox, actions) {
   function card(entry, isSelected) {
     const { id, number, data, at } = entry;
     const open = () => actions.open(entry);
+    const onclick = (event) => opensByClick(event) && open();
     return element("li", { key: number },
-      element("article", { class: "failure", "data-number": number, "data-id": id, "aria-current": isSelected && "true", onclick: (event) => opensByClick(event) && open() },
+      element("article", { class: "failure", "data-number": number, "data-id": id, "aria-current": isSelected && "true", onclick },
         explanation(data),
         element("footer", {},
           element("code", {}, data.path),

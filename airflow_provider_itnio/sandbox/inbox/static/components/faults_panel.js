@@ -23,10 +23,11 @@ export function makeFaultsPanel(source, pane, opener, tried) {
 
   function show() {
     const { amount, of, how, value } = asked;
-    const lines = [...faults.next.map(ofFault), ...faults.random.map(ofShare)];
+    const set = [...faults.next.map(ofFault), ...faults.random.map(ofShare)];
+    const lines = set.length ? set : ["No faults are set: all good messages are accepted."];
     const ways = Object.entries(HOW).filter(([, { share }]) => of === "next" || share).map(([name, { label }]) => [name, label]);
     pane.show(TITLE, TITLE,
-      button({ class: "copy", disabled: !lines.length, onclick: tried(async () => { await source.clearFaults(); await refresh(); }) }, "Clear all faults"),
+      button({ class: "copy", disabled: !set.length, onclick: tried(() => source.clearFaults().then(refresh)) }, "Clear all faults"),
       element("form", { class: "fault", oninput: ({ target }) => ask(target), onsubmit: tried(add) },
         element("input", { type: "number", min: "0", step: "any", required: true, name: "amount", value: amount, "aria-label": "How many" }),
         select("of", "Of what", of, [["next", "of the next requests"], ["random", "% of all messages"]]),
@@ -34,8 +35,9 @@ export function makeFaultsPanel(source, pane, opener, tried) {
         HOW[how].value && element("input", { required: true, inputmode: "numeric", name: "value", value, "aria-label": "Code or seconds" }),
         element("button", { class: "primary" }, "Add fault"),
       ),
-      element("ul", { class: "set" }, (lines.length ? lines : ["No faults are set: all good messages are accepted."]).map((line) => element("li", { dir: "auto" }, line))),
-      element("p", { class: "nothing" }, "Messages to test numbers fail without a fault: +999 1 000 0068 is refused with -68. itnio-sandbox --help lists them."),
+      element("ul", { class: "set" }, lines.map((line) => element("li", { dir: "auto" }, line))),
+      element("p", { class: "nothing" },
+        "Messages to test numbers fail without a fault: +999 1 000 0068 is refused with -68. itnio-sandbox --help lists them."),
     );
   }
 

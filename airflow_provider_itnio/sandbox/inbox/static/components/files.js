@@ -67,9 +67,7 @@ function missing(content, kind) {
   );
 }
 
-function loadable(content) {
-  return known.get(content)?.isMissing ? undefined : webAddress(textAt(content, "link"))?.href;
-}
+const loadable = (content) => known.get(content)?.isMissing ? undefined : webAddress(textAt(content, "link"))?.href;
 
 /** Keeps what has been found out of a file, and lets the page draw it. */
 function tell(content, it) {

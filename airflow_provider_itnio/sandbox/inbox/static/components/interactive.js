@@ -29,9 +29,10 @@ function header(content) {
 
 function choices(content, answer, chosen) {
   const label = textAt(content, "action", "button");
+  const replies = objectsAt(content, "action", "buttons").map(({ reply }) => [textAt(reply, "title"), textAt(reply, "id")]);
   const isList = label || objectsAt(content, "action", "sections").length > 0;
   return [
-    objectsAt(content, "action", "buttons").map(({ reply }) => replyButton(textAt(reply, "title"), textAt(reply, "id"), chosen, answer && (() => answer({ button: textAt(reply, "id") })))),
+    replies.map(([title, id]) => replyButton(title, id, chosen, answer && (() => answer({ button: id })))),
     isList && choice("list", label || "List", () => openList(content, answer), { "aria-haspopup": "dialog" }),
     textAt(content, "type") === "location_request_message" &&
       choice("location", "Send location", answer && (() => askForLocation((location) => answer({ location }))), { "aria-haspopup": "dialog" }),
@@ -49,5 +50,6 @@ export function replyButton(label, value, chosen, pressed) {
 }
 
 function choice(drawn, label, pressed, properties) {
-  return button({ class: "choice", disabled: !pressed, onclick: pressed && oneAtATime(pressed), ...properties }, icon(drawn), element("bdi", {}, label));
+  const onclick = pressed && oneAtATime(pressed);
+  return button({ class: "choice", disabled: !pressed, onclick, ...properties }, icon(drawn), element("bdi", {}, label));
 }

@@ -12,6 +12,7 @@ export function showRequest(pane, { number, message, reply, failure, request, pu
   const sent = request ? request.body ?? request.raw_body : reply.body;
   const tools = [copyButton("Copy", () => asText(sent)), request && copyButton("Copy as curl", () => asCurl(request))];
   const pushed = reply ? [sent] : pushes;
+  const sign = request?.sign_is_valid ? "fits key, secret and timestamp" : "does not fit";
   pane.show(reply ? "Reply" : "Request", number, tools,
     failure && explanation(failure),
     summary(message ?? reply),
@@ -23,7 +24,7 @@ export function showRequest(pane, { number, message, reply, failure, request, pu
         : section(`Answer · HTTP ${request.http_status}`, json(request.answer)),
     ],
     pushed && section("Pushes", pushed.length ? pushed.map(json) : nothing("none")),
-    request && section("Headers", facts({ ...request.headers, "(Sign)": request.sign_is_valid ? "fits key, secret and timestamp" : "does not fit" })),
+    request && section("Headers", facts({ ...request.headers, "(Sign)": sign })),
   );
 }
 
@@ -49,17 +50,12 @@ function summary(entry) {
   });
 }
 
-function section(title, ...content) {
-  return element("section", {}, element("h3", {}, title), content);
-}
-
-function nothing(words) {
-  return element("p", { class: "nothing" }, words);
-}
+const section = (title, ...content) => element("section", {}, element("h3", {}, title), content);
+const nothing = (words) => element("p", { class: "nothing" }, words);
 
 function facts(told) {
-  const pairs = Object.entries(told).filter(([, text]) => text);
-  return element("dl", { class: "facts" }, pairs.map(([name, text]) => element("div", {}, element("dt", {}, name), element("dd", { dir: "auto" }, text))));
+  const pair = ([name, text]) => element("div", {}, element("dt", {}, name), element("dd", { dir: "auto" }, text));
+  return element("dl", { class: "facts" }, Object.entries(told).filter(([, text]) => text).map(pair));
 }
 
 function json(value) {
@@ -67,9 +63,7 @@ function json(value) {
   return element("pre", { class: "json", dir: "ltr", tabindex: "0" }, typeof value === "string" ? value : coloured(asText(value)));
 }
 
-function asText(value) {
-  return typeof value === "string" ? value : JSON.stringify(value, null, 2);
-}
+const asText = (value) => (typeof value === "string" ? value : JSON.stringify(value, null, 2));
 
 /** Tells keys from texts by colour; each text keeps the direction of its own script. */
 function coloured(text) {

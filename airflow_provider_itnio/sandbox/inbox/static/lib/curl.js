@@ -22,6 +22,4 @@ export function asCurl({ method, path, headers, raw_body: body }) {
 }
 
 /** Writes a text as one word of a shell, in which nothing has a meaning; no shell takes a NUL. */
-function quoted(text) {
-  return `'${text.replaceAll("'", "'\\''").replaceAll("\0", "\ufffd")}'`;
-}
+const quoted = (text) => `'${text.replaceAll("'", "'\\''").replaceAll("\0", "\ufffd")}'`;

@@ -18,9 +18,7 @@ class Description {
  * anew. Any other is an attribute. Children are elements, texts, which stay texts whatever stands in them, or a function
  * that gives them when they are needed.
  */
-export function element(name, properties = {}, ...children) {
-  return new Description(name, properties, children);
-}
+export const element = (name, properties = {}, ...children) => new Description(name, properties, children);
 
 /** Makes what is described; what is a node already stays that one. */
 export function make(wanted) {
@@ -61,17 +59,9 @@ export function present(children) {
     .map((child) => (child instanceof Description || child instanceof Node ? child : String(child)));
 }
 
-function keyOf(one) {
-  return one instanceof Node ? one : one?.properties?.key;
-}
-
-function isLike(drawn, one) {
-  return drawn?.name === one.name && keyOf(drawn) === keyOf(one);
-}
-
-function isSame(drawn, one) {
-  return drawn === one || (drawn.properties?.state !== undefined && drawn.properties.state === one.properties.state);
-}
+const keyOf = (one) => (one instanceof Node ? one : one?.properties?.key);
+const isLike = (drawn, one) => drawn?.name === one.name && keyOf(drawn) === keyOf(one);
+const isSame = (drawn, one) => drawn === one || (drawn.properties?.state !== undefined && drawn.properties.state === one.properties.state);
 
 function update(node, wanted) {
   const before = node.drawn?.properties;
@@ -135,19 +125,13 @@ export function icon(name) {
 }
 
 /** Describes a button that does something. */
-export function button(properties, ...children) {
-  return element("button", { type: "button", ...properties }, ...children);
-}
+export const button = (properties, ...children) => element("button", { type: "button", ...properties }, ...children);
 
 /** Describes a button that shows an icon alone. */
-export function tool(name, label, onclick, kind = "tool") {
-  return button({ class: kind, title: label, "aria-label": label, onclick }, icon(name));
-}
+export const tool = (name, label, onclick, kind = "tool") => button({ class: kind, title: label, "aria-label": label, onclick }, icon(name));
 
 /** Describes a name with lines about it below. */
-export function about(name, ...lines) {
-  return element("span", { class: "about" }, element("bdi", { class: "name" }, name), lines);
-}
+export const about = (name, ...lines) => element("span", { class: "about" }, element("bdi", { class: "name" }, name), lines);
 
 /** Describes the round sign of a recipient, or of failed requests. */
 export function avatar(number) {
@@ -157,7 +141,8 @@ export function avatar(number) {
 
 /** Describes the head of a view: on a phone with a button that leads `back`. */
 export function head(back, avatar, ...who) {
-  return element("header", { class: "bar" }, tool("back", "Back to the conversations", back, "tool back"), avatar, element("div", { class: "who" }, who));
+  const leadsBack = tool("back", "Back to the conversations", back, "tool back");
+  return element("header", { class: "bar" }, leadsBack, avatar, element("div", { class: "who" }, who));
 }
 
 const busy = new WeakSet();

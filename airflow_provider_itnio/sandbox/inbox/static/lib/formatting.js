@@ -31,13 +31,9 @@ export function formatted(text) {
 }
 
 /** Gives a text without its marks, in one line, for a list of conversations. */
-export function withoutMarks(text) {
-  return formatted(text.slice(0, 300)).map(textOf).join(" ").replace(/\s+/g, " ").trim();
-}
+export const withoutMarks = (text) => formatted(text.slice(0, 300)).map(textOf).join(" ").replace(/\s+/g, " ").trim();
 
-function textOf(one) {
-  return one.children ? present(one.children).map(textOf).join(["ul", "ol"].includes(one.name) ? " " : "") : one;
-}
+const textOf = (one) => one.children ? present(one.children).map(textOf).join(["ul", "ol"].includes(one.name) ? " " : "") : one;
 
 function lines(text) {
   const groups = [];
@@ -72,9 +68,7 @@ function marked(text, marks, unmarked) {
   return [...shown, plain(text.slice(from), unmarked)];
 }
 
-function plain(text, unmarked) {
-  return text.split(STANDS_FOR_IT).map((part, index) => [index > 0 && codeOrLink(unmarked.next().value), part]);
-}
+const plain = (text, unmarked) => text.split(STANDS_FOR_IT).map((part, index) => [index > 0 && codeOrLink(unmarked.next().value), part]);
 
 function codeOrLink(text) {
   if (text.startsWith("`")) return element("code", {}, text.slice(1, -1));

@@ -158,7 +158,8 @@ export class Inbox {
     this.#news.push(...items);
     if (this.#waits) return;
     this.#waits = true;
-    setTimeout(() => this.#inTurn(() => this.#refresh()).catch(() => undefined), Math.max(0, this.#refreshed + REFRESH_EVERY - performance.now()));
+    const refresh = () => this.#inTurn(() => this.#refresh()).catch(() => undefined);
+    setTimeout(refresh, this.#refreshed + REFRESH_EVERY - performance.now());
   }
 
   /** Loads what could not be loaded while the sandbox was away. */
@@ -271,9 +272,7 @@ export class Inbox {
 }
 
 /** Names the sandbox that a list comes from: another one counts from 1 again. */
-function storeOf({ cursor }) {
-  return cursor.split(".")[0];
-}
+const storeOf = ({ cursor }) => cursor.split(".")[0];
 
 /** Makes an entry of an item; `store` names the sandbox that keeps it. */
 function entryOf({ number, message, reply, failure, chosen }, store) {

@@ -142,7 +142,7 @@ export class SavedInbox {
   }
 
   async items(of, { q, before, after = 0, limit }) {
-    const isHere = (one) => (of === FAILURES ? one.kind === "failure" : one.chat === of) && one.number < (before ?? Infinity) && one.number > after;
+    const isHere = ({ kind, chat, number }) => (of === FAILURES ? kind === "failure" : chat === of) && number < (before ?? Infinity) && number > after;
     const all = this.#found(q).filter(isHere);
     const items = after ? all.slice(0, limit) : all.slice(-limit);
     const more = all.length > items.length;
@@ -170,13 +170,9 @@ function counts(exchanges) {
   return { messages: count("message"), replies: count("reply"), failures: count("failure") };
 }
 
-function parameters(asked) {
-  return new URLSearchParams(Object.entries(asked).filter(([, value]) => value));
-}
+const parameters = (asked) => new URLSearchParams(Object.entries(asked).filter(([, value]) => value));
 
-function post(path, given) {
-  return ask(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(given) });
-}
+const post = (path, given) => ask(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(given) });
 
 async function ask(path, options) {
   const response = await fetch(path, options).catch(() => {

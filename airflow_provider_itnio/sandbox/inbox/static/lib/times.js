@@ -4,22 +4,9 @@ const CLOCK = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-d
 const DAY = new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric", month: "long", year: "numeric" });
 const SHORT_DAY = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
 
-export function clock(at) {
-  return CLOCK.format(at);
-}
+const isToday = (at) => at.toDateString() === new Date().toDateString();
 
-export function day(at) {
-  return isToday(at) ? "Today" : DAY.format(at);
-}
-
-export function clockOrDay(at) {
-  return isToday(at) ? CLOCK.format(at) : SHORT_DAY.format(at);
-}
-
-export function moment(at) {
-  return isToday(at) ? CLOCK.format(at) : `${SHORT_DAY.format(at)}, ${CLOCK.format(at)}`;
-}
-
-function isToday(at) {
-  return at.toDateString() === new Date().toDateString();
-}
+export const clock = (at) => CLOCK.format(at);
+export const day = (at) => (isToday(at) ? "Today" : DAY.format(at));
+export const clockOrDay = (at) => (isToday(at) ? clock(at) : SHORT_DAY.format(at));
+export const moment = (at) => (isToday(at) ? clock(at) : `${SHORT_DAY.format(at)}, ${clock(at)}`);
