@@ -16,6 +16,7 @@ from airflow_provider_itnio.api.checks import check_name
 from airflow_provider_itnio.api.describe import describe_value
 from airflow_provider_itnio.api.errors import InvalidParameterError, NotDeliveredError
 from airflow_provider_itnio.api.phone_numbers import canonical_number
+from airflow_provider_itnio.api.values import plain_scalar
 from airflow_provider_itnio.status_texts import WINDOW_CODES
 
 if TYPE_CHECKING:
@@ -281,16 +282,18 @@ def option_words(options: Mapping[str, str], *, has_places: bool = True) -> dict
 
 
 def options_by_key(options: Any) -> Any:
-    """Return options that are given as a list of pairs as a dict. All else stays as it is.
+    """Return options as a dict with plain keys: an enum's value, as it is in JSON after a deferral.
 
-    :param options: what the operator is given.
-    :raises InvalidParameterError: if two pairs have the same key.
+    :param options: what the operator is given: title by key, or a list of pairs. All else stays as it is.
+    :raises InvalidParameterError: if two options have the same key.
     """
     is_list = isinstance(options, list | tuple)
-    if not is_list or not all(isinstance(one, list | tuple) and len(one) == 2 for one in options):
+    are_pairs = is_list and all(isinstance(one, list | tuple) and len(one) == 2 for one in options)
+    if not are_pairs and not isinstance(options, Mapping):
         return options
     by_key: dict[Any, Any] = {}
-    for key, title in options:
+    for given, title in options if are_pairs else options.items():
+        key = plain_scalar(given)
         if not isinstance(key, str) or key in by_key:
             raise InvalidParameterError(
                 f"options: a key must be text that no other option has, {describe_value(key)} given"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
 
+from airflow_provider_itnio.api.checks import check_flag
 from airflow_provider_itnio.api.errors import (
     MAY_PASS,
     ConfigurationError,
@@ -17,19 +19,22 @@ from airflow_provider_itnio.api.errors import (
     NotSentError,
     ReceiverAccessError,
     ReceiverError,
+    RecordError,
 )
 from airflow_provider_itnio.api.masking import mask_phone
 from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
+from airflow_provider_itnio.api.values import plain_scalar
 from airflow_provider_itnio.operators._fallback import closed_windows
 from airflow_provider_itnio.operators._question import (
     check_order,
     check_question,
+    each_once,
     interactive_of,
     shows_in_order,
     template_of,
 )
 from airflow_provider_itnio.operators._recorded import RecordedSending
-from airflow_provider_itnio.operators._waiting import seconds_of, wait_for_answer
+from airflow_provider_itnio.operators._waiting import check_deferrable, seconds_of, wait_for_answer
 from airflow_provider_itnio.templating import is_rendered_later
 
 if TYPE_CHECKING:
@@ -51,13 +56,16 @@ class AskingOperator(RecordedSending):
     if_no_answer: str
     typed_answers: bool
     answer_within: timedelta | float
+    deferrable: bool | None
     _is_open: Question | None = None
     """The question that this process has to close when its task ends."""
 
     def on_kill(self) -> None:
         """End a wait between two attempts to send, and close a question that is asked or waited for."""
-        super().on_kill()
-        self._close_open()
+        try:
+            super().on_kill()
+        finally:
+            self._close_open()
 
     @contextmanager
     def _closing_on_failure(self) -> Iterator[None]:
@@ -71,6 +79,10 @@ class AskingOperator(RecordedSending):
     def _close_open(self) -> None:
         if self._is_open is not None:
             self._close(self._is_open)
+
+    def _check_flags(self) -> None:
+        check_flag("typed_answers", self.typed_answers)
+        check_deferrable(self.deferrable)
 
     def _note_order(self) -> None:
         """Remember whether the DAG file writes the options in their order."""
@@ -121,6 +133,20 @@ class AskingOperator(RecordedSending):
         self._is_open = question
         has_moved = question.cursor and question.cursor.partition("-")[0] != cursor.partition("-")[0]
         return replace(question, cursor=question.cursor if has_moved else cursor)
+
+    def _begun_now(self, question: Question, numbers: Sequence[str], record: DeliveryRecord) -> Question:
+        """Return a question that was just accepted: its time begins now if attempts have taken long."""
+        from airflow_provider_itnio.delivery.question_record import write_question
+
+        ends_at = time.time() + seconds_of(self.answer_within, "answer_within")
+        if ends_at < question.ends_at + 1:
+            return question
+        question = replace(question, ends_at=ends_at)
+        everyone = each_once([*(one.recipient for one in question.asked), *numbers])
+        with suppress(*MAY_PASS, RecordError):  # each is of use to others: it is asked all the same
+            self.hook.open_question(question.id, everyone, ends_at, question.task)
+            write_question(record.store, question, everyone)
+        return question
 
     def _asked_earlier(
         self, question: Question, numbers: Sequence[str], record: DeliveryRecord
@@ -192,12 +218,13 @@ class AskingOperator(RecordedSending):
     def _without_answer(self) -> AnswerDict:
         within = timedelta(seconds=seconds_of(self.answer_within, "answer_within"))
         told = f"Nobody has answered within {within}"
-        if self.if_no_answer == "fail":
+        answer = plain_scalar(self.if_no_answer)
+        if answer == "fail":
             raise AirflowFailException(told)
-        if self.if_no_answer == "skip":
+        if answer == "skip":
             raise AirflowSkipException(told)
-        log.warning("%s: %r is taken for the answer", told, self.if_no_answer)
-        return {"answer": self.if_no_answer, "answered_by": None, "answered_at": None}
+        log.warning("%s: %r is taken for the answer", told, answer)
+        return {"answer": answer, "answered_by": None, "answered_at": None}
 
     def _close_of_task(self, context: Context) -> None:
         """Close the question of a deferral that Airflow ended, which does not say which one that was."""
@@ -217,9 +244,10 @@ class AskingOperator(RecordedSending):
 
 def _titles(options: Any) -> dict[str, str]:
     """Return title by key."""
+    from airflow_provider_itnio.api.models.base import text_value
     from airflow_provider_itnio.api.question import options_by_key
 
-    return {key: str(title) for key, title in options_by_key(options).items()}
+    return {key: text_value(title) for key, title in options_by_key(options).items()}
 
 
 def _task_of(context: Context) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from airflow_provider_itnio.api.describe import describe_value
 from airflow_provider_itnio.api.errors import InvalidMessageError, InvalidParameterError
 from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
+from airflow_provider_itnio.api.values import plain_scalar
 
 if TYPE_CHECKING:
     from airflow_provider_itnio.message_types import InteractiveDict, TemplateDict
@@ -168,7 +169,7 @@ def check_question(
 
 
 def _check_if_no_answer(if_no_answer: Any, options: Mapping[str, Any] | None) -> None:
-    words = ("fail", "skip")
+    words, if_no_answer = ("fail", "skip"), plain_scalar(if_no_answer)
     if not isinstance(if_no_answer, str) or (
         options is not None and if_no_answer not in words and if_no_answer not in options
     ):

@@ -29,12 +29,15 @@ class RecordedSending(WhatsAppOperator):
     _record: DeliveryRecord | None = None
     _instance_of_record: Any = None
     _end_wait: Callable[[], None] | None = None
+    _ended_by: BaseException | None = None
+    """Why this process is to send and wait no more."""
 
     def on_kill(self) -> None:
-        """End a wait between two attempts, so that the message is recorded as not sent.
+        """Let no further message leave; end a wait between two attempts, whose message is not sent then.
 
         :raises NotSentError: if there is one. During a request the task goes on, since its outcome matters.
         """
+        self._ended_by = NotSentError("Nothing more is sent: the task was ended from outside")
         if self._end_wait is not None:
             self._end_wait()
 
@@ -53,6 +56,7 @@ class RecordedSending(WhatsAppOperator):
         from airflow_provider_itnio.api.client import end_wait
         from airflow_provider_itnio.delivery.graceful_timeout import GracefulTimeout
 
+        self._stop_if_ended()
         hook, recipient = self.hook, prepared.recipient
         with GracefulTimeout() as limit:
             record.store.call = limit.call
@@ -74,8 +78,15 @@ class RecordedSending(WhatsAppOperator):
                     self._has_failed(recipient, error, record)
                     raise
             record.accepted(receipt)
+        if limit.is_over:
+            self._ended_by = AirflowTaskTimeout("execution_timeout is over")
         hook.log_accepted(receipt)
         return receipt
+
+    def _stop_if_ended(self) -> None:
+        """Raise before a further message or a wait, if what was accepted last came at the very end."""
+        if self._ended_by is not None:
+            raise self._ended_by
 
     def _has_failed(self, recipient: str, error: BaseException, record: DeliveryRecord) -> None:
         failure = _failure_of(error)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, cast
 
 from airflow.providers.common.compat.sdk import AirflowFailException
 
-from airflow_provider_itnio.api.checks import check_delivery, check_flag
+from airflow_provider_itnio.api.checks import check_delivery
 from airflow_provider_itnio.api.errors import (
     ItnioError,
     ReceiverError,
@@ -33,7 +33,6 @@ from airflow_provider_itnio.operators._question import (
 from airflow_provider_itnio.operators._sending import retries_may_help
 from airflow_provider_itnio.operators._waiting import (
     OF_TRIGGERER,
-    check_deferrable,
     is_deferrable,
     never_sending_again,
     seconds_of,
@@ -106,7 +105,8 @@ class WhatsAppAskOperator(AskingOperator):
         signed id counts.
     :param template: the WhatsApp template that asks whoever has not written in the last 24 hours: what
         ``template_message`` returns. It has a quick-reply button for each option, in their order.
-        Without it, such people do not get the question. (templated)
+        Without it, such people do not get the question. Not taken from ``default_args``, where it is a
+        message of other operators. (templated)
     :param business_phone: the number that asks, 7 to 14 digits, in place of the connection's. (templated)
     :param app_id: the application it goes through, in place of the connection's. (templated)
     :param itnio_conn_id: the connection, which names a receiver. (templated)
@@ -143,8 +143,6 @@ class WhatsAppAskOperator(AskingOperator):
         ("recipients", "options", "template"), "json"
     )
     recipients: Any
-    answer_within: timedelta | float
-    deferrable: bool | None
 
     def __init__(
         self,
@@ -170,6 +168,8 @@ class WhatsAppAskOperator(AskingOperator):
         own = locals()
         super().__init__(settings={name: own[name] for name in _SETTINGS}, **kwargs)
         self._forget_timeout_of_sensors()
+        if self._defaults.get("template") is template:  # another operator's message
+            self.template = template = None
         self._note_jinja()
         self._note_order()
         if self._is_written_in_dag_file():
@@ -288,12 +288,16 @@ class WhatsAppAskOperator(AskingOperator):
                 stack.enter_context(never_sending_again(record, ""))
             by_template = self._by_template(numbers, record)
             for number in numbers:
+                if question.was_accepted and time.time() >= question.ends_at:
+                    log.error("%s is not asked any more: the time for an answer is over", mask_phone(number))
+                    continue
                 try:
                     prepared = self._prepared(question, number, record, by_template=number in by_template)
                     receipt = self._send(prepared, record)
                 except ItnioError as error:
                     log.error("The question to %s: %s: %s", mask_phone(number), type(error).__name__, error)
                     errors.append(error)
+                    self._stop_if_ended()
                     if isinstance(error, UnknownOutcomeError):
                         question = question.with_unknown(number)
                     if getattr(error, "affects_all", False):
@@ -301,7 +305,9 @@ class WhatsAppAskOperator(AskingOperator):
                     continue
                 if not question.was_accepted:
                     stack.enter_context(never_sending_again(record, ""))
+                    question = self._begun_now(question, numbers, record)
                 question = question.with_receipt(receipt.as_dict(), is_first=number not in perhaps_asked)
+            self._stop_if_ended()
             if question.was_accepted:
                 return self._wait(question, record)
             self._close(question)
@@ -329,10 +335,6 @@ class WhatsAppAskOperator(AskingOperator):
                 timeout=timedelta(seconds=left) + OF_TRIGGERER if record.store else None,
             )
         return self._ended(question, self._wait_in_worker(question), record)
-
-    def _check_flags(self) -> None:
-        check_flag("typed_answers", self.typed_answers)
-        check_deferrable(self.deferrable)
 
     def _ended(self, question: Question, found: Mapping[str, Any], record: DeliveryRecord) -> AnswerDict:
         """Return the answer, send a WhatsApp template to whom the question did not reach, or end without."""

@@ -107,6 +107,13 @@ def heard(receiver, happens):
     assert receiver.get(f"/v1/incoming?after={cursor}&wait=25")["messages"]
 
 
+def open_to(number, sandbox, receiver):
+    """Let a person write, and give the questions that were open to them then."""
+    cursor = receiver.get("/v1/incoming?after=latest")["cursor"]
+    write(sandbox, "hello", number)
+    return receiver.get(f"/v1/incoming?after={cursor}&wait=25")["messages"][0]["questions"]
+
+
 def push_choice(receiver, message, sender=ANA, **more):
     receiver.push(
         {

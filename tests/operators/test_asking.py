@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
+from enum import Enum
 
 import pytest
 
@@ -41,6 +43,49 @@ def test_a_tap_answers(deferrable, maybe_store, sandbox):
     at = reply.at.replace(microsecond=0)
     assert answer == {"answer": "leave", "answered_by": BEN, "answered_at": at.isoformat()}
     assert [message.recipient for message in sandbox.messages] == [ANA, BEN]
+
+
+class Key(str, Enum):  # noqa: UP042 - whose text is not its value
+    AGAIN = "again"
+    LEAVE = "leave"
+
+
+class Title(Enum):
+    AGAIN = "Load again"
+    LEAVE = "Leave it"
+
+
+@pytest.mark.parametrize("are_pairs", [False, True])
+def test_keys_and_titles_may_be_enums(are_pairs, sandbox):
+    options = {key: Title[key.name] for key in Key}
+    given = list(options.items()) if are_pairs else options
+    left = deferred(run := asking(options=given, if_no_answer=Key.AGAIN, deferrable=True))
+    (message,) = sandbox.messages
+    titles = [button["reply"]["title"] for button in message.body["interactive"]["action"]["buttons"]]
+    assert titles == ["Load again", "Leave it"]
+    tap(sandbox, message, 1)
+    assert ended(run, left)["answer"] == "leave"
+    assert type(asking(options=given, if_no_answer=Key.AGAIN, answer_within=1).once()["answer"]) is str
+
+
+def test_the_time_for_an_answer_begins_with_the_first_message(maybe_store, sandbox):
+    """Attempts that were not sent take none of it."""
+    sandbox.fail_next(http_status=429, headers={"Retry-After": "3"})
+    left = deferred(run := asking(maybe_store, answer_within=2.5, if_no_answer="leave", deferrable=True))
+    tap(sandbox, sandbox.messages[0])
+    assert ended(run, left)["answer"] == "again"
+    if maybe_store is not None:
+        (kept,) = [json.loads(text) for key, text in maybe_store.kept.items() if key.endswith("question")]
+        assert kept["ends_at"] == left.trigger.question["ends_at"]
+
+
+def test_nobody_is_asked_once_the_time_for_an_answer_is_over(sandbox, logged):
+    sandbox.fail_next(delay=0.001)
+    sandbox.fail_next(http_status=429, headers={"Retry-After": "2"})
+    run = asking(recipients=[ANA, BEN, STRANGER], answer_within=1.5, if_no_answer="leave")
+    assert run.once()["answer"] == "leave"
+    assert [message.recipient for message in sandbox.messages] == [ANA, BEN]
+    assert f"{STRANGER[:2]}…{STRANGER[-2:]} is not asked any more" in logged()
 
 
 WORDS = ["again", " AGAIN ", "load again", "Load  Again", "1", "\uff11", "loadagain"]

@@ -20,6 +20,7 @@ from tests.operators.questions import (
     deferred,
     ended,
     heard,
+    open_to,
     resumed,
     tap,
     time_is_up,
@@ -30,13 +31,6 @@ from tests.operators.questions import (
 from tests.receiver.running import new_number, running_receiver
 
 pytestmark = pytest.mark.usefixtures("people")
-
-
-def open_to(number, sandbox, receiver):
-    """Let a person write, and give the questions that were open to them then."""
-    cursor = receiver.get("/v1/incoming?after=latest")["cursor"]
-    write(sandbox, "hello", number)
-    return receiver.get(f"/v1/incoming?after={cursor}&wait=25")["messages"][0]["questions"]
 
 
 @pytest.mark.parametrize(
