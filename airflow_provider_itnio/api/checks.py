@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from enum import Enum
 from numbers import Number
 from typing import Any, Final, Literal, TypeAlias, TypeVar, get_args
 
@@ -100,13 +101,11 @@ def check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
     :param name: the name an error gives it.
     :param value: what was given.
     :param choices: the words it may be.
-    :raises InvalidParameterError: if it is something else.
+    :raises InvalidParameterError: if it is something else; an enum is, which need not have a word's hash.
     """
-    word = plain_scalar(value)
+    word = None if _is_enum(value) else plain_scalar(value)
     if type(word) is not str or word not in choices:
-        raise InvalidParameterError(
-            f"{name}: must be one of {', '.join(choices)}; {describe_value(value)} given"
-        )
+        raise InvalidParameterError(f"{name}: must be one of {', '.join(choices)}; {_given(value)}")
 
 
 def check_name(name: str, value: object) -> str:
@@ -139,8 +138,17 @@ def check_flag(name: str, value: object) -> None:
     :param value: what was given.
     :raises InvalidParameterError: if it is something else, such as the text "no".
     """
-    if type(plain_scalar(value)) is not bool:
-        raise InvalidParameterError(f"{name}: must be True or False, {describe_value(value)} given")
+    if _is_enum(value) or type(plain_scalar(value)) is not bool:  # an enum is always true
+        raise InvalidParameterError(f"{name}: must be True or False, {_given(value)}")
+
+
+def _is_enum(value: object) -> bool:
+    return issubclass(type(value), Enum)  # isinstance would ask the value, which may raise
+
+
+def _given(value: object) -> str:
+    of_enum = " as an enum" if _is_enum(value) else ""
+    return f"{describe_value(value)}{of_enum} given{of_enum and '; give its .value'}"
 
 
 def check_link_options(link_expires_in: object, check_link: object) -> int:

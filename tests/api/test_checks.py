@@ -2,14 +2,20 @@ from __future__ import annotations
 
 from datetime import timedelta
 from decimal import Decimal
-from enum import StrEnum
+from enum import Enum, StrEnum
 from fractions import Fraction
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from airflow_provider_itnio.api.checks import check_delivery, check_number, check_seconds, describe_number
+from airflow_provider_itnio.api.checks import (
+    check_delivery,
+    check_flag,
+    check_number,
+    check_seconds,
+    describe_number,
+)
 from airflow_provider_itnio.api.errors import InvalidParameterError
 from tests.tables import for_each
 
@@ -41,8 +47,20 @@ class Word(StrEnum):
     OFTEN = "at_least_once"
 
 
-def test_a_word_may_be_a_member_of_an_enum() -> None:
-    check_delivery(Word.OFTEN)
+class Flag(Enum):
+    NO = False
+
+
+def test_an_enum_is_no_word_and_no_flag() -> None:
+    """An enum's hash is that of its name, and each of its members is true."""
+    with pytest.raises(InvalidParameterError, match=r"; 'at_least_once' as an enum given; give its \.value$"):
+        check_delivery(Word.OFTEN)
+    with pytest.raises(
+        InvalidParameterError, match=r"True or False, False as an enum given; give its \.value$"
+    ):
+        check_flag("deferrable", Flag.NO)
+    check_delivery(np.str_("at_least_once"))
+    check_flag("deferrable", np.bool_(True))
 
 
 @pytest.mark.parametrize(
