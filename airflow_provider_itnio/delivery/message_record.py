@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -22,10 +23,10 @@ _FINISHED: Final = "whatsapp/finished"
 
 
 class DeliveryRecord:
-    """The outcome of the one message of a task, by its recipient.
+    """The outcomes of a task's messages, by their recipients.
 
-    It knows a message by its recipient: a retry does not send to the same number again, whatever the text
-    renders to by then.
+    It knows a message by its recipient, and by how many the same try has sent to that number before: a retry
+    does not send it again, whatever the text renders to by then.
 
     :param store: where it is kept.
     """
@@ -34,6 +35,8 @@ class DeliveryRecord:
         self.store = store
         self.about = ""
         """What the messages are about, if the task sends about one thing after the other: an id."""
+        self._sent: Counter[str] = Counter()
+        self._accepted: set[str] = set()
         self._written: set[str] = set()
         self._fallbacks: set[str] = set()
 
@@ -41,6 +44,16 @@ class DeliveryRecord:
     def from_context(cls, context: Mapping[str, Any], task_id: str) -> Self:
         """Open the record of the task that runs; where Airflow has no store, a line in the log says so."""
         return cls(TaskStateStore.from_context(context, task_id))
+
+    def begin(self, recipient: str) -> PreviousOutcome | None:
+        """Begin a message, which may be a further one of this try to a number. All else is about it then.
+
+        :param recipient: the phone number, digits only.
+        :return: as :meth:`earlier`.
+        :raises RecordError: if the record can't be read.
+        """
+        self._sent[canonical_number(recipient)] += self._key(recipient) in self._accepted
+        return self.earlier(recipient)
 
     def earlier(self, recipient: str) -> PreviousOutcome | None:
         """Look up what an earlier try knew of the message.
@@ -51,7 +64,7 @@ class DeliveryRecord:
         :raises RecordError: if the record can't be read.
         """
         self._fallbacks.discard(self._key(recipient))
-        if not self.store or self._key(recipient) in self._written:  # a second message of this very try
+        if not self.store or self._key(recipient) in self._written:  # as it is sent anew by this very try
             return None
         entry = self.store.get(self._key(recipient))
         if entry is None:
@@ -64,6 +77,8 @@ class DeliveryRecord:
         if is_sure and has_finished_since(self.store, entry):
             return None
         self._written.add(self._key(recipient))
+        if earlier.outcome == "accepted":
+            self._accepted.add(self._key(recipient))
         if earlier.is_fallback and earlier.outcome != "refused":  # then a cleared task begins anew
             self._fallbacks.add(self._key(recipient))
         return earlier
@@ -119,6 +134,7 @@ class DeliveryRecord:
 
     def accepted(self, receipt: Receipt) -> None:
         """Write that a message was accepted; if that fails, the log says so."""
+        self._accepted.add(self._key(receipt.recipient))
         self._write_or_say(receipt.recipient, "accepted", receipt=receipt.as_dict())
 
     def failed(self, recipient: str, error: ItnioError) -> None:
@@ -149,7 +165,8 @@ class DeliveryRecord:
 
     def _key(self, recipient: str) -> str:
         # Keys stand in the addresses that Airflow's own server logs, so they hold no number.
-        person = canonical_number(recipient) + self.about
+        number = canonical_number(recipient)
+        person = number + self.about + (f"#{self._sent[number]}" if self._sent[number] else "")
         return f"whatsapp/message/{hashlib.sha256(person.encode()).hexdigest()[:32]}"
 
     def _entry(self, recipient: str, outcome: Outcome, **known: Any) -> dict[str, Any]:

@@ -6,6 +6,9 @@ from collections.abc import Mapping, Sequence
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
+from airflow.providers.common.compat.sdk import AirflowFailException
+
+from airflow_provider_itnio.api.describe import describe_value
 from airflow_provider_itnio.api.errors import InvalidMessageError
 from airflow_provider_itnio.message_fields import MESSAGE_FIELDS
 from airflow_provider_itnio.operators._sending import WhatsAppOperator
@@ -63,6 +66,20 @@ class WhatsAppMessageOperator(WhatsAppOperator):
             unless overridden.
         """
         return self._message_fields()
+
+    def _built_message(self, context: Context) -> Mapping[str, Any]:
+        """Return what :meth:`build_message` gives.
+
+        :raises AirflowFailException: if that are no message fields.
+        """
+        fields = self.build_message(context)
+        if isinstance(fields, Mapping):
+            return fields
+        why = "is its return forgotten? " if fields is None else ""
+        raise AirflowFailException(
+            f'InvalidMessageError: build_message: must return message fields, as in {{"text": "…"}}, '
+            f"{describe_value(fields)} returned; {why}To send nothing, raise AirflowSkipException"
+        )
 
     def _prefer_own_message(self) -> None:
         """Let what the task is given itself win: ``location`` in ``default_args`` is another operator's."""

@@ -220,7 +220,7 @@ class WhatsAppSendOperator(RecordedSending, WhatsAppMessageOperator):
             check_fallback(self.fallback)
             recipient = normalize_phone(self.recipient)
         record = self._record_of(context)
-        return self._go_on(context, recipient, record, record.earlier(recipient))
+        return self._go_on(context, recipient, record, record.begin(recipient))
 
     def _go_on(
         self, context: Context, recipient: str, record: DeliveryRecord, earlier: PreviousOutcome | None
@@ -237,18 +237,15 @@ class WhatsAppSendOperator(RecordedSending, WhatsAppMessageOperator):
                 if earlier.cleared == "no":
                     raise AirflowFailException(f"Nothing is sent: {FALLBACK_IS_GONE}")
                 record.use_message(recipient)
-        is_fallback = record.uses_fallback(recipient)
-        fields = None if is_fallback else self.build_message(context)
+        fields = {} if record.uses_fallback(recipient) else self._built_message(context)
         with self._failing_as_documented():
             receipt = self._send(self._prepared(recipient, fields, record), record)
         return self._wait(receipt.as_dict(), record)
 
-    def _prepared(
-        self, recipient: str, fields: Mapping[str, Any] | None, record: DeliveryRecord
-    ) -> PreparedMessage:
+    def _prepared(self, recipient: str, fields: Mapping[str, Any], record: DeliveryRecord) -> PreparedMessage:
         """Return what is to be sent: of these fields, or the fallback."""
         hook, fallback = self.hook, self.fallback
-        if fields is None:
+        if record.uses_fallback(recipient):
             log.info("The fallback is sent: an earlier try has found that the message does not reach")
             return prepare_fallback(hook, recipient, fallback)
         prepared = hook.prepare(recipient, if_too_long=self.if_too_long, **fields)
@@ -297,6 +294,7 @@ class WhatsAppSendOperator(RecordedSending, WhatsAppMessageOperator):
         message_id, seconds = receipt["message_id"], seconds_of(self.wait_timeout)
         log.info("Waiting until the message is %s, %s at most", self.wait_for, timedelta(seconds=seconds))
         with self._failing_as_documented(), never_sending_again(record, receipt["recipient"]):
+            self._stop_if_ended()
             if is_deferrable(self.deferrable):
                 from airflow_provider_itnio.triggers.whatsapp import WhatsAppStatusTrigger
 

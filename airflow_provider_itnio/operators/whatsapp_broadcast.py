@@ -262,7 +262,7 @@ class WhatsAppBroadcastOperator(BroadcastMessages):
             self._check_message()
             record = self._record = BroadcastRecord.from_context(context, self.task_id)
         self._finish_after_post_execute()
-        fields = self.build_message(context)
+        fields = self._built_message(context)
         limit = GracefulTimeout()
         with self._failing_as_documented():
             run = self._run = self._prepared(context, fields, record, limit)

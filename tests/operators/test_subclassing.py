@@ -5,12 +5,18 @@ from __future__ import annotations
 import pytest
 from airflow.providers.common.compat.sdk import DAG, AirflowFailException
 
-from airflow_provider_itnio.api.errors import InvalidMessageError, InvalidParameterError, NotSentError
+from airflow_provider_itnio.api.errors import (
+    InvalidMessageError,
+    InvalidParameterError,
+    NotSentError,
+    RefusedError,
+)
 from airflow_provider_itnio.hooks.itnio import ItnioHook
-from airflow_provider_itnio.messages import reply_buttons
+from airflow_provider_itnio.messages import reply_buttons, template_message
 from airflow_provider_itnio.operators.whatsapp import WhatsAppSendOperator
 from airflow_provider_itnio.operators.whatsapp_broadcast import WhatsAppBroadcastOperator
 from tests.api.servers import Server, answer
+from tests.task_runs import TaskRun
 
 NUMBER, OTHER = "+86 147-1800-4557", "+55 11 91234-5678"
 
@@ -112,6 +118,80 @@ def test_what_it_computes_is_checked_before_it_is_sent(message, sentence, sandbo
     with pytest.raises(AirflowFailException, match=sentence):
         sandbox.execute(Tell(task_id="tell", recipient=NUMBER))
     assert sandbox.requests == []
+
+
+@pytest.mark.parametrize("fallback", [None, {"template": template_message("sale", "en")}])
+@pytest.mark.parametrize(
+    ("returned", "told"),
+    [(None, "nothing returned; is its return forgotten?"), ("hello", "'hello' returned"), (5, "5 returned")],
+)
+def test_what_is_no_message_is_an_error_and_no_reason_for_the_fallback(returned, told, fallback, sandbox):
+    class Tell(WhatsAppSendOperator):
+        def build_message(self, context):
+            return returned
+
+    class TellAll(WhatsAppBroadcastOperator):
+        build_message = Tell.build_message
+
+    for tell in (
+        Tell(task_id="tell", recipient=NUMBER, fallback=fallback),
+        TellAll(task_id="all", recipients=[NUMBER], fallback=fallback),
+    ):
+        with pytest.raises(AirflowFailException, match=f"build_message: must return message fields.*{told}"):
+            sandbox.execute(tell)
+    assert sandbox.requests == []
+
+
+class TellTwice(WhatsAppSendOperator):
+    """Sends two messages to one person, and may fail then."""
+
+    fails = False
+
+    def execute(self, context):
+        for words in ("one", "two"):
+            self.text = words
+            receipt = super().execute(context)
+        if self.fails:
+            raise OSError("of the task's own code")
+        return receipt
+
+
+@pytest.mark.usefixtures("connection")
+@pytest.mark.parametrize("delivery", ["at_least_once", "at_most_once"])
+def test_of_two_messages_to_one_person_a_retry_sends_what_is_missing(delivery, sandbox, store):
+    run = TaskRun(lambda: TellTwice(task_id="tell", recipient=NUMBER, delivery=delivery), store=store)
+    TellTwice.fails = True
+    with pytest.raises(OSError, match="own code"):
+        run.once()
+    TellTwice.fails = False
+    run.once()
+    assert [message.text for message in sandbox.messages] == ["one", "two"]
+
+    run.clear()
+    sandbox.fail_next(delay=0.001)
+    sandbox.fail_next(status=-12)
+    with pytest.raises(RefusedError if delivery == "at_least_once" else AirflowFailException):
+        run.once()
+    if delivery == "at_least_once":
+        run.once()
+        assert [message.text for message in sandbox.messages[2:]] == ["one", "two"]
+
+
+@pytest.mark.usefixtures("connection")
+def test_what_was_refused_may_be_sent_in_other_words_in_the_same_try(sandbox, store):
+    class Plainly(WhatsAppSendOperator):
+        def execute(self, context):
+            try:
+                return super().execute(context)
+            except AirflowFailException:
+                self.text = "plain"
+                return super().execute(context)
+
+    run = TaskRun(lambda: Plainly(task_id="tell", recipient=NUMBER, text="bold"), store=store)
+    sandbox.fail_next(status=-132)
+    run.once(ends="failing")
+    run.once()
+    assert [message.text for message in sandbox.messages] == ["plain"]
 
 
 # --- the hook of a task -----------------------------------------------------------------------------------
