@@ -19,7 +19,7 @@ from yarl import URL
 
 from airflow_provider_itnio.api.balance import Balance
 from airflow_provider_itnio.api.checks import Delivery
-from airflow_provider_itnio.api.errors import NotSentError, mark_as_not_sent
+from airflow_provider_itnio.api.errors import ItnioError, NotSentError, RefusedError, mark_as_not_sent
 from airflow_provider_itnio.api.models import Message
 from airflow_provider_itnio.api.network import IDLE_LIMIT, Route
 from airflow_provider_itnio.api.protocol import HEADERS, AnyProtocol, Protocol, Request
@@ -203,8 +203,8 @@ class AsyncClient:
         """
         try:
             return await self._try(request, delivery)
-        except NotSentError as error:
-            first: NotSentError | None = error
+        except (NotSentError, RefusedError) as error:
+            first: ItnioError | None = error
 
         async def again() -> Result:
             # The try that was made counts as the first of its tries: what is accepted at once, which nearly

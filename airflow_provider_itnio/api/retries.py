@@ -10,7 +10,7 @@ from typing import Any
 from tenacity import RetryCallState, retry_if_exception, stop_after_attempt, wait_exponential, wait_random
 from tenacity.wait import wait_base
 
-from airflow_provider_itnio.api.errors import NotSentError
+from airflow_provider_itnio.api.errors import NotSentError, RefusedError
 from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
 from airflow_provider_itnio.api.settings import ClientSettings
 
@@ -40,6 +40,8 @@ def retry_options(settings: ClientSettings) -> dict[str, Any]:
     """
 
     def should_retry(error: BaseException) -> bool:
+        if isinstance(error, RefusedError):
+            return settings.retry_refused and error.transient
         if not isinstance(error, NotSentError) or not error.try_again:
             return False
         return error.retry_after is None or error.retry_after <= settings.max_retry_after

@@ -26,6 +26,7 @@ class ClientSettings:
     :param timeout: seconds from then on in which the whole answer must have come, however slowly it comes.
     :param max_attempts: how often a message that was not sent is tried, the first time included.
     :param max_retry_after: the longest ``Retry-After``, in seconds, that is waited for.
+    :param retry_refused: try again also what was refused for a reason that may pass.
     :param first_wait: the least seconds before the second try; they double with each further try.
     :param longest_wait: the most seconds between two tries, unless the server asked for more.
     :param jitter: up to how many seconds are added at random to each wait.
@@ -37,6 +38,7 @@ class ClientSettings:
     timeout: float = 30.0
     max_attempts: int = 4
     max_retry_after: float = 60.0
+    retry_refused: bool = False
     first_wait: float = 0.5
     longest_wait: float = 8.0
     jitter: float = 0.5

@@ -95,14 +95,17 @@ class RenderedAlert:
 
 def _with_note(own_message: Mapping[str, Any], note: str) -> dict[str, Any] | None:
     """Return the own message with a note in its last line, ``None`` if it is not a text."""
-    text = own_message.get("text")
+    whole = own_message.get("message")
+    fields = whole if isinstance(whole, dict) else own_message
+    text = fields.get("text")
     body = text.get("body") if isinstance(text, dict) else text
     if not note:
         return dict(own_message)
     if not isinstance(body, str):
         return None
     noted = f"{truncate_body(body, TEXT_LIMIT - len(note) - 4)}\n\n_{note}_"
-    return {**own_message, "text": {**text, "body": noted} if isinstance(text, dict) else noted}
+    noted_fields = {**fields, "text": {**text, "body": noted} if isinstance(text, dict) else noted}
+    return noted_fields if fields is own_message else {**own_message, "message": noted_fields}
 
 
 def describe_error(error: BaseException) -> str:

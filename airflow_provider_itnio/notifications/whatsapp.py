@@ -295,7 +295,7 @@ class WhatsAppNotifier(_Notifier):
             link_expires_in=self.link_expires_in,
             check_link=self.check_link,
         )
-        hook.file_timeout = _FILE_TIMEOUT
+        hook.file_timeout, hook.retry_refused = _FILE_TIMEOUT, True  # no task's retries send an alert again
         for noted in (*renderer.problems, *unusable):
             log.error("WhatsApp alert: %s", noted)
         return alert, hook

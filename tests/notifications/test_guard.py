@@ -81,7 +81,9 @@ def test_a_whatsapp_template_says_it_in_its_fifth_value(tell, sandbox, variables
         ({"text": {"body": "own"}}, "own\n\n_Further alerts are held back"),
         ({"text": "x" * 4096}, "xxx"),
         ({"image": "https://example.com/a.png"}, "❌ *DAG failed*"),
-        ({"message": {"text": "own"}}, "❌ *DAG failed*"),
+        ({"message": {"text": "own"}}, "own\n\n_Further alerts are held back"),
+        ({"message": {"text": {"body": "own"}}}, "own\n\n_Further alerts are held back"),
+        ({"message": {"image": "https://example.com/a.png"}}, "❌ *DAG failed*"),
     ],
 )
 def test_a_message_of_the_users_own_says_it_too(fields, beginning, tell, sandbox, variables, clock, option):

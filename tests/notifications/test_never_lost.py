@@ -78,12 +78,24 @@ def test_a_default_that_is_refused_too_is_an_error(tell, sandbox):
     assert len(sandbox.requests) == 2
 
 
-@pytest.mark.parametrize("code", [-1, -13, -70, -96, -5])
+@pytest.mark.parametrize("code", [-1, -13, -70, -96])
 def test_no_other_words_help_against_any_other_refusal(code, tell, sandbox):
     sandbox.fail_next(9, status=code)
     with pytest.raises(ItnioError, match=f"was not sent to 1 of 1 recipients: .*status {code},"):
         tell(WhatsAppNotifier(recipients=NUMBER, text="own words"), of_task())
     assert len(sandbox.requests) == 1
+
+
+@pytest.mark.parametrize("code", [-5, -12, -18])
+def test_a_refusal_that_may_pass_is_tried_again(code, tell, sandbox):
+    """A callback has no retries of a task behind it."""
+    sandbox.fail_next(status=code)
+    tell(WhatsAppNotifier(recipients=NUMBER, text="own words"), of_task())
+    assert [message.text for message in sandbox.messages] == ["own words"]
+    sandbox.fail_next(2, status=code)
+    with pytest.raises(ItnioError, match=rf"\({code}\)|{code}"):
+        tell(WhatsAppNotifier(recipients=NUMBER, text="own words"), of_task())
+    assert len(sandbox.messages) == 1
 
 
 def test_a_reason_holds_nothing_that_airflow_masks(tell, sandbox):
