@@ -7,6 +7,7 @@ import re
 from array import array
 from collections import defaultdict, deque
 from collections.abc import Iterator, Mapping, Sequence, Set, ValuesView
+from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
 from airflow_provider_itnio.api.describe import describe_key, describe_value, truncate
@@ -296,15 +297,27 @@ class _DifferentData:
 
     def add(self, data: Mapping[str, Any]) -> bool:
         """Add the data of an entry, and say whether it differs from all before."""
+        with suppress(Exception):  # data may do as it likes
+            data = _comparable(data)
         others = self._by_fingerprint[_fingerprint(data)]  # compared with all, many would take very long
-        try:
+        with suppress(Exception):
             if data in others:
                 return False
-        except Exception:  # noqa: S110 - data may compare as it likes, arrays not at all
-            pass
         others.append(data)
         self._count += 1
         return True
+
+
+def _comparable(value: Any) -> Any:
+    """Return data that compares by what stands in it: gaps, which differ from themselves, and arrays too."""
+    if isinstance(value, Mapping):
+        return {key: _comparable(inner) for key, inner in value.items()}
+    if hasattr(type(value), "tolist"):
+        value = value.tolist()
+    if isinstance(value, (list, tuple)):
+        inner = map(_comparable, value)
+        return tuple(inner) if isinstance(value, tuple) else list(inner)
+    return None if is_gap(value) else value
 
 
 def _fingerprint(value: Any) -> int:

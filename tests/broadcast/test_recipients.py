@@ -250,6 +250,18 @@ def test_a_number_with_other_data_is_another_message_in_order():
     assert people.duplicates == 1
 
 
+@pytest.mark.parametrize(
+    "make",
+    [lambda: float("nan"), lambda: Decimal("nan"), lambda: [float("nan")], lambda: np.array([1.0, np.nan])],
+    ids=["nan", "decimal", "list", "array"],
+)
+def test_gaps_and_arrays_differ_only_by_what_they_are(make):
+    people = Recipients([{"phone": LI, "n": make(), "of": {"n": make()}} for _ in range(2)])
+    assert [one.position for one in people] == [0]
+    assert people.duplicates == 1
+    assert len(list(Recipients([{"phone": LI, "n": make()}, {"phone": LI, "n": 1.0}]))) == 2
+
+
 def test_an_excluded_one_is_counted_as_such_and_not_as_repeated():
     people = Recipients([LI, LI, ANA], frozenset({LI}))
     assert [one.number for one in people] == [ANA]
