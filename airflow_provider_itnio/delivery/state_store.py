@@ -130,7 +130,7 @@ class TaskStateStore:
                 self.set(key, value)
                 return
             except RecordError as error:
-                too_long += isinstance(error.__cause__, TimeIsOverError)
+                too_long += isinstance(error, _TooLateError)
                 if not left or too_long > 1:
                     raise
                 log.warning("%s; trying again", error)
@@ -155,7 +155,13 @@ class TaskStateStore:
             if not is_failure:
                 raise
             words = mask_phone_numbers(f"{type(error).__name__}: {' '.join(str(error).split())}"[:200])
-            raise RecordError(f"Airflow's task state store {what_failed}: {words}") from error
+            kind = _TooLateError if isinstance(error, TimeIsOverError) else RecordError
+            failure = kind(f"Airflow's task state store {what_failed}: {words}")
+        raise failure  # out here: the store's own error, which may repeat what it was given, is no context
+
+
+class _TooLateError(RecordError):
+    """The call was ended, since the task's time is over."""
 
 
 def _call(function: Callable[..., Any], *args: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import traceback
 
 import pytest
 
@@ -44,6 +45,13 @@ def test_an_entry_is_read_with_whether_the_task_was_cleared_since(store):
     assert entries_in(store, **cleared(2)).get("a").cleared == "certainly"
     assert entries_in(store, **cleared(2, retries=1)).get("a").cleared == "perhaps"
     assert entries_in(store).get("b") is None
+
+
+def test_an_error_shows_nothing_of_what_the_store_repeats(store):
+    store.fail(OSError(f"can't store {{'recipient': '{NUMBER}'}}"))
+    with pytest.raises(RecordError) as caught:
+        entries_in(store).set("a", {"recipient": NUMBER})
+    assert NUMBER not in "".join(traceback.format_exception(caught.value))
 
 
 STAMP = {"version": 1, "try": 1, "max_tries": 2, "retries": 2, "clear_number": 0}
