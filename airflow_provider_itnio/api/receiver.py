@@ -266,7 +266,7 @@ class ReceiverProtocol:
             return ended.with_traceback(None)
         return ReceiverError(
             f"The receiver could not be asked {request.description}: "
-            f"{type(ended).__name__}: {self._clean(str(ended))}"
+            f"{type(ended).__name__}: {self._clean(str(ended))}. Does itnio-receiver run at receiver_url?"
         )
 
     def _clean(self, words: str) -> str:

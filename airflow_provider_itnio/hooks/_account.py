@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -93,8 +94,29 @@ class ConnectionFields:
         )
 
 
+def no_connection(conn_id: str) -> ConfigurationError:
+    """Make the error of a connection that Airflow does not give."""
+    variable = f"AIRFLOW_CONN_{str(conn_id).upper()}"
+    if variable in os.environ:
+        return ConfigurationError(
+            f"Connection {conn_id!r} can't be read: {variable} must hold a JSON object, as in "
+            '{"conn_type": "itnio", "login": "…", "password": "…"}, or a URI'
+        )
+    return ConfigurationError(
+        f"Connection {conn_id!r} is not defined. Add it in Airflow, under Admin, Connections, or set "
+        f"{variable} in the environment. On Airflow 3, code outside of a task finds connections only in the "
+        "environment"
+    )
+
+
 def account_of(
-    fields: ConnectionFields, conn_id: str, *, proxy: Secret, max_retry_after: float, **limits: object
+    fields: ConnectionFields,
+    conn_id: str,
+    *,
+    proxy: Secret,
+    max_retry_after: float,
+    retry_refused: bool = False,
+    **limits: object,
 ) -> Account:
     """Check a connection's fields.
 
@@ -102,6 +124,7 @@ def account_of(
     :param conn_id: the connection's name, for errors.
     :param proxy: goes before the connection's.
     :param max_retry_after: the longest ``Retry-After`` that is waited for, in seconds.
+    :param retry_refused: whether a refusal that may pass is tried again.
     :param limits: ``timeout``, ``connect_timeout`` and ``max_attempts``, which go before the connection's
         where they are not ``None``.
     :raises ConfigurationError: if a field is missing or unusable.
@@ -142,6 +165,7 @@ def account_of(
         connect_timeout=number("connect_timeout", 5.0, 0.001, 3600),
         max_attempts=int(number("max_attempts", 4, 1, 10)),
         max_retry_after=max_retry_after,
+        retry_refused=retry_refused,
         proxy=proxy or fields.proxy,
     )
     texts = {

@@ -74,6 +74,9 @@ class ItnioHook(Files, ReceiverQuestions, _Hook):
     conn_type = "itnio"
     hook_name = "Itniotech WhatsApp"
 
+    retry_refused = False
+    """Whether a message that is refused for a reason that may pass is tried again."""
+
     def __init__(
         self,
         itnio_conn_id: str = default_conn_name,
@@ -128,13 +131,13 @@ class ItnioHook(Files, ReceiverQuestions, _Hook):
 
         :raises ConfigurationError: if there is no such connection, or a field of it is missing or unusable.
         """
-        from airflow_provider_itnio.hooks._account import ConnectionFields
+        from airflow_provider_itnio.hooks._account import ConnectionFields, no_connection
 
         if self._account is None:
             try:
                 fields = ConnectionFields.of(self.get_connection(self.itnio_conn_id))
             except AirflowNotFoundException:
-                raise self._no_connection() from None
+                raise no_connection(self.itnio_conn_id) from None
             self._account = self._account_of(fields)
         return self._account
 
@@ -142,13 +145,13 @@ class ItnioHook(Files, ReceiverQuestions, _Hook):
         """Return what the connection says without blocking the event loop, else as :meth:`account` does."""
         from airflow.providers.common.compat.connection import get_async_connection
 
-        from airflow_provider_itnio.hooks._account import ConnectionFields
+        from airflow_provider_itnio.hooks._account import ConnectionFields, no_connection
 
         if self._account is None:
             try:
                 fields = ConnectionFields.of(await get_async_connection(self.itnio_conn_id))
             except AirflowNotFoundException:
-                raise self._no_connection() from None
+                raise no_connection(self.itnio_conn_id) from None
             self._account = self._account_of(fields)
         return self._account
 
@@ -375,14 +378,8 @@ class ItnioHook(Files, ReceiverQuestions, _Hook):
             self.itnio_conn_id,
             proxy=self._proxy,
             max_retry_after=self._max_retry_after,
+            retry_refused=self.retry_refused,
             **self._limits,
-        )
-
-    def _no_connection(self) -> ConfigurationError:
-        return ConfigurationError(
-            f"Connection {self.itnio_conn_id!r} is not defined. Add it in Airflow, under Admin, Connections, "
-            f"or set AIRFLOW_CONN_{str(self.itnio_conn_id).upper()} in the environment. On Airflow 3, code "
-            "outside of a task finds connections only in the environment"
         )
 
     def _misconfigured(self, field: str, problem: str) -> ConfigurationError:

@@ -179,10 +179,13 @@ def with_status(receipt: ReceiptDict, event: Mapping[str, Any], until: str, seco
             code=told.get("code"),
         )
     if STATUS_ORDER.index(status) < STATUS_ORDER.index(until):
+        within = f"{until} within {timedelta(seconds=seconds)}"
         known = f"its last status is {status}" if status != "none" else _NOTHING_PUSHED
+        outcome = f"was not {within}: {known}"
+        if event["problem"]:
+            outcome = f"it is not known whether it was {within}: {event['problem']}"
         raise NotDeliveredError(
-            f"{message} was accepted by Itniotech, and was not {until} within {timedelta(seconds=seconds)}: "
-            f"{event['problem'] or known}",
+            f"{message} was accepted by Itniotech, and {outcome}",
             status=status,
         )
     log.info("%s is %s since %s", message, status, told["at"])

@@ -38,7 +38,7 @@ class Gap(StrictUndefined):  # noqa: PLW1641 - it has a __hash__, which fails
         name = self._undefined_name or ""
         example = name if _PATH.fullmatch(name) else "…"
         which = f" ({name})" if name else ""
-        return f"a value is {shown}{which}; give a default, as in {{{{ {example} or '-' }}}}"
+        return f"a value is {shown}{which}; give a default, as in {{{{ {example} | default('-') }}}}"
 
     def __bool__(self) -> bool:  # type: ignore[override]
         return False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, Final
 
 from jinja2 import Environment, Template, TemplateError, TemplateNotFound, nodes
 from jinja2.nativetypes import NativeCodeGenerator, native_concat
@@ -14,8 +14,10 @@ from airflow_provider_itnio.api.errors import InvalidMessageError
 from airflow_provider_itnio.api.masking import mask_phone_numbers
 from airflow_provider_itnio.api.values import integral
 from airflow_provider_itnio.rendering.environment import LookUpFailed, data_environment
-from airflow_provider_itnio.rendering.gaps import without_gaps
+from airflow_provider_itnio.rendering.gaps import Missing, without_gaps
 from airflow_provider_itnio.templating import TEMPLATE_EXT, is_template_file
+
+_OF_LOGICAL_DATE: Final = re.compile(r"'((?:ds|ts)(?:_nodash)?(?:_with_tz)?|logical_date)' is undefined")
 
 
 class Renderer:
@@ -80,7 +82,7 @@ class Renderer:
 
         def take(values: Iterator[Any]) -> Any:
             value = next(iter(values), "")
-            is_object = not isinstance(value, (str, bytes)) and hasattr(type(value), "__iter__")
+            is_object = not isinstance(value, (str, bytes, Missing)) and hasattr(type(value), "__iter__")
             is_kept = is_object or (or_number and integral(value) is not None)
             return without_gaps(value) if is_kept else str(value)
 
@@ -121,7 +123,7 @@ class Renderer:
         try:
             if is_template_file(text, self._template_ext):
                 return environment.get_template(text)
-            return environment.from_string(text)
+            return environment.from_string(str.__str__(text))  # of an enum that is a str too
         except (TemplateError, OSError, TypeError) as error:  # TypeError: nothing to find files with
             if is_template_file(text, self._template_ext) and not isinstance(error, TemplateError):
                 error = TemplateNotFound(text)
@@ -144,6 +146,8 @@ def describe_error(error: Exception) -> str:
         words = ""
     if isinstance(error, TemplateNotFound):
         words = f"the Jinja file {str(error.name)[:60]!r} was not found"
+    if (name := _OF_LOGICAL_DATE.fullmatch(words)) is not None:
+        words += f"; a run without a logical date has no {name[1]}, but run_id and dag_run.run_after"
     words = re.sub(r"'?[\w.]*TemplateRows( object)?'?", "rows", words)
     words = re.sub(r"[\w.]*\._(?:List|Tuple) object", "the list", words)
     return truncate(mask_phone_numbers(words), 240) or type(error).__name__

@@ -186,7 +186,7 @@ class LikePolars:
         ("{{ shared.frame.iloc[0]['nmae'] }}", "Series has no 'nmae'; did you mean 'name'? It has name"),
         ("{{ shared.polars.nmae }}", "LikePolars has no 'nmae'; did you mean 'name'? It has name"),
         ("{{ shared.polars['nmae'] }}", "LikePolars has no 'nmae'; did you mean 'name'? It has name"),
-        ("{{ shared.frame['name'][1] }}", " (an entry); give a default, as in {{ … or '-' }}"),
+        ("{{ shared.frame['name'][1] }}", " (an entry); give a default, as in {{ … | default('-') }}"),
         ("{{ [recipient] | map(attribute='nmae') | join }}", "recipient has no 'nmae'; did you mean 'name'?"),
         ("{{ shared.rows[3] }}", "the list has no element 3"),
     ],

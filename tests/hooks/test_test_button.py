@@ -119,3 +119,10 @@ def test_an_unknown_connection_says_where_to_define_it(conn_id):
         caught.value
     )
     assert f"set AIRFLOW_CONN_{conn_id.upper()} in the environment" in str(caught.value)
+
+
+@pytest.mark.parametrize("value", ['{"conn_type": "itnio", "login": ', "{'login': 'x'}"])
+def test_a_variable_that_can_not_be_read_is_named(value, monkeypatch):
+    monkeypatch.setenv("AIRFLOW_CONN_ITNIO_BROKEN", value)
+    with pytest.raises(ConfigurationError, match="AIRFLOW_CONN_ITNIO_BROKEN must hold a JSON object"):
+        ItnioHook("itnio_broken").account()

@@ -99,7 +99,7 @@ def test_a_gap_of_any_kind_is_one_and_the_error_says_what_to_do(gap, sandbox):
     assert counts_of(run.summary) == {"accepted": 1, "invalid": 1}
     reason = run.summary["failures"][0]["reason"]
     assert "(recipient.deep.name)" in reason
-    assert "give a default, as in {{ recipient.deep.name or '-' }}" in reason
+    assert "give a default, as in {{ recipient.deep.name | default('-') }}" in reason
 
 
 FILLED = {

@@ -1,0 +1,64 @@
+"""Jinja that reads what is not there: an error that names the field, without retries."""
+
+from __future__ import annotations
+
+import pytest
+from airflow.providers.common.compat.sdk import DAG, AirflowFailException
+
+from airflow_provider_itnio.operators.whatsapp import WhatsAppSendOperator
+from airflow_provider_itnio.operators.whatsapp_ask import WhatsAppAskOperator
+from airflow_provider_itnio.operators.whatsapp_broadcast import WhatsAppBroadcastOperator
+from airflow_provider_itnio.transfers.sql_to_whatsapp import SqlToWhatsAppOperator
+
+NUMBER = "+86 147-1800-4557"
+OPERATORS = {
+    WhatsAppSendOperator: {"recipient": NUMBER, "text": "x"},
+    WhatsAppBroadcastOperator: {"recipients": [NUMBER], "text": "x"},
+    WhatsAppAskOperator: {"recipients": [NUMBER], "question": "x", "options": {"a": "A"}},
+    SqlToWhatsAppOperator: {"recipient": NUMBER, "sql": "SELECT 1", "sql_conn_id": "db", "text": "x"},
+}
+
+
+@pytest.mark.parametrize("undefined", ["nope", "params.nope"])
+@pytest.mark.parametrize(
+    ("operator", "field", "path"),
+    [
+        (WhatsAppSendOperator, "recipient", "recipient"),
+        (WhatsAppSendOperator, "business_phone", "business_phone"),
+        (WhatsAppSendOperator, "itnio_conn_id", "itnio_conn_id"),
+        (WhatsAppSendOperator, "text", "text"),
+        (WhatsAppBroadcastOperator, "recipients", "recipients"),
+        (WhatsAppBroadcastOperator, "exclude", "exclude"),
+        (WhatsAppAskOperator, "recipients", "recipients"),
+        (WhatsAppAskOperator, "question", "question"),
+        (SqlToWhatsAppOperator, "recipient", "recipient"),
+        (SqlToWhatsAppOperator, "sql_conn_id", "sql_conn_id"),
+        (SqlToWhatsAppOperator, "as_file", "as_file"),
+    ],
+)
+def test_it_is_an_error_of_that_field(operator, field, path, undefined, sandbox):
+    given = OPERATORS[operator] | {field: f"{{{{ {undefined} }}}}"}
+    with pytest.raises(
+        AirflowFailException, match=rf"InvalidMessageError: {path}: could not be rendered: .*nope"
+    ):
+        sandbox.execute(operator(task_id="tell", **given))
+    assert sandbox.requests == []
+
+
+def test_in_a_list_the_entry_is_named(sandbox):
+    with pytest.raises(
+        AirflowFailException, match=r"recipients\[1\]: could not be rendered: 'nope' is undefined"
+    ):
+        sandbox.execute(
+            WhatsAppBroadcastOperator(task_id="tell", recipients=[NUMBER, "{{ nope }}"], text="x")
+        )
+
+
+@pytest.mark.parametrize("name", ["ds", "ds_nodash", "ts", "ts_nodash_with_tz", "logical_date"])
+def test_what_a_run_without_a_logical_date_lacks_is_told(name):
+    with DAG("report", schedule=None):
+        operator = WhatsAppSendOperator(task_id="tell", recipient=NUMBER, text=f"{{{{ {name} }}}}")
+    with pytest.raises(
+        AirflowFailException, match=rf"a run without a logical date has no {name}, but run_id"
+    ):
+        operator.render_template_fields({})
