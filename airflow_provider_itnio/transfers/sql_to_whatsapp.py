@@ -107,6 +107,7 @@ class SqlToWhatsAppOperator(RowMessages):
         *("sql", "sql_conn_id", "parameters", "as_file", "recipient"),
         *WhatsAppBroadcastOperator.template_fields,
     )
+    _own_fields = WhatsAppBroadcastOperator._own_fields | {"sql_conn_id", "as_file"}
     template_fields_renderers: ClassVar[dict[str, str]] = {
         **WhatsAppBroadcastOperator.template_fields_renderers,
         "sql": "sql",
@@ -167,6 +168,11 @@ class SqlToWhatsAppOperator(RowMessages):
     def _check_how_it_is_sent(self) -> None:
         super()._check_how_it_is_sent()
         check_choice("if_empty", self.if_empty, ("send", "skip", "fail"))
+        own = [name for name in self._to if name not in self._defaults]
+        if own and own != self._to:  # what the task is given itself wins
+            for name in {*self._to} - {*own}:
+                setattr(self, name, () if name == "recipients" else None)
+            self._to = own
         if len(self._to) != 1:
             raise InvalidParameterError(
                 f"exactly one of {', '.join(_TO)} must be given, {' and '.join(self._to) or 'none'} given"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from airflow.providers.common.compat.sdk import DAG, TaskGroup, task
@@ -10,7 +11,9 @@ from airflow.providers.common.compat.sdk import DAG, TaskGroup, task
 from airflow_provider_itnio.api.errors import InvalidMessageError
 from airflow_provider_itnio.messages import template_message
 from airflow_provider_itnio.operators.whatsapp import WhatsAppSendOperator
+from airflow_provider_itnio.operators.whatsapp_ask import WhatsAppAskOperator
 from airflow_provider_itnio.operators.whatsapp_broadcast import WhatsAppBroadcastOperator
+from airflow_provider_itnio.transfers.sql_to_whatsapp import SqlToWhatsAppOperator
 
 NUMBER = "+86 147-1800-4557"
 OTHERS = {
@@ -126,6 +129,29 @@ def test_a_reply_from_default_args_yields_to_the_message(fields, reply, kind, it
         itnio_sandbox.execute(each)
     answered = [message.body.get("context", {}).get("refMessageId") for message in itnio_sandbox.messages]
     assert answered == [reply] * PLACES[kind]
+
+
+def test_rows_go_to_whom_the_task_itself_names():
+    kinds = {"recipient_column": "phone", "recipients": [NUMBER], "recipient": NUMBER}
+    for kind, value in kinds.items():
+        with DAG(
+            "report", schedule=None, default_args={**dict.fromkeys(["recipient", "recipients"], "+1 555")}
+        ):
+            made = SqlToWhatsAppOperator(
+                task_id="tell", sql="SELECT 1", sql_conn_id="db", text="x", **{kind: value}
+            )
+        assert {name for name in kinds if getattr(made, name)} == {kind}
+
+
+def test_a_question_takes_no_message_of_others():
+    defaults = {"template": template_message("sale", "en")}
+    with DAG("ask", schedule=None, default_args=defaults):
+        ask = partial(
+            WhatsAppAskOperator, recipients=[NUMBER], question="And now?", options={"a": "A", "b": "B"}
+        )
+        assert ask(task_id="ask").template is None
+        own = template_message("ask", "en")
+        assert ask(task_id="own", template=own).template is own
 
 
 def test_a_reply_yields_to_what_a_function_returns(itnio_sandbox):
