@@ -12,6 +12,7 @@ from airflow.providers.common.compat.sdk import (
     DAG,
     AirflowNotFoundException,
     Asset,
+    task,
 )
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_2_PLUS
 
@@ -207,3 +208,16 @@ def test_the_dag_files_own_task_stays_as_it_is(itnio_sandbox):
         itnio_sandbox.execute(operator, ds=ds)
     assert [message.text for message in itnio_sandbox.messages] == ["2026-07-01", "2026-07-02"]
     assert operator.text == "{{ ds }}"
+
+
+@pytest.mark.parametrize("value", [float("nan"), {"rows": [{"n": float("inf")}]}])
+def test_what_airflows_server_does_not_take_is_an_error(value, itnio_sandbox):
+    with DAG("report", schedule=None) as dag:
+
+        @task
+        def load():
+            return value
+
+        load()
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        itnio_sandbox.execute(dag.get_task("load"))
