@@ -147,8 +147,7 @@ def _is_enum(value: object) -> bool:
 
 
 def _given(value: object) -> str:
-    of_enum = " as an enum" if _is_enum(value) else ""
-    return f"{describe_value(value)}{of_enum} given{of_enum and '; give its .value'}"
+    return f"{'an enum in place of its .value ' if _is_enum(value) else ''}{describe_value(value)} given"
 
 
 def check_link_options(link_expires_in: object, check_link: object) -> int:

@@ -53,10 +53,12 @@ class Flag(Enum):
 
 def test_an_enum_is_no_word_and_no_flag() -> None:
     """An enum's hash is that of its name, and each of its members is true."""
-    with pytest.raises(InvalidParameterError, match=r"; 'at_least_once' as an enum given; give its \.value$"):
+    with pytest.raises(
+        InvalidParameterError, match=r"; an enum in place of its \.value 'at_least_once' given$"
+    ):
         check_delivery(Word.OFTEN)
     with pytest.raises(
-        InvalidParameterError, match=r"True or False, False as an enum given; give its \.value$"
+        InvalidParameterError, match=r"True or False, an enum in place of its \.value False given$"
     ):
         check_flag("deferrable", Flag.NO)
     check_delivery(np.str_("at_least_once"))
