@@ -19,47 +19,51 @@ from airflow_provider_itnio.sandbox.inbox.page import Page
 from airflow_provider_itnio.sandbox.operations import routes_of
 
 PAGE = (Path(__file__).parent.parent / "docs" / "testing.md").read_text()
+pytestmark = pytest.mark.xdist_group("project")  # whose tests run once
+
 AIRFLOW_2 = version("apache-airflow").startswith("2.")
 COLLECTION = "error::pytest.PytestCollectionWarning"
 """Whatever a test imports of the package, pytest takes for no test."""
 FILES = dict(re.findall(r"```python\n# (\S+\.py)\n(.*?)```", PAGE, re.DOTALL))
 
 
-@pytest.fixture
-def project(tmp_path):
+SHARING = re.findall(r"^def (test_\w+)", FILES["tests/test_module.py"], re.M)
+"""The tests that share a sandbox."""
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
     """A user's project with the files of the page, an Airflow home that is empty, and no database."""
-    for name, text in FILES.items():
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text(text)
-    (tmp_path / "home").mkdir()
-    return tmp_path
+    folder = tmp_path_factory.mktemp("project")
+    for name, text in (FILES | {"tests/test_reversed.py": FILES["tests/test_module.py"]}).items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(text)
+    (folder / "home").mkdir()
+    return folder
 
 
-@pytest.fixture
-def run_tests(project):
-    """Run tests of the project, whose files or names are given, in that order."""
-
-    def run(*tests):
-        return subprocess.run(
-            [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", "-rA", "-W", COLLECTION, *tests],
-            cwd=project,
-            env={
-                **{name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW_")},
-                "AIRFLOW_HOME": str(project / "home"),
-                # A folder that is not there: whoever asked the database would fail.
-                "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{project}/nowhere/airflow.db",
-            },
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=180,
-        )
-
-    return run
+@pytest.fixture(scope="module")
+def ran(project):
+    """Run the tests of the project, those that share a sandbox also in reverse."""
+    tests = [name for name in FILES if name.startswith("tests/")]
+    tests += [f"tests/test_reversed.py::{name}" for name in reversed(SHARING)]
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", "-rA", "-W", COLLECTION, *tests],
+        cwd=project,
+        env={
+            **{name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW_")},
+            "AIRFLOW_HOME": str(project / "home"),
+            # A folder that is not there: whoever asked the database would fail.
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{project}/nowhere/airflow.db",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=180,
+    )
 
 
-def test_what_the_page_shows_works_without_a_database(project, run_tests):
-    ran = run_tests(*(name for name in FILES if name.startswith("tests/")))
+def test_what_the_page_shows_works_without_a_database(project, ran):
     tests = {
         name: text
         for file in FILES.values()
@@ -73,11 +77,9 @@ def test_what_the_page_shows_works_without_a_database(project, run_tests):
     assert not list(project.rglob("*.db"))
 
 
-def test_the_tests_that_share_a_sandbox_need_no_order(run_tests):
-    names = re.findall(r"^def (test_\w+)", FILES["tests/test_module.py"], re.M)
-    ran = run_tests(*(f"tests/test_module.py::{name}" for name in reversed(names)))
-    assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert re.findall(r"^PASSED \S+?::(\w+)", ran.stdout, re.MULTILINE) == names[::-1]
+def test_the_tests_that_share_a_sandbox_need_no_order(ran):
+    passed = re.findall(r"^PASSED tests/test_reversed.py::(\w+)", ran.stdout, re.M)
+    assert passed == SHARING[::-1], ran.stdout + ran.stderr
 
 
 def test_every_python_block_of_the_page_is_a_file_that_runs():

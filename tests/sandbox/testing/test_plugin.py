@@ -37,11 +37,6 @@ def run_pytest(tmp_path):
     return run
 
 
-def test_a_project_with_the_package_alone_has_the_fixture(run_pytest):
-    code, shown = run_pytest("def test_it(itnio_sandbox):\n    assert itnio_sandbox.messages == []\n")
-    assert code == 0, shown
-
-
 def test_nothing_is_loaded_for_tests_that_do_not_ask_for_it():
     script = """
 import sys, pytest
@@ -55,12 +50,13 @@ print(sorted({name.split(".")[0] for name in set(sys.modules) - before} - set(sy
     assert ran.stdout == "['airflow_provider_itnio']\n"
 
 
-def test_the_fixture_loads_no_airflow_until_a_task_runs(run_pytest):
+def test_a_project_with_the_package_alone_has_the_fixture_which_loads_no_airflow(run_pytest):
     code, shown = run_pytest(
         """
 import sys
 
 def test_it(itnio_sandbox):
+    assert itnio_sandbox.messages == []
     assert "uvicorn" in sys.modules
     assert "airflow" not in sys.modules
 """
@@ -154,7 +150,7 @@ def test_nothing_of_a_test_is_left_to_the_next(options, restart, way, wire_to, m
         assert [one.status for one in sandbox.messages] == [arrives] * 3
 
 
-def test_a_sandbox_that_a_test_has_stopped_runs_in_the_next(run_pytest):
+def test_a_sandbox_that_a_test_has_stopped_runs_in_the_next_past_a_proxy_of_the_environment(run_pytest):
     code, shown = run_pytest(
         """
 from airflow_provider_itnio.hooks.itnio import ItnioHook
@@ -163,19 +159,6 @@ def test_one(itnio_sandbox):
     itnio_sandbox.stop()
 
 def test_two(itnio_sandbox):
-    ItnioHook().send("+86 147-1800-4557", text="hello")
-    assert len(itnio_sandbox.messages) == 1
-"""
-    )
-    assert code == 0, shown
-
-
-def test_a_proxy_of_the_environment_is_passed_by(run_pytest):
-    code, shown = run_pytest(
-        """
-from airflow_provider_itnio.hooks.itnio import ItnioHook
-
-def test_it(itnio_sandbox):
     ItnioHook().send("+86 147-1800-4557", text="hello")
     assert len(itnio_sandbox.messages) == 1
 """,
