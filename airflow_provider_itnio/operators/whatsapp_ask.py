@@ -95,8 +95,8 @@ class WhatsAppAskOperator(AskingOperator):
     :param question: what is asked, at most 1,024 characters. (templated)
     :param options: the answers, 1 to 10: title by key, or a list of pairs. Keys have at most 100
         characters, titles at most 20, and 24 from four options on. (templated, but for the keys)
-    :param answer_within: how long an answer is waited for, from when the question is asked: 1 s to 7 days, a
-        timedelta or seconds.
+    :param answer_within: how long an answer is waited for, from when the first message is accepted: 1 s to
+        7 days, a timedelta or seconds.
     :param if_no_answer: what to do then: ``fail``, ``skip``, or the key of the option that is taken for the
         answer. A question that reached nobody, an answer that can't be read, and a typed option of which it
         is not clear to which question fail the task in any case.
