@@ -8,6 +8,7 @@ keep a DAG from being imported: what can't be used is one line in the log of the
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["dag_policy", "task_policy"]
 
 _LOG = logging.getLogger(__name__)
+_VARIABLE = "AIRFLOW__ITNIO__"
 
 
 @hookimpl
@@ -67,12 +69,26 @@ def _without_harm(add: Callable[[Any, DagAlerts], None], subject: Any, of: Calla
 def _alerts_of(dag: Any) -> DagAlerts | None:
     from airflow.configuration import conf
 
+    _warn_of_unknown_options()
     # This one is read first and alone: without recipients nothing else is needed.
     if not (recipients := str(conf.get("itnio", "alert_recipients", fallback="") or "").strip()):
         return None
     from airflow_provider_itnio.notifications.alert_options import alerts_of
 
     return alerts_of(dag, recipients)
+
+
+@cache
+def _warn_of_unknown_options() -> None:
+    """Tell of misspelt options: without ``alert_recipients`` nothing else would."""
+    if not (given := [name for name in os.environ if name.startswith(_VARIABLE)]):
+        return
+    from airflow_provider_itnio.get_provider_info import get_provider_info
+
+    options = [_VARIABLE + option.upper() for option in get_provider_info()["config"]["itnio"]["options"]]
+    known = {option + ending for option in options for ending in ("", "_CMD", "_SECRET")}
+    for name in sorted({*given} - known):
+        _LOG.warning("[itnio]: %s is no option; there are %s", name, ", ".join(options))
 
 
 def _alert_of_dag(dag: Any, alerts: DagAlerts) -> None:

@@ -31,6 +31,7 @@ def forget():
     alert_options._dag_options.cache_clear()
     alert_options._logged_once.cache_clear()
     policies._notifier.cache_clear()
+    policies._warn_of_unknown_options.cache_clear()
 
 
 @pytest.fixture
@@ -287,6 +288,24 @@ def test_what_cant_be_used_is_one_line_however_many_dags_there_are(options, said
 def test_a_number_that_is_none_keeps_nobody_else_from_theirs(option):
     option(alert_recipients=f"123, {NUMBER}")
     assert of(applied(dag_with()))["dag_failure"] == [([NUMBER], "itnio_default", False)]
+
+
+@pytest.mark.parametrize("name", ["ALERT_RECIPIENT", "ALERT_RECIPIENTS_", "RECIPIENTS_CMD"])
+def test_a_misspelt_option_is_told_once(name, monkeypatch, caplog):
+    monkeypatch.setenv(f"AIRFLOW__ITNIO__{name}", NUMBER)
+    for _ in range(2):
+        assert not alerts(applied(dag_with()).on_failure_callback)
+    (line,) = [record.getMessage() for record in caplog.records if record.name == policies.__name__]
+    assert line.startswith(f"[itnio]: AIRFLOW__ITNIO__{name} is no option; there are AIRFLOW__ITNIO__ALERT_")
+    assert NUMBER not in line
+
+
+def test_options_that_there_are_are_no_reason_for_a_line(monkeypatch, caplog):
+    for option in OPTIONS:
+        for ending in ("", "_CMD", "_SECRET"):
+            monkeypatch.setenv(f"AIRFLOW__ITNIO__{option.upper()}{ending}", "")
+    applied(dag_with())
+    assert not [record for record in caplog.records if record.name == policies.__name__]
 
 
 def test_an_airflow_that_is_not_configured_loads_nothing_more():
