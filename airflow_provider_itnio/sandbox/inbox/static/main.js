@@ -42,10 +42,7 @@ const actions = {
   answer: source.answer && tried(async (reply) => {
     const [number, words] = [chosen, searched.value];
     const kept = await source.answer(reply);
-    if (chosen === number && searched.value === words) {
-      find("").then(() => chat.showEnd());
-      tellWhereItWent(number);
-    }
+    if (chosen === number && searched.value === words) showAnswered(number);
     return kept;
   }),
   back: () => choose(""),
@@ -74,8 +71,7 @@ source.follow({
   items: (items) => {
     inbox.hear(items);
     unannounced += items.filter((one) => one.message).length;
-    // What was pushed since is in the pane too.
-    if (items.some(({ status }) => status?.id === opened)) show(selectedEntry());
+    if (items.some(({ status }) => status?.id === opened)) opened = ""; // what was pushed since is shown too
     refreshFaults({ always: false });
   },
   state: (name) => {
@@ -122,7 +118,7 @@ function drawAll() {
   if (!view.root.isConnected) main.replaceChildren(view.root);
   if (chosen) view.draw(part, selected);
   else view.draw(!messages && !failed);
-  const entry = selectedEntry();
+  const entry = selected && part?.find(selected);
   if (entry && opened !== selected && (opensSheet || !PHONE.matches)) show(entry);
   if (left !== undefined) takeKeyboard(chosen ? view : list);
 }
@@ -134,10 +130,6 @@ function completeAddress() {
   else if (!chosen && !selected && opensItself && totals.conversations === 1 && !query) go(`#${conversations[0].number}`, { replaces: true });
 }
 
-function selectedEntry() {
-  return selected ? inbox.partOf(chosen)?.find(selected) : undefined;
-}
-
 /** Shows the request of an entry, unless another one is asked for meanwhile. */
 async function show(entry) {
   opened = entry.id;
@@ -147,16 +139,10 @@ async function show(entry) {
   })();
 }
 
-const tellWhereItWent = tried(async (number) => {
-  const address = await source.webhook();
-  if (chosen === number) chat.tellWhereItWent(address ? `Pushed to ${address}` : "Kept: no webhook set");
-});
-
 function closePane() {
   const had = pane.contains(document.activeElement) || pane.isSheet;
   const article = main.querySelector("article[aria-current]");
   pane.hide();
-  opened = "";
   if (selected) go(`#${chosen}`, { replaces: true });
   if (had) (article ?? faultsTool).focus({ preventScroll: true });
 }
@@ -177,11 +163,8 @@ function readAddress({ keepsTrouble = false } = {}) {
   const before = selected;
   [, chosen = "", selected = ""] = ADDRESS.exec(location.hash) ?? [];
   if (chosen) opensItself = false;
-  if (before && !selected && opened) {
-    pane.hide();
-    opened = "";
-  }
-  if (!selected) opensSheet = false;
+  if (before && !selected) pane.hide();
+  if (!selected) [opened, opensSheet] = ["", false];
   document.body.dataset.pane = chosen ? "chat" : "list";
   tried(() => inbox.show(chosen, selected), keepsTrouble)();
   drawSoon();
@@ -202,6 +185,16 @@ async function find(text, wait = 0) {
   clearTimeout(searching);
   if (wait) searching = setTimeout(() => find(text), wait);
   else if (text.trim() !== inbox.query) await tried(() => inbox.search(text))();
+}
+
+/** Shows the end of the chat, where what the recipient has just answered is or will be, and says where it went. */
+async function showAnswered(number) {
+  await find("");
+  await chat.showEnd();
+  await tried(async () => {
+    const address = await source.webhook();
+    if (chosen === number) chat.tellWhereItWent(address ? `Pushed to ${address}` : "Kept: no webhook set");
+  })();
 }
 
 function onKey(event) {
