@@ -10,7 +10,7 @@ import { showRequest } from "./components/request_pane.js";
 import { makeWelcome } from "./components/welcome.js";
 import { draw, icon } from "./lib/dom.js";
 import { FAILURES, Inbox } from "./lib/model.js";
-import { RunningSandbox, SavedInbox } from "./lib/sources.js";
+import { runningSandbox, savedInbox } from "./lib/sources.js";
 
 const STATES = { live: "Live", lost: "Reconnecting …", saved: "Saved" };
 const TYPING = 150;
@@ -19,7 +19,7 @@ const ADDRESS = /^#(\d*|refused)(?:\/([\w-]+))?$/;
 const [state, save, faultsTool, clear, searched, announcement, trouble, main, saved] = [
   "state", "save", "faults", "clear", "search", "announcement", "trouble", "chat", "kept",
 ].map((id) => document.getElementById(id));
-const source = saved ? new SavedInbox(saved.textContent) : new RunningSandbox();
+const source = saved ? savedInbox(saved.textContent) : runningSandbox();
 
 const inbox = new Inbox(source, drawSoon);
 let chosen = "";
@@ -53,7 +53,7 @@ const actions = {
 const list = makeConversationList(document.getElementById("conversations"), choose, tried(() => inbox.moreRows()));
 const chat = makeChat(inbox, actions);
 const failures = makeFailureList(inbox, actions);
-const welcome = makeWelcome(source.connection && tried(() => source.connection()), tried(() => source.sendTest()));
+const welcome = makeWelcome(source.connection && tried(source.connection), tried(source.sendTest));
 const pane = makePane(document.getElementById("pane"), [document.querySelector(".side"), main], closePane);
 const faults = source.faults && makeFaultsPanel(source, pane, faultsTool, tried);
 
