@@ -80,6 +80,12 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+def pytest_sessionfinish() -> None:
+    """Collect what tests have left once: pytest does it five times."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Make what a test has logged valid UTF-8, which hostile data need not be."""
@@ -149,9 +155,9 @@ def logged(caplog, capsys):
     return text
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def receiver(tmp_path_factory):
-    """A receiver on SQLite that runs."""
+    """A receiver on SQLite that runs, and knows what it was told in other tests."""
     folder = tmp_path_factory.mktemp("receiver")
     with running_receiver(f"sqlite:///{folder}/receipts.db", folder) as running:
         yield running

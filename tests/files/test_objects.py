@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from datetime import timedelta
 from urllib.error import HTTPError
 from urllib.parse import parse_qs, urlsplit
@@ -363,22 +362,3 @@ def test_a_file_is_checked_again_after_a_minute(storage, sandbox, monkeypatch):
 
 
 # --- what it costs ----------------------------------------------------------------------------------------
-
-
-def test_other_messages_load_nothing_of_it():
-    import subprocess
-    import sys
-
-    program = (
-        "import sys\n"
-        "from airflow_provider_itnio.hooks.itnio import ItnioHook\n"
-        "from airflow_provider_itnio.operators.whatsapp import WhatsAppSendOperator\n"
-        "ItnioHook().prepare('8614718004557', text='x')\n"
-        "WhatsAppSendOperator(task_id='a', recipient='8614718004557', document={'object': 's3://b/a.pdf'})\n"
-        "new = {'filetype', 's3fs', 'airflow_provider_itnio.object_files'}\n"
-        "print(sorted(new & set(sys.modules)))"
-    )
-    ran = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True, env=os.environ
-    )
-    assert ran.stdout.strip().endswith("[]")

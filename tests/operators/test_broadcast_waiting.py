@@ -331,15 +331,20 @@ def test_what_the_record_keeps_of_a_wait_is_what_it_keeps_anyway(store, sandbox,
     ]
 
 
-def test_a_broadcast_that_does_not_wait_loads_nothing_for_it(sandbox):
+def test_what_a_message_does_not_need_is_not_loaded_for_it(sandbox):
     program = """
 import sys
+from airflow_provider_itnio.hooks.itnio import ItnioHook
+from airflow_provider_itnio.operators.whatsapp import WhatsAppSendOperator
 from airflow_provider_itnio.operators.whatsapp_broadcast import WhatsAppBroadcastOperator
+WhatsAppSendOperator(task_id="of_a_file", recipient="8613900000001", document={"object": "s3://b/a.pdf"})
+ItnioHook().prepare("8613900000001", text="x")
 given = {"recipients": ["8613900000001"], "text": "x"}
 WhatsAppBroadcastOperator(task_id="waits", wait_for="read", **given)
 WhatsAppBroadcastOperator(task_id="tell", **given).execute({})
 loaded = {name.removeprefix("airflow_provider_itnio.") for name in sys.modules}
-print(loaded & {"broadcast.status_watch", "broadcast.fallbacks", "api.receiver", "api.status_wait"})
+waits = {"broadcast.status_watch", "broadcast.fallbacks", "api.receiver", "api.status_wait"}
+print(loaded & {*waits, "object_files", "filetype", "s3fs"})
 """
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert run.stdout.splitlines()[-1] == "set()"

@@ -28,7 +28,7 @@ def postgres_database(request):
     return _new_postgres_database(request)
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
 def any_receiver(request, tmp_path_factory):
     """A receiver on either database."""
     folder = tmp_path_factory.mktemp("receiver")

@@ -18,6 +18,8 @@ from airflow_provider_itnio.receiver.events import read_event
 from airflow_provider_itnio.receiver.mailbox import Mailbox
 from tests.receiver.running import AT, running_receiver, status_push, text_push
 
+pytestmark = pytest.mark.xdist_group("postgresql")  # which is started once
+
 DAY = 24 * 3600
 
 
@@ -56,7 +58,7 @@ def test_what_was_answered_survives_sigkill(database, tmp_path):
     ]
     pushers = [Pusher(lambda: current[-1], some) for some in events]
     some_more = random.Random(1)
-    for kill in range(3):
+    for kill in range(2):
         with running_receiver(database, tmp_path, port) as receiver:
             current.append(receiver)
             if not kill:

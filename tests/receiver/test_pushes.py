@@ -14,6 +14,8 @@ import pytest
 from airflow_provider_itnio.receiver.mailbox import as_one_of_many
 from tests.receiver.running import AT, READ_TOKEN, incoming_push, status_push, text_push
 
+pytestmark = pytest.mark.xdist_group("postgresql")  # which is started once
+
 SHAPES = {
     "button": {
         "type": "interactive",

@@ -11,6 +11,8 @@ from airflow_provider_itnio.receiver.database import open_database
 from airflow_provider_itnio.receiver.mailbox import Mailbox
 from tests.receiver.running import AT, text_push
 
+pytestmark = pytest.mark.xdist_group("postgresql")  # which is started once
+
 _IDS = itertools.count(1)
 
 
@@ -117,17 +119,17 @@ def test_an_old_question_is_forgotten(database):
     ],
     ids=repr,
 )
-def test_a_question_that_can_not_be_is_refused(any_receiver, changed, told):
+def test_a_question_that_can_not_be_is_refused(receiver, changed, told):
     body = {"id": "q", "phones": ["49"], "open_until": 1} | changed
-    code, answer = any_receiver.ask("/v1/questions", body)
+    code, answer = receiver.ask("/v1/questions", body)
     assert (code, told in answer["error"]) == (400, True)
 
 
 @pytest.mark.parametrize("body", [None, [], "q", {"phones": ["49"], "open_until": True}], ids=repr)
-def test_a_body_that_is_no_question_is_refused(any_receiver, body):
-    assert any_receiver.ask("/v1/questions", body if body is not None else 0)[0] == 400
+def test_a_body_that_is_no_question_is_refused(receiver, body):
+    assert receiver.ask("/v1/questions", body if body is not None else 0)[0] == 400
 
 
 @pytest.mark.parametrize("path", ["/v1/questions", "/v1/questions/q/close"])
-def test_questions_need_the_read_token(any_receiver, path):
-    assert any_receiver.ask(path, {}, token="wrong-0123456789abcdefghijkl")[0] == 401
+def test_questions_need_the_read_token(receiver, path):
+    assert receiver.ask(path, {}, token="wrong-0123456789abcdefghijkl")[0] == 401
