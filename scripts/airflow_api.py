@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 from scripts.ports import free_port
-from scripts.processes import start
 
 
 class AirflowApi:
@@ -25,24 +22,23 @@ class AirflowApi:
     up. A server to which one request at a time is made has no such request.
 
     :param url: where Airflow's own API server answers.
-    :param command: starts another API server, as soon as something is written.
-    :param environment: Airflow's.
-    :param log: the file that takes what it prints.
     """
 
-    def __init__(
-        self, url: str, command: Sequence[str | Path], environment: Mapping[str, str], log: Path
-    ) -> None:
-        port = str(free_port())
+    def __init__(self, url: str) -> None:
+        self.writing_port = free_port()
+        """Where the server that writes must answer."""
         self._url = url
-        self._writing_url = f"http://127.0.0.1:{port}"
-        self._command = command
-        self._environment = {**environment, "AIRFLOW__API__PORT": port}
-        self._log = log
+        self._writing_url = f"http://127.0.0.1:{self.writing_port}"
         self._tokens: dict[str, str] = {}
-        self.process: subprocess.Popen[bytes] | None = None
-        """The server that writes, which whoever ends Airflow ends too."""
         self._turn = threading.Lock()
+
+    @property
+    def can_write(self) -> bool:
+        """Whether the server that writes answers."""
+        with suppress(OSError):
+            urlopen(f"{self._writing_url}/api/v2/version", timeout=5).close()
+            return True
+        return False
 
     def get(self, path: str) -> Any:
         """Return what stands under a path of the API."""
@@ -56,8 +52,6 @@ class AirflowApi:
         :param body: sent as JSON.
         """
         with self._turn:
-            if self.process is None:
-                self._start()
             deadline = time.monotonic() + 60
             while True:
                 try:
@@ -66,16 +60,6 @@ class AirflowApi:
                     if "Database error" not in "".join(error.__notes__) or time.monotonic() > deadline:
                         raise
                 time.sleep(0.5)
-
-    def _start(self) -> None:
-        self.process = start(self._command, self._environment, self._log)
-        deadline = time.monotonic() + 240
-        while time.monotonic() < deadline and self.process.poll() is None:
-            with suppress(OSError):
-                urlopen(f"{self._writing_url}/api/v2/version", timeout=5).close()
-                return
-            time.sleep(0.5)
-        raise TimeoutError(f"Airflow's API server did not answer; see {self._log}")
 
     def _ask(self, url: str, method: str, path: str, body: Mapping[str, Any] | None) -> Any:
         if url not in self._tokens:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from airflow_provider_itnio.sandbox import Sandbox
-from scripts.running_airflow import RunningAirflow, airflow_environment
+from scripts.running_airflow import PAGE, PARTS, RunningAirflow, airflow_environment
 from scripts.running_receiver import RunningReceiver, with_receiver
 from scripts.running_storage import RunningStorage
 
@@ -45,9 +45,9 @@ def play() -> int:
         connections = {"AIRFLOW_CONN_ITNIO_DEFAULT": with_receiver(sandbox, receiver), **storage.connections}
         environment = airflow_environment(Path(home), ROOT / "example_dags", connections)
         print("Airflow starts, which takes most of a minute ...", flush=True)
-        with RunningAirflow(environment, log, with_page=True) as airflow:
+        with RunningAirflow(environment, log, parts=PARTS + PAGE) as airflow:
             print(
-                f"\nAirflow:  {airflow.url}  ({airflow.login})\n"
+                f"\nAirflow:  {airflow.url}\n"
                 f"Inbox:    {sandbox.url}/\n"
                 f"Receiver: {receiver.url}  (knows what the sandbox pushes)\n"
                 f"Log:      {log}\n\n"

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -23,23 +22,27 @@ from urllib.parse import quote
 from urllib.request import urlopen
 
 from scripts.airflow_api import AirflowApi
+from scripts.airflow_processes import BY_TASKS, AirflowForks
 from scripts.ports import free_port
-from scripts.processes import start, stop
+from scripts.processes import stop
 
+ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
 AIRFLOW_3 = (BIN / "airflow").exists() and not list(BIN.parent.glob("lib/*/site-packages/airflow/www"))
 
 HEALTH = "/api/v2/monitor/health" if AIRFLOW_3 else "/health"
-MUST_BE_HEALTHY = ("scheduler", "dag_processor", "triggerer") if AIRFLOW_3 else ("scheduler", "triggerer")
 
-AIRFLOW = """\
-import signal
-from airflow.__main__ import main
-signal.signal(signal.SIGTERM, signal.default_int_handler)
-main()
-"""
-"""``airflow``, whose ``standalone`` ends its parts on SIGTERM too. It expects SIGINT, which is ignored by a
-process that a shell script has started in the background."""
+PARTS = ("scheduler", "dag-processor", "triggerer", "api-server") if AIRFLOW_3 else ("scheduler",)
+"""What must run so that DAGs do."""
+
+PAGE = () if AIRFLOW_3 else ("triggerer", "webserver")
+"""What must run besides for Airflow's page."""
+
+NEEDED = (
+    "airflow.jobs.scheduler_job_runner",
+    "airflow.jobs.triggerer_job_runner",
+    *(("airflow.jobs.dag_processor_job_runner", "airflow.api_fastapi.main") if AIRFLOW_3 else ()),
+)
 
 
 def airflow_environment(home: Path, dags: Path, settings: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -53,6 +56,7 @@ def airflow_environment(home: Path, dags: Path, settings: Mapping[str, str] | No
     return {
         **kept,
         "PATH": f"{BIN}{os.pathsep}{kept.get('PATH', '')}",
+        "PYTHONPATH": str(ROOT),
         "AIRFLOW_HOME": str(home),
         # SQLite lets one write at a time; who waits for it gives up after 5 s unless told otherwise.
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db?timeout=30",
@@ -63,6 +67,7 @@ def airflow_environment(home: Path, dags: Path, settings: Mapping[str, str] | No
         # What is sent stays on this machine, past any proxy.
         "NO_PROXY": "127.0.0.1,localhost",
         "no_proxy": "127.0.0.1,localhost",
+        **({} if AIRFLOW_3 else {"AIRFLOW__CORE__EXECUTOR": "scripts.forking_executor.ForkingExecutor"}),
         **(settings or {}),
     }
 
@@ -72,12 +77,12 @@ class RunningAirflow:
 
     :param environment: of :func:`airflow_environment`.
     :param log: the file that takes what it prints.
-    :param with_page: run Airflow 2's web page too; Airflow 3 always has its own.
+    :param parts: the parts of Airflow that run.
     """
 
-    def __init__(self, environment: Mapping[str, str], log: Path, *, with_page: bool = False) -> None:
+    def __init__(self, environment: Mapping[str, str], log: Path, *, parts: Sequence[str] = PARTS) -> None:
         self.log = log
-        self._is_standalone = AIRFLOW_3 or with_page
+        self._parts = parts
         self._port = free_port()
         self.url = f"http://127.0.0.1:{self._port}"
         self._environment = {
@@ -89,7 +94,7 @@ class RunningAirflow:
             "AIRFLOW__API__PORT": str(self._port),
             "AIRFLOW__API__WORKERS": "1",
             "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
-            "AIRFLOW__CORE__PARALLELISM": "4",
+            "AIRFLOW__CORE__PARALLELISM": "4" if AIRFLOW_3 else "1",
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
             # A file that has changed is read at once; this is for one that could not be stored.
             "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "60",
@@ -102,18 +107,24 @@ class RunningAirflow:
             # A task whose request the API server has answered too late is lost. The first takes longest.
             "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",
         }
-        self._process: subprocess.Popen[bytes] | None = None
-        self._triggerer: subprocess.Popen[bytes] | None = None
-        self._api = AirflowApi(self.url, [BIN / "airflow", "api-server"], self._environment, log)
+        self._forks: AirflowForks | None = None
+        self._pids: dict[str, int] = {}
+        self._api = AirflowApi(self.url)
 
     def __enter__(self) -> Self:
         """Start Airflow; when this returns it runs DAGs."""
-        self._command("db", "migrate")
         with closing(sqlite3.connect(self.database)) as database:
             database.execute("PRAGMA journal_mode = WAL")  # who reads keeps nobody from writing
-        command = [sys.executable, "-c", AIRFLOW, "standalone" if self._is_standalone else "scheduler"]
-        self._process = start(command, self._environment, self.log)
+        home = Path(self._environment["AIRFLOW_HOME"])
+        # Airflow 2's page, as Airflow 3's does with its setting above, takes everyone for an admin.
+        (home / "webserver_config.py").write_text("AUTH_ROLE_PUBLIC = 'Admin'\n")
+        self._forks = AirflowForks(NEEDED + BY_TASKS, self._environment, home, self.log)
         try:
+            self._command("db", "migrate")
+            for part in self._parts:
+                self._pids[part] = self._forks.begin(part)
+            if AIRFLOW_3:
+                self._forks.begin("api-server", "--port", str(self._api.writing_port))
             self._wait_until_it_answers()
         except BaseException:
             self._stop()
@@ -129,7 +140,7 @@ class RunningAirflow:
     @property
     def is_running(self) -> bool:
         """Whether it has not ended by itself."""
-        return self._process is not None and self._process.poll() is None
+        return self._forks is not None and self._forks.process.poll() is None
 
     def restart_triggerer(self) -> None:
         """Let the triggerer of Airflow 3 end, and start another in its place.
@@ -138,23 +149,14 @@ class RunningAirflow:
         """
         import psutil
 
-        assert self._process is not None
-        parts = psutil.Process(self._process.pid).children()
-        (triggerer,) = (part for part in parts if "triggerer" in " ".join(part.cmdline()))
+        assert self._forks is not None
+        triggerer = psutil.Process(self._pids["triggerer"])
         beside = triggerer.children(recursive=True)
         triggerer.terminate()
         _, alive = psutil.wait_procs([triggerer], timeout=30)
         for process in (*alive, *(one for one in beside if one.is_running())):
             process.kill()
-        self._triggerer = start([BIN / "airflow", "triggerer"], self._environment, self.log)
-
-    @property
-    def login(self) -> str:
-        """What its page asks for, in words."""
-        if AIRFLOW_3:
-            return "no login needed"
-        password = Path(self._environment["AIRFLOW_HOME"]) / "standalone_admin_password.txt"
-        return f"user admin, password {password.read_text().strip()}"
+        self._pids["triggerer"] = self._forks.begin("triggerer")
 
     def trigger(self, dag_id: str, run_id: str) -> None:
         """Start a run of a DAG, as soon as Airflow knows the DAG.
@@ -194,13 +196,11 @@ class RunningAirflow:
         if AIRFLOW_3:
             for run_id in others:
                 self.trigger(dag_id, run_id)
-        elif others:  # its command takes seconds for each
+        elif others:
             program = "import sys; from airflow.api.common.trigger_dag import trigger_dag\n"
             program += "exactly = {'replace_microseconds': False}  # else two runs of one second are one\n"
             program += "for run_id in sys.argv[2:]: trigger_dag(sys.argv[1], run_id=run_id, **exactly)"
-            command = [sys.executable, "-c", program, dag_id, *others]
-            with self.log.open("ab") as output:
-                subprocess.run(command, env=self._environment, stdout=output, stderr=output, check=True)
+            self._command(dag_id, *others, program=program)
 
     @property
     def database(self) -> Path:
@@ -361,35 +361,34 @@ class RunningAirflow:
 
     def _wait_until_it_answers(self) -> None:
         deadline = time.monotonic() + 300
-        while self._is_standalone:
+        while not self._answers():
             if not self.is_running:
                 raise RuntimeError(f"Airflow ended while it started; see {self.log}")
-            with suppress(OSError, ValueError):
-                health = json.load(urlopen(f"{self.url}{HEALTH}", timeout=5))
-                parts = [health[part]["status"] for part in MUST_BE_HEALTHY]
-                if parts == ["healthy"] * len(MUST_BE_HEALTHY):
-                    return
             if time.monotonic() > deadline:
                 raise TimeoutError(f"Airflow was not healthy after 300 s; see {self.log}")
             time.sleep(0.5)
 
-    def _command(self, *arguments: str) -> str:
-        with self.log.open("ab") as output:
-            done = subprocess.run(
-                [BIN / "airflow", *arguments],
-                env=self._environment,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=output,
-                check=True,
-            )
-        return done.stdout.decode()
+    def _answers(self) -> bool:
+        if not {"api-server", "webserver"} & {*self._parts}:
+            return True
+        with suppress(OSError, ValueError):
+            health = json.load(urlopen(f"{self.url}{HEALTH}", timeout=5))
+            parts = {"scheduler", "dag-processor", "triggerer"} & {*self._parts}
+            states = [health[part.replace("-", "_")]["status"] for part in parts]
+            return states == ["healthy"] * len(parts) and (not AIRFLOW_3 or self._api.can_write)
+        return False
+
+    def _command(self, *arguments: str, program: str | None = None) -> str:
+        assert self._forks is not None
+        done = self._forks.run(*arguments, program=program)
+        if done.returncode:
+            raise RuntimeError(f"{' '.join(done.args)}: {done.stdout}{done.stderr}")
+        return done.stdout
 
     def _stop(self) -> None:
-        # Airflow ends its parts itself; its DAG processor hangs if it gets a second signal meanwhile. Its
-        # triggerer may sleep for ten seconds first, and its scheduler waits for tasks: they are killed.
-        parts = (self._process, self._api.process, self._triggerer)
-        stop(*(process for process in parts if process is not None))
+        # Its triggerer may sleep for ten seconds first, and its scheduler waits for tasks: they are killed.
+        if self._forks is not None:
+            stop(self._forks.process)
 
 
 def _name(task_id: str, map_index: int) -> str:

@@ -28,10 +28,6 @@ class FormOfAirflow2:
 
     def __init__(self, page, airflow):
         self.page, self.url = page, airflow.url
-        page.goto(f"{self.url}/login/")
-        page.fill("#username", "admin")
-        page.fill("#password", airflow.login.rpartition(" ")[2])
-        page.click("input[type=submit]")
 
     def add(self, conn_id):
         self.page.goto(f"{self.url}/connection/add")
@@ -85,7 +81,6 @@ class FormOfAirflow3:
 
     def edit(self, conn_id):
         self.conn_id = conn_id
-        self.page.goto(f"{self.url}/connections")
         self.row.get_by_role("button", name="Edit Connection").click()
         self.field("host").wait_for()
 
@@ -143,7 +138,7 @@ def airflow_with_page(request, tmp_path_factory):
         return
     home, dags = tmp_path_factory.mktemp("home"), tmp_path_factory.mktemp("dags")
     environment = airflow_environment(home, dags, {"AIRFLOW__CORE__TEST_CONNECTION": "Enabled"})
-    with RunningAirflow(environment, home / "airflow.log", with_page=True) as airflow:
+    with RunningAirflow(environment, home / "airflow.log", parts=["webserver"]) as airflow:
         yield airflow
 
 
@@ -168,25 +163,30 @@ def filled(form, sandbox, request):
     return conn_id
 
 
-def test_it_has_a_label_and_help_for_each_field(form):
-    form.add("itnio_labels")
+@pytest.fixture(scope="module")
+def empty(form):
+    """Open the form to add a connection."""
+    form.add("itnio_empty")
+    return form
+
+
+def test_it_has_a_label_and_help_for_each_field(empty):
     for name, label in BEHAVIOUR["relabeling"].items():
-        assert form.label(name) == label
-        assert form.field(name).get_attribute("placeholder") == BEHAVIOUR["placeholders"][name]
-    shown = form.text()
+        assert empty.label(name) == label
+        assert empty.field(name).get_attribute("placeholder") == BEHAVIOUR["placeholders"][name]
+    shown = empty.text()
     for name, field in EXTRAS.items():
-        assert form.label(name) == field["label"]
+        assert empty.label(name) == field["label"]
         assert field["description"] in shown
-    assert not form.field("schema").is_visible()
+    assert not empty.field("schema").is_visible()
 
 
-def test_it_says_what_is_needed(form):
-    form.add("itnio_needed")
-    shown = form.text()
+def test_it_says_what_is_needed(empty):
+    shown = empty.text()
     assert "Needed, unless each task gives it: the application that messages go through" in shown
     assert "Needed, unless each task gives it: the number that messages come from" in shown
-    assert "443" in form.label("port")
-    assert "without a port, Test on Airflow 3.3 says Bad Request" in form.field("port").get_attribute(
+    assert "443" in empty.label("port")
+    assert "without a port, Test on Airflow 3.3 says Bad Request" in empty.field("port").get_attribute(
         "placeholder"
     )
 

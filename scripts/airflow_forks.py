@@ -1,0 +1,83 @@
+"""Commands of Airflow, each run in a fork of one process that has imported what all need.
+
+    python -m scripts.airflow_forks SOCKET MODULE...
+
+Each in a process of its own would spend seconds on importing the same.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import signal
+import sys
+import traceback
+from contextlib import suppress
+from importlib import import_module
+from socketserver import ForkingMixIn, StreamRequestHandler, UnixStreamServer
+from typing import Any
+
+
+class Handler(StreamRequestHandler):
+    """Runs what is asked for, in a fork, and answers with the process's id and in the end its exit code."""
+
+    def handle(self) -> None:
+        """Run it."""
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        self.wfile.write(b"%d\n" % os.getpid())
+        asked = json.loads(self.rfile.readline())
+        for number, path in enumerate(asked["output"], 1):
+            os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND), number)
+        os.environ.update(asked["env"])
+        sys.argv = asked["arguments"]
+        try:
+            _run(asked["program"])
+            code: Any = 0
+        except SystemExit as ended:
+            code = ended.code or 0
+        except BaseException:
+            traceback.print_exc()
+            code = 1
+        sys.stdout.flush()
+        sys.stderr.flush()
+        with suppress(BrokenPipeError):  # nobody waits for what goes on until it is ended
+            self.wfile.write(json.dumps(code).encode())
+
+
+class Server(ForkingMixIn, UnixStreamServer):
+    """Forks for each request, any number at a time."""
+
+    max_children = 1000
+    block_on_close = False
+
+
+def _run(program: str | None) -> None:
+    if program is None:
+        from airflow.__main__ import main
+
+        main()  # type: ignore[no-untyped-call]
+    else:
+        exec(program, {"__name__": "__main__"})
+
+
+def main(socket: str, *modules: str) -> None:
+    """Serve until SIGTERM, which ends all that runs."""
+    from airflow.configuration import write_default_airflow_configuration_if_needed
+
+    write_default_airflow_configuration_if_needed()  # whose keys are then the same in all
+    for name in modules:
+        import_module(name)
+    gc.freeze()
+    with Server(socket, Handler) as server:
+        with suppress(KeyboardInterrupt):
+            signal.signal(signal.SIGTERM, signal.default_int_handler)
+            server.serve_forever()
+        for child in server.active_children or ():
+            with suppress(ProcessLookupError):
+                os.kill(child, signal.SIGTERM)
+        server.collect_children(blocking=True)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,84 @@
+"""Processes of Airflow that share one start."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from scripts.processes import start
+
+BY_TASKS = (
+    "airflow.providers.standard.operators.python",
+    "airflow_provider_itnio.api.async_client",
+    "airflow_provider_itnio.api.client",
+    "airflow_provider_itnio.decorators.whatsapp",
+    "airflow_provider_itnio.notifications.guard",
+    "airflow_provider_itnio.operators.whatsapp_ask",
+    "airflow_provider_itnio.operators.whatsapp_broadcast",
+    "airflow_provider_itnio.transfers.sql_to_whatsapp",
+)
+"""What tasks import."""
+
+
+class AirflowForks:
+    """Forks of one process that has imported Airflow. :func:`scripts.processes.stop` ends ``process``.
+
+    :param modules: imported before, beside ``airflow.__main__``.
+    :param environment: all of its environment.
+    :param folder: a folder whose path is short, for the socket.
+    :param log: the file that takes what parts print.
+    """
+
+    def __init__(
+        self, modules: Sequence[str], environment: Mapping[str, str], folder: Path, log: Path
+    ) -> None:
+        self._path = str(folder / "forks")
+        command = [sys.executable, "-m", "scripts.airflow_forks", self._path, "airflow.__main__", *modules]
+        self.process = start(command, environment, log)
+
+    def begin(self, *arguments: str) -> int:
+        """Start a command of Airflow, let it run, and give its process's id."""
+        with self._ask(None, ("airflow", *arguments), (), {}) as asked, asked.makefile() as answer:
+            return int(answer.readline())
+
+    def run(
+        self, *arguments: str, program: str | None = None, env: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command of Airflow, or a program, to its end.
+
+        :param arguments: the command's, or the program's.
+        :param program: Python.
+        :param env: changes of the environment.
+        """
+        with tempfile.TemporaryDirectory() as folder:
+            output = [Path(folder, name) for name in ("stdout", "stderr")]
+            argv = ("-c" if program else "airflow", *arguments)
+            with self._ask(program, argv, output, env or {}) as asked, asked.makefile() as answer:
+                _, *codes = answer.read().splitlines()
+            code = json.loads(codes[0]) if codes else 1
+            texts = [file.read_text() for file in output]
+        return subprocess.CompletedProcess(argv, code, *texts)
+
+    def _ask(
+        self, program: str | None, arguments: Sequence[str], output: Sequence[Path], env: Mapping[str, str]
+    ) -> socket.socket:
+        deadline = time.monotonic() + 300
+        while True:
+            asked = socket.socket(socket.AF_UNIX)
+            try:
+                asked.connect(self._path)
+                break
+            except OSError:
+                asked.close()
+                if time.monotonic() > deadline or self.process.poll() is not None:
+                    raise
+            time.sleep(0.1)
+        request = {"program": program, "arguments": arguments, "output": [*map(str, output)], "env": {**env}}
+        asked.sendall(json.dumps(request).encode() + b"\n")
+        return asked
