@@ -8,8 +8,11 @@ from importlib.metadata import version
 
 import pytest
 
+from scripts.airflow_processes import AirflowForks
+from scripts.processes import stop
+from scripts.running_airflow import ROOT
 from tests.system.running import running_airflow
-from tests.system.seen import seen  # noqa: F401 - a fixture
+from tests.system.seen import runs, seen, seen_data  # noqa: F401 - fixtures
 
 AIRFLOW_2 = version("apache-airflow").startswith("2.")
 
@@ -43,11 +46,23 @@ def python():
 
 
 @pytest.fixture(scope="session")
-def airflow(python):
-    """Run a command of Airflow, whose database is there."""
-    migrated = python("-m", "airflow", "db", "migrate")
-    assert migrated.returncode == 0, migrated.stdout + migrated.stderr
-    return lambda *arguments, env=None: python("-m", "airflow", *arguments, env=env)
+def forks(tmp_path_factory):
+    """Run commands of Airflow, whose database is there, and programs in forks that have imported it."""
+    folder = tmp_path_factory.mktemp("forks")
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    forks = AirflowForks(["airflow.models.dagbag"], environment, folder, folder / "log")
+    try:
+        migrated = forks.run("db", "migrate")
+        assert migrated.returncode == 0, migrated.stdout + migrated.stderr
+        yield forks
+    finally:
+        stop(forks.process)
+
+
+@pytest.fixture(scope="session")
+def airflow(forks):
+    """Run a command of Airflow, with changes to the environment."""
+    return forks.run
 
 
 @pytest.fixture(scope="package")

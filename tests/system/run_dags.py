@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import sys
 import warnings
 from importlib.metadata import version
@@ -19,13 +20,16 @@ def main(results: str, *dag_files: str) -> None:
     seen: dict[str, Any] = {}
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        for path in dag_files:
-            for dag in dags_of(Path(path)):
+        for path in map(Path, dag_files):
+            if connection := os.environ.get(f"DEFAULT_OF_{path.stem}"):
+                os.environ["AIRFLOW_CONN_ITNIO_DEFAULT"] = connection
+            for dag in dags_of(path):
                 run = dag.test()
+                stored = as_stored(dag)
                 tasks = {}
                 for instance in run.get_task_instances():
                     index = "" if instance.map_index == -1 else f"[{instance.map_index}]"
-                    tasks[f"{instance.task_id}{index}"] = what_became_of(instance, dag)
+                    tasks[f"{instance.task_id}{index}"] = what_became_of(instance, stored)
                 seen[dag.dag_id] = {"state": str(run.state), "tasks": tasks}
     seen["warnings"] = [
         f"{warning.filename}: {warning.category.__name__}: {warning.message}" for warning in caught
@@ -41,6 +45,15 @@ def dags_of(path: Path) -> list[Any]:
     sys.modules[path.stem] = module
     spec.loader.exec_module(module)
     return [value for name, value in vars(module).items() if name in ("dag", "native_dag")]
+
+
+def as_stored(dag: Any) -> Any:
+    """Give the DAG as the page has it, which reads it from the database."""
+    if AIRFLOW_2:
+        from airflow.serialization.serialized_objects import SerializedDAG as Stored
+    else:
+        from airflow.serialization.serialized_objects import DagSerialization as Stored
+    return Stored.from_dict(Stored.to_dict(dag))
 
 
 def what_became_of(instance: Any, dag: Any) -> dict[str, Any]:
@@ -80,12 +93,8 @@ def returned(instance: Any) -> Any:
 
 
 def open_chat(instance: Any, dag: Any) -> str | None:
-    """Give the link's address the way the page does: from the DAG as it is stored."""
-    if AIRFLOW_2:
-        from airflow.serialization.serialized_objects import SerializedDAG as Stored
-    else:
-        from airflow.serialization.serialized_objects import DagSerialization as Stored
-    operator = Stored.from_dict(Stored.to_dict(dag)).get_task(instance.task_id)
+    """Give the link's address the way the page does."""
+    operator = dag.get_task(instance.task_id)
     if "Open chat in your WhatsApp" not in operator.operator_extra_link_dict:
         return None
     return operator.get_extra_links(instance, "Open chat in your WhatsApp")

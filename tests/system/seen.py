@@ -1,4 +1,4 @@
-"""Two DAGs as they ran in real Airflow: ``dags/every_way.py`` and ``dags/native.py``."""
+"""The DAGs of ``dags`` as they ran in real Airflow, in one process."""
 
 from __future__ import annotations
 
@@ -49,10 +49,36 @@ class Seen:
         return (entry["state"], entry["try"]) == (state, tries)
 
 
+class SeenData:
+    """What ``dags/data.py`` has left behind."""
+
+    def __init__(self, results, log, sandbox):
+        self.log = log
+        self.sandbox = sandbox
+        self.tasks = results["data"]["tasks"] | {
+            f"native.{name}": entry for name, entry in results["native_data"]["tasks"].items()
+        }
+
+    def message_of(self, task):
+        receipt = self.tasks[task]["xcom"]
+        (message,) = [one for one in self.sandbox.messages if one.id == receipt["message_id"]]
+        return message
+
+    def texts_of(self, task, count):
+        return [self.message_of(f"{task}[{index}]").text for index in range(count)]
+
+    def state_of(self, task):
+        return self.tasks[task]["state"], self.tasks[task]["try"]
+
+
 @pytest.fixture(scope="session")
-def seen(airflow, python, tmp_path_factory):
+def runs(airflow, python, tmp_path_factory):
     results = tmp_path_factory.mktemp("run") / "results.json"
-    with Sandbox(api_key=API_KEY, secret=SECRET, open_windows=True) as sandbox, socket.socket() as deaf:
+    with (
+        Sandbox(api_key=API_KEY, secret=SECRET, open_windows=True) as sandbox,
+        Sandbox(secret=SECRET) as for_data,
+        socket.socket() as deaf,
+    ):
         deaf.bind(("127.0.0.1", 0))
         for number, fault in FAULTS.items():
             sandbox.fail_next(**fault, recipient=number)
@@ -66,7 +92,22 @@ def seen(airflow, python, tmp_path_factory):
         }
         env = {f"AIRFLOW_CONN_ITNIO_{name}": json.dumps(value) for name, value in connections.items()}
         env["AIRFLOW__LOGGING__LOGGING_LEVEL"] = "DEBUG"
-        dags = [HERE / "dags" / "every_way.py", HERE / "dags" / "native.py"]
+        env["DEFAULT_OF_data"] = for_data.connection_json()
+        dags = [HERE / "dags" / f"{name}.py" for name in ("every_way", "native", "data")]
         run = python(HERE / "run_dags.py", results, *dags, env=env)
     assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-3000:]
-    return Seen(json.loads(results.read_text()), run.stdout + run.stderr, sandbox)
+    # The supervisor of dag.test(), not a worker's, logs what it is told to mask.
+    log = "\n".join(line for line in (run.stdout + run.stderr).splitlines() if "MaskSecret(" not in line)
+    return json.loads(results.read_text()), log, sandbox, for_data
+
+
+@pytest.fixture(scope="session")
+def seen(runs):
+    results, log, sandbox, _ = runs
+    return Seen(results, log, sandbox)
+
+
+@pytest.fixture(scope="session")
+def seen_data(runs):
+    results, log, _, sandbox = runs
+    return SeenData(results, log, sandbox)

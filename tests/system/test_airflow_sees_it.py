@@ -30,9 +30,10 @@ def test_airflow_lists_the_provider_without_a_warning(airflow):
     assert "warning" not in run.stdout.lower()
 
 
-def test_airflow_has_its_hook_its_form_and_its_link_without_a_warning(python):
+def test_airflow_has_its_hook_its_form_and_its_link_without_a_warning(airflow):
     program = """
-import json
+import json, warnings
+warnings.simplefilter("always")
 from airflow.providers_manager import ProvidersManager
 
 manager = ProvidersManager()
@@ -47,7 +48,7 @@ print("RESULT", json.dumps({
     "behaviour": manager.field_behaviours["itnio"],
 }))
 """
-    run = python("-W", "always", "-c", program)
+    run = airflow(program=program)
     assert run.returncode == 0, run.stderr
     (line,) = [line for line in run.stdout.splitlines() if line.startswith("RESULT ")]
     found = json.loads(line.removeprefix("RESULT "))
@@ -127,7 +128,7 @@ print(*{"airflow_provider_itnio.api.models", "airflow_provider_itnio.api.client"
     assert run.stdout.split() == []
 
 
-def test_a_dag_is_read_back_from_the_database_as_it_was_written(python):
+def test_a_dag_is_read_back_from_the_database_as_it_was_written(airflow):
     """Builders give plain dicts, so they survive; the operators in it need not be importable there."""
     program = """
 import importlib.util, json, sys
@@ -151,7 +152,7 @@ print("RESULT", json.dumps({
     "links": list(buttons.operator_extra_link_dict),
 }))
 """
-    run = python("-c", program, HERE / "dags" / "every_way.py", "2" if AIRFLOW_2 else "3")
+    run = airflow(f"{HERE}/dags/every_way.py", "2" if AIRFLOW_2 else "3", program=program)
     assert run.returncode == 0, run.stderr
     (line,) = [line for line in run.stdout.splitlines() if line.startswith("RESULT ")]
     assert json.loads(line.removeprefix("RESULT ")) == {
@@ -164,7 +165,7 @@ print("RESULT", json.dumps({
     }
 
 
-def test_a_mistake_in_a_dag_file_is_an_import_error_of_that_file(python, tmp_path):
+def test_a_mistake_in_a_dag_file_is_an_import_error_of_that_file(airflow, tmp_path):
     (tmp_path / "wrong.py").write_text(
         "from airflow.providers.common.compat.sdk import DAG\n"
         "from airflow_provider_itnio.operators.whatsapp import WhatsAppSendOperator\n"
@@ -180,7 +181,7 @@ except ImportError:
 bag = DagBag(sys.argv[1])
 print(*bag.import_errors.values())
 """
-    run = python("-c", program, tmp_path)
+    run = airflow(str(tmp_path), program=program)
     assert "InvalidMessageError: task 'tell': text.body: at most 4096 characters, 4097 given" in run.stdout, (
         run.stderr
     )

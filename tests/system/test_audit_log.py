@@ -23,16 +23,16 @@ with create_session() as session:
 """
 
 
-def test_the_connection_of_the_guide_leaves_no_key_in_the_audit_log(airflow, python, tmp_path):
+def test_the_connection_of_the_guide_leaves_no_key_in_the_audit_log(airflow, tmp_path):
     guide = GUIDE.read_text()
     (typed,) = re.findall(r"```bash\n([^`]*airflow connections import.*?)```", guide, re.DOTALL)
     assert "YOUR-" not in typed  # a shell keeps it
     (written,) = re.findall(r"```json\n(.*?)\n```\n", guide, re.DOTALL)
     file = tmp_path / "itnio.json"
     file.write_text(written)
-    imported = airflow("connections", "import", file)
+    imported = airflow("connections", "import", str(file))
     assert imported.returncode == 0, imported.stderr
-    looked = python("-c", LOOK)
+    looked = airflow(program=LOOK)
     assert looked.returncode == 0, looked.stderr
     audit = [line for line in looked.stdout.splitlines() if line.startswith("AUDIT ")]
     assert any("cli_connections_import" in line for line in audit)

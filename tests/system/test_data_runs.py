@@ -3,50 +3,20 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 
-from airflow_provider_itnio.sandbox import Sandbox
+from tests.system.seen import SECRET
 
 pytestmark = pytest.mark.system
 
-HERE = Path(__file__).parent
-SECRET = "secretOfTheSystemTests"
 JINJA = "{{ conn.itnio_default.password }}"
 FILE = "please fix values.yaml.j2"
 
 
-class Seen:
-    """What the runs have left behind."""
-
-    def __init__(self, results, log, sandbox):
-        self.log = log
-        self.sandbox = sandbox
-        self.tasks = results["data"]["tasks"] | {
-            f"native.{name}": entry for name, entry in results["native_data"]["tasks"].items()
-        }
-
-    def message_of(self, task):
-        receipt = self.tasks[task]["xcom"]
-        (message,) = [one for one in self.sandbox.messages if one.id == receipt["message_id"]]
-        return message
-
-    def texts_of(self, task, count):
-        return [self.message_of(f"{task}[{index}]").text for index in range(count)]
-
-    def state_of(self, task):
-        return self.tasks[task]["state"], self.tasks[task]["try"]
-
-
-@pytest.fixture(scope="module")
-def seen(airflow, python, tmp_path_factory):
-    results = tmp_path_factory.mktemp("run") / "results.json"
-    with Sandbox(secret=SECRET) as sandbox:
-        env = {"AIRFLOW_CONN_ITNIO_DEFAULT": sandbox.connection_json()}
-        run = python(HERE / "run_dags.py", results, HERE / "dags" / "data.py", env=env)
-    assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-3000:]
-    return Seen(json.loads(results.read_text()), run.stdout + run.stderr, sandbox)
+@pytest.fixture
+def seen(seen_data):
+    return seen_data
 
 
 def test_nothing_that_was_sent_logged_or_stored_holds_the_secret(seen):

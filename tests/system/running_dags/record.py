@@ -161,7 +161,7 @@ for delivery in ("at_least_once", "at_most_once"):
         WhatsAppBroadcastOperator(
             task_id=delivery,
             itnio_conn_id="itnio_faulty",
-            recipients=[f"{'863' if delivery == 'at_least_once' else '864'}{n:08d}" for n in range(5_000)],
+            recipients=[f"{'863' if delivery == 'at_least_once' else '864'}{n:08d}" for n in range(2_000)],
             text="Row {{ recipient.phone }}",
             delivery=delivery,
             messages_per_second=None,
