@@ -180,7 +180,8 @@ class RunningAirflow:
             except OSError:
                 return False
             return True
-        if self._stored("SELECT 1 FROM serialized_dag WHERE dag_id = ?", dag_id) is None:
+        known = "SELECT 1 FROM dag JOIN serialized_dag USING (dag_id) WHERE dag_id = ?"  # stored one by one
+        if self._stored(known, dag_id) is None:
             return False
         self._command("dags", "trigger", dag_id, "--run-id", run_id)
         return True
