@@ -204,6 +204,8 @@ class AsyncClient:
         try:
             return await self._try(request, delivery)
         except (NotSentError, RefusedError) as error:
+            if isinstance(error, RefusedError) and not self._settings.retry_refused:
+                raise
             first: ItnioError | None = error
 
         async def again() -> Result:

@@ -71,7 +71,7 @@ def test_what_is_accepted_at_once_pays_for_no_tries(
     monkeypatch.setattr(async_client, "AsyncRetrying", none)
 
     async def send() -> Receipt:
-        async with impatient(sandbox.url, connect_timeout=30.0, timeout=60.0) as client:
+        async with impatient(sandbox.url) as client:
             receipt: Receipt = await sending(client)
             return receipt
 
@@ -89,7 +89,7 @@ def test_what_is_not_worth_another_try_pays_for_none_either(
     sandbox.fail_next(**fault)
 
     async def send() -> None:
-        async with impatient(sandbox.url, connect_timeout=30.0, timeout=60.0) as client:
+        async with impatient(sandbox.url) as client:
             await sending(client)
 
     with pytest.raises((RefusedError, UnknownOutcomeError)):
