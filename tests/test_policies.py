@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from importlib.metadata import entry_points
@@ -318,5 +319,8 @@ with DAG("a", schedule=None) as dag: ...
 policies.dag_policy(dag)
 print(*sorted(name for name in set(sys.modules) - before if name.startswith("airflow_provider")))
 """
-    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    environment = {name: value for name, value in os.environ.items() if "ITNIO" not in name}
+    run = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environment
+    )
     assert run.stdout.split() in (["airflow_provider_itnio", "airflow_provider_itnio.policies"], [])

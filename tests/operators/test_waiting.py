@@ -120,7 +120,12 @@ def test_a_text_outside_of_the_window_says_so(sandbox):
 
 
 def test_with_a_receiver_that_is_away_it_is_not_known_whether_it_came(store, connect, closed_port):
-    connect(extra={"receiver_url": f"http://127.0.0.1:{closed_port}", "receiver_token": "x" * 32})
+    connect(
+        extra={
+            "receiver_url": f"http://127.0.0.1:{closed_port}",
+            "receiver_token": "of-a-receiver-that-is-not-there-1",
+        }
+    )
     error = str(may_be_tried_again(waiting(store, to(SENT_ONLY), wait_timeout=1), NotDeliveredError))
     assert "it is not known whether it was delivered within 0:00:01: The receiver could not be asked" in error
     assert error.endswith("Does itnio-receiver run at receiver_url?")
