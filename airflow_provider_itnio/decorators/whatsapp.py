@@ -76,6 +76,8 @@ class _ReturnedMessageOperator(DecoratedOperator, XComPushOfAirflow2):
     def build_message(self, context: Context) -> Mapping[str, Any]:
         """Call the function and give what it returns as message fields."""
         returned = self._returned(context)
+        if any("{{" in text for text in jinja_texts(returned)):
+            log.warning("What the function returned is sent as it is: no Jinja in it is rendered")
         return {**returned, "reply_to": self._reply_of(returned)}
 
     def _returned(self, context: Context) -> dict[str, Any]:
@@ -137,8 +139,6 @@ class _WhatsAppDecoratedBroadcastOperator(_ReturnedMessageOperator, WhatsAppBroa
     ) -> tuple[str, Callable[[Recipient], Message]]:
         from airflow_provider_itnio.api.models import message_from
 
-        if any("{{ recipient" in text for text in jinja_texts(fields)):
-            log.warning("What the function returned is sent as it is: no Jinja in it is filled in")
         message = message_from(fields, if_too_long=self.if_too_long)
         return message.type, self._same_for_all(message)
 

@@ -178,3 +178,19 @@ def test_what_default_args_say_reaches_it(sandbox):
     (message,) = sandbox.messages
     assert message.text == "x" * 4095 + "…"
     assert message.body["context"] == {"refMessageId": "wamid.1"}
+
+
+@pytest.mark.parametrize("to", [{"recipient": NUMBER}, {"recipient": None, "recipients": [NUMBER]}])
+@pytest.mark.parametrize(
+    ("returned", "is_told"),
+    [
+        ("{{ ds }}", True),
+        ({"image": {"link": "https://a.example/b.png", "caption": "{{ ds }}"}}, True),
+        ("x", False),
+    ],
+)
+def test_jinja_in_what_is_returned_is_told_and_sent_as_it_is(to, returned, is_told, sandbox, caplog):
+    run(returns(returned), **to)
+    told = [record for record in caplog.records if "no Jinja in it is rendered" in record.getMessage()]
+    assert bool(told) == is_told
+    assert ("{{ ds }}" in json.dumps(sandbox.messages[0].body)) == is_told
