@@ -122,7 +122,7 @@ def main() -> int:
             # The callbacks of a DAG run a moment after it has ended.
             wait_for_messages(sandbox, expected.total() - STORM_ALERTS - 1, seconds=30)
             print(f"{STORM} runs of the DAG storm fail ...", flush=True)
-            airflow.trigger_all("storm", [f"storm_{number:02d}" for number in range(STORM)])
+            airflow.trigger("storm", *(f"storm_{number:02d}" for number in range(STORM)))
             wait_for_messages(sandbox, expected.total() - 1, seconds=60)
             for number in range(STORM):
                 airflow.wait_for("storm", f"storm_{number:02d}")

@@ -158,50 +158,41 @@ class RunningAirflow:
             process.kill()
         self._pids["triggerer"] = self._forks.begin("triggerer")
 
-    def trigger(self, dag_id: str, run_id: str) -> None:
-        """Start a run of a DAG, as soon as Airflow knows the DAG.
-
-        :param dag_id: the DAG.
-        :param run_id: the run's name.
-        """
-        deadline = time.monotonic() + 240
-        while not self._has_triggered(dag_id, run_id):
-            if time.monotonic() > deadline or not self.is_running:
-                raise TimeoutError(f"{dag_id} could not be started within 240 s; see {self.log}")
-            time.sleep(0.5)
-
-    def _has_triggered(self, dag_id: str, run_id: str) -> bool:
-        if AIRFLOW_3:
-            try:
-                body = {"dag_run_id": run_id, "logical_date": None}
-                self._api.write("POST", f"dags/{dag_id}/dagRuns", body)
-            except HTTPError as error:
-                return error.code == HTTPStatus.CONFLICT  # an earlier request was answered too late
-            except OSError:
-                return False
-            return True
-        known = "SELECT 1 FROM dag JOIN serialized_dag USING (dag_id) WHERE dag_id = ?"  # stored one by one
-        if self._stored(known, dag_id) is None:
-            return False
-        self._command("dags", "trigger", dag_id, "--run-id", run_id)
-        return True
-
-    def trigger_all(self, dag_id: str, run_ids: Sequence[str]) -> None:
-        """Start several runs of a DAG, as soon as Airflow knows the DAG.
+    def trigger(self, dag_id: str, *run_ids: str) -> None:
+        """Start runs of a DAG, as soon as Airflow knows the DAG.
 
         :param dag_id: the DAG.
         :param run_ids: the runs' names.
         """
-        first, *others = run_ids
-        self.trigger(dag_id, first)
-        if AIRFLOW_3:
-            for run_id in others:
-                self.trigger(dag_id, run_id)
-        elif others:
-            program = "import sys; from airflow.api.common.trigger_dag import trigger_dag\n"
-            program += "exactly = {'replace_microseconds': False}  # else two runs of one second are one\n"
-            program += "for run_id in sys.argv[2:]: trigger_dag(sys.argv[1], run_id=run_id, **exactly)"
-            self._command(dag_id, *others, program=program)
+        deadline = time.monotonic() + 240
+        trigger = self._trigger_on_3 if AIRFLOW_3 else self._trigger_on_2
+        while not trigger(dag_id, run_ids):
+            if time.monotonic() > deadline or not self.is_running:
+                raise TimeoutError(f"{dag_id} could not be started within 240 s; see {self.log}")
+            time.sleep(0.5)
+
+    def _trigger_on_3(self, dag_id: str, run_ids: Sequence[str]) -> bool:
+        for run_id in run_ids:
+            try:
+                body = {"dag_run_id": run_id, "logical_date": None}
+                self._api.write("POST", f"dags/{dag_id}/dagRuns", body)
+            except HTTPError as error:
+                if error.code != HTTPStatus.CONFLICT:  # an earlier request was answered too late
+                    return False
+            except OSError:
+                return False
+        return True
+
+    def _trigger_on_2(self, dag_id: str, run_ids: Sequence[str]) -> bool:
+        known = "SELECT 1 FROM dag JOIN serialized_dag USING (dag_id) WHERE dag_id = ?"  # stored one by one
+        if self._stored(known, dag_id) is None:
+            return False
+        program = "import sys; from airflow.api.common.trigger_dag import trigger_dag\n"
+        # The command `dags trigger` refuses a second run within one second.
+        program += "exactly = {'replace_microseconds': False}\n"
+        program += "for run_id in sys.argv[2:]: trigger_dag(sys.argv[1], run_id=run_id, **exactly)"
+        self._command(dag_id, *run_ids, program=program)
+        return True
 
     @property
     def database(self) -> Path:
