@@ -22,6 +22,7 @@ from airflow_provider_itnio.api.errors import (
 from airflow_provider_itnio.api.links import WITH_FILES
 from airflow_provider_itnio.api.masking import mask_phone, mask_phone_numbers
 from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
+from airflow_provider_itnio.api.time_limit import in_thread
 from airflow_provider_itnio.broadcast.accepted import AcceptedMessages
 from airflow_provider_itnio.broadcast.pace import Pace, messages_in_a_second
 from airflow_provider_itnio.broadcast.queue import MessageQueue
@@ -70,8 +71,7 @@ class Broadcast:
     :param messages_per_second: how many leave in a second; ``None`` for no limit.
     :param checkpoint_every: messages of which a worker that is killed may lose the outcome.
     :param keep_receipts: keep the receipt of each message.
-    :param open_file: looks up what the file of a message needs, and gives what makes the message ready in a
-        thread, ``None`` if it is ready.
+    :param open_file: gives what makes a message with a file ready, in a thread; ``None`` if it is ready.
     :param watch: says what becomes of accepted messages, where they are waited for.
     :param fallbacks: chooses what goes out, where there is a fallback.
     """
@@ -249,7 +249,7 @@ class Broadcast:
             if self._fallbacks is not None:
                 queued = await self._fallbacks.choose(queued)
             if queued.message.type in WITH_FILES and (make_ready := self._open_file(queued.message)):
-                queued = queued._replace(message=await asyncio.to_thread(make_ready))
+                queued = queued._replace(message=await asyncio.wrap_future(in_thread(make_ready)))
             if self._fallbacks is not None:
                 await self._places.acquire()
             return queued
