@@ -134,6 +134,17 @@ def connection(itnio_sandbox):
 
 
 @pytest.fixture
+def quick_tries(monkeypatch):
+    """The client tries again without a pause, unless it would be one of seconds."""
+    from airflow_provider_itnio.api.retries import RetryAfterOrBackoff
+
+    pause = RetryAfterOrBackoff.__call__
+    monkeypatch.setattr(
+        RetryAfterOrBackoff, "__call__", lambda *given: 0.0 if (asked := pause(*given)) < 2 else asked
+    )
+
+
+@pytest.fixture
 def closed_port():
     """A port of this machine at which nothing listens."""
     with socket.socket() as bound:
@@ -152,6 +163,12 @@ def logged(caplog, capsys):
         printed.extend(capsys.readouterr())
         return "".join([caplog.text, *printed])
 
+    def begin_again():
+        text()
+        printed.clear()
+        caplog.clear()
+
+    text.begin_again = begin_again
     return text
 
 

@@ -8,15 +8,14 @@ from collections.abc import Callable, Iterable, Mapping
 from itertools import combinations, product
 from typing import Any
 
-import pytest
-
 
 def for_each(
     names: str | tuple[str, ...], values: Iterable[Any]
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Run a test with each value of one of its parameters, or of some, as one test; a failure names it.
 
-    It fits a test that leaves nothing behind: fixtures are made once.
+    Fixtures are made once. Between two cases the sandbox (but for its open windows), the store, the table of
+    people, the log and the traffic begin again; the test must leave nothing else behind.
     """
     is_one = isinstance(names, str)
     cases = [{names: value} if is_one else dict(zip(names, value, strict=True)) for value in values]
@@ -24,12 +23,16 @@ def for_each(
 
     def decorate(test: Callable[..., None]) -> Callable[..., None]:
         @functools.wraps(test)
-        def run(**others: Any) -> None:
-            for case in cases:
+        def run(*of_class: Any, **others: Any) -> None:
+            for place, case in enumerate(cases):
+                if place:
+                    _begin_again(others)
                 try:
-                    test(**others, **case)
+                    test(*of_class, **others, **case)
                 except BaseException as error:
-                    error.add_note("with " + ", ".join(f"{name}={value!r}" for name, value in case.items()))
+                    error.add_note(
+                        f"with row {place}: " + ", ".join(f"{k}={_shown(v)}" for k, v in case.items())
+                    )
                     raise
 
         signature = inspect.signature(test)
@@ -40,20 +43,42 @@ def for_each(
     return decorate
 
 
-def pairs(**parameters: Mapping[str, Any] | Iterable[Any]) -> pytest.MarkDecorator:
-    """Run a test with rows in which any two values of any two parameters meet, in place of all rows.
+def _shown(value: Any) -> str:
+    try:
+        return repr(value)[:200]
+    except Exception:  # of hostile data
+        return type(value).__name__
 
-    :param parameters: the values, or values by the name that a failure shows.
+
+def _begin_again(fixtures: Mapping[str, Any]) -> None:
+    for name, fixture in fixtures.items():
+        if name in ("sandbox", "itnio_sandbox"):
+            open_windows = [*fixture._vendor.store._windows]
+            fixture.clear()
+            fixture.clear_faults()
+            for number in open_windows:
+                fixture.window_open(number)
+        elif name in ("store", "maybe_store") and fixture is not None:
+            fixture.__init__()
+        elif name in ("traffic", "caplog"):
+            fixture.clear()
+        elif name in ("logged", "people") and callable(fixture):
+            fixture.begin_again()
+
+
+def pairs(
+    **parameters: Mapping[str, Any] | Iterable[Any],
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Run a test as :func:`for_each` does, with rows in which any two values of any two parameters meet.
+
+    :param parameters: the values; of a mapping its values.
     """
-    named = [
-        values if isinstance(values, Mapping) else {str(value): value for value in values}
-        for values in parameters.values()
-    ]
-    rows = [[*enumerate(row)] for row in product(*named)]
+    values = [[*(one.values() if isinstance(one, Mapping) else one)] for one in parameters.values()]
+    rows = [[*enumerate(row)] for row in product(*(range(len(one)) for one in values))]
     left = {pair for row in rows for pair in combinations(row, 2)}
     chosen = []
     while left:
         row = max(rows, key=lambda row: len(left.intersection(combinations(row, 2))))
         left.difference_update(combinations(row, 2))
-        chosen.append(pytest.param(*(named[at][name] for at, name in row), id="-".join(n for _, n in row)))
-    return pytest.mark.parametrize(list(parameters), chosen)
+        chosen.append(tuple(values[at][place] for at, place in row))
+    return for_each(tuple(parameters), chosen)

@@ -16,12 +16,15 @@ class Traffic:
     """The requests of a sandbox as they come and are answered."""
 
     def __init__(self) -> None:
+        self._in_flight: Counter[str] = Counter()
+        self.clear()
+
+    def clear(self) -> None:
         self.order: list[str] = []
         self.times: list[float] = []
         self.peak = 0
         self.peak_of_a_number = 0
         self.on_arrival: Callable[[str], None] = lambda number: None
-        self._in_flight: Counter[str] = Counter()
 
     def begins(self, number: str) -> None:
         self.order.append(number)

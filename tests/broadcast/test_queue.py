@@ -14,6 +14,7 @@ from airflow_provider_itnio.broadcast.queue import MessageQueue
 from airflow_provider_itnio.broadcast.recipients import Recipients
 from airflow_provider_itnio.broadcast.summary import Report
 from airflow_provider_itnio.delivery.broadcast_record import BroadcastRecord, RecordedOutcome
+from tests.tables import for_each
 from tests.task_runs import TaskStateStore, counts_of, numbers
 
 MESSAGE = message_from({"text": "x"})
@@ -182,7 +183,7 @@ def test_at_most_once_what_is_given_out_is_on_record_and_what_has_not_left_is_wi
     assert withdrawn == not_left
 
 
-@pytest.mark.parametrize("kept", [True, False])
+@for_each("kept", [True, False])
 def test_at_least_once_or_without_a_record_nothing_is_intended(kept, store):
     async def run():
         queue = queue_of(

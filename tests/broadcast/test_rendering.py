@@ -80,7 +80,7 @@ def test_one_recipients_data_are_not_the_nexts():
     assert (first, second) == ({"text": "Li"}, {"text": "?"})
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("fields", "kind"),
     [
         ({"text": "{{ x }}"}, "text"),
@@ -135,13 +135,13 @@ def test_a_file_may_extend_and_include_others():
 # --- errors -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("text", ["{{ recipient", "{% if %}", "{{ x | no_such_filter }}", "gone.j2"])
+@for_each("text", ["{{ recipient", "{% if %}", "{{ x | no_such_filter }}", "gone.j2"])
 def test_what_can_not_be_compiled_is_an_error_when_it_is_made(text):
     with pytest.raises(InvalidMessageError, match=r"^interactive\.body\.text: "):
         message({"interactive": {"body": {"text": text}}})
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("text", "words"),
     [
         ("{{ recipient.X }}", "recipient has no 'X'; did you mean 'x'? It has x, phone"),
@@ -212,7 +212,7 @@ def test_an_error_shows_no_whole_number():
 # --- a recipient's data -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["items", "keys", "values", "get", "pop", "update", "copy"])
+@for_each("name", ["items", "keys", "values", "get", "pop", "update", "copy"])
 def test_data_win_over_a_dicts_methods(name):
     data = {name: "own", "more": {name: 1}}
     text = f"{{{{ recipient.{name} }}}} {{{{ recipient['{name}'] }}}} {{{{ recipient.more | string }}}}"
@@ -231,7 +231,7 @@ def test_without_such_data_the_methods_are_there():
     assert filled({"text": "{% for k, v in recipient.items() %}{{ k }}{% endfor %}"}) == {"text": "phone"}
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("text", "expected"),
     [
         ("{{ recipient.address.items }}", "3"),
@@ -290,7 +290,7 @@ def asked_by(text, name="ti", times=3):
     return asked.questions, result
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("text", "name", "questions", "result"),
     [
         ("{{ var.value.a }}{{ var.value.a }}{{ var.value.b }}", "var", ["a", "b"], "<a><a><b>"),

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 
-import pytest
-
 from airflow_provider_itnio.api.receipt import Receipt
 from airflow_provider_itnio.broadcast.recipients import Recipients
 from airflow_provider_itnio.broadcast.summary import Report
 from airflow_provider_itnio.delivery.broadcast_record import RecordedOutcome
+from tests.tables import for_each
 from tests.task_runs import counts_of, numbers
 
 RECEIPT = Receipt("10415ecbd0c848ebb7d5a3fe53269df6", "8614718004557", "text", None)
@@ -82,7 +81,7 @@ def test_it_lists_the_first_1000_failures_and_counts_all(caplog):
     assert "listed in the task's summary" in caplog.messages[-1]
 
 
-@pytest.mark.parametrize(("length", "kept"), [(160, 160), (161, 160), (10_000, 160)])
+@for_each(("length", "kept"), [(160, 160), (161, 160), (10_000, 160)])
 def test_a_reason_is_cut_at_160_characters(length, kept):
     report = report_of(1)
     report.add_failure("invalid", 0, "", None, "x" * length)

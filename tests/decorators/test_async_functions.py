@@ -13,6 +13,7 @@ from airflow.providers.common.compat.sdk import (
 )
 
 from tests.decorators.decorated import NUMBER, returns, run
+from tests.tables import for_each
 
 pytestmark = pytest.mark.usefixtures("connection")
 
@@ -27,7 +28,7 @@ def asynchronously(value, error=None):
     return report
 
 
-@pytest.mark.parametrize("to", [{"recipient": NUMBER}, {"recipient": None, "recipients": [NUMBER]}])
+@for_each("to", [{"recipient": NUMBER}, {"recipient": None, "recipients": [NUMBER]}])
 def test_a_function_may_be_an_async_def(to, sandbox):
     run(asynchronously("hello team {{ 7 }}"), "finance", **to)
     run(asynchronously({"text": "hello"}), **to)
@@ -51,7 +52,7 @@ def test_so_may_an_objects_call(sandbox):
     assert sandbox.messages[0].text == "hello"
 
 
-@pytest.mark.parametrize("to", [{"recipient": NUMBER}, {"recipient": None, "recipients": [NUMBER]}])
+@for_each("to", [{"recipient": NUMBER}, {"recipient": None, "recipients": [NUMBER]}])
 def test_what_an_async_def_forgets_or_raises_is_told(to, sandbox):
     with pytest.raises(AirflowFailException, match="report returned None: is its return forgotten"):
         run(asynchronously(None), **to)

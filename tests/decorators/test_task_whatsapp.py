@@ -20,6 +20,7 @@ from airflow_provider_itnio.get_provider_info import get_provider_info
 from airflow_provider_itnio.messages import MESSAGE_FIELDS, reply_buttons
 from airflow_provider_itnio.operators.whatsapp import WhatsAppMessageOperator
 from tests.decorators.decorated import NUMBER, VALUES, made, returns, run
+from tests.tables import for_each
 
 pytestmark = pytest.mark.usefixtures("connection")
 
@@ -39,14 +40,14 @@ def test_no_message_field_is_a_template_field():
     assert set(fields) == {"op_args", "op_kwargs", "recipient", "fallback"} | others
 
 
-@pytest.mark.parametrize("name", [*MESSAGE_FIELDS, "message"])
+@for_each("name", [*MESSAGE_FIELDS, "message"])
 def test_a_message_field_is_an_error_when_the_dag_is_parsed(name):
     sentence = f"{name}: @task.whatsapp sends what its function returns, so it takes no message field"
     with pytest.raises(InvalidMessageError, match=sentence):
         made(returns("x"), **{name: VALUES.get(name, "https://example.com/a.png")})
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("parameters", "sentence"),
     [
         ({"recipient": "12"}, "recipient: 7 to 14 digits"),
@@ -81,7 +82,7 @@ def test_a_text_of_a_librarys_own_kind_is_a_text(sandbox):
     assert sandbox.messages[0].text == "42 rows"
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("returned", "kind"),
     [
         ({"text": "42 rows"}, "text"),
@@ -109,7 +110,7 @@ def test_a_reply_may_be_named_in_the_dict_or_beside_it(sandbox):
     assert ids == ["wamid.1", "wamid.2", "wamid.3"]
 
 
-@pytest.mark.parametrize("jinja", ["{{ 7 * 7 }}", "{% if %}", "{{ no_such_name }}", "{# x #}", "report.j2"])
+@for_each("jinja", ["{{ 7 * 7 }}", "{% if %}", "{{ no_such_name }}", "{# x #}", "report.j2"])
 def test_what_is_returned_is_never_run_as_jinja(jinja, sandbox):
     run(returns(jinja))
     run(returns({"text": jinja}))
@@ -180,8 +181,8 @@ def test_what_default_args_say_reaches_it(sandbox):
     assert message.body["context"] == {"refMessageId": "wamid.1"}
 
 
-@pytest.mark.parametrize("to", [{"recipient": NUMBER}, {"recipient": None, "recipients": [NUMBER]}])
-@pytest.mark.parametrize(
+@for_each("to", [{"recipient": NUMBER}, {"recipient": None, "recipients": [NUMBER]}])
+@for_each(
     ("returned", "is_told"),
     [
         ("{{ ds }}", True),

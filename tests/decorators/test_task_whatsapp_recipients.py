@@ -19,6 +19,7 @@ from airflow_provider_itnio.api.phone_numbers import normalize_phone
 from airflow_provider_itnio.messages import MESSAGE_FIELDS, reply_buttons
 from airflow_provider_itnio.operators.whatsapp_broadcast import WhatsAppBroadcastOperator
 from tests.decorators.decorated import NUMBER, VALUES, made, returns, run
+from tests.tables import for_each
 
 pytestmark = pytest.mark.usefixtures("connection")
 
@@ -77,7 +78,7 @@ def test_its_function_is_called_once_for_all(sandbox):
     assert {message.text for message in sandbox.messages} == {"hello finance"}
 
 
-@pytest.mark.parametrize("jinja", ["{{ recipient.phone }}", "{% if %}", "{{ no_such_name }}", "report.j2"])
+@for_each("jinja", ["{{ recipient.phone }}", "{% if %}", "{{ no_such_name }}", "report.j2"])
 def test_what_is_returned_for_many_is_never_run_as_jinja(jinja, sandbox):
     run_for_many(returns(jinja), recipients=[NUMBER])
     run_for_many(returns({"interactive": reply_buttons(jinja, {"a": "A"})}), recipients=[NUMBER])
@@ -106,7 +107,7 @@ def test_recipient_and_recipients_together_are_an_error_when_the_dag_is_parsed()
         made(returns("x"), recipients=[ANA])
 
 
-@pytest.mark.parametrize("name", [*MESSAGE_FIELDS, "message"])
+@for_each("name", [*MESSAGE_FIELDS, "message"])
 def test_a_message_field_beside_recipients_is_an_error_too(name):
     with pytest.raises(InvalidMessageError, match=f"{name}: @task.whatsapp sends what its function returns"):
         made(
@@ -117,7 +118,7 @@ def test_a_message_field_beside_recipients_is_an_error_too(name):
         )
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("parameters", "sentence"),
     [
         ({"max_in_flight": 0}, "max_in_flight: must be a whole number"),
@@ -130,7 +131,7 @@ def test_any_other_mistake_beside_recipients_is_an_error_too(parameters, sentenc
         made(returns("x"), recipient=None, recipients=[NUMBER], **parameters)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("returned", "sentence"),
     [
         (None, "report returned None: is its return forgotten?"),
@@ -180,7 +181,7 @@ def test_a_mapped_one_sends_to_many_for_each(sandbox):
     assert sorted(message.text for message in sandbox.messages) == ["hello finance"] * 2 + ["hello sales"] * 2
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("parameters", "default_args"),
     [
         ({"recipients": [NUMBER]}, {"recipient": ANA, "location": "eu-west-1", "retries": 3}),
@@ -199,8 +200,8 @@ def test_a_mapped_one_passes_over_what_default_args_say_for_others(sandbox, para
     assert operator.retries == default_args.get("retries", 0)
 
 
-@pytest.mark.parametrize("wrong", ["txt", "body", "img", "file", "caption", "template_name", "buttons"])
-@pytest.mark.parametrize("people", [{"recipient": NUMBER}, {"recipients": [NUMBER]}])
+@for_each("wrong", ["txt", "body", "img", "file", "caption", "template_name", "buttons"])
+@for_each("people", [{"recipient": NUMBER}, {"recipients": [NUMBER]}])
 def test_no_error_advises_what_it_refuses(wrong, people):
     with pytest.raises((TypeError, AirflowException)) as caught:  # Airflow 3's and 2's
         made(returns("x"), **{"recipient": None, **people}, **{wrong: "x"})
@@ -209,9 +210,7 @@ def test_no_error_advises_what_it_refuses(wrong, people):
     )
 
 
-@pytest.mark.parametrize(
-    ("wrong", "right"), [("numbers", "recipients"), ("phones", "recipients"), ("to", "recipient")]
-)
+@for_each(("wrong", "right"), [("numbers", "recipients"), ("phones", "recipients"), ("to", "recipient")])
 def test_other_words_for_whom_it_is_for_are_understood(wrong, right):
     with pytest.raises((TypeError, AirflowException), match=f"unknown argument '{wrong}'; give {right}=…$"):
         made(returns("x"), recipient=None, **{wrong: NUMBER})

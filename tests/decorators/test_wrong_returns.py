@@ -16,6 +16,7 @@ from airflow_provider_itnio.api.errors import (
 )
 from airflow_provider_itnio.messages import reply_buttons
 from tests.decorators.decorated import returns, run
+from tests.tables import for_each
 
 pytestmark = pytest.mark.usefixtures("connection")
 
@@ -36,7 +37,7 @@ def test_none_is_an_error_that_names_the_function_and_what_to_do(sandbox):
     assert sandbox.requests == []
 
 
-@pytest.mark.parametrize("returned", [["a"], 42, b"42 rows", True, ("a", "b"), 0, object()])
+@for_each("returned", [["a"], 42, b"42 rows", True, ("a", "b"), 0, object()])
 def test_what_is_neither_text_nor_dict_is_an_error_that_names_its_type(returned, sandbox):
     words = str(fails_at_once(returns(returned)))
     assert "report must return a text, or a message as a dict" in words
@@ -44,7 +45,7 @@ def test_what_is_neither_text_nor_dict_is_an_error_that_names_its_type(returned,
     assert sandbox.requests == []
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("returned", "sentence"),
     [
         ("", "text.body: must not be empty"),
@@ -93,7 +94,7 @@ def test_what_was_not_sent_leaves_the_tasks_retries(connect, sandbox):
         run(returns("x"))
 
 
-@pytest.mark.parametrize("delivery", ["at_least_once", "at_most_once"])
+@for_each("delivery", ["at_least_once", "at_most_once"])
 def test_an_unknown_outcome_leaves_them_at_least_once(delivery, sandbox):
     sandbox.fail_next(drop="after_accepting")
     with pytest.raises(UnknownOutcomeError if delivery == "at_least_once" else AirflowFailException):

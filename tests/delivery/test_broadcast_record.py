@@ -10,6 +10,7 @@ from airflow_provider_itnio.api.errors import RecordError
 from airflow_provider_itnio.delivery.broadcast_record import BroadcastRecord, RecordedOutcome
 from tests.delivery.opened import cleared
 from tests.delivery.opened import opened as opened_as
+from tests.tables import for_each
 from tests.task_runs import numbers
 
 NUMBER = "8614718004557"
@@ -87,7 +88,7 @@ def test_after_a_clearing_old_and_new_are_told_apart(store):
     assert [again.earlier((NUMBER, n))[1] for n in (0, 1)] == ["certainly", "no"]
 
 
-@pytest.mark.parametrize("retries", [2, 1, 0])
+@for_each("retries", [2, 1, 0])
 def test_cleared_after_its_end_it_knows_nothing_and_then_its_own(retries, store):
     for clears in range(3):
         this_try = cleared(2 * clears + 1, clears, retries if clears else 2)
@@ -129,8 +130,8 @@ def test_each_batch_has_a_key_of_its_own_and_the_head_stays_small(store):
     assert len(store.kept[HEAD]) < 200
 
 
-@pytest.mark.parametrize("count", [0, 1, 500, 10_000])
-@pytest.mark.parametrize("waiting", [0, 1])
+@for_each("count", [0, 1, 500, 10_000])
+@for_each("waiting", [0, 1])
 def test_what_is_too_large_for_a_key_is_divided(count, waiting, store):
     record = opened(store)
     keys = [(number, n % 3) for n, number in enumerate(numbers(count))]
@@ -187,7 +188,7 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize(("key", "change"), BROKEN.values(), ids=BROKEN)
+@for_each(("key", "change"), BROKEN.values())
 def test_what_is_broken_is_not_read(key, change, store):
     three_batches(store)
     before = json.loads(store.kept[key])

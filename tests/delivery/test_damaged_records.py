@@ -14,6 +14,7 @@ from airflow_provider_itnio.api.receipt import Receipt
 from airflow_provider_itnio.delivery.broadcast_record import BroadcastRecord, RecordedOutcome
 from tests.delivery.opened import cleared
 from tests.delivery.opened import opened as opened_as
+from tests.tables import for_each
 from tests.task_runs import TaskStateStore, numbers
 
 NUMBER = "8614718004557"
@@ -44,7 +45,7 @@ def change(store, key, **changes):
     store.set(key, json.loads(store.kept[key]) | changes)
 
 
-@pytest.mark.parametrize("generation", [True, 10**30, 0.0], ids=str)
+@for_each("generation", [True, 10**30, 0.0])
 def test_a_generation_that_is_no_count_is_not_taken_for_one_without_batches(generation):
     store = with_batches(2)
     change(store, HEAD, generation=generation)
@@ -52,7 +53,7 @@ def test_a_generation_that_is_no_count_is_not_taken_for_one_without_batches(gene
         opened(store, 2)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("cell", "value"),
     [
         (0, f"{NUMBER}#{'9' * 5000}"),
@@ -61,14 +62,6 @@ def test_a_generation_that_is_no_count_is_not_taken_for_one_without_batches(gene
         (3, 10**30),
         (3, -(10**12)),
         (3, True),
-    ],
-    ids=[
-        "a huge order",
-        "digits of another script",
-        "a number",
-        "a huge time",
-        "a time before all times",
-        "yes",
     ],
 )
 def test_a_row_that_could_not_have_been_written_is_not_read(cell, value):
@@ -80,7 +73,7 @@ def test_a_row_that_could_not_have_been_written_is_not_read(cell, value):
         opened(store, 2)
 
 
-@pytest.mark.parametrize("seconds", [-62135596800, -1, 0, 99999999999, 253402300799, 10**11 * -9])
+@for_each("seconds", [-62135596800, -1, 0, 99999999999, 253402300799, 10**11 * -9])
 def test_whatever_time_a_server_says_its_receipt_is_read_again(seconds):
     moment = _moment(seconds)
     at = None if moment is None else int(moment.timestamp())
@@ -91,9 +84,7 @@ def test_whatever_time_a_server_says_its_receipt_is_read_again(seconds):
     assert opened(store, 2).earlier((NUMBER, 0))[0].at == at
 
 
-@pytest.mark.parametrize(
-    "lost", [(HEAD, "0/0"), ("0/0", "0/1"), ("0/1", "0/2"), ("0/1", "0/2", "0/3")], ids=",".join
-)
+@for_each("lost", [(HEAD, "0/0"), ("0/0", "0/1"), ("0/1", "0/2"), ("0/1", "0/2", "0/3")])
 def test_several_that_are_lost_side_by_side_are_missed(lost):
     store = with_batches(5)
     for key in lost:
@@ -102,7 +93,7 @@ def test_several_that_are_lost_side_by_side_are_missed(lost):
         opened(store, 2)
 
 
-@pytest.mark.parametrize("failing", [0, 1])
+@for_each("failing", [0, 1])
 def test_perhaps_cleared_a_failing_write_forgets_no_unknown_message(failing):
     store = TaskStateStore()
     record = opened(store)

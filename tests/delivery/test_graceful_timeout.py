@@ -22,8 +22,9 @@ def block():
 
 
 @pytest.fixture
-def limit():
+def limit(monkeypatch):
     """A limit within an ``execution_timeout`` of an hour, which Airflow's handler guards."""
+    monkeypatch.setattr("airflow_provider_itnio.delivery.graceful_timeout._PATIENCE", 0.5)
     with timeout(3600):
         yield GracefulTimeout()
 
@@ -64,9 +65,9 @@ def test_a_call_that_is_quick_is_given_the_time_it_needs(limit):
 def test_calls_that_follow_each_other_are_none_that_blocks(limit):
     with limit:
         time_is_over()
-        until = time.monotonic() + 2.5
+        until = time.monotonic() + 1.2
         while time.monotonic() < until:
-            limit.call(time.sleep, 0.1)
+            limit.call(time.sleep, 0.02)
 
 
 def test_what_raises_in_a_call_is_raised(limit):

@@ -10,6 +10,7 @@ from airflow_provider_itnio.api.errors import ContentError, NotSentError, Record
 from airflow_provider_itnio.api.receipt import Receipt
 from airflow_provider_itnio.delivery.policy import PreviousOutcome
 from tests.delivery.opened import cleared, opened
+from tests.tables import for_each
 
 NUMBER = "8614718004557"
 RECEIPT = Receipt("10415ecbd0c848ebb7d5a3fe53269df6", NUMBER, "text", None)
@@ -43,7 +44,7 @@ def test_an_intent_alone_is_unknown_and_says_when(store):
     assert earlier.why.startswith("a request may have left at 20")
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("becomes", "outcome"),
     [
         (lambda record: record.accepted(RECEIPT), "accepted"),
@@ -60,7 +61,7 @@ def test_an_intent_is_replaced_by_what_became_of_it(becomes, outcome, store):
     assert len(store.kept) == 1
 
 
-@pytest.mark.parametrize("retries", [2, 1, 0, 5])
+@for_each("retries", [2, 1, 0, 5])
 def test_cleared_after_its_end_it_knows_nothing_whatever_the_retries_are_by_then(retries, store):
     record = opened(store)
     record.accepted(RECEIPT)
@@ -117,7 +118,7 @@ OTHER_SHAPES = {
 }
 
 
-@pytest.mark.parametrize("change", OTHER_SHAPES.values(), ids=OTHER_SHAPES)
+@for_each("change", OTHER_SHAPES.values())
 def test_an_entry_that_does_not_say_what_became_of_the_message_is_not_read(change, store):
     opened(store).accepted(RECEIPT)
     (key,) = store.kept

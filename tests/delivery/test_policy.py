@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from airflow_provider_itnio.api.errors import (
     ContentError,
     ItnioError,
@@ -12,11 +10,12 @@ from airflow_provider_itnio.api.errors import (
     UnknownOutcomeError,
 )
 from airflow_provider_itnio.delivery.policy import TaskTry, is_sent_again, outcome_of
+from tests.tables import for_each
 
 FIRST = TaskTry(number=1, max_tries=2, retries=2, clear_number=0)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("earlier", "now", "is_cleared"),
     [
         (FIRST, FIRST._replace(number=2), "no"),
@@ -38,8 +37,8 @@ def test_whether_a_person_has_cleared_the_task(earlier, now, is_cleared):
     assert now.is_cleared_since(earlier) == is_cleared
 
 
-@pytest.mark.parametrize("delivery", ["at_least_once", "at_most_once"])
-@pytest.mark.parametrize("outcome", ["accepted", "unknown", "not_sent", "refused"])
+@for_each("delivery", ["at_least_once", "at_most_once"])
+@for_each("outcome", ["accepted", "unknown", "not_sent", "refused"])
 def test_perhaps_cleared_is_cleared_but_for_an_unknown_message_at_most_once(outcome, delivery):
     perhaps = is_sent_again(outcome, "perhaps", delivery)
     if (outcome, delivery) == ("unknown", "at_most_once"):
@@ -48,7 +47,7 @@ def test_perhaps_cleared_is_cleared_but_for_an_unknown_message_at_most_once(outc
         assert perhaps is is_sent_again(outcome, "certainly", delivery)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("error", "outcome"),
     [
         (NotSentError("no connection"), "not_sent"),

@@ -14,6 +14,7 @@ from airflow_provider_itnio.delivery.graceful_timeout import TimeIsOverError
 from airflow_provider_itnio.delivery.message_record import DeliveryRecord
 from airflow_provider_itnio.delivery.state_store import TaskStateStore as Entries
 from tests.delivery.opened import cleared, context, opened
+from tests.tables import for_each
 from tests.task_runs import DeadlockImminentError, TaskStateStore, numbers
 
 NUMBER = "8614718004557"
@@ -74,7 +75,7 @@ OTHER_SHAPES = {
 }
 
 
-@pytest.mark.parametrize("value", OTHER_SHAPES.values(), ids=OTHER_SHAPES)
+@for_each("value", OTHER_SHAPES.values())
 def test_an_entry_of_another_shape_says_what_a_person_can_do(value, store):
     store.set("whatsapp/x", value)
     with pytest.raises(RecordError) as caught:
@@ -90,9 +91,7 @@ def test_an_entry_of_another_shape_says_what_a_person_can_do(value, store):
 # --- calls that fail --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "failure", [OSError("Broken\n pipe"), DeadlockImminentError("Broken pipe")], ids=repr
-)
+@for_each("failure", [OSError("Broken\n pipe"), DeadlockImminentError("Broken pipe")])
 def test_a_call_that_fails_is_a_record_error_that_names_what_the_store_said(failure, store, monkeypatch):
     store.fail(failure)
     with pytest.raises(RecordError, match=f"took no record: {type(failure).__name__}: Broken pipe"):
@@ -120,7 +119,7 @@ def test_a_write_of_what_is_about_to_happen_is_tried_once(store):
     assert store.tried == 1
 
 
-@pytest.mark.parametrize("failure", [OSError("Broken pipe"), TimeoutError("of its own")], ids=repr)
+@for_each("failure", [OSError("Broken pipe"), TimeoutError("of its own")])
 def test_a_write_of_what_has_happened_is_tried_three_times_with_a_pause(failure, store, monkeypatch):
     pauses = []
     monkeypatch.setattr("airflow_provider_itnio.delivery.state_store.time.sleep", pauses.append)
@@ -160,7 +159,7 @@ class AnswersLate:
         return self._answer(self.kept.get(key))
 
 
-@pytest.mark.parametrize("keeps", [True, False])
+@for_each("keeps", [True, False])
 @pytest.mark.usefixtures("quick_writes")
 def test_behind_a_call_that_was_ended_a_write_counts_once_the_store_gives_it_back(keeps):
     entries = entries_in(AnswersLate(keeps=keeps))
@@ -192,8 +191,8 @@ def test_no_log_handler_that_fails_keeps_a_write_from_being_tried_again(store):
 # --- where there is none ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize(
+@for_each("kind", KINDS)
+@for_each(
     ("given", "words"),
     [
         ({}, "there is no task state store here"),

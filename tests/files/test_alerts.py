@@ -10,13 +10,14 @@ import pytest
 
 from airflow_provider_itnio.notifications import whatsapp
 from airflow_provider_itnio.notifications.whatsapp import WhatsAppNotifier
+from tests.tables import for_each
 
 NUMBER = "+86 147-1800-4557"
 pytestmark = pytest.mark.usefixtures("connection", "storage")
 
 
-@pytest.mark.parametrize("in_loop", [False, True])
-@pytest.mark.parametrize(
+@for_each("in_loop", [False, True])
+@for_each(
     ("address", "reason"),
     [
         (

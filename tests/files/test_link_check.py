@@ -15,6 +15,7 @@ from airflow_provider_itnio.api.links import private_host
 from airflow_provider_itnio.hooks.itnio import ItnioHook
 from airflow_provider_itnio.operators.whatsapp import WhatsAppSendOperator
 from tests.object_storage import PDF, PNG
+from tests.tables import for_each
 from tests.task_runs import TaskRun, broadcast_run, fails_at_once
 
 NUMBER = "+86 147-1800-4557"
@@ -81,7 +82,7 @@ def link(files):
     return lambda path: f"http://127.0.0.1:{files.server_port}{path}"
 
 
-@pytest.mark.parametrize("path", ["/a.png", "/moved.png", "/spaced.png"])
+@for_each("path", ["/a.png", "/moved.png", "/spaced.png"])
 def test_a_file_that_can_be_fetched_is_sent(path, link, sandbox):
     ItnioHook(check_link=True).send(NUMBER, image=link(path))
     asyncio.run(ItnioHook(check_link=True).asend(NUMBER, image=link(path)))
@@ -97,7 +98,7 @@ def test_only_the_first_bytes_are_asked_for(files, link):
     assert len(files.asked) == 1
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("path", "name", "is_sent"),
     [
         ("/page.html", None, True),
@@ -132,7 +133,7 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("kind", "path", "words"), REFUSED, ids=[path for _, path, _ in REFUSED])
+@for_each(("kind", "path", "words"), REFUSED)
 def test_what_whatsapp_could_not_fetch_is_refused(kind, path, words, link, sandbox):
     fields = {kind: link(path), "check_link": True}
     run = TaskRun(lambda: WhatsAppSendOperator(task_id="tell", recipient=NUMBER, **fields))
@@ -149,7 +150,7 @@ def test_what_whatsapp_could_not_fetch_is_refused(kind, path, words, link, sandb
     assert sandbox.requests == []
 
 
-@pytest.mark.parametrize("check_link", [False, True])
+@for_each("check_link", [False, True])
 def test_a_link_with_a_password_is_refused(check_link, sandbox):
     with pytest.raises(InvalidMessageError, match="without a user name and a password") as refused:
         ItnioHook(check_link=check_link).send(NUMBER, image="https://user:hunter2@files.example.com/a.png")
@@ -170,7 +171,7 @@ def test_a_public_address_that_leads_into_this_network_is_refused(link):
     assert link_check._next(link("/a"), "/a.png", "") == link("/a.png")
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("where", "host"),
     [
         ("http://localhost/a", "localhost"),
@@ -203,7 +204,7 @@ def test_such_an_address_is_warned_of_once(caplog, sandbox):
     assert len(sandbox.messages) == 3
 
 
-@pytest.mark.parametrize("given", ["yes", 1, None])
+@for_each("given", ["yes", 1, None])
 def test_check_link_is_true_or_false(given):
     with pytest.raises(ValueError, match="check_link: must be True or False"):
         WhatsAppSendOperator(task_id="tell", recipient=NUMBER, text="x", check_link=given)

@@ -28,6 +28,7 @@ from airflow_provider_itnio.notifications.whatsapp import WhatsAppNotifier
 from airflow_provider_itnio.operators.whatsapp import WhatsAppSendOperator
 from tests.object_storage import JPEG, MP3, MP4, PDF, PNG, WEBP
 from tests.operators.time_limits import limit_set
+from tests.tables import for_each
 from tests.task_runs import TaskRun, TaskStateStore, broadcast_run, counts_of, fails_at_once
 
 NUMBER = "+86 147-1800-4557"
@@ -61,7 +62,7 @@ def got(sandbox):
         return source, answer.headers["Content-Type"], answer.read()
 
 
-@pytest.mark.parametrize("way", ["operator", "decorator", "broadcast", "notifier", "hook", "hook in a loop"])
+@for_each("way", ["operator", "decorator", "broadcast", "notifier", "hook", "hook in a loop"])
 def test_each_way_sends_a_link_that_gives_the_file(way, storage, sandbox):
     address = storage.put("2026/Umsätze 1.pdf")
     sent_by(way, {"document": {"object": address, "caption": "July"}})
@@ -71,7 +72,7 @@ def test_each_way_sends_a_link_that_gives_the_file(way, storage, sandbox):
     assert (media_type, content) == ("application/pdf", PDF)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("kind", "name", "content", "media_type"),
     [
         ("image", "a.png", PNG, "image/png"),
@@ -132,7 +133,7 @@ def test_a_link_expires_when_it_is_to(storage, sandbox):
     assert expiries == [["120"], ["120"]]
 
 
-@pytest.mark.parametrize("given", [59, 604_801, "an hour", None, float("nan")])
+@for_each("given", [59, 604_801, "an hour", None, float("nan")])
 def test_how_long_is_checked_in_the_dag_file(given):
     with pytest.raises(ValueError, match="link_expires_in: must be a number from 60 to 604800"):
         WhatsAppSendOperator(task_id="tell", recipient=NUMBER, text="x", link_expires_in=given)
@@ -165,7 +166,7 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("kind", "name", "content", "words"), REFUSED, ids=lambda one: str(one)[:30])
+@for_each(("kind", "name", "content", "words"), REFUSED)
 def test_what_whatsapp_would_not_take_is_refused(kind, name, content, words, storage, sandbox):
     storage.put("folder/a.pdf")
     storage.client.delete_object(Bucket="reports", Key=name)
@@ -181,7 +182,7 @@ def test_what_whatsapp_would_not_take_is_refused(kind, name, content, words, sto
     assert sandbox.requests == []
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("address", "error", "words"),
     [
         ("file:///tmp/report.pdf", InvalidMessageError, "gives no links that expire. Write the file to S3"),
@@ -209,8 +210,8 @@ def test_a_storage_that_cannot_be_used(
     assert sandbox.requests == []
 
 
-@pytest.mark.parametrize("scheme", ["s3", "gs", "abfs"])
-@pytest.mark.parametrize("way", ["operator", "broadcast", "hook", "hook in a loop"])
+@for_each("scheme", ["s3", "gs", "abfs"])
+@for_each("way", ["operator", "broadcast", "hook", "hook in a loop"])
 def test_a_connection_that_there_is_not_is_an_error(way, scheme, sandbox, monkeypatch):
     """Amazon's provider would go on with the credentials of the worker."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAWORKER")
@@ -241,7 +242,7 @@ def test_an_error_of_storage_shows_nothing_that_airflow_masks():
     assert "c2VjcmV0a2V5" not in str(caught.value)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("fields", "words"),
     [
         ({"object": "report.pdf"}, "document.object: must be the address of a file in object storage"),

@@ -14,6 +14,7 @@ from airflow_provider_itnio.api.links import is_signed, signatures_in
 from airflow_provider_itnio.api.models import message_from
 from airflow_provider_itnio.api.models.media_in_message import media_in
 from airflow_provider_itnio.object_files import _signed, storage_errors
+from tests.tables import for_each
 
 
 @pytest.fixture
@@ -44,7 +45,7 @@ def azure():
     return adlfs.AzureBlobFileSystem(account_name="tests", account_key=base64.b64encode(b"key" * 20).decode())
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("name", "host", "secret", "told"),
     [
         ("google", "storage.googleapis.com", "Signature", "response-content-type"),
@@ -65,7 +66,7 @@ def test_its_links_are_signed_and_say_what_the_file_is(name, host, secret, told,
     message_from({"document": link})
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("address", "error", "words"),
     [
         ("s3://b/a.pdf", ValueError("x"), "pip install 'apache-airflow-providers-amazon.s3fs.'"),

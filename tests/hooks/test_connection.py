@@ -9,6 +9,7 @@ import pytest
 
 from airflow_provider_itnio.hooks.itnio import ItnioHook
 from tests.hooks.conftest import NUMBER, settings_of
+from tests.tables import for_each
 
 APP_AND_PHONE = "app_id=DGziZf5u&business_phone=91856321321"
 
@@ -27,14 +28,14 @@ def test_credentials_come_from_the_environment_as_json(sandbox, monkeypatch):
     assert len(sandbox.messages) == 1
 
 
-@pytest.mark.parametrize("schema", ["http", "HTTP"])
+@for_each("schema", ["http", "HTTP"])
 def test_host_port_and_schema_may_stand_in_fields_of_their_own(schema, connect, sandbox):
     connect(host="127.0.0.1", port=sandbox.port, schema=schema)
     ItnioHook().send(NUMBER, text="x")
     assert len(sandbox.messages) == 1
 
 
-@pytest.mark.parametrize(
+@for_each(
     "uri",
     [
         "itnio://bDqJFiq9:7bz1lzh9@http%3A%2F%2F127.0.0.1%3A{port}/?{extra}",
@@ -65,7 +66,7 @@ def test_marks_in_key_and_secret_are_percent_encoded_in_a_uri(by_uri):
     assert (credentials.api_key, credentials.secret) == ("k@y:/", "s?cr/t#%")
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("fields", "base_url"),
     [
         ({"host": None}, "https://api.itniotech.com"),

@@ -19,9 +19,10 @@ from airflow_provider_itnio.get_provider_info import get_provider_info
 from airflow_provider_itnio.hooks.itnio import ItnioHook
 from airflow_provider_itnio.messages import reply_buttons
 from tests.hooks.conftest import NUMBER, sent_by
+from tests.tables import for_each
 
 
-@pytest.mark.usefixtures("connection")
+@pytest.mark.usefixtures("connection", "quick_tries")
 class TestBothWays:
     def test_a_message_arrives_and_its_receipt_says_which(self, way, sandbox):
         receipt = sent_by(way, ItnioHook(), NUMBER, text="42 rows", reply_to="wamid.1")
@@ -54,7 +55,7 @@ class TestBothWays:
         assert sandbox.requests[0].body["appId"] == "OtherApp"
         assert sandbox.messages[0].body["businessPhone"] == "91856321321"
 
-    @pytest.mark.parametrize(
+    @for_each(
         ("recipient", "kwargs", "sentence"),
         [
             ("12", {"text": "x"}, "recipient: 7 to 14 digits"),
@@ -126,7 +127,7 @@ def test_a_hook_looks_its_connection_up_once(way, connect, monkeypatch, sandbox)
     assert [message.text for message in sandbox.messages] == ["first", "second"]
 
 
-@pytest.mark.parametrize(("missing", "label"), [("app_id", "App id"), ("business_phone", "Business phone")])
+@for_each(("missing", "label"), [("app_id", "App id"), ("business_phone", "Business phone")])
 def test_what_neither_connection_nor_task_gives_is_named(way, missing, label, connect, sandbox):
     connect(extra={missing: None})
     with pytest.raises(ConfigurationError) as caught:
@@ -139,7 +140,7 @@ def test_what_neither_connection_nor_task_gives_is_named(way, missing, label, co
     assert sandbox.requests == []
 
 
-@pytest.mark.parametrize("missing", ["app_id", "business_phone"])
+@for_each("missing", ["app_id", "business_phone"])
 def test_what_the_connection_lacks_the_hook_can_give(way, missing, connect, sandbox):
     connect(extra={missing: None})
     sent_by(way, ItnioHook(**{missing: getattr(sandbox, missing)}), NUMBER, text="x")
@@ -230,9 +231,7 @@ def test_a_second_hook_uses_the_first_ones_client_and_tcp_connection(forwarder, 
     assert forwarder.connections == 1
 
 
-@pytest.mark.parametrize(
-    "other", [{"password": "0therSecret"}, {"login": "0therKey"}, {"extra": {"timeout": 7}}]
-)
+@for_each("other", [{"password": "0therSecret"}, {"login": "0therKey"}, {"extra": {"timeout": 7}}])
 def test_another_account_or_patience_is_another_client(other, connect):
     connect()
     connect("itnio_other", **other)

@@ -15,6 +15,7 @@ from airflow_provider_itnio.api.errors import (
 )
 from airflow_provider_itnio.hooks.itnio import ItnioHook
 from tests.hooks.conftest import NUMBER
+from tests.tables import for_each
 
 
 @pytest.mark.usefixtures("connection")
@@ -29,7 +30,7 @@ def test_preparing_checks_a_message_and_sends_nothing(sandbox):
     assert message.body["context"] == {"refMessageId": "wamid.1"}
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("recipient", "fields", "sentence"),
     [
         ("12", {"text": "x"}, "recipient: 7 to 14 digits"),
@@ -44,7 +45,7 @@ def test_a_message_that_breaks_a_rule_can_not_be_prepared(recipient, fields, sen
         ItnioHook().prepare(recipient, **fields)
 
 
-@pytest.mark.parametrize("missing", ["app_id", "business_phone"])
+@for_each("missing", ["app_id", "business_phone"])
 def test_preparing_needs_a_sender(missing, connect):
     connect(extra={missing: None})
     with pytest.raises(ConfigurationError, match=rf"extra\.{missing}: is missing"):
@@ -60,7 +61,7 @@ def test_where_messages_come_from_is_the_connections_or_the_hooks(sandbox):
     assert hook.sender() == ("OtherApp", "91856321322")
 
 
-@pytest.mark.parametrize("delivery", ["at_least_once", "at_most_once"])
+@for_each("delivery", ["at_least_once", "at_most_once"])
 @pytest.mark.usefixtures("connection")
 def test_a_prepared_message_is_sent_with_its_delivery(delivery, sandbox):
     sandbox.fail_next(status=-18)
@@ -88,7 +89,7 @@ def test_the_log_names_the_messages_address_on_the_sandboxes_page(logged, sandbo
     assert "8614718004557" not in logged()
 
 
-@pytest.mark.parametrize("spoil", ["another host", "another server"])
+@for_each("spoil", ["another host", "another server"])
 @pytest.mark.usefixtures("connection")
 def test_the_log_names_no_address_elsewhere(logged, spoil):
     hook = ItnioHook()

@@ -17,6 +17,7 @@ from airflow_provider_itnio.api.errors import (
 )
 from airflow_provider_itnio.hooks.itnio import ItnioHook
 from tests.receiver.running import AT, READ_TOKEN
+from tests.tables import for_each
 
 _NUMBERS = itertools.count(1)
 
@@ -87,7 +88,7 @@ def test_over_a_thousand_messages_are_asked_for_in_parts(asked, receiver):
     assert found[ids[-1]].has_reached("delivered")
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("failure", "told", "code"),
     [
         (
@@ -148,7 +149,7 @@ def test_what_people_wrote_is_given_in_order_and_once(asked, receiver):
     assert len(asked("incoming", cursor, limit=1).messages) == 1
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("wrote", "asked_for"),
     [
         ("8613900000003", "+86 139-0000-0003"),
@@ -172,7 +173,7 @@ def test_a_window_is_closed_for_who_wrote_long_ago_or_never(asked, receiver):
     assert asked("window", "8613900000005").last_incoming_at is None
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("name", "args", "kwargs", "told"),
     [
         ("message_status", (["m", 1],), {}, "ids: each must be"),
@@ -197,7 +198,7 @@ def test_a_cursor_that_no_answer_gave_is_an_error(asked):
         asked("incoming", "x&limit=1")
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("extra", "told"),
     [
         ({}, "extra.receiver_url: is missing.*start itnio-receiver"),
@@ -247,7 +248,7 @@ def test_sending_needs_no_receiver_and_passes_over_what_is_wrong_with_it(connect
     assert ItnioHook().send("+86 147-1800-4557", text="hello").message_id
 
 
-@pytest.mark.parametrize(("given", "wait", "timeout"), [(30, 0.0, 10.0), (2, 0.0, 2.0), (30, 25.0, 35.0)])
+@for_each(("given", "wait", "timeout"), [(30, 0.0, 10.0), (2, 0.0, 2.0), (30, 25.0, 35.0)])
 def test_a_receiver_that_says_nothing_is_given_up_soon_after_what_it_may_wait(connect, given, wait, timeout):
     connect(extra={"receiver_url": "http://127.0.0.1:1", "receiver_token": READ_TOKEN, "timeout": given})
     hook = ItnioHook()

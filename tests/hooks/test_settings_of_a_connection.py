@@ -7,6 +7,7 @@ import pytest
 from airflow_provider_itnio.api.errors import ConfigurationError
 from airflow_provider_itnio.hooks.itnio import ItnioHook
 from tests.hooks.conftest import NUMBER, settings_of
+from tests.tables import for_each
 
 
 def test_what_the_form_left_empty_is_saved_as_null_and_means_the_default(connect, sandbox):
@@ -35,22 +36,20 @@ def test_numbers_may_stand_where_the_extra_has_a_text(connect, sandbox):
     assert sandbox.messages[0].body["businessPhone"] == "91856321321"
 
 
-@pytest.mark.parametrize("allowed", [True, "true", "True"])
+@for_each("allowed", [True, "true", "True"])
 def test_plain_http_to_another_machine_must_be_allowed(allowed, connect):
     connect(host="http://gateway.example.com", extra={"allow_http": allowed})
     assert settings_of(ItnioHook()).base_url == "http://gateway.example.com"
 
 
-@pytest.mark.parametrize("allowed", [False, "false", "no", None, "", 0])
+@for_each("allowed", [False, "false", "no", None, "", 0])
 def test_plain_http_to_another_machine_is_else_refused(allowed, connect):
     connect(host="http://gateway.example.com", extra={"allow_http": allowed})
     with pytest.raises(ConfigurationError, match="allow_http"):
         ItnioHook().get_conn()
 
 
-@pytest.mark.parametrize(
-    "host", ["http://127.0.0.1:9", "http://127.8.8.8", "http://[::1]:9", "http://localhost"]
-)
+@for_each("host", ["http://127.0.0.1:9", "http://127.8.8.8", "http://[::1]:9", "http://localhost"])
 def test_plain_http_to_this_machine_is_fine(host, connect):
     connect(host=host)
     assert settings_of(ItnioHook()).base_url == host
@@ -63,7 +62,7 @@ def test_hook_parameters_go_before_the_connection(connect):
     assert (settings.max_attempts, settings.max_retry_after) == (1, 4)
 
 
-@pytest.mark.parametrize("patience", [{"timeout": 0}, {"max_attempts": 11}, {"connect_timeout": -1}])
+@for_each("patience", [{"timeout": 0}, {"max_attempts": 11}, {"connect_timeout": -1}])
 def test_hook_parameters_keep_the_same_limits(patience, connect):
     connect()
     with pytest.raises(ConfigurationError, match=next(iter(patience))):

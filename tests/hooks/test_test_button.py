@@ -6,6 +6,7 @@ import pytest
 
 from airflow_provider_itnio.api.errors import ConfigurationError
 from airflow_provider_itnio.hooks.itnio import ItnioHook
+from tests.tables import for_each
 
 
 class TestConnection:
@@ -21,7 +22,7 @@ class TestConnection:
         connect("x7f3_random")
         assert ItnioHook("x7f3_random").test_connection()[0]
 
-    @pytest.mark.parametrize(
+    @for_each(
         ("lacks", "words"),
         [
             ({"app_id": None}, "no app_id:"),
@@ -35,7 +36,7 @@ class TestConnection:
         assert works
         assert f"The connection has {words} tasks must give it." in text
 
-    @pytest.mark.parametrize(
+    @for_each(
         ("code", "advice"),
         [
             (-1, "check the connection's Api-Key"),
@@ -75,7 +76,7 @@ class TestConnection:
         assert not works
         assert "no connection" in text
 
-    @pytest.mark.parametrize(("missing", "named"), [("login", "login"), ("password", "password")])
+    @for_each(("missing", "named"), [("login", "login"), ("password", "password")])
     def test_a_missing_field_is_named(self, missing, named, connect, sandbox):
         connect(**{missing: None})
         works, text = ItnioHook().test_connection()
@@ -111,7 +112,7 @@ def test_another_failed_test_does_not(connect):
     assert "type the secret again" not in said
 
 
-@pytest.mark.parametrize("conn_id", ["itnio_nowhere", "Nowhere"])
+@for_each("conn_id", ["itnio_nowhere", "Nowhere"])
 def test_an_unknown_connection_says_where_to_define_it(conn_id):
     with pytest.raises(ConfigurationError) as caught:
         ItnioHook(conn_id).account()
@@ -121,7 +122,7 @@ def test_an_unknown_connection_says_where_to_define_it(conn_id):
     assert f"set AIRFLOW_CONN_{conn_id.upper()} in the environment" in str(caught.value)
 
 
-@pytest.mark.parametrize("value", ['{"conn_type": "itnio", "login": ', "{'login': 'x'}"])
+@for_each("value", ['{"conn_type": "itnio", "login": ', "{'login': 'x'}"])
 def test_a_variable_that_can_not_be_read_is_named(value, monkeypatch):
     monkeypatch.setenv("AIRFLOW_CONN_ITNIO_BROKEN", value)
     with pytest.raises(ConfigurationError, match="AIRFLOW_CONN_ITNIO_BROKEN must hold a JSON object"):

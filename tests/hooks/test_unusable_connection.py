@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from itertools import cycle
 
 import pytest
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS, AIRFLOW_V_3_2_PLUS
@@ -14,85 +15,84 @@ from tests.frames import assert_shows_no_secret
 from tests.hooks.conftest import NUMBER, settings_of
 from tests.tables import for_each
 
+UNUSABLE = [
+    ({"login": None}, "login"),
+    ({"login": "  "}, "login"),
+    ({"login": "two words"}, "login"),
+    ({"login": "schlüssel"}, "login"),
+    ({"login": "line\nbreak"}, "login"),
+    ({"password": None}, "password"),
+    ({"password": ""}, "password"),
+    ({"password": "geheimnis-ß"}, "password"),
+    ({"conn_type": "http"}, "conn_type"),
+    ({"host": "ftp://example.com"}, "host"),
+    ({"host": "https://"}, "host"),
+    ({"host": "https://example.com:99999"}, "host"),
+    ({"host": "https://user@example.com"}, "host"),
+    ({"host": "https://example.com/?x=1"}, "host"),
+    ({"host": "http://gateway.example.com"}, "host"),
+    ({"host": "gateway.example.com", "schema": "http"}, "host"),
+    ({"extra": {"business_phone": "12"}}, "extra.business_phone"),
+    ({"extra": {"business_phone": "my phone"}}, "extra.business_phone"),
+    ({"extra": {"timeout": 0}}, "extra.timeout"),
+    ({"extra": {"timeout": -1}}, "extra.timeout"),
+    ({"extra": {"timeout": 3601}}, "extra.timeout"),
+    ({"extra": {"timeout": "soon"}}, "extra.timeout"),
+    ({"extra": {"timeout": "nan"}}, "extra.timeout"),
+    ({"extra": {"timeout": "inf"}}, "extra.timeout"),
+    ({"extra": {"timeout": [5]}}, "extra.timeout"),
+    ({"extra": {"connect_timeout": 0}}, "extra.connect_timeout"),
+    ({"extra": {"connect_timeout": 3601}}, "extra.connect_timeout"),
+    ({"extra": {"max_attempts": 0}}, "extra.max_attempts"),
+    ({"extra": {"max_attempts": 11}}, "extra.max_attempts"),
+    ({"extra": {"max_attempts": 2.5}}, "extra.max_attempts"),
+    ({"extra": {"proxy": "proxy.example.com"}}, "extra.proxy"),
+    ({"extra": {"proxy": "socks5://proxy.example.com"}}, "extra.proxy"),
+    ({"extra": {"proxy": "http://proxy.example.com:99999"}}, "extra.proxy"),
+    ({"host": "2130706433"}, "host"),
+    ({"host": "https://0x7f000001"}, "host"),
+    ({"host": "https://127.1"}, "host"),
+    ({"host": "https://10.0.0.256"}, "host"),
+    ({"host": "https://a\u200b.invalid"}, "host"),
+    ({"host": "https://a.inv\u00adalid"}, "host"),
+    ({"host": "https://a\u2028.example"}, "host"),
+    ({"host": "https://a.ex\nample"}, "host"),
+    ({"host": "https://a.example/b c"}, "host"),
+    ({"host": "https://a..example"}, "host"),
+    ({"host": f"https://{'a' * 64}.example"}, "host"),
+    ({"host": "https://a%zz.example"}, "host"),
+    ({"extra": {"timeout": 1e400}}, "extra.timeout"),
+    ({"extra": {"timeout": 10**400}}, "extra.timeout"),
+    ({"extra": {"timeout": -(10**400)}}, "extra.timeout"),
+    ({"extra": {"timeout": "1e400"}}, "extra.timeout"),
+    ({"extra": {"timeout": float("nan")}}, "extra.timeout"),
+    ({"extra": {"timeout": True}}, "extra.timeout"),
+    ({"extra": {"timeout": {"seconds": 5}}}, "extra.timeout"),
+    ({"extra": {"connect_timeout": 10**4000}}, "extra.connect_timeout"),
+    ({"extra": {"max_attempts": float("inf")}}, "extra.max_attempts"),
+    ({"extra": {"proxy": "http://pro\nxy.example:1"}}, "extra.proxy"),
+    ({"extra": {"proxy": "http://proxy.example:1\r\nX: y"}}, "extra.proxy"),
+    ({"extra": {"proxy": "http://proxy\u200b.example:1"}}, "extra.proxy"),
+    ({"extra": {"proxy": "http://me:пароль@proxy.example:1"}}, "extra.proxy"),
+    ({"extra": {"proxy": "http://me:%D0%BF%D0%B0@proxy.example:1"}}, "extra.proxy"),
+    ({"extra": {"proxy": "http://me:%FF%FE@proxy.example:1"}}, "extra.proxy"),
+    ({"extra": {"proxy": "http://me:密码@proxy.example:1"}}, "extra.proxy"),
+    ({"extra": {"proxy": "http://2130706433:1"}}, "extra.proxy"),
+    ({"extra": {"proxy": "http://:80"}}, "extra.proxy"),
+    ({"extra": {"proxy": ["http://proxy.example:1"]}}, "extra.proxy"),
+    ({"extra": {"proxy": 7}}, "extra.proxy"),
+    ({"host": "https://ann:密码@gateway.example.com"}, "host"),
+    ({"host": "ann:密码@gateway.example.com", "port": 8443}, "host"),
+    ({"host": "http://ann:密码@gateway.example.com/v3"}, "host"),
+    ({"host": "ftp://gateway.example.com?key=密码"}, "host"),
+    ({"host": "https://ann:密码"}, "host"),
+    ({"host": "https://gateway.example.com#密码"}, "host"),
+]
 
-@pytest.mark.parametrize(
-    ("fields", "names"),
-    [
-        ({"login": None}, "login"),
-        ({"login": "  "}, "login"),
-        ({"login": "two words"}, "login"),
-        ({"login": "schlüssel"}, "login"),
-        ({"login": "line\nbreak"}, "login"),
-        ({"password": None}, "password"),
-        ({"password": ""}, "password"),
-        ({"password": "geheimnis-ß"}, "password"),
-        ({"conn_type": "http"}, "conn_type"),
-        ({"host": "ftp://example.com"}, "host"),
-        ({"host": "https://"}, "host"),
-        ({"host": "https://example.com:99999"}, "host"),
-        ({"host": "https://user@example.com"}, "host"),
-        ({"host": "https://example.com/?x=1"}, "host"),
-        ({"host": "http://gateway.example.com"}, "host"),
-        ({"host": "gateway.example.com", "schema": "http"}, "host"),
-        ({"extra": {"business_phone": "12"}}, "extra.business_phone"),
-        ({"extra": {"business_phone": "my phone"}}, "extra.business_phone"),
-        ({"extra": {"timeout": 0}}, "extra.timeout"),
-        ({"extra": {"timeout": -1}}, "extra.timeout"),
-        ({"extra": {"timeout": 3601}}, "extra.timeout"),
-        ({"extra": {"timeout": "soon"}}, "extra.timeout"),
-        ({"extra": {"timeout": "nan"}}, "extra.timeout"),
-        ({"extra": {"timeout": "inf"}}, "extra.timeout"),
-        ({"extra": {"timeout": [5]}}, "extra.timeout"),
-        ({"extra": {"connect_timeout": 0}}, "extra.connect_timeout"),
-        ({"extra": {"connect_timeout": 3601}}, "extra.connect_timeout"),
-        ({"extra": {"max_attempts": 0}}, "extra.max_attempts"),
-        ({"extra": {"max_attempts": 11}}, "extra.max_attempts"),
-        ({"extra": {"max_attempts": 2.5}}, "extra.max_attempts"),
-        ({"extra": {"proxy": "proxy.example.com"}}, "extra.proxy"),
-        ({"extra": {"proxy": "socks5://proxy.example.com"}}, "extra.proxy"),
-        ({"extra": {"proxy": "http://proxy.example.com:99999"}}, "extra.proxy"),
-        ({"host": "2130706433"}, "host"),
-        ({"host": "https://0x7f000001"}, "host"),
-        ({"host": "https://127.1"}, "host"),
-        ({"host": "https://10.0.0.256"}, "host"),
-        ({"host": "https://a\u200b.invalid"}, "host"),
-        ({"host": "https://a.inv\u00adalid"}, "host"),
-        ({"host": "https://a\u2028.example"}, "host"),
-        ({"host": "https://a.ex\nample"}, "host"),
-        ({"host": "https://a.example/b c"}, "host"),
-        ({"host": "https://a..example"}, "host"),
-        ({"host": f"https://{'a' * 64}.example"}, "host"),
-        ({"host": "https://a%zz.example"}, "host"),
-        ({"extra": {"timeout": 1e400}}, "extra.timeout"),
-        ({"extra": {"timeout": 10**400}}, "extra.timeout"),
-        ({"extra": {"timeout": -(10**400)}}, "extra.timeout"),
-        ({"extra": {"timeout": "1e400"}}, "extra.timeout"),
-        ({"extra": {"timeout": float("nan")}}, "extra.timeout"),
-        ({"extra": {"timeout": True}}, "extra.timeout"),
-        ({"extra": {"timeout": {"seconds": 5}}}, "extra.timeout"),
-        ({"extra": {"connect_timeout": 10**4000}}, "extra.connect_timeout"),
-        ({"extra": {"max_attempts": float("inf")}}, "extra.max_attempts"),
-        ({"extra": {"proxy": "http://pro\nxy.example:1"}}, "extra.proxy"),
-        ({"extra": {"proxy": "http://proxy.example:1\r\nX: y"}}, "extra.proxy"),
-        ({"extra": {"proxy": "http://proxy\u200b.example:1"}}, "extra.proxy"),
-        ({"extra": {"proxy": "http://me:пароль@proxy.example:1"}}, "extra.proxy"),
-        ({"extra": {"proxy": "http://me:%D0%BF%D0%B0@proxy.example:1"}}, "extra.proxy"),
-        ({"extra": {"proxy": "http://me:%FF%FE@proxy.example:1"}}, "extra.proxy"),
-        ({"extra": {"proxy": "http://me:密码@proxy.example:1"}}, "extra.proxy"),
-        ({"extra": {"proxy": "http://2130706433:1"}}, "extra.proxy"),
-        ({"extra": {"proxy": "http://:80"}}, "extra.proxy"),
-        ({"extra": {"proxy": ["http://proxy.example:1"]}}, "extra.proxy"),
-        ({"extra": {"proxy": 7}}, "extra.proxy"),
-        ({"host": "https://ann:密码@gateway.example.com"}, "host"),
-        ({"host": "ann:密码@gateway.example.com", "port": 8443}, "host"),
-        ({"host": "http://ann:密码@gateway.example.com/v3"}, "host"),
-        ({"host": "ftp://gateway.example.com?key=密码"}, "host"),
-        ({"host": "https://ann:密码"}, "host"),
-        ({"host": "https://gateway.example.com#密码"}, "host"),
-    ],
-)
-@for_each("way", ["send", "asend", "prepare"])
-def test_an_unusable_field_is_named_with_its_connection(way, fields, names, connect, sandbox):
+
+@for_each(("way", "row"), zip(cycle(["send", "asend", "prepare"]), UNUSABLE))
+def test_an_unusable_field_is_named_with_its_connection(way, row, connect, sandbox):
+    fields, names = row
     connect("itnio_of_finance", **fields)
     with pytest.raises(ConfigurationError) as caught:
         done_by(way, ItnioHook("itnio_of_finance"))
@@ -109,8 +109,8 @@ def done_by(way, hook):
     return asyncio.run(sent) if way == "asend" else sent
 
 
-@pytest.mark.parametrize("way", ["send", "asend", "prepare"])
-@pytest.mark.parametrize(
+@for_each("way", ["send", "asend", "prepare"])
+@for_each(
     ("variables", "words"),
     [
         ({"REQUESTS_CA_BUNDLE": "/nowhere"}, "'/nowhere' of the environment: REQUESTS_CA_BUNDLE names it"),
@@ -126,17 +126,18 @@ def test_an_unusable_environment_is_named_before_anything_is_sent(
     way, variables, words, connect, monkeypatch
 ):
     connect(host="https://api.example")
-    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
-        monkeypatch.delenv(name, raising=False)
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
-    with pytest.raises(ConfigurationError) as caught:
-        done_by(way, ItnioHook())
+    with monkeypatch.context() as patch:
+        for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+            patch.delenv(name, raising=False)
+        for name, value in variables.items():
+            patch.setenv(name, value)
+        with pytest.raises(ConfigurationError) as caught:
+            done_by(way, ItnioHook())
     assert words in str(caught.value)
     assert "пароль" not in str(caught.value)
 
 
-@pytest.mark.parametrize("way", ["send", "asend"])
+@for_each("way", ["send", "asend"])
 def test_a_host_in_any_script_is_looked_up_as_name_servers_know_it(way, connect):
     connect(host="https://☃.example.invalid", extra={"max_attempts": 1})
     assert settings_of(ItnioHook()).base_url == "https://xn--n3h.example.invalid"
@@ -144,7 +145,7 @@ def test_a_host_in_any_script_is_looked_up_as_name_servers_know_it(way, connect)
         done_by(way, ItnioHook())
 
 
-@pytest.mark.parametrize("way", ["send", "asend"])
+@for_each("way", ["send", "asend"])
 def test_a_path_in_any_script_is_percent_encoded(way, connect, sandbox):
     connect(host=f"{sandbox.url}/gäteway", extra={"max_attempts": 1})
     with pytest.raises(RefusedError, match="HTTP 404"):
@@ -156,7 +157,7 @@ def test_a_path_in_any_script_is_percent_encoded(way, connect, sandbox):
     )
 
 
-@pytest.mark.parametrize("way", ["send", "asend"])
+@for_each("way", ["send", "asend"])
 def test_the_hooks_proxy_goes_before_the_connections(way, connect, closed_port, sandbox):
     connect(extra={"max_attempts": 1, "proxy": "http://proxy.invalid:1"})
     with pytest.raises(NotSentError, match=f"127.0.0.1:{closed_port}|Connect call failed"):
@@ -170,7 +171,7 @@ def test_the_hooks_proxy_goes_before_the_connections(way, connect, closed_port, 
     AIRFLOW_V_3_0_PLUS and not AIRFLOW_V_3_2_PLUS,
     reason="Airflow 3.0 and 3.1 take it for no connection at all",
 )
-@pytest.mark.parametrize("extra", ["[1]", '"an extra that is no object"', "7"])
+@for_each("extra", ["[1]", '"an extra that is no object"', "7"])
 def test_an_extra_that_is_no_object_is_named(extra, monkeypatch):
     fields = {"conn_type": "itnio", "login": "0neKey", "password": "0neSecret", "extra": extra}
     monkeypatch.setenv("AIRFLOW_CONN_ITNIO_DEFAULT", json.dumps(fields))
@@ -178,7 +179,7 @@ def test_an_extra_that_is_no_object_is_named(extra, monkeypatch):
         ItnioHook().send(NUMBER, text="x")
 
 
-@pytest.mark.parametrize(
+@for_each(
     "fields", [{"password": "s3cret-ß"}, {"login": "s3cret key"}, {"host": "https://u:s3cret@example.com"}]
 )
 def test_no_error_shows_what_is_secret(fields, connect):
@@ -188,7 +189,7 @@ def test_no_error_shows_what_is_secret(fields, connect):
     assert "s3cret" not in str(caught.value)
 
 
-@pytest.mark.parametrize(
+@for_each(
     "extra",
     [
         {"timeout": 0.001},

@@ -18,6 +18,7 @@ def people(pushed_to_receiver, sandbox, receiver, monkeypatch):
     What they write is not pushed late.
     """
     monkeypatch.setattr("airflow_provider_itnio.api.answer_wait._LATE_PUSHES", 0.0)
+    monkeypatch.setattr("airflow_provider_itnio.api.answer_wait._BETWEEN_MESSAGES", 0.05)
     monkeypatch.setattr("airflow_provider_itnio.api.receiver.UNCLEAR_FOR", 0)
     for number in (ANA, BEN, STRANGER):
         sandbox.window_open(number)

@@ -23,11 +23,12 @@ from tests.operators.questions import (
     tap,
     write,
 )
+from tests.tables import for_each
 
 pytestmark = pytest.mark.usefixtures("people")
 
 
-@pytest.mark.parametrize("deferrable", [False, True])
+@for_each("deferrable", [False, True])
 def test_a_tap_answers(deferrable, maybe_store, sandbox):
     run = asking(maybe_store, recipients=[ANA, BEN], deferrable=deferrable)
     if deferrable:
@@ -55,7 +56,7 @@ class Title(Enum):
     LEAVE = "Leave it"
 
 
-@pytest.mark.parametrize("are_pairs", [False, True])
+@for_each("are_pairs", [False, True])
 def test_keys_and_titles_may_be_enums(are_pairs, sandbox):
     options = {key: Title[key.name] for key in Key}
     given = list(options.items()) if are_pairs else options
@@ -68,15 +69,14 @@ def test_keys_and_titles_may_be_enums(are_pairs, sandbox):
     assert type(asking(options=given, if_no_answer=Key.AGAIN, answer_within=1).once()["answer"]) is str
 
 
-def test_the_time_for_an_answer_begins_with_the_first_message(maybe_store, sandbox):
+def test_the_time_for_an_answer_begins_with_the_first_message(store, sandbox):
     """Attempts that were not sent take none of it."""
     sandbox.fail_next(http_status=429, headers={"Retry-After": "3"})
-    left = deferred(run := asking(maybe_store, answer_within=2.5, if_no_answer="leave", deferrable=True))
+    left = deferred(run := asking(store, answer_within=2.5, if_no_answer="leave", deferrable=True))
     tap(sandbox, sandbox.messages[0])
     assert ended(run, left)["answer"] == "again"
-    if maybe_store is not None:
-        (kept,) = [json.loads(text) for key, text in maybe_store.kept.items() if key.endswith("question")]
-        assert kept["ends_at"] == left.trigger.question["ends_at"]
+    (kept,) = [json.loads(text) for key, text in store.kept.items() if key.endswith("question")]
+    assert kept["ends_at"] == left.trigger.question["ends_at"]
 
 
 def test_nobody_is_asked_once_the_time_for_an_answer_is_over(sandbox, logged):
@@ -91,7 +91,7 @@ def test_nobody_is_asked_once_the_time_for_an_answer_is_over(sandbox, logged):
 WORDS = ["again", " AGAIN ", "load again", "Load  Again", "1", "\uff11", "loadagain"]
 
 
-@pytest.mark.parametrize("typed", WORDS)
+@for_each("typed", WORDS)
 def test_a_typed_key_title_or_number_answers(typed, sandbox):
     left = deferred(run := asking(deferrable=True))
     write(sandbox, typed)
@@ -189,7 +189,7 @@ def test_words_to_another_business_phone_do_not_answer(receiver, unanswered):
     )
 
 
-@pytest.mark.parametrize("spelled", ["+{}", "+{} ", "{}"])
+@for_each("spelled", ["+{}", "+{} ", "{}"])
 def test_words_to_its_own_business_phone_answer_however_it_is_written(spelled, receiver, sandbox):
     left = deferred(run := asking(deferrable=True))
     to = spelled.format(left.trigger.question["business_phone"])
@@ -215,8 +215,8 @@ SHAPES = {
 }
 
 
-@pytest.mark.parametrize("place", ["inside message", "beside message"])
-@pytest.mark.parametrize("shape", SHAPES)
+@for_each("place", ["inside message", "beside message"])
+@for_each("shape", SHAPES)
 def test_a_tap_of_each_shape_answers(shape, place, receiver, sandbox):
     left = deferred(run := asking(deferrable=True))
     (message,) = sandbox.messages

@@ -9,6 +9,7 @@ from airflow.providers.common.compat.sdk import AirflowTaskTimeout
 
 from airflow_provider_itnio.hooks.itnio import ItnioHook
 from tests.operators.questions import ANA, BEN, asking, deferred, ended, heard, resumed, tap, triggered, write
+from tests.tables import for_each
 from tests.task_runs import TaskStateStore, fails_at_once
 
 pytestmark = pytest.mark.usefixtures("people")
@@ -48,7 +49,7 @@ def test_a_task_that_is_ended_while_it_waits_in_its_worker_closes_its_question(s
     assert ended(run, left)["answer"] == "again"
 
 
-@pytest.mark.parametrize("ended_by", [AirflowTaskTimeout("time"), ValueError("a bug")])
+@for_each("ended_by", [AirflowTaskTimeout("time"), ValueError("a bug")])
 def test_a_task_that_ends_while_it_asks_closes_its_question(ended_by, maybe_store, monkeypatch, counts):
     send = ItnioHook.send_prepared
 

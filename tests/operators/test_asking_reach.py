@@ -26,6 +26,7 @@ from tests.operators.questions import (
     triggered,
     write,
 )
+from tests.tables import for_each
 from tests.task_runs import may_be_tried_again
 
 pytestmark = pytest.mark.usefixtures("people")
@@ -45,7 +46,7 @@ def test_whose_window_is_closed_is_asked_by_the_template(sandbox, receiver):
     assert ended(run, left)["answer"] == "leave"
 
 
-@pytest.mark.parametrize("deferrable", [False, True])
+@for_each("deferrable", [False, True])
 def test_a_question_that_fails_outside_of_the_window_is_asked_by_the_template(
     deferrable, maybe_store, sandbox, receiver
 ):
@@ -85,7 +86,7 @@ def test_no_template_is_sent_if_somebody_answers_before_the_task_is_resumed(sand
     assert len(sandbox.messages) == 2
 
 
-@pytest.mark.parametrize("deferrable", [False, True])
+@for_each("deferrable", [False, True])
 def test_a_question_that_reaches_nobody_fails_at_once(deferrable, maybe_store, sandbox):
     sandbox.window_open(ANA, is_open=False)
     run = asking(maybe_store, recipients=[ANA, UNDELIVERABLE], deferrable=deferrable, if_no_answer="again")
@@ -111,7 +112,7 @@ def test_a_number_that_is_refused_does_not_keep_the_others_from_being_asked(sand
     assert ended(run, left)["answered_by"] == ANA
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("fault", "family"),
     [({"http_status": 429}, NotSentError), ({"drop": "after_accepting"}, UnknownOutcomeError)],
 )
@@ -156,14 +157,14 @@ def test_what_is_written_down_holds_no_secret_and_no_code(store, sandbox, connec
 def test_a_receiver_that_hangs_is_waited_for_once_for_all_people(
     sandbox, receiver, connect, monkeypatch, caplog
 ):
-    monkeypatch.setattr("airflow_provider_itnio.hooks._receiver._ANSWERED_WITHIN", 3.0)
+    monkeypatch.setattr("airflow_provider_itnio.hooks._receiver._ANSWERED_WITHIN", 1.0)
     people = [f"86152000001{n:02d}" for n in range(20)]
     with proxy_of(receiver) as proxy:
         proxy.hangs_at = "/v1/window"
         connect(extra=receiver.extra | {"receiver_url": proxy.url})
         deferred(asking(recipients=people, template=TEMPLATE, deferrable=True, answer_within=600))
     assert [one.type for one in sandbox.messages] == ["interactive"] * 20
-    assert caplog.text.count("The receiver did not say within 3 s") == 1
+    assert caplog.text.count("The receiver did not say within 1 s") == 1
     assert caplog.text.count("The message itself is sent, not the WhatsApp template") == 1
 
 

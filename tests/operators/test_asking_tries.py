@@ -30,16 +30,17 @@ from tests.operators.questions import (
     unanswered,
     write,
 )
+from tests.tables import for_each
 from tests.task_runs import TaskStateStore, fails_at_once, may_be_tried_again
 
 pytestmark = pytest.mark.usefixtures("people")
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("if_no_answer", "deferrable"), [("fail", False), ("leave", False), ("skip", True), ("leave", True)]
 )
 def test_nobody_answers(deferrable, if_no_answer, maybe_store, sandbox, receiver):
-    run = asking(maybe_store, deferrable=deferrable, if_no_answer=if_no_answer, answer_within=2)
+    run = asking(maybe_store, deferrable=deferrable, if_no_answer=if_no_answer, answer_within=1)
 
     def result():
         return unanswered(run, receiver) if deferrable else run.once()
@@ -48,7 +49,7 @@ def test_nobody_answers(deferrable, if_no_answer, maybe_store, sandbox, receiver
         assert result() == {"answer": "leave", "answered_by": None, "answered_at": None}
     else:
         stops = {"fail": AirflowFailException, "skip": AirflowSkipException}[if_no_answer]
-        with pytest.raises(stops, match="Nobody has answered within 0:00:02"):
+        with pytest.raises(stops, match="Nobody has answered within 0:00:01"):
             result()
     assert len(sandbox.messages) == 1
 
@@ -82,7 +83,7 @@ CHANGED = {
 }
 
 
-@pytest.mark.parametrize(("shown", "later", "typed"), CHANGED.values(), ids=CHANGED)
+@for_each(("shown", "later", "typed"), CHANGED.values())
 def test_an_answer_is_read_by_the_options_that_were_shown(shown, later, typed, store, sandbox, caplog):
     run = asking(store, deferrable=True, options=shown)
     deferred(run)
@@ -274,7 +275,7 @@ def test_a_deferral_that_failed_asks_nobody_again(maybe_store, sandbox):
     assert isinstance(raised.value, AirflowFailException) == (maybe_store is None)
 
 
-@pytest.mark.parametrize("ended_by", [AirflowTaskTimeout("time"), ValueError("a bug")])
+@for_each("ended_by", [AirflowTaskTimeout("time"), ValueError("a bug")])
 def test_what_ends_the_wait_lets_no_retry_ask_again(ended_by, maybe_store, monkeypatch):
     def ends(*_):
         raise ended_by
@@ -296,7 +297,7 @@ def test_without_a_record_a_new_question_takes_the_place_of_the_task_s_earlier_o
     assert ended(run, left)["answer"] == "again"
 
 
-@pytest.mark.parametrize("if_no_answer", ["fail", "skip", "leave"])
+@for_each("if_no_answer", ["fail", "skip", "leave"])
 def test_no_answer_is_taken_for_one_where_nothing_is_pushed(if_no_answer, store, sandbox):
     sandbox.push_to(None)
     run = asking(store, deferrable=True, if_no_answer=if_no_answer)
@@ -305,8 +306,8 @@ def test_no_answer_is_taken_for_one_where_nothing_is_pushed(if_no_answer, store,
         ended(run, left)
 
 
-@pytest.mark.parametrize("deferrable", [False, True])
-@pytest.mark.parametrize("code", [401, 404])
+@for_each("deferrable", [False, True])
+@for_each("code", [401, 404])
 def test_an_address_that_is_no_receiver_for_a_while_does_not_end_the_wait(
     code, deferrable, sandbox, connect, receiver, monkeypatch
 ):
@@ -344,7 +345,7 @@ def test_no_answer_is_taken_for_one_while_the_receiver_is_away(
     assert len(sandbox.messages) == 1
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("extra", "told"),
     [
         ({"receiver_url": None}, "receiver_url: is missing"),

@@ -85,7 +85,7 @@ def test_what_can_not_be_is_an_import_error(fields, told):
         WhatsAppAskOperator(task_id="ask", **WHOLE | fields)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("name", "hint"),
     [("recipient", "give recipients=…"), ("text", ""), ("if_no_answr", "if_no_answer=…")],
 )
@@ -185,8 +185,8 @@ TURNED = {"leave": "Leave it", "again": "Load again"}
 """What PostgreSQL may give back of ``OPTIONS``."""
 
 
-@pytest.mark.parametrize("mapped", [False, True])
-@pytest.mark.parametrize("options", [TURNED, [["again", "Load again"], ["leave", "Leave it"]]])
+@for_each("mapped", [False, True])
+@for_each("options", [TURNED, [["again", "Load again"], ["leave", "Leave it"]]])
 @pytest.mark.usefixtures("people")
 def test_a_template_takes_options_in_no_order_that_the_database_gives(mapped, options, sandbox):
     with DAG("report", schedule=None):

@@ -9,6 +9,7 @@ from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow_provider_itnio.messages import reply_buttons
 from airflow_provider_itnio.operators.whatsapp_broadcast import WhatsAppBroadcastOperator
 from tests.operators.broadcast_cases import ANA, BOTH, LI, texts
+from tests.tables import for_each
 from tests.task_runs import (
     broadcast_run,
     counts_of,
@@ -42,7 +43,7 @@ def test_a_j2_file_inside_of_a_message_is_found_too(tmp_path, sandbox):
 JINJA = ["{{ 7 * 7 }}", "{% if %}", "{# x #}", "{{ no_such_name }}"]
 
 
-@pytest.mark.parametrize("jinja", JINJA)
+@for_each("jinja", JINJA)
 def test_what_stands_in_the_data_is_never_run_as_jinja(jinja, sandbox):
     run = broadcast_run(
         literal([{"phone": LI, "name": jinja}]),

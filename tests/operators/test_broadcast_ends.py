@@ -13,6 +13,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException, AirflowTas
 
 from airflow_provider_itnio.api.errors import ItnioError
 from tests.operators.time_limits import Blocking, limit_set
+from tests.tables import for_each
 from tests.task_runs import (
     TaskStateStore,
     broadcast_run,
@@ -32,7 +33,8 @@ pytestmark = pytest.mark.usefixtures("hasty")
 @pytest.fixture
 def impatient(monkeypatch):
     """Those in flight are given but a moment when a broadcast is ended."""
-    monkeypatch.setattr("airflow_provider_itnio.operators._broadcast_run._GRACE", 0.1)
+    for name in ("_GRACE", "_GRACE_OF_KILL"):
+        monkeypatch.setattr(f"airflow_provider_itnio.operators._broadcast_run.{name}", 0.1)
 
 
 # --- execution_timeout ------------------------------------------------------------------------------------
@@ -166,7 +168,7 @@ def test_without_a_record_it_is_left_its_retries_while_nobody_was(sandbox, over_
 # --- calls that block beyond it ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("what", ["outcomes", "intended"])
+@for_each("what", ["outcomes", "intended"])
 def test_a_write_that_blocks_is_ended_and_a_retry_goes_on(what, delivery, store, sandbox):
     if what == "intended" and delivery == "at_least_once":
         pytest.skip("nothing is intended then")

@@ -8,6 +8,7 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_itnio.api.errors import ItnioError, RecordError
+from tests.tables import for_each
 from tests.task_runs import (
     DeadlockImminentError,
     broadcast_run,
@@ -27,7 +28,7 @@ FAILURES = {
 }
 
 
-@pytest.mark.parametrize("failure", FAILURES.values(), ids=FAILURES)
+@for_each("failure", FAILURES.values())
 @pytest.mark.usefixtures("quick_writes")
 def test_a_failing_write_after_acceptances_stops_and_fails_for_good_naming_them(
     failure, store, sandbox, logged
@@ -101,9 +102,7 @@ def test_a_head_that_is_not_taken_lets_nothing_leave(delivery, store, sandbox):
     assert sandbox.requests == []
 
 
-@pytest.mark.parametrize(
-    "fault", [{"http_status": 429}, {"drop": "after_accepting"}, {"status": -18}], ids=str
-)
+@for_each("fault", [{"http_status": 429}, {"drop": "after_accepting"}, {"status": -18}])
 def test_without_a_record_a_broadcast_that_messaged_anyone_fails_for_good(fault, delivery, sandbox):
     sandbox.fail_next(**fault)
     run = broadcast_run(numbers(3), delivery=delivery)

@@ -18,6 +18,7 @@ from airflow_provider_itnio.operators.whatsapp_broadcast import WhatsAppBroadcas
 from tests.operators.test_fallback import WRONG
 from tests.operators.ways import OF_MANY
 from tests.receiver.running import READ_TOKEN, new_number, text_push
+from tests.tables import for_each
 from tests.task_runs import (
     TaskRun,
     broadcast_run,
@@ -142,7 +143,7 @@ def test_each_of_a_persons_messages_falls_back_by_itself(store, sandbox, misjudg
     assert len(sandbox.messages) == 6
 
 
-@pytest.mark.parametrize("make", OF_MANY.values(), ids=OF_MANY)
+@for_each("make", OF_MANY.values())
 def test_a_fallback_that_is_the_same_for_everyone(make, sandbox, closed):
     def made():
         one = make(fallback={"template": template_message("x", "en", body=["{{ params.get('n', 7) }}"])})
@@ -157,7 +158,7 @@ class WorkerIsKilled(BaseException):
     """What no code of the task sees."""
 
 
-@pytest.mark.parametrize("delivery", ["at_least_once", "at_most_once"])
+@for_each("delivery", ["at_least_once", "at_most_once"])
 def test_a_worker_lost_before_it_knew_of_the_failure(delivery, store, sandbox, misjudged, monkeypatch):
     run = falling_back([misjudged], store, wait_for="delivered", delivery=delivery)
 
@@ -173,8 +174,8 @@ def test_a_worker_lost_before_it_knew_of_the_failure(delivery, store, sandbox, m
     assert sent(sandbox) == {misjudged["phone"]: ["text", "template"]}
 
 
-@pytest.mark.parametrize("delivery", ["at_least_once", "at_most_once"])
-@pytest.mark.parametrize("fault", [{"http_status": 429}, {"drop": "after_accepting"}], ids=["429", "lost"])
+@for_each("delivery", ["at_least_once", "at_most_once"])
+@for_each("fault", [{"http_status": 429}, {"drop": "after_accepting"}])
 def test_a_fallback_that_did_not_get_through(delivery, fault, store, sandbox, misjudged, connect, receiver):
     """The text is never sent again for it."""
     connect(extra=receiver.extra | {"max_attempts": 1})
@@ -193,7 +194,7 @@ def test_a_fallback_that_did_not_get_through(delivery, fault, store, sandbox, mi
     assert len(sandbox.requests) - len(templates) == 1
 
 
-@pytest.mark.parametrize("fault", [{"http_status": 429}, {"drop": "after_accepting"}], ids=["429", "lost"])
+@for_each("fault", [{"http_status": 429}, {"drop": "after_accepting"}])
 def test_without_a_record_no_text_is_sent_again_for_its_fallback(
     fault, sandbox, misjudged, connect, receiver
 ):
@@ -319,7 +320,7 @@ def test_neither_can_that_of_a_text_that_has_failed(store, sandbox, misjudged):
     assert counts_of(run.summary) == {"accepted": 1, "not_delivered": 1}
 
 
-@pytest.mark.parametrize("in_flight", [1, 3, 50])
+@for_each("in_flight", [1, 3, 50])
 def test_no_more_are_in_flight_than_may_be(in_flight, sandbox, traffic):
     people = [person(str(n)) for n in range(40)]
     sandbox.fail_next(40, delay=0.02)
@@ -353,14 +354,14 @@ def test_without_a_receiver_nothing_is_sent(sandbox, connect, receiver, closed):
     assert not sandbox.requests
 
 
-@pytest.mark.parametrize(("fallback", "told"), WRONG)
-@pytest.mark.parametrize("make", OF_MANY.values(), ids=OF_MANY)
+@for_each(("fallback", "told"), WRONG)
+@for_each("make", OF_MANY.values())
 def test_what_is_no_template_is_an_import_error(make, fallback, told):
     with pytest.raises(InvalidMessageError, match=told):
         make(fallback=fallback)
 
 
-@pytest.mark.parametrize("returned", [None, {"text": "x"}, "text"])
+@for_each("returned", [None, {"text": "x"}, "text"])
 def test_a_function_that_gives_no_template_fails_that_persons_message(returned, sandbox, closed):
     run = falling_back([closed], fallback=lambda context, jinja_env: returned)
     assert "fallback: must be" in str(fails_at_once(run))

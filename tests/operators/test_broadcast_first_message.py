@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_itnio.messages import contact_card, template_message
+from tests.tables import for_each
 from tests.task_runs import TaskStateStore, broadcast_run
 
 LI, ANA = "+86 147-1800-4557", "+55 11 91234-5678"
@@ -45,7 +46,7 @@ def test_one_that_can_not_be_rendered_is_not_the_first(logged):
 
 
 @pytest.mark.usefixtures("connection")
-@pytest.mark.parametrize(
+@for_each(
     "fields",
     [
         {"document": {"link": "{{ recipient.file }}", "caption": f"ask {LI} or {ANA}"}},
@@ -55,7 +56,6 @@ def test_one_that_can_not_be_rendered_is_not_the_first(logged):
         {"text": "https://user:topsecret@a.example/ +86 147 1800 4557"},
         {"text": "x" * 990 + " 8614718004557 https://a.example/r.pdf?sig=topsecret"},
     ],
-    ids=["link", "text", "card", "button", "password", "at the cut"],
 )
 def test_it_shows_no_whole_number_and_no_query_of_a_link(fields, logged):
     broadcast_run(PEOPLE, text=fields.pop("text", None), **fields).once()

@@ -11,6 +11,7 @@ from airflow.providers.common.compat.sdk import literal
 from airflow_provider_itnio.api.errors import InvalidMessageError
 from airflow_provider_itnio.messages import reply_buttons, template_message
 from tests.operators.broadcast_cases import AIRFLOW_2, ANA, BOTH, LI, texts
+from tests.tables import for_each
 from tests.task_runs import (
     broadcast_run,
     counts_of,
@@ -57,7 +58,7 @@ WORDS = {
 }
 
 
-@pytest.mark.parametrize(("text", "expected"), WORDS.values(), ids=WORDS)
+@for_each(("text", "expected"), WORDS.values())
 def test_the_text_is_filled_in_for_each(text, expected, sandbox):
     run = broadcast_run(
         BOTH,
@@ -114,7 +115,7 @@ def test_recipients_and_shared_of_a_dag_that_renders_natively_are_what_they_are(
 # --- what can't be filled in ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("text", "words"),
     [
         ("Hi {{ recipient.nmae }}", "text: could not be rendered: "),
@@ -161,9 +162,7 @@ def test_a_data_error_shows_no_whole_number(sandbox, logged):
     assert LI_DIGITS not in json.dumps(run.summary) + logged()
 
 
-@pytest.mark.parametrize(
-    "text", ["{{ recipient.name", "{% for x in y %}", "{{ recipient.name | no_such }}", "gone.j2"]
-)
+@for_each("text", ["{{ recipient.name", "{% for x in y %}", "{{ recipient.name | no_such }}", "gone.j2"])
 def test_jinja_that_can_not_be_compiled_fails_the_whole_task_at_once(text, sandbox):
     error = fails_at_once(broadcast_run(BOTH, text=text), InvalidMessageError)
     assert str(error).startswith("InvalidMessageError: text: ")

@@ -11,6 +11,7 @@ from airflow_provider_itnio.api.errors import NotDeliveredError
 from airflow_provider_itnio.broadcast import status_watch
 from tests.operators.test_broadcast_waiting import NEVER_PUSHED, SENT_ONLY, UNDELIVERABLE, waiting
 from tests.receiver.running import READ_TOKEN, running_receiver, status_push
+from tests.tables import for_each
 from tests.task_runs import counts_of, fails_at_once, may_be_tried_again, numbers
 
 pytestmark = pytest.mark.usefixtures("pushed_to_receiver")
@@ -23,7 +24,7 @@ def asked_often(monkeypatch):
     monkeypatch.setattr(status_watch, "AFTER_ERROR", 0.3)
 
 
-@pytest.mark.parametrize("extra", [{"path": "/nothing"}, {"token": "another-token-0123456789"}])
+@for_each("extra", [{"path": "/nothing"}, {"token": "another-token-0123456789"}])
 def test_a_retry_waits_on_though_a_proxy_turns_it_away(extra, store, sandbox, connect, receiver, caplog):
     """As one does while the receiver restarts. Nothing may be lost for it: the messages are out."""
     run = waiting([SENT_ONLY], store, wait_timeout=1)
@@ -115,14 +116,14 @@ def test_a_receiver_that_is_away_for_all_of_it(store, sandbox, connect, closed_p
     assert caplog.text.count("The wait goes on") == 1
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("extra", "told"),
     [
         ({"receiver_url": None}, "receiver_url: is missing"),
         ({"receiver_token": "another-token-0123456789"}, "receiver_token: the receiver does not accept it"),
     ],
 )
-@pytest.mark.parametrize("recipients", [[], ["8613900000000"]])
+@for_each("recipients", [[], ["8613900000000"]])
 def test_without_a_receiver_nothing_is_sent(recipients, extra, told, sandbox, connect, receiver):
     connect(extra=receiver.extra | extra)
     assert told in str(fails_at_once(waiting(recipients)))

@@ -12,6 +12,7 @@ import pytest
 from airflow.providers.common.compat.sdk import literal
 
 from airflow_provider_itnio.api.errors import InvalidMessageError, InvalidParameterError
+from tests.tables import for_each
 from tests.task_runs import TaskStateStore, broadcast_run, counts_of, fails_at_once, numbers
 
 LI, ANA = "+86 147-1800-4557", "+55 11 91234-5678"
@@ -63,7 +64,7 @@ TWO = {
 }
 
 
-@pytest.mark.parametrize("recipients", TWO.values(), ids=TWO)
+@for_each("recipients", TWO.values())
 def test_two_recipients_in_any_form_get_a_message_each(recipients, sandbox):
     summary = broadcast_run(recipients).once()
     assert counts_of(summary) == {"accepted": 2}
@@ -79,13 +80,13 @@ ONE = {
 }
 
 
-@pytest.mark.parametrize("recipients", ONE.values(), ids=ONE)
+@for_each("recipients", ONE.values())
 def test_one_recipient_needs_no_list(recipients, sandbox):
     assert counts_of(broadcast_run(recipients).once()) == {"accepted": 1}
     assert [message.recipient for message in sandbox.messages] == [LI_DIGITS]
 
 
-@pytest.mark.parametrize("written", ["{{ params.to | tojson }}", "{{ params.to | join(',') }}"])
+@for_each("written", ["{{ params.to | tojson }}", "{{ params.to | join(',') }}"])
 def test_a_templated_text_renders_to_json_or_to_numbers(written, sandbox):
     run = broadcast_run(written, context={"params": {"to": [LI, ANA]}})
     assert counts_of(run.once()) == {"accepted": 2}
@@ -96,7 +97,7 @@ def test_a_list_may_have_jinja_in_it(sandbox):
     assert counts_of(run.once()) == {"accepted": 2}
 
 
-@pytest.mark.parametrize("empty", [[], (), "[]", Lazy([]), Lazy([[]]), literal([])])
+@for_each("empty", [[], (), "[]", Lazy([]), Lazy([[]]), literal([])])
 def test_an_empty_list_sends_nothing_and_succeeds(empty, sandbox):
     summary = broadcast_run(empty).once()
     assert counts_of(summary) == {}
@@ -104,7 +105,7 @@ def test_an_empty_list_sends_nothing_and_succeeds(empty, sandbox):
     assert sandbox.requests == []
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("given", "sentence"),
     [
         (None, "recipients: must be phone numbers or dicts with phone, in a list; NoneType given"),
@@ -124,7 +125,7 @@ def test_what_is_no_list_of_recipients_fails_at_once(given, sentence, sandbox):
     assert sandbox.requests == []
 
 
-@pytest.mark.parametrize("native", [False, True])
+@for_each("native", [False, True])
 def test_the_list_of_a_variable_needs_no_filter(native, sandbox):
     run = broadcast_run(
         "{{ params.to }}",
@@ -167,7 +168,7 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize(("wrong", "digits"), WRONG.values(), ids=WRONG)
+@for_each(("wrong", "digits"), WRONG.values())
 def test_one_that_is_wrong_is_one_failure_and_keeps_nobody_from_theirs(wrong, digits, sandbox, logged):
     run = broadcast_run([LI, wrong if not isinstance(wrong, list) else [wrong], ANA])
     fails_at_once(run)
@@ -188,7 +189,7 @@ def test_a_number_that_was_looked_up_wrong_does_not_keep_the_others(sandbox):
     assert counts_of(run.summary) == {"accepted": 2, "invalid": 1}
 
 
-@pytest.mark.parametrize(
+@for_each(
     "rows",
     [
         [[LI_DIGITS, 20260117001], [ANA_DIGITS, 20260117002]],
@@ -197,7 +198,6 @@ def test_a_number_that_was_looked_up_wrong_does_not_keep_the_others(sandbox):
         Lazy([(LI_DIGITS, 20260117001), (ANA_DIGITS, 20260117002)]),
         json.dumps([[LI_DIGITS, 20260117001], [ANA_DIGITS, 20260117002]]),
     ],
-    ids=["lists", "tuples", "of mapped tasks", "zipped", "JSON"],
 )
 def test_no_other_column_of_a_database_row_is_taken_for_a_number(rows, sandbox):
     run = broadcast_run(rows)
@@ -255,20 +255,20 @@ EXCLUDED = {
 }
 
 
-@pytest.mark.parametrize("exclude", EXCLUDED.values(), ids=EXCLUDED)
+@for_each("exclude", EXCLUDED.values())
 def test_who_is_excluded_gets_none(exclude, sandbox):
     run = broadcast_run([LI, ANA, {"phone": LI}], exclude=exclude, context={"params": {"out": LI}})
     assert counts_of(run.once()) == {"accepted": 1, "excluded": 2}
     assert [message.recipient for message in sandbox.messages] == [ANA_DIGITS]
 
 
-@pytest.mark.parametrize("exclude", [None, [], "", " ", "{{ params.nobody }}"])
+@for_each("exclude", [None, [], "", " ", "{{ params.nobody }}"])
 def test_nobody_may_be_excluded(exclude, sandbox):
     run = broadcast_run([LI], exclude=exclude, context={"params": {"nobody": ""}})
     assert counts_of(run.once()) == {"accepted": 1}
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("exclude", "sentence"),
     [
         ([ANA, "12"], "exclude[1]: 7 to 14 digits, 2 given"),
@@ -313,8 +313,8 @@ def test_a_number_with_different_data_gets_each_in_the_order_of_the_list(sandbox
     assert [message.text for message in sandbox.messages] == list("012345")
 
 
-@pytest.mark.parametrize("delivery", ["at_least_once", "at_most_once"])
-@pytest.mark.parametrize("kept", [True, False], ids=["with a record", "without"])
+@for_each("delivery", ["at_least_once", "at_most_once"])
+@for_each("kept", [True, False])
 def test_a_number_never_has_two_in_flight_and_gets_them_in_order(delivery, kept, sandbox, traffic):
     people = numbers(6)
     entries = [{"phone": people[n % 6], "n": n} for n in range(48)]

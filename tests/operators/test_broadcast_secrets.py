@@ -7,6 +7,7 @@ import json
 import pytest
 
 from tests.operators.test_secrets import API_KEY, SECRET, all_of, secrets_of
+from tests.tables import for_each
 from tests.task_runs import TaskStateStore, broadcast_run, numbers
 
 LI = "+86 147-1800-4557"
@@ -44,8 +45,8 @@ FAULTS = {
 }
 
 
-@pytest.mark.parametrize("delivery", ["at_least_once", "at_most_once"])
-@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
+@for_each("delivery", ["at_least_once", "at_most_once"])
+@for_each("fault", FAULTS.values())
 def test_one_whose_messages_fail_shows_none(fault, delivery, sandbox, logged):
     fault = dict(fault)
     if fault.get("status"):

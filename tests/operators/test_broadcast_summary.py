@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from itertools import product
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
@@ -13,6 +14,7 @@ from airflow_provider_itnio.api.errors import (
     AuthenticationError,
     ItnioError,
 )
+from tests.tables import for_each
 from tests.task_runs import (
     RETURNED,
     TaskStateStore,
@@ -45,8 +47,7 @@ FAULTS = {
 # --- counts -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("delivery", ["at_least_once", "at_most_once"])
-@pytest.mark.parametrize("seed", range(6))
+@for_each(("seed", "delivery"), product(range(3), ["at_least_once", "at_most_once"]))
 def test_the_counts_add_up_and_nobody_is_lost_or_messaged_twice(seed, delivery, sandbox):
     chance = random.Random(f"{seed} {delivery}")
     people = numbers(50)
@@ -173,7 +174,7 @@ def test_the_summary_is_returned_by_a_task_that_succeeds(sandbox):
     assert run.ti.pushed == {}  # Airflow pushes what is returned
 
 
-@pytest.mark.parametrize("kept", [True, False])
+@for_each("kept", [True, False])
 def test_the_summary_is_pushed_before_a_task_fails(kept, sandbox):
     sandbox.fail_next(status=-114)
     run = broadcast_run(numbers(2), store=TaskStateStore() if kept else None)
@@ -242,8 +243,8 @@ def test_receipts_of_earlier_tries_are_given_too(store, sandbox):
 SOME = ["refused", "busy", "lost", "passing"]
 
 
-@pytest.mark.parametrize("fault", SOME)
-@pytest.mark.parametrize("kept", [True, False])
+@for_each("fault", SOME)
+@for_each("kept", [True, False])
 def test_with_warn_the_task_succeeds_although_some_failed(fault, kept, sandbox, logged):
     sandbox.fail_next(**FAULTS[fault])
     run = broadcast_run(numbers(3), if_some_fail="warn", store=TaskStateStore() if kept else None)
@@ -278,14 +279,14 @@ def test_with_warn_those_accepted_in_earlier_tries_count(store, sandbox):
     assert counts_of(run.once()) == {"accepted_earlier": 1, "refused": 2}
 
 
-@pytest.mark.parametrize("fault", ["refused", "no price", "of a recipient", "not listed"])
+@for_each("fault", ["refused", "no price", "of a recipient", "not listed"])
 def test_with_fail_it_fails_for_good_if_a_retry_could_send_nothing(fault, store, sandbox):
     sandbox.fail_next(**FAULTS[fault])
     error = fails_at_once(broadcast_run(numbers(3), store=store))
     assert "3 recipients: 2 accepted, 1 refused" in str(error)
 
 
-@pytest.mark.parametrize("fault", ["passing", "busy", "lost"])
+@for_each("fault", ["passing", "busy", "lost"])
 def test_with_fail_its_retries_are_left_if_one_could_send_something(fault, store, sandbox):
     sandbox.fail_next(**FAULTS[fault])
     run = broadcast_run(numbers(3), store=store)

@@ -9,6 +9,7 @@ import pytest
 
 from airflow_provider_itnio.messages import MESSAGE_FIELDS, reply_buttons, template_message
 from tests.operators.broadcast_cases import AIRFLOW_2, ANA, BOTH, LI, SAMPLES, texts
+from tests.tables import for_each
 from tests.task_runs import (
     TaskStateStore,
     broadcast_run,
@@ -30,7 +31,7 @@ def any_account(sandbox, monkeypatch):
     monkeypatch.setattr(sandbox._vendor.account, "business_phones", None)
 
 
-@pytest.mark.parametrize("name", sorted(file.stem for file in SAMPLES.glob("*.json")))
+@for_each("name", sorted(file.stem for file in SAMPLES.glob("*.json")))
 @pytest.mark.usefixtures("any_account")
 def test_a_sample_arrives_as_it_stands(name, sandbox):
     sample = json.loads((SAMPLES / f"{name}.json").read_text())
@@ -68,7 +69,7 @@ PERSONAL = {
 }
 
 
-@pytest.mark.parametrize("kind", MESSAGE_FIELDS)
+@for_each("kind", MESSAGE_FIELDS)
 def test_every_type_may_say_something_else_to_each(kind, sandbox):
     value = PERSONAL[kind]
     people = [{"phone": LI, "file": "1.pdf", "lon": 1}, {"phone": ANA, "file": "2.pdf", "lon": 2}]
@@ -110,7 +111,7 @@ def test_where_it_comes_from_is_rendered_once_for_the_task(connect, sandbox):
     assert sandbox.messages[0].body["businessPhone"] == sandbox.business_phone
 
 
-@pytest.mark.parametrize("name", ["app_id", "business_phone"])
+@for_each("name", ["app_id", "business_phone"])
 def test_what_neither_connection_nor_task_gives_fails_at_once(name, connect, sandbox):
     connect(extra={name: None})
     assert f"extra.{name}: is missing" in str(fails_at_once(broadcast_run([LI])))
@@ -213,7 +214,7 @@ def test_a_template_is_compiled_once_for_all(monkeypatch, sandbox):
     assert compiled.count(text) == 1
 
 
-@pytest.mark.parametrize(
+@for_each(
     "field",
     [{"text": "Dear {{ recipient.name }}"}, {"document": "https://x.example/{{ recipient.name }}.pdf"}],
 )

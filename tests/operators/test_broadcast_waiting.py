@@ -20,6 +20,7 @@ from airflow_provider_itnio.operators._broadcast_run import BroadcastRun
 from tests.operators.time_limits import limit_set
 from tests.operators.ways import OF_MANY
 from tests.receiver.running import status_push
+from tests.tables import for_each
 from tests.task_runs import (
     TaskRun,
     TaskStateStore,
@@ -81,8 +82,8 @@ def in_words(summary):
     return {one["position"]: (one["code"], one["reason"]) for one in summary["failures"]}
 
 
-@pytest.mark.parametrize("make", OF_MANY.values(), ids=OF_MANY)
-@pytest.mark.parametrize("word", ["sent", "delivered", "read"])
+@for_each("make", OF_MANY.values())
+@for_each("word", ["sent", "delivered", "read"])
 def test_green_means_what_the_word_says(make, word, sandbox, people):
     def made():
         task = make(wait_for=word, keep_receipts=True)
@@ -164,7 +165,7 @@ def test_a_task_that_has_waited_and_is_cleared_sends_to_everyone_again(store, sa
     assert len(sandbox.messages) == 10
 
 
-@pytest.mark.parametrize("fails", [True, False])
+@for_each("fails", [True, False])
 def test_whether_some_may_fail(fails, sandbox, people):
     """The rule for messages that are refused holds for those that do not arrive."""
     run = waiting([*([] if fails else people), UNDELIVERABLE], if_some_fail="warn")
@@ -179,10 +180,9 @@ def test_without_a_record_nothing_is_sent_again(sandbox, people):
     assert "without a delivery record, a retry would message people again" in str(error)
 
 
-@pytest.mark.parametrize(
+@for_each(
     "recipients",
     [[], ["99910000114"], ["12"], ["99910000114", "12"]],
-    ids=["empty", "refused", "wrong", "both"],
 )
 def test_where_nothing_was_accepted_nothing_is_waited_for(recipients, sandbox):
     run = waiting(recipients)
@@ -226,7 +226,7 @@ def test_several_messages_to_one_person_are_each_waited_for(store, sandbox, peop
     assert (counts["accepted"], counts["not_delivered"], counts["duplicates"]) == (4, 1, 1)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("wrong", "told"),
     [
         ({"wait_for": "arrived"}, "wait_for: must be one of accepted, sent, delivered, read"),
@@ -236,7 +236,7 @@ def test_several_messages_to_one_person_are_each_waited_for(store, sandbox, peop
         ({"wait_for": "accepted", "wait_timeout": "soon"}, "wait_timeout: must be"),
     ],
 )
-@pytest.mark.parametrize("make", OF_MANY.values(), ids=OF_MANY)
+@for_each("make", OF_MANY.values())
 def test_a_wrong_word_is_an_import_error(make, wrong, told):
     with pytest.raises(InvalidParameterError, match=told):
         make(**{"wait_for": "read", **wrong})

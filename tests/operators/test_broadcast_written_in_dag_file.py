@@ -69,7 +69,7 @@ def test_a_mistake_is_an_error_when_the_dag_is_parsed(fields, sentence):
     assert sentence in str(caught.value)
 
 
-@pytest.mark.parametrize(
+@for_each(
     "fields",
     [
         {"max_in_flight": 1000, "checkpoint_every": 10_000},
@@ -131,7 +131,7 @@ def test_it_is_refused_at_any_depth_and_its_place_named():
             WhatsAppBroadcastOperator(task_id="other", recipients=[LI], interactive=menu)
 
 
-@pytest.mark.parametrize("name", ["recipients", "exclude", "business_phone", "app_id", "itnio_conn_id"])
+@for_each("name", ["recipients", "exclude", "business_phone", "app_id", "itnio_conn_id"])
 def test_elsewhere_it_is_a_dependency(name):
     with DAG("report", schedule=None):
         output = EmptyOperator(task_id="load").output
@@ -148,7 +148,7 @@ def test_in_shared_it_is_a_dependency_at_any_depth():
     assert operator.upstream_task_ids == {"load_0", "load_1", "load_2"}
 
 
-@pytest.mark.parametrize("fields", [{"text": literal("{{ x }}")}, {"text": {"body": literal("{{ x }}")}}])
+@for_each("fields", [{"text": literal("{{ x }}")}, {"text": {"body": literal("{{ x }}")}}])
 def test_a_literal_is_allowed(fields):
     made(**fields)
 

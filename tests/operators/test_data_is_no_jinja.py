@@ -10,6 +10,7 @@ from airflow.providers.common.compat.sdk import DAG, BaseOperator, literal, task
 from airflow_provider_itnio.messages import reply_buttons
 from airflow_provider_itnio.operators.whatsapp import WhatsAppSendOperator
 from airflow_provider_itnio.operators.whatsapp_broadcast import WhatsAppBroadcastOperator
+from tests.tables import for_each, pairs
 
 NUMBER = "+86 147-1800-4557"
 SECRET = "secretOfTheAccount7"
@@ -55,9 +56,7 @@ SEND = {"operator": WhatsAppSendOperator, "recipient": NUMBER}
 BROADCAST = {"operator": WhatsAppBroadcastOperator, "recipients": [NUMBER], "messages_per_second": None}
 
 
-@pytest.mark.parametrize("fields", [SEND, BROADCAST], ids=["send", "broadcast"])
-@pytest.mark.parametrize("by", ["expand", "expand_kwargs"])
-@pytest.mark.parametrize("name", FIELDS)
+@pairs(fields=[SEND, BROADCAST], by=["expand", "expand_kwargs"], name=[*FIELDS])
 def test_a_field_of_a_mapped_task_is_data(name, by, fields, itnio_sandbox):
     value, field = FIELDS[name], name.split()[0]
     over = (lambda output: {field: output}) if by == "expand" else (lambda output: output)
@@ -66,8 +65,8 @@ def test_a_field_of_a_mapped_task_is_data(name, by, fields, itnio_sandbox):
     assert JINJA in sent(itnio_sandbox)
 
 
-@pytest.mark.parametrize("fields", [SEND, BROADCAST], ids=["send", "broadcast"])
-@pytest.mark.parametrize("by", ["expand", "expand_kwargs"])
+@for_each("fields", [SEND, BROADCAST])
+@for_each("by", ["expand", "expand_kwargs"])
 def test_so_is_the_message_that_is_answered(by, fields, itnio_sandbox):
     over = (lambda output: {"reply_to": output}) if by == "expand" else (lambda output: output)
     pushed = [JINJA] if by == "expand" else [{"reply_to": JINJA}]
@@ -76,7 +75,7 @@ def test_so_is_the_message_that_is_answered(by, fields, itnio_sandbox):
     sent(itnio_sandbox)
 
 
-@pytest.mark.parametrize("by", ["expand", "expand_kwargs"])
+@for_each("by", ["expand", "expand_kwargs"])
 def test_so_are_recipients_and_shared_of_a_broadcast(by, itnio_sandbox):
     people, shared = [{"phone": NUMBER, "name": JINJA}], {"news": JINJA}
     if by == "expand":
@@ -110,7 +109,7 @@ WAYS = {
 }
 
 
-@pytest.mark.parametrize("way", WAYS)
+@for_each("way", WAYS)
 def test_however_rows_come_from_upstream_they_are_data(way, itnio_sandbox):
     over, pushed = WAYS[way]
     itnio_sandbox.execute(
@@ -119,7 +118,7 @@ def test_however_rows_come_from_upstream_they_are_data(way, itnio_sandbox):
     assert JINJA in sent(itnio_sandbox)
 
 
-@pytest.mark.parametrize("by", ["expand", "expand_kwargs"])
+@for_each("by", ["expand", "expand_kwargs"])
 def test_the_arguments_of_a_mapped_function_are_data(by, itnio_sandbox):
     with DAG("mapped", schedule=None):
         output = BaseOperator(task_id="load").output
@@ -182,7 +181,7 @@ class _InGroup:
 # --- what stays Jinja there -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("fields", [SEND, BROADCAST], ids=["send", "broadcast"])
+@for_each("fields", [SEND, BROADCAST])
 def test_what_stands_in_partial_is_jinja(fields, itnio_sandbox):
     fields = {**fields, "text": "{{ params.word }}"}
     over = mapped(over=lambda output: {"reply_to": output}, **fields)
@@ -190,8 +189,8 @@ def test_what_stands_in_partial_is_jinja(fields, itnio_sandbox):
     assert itnio_sandbox.messages[0].text == "found"
 
 
-@pytest.mark.parametrize("fields", [SEND, BROADCAST], ids=["send", "broadcast"])
-@pytest.mark.parametrize("by", ["expand", "expand_kwargs"])
+@for_each("fields", [SEND, BROADCAST])
+@for_each("by", ["expand", "expand_kwargs"])
 def test_a_list_of_the_dag_file_is_jinja_as_airflow_has_it(by, fields, itnio_sandbox):
     written = "{{ params.word }}"
     if by == "expand":
@@ -233,8 +232,8 @@ EXPRESSIONS = {
 }
 
 
-@pytest.mark.parametrize("native", [False, True])
-@pytest.mark.parametrize("text", EXPRESSIONS.values(), ids=EXPRESSIONS)
+@for_each("native", [False, True])
+@for_each("text", EXPRESSIONS.values())
 def test_what_an_expression_gives_is_not_rendered_again(text, native, itnio_sandbox):
     fields = {"messages_per_second": None, "recipients": [NUMBER]}
     with DAG(
@@ -286,7 +285,7 @@ ROWS = {
 }
 
 
-@pytest.mark.parametrize("recipients", ROWS.values(), ids=ROWS)
+@for_each("recipients", ROWS.values())
 def test_what_is_known_of_recipients_is_data_in_the_dag_file_too(recipients, itnio_sandbox):
     text = "{{ recipient.name or '-' }} {{ recipient.more[0].name }}"
     with DAG("rows", schedule=None, params={"boss": "", "other": ""}):
@@ -312,7 +311,7 @@ def test_an_output_in_the_data_of_a_recipient_is_looked_up(itnio_sandbox):
     assert itnio_sandbox.messages[0].text == JINJA
 
 
-@pytest.mark.parametrize("fields", [{"text": literal(JINJA)}, {"message": literal({"text": JINJA})}])
+@for_each("fields", [{"text": literal(JINJA)}, {"message": literal({"text": JINJA})}])
 def test_a_literal_is_data(fields, itnio_sandbox):
     for each in (
         WhatsAppSendOperator(task_id="send", recipient=NUMBER, **fields),

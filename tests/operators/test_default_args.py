@@ -14,6 +14,7 @@ from airflow_provider_itnio.operators.whatsapp import WhatsAppSendOperator
 from airflow_provider_itnio.operators.whatsapp_ask import WhatsAppAskOperator
 from airflow_provider_itnio.operators.whatsapp_broadcast import WhatsAppBroadcastOperator
 from airflow_provider_itnio.transfers.sql_to_whatsapp import SqlToWhatsAppOperator
+from tests.tables import for_each, pairs
 
 NUMBER = "+86 147-1800-4557"
 OTHERS = {
@@ -57,22 +58,22 @@ MAKE = {
 PLACES = {"send": 3, "broadcast": 3, "mapped": 2, "mapped rows": 2}
 
 
-@pytest.mark.parametrize("fields", [{"text": "own"}, {"message": {"text": "own"}}], ids=["text", "message"])
-@pytest.mark.parametrize("kind", MAKE)
+@for_each("fields", [{"text": "own"}, {"message": {"text": "own"}}])
+@for_each("kind", MAKE)
 def test_what_the_task_is_given_itself_wins(kind, fields, itnio_sandbox):
     for each in places(OTHERS, lambda **more: MAKE[kind](**fields, **more)):
         itnio_sandbox.execute(each)
     assert [message.text for message in itnio_sandbox.messages] == ["own"] * 3
 
 
-@pytest.mark.parametrize("kind", MAKE)
+@for_each("kind", MAKE)
 def test_it_wins_over_a_field_of_the_same_name(kind, itnio_sandbox):
     for each in places({"text": "default"}, lambda **more: MAKE[kind](text="own", **more)):
         itnio_sandbox.execute(each)
     assert [message.text for message in itnio_sandbox.messages] == ["own"] * 3
 
 
-@pytest.mark.parametrize("kind", MAKE)
+@for_each("kind", MAKE)
 def test_a_message_from_default_args_alone_counts(kind, itnio_sandbox):
     for each in list(places({"text": "{{ 'default' }}"}, MAKE[kind]))[: PLACES[kind]]:
         itnio_sandbox.execute(each)
@@ -112,10 +113,9 @@ def test_a_function_that_returns_its_message_wins_too(itnio_sandbox):
     assert [message.text for message in itnio_sandbox.messages] == ["own"] * 3
 
 
-@pytest.mark.parametrize("kind", ["send", "broadcast", "mapped"])
-@pytest.mark.parametrize(
-    ("fields", "reply"),
-    [
+@pairs(
+    kind=["send", "broadcast", "mapped"],
+    case=[
         ({"text": "x"}, "wamid.default"),
         ({"text": "x", "reply_to": "wamid.own"}, "wamid.own"),
         ({"message": {"text": "x", "reply_to": "wamid.own"}}, "wamid.own"),
@@ -123,7 +123,8 @@ def test_a_function_that_returns_its_message_wins_too(itnio_sandbox):
         ({"message": {"template": template_message("a", "en")}}, None),
     ],
 )
-def test_a_reply_from_default_args_yields_to_the_message(fields, reply, kind, itnio_sandbox):
+def test_a_reply_from_default_args_yields_to_the_message(case, kind, itnio_sandbox):
+    fields, reply = case
     defaults = {"reply_to": "wamid.{{ 'default' if true }}"}
     for each in list(places(defaults, lambda **more: MAKE[kind](**fields, **more)))[: PLACES[kind]]:
         itnio_sandbox.execute(each)
@@ -190,15 +191,14 @@ def test_two_of_the_tasks_own_are_still_two():
         MAKE["send"](text="x", image="https://example.com/a.png")
 
 
-@pytest.mark.parametrize("timeout", [86_400, timedelta(hours=1)])
-@pytest.mark.parametrize("kind", MAKE)
+@for_each(("kind", "timeout"), zip(MAKE, [86_400, timedelta(hours=1)] * 2, strict=True))
 def test_the_timeout_of_a_sensor_is_none_of_a_message(kind, timeout, itnio_sandbox):
     for each in places({"timeout": timeout}, lambda **more: MAKE[kind](text="own", **more)):
         itnio_sandbox.execute(each)
     assert [message.text for message in itnio_sandbox.messages] == ["own"] * 3
 
 
-@pytest.mark.parametrize("kind", MAKE)
+@for_each("kind", MAKE)
 def test_a_wait_that_is_meant_for_other_tasks_is_no_error(kind, itnio_sandbox):
     defaults = {"wait_timeout": timedelta(minutes=1), "deferrable": True}
     assert len(list(places(defaults, lambda **more: MAKE[kind](text="own", **more)))) == 3

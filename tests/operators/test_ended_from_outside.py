@@ -11,9 +11,10 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_itnio.api.errors import NotSentError
 from tests.operators.questions import ANA, BEN, STRANGER, asking, open_to
+from tests.tables import for_each
 from tests.task_runs import outcomes_in
 
-pytestmark = pytest.mark.usefixtures("connection")
+pytestmark = pytest.mark.usefixtures("connection", "quick_tries")
 
 
 @pytest.fixture
@@ -57,7 +58,7 @@ def test_no_message_leaves_after_it(run, store, sandbox):
 
 
 @pytest.mark.usefixtures("people")
-@pytest.mark.parametrize("when", ["in a request", "between two attempts"])
+@for_each("when", ["in a request", "between two attempts"])
 def test_a_question_goes_to_nobody_else_and_is_closed(when, store, sandbox, receiver, traffic, monkeypatch):
     run = asking(store, recipients=[BEN, ANA, STRANGER], answer_within=60)
     kill = lambda: os.kill(os.getpid(), signal.SIGTERM)  # noqa: E731

@@ -117,17 +117,17 @@ def test_one_message_whatever_call_fails(delivery, fault, failure, times, way, s
 
 @pairs(delivery=DELIVERIES, failure=FAILURES, times=[1, 3])
 def test_a_broadcast_whatever_call_fails(delivery, failure, times, sandbox):
-    people = numbers(12)
-    refused = people[5]
+    people = numbers(7)
+    refused = people[3]
     first, has_failed = 0, True
     while has_failed:
         sandbox.clear()
         sandbox.clear_faults()
-        for number in people[::7]:
+        for number in people[::4]:
             sandbox.fail_next(recipient=number, http_status=429)
         sandbox.fail_next(recipient=refused, status=-114)
         store = FailingStore(first, times, *failure)
-        run = broadcast_run(people, delivery=delivery, max_in_flight=2, checkpoint_every=4, store=store)
+        run = broadcast_run(people, delivery=delivery, max_in_flight=2, checkpoint_every=3, store=store)
         end, why = tries_of(run)
         sent = Counter(message.recipient for message in sandbox.messages)
         where = f"call {first}: {end}: {why}"

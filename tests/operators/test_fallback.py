@@ -20,6 +20,7 @@ from airflow_provider_itnio.operators.whatsapp import WhatsAppSendOperator
 from tests.operators.test_waiting import deferred, resumed, triggered
 from tests.operators.ways import OF_ONE, sending
 from tests.receiver.running import READ_TOKEN, new_number, text_push
+from tests.tables import for_each
 from tests.task_runs import TaskRun, TaskStateStore, fails_at_once, may_be_tried_again, outcomes_in
 
 FALLBACK = {"template": template_message("report_ready", "en", body=["{{ params.get('rows', 42) }}"])}
@@ -73,8 +74,8 @@ def kept(store):
     return entry
 
 
-@pytest.mark.parametrize("make", OF_ONE.values(), ids=OF_ONE)
-@pytest.mark.parametrize("word", ["accepted", "delivered"])
+@for_each("make", OF_ONE.values())
+@for_each("word", ["accepted", "delivered"])
 def test_where_the_window_is_closed_the_template_goes_out(make, word, maybe_store, closed, sandbox, caplog):
     receipt = falling_back(closed, maybe_store, make, wait_for=word).once()
     (message,) = sandbox.messages
@@ -86,7 +87,7 @@ def test_where_the_window_is_closed_the_template_goes_out(make, word, maybe_stor
     assert closed not in caplog.text
 
 
-@pytest.mark.parametrize("make", OF_ONE.values(), ids=OF_ONE)
+@for_each("make", OF_ONE.values())
 def test_where_it_is_open_the_message_goes_out(make, misjudged, sandbox):
     sandbox.window_open(misjudged)
     assert falling_back(misjudged, make=make, wait_for="delivered").once()["type"] == "text"
@@ -150,7 +151,7 @@ def is_killed_before_fallback(run, monkeypatch):
     run.store.fail(WorkerIsKilled(), 0)
 
 
-@pytest.mark.parametrize("delivery", ["at_least_once", "at_most_once"])
+@for_each("delivery", ["at_least_once", "at_most_once"])
 def test_a_worker_lost_before_the_fallback_was_accepted(delivery, store, misjudged, sandbox, monkeypatch):
     run = falling_back(misjudged, store, wait_for="delivered", delivery=delivery)
     is_killed_before_fallback(run, monkeypatch)
@@ -178,7 +179,7 @@ def test_a_worker_lost_before_it_knew_of_the_failure(store, misjudged, sandbox, 
     assert types_sent(sandbox) == ["text", "template"]
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("fault", "error"),
     [({"http_status": 429}, NotSentError), ({"drop": "after_accepting"}, UnknownOutcomeError)],
 )
@@ -284,14 +285,14 @@ def test_a_receiver_that_is_away_holds_no_message_up(closed, sandbox, connect, c
     assert "The message itself is sent, not the WhatsApp template" in caplog.text
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("extra", "told"),
     [
         ({"receiver_url": None}, "receiver_url: is missing"),
         ({"receiver_token": "another-token-0123456789"}, "receiver_token: the receiver does not accept it"),
     ],
 )
-@pytest.mark.parametrize("message", [{"text": "x"}, FALLBACK])
+@for_each("message", [{"text": "x"}, FALLBACK])
 def test_without_a_receiver_nothing_is_sent(message, extra, told, sandbox, connect, receiver, closed):
     connect(extra=receiver.extra | extra)
     run = TaskRun(
@@ -322,14 +323,14 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("fallback", "told"), WRONG)
-@pytest.mark.parametrize("make", OF_ONE.values(), ids=OF_ONE)
+@for_each(("fallback", "told"), WRONG)
+@for_each("make", OF_ONE.values())
 def test_what_is_no_template_is_an_import_error(make, fallback, told):
     with pytest.raises(InvalidMessageError, match=told):
         make(fallback=fallback)
 
 
-@pytest.mark.parametrize(("fallback", "told"), WRONG)
+@for_each(("fallback", "told"), WRONG)
 def test_from_upstream_it_fails_the_task_before_anything_is_sent(fallback, told, misjudged, sandbox):
     def made():
         task = sending(fallback="{{ x }}")

@@ -10,6 +10,7 @@ from tests.operators.test_fallback import deferred_first, kept, types_sent
 from tests.operators.test_fallback import falling_back as one_falling_back
 from tests.operators.test_waiting import resumed, triggered
 from tests.receiver.running import new_number
+from tests.tables import for_each
 from tests.task_runs import counts_of, fails_at_once, may_be_tried_again
 
 pytestmark = pytest.mark.usefixtures("pushed_to_receiver")
@@ -23,7 +24,7 @@ def misjudged(receiver):
     return number
 
 
-@pytest.mark.parametrize("is_cleared", [False, True])
+@for_each("is_cleared", [False, True])
 def test_a_task_of_one_message(is_cleared, store, misjudged, sandbox):
     """The text has failed: a retry does not send it again, a person who clears the task may."""
     run = one_falling_back(misjudged, store, wait_for="delivered", max_attempts=1)
@@ -46,7 +47,7 @@ def test_a_task_of_one_message(is_cleared, store, misjudged, sandbox):
         assert types_sent(sandbox) == ["text", "template"]
 
 
-@pytest.mark.parametrize("is_cleared", [False, True])
+@for_each("is_cleared", [False, True])
 def test_a_broadcast(is_cleared, store, sandbox, misjudged, connect, receiver, monkeypatch):
     monkeypatch.setattr("airflow_provider_itnio.broadcast.status_watch.EVERY", 0.3)
     connect(extra=receiver.extra | {"max_attempts": 1})

@@ -11,6 +11,7 @@ from airflow_provider_itnio.api.errors import NotSentError
 from airflow_provider_itnio.messages import reply_buttons
 from airflow_provider_itnio.operators.whatsapp import WhatsAppSendOperator
 from airflow_provider_itnio.operators.whatsapp_broadcast import WhatsAppBroadcastOperator
+from tests.tables import for_each, pairs
 from tests.task_runs import counts_of
 
 LI, ANA = "+86 147-1800-4557", "+55 11 91234-5678"
@@ -38,11 +39,10 @@ def giving(value):
     return give
 
 
-@pytest.mark.parametrize("native", [False, True])
-@pytest.mark.parametrize("kind", ["send", "mapped", "broadcast"])
-@pytest.mark.parametrize(
-    "fields",
-    [
+@pairs(
+    native=[False, True],
+    kind=["send", "mapped", "broadcast"],
+    fields=[
         {"text": giving(JINJA)},
         {"text": {"body": giving(JINJA)}},
         {"text": giving({"body": JINJA})},
@@ -110,7 +110,7 @@ def test_one_that_fails_sends_nothing_and_leaves_airflow_its_retries(itnio_sandb
     assert itnio_sandbox.requests == []
 
 
-@pytest.mark.parametrize("error", [AirflowSkipException("nothing new"), AirflowFailException("never")])
+@for_each("error", [AirflowSkipException("nothing new"), AirflowFailException("never")])
 def test_one_may_tell_airflow_how_the_task_ends(error, itnio_sandbox):
     with pytest.raises(type(error)) as caught:
         itnio_sandbox.execute(made(text={"body": failing(error)}))
@@ -133,7 +133,7 @@ def test_a_message_field_is_called_once_for_each_recipient(itnio_sandbox):
     assert {message.text for message in itnio_sandbox.messages} == {"Hi Li found", "Hi Ana found"}
 
 
-@pytest.mark.parametrize("gap", [None, math.nan])
+@for_each("gap", [None, math.nan])
 def test_one_that_gives_nothing_or_fails_for_somebody_is_one_failure(gap, itnio_sandbox):
     def text(context, jinja_env):
         name = context["recipient"]["name"]

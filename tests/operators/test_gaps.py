@@ -11,6 +11,7 @@ import pytest
 
 from airflow_provider_itnio.messages import template_message
 from tests.operators.broadcast_cases import ANA, LI
+from tests.tables import for_each
 from tests.task_runs import broadcast_run, counts_of, fails_at_once, numbers
 
 GAPS = {
@@ -82,7 +83,7 @@ def lacking(gap):
     return {"name": gap, "n": gap, **inside}
 
 
-@pytest.mark.parametrize("text", WRITTEN.values(), ids=WRITTEN)
+@for_each("text", WRITTEN.values())
 def test_wherever_it_would_become_text_is_an_error_of_that_message(text, sandbox):
     run = broadcast_of(text, lacking(None), lacking(math.nan), lacking(pd.NA), dag=OF_THE_DAG)
     fails_at_once(run)
@@ -92,7 +93,7 @@ def test_wherever_it_would_become_text_is_an_error_of_that_message(text, sandbox
     assert all(one["reason"].startswith("text: could not be rendered: ") for one in failures)
 
 
-@pytest.mark.parametrize("gap", GAPS.values(), ids=GAPS)
+@for_each("gap", GAPS.values())
 def test_a_gap_of_any_kind_is_one_and_the_error_says_what_to_do(gap, sandbox):
     run = broadcast_of("Dear {{ recipient.deep.name | title }}", {"deep": {"name": gap}})
     fails_at_once(run)
@@ -118,7 +119,7 @@ FILLED = {
 }
 
 
-@pytest.mark.parametrize("text", FILLED.values(), ids=FILLED)
+@for_each("text", FILLED.values())
 def test_it_is_false_and_filled_as_an_undefined_name_is(text, sandbox):
     people = dict(zip(numbers(len(GAPS)), GAPS, strict=True))
     lacking = [
@@ -138,7 +139,7 @@ def test_rows_of_a_data_frame_with_a_gap(sandbox):
     assert [message.text for message in sandbox.messages] == ["Dear Li, your balance is 12.5"]
 
 
-@pytest.mark.parametrize("value", [0, 0.0, False, "", "nan", "None", math.inf, Decimal(0), np.int64(0)])
+@for_each("value", [0, 0.0, False, "", "nan", "None", math.inf, Decimal(0), np.int64(0)])
 def test_what_is_no_gap_stays_what_it_is(value, sandbox):
     broadcast_run([{"phone": LI, "x": value}], text="<{{ recipient.x }}>").once()
     assert sandbox.messages[0].text == f"<{value}>"

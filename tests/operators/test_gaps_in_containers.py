@@ -87,7 +87,7 @@ WHERE = for_each("where", ["recipient", "shared", "context"])
 
 @WHERE
 @for_each("text", WRITTEN_WHOLE)
-@pytest.mark.parametrize("value", CONTAINERS.values(), ids=CONTAINERS)
+@for_each("value", CONTAINERS.values())
 def test_no_container_is_written_with_a_gap_in_it(value, text, where):
     with pytest.raises(InvalidMessageError, match=r"a value is .*; give a default, as in|is no text: write"):
         rendered(text, value, where)
@@ -98,10 +98,9 @@ DICT = {"name": "Li", "n": 7}
 
 @WHERE
 @for_each("text", WRITTEN_WHOLE)
-@pytest.mark.parametrize(
+@for_each(
     "value",
     [DICT, OrderedDict(DICT), MappingProxyType(DICT), UserDict(DICT), {"a": [DICT]}, [DICT], (1, [DICT])],
-    ids=["a dict", "ordered", "read-only", "of its own class", "nested", "a list", "a list in a tuple"],
 )
 def test_no_dict_is_written_as_python_writes_it(value, text, where):
     if text == "{{ X | string }}":  # the author asks for it
@@ -119,7 +118,7 @@ def test_a_dict_where_an_object_belongs_needs_native_rendering():
 
 
 @WHERE
-@pytest.mark.parametrize(
+@for_each(
     ("text", "value"),
     [
         ("{% for x in X %}{{ x | title }}{% endfor %}", FRAME.name),
@@ -152,7 +151,7 @@ def test_nothing_that_is_taken_from_it_is_written_as_a_gap(text, value, where):
 
 
 @WHERE
-@pytest.mark.parametrize(
+@for_each(
     ("text", "value", "expected"),
     [
         ("{{ X.n.mean() }}", FRAME, "1.5"),

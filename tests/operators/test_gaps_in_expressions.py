@@ -11,6 +11,7 @@ from airflow.providers.common.compat.sdk import DAG, AirflowFailException, BaseO
 from airflow_provider_itnio.operators.whatsapp import WhatsAppSendOperator
 from airflow_provider_itnio.operators.whatsapp_broadcast import WhatsAppBroadcastOperator
 from tests.operators.broadcast_cases import ANA, LI
+from tests.tables import for_each
 from tests.task_runs import broadcast_run, counts_of, fails_at_once
 
 pytestmark = pytest.mark.usefixtures("hasty")
@@ -37,11 +38,11 @@ EXPRESSIONS = {
 KINDS = ["send", "send, deep", "mapped", "broadcast", "shared"]
 
 
-@pytest.fixture(params=KINDS)
-def sending(request, itnio_sandbox):
-    """Let a task of each kind send a text that only its context tells."""
+@pytest.fixture
+def sending(itnio_sandbox):
+    """Let a task of a kind send a text that only its context tells."""
 
-    def send(text, gap=None, **dag):
+    def send(kind, text, gap=None, **dag):
         own = {
             "user_defined_macros": {"none_of": lambda: gap},
             "user_defined_filters": {"to_none": lambda text: gap},
@@ -62,47 +63,49 @@ def sending(request, itnio_sandbox):
                 "shared": lambda: WhatsAppBroadcastOperator(
                     text="{{ shared.x }}", shared={"x": text}, **many
                 ),
-            }[request.param]()
+            }[kind]()
         xcoms = {"load": gap, "whole": {"name": gap}, "rows": ["a", gap], "to": [LI]}
         return itnio_sandbox.execute(operator, xcoms=xcoms, nothing=gap)
 
     return send
 
 
-@pytest.mark.parametrize("native", [False, True])
-@pytest.mark.parametrize(
-    ("text", "sending"),
+@for_each(
+    ("text", "kind", "native"),
+    # All render by one class, with either environment of Jinja's.
     [
-        pytest.param(text, kind, id=f"{name}, {kind}")
-        for place, (name, text) in enumerate(EXPRESSIONS.items())
-        for kind in ("send", KINDS[1 + place % 4])  # all render by one class
+        (text, KINDS[place % len(KINDS)], native)
+        for native in (False, True)
+        for place, text in enumerate(EXPRESSIONS.values(), 2 * native)
     ],
-    indirect=["sending"],
 )
-def test_a_gap_that_an_expression_gives_is_refused(text, native, sending, itnio_sandbox):
+def test_a_gap_that_an_expression_gives_is_refused(text, kind, native, sending, itnio_sandbox):
     with pytest.raises(AirflowFailException) as caught:
-        sending(f"closed with {text} rows" if not native else text, render_template_as_native_obj=native)
+        sending(
+            kind, f"closed with {text} rows" if not native else text, render_template_as_native_obj=native
+        )
     assert itnio_sandbox.requests == []
     if not native or text != EXPRESSIONS["a list"]:  # which is no text there
         assert "None" in str(caught.value)
         assert "give a default" in str(caught.value)
 
 
-@pytest.mark.parametrize(
+@for_each("kind", KINDS)
+@for_each(
     ("expression", "gap"),
     [("ti.xcom_pull('load')", math.nan), ("nothing", math.nan), ("nothing", pd.NaT)],  # no XCom can be NaT
-    ids=["an XCom, nan", "nan", "NaT"],
 )
-def test_so_is_one_of_another_kind(expression, gap, sending, itnio_sandbox):
+def test_so_is_one_of_another_kind(expression, gap, kind, sending, itnio_sandbox):
     with pytest.raises(AirflowFailException, match=r"text|message|shared"):
-        sending(f"closed with {{{{ {expression} | title }}}} rows", gap)
+        sending(kind, f"closed with {{{{ {expression} | title }}}} rows", gap)
     assert itnio_sandbox.requests == []
 
 
-@pytest.mark.parametrize("native", [False, True])
-def test_what_stands_in_its_place_is_sent(native, sending, itnio_sandbox):
+@for_each("kind", KINDS)
+@for_each("native", [False, True])
+def test_what_stands_in_its_place_is_sent(native, kind, sending, itnio_sandbox):
     text = "closed with {{ ti.xcom_pull('load') or 'no' }} rows{{ ti.xcom_pull('load') | d(', none') }}"
-    sending(text, render_template_as_native_obj=native)
+    sending(kind, text, render_template_as_native_obj=native)
     assert itnio_sandbox.messages[0].text == "closed with no rows, none"
 
 
@@ -115,8 +118,8 @@ def test_a_gap_of_shared_is_an_error_of_whose_message_would_hold_it(sandbox):
     assert "(shared.figures.n)" in run.summary["failures"][0]["reason"]
 
 
-@pytest.mark.parametrize("name", ["text", "message", "interactive", "contacts"])
-@pytest.mark.parametrize("native", [False, True])
+@for_each("name", ["text", "message", "interactive", "contacts"])
+@for_each("native", [False, True])
 def test_a_whole_message_that_is_none_is_named(name, native, itnio_sandbox):
     with DAG("whole", schedule=None, render_template_as_native_obj=native):
         output = BaseOperator(task_id="load").output
@@ -127,7 +130,7 @@ def test_a_whole_message_that_is_none_is_named(name, native, itnio_sandbox):
     assert itnio_sandbox.requests == []
 
 
-@pytest.mark.parametrize("name", ["recipient", "reply_to", "business_phone", "app_id", "itnio_conn_id"])
+@for_each("name", ["recipient", "reply_to", "business_phone", "app_id", "itnio_conn_id"])
 def test_every_field_refuses_one(name, itnio_sandbox):
     fields = {"recipient": LI, "text": "x"} | {name: "{{ params.name }}"}
     with DAG("whole", schedule=None, params={"name": None}):

@@ -8,11 +8,14 @@ import pytest
 from airflow.providers.common.compat.sdk import DAG, AirflowFailException
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from jinja2 import StrictUndefined
+from jinja2.sandbox import SandboxedEnvironment
 
 from airflow_provider_itnio.api.errors import InvalidMessageError, ItnioError
 from airflow_provider_itnio.broadcast.recipients import Recipient
 from airflow_provider_itnio.broadcast.rendering import PersonalMessage
 from airflow_provider_itnio.operators.whatsapp import WhatsAppSendOperator
+from tests.tables import for_each, pairs
 from tests.task_runs import broadcast_run, counts_of, fails_at_once, numbers
 
 LI, ANA = "+86 147-1800-4557", "+55 11 91234-5678"
@@ -85,7 +88,7 @@ TEXTS = [
 ]
 
 
-@pytest.mark.parametrize("text", TEXTS)
+@for_each("text", TEXTS)
 def test_data_that_fail_to_answer_are_one_failure_at_most(text, sandbox):
     people = [
         {"phone": number, "x": value}
@@ -101,8 +104,8 @@ def test_data_that_fail_to_answer_are_one_failure_at_most(text, sandbox):
     assert len(sandbox.sent_to(ANA)) == renders
 
 
-@pytest.mark.parametrize("value", DEEP.values(), ids=DEEP)
-@pytest.mark.parametrize("text", ["Hi {{ recipient.name }}", "{{ recipient.x }}", "hello"])
+@for_each("value", DEEP.values())
+@for_each("text", ["Hi {{ recipient.name }}", "{{ recipient.x }}", "hello"])
 def test_data_nested_deep_are_one_failure_at_most(value, text, sandbox):
     people = [{"phone": LI, "name": "Li", "x": value}, {"phone": ANA, "name": "Ana", "x": "y"}]
     try:
@@ -114,7 +117,7 @@ def test_data_nested_deep_are_one_failure_at_most(value, text, sandbox):
     assert len(sandbox.sent_to(ANA)) == 1
 
 
-@pytest.mark.parametrize("value", [*DEEP.values(), *HOSTILE.values()], ids=[*DEEP, *HOSTILE])
+@for_each("value", [*DEEP.values(), *HOSTILE.values()])
 def test_shared_is_the_fault_of_the_whole_task(value, sandbox):
     def make(context, jinja_env):
         return {"x": value}
@@ -124,22 +127,28 @@ def test_shared_is_the_fault_of_the_whole_task(value, sandbox):
         run.once()
 
 
-@pytest.mark.parametrize("name", ["text", "message", "interactive", "contacts", "reply_to"])
-@pytest.mark.parametrize("value", [*DEEP.values(), *HOSTILE.values()], ids=[*DEEP, *HOSTILE])
-def test_a_field_of_the_send_operator_is_an_error_of_ours(value, name, sandbox):
+@pairs(
+    name=["text", "message", "interactive", "contacts", "reply_to"],
+    value=[*DEEP.values(), *HOSTILE.values()],
+    given=[
+        lambda value: value,
+        lambda value: lambda context, jinja_env: value,
+        lambda value: "{{ params.x }}",
+    ],
+    native=[False, True],
+)
+def test_a_field_of_the_send_operator_is_an_error_of_ours(name, value, given, native, sandbox):
     fields = {"recipient": LI, "text": "x"}
     if name not in ("text", "reply_to"):
         del fields["text"]
-    for one in (value, lambda context, jinja_env: value, "{{ params.x }}"):
-        for native in (False, True):
-            with (
-                suppress(ItnioError, AirflowFailException),
-                DAG("hostile", schedule=None, render_template_as_native_obj=native),
-            ):
-                operator = WhatsAppSendOperator(task_id="tell", **fields | {name: one})
-                context = {"params": {"x": value}}
-                operator.render_template_fields(context)
-                operator.execute(context)
+    with (
+        suppress(ItnioError, AirflowFailException),
+        DAG("hostile", schedule=None, render_template_as_native_obj=native),
+    ):
+        operator = WhatsAppSendOperator(task_id="tell", **fields | {name: given(value)})
+        context = {"params": {"x": value}}
+        operator.render_template_fields(context)
+        operator.execute(context)
 
 
 VALUES = st.recursive(
@@ -160,14 +169,10 @@ VALUES = st.recursive(
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.dictionaries(st.text(max_size=6), VALUES, max_size=4), shared=VALUES)
 def test_no_data_at_all_raise_anything_else(data, shared):
+    environment = SandboxedEnvironment(undefined=StrictUndefined)
     for text in (*TEXTS, "{{ shared }}", "{{ shared.x | title }}"):
-        from jinja2 import StrictUndefined
-        from jinja2.sandbox import SandboxedEnvironment
-
         try:
-            message = PersonalMessage(
-                {"text": text}, SandboxedEnvironment(undefined=StrictUndefined), {}, {"x": shared}
-            )
+            message = PersonalMessage({"text": text}, environment, {}, {"x": shared})
             filled = message.fields_for(Recipient(0, "8614718004557", 0, {"x": "y"} | data))
         except InvalidMessageError:
             continue

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from tests.operators.ways import DELIVERIES, WAYS
+from tests.tables import pairs
 from tests.task_runs import TaskRun
 
-pytestmark = pytest.mark.usefixtures("connection", "failing_log")
+pytestmark = pytest.mark.usefixtures("connection", "failing_log", "quick_tries")
 
 
-@pytest.mark.parametrize("fault", [{"http_status": 429}, {"status": -4}], ids=str)
+@pairs(fault=[{"http_status": 429}, {"status": -4}], delivery=DELIVERIES, way=WAYS)
 def test_what_the_client_says_between_its_tries_ends_no_message(fault, delivery, way, store, sandbox):
     sandbox.fail_next(**fault)
     TaskRun(lambda: way(delivery=delivery), store=store).once()

@@ -11,6 +11,7 @@ from airflow.providers.common.compat.sdk import DAG, AirflowFailException
 from airflow_provider_itnio.messages import contact_card, reply_buttons, template_message
 from airflow_provider_itnio.operators.whatsapp import WhatsAppSendOperator
 from airflow_provider_itnio.operators.whatsapp_broadcast import WhatsAppBroadcastOperator
+from tests.tables import for_each
 
 NUMBER, DIGITS = "+86 147-1800-4557", "8614718004557"
 
@@ -45,32 +46,36 @@ def made(name, **fields):
         return WhatsAppSendOperator(task_id="tell", **({"recipient": NUMBER} | fields))
 
 
-@pytest.mark.parametrize(
-    ("name", "text", "expected"),
-    # Each text in the send operator, and every fourth in the others, which render by the same class.
+PLACES = [
+    (lambda text: {"text": text}, lambda body: body["text"]["body"]),
+    (lambda text: {"message": {"text": {"body": text}}}, lambda body: body["text"]["body"]),
+    (
+        lambda text: {"image": {"link": "https://example.com/a.png", "caption": text}},
+        lambda body: body["image"]["caption"],
+    ),
+    (
+        lambda text: {"template": template_message("a", "en", body=[text])},
+        lambda body: body["template"]["components"][0]["parameters"][0]["text"],
+    ),
+    (lambda text: {"reply_to": text, "text": "x"}, lambda body: body["context"]["refMessageId"]),
+]
+
+
+@for_each(
+    ("name", "text", "place"),
+    # Each text in the send operator, and each place in the others, which render by the same class.
     [
-        (name, *item)
-        for place, item in enumerate(TEXTS.items())
-        for name in ("send", *(("mapped", "broadcast") if place % 4 == 2 else ()))
+        *(("send", text, PLACES[at % 5]) for at, text in enumerate(TEXTS)),
+        *((name, [*TEXTS][at], place) for at, place in enumerate(PLACES) for name in ("mapped", "broadcast")),
     ],
 )
-def test_a_text_is_a_text(text, expected, name, itnio_sandbox):
-    for fields in (
-        {"text": text},
-        {"message": {"text": {"body": text}}},
-        {"image": {"link": "https://example.com/a.png", "caption": text}},
-        {"template": template_message("a", "en", body=[text])},
-        {"reply_to": text, "text": "x"},
-    ):
-        itnio_sandbox.execute(made(name, **fields))
-    text, whole, image, template, reply = (message.body for message in itnio_sandbox.messages)
-    (component,) = template["template"]["components"]
-    assert [text["text"]["body"], whole["text"]["body"]] == [expected] * 2
-    assert [image["image"]["caption"], component["parameters"][0]["text"]] == [expected] * 2
-    assert reply["context"] == {"refMessageId": expected}
+def test_a_text_is_a_text(text, place, name, itnio_sandbox):
+    fields_with, text_in = place
+    itnio_sandbox.execute(made(name, **fields_with(text)))
+    assert text_in(itnio_sandbox.messages[0].body) == TEXTS[text]
 
 
-@pytest.mark.parametrize("text", ["{{ params.sha }}", "x{{ '%.2f' % 1 }}"])
+@for_each("text", ["{{ params.sha }}", "x{{ '%.2f' % 1 }}"])
 def test_a_shared_text_is_one_too(text, itnio_sandbox):
     itnio_sandbox.execute(made("broadcast", text="{{ shared.x[0] }}", shared={"x": [text]}))
     assert itnio_sandbox.messages[0].text in ("12e4567", "x1.00")
@@ -87,8 +92,7 @@ OBJECTS = {
 }
 
 
-@pytest.mark.parametrize("name", ["send", "mapped"])
-@pytest.mark.parametrize("field", OBJECTS)
+@for_each(("name", "field"), [*(("send", field) for field in OBJECTS), ("mapped", "interactive")])
 def test_an_object_given_whole_is_rendered_as_one(field, name, itnio_sandbox):
     for expression in ("{{ ti.xcom_pull('load') }}", " {{ ti.xcom_pull('load') }}\n"):
         itnio_sandbox.execute(made(name, **{field: expression}), xcoms={"load": OBJECTS[field]})
@@ -125,9 +129,7 @@ def test_a_list_in_the_place_of_a_text_is_refused(itnio_sandbox):
         itnio_sandbox.execute(several, xcoms={"load": [NUMBER]})
 
 
-@pytest.mark.parametrize(
-    "number", ["{{ 8614718004557 }}", "{{ '+8614718004557' }}", "{{ '86 147 18004557' }}"]
-)
+@for_each("number", ["{{ 8614718004557 }}", "{{ '+8614718004557' }}", "{{ '86 147 18004557' }}"])
 def test_a_number_works_either_way(number, itnio_sandbox):
     itnio_sandbox.execute(made("send", text="x", recipient=number))
     itnio_sandbox.execute(made("broadcast", text="x", recipients=[number, {"phone": number, "a": 1}]))
@@ -135,7 +137,7 @@ def test_a_number_works_either_way(number, itnio_sandbox):
     assert [message.recipient for message in itnio_sandbox.messages] == [DIGITS] * 4
 
 
-@pytest.mark.parametrize("field", ["recipients", "exclude"])
+@for_each("field", ["recipients", "exclude"])
 def test_recipients_given_whole_are_what_they_are(field, itnio_sandbox):
     rows = [{"phone": NUMBER, "code": "007"}]
     fields = {"recipients": rows} | {field: "{{ ti.xcom_pull('load') }}"}
@@ -152,9 +154,13 @@ def test_shared_may_be_given_whole(itnio_sandbox):
     assert itnio_sandbox.messages[0].text == "007"
 
 
-@pytest.mark.parametrize("native", [False, True])
-@pytest.mark.parametrize(
-    "number", [float(DIGITS), Decimal(f"{DIGITS}.0"), np.float64(DIGITS), np.int64(DIGITS)]
+@for_each(
+    ("number", "native"),
+    zip(
+        [float(DIGITS), Decimal(f"{DIGITS}.0"), np.float64(DIGITS), np.int64(DIGITS)],
+        [False, True] * 2,
+        strict=True,
+    ),
 )
 def test_a_number_of_data_gets_no_decimal_point_in_an_expression(number, native, itnio_sandbox):
     with DAG("numbers", schedule=None, render_template_as_native_obj=native):

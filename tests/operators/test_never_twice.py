@@ -16,7 +16,7 @@ from tests.operators.ways import (
     first_try,
     same_as_first,
 )
-from tests.tables import pairs
+from tests.tables import for_each, pairs
 from tests.task_runs import (
     TaskRun,
     TaskStateStore,
@@ -44,12 +44,11 @@ OUTCOMES = {
     for name in FAULTS
     for delivery in ("at_least_once", "at_most_once")
 }
-every_row = pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row[0]}, {row[1]}")
 # One way to one person and one to many for each row; each way meets each outcome and each delivery.
-each_row = pytest.mark.parametrize(
+each_row = for_each(
     ("row", "way"),
     [
-        pytest.param(row, WAYS[way], id=f"{row[0]}, {row[1]}, {way}")
+        (row, WAYS[way])
         for place, row in enumerate(ROWS)
         for way in (("operator", "broadcast"), ("decorator", "decorator to many"))[(place // 2 + place) % 2]
     ],
@@ -129,7 +128,7 @@ def test_a_task_that_is_cleared_after_it_succeeded_sends(delivery, ends, lowered
         run.clear()
 
 
-@pytest.mark.parametrize("delivery", ["at_least_once", "at_most_once"])
+@for_each("delivery", ["at_least_once", "at_most_once"])
 def test_retries_that_were_lowered_before_the_first_try_hide_no_clearing(delivery, way, store, sandbox):
     run = TaskRun(lambda: way(delivery=delivery), store=store)
     run.retries = 1
@@ -140,8 +139,8 @@ def test_retries_that_were_lowered_before_the_first_try_hide_no_clearing(deliver
     assert len(sandbox.messages) == 2
 
 
-@every_row
-@pytest.mark.parametrize("way", OF_MANY.values(), ids=OF_MANY)
+@for_each("row", ROWS)
+@for_each("way", OF_MANY.values())
 def test_whatever_became_of_it_a_broadcast_cleared_after_it_succeeded_sends(row, way, store, sandbox):
     outcome, delivery, *_ = row
     other = "+55 11 91234-5678"
@@ -160,8 +159,8 @@ def test_whatever_became_of_it_a_broadcast_cleared_after_it_succeeded_sends(row,
     assert len(sandbox.requests) == 4
 
 
-@pytest.mark.parametrize("way", OF_ONE.values(), ids=OF_ONE)
-@pytest.mark.parametrize("delivery", ["at_least_once", "at_most_once"])
+@for_each("way", OF_ONE.values())
+@for_each("delivery", ["at_least_once", "at_most_once"])
 def test_a_task_that_succeeded_by_a_retry_sends_once_more_when_cleared(delivery, way, store, sandbox):
     run = first_try(way, store, sandbox, "not sent", delivery)
     run.once()
@@ -170,7 +169,7 @@ def test_a_task_that_succeeded_by_a_retry_sends_once_more_when_cleared(delivery,
     assert len(sandbox.messages) == 2
 
 
-@pytest.mark.parametrize("meanwhile", ["", "another task is cleared"])
+@for_each("meanwhile", ["", "another task is cleared"])
 def test_a_retry_that_comes_although_the_task_was_finished_sends_nothing(meanwhile, way, store, sandbox):
     run = TaskRun(way, store=store)
     run.once()
@@ -192,7 +191,7 @@ def test_a_task_that_was_cleared_and_failed_once_more_still_knows(way, store, sa
     assert len(sandbox.requests) == 2
 
 
-@pytest.mark.parametrize("delivery", ["at_least_once", "at_most_once"])
+@for_each("delivery", ["at_least_once", "at_most_once"])
 def test_a_refusal_is_met_once_for_each_time_the_task_is_cleared(delivery, way, store, sandbox):
     run = first_try(way, store, sandbox, "refused", delivery)
     for cleared in range(2):
@@ -217,8 +216,8 @@ SPELLINGS = {
 }
 
 
-@pytest.mark.parametrize("spellings", SPELLINGS.values(), ids=SPELLINGS)
-@pytest.mark.parametrize("to_many", [False, True])
+@for_each("spellings", SPELLINGS.values())
+@for_each("to_many", [False, True])
 def test_a_retry_knows_a_person_by_another_spelling_of_their_number(to_many, spellings, store, sandbox):
     numbers = iter(spellings)
 

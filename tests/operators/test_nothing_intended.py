@@ -7,6 +7,7 @@ from airflow.providers.common.compat.sdk import DAG
 
 from airflow_provider_itnio.api.errors import ConfigurationError, ItnioError
 from airflow_provider_itnio.operators.whatsapp import WhatsAppSendOperator
+from tests.tables import for_each
 from tests.task_runs import TaskRun, TaskStateStore, broadcast_run, counts_of, fails_at_once, numbers
 
 KINDS = ["send", "broadcast"]
@@ -34,7 +35,7 @@ def task(request: pytest.FixtureRequest, store: TaskStateStore) -> TaskRun:
     return TaskRun(make, store=store)
 
 
-@pytest.mark.parametrize("name", ENVIRONMENT)
+@for_each("name", ENVIRONMENT)
 def test_an_unusable_environment_leaves_nothing_intended(task, name, connect, store, monkeypatch):
     connect(host="https://api.example", extra={"max_attempts": 1})
     for variable, value in ENVIRONMENT[name].items():
@@ -45,14 +46,14 @@ def test_an_unusable_environment_leaves_nothing_intended(task, name, connect, st
     assert not any(number in store.text for number in numbers(100))
 
 
-@pytest.mark.parametrize("host", ["https://2130706433", "https://a\u200b.invalid", "https://a b.invalid"])
+@for_each("host", ["https://2130706433", "https://a\u200b.invalid", "https://a b.invalid"])
 def test_an_unusable_host_leaves_nothing_intended(task, host, connect, store):
     connect(host=host, extra={"max_attempts": 1})
     fails_at_once(task, ConfigurationError)
     assert not any(number in store.text for number in numbers(100))
 
 
-@pytest.mark.parametrize("host", ["https://no-such-host.invalid", "https://☃.invalid"])
+@for_each("host", ["https://no-such-host.invalid", "https://☃.invalid"])
 def test_a_host_that_is_not_known_leaves_everyone_not_sent(host, connect, store):
     connect(host=host, extra={"max_attempts": 1})
     run = broadcast_run(numbers(20), store=store, delivery="at_most_once")

@@ -10,13 +10,14 @@ import pytest
 from airflow_provider_itnio.api.errors import RecordError
 from airflow_provider_itnio.hooks.itnio import ItnioHook
 from tests.logs import lines_go_to
-from tests.operators.ways import DIGITS, OF_ONE
+from tests.operators.ways import DIGITS, OF_ONE, WAYS
+from tests.tables import for_each, pairs
 from tests.task_runs import TaskRun, TaskStateStore, broadcast_run, counts_of, numbers
 
 pytestmark = pytest.mark.usefixtures("hasty")
 
 
-@pytest.mark.parametrize("kept", [True, False], ids=["with a store", "without a store"])
+@for_each("kept", [True, False])
 @pytest.mark.usefixtures("failing_log")
 def test_no_log_line_that_fails_undoes_an_acceptance(kept, way, sandbox):
     store = TaskStateStore() if kept else None
@@ -27,7 +28,7 @@ def test_no_log_line_that_fails_undoes_an_acceptance(kept, way, sandbox):
     assert len(sandbox.messages) == 1
 
 
-@pytest.mark.parametrize("delivery", ["at_least_once", "at_most_once"])
+@for_each("delivery", ["at_least_once", "at_most_once"])
 @pytest.mark.usefixtures("failing_log")
 def test_no_log_line_that_fails_stops_a_broadcast(delivery, store, sandbox, monkeypatch):
     monkeypatch.setattr("airflow_provider_itnio.broadcast.engine._PROGRESS_EVERY", 0.01)
@@ -158,8 +159,7 @@ CHANGES = {
 }
 
 
-@pytest.mark.parametrize("delivery", ["at_least_once", "at_most_once"])
-@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+@pairs(delivery=["at_least_once", "at_most_once"], change=CHANGES, way=WAYS)
 def test_with_a_record_that_can_not_be_read_nothing_leaves_and_nothing_is_written(
     change, delivery, way, store, sandbox
 ):

@@ -21,6 +21,7 @@ from airflow_provider_itnio.api.errors import (
     SenderError,
     UnknownOutcomeError,
 )
+from tests.tables import for_each
 
 DELIVERIES = ["at_least_once", "at_most_once"]
 ACCEPTED = {"messageId": "10415ecbd0c848ebb7d5a3fe53269df6", "timestamp": 1693813991}
@@ -67,8 +68,8 @@ def test_an_accepted_message_returns_its_receipt_as_plain_json(send, delivery, s
     assert {type(value) for value in receipt.values()} == {str}
 
 
-@pytest.mark.parametrize("http_status", [200, 400, 404, 500, 503])
-@pytest.mark.parametrize("status", ["0", 0])
+@for_each("http_status", [200, 400, 404, 500, 503])
+@for_each("status", ["0", 0])
 @pytest.mark.usefixtures("hasty")
 def test_status_0_with_an_id_is_accepted_whatever_the_http_code(status, http_status, send, delivery, sandbox):
     sandbox.fail_next(
@@ -94,7 +95,7 @@ def test_a_receipt_without_a_time_is_plain_json_too(send, sandbox):
 # --- invalid ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("rendered", "sentence"),
     [
         ({"recipient": "12"}, "recipient: 7 to 14 digits, 2 given"),
@@ -122,7 +123,7 @@ def test_what_rendering_has_made_invalid_fails_at_once_and_sends_nothing(rendere
     assert sandbox.requests == []
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("fields", "sentence"),
     [
         ({"delivery": "twice"}, "delivery: must be one of"),
@@ -141,7 +142,7 @@ def test_a_parameter_of_a_mapped_task_is_checked_when_it_runs(fields, sentence, 
     assert sandbox.requests == []
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("changes", "names"),
     [
         ({"login": None}, "login"),
@@ -190,6 +191,7 @@ def test_http_503_proves_nothing_to_at_most_once(send, sandbox):
     assert len(sandbox.requests) == 1
 
 
+@pytest.mark.usefixtures("quick_tries")
 def test_one_try_of_the_task_is_several_of_the_client(send, delivery, connect, sandbox):
     connect(extra={"max_attempts": 3})
     sandbox.fail_next(2, http_status=429, headers={"Retry-After": "0"})
@@ -200,7 +202,7 @@ def test_one_try_of_the_task_is_several_of_the_client(send, delivery, connect, s
 # --- clock ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("code", [-4, -16])
+@for_each("code", [-4, -16])
 @pytest.mark.usefixtures("hasty")
 def test_a_clock_that_does_not_heal_fails_at_once_after_one_more_request(code, send, delivery, sandbox):
     sandbox.fail_next(9, status=code)
@@ -209,7 +211,7 @@ def test_a_clock_that_does_not_heal_fails_at_once_after_one_more_request(code, s
     assert len(sandbox.requests) == 2
 
 
-@pytest.mark.parametrize("code", [-4, -16])
+@for_each("code", [-4, -16])
 @pytest.mark.usefixtures("hasty")
 def test_a_clock_that_heals_costs_one_more_request(code, send, delivery, sandbox):
     sandbox.fail_next(status=code)
@@ -220,7 +222,7 @@ def test_a_clock_that_heals_costs_one_more_request(code, send, delivery, sandbox
 # --- refused ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("code", "family"),
     [
         (-1, AuthenticationError),
@@ -242,7 +244,7 @@ def test_a_refusal_is_one_request_and_fails_at_once(code, family, send, delivery
     assert len(sandbox.requests) == 1
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("http_status", "family"),
     [(400, RefusedError), (401, AuthenticationError), (403, AuthenticationError), (404, RefusedError)],
 )
@@ -253,7 +255,7 @@ def test_a_4xx_without_a_status_is_refused(http_status, family, send, delivery, 
     assert len(sandbox.requests) == 1
 
 
-@pytest.mark.parametrize("code", [-5, -12, -18])
+@for_each("code", [-5, -12, -18])
 @pytest.mark.usefixtures("hasty")
 def test_a_refusal_that_passes_leaves_the_tasks_retries(code, send, sandbox):
     sandbox.fail_next(status=code)
@@ -262,7 +264,7 @@ def test_a_refusal_that_passes_leaves_the_tasks_retries(code, send, sandbox):
     assert len(sandbox.requests) == 1
 
 
-@pytest.mark.parametrize("code", [-5, -12, -18])
+@for_each("code", [-5, -12, -18])
 @pytest.mark.usefixtures("hasty")
 def test_a_refusal_that_passes_proves_nothing_to_at_most_once(code, send, sandbox):
     sandbox.fail_next(status=code)
@@ -291,7 +293,7 @@ UNKNOWN = {
 }
 
 
-@pytest.mark.parametrize("fault", UNKNOWN.values(), ids=UNKNOWN)
+@for_each("fault", UNKNOWN.values())
 @pytest.mark.usefixtures("hasty")
 def test_an_unknown_outcome_leaves_the_tasks_retries_at_least_once(fault, send, sandbox):
     sandbox.fail_next(**fault)
@@ -299,7 +301,7 @@ def test_an_unknown_outcome_leaves_the_tasks_retries_at_least_once(fault, send, 
     assert len(sandbox.requests) == 1
 
 
-@pytest.mark.parametrize("fault", UNKNOWN.values(), ids=UNKNOWN)
+@for_each("fault", UNKNOWN.values())
 @pytest.mark.usefixtures("hasty")
 def test_an_unknown_outcome_fails_at_once_at_most_once(fault, send, sandbox):
     sandbox.fail_next(**fault)

@@ -116,7 +116,7 @@ def test_the_types_of_a_tasks_arguments_are_all_that_airflow_takes():
     assert set(arguments) - {"self", "kwargs"} <= set(TaskArguments.__annotations__)
 
 
-@pytest.mark.parametrize("operator", [WhatsAppSendOperator, WhatsAppBroadcastOperator])
+@for_each("operator", [WhatsAppSendOperator, WhatsAppBroadcastOperator])
 def test_every_parameter_is_documented_and_said_to_be_templated_if_it_is(operator):
     described = dict(re.findall(r":param (\w+):(.*?)(?=\n    :)", operator.__doc__, re.DOTALL))
     assert list(described) == own_parameters(operator)
@@ -198,7 +198,7 @@ def test_a_mapped_task_is_checked_when_it_runs(sandbox):
     assert sandbox.requests == []
 
 
-@pytest.mark.parametrize("proxy", [["http://proxy.example:3128"], 3128, b"http://proxy.example:3128"])
+@for_each("proxy", [["http://proxy.example:3128"], 3128, b"http://proxy.example:3128"])
 def test_a_proxy_that_is_no_text_is_an_error_of_ours(proxy, itnio_sandbox):
     with DAG("proxy", schedule=None):
         mapped = WhatsAppSendOperator.partial(task_id="tell", text="x", proxy=proxy).expand(

@@ -9,6 +9,7 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_itnio.api.errors import ItnioError
+from tests.tables import for_each
 from tests.task_runs import DeadlockImminentError, TaskStateStore, broadcast_run, counts_of, numbers
 
 pytestmark = pytest.mark.usefixtures("hasty", "quick_writes")
@@ -79,7 +80,7 @@ def one_try(run, traffic, chance, length):
     return end
 
 
-@pytest.mark.parametrize("seed", range(24))
+@for_each("seed", range(12))
 def test_whatever_fails_the_promise_is_kept(seed, sandbox, traffic):
     chance = random.Random(f"broadcast {seed}")
     delivery = chance.choice(["at_least_once", "at_most_once"])

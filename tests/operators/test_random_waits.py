@@ -12,6 +12,7 @@ from airflow_provider_itnio.broadcast import status_watch
 from airflow_provider_itnio.messages import template_message
 from tests.operators.test_random_broadcasts import FAULTS, Store, one_try
 from tests.receiver.running import new_number, text_push
+from tests.tables import for_each
 from tests.task_runs import broadcast_run, counts_of
 
 FAILS = "99960000026"
@@ -51,7 +52,7 @@ def what_was_sent(sandbox):
     return Counter((one.type, one.recipient, which(one)) for one in sandbox.messages)
 
 
-@pytest.mark.parametrize("seed", range(12))
+@for_each("seed", range(6))
 def test_whatever_fails_nothing_goes_out_twice_and_what_is_told_is_so(
     seed, sandbox, receiver, connect, traffic
 ):

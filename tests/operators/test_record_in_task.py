@@ -27,6 +27,7 @@ from tests.operators.ways import (
     same_as_first,
     sending,
 )
+from tests.tables import for_each
 from tests.task_runs import (
     DeadlockImminentError,
     TaskRun,
@@ -121,7 +122,7 @@ def test_no_key_shows_a_number(store, sandbox):
     assert not [key for key in store.kept if "4557" in key]  # Airflow's server logs the keys
 
 
-@pytest.mark.parametrize("way", OF_ONE.values(), ids=OF_ONE)
+@for_each("way", OF_ONE.values())
 def test_what_a_retry_does_not_send_is_explained(way, store, sandbox, logged):
     run = first_try(way, store, sandbox, "refused", "at_least_once")
     words = str(fails_at_once(run))
@@ -131,7 +132,7 @@ def test_what_a_retry_does_not_send_is_explained(way, store, sandbox, logged):
     assert DIGITS not in words + logged()
 
 
-@pytest.mark.parametrize("way", OF_ONE.values(), ids=OF_ONE)
+@for_each("way", OF_ONE.values())
 def test_an_unknown_one_is_named_and_sent_with_a_warning_once_cleared(way, store, sandbox, logged):
     run = first_try(way, store, sandbox, "unknown", "at_most_once")
     words = str(fails_at_once(run))
@@ -144,7 +145,7 @@ def test_an_unknown_one_is_named_and_sent_with_a_warning_once_cleared(way, store
     assert DIGITS not in words + logged()
 
 
-@pytest.mark.parametrize("way", OF_MANY.values(), ids=OF_MANY)
+@for_each("way", OF_MANY.values())
 def test_an_unknown_one_of_a_broadcast_is_sent_with_a_warning_once_cleared(way, store, sandbox, logged):
     run = first_try(way, store, sandbox, "unknown", "at_most_once")
     fails_at_once(run)
@@ -203,7 +204,7 @@ def test_a_worker_killed_in_flight_leaves_a_message_that_is_named(store, sandbox
     assert "a request may have left at 20" in words
 
 
-@pytest.mark.parametrize("fault", [{"http_status": 429}, {"status": -114}], ids=["not sent", "refused"])
+@for_each("fault", [{"http_status": 429}, {"status": -114}])
 def test_the_intent_is_withdrawn_when_the_message_provably_did_not_go(fault, way, store, sandbox):
     sandbox.fail_next(**fault)
     run = TaskRun(lambda: way(delivery="at_most_once"), store=store)
@@ -232,7 +233,7 @@ FAILURES = {
 }
 
 
-@pytest.mark.parametrize("failure", FAILURES.values(), ids=FAILURES)
+@for_each("failure", FAILURES.values())
 def test_a_failing_write_before_the_request_lets_nothing_leave(failure, way, store, sandbox):
     store.fail(failure())
     run = TaskRun(lambda: way(delivery="at_most_once"), store=store)
@@ -252,8 +253,8 @@ def test_a_failing_write_before_the_request_of_a_broadcast_lets_nothing_leave(st
     assert len(sandbox.messages) == 1
 
 
-@pytest.mark.parametrize("failure", FAILURES.values(), ids=FAILURES)
-@pytest.mark.parametrize("way", OF_ONE.values(), ids=OF_ONE)
+@for_each("failure", FAILURES.values())
+@for_each("way", OF_ONE.values())
 @pytest.mark.usefixtures("quick_writes")
 def test_a_failing_write_after_an_acceptance_is_logged_and_the_task_succeeds(
     failure, way, store, sandbox, logged
@@ -266,8 +267,8 @@ def test_a_failing_write_after_an_acceptance_is_logged_and_the_task_succeeds(
     assert DIGITS not in logged()
 
 
-@pytest.mark.parametrize("failure", FAILURES.values(), ids=FAILURES)
-@pytest.mark.parametrize("way", OF_ONE.values(), ids=OF_ONE)
+@for_each("failure", FAILURES.values())
+@for_each("way", OF_ONE.values())
 @pytest.mark.usefixtures("quick_writes")
 def test_a_write_that_works_when_tried_again_is_as_good(failure, way, store, sandbox):
     store.fail(failure(), 2)
@@ -339,7 +340,7 @@ def test_an_operator_executed_by_hand_needs_no_task_instance(sandbox):
     assert len(sandbox.messages) == 1
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("outcome", "error"),
     [("unknown", UnknownOutcomeError), ("not sent", NotSentError), ("refused", ContentError)],
 )

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.tables import for_each
+
 SAMPLES = Path(__file__).parent.parent / "samples"
 # The page's own slip: this sample's numbers are longer than the page allows.
 NUMBERS = {"interactive-location_request_message": ("91856321321", "91856321322")}
@@ -19,7 +21,7 @@ def any_account(sandbox, monkeypatch):
     monkeypatch.setattr(sandbox._vendor.account, "business_phones", None)
 
 
-@pytest.mark.parametrize("name", sorted(file.stem for file in SAMPLES.glob("*.json")))
+@for_each("name", sorted(file.stem for file in SAMPLES.glob("*.json")))
 @pytest.mark.usefixtures("connection", "any_account")
 def test_a_sample_arrives_as_it_stands(name, send, sandbox):
     sample = json.loads((SAMPLES / f"{name}.json").read_text())

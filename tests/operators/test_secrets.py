@@ -8,6 +8,7 @@ import traceback
 import pytest
 
 from airflow_provider_itnio.api.errors import InvalidMessageError
+from tests.tables import for_each
 
 API_KEY = "keyOfTheAccount7"
 SECRET = "secretOfTheAccount7"
@@ -58,8 +59,8 @@ FAULTS = {
 }
 
 
-@pytest.mark.parametrize("delivery", ["at_least_once", "at_most_once"])
-@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
+@for_each("delivery", ["at_least_once", "at_most_once"])
+@for_each("fault", FAULTS.values())
 def test_a_message_that_fails_shows_none(fault, delivery, send, sandbox, logged):
     fault = dict(fault)
     if fault.get("status"):

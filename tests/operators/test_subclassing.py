@@ -16,6 +16,7 @@ from airflow_provider_itnio.messages import reply_buttons, template_message
 from airflow_provider_itnio.operators.whatsapp import WhatsAppSendOperator
 from airflow_provider_itnio.operators.whatsapp_broadcast import WhatsAppBroadcastOperator
 from tests.api.servers import Server, answer
+from tests.tables import for_each
 from tests.task_runs import TaskRun
 
 NUMBER, OTHER = "+86 147-1800-4557", "+55 11 91234-5678"
@@ -73,9 +74,7 @@ def test_build_message_may_add_to_what_the_task_was_given(sandbox):
     assert sandbox.messages[0].text == "2026-07-01\nyour pipeline"
 
 
-@pytest.mark.parametrize(
-    ("operator", "kind"), [(TellInExecute, "interactive"), (TellInPreExecute, "text")], ids=str
-)
+@for_each(("operator", "kind"), [(TellInExecute, "interactive"), (TellInPreExecute, "text")])
 def test_execute_and_pre_execute_may_set_the_message(operator, kind, sandbox):
     sandbox.execute(operator(task_id="tell", recipient=NUMBER))
     assert [message.type for message in sandbox.messages] == [kind]
@@ -102,7 +101,7 @@ def test_a_subclass_without_code_of_its_own_needs_a_message():
         Plain(task_id="tell", recipient=NUMBER)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("message", "sentence"),
     [
         ({}, "exactly one of text"),
@@ -120,8 +119,8 @@ def test_what_it_computes_is_checked_before_it_is_sent(message, sentence, sandbo
     assert sandbox.requests == []
 
 
-@pytest.mark.parametrize("fallback", [None, {"template": template_message("sale", "en")}])
-@pytest.mark.parametrize(
+@for_each("fallback", [None, {"template": template_message("sale", "en")}])
+@for_each(
     ("returned", "told"),
     [(None, "nothing returned; is its return forgotten?"), ("hello", "'hello' returned"), (5, "5 returned")],
 )
@@ -157,7 +156,7 @@ class TellTwice(WhatsAppSendOperator):
 
 
 @pytest.mark.usefixtures("connection")
-@pytest.mark.parametrize("delivery", ["at_least_once", "at_most_once"])
+@for_each("delivery", ["at_least_once", "at_most_once"])
 def test_of_two_messages_to_one_person_a_retry_sends_what_is_missing(delivery, sandbox, store):
     run = TaskRun(lambda: TellTwice(task_id="tell", recipient=NUMBER, delivery=delivery), store=store)
     TellTwice.fails = True

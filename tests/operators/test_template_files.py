@@ -7,6 +7,7 @@ from airflow.providers.common.compat.sdk import DAG, BaseOperator, task
 
 from airflow_provider_itnio.operators.whatsapp import WhatsAppSendOperator
 from airflow_provider_itnio.operators.whatsapp_broadcast import WhatsAppBroadcastOperator
+from tests.tables import for_each
 
 NUMBER = "+86 147-1800-4557"
 
@@ -15,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("hasty")
 NAMES = ["please fix values.yaml.j2", "report.j2", "../secrets.j2"]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@for_each("name", NAMES)
 def test_a_text_of_an_upstream_task_is_no_file_name(name, itnio_sandbox, tmp_path):
     (tmp_path / "report.j2").write_text("from the file")
     with DAG("files", schedule=None, template_searchpath=str(tmp_path)):

@@ -12,7 +12,7 @@ from airflow.providers.common.compat.sdk import AirflowTaskTimeout
 from airflow_provider_itnio.api.client import ItnioClient
 from tests.operators.time_limits import limit_set
 
-pytestmark = pytest.mark.usefixtures("connection")
+pytestmark = pytest.mark.usefixtures("connection", "quick_tries")
 
 
 class _OnceSaid(logging.Handler):

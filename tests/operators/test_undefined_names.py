@@ -9,6 +9,7 @@ from airflow_provider_itnio.operators.whatsapp import WhatsAppSendOperator
 from airflow_provider_itnio.operators.whatsapp_ask import WhatsAppAskOperator
 from airflow_provider_itnio.operators.whatsapp_broadcast import WhatsAppBroadcastOperator
 from airflow_provider_itnio.transfers.sql_to_whatsapp import SqlToWhatsAppOperator
+from tests.tables import for_each
 
 NUMBER = "+86 147-1800-4557"
 OPERATORS = {
@@ -19,8 +20,8 @@ OPERATORS = {
 }
 
 
-@pytest.mark.parametrize("undefined", ["nope", "params.nope"])
-@pytest.mark.parametrize(
+@for_each("undefined", ["nope", "params.nope"])
+@for_each(
     ("operator", "field", "path"),
     [
         (WhatsAppSendOperator, "recipient", "recipient"),
@@ -54,7 +55,7 @@ def test_in_a_list_the_entry_is_named(sandbox):
         )
 
 
-@pytest.mark.parametrize("name", ["ds", "ds_nodash", "ts", "ts_nodash_with_tz", "logical_date"])
+@for_each("name", ["ds", "ds_nodash", "ts", "ts_nodash_with_tz", "logical_date"])
 def test_what_a_run_without_a_logical_date_lacks_is_told(name):
     with DAG("report", schedule=None):
         operator = WhatsAppSendOperator(task_id="tell", recipient=NUMBER, text=f"{{{{ {name} }}}}")

@@ -8,6 +8,7 @@ from airflow.providers.common.compat.sdk import DAG, AirflowFailException, BaseO
 from airflow_provider_itnio.messages import reply_buttons
 from airflow_provider_itnio.operators.whatsapp import WhatsAppSendOperator
 from airflow_provider_itnio.operators.whatsapp_broadcast import WhatsAppBroadcastOperator
+from tests.tables import for_each
 
 NUMBER = "+86 147-1800-4557"
 CONTEXT = {"params": {"word": "found {{ x }}"}, "ds": "2026-07-01"}
@@ -16,7 +17,7 @@ WHAT_TO_DO = r"Call its render_template_fields\(context\) before execute\(contex
 pytestmark = pytest.mark.usefixtures("hasty")
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("fields", "path"),
     [
         ({"text": "closed on {{ ds }}"}, "text"),
@@ -49,7 +50,7 @@ def test_so_is_the_output_of_an_upstream_task(sandbox):
     assert sandbox.requests == []
 
 
-@pytest.mark.parametrize("name", ["recipients", "exclude", "shared", "business_phone"])
+@for_each("name", ["recipients", "exclude", "shared", "business_phone"])
 def test_so_are_the_template_fields_of_a_broadcast(name, sandbox):
     value = {"word": "{{ ds }}"} if name == "shared" else ["{{ params.to }}"]
     value = value[0] if name == "business_phone" else value
@@ -110,7 +111,7 @@ def test_a_subclass_that_takes_its_text_out_of_the_template_fields_sends_none(sa
     assert sandbox.requests == []
 
 
-@pytest.mark.parametrize("text", ["{% raw %}{{ ds }}{% endraw %}", "{{ '{{ ds }}' }}", literal("{{ ds }}")])
+@for_each("text", ["{% raw %}{{ ds }}{% endraw %}", "{{ '{{ ds }}' }}", literal("{{ ds }}")])
 def test_what_rendering_leaves_is_sent(text, sandbox):
     operator = WhatsAppSendOperator(task_id="tell", recipient=NUMBER, text=text)
     operator.render_template_fields(CONTEXT)

@@ -16,6 +16,7 @@ from airflow_provider_itnio.api.errors import (
 from airflow_provider_itnio.operators.whatsapp import WhatsAppSendOperator
 from airflow_provider_itnio.operators.whatsapp_broadcast import WhatsAppBroadcastOperator
 from tests.operators.ways import NUMBER
+from tests.tables import for_each
 from tests.task_runs import TaskRun
 
 pytestmark = pytest.mark.usefixtures("connection")
@@ -94,8 +95,8 @@ def with_other_methods(base):
 KINDS = [without_super, with_super, with_context_alone, by_a_mixin, further_down, with_other_methods]
 
 
-@pytest.mark.parametrize("base", BASES)
-@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+@for_each("base", BASES)
+@for_each("kind", KINDS)
 def test_a_subclass_that_succeeded_sends_when_it_is_cleared(kind, base, store, sandbox):
     cls = kind(base)
     run = TaskRun(lambda: made(cls), store=store)
@@ -106,7 +107,7 @@ def test_a_subclass_that_succeeded_sends_when_it_is_cleared(kind, base, store, s
         run.clear()
 
 
-@pytest.mark.parametrize("base", BASES)
+@for_each("base", BASES)
 def test_a_subclass_that_fails_behind_the_message_had_not_finished(base, store, sandbox):
     class Fails(base):
         def post_execute(self, context, result=None):
@@ -120,7 +121,7 @@ def test_a_subclass_that_fails_behind_the_message_had_not_finished(base, store, 
     assert len(sandbox.messages) == 1
 
 
-@pytest.mark.parametrize("base", BASES)
+@for_each("base", BASES)
 def test_a_post_execute_that_yields_is_still_one_and_finishes_at_its_end(base, store, sandbox):
     from inspect import isgeneratorfunction
 
@@ -180,11 +181,9 @@ ERRORS = [
 ]
 
 
-@pytest.mark.parametrize(
-    "whom", [{"recipient": NUMBER}, {"recipients": [NUMBER]}], ids=lambda whom: next(iter(whom))
-)
-@pytest.mark.parametrize("delivery", ["at_least_once", "at_most_once"])
-@pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
+@for_each("whom", [{"recipient": NUMBER}, {"recipients": [NUMBER]}])
+@for_each("delivery", ["at_least_once", "at_most_once"])
+@for_each("error", ERRORS)
 def test_an_error_of_the_function_is_raised_as_it_is(error, delivery, whom, store, sandbox):
     def report():
         raise error

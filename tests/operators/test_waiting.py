@@ -70,8 +70,8 @@ def resumed(run, left, event=None):
     return result
 
 
-@pytest.mark.parametrize("make", OF_ONE.values(), ids=OF_ONE)
-@pytest.mark.parametrize("word", ["sent", "delivered", "read"])
+@for_each("make", OF_ONE.values())
+@for_each("word", ["sent", "delivered", "read"])
 def test_green_means_what_the_word_says(make, word, maybe_store, sandbox, receiver):
     receipt = waiting(maybe_store, make, wait_for=word).once()
     (message,) = sandbox.messages
@@ -89,7 +89,7 @@ def test_without_a_wait_no_receiver_is_asked(connect, sandbox):
     assert "status" not in waiting(wait_for="accepted").once()
 
 
-@pytest.mark.parametrize("deferrable", [False, True])
+@for_each("deferrable", [False, True])
 def test_a_message_that_fails_later_fails_the_task_with_the_reason(deferrable, maybe_store, sandbox):
     run = waiting(maybe_store, to(UNDELIVERABLE), deferrable=deferrable)
     if deferrable:
@@ -166,7 +166,7 @@ def test_without_a_record_what_is_late_fails_without_retries(sandbox):
     assert "the receiver knows of no status of it" in str(error)
 
 
-@pytest.mark.parametrize("ended", [AirflowTaskTimeout("time"), ValueError("a bug"), TimeoutError()])
+@for_each("ended", [AirflowTaskTimeout("time"), ValueError("a bug"), TimeoutError()])
 def test_without_a_record_nothing_that_ends_a_wait_lets_a_retry_send_again(ended, monkeypatch, maybe_store):
     def ends(*_, **__):
         raise ended
@@ -211,7 +211,7 @@ def test_the_wait_goes_on_over_a_receiver_that_is_away(
     assert caplog.text.count("The wait goes on") == 1
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("extra", "told"),
     [
         ({"receiver_url": None}, "receiver_url: is missing"),
@@ -248,7 +248,7 @@ def test_airflow_says_whether_tasks_defer(monkeypatch):
     assert deferred(waiting())
 
 
-@pytest.mark.parametrize("deferrable", [False, True])
+@for_each("deferrable", [False, True])
 def test_an_address_that_is_no_receiver_for_a_while_does_not_end_the_wait(
     deferrable, sandbox, connect, receiver, monkeypatch
 ):

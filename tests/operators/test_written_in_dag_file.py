@@ -122,9 +122,7 @@ def test_what_only_rendering_tells_waits(fields):
     made(**fields)
 
 
-@pytest.mark.parametrize(
-    "name", ["text", "image", "document", "interactive", "contacts", "template", "location", "message"]
-)
+@for_each("name", ["text", "image", "document", "interactive", "contacts", "template", "location", "message"])
 def test_the_output_of_an_upstream_task_waits(name):
     with DAG("upstream", schedule=None):
         output = EmptyOperator(task_id="load").output
@@ -148,7 +146,7 @@ def test_a_literal_waits():
     made(text=literal("{{ as it stands }}"), recipient=literal("12"))
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("fields", "sentence"),
     [
         ({"text": {"body": "{{ x }}", "boddy": "{{ y }}"}}, "text.boddy: unknown key"),

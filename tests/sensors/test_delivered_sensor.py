@@ -23,7 +23,7 @@ from airflow_provider_itnio.sensors.whatsapp import WhatsAppDeliveredSensor
 from airflow_provider_itnio.triggers.whatsapp import WhatsAppStatusTrigger
 from tests.operators.proxies import proxy_of
 from tests.receiver.running import READ_TOKEN
-from tests.tables import for_each
+from tests.tables import for_each, pairs
 from tests.task_runs import TaskRun, fails_at_once, may_be_tried_again
 
 NUMBER = "8614718004557"
@@ -86,8 +86,8 @@ def ended(run, *, deferrable):
     return result
 
 
-@pytest.mark.parametrize("deferrable", [False, True])
-@pytest.mark.parametrize("until", ["sent", "delivered", "read"])
+@for_each("deferrable", [False, True])
+@for_each("until", ["sent", "delivered", "read"])
 def test_it_is_green_once_everyone_has_it(until, deferrable, sandbox):
     receipts = sent(NUMBER, OTHER)
     result = ended(waiting(receipts, until=until, deferrable=deferrable), deferrable=deferrable)
@@ -150,7 +150,7 @@ def test_an_id_of_digits_that_native_rendering_made_a_number_is_the_id(receiver)
     assert list(waiting(12345).once()["statuses"]) == ["12345"]
 
 
-@pytest.mark.parametrize("native", [False, True])
+@for_each("native", [False, True])
 def test_it_takes_the_output_of_a_task_and_jinja_from_airflow(native, itnio_sandbox):
     (receipt,) = sent(NUMBER)
     with DAG("report", schedule=None, render_template_as_native_obj=native):
@@ -178,7 +178,7 @@ def test_it_takes_the_outputs_of_a_mapped_task_and_may_be_mapped_itself(itnio_sa
     assert list(result["statuses"]) == [receipts[1]["message_id"]]
 
 
-@pytest.mark.parametrize("deferrable", [False, True])
+@for_each("deferrable", [False, True])
 def test_a_failed_message_fails_it_at_once_with_whom_it_did_not_reach(deferrable):
     receipts = sent(NUMBER, UNDELIVERABLE, NEVER_PUSHED)  # the last one would be waited for
     run = waiting(receipts, deferrable=deferrable)
@@ -192,10 +192,12 @@ def test_a_failed_message_fails_it_at_once_with_whom_it_did_not_reach(deferrable
     assert run.summary["statuses"][receipts[1]["message_id"]]["recipient"] == UNDELIVERABLE
 
 
-@pytest.mark.parametrize("deferrable", [False, True])
+@for_each("deferrable", [False, True])
 def test_its_timeout_lists_the_messages_that_have_not_come_so_far(deferrable):
     receipts = sent(NUMBER, SENT_ONLY, NEVER_PUSHED)
-    run = waiting(receipts, deferrable=deferrable, timeout=3)
+    waiting(receipts[:1]).once()
+    waiting(receipts[1:2], until="sent").once()
+    run = waiting(receipts, deferrable=deferrable, timeout=0.5)
     with pytest.raises(AirflowSensorTimeout) as raised:
         ended(run, deferrable=deferrable)
     told = str(raised.value)
@@ -205,10 +207,12 @@ def test_its_timeout_lists_the_messages_that_have_not_come_so_far(deferrable):
     assert (run.summary["sent"], run.summary["none"]) == (1, 1)
 
 
-@pytest.mark.parametrize("deferrable", [False, True])
-@pytest.mark.parametrize(("recipient", "why"), [(UNDELIVERABLE, "131026"), (NEVER_PUSHED, "status none")])
-def test_soft_fail_skips_it_and_says_why(recipient, why, deferrable, logged):
-    run = waiting(sent(recipient), deferrable=deferrable, timeout=1, soft_fail=True)
+@for_each("deferrable", [False, True])
+@for_each(
+    ("recipient", "timeout", "why"), [(UNDELIVERABLE, 60, "131026"), (NEVER_PUSHED, 0.3, "status none")]
+)
+def test_soft_fail_skips_it_and_says_why(recipient, timeout, why, deferrable, logged):
+    run = waiting(sent(recipient), deferrable=deferrable, timeout=timeout, soft_fail=True)
     with pytest.raises(AirflowSkipException) as raised:
         ended(run, deferrable=deferrable)
     assert why in f"{raised.value} {logged()}"
@@ -229,7 +233,7 @@ def test_many_failures_are_counted_and_some_listed(receiver):
 
 def test_a_retry_waits_for_the_same_messages_and_sends_nothing(sandbox):
     receipts = sent(SENT_ONLY)
-    run = waiting(receipts, timeout=1)
+    run = waiting(receipts, timeout=0.3)
     may_be_tried_again(run, AirflowSensorTimeout)
     sandbox.push(sandbox.messages[0], "delivered")
     assert run.once()["delivered"] == 1
@@ -238,7 +242,7 @@ def test_a_retry_waits_for_the_same_messages_and_sends_nothing(sandbox):
 
 def test_it_goes_on_over_a_receiver_that_is_away_and_says_so_in_the_end(connect, closed_port, caplog):
     connect(extra={"receiver_url": f"http://127.0.0.1:{closed_port}", "receiver_token": READ_TOKEN})
-    told = str(may_be_tried_again(waiting("m-1", timeout=1), AirflowSensorTimeout))
+    told = str(may_be_tried_again(waiting("m-1", timeout=0.5), AirflowSensorTimeout))
     assert "1 of 1 messages are not delivered: m-1: status none. The receiver could not be asked" in told
     assert caplog.text.count("The wait goes on") == 1
 
@@ -276,13 +280,13 @@ def test_a_deferred_one_whose_connection_is_gone_fails_at_once(monkeypatch):
         resumed(run, left, event)
 
 
-@pytest.mark.parametrize("deferrable", [False, True])
+@for_each("deferrable", [False, True])
 def test_without_a_receiver_it_fails_at_once(deferrable, connect, receiver):
     connect(extra=receiver.extra | {"receiver_url": None})
     assert "receiver_url: is missing" in str(fails_at_once(waiting("m", deferrable=deferrable)))
 
 
-@pytest.mark.parametrize("deferrable", [False, True])
+@for_each("deferrable", [False, True])
 def test_a_token_that_is_not_accepted_is_told_at_the_timeout(
     deferrable, connect, receiver, monkeypatch, caplog
 ):
@@ -299,9 +303,7 @@ def test_deferrable_is_true_or_false():
         waiting("m", deferrable="no").make()
 
 
-@pytest.mark.parametrize("answered", [0, 1], ids=["first poke", "second poke"])
-@pytest.mark.parametrize("code", [401, 404, 502])
-@pytest.mark.parametrize("deferrable", [False, True])
+@pairs(answered=[0, 1], code=[401, 404, 502], deferrable=[False, True])
 def test_an_address_that_is_no_receiver_for_a_while_does_not_end_the_wait(
     deferrable, code, answered, sandbox, connect, receiver, monkeypatch
 ):

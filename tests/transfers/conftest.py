@@ -26,13 +26,18 @@ def database(tmp_path, monkeypatch):
 @pytest.fixture
 def people(database):
     """Three people in the table ``people``."""
-    database("CREATE TABLE people (phone, name, orders, note)")
-    database(
-        "INSERT INTO people VALUES (?, ?, ?, ?)",
-        [
-            ("+86 147-1800-4557", "Li", 3, "{{ 1 / 0 }}"),
-            (5511912345678, "Ana", 12, None),
-            ("+44 20 7946 0018", "Bo", 7, "x"),
-        ],
-    )
+
+    def begin_again():
+        database("DROP TABLE IF EXISTS people; CREATE TABLE people (phone, name, orders, note)")
+        database(
+            "INSERT INTO people VALUES (?, ?, ?, ?)",
+            [
+                ("+86 147-1800-4557", "Li", 3, "{{ 1 / 0 }}"),
+                (5511912345678, "Ana", 12, None),
+                ("+44 20 7946 0018", "Bo", 7, "x"),
+            ],
+        )
+
+    begin_again()
+    database.begin_again = begin_again
     return database

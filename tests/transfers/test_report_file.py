@@ -17,6 +17,7 @@ from airflow_provider_itnio.messages import template_message
 from airflow_provider_itnio.transfers import _report_file
 from airflow_provider_itnio.transfers._rows import Rows
 from airflow_provider_itnio.transfers.sql_to_whatsapp import SqlToWhatsAppOperator
+from tests.tables import for_each
 from tests.task_runs import TaskRun, TaskStateStore, fails_at_once, may_be_tried_again
 from tests.transfers.test_sql_to_whatsapp import NUMBER, report
 
@@ -96,7 +97,7 @@ def test_values_of_every_kind(tmp_path):
         assert file.read().decode("utf-8-sig").split("\r\n")[1:5] == ["1.50", "2026-07-01", str(moment), '""']
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("value", "written"),
     [
         (123456789012345, 123456789012345),
@@ -131,7 +132,7 @@ def test_excel_changes_no_value(value, written, tmp_path):
     assert (sheet["A2"].data_type == "s") is isinstance(written, str)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("value", "written"),
     [
         *(("=1+1", "'=1+1"), ("@SUM(A1)", "'@SUM(A1)"), ("-cmd|' /c calc'!A0", "'-cmd|' /c calc'!A0")),
@@ -232,7 +233,7 @@ def test_a_storage_that_can_not_be_written_sends_nothing(sandbox):
     assert sandbox.requests == []
 
 
-@pytest.mark.parametrize(
+@for_each(
     "instead",
     [
         {"image": "https://example.com/a.png"},
@@ -240,7 +241,6 @@ def test_a_storage_that_can_not_be_written_sends_nothing(sandbox):
         {"document": {"object": "s3://storage@reports/another.csv"}},
         {"message": {"document": "https://example.com/a.pdf"}},
     ],
-    ids=str,
 )
 def test_a_file_that_the_message_does_not_send_is_an_error_and_nothing_is_sent(instead, sandbox):
     run = report(recipient=NUMBER, as_file="s3://storage@reports/people.csv", **instead)
@@ -250,7 +250,7 @@ def test_a_file_that_the_message_does_not_send_is_an_error_and_nothing_is_sent(i
     assert sandbox.requests == []
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("address", "why"),
     [
         ("s3://storage@nowhere/people.csv", "can't be written: there is no such bucket or folder"),

@@ -10,6 +10,7 @@ from airflow_provider_itnio.api.errors import InvalidMessageError, InvalidParame
 from airflow_provider_itnio.broadcast.recipients import Recipient
 from airflow_provider_itnio.messages import template_message
 from airflow_provider_itnio.transfers.sql_to_whatsapp import SqlToWhatsAppOperator
+from tests.tables import for_each
 from tests.task_runs import TaskRun, counts_of, fails_at_once
 from tests.transfers.test_sql_to_whatsapp import NUMBER, report, texts
 
@@ -17,7 +18,7 @@ OTHER = "+55 11 91234-5678"
 pytestmark = pytest.mark.usefixtures("connection", "people")
 
 
-@pytest.mark.parametrize(
+@for_each(
     "text", ["{{ rows }}", "{{ rows ~ '' }}", "{{ rows | string }}", "{{ '%s' % rows }}", "{{ [rows] }}"]
 )
 def test_rows_are_no_text(text, sandbox):
@@ -26,7 +27,7 @@ def test_rows_are_no_text(text, sandbox):
     assert sandbox.requests == []
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("to", "text"),
     [
         *(
@@ -47,9 +48,7 @@ def test_a_row_is_no_text(to, text, sandbox):
     assert sandbox.requests == []
 
 
-@pytest.mark.parametrize(
-    "text", ["{{ rows.rows }}", "{{ rows._rows }}", "{{ rows[9].name }}", "{{ rows | tojson }}"]
-)
+@for_each("text", ["{{ rows.rows }}", "{{ rows._rows }}", "{{ rows[9].name }}", "{{ rows | tojson }}"])
 def test_what_rows_lack_is_an_error_in_the_readers_words(text, sandbox):
     refused = str(fails_at_once(report(recipient=NUMBER, text=text), InvalidMessageError))
     assert "rows" in refused
@@ -57,7 +56,7 @@ def test_what_rows_lack_is_an_error_in_the_readers_words(text, sandbox):
     assert "TemplateRows" not in refused
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("to", "text", "owner"),
     [
         ({"recipient_column": "phone"}, "{{ row.nmae }}", "row"),
@@ -76,7 +75,7 @@ def test_a_column_that_is_not_there_is_named_with_those_that_are(to, text, owner
     assert sandbox.requests == []
 
 
-@pytest.mark.parametrize("text", ["{{ rows | table }}", "{{ row_count }}", "{{ columns[0] }}"])
+@for_each("text", ["{{ rows | table }}", "{{ row_count }}", "{{ columns[0] }}"])
 def test_what_is_of_all_rows_is_not_there_for_one(text, sandbox):
     run = report(recipient_column="phone", text=text)
     fails_at_once(run)
@@ -150,7 +149,7 @@ def test_a_subclass_may_compute_the_message(sandbox):
 # --- the fallback -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("to", "jinja", "bodies"),
     [
         ({"recipient_column": "phone"}, "{{ row.name }}", ["Ana", "Bo", "Li"]),
@@ -168,7 +167,7 @@ def test_the_fallback_sees_the_rows(to, jinja, bodies, pushed_to_receiver, sandb
 # --- mistakes ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("fields", "words"),
     [
         ({"recipient": "12"}, "recipient: 7 to 14 digits"),

@@ -10,6 +10,7 @@ from wcwidth import wcswidth
 
 from airflow_provider_itnio.api.errors import InvalidMessageError, InvalidParameterError
 from airflow_provider_itnio.transfers._table import table
+from tests.tables import for_each
 
 
 def lines(*args, **kwargs):
@@ -50,7 +51,7 @@ def test_columns_are_chosen():
         table([{"a": 1}], columns=["x"])
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("options", "words"),
     [
         ({"max_rows": 0}, "table: max_rows: must be a whole number from 1 to 1000000, 0 given"),
@@ -69,7 +70,7 @@ def test_options_are_checked(options, words):
         table([{"region": 1}], **options)
 
 
-@pytest.mark.parametrize(
+@for_each(
     "values",
     [
         [date(2026, 7, day) for day in (1, 2)],

@@ -17,6 +17,7 @@ from airflow_provider_itnio.hooks.itnio import ItnioHook
 from airflow_provider_itnio.triggers import whatsapp
 from airflow_provider_itnio.triggers.whatsapp import WhatsAppMessageTrigger
 from tests.receiver.running import READ_TOKEN, incoming_push, running_receiver, text_push
+from tests.tables import for_each
 
 ANA = "8613900000001"
 BEN = "8613900000002"
@@ -75,7 +76,7 @@ def events_of(trigger, count, meanwhile=lambda: None, store=None, after=0.3):
         await asyncio.to_thread(meanwhile)
         while len(found) < count and not running.done():
             await asyncio.sleep(0.02)
-        await asyncio.sleep(after)  # for what comes after the last event
+        await asyncio.sleep(0.1)  # for what comes after the last event
         running.cancel()
         with suppress(asyncio.CancelledError):
             await running
@@ -138,7 +139,7 @@ def test_none_begins_with_the_oldest_that_is_kept(receiver):
     assert event["messages"][0]["id"] == getattr(oldest[0], "message_id", oldest[0])
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("wrote", "sender"),
     [(BEN, "+86 139-0000-0002"), (BEN, int(BEN)), ("5511987654321", "551187654321")],
 )
@@ -159,7 +160,7 @@ def test_it_goes_on_over_a_receiver_that_is_away_and_logs_that_once(receiver, co
         written(receiver, ANA, "meanwhile")
         connect(extra=receiver.extra)
 
-    (event,) = events_of(WhatsAppMessageTrigger(after=cursor), 1, comes_back, after=1)
+    (event,) = events_of(WhatsAppMessageTrigger(after=cursor), 1, comes_back, after=0.5)
     assert event["messages"][0]["text"] == "meanwhile"
     assert caplog.text.count("could not be asked what people wrote") == 1
 
@@ -178,7 +179,6 @@ def test_it_goes_on_once_a_connection_is_mended(receiver, connect, caplog):
 
 
 def test_it_asks_an_idle_receiver_no_more_than_once_in_25_seconds(receiver):
-    events_of(WhatsAppMessageTrigger(), 0, after=1)
     trigger = WhatsAppMessageTrigger()
     asked = []
     ask = ItnioHook.aincoming
@@ -189,7 +189,7 @@ def test_it_asks_an_idle_receiver_no_more_than_once_in_25_seconds(receiver):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ItnioHook, "aincoming", counted)
-        events_of(trigger, 0, after=1)
+        events_of(trigger, 0, after=0.5)
     assert len(asked) == 2  # for the cursor of the end, and what follows it
     assert asked[0] == "latest"
 
@@ -273,7 +273,7 @@ def test_it_is_a_trigger_on_each_version():
     assert isinstance(WhatsAppMessageTrigger(), BaseTrigger)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("fields", "error", "told"),
     [
         ({"after": 5}, InvalidParameterError, "after: must be latest, a cursor that an answer gave, or None"),
