@@ -9,7 +9,6 @@ import struct
 import threading
 import wave
 import zlib
-from collections import defaultdict
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -38,6 +37,49 @@ RECORD_A_VIDEO = """async () => {
   return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
 }"""
 
+MARKUP = "document.body.outerHTML.replaceAll(location.port, '').replace(' data-empty=\"\"', '')"
+NOTE_DRAFTS = """() => {
+  window.drafts = new Set(["0"]); // the chat of 0 takes the place of the last one
+  addEventListener("input", ({ target }) => {
+    if (target.matches("textarea")) window.drafts.add(target.ariaLabel.match(/\\d+/)[0]);
+    else if (target.closest(".fault")) window.drafts = undefined;
+  }, true);
+}"""
+MAKE_AS_NEW = """async (asNew) => {
+  if (!window.drafts) return false;
+  const until = async (isSo) => {
+    for (let left = 100; left && !isSo(); left--) await new Promise(requestAnimationFrame);
+  };
+  const isLive = new Promise((resolve) => {
+    new MutationObserver(resolve).observe(document.querySelector("#state"), { childList: true });
+  });
+  await fetch("/sandbox/messages", { method: "DELETE" });
+  await isLive; // the page has heard of it
+  for (const dialog of document.querySelectorAll("dialog")) dialog.close();
+  document.querySelector("aside:not([data-empty]) header > .tool")?.click();
+  if (document.querySelector("#search").value) {
+    document.body.dispatchEvent(new KeyboardEvent("keydown", { key: "Escape", bubbles: true }));
+  }
+  for (const number of window.drafts) {
+    location.hash = number;
+    await until(() => document.querySelector("h2").textContent === `+${number}`);
+    const field = document.querySelector("textarea");
+    if (!field) return false;
+    field.value = "";
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+  }
+  window.drafts = new Set(["0"]);
+  document.querySelector("#announcement").textContent = "";
+  document.activeElement.blur();
+  location.hash = "";
+  await until(() => MARKUP === asNew);
+  return MARKUP === asNew;
+}""".replace("MARKUP", MARKUP)
+CHOOSE = """async (chosen) => {
+  location.hash = chosen;
+  while (chosen && document.querySelector(".welcome")) await new Promise(requestAnimationFrame);
+}"""
+
 
 @pytest.fixture(scope="package")
 def browser():
@@ -54,9 +96,8 @@ def open_sandbox():
 
 
 @pytest.fixture
-def sandbox(open_sandbox):
-    open_sandbox.clear()
-    open_sandbox.clear_faults()
+def sandbox(open_sandbox, as_new):
+    as_new(open_sandbox)
     return open_sandbox
 
 
@@ -90,54 +131,104 @@ def send(wire):
 
 
 @pytest.fixture(scope="package")
-def windows(browser):
-    """The windows that no test uses at the moment, by their kind; a new one costs more than a test."""
-    return defaultdict(list)
+def windows(browser, open_sandbox):
+    """The windows that no test uses at the moment; a new one, or to load the page, costs more than a test."""
+    page = new_window(browser)
+    page.goto(open_sandbox.url)
+    page.locator("#state.live").wait_for()
+    page.get_by_text("AIRFLOW_CONN_ITNIO_DEFAULT=").wait_for()
+    page.evaluate(NOTE_DRAFTS)
+    page.new_markup = page.evaluate(MARKUP)
+    return [page]
+
+
+@pytest.fixture(scope="package")
+def as_new(windows):
+    """Make a sandbox, and the page that may show it, as if nothing had come yet."""
+    new_markup = windows[0].new_markup
+
+    def as_new(sandbox):
+        sandbox.clear_faults()
+        sandbox.push_to(None)
+        page = windows[-1]
+        if not page.url.startswith(f"{sandbox.url}/"):
+            sandbox.clear()
+        elif not page.evaluate(MAKE_AS_NEW, new_markup):
+            page.goto("about:blank")
+            sandbox.clear()
+
+    return as_new
 
 
 @pytest.fixture
-def open_page(browser, windows):
-    """Open any page in a window of its own; an error in its scripts fails the test."""
+def take_window(browser, windows):
+    """Take a window; an error in the scripts of its page fails the test."""
     used, errors = [], []
     listeners = {
         "pageerror": lambda error: errors.append(str(error)),
         "console": lambda line: errors.append(line.text) if "Security Policy" in line.text else None,
     }
 
-    def open_page(url, *, colours="light", width=1200, height=800):
-        kind = (colours, width, height)
-        page = windows[kind].pop() if windows[kind] else new_window(browser, *kind)
-        used.append((kind, page))
+    def take_window(*, colours="light", width=1200, height=800):
+        page = windows.pop() if windows else new_window(browser)
+        used.append(page)
         for event, told in listeners.items():
             page.on(event, told)
-        page.goto(url)
+        page.set_viewport_size({"width": width, "height": height})
+        page.emulate_media(color_scheme=colours)
         return page
 
-    yield open_page
-    for kind, page in used:
+    yield take_window
+    for page in reversed(used):
         page.unroute_all()
-        page.goto("about:blank")
         for event, told in listeners.items():
             page.remove_listener(event, told)
-        windows[kind].append(page)
+        windows.append(page)
+    for page in windows[:-1]:
+        leave(page)
     assert errors == []
 
 
-def new_window(browser, colours, width, height):
-    page = browser.new_context(
-        viewport={"width": width, "height": height}, color_scheme=colours, locale="en-GB", timezone_id="UTC"
-    ).new_page()
+def leave(page):
+    if page.url != "about:blank":
+        page.goto("about:blank")
+
+
+def new_window(browser):
+    page = browser.new_context(locale="en-GB", timezone_id="UTC").new_page()
     page.set_default_timeout(30_000)
     return page
 
 
 @pytest.fixture
-def open_inbox(open_page, sandbox):
-    """Open the inbox with a conversation, ``refused`` or nothing chosen."""
+def open_page(take_window):
+    """Load any page."""
+    opened = []
+
+    def open_page(url, **options):
+        page = take_window(**options)
+        leave(page)
+        page.goto(url)
+        opened.append(page)
+        return page
+
+    yield open_page
+    for page in opened:
+        leave(page)
+
+
+@pytest.fixture
+def open_inbox(take_window, sandbox):
+    """Show a conversation, ``refused`` or nothing chosen in the inbox, loaded anew only if it must be."""
 
     def open_inbox(chosen=RECIPIENT, **options):
-        page = open_page(f"{sandbox.url}/#{chosen}", **options)
-        page.locator("#state.live").wait_for(state="attached")
+        page = take_window(**options)
+        if page.url.startswith(f"{sandbox.url}/"):
+            page.evaluate(CHOOSE, chosen)
+        else:
+            page.goto(f"{sandbox.url}/#{chosen}")
+            page.locator("#state.live").wait_for(state="attached")
+            page.evaluate(NOTE_DRAFTS)
         return page
 
     return open_inbox

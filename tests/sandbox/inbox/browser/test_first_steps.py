@@ -7,7 +7,6 @@ import shlex
 
 import pytest
 
-from airflow_provider_itnio.sandbox import Sandbox
 from tests.sandbox.receiving import Receiver
 
 from .conftest import RECIPIENT
@@ -57,9 +56,9 @@ def test_a_test_message_comes_from_the_sandboxes_own_account(open_page, start_sa
     assert "s'\"$" not in page.content()
 
 
-def test_the_only_conversation_opens_by_itself(open_inbox, send, message):
+def test_the_only_conversation_opens_by_itself(open_page, open_inbox, sandbox, send, message):
     send(message())
-    page = open_inbox("")
+    page = open_page(sandbox.url)
     expect(page.locator("article")).to_have_count(1)
     assert page.url.endswith(f"#{RECIPIENT}")
     send(message(recipient="5511912345678"))
@@ -70,9 +69,9 @@ def test_the_only_conversation_opens_by_itself(open_inbox, send, message):
     other.get_by_text("Choose a conversation").wait_for()
 
 
-def test_who_leaves_the_only_conversation_stays_outside(open_inbox, send, message):
+def test_who_leaves_the_only_conversation_stays_outside(open_page, sandbox, send, message):
     send(message())
-    page = open_inbox("", width=380)
+    page = open_page(sandbox.url, width=380)
     page.get_by_role("button", name="Back to the conversations").click()
     send(message())
     expect(page.locator(".count")).to_have_text("2")
@@ -100,12 +99,6 @@ def faults_panel(open_inbox):
         return page
 
     return faults_panel
-
-
-@pytest.fixture
-def sandbox():
-    with Sandbox(app_id=None, business_phone=None, push_scale=0, open_windows=True) as sandbox:
-        yield sandbox
 
 
 @pytest.mark.parametrize(

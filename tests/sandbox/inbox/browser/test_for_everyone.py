@@ -228,9 +228,9 @@ def test_one_request_is_opened_once(open_inbox, send, message):
 
 
 @pytest.mark.parametrize("keys", ["Control+r", "Meta+r", "Control+/"])
-def test_the_browsers_own_keys_stay_its_own(open_inbox, send, message, keys):
+def test_the_browsers_own_keys_stay_its_own(open_page, sandbox, send, message, keys):
     send(message())
-    page = open_inbox()
+    page = open_page(f"{sandbox.url}/#{RECIPIENT}")
     page.locator("article").focus()
     page.evaluate("addEventListener('keydown', (event) => (window.taken = event.defaultPrevented))")
     page.keyboard.press(keys)

@@ -199,8 +199,8 @@ def test_the_command_of_a_request_to_a_wrong_path_is_one_too(open_inbox, sandbox
     assert "sign" not in again.headers
 
 
-def test_without_a_clipboard_it_is_copied_all_the_same(open_inbox, sandbox, send, message, bubble):
-    page = open_inbox()
+def test_without_a_clipboard_it_is_copied_all_the_same(open_page, sandbox, send, message, bubble):
+    page = open_page(f"{sandbox.url}/#{RECIPIENT}")
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     read = "navigator.clipboard.readText()"
     page.evaluate("window.clipboard = navigator.clipboard")

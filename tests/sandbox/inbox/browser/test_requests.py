@@ -12,18 +12,11 @@ FAULT = "a fault was asked for, by fail_next or POST /sandbox/faults"
 
 
 @pytest.fixture
-def strict(start_sandbox, wire_to):
-    """A sandbox of one application and one number, and its client."""
-    sandbox = start_sandbox()
-    return sandbox, wire_to(sandbox)
-
-
-@pytest.fixture
-def refusals(open_page, strict):
+def refusals(open_inbox):
     """Open the list of failed requests."""
 
     def refusals():
-        page = open_page(f"{strict[0].url}/#refused")
+        page = open_inbox("refused")
         page.locator(".failure").first.wait_for()
         return page
 
@@ -56,8 +49,7 @@ def test_a_message_opens_its_request(open_inbox, sandbox, wire, message, bubble)
     expect(dialog).to_contain_text("Choose a message")
 
 
-def test_a_refused_request_says_what_the_code_means_and_what_to_change(refusals, strict, message):
-    _, wire = strict
+def test_a_refused_request_says_what_the_code_means_and_what_to_change(refusals, wire, message):
     wire.custom(message(recipient="12", text={"body": "lost"}))
     page = refusals()
     shown = page.locator(".failure")
@@ -95,8 +87,7 @@ def test_a_refused_request_says_what_the_code_means_and_what_to_change(refusals,
         ({"Timestamp": "1"}, "the Sign does not match", "check the connection's Api-Key"),
     ],
 )
-def test_a_wrong_sign_says_which_part_does_not_fit(refusals, strict, message, spoil, why, advice):
-    _, wire = strict
+def test_a_wrong_sign_says_which_part_does_not_fit(refusals, wire, message, spoil, why, advice):
     wire.custom(message(), wire.headers(**spoil))
     page = refusals()
     expect(page.locator(".failure .code")).to_have_text("-1")
@@ -106,8 +97,7 @@ def test_a_wrong_sign_says_which_part_does_not_fit(refusals, strict, message, sp
     expect(page.get_by_role("complementary")).to_contain_text("(Sign)does not fit")
 
 
-def test_a_wrong_clock_says_how_wrong(refusals, strict, message):
-    _, wire = strict
+def test_a_wrong_clock_says_how_wrong(refusals, wire, message):
     wire.custom(message(), wire.headers("1700000000"))
     page = refusals()
     expect(page.locator(".failure .code")).to_have_text("-4")
@@ -115,8 +105,7 @@ def test_a_wrong_clock_says_how_wrong(refusals, strict, message):
     expect(page.locator(".advice")).to_contain_text("set the clock")
 
 
-def test_faults_are_listed_with_what_was_answered(refusals, strict, message):
-    sandbox, wire = strict
+def test_faults_are_listed_with_what_was_answered(refusals, sandbox, wire, message):
     sandbox.fail_next(http_status=503, body="<h1>busy</h1>")
     wire.custom(message())
     sandbox.fail_next(drop="before_accepting")
@@ -132,9 +121,8 @@ def test_faults_are_listed_with_what_was_answered(refusals, strict, message):
 
 
 def test_a_failure_that_was_asked_for_says_by_what_and_what_it_would_need_in_production(
-    refusals, strict, message
+    refusals, wire, message
 ):
-    _, wire = strict
     wire.custom(message(recipient="99910000068"))
     wire.custom(message(recipient="99950000002"))
     page = refusals()
@@ -147,16 +135,14 @@ def test_a_failure_that_was_asked_for_says_by_what_and_what_it_would_need_in_pro
     assert "In production: top up the account" in refused
 
 
-def test_what_is_no_json_is_shown_as_it_came(refusals, strict):
-    _, wire = strict
+def test_what_is_no_json_is_shown_as_it_came(refusals, wire):
     wire.custom(b"text=<b>42 rows</b>")
     page = refusals()
     page.get_by_role("button", name="Open the request").click()
     expect(page.get_by_role("complementary").locator("pre").first).to_have_text("text=<b>42 rows</b>")
 
 
-def test_the_newest_refusal_comes_first_and_a_new_one_appears(refusals, strict, message):
-    _, wire = strict
+def test_the_newest_refusal_comes_first_and_a_new_one_appears(refusals, wire, message):
     wire.custom(message(recipient="1"))
     page = refusals()
     wire.custom(message(channelType=5))

@@ -12,11 +12,17 @@ RECIPIENT = "8614718004557"
 CLOSED = "24-hour window closed: only WhatsApp templates arrive"
 
 
-@pytest.fixture
-def sandbox():
+@pytest.fixture(scope="module")
+def closed_sandbox():
     """A sandbox as it starts: windows are closed."""
     with Sandbox(push_scale=0) as sandbox:
         yield sandbox
+
+
+@pytest.fixture
+def sandbox(closed_sandbox, as_new):
+    as_new(closed_sandbox)
+    return closed_sandbox
 
 
 def head(page):
@@ -111,14 +117,16 @@ def test_a_typed_answer_opens_the_window(open_inbox, bubble, sandbox, send, mess
     expect(head(page)).to_have_text(CLOSED)
 
 
-def test_a_window_closes_while_the_page_is_open(open_inbox, sandbox, send, message):
+def test_a_window_closes_while_the_page_is_open(browser, sandbox, send, message):
     send(message())
-    page = open_inbox(width=1111)  # no other test gets this window, whose clock stays wrong
+    page = browser.new_page()  # its clock stays wrong
     page.clock.install()
+    page.goto(f"{sandbox.url}/#{RECIPIENT}")
     sandbox.window_open(RECIPIENT)
     expect(head(page)).to_contain_text("open until")
     page.clock.fast_forward("24:00:01")
     expect(head(page)).to_have_text(CLOSED)
+    page.context.close()
 
 
 def test_a_page_that_opens_later_shows_the_same(open_inbox, bubble, sandbox, send, template_message):
@@ -179,9 +187,9 @@ def test_the_saved_page_shows_ticks_and_no_window(open_page, sandbox, bubble, se
     expect(head(page)).to_have_count(0)
 
 
-def test_in_arabic_the_ticks_stand_at_the_end(open_inbox, bubble, send, message):
+def test_in_arabic_the_ticks_stand_at_the_end(open_page, bubble, sandbox, send, message):
     message_id = send(message(text={"body": "تم التحميل"}))
-    page = open_inbox()
+    page = open_page(f"{sandbox.url}/#{RECIPIENT}")
     page.evaluate("document.documentElement.dir = 'rtl'")
     shown = bubble(page, message_id)
     stamp, status = (shown.locator(one).bounding_box() for one in (".stamp", ".status"))

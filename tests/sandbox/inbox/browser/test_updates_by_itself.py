@@ -143,8 +143,8 @@ def test_a_restarted_sandbox_that_counts_alike_is_not_taken_for_the_first(
     expect(page.locator(".newer")).to_be_hidden()
 
 
-def test_a_page_that_was_away_gets_what_it_missed(open_inbox, send, message):
-    page = open_inbox()
+def test_a_page_that_was_away_gets_what_it_missed(open_page, sandbox, send, message):
+    page = open_page(f"{sandbox.url}/#{RECIPIENT}")
     send(message(text={"body": "seen"}))
     page.get_by_text("seen").first.wait_for()
     hide = "Object.defineProperty(document, 'hidden', { value: %s, configurable: true });"
