@@ -52,9 +52,10 @@ MAKE_AS_NEW = """async (asNew) => {
   };
   const isLive = new Promise((resolve) => {
     new MutationObserver(resolve).observe(document.querySelector("#state"), { childList: true });
+    setTimeout(resolve, 10_000);
   });
   await fetch("/sandbox/messages", { method: "DELETE" });
-  await isLive; // the page has heard of it
+  if (!(await isLive)) return false; // the page has heard of it
   for (const dialog of document.querySelectorAll("dialog")) dialog.close();
   document.querySelector("aside:not([data-empty]) header > .tool")?.click();
   if (document.querySelector("#search").value) {
@@ -133,6 +134,7 @@ def send(wire):
 @pytest.fixture(scope="package")
 def windows(browser, open_sandbox):
     """The windows that no test uses at the moment; a new one, or to load the page, costs more than a test."""
+    open_sandbox.clear()
     page = new_window(browser)
     page.goto(open_sandbox.url)
     page.locator("#state.live").wait_for()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
+from tests.tables import for_each
 
 DRAW = """async (seed) => {
   const { draw, element } = await import("/static/lib/dom.js");
@@ -39,7 +39,7 @@ DRAW = """async (seed) => {
 }"""
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@for_each("seed", [1, 2, 3])
 def test_what_is_drawn_over_something_is_as_if_drawn_anew(open_inbox, seed):
     told = open_inbox("").evaluate(DRAW, seed)
     assert told.pop("kept") > 300

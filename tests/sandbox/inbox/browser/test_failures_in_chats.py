@@ -2,47 +2,45 @@
 
 from __future__ import annotations
 
-import pytest
-
 from .conftest import RECIPIENT
 from .reading import expect
 
 OTHER = "5511912345678"
 
 
-@pytest.mark.parametrize(
-    ("fault", "words"),
-    [
-        ({"status": -12}, "-12network exception on the platform"),
-        ({"drop": "before_accepting"}, "the connection was closed without an answer"),
-        ({"http_status": 503}, "the answer was HTTP 503"),
-        ({"answer": {"status": "0"}}, "the answer was a success without a message id"),
-    ],
-)
-def test_a_failure_stands_in_red_in_its_chat_and_in_the_list(
-    open_inbox, sandbox, wire, message, fault, words
-):
-    sandbox.fail_next(**fault)
-    try:
-        wire.custom(message(text={"body": "*lost* <b>"}))
-    except OSError:
-        assert "drop" in fault
-    wire.custom(message(recipient=OTHER))
+FAULTS = {
+    "-12network exception on the platform": {"status": -12},
+    "the connection was closed without an answer": {"drop": "before_accepting"},
+    "the answer was HTTP 503": {"http_status": 503},
+    "the answer was a success without a message id": {"answer": {"status": "0"}},
+}
+
+
+def test_a_failure_stands_in_red_in_its_chat_and_in_the_list(open_inbox, sandbox, wire, message):
     page = open_inbox()
-    shown = page.locator("article.failed")
-    expect(shown.locator(".words")).to_have_text("lost <b>")
-    expect(shown.locator(".meaning")).to_have_text(words)
-    red, green, blue = shown.locator(".meaning strong").evaluate(
-        "node => getComputedStyle(node).color.match(/\\d+/g).map(Number)"
-    )
-    assert red > max(green, blue) + 50
+    wire.custom(message(recipient=OTHER))
+    for count, (words, fault) in enumerate(FAULTS.items(), 1):
+        sandbox.fail_next(**fault)
+        try:
+            wire.custom(message(text={"body": f"*lost* <b> {count}"}))
+        except OSError:
+            assert "drop" in fault
+        shown = page.locator("article.failed").nth(count - 1)
+        expect(shown.locator(".words")).to_have_text(f"lost <b> {count}")
+        expect(shown.locator(".meaning")).to_have_text(words)
+        red, green, blue = shown.locator(".meaning strong").evaluate(
+            "node => getComputedStyle(node).color.match(/\\d+/g).map(Number)"
+        )
+        assert red > max(green, blue) + 50
+        requests = "request" if count == 1 else "requests"
+        expect(page.locator("main header")).to_contain_text(f"0 messages · {count} failed {requests}")
+        shown.click()
+        pane = page.get_by_role("complementary", name="Request")
+        expect(pane).to_contain_text(f'"body": "*lost* <b> {count}"')
     expect(page.locator(f"[data-number='{RECIPIENT}'] .mark")).to_be_visible()
     expect(page.locator(f"[data-number='{OTHER}'] .mark")).to_have_count(0)
-    expect(page.locator("main header")).to_contain_text("0 messages · 1 failed request")
-    shown.click()
-    expect(page.get_by_role("complementary", name="Request")).to_contain_text('"body": "*lost* <b>"')
     page.locator("[data-number='refused']").click()
-    expect(page.locator("article.failure .meaning")).to_have_text(words)
+    expect(page.locator("article.failure .meaning")).to_have_text([*FAULTS][::-1])
 
 
 def test_a_recipient_that_is_no_number_is_in_the_list_alone(open_inbox, wire, message):

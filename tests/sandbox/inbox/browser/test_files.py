@@ -2,35 +2,24 @@
 
 from __future__ import annotations
 
-import pytest
-
 from .reading import expect
 
 
-def test_an_image_is_shown_with_its_caption(open_inbox, send, message, files, bubble):
+def test_pictures_are_shown_and_sound_and_video_have_a_player(open_inbox, send, message, files, bubble):
+    page = open_inbox()
     image = {"link": files.link("chart.png"), "caption": "Rows per hour"}
-    shown = bubble(open_inbox(), send(message(type="image", image=image)))
-    picture = shown.get_by_role("img", name="Rows per hour")
-    picture.wait_for()
-    expect(picture).to_have_js_property("naturalWidth", 40)
+    shown = bubble(page, send(message(type="image", image=image)))
+    expect(shown.get_by_role("img", name="Rows per hour")).to_have_js_property("naturalWidth", 40)
     expect(shown.locator(".words")).to_have_text("Rows per hour")
     expect(shown.locator(".missing")).to_have_count(0)
-
-
-def test_a_sticker_is_shown_without_a_bubble(open_inbox, send, message, files, bubble):
-    shown = bubble(open_inbox(), send(message(type="sticker", sticker={"link": files.link("chart.png")})))
+    shown = bubble(page, send(message(type="sticker", sticker={"link": files.link("chart.png")})))
     expect(shown.locator("img")).to_have_js_property("naturalWidth", 40)
     assert shown.evaluate("node => getComputedStyle(node).backgroundColor") == "rgba(0, 0, 0, 0)"
-
-
-@pytest.mark.parametrize(("kind", "name"), [("audio", "tone.wav"), ("video", "tour.webm")])
-def test_sound_and_video_have_a_player(open_inbox, send, message, files, bubble, kind, name):
-    shown = bubble(open_inbox(), send(message(**{"type": kind, kind: {"link": files.link(name)}})))
-    player = shown.locator(kind)
-    player.wait_for()
-    expect(player).not_to_have_js_property("readyState", 0)
-    assert player.get_attribute("controls") is not None
-    assert player.evaluate("node => node.duration") > 0
+    for kind, name in (("audio", "tone.wav"), ("video", "tour.webm")):
+        player = bubble(page, send(message(**{"type": kind, kind: {"link": files.link(name)}}))).locator(kind)
+        expect(player).not_to_have_js_property("readyState", 0)
+        assert player.get_attribute("controls") is not None
+        assert player.evaluate("node => node.duration") > 0
 
 
 def test_a_document_is_a_card_with_name_and_size(open_inbox, send, message, files, bubble):
@@ -69,15 +58,19 @@ def test_the_length_of_a_refusal_is_not_the_size_of_a_document(open_inbox, send,
 
 
 def test_a_dead_link_is_a_named_placeholder(open_inbox, send, message, files, bubble, closed_port):
-    page = open_inbox()
+    sent = []
     for link in (files.link("Gone%20away.bin"), f"http://127.0.0.1:{closed_port}/Gone%20away.bin"):
         for kind in ("image", "sticker", "audio", "video", "document"):
             content = {"link": link} | ({"filename": "Gone away.bin"} if kind == "document" else {})
-            shown = bubble(page, send(message(**{"type": kind, kind: content})))
-            name = f"{kind.capitalize()} “Gone away.bin” could not be loaded"
-            expect(shown.get_by_role("img", name=name)).to_be_visible()
-            expect(shown.locator("img, audio, video, a")).to_have_count(0)
-            expect(shown).to_contain_text("Gone away.bin")
+            sent.append((kind, send(message(**{"type": kind, kind: content}))))
+    page = open_inbox()
+    for kind, message_id in sent:
+        shown = bubble(page, message_id)
+        shown.scroll_into_view_if_needed()
+        name = f"{kind.capitalize()} “Gone away.bin” could not be loaded"
+        expect(shown.get_by_role("img", name=name)).to_be_visible()
+        expect(shown.locator("img, audio, video, a")).to_have_count(0)
+        expect(shown).to_contain_text("Gone away.bin")
 
 
 def test_a_note_on_a_file_comes_while_the_page_is_open(

@@ -143,20 +143,22 @@ def test_tab_reaches_one_bubble_and_what_is_in_it(open_inbox, send, message, sam
     assert len(reached) == 4
 
 
-@pytest.mark.parametrize("part", ["a[href]", ".stamp", ".quote"])
-def test_keys_walk_on_from_what_is_in_a_bubble(open_inbox, send, message, part):
+def test_keys_walk_on_from_what_is_in_a_bubble(open_inbox, send, message):
     for number in range(3):
         send(message(text={"body": f"row {number} https://example.com/a"}))
     page = open_inbox()
     page.locator("article").nth(2).wait_for()
-    for key, expected in (("ArrowUp", 0), ("ArrowDown", 2), ("Home", 0), ("End", 2)):
+    for part in ("a[href]", ".stamp", ".quote"):
+        for key, expected in (("ArrowUp", 0), ("ArrowDown", 2), ("Home", 0), ("End", 2)):
+            page.locator("article").nth(1).locator(part).focus()
+            page.keyboard.press(key)
+            assert page.evaluate(f"[...document.querySelectorAll('article')].indexOf({FOCUSED})") == expected
         page.locator("article").nth(1).locator(part).focus()
-        page.keyboard.press(key)
-        assert page.evaluate(f"[...document.querySelectorAll('article')].indexOf({FOCUSED})") == expected
-    page.locator("article").nth(1).locator(part).focus()
-    page.keyboard.press("r")
-    assert page.locator(".quoting").text_content().startswith("row 1")
-    assert focused(page, "textarea")
+        page.keyboard.press("r")
+        assert page.locator(".quoting").text_content().startswith("row 1")
+        assert focused(page, "textarea")
+        page.keyboard.press("Escape")
+        expect(page.locator(".quoting")).to_be_hidden()
 
 
 def test_the_keyboard_goes_on_where_what_had_it_goes_away(open_inbox, sandbox, send, message):
@@ -227,16 +229,17 @@ def test_one_request_is_opened_once(open_inbox, send, message):
     expect(page.get_by_text("POST /wa/custom/sendMsg")).to_have_count(1)
 
 
-@pytest.mark.parametrize("keys", ["Control+r", "Meta+r", "Control+/"])
-def test_the_browsers_own_keys_stay_its_own(open_page, sandbox, send, message, keys):
+def test_the_browsers_own_keys_stay_its_own(open_page, sandbox, send, message):
     send(message())
     page = open_page(f"{sandbox.url}/#{RECIPIENT}")
-    page.locator("article").focus()
     page.evaluate("addEventListener('keydown', (event) => (window.taken = event.defaultPrevented))")
-    page.keyboard.press(keys)
-    if page.evaluate("window.taken") is not None:  # undefined: the browser has loaded the page anew
-        assert page.evaluate("window.taken") is False
-        expect(page.locator(".quoting")).to_be_hidden()
+    for keys in ("Meta+r", "Control+/", "Control+r"):
+        page.locator("article").focus()
+        page.evaluate("window.taken = undefined")
+        page.keyboard.press(keys)
+        if page.evaluate("window.taken") is not None:  # undefined: the browser has loaded the page anew
+            assert page.evaluate("window.taken") is False, keys
+            expect(page.locator(".quoting")).to_be_hidden()
 
 
 def test_a_reply_cannot_be_answered_and_takes_no_quote_away(open_inbox, send, message, wire, bubble):
@@ -264,9 +267,13 @@ def test_the_keyboard_stays_where_it_is_when_messages_come(open_inbox, send, mes
 
 
 @pytest.mark.parametrize("colours", ["light", "dark"])
-def test_what_has_the_keyboard_can_be_seen(open_inbox, full, colours):
-    page = open_inbox(colours=colours)
+def test_text_is_readable_and_what_has_the_keyboard_can_be_seen(open_inbox, full, colours):
+    page = open_inbox("refused", colours=colours)
     page.locator("article").first.wait_for()
+    looks_readable(page, colours, 15)
+    page.evaluate(f"location.hash = '{RECIPIENT}'")
+    page.locator("article.message").first.wait_for()
+    looks_readable(page, colours, 60)
     seen = 0
     while page.keyboard.press("Tab") or not focused(page, "body"):
         seen += 1
@@ -275,11 +282,7 @@ def test_what_has_the_keyboard_can_be_seen(open_inbox, full, colours):
     assert seen > 5
 
 
-@pytest.mark.parametrize("colours", ["light", "dark"])
-@pytest.mark.parametrize("chosen", [RECIPIENT, "refused"])
-def test_text_is_readable_in_light_and_dark(open_inbox, full, colours, chosen):
-    page = open_inbox(chosen, colours=colours)
-    page.locator("article").first.wait_for()
+def looks_readable(page, colours, least):
     back = page.locator("body").evaluate(LUMINANCE)[1]
     assert (back > 0.7) if colours == "light" else (back < 0.05)
     texts = (
@@ -295,7 +298,7 @@ def test_text_is_readable_in_light_and_dark(open_inbox, full, colours, chosen):
     )
     for shown, light, dark in looked_at:
         assert (light + 0.05) / (dark + 0.05) >= 4.5, shown
-    assert len(looked_at) > (15 if chosen == "refused" else 60)
+    assert len(looked_at) > least
 
 
 def test_nothing_is_wider_than_a_phone(open_inbox, full):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests.tables import for_each
+
 from .reading import expect
 
 FORMATTED = {
@@ -67,18 +69,18 @@ def render(browser, open_sandbox):
     page.context.close()
 
 
-@pytest.mark.parametrize("text", FORMATTED)
+@for_each("text", FORMATTED)
 def test_marks_are_rendered(render, text):
     assert render(text)[0] == FORMATTED[text]
 
 
-@pytest.mark.parametrize("text", PLAIN)
+@for_each("text", PLAIN)
 def test_other_text_stays_as_it_is(render, text):
     html, shown, links = render(text)
     assert (html, shown, links) == (f"<p>{text}</p>", text, [])
 
 
-@pytest.mark.parametrize("text", LINKS)
+@for_each("text", LINKS)
 def test_addresses_become_links(render, text):
     html, shown, links = render(text)
     assert links == [LINKS[text]]

@@ -13,7 +13,7 @@ from tests.sandbox.inbox.browser.reading import LINE, below_the_edge, expect, ga
 
 from .conftest import RECIPIENT
 
-MUCH = 100_000
+MUCH = 20_000
 OTHERS = 2000
 HIDE = """(hidden) => {
   Object.defineProperty(document, 'hidden', { value: hidden, configurable: true });
@@ -46,7 +46,7 @@ def message_id(number):
 
 @pytest.fixture(scope="module")
 def crowded(browser):
-    """A sandbox that keeps 100,000 messages, half of them in one chat, and as many failures."""
+    """A sandbox that keeps 20,000 messages, half of them in one chat, and as many failures."""
     with Sandbox(keep=MUCH, app_id=None, business_phone=None, push_scale=0, open_windows=True) as sandbox:
         yield sandbox
 
@@ -93,13 +93,13 @@ def test_what_it_asks_for_when_it_opens_is_bounded(open_page, filled, address, s
 
 
 def test_who_scrolls_through_a_chat_reads_on_in_both_directions(open_page, filled):
-    page = open_page(f"{filled.url}/#{RECIPIENT}/{message_id(50_001)}")
-    row = f'article[data-id="{message_id(50_001)}"]'
+    page = open_page(f"{filled.url}/#{RECIPIENT}/{message_id(10_001)}")
+    row = f'article[data-id="{message_id(10_001)}"]'
     page.locator(row).wait_for()
-    expect(words(page).first).to_have_text("row 49903")
-    expect(words(page).last).to_have_text("row 50101")
+    expect(words(page).first).to_have_text("row 9903")
+    expect(words(page).last).to_have_text("row 10101")
     page.locator("main .scroll").hover()
-    first = f'article[data-id="{message_id(49_903)}"]'
+    first = f'article[data-id="{message_id(9_903)}"]'
     for _ in range(40):
         page.mouse.wheel(0, -600)
         if page.locator("article").count() > 100:
@@ -111,12 +111,12 @@ def test_who_scrolls_through_a_chat_reads_on_in_both_directions(open_page, fille
     assert abs(below_the_edge(page, first) - before) < LINE
     page.evaluate("document.querySelector('main .scroll').scrollTop = 1e9")
     page.wait_for_timeout(200)
-    last = f'article[data-id="{message_id(50_101)}"]'
+    last = f'article[data-id="{message_id(10_101)}"]'
     before = below_the_edge(page, last)
     page.get_by_role("button", name="Show later messages").click()
     expect(page.locator("article")).to_have_count(300)
     assert abs(below_the_edge(page, last) - before) < 4 * LINE
-    expect(words(page)).to_have_text([f"row {number}" for number in range(49_703, 50_303, 2)])
+    expect(words(page)).to_have_text([f"row {number}" for number in range(9_703, 10_303, 2)])
 
 
 def test_the_search_finds_what_is_not_loaded(open_page, filled):
@@ -126,7 +126,7 @@ def test_the_search_finds_what_is_not_loaded(open_page, filled):
     expect(page.locator(".found")).to_contain_text(re.compile(f"^1 of {MUCH // 2 + 1} found"))
     expect(words(page)).to_have_text(["row 12345"])
     expect(page.locator(".conversation")).to_have_count(1)
-    page.locator("#search").fill("row 7777")
+    page.locator("#search").fill("row 777")
     expect(page.locator(".found")).to_contain_text(re.compile("^6 of"))
     expect(page.locator(".conversation")).to_have_count(6)
 
@@ -140,26 +140,26 @@ def own(start_sandbox, wire_to, message):
     return sandbox, wire
 
 
-@pytest.mark.parametrize("missed", [30, 400, 1500])
-@pytest.mark.parametrize("query", ["", "row"])
-def test_after_a_lost_stream_nothing_is_missed_and_nothing_doubled(open_page, own, missed, query):
+def test_after_a_lost_stream_nothing_is_missed_and_nothing_doubled(open_page, own):
     sandbox, _ = own
-    fill(sandbox, range(1, 21))
-    page = open_page(f"{sandbox.url}/#{RECIPIENT}")
-    page.locator("article").nth(20).wait_for()
-    if query:
-        page.locator("#search").fill(query)
-        page.locator(".found", has_text="21 of 21").wait_for()
     last = 20
-    for _ in range(2):
-        page.evaluate(HIDE, True)
-        fill(sandbox, range(last + 1, last + missed + 1))
-        page.evaluate(HIDE, False)
-        fill(sandbox, [last + missed + 1])
-        last += missed + 1
-        page.locator("article .words", has_text=re.compile(f"^row {last}$")).wait_for()
-        expect(words(page)).to_have_text([f"row {number}" for number in range(max(0, last - 99), last + 1)])
-        expect(page.locator(".conversation .count")).to_have_text(str(last + 1))
+    fill(sandbox, range(1, last + 1))
+    page = open_page(f"{sandbox.url}/#{RECIPIENT}")
+    page.locator("article").nth(last).wait_for()
+    for query in ("", "row"):
+        page.locator("#search").fill(query)
+        expect(page.locator(".found")).to_have_count(1 if query else 0)
+        for missed in (30, 400, 1500):
+            page.evaluate(HIDE, True)
+            fill(sandbox, range(last + 1, last + missed + 1))
+            page.evaluate(HIDE, False)
+            fill(sandbox, [last + missed + 1])
+            last += missed + 1
+            page.locator("article .words", has_text=re.compile(f"^row {last}$")).wait_for()
+            expect(words(page)).to_have_text(
+                [f"row {number}" for number in range(max(0, last - 99), last + 1)]
+            )
+            expect(page.locator(".conversation .count")).to_have_text(str(last + 1))
 
 
 def test_what_comes_while_an_old_message_is_read_is_counted_and_shown_when_asked_for(open_page, own):

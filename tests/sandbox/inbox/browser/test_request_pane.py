@@ -34,13 +34,11 @@ def copied(browser):
     return copied
 
 
-@pytest.mark.parametrize("width", [1280, 900])
-def test_a_click_anywhere_on_a_bubble_shows_its_request_beside_the_chat(
-    open_inbox, send, message, bubble, width
-):
+def test_a_click_anywhere_on_a_bubble_shows_its_request_beside_the_chat(open_inbox, send, message, bubble):
     first, second = (send(message(text={"body": words})) for words in ("first", "second"))
-    page = open_inbox(width=width)
+    page = open_inbox(width=1280)
     for message_id, words in ((first, "first"), (second, "second")):
+        page.set_viewport_size({"width": 900 if words == "second" else 1280, "height": 800})
         bubble(page, message_id).locator(".words").click()
         expect(pane(page).locator("pre").first).to_contain_text(f'"body": "{words}"')
         expect(bubble(page, message_id)).to_have_attribute("aria-current", "true")
@@ -53,7 +51,7 @@ def test_a_click_anywhere_on_a_bubble_shows_its_request_beside_the_chat(
     page.get_by_role("button", name="Close: Request").click()
     expect(page.locator("article[aria-current]")).to_have_count(0)
     assert page.url.endswith(f"#{RECIPIENT}")
-    assert page.evaluate("document.documentElement.scrollWidth") == width
+    assert page.evaluate("document.documentElement.scrollWidth") == 900
 
 
 def test_a_click_on_a_link_or_the_end_of_a_selection_opens_nothing(open_inbox, send, message, bubble):
@@ -151,16 +149,14 @@ def test_what_is_pushed_later_comes_into_the_pane(open_inbox, sandbox, send, mes
 
 
 AWKWARD = (
-    'it\'s "quoted" $HOME `id` $(id) \\ \\n !! 数据 🎉 %41 {a,b} [1-3] ; & | < > # * ? ~',
-    "-X DELETE @/etc/passwd",
-    "two\nlines\tand\r\nmore",
-    "\u2028 \u202e \ufeff",
+    "-X DELETE @/etc/passwd "
+    'it\'s "quoted" $HOME `id` $(id) \\ \\n !! 数据 🎉 %41 {a,b} [1-3] ; & | < > # * ? ~'
+    "\ntwo\nlines\tand\r\nmore \u2028 \u202e \ufeff"
 )
 
 
-@pytest.mark.parametrize("words", AWKWARD)
-def test_the_copied_command_sends_the_same_again(open_inbox, sandbox, send, message, bubble, copied, words):
-    body = message(text={"body": words})
+def test_the_copied_command_sends_the_same_again(open_inbox, sandbox, send, message, bubble, copied):
+    body = message(text={"body": AWKWARD})
     page = open_inbox()
     bubble(page, send(body)).click()
     assert json.loads(copied(page, "Copy")) == body

@@ -26,9 +26,11 @@ SAMPLES = {
 
 
 def test_each_sample_of_the_vendor_is_shown(open_inbox, send, sample, bubble):
+    sent = {send(sample(name)): shown for name, shown in SAMPLES.items()}
     page = open_inbox()
-    for name, shown in SAMPLES.items():
-        made = bubble(page, send(sample(name)))
+    for message_id, shown in sent.items():
+        made = bubble(page, message_id)
+        made.scroll_into_view_if_needed()
         for words in shown:
             made.get_by_text(words).first.wait_for()
 
