@@ -81,6 +81,13 @@ def run(request, delivery, store):
 
 
 @pytest.fixture
+def asked_often(monkeypatch):
+    """What a broadcast waits for is asked about more often than a test would like to wait."""
+    for name in ("EVERY", "AFTER_ERROR"):
+        monkeypatch.setattr(f"airflow_provider_itnio.broadcast.status_watch.{name}", 0.2)
+
+
+@pytest.fixture
 def quick_writes(monkeypatch):
     """A write of the record that fails is tried again without a pause."""
     monkeypatch.setattr("airflow_provider_itnio.delivery.state_store._BETWEEN_WRITES", 0)

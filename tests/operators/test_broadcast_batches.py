@@ -16,22 +16,22 @@ pytestmark = pytest.mark.usefixtures("hasty")
 
 
 def test_at_least_once_one_write_stands_for_each_batch(store, sandbox):
-    run = broadcast_run(numbers(300), max_in_flight=10, checkpoint_every=100, store=store)
-    assert counts_of(run.once()) == {"accepted": 300}
-    # The head, 3 full batches of 90, the rest, and the head once more.
+    run = broadcast_run(numbers(120), max_in_flight=4, checkpoint_every=40, store=store)
+    assert counts_of(run.once()) == {"accepted": 120}
+    # The head, 3 full batches of 36, the rest, and the head once more.
     assert len(store.written) == 6
     assert len(set(store.written)) == 5
 
 
 def test_at_most_once_so_many_writes_stand_for_each_batch(store, sandbox):
     run = broadcast_run(
-        numbers(300), max_in_flight=10, checkpoint_every=100, delivery="at_most_once", store=store
+        numbers(120), max_in_flight=4, checkpoint_every=40, delivery="at_most_once", store=store
     )
-    assert counts_of(run.once()) == {"accepted": 300}
-    # The head twice, and for each batch of 100 its intent, 90 outcomes and, before the next intent, the rest.
+    assert counts_of(run.once()) == {"accepted": 120}
+    # The head twice, and for each batch of 40 its intent, 36 outcomes and, before the next intent, the rest.
     assert len(store.written) <= 2 + 3 * sum(1 for text in store.kept.values() if "intended" in text)
     intended = [len(json.loads(text).get("intended", ())) for text in store.kept.values()]
-    assert (sum(intended), max(intended)) == (300, 100)
+    assert (sum(intended), max(intended)) == (120, 40)
 
 
 def test_at_most_once_messages_that_wait_for_their_number_cost_no_writes_of_their_own(store, sandbox):
@@ -46,12 +46,12 @@ def test_at_most_once_messages_that_wait_for_their_number_cost_no_writes_of_thei
 
 def test_each_outcome_stands_in_one_key_and_a_retry_reads_them_all(delivery, store, sandbox):
     run = broadcast_run(
-        numbers(300), max_in_flight=50, checkpoint_every=10_000, delivery=delivery, store=store
+        numbers(120), max_in_flight=50, checkpoint_every=10_000, delivery=delivery, store=store
     )
-    assert counts_of(run.once()) == {"accepted": 300}
-    assert sum(len(json.loads(text).get("outcomes", ())) for text in store.kept.values()) == 300
-    assert counts_of(run.once()) == {"accepted_earlier": 300}
-    assert len(sandbox.messages) == 300
+    assert counts_of(run.once()) == {"accepted": 120}
+    assert sum(len(json.loads(text).get("outcomes", ())) for text in store.kept.values()) == 120
+    assert counts_of(run.once()) == {"accepted_earlier": 120}
+    assert len(sandbox.messages) == 120
 
 
 def test_outcomes_wait_no_longer_than_a_moment_for_their_record(store, sandbox, monkeypatch, traffic):

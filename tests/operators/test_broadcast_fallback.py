@@ -30,13 +30,7 @@ from tests.task_runs import (
 
 FALLBACK = {"template": template_message("report_ready", "en", body=["{{ recipient.name }}"])}
 
-pytestmark = pytest.mark.usefixtures("pushed_to_receiver")
-
-
-@pytest.fixture(autouse=True)
-def asked_often(monkeypatch):
-    """What is waited for is asked about more often than a test would like to wait."""
-    monkeypatch.setattr(status_watch, "EVERY", 0.3)
+pytestmark = pytest.mark.usefixtures("asked_often", "pushed_to_receiver")
 
 
 @pytest.fixture(autouse=True)
@@ -320,10 +314,10 @@ def test_neither_can_that_of_a_text_that_has_failed(store, sandbox, misjudged):
     assert counts_of(run.summary) == {"accepted": 1, "not_delivered": 1}
 
 
-@for_each("in_flight", [1, 3, 50])
+@for_each("in_flight", [1, 3])
 def test_no_more_are_in_flight_than_may_be(in_flight, sandbox, traffic):
-    people = [person(str(n)) for n in range(40)]
-    sandbox.fail_next(40, delay=0.02)
+    people = [person(str(n)) for n in range(20)]
+    sandbox.fail_next(20, delay=0.02)
     falling_back(people, max_in_flight=in_flight).once()
     assert traffic.peak <= in_flight
     assert set(times_sent(sandbox).values()) == {1}
@@ -342,9 +336,9 @@ def test_a_receiver_that_does_not_answer_holds_messages_up_once(sandbox, connect
     monkeypatch.setattr("airflow_provider_itnio.broadcast.fallbacks._SECONDS", 0.2)
     with socket.create_server(("127.0.0.1", 0), backlog=100) as deaf:
         url = f"http://127.0.0.1:{deaf.getsockname()[1]}"
-        connect(extra={"receiver_url": url, "receiver_token": READ_TOKEN, "timeout": 3})
-        people = [person(str(n)) for n in range(200)]
-        assert counts_of(falling_back(people).once()) == {"accepted": 200}
+        connect(extra={"receiver_url": url, "receiver_token": READ_TOKEN, "timeout": 2})
+        people = [person(str(n)) for n in range(60)]
+        assert counts_of(falling_back(people).once()) == {"accepted": 60}
     assert caplog.text.count("The messages themselves are sent, not the fallback") == 1
 
 

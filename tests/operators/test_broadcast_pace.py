@@ -8,6 +8,7 @@ import pytest
 
 from airflow_provider_itnio.api.async_client import ItnioAsyncClient
 from airflow_provider_itnio.api.errors import AuthenticationError
+from tests.broadcast.test_pace import most_in
 from tests.tables import for_each
 from tests.task_runs import TaskStateStore, broadcast_run, counts_of, may_be_tried_again, numbers
 
@@ -26,16 +27,6 @@ def departures(monkeypatch):
 
     monkeypatch.setattr(ItnioAsyncClient, "send", timed)
     return times
-
-
-def most_in(seconds, times):
-    """Give the most that left within so many seconds, wherever those begin."""
-    most, first = 0, 0
-    for last, at in enumerate(times):
-        while at - times[first] >= seconds:
-            first += 1
-        most = max(most, last - first + 1)
-    return most
 
 
 @for_each("delivery", ["at_least_once", "at_most_once"])

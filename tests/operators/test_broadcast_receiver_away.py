@@ -14,14 +14,7 @@ from tests.receiver.running import READ_TOKEN, running_receiver, status_push
 from tests.tables import for_each
 from tests.task_runs import counts_of, fails_at_once, may_be_tried_again, numbers
 
-pytestmark = pytest.mark.usefixtures("pushed_to_receiver")
-
-
-@pytest.fixture(autouse=True)
-def asked_often(monkeypatch):
-    """What is waited for is asked about more often than a test would like to wait."""
-    monkeypatch.setattr(status_watch, "EVERY", 0.3)
-    monkeypatch.setattr(status_watch, "AFTER_ERROR", 0.3)
+pytestmark = pytest.mark.usefixtures("asked_often", "pushed_to_receiver")
 
 
 @for_each("extra", [{"path": "/nothing"}, {"token": "another-token-0123456789"}])

@@ -126,24 +126,31 @@ def test_what_meets_one_alone_stops_nothing(status, store, sandbox):
     assert counts_of(run.summary) == {"accepted": 9, "refused": 1}
 
 
-def test_a_hundred_in_a_row_that_did_not_leave_stop_it(store, connect, closed_port, sandbox):
+@pytest.fixture
+def twenty_in_a_row(monkeypatch):
+    monkeypatch.setattr("airflow_provider_itnio.broadcast.engine._UNANSWERED_IN_A_ROW", 20)
+
+
+@pytest.mark.usefixtures("twenty_in_a_row")
+def test_many_in_a_row_that_did_not_leave_stop_it(store, connect, closed_port, sandbox):
     connect(host=f"http://127.0.0.1:{closed_port}", extra={"max_attempts": 1})
-    run = broadcast_run(numbers(150), max_in_flight=1, store=store)
+    run = broadcast_run(numbers(30), max_in_flight=1, store=store)
     may_be_tried_again(run, NotSentError)
-    assert counts_of(run.summary) == {"not_sent": 100, "not_attempted": 50}
+    assert counts_of(run.summary) == {"not_sent": 20, "not_attempted": 10}
     connect()
-    assert counts_of(run.once()) == {"accepted": 150}
+    assert counts_of(run.once()) == {"accepted": 30}
 
 
-def test_a_hundred_that_did_not_leave_with_one_that_did_among_them_stop_nothing(store, sandbox):
-    people = numbers(199)
-    sandbox.fail_next(99, http_status=429)
-    sandbox.fail_next(recipient=people[99], delay=0.001)
-    for number in people[100:]:
+@pytest.mark.usefixtures("twenty_in_a_row")
+def test_many_that_did_not_leave_with_one_that_did_among_them_stop_nothing(store, sandbox):
+    people = numbers(39)
+    sandbox.fail_next(19, http_status=429)
+    sandbox.fail_next(recipient=people[19], delay=0.001)
+    for number in people[20:]:
         sandbox.fail_next(recipient=number, http_status=429)
     run = broadcast_run(people, max_in_flight=1, store=store)
     may_be_tried_again(run, ItnioError)
-    assert counts_of(run.summary) == {"accepted": 1, "not_sent": 198}
+    assert counts_of(run.summary) == {"accepted": 1, "not_sent": 38}
 
 
 # --- what the log says ------------------------------------------------------------------------------------

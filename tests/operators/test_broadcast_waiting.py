@@ -37,14 +37,7 @@ UNDELIVERABLE, SENT_ONLY, DELIVERED_ONLY, NEVER_PUSHED = (
     *("99970000002", "99970000003"),
 )
 
-pytestmark = pytest.mark.usefixtures("pushed_to_receiver")
-
-
-@pytest.fixture(autouse=True)
-def asked_often(monkeypatch):
-    """What is waited for is asked about more often than a test would like to wait."""
-    monkeypatch.setattr(status_watch, "EVERY", 0.3)
-    monkeypatch.setattr(status_watch, "AFTER_ERROR", 0.3)
+pytestmark = pytest.mark.usefixtures("asked_often", "pushed_to_receiver")
 
 
 @pytest.fixture
@@ -316,10 +309,10 @@ def test_the_receiver_is_asked_about_many_at_once_and_not_often(store, sandbox, 
         status_watch, "status_request", lambda ids, *rest: asked.append(len(ids)) or real(ids, *rest)
     )
     monkeypatch.setattr(status_watch, "MOST_IDS", 2)
-    run = waiting([*people, SENT_ONLY, NEVER_PUSHED], store, wait_timeout=2)
+    run = waiting([*people, SENT_ONLY, NEVER_PUSHED], store, wait_timeout=1)
     may_be_tried_again(run, NotDeliveredError)
     assert max(asked) == 2
-    assert len(asked) < 8 * 3  # rounds of 0.3 s within 2 s, and at most four questions in each
+    assert len(asked) < 6 * 4  # rounds of 0.2 s within 1 s, and at most four questions in each
 
 
 def test_what_the_record_keeps_of_a_wait_is_what_it_keeps_anyway(store, sandbox, people):

@@ -8,7 +8,6 @@ from collections import Counter
 
 import pytest
 
-from airflow_provider_itnio.broadcast import status_watch
 from airflow_provider_itnio.messages import template_message
 from tests.operators.test_random_broadcasts import FAULTS, Store, one_try
 from tests.receiver.running import new_number, text_push
@@ -17,13 +16,7 @@ from tests.task_runs import broadcast_run, counts_of
 
 FAILS = "99960000026"
 
-pytestmark = pytest.mark.usefixtures("quick_writes", "pushed_to_receiver")
-
-
-@pytest.fixture(autouse=True)
-def asked_often(monkeypatch):
-    """What is waited for is asked about more often than a test would like to wait."""
-    monkeypatch.setattr(status_watch, "EVERY", 0.1)
+pytestmark = pytest.mark.usefixtures("asked_often", "quick_writes", "pushed_to_receiver")
 
 
 def people_of(chance, sandbox, receiver):
