@@ -197,7 +197,7 @@ def test_its_timeout_lists_the_messages_that_have_not_come_so_far(deferrable):
     receipts = sent(NUMBER, SENT_ONLY, NEVER_PUSHED)
     waiting(receipts[:1]).once()
     waiting(receipts[1:2], until="sent").once()
-    run = waiting(receipts, deferrable=deferrable, timeout=0.5)
+    run = waiting(receipts, deferrable=deferrable, timeout=1)
     with pytest.raises(AirflowSensorTimeout) as raised:
         ended(run, deferrable=deferrable)
     told = str(raised.value)
@@ -233,7 +233,7 @@ def test_many_failures_are_counted_and_some_listed(receiver):
 
 def test_a_retry_waits_for_the_same_messages_and_sends_nothing(sandbox):
     receipts = sent(SENT_ONLY)
-    run = waiting(receipts, timeout=0.3)
+    run = waiting(receipts, timeout=1)
     may_be_tried_again(run, AirflowSensorTimeout)
     sandbox.push(sandbox.messages[0], "delivered")
     assert run.once()["delivered"] == 1

@@ -76,7 +76,7 @@ def events_of(trigger, count, meanwhile=lambda: None, store=None, after=0.3):
         await asyncio.to_thread(meanwhile)
         while len(found) < count and not running.done():
             await asyncio.sleep(0.02)
-        await asyncio.sleep(0.1)  # for what comes after the last event
+        await asyncio.sleep(after)  # for what comes after the last event
         running.cancel()
         with suppress(asyncio.CancelledError):
             await running
@@ -189,7 +189,7 @@ def test_it_asks_an_idle_receiver_no_more_than_once_in_25_seconds(receiver):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ItnioHook, "aincoming", counted)
-        events_of(trigger, 0, after=0.5)
+        events_of(trigger, 0, after=1)
     assert len(asked) == 2  # for the cursor of the end, and what follows it
     assert asked[0] == "latest"
 
