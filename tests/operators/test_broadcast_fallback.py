@@ -348,13 +348,6 @@ def test_without_a_receiver_nothing_is_sent(sandbox, connect, receiver, closed):
     assert not sandbox.requests
 
 
-@for_each(("fallback", "told"), WRONG)
-@for_each("make", OF_MANY.values())
-def test_what_is_no_template_is_an_import_error(make, fallback, told):
-    with pytest.raises(InvalidMessageError, match=told):
-        make(fallback=fallback)
-
-
 @for_each("returned", [None, {"text": "x"}, "text"])
 def test_a_function_that_gives_no_template_fails_that_persons_message(returned, sandbox, closed):
     run = falling_back([closed], fallback=lambda context, jinja_env: returned)

@@ -8,7 +8,7 @@ from importlib import import_module
 import pytest
 
 from airflow_provider_itnio.messages import MESSAGE_FIELDS, reply_buttons, template_message
-from tests.operators.broadcast_cases import AIRFLOW_2, ANA, BOTH, LI, SAMPLES, texts
+from tests.operators.broadcast_cases import AIRFLOW_2, ANA, BOTH, LI, texts
 from tests.tables import for_each
 from tests.task_runs import (
     TaskStateStore,
@@ -22,31 +22,6 @@ from tests.task_runs import (
 pytestmark = pytest.mark.usefixtures("hasty")
 
 # --- every type -------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def any_account(sandbox, monkeypatch):
-    """The sandbox's account has every application and number that a sample names."""
-    monkeypatch.setattr(sandbox._vendor.account, "app_ids", None)
-    monkeypatch.setattr(sandbox._vendor.account, "business_phones", None)
-
-
-@for_each("name", sorted(file.stem for file in SAMPLES.glob("*.json")))
-@pytest.mark.usefixtures("any_account")
-def test_a_sample_arrives_as_it_stands(name, sandbox):
-    sample = json.loads((SAMPLES / f"{name}.json").read_text())
-    kind = sample.setdefault("type", "location")
-    run = broadcast_run(
-        [LI, ANA],
-        reply_to=sample.get("context", {}).get("refMessageId"),
-        app_id=sample["appId"],
-        **{"text": None, kind: sample[kind]},
-    )
-    assert counts_of(run.once()) == {"accepted": 2}
-    for message in sandbox.messages:
-        assert message.body[kind] == sample[kind]
-        assert message.body.get("context") == sample.get("context")
-        assert message.type == kind
 
 
 LINK = "https://files.example.com/{{ recipient.file }}"

@@ -18,7 +18,7 @@ from airflow_provider_itnio.hooks.itnio import ItnioHook
 from airflow_provider_itnio.messages import template_message
 from airflow_provider_itnio.operators.whatsapp import WhatsAppSendOperator
 from tests.operators.test_waiting import deferred, resumed, triggered
-from tests.operators.ways import OF_ONE, sending
+from tests.operators.ways import OF_ONE, WAYS, sending
 from tests.receiver.running import READ_TOKEN, new_number, text_push
 from tests.tables import for_each
 from tests.task_runs import TaskRun, TaskStateStore, fails_at_once, may_be_tried_again, outcomes_in
@@ -324,7 +324,7 @@ WRONG = [
 
 
 @for_each(("fallback", "told"), WRONG)
-@for_each("make", OF_ONE.values())
+@for_each("make", WAYS.values())
 def test_what_is_no_template_is_an_import_error(make, fallback, told):
     with pytest.raises(InvalidMessageError, match=told):
         make(fallback=fallback)

@@ -68,13 +68,3 @@ def test_before_a_request(tries_before, name, run, store, sandbox, monkeypatch):
         run.once()
     assert len(sandbox.requests) == tries_before
     assert_was_not_sent(run, store, sandbox)
-
-
-def test_a_line_that_fails_ends_no_message(run, store, sandbox):
-    def fails():
-        raise OSError("No space left on device")
-
-    sandbox.fail_next(http_status=429)
-    with once_said(fails):
-        run.once()
-    assert len(sandbox.messages) == 1
