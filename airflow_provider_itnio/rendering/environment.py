@@ -14,11 +14,11 @@ from jinja2.runtime import Context
 from airflow_provider_itnio.api.values import plain_scalar, type_name
 from airflow_provider_itnio.rendering.gaps import (
     AIRFLOW,
+    METHODS,
     PLAIN,
     Container,
     Gap,
     Missing,
-    NoText,
     RecipientData,
     UnknownRecipient,
     as_data,
@@ -29,6 +29,7 @@ from airflow_provider_itnio.rendering.gaps import (
     refuse_gaps,
     undisguised,
 )
+from airflow_provider_itnio.rendering.no_text import NoText, has_text
 
 
 class LookUpFailed(Exception):  # noqa: N818
@@ -55,7 +56,11 @@ def data_environment(environment: Environment) -> Environment:
         own.undefined = Missing
     kwargs = {**environment.policies["json.dumps_kwargs"], "default": _for_json}
     own.policies = {**environment.policies, "json.dumps_kwargs": kwargs}
-    own.tests = {**environment.tests, "none": lambda value: value is None or isinstance(value, Gap)}
+    own.tests = {
+        **environment.tests,
+        "none": lambda value: value is None or isinstance(value, Gap),
+        "sameas": lambda value, other: undisguised(value) is undisguised(other),
+    }
     own.filters = {
         name: each if each is FILTERS.get(name) and name != "attr" else gives_data(each, name)
         for name, each in environment.filters.items()
@@ -125,15 +130,20 @@ def _look_up_error(error: Exception, asked: object) -> Exception:
 
 
 def _no_gap(finalize: Callable[..., Any] | None) -> Callable[[Any], Any]:
-    """Refuse to write a gap, which is what a NULL of a database would become."""
+    """Refuse to write a gap, which a NULL of a database would become, and a function that is not called."""
 
     def checked(value: Any) -> Any:
-        if type(value) in PLAIN and finalize is None and not isinstance(value, Gap):
+        kind = type(value)
+        if kind in PLAIN and finalize is None and kind is not Gap and kind not in METHODS:
             return value
         if finalize is not None:
             value = finalize(value._undefined_obj if isinstance(value, Gap) else value)
         value = as_data(value)
-        return str(value) if isinstance(value, Undefined) else value
+        if isinstance(value, Undefined):
+            return str(value)
+        if callable(value) and not has_text(type(value)):
+            raise NoText(getattr(value, "__name__", ""), value)
+        return value
 
     return checked
 
@@ -166,6 +176,8 @@ def _writes_data(write: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return write(value)
         except NoText:  # which a dict is where its author does not ask for it
+            if type(value) is Container and is_of(value.__class__, *AIRFLOW):  # such as a connection
+                raise
             return write(as_written(value))
 
     return writing

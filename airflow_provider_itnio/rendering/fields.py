@@ -12,7 +12,7 @@ from airflow_provider_itnio.api.errors import InvalidMessageError, NotSentError
 from airflow_provider_itnio.api.hints import object_hint
 from airflow_provider_itnio.api.values import is_gap
 from airflow_provider_itnio.message_fields import MESSAGE_FIELDS
-from airflow_provider_itnio.rendering.gaps import NoText
+from airflow_provider_itnio.rendering.no_text import NoText
 from airflow_provider_itnio.rendering.renderer import Renderer, describe_error
 from airflow_provider_itnio.templating import TEMPLATE_EXT, is_reference
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import builtins
 import functools
 import operator
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import BuiltinMethodType, FunctionType, MethodType, NoneType, SimpleNamespace
 from typing import Any, Final, NoReturn, cast
@@ -16,8 +15,7 @@ from jinja2.utils import missing
 
 from airflow_provider_itnio.api.describe import closest_key, describe_keys, describe_value
 from airflow_provider_itnio.api.values import is_gap, plain_data, plain_scalar, type_name
-
-_PATH: Final = re.compile(r"[^\W\d]\w*(\.\w+)*")
+from airflow_provider_itnio.rendering.no_text import PATH, NoText, has_text
 
 
 class Gap(StrictUndefined):  # noqa: PLW1641 - it has a __hash__, which fails
@@ -36,7 +34,7 @@ class Gap(StrictUndefined):  # noqa: PLW1641 - it has a __hash__, which fails
         except Exception:
             shown = "missing"
         name = self._undefined_name or ""
-        example = name if _PATH.fullmatch(name) else "…"
+        example = name if PATH.fullmatch(name) else "…"
         which = f" ({name})" if name else ""
         return f"a value is {shown}{which}; give a default, as in {{{{ {example} | default('-') }}}}"
 
@@ -88,10 +86,6 @@ def lacks(obj: Any, name: Any) -> bool:
     return isinstance(name, str) and hasattr(type(obj), "to_dicts") and name not in obj.columns
 
 
-class NoText(TypeError):  # noqa: N818
-    """A dict would become text."""
-
-
 class _Dict(dict[str, Any]):
     """A dict without gaps, which is no text: nobody wants to read it as Python writes it.
 
@@ -104,13 +98,7 @@ class _Dict(dict[str, Any]):
         self.__called = called
 
     def __repr__(self) -> str:
-        name = self.__called or "a dict"
-        owner = name if _PATH.fullmatch(name) else "…"
-        example = next((f", as in {{{{ {owner}.{key} }}}}" for key in self if _PATH.fullmatch(str(key))), "")
-        raise NoText(
-            f"{name} is no text: write its values one by one{example}; it has "
-            f"{describe_keys(self) or 'nothing'}"
-        )
+        raise NoText(self.__called or "a dict", self)
 
 
 class _List(list[Any]):
@@ -178,7 +166,7 @@ class UnknownRecipient:
 
 
 class Container:
-    """A data frame, an array or whatever else holds values: it writes no gap, and what it gives is data.
+    """A data frame, a connection or whatever else holds values: it writes no gap, and what it gives is data.
 
     :param of: the object.
     :param name: what an error calls it.
@@ -199,7 +187,7 @@ class Container:
         if name.startswith("_"):
             raise AttributeError(name)
         value = getattr(self._of, name)
-        return gives_data(value, name) if isinstance(value, _METHODS) else as_data(value, name)
+        return gives_data(value, name) if isinstance(value, METHODS) else as_data(value, name)
 
     def __iter__(self) -> Iterator[Any]:
         entry = f"an entry of {self._name}".removesuffix(" of ")
@@ -211,8 +199,8 @@ class Container:
     __repr__ = __str__
 
     def __format__(self, spec: str) -> str:
-        if isinstance(self._of, Mapping):
-            return repr(_Dict(dict.fromkeys(self._of), self._name))
+        if isinstance(self._of, Mapping) or not has_text(type(self._of)):
+            raise NoText(self._name, self._of)
         refuse_gaps(self._of, self._name)
         return format(self._of, spec) if spec else str(self._of)
 
@@ -234,9 +222,9 @@ for _name in (*_ARITHMETIC, *_OTHERS.split()):
 for _name in _ARITHMETIC:
     setattr(Container, f"__r{_name}__", _delegated(_name, is_reversed=True))
 
-_METHODS: Final = (FunctionType, MethodType, BuiltinMethodType)
+METHODS: Final = (FunctionType, MethodType, BuiltinMethodType)
 PLAIN: Final = frozenset(
-    {str, int, bool, bytes, range, *_METHODS, Gap, Missing, Macro, type(missing)}
+    {str, int, bool, bytes, range, *METHODS, Gap, Missing, Macro, type(missing)}
     | {_Dict, _List, _Tuple, RecipientData, Container}
 )
 
@@ -271,7 +259,8 @@ def as_data(value: Any, name: str = "", *, of_recipient: bool = False) -> Any:
     is_scalar = _has_no_dimension(value) or not any(hasattr(kind, each) for each in _NO_GAP)
     if isinstance(value, NoneType) or (is_scalar and is_gap(value)):
         return Gap(obj=value, name=name)
-    return value
+    is_text = has_text(kind) or callable(value) or is_of(kind, "jinja2")
+    return value if is_text else Container(value, name)
 
 
 _NO_GAP: Final = ("__len__", "__iter__", "__getattr__")
@@ -308,7 +297,7 @@ def refuse_gaps(value: Any, name: str) -> None:
     seen: dict[int, Any] = {}  # each kept, so that its id is no other's
     waiting = [value]
     while waiting:
-        each = waiting.pop()
+        each = undisguised(waiting.pop())
         if isinstance(each, (str, bytes, int)) or id(each) in seen:
             continue
         if isinstance(each, Gap):
@@ -359,7 +348,8 @@ def as_written(value: Any) -> Any:
     :raises UndefinedError: if there is a gap in them.
     """
     refuse_gaps(value, "")
-    return plain_data(without_gaps(value))
+    plain = without_gaps(value)
+    return plain_data(plain) if isinstance(plain, Mapping) else plain
 
 
 def undisguised(value: Any) -> Any:

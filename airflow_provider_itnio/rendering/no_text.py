@@ -1,0 +1,45 @@
+"""What is no text: a dict, a function, a connection or another object, as Python shows it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from numbers import Number
+from typing import Any, Final
+
+from airflow_provider_itnio.api.describe import describe_keys
+from airflow_provider_itnio.api.values import type_name
+
+PATH: Final = re.compile(r"[^\W\d]\w*(\.\w+)*")
+"""What a Jinja expression may call a value."""
+
+
+class NoText(TypeError):  # noqa: N818
+    """A value would become text as Python shows it.
+
+    :param name: what an error calls it.
+    :param value: the value.
+    """
+
+    def __init__(self, name: str, value: Any) -> None:
+        path = name if PATH.fullmatch(name) else "…"
+        if isinstance(value, Mapping):
+            example = next(
+                (f", as in {{{{ {path}.{key} }}}}" for key in value if PATH.fullmatch(str(key))), ""
+            )
+            advice = f"write its values one by one{example}; it has {describe_keys(value) or 'nothing'}"
+        elif callable(value):
+            advice = f"call it, as in {{{{ {path}() }}}}; it is a function"
+        elif hasattr(type(value), "__iter__"):
+            advice = f"write its entries, as in {{{{ {path} | join(', ') }}}}; it is a {type_name(value)}"
+        else:
+            advice = f"write one of its values, as in {{{{ {path}.… }}}}; it is a {type_name(value)}"
+        super().__init__(f"{name or 'a value'} is no text: {advice}")
+
+
+def has_text(kind: type) -> bool:
+    """Return whether values of a type say what they are as a text, more than Python shows of any object."""
+    if issubclass(kind, (Number, list, tuple, set, frozenset)) or hasattr(kind, "ndim"):
+        return True
+    write = kind.__str__
+    return write is not object.__str__ and not getattr(write, "__module__", "").startswith("pydantic")
