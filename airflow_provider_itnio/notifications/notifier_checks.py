@@ -26,7 +26,8 @@ def check_notifier(notifier: WhatsAppNotifier) -> None:
     :raises InvalidParameterError: if another parameter is out of its range.
     """
     for name in notifier.template_fields:
-        for path, file in template_files(getattr(notifier, name), name):
+        # A subclass may set its own after this.
+        for path, file in template_files(getattr(notifier, name, None), name):
             raise InvalidMessageError(
                 f"{path}: a notifier can't read Jinja files, {describe_value(file)} given"
             )

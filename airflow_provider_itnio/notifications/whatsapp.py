@@ -197,11 +197,28 @@ class WhatsAppNotifier(_Notifier):
         :param args: the context, or what Airflow 2 gives a callback for a missed SLA.
         :raises ItnioError: after all recipients were tried, if it was not sent to one of them.
         """
-        self.notify(args[0] if len(args) == 1 else dict(zip(_OF_MISSED_SLA, args, strict=False)))
+        context = args[0] if len(args) == 1 else dict(zip(_OF_MISSED_SLA, args, strict=False))
+        self._render_fields_of_subclass(context)
+        self.notify(context)
 
     def __await__(self) -> Generator[Any, None, None]:
         """Send the alert asynchronously; Airflow awaits the notifier in its triggerer."""
+        self._render_fields_of_subclass(self.context)
         return self.async_notify(self.context).__await__()
+
+    def _render_fields_of_subclass(self, context: Any) -> None:
+        """Render a subclass's own fields and add them to the context, as Airflow does for every field."""
+        from airflow.providers.common.compat.sdk import context_merge
+
+        for name in (each for each in self.template_fields if each not in WhatsAppNotifier.template_fields):
+            try:
+                environment = self.get_template_env(dag=context.get("dag"))
+                self._do_render_template_fields(self, [name], context, environment, set())
+            except Exception as error:  # which loses no alert
+                log.error(
+                    "WhatsApp alert: the field %s could not be rendered: %s", name, type(error).__name__
+                )
+            context_merge(context, {name: getattr(self, name, None)})
 
     def notify(self, context: Any) -> None:
         """Send the alert to each recipient, to several at a time: Airflow gives a callback little time.

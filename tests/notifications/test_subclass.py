@@ -1,0 +1,59 @@
+"""A notifier of the user's own, with template fields of its own."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from airflow_provider_itnio.notifications.whatsapp import WhatsAppNotifier
+
+NUMBER = "+8614718004557"
+
+pytestmark = pytest.mark.usefixtures("connection")
+
+
+class TeamNotifier(WhatsAppNotifier):
+    """Sets its field after the base class has checked its own, as a subclass usually does."""
+
+    template_fields = (*WhatsAppNotifier.template_fields, "team")
+
+    def __init__(self, team, **options):
+        super().__init__(recipients=NUMBER, **options)
+        self.team = team
+        self.seen = []
+
+    def notify(self, context):
+        self.seen.append(self.team)
+        super().notify(context)
+
+    async def async_notify(self, context):
+        self.seen.append(self.team)
+        await super().async_notify(context)
+
+
+def tell(notifier, context, awaited):
+    """Tell of an event as Airflow does: it calls the notifier, or awaits it in the triggerer."""
+    if not awaited:
+        return notifier(context)
+    notifier.context = context
+
+    async def awaiting():
+        await notifier
+
+    return asyncio.run(awaiting())
+
+
+@pytest.mark.parametrize("awaited", [False, True])
+def test_its_field_is_rendered_and_stands_in_its_text(sandbox, awaited):
+    notifier = TeamNotifier("{{ region }} on call", text="For {{ team }}")
+    tell(notifier, {"region": "EU", "dag": None}, awaited)
+    assert notifier.seen == ["EU on call"]
+    assert sandbox.messages[0].text == "For EU on call"
+
+
+@pytest.mark.parametrize("awaited", [False, True])
+def test_a_field_that_cannot_be_rendered_loses_no_alert(sandbox, logged, awaited):
+    tell(TeamNotifier("{{ region.", text="It failed"), {}, awaited)
+    assert sandbox.messages[0].text == "It failed"
+    assert "the field team could not be rendered: TemplateSyntaxError" in logged()
