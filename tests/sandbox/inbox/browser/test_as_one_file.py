@@ -14,7 +14,7 @@ ATTACK = "</script><script>hacked=1</script><!--"
 @pytest.fixture
 def saved(wire_to, message, tmp_path):
     """A file of a sandbox that is no more."""
-    with Sandbox() as sandbox:
+    with Sandbox(push_scale=0) as sandbox:
         wire = wire_to(sandbox)
         wire.custom(message(text={"body": f"*kept* {ATTACK}"}))
         buttons = [{"type": "reply", "reply": {"id": "1", "title": "one"}}]
@@ -31,33 +31,20 @@ def saved(wire_to, message, tmp_path):
     return file
 
 
-def test_it_shows_conversations_requests_and_refusals(open_page, saved):
-    page = open_page(f"{saved.as_uri()}#8614718004557")
+def test_it_shows_the_same_loads_nothing_and_can_change_nothing(open_page, saved):
+    page = open_page("about:blank")
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(f"{saved.as_uri()}#8614718004557")
     page.locator("article.reply").wait_for()
     expect(page.locator("article .words")).to_have_text([f"kept {ATTACK}", "Again?", "one"])
     expect(page.locator("#state")).to_have_text("Saved")
+    expect(page.locator(".undelivered").first).to_contain_text("131047")
     assert page.evaluate("window.hacked") is None
-    page.locator(".stamp").first.click()
-    expect(page.get_by_role("complementary")).to_contain_text("POST /wa/custom/sendMsg")
-    page.keyboard.press("Escape")
-    page.locator("[data-number=refused]").click()
-    expect(page.locator(".failure .code")).to_have_text("-71")
-    page.locator("#search").fill("kept")
-    expect(page.locator(".conversation")).to_have_count(1)
-
-
-def test_it_looks_as_the_page_does_and_can_change_nothing(open_page, saved):
-    page = open_page(f"{saved.as_uri()}#8614718004557")
-    page.locator("article").first.wait_for()
     assert page.locator("article").first.evaluate("node => getComputedStyle(node).borderRadius") != "0px"
     assert page.get_by_role("button", name="one", exact=True).is_disabled()
-    for name in ("#clear", "#save", "textarea", ".quote"):
+    for name in ("#clear", "#save", "textarea", ".quote", ".window"):
         expect(page.locator(name)).to_have_count(0)
-
-
-def test_enter_opens_a_request_and_leaves_it_open(open_page, saved):
-    page = open_page(f"{saved.as_uri()}#8614718004557")
-    page.locator("article.reply").wait_for()
     for article in (page.locator("article.message").first, page.locator("article.reply")):
         article.focus()
         page.keyboard.press("Enter")
@@ -66,12 +53,11 @@ def test_enter_opens_a_request_and_leaves_it_open(open_page, saved):
         page.keyboard.press("Escape")
         expect(page.get_by_role("complementary").locator("pre")).to_have_count(0)
         expect(article).to_be_focused()
-
-
-def test_it_loads_nothing(open_page, saved):
-    page = open_page("about:blank")
-    asked = []
-    page.on("request", lambda request: asked.append(request.url))
-    page.goto(saved.as_uri())
-    page.locator(".conversation").first.wait_for()
+    page.locator(".stamp").first.click()
+    expect(page.get_by_role("complementary")).to_contain_text("POST /wa/custom/sendMsg")
+    page.keyboard.press("Escape")
+    page.locator("[data-number=refused]").click()
+    expect(page.locator(".failure .code")).to_have_text("-71")
+    page.locator("#search").fill("kept")
+    expect(page.locator(".conversation")).to_have_count(1)
     assert [url for url in asked if not url.startswith(("file:", "data:"))] == []

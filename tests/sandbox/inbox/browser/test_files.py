@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from .reading import expect
 
 
@@ -31,30 +33,21 @@ def test_a_document_is_a_card_with_name_and_size(open_inbox, send, message, file
     assert card.get_attribute("href") == files.link("Sales%202026.pdf")
 
 
-def test_a_document_whose_server_tells_pages_nothing_has_no_size(open_inbox, send, message, files, bubble):
-    document = {"link": files.link("private.pdf"), "filename": "Private"}
+@pytest.mark.parametrize(("name", "asked"), [("private", 2), ("signed", 1)])
+def test_a_document_whose_length_no_page_may_read_has_no_size(
+    open_inbox, send, message, files, bubble, name, asked
+):
+    document = {"link": files.link(f"{name}.pdf"), "filename": name}
     files.asked.clear()
     shown = bubble(open_inbox(), send(message(type="document", document=document)))
     shown.wait_for()
-    # What must not be read is asked for again without reading it.
-    while len(files.asked) < 2:
+    # What must not be read is asked for again without reading it; a refusal's length is not that of the file.
+    while len(files.asked) < asked:
         shown.page.wait_for_timeout(10)
     shown.page.wait_for_timeout(200)
-    assert files.asked == [("HEAD", "/private.pdf")] * 2
+    assert files.asked == [("HEAD", f"/{name}.pdf")] * asked
     expect(shown.locator("small")).to_have_text("PDF")
     expect(shown.locator(".missing")).to_have_count(0)
-
-
-def test_the_length_of_a_refusal_is_not_the_size_of_a_document(open_inbox, send, message, files, bubble):
-    document = {"link": files.link("signed.pdf"), "filename": "Signed"}
-    files.asked.clear()
-    shown = bubble(open_inbox(), send(message(type="document", document=document)))
-    shown.wait_for()
-    while not files.asked:
-        shown.page.wait_for_timeout(10)
-    shown.page.wait_for_timeout(200)
-    assert files.asked == [("HEAD", "/signed.pdf")]
-    expect(shown.locator("small")).to_have_text("PDF")
 
 
 def test_a_dead_link_is_a_named_placeholder(open_inbox, send, message, files, bubble, closed_port):

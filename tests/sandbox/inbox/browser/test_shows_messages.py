@@ -63,39 +63,19 @@ def test_what_stands_under_a_name_is_in_the_conversation_of_that_name(open_inbox
     expect(page.locator("article .words")).to_have_text(["first of two", "second of two"])
     expect(page.locator("main h2")).to_have_text("+8614718004557")
     expect(page.locator("main header")).to_contain_text("2 messages · from +91856321321")
+    expect(page.locator("main header .window")).to_have_text("24-hour window open")
 
 
-def test_buttons_stand_under_each_other(open_inbox, send, sample, bubble):
-    shown = bubble(open_inbox(), send(sample("interactive-button")))
-    shown.wait_for()
-    expect(shown.locator(".choices button")).to_have_text(["one", "two"])
-
-
-def test_a_list_opens(open_inbox, send, sample):
-    send(sample("interactive-list"))
+def test_a_location_leads_to_a_map_unless_it_is_no_place(open_inbox, send, sample, message, bubble):
     page = open_inbox()
-    expect(page.get_by_role("dialog")).to_have_count(0)
-    page.get_by_role("button", name="BUTTON_TEXT").click()
-    dialog = page.get_by_role("dialog", name="BUTTON_TEXT")
-    expect(dialog.locator("legend")).to_have_text(["SECTION_1_TITLE", "SECTION_2_TITLE"])
-    rows = dialog.get_by_role("radio")
-    expect(rows).to_have_count(4)
-    expect(dialog).to_contain_text("SECTION_2_ROW_1_DESCRIPTION")
-
-
-def test_a_location_leads_to_a_map(open_inbox, send, sample):
-    send(sample("location"))
-    link = open_inbox().get_by_role("link", name="Map of 深圳")
+    link = bubble(page, send(sample("location"))).get_by_role("link", name="Map of 深圳")
     assert link.get_attribute("href") == (
         "https://www.openstreetmap.org/?mlat=62.636152267456&mlon=104.056640625"
         "#map=15/62.636152267456/104.056640625"
     )
     assert link.get_attribute("rel") == "noopener noreferrer"
-
-
-def test_a_location_that_is_no_place_leads_nowhere(open_inbox, send, message, bubble):
     location = {"longitude": "x&y", "latitude": "1", "name": "Nowhere", "address": "-"}
-    shown = bubble(open_inbox(), send(message(type="location", location=location)))
+    shown = bubble(page, send(message(type="location", location=location)))
     shown.get_by_text("Nowhere").wait_for()
     expect(shown.get_by_role("link")).to_have_count(0)
 

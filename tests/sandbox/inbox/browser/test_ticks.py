@@ -141,13 +141,6 @@ def test_a_page_that_opens_later_shows_the_same(open_inbox, bubble, sandbox, sen
     shows_it(open_inbox("99970000003"))
 
 
-def test_all_windows_open(open_page, wire_to, message):
-    with Sandbox(open_windows=True, push_scale=0) as sandbox:
-        wire_to(sandbox).custom(message())
-        page = open_page(f"{sandbox.url}/#{RECIPIENT}")
-        expect(head(page)).to_have_text("24-hour window open")
-
-
 def test_clear_closes_what_was_open(open_inbox, sandbox, send, message):
     sandbox.window_open(RECIPIENT)
     send(message())
@@ -165,25 +158,6 @@ def test_the_opened_request_shows_what_was_pushed(open_inbox, bubble, send, mess
     expect(dialog).to_contain_text('"eventType": "message-status-event"')
     expect(dialog).to_contain_text('"failure": "131047: Re-engagement message"')
     expect(dialog).to_contain_text("failed: 131047: Re-engagement message")
-
-
-def test_a_message_to_whom_no_status_is_pushed_has_no_pushes(open_inbox, bubble, send, message):
-    message_id = send(message(recipient="99970000003"))
-    page = open_inbox("99970000003")
-    bubble(page, message_id).locator(".stamp").click()
-    section = page.get_by_role("complementary").locator("section", has_text="Pushes")
-    expect(section).to_contain_text("none")
-
-
-def test_the_saved_page_shows_ticks_and_no_window(open_page, sandbox, bubble, send, message, tmp_path):
-    import requests
-
-    message_id = send(message())
-    saved = tmp_path / "inbox.html"
-    saved.write_bytes(requests.get(f"{sandbox.url}/sandbox/inbox.html", timeout=10).content)
-    page = open_page(f"{saved.as_uri()}#{RECIPIENT}")
-    expect(bubble(page, message_id).locator(".undelivered")).to_contain_text("131047")
-    expect(head(page)).to_have_count(0)
 
 
 def test_in_arabic_the_ticks_stand_at_the_end(open_page, bubble, sandbox, send, message):
