@@ -52,11 +52,10 @@ LINKS = {
 }
 
 
-@pytest.fixture(scope="module")
-def render(browser, open_sandbox):
-    page = browser.new_page()
-    page.goto(open_sandbox.url)
-    yield lambda text: page.evaluate(
+@pytest.fixture
+def render(open_inbox):
+    page = open_inbox("")
+    return lambda text: page.evaluate(
         """async (text) => {
           const { draw } = await import("/static/lib/dom.js");
           const { formatted } = await import("/static/lib/formatting.js");
@@ -66,7 +65,6 @@ def render(browser, open_sandbox):
         }""",
         text,
     )
-    page.context.close()
 
 
 @for_each("text", FORMATTED)

@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from .conftest import BUSINESS_PHONE, RECIPIENT, SAMPLES
+from .conftest import BUSINESS_PHONE, RECIPIENT, SAMPLES, leave
 
 ATTACK = '<img src=x onerror="hacked=1"><script>hacked=1</script>"\'><svg onload=hacked=1>{{7*7}}'
 SCRIPT_LINK = "javascript:hacked=1"
@@ -134,15 +134,15 @@ def sandbox(open_sandbox):
 
 
 @pytest.fixture(scope="module")
-def page(browser, open_sandbox):
+def page(windows, open_sandbox):
     """One page for all attacks."""
+    page = windows[-1]
+    leave(page)
     open_sandbox.clear()
-    page = browser.new_page()
-    page.set_default_timeout(5000)
     page.goto(open_sandbox.url)
     page.locator("#state.live").wait_for()
     yield page
-    page.context.close()
+    leave(page)
 
 
 @pytest.fixture
