@@ -126,6 +126,7 @@ def test_the_next_requests_are_made_to_fail(faults_panel, sandbox):
 def test_a_share_of_the_messages_is_made_to_fail(faults_panel, sandbox, wire, message):
     page = faults_panel()
     page.get_by_label("What happens").select_option(label="late by seconds")
+    expect(page.get_by_label("Code or seconds")).to_have_value("5")
     page.get_by_label("Of what").select_option(label="% of all messages")
     expect(page.get_by_label("What happens")).to_have_value("status")
     page.get_by_label("How many").fill("100")
