@@ -21,6 +21,8 @@ from urllib.error import HTTPError
 from urllib.parse import quote
 from urllib.request import urlopen
 
+from cryptography.fernet import Fernet
+
 from scripts.airflow_api import AirflowApi
 from scripts.airflow_processes import BY_TASKS, AirflowForks
 from scripts.ports import free_port
@@ -38,10 +40,13 @@ PARTS = ("scheduler", "dag-processor", "triggerer", "api-server") if AIRFLOW_3 e
 PAGE = () if AIRFLOW_3 else ("triggerer", "webserver")
 """What must run besides for Airflow's page."""
 
+EXECUTION_API = ("scripts.warm_execution_api",) if AIRFLOW_3 else ()
+
 NEEDED = (
     "airflow.jobs.scheduler_job_runner",
     "airflow.jobs.triggerer_job_runner",
     *(("airflow.jobs.dag_processor_job_runner", "airflow.api_fastapi.main") if AIRFLOW_3 else ()),
+    *EXECUTION_API,
 )
 
 
@@ -85,8 +90,10 @@ class RunningAirflow:
         self._parts = parts
         self._port = free_port()
         self.url = f"http://127.0.0.1:{self._port}"
+        self._key = Fernet.generate_key()
         self._environment = {
             **environment,
+            "AIRFLOW__CORE__FERNET_KEY": self._key.decode(),
             "AIRFLOW__API__BASE_URL": self.url,
             # Else its answers do not say what the database said.
             "AIRFLOW__API__EXPOSE_STACKTRACE": "True",
@@ -94,12 +101,15 @@ class RunningAirflow:
             "AIRFLOW__API__PORT": str(self._port),
             "AIRFLOW__API__WORKERS": "1",
             "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
-            "AIRFLOW__CORE__PARALLELISM": "4" if AIRFLOW_3 else "1",
+            "AIRFLOW__CORE__PARALLELISM": "4",
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
             # A file that has changed is read at once; this is for one that could not be stored.
             "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "60",
             "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "10",
             "AIRFLOW__SCHEDULER__DAG_DIR_LIST_INTERVAL": "10",
+            "AIRFLOW__SCHEDULER__MIN_FILE_PROCESS_INTERVAL": "60",
+            # On SQLite nothing keeps a task from scheduling again what the scheduler has queued.
+            "AIRFLOW__SCHEDULER__SCHEDULE_AFTER_TASK_EXECUTION": "False",
             "AIRFLOW__WEBSERVER__BASE_URL": self.url,
             "AIRFLOW__WEBSERVER__WEB_SERVER_HOST": "127.0.0.1",
             "AIRFLOW__WEBSERVER__WEB_SERVER_PORT": str(self._port),
@@ -204,16 +214,8 @@ class RunningAirflow:
 
         :param key: its key.
         """
-        if not AIRFLOW_3:
-            if self._stored("SELECT 1 FROM variable WHERE key = ?", key) is None:
-                return None
-            return self._command("variables", "get", key).strip().splitlines()[-1]
-        try:
-            return str(self._api.get(f"variables/{key}")["value"])
-        except HTTPError as error:
-            if error.code == HTTPStatus.NOT_FOUND:
-                return None
-            raise
+        stored = self._stored("SELECT val FROM variable WHERE key = ?", key)
+        return None if stored is None else Fernet(self._key).decrypt(stored.encode()).decode()
 
     def set_variable(self, key: str, value: str | None) -> None:
         """Set an Airflow Variable, or delete it.

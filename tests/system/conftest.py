@@ -2,15 +2,13 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
-import sys
 from importlib.metadata import version
 
 import pytest
 
 from scripts.airflow_processes import AirflowForks
 from scripts.processes import stop
-from scripts.running_airflow import ROOT
+from scripts.running_airflow import EXECUTION_API, ROOT
 from tests.system.running import running_airflow
 from tests.system.seen import runs, seen, seen_data  # noqa: F401 - fixtures
 
@@ -29,28 +27,11 @@ def pytest_runtest_makereport(item):
 
 
 @pytest.fixture(scope="session")
-def python():
-    """Run Python in a process of its own, with changes to the environment."""
-
-    def run(*arguments, env=None):
-        return subprocess.run(
-            [sys.executable, *map(str, arguments)],
-            env=os.environ | (env or {}),
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
-
-    return run
-
-
-@pytest.fixture(scope="session")
 def forks(tmp_path_factory):
     """Run commands of Airflow, whose database is there, and programs in forks that have imported it."""
     folder = tmp_path_factory.mktemp("forks")
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    forks = AirflowForks(["airflow.models.dagbag"], environment, folder, folder / "log")
+    forks = AirflowForks(["airflow.models.dagbag", *EXECUTION_API], environment, folder, folder / "log")
     try:
         migrated = forks.run("db", "migrate")
         assert migrated.returncode == 0, migrated.stdout + migrated.stderr

@@ -1,4 +1,4 @@
-"""Runs DAGs with ``dag.test()`` in a process of their own and writes down what became of each task."""
+"""Runs DAGs with ``dag.test()``, logs all and writes down what became of each task."""
 
 from __future__ import annotations
 
@@ -16,7 +16,11 @@ AIRFLOW_2 = version("apache-airflow").startswith("2.")
 
 def main(results: str, *dag_files: str) -> None:
     import airflow.models.dagbag  # noqa: F401  puts a place of its own for warnings in, so it comes first
+    from airflow.config_templates import airflow_local_settings
+    from airflow.logging_config import configure_logging
 
+    importlib.reload(airflow_local_settings)  # which has read the level of the process that this is a fork of
+    configure_logging()
     seen: dict[str, Any] = {}
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")

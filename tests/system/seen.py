@@ -72,7 +72,7 @@ class SeenData:
 
 
 @pytest.fixture(scope="session")
-def runs(airflow, python, tmp_path_factory):
+def runs(airflow, tmp_path_factory):
     results = tmp_path_factory.mktemp("run") / "results.json"
     with (
         Sandbox(api_key=API_KEY, secret=SECRET, open_windows=True) as sandbox,
@@ -94,7 +94,8 @@ def runs(airflow, python, tmp_path_factory):
         env["AIRFLOW__LOGGING__LOGGING_LEVEL"] = "DEBUG"
         env["DEFAULT_OF_data"] = for_data.connection_json()
         dags = [HERE / "dags" / f"{name}.py" for name in ("every_way", "native", "data")]
-        run = python(HERE / "run_dags.py", results, *dags, env=env)
+        program = (HERE / "run_dags.py").read_text()
+        run = airflow(*map(str, (results, *dags)), program=program, env=env)
     assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-3000:]
     # The supervisor of dag.test(), not a worker's, logs what it is told to mask.
     log = "\n".join(line for line in (run.stdout + run.stderr).splitlines() if "MaskSecret(" not in line)

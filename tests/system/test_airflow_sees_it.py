@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -83,33 +85,11 @@ class TestConnectionsTest:
         assert "wrongSecretOfTests" not in run.stdout + run.stderr
 
 
-def test_importing_the_package_and_a_dag_warns_of_nothing(python):
+@pytest.fixture(scope="module")
+def imported():
+    """Import in a fresh process what a DAG file does, then all of the package and the DAGs."""
     program = """
-import pkgutil, runpy, sys, warnings
-import airflow.models.dagbag
-with warnings.catch_warnings(record=True) as caught:
-    warnings.simplefilter("always")
-    import airflow_provider_itnio as package
-    for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
-        if "sandbox" not in module.name:
-            __import__(module.name)
-    for path in sys.argv[1:]:
-        runpy.run_path(path)
-for warning in caught:
-    if "airflow_provider_itnio" in warning.filename or warning.filename in sys.argv[1:]:
-        print(warning.filename, warning.category.__name__, warning.message)
-print("imported", len([name for name in sys.modules if name.startswith("airflow_provider_itnio.")]))
-"""
-    run = python("-c", program, *(HERE / "dags").glob("*.py"))
-    assert run.returncode == 0, run.stderr
-    *warned, imported = run.stdout.splitlines()
-    assert int(imported.removeprefix("imported ")) > 10
-    assert warned == []
-
-
-def test_a_dag_file_pays_for_no_further_package(python):
-    program = """
-import sys
+import json, pkgutil, runpy, sys, warnings
 from airflow.providers.common.compat.sdk import (
     DAG, AirflowFailException, BaseHook, BaseOperator, BaseOperatorLink, XCom, mask_secret,
 )
@@ -119,13 +99,42 @@ import airflow_provider_itnio.links.whatsapp
 import airflow_provider_itnio.messages
 import airflow_provider_itnio.operators.whatsapp
 import airflow_provider_itnio.operators.whatsapp_broadcast
-known = {*sys.stdlib_module_names, "airflow_provider_itnio"}
-print(*{name.partition(".")[0] for name in set(sys.modules) - before} - known)
-print(*{"airflow_provider_itnio.api.models", "airflow_provider_itnio.api.client"} & set(sys.modules))
+further = set(sys.modules) - before
+for name in further:
+    if name.startswith("airflow_provider_itnio"):
+        del sys.modules[name]
+import airflow.models.dagbag
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    import airflow_provider_itnio as package
+    for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
+        if "sandbox" not in module.name:
+            __import__(module.name)
+    for path in sys.argv[1:]:
+        runpy.run_path(path)
+warned = [
+    f"{warning.filename} {warning.category.__name__} {warning.message}"
+    for warning in caught
+    if "airflow_provider_itnio" in warning.filename or warning.filename in sys.argv[1:]
+]
+imported = [name for name in sys.modules if name.startswith("airflow_provider_itnio.")]
+print(json.dumps({"further": [*further], "warned": warned, "imported": imported}))
 """
-    run = python("-c", program)
-    assert run.returncode == 0, run.stderr
-    assert run.stdout.split() == []
+    command = [sys.executable, "-c", program, *(HERE / "dags").glob("*.py")]
+    return json.loads(subprocess.check_output(command, text=True).splitlines()[-1])
+
+
+def test_importing_the_package_and_a_dag_warns_of_nothing(imported):
+    assert len(imported["imported"]) > 10
+    assert imported["warned"] == []
+
+
+def test_a_dag_file_pays_for_no_further_package(imported):
+    further = {*imported["further"]}
+    known = {*sys.stdlib_module_names, "airflow_provider_itnio"}
+    assert "airflow_provider_itnio.operators.whatsapp" in further
+    assert {name.partition(".")[0] for name in further} <= known
+    assert not {"airflow_provider_itnio.api.models", "airflow_provider_itnio.api.client"} & further
 
 
 def test_a_dag_is_read_back_from_the_database_as_it_was_written(airflow):

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.sandbox.testing.compared_dag import RUNS
 from tests.sandbox.testing.in_dag import AIRFLOW_2, AIRFLOW_BEFORE_3_3, on_airflow_3
+
+from .dags.compared import RUNS
 
 pytestmark = pytest.mark.system
 
@@ -25,28 +23,20 @@ BY_TRIGGER = "trigger_fails -1"
 ENDS = {"AirflowSkipException": "skipped", "success": "success"}
 
 
+PROGRAM = """
+import os, pytest, sys
+os.chdir(sys.argv[1])
+sys.exit(pytest.main(["-p", "no:cacheprovider", "-q", "test_compare.py"]))
+"""
+
+
 @pytest.fixture(scope="module")
-def seen(tmp_path_factory):
-    """Run the DAG in both ways in a user's project, with an Airflow and a database of its own."""
+def seen(airflow, tmp_path_factory):
+    """Run the DAG in both ways in a user's project."""
     project = tmp_path_factory.mktemp("project")
-    (project / "home").mkdir()
-    shutil.copy(HERE / "compared_dag.py", project)
+    shutil.copy(HERE / "dags" / "compared.py", project)
     shutil.copy(HERE / "compare.py", project / "test_compare.py")
-    ran = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", "test_compare.py"],
-        cwd=project,
-        env={name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW_")}
-        | {
-            "AIRFLOW_HOME": f"{project / 'home'}",
-            "AIRFLOW__CORE__DAGS_FOLDER": f"{project}",
-            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-            "COMPARED": f"{project / 'seen.json'}",
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=600,
-    )
+    ran = airflow(f"{project}", program=PROGRAM, env={"COMPARED": f"{project / 'seen.json'}"})
     assert ran.returncode == 0, ran.stdout[-5000:] + ran.stderr[-2000:]
     return json.loads((project / "seen.json").read_text())
 

@@ -1,4 +1,4 @@
-"""Runs the DAG of ``compared_dag.py`` in both ways: a test of a user's project, with its own database."""
+"""Runs the DAG of ``compared.py`` in both ways: a test of a user's project."""
 
 from __future__ import annotations
 
@@ -7,36 +7,27 @@ import os
 from importlib.metadata import version
 from pathlib import Path
 
-import compared_dag
-from airflow.cli.cli_parser import get_parser
+import compared
 
 AIRFLOW_2 = version("apache-airflow").startswith("2.")
 
 
-def airflow(*words):
-    arguments = get_parser().parse_args(words)
-    arguments.func(arguments)
-
-
 def test_both(itnio_sandbox):
-    airflow("db", "migrate")
-    dag, runs = compared_dag.dag, compared_dag.RUNS
+    dag, runs = compared.dag, compared.RUNS
     if AIRFLOW_2:  # where execute runs nothing that could be compared
         dag, runs = dag.partial_subset(["tell"]), [("tell", {})]
-    else:
-        airflow("dags", "reserialize")
     run = dag.test()
     seen = {
         "states": {f"{ti.task_id} {ti.map_index}": f"{ti.state}" for ti in run.get_task_instances()},
         "messages": [message.text for message in itnio_sandbox.messages],
-        "dag.test": {key: [*notes] for key, notes in compared_dag.NOTES.items()},
-        "execute": compared_dag.NOTES,
+        "dag.test": {key: [*notes] for key, notes in compared.NOTES.items()},
+        "execute": compared.NOTES,
         "ends": {},
     }
-    compared_dag.NOTES.clear()
+    compared.NOTES.clear()
     for task_id, given in runs:
         try:
-            returned = itnio_sandbox.execute(dag.get_task(task_id), xcoms=compared_dag.XCOMS, **given)
+            returned = itnio_sandbox.execute(dag.get_task(task_id), xcoms=compared.XCOMS, **given)
             end = "success", f"{returned}"
         except BaseException as error:  # a timeout is no Exception
             end = type(error).__name__, f"{error}"
