@@ -6,7 +6,7 @@ from airflow.executors.local_executor import LocalExecutor
 
 
 class ForkingExecutor(LocalExecutor):
-    """Airflow's own, which Airflow 2 lets use SQLite if it runs one task at a time."""
+    """Airflow's own, which Airflow 2 keeps from SQLite: there writes of several tasks wait for each other."""
 
-    is_single_threaded = True
+    is_single_threaded = True  # what Airflow asks
     serve_logs = False

@@ -51,12 +51,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     def rank(item: pytest.Item) -> int:
         if item.get_closest_marker("system") is None:
             return 3 - item.nodeid.startswith(("tests/operators/", "tests/receiver/", "tests/sandbox/"))
-        return "airflow_with_page" in item.fixturenames  # whose Airflow is busy with the others first
+        return "page" in item.fixturenames  # of an Airflow that is busy with the others first
 
     items.sort(key=rank)
     for item in items:
         if item.get_closest_marker("system"):
-            is_running = {"running", "airflow_with_page"} & {*item.fixturenames}
+            is_running = "running" in item.fixturenames
             item.add_marker(pytest.mark.xdist_group("running" if is_running else "commands"))
 
 

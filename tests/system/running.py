@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_itnio.sandbox import Sandbox
-from scripts.running_airflow import RunningAirflow, airflow_environment
+from scripts.running_airflow import PAGE, PARTS, RunningAirflow, airflow_environment
 from scripts.running_receiver import RunningReceiver, with_receiver
 from tests.system.slow_server import SlowServer
 
@@ -35,6 +35,10 @@ def task_policy(task):
     own = task.on_failure_callback or []
     task.on_failure_callback = [*(own if isinstance(own, (list, tuple)) else [own]), ON_CALL]
 """
+
+
+ALERT_LIMIT = 8
+"""Alerts to one recipient in ten minutes: fewer than by default make a storm sooner."""
 
 
 @dataclass
@@ -152,10 +156,11 @@ def running_airflow(home: Path, place: Path, items: Iterable[pytest.Item]) -> It
                 "AIRFLOW_CONN_ITNIO_ASKING": with_receiver(asking, receiver),
                 "AIRFLOW_CONN_ITNIO_SLOW": json.dumps(to_tasks | {"host": slow.url}),
                 "PLACE_OF_TASKS": str(place),
+                "AIRFLOW__ITNIO__ALERT_LIMIT": f"{ALERT_LIMIT}",
                 "AIRFLOW__ITNIO__ALERT_RECIPIENTS": '{"tag:by_policy": ["+86 1000 0000 70"]}',
             },
         )
-        with RunningAirflow(environment, home / "airflow.log") as airflow:
+        with RunningAirflow(environment, home / "airflow.log", parts=PARTS + PAGE[-1:]) as airflow:
             running = Running(airflow, alerts, tasks, faulty, waiting, asking, slow, place, dags)
             begin_scenarios(running, items, threads)
             yield running

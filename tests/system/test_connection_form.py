@@ -7,7 +7,6 @@ import json
 import pytest
 
 from airflow_provider_itnio.get_provider_info import get_provider_info
-from scripts.running_airflow import RunningAirflow, airflow_environment
 from tests.browsers import running_browser
 
 from .conftest import AIRFLOW_2
@@ -131,20 +130,8 @@ def page():
 
 
 @pytest.fixture(scope="module")
-def airflow_with_page(request, tmp_path_factory):
-    """A running Airflow with its page: Airflow 3's always has one."""
-    if not AIRFLOW_2:
-        yield request.getfixturevalue("running").airflow
-        return
-    home, dags = tmp_path_factory.mktemp("home"), tmp_path_factory.mktemp("dags")
-    environment = airflow_environment(home, dags, {"AIRFLOW__CORE__TEST_CONNECTION": "Enabled"})
-    with RunningAirflow(environment, home / "airflow.log", parts=["webserver"]) as airflow:
-        yield airflow
-
-
-@pytest.fixture(scope="module")
-def form(page, airflow_with_page):
-    return (FormOfAirflow2 if AIRFLOW_2 else FormOfAirflow3)(page, airflow_with_page)
+def form(page, running):
+    return (FormOfAirflow2 if AIRFLOW_2 else FormOfAirflow3)(page, running.airflow)
 
 
 @pytest.fixture

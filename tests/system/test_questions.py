@@ -33,7 +33,7 @@ def questions(running):
         return is_running and len(asking.sent_to(LATE)) == ASKED_AFTER_KILL
 
     airflow.trigger("questions", "run")
-    # Airflow before 3 runs one task at a time, in an order of its own.
+    # Tasks run in an order of their own.
     to_do = [
         (lambda: asking.sent_to(TAPS), lambda: tap(TAPS, 0)),
         (lambda: asking.sent_to(WRITES), lambda: asking.reply(recipient=WRITES, text="leave IT")),

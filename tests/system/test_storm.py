@@ -8,7 +8,7 @@ from contextlib import closing
 
 import pytest
 
-from .running import scenario, until
+from .running import ALERT_LIMIT, scenario, until
 
 pytestmark = pytest.mark.system
 VARIABLE = "itnio_alerts_held"
@@ -49,8 +49,8 @@ def fail(running, dag_id, runs, name):
 @scenario(after=("arrived", "slow", "at_least_once", "at_most_once"))
 def storm(running):
     for index in range(4):
-        fail(running, f"storm_{index}", 10, "storm")
-    wait_until_held(running, 20)
+        fail(running, f"storm_{index}", ALERT_LIMIT // 2, "storm")
+    wait_until_held(running, ALERT_LIMIT)
     alerts = texts(running, 72)
     pass_the_window(running)
     fail(running, "storm_0", 1, "after")
@@ -58,15 +58,15 @@ def storm(running):
     return alerts, texts(running, 72)[-1]
 
 
-def test_of_forty_failed_runs_twenty_alert_and_the_next_after_the_window_tells_of_the_others(storm):
+def test_of_failed_runs_as_many_alert_as_may_and_the_next_after_the_window_tells_of_the_others(storm):
     alerts, after = storm
-    assert len(alerts) == 20
+    assert len(alerts) == ALERT_LIMIT
     assert {text.split("\n")[0] for text in alerts} == {"❌ *DAG failed*"}
-    assert ["held back" in text for text in alerts] == [False] * 19 + [True]
+    assert ["held back" in text for text in alerts] == [False] * (ALERT_LIMIT - 1) + [True]
     last = after.split("\n")[-1]
-    assert last.startswith("_20 alerts were held back since 2")
+    assert last.startswith(f"_{ALERT_LIMIT} alerts were held back since 2")
     told = [int(part.rstrip("._)")) for part in last.split(" (")[1:] for part in [part.split(")")[0]]]
-    assert sum(told) == 20
+    assert sum(told) == ALERT_LIMIT
     assert "storm_" in last
 
 
@@ -95,8 +95,8 @@ def unwritable_variable(running):
             )
         database.commit()
     try:
-        fail(running, "storm_2", 24, "unwritable")
-        wait_for_texts(running, 72, before + 24)
+        fail(running, "storm_2", ALERT_LIMIT + 2, "unwritable")
+        wait_for_texts(running, 72, before + ALERT_LIMIT + 2)
     finally:
         with closing(sqlite3.connect(running.airflow.database, timeout=60)) as database:
             for name in ("no_insert", "no_update"):
@@ -106,14 +106,14 @@ def unwritable_variable(running):
 
 
 def test_a_variable_that_cant_be_written_loses_no_alert(unwritable_variable):
-    assert unwritable_variable == 24
+    assert unwritable_variable == ALERT_LIMIT + 2
 
 
 @scenario(after=("unwritable_variable",))
 def storm_of_tasks(running):
     running.airflow.trigger("storm_of_tasks", "storm")
-    fail(running, "storm_of_dags", 22, "storm")
-    wait_until_held(running, 8)
+    fail(running, "storm_of_dags", ALERT_LIMIT, "storm")  # beside six tasks
+    wait_until_held(running, 6)
     alerts = len(texts(running, 73))
     for run in ("first", "second"):
         running.airflow.trigger("held_alerts", run)
@@ -123,9 +123,9 @@ def storm_of_tasks(running):
 
 def test_workers_and_the_dag_processor_alert_at_once_and_a_task_tells_what_they_held_back(storm_of_tasks):
     alerts, told = storm_of_tasks
-    assert alerts == 20
+    assert alerts == ALERT_LIMIT
     assert len(told) == 1
-    assert told[0].startswith("📥 *Alerts held back*\n_8 alerts were held back since 2")
+    assert told[0].startswith("📥 *Alerts held back*\n_6 alerts were held back since 2")
 
 
 @scenario(after=("storm_of_tasks",))

@@ -25,7 +25,7 @@ def waiting(running):
         running.waiting.reply(recipient=number, text="hi")
     running.waiting.window_open(MISJUDGED, is_open=False)  # which the receiver does not know
     running.airflow.trigger("waiting", "run")
-    if AIRFLOW_2:  # which runs one task at a time here
+    if AIRFLOW_2:  # where they wait in the worker
         for task in SENDS:
             push_to(running, task, "running")
     else:

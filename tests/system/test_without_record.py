@@ -26,10 +26,14 @@ def logs(running):
         running.tasks.fail_next(recipient=number, status=-18)
     running.tasks.fail_next(recipient="8610000055", delay=120)
     running.airflow.trigger(DAG, "run")
-    until(lambda: running.is_asked_for("8610000055"))
-    running.kill("is_ended_while_asking", signal.SIGTERM)
-    until(lambda: len(running.to_numbers_with("8624")) > 40)
-    running.kill("is_ended", signal.SIGTERM)
+    to_end = {
+        "is_ended_while_asking": lambda: running.is_asked_for("8610000055"),
+        "is_ended": lambda: len(running.to_numbers_with("8624")) > 40,
+    }
+    while to_end:
+        task = until(lambda: next((task for task, is_due in to_end.items() if is_due()), None))
+        del to_end[task]
+        running.kill(task, signal.SIGTERM)
     assert running.airflow.wait_for(DAG, "run") == "failed"
     return {task: running.airflow.log_of(DAG, "run", task, 1) for task in TASKS}
 

@@ -18,9 +18,9 @@ from airflow_provider_itnio.operators.whatsapp_ask import WhatsAppAskOperator
 ASKED = {
     "by_tap": ("+86 1000 0000 81", "fail", 600),
     "by_word": ("+86 1000 0000 82", "fail", 600),
-    "by_a_stranger": ("+86 1000 0000 83", "leave", 30),
+    "by_a_stranger": ("+86 1000 0000 83", "leave", 6),
     "by_nobody": ("+86 1000 0000 84", "skip", 2),
-    "by_an_old_button": ("+86 1000 0000 84", "leave", 30),
+    "by_an_old_button": ("+86 1000 0000 84", "leave", 6),
     "is_killed": ("+86 1000 0000 85", "fail", 600),
 }
 

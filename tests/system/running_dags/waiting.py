@@ -46,11 +46,9 @@ with DAG(
     sends = WhatsAppSendOperator(
         task_id="sends", recipient="+999 7 000 0003", template=TEMPLATE, wait_for="accepted"
     )
-    is_read = WhatsAppDeliveredSensor(
+    WhatsAppDeliveredSensor(
         task_id="is_read", messages=sends.output, until="read", poke_interval=1, deferrable=AIRFLOW_V_3_0_PLUS
     )
-    if not AIRFLOW_V_3_0_PLUS:  # where one task runs at a time, and waits in the worker
-        tasks["is_pushed_later"] >> is_read
 
     WhatsAppBroadcastOperator.partial(
         task_id="broadcast",
