@@ -13,6 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -116,14 +117,18 @@ def begin_scenarios(running: Running, items: Iterable[pytest.Item], threads: Thr
         for name in getattr(item, "fixturenames", ())
     }
 
+    are_all_there = Event()
+
     def run(name: str) -> Any:
+        are_all_there.wait()
         play, after = _scenarios[name]
         wait([running.results[other] for other in after if other in running.results])
         return play(running)
 
-    for name in _scenarios:  # in the order of their definition: those that others wait for come first
+    for name in _scenarios:
         if name in wanted:
             running.results[name] = threads.submit(run, name)
+    are_all_there.set()
 
 
 @contextmanager
