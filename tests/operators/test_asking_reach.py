@@ -157,14 +157,14 @@ def test_what_is_written_down_holds_no_secret_and_no_code(store, sandbox, connec
 def test_a_receiver_that_hangs_is_waited_for_once_for_all_people(
     sandbox, receiver, connect, monkeypatch, caplog
 ):
-    monkeypatch.setattr("airflow_provider_itnio.hooks._receiver._ANSWERED_WITHIN", 2.0)
+    monkeypatch.setattr("airflow_provider_itnio.hooks._receiver._ANSWERED_WITHIN", 3.0)
     people = [f"86152000001{n:02d}" for n in range(20)]
     with proxy_of(receiver) as proxy:
         proxy.hangs_at = "/v1/window"
         connect(extra=receiver.extra | {"receiver_url": proxy.url})
         deferred(asking(recipients=people, template=TEMPLATE, deferrable=True, answer_within=600))
     assert [one.type for one in sandbox.messages] == ["interactive"] * 20
-    assert caplog.text.count("The receiver did not say within 2 s") == 1
+    assert caplog.text.count("The receiver did not say within 3 s") == 1
     assert caplog.text.count("The message itself is sent, not the WhatsApp template") == 1
 
 
