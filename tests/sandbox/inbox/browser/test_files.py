@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from .reading import expect
+from .reading import expect, until
 
 
 def test_pictures_are_shown_and_sound_and_video_have_a_player(open_inbox, send, message, files, bubble):
@@ -42,8 +42,7 @@ def test_a_document_whose_length_no_page_may_read_has_no_size(
     shown = bubble(open_inbox(), send(message(type="document", document=document)))
     shown.wait_for()
     # What must not be read is asked for again without reading it; a refusal's length is not that of the file.
-    while len(files.asked) < asked:
-        shown.page.wait_for_timeout(10)
+    until(shown.page, lambda: len(files.asked) >= asked)
     shown.page.wait_for_timeout(200)
     assert files.asked == [("HEAD", f"/{name}.pdf")] * asked
     expect(shown.locator("small")).to_have_text("PDF")
