@@ -346,7 +346,11 @@ def test_each_person_of_a_broadcast_gets_a_file_of_their_own(storage, sandbox, m
 
 def test_a_storage_that_hangs_does_not_hold_up_the_end_of_a_broadcast(storage, sandbox, monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as hanging, limit_set() as time_is_over:
-        extra = {"endpoint_url": f"http://127.0.0.1:{hanging.getsockname()[1]}", "region_name": "us-east-1"}
+        extra = {
+            "endpoint_url": f"http://127.0.0.1:{hanging.getsockname()[1]}",
+            "region_name": "us-east-1",
+            "config_kwargs": {"read_timeout": 600},
+        }
         monkeypatch.setattr("airflow_provider_itnio.operators._broadcast_run._GRACE", 0.1)
         monkeypatch.setenv("AIRFLOW_CONN_HANGING", storage.connection(extra=extra))
         asked = []
