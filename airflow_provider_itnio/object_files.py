@@ -19,6 +19,7 @@ from airflow_provider_itnio.api.checks import check_link_options
 from airflow_provider_itnio.api.describe import describe_address, describe_value
 from airflow_provider_itnio.api.errors import (
     ConfigurationError,
+    ConnectionLookupError,
     FileUnavailableError,
     InvalidMessageError,
     ItnioError,
@@ -301,9 +302,9 @@ def storage_errors(where: str, *, writes: bool = False) -> Iterator[None]:
             f"{where} is not there, or {_who_opens(where)} may not {verb} it: {_words(error)}"
         ) from None
     except AirflowNotFoundException:
-        raise ConfigurationError(
+        raise ConnectionLookupError(
             f"{where} can't be opened: there is no Airflow connection of the name before the @. Add it, or "
-            "leave out the name and the @ to use the worker's own credentials"
+            f"leave out the name and the @ to use the worker's own credentials"
         ) from None
     except (ImportError, ValueError, TypeError, AttributeError) as error:
         provider = _PROVIDERS.get(where.partition("://")[0].rpartition("'")[2].lower())

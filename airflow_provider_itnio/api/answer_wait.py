@@ -47,7 +47,7 @@ class AnswerWait:
         has_template: bool = False,
     ) -> None:
         self._question = question
-        self._secret = secret
+        self.secret = secret
         self._now = now
         self._has_template = has_template
         self._cursor = question.cursor
@@ -150,7 +150,7 @@ class AnswerWait:
         return self._cursor.partition("-")[0], asked
 
     def _is_answer(self, message: IncomingMessage) -> bool:
-        option, ignored, means = self._question.choice_of(message, self._secret)
+        option, ignored, means = self._question.choice_of(message, self.secret)
         if option is not None:
             self._answer = {
                 "answer": option,

@@ -72,6 +72,20 @@ class ConfigurationError(ItnioError):
     """A connection, or a setting of one, is missing or unusable. Raised before anything is sent."""
 
 
+class ConnectionLookupError(ConfigurationError):
+    """Airflow gave no such connection: there is none, or what keeps it did not answer just now.
+
+    Airflow says the same of both, so the task's retries, or a wait, look it up again.
+
+    :param message: which connection there is not, and the next step.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(
+            f"{message}. If it is there, Airflow or its secrets backend did not answer; see the log above"
+        )
+
+
 class ReceiverAccessError(ConfigurationError):
     """What answers at the receiver's address does not know the token, or is no receiver.
 
@@ -153,8 +167,8 @@ class ReceiverError(ItnioError):
         self.http_status = http_status
 
 
-MAY_PASS = (ReceiverError, ReceiverAccessError)
-"""What a wait goes on over: the receiver is away, restarts, or gets another token."""
+MAY_PASS = (ReceiverError, ReceiverAccessError, ConnectionLookupError)
+"""What a wait goes on over: the receiver or a secrets backend is away, restarts, or gets another token."""
 
 
 class RecordError(ItnioError):

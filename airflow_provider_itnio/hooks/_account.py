@@ -11,7 +11,7 @@ from airflow.providers.common.compat.sdk import mask_secret
 
 from airflow_provider_itnio.api.checks import describe_number
 from airflow_provider_itnio.api.describe import describe_value
-from airflow_provider_itnio.api.errors import ConfigurationError, InvalidMessageError
+from airflow_provider_itnio.api.errors import ConfigurationError, ConnectionLookupError, InvalidMessageError
 from airflow_provider_itnio.api.signing import Credentials, Secret, is_one_ascii_word
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def no_connection(conn_id: str) -> ConfigurationError:
             f"Connection {conn_id!r} can't be read: {variable} must hold a JSON object, as in "
             '{"conn_type": "itnio", "login": "…", "password": "…"}, or a URI'
         )
-    return ConfigurationError(
+    return ConnectionLookupError(
         f"Connection {conn_id!r} is not defined. Add it in Airflow, under Admin, Connections, or set "
         f"{variable} in the environment. On Airflow 3, code outside of a task finds connections only in the "
         "environment"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import timedelta
 from types import TracebackType
@@ -76,6 +79,8 @@ class ItnioHook(Files, ReceiverQuestions, _Hook):
 
     retry_refused = False
     """Whether a message that is refused for a reason that may pass is tried again."""
+    look_up_pauses: Iterator[float] = iter(())
+    """Seconds before each further look-up of a connection that Airflow does not give."""
 
     def __init__(
         self,
@@ -131,29 +136,35 @@ class ItnioHook(Files, ReceiverQuestions, _Hook):
 
         :raises ConfigurationError: if there is no such connection, or a field of it is missing or unusable.
         """
-        from airflow_provider_itnio.hooks._account import ConnectionFields, no_connection
+        from airflow_provider_itnio.hooks._account import ConnectionFields
 
-        if self._account is None:
+        while self._account is None:
             try:
-                fields = ConnectionFields.of(self.get_connection(self.itnio_conn_id))
+                self._account = self._account_of(ConnectionFields.of(self.get_connection(self.itnio_conn_id)))
             except AirflowNotFoundException:
-                raise no_connection(self.itnio_conn_id) from None
-            self._account = self._account_of(fields)
+                time.sleep(self._look_up_pause())
         return self._account
 
     async def aaccount(self) -> Account:
         """Return what the connection says without blocking the event loop, else as :meth:`account` does."""
         from airflow.providers.common.compat.connection import get_async_connection
 
-        from airflow_provider_itnio.hooks._account import ConnectionFields, no_connection
+        from airflow_provider_itnio.hooks._account import ConnectionFields
 
-        if self._account is None:
+        while self._account is None:
             try:
                 fields = ConnectionFields.of(await get_async_connection(self.itnio_conn_id))
+                self._account = self._account_of(fields)
             except AirflowNotFoundException:
-                raise no_connection(self.itnio_conn_id) from None
-            self._account = self._account_of(fields)
+                await asyncio.sleep(self._look_up_pause())
         return self._account
+
+    def _look_up_pause(self) -> float:
+        from airflow_provider_itnio.hooks._account import no_connection
+
+        for pause in self.look_up_pauses:
+            return pause
+        raise no_connection(self.itnio_conn_id) from None
 
     async def __aenter__(self) -> Self:
         """Keep one client for all that :meth:`asend` sends in the block.

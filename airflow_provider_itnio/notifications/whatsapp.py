@@ -46,6 +46,9 @@ _MAX_RETRY_AFTER: Final = 5.0
 _FILE_TIMEOUT: Final = 8.0
 """Seconds. Airflow ends a task's callbacks 20 seconds after they began, and the default alert needs some."""
 
+_LOOK_UP_PAUSES: Final = (1.0, 2.0)
+"""Seconds before a connection that Airflow does not give is looked up again."""
+
 _OF_MISSED_SLA: Final = ("dag", "task_list", "blocking_task_list", "slas", "blocking_tis")
 
 
@@ -312,7 +315,12 @@ class WhatsAppNotifier(_Notifier):
             link_expires_in=self.link_expires_in,
             check_link=self.check_link,
         )
-        hook.file_timeout, hook.retry_refused = _FILE_TIMEOUT, True  # no task's retries send an alert again
+        # No task's retries send an alert again.
+        hook.file_timeout, hook.retry_refused, hook.look_up_pauses = (
+            _FILE_TIMEOUT,
+            True,
+            iter(_LOOK_UP_PAUSES),
+        )
         for noted in (*renderer.problems, *unusable):
             log.error("WhatsApp alert: %s", noted)
         return alert, hook

@@ -19,6 +19,7 @@ from airflow_provider_itnio.api.checks import (
 )
 from airflow_provider_itnio.api.errors import (
     ConfigurationError,
+    ConnectionLookupError,
     InvalidMessageError,
     InvalidParameterError,
     ItnioError,
@@ -142,10 +143,10 @@ def retries_may_help(error: ItnioError, delivery: Delivery) -> bool:
     :param delivery: what the task does if the outcome of a message is unknown.
     """
     match error:
+        case ConnectionLookupError() | NotSentError() | RecordError() | ReceiverError():
+            return True
         case InvalidMessageError() | ConfigurationError():
             return False
-        case NotSentError() | RecordError() | ReceiverError():
-            return True
         case UnknownOutcomeError():
             return delivery == "at_least_once"
         case RefusedError():

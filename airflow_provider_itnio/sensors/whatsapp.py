@@ -19,7 +19,7 @@ from airflow.providers.common.compat.sdk import (
 
 from airflow_provider_itnio._compat import is_from_mapped
 from airflow_provider_itnio.api.checks import REACHABLE, STATUS_ORDER, check_choice
-from airflow_provider_itnio.api.errors import MAY_PASS, ItnioError, NotDeliveredError
+from airflow_provider_itnio.api.errors import MAY_PASS, ConnectionLookupError, ItnioError, NotDeliveredError
 from airflow_provider_itnio.api.masking import mask_phone_numbers
 from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
 from airflow_provider_itnio.argument_errors import with_named_errors
@@ -148,6 +148,10 @@ class WhatsAppDeliveredSensor(_Sensor):
         """
         try:
             pause = self._wait.take(self.hook.message_status(self._recipients, until=self.until))
+        except (
+            ConnectionLookupError
+        ):  # one that there is not would be waited for until the sensor's time is over
+            raise
         except MAY_PASS as error:  # also HTTP 401 and 404, which a proxy answers while the receiver restarts
             pause = self._wait.take(error)
         except ItnioError as error:

@@ -12,7 +12,7 @@ from contextlib import closing
 from typing import Any, Final, NoReturn, overload
 
 from airflow_provider_itnio.api.describe import describe_key, describe_keys, describe_value
-from airflow_provider_itnio.api.errors import ConfigurationError, InvalidMessageError
+from airflow_provider_itnio.api.errors import ConfigurationError, ConnectionLookupError, InvalidMessageError
 from airflow_provider_itnio.api.masking import mask_phone
 from airflow_provider_itnio.api.phone_numbers import canonical_number, normalize_phone
 from airflow_provider_itnio.api.values import is_gap, type_name
@@ -249,7 +249,7 @@ def sql_hook(conn_id: str) -> Any:
         kind = BaseHook.get_connection(conn_id).conn_type
         hook: Any = BaseSQLOperator.get_hook(conn_id)
     except AirflowNotFoundException:
-        raise ConfigurationError(f"sql_conn_id: there is no Airflow connection {shown}") from None
+        raise ConnectionLookupError(f"sql_conn_id: there is no Airflow connection {shown}") from None
     except (AirflowException, ImportError) as error:  # of a type that no installed provider has
         raise ConfigurationError(
             f"sql_conn_id: the connection {shown} can't be used: {error}. Install the provider of its "

@@ -19,6 +19,7 @@ from airflow_provider_itnio.api.masking import mask_phone_numbers
 from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
 from airflow_provider_itnio.api.question import Question
 from airflow_provider_itnio.api.receiver import LONGEST_WAIT
+from airflow_provider_itnio.api.signing import Secret
 from airflow_provider_itnio.api.status_wait import AFTER_ERROR, StatusWait
 from airflow_provider_itnio.hooks.itnio import ItnioHook
 
@@ -125,10 +126,10 @@ class WhatsAppAnswerTrigger(_Asking, BaseTrigger):
         question, hook = Question.from_dict(self.question), ItnioHook(self.itnio_conn_id)
         result: dict[str, Any] = {"answer": None, "failed": {}, "cursor": question.cursor}
         try:
-            secret = (await hook.aaccount()).credentials.secret
-            wait = AnswerWait(question, secret, has_template=self.has_template)
+            wait = AnswerWait(question, Secret(""), has_template=self.has_template)
             while True:
                 try:
+                    wait.secret = (await hook.aaccount()).credentials.secret
                     incoming = await hook.aincoming(**wait.what_to_read())
                     pause = wait.take(incoming, await hook.amessage_status(wait.unsettled))
                     if pause is not None and (again := wait.to_open()):

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
-import threading
 from datetime import timedelta
 from urllib.error import HTTPError
 from urllib.parse import parse_qs, urlsplit
@@ -14,7 +12,6 @@ import pytest
 from airflow.providers.common.compat.sdk import (
     DAG,
     AirflowFailException,
-    AirflowTaskTimeout,
     ObjectStoragePath,
     mask_secret,
     task,
@@ -27,7 +24,6 @@ from airflow_provider_itnio.messages import template_message
 from airflow_provider_itnio.notifications.whatsapp import WhatsAppNotifier
 from airflow_provider_itnio.operators.whatsapp import WhatsAppSendOperator
 from tests.object_storage import JPEG, MP3, MP4, PDF, PNG, WEBP
-from tests.operators.time_limits import limit_set
 from tests.tables import for_each
 from tests.task_runs import TaskRun, TaskStateStore, broadcast_run, counts_of, fails_at_once
 
@@ -342,38 +338,6 @@ def test_each_person_of_a_broadcast_gets_a_file_of_their_own(storage, sandbox, m
     storage.put("personal/absent.pdf")
     run.clear()
     assert counts_of(run.once()) == {"accepted": 1, "accepted_earlier": 20}
-
-
-def test_a_storage_that_hangs_does_not_hold_up_the_end_of_a_broadcast(storage, sandbox, monkeypatch):
-    with socket.create_server(("127.0.0.1", 0)) as hanging, limit_set() as time_is_over:
-        extra = {
-            "endpoint_url": f"http://127.0.0.1:{hanging.getsockname()[1]}",
-            "region_name": "us-east-1",
-            "config_kwargs": {"read_timeout": 600},
-        }
-        monkeypatch.setattr("airflow_provider_itnio.operators._broadcast_run._GRACE", 0.1)
-        monkeypatch.setenv("AIRFLOW_CONN_HANGING", storage.connection(extra=extra))
-        asked = []
-
-        def wait_for_a_request():
-            asked.append(hanging.accept()[0])
-            asked[0].recv(1)
-            time_is_over()
-
-        threading.Thread(target=wait_for_a_request, daemon=True).start()
-        run = broadcast_run(
-            [{"phone": NUMBER, "n": 1}],
-            text=None,
-            store=TaskStateStore(),
-            document={"object": "s3://hanging@reports/{{ recipient.n }}.pdf"},
-        )
-        with pytest.raises(AirflowTaskTimeout, match="execution_timeout is over"):
-            run.once()
-        asked[0].settimeout(1)
-        with asked[0], pytest.raises(TimeoutError):  # the storage is still asked
-            all(iter(lambda: asked[0].recv(10_000), b""))
-    assert counts_of(run.summary) == {"not_attempted": 1}
-    assert sandbox.messages == []
 
 
 def test_a_file_for_all_is_looked_at_once(storage, sandbox, monkeypatch):

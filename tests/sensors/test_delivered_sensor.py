@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+import time
 
 import pytest
 from airflow.providers.common.compat.sdk import (
@@ -271,12 +272,13 @@ def test_a_deferred_one_needs_nothing_but_its_event():
     assert not deferred(waiting(sent(NEVER_PUSHED), deferrable=True)).kwargs
 
 
-def test_a_deferred_one_whose_connection_is_gone_fails_at_once(monkeypatch):
+def test_a_deferred_one_whose_connection_is_gone_says_so_at_its_timeout(monkeypatch):
     run = waiting(sent(NEVER_PUSHED), deferrable=True)
     left = deferred(run)
     monkeypatch.delenv("AIRFLOW_CONN_ITNIO_DEFAULT")
+    left.trigger.ends_at = time.time() + 0.2
     event = triggered(left)
-    with pytest.raises(AirflowFailException, match="itnio_default"):
+    with pytest.raises(AirflowSensorTimeout, match="Connection 'itnio_default' is not defined"):
         resumed(run, left, event)
 
 

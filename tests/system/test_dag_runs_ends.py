@@ -85,9 +85,9 @@ def test_a_missing_secret_fails_at_once(seen):
     assert seen.requests_to("8610000000037") == []
 
 
-def test_a_connection_that_is_not_defined_fails_at_once(seen):
-    assert seen.ended("no_such_connection", "failed", 1)
-    assert "ConfigurationError: Connection 'itnio_nowhere' is not defined" in seen.log
+def test_a_connection_that_is_not_defined_uses_up_the_retries(seen):
+    assert seen.ended("no_such_connection", "failed", 3)
+    assert "ConnectionLookupError: Connection 'itnio_nowhere' is not defined" in seen.log
 
 
 def test_no_task_sent_a_message_twice(seen):

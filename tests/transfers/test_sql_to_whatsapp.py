@@ -234,7 +234,6 @@ def test_hundreds_of_rows(database, sandbox):
             )
             for kind in ("aws", "http", "smtp")
         ),
-        ("", {"recipient": NUMBER, "sql_conn_id": "nope"}, "there is no Airflow connection 'nope'"),
         (
             "",
             {"recipient": NUMBER, "sql_conn_id": "odd"},

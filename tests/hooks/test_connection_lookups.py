@@ -1,0 +1,124 @@
+"""A connection that Airflow does not give just now: its secrets backend or API server did not answer."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+import time
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException
+
+from airflow_provider_itnio.api.errors import ConnectionLookupError
+from airflow_provider_itnio.notifications import whatsapp
+from airflow_provider_itnio.notifications.whatsapp import WhatsAppNotifier
+from airflow_provider_itnio.operators.whatsapp import WhatsAppSendOperator
+from airflow_provider_itnio.operators.whatsapp_broadcast import WhatsAppBroadcastOperator
+from airflow_provider_itnio.sensors.whatsapp import WhatsAppDeliveredSensor
+from airflow_provider_itnio.transfers.sql_to_whatsapp import SqlToWhatsAppOperator
+from airflow_provider_itnio.triggers.whatsapp import WhatsAppStatusTrigger
+from tests.tables import for_each
+from tests.task_runs import TaskRun
+
+NUMBER = "8614718004557"
+VARIABLE = "AIRFLOW_CONN_ITNIO_DEFAULT"
+
+pytestmark = pytest.mark.usefixtures("connection")
+
+
+@pytest.fixture
+def away():
+    """Take the connection away; a call gives it back, or does so after some seconds."""
+    held = os.environ.pop(VARIABLE)
+
+    def back(after=0.0):
+        timer = threading.Timer(after, os.environ.__setitem__, (VARIABLE, held))
+        timer.start()
+        if not after:
+            timer.join()
+
+    yield back
+    os.environ[VARIABLE] = held
+
+
+@for_each(
+    "make",
+    [
+        lambda: WhatsAppSendOperator(task_id="tell", recipient=NUMBER, text="It ran"),
+        lambda: WhatsAppBroadcastOperator(task_id="tell", recipients=[NUMBER], text="It ran"),
+    ],
+)
+def test_a_retry_sends_what_could_not_be_sent_without_it(sandbox, monkeypatch, make):
+    held = os.environ[VARIABLE]
+    monkeypatch.delenv(VARIABLE)
+    run = TaskRun(make)
+    with pytest.raises(ConnectionLookupError, match="secrets backend did not answer"):
+        run.once()
+    monkeypatch.setenv(VARIABLE, held)
+    run.once()
+    assert len(sandbox.messages) == 1
+
+
+@for_each(
+    "make",
+    [
+        lambda: WhatsAppDeliveredSensor(task_id="arrived", messages=["1"], itnio_conn_id="nowhere"),
+        lambda: SqlToWhatsAppOperator(
+            task_id="report", sql="SELECT 1", sql_conn_id="nowhere", recipient=NUMBER, text="It ran"
+        ),
+        lambda: WhatsAppSendOperator(
+            task_id="tell", recipient=NUMBER, document={"object": "s3://nowhere@bucket/a.pdf"}
+        ),
+    ],
+)
+def test_retries_may_help_the_others_too(make):
+    with pytest.raises(ConnectionLookupError, match="secrets backend did not answer"):
+        TaskRun(make).once()
+
+
+def test_one_that_is_there_and_can_not_be_read_fails_at_once(monkeypatch):
+    monkeypatch.setenv("AIRFLOW_CONN_BROKEN", "{")
+    make = lambda: WhatsAppSendOperator(  # noqa: E731
+        task_id="tell", recipient=NUMBER, text="It ran", itnio_conn_id="broken"
+    )
+    with pytest.raises(AirflowFailException, match="can't be read"):
+        TaskRun(make).once()
+
+
+def test_a_trigger_goes_on_waiting(away):
+    trigger = WhatsAppStatusTrigger(["1"], "read", time.time() + 3)
+
+    async def event():
+        return (await anext(trigger.run())).payload
+
+    away(after=0.5)
+    assert "ConnectionLookupError" not in asyncio.run(event())["problem"]
+
+
+def test_one_that_is_never_there_is_told_at_the_end_of_the_wait(away):
+    trigger = WhatsAppStatusTrigger(["1"], "read", time.time() + 0.5)
+
+    async def event():
+        return (await anext(trigger.run())).payload
+
+    assert "Connection 'itnio_default' is not defined" in asyncio.run(event())["problem"]
+    away()
+
+
+@for_each("awaited", [False, True])
+def test_an_alert_is_sent_once_it_is_back(sandbox, monkeypatch, awaited):
+    monkeypatch.setattr(whatsapp, "_LOOK_UP_PAUSES", [0.2] * 100)
+    held = os.environ[VARIABLE]
+    monkeypatch.delenv(VARIABLE)
+    threading.Timer(0.3, os.environ.__setitem__, (VARIABLE, held)).start()
+    alert = WhatsAppNotifier(recipients=NUMBER, text="It failed")
+    asyncio.run(alert.async_notify({})) if awaited else alert.notify({})
+    assert [message.text for message in sandbox.messages] == ["It failed"]
+
+
+def test_an_alert_whose_connection_is_never_there_fails(monkeypatch):
+    monkeypatch.setattr(whatsapp, "_LOOK_UP_PAUSES", (0.01, 0.01))
+    monkeypatch.delenv(VARIABLE)
+    with pytest.raises(ConnectionLookupError, match="'itnio_default' is not defined"):
+        WhatsAppNotifier(recipients=NUMBER).notify({})
