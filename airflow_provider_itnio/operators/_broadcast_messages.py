@@ -62,7 +62,7 @@ class BroadcastMessages(WhatsAppMessageOperator):
             self._text_environment(),
             context,
             resolved(self.shared, context) or {},
-            data=self._fields_of_data(context),
+            data=self._data_among(fields, context),
         )
 
     def _filled(self, personal: PersonalMessage, recipient: Recipient) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, BaseOperator
 
 from airflow_provider_itnio._compat import is_from_mapped
+from airflow_provider_itnio.api.describe import describe_value
 from airflow_provider_itnio.api.errors import InvalidMessageError, NotSentError
 from airflow_provider_itnio.templating import (
     TEMPLATE_EXT,
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 _FAULTS_OF_DATA = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 """What rendering raises as often as it is tried, beside Jinja's own errors."""
 
+_JINJA = re.compile(r"\{[{%#].*?[}%#]\}", re.DOTALL)
+
 
 class TemplatedOperator(BaseOperator):
     """An operator whose fields are rendered with care for what is data.
@@ -46,6 +50,8 @@ class TemplatedOperator(BaseOperator):
 
     _given: Mapping[str, Any] = MappingProxyType({})
     _mapped: frozenset[str] = frozenset()
+    _partial: Mapping[str, Any] = MappingProxyType({})
+    _mapped_values: Mapping[str, Any] = MappingProxyType({})
     _mapped_arguments: frozenset[str] = frozenset()
     _jinja: frozenset[str] = frozenset()
     _rendered: Mapping[str, Any] = MappingProxyType({})
@@ -61,6 +67,8 @@ class TemplatedOperator(BaseOperator):
             if "default_args" in mapped:
                 mapped |= frozenset(kwargs["default_args"] or ())
             vars(operator)["_mapped"] = mapped
+            vars(operator)["_partial"] = partial
+            vars(operator)["_mapped_values"] = {name: kwargs.get(name) for name in mapped}
             vars(operator)["_mapped_arguments"] = _not_in(
                 partial.get("op_kwargs") or {}, kwargs.get("op_kwargs") or {}
             )
@@ -121,16 +129,19 @@ class TemplatedOperator(BaseOperator):
         if parent is not self:  # an object in a field that has template fields itself
             super()._do_render_template_fields(parent, template_fields, context, jinja_env, seen_oids)
             return
-        names, data = list(template_fields), self._fields_of_data(context)
+        names = list(template_fields)
+        own = {name: getattr(self, name) for name in names if name in self._own_fields}
+        unrendered = {
+            name: value for name, value in own.items() if self._rendered.get(name, self) is not value
+        }
+        data = self._data_among(unrendered, context)
         rest = [name for name in names if name not in self._own_fields and name not in data]
         arguments = getattr(self, "op_kwargs", None) or {}
         seen = seen_oids | {id(arguments[name]) for name in self._arguments_of_data(context)}
         super()._do_render_template_fields(self, rest, context, jinja_env, seen)
         renderer = self._field_renderer(context, jinja_env)
-        for name in names:
-            value = getattr(self, name)
-            is_rendered = name in data or self._rendered.get(name, self) is value
-            if name in self._own_fields and value is not None and not is_rendered:
+        for name, value in unrendered.items():
+            if name not in data and value is not None:
                 # Past Airflow, which would look for references to tasks in all of the data.
                 object.__setattr__(self, name, self._rendered_field(renderer, name, value))
         self._rendered = {**self._rendered, **{name: getattr(self, name) for name in names}}
@@ -174,6 +185,19 @@ class TemplatedOperator(BaseOperator):
             raise NotSentError(str(error)) from cause
 
     # --- what is data ---------------------------------------------------------------------------------------
+
+    def _data_among(self, fields: Mapping[str, Any], context: Context) -> frozenset[str]:
+        """Return the names of the fields that are data.
+
+        :raises AirflowFailException: if a subclass has made one of the others of data that hold Jinja.
+        """
+        data = self._fields_of_data(context)
+        texts = [text for name in data for text in jinja_texts(self._mapped_values.get(name))]
+        jinja = {each for text in texts for each in _JINJA.findall(text)}
+        for name, value in fields.items() if jinja else ():
+            if name not in data and self._partial.get(name) is not value:
+                _refuse_jinja(jinja, name, value)
+        return data
 
     def _fields_of_data(self, context: Context) -> frozenset[str]:
         """Return the names of the fields whose values an upstream task has given to a mapped task."""
@@ -226,6 +250,15 @@ class TemplatedOperator(BaseOperator):
                         "render_template_fields(context) before execute(context), or send from Python with "
                         "ItnioHook().send(recipient, text=…)"
                     )
+
+
+def _refuse_jinja(jinja: set[str], name: str, value: Any) -> None:
+    for path, leaf in leaves(value, name):
+        if isinstance(leaf, str) and (found := next((each for each in jinja if each in leaf), None)):
+            raise AirflowFailException(
+                f"InvalidMessageError: {path}: holds Jinja that an upstream task gave, which is never run: "
+                f"{describe_value(found)}. Map over the operator's own parameter, as in .expand({name}=…)"
+            )
 
 
 def _not_in(partial: Mapping[str, Any], given: Mapping[str, Any]) -> frozenset[str]:

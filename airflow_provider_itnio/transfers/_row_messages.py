@@ -156,7 +156,7 @@ class RowMessages(WhatsAppBroadcastOperator):
         environment.filters.setdefault("table", table)
         for name, hint in _OF_OTHERS[self.recipient_column is None].items():
             environment.globals.setdefault(name, Missing(hint, name=name))
-        shared, data = resolved(self.shared, context) or {}, self._fields_of_data(context)
+        shared, data = resolved(self.shared, context) or {}, self._data_among(fields, context)
         return PersonalMessage(fields, environment, context, shared, data=data)
 
     def _add_rows(self, personal: PersonalMessage) -> None:

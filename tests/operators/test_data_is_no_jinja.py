@@ -5,7 +5,13 @@ from __future__ import annotations
 import json
 
 import pytest
-from airflow.providers.common.compat.sdk import DAG, BaseOperator, literal, task, task_group
+from airflow.providers.common.compat.sdk import (
+    DAG,
+    BaseOperator,
+    literal,
+    task,
+    task_group,
+)
 
 from airflow_provider_itnio.messages import reply_buttons
 from airflow_provider_itnio.operators.whatsapp import WhatsAppSendOperator

@@ -1,0 +1,81 @@
+"""What a subclass makes of a mapped task's data: Jinja in it is never run."""
+
+from __future__ import annotations
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException
+
+from airflow_provider_itnio.messages import reply_buttons
+from airflow_provider_itnio.operators.whatsapp import WhatsAppSendOperator
+from airflow_provider_itnio.operators.whatsapp_broadcast import WhatsAppBroadcastOperator
+from tests.operators.test_data_is_no_jinja import JINJA, NUMBER, account, mapped, sent  # noqa: F401
+from tests.tables import pairs
+
+pytestmark = pytest.mark.usefixtures("account")
+
+
+class Renamed(WhatsAppSendOperator):
+    """Gives a parameter of the operator another name."""
+
+    def __init__(self, *, msg, **kwargs):
+        kwargs.setdefault("text", msg)
+        super().__init__(**kwargs)
+
+
+class RenamedToAll(WhatsAppBroadcastOperator):
+    """Does the same."""
+
+    def __init__(self, *, msg, **kwargs):
+        kwargs.setdefault("text", f"Hello {{{{ recipient.phone }}}}: {msg}")
+        super().__init__(**kwargs)
+
+
+class Nested(WhatsAppSendOperator):
+    """Builds a field of it."""
+
+    def __init__(self, *, msg, **kwargs):
+        kwargs.setdefault("interactive", reply_buttons(f"On {{{{ ds }}}}: {msg}", {"a": "A"}))
+        super().__init__(**kwargs)
+
+
+SUBCLASSES = [
+    {"operator": Renamed, "recipient": NUMBER},
+    {"operator": Nested, "recipient": NUMBER},
+    {"operator": RenamedToAll, "recipients": [NUMBER]},
+]
+
+
+@pairs(
+    fields=SUBCLASSES,
+    by=["expand", "expand_kwargs", "map"],
+    data=[JINJA, f"a{JINJA}b", "{% if 1 %}x{% endif %}"],
+)
+def test_what_a_subclass_makes_of_it_is_refused(data, by, fields, itnio_sandbox):
+    over = {
+        "expand": lambda output: {"msg": output},
+        "expand_kwargs": lambda output: output,
+        "map": lambda output: output.map(lambda row: row),
+    }[by]
+    pushed = [data] if by == "expand" else [{"msg": data}]
+    task = mapped(over=over, by="expand" if by == "expand" else "expand_kwargs", **fields)
+    with pytest.raises(
+        AirflowFailException, match="holds Jinja that an upstream task gave, which is never run"
+    ):
+        itnio_sandbox.execute(task, xcoms={"load": pushed})
+    assert itnio_sandbox.messages == []
+
+
+@pairs(fields=SUBCLASSES, by=["expand", "expand_kwargs"])
+def test_a_subclass_still_has_jinja_of_its_own(by, fields, itnio_sandbox):
+    over = (lambda output: {"msg": output}) if by == "expand" else (lambda output: output)
+    pushed = ["a { b } %}"] if by == "expand" else [{"msg": "a { b } %}"}]
+    itnio_sandbox.execute(mapped(over=over, by=by, **fields), xcoms={"load": pushed})
+    (message,) = itnio_sandbox.messages
+    assert "a { b } %}" in sent(itnio_sandbox)
+    assert "{{" not in str(message.body)
+
+
+def test_jinja_of_partial_is_run_though_data_holds_the_same(itnio_sandbox):
+    task = mapped(Renamed, lambda output: {"msg": output}, recipient=NUMBER, text="By {{ task.task_id }}")
+    itnio_sandbox.execute(task, xcoms={"load": ["{{ task.task_id }}"]})
+    assert itnio_sandbox.messages[0].text == "By tell"
