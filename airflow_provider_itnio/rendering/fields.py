@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from jinja2.nativetypes import NativeEnvironment
 
+from airflow_provider_itnio.api.describe import describe_value
 from airflow_provider_itnio.api.errors import InvalidMessageError, NotSentError
 from airflow_provider_itnio.api.hints import object_hint
 from airflow_provider_itnio.api.values import is_gap
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 _MESSAGE: Final = (*MESSAGE_FIELDS, "message", "fallback")
 _OBJECTS: Final = frozenset({*_MESSAGE, "shared", "options"} - {"text"})
 _PEOPLE: Final = frozenset({"recipient", "recipients", "exclude", "business_phone"})
+_SENDER: Final = frozenset({"business_phone", "app_id", "itnio_conn_id"})
 
 
 class FieldRenderer:
@@ -64,9 +66,9 @@ class FieldRenderer:
                 raise InvalidMessageError(f"{error}{object_hint('{', name)}") from error
             raise
         if name in _MESSAGE and is_gap(rendered):
-            raise InvalidMessageError(
-                f"{name}: its value is {rendered}; does the upstream function lack a return? Give a default"
-            )
+            raise _lacking(name, rendered)
+        if name in _SENDER and value and rendered == "":  # else the connection's would be taken
+            raise InvalidMessageError(f"{name}: is empty once rendered, {describe_value(value)} given")
         return rendered
 
     def _field(self, name: str, value: Any) -> Any:
@@ -89,6 +91,11 @@ class FieldRenderer:
             for key, value in entry.items()
         }
 
+    def _reference(self, value: Any, path: str) -> Any:
+        if (resolved := self._airflow(value)) is None:
+            raise _lacking(path, None)
+        return resolved
+
     def _resolved(self, value: Any) -> Any:
         if is_reference(value):
             return self._airflow(value)
@@ -110,7 +117,7 @@ class FieldRenderer:
                 return parts
             return value._make(parts) if hasattr(value, "_make") else type(value)(parts)
         if is_reference(value):
-            return self._airflow(value)
+            return self._reference(value, path)
         try:
             if callable(value):
                 return value(context=self._context, jinja_env=self._jinja_env)
@@ -119,3 +126,9 @@ class FieldRenderer:
             what = "its function failed" if callable(value) else "could not be rendered"
             words = f"{type(error).__name__}: {describe_error(error)}"
             raise NotSentError(f"{path}: {what}: {words}") from error
+
+
+def _lacking(path: str, value: object) -> InvalidMessageError:
+    return InvalidMessageError(
+        f"{path}: its value is {value}; does the upstream function lack a return? Give a default"
+    )

@@ -1,0 +1,66 @@
+"""An upstream task that gave nothing: no field is left out without a word, and no other sender is taken."""
+
+from __future__ import annotations
+
+import pytest
+from airflow.providers.common.compat.sdk import DAG, AirflowFailException, BaseOperator
+
+from airflow_provider_itnio.messages import reply_buttons
+from airflow_provider_itnio.operators.whatsapp import WhatsAppSendOperator
+from airflow_provider_itnio.operators.whatsapp_broadcast import WhatsAppBroadcastOperator
+from tests.tables import for_each
+
+NUMBER = "+86 147-1800-4557"
+PICTURE = {"link": "https://example.com/a.png"}
+TEMPLATE = {"name": "n", "language": {"code": "en"}}
+
+pytestmark = pytest.mark.usefixtures("connection")
+
+FIELDS = {
+    "image.caption": lambda up: {"image": PICTURE | {"caption": up}},
+    "document.filename": lambda up: {"document": PICTURE | {"filename": up}},
+    "template.components": lambda up: {"template": TEMPLATE | {"components": up}},
+    "interactive.footer": lambda up: {"interactive": reply_buttons("b", {"a": "A"}) | {"footer": up}},
+    "text.body": lambda up: {"text": {"body": up}},
+    "message.text": lambda up: {"message": {"text": up}},
+    "business_phone": lambda up: {"text": "x", "business_phone": up},
+    "app_id": lambda up: {"text": "x", "app_id": up},
+    "reply_to": lambda up: {"text": "x", "reply_to": up},
+}
+SEND = (WhatsAppSendOperator, {"recipient": NUMBER})
+BROADCAST = (WhatsAppBroadcastOperator, {"recipients": [NUMBER]})
+
+
+def telling(operator, fields):
+    with DAG("a_dag", schedule=None):
+        return operator[0](task_id="tell", **operator[1], **fields(BaseOperator(task_id="load").output))
+
+
+@for_each(
+    ("path", "operator"),
+    [
+        *((path, SEND) for path in FIELDS),
+        *((path, BROADCAST) for path in ("business_phone", "app_id")),
+    ],
+)
+def test_it_is_an_error_that_names_the_field(path, operator, itnio_sandbox):
+    with pytest.raises(AirflowFailException, match=f"{path}: its value is None"):
+        itnio_sandbox.execute(telling(operator, FIELDS[path]), xcoms={"load": None})
+    assert itnio_sandbox.requests == []
+
+
+@for_each("name", ["business_phone", "app_id"])
+def test_a_sender_that_jinja_leaves_empty_is_an_error(name, itnio_sandbox):
+    with DAG("a_dag", schedule=None):
+        task = WhatsAppSendOperator(task_id="tell", recipient=NUMBER, text="x", **{name: "{{ '' }}"})
+    with pytest.raises(AirflowFailException, match=f"{name}: is empty once rendered"):
+        itnio_sandbox.execute(task)
+    assert itnio_sandbox.requests == []
+
+
+@for_each("path", sorted({*FIELDS} - {"text.body", "message.text"}))  # which must be given
+def test_a_none_in_the_dag_file_is_not_given(path, itnio_sandbox):
+    with DAG("a_dag", schedule=None):
+        task = WhatsAppSendOperator(task_id="tell", recipient=NUMBER, **FIELDS[path](None))
+    itnio_sandbox.execute(task)
+    assert len(itnio_sandbox.messages) == 1
