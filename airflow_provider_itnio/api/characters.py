@@ -22,6 +22,11 @@ INVISIBLE_ONES: Final = f"[{INVISIBLE}]+"
 """A pattern, compiled when it is first used: most DAG files need it not."""
 
 
+def shows_nothing(text: str) -> bool:
+    """Return whether a text is of blanks and invisible characters alone."""
+    return re.fullmatch(rf"[\s{INVISIBLE}]*", text) is not None
+
+
 def show_invisible(text: str) -> str:
     """Write a code point, such as ``<U+200B>``, in place of each character that can't be seen.
 

@@ -31,7 +31,7 @@ def table(rows: Any, max_rows: int = 10, columns: Sequence[str] | None = None, w
     value is left blank.
 
     :param rows: ``rows``, or any list of dicts.
-    :param max_rows: how many are shown, from 1; the others are counted below.
+    :param max_rows: how many are shown, from 1 to 100,000; the others are counted below.
     :param columns: the columns to show, in their order; ``None`` for all.
     :param width: how wide a line is, from 10: a Latin letter counts 1, a Chinese one and an emoji 2. A phone
         shows about 34.
@@ -39,7 +39,7 @@ def table(rows: Any, max_rows: int = 10, columns: Sequence[str] | None = None, w
     :raises InvalidMessageError: if there is no such column, or the rows are no list of dicts.
     :raises InvalidParameterError: if ``max_rows`` or ``width`` can't be used.
     """
-    max_rows = check_number("table: max_rows", max_rows, 1, 1_000_000, int)
+    max_rows = check_number("table: max_rows", max_rows, 1, 100_000, int)
     width = check_number("table: width", width, 10, 4096, int)
     columns = without_gaps(columns)
     if columns is not None and not isinstance(columns, (list, tuple)):

@@ -41,6 +41,9 @@ HINT = (
 REFUSED = [
     ({"text": ""}, "text.body: must not be empty"),
     ({"text": " \n "}, "text.body: must not be empty"),
+    ({"text": "\u200b"}, "text.body: must not be empty; it holds nothing but invisible characters"),
+    ({"text": " \ufeff\u2060\n\u3164"}, "text.body: must not be empty; it holds nothing but invisible characters"),
+    ({"image": {"link": "https://a.com/a.png", "caption": "\u2800"}}, "image.caption: must not be empty; it holds nothing but invisible characters"),
     ({"text": {"body": None}}, "text.body: must be text, nothing given"),
     ({"text": ["a", "b"]}, "text.body: must be text, a list of 2 given; join it, for example with | join(', ')"),
     ({"text": ("a",)}, "text.body: must be text, a list of 1 given; join it, for example with | join(', ')"),

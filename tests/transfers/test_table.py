@@ -54,8 +54,8 @@ def test_columns_are_chosen():
 @for_each(
     ("options", "words"),
     [
-        ({"max_rows": 0}, "table: max_rows: must be a whole number from 1 to 1000000, 0 given"),
-        ({"max_rows": "5"}, "max_rows: must be a whole number from 1 to 1000000, '5' given"),
+        ({"max_rows": 0}, "table: max_rows: must be a whole number from 1 to 100000, 0 given"),
+        ({"max_rows": "5"}, "max_rows: must be a whole number from 1 to 100000, '5' given"),
         ({"max_rows": True}, "max_rows: .* True given"),
         ({"width": 9}, "table: width: must be a whole number from 10 to 4096, 9 given"),
         (

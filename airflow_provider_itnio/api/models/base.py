@@ -17,7 +17,7 @@ from uuid import UUID
 from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints, ValidationInfo
 from pydantic_core import PydanticCustomError
 
-from airflow_provider_itnio.api.characters import show_invisible
+from airflow_provider_itnio.api.characters import show_invisible, shows_nothing
 from airflow_provider_itnio.api.describe import describe_value, link_without_query
 from airflow_provider_itnio.api.values import has_lost_digits, integral, is_gap, plain_scalar, type_name
 
@@ -58,6 +58,8 @@ def text_value(value: object) -> str:
         if not value or value.isspace():
             raise rule_error("must not be empty")
         if not value.isascii():
+            if shows_nothing(value):
+                raise rule_error("must not be empty; it holds nothing but invisible characters")
             try:
                 value.encode()
             except UnicodeEncodeError:
