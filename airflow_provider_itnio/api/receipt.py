@@ -26,6 +26,8 @@ class ReceiptDict(TypedDict):
 class Receipt:
     """Itniotech has accepted the message. Whether WhatsApp delivers it is not known here.
 
+    A task returns :meth:`as_dict` of it: Airflow does not read a ``Receipt`` from an XCom.
+
     :param message_id: the vendor's id of the message: printable text of at most 128 characters. Where the
         vendor gave something else, it says so in brackets.
     :param recipient: the number it goes to, digits only.
