@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, Final
 from airflow_provider_itnio.api.checks import check_link_options
 from airflow_provider_itnio.api.describe import describe_address, describe_value
 from airflow_provider_itnio.api.errors import (
+    IF_IT_IS_THERE,
     ConfigurationError,
-    ConnectionLookupError,
     FileUnavailableError,
     InvalidMessageError,
     ItnioError,
@@ -302,9 +302,9 @@ def storage_errors(where: str, *, writes: bool = False) -> Iterator[None]:
             f"{where} is not there, or {_who_opens(where)} may not {verb} it: {_words(error)}"
         ) from None
     except AirflowNotFoundException:
-        raise ConnectionLookupError(
+        raise FileUnavailableError(
             f"{where} can't be opened: there is no Airflow connection of the name before the @. Add it, or "
-            f"leave out the name and the @ to use the worker's own credentials"
+            f"leave out the name and the @ to use the worker's own credentials. {IF_IT_IS_THERE}"
         ) from None
     except (ImportError, ValueError, TypeError, AttributeError) as error:
         provider = _PROVIDERS.get(where.partition("://")[0].rpartition("'")[2].lower())

@@ -72,18 +72,20 @@ class ConfigurationError(ItnioError):
     """A connection, or a setting of one, is missing or unusable. Raised before anything is sent."""
 
 
+IF_IT_IS_THERE = "If it is there, Airflow or its secrets backend did not answer; see the log above"
+"""Of a connection. Airflow says the same of one that there is not, and of one that it could not look up."""
+
+
 class ConnectionLookupError(ConfigurationError):
     """Airflow gave no such connection: there is none, or what keeps it did not answer just now.
 
-    Airflow says the same of both, so the task's retries, or a wait, look it up again.
+    The task's retries, or a wait, look it up again.
 
     :param message: which connection there is not, and the next step.
     """
 
     def __init__(self, message: str) -> None:
-        super().__init__(
-            f"{message}. If it is there, Airflow or its secrets backend did not answer; see the log above"
-        )
+        super().__init__(f"{message}. {IF_IT_IS_THERE}")
 
 
 class ReceiverAccessError(ConfigurationError):

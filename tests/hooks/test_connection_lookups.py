@@ -10,7 +10,7 @@ import time
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
-from airflow_provider_itnio.api.errors import ConnectionLookupError
+from airflow_provider_itnio.api.errors import ConnectionLookupError, FileUnavailableError, ItnioError
 from airflow_provider_itnio.notifications import whatsapp
 from airflow_provider_itnio.notifications.whatsapp import WhatsAppNotifier
 from airflow_provider_itnio.operators.whatsapp import WhatsAppSendOperator
@@ -19,7 +19,7 @@ from airflow_provider_itnio.sensors.whatsapp import WhatsAppDeliveredSensor
 from airflow_provider_itnio.transfers.sql_to_whatsapp import SqlToWhatsAppOperator
 from airflow_provider_itnio.triggers.whatsapp import WhatsAppStatusTrigger
 from tests.tables import for_each
-from tests.task_runs import TaskRun
+from tests.task_runs import TaskRun, broadcast_run, counts_of, may_be_tried_again
 
 NUMBER = "8614718004557"
 VARIABLE = "AIRFLOW_CONN_ITNIO_DEFAULT"
@@ -73,7 +73,7 @@ def test_a_retry_sends_what_could_not_be_sent_without_it(sandbox, monkeypatch, m
     ],
 )
 def test_retries_may_help_the_others_too(make):
-    with pytest.raises(ConnectionLookupError, match="secrets backend did not answer"):
+    with pytest.raises((ConnectionLookupError, FileUnavailableError), match="secrets backend did not answer"):
         TaskRun(make).once()
 
 
@@ -122,3 +122,11 @@ def test_an_alert_whose_connection_is_never_there_fails(monkeypatch):
     monkeypatch.delenv(VARIABLE)
     with pytest.raises(ConnectionLookupError, match="'itnio_default' is not defined"):
         WhatsAppNotifier(recipients=NUMBER).notify({})
+
+
+def test_retries_may_help_whose_own_file_could_not_be_looked_up(sandbox):
+    people = [{"phone": NUMBER, "n": 1}]
+    run = broadcast_run(people, text=None, document={"object": "s3://nowhere@b/{{ recipient.n }}.pdf"})
+    assert "there is no Airflow connection" in str(may_be_tried_again(run, ItnioError))
+    assert counts_of(run.summary) == {"not_sent": 1}
+    assert sandbox.requests == []
