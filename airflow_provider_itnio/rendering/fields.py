@@ -24,6 +24,8 @@ _MESSAGE: Final = (*MESSAGE_FIELDS, "message", "fallback")
 _OBJECTS: Final = frozenset({*_MESSAGE, "shared", "options"} - {"text"})
 _PEOPLE: Final = frozenset({"recipient", "recipients", "exclude", "business_phone"})
 _SENDER: Final = frozenset({"business_phone", "app_id", "itnio_conn_id"})
+_JUDGED_LATER: Final = ("shared.", "recipients[", "exclude")
+"""Where a None is an error of one message, or only if it is used, or has an error of its own."""
 
 
 class FieldRenderer:
@@ -92,7 +94,7 @@ class FieldRenderer:
         }
 
     def _reference(self, value: Any, path: str) -> Any:
-        if (resolved := self._airflow(value)) is None:
+        if (resolved := self._airflow(value)) is None and not path.startswith(_JUDGED_LATER):
             raise _lacking(path, None)
         return resolved
 

@@ -64,3 +64,18 @@ def test_a_none_in_the_dag_file_is_not_given(path, itnio_sandbox):
         task = WhatsAppSendOperator(task_id="tell", recipient=NUMBER, **FIELDS[path](None))
     itnio_sandbox.execute(task)
     assert len(itnio_sandbox.messages) == 1
+
+
+def test_a_none_in_shared_may_have_a_default(itnio_sandbox):
+    fields = {"text": "{{ shared.rows or 0 }} rows"}
+    task = telling(BROADCAST, lambda up: {**fields, "shared": {"rows": up}})
+    itnio_sandbox.execute(task, xcoms={"load": None})
+    assert itnio_sandbox.messages[0].text == "0 rows"
+
+
+def test_a_none_among_recipients_is_an_error_of_that_one_message(itnio_sandbox):
+    with DAG("a_dag", schedule=None):
+        people = [NUMBER, BaseOperator(task_id="load").output]
+        task = WhatsAppBroadcastOperator(task_id="tell", recipients=people, text="x")
+    with pytest.raises(AirflowFailException, match="1 accepted, 1 invalid"):
+        itnio_sandbox.execute(task, xcoms={"load": None})
