@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -30,8 +29,6 @@ if TYPE_CHECKING:
 
 _FAULTS_OF_DATA = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 """What rendering raises as often as it is tried, beside Jinja's own errors."""
-
-_JINJA = re.compile(r"\{[{%#].*?[}%#]\}", re.DOTALL)
 
 
 class TemplatedOperator(BaseOperator):
@@ -189,14 +186,14 @@ class TemplatedOperator(BaseOperator):
     def _data_among(self, fields: Mapping[str, Any], context: Context) -> frozenset[str]:
         """Return the names of the fields that are data.
 
-        :raises AirflowFailException: if a subclass has made one of the others of data that hold Jinja.
+        :raises AirflowFailException: if data hold Jinja, and a subclass made a field that holds some, too.
         """
         data = self._fields_of_data(context)
-        texts = [text for name in data for text in jinja_texts(self._mapped_values.get(name))]
-        jinja = {each for text in texts for each in _JINJA.findall(text)}
-        for name, value in fields.items() if jinja else ():
-            if name not in data and self._partial.get(name) is not value:
-                _refuse_jinja(jinja, name, value)
+        if any(_may_be_jinja(leaf) for name in data for _, leaf in leaves(self._mapped_values.get(name))):
+            mapped = {name: value for name, value in self._mapped_values.items() if name not in data}
+            written = {*jinja_texts([dict(self._partial), self._defaults, mapped])}
+            for name in fields.keys() - data:
+                _refuse_jinja(written, name, fields[name])
         return data
 
     def _fields_of_data(self, context: Context) -> frozenset[str]:
@@ -252,12 +249,18 @@ class TemplatedOperator(BaseOperator):
                     )
 
 
-def _refuse_jinja(jinja: set[str], name: str, value: Any) -> None:
+def _may_be_jinja(value: object) -> bool:
+    """Return whether data hold Jinja, or may become it beside other data."""
+    return isinstance(value, str) and (is_rendered_later(value) or value.rstrip().endswith("{"))
+
+
+def _refuse_jinja(written: set[str], name: str, value: Any) -> None:
     for path, leaf in leaves(value, name):
-        if isinstance(leaf, str) and (found := next((each for each in jinja if each in leaf), None)):
+        if isinstance(leaf, str) and is_rendered_later(leaf) and leaf not in written:
             raise AirflowFailException(
-                f"InvalidMessageError: {path}: holds Jinja that an upstream task gave, which is never run: "
-                f"{describe_value(found)}. Map over the operator's own parameter, as in .expand({name}=…)"
+                f"InvalidMessageError: {path}: holds Jinja, and so does what an upstream task gave, which is "
+                f"never run: {describe_value(leaf)}. Map over the operator's own parameter, as in "
+                f".expand({name}=…)"
             )
 
 

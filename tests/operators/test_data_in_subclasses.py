@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException
+from airflow.providers.common.compat.sdk import DAG, AirflowFailException, BaseOperator
 
 from airflow_provider_itnio.messages import reply_buttons
 from airflow_provider_itnio.operators.whatsapp import WhatsAppSendOperator
 from airflow_provider_itnio.operators.whatsapp_broadcast import WhatsAppBroadcastOperator
 from tests.operators.test_data_is_no_jinja import JINJA, NUMBER, account, mapped, sent  # noqa: F401
-from tests.tables import pairs
+from tests.tables import for_each, pairs
 
 pytestmark = pytest.mark.usefixtures("account")
 
@@ -38,6 +38,14 @@ class Nested(WhatsAppSendOperator):
         super().__init__(**kwargs)
 
 
+class Joined(WhatsAppSendOperator):
+    """Joins two parameters, and changes their blanks."""
+
+    def __init__(self, *, name, city, **kwargs):
+        kwargs.setdefault("text", " ".join(f"Hello {name}{city}".split()))
+        super().__init__(**kwargs)
+
+
 SUBCLASSES = [
     {"operator": Renamed, "recipient": NUMBER},
     {"operator": Nested, "recipient": NUMBER},
@@ -58,9 +66,7 @@ def test_what_a_subclass_makes_of_it_is_refused(data, by, fields, itnio_sandbox)
     }[by]
     pushed = [data] if by == "expand" else [{"msg": data}]
     task = mapped(over=over, by="expand" if by == "expand" else "expand_kwargs", **fields)
-    with pytest.raises(
-        AirflowFailException, match="holds Jinja that an upstream task gave, which is never run"
-    ):
+    with pytest.raises(AirflowFailException, match="so does what an upstream task gave, which is never run"):
         itnio_sandbox.execute(task, xcoms={"load": pushed})
     assert itnio_sandbox.messages == []
 
@@ -79,3 +85,26 @@ def test_jinja_of_partial_is_run_though_data_holds_the_same(itnio_sandbox):
     task = mapped(Renamed, lambda output: {"msg": output}, recipient=NUMBER, text="By {{ task.task_id }}")
     itnio_sandbox.execute(task, xcoms={"load": ["{{ task.task_id }}"]})
     assert itnio_sandbox.messages[0].text == "By tell"
+
+
+@for_each(
+    "row",
+    [
+        {"name": "{{ conn.itnio_default.password ~ '", "city": "' }}"},
+        {"name": "{{  conn.itnio_default.password  }}", "city": "x"},
+        {"name": "{", "city": "{ conn.itnio_default.password }}"},
+    ],
+)
+def test_jinja_that_only_the_subclass_makes_whole_is_refused(row, itnio_sandbox):
+    task = mapped(Joined, lambda output: output, by="expand_kwargs", recipient=NUMBER)
+    with pytest.raises(AirflowFailException, match="which is never run"):
+        itnio_sandbox.execute(task, xcoms={"load": [row]})
+    assert itnio_sandbox.messages == []
+
+
+def test_what_the_dag_file_says_is_run_beside_data_with_jinja(itnio_sandbox):
+    with DAG("mapped", schedule=None, default_args={"text": "{{ task.task_id }} {{ shared.news }}"}):
+        output = BaseOperator(task_id="load").output
+        told = WhatsAppBroadcastOperator.partial(task_id="tell", recipients=[NUMBER]).expand(shared=output)
+    itnio_sandbox.execute(told, xcoms={"load": [{"news": JINJA}]})
+    assert itnio_sandbox.messages[0].text == f"tell {JINJA}"
