@@ -60,7 +60,7 @@ class BroadcastMessages(WhatsAppMessageOperator):
         return PersonalMessage(
             fields,
             self._text_environment(),
-            context,
+            self._context_for(fields, context),
             resolved(self.shared, context) or {},
             data=self._data_among(fields, context),
         )

@@ -196,6 +196,10 @@ class TemplatedOperator(BaseOperator):
                 _refuse_jinja(written, name, fields[name])
         return data
 
+    def _context_for(self, fields: Mapping[str, Any], context: Context) -> Mapping[str, Any]:
+        """Return what Jinja in fields may use: nothing of Airflow unless the DAG file says all of it."""
+        return context if self._jinja.issuperset(jinja_texts(fields)) else {}
+
     def _fields_of_data(self, context: Context) -> frozenset[str]:
         """Return the names of the fields whose values an upstream task has given to a mapped task."""
         mapped = self._mapped_operator()

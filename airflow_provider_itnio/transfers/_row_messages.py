@@ -157,7 +157,7 @@ class RowMessages(WhatsAppBroadcastOperator):
         for name, hint in _OF_OTHERS[self.recipient_column is None].items():
             environment.globals.setdefault(name, Missing(hint, name=name))
         shared, data = resolved(self.shared, context) or {}, self._data_among(fields, context)
-        return PersonalMessage(fields, environment, context, shared, data=data)
+        return PersonalMessage(fields, environment, self._context_for(fields, context), shared, data=data)
 
     def _add_rows(self, personal: PersonalMessage) -> None:
         from airflow_provider_itnio.transfers._rows import TemplateRows

@@ -108,3 +108,31 @@ def test_what_the_dag_file_says_is_run_beside_data_with_jinja(itnio_sandbox):
         told = WhatsAppBroadcastOperator.partial(task_id="tell", recipients=[NUMBER]).expand(shared=output)
     itnio_sandbox.execute(told, xcoms={"load": [{"news": JINJA}]})
     assert itnio_sandbox.messages[0].text == f"tell {JINJA}"
+
+
+class SetInExecute(WhatsAppBroadcastOperator):
+    """Makes its text of what an upstream task gave, when it runs."""
+
+    def execute(self, context):
+        self.text = f"Hello {{{{ recipient.phone[:2] }}}}: {context['ti'].xcom_pull('load')}"
+        return super().execute(context)
+
+
+class SetInPreExecute(WhatsAppBroadcastOperator):
+    """Does so before it runs."""
+
+    def pre_execute(self, context):
+        self.text = f"Hello {{{{ recipient.phone[:2] }}}}: {context['ti'].xcom_pull('load')}"
+
+
+@pairs(operator=[SetInExecute, SetInPreExecute], data=[JINJA, "{{ ti.task_id }}", "x"])
+def test_a_text_that_is_set_when_the_task_runs_sees_nothing_of_airflow(operator, data, itnio_sandbox):
+    with DAG("a_dag", schedule=None):
+        task = operator(task_id="tell", recipients=[NUMBER], text="On {{ ds }}")
+    if data == "x":
+        itnio_sandbox.execute(task, xcoms={"load": data})
+        assert itnio_sandbox.messages[0].text == "Hello 86: x"
+        return
+    with pytest.raises(AirflowFailException, match="is undefined"):
+        itnio_sandbox.execute(task, xcoms={"load": data})
+    assert itnio_sandbox.messages == []
