@@ -148,9 +148,7 @@ class WhatsAppDeliveredSensor(_Sensor):
         """
         try:
             pause = self._wait.take(self.hook.message_status(self._recipients, until=self.until))
-        except (
-            ConnectionLookupError
-        ):  # one that there is not would be waited for until the sensor's time is over
+        except ConnectionLookupError:  # it may be one that will never be there
             raise
         except MAY_PASS as error:  # also HTTP 401 and 404, which a proxy answers while the receiver restarts
             pause = self._wait.take(error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 import time
 from enum import Enum
@@ -44,6 +45,17 @@ def test_a_tap_answers(deferrable, maybe_store, sandbox):
     at = reply.at.replace(microsecond=0)
     assert answer == {"answer": "leave", "answered_by": BEN, "answered_at": at.isoformat()}
     assert [message.recipient for message in sandbox.messages] == [ANA, BEN]
+
+
+def test_a_trigger_goes_on_over_a_connection_that_can_not_be_looked_up(sandbox, monkeypatch):
+    run = asking(deferrable=True)
+    left = deferred(run)
+    tap(sandbox, sandbox.messages[0], 1)
+    name = "AIRFLOW_CONN_ITNIO_DEFAULT"
+    held = os.environ[name]
+    monkeypatch.delenv(name)
+    threading.Timer(0.5, os.environ.__setitem__, (name, held)).start()
+    assert ended(run, left)["answer"] == "leave"
 
 
 class Key(str, Enum):  # noqa: UP042 - whose text is not its value
