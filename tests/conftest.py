@@ -19,6 +19,8 @@ import pytest
 from tests.logs import FullDisk, lines_go_to
 from tests.receiver.running import running_receiver
 
+gc.disable()  # while tests are collected: nothing of what is made then goes away
+
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 
 # Nothing of whoever runs the tests may get in: no connection, no setting, no proxy.
@@ -76,8 +78,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 
 def pytest_collection_finish() -> None:
-    """Let no garbage collection go through the thousands of tests, and Airflow, again."""
+    """Let no garbage collection go through the thousands of tests, and Airflow."""
     gc.freeze()
+    gc.enable()
 
 
 def pytest_sessionfinish() -> None:
