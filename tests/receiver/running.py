@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import itertools
 import json
+import multiprocessing
 import os
 import re
 import signal
@@ -19,11 +20,52 @@ PUSH_TOKEN = "push-0123456789abcdefghijkl"
 READ_TOKEN = "read-0123456789abcdefghijkl"
 AT = 1_790_000_000
 _numbers = itertools.count(8613700000000)
+_forks = multiprocessing.get_context("forkserver")
+_forks.set_forkserver_preload(
+    ["airflow_provider_itnio.receiver.server", "uvicorn.lifespan.on", "sqlite3", "psycopg2"]
+)
 
 
 def new_number():
     """Give a phone number that nothing else in this process uses: a receiver remembers who wrote."""
     return str(next(_numbers))
+
+
+class Fork(_forks.Process):
+    """The receiver's command in a fork of a process that has imported it, to be used as ``Popen`` is."""
+
+    returncode = property(lambda self: self.exitcode)
+
+    def __init__(self, environ, log):
+        super().__init__(daemon=True)  # ends with the tests
+        self._environ = environ
+        self._log = str(log)
+        self.start()
+
+    def run(self):
+        from airflow_provider_itnio.receiver.cli import main
+
+        for number in (1, 2):
+            os.dup2(os.open(self._log, os.O_WRONLY | os.O_APPEND), number)
+        os.environ.clear()
+        os.environ.update(self._environ)
+        sys.exit(main([]))
+
+    def poll(self):
+        return self.exitcode
+
+    def wait(self):
+        self.join()
+        return self.exitcode
+
+    def send_signal(self, number):
+        os.kill(self.pid, number)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.join()
 
 
 class RunningReceiver:
@@ -90,9 +132,18 @@ class RunningReceiver:
         self.process.wait()
 
 
+def _command(environ, log):
+    command = [sys.executable, "-m", "airflow_provider_itnio.receiver"]
+    with log.open("w") as out:
+        return subprocess.Popen(command, env=environ, stdout=out, stderr=out)
+
+
 @contextmanager
-def running_receiver(database, tmp_path, port=0, **environment):
-    """Start a receiver; it ends with the block, and must end cleanly unless it was killed."""
+def running_receiver(database, tmp_path, port=0, *, is_forked=True, **environment):
+    """Start a receiver; it ends with the block, and must end cleanly unless it was killed.
+
+    :param is_forked: whether it is a fork, which is quicker to start, or the command as a person gives it.
+    """
     log = tmp_path / f"receiver-{time.monotonic_ns()}.log"
     environ = {
         **os.environ,
@@ -102,13 +153,12 @@ def running_receiver(database, tmp_path, port=0, **environment):
         "ITNIO_RECEIVER_PORT": str(port),
         **environment,
     }
-    with log.open("w") as out:
-        command = [sys.executable, "-m", "airflow_provider_itnio.receiver"]
-        with subprocess.Popen(command, env=environ, stdout=out, stderr=out) as process:
-            try:
-                yield RunningReceiver(process, log)
-            finally:
-                process.terminate()
+    log.touch()
+    with (Fork if is_forked else _command)(environ, log) as process:
+        try:
+            yield RunningReceiver(process, log)
+        finally:
+            process.terminate()
     assert process.returncode in (0, -signal.SIGKILL), log.read_text()
 
 

@@ -92,7 +92,7 @@ def test_two_tokens_are_as_good_as_each_other(tmp_path):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda one: one.name)
 def test_it_ends_cleanly_also_while_someone_waits(tmp_path, number):
-    with running_receiver(f"sqlite:///{tmp_path}/r.db", tmp_path) as receiver:
+    with running_receiver(f"sqlite:///{tmp_path}/r.db", tmp_path, is_forked=False) as receiver:
         with socket.create_connection(("127.0.0.1", receiver.port)) as waiting:
             request = "GET /v1/messages/x?wait=25 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\n\r\n"
             waiting.sendall(request.format(READ_TOKEN).encode())
