@@ -55,6 +55,9 @@ def ran(project):
             "AIRFLOW_HOME": str(project / "home"),
             # A folder that is not there: whoever asked the database would fail.
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{project}/nowhere/airflow.db",
+            # Nothing listens there: what is sent goes past it.
+            "HTTP_PROXY": "http://127.0.0.1:9",
+            "NO_PROXY": "intra.example",
         },
         capture_output=True,
         text=True,

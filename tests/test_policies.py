@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from importlib.metadata import entry_points
 from importlib.metadata import version as installed
 
@@ -307,20 +304,3 @@ def test_options_that_there_are_are_no_reason_for_a_line(monkeypatch, caplog):
             monkeypatch.setenv(f"AIRFLOW__ITNIO__{option.upper()}{ending}", "")
     applied(dag_with())
     assert not [record for record in caplog.records if record.name == policies.__name__]
-
-
-def test_an_airflow_that_is_not_configured_loads_nothing_more():
-    program = """
-import sys
-from airflow.providers.common.compat.sdk import DAG
-before = set(sys.modules)
-from airflow_provider_itnio import policies
-with DAG("a", schedule=None) as dag: ...
-policies.dag_policy(dag)
-print(*sorted(name for name in set(sys.modules) - before if name.startswith("airflow_provider")))
-"""
-    environment = {name: value for name, value in os.environ.items() if "ITNIO" not in name}
-    run = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environment
-    )
-    assert run.stdout.split() in (["airflow_provider_itnio", "airflow_provider_itnio.policies"], [])

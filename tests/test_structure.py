@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import sys
 from pathlib import Path
 
@@ -40,22 +41,31 @@ def name_of(file):
     return file.relative_to(PACKAGE).as_posix()
 
 
+@functools.cache
+def nodes_of(file):
+    return [*ast.walk(ast.parse(file.read_text()))]
+
+
+@functools.cache
 def imports_of(file, *, lazy=True):
     """Give the modules that a file imports when it runs, by their full names."""
-    tree = ast.parse(file.read_text())
+    return set(_imports_of(file, lazy))
+
+
+def _imports_of(file, lazy):
     for_types = {
         id(inner)
-        for node in ast.walk(tree)
+        for node in nodes_of(file)
         if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
         for inner in ast.walk(node)
     }
     inside = {
         id(inner)
-        for node in ast.walk(tree)
+        for node in nodes_of(file)
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
         for inner in ast.walk(node)
     }
-    for node in ast.walk(tree):
+    for node in nodes_of(file):
         if id(node) in for_types or (id(node) in inside and not lazy):
             continue
         if isinstance(node, ast.Import):
@@ -84,11 +94,10 @@ def each(files):
 
 def test_the_imports_of_a_file_are_found(tmp_path):
     file = PACKAGE / "sandbox" / "server.py"
-    found = set(imports_of(file))
+    found = imports_of(file)
     assert {"asyncio", "uvicorn", f"{OWN}.sandbox.vendor.account"} <= found
-    lazy = set(imports_of(PACKAGE / "hooks" / "itnio.py")) - set(
-        imports_of(PACKAGE / "hooks" / "itnio.py", lazy=False)
-    )
+    hook = PACKAGE / "hooks" / "itnio.py"
+    lazy = imports_of(hook) - imports_of(hook, lazy=False)
     assert f"{OWN}.api.client" in lazy
 
 
@@ -111,7 +120,7 @@ NEVER_LOADED = ("api", "sandbox", "triggers")  # of what stands in a DAG file
 def test_what_a_dag_file_loads_is_not_heavy(file):
     loaded, waiting = set(), [file]
     while waiting:
-        names = set(imports_of(waiting.pop(), lazy=False))
+        names = imports_of(waiting.pop(), lazy=False)
         assert not HEAVY & {name.split(".")[0] for name in names}
         own = {
             PACKAGE.joinpath(*name.split(".")[1:]).with_suffix(".py")
@@ -124,10 +133,9 @@ def test_what_a_dag_file_loads_is_not_heavy(file):
 
 @each(FILES)
 def test_airflow_is_reached_through_its_compatibility_layer_alone(file):
-    tree = ast.parse(file.read_text())
     names = {
         name
-        for node in ast.walk(tree)
+        for node in nodes_of(file)
         for name in (
             [alias.name for alias in node.names]
             if isinstance(node, ast.Import)
@@ -157,8 +165,8 @@ def test_no_file_has_more_than_400_lines():
     files = [
         file
         for folder in folders
-        for kind in ("py", "js", "css")
-        for file in (top / folder).rglob(f"*.{kind}")
+        for file in (top / folder).rglob("*.*")
+        if file.suffix in (".py", ".js", ".css")
     ]
     assert len(files) > 300
     assert [file for file in files if file.read_bytes().count(b"\n") > 400] == []

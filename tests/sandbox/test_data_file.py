@@ -284,11 +284,10 @@ def write_strange_row(path):
 def test_a_file_that_cannot_be_used_is_named_and_left_as_it_is(path, write, why):
     write(path)
     before = None if path.is_dir() else path.read_bytes()
-    process, line = started(path)
-    assert process.wait(60) == 2
-    process.stdout.close()
-    assert line.startswith(f"itnio-sandbox: error: data: {path} ")
-    assert why in line
+    with pytest.raises(RuntimeError) as caught:
+        Sandbox(data=path).start()
+    assert str(caught.value).startswith(f"data: {path} ")
+    assert why in str(caught.value)
     assert path.is_dir() or path.read_bytes() == before
     (free := Sandbox(data=path.with_name("other.db"))).start()
     free.stop()

@@ -50,20 +50,6 @@ print(sorted({name.split(".")[0] for name in set(sys.modules) - before} - set(sy
     assert ran.stdout == "['airflow_provider_itnio']\n"
 
 
-def test_a_project_with_the_package_alone_has_the_fixture_which_loads_no_airflow(run_pytest):
-    code, shown = run_pytest(
-        """
-import sys
-
-def test_it(itnio_sandbox):
-    assert itnio_sandbox.messages == []
-    assert "uvicorn" in sys.modules
-    assert "airflow" not in sys.modules
-"""
-    )
-    assert code == 0, shown
-
-
 def test_without_the_extra_other_tests_run_and_the_fixture_says_what_to_install(run_pytest):
     code, shown = run_pytest(
         "def test_other():\n    pass\n\ndef test_it(itnio_sandbox):\n    pass\n",
@@ -74,16 +60,19 @@ def test_without_the_extra_other_tests_run_and_the_fixture_says_what_to_install(
     assert "pip install 'airflow-provider-itnio[sandbox]'" in shown
 
 
-def test_each_test_begins_anew_and_the_environment_is_put_back(run_pytest):
+def test_a_project_with_the_package_alone_has_the_fixture_which_loads_no_airflow(run_pytest):
+    """Each of its tests begins anew, also after one that stopped the sandbox, and past the proxy."""
     code, shown = run_pytest(
         """
-import json, os
+import json, os, sys
 from urllib.request import urlopen
 
 def own(name):
     return os.environ.get(f"AIRFLOW_CONN_{name}")
 
 def test_one(itnio_sandbox, monkeypatch):
+    assert "uvicorn" in sys.modules
+    assert "airflow" not in sys.modules
     itnio_sandbox.connect("other")
     monkeypatch.setenv("AIRFLOW_CONN_ITNIO_DEFAULT", "mine")
     itnio_sandbox.fail_next(status=-5)
@@ -98,10 +87,18 @@ def test_two():
 def test_three(itnio_sandbox):
     assert json.loads(own("ITNIO_DEFAULT"))["host"] == itnio_sandbox.url
     assert itnio_sandbox.faults == itnio_sandbox.requests == itnio_sandbox.refused == []
+    itnio_sandbox.stop()
+
+def test_four(itnio_sandbox):
+    urlopen(itnio_sandbox.url + "/sms/getBalance")
+    assert len(itnio_sandbox.requests) == 1
 """,
         AIRFLOW_CONN_ITNIO_DEFAULT="theirs",
+        HTTP_PROXY="http://127.0.0.1:9",
+        NO_PROXY="intra.example",
     )
     assert code == 0, shown
+    assert "4 passed" in shown
 
 
 CHANGES = {
@@ -148,24 +145,6 @@ def test_nothing_of_a_test_is_left_to_the_next(options, restart, way, wire_to, m
             wire_to(sandbox).custom(message(recipient=recipient))
         arrives = "read" if "open_windows" in options else "failed"
         assert [one.status for one in sandbox.messages] == [arrives] * 3
-
-
-def test_a_sandbox_that_a_test_has_stopped_runs_in_the_next_past_a_proxy_of_the_environment(run_pytest):
-    code, shown = run_pytest(
-        """
-from airflow_provider_itnio.hooks.itnio import ItnioHook
-
-def test_one(itnio_sandbox):
-    itnio_sandbox.stop()
-
-def test_two(itnio_sandbox):
-    ItnioHook().send("+86 147-1800-4557", text="hello")
-    assert len(itnio_sandbox.messages) == 1
-""",
-        HTTP_PROXY="http://127.0.0.1:9",
-        NO_PROXY="intra.example",
-    )
-    assert code == 0, shown
 
 
 def test_a_connection_takes_changes(itnio_sandbox):
