@@ -7,7 +7,7 @@ from datetime import datetime
 
 import pytest
 
-from airflow_provider_itnio.notifications import alert_state
+from airflow_provider_itnio.notifications import alert_state, whatsapp
 
 
 @pytest.fixture(params=["notify", "async_notify"])
@@ -66,6 +66,12 @@ class Variables:
 def not_given_up(monkeypatch):
     """Forget that the variables of another test could not be kept."""
     monkeypatch.setattr(alert_state._Store, "given_up_until", 0.0)
+
+
+@pytest.fixture
+def quick_look_ups(monkeypatch):
+    """A connection that is not there is looked up as often as ever, without a pause."""
+    monkeypatch.setattr(whatsapp, "_LOOK_UP_PAUSES", [0.0] * len(whatsapp._LOOK_UP_PAUSES))
 
 
 @pytest.fixture

@@ -133,7 +133,9 @@ def test_what_a_refused_alert_should_have_told_the_next_one_tells(tell, sandbox,
     assert "_2 alerts were held back since 2026-11-25 12:00 UTC: nightly_load (2)." in last_line(sandbox)
 
 
-def test_a_connection_that_is_not_there_takes_no_place(tell, sandbox, variables, clock, option):
+def test_a_connection_that_is_not_there_takes_no_place(
+    tell, sandbox, variables, clock, option, quick_look_ups
+):
     option(alert_limit=1)
     for _ in range(3):
         with pytest.raises(ItnioError):

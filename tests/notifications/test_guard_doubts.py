@@ -64,10 +64,25 @@ def test_a_variable_that_cant_be_kept_is_not_asked_for_again_for_a_minute(tell, 
     assert (variables.asked, variables.writes) == (2, 1)
 
 
-def test_an_airflow_that_does_not_answer_holds_nothing_up(tell, sandbox, variables, monkeypatch):
+@pytest.fixture
+def answers_late(sandbox, variables, monkeypatch):
+    """Let Airflow answer once the first alert has gone out, which is not to wait for it."""
+
+    def answer():
+        with suppress(TimeoutError):
+            sandbox.wait_for(1, timeout=60)
+        variables.answering.set()
+
     monkeypatch.setattr(guard, "_SECONDS", 0.2)
     variables.answering.clear()
-    threading.Timer(3, variables.answering.set).start()
+    answering = threading.Thread(target=answer)
+    answering.start()
+    yield
+    answering.join()
+
+
+@pytest.mark.usefixtures("answers_late")
+def test_an_airflow_that_does_not_answer_holds_nothing_up(tell, sandbox, variables):
     for _ in range(3):
         tell(ON_CALL, failed())
     assert (len(sandbox.messages), variables.asked) == (3, 1)
@@ -76,13 +91,11 @@ def test_an_airflow_that_does_not_answer_holds_nothing_up(tell, sandbox, variabl
             thread.join()
 
 
-def test_a_decision_that_comes_too_late_changes_nothing(tell, sandbox, variables, monkeypatch):
+@pytest.mark.usefixtures("answers_late")
+def test_a_decision_that_comes_too_late_changes_nothing(tell, sandbox, variables):
     held = {"start": 1, "sent": 20, "held": 3, "since": 1, "dags": {"sales": 3}}
     before = json.dumps({"recipients": {digest("8614718004557"): held}})
     variables.values[alert_state.VARIABLE] = before
-    monkeypatch.setattr(guard, "_SECONDS", 0.2)
-    variables.answering.clear()
-    threading.Timer(3, variables.answering.set).start()
     tell(ON_CALL, failed())
     for thread in threading.enumerate():
         if thread.name == "whatsapp-alert-guard":

@@ -12,7 +12,7 @@ from airflow_provider_itnio.notifications.whatsapp import WhatsAppNotifier
 from .events import of_task
 
 NUMBER = "+86 147-1800-4557"
-pytestmark = pytest.mark.usefixtures("connection", "failing_log")
+pytestmark = pytest.mark.usefixtures("connection", "failing_log", "quick_tries")
 
 
 @pytest.mark.parametrize(

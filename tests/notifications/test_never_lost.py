@@ -86,6 +86,7 @@ def test_no_other_words_help_against_any_other_refusal(code, tell, sandbox):
     assert len(sandbox.requests) == 1
 
 
+@pytest.mark.usefixtures("quick_tries")
 @pytest.mark.parametrize("code", [-5, -12, -18])
 def test_a_refusal_that_may_pass_is_tried_again(code, tell, sandbox):
     """A callback has no retries of a task behind it."""
@@ -206,6 +207,7 @@ def test_what_may_have_arrived_is_not_sent_again(fault, fields, tell, sandbox):
     assert len(sandbox.requests) == 1
 
 
+@pytest.mark.usefixtures("quick_tries")
 def test_what_did_not_leave_is_tried_twice(tell, sandbox):
     sandbox.fail_next(9, http_status=503, headers={"Retry-After": "0"})
     with pytest.raises(ItnioError, match="HTTP 503"):
@@ -213,6 +215,7 @@ def test_what_did_not_leave_is_tried_twice(tell, sandbox):
     assert len(sandbox.requests) == 2
 
 
+@pytest.mark.usefixtures("quick_tries")
 @pytest.mark.parametrize("max_attempts", [1, 3])
 def test_or_as_often_as_is_said(max_attempts, tell, sandbox):
     sandbox.fail_next(9, http_status=429, headers={"Retry-After": "0"})

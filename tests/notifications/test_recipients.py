@@ -211,7 +211,7 @@ def test_awaited_a_failure_is_logged_as_it_happens(sandbox, logged):
     assert "WhatsApp alert to 86…11: " in logged()
 
 
-def test_a_connection_that_does_not_exist_is_an_error_that_names_it(tell, sandbox):
+def test_a_connection_that_does_not_exist_is_an_error_that_names_it(quick_look_ups, tell, sandbox):
     with pytest.raises(ConfigurationError, match="itnio_none"):
         tell(WhatsAppNotifier(recipients=ONE, itnio_conn_id="itnio_none"), of_task())
     assert sandbox.requests == []

@@ -34,7 +34,7 @@ class Receiver:
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}/push/a-token?key=hidden"
 
     def __enter__(self):
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        threading.Thread(target=self.server.serve_forever, args=[0.02], daemon=True).start()
         return self
 
     def __exit__(self, *_):
@@ -53,10 +53,10 @@ class Receiver:
 
 def until(condition):
     """Wait for something that must become true; a busy machine may take long."""
-    for _ in range(1200):
+    for _ in range(6000):
         if condition():
             return
-        time.sleep(0.05)
+        time.sleep(0.01)
     assert condition()
 
 

@@ -39,9 +39,8 @@ def head(sandbox, line):
     return f"{line} HTTP/1.1\r\nHost: 127.0.0.1:{sandbox.port}\r\n".encode()
 
 
-@pytest.mark.parametrize(
-    ("line", "rest"),
-    [
+def test_half_a_request_is_answered_and_closed(impatient, sandbox, connect):
+    halves = [
         ("GET /sandbox/messages", b""),
         ("GET /sandbox/messages", b"X-Slow: "),
         ("POST /wa/custom/sendMsg", BODY_MISSING),
@@ -49,14 +48,15 @@ def head(sandbox, line):
         ("POST /wa/custom/sendMsg", b"Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n"),
         ("POST /sandbox/replies", BODY_MISSING + b"{"),
         ("POST /somewhere/else", BODY_MISSING),
-    ],
-)
-def test_half_a_request_is_answered_and_closed(impatient, sandbox, connect, line, rest):
-    with connect() as connection:
+    ]
+    connections = [connect() for _ in halves]
+    for connection, (line, rest) in zip(connections, halves, strict=True):
         connection.sendall(head(sandbox, line) + rest)
-        answer = read_all(connection)
-    assert answer.startswith(b"HTTP/1.1 408 Request Timeout\r\n")
-    assert answer.endswith(b'{"error": "the request was not complete in time"}')
+    for connection, half in zip(connections, halves, strict=True):
+        with connection:
+            answer = read_all(connection)
+        assert answer.startswith(b"HTTP/1.1 408 Request Timeout\r\n"), half
+        assert answer.endswith(b'{"error": "the request was not complete in time"}'), half
     assert sandbox.requests == sandbox.messages == sandbox.replies == []
 
 

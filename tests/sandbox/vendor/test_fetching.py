@@ -46,7 +46,7 @@ def files():
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.asked, server.go_on = asked, go_on
     server.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=[0.02])
     thread.start()
     yield server
     go_on.set()

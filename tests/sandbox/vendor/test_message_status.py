@@ -14,7 +14,7 @@ NUMBER = "91856321322"
 WOULD_NOT_ARRIVE = "would not arrive: outside the 24-hour window"
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def clock():
     class Clock:
         now = 1_795_000_000.0
@@ -25,11 +25,18 @@ def clock():
     return Clock()
 
 
-@pytest.fixture
-def closed(clock):
-    """A sandbox as people's tests have it, with a clock to turn."""
+@pytest.fixture(scope="module")
+def running(clock):
     with TestingSandbox(clock=clock, clock_tolerance=10**9) as sandbox:
         yield sandbox
+
+
+@pytest.fixture
+def closed(running):
+    """A sandbox as people's tests have it, with a clock to turn."""
+    running.clear()
+    running.clear_faults()
+    return running
 
 
 @pytest.fixture
