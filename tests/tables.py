@@ -14,8 +14,8 @@ def for_each(
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Run a test with each value of one of its parameters, or of some, as one test; a failure names it.
 
-    Fixtures are made once. Between two cases the sandbox (but for its open windows), the store, the table of
-    people, the log and the traffic begin again; the test must leave nothing else behind.
+    Fixtures are made once. Between two cases the sandbox (but for its open windows), the store, the log, the
+    traffic and what has a method ``begin_again`` begin again; the test must leave nothing else behind.
     """
     is_one = isinstance(names, str)
     cases = [{names: value} if is_one else dict(zip(names, value, strict=True)) for value in values]
@@ -62,7 +62,7 @@ def _begin_again(fixtures: Mapping[str, Any]) -> None:
             fixture.__init__()
         elif name in ("traffic", "caplog"):
             fixture.clear()
-        elif name in ("logged", "people") and callable(fixture):
+        elif hasattr(fixture, "begin_again") and not isinstance(fixture, type):
             fixture.begin_again()
 
 

@@ -68,7 +68,7 @@ ODD = {f"{kind} {index}": value for kind, values in (
 ) for index, value in enumerate(values)}  # fmt: skip
 odd = for_each("name", ODD)
 # Airflow itself asks for a value's class.
-in_airflow = pytest.mark.parametrize("name", [name for name in ODD if name != "hostile 0"])
+in_airflow = for_each("name", [name for name in ODD if name != "hostile 0"])
 
 
 def check_error(error: InvalidMessageError) -> None:
@@ -116,7 +116,7 @@ def checked(fields: dict[Any, Any], **options: Any) -> Any:
     return message
 
 
-@pytest.mark.parametrize("place", PLACES)
+@for_each("place", PLACES)
 @odd
 def test_an_odd_value_in_any_place_is_a_message_or_a_readable_error(place: str, name: str) -> None:
     fields = PLACES[place](ODD[name])
@@ -149,7 +149,7 @@ def test_an_odd_value_can_be_described(name: str) -> None:
 
 
 @for_each("gap", GAPS)
-@pytest.mark.parametrize("place", [name for name in PLACES if name != "key"])
+@for_each("place", [name for name in PLACES if name != "key"])
 def test_a_gap_is_refused_by_name(place: str, gap: Any) -> None:
     with pytest.raises(InvalidMessageError, match=r"a missing value \((nan|NaN|sNaN|NaT|<NA>)\) given"):
         message_from(PLACES[place](gap))
@@ -187,7 +187,7 @@ def test_anything_else_is_refused_by_its_type(value: Any) -> None:
     assert str(caught.value) == f"text.body: must be text, a value of type {type(value).__name__} given"
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("value", "degrees"),
     [
         (np.float64(52.5), "52.5"),
@@ -204,7 +204,7 @@ def test_any_real_number_is_a_coordinate(value: Any, degrees: str) -> None:
     assert message_from(location(latitude=value, longitude=value)).content.longitude == degrees
 
 
-@pytest.mark.parametrize("value", [float("inf"), np.float64("-inf"), Decimal("Infinity"), Decimal("1E+99")])
+@for_each("value", [float("inf"), np.float64("-inf"), Decimal("Infinity"), Decimal("1E+99")])
 def test_what_is_on_no_map_is_refused_by_name(value: Any) -> None:
     with pytest.raises(
         InvalidMessageError, match=f"must be decimal degrees from -90 to 90, '{re.escape(str(value))}'"
@@ -212,9 +212,7 @@ def test_what_is_on_no_map_is_refused_by_name(value: Any) -> None:
         message_from(location(latitude=value))
 
 
-@pytest.mark.parametrize(
-    "value", [np.int64(5), np.float64(5), Decimal("5.0"), Fraction(5), np.float32(5), "5"]
-)
+@for_each("value", [np.int64(5), np.float64(5), Decimal("5.0"), Fraction(5), np.float32(5), "5"])
 def test_a_whole_number_is_a_count_whatever_its_type(value: Any) -> None:
     parameters = (
         message_from(body(currency(amount_1000=value), date_time(hour=value)))
@@ -306,7 +304,7 @@ def test_the_hook_sends_any_data_or_raises_its_own_error(
 
 @pytest.mark.usefixtures("connection")
 @in_airflow
-@pytest.mark.parametrize("field", ["recipient", "text", "message"])
+@for_each("field", ["recipient", "text", "message"])
 def test_an_odd_value_in_the_operator_fails_the_task_at_once_or_is_sent(
     field: str, name: str, sandbox: Any
 ) -> None:
@@ -333,7 +331,7 @@ def test_an_odd_recipient_of_an_alert_keeps_nobody_from_theirs(name: str, sandbo
 
 
 @pytest.mark.usefixtures("connection")
-@pytest.mark.parametrize(
+@for_each(
     ("value", "text"),
     [
         (np.int64(1204), "1204"),

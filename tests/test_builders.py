@@ -121,7 +121,7 @@ TEMPLATES = {
 }
 
 
-@pytest.mark.parametrize(("pasted", "built"), API_OBJECTS.values(), ids=API_OBJECTS)
+@for_each(("pasted", "built"), API_OBJECTS.values())
 def test_what_the_api_takes_can_be_pasted(pasted: Any, built: Any) -> None:
     assert sent(interactive=pasted) == sent(interactive=built)
 
@@ -131,7 +131,7 @@ def test_what_the_api_takes_can_be_pasted_into_a_card(pasted: Any, built: Any) -
     assert sent(contacts=pasted) == sent(contacts=built)
 
 
-@pytest.mark.parametrize(("pasted", "built"), TEMPLATES.values(), ids=TEMPLATES)
+@for_each(("pasted", "built"), TEMPLATES.values())
 def test_what_the_api_takes_can_be_pasted_into_a_template(pasted: Any, built: Any) -> None:
     assert sent(template=pasted) == sent(template=built)
 
@@ -181,7 +181,7 @@ OF_UPSTREAM: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("fields", OF_UPSTREAM.values(), ids=OF_UPSTREAM)
+@for_each("fields", OF_UPSTREAM.values())
 def test_the_output_of_an_upstream_task_is_sent(fields: Any, sandbox: Any) -> None:
     with DAG("built", schedule=None):
         outputs = {name: EmptyOperator(task_id=name).output for name in UPSTREAM}

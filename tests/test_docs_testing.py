@@ -17,6 +17,7 @@ from airflow_provider_itnio.sandbox.api_models import REPLIES
 from airflow_provider_itnio.sandbox.faults.test_numbers import TABLE
 from airflow_provider_itnio.sandbox.inbox.page import Page
 from airflow_provider_itnio.sandbox.operations import routes_of
+from tests.tables import for_each
 
 PAGE = (Path(__file__).parent.parent / "docs" / "testing.md").read_text()
 pytestmark = pytest.mark.xdist_group("project")  # whose tests run once
@@ -91,7 +92,7 @@ def test_every_python_block_of_the_page_is_a_file_that_runs():
     assert len([name for name in FILES if name.startswith("tests/test_")]) == len(FILES) - 2
 
 
-@pytest.mark.parametrize("number", TABLE)
+@for_each("number", TABLE)
 def test_the_page_has_the_numbers_with_a_meaning(number):
     assert re.search(rf"^\| `{re.escape(number)}` \| {re.escape(TABLE[number])}[ :]", PAGE, re.MULTILINE)
 

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from tests.tables import for_each
+
 HEAD = """\
 from airflow.providers.common.compat.sdk import DAG, TaskGroup, task
 from airflow_provider_itnio.hooks.itnio import ItnioHook
@@ -287,7 +289,7 @@ def import_errors(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return {Path(name).stem: words for name, words in errors.items()}
 
 
-@pytest.mark.parametrize("name", MISTAKES)
+@for_each("name", MISTAKES)
 def test_an_import_error_names_the_task_and_shows_the_files_own_line(
     name: str, import_errors: dict[str, str]
 ) -> None:

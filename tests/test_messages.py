@@ -152,7 +152,7 @@ def test_template_message() -> None:
     assert sent(template=built) == built
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("header", "parameter"),
     [
         ("Shop", {"type": "text", "text": "Shop"}),

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import airflow
 import jsonschema
-import pytest
 
 from airflow_provider_itnio.get_provider_info import get_provider_info
+from tests.tables import for_each
 
 INFO = get_provider_info()
 
@@ -51,7 +51,7 @@ def test_each_call_gives_an_object_of_its_own():
     assert get_provider_info() == INFO
 
 
-@pytest.mark.parametrize("path", sorted(set(dotted_paths(INFO))))
+@for_each("path", sorted(set(dotted_paths(INFO))))
 def test_every_path_in_it_leads_somewhere(path):
     try:
         import_module(path)

@@ -16,7 +16,7 @@ from airflow_provider_itnio.templating import (
 from tests.tables import for_each
 
 
-@pytest.mark.parametrize(
+@for_each(
     "value", ["{{ ds }}", "a {% if x %}b{% endif %}", "{# why #} a", "report.j2", "folder/report.txt.j2"]
 )
 def test_jinja_and_the_name_of_a_jinja_file_are_rendered_later(value):
@@ -68,9 +68,7 @@ def test_what_an_upstream_task_gives_is_a_reference():
     assert list(references_in(nested, "text")) == ["text.a[1]", "text.a[2].b", "text.d[1]"]
 
 
-@pytest.mark.parametrize(
-    "value", ["{{ ds }}", "report.j2", "text", None, 7, [], {}, literal("{{ x }}"), literal([1])]
-)
+@for_each("value", ["{{ ds }}", "report.j2", "text", None, 7, [], {}, literal("{{ x }}"), literal([1])])
 def test_all_else_is_no_reference(value):
     assert list(references_in(value, "text")) == []
 
@@ -79,7 +77,7 @@ def test_only_j2_ends_the_name_of_a_file():
     assert TEMPLATE_EXT == (".j2",)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("value", "path"),
     [
         ("report.j2", "text"),
@@ -92,7 +90,7 @@ def test_the_name_of_a_jinja_file_is_found_at_any_depth(value, path):
     assert list(template_files(value, "text")) == [(path, "report.j2")]
 
 
-@pytest.mark.parametrize("value", [None, 7, "text", {"a": ["b"]}, b"report.j2", "see report.j2"])
+@for_each("value", [None, 7, "text", {"a": ["b"]}, b"report.j2", "see report.j2"])
 def test_what_is_no_name_is_not_found(value):
     assert list(template_files(value, "text")) == []
 
@@ -129,7 +127,7 @@ def test_data_that_fail_to_answer_are_passed_over():
 JINJA = "{{ conn.itnio_default.password }}"
 
 
-@pytest.mark.parametrize(
+@for_each(
     "recipients",
     [
         ["12", {"phone": "12", "name": JINJA, "more": [{"name": JINJA}]}],
@@ -144,7 +142,7 @@ def test_recipients_whose_data_hold_jinja_are_not_rendered(recipients):
     assert kept.resolve({}) is recipients
 
 
-@pytest.mark.parametrize("recipients", [[JINJA], ["12", {"phone": JINJA}], {"phone": JINJA}, JINJA, None])
+@for_each("recipients", [[JINJA], ["12", {"phone": JINJA}], {"phone": JINJA}, JINJA, None])
 def test_recipients_whose_number_is_jinja_are_rendered(recipients):
     assert literal_unless_templated(recipients) is recipients
 
@@ -156,7 +154,7 @@ def test_recipients_whose_data_come_from_upstream_are_looked_up():
     assert literal_unless_templated(recipients) is recipients
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("text", "entries"),
     [
         ("a, b;\nc,,", ["a", "b", "c"]),

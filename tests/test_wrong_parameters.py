@@ -27,7 +27,7 @@ def broadcast(**fields):
     return WhatsAppBroadcastOperator(task_id="tell", recipients=[NUMBER], text="x", **fields)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("fields", "sentence"),
     [
         (
@@ -65,7 +65,7 @@ def test_a_proxy_is_an_address(make, proxy):
     assert "topsecret" not in str(caught.value)
 
 
-@pytest.mark.parametrize("shared", ["week 47", ["week"], 47, {1, 2}])
+@for_each("shared", ["week 47", ["week"], 47, {1, 2}])
 def test_shared_is_a_dict(shared):
     with pytest.raises(InvalidParameterError, match=r"^task 'tell': shared: must be a dict"):
         broadcast(shared=shared)
@@ -76,7 +76,7 @@ def test_shared_may_be_given_upstream():
         assert broadcast(shared=EmptyOperator(task_id="load").output).upstream_task_ids == {"load"}
 
 
-@pytest.mark.parametrize(
+@for_each(
     "make",
     [
         lambda: send(delivery="twice"),
@@ -96,8 +96,8 @@ def test_what_is_no_part_of_the_message_is_a_parameter(make):
     assert not isinstance(caught.value, InvalidMessageError)
 
 
-@pytest.mark.parametrize("make", [send, broadcast, notifier])
-@pytest.mark.parametrize("blank", ["", "  "])
+@for_each("make", [send, broadcast, notifier])
+@for_each("blank", ["", "  "])
 def test_an_empty_connection_id_is_called_empty(make, blank):
     with pytest.raises(InvalidParameterError, match=r"itnio_conn_id: must not be empty$"):
         make(itnio_conn_id=blank)

@@ -32,6 +32,9 @@ class Variables:
     """Airflow's variables as callbacks use them; tests/system has Airflow's own."""
 
     def __init__(self):
+        self.begin_again()
+
+    def begin_again(self):
         self.values = {}
         self.answering = threading.Event()
         self.answering.set()
@@ -102,6 +105,9 @@ class Clock:
     """A clock that tests turn; it begins at noon of a day in UTC."""
 
     def __init__(self):
+        self.begin_again()
+
+    def begin_again(self):
         self.now = datetime.fromisoformat("2026-11-25T12:00:00+00:00").timestamp()
 
     def time(self):

@@ -57,12 +57,12 @@ def base_url(monkeypatch):
 # --- all kinds --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("kind", "context"), EVENTS.items(), ids=EVENTS)
+@for_each(("kind", "context"), EVENTS.items())
 def test_the_kind_is_told_by_the_context(kind, context):
     assert alert_facts(context()).kind == kind
 
 
-@pytest.mark.parametrize("context", [*EVENTS.values(), dict], ids=[*EVENTS, "none"])
+@for_each("context", [*EVENTS.values(), dict])
 def test_every_fact_is_there_and_a_text(context):
     assert {type(fact) for fact in alert_facts(context())} == {str}
 
@@ -172,9 +172,7 @@ def test_what_airflow_masks_is_masked(make):
     assert facts.error_line.endswith("can't log in with ***")
 
 
-@pytest.mark.parametrize(
-    ("given", "shown"), [(-1, ""), (None, ""), (0, "0"), (12, "12")], ids=["not mapped", "none", "0", "12"]
-)
+@for_each(("given", "shown"), [(-1, ""), (None, ""), (0, "0"), (12, "12")])
 def test_only_a_mapped_task_has_a_map_index(given, shown):
     assert alert_facts(of_task(map_index=given)).map_index == shown
 
@@ -215,7 +213,7 @@ def test_colours_and_control_characters_of_an_error_stay_out():
     assert error == "ValueError: red and\n\tmore"
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("seconds", "shown"),
     [(-5, "0 s"), (0, "0 s"), (59.9, "59 s"), (60, "1 min 0 s"), (3600, "1 h 0 min"), (7509, "2 h 5 min")],
 )
@@ -318,7 +316,7 @@ def test_a_missed_deadline(base_url):
     )
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("moment", "shown"),
     [
         (datetime(2026, 7, 1, 2, 30, 59, tzinfo=UTC), "2026-07-01 02:30 UTC"),

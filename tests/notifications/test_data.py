@@ -11,6 +11,7 @@ from airflow.providers.common.compat.sdk import DAG
 from airflow_provider_itnio.api.errors import InvalidMessageError
 from airflow_provider_itnio.messages import reply_buttons, template_message
 from airflow_provider_itnio.notifications.whatsapp import WhatsAppNotifier
+from tests.tables import for_each
 
 from .events import of_deadline, of_task
 
@@ -34,9 +35,9 @@ def event(*, native=False, **context):
 # --- gaps -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("native", [False, True])
-@pytest.mark.parametrize("gap", [None, math.nan])
-@pytest.mark.parametrize(
+@for_each("native", [False, True])
+@for_each("gap", [None, math.nan])
+@for_each(
     "fields",
     [
         {"text": "closed with {{ params.rows }} rows"},
@@ -82,7 +83,7 @@ def test_a_recipient_that_is_a_gap_keeps_nobody_from_theirs(tell, sandbox):
 # --- a text is a text -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("text", "expected"),
     [
         ("{{ '%.2f' % 12.5 }}", "12.50"),
@@ -92,7 +93,7 @@ def test_a_recipient_that_is_a_gap_keeps_nobody_from_theirs(tell, sandbox):
         ("please fix values.yaml.j2", "please fix values.yaml.j2"),
     ],
 )
-@pytest.mark.parametrize("native", [False, True])
+@for_each("native", [False, True])
 def test_a_text_is_a_text(text, expected, native, told, sandbox):
     context = event(native=native, params={"sha": "12e4567"})
     for fields in (
@@ -145,8 +146,8 @@ def test_one_that_fails_costs_its_words_and_not_the_alert(tell, sandbox):
 # --- data is data -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("native", [False, True])
-@pytest.mark.parametrize(
+@for_each("native", [False, True])
+@for_each(
     "fields",
     [
         {},
@@ -184,8 +185,8 @@ def nested(depth, inner="x"):
     return inner
 
 
-@pytest.mark.parametrize("value", [Hostile(), [Hostile()], nested(600), nested(5000)])
-@pytest.mark.parametrize("text", ["{{ params.x }}", "{{ params.x | join }}", "{{ params.x == 1 }}"])
+@for_each("value", [Hostile(), [Hostile()], nested(600), nested(5000)])
+@for_each("text", ["{{ params.x }}", "{{ params.x | join }}", "{{ params.x == 1 }}"])
 def test_no_data_keep_an_alert_back(text, value, told, sandbox):
     for fields in (
         {"text": text},

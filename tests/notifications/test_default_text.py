@@ -196,7 +196,7 @@ def test_the_reason_stands_in_the_last_line(alert, reason):
     assert " ".join(reason.replace("`", "'").split()).startswith(shown.removesuffix("…"))
 
 
-@pytest.mark.parametrize("name", ["dag_id", "task_id", "run_id", "subject", "options"])
+@for_each("name", ["dag_id", "task_id", "run_id", "subject", "options"])
 def test_what_is_one_thing_stands_in_one_line(name):
     plain = default_text(FULL._replace(kind="approval_wanted", **{name: "a b c"}))
     assert default_text(FULL._replace(kind="approval_wanted", **{name: "a\nb\r\n\t c"})) == plain

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_itnio.notifications.alert_facts import alert_facts
 from airflow_provider_itnio.notifications.failed_tasks import describe_failed_tasks
+from tests.tables import for_each
 
 from .events import AIRFLOW_2, RUN_ID, dag_run, of_dag
 
@@ -82,7 +83,7 @@ def test_a_dag_that_succeeded_asks_for_nothing():
     assert alert_facts(of_dag("success", run=dag_run("success"))).failed_tasks == ""
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("count", "said"),
     [
         (1, "t0"),

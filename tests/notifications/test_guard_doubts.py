@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from airflow_provider_itnio.notifications import alert_state, guard
 from airflow_provider_itnio.notifications.alert_state import AlertState, RecipientState, digest
 from tests.notifications.guard_cases import ON_CALL, failed, last_line
+from tests.tables import for_each
 
 pytestmark = pytest.mark.usefixtures("connection")
 
@@ -33,7 +34,7 @@ NONSENSE = [
 QUIET = {"quiet_hours": "00:00-23:59", "alert_limit": 2}
 
 
-@pytest.mark.parametrize("value", NONSENSE)
+@for_each("value", NONSENSE)
 def test_nonsense_in_the_variable_holds_nothing_back(value, told, sandbox, variables, clock):
     variables.values[alert_state.VARIABLE] = value
     told(ON_CALL, failed())

@@ -16,6 +16,7 @@ from airflow_provider_itnio.hooks.itnio import ItnioHook
 from airflow_provider_itnio.notifications import alert_state
 from airflow_provider_itnio.notifications.whatsapp import WhatsAppNotifier
 from airflow_provider_itnio.operators.whatsapp_held_alerts import WhatsAppHeldAlertsOperator
+from tests.tables import for_each
 
 from .events import of_dag
 
@@ -189,7 +190,7 @@ def test_its_recipients_may_be_templates(held, itnio_sandbox):
     assert itnio_sandbox.execute(task) == 1
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("fields", "problem"),
     [
         ({"itnio_conn_id": ["itnio_default"]}, "itnio_conn_id: must be text"),

@@ -8,6 +8,7 @@ import pytest
 
 from airflow_provider_itnio.api.errors import ItnioError
 from airflow_provider_itnio.notifications.whatsapp import WhatsAppNotifier
+from tests.tables import for_each
 
 from .events import of_task
 
@@ -15,7 +16,7 @@ NUMBER = "+86 147-1800-4557"
 pytestmark = pytest.mark.usefixtures("connection", "failing_log", "quick_tries")
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("fields", "fault"),
     [
         ({"text": "{{ undefined }}"}, None),
@@ -26,7 +27,6 @@ pytestmark = pytest.mark.usefixtures("connection", "failing_log", "quick_tries")
         ({"text": "x"}, {"status": -135}),
         ({"alert_template": "alert"}, {"status": -135}),
     ],
-    ids=str,
 )
 def test_an_alert_is_sent_though_no_line_can_be_written(fields, fault, tell, sandbox):
     if fault:

@@ -11,6 +11,7 @@ from airflow_provider_itnio.api.errors import ItnioError
 from airflow_provider_itnio.notifications import rendering
 from airflow_provider_itnio.notifications.alert_facts import AlertFacts
 from airflow_provider_itnio.notifications.whatsapp import WhatsAppNotifier
+from tests.tables import for_each
 
 from .events import of_dag, of_deadline, of_task
 
@@ -26,7 +27,7 @@ def types(sandbox):
 # --- its own text can't be used ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("fields", "reason"),
     [
         ({"text": "{{ ds }}"}, "text: UndefinedError: 'ds' is undefined"),
@@ -39,7 +40,7 @@ def types(sandbox):
         ({"text": "x", "reply_to": "{{ ds }}"}, "reply_to: UndefinedError: 'ds' is undefined"),
     ],
 )
-@pytest.mark.parametrize("context", [of_task, of_dag, of_deadline])
+@for_each("context", [of_task, of_dag, of_deadline])
 def test_the_default_goes_out_with_the_reason_in_its_last_line(fields, reason, context, told, sandbox):
     told(WhatsAppNotifier(recipients=NUMBER, **fields), context())
     (message,) = sandbox.messages
@@ -53,7 +54,7 @@ def test_a_text_that_is_too_long_is_cut_on_demand(tell, sandbox):
     assert sandbox.messages[0].text == "x" * 4095 + "…"
 
 
-@pytest.mark.parametrize("code", [-132, -135])
+@for_each("code", [-132, -135])
 def test_the_default_goes_out_if_the_message_is_refused_for_what_it_holds(code, tell, sandbox, logged):
     sandbox.fail_next(status=code)
     tell(WhatsAppNotifier(recipients=NUMBER, text="own words"), of_task())
@@ -78,7 +79,7 @@ def test_a_default_that_is_refused_too_is_an_error(tell, sandbox):
     assert len(sandbox.requests) == 2
 
 
-@pytest.mark.parametrize("code", [-1, -13, -70, -96])
+@for_each("code", [-1, -13, -70, -96])
 def test_no_other_words_help_against_any_other_refusal(code, tell, sandbox):
     sandbox.fail_next(9, status=code)
     with pytest.raises(ItnioError, match=f"was not sent to 1 of 1 recipients: .*status {code},"):
@@ -87,7 +88,7 @@ def test_no_other_words_help_against_any_other_refusal(code, tell, sandbox):
 
 
 @pytest.mark.usefixtures("quick_tries")
-@pytest.mark.parametrize("code", [-5, -12, -18])
+@for_each("code", [-5, -12, -18])
 def test_a_refusal_that_may_pass_is_tried_again(code, tell, sandbox):
     """A callback has no retries of a task behind it."""
     sandbox.fail_next(status=code)
@@ -118,7 +119,7 @@ def names_and_languages(sandbox):
     return [(template["name"], template["language"]["code"]) for template in templates]
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("extra", "fields", "sent"),
     [
         ({"alert_template": "of_connection"}, {}, ("of_connection", "en")),
@@ -142,9 +143,7 @@ def test_its_name_and_language_are_the_notifiers_or_else_the_connections(
     assert names_and_languages(sandbox) == [sent]
 
 
-@pytest.mark.parametrize(
-    "extra", [{"alert_template": "No Name!"}, {"alert_template": "a", "alert_language": "!"}]
-)
+@for_each("extra", [{"alert_template": "No Name!"}, {"alert_template": "a", "alert_language": "!"}])
 def test_a_connection_that_names_an_impossible_one_gets_a_text(extra, tell, connect, sandbox):
     connect(extra=extra)
     tell(WhatsAppNotifier(recipients=NUMBER), of_task())
@@ -153,7 +152,7 @@ def test_a_connection_that_names_an_impossible_one_gets_a_text(extra, tell, conn
     assert f"{REASON}template." in message.text
 
 
-@pytest.mark.parametrize("code", [-38, -44, -2])
+@for_each("code", [-38, -44, -2])
 def test_one_that_whatsapp_does_not_know_becomes_a_text(code, tell, sandbox):
     sandbox.fail_next(status=code, path="/wa/template/sendMsg")
     tell(WhatsAppNotifier(recipients=NUMBER, alert_template="pipeline_alert"), of_task())
@@ -173,7 +172,7 @@ def test_own_words_go_before_the_template(tell, sandbox):
     assert [message.text for message in sandbox.messages] == ["own words"]
 
 
-@pytest.mark.parametrize("rendered", [True, False])
+@for_each("rendered", [True, False])
 def test_the_template_goes_before_the_text_if_own_words_cant_be_used(rendered, tell, sandbox):
     text = "{{ 'x' * 5000 }}" if rendered else "{{ ds }}"
     tell(WhatsAppNotifier(recipients=NUMBER, text=text, alert_template="pipeline_alert"), of_task())
@@ -194,12 +193,11 @@ def test_at_last_the_text_goes_out(tell, sandbox):
 # --- not twice, not late ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@for_each(
     "fault",
     [{"drop": "after_accepting"}, {"drop": "before_accepting"}, {"http_status": 500}, {"body": "<html>"}],
-    ids=str,
 )
-@pytest.mark.parametrize("fields", [{}, {"text": "own words"}, {"alert_template": "pipeline_alert"}], ids=str)
+@for_each("fields", [{}, {"text": "own words"}, {"alert_template": "pipeline_alert"}])
 def test_what_may_have_arrived_is_not_sent_again(fault, fields, tell, sandbox):
     sandbox.fail_next(9, **fault)
     with pytest.raises(ItnioError, match="accepted the"):
@@ -216,7 +214,7 @@ def test_what_did_not_leave_is_tried_twice(tell, sandbox):
 
 
 @pytest.mark.usefixtures("quick_tries")
-@pytest.mark.parametrize("max_attempts", [1, 3])
+@for_each("max_attempts", [1, 3])
 def test_or_as_often_as_is_said(max_attempts, tell, sandbox):
     sandbox.fail_next(9, http_status=429, headers={"Retry-After": "0"})
     with pytest.raises(ItnioError):
@@ -279,9 +277,7 @@ def test_an_exception_that_cant_be_read_leaves_the_alert(tell, sandbox):
     assert "```WordlessError```" in lines
 
 
-@pytest.mark.parametrize(
-    "fields", [{}, {"text": "{{ alert.error }}"}, {"alert_template": "pipeline_alert"}], ids=str
-)
+@for_each("fields", [{}, {"text": "{{ alert.error }}"}, {"alert_template": "pipeline_alert"}])
 def test_an_error_that_is_no_valid_text_goes_out_with_the_rest_of_it(fields, tell, sandbox):
     tell(WhatsAppNotifier(recipients=NUMBER, **fields), of_task(exception=ValueError("file \udcff.csv")))
     (message,) = sandbox.messages
@@ -297,7 +293,7 @@ def test_a_reason_that_is_no_valid_text_leaves_the_alert(tell, sandbox):
     assert sandbox.messages[0].text.endswith(f"{REASON}text: ValueError: file ?.csv")
 
 
-@pytest.mark.parametrize("fields", [{}, {"text": "own words"}], ids=["default", "own"])
+@for_each("fields", [{}, {"text": "own words"}])
 def test_a_dag_whose_jinja_cant_be_set_up_leaves_the_alert(fields, tell, sandbox, logged):
     dag = DAG("nightly_load", schedule=None, jinja_environment_kwargs={"extensions": ["no.such.extension"]})
     tell(WhatsAppNotifier(recipients=NUMBER, **fields), of_task() | {"dag": dag})

@@ -15,6 +15,7 @@ from airflow.providers.common.compat.sdk import mask_secret
 from airflow_provider_itnio.api.errors import ConfigurationError, InvalidMessageError, ItnioError
 from airflow_provider_itnio.hooks.itnio import ItnioHook
 from airflow_provider_itnio.notifications.whatsapp import WhatsAppNotifier
+from tests.tables import for_each
 
 from .events import of_task
 
@@ -26,7 +27,7 @@ def reached(sandbox):
     return sorted(message.recipient for message in sandbox.messages)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("recipients", "numbers"),
     [
         ("+86 1000 0000 11", [ONE]),
@@ -72,17 +73,12 @@ def no_whole_number(text):
     return not re.search(r"8610000000(11|22|33)|\+86 1000 0000", text)
 
 
-@pytest.mark.parametrize(
+@for_each(
     "entry",
     [
         *["{{ params.no_such }}", "{{ params.bad }}", "{{ params.bad_list }}", "{{ 1 / 0 }}", "{% if %}"],
         *["{{ '' }}", "{{ ' ' }}", "{{ params.none }}", "{{ params.empty }}", "{{ params.nan }}"],
         *["{{ params.joined }}", "{{ params.slash }}", "{{ params.plus }}", "{{ params.half }}"],
-    ],
-    ids=[
-        *["undefined", "no number", "no number among several", "an error", "no Jinja"],
-        *["nothing", "a blank", "None", "an empty list", "NaN"],
-        *["two by a blank", "two by a slash", "two by a plus", "a list cut in two"],
     ],
 )
 def test_one_that_is_no_number_keeps_nobody_from_theirs(entry, told, sandbox, logged):
@@ -143,7 +139,7 @@ def test_nobody_to_alert_is_an_error_that_says_so(tell, sandbox):
     assert sandbox.requests == []
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("recipients", "numbers"),
     [
         (f"{ONE}, {{{{ no_such_name }}}}, {TWO}", [ONE, TWO]),

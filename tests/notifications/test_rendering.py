@@ -11,6 +11,7 @@ from airflow.providers.common.compat.sdk import DAG
 from airflow_provider_itnio.messages import reply_buttons, template_message
 from airflow_provider_itnio.notifications.alert_facts import AlertFacts, alert_facts
 from airflow_provider_itnio.notifications.whatsapp import WhatsAppNotifier
+from tests.tables import for_each
 
 from .events import EVENTS, RUN_ID, of_dag, of_deadline, of_task
 
@@ -45,7 +46,7 @@ FORMS = {
 }
 
 
-@pytest.mark.parametrize("fields", FORMS.values(), ids=FORMS)
+@for_each("fields", FORMS.values())
 def test_each_event_fills_in_what_the_dag_file_says_and_leaves_the_notifier_as_it_is(fields, told, sandbox):
     notifier = WhatsAppNotifier(recipients=[NUMBER, "{{ params.phone }}"], **copy.deepcopy(fields))
     before = copy.deepcopy(vars(notifier))
@@ -71,7 +72,7 @@ def test_jinja_in_the_words_of_one_event_is_not_run_in_the_next(sandbox):
     ]
 
 
-@pytest.mark.parametrize("context", EVENTS.values(), ids=EVENTS)
+@for_each("context", EVENTS.values())
 def test_every_fact_may_be_used_in_every_event(context, told, sandbox):
     steady = [name for name in AlertFacts._fields if name != "duration"]  # which may grow meanwhile
     facts = ", ".join(f"{name}=[{{{{ alert.{name} }}}}]" for name in steady)

@@ -24,6 +24,10 @@ class Wire:
         self.session = requests.Session()
         self.session.trust_env = False
 
+    def begin_again(self):
+        self.sandbox.clear()
+        self.sandbox.clear_faults()
+
     def headers(self, timestamp=None, *, api_key=None, secret=None, **changed):
         """Sign with these parts; ``None`` takes the sandbox's own, a header changed to None is left out."""
         timestamp = str(int(time.time())) if timestamp is None else timestamp

@@ -10,6 +10,7 @@ import pytest
 import requests
 
 from airflow_provider_itnio.sandbox.inbox.items import item
+from tests.tables import for_each
 
 
 def test_messages_are_listed_as_plain_json(wire, sandbox, message):
@@ -160,7 +161,7 @@ def test_another_method_is_answered_405_and_seen(wire, sandbox, method, path, al
     assert len(sandbox.faults) == 1
 
 
-@pytest.mark.parametrize(
+@for_each(
     "path",
     [
         "/sandbox",
@@ -178,7 +179,7 @@ def test_other_paths_are_not_found(wire, sandbox, path):
     assert sandbox.requests == []
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("method", "path"),
     [
         ("POST", "/v3/wa/custom/sendMsg"),
@@ -210,8 +211,8 @@ def test_what_is_meant_for_the_sandbox_itself_is_not(wire, sandbox, path):
     assert sandbox.requests == []
 
 
-@pytest.mark.parametrize("name", ["messages", "replies"])
-@pytest.mark.parametrize(
+@for_each("name", ["messages", "replies"])
+@for_each(
     ("query", "error"),
     [
         ("recpient=1", "recpient: unknown field; there are limit, after, recipient"),
@@ -294,7 +295,7 @@ def test_messages_that_do_not_come_are_an_error_that_says_what_came(wire, messag
     assert answer.json()["error"].startswith("2 accepted messages were expected within 1 s, 1 came\n")
 
 
-@pytest.mark.parametrize("query", ["wait=-1", "wait=two", "wait=1&timeout=61", "wait=1&timeout=x"])
+@for_each("query", ["wait=-1", "wait=two", "wait=1&timeout=61", "wait=1&timeout=x"])
 def test_a_wait_out_of_its_range_is_refused_by_name(wire, query):
     answer = wire.control("GET", f"messages?{query}")
     assert answer.status_code == 400

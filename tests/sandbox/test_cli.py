@@ -21,6 +21,7 @@ from airflow_provider_itnio.sandbox import Sandbox
 from airflow_provider_itnio.sandbox import cli as command
 from airflow_provider_itnio.sandbox.faults.test_numbers import TABLE
 from tests.sandbox.receiving import Receiver
+from tests.tables import for_each
 
 ROOT = Path(__file__).parents[2]
 
@@ -185,7 +186,7 @@ def test_a_wrong_option_is_named(capsys, options, text):
     assert f"argument {options[0]}: {text}" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("option", "text"),
     [
         ("--port=65536", "port: a whole number from 0 to 65535, 65536 given"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_itnio.sandbox.api_models import LARGEST_PAGE
+from tests.tables import for_each
 
 
 @pytest.fixture
@@ -72,8 +73,8 @@ def test_after_it_was_cleared_a_link_gives_what_came_since(five, wire, sandbox, 
     assert [one["text"] for one in wire.control("GET", link.removeprefix("/sandbox/")).json()] == ["new"]
 
 
-@pytest.mark.parametrize("name", ["messages", "refused", "requests", "replies"])
-@pytest.mark.parametrize(
+@for_each("name", ["messages", "refused", "requests", "replies"])
+@for_each(
     ("query", "error"),
     [
         ("limit=0", "limit: a whole number from 1 to 10000, 0 given"),

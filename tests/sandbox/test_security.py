@@ -7,6 +7,7 @@ import http.client
 import pytest
 
 from airflow_provider_itnio.sandbox import Sandbox
+from tests.tables import for_each
 
 PATHS = [
     ("GET", "/"),
@@ -33,16 +34,16 @@ def ask(sandbox, method, path, **headers):
     return answer
 
 
-@pytest.mark.parametrize("name", ["127.0.0.1", "localhost", "LocalHost", "[::1]"])
+@for_each("name", ["127.0.0.1", "localhost", "LocalHost", "[::1]"])
 def test_the_names_of_this_machine_are_the_sandbox(sandbox, name):
     assert ask(sandbox, "GET", "/", Host=f"{name}:{sandbox.port}").status == 200
 
 
-@pytest.mark.parametrize(
+@for_each(
     "host",
     ["evil.example", "evil.example:{port}", "127.0.0.1", "localhost:1", "127.0.0.1:{port}.evil.example", ""],
 )
-@pytest.mark.parametrize(("method", "path"), PATHS)
+@for_each(("method", "path"), PATHS)
 def test_another_host_is_refused_everywhere(wire, message, host, method, path):
     sandbox = wire.sandbox
     wire.custom(message())
@@ -51,7 +52,7 @@ def test_another_host_is_refused_everywhere(wire, message, host, method, path):
     assert len(sandbox.messages) == len(sandbox.requests) == 1
 
 
-@pytest.mark.parametrize(
+@for_each(
     "origin",
     [
         "http://evil.example",
@@ -63,7 +64,7 @@ def test_another_host_is_refused_everywhere(wire, message, host, method, path):
         "",
     ],
 )
-@pytest.mark.parametrize(("method", "path"), PATHS)
+@for_each(("method", "path"), PATHS)
 def test_a_page_of_another_site_is_refused_everywhere(wire, message, origin, method, path):
     sandbox = wire.sandbox
     wire.custom(message())
@@ -98,10 +99,8 @@ def test_the_refusal_says_which_header(wire, sandbox):
     assert "--allowed-host" in answer.json()["error"]
 
 
-@pytest.mark.parametrize(
-    ("method", "path"), [*PATHS, ("GET", "/sms/getBalance"), ("POST", "/sandbox/faults")]
-)
-@pytest.mark.parametrize("host", ["127.0.0.1:{port}", "evil.example"])
+@for_each(("method", "path"), [*PATHS, ("GET", "/sms/getBalance"), ("POST", "/sandbox/faults")])
+@for_each("host", ["127.0.0.1:{port}", "evil.example"])
 def test_every_answer_tells_browsers_to_be_careful(sandbox, method, path, host):
     answer = ask(sandbox, method, path, Host=host.format(port=sandbox.port))
     policy = answer.headers["Content-Security-Policy"]
@@ -152,7 +151,7 @@ def test_names_that_others_reach_it_by_can_be_allowed(start_sandbox):
         assert ask(sandbox, "GET", "/", Host=host).status == 403
 
 
-@pytest.mark.parametrize("name", ["", "http://box", "box/", "a b", "box:port", "*", "box:123456"])
+@for_each("name", ["", "http://box", "box/", "a b", "box:port", "*", "box:123456"])
 def test_what_is_no_host_cannot_be_allowed(name):
     with pytest.raises(ValueError, match="allowed_hosts: a host such as sandbox"):
         Sandbox(allowed_hosts=[name])

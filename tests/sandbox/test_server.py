@@ -13,6 +13,7 @@ import uvicorn
 
 from airflow_provider_itnio.sandbox import ReceivedMessage, RefusedRequest, Sandbox, SeenRequest
 from tests.sandbox.conftest import REFUSED
+from tests.tables import for_each
 
 
 def test_it_answers_inside_the_with_and_not_after(wire_to):
@@ -199,7 +200,7 @@ def test_only_the_last_ones_are_kept(start_sandbox, wire_to, message):
     assert [one.body["recipient"] for one in sandbox.requests[1::2]] == ["2", "3", "4"]
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("options", "text"),
     [
         ({"latency": "200ms"}, "latency: seconds, from 0 to 600, '200ms' given"),
@@ -223,13 +224,13 @@ def test_a_business_phone_is_taken_as_people_write_it(start_sandbox, wire_to, me
     assert wire_to(sandbox).custom(message()).json()["status"] == "0"
 
 
-@pytest.mark.parametrize("number", [None, "abc", "", ["8614718004557"], 3.5])
+@for_each("number", [None, "abc", "", ["8614718004557"], 3.5])
 def test_messages_to_what_is_no_number_are_not_none(sandbox, number):
     with pytest.raises(ValueError, match="number: a phone number, "):
         sandbox.sent_to(number)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("given", "text"),
     [
         ((-1,), "n: a whole number from 1, -1 given"),

@@ -20,6 +20,7 @@ from airflow_provider_itnio.sandbox import Sandbox
 from airflow_provider_itnio.sandbox.addresses import OwnHosts, base_url
 from airflow_provider_itnio.sandbox.phone_numbers import shortened
 from tests.sandbox.conftest import REFUSED
+from tests.tables import for_each
 
 
 def test_the_connection_as_json(sandbox):
@@ -162,14 +163,12 @@ def test_the_servers_own_log_is_quiet_unless_someone_set_its_level(caplog, monke
         logger.setLevel(kept)
 
 
-@pytest.mark.parametrize(
-    ("number", "shown"), [("8614718004557", "86…57"), ("12345", "12…45"), ("1234", "…"), ("", "…")]
-)
+@for_each(("number", "shown"), [("8614718004557", "86…57"), ("12345", "12…45"), ("1234", "…"), ("", "…")])
 def test_a_number_is_shortened_to_its_ends(number, shown):
     assert shortened(number) == shown
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("scheme", "host", "port", "url", "more"),
     [
         ("http", "127.0.0.1", 8025, "http://127.0.0.1:8025", set()),

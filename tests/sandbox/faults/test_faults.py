@@ -10,6 +10,7 @@ import requests
 
 from airflow_provider_itnio.sandbox.api_models import read
 from airflow_provider_itnio.sandbox.faults.fault import Fault, FaultQueue
+from tests.tables import for_each
 
 CUSTOM = "/wa/custom/sendMsg"
 TEMPLATE = "/wa/template/sendMsg"
@@ -77,7 +78,7 @@ def test_a_body_may_be_bytes_and_larger_than_a_request_may_be(wire, sandbox, mes
     assert len(wire.custom(message()).content) == 2 << 20
 
 
-@pytest.mark.parametrize("answer", [{"status": "0", "reason": "success"}, {"status": 200}, [], "ok", 0])
+@for_each("answer", [{"status": "0", "reason": "success"}, {"status": 200}, [], "ok", 0])
 def test_any_json_can_be_answered(wire, sandbox, message, answer):
     sandbox.fail_next(answer=answer)
     assert wire.custom(message()).json() == answer
@@ -144,9 +145,7 @@ def test_a_dropped_bad_message_is_not_kept(wire, sandbox, message):
     assert sandbox.messages == []
 
 
-@pytest.mark.parametrize(
-    "fault", [{"http_status": 500}, {"body": "x"}, {"status": -12}, {"answer": {"status": "0"}}]
-)
+@for_each("fault", [{"http_status": 500}, {"body": "x"}, {"status": -12}, {"answer": {"status": "0"}}])
 def test_a_message_can_be_kept_though_its_answer_is_a_failure(wire, sandbox, message, fault):
     sandbox.fail_next(**fault)
     sandbox.fail_next(**fault, accept=True)
@@ -272,7 +271,7 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize(("fault", "text"), BAD)
+@for_each(("fault", "text"), BAD)
 def test_a_bad_fault_is_answered_with_the_name_of_the_field(wire, sandbox, fault, text):
     answer = wire.control("POST", "faults", json=fault)
     assert answer.status_code == 400
@@ -280,7 +279,7 @@ def test_a_bad_fault_is_answered_with_the_name_of_the_field(wire, sandbox, fault
     assert sandbox.faults == []
 
 
-@pytest.mark.parametrize("raw", [b"", b"{", b"\xff", b"[" * 200_000, b'{"delay": 1e999}'])
+@for_each("raw", [b"", b"{", b"\xff", b"[" * 200_000, b'{"delay": 1e999}'])
 def test_faults_that_are_no_json_are_answered_400(wire, raw):
     assert wire.control("POST", "faults", data=raw).status_code == 400
 
@@ -308,7 +307,7 @@ def test_many_threads_use_up_exactly_what_was_asked_for():
     assert queue.waiting == []
 
 
-@pytest.mark.parametrize("answer", [{1, 2}, object(), float("nan"), [float("inf")]])
+@for_each("answer", [{1, 2}, object(), float("nan"), [float("inf")]])
 def test_an_answer_that_is_no_json_is_refused(sandbox, answer):
     with pytest.raises(ValueError, match="answer: anything that JSON can hold"):
         sandbox.fail_next(answer=answer)

@@ -14,6 +14,7 @@ from airflow_provider_itnio.sandbox.faults.test_numbers import (
     meaning_of_number,
     outcome_of_number,
 )
+from tests.tables import for_each
 
 BALANCE = "/sms/getBalance"
 
@@ -44,9 +45,7 @@ def test_a_number_drops_the_connection(wire, sandbox, message, number, kept):
     assert len(sandbox.messages) == kept
 
 
-@pytest.mark.parametrize(
-    ("http_status", "retry_after"), [(400, None), (429, "1"), (500, None), (503, "1"), (599, None)]
-)
+@for_each(("http_status", "retry_after"), [(400, None), (429, "1"), (500, None), (503, "1"), (599, None)])
 def test_a_number_is_answered_an_http_code(wire, sandbox, message, http_status, retry_after):
     answer = wire.custom(message(recipient=f"99940000{http_status}"))
     assert (answer.status_code, answer.headers.get("Retry-After")) == (http_status, retry_after)
@@ -67,7 +66,7 @@ def test_a_number_is_answered_without_a_message_id(wire, sandbox, message):
     assert sandbox.messages == []
 
 
-@pytest.mark.parametrize(
+@for_each(
     "number",
     [
         "99910000000",
@@ -91,7 +90,7 @@ def test_any_other_number_means_nothing(number):
     assert fault_of_number(number) is outcome_of_number(number) is None
 
 
-@pytest.mark.parametrize("number", TABLE)
+@for_each("number", TABLE)
 def test_each_number_says_what_it_stands_for(number):
     example = re.sub("[A-Z]", "1", re.sub("[+ ]", "", number))
     assert meaning_of_number(example) == f"test number {number}: {TABLE[number]}"

@@ -13,6 +13,7 @@ from airflow_provider_itnio.sandbox import Sandbox
 from airflow_provider_itnio.sandbox.faults import random_failures
 from airflow_provider_itnio.sandbox.faults.fault import Fault
 from airflow_provider_itnio.sandbox.faults.random_failures import RandomFailures, share_from, shares_from
+from tests.tables import for_each
 
 PHONES = [str(number) for number in range(4930_100_0000, 4930_100_2000)]
 
@@ -84,7 +85,7 @@ def test_shares_of_several_kinds_add_up():
     assert [round(drawn.count(kind) / len(PHONES), 1) for kind in kinds] == [0.2, 0.3, 0.5]
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("text", "share", "fault"),
     [
         ("5%", 0.05, Fault(status=-12)),
@@ -97,19 +98,19 @@ def test_a_share_is_read(text, share, fault):
     assert share_from(text) == (pytest.approx(share), fault)
 
 
-@pytest.mark.parametrize("text", ["", "5", "0%", "101%", "x%", "-5%", "5%:", "5%%", "nan%"])
+@for_each("text", ["", "5", "0%", "101%", "x%", "-5%", "5%:", "5%%", "nan%"])
 def test_what_is_no_share_is_named(text):
     with pytest.raises(ValueError, match="shares such as 5%"):
         share_from(text)
 
 
-@pytest.mark.parametrize("how", ["0", "68", "200", "600", "late", "-0"])
+@for_each("how", ["0", "68", "200", "600", "late", "-0"])
 def test_what_is_no_way_to_fail_is_named(how):
     with pytest.raises(ValueError, match="after the colon a code such as -12"):
         share_from(f"5%:{how}")
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("options", "text"),
     [
         ({"fail": 1.5}, "fail: a number from 0 to 1"),

@@ -7,6 +7,8 @@ import json
 import pytest
 import requests
 
+from tests.tables import for_each
+
 
 def test_an_exchange_opens_with_request_and_answer(wire, sandbox, message):
     headers = wire.headers()
@@ -20,7 +22,7 @@ def test_an_exchange_opens_with_request_and_answer(wire, sandbox, message):
     assert headers["Sign"] not in json.dumps(told)
 
 
-@pytest.mark.parametrize("number", ["0", "999999999", "-1", "x"])
+@for_each("number", ["0", "999999999", "-1", "x"])
 def test_an_exchange_that_is_not_kept_is_not_found(wire, number):
     assert wire.control("GET", f"exchanges/{number}").status_code == 404
 
@@ -49,7 +51,7 @@ WITHOUT_ID = {"status": "0", "reason": "success"}
 WITH_ID = WITHOUT_ID | {"data": {"channelType": 0, "messageId": "a" * 32, "timestamp": 1}}
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("fault", "meaning"),
     [
         ({"answer": WITHOUT_ID}, "the answer was a success without a message id"),

@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+from tests.tables import for_each
+
 FIRST, SECOND = "8614718004557", "91856321322"
 
 
@@ -210,8 +212,8 @@ def test_a_message_that_is_not_kept_is_not_found(wire):
     )
 
 
-@pytest.mark.parametrize("path", ["conversations", f"conversations/{FIRST}/items", "failures"])
-@pytest.mark.parametrize(
+@for_each("path", ["conversations", f"conversations/{FIRST}/items", "failures"])
+@for_each(
     ("query", "error"),
     [
         ("limit=0", "limit: a whole number from 1 to 100, 0 given"),

@@ -12,6 +12,7 @@ from urllib.parse import urljoin
 import pytest
 
 from airflow_provider_itnio.sandbox.inbox.page import ITEMS_A_PART, one_file
+from tests.tables import for_each
 
 ATTACK = "</script><script>alert(1)</script><img src=x onerror=alert(1)>\"'>{{ 7*7 }}"
 
@@ -80,9 +81,7 @@ def test_every_file_of_the_page_is_used(wire):
     assert used == {f"/static/{name}" for name in ASSETS}
 
 
-@pytest.mark.parametrize(
-    "name", ["page.py", "..%2Fpage.py", "lib%2F..%2Fmain.js", "lib/", "inbox.html", "none.js", ""]
-)
+@for_each("name", ["page.py", "..%2Fpage.py", "lib%2F..%2Fmain.js", "lib/", "inbox.html", "none.js", ""])
 def test_no_other_file_is_sent(wire, name):
     assert get(wire, f"/static/{name}").status_code == 404
 

@@ -6,11 +6,10 @@ import json
 import tracemalloc
 from datetime import UTC, datetime
 
-import pytest
-
 from airflow_provider_itnio.sandbox.store.entries import Reply
 from airflow_provider_itnio.sandbox.store.exchange import memory_of
 from airflow_provider_itnio.sandbox.store.store import MEMORY, Store
+from tests.tables import for_each
 
 MIB = 1 << 20
 
@@ -55,7 +54,7 @@ def test_cleared_ones_take_no_memory():
     assert kept_of([MEMORY // 2] * 2, store=store) == [0, 1]
 
 
-@pytest.mark.parametrize(
+@for_each(
     "value",
     [
         [[]] * 100_000,

@@ -14,6 +14,7 @@ from airflow_provider_itnio.api.errors import ItnioError
 from airflow_provider_itnio.notifications.whatsapp import WhatsAppNotifier
 from tests.sandbox.testing import task_dags
 from tests.sandbox.testing.task_dags import NUMBER
+from tests.tables import for_each
 
 AIRFLOW_2 = version("apache-airflow").startswith("2.")
 EVERY_FACT = "{{ alert.kind }}|{{ alert.dag_id }}|{{ alert.task_id }}|{{ alert.run_id }}|{{ alert.error }}"
@@ -23,7 +24,7 @@ def notifier(**fields):
     return WhatsAppNotifier(recipients=NUMBER, **fields)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("kind", "told", "text"),
     [
         ("failure", "task_failed", "a_dag|a_task|run|RuntimeError: the task failed"),
@@ -55,7 +56,7 @@ def test_an_exception_is_told(itnio_sandbox, exception):
     assert itnio_sandbox.messages[0].text.endswith("no orders")
 
 
-@pytest.mark.parametrize("kind", ["success", "skipped", "dag_failure", "dag_success", "deadline"])
+@for_each("kind", ["success", "skipped", "dag_failure", "dag_success", "deadline"])
 def test_an_exception_that_airflow_would_not_give_is_an_error(itnio_sandbox, kind):
     with pytest.raises(ValueError, match=f"exception: Airflow gives none with {kind}"):
         itnio_sandbox.alert(notifier(), kind, exception=ValueError("no orders"))
@@ -238,7 +239,7 @@ def test_the_same_notifier_tells_each_event_anew(itnio_sandbox):
     assert [message.text for message in itnio_sandbox.messages] == ["one", "two"]
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("callback", "given", "words"),
     [
         (None, {}, "notifier: there is no callback to call, None given"),

@@ -19,6 +19,7 @@ from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_2_PLUS
 from airflow_provider_itnio.messages import contact_card
 from tests.sandbox.testing import task_dags
 from tests.sandbox.testing.in_dag import adhoc, context_of, in_dag, on_airflow_3, rendered
+from tests.tables import for_each
 
 pytestmark = on_airflow_3
 
@@ -65,7 +66,7 @@ OF_AIRFLOW_3 = {
 }
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("text", "expected"),
     [*DATES.items(), *NAMES.items(), *OF_AIRFLOW_3.items()],
 )
@@ -96,7 +97,7 @@ def test_a_date_is_told_in_utc_as_airflow_keeps_it(itnio_sandbox):
     assert text == "2026-06-30 2026-06-30T23:00:00+00:00"
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("schedule", "expected"),
     [
         (None, "2026-07-01 2026-07-01"),

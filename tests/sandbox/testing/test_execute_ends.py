@@ -26,6 +26,7 @@ from tests.sandbox.testing.in_dag import (
     rendered,
 )
 from tests.sandbox.testing.task_dags import NUMBER, Counting
+from tests.tables import for_each
 from tests.task_runs import TaskStateStore
 
 pytestmark = on_airflow_3
@@ -81,7 +82,7 @@ def test_a_skip_comes_through(itnio_sandbox):
     assert itnio_sandbox.messages == []
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("given", "named"),
     [
         ("tell", "str given"),
@@ -146,7 +147,7 @@ def test_another_connection_is_used_if_the_task_names_it(itnio_sandbox):
     assert len(itnio_sandbox.messages) == 1
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("given", "words"),
     [
         ({"xcoms": [1]}, "xcoms: a dict, [1] given"),

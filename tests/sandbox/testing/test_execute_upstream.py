@@ -17,13 +17,14 @@ from airflow_provider_itnio.operators.whatsapp_broadcast import WhatsAppBroadcas
 from tests.sandbox.testing import task_dags
 from tests.sandbox.testing.in_dag import Looking, adhoc, context_of, on_airflow_3, rendered
 from tests.sandbox.testing.task_dags import NUMBER, SHOPS, Counting
+from tests.tables import for_each
 
 pytestmark = on_airflow_3
 
 # --- what comes from upstream -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("text", "xcoms", "expected"),
     [
         ("{{ ti.xcom_pull('load') }}", {"load": 5}, "5"),
@@ -153,7 +154,7 @@ def test_an_instance_that_is_not_there_is_an_error(itnio_sandbox, map_index):
         itnio_sandbox.execute(task_dags.to_shops, map_index=map_index)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("map_index", "text", "recipient"),
     [(0, "4", NUMBER), (2, "4", SHOPS[1]), (3, "5", NUMBER), (5, "5", SHOPS[1])],
 )

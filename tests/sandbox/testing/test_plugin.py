@@ -12,6 +12,7 @@ import pytest
 import requests
 
 from airflow_provider_itnio.sandbox import TestingSandbox
+from tests.tables import for_each
 
 
 @pytest.fixture
@@ -116,13 +117,12 @@ def state_of(sandbox):
     return {name: requests.get(f"{sandbox.url}/sandbox/{name}", timeout=5).json() for name in names}
 
 
-@pytest.mark.parametrize(
+@for_each(
     "options",
     [{}, {"fail": ["2%:-5"], "webhook": "http://127.0.0.1:9/own", "balance": 10, "open_windows": True}],
-    ids=["as the fixture", "with settings of its own"],
 )
-@pytest.mark.parametrize("restart", [False, True], ids=["running", "restarted"])
-@pytest.mark.parametrize("way", ["begin_test", "POST /sandbox/reset"])
+@for_each("restart", [False, True])
+@for_each("way", ["begin_test", "POST /sandbox/reset"])
 def test_nothing_of_a_test_is_left_to_the_next(options, restart, way, wire_to, message):
     def reset(sandbox):
         if way == "begin_test":
@@ -162,7 +162,7 @@ def test_a_connection_may_be_without_extras(itnio_sandbox):
     assert json.loads(os.environ["AIRFLOW_CONN_MY_CONN"])["extra"]["app_id"] == "DGziZf5u"
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("given", "text"),
     [
         ({"pasword": "x"}, "pasword: unknown field; there are conn_type, login, password"),

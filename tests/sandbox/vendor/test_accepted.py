@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_itnio.sandbox import Sandbox
+from tests.tables import for_each
 
 SAMPLES = sorted((Path(__file__).parents[2] / "samples").glob("*.json"))
 TOO_LONG = "interactive-location_request_message"
@@ -105,7 +106,7 @@ WORDS = [
 ]
 
 
-@pytest.mark.parametrize(("kind", "content", "words"), WORDS)
+@for_each(("kind", "content", "words"), WORDS)
 def test_the_main_words_of_a_message_are_what_a_person_reads_first(wire, message, kind, content, words):
     assert wire.custom(message(type=kind, **{kind: content})).json()["status"] == "0"
     assert wire.sandbox.messages[0].text == words
@@ -151,7 +152,7 @@ TEMPLATE_WORDS = [
 ]
 
 
-@pytest.mark.parametrize(("components", "words"), TEMPLATE_WORDS)
+@for_each(("components", "words"), TEMPLATE_WORDS)
 def test_the_main_words_of_a_template_are_its_name_and_parameters(
     wire, sandbox, template_message, components, words
 ):

@@ -18,6 +18,7 @@ from airflow_provider_itnio.sandbox.summary import summary_of
 from airflow_provider_itnio.sandbox.vendor.account import Account
 from airflow_provider_itnio.sandbox.vendor.schema import CUSTOM, INTERACTIVE
 from airflow_provider_itnio.sandbox.vendor.validation import judge
+from tests.tables import for_each
 
 KEYS = [
     *(
@@ -109,10 +110,8 @@ def test_anything_that_the_api_takes_is_read_or_refused_by_name(model, data):
     assert not refused or refused.startswith(begins) or ": unknown field; there are " in refused
 
 
-@pytest.mark.parametrize("opening", ["[", '{"a":'])
-@pytest.mark.parametrize(
-    ("levels", "status"), [(98, "0"), (99, "-7"), (965, "-7"), (970, "-7"), (100_000, "-7")]
-)
+@for_each("opening", ["[", '{"a":'])
+@for_each(("levels", "status"), [(98, "0"), (99, "-7"), (965, "-7"), (970, "-7"), (100_000, "-7")])
 def test_what_is_nested_deeply_is_refused_before_it_can_break_a_page(
     wire, sandbox, message, opening, levels, status
 ):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 import requests
 
+from tests.tables import for_each
+
 DROPPED = "WhatsApp would drop this message: "
 NOTES = [
     ({"type": "text", "text": {"body": "hi", "preview_url": True}}, "unknown key text.preview_url"),
@@ -94,7 +96,7 @@ NOTES = [
 ]
 
 
-@pytest.mark.parametrize(("changes", "note"), NOTES, ids=[note[:60] for _, note in NOTES])
+@for_each(("changes", "note"), NOTES)
 def test_what_the_vendor_lets_pass_is_noted(wire, sandbox, message, changes, note):
     answer = wire.custom(message(**changes))
     assert answer.json()["status"] == "0", answer.text
@@ -191,7 +193,7 @@ INTERACTIVE_NOTES = [
 ]
 
 
-@pytest.mark.parametrize(("content", "note"), INTERACTIVE_NOTES, ids=[note for _, note in INTERACTIVE_NOTES])
+@for_each(("content", "note"), INTERACTIVE_NOTES)
 def test_an_interactive_message_that_whatsapp_would_drop_is_accepted_with_a_note(
     wire, sandbox, message, content, note
 ):
@@ -227,7 +229,7 @@ TEMPLATE_NOTES = [
 ]
 
 
-@pytest.mark.parametrize(("components", "note"), TEMPLATE_NOTES, ids=[note for _, note in TEMPLATE_NOTES])
+@for_each(("components", "note"), TEMPLATE_NOTES)
 def test_a_template_that_whatsapp_would_drop_is_accepted_with_a_note(
     wire, sandbox, template_message, components, note
 ):
@@ -235,9 +237,7 @@ def test_a_template_that_whatsapp_would_drop_is_accepted_with_a_note(
     assert any(note in one for one in sandbox.messages[0].notes), sandbox.messages[0].notes
 
 
-@pytest.mark.parametrize(
-    "host", ["8.8.8.8", "134744072", "[::ffff:8.8.8.8]", "example.com.", "corp.example.com"]
-)
+@for_each("host", ["8.8.8.8", "134744072", "[::ffff:8.8.8.8]", "example.com.", "corp.example.com"])
 def test_a_link_that_everyone_can_follow_has_no_note(wire, sandbox, message, host):
     wire.custom(message(type="image", image={"link": f"https://{host}/a.png"}))
     assert sandbox.messages[0].notes == []

@@ -10,6 +10,7 @@ import pytest
 from airflow_provider_itnio.sandbox import Sandbox
 from airflow_provider_itnio.sandbox.vendor import webhook as module
 from tests.sandbox.receiving import state_of, until
+from tests.tables import for_each
 
 NUMBER = "91856321322"
 STATUS_FIELDS = {
@@ -189,7 +190,7 @@ def test_a_status_is_pushed_on_demand_as_often_as_asked(pushing, receiver, templ
     ]
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("given", "error"),
     [
         ({"status": "gone"}, "status: one of sent, delivered, read, failed, deleted, 'gone' given"),
@@ -231,7 +232,7 @@ def test_pushes_go_elsewhere_at_any_time(wire, sandbox, receiver, template_messa
     sandbox.push_to(None)
 
 
-@pytest.mark.parametrize(
+@for_each(
     "url",
     [
         "",

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from airflow_provider_itnio.sandbox.status_codes import BALANCE_CODES, CODES, SEND_CODES
+from tests.tables import for_each
 
 CUSTOM = "/wa/custom/sendMsg"
 TEMPLATE = "/wa/template/sendMsg"
@@ -123,12 +124,12 @@ TEMPLATE_REFUSALS = [
 ]
 
 
-@pytest.mark.parametrize(("code", "changes", "why"), CUSTOM_REFUSALS)
+@for_each(("code", "changes", "why"), CUSTOM_REFUSALS)
 def test_a_custom_message_is_refused_with_the_code_of_the_page(wire, message, code, changes, why):
     check_refusal(wire.custom(message(**changes)), wire.sandbox, code, why)
 
 
-@pytest.mark.parametrize(("code", "changes", "why"), TEMPLATE_REFUSALS)
+@for_each(("code", "changes", "why"), TEMPLATE_REFUSALS)
 def test_a_template_is_refused_with_the_code_of_the_page(wire, template_message, code, changes, why):
     check_refusal(wire.template(template_message(**changes)), wire.sandbox, code, why)
 
@@ -144,7 +145,7 @@ def check_refusal(answer, sandbox, code, why):
     assert sandbox.messages == []
 
 
-@pytest.mark.parametrize(
+@for_each(
     "link",
     [
         "ftp://a.b/c",
@@ -161,9 +162,7 @@ def test_a_link_that_is_no_web_address_is_malformed(wire, message, link):
     assert wire.custom(message(type="image", image={"link": link})).json()["status"] == "-133"
 
 
-@pytest.mark.parametrize(
-    "link", ["http://a.b", "https://a.b:8443/c?d=e#f", "https://深圳.cn/图.png", "HTTPS://A.B/C"]
-)
+@for_each("link", ["http://a.b", "https://a.b:8443/c?d=e#f", "https://深圳.cn/图.png", "HTTPS://A.B/C"])
 def test_a_web_address_is_well_formed(wire, message, link):
     assert wire.custom(message(type="image", image={"link": link})).json()["status"] == "0"
 
@@ -173,7 +172,7 @@ def test_a_custom_message_on_the_path_of_templates_is_told_so(wire, sandbox, mes
     assert "a custom message goes to /wa/custom/sendMsg" in sandbox.refused[0].why
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("raw", "why"),
     [
         (b"", "the body is empty"),
@@ -187,7 +186,6 @@ def test_a_custom_message_on_the_path_of_templates_is_told_so(wire, sandbox, mes
         (b'{"a": "\xff"}', "the body is not UTF-8"),
         (b"[" * 200_000, "the JSON is nested too deeply"),
     ],
-    ids=lambda value: value[:12] if isinstance(value, bytes) else "",
 )
 def test_what_is_no_json_object_is_refused(wire, sandbox, raw, why):
     assert wire.custom(raw).json()["status"] == "-7"
@@ -223,9 +221,7 @@ def test_every_code_of_the_send_page_is_decided_or_known_to_need_a_fault():
     assert decided | BY_FAULT_ONLY == set(SEND_CODES)
 
 
-@pytest.mark.parametrize(
-    ("path", "code"), [(path, code) for path, codes in CODES.items() for code in codes if code < 0]
-)
+@for_each(("path", "code"), [(path, code) for path, codes in CODES.items() for code in codes if code < 0])
 def test_every_code_can_be_had_by_a_fault(wire, sandbox, message, path, code):
     sandbox.fail_next(status=code)
     answer = wire.balance() if path == BALANCE else wire.post(path, message())

@@ -9,6 +9,7 @@ import pytest
 
 from airflow_provider_itnio.sandbox import Sandbox
 from airflow_provider_itnio.sandbox.vendor.signature import problem_of_sign, sign_of
+from tests.tables import for_each
 
 KEY, SECRET = "bDqJFiq9", "7bz1lzh9"
 
@@ -61,7 +62,7 @@ WRONG_KEYS = [
 ]
 
 
-@pytest.mark.parametrize(("key", "why"), WRONG_KEYS)
+@for_each(("key", "why"), WRONG_KEYS)
 def test_a_wrong_key_is_explained(wire, sandbox, key, why):
     assert wire.balance(wire.headers(api_key=key)).json()["status"] == "-1"
     assert why in sandbox.refused[0].why
@@ -91,7 +92,7 @@ WRONG_SIGNS = [
 ]
 
 
-@pytest.mark.parametrize(("sign", "why"), WRONG_SIGNS, ids=[why for _, why in WRONG_SIGNS])
+@for_each(("sign", "why"), WRONG_SIGNS)
 def test_a_wrong_sign_is_explained(wire, sandbox, sign, why):
     timestamp = now()
     headers = wire.headers(timestamp)
@@ -115,7 +116,7 @@ ADVICE = [
 ]
 
 
-@pytest.mark.parametrize(("headers", "advice"), ADVICE)
+@for_each(("headers", "advice"), ADVICE)
 def test_the_advice_fits_what_is_wrong(wire, sandbox, headers, advice):
     assert wire.balance(headers).json()["status"] == "-1"
     assert advice in sandbox.refused[0].advice
