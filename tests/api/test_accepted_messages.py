@@ -7,7 +7,6 @@ import json
 import time
 
 import pendulum
-import pytest
 
 from airflow_provider_itnio.api.receipt import Receipt
 from airflow_provider_itnio.api.signing import Credentials
@@ -26,6 +25,7 @@ from tests.api.servers import (
     Server,
     answer,
 )
+from tests.tables import for_each
 
 
 def test_a_message_is_accepted(sender: Make, sandbox: Sandbox) -> None:
@@ -70,8 +70,8 @@ def test_the_balance_is_read(sender: Make, sandbox: Sandbox) -> None:
     assert sandbox.messages == []
 
 
-@pytest.mark.parametrize("status", [0, "0", " 0 "])
-@pytest.mark.parametrize("http_status", [200, 202, 302, 404, 429, 500, 503])
+@for_each("status", [0, "0", " 0 "])
+@for_each("http_status", [200, 202, 302, 404, 429, 500, 503])
 def test_status_0_with_an_id_is_accepted_whatever_the_http_code(
     sender: Make, http_status: int, status: object
 ) -> None:
@@ -94,7 +94,7 @@ def test_a_chunked_answer_is_read(sender: Make) -> None:
         assert sender(server.url).send().message_id == MESSAGE_ID
 
 
-@pytest.mark.parametrize("early", ["100 Continue", "102 Processing", "103 Early Hints", "199 Soon"])
+@for_each("early", ["100 Continue", "102 Processing", "103 Early Hints", "199 Soon"])
 def test_what_precedes_an_answer_is_skipped(sender: Make, early: str) -> None:
     first = f"HTTP/1.1 {early}\r\nLink: </x>\r\n\r\n".encode() * 2
     with Server(lambda _: first + answer()) as server:

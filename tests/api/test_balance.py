@@ -14,6 +14,7 @@ from airflow_provider_itnio.api.errors import (
 from airflow_provider_itnio.api.protocol import Protocol, Request
 from airflow_provider_itnio.api.receipt import Receipt
 from tests.api.protocol_cases import answer, outcome
+from tests.tables import for_each
 
 
 @pytest.mark.parametrize(
@@ -34,9 +35,7 @@ def test_a_balance_is_read_as_decimals(
     )
 
 
-@pytest.mark.parametrize(
-    "balance", [None, "", "much", "NaN", "Infinity", True, [], {}, "1e99999999999999999999"]
-)
+@for_each("balance", [None, "", "much", "NaN", "Infinity", True, [], {}, "1e99999999999999999999"])
 def test_0_without_a_balance_is_unknown(exchange: Protocol, balance: object) -> None:
     error = outcome(exchange, exchange.balance_request(), answer({"status": "0", "balance": balance}))
     assert type(error) is UnknownOutcomeError

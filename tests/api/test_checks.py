@@ -25,7 +25,7 @@ def test_delivery_has_two_words(delivery: str) -> None:
     check_delivery(delivery)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("delivery", "given"),
     [
         ("exactly_once", "'exactly_once'"),
@@ -65,9 +65,7 @@ def test_an_enum_is_no_word_and_no_flag() -> None:
     check_flag("deferrable", np.bool_(True))
 
 
-@pytest.mark.parametrize(
-    ("value", "number"), [(5, 5), (5.0, 5), (Decimal(5), 5), (np.int64(5), 5), (np.float32(5), 5)]
-)
+@for_each(("value", "number"), [(5, 5), (5.0, 5), (Decimal(5), 5), (np.int64(5), 5), (np.float32(5), 5)])
 def test_a_whole_number_is_taken_whatever_its_type(value: object, number: int) -> None:
     checked = check_number("n", value, 1, 10, int)
     assert checked == number

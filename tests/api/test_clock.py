@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_itnio.api.clock import ServerClock, seconds_of_date
+from tests.tables import for_each
 
 NOW = 1_700_000_000
 
@@ -27,7 +28,7 @@ def test_the_offset_goes_with_the_machines_clock() -> None:
     assert clock.now() == NOW + 70
 
 
-@pytest.mark.parametrize("date", [None, "", "yesterday", "Tue, 99 Nov 2023 22:13:20 GMT", "1700000000"])
+@for_each("date", [None, "", "yesterday", "Tue, 99 Nov 2023 22:13:20 GMT", "1700000000"])
 def test_what_is_no_date_leaves_the_clock(date: str | None) -> None:
     clock = ServerClock(lambda: NOW)
     assert not clock.set_by(date)

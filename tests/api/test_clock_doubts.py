@@ -10,6 +10,7 @@ import pytest
 from airflow_provider_itnio.api.errors import AuthenticationError
 from tests.api.conftest import Make, failure
 from tests.api.servers import Received, Server, answer
+from tests.tables import for_each
 
 A_YEAR_AHEAD = 366 * 86400.0
 
@@ -39,7 +40,7 @@ PROVES_NOTHING: dict[str, bytes | None] = {
 }
 
 
-@pytest.mark.parametrize("second", PROVES_NOTHING.values(), ids=PROVES_NOTHING)
+@for_each("second", PROVES_NOTHING.values())
 def test_an_offset_is_not_kept_for_an_answer_that_proves_nothing(sender: Make, second: bytes | None) -> None:
     spurious = answer({"status": "-4"}, Date=formatdate(time.time() + A_YEAR_AHEAD, usegmt=True))
     with server_with_a_wrong_date([spurious, second]) as server:
@@ -50,7 +51,7 @@ def test_an_offset_is_not_kept_for_an_answer_that_proves_nothing(sender: Make, s
             assert one.send().type == "text"
 
 
-@pytest.mark.parametrize(
+@for_each(
     "date",
     [
         "Fri, 31 Dec 9999 23:59:59 GMT",

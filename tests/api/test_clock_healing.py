@@ -21,6 +21,7 @@ from tests.api.servers import (
     Server,
     answer,
 )
+from tests.tables import for_each
 
 
 @pytest.mark.parametrize("hours", [-1, 1])
@@ -42,7 +43,7 @@ def test_a_clock_that_does_not_heal_is_two_requests(sender: Make, sandbox: Sandb
     assert len(sandbox.requests) == 2
 
 
-@pytest.mark.parametrize("off", [366 * 86400, -366 * 86400, 86400])
+@for_each("off", [366 * 86400, -366 * 86400, 86400])
 def test_an_offset_that_does_not_help_is_dropped(sender: Make, sandbox: Sandbox, off: int) -> None:
     one = sender(sandbox.url)
     wrong = formatdate(time.time() + off, usegmt=True)

@@ -20,8 +20,10 @@ from airflow_provider_itnio.api.protocol import Request
 from airflow_provider_itnio.api.settings import ClientSettings
 from airflow_provider_itnio.api.signing import Credentials
 from airflow_provider_itnio.api.status_codes import MESSAGE_CODES
-from tests.api.conftest import Authority, Make, Sender
+from tests.api.conftest import API_KEY, SECRET, Authority, Make, Sender
 from tests.api.servers import Received, Server, TunnelProxy, answer, full_backlog
+from tests.frames import assert_shows_no_secret
+from tests.tables import for_each
 
 TIMEOUT = 0.4
 GOES_ON_FOR = 15.0
@@ -82,15 +84,18 @@ def drip(
         stopped.wait(GOES_ON_FOR)
 
 
-@pytest.mark.parametrize("name", SLOW)
-def test_an_answer_that_comes_too_slowly_is_unknown(sender: Make, name: str) -> None:
+@for_each("name", SLOW)
+def test_an_answer_that_comes_too_slowly_is_unknown_and_makes_no_frame_show_a_secret(
+    sender: Make, name: str
+) -> None:
     with dripping(*SLOW[name])() as server:
         error = in_time(sender(server.url, timeout=TIMEOUT).send)
         assert type(error) is UnknownOutcomeError
         assert len(server.requests) == 1
+    assert_shows_no_secret(error, API_KEY, SECRET)
 
 
-@pytest.mark.parametrize("name", ["a byte of a header at a time", "a byte of the body at a time"])
+@for_each("name", ["a byte of a header at a time", "a byte of the body at a time"])
 def test_it_is_over_tls_too(sender: Make, trusted: Authority, name: str) -> None:
     with dripping(*SLOW[name])(tls=trusted.server_context()) as server:
         error = in_time(sender(server.url, timeout=TIMEOUT).send)
@@ -157,7 +162,7 @@ HANDSHAKES: dict[str, tuple[bytes, Iterable[Any]]] = {
 }
 
 
-@pytest.mark.parametrize("name", HANDSHAKES)
+@for_each("name", HANDSHAKES)
 def test_a_handshake_that_takes_too_long_is_not_sent(sender: Make, name: str) -> None:
     with silent(*HANDSHAKES[name]) as url:
         one = sender(url.replace("http:", "https:"), connect_timeout=TIMEOUT, timeout=60.0, max_attempts=1)
@@ -175,7 +180,7 @@ PROXIES: dict[str, tuple[bytes, Iterable[Any]]] = {
 }
 
 
-@pytest.mark.parametrize("name", PROXIES)
+@for_each("name", PROXIES)
 def test_a_proxy_that_takes_too_long_to_let_through_is_not_sent(sender: Make, name: str) -> None:
     with silent(*PROXIES[name]) as url:
         one = sender("https://api.example", proxy=url, connect_timeout=TIMEOUT, timeout=60.0, max_attempts=1)
@@ -233,6 +238,6 @@ def test_an_address_that_never_answers_leaves_time_for_the_next(monkeypatch: pyt
         ports = (int(url.rpartition(":")[2]), server.port)
         addresses = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port)) for port in ports]
         monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: addresses)
-        settings = ClientSettings("http://two.example", connect_timeout=4.0, max_attempts=1)
+        settings = ClientSettings("http://two.example", connect_timeout=2.0, max_attempts=1)
         Sender(ItnioClient(Credentials("bDqJFiq9", "7bz1lzh9"), settings), lambda result: result).send()
     assert len(server.requests) == 1

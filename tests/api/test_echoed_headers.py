@@ -9,6 +9,7 @@ import pytest
 from airflow_provider_itnio.api.models import message_from
 from tests.api.conftest import API_KEY, BUSINESS_PHONE, RECIPIENT, Make, failure
 from tests.api.servers import Received, Server, answer
+from tests.tables import for_each
 
 HEADERS = {
     "a line without a colon": "{}",
@@ -27,7 +28,7 @@ def repeating(line: str, received: Received) -> bytes:
     return b"\r\n".join([first, line.replace("{}", sent).encode("latin-1"), rest])
 
 
-@pytest.mark.parametrize("line", HEADERS.values(), ids=HEADERS)
+@for_each("line", HEADERS.values())
 def test_a_header_that_cant_be_read_is_not_logged(
     sender: Make, line: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -43,7 +44,7 @@ def test_a_header_that_cant_be_read_is_not_logged(
         assert private not in said
 
 
-@pytest.mark.parametrize("write", [str.upper, str.title, str.swapcase])
+@for_each("write", [str.upper, str.title, str.swapcase])
 def test_an_id_that_repeats_a_sign_in_other_letters_is_not_kept(sender: Make, write) -> None:
     def repeat(received: Received) -> bytes:
         return answer({"status": 0, "data": {"messageId": write(received.headers["sign"])}})

@@ -58,7 +58,7 @@ IN_WORDS = {
 
 
 @for_each("number", NUMBERS)
-@pytest.mark.parametrize("write", IN_WORDS.values(), ids=IN_WORDS)
+@for_each("write", IN_WORDS.values())
 def test_a_number_in_words_is_shortened_however_it_is_written(write, number: str) -> None:
     masked = mask_phone_numbers(write(number))
     assert "…" in masked
@@ -154,7 +154,7 @@ def test_numbers_in_words_are_shortened() -> None:
     )
 
 
-@pytest.mark.parametrize(
+@for_each(
     "written",
     [
         "+8614718004557.0",

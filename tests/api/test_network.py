@@ -14,6 +14,7 @@ from airflow_provider_itnio.api.network import Route, tls_context
 from airflow_provider_itnio.api.settings import ClientSettings
 from airflow_provider_itnio.api.signing import Credentials
 from tests.api.conftest import Authority
+from tests.tables import for_each
 
 pytestmark = pytest.mark.usefixtures("own_contexts")
 
@@ -128,8 +129,8 @@ BROKEN = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
 BUNDLES = {"none.pem": None, "empty.pem": "", "bad.pem": "no certificate", "broken.pem": BROKEN}
 
 
-@pytest.mark.parametrize("client", [ItnioClient, ItnioAsyncClient])
-@pytest.mark.parametrize("bundle", BUNDLES)
+@for_each("client", [ItnioClient, ItnioAsyncClient])
+@for_each("bundle", BUNDLES)
 @pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR"])
 def test_a_bundle_that_can_not_be_read_keeps_a_client_from_being_made(
     environment: Environment,

@@ -158,7 +158,7 @@ def test_many_separators_are_judged_quickly() -> None:
     assert time.process_time() - before < 2
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("number", "shown"),
     [
         ("8614718004557", "86…57"),
@@ -186,7 +186,7 @@ def test_a_text_is_taken_apart_and_not_judged(written: str, numbers: list[str]) 
     assert split_numbers(written) == numbers
 
 
-@pytest.mark.parametrize(
+@for_each(
     "written",
     [
         "+49 (0)30 123456",
@@ -259,7 +259,7 @@ def test_two_numbers_are_never_taken_for_one(written: str) -> None:
         normalize_phone(written)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("written", "number"),
     [
         ("+49 171/1234567", "491711234567"),
@@ -296,7 +296,7 @@ def test_the_advice_is_that_of_the_field(field: str, options: dict[str, str], ad
 # --- spellings of the same person -----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("one", "other"),
     [
         ("525512345678", "5215512345678"),
@@ -312,7 +312,7 @@ def test_two_spellings_are_one_person(one: str, other: str) -> None:
     assert canonical_number(canonical_number(one)) == canonical_number(one)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("one", "other"),
     [
         ("551123456789", "5511923456789"),  # a landline of Brazil has no ninth digit

@@ -77,7 +77,7 @@ def test_status_0_with_an_id_is_accepted_before_all_else(
     )
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("data", "at"),
     [
         ({"timestamp": 1693813991}, 1693813991),

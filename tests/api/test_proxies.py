@@ -24,6 +24,7 @@ from tests.api.servers import (
     answer,
     free_port,
 )
+from tests.tables import for_each
 
 
 def test_a_proxy_that_is_not_there_is_tried_again(sender: Make, caplog: pytest.LogCaptureFixture) -> None:
@@ -35,7 +36,7 @@ def test_a_proxy_that_is_not_there_is_tried_again(sender: Make, caplog: pytest.L
         assert sum("trying again in" in record.getMessage() for record in caplog.records) == 1
 
 
-@pytest.mark.parametrize("code", [403, 407, 502])
+@for_each("code", [403, 407, 502])
 def test_a_proxy_that_lets_nobody_through_is_tried_again(sender: Make, code: int) -> None:
     with Server(lambda _: answer(b"", code, Connection="close")) as proxy:
         error = failure(sender("https://api.example", proxy=proxy.url, max_attempts=2).send)
@@ -76,7 +77,7 @@ def test_a_proxy_that_speaks_tls_is_verified(sender: Make, authority: Authority)
     assert proxy.requests == []
 
 
-@pytest.mark.parametrize("password", ["pr0xy%2Fp%40ss", "p%C3%A4ss", "p%FCss"])
+@for_each("password", ["pr0xy%2Fp%40ss", "p%C3%A4ss", "p%FCss"])
 def test_a_proxys_password_may_be_any_of_latin_1(sender: Make, password: str) -> None:
     with Server() as proxy:
         url = proxy.url.replace("//", f"//ann:{password}@")

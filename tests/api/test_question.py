@@ -6,7 +6,6 @@ import json
 from dataclasses import replace
 
 import pendulum
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -78,7 +77,7 @@ NO_ANSWERS = UNCLEAR | {
 }
 
 
-@pytest.mark.parametrize("message", ANSWERS.values(), ids=ANSWERS)
+@for_each("message", ANSWERS.values())
 def test_it_answers(message):
     assert QUESTION.choice_of(message, SECRET).option == "yes"
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from airflow_provider_itnio.api.errors import (
     AccountError,
     AuthenticationError,
@@ -20,6 +18,7 @@ from tests.api.conftest import (
     Make,
     failure,
 )
+from tests.tables import for_each
 
 REFUSALS = [
     ({"status": -1}, AuthenticationError, -1),
@@ -36,7 +35,7 @@ REFUSALS = [
 ]
 
 
-@pytest.mark.parametrize(("fault", "family", "code"), REFUSALS, ids=[str(row[0]) for row in REFUSALS])
+@for_each(("fault", "family", "code"), REFUSALS)
 def test_a_refusal_is_one_request(
     sender: Make, sandbox: Sandbox, fault: dict[str, Any], family: type[RefusedError], code: int | None
 ) -> None:

@@ -15,6 +15,7 @@ from airflow_provider_itnio.api.errors import (
 )
 from airflow_provider_itnio.api.retries import retry_options
 from airflow_provider_itnio.api.settings import ClientSettings
+from tests.tables import for_each
 
 
 def tried(settings: ClientSettings, *errors: Exception) -> tuple[object, list[float]]:
@@ -77,7 +78,7 @@ def test_an_answer_that_asks_for_no_wait_gets_one_all_the_same(asked: float) -> 
     assert len({waits[0] for waits in seen}) > 1
 
 
-@pytest.mark.parametrize(
+@for_each(
     "error",
     [
         NotSentError("429", retry_after=60.5),

@@ -11,9 +11,10 @@ from airflow_provider_itnio.api.protocol import Protocol, Request
 from airflow_provider_itnio.api.receipt import Receipt
 from tests.api.conftest import NOW
 from tests.api.protocol_cases import ACCEPTED, REFUSED, answer, outcome
+from tests.tables import for_each
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("header", "seconds"),
     [
         (None, None),
@@ -68,7 +69,7 @@ def test_without_a_date_the_clock_stays(
     assert exchange.clock.offset == 0
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("body", "http_status"),
     [
         (ACCEPTED, 200),

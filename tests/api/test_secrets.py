@@ -16,6 +16,7 @@ from airflow_provider_itnio.api.signing import Credentials
 from airflow_provider_itnio.sandbox import Sandbox
 from tests.api.conftest import API_KEY, BUSINESS_PHONE, RECIPIENT, SECRET, Authority, Make
 from tests.api.servers import Received, Server, TunnelProxy, answer, free_port
+from tests.tables import for_each
 
 
 class Watch:
@@ -100,7 +101,7 @@ FAULTS: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: str(fault)[:40])
+@for_each("fault", FAULTS)
 def test_a_fault_shows_nothing(sender: Make, sandbox: Sandbox, watch: Watch, fault: dict[str, Any]) -> None:
     sandbox.fail_next(9, **fault)
     one = sender(sandbox.url, max_attempts=2, timeout=0.3)
@@ -126,7 +127,7 @@ def bad_gzip(_: Received) -> bytes:
     return answer(b"no gzip", Content_Encoding="gzip")
 
 
-@pytest.mark.parametrize("answering", [echo, sign_first, no_http, bad_gzip])
+@for_each("answering", [echo, sign_first, no_http, bad_gzip])
 def test_a_server_that_repeats_what_it_got_shows_nothing(
     sender: Make, watch: Watch, answering: Callable[[Received], bytes]
 ) -> None:

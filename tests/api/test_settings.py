@@ -4,9 +4,10 @@ import pytest
 
 from airflow_provider_itnio.api.errors import ConfigurationError
 from airflow_provider_itnio.api.settings import DEFAULT_BASE_URL, ClientSettings, checked_base_url
+from tests.tables import for_each
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("url", "checked"),
     [
         (DEFAULT_BASE_URL, "https://api.itniotech.com"),
@@ -35,7 +36,7 @@ def test_plain_http_is_taken_on_demand_only(url: str) -> None:
     assert checked_base_url(url, allow_http=True) == url
 
 
-@pytest.mark.parametrize(
+@for_each(
     "url", ["", "api.itniotech.com", "ftp://api.itniotech.com", "https://", "https:///path", "://a", "/path"]
 )
 def test_what_is_no_address_is_refused(url: str) -> None:
@@ -76,7 +77,7 @@ def test_a_proxy_does_not_show_in_the_settings() -> None:
     assert "5ecret" not in repr(ClientSettings(proxy="http://ann:5ecret@proxy.example"))
 
 
-@pytest.mark.parametrize("host", ["api itniotech.com", "a..b", ".x", "*.example", "x" * 64])
+@for_each("host", ["api itniotech.com", "a..b", ".x", "*.example", "x" * 64])
 def test_a_host_that_no_name_server_could_know_is_refused(host: str) -> None:
     with pytest.raises(ConfigurationError, match=r"^must be an address such as"):
         checked_base_url(f"https://{host}")

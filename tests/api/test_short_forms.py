@@ -43,7 +43,7 @@ def test_a_text_alone_stands_for_its_body() -> None:
     assert content({"text": "  two lines\n"}) == {"body": "  two lines\n"}
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("link", "filename"),
     [
         ("https://files.example/report.pdf", "report.pdf"),
@@ -119,7 +119,7 @@ def test_keys_with_one_possible_value_may_be_left_out() -> None:
     assert content(interactive("location_request_message"))["action"] == {"name": "send_location"}
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("given", "sent"),
     [
         (62.636152267456, "62.636152267456"),
@@ -136,7 +136,7 @@ def test_degrees_go_out_as_text_without_an_exponent(given: object, sent: str) ->
     assert component["parameters"][0]["location"]["latitude"] == sent
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("given", "text"),
     [
         (42, "42"),

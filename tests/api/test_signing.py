@@ -5,6 +5,7 @@ import pytest
 from airflow_provider_itnio.api.errors import ConfigurationError
 from airflow_provider_itnio.api.protocol import Protocol
 from airflow_provider_itnio.api.signing import Credentials
+from tests.tables import for_each
 
 DOCUMENTED = Credentials("bDqJFiq9", "7bz1lzh9")
 SIGN = "05d7a50893e22a5c4bb3216ae3396c7c"
@@ -41,9 +42,7 @@ def test_equal_credentials_are_equal_keys() -> None:
     assert DOCUMENTED != "bDqJFiq9"
 
 
-@pytest.mark.parametrize(
-    "api_key", ["bDqJFiq9\n", "bDqJFiq9\r\nX: 1", "bDqJFiq9é", "bDqJFiq9密", " bDqJFiq9"]
-)
+@for_each("api_key", ["bDqJFiq9\n", "bDqJFiq9\r\nX: 1", "bDqJFiq9é", "bDqJFiq9密", " bDqJFiq9"])
 def test_a_key_that_fits_no_header_is_refused_and_not_shown(api_key: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         Credentials(api_key, "7bz1lzh9")

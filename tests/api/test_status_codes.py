@@ -80,7 +80,7 @@ def test_an_unlisted_code_is_refused_and_does_not_pass(table, code: int) -> None
     assert (status.meaning, status.transient, status.clock) == ("not a documented code", False, False)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("code", "of_message", "of_balance"),
     [
         (-2, "WhatsApp template is in a state that does not allow this", "IP address not allowed"),

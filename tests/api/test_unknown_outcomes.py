@@ -27,6 +27,7 @@ from tests.api.servers import (
     Server,
     answer,
 )
+from tests.tables import for_each
 
 
 @pytest.mark.parametrize(("drop", "kept"), [("before_accepting", 0), ("after_accepting", 1)])
@@ -68,7 +69,7 @@ UNREADABLE = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", UNREADABLE)
+@for_each("name", UNREADABLE)
 def test_an_answer_that_can_not_be_read_is_unknown(sender: Make, name: str) -> None:
     with Server(UNREADABLE[name]) as server:
         error = failure(sender(server.url, timeout=1.0).send)
@@ -100,10 +101,8 @@ UNKNOWN_ANSWERS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("fault", "code", "words"), [row[1:] for row in UNKNOWN_ANSWERS], ids=[row[0] for row in UNKNOWN_ANSWERS]
-)
-@pytest.mark.parametrize("delivery", ["at_least_once", "at_most_once"])
+@for_each(("fault", "code", "words"), [row[1:] for row in UNKNOWN_ANSWERS])
+@for_each("delivery", ["at_least_once", "at_most_once"])
 def test_an_answer_that_is_not_documented_is_unknown(
     sender: Make, sandbox: Sandbox, *, fault: dict[str, Any], code: int, words: str, delivery: str
 ) -> None:
@@ -115,7 +114,7 @@ def test_an_answer_that_is_not_documented_is_unknown(
     assert len(sandbox.requests) == 1
 
 
-@pytest.mark.parametrize("http_status", [301, 302, 303, 307, 308])
+@for_each("http_status", [301, 302, 303, 307, 308])
 def test_a_redirect_is_not_followed(sender: Make, http_status: int) -> None:
     with Server() as elsewhere, Server(lambda _: answer(b"", http_status, Location=elsewhere.url)) as server:
         error = failure(sender(server.url).send)
@@ -124,9 +123,7 @@ def test_a_redirect_is_not_followed(sender: Make, http_status: int) -> None:
     assert (len(server.requests), elsewhere.requests) == (1, [])
 
 
-@pytest.mark.parametrize(
-    "location", ["/elsewhere", "http://[bad", "/\u00e9\u4e2d", "http://a.example:port"], ids=ascii
-)
+@for_each("location", ["/elsewhere", "http://[bad", "/\u00e9\u4e2d", "http://a.example:port"])
 def test_a_redirect_is_read_as_the_answer_it_is(sender: Make, location: str) -> None:
     given = location.encode("utf-8").decode("latin-1")
 

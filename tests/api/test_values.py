@@ -55,7 +55,7 @@ def test_anything_else_is_none(value):
     assert not is_gap(value)
 
 
-@pytest.mark.parametrize(
+@for_each(
     "value",
     [5, 5.0, Decimal(5), Decimal("5.00"), Fraction(5), np.int8(5), np.uint64(5), np.float32(5), np.array(5)],
 )
@@ -90,13 +90,13 @@ def test_anything_else_stays_as_it_is():
         assert plain_scalar(value) is value
 
 
-@pytest.mark.parametrize("value", [2.0**53, 1e300, np.float32(2**24), np.float16(2048), np.float64(2.0**53)])
+@for_each("value", [2.0**53, 1e300, np.float32(2**24), np.float16(2048), np.float64(2.0**53)])
 def test_a_float_too_large_for_its_type_has_lost_digits(value):
     assert has_lost_digits(value)
     assert integral(value) is None
 
 
-@pytest.mark.parametrize(
+@for_each(
     "value", [2.0**53 - 1, np.float32(2**24 - 1), 2**100, Decimal(10) ** 40, math.inf, math.nan, "1", None]
 )
 def test_what_is_exact_has_lost_none(value):

@@ -93,7 +93,7 @@ def test_a_wrong_type_is_named_beside_what_else_is_wrong() -> None:
     ]
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("given", "kept"),
     [("wamid.1", "wamid.1"), (" 1 ", "1"), (17, "17"), ("", None), (" ", None), (None, None)],
 )
@@ -129,7 +129,7 @@ def test_a_text_that_is_too_long_is_cut_on_demand() -> None:
     assert content({"text": "x" * 4096}, if_too_long="truncate") == {"body": "x" * 4096}
 
 
-@pytest.mark.parametrize("before", ["", "Sales:\n", "x" * 4088, "x" * 4090, "x" * 4092, "x" * 4094])
+@for_each("before", ["", "Sales:\n", "x" * 4088, "x" * 4090, "x" * 4092, "x" * 4094])
 def test_a_table_that_is_cut_is_closed(before: str) -> None:
     text = f"{before}```\n" + "region  7\n" * 500 + "```\nand 3 more"
     body = content({"text": text}, if_too_long="truncate")["body"]

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import pytest
-
 from airflow_provider_itnio.api.protocol import Protocol, Request
 from airflow_provider_itnio.api.receipt import Receipt
 from tests.api.conftest import BUSINESS_PHONE, NOW, RECIPIENT
 from tests.api.protocol_cases import CREDENTIALS, JUNK, answer, outcome
+from tests.tables import for_each
 
 
 def test_a_refusal_says_code_meaning_advice_and_reason(exchange: Protocol, message: Request[Receipt]) -> None:
@@ -63,7 +62,7 @@ def test_an_unknown_outcome_says_what_came(exchange: Protocol, message: Request[
 SIGN = CREDENTIALS.sign(str(int(NOW)))
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("reason", "shown"),
     [
         ("key bDqJFiq9 is unknown", "key *** is unknown"),

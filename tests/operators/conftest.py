@@ -15,10 +15,12 @@ NUMBER = "+86 147-1800-4557"
 def people(pushed_to_receiver, sandbox, receiver, monkeypatch):
     """The people of questions have written in the last 24 hours, and have no other question to answer.
 
-    What they write is not pushed late.
+    What they write is not pushed late, and is asked for more often than a test would like to wait.
     """
-    monkeypatch.setattr("airflow_provider_itnio.api.answer_wait._LATE_PUSHES", 0.0)
-    monkeypatch.setattr("airflow_provider_itnio.api.answer_wait._BETWEEN_MESSAGES", 0.05)
+    waits = {"_LATE_PUSHES": 0.0, "_BETWEEN_MESSAGES": 0.05, "AFTER_ERROR": 0.1, "LONGEST_WAIT": 0.3}
+    for name, seconds in waits.items():
+        monkeypatch.setattr(f"airflow_provider_itnio.api.answer_wait.{name}", seconds)
+    monkeypatch.setattr("airflow_provider_itnio.triggers.whatsapp.AFTER_ERROR", 0.1)
     monkeypatch.setattr("airflow_provider_itnio.api.receiver.UNCLEAR_FOR", 0)
     for number in (ANA, BEN, STRANGER):
         sandbox.window_open(number)

@@ -13,6 +13,7 @@ import pytest
 
 from airflow_provider_itnio.receiver.mailbox import as_one_of_many
 from tests.receiver.running import AT, READ_TOKEN, incoming_push, status_push, text_push
+from tests.tables import for_each
 
 pytestmark = pytest.mark.xdist_group("postgresql")  # which is started once
 
@@ -39,10 +40,9 @@ def final_status(order):
     return "delivered" if "delivered" in order else "sent"
 
 
-@pytest.mark.parametrize(
+@for_each(
     "order",
     [one for n in (1, 2, 3, 4) for one in itertools.permutations(["sent", "delivered", "read", "failed"], n)],
-    ids="-".join,
 )
 def test_a_message_s_status_does_not_depend_on_the_order_of_pushes(receiver, order):
     message_id = "order-" + "-".join(order)
@@ -133,8 +133,8 @@ def test_incoming_messages_that_are_too_many_for_an_answer_come_in_the_next(rece
     assert found == [f"long-{n}" for n in range(20)]
 
 
-@pytest.mark.parametrize("place", ["inside message", "beside message"])
-@pytest.mark.parametrize("shape", SHAPES)
+@for_each("place", ["inside message", "beside message"])
+@for_each("shape", SHAPES)
 def test_each_shape_of_a_tap_is_read(receiver, shape, place):
     message_id = f"{shape} {place}"
     cursor = receiver.get("/v1/incoming?after=latest")["cursor"]
@@ -147,7 +147,7 @@ def test_each_shape_of_a_tap_is_read(receiver, shape, place):
     assert (message["text"], message["from"], message["name"]) == ("Yes", "8614718004557", "Ana")
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("message", "text"),
     [
         ({"type": "text", "text": {"body": "hi"}}, "hi"),
@@ -156,7 +156,6 @@ def test_each_shape_of_a_tap_is_read(receiver, shape, place):
         ({"type": "location", "location": {"longitude": "1", "latitude": "2"}}, ""),
         ({}, ""),
     ],
-    ids=repr,
 )
 def test_what_a_person_wrote_is_read(receiver, message, text):
     cursor = receiver.get("/v1/incoming?after=latest")["cursor"]
@@ -192,7 +191,7 @@ def test_a_window_is_open_for_a_day_after_the_latest_message(receiver):
     assert window["open_until"] == "2026-09-22T14:14:20+00:00"
 
 
-@pytest.mark.parametrize(
+@for_each(
     "event",
     [
         [1, 2],
@@ -207,7 +206,6 @@ def test_a_window_is_open_for_a_day_after_the_latest_message(receiver):
         {"eventType": "up-message-event", "messageId": "m"},
         incoming_push("no sender", {}, phone=""),
     ],
-    ids=repr,
 )
 def test_what_can_t_be_read_is_kept_and_shown(receiver, event):
     assert receiver.push(event) == 200
@@ -216,7 +214,7 @@ def test_what_can_t_be_read_is_kept_and_shown(receiver, event):
     assert newest["reason"]
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("body", "code"),
     [
         (b"", 400),
@@ -227,16 +225,13 @@ def test_what_can_t_be_read_is_kept_and_shown(receiver, event):
         (b'{"a": ' + b"9" * 5_000 + b"}", 400),
         (b'"' + b"x" * (256 * 1024) + b'"', 413),
     ],
-    ids=["nothing", "no JSON", "no UTF-8", "half", "deep", "a number of 5,000 digits", "too long"],
 )
 def test_a_body_that_can_t_be_is_refused(receiver, body, code):
     assert receiver.push(body) == code
 
 
-@pytest.mark.parametrize(
-    "text", ["a\0b", "\ud83d", "\u202e", "😀" * 21_000], ids=["NUL", "half an emoji", "direction", "long"]
-)
-@pytest.mark.parametrize("place", ["status", "text"])
+@for_each("text", ["a\0b", "\ud83d", "\u202e", "😀" * 21_000])
+@for_each("place", ["status", "text"])
 def test_text_that_no_database_takes_is_kept_as_far_as_it_can_be(any_receiver, text, place):
     message_id = f"odd {len(text)} {ord(text[0])}"
     if place == "status":
@@ -265,7 +260,7 @@ def test_who_asks_with_another_token_is_refused(receiver, path):
         assert (code, answer["error"]) == (401, "Authorization: must be Bearer and the read token")
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("path", "body", "name"),
     [
         ("/v1/messages/x?wait=26", None, "wait"),
@@ -289,7 +284,6 @@ def test_who_asks_with_another_token_is_refused(receiver, path):
         ("/v1/window", ["49"], "phone"),
         ("/v1/unread?limit=101", None, "limit"),
     ],
-    ids=str,
 )
 def test_a_question_that_can_t_be_names_the_field(receiver, path, body, name):
     code, answer = receiver.ask(path, body)

@@ -10,6 +10,7 @@ import pytest
 from airflow_provider_itnio.receiver.database import open_database
 from airflow_provider_itnio.receiver.mailbox import Mailbox
 from tests.receiver.running import AT, text_push
+from tests.tables import for_each
 
 pytestmark = pytest.mark.xdist_group("postgresql")  # which is started once
 
@@ -101,7 +102,7 @@ def test_an_old_question_is_forgotten(database):
     assert mailbox.forget(AT + 15) == 1
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("changed", "told"),
     [
         ({"id": "a/b"}, "question id: must be 1 to 64 letters and digits"),
@@ -117,7 +118,6 @@ def test_an_old_question_is_forgotten(database):
         ({"task": "a/b"}, "task: must be up to 64 letters and digits"),
         ({"task": None}, "task"),
     ],
-    ids=repr,
 )
 def test_a_question_that_can_not_be_is_refused(receiver, changed, told):
     body = {"id": "q", "phones": ["49"], "open_until": 1} | changed
