@@ -18,26 +18,30 @@ DIST_INFO = f"airflow_provider_itnio-{__version__}.dist-info"
 pytestmark = pytest.mark.skipif(not find_spec("hatchling"), reason="hatchling is not installed")
 
 
-def built(kind, out):
-    """Build a wheel or an sdist."""
-    command = [sys.executable, "-m", "build", f"--{kind}", "--no-isolation", "--outdir", str(out), str(ROOT)]
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """The folder with a wheel and an sdist, each built of the project itself."""
+    out = tmp_path_factory.mktemp("dist")
+    command = [sys.executable, "-m", "build", "--wheel", "--sdist", "--no-isolation", "--outdir", out, ROOT]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
-    (one,) = out.iterdir()
-    return one
+    assert len([*out.iterdir()]) == 2
+    return out
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory):
-    with ZipFile(built("wheel", tmp_path_factory.mktemp("dist"))) as opened:
+def wheel(built):
+    (file,) = built.glob("*.whl")
+    with ZipFile(file) as opened:
         yield opened
 
 
 @pytest.fixture(scope="module")
-def unpacked(tmp_path_factory):
+def unpacked(built, tmp_path_factory):
     """The folder that the sdist unpacks to."""
     folder = tmp_path_factory.mktemp("unpacked")
-    with tarfile.open(built("sdist", tmp_path_factory.mktemp("sdist"))) as archive:
+    (file,) = built.glob("*.tar.gz")
+    with tarfile.open(file) as archive:
         archive.extractall(folder, filter="data")
     (top,) = folder.iterdir()
     return top
