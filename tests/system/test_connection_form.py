@@ -70,7 +70,11 @@ class FormOfAirflow3:
 
     def add(self, conn_id):
         self.conn_id = conn_id
-        self.page.goto(f"{self.url}/connections")
+        if self.dialog.is_visible():
+            self.page.keyboard.press("Escape")
+            self.dialog.wait_for(state="hidden")
+        if not self.page.url.startswith(f"{self.url}/connections"):  # to load it takes seconds
+            self.page.goto(f"{self.url}/connections")
         self.page.get_by_role("button", name="Add Connection").click()
         self.dialog.locator("input[name=connection_id]").fill(conn_id)
         self.dialog.get_by_role("combobox").first.click()
