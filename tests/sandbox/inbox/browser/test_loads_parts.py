@@ -162,6 +162,21 @@ def test_after_a_lost_stream_nothing_is_missed_and_nothing_doubled(open_page, ow
             expect(page.locator(".conversation .count")).to_have_text(str(last + 1))
 
 
+def test_a_chat_that_could_not_be_loaded_is_once_the_stream_is_back(open_page, own, message):
+    sandbox, wire = own
+    wire.custom(message(recipient="12", text={"body": "to another"}))
+    page = open_page(f"{sandbox.url}/#{RECIPIENT}")
+    expect(words(page)).to_have_text(["row 0"])
+    page.locator("#state.live").wait_for()
+    page.evaluate(HIDE, True)
+    page.route("**/sandbox/**", lambda route: route.abort())
+    with page.expect_event("requestfailed"):
+        page.evaluate("location.hash = '12'")
+    page.unroute_all()
+    page.evaluate(HIDE, False)
+    expect(words(page)).to_have_text(["to another"])
+
+
 def test_what_comes_while_an_old_message_is_read_is_counted_and_shown_when_asked_for(open_page, own):
     sandbox, _ = own
     fill(sandbox, range(1, 400))
