@@ -48,11 +48,13 @@ hypothesis.settings.load_profile("quick")
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes longest; keep what shares a running Airflow, or its database, in one process."""
+    """Begin with what takes longest; keep together what shares an Airflow, a database or a browser."""
+    in_browser = sorted({item.path for item in items if item.path.parent.name == "browser"})
 
     def rank(item: pytest.Item) -> int:
         if item.get_closest_marker("system") is None:
-            return 3 - item.nodeid.startswith(("tests/operators/", "tests/receiver/", "tests/sandbox/"))
+            longer = ("tests/operators/", "tests/receiver/", "tests/sandbox/")
+            return 2 if item.path in in_browser else 4 - item.nodeid.startswith(longer)
         return "page" in item.fixturenames  # of an Airflow that is busy with the others first
 
     items.sort(key=rank)
@@ -60,6 +62,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.get_closest_marker("system"):
             is_running = "running" in item.fixturenames
             item.add_marker(pytest.mark.xdist_group("running" if is_running else "commands"))
+        elif item.path in in_browser:  # one that starts costs as much as ten of its tests
+            item.add_marker(pytest.mark.xdist_group(f"browser {in_browser.index(item.path) % 2}"))
 
 
 @pytest.hookimpl(optionalhook=True)
