@@ -16,6 +16,8 @@ from airflow_provider_itnio.api.status_wait import AFTER_ERROR
 
 _MOST_AT_ONCE: Final = 1000
 """Incoming messages in one answer."""
+_FIRST_WAIT: Final = 1.0
+"""Seconds in which the first answer comes while it is not known whether the question arrives; then doubled."""
 _BETWEEN_MESSAGES: Final = 0.5
 """Seconds in which messages of other people gather, where many write."""
 _LATE_PUSHES: Final = 30.0
@@ -53,7 +55,7 @@ class AnswerWait:
         self._cursor = question.cursor
         self._reads_until = question.ends_at + min(_LATE_PUSHES, question.ends_at - question.begun_at)
         self._asked_at = self._wait = 0.0
-        self._longest_wait = 1.0
+        self._longest_wait = _FIRST_WAIT
         self._lines = 0
         self._answer: dict[str, Any] | None = None
         self._failed: dict[str, dict[str, Any]] = {}

@@ -17,7 +17,7 @@ def people(pushed_to_receiver, sandbox, receiver, monkeypatch):
 
     What they write is not pushed late, and is asked for more often than a test would like to wait.
     """
-    waits = {"_LATE_PUSHES": 0.0, "_BETWEEN_MESSAGES": 0.05, "AFTER_ERROR": 0.1, "LONGEST_WAIT": 0.3}
+    waits = {"_LATE_PUSHES": 0, "_FIRST_WAIT": 0.1, "_BETWEEN_MESSAGES": 0.05, "AFTER_ERROR": 0.1}
     for name, seconds in waits.items():
         monkeypatch.setattr(f"airflow_provider_itnio.api.answer_wait.{name}", seconds)
     monkeypatch.setattr("airflow_provider_itnio.triggers.whatsapp.AFTER_ERROR", 0.1)

@@ -53,7 +53,7 @@ def test_what_was_answered_survives_sigkill(database, tmp_path):
         port = free.getsockname()[1]
     current = []
     events = [
-        [status_push(f"{n}-{i}", "sent") if i % 2 else text_push(f"{n}-{i}", f"{n} {i}") for i in range(200)]
+        [status_push(f"{n}-{i}", "sent") if i % 2 else text_push(f"{n}-{i}", f"{n} {i}") for i in range(100)]
         for n in range(2)
     ]
     pushers = [Pusher(lambda: current[-1], some) for some in events]
@@ -64,7 +64,7 @@ def test_what_was_answered_survives_sigkill(database, tmp_path):
             if not kill:
                 for pusher in pushers:
                     pusher.start()
-            enough = answered(pushers) + some_more.randint(30, 90)
+            enough = answered(pushers) + some_more.randint(20, 60)
             while answered(pushers) < enough:
                 time.sleep(0.001)
             receiver.kill()
@@ -77,7 +77,7 @@ def test_what_was_answered_survives_sigkill(database, tmp_path):
         assert {message["status"] for message in found} == {"sent"}
         incoming = receiver.get("/v1/incoming")["messages"]
         texts = [[one["text"] for one in incoming if one["text"].startswith(f"{n} ")] for n in range(2)]
-        assert texts == [[f"{n} {i}" for i in range(0, 200, 2)] for n in range(2)]
+        assert texts == [[f"{n} {i}" for i in range(0, 100, 2)] for n in range(2)]
 
 
 def test_two_receivers_over_one_postgresql_are_as_good_as_one(postgres_database, tmp_path):
@@ -98,12 +98,12 @@ def test_two_receivers_over_one_postgresql_are_as_good_as_one(postgres_database,
         reader = threading.Thread(target=read)
         reader.start()
         pushers = [
-            Pusher(lambda one=one: one, [text_push(f"{n}-{i}", f"{n} {i}") for i in range(100)])
+            Pusher(lambda one=one: one, [text_push(f"{n}-{i}", f"{n} {i}") for i in range(40)])
             for n, one in enumerate([first, second, first, second])
         ]
         # The same pushed to both changes nothing.
         pushers += [
-            Pusher(lambda one=one: one, [status_push("both", "read")] * 50) for one in (first, second)
+            Pusher(lambda one=one: one, [status_push("both", "read")] * 20) for one in (first, second)
         ]
         for pusher in pushers:
             pusher.start()
@@ -111,7 +111,7 @@ def test_two_receivers_over_one_postgresql_are_as_good_as_one(postgres_database,
             pusher.join()
         stop.set()
         reader.join()
-        assert sorted(seen) == sorted(f"{n} {i}" for n in range(4) for i in range(100))
+        assert sorted(seen) == sorted(f"{n} {i}" for n in range(4) for i in range(40))
         assert first.get("/v1/messages/both")["status"] == "read"
         waiting = []
         asking = threading.Thread(
