@@ -17,7 +17,8 @@ from airflow_provider_itnio.api.status_wait import AFTER_ERROR
 _MOST_AT_ONCE: Final = 1000
 """Incoming messages in one answer."""
 _FIRST_WAIT: Final = 1.0
-"""Seconds in which the first answer comes while it is not known whether the question arrives; then doubled."""
+"""Seconds of the first wait, while it is not known whether the question arrives; each later one is twice as
+long."""
 _BETWEEN_MESSAGES: Final = 0.5
 """Seconds in which messages of other people gather, where many write."""
 _LATE_PUSHES: Final = 30.0

@@ -86,8 +86,9 @@ def test_one_that_is_there_and_can_not_be_read_fails_at_once(monkeypatch):
         TaskRun(make).once()
 
 
-def test_a_trigger_goes_on_waiting(away):
-    trigger = WhatsAppStatusTrigger(["1"], "read", time.time() + 3)
+def test_a_trigger_goes_on_waiting(away, monkeypatch):
+    monkeypatch.setattr("airflow_provider_itnio.api.status_wait.AFTER_ERROR", 0.1)
+    trigger = WhatsAppStatusTrigger(["1"], "read", time.time() + 60)
 
     async def event():
         return (await anext(trigger.run())).payload
