@@ -18,6 +18,7 @@ from airflow_provider_itnio.api.signing import Credentials
 from airflow_provider_itnio.messages import MESSAGE_FIELDS
 from tests.api.fields import fields_of
 from tests.api.input_cases import Odd, anything, keys, quickly
+from tests.tables import for_each
 
 PYDANTIC_WORDS = re.compile(
     r"input should|value error|valid dictionary|validation|pydantic|keys should", re.I
@@ -158,7 +159,7 @@ def test_almost_a_template_message_is_one_or_a_readable_error(value: dict[str, A
     check({"template": value})
 
 
-@pytest.mark.parametrize("kind", MESSAGE_FIELDS)
+@for_each("kind", MESSAGE_FIELDS)
 def test_deep_nesting_is_a_readable_error(kind: str) -> None:
     value: Any = "a"
     for _ in range(20_000):

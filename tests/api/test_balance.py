@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from airflow_provider_itnio.api.errors import (
     AuthenticationError,
     ContentError,
@@ -17,7 +15,7 @@ from tests.api.protocol_cases import answer, outcome
 from tests.tables import for_each
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("body", "amounts"),
     [
         ({"balance": "99.990000", "gift": "50.00000", "credit": "0"}, ("99.990000", "50.00000", "0")),

@@ -12,8 +12,6 @@ from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
 
-import pytest
-
 from airflow_provider_itnio.api.async_client import ItnioAsyncClient, _Deadlines, _Exchange
 from airflow_provider_itnio.api.client import ItnioClient
 from airflow_provider_itnio.api.settings import ClientSettings
@@ -32,6 +30,7 @@ from tests.api.servers import (
     answer,
     free_port,
 )
+from tests.tables import for_each
 
 
 def public(cls: type) -> dict[str, Any]:
@@ -63,9 +62,7 @@ def test_both_clients_name_a_failure_alike() -> None:
         assert one == other == "The question for the balance was not sent, no "
 
 
-@pytest.mark.parametrize(
-    "second", [answer({"status": "0", "data": {"messageId": "again"}}), b"\r\nHTTP/1.1 2"]
-)
+@for_each("second", [answer({"status": "0", "data": {"messageId": "again"}}), b"\r\nHTTP/1.1 2"])
 def test_what_comes_behind_an_answer_is_not_taken_for_the_next_one(sender: Make, second: bytes) -> None:
     class Twice(Server):
         def serve(self, received: Received, connection: socket.socket) -> None:

@@ -167,7 +167,7 @@ def test_a_static_message_is_checked_whole() -> None:
     assert problems({"text": ""}) == ["text.body: must not be empty"]
 
 
-@pytest.mark.parametrize("word", ["never", JINJA, Upstream(), None])
+@for_each("word", ["never", JINJA, Upstream(), None])
 def test_if_too_long_is_a_word_and_no_template(word: object) -> None:
     with pytest.raises(InvalidParameterError, match="if_too_long: must be one of fail, truncate; "):
         check_fields({"text": "a"}, if_too_long=word, is_unrendered=is_unrendered)

@@ -107,7 +107,7 @@ def test_a_time_that_can_not_be_is_shown_readable(given: object, told: str) -> N
     assert str(caught.value) == f"wait: must be a number {limits}, {told} given"
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("given", "told"),
     [(10_001, "10001"), (1_000_000, "1e+06"), ("6048000", "6e+06"), ("+86 147-1800-4557", "'+86…57'")],
 )

@@ -35,7 +35,7 @@ def test_what_is_no_date_leaves_the_clock(date: str | None) -> None:
     assert clock.offset == 0
 
 
-@pytest.mark.parametrize(
+@for_each(
     "date", ["Tue, 14 Nov 2023 22:13:20 GMT", "Tue, 14 Nov 2023 23:13:20 +0100", "14 Nov 2023 22:13:20 GMT"]
 )
 def test_http_dates_are_read(date: str) -> None:

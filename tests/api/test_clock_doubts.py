@@ -5,8 +5,6 @@ from __future__ import annotations
 import time
 from email.utils import formatdate
 
-import pytest
-
 from airflow_provider_itnio.api.errors import AuthenticationError
 from tests.api.conftest import Make, failure
 from tests.api.servers import Received, Server, answer
@@ -72,7 +70,7 @@ def test_a_date_that_is_none_costs_one_message_at_most(sender: Make, date: str) 
     assert len(server.requests) <= 4
 
 
-@pytest.mark.parametrize("zone", ["+0800", "PST"])
+@for_each("zone", ["+0800", "PST"])
 def test_a_date_of_another_zone_is_read(sender: Make, zone: str) -> None:
     off = {"+0800": 8 * 3600, "PST": -8 * 3600}[zone]
     date = time.strftime(f"%a, %d %b %Y %H:%M:%S {zone}", time.gmtime(time.time() + off))

@@ -5,8 +5,6 @@ from __future__ import annotations
 import time
 from email.utils import formatdate
 
-import pytest
-
 from airflow_provider_itnio.api.errors import (
     AuthenticationError,
     UnknownOutcomeError,
@@ -24,7 +22,7 @@ from tests.api.servers import (
 from tests.tables import for_each
 
 
-@pytest.mark.parametrize("hours", [-1, 1])
+@for_each("hours", [-1, 1])
 def test_a_clock_an_hour_off_heals_with_one_more_request(sender: Make, sandbox: Sandbox, hours: int) -> None:
     one = sender(sandbox.url, now=lambda: time.time() + hours * 3600)
     one.send()

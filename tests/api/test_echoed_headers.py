@@ -59,16 +59,13 @@ def test_an_error_names_the_first_of_many_faults() -> None:
     assert str(error).endswith("; and 4,980 more")
 
 
-@pytest.mark.parametrize(
-    "fields",
-    [
+@for_each('fields', [
         {"text": f"call {RECIPIENT}"},
         {"contacts": [{"name": {"formatted_name": "A", "last_name": "A"}, "phones": [{"phone": RECIPIENT}]}]},
         {"template": {"name": "a", "language": {"code": "en"}, "components": [
             {"type": "body", "parameters": [{"type": "text", "text": RECIPIENT}]}]}},
         {"text": "x", "reply_to": f"wamid.{RECIPIENT}"},
-    ],
-)  # fmt: skip
+    ])  # fmt: skip
 def test_a_message_does_not_show_the_numbers_in_it(fields) -> None:
     message = message_from(fields)
     assert RECIPIENT not in f"{message} {message!r} {message.content} {message.content!r}"

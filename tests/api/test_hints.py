@@ -85,7 +85,7 @@ def test_a_text_is_told_what_to_write_in_its_place(fields: dict[str, Any], sente
     assert NATIVE not in problems(fields) or "org" in sentence
 
 
-@pytest.mark.parametrize(
+@for_each(
     "fields",
     [
         {"message": "{'text': 'hello'}"},
@@ -98,7 +98,7 @@ def test_an_object_that_jinja_wrote_as_text_is_told_how_it_gets_through(fields: 
     assert NATIVE in problems(fields)
 
 
-@pytest.mark.parametrize("fields", [{"template": ["a"]}, {"location": (1, 2)}, {"message": 5}])
+@for_each("fields", [{"template": ["a"]}, {"location": (1, 2)}, {"message": 5}])
 def test_what_is_no_text_gets_no_hint(fields: dict[str, Any]) -> None:
     assert problems(fields).endswith(" given")
 

@@ -215,7 +215,7 @@ def test_an_id_of_thousands_of_digits_is_an_acceptance(sender: Make) -> None:
         assert sender(server.url).send().message_id.startswith("(accepted; its id has")
 
 
-@pytest.mark.parametrize("part", ["api-key", "sign"])
+@for_each("part", ["api-key", "sign"])
 def test_an_id_that_repeats_what_signed_the_request_is_not_kept(sender: Make, part: str) -> None:
     with Server(lambda received: answer(accepted(f"id-{received.headers[part]}"))) as server:
         receipt = sender(server.url).send()

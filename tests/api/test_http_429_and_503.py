@@ -5,8 +5,6 @@ from __future__ import annotations
 import time
 from email.utils import formatdate
 
-import pytest
-
 from airflow_provider_itnio.api.errors import (
     NotSentError,
     UnknownOutcomeError,
@@ -23,9 +21,10 @@ from tests.api.servers import (
     Server,
     answer,
 )
+from tests.tables import for_each
 
 
-@pytest.mark.parametrize("http_status", [429, 503])
+@for_each("http_status", [429, 503])
 def test_a_server_that_turns_away_is_tried_again_until_it_takes(
     sender: Make, sandbox: Sandbox, http_status: int
 ) -> None:
@@ -35,7 +34,7 @@ def test_a_server_that_turns_away_is_tried_again_until_it_takes(
     assert len(sandbox.messages) == 1
 
 
-@pytest.mark.parametrize("http_status", [429, 503])
+@for_each("http_status", [429, 503])
 def test_a_server_that_goes_on_turning_away_ends_as_not_sent(
     sender: Make, sandbox: Sandbox, http_status: int
 ) -> None:
@@ -49,7 +48,7 @@ def test_a_server_that_goes_on_turning_away_ends_as_not_sent(
     assert len(sandbox.requests) == 3
 
 
-@pytest.mark.parametrize("http_status", [429, 503])
+@for_each("http_status", [429, 503])
 def test_retry_after_is_obeyed(sender: Make, sandbox: Sandbox, http_status: int) -> None:
     sandbox.fail_next(http_status=http_status, headers={"Retry-After": "0.4"})
     before = time.monotonic()
@@ -58,7 +57,7 @@ def test_retry_after_is_obeyed(sender: Make, sandbox: Sandbox, http_status: int)
     assert len(sandbox.messages) == 1
 
 
-@pytest.mark.parametrize("http_status", [429, 503])
+@for_each("http_status", [429, 503])
 def test_a_retry_after_beyond_the_cap_ends_at_once(sender: Make, sandbox: Sandbox, http_status: int) -> None:
     sandbox.fail_next(9, http_status=http_status, headers={"Retry-After": "61"})
     before = time.monotonic()

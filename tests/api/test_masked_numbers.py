@@ -170,7 +170,7 @@ def test_a_decimal_number_makes_no_longer_number(written):
         normalize_phone(written)
 
 
-@pytest.mark.parametrize("written", ["+8.61472E+12", "８．６１４７２Ｅ＋１２", "(8.61472e12)"])
+@for_each("written", ["+8.61472E+12", "８．６１４７２Ｅ＋１２", "(8.61472e12)"])
 def test_scientific_notation_is_known_in_each_spelling(written):
     with pytest.raises(InvalidMessageError, match="one in scientific notation given"):
         normalize_phone(written)

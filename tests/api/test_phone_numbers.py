@@ -134,9 +134,7 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("written", "error"), [pytest.param(*entry, id=str(entry[1])[:60]) for entry in REFUSED]
-)
+@for_each(("written", "error"), REFUSED)
 def test_what_is_no_number_is_refused(written: object, error: str) -> None:
     with pytest.raises(InvalidMessageError) as caught:
         normalize_phone(written)
@@ -173,7 +171,7 @@ def test_a_shortened_number_shows_two_first_and_two_last_characters(number: str,
     assert mask_phone(number) == shown
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("written", "numbers"),
     [
         ("", []),
@@ -273,7 +271,7 @@ def test_blanks_and_slashes_may_stand_within_a_number(written: str, number: str)
     assert normalize_phone(written) == number
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("field", "options", "advice"),
     [
         ("recipient", {}, f"; {HINT}"),

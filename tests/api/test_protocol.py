@@ -6,7 +6,6 @@ import json
 from typing import Any
 
 import pendulum
-import pytest
 
 from airflow_provider_itnio.api.errors import (
     UnknownOutcomeError,
@@ -103,7 +102,7 @@ def test_the_time_of_acceptance_is_read_leniently(
     assert receipt.timestamp == (None if at is None else pendulum.from_timestamp(at))
 
 
-@pytest.mark.parametrize(("given", "kept"), [("abc", "abc"), (" abc ", "abc"), (17, "17")])
+@for_each(("given", "kept"), [("abc", "abc"), (" abc ", "abc"), (17, "17")])
 def test_a_message_id_is_text(
     exchange: Protocol, message: Request[Receipt], given: object, kept: str
 ) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from airflow_provider_itnio.api.receiver import incoming_request, open_question_request, status_request
 from tests.tables import for_each
 
@@ -38,7 +36,7 @@ def test_a_message_of_other_types_is_not_read(name, value):
     assert read(option={"id": value}) is None
 
 
-@pytest.mark.parametrize("cursor", ["\ud800", "\u00e9", 5, None], ids=repr)
+@for_each("cursor", ["\ud800", "\u00e9", 5, None])
 def test_a_cursor_that_no_address_can_hold_is_not_read(cursor):
     assert read(cursor=cursor) is None
     assert open_question_request("q", ["49"], 1, "").parse({"cursor": cursor}) is None

@@ -70,7 +70,7 @@ def test_what_the_answer_asked_for_is_waited_at_least() -> None:
     assert tried(settings, *asked) == ("sent", [60.0, 1.5, 2.0])
 
 
-@pytest.mark.parametrize("asked", [0.0, 0.001, -1.0])
+@for_each("asked", [0.0, 0.001, -1.0])
 def test_an_answer_that_asks_for_no_wait_gets_one_all_the_same(asked: float) -> None:
     settings = ClientSettings(max_attempts=10, first_wait=0.5, longest_wait=8, jitter=0.5)
     seen = [tried(settings, *(NotSentError("429", retry_after=asked) for _ in range(9)))[1] for _ in range(9)]

@@ -23,7 +23,7 @@ def test_https_and_loopback_are_taken(url: str, checked: str) -> None:
     assert checked_base_url(url) == checked
 
 
-@pytest.mark.parametrize(
+@for_each(
     "url", ["http://api.itniotech.com", "http://10.0.0.1", "http://localhost.example", "http://0.0.0.0:8080"]
 )
 def test_plain_http_is_taken_on_demand_only(url: str) -> None:
@@ -45,13 +45,13 @@ def test_what_is_no_address_is_refused(url: str) -> None:
     assert str(caught.value) == f"must be an address such as https://api.itniotech.com, {url!r} given"
 
 
-@pytest.mark.parametrize("url", ["https://[::1", "https://a:port", "https://a:99999"])
+@for_each("url", ["https://[::1", "https://a:port", "https://a:99999"])
 def test_what_can_not_be_read_is_refused(url: str) -> None:
     with pytest.raises(ConfigurationError, match=r"with nothing but a number for a port$"):
         checked_base_url(url)
 
 
-@pytest.mark.parametrize(
+@for_each(
     "url", ["https://ann:5ecret@a.example", "https://ann@a", "https://a/?b=5ecret", "https://a/#5ecret"]
 )
 def test_a_user_a_query_and_a_fragment_are_refused_and_not_shown(url: str) -> None:

@@ -8,8 +8,6 @@ from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
-import pytest
-
 from tests.api.fields import (
     LINK,
     body,
@@ -34,7 +32,7 @@ from tests.tables import for_each
 # --- short forms and values as text ---------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", ["image", "audio", "video", "sticker"])
+@for_each("kind", ["image", "audio", "video", "sticker"])
 def test_a_link_alone_stands_for_a_medium(kind: str) -> None:
     assert content({kind: f" {LINK}\n"}) == {"link": LINK}
 

@@ -8,8 +8,6 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
-import pytest
-
 from airflow_provider_itnio.api.errors import (
     RecipientError,
     UnknownOutcomeError,
@@ -30,7 +28,7 @@ from tests.api.servers import (
 from tests.tables import for_each
 
 
-@pytest.mark.parametrize(("drop", "kept"), [("before_accepting", 0), ("after_accepting", 1)])
+@for_each(("drop", "kept"), [("before_accepting", 0), ("after_accepting", 1)])
 def test_a_dropped_connection_is_unknown(sender: Make, sandbox: Sandbox, drop: str, kept: int) -> None:
     sandbox.fail_next(drop=drop)
     error = failure(sender(sandbox.url).send)

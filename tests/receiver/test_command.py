@@ -13,6 +13,7 @@ import pytest
 from airflow_provider_itnio.receiver.cli import main
 from airflow_provider_itnio.receiver.tokens import Tokens, new_token
 from tests.receiver.running import PUSH_TOKEN, READ_TOKEN, running_receiver
+from tests.tables import for_each
 
 GOOD = {"ITNIO_RECEIVER_PUSH_TOKEN": PUSH_TOKEN, "ITNIO_RECEIVER_READ_TOKEN": READ_TOKEN}
 GOOD["ITNIO_RECEIVER_PORT"] = "0"
@@ -30,7 +31,7 @@ def run(monkeypatch, capsys, *arguments, **environment):
     return code, capsys.readouterr()
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("environment", "said"),
     [
         ({}, "ITNIO_RECEIVER_PUSH_TOKEN: must be one or two tokens, separated by a comma, 0 given"),
@@ -54,7 +55,6 @@ def run(monkeypatch, capsys, *arguments, **environment):
         ({**GOOD, "ITNIO_RECEIVER_KEEP_DAYS": "1"}, "argument --keep-days: must be a whole number from 2"),
         ({**GOOD, "ITNIO_RECEIVER_HOST": "192.0.2.1"}, "can't listen on 192.0.2.1 port 0: "),
     ],
-    ids=str,
 )
 def test_it_says_what_it_can_t_start_with(monkeypatch, capsys, environment, said):
     code, written = run(monkeypatch, capsys, **environment)

@@ -76,7 +76,7 @@ def test_deleted_is_history_and_no_status(receiver):
     assert [one["status"] for one in message["history"]] == ["delivered", "deleted"]
 
 
-@pytest.mark.parametrize("timestamp", [str(AT), AT * 1000, f"{AT * 1000}"], ids=repr)
+@for_each("timestamp", [str(AT), AT * 1000, f"{AT * 1000}"])
 def test_a_time_in_text_or_in_milliseconds_is_read(receiver, timestamp):
     message_id = f"time-{timestamp!r}"
     receiver.push(status_push(message_id, "sent", timestamp))
@@ -253,7 +253,7 @@ def test_who_pushes_with_another_token_finds_nothing_there(receiver):
             assert connection.recv(1000).startswith(b"HTTP/1.1 404")
 
 
-@pytest.mark.parametrize("path", ["/v1/messages/x", "/v1/incoming", "/v1/window/1", "/v1/unread"])
+@for_each("path", ["/v1/messages/x", "/v1/incoming", "/v1/window/1", "/v1/unread"])
 def test_who_asks_with_another_token_is_refused(receiver, path):
     for token in ("", "x", "push-0123456789abcdefghijkl", "é"):
         code, answer = receiver.ask(path, token=token.encode().decode("latin-1"))

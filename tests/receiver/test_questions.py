@@ -125,7 +125,7 @@ def test_a_question_that_can_not_be_is_refused(receiver, changed, told):
     assert (code, told in answer["error"]) == (400, True)
 
 
-@pytest.mark.parametrize("body", [None, [], "q", {"phones": ["49"], "open_until": True}], ids=repr)
+@for_each("body", [None, [], "q", {"phones": ["49"], "open_until": True}])
 def test_a_body_that_is_no_question_is_refused(receiver, body):
     assert receiver.ask("/v1/questions", body if body is not None else 0)[0] == 400
 
