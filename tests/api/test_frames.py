@@ -185,6 +185,9 @@ def test_a_timeout_of_the_task_amid_connecting_shows_no_secret_and_is_not_sent(n
     with silent(*PROXIES[name]) as url:
         assert is_marked_as_not_sent(cut_off("https://api.example", proxy=url))
         assert is_marked_as_not_sent(cut_off(url.replace("http:", "https:")))
+
+
+def test_a_timeout_of_the_task_before_a_connection_is_there_shows_no_secret_and_is_not_sent() -> None:
     with full_backlog() as url:
         assert is_marked_as_not_sent(cut_off(url))
 
