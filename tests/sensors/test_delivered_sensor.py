@@ -23,7 +23,7 @@ from airflow_provider_itnio.operators.whatsapp import WhatsAppSendOperator
 from airflow_provider_itnio.sensors.whatsapp import WhatsAppDeliveredSensor
 from airflow_provider_itnio.triggers.whatsapp import WhatsAppStatusTrigger
 from tests.operators.proxies import proxy_of
-from tests.receiver.running import READ_TOKEN
+from tests.receiver.running import READ_TOKEN, status_push
 from tests.tables import for_each, pairs
 from tests.task_runs import TaskRun, fails_at_once, may_be_tried_again
 
@@ -218,6 +218,13 @@ def test_soft_fail_skips_it_and_says_why(recipient, timeout, why, deferrable, lo
         ended(run, deferrable=deferrable)
     assert why in f"{raised.value} {logged()}"
     assert sum(run.summary[name] for name in ("none", "failed")) == 1
+
+
+@for_each("option", ["soft_fail", "never_fail"])
+def test_what_had_failed_before_it_began_is_skipped_without_deferring(option, receiver):
+    receiver.push(status_push("lost", "failed", failure="131026: undeliverable"))
+    with pytest.raises(AirflowSkipException, match="131026"):
+        waiting(["lost"], deferrable=True, **{option: True}).once()
 
 
 def test_many_failures_are_counted_and_some_listed(receiver):
