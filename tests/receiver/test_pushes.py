@@ -27,6 +27,8 @@ SHAPES = {
         "interactive": {"list_reply": {"id": "yes", "title": "Yes", "description": "x"}},
     },
     "flat button": {"type": "button_reply", "button_reply": {"id": "yes", "title": "Yes"}},
+    "flat button in camel case": {"type": "button_reply", "buttonReply": {"id": "yes", "title": "Yes"}},
+    "flat row in camel case": {"type": "list_reply", "listReply": {"id": "yes", "title": "Yes"}},
     "quick reply": {"type": "button", "button": {"payload": "yes", "text": "Yes"}},
 }
 
