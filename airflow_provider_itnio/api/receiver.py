@@ -31,6 +31,8 @@ UNCLEAR_FOR: Final = 15 * 60
 """Seconds in which people may type an answer to a question and not know that it is closed."""
 LONGEST_WAIT: Final = 25.0
 """Seconds that the receiver holds one question back."""
+WINDOW_MARGIN: Final = 60.0
+"""Seconds that must be left of a 24-hour window for it to count as open: a message takes its time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,7 @@ class Incoming(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The 24 hours after a person wrote, in which ordinary messages reach them.
+    """The 24 hours after a person wrote to a business phone, in which its ordinary messages reach them.
 
     :param last_incoming_at: when the person last wrote, in UTC; ``None`` if the receiver knows of nothing.
     :param open_until: until when an ordinary message arrives.
@@ -109,8 +111,10 @@ class Window:
 
     @property
     def is_open(self) -> bool:
-        """Whether an ordinary message arrives now."""
-        return self.open_until is not None and pendulum.now("UTC") < self.open_until
+        """Whether an ordinary message arrives now: at least ``WINDOW_MARGIN`` is left."""
+        if self.open_until is None:
+            return False
+        return (self.open_until - pendulum.now("UTC")).total_seconds() >= WINDOW_MARGIN
 
 
 def status_request(ids: Sequence[str], until: str, wait: float) -> Request[list[MessageStatus]]:
@@ -136,32 +140,37 @@ def incoming_request(after: str | None, limit: int, wait: float) -> Request[Inco
     return _request("GET", path, None, "what people wrote", _incoming)
 
 
-def window_requests(phone: object) -> list[Request[Window]]:
+def window_requests(phone: object, business_phone: str | None) -> list[Request[Window]]:
     """Make the questions until when an ordinary message reaches a person, one for each spelling of a number.
 
     :param phone: the number, as people write it.
+    :param business_phone: the number that the message comes from, digits only; ``None`` for any.
     :raises InvalidMessageError: if it is no phone number.
     """
+    people = [{"phone": one} for one in spellings(normalize_phone(phone, "phone"))]
+    senders = [{"business_phone": one} for one in spellings(business_phone)] if business_phone else [{}]
     # In an address the number would stand in logs: urllib3's, and those of proxies.
     return [
-        _request("POST", "v1/window", to_json({"phone": one}), "whether a 24-hour window is open", _window)
-        for one in spellings(normalize_phone(phone, "phone"))
+        _request("POST", "v1/window", to_json(one | to), "whether a 24-hour window is open", _window)
+        for one in people
+        for to in senders
     ]
 
 
 async def windows_of(
-    perform: Callable[[Request[Window]], Awaitable[Window]], phones: Iterable[str]
+    perform: Callable[[Request[Window]], Awaitable[Window]], phones: Iterable[str], business_phone: str | None
 ) -> dict[str, Window]:
     """Ask about several people at the same time.
 
     :param perform: asks one question.
     :param phones: their numbers.
+    :param business_phone: the number that messages come from, digits only; ``None`` for any.
     :return: each one's window.
     :raises InvalidMessageError: if one of them is no phone number.
     """
 
     async def ask(phone: str) -> Window:
-        return latest_window(await asyncio.gather(*map(perform, window_requests(phone))))
+        return latest_window(await asyncio.gather(*map(perform, window_requests(phone, business_phone))))
 
     phones = list(phones)
     return dict(zip(phones, await asyncio.gather(*map(ask, phones)), strict=True))

@@ -29,14 +29,18 @@ class Fallbacks:
     If the receiver does not answer, messages are sent, and it is asked again some seconds later.
 
     :param client: asks the receiver; the caller closes it.
+    :param business_phone: the number that messages come from, digits only.
     :param fallback_for: makes the fallback for one recipient, or raises ``InvalidMessageError``.
     """
 
     AT_A_TIME: ClassVar[int] = 32
     """People about whom the receiver is asked at a time."""
 
-    def __init__(self, client: AsyncClient, fallback_for: Callable[[Recipient], Message]) -> None:
+    def __init__(
+        self, client: AsyncClient, business_phone: str, fallback_for: Callable[[Recipient], Message]
+    ) -> None:
         self._client = client
+        self._business_phone = business_phone
         self._fallback_for = fallback_for
         self._places = asyncio.Semaphore(self.AT_A_TIME)
         self._is_away = False
@@ -67,8 +71,9 @@ class Fallbacks:
             if self._is_away:
                 self._asks_again_at = loop.time() + AFTER_ERROR  # one message finds out for all
             try:
+                requests = window_requests(number, self._business_phone)
                 async with asyncio.timeout(_SECONDS):
-                    answers = await asyncio.gather(*map(self._client.perform, window_requests(number)))
+                    answers = await asyncio.gather(*map(self._client.perform, requests))
             except (ItnioError, TimeoutError) as error:
                 if not self._is_away:
                     self._is_away = True

@@ -206,6 +206,18 @@ def receiver_of(account: Account, conn_id: str) -> tuple[str, Secret]:
         raise ConfigurationError(f"{at}receiver_url: {error}") from None
 
 
+def business_phone_of(account: Account, own: object) -> str | None:
+    """Return the number that messages come from, digits only; ``None`` if nobody gives one.
+
+    :param account: what the connection says.
+    :param own: what the task says, which goes before it unless it is empty.
+    :raises InvalidMessageError: if what the task says is no number.
+    """
+    from airflow_provider_itnio.api.phone_numbers import normalize_phone
+
+    return account.business_phone if own in (None, "") else normalize_phone(own, "business_phone")
+
+
 def _check_secret(secret: Secret, name: str) -> None:
     if not secret:
         raise ConfigurationError(f"{name}: is missing; fill it in")

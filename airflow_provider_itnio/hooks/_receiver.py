@@ -33,6 +33,7 @@ class ReceiverQuestions:
     """
 
     itnio_conn_id: str
+    business_phone: str | int | None
     known_open: set[str]
     """Canonical numbers of people whom an ordinary message reaches, as far as the receiver was asked."""
 
@@ -93,15 +94,17 @@ class ReceiverQuestions:
         return answer
 
     def window(self, phone: str | int) -> Window:
-        """Ask until when an ordinary message reaches a person.
+        """Ask until when an ordinary message from the hook's business phone reaches a person.
 
         :param phone: the number, as people write it; other spellings of the same number count too.
-        :return: the 24-hour window.
+        :return: the 24-hour window, which counts as open while at least a minute of it is left.
         :raises InvalidMessageError: if it is no phone number.
         """
         from airflow_provider_itnio.api.receiver import latest_window, window_requests
+        from airflow_provider_itnio.hooks._account import business_phone_of
 
-        return self._noted(phone, latest_window(self._ask(window_requests(phone))))
+        business_phone = business_phone_of(self.account(), self.business_phone)
+        return self._noted(phone, latest_window(self._ask(window_requests(phone, business_phone))))
 
     def windows(self, phones: Iterable[str]) -> dict[str, Window]:
         """Ask about several people at once. All of it takes ten seconds at most, however many they are.
@@ -113,12 +116,14 @@ class ReceiverQuestions:
         from airflow_provider_itnio.api.async_client import AsyncClient
         from airflow_provider_itnio.api.receiver import windows_of
         from airflow_provider_itnio.api.time_limit import within
+        from airflow_provider_itnio.hooks._account import business_phone_of
 
         async def ask() -> dict[str, Window]:
             async with AsyncClient(*way) as client:
-                return await windows_of(client.perform, phones)
+                return await windows_of(client.perform, phones, business_phone)
 
         way = self.way_to_receiver(self.account())
+        business_phone = business_phone_of(self.account(), self.business_phone)
         try:
             # In another thread: an event loop may run in this one already.
             windows = within(_ANSWERED_WITHIN, lambda: asyncio.run(ask()))
@@ -136,8 +141,10 @@ class ReceiverQuestions:
     async def awindow(self, phone: str | int) -> Window:
         """Ask until when an ordinary message reaches a person without blocking the event loop."""
         from airflow_provider_itnio.api.receiver import latest_window, window_requests
+        from airflow_provider_itnio.hooks._account import business_phone_of
 
-        return self._noted(phone, latest_window(await self._aask(window_requests(phone))))
+        business_phone = business_phone_of(await self.aaccount(), self.business_phone)
+        return self._noted(phone, latest_window(await self._aask(window_requests(phone, business_phone))))
 
     def note_windows(self, is_open: Mapping[str, bool]) -> None:
         """Take what the receiver says, so that no line warns of messages that arrive.

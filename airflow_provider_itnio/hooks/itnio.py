@@ -367,16 +367,12 @@ class ItnioHook(Files, ReceiverQuestions, _Hook):
         return PreparedMessage(message, normalize_phone(recipient), *self._sender(account))
 
     def _sender(self, account: Account) -> tuple[str, str]:
-        from airflow_provider_itnio.api.phone_numbers import normalize_phone
-        from airflow_provider_itnio.hooks._account import missing
+        from airflow_provider_itnio.hooks._account import business_phone_of, missing
 
         app_id = account.app_id if self.app_id in (None, "") else check_name("app_id", self.app_id)
         if not app_id:
             raise self._misconfigured("extra.app_id", missing("app_id", "App id"))
-        if self.business_phone not in (None, ""):
-            business_phone: str | None = normalize_phone(self.business_phone, "business_phone")
-        else:
-            business_phone = account.business_phone
+        business_phone = business_phone_of(account, self.business_phone)
         if not business_phone:
             raise self._misconfigured("extra.business_phone", missing("business_phone", "Business phone"))
         return app_id, business_phone

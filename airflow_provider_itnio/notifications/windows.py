@@ -73,20 +73,26 @@ def _question(
 ) -> _Question | None:
     if not (numbers and account.receiver_url and alert.chooses_by_window(account)):
         return None
+    from airflow_provider_itnio.hooks._account import business_phone_of
+
     protocol, settings = hook.way_to_receiver(account)  # it may call Airflow, which only this thread may do
     return _open_by_number(
-        protocol, replace(settings, timeout=_SECONDS, connect_timeout=_SECONDS, max_attempts=1), numbers
+        protocol,
+        replace(settings, timeout=_SECONDS, connect_timeout=_SECONDS, max_attempts=1),
+        numbers,
+        business_phone_of(account, hook.business_phone),
     )
 
 
 async def _open_by_number(
-    protocol: ReceiverProtocol, settings: ClientSettings, numbers: list[str]
+    protocol: ReceiverProtocol, settings: ClientSettings, numbers: list[str], business_phone: str | None
 ) -> Mapping[str, bool]:
     from airflow_provider_itnio.api.async_client import AsyncClient
     from airflow_provider_itnio.api.receiver import windows_of
 
     async with AsyncClient(protocol, settings) as client:
-        return {number: one.is_open for number, one in (await windows_of(client.perform, numbers)).items()}
+        windows = await windows_of(client.perform, numbers, business_phone)
+        return {number: one.is_open for number, one in windows.items()}
 
 
 def _told(hook: ItnioHook, numbers: list[str], answer: Mapping[str, bool] | Exception) -> Mapping[str, bool]:

@@ -363,7 +363,8 @@ class WhatsAppBroadcastOperator(BroadcastMessages):
             return None
         from airflow_provider_itnio.broadcast.fallbacks import Fallbacks
 
-        return Fallbacks(receiver, partial(limit.call, self._fallback_maker(context)))
+        _, business_phone = self.hook.sender()
+        return Fallbacks(receiver, business_phone, partial(limit.call, self._fallback_maker(context)))
 
 
 def _refuse_references(value: Any, name: str) -> None:

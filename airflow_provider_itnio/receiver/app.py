@@ -16,7 +16,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from airflow_provider_itnio.receiver.events import LONGEST_ID, read_event
+from airflow_provider_itnio.receiver.events import LONGEST_ID, digits_of, read_event
 from airflow_provider_itnio.receiver.mailbox import ORDER, CursorError, Mailbox, as_one_of_many, has_reached
 from airflow_provider_itnio.receiver.tokens import Tokens
 from airflow_provider_itnio.receiver.writer import INCOMING, NotKeptError, Writer
@@ -137,12 +137,15 @@ class Receiver:
         return JSONResponse(found)
 
     async def _window(self, request: Request) -> Response:
-        given = request.path_params.get("phone")
-        if given is None:
+        told: Any = request.path_params
+        if "phone" not in told:
             told = await _json(request, LARGEST_QUESTION)
-            given = told.get("phone") if isinstance(told, Mapping) else None
+        told = told if isinstance(told, Mapping) else {}
+        given, business_phone = told.get("phone"), told.get("business_phone") or ""
         phone = _phone(given.removeprefix("+") if isinstance(given, str) else given)
-        return JSONResponse(await asyncio.to_thread(self._mailbox.window, phone))
+        if business_phone and not (business_phone := digits_of(business_phone)):
+            raise HTTPException(400, "business_phone: must be digits")
+        return JSONResponse(await asyncio.to_thread(self._mailbox.window, phone, business_phone))
 
     async def _open_question(self, request: Request) -> Response:
         asked = await _json(request, LARGEST_QUESTION)

@@ -110,7 +110,7 @@ def _status(pushed: Mapping[Any, Any], kind: str, message_id: str, at: int) -> E
 def _incoming(pushed: Mapping[Any, Any], kind: str, message_id: str, at: int, now: int) -> Event:
     origin = pushed.get("from")
     who = origin if isinstance(origin, Mapping) else {"phone": origin}
-    sender = _digits(who.get("phone"))
+    sender = digits_of(who.get("phone"))
     if not sender:
         return _unread(pushed, kind, "from.phone is missing")
     message = _object(pushed, "message")
@@ -121,7 +121,7 @@ def _incoming(pushed: Mapping[Any, Any], kind: str, message_id: str, at: int, no
         message_id=message_id,
         sender=sender,
         name=_text(who.get("name"), _LONGEST_WORD),
-        business_phone=_digits(pushed.get("businessPhone")),
+        business_phone=digits_of(pushed.get("businessPhone")),
         type=word or "unknown",
         text=option_title or _words(message, word),
         option_id=option_id,
@@ -165,8 +165,8 @@ def _text(value: object, longest: int) -> str:
     return value[:longest].replace("\0", "").encode("utf-8", "replace").decode()
 
 
-def _digits(value: object) -> str:
-    """Return a phone number's digits."""
+def digits_of(value: object) -> str:
+    """Return a phone number's digits, of a JSON value: none if it has none."""
     return "".join(filter(str.isdecimal, _text(value, _LONGEST_WORD)))
 
 

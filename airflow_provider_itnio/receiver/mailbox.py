@@ -192,9 +192,16 @@ class Mailbox:
             closed = {"closed_after": last, "unclear_until": unclear_until}
             connection.execute(questions.update().where(mine).values(closed))
 
-    def window(self, phone: str) -> dict[str, Any]:
-        """Return when a person last wrote, and until when an ordinary message reaches them."""
+    def window(self, phone: str, business_phone: str = "") -> dict[str, Any]:
+        """Return when a person last wrote, and until when an ordinary message reaches them.
+
+        :param phone: the person's number, digits only.
+        :param business_phone: the number that the message comes from, digits only: what was written to
+            another one does not count. Empty for any.
+        """
         query = sa.select(sa.func.max(incoming.c.at)).where(incoming.c.sender == phone)
+        if business_phone:
+            query = query.where(incoming.c.business_phone.in_(("", business_phone)))
         with self._reader.connect() as connection:
             last = connection.scalar(query)
         until = None if last is None else _time(last + WINDOW)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import json
 import socket
+import time
 
 import pendulum
 import pytest
@@ -16,9 +18,11 @@ from airflow_provider_itnio.api.errors import (
     ReceiverError,
 )
 from airflow_provider_itnio.hooks.itnio import ItnioHook
-from tests.receiver.running import AT, READ_TOKEN
+from tests.api.servers import Server, answer
+from tests.receiver.running import AT, READ_TOKEN, new_number
 from tests.tables import for_each
 
+OWN, OTHER = "91856321321", "5511987654321"
 _NUMBERS = itertools.count(1)
 
 
@@ -50,12 +54,12 @@ def status(message_id, name, **more):
     }
 
 
-def incoming(phone, text, at=AT, **message):
+def incoming(phone, text, at=AT, to=OWN, **message):
     return {
         "eventType": "up-message-event",
         "messageId": f"in-{next(_NUMBERS)}",
         "timestamp": at,
-        "businessPhone": "8614718004557",
+        "businessPhone": to,
         "from": {"phone": phone, "name": "Ana"},
         "message": message or {"type": "text", "text": {"body": text}},
     }
@@ -165,6 +169,52 @@ def test_a_window_is_open_for_a_day_after_someone_wrote_under_any_spelling(asked
     window = asked("window", asked_for)
     assert window.is_open
     assert window.open_until == pendulum.from_timestamp(at + 24 * 3600)
+
+
+@for_each(
+    ("written_to", "sent_from", "is_open"),
+    [
+        (OWN, None, True),
+        ("", None, True),
+        (OTHER, None, False),
+        (OTHER, "+55 11 98765-4321", True),
+        ("551187654321", OTHER, True),  # the spelling without the ninth digit
+        (OWN, OTHER, False),
+    ],
+)
+def test_a_window_is_open_to_the_business_phone_that_was_written_to(
+    connect, receiver, written_to, sent_from, is_open
+):
+    connect(extra=receiver.extra)
+    number, hook = new_number(), ItnioHook(business_phone=sent_from)
+    receiver.push(incoming(number, "hello", int(time.time()), written_to))
+    assert hook.window(number).is_open is is_open
+    assert asyncio.run(hook.awindow(number)).is_open is is_open
+    assert hook.windows([number])[number].is_open is is_open
+
+
+@for_each(("left", "is_open"), [(-5, False), (3, False), (50, False), (90, True)])
+def test_a_window_that_is_about_to_close_counts_as_closed(asked, receiver, left, is_open):
+    number = new_number()
+    receiver.push(incoming(number, "hello", int(time.time()) - 24 * 3600 + left))
+    assert asked("window", number).is_open is is_open
+
+
+def test_without_any_business_phone_what_was_written_to_each_counts(connect, receiver):
+    connect(extra=receiver.extra | {"business_phone": None})
+    number = new_number()
+    receiver.push(incoming(number, "hello", int(time.time()), OTHER))
+    assert ItnioHook().window(number).is_open
+
+
+def test_an_older_receiver_that_knows_no_business_phones_is_understood(connect):
+    told = {"phone": "8613900000001", "last_incoming_at": "2099-01-01T00:00:00+00:00"}
+    told["open_until"] = "2099-01-02T00:00:00+00:00"
+    with Server(lambda received: answer(told)) as server:
+        connect(extra={"receiver_url": server.url, "receiver_token": READ_TOKEN})
+        assert ItnioHook().window("8613900000001").is_open
+        body = json.loads(server.requests[0].body)
+    assert body == {"phone": "8613900000001", "business_phone": OWN}
 
 
 def test_a_window_is_closed_for_who_wrote_long_ago_or_never(asked, receiver):

@@ -7,11 +7,13 @@ import time
 
 import pytest
 
+from airflow_provider_itnio.hooks.itnio import ItnioHook
 from airflow_provider_itnio.messages import template_message
 from airflow_provider_itnio.notifications.whatsapp import WhatsAppNotifier
 from tests.api.servers import Server
 from tests.notifications.events import of_task
 from tests.receiver.running import READ_TOKEN, new_number, text_push
+from tests.tables import for_each
 
 
 @pytest.fixture
@@ -48,6 +50,36 @@ def test_the_connections_template_counts_too(tell, connect, receiver, opened, cl
     connect(extra=extra)
     tell(WhatsAppNotifier(recipients=[opened, closed]), of_task())
     assert types_sent(sandbox) == {opened: "text", closed: "template"}
+
+
+@for_each(
+    ("connections", "own", "ago", "kind"),
+    [
+        (None, None, 0, "text"),
+        ("447700900123", "+91 856-321-321", 0, "text"),
+        ("447700900123", None, 0, "template"),
+        (None, "447700900123", 0, "template"),
+        (None, None, 24 * 3600 - 30, "template"),
+    ],
+)
+def test_what_was_written_to_another_business_phone_or_a_day_ago_opens_no_window(
+    connections, own, ago, kind, tell, connect, receiver, monkeypatch
+):
+    chosen = []
+    monkeypatch.setattr(ItnioHook, "send", lambda hook, number, **fields: chosen.extend(fields))
+    monkeypatch.setattr(ItnioHook, "asend", _chosen_async(chosen))
+    connect(extra=receiver.extra | ({"business_phone": connections} if connections else {}))
+    number, at = new_number(), int(time.time()) - ago
+    assert receiver.push(text_push(f"from-{number}", "hi", phone=number, at=at)) == 200
+    tell(WhatsAppNotifier(recipients=[number], alert_template="alert", business_phone=own), of_task())
+    assert kind in chosen
+
+
+def _chosen_async(chosen):
+    async def asend(hook, number, **fields):
+        chosen.extend(fields)
+
+    return asend
 
 
 @pytest.mark.parametrize(

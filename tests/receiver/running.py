@@ -186,7 +186,7 @@ def incoming_push(message_id, message, phone="8614718004557", at=AT, **more):
         "messageId": message_id,
         "timestamp": at,
         "eventType": "up-message-event",
-        "businessPhone": "8613800000000",
+        "businessPhone": "91856321321",
         "from": {"phone": phone, "name": "Ana"},
         "message": message,
         **more,
