@@ -63,7 +63,8 @@ def _without_harm(add: Callable[[Any, DagAlerts], None], subject: Any, of: Calla
         with suppress(
             Exception
         ):  # formatting the error or logging it may fail, and DAG files must still be read
-            _LOG.warning("[itnio]: no alerts could be set up: %s", f"{type(error).__name__}: {error}"[:300])
+            words = f"{type(error).__name__}: {error}"[:300]
+            _LOG.warning("[itnio]: no alerts could be set up for DAG %r: %s", subject.dag_id, words)
 
 
 def _alerts_of(dag: Any) -> DagAlerts | None:

@@ -180,6 +180,8 @@ BY_KEY = f'{{"default": "{NUMBER}", "tag:finance": ["{OTHER}"], "owner:ben": "{T
         ({}, [NUMBER]),
         ({"tags": ["finance", "x"]}, [OTHER]),
         ({"owner": "ben"}, [THIRD, OTHER]),
+        ({"owner": "eve, ben"}, [THIRD, OTHER]),
+        ({"owner": None}, [NUMBER]),
         ({"tags": ["finance"], "owner": "ben"}, [OTHER, THIRD]),
         ({"tags": ["draft"]}, None),
         ({"tags": ["finance", "draft"]}, None),

@@ -159,13 +159,16 @@ def _of_dag(context: Mapping[str, Any]) -> AlertFacts:
     kinds: Mapping[str, AlertKind] = {"failed": "dag_failed", "success": "dag_succeeded"}
     kind = kinds.get(_text(_attribute(run, "state")), "event")
     reason = _text(context.get("reason"))
-    if kind == "event" and reason:  # Airflow 2's backfill calls back before it has stored the run's state
+    reason = reason or _error_of(context.get("exception"))
+    dag_id = _text(_attribute(run, "dag_id") or _attribute(dag, "dag_id"))
+    if (
+        kind == "event" and reason and dag_id
+    ):  # Airflow 2's backfill calls back before it has stored the run's state
         kind = "dag_succeeded" if reason == "success" else "dag_failed"
     if kind == "dag_succeeded":
         reason = ""
     if "slas" in context:  # of Airflow 2, which gives no run with it
         kind, reason = "deadline_missed", _text(context.get("task_list"))
-    dag_id = _text(_attribute(run, "dag_id") or _attribute(dag, "dag_id"))
     run_id = _text(_attribute(run, "run_id") or context.get("run_id"))
     return AlertFacts(
         kind=kind,

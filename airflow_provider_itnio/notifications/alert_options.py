@@ -99,8 +99,10 @@ def alerts_of(dag: Any, recipients: str) -> DagAlerts | None:
     if options.skip_tags.intersection(tags):
         return None
     keys = [f"tag:{tag}" for tag in tags]
-    if any(key.startswith("owner:") for key in options.recipients):  # Airflow asks each task for its owner
-        keys += [f"owner:{owner.strip()}" for owner in str(dag.owner).split(",")]
+    if any(key.startswith("owner:") for key in options.recipients):
+        # Not dag.owner, which raises where a task's is None.
+        owners = [owner for task in dag.tasks for owner in str(task.owner or "").split(",")]
+        keys += dict.fromkeys(f"owner:{owner.strip()}" for owner in owners)
     own = [number for key in keys for number in options.recipients.get(key, ())]
     numbers = tuple(dict.fromkeys(own or options.recipients.get("default", ())))
     return DagAlerts(numbers, options.events, options.conn_id) if numbers else None

@@ -125,6 +125,15 @@ def _problem(error: Exception, name: str) -> str:
     return describe_error(error) if cause is None else f"{name}: {describe_error(cause)}"
 
 
+def _masked(value: Any) -> Any:
+    if isinstance(value, str):
+        # Its exception, which such a text may show, may hold a secret. A link has to stay what it is.
+        return value if value.startswith(("http://", "https://")) else redact(value)
+    if isinstance(value, dict):
+        return {key: _masked(inner) for key, inner in value.items()}
+    return [*map(_masked, value)] if isinstance(value, (list, tuple)) else value
+
+
 def gathered_facts(context: Any) -> AlertFacts:
     """Gather the facts of an event. If that fails, the alert is sent without them."""
     try:
@@ -191,6 +200,10 @@ class AlertRenderer:
         except Exception as error:
             self.problems.append(_problem(error, name))
             return None
+
+    def message_field(self, name: str, value: Any) -> Any:
+        """Render a field of the own message, in which what Airflow masks in its logs is masked, too."""
+        return _masked(self.render(name, value))
 
     def number(self, name: str, value: Any) -> str | None:
         """Render a phone number. If it is none, add to ``problems`` and return ``None``."""

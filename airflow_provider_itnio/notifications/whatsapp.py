@@ -289,7 +289,9 @@ class WhatsAppNotifier(_Notifier):
         from airflow_provider_itnio.notifications.rendering import AlertRenderer, RenderedAlert
 
         renderer = AlertRenderer(self, context, facts)
-        own_message = {name: renderer.render(name, value) for name, value in self.own_message().items()}
+        own_message = {
+            name: renderer.message_field(name, value) for name, value in self.own_message().items()
+        }
         if own_message:
             own_message["if_too_long"] = self.if_too_long
         problem = "; ".join(renderer.problems)

@@ -19,6 +19,7 @@ from .events import (
     RUN_ID,
     RUN_LINK,
     START,
+    dag_run,
     of_dag,
     of_deadline,
     of_task,
@@ -116,6 +117,20 @@ def test_a_state_may_be_one_of_airflows_enumeration():
 def test_an_error_is_its_type_and_words(exception, error):
     facts = alert_facts(of_task() | {"exception": exception})
     assert (facts.error, facts.error_line) == (error, error)
+
+
+@for_each(
+    ("context", "told"),
+    [
+        ({"dag": DAG("sales", schedule=None), "run_id": "r1"}, ("dag_failed", "sales", "r1")),
+        ({"dag_run": dag_run("failed")}, ("dag_failed", "nightly_load", RUN_ID)),
+        ({}, ("event", "", "")),
+    ],
+)
+def test_an_error_is_told_where_no_task_instance_is(context, told):
+    facts = alert_facts(context | {"exception": OSError("disk full")})
+    assert (facts.kind, facts.dag_id, facts.run_id) == told
+    assert (facts.error, facts.error_line) == ("OSError: disk full", "OSError: disk full")
 
 
 def test_an_iterator_without_an_end_is_told_by_its_type():

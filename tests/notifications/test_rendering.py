@@ -6,7 +6,7 @@ import copy
 from collections import UserDict
 
 import pytest
-from airflow.providers.common.compat.sdk import DAG
+from airflow.providers.common.compat.sdk import DAG, mask_secret
 
 from airflow_provider_itnio.messages import reply_buttons, template_message
 from airflow_provider_itnio.notifications.alert_facts import AlertFacts, alert_facts
@@ -90,6 +90,34 @@ def test_what_airflow_gives_may_be_used_too(tell, sandbox):
         "no orders",
         of_deadline()["dag_run"]["dag_run_id"],
     ]
+
+
+@for_each(
+    "own",
+    [
+        {"text": "{{ exception }}"},
+        {"text": {"body": "{{ exception.__cause__ or exception }}"}},
+        {"message": {"type": "text", "text": "{{ exception.args[0] }}"}},
+        {"image": {"link": "https://example.com/a.png", "caption": "{{ exception }}"}},
+        {"interactive": reply_buttons("{{ exception }}", {"yes": "Yes"})},
+        {"template": template_message("a", "en", body=["{{ exception }}"])},
+    ],
+)
+def test_what_airflow_masks_is_masked_in_an_own_message_too(own, told, sandbox):
+    mask_secret("hunter2ofthetests")
+    event = failed("login failed: hunter2ofthetests")
+    told(WhatsAppNotifier(recipients=NUMBER, **own), event)
+    (message,) = sandbox.messages
+    assert "login failed: ***" in f"{message.body}"
+    assert "hunter2" not in f"{message.body}"
+
+
+def test_in_an_own_message_a_link_and_a_recipient_stay_what_they_are(told, sandbox):
+    mask_secret("8614718004557")
+    link = "https://example.com/8614718004557.png"
+    told(WhatsAppNotifier(recipients=NUMBER, image=link), failed("no orders"))
+    (message,) = sandbox.messages
+    assert (message.recipient, message.body["image"]["link"]) == ("8614718004557", link)
 
 
 def test_the_filters_and_macros_of_the_dag_may_be_used(tell, sandbox):
