@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import DAG, literal
+from airflow.providers.common.compat.sdk import DAG, literal, task
 from airflow.providers.standard.operators.empty import EmptyOperator
 from hypothesis import given
 from hypothesis import strategies as st
@@ -150,7 +150,12 @@ UPSTREAM = {
     "rows": [ROW],
     "sections": [{"title": "S", "rows": [ROW]}],
     "buttons": [BUTTON],
-    "values": ["Monday", 1204],
+    "values": [
+        "Monday",
+        1204,
+        {"currency": {"fallback_value": "1 $", "code": "USD", "amount_1000": 1000}},
+        {"date_time": {"fallback_value": "today"}},
+    ],
     "button": {
         "type": "button",
         "sub_type": "url",
@@ -191,6 +196,21 @@ def test_the_output_of_an_upstream_task_is_sent(fields: Any, sandbox: Any) -> No
     (message,) = sandbox.messages
     (name,) = {"interactive", "contacts", "template"} & set(message.body)
     assert message.body[name] == sent(**fields(UPSTREAM))
+
+
+def test_the_outputs_of_a_mapped_task_are_a_list(sandbox: Any) -> None:
+    with DAG("built", schedule=None):
+        values = task(task_id="value")(lambda number: number).expand(number=[1, 2])
+        as_they_are = WhatsAppSendOperator(
+            task_id="tell", recipient=NUMBER, template=template_message("t", "en", body=values)
+        )
+        mapped = template_message("t", "en", body=values.map(lambda value: f"no. {value}"))
+        changed = WhatsAppSendOperator(task_id="tell_more", recipient=NUMBER, template=mapped)
+    for operator in (as_they_are, changed):
+        sandbox.execute(operator, xcoms={"value": ["a", "b"]})
+    assert [message.body["template"] for message in sandbox.messages] == [
+        sent(template=template_message("t", "en", body=body)) for body in (["a", "b"], ["no. a", "no. b"])
+    ]
 
 
 def test_a_literal_is_a_text_too() -> None:

@@ -96,7 +96,8 @@ class FieldRenderer:
     def _reference(self, value: Any, path: str) -> Any:
         if (resolved := self._airflow(value)) is None and not path.startswith(_JUDGED_LATER):
             raise _lacking(path, None)
-        return resolved
+        is_lazy = isinstance(resolved, Sequence) and not isinstance(resolved, (str, bytes, list, tuple))
+        return [*resolved] if is_lazy and path.partition("[")[0] not in _PEOPLE else resolved
 
     def _resolved(self, value: Any) -> Any:
         if is_reference(value):

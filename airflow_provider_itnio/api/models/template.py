@@ -159,10 +159,17 @@ class BodyComponent(Part):
     @field_validator("parameters", mode="before")
     @classmethod
     def _short_form(cls, values: object) -> object:
-        """Take texts as they are, which is what an upstream task gives."""
+        """Take the short forms of ``template_message``, which is what an upstream task gives."""
         if not isinstance(values, (list, tuple)):
             return values
-        return [value if isinstance(value, Mapping) else {"type": "text", "text": value} for value in values]
+        return [*map(_parameter, values)]
+
+
+def _parameter(value: object) -> object:
+    if not isinstance(value, Mapping):
+        return {"type": "text", "text": value}
+    kind = next(iter(value)) if len(value) == 1 else None
+    return {"type": kind, **value} if kind in ("currency", "date_time") else value
 
 
 class UrlButtonComponent(Part):
