@@ -13,6 +13,7 @@ from airflow_provider_itnio.api.errors import ConfigurationError
 from airflow_provider_itnio.api.signing import Secret
 
 DEFAULT_BASE_URL: Final = "https://api.itniotech.com"
+_ENDPOINT: Final = re.compile(r"/(sendMsg|getBalance)/*$", re.IGNORECASE)
 _SAFE_IN_PATH: Final = "/%:@!$&'()*+,;=~"
 
 
@@ -81,6 +82,8 @@ def _base_url(secret: Secret, allow_http: bool) -> tuple[str, str]:
         return "", f"must be an address such as {DEFAULT_BASE_URL}, {shown!r} given"
     if parts.username is not None or parts.query or parts.fragment:
         return "", "must hold no user name, query or fragment"
+    if _ENDPOINT.search(parts.path):
+        return "", f"must be the API's address, without an endpoint's path, {shown!r} given"
     if parts.scheme == "http" and not (allow_http or is_loopback(parts.hostname or "")):
         return "", (
             f"must be https://, {shown!r} given: plain http would send the Api-Key readable; "

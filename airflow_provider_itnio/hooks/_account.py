@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -29,6 +30,7 @@ _EXTRAS: Final = (
     "alert_template",
     "alert_language",
 )
+_HIDDEN_EXTRAS: Final = ("proxy", "receiver_url", "receiver_token")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +75,15 @@ class ConnectionFields:
     receiver_token: Secret
     extras: Mapping[str, Any] | None = field(repr=False)
     """Those that are known; ``None`` if the extra is no JSON object."""
+    misspelt: Mapping[str, str]
+    """Extras written as the API or another program would, such as ``appId``, and their names."""
 
     @classmethod
     def of(cls, connection: Connection) -> Self:
         """Take the fields out of Airflow's object."""
         extra = connection.extra_dejson
-        is_object = isinstance(extra, dict)
+        # Airflow gives an empty one for a text that is no JSON.
+        is_object = isinstance(extra, dict) and (bool(extra) or not (connection.extra or "").strip("{} \n"))
         return cls(
             conn_type=connection.conn_type or "",
             login=Secret((connection.login or "").strip()),
@@ -88,9 +93,15 @@ class ConnectionFields:
             schema=connection.schema,
             **{
                 name: Secret(str(extra.get(name) or "").strip() if is_object else "")
-                for name in ("proxy", "receiver_url", "receiver_token")
+                for name in _HIDDEN_EXTRAS
             },
             extras={name: extra.get(name) for name in _EXTRAS} if is_object else None,
+            misspelt={
+                key: name
+                for key in (extra if is_object else ())
+                for name in (*_EXTRAS, *_HIDDEN_EXTRAS)
+                if key != name and re.sub("[-_ ]", "", key).lower() == name.replace("_", "")
+            },
         )
 
 
@@ -100,7 +111,8 @@ def no_connection(conn_id: str) -> ConfigurationError:
     if variable in os.environ:
         return ConfigurationError(
             f"Connection {conn_id!r} can't be read: {variable} must hold a JSON object, as in "
-            '{"conn_type": "itnio", "login": "…", "password": "…"}, or a URI'
+            '{"conn_type": "itnio", "login": "…", "password": "…"}, or a URI; its port, if it has one, must be '
+            "a whole number"
         )
     return ConnectionLookupError(
         f"Connection {conn_id!r} is not defined. Add it in Airflow, under Admin, Connections, or set "
@@ -145,6 +157,8 @@ def account_of(
             f'{at}extra: must be a JSON object, as in {{"app_id": "…", "business_phone": "…"}}'
         )
     extras = fields.extras
+    for written, name in fields.misspelt.items():
+        raise ConfigurationError(f"{at}extra.{written}: is not known; write {name}")
 
     def number(name: str, default: float, lowest: float, highest: float) -> float:
         if limits[name] is not None:

@@ -122,8 +122,9 @@ def test_an_unknown_connection_says_where_to_define_it(conn_id):
     assert f"set AIRFLOW_CONN_{conn_id.upper()} in the environment" in str(caught.value)
 
 
-@for_each("value", ['{"conn_type": "itnio", "login": ', "{'login': 'x'}"])
+@for_each("value", ['{"conn_type": "itnio", "login": ', "{'login': 'x'}", '{"port": "x"}'])
 def test_a_variable_that_can_not_be_read_is_named(value, monkeypatch):
     monkeypatch.setenv("AIRFLOW_CONN_ITNIO_BROKEN", value)
-    with pytest.raises(ConfigurationError, match="AIRFLOW_CONN_ITNIO_BROKEN must hold a JSON object"):
+    with pytest.raises(ConfigurationError, match="ITNIO_BROKEN must hold a JSON object") as caught:
         ItnioHook("itnio_broken").account()
+    assert str(caught.value).endswith("or a URI; its port, if it has one, must be a whole number")

@@ -27,6 +27,11 @@ UNUSABLE = [
     ({"conn_type": "http"}, "conn_type"),
     ({"host": "ftp://example.com"}, "host"),
     ({"host": "https://"}, "host"),
+    ({"host": "https://api.itniotech.com/wa/custom/sendMsg"}, "host: must be the API's address, without"),
+    ({"host": "gateway.example.com/api/sms//getBalance/"}, "host: must be the API's address, without"),
+    ({"extra": {"appId": "a"}}, "extra.appId: is not known; write app_id"),
+    ({"extra": {"app_id": "a", "Business-Phone": "9"}}, "extra.Business-Phone: is not known; write busi"),
+    ({"extra": {"receiverUrl": "https://r.example"}}, "extra.receiverUrl: is not known; write receiver_url"),
     ({"host": "https://example.com:99999"}, "host"),
     ({"host": "https://user@example.com"}, "host"),
     ({"host": "https://example.com/?x=1"}, "host"),
@@ -171,11 +176,11 @@ def test_the_hooks_proxy_goes_before_the_connections(way, connect, closed_port, 
     AIRFLOW_V_3_0_PLUS and not AIRFLOW_V_3_2_PLUS,
     reason="Airflow 3.0 and 3.1 take it for no connection at all",
 )
-@for_each("extra", ["[1]", '"an extra that is no object"', "7"])
+@for_each("extra", ["[1]", '"an extra that is no object"', "7", "app_id=a", "{app_id: a}"])
 def test_an_extra_that_is_no_object_is_named(extra, monkeypatch):
     fields = {"conn_type": "itnio", "login": "0neKey", "password": "0neSecret", "extra": extra}
     monkeypatch.setenv("AIRFLOW_CONN_ITNIO_DEFAULT", json.dumps(fields))
-    with pytest.raises(ConfigurationError, match="'itnio_default', extra: "):
+    with pytest.raises(ConfigurationError, match="'itnio_default', extra: must be a JSON object"):
         ItnioHook().send(NUMBER, text="x")
 
 
