@@ -23,6 +23,7 @@ from airflow_provider_itnio.api.describe import truncate
 from airflow_provider_itnio.api.errors import NotSentError, UnknownOutcomeError, mark_as_not_sent
 from airflow_provider_itnio.api.http_errors import error_of, text_of
 from airflow_provider_itnio.api.masking import mask_phone, mask_phone_numbers
+from airflow_provider_itnio.api.message_ids import LONGEST_ID, UNUSABLE
 from airflow_provider_itnio.api.models import Message
 from airflow_provider_itnio.api.receipt import Receipt
 from airflow_provider_itnio.api.response import READ_AT_MOST, Response, whole_number
@@ -37,8 +38,6 @@ HEADERS: Final = {
 }
 
 Result = TypeVar("Result")
-
-_LONGEST_ID: Final = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,16 +238,16 @@ class Protocol:
     def _kept_id(self, value: object) -> str:
         """Return a message id as it can be logged and stored; empty if there is none."""
         if isinstance(value, int) and not isinstance(value, bool):
-            value = str(value) if abs(value) < 10**_LONGEST_ID else "9" * (_LONGEST_ID + 1)
+            value = str(value) if abs(value) < 10**LONGEST_ID else "9" * (LONGEST_ID + 1)
         if not isinstance(value, str) or not (text := value.strip()):
             return ""
-        if len(text) > _LONGEST_ID:
-            return f"(accepted; its id has {len(text):,} characters, more than {_LONGEST_ID})"
+        if len(text) > LONGEST_ID:
+            return f"{UNUSABLE} has {len(text):,} characters, more than {LONGEST_ID})"
         if not text.isprintable():
-            return "(accepted; its id can't be printed)"
+            return f"{UNUSABLE} can't be printed)"
         for secret in self._secrets():
             if secret.reveal().lower() in text.lower() and len(secret.reveal()) > 5:
-                return "(accepted; its id repeats what signs requests)"
+                return f"{UNUSABLE} repeats what signs requests)"
         return text
 
     def _secrets(self) -> tuple[Secret, ...]:

@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_itnio.api.errors import ItnioError
+from airflow_provider_itnio.api.message_ids import why_not_waited_for
 from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
 from airflow_provider_itnio.api.receiver import MOST_IDS, MessageStatus, status_request
 from airflow_provider_itnio.api.status_wait import AFTER_ERROR
@@ -69,10 +70,9 @@ class StatusWatch:
         :param position: where its recipient stands in the list.
         :return: why it can't be waited for; empty if it can.
         """
-        if message_id.startswith("(accepted; its id"):
-            return f"can't be waited for {message_id}"
-        if self._waiting.setdefault(message_id, position) != position:
-            return "can't be waited for: Itniotech gave another message the same id"
+        if problem := why_not_waited_for(message_id, position, self._waiting.get(message_id)):
+            return problem
+        self._waiting[message_id] = position
         if self._ends_at:
             self._begins[message_id] = len(self._ends_at)
         return ""

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, Final, TypedDict
+from typing import Any, Final, NamedTuple, TypeAlias, TypedDict
 
 from airflow_provider_itnio.api.describe import describe_value
 from airflow_provider_itnio.api.errors import InvalidParameterError
 from airflow_provider_itnio.api.masking import mask_phone
+from airflow_provider_itnio.api.message_ids import LONGEST_ID, why_not_waited_for
 from airflow_provider_itnio.api.values import integral, plain_scalar
 from airflow_provider_itnio.templating import is_list_in_text
 
-_LONGEST_ID: Final = 128
 _LEVELS: Final = 5
 """How deep lists may be nested: a list of the outputs of mapped tasks needs three levels."""
 _LISTED: Final = 20
 """Messages that an error lists."""
 _LONGEST_LITERAL: Final = 1_000_000
+_NOT_ACCEPTED: Final = ("refused", "invalid", "not_sent", "unknown", "not_attempted")
+"""What the summary of a broadcast calls those of whom no message is known to be accepted."""
 
 
 class StatusDict(TypedDict):
@@ -31,62 +34,117 @@ class StatusDict(TypedDict):
 
 
 class DeliveredDict(TypedDict):
-    """What :class:`WhatsAppDeliveredSensor` returns: each message counts once, under its last status."""
+    """What :class:`WhatsAppDeliveredSensor` returns: each message counts once, under its last status.
+
+    ``not_accepted`` counts those to whom a broadcast has sent nothing that was accepted.
+    """
 
     none: int
     sent: int
     delivered: int
     read: int
     failed: int
+    not_accepted: int
     statuses: dict[str, StatusDict]
 
 
-def sent_messages(given: Any) -> dict[str, str | None]:
+class SentMessages(NamedTuple):
+    """What earlier tasks have sent, and to whom they could not send.
+
+    :param recipients: each message's recipient by its id, ``None`` if only the id is known.
+    :param not_accepted: how many people have no message that was accepted, by the summary's word for it.
+    """
+
+    recipients: dict[str, str | None]
+    not_accepted: Counter[str]
+
+    def describe_not_accepted(self) -> str:
+        """Say how many people have no message that was accepted, for people."""
+        told = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in self.not_accepted.items())
+        count = self.not_accepted.total()
+        people = f"{count:,} recipient{'' if count == 1 else 's'} of the broadcast ({told})"
+        return f"no message is known to be accepted for {people}: its log and its summary say why"
+
+
+def sent_messages(given: Any) -> SentMessages:
     """Find the messages in what earlier tasks have returned.
 
     :param given: a receipt, a broadcast's summary with receipts, a message id, or a list of them, also of
         lists; a list may stand in a text, as JSON or as Python writes it.
-    :return: each message's recipient by its id, ``None`` if only the id is known.
-    :raises InvalidParameterError: if there is no message, or something else stands among them.
+    :raises InvalidParameterError: if there is no message, something else stands among them, or one of them
+        can't be waited for.
     """
     found: dict[str, str | None] = {}
-    for message_id, recipient in _messages(given, "messages", 0):
+    not_accepted: Counter[str] = Counter()
+    for message_id, recipient, path in _messages(given, "messages", 0, not_accepted):
+        if problem := why_not_waited_for(message_id, recipient, found.get(message_id)):
+            raise InvalidParameterError(f"{path}: the message was accepted and {problem}")
         found[message_id] = found.get(message_id) or recipient
-    if not found:
+    if not found and not not_accepted:
         raise InvalidParameterError(
             "messages: must hold at least one receipt or message id, an empty list given"
         )
-    return found
+    return SentMessages(found, not_accepted)
 
 
-def _messages(given: Any, path: str, level: int) -> Iterator[tuple[str, str | None]]:
+_Message: TypeAlias = tuple[str, str | None, str]
+"""A message's id, its recipient if that is known, and where it stands in what is given."""
+
+
+def _messages(given: Any, path: str, level: int, not_accepted: Counter[str]) -> Iterator[_Message]:
     given = plain_scalar(given)
     if isinstance(given, Mapping) and "receipts" in given and "accepted" in given:
-        yield from _messages(given["receipts"], f"{path}.receipts", level + 1)
+        yield from _of_summary(given, path, level, not_accepted)
     elif isinstance(given, Mapping):
         yield _message_of(given, path)
-    elif (number := integral(given)) is not None:  # what native rendering makes of an id of digits
-        yield _checked(str(number), path), None
-    elif isinstance(given, str):
-        if is_list_in_text(given):
-            yield from _messages(_read(given, path), path, level + 1)
-        else:
-            yield _checked(given.strip(), path), None
+    elif isinstance(given, str) and is_list_in_text(given):
+        yield from _messages(_read(given, path), path, level + 1, not_accepted)
+    elif isinstance(given, str) or integral(given) is not None:
+        yield _id_of(given, path), None, path
     elif _is_list(given) and level < _LEVELS:
         for index, one in enumerate(given):
-            yield from _messages(one, f"{path}[{index}]", level + 1)
+            yield from _messages(one, f"{path}[{index}]", level + 1, not_accepted)
     else:
-        hint = "; a task that is skipped or sends nothing has no receipt" if given is None else ""
+        raise _no_message(given, path)
+
+
+def _no_message(given: Any, path: str) -> InvalidParameterError:
+    hint = "; a task that is skipped or sends nothing has no receipt" if given is None else ""
+    return InvalidParameterError(
+        f"{path}: must be a receipt or a message id, {describe_value(given)} given{hint}"
+    )
+
+
+def _of_summary(
+    summary: Mapping[Any, Any], path: str, level: int, not_accepted: Counter[str]
+) -> Iterator[_Message]:
+    ids: set[str] = set()
+    for message in _messages(summary["receipts"], f"{path}.receipts", level + 1, not_accepted):
+        ids.add(message[0])
+        yield message
+    accepted = sum(_count(summary, name) for name in ("accepted", "accepted_earlier"))
+    if len(ids) < accepted:
         raise InvalidParameterError(
-            f"{path}: must be a receipt or a message id, {describe_value(given)} given{hint}"
+            f"{path}.receipts: the summary counts {accepted:,} accepted messages and has {len(ids):,} ids, "
+            "so the others can't be waited for; to wait for these alone, give the receipts without it"
         )
+    for name in _NOT_ACCEPTED:
+        if count := _count(summary, name):
+            not_accepted[name] += count
 
 
-def _message_of(receipt: Mapping[Any, Any], path: str) -> tuple[str, str | None]:
-    recipient = plain_scalar(receipt.get("recipient"))
+def _count(summary: Mapping[Any, Any], name: str) -> int:
+    return integral(plain_scalar(summary.get(name))) or 0
+
+
+def _message_of(receipt: Mapping[Any, Any], path: str) -> _Message:
     if "message_id" in receipt:
-        (found,) = _messages(receipt["message_id"], f"{path}.message_id", _LEVELS)
-        return found[0], recipient if isinstance(recipient, str) and recipient else None
+        recipient = plain_scalar(receipt.get("recipient"))
+        if (number := integral(recipient)) is not None:  # of native rendering
+            recipient = str(number)
+        place = f"{path}.message_id"
+        found = _id_of(plain_scalar(receipt["message_id"]), place)
+        return found, recipient if isinstance(recipient, str) and recipient else None, place
     if "accepted" in receipt and "recipients" in receipt:
         raise InvalidParameterError(
             f"{path}: the summary of a broadcast holds message ids only with keep_receipts=True of the "
@@ -95,20 +153,20 @@ def _message_of(receipt: Mapping[Any, Any], path: str) -> tuple[str, str | None]
     raise InvalidParameterError(f"{path}: must be a receipt, an object without message_id given")
 
 
-def _checked(message_id: str, path: str) -> str:
-    if message_id.startswith("(accepted; its id"):
-        raise InvalidParameterError(
-            f"{path}: Itniotech accepted this message under an id that can't be used {message_id}, "
-            "so it can't be waited for"
-        )
+def _id_of(given: Any, path: str) -> str:
+    if (number := integral(given)) is not None:  # what native rendering makes of an id of digits
+        given = str(number)
+    if not isinstance(given, str):
+        raise _no_message(given, path)
+    message_id = given.strip()
     if message_id.startswith("LazyXComSequence(") or message_id.startswith("LazySelectSequence("):
         raise InvalidParameterError(
             f"{path}: Jinja has made a text of a mapped task's outputs; give them as they are "
             "(messages=task.output)"
         )
-    if not 0 < len(message_id) <= _LONGEST_ID or not message_id.isprintable():
+    if not 0 < len(message_id) <= LONGEST_ID or not message_id.isprintable():
         raise InvalidParameterError(
-            f"{path}: a message id is printable text of 1 to {_LONGEST_ID} characters, "
+            f"{path}: a message id is printable text of 1 to {LONGEST_ID} characters, "
             f"{describe_value(message_id)} ({len(message_id):,} characters) given"
         )
     return message_id
@@ -136,16 +194,16 @@ def _read(text: str, path: str) -> Any:
     )
 
 
-def outcome(recipients: Mapping[str, str | None], statuses: Mapping[str, Mapping[str, Any]]) -> DeliveredDict:
+def outcome(sent: SentMessages, statuses: Mapping[str, Mapping[str, Any]]) -> DeliveredDict:
     """Return what became of messages.
 
-    :param recipients: each message's recipient by its id.
+    :param sent: the messages.
     :param statuses: what the receiver knows, as :meth:`StatusWait.result` has it.
     """
     unknown = {"status": "none", "at": None, "failure": None, "code": None}
     every: dict[str, Any] = {
         message_id: {"recipient": recipient, **statuses.get(message_id, unknown)}
-        for message_id, recipient in recipients.items()
+        for message_id, recipient in sent.recipients.items()
     }
     names = [one["status"] for one in every.values()]
     return {
@@ -154,6 +212,7 @@ def outcome(recipients: Mapping[str, str | None], statuses: Mapping[str, Mapping
         "delivered": names.count("delivered"),
         "read": names.count("read"),
         "failed": names.count("failed"),
+        "not_accepted": sent.not_accepted.total(),
         "statuses": every,
     }
 

@@ -25,7 +25,13 @@ from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
 from airflow_provider_itnio.argument_errors import with_named_errors
 from airflow_provider_itnio.hooks.itnio import ItnioHook
 from airflow_provider_itnio.operators._waiting import OF_TRIGGERER, check_deferrable, is_deferrable
-from airflow_provider_itnio.sensors._messages import DeliveredDict, listed, outcome, sent_messages
+from airflow_provider_itnio.sensors._messages import (
+    DeliveredDict,
+    SentMessages,
+    listed,
+    outcome,
+    sent_messages,
+)
 from airflow_provider_itnio.templating import is_rendered_later, leaves
 
 if TYPE_CHECKING:
@@ -68,12 +74,14 @@ class WhatsAppDeliveredSensor(_Sensor):
     :param kwargs: what every sensor takes: ``timeout`` (seconds, or a timedelta; 7 days), ``poke_interval``
         (the same; 60 s), ``mode``, ``soft_fail`` and so on.
     :return: how many messages have which last status, and what became of each: ``{"none": 0, "sent": 0,
-        "delivered": 1, "read": 1, "failed": 0, "statuses": {<message id>: {"recipient", "status", "at",
-        "failure", "code"}, …}}``. ``failure`` and WhatsApp's ``code`` tell why a message failed. Times are in
-        ISO 8601 and UTC. It stands in XCom too where the task fails because of a message, or times out.
+        "delivered": 1, "read": 1, "failed": 0, "not_accepted": 0, "statuses": {<message id>: {"recipient",
+        "status", "at", "failure", "code"}, …}}``. ``failure`` and WhatsApp's ``code`` tell why a message
+        failed. Times are in ISO 8601 and UTC. It stands in XCom too where the task fails because of a
+        message, or times out.
     :raises InvalidParameterError: if what is written in the DAG file can't be.
     :raises AirflowFailException: at once and without retries, as soon as a message has failed, with each
-        recipient who was not reached and the reason; or if ``messages`` holds something else, or the
+        recipient who was not reached and the reason; if the summary of a broadcast counts recipients of
+        whom no message was accepted (``not_accepted``); or if ``messages`` holds something else, or the
         connection names no receiver.
     :raises AirflowSensorTimeout: if messages have not come that far within ``timeout``; it lists them.
     :raises AirflowSkipException: in place of both, with ``soft_fail``.
@@ -110,14 +118,14 @@ class WhatsAppDeliveredSensor(_Sensor):
         return ItnioHook(self.itnio_conn_id)
 
     @cached_property
-    def _recipients(self) -> dict[str, str | None]:
+    def _sent(self) -> SentMessages:
         return sent_messages(self.messages)
 
     @cached_property
     def _wait(self) -> StatusWait:
         from airflow_provider_itnio.api.status_wait import StatusWait
 
-        return StatusWait(self._recipients, self.until, math.inf, ends_on_failure=True)
+        return StatusWait(self._sent.recipients, self.until, math.inf, ends_on_failure=True)
 
     def execute(self, context: Context) -> DeliveredDict:
         """Wait until each message has come as far as ``until``.
@@ -127,7 +135,7 @@ class WhatsAppDeliveredSensor(_Sensor):
         try:
             check_choice("until", self.until, REACHABLE)
             check_deferrable(self.deferrable)
-            log.info("Waiting until %s messages are %s", len(self._recipients), self.until)
+            log.info("Waiting until %s messages are %s", len(self._sent.recipients), self.until)
         except ItnioError as error:
             raise AirflowFailException(f"{type(error).__name__}: {error}") from error
         if is_deferrable(self.deferrable):
@@ -147,14 +155,14 @@ class WhatsAppDeliveredSensor(_Sensor):
         :param context: the task's context.
         """
         try:
-            pause = self._wait.take(self.hook.message_status(self._recipients, until=self.until))
+            pause = self._wait.take(self.hook.message_status(self._sent.recipients, until=self.until))
         except ConnectionLookupError:  # it may be one that will never be there
             raise
         except MAY_PASS as error:  # also HTTP 401 and 404, which a proxy answers while the receiver restarts
             pause = self._wait.take(error)
         except ItnioError as error:
             raise AirflowFailException(f"{type(error).__name__}: {error}") from error
-        if pause is not None:
+        if pause is not None and not self._sent.not_accepted:
             return PokeReturnValue(is_done=False)
         return PokeReturnValue(is_done=True, xcom_value=self._judge(context, self._wait.result()))
 
@@ -187,7 +195,7 @@ class WhatsAppDeliveredSensor(_Sensor):
 
         self.defer(
             trigger=WhatsAppStatusTrigger(
-                list(self._recipients),
+                list(self._sent.recipients),
                 self.until,
                 time.time() + self.timeout,
                 self.itnio_conn_id,
@@ -199,14 +207,18 @@ class WhatsAppDeliveredSensor(_Sensor):
 
     def _judge(self, context: Context, event: Mapping[str, Any]) -> DeliveredDict:
         """Return what became of the messages, unless that ends the task."""
-        found = outcome(self._recipients, event["statuses"])
+        found = outcome(self._sent, event["statuses"])
+        reasons = []
         if found["failed"]:
             failed = {name: one for name, one in found["statuses"].items() if one["status"] == "failed"}
-            error = NotDeliveredError(
-                f"{len(failed):,} of {len(self._recipients):,} messages were accepted by Itniotech and then "
-                f"failed: {listed(failed)}",
-                status="failed",
+            reasons.append(
+                f"{len(failed):,} of {len(self._sent.recipients):,} messages were accepted by Itniotech and "
+                f"then failed: {listed(failed)}"
             )
+        if found["not_accepted"]:
+            reasons.append(self._sent.describe_not_accepted())
+        if reasons:
+            error = NotDeliveredError("; ".join(reasons), status="failed" if found["failed"] else "none")
             self._push(context, found)
             self._fail(AirflowFailException(f"{type(error).__name__}: {error}"), error)
         if any(one["status"] in _before(self.until) for one in found["statuses"].values()):
@@ -220,13 +232,15 @@ class WhatsAppDeliveredSensor(_Sensor):
 
     def _late(self, context: Context, event: Mapping[str, Any]) -> str:
         """Tell which messages have not come so far, and leave what is known in XCom."""
-        found = outcome(self._recipients, event["statuses"])
+        found = outcome(self._sent, event["statuses"])
         self._push(context, found)
         late = {name: one for name, one in found["statuses"].items() if one["status"] in _before(self.until)}
-        told = f"{len(late):,} of {len(self._recipients):,} messages are not {self.until}: {listed(late)}"
+        told = (
+            f"{len(late):,} of {len(self._sent.recipients):,} messages are not {self.until}: {listed(late)}"
+        )
         if event["problem"]:
             return f"{told}. {event['problem']}"
-        if found["none"] == len(self._recipients):
+        if found["none"] == len(self._sent.recipients):
             told += ". If the receiver knows of no status at all, Itniotech does not push to it"
             told += " (see docs/receipts.md)"
         return told

@@ -24,15 +24,13 @@ from airflow_provider_itnio.sensors.whatsapp import WhatsAppDeliveredSensor
 from airflow_provider_itnio.triggers.whatsapp import WhatsAppStatusTrigger
 from tests.operators.proxies import proxy_of
 from tests.receiver.running import READ_TOKEN, status_push
+from tests.sensors.waiting import NUMBER, OTHER, SUMMARY, waiting
 from tests.tables import for_each, pairs
 from tests.task_runs import TaskRun, fails_at_once, may_be_tried_again
 
-NUMBER = "8614718004557"
-OTHER = "8614718004558"
 UNDELIVERABLE = "99960000026"
 SENT_ONLY = "99970000001"
 NEVER_PUSHED = "99970000003"
-SUMMARY = {"recipients": 2, "accepted": 2, "refused": 0, "failures": []}
 
 
 @pytest.fixture(autouse=True)
@@ -45,11 +43,6 @@ def sent(*recipients):
     """Send a message to each, as earlier tasks have; give the receipts as they stand in XCom."""
     hook = ItnioHook()
     return [json.loads(json.dumps(hook.send(one, text="42 rows").as_dict())) for one in recipients]
-
-
-def waiting(messages, **fields):
-    given = {"poke_interval": 0.05, "timeout": 600, **fields}
-    return TaskRun(lambda: WhatsAppDeliveredSensor(task_id="arrived", messages=messages, **given))
 
 
 def deferred(run):
@@ -118,7 +111,8 @@ def forms_of(receipts):
         "outputs of two mapped tasks": [[first], iter([second])],
         "twice the same": [first, ids[0], first],
         "a broadcast's summary": {**SUMMARY, "receipts": receipts},
-        "those of a mapped broadcast": [{**SUMMARY, "receipts": [one]} for one in receipts],
+        "those of a mapped broadcast": [{**SUMMARY, "accepted": 1, "receipts": [one]} for one in receipts],
+        "of two tries": {**SUMMARY, "accepted": 1, "accepted_earlier": 1, "receipts": receipts},
         "JSON in a text": json.dumps(receipts),
         "Python's words in a text": repr(receipts),
         "a receipt in a text": repr(first),
@@ -328,63 +322,6 @@ def test_an_address_that_is_no_receiver_for_a_while_does_not_end_the_wait(
 
         proxy.after(answered, happens)
         assert ended(run, deferrable=deferrable)["delivered"] == 1
-
-
-NONE_OF_IT = {
-    "nothing": (None, "messages: must be a receipt or a message id, nothing given; a task that is skipped"),
-    "no message": ([], "messages: must hold at least one receipt or message id, an empty list given"),
-    "empty lists": ([[], []], "messages: must hold at least one"),
-    "an empty text": ("", "messages: a message id is printable text of 1 to 128 characters, '' "),
-    "a skipped task among them": (
-        ["m-1", None],
-        r"messages\[1\]: must be a receipt or a message id, nothing",
-    ),
-    "a broadcast's summary": (
-        SUMMARY,
-        "messages: the summary of a broadcast holds message ids only with keep_",
-    ),
-    "one without accepted messages": (SUMMARY | {"receipts": []}, "messages: must hold at least one"),
-    "one with another receipt": (
-        SUMMARY | {"receipts": [{}]},
-        r"messages.receipts\[0\]: must be a receipt, an object without message_id given",
-    ),
-    "one in a list": ([SUMMARY], r"messages\[0\]: the summary of a broadcast"),
-    "another object": ({"rows": 5}, "messages: must be a receipt, an object without message_id given"),
-    "a receipt without an id": (
-        {"message_id": None},
-        "messages.message_id: must be a receipt or a message id",
-    ),
-    "an id that is none": (
-        [{"message_id": "(accepted; its id can't be printed)", "recipient": NUMBER}],
-        r"messages\[0\].message_id: Itniotech accepted this message under an id that can't be used",
-    ),
-    "a long id": ("m" * 129, r"messages: a message id is .* \(129 characters\) given"),
-    "an id with a line break": ("a\nb", "messages: a message id is printable"),
-    "True": (True, "messages: must be a receipt or a message id"),
-    "half a number": (1.5, "messages: must be a receipt or a message id, 1.5 given"),
-    "bytes": (b"m", "messages: must be a receipt or a message id"),
-    "a broken list": ("[{'message_id':", r"messages: a text that begins with \[ must be JSON"),
-    "a mapped task's outputs in Jinja": (
-        "LazyXComSequence(<unevaluated length>)",
-        "messages: Jinja has made a text of a mapped task's outputs; give them as they are",
-    ),
-    "deep lists": (
-        [[[[[["m"]]]]]],
-        r"messages(\[0\])+: must be a receipt or a message id, a list of 1 given",
-    ),
-}
-
-
-@for_each("case", NONE_OF_IT)
-def test_what_is_no_message_is_refused_by_its_place(case):
-    given, told = NONE_OF_IT[case]
-    with pytest.raises(ValueError, match=f"task 'arrived': .*{told}"):
-        waiting(given).once()  # in the DAG file
-    run = waiting("m")
-    context = run.begin()
-    run.operator.messages = given  # from an earlier task
-    with pytest.raises(AirflowFailException, match=f"InvalidParameterError: {told}"):
-        run.operator.execute(context)
 
 
 def test_a_status_that_can_not_be_waited_for_is_an_import_error():
