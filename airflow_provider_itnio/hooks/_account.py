@@ -111,8 +111,8 @@ def no_connection(conn_id: str) -> ConfigurationError:
     if variable in os.environ:
         return ConfigurationError(
             f"Connection {conn_id!r} can't be read: {variable} must hold a JSON object, as in "
-            '{"conn_type": "itnio", "login": "…", "password": "…"}, or a URI; its port, if it has one, must be '
-            "a whole number"
+            '{"conn_type": "itnio", "login": "…", "password": "…"}, or a URI; its port, if it has one, must '
+            "be a whole number"
         )
     return ConnectionLookupError(
         f"Connection {conn_id!r} is not defined. Add it in Airflow, under Admin, Connections, or set "
