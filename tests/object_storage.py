@@ -6,9 +6,6 @@ import json
 import logging
 from contextlib import contextmanager
 
-import boto3
-from moto.server import ThreadedMotoServer
-
 BUCKET = "reports"
 PDF = b"%PDF-1.7\n" + b"report " * 20
 PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + bytes(100)
@@ -23,6 +20,8 @@ class Storage:
     """A bucket that a test fills."""
 
     def __init__(self, endpoint_url):
+        import boto3  # which processes that run other tests alone need not load
+
         self.endpoint_url = endpoint_url
         self.client = boto3.client("s3", endpoint_url=endpoint_url, region_name="us-east-1", **CREDENTIALS)
         self.client.create_bucket(Bucket=BUCKET)
@@ -57,6 +56,8 @@ class Storage:
 @contextmanager
 def running_storage():
     """Run it."""
+    from moto.server import ThreadedMotoServer
+
     logging.getLogger("werkzeug").setLevel(logging.ERROR)  # its lines would hold whole links
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()

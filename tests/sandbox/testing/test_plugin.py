@@ -12,7 +12,7 @@ import pytest
 import requests
 
 from airflow_provider_itnio.sandbox import TestingSandbox
-from tests.tables import for_each
+from tests.tables import for_each, pairs
 
 
 @pytest.fixture
@@ -117,12 +117,14 @@ def state_of(sandbox):
     return {name: requests.get(f"{sandbox.url}/sandbox/{name}", timeout=5).json() for name in names}
 
 
-@for_each(
-    "options",
-    [{}, {"fail": ["2%:-5"], "webhook": "http://127.0.0.1:9/own", "balance": 10, "open_windows": True}],
+@pairs(
+    options=[
+        {},
+        {"fail": ["2%:-5"], "webhook": "http://127.0.0.1:9/own", "balance": 10, "open_windows": True},
+    ],
+    restart=[False, True],
+    way=["begin_test", "POST /sandbox/reset"],
 )
-@for_each("restart", [False, True])
-@for_each("way", ["begin_test", "POST /sandbox/reset"])
 def test_nothing_of_a_test_is_left_to_the_next(options, restart, way, wire_to, message):
     def reset(sandbox):
         if way == "begin_test":

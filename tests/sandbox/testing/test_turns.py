@@ -130,8 +130,8 @@ def test_a_run_whose_thread_does_not_end_gives_its_turn_back(itnio_sandbox, monk
 def test_one_that_waits_for_many_does_not_give_up(itnio_sandbox, monkeypatch):
     monkeypatch.setattr(turns, "LONGEST_RUN", 0.5)
     slow = Looking(task_id="look", at=partial(time.sleep, 0.3))
-    with ThreadPoolExecutor(6) as threads:
-        assert len(list(threads.map(itnio_sandbox.execute, [slow] * 6))) == 6
+    with ThreadPoolExecutor(4) as threads:
+        assert len(list(threads.map(itnio_sandbox.execute, [slow] * 4))) == 4
 
 
 def test_several_threads_take_turns_and_leave_nothing_behind(itnio_sandbox):

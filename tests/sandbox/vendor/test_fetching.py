@@ -55,43 +55,35 @@ def files():
     server.server_close()
 
 
-def note_of(sandbox):
-    """Wait for the note on the last message."""
+def note_of(sandbox, place=-1):
+    """Wait for the note on a message, the last one."""
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
-        for note in sandbox.messages[-1].notes:
+        for note in sandbox.messages[place].notes:
             if "the file " in note:
                 return note
         time.sleep(0.02)
     raise AssertionError("no note came")
 
 
-@pytest.mark.parametrize(
-    ("kind", "path", "note"),
-    [
+def test_a_note_says_what_came_of_it(files, start_sandbox, wire_to, message):
+    notes = [
         ("image", "/a.png", "the file was fetched as WhatsApp would: image/png, 100 bytes"),
         ("image", "/moved.png", "the file was fetched as WhatsApp would: image/png, 100 bytes"),
         ("document", "/a.pdf?sig=1", "the file was fetched as WhatsApp would: application/pdf, 4 bytes"),
-        (
-            "image",
-            "/page.png",
-            "would not arrive: the file is text/html; WhatsApp takes image/jpeg,",
-        ),
+        ("image", "/page.png", "would not arrive: the file is text/html; WhatsApp takes image/jpeg,"),
         ("document", "/expired.pdf", "would not arrive: the file could not be fetched: HTTP 403"),
         ("document", "/empty.pdf", "would not arrive: the file is empty"),
         ("sticker", "/large.webp", "would not arrive: the file has more than 102,400 bytes"),
-        (
-            "image",
-            "/away.png",
-            "would not arrive: the file could not be fetched: it redirects to another",
-        ),
-    ],
-)
-def test_a_note_says_what_came_of_it(kind, path, note, files, start_sandbox, wire_to, message):
+        ("image", "/away.png", "would not arrive: the file could not be fetched: it redirects to another"),
+    ]
     sandbox = start_sandbox(fetch_files=True, open_windows=True)
-    content = {"link": files.url + path} | ({"filename": "a.pdf"} if kind == "document" else {})
-    assert wire_to(sandbox).custom(message(type=kind, text=None, **{kind: content})).json()["status"] == "0"
-    assert note_of(sandbox).startswith(note)
+    wire = wire_to(sandbox)
+    for kind, path, _ in notes:
+        content = {"link": files.url + path} | ({"filename": "a.pdf"} if kind == "document" else {})
+        assert wire.custom(message(type=kind, text=None, **{kind: content})).json()["status"] == "0"
+    for place, (_, path, note) in enumerate(notes):
+        assert note_of(sandbox, place).startswith(note), path
     assert sandbox.refused == []
 
 
