@@ -60,7 +60,7 @@ class AnswerWait:
         self._lines = 0
         self._answer: dict[str, Any] | None = None
         self._failed: dict[str, dict[str, Any]] = {}
-        self.unsettled = [one.message_id for one in question.asked if one.message_id]
+        self.unsettled = [one.message_id for one in question.asked if one.has_usable_id]
         """Ids of messages of which it is not known yet whether they arrive."""
         self._problem = ""
         self._unclear = question.unclear

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self, TypedDict
 from airflow_provider_itnio.api.checks import check_name
 from airflow_provider_itnio.api.describe import describe_value
 from airflow_provider_itnio.api.errors import InvalidParameterError, NotDeliveredError
+from airflow_provider_itnio.api.message_ids import why_not_waited_for
 from airflow_provider_itnio.api.phone_numbers import canonical_number
 from airflow_provider_itnio.api.values import plain_scalar
 from airflow_provider_itnio.status_texts import WINDOW_CODES
@@ -48,6 +49,11 @@ class Asked:
     message_id: str
     type: str
     at: float | None
+
+    @property
+    def has_usable_id(self) -> bool:
+        """Whether the receiver can be asked what became of the message."""
+        return bool(self.message_id) and not why_not_waited_for(self.message_id)
 
 
 class AnswerDict(TypedDict):

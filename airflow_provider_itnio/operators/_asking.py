@@ -255,3 +255,16 @@ def _task_of(context: Context) -> str:
     instance = context.get("ti")
     task = [getattr(instance, name, None) for name in ("dag_id", "run_id", "task_id", "map_index")]
     return "/".join(map(str, task)) if instance is not None else ""
+
+
+def nothing_was_pushed(question: Question) -> ReceiverError:
+    """Return the error of a question of which the receiver has heard nothing by its end.
+
+    :param question: the question, as it was asked.
+    """
+    why = "The receiver knows of no status of the question's messages: Itniotech does not push to it"
+    if not any(one.has_usable_id for one in question.asked):
+        why = (
+            "Itniotech gave the question's messages no ids that can be used, and the receiver heard of nobody"
+        )
+    return ReceiverError(f"It is not known whether anybody has answered. {why} (see docs/receipts.md)")

@@ -24,6 +24,7 @@ from airflow_provider_itnio.api.errors import (
     ReceiverError,
 )
 from airflow_provider_itnio.api.masking import mask_phone
+from airflow_provider_itnio.api.message_ids import why_not_waited_for
 from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
 
 if TYPE_CHECKING:
@@ -111,6 +112,21 @@ def check_receiver(hook: ItnioHook, *, has_messaged: bool = False) -> None:
         if not has_messaged:
             raise
         log.warning("%s. Messages of an earlier try are waited for all the same", error)
+
+
+def check_can_be_waited_for(receipt: ReceiptDict) -> None:
+    """Make sure that it is of use to wait for a message: no push is about one without a usable id.
+
+    :param receipt: the receipt.
+    :raises AirflowFailException: at once and without retries, if its id can't be used.
+    """
+    if problem := why_not_waited_for(receipt["message_id"]):
+        number = mask_phone(receipt["recipient"])
+        error = NotDeliveredError(
+            f"The {receipt['type']} message to {number} was accepted by Itniotech and {problem}",
+            status="none",
+        )
+        raise AirflowFailException(f"{type(error).__name__}: {error}") from error
 
 
 def wait_for_status(hook: ItnioHook, message_id: str, until: str, seconds: float) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from airflow_provider_itnio.operators._recorded import RecordedSending
 from airflow_provider_itnio.operators._waiting import (
     OF_TRIGGERER,
     WaitFor,
+    check_can_be_waited_for,
     check_deferrable,
     check_receiver,
     check_wait,
@@ -295,6 +296,7 @@ class WhatsAppSendOperator(RecordedSending, WhatsAppMessageOperator):
         log.info("Waiting until the message is %s, %s at most", self.wait_for, timedelta(seconds=seconds))
         with self._failing_as_documented(), never_sending_again(record, receipt["recipient"]):
             self._stop_if_ended()
+            check_can_be_waited_for(receipt)
             if is_deferrable(self.deferrable):
                 from airflow_provider_itnio.triggers.whatsapp import WhatsAppStatusTrigger
 

@@ -22,7 +22,7 @@ from airflow_provider_itnio.api.errors import (
 from airflow_provider_itnio.api.masking import mask_phone
 from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
 from airflow_provider_itnio.hooks.itnio import ItnioHook
-from airflow_provider_itnio.operators._asking import AskingOperator
+from airflow_provider_itnio.operators._asking import AskingOperator, nothing_was_pushed
 from airflow_provider_itnio.operators._question import (
     check_order,
     check_question,
@@ -372,7 +372,7 @@ class WhatsAppAskOperator(AskingOperator):
             advice = "" if self.template is not None else _GIVE_TEMPLATE
             raise AirflowFailException(f"NotDeliveredError: The question reached nobody: {reasons}{advice}")
         if not found["is_pushed_to"]:
-            raise ReceiverError(_NOTHING_PUSHED)
+            raise nothing_was_pushed(question)
         if reached.unclear:
             raise AirflowFailException(
                 f"It is not clear whether anybody has answered. {reached.unclear}. {_CLEAR}"
@@ -388,11 +388,6 @@ _FAILED: Final = "__fail__"
 
 _CLEAR: Final = (
     "Clear the task to ask again. A tap on a button, or a reply that quotes the question, is always clear"
-)
-
-_NOTHING_PUSHED: Final = (
-    "It is not known whether anybody has answered. The receiver knows of no status of the question's "
-    "messages: Itniotech does not push to it (see docs/receipts.md)"
 )
 
 _GIVE_TEMPLATE: Final = ". Only a WhatsApp template reaches people who have not written: give template=…"

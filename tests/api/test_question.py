@@ -227,6 +227,13 @@ def test_it_asks_often_until_messages_have_arrived_and_then_once_in_25_seconds()
     assert (waits, waiting.asked) == ([1, 2, 4, 8], {"after": "a-6", "limit": 1000, "wait": 25})
 
 
+def test_a_message_without_a_usable_id_is_not_asked_for():
+    unusable = Asked(BEN, "(accepted; its id can't be printed)", "interactive", AT)
+    unknown = Asked(BEN, "", "", None)
+    wait = AnswerWait(replace(QUESTION, asked=(QUESTION.asked[0], unusable, unknown)), SECRET)
+    assert wait.unsettled == ["m1"]
+
+
 def test_it_ends_when_all_is_read_that_came_in_time():
     waiting = Waiting()
     assert waiting.hears(after=99) == 0

@@ -47,6 +47,30 @@ def test_whose_window_is_closed_is_asked_by_the_template(sandbox, receiver):
 
 
 @for_each("deferrable", [False, True])
+def test_a_question_without_a_usable_id_may_be_answered_and_its_status_is_not_asked_for(
+    deferrable, sandbox, receiver
+):
+    def asked(**fields):
+        sandbox.fail_next(answer={"status": "0", "data": {"messageId": "x" * 150}})
+        return asking(deferrable=deferrable, **fields)
+
+    run = asked()
+    if deferrable:
+        left = deferred(run)
+        write(sandbox, "again")
+        assert ended(run, left)["answer"] == "again"
+    else:
+        later = threading.Timer(1, write, (sandbox, "again"))
+        later.start()
+        assert run.once()["answer"] == "again"
+        later.join()
+    run = asked(answer_within=1, if_no_answer="leave")
+    told = "Itniotech gave the question's messages no ids that can be used, and the receiver heard of nobody"
+    with pytest.raises(AirflowFailException, match=f"ReceiverError: .*{told}"):
+        ended(run, deferred(run)) if deferrable else run.once()
+
+
+@for_each("deferrable", [False, True])
 def test_a_question_that_fails_outside_of_the_window_is_asked_by_the_template(
     deferrable, maybe_store, sandbox, receiver
 ):

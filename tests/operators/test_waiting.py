@@ -15,7 +15,7 @@ from airflow_provider_itnio.api.errors import InvalidParameterError, NotDelivere
 from airflow_provider_itnio.triggers.whatsapp import WhatsAppStatusTrigger
 from tests.operators.proxies import proxy_of
 from tests.operators.ways import OF_ONE, deciding, sending
-from tests.receiver.running import READ_TOKEN
+from tests.receiver.running import READ_TOKEN, status_push
 from tests.tables import for_each
 from tests.task_runs import TaskRun, fails_at_once, may_be_tried_again, outcomes_in
 
@@ -109,6 +109,27 @@ def test_a_message_that_fails_later_fails_the_task_with_the_reason(deferrable, m
         run.clear()
         fails_at_once(run, NotDeliveredError) if not deferrable else deferred(run)
         assert len(sandbox.messages) == 2
+
+
+@for_each("message_id", ["x" * 150, "a\tb", "a\u200bb"])
+@for_each("deferrable", [False, True])
+def test_a_message_without_a_usable_id_fails_at_once_and_is_not_sent_again(
+    deferrable, message_id, maybe_store, sandbox, receiver
+):
+    receiver.push(status_push(message_id, "delivered"))
+    sandbox.fail_next(answer={"status": "0", "data": {"messageId": message_id}})
+    run = waiting(maybe_store, deferrable=deferrable)
+    told = str(fails_at_once(run, NotDeliveredError))
+    assert told.startswith(
+        "NotDeliveredError: The text message to 86…57 was accepted by Itniotech and can't be waited for "
+        "(accepted; its id "
+    )
+    if maybe_store:
+        assert str(fails_at_once(run, NotDeliveredError)) == told
+        run.clear()
+        run.make = lambda: sending(wait_for="accepted")
+        assert run.once()["message_id"].startswith("(accepted; its id")
+    assert len(sandbox.requests) == 1
 
 
 def test_a_text_outside_of_the_window_says_so(sandbox):
