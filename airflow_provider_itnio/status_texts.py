@@ -164,15 +164,24 @@ a status push names them is assumed."""
 WINDOW_CODES: Final = (470, 131047)
 """Those of a message that came outside the 24-hour window."""
 
-_CODE: Final = re.compile(r"(?<![\d.])(\d{1,6})(?![\d.])")
+_CODE: Final = re.compile(r"(?<![\d.])(\d{1,6})(?!\.?\d)")
+_NAMED_CODE: Final = re.compile(r"code\W{0,4}(\d{1,6})(?!\.?\d)", re.IGNORECASE)
+_OUTSIDE_WINDOW: Final = re.compile(
+    r"\bre\W?engagement message\b|more than 24 hours have passed since the (customer|recipient) last replied",
+    re.IGNORECASE,
+)
+"""Meta's title and text of 131047, for who passes them on without the number."""
 
 
 def whatsapp_code(failure: str) -> int | None:
     """Return the code of WhatsApp's that a reason names, ``None`` if it names none that is known.
 
-    :param failure: ``failure`` of a status push.
+    :param failure: ``failure`` of a status push, as it is or as JSON.
     """
-    return next((code for found in _CODE.findall(failure) if (code := int(found)) in OF_WHATSAPP), None)
+    for found in (*_NAMED_CODE.findall(failure), *_CODE.findall(failure)):
+        if (code := int(found)) in OF_WHATSAPP:
+            return code
+    return 131047 if _OUTSIDE_WINDOW.search(failure) else None
 
 
 def describe_failure(failure: str) -> str:

@@ -16,7 +16,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from airflow_provider_itnio.receiver.events import LONGEST_ID, digits_of, read_event
+from airflow_provider_itnio.receiver.events import LONGEST_ID, digits_of, read_events
 from airflow_provider_itnio.receiver.mailbox import ORDER, CursorError, Mailbox, as_one_of_many, has_reached
 from airflow_provider_itnio.receiver.tokens import Tokens
 from airflow_provider_itnio.receiver.writer import INCOMING, NotKeptError, Writer
@@ -93,7 +93,9 @@ class Receiver:
             raise HTTPException(404, "there is nothing at this address")
         pushed = await _json(request, LARGEST_PUSH)
         try:
-            await self._writer.keep(read_event(pushed, int(time.time())))
+            await self._writer.keep(read_events(pushed, int(time.time())))
+        except RecursionError:
+            raise HTTPException(400, "body: nested too deep") from None
         except NotKeptError as error:
             raise HTTPException(503, f"not kept: {error}. Push it again", {"Retry-After": "10"}) from None
         return JSONResponse({"status": "0"})

@@ -79,12 +79,20 @@ class UnreadEvent:
 Event = StatusEvent | IncomingMessage | UnreadEvent
 
 
-def read_event(pushed: object, now: int) -> Event:
+def read_events(pushed: object, now: int) -> list[Event]:
     """Read a push.
 
     :param pushed: the push's body, parsed.
     :param now: Unix seconds, used where the event has no time that can be.
+    :return: the event; and the push once more, unread, if a part of it could not be read.
     """
+    event = _read(pushed, now)
+    if isinstance(event, StatusEvent) and event.failure == "":
+        return [event, _unread(pushed, "message-status-event", "failed without a reason")]
+    return [event]
+
+
+def _read(pushed: object, now: int) -> Event:
     if not isinstance(pushed, Mapping):
         return _unread(pushed, "", "is no object")
     kind = _text(pushed.get("eventType"), _LONGEST_WORD)
@@ -103,8 +111,27 @@ def _status(pushed: Mapping[Any, Any], kind: str, message_id: str, at: int) -> E
     status = _text(pushed.get("status"), _LONGEST_WORD).lower()
     if status not in STATUSES:
         return _unread(pushed, kind, "status is not known")
-    failure = _text(pushed.get("failure"), _LONGEST_TEXT) if status == "failed" else None
-    return StatusEvent(message_id, status, at, failure)
+    return StatusEvent(message_id, status, at, _reason(pushed) if status == "failed" else None)
+
+
+def _reason(pushed: Mapping[Any, Any]) -> str:
+    """Return why a message failed: a text as it is, all else as JSON."""
+    for name in ("failure", "errors", "error", "reason"):
+        value = pushed.get(name)
+        if isinstance(value, Mapping | list | float) and value:
+            value = json.dumps(_code_first(value), ensure_ascii=False)
+        if (text := _text(value, _LONGEST_TEXT)).strip():
+            return text
+    return ""
+
+
+def _code_first(value: object) -> object:
+    """Let an object begin with its code, which a reader who gets the beginning alone must have."""
+    if isinstance(value, Mapping):
+        return {name: value[name] for name in ("code", *value) if name in value}
+    if isinstance(value, list):
+        return [_code_first(one) if isinstance(one, Mapping) else one for one in value]
+    return value
 
 
 def _incoming(pushed: Mapping[Any, Any], kind: str, message_id: str, at: int, now: int) -> Event:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from sqlalchemy.exc import DataError, SQLAlchemyError
@@ -69,16 +69,16 @@ class Writer:
         self.waiting = Waiting()
         self._mailbox = mailbox
         self._keep_seconds = keep_seconds
-        self._queue: asyncio.Queue[tuple[Event, asyncio.Future[None]]] = asyncio.Queue(MOST_WAITING)
+        self._queue: asyncio.Queue[tuple[Sequence[Event], asyncio.Future[None]]] = asyncio.Queue(MOST_WAITING)
 
-    async def keep(self, event: Event) -> None:
-        """Return once an event is committed.
+    async def keep(self, events: Sequence[Event]) -> None:
+        """Return once the events of a push are committed.
 
-        :raises NotKeptError: if it is not: too many wait, or the database has failed.
+        :raises NotKeptError: if they are not: too many wait, or the database has failed.
         """
         kept: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         try:
-            self._queue.put_nowait((event, kept))
+            self._queue.put_nowait((events, kept))
         except asyncio.QueueFull:
             raise NotKeptError("too many events wait for the database") from None
         await kept
@@ -95,8 +95,8 @@ class Writer:
         finally:
             forgetting.cancel()
 
-    async def _commit(self, batch: list[tuple[Event, asyncio.Future[None]]]) -> None:
-        events = [event for event, _ in batch]
+    async def _commit(self, batch: list[tuple[Sequence[Event], asyncio.Future[None]]]) -> None:
+        events = [event for of_push, _ in batch for event in of_push]
         error: Exception | None = None
         try:
             await asyncio.to_thread(self._mailbox.keep, events, int(time.time()))

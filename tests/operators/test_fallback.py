@@ -19,7 +19,7 @@ from airflow_provider_itnio.messages import template_message
 from airflow_provider_itnio.operators.whatsapp import WhatsAppSendOperator
 from tests.operators.test_waiting import deferred, resumed, triggered
 from tests.operators.ways import OF_ONE, WAYS, sending
-from tests.receiver.running import READ_TOKEN, new_number, text_push
+from tests.receiver.running import READ_TOKEN, new_number, status_push, text_push
 from tests.tables import for_each
 from tests.task_runs import TaskRun, TaskStateStore, fails_at_once, may_be_tried_again, outcomes_in
 
@@ -119,6 +119,30 @@ def test_a_text_that_failed_for_the_window_is_followed_by_the_template(
         assert (kept(maybe_store)["outcome"], kept(maybe_store)["fallback"]) == ("accepted", True)
         assert run.once()["message_id"] == receipt["message_id"] if not deferrable else deferred(run)
         assert len(sandbox.messages) == 2
+
+
+@for_each(
+    ("failed", "is_outside"),
+    [
+        ({"failure": {"code": 131047, "title": "Re-engagement message"}}, True),
+        ({"errors": [{"code": "131047"}]}, True),
+        ({"failure": "Re-engagement message"}, True),
+        ({"failure": [{"code": 131026, "title": "Message undeliverable"}]}, False),
+    ],
+)
+def test_a_reason_of_another_shape_is_one_too(failed, is_outside, store, receiver, sandbox):
+    sandbox.push_to(None)
+    number = new_number()
+    receiver.push(text_push(f"from-{number}", "hi", phone=number, at=int(time.time())))
+    left = deferred(run := falling_back(number, store, wait_for="delivered", deferrable=True))
+    assert receiver.push(status_push(sandbox.messages[0].id, "failed", **failed)) == 200
+    event = triggered(left.trigger)
+    if is_outside:
+        deferred_again(run, left, event)
+    else:
+        with pytest.raises(AirflowFailException, match="131026, the message can't be delivered"):
+            resumed(run, left, event)
+    assert types_sent(sandbox) == ["text", "template"][: 1 + is_outside]
 
 
 def test_another_failure_is_no_reason_for_it(sandbox, receiver, store):

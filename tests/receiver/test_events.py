@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_itnio.receiver.database import open_database
-from airflow_provider_itnio.receiver.events import IncomingMessage, StatusEvent, UnreadEvent, read_event
+from airflow_provider_itnio.receiver.events import IncomingMessage, StatusEvent, UnreadEvent, read_events
 from airflow_provider_itnio.receiver.mailbox import Mailbox
 from tests.receiver.running import AT, incoming_push, status_push
 from tests.tables import for_each
@@ -71,11 +71,13 @@ def kept(tmp_path_factory):
 
 @given(pushed=PUSHES)
 def test_any_json_is_read_or_kept_whole_and_can_be_asked_for(kept, pushed):
-    event = read_event(pushed, AT)
-    kept.keep([event], AT)
-    if isinstance(event, UnreadEvent):
+    event, *unread = events = read_events(pushed, AT)
+    kept.keep(events, AT)
+    if unread or isinstance(event, UnreadEvent):
         found = kept.unread(1)[0]["body"]
         assert found == json.dumps(pushed)
+    if isinstance(event, UnreadEvent):
+        assert not unread
     elif isinstance(event, StatusEvent):
         assert kept.messages([event.message_id])[0]["status"] != "none"
     else:
@@ -87,12 +89,12 @@ def test_any_json_is_read_or_kept_whole_and_can_be_asked_for(kept, pushed):
 @given(pushed=PUSHES)
 def test_what_is_read_of_any_json_is_text_that_can_be_encoded(pushed):
     with suppress(TypeError):
-        for value in vars(read_event(pushed, AT)).values():
+        for value in vars(read_events(pushed, AT)[0]).values():
             assert "\0" not in str(value)
             str(value).encode()
 
 
 @for_each("ahead", [301, 400 * 86400, 90_000_000_000])
 def test_what_a_person_wrote_in_the_future_was_written_now(ahead):
-    assert read_event(incoming_push("m", {}, at=AT + ahead), AT).at == AT
-    assert read_event(incoming_push("m", {}, at=AT + 300), AT).at == AT + 300
+    assert read_events(incoming_push("m", {}, at=AT + ahead), AT)[0].at == AT
+    assert read_events(incoming_push("m", {}, at=AT + 300), AT)[0].at == AT + 300

@@ -14,7 +14,7 @@ import pytest
 import sqlalchemy as sa
 
 from airflow_provider_itnio.receiver.database import VERSION, DatabaseError, mailbox, open_database
-from airflow_provider_itnio.receiver.events import read_event
+from airflow_provider_itnio.receiver.events import read_events
 from airflow_provider_itnio.receiver.mailbox import Mailbox
 from tests.receiver.running import AT, running_receiver, status_push, text_push
 
@@ -127,7 +127,7 @@ def test_old_rows_are_forgotten_and_new_ones_stay(database):
     kept = open_mailbox(database)
     for name, now in (("old", AT), ("new", AT + 31 * DAY)):
         events = [status_push(name, "sent"), text_push(name, name), {"eventType": name}]
-        kept.keep([read_event(event, now) for event in events], now)
+        kept.keep([one for event in events for one in read_events(event, now)], now)
     while kept.forget(AT + DAY):
         pass
     assert [one["status"] for one in kept.messages(["old", "new"])] == ["none", "sent"]
@@ -137,14 +137,15 @@ def test_old_rows_are_forgotten_and_new_ones_stay(database):
     while kept.forget(AT + 40 * DAY):
         pass
     # What comes after all is forgotten comes after the cursor.
-    kept.keep([read_event(text_push("later", "later"), AT)], AT + 50 * DAY)
+    kept.keep(read_events(text_push("later", "later"), AT), AT + 50 * DAY)
     assert [one["text"] for one in kept.incoming(page["cursor"], 10)["messages"]] == ["later"]
 
 
 def test_events_that_can_t_be_read_don_t_pile_up(database, monkeypatch):
     monkeypatch.setattr("airflow_provider_itnio.receiver.mailbox._UNREAD_KEPT", 3)
     kept = open_mailbox(database)
-    kept.keep([read_event({"eventType": str(number)}, AT) for number in range(10)], AT)
+    for number in range(10):
+        kept.keep(read_events({"eventType": str(number)}, AT), AT)
     while kept.forget(0):
         pass
     assert [one["eventType"] for one in kept.unread(10)] == ["9", "8", "7"]
@@ -153,8 +154,8 @@ def test_events_that_can_t_be_read_don_t_pile_up(database, monkeypatch):
 def test_a_cursor_of_another_database_begins_anew(tmp_path):
     first, second = (open_mailbox(f"sqlite:///{tmp_path}/{name}.db") for name in "ab")
     for number in range(5):
-        first.keep([read_event(text_push(str(number), "old"), AT)], AT)
-    second.keep([read_event(text_push("1", "new"), AT)], AT)
+        first.keep(read_events(text_push(str(number), "old"), AT), AT)
+    second.keep(read_events(text_push("1", "new"), AT), AT)
     cursor = first.incoming("latest", 10)["cursor"]
     assert [one["text"] for one in second.incoming(cursor, 10)["messages"]] == ["new"]
 
@@ -171,7 +172,7 @@ def test_tables_of_a_later_version_are_left_alone(database):
 
 def test_tables_of_an_earlier_version_are_brought_up_to_date(database, monkeypatch):
     engine, name = open_database(database)
-    Mailbox(engine, name).keep([read_event(status_push("kept", "sent"), AT)], AT)
+    Mailbox(engine, name).keep(read_events(status_push("kept", "sent"), AT), AT)
     changes = {VERSION: ("ALTER TABLE itnio_status ADD COLUMN more INTEGER",)}
     monkeypatch.setattr("airflow_provider_itnio.receiver.database._CHANGES", changes)
     monkeypatch.setattr("airflow_provider_itnio.receiver.database.VERSION", VERSION + 1)
@@ -219,7 +220,7 @@ def test_the_files_of_sqlite_are_their_owners_alone(is_new, tmp_path):
     """They hold what people wrote."""
     path = tmp_path / "receipts.db"
     if not is_new:
-        open_mailbox(f"sqlite:///{path}").keep([read_event(text_push("m", "hi"), AT)], AT)
+        open_mailbox(f"sqlite:///{path}").keep(read_events(text_push("m", "hi"), AT), AT)
         for one in tmp_path.iterdir():
             one.chmod(0o644)
     umask = os.umask(0o022)
@@ -227,7 +228,7 @@ def test_the_files_of_sqlite_are_their_owners_alone(is_new, tmp_path):
         engine, name = open_database(f"sqlite:///{path}")
         with closing(sqlite3.connect(path)) as held:  # the last one closed deletes the others
             held.execute("SELECT count(*) FROM itnio_mailbox").fetchone()
-            Mailbox(engine, name).keep([read_event(text_push("n", "hi"), AT)], AT)
+            Mailbox(engine, name).keep(read_events(text_push("n", "hi"), AT), AT)
             modes = {one.name: oct(one.stat().st_mode & 0o777) for one in tmp_path.iterdir()}
     finally:
         os.umask(umask)

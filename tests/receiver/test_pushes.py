@@ -232,6 +232,16 @@ def test_a_body_that_can_t_be_is_refused(receiver, body, code):
     assert receiver.push(body) == code
 
 
+@for_each("name", ["failure", "eventType"])
+def test_a_body_that_is_nested_too_deep_is_read_or_refused(receiver, name):
+    codes = set()
+    for depth in range(900, 1000, 2):
+        nested = b"[" * depth + b"]" * depth
+        whole = json.dumps(status_push("deep", "failed") | {name: "x"}).encode()
+        codes.add(receiver.push(whole.replace(b'"x"', nested)))
+    assert codes <= {200, 400}
+
+
 @for_each("text", ["a\0b", "\ud83d", "\u202e", "😀" * 21_000])
 @for_each("place", ["status", "text"])
 def test_text_that_no_database_takes_is_kept_as_far_as_it_can_be(any_receiver, text, place):
