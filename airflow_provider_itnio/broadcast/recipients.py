@@ -164,7 +164,7 @@ def excluded_numbers(given: object) -> frozenset[str]:
             "messaged; does the upstream function lack a return? An empty list excludes nobody"
         )
     text = plain_scalar(given)
-    if type(text) is str and not text.strip():
+    if type(text) is str and not split_numbers(text):
         return frozenset()
     return frozenset(
         read_recipient(entry, f"exclude[{index}]")[0]
@@ -348,10 +348,11 @@ def _shown(entry: Any) -> tuple[str, str]:
 
 def _in_text(given: str, field: str) -> Sequence[Any]:
     text = given.strip()
-    if not text:
-        raise InvalidMessageError(f"{field}: must hold at least one phone number, an empty text given")
     if not is_list_in_text(text):
-        return split_numbers(text)
+        if not (entries := split_numbers(text)):
+            shown = describe_value(text) if text else "an empty text"
+            raise InvalidMessageError(f"{field}: must hold at least one phone number, {shown} given")
+        return entries
     listed = _read_list(text)
     if not isinstance(listed, (list, tuple, set, dict)):
         raise InvalidMessageError(

@@ -215,6 +215,10 @@ class WhatsAppBroadcastOperator(BroadcastMessages):
         self._note_jinja()
         if self._is_written_in_dag_file():
             self._check_how_it_is_sent()
+            if isinstance(self.recipients, str) and not is_rendered_later(self.recipients):
+                from airflow_provider_itnio.broadcast.recipients import recipient_list
+
+                recipient_list(self.recipients)  # a list that is data is judged when the task runs
 
     def _check_message(self) -> None:
         for name, value in self._message_fields().items():

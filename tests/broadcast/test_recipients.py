@@ -124,7 +124,7 @@ def test_that_nothing_came_of_those_to_exclude_is_an_error():
         excluded_numbers(None)
 
 
-@for_each("given", ["", "  ", [], "[]"])
+@for_each("given", ["", "  ", ",", " ;\n,", [], "[]"])
 def test_nobody_is_excluded(given):
     assert excluded_numbers(given) == frozenset()
 

@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 import pytest
-from airflow.providers.common.compat.sdk import literal
+from airflow.providers.common.compat.sdk import AirflowFailException, literal
 
 from airflow_provider_itnio.api.errors import InvalidMessageError, InvalidParameterError
 from tests.tables import for_each
@@ -110,14 +110,27 @@ def test_an_empty_list_sends_nothing_and_succeeds(empty, sandbox):
     [
         (None, "recipients: must be phone numbers or dicts with phone, in a list; NoneType given"),
         ("", "recipients: must hold at least one phone number, an empty text given"),
+        (" ,\n;", "recipients: must hold at least one phone number, ',\\n;' given"),
         (f"[{LI}", "a text that begins with [ must be JSON"),
         (pd.DataFrame({"phone": [LI]}), 'give its rows as dicts (.to_dict("records"))'),
     ],
 )
 def test_what_is_no_list_of_recipients_fails_at_once(given, sentence, sandbox):
-    error = fails_at_once(broadcast_run(given), InvalidMessageError)
+    run = broadcast_run("{{ params.to }}", context={"params": {"to": LI}})
+    context = run.begin()
+    run.operator.recipients = given  # as rendered
+    with pytest.raises(AirflowFailException) as caught:
+        run.operator.execute(context)
+    error = caught.value
+    assert type(error.__cause__) is InvalidMessageError
     assert sentence in str(error)
     assert LI not in str(error)
+    assert sandbox.requests == []
+
+
+def test_variables_that_are_empty_name_nobody(sandbox):
+    run = broadcast_run("{{ params.a }},{{ params.b }}", context={"params": {"a": "", "b": ""}})
+    assert "recipients: must hold at least one phone number, ',' given" in str(fails_at_once(run))
     assert sandbox.requests == []
 
 

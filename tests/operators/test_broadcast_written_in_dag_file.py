@@ -85,13 +85,37 @@ def test_what_is_within_its_limits_is_taken(fields):
     assert {name: getattr(operator, name) for name in fields} == fields
 
 
-RECIPIENTS = [None, "", "12", ["12", "nobody", None], [{"name": "x"}], 7, {"phone": "x"}, object(), "{{ x }}"]
+RECIPIENTS = [
+    None,
+    "12",
+    "12,nobody",
+    ["12", "nobody", None],
+    [{"name": "x"}],
+    7,
+    {"phone": "x"},
+    object(),
+    "{{ x }}",
+]
 
 
 @for_each("recipients", RECIPIENTS)
 @for_each("name", ["recipients", "exclude"])
 def test_recipients_are_never_judged_when_the_dag_is_parsed(name, recipients):
     made(**{name: recipients})
+
+
+@for_each(
+    ("recipients", "told"),
+    [
+        ("", "recipients: must hold at least one phone number, an empty text given"),
+        (" ,;\n", r"recipients: must hold at least one phone number, ',;' given"),
+        ("[12", r"recipients: a text that begins with \[ must be JSON"),
+    ],
+)
+def test_a_text_that_holds_nobody_is_an_import_error(recipients, told):
+    with pytest.raises(InvalidMessageError, match=told):
+        made(recipients=recipients)
+    made(exclude=recipients)
 
 
 def test_it_needs_recipients():
