@@ -14,10 +14,12 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 log = logging.getLogger(__name__)
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Of the tables. A later one adds to ``_CHANGES`` what leads to it."""
 
-_CHANGES: Final[dict[int, tuple[str, ...]]] = {}
+_CHANGES: Final[dict[int, tuple[str, ...]]] = {
+    1: ("ALTER TABLE itnio_incoming ADD COLUMN opens_window BOOLEAN NOT NULL DEFAULT TRUE",),
+}
 """What leads from each version of the tables to the next one, in SQL."""
 
 _LOCK: Final = 0x17_A1_0C_4E
@@ -61,6 +63,7 @@ incoming = sa.Table(
     sa.Column("reply_to", sa.String(200)),
     sa.Column("at", sa.BigInteger, nullable=False),
     sa.Column("received_at", sa.BigInteger, nullable=False, index=True),
+    sa.Column("opens_window", sa.Boolean, nullable=False, server_default=sa.true()),
     sa.Index("itnio_incoming_sender", "sender", "at"),
     sqlite_autoincrement=True,
 )

@@ -8,28 +8,33 @@ read, inside ``message`` or beside it. An event that can't be read is kept whole
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any, Final
 
 STATUSES: Final = ("sent", "delivered", "read", "failed", "deleted")
 LONGEST_ID: Final = 200
 _LONGEST_WORD: Final = 64
 _LONGEST_TEXT: Final = 20_000
-_LATEST: Final = 253_402_300_799
-"""The last second of the year 9999."""
 _MILLISECONDS: Final = 100_000_000_000
-"""A time from here on counts milliseconds: as seconds it would be after the year 5000."""
+"""A time from here on counts milliseconds, or thousandths of them: as seconds it would be after the year
+5000."""
+_UNIX: Final = re.compile(r"\d{1,20}([.,]\d*)?(E\+?\d{1,2})?", re.ASCII | re.IGNORECASE)
 
 _CLOCKS_APART: Final = 300
 """Seconds by which Itniotech's clock may be ahead of this machine's."""
+_ZONES_APART: Final = 24 * 3600
+"""Seconds by which a time may be ahead that was written in another zone. Later ones are no times."""
 
 
 @dataclass(frozen=True, slots=True)
 class StatusEvent:
     """A message reached a status.
 
-    :param at: Unix seconds, by Itniotech's clock.
+    :param at: Unix seconds, by Itniotech's clock; when it was pushed if that can't be read.
     :param failure: the reason, beside ``failed``.
     """
 
@@ -47,7 +52,8 @@ class IncomingMessage:
     :param business_phone: the number that they wrote to, digits only; empty if that is not known.
     :param option_id: the id of the button or row that was chosen.
     :param reply_to: the id of the message that it answers.
-    :param at: Unix seconds, by Itniotech's clock.
+    :param at: Unix seconds, by Itniotech's clock; when it came if that can't be read.
+    :param opens_window: whether it is known when it was written.
     """
 
     message_id: str
@@ -60,6 +66,7 @@ class IncomingMessage:
     option_title: str | None
     reply_to: str | None
     at: int
+    opens_window: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,24 +93,31 @@ def read_events(pushed: object, now: int) -> list[Event]:
     :param now: Unix seconds, used where the event has no time that can be.
     :return: the event; and the push once more, unread, if a part of it could not be read.
     """
-    event = _read(pushed, now)
-    if isinstance(event, StatusEvent) and event.failure == "":
-        return [event, _unread(pushed, "message-status-event", "failed without a reason")]
-    return [event]
-
-
-def _read(pushed: object, now: int) -> Event:
     if not isinstance(pushed, Mapping):
-        return _unread(pushed, "", "is no object")
+        return [_unread(pushed, "", "is no object")]
+    at = _seconds(pushed.get("timestamp"))
+    if at is not None and at > now + _ZONES_APART:
+        at = None
+    event = _read(pushed, at, now)
+    if isinstance(event, UnreadEvent):
+        return [event]
+    is_status = isinstance(event, StatusEvent)
+    reason = "timestamp can't be read" if at is None else ""
+    if is_status and event.failure == "":
+        reason = "failed without a reason"
+    kind = "message-status-event" if is_status else "up-message-event"
+    return [event, _unread(pushed, kind, reason)] if reason else [event]
+
+
+def _read(pushed: Mapping[Any, Any], at: int | None, now: int) -> Event:
     kind = _text(pushed.get("eventType"), _LONGEST_WORD)
     if kind not in ("message-status-event", "up-message-event"):
         return _unread(pushed, kind, "eventType is not known")
     message_id = _text(pushed.get("messageId"), LONGEST_ID + 1)
     if not 0 < len(message_id) <= LONGEST_ID:
         return _unread(pushed, kind, f"messageId is missing or over {LONGEST_ID} characters")
-    at = _seconds(pushed.get("timestamp"), now)
     if kind == "message-status-event":
-        return _status(pushed, kind, message_id, at)
+        return _status(pushed, kind, message_id, now if at is None else at)
     return _incoming(pushed, kind, message_id, at, now)
 
 
@@ -134,7 +148,7 @@ def _code_first(value: object) -> object:
     return value
 
 
-def _incoming(pushed: Mapping[Any, Any], kind: str, message_id: str, at: int, now: int) -> Event:
+def _incoming(pushed: Mapping[Any, Any], kind: str, message_id: str, at: int | None, now: int) -> Event:
     origin = pushed.get("from")
     who = origin if isinstance(origin, Mapping) else {"phone": origin}
     sender = digits_of(who.get("phone"))
@@ -154,7 +168,8 @@ def _incoming(pushed: Mapping[Any, Any], kind: str, message_id: str, at: int, no
         option_id=option_id,
         option_title=option_title,
         reply_to=_text(context.get("id") or context.get("refMessageId"), LONGEST_ID) or None,
-        at=at if at <= now + _CLOCKS_APART else now,  # a window is not open longer than a day
+        at=now if at is None or at > now + _CLOCKS_APART else at,  # a window is not open longer than a day
+        opens_window=at is not None,
     )
 
 
@@ -197,12 +212,20 @@ def digits_of(value: object) -> str:
     return "".join(filter(str.isdecimal, _text(value, _LONGEST_WORD)))
 
 
-def _seconds(value: object, now: int) -> int:
-    digits = _text(value, _LONGEST_WORD)
-    seconds = int(digits) if digits.isascii() and digits.isdecimal() else 0
-    if seconds >= _MILLISECONDS:
-        seconds //= 1000
-    return seconds if 0 < seconds <= _LATEST else now
+def _seconds(value: object) -> int | None:
+    """Read a time: a Unix time of any unit down to nanoseconds, or ISO 8601, in UTC if it names no zone."""
+    text = repr(value) if isinstance(value, float) else _text(value, _LONGEST_WORD).strip()
+    try:
+        if _UNIX.fullmatch(text):
+            seconds = int(Decimal(text.replace(",", ".")))
+            while _MILLISECONDS <= seconds < _MILLISECONDS * 10**9:
+                seconds //= 1000
+        else:
+            moment = datetime.fromisoformat(text)
+            seconds = int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
+    except (ValueError, OverflowError):
+        return None
+    return seconds if seconds > 0 else None
 
 
 def _unread(pushed: object, kind: str, reason: str) -> UnreadEvent:

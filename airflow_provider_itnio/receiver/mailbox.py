@@ -199,9 +199,10 @@ class Mailbox:
         :param business_phone: the number that the message comes from, digits only: what was written to
             another one does not count. Empty for any.
         """
-        query = sa.select(sa.func.max(incoming.c.at)).where(incoming.c.sender == phone)
+        query = sa.select(incoming.c.at).where(incoming.c.sender == phone, incoming.c.opens_window)
         if business_phone:
             query = query.where(incoming.c.business_phone.in_(("", business_phone)))
+        query = query.order_by(incoming.c.at.desc()).limit(1)
         with self._reader.connect() as connection:
             last = connection.scalar(query)
         until = None if last is None else _time(last + WINDOW)

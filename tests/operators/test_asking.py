@@ -209,6 +209,16 @@ def test_words_to_its_own_business_phone_answer_however_it_is_written(spelled, r
     assert ended(run, left)["answer"] == "again"
 
 
+@for_each("timestamp", [None, "soon", [1]])
+def test_words_and_taps_without_a_time_that_can_be_read_answer(timestamp, receiver, sandbox):
+    for is_typed in (True, False):
+        left = deferred(run := asking(deferrable=True))
+        tapped = chosen(ids_in(sandbox.messages[-1])[0])
+        message = {"type": "text", "text": {"body": "again"}} if is_typed else tapped
+        push_choice(receiver, message, timestamp=timestamp)
+        assert ended(run, left)["answer"] == "again"
+
+
 def test_a_caption_does_not_answer(receiver, unanswered):
     image = {"type": "image", "image": {"filePath": "https://x/1.png", "caption": "again"}}
     unanswered(lambda question: push_choice(receiver, image), "none of the options")

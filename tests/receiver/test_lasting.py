@@ -185,6 +185,20 @@ def test_tables_of_an_earlier_version_are_brought_up_to_date(database, monkeypat
             ]
 
 
+def test_tables_of_the_first_version_keep_what_people_wrote(database):
+    engine, _ = open_database(database)
+    first = open_mailbox(database)
+    first.keep(read_events(text_push("before", "hi"), AT), AT)
+    with engine.begin() as connection:
+        connection.execute(sa.text("ALTER TABLE itnio_incoming DROP COLUMN opens_window"))
+        connection.execute(mailbox.update().values(version=1))
+    kept = open_mailbox(database)
+    assert kept.window("8614718004557")["open_until"] == "2026-09-22T14:13:20+00:00"
+    kept.keep(read_events(text_push("after", "hi", at="?"), AT + 60), AT + 60)
+    assert kept.window("8614718004557")["open_until"] == "2026-09-22T14:13:20+00:00"
+    assert len(kept.incoming(None, 10)["messages"]) == 2
+
+
 def test_many_that_open_a_new_database_make_its_tables_once(database):
     names, threads = [], []
     for _ in range(8):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import json
+import time
 
 import pytest
 
-from tests.receiver.running import AT, new_number, text_push
+from tests.receiver.running import AT, new_number, status_push, text_push
 from tests.tables import for_each
 
 pytestmark = pytest.mark.xdist_group("postgresql")  # which is started once
@@ -55,3 +57,73 @@ def test_the_latest_message_to_the_business_phone_counts(any_receiver):
 def test_a_business_phone_without_digits_is_refused(any_receiver, given):
     code, answer = any_receiver.ask("/v1/window", {"phone": "49", "business_phone": given})
     assert (code, answer["error"]) == (400, "business_phone: must be digits")
+
+
+WRITTEN = 1_779_123_456
+"""Months ago, and at no full minute."""
+
+
+@for_each(
+    "timestamp",
+    [
+        WRITTEN,
+        f" {WRITTEN} ",
+        WRITTEN + 0.629,
+        f"{WRITTEN}.629",
+        f"{WRITTEN},629",
+        "1.779123456E9",
+        *(value for unit in (10**3, 10**6, 10**9) for value in (WRITTEN * unit, f"{WRITTEN * unit}")),
+        float(WRITTEN * 10**9),
+        WRITTEN * 1000 + 0.5,
+        "2026-05-18T16:57:36Z",
+        "2026-05-18T16:57:36.629+00:00",
+        "2026-05-18 16:57:36",
+        "20260518T165736Z",
+        "2026-05-19T00:57:36+08:00",
+    ],
+)
+def test_a_time_in_any_shape_is_when_it_was_written(receiver, timestamp):
+    number = new_number()
+    wrote(receiver, number, timestamp)
+    window = receiver.get("/v1/window", {"phone": number})
+    assert window["last_incoming_at"] == "2026-05-18T16:57:36+00:00"
+    message_id = f"time-of-{number}"
+    receiver.push(status_push(message_id, "sent", timestamp))
+    assert receiver.get(f"/v1/messages/{message_id}")["at"] == "2026-05-18T16:57:36+00:00"
+    assert message_id not in json.dumps(receiver.get("/v1/unread?limit=5"))
+
+
+@for_each(
+    "timestamp",
+    [
+        *(None, "", 0, -1, True, [WRITTEN], {"seconds": WRITTEN}, "yesterday", "18/05/2026", "1_779_123_456"),
+        *(float("nan"), float("inf"), 1e300, "1E99", 10**30, "20260518165736", "9" * 60, "\u0661" * 10),
+        "9999-12-31T23:59:59Z",
+    ],
+)
+def test_a_message_without_a_time_that_can_be_read_is_kept_and_opens_no_window(any_receiver, timestamp):
+    number, began = new_number(), int(time.time())
+    cursor = any_receiver.get("/v1/incoming?after=latest")["cursor"]
+    wrote(any_receiver, number, timestamp)
+    [message] = any_receiver.get(f"/v1/incoming?after={cursor}")["messages"]
+    assert message["from"] == number
+    assert message["at"] >= time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(began))
+    assert any_receiver.get(f"/v1/window/{number}")["open_until"] is None
+    [unread] = any_receiver.get("/v1/unread?limit=1")["events"]
+    assert json.loads(unread["body"])["messageId"] == message["message_id"]
+    assert unread["reason"] == "timestamp can't be read"
+
+
+def test_a_time_in_another_zone_than_it_says_is_now(any_receiver):
+    """A clock that is ahead by hours still tells that somebody has just written."""
+    number, now = new_number(), int(time.time())
+    wrote(any_receiver, number, now + 8 * 3600)
+    told = any_receiver.get(f"/v1/window/{number}")["last_incoming_at"]
+    assert told < time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now + 4 * 3600))
+
+
+def test_a_status_without_a_time_counts_and_is_shown_unread(any_receiver):
+    any_receiver.push(status_push("timeless", "delivered", None))
+    assert any_receiver.get("/v1/messages/timeless")["status"] == "delivered"
+    [unread] = any_receiver.get("/v1/unread?limit=1")["events"]
+    assert json.loads(unread["body"])["messageId"] == "timeless"
