@@ -15,6 +15,7 @@ from airflow_provider_itnio.api.errors import InvalidMessageError
 from airflow_provider_itnio.api.masking import mask_phone
 from airflow_provider_itnio.api.phone_numbers import canonical_number, normalize_phone, split_numbers
 from airflow_provider_itnio.api.values import integral, is_gap, plain_scalar, type_name
+from airflow_provider_itnio.broadcast.entry_hints import dict_hint, entry_hint
 from airflow_provider_itnio.templating import is_list_in_text
 
 _NO_DATA: Final[Mapping[str, Any]] = {}
@@ -77,16 +78,17 @@ def recipient_list(given: Any, field: str = "recipients") -> Sequence[Any]:
     """
     try:
         entries = _entries(plain_scalar(given), field)
-        is_lazy = entries is None and _is_lazy(given)
+        hint = dict_hint(given)
+        is_lazy = entries is None and not hint and _is_lazy(given)
     except InvalidMessageError:
         raise
     except Exception:  # data that fails when it is asked what it is
-        entries, is_lazy = None, False
+        entries, is_lazy, hint = None, False, ""
     if is_lazy:  # what Airflow raises when it can't give them is no fault of the data
         return _fetched(given)
     if entries is None:
         raise InvalidMessageError(
-            f"{field}: must be phone numbers or dicts with phone, in a list; {type_name(given)} given"
+            f"{field}: must be phone numbers or dicts with phone, in a list; {type_name(given)} given{hint}"
         )
     return entries
 
@@ -259,6 +261,10 @@ def _number_and_data(entry: Any, name: str) -> tuple[str, Mapping[str, Any]]:
             'given; make each row a dict, {"phone": row[0], …}'
         )
     if not isinstance(entry, Mapping):
+        if hint := entry_hint(entry):
+            raise InvalidMessageError(
+                f"{name}: must be a number or a dict with phone, {type_name(entry)} given{hint}"
+            )
         return normalize_phone(entry, name, if_several=_ONE_EACH), _NO_DATA
     data = _data_of(entry)
     phone = data.get("phone", _NO_DATA)

@@ -1,12 +1,17 @@
 from __future__ import annotations
 
 import random
+import re
 from collections import deque
+from dataclasses import dataclass
 from decimal import Decimal
 
+import attrs
 import numpy as np
 import pandas as pd
 import pytest
+import sqlalchemy
+from pydantic import BaseModel
 
 from airflow_provider_itnio.api.errors import InvalidMessageError
 from airflow_provider_itnio.broadcast.recipients import (
@@ -29,10 +34,12 @@ DEEP = "[" * 100_000
 LONG = f"['{'1' * 1_000_000}']"
 
 
+@attrs.define
 class Lazy:
-    def __init__(self, entries):
-        self.entries = entries
-        self.slices = []
+    """As Airflow's, which is made with attrs too."""
+
+    entries: list
+    slices: list = attrs.Factory(list)
 
     def __len__(self):
         return len(self.entries)
@@ -122,6 +129,54 @@ def test_what_begins_like_json_and_is_none_is_refused_with_a_hint(text):
 def test_that_nothing_came_of_those_to_exclude_is_an_error():
     with pytest.raises(InvalidMessageError, match="exclude: None given, so that everyone would be messaged"):
         excluded_numbers(None)
+
+
+@dataclass
+class Person:
+    phone: str = LI
+
+
+class Model(BaseModel):
+    phone: str = LI
+
+
+@attrs.define
+class Defined:
+    phone: str = LI
+
+
+with sqlalchemy.create_engine("sqlite://").connect() as connection:
+    ROW = connection.execute(sqlalchemy.text(f"SELECT {LI}, 2")).one()
+FRAME = pd.DataFrame({"phone": [LI], "name": ["Li"]})
+OBJECTS = [
+    (ROW, r"(Legacy)?Row given; give each row as dict\(row\._mapping\), or select with \.mappings\(\)"),
+    (Person(), r"Person given; give each as a dict \(dataclasses\.asdict\)"),
+    (Model(), r"Model given; give each as a dict \(\.model_dump\(\)\)"),
+    (Defined(), r"Defined given; give each as a dict \(attrs\.asdict\)"),
+]
+
+
+@for_each(
+    ("entry", "told"),
+    [
+        *OBJECTS,
+        (FRAME.iloc[0], r"Series given; give each row as a dict \(row\.to_dict\(\)\)"),
+        (FRAME, "DataFrame given; give its rows as dicts"),
+        (np.array([LI, ANA]), 'ndarray given; make each row a dict, {"phone": row'),
+        (Lazy([LI]), r"Lazy given; give it alone, outside of a list; \.concat\(\) joins the outputs of sev"),
+    ],
+)
+def test_an_object_in_a_list_is_refused_with_what_to_give(entry, told):
+    (found,) = Recipients([entry])
+    assert re.match(rf"recipients\[0\]: must be a number or a dict with phone, {told}", found.problem)
+    with pytest.raises(InvalidMessageError, match=told):
+        excluded_numbers([entry])
+
+
+@for_each(("given", "told"), OBJECTS)
+def test_an_object_alone_is_refused_with_what_to_give(given, told):
+    with pytest.raises(InvalidMessageError, match=f"dicts with phone, in a list; {told}"):
+        recipient_list(given)
 
 
 @for_each("given", ["", "  ", ",", " ;\n,", [], "[]"])

@@ -1,0 +1,46 @@
+"""Hints in errors: how an object that holds a recipient becomes a dict, by what the object can do."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+_OF_ROW: Final = "; give each row as dict(row._mapping), or select with .mappings()"  # of SQLAlchemy
+_BY_ATTRIBUTE: Final = {
+    "model_dump": "give each as a dict (.model_dump())",  # pydantic
+    "__dataclass_fields__": "give each as a dict (dataclasses.asdict)",
+    "__attrs_attrs__": "give each as a dict (attrs.asdict)",
+}
+
+
+def dict_hint(value: Any) -> str:
+    """Say how an object becomes a dict.
+
+    :param value: what was given.
+    :return: the rest of a sentence; empty if it is no object that holds fields.
+    """
+    kind = type(value)
+    if hasattr(kind, "_mapping"):
+        return _OF_ROW
+    if hasattr(kind, "__getitem__"):  # a sequence, whatever it is made with: Airflow's are made with attrs
+        return ""
+    return next((f"; {hint}" for name, hint in _BY_ATTRIBUTE.items() if hasattr(kind, name)), "")
+
+
+def entry_hint(entry: Any) -> str:
+    """Say what to give in place of an entry of a list of recipients.
+
+    :param entry: what was given.
+    :return: the rest of a sentence; empty if it may be a number or a dict.
+    """
+    kind = type(entry)
+    if hint := dict_hint(entry):
+        return hint
+    dimensions = getattr(entry, "ndim", 0) if hasattr(kind, "ndim") else 0
+    if hasattr(kind, "to_dict") and dimensions:  # pandas
+        return "; give each row as a dict (row.to_dict())" if dimensions == 1 else "; give its rows as dicts"
+    if dimensions:  # numpy
+        return '; make each row a dict, {"phone": row[0], …}'
+    is_scalar = hasattr(kind, "ndim") or issubclass(kind, (str, bytes, bytearray, memoryview, set, frozenset))
+    if not is_scalar and hasattr(kind, "__len__") and hasattr(kind, "__getitem__"):
+        return "; give it alone, outside of a list; .concat() joins the outputs of several tasks"
+    return ""
