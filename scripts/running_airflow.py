@@ -168,19 +168,12 @@ class RunningAirflow:
             process.kill()
         self._pids["triggerer"] = self._forks.begin("triggerer")
 
-    def wait_until_dag_files_are_read(self, timeout: float = 60) -> None:
-        """Wait until no DAG file is being read: callbacks of one that is would wait until it is read again.
-
-        :param timeout: seconds to wait at most.
-        """
+    @property
+    def reads_dag_files(self) -> bool:
+        """Whether Airflow 3 reads a DAG file now: that file's callbacks wait until it is read again."""
         import psutil
 
-        part = psutil.Process(self._pids["dag-processor" if AIRFLOW_3 else "scheduler"])
-        name = "" if AIRFLOW_3 else "DagFileProcessorManager"
-        readers = [one for one in (part, *part.children()) if name in " ".join(one.cmdline())][:1]
-        deadline = time.monotonic() + timeout
-        while any(one.children() for one in readers) and time.monotonic() < deadline:
-            time.sleep(0.1)
+        return AIRFLOW_3 and bool(psutil.Process(self._pids["dag-processor"]).children())
 
     def trigger(self, dag_id: str, *run_ids: str) -> None:
         """Start runs of a DAG, as soon as Airflow knows the DAG.

@@ -125,13 +125,13 @@ def _problem(error: Exception, name: str) -> str:
     return describe_error(error) if cause is None else f"{name}: {describe_error(cause)}"
 
 
-def _masked(value: Any) -> Any:
+def masked(value: Any) -> Any:
+    """Mask what Airflow masks in its logs, but not in links."""
     if isinstance(value, str):
-        # Its exception, which such a text may show, may hold a secret. A link has to stay what it is.
         return value if value.startswith(("http://", "https://")) else redact(value)
     if isinstance(value, dict):
-        return {key: _masked(inner) for key, inner in value.items()}
-    return [*map(_masked, value)] if isinstance(value, (list, tuple)) else value
+        return {key: masked(inner) for key, inner in value.items()}
+    return [*map(masked, value)] if isinstance(value, (list, tuple)) else value
 
 
 def gathered_facts(context: Any) -> AlertFacts:
@@ -191,19 +191,15 @@ class AlertRenderer:
             airflow=lambda value: self.notifier.render_template(value, self.context, jinja_env),
         )
 
-    def render(self, name: str, value: Any) -> Any:
-        """Render one value. If that fails, add to ``problems`` and return ``None``."""
+    def render(self, name: str, value: Any, then: Callable[[Any], Any] = lambda value: value) -> Any:
+        """Render one value, then change it. If that fails, add to ``problems`` and return ``None``."""
         if value is None:
             return None
         try:
-            return self._rendered(value, name)
+            return then(self._rendered(value, name))
         except Exception as error:
             self.problems.append(_problem(error, name))
             return None
-
-    def message_field(self, name: str, value: Any) -> Any:
-        """Render a field of the own message, in which what Airflow masks in its logs is masked, too."""
-        return _masked(self.render(name, value))
 
     def number(self, name: str, value: Any) -> str | None:
         """Render a phone number. If it is none, add to ``problems`` and return ``None``."""

@@ -286,11 +286,11 @@ class WhatsAppNotifier(_Notifier):
         return {**own, "reply_to": self.reply_to} if own else {}
 
     def _rendered(self, context: Any, facts: AlertFacts) -> tuple[RenderedAlert, ItnioHook]:
-        from airflow_provider_itnio.notifications.rendering import AlertRenderer, RenderedAlert
+        from airflow_provider_itnio.notifications.rendering import AlertRenderer, RenderedAlert, masked
 
         renderer = AlertRenderer(self, context, facts)
         own_message = {
-            name: renderer.message_field(name, value) for name, value in self.own_message().items()
+            name: renderer.render(name, value, masked) for name, value in self.own_message().items()
         }
         if own_message:
             own_message["if_too_long"] = self.if_too_long

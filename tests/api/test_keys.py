@@ -26,6 +26,7 @@ OPTIONAL_PATHS = {
     *(f"contacts[0].{name}[0].type" for name in ("addresses", "emails", "phones", "urls")),
     "interactive.action.buttons[0].type",
     "interactive.action.name",
+    *(f"template.components[1].parameters[{index}].type" for index in (1, 2)),
 }
 
 

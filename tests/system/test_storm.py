@@ -41,7 +41,7 @@ def pass_the_window(running):
 
 
 def fail(running, dag_id, runs, name):
-    running.airflow.wait_until_dag_files_are_read()
+    until(lambda: not running.airflow.reads_dag_files)
     running.airflow.trigger(dag_id, *(f"{name}_{number}" for number in range(runs)))
 
 
