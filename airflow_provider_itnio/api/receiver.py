@@ -303,13 +303,15 @@ def _status(message_id: str, told: object) -> MessageStatus | None:
     match told:
         case {"message_id": of} if of != message_id:
             return None
-        case {"status": "none" | "sent" | "delivered" | "read" as status, "at": at}:
-            return MessageStatus(message_id, status, _time(at))
-        case {"status": "failed", "at": at, "failure": failure}:
+        case {"message_id": _, "status": "none"}:
+            return MessageStatus(message_id, "none", None)
+        case {"message_id": _, "status": "sent" | "delivered" | "read" as status, "at": at} if (
+            moment := _time(at)
+        ):
+            return MessageStatus(message_id, status, moment)
+        case {"message_id": _, "status": "failed", "at": at, "failure": failure} if moment := _time(at):
             words = clean(str(failure or ""), 300)
-            return MessageStatus(
-                message_id, "failed", _time(at), describe_failure(words), whatsapp_code(words)
-            )
+            return MessageStatus(message_id, "failed", moment, describe_failure(words), whatsapp_code(words))
     return None
 
 

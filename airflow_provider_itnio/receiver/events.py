@@ -101,11 +101,10 @@ def read_events(pushed: object, now: int) -> list[Event]:
     event = _read(pushed, at, now)
     if isinstance(event, UnreadEvent):
         return [event]
-    is_status = isinstance(event, StatusEvent)
-    reason = "timestamp can't be read" if at is None else ""
-    if is_status and event.failure == "":
-        reason = "failed without a reason"
-    kind = "message-status-event" if is_status else "up-message-event"
+    kind, reason = "up-message-event", "timestamp can't be read" if at is None else ""
+    if isinstance(event, StatusEvent):
+        kind = "message-status-event"
+        reason = "failed without a reason" if event.failure == "" else reason
     return [event, _unread(pushed, kind, reason)] if reason else [event]
 
 

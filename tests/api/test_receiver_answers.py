@@ -5,6 +5,7 @@ from __future__ import annotations
 from airflow_provider_itnio.api.receiver import incoming_request, open_question_request, status_request
 from tests.tables import for_each
 
+AT = "2026-11-26T10:00:00+00:00"
 MESSAGE = {
     "message_id": "m1",
     "from": "8615200000001",
@@ -13,7 +14,7 @@ MESSAGE = {
     "text": "again",
     "option": None,
     "reply_to": None,
-    "at": "2026-11-26T10:00:00+00:00",
+    "at": AT,
     "business_phone": "",
     "questions": ["q1"],
 }
@@ -43,6 +44,22 @@ def test_a_cursor_that_no_address_can_hold_is_not_read(cursor):
 
 
 def test_statuses_in_another_order_are_not_read():
-    told = [{"message_id": one, "status": "sent", "at": None} for one in ("m2", "m1")]
+    told = [{"message_id": one, "status": "sent", "at": AT} for one in ("m2", "m1")]
     assert status_request(["m1", "m2"], "sent", 0).parse({"messages": told}) is None
     assert len(status_request(["m2", "m1"], "sent", 0).parse({"messages": told})) == 2
+
+
+@for_each("status", ["none", "sent", "delivered", "read", "failed"])
+def test_a_status_is_of_the_message_that_was_asked_for_and_has_a_time(status):
+    def told(**changed):
+        whole = {"message_id": "m1", "status": status, "at": AT, "failure": "131026"} | changed
+        return {name: value for name, value in whole.items() if value != "left out"}
+
+    def is_read(answer):
+        return status_request(["m1"], "sent", 0).parse({"messages": [answer]}) is not None
+
+    assert is_read(told())
+    assert not is_read(told(message_id="left out"))
+    assert not is_read(told(message_id=None))
+    for at in (None, "left out", "soon", 1790000000, ["x"]):
+        assert is_read(told(at=at)) == (status == "none")
