@@ -37,6 +37,7 @@ _BEFORE_ANOTHER = re.compile(rf"(?<=\d)[^\d{PLUS}]*[{PLUS}]")
 _BETWEEN_TOKENS = re.compile(rf"[\s{SLASHES}]+")
 _SLASH = re.compile(f"[{SLASHES}]")
 _DIGIT = re.compile(r"\d")
+_LETTER = re.compile(r"[^\W\d_]")
 _BRAZIL = re.compile(r"55([1-9]{2})9?([016-9]\d{7})", re.ASCII)
 _MEXICO = re.compile(r"521?(\d{10})", re.ASCII)
 _ARGENTINA = re.compile(r"549?(\d{10})", re.ASCII)
@@ -124,7 +125,7 @@ def _digits_of(written: str, field: str, if_several: str) -> str:
             "write long numbers; give it as text with all its digits"
         )
     written = _TRUNK_ZERO.sub(r"\1", _DOUBLE_ZERO.sub("+", written))
-    if _are_several(written):
+    if not _LETTER.search(written) and _are_several(written):
         raise InvalidMessageError(f"{field}: one phone number, several given ({shown}){_advice(if_several)}")
     digits = re.sub(f"^[{PLUS}]", "", _WRITTEN_AROUND_DIGITS.sub("", written))
     if odd := re.search("[^0-9]", digits):

@@ -45,6 +45,14 @@ def is_gap(value: Any) -> bool:
         return False
 
 
+def is_infinite(value: Any) -> bool:
+    """Return whether a number of any type is infinite, which no reader understands."""
+    try:
+        return isinstance(value, Number) and math.isinf(value)  # type: ignore[arg-type]
+    except Exception:
+        return False
+
+
 def has_lost_digits(value: Any) -> bool:
     """Return whether a float is too large for its type to tell it from the whole numbers beside it.
 

@@ -11,7 +11,7 @@ from jinja2 import Environment, StrictUndefined, TemplateError, Undefined
 from jinja2.filters import FILTERS
 from jinja2.runtime import Context
 
-from airflow_provider_itnio.api.values import plain_scalar, type_name
+from airflow_provider_itnio.api.values import is_infinite, plain_scalar, type_name
 from airflow_provider_itnio.rendering.gaps import (
     AIRFLOW,
     METHODS,
@@ -141,7 +141,7 @@ def _no_gap(finalize: Callable[..., Any] | None) -> Callable[[Any], Any]:
         value = as_data(value)
         if isinstance(value, Undefined):
             return str(value)
-        if callable(value) and not has_text(type(value)):
+        if is_infinite(value) or (callable(value) and not has_text(type(value))):
             raise NoText(getattr(value, "__name__", ""), value)
         return value
 

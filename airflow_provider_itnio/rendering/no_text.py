@@ -8,7 +8,7 @@ from numbers import Number
 from typing import Any, Final
 
 from airflow_provider_itnio.api.describe import describe_keys
-from airflow_provider_itnio.api.values import type_name
+from airflow_provider_itnio.api.values import is_infinite, type_name
 
 PATH: Final = re.compile(r"[^\W\d]\w*(\.\w+)*")
 """What a Jinja expression may call a value."""
@@ -28,6 +28,10 @@ class NoText(TypeError):  # noqa: N818
                 (f", as in {{{{ {path}.{key} }}}}" for key in value if PATH.fullmatch(str(key))), ""
             )
             advice = f"write its values one by one{example}; it has {describe_keys(value) or 'nothing'}"
+        elif is_infinite(value):
+            advice = (
+                f"it is {value}; write words in its place, as in {{{{ '-' if {path} > 1e99 else {path} }}}}"
+            )
         elif callable(value):
             advice = f"call it, as in {{{{ {path}() }}}}; it is a function"
         elif hasattr(type(value), "__iter__"):

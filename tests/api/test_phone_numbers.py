@@ -99,6 +99,8 @@ REFUSED = [
     ),
     ("ann@a.example", f"{NO_DIGITS}'an…le' given, in which 'a' is no digit"),
     ("+86 147 1800 4557 ext 9", f"{NO_DIGITS}'+8…t9' given, in which 'e' is no digit"),
+    ("+8614718004557 ext 5", f"{NO_DIGITS}'+8…t5' given, in which 'e' is no digit"),
+    ("8614718004557 or 91856321322", f"{NO_DIGITS}'86…22' given, in which 'o' is no digit"),
     ("86²14718004557", f"{NO_DIGITS}'86…57' given, in which '²' is no digit"),
     ("++8614718004557", f"{NO_DIGITS}'++…57' given, in which '+' is no digit"),
     ("8614718\x004557", f"{NO_DIGITS}'86…57' given, in which '<U+0000>' is no digit"),

@@ -139,7 +139,7 @@ def test_rows_of_a_data_frame_with_a_gap(sandbox):
     assert [message.text for message in sandbox.messages] == ["Dear Li, your balance is 12.5"]
 
 
-@for_each("value", [0, 0.0, False, "", "nan", "None", math.inf, Decimal(0), np.int64(0)])
+@for_each("value", [0, 0.0, False, "", "nan", "None", 1e300, Decimal(0), np.int64(0)])
 def test_what_is_no_gap_stays_what_it_is(value, sandbox):
     broadcast_run([{"phone": LI, "x": value}], text="<{{ recipient.x }}>").once()
     assert sandbox.messages[0].text == f"<{value}>"

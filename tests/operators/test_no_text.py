@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 from types import SimpleNamespace
 from uuid import UUID
 
+import numpy as np
 import pydantic
 import pytest
 from airflow.providers.common.compat.sdk import DAG, AirflowFailException
@@ -55,6 +56,20 @@ class Plain:
         ("{{ X | select }}", ["a"], "it is a generator"),
         ("{{ X }}", {"a": 1}.keys(), "it is a dict_keys"),
         ("{{ X }}", Order, "call it"),
+        *(
+            (
+                "{{ X }}",
+                infinite,
+                "no text: it is …; write words in its place, as in {{ '-' if … > 1e99 else …",
+            )
+            for infinite in (
+                float("inf"),
+                float("-inf"),
+                np.float64("inf"),
+                np.float32("inf"),
+                Decimal("-inf"),
+            )
+        ),
     ],
 )
 def test_an_object_without_a_text_is_an_error(text, value, error, where):

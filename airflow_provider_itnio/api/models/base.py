@@ -19,7 +19,14 @@ from pydantic_core import PydanticCustomError
 
 from airflow_provider_itnio.api.characters import show_invisible, shows_nothing
 from airflow_provider_itnio.api.describe import describe_value, link_without_query
-from airflow_provider_itnio.api.values import has_lost_digits, integral, is_gap, plain_scalar, type_name
+from airflow_provider_itnio.api.values import (
+    has_lost_digits,
+    integral,
+    is_gap,
+    is_infinite,
+    plain_scalar,
+    type_name,
+)
 
 CUSTOM_MESSAGE: Final = "wa/custom/sendMsg"
 TEMPLATE_MESSAGE: Final = "wa/template/sendMsg"
@@ -52,7 +59,7 @@ _SCALARS = (Number, date, time, timedelta, UUID)
 def text_value(value: object) -> str:
     """Read a text, or a scalar as the text that it writes itself as."""
     value = value if type(value) is str else plain_scalar(value)
-    if isinstance(value, _SCALARS) and not is_gap(value):
+    if isinstance(value, _SCALARS) and not is_gap(value) and not is_infinite(value):
         return _written(value)
     if isinstance(value, str):
         if not value or value.isspace():
