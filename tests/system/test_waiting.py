@@ -59,11 +59,11 @@ def test_tasks_are_green_once_their_messages_are_delivered(waiting, running):
 
 def test_a_message_that_whatsapp_gives_up_fails_its_task_at_once(waiting, running):
     state, tries = waiting["fails"]
-    # On a busy machine Airflow takes a task that defers for no time for one that was killed, and retries it.
-    logs = [running.airflow.log_of("waiting", "run", "fails", number + 1) for number in range(tries)]
     assert state == "failed"
-    assert ["131026, the message can't be delivered" in log for log in logs] == [False] * (tries - 1) + [True]
-    assert tries < 6  # no retry comes after that
+    last = running.airflow.log_of("waiting", "run", "fails", tries)
+    assert "131026, the message can't be delivered" in last
+    # On a busy machine Airflow takes a task that defers for no time for one that was killed, and retries it.
+    assert tries < 6  # its retries are not used up
 
 
 def test_a_fallback_goes_out_once(waiting, running):
