@@ -29,7 +29,7 @@ _BETWEEN: Final = 0.1
 class StatusWatch:
     """Asks the receiver about messages until each has a status, has failed, or time is over.
 
-    Of each message that it waits for it keeps the id and a number or two.
+    Of each message that it waits for it keeps the id and a number or two, and then a number.
 
     :param client: asks the receiver; the caller closes it.
     :param until: ``sent``, ``delivered`` or ``read``.
@@ -48,6 +48,8 @@ class StatusWatch:
         self._until = until
         self._seconds = seconds
         self._waiting: dict[str, int] = {}
+        self._settled: set[int] = set()
+        """Hashes of the ids that messages had which are waited for no longer."""
         self._ends_at: list[float] = []
         """When the time of the messages ends that were added before each :meth:`begin`."""
         self._begins: dict[str, int] = {}
@@ -70,7 +72,8 @@ class StatusWatch:
         :param position: where its recipient stands in the list.
         :return: why it can't be waited for; empty if it can.
         """
-        if problem := why_not_waited_for(message_id, position, self._waiting.get(message_id)):
+        other = -1 if hash(message_id) in self._settled else self._waiting.get(message_id)
+        if problem := why_not_waited_for(message_id, position, other):
             return problem
         self._waiting[message_id] = position
         if self._ends_at:
@@ -162,6 +165,7 @@ class StatusWatch:
             if is_over or one.message_id in late:
                 self.settle(self._waiting[one.message_id], one, "" if is_over else self._late(one))
                 del self._waiting[one.message_id]
+                self._settled.add(hash(one.message_id))
                 self._begins.pop(one.message_id, None)
 
     def _late(self, message: MessageStatus) -> str:

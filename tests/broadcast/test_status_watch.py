@@ -11,6 +11,7 @@ from airflow_provider_itnio.api.async_client import AsyncClient
 from airflow_provider_itnio.broadcast import status_watch
 from airflow_provider_itnio.broadcast.status_watch import StatusWatch
 from airflow_provider_itnio.hooks.itnio import ItnioHook
+from tests.receiver.running import status_push
 
 
 @pytest.mark.usefixtures("pushed_to_receiver")
@@ -39,3 +40,24 @@ def test_each_message_has_its_own_time(monkeypatch):
     asyncio.run(watched())
     late = "not delivered within 0:01:40: its last status is none"
     assert settled == [(0, 101.0, late), (1, 101.0, late), (2, 161.0, late)]
+
+
+SAME_ID = "can't be waited for: Itniotech gave another message the same id"
+
+
+def test_one_id_stands_for_one_message_also_once_that_has_arrived(pushed_to_receiver, receiver):
+    receiver.push(status_push("a", "delivered"))
+    settled = []
+
+    async def watched():
+        hook = ItnioHook()
+        async with AsyncClient(*hook.way_to_receiver(hook.account())) as client:
+            watch = StatusWatch(client, "delivered", 100)
+            watch.settle = lambda position, status, late: settled.append((position, status.status))
+            problems = [watch.add("a", 0), watch.add("a", 1)]
+            watch.begin()
+            await watch.look(asyncio.Event())
+            return [*problems, watch.add("a", 2), watch.add("b", 3)]
+
+    assert asyncio.run(watched()) == ["", SAME_ID, SAME_ID, ""]
+    assert settled == [(0, "delivered")]
