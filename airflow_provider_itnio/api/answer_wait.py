@@ -12,7 +12,7 @@ from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
 from airflow_provider_itnio.api.question import NOT_OPEN, Question
 from airflow_provider_itnio.api.receiver import LONGEST_WAIT, Incoming, IncomingMessage, MessageStatus
 from airflow_provider_itnio.api.signing import Secret
-from airflow_provider_itnio.api.status_wait import AFTER_ERROR
+from airflow_provider_itnio.api.status_wait import AFTER_ERROR, LAST_ANSWER
 
 _MOST_AT_ONCE: Final = 1000
 """Incoming messages in one answer."""
@@ -76,7 +76,14 @@ class AnswerWait:
             longest = self._longest_wait
             self._longest_wait = min(LONGEST_WAIT, longest * 2)
         self._wait = max(0.0, min(longest, self._reads_until - self._asked_at))
-        return {"after": self._cursor, "limit": _MOST_AT_ONCE, "wait": self._wait}
+        return {"after": self._cursor, "limit": _MOST_AT_ONCE, "wait": self._wait, "within": self._within()}
+
+    def what_to_ask(self) -> dict[str, Any]:
+        """Return what to give ``message_status`` then."""
+        return {"ids": self.unsettled, "within": self._within()}
+
+    def _within(self) -> float:
+        return max(0.0, self._reads_until - self._now()) + LAST_ANSWER
 
     def take(self, incoming: Incoming, statuses: Mapping[str, MessageStatus]) -> float | None:
         """Take what people wrote, and what became of the messages in ``unsettled``.

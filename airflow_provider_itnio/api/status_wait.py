@@ -13,6 +13,9 @@ from airflow_provider_itnio.api.receiver import LONGEST_WAIT, MessageStatus
 AFTER_ERROR: Final = 10.0
 """Seconds after which a receiver that could not be asked is asked again."""
 
+LAST_ANSWER: Final = 5.0
+"""Seconds after a wait's end in which its last answer is taken: a receiver that hangs makes it no longer."""
+
 log = NeverRaisingLog(__name__)
 
 
@@ -47,8 +50,9 @@ class StatusWait:
     def question(self) -> dict[str, Any]:
         """Return what to give ``message_status`` now."""
         self._asked_at = self._now()
-        wait = max(0.0, min(LONGEST_WAIT, self._ends_at - self._asked_at))
-        return {"ids": self._ids, "until": self._until, "wait": wait}
+        left = max(0.0, self._ends_at - self._asked_at)
+        wait = min(LONGEST_WAIT, left)
+        return {"ids": self._ids, "until": self._until, "wait": wait, "within": left + LAST_ANSWER}
 
     def take(self, answer: Mapping[str, MessageStatus] | ItnioError) -> float | None:
         """Take the answer, or one of ``MAY_PASS``.

@@ -13,7 +13,7 @@ from airflow_provider_itnio.api.errors import ItnioError
 from airflow_provider_itnio.api.message_ids import why_not_waited_for
 from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
 from airflow_provider_itnio.api.receiver import MOST_IDS, MessageStatus, status_request
-from airflow_provider_itnio.api.status_wait import AFTER_ERROR
+from airflow_provider_itnio.api.status_wait import AFTER_ERROR, LAST_ANSWER
 
 if TYPE_CHECKING:
     from airflow_provider_itnio.api.async_client import AsyncClient
@@ -54,6 +54,8 @@ class StatusWatch:
         """When the time of the messages ends that were added before each :meth:`begin`."""
         self._begins: dict[str, int] = {}
         """Which of them counts for a message, if it is not the first one."""
+        self._first_end = math.inf
+        """When, after the sending, the time of some message ends: an answer is waited for little longer."""
         self._was_asked = self._knows_something = False
 
     def __len__(self) -> int:
@@ -109,7 +111,7 @@ class StatusWatch:
 
     async def _look(self) -> None:
         begun = time.monotonic()
-        ends_at = self._next_end()
+        ends_at = self._first_end = self._next_end()
         late = frozenset(one for one in self._waiting if self._end_of(one) <= begun)
         await self._ask_about_all(hold=max(0.0, min(EVERY, ends_at - begun)), late=late)
         if self._waiting:
@@ -137,8 +139,9 @@ class StatusWatch:
                 await asyncio.sleep(_BETWEEN)
             part = ids[start : start + MOST_IDS]
             is_end = start + MOST_IDS >= len(ids)
+            was_away = bool(self.problem)
             statuses = await self._answer(part, hold if is_end else 0.0)
-            if statuses is None and late:
+            if statuses is None and late and not was_away:
                 await asyncio.sleep(AFTER_ERROR)  # one answer that is missing does not make the others late
                 statuses = await self._answer(part, 0.0)
             if statuses is None:
@@ -148,12 +151,15 @@ class StatusWatch:
 
     async def _answer(self, ids: Sequence[str], hold: float) -> Sequence[MessageStatus] | None:
         """Return what became of messages; ``None`` if the receiver could not be asked."""
+        left = max(0.0, self._first_end - time.monotonic())
         try:
-            statuses = await self._client.perform(status_request(ids, self._until, hold))
-        except ItnioError as error:
+            async with asyncio.timeout(left + LAST_ANSWER):
+                statuses = await self._client.perform(status_request(ids, self._until, hold))
+        except (ItnioError, TimeoutError) as error:
+            problem = str(error) or f"The receiver did not answer within {left + LAST_ANSWER:.0f} s"
             if not self.problem:
-                log.warning("%s. The wait goes on", error)
-            self.problem = str(error)
+                log.warning("%s. The wait goes on", problem)
+            self.problem = problem
             return None
         self.problem, self._was_asked = "", True
         self._knows_something |= any(one.status != "none" for one in statuses)

@@ -41,18 +41,24 @@ class ReceiverQuestions:
     account: Callable[[], Account]
     aaccount: Callable[[], Awaitable[Account]]
 
-    def check_receiver(self) -> None:
+    def check_receiver(self, *, within: float | None = None) -> None:
         """Ask the receiver about no message, which proves its address and the token.
 
+        :param within: as of :meth:`message_status`.
         :raises ConfigurationError: as all of these do.
         :raises ReceiverError: as all of these do.
         """
         from airflow_provider_itnio.api.receiver import status_request
 
-        self._ask([status_request([], "sent", 0)])
+        self._ask([status_request([], "sent", 0)], within=within)
 
     def message_status(
-        self, ids: str | Iterable[str], *, until: str = "delivered", wait: float = 0.0
+        self,
+        ids: str | Iterable[str],
+        *,
+        until: str = "delivered",
+        wait: float = 0.0,
+        within: float | None = None,
     ) -> dict[str, MessageStatus]:
         """Ask what became of messages.
 
@@ -60,37 +66,49 @@ class ReceiverQuestions:
         :param until: ``sent``, ``delivered`` or ``read``: what ``wait`` waits for.
         :param wait: seconds, up to 25, in which the answer may be held back until all messages have come that
             far or have failed.
+        :param within: seconds in which the answer must have come, if those are less than ten more than
+            ``wait``.
         :return: each message's status by its id; ``none`` where nothing was pushed yet.
         :raises InvalidParameterError: if a parameter is out of its range.
         :raises ConfigurationError: as all of these do.
         :raises ReceiverError: as all of these do.
         """
-        parts = self._ask(_status_requests(ids, until, wait), wait)
+        parts = self._ask(_status_requests(ids, until, wait), wait, within)
         return {one.message_id: one for part in parts for one in part}
 
     async def amessage_status(
-        self, ids: str | Iterable[str], *, until: str = "delivered", wait: float = 0.0
+        self,
+        ids: str | Iterable[str],
+        *,
+        until: str = "delivered",
+        wait: float = 0.0,
+        within: float | None = None,
     ) -> dict[str, MessageStatus]:
         """Ask what became of messages without blocking the event loop, else as :meth:`message_status`."""
-        parts = await self._aask(_status_requests(ids, until, wait), wait)
+        parts = await self._aask(_status_requests(ids, until, wait), wait, within)
         return {one.message_id: one for part in parts for one in part}
 
-    def incoming(self, after: str | None = None, *, limit: int = 100, wait: float = 0.0) -> Incoming:
+    def incoming(
+        self, after: str | None = None, *, limit: int = 100, wait: float = 0.0, within: float | None = None
+    ) -> Incoming:
         """Ask what people wrote.
 
         :param after: the ``cursor`` of an earlier answer, ``latest`` for the end, ``None`` for the oldest
             message that the receiver keeps.
         :param limit: how many messages at most, 1 to 1,000.
         :param wait: seconds, up to 25, in which the answer may be held back until there is one.
+        :param within: as of :meth:`message_status`.
         :return: the messages in order, and the next cursor.
         :raises InvalidParameterError: if a parameter is out of its range.
         """
-        (answer,) = self._ask([_incoming_request(after, limit, wait)], wait)
+        (answer,) = self._ask([_incoming_request(after, limit, wait)], wait, within)
         return answer
 
-    async def aincoming(self, after: str | None = None, *, limit: int = 100, wait: float = 0.0) -> Incoming:
+    async def aincoming(
+        self, after: str | None = None, *, limit: int = 100, wait: float = 0.0, within: float | None = None
+    ) -> Incoming:
         """Ask what people wrote without blocking the event loop, else as :meth:`incoming`."""
-        (answer,) = await self._aask([_incoming_request(after, limit, wait)], wait)
+        (answer,) = await self._aask([_incoming_request(after, limit, wait)], wait, within)
         return answer
 
     def window(self, phone: str | int) -> Window:
@@ -199,41 +217,52 @@ class ReceiverQuestions:
         """Tell the receiver that a question is closed without blocking the event loop."""
         await self._aask([_close_request(question_id, answered_by)])
 
-    def _ask(self, requests: Iterable[Request[Result]], wait: float = 0.0) -> list[Result]:
+    def _ask(
+        self, requests: Iterable[Request[Result]], wait: float = 0.0, within: float | None = None
+    ) -> list[Result]:
         from airflow_provider_itnio.api.client import BlockingClient
 
         requests = list(requests)
         try:
-            with BlockingClient(*self.way_to_receiver(self.account(), wait)) as client:
+            with BlockingClient(*self.way_to_receiver(self.account(), wait, within)) as client:
                 return [client.perform(request) for request in requests]
         except ReceiverAccessError:
             self._account = None  # the connection may have another token the next time
             raise
 
-    async def _aask(self, requests: Iterable[Request[Result]], wait: float = 0.0) -> list[Result]:
+    async def _aask(
+        self, requests: Iterable[Request[Result]], wait: float = 0.0, within: float | None = None
+    ) -> list[Result]:
         from airflow_provider_itnio.api.async_client import AsyncClient
 
         requests = list(requests)
         try:
-            async with AsyncClient(*self.way_to_receiver(await self.aaccount(), wait)) as client:
+            async with AsyncClient(*self.way_to_receiver(await self.aaccount(), wait, within)) as client:
                 return await asyncio.gather(*map(client.perform, requests))
         except ReceiverAccessError:
             self._account = None
             raise
 
-    def way_to_receiver(self, account: Account, wait: float = 0.0) -> tuple[ReceiverProtocol, ClientSettings]:
+    def way_to_receiver(
+        self, account: Account, wait: float = 0.0, within: float | None = None
+    ) -> tuple[ReceiverProtocol, ClientSettings]:
         """Return what a client needs to ask the receiver.
 
         :param account: what the connection says.
         :param wait: seconds in which the receiver may hold its answer back.
+        :param within: seconds in which the answer must have come, if those are less.
         :raises ConfigurationError: if it names no receiver.
         """
         from airflow_provider_itnio.api.receiver import ReceiverProtocol
         from airflow_provider_itnio.hooks._account import receiver_of
 
         url, token = receiver_of(account, self.itnio_conn_id)
-        timeout = wait + min(account.settings.timeout, _ANSWERED_WITHIN)
-        settings = replace(account.settings, base_url=url, timeout=timeout, proxy=None)
+        most = math.inf if within is None else within
+        timeout = min(wait + min(account.settings.timeout, _ANSWERED_WITHIN), most)
+        connect_timeout = min(account.settings.connect_timeout, most)
+        settings = replace(
+            account.settings, base_url=url, timeout=timeout, connect_timeout=connect_timeout, proxy=None
+        )
         return ReceiverProtocol(token), settings
 
 

@@ -94,18 +94,21 @@ def check_wait(wait_for: object, wait_timeout: object, defaults: Collection[str]
         )
 
 
-def check_receiver(hook: ItnioHook, *, has_messaged: bool = False) -> None:
+def check_receiver(hook: ItnioHook, seconds: float, *, has_messaged: bool = False) -> None:
     """Make sure, before a message is sent, that it can be waited for.
 
     A receiver that is not reached just now does not hold the message up: it may be there for the wait.
 
     :param hook: what asks.
+    :param seconds: how long the message will be waited for.
     :param has_messaged: whether an earlier try has sent messages, which are waited for in any case: a proxy
         answers HTTP 404 while the receiver restarts.
     :raises ConfigurationError: if the connection names no receiver, or that does not accept the token.
     """
+    from airflow_provider_itnio.api.status_wait import LAST_ANSWER
+
     try:
-        hook.check_receiver()
+        hook.check_receiver(within=seconds + LAST_ANSWER)
     except ReceiverError as error:
         log.warning("%s. The message is sent all the same, and waited for then", error)
     except ReceiverAccessError as error:
@@ -163,7 +166,7 @@ def wait_for_answer(hook: ItnioHook, wait: AnswerWait) -> dict[str, Any]:
     while True:
         try:
             incoming = hook.incoming(**wait.what_to_read())
-            pause = wait.take(incoming, hook.message_status(wait.unsettled))
+            pause = wait.take(incoming, hook.message_status(**wait.what_to_ask()))
             if pause is not None and (again := wait.to_open()):
                 hook.open_question(*again)
                 wait.opened()

@@ -256,7 +256,7 @@ class WhatsAppSendOperator(RecordedSending, WhatsAppMessageOperator):
                 return prepare_fallback(hook, recipient, fallback)
             return prepared
         if self.wait_for != "accepted" or fallback is not None:
-            check_receiver(hook)
+            check_receiver(hook, seconds_of(self.wait_timeout))
         return prepared
 
     def execute_complete(self, context: Context, event: Mapping[str, Any]) -> ReceiptDict:

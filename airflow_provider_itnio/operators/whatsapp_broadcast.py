@@ -349,9 +349,9 @@ class WhatsAppBroadcastOperator(BroadcastMessages):
             return None
         from airflow_provider_itnio.api.async_client import AsyncClient
         from airflow_provider_itnio.broadcast.status_watch import EVERY
-        from airflow_provider_itnio.operators._waiting import check_receiver
+        from airflow_provider_itnio.operators._waiting import check_receiver, seconds_of
 
-        check_receiver(self.hook, has_messaged=record.has_messaged)
+        check_receiver(self.hook, seconds_of(self.wait_timeout), has_messaged=record.has_messaged)
         return AsyncClient(*self.hook.way_to_receiver(account, EVERY))
 
     def _watch(self, receiver: AsyncClient) -> StatusWatch | None:

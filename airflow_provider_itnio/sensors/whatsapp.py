@@ -90,6 +90,8 @@ class WhatsAppDeliveredSensor(_Sensor):
     template_fields: Sequence[str] = ("messages", "itnio_conn_id")
     template_fields_renderers: ClassVar[dict[str, str]] = {"messages": "json"}
     ui_color = "#d9fdd3"
+    _ends_at = math.inf
+    """Unix time in seconds."""
 
     def __init__(
         self,
@@ -132,6 +134,7 @@ class WhatsAppDeliveredSensor(_Sensor):
 
         :param context: the task's context.
         """
+        self._ends_at = time.time() + self.timeout
         try:
             check_choice("until", self.until, REACHABLE)
             check_deferrable(self.deferrable)
@@ -154,8 +157,12 @@ class WhatsAppDeliveredSensor(_Sensor):
 
         :param context: the task's context.
         """
+        from airflow_provider_itnio.api.status_wait import LAST_ANSWER
+
         try:
-            pause = self._wait.take(self.hook.message_status(self._sent.recipients, until=self.until))
+            within = max(0.0, self._ends_at - time.time()) + LAST_ANSWER
+            told = self.hook.message_status(self._sent.recipients, until=self.until, within=within)
+            pause = self._wait.take(told)
         except ConnectionLookupError:  # it may be one that will never be there
             raise
         except MAY_PASS as error:  # also HTTP 401 and 404, which a proxy answers while the receiver restarts
@@ -172,9 +179,11 @@ class WhatsAppDeliveredSensor(_Sensor):
         :param context: the task's context.
         :param event: how the wait ended.
         """
+        from airflow_provider_itnio.api.status_wait import LAST_ANSWER
+
         if event["problem"]:
             try:
-                self.hook.check_receiver()
+                self.hook.check_receiver(within=LAST_ANSWER)
             except MAY_PASS:
                 pass  # the time is over
             except ItnioError as error:
@@ -197,7 +206,7 @@ class WhatsAppDeliveredSensor(_Sensor):
             trigger=WhatsAppStatusTrigger(
                 list(self._sent.recipients),
                 self.until,
-                time.time() + self.timeout,
+                self._ends_at,
                 self.itnio_conn_id,
                 ends_on_failure=True,
             ),

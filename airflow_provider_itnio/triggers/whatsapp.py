@@ -131,7 +131,7 @@ class WhatsAppAnswerTrigger(_Asking, BaseTrigger):
                 try:
                     wait.secret = (await hook.aaccount()).credentials.secret
                     incoming = await hook.aincoming(**wait.what_to_read())
-                    pause = wait.take(incoming, await hook.amessage_status(wait.unsettled))
+                    pause = wait.take(incoming, await hook.amessage_status(**wait.what_to_ask()))
                     if pause is not None and (again := wait.to_open()):
                         await hook.aopen_question(*again)
                         wait.opened()

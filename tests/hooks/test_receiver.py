@@ -303,6 +303,10 @@ def test_a_receiver_that_says_nothing_is_given_up_soon_after_what_it_may_wait(co
     connect(extra={"receiver_url": "http://127.0.0.1:1", "receiver_token": READ_TOKEN, "timeout": given})
     hook = ItnioHook()
     assert hook.way_to_receiver(hook.account(), wait)[1].timeout == timeout
+    for within in (1.0, 7.0, 1000.0):
+        settings = hook.way_to_receiver(hook.account(), wait, within)[1]
+        assert settings.timeout == min(timeout, within)
+        assert settings.connect_timeout == min(5.0, within)
 
 
 def test_a_receiver_that_takes_a_question_and_never_answers_is_an_error(asked_silent):
