@@ -257,6 +257,21 @@ def _task_of(context: Context) -> str:
     return "/".join(map(str, task)) if instance is not None else ""
 
 
+def with_unasked(question: Question, unasked: Mapping[str, str]) -> Question:
+    """Note people who could not be asked, and not because of their number: without them no default is taken.
+
+    :param question: the question, as others were asked it.
+    :param unasked: why each of them was not, by number.
+    """
+    for number, why in unasked.items():
+        log.error("%s is not asked: %s", mask_phone(number), why)
+    if question.unclear or not unasked:
+        return question
+    number, why = next(iter(unasked.items()))
+    more = f" and {len(unasked) - 1} more" if len(unasked) > 1 else ""
+    return replace(question, unclear=f"{mask_phone(number)}{more} could not be asked: {why}")
+
+
 def nothing_was_pushed(question: Question) -> ReceiverError:
     """Return the error of a question of which the receiver has heard nothing by its end.
 

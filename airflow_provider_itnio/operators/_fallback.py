@@ -110,8 +110,8 @@ def closed_windows(hook: ItnioHook, recipients: Collection[str]) -> frozenset[st
     for number, window in closed.items():
         last = window.last_incoming_at
         log.info(
-            "The receiver says that the 24-hour window of %s is closed (%s): a WhatsApp template is sent "
-            "instead of the message",
+            "The receiver says that the 24-hour window of %s is closed (%s): a WhatsApp template is "
+            "to be sent instead of the message",
             mask_phone(number),
             f"they last wrote at {last}" if last else "no message is known",
         )

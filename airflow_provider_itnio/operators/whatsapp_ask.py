@@ -15,6 +15,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow_provider_itnio.api.checks import check_delivery
 from airflow_provider_itnio.api.errors import (
     ItnioError,
+    NotSentError,
     ReceiverError,
     RecordError,
     UnknownOutcomeError,
@@ -22,7 +23,7 @@ from airflow_provider_itnio.api.errors import (
 from airflow_provider_itnio.api.masking import mask_phone
 from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
 from airflow_provider_itnio.hooks.itnio import ItnioHook
-from airflow_provider_itnio.operators._asking import AskingOperator, nothing_was_pushed
+from airflow_provider_itnio.operators._asking import AskingOperator, nothing_was_pushed, with_unasked
 from airflow_provider_itnio.operators._question import (
     check_order,
     check_question,
@@ -283,13 +284,14 @@ class WhatsAppAskOperator(AskingOperator):
         from airflow_provider_itnio.delivery.question_record import write_question
 
         errors: list[ItnioError] = []
+        unasked: dict[str, str] = {}
         with ExitStack() as stack:
             if question.was_accepted:
                 stack.enter_context(never_sending_again(record, ""))
             by_template = self._by_template(numbers, record)
-            for number in numbers:
+            for place, number in enumerate(numbers):
                 if question.was_accepted and time.time() >= question.ends_at:
-                    log.error("%s is not asked any more: the time for an answer is over", mask_phone(number))
+                    unasked[number] = "the time for an answer is over"
                     continue
                 try:
                     prepared = self._prepared(question, number, record, by_template=number in by_template)
@@ -301,7 +303,10 @@ class WhatsAppAskOperator(AskingOperator):
                     if isinstance(error, UnknownOutcomeError):
                         question = question.with_unknown(number)
                     if getattr(error, "affects_all", False):
+                        unasked |= dict.fromkeys(numbers[place:], f"{type(error).__name__}: {error}")
                         break
+                    if isinstance(error, NotSentError):
+                        unasked[number] = f"{type(error).__name__}: {error}"
                     continue
                 if not question.was_accepted:
                     stack.enter_context(never_sending_again(record, ""))
@@ -309,7 +314,7 @@ class WhatsAppAskOperator(AskingOperator):
                 question = question.with_receipt(receipt.as_dict(), is_first=number not in perhaps_asked)
             self._stop_if_ended()
             if question.was_accepted:
-                return self._wait(question, record)
+                return self._wait(with_unasked(question, unasked), record)
             self._close(question)
         if errors:
             with suppress(RecordError):  # a retry need not take anybody else to have been asked
@@ -374,9 +379,7 @@ class WhatsAppAskOperator(AskingOperator):
         if not found["is_pushed_to"]:
             raise nothing_was_pushed(question)
         if reached.unclear:
-            raise AirflowFailException(
-                f"It is not clear whether anybody has answered. {reached.unclear}. {_CLEAR}"
-            )
+            raise AirflowFailException(f"Nobody has given a clear answer. {reached.unclear}. {_CLEAR}")
         return self._without_answer()
 
 

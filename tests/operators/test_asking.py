@@ -9,6 +9,7 @@ import time
 from enum import Enum
 
 import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException
 
 from tests.operators.questions import (
     ANA,
@@ -25,6 +26,7 @@ from tests.operators.questions import (
     write,
 )
 from tests.tables import for_each
+from tests.task_runs import fails_at_once
 
 pytestmark = pytest.mark.usefixtures("people")
 
@@ -95,9 +97,43 @@ def test_nobody_is_asked_once_the_time_for_an_answer_is_over(sandbox, logged):
     sandbox.fail_next(delay=0.001)
     sandbox.fail_next(http_status=429, headers={"Retry-After": "2"})
     run = asking(recipients=[ANA, BEN, STRANGER], answer_within=1.5, if_no_answer="leave")
-    assert run.once()["answer"] == "leave"
+    error = fails_at_once(run)
     assert [message.recipient for message in sandbox.messages] == [ANA, BEN]
-    assert f"{STRANGER[:2]}…{STRANGER[-2:]} is not asked any more" in logged()
+    shown = f"{STRANGER[:2]}…{STRANGER[-2:]}"
+    assert f"{shown} could not be asked: the time for an answer is over" in str(error)
+    assert f"{shown} is not asked: the time for an answer is over" in logged()
+
+
+@for_each("deferrable", [False, True])
+@for_each(
+    ("fault", "others", "why"),
+    [
+        ({"status": -68}, " and 1 more", "balance too low"),
+        ({"http_status": 403}, " and 1 more", "HTTP 403"),
+        ({"http_status": 429, "count": 9}, "", "HTTP 429"),
+    ],
+)
+def test_no_default_is_taken_for_people_who_could_not_be_asked(
+    fault, others, why, deferrable, sandbox, receiver, logged, quick_tries
+):
+    sandbox.fail_next(recipient=BEN, **fault)
+    run = asking(
+        recipients=[ANA, BEN, STRANGER], answer_within=2, if_no_answer="leave", deferrable=deferrable
+    )
+    with pytest.raises(AirflowFailException) as caught:
+        ended(run, deferred(run)) if deferrable else run.once()
+    assert [message.recipient for message in sandbox.messages] == [ANA] if others else [ANA, STRANGER]
+    shown = f"{BEN[:2]}…{BEN[-2:]}"
+    assert f"Nobody has given a clear answer. {shown}{others} could not be asked: " in str(caught.value)
+    assert why in str(caught.value)
+    assert f"{shown} is not asked: " in logged()
+
+
+def test_an_answer_counts_though_others_could_not_be_asked(sandbox):
+    sandbox.fail_next(recipient=BEN, status=-68)
+    left = deferred(run := asking(recipients=[ANA, BEN], deferrable=True))
+    tap(sandbox, sandbox.messages[0])
+    assert ended(run, left)["answered_by"] == ANA
 
 
 WORDS = ["again", " AGAIN ", "load again", "Load  Again", "1", "\uff11", "loadagain"]
