@@ -38,6 +38,8 @@ def is_gap(value: Any) -> bool:
             return False
         if isinstance(value, Decimal):
             return value.is_nan()  # a signalling NaN can't be compared
+        if hasattr(type(value), "as_py"):  # of pyarrow, whose null is equal to itself
+            return is_gap(value.as_py())
         differs = value != value  # noqa: PLR0124 - what NaN is known by
         # An array compares by element; NA gives itself.
         return differs is value or (getattr(differs, "ndim", 0) == 0 and bool(differs))
@@ -103,6 +105,9 @@ def plain_scalar(value: Any) -> Any:
             return int.__add__(value, 0)
         if isinstance(value, float):
             return float.__add__(value, 0.0)
+        if hasattr(type(value), "as_py"):  # of pyarrow
+            plain = value.as_py()
+            return value if plain is None else plain_scalar(plain)
         if getattr(value, "ndim", None) != 0:
             return value
         scalar = value[()]  # of an array without a dimension what stands in it

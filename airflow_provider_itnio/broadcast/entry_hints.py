@@ -44,3 +44,15 @@ def entry_hint(entry: Any) -> str:
     if not is_scalar and hasattr(kind, "__len__") and hasattr(kind, "__getitem__"):
         return "; give it alone, outside of a list; .concat() joins the outputs of several tasks"
     return ""
+
+
+def rows_of_table(given: Any) -> str | None:
+    """Return what gives the rows of a data frame as dicts.
+
+    :param given: what was given.
+    :return: the call; ``None`` if it is no data frame.
+    """
+    if getattr(given, "ndim", 2) == 1:
+        return None
+    ways = {"to_dicts": "", "to_pylist": "", "to_dict": '"records"'}  # of polars, pyarrow and pandas
+    return next((f".{name}({how})" for name, how in ways.items() if hasattr(given, name)), None)

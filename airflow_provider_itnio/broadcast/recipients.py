@@ -15,7 +15,7 @@ from airflow_provider_itnio.api.errors import InvalidMessageError
 from airflow_provider_itnio.api.masking import mask_phone
 from airflow_provider_itnio.api.phone_numbers import canonical_number, normalize_phone, split_numbers
 from airflow_provider_itnio.api.values import integral, is_gap, plain_scalar, type_name
-from airflow_provider_itnio.broadcast.entry_hints import dict_hint, entry_hint
+from airflow_provider_itnio.broadcast.entry_hints import dict_hint, entry_hint, rows_of_table
 from airflow_provider_itnio.templating import is_list_in_text
 
 _NO_DATA: Final[Mapping[str, Any]] = {}
@@ -107,8 +107,8 @@ def _entries(given: Any, field: str) -> Sequence[Any] | None:
         return list(given)
     if isinstance(given, Mapping) or integral(given) is not None:
         return [given]
-    if hasattr(given, "to_dict") and getattr(given, "ndim", 2) != 1:
-        raise InvalidMessageError(f'{field}: a table given; give its rows as dicts (.to_dict("records"))')
+    if (rows := rows_of_table(given)) is not None:
+        raise InvalidMessageError(f"{field}: a table given; give its rows as dicts ({rows})")
     if hasattr(given, "tolist") and not isinstance(given, memoryview):
         dtype: Any = getattr(given, "dtype", None)
         if getattr(dtype, "kind", "") == "f" and dtype.itemsize < 8:

@@ -170,6 +170,9 @@ def _of_dag(context: Mapping[str, Any]) -> AlertFacts:
     if "slas" in context:  # of Airflow 2, which gives no run with it
         kind, reason = "deadline_missed", _text(context.get("task_list"))
     run_id = _text(_attribute(run, "run_id") or context.get("run_id"))
+    tasks = failed_tasks(context, dag_id, run_id) if kind == "dag_failed" else ""
+    if tasks and reason == "task_failure":  # which the failed tasks say better
+        reason = ""
     return AlertFacts(
         kind=kind,
         dag_id=dag_id,
@@ -178,7 +181,7 @@ def _of_dag(context: Mapping[str, Any]) -> AlertFacts:
         error_line=_first_line(reason),
         duration=_duration(_attribute(run, "start_date"), _attribute(run, "end_date")),
         log_url=_run_url(dag_id, run_id, _text(_attribute(context.get("ti"), "log_url"))),
-        failed_tasks=failed_tasks(context, dag_id, run_id) if kind == "dag_failed" else "",
+        failed_tasks=tasks,
     )
 
 

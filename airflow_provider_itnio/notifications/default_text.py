@@ -92,7 +92,7 @@ def default_text(alert: AlertFacts, reason: str = "", note: str = "") -> str:
         return _text_template().render(shown, error=error).strip()
 
     room = TEXT_LIMIT - len(written("x"))
-    error = truncate(_without_markup(_error(alert, alert.error)).strip(), max(0, min(1500, room)))
+    error = truncate(_without_markup(alert.error).strip(), max(0, min(1500, room)))
     return truncate(written(error), TEXT_LIMIT)
 
 
@@ -123,7 +123,7 @@ def default_template(
                 truncate(reason, 80),
                 _recovered(alert),
                 alert.failed_tasks,
-                _error(alert, alert.error_line),
+                alert.error_line,
             ),
         )
     )
@@ -144,11 +144,6 @@ def _recovered(alert: AlertFacts) -> str:
     runs = f"in {alert.failed_runs} run{'' if alert.failed_runs == '1' else 's'}" if alert.failed_runs else ""
     how = " ".join(filter(None, (runs, alert.failed_for and f"for {alert.failed_for}")))
     return f"It had failed {how}" if how else ""
-
-
-def _error(alert: AlertFacts, error: str) -> str:
-    """Return the error, empty for Airflow's ``task_failure`` if the failed tasks are named."""
-    return "" if alert.failed_tasks and error == "task_failure" else error
 
 
 def _one_line(text: str) -> str:

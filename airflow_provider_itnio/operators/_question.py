@@ -99,16 +99,13 @@ def shows_in_order(template: Any, options: Mapping[str, Any]) -> bool:
     return not replies or [str(_payload(one)) for one in replies] == list(options)
 
 
-def check_order(template: Any, is_unrendered: Callable[[Any], bool] = lambda value: False) -> None:
+def check_order(template: Any) -> None:
     """Check that a WhatsApp template names options whose order is not known.
 
     :param template: the WhatsApp template, ``None`` for none.
-    :param is_unrendered: says of a value that only rendering will tell what it is.
     :raises InvalidMessageError: if its buttons would take the options in their order.
     """
-    if not isinstance(template, Mapping) or is_unrendered(template.get("components")):
-        return
-    if not _quick_replies(template):
+    if isinstance(template, Mapping) and not _quick_replies(template):
         raise InvalidMessageError(
             "template: must name the options in its quick replies, as in "
             'buttons=[{"quick_reply": "<key>"}, …], where options come from an upstream task or from Jinja: '

@@ -25,7 +25,6 @@ from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
 from airflow_provider_itnio.hooks.itnio import ItnioHook
 from airflow_provider_itnio.operators._asking import AskingOperator, nothing_was_pushed, with_unasked
 from airflow_provider_itnio.operators._question import (
-    check_order,
     check_question,
     check_recipients,
     each_once,
@@ -176,8 +175,6 @@ class WhatsAppAskOperator(AskingOperator):
         if self._is_written_in_dag_file():
             check_recipients(recipients)
             check_question(question, options, template, if_no_answer, is_rendered_later)
-            if is_rendered_later(options):
-                check_order(template, is_rendered_later)
             seconds_of(answer_within, "answer_within")
             self._check_flags()
             self._check_how_it_sends()

@@ -60,7 +60,7 @@ def test_a_question_says_what_is_asked():
     ("alert", "why"),
     [
         (
-            AlertFacts(kind="dag_failed", failed_tasks="load, check (3 mapped)", error_line="task_failure"),
+            AlertFacts(kind="dag_failed", failed_tasks="load, check (3 mapped)"),
             "load, check (3 mapped)",
         ),
         (AlertFacts(kind="dag_failed", error_line="task_failure"), "task_failure"),

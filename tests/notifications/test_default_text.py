@@ -135,8 +135,8 @@ def test_a_try_without_how_many_there_are_stands_alone():
     assert line_of(default_text(FULL._replace(max_attempts="")), "Try: ") == "Try: 1"
 
 
-def test_a_dag_that_failed_names_its_tasks_in_place_of_airflows_reason():
-    failed = AlertFacts(kind="dag_failed", failed_tasks="load, check (3 mapped)", error="task_failure")
+def test_a_dag_that_failed_names_its_tasks_before_the_reason():
+    failed = AlertFacts(kind="dag_failed", failed_tasks="load, check (3 mapped)")
     assert default_text(failed) == "❌ *DAG failed*\nFailed tasks: `load, check (3 mapped)`"
     late = failed._replace(error="timed_out")
     assert default_text(late).endswith("Failed tasks: `load, check (3 mapped)`\n```timed_out```")

@@ -45,10 +45,18 @@ def failed_tasks(states, *, dag=NIGHTLY):
         def get_task_instances(state):
             return [ti for ti, now in zip(tis, states.values(), strict=True) if now in state]
 
-        return alert_facts(of_dag(get_task_instances=get_task_instances) | {"dag": dag}).failed_tasks
+        return named(of_dag(get_task_instances=get_task_instances) | {"dag": dag})
     names = {key if isinstance(key, str) else f"{key[0]}_{key[1]}": state for key, state in states.items()}
     with supervisor.set_supervisor_comms(Supervisor(names)):
-        return alert_facts(of_dag() | {"dag": dag}).failed_tasks
+        return named(of_dag() | {"dag": dag})
+
+
+def named(event):
+    """Give the tasks, in whose place Airflow's own word for the reason is told if there are none."""
+    facts = alert_facts(event)
+    assert (facts.error, facts.error_line) == (("", "") if facts.failed_tasks else ("task_failure",) * 2)
+    assert not facts.failed_tasks or alert_facts(event | {"reason": "timed_out"}).error == "timed_out"
+    return facts.failed_tasks
 
 
 def test_only_what_failed_itself_is_named_in_the_order_of_the_dag():
