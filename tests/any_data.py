@@ -123,7 +123,23 @@ SCALARS = [
         NotImplemented,
     ],
 ]
+
+
+class ArrowScalar:
+    """Behaves as pyarrow's scalars do: a null has a text, and is equal to itself."""
+
+    def __init__(self, value):
+        self._value = value
+
+    def as_py(self):
+        return self._value
+
+    def __str__(self):
+        return str(self._value)
+
+
 GAPS = [float("nan"), Decimal("NaN"), Decimal("sNaN"), np.float32("nan"), np.datetime64("NaT"), pd.NA, pd.NaT]
+GAPS += [ArrowScalar(None), ArrowScalar(float("nan"))]
 ARRAYS = [
     *[
         np.array([1]),

@@ -151,7 +151,7 @@ def test_an_odd_value_can_be_described(name: str) -> None:
 @for_each("gap", GAPS)
 @for_each("place", [name for name in PLACES if name != "key"])
 def test_a_gap_is_refused_by_name(place: str, gap: Any) -> None:
-    with pytest.raises(InvalidMessageError, match=r"a missing value \((nan|NaN|sNaN|NaT|<NA>)\) given"):
+    with pytest.raises(InvalidMessageError, match=r"a missing value \((nan|NaN|sNaN|NaT|<NA>|None)\) given"):
         message_from(PLACES[place](gap))
 
 

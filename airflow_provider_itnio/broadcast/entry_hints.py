@@ -52,7 +52,7 @@ def rows_of_table(given: Any) -> str | None:
     :param given: what was given.
     :return: the call; ``None`` if it is no data frame.
     """
-    if getattr(given, "ndim", 2) == 1:
+    if getattr(given, "ndim", 2) == 1 or not (hasattr(given, "columns") or hasattr(given, "to_dict")):
         return None
     ways = {"to_dicts": "", "to_pylist": "", "to_dict": '"records"'}  # of polars, pyarrow and pandas
     return next((f".{name}({how})" for name, how in ways.items() if hasattr(given, name)), None)

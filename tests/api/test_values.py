@@ -17,6 +17,7 @@ from airflow_provider_itnio.api.values import (
     plain_scalar,
     type_name,
 )
+from tests.any_data import ArrowScalar
 from tests.tables import for_each
 
 
@@ -41,6 +42,8 @@ GAPS = [
     np.timedelta64("NaT"),
     pd.NA,
     pd.NaT,
+    ArrowScalar(None),
+    ArrowScalar(math.nan),
 ]
 NO_GAPS = ["", "nan", 0, 0.0, False, [], [None], {}, math.inf, np.array([math.nan]), pd.Series([math.nan])]
 
@@ -69,6 +72,12 @@ def test_a_whole_number_is_one_of_any_type(value):
 )
 def test_what_is_no_whole_number_gives_none(value):
     assert integral(value) is None
+
+
+def test_a_scalar_of_arrow_becomes_what_it_holds():
+    assert plain_scalar(ArrowScalar("a")) == "a"
+    assert plain_scalar(ArrowScalar(np.int64(5))) == 5
+    assert is_gap(plain_scalar(ArrowScalar(None)))
 
 
 def test_a_scalar_of_numpy_becomes_what_it_holds():

@@ -5,6 +5,7 @@ import re
 from collections import deque
 from dataclasses import dataclass
 from decimal import Decimal
+from types import SimpleNamespace
 
 import attrs
 import numpy as np
@@ -375,3 +376,17 @@ def test_no_entry_is_read_twice():
     assert [one.position for one in people] == [0, 1, 3]
     assert people.duplicates == 1
     assert [row.reads for row in rows] == [1, 1, 1, 1]
+
+
+@for_each(
+    ("table", "rows"),
+    [
+        (pd.DataFrame({"phone": [LI]}), '.to_dict("records")'),
+        (SimpleNamespace(columns=["phone"], to_dicts=list, to_dict=dict), ".to_dicts()"),  # as polars' is
+        (SimpleNamespace(columns=["phone"], to_pylist=list), ".to_pylist()"),  # as pyarrow's is
+    ],
+)
+def test_of_a_table_it_is_said_how_its_rows_become_dicts(table, rows):
+    with pytest.raises(InvalidMessageError) as caught:
+        recipient_list(table)
+    assert str(caught.value) == f"recipients: a table given; give its rows as dicts ({rows})"

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from airflow_provider_itnio.messages import template_message
+from tests.any_data import ArrowScalar
 from tests.operators.broadcast_cases import ANA, LI
 from tests.tables import for_each
 from tests.task_runs import broadcast_run, counts_of, fails_at_once, numbers
@@ -25,6 +26,7 @@ GAPS = {
     "NaT": pd.NaT,
     "numpy's NaT": np.datetime64("NaT"),
     "NA": pd.NA,
+    "arrow's null": ArrowScalar(None),
 }
 
 pytestmark = pytest.mark.usefixtures("hasty")
