@@ -83,7 +83,7 @@ def test_where_the_window_is_closed_the_template_goes_out(make, word, maybe_stor
     assert ("status" in receipt) == (word == "delivered")
     assert message.body["template"]["components"][0]["parameters"][0]["text"] == "42"  # was rendered
     assert "window of 86…" in caplog.text
-    assert "is sent instead" in caplog.text
+    assert "is to be sent instead" in caplog.text
     assert closed not in caplog.text
 
 
