@@ -168,13 +168,6 @@ class RunningAirflow:
             process.kill()
         self._pids["triggerer"] = self._forks.begin("triggerer")
 
-    @property
-    def reads_dag_files(self) -> bool:
-        """Whether Airflow 3 reads a DAG file now: that file's callbacks wait until it is read again."""
-        import psutil
-
-        return AIRFLOW_3 and bool(psutil.Process(self._pids["dag-processor"]).children())
-
     def trigger(self, dag_id: str, *run_ids: str) -> None:
         """Start runs of a DAG, as soon as Airflow knows the DAG.
 
