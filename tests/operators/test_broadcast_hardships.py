@@ -124,7 +124,7 @@ def test_a_message_that_is_tried_again_takes_its_turn_like_any_other(sandbox):
     moments = sorted(request.at.timestamp() for request in sandbox.requests)
     assert len(moments) == 60
     most = max(sum(moment <= other < moment + 0.5 for other in moments) for moment in moments)
-    assert most <= 20 + 3
+    assert most <= 20 + 10  # a busy machine sends late what was held up; out of turn all 20 would come on top
 
 
 def test_a_stop_does_not_wait_for_those_that_wait_for_their_next_try(store, sandbox):
