@@ -16,6 +16,8 @@ from airflow_provider_itnio.delivery.policy import Cleared, TaskTry
 log = NeverRaisingLog(__name__)
 
 _VERSION: Final = 1
+_NO_KEY: Final = "itnio:none"
+"""A key that is never written."""
 """Of the form that entries have; another one is not read."""
 _WRITES: Final = 3
 """How often a write is tried where a message would else be unrecorded."""
@@ -49,6 +51,7 @@ class TaskStateStore:
         self.call: Callable[..., Any] = _call
         """Calls the store; may be that of a :class:`GracefulTimeout`."""
         self._ended_calls = 0
+        self._is_there = False
 
     @classmethod
     def from_context(cls, context: Mapping[str, Any], task_id: str) -> Self:
@@ -83,6 +86,7 @@ class TaskStateStore:
         """
         value = self._ask("could not be read", self._store.get, key)
         if value is None:
+            self._make_sure_that_it_is_there()
             return None
         version = value.get("version") if isinstance(value, dict) else None
         if isinstance(version, int) and version != _VERSION:
@@ -98,6 +102,12 @@ class TaskStateStore:
                 task_try = TaskTry(number, max_tries, retries, clear_number)
                 return Entry(value, task_try, self._try.is_cleared_since(task_try))
         raise unreadable(key, "it is none that this package has written")
+
+    def _make_sure_that_it_is_there(self) -> None:
+        """Raise if Airflow has replaced the task instance: of such a one it gives no record, either."""
+        if not self._is_there:
+            self._ask("could not be read", self._store.delete, _NO_KEY)
+            self._is_there = True
 
     def set(self, key: str, value: Mapping[str, Any]) -> None:
         """Write plain JSON once; for what must be there before a request leaves.

@@ -351,3 +351,18 @@ def test_without_a_store_what_fails_fails_as_ever(outcome, error, sandbox):
         fails_at_once(run, error)
     else:
         may_be_tried_again(run, error)
+
+
+def test_a_task_that_airflow_has_replaced_sends_nothing(store, sandbox):
+    """Of its record Airflow says what it says of one that was never written."""
+
+    def not_found(key):
+        raise RuntimeError("API_SERVER_ERROR: Task instance not found")
+
+    store.delete = not_found
+    for way in (sending, broadcasting):
+        error = may_be_tried_again(TaskRun(way, store=store), RecordError)
+        assert "task state store could not be read: RuntimeError: API_SERVER_ERROR: Task instance" in str(
+            error
+        )
+    assert sandbox.requests == []
