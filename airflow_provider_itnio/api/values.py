@@ -50,7 +50,7 @@ def is_gap(value: Any) -> bool:
 def is_infinite(value: Any) -> bool:
     """Return whether a number of any type is infinite, which no reader understands."""
     try:
-        return isinstance(value, Number) and math.isinf(value)  # type: ignore[arg-type]
+        return isinstance(value, (Real, Decimal)) and math.isinf(value)
     except Exception:
         return False
 
