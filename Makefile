@@ -2,7 +2,7 @@
 PYTHON ?= python3.11
 AIRFLOW ?= 3.3.2
 # Tests that wait for a deadline leave their core to others, so there are more of them than cores.
-WORKERS ?= 4
+WORKERS ?= 5
 VENV := .venv/airflow-$(AIRFLOW)
 BIN := $(VENV)/bin
 CONSTRAINTS := constraints/airflow-$(AIRFLOW).txt

@@ -45,6 +45,10 @@ hypothesis.settings.register_profile("quick", max_examples=25, derandomize=True,
 hypothesis.settings.register_profile("thorough", max_examples=1000, deadline=None)
 hypothesis.settings.load_profile("quick")
 
+# They wait for deadlines.
+_LONGER = ("tests/api/", "tests/operators/", "tests/receiver/", "tests/sandbox/", "tests/sensors/")
+_LONGER += ("tests/test_docs_testing", "tests/triggers/")
+
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -53,8 +57,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     def rank(item: pytest.Item) -> int:
         if item.get_closest_marker("system") is None:
-            longer = ("tests/operators/", "tests/receiver/", "tests/sandbox/")
-            return 2 if item.path in in_browser else 4 - item.nodeid.startswith(longer)
+            return 2 if item.path in in_browser else 4 - item.nodeid.startswith(_LONGER)
         return "page" in item.fixturenames  # of an Airflow that is busy with the others first
 
     items.sort(key=rank)
