@@ -38,8 +38,9 @@ class Tokens:
             # 22 characters of base64 hold 128 bits; a token that repeats a few characters holds fewer.
             if not re.fullmatch(r"[A-Za-z0-9_-]{22,200}", token) or len(set(token)) < 10:
                 raise TokenError(
-                    f"{variable}: must be random, of 22 to 200 letters, digits, _ and -; one of "
-                    f"{len(token)} characters given. `itnio-receiver token` prints a new one"
+                    f"{variable}: must be random, of 22 to 200 letters, digits, _ and -, at least 10 of them "
+                    f"different; one of {len(token)} characters, {len(set(token))} of them different, given. "
+                    "`itnio-receiver token` prints a new one"
                 )
         return cls(tokens)
 

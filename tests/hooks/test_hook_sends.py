@@ -184,7 +184,7 @@ def supervisor(monkeypatch):
                 asked.append(frame.body)
                 threading.Event().wait(0.02)
                 theirs.sendall(comms._ResponseFrame(id=frame.id).as_bytes())
-        except EOFError:
+        except (EOFError, BrokenPipeError):  # the test has ended
             pass
 
     thread = threading.Thread(target=answer)
