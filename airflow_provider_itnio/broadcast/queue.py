@@ -152,7 +152,7 @@ class MessageQueue:
         try:
             self._record.intend([(queued.key, queued.is_fallback) for queued in intended])
         except RecordError:
-            # It may have been written all the same; what is known for sure is that nothing has left.
+            # It may have been written anyway; what is known for sure is that nothing has left.
             self._put_back += intended
             raise
         self._intended.extend(intended)

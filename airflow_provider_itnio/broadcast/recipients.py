@@ -284,7 +284,7 @@ def _data_of(entry: Any) -> Mapping[str, Any]:
     return (entry if isinstance(entry, dict) else dict(entry)) if isinstance(entry, Mapping) else _NO_DATA
 
 
-_ONE_EACH: Final = "give each as an entry of its own"
+_ONE_EACH: Final = "give each as a separate entry"
 
 
 def _other_data(data: Mapping[str, Any]) -> Mapping[str, Any]:

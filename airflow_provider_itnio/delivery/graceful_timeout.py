@@ -61,7 +61,7 @@ class GracefulTimeout:
     def call(self, function: Callable[..., Result], *args: Any) -> Result:
         """Call what may block and may be ended; once the time is over, it is given a second, at most two.
 
-        :raises TimeIsOverError: if it took longer; it may have done its work all the same.
+        :raises TimeIsOverError: if it took longer; it may have done its work anyway.
         """
         try:
             self._call += 1

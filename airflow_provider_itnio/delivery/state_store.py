@@ -147,9 +147,10 @@ class TaskStateStore:
                 time.sleep(_BETWEEN_WRITES)
 
     def _gives_back(self, key: str, entry: Mapping[str, Any]) -> bool:
-        """Return whether the store has an entry, where its own word can't be taken for it.
+        """Return whether the store has an entry.
 
-        The answer to a call that was ended comes all the same, and Airflow takes it for that to the next one.
+        It asks once more for each call that was ended: Airflow takes the late answer to such a call for the
+        answer to the next one.
         """
         return any(
             self._ask("could not be read", self._store.get, key) == entry

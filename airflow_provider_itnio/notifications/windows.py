@@ -98,7 +98,8 @@ async def _open_by_number(
 def _told(hook: ItnioHook, numbers: list[str], answer: Mapping[str, bool] | Exception) -> Mapping[str, bool]:
     if isinstance(answer, Exception):
         _LOG.warning(
-            "The receiver did not say whom a text reaches, so the alert goes out as a WhatsApp template: %s",
+            "The receiver did not say whose 24-hour window is open, so the alert goes out as a "
+            "WhatsApp template: %s",
             describe_error(answer),
         )
         return dict.fromkeys(numbers, False)

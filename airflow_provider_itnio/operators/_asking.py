@@ -143,7 +143,7 @@ class AskingOperator(RecordedSending):
             return question
         question = replace(question, ends_at=ends_at)
         everyone = each_once([*(one.recipient for one in question.asked), *numbers])
-        with suppress(*MAY_PASS, RecordError):  # each is of use to others: it is asked all the same
+        with suppress(*MAY_PASS, RecordError):  # each only helps other questions: this one is asked anyway
             self.hook.open_question(question.id, everyone, ends_at, question.task)
             write_question(record.store, question, everyone)
         return question
@@ -183,7 +183,7 @@ class AskingOperator(RecordedSending):
         try:
             return known | closed_windows(self.hook, [number for number in numbers if number not in known])
         except ReceiverAccessError as error:  # it has just accepted the question
-            log.warning("%s. It is taken for a receiver that is away: people are asked with buttons", error)
+            log.warning("%s. The receiver is treated as unreachable: people are asked with buttons", error)
             return known
 
     def _prepared(

@@ -41,5 +41,5 @@ def receipt_of_earlier_try(recipient: str, earlier: PreviousOutcome) -> ReceiptD
         )
     raise AirflowFailException(
         f"Nothing sent: an earlier try of this task may have sent the message to {number} "
-        f"({earlier.why}), and delivery is at_most_once. Clear the task to send it all the same"
+        f"({earlier.why}), and delivery is at_most_once. Clear the task to send it anyway"
     )

@@ -64,7 +64,7 @@ class RecordedSending(WhatsAppOperator):
                 try:
                     with limit.as_airflow_does():
                         record.intend(recipient)
-                except BaseException:  # it may have been written all the same
+                except BaseException:  # it may have been written anyway
                     record.withdraw(recipient)
                     raise
             receipt: Receipt | None = None

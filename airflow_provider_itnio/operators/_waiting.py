@@ -110,11 +110,11 @@ def check_receiver(hook: ItnioHook, seconds: float, *, has_messaged: bool = Fals
     try:
         hook.check_receiver(within=seconds + LAST_ANSWER)
     except ReceiverError as error:
-        log.warning("%s. The message is sent all the same, and waited for then", error)
+        log.warning("%s. The message is sent anyway, and the task waits for it afterwards", error)
     except ReceiverAccessError as error:
         if not has_messaged:
             raise
-        log.warning("%s. Messages of an earlier try are waited for all the same", error)
+        log.warning("%s. The task waits for the messages of an earlier try anyway", error)
 
 
 def check_can_be_waited_for(receipt: ReceiptDict) -> None:

@@ -90,7 +90,7 @@ class SqlToWhatsAppOperator(RowMessages):
         or, where ``openpyxl`` is installed, ``.xlsx``. Each try writes into a new folder with a random name,
         here ``s3://conn@bucket/kxqdwvmzfhtbncjr/report.csv``. Without another message, or with ``text`` as
         its caption, the file is sent as a document. Not with ``recipient_column``. (templated)
-    :param if_empty: what to do if there is no row: ``send`` the message all the same, ``skip`` the task, or
+    :param if_empty: what to do if there is no row: ``send`` the message anyway, ``skip`` the task, or
         ``fail`` it without retries.
     :param kwargs: what else ``WhatsAppBroadcastOperator`` takes, such as ``exclude``, ``shared``,
         ``delivery`` and ``link_expires_in``, and what every task takes.

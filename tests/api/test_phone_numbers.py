@@ -280,8 +280,8 @@ def test_blanks_and_slashes_may_stand_within_a_number(written: str, number: str)
         ("business_phone", {}, ""),
         (
             "recipients[3]",
-            {"if_several": "give each as an entry of its own"},
-            "; give each as an entry of its own",
+            {"if_several": "give each as a separate entry"},
+            "; give each as a separate entry",
         ),
     ],
 )

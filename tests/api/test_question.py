@@ -135,7 +135,7 @@ def test_only_a_tap_counts_where_typed_answers_do_not():
     question = replace(QUESTION, takes_typed=False)
     assert question.choice_of(tapped(question), SECRET).option == "yes"
     forged = written("Load again", option_id="Load again", reply_to="m1")
-    assert question.choice_of(forged, SECRET)[::2] == (None, "yes")  # which may be a tap all the same
+    assert question.choice_of(forged, SECRET)[::2] == (None, "yes")  # which may be a tap anyway
     assert QUESTION.choice_of(forged, SECRET).option == "yes"
     for typed in (written(), written(reply_to="m1")):
         assert question.choice_of(typed, SECRET) == (None, "typed, and only a tap counts", None)

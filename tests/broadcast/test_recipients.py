@@ -252,7 +252,7 @@ def test_a_number_in_a_key_is_not_shown():
 def test_several_in_one_entry_are_refused_with_the_advice_for_a_list():
     (one,) = Recipients([f"{LI},{ANA}"])
     assert one.problem == (
-        "recipients[0]: one phone number, several given (86…78); give each as an entry of its own"
+        "recipients[0]: one phone number, several given (86…78); give each as a separate entry"
     )
 
 

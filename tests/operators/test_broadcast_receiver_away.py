@@ -26,7 +26,7 @@ def test_a_retry_waits_on_though_a_proxy_turns_it_away(extra, store, sandbox, co
     connect(extra=receiver.extra | {name: value for name, value in given.items() if value})
     error = may_be_tried_again(run, NotDeliveredError)
     assert "1 recipient: 1 accepted in earlier tries, 1 not delivered" in str(error)
-    assert "Messages of an earlier try are waited for all the same" in caplog.text
+    assert "The task waits for the messages of an earlier try anyway" in caplog.text
     connect(extra=receiver.extra)
     receiver.push(status_push(sandbox.messages[0].id, "delivered"))
     assert counts_of(run.once()) == {"accepted_earlier": 1, "delivered": 1}
@@ -105,7 +105,7 @@ def test_a_receiver_that_is_away_for_all_of_it(store, sandbox, connect, closed_p
         error
     )
     assert "knows of no status" not in str(error)
-    assert "sent all the same, and waited for then" in caplog.text
+    assert "sent anyway, and the task waits for it afterwards" in caplog.text
     assert caplog.text.count("The wait goes on") == 1
 
 

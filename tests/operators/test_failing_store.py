@@ -38,7 +38,7 @@ class FailingStore(TaskStateStore):
     :param first: the number, from 0.
     :param times: how many fail.
     :param error: what they raise.
-    :param does_it: whether a write is there all the same.
+    :param does_it: whether a write is there anyway.
     """
 
     def __init__(self, first, times, error, does_it):

@@ -137,7 +137,7 @@ def test_an_unknown_one_is_named_and_sent_with_a_warning_once_cleared(way, store
     run = first_try(way, store, sandbox, "unknown", "at_most_once")
     words = str(fails_at_once(run))
     assert "may have sent the message to 86…57" in words
-    assert "Clear the task to send it all the same" in words
+    assert "Clear the task to send it anyway" in words
     assert "Sending it again, although an earlier try may have sent it" not in logged()
     run.clear()
     run.once()

@@ -55,7 +55,7 @@ def test_in_a_request_it_is_unknown(run, delivery, store, sandbox, traffic):
     else:
         fails_at_once(run)
     assert len(traffic.order) == (2 if delivery == "at_least_once" else 1)
-    sandbox.wait_for(len(traffic.order))  # the first was accepted all the same
+    sandbox.wait_for(len(traffic.order))  # the first was accepted anyway
 
 
 def test_in_a_request_without_a_store_it_is_never_sent_again_at_most_once(sandbox, traffic):

@@ -92,7 +92,7 @@ async function lookUp(link) {
     // The length of a refusal is not that of the file: a link may be signed for GET alone.
     return { isMissing: [404, 410].includes(answer.status), bytes: answer.ok && Number(answer.headers.get("Content-Length")) };
   } catch {
-    // Most servers let no page read an answer; that there is one can be seen all the same.
+    // Most servers let no page read an answer; that there is one can be seen anyway.
     return fetch(link, { ...options, mode: "no-cors" }).then(() => ({}), () => ({ isMissing: true }));
   }
 }
