@@ -104,7 +104,7 @@ class TaskStateStore:
         raise unreadable(key, "it is none that this package has written")
 
     def _make_sure_that_it_is_there(self) -> None:
-        """Raise if Airflow has replaced the task instance: of such a one it gives no record, either."""
+        """Raise if Airflow has replaced the task instance: reading its record then looks like no record."""
         if not self._is_there:
             self._ask("could not be read", self._store.delete, _NO_KEY)
             self._is_there = True

@@ -354,7 +354,7 @@ def test_without_a_store_what_fails_fails_as_ever(outcome, error, sandbox):
 
 
 def test_a_task_that_airflow_has_replaced_sends_nothing(store, sandbox):
-    """Of its record Airflow says what it says of one that was never written."""
+    """Airflow gives the same answer for its record as for one that was never written."""
 
     def not_found(key):
         raise RuntimeError("API_SERVER_ERROR: Task instance not found")
