@@ -31,8 +31,6 @@ __all__ = ["WhatsAppAnswerTrigger", "WhatsAppMessageTrigger", "WhatsAppStatusTri
 _HANDED_ON: Final = 5.0
 """Seconds in which a triggerer writes an event down, which it does once a second."""
 
-_HTTP_BAD_REQUEST: Final = 400
-
 log = NeverRaisingLog(__name__)
 
 
@@ -161,16 +159,17 @@ class WhatsAppMessageTrigger(_Asking, BaseEventTrigger):
 
         Asset("whatsapp", watchers=[AssetWatcher(name="incoming", trigger=WhatsAppMessageTrigger())])
 
-    It asks the connection's receiver (``itnio-receiver``), and goes on over one that is away. The payload of
-    an event is ``{"messages": [{"id", "from", "name", "type", "text", "option_id", "reply_to", "at"}, …],
-    "cursor": …}``: up to 100 messages in order, all of it text from strangers, ``from`` with digits only, the
-    time in ISO 8601 and UTC. Airflow may run a DAG once for several events: read all of
-    ``triggering_asset_events``, each event's ``extra["payload"]``.
+    It asks the connection's receiver (``itnio-receiver``), and keeps asking while that is unreachable. The
+    payload of an event is ``{"messages": [{"id", "from", "name", "type", "text", "option_id", "reply_to",
+    "at"}, …], "cursor": …}``: up to 100 messages in order. ``text`` and ``name`` come from strangers,
+    ``from`` has digits only, ``at`` is ISO 8601 in UTC. Airflow may run a DAG once for several events: read
+    all of ``triggering_asset_events``, each event's ``extra["payload"]``.
 
-    On Airflow 3.3 and later the asset's state store keeps how far it has read, some seconds after each event:
-    what is written while the triggerer is away follows, and after a crash an event may come twice. The cursor
-    is kept for a trigger of one asset; two assets with the same trigger share it, and it is not kept. Nor is
-    it before 3.3: then each start of the triggerer begins at ``after``.
+    On Airflow 3.3 and later the asset's state store keeps the cursor, five seconds after each event (so at
+    most 20 messages a second). A triggerer that starts again continues there: nothing is lost, and an event
+    of the last seconds may come twice. A trigger with other arguments has its own cursor. Two assets with
+    the same trigger share it, and then no cursor is kept. Without one, as before 3.3, each start of the
+    triggerer begins at ``after``.
 
     :param after: where it begins: ``latest`` for what is written from now on, the ``cursor`` of an event or
         of ``ItnioHook().incoming()``, or ``None`` for the oldest message that the receiver keeps.
@@ -202,27 +201,24 @@ class WhatsAppMessageTrigger(_Asking, BaseEventTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Give an event for each answer of the receiver with messages in it, without an end."""
-        cursor = await self._first_cursor()
-        begun_with = self.after
+        cursor = kept = await self._first_cursor()
         while True:
             asked_at = time.monotonic()
             try:
                 answer = await ItnioHook(self.itnio_conn_id).aincoming(cursor, wait=LONGEST_WAIT)
             except ItnioError as error:
                 self._tell(f"{error}. It is asked again every {AFTER_ERROR:g} s")
-                if getattr(error, "http_status", None) == _HTTP_BAD_REQUEST and cursor != begun_with:
-                    # The cursor is of another database: all that the new one keeps is new.
-                    cursor = begun_with = None
                 await asyncio.sleep(AFTER_ERROR)
                 continue
             self._problem = ""
             messages = [_as_json(one) for one in answer.messages if self._is_wanted(one)]
             if messages:
                 yield _Event(payload={"messages": messages, "cursor": answer.cursor})
-            if answer.cursor != cursor:
-                cursor = answer.cursor
-                await self._keep(cursor, is_event=bool(messages))
-            elif (early := asked_at + LONGEST_WAIT - time.monotonic()) > 0:  # it is under load, or stops
+            news, cursor = answer.cursor != cursor, answer.cursor
+            if cursor != kept and await self._keep(cursor, is_event=bool(messages)):
+                kept = cursor
+            early = asked_at + LONGEST_WAIT - time.monotonic()
+            if not news and early > 0:  # the receiver is under load, or stops
                 await asyncio.sleep(min(early, AFTER_ERROR))
 
     def _is_wanted(self, message: IncomingMessage) -> bool:
@@ -248,15 +244,18 @@ class WhatsAppMessageTrigger(_Asking, BaseEventTrigger):
                 await asyncio.sleep(AFTER_ERROR)
         return self.after
 
-    async def _keep(self, cursor: str, *, is_event: bool) -> None:
+    async def _keep(self, cursor: str, *, is_event: bool) -> bool:
+        """Return whether nothing is left to write."""
         if (store := getattr(self, "asset_state_store", None)) is None:
-            return
+            return True
         if is_event:  # a cursor that is written before its event may lose that
             await asyncio.sleep(_HANDED_ON)
         try:
             await store.aset(self._key, cursor)
-        except Exception as error:  # the next one stands for it too
-            self._tell(f"The cursor can't be written to the asset's state store: {error}")
+        except Exception as error:  # of Airflow
+            self._tell(f"The cursor can't be written to the asset's state store: {error}. It is tried again")
+            return False
+        return True
 
     def _tell(self, problem: str) -> None:
         """Log a problem the first time."""

@@ -16,6 +16,7 @@ from airflow_provider_itnio.api.errors import InvalidMessageError, InvalidParame
 from airflow_provider_itnio.hooks.itnio import ItnioHook
 from airflow_provider_itnio.triggers import whatsapp
 from airflow_provider_itnio.triggers.whatsapp import WhatsAppMessageTrigger
+from tests.api.servers import Server, answer
 from tests.receiver.running import READ_TOKEN, incoming_push, running_receiver, text_push
 from tests.tables import for_each
 
@@ -229,6 +230,35 @@ def test_a_store_that_fails_loses_nothing(receiver, caplog):
     (event,) = events_of(WhatsAppMessageTrigger(), 1, store=store)
     assert event["messages"][0]["text"] == "while it was away"
     assert caplog.text.count("can't be read: the API server is away") == 1
+
+
+def test_a_cursor_that_could_not_be_written_is_written_once_the_store_works(receiver, monkeypatch, caplog):
+    monkeypatch.setattr(whatsapp, "LONGEST_WAIT", 0.1)
+    store = AssetStateStore()
+
+    def one_message():
+        store.fails = 2
+        written(receiver, ANA, "the only one")
+
+    (event,) = events_of(WhatsAppMessageTrigger(), 1, one_message, store=store, after=0.8)
+    assert list(store.kept.values()) == [json.dumps(event["cursor"])]
+    assert "can't be written to the asset's state store: the API server is away" in caplog.text
+
+
+def test_another_servers_400_gives_nothing_twice(receiver, connect):
+    written(receiver, ANA, "before")
+
+    def behind_a_proxy_that_refuses():
+        with Server(lambda _: answer(b"<html>Bad Request</html>", 400)) as proxy:
+            connect(extra=receiver.extra | {"receiver_url": proxy.url})
+            written(receiver, ANA, "one")  # ends the open request; the next one meets the proxy
+            while not proxy.requests:
+                time.sleep(0.05)
+            written(receiver, ANA, "two")
+            connect(extra=receiver.extra)
+
+    events = events_of(WhatsAppMessageTrigger(), 2, behind_a_proxy_that_refuses, store=AssetStateStore())
+    assert [message["text"] for event in events for message in event["messages"]] == ["one", "two"]
 
 
 def test_a_receiver_with_another_database_is_read_from_its_beginning(receiver, tmp_path, connect):
