@@ -1,4 +1,4 @@
-"""Where Airflow's versions differ or lack a public name; each with the version that ends it."""
+"""Where Airflow's versions (2.11 to 3.3) differ or lack a public name; each with the version that ends it."""
 
 from __future__ import annotations
 

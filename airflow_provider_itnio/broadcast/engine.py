@@ -23,7 +23,7 @@ from airflow_provider_itnio.api.links import WITH_FILES
 from airflow_provider_itnio.api.masking import mask_phone, mask_phone_numbers
 from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
 from airflow_provider_itnio.api.time_limit import in_thread
-from airflow_provider_itnio.broadcast.accepted import AcceptedMessages
+from airflow_provider_itnio.broadcast.after_acceptance import AcceptedMessages
 from airflow_provider_itnio.broadcast.pace import Pace, messages_in_a_second
 from airflow_provider_itnio.broadcast.queue import MessageQueue
 from airflow_provider_itnio.broadcast.queued_message import QueuedMessage

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_itnio.api.errors import InvalidMessageError, RecordError
 from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
 from airflow_provider_itnio.api.status_codes import MESSAGE_CODES, status_code
-from airflow_provider_itnio.broadcast.accepted import AcceptedMessages
+from airflow_provider_itnio.broadcast.after_acceptance import AcceptedMessages
 from airflow_provider_itnio.broadcast.pace import BatchSize
 from airflow_provider_itnio.broadcast.queued_message import QueuedMessage
 from airflow_provider_itnio.broadcast.recipients import InvalidRecipient, Recipient, Recipients

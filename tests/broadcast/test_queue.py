@@ -9,7 +9,7 @@ import pytest
 
 from airflow_provider_itnio.api.errors import InvalidMessageError, RecordError
 from airflow_provider_itnio.api.models import message_from
-from airflow_provider_itnio.broadcast.accepted import AcceptedMessages
+from airflow_provider_itnio.broadcast.after_acceptance import AcceptedMessages
 from airflow_provider_itnio.broadcast.queue import MessageQueue
 from airflow_provider_itnio.broadcast.recipients import Recipients
 from airflow_provider_itnio.broadcast.summary import Report

@@ -10,8 +10,8 @@ import pytest
 from airflow.providers.common.compat.sdk import DAG, AirflowFailException, task
 
 from airflow_provider_itnio.api.errors import InvalidMessageError, ItnioError
-from airflow_provider_itnio.broadcast import accepted, status_watch
-from airflow_provider_itnio.broadcast.accepted import AcceptedMessages
+from airflow_provider_itnio.broadcast import after_acceptance, status_watch
+from airflow_provider_itnio.broadcast.after_acceptance import AcceptedMessages
 from airflow_provider_itnio.broadcast.engine import Broadcast
 from airflow_provider_itnio.messages import template_message
 from airflow_provider_itnio.operators.whatsapp_broadcast import WhatsAppBroadcastOperator
@@ -255,7 +255,7 @@ def test_a_fallback_that_is_unknown_is_no_reason_to_send_the_text_again(
 
 def test_few_fallbacks_are_made_ahead(sandbox, receiver, monkeypatch, before_fallbacks):
     """Many texts may fail at once; their fallbacks are made as they can leave."""
-    monkeypatch.setattr(accepted, "_FALLBACKS", 2)
+    monkeypatch.setattr(after_acceptance, "_FALLBACKS", 2)
     monkeypatch.setattr(status_watch, "MOST_IDS", 2)
     people = [person(str(n)) for n in range(9)]
     for one in people:

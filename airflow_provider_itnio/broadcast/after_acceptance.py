@@ -1,4 +1,4 @@
-"""Messages of a broadcast that were accepted: what becomes of them, and what goes out in place of some."""
+"""What becomes of the accepted messages of a broadcast, and what goes out in place of those that fail."""
 
 from __future__ import annotations
 
