@@ -210,6 +210,21 @@ def test_many_that_open_a_new_database_make_its_tables_once(database):
     assert len(set(names)) == 1
 
 
+def test_a_new_file_that_another_process_writes_to_is_waited_for(tmp_path):
+    with closing(sqlite3.connect(tmp_path / "receipts.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        names = []
+        opening = threading.Thread(
+            target=lambda: names.append(open_database(f"sqlite:///{tmp_path}/receipts.db"))
+        )
+        opening.start()
+        opening.join(0.3)
+        assert opening.is_alive()
+        other.execute("COMMIT")
+        opening.join()
+    assert names
+
+
 def test_a_database_that_fails_is_answered_as_such_and_then_works_again(postgres_database, tmp_path):
     engine = sa.create_engine(postgres_database, future=True)
     with running_receiver(postgres_database, tmp_path) as receiver:
