@@ -1,4 +1,4 @@
-"""What runs behind all of a task's own code."""
+"""Run a function after all of a task's user code."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any
 
 
 def run_after_post_execute(operator: Any, finish: Callable[[], None]) -> None:
-    """Let something follow ``post_execute``, the last of a task's own code that Airflow runs.
+    """Call a function after ``post_execute``, which is the last user code of a task that Airflow runs.
 
-    A subclass may have a ``post_execute`` that does not call ``super()``. So it is the method of this one
-    object that is replaced, whatever its class is.
+    The method is replaced on this one object, because a subclass may override ``post_execute`` without
+    calling ``super()``.
 
     :param operator: the operator that is executed.
-    :param finish: called once ``post_execute`` has not raised.
+    :param finish: called after ``post_execute`` returns, and not if it raises.
     """
     own = operator.post_execute
 
@@ -31,5 +31,5 @@ def run_after_post_execute(operator: Any, finish: Callable[[], None]) -> None:
         finish()
         return result
 
-    # Airflow takes the events of assets from one that yields.
+    # Airflow reads asset events from a post_execute that is a generator.
     operator.post_execute = post_execute_that_yields if isgeneratorfunction(own) else post_execute

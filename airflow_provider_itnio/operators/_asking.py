@@ -1,4 +1,4 @@
-"""What asks a question: whom, by which messages, and what the receiver knows of it."""
+"""The base of the operator that asks a question: recipients, messages, and the question in the receiver."""
 
 from __future__ import annotations
 
@@ -58,10 +58,10 @@ class AskingOperator(RecordedSending):
     answer_within: timedelta | float
     deferrable: bool | None
     _is_open: Question | None = None
-    """The question that this process has to close when its task ends."""
+    """The question that this process must close when its task ends."""
 
     def on_kill(self) -> None:
-        """End a wait between two attempts to send, and close a question that is asked or waited for."""
+        """End a pause between two attempts to send, and close the open question."""
         try:
             super().on_kill()
         finally:
@@ -69,7 +69,7 @@ class AskingOperator(RecordedSending):
 
     @contextmanager
     def _closing_on_failure(self) -> Iterator[None]:
-        """Close the question if the task fails: a retry opens it again, and there may be none."""
+        """Close the question if the task fails. A retry opens it again, but there may be no retry."""
         try:
             yield
         except Exception:
@@ -85,11 +85,11 @@ class AskingOperator(RecordedSending):
         check_deferrable(self.deferrable)
 
     def _note_order(self) -> None:
-        """Remember whether the DAG file writes the options in their order."""
+        """Remember whether the order of the options is known from the DAG file."""
         self._is_in_order = not is_rendered_later(self.options)
 
     def _check_rendered(self, context: Context) -> None:
-        """Check the question as it is asked."""
+        """Check the rendered question."""
         self._refuse_unrendered(*self.template_fields)
         check_question(self.question, self.options, self.template, self.if_no_answer)
         is_in_order = self._is_in_order and "options" not in self._fields_of_data(context)
@@ -113,29 +113,29 @@ class AskingOperator(RecordedSending):
         )
 
     def _shows_other_options(self, question: Question) -> bool:
-        """Return whether people see other options than those that the task has by now."""
+        """Return whether the options in the messages sent differ from the task's current ones."""
         return [*question.options.items()] != [*_titles(self.options).items()]
 
     def _opened(self, question: Question, numbers: Sequence[str]) -> Question:
-        """Tell the receiver of a question before anybody is asked, and return where its answers begin."""
+        """Open a question in the receiver before it is sent, and return it with the cursor of its answers."""
         try:
             cursor = self.hook.open_question(question.id, numbers, question.ends_at, question.task)
         except MAY_PASS as error:
             if isinstance(error, ReceiverError):
-                self._is_open = question  # perhaps: the answer may be lost
+                self._is_open = question  # the receiver may have opened it: only its response may be lost
             if question.asked:
-                raise ReceiverError(f"It is not known whether anybody has answered. {error}") from error
+                raise ReceiverError(f"It is unknown whether anyone has answered. {error}") from error
             if isinstance(error, ConfigurationError):
                 raise
             raise NotSentError(
-                f"The receiver is to know of a question before it is asked. {error}"
+                f"The question was not sent, because the receiver could not open it. {error}"
             ) from error
         self._is_open = question
         has_moved = question.cursor and question.cursor.partition("-")[0] != cursor.partition("-")[0]
         return replace(question, cursor=question.cursor if has_moved else cursor)
 
     def _begun_now(self, question: Question, numbers: Sequence[str], record: DeliveryRecord) -> Question:
-        """Return a question that was just accepted: its time begins now if attempts have taken long."""
+        """Restart the time of a question whose first message was just accepted, if sending took over 1 s."""
         from airflow_provider_itnio.delivery.question_record import write_question
 
         ends_at = time.time() + seconds_of(self.answer_within, "answer_within")
@@ -143,7 +143,8 @@ class AskingOperator(RecordedSending):
             return question
         question = replace(question, ends_at=ends_at)
         everyone = each_once([*(one.recipient for one in question.asked), *numbers])
-        with suppress(*MAY_PASS, RecordError):  # each only helps other questions: this one is asked anyway
+        # The new end matters for other questions only, so an error does not fail this one.
+        with suppress(*MAY_PASS, RecordError):
             self.hook.open_question(question.id, everyone, ends_at, question.task)
             write_question(record.store, question, everyone)
         return question
@@ -151,8 +152,8 @@ class AskingOperator(RecordedSending):
     def _asked_earlier(
         self, question: Question, numbers: Sequence[str], record: DeliveryRecord
     ) -> tuple[Question, list[str], list[str]]:
-        """Return the question with the messages of earlier tries that ask it, who is to be asked now, and
-        of whom the record knows nothing."""
+        """Return the question with the messages of previous tries, the numbers to ask now, and the numbers
+        without an entry in the delivery record."""
         from airflow_provider_itnio.delivery.policy import FALLBACK_IS_GONE, is_sent_again
 
         record.about = question.id
@@ -164,7 +165,7 @@ class AskingOperator(RecordedSending):
                 rest.append(number)
             if earlier is not None and self.template is None and record.uses_fallback(number):
                 if number in rest and earlier.cleared == "no":
-                    log.error("%s is not asked: %s", mask_phone(number), FALLBACK_IS_GONE)
+                    log.error("%s was not asked: %s", mask_phone(number), FALLBACK_IS_GONE)
                     rest.remove(number)
                 record.use_message(number)
             if earlier is None:
@@ -176,20 +177,20 @@ class AskingOperator(RecordedSending):
         return question, rest, unrecorded
 
     def _by_template(self, numbers: Sequence[str], record: DeliveryRecord) -> set[str]:
-        """Return whom only a WhatsApp template reaches, if the task has one."""
+        """Return the numbers that only a WhatsApp template reaches; none if the task has no template."""
         if self.template is None:
             return set()
         known = {number for number in numbers if record.uses_fallback(number)}
         try:
             return known | closed_windows(self.hook, [number for number in numbers if number not in known])
-        except ReceiverAccessError as error:  # it has just accepted the question
-            log.warning("%s. The receiver is treated as unreachable: people are asked with buttons", error)
+        except ReceiverAccessError as error:  # temporary: the receiver has just accepted the question
+            log.warning("%s. The question is sent with buttons, as if the receiver was unreachable", error)
             return known
 
     def _prepared(
         self, question: Question, number: str, record: DeliveryRecord, *, by_template: bool
     ) -> PreparedMessage:
-        """Return the message that asks a person."""
+        """Return the message that asks one recipient."""
         hook, secret = self.hook, self.hook.account().credentials.secret
         ids = {key: question.option_id(secret, number, key) for key in question.options}
         if by_template:
@@ -207,7 +208,7 @@ class AskingOperator(RecordedSending):
         )
 
     def _answer_meanwhile(self, question: Question) -> dict[str, Any] | None:
-        """Look, before somebody is asked, for what came while nothing waited."""
+        """Return an answer that arrived while no task was waiting, if there is one."""
         from airflow_provider_itnio.api.answer_wait import AnswerWait
 
         wait = AnswerWait(question, self.hook.account().credentials.secret)
@@ -217,33 +218,33 @@ class AskingOperator(RecordedSending):
 
     def _without_answer(self) -> AnswerDict:
         within = timedelta(seconds=seconds_of(self.answer_within, "answer_within"))
-        told = f"Nobody has answered within {within}"
+        ended = f"No answer within {within}"
         answer = plain_scalar(self.if_no_answer)
         if answer == "fail":
-            raise AirflowFailException(told)
+            raise AirflowFailException(ended)
         if answer == "skip":
-            raise AirflowSkipException(told)
-        log.warning("%s: %r is taken for the answer", told, answer)
+            raise AirflowSkipException(ended)
+        log.warning("%s: the task returns if_no_answer, %r", ended, answer)
         return {"answer": answer, "answered_by": None, "answered_at": None}
 
     def _close_of_task(self, context: Context) -> None:
-        """Close the question of a deferral that Airflow ended, which does not say which one that was."""
+        """Close the question of a deferral that Airflow ended. Airflow does not pass the question's id."""
         try:
             self.hook.close_question(task=_task_of(context))
         except ItnioError as error:
-            log.warning("%s. Typed answers to other questions may not count until this one is over", error)
+            log.warning("%s. Typed answers to other questions may not count until this one ends", error)
 
     def _close(self, question: Question, answered_by: str = "") -> None:
-        """Let what people type from now on be for other questions."""
+        """Close the question in the receiver, so that typed answers count for other questions."""
         self._is_open = None
         try:
             self.hook.close_question(question.id, answered_by)
-        except ItnioError as error:  # which must not keep the answer from the task
+        except ItnioError as error:  # the task must still return its answer
             log.warning("%s. Until %s typed answers to other questions may not count", error, question.ends)
 
 
 def _titles(options: Any) -> dict[str, str]:
-    """Return title by key."""
+    """Return the options as a dict of titles by key."""
     from airflow_provider_itnio.api.models.base import text_value
     from airflow_provider_itnio.api.question import options_by_key
 
@@ -251,20 +252,20 @@ def _titles(options: Any) -> dict[str, str]:
 
 
 def _task_of(context: Context) -> str:
-    """Return which task instance runs; empty outside of one."""
+    """Return the id of the running task instance; empty outside of a task."""
     instance = context.get("ti")
     task = [getattr(instance, name, None) for name in ("dag_id", "run_id", "task_id", "map_index")]
     return "/".join(map(str, task)) if instance is not None else ""
 
 
 def with_unasked(question: Question, unasked: Mapping[str, str]) -> Question:
-    """Note people who could not be asked, and not because of their number: without them no default is taken.
+    """Note recipients who could not be asked, but not for their number: then ``if_no_answer`` is not used.
 
-    :param question: the question, as others were asked it.
-    :param unasked: why each of them was not, by number.
+    :param question: the question that was sent to the other recipients.
+    :param unasked: the reason for each recipient, by number.
     """
     for number, why in unasked.items():
-        log.error("%s is not asked: %s", mask_phone(number), why)
+        log.error("%s was not asked: %s", mask_phone(number), why)
     if question.unclear or not unasked:
         return question
     number, why = next(iter(unasked.items()))
@@ -273,13 +274,11 @@ def with_unasked(question: Question, unasked: Mapping[str, str]) -> Question:
 
 
 def nothing_was_pushed(question: Question) -> ReceiverError:
-    """Return the error of a question of which the receiver has heard nothing by its end.
+    """Return the error of a question about which the receiver got no push by its end.
 
-    :param question: the question, as it was asked.
+    :param question: the question that was sent.
     """
-    why = "The receiver knows of no status of the question's messages: Itniotech does not push to it"
+    why = "The receiver got no push about the question's messages: Itniotech does not push to it"
     if not any(one.has_usable_id for one in question.asked):
-        why = (
-            "Itniotech gave the question's messages no ids that can be used, and the receiver heard of nobody"
-        )
-    return ReceiverError(f"It is not known whether anybody has answered. {why} (see docs/receipts.md)")
+        why = "Itniotech returned no usable ids for the question's messages, and the receiver got no answer"
+    return ReceiverError(f"It is unknown whether anyone has answered. {why} (see docs/receipts.md)")

@@ -1,4 +1,4 @@
-"""How the task of a broadcast fails, if it is to: by which error, with or without retries."""
+"""Whether the task of a broadcast fails, with which error, and with or without retries."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 log = NeverRaisingLog(__name__)
 
-_WITHOUT_RECORD: Final = "Not tried again: without a delivery record, a retry would message people again"
+_WITHOUT_RECORD: Final = "Not retried: without a delivery record, a retry would message people again"
 _NOTHING_PUSHED: Final = (
-    "The receiver knows of no status of any message: Itniotech does not push to it (see docs/receipts.md)"
+    "The receiver got no push about any message: Itniotech does not push to it (see docs/receipts.md)"
 )
 _LISTED: Final = 50
 """Messages that an error names one by one."""
@@ -27,11 +27,11 @@ _LISTED: Final = 50
 
 @dataclass(frozen=True)
 class BroadcastEnding:
-    """What Airflow is told when a broadcast has ended.
+    """The error with which a broadcast's task ends, if any.
 
     :param broadcast: the broadcast.
     :param delivery: the task's ``delivery``.
-    :param is_recorded: whether a retry knows what this attempt has sent.
+    :param is_recorded: whether this try's messages are in the delivery record.
     """
 
     broadcast: Broadcast
@@ -40,13 +40,13 @@ class BroadcastEnding:
 
     @property
     def would_message_again(self) -> bool:
-        """Whether a retry, which knows nothing of this attempt, would message people twice."""
+        """Whether a retry would message people again, because this try's messages are not recorded."""
         report = self.broadcast.report
         may_have = report.counts.unknown > 0 and self.delivery == "at_most_once"
         return (report.has_messaged or may_have) and not self.is_recorded
 
     def failure_of(self, error: BaseException) -> BaseException:
-        """Say how the task fails that an error has ended."""
+        """Return the exception to raise after an error has ended the broadcast."""
         if (failure := self._unrecorded()) is None:
             if is_task_terminated(error) or not self.would_message_again:
                 return error
@@ -55,7 +55,7 @@ class BroadcastEnding:
         return failure
 
     def failure(self, *, may_fail: bool, is_over: bool) -> BaseException | None:
-        """Say how the task fails, if it does."""
+        """Return the exception to raise after the broadcast has ended, ``None`` for success."""
         broadcast, report = self.broadcast, self.broadcast.report
         words = report.describe()
         if (unrecorded := self._unrecorded()) is not None:
@@ -63,7 +63,7 @@ class BroadcastEnding:
         if not report.failed and not report.not_attempted and not report.waiting:
             return None
         if broadcast.stopped is None and may_fail and report.succeeded:
-            log.warning("Some failed. If you clear this task, it sends to everyone again: %s", words)
+            log.warning("Some messages failed. Clearing this task sends to all recipients again: %s", words)
             return None
         cause = broadcast.stopped_by
         why = f"stopped: {broadcast.stopped}. {words}" if broadcast.stopped else report.describe_failures()
@@ -78,25 +78,25 @@ class BroadcastEnding:
         if is_over and (cause is None or isinstance(cause, RecordError)):
             return AirflowTaskTimeout(why)
         if cause is not None:
-            cause.others = words  # its class and code say what to do
+            cause.others = words
             return cause
         return self._not_delivered(why) or ItnioError(why)
 
     def _not_delivered(self, why: str) -> NotDeliveredError | None:
-        """Return the error of a broadcast whose messages were all accepted, and have not all arrived."""
+        """Return the error of a broadcast whose messages were all accepted but not all delivered."""
         report = self.broadcast.report
         if report.counts.failed or report.not_attempted:
             return None
         return NotDeliveredError(why, status="none" if report.left_for_retry else "failed")
 
     def _unrecorded(self) -> AirflowFailException | None:
-        """Return the error that says whose messages were accepted without being on record."""
+        """Return the error that lists the messages that were accepted but not recorded."""
         unrecorded = self.broadcast.accepted_but_unrecorded
         if not unrecorded:
             return None
-        again = "message them again" if self.delivery == "at_least_once" else "take them for unknown"
+        again = "send them again" if self.delivery == "at_least_once" else "treat them as unknown"
         listed = ", ".join(unrecorded[:_LISTED]) + (", …" if len(unrecorded) > _LISTED else "")
         return AirflowFailException(
-            f"RecordError: {len(unrecorded)} messages were accepted that are not on record, so a retry would "
+            f"RecordError: {len(unrecorded)} messages were accepted but not recorded, so a retry would "
             f"{again} ({listed}): {self.broadcast.stopped}. {self.broadcast.report.describe()}"
         )

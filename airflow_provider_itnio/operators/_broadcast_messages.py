@@ -1,4 +1,4 @@
-"""The messages of a broadcast, as its operator makes them of what the task was given."""
+"""The recipients and messages of a broadcast, built from the task's parameters."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ log = NeverRaisingLog(__name__)
 
 
 class BroadcastMessages(WhatsAppMessageOperator):
-    """Makes the message of each recipient."""
+    """Builds the message for each recipient."""
 
     recipients: Any
     exclude: Any
@@ -28,13 +28,13 @@ class BroadcastMessages(WhatsAppMessageOperator):
     _excludes: bool
 
     def _recipient_entries(self, context: Context) -> Sequence[Any]:
-        """Return those who get a message, each judged when it is their turn."""
+        """Return the recipients' entries. Each is checked when it is read."""
         from airflow_provider_itnio.broadcast.recipients import recipient_list
 
         return recipient_list(resolved(self.recipients, context))
 
     def _people(self, context: Context) -> Recipients:
-        """Return those who may get a message, each judged as it is read."""
+        """Return the recipients without the excluded ones. Each is checked when it is read."""
         from airflow_provider_itnio.broadcast.recipients import Recipients, excluded_numbers
 
         excluded = excluded_numbers(resolved(self.exclude, context)) if self._excludes else frozenset()
@@ -43,7 +43,7 @@ class BroadcastMessages(WhatsAppMessageOperator):
     def _message_maker(
         self, fields: Mapping[str, Any], context: Context
     ) -> tuple[str, Callable[[Recipient], Message]]:
-        """Return the messages' type, and what makes the message of one recipient."""
+        """Return the type of the messages, and a function that builds the message for one recipient."""
         from airflow_provider_itnio.api.models import message_from
 
         personal = self._personal(fields, context)
@@ -66,11 +66,11 @@ class BroadcastMessages(WhatsAppMessageOperator):
         )
 
     def _filled(self, personal: PersonalMessage, recipient: Recipient) -> dict[str, Any]:
-        """Fill a message, or a fallback, in for one recipient."""
+        """Render a message, or a fallback, for one recipient."""
         return personal.fields_for(recipient)
 
     def _same_for_all(self, message: Message) -> Callable[[Recipient], Message]:
-        """Check the file of a message before the first of those who get it now, and fail with it for all."""
+        """Check the message's file once, before it is first sent. An invalid file ends the broadcast."""
         is_checked = False
 
         def make(recipient: Recipient) -> Message:
@@ -84,7 +84,7 @@ class BroadcastMessages(WhatsAppMessageOperator):
         return make
 
     def _fallback_maker(self, context: Context) -> Callable[[Recipient], Message]:
-        """Return what makes the fallback for one recipient."""
+        """Return a function that builds the fallback for one recipient."""
         from airflow_provider_itnio.operators._fallback import fallback_message
 
         personal = self._personal({"fallback": self.fallback}, context)
@@ -112,5 +112,5 @@ class BroadcastMessages(WhatsAppMessageOperator):
 
 
 def resolved(value: Any, context: Context) -> Any:
-    """Return what a ``literal(...)`` holds; Airflow has resolved the others."""
+    """Return the value in a ``literal(...)``; Airflow has resolved all other references."""
     return value.resolve(context) if hasattr(value, "iter_references") else value

@@ -14,20 +14,20 @@ if TYPE_CHECKING:
     from airflow_provider_itnio.delivery.graceful_timeout import GracefulTimeout
 
 _GRACE: Final = 5.0
-"""Seconds for which a broadcast that is out of time waits for answers that are on their way."""
+"""Seconds to wait for responses to open requests after the task's ``execution_timeout``."""
 
 _GRACE_OF_KILL: Final = 2.0
-"""The same where Airflow ends it, which kills the process 5 seconds after it has told it."""
+"""The same after SIGTERM: Airflow kills the process 5 seconds later."""
 
 _TIMED_OUT: Final = "the task's execution_timeout is over"
 
 
 class BroadcastRun:
-    """Runs a broadcast in an event loop of its own.
+    """Runs a broadcast in a separate event loop.
 
     :param broadcast: the broadcast.
-    :param clients: what it sends and asks with; they are closed at the end.
-    :param limit: tells it that the task's time is over.
+    :param clients: the clients it uses; they are closed at the end.
+    :param limit: the task's ``execution_timeout``.
     """
 
     def __init__(self, broadcast: Broadcast, clients: list[AsyncClient], limit: GracefulTimeout) -> None:
@@ -44,9 +44,9 @@ class BroadcastRun:
             self._stop = None
 
     def end(self, why: str) -> None:
-        """Let the broadcast end, from another thread or a signal's handler.
+        """End the broadcast, from another thread or a signal handler.
 
-        :param why: the reason, in words.
+        :param why: the reason, for the log and the error.
         """
         if self._stop is not None:
             self._stop(why, _GRACE_OF_KILL)

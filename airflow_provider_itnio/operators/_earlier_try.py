@@ -1,6 +1,6 @@
-"""What a try returns or raises if it sends nothing, since an earlier try has.
+"""What a try returns or raises if a previous try has sent its message.
 
-Whether it sends stands in ``delivery/policy.py``.
+``delivery/policy.py`` decides whether a try sends.
 """
 
 from __future__ import annotations
@@ -20,26 +20,26 @@ log = NeverRaisingLog(__name__)
 
 
 def receipt_of_earlier_try(recipient: str, earlier: PreviousOutcome) -> ReceiptDict:
-    """Return the receipt of an earlier try, or fail as it did.
+    """Return the receipt of a previous try, or fail as that try did.
 
     :param recipient: the phone number, digits only.
-    :param earlier: what that try knew of the message.
+    :param earlier: the outcome that the previous try recorded.
     :raises AirflowFailException: if the message was refused, failed, or may have been sent.
     """
     number = mask_phone(recipient)
     if earlier.receipt is not None:
         log.info(
-            "Nothing sent: an earlier try of this task sent to %s, accepted as %s",
+            "Nothing sent: a previous try of this task sent to %s, accepted as %s",
             number,
             earlier.receipt["message_id"].replace(recipient, number),
         )
         return earlier.receipt
     if earlier.outcome == "refused":
         raise AirflowFailException(
-            f"Nothing sent: in an earlier try of this task the message to {number} was refused. "
+            f"Nothing sent: in a previous try of this task the message to {number} was refused. "
             f"{earlier.why}. Fix the cause, then clear the task to send it"
         )
     raise AirflowFailException(
-        f"Nothing sent: an earlier try of this task may have sent the message to {number} "
+        f"Nothing sent: a previous try of this task may have sent the message to {number} "
         f"({earlier.why}), and delivery is at_most_once. Clear the task to send it anyway"
     )

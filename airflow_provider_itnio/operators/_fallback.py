@@ -1,4 +1,4 @@
-"""What is sent in place of a message that does not reach its recipient."""
+"""The WhatsApp template that is sent instead of a message outside the 24-hour window."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def check_fallback(fallback: Any, is_unrendered: Callable[[Any], bool] = lambda 
     """Check that a fallback is a WhatsApp template, as ``message`` takes it.
 
     :param fallback: the fallback; ``None`` for none.
-    :param is_unrendered: says of a value that only rendering will tell what it is.
+    :param is_unrendered: returns whether a value is known only after rendering.
     :raises InvalidMessageError: if it is another message, or breaks a rule.
     """
     from airflow_provider_itnio.api.models import check_fields
@@ -45,16 +45,16 @@ def check_fallback(fallback: Any, is_unrendered: Callable[[Any], bool] = lambda 
 
 def _no_template(given: str) -> InvalidMessageError:
     return InvalidMessageError(
-        'fallback: must be {"template": template_message(…)}, since only a WhatsApp template reaches a '
-        f"person who has not written in the last 24 hours; {given} given"
+        'fallback: must be {"template": template_message(…)}, because only a WhatsApp template reaches a '
+        f"recipient who has not written in the last 24 hours; {given} given"
     )
 
 
 def fallback_message(fallback: Any) -> Message:
-    """Check a rendered fallback, and make the message.
+    """Check a rendered fallback and return it as a message.
 
     :param fallback: the fallback.
-    :raises InvalidMessageError: if it breaks a rule, or is none.
+    :raises InvalidMessageError: if it breaks a rule, or is ``None``.
     """
     from airflow_provider_itnio.api.models import message_from
 
@@ -65,39 +65,39 @@ def fallback_message(fallback: Any) -> Message:
 
 
 def prepare_fallback(hook: ItnioHook, recipient: str, fallback: Any) -> PreparedMessage:
-    """Check a rendered fallback, and make all that is needed to send it.
+    """Check a rendered fallback and prepare it for sending.
 
-    :param hook: what sends.
+    :param hook: the hook that sends it.
     :param recipient: the phone number, digits only.
     :param fallback: the fallback.
     :raises InvalidMessageError: if it breaks a rule.
-    :raises ConfigurationError: if the connection lacks something.
+    :raises ConfigurationError: if a field of the connection is missing.
     """
     check_fallback(fallback)
     return hook.prepare(recipient, message=fallback)
 
 
 def is_window_closed(hook: ItnioHook, recipient: str) -> bool:
-    """Return whether the receiver says that no ordinary message reaches a person now.
+    """Return whether the receiver reports that a recipient's 24-hour window is closed.
 
-    A receiver that can't be asked just now does not hold the message up: then it is sent.
+    ``False`` if the receiver is unreachable: the message itself is sent then.
 
-    :param hook: what asks.
+    :param hook: the hook that asks the receiver.
     :param recipient: the phone number, digits only.
-    :raises ConfigurationError: if the connection names no receiver, or that does not accept the token.
+    :raises ConfigurationError: if the connection names no receiver, or the receiver refuses the token.
     """
     return recipient in closed_windows(hook, [recipient])
 
 
 def closed_windows(hook: ItnioHook, recipients: Collection[str]) -> frozenset[str]:
-    """Return those of several people of whom the receiver says so, asked about all of them at once.
+    """Return the recipients whose 24-hour window the receiver reports as closed.
 
-    If it can't be asked, or takes more than ten seconds for all of them, there are none: the messages
-    themselves are sent.
+    None if the receiver is unreachable, or takes over ten seconds for all of them: the messages themselves
+    are sent then.
 
-    :param hook: what asks.
-    :param recipients: their phone numbers, digits only.
-    :raises ConfigurationError: if the connection names no receiver, or that does not accept the token.
+    :param hook: the hook that asks the receiver.
+    :param recipients: the phone numbers, digits only.
+    :raises ConfigurationError: if the connection names no receiver, or the receiver refuses the token.
     """
     if not recipients:
         return frozenset()
@@ -110,19 +110,18 @@ def closed_windows(hook: ItnioHook, recipients: Collection[str]) -> frozenset[st
     for number, window in closed.items():
         last = window.last_incoming_at
         log.info(
-            "The receiver says that the 24-hour window of %s is closed (%s): a WhatsApp template is "
-            "to be sent instead of the message",
+            "The 24-hour window of %s is closed (%s): a WhatsApp template is sent instead of the message",
             mask_phone(number),
-            f"they last wrote at {last}" if last else "no message is known",
+            f"their last message came at {last}" if last else "the receiver has no message from them",
         )
     return frozenset(closed)
 
 
 def came_outside_window(receipt: ReceiptDict, error: NotDeliveredError) -> bool:
-    """Return whether a message failed for the one reason that a WhatsApp template has not.
+    """Return whether a message failed because the 24-hour window was closed, and is no WhatsApp template.
 
-    :param receipt: the message's.
-    :param error: what became of it.
+    :param receipt: the message's receipt.
+    :param error: the error with which it failed.
     """
     from airflow_provider_itnio.status_texts import WINDOW_CODES
 

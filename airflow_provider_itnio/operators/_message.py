@@ -1,4 +1,4 @@
-"""The message fields of an operator, and the message they make."""
+"""The message fields that the sending operators share."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ SETTINGS: Final = (
     *("timeout", "connect_timeout", "max_attempts", "proxy"),
     *("link_expires_in", "check_link"),
 )
-"""The parameters that the operators share. Each operator's signature shows them with their types."""
+"""The parameters that the operators share. Each operator's signature has them with their types."""
 
 
 class WhatsAppMessageOperator(WhatsAppOperator):
-    """What the operators that send a WhatsApp message share. Exactly one message field is given.
+    """The base of the operators that send a WhatsApp message. They take exactly one message field.
 
-    What is written in the DAG file is checked when the DAG is parsed, the rest once it is rendered and before
-    anything is sent.
+    Plain values are checked when the DAG is parsed, templated values after rendering and before anything is
+    sent.
     """
 
     template_fields: Sequence[str] = (
@@ -58,31 +58,30 @@ class WhatsAppMessageOperator(WhatsAppOperator):
     def build_message(self, context: Context) -> Mapping[str, Any]:
         """Return the message to send. Override it to compute the message when the task runs.
 
-        What it gives is sent as it is: Jinja in it is not rendered, except for the ``{{ recipient.… }}`` of a
-        broadcast. An attempt that sends nothing, since an earlier one has, does not call it.
+        The returned message is not rendered as Jinja, except for ``{{ recipient.… }}`` in a broadcast. It is
+        not called by a retry that sends nothing because a previous try's message was accepted.
 
         :param context: the task's context.
-        :return: message fields, as the operator takes them: ``{"text": "…"}``. Those that the task was given,
-            unless overridden.
+        :return: message fields, as the operator takes them: ``{"text": "…"}``. By default, the task's own.
         """
         return self._message_fields()
 
     def _built_message(self, context: Context) -> Mapping[str, Any]:
-        """Return what :meth:`build_message` gives.
+        """Return what :meth:`build_message` returns.
 
-        :raises AirflowFailException: if that are no message fields.
+        :raises AirflowFailException: if it is no dict of message fields.
         """
         fields = self.build_message(context)
         if isinstance(fields, Mapping):
             return fields
-        why = "is its return forgotten? " if fields is None else ""
+        why = "is a return missing? " if fields is None else ""
         raise AirflowFailException(
             f'InvalidMessageError: build_message: must return message fields, as in {{"text": "…"}}, '
             f"{describe_value(fields)} returned; {why}To send nothing, raise AirflowSkipException"
         )
 
     def _prefer_own_message(self) -> None:
-        """Let what the task is given itself win: ``location`` in ``default_args`` is another operator's."""
+        """Ignore message fields in ``default_args`` if the task has its own: they are for other operators."""
         defaulted = {name for name, value in self._defaults.items() if getattr(self, name, None) is value}
         self._reply_is_default = "reply_to" in defaulted
         self._forget_timeout_of_sensors()
@@ -94,7 +93,7 @@ class WhatsAppMessageOperator(WhatsAppOperator):
         elif len(defaults) > 1:
             raise InvalidMessageError(
                 f"{', '.join(sorted(defaults))}: more than one message field in default_args; "
-                "give the task its message itself"
+                "give the task its own message field"
             )
 
     def _check_what_is_written(self) -> None:
@@ -109,7 +108,7 @@ class WhatsAppMessageOperator(WhatsAppOperator):
         check_fields(self._message_fields(), if_too_long=self.if_too_long, is_unrendered=is_rendered_later)
 
     def _computes_message(self) -> bool:
-        """Return whether a subclass has code of its own that may give the message when the task runs."""
+        """Return whether a subclass overrides a method that may compute the message when the task runs."""
         subclasses = takewhile(
             lambda one: not one.__module__.startswith("airflow_provider_itnio."), type(self).__mro__
         )
@@ -122,7 +121,7 @@ class WhatsAppMessageOperator(WhatsAppOperator):
         return {**fields, "reply_to": self._reply_of(fields)}
 
     def _reply_of(self, fields: Mapping[str, Any]) -> Any:
-        """Return what the message answers; what ``default_args`` say of that yields to the message itself."""
+        """Return ``reply_to``, or ``None`` if it comes from ``default_args`` and the message overrules it."""
         whole = fields.get("message")
         whole = {**fields, **(whole if isinstance(whole, dict) else {})}
         is_overruled = whole.get("template") is not None or whole.get("reply_to") is not None

@@ -19,7 +19,7 @@ _MOST_RECIPIENTS: Final = 100
 _BUTTON_OF_LIST: Final = "Choose an answer"
 _TITLE_OF_LIST: Final = "Answers"
 _POSITIONS: Final = range(10)
-"""Of a WhatsApp template's buttons."""
+"""The positions of a WhatsApp template's buttons."""
 _OPTION: Final = re.compile(
     r"interactive\.action\.(?:buttons\[(\d+)\]\.reply|sections\[0\]\.rows\[(\d+)\])\.title"
 )
@@ -28,10 +28,10 @@ log = NeverRaisingLog(__name__)
 
 
 def interactive_of(question: Any, titles: Mapping[str, Any]) -> InteractiveDict:
-    """Make a question's ``interactive``: reply buttons, or a list from four options on.
+    """Return a question's ``interactive``: reply buttons for up to three options, a list for more.
 
-    :param question: what is asked.
-    :param titles: each option's title by its id.
+    :param question: the question's text.
+    :param titles: the options' titles by option id.
     """
     options = [{"id": option_id, "title": title} for option_id, title in titles.items()]
     if len(options) <= _MOST_BUTTONS:
@@ -46,12 +46,12 @@ def _interactive(kind: str, question: Any, action: dict[str, Any]) -> Interactiv
 
 
 def template_of(template: Mapping[str, Any], ids: Mapping[str, str]) -> TemplateDict:
-    """Give each quick-reply button of a question's WhatsApp template the id of its option.
+    """Set the option ids in the quick-reply buttons of a question's WhatsApp template.
 
-    :param template: what ``template_message`` gives. Its quick replies name options by their keys; if it has
-        none, the options take the positions that its other buttons leave, in their order.
-    :param ids: each option's id by its key.
-    :raises InvalidMessageError: if a quick reply is of no option, or an option has none.
+    :param template: the result of ``template_message``. The values of its quick replies are option keys. If
+        it has no quick replies, they are added in the options' order, at positions without another button.
+    :param ids: the option ids by option key.
+    :raises InvalidMessageError: if the quick replies and the options do not match one to one.
     """
     given = template.get("components") or []
     components = list(given) if isinstance(given, (list, tuple)) else [given]
@@ -82,7 +82,7 @@ def template_of(template: Mapping[str, Any], ids: Mapping[str, str]) -> Template
 
 
 def _quick_replies(template: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Return a WhatsApp template's quick replies in the order in which people see them."""
+    """Return a WhatsApp template's quick replies in the order in which recipients see them."""
     given = template.get("components") or []
     components = given if isinstance(given, (list, tuple)) else [given]
     replies = (one for one in components if isinstance(one, Mapping) and one.get("sub_type") == "quick_reply")
@@ -93,22 +93,22 @@ def shows_in_order(template: Any, options: Mapping[str, Any]) -> bool:
     """Return whether a question's WhatsApp template shows the options in their order.
 
     :param template: the WhatsApp template, ``None`` for none.
-    :param options: title by key.
+    :param options: the titles by option key.
     """
     replies = _quick_replies(template) if isinstance(template, Mapping) else []
     return not replies or [str(_payload(one)) for one in replies] == list(options)
 
 
 def check_order(template: Any) -> None:
-    """Check that a WhatsApp template names options whose order is not known.
+    """Check a WhatsApp template for options whose order is unknown: its quick replies must name them.
 
     :param template: the WhatsApp template, ``None`` for none.
-    :raises InvalidMessageError: if its buttons would take the options in their order.
+    :raises InvalidMessageError: if it has no quick replies.
     """
     if isinstance(template, Mapping) and not _quick_replies(template):
         raise InvalidMessageError(
             "template: must name the options in its quick replies, as in "
-            'buttons=[{"quick_reply": "<key>"}, …], where options come from an upstream task or from Jinja: '
+            'buttons=[{"quick_reply": "<key>"}, …], if options come from an upstream task or from Jinja: '
             "Airflow's database does not keep the order of a dict. Or give options as a list of pairs"
         )
 
@@ -131,15 +131,15 @@ def check_question(
     if_no_answer: Any,
     is_unrendered: Callable[[Any], bool] = lambda value: False,
 ) -> None:
-    """Check all that a question consists of.
+    """Check the parameters of a question.
 
-    :param question: what is asked.
-    :param options: title by key, or a list of pairs.
+    :param question: the question's text.
+    :param options: the titles by option key, or a list of pairs.
     :param template: the WhatsApp template, ``None`` for none.
     :param if_no_answer: ``fail``, ``skip``, or an option's key.
-    :param is_unrendered: says of a value that only rendering will tell what it is.
+    :param is_unrendered: returns whether a value is known only after rendering.
     :raises InvalidMessageError: if the question, a title or the WhatsApp template breaks a rule.
-    :raises InvalidParameterError: if the options or ``if_no_answer`` can't be.
+    :raises InvalidParameterError: if the options or ``if_no_answer`` are invalid.
     """
     from airflow_provider_itnio.api.models import check_fields
     from airflow_provider_itnio.api.question import check_options, options_by_key
@@ -175,12 +175,12 @@ def _check_if_no_answer(if_no_answer: Any, options: Mapping[str, Any] | None) ->
         )
     if options is not None and if_no_answer in words and if_no_answer in options:
         raise InvalidParameterError(
-            f"if_no_answer: {if_no_answer} is the key of an option too; give that another key"
+            f"if_no_answer: {if_no_answer} is also the key of an option; give the option another key"
         )
 
 
 def _named(problem: str, keys: Sequence[str]) -> str:
-    """Write the path in an error as the operator's parameter."""
+    """Replace the path in an error by the operator's parameter."""
     path, mark, words = problem.partition(":")
     if path == "interactive.body.text":
         return f"question{mark}{words}"
@@ -190,10 +190,10 @@ def _named(problem: str, keys: Sequence[str]) -> str:
 
 
 def check_recipients(recipients: Any) -> None:
-    """Check the recipients in a DAG file, but for those that are rendered later.
+    """Check the recipients in a DAG file, except those that are rendered later.
 
-    :param recipients: as the operator takes them.
-    :raises InvalidMessageError: if one of them is no phone number, or there are none or too many.
+    :param recipients: the operator's ``recipients``.
+    :raises InvalidMessageError: if one of them is no phone number, or there are none or over 100.
     """
     from airflow_provider_itnio.broadcast.recipients import read_recipient
     from airflow_provider_itnio.templating import is_rendered_later, leaves, recipient_entries
@@ -208,11 +208,11 @@ def check_recipients(recipients: Any) -> None:
 
 
 def numbers_of(recipients: Any) -> list[str]:
-    """Read who is asked: each person once. A number that is none does not keep the others from being asked.
+    """Return the numbers to ask, each once. An invalid one is logged and left out.
 
-    :param recipients: as the operator takes them, rendered.
-    :return: their numbers, digits only.
-    :raises InvalidMessageError: if nobody can be asked, or there are too many.
+    :param recipients: the operator's ``recipients``, rendered.
+    :return: the numbers, digits only.
+    :raises InvalidMessageError: if no number is valid, or there are over 100.
     """
     from airflow_provider_itnio.broadcast.recipients import read_recipient, recipient_list
 
@@ -234,7 +234,7 @@ def numbers_of(recipients: Any) -> list[str]:
 
 
 def each_once(numbers: Sequence[str]) -> list[str]:
-    """Return each person's number once, in the last of its spellings.
+    """Return each number once. Of several spellings of one number, the last is kept.
 
     :param numbers: phone numbers, digits only.
     """

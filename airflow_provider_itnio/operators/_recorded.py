@@ -1,4 +1,4 @@
-"""Sending one message to a person, with a record that keeps a retry from sending it again."""
+"""Sending single messages with a delivery record, so that a retry does not send them again."""
 
 from __future__ import annotations
 
@@ -24,25 +24,27 @@ if TYPE_CHECKING:
 
 
 class RecordedSending(WhatsAppOperator):
-    """An operator that sends messages one by one, and writes down what becomes of each."""
+    """An operator that sends messages one by one and records the outcome of each."""
 
     _record: DeliveryRecord | None = None
     _instance_of_record: Any = None
     _end_wait: Callable[[], None] | None = None
     _ended_by: BaseException | None = None
-    """Why this process is to send and wait no more."""
+    """The reason why this process must not send or wait any more."""
 
     def on_kill(self) -> None:
-        """Let no further message leave; end a wait between two attempts, whose message is not sent then.
+        """Send no further message, and end a pause between two attempts.
 
-        :raises NotSentError: if there is one. During a request the task goes on, since its outcome matters.
+        An open request is finished, because its outcome must be recorded.
+
+        :raises NotSentError: if there is a pause; its message was not sent.
         """
         self._ended_by = NotSentError("Nothing more is sent: the task was ended from outside")
         if self._end_wait is not None:
             self._end_wait()
 
     def _record_of(self, context: Context) -> DeliveryRecord:
-        """Return the record of this try, in which the operator may be executed several times."""
+        """Return the delivery record of this try; the same one if the operator is executed again in it."""
         from airflow_provider_itnio.delivery.message_record import DeliveryRecord
 
         instance = context.get("ti")
@@ -84,7 +86,7 @@ class RecordedSending(WhatsAppOperator):
         return receipt
 
     def _stop_if_ended(self) -> None:
-        """Raise before a further message or a wait, if what was accepted last came at the very end."""
+        """Raise before a further message or a wait, if the task's time is over or the task was ended."""
         if self._ended_by is not None:
             raise self._ended_by
 
@@ -92,12 +94,12 @@ class RecordedSending(WhatsAppOperator):
         failure = _failure_of(error)
         record.failed(recipient, failure)
         if self.delivery == "at_most_once" and isinstance(failure, UnknownOutcomeError):
-            # Airflow would retry what ended it, and the message may have been on its way.
+            # Airflow would retry after the original error, but the message may have been sent.
             raise failure from (None if failure is error else error)
 
 
 def _failure_of(error: BaseException) -> ItnioError:
-    """Return the outcome of a message by what ended its sending."""
+    """Return the error of a message whose sending an exception has ended."""
     if isinstance(error, ItnioError):
         return error
     what = "the task's execution_timeout" if isinstance(error, AirflowTaskTimeout) else type(error).__name__

@@ -1,4 +1,4 @@
-"""What every operator that sends WhatsApp messages has: a hook, its checks, and errors that Airflow knows."""
+"""The base of all operators that send WhatsApp messages: hook, checks, and errors for Airflow's retries."""
 
 from __future__ import annotations
 
@@ -48,10 +48,10 @@ else:
 
 
 class WhatsAppOperator(_Operator):
-    """What the operators that send WhatsApp messages share.
+    """The base of the operators that send WhatsApp messages.
 
-    :param settings: the parameters that its subclass takes from the DAG file, by name.
-    :param kwargs: what every Airflow task takes.
+    :param settings: the subclass's parameters by name.
+    :param kwargs: the arguments of ``BaseOperator``.
     """
 
     ui_color = "#d9fdd3"
@@ -75,7 +75,7 @@ class WhatsAppOperator(_Operator):
 
     @cached_property
     def hook(self) -> ItnioHook:
-        """The hook that sends, with the connection and the settings of this task."""
+        """The hook, with the connection and the settings of this task."""
         return ItnioHook(
             self.itnio_conn_id,
             app_id=cast("str | None", self.app_id),  # rendered by now
@@ -89,7 +89,7 @@ class WhatsAppOperator(_Operator):
         )
 
     def _finish_after_post_execute(self) -> None:
-        """Let the record's last entry, that the task has done its work, follow all of the task's own code."""
+        """Mark the delivery record as finished after all of the task's user code."""
         from airflow_provider_itnio.operators._after_post_execute import run_after_post_execute
 
         def finish() -> None:
@@ -101,11 +101,11 @@ class WhatsAppOperator(_Operator):
             run_after_post_execute(self, finish)
 
     def _is_written_in_dag_file(self) -> bool:
-        # A mapped task is made when it runs: there a fault must fail the task, so it waits for execute().
+        # A mapped operator is made when its task runs. Its values are checked in execute().
         return not is_from_mapped(self)
 
     def _check_how_it_sends(self) -> None:
-        """Check what the DAG file says of the connection and of the requests."""
+        """Check the parameters of the connection and of the requests."""
         check_hook_fields(self)
         check_delivery(self.delivery)
         for name in ("timeout", "connect_timeout"):
@@ -118,7 +118,7 @@ class WhatsAppOperator(_Operator):
         check_link_options(self.link_expires_in, self.check_link)
 
     def _forget_timeout_of_sensors(self) -> None:
-        """Leave a ``timeout`` of ``default_args`` to the sensors: theirs may be of days, or a timedelta."""
+        """Ignore a ``timeout`` in ``default_args`` that is out of range: it is meant for sensors."""
         if self._defaults.get("timeout") is self.timeout is not None:
             try:
                 check_number("timeout", self.timeout, 0.001, 3600, float)
@@ -127,7 +127,7 @@ class WhatsAppOperator(_Operator):
 
     @contextmanager
     def _failing_as_documented(self) -> Iterator[None]:
-        """Tell Airflow which errors its retries may help with."""
+        """Raise ``AirflowFailException`` for errors that a retry does not help."""
         try:
             yield
         except ItnioError as error:
@@ -137,10 +137,10 @@ class WhatsAppOperator(_Operator):
 
 
 def retries_may_help(error: ItnioError, delivery: Delivery) -> bool:
-    """Return whether another try of the task may do what this one could not.
+    """Return whether a retry of the task may succeed.
 
-    :param error: what ended this try.
-    :param delivery: what the task does if the outcome of a message is unknown.
+    :param error: the error that ended this try.
+    :param delivery: the task's ``delivery``.
     """
     match error:
         case ConnectionLookupError() | NotSentError() | RecordError() | ReceiverError():

@@ -1,4 +1,4 @@
-"""What every Airflow task takes, for type checkers and editors: a typo in a task's arguments is an error."""
+"""The arguments of Airflow's base operators, so that type checkers and editors report a typo."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What of an operator's fields is Jinja of the DAG file, what is data, and how the Jinja is rendered."""
+"""Rendering of an operator's fields: Jinja from the DAG file is rendered, data from upstream is not."""
 
 from __future__ import annotations
 
@@ -28,22 +28,22 @@ if TYPE_CHECKING:
     from airflow_provider_itnio.rendering.fields import FieldRenderer
 
 _FAULTS_OF_DATA = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
-"""What rendering raises as often as it is tried, beside Jinja's own errors."""
+"""What rendering raises on every attempt, beside Jinja's own errors."""
 
 
 class TemplatedOperator(BaseOperator):
-    """An operator whose fields are rendered with care for what is data.
+    """An operator that renders Jinja from the DAG file, and never Jinja in data.
 
-    In a mapped task only what stands in ``.partial(…)``, in ``default_args`` and in a list that the DAG file
-    gives ``.expand(…)`` or ``.expand_kwargs(…)`` is Jinja; what an upstream task gives is data.
+    In a mapped task, Jinja is rendered in ``.partial(…)``, in ``default_args`` and in lists that the DAG
+    file gives to ``.expand(…)`` or ``.expand_kwargs(…)``. The output of an upstream task is data.
 
-    It leans on names of Airflow's own, the same from 2.11 to 3.3: ``_airflow_from_mapped``,
-    ``_BaseOperator__from_mapped``, ``_do_render_template_fields`` and what a mapped operator is mapped over.
+    It uses private names of Airflow that are the same from 2.11 to 3.3: ``_airflow_from_mapped``,
+    ``_BaseOperator__from_mapped``, ``_do_render_template_fields``, ``op_kwargs_expand_input``.
     """
 
     template_ext: Sequence[str] = TEMPLATE_EXT
     _own_fields: ClassVar[frozenset[str]] = frozenset()
-    """Fields that are rendered as what belongs there. All others are rendered as Airflow does."""
+    """Fields that this package renders, by the type that belongs there. Airflow renders all others."""
 
     _given: Mapping[str, Any] = MappingProxyType({})
     _mapped: frozenset[str] = frozenset()
@@ -54,7 +54,7 @@ class TemplatedOperator(BaseOperator):
     _rendered: Mapping[str, Any] = MappingProxyType({})
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
-        """Note what the task is given itself, before Airflow mixes ``default_args`` in."""
+        """Note the task's own arguments, before Airflow merges ``default_args`` into them."""
         operator = super().__new__(cls)
         vars(operator)["_given"] = kwargs
         if kwargs.get("_airflow_from_mapped"):
@@ -72,15 +72,15 @@ class TemplatedOperator(BaseOperator):
         return operator
 
     def __init__(self, **kwargs: Any) -> None:
-        # Airflow hands on those of the DAG, the task group and the task. Airflow 2 gives a mapped function
-        # what stands there as its own.
+        # Airflow passes the default_args of the DAG, the task group and the task. To a mapped function,
+        # Airflow 2 passes their values as its own arguments, too.
         defaults, given = kwargs.get("default_args") or {}, vars(self).pop("_given", {})
         self._defaults = {
             name: value
             for name, value in defaults.items()
             if name not in given or (is_from_mapped(self) and given[name] is value)
         }
-        if is_from_mapped(self):  # in that case, also what stands there for other operators
+        if is_from_mapped(self):  # Airflow passes it the default_args of other operators, too
             taken = inspect.signature(BaseOperator.__init__).parameters
             kwargs = {
                 name: value for name, value in kwargs.items() if name in taken or name not in self._defaults
@@ -88,7 +88,7 @@ class TemplatedOperator(BaseOperator):
         super().__init__(**kwargs)
 
     def resolve_template_files(self) -> None:
-        """Leave the names of Jinja files as they are: rendering reads them, and tells of one not found."""
+        """Keep the names of Jinja files: rendering reads the files, and fails if one is not found."""
         self.prepare_template()
 
     def render_template(
@@ -98,11 +98,11 @@ class TemplatedOperator(BaseOperator):
         jinja_env: Environment | None = None,
         seen_oids: set[int] | None = None,
     ) -> Any:
-        """Render a value as Airflow does, but for a text with a blank in it, which is no file's name.
+        """Render a value as Airflow does, except that a text with a blank in it is never a file's name.
 
         :param content: the value.
-        :param context: what its Jinja may use.
-        :param jinja_env: the Jinja environment, the DAG's if not given.
+        :param context: the context for Jinja.
+        :param jinja_env: the Jinja environment; the DAG's by default.
         :param seen_oids: the ids of values that are not rendered.
         """
         if (
@@ -122,7 +122,7 @@ class TemplatedOperator(BaseOperator):
         jinja_env: Environment,
         seen_oids: set[int],
     ) -> None:
-        """Render the fields; Airflow calls this of a task, mapped or not."""
+        """Render the fields. Airflow calls this for mapped and unmapped tasks."""
         if parent is not self:  # an object in a field that has template fields itself
             super()._do_render_template_fields(parent, template_fields, context, jinja_env, seen_oids)
             return
@@ -139,7 +139,7 @@ class TemplatedOperator(BaseOperator):
         renderer = self._field_renderer(context, jinja_env)
         for name, value in unrendered.items():
             if name not in data and value is not None:
-                # Past Airflow, which would look for references to tasks in all of the data.
+                # Not by setattr, with which Airflow would search all of the data for references to tasks.
                 object.__setattr__(self, name, self._rendered_field(renderer, name, value))
         self._rendered = {**self._rendered, **{name: getattr(self, name) for name in names}}
 
@@ -157,7 +157,7 @@ class TemplatedOperator(BaseOperator):
         )
 
     def _text_environment(self) -> Environment:
-        """Return the DAG's environment, never a native one: a text of digits is to stay a text."""
+        """Return the DAG's environment, never a native one: a text of digits must stay a text."""
         if (dag := self.get_dag()) is not None:
             environment: Environment = dag.get_template_env(force_sandboxed=True)
             return environment
@@ -181,12 +181,12 @@ class TemplatedOperator(BaseOperator):
                 raise AirflowFailException(f"InvalidMessageError: {error}") from error
             raise NotSentError(str(error)) from cause
 
-    # --- what is data ---------------------------------------------------------------------------------------
+    # --- fields that are data -------------------------------------------------------------------------------
 
     def _data_among(self, fields: Mapping[str, Any], context: Context) -> frozenset[str]:
         """Return the names of the fields that are data.
 
-        :raises AirflowFailException: if data hold Jinja, and a subclass made a field that holds some, too.
+        :raises AirflowFailException: if data contain Jinja, and a subclass built another field with Jinja.
         """
         data = self._fields_of_data(context)
         if any(_may_be_jinja(leaf) for name in data for _, leaf in leaves(self._mapped_values.get(name))):
@@ -197,18 +197,18 @@ class TemplatedOperator(BaseOperator):
         return data
 
     def _context_for(self, fields: Mapping[str, Any], context: Context) -> Mapping[str, Any]:
-        """Return what Jinja in fields may use: nothing of Airflow unless the DAG file says all of it."""
+        """Return the context for Jinja in fields: empty unless all of the Jinja is in the DAG file."""
         return context if self._jinja.issuperset(jinja_texts(fields)) else {}
 
     def _fields_of_data(self, context: Context) -> frozenset[str]:
-        """Return the names of the fields whose values an upstream task has given to a mapped task."""
+        """Return the names of a mapped task's fields whose values are output of an upstream task."""
         mapped = self._mapped_operator()
         if mapped is not None and hasattr(mapped, "op_kwargs_expand_input"):
             return frozenset()
         return self._given_by_data(getattr(mapped, "expand_input", None), self._mapped, context)
 
     def _arguments_of_data(self, context: Context) -> frozenset[str]:
-        """Return the names of a decorated function's arguments of which the same holds."""
+        """Return the names of a mapped function's arguments whose values are output of an upstream task."""
         expanded = getattr(self._mapped_operator(), "op_kwargs_expand_input", None)
         return self._given_by_data(expanded, self._mapped_arguments, context)
 
@@ -219,7 +219,7 @@ class TemplatedOperator(BaseOperator):
         return None if dag is None else dag.task_dict.get(self.task_id)
 
     def _given_by_data(self, expanded: Any, names: frozenset[str], context: Context) -> frozenset[str]:
-        """Return the names, but for those that what the task was mapped over shows to be the DAG file's."""
+        """Return the names except those whose values the DAG file gives ``.expand`` or ``.expand_kwargs``."""
         value = getattr(expanded, "value", None)
         if isinstance(value, Mapping):  # of .expand
             return frozenset(name for name in names if name not in value or _is_resolved(value[name]))
@@ -228,15 +228,15 @@ class TemplatedOperator(BaseOperator):
             value = value[index]  # of .expand_kwargs, with a list in the DAG file
         return frozenset() if isinstance(value, Mapping) else names
 
-    # --- what is left of it ---------------------------------------------------------------------------------
+    # --- Jinja that was not rendered ------------------------------------------------------------------------
 
     def _note_jinja(self) -> None:
-        """Remember the Jinja of the DAG file, to know it again should it never be rendered."""
+        """Remember the Jinja of the DAG file, to find it in fields that were never rendered."""
         fields = [getattr(self, name, None) for name in self._own_fields]
         self._jinja = frozenset(text for field in fields for text in jinja_texts(field))
 
     def _refuse_unrendered(self, *names: str) -> None:
-        """Refuse fields that still hold what Airflow was to render."""
+        """Raise ``InvalidMessageError`` if fields still contain Jinja or references of the DAG file."""
         for name in names:
             if name in self._rendered or name not in self._own_fields:
                 continue
@@ -247,14 +247,14 @@ class TemplatedOperator(BaseOperator):
                     is_left = is_rendered_later(leaf) and not _is_literal(leaf)
                 if is_left:
                     raise InvalidMessageError(
-                        f"{path}: not rendered, since the operator is not run as a task of its own. Call its "
-                        "render_template_fields(context) before execute(context), or send from Python with "
+                        f"{path}: not rendered, because execute() was called directly and not by Airflow. "
+                        "Call render_template_fields(context) before it, or send from Python with "
                         "ItnioHook().send(recipient, text=…)"
                     )
 
 
 def _may_be_jinja(value: object) -> bool:
-    """Return whether data hold Jinja, or may become it beside other data."""
+    """Return whether data contain Jinja, or could form Jinja together with a following text."""
     return isinstance(value, str) and (is_rendered_later(value) or value.rstrip().endswith("{"))
 
 
@@ -262,9 +262,9 @@ def _refuse_jinja(written: set[str], name: str, value: Any) -> None:
     for path, leaf in leaves(value, name):
         if isinstance(leaf, str) and is_rendered_later(leaf) and leaf not in written:
             raise AirflowFailException(
-                f"InvalidMessageError: {path}: holds Jinja, and so does what an upstream task gave, which is "
-                f"never run: {describe_value(leaf)}. Map over the operator's own parameter, as in "
-                f".expand({name}=…)"
+                f"InvalidMessageError: {path}: contains Jinja, and the output of an upstream task, which is "
+                f"never rendered, does too: {describe_value(leaf)}. Map over the operator's own parameter, "
+                f"as in .expand({name}=…)"
             )
 
 
@@ -275,12 +275,12 @@ def _not_in(partial: Mapping[str, Any], given: Mapping[str, Any]) -> frozenset[s
 def _is_same(one: Any, other: Any) -> bool:
     try:
         return one is other or bool(one == other)
-    except Exception:  # data may compare as it likes
+    except Exception:  # data of any type, whose comparison may raise
         return False
 
 
 def _is_resolved(value: Any) -> bool:
-    """Return whether a value in a DAG file stands for what is known when the task runs."""
+    """Return whether a value in a DAG file is a reference that Airflow resolves when the task runs."""
     return hasattr(type(value), "resolve")
 
 

@@ -34,32 +34,32 @@ if TYPE_CHECKING:
     from airflow_provider_itnio.hooks.itnio import ItnioHook
 
 WaitFor: TypeAlias = Literal["accepted", "sent", "delivered", "read"]
-"""What a task that is green says of its message."""
+"""The status of a message at which the task succeeds."""
 
 _LONGEST: Final = timedelta(days=7)
 _WAIT_TIMEOUT: Final = 600.0
-"""Seconds, where a task does not say."""
+"""Seconds, the default of ``wait_timeout``."""
 OF_TRIGGERER: Final = timedelta(minutes=5)
-"""How much longer a triggerer that has stopped is waited for."""
+"""Added to a deferral's timeout, so that a triggerer can restart."""
 
 log = NeverRaisingLog(__name__)
 
 
 def seconds_of(wait_timeout: object, name: str = "wait_timeout") -> float:
-    """Check how long is waited, and return it in seconds.
+    """Check a time to wait, and return it in seconds.
 
-    :param wait_timeout: a timedelta, or seconds.
-    :param name: the name an error gives it.
-    :raises InvalidParameterError: if it is none, or out of its range.
+    :param wait_timeout: 1 s to 7 days, a timedelta or seconds.
+    :param name: the parameter's name, for the error.
+    :raises InvalidParameterError: if it is no such time, or out of its range.
     """
     return check_seconds(name, wait_timeout, 1, _LONGEST.total_seconds())
 
 
 def check_deferrable(given: object) -> None:
-    """Check the parameter of this name.
+    """Check the parameter ``deferrable``.
 
-    :param given: what the task says; ``None`` if that is up to Airflow.
-    :raises InvalidParameterError: if it is something else, such as the text "no".
+    :param given: the task's parameter; ``None`` for Airflow's default.
+    :raises InvalidParameterError: if it is neither a bool nor ``None``, such as the text "no".
     """
     if given is not None:
         check_flag("deferrable", given)
@@ -68,7 +68,7 @@ def check_deferrable(given: object) -> None:
 def is_deferrable(given: bool | None) -> bool:
     """Return whether a task waits in the triggerer.
 
-    :param given: what the task says; ``None`` if that is up to ``[operators] default_deferrable``.
+    :param given: the task's ``deferrable``; ``None`` for ``[operators] default_deferrable``.
     """
     from airflow.providers.common.compat.sdk import conf
 
@@ -80,30 +80,30 @@ def is_deferrable(given: bool | None) -> bool:
 def check_wait(wait_for: object, wait_timeout: object, defaults: Collection[str]) -> None:
     """Check the parameters of a wait.
 
-    :param wait_for: one of the words of ``WaitFor``.
-    :param wait_timeout: a timedelta, or seconds.
-    :param defaults: parameters that ``default_args`` say: those may be meant for other tasks.
-    :raises InvalidParameterError: if one of them is something else, or the task is given a ``wait_timeout``
-        and waits for nothing.
+    :param wait_for: one of the values of ``WaitFor``.
+    :param wait_timeout: 1 s to 7 days, a timedelta or seconds.
+    :param defaults: names of parameters that come from ``default_args``, and may be for other tasks.
+    :raises InvalidParameterError: if one of them is invalid, or the task has a ``wait_timeout`` itself and
+        waits for nothing.
     """
     check_choice("wait_for", wait_for, ("accepted", *REACHABLE))
     is_own = seconds_of(wait_timeout) != _WAIT_TIMEOUT and "wait_timeout" not in defaults
     if is_own and wait_for == "accepted":
         raise InvalidParameterError(
-            'wait_timeout: needs wait_for="sent", "delivered" or "read"; without it, nothing is waited for'
+            'wait_timeout: needs wait_for="sent", "delivered" or "read"; without it, the task does not wait'
         )
 
 
 def check_receiver(hook: ItnioHook, seconds: float, *, has_messaged: bool = False) -> None:
-    """Make sure, before a message is sent, that it can be waited for.
+    """Check the connection's receiver before a message is sent and waited for.
 
-    A receiver that is not reached just now does not hold the message up: it may be there for the wait.
+    An unreachable receiver is logged only: it may be reachable again when the task waits.
 
-    :param hook: what asks.
-    :param seconds: how long the message will be waited for.
-    :param has_messaged: whether an earlier try has sent messages, which are waited for in any case: a proxy
-        answers HTTP 404 while the receiver restarts.
-    :raises ConfigurationError: if the connection names no receiver, or that does not accept the token.
+    :param hook: the hook that asks the receiver.
+    :param seconds: how long the task will wait.
+    :param has_messaged: whether a previous try has sent messages. Then a refused token is only logged,
+        because a proxy answers HTTP 404 while the receiver restarts.
+    :raises ConfigurationError: if the connection names no receiver, or the receiver refuses the token.
     """
     from airflow_provider_itnio.api.status_wait import LAST_ANSWER
 
@@ -114,14 +114,14 @@ def check_receiver(hook: ItnioHook, seconds: float, *, has_messaged: bool = Fals
     except ReceiverAccessError as error:
         if not has_messaged:
             raise
-        log.warning("%s. The task waits for the messages of an earlier try anyway", error)
+        log.warning("%s. The task waits for the messages of a previous try anyway", error)
 
 
 def check_can_be_waited_for(receipt: ReceiptDict) -> None:
-    """Make sure that it is of use to wait for a message: no push is about one without a usable id.
+    """Check that pushes can be matched to a message, which needs a usable id.
 
     :param receipt: the receipt.
-    :raises AirflowFailException: at once and without retries, if its id can't be used.
+    :raises AirflowFailException: at once and without retries, if the id is not usable.
     """
     if problem := why_not_waited_for(receipt["message_id"]):
         number = mask_phone(receipt["recipient"])
@@ -135,10 +135,10 @@ def check_can_be_waited_for(receipt: ReceiptDict) -> None:
 def wait_for_status(hook: ItnioHook, message_id: str, until: str, seconds: float) -> dict[str, Any]:
     """Block until a message has a status or has failed.
 
-    :param hook: what asks.
-    :param message_id: the message.
+    :param hook: the hook that asks the receiver.
+    :param message_id: the message's id.
     :param until: ``sent``, ``delivered`` or ``read``.
-    :param seconds: how long at most.
+    :param seconds: how long to wait at most.
     :return: as :meth:`StatusWait.result`.
     :raises ConfigurationError: if the connection names no receiver.
     """
@@ -156,10 +156,10 @@ def wait_for_status(hook: ItnioHook, message_id: str, until: str, seconds: float
 
 
 def wait_for_answer(hook: ItnioHook, wait: AnswerWait) -> dict[str, Any]:
-    """Block until a question has its answer, or nobody can give one any more.
+    """Block until a question is answered, or can't be answered any more.
 
-    :param hook: what asks.
-    :param wait: what is waited for.
+    :param hook: the hook that asks the receiver.
+    :param wait: the wait.
     :return: as :meth:`AnswerWait.result`.
     :raises ConfigurationError: if the connection names no receiver.
     """
@@ -178,57 +178,57 @@ def wait_for_answer(hook: ItnioHook, wait: AnswerWait) -> dict[str, Any]:
 
 
 def with_status(receipt: ReceiptDict, event: Mapping[str, Any], until: str, seconds: float) -> ReceiptDict:
-    """Add to a receipt what became of its message.
+    """Add the message's status to its receipt.
 
     :param receipt: the receipt.
-    :param event: how the wait ended, as :meth:`StatusWait.result` has it.
-    :param until: the status that was waited for.
-    :param seconds: how long it was waited for.
-    :raises NotDeliveredError: if the message has failed or has not come that far.
+    :param event: the result of the wait, as :meth:`StatusWait.result` returns it.
+    :param until: the status that the task waited for.
+    :param seconds: how long the task waited.
+    :raises NotDeliveredError: if the message has failed or has not reached that status.
     """
     message_id, recipient = receipt["message_id"], receipt["recipient"]
     number = mask_phone(recipient)
     message = f"The {receipt['type']} message to {number} ({message_id.replace(recipient, number)})"
-    told = event["statuses"].get(message_id) or {"status": "none", "at": None, "failure": None}
-    status = told["status"]
+    last = event["statuses"].get(message_id) or {"status": "none", "at": None, "failure": None}
+    status = last["status"]
     if status == "failed":
         raise NotDeliveredError(
-            f"{message} was accepted by Itniotech and then failed: {told['failure']}",
+            f"{message} was accepted by Itniotech and then failed: {last['failure']}",
             status=status,
-            code=told.get("code"),
+            code=last.get("code"),
         )
     if STATUS_ORDER.index(status) < STATUS_ORDER.index(until):
         within = f"{until} within {timedelta(seconds=seconds)}"
         known = f"its last status is {status}" if status != "none" else _NOTHING_PUSHED
         outcome = f"was not {within}: {known}"
         if event["problem"]:
-            outcome = f"it is not known whether it was {within}: {event['problem']}"
+            outcome = f"it is unknown whether it was {within}: {event['problem']}"
         raise NotDeliveredError(
             f"{message} was accepted by Itniotech, and {outcome}",
             status=status,
         )
-    log.info("%s is %s since %s", message, status, told["at"])
-    return cast("ReceiptDict", {**receipt, "status": status, "status_at": told["at"]})
+    log.info("%s was %s at %s", message, status, last["at"])
+    return cast("ReceiptDict", {**receipt, "status": status, "status_at": last["at"]})
 
 
 _AS_IT_IS: Final = (AirflowFailException, AirflowSkipException)
-"""What lets Airflow try nothing again."""
+"""Exceptions that already end the task without retries."""
 
 _NOTHING_PUSHED: Final = (
-    "the receiver knows of no status of it (if that is so of each message, Itniotech does not push to the "
+    "the receiver got no push about it (if this happens for every message, Itniotech does not push to the "
     "receiver: see docs/receipts.md)"
 )
 
 
 @contextmanager
 def never_sending_again(record: DeliveryRecord, recipient: str) -> Iterator[None]:
-    """Let what ends a wait be a failure that makes no retry send the message again.
+    """Turn errors during a wait into failures after which no retry sends the message again.
 
-    With a delivery record a retry goes on waiting. Without one, as before Airflow 3.3, it would send: then
-    the task fails at once.
+    With a delivery record, a retry continues the wait. Without one (before Airflow 3.3), a retry would send
+    the message again, so the task fails without retries.
 
-    :param record: the task's.
-    :param recipient: whose message is waited for.
+    :param record: the task's delivery record.
+    :param recipient: the recipient of the message.
     """
     try:
         yield
@@ -243,6 +243,6 @@ def never_sending_again(record: DeliveryRecord, recipient: str) -> Iterator[None
         if record.store or not ends_the_wait or isinstance(error, _AS_IT_IS):
             raise
         raise AirflowFailException(
-            f"{type(error).__name__}: {error}. The message was accepted before, and without a delivery "
+            f"{type(error).__name__}: {error}. Not retried: the message was accepted, and without a delivery "
             "record (Airflow 3.3) a retry would send it again"
         ) from error

@@ -78,16 +78,16 @@ class WhatsAppSendOperator(RecordedSending, WhatsAppMessageOperator):
         )
 
     The task succeeds when Itniotech accepts the message. With ``wait_for="delivered"`` it succeeds when the
-    message has arrived, which the connection's receiver (``itnio-receiver``) knows. A message that is no
-    WhatsApp template only arrives if the recipient has written in the last 24 hours.
+    connection's receiver (``itnio-receiver``) reports the message as delivered. A message that is no WhatsApp
+    template is delivered only if the recipient has written in the last 24 hours.
 
-    On Airflow 3.3 and later, a retry of the task sends nothing to a recipient for whom an earlier try's
-    message was accepted, and returns that message's receipt.
+    On Airflow 3.3 and later, a retry does not send again if a previous try's message to the recipient was
+    accepted. It returns that message's receipt.
 
-    Exactly one of the ten fields from ``text`` to ``template``, or ``message``, is given. What is templated
-    also takes the output of an upstream task. To compute the message when the task runs, override
-    :meth:`build_message` in a subclass. Limits are those of the vendor's pages ``waCustomSendMsg`` and
-    ``waSendMsg``; where they are silent, WhatsApp's own.
+    Give exactly one of the ten fields from ``text`` to ``template``, or ``message``. Templated parameters
+    also take the output of an upstream task. To compute the message when the task runs, override
+    :meth:`build_message` in a subclass. The limits are those of the vendor's pages ``waCustomSendMsg`` and
+    ``waSendMsg``, and WhatsApp's own where these pages give none.
 
     :param recipient: a phone number with country code, in any usual spelling, 7 to 14 digits. (templated)
     :param text: a text of at most 4,096 characters, or ``{"body": …}``. (templated)
@@ -103,50 +103,50 @@ class WhatsAppSendOperator(RecordedSending, WhatsAppMessageOperator):
     :param interactive: what ``reply_buttons``, ``list_menu`` or ``location_request`` of
         ``airflow_provider_itnio.messages`` return. (templated)
     :param contacts: one to five of what ``contact_card`` returns. (templated)
-    :param template: a WhatsApp template: what ``template_message`` returns. It alone reaches people who have
-        not written in the last 24 hours. (templated)
-    :param message: the same as one dict, for messages built upstream: ``{"text": "…"}``. ``type`` and
-        ``reply_to`` may be in it. (templated)
+    :param template: a WhatsApp template: what ``template_message`` returns. Only a WhatsApp template reaches
+        recipients who have not written in the last 24 hours. (templated)
+    :param message: the message as one dict, for messages built upstream: ``{"text": "…"}``. It may contain
+        ``type`` and ``reply_to``. (templated)
     :param reply_to: the id of the incoming message that this one answers. (templated)
-    :param business_phone: the number it comes from, 7 to 14 digits, in place of the connection's. (templated)
-    :param app_id: the application it goes through, in place of the connection's. (templated)
+    :param business_phone: the sender's number, 7 to 14 digits; the connection's by default. (templated)
+    :param app_id: the sender's application; the connection's by default. (templated)
     :param itnio_conn_id: the connection. (templated)
-    :param delivery: what happens if it is unknown whether a message was accepted: with ``at_least_once`` the
+    :param delivery: what to do if it is unknown whether a message was accepted: with ``at_least_once`` the
         task's retries send it again, with ``at_most_once`` the task fails at once.
-    :param if_too_long: ``fail``, or ``truncate`` to end a text of over 4,096 characters with ``…``.
-    :param wait_for: what success means: that Itniotech has ``accepted`` the message, or that it is ``sent``,
-        ``delivered`` or ``read``. All but the first need a receiver.
-    :param wait_timeout: how long that is waited for once the message is accepted, 1 s to 7 days, a timedelta
-        or seconds. Then the task fails; a retry sends nothing and waits as long again.
+    :param if_too_long: ``fail``, or ``truncate`` to cut a text to 4,096 characters, the last of them ``…``.
+    :param wait_for: the status at which the task succeeds: ``accepted`` by Itniotech, ``sent``, ``delivered``
+        or ``read``. All but the first need a receiver.
+    :param wait_timeout: how long to wait for that status after the message is accepted, 1 s to 7 days, a
+        timedelta or seconds. Then the task fails; a retry sends nothing and waits as long again.
     :param deferrable: wait in the triggerer, without a worker slot. ``None`` takes Airflow's
         ``[operators] default_deferrable``.
-    :param fallback: what goes out instead, once: ``{"template": template_message(…)}``. It is sent if the
-        receiver says that the recipient's 24-hour window is closed, or if the message is reported failed for
-        that reason while the task waits. Needs a receiver. (templated)
-    :param timeout: seconds to wait for the answer, in place of the connection's (30).
-    :param connect_timeout: seconds to wait for a connection, in place of the connection's (5).
-    :param max_attempts: attempts for a message that was not sent, within one try of the task, 1 to 10,
-        in place of the connection's (4).
-    :param proxy: URL of an HTTP proxy, in place of the connection's.
-    :param link_expires_in: how long WhatsApp can fetch a file that is given as ``{"object": "s3://…"}`` in
-        place of ``link``: a minute to 7 days, a timedelta or seconds.
+    :param fallback: a WhatsApp template to send instead, once: ``{"template": template_message(…)}``. It is
+        sent if the receiver reports that the recipient's 24-hour window is closed, or that the message failed
+        for that reason while the task waits. Needs a receiver. (templated)
+    :param timeout: seconds to wait for the response; by default the connection's (30).
+    :param connect_timeout: seconds to wait for the TCP connection; by default the connection's (5).
+    :param max_attempts: attempts for a message that was not sent, within one try of the task, 1 to 10;
+        by default the connection's (4).
+    :param proxy: URL of an HTTP proxy; by default the connection's.
+    :param link_expires_in: how long WhatsApp can fetch a file that is given as ``{"object": "s3://…"}``
+        instead of ``link``: a minute to 7 days, a timedelta or seconds.
     :param check_link: fetch the first bytes of a plain link, and fail if WhatsApp could not fetch it or would
         not take it.
     :return: ``{"message_id", "recipient", "type", "timestamp"}``, the time in ISO 8601 and UTC; after a wait
         also ``status`` and ``status_at``.
-    :raises InvalidMessageError: if what is written in the DAG file breaks a rule of the message.
+    :raises InvalidMessageError: if a value in the DAG file breaks a rule of the message.
     :raises InvalidParameterError: if another parameter in the DAG file is out of its range.
     :raises AirflowFailException: at once and without retries, if the message is invalid, a connection's field
         is missing, Itniotech refused, or the message failed after it was accepted; with ``at_most_once`` also
         if the outcome is unknown.
-    :raises NotDeliveredError: if the message has not come as far as ``wait_for`` within ``wait_timeout``; the
-        task's retries wait again. Before Airflow 3.3, where they would send again, ``AirflowFailException``.
+    :raises NotDeliveredError: if the message has not reached ``wait_for`` within ``wait_timeout``; the task's
+        retries wait again. Before Airflow 3.3, where they would send again, ``AirflowFailException``.
     :raises NotSentError: if the message was not sent; the task's retries try again.
     :raises UnknownOutcomeError: with ``at_least_once``, if the outcome is unknown; the task's retries send
         again.
     :raises RefusedError: if the refusal is temporary; the task's retries try again.
-    :raises RecordError: with ``at_most_once``, if Airflow did not take the record that the message is about
-        to leave; nothing was sent, and the task's retries try again.
+    :raises RecordError: with ``at_most_once``, if the delivery record could not be written before sending;
+        nothing was sent, and the task's retries try again.
     """
 
     template_fields: Sequence[str] = ("recipient", "fallback", *WhatsAppMessageOperator.template_fields)
@@ -207,7 +207,7 @@ class WhatsAppSendOperator(RecordedSending, WhatsAppMessageOperator):
                 normalize_phone(recipient)
 
     def execute(self, context: Context) -> ReceiptDict:
-        """Send the message, unless an earlier try of the task has, and wait for it if that is asked for.
+        """Send the message, unless a previous try has, and wait until it has reached ``wait_for``.
 
         :param context: the task's context.
         """
@@ -233,7 +233,7 @@ class WhatsAppSendOperator(RecordedSending, WhatsAppMessageOperator):
             if not is_sent_again(earlier.outcome, earlier.cleared, self.delivery):
                 return self._wait(receipt_of_earlier_try(recipient, earlier), record)
             if earlier.outcome == "unknown":
-                log.warning("Sending it again, although an earlier try may have sent it: %s", earlier.why)
+                log.warning("Sending it again, although a previous try may have sent it: %s", earlier.why)
             if self.fallback is None and record.uses_fallback(recipient):
                 if earlier.cleared == "no":
                     raise AirflowFailException(f"Nothing is sent: {FALLBACK_IS_GONE}")
@@ -244,10 +244,10 @@ class WhatsAppSendOperator(RecordedSending, WhatsAppMessageOperator):
         return self._wait(receipt.as_dict(), record)
 
     def _prepared(self, recipient: str, fields: Mapping[str, Any], record: DeliveryRecord) -> PreparedMessage:
-        """Return what is to be sent: of these fields, or the fallback."""
+        """Return the prepared message: of these fields, or the fallback."""
         hook, fallback = self.hook, self.fallback
         if record.uses_fallback(recipient):
-            log.info("The fallback is sent: an earlier try has found that the message does not reach")
+            log.info("The fallback is sent: a previous try found that the message itself is not delivered")
             return prepare_fallback(hook, recipient, fallback)
         prepared = hook.prepare(recipient, if_too_long=self.if_too_long, **fields)
         if fallback is not None and prepared.message.type != "template":
@@ -260,25 +260,25 @@ class WhatsAppSendOperator(RecordedSending, WhatsAppMessageOperator):
         return prepared
 
     def execute_complete(self, context: Context, event: Mapping[str, Any]) -> ReceiptDict:
-        """Go on when the triggerer has waited.
+        """Resume after the wait in the triggerer.
 
         :param context: the task's context.
-        :param event: how the wait ended, and the message's receipt: ``dag.test()`` hands on nothing else.
+        :param event: the result of the wait, with the message's receipt: ``dag.test()`` passes nothing else.
         """
         receipt: ReceiptDict = event["receipt"]
         record = self._record_of(context)
         earlier = record.earlier(receipt["recipient"])
         is_this = earlier and earlier.receipt and earlier.receipt["message_id"] == receipt["message_id"]
         if earlier and earlier.is_fallback and not is_this:
-            # This has run before, in a worker that was lost.
+            # This method has run before, in a worker that died.
             return self._go_on(context, receipt["recipient"], record, earlier)
         return self._ended(receipt, event, record)
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
-        """Go on after a deferral; one that Airflow ended, too, must not let a message be sent again.
+        """Resume after a deferral. No error, not even one of Airflow's, lets a retry send the message again.
 
-        :param next_method: as Airflow gives it.
-        :param next_kwargs: as Airflow gives it.
+        :param next_method: as Airflow passes it.
+        :param next_kwargs: as Airflow passes it.
         :param context: the task's context.
         """
         receipt = ((next_kwargs or {}).get("event") or {}).get("receipt") or {}
@@ -289,7 +289,7 @@ class WhatsAppSendOperator(RecordedSending, WhatsAppMessageOperator):
             return super().resume_execution(next_method, next_kwargs, context)
 
     def _wait(self, receipt: ReceiptDict, record: DeliveryRecord) -> ReceiptDict:
-        """Return the receipt once its message has come as far as the task waits for."""
+        """Wait until the message has reached ``wait_for``, and return the receipt."""
         if self.wait_for == "accepted":
             return receipt
         message_id, seconds = receipt["message_id"], seconds_of(self.wait_timeout)
@@ -311,7 +311,7 @@ class WhatsAppSendOperator(RecordedSending, WhatsAppMessageOperator):
             return self._ended(receipt, event, record)
 
     def _ended(self, receipt: ReceiptDict, event: Mapping[str, Any], record: DeliveryRecord) -> ReceiptDict:
-        """Return the receipt of a message that came as far as the task waits for, or send the fallback."""
+        """Return the receipt of a message that reached ``wait_for``, or send the fallback and wait for it."""
         try:
             return with_status(receipt, event, self.wait_for, seconds_of(self.wait_timeout))
         except NotDeliveredError as error:

@@ -63,7 +63,7 @@ log = NeverRaisingLog(__name__)
 
 
 class WhatsAppAskOperator(AskingOperator):
-    """Asks people a question by WhatsApp, and waits for the first answer.
+    """Sends a question by WhatsApp, and waits for the first answer.
 
     .. code-block:: python
 
@@ -77,61 +77,61 @@ class WhatsAppAskOperator(AskingOperator):
             deferrable=True,
         )
 
-    Each option is a button, from four options on a row of a list. A person taps one, or types its key, its
-    title or its number. The connection's receiver (``itnio-receiver``) knows the answers. The first one
-    counts; whoever else was asked is not told.
+    Each option is a reply button; with four or more options, a row of a list. A recipient taps one, or types
+    its key, its title or its number. The connection's receiver (``itnio-receiver``) reports the answers. The
+    first one counts; the other recipients are not notified.
 
-    The id of each button is signed with the connection's secret, for this task instance, question and person:
-    a button of an earlier question, or of somebody else, does not count, unless Itniotech pushes a tap as a
-    text without a context. Typed words have no such code: they count from a number that was asked, while no
-    other question is open to it or was in the last 15 minutes, or if they quote the question.
+    The id of each button is signed with the connection's secret, for this task instance, question and
+    recipient. A button of another question or another recipient does not count, unless Itniotech pushes a tap
+    as a text without a context. Typed answers are not signed: they count from a number that was asked, if
+    that number has no other open question and had none in the last 15 minutes, or if they quote the question.
 
-    On Airflow 3.3 and later a retry asks nobody again, and waits for the same question until the same time. A
-    task that is cleared after its answer, or after its time was over, asks anew. Before 3.3 a wait that fails
-    is a failure without retries.
+    On Airflow 3.3 and later a retry asks only recipients that no previous try has asked, and waits for the
+    same question until the same time. A task that is cleared after its answer, or after its time is over,
+    asks again. Before 3.3, an error during the wait fails the task without retries.
 
-    :param recipients: who is asked: phone numbers in a list, or in a text separated by commas or lines; up to
-        100. The question goes to each of them. (templated)
-    :param question: what is asked, at most 1,024 characters. (templated)
-    :param options: the answers, 1 to 10: title by key, or a list of pairs. Keys have at most 100
-        characters, titles at most 20, and 24 from four options on. (templated, but for the keys)
-    :param answer_within: how long an answer is waited for, from when the first message is accepted: 1 s to
-        7 days, a timedelta or seconds.
-    :param if_no_answer: what to do then: ``fail``, ``skip``, or the key of the option that is taken for the
-        answer. A question that reached nobody, an answer that can't be read, and a typed option of which it
-        is not clear to which question fail the task in any case.
-    :param typed_answers: whether typed words count. They carry no signature: whoever knows the receiver's
-        push address and a number that was asked could send them. With ``False`` only a tap with its
-        signed id counts.
-    :param template: the WhatsApp template that asks whoever has not written in the last 24 hours: what
-        ``template_message`` returns. It has a quick-reply button for each option, in their order.
-        Without it, such people do not get the question. Not taken from ``default_args``, where it is a
-        message of other operators. (templated)
-    :param business_phone: the number that asks, 7 to 14 digits, in place of the connection's. (templated)
-    :param app_id: the application it goes through, in place of the connection's. (templated)
+    :param recipients: up to 100 phone numbers in a list, or in a text separated by commas or lines. Each of
+        them gets the question. (templated)
+    :param question: the question's text, at most 1,024 characters. (templated)
+    :param options: the 1 to 10 possible answers: a dict of titles by key, or a list of pairs. Keys have at
+        most 100 characters, titles at most 20; 24 with four or more options. (templated, except the keys)
+    :param answer_within: how long to wait for an answer after the first message is accepted, 1 s to 7 days, a
+        timedelta or seconds.
+    :param if_no_answer: what to do without an answer: ``fail``, ``skip``, or the key of the option to return.
+        The task fails in any case if the question reached no recipient, if an answer can't be read, or if a
+        typed answer may belong to another question.
+    :param typed_answers: whether typed answers count. They are not signed: anyone who knows the receiver's
+        push address and a number that was asked could send them. With ``False``, only a tap with its signed
+        id counts.
+    :param template: the WhatsApp template for recipients who have not written in the last 24 hours: what
+        ``template_message`` returns. It has a quick-reply button for each option, in their order. Without
+        it, those recipients do not get the question. A ``template`` in ``default_args`` is ignored, because
+        it is a message for other operators. (templated)
+    :param business_phone: the sender's number, 7 to 14 digits; the connection's by default. (templated)
+    :param app_id: the sender's application; the connection's by default. (templated)
     :param itnio_conn_id: the connection, which names a receiver. (templated)
-    :param delivery: what happens if it is unknown whether anybody got the question: with ``at_least_once``
-        the task's retries ask again, with ``at_most_once`` the task fails at once.
+    :param delivery: what to do if it is unknown whether a message was accepted: with ``at_least_once`` the
+        task's retries send it again, with ``at_most_once`` the task fails at once.
     :param deferrable: wait in the triggerer, without a worker slot. ``None`` takes Airflow's
         ``[operators] default_deferrable``.
-    :param timeout: seconds to wait for Itniotech's answer to a request, in place of the connection's (30).
-    :param connect_timeout: seconds to wait for a connection, in place of the connection's (5).
-    :param max_attempts: attempts for a message that was not sent, within one try of the task, 1 to 10,
-        in place of the connection's (4).
-    :param proxy: URL of an HTTP proxy, in place of the connection's.
+    :param timeout: seconds to wait for Itniotech's response to a request; by default the connection's (30).
+    :param connect_timeout: seconds to wait for the TCP connection; by default the connection's (5).
+    :param max_attempts: attempts for a message that was not sent, within one try of the task, 1 to 10;
+        by default the connection's (4).
+    :param proxy: URL of an HTTP proxy; by default the connection's.
     :return: ``{"answer", "answered_by", "answered_at"}``: the option's key, the number that answered, digits
-        only, and when, in ISO 8601 and UTC. The last two are ``None`` if nobody has answered.
-    :raises InvalidMessageError: if what is written in the DAG file breaks a rule of a message.
+        only, and the time in ISO 8601 and UTC. Without an answer, the last two are ``None``.
+    :raises InvalidMessageError: if a value in the DAG file breaks a rule of a message.
     :raises InvalidParameterError: if another parameter in the DAG file is out of its range.
-    :raises AirflowFailException: at once and without retries, if nobody has answered and ``if_no_answer`` is
-        ``fail``; if it is not clear whether somebody has; if the question reached nobody; if something in it
-        is invalid, the connection names no receiver, or Itniotech refused.
-    :raises AirflowSkipException: if nobody has answered and ``if_no_answer`` is ``skip``.
-    :raises NotSentError: if nobody was asked; the task's retries try again.
-    :raises UnknownOutcomeError: with ``at_least_once``, if it is unknown whether anybody was asked.
-    :raises ReceiverError: if the receiver can't be asked at the end, or nothing was pushed to it, so that
-        there may be an answer; the task's retries look again.
-    :raises RecordError: if Airflow did not take the record of the question; nobody was asked.
+    :raises AirflowFailException: at once and without retries, if there is no answer and ``if_no_answer`` is
+        ``fail``; if no answer is clear; if the question reached no recipient; if a value is invalid, the
+        connection names no receiver, or Itniotech refused.
+    :raises AirflowSkipException: if there is no answer and ``if_no_answer`` is ``skip``.
+    :raises NotSentError: if no message was sent; the task's retries try again.
+    :raises UnknownOutcomeError: with ``at_least_once``, if no message is known to be accepted.
+    :raises ReceiverError: if the receiver is unreachable at the end, or got no push, so that there may be an
+        answer; the task's retries look again.
+    :raises RecordError: if the record of the question could not be written; nothing was sent.
     """
 
     template_fields: Sequence[str] = (
@@ -180,7 +180,7 @@ class WhatsAppAskOperator(AskingOperator):
             self._check_how_it_sends()
 
     def execute(self, context: Context) -> AnswerDict:
-        """Ask whom no earlier try has asked, and wait for the answer.
+        """Ask the recipients that no previous try has asked, and wait for the answer.
 
         :param context: the task's context.
         """
@@ -206,27 +206,29 @@ class WhatsAppAskOperator(AskingOperator):
                 has_changed = self._shows_other_options(question)
                 rest = [number for number in unasked if number in numbers]
                 if earlier.answer is not None:
-                    log.info("An earlier try of this task has found the answer")
+                    log.info("A previous try of this task has received the answer")
                     return cast("AnswerDict", earlier.answer)
-                if question.asked and earlier.cursor:  # a question that has its answer is not opened again
+                if question.asked and earlier.cursor:  # an answered question must not be opened again
                     question = replace(question, cursor=earlier.cursor)
                     if answer := self._answer_meanwhile(question):
                         return self._ended(question, {"answer": answer}, record)
                 if question.asked and time.time() < earlier.ends_at:
-                    log.info("An earlier try of this task has asked. The wait for the answer goes on")
+                    log.info("A previous try of this task has sent the question. Waiting for its answer")
                     if has_changed:
-                        log.warning("The options have changed since the question was asked. The earlier hold")
+                        log.warning(
+                            "The options have changed since the question was sent: the old ones are used"
+                        )
                     question = self._opened(question, everyone)
                     write_question(record.store, question, everyone)
                     return self._ask(question, rest, record)
                 if question.was_accepted:
                     question = self._opened(question, everyone)
-                    found = self._wait_in_worker(question)  # what came in time, and no try has read
+                    found = self._wait_in_worker(question)  # an answer that came in time and was not read
                     if found["answer"] or found["problem"] or earlier.cleared == "no":
                         return self._ended(question, found, record)
                 if question.asked:
                     rest = numbers
-                elif not has_changed:  # a worker may have been lost after it had asked
+                elif not has_changed:  # a worker may have died after it sent the question
                     question_id, begun_at = earlier.id, earlier.begun_at
                     perhaps_asked = frozenset(unrecorded) & frozenset(earlier.numbers)
             question = self._opened(self._question(context, question_id, begun_at, now + seconds), numbers)
@@ -235,10 +237,10 @@ class WhatsAppAskOperator(AskingOperator):
             return self._ask(question, rest, record, perhaps_asked)
 
     def execute_complete(self, context: Context, event: Mapping[str, Any]) -> AnswerDict:
-        """Go on when the triggerer has waited.
+        """Resume after the wait in the triggerer.
 
         :param context: the task's context.
-        :param event: how the wait ended, and the question: ``dag.test()`` hands on nothing else.
+        :param event: the result of the wait, with the question: ``dag.test()`` passes nothing else.
         """
         from airflow_provider_itnio.api.question import Question
 
@@ -247,22 +249,22 @@ class WhatsAppAskOperator(AskingOperator):
         numbers = list(dict.fromkeys(one.recipient for one in question.asked))
         known, rest, _ = self._asked_earlier(replace(question, asked=()), numbers, record)
         if {one.message_id for one in known.asked} - {one.message_id for one in question.asked}:
-            # This has run before, in a worker that was lost after it had sent a WhatsApp template.
+            # This method has run before, in a worker that died after it sent a WhatsApp template.
             unclear = event.get("unclear", "")
             return self._ask(replace(known, cursor=event["cursor"], unclear=unclear), rest, record)
         return self._ended(question, event, record)
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
-        """Go on after a deferral; one that Airflow ended, too, must not let anybody be asked again.
+        """Resume after a deferral. No error, not even one of Airflow's, lets a retry send the question again.
 
-        :param next_method: as Airflow gives it.
-        :param next_kwargs: as Airflow gives it.
+        :param next_method: as Airflow passes it.
+        :param next_kwargs: as Airflow passes it.
         :param context: the task's context.
         """
         record = self._record_of(context)
         with self._failing_as_documented(), self._closing_on_failure(), never_sending_again(record, ""):
             if record.store and (next_kwargs or {}).get("error") == _TRIGGER_TIMEOUT:
-                return self.execute(context)  # no triggerer has read what came
+                return self.execute(context)  # no triggerer has read the answers
             if next_method == _FAILED:
                 self._close_of_task(context)
             return super().resume_execution(next_method, next_kwargs, context)
@@ -274,9 +276,9 @@ class WhatsAppAskOperator(AskingOperator):
         record: DeliveryRecord,
         perhaps_asked: Collection[str] = (),
     ) -> AnswerDict:
-        """Ask people one after the other, and wait for the answer if anybody was asked.
+        """Send the question to each number, and wait for the answer if a message was accepted.
 
-        What those say who were perhaps asked before counts since then.
+        From the numbers in ``perhaps_asked``, answers from before this message count, too.
         """
         from airflow_provider_itnio.delivery.question_record import write_question
 
@@ -314,12 +316,12 @@ class WhatsAppAskOperator(AskingOperator):
                 return self._wait(with_unasked(question, unasked), record)
             self._close(question)
         if errors:
-            with suppress(RecordError):  # a retry need not take anybody else to have been asked
+            with suppress(RecordError):  # so that a retry knows that the other numbers were not asked
                 write_question(record.store, question, [one.recipient for one in question.asked])
             raise max(errors, key=lambda error: retries_may_help(error, self.delivery))
         raise AirflowFailException(
-            "Nobody was asked: an earlier try of this task could not ask anybody, and its log says why. "
-            "Fix the cause, then clear the task to ask again"
+            "Nothing sent: in a previous try of this task the question was refused, or may have been sent "
+            "(see that try's log). Fix the cause, then clear the task to ask again"
         )
 
     def _wait(self, question: Question, record: DeliveryRecord) -> AnswerDict:
@@ -339,7 +341,7 @@ class WhatsAppAskOperator(AskingOperator):
         return self._ended(question, self._wait_in_worker(question), record)
 
     def _ended(self, question: Question, found: Mapping[str, Any], record: DeliveryRecord) -> AnswerDict:
-        """Return the answer, send a WhatsApp template to whom the question did not reach, or end without."""
+        """Return the answer, send the WhatsApp template where the question failed, or end without answer."""
         from airflow_provider_itnio.delivery.question_record import write_question
 
         if answer := found["answer"]:
@@ -348,7 +350,7 @@ class WhatsAppAskOperator(AskingOperator):
             log.info("%s has answered %r", mask_phone(answer["answered_by"]), answer["answer"])
             return cast("AnswerDict", answer)
         if found["problem"]:
-            raise ReceiverError(f"It is not known whether anybody has answered. {found['problem']}")
+            raise ReceiverError(f"It is unknown whether anyone has answered. {found['problem']}")
         failed = question.errors_of(found["failed"])
         for number, error in failed.items():
             log.warning("The question to %s was accepted and then failed: %s", mask_phone(number), error)
@@ -372,22 +374,24 @@ class WhatsAppAskOperator(AskingOperator):
                 record.failed(number, error)
             reasons = "; ".join(dict.fromkeys(map(str, failed.values())))
             advice = "" if self.template is not None else _GIVE_TEMPLATE
-            raise AirflowFailException(f"NotDeliveredError: The question reached nobody: {reasons}{advice}")
+            raise AirflowFailException(
+                f"NotDeliveredError: The question was not delivered: {reasons}{advice}"
+            )
         if not found["is_pushed_to"]:
             raise nothing_was_pushed(question)
         if reached.unclear:
-            raise AirflowFailException(f"Nobody has given a clear answer. {reached.unclear}. {_CLEAR}")
+            raise AirflowFailException(f"There is no clear answer. {reached.unclear}. {_CLEAR}")
         return self._without_answer()
 
 
 _TRIGGER_TIMEOUT: Final = "Trigger timeout"
-"""Airflow's word for a deferral that took longer than its ``timeout``."""
+"""Airflow's error for a deferral that took longer than its ``timeout``."""
 
 _FAILED: Final = "__fail__"
-"""Airflow's name for what follows a deferral that it ended."""
+"""Airflow's ``next_method`` after a deferral that it ended."""
 
 _CLEAR: Final = (
     "Clear the task to ask again. A tap on a button, or a reply that quotes the question, is always clear"
 )
 
-_GIVE_TEMPLATE: Final = ". Only a WhatsApp template reaches people who have not written: give template=…"
+_GIVE_TEMPLATE: Final = ". Outside the 24-hour window, only a WhatsApp template is delivered: give template=…"

@@ -1,4 +1,4 @@
-"""The operator that sends WhatsApp messages to many people."""
+"""The operator that sends WhatsApp messages to many recipients."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ log = NeverRaisingLog(__name__)
 
 
 class WhatsAppBroadcastOperator(BroadcastMessages):
-    """Sends a WhatsApp message to any number of people, with a text for each if you want.
+    """Sends a WhatsApp message to any number of recipients, with a personal text for each if you want.
 
     .. code-block:: python
 
@@ -70,20 +70,19 @@ class WhatsAppBroadcastOperator(BroadcastMessages):
         )
 
     The message's fields, from ``text`` to ``reply_to``, are those of
-    :class:`~airflow_provider_itnio.operators.whatsapp.WhatsAppSendOperator`. They may use
-    ``{{ recipient.… }}``, what was given of a recipient (``recipient.phone`` is always there, digits only),
-    ``{{ shared.… }}``, and what every template may. They are rendered for each recipient, so they are no
-    template fields of the task, and the output of an upstream task gets into them through ``shared``.
+    :class:`~airflow_provider_itnio.operators.whatsapp.WhatsAppSendOperator`. Their Jinja may use the
+    recipient's data, ``{{ recipient.… }}`` (``recipient.phone`` is always there, digits only),
+    ``{{ shared.… }}``, and Airflow's context. They are rendered for each recipient, so they are no template
+    fields of the task; pass the output of an upstream task through ``shared``.
 
     A recipient whose message can't be rendered, or whose phone number is invalid, is one failure. The others
     get their messages. An error that affects every message (authentication, account, balance, sender, a
-    certificate, or 100 messages in a row without a clear answer) stops it at once.
+    certificate, or 100 messages in a row without a clear response) stops the broadcast at once.
 
-    On Airflow 3.3 and later a retry goes on where the try before it ended. Before that Airflow keeps no
-    record of a task: there a broadcast that has messaged anyone fails without retries, which would message
-    them again.
+    On Airflow 3.3 and later a retry continues where the previous try ended. Before 3.3 there is no delivery
+    record: a broadcast that has sent any message fails without retries, because a retry would send it again.
 
-    :param recipients: phone numbers, or dicts with ``phone`` and what else the message uses: in a list, the
+    :param recipients: phone numbers, or dicts with ``phone`` and the data for the message: in a list, the
         output of an upstream task, or a text that renders to JSON or to numbers separated by commas or lines.
         Equal entries count once; a number with different data gets a message for each, one after the other.
         (templated)
@@ -96,33 +95,33 @@ class WhatsAppBroadcastOperator(BroadcastMessages):
     :param location: a place.
     :param interactive: buttons, a list, or a request for a location.
     :param contacts: one to five contact cards.
-    :param template: a WhatsApp template; it alone reaches people who have not written in the last 24 hours.
-    :param message: the same as one dict.
-    :param reply_to: the id of the incoming message that each answers.
+    :param template: a WhatsApp template, which also reaches recipients who have not written in the last 24
+        hours.
+    :param message: the message as one dict.
+    :param reply_to: the id of the incoming message that each message answers.
     :param exclude: numbers that get no message, in any of the forms of ``recipients``. (templated)
-    :param shared: what is the same for everyone, as a dict whose values may be outputs of upstream tasks.
-        (templated)
-    :param max_in_flight: messages that wait for their answer at a time, 1 to 1,000; on Airflow 3.3 and later
-        at most half of ``checkpoint_every``.
-    :param messages_per_second: how many leave in a second, at most; ``None`` for no limit. WhatsApp takes 80
+    :param shared: data for all messages, a dict whose values may be outputs of upstream tasks. (templated)
+    :param max_in_flight: requests that are open at a time, 1 to 1,000; on Airflow 3.3 and later at most half
+        of ``checkpoint_every``.
+    :param messages_per_second: the highest rate; ``None`` for no limit. WhatsApp takes 80 messages a second
         from a business phone.
-    :param if_some_fail: ``fail``, or ``warn`` to succeed if anyone's message has come as far as ``wait_for``
-        and everyone was reached.
-    :param checkpoint_every: outcomes that are recorded at a time, 1 to 10,000: with ``at_least_once``, at
-        most as many people get a second message if the worker is killed. With ``at_most_once`` nobody does,
-        and the messages of about a second, and those in flight, end as unknown.
-    :param keep_receipts: return the receipt of each message too.
-    :param business_phone: the number they come from, in place of the connection's. (templated)
-    :param app_id: the application they go through, in place of the connection's. (templated)
+    :param if_some_fail: ``fail``, or ``warn`` to succeed if at least one message has reached ``wait_for`` and
+        all messages were attempted.
+    :param checkpoint_every: outcomes that are recorded at a time, 1 to 10,000. If the worker is killed, at
+        most so many recipients get a second message with ``at_least_once``. With ``at_most_once`` none does,
+        but the messages of about a second, and those in flight, end as unknown.
+    :param keep_receipts: return the receipt of each message, too.
+    :param business_phone: the sender's number; the connection's by default. (templated)
+    :param app_id: the sender's application; the connection's by default. (templated)
     :param itnio_conn_id: the connection. (templated)
     :param delivery: as for one message.
     :param if_too_long: as for one message.
-    :param wait_for: as for one message. The task waits in its worker until each message has come that far or
-        has failed.
-    :param wait_timeout: how long that is waited for once the last message is accepted, 1 s to 7 days, a
-        timedelta or seconds. Messages that have not come so far are failures; a retry sends nothing to their
+    :param wait_for: as for one message. The task waits in its worker until each message has reached that
+        status or failed.
+    :param wait_timeout: how long to wait after the last message is accepted, 1 s to 7 days, a timedelta or
+        seconds. Messages that have not reached the status are failures; a retry sends nothing to their
         recipients and waits as long again.
-    :param fallback: as for one message, for each recipient by their window. (templated for each recipient)
+    :param fallback: as for one message, by each recipient's 24-hour window. (templated for each recipient)
     :param timeout: as for one message, in seconds.
     :param connect_timeout: as for one message, in seconds.
     :param max_attempts: as for one message.
@@ -132,16 +131,16 @@ class WhatsAppBroadcastOperator(BroadcastMessages):
     :return: the counts ``recipients``, ``accepted``, ``accepted_earlier``, ``refused``, ``invalid``,
         ``not_sent``, ``unknown``, ``excluded``, ``duplicates``, ``not_attempted``; ``failures``, the first
         1,000 with ``position`` in the list, ``last_digits``, ``outcome``, ``code`` and ``reason``;
-        ``failures_not_listed``; and ``receipts`` if wanted. After a wait also the counts ``sent``,
+        ``failures_not_listed``; with ``keep_receipts`` ``receipts``. After a wait also the counts ``sent``,
         ``delivered``, ``read``, ``not_delivered``, ``waiting``, and with ``fallback`` ``fallbacks``. It is in
         XCom even if the task fails.
-    :raises InvalidMessageError: if what is written in the DAG file breaks a rule, or a message field holds
-        the output of an upstream task.
+    :raises InvalidMessageError: if a value in the DAG file breaks a rule, or a message field contains the
+        output of an upstream task.
     :raises InvalidParameterError: if another parameter is out of its range.
-    :raises AirflowFailException: if a message failed and a retry could send nothing, or would message people
+    :raises AirflowFailException: if a message failed, and a retry could send nothing or would message people
         again.
-    :raises ItnioError: if a message failed that a retry sends again; if everyone's would fail, the error that
-        stopped it.
+    :raises ItnioError: if a message failed and a retry sends it again; after an error that affects every
+        message, that error.
     """
 
     template_fields: Sequence[str] = (
@@ -218,7 +217,7 @@ class WhatsAppBroadcastOperator(BroadcastMessages):
             if isinstance(self.recipients, str) and not is_rendered_later(self.recipients):
                 from airflow_provider_itnio.broadcast.recipients import recipient_list
 
-                recipient_list(self.recipients)  # a list that is data is judged when the task runs
+                recipient_list(self.recipients)  # other recipients are data, and checked when the task runs
 
     def _check_message(self) -> None:
         for name, value in self._message_fields().items():
@@ -252,7 +251,7 @@ class WhatsAppBroadcastOperator(BroadcastMessages):
             )
 
     def execute(self, context: Context) -> SummaryDict:
-        """Send to everyone who has nothing yet.
+        """Send to all recipients whose message is not accepted yet.
 
         :param context: the task's context.
         """
@@ -280,7 +279,7 @@ class WhatsAppBroadcastOperator(BroadcastMessages):
                 run.run()
             except BaseException as error:
                 if is_task_terminated(error) and ending.would_message_again:
-                    # Airflow looks at the state that a person has set, but not with another error.
+                    # With this error, Airflow keeps the state that a person has set.
                     self.retries = 0
                 problem: BaseException | None = ending.failure_of(error)
             else:
@@ -289,18 +288,18 @@ class WhatsAppBroadcastOperator(BroadcastMessages):
             log.info("Ended: %s", report.describe())
             if report.is_in_sandbox:
                 self.hook.log_sandbox_page()
-            is_told = self.wait_for != "accepted" or self.fallback is not None  # and so the receiver knows
-            if report.counts.accepted and report.kind != "template" and not is_told:
+            has_receiver = self.wait_for != "accepted" or self.fallback is not None
+            if report.counts.accepted and report.kind != "template" and not has_receiver:
                 log.warning(ACCEPTED_IS_NOT_DELIVERED)
             summary = report.summary()
             if problem is None:
                 return summary
-            if self.do_xcom_push and "ti" in context:  # Airflow does so of a task that succeeds alone
+            if self.do_xcom_push and "ti" in context:  # Airflow pushes the result of a successful task only
                 self._push(context, summary, limit)
             raise problem
 
     def on_kill(self) -> None:
-        """Take no new recipients, and write down the outcomes of the others."""
+        """Send to no further recipient, and record the outcomes of the messages in flight."""
         self._is_ended = True
         if self._run is not None:
             self._run.end("the task was ended from outside")
@@ -308,7 +307,7 @@ class WhatsAppBroadcastOperator(BroadcastMessages):
     def _push(self, context: Context, summary: SummaryDict, limit: GracefulTimeout) -> None:
         try:
             limit.call(context["ti"].xcom_push, "return_value", summary)
-        except Exception as error:  # which must not hide why the task fails
+        except Exception as error:  # the task must still fail with its own error
             words = mask_phone_numbers(f"{type(error).__name__}: {error}")
             log.error("The summary could not be pushed: %s", words)
 
@@ -344,7 +343,7 @@ class WhatsAppBroadcastOperator(BroadcastMessages):
         return BroadcastRun(broadcast, [client] if receiver is None else [client, receiver], limit)
 
     def _receiver_client(self, account: Account, record: BroadcastRecord) -> AsyncClient | None:
-        """Return what asks the receiver, where there is something to ask."""
+        """Return a client of the receiver, ``None`` if the broadcast needs none."""
         if self.wait_for == "accepted" and self.fallback is None:
             return None
         from airflow_provider_itnio.api.async_client import AsyncClient
@@ -374,6 +373,6 @@ class WhatsAppBroadcastOperator(BroadcastMessages):
 def _refuse_references(value: Any, name: str) -> None:
     for path in references_in(value, name):
         raise InvalidMessageError(
-            f"{path}: is filled in for each recipient and can't be the output of an upstream task; "
+            f"{path}: is rendered for each recipient and can't be the output of an upstream task; "
             'give that as shared={"found": …} and write {{ shared.found }} here'
         )

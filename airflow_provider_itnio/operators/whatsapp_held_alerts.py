@@ -1,4 +1,4 @@
-"""A task that tells recipients which alerts were held back."""
+"""The operator that sends a summary of alerts that were held back."""
 
 from __future__ import annotations
 
@@ -30,29 +30,29 @@ log = NeverRaisingLog(__name__)
 
 
 class WhatsAppHeldAlertsOperator(_Operator):
-    """Tells recipients how many of their alerts were held back, in a storm or in quiet hours.
+    """Sends each recipient the number of their alerts that were held back, by the limit or in quiet hours.
 
     .. code-block:: python
 
         with DAG("held_alerts", schedule="*/15 * * * *", start_date=datetime(2026, 1, 1), catchup=False):
             WhatsAppHeldAlertsOperator(task_id="tell", recipients="+86 147-1800-4557")
 
-    It sends nothing to a recipient without held alerts, and nothing in ``[itnio] quiet_hours``. What it has
-    told, no retry and no later alert repeats: held alerts are taken out of the Variable before the
-    message is sent, and put back only if it is certain that it was not sent. If the worker is killed while it
-    sends to a recipient, the recipient may not be told.
+    It sends nothing to a recipient without held alerts, and nothing in ``[itnio] quiet_hours``. No retry and
+    no later alert repeats a summary: held alerts are removed from the Variable before the message is sent,
+    and put back only if the message was certainly not sent. If the worker is killed while it sends to a
+    recipient, that recipient's summary may be lost.
 
     :param recipients: one phone number, several in a text separated by commas or lines, or a list.
         (templated)
     :param alert_template: the name of a WhatsApp template with six values, as for
-        :class:`~airflow_provider_itnio.notifications.whatsapp.WhatsAppNotifier`; the connection's extra of
-        this name if not given. (templated)
-    :param alert_language: its language, ``en`` if neither this nor the connection's extra is given.
+        :class:`~airflow_provider_itnio.notifications.whatsapp.WhatsAppNotifier`; by default the connection's
+        extra of this name. (templated)
+    :param alert_language: the template's language; by default the connection's extra of this name, or ``en``.
         (templated)
     :param itnio_conn_id: the connection. (templated)
-    :return: how many held alerts were told, over all recipients.
-    :raises InvalidMessageError: if ``recipients`` holds something that is no phone number, or
-        ``alert_template`` or ``alert_language`` is no name of such.
+    :return: the number of held alerts that were reported, over all recipients.
+    :raises InvalidMessageError: if ``recipients`` contains no valid phone number, or ``alert_template`` or
+        ``alert_language`` is no valid name.
     :raises InvalidParameterError: if ``itnio_conn_id`` is no text.
     """
 
@@ -73,7 +73,7 @@ class WhatsAppHeldAlertsOperator(_Operator):
         self.alert_template = alert_template
         self.alert_language = alert_language
         self.itnio_conn_id = itnio_conn_id
-        # What it needs is heavy, and is loaded where a task is made, not where this module is imported.
+        # Imported here, because these imports would slow down the import of this module.
         from airflow_provider_itnio.api.checks import check_name
         from airflow_provider_itnio.notifications.notifier_checks import check_alert_template
 
@@ -84,12 +84,12 @@ class WhatsAppHeldAlertsOperator(_Operator):
         check_alert_template(alert_template, alert_language)
 
     def execute(self, context: Context) -> int:
-        """Tell each recipient.
+        """Send each recipient the summary of their held alerts.
 
-        :param context: of the task.
-        :return: how many held alerts were told.
-        :raises NotSentError: after all recipients were tried, if a message was not sent; a retry sends it.
-        :raises RefusedError: as before.
+        :param context: the task's context.
+        :return: the number of held alerts that were reported.
+        :raises NotSentError: after all recipients, if a message was not sent; a retry sends it.
+        :raises RefusedError: after all recipients, if a message was refused; a retry sends it.
         :raises UnknownOutcomeError: if it is unknown whether a message was sent; a retry does not repeat it.
         """
         from airflow_provider_itnio.notifications.alert_options import holding_options
@@ -98,19 +98,19 @@ class WhatsAppHeldAlertsOperator(_Operator):
         if is_quiet_now(holding_options()):
             log.info("Nothing is sent: these are quiet hours")
             return 0
-        told, failures = 0, []
+        reported, failures = 0, []
         for number in self._numbers():
             if not (held := self._take_held(number)).held:
                 continue
             try:
-                self._tell(number, held)
-                told += held.held
+                self._report(number, held)
+                reported += held.held
             except Exception as error:
                 failures.append(error)
-        log.info("%s held alerts were told", told)
+        log.info("%s held alerts were reported", reported)
         if failures:
             raise failures[0]
-        return told
+        return reported
 
     def _numbers(self) -> list[str]:
         from airflow_provider_itnio.api.errors import InvalidMessageError
@@ -131,7 +131,7 @@ class WhatsAppHeldAlertsOperator(_Operator):
 
         return change_state(lambda state: state.recipient(canonical_number(number)).take_held())
 
-    def _tell(self, number: str, held: RecipientState) -> None:
+    def _report(self, number: str, held: RecipientState) -> None:
         from airflow_provider_itnio.api.errors import (
             ContentError,
             InvalidMessageError,
@@ -162,7 +162,7 @@ class WhatsAppHeldAlertsOperator(_Operator):
                     log.warning("The WhatsApp template can't be used, so a text is sent: %s", error)
             hook.send(number, **text("", note) or {})
         except BaseException as error:
-            # What ends the task while it sends, such as its execution_timeout, does not say what went out.
+            # After any other error during the request, such as execution_timeout, the outcome is unknown.
             is_sure = isinstance(error, ItnioError) and not isinstance(error, UnknownOutcomeError)
             if is_sure or not may_be_sent:
                 self._put_back(number, held)

@@ -65,7 +65,7 @@ def test_a_question_without_a_usable_id_may_be_answered_and_its_status_is_not_as
         assert run.once()["answer"] == "again"
         later.join()
     run = asked(answer_within=1, if_no_answer="leave")
-    told = "Itniotech gave the question's messages no ids that can be used, and the receiver heard of nobody"
+    told = "Itniotech returned no usable ids for the question's messages, and the receiver got no answer"
     with pytest.raises(AirflowFailException, match=f"ReceiverError: .*{told}"):
         ended(run, deferred(run)) if deferrable else run.once()
 
@@ -114,7 +114,9 @@ def test_no_template_is_sent_if_somebody_answers_before_the_task_is_resumed(sand
 def test_a_question_that_reaches_nobody_fails_at_once(deferrable, maybe_store, sandbox):
     sandbox.window_open(ANA, is_open=False)
     run = asking(maybe_store, recipients=[ANA, UNDELIVERABLE], deferrable=deferrable, if_no_answer="again")
-    with pytest.raises(AirflowFailException, match=r"The question reached nobody: 131047.*131026") as raised:
+    with pytest.raises(
+        AirflowFailException, match=r"The question was not delivered: 131047.*131026"
+    ) as raised:
         ended(run, deferred(run)) if deferrable else run.once()
     assert "give template=…" in str(raised.value)
     assert len(sandbox.messages) == 2
@@ -217,7 +219,7 @@ def test_who_is_to_be_asked_by_a_template_that_was_removed_is_not_asked_again(
     with pytest.raises(NotSentError):
         ended(run, left)
     run.make = asking(deferrable=True, answer_within=600).make
-    with pytest.raises(AirflowFailException, match="Nobody was asked"):
+    with pytest.raises(AirflowFailException, match="Nothing sent: in a previous try"):
         run.once()
-    assert "86…01 is not asked: an earlier try of this task has found that only a" in caplog.text
+    assert "86…01 was not asked: an earlier try of this task has found that only a" in caplog.text
     assert [one.type for one in sandbox.messages] == ["interactive"]

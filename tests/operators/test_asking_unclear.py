@@ -42,7 +42,7 @@ def test_words_that_may_be_the_answer_to_another_question_fail_the_task(
     deferred(asking(task_id="another", deferrable=True, answer_within=60))
     run = asking(deferrable=deferrable, answer_within=3, if_no_answer=if_no_answer)
     told = (
-        "Nobody has given a clear answer. 86…01 typed 'leave': more than one question is "
+        "There is no clear answer. 86…01 typed 'leave': more than one question is "
         r"open to this number. Clear the task to ask again.*A tap"
     )
     if deferrable:

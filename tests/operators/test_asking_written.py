@@ -57,7 +57,7 @@ WRONG = {
     "unknown option": ({"if_no_answer": "never"}, "if_no_answer: must be fail, skip or the key of an option"),
     "both": (
         {"if_no_answer": "skip", "options": {"skip": "A"}},
-        "if_no_answer: skip is the key of an option",
+        "if_no_answer: skip is also the key of an option",
     ),
     "too long": ({"answer_within": timedelta(days=8)}, "answer_within: .*, 8 days given"),
     "no time": ({"answer_within": 0}, "answer_within: must be a number from 1 to 604800"),
@@ -207,7 +207,7 @@ def test_a_template_takes_options_in_no_order_that_the_database_gives(mapped, op
         assert "template: must name the options in its quick replies" in str(raised.value)
         assert not sandbox.messages
     else:
-        assert "Nobody has answered" in str(raised.value)
+        assert "No answer within" in str(raised.value)
         buttons = sandbox.messages[0].body["template"]["components"]
         payloads = [one["parameters"][0]["payload"] for one in buttons]
         assert [one.partition(".")[0] for one in payloads] == ["again", "leave"]

@@ -239,7 +239,7 @@ def test_a_store_that_blocks_each_time_names_whose_messages_are_not_on_record(de
         store.before_write = lambda key, value: "outcomes" in value and block()
         error = fails_at_once(run)
     assert block.was_ended
-    assert "messages were accepted that are not on record" in str(error)
+    assert "messages were accepted but not recorded" in str(error)
     assert counts_of(run.summary)["accepted"] == len(sandbox.messages) < 20
 
 

@@ -128,7 +128,7 @@ def test_without_a_record_such_an_end_leaves_no_retries_once_anyone_was_messaged
 
     monkeypatch.setattr(ItnioAsyncClient, "send", lost)
     error = fails_at_once(broadcast_run(numbers(9), max_in_flight=1), WorkerLost)
-    assert "WorkerLost: SIGTERM. Not tried again: without a delivery record" in str(error)
+    assert "WorkerLost: SIGTERM. Not retried: without a delivery record" in str(error)
 
 
 def test_without_a_record_such_an_end_leaves_them_while_nobody_was(sandbox, monkeypatch):

@@ -26,7 +26,7 @@ def test_a_retry_waits_on_though_a_proxy_turns_it_away(extra, store, sandbox, co
     connect(extra=receiver.extra | {name: value for name, value in given.items() if value})
     error = may_be_tried_again(run, NotDeliveredError)
     assert "1 recipient: 1 accepted in earlier tries, 1 not delivered" in str(error)
-    assert "The task waits for the messages of an earlier try anyway" in caplog.text
+    assert "The task waits for the messages of a previous try anyway" in caplog.text
     connect(extra=receiver.extra)
     receiver.push(status_push(sandbox.messages[0].id, "delivered"))
     assert counts_of(run.once()) == {"accepted_earlier": 1, "delivered": 1}
@@ -69,7 +69,7 @@ def test_the_receiver_knows_nothing(store, sandbox, receiver):
     run = waiting(numbers(3), store, wait_timeout=1)
     error = may_be_tried_again(run, NotDeliveredError)
     assert "3 not delivered" in str(error)
-    assert "The receiver knows of no status of any message: Itniotech does not push to it" in str(error)
+    assert "The receiver got no push about any message: Itniotech does not push to it" in str(error)
 
 
 def test_a_receiver_that_is_away_for_half_of_the_wait(store, sandbox, connect, tmp_path):

@@ -75,7 +75,7 @@ def test_one_whose_record_fails_shows_none(sandbox, logged, monkeypatch):
     store = TaskStateStore()
     store.fail(OSError("Broken pipe"), after=1)
     run = broadcast_run(PEOPLE, store=store)
-    with pytest.raises(Exception, match="not on record") as caught:
+    with pytest.raises(Exception, match="not recorded") as caught:
         run.once()
     assert not [secret for secret in hidden(sandbox) if secret in all_of(caught.value) + logged()]
 

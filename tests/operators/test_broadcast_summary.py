@@ -250,7 +250,7 @@ def test_with_warn_the_task_succeeds_although_some_failed(fault, kept, sandbox, 
     run = broadcast_run(numbers(3), if_some_fail="warn", store=TaskStateStore() if kept else None)
     assert counts_of(run.once())["accepted"] == 2
     assert (
-        "Some failed. If you clear this task, it sends to everyone again: 3 recipients: 2 accepted, 1 "
+        "Some messages failed. Clearing this task sends to all recipients again: 3 recipients: 2 accepted, 1 "
         in logged()
     )
 

@@ -111,7 +111,7 @@ def test_what_fails_and_what_is_late_is_told_with_its_reason(store, sandbox, rec
     assert {one["outcome"] for one in run.summary["failures"]} == {"not_delivered"}
     assert "3 not delivered" in str(error)
     assert "131026" in str(error)
-    assert "knows of no status of any" not in str(error)
+    assert "got no push about any" not in str(error)
     # A retry waits for the late ones again, and sends nothing; the failed one is told again.
     late = sandbox.sent_to(SENT_ONLY)[0], sandbox.sent_to(NEVER_PUSHED)[0]
     for message in late:

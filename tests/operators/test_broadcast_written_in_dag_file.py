@@ -139,14 +139,14 @@ def test_an_upstream_output_in_a_message_field_is_refused_with_a_hint(name):
         with pytest.raises(InvalidMessageError) as caught:
             made(**fields | {name: output})
     (problem,) = caught.value.problems
-    assert problem.startswith(f"{name}: is filled in for each recipient and can't be the output")
+    assert problem.startswith(f"{name}: is rendered for each recipient and can't be the output")
     assert 'shared={"found": …} and write {{ shared.found }}' in str(caught.value)
 
 
 def test_it_is_refused_at_any_depth_and_its_place_named():
     with DAG("report", schedule=None):
         output = EmptyOperator(task_id="load").output
-        with pytest.raises(InvalidMessageError, match=r"^task 'one': text\.body: is filled in"):
+        with pytest.raises(InvalidMessageError, match=r"^task 'one': text\.body: is rendered"):
             WhatsAppBroadcastOperator(task_id="one", recipients=[LI], text={"body": output})
         menu = reply_buttons("x", {"a": output["title"]})
         with pytest.raises(

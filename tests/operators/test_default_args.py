@@ -174,7 +174,9 @@ def test_a_reply_yields_to_what_a_function_returns(itnio_sandbox):
 
 
 def test_several_in_default_args_alone_are_refused_with_what_to_do():
-    sentence = "location, text: more than one message field in default_args; give the task its message itself"
+    sentence = (
+        "location, text: more than one message field in default_args; give the task its own message field"
+    )
     with (
         DAG("two", schedule=None, default_args={"location": "x", "text": "y"}),
         pytest.raises(InvalidMessageError, match=sentence),

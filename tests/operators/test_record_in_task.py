@@ -126,7 +126,7 @@ def test_no_key_shows_a_number(store, sandbox):
 def test_what_a_retry_does_not_send_is_explained(way, store, sandbox, logged):
     run = first_try(way, store, sandbox, "refused", "at_least_once")
     words = str(fails_at_once(run))
-    assert words.startswith("Nothing sent: in an earlier try of this task the message to 86…57 was refused")
+    assert words.startswith("Nothing sent: in a previous try of this task the message to 86…57 was refused")
     assert "status -114, text is empty" in words
     assert "clear the task to send it" in words
     assert DIGITS not in words + logged()
@@ -138,10 +138,10 @@ def test_an_unknown_one_is_named_and_sent_with_a_warning_once_cleared(way, store
     words = str(fails_at_once(run))
     assert "may have sent the message to 86…57" in words
     assert "Clear the task to send it anyway" in words
-    assert "Sending it again, although an earlier try may have sent it" not in logged()
+    assert "Sending it again, although a previous try may have sent it" not in logged()
     run.clear()
     run.once()
-    assert "Sending it again, although an earlier try may have sent it" in logged()
+    assert "Sending it again, although a previous try may have sent it" in logged()
     assert DIGITS not in words + logged()
 
 

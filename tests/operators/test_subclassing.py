@@ -122,7 +122,7 @@ def test_what_it_computes_is_checked_before_it_is_sent(message, sentence, sandbo
 @for_each("fallback", [None, {"template": template_message("sale", "en")}])
 @for_each(
     ("returned", "told"),
-    [(None, "nothing returned; is its return forgotten?"), ("hello", "'hello' returned"), (5, "5 returned")],
+    [(None, "nothing returned; is a return missing?"), ("hello", "'hello' returned"), (5, "5 returned")],
 )
 def test_what_is_no_message_is_an_error_and_no_reason_for_the_fallback(returned, told, fallback, sandbox):
     class Tell(WhatsAppSendOperator):

@@ -12,7 +12,7 @@ from tests.tables import for_each
 
 NUMBER = "+86 147-1800-4557"
 CONTEXT = {"params": {"word": "found {{ x }}"}, "ds": "2026-07-01"}
-WHAT_TO_DO = r"Call its render_template_fields\(context\) before execute\(context\)"
+WHAT_TO_DO = r"Call render_template_fields\(context\) before it"
 
 pytestmark = pytest.mark.usefixtures("hasty")
 

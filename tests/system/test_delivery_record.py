@@ -77,7 +77,7 @@ def test_a_task_that_ends_badly_after_its_message_was_accepted_does_not_send_aga
     assert record.sent[number] == 1
     (message,) = running.tasks.sent_to(number)
     assert running.airflow.returned("record", RUN, task_id)["message_id"] == message.id
-    assert "Nothing sent: an earlier try of this task sent to 86…" in words_of(
+    assert "Nothing sent: a previous try of this task sent to 86…" in words_of(
         running.airflow.log_of("record", RUN, task_id, 2)
     )
 
@@ -100,7 +100,7 @@ def test_a_message_whose_worker_was_killed_while_it_was_asked_for_is_unknown(rec
     assert record.tasks["is_killed_while_asking"] == ("failed", 2)
     assert record.sent["8610000006"] == 1
     words = words_of(running.airflow.log_of("record", RUN, "is_killed_while_asking", 2))
-    assert "Nothing sent: an earlier try of this task may have sent the message to 86…06" in words
+    assert "Nothing sent: a previous try of this task may have sent the message to 86…06" in words
     assert "8610000006" not in words
 
 
@@ -113,7 +113,7 @@ def test_what_a_person_clears_is_sent_if_it_had_finished_or_is_unknown_and_not_i
     assert len(running.texts_to("8610000005")) == 1
     assert len(running.texts_to("8610000006")) == 2
     words = words_of(running.airflow.log_of("record", RUN, "is_killed_while_asking", 3))
-    assert "Sending it again, although an earlier try may have sent it" in words
+    assert "Sending it again, although a previous try may have sent it" in words
 
 
 def test_what_a_person_clears_while_it_is_asked_for_is_sent_again_and_the_log_says_what_is_not_on_record(
