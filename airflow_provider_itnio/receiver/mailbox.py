@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -45,6 +46,7 @@ class Mailbox:
         self._engine = engine
         self._reader = engine.execution_options(reads=True)
         self._name = name
+        self._opened_at = int(time.time())
         dialect = postgresql if engine.dialect.name == "postgresql" else sqlite
         self._insert: Any = dialect.insert
 
@@ -111,7 +113,7 @@ class Mailbox:
             if after == LATEST:
                 last = connection.scalar(sa.select(sa.func.max(incoming.c.number))) or 0
                 return {"messages": [], "cursor": f"{self._name}-{last}"}
-            start = self._number(after)
+            start = self._start(connection, after)
             query = sa.select(incoming).where(incoming.c.number > start).order_by(incoming.c.number)
             rows = connection.execute(query.limit(limit)).mappings().all()
             of_sender = self._questions(connection, {row["sender"] for row in rows})
@@ -221,6 +223,15 @@ class Mailbox:
                 }
                 for row in connection.execute(query).mappings()
             ]
+
+    def _start(self, connection: Connection, after: str | None) -> int:
+        start = self._number(after)
+        last = connection.scalar(sa.select(sa.func.max(incoming.c.number))) or 0
+        if start <= last:
+            return start
+        # An older copy of the database: who has this cursor was told what it held, and not what came since.
+        since = sa.select(sa.func.min(incoming.c.number)).where(incoming.c.received_at >= self._opened_at)
+        return (connection.scalar(since) or last + 1) - 1
 
     def _number(self, cursor: str | None) -> int:
         if cursor is None:

@@ -160,6 +160,16 @@ def test_a_cursor_of_another_database_begins_anew(tmp_path):
     assert [one["text"] for one in second.incoming(cursor, 10)["messages"]] == ["new"]
 
 
+def test_an_older_copy_of_the_database_gives_what_has_come_since_it_is_in_use(database):
+    """A backup has the mailbox's name, and its numbers come again."""
+    engine, name = open_database(database)
+    Mailbox(engine, name).keep(read_events(text_push("old", "old"), AT), 0)
+    restored, of_later = Mailbox(engine, name), f"{name}-9"
+    assert restored.incoming(of_later, 10) == {"messages": [], "cursor": f"{name}-1"}
+    restored.keep(read_events(text_push("new", "new"), AT), int(time.time()))
+    assert [one["text"] for one in restored.incoming(of_later, 10)["messages"]] == ["new"]
+
+
 def test_tables_of_a_later_version_are_left_alone(database):
     engine, _ = open_database(database)
     with engine.begin() as connection:
