@@ -16,6 +16,9 @@ AFTER_ERROR: Final = 10.0
 LAST_ANSWER: Final = 5.0
 """Seconds after a wait's end in which its last answer is taken: a receiver that hangs makes it no longer."""
 
+_ORDER: Final = ("none", "sent", "delivered", "failed", "read")
+"""Which statuses are final for which: as the receiver has it."""
+
 log = NeverRaisingLog(__name__)
 
 
@@ -66,13 +69,18 @@ class StatusWait:
             self._problem = str(answer)
             pause = AFTER_ERROR
         else:
-            self._statuses, self._problem = answer, ""
-            failed = [one for one in answer.values() if one.status == "failed"]
-            reached = sum(one.has_reached(self._until) for one in answer.values())
-            if (failed and self._ends_on_failure) or len(failed) + reached == len(answer):
+            self._statuses, self._problem = {name: self._latest(one) for name, one in answer.items()}, ""
+            told = self._statuses.values()
+            failed = sum(one.status == "failed" for one in told)
+            reached = sum(one.has_reached(self._until) for one in told)
+            if (failed and self._ends_on_failure) or failed + reached == len(told):
                 return None
             pause = self._asked_at + LONGEST_WAIT - now  # if it was answered early: it is under load
         return None if now >= self._ends_at else max(0.0, min(pause, self._ends_at - now))
+
+    def _latest(self, told: MessageStatus) -> MessageStatus:
+        """Return what is known of a message: a receiver with a new database has forgotten it."""
+        return max(told, self._statuses.get(told.message_id, told), key=lambda one: _ORDER.index(one.status))
 
     def result(self) -> dict[str, Any]:
         """Return what is known at the end, as plain JSON.
