@@ -1,1 +1,1 @@
-"""The Itniotech API: what a message may hold, how it travels and what an answer means. Imports no Airflow."""
+"""The Itniotech API: message models, requests, answers and errors. Imports no Airflow."""

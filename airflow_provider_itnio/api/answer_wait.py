@@ -1,4 +1,4 @@
-"""A wait for the answer to a question: what to ask the receiver next, and when it is over. No I/O."""
+"""Wait for the answer to a question: what to ask the receiver next, and when the wait ends. No I/O."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ from airflow_provider_itnio.api.signing import Secret
 from airflow_provider_itnio.api.status_wait import AFTER_ERROR, LAST_ANSWER
 
 _MOST_AT_ONCE: Final = 1000
-"""Incoming messages in one answer."""
+"""Incoming messages in one answer of the receiver."""
 _FIRST_WAIT: Final = 1.0
-"""Seconds of the first wait, while it is not known whether the question arrives; each later one is twice as
+"""Seconds of the first wait, while it is not known whether the question arrived; each later wait is twice as
 long."""
 _BETWEEN_MESSAGES: Final = 0.5
-"""Seconds in which messages of other people gather, where many write."""
+"""Seconds to pause between two full reads, so that busy inboxes are read in batches."""
 _LATE_PUSHES: Final = 30.0
-"""Seconds after a question's time in which a push of what was written in time is waited for; never longer
-than the question was open."""
+"""Seconds after the question closes in which late pushes of answers written in time are accepted; at most as
+long as the question was open."""
 _LATE_READS: Final = 60.0
-"""Seconds after that in which messages are still read where there is no end of them."""
+"""Seconds after that in which reading goes on while there are still messages to read."""
 _MOST_LINES: Final = 100
-"""Lines in the log about messages that were no answer."""
+"""Log lines about messages that do not count as an answer."""
 
 log = NeverRaisingLog(__name__)
 
 
 class AnswerWait:
-    """Waits for the first answer to a question, or until nobody can give one any more.
+    """Waits for the first answer to a question, until the question closes or none of its messages arrives.
 
     :param question: the question.
-    :param secret: the connection's, which the codes of its buttons were made with.
-    :param now: gives the Unix time in seconds.
-    :param has_template: whether it ends as soon as a question has failed that a WhatsApp template can ask.
+    :param secret: the connection's secret, which signs the ids of the buttons.
+    :param now: returns the Unix time in seconds.
+    :param has_template: whether to end as soon as a message has failed that a WhatsApp template can replace.
     """
 
     def __init__(
@@ -61,34 +61,34 @@ class AnswerWait:
         self._answer: dict[str, Any] | None = None
         self._failed: dict[str, dict[str, Any]] = {}
         self.unsettled = [one.message_id for one in question.asked if one.has_usable_id]
-        """Ids of messages of which it is not known yet whether they arrive."""
+        """Ids of messages that are neither delivered nor failed yet."""
         self._problem = ""
         self._unclear = question.unclear
         self._is_pushed_to = False
-        self._told: tuple[str, list[str]] | None = None  # perhaps of people whom no message has reached
+        self._opened_for: tuple[str, list[str]] | None = None  # database and recipients, as last reported
         self._is_not_open = self._has_opened = False
 
     def what_to_read(self) -> dict[str, Any]:
-        """Return what to give ``incoming`` now."""
+        """Return the next arguments of ``incoming``."""
         self._asked_at = self._now()
         longest = LONGEST_WAIT
-        if self.unsettled:  # whose statuses are asked for next
+        if self.unsettled:  # their statuses are asked for next
             longest = self._longest_wait
             self._longest_wait = min(LONGEST_WAIT, longest * 2)
         self._wait = max(0.0, min(longest, self._reads_until - self._asked_at))
         return {"after": self._cursor, "limit": _MOST_AT_ONCE, "wait": self._wait, "within": self._within()}
 
     def what_to_ask(self) -> dict[str, Any]:
-        """Return what to give ``message_status`` then."""
+        """Return the arguments of ``message_status``, which is called next."""
         return {"ids": self.unsettled, "within": self._within()}
 
     def _within(self) -> float:
         return max(0.0, self._reads_until - self._now()) + LAST_ANSWER
 
     def take(self, incoming: Incoming, statuses: Mapping[str, MessageStatus]) -> float | None:
-        """Take what people wrote, and what became of the messages in ``unsettled``.
+        """Take the incoming messages, and the statuses of the messages in ``unsettled``.
 
-        :return: the seconds to pause before it goes on; ``None`` if the wait is over.
+        :return: the seconds to pause before the next request; ``None`` if the wait is over.
         """
         before, self._cursor, self._problem = self._cursor, incoming.cursor, ""
         has_status = any(one.status != "none" for one in statuses.values())
@@ -98,7 +98,7 @@ class AnswerWait:
             if self._is_answer(message):
                 return None
         if self._is_not_open and not self._has_opened:  # an old trigger may have closed it: read once more
-            self._cursor, self._unclear, self._told = before, was_unclear, None
+            self._cursor, self._unclear, self._opened_for = before, was_unclear, None
             self._has_opened = True
             return 0.0
         if self._has_failed(statuses):
@@ -112,25 +112,25 @@ class AnswerWait:
         return max(0.0, min(early, AFTER_ERROR))
 
     def take_error(self, error: ItnioError) -> float | None:
-        """Take that the receiver could not be asked.
+        """Take an error of the receiver that does not end the wait.
 
         :param error: one of ``MAY_PASS``.
         :return: as :meth:`take`.
         """
         if not self._problem:
-            log.warning("%s. The wait for an answer goes on", error)
+            log.warning("%s. Still waiting for an answer", error)
         self._problem = str(error)
         left = self._reads_until - self._now()
         return None if left <= 0 else min(AFTER_ERROR, left)
 
     def result(self) -> dict[str, Any]:
-        """Return how the wait has ended, as plain JSON.
+        """Return how the wait ended, as plain JSON.
 
-        :return: ``answer``, with ``answer``, ``answered_by`` and ``answered_at``, or ``None``; ``failed``, by
-            the message's id the ``failure`` and its ``code``; ``problem``, why the receiver could not be
-            asked the last time; ``cursor``, up to which answers were read; ``is_pushed_to``, whether the
-            receiver knew of a status of one of the messages, or of anything that people wrote since; and
-            ``unclear``, who typed an option while it was not clear to which question, or an empty text.
+        :return: ``answer``, with ``answer``, ``answered_by`` and ``answered_at``, or ``None``; ``failed``,
+            the ``failure`` and ``code`` by message id; ``problem``, the error of the last request to the
+            receiver; ``cursor``, up to which messages were read; ``is_pushed_to``, whether the receiver had a
+            status of one of the messages, or any incoming message; and ``unclear``, who typed an option that
+            may belong to another question, or an empty text.
         """
         return {
             "answer": self._answer,
@@ -142,18 +142,18 @@ class AnswerWait:
         }
 
     def to_open(self) -> tuple[str, list[str], float, str] | None:
-        """Return what to give ``open_question``, if the receiver does not know to whom the question is open.
+        """Return the arguments of ``open_question``, if what the receiver has on the question is outdated.
 
-        It was told of all who were to be asked, some of whom may have been refused. Its database may be
-        another one than before, or a message that asks may have failed.
+        It first got all planned recipients, and some of them may have been refused. Later its database may
+        have been replaced, or a message of the question may have failed.
         """
-        if (now := self._open_to()) == self._told:
+        if (now := self._open_to()) == self._opened_for:
             return None
         return self._question.id, now[1], self._question.ends_at, self._question.task
 
     def opened(self) -> None:
-        """Take that the receiver knows it now."""
-        self._told = self._open_to()
+        """Note that the receiver is up to date."""
+        self._opened_for = self._open_to()
 
     def _open_to(self) -> tuple[str, list[str]]:
         asked = [one.recipient for one in self._question.asked if one.message_id not in self._failed]
@@ -174,11 +174,11 @@ class AnswerWait:
             self._unclear = f"{mask_phone(message.sender)} {how} {means!r}: {ignored}"
         if ignored and self._lines < _MOST_LINES:
             self._lines += 1
-            log.info("A message from %s is not counted: %s", mask_phone(message.sender), ignored)
+            log.info("A message from %s does not count as an answer: %s", mask_phone(message.sender), ignored)
         return False
 
     def _has_failed(self, statuses: Mapping[str, MessageStatus]) -> bool:
-        """Return whether to wait for an answer is of no use as things are."""
+        """Return whether waiting is useless: all messages failed, or one that a template can replace."""
         for message_id, one in statuses.items():
             if one.status == "failed":
                 self._failed[message_id] = {"failure": one.failure, "code": one.code}

@@ -1,4 +1,4 @@
-"""The exchange over aiohttp: many messages at a time."""
+"""The client on aiohttp: many messages at a time."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ from airflow_provider_itnio.api.sockets import look_up
 Result = TypeVar("Result")
 
 _RAW_LIMIT: Final = 16 * ANSWER_LIMIT
-"""Bytes of an answer as it comes: one in chunks of a byte each has six times those of its body."""
+"""Bytes of an answer on the wire. With chunks of one byte each they are six times its body."""
 
 
 class _Exchange:
-    """One request on its way."""
+    """One request and its answer."""
 
     __slots__ = ("_cancelled_before", "connection", "is_late", "task")
 
@@ -45,23 +45,23 @@ class _Exchange:
         self.task: asyncio.Task[Any] = asyncio.current_task()  # type: ignore[assignment]
         self._cancelled_before = self.task.cancelling()
         self.connection: Any = None
-        """Through what it leaves: as long as there is none, nothing has left."""
+        """The connection it uses. While it is ``None``, nothing has been sent."""
         self.is_late = False
 
     def end_late(self) -> None:
-        """End it at its deadline, whatever it waits for."""
+        """Abort it at its deadline."""
         self.is_late = True
         if self.connection.transport is not None:
             self.connection.transport.abort()
         self.task.cancel()
 
     def ended_by(self, error: BaseException) -> BaseException:
-        """Return what ended it: ``TimeoutError`` at its deadline, unless something else cancelled it too."""
+        """Return why it ended: ``TimeoutError`` at its deadline, unless its task was cancelled as well."""
         if not self.is_late:
             return error
         is_ours = self.task.uncancel() <= self._cancelled_before
         if isinstance(error, Exception) or (is_ours and isinstance(error, asyncio.CancelledError)):
-            return TimeoutError("the time is over")
+            return TimeoutError("timed out")
         return error
 
 
@@ -69,7 +69,7 @@ _EXCHANGE: ContextVar[_Exchange] = ContextVar("itnio_exchange")
 
 
 class _Deadlines:
-    """Ends exchanges that take longer than some seconds from when they have a connection, with one timer."""
+    """Aborts exchanges that take too long once they have a connection. All of them share one timer."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
@@ -77,14 +77,14 @@ class _Deadlines:
         self._alarm: asyncio.TimerHandle | None = None
 
     def begin(self, exchange: _Exchange) -> None:
-        """Count the time of an exchange."""
+        """Start the deadline of an exchange."""
         loop = asyncio.get_running_loop()
         self._ends[exchange] = ends_at = loop.time() + self._seconds
         if self._alarm is None:
             self._alarm = loop.call_at(ends_at, self._end_late_ones)
 
     def end(self, exchange: _Exchange) -> None:
-        """Count the time of an exchange no longer."""
+        """Drop the deadline of an exchange."""
         self._ends.pop(exchange, None)
 
     def _end_late_ones(self) -> None:
@@ -100,13 +100,13 @@ class _Deadlines:
 
 
 class _Handler(ResponseHandler):
-    """Loses the connection to a server that sends far more than an answer may have.
+    """Drops the connection to a server that sends far more than an answer may have.
 
-    aiohttp before 3.13.4 has no limit on the headers and trailers of an answer altogether.
+    aiohttp before 3.13.4 does not limit the total size of headers and trailers.
     """
 
     received = 0
-    """Bytes of the answer, its headers and the marks of its chunks included."""
+    """Bytes of the answer, including its headers and chunk sizes."""
 
     def data_received(self, data: bytes) -> None:
         self.received += len(data)
@@ -117,7 +117,7 @@ class _Handler(ResponseHandler):
 
 
 class _Connector(aiohttp.TCPConnector):
-    """Begins to count an exchange's time as soon as it has a connection."""
+    """Starts the deadline of an exchange as soon as it has a connection."""
 
     def __init__(self, deadlines: _Deadlines, **options: Any) -> None:
         super().__init__(**options)
@@ -129,7 +129,7 @@ class _Connector(aiohttp.TCPConnector):
     ) -> Any:
         connection: Any = await super().connect(req, traces, timeout)
         while connection.protocol.should_close:
-            # More than its answer came through it while it was idle: that would be taken for the next answer.
+            # Data came while it was idle, and would be read as the next answer.
             connection.close()
             connection = await super().connect(req, traces, timeout)
         connection.protocol.received = 0
@@ -140,7 +140,7 @@ class _Connector(aiohttp.TCPConnector):
 
 
 class _Resolver(AbstractResolver):
-    """Looks names up in threads of their own; one of the loop's that hangs would hold up the loop's end."""
+    """Resolves names in separate threads: a lookup that hangs in the loop's executor blocks its shutdown."""
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
@@ -152,22 +152,22 @@ class _Resolver(AbstractResolver):
         ]
 
     async def close(self) -> None:
-        """Do nothing: what still looks up is left behind."""
+        """Do nothing: lookups that still run are left behind."""
 
 
 class AsyncClient:
-    """Talks to a server, many requests at a time. It belongs to the event loop it is first used in.
+    """Client of a server, for many requests at a time. It belongs to the event loop it is first used in.
 
-    :param protocol: what is said to the server, and what its answers mean.
+    :param protocol: signs the requests and reads the answers.
     :param settings: where to send and how long to wait.
-    :raises ConfigurationError: if the address, the proxy or the certificates of settings and environment are
-        unusable, so that nothing of it can fail once a request is on its way.
+    :raises ConfigurationError: if the address, the proxy or the certificates of settings or environment are
+        invalid. They are checked here, before any request.
     """
 
     def __init__(self, protocol: AnyProtocol, settings: ClientSettings) -> None:
         self.between_tries: Callable[[float], Awaitable[None]] = _sleep
-        """Waits so many seconds between two requests for one message: 0 where the second is to leave at once,
-        because the first has shown the clock to be wrong."""
+        """Waits the given seconds between two requests for one message; 0 after an answer that corrected the
+        clock, because the second request follows at once."""
         self._settings = settings
         self._protocol = protocol
         self._tries = retry_options(self._settings)
@@ -195,11 +195,11 @@ class AsyncClient:
             self._deadlines = _Deadlines(self._settings.timeout)  # the next may be of another event loop
 
     async def perform(self, request: Request[Result], delivery: Delivery = "at_least_once") -> Result:
-        """Send a request and read what it asks for out of the answer.
+        """Send a request and return the parsed answer.
 
         :param request: the request.
         :param delivery: as in :meth:`ItnioAsyncClient.send`.
-        :raises ItnioError: what the protocol makes of the answer.
+        :raises ItnioError: the error that the protocol maps the answer to.
         """
         try:
             return await self._try(request, delivery)
@@ -209,8 +209,8 @@ class AsyncClient:
             first: ItnioError | None = error
 
         async def again() -> Result:
-            # The try that was made counts as the first of its tries: what is accepted at once, which nearly
-            # every message is, does not pay for their bookkeeping.
+            # The attempt above counts as the first. Nearly every message is accepted at once, and skips
+            # tenacity's overhead this way.
             nonlocal first
             if first is not None:
                 error, first = first, None
@@ -238,7 +238,7 @@ class AsyncClient:
             ended = self._protocol.failure(exchange.ended_by(error), request, has_left=has_left)
         finally:
             self._deadlines.end(exchange)
-        raise ended  # out here, where the library's error, which holds the signed request, is no context
+        raise ended  # outside of the handler, so that the library's error with the request is no context
 
     async def _exchange(self, request: Request[Any]) -> Response:
         async with self._opened().request(
@@ -276,7 +276,7 @@ class AsyncClient:
                 ),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 headers={**HEADERS, **(self._proxy_headers() if is_plain else {})},
-                # Once there is a connection, the exchange's own deadline holds for all the rest.
+                # Once there is a connection, the deadline of the exchange applies.
                 timeout=aiohttp.ClientTimeout(total=None, connect=self._settings.connect_timeout),
                 auto_decompress=False,
                 trust_env=False,
@@ -285,11 +285,11 @@ class AsyncClient:
 
 
 class ItnioAsyncClient(AsyncClient):
-    """Talks to Itniotech.
+    """Client of the Itniotech API.
 
-    :param credentials: what signs the requests.
+    :param credentials: the account, which signs the requests.
     :param settings: where to send and how long to wait.
-    :param now: gives this machine's Unix time in seconds.
+    :param now: returns this machine's Unix time in seconds.
     :raises ConfigurationError: as :class:`AsyncClient` does.
     """
 
@@ -319,9 +319,10 @@ class ItnioAsyncClient(AsyncClient):
         :param recipient: the phone number, digits only.
         :param app_id: the application it goes through.
         :param business_phone: the number it comes from, digits only.
-        :param delivery: with ``at_most_once`` an answer that does not prove that nothing was sent is unknown.
+        :param delivery: with ``at_most_once``, the outcome is unknown unless the answer proves that nothing
+            was sent.
         :return: the receipt: Itniotech has accepted the message.
-        :raises NotSentError: if the message did not leave, or was turned away.
+        :raises NotSentError: if the message was not sent, or was rejected unread.
         :raises RefusedError: if Itniotech refused it.
         :raises UnknownOutcomeError: if it is unknown whether it was accepted.
         """
@@ -331,7 +332,7 @@ class ItnioAsyncClient(AsyncClient):
         return await self.perform(request, delivery)
 
     async def get_balance(self) -> Balance:
-        """Ask for the account's balance, which costs nothing and messages no one.
+        """Return the account's balance. The request is free and sends no message.
 
         :raises ItnioError: as :meth:`send` does.
         """
@@ -351,7 +352,7 @@ async def _body(response: aiohttp.ClientResponse) -> bytes:
 
 
 async def _sleep(seconds: float) -> None:
-    """Wait between two tries of a message. What ends this knows that the message was not sent."""
+    """Wait between two attempts; mark a cancellation in here as one before the message was sent."""
     try:
         await asyncio.sleep(seconds)
     except asyncio.CancelledError as ended:

@@ -1,4 +1,4 @@
-"""What is left in an account."""
+"""The balance of an account."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from decimal import Decimal
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """An account's money, as page ``/api/account/getBalance`` gives it. The page names no currency.
+    """An account's balance, as on the vendor's page ``/api/account/getBalance``. The page names no currency.
 
-    :param balance: what was paid in and not spent.
-    :param gift: the bonus, ``None`` if the answer did not say.
-    :param credit: the credit line, ``None`` if the answer did not say.
+    :param balance: money paid in and not spent.
+    :param gift: the bonus, ``None`` if it is not in the answer.
+    :param credit: the credit line, ``None`` if it is not in the answer.
     """
 
     balance: Decimal

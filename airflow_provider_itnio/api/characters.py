@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-# Invisible: category Cf, Unicode's default-ignorables, the blank of Braille.
+# Invisible: category Cf, Unicode's default-ignorable characters, the blank Braille pattern.
 INVISIBLE: Final = (
     r"\u00ad\u034f\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u115f\u1160\u17b4\u17b5\u180b-\u180f"
     r"\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb"
@@ -13,24 +13,24 @@ INVISIBLE: Final = (
     r"\U000e0000-\U000e0fff"
 )
 PLUS: Final = r"+\ufe62\uff0b"
-# Blanks, brackets, dashes, dots and slashes of a line.
+# Spaces, slashes, dots, brackets and dashes; no line breaks.
 BLANKS: Final = r" \t\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000"
 SLASHES: Final = r"/\u2044\u2215\uff0f"
 DOTS: Final = r".\u00b7\u2024\u2027\uff0e"
 MARKS: Final = r"()\uff08\uff09\-\u058a\u05be\u2010-\u2015\u2043\u2212\ufe58\ufe63\uff0d" + DOTS + SLASHES
 INVISIBLE_ONES: Final = f"[{INVISIBLE}]+"
-"""A pattern, compiled when it is first used: most DAG files need it not."""
+"""A pattern, compiled when it is first used: most DAG files do not need it."""
 
 
 def shows_nothing(text: str) -> bool:
-    """Return whether a text is of blanks and invisible characters alone."""
+    """Return whether a text contains only whitespace and invisible characters."""
     return re.fullmatch(rf"[\s{INVISIBLE}]*", text) is not None
 
 
 def show_invisible(text: str) -> str:
-    """Write a code point, such as ``<U+200B>``, in place of each character that can't be seen.
+    """Replace each invisible character by its code point, such as ``<U+200B>``.
 
-    :param text: any text. Blanks and line breaks stay as they are.
+    :param text: any text. Whitespace stays as it is.
     """
     if text.isascii() and text.isprintable():
         return text

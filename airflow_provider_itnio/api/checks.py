@@ -1,4 +1,4 @@
-"""What a single parameter may be: a number in a range, one of a few words, or a name."""
+"""Checks of single parameters: a number in a range, one of a few words, a name, true or false."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from airflow_provider_itnio.api.errors import InvalidParameterError
 from airflow_provider_itnio.api.values import integral, plain_scalar
 
 Delivery: TypeAlias = Literal["at_least_once", "at_most_once"]
-"""What matters more where the outcome of a message is unknown: that it is not lost, or not sent twice."""
+"""What matters more if the outcome of a message is unknown: not to lose it, or not to send it twice."""
 
 STATUS_ORDER: Final = ("none", "sent", "delivered", "read")
-"""What becomes of an accepted message, in this order, unless it fails. ``none``: nothing was pushed yet."""
+"""Statuses of an accepted message that does not fail, in order. ``none``: nothing was pushed yet."""
 REACHABLE: Final = STATUS_ORDER[1:]
-"""What can be waited for."""
+"""Statuses that a task can wait for."""
 
 _LONGEST_SHOWN: Final = 1e9
-"""Seconds, some 30 years, up to which an error says how many days that is."""
+"""Seconds, about 30 years, up to which an error also shows the time in days."""
 
 Kind = TypeVar("Kind", int, float)
 
 
 def check_number(name: str, value: object, lowest: float, highest: float, kind: type[Kind]) -> Kind:
-    """Check a number, which may be of any numeric type.
+    """Check a number of any numeric type.
 
-    :param name: the name an error gives it.
-    :param value: what was given.
-    :param lowest: the least it may be.
-    :param highest: the most it may be.
+    :param name: the parameter's name, for errors.
+    :param value: the value that was given.
+    :param lowest: the smallest valid number.
+    :param highest: the largest valid number.
     :param kind: ``int`` for a whole number, else ``float``.
-    :return: the number as Python's own.
-    :raises InvalidParameterError: if it is something else.
+    :return: the number as an ``int`` or ``float``.
+    :raises InvalidParameterError: if the value is no such number.
     """
     number = integral(value) if kind is int else _real(value)
     if number is None or not lowest <= number <= highest:
@@ -46,9 +46,9 @@ def check_number(name: str, value: object, lowest: float, highest: float, kind: 
 
 
 def describe_number(value: object) -> str:
-    """Say what was given for a number, or for a text with one, as :func:`describe_value` does.
+    """Describe a number, or a text with a number, like :func:`describe_value`.
 
-    Of one with so many digits that it could be a phone number the first two are shown: ``8.6e+12``.
+    A number with so many digits that it could be a phone number is rounded to two digits: ``8.6e+12``.
     """
     given = describe_value(value)
     if "…" not in given:
@@ -60,14 +60,14 @@ def describe_number(value: object) -> str:
 
 
 def check_seconds(name: str, value: object, lowest: float, highest: float) -> float:
-    """Check how long something may take.
+    """Check a duration.
 
-    :param name: the name an error gives it.
+    :param name: the parameter's name, for errors.
     :param value: a timedelta, or seconds.
-    :param lowest: the fewest seconds it may be.
-    :param highest: the most seconds it may be.
+    :param lowest: the fewest seconds that are valid.
+    :param highest: the most seconds that are valid.
     :return: the seconds.
-    :raises InvalidParameterError: if it is something else.
+    :raises InvalidParameterError: if the value is no such duration.
     """
     seconds = value.total_seconds() if isinstance(value, timedelta) else value
     number = _real(seconds)
@@ -83,7 +83,7 @@ def check_seconds(name: str, value: object, lowest: float, highest: float) -> fl
 
 
 def _span(seconds: float) -> str:
-    """Write a time as "7 days" or "0:00:30"."""
+    """Format a duration as "7 days" or "0:00:30"."""
     return str(timedelta(seconds=seconds)).removesuffix(", 0:00:00")
 
 
@@ -96,12 +96,13 @@ def _real(value: Any) -> float | None:
 
 
 def check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
-    """Check a word.
+    """Check that a parameter is one of some words.
 
-    :param name: the name an error gives it.
-    :param value: what was given.
-    :param choices: the words it may be.
-    :raises InvalidParameterError: if it is something else; an enum is, which need not have a word's hash.
+    :param name: the parameter's name, for errors.
+    :param value: the value that was given.
+    :param choices: the valid words.
+    :raises InvalidParameterError: if it is something else. An enum is always refused: its hash may not be
+        that of the word.
     """
     word = None if _is_enum(value) else plain_scalar(value)
     if type(word) is not str or word not in choices:
@@ -111,8 +112,8 @@ def check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
 def check_name(name: str, value: object) -> str:
     """Check the name of something, such as a connection's id.
 
-    :return: the name without blanks around it.
-    :raises InvalidParameterError: if it is no text (a whole number counts as one), or empty.
+    :return: the name without leading and trailing whitespace.
+    :raises InvalidParameterError: if it is empty, or neither text nor a whole number.
     """
     word = plain_scalar(value)
     if type(word) not in (str, int):
@@ -123,19 +124,18 @@ def check_name(name: str, value: object) -> str:
 
 
 def check_delivery(delivery: object) -> None:
-    """Check what was given for ``delivery``.
+    """Check that ``delivery`` is ``at_least_once`` or ``at_most_once``.
 
-    :param delivery: ``at_least_once`` or ``at_most_once``.
     :raises InvalidParameterError: if it is something else.
     """
     check_choice("delivery", delivery, get_args(Delivery))
 
 
 def check_flag(name: str, value: object) -> None:
-    """Check that a parameter is true or false.
+    """Check that a parameter is ``True`` or ``False``.
 
-    :param name: the name an error gives it.
-    :param value: what was given.
+    :param name: the parameter's name, for errors.
+    :param value: the value that was given.
     :raises InvalidParameterError: if it is something else, such as the text "no".
     """
     if _is_enum(value) or type(plain_scalar(value)) is not bool:  # an enum is always true
@@ -143,7 +143,7 @@ def check_flag(name: str, value: object) -> None:
 
 
 def _is_enum(value: object) -> bool:
-    return issubclass(type(value), Enum)  # isinstance would ask the value, which may raise
+    return issubclass(type(value), Enum)  # isinstance reads value.__class__, which may raise
 
 
 def _given(value: object) -> str:
@@ -151,13 +151,13 @@ def _given(value: object) -> str:
 
 
 def check_link_options(link_expires_in: object, check_link: object) -> int:
-    """Check how a message's file is given to WhatsApp.
+    """Check the two parameters for links to a message's file.
 
-    :param link_expires_in: for how long a signed link can be fetched: a timedelta, or seconds. S3 takes at
-        most 7 days.
+    :param link_expires_in: how long a signed link is valid: a timedelta, or seconds, from 60 seconds to 7
+        days, the most that S3 allows.
     :param check_link: whether plain links are fetched and checked.
-    :return: the seconds of the first.
-    :raises InvalidParameterError: if one of them is something else.
+    :return: ``link_expires_in`` in seconds.
+    :raises InvalidParameterError: if one of them is invalid.
     """
     check_flag("check_link", check_link)
     return int(check_seconds("link_expires_in", link_expires_in, 60, 604_800))

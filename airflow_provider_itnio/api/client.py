@@ -1,4 +1,4 @@
-"""The exchange over urllib3: one request at a time."""
+"""The client on urllib3: one request at a time."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ Result = TypeVar("Result")
 
 
 class BlockingClient:
-    """Talks to a server, one request at a time.
+    """Client of a server, for one request at a time.
 
-    It may be shared by threads and survives a fork: each thread of each process has a session of its own.
+    Threads may share it, and it survives a fork: each thread of each process has a separate session.
 
-    :param protocol: what is said to the server, and what its answers mean.
+    :param protocol: signs the requests and reads the answers.
     :param settings: where to send and how long to wait.
-    :raises ConfigurationError: if the address, the proxy or the certificates of settings and environment are
-        unusable, so that nothing of it can fail once a request is on its way.
+    :raises ConfigurationError: if the address, the proxy or the certificates of settings or environment are
+        invalid. They are checked here, before any request.
     """
 
     def __init__(self, protocol: AnyProtocol, settings: ClientSettings) -> None:
@@ -65,25 +65,25 @@ class BlockingClient:
             session.close()
 
     def perform(self, request: Request[Result], delivery: Delivery = "at_least_once") -> Result:
-        """Send a request and read what it asks for out of the answer.
+        """Send a request and return the parsed answer.
 
         :param request: the request.
         :param delivery: as in :meth:`ItnioClient.send`.
-        :raises ItnioError: what the protocol makes of the answer.
+        :raises ItnioError: the error that the protocol maps the answer to.
         """
         session: TimedSession | None = None
         try:
             session = self._session()
             session.has_left = False
             result: Result = self._retrying(self._try, request, delivery)
-        except BaseException as ended:  # may be raised anywhere, as in the line that tells of the next try
+        except BaseException as ended:  # a signal handler may raise anywhere, also while a retry is logged
             if session is None or not session.has_left:
                 mark_as_not_sent(ended)
             raise
         return result
 
     def _try(self, request: Request[Result], delivery: Delivery) -> Result:
-        _waiting.is_on = False  # also where what ended the last wait struck before it could say so
+        _waiting.is_on = False  # a signal may have ended the last wait before its finally clause
         session = self._session()
         answer = self._ask(request)
         if self._protocol.sets_clock(request, answer):
@@ -104,7 +104,7 @@ class BlockingClient:
         except BaseException as error:
             ended = self._protocol.failure(_reason(error), request, has_left=session.has_left)
             session.close()
-        raise ended  # out here, where the library's error, which may repeat the request, is no context
+        raise ended  # outside of the handler, so that the library's error with the request is no context
 
     def _session(self) -> TimedSession:
         """Return this thread's session, which belongs to this process."""
@@ -117,11 +117,11 @@ class BlockingClient:
 
 
 class ItnioClient(BlockingClient):
-    """Talks to Itniotech.
+    """Client of the Itniotech API.
 
-    :param credentials: what signs the requests.
+    :param credentials: the account, which signs the requests.
     :param settings: where to send and how long to wait.
-    :param now: gives this machine's Unix time in seconds.
+    :param now: returns this machine's Unix time in seconds.
     :raises ConfigurationError: as :class:`BlockingClient` does.
     """
 
@@ -151,9 +151,10 @@ class ItnioClient(BlockingClient):
         :param recipient: the phone number, digits only.
         :param app_id: the application it goes through.
         :param business_phone: the number it comes from, digits only.
-        :param delivery: with ``at_most_once`` an answer that does not prove that nothing was sent is unknown.
+        :param delivery: with ``at_most_once``, the outcome is unknown unless the answer proves that nothing
+            was sent.
         :return: the receipt: Itniotech has accepted the message.
-        :raises NotSentError: if the message did not leave, or was turned away.
+        :raises NotSentError: if the message was not sent, or was rejected unread.
         :raises RefusedError: if Itniotech refused it.
         :raises UnknownOutcomeError: if it is unknown whether it was accepted.
         """
@@ -163,7 +164,7 @@ class ItnioClient(BlockingClient):
         return self.perform(request, delivery)
 
     def get_balance(self) -> Balance:
-        """Ask for the account's balance, which costs nothing and messages no one.
+        """Return the account's balance. The request is free and sends no message.
 
         :raises ItnioError: as :meth:`send` does.
         """
@@ -171,7 +172,7 @@ class ItnioClient(BlockingClient):
 
 
 def _reason(error: BaseException) -> BaseException:
-    """Return what a library's error is about: urllib3 wraps what the socket raised."""
+    """Return the error of the socket that urllib3 has wrapped."""
     while isinstance(error, HTTPError):
         inner = getattr(error, "reason", None) or getattr(error, "original_error", None)
         inner = inner or next(iter(error.args), None)
@@ -193,9 +194,9 @@ def _wait(seconds: float) -> None:
 
 
 def end_wait() -> None:
-    """End this thread's wait between two tries of a message, if there is one; for the handler of a signal.
+    """End this thread's wait between two attempts, if it waits. For signal handlers.
 
-    :raises NotSentError: if there is: nothing of the message is on its way.
+    :raises NotSentError: if it waits, since no part of the message has been sent.
     """
     if getattr(_waiting, "is_on", False):
         raise NotSentError("The message was not sent: the task was ended from outside between two attempts")
@@ -205,7 +206,7 @@ _kept: dict[tuple[int, Credentials, ClientSettings], ItnioClient] = {}
 
 
 def shared_client(credentials: Credentials, settings: ClientSettings) -> ItnioClient:
-    """Return the process's client for an account: a new one costs many times what a message costs.
+    """Return the process's client for an account. Creating one costs many times what a message costs.
 
     :param credentials: the account.
     :param settings: where to send and how long to wait.
@@ -214,7 +215,7 @@ def shared_client(credentials: Credentials, settings: ClientSettings) -> ItnioCl
     key = (os.getpid(), credentials, settings)
     client = _kept.get(key)
     if client is None:
-        # No lock, since a fork may find one held: of two threads the first to store its client wins.
+        # No lock, since a fork could copy it locked. Of two threads, the first to store its client wins.
         client = _kept.setdefault(key, ItnioClient(credentials, settings))
         for old in list(_kept)[:-_KEPT_AT_MOST]:
             _kept.pop(old, None)

@@ -1,4 +1,4 @@
-"""What time it is for the vendor: this machine's clock, corrected once the server has shown it wrong."""
+"""The vendor's time: this machine's clock, corrected if the server has rejected a timestamp."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from email.utils import parsedate_to_datetime
 class ServerClock:
     """Unix time as the server sees it.
 
-    :param now: gives this machine's Unix time in seconds.
+    :param now: returns this machine's Unix time in seconds.
     """
 
     def __init__(self, now: Callable[[], float] = time.time) -> None:
@@ -25,12 +25,12 @@ class ServerClock:
         return self._now() + self.offset
 
     def set_by(self, date: str | None) -> bool:
-        """Take the time from the ``Date`` header of an answer that calls a request's time wrong.
+        """Set the time from the ``Date`` header of an answer that rejects a request's timestamp.
 
-        Without a usable date, go back to this machine's clock, if that was not what the request went by.
+        Without a valid date, go back to this machine's clock.
 
         :param date: the header's text, ``None`` if the answer had none.
-        :return: whether the time is another one now.
+        :return: whether the time has changed.
         """
         at = seconds_of_date(date)
         if at is None:
@@ -40,10 +40,10 @@ class ServerClock:
         return True
 
     def judge(self, offset: float, *, helped: bool) -> None:
-        """Keep the offset while it helps; else go back to the last one that did.
+        """Keep the offset if the server accepted it; else go back to the last offset that it accepted.
 
-        :param offset: what a request was signed with after the clock was set.
-        :param helped: whether the server took that request's time for right.
+        :param offset: the offset that a request was signed with after the clock was set.
+        :param helped: whether the server accepted that request's timestamp.
         """
         if helped:
             self._helped = offset
@@ -60,7 +60,7 @@ def seconds_of_date(date: str | None) -> float | None:
         return None
     try:
         at = parsedate_to_datetime(date)
-        # HTTP's dates are in UTC, also where they do not say so.
+        # HTTP dates are in UTC, even without a time zone.
         return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError, TypeError):
         return None

@@ -1,4 +1,4 @@
-"""Connections to Itniotech that end each request at one deadline."""
+"""Connections to Itniotech on which each request has one deadline."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _PART: Final = 65536
 
 
 class TimedSession:
-    """Ends each request after ``connect_timeout`` and ``timeout``, and knows whether anything of it has left.
+    """Ends each request after ``connect_timeout`` and ``timeout``, and knows whether any of it was sent.
 
     It belongs to one thread of one process.
 
@@ -36,13 +36,13 @@ class TimedSession:
         self.used_at = time.monotonic()
         """When it was last used, in seconds of ``time.monotonic``."""
         self.has_left = False
-        """Whether something has left that has not been answered by what proves it was not accepted."""
+        """Whether something was sent, and no answer has proved that it was not accepted."""
         self._pools = _pools(route, self)
 
     def exchange(self, request: Request[Any], signed_headers: Callable[[], Mapping[str, str]]) -> Response:
-        """Send a request and read its answer, as it comes and part by part.
+        """Send a request and read its answer in parts, without decompressing it.
 
-        Neither a packed answer nor many small chunks may fill the memory.
+        This bounds the memory: neither a compressed answer nor many small chunks can fill it.
 
         :param request: the request.
         :param signed_headers: returns the headers that sign it.
@@ -74,20 +74,20 @@ class TimedSession:
 
 
 class _Answer(HTTPResponse):
-    """Skips what may precede an answer, of which http.client knows ``100 Continue`` alone."""
+    """Skips interim answers (1xx); http.client itself skips only ``100 Continue``."""
 
     def begin(self) -> None:
         super().begin()
         while 102 <= self.status < 200:
             self.headers = None  # type: ignore[assignment]
             super().begin()
-        # urllib3 would log lines that can't be read, in which a server may repeat what it was sent.
+        # urllib3 would log malformed header lines, in which a server may repeat the request's headers.
         self.headers.defects = []
         self.headers.set_payload("")
 
 
 class _Timed(HTTPConnection):
-    """Connects within ``connect_timeout``, and then sends and reads within ``timeout``."""
+    """Connects within ``connect_timeout``, then sends and reads within ``timeout``."""
 
     session: TimedSession
     response_class = _Answer
@@ -102,13 +102,13 @@ class _Timed(HTTPConnection):
     def _new_conn(self) -> TimedSocket:
         ends_at = time.monotonic() + self.session.settings.connect_timeout
         connected = connect(self._dns_host, self.port, ends_at)
-        connected.wait_no_longer()  # TLS begins with the timeout that this sets
+        connected.wait_no_longer()  # sets the timeout that the TLS handshake starts with
         return connected
 
     def putrequest(self, *args: Any, **kwargs: Any) -> None:
         if self.sock is None:
             self.connect()
-        # In TLS to a proxy the socket is one below.
+        # For TLS to a proxy, urllib3 wraps the socket.
         timed: Any = getattr(self.sock, "socket", self.sock)
         timed.ends_at = time.monotonic() + self.session.settings.timeout
         self.session.has_left = True
@@ -120,7 +120,7 @@ class _TimedTls(_Timed, HTTPSConnection):
 
 
 def _pools(route: Route, session: TimedSession) -> urllib3.PoolManager:
-    """Return what keeps one connection open, verified with the process's TLS context."""
+    """Return a pool manager that keeps one connection open, verified with the route's TLS context."""
     options: dict[str, Any] = {
         "num_pools": 1,
         "maxsize": 1,

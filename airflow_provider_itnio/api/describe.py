@@ -1,4 +1,4 @@
-"""How errors and logs show values from elsewhere: cut short, and without what is private."""
+"""Describe values in errors and logs: shortened, and without private data."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from airflow_provider_itnio.api.values import is_gap, plain_scalar, type_name
 
 _SHOWN: Final = 60
 _READ: Final = 500
-"""Characters of a value that are looked at: what is masked is shorter than it was."""
+"""Characters of a value that are read. More than are shown, since masking shortens a text."""
 _FENCE: Final = "```"
 _WORD: Final = r"[\w-]{1,60}"
 
 
 def truncate(text: str, limit: int) -> str:
-    """Cut a text that is too long; ``…`` then stands for the rest.
+    """Cut a text that is too long, and end it with ``…``.
 
     :param text: any text.
-    :param limit: the most characters it may have, the ``…`` included.
+    :param limit: the most characters it may have, including the ``…``.
     """
     return text if len(text) <= limit else f"{text[: max(0, limit - 1)]}…"[:limit]
 
 
 def truncate_body(text: str, limit: int) -> str:
-    """Cut a message's text that is too long, and close the monospaced letters that are cut off in it.
+    """Cut a message's text that is too long, and close a monospaced block that was cut.
 
-    Without the closing fence, WhatsApp shows the opening one and no columns.
+    Without the closing fence, WhatsApp shows the opening fence and no monospaced text.
 
     :param text: any text.
     :param limit: the most characters it may have.
@@ -43,10 +43,10 @@ def truncate_body(text: str, limit: int) -> str:
 
 
 def describe_value(value: object) -> str:
-    """Say what was given, short enough for an error, and without what a list or an object holds.
+    """Describe a value for an error: short, and without the items of a list or an object.
 
-    It shows no query of a link and no whole phone number, wherever in a message they were put, and invisible
-    characters by their code points. It never raises.
+    The description has no query of a link and no whole phone number, and shows invisible characters as code
+    points. Never raises.
     """
     try:
         return _described(plain_scalar(value))
@@ -76,12 +76,10 @@ def _described(value: Any) -> str:
 
 
 def describe_address(address: str, limit: int = 100) -> str:
-    """Say which file in object storage an address names, with the connection before its bucket.
-
-    It shows neither a password, if one stands there, nor a query.
+    """Describe the address of an object in storage, with its connection id but without password and query.
 
     :param address: the address.
-    :param limit: the most characters that are shown.
+    :param limit: the most characters to show.
     """
     address = address[:_READ]
     scheme, mark, rest = address.partition("://")
@@ -92,7 +90,7 @@ def describe_address(address: str, limit: int = 100) -> str:
 
 
 def describe_key(key: object) -> str:
-    """Write a key of an object as a part of a path: short, in one line, in quotes where it is no word."""
+    """Write a key of an object as a part of a path: short, in one line, quoted unless it is a plain word."""
     key = plain_scalar(key)
     if type(key) is not str:
         return f"<{type_name(key)}>"
@@ -100,7 +98,7 @@ def describe_key(key: object) -> str:
 
 
 def describe_keys(keys: Collection[object]) -> str:
-    """List the keys of an object, or the names of columns, as far as an error has room for them."""
+    """List keys of an object or names of columns, as many as fit into an error."""
     shown: list[str] = []
     for key in keys:
         if sum(map(len, shown)) > _SHOWN:
@@ -111,10 +109,10 @@ def describe_keys(keys: Collection[object]) -> str:
 
 
 def closest_key(name: str, known: Iterable[object]) -> str:
-    """Return the name that was probably meant, upper and lower case aside; empty if none is alike.
+    """Return the known name that is most similar, ignoring case; empty if none is similar.
 
-    :param name: what was written.
-    :param known: the names that there are.
+    :param name: the name that was written.
+    :param known: the valid names.
     """
     from difflib import get_close_matches
 
@@ -124,7 +122,7 @@ def closest_key(name: str, known: Iterable[object]) -> str:
 
 
 def link_without_query(link: str) -> str:
-    """Take off what may hold a signature."""
+    """Remove query, fragment and user name from a link: they may contain a signature or password."""
     bare = link.partition("?")[0].partition("#")[0]
     scheme, mark, rest = bare.partition("://")
     authority, slash, path = rest.partition("/")

@@ -1,8 +1,8 @@
 """The errors of sending, waiting and asking.
 
-``ItnioError`` is the root. Below it are what is found before anything is sent (the message, a
-parameter or the configuration is invalid), and the outcomes of a message: it was not sent, it was refused,
-its outcome is unknown, or it was accepted and not delivered.
+``ItnioError`` is the base class. Some subclasses are raised before anything is sent: the message, a parameter
+or the configuration is invalid. The others are outcomes of a message: not sent, refused, unknown, or accepted
+but not delivered.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ __all__ = [
 
 
 _NAMED = 20
-"""Broken rules that an error names."""
+"""How many broken rules an error lists; it counts the rest."""
 
 
 class ItnioError(Exception):
-    """Anything that kept a message from being accepted by Itniotech."""
+    """Base class of all errors of this package."""
 
     where: str = ""
-    """Which task or notifier of a DAG file could not be made, as in ``task 'tell_finance'``."""
+    """The task or notifier of a DAG file that could not be created, as in ``task 'tell_finance'``."""
 
     others: str = ""
-    """What became of a broadcast's other messages, where the error of one has ended it."""
+    """The outcome of a broadcast's other messages, if the error of one message stopped the broadcast."""
 
     def __str__(self) -> str:
         words = super().__str__()
@@ -54,8 +54,8 @@ class ItnioError(Exception):
 class InvalidMessageError(ItnioError, ValueError):
     """The message breaks a rule of its type. Raised before anything is sent.
 
-    :param problems: one sentence for each broken rule, each with the field's path, the limit and what was
-        given: ``interactive.action.buttons: at most 3 buttons, 4 given``.
+    :param problems: one sentence for each broken rule, with the field's path, the limit and the value that
+        was given: ``interactive.action.buttons: at most 3 buttons, 4 given``.
     """
 
     def __init__(self, *problems: str) -> None:
@@ -65,23 +65,23 @@ class InvalidMessageError(ItnioError, ValueError):
 
 
 class InvalidParameterError(ItnioError, ValueError):
-    """A parameter beside the message is out of its range. Raised before anything is sent."""
+    """A parameter other than the message is invalid or out of range. Raised before anything is sent."""
 
 
 class ConfigurationError(ItnioError):
-    """A connection, or a setting of one, is missing or unusable. Raised before anything is sent."""
+    """A connection, or one of its settings, is missing or invalid. Raised before anything is sent."""
 
 
-IF_IT_IS_THERE = "If it is there, Airflow or its secrets backend did not answer; see the log above"
-"""Of a connection. Airflow says the same of one that there is not, and of one that it could not look up."""
+IF_IT_IS_THERE = "If it exists, Airflow or its secrets backend did not answer; see the log above"
+"""Airflow raises the same error for a connection that does not exist and for one it could not look up."""
 
 
 class ConnectionLookupError(ConfigurationError):
-    """Airflow gave no such connection: there is none, or what keeps it did not answer just now.
+    """Airflow did not return the connection: it does not exist, or its secrets backend did not answer.
 
     The task's retries, or a wait, look it up again.
 
-    :param message: which connection there is not, and the next step.
+    :param message: the connection that is missing, and the next step.
     """
 
     def __init__(self, message: str) -> None:
@@ -89,24 +89,24 @@ class ConnectionLookupError(ConfigurationError):
 
 
 class ReceiverAccessError(ConfigurationError):
-    """What answers at the receiver's address does not know the token, or is no receiver.
+    """The server at ``receiver_url`` rejects the token (HTTP 401), or is not a receiver (HTTP 404).
 
-    Before a message that is the connection's fault. During a wait it may pass: a proxy answers so while the
-    receiver restarts, and the receiver itself while its token is changed.
+    Before a message is sent, this means that the connection is wrong. During a wait it may be temporary: a
+    proxy can answer like this while the receiver restarts, and the receiver while its token is changed.
     """
 
 
 class NotSentError(ItnioError):
-    """The message did not reach Itniotech, or was turned away unread: it may be sent again.
+    """The message did not reach Itniotech, or was rejected unread: it may be sent again.
 
-    That is certain where there was no connection, and after HTTP 429. After HTTP 503 it is only probable: a
-    gateway may answer so to a message that it has passed on. With ``delivery="at_most_once"`` a 503 is an
+    This is certain if there was no connection, and after HTTP 429. After HTTP 503 it is only probable: some
+    gateways return 503 for a message that they have forwarded. With ``delivery="at_most_once"`` a 503 raises
     ``UnknownOutcomeError`` instead.
 
-    :param message: what happened, in words.
-    :param try_again: whether waiting may help within this try of the task. It is false for a certificate
-        that does not verify.
-    :param retry_after: seconds that the answer asked to wait, ``None`` if it asked for nothing.
+    :param message: what happened.
+    :param try_again: whether another attempt may help within this try of the task. It is false for a
+        certificate that does not verify.
+    :param retry_after: seconds in the answer's ``Retry-After``, ``None`` if it had none.
     :param http_status: the answer's HTTP code, ``None`` if there was no answer.
     """
 
@@ -125,15 +125,15 @@ class NotSentError(ItnioError):
 
 
 class FileUnavailableError(NotSentError):
-    """The storage or the server of a message's file can't be reached just now. Nothing was sent."""
+    """The storage or server of a message's file is unreachable at the moment. Nothing was sent."""
 
 
 class UnknownOutcomeError(ItnioError):
-    """The request left and no documented answer came: the message may have been accepted or not.
+    """The request was sent, but no documented answer came: the message may have been accepted or not.
 
-    The API has no request for this, so sending again may message a person twice.
+    The API has no request to find out, so sending again may message the recipient twice.
 
-    :param message: what happened, in words.
+    :param message: what happened.
     :param http_status: the answer's HTTP code, ``None`` if there was no answer.
     """
 
@@ -143,12 +143,12 @@ class UnknownOutcomeError(ItnioError):
 
 
 class NotDeliveredError(ItnioError):
-    """Itniotech accepted the message, and it did not reach the status that was waited for.
+    """Itniotech accepted the message, but it did not reach the status that the task waits for.
 
-    :param message: what happened, in words.
-    :param status: ``failed`` if WhatsApp has given it up. Else the time was over, and the last status that
-        the receiver knew: ``none``, ``sent`` or ``delivered``.
-    :param code: WhatsApp's code of the failure, ``None`` if it named none that is known.
+    :param message: what happened.
+    :param status: ``failed`` if WhatsApp reported a failure. Otherwise the wait timed out, and this is the
+        last status that the receiver knows: ``none``, ``sent`` or ``delivered``.
+    :param code: WhatsApp's code of the failure, ``None`` if the push has no known code.
     """
 
     def __init__(self, message: str, *, status: str, code: int | None = None) -> None:
@@ -158,9 +158,9 @@ class NotDeliveredError(ItnioError):
 
 
 class ReceiverError(ItnioError):
-    """``itnio-receiver`` could not be asked, or gave no answer of its own.
+    """``itnio-receiver`` is unreachable, or its answer is not one that it documents.
 
-    :param message: what happened, in words.
+    :param message: what happened.
     :param http_status: the answer's HTTP code, ``None`` if there was no answer.
     """
 
@@ -170,20 +170,21 @@ class ReceiverError(ItnioError):
 
 
 MAY_PASS = (ReceiverError, ReceiverAccessError, ConnectionLookupError)
-"""What a wait goes on over: the receiver or a secrets backend is away, restarts, or gets another token."""
+"""Errors that do not end a wait: the receiver or a secrets backend is unreachable, restarts or has a new
+token."""
 
 
 class RecordError(ItnioError):
-    """Airflow's task state store did not take or give what the record needs."""
+    """The delivery record could not be read from or written to the task's state store."""
 
 
 class RefusedError(ItnioError):
     """Itniotech refused the message. It was not sent.
 
-    :param message: code, meaning, advice and the answer's own reason, in words.
+    :param message: the code, its meaning, advice, and the reason in the answer.
     :param code: the vendor's status code, ``None`` if the answer had none.
     :param meaning: what the code means, in English.
-    :param reason: the answer's own words, shortened.
+    :param reason: the reason in the answer, shortened.
     :param http_status: the answer's HTTP code.
     :param transient: whether the same request may be accepted later without a change.
     :param affects_all: whether any other message would be refused as this one was.
@@ -210,7 +211,7 @@ class RefusedError(ItnioError):
 
 
 class AuthenticationError(RefusedError):
-    """The Api-Key, the secret, the clock or the address the request came from was not accepted."""
+    """Itniotech rejected the Api-Key, the secret, the timestamp or the IP address of the request."""
 
 
 class AccountError(RefusedError):
@@ -234,18 +235,18 @@ class PlatformError(RefusedError):
 
 
 def mark_as_not_sent(ended: BaseException) -> None:
-    """Note on an error from outside that it ended a message while nothing of it was on its way.
+    """Mark an error as one that interrupted a message before any part of its request was sent.
 
-    :param ended: a timeout of the task, a cancellation, Ctrl-C.
+    :param ended: a timeout of the task, a cancellation or Ctrl-C.
     """
     ended._itnio_not_sent = True  # type: ignore[attr-defined]
 
 
 def is_marked_as_not_sent(ended: BaseException) -> bool:
-    """Return whether an error that ended a message came while nothing of it was on its way.
+    """Return whether an error interrupted a message before any part of its request was sent.
 
-    Between two tries, and as long as there is no connection, it is certain that the message was not sent.
+    Between two attempts, and before there is a connection, it is certain that the message was not sent.
 
-    :param ended: what the sending raised.
+    :param ended: the error that sending raised.
     """
     return getattr(ended, "_itnio_not_sent", False)

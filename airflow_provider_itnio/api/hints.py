@@ -1,4 +1,4 @@
-"""Hints in errors: what to write where a text stands in the place of an object."""
+"""Hints in errors: what to write if a text was given where an object is required."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ _NATIVE: Final = (
 
 
 def object_hint(value: object, path: str, required: Iterable[str] = ()) -> str:
-    """Say what to write in place of a text where an object belongs.
+    """Return a hint for a text that was given where an object is required.
 
-    :param value: what was given.
-    :param path: where it stands.
+    :param value: the value that was given.
+    :param path: its path in the message.
     :param required: the keys that the object must have.
-    :return: the rest of a sentence, empty if no text was given.
+    :return: the rest of a sentence, empty if the value is no text.
     """
     if not isinstance(value, str):
         return ""
-    if value.lstrip()[:1] in ("{", "["):  # an object that Jinja has written as text
+    if value.lstrip()[:1] in ("{", "["):  # an object that Jinja has rendered to text
         return f"; {_NATIVE}"
     if form := _FORMS.get(re.sub(r"\[\d+\]", "", path)):
         name = value if re.fullmatch(r"[a-z][a-z0-9_]{0,59}", value) else "name_of_the_template"

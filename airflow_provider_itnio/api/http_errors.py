@@ -30,11 +30,12 @@ _LONGEST_WAIT: Final = 1e9
 def error_of(
     answer: Response, request: Request[Any], delivery: Delivery, *, clean: Clean, now: float
 ) -> ItnioError:
-    """Return the error that an answer means.
+    """Map an unsuccessful answer to an error.
 
-    :param answer: what came back.
-    :param request: what was asked.
-    :param delivery: with ``at_most_once`` the outcome is unknown unless nothing was sent for certain.
+    :param answer: the answer.
+    :param request: the request.
+    :param delivery: with ``at_most_once``, the outcome is unknown unless the answer proves that nothing was
+        sent.
     :param clean: truncates text of the server, and removes secrets and phone numbers from it.
     :param now: the server's Unix time in seconds.
     """
@@ -59,11 +60,11 @@ def error_of(
 def _not_sent(request: Request[Any], answer: Response, now: float) -> NotSentError:
     wait = _retry_after(answer.header("retry-after"), now)
     asked = "" if wait is None else f", which asks to wait {wait:.0f} s"
-    what = f"Itniotech did not take the {request.subject}"
+    what = f"Itniotech did not accept the {request.subject}"
     if answer.http_status == 503:
         what = (
             f"The {request.subject} was probably not sent (some gateways return 503 after they have "
-            "forwarded the message; with delivery='at_most_once' it is never sent again)"
+            "forwarded the message; with delivery='at_most_once' it is not sent again)"
         )
     return NotSentError(
         f"{what}: HTTP {answer.http_status}{asked}", retry_after=wait, http_status=answer.http_status
@@ -108,7 +109,7 @@ def _described(answer: Response, status: int | None, clean: Clean) -> str:
     kind = (answer.header("content-type") or "no content type").partition(";")[0]
     encoding = answer.header("content-encoding")
     packed = f", encoded as {clean(encoding)}," if encoding else ""
-    return f"{described}, {answer.length} bytes of {clean(kind)}{packed} that hold no status"
+    return f"{described}, {answer.length} bytes of {clean(kind)}{packed} without a status"
 
 
 def text_of(value: object) -> str:
@@ -120,7 +121,7 @@ def text_of(value: object) -> str:
 
 
 def _retry_after(value: str | None, now: float) -> float | None:
-    """Read a ``Retry-After`` header, which holds seconds or a date."""
+    """Read a ``Retry-After`` header, which contains seconds or a date."""
     if value is None:
         return None
     if re.fullmatch(r"\s*\d{1,300}(\.\d{1,9})?\s*", value, re.ASCII):

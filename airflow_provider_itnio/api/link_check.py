@@ -1,4 +1,4 @@
-"""Whether WhatsApp could fetch a link: its first bytes are fetched as WhatsApp would."""
+"""Check that WhatsApp could fetch a link: fetch its first bytes without a login."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _REDIRECTING: Final = (301, 302, 303, 307, 308)
 
 
 def check_link(link: str, kind: str, name: str | None, path: str) -> None:
-    """Fetch the first bytes of a link, and check that it is there, its size and its media type.
+    """Fetch the first bytes of a link, and check that it exists, its size and its media type.
 
     :param link: the link. At most 5 redirects are followed, none from a public address into this network.
     :param kind: the message's type.
     :param name: the file's name; ``None`` takes the last part of the link's path.
-    :param path: where the link stands in the message, for errors.
-    :raises InvalidMessageError: if WhatsApp could not fetch it or would not take it.
-    :raises FileUnavailableError: if its server can't be reached just now.
+    :param path: the link's path in the message, for errors.
+    :raises InvalidMessageError: if WhatsApp could not fetch it or does not accept it.
+    :raises FileUnavailableError: if its server is unreachable at the moment.
     """
     where = f"{path}: {describe_value(link_without_query(link))}"
     first_bytes, headers = _fetched(link, where)
@@ -57,7 +57,7 @@ def _fetched(link: str, where: str) -> tuple[bytes, Headers]:
                 status, headers, first_bytes = error.code, error.headers, b""
         except (OSError, HTTPException, ValueError) as error:
             failure = error
-        if failure is not None:  # raised here, where it does not bring the failure along
+        if failure is not None:  # raised outside of the handler, so that the failure is no context
             raise _unfetched(failure, where)
         if status not in _REDIRECTING:
             return _taken(status, first_bytes, headers, where)
@@ -70,10 +70,10 @@ def _unfetched(failure: Exception, where: str) -> FileUnavailableError | Invalid
     if isinstance(failure, OSError):
         words = f"{name}: {describe_value(str(failure))}"
         return FileUnavailableError(f"{where} could not be fetched, nothing was sent: {words}")
-    # The words of these hold what they are about: the link with its signature.
+    # The texts of these errors contain the link with its signature.
     if isinstance(failure, (InvalidURL, ValueError)):
         return InvalidMessageError(
-            f"{where} can't be fetched: it, or where it redirects to, is no link ({name})"
+            f"{where} can't be fetched: it, or a link it redirects to, is not a valid URL ({name})"
         )
     return FileUnavailableError(f"{where} could not be fetched, nothing was sent: {name}")
 
@@ -94,7 +94,7 @@ def _taken(status: int, first_bytes: bytes, headers: Headers, where: str) -> tup
 
 
 def _next(at: str, location: str, where: str) -> str:
-    # Its bytes, which http.client reads as Latin-1, are percent-encoded, as browsers do.
+    # http.client decodes the header as Latin-1; its bytes are percent-encoded, as browsers do.
     location = quote(location, safe=punctuation, encoding="latin-1", errors="replace")
     try:
         following = urljoin(at, location)
@@ -103,7 +103,7 @@ def _next(at: str, location: str, where: str) -> str:
     except ValueError:
         is_link = False
     if not is_link:
-        raise InvalidMessageError(f"{where} redirects to no http:// or https:// link")
+        raise InvalidMessageError(f"{where} does not redirect to an http:// or https:// link")
     if "@" in parts.netloc:
         raise InvalidMessageError(f"{where} redirects to a link with a user name; WhatsApp can't log in")
     host = private_host(following)
@@ -140,7 +140,7 @@ def _request(link: str) -> Request:
 
 class _NoRedirects(HTTPRedirectHandler):
     def redirect_request(self, *args: Any, **kwargs: Any) -> None:
-        """Follow none: each is looked at first."""
+        """Follow no redirect: each target is checked first."""
 
 
 def _opener() -> Any:

@@ -1,4 +1,4 @@
-"""Links as WhatsApp sees them, which fetches each file over the internet."""
+"""Links as WhatsApp sees them: it fetches each file over the internet."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _NOT_PUBLIC: Final = (
     *(".localhost", ".local", ".internal", ".lan", ".home.arpa", ".intranet", ".private"),
     *(".localdomain", ".corp", ".home", ".test", ".invalid"),
 )
-"""Ends of names that no public name server knows: RFC 6761, RFC 6762 appendix G, RFC 8375."""
+"""Endings of names that no public name server resolves: RFC 6761, RFC 6762 appendix G, RFC 8375."""
 _NAT64: Final = IPv6Network("64:ff9b::/96")
 _SIGNING: Final = ("x-amz-signature", "x-amz-security-token", "x-goog-signature", "signature", "sig")
-"""Parameters of a link that prove that its holder may read the file: of S3, Google and Azure."""
+"""Query parameters that grant access to a file, of S3, Google and Azure."""
 
 
 def private_host(link: str) -> str:
-    """Return the host of a link if only machines of one network can find it, else an empty text.
+    """Return the host of a link if it is only reachable within a private network, else an empty text.
 
     :param link: an http or https link.
     """
@@ -47,7 +47,7 @@ def _address(host: str) -> IPv4Address | IPv6Address | None:
 
 
 def _reached(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
-    """Return the IPv4 address in one of IPv6 that leads there: mapped, 6to4 or NAT64 (RFC 6052)."""
+    """Return the IPv4 address that an IPv6 address leads to, if any: mapped, 6to4 or NAT64 (RFC 6052)."""
     if isinstance(address, IPv4Address):
         return address
     behind_nat = IPv4Address(int(address) & 0xFFFF_FFFF) if address in _NAT64 else None
@@ -55,16 +55,16 @@ def _reached(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
 
 
 def is_signed(link: str) -> bool:
-    """Return whether a link holds more than where the file is and what its server should call it.
+    """Return whether a link has query parameters other than those for the media type of the answer.
 
-    :param link: what a filesystem gave as a signed link.
+    :param link: a link that a filesystem returned as signed.
     """
     names = {parameter.partition("=")[0].lower() for parameter in urlsplit(link).query.split("&")}
     return bool(names - {"", "response-content-type", "rsct"})
 
 
 def signatures_in(link: str) -> set[str]:
-    """Return what in a link is secret, as it is written there and decoded.
+    """Return the secrets in a link, percent-encoded as they are written there and decoded.
 
     :param link: a signed link.
     """

@@ -1,4 +1,4 @@
-"""Phone numbers as errors and logs show them: the two first and the two last digits."""
+"""Mask phone numbers in errors and logs: only the first two and the last two digits stay."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _MIN_DIGITS: Final = 7
 """Fewer digits are no phone number."""
 
 # Compiled when they are first used: a valid message needs none of them.
-# All that may stand within a number, and what else people, libraries and terminals put there; no line break.
+# Characters that may occur within a number, as people, libraries and terminals write it; no line break.
 _WITHIN: Final = (
     rf"[\x00-\t\v\f\x0e-\x1f\x7f-\x9f\u2028\u2029\[\]{BLANKS}{PLUS}{MARKS}{INVISIBLE}"
     r"_~*\u0300-\u036f\u20d0-\u20ff\u2022\u301c\u30fb\uff3f\uff5e\ufffd]"
 )
-# In a repr, in JSON, in HTML and in an address a character may be written as an escape, also twice or more.
+# In a repr, in JSON, in HTML and in a URL a character may be escaped, also several times.
 _HEX: Final = "[0-9a-fA-F]"
 _OCTET: Final = r"(?:%(?:25)*|\\{1,8}x)"
 _ESCAPE: Final = (
@@ -33,13 +33,13 @@ _ESCAPE: Final = (
     rf"|&(?:\#\d{{1,7}}|\#[xX]{_HEX}{{1,6}}|[a-zA-Z]{{2,8}});|<U\+{_HEX}{{4,6}}>"
 )
 _TOKEN: Final = rf"\d|{_WITHIN}|{_ESCAPE}"
-# Possessive, so that there is nothing to go back for. 1,000 at a time: memory grows with the repetitions.
+# Possessive, to avoid backtracking. At most 1,000 repetitions, since they need memory.
 _TOKENS: Final = rf"(?:\d|{_ESCAPE})(?:{_TOKEN}){{{_MIN_DIGITS - 1},1000}}+"
 _NUMBER_OF_TOKENS: Final = rf"d(?:s{{0,12}}d){{{_MIN_DIGITS - 1},}}"
 _DAY, _MONTH, _YEAR = "(?:0?[1-9]|[12][0-9]|3[01])", "(?:0?[1-9]|1[0-2])", "(?:19|20)[0-9]{2}"
 _BYTE: Final = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 _NO_PHONE_NUMBER: Final = (
-    # No digit, and no + with a country code, stands right before it.
+    # Not directly after a digit, or after a + with a country code.
     r"(?<![\d+(])(?<!\d[-./])(?<!\+\d )(?<!\+\d\d )(?<!\+\d\d\d )(?:"
     rf"{_YEAR}(?P<mark>[-/.]){_MONTH}(?P=mark){_DAY}(?:/\d\d){{0,2}}"
     rf"|(?:{_DAY}(?P<sign>[-/.]){_MONTH}|{_MONTH}/{_DAY})[-/.]{_YEAR}"
@@ -54,9 +54,9 @@ _NO_PHONE_NUMBER: Final = (
 
 
 def mask_phone(number: str) -> str:
-    """Shorten a number for logs and errors to its two first and two last characters.
+    """Shorten a number for logs and errors to its first two and last two characters.
 
-    :param number: any text that may hold a phone number.
+    :param number: any text that may be a phone number.
     """
     marks = "".join(re.sub(INVISIBLE_ONES, "", number).split())
     if len(marks) <= 4:
@@ -67,11 +67,10 @@ def mask_phone(number: str) -> str:
 def mask_phone_numbers(text: str) -> str:
     """Shorten each phone number in a text, however it is written or encoded there.
 
-    Dates, times, addresses of machines, UUIDs and coordinates stay. What else has as many digits as a phone
-    number is taken for one: better a count too few than a person's number shown. Takes time in proportion to
-    the text's length.
+    Dates, times, IP addresses, UUIDs and coordinates stay. Anything else with at least 7 digits is masked:
+    better to hide a count than to show a person's number. The time is linear in the text's length.
 
-    :param text: words of anybody's: of a person, of a server, of a library.
+    :param text: any text, such as the words of a person, a server or a library.
     """
     if not re.search(_TOKENS, text):
         return text
@@ -84,7 +83,7 @@ def mask_phone_numbers(text: str) -> str:
 
 
 def _shortened(run: re.Match[str]) -> str:
-    """Shorten each number in a run of digits, of what may stand within a number, and of escapes."""
+    """Shorten each number in a run of digits, characters that may occur within a number, and escapes."""
     tokens = re.findall(_TOKEN, run[0])
     kinds = "".join(map(_kind_of, tokens))
     shortened: list[str] = []
@@ -98,7 +97,7 @@ def _shortened(run: re.Match[str]) -> str:
 
 
 def _kind_of(token: str) -> str:
-    """Tell a digit (d) from what may stand within a number (s) and other characters (x)."""
+    """Classify a token: a digit (d), a character that may occur within a number (s), or another (x)."""
     character = token if len(token) == 1 else _unescaped(token)
     if len(character) == 1 and character.isdecimal():
         return "d"

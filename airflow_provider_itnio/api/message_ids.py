@@ -1,4 +1,4 @@
-"""Ids of accepted messages: which of them can be waited for."""
+"""Ids of accepted messages, and whether a task can wait for the message."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from typing import Final, TypeVar
 Owner = TypeVar("Owner")
 
 LONGEST_ID: Final = 128
-"""Characters of a message id."""
+"""Most characters of a message id."""
 UNUSABLE: Final = "(accepted; its id"
-"""What begins in place of an id that can't be used: why it can't follows."""
+"""How the text begins that replaces an unusable id. The reason follows."""
 
 
 def why_not_waited_for(message_id: str, owner: Owner | None = None, other: Owner | None = None) -> str:
-    """Say why a message that was accepted can't be waited for.
+    """Return why a task can't wait for an accepted message.
 
-    :param message_id: its id, as the receipt has it.
-    :param owner: whose message it is; ``None`` if that is not known.
-    :param other: whose message the same id stands for already, if it does.
-    :return: the reason; empty if it can be waited for.
+    :param message_id: its id, as in the receipt.
+    :param owner: the message's recipient or key; ``None`` if it is not known.
+    :param other: the owner of another message with the same id, if there is one.
+    :return: the reason; empty if a task can wait for it.
     """
     if message_id.startswith(UNUSABLE):
         return f"can't be waited for {message_id}"

@@ -1,4 +1,4 @@
-"""How requests get to Itniotech: directly or through a proxy, with which certificates trusted."""
+"""The route to Itniotech: direct or through a proxy, and the certificates to trust."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from airflow_provider_itnio.api.signing import Secret
 from airflow_provider_itnio.api.sockets import TimedTlsSocket
 
 IDLE_LIMIT: Final = 4.0
-"""Seconds after which an idle socket is not used again: the server may have closed it, and a message that
-leaves through such a socket can't be told from one that was lost on its way."""
+"""Seconds after which an idle socket is not reused: the server may have closed it, and then it is unknown
+whether a message sent through it has arrived."""
 
 _OF_REQUESTS = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 _OF_OPENSSL = ("SSL_CERT_FILE", "SSL_CERT_DIR")
@@ -30,12 +30,12 @@ _OF_OPENSSL = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """The way to Itniotech. What is wrong with it shows when it is made, before anything is sent.
+    """The route to Itniotech. It is checked when it is created, before anything is sent.
 
     :param base_url: the API's address.
     :param proxy: the proxy's address, without user name and password; ``None`` for a direct connection.
-    :param proxy_authorization: the header that proves to the proxy who asks, ``None`` if it wants none.
-    :param tls: what certificates are verified with, ``None`` where TLS is not spoken.
+    :param proxy_authorization: the proxy's ``Proxy-Authorization`` header, ``None`` if it has no user name.
+    :param tls: the context that verifies certificates, ``None`` if TLS is not used.
     """
 
     base_url: SplitResult
@@ -45,10 +45,10 @@ class Route:
 
     @classmethod
     def of(cls, settings: ClientSettings) -> Self:
-        """Find the way with the environment's proxy and certificates, which are read here and not again.
+        """Create the route. Proxy and certificates of the environment are read only here.
 
         :param settings: where a client sends to.
-        :raises ConfigurationError: if the address, the proxy or a bundle of certificates is unusable.
+        :raises ConfigurationError: if the address, the proxy or a certificate bundle is invalid.
         """
         try:
             base_url = urlsplit(checked_base_url(settings.base_url, allow_http=True))
@@ -73,10 +73,10 @@ def _taken_apart(url: Secret) -> tuple[SplitResult, Secret | None]:
 
 
 def _proxy_of_environment(url: str) -> Secret | None:
-    """Find the proxy that the environment names for an address.
+    """Return the environment's proxy for an address.
 
-    ``NO_PROXY`` is obeyed, and a loopback address needs no proxy. An error does not show a proxy: it may hold
-    a password.
+    ``NO_PROXY`` is obeyed, and a loopback address needs no proxy. Errors do not show the proxy's URL: it may
+    contain a password.
     """
     parts = urlsplit(url)
     proxies = {name: Secret(proxy) for name, proxy in getproxies().items()}
@@ -93,7 +93,7 @@ def _proxy_of_environment(url: str) -> Secret | None:
 
 
 def _is_of_a_network(host: str, networks: Secret | None) -> bool:
-    """Return whether an address is of one of the networks in ``NO_PROXY``, such as ``10.0.0.0/8``."""
+    """Return whether an address is in one of the networks of ``NO_PROXY``, such as ``10.0.0.0/8``."""
     try:
         address = ip_address(host)
     except ValueError:
@@ -110,11 +110,11 @@ def _is_of_a_network(host: str, networks: Secret | None) -> bool:
 def tls_context(*, timed: bool = True) -> ssl.SSLContext:
     """Return the process's TLS context, which always verifies certificate and host name.
 
-    Building one costs many times what a message costs, so there is one for each setting of the environment:
-    the bundle of ``REQUESTS_CA_BUNDLE`` or ``CURL_CA_BUNDLE``; else that of ``SSL_CERT_FILE`` and
-    ``SSL_CERT_DIR``; else the system's and certifi's together.
+    Creating one costs many times what a message costs, so it is cached for each setting of the environment.
+    It trusts the bundle of ``REQUESTS_CA_BUNDLE`` or ``CURL_CA_BUNDLE``; else of ``SSL_CERT_FILE`` or
+    ``SSL_CERT_DIR``; else those of the system and of certifi.
 
-    :param timed: whether its sockets are those with a deadline, which this package's own client sets.
+    :param timed: whether its sockets have a deadline, which ``BlockingClient`` sets.
     :raises ConfigurationError: if the environment names a bundle that can't be read.
     """
     named = next(((name, os.environ[name]) for name in _OF_REQUESTS if os.environ.get(name)), None)
@@ -141,11 +141,11 @@ def _context(
             )
         else:
             context = ssl.create_default_context()
-            context.load_verify_locations(cafile=path)  # OpenSSL itself passes over a file that it can't read
+            context.load_verify_locations(cafile=path)  # OpenSSL itself ignores a file that it can't read
     except (OSError, ssl.SSLError, ValueError) as error:
         raise ConfigurationError(
-            f"certificate bundle {describe_value(path)} of the environment: {name} names it, and it can't be "
-            f"read: {error}"
+            f"certificate bundle {describe_value(path)} of the environment variable {name} can't be read: "
+            f"{error}"
         ) from None
     if timed:
         context.sslsocket_class = TimedTlsSocket

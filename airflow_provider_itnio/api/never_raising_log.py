@@ -1,4 +1,4 @@
-"""Log lines that can't undo what has happened."""
+"""A logger that never raises."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 
 
 class NeverRaisingLog(logging.LoggerAdapter[logging.Logger]):
-    """A logger whose lines are lost where a handler fails, and never raise.
+    """A logger that drops a line if a handler fails, and never raises.
 
-    A message that was accepted can't be taken back, whatever becomes of the line that says so.
+    An accepted message can't be taken back, so a failed log line must not fail the task.
 
     :param name: the logger's name.
     """
@@ -19,12 +19,6 @@ class NeverRaisingLog(logging.LoggerAdapter[logging.Logger]):
         super().__init__(logging.getLogger(name))
 
     def log(self, level: int, msg: object, *args: object, **kwargs: Any) -> None:
-        """Log a line.
-
-        :param level: its level.
-        :param msg: its text, with ``%`` for each of the others.
-        :param args: what stands there.
-        :param kwargs: what :meth:`logging.Logger.log` takes.
-        """
+        """Log a line. The parameters are those of :meth:`logging.Logger.log`."""
         with suppress(Exception):
             super().log(level, msg, *args, **{"stacklevel": 2} | kwargs)

@@ -1,6 +1,6 @@
-"""Phone numbers: as people write them and as the API takes them.
+"""Convert phone numbers as people write them to the form of the API.
 
-Rule of the vendor: digits only, 7 to 14 of them (codes -70 to -72 and -93 to -95 of the send page).
+The vendor's rule: 7 to 14 digits and nothing else (codes -70 to -72 and -93 to -95 of the send page).
 """
 
 from __future__ import annotations
@@ -18,16 +18,17 @@ from airflow_provider_itnio.api.values import has_lost_digits, integral, is_gap,
 MIN_DIGITS: Final = 7
 MAX_DIGITS: Final = 14
 _COMPLETE: Final = 10
-"""Digits that may be a whole number: what follows them behind a blank or slash is another, or its ending."""
+"""Digits that may be a complete number: after a space or slash, more digits are a second number or another
+ending."""
 
 NUMBER_SEPARATORS: Final = r",;\n\r\u060c\u061b\u3001\uff0c\uff1b"
-"""What stands between two numbers in a text: a comma or semicolon of any script, a line break."""
+"""Characters between two numbers in a text: commas and semicolons of any script, line breaks."""
 
 _WRITTEN_AROUND_DIGITS = re.compile(rf"[\s\[\]{MARKS}]+")
 _DOUBLE_ZERO = re.compile(rf"^[\s\[\]{MARKS}]*00")
 _TRUNK_ZERO = re.compile(r"(?<=\d)(\D*)[(\uff08]\s*0\s*[)\uff09]")
 _PLAIN = re.compile(rf"[1-9]\d{{{MIN_DIGITS - 1},{MAX_DIGITS - 1}}}", re.ASCII)
-# As most are written, such as +86 147-1800-4557: a list of 100,000 is read in a third of the time.
+# The most common spelling, such as +86 147-1800-4557. This makes a list of 100,000 three times as fast.
 _COMMON = re.compile(r"\+?[1-9][0-9]{0,3}(?: \(?[0-9]{1,5}\)?){0,5}(?:-[0-9]{1,5}){0,4}")
 _WITHOUT_MARKS = str.maketrans("", "", "+ ()-")
 _DECIMAL = re.compile(rf"\D*(?:\d+[{DOTS}]0+|\d{{{MIN_DIGITS},}}[{DOTS}]\d+)\D*")
@@ -44,18 +45,18 @@ _ARGENTINA = re.compile(r"549?(\d{10})", re.ASCII)
 
 
 def normalize_phone(value: object, field: str = "recipient", *, if_several: str = "") -> str:
-    """Turn a number as people write it into the digits the API takes.
+    """Convert a phone number as people write it to the digits that the API takes.
 
-    Taken off are a leading ``+`` or ``00``, a trunk ``(0)`` behind the country code, and blanks, brackets,
-    dashes, dots, slashes and invisible characters. Digits may be of any script. A whole number is taken
-    whatever its type: an int, an integral float or Decimal, a scalar of numpy or pandas.
+    Removes a leading ``+`` or ``00``, a trunk ``(0)`` after the country code, and spaces, brackets, dashes,
+    dots, slashes and invisible characters. Accepts digits of any script, and a whole number of any type: an
+    int, an integral float or Decimal, a scalar of numpy or pandas.
 
     :param value: ``"+86 147-1800-4557"``, ``"8614718004557"`` or ``8614718004557``.
-    :param field: the name an error gives the value.
-    :param if_several: what an error advises where several numbers are given; for ``recipient`` to use a
+    :param field: the value's name, for errors.
+    :param if_several: the advice in the error for several numbers. For ``recipient`` the default is to use a
         broadcast.
     :return: 7 to 14 digits.
-    :raises InvalidMessageError: if it is no number in international form. No error shows a whole number.
+    :raises InvalidMessageError: if it is no number in international form. The error masks the number.
     """
     if type(value) is str:
         if _PLAIN.fullmatch(value):
@@ -65,13 +66,14 @@ def normalize_phone(value: object, field: str = "recipient", *, if_several: str 
             if MIN_DIGITS <= len(digits) <= MAX_DIGITS:
                 return digits
     if field == "recipient":
-        if_several = if_several or "for several use recipients of a broadcast, or .expand(recipient=[...])"
+        broadcast = "for several numbers use recipients of a broadcast, or .expand(recipient=[...])"
+        if_several = if_several or broadcast
     try:
         written = _as_text(value, field, if_several)
         return _digits_of(written, field, if_several)
     except InvalidMessageError:
         raise
-    except Exception:  # data that fails when it is asked what it is
+    except Exception:  # data may raise anything when it is inspected
         raise InvalidMessageError(
             f"{field}: must be a phone number as text, {type_name(value)} given"
         ) from None
@@ -88,7 +90,7 @@ def _as_text(value: Any, field: str, if_several: str) -> str:
         value = plain_scalar(value)
         whole = integral(value)
     if whole is not None:
-        if abs(whole) >= 10**30:  # Python refuses to write the longest
+        if abs(whole) >= 10**30:  # Python does not convert the longest ones to text
             raise InvalidMessageError(f"{field}: {MIN_DIGITS} to {MAX_DIGITS} digits, far more given")
         return str(whole)
     if isinstance(value, (list, tuple, set, frozenset)):
@@ -130,9 +132,9 @@ def _digits_of(written: str, field: str, if_several: str) -> str:
     digits = re.sub(f"^[{PLUS}]", "", _WRITTEN_AROUND_DIGITS.sub("", written))
     if odd := re.search("[^0-9]", digits):
         mark = show_invisible(odd[0])
-        given = f"{shown!r} given, in which {mark!r} is" if "…" in shown else f"{mark!r} given, which is"
+        given = f"{shown!r} given; {mark!r} is" if "…" in shown else f"{mark!r} given, which is"
         raise InvalidMessageError(
-            f"{field}: must be a phone number of digits, for example +86 147-1800-4557; {given} no digit"
+            f"{field}: must be a phone number of digits, for example +86 147-1800-4557; {given} not a digit"
         )
     if not MIN_DIGITS <= len(digits) <= MAX_DIGITS:
         given = f"{len(digits)} given" + (f" ({shown})" if "…" in shown else "")
@@ -146,10 +148,10 @@ def _digits_of(written: str, field: str, if_several: str) -> str:
 
 
 def _are_several(written: str) -> bool:
-    """Return whether a text may be more than one number, so that nobody gets what is meant for two others.
+    """Return whether a text may be several numbers; joined, they could be the number of someone else.
 
-    Blanks and slashes also stand within a number. They stand between two where both sides are long enough to
-    be one, or where more follows a number that may be complete, as in ``+49 30 123456/57``.
+    Spaces and slashes also occur within a number. They separate two if both sides are long enough to be a
+    number, or if more digits follow a number that may be complete, as in ``+49 30 123456/57``.
     """
     if any(len(_digits_in(written, between)) > 1 for between in (_BETWEEN_NUMBERS, _BEFORE_ANOTHER)):
         return True
@@ -163,18 +165,18 @@ def _are_several(written: str) -> bool:
 
 
 def _digits_in(written: str, between: re.Pattern[str]) -> list[int]:
-    """Count the digits of each part that has any."""
+    """Return the count of digits in each part that has digits."""
     return [digits for part in between.split(written) if (digits := len(_DIGIT.findall(part)))]
 
 
 def canonical_number(number: str) -> str:
-    """Return the one spelling that stands for all spellings WhatsApp knows of the same person's number.
+    """Return one canonical spelling for all spellings of the same number that WhatsApp knows.
 
-    Mobile numbers of Brazil have a ninth digit, 9, or lack it. Numbers of Mexico have a 1 and of Argentina a
-    9 behind the country code, or lack it. In Brazil eight digits that begin with 2 to 5 are a landline's.
+    Mobile numbers of Brazil may have a ninth digit, 9. After the country code, numbers of Mexico may have a 1
+    and numbers of Argentina a 9. In Brazil, eight digits that begin with 2 to 5 are a landline.
 
-    :param number: digits only, as :func:`normalize_phone` gives them.
-    :return: digits to compare with; what is sent is the number as it was given.
+    :param number: digits only, as :func:`normalize_phone` returns them.
+    :return: digits for comparison only; messages go to the number as it was given.
     """
     if not number.startswith(("52", "54", "55")):
         return number
@@ -188,7 +190,7 @@ def canonical_number(number: str) -> str:
 
 
 def spellings(number: str) -> list[str]:
-    """Return all spellings WhatsApp knows of a person's number.
+    """Return all spellings of a number that WhatsApp knows.
 
     :param number: digits only.
     """
@@ -198,9 +200,9 @@ def spellings(number: str) -> list[str]:
 
 
 def split_numbers(written: str) -> list[str]:
-    """Take a text with several numbers apart, without judging any.
+    """Split a text with several numbers, without checking them.
 
     :param written: numbers separated by commas, semicolons or line breaks.
-    :return: what is to be one number each.
+    :return: one text for each number.
     """
     return [entry for entry in _BETWEEN_NUMBERS.split(written) if entry.strip()]

@@ -1,4 +1,4 @@
-"""A message becomes a request, an answer becomes a receipt or an error. No I/O."""
+"""Build requests from messages, and receipts or errors from answers. No I/O."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True)
 class Request(Generic[Result]):
-    """What is asked of Itniotech, without its signature.
+    """A request without its signature.
 
     :param method: the HTTP method.
-    :param path: the endpoint below the base URL.
+    :param path: the endpoint, relative to the base URL.
     :param body: JSON in UTF-8, ``None`` for a GET.
-    :param description: what is asked, for errors.
+    :param description: a noun for errors, such as ``text message``.
     :param codes: the endpoint's status codes.
-    :param parse: reads what was asked for out of an answer with status 0, ``None`` if it is not there.
+    :param parse: reads the result from an answer with status 0, ``None`` if it is not there.
     :param recipient: the recipient of a message.
     """
 
@@ -63,38 +63,38 @@ class Request(Generic[Result]):
 
     @property
     def subject(self) -> str:
-        """What is asked, and for which recipient, without a whole phone number."""
+        """The description with the masked number of the recipient, for errors."""
         return f"{self.description} to {mask_phone(self.recipient)}" if self.recipient else self.description
 
 
 class AnyProtocol(typing.Protocol):
-    """What a client asks of the protocol that it speaks; :class:`Protocol` describes it."""
+    """Interface of a client to its protocol; see :class:`Protocol`."""
 
     clock: ServerClock
 
     def signed_headers(self) -> dict[str, str]:
-        """Return the headers that prove who asks."""
+        """Return the headers that authenticate a request."""
 
     def sets_clock(self, request: Request[Any], answer: Response) -> bool:
-        """Take the time from an answer; return whether to send the request once more."""
+        """Set the clock from an answer; return whether to send the request once more."""
 
     def judge_clock(self, request: Request[Any], answer: Response, offset: float) -> None:
-        """Keep an offset that helped."""
+        """Keep a clock offset if the server accepted it, else drop it."""
 
     def result(
         self, request: Request[Result], answer: Response, delivery: Delivery = "at_least_once"
     ) -> Result:
-        """Read what was asked for out of an answer."""
+        """Return the result in an answer."""
 
     def failure(self, ended: BaseException, request: Request[Any], *, has_left: bool) -> BaseException:
-        """Say what an exchange without an answer means."""
+        """Map an exchange without an answer to an error."""
 
 
 class Protocol:
-    """One account's side of the conversation with Itniotech.
+    """Builds signed requests of one account, and reads the answers.
 
-    :param credentials: what signs the requests.
-    :param now: gives this machine's Unix time in seconds.
+    :param credentials: the account, which signs the requests.
+    :param now: returns this machine's Unix time in seconds.
     """
 
     def __init__(self, credentials: Credentials, now: Callable[[], float] = time.time) -> None:
@@ -105,7 +105,7 @@ class Protocol:
     def message_request(
         self, message: Message, *, recipient: str, app_id: str, business_phone: str
     ) -> Request[Receipt]:
-        """Make the request that sends a message.
+        """Build the request that sends a message.
 
         :param message: the message.
         :param recipient: the phone number, digits only.
@@ -135,11 +135,11 @@ class Protocol:
         )
 
     def balance_request(self) -> Request[Balance]:
-        """Make the request that asks for the balance."""
-        return Request("GET", "sms/getBalance", None, "question for the balance", BALANCE_CODES, _balance)
+        """Build the request for the balance."""
+        return Request("GET", "sms/getBalance", None, "balance request", BALANCE_CODES, _balance)
 
     def signed_headers(self) -> dict[str, str]:
-        """Return the headers that sign a request that leaves now. Keep them in no variable."""
+        """Return the headers that sign a request sent now. Do not store them: tracebacks show variables."""
         second = int(self.clock.now())
         if self._signed[0] != second:  # else it is the signature of the last request
             self._signed = (second, Secret(self._credentials.sign(str(second))))
@@ -150,21 +150,21 @@ class Protocol:
         }
 
     def sets_clock(self, request: Request[Any], answer: Response) -> bool:
-        """Take the server's time from an answer that says that the request's time was wrong.
+        """Set the clock from an answer that rejects the request's timestamp.
 
-        :return: whether the request is worth sending once more, signed with another time.
+        :return: whether to send the request once more, signed with the new time.
         """
         return self._is_about_the_clock(request, answer) and self.clock.set_by(answer.header("date"))
 
     def judge_clock(self, request: Request[Any], answer: Response, offset: float) -> None:
-        """Drop an offset of the clock that did not help, and keep one that did.
+        """Keep a clock offset that the server accepted, and drop one that it rejected.
 
-        An answer that proves neither, such as a gateway's, is no reason to keep it: each later message of the
-        process might be refused.
+        After an answer that proves neither, such as a gateway's, the offset is not confirmed: if it is wrong,
+        all later messages of the process could be refused.
 
-        :param request: what was asked once more.
-        :param answer: what came back.
-        :param offset: what :meth:`sets_clock` had set.
+        :param request: the request that was sent once more.
+        :param answer: its answer.
+        :param offset: the offset that :meth:`sets_clock` had set.
         """
         if self._is_about_the_clock(request, answer):
             self.clock.judge(offset, helped=False)
@@ -180,14 +180,15 @@ class Protocol:
     def result(
         self, request: Request[Result], answer: Response, delivery: Delivery = "at_least_once"
     ) -> Result:
-        """Read what was asked for out of an answer.
+        """Return the result in an answer.
 
-        :param request: what was asked.
-        :param answer: what came back.
-        :param delivery: with ``at_most_once`` the outcome is unknown unless nothing was sent for certain.
-        :raises NotSentError: HTTP 429 or 503.
-        :raises RefusedError: one of its families, by the status code.
-        :raises UnknownOutcomeError: if the answer is none that is documented.
+        :param request: the request.
+        :param answer: its answer.
+        :param delivery: with ``at_most_once``, the outcome is unknown unless the answer proves that nothing
+            was sent.
+        :raises NotSentError: after HTTP 429 or 503.
+        :raises RefusedError: the subclass for the status code, if Itniotech refused the message.
+        :raises UnknownOutcomeError: if the answer is not a documented one.
         """
         if answer.status == 0 and (result := request.parse(answer.payload)) is not None:
             if isinstance(result, Receipt) and answer.header("x-itnio-sandbox"):
@@ -198,19 +199,19 @@ class Protocol:
         raise error
 
     def failure(self, ended: BaseException, request: Request[Any], *, has_left: bool) -> BaseException:
-        """Say what an exchange means that ended without an answer.
+        """Return the error to raise for an exchange that ended without an answer.
 
-        :param ended: what ended it. It goes on as it is where it came from outside: a timeout of the task, a
-            cancellation. In any case its traceback is let go, whose locals hold the signed request.
-        :param request: what was asked.
-        :param has_left: whether anything of the request may have left.
+        :param ended: the exception that ended it. A timeout of the task or a cancellation is returned as it
+            is, without its traceback, whose locals contain the signed request.
+        :param request: the request.
+        :param has_left: whether any part of the request may have been sent.
         """
         if not isinstance(ended, Exception):
             ended.__cause__ = ended.__context__ = None
             if not has_left:
                 mark_as_not_sent(ended)
             return ended.with_traceback(None)
-        certificate = getattr(ended, "certificate_error", ended)  # aiohttp's error holds that of ssl
+        certificate = getattr(ended, "certificate_error", ended)  # aiohttp wraps the error of ssl
         if isinstance(certificate, ssl.SSLCertVerificationError) and not has_left:
             return NotSentError(
                 f"The {request.subject} was not sent, the server's certificate does not verify: "
@@ -231,12 +232,12 @@ class Protocol:
         message_id = self._kept_id(data.get("messageId"))
         if not message_id:
             return None
-        # The page's table writes imestamp, its sample timestamp.
+        # The vendor's table has "imestamp", its sample "timestamp".
         at = _moment(whole_number(data.get("timestamp", data.get("imestamp")), digits=12))
         return Receipt(message_id, recipient, kind, at)
 
     def _kept_id(self, value: object) -> str:
-        """Return a message id as it can be logged and stored; empty if there is none."""
+        """Return a message id that is safe to log and store; empty if there is none."""
         if isinstance(value, int) and not isinstance(value, bool):
             value = str(value) if abs(value) < 10**LONGEST_ID else "9" * (LONGEST_ID + 1)
         if not isinstance(value, str) or not (text := value.strip()):
@@ -247,41 +248,41 @@ class Protocol:
             return f"{UNUSABLE} can't be printed)"
         for secret in self._secrets():
             if secret.reveal().lower() in text.lower() and len(secret.reveal()) > 5:
-                return f"{UNUSABLE} repeats what signs requests)"
+                return f"{UNUSABLE} contains the Api-Key, the secret or a signature)"
         return text
 
     def _secrets(self) -> tuple[Secret, ...]:
         return self._credentials.secret, self._credentials.api_key, self._signed[1]
 
     def clean(self, words: str, at_most: int = 60) -> str:
-        """Shorten words of a server as :func:`clean` does, without the account's secrets."""
+        """Clean a server's text with :func:`clean`, and remove the account's secrets."""
         return clean(words, at_most, self._secrets())
 
 
 def clean(words: str, at_most: int, secrets: Iterable[Secret] = ()) -> str:
-    """Shorten words of a server, which may have repeated what it was sent.
+    """Clean and shorten a text of a server, which may repeat parts of the request.
 
-    :param words: the words, or an error's that quotes them.
-    :param at_most: characters that are kept.
-    :param secrets: what is left out.
-    :return: the words in one line, without secrets, links' queries and whole phone numbers.
+    :param words: the text, or an error that quotes it.
+    :param at_most: the most characters to keep.
+    :param secrets: texts to remove.
+    :return: one line, without secrets, queries of links and whole phone numbers.
     """
     for secret in secrets:
         words = words.replace(secret.reveal() or "***", "***")
-    # Cut before any expression sees them: the time of some grows with the square of the length.
+    # Cut before the regular expressions: some take quadratic time.
     text = " ".join(words[:READ_AT_MOST].split())
     text = "".join(mark if mark.isprintable() else "\ufffd" for mark in text)
     text = re.sub(r"[0-9a-fA-F]{32,}", "***", text)
     text = re.sub(r"(https?://[^\s?#'\"]*)[?#][^\s'\"]*", r"\1", text)
     text = mask_phone_numbers(re.sub(r"//[^/\s@]*@", "//", text))
-    if len(words) > READ_AT_MOST:  # the end may be half of something that is not to be shown
+    if len(words) > READ_AT_MOST:  # the end may be a part of a number or secret that is no longer recognized
         text = text[:-100]
     return truncate(text, at_most)
 
 
 @lru_cache(maxsize=64)
 def _moment(seconds: int | None) -> pendulum.DateTime | None:
-    """Return one object for each second: a broadcast has up to a thousand receipts of the same."""
+    """Convert and cache a timestamp: a broadcast has up to a thousand receipts in one second."""
     try:
         return None if seconds is None else pendulum.from_timestamp(seconds)
     except (ValueError, OverflowError, OSError):

@@ -1,4 +1,4 @@
-"""A question to people, and which of its options a message of theirs chooses. No I/O."""
+"""A question to several recipients, and which option an incoming message chooses. No I/O."""
 
 from __future__ import annotations
 
@@ -26,23 +26,23 @@ if TYPE_CHECKING:
     from airflow_provider_itnio.api.signing import Secret
 
 LONGEST_KEY: Final = 100
-"""Characters of an option's key, so that its id has no more than 200, the limit of a row in a list."""
+"""Most characters of an option's key, so that its id has at most 200, the limit for a row of a list."""
 _MAC_BYTES: Final = 16
 _CLOCKS_APART: Final = 5.0
-"""Seconds by which this machine's clock may be ahead of Itniotech's."""
-NOT_OPEN: Final = "the receiver did not know the question as open"
+"""Seconds that this machine's clock may be ahead of Itniotech's."""
+NOT_OPEN: Final = "the receiver did not list the question as open"
 _NO_WORDS: Final = frozenset({"image", "video", "audio", "document", "sticker", "location", "contacts"})
-"""Types of messages whose text is a caption, and no answer."""
+"""Types of messages whose text is a caption, so not an answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A message that asks the question.
+    """A message of the question.
 
-    :param recipient: who is asked, digits only.
+    :param recipient: the recipient's number, digits only.
     :param message_id: its id; empty if it is unknown whether it was accepted.
     :param type: ``interactive`` or ``template``.
-    :param at: when it was accepted, in Unix seconds by Itniotech's clock; ``None`` if that is not known.
+    :param at: when it was accepted, in Unix seconds by Itniotech's clock; ``None`` if unknown.
     """
 
     recipient: str = field(repr=False)
@@ -52,14 +52,14 @@ class Asked:
 
     @property
     def has_usable_id(self) -> bool:
-        """Whether the receiver can be asked what became of the message."""
+        """Whether the receiver can be asked for the message's status."""
         return bool(self.message_id) and not why_not_waited_for(self.message_id)
 
 
 class AnswerDict(TypedDict):
-    """The answer to a question as plain JSON, as it stands in XCom.
+    """The answer to a question as plain JSON, as in XCom.
 
-    ``answered_by`` and ``answered_at`` are ``None`` if nobody has answered.
+    ``answered_by`` and ``answered_at`` are ``None`` if no recipient answered.
     """
 
     answer: str
@@ -68,11 +68,11 @@ class AnswerDict(TypedDict):
 
 
 class Choice(NamedTuple):
-    """What a message says to a question.
+    """The option that an incoming message chooses.
 
-    :param option: the key of the option that it chooses; ``None`` for none.
-    :param ignored: why it is no answer, if it looks like one.
-    :param means: the key of the option that is meant, if it is not clear whether it is an answer.
+    :param option: the option's key; ``None`` if the message is no answer.
+    :param ignored: why it does not count as an answer, if it looks like one.
+    :param means: the key of the option that it names, if it may be the answer to another question.
     """
 
     option: str | None
@@ -82,19 +82,19 @@ class Choice(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question that is open. It is plain JSON but for its class, and holds no secret.
+    """An open question. It can be written as plain JSON, and contains no secret.
 
-    :param id: another one for each time that a task asks.
-    :param task: which task instance asks.
-    :param options: title by key.
-    :param business_phone: the number that asks, digits only.
+    :param id: a new id each time that a task asks.
+    :param task: the task instance that asks.
+    :param options: titles by key.
+    :param business_phone: the number that messages come from, digits only.
     :param ends_at: Unix time in seconds after which no answer counts.
-    :param cursor: behind which of the receiver's messages answers come.
-    :param asked: the messages that ask it.
-    :param begun_at: Unix time in seconds when it was first about to be asked; 0 if that is not known.
-    :param has_places: whether everyone sees the options in one order, so that ``1`` is the first of them.
-    :param takes_typed: whether typed words count. Without them only a tap with its code is an answer.
-    :param unclear: who typed an option while it was not clear to which question; empty for nobody.
+    :param cursor: the cursor of the receiver after which answers arrive.
+    :param asked: the messages of the question.
+    :param begun_at: Unix time in seconds just before the first message was sent; 0 if unknown.
+    :param has_places: whether all recipients see the options in the same order, so that ``1`` is the first.
+    :param takes_typed: whether typed answers count. If not, only a tap on a button counts.
+    :param unclear: who typed an option that may belong to another question; empty if there is no such answer.
     """
 
     id: str
@@ -111,35 +111,35 @@ class Question:
 
     @staticmethod
     def new_id() -> str:
-        """Return an id that no other question has."""
+        """Return a new unique id."""
         return secrets.token_hex(8)
 
     def as_dict(self) -> dict[str, Any]:
-        """Write the question as plain JSON. Databases do not keep the order of an object's keys."""
+        """Return the question as plain JSON. The options are pairs, since databases may reorder keys."""
         asked, options = [asdict(one) for one in self.asked], [list(one) for one in self.options.items()]
         return asdict(self) | {"asked": asked, "options": options}
 
     @classmethod
     def from_dict(cls, written: Mapping[str, Any]) -> Self:
-        """Read what :meth:`as_dict` wrote."""
+        """Create a question from the result of :meth:`as_dict`."""
         asked, options = tuple(Asked(**one) for one in written["asked"]), dict(written["options"])
         return cls(**{**written, "asked": asked, "options": options})
 
     @property
     def was_accepted(self) -> bool:
-        """Whether a message that asks it was accepted."""
+        """Whether at least one message of the question was accepted."""
         return any(one.message_id for one in self.asked)
 
     @property
     def ends(self) -> str:
-        """Until when an answer counts, in ISO 8601 and UTC."""
+        """When the question closes, in ISO 8601 and UTC."""
         return datetime.fromtimestamp(self.ends_at, UTC).isoformat(timespec="seconds")
 
     def with_receipt(self, receipt: ReceiptDict, *, is_first: bool = True) -> Self:
-        """Return the question with one more message that asks it.
+        """Return the question with one more message.
 
-        :param receipt: the message's.
-        :param is_first: whether no other message can have asked the same person before.
+        :param receipt: the message's receipt.
+        :param is_first: whether it is certainly the first message of the question to this recipient.
         """
         at = datetime.fromisoformat(receipt["timestamp"]).timestamp() if receipt["timestamp"] else None
         return self._with(
@@ -147,9 +147,9 @@ class Question:
         )
 
     def with_unknown(self, recipient: str) -> Self:
-        """Return the question with a message of which it is unknown whether it was accepted.
+        """Return the question with one more message that may or may not have been accepted.
 
-        :param recipient: who may have got it, digits only.
+        :param recipient: the recipient's number, digits only.
         """
         return self._with(Asked(recipient, "", "", None))
 
@@ -157,9 +157,9 @@ class Question:
         return replace(self, asked=(*self.asked, asked))
 
     def errors_of(self, failed: Mapping[str, Mapping[str, Any]]) -> dict[str, NotDeliveredError]:
-        """Return why messages did not arrive, by the number that they went to.
+        """Return the errors of messages that failed, by the recipient's number.
 
-        :param failed: ``failure`` and ``code`` by the message's id.
+        :param failed: ``failure`` and ``code`` by message id.
         """
         return {
             one.recipient: NotDeliveredError(
@@ -170,19 +170,19 @@ class Question:
         }
 
     def is_for_template(self, recipient: str, error: NotDeliveredError) -> bool:
-        """Return whether a WhatsApp template would reach whom the question did not.
+        """Return whether a WhatsApp template would reach a recipient whom the question did not reach.
 
-        :param recipient: whose message has failed, digits only.
-        :param error: why.
+        :param recipient: the recipient's number, digits only.
+        :param error: why the recipient's message failed.
         """
         types = {one.type for one in self.asked if one.recipient == recipient}
         return error.code in WINDOW_CODES and "template" not in types
 
     def option_id(self, secret: Secret, recipient: str, key: str) -> str:
-        """Return the id of an option's button: its key and a code that only who knows the secret can make.
+        """Return the id of an option's button: its key, the question's id and a code made with the secret.
 
-        :param secret: the connection's.
-        :param recipient: the person whose button it is, digits only.
+        :param secret: the connection's secret.
+        :param recipient: the number of the recipient who gets the button, digits only.
         :param key: the option's key.
         """
         signed = json.dumps([self.id, self.task, canonical_number(recipient), key]).encode()
@@ -192,11 +192,11 @@ class Question:
     def choice_of(self, message: IncomingMessage, secret: Secret) -> Choice:
         """Return which option an incoming message chooses.
 
-        A button counts by its code alone. Typed words count if they quote the question, or if no other
-        question was open to that person when they came.
+        For a button, only its code counts. Typed words count if they quote the question, or if no other
+        question was open to the sender when they arrived.
 
-        :param message: what a person wrote or chose: text from a stranger.
-        :param secret: the connection's.
+        :param message: the incoming message: untrusted text.
+        :param secret: the connection's secret.
         """
         sender = canonical_number(message.sender)
         mine = [one for one in self.asked if canonical_number(one.recipient) == sender]
@@ -236,10 +236,10 @@ class Question:
                         return Choice(None, "the button of another person's question")
                     return self._in_time(message, key)
         key = option_id.strip().partition(f".{self.id}.")[0]
-        return Choice(None, "its code does not fit", key if quotes_it and key in self.options else None)
+        return Choice(None, "its code is not valid", key if quotes_it and key in self.options else None)
 
     def _not_typed_to_this(self, message: IncomingMessage, mine: Sequence[Asked]) -> str:
-        """Say why typed words are certainly no answer to this question."""
+        """Return why typed words are certainly not an answer to this question; empty if they may be one."""
         if message.option_id is not None:
             return "a button of another message"
         if not self.takes_typed:
@@ -255,7 +255,7 @@ class Question:
         return self._in_time(message, "").ignored
 
     def _may_be_to_another(self, message: IncomingMessage) -> str:
-        """Say why it is not clear to which question typed words are the answer."""
+        """Return why typed words may be the answer to another question; empty if that is impossible."""
         if len({self.id, *message.questions}) > 1:
             return "more than one question is open to this number"
         if {*message.closed_questions} - {self.id}:
@@ -271,12 +271,12 @@ class Question:
 
 
 def option_words(options: Mapping[str, str], *, has_places: bool = True) -> dict[str, str]:
-    """Return what a person may type, and the option that it means: key, title, and its number from 1.
+    """Return the words that a recipient may type, and the option of each: its key, title, or position from 1.
 
-    Where a title holds a number, or a key begins with one, an option's place does not count.
+    Positions do not count if a title contains a digit, or a key begins with one.
 
-    :param options: title by key.
-    :param has_places: whether its place may count at all.
+    :param options: titles by key.
+    :param has_places: whether positions may count.
     """
     words: dict[str, str] = {}
     for key, title in options.items():
@@ -288,9 +288,10 @@ def option_words(options: Mapping[str, str], *, has_places: bool = True) -> dict
 
 
 def options_by_key(options: Any) -> Any:
-    """Return options as a dict with plain keys: an enum's value, as it is in JSON after a deferral.
+    """Return options as a dict with plain keys. An enum becomes its value, as in JSON after a deferral.
 
-    :param options: what the operator is given: title by key, or a list of pairs. All else stays as it is.
+    :param options: the operator's argument: titles by key, or a list of pairs. Other values are returned as
+        they are.
     :raises InvalidParameterError: if two options have the same key.
     """
     is_list = isinstance(options, list | tuple)
@@ -309,11 +310,11 @@ def options_by_key(options: Any) -> Any:
 
 
 def check_options(options: object, is_unrendered: Callable[[Any], bool] = lambda value: False) -> None:
-    """Check that each option can be told from the others. What a title may be is checked with the message.
+    """Check the keys of options, and that no typed word means two options. The message checks the titles.
 
-    :param options: title by key.
-    :param is_unrendered: says of a value that only rendering will tell what it is.
-    :raises InvalidParameterError: if they can't be asked for.
+    :param options: titles by key.
+    :param is_unrendered: returns whether a value is rendered later.
+    :raises InvalidParameterError: if they are invalid.
     """
     if not isinstance(options, Mapping):
         raise InvalidParameterError(
@@ -328,27 +329,29 @@ def check_options(options: object, is_unrendered: Callable[[Any], bool] = lambda
         for word in {_word(text) for text in (key, title) if not is_unrendered(text)}:
             if not word and str(title).strip():
                 raise InvalidParameterError(
-                    f"options: key and title of {describe_value(key)} must have a character that can be seen"
+                    f"options: key and title of {describe_value(key)} must have a visible character"
                 )
             if meant.setdefault(word, key) != key:
                 raise InvalidParameterError(
-                    f"options: {word!r:.50} would mean {meant[word]!r:.50} and {key!r:.50}; people may type "
-                    "an option's key or title, so each must be of one option only"
+                    f"options: {word!r:.50} would mean {meant[word]!r:.50} and {key!r:.50}; recipients may "
+                    "type an option's key or title, so two options can't share one"
                 )
 
 
 def _check_key(key: object) -> None:
     if not isinstance(key, str) or key != key.strip() or len(key) > LONGEST_KEY:
         raise InvalidParameterError(
-            f"options: a key must be text of 1 to {LONGEST_KEY} characters without blanks around it, "
+            f"options: a key must be text of 1 to {LONGEST_KEY} characters without spaces around it, "
             f"{describe_value(key)} given"
         )
     check_name("options: a key", key)
 
 
 def _word(text: object, around: str = "P") -> str:
-    """Return a text as it is compared: in one case and width, without blanks and what can't be seen, and
-    without punctuation (P), and perhaps symbols (S), around it. What is nothing else stays."""
+    """Normalize a text for comparison: case and width folded, without whitespace and invisible characters.
+
+    Punctuation (P), and with ``PS`` also symbols (S), is removed at both ends, unless nothing else is left.
+    """
     folded = unicodedata.normalize("NFKC", str(text)).casefold()
     seen = "".join(one for one in folded if not _is_unseen(one))
     first, end = 0, len(seen)

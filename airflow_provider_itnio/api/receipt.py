@@ -1,4 +1,4 @@
-"""What an accepted message gives back."""
+"""The receipt of an accepted message."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import pendulum
 
 
 class ReceiptDict(TypedDict):
-    """A receipt as plain JSON, as it stands in XCom.
+    """A receipt as plain JSON, as in XCom.
 
-    A task that waits until its message is delivered adds ``status`` and ``status_at``, the time in ISO 8601.
+    A task that waits for its message to be delivered adds ``status``, and ``status_at`` in ISO 8601.
     """
 
     message_id: str
@@ -24,16 +24,16 @@ class ReceiptDict(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """Itniotech has accepted the message. Whether WhatsApp delivers it is not known here.
+    """Itniotech has accepted the message. Whether WhatsApp delivers it is not known yet.
 
-    A task returns :meth:`as_dict` of it: Airflow does not read a ``Receipt`` from an XCom.
+    From a task, return :meth:`as_dict`: Airflow can't read a ``Receipt`` from XCom.
 
-    :param message_id: the vendor's id of the message: printable text of at most 128 characters. Where the
-        vendor gave something else, it says so in brackets.
-    :param recipient: the number it goes to, digits only.
+    :param message_id: the vendor's id of the message: printable text of at most 128 characters. If that id is
+        unusable, a text in brackets that says why.
+    :param recipient: the recipient's number, digits only.
     :param type: the message's type, such as ``text`` or ``template``.
-    :param timestamp: when it was accepted, in UTC; ``None`` if the answer did not say.
-    :param in_sandbox: whether the answer is one of ``itnio-sandbox``.
+    :param timestamp: when it was accepted, in UTC; ``None`` if it is not in the answer.
+    :param in_sandbox: whether ``itnio-sandbox`` accepted it.
     """
 
     message_id: str
@@ -43,7 +43,7 @@ class Receipt:
     in_sandbox: bool = field(default=False, repr=False, compare=False)
 
     def as_dict(self) -> ReceiptDict:
-        """Write the receipt as plain JSON, the time in ISO 8601."""
+        """Return the receipt as plain JSON, the time in ISO 8601."""
         return {
             "message_id": self.message_id,
             "recipient": self.recipient,

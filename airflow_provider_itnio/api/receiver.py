@@ -1,4 +1,4 @@
-"""What is asked of ``itnio-receiver``, and what its answers mean. No I/O."""
+"""Build requests to ``itnio-receiver``, and read its answers. No I/O."""
 
 from __future__ import annotations
 
@@ -22,28 +22,28 @@ from airflow_provider_itnio.api.signing import Secret
 from airflow_provider_itnio.status_texts import describe_failure, whatsapp_code
 
 Status: TypeAlias = Literal["none", "sent", "delivered", "read", "failed"]
-"""What became of a message: ``none`` if nothing was pushed yet."""
+"""The status of a message: ``none`` if nothing was pushed yet."""
 Result = TypeVar("Result")
 
 MOST_IDS: Final = 1000
-"""Message ids in one question."""
+"""Most message ids in one request."""
 UNCLEAR_FOR: Final = 15 * 60
-"""Seconds in which people may type an answer to a question and not know that it is closed."""
+"""Seconds after a question closes in which recipients may still type an answer to it."""
 LONGEST_WAIT: Final = 25.0
-"""Seconds that the receiver holds one question back."""
+"""Most seconds that the receiver delays one answer (long polling)."""
 WINDOW_MARGIN: Final = 60.0
-"""Seconds that must be left of a 24-hour window for it to count as open: a message takes its time."""
+"""Seconds that must be left of a 24-hour window for it to count as open, since a message takes time."""
 
 
 @dataclass(frozen=True, slots=True)
 class MessageStatus:
-    """What Itniotech has pushed about a message.
+    """The last status that Itniotech has pushed for a message.
 
     :param message_id: the message's id, as in its receipt.
     :param status: ``none``, ``sent``, ``delivered``, ``read`` or ``failed``.
-    :param at: when it reached that status, in UTC and by Itniotech's clock; ``None`` with ``none``.
-    :param failure: why it failed, in words, with what to do if that is known.
-    :param code: WhatsApp's code of the failure, if it names one that is known.
+    :param at: when it reached that status, in UTC by Itniotech's clock; ``None`` with ``none``.
+    :param failure: why it failed, and what to do about it if that is known.
+    :param code: WhatsApp's code of the failure, if it is a known one.
     """
 
     message_id: str
@@ -53,25 +53,25 @@ class MessageStatus:
     code: int | None = None
 
     def has_reached(self, status: str) -> bool:
-        """Return whether the message has a status or a later one. One that has failed has reached none."""
+        """Return whether the message has a status or a later one; ``False`` if it has failed."""
         return self.status != "failed" and STATUS_ORDER.index(self.status) >= STATUS_ORDER.index(status)
 
 
 @dataclass(frozen=True, slots=True)
 class IncomingMessage:
-    """What a person wrote or chose. It is text from a stranger.
+    """A message that a person wrote, or an option that a person chose. Its text is untrusted.
 
-    :param message_id: its id; as ``reply_to`` of a message it makes that an answer.
+    :param message_id: its id; pass it as ``reply_to`` to answer it.
     :param sender: the person's number, digits only.
     :param name: the person's name on WhatsApp.
     :param type: ``text``, ``image``, ``interactive`` and so on.
-    :param text: the text, the caption, or the title of what was chosen.
-    :param option_id: the id of the button or row that was chosen.
-    :param reply_to: the id of the message that it answers.
-    :param at: when it was written, in UTC and by Itniotech's clock.
-    :param business_phone: the number that it was written to, digits only; empty if that is not known.
-    :param questions: the ids of the questions that were open to the person when it came.
-    :param closed_questions: the ids of those of which the person may not have known that they were closed.
+    :param text: the text, the caption, or the title of the option that was chosen.
+    :param option_id: the id of the button or row that was chosen, ``None`` if none was.
+    :param reply_to: the id of the message that it answers, ``None`` if there is none.
+    :param at: when it was written, in UTC by Itniotech's clock.
+    :param business_phone: the number that it was written to, digits only; empty if unknown.
+    :param questions: the ids of the questions that were open to the person when it arrived.
+    :param closed_questions: the ids of questions that were closed shortly before it arrived.
     """
 
     message_id: str
@@ -88,10 +88,10 @@ class IncomingMessage:
 
 
 class Incoming(NamedTuple):
-    """Messages that people wrote, in order.
+    """Incoming messages in order.
 
     :param messages: the messages.
-    :param cursor: what to give as ``after`` for the next ones.
+    :param cursor: the ``after`` for the next request.
     """
 
     messages: list[IncomingMessage]
@@ -100,10 +100,10 @@ class Incoming(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The 24 hours after a person wrote to a business phone, in which its ordinary messages reach them.
+    """A 24-hour window. It opens when a person writes to a business phone; without it, only templates arrive.
 
-    :param last_incoming_at: when the person last wrote, in UTC; ``None`` if the receiver knows of nothing.
-    :param open_until: until when an ordinary message arrives.
+    :param last_incoming_at: when the person last wrote, in UTC; ``None`` if the receiver has no such message.
+    :param open_until: when the window closes, in UTC; ``None`` if it is not open.
     """
 
     last_incoming_at: pendulum.DateTime | None
@@ -111,47 +111,47 @@ class Window:
 
     @property
     def is_open(self) -> bool:
-        """Whether an ordinary message arrives now: at least ``WINDOW_MARGIN`` is left."""
+        """Whether an ordinary message arrives now: at least ``WINDOW_MARGIN`` seconds are left."""
         if self.open_until is None:
             return False
         return (self.open_until - pendulum.now("UTC")).total_seconds() >= WINDOW_MARGIN
 
 
 def status_request(ids: Sequence[str], until: str, wait: float) -> Request[list[MessageStatus]]:
-    """Make the question what became of messages.
+    """Build the request for the status of messages.
 
     :param ids: up to ``MOST_IDS`` message ids.
-    :param until: the status that is waited for.
-    :param wait: how many seconds the receiver may hold the answer back, up to ``LONGEST_WAIT``.
+    :param until: the status to wait for.
+    :param wait: seconds that the receiver may delay the answer, up to ``LONGEST_WAIT``.
     """
     body = to_json({"ids": list(ids), "until": until, "wait": wait})
-    return _request("POST", "v1/messages", body, "what became of messages", partial(_statuses, ids=ids))
+    return _request("POST", "v1/messages", body, "the status of messages", partial(_statuses, ids=ids))
 
 
 def incoming_request(after: str | None, limit: int, wait: float) -> Request[Incoming]:
-    """Make the question what people wrote.
+    """Build the request for incoming messages.
 
-    :param after: the cursor of an earlier answer, ``latest``, or ``None`` for the oldest that is kept.
-    :param limit: how many messages at most, up to 1,000.
-    :param wait: how many seconds the receiver may hold the answer back, up to ``LONGEST_WAIT``.
+    :param after: the cursor of a previous answer, ``latest``, or ``None`` for the oldest message.
+    :param limit: the most messages to return, up to 1,000.
+    :param wait: seconds that the receiver may delay the answer, up to ``LONGEST_WAIT``.
     """
     cursor = f"&after={quote(after, safe='')}" if after else ""
     path = f"v1/incoming?limit={limit}&wait={wait:g}{cursor}"
-    return _request("GET", path, None, "what people wrote", _incoming)
+    return _request("GET", path, None, "incoming messages", _incoming)
 
 
 def window_requests(phone: object, business_phone: str | None) -> list[Request[Window]]:
-    """Make the questions until when an ordinary message reaches a person, one for each spelling of a number.
+    """Build the requests for a person's 24-hour window, one for each spelling of the numbers.
 
-    :param phone: the number, as people write it.
-    :param business_phone: the number that the message comes from, digits only; ``None`` for any.
-    :raises InvalidMessageError: if it is no phone number.
+    :param phone: the person's number, as people write it.
+    :param business_phone: the number that messages come from, digits only; ``None`` for any.
+    :raises InvalidMessageError: if ``phone`` is not a phone number.
     """
     people = [{"phone": one} for one in spellings(normalize_phone(phone, "phone"))]
     senders = [{"business_phone": one} for one in spellings(business_phone)] if business_phone else [{}]
-    # In an address the number would stand in logs: urllib3's, and those of proxies.
+    # POST, since urllib3 and proxies log the URL of a request.
     return [
-        _request("POST", "v1/window", to_json(one | to), "whether a 24-hour window is open", _window)
+        _request("POST", "v1/window", to_json(one | to), "a 24-hour window", _window)
         for one in people
         for to in senders
     ]
@@ -160,13 +160,13 @@ def window_requests(phone: object, business_phone: str | None) -> list[Request[W
 async def windows_of(
     perform: Callable[[Request[Window]], Awaitable[Window]], phones: Iterable[str], business_phone: str | None
 ) -> dict[str, Window]:
-    """Ask about several people at the same time.
+    """Return the 24-hour windows of several people, with concurrent requests.
 
-    :param perform: asks one question.
-    :param phones: their numbers.
+    :param perform: sends one request.
+    :param phones: the people's numbers.
     :param business_phone: the number that messages come from, digits only; ``None`` for any.
-    :return: each one's window.
-    :raises InvalidMessageError: if one of them is no phone number.
+    :return: the window by number, as it was given.
+    :raises InvalidMessageError: if one of ``phones`` is not a phone number.
     """
 
     async def ask(phone: str) -> Window:
@@ -184,15 +184,16 @@ def latest_window(windows: Iterable[Window]) -> Window:
 def open_question_request(
     question_id: str, phones: Sequence[str], open_until: int, task: str
 ) -> Request[str]:
-    """Tell the receiver that people have a question to answer, which gives the cursor behind which to read.
+    """Build the request that opens a question. Its result is the cursor from which to read answers.
 
-    It says of each incoming message which questions were open to who wrote it. Told again, it gives the same
-    cursor.
+    The receiver then marks each incoming message with the questions that were open to its sender. To open a
+    question again returns the same cursor.
 
     :param question_id: the question's id: up to 64 letters and digits.
-    :param phones: the people's numbers in each spelling, digits only, up to 3,000.
+    :param phones: the recipients' numbers in each spelling, digits only, up to 3,000.
     :param open_until: Unix time in seconds, at most 31 days from now.
-    :param task: what asks it, one question at a time: up to 64 letters and digits; empty for nothing.
+    :param task: the id of the task that asks, up to 64 letters and digits: its previous question is closed.
+        Empty closes none.
     """
     body = to_json(
         {
@@ -203,21 +204,21 @@ def open_question_request(
             "task": task,
         }
     )
-    return _request("POST", "v1/questions", body, "from where answers are read", _cursor)
+    return _request("POST", "v1/questions", body, "the cursor of a question", _cursor)
 
 
 def close_question_request(question_id: str, answered_by: Sequence[str]) -> Request[str]:
-    """Tell the receiver that a question has its answer, or gets none any more.
+    """Build the request that closes a question.
 
-    :param question_id: the question's id, or what asks it.
-    :param answered_by: the number of who has answered in each spelling, digits only.
+    :param question_id: the question's id, or the id of the task that asks.
+    :param answered_by: the number of the person who answered, in each spelling, digits only.
     """
     path, body = f"v1/questions/{question_id}/close", to_json({"answered_by": list(answered_by)})
-    return _request("POST", path, body, "that a question is closed", _closed)
+    return _request("POST", path, body, "confirmation that a question is closed", _closed)
 
 
 class ReceiverProtocol:
-    """The conversation with a receiver.
+    """Builds requests to a receiver, and reads the answers.
 
     :param token: the read token.
     """
@@ -227,26 +228,26 @@ class ReceiverProtocol:
         self.clock = ServerClock()
 
     def signed_headers(self) -> dict[str, str]:
-        """Return the header that proves who asks. Keep it in no variable."""
+        """Return the header with the token. Do not store it: tracebacks show variables."""
         return {"Authorization": f"Bearer {self._token.reveal()}"}
 
     def sets_clock(self, request: Request[Any], answer: Response) -> bool:
-        """Return ``False``: no answer of a receiver is about the clock."""
+        """Return ``False``: receiver requests have no timestamp."""
         return False
 
     def judge_clock(self, request: Request[Any], answer: Response, offset: float) -> None:
-        """Do nothing: no answer of a receiver is about the clock."""
+        """Do nothing: receiver requests have no timestamp."""
 
     def result(
         self, request: Request[Result], answer: Response, delivery: Delivery = "at_least_once"
     ) -> Result:
-        """Read what was asked for out of an answer.
+        """Return the result in an answer.
 
-        :param request: what was asked.
-        :param answer: what came back.
-        :param delivery: is of no meaning here.
-        :raises ReceiverAccessError: if the receiver does not accept the token, or no receiver answers.
-        :raises ReceiverError: if the answer holds nothing of the kind.
+        :param request: the request.
+        :param answer: its answer.
+        :param delivery: not used.
+        :raises ReceiverAccessError: after HTTP 401 (the token is not accepted) or 404 (not a receiver).
+        :raises ReceiverError: if the answer does not contain the result.
         """
         if answer.http_status == 200 and (result := request.parse(answer.payload)) is not None:
             return result
@@ -260,22 +261,23 @@ class ReceiverProtocol:
         if code == 404:
             raise ReceiverAccessError("receiver_url: no itnio-receiver answers there (HTTP 404)")
         raise ReceiverError(
-            f"The receiver did not say {request.description}: HTTP {code} {words}".rstrip(), http_status=code
+            f"The receiver did not return {request.description}: HTTP {code} {words}".rstrip(),
+            http_status=code,
         )
 
     def failure(self, ended: BaseException, request: Request[Any], *, has_left: bool) -> BaseException:
-        """Say what a question means that ended without an answer.
+        """Return the error to raise for a request that ended without an answer.
 
-        :param ended: what ended it. It goes on as it is where it came from outside.
-        :param request: what was asked.
-        :param has_left: is of no meaning here.
+        :param ended: the exception that ended it. A timeout of the task or a cancellation is returned as is.
+        :param request: the request.
+        :param has_left: not used.
         """
         if not isinstance(ended, Exception):
             ended.__cause__ = ended.__context__ = None
             return ended.with_traceback(None)
         return ReceiverError(
-            f"The receiver could not be asked {request.description}: "
-            f"{type(ended).__name__}: {self._clean(str(ended))}. Does itnio-receiver run at receiver_url?"
+            f"The receiver could not be asked for {request.description}: "
+            f"{type(ended).__name__}: {self._clean(str(ended))}. Is itnio-receiver running at receiver_url?"
         )
 
     def _clean(self, words: str) -> str:
@@ -299,8 +301,8 @@ def _statuses(payload: Mapping[str, Any], ids: Sequence[str]) -> list[MessageSta
     return None
 
 
-def _status(message_id: str, told: object) -> MessageStatus | None:
-    match told:
+def _status(message_id: str, given: object) -> MessageStatus | None:
+    match given:
         case {"message_id": of} if of != message_id:
             return None
         case {"message_id": _, "status": "none"}:
@@ -317,14 +319,14 @@ def _status(message_id: str, told: object) -> MessageStatus | None:
 
 def _incoming(payload: Mapping[str, Any]) -> Incoming | None:
     match payload:
-        case {"messages": list() as told, "cursor": str() as cursor} if cursor.isascii():
-            messages = _all(map(_incoming_message, told))
+        case {"messages": list() as given, "cursor": str() as cursor} if cursor.isascii():
+            messages = _all(map(_incoming_message, given))
             return None if messages is None else Incoming(messages, cursor)
     return None
 
 
-def _incoming_message(told: object) -> IncomingMessage | None:
-    match told:
+def _incoming_message(given: object) -> IncomingMessage | None:
+    match given:
         case {
             "message_id": str() as message_id,
             "from": str() as sender,
@@ -365,7 +367,7 @@ def _window(payload: Mapping[str, Any]) -> Window | None:
 
 
 def _all(values: Iterable[Result | None]) -> list[Result] | None:
-    """Return the values, ``None`` if one of them could not be read."""
+    """Return the values, or ``None`` if one of them could not be read."""
     every = list(values)
     read = [value for value in every if value is not None]
     return read if len(read) == len(every) else None

@@ -1,4 +1,4 @@
-"""What came back from a server that may say anything: read leniently, and no more of it than is of use."""
+"""A server's answer, which may be anything: read leniently and with limits."""
 
 from __future__ import annotations
 
@@ -12,35 +12,35 @@ from typing import Any, Final
 from pydantic_core import from_json
 
 ANSWER_LIMIT: Final = 1024 * 1024
-"""The longest answer that is read, in bytes."""
+"""Most bytes of an answer that are read."""
 
 _WHOLE: Final = re.compile(r"\s*-?\d+\s*", re.ASCII)
 
 READ_AT_MOST: Final = 2000
-"""Characters of a server's words that are looked at."""
+"""Most characters of a server's text that are processed."""
 
 
 @dataclass(slots=True)
 class Response:
-    """What came back. It does not show: a server may have repeated what it was sent.
+    """An answer. Its repr hides headers and body, since a server may repeat parts of the request.
 
     :param http_status: the HTTP code.
     :param headers: the headers by lower-case name.
-    :param body: at most ``ANSWER_LIMIT`` bytes, and one more if it was longer.
+    :param body: the body, longer than ``ANSWER_LIMIT`` bytes if it was cut.
     """
 
     http_status: int
     headers: Mapping[str, str] = field(repr=False)
     body: InitVar[bytes]
     length: int = field(init=False)
-    """How many bytes the body has, as far as it was read."""
+    """Bytes of the body that were read."""
     status: int | None = field(init=False)
-    """The vendor's status, ``None`` if the answer states none."""
+    """The vendor's status code, ``None`` if the answer has none."""
     payload: Mapping[str, Any] = field(init=False, repr=False)
-    """The JSON object that it is; empty if it is none."""
+    """The JSON object in the body; empty if there is none."""
 
     def __post_init__(self, body: bytes) -> None:
-        """Read the body, once for all who ask."""
+        """Parse the body once."""
         if encoding := self.header("content-encoding"):
             body = _unpacked(body, encoding)
         self.length = len(body)
@@ -48,12 +48,12 @@ class Response:
         self.status = whole_number(self.payload.get("status"))
 
     def header(self, name: str) -> str | None:
-        """Return the text of a header, named in lower case, as far as it can be of use."""
+        """Return the first ``READ_AT_MOST`` characters of a header, named in lower case."""
         value = self.headers.get(name)
         return None if value is None else value[:READ_AT_MOST]
 
     def forget(self) -> None:
-        """Let go of what a traceback's locals might show."""
+        """Drop headers and payload, so that tracebacks can't show them."""
         self.headers = self.payload = {}
 
 
@@ -69,7 +69,7 @@ def _json_object(body: bytes) -> Mapping[str, Any]:
 
 
 def _unpacked(body: bytes, encoding: str) -> bytes:
-    """Unpack what came packed though it was not to, and no more of it than is read of any answer."""
+    """Decompress a body that was compressed although the request forbids it, up to ``ANSWER_LIMIT``."""
     if encoding.strip().lower() not in ("gzip", "x-gzip", "deflate"):
         return body
     try:
@@ -79,10 +79,10 @@ def _unpacked(body: bytes, encoding: str) -> bytes:
 
 
 def whole_number(value: object, digits: int = 9) -> int | None:
-    """Read a number that the vendor gives as text or as a number.
+    """Read a whole number that the vendor writes as text or as a number; ``None`` if it is none.
 
-    :param value: what stands in an answer.
-    :param digits: how many it has at most.
+    :param value: the value in the answer.
+    :param digits: the most digits it may have.
     """
     if isinstance(value, str) and len(value) < 2 * digits and _WHOLE.fullmatch(value):
         value = int(value)

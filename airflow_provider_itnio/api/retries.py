@@ -1,6 +1,6 @@
-"""Whether a message that was not sent is tried again within a try of the task, and after how long.
+"""Whether and when a message that was not sent is attempted again within one try of the task.
 
-Which answers mean that it was not sent stands in ``http_errors.py``.
+``http_errors.py`` decides which answers mean that it was not sent.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ log = NeverRaisingLog(__name__)
 
 
 class RetryAfterOrBackoff(wait_base):
-    """Wait longer each time, and never less than the answer asked for."""
+    """Wait longer after each attempt, and at least the answer's ``Retry-After``."""
 
     def __init__(self, settings: ClientSettings) -> None:
         self._longest = settings.longest_wait
-        # Not wait_exponential_jitter, whose parameters have other names in each tenacity.
+        # Not wait_exponential_jitter: its parameters are renamed between versions of tenacity.
         doubling = wait_exponential(multiplier=settings.first_wait, max=settings.longest_wait)
         self._longer = doubling + wait_random(0, settings.jitter)
 
@@ -34,9 +34,9 @@ class RetryAfterOrBackoff(wait_base):
 
 
 def retry_options(settings: ClientSettings) -> dict[str, Any]:
-    """Make what tenacity's ``Retrying`` and ``AsyncRetrying`` take, so that both clients wait alike.
+    """Return the options of tenacity's ``Retrying`` and ``AsyncRetrying``, the same for both clients.
 
-    :param settings: how often, and how long at most.
+    :param settings: the limits for attempts and waits.
     """
 
     def should_retry(error: BaseException) -> bool:
@@ -46,9 +46,9 @@ def retry_options(settings: ClientSettings) -> dict[str, Any]:
             return False
         return error.retry_after is None or error.retry_after <= settings.max_retry_after
 
-    def tell(state: RetryCallState) -> None:
+    def log_retry(state: RetryCallState) -> None:
         log.warning(
-            "Try %s of %s: %s; trying again in %.1f s",
+            "Attempt %s of %s failed: %s; trying again in %.1f s",
             state.attempt_number,
             settings.max_attempts,
             state.outcome and state.outcome.exception(),
@@ -59,6 +59,6 @@ def retry_options(settings: ClientSettings) -> dict[str, Any]:
         "retry": retry_if_exception(should_retry),
         "wait": RetryAfterOrBackoff(settings),
         "stop": stop_after_attempt(settings.max_attempts),
-        "before_sleep": tell,
+        "before_sleep": log_retry,
         "reraise": True,
     }

@@ -19,19 +19,18 @@ _SAFE_IN_PATH: Final = "/%:@!$&'()*+,;=~"
 
 @dataclass(frozen=True, slots=True)
 class ClientSettings:
-    """Where a client sends to and how long it waits. Two equal ones can share a client.
+    """Where a client sends to and how long it waits. Hooks with equal settings can share a client.
 
     :param base_url: the API's address without the path of an endpoint.
-    :param connect_timeout: seconds in which a connection must be made: the look-up of the name, a proxy and
-        TLS included.
-    :param timeout: seconds from then on in which the whole answer must have come, however slowly it comes.
-    :param max_attempts: how often a message that was not sent is tried, the first time included.
-    :param max_retry_after: the longest ``Retry-After``, in seconds, that is waited for.
-    :param retry_refused: try again also what was refused for a reason that may pass.
-    :param first_wait: the least seconds before the second try; they double with each further try.
-    :param longest_wait: the most seconds between two tries, unless the server asked for more.
-    :param jitter: up to how many seconds are added at random to each wait.
-    :param proxy: the proxy's URL; ``None`` takes the environment's.
+    :param connect_timeout: seconds to connect, including name resolution, a proxy and TLS.
+    :param timeout: seconds after that for the request and the whole answer.
+    :param max_attempts: how many times to try to send a message, including the first.
+    :param max_retry_after: the longest ``Retry-After`` to wait for, in seconds.
+    :param retry_refused: also retry a message that was refused for a transient reason.
+    :param first_wait: the shortest wait before the second attempt in seconds; it doubles for each later one.
+    :param longest_wait: the longest wait between two attempts in seconds, unless ``Retry-After`` is longer.
+    :param jitter: up to this many random seconds are added to each wait.
+    :param proxy: the proxy's URL; ``None`` for the environment's proxy.
     """
 
     base_url: str = DEFAULT_BASE_URL
@@ -51,17 +50,17 @@ class ClientSettings:
 
 
 def checked_base_url(url: str | Secret, *, allow_http: bool = False) -> str:
-    """Check an API's address.
+    """Check the address of an API.
 
-    :param url: ``https://`` and a host, with a path if the API stands behind one. Plain ``http://`` is taken
-        for a loopback address only.
-    :param allow_http: take plain ``http://`` for any host. The Api-Key then travels readable, and with each
-        request a signature that is good for any other until it expires.
-    :return: the address in ASCII, without a slash at its end.
-    :raises ConfigurationError: if it is something else. The traceback does not show it: a password may have
-        been put into it.
+    :param url: ``https://`` and a host, with a path if the API has one. Plain ``http://`` is accepted for a
+        loopback address only.
+    :param allow_http: accept plain ``http://`` for any host. The Api-Key is then sent unencrypted, with a
+        signature that is valid for any other request until it expires.
+    :return: the address in ASCII, without a trailing slash.
+    :raises ConfigurationError: if it is invalid. The traceback does not show the address, which may contain a
+        password.
     """
-    url = Secret(url)  # under the same name, so that no frame below shows what was given
+    url = Secret(url)  # under the same name, so that no traceback shows the argument
     checked, problem = _base_url(url, allow_http)
     if problem:
         raise ConfigurationError(problem)
@@ -75,18 +74,18 @@ def _base_url(secret: Secret, allow_http: bool) -> tuple[str, str]:
         parts = urlsplit(url)
         port = "" if parts.port is None else f":{parts.port}"
     except ValueError:
-        # Its own words would show what stands in the port's place, which may be a secret.
-        return "", f"must be an address such as {DEFAULT_BASE_URL}, with nothing but a number for a port"
+        # The ValueError would show the text in place of the port, which may be a secret.
+        return "", f"must be an address such as {DEFAULT_BASE_URL}, with a number as its port, if any"
     host, shown = _ascii_host(parts.hostname), truncate(link_without_query(url), 60)
     if parts.scheme not in ("http", "https") or host is None or not _is_visible(url):
         return "", f"must be an address such as {DEFAULT_BASE_URL}, {shown!r} given"
     if parts.username is not None or parts.query or parts.fragment:
-        return "", "must hold no user name, query or fragment"
+        return "", "must not contain a user name, query or fragment"
     if _ENDPOINT.search(parts.path):
         return "", f"must be the API's address, without an endpoint's path, {shown!r} given"
     if parts.scheme == "http" and not (allow_http or is_loopback(parts.hostname or "")):
         return "", (
-            f"must be https://, {shown!r} given: plain http would send the Api-Key readable; "
+            f"must be https://, {shown!r} given: plain http would send the Api-Key unencrypted; "
             'the extra {"allow_http": true} allows it'
         )
     return f"{parts.scheme}://{host}{port}{quote(parts.path.rstrip('/'), safe=_SAFE_IN_PATH)}", ""
@@ -95,14 +94,15 @@ def _base_url(secret: Secret, allow_http: bool) -> tuple[str, str]:
 def check_proxy(url: Secret, name: str) -> None:
     """Check a proxy's address.
 
-    :param url: ``http://`` or ``https://`` and a host, with user name and password if the proxy wants them.
-    :param name: how an error begins.
-    :raises ConfigurationError: if it is something else. The error does not show it: it may hold a password.
+    :param url: ``http://`` or ``https://`` and a host, with user name and password if the proxy needs them.
+    :param name: the first words of an error.
+    :raises ConfigurationError: if it is invalid. The error does not show the address, which may contain a
+        password.
     """
     problem = _problem_of_proxy(url)
     if problem:
         raise ConfigurationError(
-            f"{name} must be an address such as http://proxy.example:3128, one {problem} given"
+            f"{name} must be an address such as http://proxy.example:3128, an address {problem} given"
         )
 
 
@@ -117,7 +117,7 @@ def _problem_of_proxy(url: Secret) -> str:
     if parts.scheme not in ("http", "https"):
         return f"that begins with {parts.scheme}://" if parts.scheme else "without http:// before its host"
     if _ascii_host(parts.hostname) is None or port == 0:
-        return "with a host or port that is none"
+        return "with an invalid host or port"
     try:
         unquote(f"{parts.username}{parts.password}", errors="strict").encode("latin-1")
     except UnicodeError:
@@ -126,14 +126,14 @@ def _problem_of_proxy(url: Secret) -> str:
 
 
 def _ascii_host(host: str | None) -> str | None:
-    """Return a host as both clients understand it, ``None`` if it is none."""
+    """Return a host in the form that both clients read alike, ``None`` if it is invalid."""
     if not host or not _is_visible(host):
         return None
-    if ":" in host:  # the address of an IPv6 host, which urlsplit has checked
+    if ":" in host:  # an IPv6 address, which urlsplit has checked
         return f"[{host}]"
     try:
         name = host.encode("idna").decode("ascii")
-        # What ends in a number is an IPv4 address; libraries differ in what 127.1 and 2130706433 are.
+        # A host that ends in a number must be a full IPv4 address: libraries differ on 127.1 and 2130706433.
         if re.fullmatch(r"0x[0-9a-f]*|[0-9]+", name.rstrip(".").rpartition(".")[2]):
             ip_address(name)
     except ValueError:
@@ -146,7 +146,7 @@ def _is_visible(text: str) -> bool:
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether what is sent to a host stays on this machine."""
+    """Return whether a host is this machine."""
     try:
         return ip_address(host).is_loopback
     except ValueError:

@@ -1,7 +1,7 @@
-"""How a request proves who sends it.
+"""Sign requests.
 
-Rule of the vendor (page ``/api/account``): ``Sign`` is the MD5, in hex, of Api-Key, secret and the text of
-``Timestamp`` written one behind the other; ``Timestamp`` is Unix time in seconds.
+The vendor's rule (page ``/api/account``): ``Sign`` is the MD5 in hex of the concatenated Api-Key, secret and
+``Timestamp``; ``Timestamp`` is Unix time in seconds.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from airflow_provider_itnio.api.errors import ConfigurationError
 
 
 class Secret:
-    """Text that does not show: neither in ``repr``, ``str`` and ``format`` nor in a pickle.
+    """A text that ``repr``, ``str`` and ``format`` hide, and that can't be pickled.
 
-    :param text: the text, or a secret that holds it.
+    :param text: the text, or another secret.
     """
 
     __slots__ = ("reveal",)
 
     def __init__(self, text: str | Secret) -> None:
         plain = text.reveal if isinstance(text, Secret) else str(text).__str__
-        # A method of the text itself: a function of ours would have a frame, whose locals tracebacks show.
+        # A method of the text itself: a Python function would have a frame, whose locals tracebacks show.
         self.reveal: Callable[[], str] = plain
-        """Gives the text. Call it where it is used, and keep what it gives in no variable."""
+        """Return the text. Call it where it is used, and do not store it: tracebacks show variables."""
 
     def __repr__(self) -> str:
         return "'***'"
@@ -56,20 +56,20 @@ class Secret:
 
 
 class Credentials:
-    """An account's Api-Key and secret. Neither shows.
+    """An account's Api-Key and secret. Its repr hides both.
 
-    :param api_key: what the vendor calls apiKey.
-    :param secret: what the vendor calls apiSecret or apiPwd.
-    :raises ConfigurationError: if the Api-Key can't stand in a header.
+    :param api_key: the vendor's ``apiKey``.
+    :param secret: the vendor's ``apiSecret`` or ``apiPwd``.
+    :raises ConfigurationError: if the Api-Key is not valid in a header.
     """
 
     __slots__ = ("api_key", "secret")
 
     def __init__(self, api_key: str | Secret, secret: str | Secret) -> None:
-        # Under the same names, so that no traceback of an error below shows what was given.
+        # Under the same names, so that no traceback shows the arguments.
         api_key, secret = Secret(api_key), Secret(secret)
         if not is_one_ascii_word(api_key):
-            raise ConfigurationError("the Api-Key must be letters, digits and marks of ASCII, in one word")
+            raise ConfigurationError("the Api-Key must be printable ASCII characters without spaces")
         self.api_key = api_key
         self.secret = secret
 
@@ -86,17 +86,17 @@ class Credentials:
         return self.api_key, self.secret
 
     def sign(self, timestamp: str) -> str:
-        """Compute ``Sign`` for the very text that goes into ``Timestamp``.
+        """Return ``Sign`` for a ``Timestamp``.
 
-        :param timestamp: Unix time in whole seconds, as text.
+        :param timestamp: the exact text of the header: Unix time in whole seconds.
         :return: 32 lower-case hex digits.
         """
-        # The vendor's scheme, not a choice of ours; the flag lets it run on FIPS machines.
+        # The vendor requires MD5; usedforsecurity=False lets it run on FIPS machines.
         return hashlib.md5(
             f"{self.api_key.reveal()}{self.secret.reveal()}{timestamp}".encode(), usedforsecurity=False
         ).hexdigest()
 
 
 def is_one_ascii_word(secret: Secret) -> bool:
-    """Return whether a text can stand in a header as it is: ASCII, no blanks, nothing invisible."""
+    """Return whether a text is valid in a header: printable ASCII without spaces."""
     return secret.reveal().isascii() and secret.reveal().isprintable() and " " not in secret.reveal()

@@ -1,4 +1,4 @@
-"""Sockets each of whose calls ends at one deadline, however slowly the other end goes on."""
+"""Sockets with one deadline for all of their calls."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ else:
     _Base = object
 
 Addresses: TypeAlias = Sequence[tuple[int, int, int, str, tuple[Any, ...]]]
-"""What ``socket.getaddrinfo`` gives."""
+"""The result of ``socket.getaddrinfo``."""
 
 
 class _Timed(_Base):
-    """Ends each call at a deadline. A socket's own timeout would begin anew with each byte that comes."""
+    """Ends each call at a deadline. The timeout of a plain socket restarts with each byte it receives."""
 
     ends_at: float = 0.0
-    """When, in seconds of ``time.monotonic``."""
+    """The deadline, in seconds of ``time.monotonic``."""
 
     def wait_no_longer(self) -> None:
-        """Set the timeout of the next call to what is left.
+        """Set the timeout of the next call to the seconds until the deadline.
 
-        :raises TimeoutError: if nothing is.
+        :raises TimeoutError: if the deadline has passed.
         """
         left = self.ends_at - time.monotonic()
         if left <= 0:
-            raise TimeoutError("the time is over")
+            raise TimeoutError("timed out")
         self.settimeout(left)
 
     def recv(self, *args: Any) -> Any:
@@ -61,13 +61,13 @@ class TimedTlsSocket(_Timed, ssl.SSLSocket):
 
     @classmethod
     def _create(cls, sock: Any, *args: Any, **kwargs: Any) -> Any:
-        """Keep the deadline of the socket that is wrapped: a proxy may be asked before there is another."""
+        """Copy the deadline of the wrapped socket, which a proxy's CONNECT needs."""
         made = super()._create(sock, *args, **kwargs)  # type: ignore[misc]
         made.ends_at = sock.ends_at
         return made
 
     def do_handshake(self, block: bool = False) -> None:
-        """Close the socket if this is ended, also by what is no ``Exception``: nobody else has it yet."""
+        """Close the socket if the handshake fails or is interrupted: no other code can close it yet."""
         try:
             super().do_handshake(block)
         except BaseException:
@@ -76,10 +76,10 @@ class TimedTlsSocket(_Timed, ssl.SSLSocket):
 
 
 def look_up(host: str, port: int) -> Future[Addresses]:
-    """Look a name up in a thread of its own: a look-up that hangs can't be ended, only left behind.
+    """Resolve a host name in a separate thread: a lookup that hangs can't be stopped, only abandoned.
 
     :param host: a name or an address.
-    :param port: the port that the addresses are to have.
+    :param port: the port for the addresses.
     """
     found: Future[Addresses] = Future()
     found.set_running_or_notify_cancel()
@@ -95,19 +95,19 @@ def look_up(host: str, port: int) -> Future[Addresses]:
 
 
 def connect(host: str, port: int, ends_at: float) -> TimedSocket:
-    """Connect to the first address of a host that can be reached.
+    """Connect to the first address of a host that is reachable.
 
     :param host: a name or an address.
     :param port: the port.
-    :param ends_at: when at the latest, in seconds of ``time.monotonic``. Each address gets its share of the
-        time, so that one that never answers leaves some for the others.
-    :raises OSError: if there is none; it names the host.
+    :param ends_at: the deadline, in seconds of ``time.monotonic``. The time is divided among the addresses:
+        one that never answers leaves time for the others.
+    :raises OSError: if none is reachable; the error names the host.
     """
     try:
         addresses = look_up(host, port).result(max(0.0, ends_at - time.monotonic()))
-    except OSError as error:  # a TimeoutError too, which says nothing else
-        raise type(error)(f"{host}: {error or 'the look-up of the name takes too long'}") from None
-    failure = OSError("the name has no address")
+    except OSError as error:  # including the TimeoutError of result(), which has no text
+        raise type(error)(f"{host}: {error or 'name resolution timed out'}") from None
+    failure = OSError("the host name has no address")
     for position, (family, kind, protocol, _, address) in enumerate(addresses):
         connecting = TimedSocket(family, kind, protocol)
         try:

@@ -1,8 +1,8 @@
-"""What follows from each status code of the vendor: its error class, and whether it is transient.
+"""The error class of each status code of the vendor, and whether it is transient.
 
-``status_texts`` says what each code means. The same number means different things on ``wa/*`` and
-on ``sms/*``, so a code is always looked up in the table of the endpoint that answered. A code that is not
-listed is refused and not tried again.
+``status_texts`` has the meanings. The same number has different meanings on ``wa/*`` and ``sms/*``, so a code
+is always looked up in the table of the endpoint that answered. A code that is not listed is a refusal that is
+not retried.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ _OF_ALL_MESSAGES = (AuthenticationError, AccountError, SenderError)
 
 
 class StatusCode(NamedTuple):
-    """What one status code says.
+    """One status code.
 
     :param code: the number.
     :param meaning: what it means.
-    :param advice: what a person can do about it; empty where the meaning says it already.
-    :param error_class: the error that it becomes.
+    :param advice: what to do about it; empty if the meaning makes that clear.
+    :param error_class: the error to raise.
     :param transient: whether the same request may be accepted later without a change.
-    :param clock: whether the time in the request was too far from the server's.
+    :param clock: whether the request's timestamp was too far from the server's time.
     :param recipient_specific: whether the code is about this recipient only.
     """
 
@@ -104,6 +104,6 @@ def status_code(table: Mapping[int, StatusCode], code: int) -> StatusCode:
 
     :param table: the table of the endpoint that answered.
     :param code: the ``status`` of the answer.
-    :return: what the code says; for an unlisted one, that it is not documented.
+    :return: its entry; for an unlisted code, an entry that says that it is not documented.
     """
     return table.get(code) or StatusCode(code, "not a documented code", "ask Itniotech", RefusedError)

@@ -1,4 +1,4 @@
-"""A wait until messages have a status: what to ask next, and when it is over. No I/O."""
+"""Wait until messages have a status: what to ask the receiver next, and when the wait ends. No I/O."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
 from airflow_provider_itnio.api.receiver import LONGEST_WAIT, MessageStatus
 
 AFTER_ERROR: Final = 10.0
-"""Seconds after which a receiver that could not be asked is asked again."""
+"""Seconds to wait after an error of the receiver before the next request."""
 
 LAST_ANSWER: Final = 5.0
-"""Seconds after a wait's end in which its last answer is taken: a receiver that hangs makes it no longer."""
+"""Seconds after the end of a wait in which the receiver's last answer is accepted."""
 
 _ORDER: Final = ("none", "sent", "delivered", "failed", "read")
 """Which statuses are final for which: as the receiver has it."""
@@ -25,11 +25,11 @@ log = NeverRaisingLog(__name__)
 class StatusWait:
     """Waits until each of some messages has a status or has failed.
 
-    :param message_ids: the messages.
+    :param message_ids: the messages' ids.
     :param until: ``sent``, ``delivered`` or ``read``.
-    :param ends_at: Unix time in seconds at which it ends in any case.
-    :param now: gives the Unix time in seconds.
-    :param ends_on_failure: whether it ends as soon as one of the messages has failed.
+    :param ends_at: Unix time in seconds at which the wait times out.
+    :param now: returns the Unix time in seconds.
+    :param ends_on_failure: whether the wait ends as soon as one of the messages has failed.
     """
 
     def __init__(
@@ -51,21 +51,21 @@ class StatusWait:
         self._problem = ""
 
     def question(self) -> dict[str, Any]:
-        """Return what to give ``message_status`` now."""
+        """Return the next arguments of ``message_status``."""
         self._asked_at = self._now()
         left = max(0.0, self._ends_at - self._asked_at)
         wait = min(LONGEST_WAIT, left)
         return {"ids": self._ids, "until": self._until, "wait": wait, "within": left + LAST_ANSWER}
 
     def take(self, answer: Mapping[str, MessageStatus] | ItnioError) -> float | None:
-        """Take the answer, or one of ``MAY_PASS``.
+        """Take the answer of ``message_status``, or its error, one of ``MAY_PASS``.
 
-        :return: the seconds to pause before the next question; ``None`` if the wait is over.
+        :return: the seconds to pause before the next request; ``None`` if the wait is over.
         """
         now = self._now()
         if isinstance(answer, ItnioError):
             if not self._problem:
-                log.warning("%s. The wait goes on", answer)
+                log.warning("%s. Still waiting", answer)
             self._problem = str(answer)
             pause = AFTER_ERROR
         else:
@@ -75,7 +75,7 @@ class StatusWait:
             reached = sum(one.has_reached(self._until) for one in told)
             if (failed and self._ends_on_failure) or failed + reached == len(told):
                 return None
-            pause = self._asked_at + LONGEST_WAIT - now  # if it was answered early: it is under load
+            pause = self._asked_at + LONGEST_WAIT - now  # a receiver under load answers early
         return None if now >= self._ends_at else max(0.0, min(pause, self._ends_at - now))
 
     def _latest(self, told: MessageStatus) -> MessageStatus:
@@ -83,10 +83,10 @@ class StatusWait:
         return max(told, self._statuses.get(told.message_id, told), key=lambda one: _ORDER.index(one.status))
 
     def result(self) -> dict[str, Any]:
-        """Return what is known at the end, as plain JSON.
+        """Return the result of the wait, as plain JSON.
 
         :return: ``statuses``, with ``status``, ``at``, ``failure`` and ``code`` by message id; and
-            ``problem``, why the receiver could not be asked the last time.
+            ``problem``, the error of the last request to the receiver, or an empty text.
         """
         return {
             "statuses": {

@@ -1,4 +1,4 @@
-"""Work that can't be ended, such as the look-up of a name: it is left to itself when its time is over."""
+"""Run functions that can't be interrupted, such as name lookups, and abandon them after a timeout."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ Result = TypeVar("Result")
 
 
 def within(seconds: float, work: Callable[[], Result]) -> Result:
-    """Do work in a thread of its own, and return what it returns.
+    """Run a function in a separate thread and return its result.
 
-    :param seconds: how long it is waited for at most.
-    :param work: what to do. If it takes longer it goes on, and keeps no process from ending.
+    :param seconds: the longest time to wait for the result.
+    :param work: the function. If it takes longer, it is left running in a daemon thread.
     :raises TimeoutError: if it has not ended in time.
     """
     try:
@@ -25,10 +25,10 @@ def within(seconds: float, work: Callable[[], Result]) -> Result:
 
 
 def in_thread(work: Callable[[], Result]) -> Future[Result]:
-    """Begin work in a thread of its own, which keeps no process from ending.
+    """Start a function in a separate daemon thread.
 
-    :param work: what to do.
-    :return: what comes of it.
+    :param work: the function.
+    :return: its future result.
     """
     result: Future[Result] = Future()
     result.set_running_or_notify_cancel()

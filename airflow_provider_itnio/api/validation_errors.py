@@ -1,4 +1,4 @@
-"""Pydantic's errors become sentences about the message: its path, the limit and what was given."""
+"""Translate pydantic's errors to sentences with the path in the message, the limit and the value given."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from airflow_provider_itnio.api.hints import object_hint
 def describe_errors(
     error: ValidationError, model: type[BaseModel], name: str, is_unrendered: Callable[[object], bool]
 ) -> list[str]:
-    """Write one sentence for each rule that a message breaks.
+    """Return one sentence for each rule that a message breaks.
 
-    :param error: what pydantic says.
-    :param model: the model that was to hold the message.
+    :param error: pydantic's error.
+    :param model: the model of the message.
     :param name: the message's type, with which every path begins.
-    :param is_unrendered: returns whether a value is rendered later; its errors are left out.
+    :param is_unrendered: returns whether a value is rendered later; errors of such a value are left out.
     """
     problems = []
     for details in error.errors(include_url=False):
         if not is_unrendered(_faulty_value(details)):
-            # A key that is not text can't stand in a path, so the error is reported for the object.
+            # A key that is not text can't be part of a path, so the error is reported for the object.
             loc = details["loc"][:-1] if details["type"] == "invalid_key" else details["loc"]
             place = _Place(name, model, loc)
             problems.append(f"{place.path}{_discriminator(details)}: {_sentence(details, place)}")
@@ -33,9 +33,9 @@ def describe_errors(
 
 
 class _Place:
-    """Where in a message an error stands, found by following pydantic's path through the models.
+    """The place of an error in a message, found by following pydantic's path through the models.
 
-    Behind a choice between models pydantic's path names the model chosen, which is no key of the message.
+    After a union of models, pydantic's path has the name of the selected model, which is not a key.
     """
 
     def __init__(self, name: str, model: type[BaseModel], loc: Iterable[int | str]) -> None:

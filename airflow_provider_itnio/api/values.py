@@ -1,7 +1,7 @@
-"""What a value from data is, by what it can do: a gap, a whole number, a scalar.
+"""Classify values from data: missing values, whole numbers, scalars.
 
-Data comes from data frames, databases and files. numpy and pandas are never imported: their values are known
-by how they behave. But for :func:`plain_data`, no function here raises, whatever it is given.
+Data comes from data frames, databases and files. numpy and pandas are never imported: their values are
+recognized by how they behave. Except :func:`plain_data`, no function here raises.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from typing import Any, Final
 _LEVELS: Final = 12
 """How deep data may be nested. A message needs nine levels."""
 _LONGEST: Final = 5000
-"""Digits of a Decimal that is still made an int: ``Decimal("1E+999999999")`` would fill the memory."""
+"""Most digits of a Decimal to convert to an int: ``Decimal("1E+999999999")`` would fill the memory."""
 
 
 def type_name(value: object) -> str:
-    """Name a value's type, fit to stand in an error."""
+    """Return the name of a value's type for an error."""
     try:
         name = type(value).__name__
         return name if name.isidentifier() and len(name) <= 60 else "object"
@@ -30,7 +30,7 @@ def type_name(value: object) -> str:
 
 
 def is_gap(value: Any) -> bool:
-    """Return whether a value stands for a missing one: ``None``, NaN of any type, ``NaT``, ``pandas.NA``."""
+    """Return whether a value is a missing value: ``None``, NaN of any type, ``NaT``, ``pandas.NA``."""
     if value is None:
         return True
     try:
@@ -40,15 +40,15 @@ def is_gap(value: Any) -> bool:
             return value.is_nan()  # a signalling NaN can't be compared
         if hasattr(type(value), "as_py"):  # of pyarrow, whose null is equal to itself
             return is_gap(value.as_py())
-        differs = value != value  # noqa: PLR0124 - what NaN is known by
-        # An array compares by element; NA gives itself.
+        differs = value != value  # noqa: PLR0124 - NaN differs from itself
+        # An array compares by element; pandas.NA returns itself.
         return differs is value or (getattr(differs, "ndim", 0) == 0 and bool(differs))
     except Exception:
         return False
 
 
 def is_infinite(value: Any) -> bool:
-    """Return whether a number of any type is infinite, which no reader understands."""
+    """Return whether a value is an infinite number of any type."""
     try:
         return isinstance(value, (Real, Decimal)) and math.isinf(value)
     except Exception:
@@ -56,9 +56,9 @@ def is_infinite(value: Any) -> bool:
 
 
 def has_lost_digits(value: Any) -> bool:
-    """Return whether a float is too large for its type to tell it from the whole numbers beside it.
+    """Return whether a float is so large that its type can't represent all whole numbers near it.
 
-    Python's floats are from ``2**53`` on, about 9 million billion, and numpy's float32 from 16,777,216 on.
+    This is so from ``2**53`` on, about 9e15, for Python's floats and from 16,777,216 on for numpy's float32.
     """
     try:
         if not isinstance(value, Real) or isinstance(value, Rational) or not math.isfinite(value):
@@ -69,10 +69,10 @@ def has_lost_digits(value: Any) -> bool:
 
 
 def integral(value: Any) -> int | None:
-    """Return the whole number that a value is, ``None`` if it is none.
+    """Convert a whole number of any type to an int; return ``None`` if the value is none.
 
-    ``5``, ``5.0``, ``Decimal("5")`` and numpy's and pandas' scalars are; ``True``, ``"5"`` and a float that
-    has lost digits are not.
+    ``5``, ``5.0``, ``Decimal("5")`` and scalars of numpy and pandas are whole numbers; ``True``, ``"5"`` and
+    a float that has lost digits are not.
     """
     try:
         if isinstance(value, bool):
@@ -90,11 +90,11 @@ def integral(value: Any) -> int | None:
 
 
 def plain_scalar(value: Any) -> Any:
-    """Return the Python value that a scalar holds: of numpy, of an enum, of a subclass of Python's own.
+    """Convert a scalar to a plain Python value: a scalar of numpy or pyarrow, an enum, a subclass of ``str``.
 
-    A float32 stays one: as a Python float, 0.1 would be 0.10000000149011612.
+    A float32 stays as it is: as a Python float, 0.1 would be 0.10000000149011612.
 
-    :return: the value itself if it is no such scalar.
+    :return: the plain value; other values are returned as they are.
     """
     try:
         if isinstance(value, Enum):
@@ -110,26 +110,26 @@ def plain_scalar(value: Any) -> Any:
             return value if plain is None else plain_scalar(plain)
         if getattr(value, "ndim", None) != 0:
             return value
-        scalar = value[()]  # of an array without a dimension what stands in it
+        scalar = value[()]  # the element of an array without dimensions
         if isinstance(scalar, Real) and not isinstance(scalar, (Integral, float)):
             return scalar
         plain = scalar.item()
         kind = getattr(getattr(value, "dtype", None), "kind", "")
-        if kind in ("m", "M") and isinstance(plain, int):  # a moment in nanoseconds
+        if kind in ("m", "M") and isinstance(plain, int):  # a datetime or timedelta in nanoseconds
             plain = scalar.astype(f"{kind}8[us]").item()
-        return value if plain is None else plain  # NaT holds None, and is a gap that is to be told
+        return value if plain is None else plain  # NaT becomes None: keep NaT, so that errors can name it
     except Exception:
         return value
 
 
 def plain_data(value: Any, within: tuple[int, ...] = ()) -> Any:
-    """Copy data with dicts, lists and Python's own scalars in place of what behaves like them.
+    """Copy data with plain dicts, lists and scalars instead of types that behave like them.
 
     :param value: anything.
-    :param within: the ids of what holds it.
-    :return: the copy. What is no mapping, list, tuple or scalar stands in it as it is.
-    :raises RecursionError: if it is nested more than 12 levels deep, or holds itself.
-    :raises Exception: whatever a mapping or list in it raises when it is read.
+    :param within: the ids of the containers around it.
+    :return: the copy. Values that are no mapping, list, tuple or scalar are not copied.
+    :raises RecursionError: if it is nested more than 12 levels deep, or contains itself.
+    :raises Exception: any error of a mapping or list in it.
     """
     if value is None or type(value) is str:
         return value

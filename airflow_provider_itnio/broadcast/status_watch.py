@@ -158,7 +158,7 @@ class StatusWatch:
         except (ItnioError, TimeoutError) as error:
             problem = str(error) or f"The receiver did not answer within {left + LAST_ANSWER:.0f} s"
             if not self.problem:
-                log.warning("%s. The wait goes on", problem)
+                log.warning("%s. Still waiting", problem)
             self.problem = problem
             return None
         self.problem, self._was_asked = "", True

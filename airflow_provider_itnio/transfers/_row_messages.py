@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 log = NeverRaisingLog(__name__)
 
-IF_SEVERAL: Final = "for several use recipients"
+IF_SEVERAL: Final = "for several numbers use recipients"
 """What to do where ``recipient`` is given more than one number."""
 
 _OF_OTHERS: Final[Mapping[bool, Mapping[str, str]]] = {

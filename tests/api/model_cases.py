@@ -37,7 +37,7 @@ def problems(fields: Any, **options: Any) -> list[str]:
 
 
 PARAMETERS = "template.components[0].parameters"
-ONE_LINE = "must hold no line break, no tab and no more than four blanks in a row, as WhatsApp demands"
+ONE_LINE = "must not contain line breaks, tabs or more than four spaces in a row, as WhatsApp requires"
 KNOWN = "text, image, audio, video, document, sticker, location, interactive, contacts, template"
 DEGREES = "must be decimal degrees from -180 to 180"
 NO_LINK = "must be an http:// or https:// link"

@@ -110,9 +110,9 @@ def test_the_first_try_counts_as_one_of_them(
     with pytest.raises(NotSentError, match="HTTP 503"):
         asyncio.run(send())
     assert len(sandbox.requests) == max_attempts
-    said = [message for message in caplog.messages if message.startswith("Try ")]
+    said = [message for message in caplog.messages if message.startswith("Attempt ")]
     assert [line.split(":")[0] for line in said] == [
-        f"Try {n} of {max_attempts}" for n in range(1, max_attempts)
+        f"Attempt {n} of {max_attempts} failed" for n in range(1, max_attempts)
     ]
 
 

@@ -37,7 +37,7 @@ def test_a_balance_is_read_as_decimals(
 def test_0_without_a_balance_is_unknown(exchange: Protocol, balance: object) -> None:
     error = outcome(exchange, exchange.balance_request(), answer({"status": "0", "balance": balance}))
     assert type(error) is UnknownOutcomeError
-    assert "question for the balance" in str(error)
+    assert "balance request" in str(error)
 
 
 def test_codes_are_per_endpoint(exchange: Protocol, message: Request[Receipt]) -> None:

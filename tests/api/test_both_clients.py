@@ -59,7 +59,7 @@ def test_both_clients_name_a_failure_alike() -> None:
         str(failure(lambda: asyncio.run(ItnioAsyncClient(credentials, settings).get_balance()))),
     ]
     for one, other in pairwise(re.sub(r"connection: .*", "", sentence) for sentence in sentences):
-        assert one == other == "The question for the balance was not sent, no "
+        assert one == other == "The balance request was not sent, no "
 
 
 @for_each("second", [answer({"status": "0", "data": {"messageId": "again"}}), b"\r\nHTTP/1.1 2"])

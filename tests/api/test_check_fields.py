@@ -128,7 +128,7 @@ STANDING = [
     (
         contact(name={"formatted_name": JINJA}),
         "contacts[0].name: first_name or another part (last_name, middle_name, suffix, prefix) is required beside "
-        "formatted_name, or WhatsApp does not deliver the card; the whole name may stand in first_name too",
+        "formatted_name, or WhatsApp does not deliver the card; the whole name can go into first_name too",
     ),
     ({"contacts": [Upstream()] * 6}, "contacts: at most 5 contacts, 6 given"),
     (location(latitude="100", longitude=JINJA), "location.latitude: must be decimal degrees from -90 to 90, '100' given"),
@@ -144,10 +144,10 @@ STANDING = [
     ),
     (
         {"message": JINJA, "caption": JINJA},
-        "message: only where no other message field is given, caption given too",
+        "message: can't be combined with other message fields, caption given too",
     ),
     ({"message": JINJA, "reply_to": JINJA}, None),
-    ({"message": {"text": JINJA, "type": "image"}}, "type: must agree with the message, which is text; 'image' given"),
+    ({"message": {"text": JINJA, "type": "image"}}, "type: must match the message, which is text; 'image' given"),
     (template(name=JINJA) | {"reply_to": JINJA}, "reply_to: a WhatsApp template can't be a reply"),
 ]  # fmt: skip
 

@@ -29,9 +29,9 @@ def test_a_name_that_is_not_known_is_tried_again(sender: Make, caplog: pytest.Lo
     assert isinstance(error, NotSentError)
     assert error.http_status is None
     assert str(error).startswith("The text message to 86…57 was not sent, no connection: ")
-    assert [record.getMessage()[:11] for record in caplog.records if record.levelname == "WARNING"] == [
-        "Try 1 of 3:",
-        "Try 2 of 3:",
+    assert [record.getMessage()[:14] for record in caplog.records if record.levelname == "WARNING"] == [
+        "Attempt 1 of 3",
+        "Attempt 2 of 3",
     ]
 
 

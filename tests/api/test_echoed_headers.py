@@ -50,7 +50,10 @@ def test_an_id_that_repeats_a_sign_in_other_letters_is_not_kept(sender: Make, wr
         return answer({"status": 0, "data": {"messageId": write(received.headers["sign"])}})
 
     with Server(repeat) as server:
-        assert sender(server.url).send().message_id == "(accepted; its id repeats what signs requests)"
+        assert (
+            sender(server.url).send().message_id
+            == "(accepted; its id contains the Api-Key, the secret or a signature)"
+        )
 
 
 def test_an_error_names_the_first_of_many_faults() -> None:

@@ -219,7 +219,7 @@ def test_an_id_of_thousands_of_digits_is_an_acceptance(sender: Make) -> None:
 def test_an_id_that_repeats_what_signed_the_request_is_not_kept(sender: Make, part: str) -> None:
     with Server(lambda received: answer(accepted(f"id-{received.headers[part]}"))) as server:
         receipt = sender(server.url).send()
-    assert receipt.message_id == "(accepted; its id repeats what signs requests)"
+    assert receipt.message_id == "(accepted; its id contains the Api-Key, the secret or a signature)"
     assert len(server.requests) == 1
 
 

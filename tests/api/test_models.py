@@ -38,7 +38,7 @@ from tests.tables import for_each
 
 TEXT_IN_LIST = [{"type": "text", "text": "a"}]
 
-CUT = "; if_too_long='truncate' shortens it to that"
+CUT = "; if_too_long='truncate' shortens it"
 
 LENGTHS = [
     (

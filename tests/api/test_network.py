@@ -145,14 +145,14 @@ def test_a_bundle_that_can_not_be_read_keeps_a_client_from_being_made(
         Path(bundle).write_text(content)
     environment(**{name: bundle})
     with pytest.raises(
-        ConfigurationError, match=f"^certificate bundle '{bundle}' of the environment: {name} "
+        ConfigurationError, match=f"^certificate bundle '{bundle}' of the environment variable {name} "
     ):
         client(Credentials("key", "secret"))
 
 
 def test_a_folder_is_no_file_of_certificates(environment: Environment, tmp_path: Path) -> None:
     environment(SSL_CERT_FILE=tmp_path)
-    with pytest.raises(ConfigurationError, match="SSL_CERT_FILE names it"):
+    with pytest.raises(ConfigurationError, match="SSL_CERT_FILE can't be read"):
         tls_context()
 
 
@@ -165,7 +165,7 @@ def test_a_proxy_of_the_environment_that_is_no_http_proxy_is_refused(monkeypatch
     monkeypatch.setenv("https_proxy", "socks5://user:word@proxy.example:1080")
     with pytest.raises(ConfigurationError) as refused:
         proxy_for("https://api.example")
-    assert str(refused.value).endswith("one that begins with socks5:// given")
+    assert str(refused.value).endswith("an address that begins with socks5:// given")
     assert "word" not in str(refused.value)
 
 

@@ -71,7 +71,7 @@ SCIENTIFIC = (
     "must be a phone number, one in scientific notation given (8.…12), as spreadsheets write long numbers; "
     "give it as text with all its digits"
 )
-HINT = "for several use recipients of a broadcast, or .expand(recipient=[...])"
+HINT = "for several numbers use recipients of a broadcast, or .expand(recipient=[...])"
 REFUSED = [
     (None, "a phone number is required, none given"),
     ("", "a phone number is required, none given"),
@@ -80,7 +80,7 @@ REFUSED = [
     ("+", "7 to 14 digits, 0 given"),
     ("12", "7 to 14 digits, 2 given"),
     ("12-34", "7 to 14 digits, 4 given (12…34)"),
-    ("ann", f"{NO_DIGITS}'a' given, which is no digit"),
+    ("ann", f"{NO_DIGITS}'a' given, which is not a digit"),
     (["8614718004557"], f"one phone number, a list of 1 given; {HINT}"),
     (("1", "2"), f"one phone number, a list of 2 given; {HINT}"),
     ({"8614718004557"}, f"one phone number, a list of 1 given; {HINT}"),
@@ -97,14 +97,14 @@ REFUSED = [
         "must be a phone number, a decimal number given (86….0); "
         "give it as text, so that no decimal point gets into it",
     ),
-    ("ann@a.example", f"{NO_DIGITS}'an…le' given, in which 'a' is no digit"),
-    ("+86 147 1800 4557 ext 9", f"{NO_DIGITS}'+8…t9' given, in which 'e' is no digit"),
-    ("+8614718004557 ext 5", f"{NO_DIGITS}'+8…t5' given, in which 'e' is no digit"),
-    ("8614718004557 or 91856321322", f"{NO_DIGITS}'86…22' given, in which 'o' is no digit"),
-    ("86²14718004557", f"{NO_DIGITS}'86…57' given, in which '²' is no digit"),
-    ("++8614718004557", f"{NO_DIGITS}'++…57' given, in which '+' is no digit"),
-    ("8614718\x004557", f"{NO_DIGITS}'86…57' given, in which '<U+0000>' is no digit"),
-    ("8614718\ud8004557", f"{NO_DIGITS}'86…57' given, in which '<U+D800>' is no digit"),
+    ("ann@a.example", f"{NO_DIGITS}'an…le' given; 'a' is not a digit"),
+    ("+86 147 1800 4557 ext 9", f"{NO_DIGITS}'+8…t9' given; 'e' is not a digit"),
+    ("+8614718004557 ext 5", f"{NO_DIGITS}'+8…t5' given; 'e' is not a digit"),
+    ("8614718004557 or 91856321322", f"{NO_DIGITS}'86…22' given; 'o' is not a digit"),
+    ("86²14718004557", f"{NO_DIGITS}'86…57' given; '²' is not a digit"),
+    ("++8614718004557", f"{NO_DIGITS}'++…57' given; '+' is not a digit"),
+    ("8614718\x004557", f"{NO_DIGITS}'86…57' given; '<U+0000>' is not a digit"),
+    ("8614718\ud8004557", f"{NO_DIGITS}'86…57' given; '<U+D800>' is not a digit"),
     ("8.614718E+12", SCIENTIFIC),
     (
         "8614718004557.5",

@@ -41,9 +41,9 @@ HINT = (
 REFUSED = [
     ({"text": ""}, "text.body: must not be empty"),
     ({"text": " \n "}, "text.body: must not be empty"),
-    ({"text": "\u200b"}, "text.body: must not be empty; it holds nothing but invisible characters"),
-    ({"text": " \ufeff\u2060\n\u3164"}, "text.body: must not be empty; it holds nothing but invisible characters"),
-    ({"image": {"link": "https://a.com/a.png", "caption": "\u2800"}}, "image.caption: must not be empty; it holds nothing but invisible characters"),
+    ({"text": "\u200b"}, "text.body: must not be empty; it contains only invisible characters"),
+    ({"text": " \ufeff\u2060\n\u3164"}, "text.body: must not be empty; it contains only invisible characters"),
+    ({"image": {"link": "https://a.com/a.png", "caption": "\u2800"}}, "image.caption: must not be empty; it contains only invisible characters"),
     ({"text": {"body": None}}, "text.body: must be text, nothing given"),
     ({"text": ["a", "b"]}, "text.body: must be text, a list of 2 given; join it, for example with | join(', ')"),
     ({"text": ("a",)}, "text.body: must be text, a list of 1 given; join it, for example with | join(', ')"),
@@ -55,7 +55,7 @@ REFUSED = [
     ({"image": "ftp://files.example/a.png"}, f"image.link: {NO_LINK}, 'ftp://files.example/a.png' given{FETCHED}"),
     ({"image": "files.example/a.png"}, f"image.link: {NO_LINK}, 'files.example/a.png' given"),
     ({"image": "https://"}, f"image.link: {NO_LINK}, 'https://' given"),
-    ({"image": "https://a b/c"}, "image.link: must hold no blank and no line break, 'https://a b/c' given; write a blank as %20"),
+    ({"image": "https://a b/c"}, "image.link: must not contain spaces or line breaks, 'https://a b/c' given; write a space as %20"),
     ({"image": "https://[::1/c"}, f"image.link: {NO_LINK}, 'https://[::1/c' given"),
     ({"image": "https://a:99999/"}, f"image.link: {NO_LINK}, 'https://a:99999/' given"),
     ({"image": "https://a:0/"}, f"image.link: {NO_LINK}, 'https://a:0/' given"),
@@ -88,7 +88,7 @@ REFUSED = [
     ),
     (
         interactive(action=button_action({"id": " 1", "title": "Yes"})),
-        "interactive.action.buttons[0].reply.id: must not begin or end with a blank",
+        "interactive.action.buttons[0].reply.id: must not begin or end with a space",
     ),
     (
         interactive(action=button_action({"id": "1", "title": "Yes"}, {"id": "1", "title": "No"})),

@@ -99,8 +99,8 @@ def test_each_further_try_is_said(caplog: pytest.LogCaptureFixture) -> None:
         NotSentError("429", retry_after=7),
     )
     assert [record.getMessage() for record in caplog.records] == [
-        "Try 1 of 4: no connection; trying again in 0.5 s",
-        "Try 2 of 4: 429; trying again in 7.0 s",
+        "Attempt 1 of 4 failed: no connection; trying again in 0.5 s",
+        "Attempt 2 of 4 failed: 429; trying again in 7.0 s",
     ]
 
 

@@ -41,7 +41,7 @@ def test_retry_after_is_seconds_or_a_date(
     assert error.retry_after == seconds
     assert error.try_again
     asked = "" if seconds is None else f", which asks to wait {seconds:.0f} s"
-    assert str(error) == f"Itniotech did not take the text message to 86…57: HTTP 429{asked}"
+    assert str(error) == f"Itniotech did not accept the text message to 86…57: HTTP 429{asked}"
 
 
 def test_a_date_is_compared_with_the_servers_time(exchange: Protocol, message: Request[Receipt]) -> None:

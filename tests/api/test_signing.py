@@ -46,5 +46,5 @@ def test_equal_credentials_are_equal_keys() -> None:
 def test_a_key_that_fits_no_header_is_refused_and_not_shown(api_key: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         Credentials(api_key, "7bz1lzh9")
-    assert str(caught.value) == "the Api-Key must be letters, digits and marks of ASCII, in one word"
+    assert str(caught.value) == "the Api-Key must be printable ASCII characters without spaces"
     assert "bDqJFiq9" not in repr(caught.value)

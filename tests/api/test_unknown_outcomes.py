@@ -85,7 +85,7 @@ def test_an_answer_that_stops_coming_is_unknown(sender: Make) -> None:
 UNKNOWN_ANSWERS = [
     ("not JSON", {"body": "<html>Welcome</html>"}, 200, "HTTP 200, 20 bytes of "),
     ("empty", {"http_status": 200, "body": ""}, 200, "HTTP 200, 0 bytes of "),
-    ("a list", {"answer": [1]}, 200, "that hold no status"),
+    ("a list", {"answer": [1]}, 200, "without a status"),
     ("0 without an id", {"answer": {"status": "0"}}, 200, "status 0, but the expected data is missing"),
     ("a positive status", {"answer": {"status": 401, "error": "gone"}}, 200, "HTTP 200, status 401"),
     ("a server error", {"http_status": 500, "body": "oops"}, 500, "HTTP 500, 4 bytes of "),

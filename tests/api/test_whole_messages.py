@@ -63,7 +63,7 @@ COMBINATIONS = [
     ({"message": [{"text": "a"}]}, "message: must be an object (dict), a list of 1 given"),
     (
         {"message": {"text": "a"}, "text": "b", "image": LINK},
-        "message: only where no other message field is given, text, image given too",
+        "message: can't be combined with other message fields, text, image given too",
     ),
     (
         {"message": {"text": "a", "caption": "b"}},
@@ -76,7 +76,7 @@ COMBINATIONS = [
     ),
     (
         {"message": {"type": "image", "text": "a"}},
-        "type: must agree with the message, which is text; 'image' given",
+        "type: must match the message, which is text; 'image' given",
     ),
 ]
 
@@ -88,7 +88,7 @@ def test_fields_that_do_not_make_one_message_are_refused(fields: dict[str, Any],
 
 def test_a_wrong_type_is_named_beside_what_else_is_wrong() -> None:
     assert problems({"message": {"type": "image", "text": ""}}) == [
-        "type: must agree with the message, which is text; 'image' given",
+        "type: must match the message, which is text; 'image' given",
         "text.body: must not be empty",
     ]
 

@@ -48,10 +48,10 @@ def test_a_refusal_by_http_says_so(exchange: Protocol, message: Request[Receipt]
 def test_an_unknown_outcome_says_what_came(exchange: Protocol, message: Request[Receipt]) -> None:
     start = "Itniotech's answer does not say whether it accepted the text message to 86…57: "
     assert str(outcome(exchange, message, answer(b"<html>", content_type="text/html; charset=utf-8"))) == (
-        f"{start}HTTP 200, 6 bytes of text/html that hold no status"
+        f"{start}HTTP 200, 6 bytes of text/html without a status"
     )
     assert str(outcome(exchange, message, answer(b"", 500))) == (
-        f"{start}HTTP 500, 0 bytes of no content type that hold no status"
+        f"{start}HTTP 500, 0 bytes of no content type without a status"
     )
     assert str(outcome(exchange, message, answer({"status": 500}, 500))) == f"{start}HTTP 500, status 500"
     assert (

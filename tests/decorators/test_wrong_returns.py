@@ -53,7 +53,7 @@ def test_what_is_neither_text_nor_dict_is_an_error_that_names_its_type(returned,
         ({}, "exactly one of text, image"),
         ({"txt": "x"}, "message.txt: unknown key"),
         ({"text": "x", "image": "https://example.com/a.png"}, "exactly one of"),
-        ({"type": "image", "text": "x"}, "type: must agree with the message, which is text"),
+        ({"type": "image", "text": "x"}, "type: must match the message, which is text"),
         (
             {"interactive": reply_buttons("x", {f"{n}": f"{n}" for n in range(4)})},
             "at most 3 buttons, 4 given",

@@ -109,16 +109,20 @@ def test_only_the_first_bytes_are_asked_for(files, link):
 )
 def test_a_web_page_is_sent_as_what_its_name_says(path, name, is_sent, link):
     document = {"link": link(path)} | ({"filename": name} if name else {})
-    with nullcontext() if is_sent else pytest.raises(InvalidMessageError, match="is no XLS as its name says"):
+    with (
+        nullcontext()
+        if is_sent
+        else pytest.raises(InvalidMessageError, match=r"has the extension \.xls, but")
+    ):
         ItnioHook(check_link=True).prepare(NUMBER, document=document)
 
 
 REFUSED = [
-    ("image", "/login.png", "must be a JPEG or PNG for an image; its first bytes are of an unknown kind"),
-    ("document", "/login.csv", "is no CSV as its name says; its server answers with a web page (text/html)"),
-    ("document", "/login.pdf", "is no PDF as its name says; its first bytes are of an unknown kind"),
+    ("image", "/login.png", "must be a JPEG or PNG for an image; the type of its first bytes is unknown"),
+    ("document", "/login.csv", "has the extension .csv, but its server answers with a web page (text/html)"),
+    ("document", "/login.pdf", "has the extension .pdf, but the type of its first bytes is unknown"),
     ("image", "/told.png", "must be a JPEG or PNG for an image; its server calls it 'text/html'"),
-    ("image", "/large.png", "has 5,242,881 bytes; WhatsApp takes at most 5,242,880 for an image"),
+    ("image", "/large.png", "has 5,242,881 bytes; WhatsApp accepts at most 5,242,880 for an image"),
     ("image", "/whole.png", "has 9,999,999 bytes"),
     ("document", "/empty.csv", "is empty"),
     ("document", "/also-empty.csv", "is empty"),
@@ -126,10 +130,10 @@ REFUSED = [
     ("image", "/forbidden.png?sig=5ecret", "can't be fetched without a login: its server answers HTTP 403"),
     ("image", "/around.png", "redirects more than 5 times"),
     ("image", "/to-login.png", "redirects to a link with a user name; WhatsApp can't log in"),
-    ("image", "/broken.png", "is no link (ValueError)"),
-    ("image", "/port.png", "redirects to no http:// or https:// link"),
-    ("image", "/long-name.png", "is no link (UnicodeError)"),
-    ("image", "/away.png", "redirects to no http:// or https:// link"),
+    ("image", "/broken.png", "is not a valid URL (ValueError)"),
+    ("image", "/port.png", "does not redirect to an http:// or https:// link"),
+    ("image", "/long-name.png", "is not a valid URL (UnicodeError)"),
+    ("image", "/away.png", "does not redirect to an http:// or https:// link"),
 ]
 
 

@@ -141,11 +141,16 @@ def test_how_long_is_checked_in_the_dag_file(given):
 REFUSED = [
     ("document", "absent.pdf", None, "is not there"),
     ("document", "folder", None, "is a folder, not a file"),
-    ("document", "a.pdf", b"<html>Log in</html>", "is no PDF as its name says; its first bytes are of an un"),
-    ("document", "a.xlsx", PDF, "is no XLSX as its name says; its first bytes are those of application/pdf"),
+    (
+        "document",
+        "a.pdf",
+        b"<html>Log in</html>",
+        "has the extension .pdf, but the type of its first bytes is unknown",
+    ),
+    ("document", "a.xlsx", PDF, "has the extension .xlsx, but its first bytes are those of application/pdf"),
     ("document", "a.csv", b"", "is empty"),
-    ("sticker", "a.webp", WEBP + bytes(102_400), "bytes; WhatsApp takes at most 102,400 for a sticker"),
-    ("image", "a.png", PNG + bytes(5_242_880), "bytes; WhatsApp takes at most 5,242,880 for an image"),
+    ("sticker", "a.webp", WEBP + bytes(102_400), "bytes; WhatsApp accepts at most 102,400 for a sticker"),
+    ("image", "a.png", PNG + bytes(5_242_880), "bytes; WhatsApp accepts at most 5,242,880 for an image"),
     (
         "image",
         "a.gif",
@@ -159,7 +164,7 @@ REFUSED = [
         "must be a JPEG or PNG for an image; its first bytes are those of application/pdf",
     ),
     ("video", "a.mp4", PNG, "must be an MP4 or 3GPP for a video; its first bytes are those of image/png"),
-    ("audio", "a.mp3", b"no sound", "its first bytes are of an unknown kind"),
+    ("audio", "a.mp3", b"no sound", "the type of its first bytes is unknown"),
 ]
 
 
@@ -358,7 +363,7 @@ def test_a_file_is_checked_again_after_a_minute(storage, sandbox, monkeypatch):
     moment = 59.0
     hook.send(NUMBER, document={"object": address})
     moment = 61.0
-    with pytest.raises(InvalidMessageError, match="is no PDF"):
+    with pytest.raises(InvalidMessageError, match=r"has the extension \.pdf"):
         hook.send(NUMBER, document={"object": address})
     assert len(sandbox.messages) == 2
 

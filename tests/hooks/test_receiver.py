@@ -283,7 +283,7 @@ def test_a_receiver_that_is_not_there_is_an_error_of_its_own(connect, closed_por
         lambda: ItnioHook().message_status("m"),
         lambda: asyncio.run(ItnioHook().amessage_status("m")),
     ):
-        with pytest.raises(ReceiverError, match="could not be asked what became of messages"):
+        with pytest.raises(ReceiverError, match="could not be asked for the status of messages"):
             asking()
 
 

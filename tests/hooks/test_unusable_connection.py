@@ -118,9 +118,15 @@ def done_by(way, hook):
 @for_each(
     ("variables", "words"),
     [
-        ({"REQUESTS_CA_BUNDLE": "/nowhere"}, "'/nowhere' of the environment: REQUESTS_CA_BUNDLE names it"),
-        ({"CURL_CA_BUNDLE": "/nowhere"}, "'/nowhere' of the environment: CURL_CA_BUNDLE names it"),
-        ({"REQUESTS_CA_BUNDLE": __file__}, "REQUESTS_CA_BUNDLE names it, and it can't be read"),
+        (
+            {"REQUESTS_CA_BUNDLE": "/nowhere"},
+            "'/nowhere' of the environment variable REQUESTS_CA_BUNDLE can't be read",
+        ),
+        (
+            {"CURL_CA_BUNDLE": "/nowhere"},
+            "'/nowhere' of the environment variable CURL_CA_BUNDLE can't be read",
+        ),
+        ({"REQUESTS_CA_BUNDLE": __file__}, "REQUESTS_CA_BUNDLE can't be read"),
         ({"https_proxy": "socks5://p.example:1"}, "the environment's proxy"),
         ({"https_proxy": "http://p.exam\nple:1"}, "the environment's proxy"),
         ({"https_proxy": "http://me:пароль@p.example:1"}, "the environment's proxy"),

@@ -111,7 +111,10 @@ def test_airflow_may_copy_it():
         ),
         ({"reply_to": "id.j2"}, "reply_to: a notifier can't read Jinja files"),
         ({"text": "x", "image": "https://example.com/a.png"}, "text, image given"),
-        ({"text": "{{ x }}", "message": {"text": "{{ y }}"}}, "message: only where no other message field"),
+        (
+            {"text": "{{ x }}", "message": {"text": "{{ y }}"}},
+            "message: can't be combined with other message field",
+        ),
         ({"message": {"txt": "x"}}, "message.txt: unknown key"),
         (
             {"interactive": reply_buttons("{{ x }}", {f"{n}": f"{{{{ {n} }}}}" for n in range(4)})},

@@ -172,7 +172,7 @@ def unanswered(sandbox, receiver, caplog):
         tap(sandbox, question, 1)
         with caplog.at_level("INFO"):
             assert ended(run, left)["answer"] == "leave"
-        lines = [line.message for line in caplog.records if "is not counted" in line.message]
+        lines = [line.message for line in caplog.records if "does not count as an answer" in line.message]
         assert [line.partition(": ")[2] for line in lines] == ([why] if why else [])
         assert not any(number in line for number in (ANA, STRANGER) for line in lines)
 
@@ -211,8 +211,8 @@ def test_a_late_push_of_what_was_written_before_does_not_answer(receiver, unansw
 @pytest.mark.parametrize(
     ("change", "sender", "why"),
     [
-        (lambda option: option[:-2] + "xx", ANA, "its code does not fit"),
-        (lambda option: "again" + option, ANA, "its code does not fit"),
+        (lambda option: option[:-2] + "xx", ANA, "its code is not valid"),
+        (lambda option: "again" + option, ANA, "its code is not valid"),
         (lambda option: option, STRANGER, "the button of another person's question"),
         (lambda option: "again", ANA, "a button of another message"),
         (lambda option: "Load again", ANA, "a button of another message"),
@@ -317,7 +317,7 @@ def test_words_that_may_be_meant_for_a_question_that_was_just_closed_do_not_answ
     write(sandbox, "leave", two)
     with caplog.at_level("INFO"):
         assert ended(drop, second)["answered_by"] == two  # who has answered knows that it is closed
-    assert "86…11 is not counted: another question to this number was just closed" in caplog.text
+    assert "86…11 does not count as an answer: another question to this number was just closed" in caplog.text
 
 
 def test_typed_words_count_for_no_question_while_two_are_open(receiver, sandbox, caplog):

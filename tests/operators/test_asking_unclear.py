@@ -121,7 +121,7 @@ def test_words_to_a_new_database_fail_the_task(sandbox, connect, tmp_path):
         sandbox.push_to(new.push_url)
         heard(new, lambda: write(sandbox, "again"))
         time_is_up(left)
-        with pytest.raises(AirflowFailException, match="the receiver did not know the question as open"):
+        with pytest.raises(AirflowFailException, match="the receiver did not list the question as open"):
             ended(run, left)
 
 
@@ -149,5 +149,5 @@ def test_a_tap_that_a_new_secret_makes_foreign_is_no_silence(sandbox, connect, r
     connect(extra=receiver.extra, password="another")
     heard(receiver, lambda: tap(sandbox, sandbox.messages[0]))
     time_is_up(left)
-    with pytest.raises(AirflowFailException, match="tapped 'again': its code does not fit"):
+    with pytest.raises(AirflowFailException, match="tapped 'again': its code is not valid"):
         ended(run, left)

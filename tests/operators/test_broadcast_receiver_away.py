@@ -101,12 +101,12 @@ def test_a_receiver_that_is_away_for_all_of_it(store, sandbox, connect, closed_p
     connect(extra={"receiver_url": f"http://127.0.0.1:{closed_port}", "receiver_token": READ_TOKEN})
     run = waiting(numbers(2), store, wait_timeout=1)
     error = may_be_tried_again(run, NotDeliveredError)
-    assert "not delivered within 0:00:01: The receiver could not be asked what became of messages" in str(
+    assert "not delivered within 0:00:01: The receiver could not be asked for the status of messages" in str(
         error
     )
     assert "knows of no status" not in str(error)
     assert "sent anyway, and the task waits for it afterwards" in caplog.text
-    assert caplog.text.count("The wait goes on") == 1
+    assert caplog.text.count("Still waiting") == 1
 
 
 @for_each(

@@ -66,7 +66,7 @@ def test_one_that_finds_no_server_shows_none(connect, closed_port, sandbox, logg
     with pytest.raises(Exception) as caught:  # noqa: PT011  whatever it is
         run.once()
     shown = all_of(caught.value) + logged() + json.dumps(run.summary)
-    assert "Try 1 of 2" in shown
+    assert "Attempt 1 of 2" in shown
     assert not [secret for secret in hidden(sandbox) if secret in shown]
 
 

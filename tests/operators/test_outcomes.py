@@ -100,7 +100,10 @@ def test_a_receipt_without_a_time_is_plain_json_too(send, sandbox):
     [
         ({"recipient": "12"}, "recipient: 7 to 14 digits, 2 given"),
         ({"recipient": None}, "recipient: a phone number is required"),
-        ({"recipient": ["+86 147-1800-4557"]}, "for several use recipients of a broadcast, or .expand"),
+        (
+            {"recipient": ["+86 147-1800-4557"]},
+            "for several numbers use recipients of a broadcast, or .expand",
+        ),
         ({"text": "x" * 4097}, "text.body: at most 4096 characters, 4097 given"),
         ({"text": ""}, "text.body: must not be empty"),
         ({"text": ["a", "b"]}, "text.body: must be text, a list of 2 given; join it"),

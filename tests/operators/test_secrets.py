@@ -81,7 +81,7 @@ def test_a_message_that_finds_no_server_shows_none(send, connect, closed_port, s
     with pytest.raises(Exception) as caught:  # noqa: PT011  whatever it is
         send(text="x")
     shown = all_of(caught.value) + logged()
-    assert "Try 1 of 2" in shown
+    assert "Attempt 1 of 2" in shown
     assert not [secret for secret in secrets_of(sandbox) if secret in shown]
 
 

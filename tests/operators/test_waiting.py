@@ -149,7 +149,7 @@ def test_with_a_receiver_that_is_away_it_is_not_known_whether_it_came(store, con
     )
     error = str(may_be_tried_again(waiting(store, to(SENT_ONLY), wait_timeout=1), NotDeliveredError))
     assert "it is unknown whether it was delivered within 0:00:01: The receiver could not be asked" in error
-    assert error.endswith("Does itnio-receiver run at receiver_url?")
+    assert error.endswith("Is itnio-receiver running at receiver_url?")
 
 
 def test_what_is_late_fails_and_a_retry_waits_for_the_same_message(store, sandbox):
@@ -227,9 +227,9 @@ def test_the_wait_goes_on_over_a_receiver_that_is_away(
     monkeypatch.setattr("airflow_provider_itnio.api.status_wait.AFTER_ERROR", 0.01)
     connect(extra={"receiver_url": f"http://127.0.0.1:{closed_port}", "receiver_token": READ_TOKEN})
     error = may_be_tried_again(waiting(store, wait_timeout=1), NotDeliveredError)
-    assert "could not be asked what became of messages" in str(error)
+    assert "could not be asked for the status of messages" in str(error)
     assert len(sandbox.messages) == 1  # it is sent anyway
-    assert caplog.text.count("The wait goes on") == 1
+    assert caplog.text.count("Still waiting") == 1
 
 
 @for_each(

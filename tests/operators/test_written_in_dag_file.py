@@ -26,7 +26,7 @@ def made(**fields):
         ({"text": "x", "image": LINK}, "text, image given"),
         (
             {"text": "x", "message": {"text": "y"}},
-            "message: only where no other message field is given, text",
+            "message: can't be combined with other message fields, text",
         ),
         ({"text": ""}, "text.body: must not be empty"),
         ({"text": "x" * 4097}, "text.body: at most 4096 characters, 4097 given"),
@@ -54,13 +54,13 @@ def made(**fields):
         ({"message": {"text": "{{ x }}", "image": "{{ y }}"}}, "exactly one of"),
         (
             {"message": {"type": "image", "text": "{{ x }}"}},
-            "type: must agree with the message, which is text",
+            "type: must match the message, which is text",
         ),
         ({"text": "x", "reply_to": ["a"]}, "reply_to: must be the id of an incoming message"),
         ({"text": "x", "recipient": "12"}, "recipient: 7 to 14 digits, 2 given"),
         (
             {"text": "x", "recipient": [NUMBER]},
-            "recipient: one phone number, a list of 1 given; for several use",
+            "recipient: one phone number, a list of 1 given; for several numbers use",
         ),
         ({"text": "x", "recipient": f"{NUMBER}, {NUMBER}"}, "recipient: one phone number, several given"),
         ({"text": "x", "recipient": None}, "recipient: a phone number is required"),

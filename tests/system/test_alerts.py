@@ -124,7 +124,7 @@ def test_a_dag_that_succeeds_says_so(arrived):
     ("number", "reason"),
     [
         (20, "text: UndefinedError: 'there' is undefined"),
-        (21, "text.body: at most 4096 characters, 5000 given; if_too_long='truncate' shortens it to that"),
+        (21, "text.body: at most 4096 characters, 5000 given; if_too_long='truncate' shortens it"),
     ],
     ids=["not rendered", "too long"],
 )

@@ -292,7 +292,7 @@ def test_an_error_of_the_database_leaves_the_task_its_retries(people, sandbox):
             {"recipient": NUMBER, "as_file": "s3://a/b.csv", "text": "x" * 1025},
             r": text \(as_file's caption\): at most 1024 characters, 1025 given",
         ),
-        ({"recipient": [NUMBER, NUMBER]}, "for several use recipients$"),
+        ({"recipient": [NUMBER, NUMBER]}, "for several numbers use recipients$"),
         ({"recipient_column": "phone", "as_file": "s3://a/b.csv"}, "as_file: is one file of all rows"),
         ({"recipient_column": 3}, "recipient_column: must be a text"),
         ({"recipient": NUMBER, "text": None}, "exactly one of text, image"),

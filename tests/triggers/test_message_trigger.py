@@ -163,7 +163,7 @@ def test_it_goes_on_over_a_receiver_that_is_away_and_logs_that_once(receiver, co
 
     (event,) = events_of(WhatsAppMessageTrigger(after=cursor), 1, comes_back, after=0.5)
     assert event["messages"][0]["text"] == "meanwhile"
-    assert caplog.text.count("could not be asked what people wrote") == 1
+    assert caplog.text.count("could not be asked for incoming messages") == 1
 
 
 def test_it_goes_on_once_a_connection_is_mended(receiver, connect, caplog):

@@ -1,9 +1,8 @@
-"""One model per message type: what it may hold and the JSON it becomes. All limits of a message are here.
+"""One model per message type: its fields, their limits and its JSON. All limits of a message are here.
 
-Limits are the vendor's (pages ``waCustomSendMsg`` and ``waSendMsg``); where those are silent they are
-WhatsApp's own, since a message over them would be accepted and then never arrive. Where sources disagree
-(body of a list, number of contacts) the limit is the lower one, which every source allows. Characters are
-counted as Unicode code points.
+The limits are the vendor's (pages ``waCustomSendMsg`` and ``waSendMsg``). If those give none, the limit is
+WhatsApp's, since a message over it would be accepted and then never arrive. If sources disagree (body of a
+list, number of contacts), it is the lower one. Characters are counted as Unicode code points.
 """
 
 from airflow_provider_itnio.api.models.message import Message, check_fields, message_from, model_of

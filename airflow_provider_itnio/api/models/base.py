@@ -1,4 +1,4 @@
-"""What a single value of a message may be, and the base of all models."""
+"""Validators of single values, and the base of all models."""
 
 from __future__ import annotations
 
@@ -34,30 +34,30 @@ TEMPLATE_MESSAGE: Final = "wa/template/sendMsg"
 LARGEST_NUMBER: Final = 2**63 - 1
 
 IsUnrendered: TypeAlias = Callable[[object], bool]
-"""Says of a value in a DAG file that only rendering will tell what it is."""
+"""Returns whether a value in a DAG file is not known before it is rendered, such as a template."""
 
 
 def rule_error(sentence: str) -> PydanticCustomError:
-    """Make the error of a rule that pydantic has no word for."""
+    """Create a validation error whose text is the given sentence."""
     return PydanticCustomError("rule", "{sentence}", {"sentence": sentence})
 
 
 def never_unrendered(value: object) -> bool:
-    """Say that everything is rendered."""
+    """Return ``False``: all values are rendered."""
     return False
 
 
 def unrendered_rule(info: ValidationInfo) -> IsUnrendered:
-    """Return the rule by which this validation knows an unrendered value."""
+    """Return the ``is_unrendered`` of this validation."""
     return info.context["is_unrendered"] if info.context else never_unrendered
 
 
-# What is a text as its own ``str``, beside numbers of any type.
+# Types that are accepted as text and written by ``str``.
 _SCALARS = (Number, date, time, timedelta, UUID)
 
 
 def text_value(value: object) -> str:
-    """Read a text, or a scalar as the text that it writes itself as."""
+    """Read a text, or write a scalar as text."""
     value = value if type(value) is str else plain_scalar(value)
     if isinstance(value, _SCALARS) and not is_gap(value) and not is_infinite(value):
         return _written(value)
@@ -66,7 +66,7 @@ def text_value(value: object) -> str:
             raise rule_error("must not be empty")
         if not value.isascii():
             if shows_nothing(value):
-                raise rule_error("must not be empty; it holds nothing but invisible characters")
+                raise rule_error("must not be empty; it contains only invisible characters")
             try:
                 value.encode()
             except UnicodeEncodeError:
@@ -82,35 +82,35 @@ def text_value(value: object) -> str:
 def _written(scalar: object) -> str:
     try:
         return str(scalar)
-    except ValueError:  # more digits than Python writes
+    except ValueError:  # more digits than Python converts to text
         raise rule_error("must be text, a number too large given") from None
     except Exception:
         raise rule_error(f"must be text, {describe_value(scalar)} given") from None
 
 
 def is_blank(value: object) -> bool:
-    """Return whether a value counts as not given."""
+    """Return whether a value counts as not given: ``None``, or text that is empty or only whitespace."""
     return value is None or (isinstance(value, str) and not value.strip())
 
 
 def optional_text(value: object) -> str | None:
-    """Read a text that may be left out."""
+    """Read an optional text."""
     return None if is_blank(value) else text_value(value)
 
 
 def phone_text(value: object) -> str:
-    """Read a phone number that is only shown: as it is written, a number of a data frame by its digits."""
+    """Read a phone number that is only shown: a text as it is, a whole number (also a float) as digits."""
     whole = integral(value)
     return text_value(value if whole is None else whole)
 
 
 def optional_phone_text(value: object) -> str | None:
-    """Read a phone number that is only shown and may be left out."""
+    """Read an optional phone number that is only shown."""
     return None if is_blank(value) else phone_text(value)
 
 
 def optional_list(value: object) -> object:
-    """Read a list that may be left out or empty."""
+    """Read an optional list; an empty one counts as not given."""
     return None if isinstance(value, (list, tuple)) and not value else value
 
 
@@ -122,7 +122,7 @@ _NOT_A_PATH: Final = (
 
 
 def link_value(value: object) -> str:
-    """Read a link. What in it is not ASCII is percent-encoded, a host's name by IDNA."""
+    """Read a link. Characters that are not ASCII are percent-encoded; the host name is encoded with IDNA."""
     if isinstance(value, PathLike):
         value = str(value)
     text = text_value(value).strip()
@@ -132,9 +132,9 @@ def link_value(value: object) -> str:
         is_path = name or re.match(r"[/.~]|file:|(?!https?:)[\w+.-]+:[/\\]", text)
         raise rule_error(f"must be an http:// or https:// link, {shown}{_NOT_A_PATH if is_path else ''}")
     if re.search(r"\s", text):
-        raise rule_error(f"must hold no blank and no line break, {shown}; write a blank as %20")
+        raise rule_error(f"must not contain spaces or line breaks, {shown}; write a space as %20")
     if show_invisible(text) != text:
-        raise rule_error(f"must hold no invisible character, {shown}; take it out")
+        raise rule_error(f"must not contain invisible characters, {shown}; remove them")
     try:
         parts = urlsplit(text)
         if not parts.hostname or parts.port == 0:
@@ -148,22 +148,22 @@ def link_value(value: object) -> str:
 
 
 def optional_link(value: object) -> str | None:
-    """Read a link that may be left out."""
+    """Read an optional link."""
     return None if is_blank(value) else link_value(value)
 
 
 def one_line(value: object) -> str:
-    """Read a value of a WhatsApp template, which stands in one line."""
+    """Read a parameter of a WhatsApp template, which must be a single line."""
     text = text_value(value)
     if re.search(r"[\n\r\t\v\f\x85\u2028\u2029]| {5}", text):
         raise rule_error(
-            "must hold no line break, no tab and no more than four blanks in a row, as WhatsApp demands"
+            "must not contain line breaks, tabs or more than four spaces in a row, as WhatsApp requires"
         )
     return text
 
 
 def degrees(limit: int) -> BeforeValidator:
-    """Make the validator of decimal degrees from ``-limit`` to ``limit``: a text, or any real number."""
+    """Return a validator for decimal degrees from ``-limit`` to ``limit``, as text or any real number."""
 
     def check(value: object) -> str:
         is_number = isinstance(value, Number) and not isinstance(value, bool)
@@ -181,14 +181,14 @@ def degrees(limit: int) -> BeforeValidator:
             )
         if not exponent or not written[2]:
             return text
-        # A number next to nothing would have any number of digits.
+        # A number very close to zero would need a very long text.
         return format(number if number.adjusted() > -20 else Decimal(0), "f")
 
     return BeforeValidator(check)
 
 
 def matching(pattern: str, sentence: str) -> BeforeValidator:
-    """Take a text of one shape; the sentence says which, to whoever gave another."""
+    """Return a validator for a text that matches a pattern; its error begins with the sentence."""
     shape = re.compile(pattern)
 
     def check(value: object) -> str:
@@ -201,7 +201,7 @@ def matching(pattern: str, sentence: str) -> BeforeValidator:
 
 
 def whole_number(value: object) -> object:
-    """Read a whole number of any type, also written as text."""
+    """Read a whole number of any numeric type, or as text."""
     if isinstance(value, str):
         return value.strip()
     if isinstance(value, bool):
@@ -234,7 +234,7 @@ OptionalList = Annotated[list[Item] | None, BeforeValidator(optional_list)]
 
 
 class Part(BaseModel):
-    """A part of a message: no unknown keys. It does not show what it says, which may hold phone numbers."""
+    """A part of a message, without unknown keys. Its repr hides its values, which may be phone numbers."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True, hide_input_in_errors=True)
 
@@ -245,7 +245,7 @@ class Part(BaseModel):
 
 
 def refuse_repeated(values: list[str], path: str, info: ValidationInfo) -> None:
-    """Refuse a value that a message may hold only once."""
+    """Refuse duplicates of a value that must be unique in a message."""
     seen: set[str] = set()
     for value in values:
         if value in seen and not unrendered_rule(info)(value):
@@ -254,6 +254,6 @@ def refuse_repeated(values: list[str], path: str, info: ValidationInfo) -> None:
 
 
 class ContentModel(Part):
-    """The object of one message type."""
+    """Base of the models of whole messages."""
 
     endpoint: ClassVar[str] = CUSTOM_MESSAGE

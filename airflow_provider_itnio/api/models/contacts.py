@@ -56,7 +56,7 @@ class Email(Part):
 
 
 class Name(Part):
-    """A person's name: ``formatted_name`` and one more part at least, else WhatsApp does not deliver it."""
+    """A person's name: ``formatted_name`` and at least one other part, or WhatsApp does not deliver it."""
 
     formatted_name: RequiredText
     first_name: OptionalText = None
@@ -72,13 +72,13 @@ class Name(Part):
             first, *others = parts
             raise rule_error(
                 f"{first} or another part ({', '.join(others)}) is required beside formatted_name, "
-                f"or WhatsApp does not deliver the card; the whole name may stand in {first} too"
+                f"or WhatsApp does not deliver the card; the whole name can go into {first} too"
             )
         return self
 
 
 class Organisation(Part):
-    """Where a person works."""
+    """The organisation a person works for."""
 
     company: OptionalText = None
     department: OptionalText = None
@@ -86,7 +86,7 @@ class Organisation(Part):
 
 
 class ContactPhone(Part):
-    """A phone number on a contact card. With ``wa_id`` the card gets a button to write to it."""
+    """A phone number on a contact card. With ``wa_id``, the card has a button to message this number."""
 
     phone: Annotated[str, BeforeValidator(phone_text)]
     type: Literal["CELL", "MAIN", "IPHONE", "HOME", "WORK"] | None = None

@@ -32,7 +32,7 @@ from airflow_provider_itnio.api.models.base import (
 def _no_outer_blanks(value: object) -> str:
     text = text_value(value)
     if text != text.strip():
-        raise rule_error("must not begin or end with a blank")
+        raise rule_error("must not begin or end with a space")
     return text
 
 
@@ -44,19 +44,19 @@ class Header(Part):
 
 
 class Body(Part):
-    """The main words, at most 1,024 characters."""
+    """The main text, at most 1,024 characters."""
 
     text: Text1024
 
 
 class Footer(Part):
-    """The small line below, at most 60 characters."""
+    """The small line below the body, at most 60 characters."""
 
     text: Text60
 
 
 class Row(Part):
-    """A line of a list: id at most 200 characters, title 24, description 72."""
+    """A row of a list: id at most 200 characters, title 24, description 72."""
 
     id: Annotated[str, BeforeValidator(text_value), StringConstraints(max_length=200)]
     title: Text24
@@ -66,14 +66,14 @@ class Row(Part):
 
 
 class Section(Part):
-    """A part of a list, under a title of at most 24 characters."""
+    """A section of a list, with a title of at most 24 characters."""
 
     title: Text24
     rows: Annotated[list[Row], Field(min_length=1, max_length=10)]
 
 
 class ListAction(Part):
-    """What a list opens: at most 10 sections with 10 rows in all. Button: at most 20 characters."""
+    """The button that opens a list, at most 20 characters; at most 10 sections with 10 rows in all."""
 
     button: Text20
     sections: Annotated[list[Section], Field(min_length=1, max_length=10)]
@@ -109,7 +109,7 @@ class ListInteractive(Part):
 
 
 class Reply(Part):
-    """A button's id, at most 256 characters, and the title on it, at most 20."""
+    """A button's id, at most 256 characters, and its title, at most 20."""
 
     id: Annotated[str, BeforeValidator(_no_outer_blanks), StringConstraints(max_length=256)]
     title: Text20
@@ -136,7 +136,7 @@ class ButtonAction(Part):
 
 
 class ButtonInteractive(Part):
-    """A text with up to three buttons to answer by."""
+    """A text with up to three reply buttons."""
 
     type: Literal["button"]
     header: Header | None = None
@@ -152,7 +152,7 @@ class LocationRequestAction(Part):
 
 
 class LocationRequest(Part):
-    """A text with a button by which the recipient sends where they are."""
+    """A text with a button for the recipient to send their location."""
 
     type: Literal["location_request_message"]
     body: Body

@@ -29,7 +29,7 @@ def _last_part(link: str) -> str | None:
 
 
 class _Media(MediaSource, ContentModel):
-    @model_validator(mode="before")  # runs before that of its base
+    @model_validator(mode="before")  # runs before the validator of the base
     @classmethod
     def _short_form(cls, value: Any) -> Any:
         return value if isinstance(value, Mapping) else {"link": value}
@@ -65,7 +65,7 @@ class Document(_Media):
     filename: OptionalText = None
     caption: Caption = None
 
-    @model_validator(mode="before")  # runs before the short form's, the last declared being the first
+    @model_validator(mode="before")  # runs before _short_form: the last validator declared runs first
     @classmethod
     def _filename_of_link(cls, value: Any) -> Any:
         document = value if isinstance(value, Mapping) else {"link": value}

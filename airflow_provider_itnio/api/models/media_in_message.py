@@ -1,4 +1,4 @@
-"""The file of a message: its own, or that in a WhatsApp template's header."""
+"""The file of a message: of a media message, or in the header of a WhatsApp template."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from airflow_provider_itnio.api.models.message import Message
 class MediaInMessage(NamedTuple):
     """A file of a message.
 
-    :param kind: what it is: ``image``, ``audio``, ``video``, ``document`` or ``sticker``.
-    :param source: where WhatsApp gets it from.
-    :param path: where that stands in the message.
+    :param kind: ``image``, ``audio``, ``video``, ``document`` or ``sticker``.
+    :param source: the link or object that WhatsApp gets it from.
+    :param path: the path of ``source`` in the message.
     """
 
     kind: str
@@ -39,11 +39,11 @@ def media_in(message: Message) -> MediaInMessage | None:
 
 
 def with_link(message: Message, link: str, name: str) -> Message:
-    """Return a message with a link in place of the object that its file is.
+    """Return a copy of a message with a link instead of the object in storage.
 
     :param message: a message with a file.
     :param link: the link.
-    :param name: the file's name, which a document gets that has none.
+    :param name: the file's name, for a document without ``filename``.
     """
     media = media_in(message)
     if media is None:
@@ -55,10 +55,10 @@ def with_link(message: Message, link: str, name: str) -> Message:
 
 
 def with_object(message: Message, address: str) -> Message:
-    """Return a message whose file is another object.
+    """Return a copy of a message with another object in storage as its file.
 
     :param message: a message with a file.
-    :param address: the object's.
+    :param address: the object's address.
     """
     media = media_in(message)
     return message if media is None else _with_source(message, media, {"object": address})

@@ -1,4 +1,4 @@
-"""What WhatsApp takes of a file: how large it may be, and its media type, by its name and its first bytes."""
+"""WhatsApp's rules for files: their size, and their media type by name and first bytes."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from airflow_provider_itnio.api.describe import describe_value
 from airflow_provider_itnio.api.errors import ConfigurationError
 
 FIRST_BYTES: Final = 8192
-"""Bytes of a file from which its media type is told."""
+"""Bytes at the beginning of a file that are read to detect its media type."""
 
 _KIB: Final = 1024
 _MIB: Final = 1024 * _KIB
 _OFFICE: Final = "application/vnd.openxmlformats-officedocument"
-_UNTOLD: Final = ("application/octet-stream", "binary/octet-stream")
-"""What storage says of a file whose media type nobody has told it."""
+_GENERIC: Final = ("application/octet-stream", "binary/octet-stream")
+"""Media types that storage reports for files uploaded without one."""
 
 _PAGE: Final = "text/html"
-"""What a server answers with where it wants a login first."""
+"""The media type of a login page."""
 
 
 @dataclass(frozen=True, slots=True)
 class MediaRule:
-    """What WhatsApp takes for one type of message.
+    """The files that WhatsApp accepts for one type of message.
 
-    :param largest: bytes.
-    :param types: the media types, by the endings of names; empty if it takes any.
-    :param words: the same for people.
-    :param also: what the first bytes may be told as too, and the media type that they then are.
+    :param largest: the largest size in bytes.
+    :param types: the media types by file extension; empty if any is accepted.
+    :param words: ``types`` in words, for errors.
+    :param also: other media types that may be detected for such files, and the type to use for each.
     """
 
     largest: int
@@ -58,8 +58,8 @@ MEDIA_RULES: Final[Mapping[str, MediaRule]] = {
     "document": MediaRule(100 * _MIB),
     "sticker": MediaRule(100 * _KIB, {"webp": "image/webp"}, "a WebP"),
 }
-"""By type of message. The sizes are those of the vendor's page, the media types WhatsApp's own.
-1 MB counts as 1,048,576 bytes."""
+"""By type of message. The sizes are from the vendor's page, the media types from WhatsApp.
+1 MB is 1,048,576 bytes."""
 
 _SIGNATURES: Final[Mapping[str, tuple[str, ...]]] = {
     "pdf": ("application/pdf",),
@@ -67,57 +67,57 @@ _SIGNATURES: Final[Mapping[str, tuple[str, ...]]] = {
     "xlsx": (f"{_OFFICE}.spreadsheetml.sheet", "application/zip"),
     "pptx": (f"{_OFFICE}.presentationml.presentation", "application/zip"),
 }
-"""By the endings of documents' names, what their first bytes must be."""
+"""The media types that the first bytes of a document must have, by file extension."""
 
 
 def size_problem(kind: str, size: int) -> str:
-    """Say what is wrong with a file's size.
+    """Return why WhatsApp would not accept a file of this size.
 
     :param kind: the message's type.
     :param size: bytes.
-    :return: a part of a sentence; empty if nothing is wrong.
+    :return: a part of a sentence; empty if it would accept it.
     """
     largest = MEDIA_RULES[kind].largest
     if size == 0:
         return "is empty"
     if size > largest:
-        return f"has {size:,} bytes; WhatsApp takes at most {largest:,} for {_a(kind)}"
+        return f"has {size:,} bytes; WhatsApp accepts at most {largest:,} for {_a(kind)}"
     return ""
 
 
-def type_problem(kind: str, name: str, first_bytes: bytes, told: str = "") -> str:
-    """Say why WhatsApp would not take a file's media type.
+def type_problem(kind: str, name: str, first_bytes: bytes, served_as: str = "") -> str:
+    """Return why WhatsApp would not accept a file's media type.
 
     :param kind: the message's type.
     :param name: the file's name, empty if it has none.
     :param first_bytes: its first ``FIRST_BYTES``.
-    :param told: the media type that a server tells, empty if it tells none.
-    :return: a part of a sentence; empty if it would take it.
-    :raises ConfigurationError: if the package that knows media types is not there.
+    :param served_as: the media type in the server's ``Content-Type``, empty if there is none.
+    :return: a part of a sentence; empty if it would accept it.
+    :raises ConfigurationError: if the package ``filetype`` is not installed.
     """
     rule, ending, found = MEDIA_RULES[kind], _ending(name), _type_of(first_bytes)
-    is_told = told and told not in _UNTOLD
+    is_specific = served_as and served_as not in _GENERIC
     by_name = mimetypes.guess_type(f"_.{ending}")[0] if ending else None
     if not rule.types:
         wanted = _SIGNATURES.get(ending, ())
         if wanted and found not in wanted:
-            return f"is no {ending.upper()} as its name says; {_first_bytes(found)}"
-        if told == _PAGE and by_name not in (None, _PAGE):
-            return f"is no {ending.upper()} as its name says; its server answers with a web page ({_PAGE})"
+            return f"has the extension .{ending}, but {_first_bytes(found)}"
+        if served_as == _PAGE and by_name not in (None, _PAGE):
+            return f"has the extension .{ending}, but its server answers with a web page ({_PAGE})"
         return ""
     if ending not in rule.types and by_name:
         return f"must be {rule.words} for {_a(kind)}; by its name it is {by_name}"
     if found not in {*rule.types.values(), *rule.also}:
         return f"must be {rule.words} for {_a(kind)}; {_first_bytes(found)}"
-    if is_told and told not in {*rule.types.values(), *rule.also}:
-        return f"must be {rule.words} for {_a(kind)}; its server calls it {describe_value(told)}"
+    if is_specific and served_as not in {*rule.types.values(), *rule.also}:
+        return f"must be {rule.words} for {_a(kind)}; its server calls it {describe_value(served_as)}"
     return ""
 
 
 def media_type(kind: str, name: str, first_bytes: bytes) -> str:
-    """Return the media type that a file's server should tell, as far as it is known.
+    """Return the media type that a file's server should send, if it is known.
 
-    :param kind: the message's type, whose rules the file keeps.
+    :param kind: the message's type. The file must follow its rules.
     :param name: the file's name.
     :param first_bytes: its first ``FIRST_BYTES``.
     :return: the type; empty if it is not known.
@@ -139,7 +139,7 @@ def _ending(name: str) -> str:
 
 
 def _first_bytes(found: str) -> str:
-    return f"its first bytes are those of {found}" if found else "its first bytes are of an unknown kind"
+    return f"its first bytes are those of {found}" if found else "the type of its first bytes is unknown"
 
 
 def _type_of(first_bytes: bytes) -> str:
@@ -151,6 +151,6 @@ def _type_of(first_bytes: bytes) -> str:
             "pip install 'airflow-provider-itnio[files]'"
         ) from None
     found = filetype.guess_mime(first_bytes) or ""
-    if not found and first_bytes[4:8] == b"ftyp":  # a kind of MP4 that it does not know
+    if not found and first_bytes[4:8] == b"ftyp":  # a variant of MP4 that filetype does not know
         return "video/mp4"
     return str(found)

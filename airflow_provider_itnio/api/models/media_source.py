@@ -1,4 +1,4 @@
-"""Where WhatsApp gets a file from: a link, or an object in storage, which becomes one before it is sent."""
+"""The source of a file: a link, or an object in storage, which gets a signed link before it is sent."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from airflow_provider_itnio.api.describe import describe_address, describe_value
 from airflow_provider_itnio.api.models.base import Part, is_blank, link_value, rule_error, text_value
 
 _OF_OBJECT: Final = type("_OfObject", (), {})()
-"""Stands for the link that an object gets when it is signed."""
+"""Placeholder for the link that an object gets when it is signed."""
 
 
 def _link(value: Any) -> str | None:
@@ -34,7 +34,7 @@ def _is_storage_path(value: Any) -> bool:
 
 
 def object_address(value: Any) -> str:
-    """Read the address of an object, as ``ObjectStoragePath`` takes it."""
+    """Read the address of an object, in the form of ``ObjectStoragePath``."""
     text = text_value(_text_of_path(value) if _is_storage_path(value) else value).strip()
     shown = f"{describe_address(text)} given"
     if re.match(r"https?://", text, re.IGNORECASE):
@@ -57,7 +57,7 @@ def _text_of_path(path: Any) -> str:
 class MediaSource(Part):
     """A file: a link that WhatsApp can fetch without a login, or an object that is signed before it is sent.
 
-    Exactly one of both is given. ``object`` is an address as Airflow's ``ObjectStoragePath`` takes it.
+    Exactly one of both must be given. ``object`` is an address as for Airflow's ``ObjectStoragePath``.
     """
 
     link: Annotated[str | None, BeforeValidator(_link)]

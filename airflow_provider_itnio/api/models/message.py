@@ -33,9 +33,9 @@ IF_TOO_LONG: Final = ("fail", "truncate")
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message that keeps every rule, without the people it goes between.
+    """A valid message, without its sender and recipient.
 
-    :param type: its type as the API names it.
+    :param type: its type, as named in the API.
     :param content: its content.
     :param reply_to: the id of the incoming message that it answers.
     """
@@ -46,21 +46,21 @@ class Message:
 
 
 def model_of(kind: str) -> type[ContentModel]:
-    """Return the model of a message type, and load it then: a task's process needs one of them."""
+    """Import and return the model of a message type. A task's process needs only one of them."""
     file = "media" if kind in _MEDIA else kind
     model: type[ContentModel] = getattr(import_module(f"{__package__}.{file}"), kind.capitalize())
     return model
 
 
 def message_from(fields: Mapping[str, Any], *, if_too_long: str = "fail") -> Message:
-    """Make a message of the fields an operator, a notifier or a task was given.
+    """Create a message from the fields of an operator, a notifier or a task.
 
-    :param fields: one of ``MESSAGE_FIELDS``, or ``message`` with the same as one dict; and ``reply_to``.
-        A field that is ``None`` counts as not given.
-    :param if_too_long: ``fail``, or ``truncate`` to end a text of over 4,096 characters with ``…``, and a
-        table in it with its closing line.
+    :param fields: one of ``MESSAGE_FIELDS``, or ``message`` with the same fields as one dict; and
+        ``reply_to``. A field that is ``None`` counts as not given.
+    :param if_too_long: ``fail``, or ``truncate`` to cut a text of over 4,096 characters, end it with ``…``,
+        and close a monospaced block in it.
     :return: the message.
-    :raises InvalidMessageError: if it breaks a rule, naming all that it breaks.
+    :raises InvalidMessageError: if it breaks a rule; the error lists all broken rules.
     :raises InvalidParameterError: if ``if_too_long`` is another word.
     """
     message, problems = _read(fields, if_too_long, never_unrendered)
@@ -72,15 +72,15 @@ def message_from(fields: Mapping[str, Any], *, if_too_long: str = "fail") -> Mes
 def check_fields(
     fields: Mapping[str, Any], *, if_too_long: object = "fail", is_unrendered: IsUnrendered
 ) -> None:
-    """Check what is written in a DAG file before anything in it is rendered.
+    """Check the fields in a DAG file before they are rendered.
 
-    Faults of a value that only rendering will tell are left out; a missing key, an unknown key or too many
-    entries stand, since keys are never rendered.
+    Errors of a value that is rendered later are ignored. A missing key, an unknown key and too many items are
+    reported, since keys are never rendered.
 
     :param fields: as for :func:`message_from`.
     :param if_too_long: as for :func:`message_from`.
-    :param is_unrendered: says of a value that only rendering will tell what it is.
-    :raises InvalidMessageError: if it breaks a rule that rendering can't mend.
+    :param is_unrendered: returns whether a value is rendered later.
+    :raises InvalidMessageError: if a rule is broken that rendering can't fix.
     """
     _, problems = _read(fields, if_too_long, is_unrendered)
     if problems:
@@ -103,7 +103,7 @@ def _read(
         return _checked(present, if_too_long, is_unrendered)
     except InvalidMessageError as error:
         return None, list(error.problems)
-    except Exception as error:  # data that fails when it is compared or counted
+    except Exception as error:  # data may raise anything when it is compared or counted
         names = _listed([name for name, value in present.items() if value is not None])
         return None, [f"message: can't be read, {names} given; checking it raised {type_name(error)}"]
 
@@ -115,7 +115,7 @@ def _checked(
     if "message" in present:
         whole = present.pop("message")
         if also := [name for name in present if name != "reply_to"]:
-            return None, [f"message: only where no other message field is given, {_listed(also)} given too"]
+            return None, [f"message: can't be combined with other message fields, {_listed(also)} given too"]
         if is_unrendered(whole):
             return None, []
         if not isinstance(whole, Mapping):
@@ -145,9 +145,7 @@ def _checked(
         and not is_unrendered(declared)
         and (type(declared) is not str or declared != kind)
     ):
-        problems.append(
-            f"type: must agree with the message, which is {kind}; {describe_value(declared)} given"
-        )
+        problems.append(f"type: must match the message, which is {kind}; {describe_value(declared)} given")
     reply_to, problem = _reply_to(reply_to, kind, is_unrendered)
     problems += [problem] if problem else []
     if kind == "text" and if_too_long == "truncate":

@@ -26,25 +26,25 @@ from airflow_provider_itnio.api.models.media_source import MediaSource
 
 
 class TextParameter(Part):
-    """A text in a WhatsApp template's body, at most 1,024 characters in one line."""
+    """A text parameter of a WhatsApp template's body: one line of at most 1,024 characters."""
 
     type: Literal["text"]
     text: Annotated[str, OneLine, StringConstraints(max_length=1024)]
 
 
 class HeaderTextParameter(Part):
-    """A text in a WhatsApp template's header, at most 60 characters in one line."""
+    """A text parameter of a WhatsApp template's header: one line of at most 60 characters."""
 
     type: Literal["text"]
     text: Annotated[str, OneLine, StringConstraints(max_length=60)]
 
 
 class MediaLink(MediaSource):
-    """A picture or film, by link or from object storage."""
+    """An image or video, by link or from object storage."""
 
 
 class DocumentLink(MediaSource):
-    """A file, by link or from object storage."""
+    """A document, by link or from object storage."""
 
     filename: OptionalText = None
 
@@ -59,21 +59,21 @@ class TemplatePlace(Part):
 
 
 class ImageParameter(Part):
-    """A picture in a WhatsApp template's header."""
+    """An image in a WhatsApp template's header."""
 
     type: Literal["image"]
     image: MediaLink
 
 
 class VideoParameter(Part):
-    """A film in a WhatsApp template's header."""
+    """A video in a WhatsApp template's header."""
 
     type: Literal["video"]
     video: MediaLink
 
 
 class DocumentParameter(Part):
-    """A file in a WhatsApp template's header."""
+    """A document in a WhatsApp template's header."""
 
     type: Literal["document"]
     document: DocumentLink
@@ -106,7 +106,7 @@ class CurrencyParameter(Part):
 
 
 class DateTime(Part):
-    """A moment; ``day_of_week`` counts from Monday as 1."""
+    """A date and time; in ``day_of_week``, Monday is 1."""
 
     fallback_value: Annotated[str, OneLine]
     day_of_week: Annotated[WholeNumber, Field(ge=1, le=7)] | None = None
@@ -119,21 +119,21 @@ class DateTime(Part):
 
 
 class DateTimeParameter(Part):
-    """A moment in a WhatsApp template's body."""
+    """A date and time in a WhatsApp template's body."""
 
     type: Literal["date_time"]
     date_time: DateTime
 
 
 class PayloadParameter(Part):
-    """What comes back when a quick-reply button is tapped."""
+    """The payload that is returned when a quick-reply button is tapped."""
 
     type: Literal["payload"]
     payload: RequiredText
 
 
 class HeaderComponent(Part):
-    """The one variable of a WhatsApp template's header."""
+    """The single parameter of a WhatsApp template's header."""
 
     type: Literal["header"]
     parameters: Annotated[
@@ -148,7 +148,7 @@ class HeaderComponent(Part):
 
 
 class BodyComponent(Part):
-    """The variables of a WhatsApp template's body in their order, at most 20."""
+    """The parameters of a WhatsApp template's body in order, at most 20."""
 
     type: Literal["body"]
     parameters: Annotated[
@@ -159,7 +159,7 @@ class BodyComponent(Part):
     @field_validator("parameters", mode="before")
     @classmethod
     def _short_form(cls, values: object) -> object:
-        """Take the short forms of ``template_message``, which is what an upstream task gives."""
+        """Accept the short forms of ``template_message``, which upstream tasks may return."""
         if not isinstance(values, (list, tuple)):
             return values
         return [*map(_parameter, values)]
@@ -173,7 +173,7 @@ def _parameter(value: object) -> object:
 
 
 class UrlButtonComponent(Part):
-    """The end of the address that a WhatsApp template's url button opens."""
+    """The last part of the URL that a WhatsApp template's url button opens."""
 
     type: Literal["button"]
     sub_type: Literal["url"]
@@ -182,7 +182,7 @@ class UrlButtonComponent(Part):
 
 
 class QuickReplyButtonComponent(Part):
-    """What a WhatsApp template's quick-reply button gives back."""
+    """The payload of a WhatsApp template's quick-reply button."""
 
     type: Literal["button"]
     sub_type: Literal["quick_reply"]
@@ -201,9 +201,9 @@ class Language(Part):
 
 
 class Template(ContentModel):
-    """A WhatsApp template that WhatsApp has approved, with the values of its variables.
+    """An approved WhatsApp template with its parameters. Name: at most 512 characters.
 
-    It alone reaches people who have not written in the last 24 hours. Name: at most 512 characters.
+    Only a template reaches people who have not written in the last 24 hours.
     """
 
     endpoint: ClassVar[str] = TEMPLATE_MESSAGE

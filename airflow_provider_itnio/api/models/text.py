@@ -16,7 +16,7 @@ def _body(value: object) -> str:
     text = text_value(value)
     if len(text) > TEXT_LIMIT:
         raise rule_error(
-            f"at most {TEXT_LIMIT} characters, {len(text)} given; if_too_long='truncate' shortens it to that"
+            f"at most {TEXT_LIMIT} characters, {len(text)} given; if_too_long='truncate' shortens it"
         )
     return text
 
