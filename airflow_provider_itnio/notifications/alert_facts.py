@@ -1,4 +1,4 @@
-"""The facts of an alert, gathered from whatever context Airflow gives."""
+"""The facts of an alert, gathered from the context of any kind of callback."""
 
 from __future__ import annotations
 
@@ -34,23 +34,21 @@ AlertKind: TypeAlias = Literal[
 _ERROR_LIMIT = 2000
 _ERROR_LINE_LIMIT = 200
 _READ = 20_000
-"""Characters of a value that are read: far more than are told, so that no secret in them is cut in two."""
+"""Characters of a value that are read: many more than are shown, so that secrets are masked before a cut."""
 _INNER_ERRORS = 5
-"""Errors of an exception group, and notes of an exception, that are told."""
+"""Errors of an exception group, and notes of an exception, that are shown."""
 
 
 class AlertFacts(NamedTuple):
-    """What happened, where and why. Each is a text that may be empty, so that any can be used in any alert.
+    """What happened, where and why. Each fact is a text, and empty if unknown.
 
-    ``kind`` is ``event`` where the context tells nothing better. ``try_number`` counts from 1 and
-    ``max_attempts`` is the number of tries in all. ``error`` is the exception's type and words, then its
-    notes, what caused it and a group's first five errors, at most 2,000 characters with what Airflow masks
-    masked; or a DAG's reason. ``error_line`` is its first line, at most
-    200.
-    ``log_url`` leads to the task's log, to the run where there is no task, and to the form where a person is
-    asked. ``failed_tasks`` names the tasks that made a DAG's run fail, five at most, and says how many more
-    there are. ``failed_runs`` and ``failed_for`` tell of what has recovered how many of its runs had failed,
-    and for how long.
+    ``kind`` is ``event`` for an unknown context. ``try_number`` counts from 1, and ``max_attempts`` is the
+    total number of tries. ``error`` is the exception's type and message, its notes, its cause and the first
+    five errors of a group, in at most 2,000 characters and masked as in Airflow's logs; or the reason of a
+    DAG's callback. ``error_line`` is its first line, at most 200 characters. ``log_url`` links to the task's
+    log, to the run if there is no task, or to the form of a task that needs an answer. ``failed_tasks`` has
+    the names of up to five failed tasks of a DAG run, and the number of further ones. For a recovery,
+    ``failed_runs`` is the number of failed runs, and ``failed_for`` the time since the first failure.
     """
 
     kind: AlertKind = "event"
@@ -75,7 +73,7 @@ class AlertFacts(NamedTuple):
 def alert_facts(context: Mapping[str, Any]) -> AlertFacts:
     """Gather the facts.
 
-    :param context: of a task's callback, of a DAG's, of a deadline, or of a task that asks a person.
+    :param context: the context of a task's or DAG's callback, a deadline, or a task that needs an answer.
     """
     if "deadline" in context and context.get("ti") is None:
         return _of_deadline(context)
@@ -93,7 +91,7 @@ _KIND_BY_TASK_STATE: Mapping[str, AlertKind] = {
 
 
 def _is_of_dag(context: Mapping[str, Any]) -> bool:
-    # A DAG's callback alone is told a reason and no exception; its task instance is the run's last, or none.
+    # Only a DAG's callback has a reason and no exception. Its ti is the run's last one, or missing.
     return ("reason" in context and "exception" not in context) or context.get("ti") is None
 
 
@@ -130,7 +128,7 @@ def _of_task(context: Mapping[str, Any]) -> AlertFacts:
 def _form_url(link_to_form: Callable[..., object], context: Mapping[str, Any]) -> str:
     try:
         return _text(link_to_form(context=context))
-    except Exception:  # such as an Airflow that knows no base URL
+    except Exception:  # e.g. if Airflow has no base URL
         return ""
 
 
@@ -148,8 +146,8 @@ def _kind_of_task(context: Mapping[str, Any], error: str) -> AlertKind:
 
 
 def _is_of_lost_worker(context: Mapping[str, Any]) -> bool:
-    # Where a worker is lost, the DAG processor runs the callbacks, with a task instance that has no state and
-    # no start. A task that starts, or asks a person, has a start.
+    # If a worker is lost, the DAG processor runs the callbacks with a task instance that has no state and no
+    # start. The task instance of any other callback has a start.
     ti = context.get("ti")
     return not any(_attribute(ti, name) for name in ("state", "start_date"))
 
@@ -167,11 +165,11 @@ def _of_dag(context: Mapping[str, Any]) -> AlertFacts:
         kind = "dag_succeeded" if reason == "success" else "dag_failed"
     if kind == "dag_succeeded":
         reason = ""
-    if "slas" in context:  # of Airflow 2, which gives no run with it
+    if "slas" in context:  # an SLA miss of Airflow 2, which has no run
         kind, reason = "deadline_missed", _text(context.get("task_list"))
     run_id = _text(_attribute(run, "run_id") or context.get("run_id"))
     tasks = failed_tasks(context, dag_id, run_id) if kind == "dag_failed" else ""
-    if tasks and reason == "task_failure":  # which the failed tasks say better
+    if tasks and reason == "task_failure":  # the failed tasks say more
         reason = ""
     return AlertFacts(
         kind=kind,
@@ -187,7 +185,7 @@ def _of_dag(context: Mapping[str, Any]) -> AlertFacts:
 
 def _of_deadline(context: Mapping[str, Any]) -> AlertFacts:
     run, deadline = context.get("dag_run"), context.get("deadline")
-    # Airflow gives both as plain objects, since the context has travelled as JSON.
+    # Airflow passes both as dicts, because the context was serialized as JSON.
     run = run if isinstance(run, Mapping) else {}
     deadline = deadline if isinstance(deadline, Mapping) else {}
     dag_id, run_id = _text(run.get("dag_id")), _text(run.get("dag_run_id"))
@@ -202,7 +200,7 @@ def _of_deadline(context: Mapping[str, Any]) -> AlertFacts:
 
 
 def _attribute(owner: Any, name: str) -> Any:
-    """Return an attribute of an Airflow object, ``None`` if that fails: the other facts are still told."""
+    """Return an attribute of an Airflow object, ``None`` if that fails: other facts are still shown."""
     try:
         return getattr(owner, name, None)
     except Exception:
@@ -235,12 +233,12 @@ def _error_of(exception: object) -> str:
         error = "\n".join(_lines_of(cast("BaseException", exception)))
     else:
         error = _text(exception).strip()
-    # An exception may hold a secret; Airflow masks it in logs, so it must not travel in an alert either.
+    # Secrets that Airflow masks in logs must be masked in an alert, too.
     return truncate(sendable(str(redact(error))), _ERROR_LIMIT)
 
 
 def _lines_of(exception: BaseException) -> Iterator[str]:
-    """Tell what an exception says, then its notes, its cause, and the first errors of a group."""
+    """Yield an exception's message, its notes, its cause, and the first errors of a group."""
     words = _text(exception).strip()
     cause = exception.__cause__ or (None if exception.__suppress_context__ else exception.__context__)
     caused = f"caused by {_type_and_words(cause)}" if cause is not None else ""
@@ -248,7 +246,7 @@ def _lines_of(exception: BaseException) -> Iterator[str]:
     try:
         notes = [*getattr(exception, "__notes__", ())][:_INNER_ERRORS]
         inner = [*islice(_leaves_of(exception), _INNER_ERRORS)]
-    except Exception:  # an exception may answer as it likes
+    except Exception:  # a user's exception class may raise here
         notes, inner = [], []
     yield from filter(None, map(_text, notes))
     if words and caused and _text(cause).strip() not in words:
@@ -257,7 +255,7 @@ def _lines_of(exception: BaseException) -> Iterator[str]:
 
 
 def _leaves_of(exception: BaseException) -> Iterator[BaseException]:
-    """Yield the errors of a group that are no groups themselves, to any depth."""
+    """Yield the errors of a group that are not groups, at any depth."""
     waiting = [iter([exception])]
     while waiting:
         one = next(waiting[-1], None)
@@ -294,6 +292,6 @@ def _duration(start: datetime | None, end: datetime | None) -> str:
 
 
 def _run_url(dag_id: str, run_id: str, log_url: str) -> str:
-    """Return the address of a run's page, which no context holds."""
+    """Return the URL of a run's page, which no context contains."""
     base = log_url.partition("/dags/")[0] or base_url()
     return f"{base.rstrip('/')}{run_path(dag_id, run_id)}" if dag_id else ""

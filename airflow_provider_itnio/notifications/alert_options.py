@@ -1,4 +1,4 @@
-"""The options ``[itnio]`` of Airflow's configuration. One that can't be used is a line in the log."""
+"""The options ``[itnio]`` of Airflow's configuration. An invalid option is logged and not used."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from airflow_provider_itnio.templating import is_rendered_later, recipient_entri
 _EVENTS: Final = ("dag_failure", "task_failure", "dag_recovery")
 _DEFAULT_EVENTS: Final = "dag_failure,dag_recovery"
 _DEFAULT_CONNECTION: Final = "itnio_default"
-_CONNECTION_ID: Final = re.compile(r"[\w#!()\-.:/\\]{1,200}")  # as Airflow has it
+_CONNECTION_ID: Final = re.compile(r"[\w#!()\-.:/\\]{1,200}")  # Airflow's rule
 _TAG_LIMIT: Final = 100
-"""Characters, as Airflow has it."""
+"""Characters; Airflow's limit."""
 _HOURS: Final = re.compile(r"(\d{1,2}):(\d{2})\s*[-–]\s*(\d{1,2}):(\d{2})(?:\s+(\S+))?")
 
 _LOG = NeverRaisingLog(f"airflow.task.{__name__}")
@@ -32,7 +32,7 @@ class DagAlerts(NamedTuple):
 
     :param recipients: phone numbers or Jinja, at least one.
     :param events: one or more of ``dag_failure``, ``task_failure`` and ``dag_recovery``.
-    :param conn_id: the connection that they go through.
+    :param conn_id: the connection that sends them.
     """
 
     recipients: tuple[str, ...]
@@ -41,10 +41,10 @@ class DagAlerts(NamedTuple):
 
 
 class QuietHours(NamedTuple):
-    """Hours of each day, by the clock on the wall: where clocks change, they are longer or shorter.
+    """Hours of each day, in local time, so a change of daylight saving time makes them shorter or longer.
 
     :param start: when they begin.
-    :param end: when they end, on the next day if that is before ``start``.
+    :param end: when they end, on the next day if it is before ``start``.
     :param zone: the time zone of both.
     """
 
@@ -53,7 +53,7 @@ class QuietHours(NamedTuple):
     zone: tzinfo
 
     def contain(self, moment: datetime) -> bool:
-        """Return whether a time lies within.
+        """Return whether a time is within these hours.
 
         :param moment: a time with its zone.
         """
@@ -63,11 +63,11 @@ class QuietHours(NamedTuple):
         return now >= self.start or now < self.end
 
     def end_of(self, moment: datetime) -> datetime:
-        """Return when alerts are sent again: the time itself, or the end of the hours that it lies in.
+        """Return when alerts are sent again: the time itself, or the end of the quiet hours it is in.
 
         :param moment: a time with its zone.
         """
-        while self.contain(moment):  # minute by minute: a clock that changes may pass over ``end``
+        while self.contain(moment):  # minute by minute: a change of daylight saving time may skip ``end``
             moment += timedelta(minutes=1)
         return moment
 
@@ -75,10 +75,10 @@ class QuietHours(NamedTuple):
 class HoldingOptions(NamedTuple):
     """When alerts are held back.
 
-    :param limit: alerts that a recipient gets within a window; 0 for no limit.
+    :param limit: alerts for a recipient within a window; 0 for no limit.
     :param window: seconds.
-    :param quiet_hours: when only urgent alerts are sent, ``None`` for never.
-    :param urgent_tags: tags of DAGs whose alerts are sent in quiet hours too.
+    :param quiet_hours: when only urgent alerts are sent; ``None`` for never.
+    :param urgent_tags: tags of DAGs whose alerts are sent in quiet hours, too.
     """
 
     limit: int
@@ -91,7 +91,7 @@ def alerts_of(dag: Any, recipients: str) -> DagAlerts | None:
     """Return the alerts that the configuration adds to a DAG.
 
     :param dag: the DAG.
-    :param recipients: what ``alert_recipients`` says, not empty.
+    :param recipients: the option ``alert_recipients``, not empty.
     :return: ``None`` if it adds none.
     """
     options = _dag_options(recipients, *map(_option, ("alert_skip_tags", "alert_on", "alert_conn_id")))
@@ -100,7 +100,7 @@ def alerts_of(dag: Any, recipients: str) -> DagAlerts | None:
         return None
     keys = [f"tag:{tag}" for tag in tags]
     if any(key.startswith("owner:") for key in options.recipients):
-        # Not dag.owner, which raises where a task's is None.
+        # Not dag.owner, which raises if a task's owner is None.
         owners = [owner for task in dag.tasks for owner in str(task.owner or "").split(",")]
         keys += dict.fromkeys(f"owner:{owner.strip()}" for owner in owners)
     own = [number for key in keys for number in options.recipients.get(key, ())]
@@ -109,7 +109,7 @@ def alerts_of(dag: Any, recipients: str) -> DagAlerts | None:
 
 
 def holding_options() -> HoldingOptions:
-    """Return when alerts are held back; an option that can't be used counts as not given."""
+    """Return when alerts are held back. For an invalid option, its default is used."""
     return HoldingOptions(
         _whole("alert_limit", 20, 0, 100_000),
         _whole("alert_window", 600, 1, 604_800),
@@ -119,7 +119,7 @@ def holding_options() -> HoldingOptions:
 
 
 def check_holding_options() -> None:
-    """Log which of these options can't be used, once in a process that reads DAG files."""
+    """Log which of these options are invalid, once per process."""
     _logged_once(*map(_option, ("alert_limit", "alert_window", "quiet_hours", "urgent_tags")))
 
 
@@ -131,7 +131,7 @@ def _logged_once(*written: str) -> None:
 def _option(name: str) -> str:
     try:
         return str(conf.get("itnio", name, fallback="") or "").strip()
-    except Exception as error:  # such as a ``%`` in the file, which has a meaning there
+    except Exception as error:  # e.g. a single ``%``, which is special in the configuration file
         _LOG.warning("[itnio] %s: can't be read (%s); the default is used", name, type(error).__name__)
         return ""
 
@@ -174,9 +174,9 @@ def _quiet_hours() -> QuietHours | None:
 
 def _tags(name: str, written: str) -> frozenset[str]:
     tags = _words(written)
-    if wrong := {tag for tag in tags if len(tag) > _TAG_LIMIT or '"' in tag}:  # as of a list in JSON
+    if wrong := {tag for tag in tags if len(tag) > _TAG_LIMIT or '"' in tag}:  # quotes: a list in JSON
         wanted = f"tags of at most {_TAG_LIMIT} characters without quotes, separated by commas"
-        _refuse(name, wanted, min(wrong), "no DAG is expected to have such a tag")
+        _refuse(name, wanted, min(wrong), "no DAG can have such a tag")
     return tags
 
 
@@ -193,7 +193,7 @@ class _DagOptions(NamedTuple):
 
 @cache
 def _dag_options(recipients: str, skip_tags: str, events: str, conn_id: str) -> _DagOptions:
-    """Read the options of alerts for every DAG; the same texts are checked once in a process."""
+    """Read the options of alerts for all DAGs. Cached, so that a mistake is logged once per process."""
     return _DagOptions(
         {key: numbers for key, given in _by_key(recipients).items() if (numbers := _usable(key, given))},
         _tags("alert_skip_tags", skip_tags),
@@ -220,7 +220,7 @@ def _by_key(written: str) -> dict[str, Any]:
 
 
 def _usable(key: str, given: Any) -> list[str]:
-    """Return the recipients that are phone numbers or Jinja, and log what is wrong with the others."""
+    """Return the recipients that are phone numbers or Jinja, and log an error for each of the others."""
     from airflow_provider_itnio.notifications.notifier_checks import check_recipient
 
     name, usable = f"alert_recipients: {key[:60]}", []
@@ -247,6 +247,6 @@ def _known_events(written: str) -> frozenset[str]:
 def _connection(written: str) -> str:
     if not written or _CONNECTION_ID.fullmatch(written) or is_rendered_later(written):
         return written or _DEFAULT_CONNECTION
-    wanted = "a connection's id: at most 200 letters, digits and the like"
+    wanted = "a connection's id: at most 200 letters, digits or #!()-.:/_\\"
     _refuse("alert_conn_id", wanted, written, f"the default {_DEFAULT_CONNECTION} is used")
     return _DEFAULT_CONNECTION

@@ -1,7 +1,7 @@
-"""The state that alerts share: one Airflow Variable, which every process that runs callbacks can write.
+"""The state that alerts share: one Airflow Variable, which all processes that run callbacks can write.
 
-Airflow has no compare-and-set. Processes on one machine take turns with a lock file; those on several
-machines may overwrite each other's changes. If the Variable can't be read or written, alerts are sent.
+Airflow has no compare-and-set. Processes on one machine use a lock file; processes on several machines may
+overwrite each other's changes. If the Variable can't be read or written, alerts are sent.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
 
 VARIABLE: Final = "itnio_alerts_held"
 _SIZE: Final = 32_000
-"""Characters, since MySQL keeps 64 KiB of an encrypted variable."""
+"""Characters: MySQL stores at most 64 KiB of an encrypted variable."""
 _NAMED_DAGS: Final = 10
 _DAG_ID_LIMIT: Final = 60
 _LOCK_SECONDS: Final = 3.0
 _GIVEN_UP_SECONDS: Final = 60.0
 _FORGET_FAILING: Final = 86_400
-"""Seconds after which what has recovered is forgotten."""
+"""Seconds after which a recovered DAG or task is removed."""
 _FORGET_SENT: Final = 604_800
-"""Seconds after which a count of sent alerts is forgotten: the longest ``alert_window``."""
+"""Seconds after which a count of sent alerts is removed: the longest ``alert_window``."""
 
 Result = TypeVar("Result")
-# Anyone can edit a Variable. The limits keep each entry small, and each time one that has a date.
+# Anyone can edit a Variable. The limits keep each entry small, and each time a valid date.
 Seconds = Annotated[int, Field(ge=0, le=100_000_000_000)]
 Count = Annotated[int, Field(ge=0, le=1_000_000_000)]
 Digest = Annotated[str, Field(max_length=16)]
@@ -50,13 +50,13 @@ class _Strict(BaseModel):
 
 
 class RecipientState(_Strict):
-    """What has gone out to a recipient, and what was held back.
+    """The number of alerts that were sent to a recipient, and that were held back.
 
-    :param start: when the present window began, in seconds since 1970.
-    :param sent: alerts that went out in it.
-    :param held: alerts that were held back and not yet told.
-    :param since: when the first of these was held back, in seconds since 1970.
-    :param dags: how many of these by DAG, for up to ten DAGs.
+    :param start: when the current window began, in seconds since 1970.
+    :param sent: alerts that were sent in that window.
+    :param held: alerts that were held back and not yet reported.
+    :param since: when the first of the held alerts was held back, in seconds since 1970.
+    :param dags: the number of held alerts by DAG, for up to ten DAGs.
     """
 
     start: Seconds = 0
@@ -78,13 +78,13 @@ class RecipientState(_Strict):
             self.dags[dag_id] = self.dags.get(dag_id, 0) + 1
 
     def take_held(self) -> RecipientState:
-        """Return what is held back as a state of its own, and hold none of it any longer."""
+        """Return a copy with the held alerts, and remove them from this state."""
         taken = self.model_copy(deep=True)
         self.held, self.since, self.dags = 0, 0, {}
         return taken
 
     def give_back(self, taken: RecipientState) -> None:
-        """Hold what was taken again, since nobody was told."""
+        """Add held alerts again that were taken but not reported."""
         if taken.held:
             self.since = min(taken.since, self.since) if self.held else taken.since
             self.held += taken.held
@@ -93,12 +93,12 @@ class RecipientState(_Strict):
 
 
 class FailingState(_Strict):
-    """A DAG or task that has failed, until a day after it has recovered.
+    """A DAG or task that has failed. It is kept until a day after its recovery.
 
     :param since: when it failed first, in seconds since 1970.
     :param last: when it failed last, in seconds since 1970.
     :param runs: how many of its runs have failed.
-    :param run: the digest of the last of these.
+    :param run: the digest of the last failed run.
     :param recovered: the digest of the execution that succeeded; empty while it fails.
     """
 
@@ -110,7 +110,7 @@ class FailingState(_Strict):
 
 
 class AlertState(_Strict):
-    """All of it, with digests in place of phone numbers and of the ids of failing DAGs."""
+    """The whole state. Its keys are digests of phone numbers, and of the ids of failing DAGs and tasks."""
 
     version: Literal[1] = 1
     recipients: dict[Digest, RecipientState] = {}
@@ -119,12 +119,12 @@ class AlertState(_Strict):
     def recipient(self, number: str) -> RecipientState:
         """Return the state of a recipient.
 
-        :param number: their number, as digits.
+        :param number: the phone number, digits only.
         """
         return self.recipients.setdefault(digest(number), RecipientState())
 
     def to_json(self, now: int) -> str:
-        """Return it as JSON of at most 32,000 characters; the oldest entries are dropped if it is longer.
+        """Return the state as JSON of at most 32,000 characters, without its oldest entries if it is longer.
 
         :param now: seconds since 1970.
         """
@@ -155,29 +155,29 @@ class AlertState(_Strict):
 
 
 def digest(text: str) -> str:
-    """Return 16 characters that stand for a phone number or an id without showing it."""
+    """Return 16 characters of a hash, to store instead of a phone number or an id."""
     return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16]
 
 
 def read_state() -> AlertState:
-    """Return what stands in the Variable; one that is missing or holds something else counts as empty.
+    """Return the state in the Variable. A missing or invalid Variable is an empty state.
 
-    :raises Exception: if it can't be read, so that nothing is written over it.
+    :raises Exception: if the Variable can't be read; it must not be overwritten then.
     """
     if not (written := read_variable(VARIABLE)):
         return AlertState()
     try:
         return AlertState.model_validate_json(written)
     except ValidationError:
-        _LOG.warning("The Airflow Variable %s holds something else and is replaced", VARIABLE)
+        _LOG.warning("The Airflow Variable %s has an invalid value and is replaced", VARIABLE)
         return AlertState()
 
 
 def change_state(change: Callable[[AlertState], Result]) -> Result:
-    """Change what stands in the Variable.
+    """Change the state in the Variable.
 
     :param change: changes the state and returns a result.
-    :raises BaseException: if it could not be read or written.
+    :raises BaseException: if the Variable could not be read or written.
     """
     with _taking_turns():
         state = read_state()
@@ -185,26 +185,26 @@ def change_state(change: Callable[[AlertState], Result]) -> Result:
         before = state.to_json(now)
         result = change(state)
         if (written := state.to_json(now)) != before:
-            Variable.set(VARIABLE, written, "What has gone out as WhatsApp alerts and what is held back")
+            Variable.set(VARIABLE, written, "WhatsApp alerts that were sent and that are held back")
         return result
 
 
 class _Store:
-    """Until when alerts go on without the Variable; Airflow 3 tries for up to 15 seconds before it fails."""
+    """Until when alerts do not use the Variable: Airflow 3 tries for up to 15 seconds before it fails."""
 
     given_up_until = 0.0
 
 
 def give_up() -> None:
-    """Do not use the Variable for a minute, in this process: alerts have no time to wait for it again."""
+    """Do not use the Variable in this process for a minute, so that alerts do not wait for it again."""
     _Store.given_up_until = time.monotonic() + _GIVEN_UP_SECONDS
 
 
 def update_state(change: Callable[[AlertState], Result], unsure: Result) -> Result:
-    """Change what stands in the Variable, or go on without it.
+    """Change the state in the Variable, or return a default if that fails.
 
     :param change: as for :func:`change_state`.
-    :param unsure: the result where the state could not be read or written, now or in the last minute.
+    :param unsure: the result if the Variable could not be read or written, now or in the last minute.
     """
     if time.monotonic() < _Store.given_up_until:
         return unsure
@@ -221,7 +221,7 @@ def update_state(change: Callable[[AlertState], Result], unsure: Result) -> Resu
 
 @contextmanager
 def _taking_turns() -> Iterator[None]:
-    """Wait up to three seconds until no other process of this machine changes the Variable; then go on."""
+    """Wait for other processes of this machine that change the Variable, for up to three seconds."""
     file = None
     with suppress(OSError):
         file = _open_lock_file()

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from airflow_provider_itnio.notifications.alert_facts import AlertFacts
 
 NOTE_LIMIT: Final = 500
-"""Characters of what is said of alerts that are held back."""
+"""Characters of the note about held alerts."""
 
 _HEADLINES: Final = {
     "task_failed": ("❌", "Task failed"),
@@ -34,8 +34,8 @@ _HEADLINES: Final = {
     "event": ("ℹ️", "Airflow"),
 }
 
-# WhatsApp has no escape character. Ids and errors may hold its markup, so they stand where none is read:
-# between back-ticks. Those that data holds become apostrophes, lest they open or close code.
+# WhatsApp has no escape character. Ids and errors may contain its markup, so they are put between back-ticks,
+# where markup is not read. Back-ticks in data become apostrophes, so that they do not open or close code.
 _TEXT: Final = """\
 {{ sign }} *{{ headline }}*
 {% if alert.subject | words %}{{ alert.subject | words }}
@@ -74,8 +74,8 @@ def default_text(alert: AlertFacts, reason: str = "", note: str = "") -> str:
     """Return an alert as a text of at most 4,096 characters.
 
     :param alert: the facts.
-    :param reason: why the alert's own text could not be used; it stands in the last line.
-    :param note: what is to be said of alerts that are held back; it stands before that.
+    :param reason: why the alert's own text could not be used, for the last line.
+    :param note: a note about held alerts, for the line before.
     """
     sign, headline = _HEADLINES[alert.kind]
     shown = {
@@ -101,13 +101,13 @@ def default_template(
 ) -> TemplateDict:
     """Return an alert as a WhatsApp template with six values.
 
-    They are headline, where, run, try, why and link; each is one line and never empty.
+    The values are headline, where, run, try, why and link. Each is one line and never empty.
 
     :param alert: the facts.
     :param name: the WhatsApp template's name.
-    :param language: its language's code.
-    :param reason: why the alert's own text could not be used; it stands before the error.
-    :param note: what is to be said of alerts that are held back; it stands before that.
+    :param language: the template's language code.
+    :param reason: why the alert's own text could not be used. It comes before the error.
+    :param note: a note about held alerts. It comes before the reason.
     """
     index = alert.map_index and f"map index {alert.map_index}"
     where = " / ".join(filter(None, (alert.dag_id, alert.task_id, index)))
@@ -140,7 +140,7 @@ def default_template(
 
 
 def _recovered(alert: AlertFacts) -> str:
-    """Return for how long and in how many runs it had failed, as far as that is known."""
+    """Return in how many runs and for how long it had failed, as far as known."""
     runs = f"in {alert.failed_runs} run{'' if alert.failed_runs == '1' else 's'}" if alert.failed_runs else ""
     how = " ".join(filter(None, (runs, alert.failed_for and f"for {alert.failed_for}")))
     return f"It had failed {how}" if how else ""
@@ -163,7 +163,7 @@ def _words(text: str, limit: int = 500) -> str:
 
 
 def _link(url: str, limit: int) -> str:
-    """Return a link, the DAG's if it is too long: a truncated link leads nowhere."""
+    """Return a link; if it is too long, the link to the DAG, because a truncated link does not work."""
     if len(url) > limit:
         url = url.partition("/runs/")[0].partition("/grid?")[0]
     return url if len(url) <= limit else ""
@@ -171,7 +171,7 @@ def _link(url: str, limit: int) -> str:
 
 @cache
 def _text_template() -> jinja2.Template:
-    """Compile the text in an environment of our own: in Airflow's a missing name would lose the alert."""
+    """Compile the text in a separate environment: in Airflow's, a missing name would lose the alert."""
     import jinja2
 
     environment = jinja2.Environment(undefined=jinja2.ChainableUndefined)  # noqa: S701 - it makes no HTML

@@ -18,7 +18,7 @@ _NAME_LIMIT: Final = 80
 def failed_tasks(context: Mapping[str, Any], dag_id: str, run_id: str) -> str:
     """Return the names of the tasks that failed in the run of a DAG's callback.
 
-    :return: empty if no task failed, or if Airflow can't be asked.
+    :return: empty if no task failed, or if Airflow does not answer.
     """
     try:
         order = list(getattr(context.get("dag"), "task_ids", None) or ())
@@ -38,9 +38,9 @@ def _name(task_id: str, mapped: int) -> str:
 
 
 def describe_failed_tasks(names: Sequence[str]) -> str:
-    """Return the first five names, or as many as fit into 180 characters, and how many more there are.
+    """Return the first five names, or as many as fit into 180 characters, and the number of further ones.
 
-    :param names: all of them, in their order; each of at most 100 characters.
+    :param names: all names in order, each of at most 100 characters.
     """
     for shown in range(min(_NAMED, len(names)), 0, -1):
         more = f", and {len(names) - shown} more" if len(names) > shown else ""

@@ -1,6 +1,6 @@
 """Which alerts are held back: those over the limit, and those in quiet hours.
 
-If in doubt, an alert is sent. It is held back only if the Variable that says so was written and read again.
+In doubt, an alert is sent. It is held back only after its count was written to the Variable and read again.
 """
 
 from __future__ import annotations
@@ -37,17 +37,17 @@ _SECONDS: Final = 5.0
 
 _NAMED: Final = 5
 _HELD_LIMIT: Final = 150
-"""Characters: with some of the alert's own words it fits into a value of the WhatsApp template."""
+"""Characters, so that some of the alert fits into the same value of the WhatsApp template."""
 
 _LOG = NeverRaisingLog(f"airflow.task.{__name__}")
 
 
 class Admission(NamedTuple):
-    """What becomes of an alert to one recipient.
+    """Whether an alert is sent to one recipient.
 
     :param is_held: whether it is held back.
-    :param note: what it says about others that are held back.
-    :param counted: the window it counts in, and the held alerts it tells; ``None`` if it was not counted.
+    :param note: the note about held alerts that it has to contain.
+    :param counted: the window it counts in, and the held alerts it reports; ``None`` if it was not counted.
     """
 
     is_held: bool = False
@@ -58,10 +58,10 @@ class Admission(NamedTuple):
 def admit(recipients: Sequence[str], facts: AlertFacts, context: Any) -> dict[str, Admission]:
     """Decide which recipients get an alert now, and count it. If that takes over 5 seconds, all get it.
 
-    :param recipients: their numbers, as digits.
-    :param facts: what the alert tells. A failure is recorded, for the alert of its recovery.
-    :param context: what Airflow tells of the event.
-    :return: by number.
+    :param recipients: the phone numbers, digits only.
+    :param facts: the alert's facts. A failure is recorded, for the alert of its recovery.
+    :param context: the callback's context.
+    :return: the decisions by number.
     """
     decided: list[dict[str, Admission]] = []
     deadline = time.monotonic() + _SECONDS
@@ -79,9 +79,9 @@ def admit(recipients: Sequence[str], facts: AlertFacts, context: Any) -> dict[st
 async def aadmit(recipients: Sequence[str], facts: AlertFacts, context: Any) -> dict[str, Admission]:
     """Decide as :func:`admit` does, without blocking the event loop.
 
-    :return: by number.
+    :return: the decisions by number.
     """
-    from asgiref.sync import sync_to_async  # Airflow's calls of a triggerer work in its threads alone
+    from asgiref.sync import sync_to_async  # in a triggerer, Airflow's calls work only in its threads
 
     deadline = time.monotonic() + _SECONDS
     task = asyncio.ensure_future(sync_to_async(_decided)(recipients, facts, context, deadline))
@@ -91,7 +91,7 @@ async def aadmit(recipients: Sequence[str], facts: AlertFacts, context: Any) -> 
 
 def _too_late(recipients: Sequence[str]) -> dict[str, Admission]:
     give_up()
-    _LOG.warning("Airflow did not give the count of alerts within %.0f s, so the alert is sent", _SECONDS)
+    _LOG.warning("Airflow did not return the count of alerts within %.0f s; the alert is sent", _SECONDS)
     return {number: Admission() for number in recipients}
 
 
@@ -99,22 +99,22 @@ def _decided(
     recipients: Sequence[str], facts: AlertFacts, context: Any, deadline: float
 ) -> dict[str, Admission]:
     """Decide. If that fails, all recipients get the alert."""
-    everyone = {number: Admission() for number in recipients}
+    all_sent = {number: Admission() for number in recipients}
     try:
-        return _counted(recipients, facts, context, deadline) or everyone
+        return _counted(recipients, facts, context, deadline) or all_sent
     except BaseException as error:
         if not is_failed_write(error):
             raise
-        _LOG.warning("The count of alerts failed (%s), so the alert is sent", type(error).__name__)
-        return everyone
+        _LOG.warning("The alert could not be counted (%s); it is sent", type(error).__name__)
+        return all_sent
 
 
 def _counted(
     recipients: Sequence[str], facts: AlertFacts, context: Any, deadline: float
 ) -> dict[str, Admission] | None:
-    """Count the alert; empty if all recipients get it.
+    """Count the alert, and return the decisions; empty or ``None`` if all recipients get it.
 
-    After the deadline it has been sent already, and has told nothing of others.
+    After the deadline the alert has been sent without a note about held alerts, so it is not counted.
     """
     options = holding_options()
     is_question = facts.kind == "approval_wanted"  # a task waits for the answer
@@ -144,15 +144,14 @@ def _counted(
             admissions[number] = Admission()
         else:
             _LOG.warning(
-                "WhatsApp alert to %s is held back; the next one that is sent tells how many were",
+                "WhatsApp alert to %s is held back; the next one that is sent reports how many were",
                 mask_phone(number),
             )
     return admissions
 
 
 def give_back(admissions: Mapping[str, Admission]) -> None:
-    """Undo the count of alerts that were not sent, so that they hold back no other."""
-
+    """Undo the count of alerts that were not sent, so that they do not count for the limit."""
     if not update_state(partial(_uncount, admissions=admissions), False):
         for number, admission in admissions.items():
             if admission.counted and admission.counted.held:
@@ -170,16 +169,16 @@ def _uncount(state: AlertState, admissions: Mapping[str, Admission]) -> bool:
 
 
 def log_untold(number: str, held: RecipientState) -> None:
-    """Log what was held back if no message will tell of it.
+    """Log held alerts that no message will report.
 
     :param number: the recipient's number.
-    :param held: of which something is held.
+    :param held: a state with held alerts.
     """
-    _LOG.error("No WhatsApp message will tell %s: %s", mask_phone(number), describe_held(held))
+    _LOG.error("No WhatsApp message will report to %s: %s", mask_phone(number), describe_held(held))
 
 
 def describe_held(held: RecipientState) -> str:
-    """Return how many alerts were held back, since when and of which DAGs, in about 150 characters."""
+    """Return how many alerts were held back, since when and for which DAGs, in about 150 characters."""
     many = f"{held.held} alerts were" if held.held > 1 else "1 alert was"
     since = utc_minute(datetime.fromtimestamp(held.since, UTC))
     beginning = f"{many} held back since {since}"
@@ -187,7 +186,7 @@ def describe_held(held: RecipientState) -> str:
     for shown in range(min(_NAMED, len(most_first)), 0, -1):
         names = [f"{dag_id} ({count})" for dag_id, count in most_first[:shown]]
         others = held.held - sum(count for _, count in most_first[:shown])
-        words = f"{beginning}: {', '.join(names)}{f', {others} of others' if others > 0 else ''}"
+        words = f"{beginning}: {', '.join(names)}{f', {others} others' if others > 0 else ''}"
         if len(words) <= _HELD_LIMIT or shown == 1:
             return words
     return beginning
@@ -198,7 +197,7 @@ def _decide(
 ) -> Admission:
     if not (options.limit or quiet or recipient.held):
         return Admission()
-    if not 0 <= now - recipient.start < options.window:  # also where a clock has gone wrong
+    if not 0 <= now - recipient.start < options.window:  # also if a clock was set back
         recipient.start, recipient.sent = now, 0
     if quiet or (options.limit and recipient.sent >= options.limit):
         recipient.hold(dag_id, now)
@@ -207,7 +206,7 @@ def _decide(
     taken = recipient.take_held()
     notes = [f"{describe_held(taken)}."] if taken.held else []
     if recipient.sent == options.limit:
-        # A minute that has begun is not yet over.
+        # Rounded up to the next minute.
         end = datetime.fromtimestamp(recipient.start + options.window + 59, UTC)
         until = utc_minute(options.quiet_hours.end_of(end) if options.quiet_hours else end)
         window = describe_duration(options.window).removesuffix(" 0 s").removesuffix(" 0 min")
@@ -216,7 +215,7 @@ def _decide(
 
 
 def is_quiet_now(options: HoldingOptions) -> bool:
-    """Return whether these are quiet hours."""
+    """Return whether it is quiet hours now."""
     now = datetime.fromtimestamp(time.time(), UTC)
     return options.quiet_hours is not None and options.quiet_hours.contain(now)
 
@@ -225,13 +224,13 @@ def _is_quiet(options: HoldingOptions, context: Any) -> bool:
     if not is_quiet_now(options):
         return False
     tags = getattr(context.get("dag"), "tags", None) if isinstance(context, Mapping) else None
-    if tags is None:  # of a DAG whose tags are not known anything may be urgent
+    if tags is None:  # the tags are unknown, so the alert may be urgent
         return not options.urgent_tags
     return not options.urgent_tags.intersection(map(str, tags))
 
 
 def _unrecorded(held: Sequence[str]) -> set[str]:
-    """Return the recipients for whom the Variable does not say that an alert is held back."""
+    """Return the recipients without a held alert in the Variable."""
     try:
         state = read_state()
     except BaseException as error:

@@ -1,4 +1,4 @@
-"""What can be checked of a notifier when the DAG file is read: mistakes become import errors of the DAG."""
+"""Checks of a notifier when the DAG file is parsed: a mistake is an import error of the DAG."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 
 def check_notifier(notifier: WhatsAppNotifier) -> None:
-    """Check everything that is not rendered later, and make numbers of the time limits.
+    """Check all values that are not rendered later, and convert the time limits to numbers.
 
-    :raises InvalidMessageError: if what is written in the DAG file breaks a rule of the message.
+    :raises InvalidMessageError: if a value in the DAG file breaks a rule of the message.
     :raises InvalidParameterError: if another parameter is out of its range.
     """
     for name in notifier.template_fields:
-        # A subclass may set its own after this.
+        # A subclass may set its own fields only after this.
         for path, file in template_files(getattr(notifier, name, None), name):
             raise InvalidMessageError(
                 f"{path}: a notifier can't read Jinja files, {describe_value(file)} given"
@@ -54,7 +54,7 @@ def _check_recipients(recipients: object) -> None:
 
 
 def check_recipient(written: Any, name: str) -> None:
-    """Check one entry of a list of recipients, unless it is rendered later.
+    """Check one entry of ``recipients``, unless it is rendered later.
 
     :raises InvalidMessageError: if it is no phone number.
     """
@@ -64,9 +64,9 @@ def check_recipient(written: Any, name: str) -> None:
 
 
 def check_alert_template(name: str | None, language: str | None) -> None:
-    """Check the WhatsApp template for alerts, as far as it stands in the DAG file.
+    """Check the name and the language of the WhatsApp template for alerts, unless they are rendered later.
 
-    :raises InvalidMessageError: if one of them can't be used.
+    :raises InvalidMessageError: if one of them is invalid.
     """
     for parameter, value in (("alert_template", name), ("alert_language", language)):
         if value is not None and not isinstance(value, str) and not is_rendered_later(value):
@@ -76,5 +76,5 @@ def check_alert_template(name: str | None, language: str | None) -> None:
         check_fields({"template": example}, is_unrendered=is_rendered_later)
     except InvalidMessageError as error:
         names = {"template.name": "alert_template", "template.language.code": "alert_language"}
-        told = (problem.partition(":") for problem in error.problems)
-        raise InvalidMessageError(*(f"{names.get(path, path)}:{words}" for path, _, words in told)) from None
+        parts = (problem.partition(":") for problem in error.problems)
+        raise InvalidMessageError(*(f"{names.get(path, path)}:{rest}" for path, _, rest in parts)) from None

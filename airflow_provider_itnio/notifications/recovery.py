@@ -1,8 +1,7 @@
-"""Whether a success is a recovery: of a DAG or a task that had failed before.
+"""Whether a success is a recovery of a DAG or a task that had failed before.
 
-Failures are recorded in the Variable that alerts share, so that runs without a logical date and runs that a
-person has cleared count too. A failure without an alert is looked up in Airflow, by logical date. Backfill
-runs are neither failures nor recoveries: they load the past.
+Failures are recorded in the Variable that alerts share, so that runs without a logical date and cleared runs
+count, too. A failure without an alert is looked up in Airflow, by logical date. Backfill runs do not count.
 """
 
 from __future__ import annotations
@@ -23,13 +22,13 @@ RECOVERIES: Final[Mapping[AlertKind, AlertKind]] = {
     "task_succeeded": "task_recovered",
 }
 _LOOKED_AT: Final = 20
-"""Earlier runs that are checked at most: each costs one request to Airflow."""
+"""Previous runs that are checked at most: each costs one request to Airflow."""
 
 
 def note_failure(state: AlertState, facts: AlertFacts, context: Mapping[str, Any]) -> None:
     """Record that a DAG or task has failed, if it has a notifier for its recovery."""
     owner = {"dag_failed": "dag", "task_failed": "task"}.get(facts.kind)
-    if owner is None or _is_backfill(context) or not _tells_recovery(context.get(owner)):
+    if owner is None or _is_backfill(context) or not _reports_recovery(context.get(owner)):
         return
     key, run = _key(facts), digest(facts.run_id)
     ended = int(_time_of("end_date", facts, context) or time.time())
@@ -54,7 +53,7 @@ def recovered(facts: AlertFacts, context: Mapping[str, Any]) -> AlertFacts | Non
 
     def change(state: AlertState) -> FailingState | None:
         failing = state.failing.get(_key(facts))
-        # Two notifiers may tell of the same success. A run that began before the last failure proves nothing.
+        # Two notifiers may report the same success. A run that began before the last failure is no recovery.
         if failing and not failing.recovered and (started is None or started >= failing.last):
             failing.recovered = execution
         return failing
@@ -63,10 +62,10 @@ def recovered(facts: AlertFacts, context: Mapping[str, Any]) -> AlertFacts | Non
     if failing is not None:
         if failing.recovered != execution:
             return None
-        return _told(facts, str(failing.runs), failing.since)
+        return _with_recovery(facts, str(failing.runs), failing.since)
     try:
         return _from_history(facts, context)
-    except Exception:  # Airflow could not be asked
+    except Exception:  # Airflow does not answer
         return None
 
 
@@ -86,16 +85,16 @@ def _from_history(facts: AlertFacts, context: Mapping[str, Any]) -> AlertFacts |
             break
         if state == "failed":
             failed.append(one.end_date)
-        elif not failed:  # the run before it has not ended, or its task was skipped
+        elif not failed:  # the previous run has not ended, or its task was skipped
             break
     if not failed:
         return None
     runs = str(len(failed)) if len(failed) < _LOOKED_AT else f"at least {_LOOKED_AT}"
     ends = [end for end in failed if end is not None]
-    return _told(facts, runs, min(ends).timestamp() if ends else None)
+    return _with_recovery(facts, runs, min(ends).timestamp() if ends else None)
 
 
-def _told(facts: AlertFacts, runs: str, since: float | None) -> AlertFacts:
+def _with_recovery(facts: AlertFacts, runs: str, since: float | None) -> AlertFacts:
     return facts._replace(
         kind=RECOVERIES[facts.kind],
         failed_runs=runs,
@@ -110,7 +109,7 @@ def _key(facts: AlertFacts) -> str:
 
 
 def _execution(facts: AlertFacts, context: Mapping[str, Any]) -> str:
-    """Return an id of this execution: a run that a person has cleared has several."""
+    """Return an id of this execution: a cleared run has several."""
     run = context.get("dag_run")
     of_run = f"{getattr(run, 'clear_number', '')} {getattr(run, 'start_date', '')}"
     return digest(f"{facts.run_id} {facts.try_number or of_run}")
@@ -129,7 +128,7 @@ def _is_backfill(context: Mapping[str, Any]) -> bool:
     return getattr(kind, "value", kind) == "backfill" or run_id.startswith("backfill__")
 
 
-def _tells_recovery(owner: Any) -> bool:
+def _reports_recovery(owner: Any) -> bool:
     callbacks = getattr(owner, "on_success_callback", None) or ()
     callbacks = callbacks if isinstance(callbacks, (list, tuple)) else [callbacks]
     return any(getattr(callback, "only_after_failure", False) is True for callback in callbacks)

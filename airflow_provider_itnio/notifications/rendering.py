@@ -1,4 +1,4 @@
-"""An alert rendered for one event: what is sent to whom, and what is sent if that can't be used."""
+"""An alert rendered for one event: its recipients, and the messages to try in order."""
 
 from __future__ import annotations
 
@@ -30,9 +30,8 @@ _LOG = NeverRaisingLog(f"airflow.task.{__name__}")
 _WORDS_LIMIT: Final = 300
 
 Messages: TypeAlias = Sequence[Callable[[str, str], dict[str, Any] | None]]
-"""What can be sent, the best first. Each is called with the reason why the one before it could not be used,
-and with a note about alerts that are held back. It returns a message's fields, ``None`` if the note does not
-fit."""
+"""Messages to try, in order. Each is called with the reason why the previous one could not be used, and a
+note about held alerts. It returns the message's fields, or ``None`` if it can't contain the note."""
 
 
 @dataclass(frozen=True)
@@ -41,11 +40,11 @@ class RenderedAlert:
 
     :param facts: what happened.
     :param recipients: the phone numbers, digits only, each once.
-    :param template: the WhatsApp template that carries the default alert.
-    :param language: its language.
-    :param unusable: what is wrong with those of the recipients that are no number.
-    :param own_message: fields for the hook's ``send``, in place of the default message; empty for none.
-    :param problem: why the own message could not be rendered.
+    :param template: the name of the WhatsApp template for the default alert.
+    :param language: the template's language.
+    :param unusable: an error for each recipient that is no phone number.
+    :param own_message: fields for the hook's ``send``, instead of the default message; empty for none.
+    :param problem: why ``own_message`` could not be rendered.
     :param reply_to: the incoming message that a text answers.
     """
 
@@ -59,9 +58,9 @@ class RenderedAlert:
     reply_to: str | None = None
 
     def chooses_by_window(self, account: Account) -> bool:
-        """Return whether there is a WhatsApp template for those whom the message itself does not reach.
+        """Return whether there is a WhatsApp template for recipients whose 24-hour window is closed.
 
-        :param account: whose connection may name a WhatsApp template for alerts.
+        :param account: the account; its connection may name a WhatsApp template for alerts.
         """
         whole = self.own_message.get("message")
         own = {**self.own_message, **(whole if isinstance(whole, dict) else {})}
@@ -69,11 +68,11 @@ class RenderedAlert:
         return bool(self.template or account.alert_template) and not is_template
 
     def messages(self, account: Account, *, is_window_open: bool | None = None) -> Messages:
-        """Return what can be sent: the own message, the default one as a template, and as a text.
+        """Return the messages to try: the notifier's own, and the default alert as a template and as a text.
 
-        :param account: whose connection may name a WhatsApp template for alerts.
-        :param is_window_open: whether a text reaches the recipient, if a receiver was asked: then the
-            template comes after all that is none, or before it.
+        :param account: the account; its connection may name a WhatsApp template for alerts.
+        :param is_window_open: whether the recipient's 24-hour window is open; ``None`` if unknown. The
+            template comes last if it is open, and first if it is closed.
         """
         own: list[Callable[[str, str], dict[str, Any] | None]] = []
         template = own.copy()
@@ -94,7 +93,7 @@ class RenderedAlert:
 
 
 def _with_note(own_message: Mapping[str, Any], note: str) -> dict[str, Any] | None:
-    """Return the own message with a note in its last line, ``None`` if it is not a text."""
+    """Return the notifier's own message with a note in its last line, ``None`` if it is no text."""
     whole = own_message.get("message")
     fields = whole if isinstance(whole, dict) else own_message
     text = fields.get("text")
@@ -109,10 +108,10 @@ def _with_note(own_message: Mapping[str, Any], note: str) -> dict[str, Any] | No
 
 
 def describe_error(error: BaseException) -> str:
-    """Return an error's text, masked and cut, so that it can be logged and sent."""
+    """Return an error's text, masked and truncated, for the log and for the alert."""
     try:
         words = str(error)
-    except Exception:  # it may show data, which may answer as they like
+    except Exception:  # a user's exception class may raise here
         words = ""
     if not isinstance(error, ItnioError):
         words = f"{type(error).__name__}: {words}" if words else type(error).__name__
@@ -126,7 +125,7 @@ def _problem(error: Exception, name: str) -> str:
 
 
 def masked(value: Any) -> Any:
-    """Mask what Airflow masks in its logs, but not in links."""
+    """Mask the secrets that Airflow masks in its logs, except in links."""
     if isinstance(value, str):
         return value if value.startswith(("http://", "https://")) else redact(value)
     if isinstance(value, dict):
@@ -147,12 +146,12 @@ def gathered_facts(context: Any) -> AlertFacts:
 class AlertRenderer:
     """Renders a notifier's fields for one event, without changing the notifier.
 
-    Airflow's base class renders into the notifier: its second event would repeat the first one's text, and
-    run Jinja that came with it.
+    Airflow's base class stores the rendered fields in the notifier: the second event would repeat the first
+    event's text, and render Jinja that the first event's data contained.
 
-    :param notifier: the notifier, which stays as it is.
-    :param context: what Airflow tells of the event.
-    :param facts: what :func:`gathered_facts` gave of it.
+    :param notifier: the notifier; it is not changed.
+    :param context: the callback's context.
+    :param facts: the result of :func:`gathered_facts`.
     """
 
     notifier: BaseNotifier
@@ -161,15 +160,15 @@ class AlertRenderer:
     problems: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        if isinstance(self.context, dict):  # Airflow 3's, which other callbacks use too
+        if isinstance(self.context, dict):  # Airflow 3 shares it with other callbacks
             self.context = dict(self.context)
         self.context["alert"] = self.facts
         dag = self.context.setdefault("dag", None)  # Airflow 2 renders nothing without one
         try:
             self._fields = self._field_renderer(dag)
         except Exception as error:
-            # What the DAG's settings break must not take the alert that says so with it.
-            _LOG.warning("The DAG's Jinja environment could not be made: %s", describe_error(error))
+            # An error in the DAG's Jinja settings must not lose the alert.
+            _LOG.warning("The DAG's Jinja environment could not be created: %s", describe_error(error))
             self._fields = self._field_renderer(None)
 
     def _field_renderer(self, dag: Any) -> FieldRenderer:
@@ -179,10 +178,10 @@ class AlertRenderer:
         from airflow_provider_itnio.rendering.fields import FieldRenderer
 
         environment = jinja_env = self.notifier.get_template_env(dag=dag)
-        if isinstance(jinja_env, NativeEnvironment):  # a text of digits is to stay a text
+        if isinstance(jinja_env, NativeEnvironment):  # a text of digits must stay a text
             environment = dag.get_template_env(force_sandboxed=True)
         if dag is None:
-            # As a DAG's does: a name that is missing must not leave a hole in an alert.
+            # As in a DAG's environment: a missing name must be an error.
             environment.undefined = jinja2.StrictUndefined
         return FieldRenderer(
             environment,
@@ -192,7 +191,7 @@ class AlertRenderer:
         )
 
     def render(self, name: str, value: Any, then: Callable[[Any], Any] = lambda value: value) -> Any:
-        """Render one value, then change it. If that fails, add to ``problems`` and return ``None``."""
+        """Render one value and apply ``then``. On an error, add it to ``problems`` and return ``None``."""
         if value is None:
             return None
         try:
@@ -202,7 +201,7 @@ class AlertRenderer:
             return None
 
     def number(self, name: str, value: Any) -> str | None:
-        """Render a phone number. If it is none, add to ``problems`` and return ``None``."""
+        """Render a phone number. If it is invalid, add an error to ``problems`` and return ``None``."""
         filled = self.render(name, value)
         try:
             return normalize_phone(filled, name) if filled else None
@@ -211,10 +210,10 @@ class AlertRenderer:
             return None
 
     def recipients(self, recipients: Any) -> tuple[list[str], list[str]]:
-        """Render recipients one by one, so that one that fails does not keep the others from theirs.
+        """Render recipients one by one, so that an invalid one does not affect the others.
 
         :param recipients: as for :func:`~airflow_provider_itnio.broadcast.recipients.recipient_list`.
-        :return: the numbers, each once, and what is wrong with the rest.
+        :return: the valid numbers, each once, and an error for each invalid recipient.
         """
         numbers: dict[str, str] = {}
         unusable: list[str] = []

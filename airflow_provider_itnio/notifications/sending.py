@@ -1,4 +1,4 @@
-"""Sends a rendered alert, to sixteen recipients at a time; each gets the best message that can be sent."""
+"""Sends a rendered alert to 16 recipients at a time. If a message can't be sent, the next one is tried."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ if TYPE_CHECKING:
 _AT_A_TIME: Final = 16
 """Recipients. Airflow ends a task's callbacks 20 seconds, a DAG's 50 seconds after they began."""
 _OF_ITS_MESSAGE: Final = (ContentError, InvalidMessageError, ConfigurationError, FileUnavailableError)
-"""Errors, of the message or its file, after which another message to the same recipient may be sent."""
+"""Errors of the message or its file, after which the next message is tried for the same recipient."""
 
 
 def send_to_all(hook: ItnioHook, alert: RenderedAlert, notes: Mapping[str, str]) -> dict[str, str | None]:
     """Send an alert to each of its recipients.
 
-    :param hook: through which it is sent; its log takes a line for each message that could not be sent.
+    :param hook: the hook that sends; it logs each message that could not be sent.
     :param alert: the alert.
-    :param notes: whom it goes to now, and what it says to each of alerts that are held back.
-    :return: for each of these why they got nothing, ``None`` if they got it.
+    :param notes: the note about held alerts for each recipient, by number. Other recipients get nothing.
+    :return: by number, why the alert was not sent; ``None`` if it was.
     :raises ConfigurationError: if the connection can't be used.
     """
     from concurrent.futures import ThreadPoolExecutor
@@ -86,21 +86,21 @@ async def asend_to_all(
 
 
 def raise_failures(alert: RenderedAlert, outcomes: Mapping[str, str | None]) -> None:
-    """Raise if somebody did not get the alert.
+    """Raise if the alert was not sent to all recipients.
 
     :raises ItnioError: with the reason of each failure.
     """
     failures = [*alert.unusable, *(failure for failure in outcomes.values() if failure is not None)]
     why = f": {'; '.join(failures)}" if failures else ""
     if not alert.recipients:
-        raise ItnioError(f"The WhatsApp alert was sent to nobody: recipients gave no phone number{why}")
+        raise ItnioError(f"The WhatsApp alert was not sent: recipients has no valid phone number{why}")
     if failures:
-        everyone = len(alert.recipients) + len(alert.unusable)
-        raise ItnioError(f"The WhatsApp alert was not sent to {len(failures)} of {everyone} recipients{why}")
+        total = len(alert.recipients) + len(alert.unusable)
+        raise ItnioError(f"The WhatsApp alert was not sent to {len(failures)} of {total} recipients{why}")
 
 
 def _logged(hook: ItnioHook, recipient: str, error: Exception) -> str:
     described = describe_error(error)
-    with suppress(Exception):  # a line that can't be written must keep nobody from getting the alert
+    with suppress(Exception):  # an error in logging must not stop the alert to other recipients
         hook.log.error("WhatsApp alert to %s: %s", mask_phone(recipient), described)
     return described

@@ -41,13 +41,13 @@ __all__ = ["WhatsAppNotifier", "send_whatsapp_notification"]
 log = NeverRaisingLog(f"airflow.task.{__name__}")
 
 _MAX_RETRY_AFTER: Final = 5.0
-"""Seconds. A notifier may run where Airflow parses DAGs, so it waits for no long ``Retry-After``."""
+"""Seconds. A longer ``Retry-After`` ends the attempts: a notifier may run in the DAG processor."""
 
 _FILE_TIMEOUT: Final = 8.0
-"""Seconds. Airflow ends a task's callbacks 20 seconds after they began, and the default alert needs some."""
+"""Seconds. Airflow ends a task's callbacks after 20 seconds, and the default alert must still be sent."""
 
 _LOOK_UP_PAUSES: Final = (1.0, 2.0)
-"""Seconds before a connection that Airflow does not give is looked up again."""
+"""Seconds to wait before the connection is looked up again after an error."""
 
 _OF_MISSED_SLA: Final = ("dag", "task_list", "blocking_task_list", "slas", "blocking_tis")
 
@@ -67,22 +67,22 @@ class WhatsAppNotifier(_Notifier):
             ...
 
     Only ``recipients`` is required: the default text says what happened, where and why, and links to the log.
-    Any message that the operator takes can be given instead. Every field may use ``{{ alert.… }}``: ``kind``,
+    Instead, any message that the operator takes can be given. All fields may use ``{{ alert.… }}``: ``kind``,
     ``dag_id``, ``task_id``, ``map_index``, ``run_id``, ``try_number``, ``max_attempts``, ``error``,
-    ``error_line``, ``failed_tasks``, ``duration``, ``log_url``, which are always defined, and what else
-    Airflow gives a callback of that kind.
+    ``error_line``, ``failed_tasks``, ``duration``, ``log_url``, which are always defined. They may also use
+    the rest of the callback's context.
 
-    If a recipient gets many alerts within a short time, further ones are held back and told together; see
+    If a recipient gets many alerts within a short time, further ones are held back and reported together; see
     ``[itnio] alert_limit``, ``alert_window`` and ``quiet_hours`` in Airflow's configuration.
 
-    If your text can't be rendered, breaks a rule, is refused for its content, or its file can't be sent, the
-    default alert is sent with the reason.
+    If your message can't be rendered, breaks a rule, is refused for its content, or its file can't be sent,
+    the default alert is sent with the reason.
 
-    :param recipients: one phone number, several in a text separated by commas or lines, or a list; also the
-        list of a variable, ``"{{ var.json.oncall }}"``. (templated)
-    :param text: the alert's own text, in place of the default one. It and the other message fields are those
-        of :class:`~airflow_provider_itnio.operators.whatsapp.WhatsAppSendOperator`; at most one of them is
-        given. (templated)
+    :param recipients: one phone number, several in a text separated by commas or lines, or a list; also a
+        list in a variable, ``"{{ var.json.oncall }}"``. (templated)
+    :param text: a text instead of the default one. It and the other message fields are those of
+        :class:`~airflow_provider_itnio.operators.whatsapp.WhatsAppSendOperator`; give at most one of them.
+        (templated)
     :param image: a link, or a link and a caption. (templated)
     :param audio: a link. (templated)
     :param video: a link, or a link and a caption. (templated)
@@ -91,32 +91,32 @@ class WhatsAppNotifier(_Notifier):
     :param location: a place. (templated)
     :param interactive: buttons, a list, or a request for a location. (templated)
     :param contacts: one to five contact cards. (templated)
-    :param template: a WhatsApp template with values of your own; the default alert's is ``alert_template``.
+    :param template: a WhatsApp template with your own values; the default alert's is ``alert_template``.
         (templated)
-    :param message: the same as one dict. (templated)
+    :param message: the message as one dict. (templated)
     :param reply_to: the id of the incoming message that the alert answers. (templated)
-    :param alert_template: the name of a WhatsApp template with six values that carries the default alert to
-        people who have not written in the last 24 hours; the connection's extra of this name if not given.
-        If the connection names a receiver, people who have written in that time get the message itself, and
-        all others this WhatsApp template. (templated)
-    :param alert_language: its language, ``en`` if neither this nor the connection's extra is given.
+    :param alert_template: the name of a WhatsApp template with six values, for the default alert to
+        recipients who have not written in the last 24 hours; by default the connection's extra of this name.
+        If the connection names a receiver, recipients who have written in that time get the message itself,
+        and all others this WhatsApp template. (templated)
+    :param alert_language: the template's language; by default the connection's extra of this name, or ``en``.
         (templated)
-    :param business_phone: the number it comes from, in place of the connection's. (templated)
-    :param app_id: the application it goes through, in place of the connection's. (templated)
+    :param business_phone: the sender's number; the connection's by default. (templated)
+    :param app_id: the sender's application; the connection's by default. (templated)
     :param itnio_conn_id: the connection. (templated)
-    :param if_too_long: ``fail`` to send the default text in place of one over 4,096 characters, or
-        ``truncate`` to end it with ``…``.
+    :param if_too_long: ``fail`` to send the default text instead of a text of over 4,096 characters, or
+        ``truncate`` to cut it and end it with ``…``.
     :param only_after_failure: for an ``on_success_callback``: send an alert only if the DAG, or the task, had
-        failed before. It says for how long and in how many runs.
-    :param timeout: seconds in which the whole answer must have come.
-    :param connect_timeout: seconds in which a connection must be made.
+        failed before. The alert says in how many runs and for how long.
+    :param timeout: seconds to wait for the whole response.
+    :param connect_timeout: seconds to wait for the TCP connection.
     :param max_attempts: attempts for an alert that was not sent, 1 to 10.
-    :param link_expires_in: how long WhatsApp can fetch a file that was given as ``{"object": "s3://…"}``, a
+    :param link_expires_in: how long WhatsApp can fetch a file that is given as ``{"object": "s3://…"}``, a
         minute to 7 days, a timedelta or seconds.
     :param check_link: fetch the first bytes of a plain link, and send the default alert if WhatsApp could not
         fetch it or would not take it.
-    :param context: given by Airflow where it calls the notifier asynchronously.
-    :raises InvalidMessageError: if what is written in the DAG file breaks a rule of the message.
+    :param context: passed by Airflow when it awaits the notifier.
+    :raises InvalidMessageError: if a value in the DAG file breaks a rule of the message.
     :raises InvalidParameterError: if another parameter is out of its range.
     """
 
@@ -163,7 +163,7 @@ class WhatsAppNotifier(_Notifier):
         context: Context | None = None,
     ) -> None:
         super().__init__()
-        self.context = context or {}  # not given to the base class, since Airflow 2's takes none
+        self.context = context or {}  # set here, because Airflow 2's base class does not take it
         self.recipients = recipients
         self.text = text
         self.image = image
@@ -189,16 +189,16 @@ class WhatsAppNotifier(_Notifier):
         self.max_attempts = max_attempts
         self.link_expires_in = link_expires_in
         self.check_link = check_link
-        # What it needs is heavy, and is loaded where a notifier is made, not where this module is imported.
+        # Imported here, because this import would slow down the import of the module.
         from airflow_provider_itnio.notifications.notifier_checks import check_notifier
 
         check_notifier(self)
 
     def __call__(self, *args: Any) -> None:
-        """Send the alert; Airflow calls this.
+        """Send the alert. Airflow calls the notifier as a callback.
 
-        :param args: the context, or what Airflow 2 gives a callback for a missed SLA.
-        :raises ItnioError: after all recipients were tried, if it was not sent to one of them.
+        :param args: the context, or the arguments of Airflow 2's callback for a missed SLA.
+        :raises ItnioError: after all recipients, if the alert was not sent to one of them.
         """
         context = args[0] if len(args) == 1 else dict(zip(_OF_MISSED_SLA, args, strict=False))
         self._render_fields_of_subclass(context)
@@ -210,24 +210,24 @@ class WhatsAppNotifier(_Notifier):
         return self.async_notify(self.context).__await__()
 
     def _render_fields_of_subclass(self, context: Any) -> None:
-        """Render a subclass's own fields and add them to the context, as Airflow does for every field."""
+        """Render a subclass's own fields and add them to the context, as Airflow does with all fields."""
         from airflow.providers.common.compat.sdk import context_merge
 
         for name in (each for each in self.template_fields if each not in WhatsAppNotifier.template_fields):
             try:
                 environment = self.get_template_env(dag=context.get("dag"))
                 self._do_render_template_fields(self, [name], context, environment, set())
-            except Exception as error:  # which loses no alert
+            except Exception as error:  # the alert is sent without the field
                 log.error(
                     "WhatsApp alert: the field %s could not be rendered: %s", name, type(error).__name__
                 )
             context_merge(context, {name: getattr(self, name, None)})
 
     def notify(self, context: Any) -> None:
-        """Send the alert to each recipient, to several at a time: Airflow gives a callback little time.
+        """Send the alert to all recipients, 16 at a time.
 
-        :param context: of a task's or DAG's callback, of a deadline, or of a task that asks a person.
-        :raises ItnioError: after all recipients were tried, if it was not sent to one of them.
+        :param context: the context of a task's or DAG's callback, a deadline, or a task that needs an answer.
+        :raises ItnioError: after all recipients, if the alert was not sent to one of them.
         """
         from airflow_provider_itnio.notifications.guard import admit, give_back
         from airflow_provider_itnio.notifications.sending import raise_failures, send_to_all
@@ -235,7 +235,7 @@ class WhatsAppNotifier(_Notifier):
         if (facts := self._facts(context)) is None:
             return
         alert, hook = self._rendered(context, facts)
-        hook.account()  # while Airflow surely answers: the guard may have to leave it without an answer
+        hook.account()  # before the guard, which may leave a call to Airflow unfinished
         admissions = admit(alert.recipients, facts, context)
         outcomes: dict[str, str | None] = {}
         try:
@@ -246,10 +246,10 @@ class WhatsAppNotifier(_Notifier):
         raise_failures(alert, outcomes)
 
     async def async_notify(self, context: Any) -> None:
-        """Send the alert to each recipient, as :meth:`notify` does, without blocking the event loop.
+        """Send the alert to all recipients, as :meth:`notify` does, without blocking the event loop.
 
         :param context: as for :meth:`notify`.
-        :raises ItnioError: after all recipients were tried, if it was not sent to one of them.
+        :raises ItnioError: after all recipients, if the alert was not sent to one of them.
         """
         from asgiref.sync import sync_to_async
 
@@ -270,7 +270,7 @@ class WhatsAppNotifier(_Notifier):
         raise_failures(alert, outcomes)
 
     def _facts(self, context: Any) -> AlertFacts | None:
-        """Return what happened, ``None`` if there is nothing to tell."""
+        """Return the facts, ``None`` if no alert is due."""
         from airflow_provider_itnio.notifications.recovery import RECOVERIES, recovered
         from airflow_provider_itnio.notifications.rendering import gathered_facts
 
@@ -280,7 +280,7 @@ class WhatsAppNotifier(_Notifier):
         return facts
 
     def own_message(self) -> dict[str, Any]:
-        """Return the message in place of the default one, empty if there is none."""
+        """Return the fields of the notifier's own message; empty for the default alert."""
         fields = {name: getattr(self, name) for name in (*MESSAGE_FIELDS, "message")}
         own = {name: value for name, value in fields.items() if value is not None}
         return {**own, "reply_to": self.reply_to} if own else {}
@@ -317,19 +317,19 @@ class WhatsAppNotifier(_Notifier):
             link_expires_in=self.link_expires_in,
             check_link=self.check_link,
         )
-        # No task's retries send an alert again.
+        # An alert is not retried by a task.
         hook.file_timeout, hook.retry_refused, hook.look_up_pauses = (
             _FILE_TIMEOUT,
             True,
             iter(_LOOK_UP_PAUSES),
         )
-        for noted in (*renderer.problems, *unusable):
-            log.error("WhatsApp alert: %s", noted)
+        for problem in (*renderer.problems, *unusable):
+            log.error("WhatsApp alert: %s", problem)
         return alert, hook
 
 
 send_whatsapp_notification = WhatsAppNotifier
-"""The notifier under the name that Airflow's other providers give theirs."""
+"""The notifier under the naming scheme of Airflow's other providers."""
 
 
 def _notes(admissions: Mapping[str, Admission]) -> dict[str, str]:
@@ -337,7 +337,7 @@ def _notes(admissions: Mapping[str, Admission]) -> dict[str, str]:
 
 
 def _failed(admissions: Mapping[str, Admission], outcomes: Mapping[str, str | None]) -> dict[str, Admission]:
-    """Return those that were counted and not sent."""
+    """Return the alerts that were counted and not sent."""
     return {
         number: admission
         for number, admission in admissions.items()

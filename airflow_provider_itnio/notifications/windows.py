@@ -1,4 +1,4 @@
-"""Whom a text reaches now: asked for all recipients of an alert at once, and for three seconds at most."""
+"""Asks the receiver whose 24-hour windows are open, for all recipients of an alert at once."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _Question: TypeAlias = Coroutine[Any, Any, Mapping[str, bool]]
 _SECONDS: Final = 3.0
-"""How long an alert is held up at most."""
+"""How long an alert waits for the receiver."""
 
 _LOG = NeverRaisingLog(f"airflow.task.{__name__}")
 
@@ -28,23 +28,23 @@ _LOG = NeverRaisingLog(f"airflow.task.{__name__}")
 def open_windows(
     hook: ItnioHook, alert: RenderedAlert, account: Account, recipients: Iterable[str]
 ) -> Mapping[str, bool]:
-    """Ask the receiver whose 24-hour windows are open. This never raises.
+    """Ask the receiver whose 24-hour windows are open, for three seconds at most. This never raises.
 
-    :param hook: whose connection names the receiver.
+    :param hook: the hook that asks the receiver.
     :param alert: the alert.
-    :param account: what the connection says.
-    :param recipients: their numbers, as digits.
-    :return: by number. ``False`` for all if the receiver does not say; empty if it is not asked, since none
-        is configured or the alert has no WhatsApp template beside another message.
+    :param account: the connection's account.
+    :param recipients: the phone numbers, digits only.
+    :return: by number. ``False`` for all if the receiver does not answer; empty if it is not asked, because
+        none is configured or the alert has no WhatsApp template besides another message.
     """
     numbers = list(recipients)
     try:
         if (question := _question(hook, alert, account, numbers)) is None:
             return {}
-        # An event loop may run here already, and the look-up of a name can't be ended.
-        return _told(hook, numbers, within(_SECONDS, lambda: asyncio.run(question)))
+        # In a thread: an event loop may run here already, and a DNS lookup can't be cancelled.
+        return _logged(hook, numbers, within(_SECONDS, lambda: asyncio.run(question)))
     except Exception as error:
-        return _told(hook, numbers, error)
+        return _logged(hook, numbers, error)
 
 
 async def aopen_windows(
@@ -58,11 +58,11 @@ async def aopen_windows(
         task = asyncio.ensure_future(question)
         done, _ = await asyncio.wait({task}, timeout=_SECONDS)
         if done:
-            return _told(hook, numbers, task.result())
+            return _logged(hook, numbers, task.result())
         task.cancel()
-        return _told(hook, numbers, TimeoutError(_TOO_LATE))
+        return _logged(hook, numbers, TimeoutError(_TOO_LATE))
     except Exception as error:
-        return _told(hook, numbers, error)
+        return _logged(hook, numbers, error)
 
 
 _TOO_LATE: Final = f"no answer within {_SECONDS:.0f} s"
@@ -75,7 +75,7 @@ def _question(
         return None
     from airflow_provider_itnio.hooks._account import business_phone_of
 
-    protocol, settings = hook.way_to_receiver(account)  # it may call Airflow, which only this thread may do
+    protocol, settings = hook.way_to_receiver(account)  # may call Airflow, so it must run in this thread
     return _open_by_number(
         protocol,
         replace(settings, timeout=_SECONDS, connect_timeout=_SECONDS, max_attempts=1),
@@ -95,16 +95,17 @@ async def _open_by_number(
         return {number: one.is_open for number, one in windows.items()}
 
 
-def _told(hook: ItnioHook, numbers: list[str], answer: Mapping[str, bool] | Exception) -> Mapping[str, bool]:
+def _logged(
+    hook: ItnioHook, numbers: list[str], answer: Mapping[str, bool] | Exception
+) -> Mapping[str, bool]:
     if isinstance(answer, Exception):
         _LOG.warning(
-            "The receiver did not say whose 24-hour window is open, so the alert goes out as a "
-            "WhatsApp template: %s",
+            "The receiver did not report the 24-hour windows, so the WhatsApp template is sent: %s",
             describe_error(answer),
         )
         return dict.fromkeys(numbers, False)
     _LOG.info(
-        "The receiver says that a text reaches %d of %d recipients now; the others get the WhatsApp template",
+        "The 24-hour window of %d of %d recipients is open; the others get the WhatsApp template",
         sum(answer.values()),
         len(answer),
     )

@@ -1,4 +1,4 @@
-"""How an alert writes times, durations and text from elsewhere."""
+"""The format of times and durations in an alert, and removal of characters that can't be sent."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ _UNSENDABLE = re.compile(r"\x1b\[[0-9;]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f]")
 
 
 def sendable(text: str) -> str:
-    """Return a text without what a message can't hold: terminal colours, control characters, lone surrogates.
+    """Remove what a message can't contain: terminal colours, control characters, lone surrogates.
 
-    :param text: any text. A file name that is not UTF-8 leaves surrogates in it.
+    :param text: any text. Surrogates come from file names that are not UTF-8.
     """
     return _UNSENDABLE.sub("", text).encode("utf-8", "replace").decode()
 

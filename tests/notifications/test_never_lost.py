@@ -298,7 +298,7 @@ def test_a_dag_whose_jinja_cant_be_set_up_leaves_the_alert(fields, tell, sandbox
     dag = DAG("nightly_load", schedule=None, jinja_environment_kwargs={"extensions": ["no.such.extension"]})
     tell(WhatsAppNotifier(recipients=NUMBER, **fields), of_task() | {"dag": dag})
     assert sandbox.messages[0].text.startswith(fields.get("text", "❌ *Task failed*\nDAG: `nightly_load`"))
-    assert "The DAG's Jinja environment could not be made" in logged()
+    assert "The DAG's Jinja environment could not be created" in logged()
 
 
 class BrokenQuestion:

@@ -134,7 +134,7 @@ def test_no_other_column_of_a_row_is_taken_for_a_number():
 
 
 def test_nobody_to_alert_is_an_error_that_says_so(tell, sandbox):
-    with pytest.raises(ItnioError, match="was sent to nobody: recipients gave no phone number"):
+    with pytest.raises(ItnioError, match="was not sent: recipients has no valid phone number"):
         tell(WhatsAppNotifier(recipients="{{ '' }}"), of_task())
     assert sandbox.requests == []
 

@@ -13,7 +13,9 @@ from airflow_provider_itnio.operators.whatsapp_held_alerts import WhatsAppHeldAl
 from .guard_cases import NUMBER, ON_CALL, failed
 
 pytestmark = pytest.mark.usefixtures("connection")
-UNTOLD = "No WhatsApp message will tell 86…57: 2 alerts were held back since 2026-11-25 12:00 UTC: sales (2)"
+UNTOLD = (
+    "No WhatsApp message will report to 86…57: 2 alerts were held back since 2026-11-25 12:00 UTC: sales (2)"
+)
 
 
 @pytest.fixture

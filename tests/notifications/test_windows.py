@@ -139,7 +139,7 @@ def test_with_a_receiver_that_is_no_use_the_template_goes_out(
     tell(WhatsAppNotifier(recipients=[opened, closed], alert_template="alert", **own), of_task())
     assert types_sent(sandbox) == {opened: "template", closed: "template"}
     shown = logged()
-    assert shown.count("The receiver did not say whose 24-hour window is open") >= 1
+    assert shown.count("The receiver did not report the 24-hour windows") >= 1
     assert READ_TOKEN not in shown
 
 
