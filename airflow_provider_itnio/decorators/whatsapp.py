@@ -1,4 +1,4 @@
-"""``@task.whatsapp``: what a function returns is sent."""
+"""``@task.whatsapp``: a task that sends what its function returns."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ _SHOWN_AS = {"op_args": "py", "op_kwargs": "py"}
 
 
 class _ReturnedMessageOperator(DecoratedOperator, XComPushOfAirflow2):
-    """Calls a function for the message that is sent."""
+    """Calls a function, and sends what it returns."""
 
     returned_fields: ClassVar[tuple[str, ...]] = _RETURNED
-    """Message fields that the operator has and the decorator refuses."""
+    """Message fields of the operator that the decorator refuses."""
 
     custom_operator_name = "@task.whatsapp"
     _reply_of: Callable[[Mapping[str, Any]], Any]
@@ -55,8 +55,8 @@ class _ReturnedMessageOperator(DecoratedOperator, XComPushOfAirflow2):
         op_kwargs: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
-        kwargs.pop("multiple_outputs", None)  # the decorator's own, of no use to an operator
-        # A mapped function of Airflow 2 is given what stands in default_args as its own.
+        kwargs.pop("multiple_outputs", None)  # a parameter of decorators only
+        # Airflow 2 passes default_args as arguments of a mapped function, so they are no mistake.
         defaults = dict.fromkeys(_RETURNED) | (kwargs.get("default_args") or {})
         if given := [name for name in _RETURNED if kwargs.get(name) not in (None, defaults[name])]:
             raise InvalidMessageError(
@@ -65,19 +65,19 @@ class _ReturnedMessageOperator(DecoratedOperator, XComPushOfAirflow2):
         super().__init__(python_callable=python_callable, op_args=op_args, op_kwargs=op_kwargs, **kwargs)
 
     def _prefer_own_message(self) -> None:
-        """Leave out what ``default_args`` say of a message: the function returns it."""
+        """Ignore message fields in ``default_args``: the function returns the message."""
         for name in _RETURNED:
             setattr(self, name, None)
         super()._prefer_own_message()  # type: ignore[misc]
 
     def _check_message(self) -> None:
-        """Leave the message unchecked: there is none before the function has returned."""
+        """Check nothing: there is no message before the function has returned."""
 
     def build_message(self, context: Context) -> Mapping[str, Any]:
-        """Call the function and give what it returns as message fields."""
+        """Call the function, and return its result as message fields."""
         returned = self._returned(context)
         if any("{{" in text for text in jinja_texts(returned)):
-            log.warning("What the function returned is sent as it is: no Jinja in it is rendered")
+            log.warning("The function returned Jinja, which is sent without being rendered")
         return {**returned, "reply_to": self._reply_of(returned)}
 
     def _returned(self, context: Context) -> dict[str, Any]:
@@ -95,9 +95,7 @@ class _ReturnedMessageOperator(DecoratedOperator, XComPushOfAirflow2):
     def _unsendable(self, returned: object) -> str:
         name = getattr(self.python_callable, "__name__", "the function")
         if returned is None:
-            return (
-                f"{name} returned None: is its return forgotten? To send nothing, raise AirflowSkipException"
-            )
+            return f"{name} returned None: is a return missing? To send nothing, raise AirflowSkipException"
         return (
             f"{name} must return a text, or a message as a dict; "
             f"a value of type {type(returned).__name__} returned"
@@ -109,24 +107,24 @@ async def _awaited(returned: Awaitable[Any]) -> Any:
 
 
 class _WhatsAppDecoratedOperator(_ReturnedMessageOperator, WhatsAppSendOperator):
-    """Sends what a function returns to one person."""
+    """Sends what a function returns to one recipient."""
 
     template_fields: Sequence[str] = (
         "op_args",
         "op_kwargs",
-        # What the function returns is data: it is set after rendering, and never rendered.
+        # The returned message is data, and never rendered.
         *(name for name in WhatsAppSendOperator.template_fields if name not in _RETURNED),
     )
     template_fields_renderers: ClassVar[dict[str, str]] = {**_SHOWN_AS, "fallback": "json"}
 
 
 class _WhatsAppDecoratedBroadcastOperator(_ReturnedMessageOperator, WhatsAppBroadcastOperator):
-    """Sends what a function returns to many people."""
+    """Sends what a function returns to many recipients."""
 
     template_fields: Sequence[str] = (
         "op_args",
         "op_kwargs",
-        "reply_to",  # the same for everyone here
+        "reply_to",  # the same for all recipients
         *WhatsAppBroadcastOperator.template_fields,
     )
     template_fields_renderers: ClassVar[dict[str, str]] = {
@@ -144,18 +142,16 @@ class _WhatsAppDecoratedBroadcastOperator(_ReturnedMessageOperator, WhatsAppBroa
 
 
 def whatsapp_task(python_callable: Callable[..., Any] | None = None, **kwargs: Any) -> TaskDecorator:
-    """Make a function a task that sends the WhatsApp message it returns: ``@task.whatsapp(recipient=…)``.
+    """Make a task of a function and send the WhatsApp message it returns: ``@task.whatsapp(recipient=…)``.
 
-    :param python_callable: returns a text, or a message as a dict, as the operator's ``message`` takes it; it
-        may be an ``async def``. What it returns is sent as it is: Jinja in it is not rendered. ``None`` is an
-        error; to send nothing, raise ``AirflowSkipException``.
-    :param kwargs: ``recipient`` and, as
-        :class:`~airflow_provider_itnio.operators.whatsapp.WhatsAppSendOperator` takes them, ``wait_for``,
-        ``wait_timeout``, ``deferrable`` and ``fallback``; or ``recipients`` and what else
-        :class:`~airflow_provider_itnio.operators.whatsapp_broadcast.WhatsAppBroadcastOperator`
-        takes to send the same
-        to many people; ``reply_to``, ``business_phone``, ``app_id``, ``itnio_conn_id``, ``delivery``,
-        ``if_too_long``, all templated; and what every task takes. A message field is refused.
+    :param python_callable: returns a text, or a message as a dict, as for the operator's ``message``. It may
+        be an ``async def``. Jinja in the returned message is not rendered. ``None`` is an error; to send
+        nothing, raise ``AirflowSkipException``.
+    :param kwargs: ``recipient`` and the other parameters of
+        :class:`~airflow_provider_itnio.operators.whatsapp.WhatsAppSendOperator`; or ``recipients`` and the
+        other parameters of
+        :class:`~airflow_provider_itnio.operators.whatsapp_broadcast.WhatsAppBroadcastOperator`, to send the
+        same message to many recipients; and the arguments of ``BaseOperator``. Message fields are refused.
     :raises InvalidMessageError: if both ``recipient`` and ``recipients`` are given.
     """
     if python_callable is not None and not callable(python_callable):

@@ -13,25 +13,25 @@ __all__ = ["OpenChatLink"]
 
 
 class OpenChatLink(BaseOperatorLink):
-    """Opens the chat with the recipient of a task's message, in the WhatsApp of whoever clicks.
+    """Opens a chat with the recipient of a task's message in the user's own WhatsApp.
 
-    It does not show the task's message, which was sent by the business phone.
+    The chat does not contain the task's message, which was sent by the business phone.
     """
 
     name = "Open chat in your WhatsApp"
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
-        """Return the chat's address.
+        """Return the URL of the chat.
 
         :param operator: the task.
-        :param ti_key: which of its runs.
-        :return: ``https://wa.me/`` and the number; empty as long as the number is not known.
+        :param ti_key: the key of the task instance.
+        :return: ``https://wa.me/`` and the number; empty while the number is unknown.
         """
         from airflow_provider_itnio.api.errors import InvalidMessageError
         from airflow_provider_itnio.api.phone_numbers import normalize_phone
 
         try:
-            # Where the task has run, or its number stands in the DAG file, no look-up is needed.
+            # If the number is rendered or a plain value in the DAG file, XCom is not needed.
             number = normalize_phone(getattr(operator, "recipient", None))
         except InvalidMessageError:
             receipt = XCom.get_value(key="return_value", ti_key=ti_key)

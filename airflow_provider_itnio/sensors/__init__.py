@@ -1,1 +1,1 @@
-"""Airflow sensors that wait for what became of messages. They ask the receiver and never send."""
+"""Airflow sensors that wait for the status of messages. They ask the receiver and never send."""

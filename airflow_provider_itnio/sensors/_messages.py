@@ -1,4 +1,4 @@
-"""Which messages are waited for, and what became of them."""
+"""The messages that a sensor waits for, and their statuses."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _LISTED: Final = 20
 """Messages that an error lists."""
 _LONGEST_LITERAL: Final = 1_000_000
 _NOT_ACCEPTED: Final = ("refused", "invalid", "not_sent", "unknown", "not_attempted")
-"""What the summary of a broadcast calls those of whom no message is known to be accepted."""
+"""The counts in a broadcast's summary of recipients without a message that is known to be accepted."""
 
 
 class StatusDict(TypedDict):
-    """What became of one message."""
+    """The last status of one message."""
 
     recipient: str | None
     status: str
@@ -34,9 +34,9 @@ class StatusDict(TypedDict):
 
 
 class DeliveredDict(TypedDict):
-    """What :class:`WhatsAppDeliveredSensor` returns: each message counts once, under its last status.
+    """The result of :class:`WhatsAppDeliveredSensor`. Each message counts once, under its last status.
 
-    ``not_accepted`` counts those to whom a broadcast has sent nothing that was accepted.
+    ``not_accepted`` counts the recipients of a broadcast without an accepted message.
     """
 
     none: int
@@ -49,30 +49,30 @@ class DeliveredDict(TypedDict):
 
 
 class SentMessages(NamedTuple):
-    """What earlier tasks have sent, and to whom they could not send.
+    """The messages that upstream tasks have sent, and the number of recipients without one.
 
-    :param recipients: each message's recipient by its id, ``None`` if only the id is known.
-    :param not_accepted: how many people have no message that was accepted, by the summary's word for it.
+    :param recipients: the recipients by message id; ``None`` if only the id is known.
+    :param not_accepted: the number of recipients without an accepted message, by the summary's key.
     """
 
     recipients: dict[str, str | None]
     not_accepted: Counter[str]
 
     def describe_not_accepted(self) -> str:
-        """Say how many people have no message that was accepted, for people."""
-        told = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in self.not_accepted.items())
+        """Return the number of recipients without an accepted message, as a part of an error."""
+        counts = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in self.not_accepted.items())
         count = self.not_accepted.total()
-        people = f"{count:,} recipient{'' if count == 1 else 's'} of the broadcast ({told})"
-        return f"no message is known to be accepted for {people}: its log and its summary say why"
+        people = f"{count:,} recipient{'' if count == 1 else 's'} of the broadcast ({counts})"
+        return f"no message is known to be accepted for {people}: see the broadcast's log and summary"
 
 
 def sent_messages(given: Any) -> SentMessages:
-    """Find the messages in what earlier tasks have returned.
+    """Find the messages in what upstream tasks have returned.
 
-    :param given: a receipt, a broadcast's summary with receipts, a message id, or a list of them, also of
-        lists; a list may stand in a text, as JSON or as Python writes it.
-    :raises InvalidParameterError: if there is no message, something else stands among them, or one of them
-        can't be waited for.
+    :param given: a receipt, a broadcast's summary with receipts, a message id, or a list of these, also
+        nested. A list may also be a text, in JSON or as a Python literal.
+    :raises InvalidParameterError: if there is no message, a value is none of these, or a message can't be
+        waited for.
     """
     found: dict[str, str | None] = {}
     not_accepted: Counter[str] = Counter()
@@ -82,13 +82,13 @@ def sent_messages(given: Any) -> SentMessages:
         found[message_id] = found.get(message_id) or recipient
     if not found and not not_accepted:
         raise InvalidParameterError(
-            "messages: must hold at least one receipt or message id, an empty list given"
+            "messages: must contain at least one receipt or message id, an empty list given"
         )
     return SentMessages(found, not_accepted)
 
 
 _Message: TypeAlias = tuple[str, str | None, str]
-"""A message's id, its recipient if that is known, and where it stands in what is given."""
+"""A message's id, its recipient or ``None``, and its path in ``messages``."""
 
 
 def _messages(given: Any, path: str, level: int, not_accepted: Counter[str]) -> Iterator[_Message]:
@@ -126,7 +126,7 @@ def _of_summary(
     if len(ids) < accepted:
         raise InvalidParameterError(
             f"{path}.receipts: the summary counts {accepted:,} accepted messages and has {len(ids):,} ids, "
-            "so the others can't be waited for; to wait for these alone, give the receipts without it"
+            "so the others can't be waited for; to wait only for these, pass the receipts, not the summary"
         )
     for name in _NOT_ACCEPTED:
         if count := _count(summary, name):
@@ -140,28 +140,28 @@ def _count(summary: Mapping[Any, Any], name: str) -> int:
 def _message_of(receipt: Mapping[Any, Any], path: str) -> _Message:
     if "message_id" in receipt:
         recipient = plain_scalar(receipt.get("recipient"))
-        if (number := integral(recipient)) is not None:  # of native rendering
+        if (number := integral(recipient)) is not None:  # native rendering makes numbers of digits
             recipient = str(number)
         place = f"{path}.message_id"
         found = _id_of(plain_scalar(receipt["message_id"]), place)
         return found, recipient if isinstance(recipient, str) and recipient else None, place
     if "accepted" in receipt and "recipients" in receipt:
         raise InvalidParameterError(
-            f"{path}: the summary of a broadcast holds message ids only with keep_receipts=True of the "
-            "broadcast; set it, or let the broadcast itself wait (wait_for)"
+            f"{path}: the summary of a broadcast contains message ids only with keep_receipts=True; set it, "
+            "or let the broadcast itself wait (wait_for)"
         )
     raise InvalidParameterError(f"{path}: must be a receipt, an object without message_id given")
 
 
 def _id_of(given: Any, path: str) -> str:
-    if (number := integral(given)) is not None:  # what native rendering makes of an id of digits
+    if (number := integral(given)) is not None:  # native rendering makes a number of an id of digits
         given = str(number)
     if not isinstance(given, str):
         raise _no_message(given, path)
     message_id = given.strip()
     if message_id.startswith("LazyXComSequence(") or message_id.startswith("LazySelectSequence("):
         raise InvalidParameterError(
-            f"{path}: Jinja has made a text of a mapped task's outputs; give them as they are "
+            f"{path}: Jinja has turned a mapped task's outputs into a text; pass them directly "
             "(messages=task.output)"
         )
     if not 0 < len(message_id) <= LONGEST_ID or not message_id.isprintable():
@@ -179,7 +179,7 @@ def _is_list(given: Any) -> bool:
 
 
 def _read(text: str, path: str) -> Any:
-    """Read what Jinja makes of a receipt or a list, unless it renders natively."""
+    """Read a receipt or a list that Jinja has turned into a text."""
     import ast
 
     readers: tuple[Callable[[str], Any], ...] = (json.loads, ast.literal_eval)
@@ -189,16 +189,16 @@ def _read(text: str, path: str) -> Any:
         except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
             continue
     raise InvalidParameterError(
-        f"{path}: a text that begins with {text.strip()[0]} must be JSON, or what Python writes; give the "
-        "output of the earlier task as it is (messages=task.output)"
+        f"{path}: a text that begins with {text.strip()[0]} must be JSON or a Python literal; pass the "
+        "output of the upstream task directly (messages=task.output)"
     )
 
 
 def outcome(sent: SentMessages, statuses: Mapping[str, Mapping[str, Any]]) -> DeliveredDict:
-    """Return what became of messages.
+    """Return the sensor's result.
 
     :param sent: the messages.
-    :param statuses: what the receiver knows, as :meth:`StatusWait.result` has it.
+    :param statuses: the statuses in the receiver, as :meth:`StatusWait.result` returns them.
     """
     unknown = {"status": "none", "at": None, "failure": None, "code": None}
     every: dict[str, Any] = {
@@ -218,7 +218,7 @@ def outcome(sent: SentMessages, statuses: Mapping[str, Mapping[str, Any]]) -> De
 
 
 def listed(messages: Mapping[str, StatusDict]) -> str:
-    """List messages in words, each with its recipient's number shortened and why it stands there.
+    """List messages for an error, each with its recipient's masked number and its status or failure.
 
     :param messages: the messages.
     """

@@ -1,4 +1,4 @@
-"""The sensor that waits until messages of earlier tasks have arrived."""
+"""The sensor that waits until messages of upstream tasks are delivered."""
 
 from __future__ import annotations
 
@@ -54,37 +54,37 @@ log = NeverRaisingLog(__name__)
 
 
 class WhatsAppDeliveredSensor(_Sensor):
-    """Waits until messages that earlier tasks have sent are delivered. It sends nothing.
+    """Waits until messages that upstream tasks have sent are delivered. It sends nothing.
 
     .. code-block:: python
 
         tell = WhatsAppSendOperator.partial(task_id="tell", text="…").expand(recipient=people())
         WhatsAppDeliveredSensor(task_id="everyone_has_it", messages=tell.output, timeout=3600)
 
-    It asks the connection's receiver (``itnio-receiver``): every ``poke_interval``, or, with ``deferrable``,
-    all the time in the triggerer, which needs no worker slot.
+    It asks the connection's receiver (``itnio-receiver``) at each ``poke_interval``; with ``deferrable``, it
+    asks continuously in the triggerer, without a worker slot.
 
     :param messages: a receipt, as ``WhatsAppSendOperator`` and ``@task.whatsapp`` return it, the summary of a
-        broadcast with ``keep_receipts=True``, a message id, or a list of these, also of lists: the output of
-        a mapped task, of several tasks. (templated)
-    :param until: what is waited for: ``sent``, ``delivered`` or ``read``.
+        broadcast with ``keep_receipts=True``, a message id, or a list of these, also nested, such as the
+        output of a mapped task or of several tasks. (templated)
+    :param until: the status to wait for: ``sent``, ``delivered`` or ``read``.
     :param itnio_conn_id: the connection that names the receiver. (templated)
     :param deferrable: wait in the triggerer, without a worker slot. ``None`` takes Airflow's
-        ``[operators] default_deferrable``. ``poke_interval`` and ``mode`` are then of no meaning.
-    :param kwargs: what every sensor takes: ``timeout`` (seconds, or a timedelta; 7 days), ``poke_interval``
-        (the same; 60 s), ``mode``, ``soft_fail`` and so on.
-    :return: how many messages have which last status, and what became of each: ``{"none": 0, "sent": 0,
+        ``[operators] default_deferrable``. ``poke_interval`` and ``mode`` are not used then.
+    :param kwargs: the arguments of ``BaseSensorOperator``: ``timeout`` (seconds or a timedelta; 7 days),
+        ``poke_interval`` (seconds or a timedelta; 60 s), ``mode``, ``soft_fail`` and so on.
+    :return: the number of messages by last status, and the status of each: ``{"none": 0, "sent": 0,
         "delivered": 1, "read": 1, "failed": 0, "not_accepted": 0, "statuses": {<message id>: {"recipient",
-        "status", "at", "failure", "code"}, …}}``. ``failure`` and WhatsApp's ``code`` tell why a message
-        failed. Times are in ISO 8601 and UTC. It stands in XCom too where the task fails because of a
+        "status", "at", "failure", "code"}, …}}``. ``failure`` and WhatsApp's ``code`` are the reason of a
+        failure. Times are in ISO 8601 and UTC. The result is also in XCom if the task fails because of a
         message, or times out.
-    :raises InvalidParameterError: if what is written in the DAG file can't be.
-    :raises AirflowFailException: at once and without retries, as soon as a message has failed, with each
-        recipient who was not reached and the reason; if the summary of a broadcast counts recipients of
-        whom no message was accepted (``not_accepted``); or if ``messages`` holds something else, or the
-        connection names no receiver.
-    :raises AirflowSensorTimeout: if messages have not come that far within ``timeout``; it lists them.
-    :raises AirflowSkipException: in place of both, with ``soft_fail``.
+    :raises InvalidParameterError: if a value in the DAG file is invalid.
+    :raises AirflowFailException: at once and without retries, as soon as a message has failed, with all
+        failed messages and their reasons; if the summary of a broadcast counts recipients without an
+        accepted message (``not_accepted``); if ``messages`` contains anything else; or if the connection
+        names no receiver.
+    :raises AirflowSensorTimeout: if messages have not reached ``until`` within ``timeout``; it lists them.
+    :raises AirflowSkipException: instead of both, with ``soft_fail``.
     """
 
     template_fields: Sequence[str] = ("messages", "itnio_conn_id")
@@ -107,7 +107,7 @@ class WhatsAppDeliveredSensor(_Sensor):
         self.until = until
         self.itnio_conn_id = itnio_conn_id
         self.deferrable = deferrable
-        # A mapped task is made when it runs: there a fault must fail the task, so it waits for execute().
+        # A mapped operator is made when its task runs. Its values are checked in execute().
         if not is_from_mapped(self):
             check_choice("until", until, REACHABLE)
             check_deferrable(deferrable)
@@ -116,7 +116,7 @@ class WhatsAppDeliveredSensor(_Sensor):
 
     @cached_property
     def hook(self) -> ItnioHook:
-        """The hook that asks."""
+        """The hook that asks the receiver."""
         return ItnioHook(self.itnio_conn_id)
 
     @cached_property
@@ -130,7 +130,7 @@ class WhatsAppDeliveredSensor(_Sensor):
         return StatusWait(self._sent.recipients, self.until, math.inf, ends_on_failure=True)
 
     def execute(self, context: Context) -> DeliveredDict:
-        """Wait until each message has come as far as ``until``.
+        """Wait until each message has reached ``until``.
 
         :param context: the task's context.
         """
@@ -153,7 +153,7 @@ class WhatsAppDeliveredSensor(_Sensor):
         return found
 
     def poke(self, context: Context) -> PokeReturnValue:
-        """Ask once. A receiver that is away is asked again the next time.
+        """Ask the receiver once. If it is unreachable, the next poke asks again.
 
         :param context: the task's context.
         """
@@ -161,11 +161,11 @@ class WhatsAppDeliveredSensor(_Sensor):
 
         try:
             within = max(0.0, self._ends_at - time.time()) + LAST_ANSWER
-            told = self.hook.message_status(self._sent.recipients, until=self.until, within=within)
-            pause = self._wait.take(told)
-        except ConnectionLookupError:  # it may be one that will never be there
+            statuses = self.hook.message_status(self._sent.recipients, until=self.until, within=within)
+            pause = self._wait.take(statuses)
+        except ConnectionLookupError:  # the connection may not exist
             raise
-        except MAY_PASS as error:  # also HTTP 401 and 404, which a proxy answers while the receiver restarts
+        except MAY_PASS as error:  # also HTTP 401 and 404, which a proxy returns while the receiver restarts
             pause = self._wait.take(error)
         except ItnioError as error:
             raise AirflowFailException(f"{type(error).__name__}: {error}") from error
@@ -174,10 +174,10 @@ class WhatsAppDeliveredSensor(_Sensor):
         return PokeReturnValue(is_done=True, xcom_value=self._judge(context, self._wait.result()))
 
     def execute_complete(self, context: Context, event: Mapping[str, Any]) -> DeliveredDict:
-        """Go on when the triggerer has waited.
+        """Resume after the wait in the triggerer.
 
         :param context: the task's context.
-        :param event: how the wait ended.
+        :param event: the result of the wait.
         """
         from airflow_provider_itnio.api.status_wait import LAST_ANSWER
 
@@ -215,7 +215,7 @@ class WhatsAppDeliveredSensor(_Sensor):
         )
 
     def _judge(self, context: Context, event: Mapping[str, Any]) -> DeliveredDict:
-        """Return what became of the messages, unless that ends the task."""
+        """Return the result, or raise if a message failed or the time is over."""
         found = outcome(self._sent, event["statuses"])
         reasons = []
         if found["failed"]:
@@ -240,35 +240,35 @@ class WhatsAppDeliveredSensor(_Sensor):
         return found
 
     def _late(self, context: Context, event: Mapping[str, Any]) -> str:
-        """Tell which messages have not come so far, and leave what is known in XCom."""
+        """Push the result to XCom, and return an error that lists the messages before ``until``."""
         found = outcome(self._sent, event["statuses"])
         self._push(context, found)
         late = {name: one for name, one in found["statuses"].items() if one["status"] in _before(self.until)}
-        told = (
+        text = (
             f"{len(late):,} of {len(self._sent.recipients):,} messages are not {self.until}: {listed(late)}"
         )
         if event["problem"]:
-            return f"{told}. {event['problem']}"
+            return f"{text}. {event['problem']}"
         if found["none"] == len(self._sent.recipients):
-            told += ". If the receiver knows of no status at all, Itniotech does not push to it"
-            told += " (see docs/receipts.md)"
-        return told
+            text += ". If the receiver gets no push about any message, Itniotech does not push to it"
+            text += " (see docs/receipts.md)"
+        return text
 
     def _fail(self, error: Exception, cause: Exception | None = None) -> NoReturn:
         if self.soft_fail or self.never_fail:
-            log.warning("%s", error)  # Airflow skips the task, and does not say why
+            log.warning("%s", error)  # Airflow skips the task without logging the reason
         raise error from cause
 
     def _push(self, context: Context, found: DeliveredDict) -> None:
-        if not self.do_xcom_push or "ti" not in context:  # Airflow does so of a task that succeeds alone
+        if not self.do_xcom_push or "ti" not in context:
             return
         try:
             context["ti"].xcom_push(key="return_value", value=found)
-        except Exception as error:  # which must not hide why the task fails
+        except Exception as error:  # the task must still fail with its own error
             words = mask_phone_numbers(f"{type(error).__name__}: {error}")
-            log.error("What became of the messages could not be pushed: %s", words)
+            log.error("The statuses of the messages could not be pushed to XCom: %s", words)
 
 
 def _before(until: str) -> tuple[str, ...]:
-    """Return the statuses of messages that have not come so far."""
+    """Return the statuses before ``until``."""
     return STATUS_ORDER[: STATUS_ORDER.index(until)]

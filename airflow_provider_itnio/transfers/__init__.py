@@ -1,1 +1,1 @@
-"""Operators that fetch what they send: the rows of a query."""
+"""Operators that send the rows of a query."""

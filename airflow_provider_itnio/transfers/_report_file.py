@@ -22,25 +22,25 @@ if TYPE_CHECKING:
 
 ENDINGS: Final = (".csv", ".xlsx")
 _MOST_ROWS: Final = 1_048_575
-"""Rows that Excel takes below the line with the names."""
+"""Excel's limit of rows, without the row of column names."""
 _LONGEST: Final = 32_767
-"""Characters that Excel takes in a cell."""
+"""Excel's limit of characters in a cell."""
 _DIGITS: Final = 15
 """Digits of a number that Excel keeps."""
 _FIRST_YEAR: Final = 1900
-"""The first whose days are dates in Excel."""
+"""The first year of Excel's dates."""
 
 _FORMULA: Final = re.compile(r"[=@\t\r]|[+-](?![\d\s.,()/+-]*$)")
-"""What a formula begins with; a sign before digits alone, as of a phone number, does no harm."""
+"""The beginning of a formula. A sign and digits only, such as a phone number, is no formula."""
 
 
 def write_report(rows: Rows, address: str) -> None:
-    """Write rows into object storage.
+    """Write rows to a file in object storage.
 
     :param rows: the rows.
-    :param address: where, as ``ObjectStoragePath`` takes it; its ending says which kind of file.
-    :raises ConfigurationError: if a package is missing that writes such files.
-    :raises InvalidMessageError: if Excel takes no so many rows.
+    :param address: the file's address for ``ObjectStoragePath``, ending in ``.csv`` or ``.xlsx``.
+    :raises ConfigurationError: if ``openpyxl`` is not installed, for an ``.xlsx`` file.
+    :raises InvalidMessageError: if there are more rows than Excel takes.
     """
     from airflow.providers.common.compat.sdk import ObjectStoragePath
 
@@ -55,7 +55,7 @@ def write_report(rows: Rows, address: str) -> None:
 
 
 def _write_csv(rows: Rows, file: IO[bytes]) -> None:
-    # With the mark at its beginning, Excel on a phone reads it as UTF-8.
+    # With a byte order mark, Excel on a phone reads the file as UTF-8.
     text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="", write_through=True)
     writer = csv.writer(text)
     writer.writerows([_csv_text(value) for value in row] for row in chain([rows.columns], rows))
@@ -68,8 +68,8 @@ def _write_xlsx(rows: Rows, file: IO[bytes]) -> None:
         from openpyxl.cell import WriteOnlyCell
     except ImportError:
         raise ConfigurationError(
-            "as_file: an .xlsx file is written with openpyxl, which is not installed: pip install openpyxl, "
-            "or name a .csv file"
+            "as_file: an .xlsx file needs openpyxl, which is not installed: pip install openpyxl, or use a "
+            ".csv file"
         ) from None
     if len(rows) > _MOST_ROWS:
         raise InvalidMessageError(f"as_file: Excel takes at most {_MOST_ROWS:,} rows, {len(rows):,} given")
@@ -79,7 +79,7 @@ def _write_xlsx(rows: Rows, file: IO[bytes]) -> None:
     def cells(row: tuple[Any, ...]) -> Iterator[Any]:
         for value in row:
             cell = _excel_value(value)
-            if isinstance(cell, str):  # openpyxl takes "=1+1" for a formula, "#N/A" for an error
+            if isinstance(cell, str):  # else openpyxl writes "=1+1" as a formula, "#N/A" as an error
                 cell = WriteOnlyCell(sheet, cell)
                 cell.data_type = "s"
             yield cell
@@ -94,11 +94,11 @@ def _text(value: Any) -> str:
     if is_gap(value):
         return ""
     text = value.hex() if isinstance(value, (bytes, bytearray)) else str(plain_scalar(value))
-    return text.encode("utf-8", "replace").decode()  # half of a surrogate pair can't be written
+    return text.encode("utf-8", "replace").decode()  # a lone surrogate can't be written
 
 
 def _csv_text(value: Any) -> str:
-    """Return what stands in a CSV file; a text that Excel would run as a formula gets a ``'`` before it."""
+    """Return a value for a CSV file. A text that Excel would run as a formula gets a ``'`` before it."""
     text = _text(value)
     return f"'{text}" if isinstance(value, str) and _FORMULA.match(text) else text
 
@@ -112,11 +112,11 @@ def _excel_value(value: Any) -> Any:
     is_moment = isinstance(plain, (date, time)) and getattr(plain, "tzinfo", None) is None
     if is_moment and getattr(plain, "year", _FIRST_YEAR) >= _FIRST_YEAR:
         return plain
-    return re.sub(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]", " ", _cut(_text(value)))  # no XML
+    return re.sub(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]", " ", _cut(_text(value)))  # invalid in XML
 
 
 def _cut(text: str) -> str:
-    """Cut a text to what Excel takes in a cell, which counts an emoji as two characters."""
+    """Truncate a text to Excel's limit of a cell, in which an emoji counts as two characters."""
     written = text.encode("utf-16-le")
     if len(written) <= 2 * _LONGEST:
         return text
@@ -124,7 +124,7 @@ def _cut(text: str) -> str:
 
 
 def _is_kept(number: int | float | Decimal) -> bool:
-    """Return whether Excel keeps a number as it is, but for the last digits of a float's fraction."""
+    """Return whether Excel keeps a number, except for the last digits of a float's fraction."""
     if isinstance(number, float) and math.isfinite(number) and not number.is_integer():
         return True
     exact = Decimal(str(number))

@@ -1,4 +1,4 @@
-"""Messages that are made of the rows of a query."""
+"""Messages and files that are built from the rows of a query."""
 
 from __future__ import annotations
 
@@ -34,20 +34,20 @@ if TYPE_CHECKING:
 log = NeverRaisingLog(__name__)
 
 IF_SEVERAL: Final = "for several numbers use recipients"
-"""What to do where ``recipient`` is given more than one number."""
+"""The advice in the error for more than one number in ``recipient``."""
 
 _OF_OTHERS: Final[Mapping[bool, Mapping[str, str]]] = {
-    True: {"row": "row is there with recipient_column; here loop, as in {% for row in rows %}"},
+    True: {"row": "row needs recipient_column; without it, loop, as in {% for row in rows %}"},
     False: {
-        name: f"{name} is there with recipient or recipients; with recipient_column write row"
+        name: f"{name} needs recipient or recipients; with recipient_column, use row"
         for name in ("rows", "columns", "row_count")
     },
 }
-"""What a message may not use: without and with ``recipient_column``."""
+"""The errors for names that a message can't use: without and with ``recipient_column``."""
 
 
 class RowMessages(WhatsAppBroadcastOperator):
-    """Runs the query once in a try, and makes messages and a file of its rows."""
+    """Runs the query once per try, and builds messages and a file from its rows."""
 
     sql: Any
     sql_conn_id: str
@@ -61,7 +61,7 @@ class RowMessages(WhatsAppBroadcastOperator):
     _written_to: str | None = None
 
     def execute(self, context: Context) -> SummaryDict:
-        """Run the query, and send what it gives.
+        """Run the query, and send its rows.
 
         :param context: the task's context.
         """
@@ -79,7 +79,7 @@ class RowMessages(WhatsAppBroadcastOperator):
 
     @contextmanager
     def _text_named_as_given(self) -> Iterator[None]:
-        """Let errors call the text, which ``as_file`` makes a caption, by its own name."""
+        """Name the parameter ``text`` in errors of a caption, which ``as_file`` makes of it."""
         try:
             yield
         except InvalidMessageError as error:
@@ -91,43 +91,43 @@ class RowMessages(WhatsAppBroadcastOperator):
             raise InvalidMessageError(*problems) from None
 
     def _fetched(self) -> Rows:
-        """Return the rows, fetched once in a try."""
+        """Return the rows, fetched once per try."""
         from airflow_provider_itnio.transfers._rows import fetched, sql_hook
 
         if self._rows is not None:
             return self._rows
         if is_template_file(sql := str(self.sql), (".sql",)):
             raise InvalidMessageError(
-                f"sql: {describe_value(sql)} is the name of a file, which is read only if it stands in the "
-                "DAG file as it is, and not if Jinja or an upstream task gives it"
+                f"sql: {describe_value(sql)} is the name of a file. A file is read only if the DAG file has "
+                "its name as a plain text, not if the name comes from Jinja or an upstream task"
             )
         rows = self._rows = fetched(sql_hook(self.sql_conn_id), sql, self.parameters)
-        log.info("Fetched by the query: rows %s, columns %s", f"{len(rows):,}", len(rows.columns))
+        log.info("The query returned %s rows of %s columns", f"{len(rows):,}", len(rows.columns))
         return rows
 
     def _rows_to_send(self) -> Rows:
-        """Return the rows, having done what ``if_empty`` says."""
+        """Return the rows. Without rows, apply ``if_empty``."""
         if not len(rows := self._fetched()):
             earlier = self._record.all_earlier if self._record else ()
             if self.if_empty == "fail":
-                done = f"earlier tries: {_counted(earlier)}" if earlier else "nothing was sent"
-                raise AirflowFailException(f"The query gave no row, and if_empty is 'fail': {done}")
+                done = f"previous tries: {_counted(earlier)}" if earlier else "nothing was sent"
+                raise AirflowFailException(f"The query returned no rows, and if_empty is 'fail': {done}")
             if self.if_empty == "skip" or self.recipient_column is not None:
                 self._fail_for_earlier(earlier)
             if self.if_empty == "skip":
-                raise AirflowSkipException("The query gave no row")
+                raise AirflowSkipException("The query returned no rows")
         return rows
 
     def _fail_for_earlier(self, earlier: Earlier) -> None:
-        """Fail if earlier tries have left people without their message, or waited for it in vain."""
+        """Fail if a message of a previous try was not accepted, or has not reached ``wait_for``."""
         from airflow_provider_itnio.delivery.policy import is_sent_again
 
         waits = self.wait_for != "accepted"
         if all(kept.outcome == "accepted" and not waits for kept, _ in earlier):
             return
         why = (
-            f"The query gives no row any more, and earlier tries have not reached everyone: "
-            f"{_counted(earlier)}. This try sends nothing{' and waits for nobody' if waits else ''}"
+            f"The query now returns no rows, and previous tries did not reach all recipients: "
+            f"{_counted(earlier)}. This try sends nothing{' and does not wait' if waits else ''}"
         )
         if any(
             kept.outcome == "accepted" or is_sent_again(kept.outcome, cleared, self.delivery)
@@ -166,7 +166,7 @@ class RowMessages(WhatsAppBroadcastOperator):
         personal.add({"rows": TemplateRows(rows), "columns": list(rows.columns), "row_count": len(rows)})
 
     def _filled(self, personal: PersonalMessage, recipient: Recipient) -> dict[str, Any]:
-        """Fill a message, or a fallback, in; that of a retry may be the first to need the rows."""
+        """Render a message or a fallback for one recipient. In a retry, this may be what fetches the rows."""
         from airflow_provider_itnio.rendering.gaps import RecipientData
 
         if self.recipient_column is None:
@@ -206,9 +206,9 @@ class RowMessages(WhatsAppBroadcastOperator):
         with_file = self._with_written_file(message)
         if self.as_file is not None and with_file is message:
             raise InvalidMessageError(
-                f"as_file: the {message.type} message does not send the file. Give its address, "
-                f"{describe_address(file_address(self.as_file))}, as the object of a document there, or give "
-                "text= alone"
+                f"as_file: the {message.type} message does not send the file. Use its address, "
+                f"{describe_address(file_address(self.as_file))}, as the object of a document, or give only "
+                "text"
             )
         return with_file
 
@@ -217,7 +217,7 @@ class RowMessages(WhatsAppBroadcastOperator):
         return lambda recipient: self._with_written_file(fallback_for(recipient))
 
     def _is_anyone_left(self, context: Context) -> bool:
-        """Return whether there is anyone to whom this try sends."""
+        """Return whether this try sends to at least one recipient."""
         from airflow_provider_itnio.broadcast.recipients import Recipient
         from airflow_provider_itnio.delivery.policy import is_sent_again
 
@@ -229,7 +229,7 @@ class RowMessages(WhatsAppBroadcastOperator):
         return False
 
     def _with_written_file(self, message: Message) -> Message:
-        """Let a message whose file is ``as_file`` have the one that this try wrote."""
+        """Replace the address ``as_file`` in a message by that of the file that this try wrote."""
         from airflow_provider_itnio.api.models.media_in_message import media_in, with_object
 
         media = media_in(message) if self.as_file is not None else None
@@ -238,10 +238,10 @@ class RowMessages(WhatsAppBroadcastOperator):
         return with_object(message, self._written_file())
 
     def _written_file(self) -> str:
-        """Write the rows once in a try, and return the address.
+        """Write the rows once per try, and return the file's address.
 
-        The file stands in a folder of its own: a link that someone was sent, in whichever try or mapped task,
-        never gives the rows of another.
+        Each file is written to a new folder, so that a link never leads to the rows of another try or mapped
+        task.
         """
         from airflow_provider_itnio.object_files import opened_storage, storage_errors
         from airflow_provider_itnio.transfers._report_file import write_report
@@ -249,13 +249,13 @@ class RowMessages(WhatsAppBroadcastOperator):
         if self._written_to is None:
             given = file_address(self.as_file)
             folder, _, name = given.rpartition("/")
-            # Letters alone: a log would mask digits as a phone number.
+            # Only letters: a log would mask digits as a phone number.
             address = f"{folder}/{''.join(secrets.choice(ascii_lowercase) for _ in range(16))}/{name}"
             where, rows = f"as_file: {describe_address(given)}", self._fetched()
             opened_storage(address, where)
             with storage_errors(where, writes=True):
                 write_report(rows, address)
-            log.info("The rows are written to %s", describe_address(address, 500))
+            log.info("The rows were written to %s", describe_address(address, 500))
             self._written_to = address
         return self._written_to
 
@@ -266,10 +266,10 @@ def _counted(earlier: Earlier) -> str:
 
 
 def file_address(given: Any) -> str:
-    """Return the address of a file to write, as a message takes it.
+    """Check the address of a file to write, and return it as a text.
 
     :param given: the address, or an ``ObjectStoragePath``.
-    :raises InvalidParameterError: if no such file can be written there.
+    :raises InvalidParameterError: if it is no address of a ``.csv`` or ``.xlsx`` file in object storage.
     """
     from airflow_provider_itnio.api.models.media_source import object_address
     from airflow_provider_itnio.transfers._report_file import ENDINGS

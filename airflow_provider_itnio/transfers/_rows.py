@@ -1,4 +1,4 @@
-"""The rows of a query: fetched in batches, kept in a temporary file, and read from there one by one."""
+"""The rows of a query: fetched in batches, stored in a temporary file, and read from it one by one."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ _NAMED: Final = 3
 class Rows:
     """The rows of a query, in their order.
 
-    They stand in a file that only this process can open, and that is gone when it ends. So the query is over
-    before the first message is sent, and memory does not grow with the rows but for eight bytes each.
+    They are stored in a file that only this process can open, and that is deleted when the process ends. So
+    the query has ended before the first message is sent, and memory grows only by eight bytes per row.
 
     :param columns: the names of the columns.
     """
@@ -46,7 +46,7 @@ class Rows:
     def __getitem__(self, index: int) -> tuple[Any, ...]:
         if index < 0:
             index += len(self)
-        if not 0 <= index < len(self):  # which ends what loops over it
+        if not 0 <= index < len(self):  # ends iteration
             raise IndexError(index)
         start = self._starts[index]
         written = os.pread(self._file.fileno(), self._starts[index + 1] - start, start)
@@ -63,7 +63,7 @@ class Rows:
     def extend(self, rows: Iterable[Any]) -> None:
         """Add rows.
 
-        :raises InvalidMessageError: if a value of one can't be kept, such as an open file of the database.
+        :raises InvalidMessageError: if a value can't be stored, such as an open file of the database.
         """
         at, parts = self._starts[-1], []
         for row in rows:
@@ -80,9 +80,9 @@ class Rows:
 
 
 class TemplateRows:
-    """What a template sees of the rows: ``{% for row in rows %}{{ row.name }}``, ``{{ rows[0].name }}``.
+    """The rows in Jinja: ``{% for row in rows %}{{ row.name }}``, ``{{ rows[0].name }}``.
 
-    As text they are an error, since nobody wants to read them as Python writes them.
+    To write them as a text, ``{{ rows }}``, is an error.
 
     :param rows: the rows.
     """
@@ -143,11 +143,11 @@ class RowRecipients(Sequence[dict[str, Any]]):
                 person = canonical_number(normalize_phone(number))
             except InvalidMessageError:
                 continue  # one failure of the broadcast
-            if (earlier := first.position(person, index)) != index:
-                is_same = self._rows[earlier][self._column] == number
+            if (previous := first.position(person, index)) != index:
+                is_same = self._rows[previous][self._column] == number
                 how, like = ("", f"as with GROUP BY {name}") if is_same else (" in two spellings", "in one")
                 raise InvalidMessageError(
-                    f"recipient_column: rows[{earlier}] and rows[{index}] have the same number{how}, "
+                    f"recipient_column: rows[{previous}] and rows[{index}] have the same number{how}, "
                     f"{mask_phone(person)}; give one row for each number, {like}"
                 )
         if missing:
@@ -155,28 +155,31 @@ class RowRecipients(Sequence[dict[str, Any]]):
             more = f" and {len(missing) - _NAMED:,} more" if len(missing) > _NAMED else ""
             have = "have" if len(missing) > 1 else "has"
             raise InvalidMessageError(
-                f"recipient_column: {shown}{more} {have} no number in {name}; leave such rows out, as with "
+                f"recipient_column: {shown}{more} {have} no number in {name}; exclude such rows, as with "
                 f"WHERE {name} IS NOT NULL"
             )
 
 
 def fetched(hook: Any, sql: str, parameters: Any) -> Rows:
-    """Run a query, and keep what it gives.
+    """Run a query, and store its rows.
 
     :param hook: a hook of Airflow's ``common.sql``.
     :param sql: one query.
     :param parameters: its parameters, as the database's driver takes them; ``None`` for none.
-    :raises InvalidMessageError: if it gives no rows that can be kept, or two columns of one name.
+    :raises InvalidMessageError: if it returns no rows, a value that can't be stored, or two columns of one
+        name.
     """
     with closing(hook.get_conn()) as connection, closing(_cursor(connection)) as cursor:
         cursor.execute(sql) if parameters is None else cursor.execute(sql, parameters)
         batch = cursor.fetchmany(_AT_ONCE) if _gives_rows(cursor) else None
         if batch is None or cursor.description is None:
-            raise InvalidMessageError("sql: must be a query that gives rows; this one gives none, not even 0")
+            raise InvalidMessageError(
+                "sql: must be a query, such as a SELECT; this statement returns no rows"
+            )
         rows = Rows([str(column[0]) for column in cursor.description])
         if repeated := [name for name in rows.columns if rows.columns.count(name) > 1]:
             raise InvalidMessageError(
-                f"sql: two columns are called {describe_key(repeated[0])}; name each with AS"
+                f"sql: two columns have the name {describe_key(repeated[0])}; rename them with AS"
             )
         while batch:
             rows.extend(batch)
@@ -185,19 +188,19 @@ def fetched(hook: Any, sql: str, parameters: Any) -> Rows:
 
 
 def _cursor(connection: Any) -> Any:
-    """Return a cursor that does not fetch all rows at once: PostgreSQL's own does, unless it has a name."""
+    """Return a cursor that does not fetch all rows at once. PostgreSQL's must have a name for that."""
     if any(f".{kind.__module__}".startswith(".psycopg") for kind in type(connection).__mro__):
         return connection.cursor(name="whatsapp_rows")
     return connection.cursor()
 
 
 def _gives_rows(cursor: Any) -> bool:
-    # That of a cursor with a name is there once the first rows are.
+    # A cursor with a name has its description only after the first rows are fetched.
     return cursor.description is not None or getattr(cursor, "name", None) is not None
 
 
 def _kept(value: Any) -> Any:
-    """Return a value that outlives its cursor."""
+    """Return a value that can be used after its cursor is closed."""
     if isinstance(value, memoryview):
         return bytes(value)
     return value.read() if hasattr(value, "read") else value
@@ -210,20 +213,20 @@ def _unkept(columns: Sequence[str], values: Sequence[Any], row: int) -> str:
         except Exception:
             return (
                 f"sql: rows[{row}].{describe_key(name)} is a value of type {type_name(value)}, which "
-                "can't be kept; cast it to text in the query"
+                "can't be stored; cast it to text in the query"
             )
-    return f"sql: rows[{row}] can't be kept"
+    return f"sql: rows[{row}] can't be stored"
 
 
 def _index_of(column: str, columns: Sequence[str]) -> int:
-    """Find a column by its name; some databases give all names in capitals."""
+    """Find a column by its name. The case is ignored if needed: some databases return names in capitals."""
     alike = [index for index, name in enumerate(columns) if name == column] or [
         index for index, name in enumerate(columns) if name.lower() == column.lower()
     ]
     if len(alike) == 1:
         return alike[0]
     raise InvalidMessageError(
-        f"recipient_column: the query gives no column {describe_key(column)}; it gives "
+        f"recipient_column: the query returns no column {describe_key(column)}; it returns "
         f"{describe_keys(columns)}"
     )
 
@@ -232,8 +235,8 @@ def sql_hook(conn_id: str) -> Any:
     """Return the hook of a connection to a database.
 
     :param conn_id: the connection.
-    :raises ConfigurationError: if there is no such connection, it is to no database, or what it needs is not
-        installed.
+    :raises ConfigurationError: if there is no such connection, it is not for a database, or its provider is
+        not installed.
     """
     from airflow.providers.common.compat.sdk import AirflowException, AirflowNotFoundException, BaseHook
 
@@ -250,17 +253,17 @@ def sql_hook(conn_id: str) -> Any:
         hook: Any = BaseSQLOperator.get_hook(conn_id)
     except AirflowNotFoundException:
         raise ConnectionLookupError(f"sql_conn_id: there is no Airflow connection {shown}") from None
-    except (AirflowException, ImportError) as error:  # of a type that no installed provider has
+    except (AirflowException, ImportError) as error:  # the provider of its type is not installed
         raise ConfigurationError(
             f"sql_conn_id: the connection {shown} can't be used: {error}. Install the provider of its "
             "database, as with pip install apache-airflow-providers-postgres"
         ) from None
-    except TypeError as error:  # common.sql gives the extras to the hook, and those of a service take others
+    except TypeError as error:  # the hook of another service, which does not take the extras of a database
         hook = error
     if not isinstance(hook, DbApiHook):
         why = str(hook) if isinstance(hook, TypeError) else f"its hook is {type(hook).__name__}"
         raise ConfigurationError(
-            f"sql_conn_id: {shown} is no connection to a database that Airflow's common.sql knows. It is of "
-            f"type {describe_value(kind)}: {why}"
+            f"sql_conn_id: {shown} is no connection to a database that Airflow's common.sql supports. It is "
+            f"of type {describe_value(kind)}: {why}"
         )
     return hook

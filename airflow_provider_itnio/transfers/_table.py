@@ -18,26 +18,25 @@ from airflow_provider_itnio.rendering.gaps import without_gaps
 _BETWEEN: Final = 2
 """Blanks between two columns."""
 _LEAST: Final = 4
-"""How wide a column stays."""
+"""The least width of a column."""
 _UNCUT: Final = re.compile(r"(?=.{0,40}$)[\dTZ\W]*\d[\dTZ\W]*")
-"""A text that is a date, a time or a number, in any notation of digits and signs: SQLite gives dates so."""
+"""A text that is a date, a time or a number. SQLite returns dates as text."""
 
 
 def table(rows: Any, max_rows: int = 10, columns: Sequence[str] | None = None, width: int = 34) -> str:
-    """Write rows as a table, in the monospaced letters that WhatsApp shows between ```` ``` ````.
+    """Return rows as a table, in the monospaced font that WhatsApp shows between ```` ``` ````.
 
-    Numbers are right-aligned. Numbers and dates are never cut, so that no two look the same; a line may be
-    wider for it. Another text that does not fit ends with ``…``. A float is rounded to 15 digits. A missing
-    value is left blank.
+    Numbers are right-aligned. Numbers and dates are never truncated, so a line may be wider than ``width``.
+    Other texts that do not fit end with ``…``. Floats are rounded to 15 digits. A missing value is blank.
 
     :param rows: ``rows``, or any list of dicts.
-    :param max_rows: how many are shown, from 1 to 100,000; the others are counted below.
+    :param max_rows: the number of rows to show, 1 to 100,000. A last line counts the others.
     :param columns: the columns to show, in their order; ``None`` for all.
-    :param width: how wide a line is, from 10: a Latin letter counts 1, a Chinese one and an emoji 2. A phone
-        shows about 34.
+    :param width: the width of a line, 10 to 4,096. A Latin letter counts 1, a Chinese one or an emoji 2. A
+        phone shows about 34.
     :return: the table; ``(no rows)`` if there are none.
     :raises InvalidMessageError: if there is no such column, or the rows are no list of dicts.
-    :raises InvalidParameterError: if ``max_rows`` or ``width`` can't be used.
+    :raises InvalidParameterError: if ``max_rows`` or ``width`` is out of its range.
     """
     max_rows = check_number("table: max_rows", max_rows, 1, 100_000, int)
     width = check_number("table: width", width, 10, 4096, int)
@@ -69,7 +68,7 @@ def _row(row: Any) -> Mapping[str, Any]:
 
 def _lines(names: Sequence[str], values: Sequence[Sequence[Any]], width: int) -> str:
     try:
-        from tabulate import tabulate  # which measures as below, with wcwidth too
+        from tabulate import tabulate  # it uses wcwidth, too
         from wcwidth import wcswidth
     except ImportError:
         raise ConfigurationError(
@@ -82,11 +81,11 @@ def _lines(names: Sequence[str], values: Sequence[Sequence[Any]], width: int) ->
     def cut_to(text: str, limit: int) -> str:
         if wide(text) <= limit:
             return text
-        # A letter may be many characters, an emoji of a family seven, but hardly more.
+        # What is shown as one character may be several code points, such as seven in a family emoji.
         beginning = text[: 8 * limit]
         while wide(beginning) > limit - 1:
             beginning = beginning[:-1]
-        return beginning.rstrip("\u200d") + "…"  # which joins what follows
+        return beginning.rstrip("\u200d") + "…"  # a joiner would join the "…"
 
     cells = [[_cell(value) for value in row] for row in values]
     is_number = [all(_is_number(value) for value in column) for column in zip(*values, strict=True)]
@@ -105,10 +104,10 @@ def _lines(names: Sequence[str], values: Sequence[Sequence[Any]], width: int) ->
 
 
 def _fitting(columns: Sequence[Sequence[int]], is_cut: Sequence[Sequence[bool]], width: int) -> Iterator[int]:
-    """Yield how wide each column may be: long names give way first, then the widest texts.
+    """Yield the width of each column. Columns with long names are narrowed first, then the widest texts.
 
     :param columns: the width of each column's name and cells.
-    :param is_cut: whether each cell may be cut.
+    :param is_cut: whether each cell may be truncated.
     """
     least = [
         max(_LEAST, *(wide for wide, cut in zip(cells, may_cut, strict=True) if not cut), 0)
@@ -133,7 +132,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _is_cut(value: Any) -> bool:
-    """Return whether a value is cut where it is too wide: a text or what holds several, but no date."""
+    """Return whether a value may be truncated: a text or a container, but no date, time or number."""
     value = plain_scalar(value)
     if isinstance(value, str):
         return not _UNCUT.fullmatch(value.strip())

@@ -39,7 +39,7 @@ _TO: Final = ("recipient", "recipients", "recipient_column")
 
 
 class SqlToWhatsAppOperator(RowMessages):
-    """Sends the rows of a query: as a text or a file to a few people, or to each row's own person.
+    """Sends the rows of a query: as a text or a file to some recipients, or one message for each row.
 
     .. code-block:: python
 
@@ -51,29 +51,30 @@ class SqlToWhatsAppOperator(RowMessages):
             text="*Revenue of {{ ds }}*\\n{{ rows | table(max_rows=5) }}",
         )
 
-    With ``recipient`` or ``recipients`` the message fields see ``rows``, ``columns`` (their names) and
+    With ``recipient`` or ``recipients`` the message fields may use ``rows``, ``columns`` (their names) and
     ``row_count``, and the filter ``table``. With ``recipient_column`` each row is a message to the number in
-    that column, whose fields see the row's columns as ``{{ row.name }}``, or ``{{ recipient.name }}``. Rows
-    are data: Jinja in them is never run, and a missing value (NULL) is an error where it would become text.
+    that column, and the fields may use the row's columns as ``{{ row.name }}`` or ``{{ recipient.name }}``.
+    Rows are data: Jinja in them is never rendered. A missing value (NULL) that would become text is an error.
 
-    The query runs before the first message is sent. Its rows are fetched in batches and kept in a temporary
-    file, so that memory does not grow with them. If nobody is left to send to, as in a retry that only has
-    to end well, ``recipient`` and ``recipients`` run no query.
+    The query runs before the first message is sent. Its rows are fetched in batches and stored in a temporary
+    file, so that memory does not grow with them. With ``recipient`` or ``recipients``, a retry that has
+    nothing to send does not run the query.
 
     It is a :class:`~airflow_provider_itnio.operators.whatsapp_broadcast.WhatsAppBroadcastOperator`, whose
-    parameters it takes and whose summary it returns. On Airflow 3.3 and later, a retry messages nobody who
-    has a message already, whatever rows the query gives then.
+    parameters it takes and whose summary it returns. On Airflow 3.3 and later, a retry sends nothing to
+    recipients whose message was accepted, even if the query returns other rows.
 
-    :param sql: one query that gives rows, or the name of a ``.sql`` file that the DAG's loader finds.
+    :param sql: one query that returns rows, or the name of a ``.sql`` file that the DAG's loader finds.
         (templated)
-    :param sql_conn_id: the connection to the database, of any type that Airflow's ``common.sql`` knows.
+    :param sql_conn_id: the connection to the database, of any type that Airflow's ``common.sql`` supports.
         (templated)
     :param parameters: the query's parameters, a list or a dict, as the database's driver takes them.
         (templated)
-    :param recipient: the phone number of the one who gets a message. (templated)
-    :param recipients: those who get the same message, in any form that a broadcast takes. (templated)
-    :param recipient_column: the column with the number that a row's message goes to. A row without a number,
-        and two rows with the same, are errors before anything is sent; a number that can't be is one failure.
+    :param recipient: the phone number of a single recipient. (templated)
+    :param recipients: the recipients of the same message, in any form that a broadcast takes. (templated)
+    :param recipient_column: the column with the phone numbers, for one message per row. A row without a
+        number, and two rows with the same number, are errors before anything is sent. An invalid number is
+        one failure.
     :param text: a text; with ``as_file`` the file's caption, at most 1,024 characters.
     :param image: as for a broadcast, like the others up to ``reply_to``.
     :param audio: a link or an object.
@@ -83,23 +84,25 @@ class SqlToWhatsAppOperator(RowMessages):
     :param location: a place.
     :param interactive: buttons, a list, or a request for a location.
     :param contacts: one to five contact cards.
-    :param template: a WhatsApp template; it alone reaches people who have not written in the last 24 hours.
-    :param message: the same as one dict.
-    :param reply_to: the id of the incoming message that each answers.
-    :param as_file: where in object storage the rows are written, such as ``s3://conn@bucket/report.csv``: CSV
-        or, where ``openpyxl`` is installed, ``.xlsx``. Each try writes into a new folder with a random name,
-        here ``s3://conn@bucket/kxqdwvmzfhtbncjr/report.csv``. Without another message, or with ``text`` as
-        its caption, the file is sent as a document. Not with ``recipient_column``. (templated)
-    :param if_empty: what to do if there is no row: ``send`` the message anyway, ``skip`` the task, or
-        ``fail`` it without retries.
-    :param kwargs: what else ``WhatsAppBroadcastOperator`` takes, such as ``exclude``, ``shared``,
-        ``delivery`` and ``link_expires_in``, and what every task takes.
+    :param template: a WhatsApp template, which also reaches recipients who have not written in the last 24
+        hours.
+    :param message: the message as one dict.
+    :param reply_to: the id of the incoming message that each message answers.
+    :param as_file: the address in object storage of a file for the rows, such as
+        ``s3://conn@bucket/report.csv``: CSV or, if ``openpyxl`` is installed, ``.xlsx``. Each try writes to a
+        new folder with a random name, here ``s3://conn@bucket/kxqdwvmzfhtbncjr/report.csv``. The file is sent
+        as a document, with ``text`` as its caption, unless there is another message. Not with
+        ``recipient_column``. (templated)
+    :param if_empty: what to do without rows: ``send`` the message anyway, ``skip`` the task, or ``fail`` it
+        without retries.
+    :param kwargs: other parameters of ``WhatsAppBroadcastOperator``, such as ``exclude``, ``shared``,
+        ``delivery`` and ``link_expires_in``, and of ``BaseOperator``.
     :return: the summary of a broadcast.
-    :raises InvalidMessageError: if what is written in the DAG file breaks a rule of the message.
-    :raises InvalidParameterError: if another parameter in the DAG file can't be.
-    :raises AirflowFailException: without retries, if the message or the rows can't be sent as they are.
-    :raises AirflowSkipException: if there is no row, with ``if_empty="skip"``; not if an earlier try has left
-        people without their message.
+    :raises InvalidMessageError: if a value in the DAG file breaks a rule of the message.
+    :raises InvalidParameterError: if another parameter in the DAG file is invalid.
+    :raises AirflowFailException: without retries, if the message or the rows are invalid.
+    :raises AirflowSkipException: without rows, with ``if_empty="skip"``; not if a previous try has failed to
+        reach a recipient.
     :raises ItnioError: as a broadcast does.
     """
 
@@ -169,7 +172,7 @@ class SqlToWhatsAppOperator(RowMessages):
         super()._check_how_it_is_sent()
         check_choice("if_empty", self.if_empty, ("send", "skip", "fail"))
         own = [name for name in self._to if name not in self._defaults]
-        if own and own != self._to:  # what the task is given itself wins
+        if own and own != self._to:  # the task's own parameter wins over default_args
             for name in {*self._to} - {*own}:
                 setattr(self, name, () if name == "recipients" else None)
             self._to = own
@@ -186,13 +189,13 @@ class SqlToWhatsAppOperator(RowMessages):
         if self.recipient_column is not None:
             if is_rendered_later(self.recipient_column):
                 raise InvalidParameterError(
-                    "recipient_column: must be the name of a column as it is; it is not templated"
+                    "recipient_column: must be the plain name of a column; it is not templated"
                 )
             _check_text("recipient_column", self.recipient_column)
 
     def _check_as_file(self) -> None:
         if self.recipient_column is not None:
-            raise InvalidParameterError("as_file: is one file of all rows; not with recipient_column")
+            raise InvalidParameterError("as_file: is one file of all rows, and not for recipient_column")
         if not is_rendered_later(self.as_file):
             self.as_file = file_address(self.as_file)
 
@@ -201,13 +204,13 @@ class SqlToWhatsAppOperator(RowMessages):
             self._check_as_file()
         with self._text_named_as_given():
             super()._check_message()
-        if self.as_file is not None and isinstance(self.text, Mapping):  # of which it takes the caption
+        if self.as_file is not None and isinstance(self.text, Mapping):  # only its body becomes the caption
             from airflow_provider_itnio.api.models import check_fields
 
             check_fields({"text": self.text}, if_too_long="truncate", is_unrendered=is_rendered_later)
 
     def _message_fields(self) -> dict[str, Any]:
-        """Return the fields of what is sent, which is the file if nothing else is given."""
+        """Return the message fields: the file's document if there is no other message."""
         return self._as_sent(super()._message_fields())
 
     def _do_render_template_fields(
@@ -218,7 +221,7 @@ class SqlToWhatsAppOperator(RowMessages):
         jinja_env: Environment,
         seen_oids: set[int],
     ) -> None:
-        """Render the fields; ``sql`` alone may also be the name of a ``.sql`` file."""
+        """Render the fields. Only ``sql`` may be the name of a ``.sql`` file."""
         names = list(template_fields)
         sql = self.sql
         is_file = parent is self and isinstance(sql, str) and is_template_file(sql, (".sql",))
@@ -228,7 +231,7 @@ class SqlToWhatsAppOperator(RowMessages):
         super()._do_render_template_fields(parent, names, context, jinja_env, seen_oids)
 
     def build_message(self, context: Context) -> Mapping[str, Any]:
-        """Return the message to send; with ``as_file``, a text is the file's caption.
+        """Return the message to send. With ``as_file``, a text is the file's caption.
 
         :param context: the task's context.
         """

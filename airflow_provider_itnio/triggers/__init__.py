@@ -1,1 +1,1 @@
-"""Airflow triggers that wait for what Itniotech pushes. They ask the receiver and never send."""
+"""Airflow triggers that wait for pushes of Itniotech. They ask the receiver and never send."""

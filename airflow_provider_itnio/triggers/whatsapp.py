@@ -1,4 +1,4 @@
-"""Waiting in the triggerer: for what became of messages, and for what people write."""
+"""Triggers that wait for the status of messages, for answers and for incoming messages."""
 
 from __future__ import annotations
 
@@ -28,22 +28,22 @@ if TYPE_CHECKING:
 
 __all__ = ["WhatsAppAnswerTrigger", "WhatsAppMessageTrigger", "WhatsAppStatusTrigger"]
 
-_HANDED_ON: Final = 5.0
-"""Seconds in which a triggerer writes an event down, which it does once a second."""
+_STORED: Final = 5.0
+"""Seconds after which the triggerer has surely stored an event; it stores events once a second."""
 
 log = NeverRaisingLog(__name__)
 
 
 class _Asking:
-    """What the triggers have in common: each is made anew from its arguments."""
+    """The base of the triggers, with serialization."""
 
     _arguments: ClassVar[tuple[str, ...]]
 
-    def __init__(self) -> None:  # so that Airflow's, which has no types, is called in one place
+    def __init__(self) -> None:  # one place for the call of Airflow's untyped __init__
         super().__init__()
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Return what the triggerer makes it from."""
+        """Return the trigger's class path and arguments."""
         given = {name: getattr(self, name) for name in self._arguments}
         return f"{type(self).__module__}.{type(self).__name__}", given
 
@@ -51,14 +51,14 @@ class _Asking:
 class WhatsAppStatusTrigger(_Asking, BaseTrigger):
     """Waits until messages have a status or have failed. It only asks the receiver, and never sends.
 
-    It asks once in 25 seconds at most, for all of its messages together.
+    One request asks about all of its messages, and waits up to 25 seconds for a change.
 
-    :param message_ids: ids of messages, as receipts have them.
+    :param message_ids: the ids of the messages, from their receipts.
     :param until: ``sent``, ``delivered`` or ``read``.
-    :param ends_at: Unix time in seconds at which it ends in any case.
+    :param ends_at: Unix time in seconds at which the wait ends in any case.
     :param itnio_conn_id: the connection that names the receiver.
-    :param receipt: a receipt that the event gives back, if the task needs one to go on.
-    :param ends_on_failure: whether it ends as soon as one of the messages has failed.
+    :param receipt: a receipt to return in the event, if the task needs it to resume.
+    :param ends_on_failure: whether the wait ends as soon as one of the messages has failed.
     """
 
     _arguments = ("message_ids", "until", "ends_at", "itnio_conn_id", "receipt", "ends_on_failure")
@@ -82,7 +82,7 @@ class WhatsAppStatusTrigger(_Asking, BaseTrigger):
         self.ends_on_failure = ends_on_failure
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Give one event: ``receipt``, and ``statuses`` and ``problem`` as in :meth:`StatusWait.result`."""
+        """Yield one event: ``receipt``, and ``statuses`` and ``problem`` as in :meth:`StatusWait.result`."""
         receipt = {"receipt": self.receipt}
         wait = StatusWait(self.message_ids, self.until, self.ends_at, ends_on_failure=self.ends_on_failure)
         hook = ItnioHook(self.itnio_conn_id)
@@ -95,7 +95,7 @@ class WhatsAppStatusTrigger(_Asking, BaseTrigger):
                 if pause is None:
                     break
                 await asyncio.sleep(pause)
-        except ItnioError as error:  # such as a connection that is gone
+        except ItnioError as error:  # e.g. the connection was deleted
             yield _Event(payload=wait.result() | receipt | {"problem": f"{type(error).__name__}: {error}"})
             return
         yield _Event(payload=wait.result() | receipt)
@@ -104,9 +104,10 @@ class WhatsAppStatusTrigger(_Asking, BaseTrigger):
 class WhatsAppAnswerTrigger(_Asking, BaseTrigger):
     """Waits for the first answer to a question. It only asks the receiver, and never sends.
 
-    :param question: the question, as :meth:`Question.as_dict` writes it.
-    :param has_template: whether it ends as soon as a question has failed that a WhatsApp template can ask.
-    :param itnio_conn_id: the connection that names the receiver, and whose secret the answers' codes need.
+    :param question: the question, as :meth:`Question.as_dict` returns it.
+    :param has_template: whether the wait ends as soon as a message has failed that is to be replaced by a
+        WhatsApp template.
+    :param itnio_conn_id: the connection that names the receiver, and whose secret signed the buttons' ids.
     """
 
     _arguments = ("question", "has_template", "itnio_conn_id")
@@ -120,7 +121,7 @@ class WhatsAppAnswerTrigger(_Asking, BaseTrigger):
         self.itnio_conn_id = itnio_conn_id
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Give one event: ``question``, and what :meth:`AnswerWait.result` has."""
+        """Yield one event: ``question``, and the result as in :meth:`AnswerWait.result`."""
         question, hook = Question.from_dict(self.question), ItnioHook(self.itnio_conn_id)
         result: dict[str, Any] = {"answer": None, "failed": {}, "cursor": question.cursor}
         try:
@@ -139,44 +140,44 @@ class WhatsAppAnswerTrigger(_Asking, BaseTrigger):
                     break
                 await asyncio.sleep(pause)
             result = wait.result()
-            if result["answer"]:  # what is typed from now on is for other questions
+            if result["answer"]:  # typed answers count for other questions from now on
                 with suppress(*MAY_PASS):
                     await hook.aclose_question(question.id, result["answer"]["answered_by"])
-        except ItnioError as error:  # such as a connection that is gone
+        except ItnioError as error:  # e.g. the connection was deleted
             result |= {"problem": f"{type(error).__name__}: {error}"}
         yield _Event(payload={"question": self.question, **result})
 
     async def on_kill(self) -> None:
-        """Close the question. Airflow 3.3 calls it when a person marks or clears the task."""
+        """Close the question. Airflow 3.3 calls this when a person marks or clears the task."""
         with suppress(ItnioError):
             await ItnioHook(self.itnio_conn_id).aclose_question(str(self.question["id"]))
 
 
 class WhatsAppMessageTrigger(_Asking, BaseEventTrigger):
-    """Gives an event when people write. For an ``AssetWatcher`` (Airflow 3), so that a DAG runs then.
+    """Yields an event for incoming messages, for an ``AssetWatcher`` (Airflow 3) that starts a DAG.
 
     .. code-block:: python
 
         Asset("whatsapp", watchers=[AssetWatcher(name="incoming", trigger=WhatsAppMessageTrigger())])
 
-    It asks the connection's receiver (``itnio-receiver``), and keeps asking while that is unreachable. The
+    It asks the connection's receiver (``itnio-receiver``), and continues to ask while it is unreachable. The
     payload of an event is ``{"messages": [{"id", "from", "name", "type", "text", "option_id", "reply_to",
     "at"}, …], "cursor": …}``: up to 100 messages in order. ``text`` and ``name`` come from strangers,
     ``from`` has digits only, ``at`` is ISO 8601 in UTC. Airflow may run a DAG once for several events: read
-    all of ``triggering_asset_events``, each event's ``extra["payload"]``.
+    ``extra["payload"]`` of all ``triggering_asset_events``.
 
-    On Airflow 3.3 and later the asset's state store keeps the cursor, five seconds after each event (so at
-    most 20 messages a second). A triggerer that starts again continues there: nothing is lost, and an event
-    of the last seconds may come twice. A trigger with other arguments has its own cursor. Two assets with
-    the same trigger share it, and then no cursor is kept. Without one, as before 3.3, each start of the
-    triggerer begins at ``after``.
+    On Airflow 3.3 and later the cursor is stored in the asset's state store, five seconds after each event
+    (so at most 20 messages a second). A triggerer that restarts continues there: no message is lost, and an
+    event of the last seconds may come twice. A trigger with other arguments has another cursor. If two assets
+    have the same trigger, they share it, and no cursor is stored. Without a cursor, as before 3.3, each start
+    of the triggerer begins at ``after``.
 
-    :param after: where it begins: ``latest`` for what is written from now on, the ``cursor`` of an event or
-        of ``ItnioHook().incoming()``, or ``None`` for the oldest message that the receiver keeps.
-    :param sender: the number of the one person whose messages count, as people write it; other spellings
-        of the same number count too. ``None`` for everybody.
+    :param after: where to begin: ``latest`` for new messages only, the ``cursor`` of an event or of
+        ``ItnioHook().incoming()``, or ``None`` for the oldest message in the receiver.
+    :param sender: the phone number of the only sender whose messages count, in any spelling; ``None`` for all
+        senders.
     :param itnio_conn_id: the connection that names the receiver.
-    :raises InvalidParameterError: if ``after`` is something else.
+    :raises InvalidParameterError: if ``after`` is none of these.
     :raises InvalidMessageError: if ``sender`` is no phone number.
     """
 
@@ -192,7 +193,7 @@ class WhatsAppMessageTrigger(_Asking, BaseEventTrigger):
 
         super().__init__()
         if after is not None and (not isinstance(after, str) or not after):
-            raise InvalidParameterError("after: must be latest, a cursor that an answer gave, or None")
+            raise InvalidParameterError("after: must be latest, the cursor of an event, or None")
         self.after = after
         self.sender = None if sender is None else normalize_phone(sender, "sender")
         self.itnio_conn_id = itnio_conn_id
@@ -200,14 +201,14 @@ class WhatsAppMessageTrigger(_Asking, BaseEventTrigger):
         self._problem = ""
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Give an event for each answer of the receiver with messages in it, without an end."""
+        """Yield an event for each response of the receiver with messages, forever."""
         cursor = kept = await self._first_cursor()
         while True:
             asked_at = time.monotonic()
             try:
                 answer = await ItnioHook(self.itnio_conn_id).aincoming(cursor, wait=LONGEST_WAIT)
             except ItnioError as error:
-                self._tell(f"{error}. It is asked again every {AFTER_ERROR:g} s")
+                self._log_once(f"{error}. The receiver is asked again every {AFTER_ERROR:g} s")
                 await asyncio.sleep(AFTER_ERROR)
                 continue
             self._problem = ""
@@ -218,7 +219,7 @@ class WhatsAppMessageTrigger(_Asking, BaseEventTrigger):
             if cursor != kept and await self._keep(cursor, is_event=bool(messages)):
                 kept = cursor
             early = asked_at + LONGEST_WAIT - time.monotonic()
-            if not news and early > 0:  # the receiver is under load, or stops
+            if not news and early > 0:  # the receiver answered early: it is under load, or stops
                 await asyncio.sleep(min(early, AFTER_ERROR))
 
     def _is_wanted(self, message: IncomingMessage) -> bool:
@@ -228,7 +229,7 @@ class WhatsAppMessageTrigger(_Asking, BaseEventTrigger):
 
     @property
     def _key(self) -> str:
-        """The name of the cursor, another one for each trigger; a key shows no phone number."""
+        """The cursor's key: a hash of the trigger's arguments, so that it shows no phone number."""
         mine = json.dumps(self.serialize(), sort_keys=True)
         return f"itnio_incoming_{hashlib.sha256(mine.encode()).hexdigest()[:16]}"
 
@@ -237,35 +238,39 @@ class WhatsAppMessageTrigger(_Asking, BaseEventTrigger):
             try:
                 return str(await store.aget(self._key) or "") or self.after
             except ValueError as error:  # there is more than one asset
-                self._tell(f"Without a cursor that is kept: {error}")
+                self._log_once(f"No cursor is stored: {error}")
                 self.asset_state_store = None
-            except Exception as error:  # of Airflow: to begin at after would lose messages
-                self._tell(f"The cursor in the asset's state store can't be read: {error}")
+            except Exception as error:  # an error of Airflow; beginning at ``after`` would lose messages
+                self._log_once(
+                    f"The cursor in the asset's state store can't be read: {error}. It is read again"
+                )
                 await asyncio.sleep(AFTER_ERROR)
         return self.after
 
     async def _keep(self, cursor: str, *, is_event: bool) -> bool:
-        """Return whether nothing is left to write."""
+        """Store the cursor. Return whether it is stored, or can't be because there is no store."""
         if (store := getattr(self, "asset_state_store", None)) is None:
             return True
-        if is_event:  # a cursor that is written before its event may lose that
-            await asyncio.sleep(_HANDED_ON)
+        if is_event:  # if the cursor was stored before its event, the event could be lost
+            await asyncio.sleep(_STORED)
         try:
             await store.aset(self._key, cursor)
-        except Exception as error:  # of Airflow
-            self._tell(f"The cursor can't be written to the asset's state store: {error}. It is tried again")
+        except Exception as error:  # an error of Airflow
+            self._log_once(
+                f"The cursor can't be stored in the asset's state store: {error}. It is tried again"
+            )
             return False
         return True
 
-    def _tell(self, problem: str) -> None:
-        """Log a problem the first time."""
+    def _log_once(self, problem: str) -> None:
+        """Log a problem, unless it is the same as the last one."""
         if problem != self._problem:
             self._problem = problem
             log.warning("%s", mask_phone_numbers(problem))
 
 
 class _Event(TriggerEvent):
-    """An event of which the triggerer's log shows no text and no number."""
+    """An event whose texts and numbers are not shown in the triggerer's log."""
 
     def __repr__(self) -> str:
         return f"TriggerEvent<{', '.join(self.payload)}>"

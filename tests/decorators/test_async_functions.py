@@ -54,7 +54,7 @@ def test_so_may_an_objects_call(sandbox):
 
 @for_each("to", [{"recipient": NUMBER}, {"recipient": None, "recipients": [NUMBER]}])
 def test_what_an_async_def_forgets_or_raises_is_told(to, sandbox):
-    with pytest.raises(AirflowFailException, match="report returned None: is its return forgotten"):
+    with pytest.raises(AirflowFailException, match="report returned None: is a return missing"):
         run(asynchronously(None), **to)
     with pytest.raises(ValueError, match="no rows"):
         run(asynchronously("x", ValueError("no rows")), **to)

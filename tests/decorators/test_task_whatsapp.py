@@ -192,6 +192,10 @@ def test_what_default_args_say_reaches_it(sandbox):
 )
 def test_jinja_in_what_is_returned_is_told_and_sent_as_it_is(to, returned, is_told, sandbox, caplog):
     run(returns(returned), **to)
-    told = [record for record in caplog.records if "no Jinja in it is rendered" in record.getMessage()]
+    told = [
+        record
+        for record in caplog.records
+        if "returned Jinja, which is sent without being rendered" in record.getMessage()
+    ]
     assert bool(told) == is_told
     assert ("{{ ds }}" in json.dumps(sandbox.messages[0].body)) == is_told

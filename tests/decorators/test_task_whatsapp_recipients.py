@@ -134,7 +134,7 @@ def test_any_other_mistake_beside_recipients_is_an_error_too(parameters, sentenc
 @for_each(
     ("returned", "sentence"),
     [
-        (None, "report returned None: is its return forgotten?"),
+        (None, "report returned None: is a return missing?"),
         (["a"], "report must return a text, or a message as a dict"),
         ("", "text.body: must not be empty"),
         ({"txt": "x"}, "message.txt: unknown key"),

@@ -32,7 +32,7 @@ def test_none_is_an_error_that_names_the_function_and_what_to_do(sandbox):
         "42 rows"
 
     words = str(fails_at_once(monthly_report))
-    assert "monthly_report returned None: is its return forgotten?" in words
+    assert "monthly_report returned None: is a return missing?" in words
     assert "raise AirflowSkipException" in words
     assert sandbox.requests == []
 

@@ -24,7 +24,7 @@ def test_whom_a_broadcast_could_not_send_to_fails_it(deferrable, sandbox):
     run = waiting(json.loads(json.dumps(tell.once())), deferrable=deferrable)
     assert str(fails_at_once(run, NotDeliveredError)) == (
         "NotDeliveredError: no message is known to be accepted for 1 recipient of the broadcast (1 invalid): "
-        "its log and its summary say why"
+        "see the broadcast's log and summary"
     )
     assert run.summary["not_accepted"] == 1
     assert len(run.summary["statuses"]) == 1
@@ -77,8 +77,8 @@ def test_excluded_people_and_duplicates_are_not_waited_for(receiver):
 
 NONE_OF_IT = {
     "nothing": (None, "messages: must be a receipt or a message id, nothing given; a task that is skipped"),
-    "no message": ([], "messages: must hold at least one receipt or message id, an empty list given"),
-    "empty lists": ([[], []], "messages: must hold at least one"),
+    "no message": ([], "messages: must contain at least one receipt or message id, an empty list given"),
+    "empty lists": ([[], []], "messages: must contain at least one"),
     "an empty text": ("", "messages: a message id is printable text of 1 to 128 characters, '' "),
     "a skipped task among them": (
         ["m-1", None],
@@ -86,11 +86,11 @@ NONE_OF_IT = {
     ),
     "a broadcast's summary": (
         SUMMARY,
-        "messages: the summary of a broadcast holds message ids only with keep_",
+        "messages: the summary of a broadcast contains message ids only with keep_",
     ),
     "one without accepted messages": (
         SUMMARY | {"accepted": 0, "receipts": []},
-        "messages: must hold at least one",
+        "messages: must contain at least one",
     ),
     "one that lacks a receipt": (
         [SUMMARY | {"accepted": 1, "accepted_earlier": 1, "receipts": ["m"]}],
@@ -137,7 +137,7 @@ NONE_OF_IT = {
     "a broken list": ("[{'message_id':", r"messages: a text that begins with \[ must be JSON"),
     "a mapped task's outputs in Jinja": (
         "LazyXComSequence(<unevaluated length>)",
-        "messages: Jinja has made a text of a mapped task's outputs; give them as they are",
+        "messages: Jinja has turned a mapped task's outputs into a text; pass them directly",
     ),
     "deep lists": (
         [[[[[["m"]]]]]],

@@ -46,7 +46,7 @@ def test_a_mapped_function_sends_a_message_for_each_of_its_calls(seen):
 
 def test_a_forgotten_return_fails_at_once_and_says_so(seen):
     assert seen.ended("forgotten", "failed", 1)
-    assert "forgotten returned None: is its return forgotten?" in seen.log
+    assert "forgotten returned None: is a return missing?" in seen.log
     assert seen.requests_to("8610000000043") == []
 
 

@@ -246,7 +246,7 @@ def test_a_file_that_the_message_does_not_send_is_an_error_and_nothing_is_sent(i
     run = report(recipient=NUMBER, as_file="s3://storage@reports/people.csv", **instead)
     refused = fails_at_once(run)
     assert "as_file: the" in str(refused)
-    assert "message does not send the file. Give its address" in str(refused)
+    assert "message does not send the file. Use its address" in str(refused)
     assert sandbox.requests == []
 
 

@@ -80,7 +80,7 @@ def test_what_is_of_all_rows_is_not_there_for_one(text, sandbox):
     run = report(recipient_column="phone", text=text)
     fails_at_once(run)
     reason = run.summary["failures"][0]["reason"]
-    assert "is there with recipient or recipients; with recipient_column write row" in reason
+    assert "needs recipient or recipients; with recipient_column, use row" in reason
     report(recipient_column="phone", text="{{ rows is defined }}{% set rows = 3 %}{{ rows }}").once()
     assert set(texts(sandbox).values()) == {"False3"}
 
@@ -173,7 +173,7 @@ def test_the_fallback_sees_the_rows(to, jinja, bodies, pushed_to_receiver, sandb
         ({"recipient": "12"}, "recipient: 7 to 14 digits"),
         ({"recipient": [NUMBER]}, "recipient: "),
         ({"recipient": f"{NUMBER},{OTHER}"}, "recipient: "),
-        ({"recipient_column": "{{ params.column }}"}, "recipient_column: must be the name of a column"),
+        ({"recipient_column": "{{ params.column }}"}, "recipient_column: must be the plain name of a column"),
         ({"recipient": NUMBER, "as_file": "s3://a/b.csv", "text": {"body": "x", "nope": 1}}, r"text\.nope"),
     ],
 )
@@ -189,7 +189,9 @@ def test_a_column_is_no_output_of_a_task():
         first = SqlToWhatsAppOperator(
             task_id="first", sql="SELECT 1", sql_conn_id="warehouse", recipient=NUMBER, text="x"
         )
-        with pytest.raises(InvalidParameterError, match="recipient_column: must be the name of a column"):
+        with pytest.raises(
+            InvalidParameterError, match="recipient_column: must be the plain name of a column"
+        ):
             SqlToWhatsAppOperator(
                 task_id="report",
                 sql="SELECT 1",

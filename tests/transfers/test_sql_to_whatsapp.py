@@ -176,12 +176,12 @@ def test_hundreds_of_rows(database, sandbox):
         (
             "",
             {"recipient_column": "number"},
-            "no column number; it gives phone, name, orders, note",
+            "no column number; it returns phone, name, orders, note",
         ),
         (
             "INSERT INTO people VALUES (NULL, 'Zoe', 1, ''), ('  ', 'Zoe', 1, '')",
             {"recipient_column": "phone"},
-            "recipient_column: rows[3], rows[4] have no number in phone; leave such rows out",
+            "recipient_column: rows[3], rows[4] have no number in phone; exclude such rows",
         ),
         (
             "INSERT INTO people VALUES ('8614718004557', 'Zoe', 1, '')",
@@ -206,31 +206,39 @@ def test_hundreds_of_rows(database, sandbox):
         (
             "",
             {"sql": "SELECT name, name FROM people", "recipient": NUMBER},
-            "sql: two columns are called name",
+            "sql: two columns have the name name",
         ),
-        ("", {"sql": "CREATE TABLE other (a)", "recipient": NUMBER}, "sql: must be a query that gives rows"),
-        ("DELETE FROM people", {"recipient": NUMBER, "if_empty": "fail"}, "The query gave no row"),
-        ("DELETE FROM people", {"recipient_column": "phone", "if_empty": "fail"}, "The query gave no row"),
+        (
+            "",
+            {"sql": "CREATE TABLE other (a)", "recipient": NUMBER},
+            "sql: must be a query, such as a SELECT",
+        ),
+        ("DELETE FROM people", {"recipient": NUMBER, "if_empty": "fail"}, "The query returned no rows"),
+        (
+            "DELETE FROM people",
+            {"recipient_column": "phone", "if_empty": "fail"},
+            "The query returned no rows",
+        ),
         ("", {"recipient": NUMBER, "text": "{{ rows | table(columns=['x']) }}"}, "no column x; there are"),
         ("", {"recipient": "12"}, "recipient: 7 to 14 digits"),
         ("", {"recipient": NUMBER, "text": "{{ 'x' * 4097 }}"}, "text.body: at most 4096 characters"),
         (
             "",
             {"recipient": NUMBER, "text": "{{ row.name }}"},
-            "row is there with recipient_column; here loop, as in {% for row in rows %}",
+            "row needs recipient_column; without it, loop, as in {% for row in rows %}",
         ),
         (
             "",
             {"recipient": NUMBER, "sql_conn_id": "itnio_default"},
             "ConfigurationError: sql_conn_id: 'itnio_default' is no connection to a database that Airflow's "
-            "common.sql knows. It is of type 'itnio'",
+            "common.sql supports. It is of type 'itnio'",
         ),
         *(
             (
                 "",
                 {"recipient": NUMBER, "sql_conn_id": kind},
                 f"ConfigurationError: sql_conn_id: '{kind}' is no connection to a database that Airflow's "
-                f"common.sql knows. It is of type '{kind}'",
+                f"common.sql supports. It is of type '{kind}'",
             )
             for kind in ("aws", "http", "smtp")
         ),
@@ -343,7 +351,7 @@ def test_a_retry_without_rows_tells_of_those_whom_earlier_tries_did_not_reach(
     for _ in range(2):
         with pytest.raises(NotSentError if is_retried else AirflowFailException) as failed:
             run.once()
-        assert "arlier tries" in str(failed.value)
+        assert "previous tries" in str(failed.value)
         assert f"{accepted} accepted, 1 not sent" in str(failed.value)
     assert len(sandbox.messages) == accepted
 
@@ -363,7 +371,7 @@ def test_a_retry_without_rows_tells_of_messages_that_were_waited_for(
     )
     may_be_tried_again(run, NotDeliveredError)
     people("DELETE FROM people")
-    with pytest.raises(NotSentError, match=r"1 accepted\. This try sends nothing and waits for nobody"):
+    with pytest.raises(NotSentError, match=r"1 accepted\. This try sends nothing and does not wait"):
         run.once()
 
 

@@ -28,7 +28,7 @@ _NUMBERS = itertools.count(1)
 @pytest.fixture(autouse=True)
 def asks(connect, receiver, monkeypatch):
     monkeypatch.setattr(whatsapp, "AFTER_ERROR", 0.05)
-    monkeypatch.setattr(whatsapp, "_HANDED_ON", 0.05)
+    monkeypatch.setattr(whatsapp, "_STORED", 0.05)
     connect(extra=receiver.extra)
 
 
@@ -215,7 +215,7 @@ def test_each_trigger_has_a_cursor_of_its_own_and_its_key_shows_no_number(receiv
 
 
 def test_a_cursor_is_written_after_its_event(receiver, monkeypatch):
-    monkeypatch.setattr(whatsapp, "_HANDED_ON", 600)
+    monkeypatch.setattr(whatsapp, "_STORED", 600)
     store = AssetStateStore()
     before = events_of(WhatsAppMessageTrigger(), 1, lambda: written(receiver, ANA, "crash"), store=store)
     again = events_of(WhatsAppMessageTrigger(), 1, store=store)  # the first one may not have been handed on
@@ -242,7 +242,7 @@ def test_a_cursor_that_could_not_be_written_is_written_once_the_store_works(rece
 
     (event,) = events_of(WhatsAppMessageTrigger(), 1, one_message, store=store, after=0.8)
     assert list(store.kept.values()) == [json.dumps(event["cursor"])]
-    assert "can't be written to the asset's state store: the API server is away" in caplog.text
+    assert "can't be stored in the asset's state store: the API server is away" in caplog.text
 
 
 def test_another_servers_400_gives_nothing_twice(receiver, connect):
@@ -306,7 +306,7 @@ def test_it_is_a_trigger_on_each_version():
 @for_each(
     ("fields", "error", "told"),
     [
-        ({"after": 5}, InvalidParameterError, "after: must be latest, a cursor that an answer gave, or None"),
+        ({"after": 5}, InvalidParameterError, "after: must be latest, the cursor of an event, or None"),
         ({"after": ""}, InvalidParameterError, "after: must be latest"),
         ({"sender": "nobody"}, InvalidMessageError, "sender: "),
     ],
