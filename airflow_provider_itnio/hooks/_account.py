@@ -1,4 +1,4 @@
-"""What an ``itnio`` connection says, checked field by field."""
+"""Read and check the fields of an ``itnio`` connection."""
 
 from __future__ import annotations
 
@@ -35,16 +35,16 @@ _HIDDEN_EXTRAS: Final = ("proxy", "receiver_url", "receiver_token")
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What a connection says.
+    """The checked fields of a connection.
 
     :param credentials: the Api-Key and the secret.
     :param settings: where to send and how long to wait.
     :param app_id: the application that messages go through.
     :param business_phone: the number that messages come from, digits only.
-    :param alert_template: the WhatsApp template that carries alerts.
-    :param alert_language: its language.
-    :param receiver_url: the address of ``itnio-receiver``, as it is: see :func:`receiver_of`.
-    :param receiver_token: its read token, as it is.
+    :param alert_template: the WhatsApp template for alerts.
+    :param alert_language: the template's language.
+    :param receiver_url: the address of ``itnio-receiver``, unchecked: see :func:`receiver_of`.
+    :param receiver_token: its read token, unchecked.
     """
 
     credentials: Credentials
@@ -59,9 +59,9 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionFields:
-    """The fields of a connection as they are, of which those that are secret do not show.
+    """The unchecked fields of a connection, the secret ones as :class:`Secret`.
 
-    They are taken out of Airflow's object before any is checked: no error's traceback holds that object.
+    They are copied from Airflow's connection before the checks, so that no traceback shows that object.
     """
 
     conn_type: str
@@ -74,15 +74,15 @@ class ConnectionFields:
     receiver_url: Secret
     receiver_token: Secret
     extras: Mapping[str, Any] | None = field(repr=False)
-    """Those that are known; ``None`` if the extra is no JSON object."""
+    """The known extras; ``None`` if the extra is not a JSON object."""
     misspelt: Mapping[str, str]
-    """Extras written as the API or another program would, such as ``appId``, and their names."""
+    """Misspelt names of extras, such as ``appId``, and the correct names."""
 
     @classmethod
     def of(cls, connection: Connection) -> Self:
-        """Take the fields out of Airflow's object."""
+        """Copy the fields of Airflow's connection."""
         extra = connection.extra_dejson
-        # Airflow gives an empty one for a text that is no JSON.
+        # Airflow returns an empty dict for a text that is not JSON.
         is_object = isinstance(extra, dict) and (bool(extra) or not (connection.extra or "").strip("{} \n"))
         return cls(
             conn_type=connection.conn_type or "",
@@ -106,18 +106,18 @@ class ConnectionFields:
 
 
 def no_connection(conn_id: str) -> ConfigurationError:
-    """Make the error of a connection that Airflow does not give."""
+    """Return the error for a connection that Airflow did not find."""
     variable = f"AIRFLOW_CONN_{str(conn_id).upper()}"
     if variable in os.environ:
         return ConfigurationError(
             f"Connection {conn_id!r} can't be read: {variable} must hold a JSON object, as in "
-            '{"conn_type": "itnio", "login": "…", "password": "…"}, or a URI; its port, if it has one, must '
-            "be a whole number"
+            '{"conn_type": "itnio", "login": "…", "password": "…"}, or a URI, whose port, if any, is a whole '
+            "number"
         )
     return ConnectionLookupError(
         f"Connection {conn_id!r} is not defined. Add it in Airflow, under Admin, Connections, or set "
-        f"{variable} in the environment. On Airflow 3, code outside of a task finds connections only in the "
-        "environment"
+        f"{variable} in the environment. On Airflow 3, code outside of a task finds connections in the "
+        "environment only"
     )
 
 
@@ -134,12 +134,12 @@ def account_of(
 
     :param fields: the fields.
     :param conn_id: the connection's name, for errors.
-    :param proxy: goes before the connection's.
-    :param max_retry_after: the longest ``Retry-After`` that is waited for, in seconds.
-    :param retry_refused: whether a refusal that may pass is tried again.
-    :param limits: ``timeout``, ``connect_timeout`` and ``max_attempts``, which go before the connection's
-        where they are not ``None``.
-    :raises ConfigurationError: if a field is missing or unusable.
+    :param proxy: overrides the connection's, if it is not empty.
+    :param max_retry_after: the longest ``Retry-After`` to wait for, in seconds.
+    :param retry_refused: whether to retry a message that was refused for a transient reason.
+    :param limits: ``timeout``, ``connect_timeout`` and ``max_attempts``; each overrides the connection's
+        unless it is ``None``.
+    :raises ConfigurationError: if a field is missing or invalid.
     """
     from airflow_provider_itnio.api.phone_numbers import normalize_phone
     from airflow_provider_itnio.api.settings import ClientSettings
@@ -197,35 +197,35 @@ def account_of(
 
 
 def receiver_of(account: Account, conn_id: str) -> tuple[str, Secret]:
-    """Check what a connection says of the receiver, which only those who ask it need.
+    """Check the receiver's fields of a connection. Only features that use the receiver need them.
 
-    :param account: what the connection says.
+    :param account: the connection's fields.
     :param conn_id: the connection's name, for errors.
     :return: the receiver's address and its read token.
-    :raises ConfigurationError: if one of them is missing or unusable.
+    :raises ConfigurationError: if one of them is missing or invalid.
     """
     from airflow_provider_itnio.api.settings import checked_base_url
 
     at = f"Connection {conn_id!r}, extra."
     if not account.receiver_url:
         raise ConfigurationError(
-            f"{at}receiver_url: is missing. Only Itniotech's pushes tell whether a message arrives: start "
-            "itnio-receiver, which keeps them, and fill in its address and read token (see docs/receipts.md)"
+            f"{at}receiver_url: is missing. Only Itniotech's pushes report whether a message arrives: start "
+            "itnio-receiver, which stores them, and fill in its address and read token (see docs/receiver.md)"
         )
     _check_secret(account.receiver_token, f"{at}receiver_token (a read token of the receiver)")
     try:
-        # Within one's own network the receiver speaks plain http, and its read token opens nothing else.
+        # http is allowed: the receiver may be in a private network, and its token opens nothing else.
         return checked_base_url(account.receiver_url, allow_http=True), account.receiver_token
     except ConfigurationError as error:
         raise ConfigurationError(f"{at}receiver_url: {error}") from None
 
 
 def business_phone_of(account: Account, own: object) -> str | None:
-    """Return the number that messages come from, digits only; ``None`` if nobody gives one.
+    """Return the number that messages come from, digits only; ``None`` if there is none.
 
-    :param account: what the connection says.
-    :param own: what the task says, which goes before it unless it is empty.
-    :raises InvalidMessageError: if what the task says is no number.
+    :param account: the connection's fields.
+    :param own: the task's ``business_phone``; it overrides the connection's unless it is empty.
+    :raises InvalidMessageError: if the task's is not a phone number.
     """
     from airflow_provider_itnio.api.phone_numbers import normalize_phone
 
@@ -236,8 +236,8 @@ def _check_secret(secret: Secret, name: str) -> None:
     if not secret:
         raise ConfigurationError(f"{name}: is missing; fill it in")
     if not is_one_ascii_word(secret):
-        raise ConfigurationError(f"{name}: may hold no blanks and nothing but ASCII characters")
-    mask_secret(secret.reveal())  # Airflow masks passwords; that a login is one it can't know
+        raise ConfigurationError(f"{name}: must be printable ASCII characters without spaces")
+    mask_secret(secret.reveal())  # Airflow masks passwords, but not logins
 
 
 def _check_proxy(proxy: Secret, name: str) -> None:
@@ -266,7 +266,7 @@ def _base_url(fields: ConnectionFields, at: str) -> str:
 
 
 def _address(fields: ConnectionFields) -> Secret:
-    """Return the host with the scheme and port that stand beside it. It is hidden: it may hold a password."""
+    """Combine schema, host and port. The result is a secret, since it may contain a password."""
     from airflow_provider_itnio.api.settings import is_loopback
 
     host = fields.host.reveal()
@@ -297,12 +297,12 @@ def _number(name: str, given: object, default: float, lowest: float, highest: fl
 
 
 def missing(name: str, label: str) -> str:
-    """Say what to do where neither the connection nor the task names its sender.
+    """Return the end of the error for a sender that is neither in the connection nor in the task.
 
     :param name: the parameter, which is also the connection's extra.
     :param label: its label on the connection form.
     """
     return (
-        f"is missing, and the task gives no {name}. Fill in {label} in the connection ({name} in its extra), "
-        f"or give {name}=… to the task or notifier"
+        f"is missing, and the task has no {name}. Fill in {label} in the connection ({name} in its extra), "
+        f"or set {name}=… in the task or notifier"
     )

@@ -1,4 +1,4 @@
-"""The files of a hook's messages: objects are signed, and links checked, before a message is sent."""
+"""Prepare the files of a hook's messages: sign objects, and check links, before a message is sent."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ __all__ = ["Files"]
 
 
 class Files:
-    """What the hook does with a message that has a file. For others nothing is loaded."""
+    """Prepares messages that have a file; its imports run only for such messages."""
 
     _file_options: tuple[timedelta | float, bool]
     file_timeout: float | None = None
-    """Seconds in which a message's file must be checked; ``None`` for as long as its storage tries."""
+    """Seconds in which a message's file must be checked; ``None`` for the storage's own limits."""
 
     @cached_property
     def files(self) -> MessageFiles:
-        """What makes messages ready that have files."""
+        """The object that signs and checks files."""
         from airflow_provider_itnio.object_files import MessageFiles
 
         return MessageFiles(*self._file_options, timeout=self.file_timeout)
 
     def check_file(self, message: Message) -> None:
-        """Check the file of a message that goes to many people, before it goes to the first.
+        """Check the file of a message before it is sent to many recipients.
 
         :param message: the message.
-        :raises InvalidMessageError: if WhatsApp could not fetch its file or would not take it.
-        :raises ConfigurationError: if the storage can't be used as it is configured.
-        :raises NotSentError: if the storage can't be reached just now.
+        :raises InvalidMessageError: if WhatsApp could not fetch its file or does not accept it.
+        :raises ConfigurationError: if the storage's configuration is wrong.
+        :raises NotSentError: if the storage is unreachable at the moment.
         """
         if _may_have_file(message):
             self.files.completed(message)
@@ -51,7 +51,7 @@ class Files:
             return prepared
         from asgiref.sync import sync_to_async
 
-        # In a thread from which Airflow can be asked for the connection of the storage.
+        # sync_to_async, so that the storage's connection can be read from Airflow.
         return replace(prepared, message=await sync_to_async(self.files.completed)(prepared.message))
 
 

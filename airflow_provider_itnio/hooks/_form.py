@@ -1,4 +1,4 @@
-"""The connection form as Airflow 2 asks for it; Airflow 3 reads the provider info, which both are made of."""
+"""The connection form for Airflow 2, built from the provider info, which Airflow 3 reads itself."""
 
 from __future__ import annotations
 

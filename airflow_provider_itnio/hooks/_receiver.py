@@ -1,4 +1,4 @@
-"""What a hook asks the receiver of its connection."""
+"""Requests of a hook to the receiver of its connection."""
 
 from __future__ import annotations
 
@@ -21,32 +21,31 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 _ANSWERED_WITHIN: Final = 10.0
-"""Seconds that a receiver is given beside those in which it may hold its answer back: who is about to send a
-message waits for it."""
+"""Seconds to wait for the receiver's answer, in addition to ``wait``. Sending a message may depend on it."""
 
 
 class ReceiverQuestions:
-    """What ``itnio-receiver`` is asked: what became of messages, what people wrote, and whom a text reaches.
+    """The hook's methods that ask ``itnio-receiver``: for statuses, incoming messages and 24-hour windows.
 
-    All of it raises ``ConfigurationError`` if the connection names no receiver or the receiver does not
-    accept its token, and ``ReceiverError`` if it can't be asked.
+    All of them raise ``ConfigurationError`` if the connection has no receiver or the receiver does not accept
+    its token, and ``ReceiverError`` if the receiver is unreachable or its answer is not usable.
     """
 
     itnio_conn_id: str
     business_phone: str | int | None
     known_open: set[str]
-    """Canonical numbers of people whom an ordinary message reaches, as far as the receiver was asked."""
+    """Canonical numbers of the people whose 24-hour window was open when the receiver was last asked."""
 
     _account: Account | None
     account: Callable[[], Account]
     aaccount: Callable[[], Awaitable[Account]]
 
     def check_receiver(self, *, within: float | None = None) -> None:
-        """Ask the receiver about no message, which proves its address and the token.
+        """Check the receiver's address and token with a request about no message.
 
-        :param within: as of :meth:`message_status`.
-        :raises ConfigurationError: as all of these do.
-        :raises ReceiverError: as all of these do.
+        :param within: as for :meth:`message_status`.
+        :raises ConfigurationError: if the connection has no receiver, or the token is not accepted.
+        :raises ReceiverError: if the receiver is unreachable or its answer is not usable.
         """
         from airflow_provider_itnio.api.receiver import status_request
 
@@ -60,18 +59,17 @@ class ReceiverQuestions:
         wait: float = 0.0,
         within: float | None = None,
     ) -> dict[str, MessageStatus]:
-        """Ask what became of messages.
+        """Return the status of messages.
 
-        :param ids: ids of messages, as receipts have them.
-        :param until: ``sent``, ``delivered`` or ``read``: what ``wait`` waits for.
-        :param wait: seconds, up to 25, in which the answer may be held back until all messages have come that
-            far or have failed.
-        :param within: seconds in which the answer must have come, if those are less than ten more than
-            ``wait``.
-        :return: each message's status by its id; ``none`` where nothing was pushed yet.
-        :raises InvalidParameterError: if a parameter is out of its range.
-        :raises ConfigurationError: as all of these do.
-        :raises ReceiverError: as all of these do.
+        :param ids: ids of messages, as in their receipts.
+        :param until: ``sent``, ``delivered`` or ``read``: the status that ``wait`` waits for.
+        :param wait: seconds, 0 to 25, that the receiver may delay its answer until all messages have reached
+            ``until`` or have failed.
+        :param within: timeout in seconds for the answer, if it is shorter than the default, ``wait`` plus 10.
+        :return: each message's status by its id; ``none`` if nothing was pushed yet.
+        :raises InvalidParameterError: if a parameter is out of range.
+        :raises ConfigurationError: if the connection has no receiver, or the token is not accepted.
+        :raises ReceiverError: if the receiver is unreachable or its answer is not usable.
         """
         parts = self._ask(_status_requests(ids, until, wait), wait, within)
         return {one.message_id: one for part in parts for one in part}
@@ -84,22 +82,22 @@ class ReceiverQuestions:
         wait: float = 0.0,
         within: float | None = None,
     ) -> dict[str, MessageStatus]:
-        """Ask what became of messages without blocking the event loop, else as :meth:`message_status`."""
+        """Return the status of messages like :meth:`message_status`, without blocking the event loop."""
         parts = await self._aask(_status_requests(ids, until, wait), wait, within)
         return {one.message_id: one for part in parts for one in part}
 
     def incoming(
         self, after: str | None = None, *, limit: int = 100, wait: float = 0.0, within: float | None = None
     ) -> Incoming:
-        """Ask what people wrote.
+        """Return incoming messages.
 
-        :param after: the ``cursor`` of an earlier answer, ``latest`` for the end, ``None`` for the oldest
-            message that the receiver keeps.
-        :param limit: how many messages at most, 1 to 1,000.
-        :param wait: seconds, up to 25, in which the answer may be held back until there is one.
-        :param within: as of :meth:`message_status`.
+        :param after: the ``cursor`` of a previous answer, ``latest`` for new messages only, ``None`` to begin
+            with the oldest message that the receiver stores.
+        :param limit: the most messages to return, 1 to 1,000.
+        :param wait: seconds, 0 to 25, that the receiver may delay its answer until there is a message.
+        :param within: as for :meth:`message_status`.
         :return: the messages in order, and the next cursor.
-        :raises InvalidParameterError: if a parameter is out of its range.
+        :raises InvalidParameterError: if a parameter is out of range.
         """
         (answer,) = self._ask([_incoming_request(after, limit, wait)], wait, within)
         return answer
@@ -107,16 +105,16 @@ class ReceiverQuestions:
     async def aincoming(
         self, after: str | None = None, *, limit: int = 100, wait: float = 0.0, within: float | None = None
     ) -> Incoming:
-        """Ask what people wrote without blocking the event loop, else as :meth:`incoming`."""
+        """Return incoming messages like :meth:`incoming`, without blocking the event loop."""
         (answer,) = await self._aask([_incoming_request(after, limit, wait)], wait, within)
         return answer
 
     def window(self, phone: str | int) -> Window:
-        """Ask until when an ordinary message from the hook's business phone reaches a person.
+        """Return the 24-hour window of a person with the hook's business phone.
 
-        :param phone: the number, as people write it; other spellings of the same number count too.
+        :param phone: the person's number, as people write it; other spellings of the number count too.
         :return: the 24-hour window, which counts as open while at least a minute of it is left.
-        :raises InvalidMessageError: if it is no phone number.
+        :raises InvalidMessageError: if ``phone`` is not a phone number.
         """
         from airflow_provider_itnio.api.receiver import latest_window, window_requests
         from airflow_provider_itnio.hooks._account import business_phone_of
@@ -125,11 +123,11 @@ class ReceiverQuestions:
         return self._noted(phone, latest_window(self._ask(window_requests(phone, business_phone))))
 
     def windows(self, phones: Iterable[str]) -> dict[str, Window]:
-        """Ask about several people at once. All of it takes ten seconds at most, however many they are.
+        """Return the 24-hour windows of several people. It takes at most ten seconds in total.
 
-        :param phones: their numbers.
-        :return: each one's 24-hour window, by the number as it was given.
-        :raises InvalidMessageError: if one of them is no phone number.
+        :param phones: the people's numbers.
+        :return: the 24-hour window by number, as it was given.
+        :raises InvalidMessageError: if one of ``phones`` is not a phone number.
         """
         from airflow_provider_itnio.api.async_client import AsyncClient
         from airflow_provider_itnio.api.receiver import windows_of
@@ -143,11 +141,11 @@ class ReceiverQuestions:
         way = self.way_to_receiver(self.account())
         business_phone = business_phone_of(self.account(), self.business_phone)
         try:
-            # In another thread: an event loop may run in this one already.
+            # In another thread: this one may already run an event loop.
             windows = within(_ANSWERED_WITHIN, lambda: asyncio.run(ask()))
         except TimeoutError:
             raise ReceiverError(
-                f"The receiver did not say within {_ANSWERED_WITHIN:.0f} s whether 24-hour windows are open"
+                f"The receiver did not return 24-hour windows within {_ANSWERED_WITHIN:.0f} s"
             ) from None
         except ReceiverAccessError:
             self._account = None
@@ -157,7 +155,7 @@ class ReceiverQuestions:
         return windows
 
     async def awindow(self, phone: str | int) -> Window:
-        """Ask until when an ordinary message reaches a person without blocking the event loop."""
+        """Return a 24-hour window like :meth:`window`, without blocking the event loop."""
         from airflow_provider_itnio.api.receiver import latest_window, window_requests
         from airflow_provider_itnio.hooks._account import business_phone_of
 
@@ -165,9 +163,9 @@ class ReceiverQuestions:
         return self._noted(phone, latest_window(await self._aask(window_requests(phone, business_phone))))
 
     def note_windows(self, is_open: Mapping[str, bool]) -> None:
-        """Take what the receiver says, so that no line warns of messages that arrive.
+        """Store the receiver's answer, so that :meth:`log_accepted` does not warn about open windows.
 
-        :param is_open: whether an ordinary message reaches a person now, by their number, digits only.
+        :param is_open: whether the 24-hour window is open, by the person's number, digits only.
         """
         from airflow_provider_itnio.api.phone_numbers import canonical_number
 
@@ -183,14 +181,13 @@ class ReceiverQuestions:
     def open_question(
         self, question_id: str, phones: Iterable[str], open_until: float, task: str = ""
     ) -> str:
-        """Tell the receiver that people have a question to answer.
+        """Report a new question to the receiver.
 
         :param question_id: the question's id: up to 64 letters and digits.
-        :param phones: the people's numbers, digits only.
+        :param phones: the recipients' numbers, digits only.
         :param open_until: Unix time in seconds, at most 31 days from now.
-        :param task: what asks it, any text: a question of the same task that is open is closed. Empty if it
-            stands beside all others.
-        :return: the cursor to read answers from with :meth:`incoming`; the same if it is told again.
+        :param task: the task that asks, any text: its previous question is closed. Empty closes none.
+        :return: the ``after`` with which :meth:`incoming` reads answers; the same if it is reported again.
         """
         (cursor,) = self._ask([_open_request(question_id, phones, open_until, task)])
         return cursor
@@ -198,23 +195,23 @@ class ReceiverQuestions:
     async def aopen_question(
         self, question_id: str, phones: Iterable[str], open_until: float, task: str = ""
     ) -> str:
-        """Tell the receiver of a question without blocking the event loop, else as :meth:`open_question`."""
+        """Report a new question like :meth:`open_question`, without blocking the event loop."""
         (cursor,) = await self._aask([_open_request(question_id, phones, open_until, task)])
         return cursor
 
     def close_question(self, question_id: str = "", answered_by: str = "", *, task: str = "") -> None:
-        """Tell the receiver that a question has its answer, or gets none any more.
+        """Report to the receiver that a question is closed: it is answered, or its time is over.
 
-        For 15 minutes words that others type are still taken to be perhaps meant for it.
+        For 15 minutes after that, words typed by its other recipients may still be meant for it.
 
         :param question_id: the question's id.
-        :param answered_by: the number of who has answered, digits only; empty if nobody has.
-        :param task: what asks it, in place of the question's id, as :meth:`open_question` took it.
+        :param answered_by: the number of the person who answered, digits only; empty if there is no answer.
+        :param task: the task that asks, instead of the question's id, as given to :meth:`open_question`.
         """
         self._ask([_close_request(question_id or _id_of(task), answered_by)])
 
     async def aclose_question(self, question_id: str, answered_by: str = "") -> None:
-        """Tell the receiver that a question is closed without blocking the event loop."""
+        """Report a closed question like :meth:`close_question`, without blocking the event loop."""
         await self._aask([_close_request(question_id, answered_by)])
 
     def _ask(
@@ -227,7 +224,7 @@ class ReceiverQuestions:
             with BlockingClient(*self.way_to_receiver(self.account(), wait, within)) as client:
                 return [client.perform(request) for request in requests]
         except ReceiverAccessError:
-            self._account = None  # the connection may have another token the next time
+            self._account = None  # read the connection again next time: it may have a new token
             raise
 
     async def _aask(
@@ -246,12 +243,12 @@ class ReceiverQuestions:
     def way_to_receiver(
         self, account: Account, wait: float = 0.0, within: float | None = None
     ) -> tuple[ReceiverProtocol, ClientSettings]:
-        """Return what a client needs to ask the receiver.
+        """Return the arguments of a client for the receiver.
 
-        :param account: what the connection says.
-        :param wait: seconds in which the receiver may hold its answer back.
-        :param within: seconds in which the answer must have come, if those are less.
-        :raises ConfigurationError: if it names no receiver.
+        :param account: the connection's fields.
+        :param wait: seconds that the receiver may delay its answer.
+        :param within: timeout in seconds for the answer, if it is shorter than the default.
+        :raises ConfigurationError: if the connection has no receiver.
         """
         from airflow_provider_itnio.api.receiver import ReceiverProtocol
         from airflow_provider_itnio.hooks._account import receiver_of
@@ -276,7 +273,7 @@ def _status_requests(
     wanted = [ids] if isinstance(ids, str) else list(ids)
     for one in wanted:
         if not isinstance(one, str) or not one:
-            raise InvalidParameterError("ids: each must be the message_id of a receipt, a text")
+            raise InvalidParameterError("ids: each must be the message_id of a receipt, as text")
     wanted = list(dict.fromkeys(wanted))
     for start in range(0, len(wanted), MOST_IDS):
         yield status_request(wanted[start : start + MOST_IDS], until, wait)
@@ -307,5 +304,5 @@ def _incoming_request(after: str | None, limit: int, wait: float) -> Request[Inc
     check_number("limit", limit, 1, 1000, int)
     check_number("wait", wait, 0, LONGEST_WAIT, float)
     if after is not None and not isinstance(after, str):
-        raise InvalidParameterError("after: must be a cursor that an answer gave, or latest")
+        raise InvalidParameterError("after: must be the cursor of a previous answer, or latest")
     return incoming_request(after, limit, wait)

@@ -1,4 +1,4 @@
-"""What an operator or a notifier gives its hook, as far as it stands in the DAG file."""
+"""Check the hook parameters of operators and notifiers when the DAG file is parsed."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ __all__ = ["check_hook_fields"]
 
 
 def check_hook_fields(owner: Any) -> None:
-    """Check what an operator or a notifier gives its hook, as far as it stands in the DAG file.
+    """Check the hook parameters of an operator or a notifier, except those that are rendered later.
 
     :param owner: the operator or notifier.
-    :raises InvalidParameterError: if ``itnio_conn_id`` or ``app_id`` is no text.
-    :raises InvalidMessageError: if ``business_phone`` is no phone number.
+    :raises InvalidParameterError: if ``itnio_conn_id`` or ``app_id`` is not text.
+    :raises InvalidMessageError: if ``business_phone`` is not a phone number.
     """
     from airflow_provider_itnio.api.phone_numbers import normalize_phone
 

@@ -1,4 +1,4 @@
-"""An Airflow connection becomes a client of Itniotech's API."""
+"""The hook for an Itniotech connection."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ ACCEPTED_IS_NOT_DELIVERED: Final = (
 class ItnioHook(Files, ReceiverQuestions, _Hook):
     """Sends WhatsApp messages through the account of an ``itnio`` connection.
 
-    The client behind it is kept for the life of the process, so a hook is cheap to make. To send many
-    messages from one event loop, keep one client for all of them::
+    Hooks of one process share a client, so a hook is cheap to create. To send many messages from one event
+    loop, use one client for all of them::
 
         async with ItnioHook() as hook:
             await asyncio.gather(*(hook.asend(number, text="…") for number in numbers))
@@ -58,18 +58,18 @@ class ItnioHook(Files, ReceiverQuestions, _Hook):
         URL (``https://api.itniotech.com`` if empty); extras ``app_id``, ``business_phone``, ``timeout``,
         ``connect_timeout`` (seconds), ``max_attempts``, ``proxy``, ``allow_http``, ``receiver_url``,
         ``receiver_token``.
-    :param app_id: the application that messages go through, in place of the connection's.
-    :param business_phone: the number that messages come from, in place of the connection's.
-    :param timeout: seconds in which the whole answer must have come, in place of the connection's (30).
-    :param connect_timeout: seconds in which a connection must be made, in place of the connection's (5).
-    :param max_attempts: how often a message that did not leave is tried, 1 to 10, in place of the
-        connection's (4).
-    :param proxy: the URL of an HTTP proxy, in place of the connection's and the environment's.
-    :param max_retry_after: the longest ``Retry-After`` that is waited for, in seconds.
-    :param link_expires_in: how long WhatsApp can fetch a file that was given as ``object``, a minute to 7
-        days, a timedelta or seconds.
+    :param app_id: the application that messages go through; overrides the connection's.
+    :param business_phone: the number that messages come from; overrides the connection's.
+    :param timeout: seconds for the request and its whole answer; overrides the connection's (default 30).
+    :param connect_timeout: seconds to connect; overrides the connection's (default 5).
+    :param max_attempts: how many times to try to send a message, including the first, 1 to 10; overrides the
+        connection's (default 4). Only a message that was not sent is tried again.
+    :param proxy: the URL of an HTTP proxy; overrides the connection's and the environment's.
+    :param max_retry_after: the longest ``Retry-After`` to wait for, in seconds.
+    :param link_expires_in: how long WhatsApp can fetch a file that is given as ``object``: a timedelta or
+        seconds, from a minute to 7 days.
     :param check_link: fetch the first bytes of each plain ``link`` before a message is sent, and refuse one
-        that WhatsApp could not fetch or would not take.
+        that WhatsApp could not fetch or does not accept.
     """
 
     conn_name_attr = "itnio_conn_id"
@@ -78,9 +78,9 @@ class ItnioHook(Files, ReceiverQuestions, _Hook):
     hook_name = "Itniotech WhatsApp"
 
     retry_refused = False
-    """Whether a message that is refused for a reason that may pass is tried again."""
+    """Whether to retry a message that was refused for a transient reason."""
     look_up_pauses: Iterator[float] = iter(())
-    """Seconds before each further look-up of a connection that Airflow does not give."""
+    """Seconds to wait before each further lookup of a connection that Airflow did not find."""
 
     def __init__(
         self,
@@ -101,7 +101,7 @@ class ItnioHook(Files, ReceiverQuestions, _Hook):
         self.app_id = app_id
         self.business_phone = business_phone
         self._limits = {"timeout": timeout, "connect_timeout": connect_timeout, "max_attempts": max_attempts}
-        # What is no text is no address, and is refused as one.
+        # A value that is not text becomes the name of its type, which is refused as an address.
         self._proxy = Secret((proxy or "").strip() if isinstance(proxy, str | None) else type_name(proxy))
         self._max_retry_after = max_retry_after
         self._account: Account | None = None
@@ -127,14 +127,14 @@ class ItnioHook(Files, ReceiverQuestions, _Hook):
     def get_conn(self) -> ItnioClient:
         """Return the process's client for the connection.
 
-        :raises ConfigurationError: if a field of the connection is missing or unusable.
+        :raises ConfigurationError: if the connection does not exist, or a field is missing or invalid.
         """
         return self._client(self.account())
 
     def account(self) -> Account:
-        """Return what the connection says. It is looked up once in a hook's life.
+        """Return the connection's fields. A hook reads the connection only once.
 
-        :raises ConfigurationError: if there is no such connection, or a field of it is missing or unusable.
+        :raises ConfigurationError: if the connection does not exist, or a field is missing or invalid.
         """
         from airflow_provider_itnio.hooks._account import ConnectionFields
 
@@ -146,7 +146,7 @@ class ItnioHook(Files, ReceiverQuestions, _Hook):
         return self._account
 
     async def aaccount(self) -> Account:
-        """Return what the connection says without blocking the event loop, else as :meth:`account` does."""
+        """Return the connection's fields like :meth:`account`, without blocking the event loop."""
         from airflow.providers.common.compat.connection import get_async_connection
 
         from airflow_provider_itnio.hooks._account import ConnectionFields
@@ -167,9 +167,9 @@ class ItnioHook(Files, ReceiverQuestions, _Hook):
         raise no_connection(self.itnio_conn_id) from None
 
     async def __aenter__(self) -> Self:
-        """Keep one client for all that :meth:`asend` sends in the block.
+        """Open one client for all messages that :meth:`asend` sends in the block.
 
-        :raises ConfigurationError: as :meth:`account` does.
+        :raises ConfigurationError: if the connection does not exist, or a field is missing or invalid.
         """
         self._async_client = await self._new_async_client()
         return self
@@ -193,17 +193,17 @@ class ItnioHook(Files, ReceiverQuestions, _Hook):
         """Send one message.
 
         :param recipient: a phone number with country code, as people write it: 7 to 14 digits.
-        :param delivery: ``at_least_once``, or ``at_most_once`` to count an answer as unknown that does not
-            prove that nothing was sent.
-        :param if_too_long: ``fail``, or ``truncate`` to end a text of over 4,096 characters with ``…``.
-        :param fields: exactly one of ``MESSAGE_FIELDS``, or ``message`` with the same as a dict; and
-            ``reply_to``, the id of the incoming message it answers.
-        :return: the receipt: Itniotech has accepted the message. Whether it arrives is not known.
+        :param delivery: ``at_least_once``; or ``at_most_once``: unless the answer proves that nothing was
+            sent, the outcome is unknown.
+        :param if_too_long: ``fail``, or ``truncate`` to cut a text of over 4,096 characters and end it with
+            ``…``.
+        :param fields: exactly one of ``MESSAGE_FIELDS``, or ``message`` with the same fields as a dict; and
+            ``reply_to``, the id of the incoming message that it answers.
+        :return: the receipt: Itniotech has accepted the message. Whether it will be delivered is not known.
         :raises InvalidMessageError: if the message, its file or a number breaks a rule; nothing was sent.
-        :raises ConfigurationError: if the connection lacks something; nothing was sent.
-        :raises NotSentError: if the message did not leave, or was turned away: certainly, or after HTTP 503
-            probably.
-        :raises RefusedError: if Itniotech refused it, as one of its families.
+        :raises ConfigurationError: if the connection is missing, incomplete or invalid; nothing was sent.
+        :raises NotSentError: if the message was not sent, or was rejected unread (after HTTP 503, probably).
+        :raises RefusedError: if Itniotech refused it; its subclasses name the reason.
         :raises UnknownOutcomeError: if it is unknown whether it was accepted.
         """
         check_delivery(delivery)
@@ -218,15 +218,16 @@ class ItnioHook(Files, ReceiverQuestions, _Hook):
         if_too_long: Literal["fail", "truncate"] = "fail",
         **fields: Unpack[MessageFields],
     ) -> PreparedMessage:
-        """Check a message, and make all that is needed to send it: client, address, proxy, certificates.
+        """Check a message, sign or check its file, and create the client, without sending anything.
 
-        Nothing is sent. What fails in :meth:`send_prepared` after that is told by its errors.
+        After that, :meth:`send_prepared` raises only errors of the request itself.
 
-        :param recipient: as for :meth:`send`, like the others.
+        :param recipient: as for :meth:`send`.
         :param if_too_long: as for :meth:`send`.
         :param fields: as for :meth:`send`.
-        :raises InvalidMessageError: if the message or a number breaks a rule.
-        :raises ConfigurationError: if the connection lacks something.
+        :raises InvalidMessageError: if the message, its file or a number breaks a rule.
+        :raises ConfigurationError: if the connection is missing, incomplete or invalid.
+        :raises FileUnavailableError: if the storage or server of its file is unreachable at the moment.
         """
         account = self.account()
         prepared = self._prepared(account, recipient, if_too_long, fields)
@@ -234,14 +235,14 @@ class ItnioHook(Files, ReceiverQuestions, _Hook):
         return self._with_file(prepared)
 
     def send_prepared(self, prepared: PreparedMessage, delivery: Delivery = "at_least_once") -> Receipt:
-        """Send a message that was prepared.
+        """Send a prepared message.
 
-        :param prepared: what :meth:`prepare` gave.
+        :param prepared: the result of :meth:`prepare`.
         :param delivery: as for :meth:`send`.
-        :return: the receipt: Itniotech has accepted the message. Whether it arrives is not known.
-        :raises NotSentError: as :meth:`send` does, like the others.
-        :raises RefusedError: as :meth:`send` does.
-        :raises UnknownOutcomeError: as :meth:`send` does.
+        :return: the receipt: Itniotech has accepted the message. Whether it will be delivered is not known.
+        :raises NotSentError: as for :meth:`send`.
+        :raises RefusedError: as for :meth:`send`.
+        :raises UnknownOutcomeError: as for :meth:`send`.
         """
         return self._client(self.account()).send(
             prepared.message,
@@ -252,9 +253,9 @@ class ItnioHook(Files, ReceiverQuestions, _Hook):
         )
 
     def log_accepted(self, receipt: Receipt) -> None:
-        """Log that a message was accepted. This never raises: nothing may undo an acceptance.
+        """Log that a message was accepted. It never raises, since an accepted message can't be taken back.
 
-        :param receipt: what :meth:`send_prepared` gave, once it is on record.
+        :param receipt: the receipt. Write it to the delivery record first.
         """
         with suppress(Exception):
             from airflow_provider_itnio.api.phone_numbers import canonical_number
@@ -266,10 +267,10 @@ class ItnioHook(Files, ReceiverQuestions, _Hook):
                 self.log_sandbox_page(message_id)
             is_known = canonical_number(receipt.recipient) in self.known_open
             if receipt.type != "template" and not is_known and self._to_warn_of:
-                self.log.warning(self._to_warn_of.pop())  # once for each hook, also if threads share it
+                self.log.warning(self._to_warn_of.pop())  # once per hook, also if threads share it
 
     def log_sandbox_page(self, message_id: str = "") -> None:
-        """Log where the page of an ``itnio-sandbox`` on this machine shows what was sent. This never raises.
+        """Log the URL of the inbox, if the connection is an ``itnio-sandbox`` on this machine. Never raises.
 
         :param message_id: the message to show; empty for all.
         """
@@ -284,10 +285,10 @@ class ItnioHook(Files, ReceiverQuestions, _Hook):
                 self.log.info("The sandbox shows %s at %s/%s", what, page, place)
 
     def sender(self) -> tuple[str, str]:
-        """Return where messages come from: the ``app_id`` and the ``business_phone``, digits only.
+        """Return the sender of messages: the ``app_id`` and the ``business_phone``, digits only.
 
-        :raises ConfigurationError: if the connection lacks it, and the hook was not given it.
-        :raises InvalidMessageError: if the business phone that the hook was given is no number.
+        :raises ConfigurationError: if one of them is neither in the connection nor a parameter of the hook.
+        :raises InvalidMessageError: if the hook's ``business_phone`` is not a phone number.
         """
         return self._sender(self.account())
 
@@ -299,7 +300,7 @@ class ItnioHook(Files, ReceiverQuestions, _Hook):
         if_too_long: Literal["fail", "truncate"] = "fail",
         **fields: Unpack[MessageFields],
     ) -> Receipt:
-        """Send one message without blocking the event loop, else as :meth:`send` does."""
+        """Send one message like :meth:`send`, without blocking the event loop."""
         check_delivery(delivery)
         prepared = self._prepared(await self.aaccount(), recipient, if_too_long, fields)
         prepared = await self._awith_file(prepared)
@@ -319,16 +320,16 @@ class ItnioHook(Files, ReceiverQuestions, _Hook):
         return receipt
 
     def get_balance(self) -> Balance:
-        """Ask for the account's balance. It costs nothing and messages no one.
+        """Return the account's balance. The request is free and sends no message.
 
-        :raises ItnioError: as :meth:`send` does.
+        :raises ItnioError: as for :meth:`send`.
         """
         return self.get_conn().get_balance()
 
     def test_connection(self) -> tuple[bool, str]:
-        """Ask for the balance, which proves Api-Key, secret and clock and messages no one.
+        """Check Api-Key, secret and clock by a request for the balance. It sends no message.
 
-        :return: whether it worked, and what to do if it did not.
+        :return: whether it succeeded, and a text with the balance or what to fix.
         """
         try:
             account = self.account()
@@ -338,11 +339,11 @@ class ItnioHook(Files, ReceiverQuestions, _Hook):
             return False, f"{error}{again}"
         missing = [name for name in ("app_id", "business_phone") if getattr(account, name) is None]
         each_task = (
-            f" The connection has no {' and no '.join(missing)}: tasks must give it." if missing else ""
+            f" The connection has no {' and no '.join(missing)}: tasks must set it." if missing else ""
         )
         return (
             True,
-            f"Itniotech takes Api-Key, secret and clock; the balance is {balance.balance}.{each_task}",
+            f"Itniotech accepted the Api-Key, secret and time; the balance is {balance.balance}.{each_task}",
         )
 
     def _client(self, account: Account) -> ItnioClient:

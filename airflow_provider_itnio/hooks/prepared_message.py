@@ -1,4 +1,4 @@
-"""A message between check and sending."""
+"""A message that is checked and not sent yet."""
 
 from __future__ import annotations
 

@@ -133,8 +133,8 @@ def test_what_neither_connection_nor_task_gives_is_named(way, missing, label, co
     with pytest.raises(ConfigurationError) as caught:
         sent_by(way, ItnioHook(), NUMBER, text="x")
     assert str(caught.value) == (
-        f"Connection 'itnio_default', extra.{missing}: is missing, and the task gives no {missing}. Fill in "
-        f"{label} in the connection ({missing} in its extra), or give {missing}=… to the task or notifier"
+        f"Connection 'itnio_default', extra.{missing}: is missing, and the task has no {missing}. Fill in "
+        f"{label} in the connection ({missing} in its extra), or set {missing}=… in the task or notifier"
     )
     assert get_provider_info()["connection-types"][0]["conn-fields"][missing]["label"] == label
     assert sandbox.requests == []

@@ -229,7 +229,7 @@ def test_a_window_is_closed_for_who_wrote_long_ago_or_never(asked, receiver):
         ("message_status", (["m", 1],), {}, "ids: each must be"),
         ("message_status", ("m",), {"until": "accepted"}, "until: must be one of sent, delivered, read"),
         ("message_status", ("m",), {"wait": 26}, "wait: must be a number from 0 to 25, 26 given"),
-        ("incoming", (1,), {}, "after: must be a cursor"),
+        ("incoming", (1,), {}, "after: must be the cursor"),
         ("incoming", (), {"limit": 1001}, "limit: must be a whole number from 1 to 1000, 1001 given"),
     ],
 )

@@ -14,7 +14,7 @@ class TestConnection:
     def test_it_proves_the_credentials_and_messages_no_one(self, sandbox):
         works, text = ItnioHook().test_connection()
         assert works
-        assert text == "Itniotech takes Api-Key, secret and clock; the balance is 1000.00."
+        assert text == "Itniotech accepted the Api-Key, secret and time; the balance is 1000.00."
         assert [request.path for request in sandbox.requests] == ["/sms/getBalance"]
         assert sandbox.messages == []
 
@@ -34,7 +34,7 @@ class TestConnection:
         connect(extra=lacks)
         works, text = ItnioHook().test_connection()
         assert works
-        assert f"The connection has {words} tasks must give it." in text
+        assert f"The connection has {words} tasks must set it." in text
 
     @for_each(
         ("code", "advice"),
@@ -127,4 +127,4 @@ def test_a_variable_that_can_not_be_read_is_named(value, monkeypatch):
     monkeypatch.setenv("AIRFLOW_CONN_ITNIO_BROKEN", value)
     with pytest.raises(ConfigurationError, match="ITNIO_BROKEN must hold a JSON object") as caught:
         ItnioHook("itnio_broken").account()
-    assert str(caught.value).endswith("or a URI; its port, if it has one, must be a whole number")
+    assert str(caught.value).endswith("or a URI, whose port, if any, is a whole number")

@@ -190,7 +190,7 @@ def test_a_receiver_that_hangs_is_waited_for_once_for_all_people(
         connect(extra=receiver.extra | {"receiver_url": proxy.url})
         deferred(asking(recipients=people, template=TEMPLATE, deferrable=True, answer_within=600))
     assert [one.type for one in sandbox.messages] == ["interactive"] * 20
-    assert caplog.text.count("The receiver did not say within 3 s") == 1
+    assert caplog.text.count("The receiver did not return 24-hour windows within 3 s") == 1
     assert caplog.text.count("The message itself is sent, not the WhatsApp template") == 1
 
 

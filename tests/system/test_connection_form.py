@@ -197,8 +197,8 @@ def test_test_asks_itniotech(form, filled, sandbox):
     if not AIRFLOW_2:  # whose button stands in the row of a saved connection
         form.save()
     said = form.test()
-    assert "Itniotech takes Api-Key, secret and clock; the balance is" in said
-    assert "The connection has no business_phone: tasks must give it." in said
+    assert "Itniotech accepted the Api-Key, secret and time; the balance is" in said
+    assert "The connection has no business_phone: tasks must set it." in said
     assert [request.path for request in sandbox.requests] == ["/sms/getBalance"]
 
 
@@ -211,7 +211,7 @@ def test_test_works_on_the_page_that_edits_once_the_secret_is_typed_again(form, 
     assert "password (the secret): is missing; fill it in. On an Edit page, type the secret again" in said
     assert sandbox.requests == []
     form.field("password").fill(sandbox.secret)
-    assert "Itniotech takes Api-Key, secret and clock" in form.test()
+    assert "Itniotech accepted the Api-Key, secret and time" in form.test()
 
 
 @pytest.mark.skipif(not AIRFLOW_2, reason="Airflow 3 always has a field for other extras")
