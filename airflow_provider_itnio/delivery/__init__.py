@@ -1,1 +1,1 @@
-"""Who already has a message, kept across the tries of a task. Imports `api` and no Airflow."""
+"""Delivery records: which messages a task has sent, kept across its tries. Imports `api` and no Airflow."""

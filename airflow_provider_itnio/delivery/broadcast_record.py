@@ -1,4 +1,4 @@
-"""Who of a broadcast already has their message, kept across the tries of a task."""
+"""The delivery record of a broadcast: the outcome of each message, kept across the tries of a task."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ _LARGEST_VALUE: Final = 60_000
 """Bytes of JSON in one key. Airflow warns above 64 KiB."""
 _HEAD: Final = "whatsapp/broadcast"
 _LOOKED_AHEAD: Final = 3
-"""Keys behind a missing batch that are looked at: if there is another batch, the missing one is lost."""
+"""Keys after a missing batch that are also checked: if one of them exists, the missing batch is lost."""
 _WRITTEN: Final = re.compile(r"([0-9]+)(?:#([0-9]{1,9}))?(f?)")
-"""A number, behind a ``#`` which of its messages, and an ``f`` where it is about the fallback."""
+"""The number; after ``#`` the index of the message among those to that number; ``f`` for the fallback."""
 _TIMES: Final = (-62_135_596_800, 253_402_300_799)
-"""Unix time of the years 1 and 9999, between which a receipt may have any: it says what the server said."""
+"""Unix time of the years 1 and 9999, the range of a receipt's time, which comes from the server."""
 
 MessageKey: TypeAlias = tuple[str, int]
-"""A message of a broadcast: the number it goes to, and which of that number's messages it is, from 0."""
+"""A message of a broadcast: the recipient's number, and its index among the messages to that number."""
 
 
 class RecordedOutcome(NamedTuple):
     """The outcome of one message of a broadcast.
 
-    :param key: which message.
+    :param key: the message.
     :param outcome: the message's outcome.
     :param message_id: the vendor's id, if it was accepted; with ``refused``, it failed afterwards.
     :param at: when it was accepted, as Unix time in seconds.
-    :param code: the vendor's status code, if it was refused with one; WhatsApp's, if it failed afterwards.
-    :param position: where the recipient stands in this try's list, which is not kept.
-    :param is_fallback: whether it is about what goes out in place of the message.
+    :param code: the vendor's status code of a refusal; WhatsApp's code, if it failed after acceptance.
+    :param position: the recipient's position in the list of this try; not recorded.
+    :param is_fallback: whether this is the outcome of the fallback.
     """
 
     key: MessageKey
@@ -52,25 +52,25 @@ class RecordedOutcome(NamedTuple):
 class BroadcastRecord:
     """The outcome of each message of a broadcast.
 
-    A small head says whether the task had finished its work, and so which batches count; each batch stands
-    beside it under a key of its own.
+    A small head entry says which generation of batches is current, and whether the task finished. Each batch
+    of outcomes has a separate key.
 
-    :param store: where it is kept.
+    :param store: the task's state store.
     """
 
     def __init__(self, store: TaskStateStore) -> None:
         self.store = store
         self.unrecorded: list[RecordedOutcome] = []
-        """What waits to be written; after a write that failed, what the record may not know."""
+        """Outcomes that are not written yet; after a failed write, those that the record may lack."""
         self._generation = 0
         self._next = 0
         self._known: dict[MessageKey, tuple[RecordedOutcome, Cleared]] = {}
 
     @classmethod
     def from_context(cls, context: Mapping[str, Any], task_id: str) -> Self:
-        """Open the record of the task that runs; where Airflow has no store, a line in the log says so.
+        """Open the record of the running task. Without a state store, log that there is no record.
 
-        :raises RecordError: if it can't be read, or the store does not take its head.
+        :raises RecordError: if it can't be read, or its head can't be written.
         """
         record = cls(TaskStateStore.from_context(context, task_id))
         if record.is_kept:
@@ -79,47 +79,47 @@ class BroadcastRecord:
 
     @property
     def is_kept(self) -> bool:
-        """Whether a retry will know what this try has sent."""
+        """Whether there is a state store, so that a retry knows what this try has sent."""
         return bool(self.store)
 
     @property
     def has_messaged(self) -> bool:
-        """Whether an earlier try has sent a message that was accepted, whatever became of it."""
+        """Whether Itniotech accepted any message of a previous try, delivered or not."""
         return any(kept.message_id or kept.is_fallback for kept, _ in self._known.values())
 
     @property
     def all_earlier(self) -> Collection[tuple[RecordedOutcome, Cleared]]:
-        """What earlier tries knew of each message, and whether a person has cleared the task since."""
+        """The outcomes of previous tries, and whether the task has been cleared since."""
         return self._known.values()
 
     def earlier(self, key: MessageKey) -> tuple[RecordedOutcome, Cleared] | None:
-        """Look up what an earlier try knew of a message.
+        """Look up the outcome of a message in previous tries.
 
-        :return: its outcome, and whether a person has cleared the task since.
+        :return: the outcome, and whether the task has been cleared since; ``None`` if there is none.
         """
         return self._known.get(key)
 
     def add(self, outcome: RecordedOutcome) -> None:
-        """Take the outcome of a message, to be written with the next ones."""
+        """Add the outcome of a message to the next batch."""
         if self.store:
             self.unrecorded.append(outcome)
 
     def flush(self) -> None:
-        """Write what waits to be written, in one write if it fits.
+        """Write the outcomes that are not written yet, in one write if they fit.
 
-        :raises RecordError: if that could not be written, although it was tried again; it stays unrecorded.
+        :raises RecordError: if all attempts to write failed; the outcomes stay in ``unrecorded``.
         """
         for part in _parts([_row(outcome) for outcome in self.unrecorded]):
             self._write({"outcomes": part}, surely=True)
             del self.unrecorded[: len(part)]
 
     def intend(self, messages: Collection[tuple[MessageKey, bool]]) -> None:
-        """Write that messages are about to leave, so that even a lost worker leaves them unknown.
+        """Write that messages are about to be sent: if the worker is lost, their outcome is unknown.
 
-        What waits to be written is written with it, so that such a worker leaves no more than these unknown.
+        Outcomes that are not written yet are written too, so that no other message becomes unknown.
 
-        :param messages: each message, and whether it goes out in place of another.
-        :raises RecordError: if that could not be written; none of them may leave.
+        :param messages: each message, and whether it is the fallback.
+        :raises RecordError: if it could not be written; then none of the messages may be sent.
         """
         if not self.store:
             return
@@ -134,19 +134,19 @@ class BroadcastRecord:
             self._write({"intended": part}, surely=False)
 
     def finish(self) -> None:
-        """Write that the task has done its work: cleared from here on, it sends to everyone again."""
+        """Write that the task has finished: if it is cleared after this, it sends to all recipients again."""
         if not self.store:
             return
         try:
             self.store.set_with_retry(_HEAD, self._head(finished=True))
         except RecordError as error:
-            log.error("%s. Cleared by a person, the task will send to those alone who have nothing", error)
+            log.error("%s. If this task is cleared, it will skip those who already have a message", error)
 
     def _open(self) -> None:
         head = self.store.get(_HEAD)
         if head is None:
             if self._has_batch(range(_LOOKED_AHEAD + 1)):
-                raise unreadable(_HEAD, "it is missing, and what belongs to it is not")
+                raise unreadable(_HEAD, "it is missing, but there are entries that belong to it")
             self.store.set(_HEAD, self._head(finished=False))
             return
         match head.value:
@@ -155,21 +155,21 @@ class BroadcastRecord:
             ):
                 self._generation = generation
             case _:
-                raise unreadable(_HEAD, "it does not say whether the broadcast had finished")
+                raise unreadable(_HEAD, "it does not say whether the broadcast finished")
         if has_finished and head.cleared == "certainly":
-            self._begin_anew()
+            self._start_over()
             return
         self._load()
         if has_finished and head.cleared == "perhaps":
-            # Everyone is sent to anew, but those of whom nobody knows whether they have a message.
-            self._begin_anew([kept for kept, _ in self._known.values() if kept.outcome == "unknown"])
+            # Send to all recipients again, except those who may or may not have their message.
+            self._start_over([kept for kept, _ in self._known.values() if kept.outcome == "unknown"])
 
-    def _begin_anew(self, unknown: Collection[RecordedOutcome] = ()) -> None:
+    def _start_over(self, unknown: Collection[RecordedOutcome] = ()) -> None:
         self._known = {kept.key: (kept, "perhaps") for kept in unknown}
         self._generation, self._next = self._generation + 1, 0
-        while self._has_batch(range(1)):  # of a try that could not write its head
+        while self._has_batch(range(1)):  # left by a try that could not write its head
             self._generation += 1
-        # Before the head, with which it counts: a try that ends in between forgets none of them.
+        # Before the head, which makes this generation current: a try that ends in between loses none of them.
         self.intend([(kept.key, kept.is_fallback) for kept in unknown])
         self.store.set(_HEAD, self._head(finished=False))
 
@@ -178,16 +178,16 @@ class BroadcastRecord:
             self._known.update((kept.key, (kept, entry.cleared)) for kept in self._kept_in(entry))
             self._next += 1
         if self._has_batch(range(1, _LOOKED_AHEAD + 1)):
-            raise unreadable(self._batch_key(), "it is missing, and one after it is not")
+            raise unreadable(self._batch_key(), "it is missing, but there is a later one")
 
     def _has_batch(self, ahead: range) -> bool:
-        """Return whether there is a batch in one of some keys, counted from the next one."""
+        """Return whether any of some keys, counted from the next one, has a batch."""
         return any(self.store.get(self._batch_key(n)) is not None for n in ahead)
 
     def _kept_in(self, entry: Entry) -> Iterator[RecordedOutcome]:
         intended, outcomes = entry.value.get("intended", []), entry.value.get("outcomes", [])
         if not (isinstance(intended, list) and isinstance(outcomes, list) and (intended or outcomes)):
-            raise unreadable(self._batch_key(), "it holds no messages")
+            raise unreadable(self._batch_key(), "it contains no messages")
         for row in outcomes:
             match row:
                 case [
@@ -200,15 +200,15 @@ class BroadcastRecord:
                     key, is_fallback = self._key_in(written)
                     yield RecordedOutcome(key, outcome, message_id, at, code, is_fallback=is_fallback)
                 case _:
-                    raise unreadable(self._batch_key(), "it does not hold the outcome of a message")
-        for written in intended:  # later than what was written with it
+                    raise unreadable(self._batch_key(), "it does not contain the outcome of a message")
+        for written in intended:  # after the outcomes, which are older
             key, is_fallback = self._key_in(written)
             yield RecordedOutcome(key, "unknown", is_fallback=is_fallback)
 
     def _key_in(self, written: object) -> tuple[MessageKey, bool]:
         match = _WRITTEN.fullmatch(written) if isinstance(written, str) else None
         if match is None:
-            raise unreadable(self._batch_key(), "it does not say whose message it is about")
+            raise unreadable(self._batch_key(), "it does not name the recipient of a message")
         return (match[1], int(match[2] or 0)), bool(match[3])
 
     def _write(self, entry: Mapping[str, Any], *, surely: bool) -> None:
@@ -224,7 +224,7 @@ class BroadcastRecord:
 
 
 def _is_whole(value: object, least: int, most: int) -> bool:
-    return type(value) is int and least <= value <= most  # a bool is an int, but none of ours
+    return type(value) is int and least <= value <= most  # not isinstance, since a bool is an int
 
 
 def _written(key: MessageKey, is_fallback: bool) -> str:
@@ -238,7 +238,7 @@ def _row(outcome: RecordedOutcome) -> list[Any]:
 
 
 def _parts(rows: list[Any]) -> Iterator[list[Any]]:
-    """Divide what does not fit into one key."""
+    """Split rows into parts that fit into one key."""
     if not rows:
         return
     if len(rows) > 1 and len(json.dumps(rows)) > _LARGEST_VALUE:

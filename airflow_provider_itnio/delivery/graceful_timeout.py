@@ -1,4 +1,4 @@
-"""``execution_timeout`` where a message may just have been accepted."""
+"""Handle ``execution_timeout`` without losing the outcome of a message in flight."""
 
 from __future__ import annotations
 
@@ -10,41 +10,41 @@ from types import FrameType
 from typing import Any, Final, Self, TypeVar
 
 _PATIENCE: Final = 1.0
-"""Seconds that a call which blocks is given once the time is over."""
+"""Seconds that a blocking call may still take after the timeout."""
 
 Result = TypeVar("Result")
 
 
 class TimeIsOverError(TimeoutError):
-    """A call that blocks was ended, since the task's ``execution_timeout`` is over."""
+    """A blocking call was interrupted because of the task's ``execution_timeout``."""
 
 
 class _EndOfCall(BaseException):
-    """Ends a call wherever it is. No ``Exception``: the call might take it for a reason to try otherwise."""
+    """Interrupts a call. Not an ``Exception``, since code in the call may catch that and go on."""
 
 
 class GracefulTimeout:
-    """Takes the place of Airflow's own handler of ``execution_timeout`` within a ``with`` block.
+    """Replaces Airflow's handler of ``execution_timeout`` within a ``with`` block.
 
-    Airflow raises ``AirflowTaskTimeout`` wherever the task happens to be. Between an acceptance and its
-    record, a retry of the task would then message people again. In the block the end of the time is only
-    noted, and told to :attr:`on_timeout`; but a call made through :meth:`call` is ended where it blocks.
+    Airflow raises ``AirflowTaskTimeout`` at any point of the task. If that is between the acceptance of a
+    message and its record, a retry sends the message again. In the block, a timeout only sets :attr:`is_over`
+    and calls :attr:`on_timeout`; only a call made through :meth:`call` is interrupted.
 
     Without an ``execution_timeout``, or outside of the main thread, it does nothing.
     """
 
     def __init__(self) -> None:
         self.is_over = False
-        """Whether the time is over."""
+        """Whether the task has timed out."""
         self.on_timeout: Callable[[], None] = lambda: None
-        """Called when it is, in the middle of whatever runs; it may raise."""
+        """Called on a timeout, from a signal handler; it may raise."""
         self._airflows: Any = None
         self._call = 0
         self._is_in_call = False
         self._call_before: int | None = None
 
     def __enter__(self) -> Self:
-        """Begin the block."""
+        """Replace the handler."""
         airflows = signal.getsignal(signal.SIGALRM)
         if callable(airflows) and threading.current_thread() is threading.main_thread():
             self._airflows = airflows
@@ -52,16 +52,16 @@ class GracefulTimeout:
         return self
 
     def __exit__(self, *error: object) -> None:
-        """End the block."""
+        """Restore Airflow's handler."""
         if self._airflows is not None:
             if self.is_over:
                 signal.setitimer(signal.ITIMER_REAL, 0)
             signal.signal(signal.SIGALRM, self._airflows)
 
     def call(self, function: Callable[..., Result], *args: Any) -> Result:
-        """Call what may block and may be ended; once the time is over, it is given a second, at most two.
+        """Call a function that may block. After a timeout it is interrupted within one to two seconds.
 
-        :raises TimeIsOverError: if it took longer; it may have done its work anyway.
+        :raises TimeIsOverError: if it was interrupted; it may have done its work anyway.
         """
         try:
             self._call += 1
@@ -74,7 +74,7 @@ class GracefulTimeout:
 
     @contextmanager
     def as_airflow_does(self) -> Iterator[None]:
-        """Raise ``AirflowTaskTimeout`` within a block in it, wherever the task is."""
+        """Restore Airflow's behaviour in a nested block: raise ``AirflowTaskTimeout`` at any point."""
 
         def raise_as_airflow_does() -> None:
             self._airflows(signal.SIGALRM, None)
@@ -88,7 +88,7 @@ class GracefulTimeout:
             self.on_timeout = before
 
     def _on_alarm(self, number: int, frame: FrameType | None) -> None:
-        signal.setitimer(signal.ITIMER_REAL, _PATIENCE)  # again and again: a later call may block too
+        signal.setitimer(signal.ITIMER_REAL, _PATIENCE)  # repeat: a later call may block too
         call_before, self._call_before = self._call_before, self._call if self._is_in_call else None
         if not self.is_over:
             self.is_over = True

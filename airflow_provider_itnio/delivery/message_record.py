@@ -1,4 +1,4 @@
-"""Who already has the message, kept across the tries of a task, so that a retry does not send it again."""
+"""The delivery record of single messages, kept across the tries of a task, so that a retry skips them."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ _FINISHED: Final = "whatsapp/finished"
 class DeliveryRecord:
     """The outcomes of a task's messages, by their recipients.
 
-    It knows a message by its recipient, and by how many the same try has sent to that number before: a retry
-    does not send it again, whatever the text renders to by then.
+    A message is identified by its recipient and its index among the messages of the try to that number. Its
+    text may render to something else in a retry.
 
-    :param store: where it is kept.
+    :param store: the task's state store.
     """
 
     def __init__(self, store: TaskStateStore) -> None:
         self.store = store
         self.about = ""
-        """What the messages are about, if the task sends about one thing after the other: an id."""
+        """An id that is part of each message's key, for tasks that send about several subjects."""
         self._sent: Counter[str] = Counter()
         self._accepted: set[str] = set()
         self._written: set[str] = set()
@@ -42,35 +42,35 @@ class DeliveryRecord:
 
     @classmethod
     def from_context(cls, context: Mapping[str, Any], task_id: str) -> Self:
-        """Open the record of the task that runs; where Airflow has no store, a line in the log says so."""
+        """Open the record of the running task. Without a state store, log that there is no record."""
         return cls(TaskStateStore.from_context(context, task_id))
 
     def begin(self, recipient: str) -> PreviousOutcome | None:
-        """Begin a message, which may be a further one of this try to a number. All else is about it then.
+        """Begin the next message to a recipient. All other methods then refer to this message.
 
         :param recipient: the phone number, digits only.
-        :return: as :meth:`earlier`.
+        :return: as for :meth:`earlier`.
         :raises RecordError: if the record can't be read.
         """
         self._sent[canonical_number(recipient)] += self._key(recipient) in self._accepted
         return self.earlier(recipient)
 
     def earlier(self, recipient: str) -> PreviousOutcome | None:
-        """Look up what an earlier try knew of the message.
+        """Look up the outcome of the message in previous tries.
 
         :param recipient: the phone number, digits only.
-        :return: ``None`` if it is to be sent as if for the first time: no try has recorded it, or a person
-            cleared the task after it had finished.
+        :return: ``None`` if the message counts as new: no previous try has recorded it, or the task was
+            cleared after it had finished.
         :raises RecordError: if the record can't be read.
         """
         self._fallbacks.discard(self._key(recipient))
-        if not self.store or self._key(recipient) in self._written:  # as it is sent anew by this very try
+        if not self.store or self._key(recipient) in self._written:  # written by this try
             return None
         entry = self.store.get(self._key(recipient))
         if entry is None:
             return None
         earlier = _outcome_in(entry, self._key(recipient))
-        # An unknown message is not taken for a new one where a person has only perhaps cleared the task.
+        # A message with an unknown outcome only counts as new if the task was certainly cleared.
         is_sure = entry.cleared == "certainly" or (
             entry.cleared == "perhaps" and earlier.outcome != "unknown"
         )
@@ -79,80 +79,80 @@ class DeliveryRecord:
         self._written.add(self._key(recipient))
         if earlier.outcome == "accepted":
             self._accepted.add(self._key(recipient))
-        if earlier.is_fallback and earlier.outcome != "refused":  # then a cleared task begins anew
+        if earlier.is_fallback and earlier.outcome != "refused":  # if refused, a cleared task starts over
             self._fallbacks.add(self._key(recipient))
         return earlier
 
     def use_fallback(self, recipient: str) -> None:
-        """Take what is written from here on to be about the fallback that goes out in place of the message.
+        """Let further outcomes of this recipient be those of the fallback.
 
         :param recipient: the phone number, digits only.
         """
         self._fallbacks.add(self._key(recipient))
 
     def use_message(self, recipient: str) -> None:
-        """Take what is written from here on to be about the message itself again.
+        """Let further outcomes of this recipient be those of the message itself again.
 
         :param recipient: the phone number, digits only.
         """
         self._fallbacks.discard(self._key(recipient))
 
     def uses_fallback(self, recipient: str) -> bool:
-        """Return whether the fallback is what to send now.
+        """Return whether to send the fallback instead of the message.
 
         :param recipient: the phone number, digits only.
         """
         return self._key(recipient) in self._fallbacks
 
     def fall_back(self, recipient: str, error: ItnioError) -> None:
-        """Write that the message did not reach, so that a retry sends the fallback and not the message.
+        """Write that the message did not arrive, so that a retry sends the fallback instead.
 
         :param recipient: the phone number, digits only.
-        :param error: what became of the message.
+        :param error: the error of the message.
         """
         self.use_fallback(recipient)
         self._write_or_say(recipient, "not_sent", why=str(error))
 
     def intend(self, recipient: str) -> None:
-        """Write that a message is about to leave, so that even a lost worker leaves it unknown.
+        """Write that a message is about to be sent: if the worker is lost, its outcome is unknown.
 
         :param recipient: the phone number, digits only.
-        :raises RecordError: if that could not be written; the message must not leave.
+        :raises RecordError: if it could not be written; then the message must not be sent.
         """
         if self.store:
             at = datetime.now(UTC).isoformat(timespec="seconds")
-            why = f"a request may have left at {at}, and no answer is on record"
+            why = f"a request may have been sent at {at}, and no answer was recorded"
             self.store.set(self._key(recipient), self._entry(recipient, "unknown", why=why))
             self._written.add(self._key(recipient))
 
     def withdraw(self, recipient: str) -> None:
-        """Write that an intended message has not left; if that fails, the log says so.
+        """Write that an intended message was not sent; log an error if the write fails.
 
         :param recipient: the phone number, digits only.
         """
-        self._write_or_say(recipient, "not_sent", why="it had not left when the try ended")
+        self._write_or_say(recipient, "not_sent", why="it was not sent before the try ended")
 
     def accepted(self, receipt: Receipt) -> None:
-        """Write that a message was accepted; if that fails, the log says so."""
+        """Write that a message was accepted; log an error if the write fails."""
         self._accepted.add(self._key(receipt.recipient))
         self._write_or_say(receipt.recipient, "accepted", receipt=receipt.as_dict())
 
     def failed(self, recipient: str, error: ItnioError) -> None:
-        """Write the outcome of a message that was not accepted; if that fails, the log says so.
+        """Write the outcome of a message that was not accepted; log an error if the write fails.
 
         :param recipient: the phone number, digits only.
-        :param error: what its sending raised.
+        :param error: the error that sending raised.
         """
         self._write_or_say(recipient, outcome_of(error), why=f"{type(error).__name__}: {error}")
 
     def finish(self) -> None:
-        """Write that the task has done its work: cleared from here on, it sends again."""
+        """Write that the task has finished: if it is cleared after this, it sends again."""
         if not self.store or not self._written:
             return
         try:
             self.store.set_with_retry(_FINISHED, {})
         except RecordError as error:
-            log.error("%s. Cleared by a person, the task will not send again", error)
+            log.error("%s. If this task is cleared, it will not send again", error)
 
     def _write_or_say(self, recipient: str, outcome: Outcome, **known: Any) -> None:
         if not self.store:
@@ -161,10 +161,10 @@ class DeliveryRecord:
             self.store.set_with_retry(self._key(recipient), self._entry(recipient, outcome, **known))
             self._written.add(self._key(recipient))
         except RecordError as error:
-            log.error("%s. The message was %s; a retry of this task would not know", error, _WORDS[outcome])
+            log.error("%s. The message was %s; a retry of this task won't know that", error, _WORDS[outcome])
 
     def _key(self, recipient: str) -> str:
-        # Keys stand in the addresses that Airflow's own server logs, so they hold no number.
+        # A hash, since Airflow's API server logs keys as a part of URLs.
         number = canonical_number(recipient)
         person = number + self.about + (f"#{self._sent[number]}" if self._sent[number] else "")
         return f"whatsapp/message/{hashlib.sha256(person.encode()).hexdigest()[:32]}"
@@ -183,11 +183,11 @@ _WORDS: Final[Mapping[Outcome, str]] = {
 
 
 def has_finished_since(store: TaskStateStore, entry: Entry) -> bool:
-    """Return whether the task has done its work in the try that wrote an entry, or in a later one.
+    """Return whether the task finished in the try that wrote an entry, or in a later one.
 
-    :param store: where both are kept.
-    :param entry: what was written.
-    :raises RecordError: if it can't be read.
+    :param store: the task's state store.
+    :param entry: the entry.
+    :raises RecordError: if the record can't be read.
     """
     finished = store.get(_FINISHED)
     return finished is not None and finished.task_try.number >= entry.task_try.number
@@ -203,4 +203,4 @@ def _outcome_in(entry: Entry, key: str) -> PreviousOutcome:
             return PreviousOutcome("accepted", entry.cleared, receipt, is_fallback=is_fallback)
         case {"outcome": "unknown" | "not_sent" | "refused" as outcome, "why": str(why)}:
             return PreviousOutcome(outcome, entry.cleared, None, why, is_fallback)
-    raise unreadable(key, "it does not hold the outcome of the message")
+    raise unreadable(key, "it does not contain the outcome of the message")

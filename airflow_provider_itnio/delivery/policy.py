@@ -1,4 +1,4 @@
-"""What a retry sends again, and what a task that a person has cleared."""
+"""Which messages a retry or a cleared task sends again."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ if TYPE_CHECKING:
     from airflow_provider_itnio.api.receipt import ReceiptDict
 
 Outcome: TypeAlias = Literal["accepted", "unknown", "not_sent", "refused"]
-"""The outcome of a message. ``not_sent`` also means a temporary refusal, and ``refused`` that it was accepted
-and then failed."""
+"""The outcome of a message. ``not_sent`` includes a transient refusal, and ``refused`` a message that was
+accepted and then failed."""
 FailedOutcome: TypeAlias = Literal["unknown", "not_sent", "refused"]
 """The outcome of a message that was not accepted."""
 Cleared: TypeAlias = Literal["no", "perhaps", "certainly"]
-"""Whether a person has cleared a task since an earlier try of it."""
+"""Whether a task has been cleared since a previous try."""
 
 FALLBACK_IS_GONE: Final = (
-    "an earlier try of this task has found that only a WhatsApp template reaches this person, and the task "
-    "does not have one any more. Give it back, or clear the task to send the message itself"
+    "a previous try of this task found that only a WhatsApp template reaches this recipient, but the task "
+    "has no template any more. Add it again, or clear the task to send the message itself"
 )
-"""Why a retry sends nothing to somebody."""
+"""Why a retry sends nothing to a recipient."""
 
 _ANY: Final = ("at_least_once", "at_most_once")
-# What is sent again, by outcome and delivery: by a retry, and after a person has cleared the failed task.
+# Whether to send again, by outcome and delivery: in a retry, and after the failed task was cleared.
 _SENT_AGAIN: Final[Mapping[tuple[str, str], tuple[bool, bool]]] = {
     **{("accepted", delivery): (False, False) for delivery in _ANY},
     ("unknown", "at_least_once"): (True, True),
@@ -37,16 +37,15 @@ _SENT_AGAIN: Final[Mapping[tuple[str, str], tuple[bool, bool]]] = {
 
 
 class TaskTry(NamedTuple):
-    """A try of a task, and what tells whether a person has cleared the task since.
+    """A try of a task, with the values that show whether the task has been cleared since.
 
-    Airflow leaves ``max_tries`` as it is when it retries a task. A person who clears the task sets it to the
-    number of tries so far plus the task's ``retries``. Where the author has lowered those, that may be what
-    it was before.
+    A retry does not change ``max_tries``. Clearing sets it to the number of tries so far plus the task's
+    ``retries``. If the author has lowered ``retries``, the result may equal the old ``max_tries``.
 
-    :param number: which try it is, from 1; it grows with each, cleared or not.
-    :param max_tries: the task instance's.
-    :param retries: the task's.
-    :param clear_number: how often a person has cleared any task of the DAG run.
+    :param number: the number of the try, from 1; it also grows when the task is cleared.
+    :param max_tries: ``max_tries`` of the task instance.
+    :param retries: ``retries`` of the task.
+    :param clear_number: how many times tasks of the DAG run have been cleared.
     """
 
     number: int
@@ -55,24 +54,24 @@ class TaskTry(NamedTuple):
     clear_number: int
 
     def is_cleared_since(self, earlier: TaskTry) -> Cleared:
-        """Return whether a person has cleared the task between an earlier try and this one."""
+        """Return whether the task was cleared between a previous try and this one."""
         if self.max_tries != earlier.max_tries:
             return "certainly"
         if self.clear_number == earlier.clear_number:
             return "no"
         if self.retries == earlier.retries and earlier.max_tries < earlier.number + earlier.retries:
-            return "no"  # to clear this task would have raised max_tries: another one of the run was cleared
+            return "no"  # clearing this task would have raised max_tries, so another task was cleared
         return "perhaps"
 
 
 class PreviousOutcome(NamedTuple):
-    """What an earlier try of the task knew of a message.
+    """The outcome of a message in a previous try of the task.
 
     :param outcome: the message's outcome.
-    :param cleared: whether a person has cleared the task since.
-    :param receipt: what was given back, if it was accepted.
-    :param why: what happened, in words.
-    :param is_fallback: whether it is about what goes out in place of the message.
+    :param cleared: whether the task has been cleared since.
+    :param receipt: the receipt, if it was accepted.
+    :param why: what happened, if it was not accepted.
+    :param is_fallback: whether this is the outcome of the fallback.
     """
 
     outcome: Outcome
@@ -83,10 +82,10 @@ class PreviousOutcome(NamedTuple):
 
 
 def is_sent_again(outcome: Outcome, cleared: Cleared, delivery: Delivery) -> bool:
-    """Return whether this try sends a message of which an earlier one knows.
+    """Return whether this try sends a message again that a previous try has recorded.
 
     :param outcome: the message's outcome.
-    :param cleared: whether a person has cleared the task since.
+    :param cleared: whether the task has been cleared since.
     :param delivery: what to do if a message's outcome is unknown.
     """
     by_retry, when_cleared = _SENT_AGAIN[outcome, delivery]

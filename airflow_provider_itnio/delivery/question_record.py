@@ -1,4 +1,4 @@
-"""Which question a task has asked, kept across its tries, so that a retry waits for the answer to that."""
+"""The record of a task's question, kept across its tries, so that a retry waits for the same answer."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ if TYPE_CHECKING:
 
 _KEY: Final = "whatsapp/question"
 _SHOWN: Final = ("options", "has_places", "takes_typed", "business_phone")
-"""What the answers are read by. A later try of the task may render it to something else."""
+"""Fields for reading the answers. In a later try of the task they may render to something else."""
 
 log = NeverRaisingLog(__name__)
 
 
 class AskedEarlier(NamedTuple):
-    """A question of an earlier try.
+    """A question of a previous try.
 
     :param id: its id.
-    :param begun_at: Unix time in seconds when it was first about to be asked.
+    :param begun_at: Unix time in seconds just before the first message was sent.
     :param ends_at: Unix time in seconds after which no answer counts.
-    :param numbers: who was to be asked, digits only.
-    :param answer: its answer, if that was found.
-    :param shown: what people see of it, as fields of :class:`Question`; empty if that is not known.
-    :param cursor: behind which of the receiver's messages its answers come; empty if that is not known.
-    :param cleared: whether a person has cleared the task since.
+    :param numbers: the planned recipients, digits only.
+    :param answer: its answer, if there was one.
+    :param shown: the fields that recipients see, as in :class:`Question`; empty if unknown.
+    :param cursor: the receiver's cursor after which its answers arrive; empty if unknown.
+    :param cleared: whether the task has been cleared since.
     """
 
     id: str
@@ -45,11 +45,11 @@ class AskedEarlier(NamedTuple):
 
 
 def question_of_earlier_try(store: TaskStateStore) -> AskedEarlier | None:
-    """Look up the question that an earlier try has asked.
+    """Look up the question of a previous try.
 
-    :param store: the task's.
-    :return: ``None`` if there is none, or a person cleared the task after it had its answer.
-    :raises RecordError: if it can't be read.
+    :param store: the task's state store.
+    :return: ``None`` if there is none, or the task was cleared after it had finished.
+    :raises RecordError: if the record can't be read.
     """
     if not store or (entry := store.get(_KEY)) is None:
         return None
@@ -69,7 +69,7 @@ def question_of_earlier_try(store: TaskStateStore) -> AskedEarlier | None:
                 shown["options"] = dict(shown["options"])
             numbers = list(map(str, numbers))
             return AskedEarlier(question_id, begun_at, ends_at, numbers, answer, shown, cursor, entry.cleared)
-    raise unreadable(_KEY, "it does not hold a question")
+    raise unreadable(_KEY, "it does not contain a question")
 
 
 def write_question(
@@ -78,16 +78,16 @@ def write_question(
     numbers: Sequence[str],
     answer: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write which question the task is about to ask, and later its answer.
+    """Write the question that the task is about to ask, and later its answer.
 
-    Nobody must be asked if the first fails. If the second fails, the log says so: a retry would look for the
-    answer again.
+    If the question can't be written, it must not be sent. If the answer can't be written, that is logged: a
+    retry then reads the answer from the receiver again.
 
-    :param store: the task's.
+    :param store: the task's state store.
     :param question: the question.
-    :param numbers: who is asked, digits only.
-    :param answer: its answer.
-    :raises RecordError: if the store does not take the question.
+    :param numbers: the recipients, digits only.
+    :param answer: its answer, ``None`` before the question is asked.
+    :raises RecordError: if the question could not be written.
     """
     if not store:
         return
@@ -106,4 +106,4 @@ def write_question(
     try:
         store.set_with_retry(_KEY, entry)
     except RecordError as error:
-        log.warning("%s. A retry of this task would look for the answer again", error)
+        log.warning("%s. A retry of this task will look for the answer again", error)

@@ -1,4 +1,4 @@
-"""Airflow's task state store, which keeps what a task writes across its tries."""
+"""Read and write Airflow's task state store, which keeps a task's data across its tries."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ log = NeverRaisingLog(__name__)
 _VERSION: Final = 1
 _NO_KEY: Final = "itnio:none"
 """A key that is never written."""
-"""Of the form that entries have; another one is not read."""
+"""Version of the entries' format; entries of other versions are not read."""
 _WRITES: Final = 3
-"""How often a write is tried where a message would else be unrecorded."""
+"""Attempts to write the outcome of a message."""
 _BETWEEN_WRITES: Final = 0.2
-"""Seconds between two of them."""
+"""Seconds between two attempts."""
 
 
 class Entry(NamedTuple):
-    """What stands under a key.
+    """The entry of a key.
 
-    :param value: what was written.
+    :param value: the value that was written.
     :param task_try: the try of the task that wrote it.
-    :param cleared: whether a person has cleared the task since.
+    :param cleared: whether the task has been cleared since.
     """
 
     value: dict[str, Any]
@@ -39,9 +39,9 @@ class Entry(NamedTuple):
 
 
 class TaskStateStore:
-    """Airflow's task state store, and which try of the task this is.
+    """Airflow's task state store for one try of a task.
 
-    :param store: ``context["task_state_store"]``, ``None`` where there is none.
+    :param store: ``context["task_state_store"]``, ``None`` if there is none.
     :param task_try: this try.
     """
 
@@ -49,27 +49,27 @@ class TaskStateStore:
         self._store = store
         self._try = task_try
         self.call: Callable[..., Any] = _call
-        """Calls the store; may be that of a :class:`GracefulTimeout`."""
+        """Calls the store; can be replaced by :meth:`GracefulTimeout.call`."""
         self._ended_calls = 0
         self._is_there = False
 
     @classmethod
     def from_context(cls, context: Mapping[str, Any], task_id: str) -> Self:
-        """Take the store of the task that runs.
+        """Return the store of the running task.
 
         :param context: the task's context.
-        :param task_id: the operator's; one that another task executes by itself has no record.
+        :param task_id: the operator's. An operator that another task executes has no record.
         """
         store, instance = context.get("task_state_store"), context.get("ti")
         if store is None or instance is None:
             log.info(
-                "No delivery record: there is no task state store here, which Airflow has from 3.3 on. If "
-                "this worker is lost after Itniotech accepted a message, a retry of the task sends it again"
+                "No delivery record: there is no task state store (it needs Airflow 3.3 or later). If this "
+                "worker is lost after Itniotech accepted a message, a retry of the task sends it again"
             )
             store = None
         elif instance.task_id != task_id:
             log.info(
-                "No delivery record: %s is executed inside of the task %s, whose retries send again",
+                "No delivery record: %s is executed inside of the task %s, whose retries send it again",
                 task_id,
                 instance.task_id,
             )
@@ -80,9 +80,9 @@ class TaskStateStore:
         return self._store is not None
 
     def get(self, key: str) -> Entry | None:
-        """Read what stands under a key; ``None`` if nothing does.
+        """Read the entry of a key; ``None`` if there is none.
 
-        :raises RecordError: if the store does not give it, or it is no entry of this version.
+        :raises RecordError: if it could not be read, or is not an entry of this version.
         """
         value = self._ask("could not be read", self._store.get, key)
         if value is None:
@@ -90,7 +90,7 @@ class TaskStateStore:
             return None
         version = value.get("version") if isinstance(value, dict) else None
         if isinstance(version, int) and version != _VERSION:
-            raise unreadable(key, f"it is of version {version}, and this package reads version {_VERSION}")
+            raise unreadable(key, f"it has version {version}, but this package reads version {_VERSION}")
         match value:
             case {
                 "version": int(),
@@ -101,7 +101,7 @@ class TaskStateStore:
             }:
                 task_try = TaskTry(number, max_tries, retries, clear_number)
                 return Entry(value, task_try, self._try.is_cleared_since(task_try))
-        raise unreadable(key, "it is none that this package has written")
+        raise unreadable(key, "it was not written by this package")
 
     def _make_sure_that_it_is_there(self) -> None:
         """Raise if Airflow has replaced the task instance: reading its record then looks like no record."""
@@ -110,9 +110,9 @@ class TaskStateStore:
             self._is_there = True
 
     def set(self, key: str, value: Mapping[str, Any]) -> None:
-        """Write plain JSON once; for what must be there before a request leaves.
+        """Write plain JSON, with one attempt. For entries that are required before a request is sent.
 
-        :raises RecordError: if the store did not take it.
+        :raises RecordError: if it could not be written.
         """
         number, max_tries, retries, clear_number = self._try
         entry = {
@@ -123,16 +123,16 @@ class TaskStateStore:
             "clear_number": clear_number,
             **value,
         }
-        self._ask("took no record", self._store.set, key, entry)
+        self._ask("could not be written", self._store.set, key, entry)
         if self._ended_calls and not self._gives_back(key, entry):
-            raise RecordError("Airflow's task state store took no record: it does not give it back")
+            raise RecordError("Airflow's task state store could not be written: it does not return the entry")
 
     def set_with_retry(self, key: str, value: Mapping[str, Any]) -> None:
-        """Write plain JSON, and try again if it fails; for what has happened already.
+        """Write plain JSON, with three attempts. For outcomes of messages.
 
-        Once the task's time is over, a write that takes too long is tried once more, and not twice.
+        After the task's timeout, a write that takes too long is tried only twice.
 
-        :raises RecordError: if the store did not take it.
+        :raises RecordError: if it could not be written.
         """
         too_long = 0
         for left in reversed(range(_WRITES)):
@@ -149,8 +149,8 @@ class TaskStateStore:
     def _gives_back(self, key: str, entry: Mapping[str, Any]) -> bool:
         """Return whether the store has an entry.
 
-        It asks once more for each call that was ended: Airflow takes the late answer to such a call for the
-        answer to the next one.
+        It reads once more for each call that was interrupted: Airflow returns the late answer of such a call
+        as the answer of the next one.
         """
         return any(
             self._ask("could not be read", self._store.get, key) == entry
@@ -168,11 +168,11 @@ class TaskStateStore:
             words = mask_phone_numbers(f"{type(error).__name__}: {' '.join(str(error).split())}"[:200])
             kind = _TooLateError if isinstance(error, TimeIsOverError) else RecordError
             failure = kind(f"Airflow's task state store {what_failed}: {words}")
-        raise failure  # out here: the store's own error, which may repeat what it was given, is no context
+        raise failure  # outside of the handler, so that the store's error with the value is no context
 
 
 class _TooLateError(RecordError):
-    """The call was ended, since the task's time is over."""
+    """The call was interrupted because of the task's timeout."""
 
 
 def _call(function: Callable[..., Any], *args: Any) -> Any:
@@ -180,11 +180,11 @@ def _call(function: Callable[..., Any], *args: Any) -> Any:
 
 
 def unreadable(key: str, why: str) -> RecordError:
-    """Make the error of an entry that can't be read."""
+    """Return the error for an entry that can't be read."""
     return RecordError(
         f"Nothing was sent: the delivery record of this task can't be read, so it is unknown who already "
         f"has the message ({key}: {why}). Look at it in Airflow, under the task instance's Task State Store. "
-        "Delete it there and clear the task to send to everyone"
+        "To send to all recipients, delete it there and clear the task"
     )
 
 

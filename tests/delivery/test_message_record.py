@@ -41,7 +41,7 @@ def test_an_intent_alone_is_unknown_and_says_when(store):
     opened(store).intend(NUMBER)
     earlier = opened(store, 2).earlier(NUMBER)
     assert (earlier.outcome, earlier.cleared, earlier.receipt) == ("unknown", "no", None)
-    assert earlier.why.startswith("a request may have left at 20")
+    assert earlier.why.startswith("a request may have been sent at 20")
 
 
 @for_each(
@@ -123,7 +123,7 @@ def test_an_entry_that_does_not_say_what_became_of_the_message_is_not_read(chang
     opened(store).accepted(RECEIPT)
     (key,) = store.kept
     store.set(key, json.loads(store.kept[key]) | change)
-    with pytest.raises(RecordError, match="does not hold the outcome of the message"):
+    with pytest.raises(RecordError, match="does not contain the outcome of the message"):
         opened(store, 2).earlier(NUMBER)
 
 

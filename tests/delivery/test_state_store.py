@@ -84,7 +84,7 @@ def test_an_entry_of_another_shape_says_what_a_person_can_do(value, store):
     assert words.startswith("Nothing was sent: the delivery record of this task can't be read")
     assert "whatsapp/x: " in words
     assert "Task State Store" in words
-    assert "clear the task to send to everyone" in words
+    assert "To send to all recipients, delete it there and clear the task" in words
     assert NUMBER not in words
 
 
@@ -94,7 +94,7 @@ def test_an_entry_of_another_shape_says_what_a_person_can_do(value, store):
 @for_each("failure", [OSError("Broken\n pipe"), DeadlockImminentError("Broken pipe")])
 def test_a_call_that_fails_is_a_record_error_that_names_what_the_store_said(failure, store, monkeypatch):
     store.fail(failure)
-    with pytest.raises(RecordError, match=f"took no record: {type(failure).__name__}: Broken pipe"):
+    with pytest.raises(RecordError, match=f"could not be written: {type(failure).__name__}: Broken pipe"):
         entries_in(store).set("a", {})
 
     def get(key):
@@ -168,7 +168,7 @@ def test_behind_a_call_that_was_ended_a_write_counts_once_the_store_gives_it_bac
     if keeps:
         entries.set("a", {"x": 2})
     else:
-        with pytest.raises(RecordError, match="it does not give it back"):
+        with pytest.raises(RecordError, match="it does not return the entry"):
             entries.set("a", {"x": 2})
 
 
@@ -195,8 +195,8 @@ def test_no_log_handler_that_fails_keeps_a_write_from_being_tried_again(store):
 @for_each(
     ("given", "words"),
     [
-        ({}, "there is no task state store here"),
-        (context(None), "there is no task state store here"),
+        ({}, "there is no task state store"),
+        (context(None), "there is no task state store"),
         (context(TaskStateStore(), task_id="other"), "tell is executed inside of the task other"),
     ],
 )

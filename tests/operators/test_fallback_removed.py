@@ -39,7 +39,7 @@ def test_a_task_of_one_message(is_cleared, store, misjudged, sandbox):
         assert "fallback" not in kept(store)
         assert types_sent(sandbox) == ["text", "text"]
     else:
-        assert "only a WhatsApp template reaches this person, and the task does not" in str(
+        assert "only a WhatsApp template reaches this recipient, but the task has no" in str(
             fails_at_once(run)
         )
         run.make = one_falling_back(misjudged, wait_for="delivered").make  # it is given back
@@ -65,7 +65,7 @@ def test_a_broadcast(is_cleared, store, sandbox, misjudged, connect, receiver, m
         assert counts_of(run.once()) == {"accepted": 1, "accepted_earlier": 1}
         assert sent(sandbox) == {misjudged: ["text", "text"], opened: ["text"]}
         return
-    assert "only a WhatsApp template reaches this person, and the task does not" in str(fails_at_once(run))
+    assert "only a WhatsApp template reaches this recipient, but the task has no" in str(fails_at_once(run))
     assert counts_of(run.summary) == {"accepted_earlier": 1, "not_sent": 1}
     run.make = falling_back(people, wait_for="delivered").make  # it is given back
     assert counts_of(run.once())["fallbacks"] == 1

@@ -128,7 +128,7 @@ def test_where_it_can_not_be_withdrawn_it_is_unknown_and_the_log_says_so(store, 
     run = TaskRun(lambda: OF_ONE["operator"](delivery="at_most_once"), store=store)
     with pytest.raises(RecordError):
         run.once()
-    assert "The message was not sent; a retry of this task would not know" in logged()
+    assert "The message was not sent; a retry of this task won't know that" in logged()
     store.before_write = lambda key, value: None
     with pytest.raises(Exception, match="may have sent the message"):
         run.once()

@@ -201,7 +201,7 @@ def test_a_worker_killed_in_flight_leaves_a_message_that_is_named(store, sandbox
     run = killed_in_flight(sending, store, traffic)
     words = str(fails_at_once(run))
     assert "the message to 86…57" in words
-    assert "a request may have left at 20" in words
+    assert "a request may have been sent at 20" in words
 
 
 @for_each("fault", [{"http_status": 429}, {"status": -114}])
@@ -238,7 +238,7 @@ def test_a_failing_write_before_the_request_lets_nothing_leave(failure, way, sto
     store.fail(failure())
     run = TaskRun(lambda: way(delivery="at_most_once"), store=store)
     error = may_be_tried_again(run, RecordError)
-    assert "Airflow's task state store took no record: " in str(error)
+    assert "Airflow's task state store could not be written: " in str(error)
     assert str(failure()) in str(error)
     assert sandbox.requests == []
 
@@ -263,7 +263,7 @@ def test_a_failing_write_after_an_acceptance_is_logged_and_the_task_succeeds(
     receipt = TaskRun(way, store=store).once()
     assert receipt["message_id"] == sandbox.messages[0].id
     assert store.tried == 3
-    assert "The message was accepted; a retry of this task would not know" in logged()
+    assert "The message was accepted; a retry of this task won't know that" in logged()
     assert DIGITS not in logged()
 
 
@@ -285,7 +285,7 @@ def test_a_mark_of_the_end_that_can_not_be_written_does_not_fail_the_task(way, s
     run.operator.execute(context)
     store.fail(OSError("Broken pipe"))
     run.operator.post_execute(context)
-    assert "Cleared by a person, the task will " in logged()
+    assert "If this task is cleared, it will " in logged()
     store.fail(OSError(), 0)
     run.clear()
     assert same_as_first(run.once(), sandbox)
@@ -313,7 +313,7 @@ def test_without_a_store_each_try_sends_and_one_line_says_so(way, sandbox, caplo
         caplog.clear()
         run.once()
         (line,) = [one for one in caplog.messages if NO_RECORD in one]
-        assert "there is no task state store here" in line
+        assert "there is no task state store" in line
         assert len(sandbox.messages) == tries
 
 

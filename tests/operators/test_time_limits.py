@@ -90,7 +90,7 @@ def test_in_writes_behind_an_acceptance_that_block_each_time_the_log_says_what_i
         run.once(ends="failing")
     assert block.was_ended
     assert len(sandbox.messages) == 1
-    assert "The message was accepted; a retry of this task would not know" in logged()
+    assert "The message was accepted; a retry of this task won't know that" in logged()
 
 
 def test_in_the_write_of_an_intent_nothing_leaves_and_the_intent_is_withdrawn(store, sandbox):

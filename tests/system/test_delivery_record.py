@@ -127,7 +127,7 @@ def test_what_a_person_clears_while_it_is_asked_for_is_sent_again_and_the_log_sa
     assert (finished["try"], finished["clear_number"] > 0) == (2, True)
     assert finished["max_tries"] in (2, 3)
     words = words_of(running.airflow.log_of("record", RUN, "is_cleared_while_asking", 1))
-    assert "The message was accepted; a retry of this task would not know" in words
+    assert "The message was accepted; a retry of this task won't know that" in words
 
 
 # --- broadcasts -------------------------------------------------------------------------------------------

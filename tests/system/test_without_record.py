@@ -15,7 +15,7 @@ pytestmark = [
 ]
 
 DAG = "record_that_is_not_kept"
-NOT_PROTECTED = "No delivery record: there is no task state store here"
+NOT_PROTECTED = "No delivery record: there is no task state store"
 TASKS = ("one", "many", "nobody", "is_ended_while_asking", "is_ended")
 
 
