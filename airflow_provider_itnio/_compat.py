@@ -1,4 +1,4 @@
-"""Where Airflow's versions (2.11 to 3.3) differ or lack a public name; each with the version that ends it."""
+"""Differences between Airflow 2.11 and 3.3, and missing public names; each with the version that ends it."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from urllib.parse import quote
 
 
 class XComPushOfAirflow2:
-    """The last base of a decorated operator, for the ``xcom_push`` that its other bases may lack.
+    """The last base of a decorated operator, with an ``xcom_push`` that its other bases may lack.
 
-    Airflow 3.0's ``DecoratedOperator`` hands this method on, and neither has nor calls it. 3.1 ends that.
-    Airflow 2 has the method, which goes before this.
+    Airflow 3.0's ``DecoratedOperator`` refers to this method, but neither has nor calls it. 3.1 ends that.
+    Airflow 2 has the method, which comes first in the method resolution order.
     """
 
     xcom_push: Any = None
 
 
 def current_task_group() -> Any:
-    """Return the task group in whose ``with`` block a DAG file is.
+    """Return the task group whose ``with`` block is open in the DAG file.
 
-    No version up to 3.3 has a public name for this; Airflow 2 has it elsewhere than 3. It is looked up, not
-    imported: this module is free of Airflow, and without these there is no group.
+    No version up to 3.3 has a public name for this, and its module differs between Airflow 2 and 3. The
+    module is looked up, not imported: if it was not imported yet, there is no group.
     """
     if (of_3 := sys.modules.get("airflow.sdk.definitions._internal.contextmanager")) is not None:
         return of_3.TaskGroupContext.get_current(None)
@@ -32,12 +32,12 @@ def current_task_group() -> Any:
 
 
 def read_variable(key: str) -> str | None:
-    """Read an Airflow Variable from where it is written to.
+    """Read an Airflow Variable from the store that ``Variable.set`` writes to.
 
-    ``Variable.get`` takes a read that failed for a variable that is missing, and may answer from a cache of
-    15 minutes. No version up to 3.3 ends that.
+    ``Variable.get`` can't be used: it treats a failed read as a missing variable, and may return a value from
+    a cache of 15 minutes. No version up to 3.3 ends that.
 
-    :return: ``None`` if there is none.
+    :return: ``None`` if there is no such variable.
     :raises Exception: if it can't be read.
     """
     if not _is_airflow_3():
@@ -68,15 +68,15 @@ def failed_task_instances(
 ) -> list[tuple[str, bool]]:
     """Return the failed task instances of a run that has ended, in the callbacks of its DAG.
 
-    On Airflow 2 the callback's run asks the database. On Airflow 3 the supervisor is asked, which names a
-    mapped task instance ``<task id>_<map index>``. No version up to 3.3 has one way for both.
+    On Airflow 2, the ``dag_run`` of the context reads the database. On Airflow 3 the supervisor answers; it
+    names a mapped task instance ``<task id>_<map index>``. No version up to 3.3 has one way for both.
 
     :param dag_id: the DAG.
     :param run_id: the run.
-    :param dag_run: the run as the callback's context has it.
+    :param dag_run: the run from the callback's context.
     :param task_ids: the ids of the DAG's tasks.
-    :return: for each the task's id, and whether the task is mapped.
-    :raises Exception: if the states can't be asked for.
+    :return: for each, the task's id and whether the task is mapped.
+    :raises Exception: if Airflow does not return the states.
     """
     if not _is_airflow_3():
         failed = dag_run.get_task_instances(state=["failed"])
@@ -94,12 +94,12 @@ def _task_of(name: str, task_ids: Collection[str]) -> tuple[str, bool]:
 
 
 def previous_runs(dag_run: Any) -> Iterator[Any]:
-    """Iterate over the runs of the same DAG with earlier logical dates, the last first.
+    """Iterate over the runs of the same DAG with earlier logical dates, the latest first.
 
     No version up to 3.3 has a public name for this in the callbacks of a DAG.
 
-    :param dag_run: a run with a logical date, as a callback's context has it.
-    :raises Exception: if Airflow can't be asked.
+    :param dag_run: a run with a logical date, from a callback's context.
+    :raises Exception: if Airflow does not answer.
     """
     if not _is_airflow_3():
         while (dag_run := dag_run.get_previous_dagrun(dag_run)) is not None:
@@ -117,13 +117,13 @@ def previous_runs(dag_run: Any) -> Iterator[Any]:
 
 
 def previous_task_instances(ti: Any, dag_run: Any) -> Iterator[Any]:
-    """Iterate over the task instances of the same task in runs with earlier logical dates, the last first.
+    """Iterate over the task instances of the same task in runs with earlier logical dates, the latest first.
 
-    Airflow 2 has another method than 3.2, which ends that. 3.0 and 3.1 have none.
+    The method's parameters differ between Airflow 2 and 3.2. 3.0 and 3.1 have no such method.
 
-    :param ti: a task instance as a callback's context has it.
+    :param ti: a task instance from a callback's context.
     :param dag_run: its run, with a logical date.
-    :raises Exception: if Airflow can't be asked.
+    :raises Exception: if Airflow does not answer.
     """
     if not _is_airflow_3():
         while (ti := ti.get_previous_ti()) is not None:
@@ -137,9 +137,9 @@ def previous_task_instances(ti: Any, dag_run: Any) -> Iterator[Any]:
 
 
 def base_url() -> str:
-    """Return the address of Airflow's page from its configuration, without a slash at its end.
+    """Return the URL of Airflow's UI from its configuration, without a trailing slash.
 
-    Airflow 3.0 has moved it from ``[webserver]`` to ``[api]``.
+    Airflow 3.0 moved the option from ``[webserver]`` to ``[api]``.
     """
     from airflow.providers.common.compat.sdk import conf
 
@@ -148,7 +148,7 @@ def base_url() -> str:
 
 
 def run_path(dag_id: str, run_id: str) -> str:
-    """Return the path of a run's page, or of its DAG's without a run. Airflow 3.0 has another than 2."""
+    """Return the path of a run's page, or of the DAG's page without a run. Airflow 2 and 3 differ."""
     page = f"/dags/{quote(dag_id)}"
     if not run_id:
         return page
@@ -166,7 +166,7 @@ def _is_airflow_3() -> bool:
 
 
 def is_from_mapped(operator: Any) -> bool:
-    """Return whether an operator was made from a mapped task, which happens when it runs.
+    """Return whether an operator was made from a mapped task when it runs.
 
     No version up to 3.3 has a public name for this.
     """
@@ -174,16 +174,16 @@ def is_from_mapped(operator: Any) -> bool:
 
 
 def is_task_terminated(error: BaseException) -> bool:
-    """Return whether Airflow ends the task from outside.
+    """Return whether an exception means that Airflow terminates the task.
 
-    Airflow 2 raises its ``AirflowTaskTerminated``, which is no ``Exception``; 3.0 and later don't have it.
+    Airflow 2 raises ``AirflowTaskTerminated``, which is no ``Exception``. 3.0 and later do not have it.
     """
     return type(error).__name__ == "AirflowTaskTerminated"
 
 
 def is_failed_write(error: BaseException) -> bool:
-    """Return whether Airflow's store could not be asked.
+    """Return whether an exception means that a call of Airflow failed.
 
-    On 3.3 its ``DeadlockImminentError`` is no ``Exception``, and stands in no public module.
+    On 3.3 ``DeadlockImminentError`` is no ``Exception``, and in no public module.
     """
     return isinstance(error, Exception) or type(error).__name__ == "DeadlockImminentError"

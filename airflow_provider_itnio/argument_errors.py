@@ -1,4 +1,4 @@
-"""Errors about the arguments of an operator, notifier or hook name it, and end at the DAG file's line."""
+"""Adds the name of the task or class to errors about arguments, and ends them at the DAG file's line."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ Class = TypeVar("Class", bound=type)
 
 
 def with_named_errors(base: Class) -> Class:
-    """Return a base class whose subclasses tell what is wrong with their arguments.
+    """Return a base class that names the object in errors about its arguments.
 
     The error begins with ``task 'group.tell_finance'``, or the name of the class, and its traceback ends at
-    the DAG file's own line.
+    the line in the DAG file.
 
     :param base: Airflow's base class.
     """
@@ -24,7 +24,7 @@ def with_named_errors(base: Class) -> Class:
 
         @property
         def __signature__(cls) -> inspect.Signature:
-            # Else that of __call__ above would be shown.
+            # Otherwise, the signature of __call__ above would be shown.
             _, *parameters = inspect.signature(getattr(cls, "__init__")).parameters.values()  # noqa: B009
             return inspect.Signature(parameters)
 
@@ -39,14 +39,14 @@ def with_named_errors(base: Class) -> Class:
 
 
 def _with_named_expand(partial: Any) -> Any:
-    """Let ``.expand(…)`` and ``.expand_kwargs(…)`` of a mapped task name it in their errors too."""
+    """Name a mapped task in the errors of its ``.expand(…)`` and ``.expand_kwargs(…)``, too."""
     airflows = type(partial)
 
     class NamedPartial(airflows):  # type: ignore[misc, valid-type]
         __slots__ = ()
 
         def expand(self, **kwargs: Any) -> Any:
-            given = {**self.kwargs, "task_group": None, **kwargs}  # the group stands in the task_id by now
+            given = {**self.kwargs, "task_group": None, **kwargs}  # the task_id contains the group already
             return _call(super().expand, self.operator_class, given, **kwargs)
 
         def expand_kwargs(self, *args: Any, **kwargs: Any) -> Any:
@@ -58,7 +58,7 @@ def _with_named_expand(partial: Any) -> Any:
 
 
 def _call(make: Callable[..., Any], cls: type, given: Mapping[str, Any], /, *args: Any, **kwargs: Any) -> Any:
-    """Call what makes an object, and name the object in the error if that fails."""
+    """Make an object; if that fails, name the object in the error."""
     try:
         return make(*args, **kwargs)
     except Exception as error:

@@ -1,4 +1,4 @@
-"""What an error about an object's arguments says: the object's name, and what to give in their place."""
+"""The text of errors about arguments: the object's name, and which argument to use instead."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from airflow_provider_itnio.api.errors import ItnioError
 from airflow_provider_itnio.dag_file import ending_at_dag_file
 
 _CALLED_IN: Final = "airflow_provider_itnio.argument_errors"
-"""Where Python finds arguments that do not fit the signature."""
+"""The module in which Python raises an error for arguments that do not match the signature."""
 _ONE: Final = {"recipient", "to", "to_number", "phone", "phone_number", "number", "channel", "chat_id"}
 _MANY: Final = {"recipients", "phones", "phone_numbers", "numbers"}
 _MEDIA: Final = "image=…, video=…, audio=… or document=…"
@@ -50,16 +50,16 @@ _MEANT: Final[Mapping[str, str]] = {
     "token": _CONNECTION,
     "url": _MEDIA,
 }
-"""What to give in place of names that other providers and APIs have."""
+"""The arguments to use instead of names from other providers and APIs."""
 
 
 def named_error(error: Exception, cls: type, given: Mapping[str, Any]) -> Exception:
-    """Name the object in an error that kept it from being made, if it is about the object's arguments.
+    """Add the object's name to an error about its arguments.
 
-    :param error: what was raised.
-    :param cls: the class that was called.
+    :param error: the error that was raised when the object was made.
+    :param cls: the class of the object.
     :param given: the arguments.
-    :return: the error to raise, whose traceback ends at the DAG file's own line.
+    :return: the error to raise. Its traceback ends at the line in the DAG file.
     """
     if isinstance(error, ItnioError):
         error.where = error.where or _name(cls, given)
@@ -80,7 +80,7 @@ def _name(cls: type, given: Mapping[str, Any]) -> str:
 
 
 def _is_airflows(error: Exception) -> bool:
-    """Tell an error about arguments, which Airflow or Python raises, from one of a subclass's own code."""
+    """Return whether Airflow or Python raised an error, and not the code of a subclass."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
@@ -102,14 +102,14 @@ def _unknown_arguments(cls: type, given: Mapping[str, Any]) -> Iterator[str]:
                 if name in _MANY:
                     hint = "; give recipients=…"
                 elif any(f"{field}=" in hint for field in returned):
-                    hint = "; what the function returns is the message"
+                    hint = "; the function returns the message"
             yield f"unknown argument {describe_value(name)}{hint}"
 
 
 def _hint(name: str, known: set[str]) -> str:
     if name in _MANY and "recipient" in known:
         return (
-            "; give recipient=…, one number; for several people use "
+            "; give recipient=…, one number; for several recipients use "
             "WhatsAppBroadcastOperator(recipients=…) or .partial(…).expand(recipient=…)"
         )
     if name in _ONE | _MANY and (meant := known & {"recipient", "recipients"}):

@@ -1,4 +1,4 @@
-"""Errors of what is written in a DAG file end at its own line, whatever was called in between."""
+"""Ends the traceback of an error in a DAG file at the line of the DAG file."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from typing import Final, TypeVar
 ErrorType = TypeVar("ErrorType", bound=BaseException)
 
 _SHOWN: Final = 2
-"""Frames of an import error that Airflow shows unless told otherwise, the innermost ones."""
+"""The number of innermost frames of an import error that Airflow shows by default."""
 
 _DAG_FILE: Final = "unusual_prefix_"
-"""How Airflow, from 2.11 to 3.3, begins the name of the module that it makes of a DAG file."""
+"""The beginning of the module name that Airflow, from 2.11 to 3.3, gives a DAG file."""
 
 
 def ending_at_dag_file(error: ErrorType) -> ErrorType:
-    """Let an error's traceback end at the lines of the DAG file that led to it.
+    """End an error's traceback at the lines of the DAG file that caused it.
 
-    Airflow's page of import errors shows the last two frames of a traceback, which would be this package's
-    and Airflow's own. They stay in the traceback, before the lines of the DAG file.
+    Airflow's page of import errors shows the last two frames of a traceback. Without this, they would be
+    frames of this package and of Airflow, which are kept before the lines of the DAG file.
 
     :return: the same error.
     """
@@ -32,7 +32,7 @@ def ending_at_dag_file(error: ErrorType) -> ErrorType:
 def _frames_of_dag_file() -> list[FrameType]:
     """Return the two innermost frames that are neither Airflow's nor this package's, the innermost first.
 
-    The second is the DAG file's own where both would be those of a module that it imports.
+    If both are frames of a module that the DAG file imports, the second is replaced by the DAG file's frame.
     """
     frame: FrameType | None = sys._getframe(2)
     found: list[FrameType] = []

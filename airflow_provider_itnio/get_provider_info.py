@@ -1,4 +1,4 @@
-"""What Airflow discovers about this package. It imports nothing: Airflow calls it before it is configured."""
+"""The provider information for Airflow. It imports nothing else: Airflow calls it before it is configured."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["get_provider_info"]
 
 
 def get_provider_info() -> dict[str, Any]:
-    """Describe the provider as ``provider_info.schema.json`` of Airflow asks for it."""
+    """Return the provider's description in the form of Airflow's ``provider_info.schema.json``."""
     return {
         "package-name": "airflow-provider-itnio",
         "name": "Itniotech WhatsApp",
@@ -65,8 +65,7 @@ def get_provider_info() -> dict[str, Any]:
                 "hook-class-name": "airflow_provider_itnio.hooks.itnio.ItnioHook",
                 "hook-name": "Itniotech WhatsApp",
                 "ui-field-behaviour": {
-                    # The port stays: on Airflow 3.3 Test fails without one. So does extra: on Airflow 2 Test
-                    # fails without its text area.
+                    # Test fails on Airflow 3.3 without a port, and on Airflow 2 without the field extra.
                     "hidden-fields": ["schema"],
                     "relabeling": {
                         "login": "Api-Key",
@@ -75,13 +74,13 @@ def get_provider_info() -> dict[str, Any]:
                         "port": "Port (443, for Test on Airflow 3)",
                     },
                     "placeholders": {
-                        "login": "what Itniotech calls apiKey",
-                        "password": "what Itniotech calls apiSecret or apiPwd",
+                        "login": "Itniotech's apiKey",
+                        "password": "Itniotech's apiSecret or apiPwd",
                         "host": "https://api.itniotech.com",
-                        "port": "443: without a port, Test on Airflow 3.3 says Bad Request",
+                        "port": "443: without a port, Test on Airflow 3.3 fails with Bad Request",
                     },
                 },
-                "conn-fields": {name: _field(*told) for name, told in _FIELDS.items()},
+                "conn-fields": {name: _field(*about) for name, about in _FIELDS.items()},
             }
         ],
         "notifications": ["airflow_provider_itnio.notifications.whatsapp.WhatsAppNotifier"],
@@ -91,8 +90,8 @@ def get_provider_info() -> dict[str, Any]:
         "extra-links": ["airflow_provider_itnio.links.whatsapp.OpenChatLink"],
         "config": {
             "itnio": {
-                "description": "Alerts on WhatsApp for every DAG, and when alerts are held back",
-                "options": {name: _option(*told) for name, told in _OPTIONS.items()},
+                "description": "Alerts on WhatsApp for all DAGs, and when alerts are held back",
+                "options": {name: _option(*about) for name, about in _OPTIONS.items()},
             }
         },
     }
@@ -101,30 +100,29 @@ def get_provider_info() -> dict[str, Any]:
 _FIELDS = {
     "app_id": (
         "App id",
-        "Needed, unless each task gives it: the application that messages go through, 8 characters",
+        "The application that sends messages, 8 characters. Required unless each task sets it",
     ),
     "business_phone": (
         "Business phone",
-        "Needed, unless each task gives it: the number that messages come from, 7 to 14 digits with country "
-        "code",
+        "The sender's number, 7 to 14 digits with country code. Required unless each task sets it",
     ),
     "alert_template": (
         "Alert template",
-        "Name of the WhatsApp template that carries alerts; without one they are texts, which reach only "
-        "people who have written in the last 24 hours",
+        "Name of the WhatsApp template for alerts. Without it, alerts are texts, which reach only recipients "
+        "who have written in the last 24 hours",
     ),
-    "alert_language": ("Alert language", "Language code of the alert template; en if left empty"),
-    "timeout": ("Timeout", "Seconds to wait for an answer; 30 if left empty", "integer"),
-    "connect_timeout": ("Connect timeout", "Seconds to wait for a connection; 5 if left empty", "integer"),
+    "alert_language": ("Alert language", "Language code of the alert template; default en"),
+    "timeout": ("Timeout", "Seconds to wait for a response; default 30", "integer"),
+    "connect_timeout": ("Connect timeout", "Seconds to wait for a connection; default 5", "integer"),
     "max_attempts": (
         "Attempts",
-        "Attempts for a message that was not sent, 1 to 10; 4 if left empty",
+        "Attempts for a message that was not sent, 1 to 10; default 4",
         "integer",
     ),
-    "proxy": ("Proxy", "URL of an HTTP proxy; HTTPS_PROXY of the environment if left empty"),
+    "proxy": ("Proxy", "URL of an HTTP proxy; default HTTPS_PROXY of the environment"),
     "receiver_url": (
         "Receiver URL",
-        "Address of itnio-receiver, such as http://itnio-receiver:8026; needed to wait until a message is "
+        "URL of itnio-receiver, such as http://itnio-receiver:8026. Required to wait until a message is "
         "delivered",
     ),
     "receiver_token": ("Receiver token", "One of the receiver's read tokens (ITNIO_RECEIVER_READ_TOKEN)"),
@@ -137,32 +135,37 @@ def _field(label: str, description: str, kind: str = "string") -> dict[str, Any]
 
 _OPTIONS = {
     "alert_recipients": (
-        "Whom every DAG alerts: phone numbers separated by commas, or JSON with lists by ``default``, "
-        "``tag:<tag>`` and ``owner:<owner>``. Empty: only DAGs with a notifier of their own alert",
+        "Recipients of the alerts of all DAGs: phone numbers separated by commas, or JSON with lists by "
+        "``default``, ``tag:<tag>`` and ``owner:<owner>``. If empty, only DAGs with a notifier send alerts",
         "+86 147-1800-4557, +86 147-1800-4558",
         "",
     ),
-    "alert_conn_id": ("The connection that these alerts go through", "itnio_alerts", "itnio_default"),
+    "alert_conn_id": ("The connection that sends these alerts", "itnio_alerts", "itnio_default"),
     "alert_on": (
-        "When every DAG alerts, separated by commas: ``dag_failure``, ``task_failure``, ``dag_recovery``",
+        "Events that send these alerts, separated by commas: dag_failure, task_failure, dag_recovery",
         "task_failure",
         "dag_failure,dag_recovery",
     ),
-    "alert_skip_tags": ("DAGs with one of these tags, separated by commas, do not", "sandbox, draft", ""),
+    "alert_skip_tags": (
+        "Tags of DAGs that do not send these alerts, separated by commas",
+        "sandbox, draft",
+        "",
+    ),
     "alert_limit": (
-        "How many alerts go out to a recipient within ``alert_window``; further ones are held back and told "
-        "of together. From 0 (any number) to 100000",
+        "The most alerts to a recipient within ``alert_window``; further ones are held back and reported "
+        "together. 0 (no limit) to 100000",
         "5",
         "20",
         "integer",
     ),
-    "alert_window": ("Seconds of that window, from 1 to 604800", "3600", "600", "integer"),
+    "alert_window": ("Length of that window in seconds, 1 to 604800", "3600", "600", "integer"),
     "quiet_hours": (
-        "When alerts are held back until the first one afterwards: two times, and a time zone if not UTC",
+        "Hours in which alerts are held back; the first alert afterwards reports them. Two times, and a time "
+        "zone if not UTC",
         "22:00-07:00 Europe/Berlin",
         "",
     ),
-    "urgent_tags": ("DAGs with one of these tags, separated by commas, alert at any hour", "payroll", ""),
+    "urgent_tags": ("Tags of DAGs that send alerts in quiet hours, too, separated by commas", "payroll", ""),
 }
 
 

@@ -1,4 +1,4 @@
-"""The names of the message types, apart from their builders, so that no task loads those to check a name."""
+"""The names of the message types. A separate module, so that a check of a name does not load the builders."""
 
 from __future__ import annotations
 
@@ -8,4 +8,4 @@ MESSAGE_FIELDS: Final = (
     *("text", "image", "audio", "video", "document", "sticker"),
     *("location", "interactive", "contacts", "template"),
 )
-"""The message types, named as the API names them: one parameter each, of which exactly one is given."""
+"""The message types under the API's names. Each is a parameter, of which a message has exactly one."""

@@ -1,6 +1,6 @@
 """The types of messages, for editors and type checkers: the dicts that the API takes.
 
-Wherever a text stands, the output of an upstream task may stand too.
+A text may always be the output of an upstream task.
 """
 
 from __future__ import annotations
@@ -47,27 +47,27 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import XComArg
 
     class Literally(Protocol):
-        """What ``literal(…)`` gives."""
+        """The result of ``literal(…)``."""
 
         def iter_references(self) -> Iterable[tuple[Any, str]]:
-            """Return the upstream tasks, of which there are none."""
+            """Return no upstream tasks."""
 
         def resolve(self, context: Any) -> Any:
             """Return the value itself."""
 
     class RenderFunction(Protocol):
-        """What Airflow 3 calls in place of rendering a template."""
+        """A function that Airflow 3 calls instead of rendering a template."""
 
         def __call__(self, *, context: Any, jinja_env: Any) -> Any:
             """Return the field's value."""
 
     XComArgLike: TypeAlias = XComArg | Literally | RenderFunction
-    """What Airflow replaces when the task runs: an upstream task's output, ``literal(…)``, a function."""
+    """What Airflow resolves when the task runs: an upstream task's output, ``literal(…)``, or a function."""
 else:
-    XComArgLike = RenderFunction = Any  # who asks for type hints at run time needs no Airflow
+    XComArgLike = RenderFunction = Any  # so that type hints can be read at run time without Airflow
 
 TextLike: TypeAlias = str | XComArgLike
-"""A text, with Jinja in it if wanted, or what becomes one when the task runs."""
+"""A text, which may contain Jinja, or a value that becomes a text when the task runs."""
 
 Recipient: TypeAlias = str | int | Mapping[str, Any] | XComArgLike
 RecipientsGiven: TypeAlias = Recipient | Sequence[Recipient]
@@ -83,7 +83,7 @@ class TextDict(TypedDict):
 class LinkDict(TypedDict):
     """``audio``, ``sticker``: either a link that WhatsApp can fetch without a login, or an object.
 
-    An object is a file in storage, as Airflow's ``ObjectStoragePath`` names it: ``s3://conn@bucket/name``.
+    An object is the address of a file for Airflow's ``ObjectStoragePath``: ``s3://conn@bucket/name``.
     """
 
     link: NotRequired[TextLike]
@@ -97,7 +97,7 @@ class MediaDict(LinkDict):
 
 
 class DocumentDict(MediaDict):
-    """``document``: a link or an object, a caption and the name the recipient sees."""
+    """``document``: a link or an object, a caption, and the file name that the recipient sees."""
 
     filename: NotRequired[TextLike]
 
@@ -113,7 +113,7 @@ class LocationDict(TypedDict):
 
 
 class BodyDict(TypedDict):
-    """The main words of an interactive message, at most 1,024 characters."""
+    """The main text of an interactive message, at most 1,024 characters."""
 
     text: TextLike
 
@@ -146,7 +146,7 @@ class ButtonDict(TypedDict):
 
 
 class RowDict(TypedDict):
-    """A line of a list: id at most 200 characters, title 24, description 72."""
+    """A row of a list: id at most 200 characters, title 24, description 72."""
 
     id: TextLike
     title: TextLike
@@ -154,7 +154,7 @@ class RowDict(TypedDict):
 
 
 class SectionDict(TypedDict):
-    """A part of a list, under a title of at most 24 characters."""
+    """A section of a list, with a title of at most 24 characters."""
 
     title: TextLike
     rows: list[RowDict] | XComArgLike
@@ -267,7 +267,7 @@ class MessageDict(TypedDict, total=False):
 
 
 class MessageFields(MessageDict, total=False):
-    """What the hook's ``send`` takes beside the recipient: a message, in any of its forms."""
+    """The message parameters of the hook's ``send``."""
 
     message: MessageDict
 

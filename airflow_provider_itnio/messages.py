@@ -1,8 +1,8 @@
 """Builders for messages that are long to write.
 
-Each builder returns the plain dict of the parameter its docstring names, so that Airflow can serialise it and
-render the Jinja in it. What a message may hold is checked when the operator is made and again when it runs.
-Only the standard library is imported: a DAG file pays nothing for this module.
+Each builder returns the plain dict of the parameter that its docstring names, so that Airflow can serialise
+it and render its Jinja. The message's content is checked when the operator is made, and again when it runs.
+Only the standard library is imported, so this module does not slow down DAG files.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ __all__ = [
 if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> Any:
-        """Load the types when one is asked for: most DAG files name none."""
+        """Load the types when one is used: most DAG files use none."""
         if name not in __all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         from airflow_provider_itnio import message_types
@@ -79,16 +79,16 @@ def reply_buttons(
     header: TextLike | HeaderDict | None = None,
     footer: TextLike | FooterDict | None = None,
 ) -> InteractiveDict:
-    """Build ``interactive``: a text with up to three buttons to answer by.
+    """Build ``interactive``: a text with up to three reply buttons.
 
-    :param body: the main words, at most 1,024 characters.
-    :param buttons: title by id, at most 3. A title has at most 20 characters and stands only once; an id has
-        at most 256 and comes back when the button is tapped. Or the API's own button objects, in a list or
+    :param body: the main text, at most 1,024 characters.
+    :param buttons: titles by id, at most 3. A title has at most 20 characters and must be unique; an id has
+        at most 256 and is returned when the button is tapped. Or the API's own button objects, in a list or
         as the output of an upstream task.
-    :param header: the line above, at most 60 characters.
-    :param footer: the small line below, at most 60 characters.
-    :return: the dict of the ``interactive`` parameter.
-    :raises TypeError: if a value is of another form. The texts themselves are checked with the message.
+    :param header: the line above the body, at most 60 characters.
+    :param footer: the small line below the body, at most 60 characters.
+    :return: the dict for the ``interactive`` parameter.
+    :raises TypeError: if a value has a wrong type. The texts themselves are checked with the message.
     """
     action = {"buttons": _buttons("reply_buttons: buttons", buttons)}
     return _interactive("reply_buttons", "button", body, action, header=header, footer=footer)
@@ -104,16 +104,16 @@ def list_menu(
 ) -> InteractiveDict:
     """Build ``interactive``: a text with a button that opens a list to choose from.
 
-    :param body: the main words, at most 1,024 characters.
-    :param button: the label that opens the list, at most 20 characters.
-    :param sections: rows by the section's title, at most 10 sections with 10 rows in all; a title has at most
-        24 characters. Rows are title, or title and description, by id: title at most 24 characters,
-        description 72, id 200. Rows and sections may also be the API's own objects, in a list or as the
-        output of an upstream task.
-    :param header: the line above, at most 60 characters.
-    :param footer: the small line below, at most 60 characters.
-    :return: the dict of the ``interactive`` parameter.
-    :raises TypeError: if a value is of another form. The texts themselves are checked with the message.
+    :param body: the main text, at most 1,024 characters.
+    :param button: the label of the button that opens the list, at most 20 characters.
+    :param sections: rows by section title, at most 10 sections with 10 rows in total; a title has at most
+        24 characters. Rows are a dict of titles, or pairs of title and description, by id: title at most 24
+        characters, description 72, id 200. Rows and sections may also be the API's own objects, in a list or
+        as the output of an upstream task.
+    :param header: the line above the body, at most 60 characters.
+    :param footer: the small line below the body, at most 60 characters.
+    :return: the dict for the ``interactive`` parameter.
+    :raises TypeError: if a value has a wrong type. The texts themselves are checked with the message.
     """
     action = {
         "button": _text("list_menu: button", button),
@@ -123,10 +123,10 @@ def list_menu(
 
 
 def location_request(body: TextLike | BodyDict) -> InteractiveDict:
-    """Build ``interactive``: a text with a button by which the recipient sends where they are.
+    """Build ``interactive``: a text with a button to send the recipient's location.
 
-    :param body: the main words, at most 1,024 characters.
-    :return: the dict of the ``interactive`` parameter.
+    :param body: the main text, at most 1,024 characters.
+    :return: the dict for the ``interactive`` parameter.
     :raises TypeError: if ``body`` is no text.
     """
     action = {"name": "send_location"}
@@ -142,14 +142,14 @@ def contact_card(
 ) -> ContactDict:
     """Build one entry of ``contacts``: a contact card.
 
-    Each parameter also takes the API's own object in place of a text; ``phone`` and ``email`` also a list.
+    Each parameter takes a text or the API's own object; ``phone`` and ``email`` also a list.
 
-    :param name: the whole name; it is given as first name too, since WhatsApp wants one more part of it.
-    :param phone: a phone number, as it is to be shown.
+    :param name: the full name. It is set as the first name, too: WhatsApp requires a second name field.
+    :param phone: a phone number, in the spelling to show.
     :param email: an e-mail address.
-    :param company: where the person works.
-    :return: the dict of one entry in the list of the ``contacts`` parameter.
-    :raises TypeError: if a value is of another form. The texts themselves are checked with the message.
+    :param company: the person's company.
+    :return: the dict for one entry of the ``contacts`` parameter.
+    :raises TypeError: if a value has a wrong type. The texts themselves are checked with the message.
     """
     card: dict[str, Any] = {
         "name": _object("contact_card: name", name, lambda text: {"formatted_name": text, "first_name": text})
@@ -175,17 +175,17 @@ def template_message(
 
     ``header``, each value of ``body`` and each of ``buttons`` also take the API's own object.
 
-    :param name: the approved WhatsApp template's name: lower-case letters, digits, underscores.
-    :param language: its language's code, such as ``en`` or ``zh_TW``.
+    :param name: the name of the approved WhatsApp template: lower-case letters, digits, underscores.
+    :param language: its language code, such as ``en`` or ``zh_TW``.
     :param header: the header's variable: a text of at most 60 characters, or one of
         ``{"image": {"link": …}}``, ``{"video": {"link": …}}``, ``{"document": {"link": …, "filename": …}}``,
-        ``{"location": {…}}``. A link alone may stand for the object of an image, video or document.
-    :param body: the body's variables in their order, at most 20: texts in one line, or
-        ``{"currency": {…}}`` or ``{"date_time": {…}}``; or the output of an upstream task that gives these.
-    :param buttons: by position, what the button takes: ``{"url": "end of the address"}``,
-        ``{"quick_reply": "what comes back"}``, or ``None`` for one that takes nothing.
-    :return: the dict of the ``template`` parameter.
-    :raises TypeError: if a value is of another form. The texts themselves are checked with the message.
+        ``{"location": {…}}``. For an image, video or document, a link may replace the inner object.
+    :param body: the body's variables in order, at most 20: texts of one line, or ``{"currency": {…}}`` or
+        ``{"date_time": {…}}``; or the output of an upstream task that returns such a list.
+    :param buttons: the buttons' variables by position: ``{"url": "end of the address"}``,
+        ``{"quick_reply": "what comes back"}``, or ``None`` for a button without a variable.
+    :return: the dict for the ``template`` parameter.
+    :raises TypeError: if a value has a wrong type. The texts themselves are checked with the message.
     """
     components: list[Any] = []
     if header is not None:
@@ -267,7 +267,7 @@ def _rows(path: str, rows: object) -> Any:
 
 
 def _is_api_object(value: Mapping[Any, Any]) -> bool:
-    """Tell one object of the API, which belongs in a list, from titles by id."""
+    """Return whether a dict is an object of the API, which belongs in a list, and not titles by id."""
     kinds: tuple[set[object], ...] = ({"id", "title"}, {"id", "title", "description"}, {"title", "rows"})
     return set(value) in kinds or isinstance(value.get("reply"), Mapping)
 
@@ -275,7 +275,7 @@ def _is_api_object(value: Mapping[Any, Any]) -> bool:
 def _list(
     path: str, value: object, shape: str, read: Callable[[str, Mapping[str, Any]], dict[str, Any]]
 ) -> Any:
-    """Read a list of the API's objects; it, or any of them, may be the output of an upstream task."""
+    """Read a list of the API's objects. The list or an entry may be the output of an upstream task."""
     if _is_later(value):
         return value
     if not isinstance(value, (list, tuple)):
@@ -349,12 +349,12 @@ def _objects(path: str, value: object, of_text: Callable[[Any], dict[str, Any]])
 
 
 def _object(path: str, value: object, of_text: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
-    """Take an object of the API as it is, or make it of a text."""
+    """Return an object of the API unchanged, or build it from a text."""
     return dict(value) if isinstance(value, Mapping) else of_text(_text(path, value))
 
 
 def _text(path: str, value: object) -> Any:
-    """Take all that may become a text; what it may hold is checked with the message."""
+    """Return a value that may become a text. Its content is checked with the message."""
     if value is None or isinstance(value, (Mapping, list, tuple, set, frozenset, bytes)):
         raise _refused(path, "a text", value)
     return value
@@ -370,7 +370,7 @@ def _at(path: str, key: object) -> str:
 
 
 def _shown(key: object) -> str:
-    """Show a key, short and without a phone number."""
+    """Return a key for an error, shortened and without a phone number."""
     if not isinstance(key, str):
         return f"<{type(key).__name__}>"
     return repr(key[:30]) if sum(map(str.isdigit, key)) < 5 else "…"

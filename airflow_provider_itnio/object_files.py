@@ -1,6 +1,7 @@
-"""A file in object storage becomes a link that WhatsApp can fetch.
+"""Turns a file in object storage into a signed link that WhatsApp can fetch.
 
-It is checked first: that it is there, its size, its media type. On request a plain link is checked too.
+The file is checked first: whether it exists, its size, its media type. With ``check_link``, plain links are
+checked, too.
 """
 
 from __future__ import annotations
@@ -37,17 +38,17 @@ __all__ = ["MessageFiles"]
 log = NeverRaisingLog(__name__)
 
 _KEPT: Final = 1000
-"""Links that are used again where other messages have the same file."""
+"""Links that are kept for other messages with the same file."""
 _FRESH: Final = 60.0
 """Seconds for which a file is not checked again."""
 _MASKED: Final = 100
-"""Links whose signatures Airflow is told to mask: each makes each of its log lines dearer."""
-_TELL_TYPE: Final = {
+"""Links whose signatures are registered with Airflow's masking: each slows down every log line."""
+_TYPE_OPTION: Final = {
     **dict.fromkeys(("s3", "s3a", "s3n"), "ResponseContentType"),
     **dict.fromkeys(("gs", "gcs"), "response_type"),
     **dict.fromkeys(("abfs", "abfss", "az"), "content_type"),
 }
-"""What makes storage tell a file's media type with a signed link, by scheme. WhatsApp goes by it."""
+"""The option of ``sign`` that sets the media type in the storage's response, by scheme. WhatsApp reads it."""
 
 _PROVIDERS: Final = {
     **dict.fromkeys(("s3", "s3a", "s3n"), "apache-airflow-providers-amazon[s3fs]"),
@@ -56,19 +57,19 @@ _PROVIDERS: Final = {
         ("abfs", "abfss", "az", "adl", "wasb", "wasbs"), "apache-airflow-providers-microsoft-azure"
     ),
 }
-"""What opens storage, by scheme."""
+"""The Airflow provider that is needed, by scheme."""
 
 FileWork = Callable[[], "Message"]
-"""Makes a message ready that has a file. It asks nothing of Airflow, so any thread may call it."""
+"""Completes a message with a file. It does not call Airflow, so any thread may run it."""
 
 
 class MessageFiles:
-    """Makes messages ready that have files.
+    """Completes messages with files.
 
-    :param link_expires_in: seconds for which a signed link can be fetched, or a timedelta.
+    :param link_expires_in: how long a signed link can be fetched: a minute to 7 days, a timedelta or seconds.
     :param check_link: fetch the first bytes of plain links, and check them as objects are checked.
-    :param timeout: seconds that :meth:`completed` may take; ``None`` for as long as the storage tries. If the
-        file of one message can't be read in time, those of the next messages are not tried.
+    :param timeout: seconds that :meth:`completed` may take; ``None`` for no limit. If the file of one message
+        can't be read in time, the files of the next messages are not tried.
     """
 
     def __init__(
@@ -86,12 +87,12 @@ class MessageFiles:
         self._masked = 0
 
     def completed(self, message: Message) -> Message:
-        """Return the message as it can be sent: with a link in place of an object.
+        """Return the message with a link instead of an object.
 
-        :raises InvalidMessageError: if the file is not there, is too large, is of a media type that WhatsApp
+        :raises InvalidMessageError: if the file does not exist, is too large, has a media type that WhatsApp
             does not take, or can't be signed.
-        :raises ConfigurationError: if the storage can't be used as it is configured.
-        :raises FileUnavailableError: if the storage can't be reached just now.
+        :raises ConfigurationError: if the storage's configuration is wrong.
+        :raises FileUnavailableError: if the storage is unreachable now.
         """
         work = self.opened(message)
         if work is None or self._timeout is None:
@@ -109,10 +110,10 @@ class MessageFiles:
             raise FileUnavailableError(self._failure) from None
 
     def opened(self, message: Message) -> FileWork | None:
-        """Look up in Airflow what the message's file needs.
+        """Look up the storage of the message's file in Airflow.
 
-        :return: what makes the message ready, ``None`` if it is. It raises as :meth:`completed` does.
-        :raises ConfigurationError: if the storage can't be used as it is configured.
+        :return: completes the message, and raises as :meth:`completed` does; ``None`` if it needs nothing.
+        :raises ConfigurationError: if the storage's configuration is wrong.
         """
         from airflow_provider_itnio.api.models.media_in_message import media_in
 
@@ -139,7 +140,7 @@ class MessageFiles:
         return with_link(message, link, name)
 
     def _fresh_link(self, kind: str, address: str) -> str | None:
-        """Return the link of a file that was checked just now: of the next messages of a broadcast."""
+        """Return the link of a file that was checked recently, for the next messages of a broadcast."""
         link, since = self._links.get((kind, address), (None, 0.0))
         return link if time.monotonic() - since <= min(_FRESH, self._expires_in / 10) else None
 
@@ -189,20 +190,20 @@ class MessageFiles:
         if host and host not in self._warned_of and len(self._warned_of) < _MASKED:
             self._warned_of.add(host)
             log.warning(
-                "%s: %s is an address that only this network knows. WhatsApp fetches the file over the "
-                "internet: the message may be accepted, and would not arrive",
+                "%s: %s is a private address. WhatsApp fetches the file over the internet, so the message "
+                "may be accepted and then not delivered",
                 media.path,
                 describe_value(host),
             )
 
 
 def opened_storage(address: str, where: str) -> tuple[Any, str]:
-    """Return the filesystem that an address names, and the path in it. Airflow looks up the connection.
+    """Return the filesystem of an address, and the path in it. Airflow looks up the connection.
 
     :param address: the address.
-    :param where: the field and the address, with which an error begins.
-    :raises InvalidMessageError: if such storage gives no links that WhatsApp could fetch.
-    :raises ConfigurationError: if the storage can't be used as it is configured.
+    :param where: the beginning of an error: the field and the address.
+    :raises InvalidMessageError: if the storage can't create links that WhatsApp could fetch.
+    :raises ConfigurationError: if the storage's configuration is wrong.
     """
     from fsspec import AbstractFileSystem
 
@@ -210,8 +211,8 @@ def opened_storage(address: str, where: str) -> tuple[Any, str]:
         filesystem, path = _opened(address)
         if type(filesystem).sign is AbstractFileSystem.sign:
             raise InvalidMessageError(
-                f"{where} can't be signed, so WhatsApp could not fetch it: its storage gives no links that "
-                "expire. Write the file to S3, Google Cloud Storage or Azure, or give a public link"
+                f"{where} can't be signed, so WhatsApp could not fetch it: its storage has no signed links. "
+                "Write the file to S3, Google Cloud Storage or Azure, or give a public link"
             )
     return filesystem, path
 
@@ -228,14 +229,14 @@ def _opened(address: str) -> tuple[Any, str]:
         asyncio.get_running_loop()
     except RuntimeError:
         return look_up()
-    # The filesystem of a provider may run a loop of its own. This thread waits: only one asks Airflow.
+    # The filesystem of a provider may run another event loop. This thread waits, so only one calls Airflow.
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(copy_context().run, look_up).result()
 
 
-@cache  # of those that there are: a filesystem is kept as long, with the connection's credentials
+@cache  # Airflow keeps the filesystem, with the connection's credentials, for as long
 def _check_connection(conn_id: str) -> None:
-    """Refuse a connection that there is not: storage would be opened with the worker's own credentials."""
+    """Raise if a connection does not exist: the storage would be opened with the worker's own credentials."""
     from airflow.providers.common.compat.sdk import BaseHook
 
     if conn_id:
@@ -244,9 +245,9 @@ def _check_connection(conn_id: str) -> None:
 
 def _signed(media: MediaInMessage, filesystem: Any, path: str, seconds: int, media_type: str) -> str:
     protocol = filesystem.protocol if isinstance(filesystem.protocol, str) else filesystem.protocol[0]
-    tell_type = {_TELL_TYPE[protocol]: media_type} if media_type and protocol in _TELL_TYPE else {}
+    options = {_TYPE_OPTION[protocol]: media_type} if media_type and protocol in _TYPE_OPTION else {}
     try:
-        return str(filesystem.sign(path, expiration=seconds, **tell_type))
+        return str(filesystem.sign(path, expiration=seconds, **options))
     except OSError:
         raise
     except Exception as error:
@@ -255,9 +256,9 @@ def _signed(media: MediaInMessage, filesystem: Any, path: str, seconds: int, med
 
 def _unsigned(media: MediaInMessage, why: str) -> ConfigurationError:
     return ConfigurationError(
-        f"{_where(media)} can't be signed: {why}. Name a connection before the bucket, "
-        "as in s3://conn@bucket/…, that has an access key (S3), a service account's key (Google) or an "
-        "account key (Azure). Or give the file as a public link"
+        f"{_where(media)} can't be signed: {why}. Name a connection before the bucket, as in "
+        "s3://conn@bucket/…, with an access key (S3), a service account's key (Google) or an account key "
+        "(Azure). Or give the file as a public link"
     )
 
 
@@ -278,9 +279,9 @@ def _invalid(media: MediaInMessage, problem: str) -> InvalidMessageError:
 
 @contextmanager
 def storage_errors(where: str, *, writes: bool = False) -> Iterator[None]:
-    """Say in the message's words what storage, or Airflow, raises about a file.
+    """Turn the exceptions of the storage, or of Airflow, into this package's errors.
 
-    :param where: the field and the file's address, with which an error begins.
+    :param where: the beginning of an error: the field and the file's address.
     :param writes: whether the file is written, not read.
     """
     from airflow.providers.common.compat.sdk import AirflowNotFoundException
@@ -294,17 +295,17 @@ def storage_errors(where: str, *, writes: bool = False) -> Iterator[None]:
         why = (
             "can't be written: there is no such bucket or folder"
             if writes
-            else "is not there. Is the task that writes it upstream of this one?"
+            else "does not exist. Is the task that writes it upstream of this one?"
         )
         raise InvalidMessageError(f"{where} {why}") from None
     except PermissionError as error:
         raise ConfigurationError(
-            f"{where} is not there, or {_who_opens(where)} may not {verb} it: {_words(error)}"
+            f"{where} does not exist, or {_who_opens(where)} may not {verb} it: {_words(error)}"
         ) from None
     except AirflowNotFoundException:
         raise FileUnavailableError(
-            f"{where} can't be opened: there is no Airflow connection of the name before the @. Add it, or "
-            f"leave out the name and the @ to use the worker's own credentials. {IF_IT_IS_THERE}"
+            f"{where} can't be opened: there is no Airflow connection with the id before the @. Add it, or "
+            f"remove the id and the @ to use the worker's own credentials. {IF_IT_IS_THERE}"
         ) from None
     except (ImportError, ValueError, TypeError, AttributeError) as error:
         provider = _PROVIDERS.get(where.partition("://")[0].rpartition("'")[2].lower())
@@ -319,7 +320,7 @@ def storage_errors(where: str, *, writes: bool = False) -> Iterator[None]:
 
 
 def _who_opens(where: str) -> str:
-    """Say whose credentials open the file whose address ends an error's beginning."""
+    """Return for an error whose credentials open the file."""
     if "@" in where.partition("://")[2].partition("/")[0]:
         return "the connection in its address"
     return "the worker itself (no connection is named before the bucket, as in s3://conn@bucket/…)"

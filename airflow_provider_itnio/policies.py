@@ -1,8 +1,8 @@
-"""Alerts for every DAG by one line of Airflow's configuration: a cluster policy.
+"""A cluster policy: alerts for all DAGs by one line of Airflow's configuration.
 
-Airflow loads this module whenever it starts, so at module level it imports only the standard library and the
-marker of a policy. It does nothing unless ``[itnio] alert_recipients`` is set. No value of any option can
-keep a DAG from being imported: what can't be used is one line in the log of the process that reads DAG files.
+Airflow loads this module whenever it starts, so at module level it imports only the standard library and
+``hookimpl``. It does nothing unless ``[itnio] alert_recipients`` is set. An invalid option never fails the
+import of a DAG: it is logged once per process that parses DAG files.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ _VARIABLE = "AIRFLOW__ITNIO__"
 
 @hookimpl
 def dag_policy(dag: Any) -> None:
-    """Add alerts to a DAG: when it has failed, and when it has recovered.
+    """Add alerts to a DAG: for its failure and its recovery.
 
     :param dag: the DAG. Its own callbacks are kept. A DAG with a notifier of this package in its
         ``on_failure_callback`` is not changed.
     """
-    _Latest.dag = None  # it may be read again with another configuration
+    _Latest.dag = None  # it may be parsed again with another configuration
     _without_harm(_alert_of_dag, dag, lambda: dag)
 
 
 @hookimpl
 def task_policy(task: Any) -> None:
-    """Add an alert to a task, when it has failed, if ``[itnio] alert_on`` says so.
+    """Add an alert to a task for its failure, if ``[itnio] alert_on`` has ``task_failure``.
 
     :param task: the task, mapped or not. Its own callbacks are kept.
     """
@@ -46,7 +46,7 @@ def task_policy(task: Any) -> None:
 
 
 class _Latest:
-    """The alerts of the DAG that Airflow reads now, so that they are not looked up for each of its tasks."""
+    """The alerts of the DAG that is parsed now, so that they are not looked up for each of its tasks."""
 
     dag: Any = None
     alerts: DagAlerts | None = None
@@ -71,7 +71,7 @@ def _alerts_of(dag: Any) -> DagAlerts | None:
     from airflow.configuration import conf
 
     _warn_of_unknown_options()
-    # This one is read first and alone: without recipients nothing else is needed.
+    # Read first: without recipients, nothing else is needed.
     if not (recipients := str(conf.get("itnio", "alert_recipients", fallback="") or "").strip()):
         return None
     from airflow_provider_itnio.notifications.alert_options import alerts_of
@@ -81,7 +81,7 @@ def _alerts_of(dag: Any) -> DagAlerts | None:
 
 @cache
 def _warn_of_unknown_options() -> None:
-    """Tell of misspelt options: without ``alert_recipients`` nothing else would."""
+    """Log misspelt options, also if ``alert_recipients`` is misspelt."""
     if not (given := [name for name in os.environ if name.startswith(_VARIABLE)]):
         return
     from airflow_provider_itnio.get_provider_info import get_provider_info
@@ -89,7 +89,7 @@ def _warn_of_unknown_options() -> None:
     options = [_VARIABLE + option.upper() for option in get_provider_info()["config"]["itnio"]["options"]]
     known = {option + ending for option in options for ending in ("", "_CMD", "_SECRET")}
     for name in sorted({*given} - known):
-        _LOG.warning("[itnio]: %s is no option; there are %s", name, ", ".join(options))
+        _LOG.warning("[itnio]: %s is no option; the options are %s", name, ", ".join(options))
 
 
 def _alert_of_dag(dag: Any, alerts: DagAlerts) -> None:

@@ -1,9 +1,8 @@
-"""What each status code of Itniotech and of WhatsApp means, and what a person can do about it.
+"""The meaning of each status code of Itniotech and of WhatsApp, and what to do about it.
 
-The same number means different things on ``wa/*`` and on ``sms/*``. -1 to -14 of the send endpoints are
-documented for other WhatsApp pages, -16 to -18 and -30 to -32 for account pages; that they mean the same here
-is assumed. So are -12, -15 and -29 to -32 of ``sms/getBalance``. Standard library only: the sandbox reads it
-too.
+The same number means different things on ``wa/*`` and on ``sms/*``. Assumed, not documented: -1 to -14 of the
+send endpoints mean the same as on other WhatsApp pages; -16 to -18 and -30 to -32 of them, and -12, -15 and
+-29 to -32 of ``sms/getBalance``, the same as on account pages. Standard library only: the sandbox imports it.
 """
 
 from __future__ import annotations
@@ -14,16 +13,16 @@ from typing import Final, NamedTuple
 
 
 class StatusText(NamedTuple):
-    """A status code for people: what it means, and what to do if the meaning does not say it already."""
+    """A status code's meaning, and what to do if the meaning does not already say it."""
 
     meaning: str
     advice: str = ""
 
 
 _KEYS: Final = "check the connection's Api-Key (login) and secret (password)"
-_CLOCK: Final = "set the clock of the machine that sends; Timestamp holds Unix seconds"
+_CLOCK: Final = "set the clock of the machine that sends; Timestamp is in Unix seconds"
 _ADDRESS: Final = "ask Itniotech to allow the IP address that your requests come from"
-_ITNIOTECH: Final = "ask Itniotech: the account has to be changed"
+_ITNIOTECH: Final = "ask Itniotech to change the account"
 _LATER: Final = "nothing is wrong with the request; send it again later"
 _APP_ID: Final = "set app_id of the connection, or of the task, to an application of the account"
 _RECIPIENT: Final = "give the recipient with country code, 7 to 14 digits"
@@ -53,7 +52,7 @@ OF_MESSAGES: Final[Mapping[int, StatusText]] = {
     -31: _NOT_IN_LIST,
     -32: _NO_PERMISSION,
     -38: StatusText("WhatsApp template not found", "check the template's name"),
-    -44: StatusText("WhatsApp template has no such language", "name a language that it is approved in"),
+    -44: StatusText("WhatsApp template has no such language", "use a language in which it is approved"),
     -68: StatusText("balance too low", "top up the account"),
     -69: StatusText("no price exists for this destination", "ask Itniotech for a rate to this country"),
     -70: StatusText("recipient number is longer than 14 digits", _RECIPIENT),
@@ -85,9 +84,9 @@ OF_MESSAGES: Final[Mapping[int, StatusText]] = {
     ),
     -128: StatusText("location.longitude is empty", "give location.longitude in decimal degrees"),
     -129: StatusText("location.latitude is empty", "give location.latitude in decimal degrees"),
-    -132: StatusText("unknown message type", "name in type the one object that the message holds"),
-    -133: StatusText("link is not a well-formed address", "begin it with https:// and leave no blanks in it"),
-    -134: StatusText("a parameter has a wrong type", "give it a type that its place in the template takes"),
+    -132: StatusText("unknown message type", "set type to the name of the message's only object"),
+    -133: StatusText("link is not a well-formed address", "start it with https://, without blanks"),
+    -134: StatusText("a parameter has a wrong type", "give it the type of its place in the template"),
     -135: StatusText("a parameter's value is empty", "give each parameter of the WhatsApp template a value"),
 }
 """Codes of ``wa/custom/sendMsg`` and ``wa/template/sendMsg``."""
@@ -95,9 +94,9 @@ OF_MESSAGES: Final[Mapping[int, StatusText]] = {
 OF_BALANCE: Final[Mapping[int, StatusText]] = {
     -1: StatusText("authentication failed", _KEYS),
     -2: StatusText("IP address not allowed", _ADDRESS),
-    -12: StatusText("could not be done for a reason of the platform", _LATER),
+    -12: StatusText("an error on the platform's side", _LATER),
     -13: StatusText("account locked", _ITNIOTECH),
-    -15: StatusText("asked too often", "wait a minute"),
+    -15: StatusText("too many requests", "wait a minute"),
     -16: _EXPIRED,
     -18: StatusText("system exception", _LATER),
     -29: StatusText("workspace disabled", _ITNIOTECH),
@@ -108,20 +107,20 @@ OF_BALANCE: Final[Mapping[int, StatusText]] = {
 """Codes of ``sms/getBalance``."""
 
 _RECIPIENT_LIMIT: Final = (
-    "wait a few minutes between messages to one person; WhatsApp takes about one in six seconds"
+    "wait a few minutes between messages to one recipient; WhatsApp takes about one in six seconds"
 )
 _TEMPLATE_VALUES: Final = "compare the values with the template at Itniotech"
-_MEDIA: Final = "check that the link opens from outside, and the file's type and size"
+_MEDIA: Final = "check that the link can be opened from the internet, and the file's type and size"
 _RATE: Final = "send fewer messages a second (messages_per_second of a broadcast)"
 
 OF_WHATSAPP: Final[Mapping[int, StatusText]] = {
-    4: StatusText("too many requests of the application", _RATE),
+    4: StatusText("too many requests from the application", _RATE),
     368: StatusText("account blocked for a violation of WhatsApp's policy", _ITNIOTECH),
     470: StatusText("the recipient has not written in the last 24 hours", "send a WhatsApp template"),
-    80007: StatusText("too many requests of the WhatsApp account", _RATE),
+    80007: StatusText("too many requests from the WhatsApp account", _RATE),
     130429: StatusText("too many messages a second", _RATE),
     130472: StatusText(
-        "the recipient is in an experiment of WhatsApp's", "use another channel for this person"
+        "the recipient is part of a WhatsApp experiment", "use another channel for this recipient"
     ),
     131000: StatusText("an error on WhatsApp's side", _LATER),
     131005: StatusText("the business phone has no permission", _ITNIOTECH),
@@ -140,12 +139,12 @@ OF_WHATSAPP: Final[Mapping[int, StatusText]] = {
     131047: StatusText("the recipient has not written in the last 24 hours", "send a WhatsApp template"),
     131048: StatusText("too many recipients have blocked or reported the business phone", _ITNIOTECH),
     131049: StatusText(
-        "WhatsApp limits how many marketing messages this person gets", "do not send it again within a day"
+        "WhatsApp limits the marketing messages to this recipient", "do not send it again within a day"
     ),
-    131050: StatusText("the recipient has stopped marketing messages", "use another channel for this person"),
+    131050: StatusText("the recipient has stopped marketing messages", "use another channel for them"),
     131051: StatusText("WhatsApp does not support this type of message", "send another type"),
     131052: StatusText("WhatsApp could not download the file", _MEDIA),
-    131053: StatusText("WhatsApp could not take the file", _MEDIA),
+    131053: StatusText("WhatsApp could not process the file", _MEDIA),
     131056: StatusText("too many messages to this recipient", _RECIPIENT_LIMIT),
     131057: StatusText("the WhatsApp account is under maintenance", _LATER),
     132000: StatusText("the number of values differs from the WhatsApp template's", _TEMPLATE_VALUES),
@@ -154,15 +153,15 @@ OF_WHATSAPP: Final[Mapping[int, StatusText]] = {
     ),
     132005: StatusText("the WhatsApp template with its values is too long", "shorten the values"),
     132007: StatusText("the WhatsApp template violates WhatsApp's policy", "change it at Itniotech"),
-    132012: StatusText("a value has another form than the WhatsApp template's", _TEMPLATE_VALUES),
+    132012: StatusText("a value does not match the WhatsApp template's format", _TEMPLATE_VALUES),
     132015: StatusText("the WhatsApp template is paused for low quality", "change it at Itniotech"),
     132016: StatusText("the WhatsApp template is disabled for low quality", "make a new one at Itniotech"),
 }
-"""WhatsApp's own codes of messages that Itniotech had accepted, by Meta's documentation. That ``failure`` of
-a status push names them is assumed."""
+"""WhatsApp's codes for messages that failed after Itniotech accepted them, from Meta's documentation. It is
+assumed that ``failure`` of a status push contains them."""
 
 WINDOW_CODES: Final = (470, 131047)
-"""Those of a message that came outside the 24-hour window."""
+"""The codes of a message outside the 24-hour window."""
 
 _CODE: Final = re.compile(r"(?<![\d.])(\d{1,6})(?!\.?\d)")
 _NAMED_CODE: Final = re.compile(r"code\W{0,4}(\d{1,6})(?!\.?\d)", re.IGNORECASE)
@@ -170,13 +169,13 @@ _OUTSIDE_WINDOW: Final = re.compile(
     r"\bre\W?engagement message\b|more than 24 hours have passed since the (customer|recipient) last replied",
     re.IGNORECASE,
 )
-"""Meta's title and text of 131047, for who passes them on without the number."""
+"""Meta's title and text of 131047, for a ``failure`` without the number."""
 
 
 def whatsapp_code(failure: str) -> int | None:
-    """Return the code of WhatsApp's that a reason names, ``None`` if it names none that is known.
+    """Return the WhatsApp code in a reason, ``None`` if it contains no known code.
 
-    :param failure: ``failure`` of a status push, as it is or as JSON.
+    :param failure: ``failure`` of a status push, as a text or JSON.
     """
     for found in (*_NAMED_CODE.findall(failure), *_CODE.findall(failure)):
         if (code := int(found)) in OF_WHATSAPP:
@@ -185,13 +184,13 @@ def whatsapp_code(failure: str) -> int | None:
 
 
 def describe_failure(failure: str) -> str:
-    """Write a reason with what it means and what a person can do about it.
+    """Return a reason with its meaning and what to do about it.
 
-    :param failure: ``failure`` of a status push; empty if it names none.
+    :param failure: ``failure`` of a status push; empty if it has none.
     """
     code = whatsapp_code(failure)
     if code is None:
         return failure or "no reason given"
     meaning, advice = OF_WHATSAPP[code]
-    told = "" if failure.strip() == str(code) else f" ({failure})"
-    return f"{code}, {meaning}: {advice}{told}"
+    original = "" if failure.strip() == str(code) else f" ({failure})"
+    return f"{code}, {meaning}: {advice}{original}"

@@ -1,4 +1,4 @@
-"""Finds what in a DAG file is rendered later: Jinja, files of templates, XComs."""
+"""Finds the values in a DAG file that are rendered later: Jinja, names of Jinja files, XComs."""
 
 from __future__ import annotations
 
@@ -7,30 +7,30 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 TEMPLATE_EXT = (".j2",)
-"""Endings that make a value the name of a Jinja file. A text that ends in ``.txt`` or ``.md`` is a text."""
+"""Endings of the names of Jinja files. A text that ends in ``.txt`` or ``.md`` is a text."""
 
 _JINJA_MARKS = ("{{", "{%", "{#")
 
 
 def is_template_file(value: str, endings: Sequence[str] = TEMPLATE_EXT) -> bool:
-    """Return whether a text in a DAG file is the name of a Jinja file; one with a blank in it is none.
+    """Return whether a text in a DAG file is the name of a Jinja file. A text with a blank in it is not.
 
     :param value: the text.
-    :param endings: those of Jinja files.
+    :param endings: the endings of Jinja files.
     """
     return value.endswith(tuple(endings)) and not re.search(r"\s", value)
 
 
 def is_reference(value: object) -> bool:
-    """Return whether a value stands for data: the output of an upstream task, or what ``literal(...)`` holds.
+    """Return whether a value is a reference to data: the output of an upstream task, or a ``literal(...)``.
 
-    :param value: anything. Its type is asked, since data may answer as it likes.
+    :param value: anything. Its type is checked, because an attribute of the value itself may be data.
     """
     return hasattr(type(value), "iter_references")
 
 
 def is_rendered_later(value: Any) -> bool:
-    """Return whether a value in a DAG file stands for another that is known when the task runs.
+    """Return whether a value in a DAG file is known only when the task runs.
 
     :param value: anything given to an operator: text with Jinja in it, the name of a Jinja file, the output
         of an upstream task, a ``literal(...)``, a function of ``(context, jinja_env)``.
@@ -41,16 +41,16 @@ def is_rendered_later(value: Any) -> bool:
 
 
 def jinja_texts(value: object) -> Iterator[Any]:
-    """Find texts that are to be rendered, to any depth."""
+    """Yield the texts that will be rendered, at any depth."""
     for _, leaf in leaves(value):
         if issubclass(type(leaf), str) and is_rendered_later(leaf):
             yield leaf
 
 
 def template_files(value: object, path: str) -> Iterator[tuple[str, str]]:
-    """Find the names of Jinja files, to any depth.
+    """Yield the names of Jinja files, at any depth.
 
-    :return: for each, where it stands and the name.
+    :return: for each, its path and the name.
     """
     for place, leaf in leaves(value, path):
         if isinstance(leaf, str) and is_template_file(leaf):
@@ -58,20 +58,16 @@ def template_files(value: object, path: str) -> Iterator[tuple[str, str]]:
 
 
 def references_in(value: object, path: str) -> Iterator[str]:
-    """Find outputs of upstream tasks in a field.
-
-    :return: where each stands.
-    """
+    """Yield the paths of outputs of upstream tasks in a field."""
     for place, leaf in leaves(value, path):
         if is_reference(leaf) and any(True for _ in leaf.iter_references()):  # type: ignore[attr-defined]
             yield place
 
 
 def leaves(value: object, path: str = "") -> Iterator[tuple[str, object]]:
-    """Yield what stands in a field of dicts and lists, to any depth, each dict and list once.
+    """Yield the values in a field of dicts and lists, at any depth. Each dict and list is read once.
 
-    :return: for each, where it stands and what it is. What holds itself, is nested too deep or can't be read
-        counts as a leaf.
+    :return: for each value, its path and the value. A dict or list that can't be read has no values.
     """
     seen: set[int] = set()
     waiting: list[tuple[str, object]] = [(path, value)]
@@ -91,16 +87,16 @@ def _entries(value: Any, path: str) -> list[tuple[str, object]]:
         if issubclass(type(value), Mapping):
             return [(f"{path}.{key}", inner) for key, inner in value.items()]
         return [(f"{path}[{index}]", inner) for index, inner in enumerate(value)]
-    except Exception:  # data may answer as it likes
+    except Exception:  # the data's own code may raise
         return []
 
 
 def literal_unless_templated(recipients: Any) -> Any:
-    """Keep recipients without Jinja from Airflow's renderer, which would compile each text in them.
+    """Wrap recipients without Jinja in a ``literal(...)``, so that Airflow does not compile their texts.
 
-    :param recipients: as they are given. In a list, numbers and the ``phone`` of a dict may be Jinja; what
-        else stands in a dict is data.
-    :return: the same, as a ``literal(...)`` if nothing in it is to be rendered.
+    :param recipients: the parameter. In a list, numbers and the ``phone`` of a dict may be Jinja; the rest of
+        a dict is data.
+    :return: the recipients, as a ``literal(...)`` if there is nothing to render.
     """
     if not isinstance(recipients, (list, tuple, dict)):
         return recipients
@@ -116,9 +112,9 @@ def literal_unless_templated(recipients: Any) -> Any:
 
 
 def recipient_entries(recipients: Any) -> list[Any]:
-    """Take the recipients of a DAG file apart, before anything in them is filled in.
+    """Split the recipients of a DAG file into entries, before they are rendered.
 
-    A comma inside of Jinja separates nothing; a text with ``{% … %}`` in it, or with a list, stays whole.
+    A comma inside Jinja does not separate entries. A text with ``{% … %}``, or with a list, is not split.
 
     :param recipients: one number, several in a text separated by commas, semicolons or lines, or a list.
     """
@@ -129,7 +125,7 @@ def recipient_entries(recipients: Any) -> list[Any]:
     if not isinstance(recipients, str):
         return [] if recipients is None else [recipients]
     is_list = is_list_in_text(recipients) and not recipients.lstrip().startswith("{{")
-    # Of ``{{`` without an end the expression below would look for one again and again.
+    # With an unclosed ``{{``, the regular expression below would take too long.
     is_open = recipients.count("{{") != recipients.count("}}")
     is_open |= recipients.rfind("{{") > recipients.rfind("}}")
     if is_list or is_open or "{%" in recipients or "{#" in recipients:
@@ -139,7 +135,7 @@ def recipient_entries(recipients: Any) -> list[Any]:
 
 
 def is_list_in_text(text: str) -> bool:
-    """Return whether a text begins as a list or dict does, in JSON or as Python writes it.
+    """Return whether a text begins like a list or dict, in JSON or as a Python literal.
 
     :param text: recipients, with or without Jinja.
     """

@@ -1,4 +1,4 @@
-"""HTTP/1.1 as uvicorn speaks it, with requests that time out. For the servers: sandbox and receiver."""
+"""uvicorn's HTTP/1.1 protocol with a timeout for requests, for the sandbox and the receiver."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import asyncio
 
 REQUEST_TIMEOUT = 30.0
-"""Seconds that a client has to send a whole request, headers and body."""
+"""Seconds in which a client must send a whole request, headers and body."""
 
 TIMED_OUT = b'{"error": "the request was not complete in time"}'
 
@@ -51,19 +51,19 @@ class TimedProtocol(H11Protocol):
         self._time_request()
 
     def on_response_complete(self) -> None:
-        """Go on with the next request, of which a part may have come already."""
+        """Start with the next request, whose beginning may have been received already."""
         super().on_response_complete()
         self._time_request()
 
     def shutdown(self) -> None:
-        """End at once what only the client could end: an idle connection over TLS, or half a request."""
+        """Close connections that wait for the client: idle over TLS, or with an incomplete request."""
         super().shutdown()
         idle = self.transport.is_closing() and not self.transport.get_write_buffer_size()
         if idle or (self.cycle is not None and self.cycle.more_body):
             self.transport.abort()
 
     def _time_request(self) -> None:
-        """Let the timer run exactly while the client owes the rest of a request."""
+        """Run the timer only while a request is incomplete."""
         # Between two requests, uvicorn's own timer runs.
         waits = self.timeout_keep_alive_task is None and not self.transport.is_closing()
         if waits and (self.cycle is None or self.cycle.more_body or self.cycle.response_complete):

@@ -46,7 +46,7 @@ with DAG("{name}", schedule=None):
     WhatsAppSendOperator(task_id="tell_sales", recipient=PHONE, text="fine")
 """
 OF_A_SEND = (
-    "; give recipient=…, one number; for several people use "
+    "; give recipient=…, one number; for several recipients use "
     "WhatsAppBroadcastOperator(recipients=…) or .partial(…).expand(recipient=…)"
 )
 

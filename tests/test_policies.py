@@ -296,7 +296,9 @@ def test_a_misspelt_option_is_told_once(name, monkeypatch, caplog):
     for _ in range(2):
         assert not alerts(applied(dag_with()).on_failure_callback)
     (line,) = [record.getMessage() for record in caplog.records if record.name == policies.__name__]
-    assert line.startswith(f"[itnio]: AIRFLOW__ITNIO__{name} is no option; there are AIRFLOW__ITNIO__ALERT_")
+    assert line.startswith(
+        f"[itnio]: AIRFLOW__ITNIO__{name} is no option; the options are AIRFLOW__ITNIO__ALERT_"
+    )
     assert NUMBER not in line
 
 

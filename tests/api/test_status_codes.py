@@ -84,9 +84,9 @@ def test_an_unlisted_code_is_refused_and_does_not_pass(table, code: int) -> None
     ("code", "of_message", "of_balance"),
     [
         (-2, "WhatsApp template is in a state that does not allow this", "IP address not allowed"),
-        (-12, "network exception on the platform", "could not be done for a reason of the platform"),
+        (-12, "network exception on the platform", "an error on the platform's side"),
         (-4, "timestamp expired", "not a documented code"),
-        (-15, "not a documented code", "asked too often"),
+        (-15, "not a documented code", "too many requests"),
         (-68, "balance too low", "not a documented code"),
     ],
 )

@@ -206,7 +206,7 @@ def test_no_error_advises_what_it_refuses(wrong, people):
     with pytest.raises((TypeError, AirflowException)) as caught:  # Airflow 3's and 2's
         made(returns("x"), **{"recipient": None, **people}, **{wrong: "x"})
     assert str(caught.value) == (
-        f"task 'report': unknown argument '{wrong}'; what the function returns is the message"
+        f"task 'report': unknown argument '{wrong}'; the function returns the message"
     )
 
 

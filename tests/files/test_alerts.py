@@ -22,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("connection", "storage")
     [
         (
             "s3://storage@reports/absent.pdf",
-            "document.object: 's3://storage@reports/absent.pdf' is not there",
+            "document.object: 's3://storage@reports/absent.pdf' does not exist",
         ),
         ("s3://nope@reports/report.pdf", "there is no Airflow connection"),
         ("file:///tmp/report.pdf", "can't be signed"),

@@ -204,7 +204,7 @@ def test_addresses_that_only_one_network_knows(where, host):
 def test_such_an_address_is_warned_of_once(caplog, sandbox):
     people = [f"8613900000{n:03d}" for n in range(3)]
     broadcast_run(people, text=None, image="http://minio:9000/{{ recipient.phone }}.png").once()
-    assert caplog.text.count("'minio' is an address that only this network knows") == 1
+    assert caplog.text.count("'minio' is a private address") == 1
     assert len(sandbox.messages) == 3
 
 

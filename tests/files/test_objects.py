@@ -139,7 +139,7 @@ def test_how_long_is_checked_in_the_dag_file(given):
 # --- nothing is sent --------------------------------------------------------------------------------------
 
 REFUSED = [
-    ("document", "absent.pdf", None, "is not there"),
+    ("document", "absent.pdf", None, "does not exist"),
     ("document", "folder", None, "is a folder, not a file"),
     (
         "document",
@@ -187,7 +187,7 @@ def test_what_whatsapp_would_not_take_is_refused(kind, name, content, words, sto
 @for_each(
     ("address", "error", "words"),
     [
-        ("file:///tmp/report.pdf", InvalidMessageError, "gives no links that expire. Write the file to S3"),
+        ("file:///tmp/report.pdf", InvalidMessageError, "has no signed links. Write the file to S3"),
         ("gs://reports/report.pdf", ConfigurationError, "needs the Airflow provider of that storage"),
         ("nowhere://reports/report.pdf", ConfigurationError, "needs the Airflow provider of that storage"),
         ("s3://anonymous@reports/report.pdf", ConfigurationError, "has no credentials"),
@@ -221,7 +221,7 @@ def test_a_connection_that_there_is_not_is_an_error(way, scheme, sandbox, monkey
     address = f"{scheme}://nope@reports/report.pdf"
     with pytest.raises((NotSentError, AirflowException)) as caught:
         sent_by(way, {"document": {"object": address}})
-    assert f"'{address}' can't be opened: there is no Airflow connection of the name before the @" in str(
+    assert f"'{address}' can't be opened: there is no Airflow connection with the id before the @" in str(
         caught.value
     )
     assert sandbox.requests == []
@@ -297,7 +297,7 @@ def test_no_log_field_or_record_shows_a_signature(storage, sandbox, logged, capl
         for shown in (run.operator.document, broadcast.operator.document, receipt, store.text):
             assert signature not in str(shown)
         assert signature not in logged()
-    assert "'127.0.0.1' is an address that only this network knows" in logged()
+    assert "'127.0.0.1' is a private address" in logged()
 
 
 def test_a_refusal_shows_no_signature(storage, sandbox):
@@ -336,7 +336,7 @@ def test_each_person_of_a_broadcast_gets_a_file_of_their_own(storage, sandbox, m
     assert counts_of(run.summary) == {"accepted": 20, "invalid": 1}
     (failure,) = run.summary["failures"]
     assert failure["reason"].startswith(
-        "document.object: 's3://fresh@reports/personal/absent.pdf' is not there"
+        "document.object: 's3://fresh@reports/personal/absent.pdf' does not exist"
     )
     for message in sandbox.messages:
         with urlopen(message.body["document"]["link"]) as answer:

@@ -103,8 +103,8 @@ def test_over_a_thousand_messages_are_asked_for_in_parts(asked, receiver):
         ),
         (
             "131056",
-            "131056, too many messages to this recipient: wait a few minutes between messages to one person; "
-            "WhatsApp takes about one in six seconds",
+            "131056, too many messages to this recipient: wait a few minutes between messages to one "
+            "recipient; WhatsApp takes about one in six seconds",
             131056,
         ),
         ("no route\nto +86 147-1800-4557", "no route to +86 1*******57", None),

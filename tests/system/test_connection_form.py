@@ -174,10 +174,10 @@ def test_it_has_a_label_and_help_for_each_field(empty):
 
 def test_it_says_what_is_needed(empty):
     shown = empty.text()
-    assert "Needed, unless each task gives it: the application that messages go through" in shown
-    assert "Needed, unless each task gives it: the number that messages come from" in shown
+    assert "The application that sends messages, 8 characters. Required unless each task sets it" in shown
+    assert "digits with country code. Required unless each task sets it" in shown
     assert "443" in empty.label("port")
-    assert "without a port, Test on Airflow 3.3 says Bad Request" in empty.field("port").get_attribute(
+    assert "without a port, Test on Airflow 3.3 fails with Bad Request" in empty.field("port").get_attribute(
         "placeholder"
     )
 
