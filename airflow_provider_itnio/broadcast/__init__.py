@@ -1,4 +1,4 @@
-"""Messages to many people, several at a time.
+"""Send messages to many recipients concurrently.
 
 May import `api`, `delivery`, `messages` and `templating`, and no Airflow.
 """

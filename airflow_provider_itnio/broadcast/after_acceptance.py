@@ -1,4 +1,4 @@
-"""What becomes of the accepted messages of a broadcast, and what goes out in place of those that fail."""
+"""Follow the accepted messages of a broadcast, and queue the fallbacks of those that fail."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
     from airflow_provider_itnio.broadcast.summary import Report
 
 _FALLBACKS: Final = 1000
-"""Fallbacks that may wait to be sent. While there are so many, no more statuses are asked for."""
+"""Most fallbacks that may wait to be sent. While there are so many, no more statuses are requested."""
 
 
 class AcceptedMessages:
-    """Counts and records what becomes of accepted messages, where they are waited for.
+    """Counts and records the statuses of accepted messages, if the task waits for them.
 
     :param recipients: the recipients.
-    :param report: counts them.
-    :param record: what earlier tries have sent.
-    :param keep: writes an outcome there.
-    :param watch: says what becomes of them; ``None`` if they are not waited for.
-    :param fallbacks: makes what goes out in place of them, where there is a fallback.
+    :param report: counts the messages.
+    :param record: the delivery record, with the outcomes of previous tries.
+    :param keep: adds an outcome to the record.
+    :param watch: asks for the statuses; ``None`` if the task does not wait.
+    :param fallbacks: creates the fallbacks, if the task has a fallback.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class AcceptedMessages:
         fallbacks: Fallbacks | None,
     ) -> None:
         self.fallbacks: deque[QueuedMessage] = deque()
-        """What is to be sent in place of messages that have failed."""
+        """Fallbacks to send instead of messages that have failed."""
         self._recipients = recipients
         self._report = report
         self._record = record
@@ -57,22 +57,22 @@ class AcceptedMessages:
             watch.has_room = lambda: len(self.fallbacks) < _FALLBACKS
 
     def add(self, queued: QueuedMessage, message_id: str) -> None:
-        """Take a message that was accepted."""
+        """Add a message that was accepted."""
         if queued.is_fallback:
             self._with_fallback.add(queued.recipient.position)
         self._wait_for(queued.recipient, message_id)
 
     def add_earlier(self, recipient: Recipient, kept: RecordedOutcome) -> None:
-        """Take and count a message that was accepted in an earlier try of the task.
+        """Add and count a message that was accepted in a previous try of the task.
 
-        One that is known to have failed afterwards is a failure, also where nothing is waited for any more.
+        If it is known to have failed afterwards, it counts as a failure, even if the task no longer waits.
 
-        :param recipient: whom it went to.
-        :param kept: what the record says of it.
+        :param recipient: the message's recipient.
+        :param kept: the message's entry in the record.
         """
         why = "" if kept.code is None else f": {describe_failure(str(kept.code))}"
         if kept.outcome == "refused" and self._watch is None:
-            reason = f"accepted in an earlier try of this task, and failed then{why}"
+            reason = f"accepted in a previous try of this task, then failed{why}"
             self._report.add_failure("refused", recipient.position, recipient.number[-4:], kept.code, reason)
             return
         self._report.add_accepted_earlier(kept, recipient.number)
@@ -81,7 +81,7 @@ class AcceptedMessages:
         if kept.outcome == "accepted":
             self._wait_for(recipient, kept.message_id)
         elif self._watch is not None:
-            self._has_not_arrived(recipient, f"failed in an earlier try of this task{why}", kept.code)
+            self._has_not_arrived(recipient, f"failed in a previous try of this task{why}", kept.code)
 
     def _wait_for(self, recipient: Recipient, message_id: str) -> None:
         if self._watch is not None and (problem := self._watch.add(message_id, recipient.position)):

@@ -1,4 +1,4 @@
-"""Many messages at a time: a bounded pool of them in flight, at a steady pace. No Airflow."""
+"""Send many messages concurrently: a bounded number in flight, at a steady rate. No Airflow."""
 
 from __future__ import annotations
 
@@ -44,36 +44,37 @@ if TYPE_CHECKING:
 log = NeverRaisingLog(__name__)
 
 _PROGRESS_EVERY: Final = 10.0
-"""Seconds between two lines of progress while messages leave."""
+"""Seconds between two lines of progress while messages are sent."""
 _PROGRESS_OF_WAIT: Final = 60.0
-"""The same once all have left: they may be waited for for days."""
+"""Seconds between two lines of progress after all are sent, which may take days."""
 _RECORDED_AFTER: Final = 2.0
-"""Seconds after which an outcome is recorded, where no batch is full before."""
+"""Seconds after which outcomes are recorded even if the batch is not full."""
 _UNANSWERED_IN_A_ROW: Final = 100
-"""Messages in a row without a clear answer after which the broadcast stops."""
+"""Consecutive messages without a clear answer after which the broadcast stops."""
 _BEHIND_OTHERS: Final = 1000
-"""Messages that may wait for an earlier one to the same number."""
+"""Most messages that may wait for a previous one to the same number."""
 
 
 class Broadcast:
-    """Sends each recipient a message, several at a time, never two at a time to the same number.
+    """Sends a message to each recipient, several at a time, but never two at a time to the same number.
 
     :param recipients: the recipients.
-    :param message_for: makes the message of one recipient, or raises ``InvalidMessageError``.
-    :param client: sends it, and waits between tries as this broadcast says; the caller closes it.
+    :param message_for: creates the message for one recipient, or raises ``InvalidMessageError``.
+    :param client: sends the messages; the broadcast controls its waits, and the caller closes it.
     :param app_id: the application the messages go through.
     :param business_phone: the number they come from, digits only.
-    :param record: what earlier tries have sent, and where this one writes what it sends.
+    :param record: the delivery record, with the outcomes of previous tries.
     :param kind: the messages' type, such as ``text``.
     :param delivery: what to do if a message's outcome is unknown.
-    :param max_in_flight: messages that wait for their answer at a time; at most half of ``checkpoint_every``
-        where there is a record.
-    :param messages_per_second: how many leave in a second; ``None`` for no limit.
-    :param checkpoint_every: messages of which a worker that is killed may lose the outcome.
+    :param max_in_flight: most messages that wait for their answer at a time. With a record, at most half of
+        ``checkpoint_every``.
+    :param messages_per_second: the most messages per second; ``None`` for no limit.
+    :param checkpoint_every: the most messages whose outcome is lost if the worker is killed.
     :param keep_receipts: keep the receipt of each message.
-    :param open_file: gives what makes a message with a file ready, in a thread; ``None`` if it is ready.
-    :param watch: says what becomes of accepted messages, where they are waited for.
-    :param fallbacks: chooses what goes out, where there is a fallback.
+    :param open_file: returns a function that prepares a message with a file, called in a thread; ``None`` if
+        the message is ready.
+    :param watch: asks for the statuses of accepted messages, if the task waits for them.
+    :param fallbacks: chooses between message and fallback, if the task has a fallback.
     """
 
     def __init__(
@@ -104,11 +105,11 @@ class Broadcast:
             falls_back=fallbacks is not None,
         )
         self.stopped: str | None = None
-        """Why no new message was taken; ``None`` if everyone was reached."""
+        """Why the broadcast stopped early; ``None`` if it did not."""
         self.stopped_by: ItnioError | None = None
-        """The error that would have affected every message."""
+        """The error that stopped it, because it would affect all messages."""
         self.watch = watch
-        """Says what becomes of accepted messages, where they are waited for."""
+        """Asks for the statuses of accepted messages, if the task waits for them."""
         self._record = record
         self._delivery: Delivery = delivery
         self._fallbacks = fallbacks
@@ -118,7 +119,7 @@ class Broadcast:
         self._in_flight = (
             min(max_in_flight, max(1, checkpoint_every // 2)) if record.is_kept else max_in_flight
         )
-        # So many are written at a time that with those in flight they are never more than a batch.
+        # Unwritten outcomes and messages in flight together are never more than checkpoint_every.
         self._batch = max(1, checkpoint_every - self._in_flight)
         self._queue = MessageQueue(
             recipients,
@@ -132,7 +133,7 @@ class Broadcast:
             first_batch=messages_in_a_second(self._in_flight, messages_per_second),
         )
         self._pace = Pace(messages_per_second)
-        # One takes a message and waits for its turn at a time: what is taken may already be intended.
+        # Only one worker takes a message and waits for its turn at a time: it may be written as intended.
         self._taking = asyncio.Lock()
         self._places = asyncio.Semaphore(self._in_flight)
         self._ask = partial(client.send, app_id=app_id, business_phone=business_phone, delivery=delivery)
@@ -144,9 +145,9 @@ class Broadcast:
         self._record_is_lost = False
 
     async def run(self) -> None:
-        """Send until everyone was reached and messages have arrived, or something stops it."""
+        """Send all messages, and wait for their statuses if asked to, until done or stopped."""
         beside = [
-            asyncio.create_task(self._tell_progress()),
+            asyncio.create_task(self._log_progress()),
             asyncio.create_task(self._flush_now_and_then()),
         ]
         try:
@@ -154,7 +155,7 @@ class Broadcast:
                 await self._send_all()
             else:
                 await self._send_all_and_wait(self.watch)
-        except BaseException as error:  # also what a signal's handler raises wherever the loop happens to be
+        except BaseException as error:  # also an error that a signal handler raises at any point of the loop
             self.stop(mask_phone_numbers(f"{type(error).__name__}: {error}"))
             self._cancel()
             await asyncio.gather(*self._workers, return_exceptions=True)
@@ -167,35 +168,35 @@ class Broadcast:
             raise self._failure
 
     def stop(self, why: str, grace: float | None = None) -> None:
-        """Take no new messages.
+        """Send no more messages.
 
-        :param why: the reason, in words.
-        :param grace: seconds that those in flight may still wait for their answers; ``None`` for as long as
-            the client is patient.
+        :param why: the reason.
+        :param grace: seconds that messages in flight may still wait for their answers; ``None`` for the
+            client's own timeouts.
         """
         if self.stopped is None:
             self.stopped = why
         self._stopping.set()
         self._pace.end()
         self._queue.close()
-        self._flush()  # before the answers that are waited for: the process may be killed meanwhile
+        self._flush()  # before the last answers arrive: the process may be killed before that
         if grace is not None:
             asyncio.get_running_loop().call_later(grace, self._cancel)
 
     @property
     def accepted_but_unrecorded(self) -> list[str]:
-        """Whose messages were accepted and are not on record: position in the list and last digits."""
-        # Once for each recipient, whose text and fallback may both be among them.
+        """Recipients whose messages were accepted but not recorded, by position and last digits."""
+        # By key, so that a recipient with a message and a fallback is named once.
         accepted = {kept.key: kept for kept in self._record.unrecorded if kept.outcome == "accepted"}
         return [f"recipients[{kept.position}] (…{kept.key[0][-4:]})" for kept in accepted.values()]
 
     async def _send_all(self) -> None:
-        """Send what is in the queue. While windows are asked for, more are taken than may be in flight."""
+        """Send what is in the queue. With fallbacks there are more workers, since some ask for windows."""
         ahead = 0 if self._fallbacks is None else min(self._in_flight, self._fallbacks.AT_A_TIME)
         self._workers = [asyncio.create_task(self._work()) for _ in range(self._in_flight + ahead)]
         await asyncio.gather(*self._workers)
 
-    # --- one of several that send ---------------------------------------------------------------------------
+    # --- one of several workers -----------------------------------------------------------------------------
 
     async def _work(self) -> None:
         try:
@@ -212,12 +213,12 @@ class Broadcast:
             self.stopped_by = self.stopped_by or error
             self._lose_record(error)
         except Exception as error:
-            # Those in flight are waited for: what becomes of them is to be known.
+            # Stop, but let the messages in flight finish, so that their outcomes are known.
             self._failure = self._failure or error
             self.stop(mask_phone_numbers(f"{type(error).__name__}: {error}"))
 
     async def _take(self) -> QueuedMessage | None:
-        """Return the next message in its turn; ``None`` if there is no more."""
+        """Return the next message when it may be sent; ``None`` if there is none left."""
         while True:
             async with self._taking:
                 queued = await self._queue.take()
@@ -225,13 +226,13 @@ class Broadcast:
                     return None
                 if self._fallbacks is None and queued.message.type not in WITH_FILES:
                     return await self._in_turn(queued)
-            # Several messages are made ready at a time.
+            # Outside of the lock: several messages are prepared at a time.
             ready = await self._made_ready(queued)
             if ready is not None:
                 return await self._in_turn(ready)
 
     async def _in_turn(self, queued: QueuedMessage) -> QueuedMessage | None:
-        """Return a message when it may leave; ``None`` if it may not any more."""
+        """Return the message when it may be sent; ``None`` if the broadcast was stopped."""
         try:
             await self._pace.turn()
         except asyncio.CancelledError:
@@ -244,7 +245,7 @@ class Broadcast:
         return queued
 
     async def _made_ready(self, queued: QueuedMessage) -> QueuedMessage | None:
-        """Return the message or its fallback, whichever reaches, with its file; ``None`` if that failed."""
+        """Return the message or its fallback, with its file; ``None`` if that failed."""
         try:
             if self._fallbacks is not None:
                 queued = await self._fallbacks.choose(queued)
@@ -281,7 +282,7 @@ class Broadcast:
             self._is_accepted(queued, receipt)
 
     async def _between_tries(self, seconds: float) -> None:
-        """Wait for the next try of a message, which takes its turn like any other. A stop ends this."""
+        """Wait for the next attempt of a message, which counts for the rate too. A stop ends the wait."""
         try:
             with suppress(TimeoutError):
                 async with asyncio.timeout(seconds):
@@ -311,7 +312,7 @@ class Broadcast:
         self._unanswered_in_a_row = 0 if outcome == "refused" else self._unanswered_in_a_row + 1
         if self._affects_all(error):
             if outcome == "refused":
-                # Nothing is wrong with this recipient's message: a retry is to send it too.
+                # This recipient's message is not the cause: a retry sends it.
                 outcome = "not_sent"
             self.stopped_by = self.stopped_by or error
             self.stop(f"it would affect every message: {error}")
@@ -338,7 +339,7 @@ class Broadcast:
         for worker in self._workers:
             worker.cancel()
 
-    # --- what becomes of accepted messages ------------------------------------------------------------------
+    # --- statuses of accepted messages ----------------------------------------------------------------------
 
     async def _send_all_and_wait(self, watch: StatusWatch) -> None:
         watching = asyncio.create_task(watch.watch())
@@ -373,13 +374,13 @@ class Broadcast:
             self._lose_record(error)
 
     def _lose_record(self, error: RecordError) -> None:
-        self._record_is_lost = True  # each further write would hold up the loop for as long as this one
+        self._record_is_lost = True  # no more writes: each would block the loop as long as this one
         self.stop(str(error))
 
     def _flush_the_rest(self) -> None:
         for queued in self._queue.withdraw():
             self._record.add(RecordedOutcome(queued.key, "not_sent", is_fallback=queued.is_fallback))
-        self._record_is_lost = False  # once more, now that nothing is held up
+        self._record_is_lost = False  # one last attempt, which blocks nothing
         self._flush()
 
     async def _flush_now_and_then(self) -> None:
@@ -388,7 +389,7 @@ class Broadcast:
             if self.stopped is None:
                 self._flush()
 
-    async def _tell_progress(self) -> None:
+    async def _log_progress(self) -> None:
         while True:
             await asyncio.sleep(_PROGRESS_EVERY if self.report.not_attempted else _PROGRESS_OF_WAIT)
             log.info("%s", self.report.describe_progress())

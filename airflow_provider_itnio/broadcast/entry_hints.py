@@ -1,4 +1,4 @@
-"""Hints in errors: how an object that holds a recipient becomes a dict, by what the object can do."""
+"""Hints in errors: how to convert an object to a dict of a recipient, by the methods the object has."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ _BY_ATTRIBUTE: Final = {
 
 
 def dict_hint(value: Any) -> str:
-    """Say how an object becomes a dict.
+    """Return a hint how to convert an object to a dict.
 
-    :param value: what was given.
-    :return: the rest of a sentence; empty if it is no object that holds fields.
+    :param value: the value that was given.
+    :return: the rest of a sentence; empty if it is no object with fields.
     """
     kind = type(value)
     if hasattr(kind, "_mapping"):
         return _OF_ROW
-    if hasattr(kind, "__getitem__"):  # a sequence, whatever it is made with: Airflow's are made with attrs
+    if hasattr(kind, "__getitem__"):  # a sequence; Airflow's lazy sequences are attrs classes
         return ""
     return next((f"; {hint}" for name, hint in _BY_ATTRIBUTE.items() if hasattr(kind, name)), "")
 
 
 def entry_hint(entry: Any) -> str:
-    """Say what to give in place of an entry of a list of recipients.
+    """Return a hint what to give instead of an invalid entry of a list of recipients.
 
-    :param entry: what was given.
-    :return: the rest of a sentence; empty if it may be a number or a dict.
+    :param entry: the entry.
+    :return: the rest of a sentence; empty if the entry may be a number or a dict.
     """
     kind = type(entry)
     if hint := dict_hint(entry):
@@ -42,15 +42,15 @@ def entry_hint(entry: Any) -> str:
         return '; make each row a dict, {"phone": row[0], …}'
     is_scalar = hasattr(kind, "ndim") or issubclass(kind, (str, bytes, bytearray, memoryview, set, frozenset))
     if not is_scalar and hasattr(kind, "__len__") and hasattr(kind, "__getitem__"):
-        return "; give it alone, outside of a list; .concat() joins the outputs of several tasks"
+        return "; pass it by itself, not in a list; .concat() joins the outputs of several tasks"
     return ""
 
 
 def rows_of_table(given: Any) -> str | None:
-    """Return what gives the rows of a data frame as dicts.
+    """Return the call that converts a data frame to a list of dicts.
 
-    :param given: what was given.
-    :return: the call; ``None`` if it is no data frame.
+    :param given: the value that was given.
+    :return: the call; ``None`` if the value is no data frame.
     """
     if getattr(given, "ndim", 2) == 1 or not (hasattr(given, "columns") or hasattr(given, "to_dict")):
         return None

@@ -1,4 +1,4 @@
-"""What goes out in place of messages that do not reach their recipients. No Airflow."""
+"""Send a fallback to recipients whose 24-hour window is closed. No Airflow."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ if TYPE_CHECKING:
 log = NeverRaisingLog(__name__)
 
 _SECONDS: Final = 3.0
-"""How long a message waits for the answer."""
+"""Seconds that a message waits for the receiver's answer."""
 
 
 class Fallbacks:
-    """Chooses between a message and its fallback, by what the receiver says of the recipient's window.
+    """Chooses between a message and its fallback, by the recipient's 24-hour window at the receiver.
 
-    If the receiver does not answer, messages are sent, and it is asked again some seconds later.
+    If the receiver does not answer, the messages are sent, and it is asked again after some seconds.
 
-    :param client: asks the receiver; the caller closes it.
+    :param client: the client for the receiver; the caller closes it.
     :param business_phone: the number that messages come from, digits only.
-    :param fallback_for: makes the fallback for one recipient, or raises ``InvalidMessageError``.
+    :param fallback_for: creates the fallback for one recipient, or raises ``InvalidMessageError``.
     """
 
     AT_A_TIME: ClassVar[int] = 32
-    """People about whom the receiver is asked at a time."""
+    """Most concurrent requests to the receiver."""
 
     def __init__(
         self, client: AsyncClient, business_phone: str, fallback_for: Callable[[Recipient], Message]
@@ -47,16 +47,16 @@ class Fallbacks:
         self._asks_again_at = 0.0
 
     def of(self, recipient: Recipient) -> QueuedMessage:
-        """Make the fallback for a recipient.
+        """Create the fallback for a recipient.
 
-        :raises InvalidMessageError: if there is an error in it.
+        :raises InvalidMessageError: if the fallback is invalid.
         """
         return QueuedMessage(recipient, self._fallback_for(recipient), is_fallback=True)
 
     async def choose(self, queued: QueuedMessage) -> QueuedMessage:
-        """Return a message, or its fallback if the receiver says that the message would not reach.
+        """Return the message, or its fallback if the recipient's 24-hour window is closed.
 
-        :raises InvalidMessageError: if there is an error in the fallback.
+        :raises InvalidMessageError: if the fallback is invalid.
         """
         is_template = queued.is_fallback or queued.message.type == "template"
         if is_template or not await self._is_closed(queued.recipient.number):
@@ -69,7 +69,7 @@ class Fallbacks:
             if loop.time() < self._asks_again_at:
                 return False
             if self._is_away:
-                self._asks_again_at = loop.time() + AFTER_ERROR  # one message finds out for all
+                self._asks_again_at = loop.time() + AFTER_ERROR  # only one message checks the receiver
             try:
                 requests = window_requests(number, self._business_phone)
                 async with asyncio.timeout(_SECONDS):

@@ -1,4 +1,4 @@
-"""How fast the messages of a broadcast leave."""
+"""Limit how fast the messages of a broadcast are sent."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Final
 
 
 class Pace:
-    """Lets messages leave no faster than a rate, in any second.
+    """Limits the rate of messages within any second.
 
-    Each has a moment of its own, ``1 / per_second`` after the one before. Whoever comes late moves the rest
-    back, but for a hundredth of a second, which makes up for timers that fire late.
+    Each message has a time slot, ``1 / per_second`` after the previous one. A late message delays all later
+    slots, except for up to 10 ms, which compensates for late timers.
 
-    :param per_second: messages a second; ``None`` for no limit.
+    :param per_second: messages per second; ``None`` for no limit.
     """
 
     _CATCH_UP: Final = 0.010
@@ -23,13 +23,13 @@ class Pace:
     def __init__(self, per_second: float | None) -> None:
         self._interval = 0.0 if per_second is None else 1 / per_second
         self._next: float | None = None
-        # One waits for its moment at a time: several would all leave at once after the loop was held up.
+        # Only one waits for its slot at a time: several would leave at once after the loop was blocked.
         self._order = asyncio.Lock()
         self._waiting: asyncio.Future[None] | None = None
         self._has_ended = False
 
     async def turn(self) -> None:
-        """Wait until the next message may leave, or the pace ends."""
+        """Wait until the next message may be sent, or :meth:`end` is called."""
         if not self._interval:
             return
         async with self._order:
@@ -48,7 +48,7 @@ class Pace:
                     alarm.cancel()
 
     def end(self) -> None:
-        """Let nobody wait any longer."""
+        """End the current and all later waits."""
         self._has_ended = True
         self._wake()
 
@@ -58,11 +58,11 @@ class Pace:
 
 
 class BatchSize:
-    """How many messages leave within about a second, by how fast the ones before have left.
+    """Sizes batches for about one second, by the rate of the previous batch.
 
-    :param first: messages until that is known.
-    :param most: messages at most.
-    :param now: gives the time in seconds.
+    :param first: the size of the first batch.
+    :param most: the largest size.
+    :param now: returns the time in seconds.
     """
 
     _SHORTEST: Final = 0.001
@@ -75,10 +75,10 @@ class BatchSize:
         self._at = 0.0
 
     def next(self) -> int:
-        """Return how many the next batch may have; called when all of the one before have been taken.
+        """Return the size of the next batch. Call it when all messages of the previous batch are taken.
 
-        It is at most twice what the one before had: who waits for a message takes one at once, and so the
-        first ones seem to leave faster than they do.
+        It is at most twice the previous size: waiting workers take the first messages at once, so their rate
+        seems higher than it is.
         """
         now = self._now()
         size = self._first
@@ -90,6 +90,6 @@ class BatchSize:
 
 
 def messages_in_a_second(in_flight: int, per_second: float | None) -> int:
-    """Return how many messages leave in a second if each is answered after a tenth of one."""
+    """Return how many messages are sent per second if each is answered after 0.1 seconds."""
     possible = in_flight * 10
     return possible if per_second is None else min(possible, ceil(per_second))

@@ -1,4 +1,4 @@
-"""Whose message of a broadcast is next."""
+"""The queue of a broadcast: which message is sent next."""
 
 from __future__ import annotations
 
@@ -30,19 +30,18 @@ log = NeverRaisingLog(__name__)
 class MessageQueue:
     """The messages that this try of the task sends, in the list's order, never two at a time to one number.
 
-    Messages are made as they are asked for. With ``at_most_once`` and a record, each is written there as
-    intended before it is given out: a batch in one write, and so many as leave within about a second, since
-    a worker that is killed leaves all of them unknown.
+    Messages are created on demand. With ``at_most_once`` and a record, each is recorded as intended before it
+    is returned, in batches for about a second, since a killed worker leaves a whole batch unknown.
 
     :param recipients: the recipients.
-    :param message_for: makes the message of one recipient, or raises ``InvalidMessageError``.
-    :param record: what earlier tries have sent.
-    :param report: counts those who get no message.
-    :param accepted: takes each message that an earlier try has sent, and gives the fallbacks to send.
+    :param message_for: creates the message for one recipient, or raises ``InvalidMessageError``.
+    :param record: the delivery record, with the outcomes of previous tries.
+    :param report: counts recipients who get no message.
+    :param accepted: gets the messages that previous tries have sent, and has the fallbacks to send.
     :param delivery: what to do if a message's outcome is unknown.
-    :param fallbacks: makes them.
-    :param room: messages that may wait here for others at a time.
-    :param first_batch: messages that are intended at a time until it is known how fast they leave.
+    :param fallbacks: creates the fallbacks.
+    :param room: most messages that may wait for another one to the same number.
+    :param first_batch: the size of the first batch of intended messages.
     """
 
     def __init__(
@@ -66,7 +65,7 @@ class MessageQueue:
         self._delivery: Delivery = delivery
         self._intends = delivery == "at_most_once" and record.is_kept
         self._batch_size = BatchSize(first_batch, room)
-        # Who waits for another message to their number is intended too.
+        # Messages that wait for another one to the same number are intended too.
         self._room = min(room, first_batch) if self._intends else room
         self._sendable = self._what_is_sent(recipients)
         self._intended: deque[QueuedMessage] = deque()
@@ -80,9 +79,9 @@ class MessageQueue:
         self._is_closed = False
 
     async def take(self) -> QueuedMessage | None:
-        """Return the next message, whose number has no other in flight; ``None`` if there is no more.
+        """Return the next message whose number has no other in flight; ``None`` if there is none left.
 
-        :raises RecordError: if the record did not take that it is about to leave.
+        :raises RecordError: if it could not be recorded as intended.
         """
         while not self._is_closed:
             if self._next_of_number:
@@ -104,9 +103,9 @@ class MessageQueue:
         return None
 
     def done(self, queued: QueuedMessage) -> None:
-        """Let the next message to the same number leave.
+        """Release the next message to the same number.
 
-        :param queued: of which the outcome is there.
+        :param queued: a message whose outcome is known.
         """
         person = queued.recipient.person
         if behind := self._behind.get(person):
@@ -119,16 +118,16 @@ class MessageQueue:
         self._has_changed.set()
 
     def put_back(self, queued: QueuedMessage) -> None:
-        """Take back a message that has not left."""
+        """Put back a message that was not sent."""
         self._put_back.append(queued)
 
     def close(self) -> None:
-        """Give out no more messages; who waits for one gets ``None``."""
+        """Return no more messages: current and later calls of :meth:`take` return ``None``."""
         self._is_closed = True
         self._has_changed.set()
 
     def withdraw(self) -> Iterator[QueuedMessage]:
-        """Yield the messages that are on record as intended and have not left."""
+        """Yield the messages that are recorded as intended and were not sent."""
         if self._intends:
             behind = chain.from_iterable(self._behind.values())
             yield from chain(self._intended, self._next_of_number, self._put_back, behind)
@@ -145,20 +144,20 @@ class MessageQueue:
         return self._intended.popleft() if self._intended else None
 
     def _intend(self) -> None:
-        """Write the intent to send a batch before any of it leaves."""
+        """Record a batch as intended before any of it is sent."""
         intended = list(islice(iter(self._next_sendable, None), self._batch_size.next()))
         if not intended:
             return
         try:
             self._record.intend([(queued.key, queued.is_fallback) for queued in intended])
         except RecordError:
-            # It may have been written anyway; what is known for sure is that nothing has left.
+            # The write may have succeeded; but certainly nothing was sent.
             self._put_back += intended
             raise
         self._intended.extend(intended)
 
     def _what_is_sent(self, recipients: Recipients) -> Iterator[QueuedMessage]:
-        """Yield each message that this try sends, and count those that it does not."""
+        """Yield each message that this try sends, and count those that it does not send."""
         failed = self._report.add_failure
         for recipient in recipients:
             if isinstance(recipient, InvalidRecipient):
@@ -189,7 +188,7 @@ class MessageQueue:
                 self._sent_though_unknown += 1
                 if self._sent_though_unknown <= LOGGED:
                     log.warning(
-                        "Sending again to recipients[%s] (…%s), although an earlier try may have sent it",
+                        "Sending again to recipients[%s] (…%s), although a previous try may have sent it",
                         position,
                         last_digits,
                     )
@@ -197,9 +196,9 @@ class MessageQueue:
         if kept.outcome == "accepted" or kept.message_id:
             self._accepted.add_earlier(recipient, kept)
             return False
-        reason = "an earlier try of this task may have sent it"
+        reason = "a previous try of this task may have sent it"
         if kept.outcome == "refused":
             meaning = "" if kept.code is None else status_code(MESSAGE_CODES, kept.code).meaning
-            reason = f"refused in an earlier try of this task{meaning and ': '}{meaning}"
+            reason = f"refused in a previous try of this task{meaning and ': '}{meaning}"
         self._report.add_failure(kept.outcome, position, last_digits, kept.code, reason)
         return False

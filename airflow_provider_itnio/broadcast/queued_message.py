@@ -1,4 +1,4 @@
-"""A message of a broadcast, made for one recipient."""
+"""A message of a broadcast for one recipient."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
 
 class QueuedMessage(NamedTuple):
-    """A message that may leave.
+    """A message that is ready to be sent.
 
     :param recipient: the recipient.
-    :param message: what is sent.
-    :param is_fallback: whether it goes out in place of another message.
+    :param message: the message.
+    :param is_fallback: whether it is the fallback.
     """
 
     recipient: Recipient
@@ -25,5 +25,5 @@ class QueuedMessage(NamedTuple):
 
     @property
     def key(self) -> MessageKey:
-        """Which message it is in the record."""
+        """The message's key in the record."""
         return self.recipient.key

@@ -1,4 +1,4 @@
-"""The recipients of a broadcast: the forms they are given in, and who of them gets a message."""
+"""Read the recipients of a broadcast in all accepted forms, and skip excluded numbers and duplicates."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ _NO_DATA: Final[Mapping[str, Any]] = {}
 _AT_ONCE: Final = 1000
 """Entries of a lazy sequence that are fetched at a time."""
 _LONGEST_LITERAL: Final = 1_000_000
-"""Characters of a list in Python's spelling; reading it takes a hundred times as much memory."""
+"""Most characters of a list as a Python literal; parsing it needs a hundred times as much memory."""
 
 
 class Recipient(NamedTuple):
-    """One who is to get a message.
+    """A recipient of a message.
 
-    :param position: where they stand in the list, from 0.
+    :param position: the position in the list, from 0.
     :param number: the number, digits only.
-    :param occurrence: which of the person's messages it is, from 0.
-    :param data: what else was given of them.
+    :param occurrence: the index of the message among the messages to this person, from 0.
+    :param data: the dict that was given, if any.
     """
 
     position: int
@@ -41,22 +41,22 @@ class Recipient(NamedTuple):
 
     @property
     def person(self) -> str:
-        """What is the same in each spelling of the number that WhatsApp knows."""
+        """The canonical number, the same for all spellings that WhatsApp knows."""
         return canonical_number(self.number)
 
     @property
     def key(self) -> tuple[str, int]:
-        """Which message it is in the record, in each spelling of the number."""
+        """The message's key in the record, the same for all spellings of the number."""
         return self.person, self.occurrence
 
 
 class InvalidRecipient(NamedTuple):
-    """An entry that is nobody who could get a message.
+    """An entry that is no valid recipient.
 
-    :param position: where it stands in the list, from 0.
-    :param problem: what is wrong with it, without a whole number.
-    :param last_digits: the last four of the digits in its number.
-    :param number: its number as it stands in the problem, shortened.
+    :param position: the position in the list, from 0.
+    :param problem: what is wrong with it, with the number masked.
+    :param last_digits: the last four digits of its number.
+    :param number: its masked number, as in ``problem``.
     """
 
     position: int
@@ -66,14 +66,14 @@ class InvalidRecipient(NamedTuple):
 
 
 def recipient_list(given: Any, field: str = "recipients") -> Sequence[Any]:
-    """Take recipients in each of the forms they may be given in as a list, without judging any.
+    """Convert recipients in any accepted form to a list, without checking its entries.
 
-    :param given: one number; several in a text separated by commas, semicolons or lines; a list in a text, as
-        JSON or as Python writes it; one dict with ``phone``; a list, tuple, set, array or column of a data
-        frame of numbers and dicts; or the lazy sequence that the outputs of a mapped task are, each of them a
-        recipient or a list of dicts.
-    :param field: the name an error gives them.
-    :return: what is to be one message each.
+    :param given: one number; a text with several numbers, separated by commas, semicolons or line breaks; a
+        list in a text, as JSON or as a Python literal; one dict with ``phone``; a list, tuple, set, array or
+        column of a data frame, of numbers and dicts; or the lazy sequence of a mapped task's outputs, each of
+        them a recipient or a list of dicts.
+    :param field: the parameter's name, for errors.
+    :return: the entries, one for each message.
     :raises InvalidMessageError: if it is none of these.
     """
     try:
@@ -82,9 +82,9 @@ def recipient_list(given: Any, field: str = "recipients") -> Sequence[Any]:
         is_lazy = entries is None and not hint and _is_lazy(given)
     except InvalidMessageError:
         raise
-    except Exception:  # data that fails when it is asked what it is
+    except Exception:  # data may raise anything when it is inspected
         entries, is_lazy, hint = None, False, ""
-    if is_lazy:  # what Airflow raises when it can't give them is no fault of the data
+    if is_lazy:  # outside of the try: an error of Airflow is not an error of the data
         return _fetched(given)
     if entries is None:
         raise InvalidMessageError(
@@ -122,48 +122,48 @@ def _entries(given: Any, field: str) -> Sequence[Any] | None:
 
 
 def recipients_of(written: Any, rendered: Any, name: str) -> Sequence[Any]:
-    """Return what one of the recipients in a DAG file stands for once it is rendered.
+    """Return the entries of one recipient in a DAG file after rendering.
 
-    :param written: what the DAG file says; a list is a row of a database there, with no other number in it.
-    :param rendered: the same, filled in.
-    :param name: the name an error gives it.
-    :return: one entry, or those of a list that a variable or an upstream task held.
+    :param written: the value in the DAG file; a list is a database row there, which is one recipient.
+    :param rendered: the rendered value.
+    :param name: the value's name, for errors.
+    :return: one entry, or the entries of a list from a variable or an upstream task.
     :raises InvalidMessageError: if there is none.
     """
     is_one = isinstance(written, (list, tuple)) or is_gap(rendered)
     entries = [rendered] if is_one else recipient_list(rendered, name)
     if not entries:
-        raise InvalidMessageError(f"{name}: must hold at least one phone number, an empty list given")
+        raise InvalidMessageError(f"{name}: must contain at least one phone number, an empty list given")
     return entries
 
 
 def read_recipient(entry: Any, name: str) -> tuple[str, Mapping[str, Any]]:
     """Read one entry of a list of recipients.
 
-    :param entry: a number, a dict with ``phone``, or a row of a database with one column.
-    :param name: the name an error gives it.
-    :return: the number, digits only, and the dict that it was, if it was one.
-    :raises InvalidMessageError: if there is no number in it.
+    :param entry: a number, a dict with ``phone``, or a database row with one column.
+    :param name: the entry's name, for errors.
+    :return: the number, digits only, and the dict, which is empty if the entry is no dict.
+    :raises InvalidMessageError: if it has no valid number.
     """
     try:
         return _number_and_data(entry, name)
     except InvalidMessageError:
         raise
-    except Exception:  # data that fails when it is asked what it is
+    except Exception:  # data may raise anything when it is inspected
         raise InvalidMessageError(f"{name}: can't be read, {describe_value(entry)} given") from None
 
 
 def excluded_numbers(given: object) -> frozenset[str]:
-    """Read the numbers that get no message.
+    """Read the numbers in ``exclude``.
 
     :param given: as for :func:`recipient_list`.
-    :return: their digits.
-    :raises InvalidMessageError: if one of them is no number: it would be messaged although it must not be.
+    :return: the numbers, digits only.
+    :raises InvalidMessageError: if one of them is invalid, since its owner could get a message.
     """
     if is_gap(given):
         raise InvalidMessageError(
-            f"exclude: {'None' if given is None else describe_value(given)} given, so that everyone would be "
-            "messaged; does the upstream function lack a return? An empty list excludes nobody"
+            f"exclude: {'None' if given is None else describe_value(given)} given, which would message all "
+            "recipients; is a return missing in the upstream function? An empty list excludes no one"
         )
     text = plain_scalar(given)
     if type(text) is str and not split_numbers(text):
@@ -175,32 +175,32 @@ def excluded_numbers(given: object) -> frozenset[str]:
 
 
 class Recipients:
-    """Those who get a message, in the order of the list; iterated over once.
+    """The recipients, in the order of the list; iterate over them only once.
 
-    Equal entries count once. A person with different data gets a message for each. A person is the same in
-    each spelling of the number that WhatsApp knows.
+    Equal entries count once. A person with several entries whose data differs gets a message for each. All
+    spellings of a number that WhatsApp knows are the same person.
 
-    :param entries: of :func:`recipient_list`.
-    :param excluded: of :func:`excluded_numbers`.
+    :param entries: the result of :func:`recipient_list`.
+    :param excluded: the result of :func:`excluded_numbers`.
     """
 
     def __init__(self, entries: Sequence[Any], excluded: frozenset[str] = frozenset()) -> None:
         self._entries = entries
         self._among_excluded = frozenset(map(canonical_number, excluded))
         self.excluded = 0
-        """Entries left out because their number is excluded, so far."""
+        """Entries skipped so far because their number is excluded."""
         self.duplicates = 0
-        """Entries left out because an equal one stands before them, so far."""
+        """Entries skipped so far because they equal a previous entry."""
         self._occurrences: dict[int, int] = {}
 
     def __len__(self) -> int:
-        """Count the entries, those included that are left out."""
+        """Return the number of entries, including skipped ones."""
         return len(self._entries)
 
     def __iter__(self) -> Iterator[Recipient | InvalidRecipient]:
-        """Yield each who gets a message, and each who can't."""
+        """Yield each recipient, valid or not."""
         first_of = FirstPositions(len(self._entries))
-        sent: dict[str, _DifferentData] = {}  # of those who stand in the list again
+        sent: dict[str, _DifferentData] = {}  # of people with several entries
         for position, entry in enumerate(self._entries):
             try:
                 number, data = read_recipient(entry, f"recipients[{position}]")
@@ -225,16 +225,16 @@ class Recipients:
                 self.duplicates += 1
 
     def at(self, position: int) -> Recipient:
-        """Return one who was yielded before.
+        """Return a recipient that was yielded before.
 
-        :param position: where they stand in the list.
+        :param position: the position in the list.
         """
         number, data = read_recipient(self._entries[position], f"recipients[{position}]")
         return Recipient(position, number, self._occurrences.get(position, 0), data)
 
 
 class FirstPositions:
-    """Where in a list each person stands first: a hash table in a sixth of the memory of a dict."""
+    """The first position of each person in a list: a hash table with a sixth of the memory of a dict."""
 
     def __init__(self, count: int) -> None:
         self._size = 2 * count + 1
@@ -242,7 +242,7 @@ class FirstPositions:
         self._positions = array("I", bytes(4 * self._size))
 
     def position(self, person: str, position: int) -> int:
-        """Return where a person, up to 14 digits without a leading 0, stands first: here if they are new."""
+        """Return the first position of a person (up to 14 digits, not 0 first), ``position`` if it is new."""
         key, slot = int(person), hash(person) % self._size
         while self._people[slot] not in (0, key):
             slot = (slot + 1) % self._size
@@ -255,7 +255,7 @@ class FirstPositions:
 def _number_and_data(entry: Any, name: str) -> tuple[str, Mapping[str, Any]]:
     entry = _unwrapped(entry)
     if isinstance(entry, (list, tuple)):
-        # Not a list of numbers: what stands beside a number in a row of a database may look like one.
+        # Not read as numbers: other columns of a database row may look like numbers.
         raise InvalidMessageError(
             f"{name}: must be a number or a dict with phone, a row of {len(entry)} values "
             'given; make each row a dict, {"phone": row[0], …}'
@@ -275,7 +275,7 @@ def _number_and_data(entry: Any, name: str) -> tuple[str, Mapping[str, Any]]:
 
 
 def _unwrapped(entry: Any) -> Any:
-    """Take the value out of a row of a database with one column."""
+    """Return the value of a database row with one column."""
     return entry[0] if isinstance(entry, (list, tuple)) and len(entry) == 1 else entry
 
 
@@ -292,7 +292,7 @@ def _other_data(data: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 class _DifferentData:
-    """What is known of one person in each of their entries, as far as it differs."""
+    """The different data in the entries of one person."""
 
     def __init__(self) -> None:
         self._by_fingerprint: defaultdict[int, list[Mapping[str, Any]]] = defaultdict(list)
@@ -302,10 +302,10 @@ class _DifferentData:
         return self._count
 
     def add(self, data: Mapping[str, Any]) -> bool:
-        """Add the data of an entry, and say whether it differs from all before."""
-        with suppress(Exception):  # data may do as it likes
+        """Add the data of an entry, and return whether it differs from all previous data."""
+        with suppress(Exception):  # data may raise anything
             data = _comparable(data)
-        others = self._by_fingerprint[_fingerprint(data)]  # compared with all, many would take very long
+        others = self._by_fingerprint[_fingerprint(data)]  # comparing with all would be quadratic
         with suppress(Exception):
             if data in others:
                 return False
@@ -315,7 +315,7 @@ class _DifferentData:
 
 
 def _comparable(value: Any) -> Any:
-    """Return data that compares by what stands in it: gaps, which differ from themselves, and arrays too."""
+    """Return data that compares by value, also arrays and missing values (NaN differs from itself)."""
     if isinstance(value, Mapping):
         return {key: _comparable(inner) for key, inner in value.items()}
     if hasattr(type(value), "tolist"):
@@ -327,7 +327,7 @@ def _comparable(value: Any) -> Any:
 
 
 def _fingerprint(value: Any) -> int:
-    """Return a number that is the same for equal data; of what has none, the same for all."""
+    """Return a hash that is equal for equal data; 0 for data that can't be hashed."""
     try:
         if isinstance(value, Mapping):
             return hash(frozenset((key, _fingerprint(inner)) for key, inner in value.items()))
@@ -339,7 +339,7 @@ def _fingerprint(value: Any) -> int:
 
 
 def _shown(entry: Any) -> tuple[str, str]:
-    """Return the last four digits of an entry that is no recipient, and its number as an error shows it."""
+    """Return the last four digits and the masked number of an invalid entry."""
     try:
         entry = _unwrapped(entry)
         number = plain_scalar(entry.get("phone") if isinstance(entry, Mapping) else entry)
@@ -357,19 +357,19 @@ def _in_text(given: str, field: str) -> Sequence[Any]:
     if not is_list_in_text(text):
         if not (entries := split_numbers(text)):
             shown = describe_value(text) if text else "an empty text"
-            raise InvalidMessageError(f"{field}: must hold at least one phone number, {shown} given")
+            raise InvalidMessageError(f"{field}: must contain at least one phone number, {shown} given")
         return entries
     listed = _read_list(text)
     if not isinstance(listed, (list, tuple, set, dict)):
         raise InvalidMessageError(
-            f"{field}: a text that begins with {text[0]} must be JSON, or a list as Python writes it. Give "
-            f"the output of an upstream task as it is ({field}=load()), or write it as JSON (| tojson)"
+            f"{field}: a text that begins with {text[0]} must be JSON or a Python list. Pass the upstream "
+            f"task's output itself ({field}=load()), or render it as JSON (| tojson)"
         )
     return recipient_list(listed, field)
 
 
 def _read_list(text: str) -> object:
-    """Read a list as JSON or as Python writes it, as Jinja does with the list of a variable."""
+    """Read a list as JSON or as a Python literal, which is how Jinja renders a list."""
     import ast
 
     try:
@@ -384,9 +384,9 @@ def _read_list(text: str) -> object:
 
 
 def _fetched(sequence: Any) -> Sequence[Any]:
-    """Fetch the outputs of a mapped task, each of which may be a list of dicts.
+    """Fetch the outputs of a mapped task. A list of dicts is several recipients.
 
-    No list of numbers: it may be a row of a database.
+    A list of numbers is not, since it may be a database row.
     """
     entries: list[Any] = []
     for start in range(0, len(sequence), _AT_ONCE):

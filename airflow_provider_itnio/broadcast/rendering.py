@@ -1,4 +1,4 @@
-"""A message with Jinja in it, compiled once and filled in for each recipient."""
+"""A message with Jinja templates, compiled once and rendered for each recipient."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ if TYPE_CHECKING:
     from airflow_provider_itnio.broadcast.recipients import Recipient
 
 _Filler: TypeAlias = Callable[[], Any]
-"""Gives a value for the recipient whose message is being filled in."""
+"""Returns a field's value for the current recipient."""
 
 
 class PersonalMessage:
-    """The fields of a message, in which each text may say something else to each recipient.
+    """The fields of a message, rendered for each recipient.
 
-    :param fields: the message fields, with Jinja in their texts to any depth, or functions of
+    :param fields: the message fields, with Jinja templates in their texts to any depth, or functions of
         ``(context, jinja_env)``.
     :param environment: the Jinja environment, which also finds ``.j2`` files.
-    :param context: what the Jinja may use beside ``recipient``; each look-up in Airflow is made once.
-    :param shared: what it may use as ``shared``.
+    :param context: the task's context for the templates; each lookup in Airflow is made once.
+    :param shared: the templates' ``shared``.
     :param data: the names of fields that are data, and not rendered.
-    :raises InvalidMessageError: if Jinja in it can't be compiled, a file is not found, or ``shared`` is no
+    :raises InvalidMessageError: if a template can't be compiled, a file is not found, or ``shared`` is not a
         dict or nested too deep.
     """
 
@@ -70,7 +70,7 @@ class PersonalMessage:
 
     @property
     def is_personal(self) -> bool:
-        """Whether there is Jinja in it at all; else it is the same for everyone."""
+        """Whether any field is rendered; if not, the message is the same for all recipients."""
         return bool(self._fillers)
 
     @property
@@ -79,17 +79,17 @@ class PersonalMessage:
         return dict(self._same)
 
     def add(self, variables: Mapping[str, Any]) -> None:
-        """Let the message use more than it was made with.
+        """Add variables for templates and functions.
 
-        :param variables: data, by the names that Jinja and functions find them under.
+        :param variables: data by variable name.
         """
         self._variables.update(variables)
         self._added.update(variables)
 
     def fields_for(self, recipient: Recipient) -> dict[str, Any]:
-        """Fill the message in.
+        """Render the message for a recipient.
 
-        :raises InvalidMessageError: if that fails, naming the field.
+        :raises InvalidMessageError: if that fails; it names the field.
         """
         try:
             self._recipient, self._number = recipient.data, recipient.number
@@ -99,10 +99,10 @@ class PersonalMessage:
         return self._filled_in()
 
     def fields_for_all(self) -> dict[str, Any] | None:
-        """Fill the message in without a recipient.
+        """Render the message without a recipient.
 
-        :return: the fields, ``None`` if filling them in reads anything of the recipient.
-        :raises InvalidMessageError: if that fails, naming the field.
+        :return: the fields, ``None`` if a template or function reads the recipient.
+        :raises InvalidMessageError: if that fails; it names the field.
         """
         unknown = self._recipient = self._variables["recipient"] = UnknownRecipient()
         try:
@@ -117,7 +117,7 @@ class PersonalMessage:
         return {**self._same, **{name: fill() for name, fill in self._fillers.items()}}
 
     def _filler(self, value: Any, path: str) -> tuple[Any, _Filler | None]:
-        """Return the value itself, where it is the same for everyone, or what fills it in."""
+        """Return a value that is the same for all recipients, or a function that renders it."""
         try:
             return self._part(value, path)
         except RecursionError as error:
@@ -125,7 +125,7 @@ class PersonalMessage:
 
     def _part(self, value: Any, path: str) -> tuple[Any, _Filler | None]:
         if is_reference(value):
-            # A literal(...), or what a mapped task group is given; a task's output was refused.
+            # A literal(...), or an argument of a mapped task group; a task's output was refused before.
             return value.resolve(self._context), None
         if isinstance(value, Mapping):
             parts = {key: self._part(inner, f"{path}.{key}") for key, inner in value.items()}
@@ -144,7 +144,7 @@ class PersonalMessage:
         return None, lambda: self._returned(value, path)
 
     def _returned(self, function: Callable[..., Any], path: str) -> Any:
-        """Call a function of a DAG file for the recipient. What it returns is data, and not rendered."""
+        """Call a function of a DAG file for the recipient. Its result is data, and not rendered."""
         context: Any = copy.copy(self._context)
         context["recipient"] = {**self._recipient, "phone": self._number}
         context["shared"] = self._shared
@@ -156,7 +156,7 @@ class PersonalMessage:
             words = f"{type(error).__name__}: {describe_error(error)}"
             raise InvalidMessageError(f"{path}: its function failed: {words}") from error
         if path in (*MESSAGE_FIELDS, "message") and is_gap(returned):
-            raise InvalidMessageError(f"{path}: its function returned nothing; is a return forgotten?")
+            raise InvalidMessageError(f"{path}: its function returned no value; is a return missing?")
         return returned
 
 

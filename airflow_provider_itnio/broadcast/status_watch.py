@@ -1,4 +1,4 @@
-"""What becomes of a broadcast's messages once they are accepted. No Airflow."""
+"""Ask the receiver for the statuses of a broadcast's accepted messages. No Airflow."""
 
 from __future__ import annotations
 
@@ -21,45 +21,45 @@ if TYPE_CHECKING:
 log = NeverRaisingLog(__name__)
 
 EVERY: Final = 5.0
-"""Seconds after which the same message is asked about again."""
+"""Seconds between two requests about the same message."""
 _BETWEEN: Final = 0.1
-"""Seconds between two questions about different messages."""
+"""Seconds between two requests about different messages."""
 
 
 class StatusWatch:
-    """Asks the receiver about messages until each has a status, has failed, or time is over.
+    """Asks the receiver about messages until each has reached a status, has failed, or has timed out.
 
-    Of each message that it waits for it keeps the id and a number or two, and then a number.
+    To save memory, it stores only the id and one or two numbers of a message, and later only a hash.
 
-    :param client: asks the receiver; the caller closes it.
+    :param client: the client for the receiver; the caller closes it.
     :param until: ``sent``, ``delivered`` or ``read``.
-    :param seconds: how long each message is waited for at most, from the next :meth:`begin` on.
+    :param seconds: the timeout of each message, counted from the next :meth:`begin`.
     """
 
     def __init__(self, client: AsyncClient, until: str, seconds: float) -> None:
         self.settle: Callable[[int, MessageStatus, str], None] = lambda position, status, late: None
-        """Called once for each message that is waited for no longer, with its position, its status, and why
-        it is late, if it is."""
+        """Called once for each message when its wait ends, with its position, its status, and why it is late
+        (empty if it is not)."""
         self.has_room: Callable[[], bool] = lambda: True
-        """Says whether more may be settled for now."""
+        """Returns whether more messages may be settled now."""
         self.problem = ""
-        """Why the receiver could not be asked the last time."""
+        """The error of the last request to the receiver; empty if it succeeded."""
         self._client = client
         self._until = until
         self._seconds = seconds
         self._waiting: dict[str, int] = {}
         self._settled: set[int] = set()
-        """Hashes of the ids that messages had which are waited for no longer."""
+        """Hashes of the ids of messages whose wait has ended."""
         self._ends_at: list[float] = []
-        """When the time of the messages ends that were added before each :meth:`begin`."""
+        """For each :meth:`begin`, the deadline of the messages that were added before it."""
         self._begins: dict[str, int] = {}
-        """Which of them counts for a message, if it is not the first one."""
+        """The index in ``_ends_at`` of a message, if it is not 0."""
         self._first_end = math.inf
-        """When, after the sending, the time of some message ends: an answer is waited for little longer."""
+        """The next deadline after all messages are sent; limits the wait for an answer."""
         self._was_asked = self._knows_something = False
 
     def __len__(self) -> int:
-        """Count the messages that are waited for."""
+        """Return how many messages are still waited for."""
         return len(self._waiting)
 
     @property
@@ -68,10 +68,10 @@ class StatusWatch:
         return self._was_asked and not self._knows_something and not self.problem
 
     def add(self, message_id: str, position: int) -> str:
-        """Wait for a message too.
+        """Add a message to wait for.
 
-        :param message_id: its id.
-        :param position: where its recipient stands in the list.
+        :param message_id: the message's id.
+        :param position: the recipient's position in the list.
         :return: why it can't be waited for; empty if it can.
         """
         other = -1 if hash(message_id) in self._settled else self._waiting.get(message_id)
@@ -83,19 +83,17 @@ class StatusWatch:
         return ""
 
     def begin(self) -> None:
-        """Let the time begin of the messages that were added since the last call."""
+        """Start the timeout of the messages that were added since the last call."""
         self._ends_at.append(time.monotonic() + self._seconds)
 
     async def watch(self) -> None:
-        """Ask for ever: what is done beside the sending."""
+        """Ask repeatedly, without end, while messages are sent."""
         while True:
             await asyncio.sleep(AFTER_ERROR if self.problem else EVERY)
             await self._ask_about_all(hold=0.0)
 
     async def look(self, stopping: asyncio.Event) -> None:
-        """Ask about each message that is waited for, and take the time until they may be asked about again.
-
-        Once the time is over this settles all of them.
+        """Ask about each message once, and wait until the next round. Messages that timed out are settled.
 
         :param stopping: ends this at once.
         """
@@ -126,10 +124,10 @@ class StatusWatch:
         return min(map(self._end_of, self._waiting), default=math.inf)
 
     async def _ask_about_all(self, *, hold: float, late: Collection[str] = ()) -> None:
-        """Ask about each message once, as long as there is room for what comes of it.
+        """Ask about each message once, while :attr:`has_room`.
 
-        :param hold: seconds for which the receiver may hold the last answer back.
-        :param late: messages whose time is over: they are settled, whatever the answer.
+        :param hold: seconds that the receiver may delay the last answer.
+        :param late: messages that timed out: they are settled, whatever the answer is.
         """
         ids = list(self._waiting)
         for start in range(0, len(ids), MOST_IDS):
@@ -142,7 +140,7 @@ class StatusWatch:
             was_away = bool(self.problem)
             statuses = await self._answer(part, hold if is_end else 0.0)
             if statuses is None and late and not was_away:
-                await asyncio.sleep(AFTER_ERROR)  # one answer that is missing does not make the others late
+                await asyncio.sleep(AFTER_ERROR)  # try once more before messages count as late
                 statuses = await self._answer(part, 0.0)
             if statuses is None:
                 self._take([MessageStatus(one, "none", None) for one in ids[start:] if one in late], late)
@@ -150,7 +148,7 @@ class StatusWatch:
             self._take(statuses, late)
 
     async def _answer(self, ids: Sequence[str], hold: float) -> Sequence[MessageStatus] | None:
-        """Return what became of messages; ``None`` if the receiver could not be asked."""
+        """Return the statuses of messages; ``None`` if the receiver did not answer."""
         left = max(0.0, self._first_end - time.monotonic())
         try:
             async with asyncio.timeout(left + LAST_ANSWER):

@@ -1,4 +1,4 @@
-"""The outcomes of a broadcast's messages: counted, logged while it runs, and summed up at its end."""
+"""Count the outcomes of a broadcast's messages, log failures and progress, and build the summary."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ log = NeverRaisingLog(__name__)
 Failed: TypeAlias = Literal["invalid", "refused", "not_sent", "unknown", "not_delivered"]
 
 LOGGED: Final = 20
-"""Failures that the log shows one by one."""
+"""Most failures that are logged one by one."""
 _LISTED: Final = 1000
-"""Failures that the summary lists one by one."""
+"""Most failures in the summary's list."""
 _REASON: Final = 160
-"""Characters of a failure's reason."""
+"""Most characters of a failure's reason."""
 _NAMED: Final = 3
-"""Different reasons that an error names."""
+"""Most different reasons in an error."""
 
 
 class FailureDict(TypedDict):
-    """One message that was not accepted, or was and did not come as far as the task waits for.
+    """A message that was not accepted, or that did not reach the status the task waits for.
 
-    ``position`` is where its recipient stands in the list, from 0, ``last_digits`` the last four of the
-    number, ``outcome`` one of ``invalid``, ``refused``, ``not_sent``, ``unknown``, ``not_delivered``,
-    ``code`` the vendor's status code, or WhatsApp's of one that failed once accepted, if there is one.
+    ``position`` is the recipient's position in the list, from 0; ``last_digits`` the last four digits of the
+    number; ``outcome`` is ``invalid``, ``refused``, ``not_sent``, ``unknown`` or ``not_delivered``; ``code`` is
+    the vendor's status code, or WhatsApp's code if the message failed after acceptance, if there is one.
     """
 
     position: int
@@ -46,18 +46,18 @@ class FailureDict(TypedDict):
 
 
 class SummaryDict(TypedDict, total=False):
-    """The outcome of a broadcast, as it is in XCom.
+    """The outcome of a broadcast, as in XCom.
 
     ``recipients`` counts the list. It is the sum of ``accepted`` (in this try), ``accepted_earlier`` (in
-    earlier tries of the task), ``refused``, ``invalid``, ``not_sent``, ``unknown``, ``excluded``,
-    ``duplicates`` (equal to an entry before) and ``not_attempted``. ``failures`` lists the first 1,000 that
-    failed, each reason cut at 160 characters; ``failures_not_listed`` counts the others. ``receipts`` is
-    there where it was asked for.
+    previous tries of the task), ``refused``, ``invalid``, ``not_sent``, ``unknown``, ``excluded``,
+    ``duplicates`` (of a previous entry) and ``not_attempted``. ``failures`` lists the first 1,000 failures,
+    each with a reason of at most 160 characters; ``failures_not_listed`` counts the others. ``receipts`` is
+    only there if the task asks for it.
 
-    Where the task waits for its messages, ``sent``, ``delivered``, ``read``, ``not_delivered`` and
-    ``waiting`` tell how far those of ``accepted`` and ``accepted_earlier`` have come: each counts once.
-    ``not_delivered`` have failed or were too late, ``waiting`` were still waited for when the task was ended.
-    ``fallbacks`` counts those of them that are the fallback, where there is one.
+    If the task waits for its messages, ``sent``, ``delivered``, ``read``, ``not_delivered`` and ``waiting``
+    count the messages of ``accepted`` and ``accepted_earlier`` by their last status. ``not_delivered`` have
+    failed or timed out; ``waiting`` had neither arrived nor failed when the task ended. If the task has a
+    fallback, ``fallbacks`` counts how many of these messages are the fallback.
     """
 
     recipients: int
@@ -94,18 +94,18 @@ class Counts:
 
     @property
     def failed(self) -> int:
-        """How many messages were not accepted of those that were tried."""
+        """How many messages were attempted and not accepted."""
         return self.refused + self.invalid + self.not_sent + self.unknown
 
     @property
     def accepted_in_all(self) -> int:
-        """How many messages were accepted in this try and in earlier ones."""
+        """How many messages were accepted in this try and in previous ones."""
         return self.accepted + self.accepted_earlier
 
 
 @dataclass
 class Statuses:
-    """How far the accepted messages of a broadcast have come so far; see :class:`SummaryDict`."""
+    """The accepted messages of a broadcast so far, by status; see :class:`SummaryDict`."""
 
     sent: int = 0
     delivered: int = 0
@@ -114,13 +114,13 @@ class Statuses:
 
 
 class Report:
-    """The outcome of each message of a broadcast, in counts and in words.
+    """Counts the outcomes of a broadcast's messages, and describes them.
 
     :param recipients: the recipients.
     :param kind: the messages' type, such as ``text``.
     :param keep_receipts: keep the receipt of each message.
-    :param waits: whether it is waited for what becomes of them.
-    :param falls_back: whether others may go out in place of them.
+    :param waits: whether the task waits for the messages' statuses.
+    :param falls_back: whether the task has a fallback.
     """
 
     def __init__(
@@ -136,7 +136,7 @@ class Report:
         self.statuses = Statuses()
         self.kind = kind
         self.is_in_sandbox = False
-        """Whether ``itnio-sandbox`` has answered in place of Itniotech."""
+        """Whether the messages went to ``itnio-sandbox`` instead of Itniotech."""
         self._waits = waits
         self._falls_back = falls_back
         self._fallbacks = 0
@@ -146,43 +146,40 @@ class Report:
         self._recipients = recipients
         self._receipts: list[Receipt] | None = [] if keep_receipts else None
         self._failures: list[FailureDict] = []
-        # Of very many different ones the first.
+        # Bounded: only the first _LISTED different reasons are counted.
         self._reasons: Counter[str] = Counter()
         self._for_retry = 0
         self._begun = time.monotonic()
 
     @property
     def not_attempted(self) -> int:
-        """How many entries of the list nothing was done for."""
+        """How many entries of the list were not processed."""
         recipients, done = self._recipients, self.counts.accepted_in_all + self.counts.failed
         return len(recipients) - done - recipients.excluded - recipients.duplicates
 
     @property
     def failed(self) -> int:
-        """How many messages have failed of those that were tried, before they were accepted or afterwards."""
+        """How many messages have failed, before or after acceptance."""
         return self.counts.failed + self.statuses.not_delivered
 
     @property
     def waiting(self) -> int:
         """How many accepted messages are still waited for."""
-        if not self._waits:
-            return 0
-        told = self.statuses
-        return self.counts.accepted_in_all - told.sent - told.delivered - told.read - told.not_delivered
+        return self.counts.accepted_in_all - sum(asdict(self.statuses).values()) if self._waits else 0
 
     @property
     def has_messaged(self) -> bool:
-        """Whether a message was accepted in this try, also one in whose place the fallback is sent."""
+        """Whether any message was accepted in this try, even if it was replaced by the fallback."""
         return self.counts.accepted > 0 or self._fell_back > 0
 
     @property
     def succeeded(self) -> int:
-        """How many messages have come as far as the task waits for."""
+        """How many messages have reached the status the task waits for."""
         return self.counts.accepted_in_all - self.statuses.not_delivered - self.waiting
 
     @property
     def left_for_retry(self) -> int:
-        """How many messages a retry that knows this try's outcomes would send, or wait for."""
+        """How many messages a retry with a delivery record would send or wait for."""
         return self._for_retry + self.not_attempted + self.waiting
 
     def add_accepted(self, receipt: Receipt, *, is_fallback: bool = False) -> None:
@@ -194,10 +191,10 @@ class Report:
             self._receipts.append(receipt)
 
     def add_accepted_earlier(self, kept: RecordedOutcome, number: str) -> None:
-        """Count a message that an earlier try of the task has sent.
+        """Count a message that was accepted in a previous try of the task.
 
-        :param kept: what the record says of it.
-        :param number: whom it went to, digits only.
+        :param kept: the message's entry in the record.
+        :param number: the recipient's number, digits only.
         """
         self.counts.accepted_earlier += 1
         self._fallbacks += kept.is_fallback
@@ -206,23 +203,23 @@ class Report:
             self._receipts.append(_receipt_of(kept, number, kind))
 
     def keep_status(self, status: MessageStatus) -> None:
-        """Take what became of an accepted message, to be told with its receipt."""
+        """Store the status of an accepted message for its receipt."""
         if self._receipts is not None:
             at = status.at.isoformat() if status.at else None
             self._status_of[status.message_id] = status.status, at
 
     def add_arrived(self, status: MessageStatus) -> None:
-        """Count an accepted message that has come as far as the task waits for."""
+        """Count an accepted message that has reached the status the task waits for."""
         setattr(self.statuses, status.status, getattr(self.statuses, status.status) + 1)
 
     def fall_back(self, message_id: str, position: int, last_digits: str, why: str, *, earlier: bool) -> None:
-        """Count an accepted message no longer, since another goes out in place of it; the first are logged.
+        """Stop counting an accepted message, since its fallback is sent; the first ones are logged.
 
-        :param message_id: the vendor's id of it.
-        :param position: where its recipient stands in the list.
+        :param message_id: the vendor's id of the message.
+        :param position: the recipient's position in the list.
         :param last_digits: the last four digits of the number.
-        :param why: why it failed, in words.
-        :param earlier: whether an earlier try has sent it.
+        :param why: why it failed.
+        :param earlier: whether a previous try has sent it.
         """
         self.counts.accepted_earlier -= earlier
         self.counts.accepted -= not earlier
@@ -232,7 +229,7 @@ class Report:
         if self._fell_back <= LOGGED:
             log.warning("recipients[%s] (…%s): %s. The fallback is sent instead", position, last_digits, why)
         elif self._fell_back == LOGGED + 1:
-            log.warning("The fallback is sent to more people; the task's summary counts them")
+            log.warning("The fallback is sent to more recipients; the task's summary counts them")
 
     def add_failure(
         self,
@@ -245,20 +242,20 @@ class Report:
         number: str = "",
         for_retry: bool = False,
     ) -> None:
-        """Count a message that was not accepted, or not delivered; the first ones are logged.
+        """Count a message that was not accepted or not delivered; the first ones are logged.
 
         :param outcome: the message's outcome.
-        :param position: where its recipient stands in the list.
+        :param position: the recipient's position in the list.
         :param last_digits: the last four digits of the number.
         :param code: the vendor's status code.
-        :param reason: why, in words.
-        :param number: the recipient's number as it may stand in the reason, shortened.
-        :param for_retry: whether a retry that knows this would send it, or wait for it again.
+        :param reason: why it failed.
+        :param number: the recipient's masked number, if it is in the reason.
+        :param for_retry: whether a retry with a delivery record would send it, or wait for it again.
         """
         counts = self.statuses if outcome == "not_delivered" else self.counts
         setattr(counts, outcome, getattr(counts, outcome) + 1)
         self._for_retry += for_retry
-        # Equal for everyone whom the same happened to.
+        # Without position and number, so that equal reasons are counted together.
         alike = reason.replace(f"recipients[{position}]", "recipients[…]")
         alike = truncate(alike.replace(number, "…") if number else alike, _REASON)
         reason = truncate(reason, _REASON)
@@ -273,7 +270,7 @@ class Report:
         if self.failed <= LOGGED:
             log.warning("recipients[%s] (…%s): %s: %s", position, last_digits, outcome, reason)
         elif self.failed == LOGGED + 1:
-            log.warning("More failures are counted, and listed in the task's summary")
+            log.warning("More failures are not logged; the task's summary counts and lists them")
 
     def summary(self) -> SummaryDict:
         """Return the outcome of the broadcast, as plain JSON."""
@@ -307,11 +304,11 @@ class Report:
         return written if known is None else {**written, "status": known[0], "status_at": known[1]}
 
     def describe(self) -> str:
-        """Return the counts so far, for people."""
-        counts, everyone = self.counts, len(self._recipients)
+        """Return the counts so far as text."""
+        counts, recipients = self.counts, len(self._recipients)
         named = {
             "accepted": counts.accepted,
-            "accepted in earlier tries": counts.accepted_earlier,
+            "accepted in previous tries": counts.accepted_earlier,
             "refused": counts.refused,
             "unknown": counts.unknown,
             "not sent": counts.not_sent,
@@ -323,17 +320,17 @@ class Report:
             "waited for": self.waiting,
             "fallbacks": self._fallbacks,
         }
-        told = ", ".join(f"{count:,} {name}" for name, count in named.items() if count)
-        return f"{everyone:,} recipient{'' if everyone == 1 else 's'}: {told or 'nobody to send to'}"
+        text = ", ".join(f"{count:,} {name}" for name, count in named.items() if count)
+        return f"{recipients:,} recipient{'' if recipients == 1 else 's'}: {text or 'nothing to send'}"
 
     def describe_failures(self) -> str:
-        """Return the counts so far and the most frequent reasons of failures, for people."""
+        """Return the counts so far and the most frequent reasons of failures as text."""
         reasons = self._reasons.most_common(_NAMED)
-        told = "; ".join(f"{reason} ({count:,})" if count > 1 else reason for reason, count in reasons)
-        return f"{self.describe()}. {told}" if told else self.describe()
+        text = "; ".join(f"{reason} ({count:,})" if count > 1 else reason for reason, count in reasons)
+        return f"{self.describe()}. {text}" if text else self.describe()
 
     def describe_progress(self) -> str:
-        """Return the counts so far, how fast messages leave and how long the rest will take, for people."""
+        """Return the counts so far, the rate and the time left as text."""
         counts = self.counts
         sent = counts.accepted + counts.refused + counts.not_sent + counts.unknown
         rate = sent / max(time.monotonic() - self._begun, 0.001)

@@ -159,8 +159,8 @@ def test_who_gets_no_message_is_counted(store):
     assert counts_of(summary) == {"accepted_earlier": 1, "refused": 1, "unknown": 1, "invalid": 2}
     assert [failure["reason"] for failure in summary["failures"]] == [
         "recipients[0]: 7 to 14 digits, 2 given",
-        "refused in an earlier try of this task: text is empty",
-        "an earlier try of this task may have sent it",
+        "refused in a previous try of this task: text is empty",
+        "a previous try of this task may have sent it",
         "text.body: must not be empty",
     ]
 

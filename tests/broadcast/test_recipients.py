@@ -128,7 +128,7 @@ def test_what_begins_like_json_and_is_none_is_refused_with_a_hint(text):
 
 
 def test_that_nothing_came_of_those_to_exclude_is_an_error():
-    with pytest.raises(InvalidMessageError, match="exclude: None given, so that everyone would be messaged"):
+    with pytest.raises(InvalidMessageError, match="exclude: None given, which would message all recipients"):
         excluded_numbers(None)
 
 
@@ -164,7 +164,7 @@ OBJECTS = [
         (FRAME.iloc[0], r"Series given; give each row as a dict \(row\.to_dict\(\)\)"),
         (FRAME, "DataFrame given; give its rows as dicts"),
         (np.array([LI, ANA]), 'ndarray given; make each row a dict, {"phone": row'),
-        (Lazy([LI]), r"Lazy given; give it alone, outside of a list; \.concat\(\) joins the outputs of sev"),
+        (Lazy([LI]), r"Lazy given; pass it by itself, not in a list; \.concat\(\) joins the outputs of sev"),
     ],
 )
 def test_an_object_in_a_list_is_refused_with_what_to_give(entry, told):

@@ -32,7 +32,7 @@ def test_it_counts_each_message_once_and_what_is_left():
     }
     assert report.left_for_retry == 5
     assert report.describe() == (
-        "10 recipients: 1 accepted, 1 accepted in earlier tries, 1 refused, 1 unknown, 1 not sent, "
+        "10 recipients: 1 accepted, 1 accepted in previous tries, 1 refused, 1 unknown, 1 not sent, "
         "1 invalid, 4 not attempted"
     )
     assert report.describe_failures() == f"{report.describe()}. why (4)"
@@ -41,7 +41,7 @@ def test_it_counts_each_message_once_and_what_is_left():
 
 
 def test_nobody_is_nobody():
-    assert report_of(0).describe() == "0 recipients: nobody to send to"
+    assert report_of(0).describe() == "0 recipients: nothing to send"
     assert report_of(0).describe_progress().endswith("; 0.0 messages/s")
 
 
@@ -78,7 +78,7 @@ def test_it_lists_the_first_1000_failures_and_counts_all(caplog):
     }
     assert len(caplog.messages) == 21
     assert caplog.messages[0] == "recipients[0] (…4557): refused: text is empty"
-    assert "listed in the task's summary" in caplog.messages[-1]
+    assert "the task's summary counts and lists them" in caplog.messages[-1]
 
 
 @for_each(("length", "kept"), [(160, 160), (161, 160), (10_000, 160)])

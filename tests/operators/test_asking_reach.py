@@ -221,5 +221,5 @@ def test_who_is_to_be_asked_by_a_template_that_was_removed_is_not_asked_again(
     run.make = asking(deferrable=True, answer_within=600).make
     with pytest.raises(AirflowFailException, match="Nothing sent: in a previous try"):
         run.once()
-    assert "86…01 was not asked: an earlier try of this task has found that only a" in caplog.text
+    assert "86…01 was not asked: a previous try of this task found that only a" in caplog.text
     assert [one.type for one in sandbox.messages] == ["interactive"]

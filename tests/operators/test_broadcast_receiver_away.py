@@ -25,7 +25,7 @@ def test_a_retry_waits_on_though_a_proxy_turns_it_away(extra, store, sandbox, co
     given = {"receiver_url": receiver.url + extra.get("path", ""), "receiver_token": extra.get("token")}
     connect(extra=receiver.extra | {name: value for name, value in given.items() if value})
     error = may_be_tried_again(run, NotDeliveredError)
-    assert "1 recipient: 1 accepted in earlier tries, 1 not delivered" in str(error)
+    assert "1 recipient: 1 accepted in previous tries, 1 not delivered" in str(error)
     assert "The task waits for the messages of a previous try anyway" in caplog.text
     connect(extra=receiver.extra)
     receiver.push(status_push(sandbox.messages[0].id, "delivered"))

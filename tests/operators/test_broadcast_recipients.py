@@ -109,8 +109,8 @@ def test_an_empty_list_sends_nothing_and_succeeds(empty, sandbox):
     ("given", "sentence"),
     [
         (None, "recipients: must be phone numbers or dicts with phone, in a list; NoneType given"),
-        ("", "recipients: must hold at least one phone number, an empty text given"),
-        (" ,\n;", "recipients: must hold at least one phone number, ',\\n;' given"),
+        ("", "recipients: must contain at least one phone number, an empty text given"),
+        (" ,\n;", "recipients: must contain at least one phone number, ',\\n;' given"),
         (f"[{LI}", "a text that begins with [ must be JSON"),
         (pd.DataFrame({"phone": [LI]}), 'give its rows as dicts (.to_dict("records"))'),
     ],
@@ -130,7 +130,7 @@ def test_what_is_no_list_of_recipients_fails_at_once(given, sentence, sandbox):
 
 def test_variables_that_are_empty_name_nobody(sandbox):
     run = broadcast_run("{{ params.a }},{{ params.b }}", context={"params": {"a": "", "b": ""}})
-    assert "recipients: must hold at least one phone number, ',' given" in str(fails_at_once(run))
+    assert "recipients: must contain at least one phone number, ',' given" in str(fails_at_once(run))
     assert sandbox.requests == []
 
 

@@ -40,7 +40,7 @@ def test_what_was_refused_is_listed_again_by_the_retry_and_not_sent(store, sandb
     assert counts_of(run.summary) == {"accepted": 1, "accepted_earlier": 1, "refused": 1}
     (failure,) = run.summary["failures"]
     assert (failure["position"], failure["outcome"], failure["code"]) == (0, "refused", -114)
-    assert failure["reason"] == "refused in an earlier try of this task: text is empty"
+    assert failure["reason"] == "refused in a previous try of this task: text is empty"
 
 
 def test_what_is_unknown_is_listed_again_by_the_retry_and_not_sent_at_most_once(store, sandbox):
@@ -51,7 +51,7 @@ def test_what_is_unknown_is_listed_again_by_the_retry_and_not_sent_at_most_once(
         fails_at_once(run)
         assert counts_of(run.summary) == {accepted: 2, "unknown": 1}
     (failure,) = run.summary["failures"]
-    assert failure["reason"] == "an earlier try of this task may have sent it"
+    assert failure["reason"] == "a previous try of this task may have sent it"
     assert times_sent(sandbox) == dict.fromkeys(people, 1)
 
 

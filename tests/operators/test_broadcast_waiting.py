@@ -120,7 +120,7 @@ def test_what_fails_and_what_is_late_is_told_with_its_reason(store, sandbox, rec
     assert "131026" in str(failed)
     assert counts_of(run.summary)["accepted_earlier"] == 8
     assert run.summary["not_delivered"] == 1
-    assert in_words(run.summary)[5][1].startswith("failed in an earlier try of this task: 131026, the mess")
+    assert in_words(run.summary)[5][1].startswith("failed in a previous try of this task: 131026, the mess")
     assert set(times_sent(sandbox).values()) == {1}
     run.clear()  # sends to the failed one alone
     fails_at_once(run, NotDeliveredError)
@@ -134,7 +134,7 @@ def test_a_message_that_has_failed_is_a_failure_where_it_is_waited_for_no_longer
     task = broadcast_run([*people, UNDELIVERABLE], store=store, keep_receipts=True).make
     run.make = task
     error = fails_at_once(run)
-    assert "accepted in an earlier try of this task, and failed then: 131026, the message can't" in str(error)
+    assert "accepted in a previous try of this task, then failed: 131026, the message can't" in str(error)
     assert counts_of(run.summary) == {"accepted_earlier": 5, "refused": 1}
     assert len(run.summary["receipts"]) == 5
     assert len(sandbox.messages) == 6

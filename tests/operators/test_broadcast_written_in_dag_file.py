@@ -107,8 +107,8 @@ def test_recipients_are_never_judged_when_the_dag_is_parsed(name, recipients):
 @for_each(
     ("recipients", "told"),
     [
-        ("", "recipients: must hold at least one phone number, an empty text given"),
-        (" ,;\n", r"recipients: must hold at least one phone number, ',;' given"),
+        ("", "recipients: must contain at least one phone number, an empty text given"),
+        (" ,;\n", r"recipients: must contain at least one phone number, ',;' given"),
         ("[12", r"recipients: a text that begins with \[ must be JSON"),
     ],
 )

@@ -153,7 +153,7 @@ def test_an_unknown_one_of_a_broadcast_is_sent_with_a_warning_once_cleared(way, 
     assert "now it is sent" not in logged()
     run.clear()
     run.once()
-    assert "Sending again to recipients[0] (…4557), although an earlier try may have sent it" in logged()
+    assert "Sending again to recipients[0] (…4557), although a previous try may have sent it" in logged()
 
 
 # --- the intent, under at_most_once -----------------------------------------------------------------------
