@@ -33,9 +33,9 @@ _NAMED: Final = 3
 class FailureDict(TypedDict):
     """A message that was not accepted, or that did not reach the status the task waits for.
 
-    ``position`` is the recipient's position in the list, from 0; ``last_digits`` the last four digits of the
-    number; ``outcome`` is ``invalid``, ``refused``, ``not_sent``, ``unknown`` or ``not_delivered``; ``code`` is
-    the vendor's status code, or WhatsApp's code if the message failed after acceptance, if there is one.
+    ``position`` is the recipient's position in the list, from 0. ``last_digits`` are the last four digits of
+    the number. ``outcome`` is ``invalid``, ``refused``, ``not_sent``, ``unknown`` or ``not_delivered``.
+    ``code`` is the vendor's status code, or WhatsApp's code if the message failed after acceptance.
     """
 
     position: int
