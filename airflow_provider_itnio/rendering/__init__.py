@@ -1,4 +1,4 @@
-"""How the Jinja of a DAG file is rendered, and what data may do there. No Airflow.
+"""Rendering of the Jinja in a DAG file, with data that is never rendered. No Airflow.
 
 It may import ``templating``, ``messages`` and ``api``.
 """

@@ -1,4 +1,4 @@
-"""The Jinja environment in which every value that an expression looks up is data."""
+"""A Jinja environment that wraps each value that an expression reads with ``as_data``."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ from airflow_provider_itnio.rendering.no_text import NoText, has_text
 
 
 class LookUpFailed(Exception):  # noqa: N818
-    """Airflow did not answer a look-up.
+    """A lookup in Airflow failed, such as that of a variable.
 
-    :param error: what it raised.
+    :param error: what Airflow raised.
     """
 
     def __init__(self, error: Exception) -> None:
@@ -44,9 +44,9 @@ class LookUpFailed(Exception):  # noqa: N818
 
 
 def data_environment(environment: Environment) -> Environment:
-    """Return an environment like this one, in which every value that an expression looks up is data.
+    """Return a copy of an environment that wraps each value that an expression reads with ``as_data``.
 
-    :param environment: a DAG's. It stays as it is.
+    :param environment: the DAG's environment. It is not changed.
     """
     own = environment.overlay()
     own.__class__ = _data_aware(type(environment))  # type: ignore[arg-type]
@@ -109,28 +109,28 @@ class _DataContext(Context):
         return value if type(value) in PLAIN else as_data(value, key)
 
     def call(self, obj: Any, /, *args: Any, **kwargs: Any) -> Any:
-        method = getattr(obj, "__wrapped__", obj)  # the sandbox wraps that of texts called format
-        asked, name = getattr(method, "__self__", None), getattr(method, "__name__", "a call")
-        if not isinstance(asked, str):  # whose format writes what it is given
+        method = getattr(obj, "__wrapped__", obj)  # Jinja's sandbox wraps str.format
+        owner, name = getattr(method, "__self__", None), getattr(method, "__name__", "a call")
+        if not isinstance(owner, str):  # str.format must see missing values
             args = tuple(map(undisguised, args))
             kwargs = {key: undisguised(each) for key, each in kwargs.items()}
         try:
             value = super().call(obj, *args, **kwargs)
         except Exception as error:
-            raise _look_up_error(error, asked) from error
+            raise _look_up_error(error, owner) from error
         if type(value) is str and str(name).startswith("to_") and _GAP_IN_TEXT.search(value):
-            refuse_gaps(asked, f"what {name} writes")  # such as to_string of a data frame
-        return value if type(value) in PLAIN else as_data(value, f"what {name} gives")
+            refuse_gaps(owner, f"the result of {name}")  # such as to_string of a data frame
+        return value if type(value) in PLAIN else as_data(value, f"the result of {name}")
 
 
-def _look_up_error(error: Exception, asked: object) -> Exception:
-    """Tell what Airflow's own objects raise, such as its variables, from a fault of the template or data."""
-    is_other = isinstance(error, (TemplateError, LookUpFailed)) or not is_of(type(asked), *AIRFLOW)
+def _look_up_error(error: Exception, owner: object) -> Exception:
+    """Return ``LookUpFailed`` for an error of an Airflow object, such as ``var``; else the error itself."""
+    is_other = isinstance(error, (TemplateError, LookUpFailed)) or not is_of(type(owner), *AIRFLOW)
     return error if is_other else LookUpFailed(error)
 
 
 def _no_gap(finalize: Callable[..., Any] | None) -> Callable[[Any], Any]:
-    """Refuse to write a gap, which a NULL of a database would become, and a function that is not called."""
+    """Refuse to write a missing value, such as NULL from a database, and a function that is not called."""
 
     def checked(value: Any) -> Any:
         kind = type(value)
@@ -152,7 +152,7 @@ _GAP_IN_TEXT: Final = re.compile(r"\b(?:nan|NaN|NaT|None|null)\b|<NA>")
 
 
 def _for_json(value: Any) -> Any:
-    """Return what JSON can write, or refuse a gap."""
+    """Return a value that JSON can write. A missing value is an error."""
     if isinstance(value, Undefined):
         return str(value)
     if type(value) is Container and hasattr(value._of, "__iter__"):
@@ -175,8 +175,8 @@ def _writes_data(write: Callable[..., Any]) -> Callable[..., Any]:
     def writing(value: Any) -> Any:
         try:
             return write(value)
-        except NoText:  # which a dict is where its author does not ask for it
-            if type(value) is Container and is_of(value.__class__, *AIRFLOW):  # such as a connection
+        except NoText:  # the author asks for a dict as text with this filter, but never for a connection
+            if type(value) is Container and is_of(value.__class__, *AIRFLOW):
                 raise
             return write(as_written(value))
 

@@ -1,4 +1,4 @@
-"""The fields of an operator or a notifier, each rendered as what belongs there: a text, an object, people."""
+"""Renders the fields of an operator or a notifier, each by its type: a text, an object, or recipients."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ _OBJECTS: Final = frozenset({*_MESSAGE, "shared", "options"} - {"text"})
 _PEOPLE: Final = frozenset({"recipient", "recipients", "exclude", "business_phone"})
 _SENDER: Final = frozenset({"business_phone", "app_id", "itnio_conn_id"})
 _JUDGED_LATER: Final = ("shared.", "recipients[", "exclude")
-"""Where a None is an error of one message, or only if it is used, or has an error of its own."""
+"""Fields in which ``None`` is not an error here: it is checked later, where it is used."""
 
 
 class FieldRenderer:
-    """Renders fields for one context. What comes from data is never rendered.
+    """Renders fields for one context. Data is never rendered.
 
     :param environment: the Jinja environment, never a native one.
-    :param context: what the Jinja may use, and what a function is called with.
-    :param jinja_env: the DAG's own, which may be native; a function is called with it, as Airflow does.
-    :param airflow: renders what is neither text nor dict nor list, as Airflow does.
+    :param context: the context for Jinja and for functions.
+    :param jinja_env: the DAG's environment, which may be native. Functions get it, as from Airflow.
+    :param airflow: Airflow's own rendering, for values that are neither text nor dict nor list.
     :param template_ext: endings of the names of Jinja files.
     """
 
@@ -56,7 +56,7 @@ class FieldRenderer:
     def field(self, name: str, value: Any) -> Any:
         """Render one field.
 
-        :raises InvalidMessageError: if it can't be rendered, or gives nothing where a message belongs.
+        :raises InvalidMessageError: if it can't be rendered, or a message field is missing after rendering.
         :raises NotSentError: if a function of the DAG file fails.
         """
         try:
@@ -69,8 +69,8 @@ class FieldRenderer:
             raise
         if name in _MESSAGE and is_gap(rendered):
             raise _lacking(name, rendered)
-        if name in _SENDER and value and rendered == "":  # else the connection's would be taken
-            raise InvalidMessageError(f"{name}: is empty once rendered, {describe_value(value)} given")
+        if name in _SENDER and value and rendered == "":  # otherwise, the connection's would be used
+            raise InvalidMessageError(f"{name}: is empty after rendering, {describe_value(value)} given")
         return rendered
 
     def _field(self, name: str, value: Any) -> Any:
@@ -83,7 +83,7 @@ class FieldRenderer:
         return self._recipient(value, name)
 
     def _recipient(self, entry: Any, path: str) -> Any:
-        """Render a number. What else is known of a recipient is data, also where a DAG file holds it."""
+        """Render a recipient's number. Its other values are data and not rendered, also in a DAG file."""
         if isinstance(entry, str):
             return self._renderer.text_or_object(entry, path, or_number=True)
         if not isinstance(entry, dict):
@@ -133,5 +133,5 @@ class FieldRenderer:
 
 def _lacking(path: str, value: object) -> InvalidMessageError:
     return InvalidMessageError(
-        f"{path}: its value is {value}; does the upstream function lack a return? Give a default"
+        f"{path}: its value is {value}; is a return missing in the upstream function? Or give a default"
     )

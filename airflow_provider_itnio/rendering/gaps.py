@@ -1,4 +1,4 @@
-"""Data as Jinja sees it: a gap (``None``, NaN, ``NaT``, ``NA``) is undefined and never becomes text."""
+"""Data in Jinja: a missing value (``None``, NaN, ``NaT``, ``NA``) is undefined and never becomes text."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from airflow_provider_itnio.rendering.no_text import PATH, NoText, has_text
 
 
 class Gap(StrictUndefined):  # noqa: PLW1641 - it has a __hash__, which fails
-    """A value that data lack.
+    """A missing value in data.
 
-    It is false, ``none`` and not defined, and ``or`` and ``default`` fill it. Whatever else would write it,
-    compute with it or compare it is an error.
+    It is false, ``none`` and not defined, and ``or`` and ``default`` replace it. To write it, compute with it
+    or compare it is an error.
     """
 
     __slots__ = ()
@@ -48,11 +48,11 @@ class Gap(StrictUndefined):  # noqa: PLW1641 - it has a __hash__, which fails
         return not self == other
 
     __hash__ = __format__ = StrictUndefined._fail_with_undefined_error
-    __repr__ = StrictUndefined._fail_with_undefined_error  # with which a list writes what it holds
+    __repr__ = StrictUndefined._fail_with_undefined_error  # a list uses it to write its entries
 
 
 class Missing(StrictUndefined):
-    """A name that is not there: no list that holds it is written either."""
+    """An undefined name. A list that contains it can't be written, either."""
 
     __slots__ = ()
     __repr__ = StrictUndefined._fail_with_undefined_error
@@ -69,9 +69,9 @@ class Missing(StrictUndefined):
 
 
 def _names_in(obj: Any) -> list[Any] | None:
-    """Return the names of a row's, or another object's, values; ``None`` if it is of no such kind."""
+    """Return the names of the values in a row or another object; ``None`` if it has no such names."""
     kind = type(obj)
-    if isinstance(obj, Mapping) or (hasattr(kind, "keys") and hasattr(kind, "to_numpy")):  # pandas' are both
+    if isinstance(obj, Mapping) or (hasattr(kind, "keys") and hasattr(kind, "to_numpy")):  # pandas
         return list(obj.keys())
     if hasattr(kind, "to_dicts"):  # polars' data frame
         return list(obj.columns)
@@ -82,15 +82,15 @@ def _names_in(obj: Any) -> list[Any] | None:
 
 
 def lacks(obj: Any, name: Any) -> bool:
-    """Return whether a data frame of polars has no such column, for which it has an error of its own."""
+    """Return whether an object is a polars data frame without such a column. Its own error is not Jinja's."""
     return isinstance(name, str) and hasattr(type(obj), "to_dicts") and name not in obj.columns
 
 
 class _Dict(dict[str, Any]):
-    """A dict without gaps, which is no text: nobody wants to read it as Python writes it.
+    """A dict of data, which can't become text.
 
-    :param values: what stands in it.
-    :param called: what an error calls it.
+    :param values: the values, as :func:`as_data` returns them.
+    :param called: the dict's name for errors.
     """
 
     def __init__(self, values: Mapping[str, Any], called: str = "") -> None:
@@ -109,7 +109,7 @@ class _List(list[Any]):
 
 
 class _Tuple(tuple[Any, ...]):
-    """A tuple that does the same."""
+    """A tuple that writes numpy's scalars as Python's."""
 
     __slots__ = ()
 
@@ -118,13 +118,11 @@ class _Tuple(tuple[Any, ...]):
 
 
 class RecipientData(_Dict):
-    """What is known of a recipient: ``recipient.name`` is the data's own.
+    """The data of a recipient. ``recipient.items`` in Jinja is the value of that key, not the dict's method.
 
-    Where a dict has a method of the name, Jinja takes the data, and Python's code the method.
-
-    :param data: what was given of them.
-    :param phone: their number, digits only.
-    :param name: what an error calls them.
+    :param data: the data.
+    :param phone: the phone number, digits only.
+    :param name: the data's name for errors.
     """
 
     def __init__(self, data: Mapping[str, Any], *, phone: str | None = None, name: str = "recipient") -> None:
@@ -146,16 +144,16 @@ class RecipientData(_Dict):
 
 
 class RecipientRead(Exception):  # noqa: N818
-    """A message that is filled in without a recipient reads something of the recipient."""
+    """A message that is rendered without a recipient uses the recipient's data."""
 
 
 class UnknownRecipient:
-    """Stands for the recipient where there is none yet, and notes whether anything of it is read."""
+    """A placeholder for the recipient that notes whether a message uses the recipient's data."""
 
     is_read = False
 
     def read(self, *_: object) -> NoReturn:
-        """Note it, and end what reads it.
+        """Note the use, and end the rendering.
 
         :raises RecipientRead: always.
         """
@@ -166,14 +164,14 @@ class UnknownRecipient:
 
 
 class Container:
-    """A data frame, a connection or whatever else holds values: it writes no gap, and what it gives is data.
+    """Wraps an object with values, such as a data frame: its values are data, and missing ones never text.
 
     :param of: the object.
-    :param name: what an error calls it.
+    :param name: the object's name for errors.
     """
 
     __slots__ = ("_name", "_of")
-    __array_ufunc__ = None  # numpy leaves arithmetic with it to this class
+    __array_ufunc__ = None  # so that numpy uses this class's arithmetic
 
     def __init__(self, of: Any, name: str) -> None:
         self._of = of
@@ -230,18 +228,18 @@ PLAIN: Final = frozenset(
 
 
 def as_data(value: Any, name: str = "", *, of_recipient: bool = False) -> Any:
-    """Return a value in which each gap is a :class:`Gap`, to any depth of dicts, lists, tuples and sets.
+    """Replace missing values by :class:`Gap`, at any depth of dicts, lists, tuples and sets.
 
     :param value: anything.
-    :param name: what an error calls it.
-    :param of_recipient: let a dict's keys win over its methods.
+    :param name: the value's name for errors.
+    :param of_recipient: return dicts as :class:`RecipientData`.
     """
     kind = type(value)
     if kind in PLAIN:
         return value
     if kind is float:
         return value if value == value else Gap(obj=value, name=name)  # noqa: PLR0124
-    if kind.__name__ == "Proxy" and hasattr(kind, "__wrapped__"):  # what Airflow 3 reads when it is used
+    if kind.__name__ == "Proxy" and hasattr(kind, "__wrapped__"):  # Airflow 3's lazy values
         return as_data(value.__wrapped__, name)
     if of_recipient and issubclass(kind, dict):
         return RecipientData(value, name=name)
@@ -250,10 +248,10 @@ def as_data(value: Any, name: str = "", *, of_recipient: bool = False) -> Any:
     if kind in (list, tuple, set, frozenset) or hasattr(kind, "_make"):
         entry = f"an entry of {name}" if name else "an entry"
         entries = [as_data(inner, entry, of_recipient=of_recipient) for inner in value]
-        make = getattr(kind, "_make", _Tuple if kind is tuple else _List)  # of a named tuple
+        make = getattr(kind, "_make", _Tuple if kind is tuple else _List)  # _make: a named tuple
         return make(entries)
     if issubclass(kind, Sequence) and not issubclass(kind, (str, bytes, list, tuple)):
-        return as_data(list(value), name)  # the outputs of a mapped task, fetched as they are read
+        return as_data(list(value), name)  # the lazy outputs of a mapped task
     if _holds_values(kind) and not _has_no_dimension(value):  # type: ignore[arg-type]  # a type is hashable
         return Container(value, name)
     is_scalar = _has_no_dimension(value) or not any(hasattr(kind, each) for each in _NO_GAP)
@@ -264,37 +262,37 @@ def as_data(value: Any, name: str = "", *, of_recipient: bool = False) -> Any:
 
 
 _NO_GAP: Final = ("__len__", "__iter__", "__getattr__")
-"""What no gap has. To compare what does may take long."""
+"""Attributes that no missing value has. Comparing a value that has one may take long."""
 
 
 @functools.lru_cache(1000)
 def _holds_values(kind: type) -> bool:
     if issubclass(kind, (str, bytes, bytearray, memoryview, type, Undefined)):
         return False
-    # Objects of Airflow's that can be looped over are no data, such as a task instance.
+    # Iterable objects of Airflow, such as a task instance, are no data.
     is_data = not is_of(kind, *AIRFLOW, "jinja2") or issubclass(kind, Mapping)
     holds = any(_has(kind, each) for each in ("__iter__", "__len__", "__dataclass_fields__"))
     return is_data and (holds or kind is SimpleNamespace)
 
 
 def _has(kind: type, name: str) -> bool:
-    """Return whether values of a type have an attribute. An enum can be looped over, its members can't."""
+    """Return whether values of a type have an attribute. An enum is iterable, its members are not."""
     return any(name in vars(base) for base in kind.__mro__)
 
 
 def _has_no_dimension(value: Any) -> bool:
-    """Return whether a value is numpy's array without a dimension, which is a scalar."""
+    """Return whether a value is a numpy array without a dimension, which is a scalar."""
     if not hasattr(type(value), "ndim") or value.ndim != 0:
         return False
-    return getattr(getattr(value, "dtype", None), "names", None) is None  # else it is a record
+    return getattr(getattr(value, "dtype", None), "names", None) is None  # otherwise, it is a record
 
 
 def refuse_gaps(value: Any, name: str) -> None:
-    """Refuse to write what holds a gap.
+    """Check that a value can be written.
 
-    :raises UndefinedError: if there is a gap in it, to any depth.
+    :raises UndefinedError: if it contains a missing value, at any depth.
     """
-    seen: dict[int, Any] = {}  # each kept, so that its id is no other's
+    seen: dict[int, Any] = {}  # keeps the objects, so that no id is used again
     waiting = [value]
     while waiting:
         each = undisguised(waiting.pop())
@@ -313,7 +311,7 @@ def _values_in(value: Any) -> Iterable[Any]:
     kind = type(value)
     if isinstance(value, Mapping):
         return value.values()
-    if hasattr(kind, "to_numpy"):  # of pandas
+    if hasattr(kind, "to_numpy"):  # pandas
         value = value.to_numpy()
     if hasattr(value, "tolist"):
         listed: Any = value.tolist()
@@ -327,7 +325,7 @@ def _values_in(value: Any) -> Iterable[Any]:
 
 
 def without_gaps(value: Any) -> Any:
-    """Return what :func:`as_data` was given."""
+    """Undo :func:`as_data`."""
     kind = type(value)
     if kind is Gap:
         return value._undefined_obj
@@ -343,9 +341,9 @@ def without_gaps(value: Any) -> Any:
 
 
 def as_written(value: Any) -> Any:
-    """Return data as Python itself would write them, for an author who asks for that.
+    """Return data for the filters that write them as Python does.
 
-    :raises UndefinedError: if there is a gap in them.
+    :raises UndefinedError: if they contain a missing value.
     """
     refuse_gaps(value, "")
     plain = without_gaps(value)
@@ -353,25 +351,25 @@ def as_written(value: Any) -> Any:
 
 
 def undisguised(value: Any) -> Any:
-    """Return the object itself to what is no template."""
+    """Return the object in a :class:`Container`, for code that is no template."""
     return value._of if type(value) is Container else value
 
 
 def gives_data(each: Callable[..., Any], name: str) -> Callable[..., Any]:
-    """Let a function take the objects themselves and give data."""
+    """Wrap a function: it gets the objects without :class:`Container`, and its result becomes data."""
 
     @functools.wraps(each)
     def giving_data(*args: Any, **kwargs: Any) -> Any:
         given = {key: undisguised(value) for key, value in kwargs.items()}
-        return as_data(each(*map(undisguised, args), **given), f"what {name} gives")
+        return as_data(each(*map(undisguised, args), **given), f"the result of {name}")
 
     return giving_data
 
 
 AIRFLOW: Final = ("airflow", "airflow_provider_itnio")
-"""Packages whose objects are Airflow's own; the sandbox's stand for them in tests."""
+"""Packages whose objects are Airflow's; the sandbox has replacements for tests."""
 
 
 def is_of(kind: type, *packages: str) -> bool:
-    """Return whether a type is one of these packages."""
+    """Return whether a type is from one of these packages."""
     return kind.__module__.partition(".")[0] in packages

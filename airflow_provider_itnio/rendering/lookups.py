@@ -1,4 +1,4 @@
-"""What Jinja looks up in Airflow, which is slow: looked up once for all messages of a task."""
+"""A cache for lookups in Airflow, which are slow: each is made once for all messages of a task."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from airflow_provider_itnio.rendering.gaps import as_data, without_gaps
 
 
 def read_once(variables: Mapping[str, Any]) -> dict[str, Any]:
-    """Copy a task's context so that what its names look up in Airflow is looked up once."""
+    """Copy a task's context, so that each lookup in Airflow is made once."""
     # copy.copy reads no keys: Airflow 2's context warns when some of its keys are read.
     copied = cast("dict[str, Any]", copy.copy(variables))
     if isinstance(accessors := variables.get("var"), Mapping):
@@ -23,9 +23,7 @@ def read_once(variables: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class _ReadOnce:
-    """An object of which each attribute, and each answer of ``get`` and ``xcom_pull``, is read once.
-
-    What can't be read is not read again either.
+    """Caches each attribute of an object, and each result of ``get`` and ``xcom_pull``, also errors.
 
     :param of: the object.
     """
@@ -40,22 +38,22 @@ class _ReadOnce:
             return value
 
         def answer(*args: Any, **kwargs: Any) -> Any:
-            question = f"{name} {without_gaps(args)!r} {sorted(without_gaps(kwargs).items())!r}"
-            asked = next((str(each)[:60] for each in (*args, *kwargs.values())), "")
-            return self.__once(question, f"{name}({asked!r})", lambda: value(*args, **kwargs))
+            key = f"{name} {without_gaps(args)!r} {sorted(without_gaps(kwargs).items())!r}"
+            first = next((str(each)[:60] for each in (*args, *kwargs.values())), "")
+            return self.__once(key, f"{name}({first!r})", lambda: value(*args, **kwargs))
 
         return answer
 
     def __str__(self) -> str:
         return str(self.__of)
 
-    def __once(self, question: str, name: str, read: Callable[[], Any]) -> Any:
-        if question not in self.__read:
+    def __once(self, key: str, name: str, read: Callable[[], Any]) -> Any:
+        if key not in self.__read:
             try:
-                self.__read[question] = (as_data(read(), name), None)
+                self.__read[key] = (as_data(read(), name), None)
             except Exception as error:
-                self.__read[question] = (None, error)
-        value, failure = self.__read[question]
+                self.__read[key] = (None, error)
+        value, failure = self.__read[key]
         if isinstance(failure, AttributeError):
             raise failure.with_traceback(None)  # the traceback would grow each time it is raised
         if failure is not None:

@@ -1,4 +1,4 @@
-"""What is no text: a dict, a function, a connection or another object, as Python shows it."""
+"""Values that must not become text: a dict, a function, a connection and other objects."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from airflow_provider_itnio.api.describe import describe_keys
 from airflow_provider_itnio.api.values import is_infinite, type_name
 
 PATH: Final = re.compile(r"[^\W\d]\w*(\.\w+)*")
-"""What a Jinja expression may call a value."""
+"""A name, or names with dots, in a Jinja expression."""
 
 
 class NoText(TypeError):  # noqa: N818
-    """A value would become text as Python shows it.
+    """A value would become text as Python's ``repr`` shows it.
 
-    :param name: what an error calls it.
+    :param name: the value's name in the error.
     :param value: the value.
     """
 
@@ -29,9 +29,7 @@ class NoText(TypeError):  # noqa: N818
             )
             advice = f"write its values one by one{example}; it has {describe_keys(value) or 'nothing'}"
         elif is_infinite(value):
-            advice = (
-                f"it is {value}; write words in its place, as in {{{{ '-' if {path} > 1e99 else {path} }}}}"
-            )
+            advice = f"it is {value}; write a text instead, as in {{{{ '-' if {path} > 1e99 else {path} }}}}"
         elif callable(value):
             advice = f"call it, as in {{{{ {path}() }}}}; it is a function"
         elif hasattr(type(value), "__iter__"):
@@ -42,7 +40,7 @@ class NoText(TypeError):  # noqa: N818
 
 
 def has_text(kind: type) -> bool:
-    """Return whether values of a type say what they are as a text, more than Python shows of any object."""
+    """Return whether values of a type have a useful text, and not only Python's ``repr`` of any object."""
     if issubclass(kind, (Number, list, tuple, set, frozenset)) or hasattr(kind, "ndim"):
         return True
     write = kind.__str__

@@ -25,8 +25,8 @@ class Renderer:
 
     A missing value is an error, never text. The result of an expression is not rendered again.
 
-    :param environment: the Jinja environment, never a native one; it also finds Jinja files.
-    :param variables: what the Jinja may use.
+    :param environment: the Jinja environment, never a native one. Its loader finds the Jinja files.
+    :param variables: the variables for Jinja.
     :param template_ext: endings of the names of Jinja files.
     """
 
@@ -47,10 +47,10 @@ class Renderer:
         """Compile a text that is rendered many times.
 
         :param text: the text, or the name of a Jinja file.
-        :param path: the name an error gives it.
-        :return: renders it with the variables as they are then.
-        :raises InvalidMessageError: if it can't be compiled, or the file is not found; and the function, if
-            it can't be rendered.
+        :param path: the text's path for errors.
+        :return: a function that renders the text with the current variables. It raises
+            ``InvalidMessageError`` if the text can't be rendered.
+        :raises InvalidMessageError: if the text can't be compiled, or the file is not found.
         """
         make_context, variables = self._environment.context_class, self.variables
         template = self._template(text, path, self._environment)
@@ -71,11 +71,11 @@ class Renderer:
         return self.compiled(text, path)()
 
     def text_or_object(self, text: str, path: str, *, or_number: bool = False) -> Any:
-        """Render a text; if it is one expression that gives a list, a dict or the like, give that.
+        """Render a text. If it is a single expression that returns a list or a dict, return that object.
 
         :param text: as for :meth:`compiled`.
-        :param path: the name an error gives it.
-        :param or_number: give a number too, where its text would have a decimal point.
+        :param path: the text's path for errors.
+        :param or_number: return a whole number as a number, too: as text, a float would get a decimal point.
         """
         if not self._is_one_expression(text, path):
             return self.text(text, path)
@@ -89,7 +89,7 @@ class Renderer:
         return self._evaluated(text, path, take)
 
     def native(self, text: str, path: str) -> Any:
-        """Render a text natively: one that reads as a Python value becomes that value."""
+        """Render a text natively: a text that is a Python literal becomes its value."""
         return self._evaluated(text, path, lambda values: without_gaps(native_concat(values)))
 
     def _is_one_expression(self, text: str, path: str) -> bool:
@@ -123,8 +123,8 @@ class Renderer:
         try:
             if is_template_file(text, self._template_ext):
                 return environment.get_template(text)
-            return environment.from_string(str.__str__(text))  # of an enum that is a str too
-        except (TemplateError, OSError, TypeError) as error:  # TypeError: nothing to find files with
+            return environment.from_string(str.__str__(text))  # str.__str__ for members of a str enum
+        except (TemplateError, OSError, TypeError) as error:  # TypeError: there is no loader
             if is_template_file(text, self._template_ext) and not isinstance(error, TemplateError):
                 error = TemplateNotFound(text)
             raise InvalidMessageError(f"{path}: {describe_error(error)}") from error
@@ -137,7 +137,7 @@ def _rendering_error(error: Exception, path: str) -> Exception:
 
 
 def describe_error(error: Exception) -> str:
-    """Say in a short line why a text could not be rendered, without a whole phone number."""
+    """Return why a text could not be rendered, in one short line with phone numbers masked."""
     if isinstance(error, RecursionError):
         return "it is nested too deep"
     try:
@@ -147,7 +147,7 @@ def describe_error(error: Exception) -> str:
     if isinstance(error, TemplateNotFound):
         words = f"the Jinja file {str(error.name)[:60]!r} was not found"
     if (name := _OF_LOGICAL_DATE.fullmatch(words)) is not None:
-        words += f"; a run without a logical date has no {name[1]}, but run_id and dag_run.run_after"
+        words += f"; a run without a logical date has no {name[1]}, use run_id or dag_run.run_after"
     words = re.sub(r"'?[\w.]*TemplateRows( object)?'?", "rows", words)
     words = re.sub(r"[\w.]*\._(?:List|Tuple) object", "the list", words)
     return truncate(mask_phone_numbers(words), 240) or type(error).__name__

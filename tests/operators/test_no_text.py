@@ -60,7 +60,7 @@ class Plain:
             (
                 "{{ X }}",
                 infinite,
-                "no text: it is …; write words in its place, as in {{ '-' if … > 1e99 else …",
+                "no text: it is …; write a text instead, as in {{ '-' if … > 1e99 else …",
             )
             for infinite in (
                 float("inf"),

@@ -53,7 +53,7 @@ def test_it_is_an_error_that_names_the_field(path, operator, itnio_sandbox):
 def test_a_sender_that_jinja_leaves_empty_is_an_error(name, itnio_sandbox):
     with DAG("a_dag", schedule=None):
         task = WhatsAppSendOperator(task_id="tell", recipient=NUMBER, text="x", **{name: "{{ '' }}"})
-    with pytest.raises(AirflowFailException, match=f"{name}: is empty once rendered"):
+    with pytest.raises(AirflowFailException, match=f"{name}: is empty after rendering"):
         itnio_sandbox.execute(task)
     assert itnio_sandbox.requests == []
 

@@ -60,6 +60,6 @@ def test_what_a_run_without_a_logical_date_lacks_is_told(name):
     with DAG("report", schedule=None):
         operator = WhatsAppSendOperator(task_id="tell", recipient=NUMBER, text=f"{{{{ {name} }}}}")
     with pytest.raises(
-        AirflowFailException, match=rf"a run without a logical date has no {name}, but run_id"
+        AirflowFailException, match=rf"a run without a logical date has no {name}, use run_id"
     ):
         operator.render_template_fields({})
