@@ -1,4 +1,4 @@
-"""Draw the pictures of README.md and docs/testing.md: the inbox of a real sandbox, with messages of DAGs.
+"""Draw the pictures of README.md and docs/sandbox.md: the inbox of a real sandbox, with messages of DAGs.
 
 python -m scripts.readme_picture
 """

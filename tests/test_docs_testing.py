@@ -1,4 +1,4 @@
-"""The page about testing: its tests run as a user would run them, and its tables are what the code does."""
+"""The pages about testing and the sandbox: their tests run as a user would run them, and the tables are true."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from airflow_provider_itnio.sandbox.inbox.page import Page
 from airflow_provider_itnio.sandbox.operations import routes_of
 from tests.tables import for_each
 
-PAGE = (Path(__file__).parent.parent / "docs" / "testing.md").read_text()
+GUIDES = Path(__file__).parent.parent / "docs"
+PAGE = "".join((GUIDES / name).read_text() for name in ("testing.md", "sandbox.md"))
 pytestmark = pytest.mark.xdist_group("project")  # whose tests run once
 
 AIRFLOW_2 = version("apache-airflow").startswith("2.")

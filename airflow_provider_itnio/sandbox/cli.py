@@ -84,7 +84,7 @@ def command_line() -> argparse.ArgumentParser:
                 "test numbers:",
                 *(f"  {number}  {meaning}" for number, meaning in TABLE.items()),
                 "",
-                "JSON API, to read what came and to ask for faults (docs/testing.md tells more of both):",
+                "JSON API, to read what came and to ask for faults (docs/sandbox.md describes both):",
                 *(f"  {line}" for line in JSON_API),
             ]
         ),
