@@ -1,4 +1,4 @@
-"""The pages about testing and the sandbox: their tests run as a user would run them, and the tables are true."""
+"""The pages about testing and the sandbox: their tests run as a user would run them; the tables are true."""
 
 from __future__ import annotations
 
