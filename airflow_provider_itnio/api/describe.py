@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from airflow_provider_itnio.api.characters import show_invisible
 from airflow_provider_itnio.api.masking import mask_phone_numbers
-from airflow_provider_itnio.api.values import is_gap, plain_scalar, type_name
+from airflow_provider_itnio.api.values import is_missing, plain_scalar, type_name
 
 _SHOWN: Final = 60
 _READ: Final = 500
@@ -65,7 +65,7 @@ def _described(value: Any) -> str:
         return f"a list of {len(value)}"
     if isinstance(value, Mapping):
         return "an object"
-    if is_gap(value):
+    if is_missing(value):
         return f"a missing value ({truncate(str(value), 20)})"
     if isinstance(value, Number):
         try:

@@ -13,7 +13,7 @@ from typing import Any, Final
 from airflow_provider_itnio.api.characters import DOTS, INVISIBLE_ONES, MARKS, PLUS, SLASHES, show_invisible
 from airflow_provider_itnio.api.errors import InvalidMessageError
 from airflow_provider_itnio.api.masking import mask_phone
-from airflow_provider_itnio.api.values import has_lost_digits, integral, is_gap, plain_scalar, type_name
+from airflow_provider_itnio.api.values import has_lost_digits, integral, is_missing, plain_scalar, type_name
 
 MIN_DIGITS: Final = 7
 MAX_DIGITS: Final = 14
@@ -97,7 +97,7 @@ def _as_text(value: Any, field: str, if_several: str) -> str:
         raise InvalidMessageError(
             f"{field}: one phone number, a list of {len(value)} given{_advice(if_several)}"
         )
-    if is_gap(value):
+    if is_missing(value):
         given = "none" if value is None else f"a missing value ({value!s:.20})"
         raise InvalidMessageError(f"{field}: a phone number is required, {given} given")
     if not isinstance(value, str):

@@ -29,7 +29,7 @@ def type_name(value: object) -> str:
         return "object"
 
 
-def is_gap(value: Any) -> bool:
+def is_missing(value: Any) -> bool:
     """Return whether a value is a missing value: ``None``, NaN of any type, ``NaT``, ``pandas.NA``."""
     if value is None:
         return True
@@ -39,7 +39,7 @@ def is_gap(value: Any) -> bool:
         if isinstance(value, Decimal):
             return value.is_nan()  # a signalling NaN can't be compared
         if hasattr(type(value), "as_py"):  # of pyarrow, whose null is equal to itself
-            return is_gap(value.as_py())
+            return is_missing(value.as_py())
         differs = value != value  # noqa: PLR0124 - NaN differs from itself
         # An array compares by element; pandas.NA returns itself.
         return differs is value or (getattr(differs, "ndim", 0) == 0 and bool(differs))

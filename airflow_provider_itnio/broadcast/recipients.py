@@ -14,7 +14,7 @@ from airflow_provider_itnio.api.describe import describe_key, describe_value, tr
 from airflow_provider_itnio.api.errors import InvalidMessageError
 from airflow_provider_itnio.api.masking import mask_phone
 from airflow_provider_itnio.api.phone_numbers import canonical_number, normalize_phone, split_numbers
-from airflow_provider_itnio.api.values import integral, is_gap, plain_scalar, type_name
+from airflow_provider_itnio.api.values import integral, is_missing, plain_scalar, type_name
 from airflow_provider_itnio.broadcast.entry_hints import dict_hint, entry_hint, rows_of_table
 from airflow_provider_itnio.templating import is_list_in_text
 
@@ -130,7 +130,7 @@ def recipients_of(written: Any, rendered: Any, name: str) -> Sequence[Any]:
     :return: one entry, or the entries of a list from a variable or an upstream task.
     :raises InvalidMessageError: if there is none.
     """
-    is_one = isinstance(written, (list, tuple)) or is_gap(rendered)
+    is_one = isinstance(written, (list, tuple)) or is_missing(rendered)
     entries = [rendered] if is_one else recipient_list(rendered, name)
     if not entries:
         raise InvalidMessageError(f"{name}: must contain at least one phone number, an empty list given")
@@ -160,7 +160,7 @@ def excluded_numbers(given: object) -> frozenset[str]:
     :return: the numbers, digits only.
     :raises InvalidMessageError: if one of them is invalid, since its owner could get a message.
     """
-    if is_gap(given):
+    if is_missing(given):
         raise InvalidMessageError(
             f"exclude: {'None' if given is None else describe_value(given)} given, which would message all "
             "recipients; is a return missing in the upstream function? An empty list excludes no one"
@@ -323,7 +323,7 @@ def _comparable(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         inner = map(_comparable, value)
         return tuple(inner) if isinstance(value, tuple) else list(inner)
-    return None if is_gap(value) else value
+    return None if is_missing(value) else value
 
 
 def _fingerprint(value: Any) -> int:

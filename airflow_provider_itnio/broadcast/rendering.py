@@ -7,10 +7,10 @@ from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from airflow_provider_itnio.api.errors import InvalidMessageError
-from airflow_provider_itnio.api.values import is_gap
+from airflow_provider_itnio.api.values import is_missing
 from airflow_provider_itnio.message_fields import MESSAGE_FIELDS
-from airflow_provider_itnio.rendering.gaps import RecipientData, UnknownRecipient, as_data
 from airflow_provider_itnio.rendering.lookups import read_once
+from airflow_provider_itnio.rendering.missing_values import RecipientData, UnknownRecipient, as_data
 from airflow_provider_itnio.rendering.renderer import Renderer, describe_error
 from airflow_provider_itnio.templating import is_reference, is_rendered_later
 
@@ -155,7 +155,7 @@ class PersonalMessage:
         except Exception as error:
             words = f"{type(error).__name__}: {describe_error(error)}"
             raise InvalidMessageError(f"{path}: its function failed: {words}") from error
-        if path in (*MESSAGE_FIELDS, "message") and is_gap(returned):
+        if path in (*MESSAGE_FIELDS, "message") and is_missing(returned):
             raise InvalidMessageError(f"{path}: its function returned no value; is a return missing?")
         return returned
 

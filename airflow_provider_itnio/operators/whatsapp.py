@@ -227,11 +227,11 @@ class WhatsAppSendOperator(RecordedSending, WhatsAppMessageOperator):
         self, context: Context, recipient: str, record: DeliveryRecord, earlier: PreviousOutcome | None
     ) -> ReceiptDict:
         from airflow_provider_itnio.delivery.policy import FALLBACK_IS_GONE, is_sent_again
-        from airflow_provider_itnio.operators._earlier_try import receipt_of_earlier_try
+        from airflow_provider_itnio.operators._previous_try import receipt_of_previous_try
 
         if earlier is not None:
             if not is_sent_again(earlier.outcome, earlier.cleared, self.delivery):
-                return self._wait(receipt_of_earlier_try(recipient, earlier), record)
+                return self._wait(receipt_of_previous_try(recipient, earlier), record)
             if earlier.outcome == "unknown":
                 log.warning("Sending it again, although a previous try may have sent it: %s", earlier.why)
             if self.fallback is None and record.uses_fallback(recipient):

@@ -12,21 +12,21 @@ from jinja2.filters import FILTERS
 from jinja2.runtime import Context
 
 from airflow_provider_itnio.api.values import is_infinite, plain_scalar, type_name
-from airflow_provider_itnio.rendering.gaps import (
+from airflow_provider_itnio.rendering.missing_values import (
     AIRFLOW,
     METHODS,
     PLAIN,
     Container,
-    Gap,
-    Missing,
+    MissingValue,
     RecipientData,
+    UndefinedName,
     UnknownRecipient,
     as_data,
     as_written,
     gives_data,
     is_of,
     lacks,
-    refuse_gaps,
+    refuse_missing_values,
     undisguised,
 )
 from airflow_provider_itnio.rendering.no_text import NoText, has_text
@@ -51,14 +51,14 @@ def data_environment(environment: Environment) -> Environment:
     own = environment.overlay()
     own.__class__ = _data_aware(type(environment))  # type: ignore[arg-type]
     own.context_class = _DataContext
-    own.finalize = _no_gap(environment.finalize)
+    own.finalize = _checked_output(environment.finalize)
     if environment.undefined is StrictUndefined:
-        own.undefined = Missing
+        own.undefined = UndefinedName
     kwargs = {**environment.policies["json.dumps_kwargs"], "default": _for_json}
     own.policies = {**environment.policies, "json.dumps_kwargs": kwargs}
     own.tests = {
         **environment.tests,
-        "none": lambda value: value is None or isinstance(value, Gap),
+        "none": lambda value: value is None or isinstance(value, MissingValue),
         "sameas": lambda value, other: undisguised(value) is undisguised(other),
     }
     own.filters = {
@@ -118,8 +118,8 @@ class _DataContext(Context):
             value = super().call(obj, *args, **kwargs)
         except Exception as error:
             raise _look_up_error(error, owner) from error
-        if type(value) is str and str(name).startswith("to_") and _GAP_IN_TEXT.search(value):
-            refuse_gaps(owner, f"the result of {name}")  # such as to_string of a data frame
+        if type(value) is str and str(name).startswith("to_") and _MISSING_IN_TEXT.search(value):
+            refuse_missing_values(owner, f"the result of {name}")  # such as to_string of a data frame
         return value if type(value) in PLAIN else as_data(value, f"the result of {name}")
 
 
@@ -129,15 +129,15 @@ def _look_up_error(error: Exception, owner: object) -> Exception:
     return error if is_other else LookUpFailed(error)
 
 
-def _no_gap(finalize: Callable[..., Any] | None) -> Callable[[Any], Any]:
+def _checked_output(finalize: Callable[..., Any] | None) -> Callable[[Any], Any]:
     """Refuse to write a missing value, such as NULL from a database, and a function that is not called."""
 
     def checked(value: Any) -> Any:
         kind = type(value)
-        if kind in PLAIN and finalize is None and kind is not Gap and kind not in METHODS:
+        if kind in PLAIN and finalize is None and kind is not MissingValue and kind not in METHODS:
             return value
         if finalize is not None:
-            value = finalize(value._undefined_obj if isinstance(value, Gap) else value)
+            value = finalize(value._undefined_obj if isinstance(value, MissingValue) else value)
         value = as_data(value)
         if isinstance(value, Undefined):
             return str(value)
@@ -148,7 +148,7 @@ def _no_gap(finalize: Callable[..., Any] | None) -> Callable[[Any], Any]:
     return checked
 
 
-_GAP_IN_TEXT: Final = re.compile(r"\b(?:nan|NaN|NaT|None|null)\b|<NA>")
+_MISSING_IN_TEXT: Final = re.compile(r"\b(?:nan|NaN|NaT|None|null)\b|<NA>")
 
 
 def _for_json(value: Any) -> Any:

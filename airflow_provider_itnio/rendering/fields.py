@@ -11,7 +11,7 @@ from jinja2.nativetypes import NativeEnvironment
 from airflow_provider_itnio.api.describe import describe_value
 from airflow_provider_itnio.api.errors import InvalidMessageError, NotSentError
 from airflow_provider_itnio.api.hints import object_hint
-from airflow_provider_itnio.api.values import is_gap
+from airflow_provider_itnio.api.values import is_missing
 from airflow_provider_itnio.message_fields import MESSAGE_FIELDS
 from airflow_provider_itnio.rendering.no_text import NoText
 from airflow_provider_itnio.rendering.renderer import Renderer, describe_error
@@ -67,7 +67,7 @@ class FieldRenderer:
             if name in _OBJECTS and isinstance(error.__cause__, NoText):
                 raise InvalidMessageError(f"{error}{object_hint('{', name)}") from error
             raise
-        if name in _MESSAGE and is_gap(rendered):
+        if name in _MESSAGE and is_missing(rendered):
             raise _lacking(name, rendered)
         if name in _SENDER and value and rendered == "":  # otherwise, the connection's would be used
             raise InvalidMessageError(f"{name}: is empty after rendering, {describe_value(value)} given")

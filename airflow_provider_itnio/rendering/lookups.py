@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from airflow_provider_itnio.rendering.environment import LookUpFailed
-from airflow_provider_itnio.rendering.gaps import as_data, without_gaps
+from airflow_provider_itnio.rendering.missing_values import as_data, as_given
 
 
 def read_once(variables: Mapping[str, Any]) -> dict[str, Any]:
@@ -38,7 +38,7 @@ class _ReadOnce:
             return value
 
         def answer(*args: Any, **kwargs: Any) -> Any:
-            key = f"{name} {without_gaps(args)!r} {sorted(without_gaps(kwargs).items())!r}"
+            key = f"{name} {as_given(args)!r} {sorted(as_given(kwargs).items())!r}"
             first = next((str(each)[:60] for each in (*args, *kwargs.values())), "")
             return self.__once(key, f"{name}({first!r})", lambda: value(*args, **kwargs))
 

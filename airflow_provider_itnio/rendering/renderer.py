@@ -14,7 +14,7 @@ from airflow_provider_itnio.api.errors import InvalidMessageError
 from airflow_provider_itnio.api.masking import mask_phone_numbers
 from airflow_provider_itnio.api.values import integral
 from airflow_provider_itnio.rendering.environment import LookUpFailed, data_environment
-from airflow_provider_itnio.rendering.gaps import Missing, without_gaps
+from airflow_provider_itnio.rendering.missing_values import UndefinedName, as_given
 from airflow_provider_itnio.templating import TEMPLATE_EXT, is_template_file
 
 _OF_LOGICAL_DATE: Final = re.compile(r"'((?:ds|ts)(?:_nodash)?(?:_with_tz)?|logical_date)' is undefined")
@@ -82,15 +82,17 @@ class Renderer:
 
         def take(values: Iterator[Any]) -> Any:
             value = next(iter(values), "")
-            is_object = not isinstance(value, (str, bytes, Missing)) and hasattr(type(value), "__iter__")
+            is_object = not isinstance(value, (str, bytes, UndefinedName)) and hasattr(
+                type(value), "__iter__"
+            )
             is_kept = is_object or (or_number and integral(value) is not None)
-            return without_gaps(value) if is_kept else str(value)
+            return as_given(value) if is_kept else str(value)
 
         return self._evaluated(text, path, take)
 
     def native(self, text: str, path: str) -> Any:
         """Render a text natively: a text that is a Python literal becomes its value."""
-        return self._evaluated(text, path, lambda values: without_gaps(native_concat(values)))
+        return self._evaluated(text, path, lambda values: as_given(native_concat(values)))
 
     def _is_one_expression(self, text: str, path: str) -> bool:
         if is_template_file(text, self._template_ext):

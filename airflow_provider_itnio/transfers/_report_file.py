@@ -15,7 +15,7 @@ from itertools import chain
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from airflow_provider_itnio.api.errors import ConfigurationError, InvalidMessageError
-from airflow_provider_itnio.api.values import is_gap, plain_scalar
+from airflow_provider_itnio.api.values import is_missing, plain_scalar
 
 if TYPE_CHECKING:
     from airflow_provider_itnio.transfers._rows import Rows
@@ -91,7 +91,7 @@ def _write_xlsx(rows: Rows, file: IO[bytes]) -> None:
 
 
 def _text(value: Any) -> str:
-    if is_gap(value):
+    if is_missing(value):
         return ""
     text = value.hex() if isinstance(value, (bytes, bytearray)) else str(plain_scalar(value))
     return text.encode("utf-8", "replace").decode()  # a lone surrogate can't be written
@@ -104,7 +104,7 @@ def _csv_text(value: Any) -> str:
 
 
 def _excel_value(value: Any) -> Any:
-    if is_gap(value):
+    if is_missing(value):
         return None
     plain = plain_scalar(value)
     if isinstance(plain, bool) or (isinstance(plain, (int, float, Decimal)) and _is_kept(plain)):

@@ -149,13 +149,13 @@ class RowMessages(WhatsAppBroadcastOperator):
 
     def _personal(self, fields: Mapping[str, Any], context: Context) -> PersonalMessage:
         from airflow_provider_itnio.broadcast.rendering import PersonalMessage
-        from airflow_provider_itnio.rendering.gaps import Missing
+        from airflow_provider_itnio.rendering.missing_values import UndefinedName
         from airflow_provider_itnio.transfers._table import table
 
         environment = self._text_environment()
         environment.filters.setdefault("table", table)
         for name, hint in _OF_OTHERS[self.recipient_column is None].items():
-            environment.globals.setdefault(name, Missing(hint, name=name))
+            environment.globals.setdefault(name, UndefinedName(hint, name=name))
         shared, data = resolved(self.shared, context) or {}, self._data_among(fields, context)
         return PersonalMessage(fields, environment, self._context_for(fields, context), shared, data=data)
 
@@ -167,7 +167,7 @@ class RowMessages(WhatsAppBroadcastOperator):
 
     def _filled(self, personal: PersonalMessage, recipient: Recipient) -> dict[str, Any]:
         """Render a message or a fallback for one recipient. In a retry, this may be what fetches the rows."""
-        from airflow_provider_itnio.rendering.gaps import RecipientData
+        from airflow_provider_itnio.rendering.missing_values import RecipientData
 
         if self.recipient_column is None:
             self._add_rows(personal)

@@ -15,9 +15,9 @@ from airflow_provider_itnio.api.describe import describe_key, describe_keys, des
 from airflow_provider_itnio.api.errors import ConfigurationError, ConnectionLookupError, InvalidMessageError
 from airflow_provider_itnio.api.masking import mask_phone
 from airflow_provider_itnio.api.phone_numbers import canonical_number, normalize_phone
-from airflow_provider_itnio.api.values import is_gap, type_name
+from airflow_provider_itnio.api.values import is_missing, type_name
 from airflow_provider_itnio.broadcast.recipients import FirstPositions
-from airflow_provider_itnio.rendering.gaps import RecipientData
+from airflow_provider_itnio.rendering.missing_values import RecipientData
 
 _AT_ONCE: Final = 1000
 """Rows that are fetched at a time."""
@@ -136,7 +136,7 @@ class RowRecipients(Sequence[dict[str, Any]]):
         first, missing = FirstPositions(len(self)), []
         for index, row in enumerate(self._rows):
             number = row[self._column]
-            if is_gap(number) or (isinstance(number, str) and not number.strip()):
+            if is_missing(number) or (isinstance(number, str) and not number.strip()):
                 missing.append(index)
                 continue
             try:

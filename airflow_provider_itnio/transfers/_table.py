@@ -12,8 +12,8 @@ from typing import Any, Final
 from airflow_provider_itnio.api.checks import check_number
 from airflow_provider_itnio.api.describe import describe_key, describe_keys, describe_value
 from airflow_provider_itnio.api.errors import ConfigurationError, InvalidMessageError
-from airflow_provider_itnio.api.values import is_gap, plain_scalar
-from airflow_provider_itnio.rendering.gaps import without_gaps
+from airflow_provider_itnio.api.values import is_missing, plain_scalar
+from airflow_provider_itnio.rendering.missing_values import as_given
 
 _BETWEEN: Final = 2
 """Blanks between two columns."""
@@ -40,7 +40,7 @@ def table(rows: Any, max_rows: int = 10, columns: Sequence[str] | None = None, w
     """
     max_rows = check_number("table: max_rows", max_rows, 1, 100_000, int)
     width = check_number("table: width", width, 10, 4096, int)
-    columns = without_gaps(columns)
+    columns = as_given(columns)
     if columns is not None and not isinstance(columns, (list, tuple)):
         raise InvalidMessageError(
             f"table: columns must be a list of names, such as ['region'], {describe_value(columns)} given"
@@ -63,7 +63,7 @@ def table(rows: Any, max_rows: int = 10, columns: Sequence[str] | None = None, w
 def _row(row: Any) -> Mapping[str, Any]:
     if not isinstance(row, Mapping):
         raise InvalidMessageError(f"table: takes rows, each a dict; {type(row).__name__} given")
-    return {str(name): without_gaps(value) for name, value in row.items()}
+    return {str(name): as_given(value) for name, value in row.items()}
 
 
 def _lines(names: Sequence[str], values: Sequence[Sequence[Any]], width: int) -> str:
@@ -128,7 +128,7 @@ def _fitting(columns: Sequence[Sequence[int]], is_cut: Sequence[Sequence[bool]],
 
 
 def _is_number(value: Any) -> bool:
-    return is_gap(value) or (isinstance(plain_scalar(value), Number) and not isinstance(value, bool))
+    return is_missing(value) or (isinstance(plain_scalar(value), Number) and not isinstance(value, bool))
 
 
 def _is_cut(value: Any) -> bool:
@@ -140,7 +140,7 @@ def _is_cut(value: Any) -> bool:
 
 
 def _cell(value: Any) -> str:
-    if is_gap(value):
+    if is_missing(value):
         return ""
     value = plain_scalar(value)
     if isinstance(value, float):

@@ -12,7 +12,7 @@ import pytest
 from airflow_provider_itnio.api.values import (
     has_lost_digits,
     integral,
-    is_gap,
+    is_missing,
     plain_data,
     plain_scalar,
     type_name,
@@ -50,12 +50,12 @@ NO_GAPS = ["", "nan", 0, 0.0, False, [], [None], {}, math.inf, np.array([math.na
 
 @for_each("value", GAPS)
 def test_a_missing_value_is_a_gap(value):
-    assert is_gap(value)
+    assert is_missing(value)
 
 
 @for_each("value", [*NO_GAPS, pd.DataFrame({"a": [math.nan]})])
 def test_anything_else_is_none(value):
-    assert not is_gap(value)
+    assert not is_missing(value)
 
 
 @for_each(
@@ -77,7 +77,7 @@ def test_what_is_no_whole_number_gives_none(value):
 def test_a_scalar_of_arrow_becomes_what_it_holds():
     assert plain_scalar(ArrowScalar("a")) == "a"
     assert plain_scalar(ArrowScalar(np.int64(5))) == 5
-    assert is_gap(plain_scalar(ArrowScalar(None)))
+    assert is_missing(plain_scalar(ArrowScalar(None)))
 
 
 def test_a_scalar_of_numpy_becomes_what_it_holds():
@@ -89,7 +89,7 @@ def test_a_scalar_of_numpy_becomes_what_it_holds():
 
 def test_what_can_be_asked_nothing_is_none_of_them():
     hostile = Hostile()
-    assert not is_gap(hostile)
+    assert not is_missing(hostile)
     assert integral(hostile) is None
     assert plain_scalar(hostile) is hostile
 

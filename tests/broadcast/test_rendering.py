@@ -13,7 +13,7 @@ from jinja2.sandbox import SandboxedEnvironment
 from airflow_provider_itnio.api.errors import InvalidMessageError
 from airflow_provider_itnio.broadcast.recipients import Recipient
 from airflow_provider_itnio.broadcast.rendering import PersonalMessage
-from airflow_provider_itnio.rendering.gaps import RecipientData
+from airflow_provider_itnio.rendering.missing_values import RecipientData
 from tests.tables import for_each
 
 LI = "8614718004557"

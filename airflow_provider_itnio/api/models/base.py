@@ -22,8 +22,8 @@ from airflow_provider_itnio.api.describe import describe_value, link_without_que
 from airflow_provider_itnio.api.values import (
     has_lost_digits,
     integral,
-    is_gap,
     is_infinite,
+    is_missing,
     plain_scalar,
     type_name,
 )
@@ -59,7 +59,7 @@ _SCALARS = (Number, date, time, timedelta, UUID)
 def text_value(value: object) -> str:
     """Read a text, or write a scalar as text."""
     value = value if type(value) is str else plain_scalar(value)
-    if isinstance(value, _SCALARS) and not is_gap(value) and not is_infinite(value):
+    if isinstance(value, _SCALARS) and not is_missing(value) and not is_infinite(value):
         return _written(value)
     if isinstance(value, str):
         if not value or value.isspace():
@@ -167,7 +167,7 @@ def degrees(limit: int) -> BeforeValidator:
 
     def check(value: object) -> str:
         is_number = isinstance(value, Number) and not isinstance(value, bool)
-        if is_gap(value):
+        if is_missing(value):
             text = ""
         elif is_number:
             text = _written(float(value) if isinstance(value, Fraction) else value)

@@ -23,7 +23,7 @@ from airflow_provider_itnio.api.models.base import (
 )
 from airflow_provider_itnio.api.models.text import TEXT_LIMIT
 from airflow_provider_itnio.api.validation_errors import describe_errors
-from airflow_provider_itnio.api.values import integral, is_gap, plain_data, type_name
+from airflow_provider_itnio.api.values import integral, is_missing, plain_data, type_name
 from airflow_provider_itnio.message_fields import MESSAGE_FIELDS
 
 _MEDIA: Final = ("image", "audio", "video", "document", "sticker")
@@ -124,10 +124,10 @@ def _checked(
         if problem := _beside_message(present, whole):
             return None, [problem]
         present |= {name: value for name, value in whole.items() if value is not None}
-    if gaps := [name for name, value in present.items() if is_gap(value)]:
+    if absent := [name for name, value in present.items() if is_missing(value)]:
         return None, [
             f"{describe_key(name)}: {describe_value(present[name])} given; None counts as not given"
-            for name in gaps
+            for name in absent
         ]
     declared = present.pop("type", None)
     reply_to = present.pop("reply_to", None)

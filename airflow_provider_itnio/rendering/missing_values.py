@@ -14,11 +14,11 @@ from jinja2.runtime import Macro
 from jinja2.utils import missing
 
 from airflow_provider_itnio.api.describe import closest_key, describe_keys, describe_value
-from airflow_provider_itnio.api.values import is_gap, plain_data, plain_scalar, type_name
+from airflow_provider_itnio.api.values import is_missing, plain_data, plain_scalar, type_name
 from airflow_provider_itnio.rendering.no_text import PATH, NoText, has_text
 
 
-class Gap(StrictUndefined):  # noqa: PLW1641 - it has a __hash__, which fails
+class MissingValue(StrictUndefined):  # noqa: PLW1641 - it has a __hash__, which fails
     """A missing value in data.
 
     It is false, ``none`` and not defined, and ``or`` and ``default`` replace it. To write it, compute with it
@@ -42,7 +42,7 @@ class Gap(StrictUndefined):  # noqa: PLW1641 - it has a __hash__, which fails
         return False
 
     def __eq__(self, other: object) -> bool:  # type: ignore[override]
-        return other is None or isinstance(other, Gap) or self._fail_with_undefined_error()
+        return other is None or isinstance(other, MissingValue) or self._fail_with_undefined_error()
 
     def __ne__(self, other: object) -> bool:  # type: ignore[override]
         return not self == other
@@ -51,7 +51,7 @@ class Gap(StrictUndefined):  # noqa: PLW1641 - it has a __hash__, which fails
     __repr__ = StrictUndefined._fail_with_undefined_error  # a list uses it to write its entries
 
 
-class Missing(StrictUndefined):
+class UndefinedName(StrictUndefined):
     """An undefined name. A list that contains it can't be written, either."""
 
     __slots__ = ()
@@ -199,7 +199,7 @@ class Container:
     def __format__(self, spec: str) -> str:
         if isinstance(self._of, Mapping) or not has_text(type(self._of)):
             raise NoText(self._name, self._of)
-        refuse_gaps(self._of, self._name)
+        refuse_missing_values(self._of, self._name)
         return format(self._of, spec) if spec else str(self._of)
 
 
@@ -222,13 +222,13 @@ for _name in _ARITHMETIC:
 
 METHODS: Final = (FunctionType, MethodType, BuiltinMethodType)
 PLAIN: Final = frozenset(
-    {str, int, bool, bytes, range, *METHODS, Gap, Missing, Macro, type(missing)}
+    {str, int, bool, bytes, range, *METHODS, MissingValue, UndefinedName, Macro, type(missing)}
     | {_Dict, _List, _Tuple, RecipientData, Container}
 )
 
 
 def as_data(value: Any, name: str = "", *, of_recipient: bool = False) -> Any:
-    """Replace missing values by :class:`Gap`, at any depth of dicts, lists, tuples and sets.
+    """Replace missing values by :class:`MissingValue`, at any depth of dicts, lists, tuples and sets.
 
     :param value: anything.
     :param name: the value's name for errors.
@@ -238,7 +238,7 @@ def as_data(value: Any, name: str = "", *, of_recipient: bool = False) -> Any:
     if kind in PLAIN:
         return value
     if kind is float:
-        return value if value == value else Gap(obj=value, name=name)  # noqa: PLR0124
+        return value if value == value else MissingValue(obj=value, name=name)  # noqa: PLR0124
     if kind.__name__ == "Proxy" and hasattr(kind, "__wrapped__"):  # Airflow 3's lazy values
         return as_data(value.__wrapped__, name)
     if of_recipient and issubclass(kind, dict):
@@ -254,14 +254,14 @@ def as_data(value: Any, name: str = "", *, of_recipient: bool = False) -> Any:
         return as_data(list(value), name)  # the lazy outputs of a mapped task
     if _holds_values(kind) and not _has_no_dimension(value):  # type: ignore[arg-type]  # a type is hashable
         return Container(value, name)
-    is_scalar = _has_no_dimension(value) or not any(hasattr(kind, each) for each in _NO_GAP)
-    if isinstance(value, NoneType) or (is_scalar and is_gap(value)):
-        return Gap(obj=value, name=name)
+    is_scalar = _has_no_dimension(value) or not any(hasattr(kind, each) for each in _NOT_MISSING)
+    if isinstance(value, NoneType) or (is_scalar and is_missing(value)):
+        return MissingValue(obj=value, name=name)
     is_text = has_text(kind) or callable(value) or is_of(kind, "jinja2")
     return value if is_text else Container(value, name)
 
 
-_NO_GAP: Final = ("__len__", "__iter__", "__getattr__")
+_NOT_MISSING: Final = ("__len__", "__iter__", "__getattr__")
 """Attributes that no missing value has. Comparing a value that has one may take long."""
 
 
@@ -287,7 +287,7 @@ def _has_no_dimension(value: Any) -> bool:
     return getattr(getattr(value, "dtype", None), "names", None) is None  # otherwise, it is a record
 
 
-def refuse_gaps(value: Any, name: str) -> None:
+def refuse_missing_values(value: Any, name: str) -> None:
     """Check that a value can be written.
 
     :raises UndefinedError: if it contains a missing value, at any depth.
@@ -298,10 +298,12 @@ def refuse_gaps(value: Any, name: str) -> None:
         each = undisguised(waiting.pop())
         if isinstance(each, (str, bytes, int)) or id(each) in seen:
             continue
-        if isinstance(each, Gap):
+        if isinstance(each, MissingValue):
             each._fail_with_undefined_error()
-        if is_gap(each):
-            Gap(obj=each, name=f"an entry of {name}".removesuffix(" of "))._fail_with_undefined_error()
+        if is_missing(each):
+            MissingValue(
+                obj=each, name=f"an entry of {name}".removesuffix(" of ")
+            )._fail_with_undefined_error()
         if values := list(_values_in(each)):
             seen[id(each)] = each
             waiting += values
@@ -324,19 +326,19 @@ def _values_in(value: Any) -> Iterable[Any]:
     return cast("Iterable[Any]", value) if is_looped_over else ()
 
 
-def without_gaps(value: Any) -> Any:
+def as_given(value: Any) -> Any:
     """Undo :func:`as_data`."""
     kind = type(value)
-    if kind is Gap:
+    if kind is MissingValue:
         return value._undefined_obj
     if kind is Container:
         return value._of
     if issubclass(kind, dict):
-        return {key: without_gaps(inner) for key, inner in value.items()}
+        return {key: as_given(inner) for key, inner in value.items()}
     if kind in (list, _List):
-        return [without_gaps(inner) for inner in value]
+        return [as_given(inner) for inner in value]
     if kind in (tuple, _Tuple) or hasattr(kind, "_make"):
-        return getattr(kind, "_make", tuple)([without_gaps(inner) for inner in value])
+        return getattr(kind, "_make", tuple)([as_given(inner) for inner in value])
     return value
 
 
@@ -345,8 +347,8 @@ def as_written(value: Any) -> Any:
 
     :raises UndefinedError: if they contain a missing value.
     """
-    refuse_gaps(value, "")
-    plain = without_gaps(value)
+    refuse_missing_values(value, "")
+    plain = as_given(value)
     return plain_data(plain) if isinstance(plain, Mapping) else plain
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 log = NeverRaisingLog(__name__)
 
 
-def receipt_of_earlier_try(recipient: str, earlier: PreviousOutcome) -> ReceiptDict:
+def receipt_of_previous_try(recipient: str, earlier: PreviousOutcome) -> ReceiptDict:
     """Return the receipt of a previous try, or fail as that try did.
 
     :param recipient: the phone number, digits only.
