@@ -1,4 +1,4 @@
-"""Keeps what Itniotech pushes (statuses, replies) for Airflow to ask.
+"""The receiver: a separate server that stores Itniotech's pushes (statuses, replies) for Airflow.
 
-A server of its own: imports no Airflow, nothing of ``api`` and no sandbox.
+Imports no Airflow, nothing of ``api`` and no sandbox.
 """

@@ -1,4 +1,4 @@
-"""The receiver's addresses."""
+"""The receiver's HTTP endpoints."""
 
 from __future__ import annotations
 
@@ -28,29 +28,29 @@ MOST_INCOMING: Final = 1000
 LONGEST_WAIT: Final = 25.0
 MOST_PHONES: Final = 3000
 LONGEST_UNCLEAR: Final = 24 * 3600
-"""Seconds after a question's end in which typed words may still be meant for it."""
+"""Most seconds after a question closes in which typed words may still be meant for it."""
 LONGEST_OPEN: Final = 31 * 24 * 3600
-"""Seconds for which a question may be open."""
+"""Most seconds that a question may be open."""
 MOST_READERS: Final = 500
-"""Readers that wait at a time. One more is answered at once."""
+"""Most requests that wait at a time. Further ones are answered at once."""
 
 _ASK_AGAIN: Final = 2.0
-"""Seconds after which a reader looks for what another receiver of the same database has kept."""
+"""Seconds between two reads of a waiting request, for events stored by another receiver."""
 
 _GATHERING: Final = 0.5
-"""Seconds in which who waits for many messages lets more of them come before it looks again."""
+"""Seconds that a request about several messages waits for more events before it reads again."""
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 Answer = TypeVar("Answer")
 
 
 class Receiver:
-    """What is done at each address.
+    """The handlers of all endpoints.
 
-    :param mailbox: what is kept.
-    :param writer: what keeps it.
-    :param push: tokens of who pushes.
-    :param read: tokens of who asks.
+    :param mailbox: the stored events.
+    :param writer: stores new events.
+    :param push: the push tokens.
+    :param read: the read tokens.
     """
 
     def __init__(self, mailbox: Mailbox, writer: Writer, push: Tokens, read: Tokens) -> None:
@@ -90,14 +90,14 @@ class Receiver:
 
     async def _pushed(self, request: Request) -> Response:
         if not self._push.match(request.path_params["token"]):
-            raise HTTPException(404, "there is nothing at this address")
+            raise HTTPException(404, "not found")
         pushed = await _json(request, LARGEST_PUSH)
         try:
             await self._writer.keep(read_events(pushed, int(time.time())))
         except RecursionError:
             raise HTTPException(400, "body: nested too deep") from None
         except NotKeptError as error:
-            raise HTTPException(503, f"not kept: {error}. Push it again", {"Retry-After": "10"}) from None
+            raise HTTPException(503, f"not stored: {error}. Push it again", {"Retry-After": "10"}) from None
         return JSONResponse({"status": "0"})
 
     async def _message(self, request: Request) -> Response:
@@ -129,7 +129,7 @@ class Receiver:
         try:
             found = await self._wait_for(
                 lambda: self._mailbox.incoming(after, limit),
-                # A cursor of another database is told at once: questions are opened in this one then.
+                # After a cursor of another database, answer at once: the client then reopens its questions.
                 lambda found: bool(found["messages"]) or after not in (None, found["cursor"]),
                 {INCOMING},
                 _wait(query.get("wait")),
@@ -139,11 +139,11 @@ class Receiver:
         return JSONResponse(found)
 
     async def _window(self, request: Request) -> Response:
-        told: Any = request.path_params
-        if "phone" not in told:
-            told = await _json(request, LARGEST_QUESTION)
-        told = told if isinstance(told, Mapping) else {}
-        given, business_phone = told.get("phone"), told.get("business_phone") or ""
+        body: Any = request.path_params
+        if "phone" not in body:
+            body = await _json(request, LARGEST_QUESTION)
+        body = body if isinstance(body, Mapping) else {}
+        given, business_phone = body.get("phone"), body.get("business_phone") or ""
         phone = _phone(given.removeprefix("+") if isinstance(given, str) else given)
         if business_phone and not (business_phone := digits_of(business_phone)):
             raise HTTPException(400, "business_phone: must be digits")
@@ -173,8 +173,8 @@ class Receiver:
 
     async def _close_question(self, request: Request) -> Response:
         question_id = _question_id(request.path_params["id"])
-        told = await _json(request, LARGEST_QUESTION) if await request.body() else {}
-        phones = told.get("answered_by", []) if isinstance(told, Mapping) else None
+        body = await _json(request, LARGEST_QUESTION) if await request.body() else {}
+        phones = body.get("answered_by", []) if isinstance(body, Mapping) else None
         if not isinstance(phones, list) or len(phones) > MOST_PHONES:
             raise HTTPException(400, f"answered_by: must be a list of up to {MOST_PHONES} numbers")
         answered_by = list(map(_phone, phones))
@@ -190,7 +190,7 @@ class Receiver:
         return JSONResponse({"status": "ok"})
 
     def _asked(self, answer: Handler) -> Handler:
-        """Let only those in who have the read token."""
+        """Return the handler with a check of the read token."""
 
         async def checked(request: Request) -> Response:
             scheme, _, token = request.headers.get("authorization", "").partition(" ")
@@ -205,7 +205,7 @@ class Receiver:
     async def _wait_for(
         self, read: Callable[[], Answer], is_enough: Callable[[Answer], bool], keys: set[str], wait: float
     ) -> Answer:
-        """Read until it is enough, or time is over."""
+        """Read repeatedly until the result is enough, or ``wait`` seconds have passed."""
         if self._readers >= MOST_READERS:
             wait = 0.0
         end = time.monotonic() + wait
@@ -250,7 +250,7 @@ def _message_id(given: object) -> str:
 
 def _question_id(given: object) -> str:
     if not isinstance(given, str) or not (0 < len(given) <= 64 and given.isascii() and given.isalnum()):
-        raise HTTPException(400, "question id: must be 1 to 64 letters and digits of ASCII")
+        raise HTTPException(400, "question id: must be 1 to 64 ASCII letters and digits")
     return given
 
 
@@ -258,7 +258,7 @@ def _task(given: object) -> str:
     if not isinstance(given, str) or not (
         not given or (len(given) <= 64 and given.isascii() and given.isalnum())
     ):
-        raise HTTPException(400, "task: must be up to 64 letters and digits of ASCII")
+        raise HTTPException(400, "task: must be up to 64 ASCII letters and digits")
     return given
 
 
@@ -298,4 +298,4 @@ async def _refused(_: Request, error: Exception) -> Response:
 
 
 async def _database_failed(_: Request, error: Exception) -> Response:
-    return JSONResponse({"error": "the database has failed, ask again"}, 503, {"Retry-After": "10"})
+    return JSONResponse({"error": "the database has failed, try again"}, 503, {"Retry-After": "10"})

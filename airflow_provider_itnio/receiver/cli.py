@@ -19,8 +19,8 @@ PREFIX: Final = "ITNIO_RECEIVER_"
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the receiver until Ctrl-C or SIGTERM, or print a token.
 
-    :param arguments: the command line without the command; ``None`` takes that of the process.
-    :return: the exit code: 0 when it was ended, 2 when it could not start.
+    :param arguments: the arguments after the command; ``None`` for those of the process.
+    :return: the exit code: 0 after it was stopped, 2 if it could not start.
     """
     options = command_line().parse_args(arguments)
     if options.command == "token":
@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         push, read = (Tokens.read(name, os.environ.get(name, "")) for name in _token_variables())
         if push.overlap(read):
-            raise TokenError("a push token is a read token too: who pushes must not be able to read")
+            raise TokenError("a push token is also a read token, but whoever pushes must not be able to read")
         listening = socket.create_server((options.host, options.port), family=_family(options.host))
     except TokenError as error:
         return _give_up(str(error))
@@ -50,27 +50,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def command_line() -> argparse.ArgumentParser:
-    """Describe the options."""
+    """Return the parser of the command line."""
     parser = argparse.ArgumentParser(
         prog="itnio-receiver",
-        description="Keep what Itniotech pushes (statuses of messages, replies), for Airflow to ask.",
-        epilog="Each option can be given by the environment too, as {0}DATABASE, {0}HOST, {0}PORT and "
-        "{0}KEEP_DAYS. The tokens are read from the environment alone, which no list of processes shows: "
-        "{1} and {2}, each one or two, separated by a comma.".format(PREFIX, *_token_variables()),
+        description="Store the statuses and replies that Itniotech pushes, so that Airflow can read them.",
+        epilog="Each option can also be set in the environment: {0}DATABASE, {0}HOST, {0}PORT and "
+        "{0}KEEP_DAYS. Tokens are read from the environment only, since process lists show options: "
+        "{1} and {2}, each one token or two, separated by a comma.".format(PREFIX, *_token_variables()),
     )
     commands = parser.add_subparsers(dest="command", metavar="token")
-    commands.add_parser("token", help="print a new random token, and end")
+    commands.add_parser("token", help="print a new random token and exit")
 
     def add(option: str, default: str, **more: Any) -> None:
         variable = PREFIX + option.removeprefix("--").replace("-", "_").upper()
-        # A default that is text is checked as what is given on the command line is.
+        # argparse also applies the type to a default that is text.
         parser.add_argument(option, default=os.environ.get(variable) or default, **more)
 
     add(
         "--database",
         "",
         metavar="URL",
-        help="SQLAlchemy's URL of a SQLite file or a PostgreSQL database, such as sqlite:///receipts.db",
+        help="SQLAlchemy URL of a SQLite file or a PostgreSQL database, such as sqlite:///receipts.db",
     )
     add("--host", "127.0.0.1", help="address to bind (%(default)s)")
     add("--port", str(DEFAULT_PORT), type=_port, help="port to bind, 0 for any free one (%(default)s)")
@@ -79,7 +79,7 @@ def command_line() -> argparse.ArgumentParser:
         "30",
         type=_days,
         metavar="DAYS",
-        help="how long everything is kept, 2 to 3650 days (%(default)s)",
+        help="days after which events are deleted, 2 to 3650 (%(default)s)",
     )
     return parser
 

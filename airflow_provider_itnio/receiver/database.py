@@ -17,15 +17,15 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 log = logging.getLogger(__name__)
 
 VERSION: Final = 2
-"""Of the tables. A later one adds to ``_CHANGES`` what leads to it."""
+"""The version of the tables. Each new version adds its SQL to ``_CHANGES``."""
 
 _CHANGES: Final[dict[int, tuple[str, ...]]] = {
     1: ("ALTER TABLE itnio_incoming ADD COLUMN opens_window BOOLEAN NOT NULL DEFAULT TRUE",),
 }
-"""What leads from each version of the tables to the next one, in SQL."""
+"""SQL that migrates the tables from each version to the next one."""
 
 _LOCK: Final = 0x17_A1_0C_4E
-"""Of PostgreSQL's advisory locks: one receiver at a time makes tables, or numbers incoming messages."""
+"""Key of the PostgreSQL advisory lock: one receiver at a time creates tables or numbers messages."""
 
 _BUSY_TIMEOUT: Final = 30_000
 """Milliseconds that SQLite waits for its lock."""
@@ -38,7 +38,7 @@ mailbox = sa.Table(
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("name", sa.String(16), nullable=False),
 )
-"""One row. The name stands in cursors, so that one of another database is known as such."""
+"""One row. The name is a part of cursors, so that a cursor of another database is recognized."""
 
 statuses = sa.Table(
     "itnio_status",
@@ -95,22 +95,22 @@ questions = sa.Table(
     sa.Column("received_at", sa.BigInteger, nullable=False, index=True),
     sa.Index("itnio_asked_question_phone", "phone"),
 )
-"""Which incoming messages came while someone had a question to answer: those with a number above
-``opened_after``, up to ``closed_after``, that were written up to ``open_until``. Up to ``unclear_until`` a
-person may not know yet that it is closed. ``task`` asks one question at a time; empty if that is not known.
-``received_at`` is when it may be forgotten."""
+"""The open questions of each recipient. A message belongs to a question if its number is above
+``opened_after`` and not above ``closed_after``, and it was written up to ``open_until``. Until
+``unclear_until``, later messages may still be meant for it. ``task`` has one open question at a time; empty
+if unknown. The row is deleted ``--keep-days`` after ``received_at``."""
 
 
 class DatabaseError(Exception):
-    """The database can't be used: the text says why, without the URL's password."""
+    """The database can't be used. The text gives the reason, without the URL's password."""
 
 
 def open_database(url: str) -> tuple[Engine, str]:
-    """Connect, and make the tables or bring them up to date.
+    """Connect, and create or migrate the tables.
 
-    :param url: SQLAlchemy's URL, of SQLite or PostgreSQL.
+    :param url: a SQLAlchemy URL of SQLite or PostgreSQL.
     :return: the engine, and the mailbox's name.
-    :raises DatabaseError: if it can't be.
+    :raises DatabaseError: if the database can't be used.
     """
     engine = _engine(url)
     try:
@@ -122,7 +122,7 @@ def open_database(url: str) -> tuple[Engine, str]:
 
 
 def lock(connection: Connection) -> None:
-    """Wait until no other receiver is in what this guards, up to the transaction's end."""
+    """Take the lock that all receivers of a PostgreSQL database share, until the transaction ends."""
     if connection.dialect.name == "postgresql":
         connection.execute(sa.text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
 
@@ -141,14 +141,14 @@ def _engine(url: str) -> Engine:
         ) from None
     except ImportError as error:
         raise DatabaseError(f"{_shown(url)} can't be used: {error}. Install the driver") from None
-    raise DatabaseError(f"--database: must be of SQLite or PostgreSQL, {dialect} given")
+    raise DatabaseError(f"--database: must be a SQLite or PostgreSQL database, {dialect} given")
 
 
 def _sqlite(url: str) -> Engine:
     if make_url(url).database in (None, "", ":memory:"):
-        raise DatabaseError("--database: must be a file of SQLite, such as sqlite:///receipts.db")
+        raise DatabaseError("--database: must be a SQLite file, such as sqlite:///receipts.db")
     path = make_url(url).database or ""
-    if not path.startswith("file:"):  # of a URI the umask counts
+    if not path.startswith("file:"):  # for a SQLite URI, the umask decides
         _keep_private(path)
     engine = sa.create_engine(
         url, future=True, connect_args={"timeout": _BUSY_TIMEOUT / 1000, "check_same_thread": False}
@@ -158,7 +158,7 @@ def _sqlite(url: str) -> Engine:
     def _connected(connection: Any, _: object) -> None:
         connection.isolation_level = None  # transactions are begun below
         _use_wal(connection)
-        connection.execute("PRAGMA synchronous=FULL")  # what is answered survives a power cut
+        connection.execute("PRAGMA synchronous=FULL")  # commits survive a power cut
 
     @sa.event.listens_for(engine, "begin")
     def _begun(connection: Connection) -> None:
@@ -182,20 +182,20 @@ def _use_wal(connection: sqlite3.Connection) -> None:
 
 
 def _keep_private(path: str) -> None:
-    """Let nobody but its owner read a file of SQLite, which holds what people wrote; it is made if missing.
+    """Create a SQLite file if it is missing, and restrict it to its owner, since it contains messages.
 
-    What SQLite keeps beside it gets the rights of the file, unless it is there already.
+    SQLite's ``-wal`` and ``-shm`` files get the same permissions.
     """
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     except OSError:
-        return  # SQLite says why it can't be opened
+        return  # opening the database will raise a clear error
     for one in (path, f"{path}-wal", f"{path}-shm"):
         with suppress(FileNotFoundError):
             try:
                 os.chmod(one, 0o600)
             except PermissionError:
-                log.warning("%s belongs to another user, and others may be able to read it", one)
+                log.warning("%s belongs to another user; other users may be able to read it", one)
 
 
 def _up_to_date(connection: Connection) -> str:
@@ -208,7 +208,7 @@ def _up_to_date(connection: Connection) -> str:
         return name
     if row.version > VERSION:
         raise DatabaseError(
-            f"the database has version {row.version} of the tables, this receiver knows {VERSION}: "
+            f"the database's tables have version {row.version}, this receiver only knows {VERSION}: "
             "install the newer airflow-provider-itnio"
         )
     for version in range(row.version, VERSION):

@@ -1,8 +1,8 @@
-"""What Itniotech pushes: a status of a message, what a person wrote, or something of another shape.
+"""Parse Itniotech's pushes: statuses of messages, incoming messages, and events of unknown shape.
 
-The vendor documents the status push (page pushMsgReport) and the push of texts, media and locations (page
-pushMoReport). How taps on buttons and rows arrive is not documented: each shape that WhatsApp itself has is
-read, inside ``message`` or beside it. An event that can't be read is kept whole.
+The vendor documents the push of statuses (page pushMsgReport) and of texts, media and locations (page
+pushMoReport), but not of taps on buttons and rows. For these, all shapes of WhatsApp's own API are read, in
+``message`` or at the top level. An event that can't be read is stored as a whole.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ LONGEST_ID: Final = 200
 _LONGEST_WORD: Final = 64
 _LONGEST_TEXT: Final = 20_000
 _MILLISECONDS: Final = 100_000_000_000
-"""A time from here on counts milliseconds, or thousandths of them: as seconds it would be after the year
+"""A number from here on is a time in milliseconds or smaller units: in seconds it would be after the year
 5000."""
 _UNIX: Final = re.compile(r"\d{1,20}([.,]\d*)?(E\+?\d{1,2})?", re.ASCII | re.IGNORECASE)
 
 _CLOCKS_APART: Final = 300
-"""Seconds by which Itniotech's clock may be ahead of this machine's."""
+"""Seconds that Itniotech's clock may be ahead of this machine's."""
 _ZONES_APART: Final = 24 * 3600
-"""Seconds by which a time may be ahead that was written in another zone. Later ones are no times."""
+"""Seconds that a time may be ahead because of another time zone. Later times are invalid."""
 
 
 @dataclass(frozen=True, slots=True)
 class StatusEvent:
     """A message reached a status.
 
-    :param at: Unix seconds, by Itniotech's clock; when it was pushed if that can't be read.
-    :param failure: the reason, beside ``failed``.
+    :param at: Unix seconds by Itniotech's clock; the time of the push if that can't be read.
+    :param failure: the reason, with the status ``failed``.
     """
 
     message_id: str
@@ -46,14 +46,14 @@ class StatusEvent:
 
 @dataclass(frozen=True, slots=True)
 class IncomingMessage:
-    """A person wrote, or chose a button or a row.
+    """A person wrote a message, or chose a button or a row.
 
     :param sender: the person's number, digits only.
-    :param business_phone: the number that they wrote to, digits only; empty if that is not known.
+    :param business_phone: the number that it was written to, digits only; empty if unknown.
     :param option_id: the id of the button or row that was chosen.
     :param reply_to: the id of the message that it answers.
-    :param at: Unix seconds, by Itniotech's clock; when it came if that can't be read.
-    :param opens_window: whether it is known when it was written.
+    :param at: Unix seconds by Itniotech's clock; the time of the push if that can't be read.
+    :param opens_window: whether its time could be read, so that it opens a 24-hour window.
     """
 
     message_id: str
@@ -71,7 +71,7 @@ class IncomingMessage:
 
 @dataclass(frozen=True, slots=True)
 class UnreadEvent:
-    """An event of another kind, or one that lacks what its kind must have.
+    """An event of an unknown kind, or one without a required field.
 
     :param kind: its ``eventType``, if it has one.
     :param reason: why it can't be read.
@@ -87,14 +87,14 @@ Event = StatusEvent | IncomingMessage | UnreadEvent
 
 
 def read_events(pushed: object, now: int) -> list[Event]:
-    """Read a push.
+    """Parse a push.
 
-    :param pushed: the push's body, parsed.
-    :param now: Unix seconds, used where the event has no time that can be.
-    :return: the event; and the push once more, unread, if a part of it could not be read.
+    :param pushed: the parsed JSON of the push's body.
+    :param now: Unix seconds, used if the event has no valid time.
+    :return: the event; and the push as an :class:`UnreadEvent` too, if a part of it could not be read.
     """
     if not isinstance(pushed, Mapping):
-        return [_unread(pushed, "", "is no object")]
+        return [_unread(pushed, "", "not a JSON object")]
     at = _seconds(pushed.get("timestamp"))
     if at is not None and at > now + _ZONES_APART:
         at = None
@@ -111,7 +111,7 @@ def read_events(pushed: object, now: int) -> list[Event]:
 def _read(pushed: Mapping[Any, Any], at: int | None, now: int) -> Event:
     kind = _text(pushed.get("eventType"), _LONGEST_WORD)
     if kind not in ("message-status-event", "up-message-event"):
-        return _unread(pushed, kind, "eventType is not known")
+        return _unread(pushed, kind, "unknown eventType")
     message_id = _text(pushed.get("messageId"), LONGEST_ID + 1)
     if not 0 < len(message_id) <= LONGEST_ID:
         return _unread(pushed, kind, f"messageId is missing or over {LONGEST_ID} characters")
@@ -123,12 +123,12 @@ def _read(pushed: Mapping[Any, Any], at: int | None, now: int) -> Event:
 def _status(pushed: Mapping[Any, Any], kind: str, message_id: str, at: int) -> Event:
     status = _text(pushed.get("status"), _LONGEST_WORD).lower()
     if status not in STATUSES:
-        return _unread(pushed, kind, "status is not known")
+        return _unread(pushed, kind, "unknown status")
     return StatusEvent(message_id, status, at, _reason(pushed) if status == "failed" else None)
 
 
 def _reason(pushed: Mapping[Any, Any]) -> str:
-    """Return why a message failed: a text as it is, all else as JSON."""
+    """Return why a message failed: text as it is, other values as JSON."""
     for name in ("failure", "errors", "error", "reason"):
         value = pushed.get(name)
         if isinstance(value, Mapping | list | float) and value:
@@ -139,7 +139,7 @@ def _reason(pushed: Mapping[Any, Any]) -> str:
 
 
 def _code_first(value: object) -> object:
-    """Let an object begin with its code, which a reader who gets the beginning alone must have."""
+    """Move the code of an object to the front, so that it survives when the text is cut."""
     if isinstance(value, Mapping):
         return {name: value[name] for name in ("code", *value) if name in value}
     if isinstance(value, list):
@@ -167,13 +167,13 @@ def _incoming(pushed: Mapping[Any, Any], kind: str, message_id: str, at: int | N
         option_id=option_id,
         option_title=option_title,
         reply_to=_text(context.get("id") or context.get("refMessageId"), LONGEST_ID) or None,
-        at=now if at is None or at > now + _CLOCKS_APART else at,  # a window is not open longer than a day
+        at=now if at is None or at > now + _CLOCKS_APART else at,  # so that no window is open over 24 hours
         opens_window=at is not None,
     )
 
 
 def _option(holder: Mapping[Any, Any]) -> tuple[str, str] | None:
-    """Find the id and the title of what was chosen."""
+    """Return the id and the title of the option that was chosen."""
     for place in (holder, _object(holder, "interactive")):
         for name in ("button_reply", "list_reply", "buttonReply", "listReply"):
             if chosen := _object(place, name):
@@ -198,7 +198,7 @@ def _object(holder: Mapping[Any, Any], name: str) -> Mapping[Any, Any]:
 
 
 def _text(value: object, longest: int) -> str:
-    """Return a value as text that every database takes: without NUL and lone surrogates, and cut."""
+    """Return a value as text that all databases accept: shortened, without NUL and lone surrogates."""
     if isinstance(value, bool) or not isinstance(value, str | int):
         return ""
     if isinstance(value, int):
@@ -207,12 +207,12 @@ def _text(value: object, longest: int) -> str:
 
 
 def digits_of(value: object) -> str:
-    """Return a phone number's digits, of a JSON value: none if it has none."""
+    """Return the digits of a phone number in JSON; empty if there are none."""
     return "".join(filter(str.isdecimal, _text(value, _LONGEST_WORD)))
 
 
 def _seconds(value: object) -> int | None:
-    """Read a time: a Unix time of any unit down to nanoseconds, or ISO 8601, in UTC if it names no zone."""
+    """Read a time: Unix time in any unit down to nanoseconds, or ISO 8601, in UTC if it has no zone."""
     text = repr(value) if isinstance(value, float) else _text(value, _LONGEST_WORD).strip()
     try:
         if _UNIX.fullmatch(text):

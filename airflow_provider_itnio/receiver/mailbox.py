@@ -1,4 +1,4 @@
-"""What the receiver keeps, and what can be asked of it. Each method blocks on the database."""
+"""Store and query the receiver's events. Each method blocks on the database."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from airflow_provider_itnio.receiver.database import incoming, lock, questions, 
 from airflow_provider_itnio.receiver.events import Event, IncomingMessage, StatusEvent, UnreadEvent
 
 ORDER: Final = ("none", "sent", "delivered", "read")
-"""A status moves forward only. ``failed`` is final, but for ``read`` after it."""
+"""A status only moves forward. ``failed`` is final, except that ``read`` replaces it."""
 
 WINDOW: Final = 24 * 3600
-"""Seconds after a person wrote in which ordinary messages reach them."""
+"""Seconds of a 24-hour window, from a person's last message."""
 
 LATEST: Final = "latest"
 _LARGEST_ANSWER: Final = 900_000
-"""Bytes of JSON in one answer: who asks reads 1 MiB at most."""
+"""Most bytes of JSON in one answer: clients read at most 1 MiB."""
 _FAILURE: Final = 400
-"""Bytes of a failure beside others: of a thousand messages there is room for so many of each."""
+"""Most bytes of a failure in an answer about many messages, so that a thousand of them fit."""
 _UNREAD_KEPT: Final = 10_000
 _FORGOTTEN_AT_ONCE: Final = 5_000
 
 
 class CursorError(ValueError):
-    """A cursor that no mailbox gave."""
+    """The text is not a cursor of a receiver."""
 
 
 class Mailbox:
@@ -51,20 +51,20 @@ class Mailbox:
         self._insert: Any = dialect.insert
 
     def ping(self) -> None:
-        """Ask the database for nothing."""
+        """Check that the database answers."""
         with self._reader.connect() as connection:
             connection.execute(sa.text("SELECT 1"))
 
     def keep(self, events: Iterable[Event], now: int) -> None:
-        """Keep events, all or none. What was pushed before changes nothing."""
+        """Store all events in one transaction. Events that are already stored change nothing."""
         of: dict[type[Event], list[dict[str, Any]]] = {StatusEvent: [], IncomingMessage: [], UnreadEvent: []}
         for event in events:
             of[type(event)].append(asdict(event) | {"received_at": now})
         with self._engine.begin() as connection:
-            # In one order, so that two receivers that keep the same do not wait for each other for ever.
+            # Sorted, so that two receivers that store the same events can't deadlock.
             self._add(connection, statuses, sorted(of[StatusEvent], key=_identity))
             if of[IncomingMessage]:
-                lock(connection)  # numbers become visible in their order
+                lock(connection)  # so that numbers are committed in order
                 self._add(connection, incoming, of[IncomingMessage])
             if of[UnreadEvent]:
                 connection.execute(unread_events.insert(), of[UnreadEvent])
@@ -74,9 +74,9 @@ class Mailbox:
             connection.execute(self._insert(table).on_conflict_do_nothing(), rows)
 
     def forget(self, before: int) -> int:
-        """Delete some of what came before a time, and all but the newest events of unknown shape.
+        """Delete a batch of rows from before a time, and all but the newest events of unknown shape.
 
-        :return: how many rows were deleted: 0 when there are no more.
+        :return: how many rows were deleted; 0 if there are no more.
         """
         deleted = 0
         with self._engine.begin() as connection:
@@ -93,7 +93,7 @@ class Mailbox:
         return deleted
 
     def messages(self, ids: Iterable[str]) -> list[dict[str, Any]]:
-        """Return what became of messages, one answer for each id, in their order."""
+        """Return the statuses of messages, one for each id, in the same order."""
         ids = list(ids)
         query = sa.select(statuses).where(statuses.c.message_id.in_(set(ids)))
         of: dict[str, list[RowMapping]] = {}
@@ -103,11 +103,11 @@ class Mailbox:
         return [_message(one, of.get(one, [])) for one in ids]
 
     def incoming(self, after: str | None, limit: int) -> dict[str, Any]:
-        """Return what people wrote after a cursor, and the next cursor.
+        """Return the incoming messages after a cursor, and the next cursor.
 
-        :param after: a cursor, ``latest`` for the end, ``None`` for the oldest that is kept.
-        :param limit: how many at most; there are fewer if the answer would be too large.
-        :raises CursorError: if it is no cursor.
+        :param after: a cursor, ``latest`` for the end, ``None`` to begin with the oldest message.
+        :param limit: the most messages to return; fewer are returned if the answer would be too large.
+        :raises CursorError: if ``after`` is not a cursor.
         """
         with self._reader.connect() as connection:
             if after == LATEST:
@@ -137,19 +137,19 @@ class Mailbox:
     def open_question(
         self, question_id: str, phones: Iterable[str], open_until: int, unclear_for: int = 0, task: str = ""
     ) -> dict[str, Any]:
-        """Note that people have a question to answer, from now on or, if it was noted before, since then.
+        """Open a question, and close the previous question of the same task.
 
-        It takes the place of an earlier question of the same task.
+        If the question is already stored, it keeps its first cursor.
 
-        :param question_id: the question.
-        :param phones: their numbers, digits only.
+        :param question_id: the question's id.
+        :param phones: the recipients' numbers, digits only.
         :param open_until: Unix seconds.
-        :param unclear_for: seconds after its end in which a person may not know yet that it is closed.
-        :param task: what asks it; empty if that is not known.
-        :return: the cursor behind which answers come.
+        :param unclear_for: seconds after it closes in which recipients may still type an answer to it.
+        :param task: the id of the task that asks; empty if unknown.
+        :return: the cursor after which answers arrive.
         """
         with self._engine.begin() as connection:
-            lock(connection)  # no message gets a number meanwhile
+            lock(connection)  # so that no message gets a number meanwhile
             last = connection.scalar(sa.select(sa.func.max(incoming.c.number))) or 0
             known = sa.select(sa.func.min(questions.c.opened_after)).where(
                 questions.c.question_id == question_id
@@ -177,10 +177,10 @@ class Mailbox:
         return {"cursor": f"{self._name}-{start}"}
 
     def close_question(self, question_id: str, answered_by: Collection[str], now: int) -> None:
-        """Note that a question has its answer, or gets none any more.
+        """Close a question.
 
-        :param question_id: the question, or the task that asks it.
-        :param answered_by: the numbers of who knows that it is closed, digits only.
+        :param question_id: the question's id, or the id of the task that asks.
+        :param answered_by: the number of the person who answered, in each spelling, digits only.
         :param now: Unix seconds.
         """
         with self._engine.begin() as connection:
@@ -195,11 +195,11 @@ class Mailbox:
             connection.execute(questions.update().where(mine).values(closed))
 
     def window(self, phone: str, business_phone: str = "") -> dict[str, Any]:
-        """Return when a person last wrote, and until when an ordinary message reaches them.
+        """Return when a person last wrote, and when their 24-hour window closes.
 
         :param phone: the person's number, digits only.
-        :param business_phone: the number that the message comes from, digits only: what was written to
-            another one does not count. Empty for any.
+        :param business_phone: the number that messages come from, digits only: only messages to this number
+            count. Empty for any.
         """
         query = sa.select(incoming.c.at).where(incoming.c.sender == phone, incoming.c.opens_window)
         if business_phone:
@@ -238,20 +238,20 @@ class Mailbox:
             return 0
         name, _, number = cursor.partition("-")
         if not (name.isalnum() and number.isascii() and number.isdecimal() and len(number) < 19):
-            raise CursorError("after: must be a cursor that an answer gave, or latest")
+            raise CursorError("after: must be the cursor of a previous answer, or latest")
         return int(number) if name == self._name else 0
 
 
 def has_reached(message: Mapping[str, Any], until: str) -> bool:
-    """Return whether a message has a status, a later one, or will never have it."""
+    """Return whether a message has reached a status, or has failed and never will."""
     status = message["status"]
     return status == "failed" or ORDER.index(status) >= ORDER.index(until)
 
 
 def as_one_of_many(message: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what became of a message, with the beginning of the failure."""
+    """Return a message's status with a shortened failure, for an answer about many messages."""
     if (failure := message["failure"]) is not None:
-        # What JSON would write as six characters is left out.
+        # Without control characters, which JSON writes as six characters.
         seen = "".join(one for one in failure if one >= " ")
         failure = seen.encode()[:_FAILURE].decode(errors="ignore")
     return {**message, "failure": failure}
@@ -297,8 +297,8 @@ def _incoming(row: RowMapping) -> dict[str, Any]:
 
 
 def _questions_of(message: RowMapping, asked: Iterable[RowMapping]) -> dict[str, list[str]]:
-    """Return the questions that were open to the sender when a message came, and those of which the sender
-    may not have known that they were closed."""
+    """Return the questions that were open to the sender when a message arrived, and those closed so shortly
+    before that the message may still be meant for them."""
     found: dict[str, list[str]] = {"questions": [], "closed_questions": []}
     for row in asked:
         if row["phone"] != message["sender"] or row["opened_after"] >= message["number"]:

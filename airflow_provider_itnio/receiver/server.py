@@ -1,4 +1,4 @@
-"""The receiver as a server of this process."""
+"""Run the receiver as a server in this process."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ _MOST_CONNECTIONS: Final = 2_000
 
 
 class _Server(uvicorn.Server):
-    """uvicorn's server, which does not wait for readers when it ends."""
+    """A uvicorn server that answers waiting requests when it stops."""
 
     def __init__(self, config: uvicorn.Config, receiver: Receiver) -> None:
         super().__init__(config)
         self._receiver = receiver
 
     def capture_exit(self) -> None:
-        """End when told, also before uvicorn looks for signals, which it raises again at its end."""
+        """Handle signals from now on, before uvicorn does; at its end, uvicorn raises them again."""
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self.handle_exit)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """End: readers that wait are answered with what there is."""
+        """Stop: waiting requests are answered with what is stored now."""
         self._receiver.stopping = True
         super().handle_exit(sig, frame)
 
@@ -44,9 +44,11 @@ class _Server(uvicorn.Server):
 def serve(listening: socket.socket, database: str, *, push: Tokens, read: Tokens, keep_days: int) -> None:
     """Serve until SIGINT or SIGTERM.
 
-    :param listening: the socket.
-    :param database: SQLAlchemy's URL.
-    :param keep_days: how long everything is kept, in days.
+    :param listening: the listening socket.
+    :param database: the SQLAlchemy URL.
+    :param push: the push tokens.
+    :param read: the read tokens.
+    :param keep_days: days after which events are deleted.
     :raises DatabaseError: if the database can't be used.
     """
     engine, name = open_database(database)
@@ -66,7 +68,7 @@ def serve(listening: socket.socket, database: str, *, push: Tokens, read: Tokens
     )
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     host, port = listening.getsockname()[:2]
-    log.info("listens on %s port %d, keeps everything %d days in %r", host, port, keep_days, engine.url)
+    log.info("listens on %s port %d, stores events for %d days in %r", host, port, keep_days, engine.url)
     try:
         server = _Server(config, receiver)
         server.capture_exit()

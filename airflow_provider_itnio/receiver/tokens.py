@@ -1,4 +1,4 @@
-"""The tokens that the receiver is asked with."""
+"""The receiver's push and read tokens."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ import secrets
 from collections.abc import Iterable
 
 MOST = 2
-"""Tokens of a kind, so that one can be changed while the other is still used."""
+"""Most tokens of a kind: two, so that one can be replaced while the other is still used."""
 
 
 class TokenError(ValueError):
-    """A token that is not safe enough: the text names the variable, and never the token."""
+    """A token is missing or not safe enough. The text names the variable, and never the token."""
 
 
 class Tokens:
-    """One or two tokens that are as good as each other."""
+    """One or two tokens that are both valid."""
 
     def __init__(self, tokens: Iterable[str]) -> None:
         self._tokens = tuple(token.encode() for token in tokens)
@@ -25,7 +25,8 @@ class Tokens:
     def read(cls, variable: str, value: str) -> Tokens:
         """Read tokens, separated by a comma.
 
-        :param variable: the name an error gives it.
+        :param variable: the environment variable, for errors.
+        :param value: its value.
         :raises TokenError: if there is none, more than two, or one of fewer than 128 bits.
         """
         tokens = [token for token in re.split(r"[,\s]+", value) if token]
@@ -35,7 +36,7 @@ class Tokens:
                 "`itnio-receiver token` prints a new one"
             )
         for token in tokens:
-            # 22 characters of base64 hold 128 bits; a token that repeats a few characters holds fewer.
+            # 22 base64 characters are at least 128 bits; with few different characters they are fewer.
             if not re.fullmatch(r"[A-Za-z0-9_-]{22,200}", token) or len(set(token)) < 10:
                 raise TokenError(
                     f"{variable}: must be random, of 22 to 200 letters, digits, _ and -, at least 10 of them "
@@ -45,12 +46,12 @@ class Tokens:
         return cls(tokens)
 
     def match(self, given: str) -> bool:
-        """Return whether a text is one of them. It takes as long for any text of its length."""
+        """Return whether a text is one of the tokens. The time does not depend on the tokens' content."""
         found = [hmac.compare_digest(given.encode("utf-8", "replace"), token) for token in self._tokens]
         return any(found)
 
     def overlap(self, other: Tokens) -> bool:
-        """Return whether one of them is one of the others too."""
+        """Return whether both have a token in common."""
         return not set(self._tokens).isdisjoint(other._tokens)
 
 

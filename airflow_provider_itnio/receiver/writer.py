@@ -1,4 +1,4 @@
-"""Commits what is pushed, many pushes at a time, and wakes who waits for it."""
+"""Commit pushed events in groups, and wake the requests that wait for them."""
 
 from __future__ import annotations
 
@@ -17,32 +17,32 @@ from airflow_provider_itnio.receiver.mailbox import Mailbox
 log = logging.getLogger("airflow_provider_itnio.receiver")
 
 MOST_WAITING: Final = 2_000
-"""Events that wait for the next commit. The vendor repeats what is turned away."""
+"""Most pushes that wait for the next commit. The vendor repeats a push that is rejected."""
 
 _MOST_AT_ONCE: Final = 500
 _FORGET_EVERY: Final = 3600.0
 
 INCOMING: Final = ""
-"""What readers of incoming messages wait for, in place of a message's id."""
+"""The key for incoming messages, instead of a message's id."""
 
 
 class NotKeptError(Exception):
-    """An event was not kept."""
+    """An event was not stored."""
 
 
 class Waiting:
-    """Readers that wait for a message, or for any incoming one. For the event loop's thread alone."""
+    """Requests that wait for events of certain keys. Use it only in the event loop's thread."""
 
     def __init__(self) -> None:
         self._wakers: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
 
     def add(self, keys: Iterable[str], waker: asyncio.Event) -> None:
-        """Set ``waker`` when something is kept about one of the keys."""
+        """Set ``waker`` when an event with one of the keys is stored."""
         for key in keys:
             self._wakers[key].add(waker)
 
     def remove(self, keys: Iterable[str], waker: asyncio.Event) -> None:
-        """Forget what :meth:`add` took."""
+        """Undo :meth:`add`."""
         for key in keys:
             if wakers := self._wakers.get(key):
                 wakers.discard(waker)
@@ -50,7 +50,7 @@ class Waiting:
                     del self._wakers[key]
 
     def wake(self, events: Iterable[Event]) -> None:
-        """Wake who waits for one of the events."""
+        """Wake all requests that wait for one of the events."""
         for event in events:
             if not isinstance(event, UnreadEvent):
                 key = event.message_id if isinstance(event, StatusEvent) else INCOMING
@@ -59,10 +59,10 @@ class Waiting:
 
 
 class Writer:
-    """Keeps events in the order in which they come; a commit takes all that have come meanwhile.
+    """Stores events in order. Each commit has all events that arrived during the previous one.
 
-    :param mailbox: where they are kept.
-    :param keep_seconds: how long they are kept.
+    :param mailbox: stores the events.
+    :param keep_seconds: seconds after which events are deleted.
     """
 
     def __init__(self, mailbox: Mailbox, keep_seconds: int) -> None:
@@ -72,9 +72,9 @@ class Writer:
         self._queue: asyncio.Queue[tuple[Sequence[Event], asyncio.Future[None]]] = asyncio.Queue(MOST_WAITING)
 
     async def keep(self, events: Sequence[Event]) -> None:
-        """Return once the events of a push are committed.
+        """Store the events of a push; return after the commit.
 
-        :raises NotKeptError: if they are not: too many wait, or the database has failed.
+        :raises NotKeptError: if they were not stored: too many pushes wait, or the database failed.
         """
         kept: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         try:
@@ -84,7 +84,7 @@ class Writer:
         await kept
 
     async def run(self) -> None:
-        """Commit, and forget what is old, until cancelled."""
+        """Commit events and delete old ones until cancelled."""
         forgetting = asyncio.create_task(self._forget())
         try:
             while True:
@@ -101,18 +101,18 @@ class Writer:
         try:
             await asyncio.to_thread(self._mailbox.keep, events, int(time.time()))
         except DataError:
-            if len(batch) > 1:  # one of them is at fault, the others are kept
+            if len(batch) > 1:  # one push is invalid: store each by itself
                 for one in batch:
                     await self._commit([one])
                 return
-            error = NotKeptError("the database does not take this event")
+            error = NotKeptError("the database rejects this event")
         except SQLAlchemyError as failed:
-            log.error("the database has failed, nothing is lost: Itniotech repeats (%s)", _cause(failed))
+            log.error("the database has failed; Itniotech will push the events again (%s)", _cause(failed))
             error = NotKeptError("the database has failed")
         else:
             self.waiting.wake(events)
         for _, kept in batch:
-            if not kept.done():  # who pushed may have gone
+            if not kept.done():  # the client may have disconnected
                 kept.set_exception(error) if error else kept.set_result(None)
 
     async def _forget(self) -> None:
@@ -121,10 +121,10 @@ class Writer:
                 while await asyncio.to_thread(self._mailbox.forget, int(time.time()) - self._keep_seconds):
                     pass
             except SQLAlchemyError as failed:
-                log.warning("old events could not be deleted, they will be later (%s)", _cause(failed))
+                log.warning("old events could not be deleted, trying again later (%s)", _cause(failed))
             await asyncio.sleep(_FORGET_EVERY)
 
 
 def _cause(error: SQLAlchemyError) -> str:
-    """Return the class of a database's error: its text may hold what was pushed."""
+    """Return the class name of a database error. Its text is not logged: it may contain pushed data."""
     return type(getattr(error, "orig", None) or error).__name__

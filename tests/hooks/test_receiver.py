@@ -244,7 +244,7 @@ def test_a_window_of_no_number_is_refused(asked):
 
 
 def test_a_cursor_that_no_answer_gave_is_an_error(asked):
-    with pytest.raises(ReceiverError, match="HTTP 400 after: must be a cursor"):
+    with pytest.raises(ReceiverError, match="HTTP 400 after: must be the cursor"):
         asked("incoming", "x&limit=1")
 
 

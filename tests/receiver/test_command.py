@@ -40,11 +40,14 @@ def run(monkeypatch, capsys, *arguments, **environment):
         ({**GOOD, "ITNIO_RECEIVER_READ_TOKEN": "short"}, "5 characters, 5 of them different, given"),
         ({**GOOD, "ITNIO_RECEIVER_READ_TOKEN": "abc" * 10}, "30 characters, 3 of them different, given"),
         ({**GOOD, "ITNIO_RECEIVER_READ_TOKEN": "a/b?c#0123456789abcdefghij"}, "must be random"),
-        ({**GOOD, "ITNIO_RECEIVER_READ_TOKEN": PUSH_TOKEN}, "who pushes must not be able to read"),
+        ({**GOOD, "ITNIO_RECEIVER_READ_TOKEN": PUSH_TOKEN}, "whoever pushes must not be able to read"),
         (GOOD, "--database: must be a URL such as sqlite:///"),
         ({**GOOD, "ITNIO_RECEIVER_DATABASE": "receipts.db"}, "--database: must be a URL"),
-        ({**GOOD, "ITNIO_RECEIVER_DATABASE": "sqlite://"}, "--database: must be a file of SQLite"),
-        ({**GOOD, "ITNIO_RECEIVER_DATABASE": "mysql://a:geheim@b/c"}, "SQLite or PostgreSQL, mysql given"),
+        ({**GOOD, "ITNIO_RECEIVER_DATABASE": "sqlite://"}, "--database: must be a SQLite file"),
+        (
+            {**GOOD, "ITNIO_RECEIVER_DATABASE": "mysql://a:geheim@b/c"},
+            "SQLite or PostgreSQL database, mysql given",
+        ),
         ({**GOOD, "ITNIO_RECEIVER_DATABASE": "postgresql+nix://a:geheim@b/c"}, "--database: must be a URL"),
         (
             {**GOOD, "ITNIO_RECEIVER_DATABASE": "postgresql+psycopg2://a:geheim@127.0.0.1:1/c"},

@@ -175,7 +175,7 @@ def test_tables_of_a_later_version_are_left_alone(database):
     with engine.begin() as connection:
         connection.execute(mailbox.update().values(version=VERSION + 1))
     with pytest.raises(
-        DatabaseError, match=f"version {VERSION + 1} of the tables, this receiver knows {VERSION}"
+        DatabaseError, match=f"tables have version {VERSION + 1}, this receiver only knows {VERSION}"
     ):
         open_database(database)
 
@@ -242,7 +242,7 @@ def test_a_database_that_fails_is_answered_as_such_and_then_works_again(postgres
             connection.execute(sa.text("ALTER TABLE itnio_status RENAME TO elsewhere"))
         assert receiver.push(status_push("a", "sent")) == 503
         code, answer = receiver.ask("/v1/messages/a")
-        assert (code, answer) == (503, {"error": "the database has failed, ask again"})
+        assert (code, answer) == (503, {"error": "the database has failed, try again"})
         with engine.begin() as connection:
             connection.execute(sa.text("ALTER TABLE elsewhere RENAME TO itnio_status"))
             others = sa.text(

@@ -105,7 +105,7 @@ def test_an_old_question_is_forgotten(database):
 @for_each(
     ("changed", "told"),
     [
-        ({"id": "a/b"}, "question id: must be 1 to 64 letters and digits"),
+        ({"id": "a/b"}, "question id: must be 1 to 64 ASCII letters and digits"),
         ({"id": None}, "question id"),
         ({"phones": []}, "phones: must be a list of 1 to 3000"),
         ({"phones": ["+49"]}, "phone: must be digits"),
@@ -115,7 +115,7 @@ def test_an_old_question_is_forgotten(database):
         ({"open_until": -(10**30)}, "open_until"),
         ({"unclear_for": -1}, "unclear_for: must be seconds, at most 86400"),
         ({"unclear_for": "long"}, "unclear_for"),
-        ({"task": "a/b"}, "task: must be up to 64 letters and digits"),
+        ({"task": "a/b"}, "task: must be up to 64 ASCII letters and digits"),
         ({"task": None}, "task"),
     ],
 )
