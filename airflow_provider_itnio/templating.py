@@ -13,7 +13,7 @@ _JINJA_MARKS = ("{{", "{%", "{#")
 
 
 def is_template_file(value: str, endings: Sequence[str] = TEMPLATE_EXT) -> bool:
-    """Return whether a text in a DAG file is the name of a Jinja file. A text with a blank in it is not.
+    """Return whether a text in a DAG file is the name of a Jinja file. A text with a space in it is not.
 
     :param value: the text.
     :param endings: the endings of Jinja files.

@@ -61,7 +61,7 @@ def template_of(template: Mapping[str, Any], ids: Mapping[str, str]) -> Template
         if sorted(map(str, replies.values())) != sorted(ids):
             raise InvalidMessageError(
                 "template: must have one quick reply for each option, whose value is the option's key: "
-                f"{', '.join(ids)}; or none, and they are added"
+                f"{', '.join(ids)}; or no quick reply, and they are added"
             )
         made = [
             {**one, "parameters": [_parameter(ids[str(replies[id(one)])])]} if id(one) in replies else one

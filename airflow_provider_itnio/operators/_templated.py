@@ -98,7 +98,7 @@ class TemplatedOperator(BaseOperator):
         jinja_env: Environment | None = None,
         seen_oids: set[int] | None = None,
     ) -> Any:
-        """Render a value as Airflow does, except that a text with a blank in it is never a file's name.
+        """Render a value as Airflow does, except that a text with a space in it is never a file's name.
 
         :param content: the value.
         :param context: the context for Jinja.

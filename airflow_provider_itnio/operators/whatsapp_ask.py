@@ -128,7 +128,8 @@ class WhatsAppAskOperator(AskingOperator):
         connection names no receiver, or Itniotech refused.
     :raises AirflowSkipException: if there is no answer and ``if_no_answer`` is ``skip``.
     :raises NotSentError: if no message was sent; the task's retries try again.
-    :raises UnknownOutcomeError: with ``at_least_once``, if no message is known to be accepted.
+    :raises UnknownOutcomeError: with ``at_least_once``, if it is unknown whether a message was accepted, and
+        no other was; the task's retries ask again.
     :raises ReceiverError: if the receiver is unreachable at the end, or got no push, so that there may be an
         answer; the task's retries look again.
     :raises RecordError: if the record of the question could not be written; nothing was sent.

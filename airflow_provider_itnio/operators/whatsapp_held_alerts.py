@@ -51,7 +51,7 @@ class WhatsAppHeldAlertsOperator(_Operator):
         (templated)
     :param itnio_conn_id: the connection. (templated)
     :return: the number of held alerts that were reported, over all recipients.
-    :raises InvalidMessageError: if ``recipients`` contains no valid phone number, or ``alert_template`` or
+    :raises InvalidMessageError: if an entry of ``recipients`` is no phone number, or ``alert_template`` or
         ``alert_language`` is no valid name.
     :raises InvalidParameterError: if ``itnio_conn_id`` is no text.
     """

@@ -240,7 +240,7 @@ class WhatsAppDeliveredSensor(_Sensor):
         return found
 
     def _late(self, context: Context, event: Mapping[str, Any]) -> str:
-        """Push the result to XCom, and return an error that lists the messages before ``until``."""
+        """Push the result to XCom, and return an error with the messages that have not reached ``until``."""
         found = outcome(self._sent, event["statuses"])
         self._push(context, found)
         late = {name: one for name, one in found["statuses"].items() if one["status"] in _before(self.until)}
