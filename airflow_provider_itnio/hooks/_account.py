@@ -150,6 +150,8 @@ def account_of(
             f"{at}conn_type: must be itnio, {describe_value(fields.conn_type)} given; "
             "choose Itniotech WhatsApp as the connection's type"
         )
+    for secret in filter(None, (fields.login, fields.password, fields.receiver_token)):
+        mask_secret(secret.reveal())  # Airflow masks passwords, but not the others
     for secret, name in ((fields.login, "login (the Api-Key)"), (fields.password, "password (the secret)")):
         _check_secret(secret, f"{at}{name}")
     if fields.extras is None:
@@ -237,7 +239,6 @@ def _check_secret(secret: Secret, name: str) -> None:
         raise ConfigurationError(f"{name}: is missing; fill it in")
     if not is_one_ascii_word(secret):
         raise ConfigurationError(f"{name}: must be printable ASCII characters without spaces")
-    mask_secret(secret.reveal())  # Airflow masks passwords, but not logins
 
 
 def _check_proxy(proxy: Secret, name: str) -> None:

@@ -31,7 +31,38 @@ __all__ = ["WhatsAppAnswerTrigger", "WhatsAppMessageTrigger", "WhatsAppStatusTri
 _STORED: Final = 5.0
 """Seconds after which the triggerer has surely stored an event; it stores events once a second."""
 
+_SHARED_FOR: Final = 60.0
+"""Seconds after which a connection is looked up again."""
+
 log = NeverRaisingLog(__name__)
+
+
+class _SharedHook:
+    """A hook, and the lock of who looks up its connection.
+
+    :param hook: the hook.
+    :param until: the time of the event loop until which it is used.
+    """
+
+    def __init__(self, hook: ItnioHook, until: float) -> None:
+        self.hook, self.until = hook, until
+        self.loop, self.lock = asyncio.get_running_loop(), asyncio.Lock()
+
+
+_shared_hooks: Final[dict[str, _SharedHook]] = {}
+
+
+async def _hook_of(conn_id: str) -> ItnioHook:
+    """Return the hook that all triggers of a connection share for a minute.
+
+    A triggerer makes about five look-ups a second: hundreds of triggers would wait for minutes.
+    """
+    loop, shared = asyncio.get_running_loop(), _shared_hooks.get(conn_id)
+    if shared is None or shared.loop is not loop or loop.time() > shared.until:
+        shared = _shared_hooks[conn_id] = _SharedHook(ItnioHook(conn_id), loop.time() + _SHARED_FOR)
+    async with shared.lock:
+        await shared.hook.aaccount()
+    return shared.hook
 
 
 class _Asking:
@@ -85,10 +116,10 @@ class WhatsAppStatusTrigger(_Asking, BaseTrigger):
         """Yield one event: ``receipt``, and ``statuses`` and ``problem`` as in :meth:`StatusWait.result`."""
         receipt = {"receipt": self.receipt}
         wait = StatusWait(self.message_ids, self.until, self.ends_at, ends_on_failure=self.ends_on_failure)
-        hook = ItnioHook(self.itnio_conn_id)
         try:
             while True:
                 try:
+                    hook = await _hook_of(self.itnio_conn_id)
                     pause = wait.take(await hook.amessage_status(**wait.question()))
                 except MAY_PASS as error:
                     pause = wait.take(error)
@@ -122,12 +153,13 @@ class WhatsAppAnswerTrigger(_Asking, BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield one event: ``question``, and the result as in :meth:`AnswerWait.result`."""
-        question, hook = Question.from_dict(self.question), ItnioHook(self.itnio_conn_id)
+        question = Question.from_dict(self.question)
         result: dict[str, Any] = {"answer": None, "failed": {}, "cursor": question.cursor}
         try:
             wait = AnswerWait(question, Secret(""), has_template=self.has_template)
             while True:
                 try:
+                    hook = await _hook_of(self.itnio_conn_id)
                     wait.secret = (await hook.aaccount()).credentials.secret
                     incoming = await hook.aincoming(**wait.what_to_read())
                     pause = wait.take(incoming, await hook.amessage_status(**wait.what_to_ask()))
@@ -142,6 +174,7 @@ class WhatsAppAnswerTrigger(_Asking, BaseTrigger):
             result = wait.result()
             if result["answer"]:  # typed answers count for other questions from now on
                 with suppress(*MAY_PASS):
+                    hook = await _hook_of(self.itnio_conn_id)
                     await hook.aclose_question(question.id, result["answer"]["answered_by"])
         except ItnioError as error:  # e.g. the connection was deleted
             result |= {"problem": f"{type(error).__name__}: {error}"}
@@ -206,7 +239,8 @@ class WhatsAppMessageTrigger(_Asking, BaseEventTrigger):
         while True:
             asked_at = time.monotonic()
             try:
-                answer = await ItnioHook(self.itnio_conn_id).aincoming(cursor, wait=LONGEST_WAIT)
+                hook = await _hook_of(self.itnio_conn_id)
+                answer = await hook.aincoming(cursor, wait=LONGEST_WAIT)
             except ItnioError as error:
                 self._log_once(f"{error}. The receiver is asked again every {AFTER_ERROR:g} s")
                 await asyncio.sleep(AFTER_ERROR)

@@ -1,0 +1,43 @@
+"""Hundreds of triggers in one triggerer, where each look-up of a connection waits for the one before."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from airflow.providers.common.compat import connection as of_airflow
+
+from airflow_provider_itnio.hooks import _account
+from airflow_provider_itnio.triggers import whatsapp
+from airflow_provider_itnio.triggers.whatsapp import WhatsAppStatusTrigger
+
+
+def look_ups_and_masks(monkeypatch, triggers):
+    """Run triggers together; give how often their connection was looked up, and how many secrets masked."""
+    look_ups, masks, look_up = [], [], of_airflow.get_async_connection
+
+    async def counted(conn_id, *more):
+        look_ups.append(conn_id)
+        await asyncio.sleep(0.05)
+        return await look_up(conn_id, *more)
+
+    monkeypatch.setattr(of_airflow, "get_async_connection", counted)
+    monkeypatch.setattr(_account, "mask_secret", masks.append)
+
+    async def run():
+        ends = [anext(WhatsAppStatusTrigger([f"m-{n}"], "sent", time.time()).run()) for n in range(triggers)]
+        return await asyncio.gather(*ends)
+
+    assert {event.payload["problem"] for event in asyncio.run(run())} == {""}
+    return len(look_ups), len(masks)
+
+
+def test_they_look_their_connection_up_once(connect, receiver, monkeypatch):
+    connect(extra=receiver.extra)
+    assert look_ups_and_masks(monkeypatch, 20) == (1, 3)
+
+
+def test_a_connection_is_looked_up_again_after_a_while(connect, receiver, monkeypatch):
+    connect(extra=receiver.extra)
+    monkeypatch.setattr(whatsapp, "_SHARED_FOR", -1.0)
+    assert look_ups_and_masks(monkeypatch, 5)[0] == 5
