@@ -60,9 +60,7 @@ def _without_harm(add: Callable[[Any, DagAlerts], None], subject: Any, of: Calla
         if _Latest.alerts:
             add(subject, _Latest.alerts)
     except Exception as error:
-        with suppress(
-            Exception
-        ):  # formatting the error or logging it may fail, and DAG files must still be read
+        with suppress(Exception):  # an error in formatting or logging must not fail the DAG file
             words = f"{type(error).__name__}: {error}"[:300]
             _LOG.warning("[itnio]: no alerts could be set up for DAG %r: %s", subject.dag_id, words)
 

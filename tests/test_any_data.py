@@ -1,4 +1,4 @@
-"""Whatever stands in the data, nothing but this package's own errors comes of it, and no gap is sent."""
+"""For any data, only this package's own errors are raised, and no missing value is sent."""
 
 from __future__ import annotations
 

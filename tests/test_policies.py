@@ -1,4 +1,4 @@
-"""All DAGs alert by one line of configuration, and none is broken by it, whatever the line says."""
+"""Alerts for all DAGs by one line of configuration; an invalid line breaks no DAG."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can't be used in ``[itnio]`` is one line: option, what it must be, what was given, what is done."""
+"""An invalid option of ``[itnio]`` is logged once: the option, the rule, the value, and what is used."""
 
 from __future__ import annotations
 

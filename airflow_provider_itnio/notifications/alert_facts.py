@@ -159,9 +159,7 @@ def _of_dag(context: Mapping[str, Any]) -> AlertFacts:
     reason = _text(context.get("reason"))
     reason = reason or _error_of(context.get("exception"))
     dag_id = _text(_attribute(run, "dag_id") or _attribute(dag, "dag_id"))
-    if (
-        kind == "event" and reason and dag_id
-    ):  # Airflow 2's backfill calls back before it has stored the run's state
+    if kind == "event" and reason and dag_id:  # Airflow 2's backfill: the run's state is not stored yet
         kind = "dag_succeeded" if reason == "success" else "dag_failed"
     if kind == "dag_succeeded":
         reason = ""

@@ -1,4 +1,4 @@
-"""``@task.whatsapp``: what a function returns is sent."""
+"""``@task.whatsapp`` sends what a function returns."""
 
 from __future__ import annotations
 

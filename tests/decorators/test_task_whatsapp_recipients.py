@@ -1,4 +1,4 @@
-"""``@task.whatsapp(recipients=...)``: what is returned goes to all of them."""
+"""``@task.whatsapp(recipients=...)`` sends the result to all recipients."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``@task.whatsapp``: what is no message, and ends that are as for the operator."""
+"""``@task.whatsapp``: results that are no message, and errors as for the operator."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A file in an alert: what the notifier is told of it, and the alert that is sent where it can't be."""
+"""A file in an alert: errors in the DAG file, and the default alert if the file can't be sent."""
 
 from __future__ import annotations
 

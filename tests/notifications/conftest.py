@@ -12,7 +12,7 @@ from airflow_provider_itnio.notifications import alert_state, whatsapp
 
 @pytest.fixture(params=["notify", "async_notify"])
 def tell(request):
-    """Let a notifier tell of an event, where Airflow calls it and where it awaits it."""
+    """Send an alert of an event in both ways: Airflow calls the notifier, or awaits it."""
 
     def call(notifier, context):
         if request.param == "notify":
@@ -24,7 +24,7 @@ def tell(request):
 
 @pytest.fixture
 def told():
-    """Let a notifier tell of an event where Airflow calls it, for tables of what both ways share."""
+    """Send an alert of an event by calling the notifier, for tables of what both ways share."""
     return lambda notifier, context: notifier.notify(context)
 
 
@@ -73,13 +73,13 @@ def not_given_up(monkeypatch):
 
 @pytest.fixture
 def quick_look_ups(monkeypatch):
-    """A connection that is not there is looked up as often as ever, without a pause."""
+    """A missing connection is looked up as often as usual, without a pause."""
     monkeypatch.setattr(whatsapp, "_LOOK_UP_PAUSES", [0.0] * len(whatsapp._LOOK_UP_PAUSES))
 
 
 @pytest.fixture
 def variables(monkeypatch, tmp_path):
-    """Give the variables, of which there are none yet."""
+    """Return the variables, still empty."""
     variables = Variables()
     monkeypatch.delenv("AIRFLOW__ITNIO__ALERT_LIMIT")
     monkeypatch.setattr(alert_state, "Variable", variables)

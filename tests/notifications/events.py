@@ -1,4 +1,4 @@
-"""Contexts as Airflow gives them to callbacks, of small objects that hold what the real ones hold."""
+"""Contexts as Airflow passes them to callbacks, with small objects instead of the real ones."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def of_dag(state="failed", *, reason="task_failure", ti=None, **changes):
 
 
 def of_deadline(**changes):
-    """Give the context of a missed deadline, which has travelled as JSON."""
+    """Return the context of a missed deadline, after serialization as JSON."""
     context = {
         "dag_run": {
             "dag_id": "nightly_load",

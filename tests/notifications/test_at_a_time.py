@@ -1,4 +1,4 @@
-"""An alert goes to everyone, to 16 at a time through one client, and in time."""
+"""An alert is sent to all recipients, 16 at a time through one client, and in time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Data in an alert: a gap is no text, a text stays one, and nothing that came with an event is rendered."""
+"""Data in an alert: missing values are no text, texts stay texts, and data is never rendered."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ JINJA = "{{ conn.itnio_default.password }}"
 
 @pytest.fixture(autouse=True)
 def account(connect, sandbox, monkeypatch):
-    """The connection's secret is no one else's."""
+    """The connection has a unique secret."""
     monkeypatch.setattr(sandbox._vendor.account, "secret", SECRET)
     connect(password=SECRET)
 

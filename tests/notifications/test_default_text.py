@@ -1,4 +1,4 @@
-"""The words of an alert that was given none."""
+"""The default text of an alert."""
 
 from __future__ import annotations
 

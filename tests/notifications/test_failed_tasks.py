@@ -52,7 +52,7 @@ def failed_tasks(states, *, dag=NIGHTLY):
 
 
 def named(event):
-    """Give the tasks, in whose place Airflow's own word for the reason is told if there are none."""
+    """Return the failed tasks in an alert; without them, Airflow's reason."""
     facts = alert_facts(event)
     assert (facts.error, facts.error_line) == (("", "") if facts.failed_tasks else ("task_failure",) * 2)
     assert not facts.failed_tasks or alert_facts(event | {"reason": "timed_out"}).error == "timed_out"

@@ -1,4 +1,4 @@
-"""A storm of alerts: the first go out, the rest are held back and told of."""
+"""Many alerts at once: the first are sent, the rest are held back and reported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Any doubt sends: whatever fails, stands in the Variable or takes too long, an alert goes out."""
+"""In doubt, an alert is sent: after any error, with an invalid Variable, or if the count takes too long."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_a_variable_that_cant_be_kept_is_not_asked_for_again_for_a_minute(tell, 
 
 @pytest.fixture
 def answers_late(sandbox, variables, monkeypatch):
-    """Let Airflow answer once the first alert has gone out, which is not to wait for it."""
+    """Let Airflow answer only after the first alert was sent, which must not wait for it."""
 
     def answer():
         with suppress(TimeoutError):
@@ -132,7 +132,7 @@ def test_a_decision_that_is_written_too_late_takes_no_held_alerts_along(
 
 
 class DeadlockImminentError(BaseException):
-    """As Airflow 3.3's, which stands in no public module."""
+    """As Airflow 3.3's, which is in no public module."""
 
 
 def test_a_variable_that_cant_be_read_again_holds_nothing_back(tell, sandbox, variables, option, monkeypatch):

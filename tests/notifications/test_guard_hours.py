@@ -1,4 +1,4 @@
-"""Quiet hours, and what stands in the Variable."""
+"""Quiet hours, and the content of the Variable."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A task tells what is held back: of whom something is, once, and never the same again."""
+"""The operator for held alerts: each recipient with held alerts gets one summary, never repeated."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An alert goes out though the log takes no line."""
+"""An alert is sent although logging fails."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an alert says of exceptions that hold others, say nothing, or fail when they are asked."""
+"""Alerts of exceptions that contain others, have no text, or raise in ``str``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Quiet hours go by the clock on the wall, also on the days when clocks change, and the time told is true."""
+"""Quiet hours are in local time, also on days with a change of daylight saving time."""
 
 from __future__ import annotations
 

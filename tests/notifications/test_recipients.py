@@ -1,4 +1,4 @@
-"""Several recipients: each gets theirs, whatever becomes of the others."""
+"""Several recipients: an error for one does not affect the others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A success is told of as a recovery: once, and only of what had failed."""
+"""A success after a failure is reported as a recovery, once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One notifier tells of many events: it never changes, and what came with one is never run in another."""
+"""One notifier for many events: it is never changed, and data of an event is never rendered in another."""
 
 from __future__ import annotations
 

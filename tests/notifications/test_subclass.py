@@ -1,4 +1,4 @@
-"""A notifier of the user's own, with template fields of its own."""
+"""A user's subclass of the notifier, with its own template fields."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class TeamNotifier(WhatsAppNotifier):
 
 
 def tell(notifier, context, awaited):
-    """Tell of an event as Airflow does: it calls the notifier, or awaits it in the triggerer."""
+    """Send an alert as Airflow does: it calls the notifier, or awaits it in the triggerer."""
     if not awaited:
         return notifier(context)
     notifier.context = context

@@ -1,4 +1,4 @@
-"""A Variable that could not be read is not written over: what is held back is told later."""
+"""A Variable that can't be read is not overwritten: held alerts are reported later."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ NOW = 1_795_608_000  # the clock's
 
 
 class Store:
-    """What keeps Variables: Airflow 3's supervisor, or the place where Airflow 2 reads and writes them."""
+    """The store of Variables: Airflow 3's supervisor, or Airflow 2's database."""
 
     def __init__(self):
         self.value = None

@@ -1,4 +1,4 @@
-"""What was held back is put back if its message did not go out; if that fails, the log tells it."""
+"""Held alerts are put back if their message was not sent; if that fails, they are logged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An alert with a WhatsApp template takes it for those whom a text does not reach, as the receiver says."""
+"""An alert uses the WhatsApp template for recipients whose 24-hour window the receiver reports as closed."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ def message_has_arrived(receiver, left):
 
 
 def triggered(trigger):
-    """Let a triggerer run a trigger to its event, made anew from what is stored of it."""
+    """Run a trigger to its event, deserialized as in a triggerer."""
     path, kwargs = trigger.serialize()
     assert path == "airflow_provider_itnio.triggers.whatsapp.WhatsAppAnswerTrigger"
 

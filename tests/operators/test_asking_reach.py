@@ -1,4 +1,4 @@
-"""Whom a question reaches, and by which message."""
+"""The recipients that a question reaches, and with which message."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Words that perhaps are an answer are no silence: ``if_no_answer`` does not act on them."""
+"""Typed words that may be an answer: ``if_no_answer`` is not used."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ pytestmark = pytest.mark.usefixtures("asked_often", "pushed_to_receiver")
 
 @pytest.fixture(autouse=True)
 def patient(monkeypatch):
-    """The receiver may take its time to say whose window is closed, as on a busy machine."""
+    """The receiver may take long to report the windows, as on a busy machine."""
     monkeypatch.setattr("airflow_provider_itnio.broadcast.fallbacks._SECONDS", 60)
 
 
@@ -45,13 +45,13 @@ def person(name):
 
 @pytest.fixture
 def closed():
-    """Someone whose window is closed, which the receiver says too."""
+    """A number whose window is closed, also in the receiver."""
     return person("Clo")
 
 
 @pytest.fixture
 def misjudged(receiver):
-    """Someone whose window is closed, and of whom the receiver says that it is open."""
+    """A number whose window is closed, but open in the receiver."""
     found = person("Mis")
     wrote_now(receiver, found)
     return found
@@ -77,7 +77,7 @@ def falling_back(recipients, store=None, **fields):
 
 
 def sent(sandbox):
-    """Give the type of each message by whom it went to, in order."""
+    """Return the type of each message by recipient, in order."""
     types = {}
     for message in sandbox.messages:
         types.setdefault(message.recipient, []).append(message.type)

@@ -1,4 +1,4 @@
-"""A broadcast's first message, as it is sent, stands in the log before it leaves."""
+"""A broadcast logs its first message before it is sent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a broadcast does where the record, the answers or the task's end come at a bad moment."""
+"""A broadcast whose record, responses or end come at a bad moment."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def recorded(store):
 
 
 def test_what_is_known_is_on_record_before_the_last_answers_are_waited_for(store, sandbox, monkeypatch):
-    """Airflow kills the process a few seconds after it has told it to end."""
+    """Airflow kills the process a few seconds after SIGTERM."""
     *people, slow = numbers(21)
     sandbox.fail_next(recipient=slow, delay=1.5)
     run = broadcast_run([*people, slow], store=store)

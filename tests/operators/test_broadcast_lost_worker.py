@@ -1,4 +1,4 @@
-"""What a lost worker leaves of a broadcast, and what it can repeat."""
+"""A worker that is lost during a broadcast: what is recorded, and what a retry can repeat."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a broadcast says to each: Jinja filled in per recipient, look-ups made once, and data never run."""
+"""The messages of a broadcast: Jinja rendered per recipient, lookups made once, data never rendered."""
 
 from __future__ import annotations
 

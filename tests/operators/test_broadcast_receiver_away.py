@@ -1,4 +1,4 @@
-"""A broadcast that waits until its messages have arrived, where its receiver is away or knows nothing."""
+"""A broadcast with wait_for whose receiver is unreachable or got no push."""
 
 from __future__ import annotations
 

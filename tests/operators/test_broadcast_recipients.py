@@ -1,4 +1,4 @@
-"""Whom a broadcast goes to: every form of recipients, each judged by itself, and none twice at a time."""
+"""The recipients of a broadcast: all forms, each checked separately, and one message at a time to each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""No secret, Api-Key or signature, and no whole number, stands in a log or an error of a broadcast."""
+"""No log or error of a broadcast contains a secret, Api-Key, signature or whole phone number."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PEOPLE = numbers(6)
 
 @pytest.fixture(autouse=True)
 def account(connect, sandbox, monkeypatch):
-    """The sandbox's account has a key and a secret that are no one else's."""
+    """The sandbox's account has a unique key and secret."""
     monkeypatch.setattr(sandbox._vendor.account, "api_key", API_KEY)
     monkeypatch.setattr(sandbox._vendor.account, "secret", SECRET)
     connect(login=API_KEY, password=SECRET, extra={"max_attempts": 1})

@@ -1,4 +1,4 @@
-"""A broadcast that waits until its messages have arrived: the sandbox pushes to a receiver that runs."""
+"""A broadcast with wait_for: the sandbox pushes to a running receiver."""
 
 from __future__ import annotations
 

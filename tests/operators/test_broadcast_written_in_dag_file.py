@@ -1,4 +1,4 @@
-"""A mistake that can be seen in the DAG file is an error of that file; recipients are data, and wait."""
+"""A mistake in a plain value is an import error of the DAG file; recipients are data, and checked later."""
 
 from __future__ import annotations
 

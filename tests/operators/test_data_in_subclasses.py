@@ -1,4 +1,4 @@
-"""What a subclass makes of a mapped task's data: Jinja in it is never run."""
+"""Subclasses that build fields from a mapped task's data: Jinja in the data is never rendered."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def test_what_the_dag_file_says_is_run_beside_data_with_jinja(itnio_sandbox):
 
 
 class SetInExecute(WhatsAppBroadcastOperator):
-    """Makes its text of what an upstream task gave, when it runs."""
+    """Builds its text from an upstream task's output, in execute."""
 
     def execute(self, context):
         self.text = f"Hello {{{{ recipient.phone[:2] }}}}: {context['ti'].xcom_pull('load')}"
@@ -119,7 +119,7 @@ class SetInExecute(WhatsAppBroadcastOperator):
 
 
 class SetInPreExecute(WhatsAppBroadcastOperator):
-    """Does so before it runs."""
+    """Builds its text from an upstream task's output, in pre_execute."""
 
     def pre_execute(self, context):
         self.text = f"Hello {{{{ recipient.phone[:2] }}}}: {context['ti'].xcom_pull('load')}"

@@ -1,4 +1,4 @@
-"""Data is sent as it is: only what the DAG file says is Jinja, in a mapped task and everywhere else."""
+"""Data is never rendered: only Jinja in the DAG file is, in mapped tasks and everywhere else."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ pytestmark = pytest.mark.usefixtures("account")
 
 @pytest.fixture
 def account(connect, sandbox, monkeypatch):
-    """The connection's secret is no one else's."""
+    """The connection has a unique secret."""
     monkeypatch.setattr(sandbox._vendor.account, "secret", SECRET)
     connect(password=SECRET, extra={"max_attempts": 1})
 
 
 def sent(sandbox):
-    """Give all that was sent, in which the secret never stands."""
+    """Return all that was sent, having checked that it does not contain the secret."""
     whole = json.dumps([message.body for message in sandbox.messages])
     assert SECRET not in whole
     return whole

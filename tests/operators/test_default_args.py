@@ -1,4 +1,4 @@
-"""``default_args`` are shared with other operators: what a task is given itself wins over them."""
+"""``default_args`` are shared with other operators: the task's own arguments win."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A text where it reaches, a WhatsApp template where not: the sandbox pushes to a receiver that runs."""
+"""A text inside the 24-hour window, a WhatsApp template outside: the sandbox pushes to a running receiver."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ pytestmark = pytest.mark.usefixtures("pushed_to_receiver")
 
 @pytest.fixture
 def closed():
-    """A number whose window is closed, which the receiver says too."""
+    """A number whose window is closed, also in the receiver."""
     return new_number()
 
 
 @pytest.fixture
 def misjudged(receiver):
-    """A number whose window is closed, and of which the receiver says that it is open."""
+    """A number whose window is closed, but open in the receiver."""
     number = new_number()
     assert receiver.push(text_push(f"from-{number}", "hi", phone=number, at=int(time.time()))) == 200
     return number

@@ -1,4 +1,4 @@
-"""A fallback that a person removes between two tries of a task that has chosen it for somebody."""
+"""A fallback that is removed between two tries of a task that has chosen it for a recipient."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("pushed_to_receiver")
 
 @pytest.fixture
 def misjudged(receiver):
-    """A number whose window is closed, and of which the receiver says that it is open."""
+    """A number whose window is closed, but open in the receiver."""
     number = new_number()
     wrote_now(receiver, {"phone": number})
     return number

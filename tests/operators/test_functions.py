@@ -1,4 +1,4 @@
-"""A function of ``(context, jinja_env)`` may stand in every template field; what it gives is data."""
+"""All template fields take a function of ``(context, jinja_env)``; its result is data."""
 
 from __future__ import annotations
 

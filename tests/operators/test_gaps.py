@@ -1,4 +1,4 @@
-"""A value that data lack (``None``, NaN, ``NaT``, ``NA``) is an undefined name, and never becomes text."""
+"""A missing value (``None``, NaN, ``NaT``, ``NA``) is undefined, and never becomes text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Gaps in data frames, arrays, objects and other containers."""
+"""Missing values in data frames, arrays, objects and other containers."""
 
 from __future__ import annotations
 

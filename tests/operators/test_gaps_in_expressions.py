@@ -1,4 +1,4 @@
-"""Gaps that expressions give, in each field and way of sending."""
+"""Missing values from expressions, in each field and way of sending."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever stands in the data, nothing but errors of this package and of Airflow leaves an operator."""
+"""For any data, an operator raises only errors of this package and of Airflow."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A line that the log does not take, from INFO on, changes nothing of what is sent."""
+"""An error in logging, from INFO on, does not change what is sent."""
 
 from __future__ import annotations
 

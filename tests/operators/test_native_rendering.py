@@ -1,4 +1,4 @@
-"""A text is a text, also in a DAG that renders natively; an object belongs only where one is given whole."""
+"""With native rendering, a text stays a text; only a field given as one expression becomes an object."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who has the message gets it no second time, and nobody goes without: the whole table, try after try."""
+"""No message is sent twice and none is lost: the whole table of outcomes, try after try."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Objects in a text: what Python shows of a connection, a function or a generator is sent to nobody."""
+"""Objects in a text: Python's repr of a connection, a function or a generator is never sent."""
 
 from __future__ import annotations
 

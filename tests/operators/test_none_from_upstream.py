@@ -1,4 +1,4 @@
-"""An upstream task that gave nothing: no field is left out without a word, and no other sender is taken."""
+"""An upstream task that returned None: no field is left out silently, and no other sender is used."""
 
 from __future__ import annotations
 

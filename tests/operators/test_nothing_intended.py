@@ -1,4 +1,4 @@
-"""What fails before a socket is there is a fault of the configuration, or not sent: nothing was intended."""
+"""An error before a socket is open is a configuration error or not sent: no intent is recorded."""
 
 from __future__ import annotations
 

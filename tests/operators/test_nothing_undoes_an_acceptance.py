@@ -1,4 +1,4 @@
-"""What happens behind an acceptance: the record first, and then nothing that fails the task."""
+"""After an acceptance: the record is written first, and no later error fails the task."""
 
 from __future__ import annotations
 

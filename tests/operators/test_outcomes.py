@@ -1,4 +1,4 @@
-"""What becomes of one message, and what Airflow then does: the whole table, over a real socket."""
+"""The outcome of one message, and what Airflow then does: the whole table, over a real socket."""
 
 from __future__ import annotations
 

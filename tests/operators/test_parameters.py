@@ -1,4 +1,4 @@
-"""Every parameter stands in the signature, takes default_args, and gets through .partial."""
+"""Every parameter is in the signature, and works in default_args and .partial."""
 
 from __future__ import annotations
 

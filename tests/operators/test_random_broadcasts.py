@@ -26,7 +26,7 @@ FAULTS = [
 
 
 class Store(TaskStateStore):
-    """A store that fails now and then, and of which a killed worker leaves what stands in it."""
+    """A store that fails now and then, and keeps its content when a worker is killed."""
 
     def __init__(self, chance, share):
         super().__init__()

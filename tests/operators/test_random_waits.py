@@ -20,7 +20,7 @@ pytestmark = pytest.mark.usefixtures("asked_often", "quick_writes", "pushed_to_r
 
 
 def people_of(chance, sandbox, receiver):
-    """Give people: whom a text reaches, whom none reaches, and of whom the receiver does not know that."""
+    """Return recipients: windows open, closed, and closed but open in the receiver."""
     people = []
     for _ in range(chance.randint(1, 12)):
         number, kind = new_number(), chance.choice(["open", "closed", "misjudged", "misjudged"])
@@ -35,7 +35,7 @@ def people_of(chance, sandbox, receiver):
 
 
 def what_was_sent(sandbox):
-    """Count the messages by their type, whom they went to, and which one of theirs it was."""
+    """Count the messages by type, recipient, and position among the recipient's messages."""
 
     def which(message):
         if message.type == "text":

@@ -1,4 +1,4 @@
-"""A server that answers what no receiver does makes nothing green."""
+"""A server that is no receiver: no task succeeds by its responses."""
 
 from __future__ import annotations
 

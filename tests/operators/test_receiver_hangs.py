@@ -1,4 +1,4 @@
-"""A receiver that takes questions and answers long after the time is over makes nobody wait for it."""
+"""A receiver that answers long after the time is over: no task waits for it."""
 
 from __future__ import annotations
 

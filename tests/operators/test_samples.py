@@ -1,4 +1,4 @@
-"""The vendor's own samples, given to the operator as its parameters, arrive as they stand."""
+"""The vendor's samples as the operator's parameters are sent unchanged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""No secret, Api-Key or signature, and no whole number, stands in a log, an error or what a task gives."""
+"""No log, error or result of a task contains a secret, Api-Key, signature or whole phone number."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("account")
 
 @pytest.fixture
 def account(connect, sandbox, monkeypatch):
-    """The sandbox's account has a key and a secret that are no one else's."""
+    """The sandbox's account has a unique key and secret."""
     monkeypatch.setattr(sandbox._vendor.account, "api_key", API_KEY)
     monkeypatch.setattr(sandbox._vendor.account, "secret", SECRET)
     connect(login=API_KEY, password=SECRET, extra={"max_attempts": 1})

@@ -49,7 +49,7 @@ class TellInPreExecute(WhatsAppSendOperator):
 
 
 class TellAll(WhatsAppBroadcastOperator):
-    """Computes what each is told."""
+    """Computes the text for each recipient."""
 
     def build_message(self, context):
         return {"text": "{{ recipient.name }}: 7 left"}

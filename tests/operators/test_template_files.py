@@ -1,4 +1,4 @@
-"""A name that ends in ``.j2`` is a file's only where the DAG file says so; data never reads a file."""
+"""A name that ends in ``.j2`` is read as a file only in the DAG file, never in data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``execution_timeout`` that strikes the client's own code, while nothing of the message is on its way."""
+"""``execution_timeout`` in the client's code while no request is open."""
 
 from __future__ import annotations
 

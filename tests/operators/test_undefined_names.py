@@ -1,4 +1,4 @@
-"""Jinja that reads what is not there: an error that names the field, without retries."""
+"""Jinja with undefined names: an error that names the field, without retries."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The code of a user's own around a message: a subclass, hooks of the task, and a decorated function."""
+"""User code around a message: a subclass, hooks of the task, and a decorated function."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A task that waits until its message is delivered: the sandbox pushes to a receiver that runs."""
+"""A task with wait_for: the sandbox pushes to a running receiver."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def deferred(run):
 
 
 def triggered(trigger):
-    """Let a triggerer run a trigger to its event, made anew from what is stored of it."""
+    """Run a trigger to its event, deserialized as in a triggerer."""
     path, kwargs = trigger.serialize()
     assert path == "airflow_provider_itnio.triggers.whatsapp.WhatsAppStatusTrigger"
 

@@ -1,4 +1,4 @@
-"""A person who wrote to another business phone is not reached by a text: each way of sending knows it."""
+"""The 24-hour window belongs to a business phone: each way of sending checks the sender's."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ CASES = [
 
 @pytest.fixture
 def wrote(receiver):
-    """Let somebody write to a business phone some seconds ago, and give the number."""
+    """Push a message to a business phone, sent some seconds ago, and return the sender's number."""
 
     def write(to, ago):
         number = new_number()

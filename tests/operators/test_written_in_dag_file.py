@@ -1,4 +1,4 @@
-"""A mistake that can be seen in the DAG file is an error of that file; what only rendering tells waits."""
+"""A mistake in a plain value is an import error of the DAG file; templated values are checked later."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from typing import Any
 from airflow.providers.common.compat.sdk import timeout
 
 BLOCKED = 60.0
-"""Seconds for which a call blocks that nobody ends: far from what a test waits."""
+"""Seconds for which a call blocks if it is not ended: much longer than a test waits."""
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Waiting for messages of earlier tasks: the sandbox pushes to a receiver that runs."""
+"""Waiting for messages of upstream tasks: the sandbox pushes to a running receiver."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def open_windows(pushed_to_receiver, sandbox):
 
 
 def sent(*recipients):
-    """Send a message to each, as earlier tasks have; give the receipts as they stand in XCom."""
+    """Send a message to each, as upstream tasks do, and return the receipts as in XCom."""
     hook = ItnioHook()
     return [json.loads(json.dumps(hook.send(one, text="42 rows").as_dict())) for one in recipients]
 
@@ -52,7 +52,7 @@ def deferred(run):
 
 
 def triggered(left):
-    """Let a triggerer run the trigger to its event, made anew from what is stored of it."""
+    """Run the trigger to its event, deserialized as in a triggerer."""
     _, kwargs = left.trigger.serialize()
     kwargs = json.loads(json.dumps(kwargs))
 
@@ -269,7 +269,7 @@ def test_a_deferred_one_ends_as_soon_as_the_push_is_there(sandbox):
 
 
 def test_a_deferred_one_needs_nothing_but_its_event():
-    """``dag.test()`` of Airflow 2 hands on nothing else."""
+    """``dag.test()`` of Airflow 2 passes nothing else."""
     assert not deferred(waiting(sent(NEVER_PUSHED), deferrable=True)).kwargs
 
 

@@ -1,4 +1,4 @@
-"""What a sensor is given to wait for: messages, people who got none, and what is no message."""
+"""The sensor's ``messages``: messages, recipients without one, and invalid values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A sensor that waits for messages of earlier tasks."""
+"""A sensor that waits for messages of upstream tasks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What messages of rows may hold: data that stay data, a text for each or for all, and the fallback."""
+"""Messages from rows: data is never rendered, a text for each row or for all, and the fallback."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people write makes events: a receiver that runs, asked by a trigger as a triggerer runs it."""
+"""Incoming messages become events: a running receiver, and a trigger run as in a triggerer."""
 
 from __future__ import annotations
 
