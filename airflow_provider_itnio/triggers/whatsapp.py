@@ -38,10 +38,10 @@ log = NeverRaisingLog(__name__)
 
 
 class _SharedHook:
-    """A hook, and the lock of who looks up its connection.
+    """A hook that triggers share, with a lock for the lookup of its connection.
 
     :param hook: the hook.
-    :param until: the time of the event loop until which it is used.
+    :param until: the event loop's time until which the hook is used.
     """
 
     def __init__(self, hook: ItnioHook, until: float) -> None:
@@ -55,7 +55,7 @@ _shared_hooks: Final[dict[str, _SharedHook]] = {}
 async def _hook_of(conn_id: str) -> ItnioHook:
     """Return the hook that all triggers of a connection share for a minute.
 
-    A triggerer makes about five look-ups a second: hundreds of triggers would wait for minutes.
+    A triggerer makes about five lookups a second, so hundreds of triggers would wait for minutes.
     """
     loop, shared = asyncio.get_running_loop(), _shared_hooks.get(conn_id)
     if shared is None or shared.loop is not loop or loop.time() > shared.until:
