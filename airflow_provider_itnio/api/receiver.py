@@ -260,6 +260,8 @@ class ReceiverProtocol:
             )
         if code == 404:
             raise ReceiverAccessError("receiver_url: no itnio-receiver answers there (HTTP 404)")
+        if code == 200:
+            words = "with something else. Is receiver_url the address of itnio-receiver?"
         raise ReceiverError(
             f"The receiver did not return {request.description}: HTTP {code} {words}".rstrip(),
             http_status=code,

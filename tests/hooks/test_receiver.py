@@ -293,6 +293,13 @@ def test_an_address_of_another_server_is_no_receiver(connect, sandbox):
         ItnioHook().message_status("m")
 
 
+def test_a_web_page_is_no_answer_of_a_receiver(connect):
+    with Server(lambda _: answer(b"<html>Sign in</html>")) as portal:
+        connect(extra={"receiver_url": portal.url, "receiver_token": READ_TOKEN})
+        with pytest.raises(ReceiverError, match="HTTP 200 with something else"):
+            ItnioHook().message_status("m")
+
+
 def test_sending_needs_no_receiver_and_passes_over_what_is_wrong_with_it(connect, sandbox):
     connect(extra={"receiver_url": "nonsense"})
     assert ItnioHook().send("+86 147-1800-4557", text="hello").message_id
