@@ -1,7 +1,7 @@
-"""A local server that answers as Itniotech does, so that DAGs can be tried without an account.
+"""A local server that answers like Itniotech, to test DAGs without an account.
 
-It stands on the other side of the wire: nothing here imports the rest of the package, so the two can
-disagree. The server needs the extra ``sandbox``; its parts are loaded when they are first asked for.
+It is independent of the client: nothing here imports ``api``, so that each can reveal errors of the other.
+The server needs the extra ``sandbox``; its modules are imported on first use.
 """
 
 from __future__ import annotations

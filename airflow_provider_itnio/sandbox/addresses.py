@@ -1,4 +1,4 @@
-"""Addresses that the sandbox listens on or is reached by."""
+"""The sandbox's addresses and allowed Host headers."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def listen_on(host: str, port: int) -> socket.socket:
     """
     Open a listening socket; port 0 takes any free one.
 
-    :raises OSError: if the host is not of this machine or the port is taken
+    :raises OSError: if the host is not an address of this machine, or the port is in use
     """
     family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    # With the protocol named, asyncio switches off Nagle's algorithm, which costs 40 ms a request.
+    # With an explicit protocol, asyncio disables Nagle's algorithm, which would cost 40 ms per request.
     listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -40,16 +40,16 @@ def listen_on(host: str, port: int) -> socket.socket:
 
 
 def base_url(scheme: str, host: str, port: int) -> str:
-    """Give the address at which clients on this machine reach a server that is bound to a host."""
+    """Return the address at which clients on this machine reach a server that is bound to a host."""
     return f"{scheme}://{_in_brackets(ANY_ADDRESS.get(host, host))}:{port}"
 
 
 class OwnHosts:
     """
-    The Host headers that mean the server; ``allowed`` are further names, with a port or for any port.
+    The Host headers that are accepted; ``allowed`` are additional names, with a port or for any port.
 
-    Bound to any address of the machine, it has all of them: no other site can have its pages reach it by an
-    address, only by a name of that site's own.
+    If the server is bound to all addresses, every IP address is accepted: pages of other sites can only reach
+    the server by a host name of their own site, not by an address.
     """
 
     def __init__(self, scheme: str, host: str, port: int, allowed: Iterable[str] = ()) -> None:
@@ -60,7 +60,7 @@ class OwnHosts:
 
     def __contains__(self, header: str) -> bool:
         name, port = _name_and_port(header.lower())
-        # Browsers leave out the port of http and of https.
+        # Browsers omit the default ports of http and https.
         written = (
             {name, name + port} if port else {name, *(f"{name}:{one}" for one in DEFAULT_PORTS.values())}
         )
@@ -72,7 +72,7 @@ class OwnHosts:
 
 
 def private_host_of(link: str) -> str:
-    """Give the host of a link if only machines of one network can find it, which WhatsApp can't; else ""."""
+    """Return the host of a link if it is only reachable within a private network, else ""."""
     try:
         host = normalize("NFKC", urlsplit(link).hostname or "").rstrip(".")
     except ValueError:
@@ -83,7 +83,7 @@ def private_host_of(link: str) -> str:
 
 
 def well_formed(link: str) -> bool:
-    """Tell whether a link has the form of an http or https address."""
+    """Return whether a link has the form of an http or https address."""
     try:
         parts = urlsplit(link)
         reachable = bool(parts.hostname) and parts.port != 0
@@ -98,7 +98,7 @@ def _name_and_port(header: str) -> tuple[str, str]:
 
 
 def _address_in(host: str) -> IPv4Address | IPv6Address | None:
-    """Read an address in any form that a browser takes: 127.1 and 0x7f000001 are 127.0.0.1."""
+    """Read an address in any form that browsers accept: 127.1 and 0x7f000001 are 127.0.0.1."""
     try:
         address = ip_address(host)
     except ValueError:

@@ -1,4 +1,4 @@
-"""The JSON API by which tests read what came and ask for faults; requests to it are not signed."""
+"""The JSON API for tests, to read messages and to set faults. Requests to it are not signed."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ TEST_RECIPIENT = "8614718004557"
 
 @dataclass
 class SandboxApi:
-    """The endpoints under ``/sandbox/``, but for the stream of events."""
+    """The endpoints under ``/sandbox/``, except the stream of events."""
 
     vendor: Vendor
     connection: Callable[[], str]
@@ -69,7 +69,7 @@ class SandboxApi:
 
     @operation("DELETE", "/sandbox/messages")
     async def clear_messages(self, request: Request) -> None:
-        """Forget messages, refusals, requests, replies and open windows; faults stay, a seed begins again."""
+        """Delete messages, refusals, requests, replies and open windows; faults stay, a seed restarts."""
         self.vendor.clear()
 
     @operation("GET", "/sandbox/refused", query=PageAsked, gives=list[RefusedRequest])
@@ -87,30 +87,30 @@ class SandboxApi:
         """Return a message or a reply by its id, with its request, answer and pushes."""
         exchange = self.vendor.store.exchange_of(request.path_params["message_id"])
         if exchange is None:
-            raise HTTPException(404, "message_id: no message with this id is kept")
+            raise HTTPException(404, "message_id: there is no message with this id")
         return opened(exchange)
 
     @operation("GET", "/sandbox/exchanges/{number:int}", gives=dict[str, Any])
     async def read_exchange(self, request: Request) -> dict[str, Any]:
-        """Return what the page shows under one number, with the request and its answer."""
+        """Return one entry of the inbox page by its number, with the request and its answer."""
         exchange = self.vendor.store.exchange(request.path_params["number"])
         if exchange is None:
-            raise HTTPException(404, "nothing is kept under this number")
+            raise HTTPException(404, "there is no entry with this number")
         return opened(exchange)
 
     @operation("GET", "/sandbox/conversations", query=ChatsAsked, gives=dict[str, Any])
     async def read_conversations(self, request: Request, asked: ChatsAsked) -> bytes:
-        """List the conversations in short, the one that was last written in first, 100 at a time."""
+        """List summaries of the conversations, the most recent first, 100 at a time."""
         return await self.lists.conversations(asked)
 
     @operation("GET", "/sandbox/conversations/{recipient}/items", query=PartAsked, gives=dict[str, Any])
     async def read_chat(self, request: Request, asked: PartAsked) -> bytes:
-        """List what stands in the chat with one recipient, the latest 100 or those next to a number."""
+        """List the chat with one recipient, the latest 100 entries or those next to a number."""
         return await self.lists.chat(digits_of(request.path_params["recipient"]), asked)
 
     @operation("GET", "/sandbox/failures", query=PartAsked, gives=dict[str, Any])
     async def read_failures(self, request: Request, asked: PartAsked) -> bytes:
-        """List the requests that failed and left no message, the latest 100 or those next to a number."""
+        """List the failed requests without a message, the latest 100 or those next to a number."""
         return await self.lists.failures(asked)
 
     @operation("GET", "/sandbox/replies", query=PageOfOneAsked, gives=list[Reply])
@@ -120,12 +120,12 @@ class SandboxApi:
 
     @operation("POST", "/sandbox/replies", body=ReplyGiven, gives=Reply)
     async def add_reply(self, request: Request, given: ReplyGiven) -> dict[str, Any]:
-        """Keep what a recipient answers."""
+        """Add a reply of a recipient."""
         return as_json(self.vendor.receive(given))
 
     @operation("POST", "/sandbox/pushes", body=PushGiven, gives=ReceivedMessage)
     async def push(self, request: Request, given: PushGiven) -> dict[str, Any]:
-        """Let a message reach a status now, push it, and give the message."""
+        """Set the status of a message, push it, and return the message."""
         return as_json(self.vendor.delivery.push(given))
 
     @operation("POST", "/sandbox/windows", body=WindowGiven, gives=WindowGiven)
@@ -136,35 +136,35 @@ class SandboxApi:
 
     @operation("GET", "/sandbox/webhook", gives=dict[str, Any])
     async def read_webhook(self, request: Request) -> dict[str, Any]:
-        """Tell where pushes go, and how many got there."""
+        """Return the URL for pushes, and how many pushes succeeded."""
         return self.vendor.delivery.webhook.state()
 
     @operation("POST", "/sandbox/webhook", body=WebhookGiven, gives=dict[str, Any])
     async def set_webhook(self, request: Request, given: WebhookGiven) -> dict[str, Any]:
-        """Push to another address from now on."""
+        """Push to another URL from now on."""
         webhook = self.vendor.delivery.webhook
         webhook.configure(given)
         return webhook.state()
 
     @operation("DELETE", "/sandbox/webhook")
     async def clear_webhook(self, request: Request) -> None:
-        """Push nothing more."""
+        """Stop pushing."""
         self.vendor.delivery.webhook.configure(NOWHERE)
 
     @operation("GET", "/sandbox/faults", gives=list[Fault])
     async def read_faults(self, request: Request) -> list[dict[str, Any]]:
-        """List the faults that still wait."""
+        """List the faults that are not used up."""
         return self.vendor.faults.waiting
 
     @operation("POST", "/sandbox/faults", body=Fault, several=True, gives=list[Fault])
     async def add_faults(self, request: Request, given: list[Fault]) -> list[dict[str, Any]]:
-        """Append one fault or a list of them; if one is wrong, none."""
+        """Add one fault or a list of faults; if one is invalid, none is added."""
         self.vendor.faults.add(*given)
         return self.vendor.faults.waiting
 
     @operation("DELETE", "/sandbox/faults")
     async def clear_faults(self, request: Request) -> None:
-        """Forget all faults."""
+        """Delete all faults."""
         self.vendor.faults.clear()
 
     async def _wait_for(self, asked: MessagesAsked) -> None:
@@ -177,7 +177,7 @@ class SandboxApi:
                 raise HTTPException(408, str(store.not_come(wanted)))
 
     def _page(self, request: Request, name: EntryName, asked: PageAsked) -> Response:
-        """List a part of what is kept, ``?limit=`` and ``?after=`` say which; a Link header leads on."""
+        """List entries by ``?limit=`` and ``?after=``; a Link header leads to the next ones."""
         entries, last = self.vendor.store.page(
             name, asked.after, asked.limit, getattr(asked, "recipient", None)
         )
@@ -187,29 +187,29 @@ class SandboxApi:
 
     @operation("GET", "/sandbox/random-failures", gives=RandomFailuresGiven)
     async def read_random_failures(self, request: Request) -> dict[str, Any]:
-        """Tell what shares of all messages fail."""
+        """Return the shares of messages that fail at random."""
         return {"fail": [str(one) for one in self.vendor.failing.shares]}
 
     @operation("POST", "/sandbox/random-failures", body=RandomFailuresGiven, gives=RandomFailuresGiven)
     async def set_random_failures(self, request: Request, given: RandomFailuresGiven) -> dict[str, Any]:
-        """Let other shares of all messages fail from now on."""
+        """Set the shares of messages that fail at random."""
         self.vendor.failing.shares = given.fail
         return {"fail": [str(one) for one in self.vendor.failing.shares]}
 
     @operation("POST", "/sandbox/reset")
     async def reset(self, request: Request) -> None:
-        """Forget what came and all faults; random failures, pushes and balance are as at the start."""
+        """Delete all entries and faults; restore the initial random failures, pushes and balance."""
         self.vendor.reset()
 
     @operation("GET", "/sandbox/connection", gives=dict[str, str])
     async def read_connection(self, request: Request) -> dict[str, str]:
-        """Return the line for a shell that connects Airflow, with the sandbox's secret in it."""
+        """Return the shell command that sets Airflow's connection, including the sandbox's secret."""
         line = f"export AIRFLOW_CONN_ITNIO_DEFAULT={shlex.quote(self.connection())}"
         return {"line": line}
 
     @operation("GET", "/sandbox/test-message", gives=dict[str, Any])
     async def read_test_message(self, request: Request) -> dict[str, Any]:
-        """Return a signed request to the vendor's endpoint. It is a template, which reaches everyone."""
+        """Return a signed request to the vendor's endpoint, with a template, which reaches all recipients."""
         account, timestamp = self.vendor.account, str(int(self.vendor.clock()))
         sign = sign_of(account.api_key, account.secret, timestamp)
         text = {"type": "text", "text": "Hello from itnio-sandbox"}

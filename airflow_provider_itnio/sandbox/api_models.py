@@ -1,4 +1,4 @@
-"""What the sandbox's own API takes, as pydantic models. The fixture's methods take the same."""
+"""Models of the requests to the sandbox's API. The methods of the fixture use them too."""
 
 from __future__ import annotations
 
@@ -25,26 +25,26 @@ from airflow_provider_itnio.sandbox.phone_numbers import digits_of
 PushedStatus: TypeAlias = Literal["sent", "delivered", "read", "failed", "deleted"]
 
 LARGEST_PAGE = 10_000
-"""Entries that one answer holds at most, and without ``?limit=``."""
+"""Most entries in one answer, and the default of ``?limit=``."""
 
 SHOWN_AT_ONCE = 100
 LONGEST_SEARCH = 200
 
 LONGEST_WAIT = 60
-"""Seconds that an answer is held back at most."""
+"""Most seconds that an answer is delayed."""
 
 LONGEST_TEXT = 4096
 LONGEST_NUMBER = 20
 REPLIES = ("text", "button", "row", "quick_reply", "location")
-"""What a reply may be."""
+"""The kinds of replies."""
 CHOSEN = ("button", "row", "quick_reply")
-"""Those that choose something of a message."""
+"""The replies that choose an option of a message."""
 
 UNDELIVERABLE = "131026: Message undeliverable"
 
 
 def digits_needed(value: object) -> str:
-    """Read the digits of a phone number, of which there must be one."""
+    """Read the digits of a phone number, at least one."""
     digits = digits_of(value) if isinstance(value, (str, int)) else ""
     if not digits:
         raise ValueError("a phone number")
@@ -52,7 +52,7 @@ def digits_needed(value: object) -> str:
 
 
 def whole_number_needed(value: object) -> str:
-    """Read the digits of a phone number that the vendor takes."""
+    """Read the digits of a phone number that the vendor accepts."""
     digits = digits_needed(value)
     if not 7 <= len(digits) <= 14:
         raise ValueError(WHOLE_NUMBER)
@@ -65,13 +65,13 @@ PhoneNumber: TypeAlias = Annotated[str, BeforeValidator(digits_needed), NUMBER_S
 
 
 class Given(BaseModel):
-    """What every model has in common: no further fields, and no guessing of types."""
+    """Base of all models: no unknown fields, and no conversion of types."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
 class PushGiven(Given):
-    """A status to push; ``failed`` has a reason of its own if none is given."""
+    """A status to push; ``failed`` has a default reason."""
 
     message_id: str = Field(description="the id of a message, a text")
     status: PushedStatus = Field(description=f"one of {', '.join(get_args(PushedStatus))}")
@@ -91,7 +91,7 @@ class PushGiven(Given):
 
 
 class WaitAsked(Given):
-    """What :meth:`Sandbox.wait_for` waits for; its parameters are described there."""
+    """The parameters of :meth:`Sandbox.wait_for`, which describes them."""
 
     n: int = Field(ge=1, description="a whole number from 1")
     timeout: float = Field(ge=0, le=TIMEOUT_MAX, description=f"seconds, from 0 to {TIMEOUT_MAX:g}")
@@ -109,7 +109,7 @@ class WindowGiven(Given):
 
 
 def _push_address(value: object) -> str:
-    """Check where pushes go. The error does not repeat the address, as it may hold a token."""
+    """Check the URL for pushes. The error does not show it, since it may contain a token."""
     plain = value if isinstance(value, str) and value.isascii() and value.isprintable() else ""
     if not well_formed(plain) or "@" in urlsplit(plain).netloc:
         raise PydanticCustomError("secret", PUSH_ADDRESS)
@@ -121,7 +121,7 @@ PushAddress: TypeAlias = Annotated[str, BeforeValidator(_push_address)]
 
 
 class WebhookGiven(Given):
-    """Where pushes go from now on; the address is empty in ``NOWHERE`` alone."""
+    """The settings for pushes; the URL is only empty in ``NOWHERE``."""
 
     url: PushAddress = Field(description=PUSH_ADDRESS)
     twice: bool = Field(False, description="true or false")
@@ -132,7 +132,7 @@ NOWHERE = WebhookGiven.model_construct(url="", twice=False, disorder=False)
 
 
 def is_within(text: str, degrees: int) -> bool:
-    """Tell whether a text is a number of so many degrees at most, either side of 0."""
+    """Return whether a text is a number from ``-degrees`` to ``degrees``."""
     try:
         return abs(float(text)) <= degrees
     except ValueError:
@@ -140,7 +140,7 @@ def is_within(text: str, degrees: int) -> bool:
 
 
 def _degrees(largest: int) -> BeforeValidator:
-    """Make the check of a coordinate that may be a number or a text; it is kept as a text."""
+    """Return a validator for a coordinate given as a number or text; the result is text."""
 
     def check(value: object) -> str:
         text = "" if isinstance(value, bool) else str(value)
@@ -162,7 +162,7 @@ class Place(Given):
 
 
 class ReplyGiven(Given):
-    """What a recipient answers: exactly one of text, button, row, quick_reply and location."""
+    """A recipient's reply: exactly one of text, button, row, quick_reply and location."""
 
     message_id: str | None = Field(None, description="the id of a message, a text")
     recipient: PhoneNumber | None = Field(None, description="a phone number")
@@ -189,7 +189,7 @@ class ReplyGiven(Given):
 
 
 def _whole(text: str) -> int | str:
-    """Read a number of a query; what is none is left for the model to name."""
+    """Read a whole number of a query; other values are returned for the model to reject."""
     return int(text) if text.isascii() and text.isdecimal() and len(text) <= 18 else text
 
 
@@ -197,7 +197,7 @@ QueryNumber: TypeAlias = Annotated[int, BeforeValidator(_whole)]
 
 
 class PageAsked(Given):
-    """Which part of a list is asked for."""
+    """The part of a list to return."""
 
     limit: QueryNumber = Field(
         LARGEST_PAGE, ge=1, le=LARGEST_PAGE, description=f"a whole number from 1 to {LARGEST_PAGE}"
@@ -206,13 +206,13 @@ class PageAsked(Given):
 
 
 class PageOfOneAsked(PageAsked):
-    """Which part of a list is asked for, or of what one recipient got or sent."""
+    """The part of a list to return, or of the entries of one recipient."""
 
     recipient: PhoneNumber | None = None
 
 
 class MessagesAsked(PageOfOneAsked):
-    """Which messages are asked for, and how many must have come before the answer; 0 does not wait."""
+    """The messages to return, and how many to wait for before the answer; 0 does not wait."""
 
     wait: QueryNumber = Field(0, ge=0, description="a whole number from 0")
     timeout: QueryNumber = Field(
@@ -221,7 +221,7 @@ class MessagesAsked(PageOfOneAsked):
 
 
 class ListAsked(Given):
-    """Which part of a list of the inbox page is asked for; without ``before`` the newest."""
+    """The part of a list of the inbox page to return; without ``before`` the newest."""
 
     limit: QueryNumber = Field(
         SHOWN_AT_ONCE, ge=1, le=SHOWN_AT_ONCE, description=f"a whole number from 1 to {SHOWN_AT_ONCE}"
@@ -231,13 +231,13 @@ class ListAsked(Given):
 
 
 class ChatsAsked(ListAsked):
-    """Which part of the list of conversations is asked for; ``chat`` is counted too, whatever ``q`` is."""
+    """The part of the list of conversations to return; it includes ``chat``, whatever ``q`` is."""
 
     chat: str = Field("", max_length=LONGEST_SEARCH, description="digits of a recipient")
 
 
 class PartAsked(ListAsked):
-    """Which part of a chat is asked for; without ``after`` the newest."""
+    """The part of a chat to return; without ``after`` the newest."""
 
     after: QueryNumber = Field(0, ge=0, description="a number that the sandbox gave")
 
@@ -246,7 +246,7 @@ Model = TypeVar("Model", bound=Given)
 
 
 def read_value(name: str, reader: Callable[[object], str], given: object) -> str:
-    """Check a single value, with an error as :func:`read` has them."""
+    """Check a single value, with errors like those of :func:`read`."""
     try:
         return reader(given)
     except ValueError as unfit:
@@ -255,10 +255,10 @@ def read_value(name: str, reader: Callable[[object], str], given: object) -> str
 
 def read(model: type[Model], given: Any) -> Model:
     """
-    Check what was given.
+    Check a value with a model.
 
-    :param model: what it has to be
-    :raises ValueError: if it can't be; the text begins with the name of the field
+    :param model: the model
+    :raises ValueError: if it is invalid; the text begins with the name of the field
     """
     try:
         return model.model_validate(given)
@@ -288,7 +288,7 @@ def read(model: type[Model], given: Any) -> Model:
 
 
 def _fields_at(model: type[Given], loc: tuple[int | str, ...]) -> tuple[list[str], dict[str, FieldInfo]]:
-    """Give the names of the fields that lead to an error, and the fields beside the last one."""
+    """Return the names of the fields that lead to an error, and the fields beside the last one."""
     path: list[str] = []
     fields = _fields_of(model)
     for part in map(str, loc):

@@ -28,14 +28,14 @@ from airflow_provider_itnio.sandbox.vendor.endpoints import METHODS, Endpoint, V
 
 
 def sandbox_app(vendor: Vendor, hosts: OwnHosts, connection: Callable[[], str]) -> Security:
-    """Put the endpoints together behind the guard; ``connection`` gives a connection to it as JSON."""
+    """Return the application with all endpoints; ``connection`` returns a connection to it as JSON."""
 
     async def describe_itself(request: Request) -> Response:
         """Describe this API as an OpenAPI document."""
         return json_answer(describe(routes)).as_response()
 
     async def elsewhere(scope: Scope, receive: Receive, send: Send) -> None:
-        """Take what was meant for the vendor at any other path, so that it can be seen."""
+        """Record requests to unknown paths of the vendor, so that they are shown."""
         path, method = scope["path"], scope["method"]
         is_own = re.match("/sandbox(/|$)", path)
         if not is_own and (method == "POST" or path.rstrip("/").endswith(tuple(METHODS))):
@@ -46,7 +46,7 @@ def sandbox_app(vendor: Vendor, hosts: OwnHosts, connection: Callable[[], str]) 
     routes = [
         Route("/sandbox/openapi.json", describe_itself, methods=["GET"]),
         *(Route(path, Endpoint(vendor, path, method)) for path, method in METHODS.items()),
-        # The vendor's own Java sample joins its address so.
+        # The vendor's Java sample builds its URL with this path.
         Route("/sms//getBalance", Endpoint(vendor, BALANCE_PATH, METHODS[BALANCE_PATH])),
         Route("/sandbox/events", Events(vendor.store, vendor.stopping), methods=["GET"]),
         *routes_of(SandboxApi(vendor, connection)),
@@ -66,9 +66,9 @@ def sandbox_app(vendor: Vendor, hosts: OwnHosts, connection: Callable[[], str]) 
 @dataclass(frozen=True)
 class ReadersTakeTurns:
     """
-    Answers one reader of the sandbox's own paths after the other, and lets the vendor's requests pass.
+    Answers requests to the sandbox's own paths one at a time, and passes requests to the vendor's at once.
 
-    So a send does not wait for the answers to all pages that open at once.
+    So a send does not wait until all pages that open at the same time have their answers.
     """
 
     app: ASGIApp
@@ -83,6 +83,6 @@ class ReadersTakeTurns:
 
 
 async def _cannot_keep(request: Request, error: Exception) -> Response:
-    """Answer that the file of --data takes nothing more; what the request brought is not kept."""
+    """Answer that the file of --data can't be written, so that the request's data is not stored."""
     logging.getLogger("airflow_provider_itnio.sandbox").error("%s", error)
     return json_answer({"error": str(error)}, 500).as_response()

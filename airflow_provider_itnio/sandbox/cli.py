@@ -27,11 +27,11 @@ SELDOM = 100_000
 JSON_API = (
     "GET /sandbox/messages[?recipient=NUMBER], GET /sandbox/refused, GET /sandbox/requests",
     "each lists up to 10000, with ?limit=N up to N; a Link header leads to the next ones",
-    "DELETE /sandbox/messages forgets all of these, and replies",
-    "GET /sandbox/replies, POST adds a recipient's answer",
-    "POST /sandbox/webhook says where statuses and replies are pushed, POST /sandbox/pushes pushes a status",
+    "DELETE /sandbox/messages deletes all of these, and replies",
+    "GET /sandbox/replies, POST adds a recipient's reply",
+    "POST /sandbox/webhook sets where statuses and replies are pushed, POST /sandbox/pushes pushes a status",
     "POST /sandbox/windows opens the 24-hour window of a recipient",
-    "GET /sandbox/faults, POST adds what shall go wrong, DELETE forgets it",
+    "GET /sandbox/faults, POST adds faults, DELETE deletes them",
     "GET /sandbox/openapi.json describes all of them",
 )
 
@@ -40,14 +40,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     Run the sandbox until Ctrl-C or SIGTERM.
 
-    :param arguments: the command line without the command; None takes that of the process
-    :return: the exit code: 0 when it was ended, 2 when it could not start
+    :param arguments: the arguments after the command; None for those of the process
+    :return: the exit code: 0 after it was stopped, 2 if it could not start
     """
     options = vars(command_line().parse_args(arguments))
     for name, sample in (("app_id", SAMPLE_APP_ID), ("business_phone", SAMPLE_BUSINESS_PHONE)):
         options[name] = None if ANY in (options[name] or ()) else options[name] or sample
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
-    # A full collection looks at all that is kept: with 100,000 messages, requests would wait for a second.
+    # A full garbage collection visits all stored data: with 100,000 messages it would block for a second.
     gc.set_threshold(*gc.get_threshold()[:2], SELDOM)
     end = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -75,16 +75,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def command_line() -> argparse.ArgumentParser:
-    """Describe the options."""
+    """Return the parser of the command line."""
     parser = argparse.ArgumentParser(
         prog="itnio-sandbox",
-        description="A local server that answers as Itniotech's WhatsApp API does and shows what it got.",
+        description="A local server that answers like Itniotech's WhatsApp API and shows what it received.",
         epilog="\n".join(
             [
                 "test numbers:",
                 *(f"  {number}  {meaning}" for number, meaning in TABLE.items()),
                 "",
-                "JSON API, to read what came and to ask for faults (docs/sandbox.md describes both):",
+                "JSON API, to read messages and to set faults (docs/sandbox.md describes both):",
                 *(f"  {line}" for line in JSON_API),
             ]
         ),
@@ -99,8 +99,8 @@ def command_line() -> argparse.ArgumentParser:
         dest="allowed_hosts",
         default=[],
         metavar="NAME",
-        help="name that other machines or containers reach it by; may be repeated. With --host 0.0.0.0 the "
-        "addresses of this machine are known without",
+        help="host name that other machines or containers use for it; may be repeated. With --host 0.0.0.0 "
+        "the addresses of this machine are allowed anyway",
     )
     add("--api-key", default=SAMPLE_API_KEY, help="Api-Key that requests must carry (%(default)s)")
     add("--secret", default=SAMPLE_SECRET, help="secret that requests must be signed with (%(default)s)")
@@ -114,52 +114,52 @@ def command_line() -> argparse.ArgumentParser:
         action="append",
         help=f"WhatsApp number of the account; may be repeated, 'any' accepts all ({SAMPLE_BUSINESS_PHONE})",
     )
-    add("--balance", help="what messages are paid from (never runs out)")
-    add("--price", default="0.05", help="what one message costs (%(default)s)")
+    add("--balance", help="balance of the account (never runs out)")
+    add("--price", default="0.05", help="price of one message (%(default)s)")
     add(
         "--clock-tolerance",
         type=float,
         default=300,
-        help="how far a timestamp may be off, in seconds (%(default)s)",
+        help="largest accepted difference of a timestamp, in seconds (%(default)s)",
     )
-    add("--keep", type=int, default=1000, help="how many messages are kept (%(default)s)")
-    add("--data", metavar="FILE", help="file that keeps everything, so that a restart goes on with it (none)")
+    add("--keep", type=int, default=1000, help="how many messages to store (%(default)s)")
+    add("--data", metavar="FILE", help="file that stores all data, to resume after a restart (none)")
     add(
         "--fail",
         action="append",
         default=[],
         metavar="SHARE[:HOW]",
-        help="share of the good messages that fail, such as 5%%; HOW is a code (-12 if not given), an HTTP "
-        "code (5%%:503) or drop (5%%:drop); may be repeated",
+        help="share of valid messages that fail, such as 5%%; HOW is a code (default -12), an HTTP code "
+        "(5%%:503) or drop (5%%:drop); may be repeated",
     )
     add(
         "--latency",
         type=_latency,
         default=0.0,
         metavar="TIME",
-        help="how late answers come, such as 200ms or 1.5s",
+        help="delay of each answer, such as 200ms or 1.5s",
     )
-    add("--seed", type=int, help="make the same messages fail each time (drawn anew)")
-    add("--webhook", metavar="URL", help="http or https address that statuses and replies are pushed to")
-    add("--push-twice", action="store_true", help="push everything twice")
+    add("--seed", type=int, help="let the same messages fail in each run (random)")
+    add("--webhook", metavar="URL", help="http or https URL to push statuses and replies to")
+    add("--push-twice", action="store_true", help="push each event twice")
     add("--push-disorder", action="store_true", help="push the statuses of a message in the reverse order")
     add(
         "--push-scale",
         type=float,
         default=1,
-        help="how long the pauses between pushes are, as a share of the usual ones: 1 s between statuses, "
-        "and 1, 3 and 5 minutes until a push that failed is repeated (%(default)s)",
+        help="factor for the pauses between pushes, which are 1 s between statuses, and 1, 3 and 5 minutes "
+        "before a failed push is repeated (%(default)s)",
     )
     add(
         "--open-windows",
         action="store_true",
-        help="count every recipient as having written in the last 24 hours. Else ordinary messages reach "
-        "only those who reply; WhatsApp templates reach everyone",
+        help="open the 24-hour windows of all recipients. Otherwise ordinary messages reach only recipients "
+        "who have replied; WhatsApp templates reach all recipients",
     )
     add(
         "--fetch-files",
         action="store_true",
-        help="fetch the file that a message links to as WhatsApp would, and note what came of it",
+        help="fetch the file that a message links to, as WhatsApp would, and note the result on the message",
     )
     return parser
 
@@ -172,5 +172,5 @@ def _give_up(text: str) -> int:
 def _latency(text: str) -> float:
     found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)(ms|s)", text)
     if not found:
-        raise argparse.ArgumentTypeError(f"{text!r} is no time such as 200ms or 1.5s")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time such as 200ms or 1.5s")
     return float(found[1]) / (1000 if found[2] == "ms" else 1)

@@ -1,4 +1,4 @@
-"""What tests read of a sandbox and ask of it."""
+"""The methods with which tests read and control a sandbox."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from airflow_provider_itnio.sandbox.vendor.endpoints import Vendor
 
 
 class SandboxControls:
-    """The part of :class:`Sandbox` that its server does not need."""
+    """The methods of :class:`Sandbox` to read and control it."""
 
     _vendor: Vendor
 
     @property
     def balance(self) -> Decimal | None:
-        """What is left to pay messages from; None if it never runs out."""
+        """The remaining balance; None if it never runs out."""
         return self._vendor.account.balance
 
     @property
@@ -50,32 +50,32 @@ class SandboxControls:
 
     @property
     def replies(self) -> list[Reply]:
-        """What recipients have answered on the page or by the JSON API, oldest first."""
+        """The replies of recipients, made on the inbox page or by the JSON API, oldest first."""
         return self._vendor.store.all("reply")
 
     @property
     def faults(self) -> list[dict[str, Any]]:
-        """The faults that still wait, as JSON."""
+        """The faults that are not used up, as JSON."""
         return self._vendor.faults.waiting
 
     def clear(self) -> None:
-        """Forget messages, refusals, requests, replies and open windows; faults stay, a seed begins again."""
+        """Delete messages, refusals, requests, replies and open windows; faults stay, a seed restarts."""
         self._vendor.clear()
 
     def reset(self) -> None:
-        """Be as at the start: :meth:`clear`, no faults; random failures, pushes and balance as given then."""
+        """Restore the initial state: :meth:`clear`, no faults, initial failures, pushes and balance."""
         self._vendor.reset()
 
     def clear_faults(self) -> None:
-        """Forget the faults that still wait."""
+        """Delete the faults that are not used up."""
         self._vendor.faults.clear()
 
     def sent_to(self, number: str | int) -> list[ReceivedMessage]:
         """
-        Give the messages accepted for one recipient, oldest first.
+        Return the messages accepted for one recipient, oldest first.
 
         :param number: the recipient's number as people write it
-        :raises ValueError: if it is none
+        :raises ValueError: if it is not a phone number
         """
         wanted = read_value("number", digits_needed, number)
         return [one for one in self.messages if one.recipient == wanted]
@@ -89,15 +89,15 @@ class SandboxControls:
         status: PushedStatus | None = None,
     ) -> list[ReceivedMessage]:
         """
-        Wait until at least so many messages were accepted.
+        Wait until at least ``n`` messages were accepted.
 
-        :param n: how many, from 1 to what is kept
+        :param n: the number of messages, from 1 to ``keep``
         :param timeout: how long to wait, in seconds
         :param recipient: count only messages to this number, as people write it
         :param status: count only messages that have reached this status
-        :return: all such messages by then
-        :raises TimeoutError: if fewer came; it says what came instead
-        :raises ValueError: if so many are never kept, or one of the arguments can't be
+        :return: all such messages
+        :raises TimeoutError: if there are fewer; the error lists what was received instead
+        :raises ValueError: if ``n`` is above ``keep``, or an argument is invalid
         """
         given = {"n": n, "timeout": timeout, "recipient": recipient, "status": status}
         return self._vendor.store.wait_for(read(WaitAsked, given))
@@ -106,11 +106,11 @@ class SandboxControls:
         """
         Open the 24-hour window of a recipient, as if the recipient had just written, or close it.
 
-        Outside of it only WhatsApp templates arrive. It is closed until the recipient replies.
+        While it is closed, only WhatsApp templates arrive. It is closed until the recipient replies.
 
         :param number: the recipient's number as people write it
         :param is_open: whether it is open from now on
-        :raises ValueError: if the number has not 7 to 14 digits
+        :raises ValueError: if the number does not have 7 to 14 digits
         """
         recipient = read_value("number", whole_number_needed, number)
         self._vendor.delivery.set_window(recipient, is_open=is_open)
@@ -119,14 +119,14 @@ class SandboxControls:
         self, message: ReceivedMessage | str, status: PushedStatus, *, failure: str = "", times: int = 1
     ) -> None:
         """
-        Let a message reach a status now, and push that to the webhook if there is one.
+        Set the status of a message, and push it to the webhook if there is one.
 
         :param message: an accepted message, or its id
         :param status: the status
-        :param failure: why it failed, up to 1,000 characters; only with ``failed``, by default
+        :param failure: why it failed, up to 1,000 characters; only with ``failed``; the default is
             ``131026: Message undeliverable``
-        :param times: how often it is pushed, 1 to 100
-        :raises ValueError: if one of them can't be, or no such message is kept
+        :param times: how many times to push it, 1 to 100
+        :raises ValueError: if an argument is invalid, or there is no such message
         """
         message_id = getattr(message, "id", message)
         given = read(
@@ -136,23 +136,23 @@ class SandboxControls:
 
     def reply(self, **given: Any) -> Reply:
         """
-        Let a recipient answer: this opens the 24-hour window, and is pushed to the webhook if there is one.
+        Reply as a recipient. This opens the 24-hour window, and is pushed to the webhook if there is one.
 
         :param given: the fields of ``POST /sandbox/replies``: one of ``text``, ``button``, ``row``,
             ``quick_reply`` and ``location``, with ``message_id`` or ``recipient``
-        :return: the reply as it is kept
-        :raises ValueError: if there can be no such reply; the text names the field
+        :return: the stored reply
+        :raises ValueError: if such a reply is impossible; the text names the field
         """
         return self._vendor.receive(read(ReplyGiven, given))
 
     def push_to(self, url: str | None, *, twice: bool = False, disorder: bool = False) -> None:
         """
-        Push statuses and replies to another address from now on; what waits for the one before is dropped.
+        Push statuses and replies to another URL from now on. Waiting pushes to the previous URL are dropped.
 
-        :param url: the address, http or https; None pushes nothing
-        :param twice: whether each push comes twice
-        :param disorder: whether the statuses of a message come in the reverse order
-        :raises ValueError: if it is no such address
+        :param url: the http or https URL; None pushes nothing
+        :param twice: whether to push each event twice
+        :param disorder: whether to push the statuses of a message in reverse order
+        :raises ValueError: if ``url`` is invalid
         """
         given = {"url": url, "twice": twice, "disorder": disorder}
         self._vendor.delivery.webhook.configure(NOWHERE if url is None else read(WebhookGiven, given))
@@ -174,22 +174,22 @@ class SandboxControls:
         recipient: str | int | None = None,
     ) -> None:
         """
-        Let the next requests fail. Faults are used up in the order they were asked for.
+        Let the next requests fail. Faults are used up in the order in which they were set.
 
-        :param count: how many requests it happens to
-        :param status: a negative code of the vendor to answer
-        :param reason: the reason beside it, by default the code's meaning
-        :param http_status: the HTTP code to answer, 200 to 599
-        :param headers: further headers of the answer
-        :param body: the body to answer, JSON or not
-        :param delay: how long to hold the answer back, in seconds up to 600; alone, the usual answer
+        :param count: how many requests fail
+        :param status: the answer's negative status code
+        :param reason: the reason in the answer, by default the code's meaning
+        :param http_status: the answer's HTTP code, 200 to 599
+        :param headers: additional headers of the answer
+        :param body: the body of the answer, JSON or not
+        :param delay: delay of the answer in seconds, up to 600; without other arguments, of the usual answer
         :param drop: ``before_accepting`` or ``after_accepting``: close the connection without an answer
-        :param answer: any JSON to answer
-        :param accept: whether a good message is kept though it gets such an answer; by default only
-            with ``drop="after_accepting"``
+        :param answer: any JSON as the answer
+        :param accept: whether a valid message is accepted despite such an answer; by default only with
+            ``drop="after_accepting"``
         :param path: only requests to this endpoint
         :param recipient: only messages to this number, as people write it
-        :raises ValueError: if there can be no such fault; the text names the parameter
+        :raises ValueError: if such a fault is impossible; the text names the parameter
         """
         parameters = locals()
         given = {name: value for name, value in parameters.items() if name != "self" and value is not None}

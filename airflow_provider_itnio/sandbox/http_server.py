@@ -1,4 +1,4 @@
-"""uvicorn as the sandbox uses it: in a thread, with connections that can be cut and bodies up to a length."""
+"""Run uvicorn in a thread, with connections that can be cut and a limit for request bodies."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LARGEST_BODY = 1024 * 1024
 
 
 class SandboxProtocol(TimedProtocol):
-    """HTTP/1.1, which also hands the connection to the application in the ASGI state."""
+    """HTTP/1.1 that passes the connection to the application in the ASGI state."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin a connection."""
@@ -30,7 +30,7 @@ class SandboxProtocol(TimedProtocol):
 
 
 async def cut(scope: Scope, receive: Receive) -> None:
-    """Close the connection of a request, of which the body must have been read, without an answer."""
+    """Close the connection of a request without an answer. The request's body must have been read."""
     cast("asyncio.Transport", scope["state"]["connection"]).abort()
     # uvicorn would answer 500 to an endpoint that returns before it has noticed the closed connection.
     while (await receive())["type"] != "http.disconnect":
@@ -71,7 +71,7 @@ class UvicornThread(threading.Thread):
         self._failure: BaseException | None = None
 
     def start(self) -> None:
-        """Start; when this returns the server answers."""
+        """Start, and return when the server answers requests."""
         super().start()
         while self.is_alive() and not self._server.started:
             time.sleep(0.001)
@@ -92,7 +92,7 @@ class UvicornThread(threading.Thread):
         await self._server.serve([self._listening])
 
     def stop(self) -> None:
-        """End the server, from any other thread, and wait for its end."""
+        """Stop the server from another thread, and wait until it has stopped."""
         self._server.should_exit = True
         if self._loop:
             with suppress(RuntimeError):  # the loop has ended already

@@ -1,4 +1,4 @@
-"""What an endpoint of the sandbox's own API takes and gives: by it requests are read, and OpenAPI is made."""
+"""Describe the endpoints of the sandbox's API, to check requests and to build the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Api = TypeVar("Api")
 Endpoint = Callable[[Api, "Request"], Awaitable[Response]]
 
 MEDIA_TYPES = {"/sandbox/events": "text/event-stream", "/sandbox/inbox.html": "text/html"}
-"""What is answered in place of JSON."""
+"""Content types of answers that are not JSON."""
 
 ERROR_SCHEMA = {"type": "object", "properties": {"error": {"type": "string"}}, "required": ["error"]}
 ERROR = {
@@ -37,10 +37,10 @@ ERROR = {
 @dataclass(frozen=True)
 class Operation:
     """
-    What an endpoint takes and gives: the models of its query and its body, and the type of its answer.
+    The models of an endpoint's query and body, and the type of its answer.
 
-    :param several: whether a list of bodies is taken too
-    :param gives: None for nothing
+    :param several: whether a list of bodies is accepted too
+    :param gives: the type of the answer; None for no content
     """
 
     method: str
@@ -52,7 +52,7 @@ class Operation:
 
     @property
     def http_status(self) -> int:
-        """The HTTP code of an answer that is no error."""
+        """The HTTP code of a successful answer."""
         return 204 if self.gives is None else 201 if self.method == "POST" else 200
 
 
@@ -60,9 +60,9 @@ def operation(
     method: str, path: str, **what: Any
 ) -> Callable[[Callable[..., Awaitable[Any]]], Endpoint[Any]]:
     """
-    Read what a request holds before an endpoint is called with its query and body, and answer errors by name.
+    Check a request, and call the endpoint with its query and body.
 
-    The endpoint returns JSON, as bytes if it is written already, or a response. A ``ValueError`` becomes HTTP
+    The endpoint returns JSON, as bytes if it is already encoded, or a response. A ``ValueError`` becomes HTTP
     400 with its text.
 
     :param what: see :class:`Operation`
@@ -120,7 +120,7 @@ async def _json_of(request: Request) -> Any:
 
 
 def describe(routes: Iterable[Route]) -> dict[str, Any]:
-    """Make the document of those routes that are under ``/sandbox/``."""
+    """Build the OpenAPI document of the routes under ``/sandbox/``."""
     endpoints = [
         (route, method, getattr(route.endpoint, "operation", Operation(method, route.path)))
         for route in routes
@@ -147,7 +147,7 @@ def describe(routes: Iterable[Route]) -> dict[str, Any]:
         "info": {
             "title": "itnio-sandbox",
             "version": __version__,
-            "description": "What the sandbox got, and what shall go wrong. Requests need no signature.",
+            "description": "Read what the sandbox received, and set faults. Requests need no signature.",
         },
         "paths": paths,
         "components": {"schemas": definitions},

@@ -9,5 +9,5 @@ def digits_of(number: object) -> str:
 
 
 def shortened(number: str) -> str:
-    """Hide the middle of a number for a log, and one of up to four characters wholly."""
+    """Mask the middle of a number for a log; all of it if it has at most four characters."""
     return f"{number[:2]}…{number[-2:]}" if len(number) > 4 else "…"

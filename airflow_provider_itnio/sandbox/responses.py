@@ -1,4 +1,4 @@
-"""Answers as they leave the sandbox."""
+"""The sandbox's answers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ JSON_TYPE = "application/json;charset=UTF-8"
 
 @dataclass(frozen=True)
 class Answer:
-    """What one request gets; ``shown`` is its JSON or text for the log of requests."""
+    """The answer to one request; ``shown`` is its JSON or text for the log of requests."""
 
     shown: Any
     body: bytes
@@ -28,7 +28,7 @@ class Answer:
 
     @property
     def refuses_with(self) -> int:
-        """The negative status that it holds, 0 if it holds none."""
+        """Its negative status code, 0 if it has none."""
         try:
             held = json.loads(self.body)
         except (ValueError, RecursionError):
@@ -37,7 +37,7 @@ class Answer:
         return int(status) if re.fullmatch(r"-[1-9][0-9]{0,5}", status) else 0
 
     def as_response(self) -> Response:
-        """Make it into what the server sends."""
+        """Convert it to a Starlette response."""
         response = Response(self.body, self.http_status, media_type=None)
         if self.body:
             response.headers["content-type"] = self.media_type
@@ -56,7 +56,7 @@ def json_bytes(value: Any) -> bytes:
 def streamed(
     parts: Iterable[bytes], media_type: str, headers: Mapping[str, str] | None = None
 ) -> StreamingResponse:
-    """Answer with parts that are made one by one, and let other requests through between two of them."""
+    """Return a streamed answer whose parts are created one by one, with other requests in between."""
 
     async def one_by_one() -> AsyncIterator[bytes]:
         for part in parts:

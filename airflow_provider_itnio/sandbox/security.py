@@ -1,4 +1,4 @@
-"""Keeps other hosts' pages out and browsers careful."""
+"""Reject requests from pages of other hosts, and set security headers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CONTENT_SECURITY_POLICY: Mapping[str, str] = {
     "default-src": "'none'",
     "style-src": "'self'",
     "script-src": "'self'",
-    # What a message links to is shown, and the size of a document asked for where it lies.
+    # Linked images are shown, and the size of a linked document is requested from its server.
     "img-src": "'self' http: https:",
     "media-src": "http: https:",
     "connect-src": "'self' http: https:",
@@ -40,7 +40,7 @@ SAFE_HEADERS: tuple[tuple[bytes, bytes], ...] = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
     (b"cache-control", b"no-store"),
-    # By this a task knows that it can name the address of its message on the inbox page.
+    # This header tells the hook that it can log the URL of its message on the inbox page.
     (b"x-itnio-sandbox", b"1"),
 )
 
@@ -48,10 +48,10 @@ SAFE_HEADERS: tuple[tuple[bytes, bytes], ...] = (
 @dataclass(frozen=True)
 class Security:
     """
-    Refuses foreign Host and Origin headers, then lets the request through to the application.
+    Rejects requests with foreign Host and Origin headers, and passes all others to the application.
 
-    A page of another site could else reach the sandbox through the browser of whoever runs it, by a name
-    that resolves to 127.0.0.1 or by a form. ``clock`` gives the time of the Date header, in Unix seconds.
+    Otherwise pages of other sites could reach the sandbox through the user's browser, by a name that resolves
+    to 127.0.0.1 or by a form. ``clock`` returns the time for the Date header, in Unix seconds.
     """
 
     app: ASGIApp
@@ -78,7 +78,7 @@ class Security:
         await self.app(scope, receive, send_safely)
 
     def refusal(self, headers: dict[bytes, bytes]) -> str:
-        """Say what is wrong with the headers of a request; empty if nothing is."""
+        """Return what is wrong with the headers of a request; empty if nothing is."""
         host = headers.get(b"host", b"").decode("latin-1")
         if host not in self.hosts:
             return (
@@ -86,7 +86,7 @@ class Security:
                 "start it with --allowed-host and this name"
             )
         origin = headers.get(b"origin", b"").decode("latin-1").lower()
-        # What stands before the sandbox may have spoken https.
+        # A proxy in front of the sandbox may use https.
         if b"origin" in headers and origin not in (f"http://{host.lower()}", f"https://{host.lower()}"):
             return "Origin: pages of other sites may not use the sandbox"
         return ""

@@ -45,7 +45,7 @@ from airflow_provider_itnio.sandbox.vendor.webhook import Webhook
 
 
 def _several(given: Any) -> tuple[Any, ...] | None:
-    """Read one value or several, or None for any."""
+    """Read one or several values; None accepts any."""
     return None if given is None else (given,) if isinstance(given, (str, int)) else tuple(given)
 
 
@@ -56,7 +56,7 @@ Seconds: TypeAlias = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class SandboxOptions(Given):
-    """Those parameters of :class:`Sandbox` that can be wrong; they are described there."""
+    """The checked parameters of :class:`Sandbox`, which describes them."""
 
     app_id: Annotated[Annotated[tuple[Text, ...], Field(min_length=1)] | None, BeforeValidator(_several)] = (
         Field(description="at least one value, or None to accept any")
@@ -82,7 +82,7 @@ class SandboxOptions(Given):
 
 class Sandbox(SandboxControls):
     """
-    A local server that answers as Itniotech does, to be used as a context manager.
+    A local server that answers like Itniotech. Use it as a context manager.
 
     .. code-block:: python
 
@@ -122,7 +122,7 @@ class Sandbox(SandboxControls):
         data: str | os.PathLike[str] | None = None,
     ) -> None:
         """
-        Describe the account and the server; nothing is started yet.
+        Configure the account and the server without starting it.
 
         The credentials default to the sample values of the vendor's documentation.
 
@@ -132,35 +132,36 @@ class Sandbox(SandboxControls):
         :param business_phone: the business's WhatsApp number in digits, or several; None accepts any
         :param host: the address to bind
         :param port: the port to bind, 0 for any free one
-        :param allowed_hosts: a name that others reach it by, ``sandbox`` or ``sandbox:8025``, or several;
-            with host ``0.0.0.0`` the addresses of the machine are known without
-        :param clock_tolerance: how far a timestamp may be off, in seconds (the vendor does not say)
-        :param certfile: a certificate in PEM; with it the sandbox speaks https
+        :param allowed_hosts: a host name that others use for it, ``sandbox`` or ``sandbox:8025``, or several;
+            with host ``0.0.0.0`` the addresses of the machine are allowed anyway
+        :param clock_tolerance: the largest accepted difference of a timestamp, in seconds (the vendor does
+            not document it)
+        :param certfile: a certificate in PEM; with it the sandbox uses https
         :param keyfile: the key of the certificate in PEM, if it is not in the same file
-        :param clock: gives the sandbox's time, also that of its ``Date`` header, in Unix seconds
-        :param balance: what messages are paid from; None never runs out
-        :param price: what one message costs
-        :param keep: how many messages, failed requests, replies and other requests are kept, at least 1 of
-            each; fewer where their bodies are far larger than a message, since about 64 KiB are kept for
-            each, at least 64 MiB
+        :param clock: returns the sandbox's time in Unix seconds, also for its ``Date`` header
+        :param balance: the balance of the account; None never runs out
+        :param price: the price of one message
+        :param keep: how many messages, failed requests, replies and other requests to store, at least 1 of
+            each; fewer if their bodies are much larger than a message: the limit is about 64 KiB for each,
+            at least 64 MiB in total
         :param keep_alive: how long an idle connection stays open, in whole seconds
-        :param fail: the share of good messages that fail, from 0 to 1, with the code -12; or a text that
-            also says how, ``"5%:-5"``, ``"5%:503"`` or ``"5%:drop"``, or several of them
-        :param latency: how late each answer comes, in seconds up to 600
-        :param seed: makes the same messages fail each time; None draws them anew
-        :param webhook: the http or https address that statuses and replies are pushed to; None pushes nothing
-        :param push_twice: whether each push comes twice
-        :param push_disorder: whether the statuses of a message come in the reverse order
-        :param push_scale: how long the pauses between pushes are: at 1 a message is delivered after 1 s and
-            read after 2 s, and a push that fails is repeated after 60, 180 and 300 s; at 0 there are no
-            pauses, and an accepted message has all its statuses at once
-        :param open_windows: whether every recipient counts as having written in the last 24 hours; otherwise
-            only those who have replied, and other messages than WhatsApp templates do not reach the others
-        :param fetch_files: whether the file that a message links to is fetched as WhatsApp would, by GET and
-            no further than that server; a note on the message says what came of it
-        :param data: a file that keeps messages, requests, replies, statuses, windows and waiting pushes; the
-            next start goes on with them. It is made if it is missing, and opened by :meth:`start`
-        :raises ValueError: if one of them can't be; the text names it
+        :param fail: the share of valid messages that fail with the code -12, from 0 to 1; or a text with
+            another failure, ``"5%:-5"``, ``"5%:503"`` or ``"5%:drop"``, or several of them
+        :param latency: the delay of each answer, in seconds up to 600
+        :param seed: lets the same messages fail in each run; None draws them at random
+        :param webhook: the http or https URL to push statuses and replies to; None pushes nothing
+        :param push_twice: whether to push each event twice
+        :param push_disorder: whether to push the statuses of a message in reverse order
+        :param push_scale: factor for the pauses between pushes: at 1 a message is delivered after 1 s and
+            read after 2 s, and a failed push is repeated after 60, 180 and 300 s; at 0 there are no pauses,
+            and an accepted message has all its statuses at once
+        :param open_windows: whether the 24-hour windows of all recipients are open; otherwise only those of
+            recipients who have replied are, and other recipients get WhatsApp templates only
+        :param fetch_files: whether to fetch the file that a message links to, as WhatsApp would: by GET, and
+            following redirects on the same server only; a note on the message has the result
+        :param data: a file that stores messages, requests, replies, statuses, windows and waiting pushes, to
+            resume at the next start. It is created if it is missing, and opened by :meth:`start`
+        :raises ValueError: if a parameter is invalid; the text names it
         """
         given = locals()
         self.api_key = api_key
@@ -202,20 +203,20 @@ class Sandbox(SandboxControls):
 
     def start(self) -> None:
         """
-        Start the server; when this returns it answers.
+        Start the server, and return when it answers requests.
 
-        :raises OSError: if the port is taken, or a certificate cannot be read
-        :raises RuntimeError: if it runs already, or the file of ``data`` cannot be used; the text names it
+        :raises OSError: if the port is in use, or a certificate cannot be read
+        :raises RuntimeError: if it is already running, or the file of ``data`` cannot be used
         """
         if self._server is not None:
-            raise RuntimeError("this sandbox runs already")
+            raise RuntimeError("this sandbox is already running")
         listening = listen_on(self.host, self._wanted_port)
         vendor = self._vendor
         try:
             self._port = listening.getsockname()[1]
             if self._data is not None:
                 vendor.open(DataFile(self._data))
-            vendor.stopping = asyncio.Event()  # which belongs to the loop of one start
+            vendor.stopping = asyncio.Event()  # it belongs to the event loop of this start
             vendor.fetcher = FileFetcher(vendor.store.note) if self._fetch_files else None
             server = UvicornThread(self._config(), listening, vendor.delivery.resume, vendor.stopping)
             server.start()
@@ -226,7 +227,7 @@ class Sandbox(SandboxControls):
         self._server = server
 
     def stop(self) -> None:
-        """Stop the server; when this returns its port is free. What it got stays readable."""
+        """Stop the server, and return when its port is free. Its messages can still be read."""
         if self._server is not None:
             self._server.stop()
             self._server = None
@@ -245,7 +246,7 @@ class Sandbox(SandboxControls):
 
     @property
     def url(self) -> str:
-        """The base address, without a slash at the end."""
+        """The base URL, without a trailing slash."""
         return base_url(self._scheme, self.host, self.port)
 
     @property
@@ -259,7 +260,7 @@ class Sandbox(SandboxControls):
         return self._vendor.account.business_phone
 
     def connection_json(self) -> str:
-        """Return an Airflow connection to this sandbox as JSON, with the secret in it."""
+        """Return an Airflow connection to this sandbox as JSON, including the secret."""
         return json.dumps(
             {
                 "conn_type": "itnio",
@@ -271,7 +272,7 @@ class Sandbox(SandboxControls):
         )
 
     def connection_uri(self) -> str:
-        """Return an Airflow connection to this sandbox as URI, with the secret in it."""
+        """Return an Airflow connection to this sandbox as a URI, including the secret."""
         login, password, host = (quote(part, safe="") for part in (self.api_key, self.secret, self.url))
         # Plain query parameters would turn the phone number into an int.
         return f"itnio://{login}:{password}@{host}/?{urlencode({'__extra__': json.dumps(self._extra)})}"

@@ -10,9 +10,9 @@ from airflow_provider_itnio.sandbox.json_path import objects_at, text_at
 
 def summary_of(kind: str, body: Mapping[str, Any]) -> str:
     """
-    Give what a person would read first: body, caption, name, template with its parameters.
+    Return the main text of a message: body, caption, name, or template with its parameters.
 
-    It copes with any JSON, since the vendor accepts more than WhatsApp does.
+    It accepts any JSON, since the vendor accepts more than WhatsApp does.
     """
     if kind == "contacts":
         return ", ".join(

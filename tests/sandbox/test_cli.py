@@ -175,7 +175,7 @@ def test_without_the_extra_main_returns_2(monkeypatch, capsys, handlers_restored
     ("options", "text"),
     [
         (["--port", "x"], "invalid int value: 'x'"),
-        (["--latency", "200"], "'200' is no time such as 200ms or 1.5s"),
+        (["--latency", "200"], "'200' is not a time such as 200ms or 1.5s"),
         (["--seed", "x"], "invalid int value"),
     ],
 )

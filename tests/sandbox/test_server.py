@@ -42,7 +42,7 @@ def test_it_can_be_started_again_on_the_same_port(wire_to):
 
 
 def test_starting_twice_is_an_error(sandbox):
-    with pytest.raises(RuntimeError, match="runs already"):
+    with pytest.raises(RuntimeError, match="is already running"):
         sandbox.start()
 
 

@@ -59,7 +59,7 @@ def test_on_airflow_2_execute_says_how_to_run_a_task(seen):
         "tell -1": [
             "RuntimeError",
             "execute: needs Airflow 3. On Airflow 2, test the DAG with dag.test(): while this fixture is "
-            "there, it sends to the sandbox",
+            "active, it sends to the sandbox",
         ]
     }
 

@@ -1,1 +1,1 @@
-"""What goes wrong on purpose: asked for, at random, or by a test number. Imports no other folder."""
+"""Faults: set by a test, at random, or by a test number. Imports no other folder."""

@@ -1,4 +1,4 @@
-"""Faults that a test asks for: what the next answers shall be instead of the vendor's."""
+"""Faults set by a test, which replace the vendor's next answers."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ def _headers(value: object) -> dict[str, str]:
         raise ValueError("an object of header names with their values")
     for header, text in value.items():
         if not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", str(header)):
-            raise ValueError(f"{str(header)[:40]!r} is no header name")
+            raise ValueError(f"{str(header)[:40]!r} is not a header name")
         if str(header).lower() in FRAMING_HEADERS:
             raise ValueError(f"the sandbox sets {header} itself")
         if not re.fullmatch(r"[\t\x20-\x7e\x80-\xff]*", str(text)) or str(text) != str(text).strip():
-            raise ValueError(f"{header} needs a value of one line in Latin-1, without blanks around it")
+            raise ValueError(f"{header} needs a value of one line in Latin-1, without spaces around it")
     return {str(header): str(text) for header, text in value.items()}
 
 
@@ -59,7 +59,7 @@ TEXT = WithJsonSchema({"type": "string"})
 
 
 class Fault(Given):
-    """What happens to the next requests that it fits, as ``fail_next`` describes it."""
+    """A fault for the next requests that match; ``fail_next`` describes its fields."""
 
     count: int = Field(1, ge=1, le=1_000_000, description="a whole number from 1 to 1,000,000")
     status: Annotated[int | None, BeforeValidator(_status)] = Field(None, description="a negative code")
@@ -105,27 +105,27 @@ class Fault(Given):
         return self
 
     def gives(self, name: str) -> bool:
-        """Tell whether a field was given; only ``answer`` may be None then."""
+        """Return whether a field was given; only ``answer`` may be None then."""
         return name in self.model_fields_set and (name == "answer" or getattr(self, name) is not None)
 
     @property
     def makes_answer(self) -> bool:
-        """Whether the vendor's own answer is replaced, be it by silence."""
+        """Whether the vendor's answer is replaced, or the connection dropped."""
         return any(map(self.gives, ("status", "http_status", "body", "answer", "drop")))
 
     @property
     def keeps_message(self) -> bool:
-        """Whether a message that the vendor would accept is kept as accepted."""
+        """Whether a valid message is still accepted."""
         if self.accept is not None:
             return self.accept
         return not self.makes_answer or self.drop == AFTER_ACCEPTING
 
     def fits(self, path: str, recipient: str) -> bool:
-        """Tell whether it is for a request; ``recipient`` is empty if that has none."""
+        """Return whether it matches a request; ``recipient`` is empty if the request has none."""
         return self.path in (None, path) and self.recipient in (None, recipient)
 
     def answer_at(self, path: str) -> Answer:
-        """Make the answer at an endpoint; only for one that makes an answer and drops no connection."""
+        """Return the answer of an endpoint; only for a fault that replaces the answer."""
         if self.status is not None:
             answer = refusal(path, self.status, self.reason)
         elif self.gives("answer"):
@@ -138,7 +138,7 @@ class Fault(Given):
         return replace(answer, http_status=self.http_status or 200, headers=self.headers)
 
     def as_json(self) -> dict[str, Any]:
-        """Write it as the JSON it was read from."""
+        """Return it as the JSON from which it can be read again."""
         plain = {"count": self.count} | {name: getattr(self, name) for name in FIELDS if self.gives(name)}
         if self.body is not None:
             plain["body"] = self.body.decode("utf-8", "replace")
@@ -151,7 +151,7 @@ NO_FAULT = Fault.model_construct()
 
 @dataclass
 class FaultQueue:
-    """The faults that wait, used up in the order they were asked for. Safe to use from any thread."""
+    """The faults that are not used up, in the order in which they were set. Thread-safe."""
 
     _waiting: list[Fault] = field(default_factory=list, init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
@@ -162,7 +162,7 @@ class FaultQueue:
             self._waiting.extend(faults)
 
     def take(self, path: str, recipient: str) -> Fault | None:
-        """Use up the first fault that fits a request, once."""
+        """Return the first fault that matches a request, and use it up once."""
         with self._lock:
             for place, fault in enumerate(self._waiting):
                 if fault.fits(path, recipient):
@@ -173,11 +173,11 @@ class FaultQueue:
 
     @property
     def waiting(self) -> list[dict[str, Any]]:
-        """What is still to happen, as JSON, ``count`` being what is left of each."""
+        """The faults as JSON, ``count`` being how often each is left."""
         with self._lock:
             return [one.as_json() for one in self._waiting]
 
     def clear(self) -> None:
-        """Forget all faults."""
+        """Delete all faults."""
         with self._lock:
             self._waiting.clear()

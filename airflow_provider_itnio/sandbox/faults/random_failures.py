@@ -1,4 +1,4 @@
-"""A share of the messages fails: which ones, is drawn so that it can be drawn the same again."""
+"""Let a share of the messages fail at random; a seed makes it repeatable."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DROP = "drop"
 
 
 class Share(NamedTuple):
-    """How many messages fail, over 0 and at most 1, and how."""
+    """The share of messages that fail, above 0 and at most 1, and how they fail."""
 
     share: float
     fault: Fault
@@ -33,12 +33,12 @@ class RandomFailures:
     """
     Draws which messages fail.
 
-    A draw depends on the seed, the recipient and how many messages that recipient was sent before, not on
-    what else is in flight: a broadcast meets the same failures again, however its messages overtake each
-    other. How many were sent is known of the last ``RECIPIENTS_KNOWN`` recipients.
+    A draw depends on the seed, the recipient and the number of previous messages to the recipient, not on
+    other messages in flight: a broadcast gets the same failures again, in whatever order its messages arrive.
+    The number of messages is known for the last ``RECIPIENTS_KNOWN`` recipients.
 
-    :param shares: how many fail, and how; together at most 1. It may be set anew
-    :param seed: the same seed draws the same; None draws anew each time
+    :param shares: the shares that fail, and how; together at most 1. It may be replaced
+    :param seed: makes draws repeatable; None draws at random
     """
 
     def __init__(self, shares: tuple[Share, ...], seed: int | None = None) -> None:
@@ -48,13 +48,13 @@ class RandomFailures:
         self._lock = threading.Lock()
 
     def draw(self, recipient: str) -> Fault | None:
-        """Tell what happens to the next message to a recipient, None if nothing does."""
+        """Return what happens to the next message to a recipient, None if nothing does."""
         shares = self.shares
         if not shares:
             return None
         with self._lock:
             count = self._sent.pop(recipient, 0) + 1
-            self._sent[recipient] = count  # at the end, so that the first one is who was sent nothing longest
+            self._sent[recipient] = count  # at the end: the first one has waited longest for a message
             if len(self._sent) > RECIPIENTS_KNOWN:
                 del self._sent[next(iter(self._sent))]
         drawn = random.Random(f"{self._seed} {recipient} {count}").random()  # noqa: S311
@@ -65,13 +65,13 @@ class RandomFailures:
         return None
 
     def begin_again(self) -> None:
-        """Forget what was drawn, so that a seed gives the same failures once more."""
+        """Restart the seed, so that it gives the same failures once more."""
         with self._lock:
             self._sent.clear()
 
 
 def shares_from(given: float | str | Iterable[str] | None) -> tuple[Share, ...]:
-    """Read shares: a number from 0 to 1 or texts as :func:`share_from` takes them; None for no failures."""
+    """Read shares: a number from 0 to 1, or texts for :func:`share_from`; None for no failures."""
     if given is None:
         return ()
     if isinstance(given, (int, float)):
@@ -110,6 +110,6 @@ Shares: TypeAlias = Annotated[
 
 
 class RandomFailuresGiven(Given):
-    """What shares of all messages fail from now on; an empty list lets none fail."""
+    """The shares of messages that fail from now on; with an empty list none fails."""
 
     fail: Shares = Field(description="a list of texts such as 5%, 2.5%:503 or 1%:drop")

@@ -1,6 +1,6 @@
-"""Test numbers: what each message to such a number gets.
+"""Test numbers, which decide the outcome of each message to them.
 
-They begin with +999, which is no country's code, so that none of them is a person's.
+They begin with +999, which is not a country code, so that none of them belongs to a person.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ TABLE = {
     "+999 3 000 0001": "the connection is dropped before the message is accepted",
     "+999 3 000 0002": "the connection is dropped after the message is accepted",
     "+999 4 000 0HHH": "answered HTTP HHH, 400 to 599; 429 and 503 with Retry-After: 1",
-    "+999 5 000 0001": "answered with a page in place of JSON",
+    "+999 5 000 0001": "answered with an HTML page instead of JSON",
     "+999 5 000 0002": "answered success without a message id",
     "+999 6 000 0NNN": "accepted, then pushed as failed with WhatsApp's code 131NNN",
     "+999 7 000 0001": "accepted and sent, never delivered",
@@ -34,13 +34,13 @@ TABLE = {
     "+999 7 000 0003": "accepted, and no status is ever pushed",
 }
 """
-What :func:`fault_of_number` and :func:`outcome_of_number` do, in words, by number; letters in a number stand
-for digits.
+The effects of :func:`fault_of_number` and :func:`outcome_of_number` in words, by number. Letters in a number
+are placeholders for digits.
 """
 
 
 def meaning_of_number(digits: str) -> str:
-    """Say in words what a test number stands for, as the table does; empty for any other number."""
+    """Return the effect of a test number in words, from the table; empty for any other number."""
     for number, meaning in TABLE.items():
         if re.fullmatch(re.sub("[A-Z]", "[0-9]", re.sub("[+ ]", "", number)), digits):
             return f"test number {number}: {meaning}"
@@ -48,7 +48,7 @@ def meaning_of_number(digits: str) -> str:
 
 
 class Outcome(NamedTuple):
-    """What becomes of an accepted message: the statuses that are pushed, and the reason of ``failed``."""
+    """The outcome of an accepted message: the statuses that are pushed, and the reason of ``failed``."""
 
     statuses: tuple[str, ...] = ("sent", "delivered", "read")
     failure: str = ""
@@ -61,28 +61,28 @@ FAILURES = {
     131049: "This message was not delivered to maintain healthy ecosystem engagement",
     131053: "Media upload error",
 }
-"""WhatsApp's codes for messages that fail after acceptance, with its own words."""
+"""WhatsApp's codes for messages that fail after acceptance, with WhatsApp's texts."""
 
 
 def failed_with(code: int) -> Outcome:
     """
-    Give the outcome of a message that fails with a code of WhatsApp's.
+    Return the outcome of a message that fails with one of WhatsApp's codes.
 
-    How Itniotech words ``failure`` is not documented; here it begins with the code.
+    The format of Itniotech's ``failure`` is not documented; here it begins with the code.
     """
     return Outcome(("failed",), f"{code}: {FAILURES.get(code, 'Message failed to send')}")
 
 
 def outcome_of_number(digits: str) -> Outcome | None:
-    """Tell what becomes of each message to a test number, whatever the window is; None for other numbers."""
+    """Return the outcome of each message to a test number, for any window; None for other numbers."""
     meant = _meant_by(digits)
     return meant if isinstance(meant, Outcome) else None
 
 
 def fault_of_number(digits: str) -> Fault | None:
-    """Tell what happens to each message to a test number; None for other numbers."""
+    """Return the fault of each message to a test number; None for other numbers."""
     meant = _meant_by(digits)
-    # One with an outcome is accepted, whatever share of the messages is to fail.
+    # A number with an outcome is always accepted, also with random failures.
     return NO_FAULT if isinstance(meant, Outcome) else meant
 
 

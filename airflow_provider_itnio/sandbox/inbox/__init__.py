@@ -1,1 +1,1 @@
-"""The inbox page: its files, and the data that it loads and is told. Imports store."""
+"""The inbox page: its files, its data and its events. Imports store."""

@@ -1,4 +1,4 @@
-"""``GET /sandbox/events``: what happens, told to open inbox pages as server-sent events."""
+"""``GET /sandbox/events``: changes for open inbox pages, as server-sent events."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from airflow_provider_itnio.sandbox.store.exchange import Exchange
 from airflow_provider_itnio.sandbox.store.store import Change, Store
 
 PAUSE = 0.05
-"""Seconds between two events: what comes meanwhile goes together, and a page draws 20 times a second."""
+"""Seconds between two events. Changes in between are sent together, so a page draws 20 times a second."""
 
 ITEMS_AN_EVENT = 100
 MOST_MISSED = 1000
-"""Changes that a reader who comes back may have missed; it loads anew what it shows if it missed more."""
+"""Most changes that a reconnecting reader may have missed; if it missed more, it reloads its lists."""
 
 SIGN_OF_LIFE = 15.0
 RECONNECT_MILLISECONDS = 1000
@@ -31,13 +31,13 @@ class Events:
     """
     The stream of events, as an ASGI application.
 
-    It sends ``items``, a list of items of the page, in which a later one may change what an earlier one told.
-    A reader names the cursor of the lists that it loaded as ``?after=``, or the last event it got in the
-    header ``Last-Event-ID``, and gets what came since. ``clear`` tells it to load the lists anew: the inbox
-    was cleared, the reader knew another sandbox or named no place, or it missed too much.
+    It sends ``items``, a list of items of the page; a later item may update a previous one. A reader sends
+    the cursor of the lists that it loaded as ``?after=``, or its last event in the header ``Last-Event-ID``,
+    and gets the changes since then. ``clear`` means that it must reload the lists: the inbox was cleared, the
+    reader's cursor is of another sandbox or missing, or it missed too many changes.
 
     :param stopping: set when the server stops, so that no open page delays that
-    :param turn: held by the reader whose next event is written, so that requests come between two of them
+    :param turn: a lock around the writing of each event, so that requests are answered in between
     """
 
     store: Store
@@ -51,7 +51,7 @@ class Events:
         await StreamingResponse(told, headers=headers)(scope, receive, send)
 
     async def _told(self, number: int | None) -> AsyncIterator[bytes]:
-        """Write all events from a number on, until the server stops or the reader goes."""
+        """Yield all events from a number on, until the server stops or the reader disconnects."""
         loop = asyncio.get_running_loop()
         wake = asyncio.Event()
 
@@ -81,7 +81,7 @@ class Events:
             end.cancel()
 
     def _number_after(self, request: Request) -> int | None:
-        """Read where a reader stands; None if it is to load everything anew."""
+        """Return the position of a reader; None if it must reload everything."""
         given = request.headers.get("last-event-id") or request.query_params.get("after", "")
         name, _, number = given.partition(".")
         if name != self.store.name or not (number.isascii() and number.isdecimal()):
@@ -90,13 +90,13 @@ class Events:
         return stands if self.store.number - stands <= MOST_MISSED else None
 
     async def _next(self, parts: Iterator[bytes]) -> bytes:
-        """Write the next event when it is this reader's turn; empty if there is none."""
+        """Return the next event when it is this reader's turn; empty if there is none."""
         async with self.turn:
             await asyncio.sleep(0)
             return next(parts, b"")
 
     def _parts(self, changes: list[tuple[int, Change]] | None, last: int) -> Iterator[bytes]:
-        """Write what has changed, in slices."""
+        """Yield the changes in parts."""
         if changes is None:
             yield _event("clear", b"{}", self._id(last))
             return
@@ -112,5 +112,5 @@ class Events:
 
 
 def _event(name: str, data: bytes, last_id: str) -> bytes:
-    """Write an event. JSON without indentation holds no line break, so one data line holds it."""
+    """Format an event. JSON without indentation has no line break, so it fits in one data line."""
     return f"event: {name}\nid: {last_id}\ndata: ".encode() + data + b"\n\n"

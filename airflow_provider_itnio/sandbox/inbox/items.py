@@ -1,4 +1,4 @@
-"""What the inbox page is told, as JSON: an item for each exchange, and the whole request of an opened one."""
+"""The JSON for the inbox page: an item for each exchange, and the whole request of an opened one."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from airflow_provider_itnio.sandbox.summary import summary_of
 
 def item(exchange: Exchange) -> dict[str, Any]:
     """
-    Tell the page of an exchange: its ``number`` with ``message``, ``reply`` and ``failure``, as there are.
+    Return the item of an exchange: its ``number``, and ``message``, ``reply`` and ``failure`` if it has them.
 
-    A message whose sender did not learn that it was accepted has a failure too; one of which the recipient
-    has pressed a button or chosen a row has that in ``chosen``.
+    A message whose sender did not learn that it was accepted has a failure too. If the recipient has chosen a
+    button or a row of a message, its id is in ``chosen``.
     """
     told: dict[str, Any] = {"number": exchange.number}
     if exchange.message:
@@ -37,7 +37,7 @@ def item(exchange: Exchange) -> dict[str, Any]:
 
 
 def item_as_json(exchange: Exchange) -> bytes:
-    """Write the item of an exchange as it is now: once for each change, however many pages are told of it."""
+    """Return the current item of an exchange as JSON; it is cached until the next change."""
     message = exchange.message
     state = (len(message.statuses), len(message.notes), exchange.chosen) if message else None
     if exchange.written is None or exchange.written[0] != state:
@@ -46,7 +46,7 @@ def item_as_json(exchange: Exchange) -> bytes:
 
 
 def update_as_json(changed: ReceivedMessage | Window) -> bytes:
-    """Write what has changed for the page: ``{"status": {…}}`` or ``{"window": {…}}``."""
+    """Return a change as JSON for the page: ``{"status": {…}}`` or ``{"window": {…}}``."""
     if isinstance(changed, Window):
         until = changed.until.isoformat()
         return json_bytes({"window": {"recipient": changed.recipient, "until": until}})
@@ -55,7 +55,7 @@ def update_as_json(changed: ReceivedMessage | Window) -> bytes:
 
 
 def opened(exchange: Exchange) -> dict[str, Any]:
-    """Tell everything of an exchange: the item of the page with the request, its answer and its pushes."""
+    """Return all data of an exchange: its item with the request, its answer and its pushes."""
     told = item(exchange)
     if exchange.request:
         told["request"] = as_json(exchange.request)
@@ -65,7 +65,7 @@ def opened(exchange: Exchange) -> dict[str, Any]:
 
 
 def failure(exchange: Exchange) -> dict[str, Any]:
-    """Say why a request failed."""
+    """Return why a request failed."""
     request, refused = exchange.request, exchange.refused
     told: dict[str, Any] = {"status": None, "recipient": exchange.number_of_chat}
     if request:
@@ -99,7 +99,7 @@ def _without_status(request: SeenRequest) -> str:
 
 
 def _first_words(body: Any) -> str:
-    """Give what a person would read first of whatever was sent."""
+    """Return the main text of any request body."""
     if not isinstance(body, dict):
         return ""
     kind = "template" if "template" in body else body.get("type")

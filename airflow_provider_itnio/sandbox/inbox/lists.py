@@ -1,4 +1,4 @@
-"""What the inbox page loads: the conversations, and what stands in one of them, in parts or as searched."""
+"""The lists of the inbox page: the conversations, and the entries of one of them, by page or by search."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ from airflow_provider_itnio.sandbox.store.exchange import Exchange
 from airflow_provider_itnio.sandbox.store.store import NUMBER, SHOWN, Store, add_to_chat
 
 FIRST_WORDS = 200
-"""Characters of a text that the list of conversations shows."""
+"""Most characters of a text in the list of conversations."""
 
 ANSWERS_KEPT = 20
 
 LOOKED_AT_ONCE = 100
-"""Exchanges between which no other request is answered."""
+"""Exchanges that are processed before other requests are answered."""
 
 
 @dataclass(frozen=True)
 class Lists:
-    """The lists of the page, as JSON; ``written`` is kept so that many pages cost as much as one."""
+    """The lists of the page as JSON; ``written`` is a cache, so that many pages cost as much as one."""
 
     store: Store
     written: dict[tuple[str, ChatsAsked], bytes] = field(default_factory=dict)
 
     async def conversations(self, asked: ChatsAsked) -> bytes:
-        """List the conversations, the one that was last written in first."""
+        """List the conversations, the most recent first."""
         cursor = self.store.cursor
         if (cursor, asked) not in self.written:
             told = await self._conversations(cursor, asked)
@@ -82,17 +82,17 @@ class Lists:
         return json_bytes(told)
 
     async def chat(self, number: str, asked: PartAsked) -> bytes:
-        """List what stands in the chat with a recipient, oldest first."""
+        """List the chat with a recipient, oldest first."""
         with self.store.changed:
             exchanges = list(self.store.chats.get(number, {}).values())
         return await self._part(exchanges, asked, {"window_until": self._window_of(number)})
 
     async def failures(self, asked: PartAsked) -> bytes:
-        """List the requests that failed and left no message, oldest first."""
+        """List the failed requests without a message, oldest first."""
         return await self._part(self.store.exchanges(["failure"]), asked, {})
 
     async def _part(self, exchanges: list[Exchange], asked: PartAsked, told: dict[str, Any]) -> bytes:
-        """Write the newest of some exchanges, or those next to a number."""
+        """Return the newest of some exchanges, or those next to a number, as JSON."""
         forwards = bool(asked.after)
         if asked.before:
             exchanges = exchanges[: bisect_left(exchanges, asked.before, key=NUMBER)]
@@ -132,7 +132,7 @@ def _newest(chat: dict[int, Exchange]) -> int:
 
 
 def _last(exchange: Exchange) -> dict[str, Any]:
-    """Tell of the last exchange of a conversation what a row of the list shows."""
+    """Return what the list of conversations shows of a conversation's last exchange."""
     told: dict[str, Any] = {"number": exchange.number, "kind": exchange.kind}
     if message := exchange.message:
         told |= {"type": message.type, "text": message.text, "at": message.at, "status": message.status}
@@ -146,7 +146,7 @@ def _last(exchange: Exchange) -> dict[str, Any]:
 
 
 async def found(exchanges: Iterable[Exchange], words: str) -> AsyncIterator[Exchange]:
-    """Give the exchanges that hold some words in any letter case, and let requests through meanwhile."""
+    """Yield the exchanges that contain some words, ignoring case, and let other requests run in between."""
     wanted = words.strip().lower()
     # Numbers are found as people write them.
     digits = digits_of(wanted) if re.fullmatch(r"[+\d\s().-]+", wanted) else ""
@@ -163,7 +163,7 @@ async def found(exchanges: Iterable[Exchange], words: str) -> AsyncIterator[Exch
 
 
 def searched(exchange: Exchange) -> str:
-    """Give the texts of an exchange itself, not those of its envelope, which all share."""
+    """Return the texts of an exchange for the search, without those that all requests have."""
     if exchange.searched is None:
         exchange.searched = "\n".join(map(str, _texts_of(exchange))).lower()
     return exchange.searched

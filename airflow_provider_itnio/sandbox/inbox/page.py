@@ -1,4 +1,4 @@
-"""The inbox page: its frame, the files it is made of, and itself as one file to keep."""
+"""The inbox page: its HTML, its static files, and the page with its data as one file to download."""
 
 from __future__ import annotations
 
@@ -58,24 +58,24 @@ class Page:
         ]
 
     async def show(self, request: Request) -> Response:
-        """Send the frame of the page; its scripts fill it."""
+        """Return the page's HTML, which its scripts fill."""
         return Response(FRAME.render(styles=STYLES, first_module=FIRST_MODULE), media_type="text/html")
 
     async def show_asset(self, request: Request) -> Response:
-        """Send a style sheet, a script or the icon."""
+        """Return a style sheet, a script or the icon."""
         name = request.path_params["name"]
         if name not in ASSETS:
             return Response("Not Found", 404, media_type="text/plain")
         return Response(ASSETS[name], media_type=MEDIA_TYPES[Path(name).suffix])
 
     async def save(self, request: Request) -> Response:
-        """Send the page with all that came as one file, to be kept or passed on."""
+        """Return the page with all its data as one file to download."""
         attached = {"content-disposition": 'attachment; filename="inbox.html"'}
         return streamed(one_file(self.store), "text/html; charset=utf-8", attached)
 
 
 def one_file(store: Store) -> Iterator[bytes]:
-    """Write the page as one file, in parts, that shows the same without the sandbox, and takes no replies."""
+    """Yield the page as one file, which shows the same without the sandbox, but takes no replies."""
     style = "\n".join(ASSETS[name].decode() for name in STYLES)
     script = "\n".join(["const modules = {};", *_modules(FIRST_MODULE, set())])
     allowed = {
@@ -98,13 +98,13 @@ def one_file(store: Store) -> Iterator[bytes]:
     exchanges = store.exchanges()
     for start in range(0, len(exchanges), ITEMS_A_PART):
         kept = ", ".join(json.dumps(_saved(one)) for one in exchanges[start : start + ITEMS_A_PART])
-        # No end of the script element can stand in it, and only ASCII, so halves of characters survive.
+        # It can't contain the end of the script element; it is ASCII, so lone surrogates survive.
         yield f"{', ' if start else ''}{kept}".replace("<", "\\u003c").encode()
     yield after
 
 
 def _saved(exchange: Exchange) -> dict[str, Any]:
-    """Tell everything of an exchange, with what the page asks the sandbox for while it runs."""
+    """Return all data of an exchange, including what the page otherwise requests from the sandbox."""
     return opened(exchange) | {
         "chat": exchange.number_of_chat,
         "kind": exchange.kind,
@@ -114,7 +114,7 @@ def _saved(exchange: Exchange) -> dict[str, Any]:
 
 
 def _modules(name: str, seen: set[str]) -> Iterator[str]:
-    """Yield the scripts that a module needs, then its own, each as a function with names of its own."""
+    """Yield the scripts that a module imports, then the module, each as a function with a separate scope."""
     seen.add(name)
     text = ASSETS[name].decode()
 

@@ -1,1 +1,1 @@
-"""What the sandbox got, kept in memory and in the file of --data. Imports no other folder."""
+"""Store received data in memory and in the file of --data. Imports no other folder."""

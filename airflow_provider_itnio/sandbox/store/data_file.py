@@ -1,4 +1,4 @@
-"""The file of ``--data``: what the sandbox got, in SQLite, so that it survives the process."""
+"""The file of ``--data``: the sandbox's data in SQLite, to survive the process."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 FORMAT = 2
-"""The version of the tables below, kept in the file."""
+"""The version of the tables below, which the file contains."""
 
 APPLICATION_ID = 0x49544E49
 """Marks a SQLite file as the sandbox's own."""
@@ -24,22 +24,22 @@ CREATE TABLE pushes (key INTEGER PRIMARY KEY, lane TEXT, body BLOB);
 
 
 class DataFileError(RuntimeError):
-    """The file of ``--data`` cannot be used: the text names it and says why."""
+    """The file of ``--data`` cannot be used. The text names it and the reason."""
 
 
 class DataFile:
     """
-    An open file that no other process can open meanwhile. It may be used from any thread.
+    An open file, locked against other processes. Thread-safe.
 
-    Whatever was written is there after the process ended, however it ended. A power cut may take the last
-    seconds away; it leaves no damaged file. All methods raise :class:`DataFileError`.
+    Written data survives the process, however it ends. After a power cut the last seconds may be lost, but
+    the file is not damaged. All methods raise :class:`DataFileError`.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path).absolute()
         self._lock = threading.RLock()
         with self.errors():
-            # Its owner alone may read what people were sent.
+            # Only its owner may read the messages.
             os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
             with suppress(PermissionError):  # it belongs to another user
                 self.path.chmod(0o600)
@@ -75,13 +75,13 @@ class DataFile:
             raise DataFileError(f"data: {self.path} is damaged: {found}")
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         with self.errors():
             self._db.close()
 
     @contextmanager
     def together(self) -> Iterator[None]:
-        """Write all that is written meanwhile at once. The thread that calls this has locked the store."""
+        """Write everything in the block in one transaction. The caller must have locked the store."""
         if self._db.in_transaction:
             yield
             return
@@ -96,12 +96,12 @@ class DataFile:
                 self._do(end)
 
     def rows(self, table: str) -> Iterator[tuple[Any, ...]]:
-        """Read a table, what was written first coming first."""
+        """Yield the rows of a table, oldest first."""
         with self.errors():
             yield from self._db.execute(f"SELECT * FROM {table} ORDER BY rowid")  # noqa: S608
 
     def put(self, table: str, *values: Any) -> int:
-        """Write a row in place of that with the same key, and give its key, a new one for None."""
+        """Insert or replace a row, and return its key; a key of None becomes a new one."""
         marks = ", ".join("?" * len(values))
         return self._do(f"REPLACE INTO {table} VALUES ({marks})", values)  # noqa: S608
 
@@ -111,7 +111,7 @@ class DataFile:
             self._do(f"DELETE FROM {table} WHERE key = ?", (key,))  # noqa: S608
 
     def clear(self, *tables: str) -> None:
-        """Empty tables; no key of an exchange is given again."""
+        """Empty tables; keys of exchanges are not reused."""
         with self.together():
             for table in tables:
                 self._do(f"DELETE FROM {table}")  # noqa: S608
@@ -122,7 +122,7 @@ class DataFile:
 
     @contextmanager
     def errors(self) -> Iterator[None]:
-        """Be alone with the connection, and name the file in each error."""
+        """Lock the connection, and name the file in each error."""
         try:
             with self._lock:
                 yield
@@ -136,6 +136,6 @@ class DataFile:
             text = f"data: {self.path} is damaged, or no file of itnio-sandbox: {error}"
             raise DataFileError(text) from error
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise DataFileError(f"data: {self.path} is damaged: it holds what cannot be read") from error
+            raise DataFileError(f"data: {self.path} is damaged: it has unreadable data") from error
         except OSError as error:
             raise DataFileError(f"data: {self.path} cannot be opened: {error.strerror}") from error

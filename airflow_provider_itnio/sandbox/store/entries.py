@@ -1,4 +1,4 @@
-"""What is kept of a request or a reply, and what is pushed of a message."""
+"""The stored entries of requests and replies, and the status pushes."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ SeenHeaders: TypeAlias = Annotated[Mapping[str, str], PlainSerializer(dict, dict
 RawBody: TypeAlias = Annotated[bytes, PlainSerializer(lambda raw: raw.decode("utf-8", "replace"))]
 
 WINDOW = timedelta(hours=24)
-"""How long after a recipient has written any message reaches them, and how long a conversation lasts."""
+"""The length of a 24-hour window and of a conversation."""
 
 RANKS = ("accepted", "sent", "delivered", "failed", "read", "deleted")
-"""The statuses of a message, later ones win: whatever order they come in, a status only moves forward."""
+"""The statuses of a message in order: a status only moves forward, in whatever order statuses arrive."""
 
 
 @dataclass(frozen=True)
 class DeliveryStatus:
     """
-    What Itniotech pushes of an accepted message.
+    A status of an accepted message, as Itniotech pushes it.
 
     :param status: ``sent``, ``delivered``, ``read``, ``failed`` or ``deleted``
     :param at: when it was reached, in UTC by the sandbox's clock
@@ -50,17 +50,17 @@ class ReceivedMessage:
     """
     A message that was accepted.
 
-    :param id: the message id that the answer held, 32 hex digits
+    :param id: the message id in the answer, 32 hex digits
     :param type: the vendor's name of the type, ``template`` for a WhatsApp template
     :param recipient: the recipient's number as it was sent
-    :param text: its main words: body, caption, name, template with its parameters
+    :param text: its main text: body, caption, name, or template with its parameters
     :param body: the whole JSON as received
     :param at: when it was accepted, in UTC by the sandbox's clock
     :param path: the endpoint it came to
-    :param notes: what the vendor lets pass though the page or WhatsApp does not; "looks like a duplicate: …"
-        for one equal to another of the last 10 minutes; and "would not arrive: …" outside the recipient's
-        24-hour window
-    :param statuses: the statuses that it has reached, in the order in which it reached them
+    :param notes: what the vendor accepts against its documentation or WhatsApp's rules; "looks like a
+        duplicate: …" if it equals another message of the last 10 minutes; and "would not arrive: …" outside
+        the recipient's 24-hour window
+    :param statuses: the statuses that it has reached, in order
     """
 
     id: str
@@ -92,12 +92,12 @@ class RefusedRequest:
     """
     A request that was answered with a negative status.
 
-    :param status: the code that was answered
-    :param meaning: what the code means
-    :param why: what is wrong with this request, in words
-    :param advice: what to change, in words; empty for a code that the vendor's pages do not list
+    :param status: the code in the answer
+    :param meaning: the code's meaning
+    :param why: what is wrong with this request
+    :param advice: what to change; empty for a code that the vendor's pages do not list
     :param path: the endpoint it came to
-    :param headers: its headers, with what must stay secret masked
+    :param headers: its headers, with secrets masked
     :param body: its JSON, None if there is none
     :param at: when it was refused, in UTC by the sandbox's clock
     """
@@ -115,11 +115,11 @@ class RefusedRequest:
 @dataclass(frozen=True)
 class SeenRequest:
     """
-    Any request to the vendor, also one that met a fault or went to a path at which the vendor has nothing.
+    Any request to the vendor, also one with a fault or to an unknown path.
 
     :param method: its HTTP method
     :param path: the endpoint it came to
-    :param headers: its headers, case-insensitive, with what must stay secret masked
+    :param headers: its headers, case-insensitive, with secrets masked
     :param raw_body: its body byte for byte; empty if it was over the limit
     :param body: its JSON, None if there is none
     :param answer: the JSON or text that was answered, None if the connection was dropped
@@ -128,7 +128,7 @@ class SeenRequest:
     :param sign_is_valid: whether Api-Key, Timestamp and Sign fit each other and the account
     :param timestamp: the Timestamp header as text, empty if there is none
     :param sign_fingerprint: tells two signs apart without showing them, empty if there is none
-    :param cause: why it got this answer in place of the vendor's own, in words; empty if it got that
+    :param cause: why it got this answer instead of the vendor's usual one; empty if it got the usual one
     """
 
     method: str
@@ -146,7 +146,7 @@ class SeenRequest:
 
     @property
     def accepted(self) -> bool:
-        """Whether the answer says that all is well, with the id of the message if one was sent."""
+        """Whether the answer is a success, with a message id if it was a message."""
         answer = self.answer if self.http_status == 200 and isinstance(self.answer, dict) else {}
         if str(answer.get("status")) != "0":
             return False
@@ -157,10 +157,10 @@ class SeenRequest:
 @dataclass(frozen=True)
 class Reply:
     """
-    What a recipient answered, as a person did it on the inbox page or a test by the JSON API.
+    A recipient's reply, made on the inbox page or by the JSON API.
 
-    :param id: the id of this incoming message, what a message that answers it names in ``refMessageId``
-    :param sender: the recipient who answers, digits
+    :param id: the id of this incoming message; a message that answers it has it in ``refMessageId``
+    :param sender: the number of the recipient who replies, digits only
     :param type: ``text``, ``button_reply``, ``list_reply``, ``quick_reply`` or ``location``
     :param text: what was typed, or the title of what was chosen
     :param choice: the id of the button or row, the payload of a quick reply; None if nothing was chosen
@@ -186,18 +186,18 @@ WRITERS = {one: TypeAdapter(one) for one in (ReceivedMessage, RefusedRequest, Se
 
 
 def as_json(entry: Entry, exclude: set[str] | None = None) -> dict[str, Any]:
-    """Write an entry as the JSON API gives it, with the properties of a message, but for some fields."""
+    """Return an entry as in the JSON API, including the properties of a message, without excluded fields."""
     held: dict[str, Any] = WRITERS[type(entry)].dump_python(entry, mode="json", exclude=exclude)
     return held
 
 
 def status_push(message: ReceivedMessage, status: DeliveryStatus) -> dict[str, Any]:
     """
-    Make the push of a status, as Itniotech's page pushMsgReport has it.
+    Return the push of a status, as documented on Itniotech's page pushMsgReport.
 
-    The page says of ``expiresAt``, ``conversationId`` and ``conversationType`` which statuses have them, not
-    how they come about. Here a conversation is one day of messages of one type to one recipient, and expires
-    24 hours after the message.
+    The page documents which statuses have ``expiresAt``, ``conversationId`` and ``conversationType``, but not
+    their values. Here a conversation is one day of messages of one type to one recipient, and expires 24
+    hours after the message.
     """
     kind = "utility" if message.type == "template" else "service"
     push: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""One request with what became of it, or one reply."""
+"""An exchange: one request with its outcome, or one reply."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ LONGEST_NUMBER = 40
 @dataclass
 class Exchange:
     """
-    One request with what became of it, or one reply.
+    One request with its outcome, or one reply.
 
-    :param entries: what was kept of it: at most one ``message``, ``refused``, ``request`` and ``reply``
-    :param chosen: the id of what the recipient has chosen of its message last, None if nothing was
-    :param written: room for how it is written for the page, and for what that depended on
-    :param searched: room for the texts that a search looks through, in lower case
+    :param entries: its entries: at most one ``message``, ``refused``, ``request`` and ``reply``
+    :param chosen: the id of the option that the recipient last chose in its message, None if there is none
+    :param written: cache of its JSON for the page, and of the values that the JSON depends on
+    :param searched: cache of its texts for the search, in lower case
     """
 
     number: int
@@ -59,12 +59,12 @@ class Exchange:
         self.look_at_status()
 
     def look_at_status(self) -> None:
-        """Find out whether the sender did not learn of a success, or the message does not arrive."""
+        """Update whether the sender did not learn of a success, or the message does not arrive."""
         self.has_trouble = self.failed or (self.message is not None and self.message.status == "failed")
 
     @cached_property
     def kind(self) -> Kind:
-        """What it is in the inbox; ``other`` is not shown there."""
+        """Its kind in the inbox; ``other`` is not shown there."""
         if self.message:
             return "message"
         if self.reply:
@@ -73,7 +73,7 @@ class Exchange:
 
     @cached_property
     def number_of_chat(self) -> str:
-        """The digits of the recipient in whose chat it stands; empty if it is not shown or names none."""
+        """The digits of the recipient whose chat shows it; empty if none does."""
         if self.message:
             return self.message.recipient
         if self.reply:
@@ -84,7 +84,7 @@ class Exchange:
 
     @property
     def failed(self) -> bool:
-        """Whether the sender did not learn of a success, or no message is kept of the success it was told."""
+        """Whether the sender did not learn of a success, or got a success without a stored message."""
         request = self.request
         if self.refused or request is None:
             return self.refused is not None
@@ -92,7 +92,7 @@ class Exchange:
 
     @cached_property
     def memory(self) -> int:
-        """About how many bytes it takes: a message and a refusal share the JSON of their request."""
+        """Its approximate size in bytes: a message and a refusal share the JSON of their request."""
         if self.reply:
             return 16 * len(self.reply.text)
         if self.request is None:
@@ -101,7 +101,7 @@ class Exchange:
         return memory_of(self.request.raw_body) + memory_of(answer.encode("utf-8", "surrogatepass"))
 
     def row(self) -> tuple[int, str, str, bytes]:
-        """Write it as a row of a file; what a message or a refusal has from its request is there once."""
+        """Return it as a row of the file; data that entries share with the request is stored once."""
         request = self.request
         shared = {"body", "headers", "raw_body"} if request else None
         held: dict[str, Any] = {type(one).__name__: as_json(one, shared) for one in self.entries}
@@ -112,14 +112,14 @@ class Exchange:
 
 
 def recipient_in(body: Any) -> str:
-    """Give the digits of the recipient that a request names, empty if it names none."""
+    """Return the digits of a request's recipient, empty if there is none."""
     recipient = body.get("recipient") if isinstance(body, dict) else None
     written = str(recipient) if isinstance(recipient, (str, int)) else ""
     return digits_of(written) if len(written) <= LONGEST_NUMBER else ""
 
 
 def exchange_from(number: int, entries: str, body: str, raw_body: bytes) -> Exchange:
-    """Read an exchange from a row of a file."""
+    """Create an exchange from a row of the file."""
     held = json.loads(entries)
     shared = {"body": json.loads(body), "headers": headers_of(held.pop("headers", ())), "raw_body": raw_body}
     return Exchange(
@@ -136,16 +136,16 @@ def _entry_from(kind: type[Entry], values: dict[str, Any]) -> Entry:
 
 
 def headers_of(pairs: Iterable[tuple[str, str]]) -> Headers:
-    """Make headers that are found whatever their letter case."""
+    """Return case-insensitive headers."""
     return Headers(raw=[(name.encode("latin-1"), value.encode("latin-1")) for name, value in pairs])
 
 
 def memory_of(raw_body: bytes) -> int:
     """
-    Estimate what a request's body takes with the JSON read from it, in bytes.
+    Estimate the memory of a request's body and its parsed JSON, in bytes.
 
-    Text is there as bytes and as characters, and each value is an object of its own: a body of ``[[],[],…]``
-    takes 25 times its bytes.
+    Text is stored as bytes and as characters, and each value is a separate object: a body of ``[[],[],…]``
+    takes 25 times its size.
     """
     values = raw_body.count(b",") + raw_body.count(b"[") + raw_body.count(b"{")
     return 3 * len(raw_body) + 64 * values

@@ -1,4 +1,4 @@
-"""What the sandbox got, kept in memory up to a number of entries."""
+"""Store received data in memory, up to a number of entries."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ EntryName: TypeAlias = Literal["message", "refused", "request", "reply"]
 Change: TypeAlias = Exchange | ReceivedMessage | Window
 """A new exchange, a message with another status or note, a window that was opened or closed."""
 Chats: TypeAlias = dict[str, dict[int, Exchange]]
-"""By recipient the exchanges by number, oldest first; the chat that was last written in comes last."""
+"""The exchanges of each recipient by number, oldest first; the most recent chat is the last one."""
 
 SHOWN: tuple[Kind, ...] = ("message", "failure", "reply")
 KINDS_WITH: dict[EntryName, tuple[Kind, ...]] = {
@@ -32,11 +32,11 @@ KINDS_WITH: dict[EntryName, tuple[Kind, ...]] = {
     "request": ("message", "failure", "other"),
     "reply": ("reply",),
 }
-"""Which exchanges hold an entry of each kind."""
+"""The kinds of exchanges that have an entry of each name."""
 
 NUMBER: Callable[[Exchange], int] = attrgetter("number")
 SHOWN_OF_EACH = 10
-"""Messages, and refusals, that an error lists."""
+"""Most messages, and most refusals, that an error lists."""
 
 WINDOWS_KEPT = CHANGES_KNOWN = 10_000
 MEMORY = 64 * 1024 * 1024
@@ -46,23 +46,23 @@ MEMORY_AN_EXCHANGE = 64 * 1024
 @dataclass
 class Store:
     """
-    The last messages, refusals, requests and replies, up to ``keep`` of each, safe to read from any thread.
+    The last messages, refusals, requests and replies, up to ``keep`` of each. Thread-safe for reading.
 
-    Those of a kind take about 64 KiB for each that is to be kept, at least 64 MiB, so that only bodies far
-    over what a message needs push others out. The newest is kept however large it is.
+    Entries of a kind take at most about 64 KiB times ``keep``, at least 64 MiB, so that only bodies much
+    larger than a message displace others. The newest entry is always stored.
 
-    ``kinds`` and ``chats`` hold the exchanges by number. ``number`` is that of the last change, ``cleared``
-    that of the last clearing; ``name`` tells this store from another sandbox's, for readers that outlive one;
-    ``file`` is where all is kept too, if anywhere; ``changed`` is held by who reads or changes several
-    things, such as ``kinds`` and ``chats``, and tells of each change.
+    ``kinds`` and ``chats`` contain the exchanges by number. ``number`` is the number of the last change,
+    ``cleared`` that of the last clearing. ``name`` identifies this store for readers that outlive a sandbox.
+    ``file`` is the file of ``--data``, if any. ``changed`` is a condition: hold it to read or change several
+    attributes, such as ``kinds`` and ``chats``; it is notified of each change.
     """
 
     keep: int
     open_windows: bool = False
 
     def __post_init__(self) -> None:
-        """Make room."""
-        # Apart, so that a flood of refusals pushes no message off the page.
+        """Create the containers."""
+        # Separate limits, so that many refusals do not displace messages.
         self.kinds: dict[Kind, OrderedDict[int, Exchange]] = {kind: OrderedDict() for kind in get_args(Kind)}
         self.chats: Chats = {}
         self._memory: Counter[Kind] = Counter()
@@ -78,7 +78,7 @@ class Store:
         self.name = uuid4().hex[:12]
 
     def open(self, file: DataFile) -> None:
-        """Keep everything in a file too, and begin with what it holds."""
+        """Load a file, and write all changes to it from now on."""
         with self.changed, file.errors():
             self._forget_all()
             gone: list[Exchange] = []
@@ -92,7 +92,7 @@ class Store:
             self.file = file
 
     def close(self) -> None:
-        """Let go of the file, if there is one; what it holds stays readable."""
+        """Close the file, if there is one; its data can still be read from memory."""
         with self.changed:
             if self.file:
                 self.file.close()
@@ -100,12 +100,12 @@ class Store:
 
     @contextmanager
     def together(self) -> Iterator[None]:
-        """Write what changes meanwhile to the file at once, all or nothing."""
+        """Write all changes in the block to the file in one transaction."""
         with self.changed, self.file.together() if self.file else nullcontext():
             yield
 
     def add(self, *entries: Entry) -> Exchange:
-        """Keep entries, all at once for whoever reads; if the file can't be written, nothing is kept."""
+        """Add entries atomically; if the file can't be written, none is added."""
         with self.together():
             exchange = Exchange(self.number + 1, entries)
             if self.file:
@@ -117,7 +117,7 @@ class Store:
         return exchange
 
     def _keep(self, exchange: Exchange) -> list[Exchange]:
-        """Keep an exchange in memory, and give those for which there is no more room."""
+        """Add an exchange to memory, and return those that it displaces."""
         self.kinds[exchange.kind][exchange.number] = exchange
         self._memory[exchange.kind] += exchange.memory
         add_to_chat(self.chats, exchange)
@@ -130,7 +130,7 @@ class Store:
         return list(self._make_room(exchange.kind))
 
     def _make_room(self, kind: Kind) -> Iterator[Exchange]:
-        """Forget the oldest of a kind while there are too many, or too large ones."""
+        """Remove and yield the oldest of a kind while there are too many, or they are too large."""
         kept, most = self.kinds[kind], max(MEMORY, self.keep * MEMORY_AN_EXCHANGE)
         while len(kept) > self.keep or (self._memory[kind] > most and len(kept) > 1):
             number, old = kept.popitem(last=False)
@@ -151,18 +151,18 @@ class Store:
         return self.all("message")
 
     def all(self, name: EntryName) -> list[Any]:
-        """Give the entries of a kind, oldest first."""
+        """Return the entries of a kind, oldest first."""
         with self.changed:
             return [entry for _, entry in self._entries(name)]
 
     def _entries(self, name: EntryName, after: int = 0) -> Iterator[tuple[int, Any]]:
-        """Give the entries of one kind with the numbers of their exchanges, those after a number."""
+        """Return the entries of one kind after a number, with the numbers of their exchanges."""
         for exchange in self.exchanges(KINDS_WITH[name], after):
             if (entry := getattr(exchange, name)) is not None:
                 yield exchange.number, entry
 
     def exchanges(self, kinds: Iterable[Kind] = SHOWN, after: int = 0) -> list[Exchange]:
-        """Give the exchanges after a number, oldest first; by default those that the inbox page shows."""
+        """Return the exchanges after a number, oldest first; by default those that the inbox page shows."""
         with self.changed:
             newest_first = (reversed(self.kinds[kind].values()) for kind in kinds)
             found = [one for kept in newest_first for one in takewhile(lambda one: one.number > after, kept)]
@@ -170,11 +170,11 @@ class Store:
 
     @property
     def cursor(self) -> str:
-        """Where the stream of events stands now."""
+        """The current position in the stream of events."""
         return f"{self.name}.{self.number}"
 
     def exchange(self, number: int) -> Exchange | None:
-        """Give the exchange with a number, None if none is kept."""
+        """Return the exchange with a number, None if there is none."""
         with self.changed:
             return next((self.kinds[kind][number] for kind in SHOWN if number in self.kinds[kind]), None)
 
@@ -182,10 +182,10 @@ class Store:
         self, name: EntryName, after: int, limit: int, recipient: str | None = None
     ) -> tuple[list[Entry], int]:
         """
-        Give a part of what is kept of a kind, oldest first, and where to go on; 0 after the last.
+        Return a page of entries of a kind, oldest first, and the next ``after``; 0 after the last page.
 
-        :param after: where to go on, 0 to begin with the oldest
-        :param recipient: only what went to or came from these digits
+        :param after: the number after which to start, 0 to begin with the oldest
+        :param recipient: only entries of the recipient with these digits
         """
         found: list[Entry] = []
         last = 0
@@ -201,9 +201,9 @@ class Store:
 
     def wait_for(self, asked: WaitAsked) -> list[ReceivedMessage]:
         """
-        Wait until at least that many messages are kept, and give all such messages.
+        Wait until there are at least that many messages, and return all of them.
 
-        :raises TimeoutError: if fewer came; it says what came instead
+        :raises TimeoutError: if there are fewer; the error lists what was received instead
         """
         with self.changed:
             if not self.have_come(asked, asked.timeout):
@@ -211,7 +211,7 @@ class Store:
             return self._such(asked)
 
     def have_come(self, asked: WaitAsked, seconds: float) -> bool:
-        """Wait until at least that many messages are kept, or some time has passed."""
+        """Wait until there are at least that many messages, or some time has passed."""
         if asked.n > self.keep:
             raise ValueError(f"waiting for {asked.n} messages, but the sandbox keeps {self.keep}")
         with self.changed:
@@ -228,7 +228,7 @@ class Store:
         ]
 
     def not_come(self, asked: WaitAsked) -> TimeoutError:
-        """Return the error that says what came instead."""
+        """Return the error that lists what was received instead."""
         with self.changed:
             came = len(self._such(asked))
             messages = [
@@ -248,11 +248,11 @@ class Store:
 
     def since(self, number: int | None) -> tuple[list[tuple[int, Change]] | None, int]:
         """
-        Give what has changed since a reader looked last.
+        Return the changes since a reader's last read.
 
-        :param number: that of the last change which the reader knows; None if it knows nothing
-        :return: the changes with their numbers, oldest first, or None if the inbox was cleared since or too
-            much has changed; and the number of the last change
+        :param number: the number of the last change that the reader knows; None if it knows none
+        :return: the changes with their numbers, oldest first, or None if the inbox was cleared since or there
+            are too many changes; and the number of the last change
         """
         with self.changed:
             if number is None or number < max(self.cleared, self.number - CHANGES_KNOWN):
@@ -262,14 +262,14 @@ class Store:
             return [(one, what) for one, what in reversed(changes) if what], self.number
 
     def _changed(self, number: int, what: str | Window | None) -> Change | None:
-        """Give what has changed, None if it is kept no more."""
+        """Return the changed object, None if it is no longer stored."""
         if isinstance(what, str):
             exchange = self._by_id.get(what)
             return exchange and exchange.message
         return what or self.exchange(number)
 
     def reach(self, message: ReceivedMessage, status: DeliveryStatus) -> None:
-        """Let a message reach a status; one that it has reached already changes nothing."""
+        """Add a status to a message; one that it already has changes nothing."""
         with self.changed:
             if any(one.status == status.status for one in message.statuses):
                 return
@@ -290,7 +290,7 @@ class Store:
         self._tell(message.id)
 
     def set_window(self, recipient: str, until: datetime) -> None:
-        """Open or close the 24-hour window of a recipient. That of the last 10,000 is known."""
+        """Open or close the 24-hour window of a recipient. The last 10,000 windows are stored."""
         with self.changed:
             if self.file:
                 self.file.put("windows", recipient, until.isoformat())
@@ -303,35 +303,35 @@ class Store:
             self._tell(Window(recipient, until))
 
     def window_until(self, recipient: str) -> datetime | None:
-        """Give when the 24-hour window of a recipient closes or closed; None for one who has not written."""
+        """Return when the 24-hour window of a recipient closes or closed; None if it was never open."""
         with self.changed:
             return self._windows.get(recipient)
 
     def exchange_of(self, message_id: object) -> Exchange | None:
-        """Give the exchange of the message or reply with an id, None if none is kept."""
+        """Return the exchange of the message or reply with an id, None if there is none."""
         with self.changed:
             return self._by_id.get(str(message_id))
 
     def message(self, message_id: str) -> ReceivedMessage:
         """
-        Give the message with an id.
+        Return the message with an id.
 
-        :raises ValueError: if none is kept
+        :raises ValueError: if there is none
         """
         exchange = self.exchange_of(message_id)
         if exchange is None or exchange.message is None:
-            raise ValueError("message_id: no message with this id is kept")
+            raise ValueError("message_id: there is no message with this id")
         return exchange.message
 
     def last_equal(self, raw_body: bytes) -> ReceivedMessage | None:
-        """Give the last message that came with the same body, byte for byte; None if none is kept."""
+        """Return the last message with exactly the same body; None if there is none."""
         with self.changed:
             found = self._by_body.get(raw_body)
             return found.message if found else None
 
     @contextmanager
     def listen(self, told: Callable[[], None]) -> Iterator[None]:
-        """Call ``told`` at every change, in its thread. It must neither wait nor read the store."""
+        """Call ``told`` on each change, in the changing thread. It must not block, or read the store."""
         with self.changed:
             self._listeners.append(told)
         try:
@@ -341,7 +341,7 @@ class Store:
                 self._listeners.remove(told)
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Delete everything."""
         with self.changed:
             if self.file:
                 self.file.clear("exchanges", "windows", "pushes")
@@ -364,7 +364,7 @@ class Store:
 
 
 def add_to_chat(chats: Chats, exchange: Exchange) -> None:
-    """Take an exchange in, if it stands in a chat."""
+    """Add an exchange to its chat, if it has one."""
     if number := exchange.number_of_chat:
         chats[number] = chat = chats.pop(number, {})  # the last one now
         chat[exchange.number] = exchange

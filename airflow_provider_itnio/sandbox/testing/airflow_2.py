@@ -1,4 +1,4 @@
-"""A task instance of Airflow 2 that asks its database for nothing, as a callback is shown it."""
+"""A task instance of Airflow 2 for callbacks, which needs no database."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ DagRun: Any = dagrun.DagRun
 
 
 class _NoDatabase:
-    """What Airflow asks how long an upstream task's XCom is, over which a task is mapped."""
+    """Replaces the database session that Airflow asks for the length of a mapped task's XCom."""
 
     def scalar(self, _statement: Any) -> int:
         return 1
 
 
 def begin(trial: Trial) -> tuple[Any, Any]:
-    """Make the task instance and its context."""
+    """Create the task instance and its context."""
     task, xcoms = trial.task, trial.xcoms
     ti = TaskInstance(task, run_id=trial.run_id, map_index=trial.map_index)
     ti.dag_run = DagRun(

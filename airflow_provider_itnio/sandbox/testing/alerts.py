@@ -1,4 +1,4 @@
-"""A notifier by itself, called as Airflow does when something has happened."""
+"""Call a notifier as Airflow does after an event."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ STATES = {
     "dag_success": "success",
 }
 RUN_TIME = timedelta(seconds=72)
-"""How long the run has taken."""
+"""The duration of the run."""
 
 
 def tell(notifier: Any, kind: str, exception: BaseException | str | None, given: Mapping[str, Any]) -> None:
@@ -50,7 +50,7 @@ def tell(notifier: Any, kind: str, exception: BaseException | str | None, given:
 
 
 def _callbacks(notifier: Any, kind: str) -> list[Any]:
-    """Return the callbacks that a test hands over, of which there must be one."""
+    """Return the callbacks of a test, at least one."""
     several = list(notifier) if isinstance(notifier, (list, tuple)) else [notifier]
     callbacks = [one.callback if type(one).__name__ == "DeadlineAlert" else one for one in several]
     if not callbacks or None in callbacks:
@@ -61,9 +61,7 @@ def _callbacks(notifier: Any, kind: str) -> list[Any]:
         if not callable(one) and not _is_of_deadline(one):
             raise ValueError(f"notifier: a notifier or another callback, {one!r:.60} given")
         if _is_of_deadline(one) and not callable(one) and kind != "deadline":
-            raise ValueError(
-                f"kind: 'deadline', of which alone there is {type(one).__name__}(...), {kind!r} given"
-            )
+            raise ValueError(f"kind: must be 'deadline' for {type(one).__name__}(...), {kind!r} given")
     return callbacks
 
 
@@ -72,7 +70,7 @@ def _is_of_deadline(callback: Any) -> bool:
 
 
 def _call(callback: Any, kind: str, exception: BaseException | str | None, trial: Trial) -> None:
-    """Call one callback, with what Airflow hands to it."""
+    """Call one callback with the arguments that Airflow passes."""
     if not AIRFLOW_V_3_0_PLUS:
         from airflow_provider_itnio.sandbox.testing.airflow_2 import begin
 
@@ -105,7 +103,7 @@ def _end_task(context: MutableMapping[str, Any], kind: str, exception: BaseExcep
 
 
 def _end_run(context: MutableMapping[str, Any], state: str) -> None:
-    """End a run, as the callbacks of its DAG are shown it: Airflow's server has made this one."""
+    """End a run, with the fields that the callbacks of its DAG see."""
     from airflow.utils.state import DagRunState
     from airflow.utils.types import DagRunType
 
@@ -113,7 +111,7 @@ def _end_run(context: MutableMapping[str, Any], state: str) -> None:
     run.state, run.run_type, run.end_date = DagRunState(state), DagRunType(run.run_type), datetime.now(UTC)
     context.setdefault("reason", {"failed": "task_failure"}.get(state, state))
     if AIRFLOW_V_3_0_PLUS:
-        # The run's last task instance is put together from what the run's record has of it.
+        # Airflow builds the run's last task instance from the run's record.
         ti.state = ti.start_date = None
     else:
         _end(ti, state)
@@ -124,14 +122,14 @@ def _end(ti: Any, state: str) -> None:
 
     ti.state = TaskInstanceState(state)
     if ti.state is TaskInstanceState.SKIPPED:
-        return  # Airflow writes the date after it has called
+        return  # Airflow writes the date after the callback
     ti.end_date = datetime.now(UTC)
     if not AIRFLOW_V_3_0_PLUS:
         ti.duration = (ti.end_date - ti.start_date).total_seconds()
 
 
 def _context_of_deadline(trial: Trial) -> dict[str, Any]:
-    """Make the context of a run that is late: it has come as JSON, and holds little."""
+    """Return the context of a late run: Airflow passes it as JSON with few fields."""
     began = _as_json(trial.start_date)
     return {
         "dag_run": {

@@ -1,7 +1,6 @@
-"""The fixtures ``itnio_sandbox`` and ``itnio_receiver``, which pytest finds once the package is installed.
+"""The fixtures ``itnio_sandbox`` and ``itnio_receiver``, which pytest finds if the package is installed.
 
-Every pytest run in such an environment imports this module, also one that has nothing to do with WhatsApp:
-so it loads nothing but pytest until a fixture is used.
+All pytest runs in that environment import this module, so it only imports pytest until a fixture is used.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def _itnio_running_sandbox() -> Iterator[TestingSandbox]:
-    """Run one sandbox for all tests."""
+    """Start one sandbox for all tests."""
     from airflow_provider_itnio import sandbox as package
 
     with package.TestingSandbox() as running:
@@ -29,7 +28,7 @@ def _itnio_running_sandbox() -> Iterator[TestingSandbox]:
 def itnio_sandbox(
     _itnio_running_sandbox: TestingSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[TestingSandbox]:
-    """Return a local Itniotech that has got nothing yet; ``itnio_default`` is a connection to it."""
+    """Return an empty local sandbox of Itniotech; the connection ``itnio_default`` leads to it."""
     _itnio_running_sandbox.begin_test(monkeypatch.setenv)
     yield _itnio_running_sandbox
     _itnio_running_sandbox.end_test()
@@ -37,10 +36,7 @@ def itnio_sandbox(
 
 @pytest.fixture
 def itnio_receiver(itnio_sandbox: TestingSandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Return the address of a receiver that knows of nothing yet: the sandbox pushes to it.
-
-    ``itnio_default`` names it.
-    """
+    """Return the URL of an empty receiver. The sandbox pushes to it, and ``itnio_default`` refers to it."""
     from airflow_provider_itnio.sandbox.testing.receiver import running_receiver
 
     with running_receiver(tmp_path_factory.mktemp("receiver")) as receiver:

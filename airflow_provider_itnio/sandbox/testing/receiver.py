@@ -1,4 +1,4 @@
-"""``itnio-receiver`` in a process of its own, for tests of questions and of what becomes of messages."""
+"""Run ``itnio-receiver`` in a separate process, for tests of questions and of message statuses."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from typing import NamedTuple
 
 class RunningReceiver(NamedTuple):
     """
-    A receiver that runs.
+    A running receiver.
 
-    :param push_url: where the sandbox pushes to
-    :param extra: what a connection's extra says of it
+    :param push_url: the URL that the sandbox pushes to
+    :param extra: the extras of a connection that uses it
     """
 
     push_url: str
@@ -31,8 +31,8 @@ def running_receiver(folder: Path) -> Iterator[RunningReceiver]:
     """
     Run a receiver with an empty database.
 
-    :param folder: where its database and its log are
-    :raises RuntimeError: if it does not start, with what it has written
+    :param folder: the folder for its database and its log
+    :raises RuntimeError: if it does not start; the error has its output
     """
     push_token, read_token = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
     settings = {

@@ -1,4 +1,4 @@
-"""The sandbox as tests of a DAG use it: it also connects, runs a task and calls a notifier."""
+"""The sandbox for tests of a DAG: it also sets connections, runs a task and calls a notifier."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ KEPT_IN_A_TEST = 100_000
 
 
 def environment_text(value: object) -> str:
-    """Check a text that the environment of a process can hold."""
+    """Check that a text is valid in an environment variable."""
     if not isinstance(value, str):
         raise ValueError("a text")
     if "\0" in value or any("\ud800" <= one <= "\udfff" for one in value):
@@ -40,7 +40,7 @@ Result = TypeVar("Result")
 
 
 class ConnectionGiven(Given):
-    """The fields of a connection that a test may change; its environment holds them."""
+    """The fields of a connection that a test may change, as environment variables can hold them."""
 
     conn_type: EnvironmentText | None = None
     login: EnvironmentText | None = None
@@ -54,9 +54,9 @@ class ConnectionGiven(Given):
 
 class TestingSandbox(Sandbox):
     """
-    A sandbox that runs single tasks and notifiers against itself, without a database.
+    A sandbox that can also run single tasks and notifiers, which send to it. No database is needed.
 
-    It is what the pytest fixture ``itnio_sandbox`` gives. Airflow is imported when the first task runs.
+    The pytest fixture ``itnio_sandbox`` returns it. Airflow is imported when the first task runs.
     """
 
     __test__ = False  # no test class for pytest, whatever its name
@@ -65,19 +65,19 @@ class TestingSandbox(Sandbox):
 
     def __init__(self, *, keep: int = KEPT_IN_A_TEST, push_scale: float = 0.0, **options: Any) -> None:
         """
-        Describe the sandbox as :class:`Sandbox` takes it; nothing is started yet.
+        Configure the sandbox without starting it.
 
-        :param keep: as for :class:`Sandbox`, but so many that no test misses one
-        :param push_scale: as for :class:`Sandbox`, but without pauses: a message has all its statuses at once
+        :param keep: as for :class:`Sandbox`; the default is large enough for tests
+        :param push_scale: as for :class:`Sandbox`; by default a message has all its statuses at once
         :param options: as for :class:`Sandbox`
         """
         super().__init__(keep=keep, push_scale=push_scale, **options)
 
     def begin_test(self, set_variable: Callable[[str, str], None]) -> None:
         """
-        Reset this sandbox, start it if a test has stopped it, and make ``itnio_default`` a connection to it.
+        Reset this sandbox, start it if it was stopped, and set the connection ``itnio_default`` to it.
 
-        :param set_variable: sets an environment variable until the test ends, as ``monkeypatch.setenv`` does
+        :param set_variable: sets an environment variable until the test ends, such as ``monkeypatch.setenv``
         """
         if self._server is None:
             self.start()
@@ -89,24 +89,24 @@ class TestingSandbox(Sandbox):
         self.connect()
 
     def end_test(self) -> None:
-        """Take no further connections; whoever gave ``set_variable`` puts the environment back."""
+        """Allow no more calls of :meth:`connect`. The owner of ``set_variable`` restores the environment."""
         self._set_variable = None
 
     def connect(
         self, conn_id: str = "itnio_default", *, extra: Mapping[str, Any] | None = None, **changes: Any
     ) -> None:
         """
-        Make a connection to this sandbox, in the environment and until the test ends.
+        Set a connection to this sandbox in the environment until the test ends.
 
         :param conn_id: the connection's id
-        :param extra: changes in its extras, such as ``{"alert_template": "pipeline_alert"}``
-        :param changes: changes in its other fields, such as ``password="wrong"``; None leaves a field out.
+        :param extra: changes of its extras, such as ``{"alert_template": "pipeline_alert"}``
+        :param changes: changes of its other fields, such as ``password="wrong"``; None removes a field.
             They are ``conn_type``, ``login``, ``password``, ``host``, ``port``, ``schema``, ``description``
         :raises RuntimeError: outside of a test
-        :raises ValueError: if the id, the extras or a field can't be; the text names it
+        :raises ValueError: if the id, the extras or a field is invalid; the text names it
         """
         if self._set_variable is None:
-            raise RuntimeError("connect: a connection lasts as long as a test, and none runs")
+            raise RuntimeError("connect: can only be called during a test")
         name = f"AIRFLOW_CONN_{_id('conn_id', conn_id)}"
         read(ConnectionGiven, changes | {"extra": extra})
         fields = json.loads(self.connection_json()) | changes
@@ -123,33 +123,33 @@ class TestingSandbox(Sandbox):
         **context: Any,
     ) -> Any:
         """
-        Run one task through Airflow's own task runner, which asks this test instead of its server.
+        Run one try of a task with Airflow's task runner, without a database or an API server.
 
-        No database is needed. One try runs as in Airflow, with templates, callbacks, ``execution_timeout``,
-        XComs and the environment. If the task defers, its trigger runs here and the task resumes. The task
-        of the DAG file is not changed, so it can be run again. In an async test it runs in a thread of its
-        own, since a task may begin a loop. Threads that call this take turns.
+        The try runs as in Airflow, with templates, callbacks, ``execution_timeout``, XComs and the
+        environment. If the task defers, its trigger runs here and the task resumes. The task of the DAG file
+        is not changed, so it can be run again. In an async test it runs in a separate thread, since a task
+        may start an event loop. Calls from several threads run one after the other.
 
-        :param task: an operator, what a function with a decorator such as ``@task.whatsapp`` returns when it
-            is called in a DAG, or a mapped task, of which the instance ``map_index`` runs (0 if not given)
-        :param xcoms: what upstream tasks returned, by task id; what they pushed under another key, by the
-            pair of both
-        :param variables: Airflow variables that are there meanwhile
+        :param task: an operator, the result of calling a decorated function (such as ``@task.whatsapp``) in a
+            DAG, or a mapped task, whose instance ``map_index`` runs (default 0)
+        :param xcoms: the return values of upstream tasks by task id; XComs with another key by the pair of
+            task id and key
+        :param variables: Airflow variables for this run
         :param context: ``logical_date`` or ``ds``, ``data_interval_start`` and ``data_interval_end``,
             ``run_id``, ``map_index``, ``try_number``, ``params`` (as given to the run) describe the run; a
-            dict ``task_state_store`` is what Airflow's keeps; anything else goes into the context as it is
-        :return: what the task returns, as Airflow hands it to other tasks; None if it pushes no XCom
-        :raises ValueError: if an argument can't be; the text names it
-        :raises RuntimeError: on Airflow 2; if the task asks for what only Airflow's database has; if it waits
-            for its turn and no other one ends for 300 s
-        :raises Exception: what the task raises, unchanged
+            dict ``task_state_store`` is the content of Airflow's store; anything else is added to the context
+        :return: the task's return value, as other tasks get it; None if it pushes no XCom
+        :raises ValueError: if an argument is invalid; the text names it
+        :raises RuntimeError: on Airflow 2; if the task needs something that only Airflow's database has; if
+            another run does not end within 300 s
+        :raises Exception: the task's error, unchanged
         """
         from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 
         if not AIRFLOW_V_3_0_PLUS:
             raise RuntimeError(
                 "execute: needs Airflow 3. On Airflow 2, test the DAG with dag.test(): while this fixture is "
-                "there, it sends to the sandbox"
+                "active, it sends to the sandbox"
             )
         from airflow_provider_itnio.sandbox.testing.task_run import run_task
 
@@ -167,18 +167,18 @@ class TestingSandbox(Sandbox):
         **context: Any,
     ) -> None:
         """
-        Call a notifier as Airflow does when something has happened.
+        Call a notifier as Airflow does after an event.
 
-        :param notifier: a notifier, any other callback, a list of them as a task holds it, a deadline or its
-            callback; of a list, each is called though one before it raises
-        :param kind: ``failure``, ``retry``, ``success`` and ``skipped`` are of a task, ``dag_failure`` and
-            ``dag_success`` of a DAG's run; ``deadline`` is a run that is late
-        :param exception: what a task failed with; only with ``failure`` and ``retry``
+        :param notifier: a notifier, another callback, a list of callbacks, a deadline or its callback. All
+            callbacks of a list are called, even if one raises
+        :param kind: the event: ``failure``, ``retry``, ``success`` or ``skipped`` of a task, ``dag_failure``
+            or ``dag_success`` of a DAG run, or ``deadline`` for a late run
+        :param exception: the task's error; only with ``failure`` and ``retry``
         :param xcoms: as for :meth:`execute`
         :param variables: as for :meth:`execute`
-        :param context: as for :meth:`execute`; ``task`` or ``dag`` say of which the event is
-        :raises ValueError: if an argument can't be, such as an exception with ``success``; the text names it
-        :raises Exception: what the notifier raises, unchanged; of several, what the first raises
+        :param context: as for :meth:`execute`; ``task`` or ``dag`` is the task or DAG of the event
+        :raises ValueError: if an argument is invalid, such as an exception with ``success``
+        :raises Exception: the notifier's error, unchanged; of several errors, the first
         """
         from airflow_provider_itnio.sandbox.testing.alerts import tell
 
@@ -187,7 +187,7 @@ class TestingSandbox(Sandbox):
 
 
 def _alone(variables: Mapping[str, Any] | None, task: Callable[[], Result]) -> Result:
-    """Run a task or notifier while no other one runs, and in a thread without a running loop."""
+    """Run a task or notifier while no other one runs, in a thread without a running event loop."""
     given = _mapping("variables", variables)
 
     def run() -> Result:
@@ -209,7 +209,7 @@ def _is_in_a_loop() -> bool:
 
 
 def _in_environment(variables: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Write Airflow variables as the environment holds them."""
+    """Yield Airflow variables as environment variables."""
     for name, value in variables.items():
         written = value if isinstance(value, str) else _json("variables", value)
         yield (
@@ -219,7 +219,7 @@ def _in_environment(variables: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _id(parameter: str, given: Any) -> str:
-    """Write the id of a variable or connection as it stands in the environment."""
+    """Return the id of a variable or connection as in an environment variable."""
     if not isinstance(given, str) or not given or "=" in given:
         raise ValueError(f"{parameter}: an id without '=', {given!r:.60} given")
     return read_value(parameter, environment_text, given).upper()
@@ -229,11 +229,11 @@ def _json(parameter: str, value: Any) -> str:
     try:
         return json.dumps(value)
     except (TypeError, ValueError) as unfit:
-        raise ValueError(f"{parameter}: what JSON can hold ({unfit})") from None
+        raise ValueError(f"{parameter}: must be valid as JSON ({unfit})") from None
 
 
 def _mapping(parameter: str, given: object) -> Mapping[Any, Any]:
-    """Check a dict, for which None is an empty one."""
+    """Check a dict; None counts as an empty one."""
     if given is not None and not isinstance(given, Mapping):
         raise ValueError(f"{parameter}: a dict, {given!r:.60} given")
     return given or {}

@@ -1,4 +1,4 @@
-"""What answers a task of Airflow 3 in the place of its supervisor: what the test gives."""
+"""Answers the requests of a task of Airflow 3 instead of its supervisor, with the data of the test."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from airflow.sdk.execution_time import comms
 
 from airflow_provider_itnio.sandbox.testing.trial import RETURNED, Trial, is_mapped
 
-# What Airflow writes down, and a test has no use for.
+# Messages that Airflow only stores, and a test does not need.
 REPORTS = {
     "AwaitInputTask",
     "DeferTask",
@@ -38,22 +38,22 @@ class TestSupervisor:
         self.state = state
         self.instances = 1
         self.missing: list[str] = []
-        """What the task asked for and the test does not give, each with the way to give it."""
+        """What the task asked for and the test lacks, each with how to provide it."""
         self._pushed: dict[str, Any] = {}
         self._variables: dict[str, str | None] = {}
 
     @property
     def returned(self) -> Any:
-        """What the task pushed as its return value, as another task would get it."""
+        """The task's return value, as other tasks get it."""
         return decoded(self._pushed.get(RETURNED))
 
     async def asend(self, msg: Any) -> Any:
-        """Answer a message of a task that awaits."""
+        """Answer a message of async code."""
         return self.send(msg)
 
     def send(self, msg: Any) -> Any:
         """Answer a message."""
-        # By their names, since each version of Airflow has more of them.
+        # By class name, since each version of Airflow adds messages.
         match type(msg).__name__:
             case "GetXCom":
                 return comms.XComResult(key=msg.key, value=self._one(msg))
@@ -112,8 +112,8 @@ class TestSupervisor:
                 return comms.TICount(count=self.instances)
             case name if name not in REPORTS:
                 raise RuntimeError(
-                    f"the task asks Airflow for something that no test gives ({name}): run its DAG with "
-                    "dag.test(), which sends to the sandbox too"
+                    f"the task asks Airflow for something that this fixture does not support ({name}): run "
+                    "its DAG with dag.test(), which sends to the sandbox too"
                 )
         return comms.OKResponse(ok=True)
 
@@ -125,7 +125,7 @@ class TestSupervisor:
         return [value for value in self._by_map_index(msg).values() if value is not None]
 
     def _by_map_index(self, msg: Any, several: bool = False) -> dict[int, Any]:
-        """Give what the instances of a task left; ``several`` is for a task that the DAG does not have."""
+        """Return the XComs of a task's instances; ``several`` is for a task that is not in the DAG."""
         trial = self.trial
         if msg.task_id == trial.task.task_id:
             return {trial.map_index: self._pushed.get(msg.key)}
@@ -143,7 +143,7 @@ class TestSupervisor:
 
 
 def encoded(task_id: str, value: Any) -> Any:
-    """Write an XCom as it stands in Airflow's database."""
+    """Serialize an XCom as in Airflow's database."""
     try:
         return json.loads(json.dumps(BaseXCom.serialize_value(value)))  # a backend may keep NaN
     except (AttributeError, TypeError, ValueError, RecursionError) as unfit:
@@ -151,10 +151,10 @@ def encoded(task_id: str, value: Any) -> Any:
 
 
 def decoded(value: Any) -> Any:
-    """Read an XCom as it stands in Airflow's database."""
+    """Deserialize an XCom from Airflow's database."""
     return BaseXCom.deserialize_value(SimpleNamespace(value=value))
 
 
 def as_json(value: Any) -> Any:
-    """Give what is left of a value that goes to Airflow's server, which takes no NaN, and comes back."""
+    """Return a value after a round trip to Airflow's API server, which does not accept NaN."""
     return json.loads(json.dumps(value, allow_nan=False))

@@ -1,4 +1,4 @@
-"""One task through the task runner of Airflow 3, which is not changed; only its supervisor is the test's."""
+"""Run a task with Airflow 3's task runner; only its supervisor is replaced."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ TRIGGER_FAILED = "__fail__"  # the method with which Airflow resumes a task whos
 
 
 def run_task(task: Any, given: Mapping[str, Any]) -> Any:
-    """Run a task, also its trigger if it defers, and give what it has pushed as its return value."""
+    """Run a task, and its trigger if it defers, and return its return value from XCom."""
     operator = operator_of(task)
     instances = is_mapped(operator) or operator.get_closest_mapped_task_group() is not None
     if instances:
@@ -67,7 +67,7 @@ def run_task(task: Any, given: Mapping[str, Any]) -> Any:
 
 @contextmanager
 def supervised(trial: Trial) -> Iterator[TestSupervisor]:
-    """Let Airflow ask the test, also for what a callback needs; an error says what the test did not give."""
+    """Answer Airflow's requests with the data of the test, and add missing data as notes to an error."""
     state = trial.context.get("task_state_store")
     if isinstance(state, MutableMapping):
         del trial.context["task_state_store"]
@@ -85,9 +85,9 @@ def supervised(trial: Trial) -> Iterator[TestSupervisor]:
 
 def begin(trial: Trial, **resumed: Any) -> tuple[RuntimeTaskInstance, Any]:
     """
-    Make the task instance and its context, as Airflow does from what its server says.
+    Create the task instance and its context, as Airflow does from its API server's answer.
 
-    :param resumed: the method and its arguments with which a task goes on that had deferred
+    :param resumed: the method with which a deferred task resumes, and its arguments
     """
     task = trial.task
     dag_run = {
@@ -129,7 +129,7 @@ def begin(trial: Trial, **resumed: Any) -> tuple[RuntimeTaskInstance, Any]:
         "state": TaskInstanceState.RUNNING,
         "_ti_context_from_server": TIRunContext.model_validate(from_server),
     }
-    # Not by keyword: each version of Airflow has other fields, and a task needs no bundle.
+    # Not by keyword: the fields differ between versions of Airflow, and a task needs no bundle.
     ti = RuntimeTaskInstance.model_construct(**fields)
     context: Any = ti.get_template_context()
     context.update(trial.context)
@@ -145,13 +145,13 @@ def _upstream_map_indexes(trial: Trial) -> Iterator[tuple[str, Any]]:
         elif group == own:
             yield upstream.task_id, trial.map_index
         else:
-            # What the test does not give is an error once the task reads it.
+            # Missing data is only an error if the task reads it.
             given = trial.xcoms.get((upstream.task_id, RETURNED))
             yield upstream.task_id, list(range(len(given))) if isinstance(given, Sequence) else None
 
 
 def _run_trigger(msg: Any, ti: RuntimeTaskInstance) -> dict[str, Any]:
-    """Run the trigger of a task that has deferred, and say how the task goes on."""
+    """Run the trigger of a deferred task, and return the arguments with which the task resumes."""
     from airflow.serialization.serialized_objects import BaseSerialization
 
     sent = msg.model_dump(mode="json")
@@ -176,11 +176,11 @@ def _run_trigger(msg: Any, ti: RuntimeTaskInstance) -> dict[str, Any]:
 
 
 class _TaskLog:
-    """The log of Airflow's task runner as lines of ``logging``, which pytest's ``caplog`` has."""
+    """Forwards the log of Airflow's task runner to ``logging``, for pytest's ``caplog``."""
 
     def __init__(self) -> None:
         self.exception: BaseException | None = None
-        """What the task raised last, also if that means no failure."""
+        """The last exception of the task, even if it is not a failure."""
         logger = logging.getLogger("airflow.task")
         self.bound = structlog.wrap_logger(
             logger,
@@ -191,7 +191,7 @@ class _TaskLog:
     def _line(self, _logger: Any, _method: str, entry: MutableMapping[str, Any]) -> Any:
         self.exception = sys.exc_info()[1] or self.exception
         event = str(entry.pop("event"))
-        if event.startswith(("::group::", "::endgroup::")):  # what folds the log on Airflow's page
+        if event.startswith(("::group::", "::endgroup::")):  # markers that fold the log in Airflow's UI
             raise structlog.DropEvent
         exc_info = entry.pop("exc_info", None)
         details = "".join(f" {name}={value!r}" for name, value in entry.items() if name != "ti")
@@ -200,7 +200,7 @@ class _TaskLog:
 
 @contextmanager
 def _signals() -> Iterator[None]:
-    """Put back the handlers that Airflow sets. In a thread, where Python allows none, Airflow sets none."""
+    """Restore the signal handlers that Airflow sets; in a thread, where Python allows none, skip them."""
     if threading.current_thread() is threading.main_thread():
         before = {one: signal.getsignal(one) for one in (signal.SIGTERM, signal.SIGALRM)}
         try:

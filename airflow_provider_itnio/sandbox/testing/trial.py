@@ -1,4 +1,4 @@
-"""What a test says of the run of a task or of an event, read and checked."""
+"""Read and check a test's description of a run or an event."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ RETURNED = "return_value"
 
 
 class XComs(dict[tuple[str, str], Any]):
-    """What upstream tasks have left for a task, by task id or by the pair of task id and key."""
+    """XComs of upstream tasks, by task id or by the pair of task id and key."""
 
     def __init__(self, given: Mapping[str | tuple[str, str], Any]) -> None:
         for name in given:
@@ -32,9 +32,9 @@ class XComs(dict[tuple[str, str], Any]):
 
     def pull(self, task_id: str, key: str, upstream: Any) -> Any:
         """
-        Give a value; a task with ``multiple_outputs`` left each key it returned.
+        Return a value; a task with ``multiple_outputs`` has one for each key it returned.
 
-        :raises LookupError: if there is none: Airflow would give None, and a typing error would go unnoticed
+        :raises LookupError: if there is none; Airflow would return None, which would hide a typing error
         """
         if (task_id, key) in self:
             return self[task_id, key]
@@ -46,12 +46,12 @@ class XComs(dict[tuple[str, str], Any]):
         name = repr(task_id) if key == RETURNED else repr((task_id, key))
         raise LookupError(
             f"the task reads an XCom that the test does not give: xcoms={{{name}: ...}}; "
-            "None stands for a task that pushed nothing"
+            "give None for a task that pushed nothing"
         )
 
 
 class RunGiven(Given):
-    """What a test says of a run, as far as it is no date."""
+    """A test's description of a run, without the dates."""
 
     run_id: str | None = Field(None, min_length=1, description="a text")
     map_index: int = Field(-1, ge=-1, description="a whole number from -1")
@@ -61,7 +61,7 @@ class RunGiven(Given):
 
 @dataclass
 class Trial:
-    """A task in a run that a person has started, as the test describes it."""
+    """A task in a manual run, as the test describes it."""
 
     task: Any
     dag: Any
@@ -74,12 +74,12 @@ class Trial:
     start_date: datetime
     xcoms: XComs
     context: dict[str, Any]
-    """What the test adds to the context."""
+    """Entries that the test adds to the context."""
 
 
 @contextmanager
 def trial_of(task: Any, given: Mapping[str, Any], start_date: datetime) -> Iterator[Trial]:
-    """Read what a test says. The params of the DAG file, which Airflow fills with a run's, are put back."""
+    """Read a test's description. The params of the DAG, which Airflow changes for a run, are restored."""
     rest = dict(given)
     run = read(RunGiven, {name: rest.pop(name) for name in RunGiven.model_fields if name in rest})
     logical_date = _logical_date(rest)
@@ -114,7 +114,7 @@ def trial_of(task: Any, given: Mapping[str, Any], start_date: datetime) -> Itera
 
 
 def operator_of(task: Any) -> Any:
-    """Give the operator behind what a DAG file calls a task."""
+    """Return the operator of a task, or of the result of calling a decorated function."""
     operator = getattr(task, "operator", task)
     if not isinstance(operator, type) and hasattr(operator, "render_template_fields"):
         return operator
@@ -126,12 +126,12 @@ def operator_of(task: Any) -> Any:
 
 
 def is_mapped(operator: Any) -> bool:
-    """Say whether an operator stands for several instances."""
+    """Return whether an operator is mapped or in a mapped task group."""
     return hasattr(operator, "_get_specified_expand_input")
 
 
 def check_map_index(trial: Trial, context: Mapping[str, Any]) -> int:
-    """Count the instances of a task, by itself or in a mapped task group; the trial's is one of them."""
+    """Return the number of instances of a task, and check that ``map_index`` is one of them."""
     inputs = [group._expand_input for group in trial.task.iter_mapped_task_groups()]
     if is_mapped(trial.task):
         inputs.append(trial.task._get_specified_expand_input())
@@ -165,7 +165,7 @@ def _resolved(value: Any, context: Mapping[str, Any]) -> Any:
 
 
 def task_of_event(given: dict[str, Any]) -> Any:
-    """Give the task that an event is of, one of its own making if the test names none."""
+    """Return the task of an event; a new one if the test names none."""
     task, dag = given.pop("task", None), given.pop("dag", None)
     if task is not None and dag is not None:
         raise ValueError("task: not together with dag, a task has one of its own")
@@ -182,7 +182,7 @@ def task_of_event(given: dict[str, Any]) -> Any:
 
 
 def moment(name: str, given: Any) -> Any:
-    """Read a date or a time, as text too; in UTC, as all are that Airflow's database gives."""
+    """Read a date or a time, also as text, and convert it to UTC, as Airflow's database does."""
     if given is None:
         return None
     if isinstance(given, date) and not isinstance(given, datetime):
@@ -196,7 +196,7 @@ def moment(name: str, given: Any) -> Any:
 
 
 def _logical_date(given: dict[str, Any]) -> Any:
-    """Take ``ds`` or ``logical_date`` out of what is given; without them it is now."""
+    """Pop ``ds`` or ``logical_date`` from the arguments; the default is now."""
     if "ds" not in given:
         return moment("logical_date", given.pop("logical_date", pendulum.now("UTC")))
     if "logical_date" in given:
@@ -209,12 +209,12 @@ def _logical_date(given: dict[str, Any]) -> Any:
 
 
 def _data_interval(dag: Any, logical_date: Any) -> tuple[Any, Any]:
-    """Ask a DAG's timetable from when to when the data of a run is that a person starts."""
+    """Return the data interval that a DAG's timetable infers for a manual run."""
     if logical_date is None:
         return None, None
     timetable = dag.timetable
     if not hasattr(timetable, "infer_manual_data_interval"):
-        # From Airflow 3.2 on a DAG file's timetable is only the description of one.
+        # From Airflow 3.2 on, a DAG file's timetable is only a description.
         from airflow.serialization.encoders import coerce_to_core_timetable
 
         timetable = coerce_to_core_timetable(timetable)
@@ -223,5 +223,5 @@ def _data_interval(dag: Any, logical_date: Any) -> tuple[Any, Any]:
 
 
 def _plain(date: Any) -> datetime | None:
-    """Give a date as Airflow reads it from its database, which knows nothing of pendulum."""
+    """Convert a pendulum date to a plain datetime, as from Airflow's database."""
     return datetime.fromisoformat(date.isoformat()) if date else None

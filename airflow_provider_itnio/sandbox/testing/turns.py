@@ -1,4 +1,4 @@
-"""Runs take turns: each changes the environment of the whole process, and how Airflow looks up XComs."""
+"""Let runs take turns: each changes the environment of the process, and how Airflow looks up XComs."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from contextvars import ContextVar
 __all__ = ["environment", "turn"]
 
 LONGEST_RUN = 300.0
-"""After how many seconds without a turn for any other run a run that waits gives up."""
+"""Seconds after which a waiting run gives up, if no run has ended."""
 
 
 class _Turns:
-    """The turns of runs beside each other: those of a test, or those that one run, ``outer``, has begun."""
+    """The turns of concurrent runs: those of a test, or those started by the run ``outer``."""
 
     def __init__(self, outer: _Turns | None = None) -> None:
         self.outer = outer
@@ -29,8 +29,8 @@ class _Turns:
         while not self.lock.acquire(timeout=LONGEST_RUN):
             if taken == self.taken:
                 raise RuntimeError(
-                    f"execute, alert: another one has been running for {LONGEST_RUN:.0f} s. If that has "
-                    "begun this thread itself, and waits for it: begin it with "
+                    f"execute, alert: another run has been active for {LONGEST_RUN:.0f} s. If that run has "
+                    "started this thread and waits for it, start the thread with "
                     "contextvars.copy_context().run, as asyncio.to_thread does"
                 )
             taken = self.taken
@@ -43,7 +43,7 @@ _TURNS: ContextVar[_Turns | None] = ContextVar("_TURNS", default=None)
 
 @contextmanager
 def turn() -> Iterator[None]:
-    """Wait until no other run is active, except the one that has begun this one, in whatever thread."""
+    """Wait until no other run is active, except the run that has started this one, in any thread."""
     turns = _take()
     inner = _Turns(turns)
     token = _TURNS.set(inner)
@@ -52,7 +52,7 @@ def turn() -> Iterator[None]:
     finally:
         _TURNS.reset(token)
         try:
-            inner.wait()  # what this one has begun in other threads ends first
+            inner.wait()  # runs that this one has started in other threads end first
             inner.is_over = True
             inner.lock.release()
         finally:
@@ -60,7 +60,7 @@ def turn() -> Iterator[None]:
 
 
 def _take() -> _Turns:
-    """Take a turn within the run that has begun this one; if that is over, within the one above it."""
+    """Take a turn within the run that has started this one; if that has ended, within its outer run."""
     turns = _TURNS.get() or _OUTSIDE
     while True:
         while turns.is_over and turns.outer:
@@ -73,7 +73,7 @@ def _take() -> _Turns:
 
 @contextmanager
 def environment(variables: Mapping[str, str]) -> Iterator[None]:
-    """Have these variables, then put back those of Airflow's tasks and variables, and touch no others."""
+    """Set environment variables; then restore those of Airflow's tasks and variables, and no others."""
     before = _airflow_variables()
     try:
         os.environ.update(variables)

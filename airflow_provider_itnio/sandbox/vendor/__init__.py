@@ -1,1 +1,1 @@
-"""What Itniotech answers and pushes: account, signature, messages, replies. Imports faults and store."""
+"""Itniotech's answers and pushes: account, signature, messages, replies. Imports faults and store."""

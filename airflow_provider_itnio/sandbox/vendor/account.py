@@ -1,4 +1,4 @@
-"""The account that the sandbox plays."""
+"""The simulated account."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SHOWN_WHEN_ENDLESS = Decimal("1000.00")
 
 @dataclass
 class Account:
-    """What the vendor knows of its customer; None accepts any application or number, or never runs out."""
+    """The vendor's account data. None accepts any application or number, or is a balance without end."""
 
     api_key: str = field(repr=False)
     secret: str = field(repr=False)
@@ -36,15 +36,15 @@ class Account:
 
     @property
     def can_pay(self) -> bool:
-        """Whether one more message can be paid."""
+        """Whether the balance is enough for one more message."""
         return self.balance is None or self.balance >= self.price
 
     def pay(self) -> None:
-        """Take the price of one message from the balance."""
+        """Deduct the price of one message from the balance."""
         if self.balance is not None:
             self.balance -= self.price
 
     @property
     def shown_balance(self) -> str:
-        """The balance as the vendor writes it, a decimal in text."""
+        """The balance in the vendor's format, a decimal as text."""
         return str(SHOWN_WHEN_ENDLESS if self.balance is None else self.balance)

@@ -71,13 +71,13 @@ BY_SHARE = "it is one of the share that is to fail, by --fail or Sandbox(fail=â€
 @dataclass
 class Vendor:
     """
-    What the endpoints share.
+    The state that the endpoints share.
 
-    :param clock: gives its time, in Unix seconds
+    :param clock: returns the time in Unix seconds
     :param clock_tolerance: the accepted difference of a timestamp, in seconds
-    :param latency: how late each answer comes, in seconds
-    :param fetcher: fetches the files of messages; None if none is fetched
-    :param stopping: set when the server stops, so that no held-back answer delays that
+    :param latency: the delay of each answer, in seconds
+    :param fetcher: fetches the files of messages; None if they are not fetched
+    :param stopping: set when the server stops, so that no delayed answer delays that
     """
 
     account: Account
@@ -95,12 +95,12 @@ class Vendor:
         self.at_start = self.failing.shares, self.delivery.webhook.settings, self.account.balance
 
     def open(self, file: DataFile) -> None:
-        """Begin with what a file holds, and keep everything in it from now on."""
+        """Load a file, and store everything in it from now on."""
         self.store.open(file)
         self.delivery.webhook.file = file
 
     def close(self) -> None:
-        """Push and fetch nothing more, and let go of the file if there is one."""
+        """Stop pushing and fetching, and close the file if there is one."""
         if self.fetcher:
             self.fetcher.close()
         self.delivery.webhook.stop()
@@ -108,19 +108,19 @@ class Vendor:
         self.store.close()
 
     def receive(self, given: ReplyGiven) -> Reply:
-        """Take what a recipient answers: it is kept, opens the 24-hour window and is pushed."""
+        """Store and push a recipient's reply, which opens the 24-hour window."""
         reply = reply_from(given, self.store, self.clock(), self.account)
         self.delivery.receive(reply)
         return reply
 
     def clear(self) -> None:
-        """Forget what came and is to be pushed, close the windows; faults stay, and a seed begins again."""
+        """Delete entries and waiting pushes, close the windows and restart a seed; faults stay."""
         self.delivery.webhook.stop()
         self.store.clear()
         self.failing.begin_again()
 
     def reset(self) -> None:
-        """Be as at the start: clear, forget the faults, and undo each change of a setting."""
+        """Restore the initial state: clear, delete the faults, and undo all changes of settings."""
         shares, webhook, balance = self.at_start
         self.faults.clear()
         self.failing.shares = shares
@@ -131,7 +131,7 @@ class Vendor:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """An endpoint of the vendor, as an ASGI application; without a method, a path where it has nothing."""
+    """An endpoint of the vendor as an ASGI application; without a method, an unknown path."""
 
     vendor: Vendor
     path: str
@@ -183,7 +183,7 @@ class Endpoint:
             await answer.as_response()(scope, receive, send)
 
     def _read(self, request: Request, raw_body: bytes) -> tuple[SeenRequest, SignProblem | None, str]:
-        """Return a request, what is wrong with its signature, and why its body is no JSON object."""
+        """Return a request, the error of its signature, and why its body is not a JSON object."""
         account = self.vendor.account
         of_sign = problem_of_sign(request.headers, account.api_key, account.secret)
         body, of_json = read_json(raw_body) if raw_body else (None, "the body is empty")
@@ -204,7 +204,7 @@ class Endpoint:
         return seen, of_sign, of_json
 
     def _secrets(self, headers: Headers) -> list[str]:
-        """Return what a header may hold and nobody may see: key, secret, and the Sign of the request."""
+        """Return the secrets that headers may contain: the key, the secret, and the request's Sign."""
         account = self.vendor.account
         sign = sign_of(account.api_key, account.secret, headers.get("timestamp", ""))
         return [one for one in (account.api_key, account.secret, sign, sign.upper()) if one]
@@ -228,12 +228,12 @@ class Endpoint:
         return replace(verdict, notes=(*verdict.notes, note))
 
     def _fault_for(self, seen: SeenRequest, verdict: Verdict) -> tuple[Fault | None, str]:
-        """Return what goes wrong with a request, and why."""
+        """Return the fault of a request, and its cause."""
         recipient = recipient_in(seen.body)
         asked = self.vendor.faults.take(self.path, recipient)
         if asked and asked.makes_answer:
             return asked, BY_FAULT
-        # What is wrong with a message itself is told first: a wrong Sign must not hide behind a number.
+        # Errors of the request come first: a test number must not hide a wrong Sign.
         if verdict.status or self.path == BALANCE_PATH:
             return asked, ""
         if further := fault_of_number(recipient):
@@ -241,7 +241,7 @@ class Endpoint:
         else:
             further, why = self.vendor.failing.draw(recipient), BY_SHARE
         if asked and further:
-            # One that only delays, or adds headers, leaves the answer to what else there is.
+            # A fault that only delays, or adds headers, can be combined with another one.
             headers = asked.headers | further.headers
             delay = (asked.delay or 0) + (further.delay or 0)
             return further.model_copy(update={"delay": delay, "headers": headers}), why
@@ -250,7 +250,7 @@ class Endpoint:
     def _decide(
         self, seen: SeenRequest, verdict: Verdict, fault: Fault | None, why: str
     ) -> tuple[Answer | None, list[Entry]]:
-        """Say what a request gets, None for a cut connection, and what is kept of it."""
+        """Return the answer to a request, None for a cut connection, and the entries to store."""
         fault = fault or NO_FAULT
         entries: list[Entry] = []
         if verdict.status:

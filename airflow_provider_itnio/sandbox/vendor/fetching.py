@@ -1,4 +1,4 @@
-"""Fetches the files of accepted messages as WhatsApp would, and notes what came of it."""
+"""Fetch the files of accepted messages as WhatsApp would, and note the results on the messages."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NOT_FETCHED: Final = "would not arrive: the file "
 _SECONDS: Final = 10.0
 _AT_ONCE: Final = 2
 _WAITING: Final = 100
-"""Files that may wait to be fetched; those of further messages are not."""
+"""Most files that wait to be fetched; files of further messages are skipped."""
 _CHUNK: Final = 1 << 16
 _MIB: Final = 1 << 20
 _LARGEST: Final = {
@@ -37,10 +37,10 @@ _TYPES: Final = {
 
 class FileFetcher:
     """
-    Fetches files in threads of its own, so that no answer waits for one.
+    Fetches files in separate threads, so that no answer waits for one.
 
-    Only what an accepted message links to is fetched, by GET, and no redirect to another server is followed.
-    What is read is counted and forgotten.
+    Only links of accepted messages are fetched, by GET, and redirects are followed on the same server only.
+    The content is counted and not stored.
     """
 
     def __init__(self, note: Callable[[ReceivedMessage, str], None]) -> None:
@@ -49,27 +49,27 @@ class FileFetcher:
         self._waiting = 0
 
     def fetch(self, message: ReceivedMessage) -> None:
-        """Begin to fetch the file of a message, if it has one. To be called in the server's loop."""
+        """Start to fetch the file of a message, if it has one. Call it in the server's event loop."""
         for kind, link in _links(message):
             if self._waiting < _WAITING:
                 self._waiting += 1
                 self._threads.submit(self._fetch, message, kind, link)
 
     def close(self) -> None:
-        """Begin with no further file. One that is being fetched is given up within its time."""
+        """Start no more fetches. A running fetch ends at its timeout."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _fetch(self, message: ReceivedMessage, kind: str, link: str) -> None:
         try:
             note = outcome(kind, link)
-        except Exception as error:  # of a server that speaks no HTTP
+        except Exception as error:  # the server may not speak HTTP
             note = f"{NOT_FETCHED}could not be fetched: {type(error).__name__}"
         self._waiting -= 1
         self._note(message, note)
 
 
 def outcome(kind: str, link: str) -> str:
-    """Fetch a file, and say what came of it."""
+    """Fetch a file, and return the result as text."""
     try:
         size, media_type = _fetched(link, _LARGEST[kind])
     except HTTPError as refused:
@@ -98,7 +98,7 @@ def _links(message: ReceivedMessage) -> Iterator[tuple[str, str]]:
 
 
 def _fetched(link: str, most: int) -> tuple[int, str]:
-    """Return how many bytes a file has, and its media type; no more are read than one over the limit."""
+    """Return the size in bytes and the media type of a file; at most one byte over the limit is read."""
     deadline = time.monotonic() + _SECONDS
     request = Request(link, headers={"User-Agent": "itnio-sandbox"})  # noqa: S310  links were checked
     with build_opener(_SameServer).open(request, timeout=_SECONDS) as answer:
@@ -114,7 +114,7 @@ class _SameServer(HTTPRedirectHandler):
     max_redirections = 5
 
     def redirect_request(self, req: Request, fp: Any, code: int, *others: Any) -> Request | None:
-        """Follow a redirect to the same server alone."""
+        """Follow a redirect to the same server only."""
         *_, location = others
         there, here = urlsplit(urljoin(req.full_url, location)), urlsplit(req.full_url)
         if (there.scheme, there.netloc) != (here.scheme, here.netloc):

@@ -1,4 +1,4 @@
-"""What becomes of a message after it is accepted (the 24-hour window decides), and what is pushed of it."""
+"""Set and push the statuses of accepted messages, depending on the 24-hour window."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ OUTSIDE_WINDOW = (
 @dataclass(frozen=True)
 class Delivery:
     """
-    Lets accepted messages reach their statuses, and pushes these and what recipients write.
+    Sets the statuses of accepted messages, and pushes them and the replies of recipients.
 
-    :param clock: gives the sandbox's time, in Unix seconds
-    :param scale: how long pauses are, as a share of the real ones
+    :param clock: returns the sandbox's time in Unix seconds
+    :param scale: factor for the pauses
     """
 
     store: Store
@@ -42,7 +42,7 @@ class Delivery:
     scale: float
 
     def begin(self, message: ReceivedMessage) -> None:
-        """Add to a message that is accepted now a note if it would not arrive, and its statuses of now."""
+        """Add a note to a new message if it would not arrive, and the statuses that it has at once."""
         by_number = outcome_of_number(message.recipient)
         if by_number is None and message.type != "template" and not self._is_open(message.recipient):
             message.notes.append(OUTSIDE_WINDOW)
@@ -51,12 +51,12 @@ class Delivery:
         message.statuses.extend(self._status(name, outcome) for name in at_once)
 
     def follow(self, message: ReceivedMessage) -> None:
-        """Push what a kept message has reached, and let it reach the rest. Call it in the server's loop."""
+        """Push a message's statuses, and set the later ones in time. Call it in the server's event loop."""
         self._push(message, message.statuses)
         self._follow(message)
 
     def resume(self) -> None:
-        """Go on after a restart: with statuses that are still to come, and pushes that wait."""
+        """Resume after a restart: set the remaining statuses, and send waiting pushes."""
         for message in self.store.messages:
             self._follow(message)
         self.webhook.resume()
@@ -70,14 +70,14 @@ class Delivery:
             loop.call_later(min(after, max(0.0, after - passed)), self._reach, message, name, began)
 
     def receive(self, reply: Reply) -> None:
-        """Take what a recipient wrote: it is kept, opens the 24-hour window and is pushed."""
+        """Store and push a recipient's reply, which opens the 24-hour window."""
         with self.store.together():
             self.store.add(reply)
             self.store.set_window(reply.sender, reply.at + WINDOW)
             self.webhook.put(reply.id, [reply.body])
 
     def push(self, given: PushGiven) -> ReceivedMessage:
-        """Let a message reach a status now, push that, and give the message."""
+        """Set the status of a message, push it, and return the message."""
         message = self.store.message(given.message_id)
         status = DeliveryStatus(given.status, self._now(), given.reason)
         with self.store.together():
@@ -86,7 +86,7 @@ class Delivery:
         return message
 
     def set_window(self, recipient: str, *, is_open: bool) -> None:
-        """Open the 24-hour window of a recipient as from now, or close it."""
+        """Open the 24-hour window of a recipient from now on, or close it."""
         self.store.set_window(recipient, self._now() + WINDOW if is_open else self._now())
 
     def _is_open(self, recipient: str) -> bool:
@@ -114,7 +114,7 @@ class Delivery:
 
 
 def outcome_of(message: ReceivedMessage) -> Outcome:
-    """Tell what becomes of a message, from its recipient and its notes alone."""
+    """Return the outcome of a message, which depends only on its recipient and its notes."""
     if by_number := outcome_of_number(message.recipient):
         return by_number
     if OUTSIDE_WINDOW in message.notes:
@@ -123,6 +123,6 @@ def outcome_of(message: ReceivedMessage) -> Outcome:
 
 
 def _to_come(message: ReceivedMessage) -> list[str]:
-    """Give the statuses that a message has yet to reach."""
+    """Return the statuses that a message has yet to reach."""
     reached = {one.status for one in message.statuses}
     return [name for name in outcome_of(message).statuses if name not in reached]

@@ -1,7 +1,7 @@
-"""Replies of recipients: what a person chose or typed becomes what the vendor could push for it.
+"""Build the vendor's push for a recipient's reply.
 
-The vendor documents its push of texts and locations. How it passes on the choice of a button or a row is not
-documented; the shape here is WhatsApp's own.
+The vendor documents the push of texts and locations, but not of the choice of a button or a row. For these,
+the format is that of WhatsApp's own API.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from airflow_provider_itnio.sandbox.store.store import Store
 from airflow_provider_itnio.sandbox.vendor.account import Account
 
 CHOICES = {"button": ("action", "buttons", "reply"), "row": ("action", "sections", "rows")}
-"""Where an interactive message has what can be chosen, by the field of a reply."""
+"""The path of the options in an interactive message, by the field of a reply."""
 
 
 def reply_from(given: ReplyGiven, store: Store, now: float, account: Account) -> Reply:
     """
-    Make a reply.
+    Create a reply.
 
     :param now: the sandbox's time, in Unix seconds
     :raises ValueError: if it does not fit the message; the text begins with the name of the field
@@ -61,7 +61,7 @@ def reply_from(given: ReplyGiven, store: Store, now: float, account: Account) ->
 
 
 def _content(given: ReplyGiven, body: dict[str, Any]) -> tuple[str, str, str | None, dict[str, Any]]:
-    """Give type, words and chosen id of a reply to a message, and the ``message`` of the vendor's push."""
+    """Return type, text and chosen id of a reply to a message, and the ``message`` of the vendor's push."""
     if given.text is not None:
         return "text", given.text, None, {"type": "text", "text": {"body": given.text}}
     if place := given.location:

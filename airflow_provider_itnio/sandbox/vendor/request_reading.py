@@ -1,4 +1,4 @@
-"""Reading a request to the vendor: its JSON, and its headers without secrets."""
+"""Read a request to the vendor: its JSON, and its headers with secrets masked."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ DEEPEST_JSON = 100
 SECRET_HEADERS = frozenset({"sign", "api-key", "authorization", "proxy-authorization", "cookie"})
 MASK = "***"
 FOUND_FROM = 6
-"""Characters from which on a secret is looked for inside of other texts; any text may hold a shorter one."""
+"""Shortest secret that is searched for within other texts; a shorter one may occur by chance."""
 
 
 def read_json(raw_body: bytes) -> tuple[dict[str, Any] | Any, str]:
-    """Read a body as the JSON object that the vendor needs, and say what is wrong; empty if nothing is."""
+    """Return a body as JSON, and why it is not the object that the vendor needs; empty if it is."""
     try:
         value = json.loads(raw_body.decode("utf-8"), parse_constant=_no_number, parse_float=_number)
     except UnicodeDecodeError:
@@ -36,7 +36,7 @@ def read_json(raw_body: bytes) -> tuple[dict[str, Any] | Any, str]:
 
 
 def masked(headers: Headers, secrets: Iterable[str]) -> Headers:
-    """Replace the values of headers that must stay secret, also under a name that is not theirs."""
+    """Mask secrets in the values of headers, whatever the header's name is."""
 
     def holds_a_secret(value: str) -> bool:
         return any(secret in value if len(secret) >= FOUND_FROM else secret == value for secret in secrets)
@@ -49,7 +49,7 @@ def masked(headers: Headers, secrets: Iterable[str]) -> Headers:
 
 
 def _is_too_deep(value: Any, raw_body: bytes) -> bool:
-    """Return whether JSON is so deep that it could be read but not be written again."""
+    """Return whether JSON is nested so deep that it can be read but not written again."""
     if raw_body.count(b"[") + raw_body.count(b"{") <= DEEPEST_JSON:
         return False
     level = [value]

@@ -1,4 +1,4 @@
-"""What the vendor's pages and WhatsApp say a message may hold, as data."""
+"""The vendor's and WhatsApp's rules for messages, as data."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ BY_WHATSAPP = "WhatsApp would drop this message"
 @dataclass(frozen=True, kw_only=True)
 class Shape:
     """
-    What a value may be.
+    The rules for a value.
 
-    :param missing: the code the vendor answers if it is missing or empty; None if there is no such code
-    :param needed: who needs it though no code says so; empty if it may be left out
+    :param missing: the vendor's code if it is missing or empty; None if there is no such code
+    :param needed: who requires it although there is no such code; empty if it is optional
     """
 
     missing: int | None = None
@@ -27,11 +27,11 @@ class Text(Shape):
     """
     A text.
 
-    :param longest: its limit in characters; None if there is none
-    :param link: whether it is a link, which the vendor checks for its form
-    :param one_of: what it may be; empty if anything
-    :param one_line: whether WhatsApp wants it without line breaks, tabs and more than four blanks in a row
-    :param degrees: the largest value either side of 0 of a coordinate in decimal degrees; 0 for other texts
+    :param longest: the most characters; None for no limit
+    :param link: whether it is a link, whose form the vendor checks
+    :param one_of: the valid values; empty for any
+    :param one_line: whether WhatsApp forbids line breaks, tabs and more than four spaces in a row
+    :param degrees: the largest absolute value of a coordinate in decimal degrees; 0 for other texts
     """
 
     longest: int | None = None
@@ -43,14 +43,14 @@ class Text(Shape):
 
 @dataclass(frozen=True)
 class Object(Shape):
-    """An object; without ``fields``, its inside is not looked at here."""
+    """An object; without ``fields``, its content is not checked here."""
 
     fields: Mapping[str, Shape] | None = None
 
 
 @dataclass(frozen=True)
 class Array(Shape):
-    """A list, of any length or with a limit in entries."""
+    """A list, with or without a limit of its length."""
 
     of: Shape
     most: int | None = field(default=None, kw_only=True)
@@ -164,7 +164,7 @@ CUSTOM: Mapping[str, Shape] = {
     "interactive": Object(needed=BY_WHATSAPP),
     "contacts": Array(CONTACT, most=257, needed=BY_WHATSAPP),
 }
-"""The types of the custom message; ``interactive`` is looked at by its own type, see ``INTERACTIVE``."""
+"""The types of the custom message; for ``interactive``, see ``INTERACTIVE``."""
 
 TEMPLATE = Object(
     {
@@ -190,7 +190,7 @@ PARAMETER_TYPES: Mapping[str, tuple[str, ...]] = {
     "button url": ("text",),
     "button quick_reply": ("payload",),
 }
-"""Which types of parameter each component of a WhatsApp template takes."""
+"""The types of parameters that each component of a WhatsApp template accepts."""
 
 PARAMETER_VALUES: Mapping[str, Shape] = {
     "text": Text(missing=-135, one_line=True),

@@ -1,4 +1,4 @@
-"""The vendor's check of Api-Key, Sign and Timestamp, with the reason in words when it fails."""
+"""The vendor's check of Api-Key, Sign and Timestamp, with a reason if it fails."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ OTHER_DIGESTS = {40: "SHA-1", 56: "SHA-224", 64: "SHA-256", 96: "SHA-384", 128: 
 
 
 class SignProblem(NamedTuple):
-    """Why a request does not prove to come from the account, or not to be made now, and what to change."""
+    """Why the signature or the timestamp of a request is not valid, and what to change."""
 
     why: str
     advice: str
 
 
 def sign_of(*parts: str) -> str:
-    """Hash the parts as the vendor asks for: MD5 over their plain concatenation, as 32 hex digits."""
+    """Return the vendor's hash: MD5 of the concatenated parts, as 32 hex digits."""
     return hashlib.md5("".join(parts).encode(), usedforsecurity=False).hexdigest()
 
 
 def problem_of_sign(headers: Mapping[str, str], api_key: str, secret: str) -> SignProblem | None:
-    """Say why a request does not prove to come from the account; None if it does."""
+    """Return why a request's signature is not valid; None if it is."""
     for name in ("Api-Key", "Sign", "Timestamp"):
         if not headers.get(name):
             return SignProblem(
@@ -54,7 +54,7 @@ def problem_of_sign(headers: Mapping[str, str], api_key: str, secret: str) -> Si
 
 
 def problem_of_clock(timestamp: str, now: float, tolerance: float) -> SignProblem | None:
-    """Say why a timestamp is not accepted; now and the tolerance are in seconds. None if it is accepted."""
+    """Return why a timestamp is not accepted, None if it is; ``now`` and ``tolerance`` are in seconds."""
     if not re.fullmatch(r"[0-9]{1,20}", timestamp):
         return SignProblem("the Timestamp header is not whole Unix seconds", _SECONDS)
     seconds = int(timestamp)
@@ -73,7 +73,7 @@ def problem_of_clock(timestamp: str, now: float, tolerance: float) -> SignProble
 
 
 def fingerprint(sign: str) -> str:
-    """Tell one sign from another without showing either: 12 hex digits of its SHA-256, "" for none."""
+    """Return 12 hex digits of a Sign's SHA-256, to compare Signs without showing them; "" for none."""
     return hashlib.sha256(sign.encode()).hexdigest()[:12] if sign else ""
 
 

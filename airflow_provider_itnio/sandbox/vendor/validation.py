@@ -1,4 +1,4 @@
-"""What the vendor checks of a message before it accepts one."""
+"""The vendor's checks of a message before it is accepted."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ ENVELOPE = frozenset({"appId", "businessPhone", "recipient", "channelType", "typ
 
 
 class Finding(NamedTuple):
-    """Something that is not as the pages say, and the vendor's code; without one, the vendor lets it pass."""
+    """A deviation from the documentation, and the vendor's code; without a code, the vendor accepts it."""
 
     code: int | None
     text: str
@@ -52,12 +52,12 @@ class Finding(NamedTuple):
 @dataclass(frozen=True)
 class Verdict:
     """
-    What the vendor makes of a message.
+    The vendor's decision on a message.
 
-    :param status: the code to answer, 0 if it is accepted
-    :param type: the vendor's name of the type, empty if it could not be told
-    :param notes: what it lets pass
-    :param advice: what to change, if that is not what the code tells by itself
+    :param status: the status code of the answer, 0 if it is accepted
+    :param type: the vendor's name of the type, empty if it is unknown
+    :param notes: deviations that the vendor accepts
+    :param advice: what to change, if it is more specific than the code's advice
     """
 
     status: int
@@ -80,9 +80,9 @@ def judge(path: str, body: Mapping[str, Any], account: Account) -> Verdict:
 
 def custom_type(body: Mapping[str, Any]) -> str:
     """
-    Tell the type of a custom message, empty if that can't be told.
+    Return the type of a custom message, empty if it is unknown.
 
-    The page's own location sample has no ``type``; so a location alone may leave it out.
+    The vendor's sample of a location has no ``type``, so only a location may omit it.
     """
     given = body.get("type")
     if given is not None:
@@ -92,7 +92,7 @@ def custom_type(body: Mapping[str, Any]) -> str:
 
 
 def _findings(kind: str, path: str, body: Mapping[str, Any], account: Account) -> Iterator[Finding]:
-    # Whoever reads stops at the first code, so each line may rely on what those before it refuse.
+    # The caller stops at the first code, so each check can rely on those before it.
     yield from _about_application(body, account)
     yield from _about_number(body, "recipient", too_long=-70, too_short=-71, no_digits=-72)
     yield from _about_number(body, "businessPhone", too_long=-93, too_short=-94, no_digits=-95)
@@ -212,7 +212,7 @@ def _about_parameters(where: str, component: Mapping[str, Any]) -> Iterator[Find
 
 
 def _look(where: str, value: Any, shape: Shape) -> Iterator[Finding]:
-    """Compare a value with its shape, what decides first coming first."""
+    """Compare a value with its rules, the deciding one first."""
     if value is None or value == "" or (value == [] and isinstance(shape, Array)):
         if shape.missing is not None:
             yield Finding(shape.missing, f"{where} is missing or empty")

@@ -1,4 +1,4 @@
-"""Pushes to the address of a customer: in a thread of its own, so that no address can delay the vendor."""
+"""Push events to a URL, in a separate thread, so that a slow server does not delay the sandbox."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from airflow_provider_itnio.sandbox.store.data_file import DataFile, DataFileErr
 logger = logging.getLogger("airflow_provider_itnio.sandbox")
 
 REPEATED_AFTER = (60.0, 180.0, 300.0)
-"""Seconds from a push that failed to its next try."""
+"""Seconds from a failed push to its next attempt."""
 
 LONGEST_ANSWER = 10.0
 LONGEST_REST = 1.0
@@ -38,13 +38,13 @@ SECONDS_BETWEEN_LINES = 10.0
 @dataclass
 class Webhook:
     """
-    The customer's address for pushes. All of it may be used from any thread.
+    The customer's URL for pushes. Thread-safe.
 
-    Each push is tried once and repeated up to three times; an answer of HTTP 2xx within 10 s ends that. Up to
-    10,000 pushes wait; those that come meanwhile are dropped, which is counted and logged.
+    Each push is repeated up to three times until the answer is HTTP 2xx within 10 s. Up to 10,000 pushes
+    wait; further ones are dropped, counted and logged.
 
-    :param scale: how long the pauses between tries are, as a share of the vendor's 1, 3 and 5 minutes
-    :param file: where pushes wait too, so that they outlive the process; None for nowhere
+    :param scale: factor for the vendor's pauses of 1, 3 and 5 minutes between attempts
+    :param file: the file that also stores waiting pushes, so that they survive the process; None for none
     """
 
     scale: float = 1.0
@@ -54,7 +54,7 @@ class Webhook:
     _lock: threading.RLock = field(default_factory=threading.RLock, init=False, repr=False)
 
     def put(self, key: str, pushes: Iterable[Mapping[str, Any]]) -> None:
-        """Push something, later; pushes of the same key are tried first in the order in which they came."""
+        """Queue pushes. The first attempts of pushes with the same key keep their order."""
         if not self.settings.url:
             return
         bodies = [json_bytes(push) for push in pushes for _ in range(2 if self.settings.twice else 1)]
@@ -63,7 +63,7 @@ class Webhook:
                 self._started().put(key, bodies)
 
     def configure(self, settings: WebhookGiven) -> None:
-        """Push to another address, or to none. What waits for the one before is dropped."""
+        """Push to another URL, or to none. Waiting pushes to the previous URL are dropped."""
         with self._lock:
             self.stop()
             if self.settings.url and self.file:
@@ -72,13 +72,13 @@ class Webhook:
             self.resume()
 
     def resume(self) -> None:
-        """Push what waits in the file, if there is an address; else it goes on waiting for one."""
+        """Send the pushes that wait in the file, if there is a URL; else they keep waiting."""
         with self._lock:
             for push in list(self.file.rows("pushes")) if self.settings.url and self.file else []:
                 self._started().wait(*push)
 
     def stop(self) -> None:
-        """Drop what waits, but for what is in the file, until something is pushed again."""
+        """Stop until the next push, and drop waiting pushes, except those in the file."""
         with self._lock:
             if self._sender:
                 self._sender.stop()
@@ -89,7 +89,7 @@ class Webhook:
         return self._sender
 
     def state(self) -> dict[str, Any]:
-        """Tell where pushes go, without what may be secret in the address, and how many got there."""
+        """Return the URL without its secret parts, and the counts of pushes."""
         counts = self._sender.counts if self._sender else Counts()
         return {
             **self.settings.model_dump(),
@@ -101,7 +101,7 @@ class Webhook:
 
 @dataclass
 class Counts:
-    """How many pushes wait, got HTTP 2xx, failed a try, failed all tries, or came while too many waited."""
+    """How many pushes wait, succeeded, failed an attempt, failed all attempts, or were dropped."""
 
     waiting: int = 0
     taken: int = 0
@@ -111,7 +111,7 @@ class Counts:
 
 
 class _Push(NamedTuple):
-    """A push that waits, its number in the file, and how often it was tried in vain."""
+    """A waiting push, its number in the file, and its failed attempts."""
 
     body: bytes
     number: int = 0
@@ -119,7 +119,7 @@ class _Push(NamedTuple):
 
 
 class _Sender:
-    """The thread that pushes to one address."""
+    """The thread that pushes to one URL."""
 
     def __init__(self, url: str, scale: float, file: DataFile | None) -> None:
         parts = urlsplit(url)
@@ -165,7 +165,7 @@ class _Sender:
         self._thread.join(LONGEST_REST)
 
     def _run(self) -> None:
-        # A thread pool of its own: to look up a name may take long, and nobody is to wait for it.
+        # A separate thread pool: name resolution may take long, and must not block anything at the end.
         self._loop.set_default_executor(ThreadPoolExecutor(2, "itnio-sandbox-lookup"))
         workers = [self._loop.create_task(self._work(lane)) for lane in self._lanes]
         try:
@@ -198,7 +198,7 @@ class _Sender:
                     )
 
     async def _post(self, body: bytes) -> str:
-        """Push once, and say what went wrong; what the other side says is read no further than its code."""
+        """Push once, and return the error, if any; of the answer, only the HTTP code is read."""
         try:
             async with asyncio.timeout(LONGEST_ANSWER):
                 reader, writer = await asyncio.open_connection(*self._address, ssl=self._tls)
@@ -206,7 +206,7 @@ class _Sender:
                     writer.write(b"%s%d\r\n\r\n%s" % (self._head, len(body), body))
                     await writer.drain()
                     line = await reader.readline()
-                    # To close in the middle of its answer would be an error to the other side.
+                    # Closing before the answer is complete would be an error for the server.
                     with suppress(OSError, EOFError, TimeoutError):
                         async with asyncio.timeout(LONGEST_REST):
                             await reader.readexactly(LARGEST_ANSWER)
@@ -228,7 +228,7 @@ class _Sender:
         return "" if found[1].startswith(b"2") else f"HTTP {found[1].decode()}"
 
     def _tell(self, trouble: str) -> None:
-        """Log what is wrong, at once or together with what follows within some seconds."""
+        """Log an error, at once or together with others within some seconds."""
         with self._counting:
             self._trouble, told = trouble, self._trouble
             wait = max(0.0, self._next_line - time.monotonic())
@@ -236,7 +236,7 @@ class _Sender:
             self._loop.call_soon_threadsafe(self._loop.call_later, wait, self._log)
 
     def _log(self) -> None:
-        """Log one line, which shows no push and nothing of the path."""
+        """Log one line, without the content of pushes and the URL's path."""
         with self._counting:
             trouble, self._trouble = self._trouble, ""
             self._next_line = time.monotonic() + SECONDS_BETWEEN_LINES
@@ -252,6 +252,6 @@ class _Sender:
 
 
 def shown_address(url: str) -> str:
-    """Give the part of an address that holds no secret: path and query may hold a token."""
+    """Return a URL without path and query, which may contain a token."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc}" if url else ""

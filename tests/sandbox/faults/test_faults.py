@@ -247,7 +247,7 @@ BAD = [
     ({"reason": 5, "status": -5}, "reason: a text"),
     *(({"http_status": value}, "http_status: a whole number from 200 to 599") for value in (199, 600, "503")),
     ({"headers": "x"}, "headers: an object"),
-    ({"headers": {"a b": "x"}}, "headers: 'a b' is no header name"),
+    ({"headers": {"a b": "x"}}, "headers: 'a b' is not a header name"),
     *(
         ({"headers": {"X": value}}, "headers: X needs a value of one line")
         for value in ("a\r\nb", " a", "深")

@@ -208,7 +208,7 @@ def test_a_message_that_is_not_kept_is_not_found(wire):
     answer = wire.control("GET", "messages/0123")
     assert (answer.status_code, answer.json()) == (
         404,
-        {"error": "message_id: no message with this id is kept"},
+        {"error": "message_id: there is no message with this id"},
     )
 
 

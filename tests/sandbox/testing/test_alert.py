@@ -285,5 +285,5 @@ def test_a_deadline_itself_may_be_given(itnio_sandbox):
     itnio_sandbox.alert(late, "deadline")
     assert [message.text for message in itnio_sandbox.messages] == ["late"]
     for given in (late, callback):
-        with pytest.raises(ValueError, match=r"kind: 'deadline', of which alone there is AsyncCallback"):
+        with pytest.raises(ValueError, match=r"kind: must be 'deadline' for AsyncCallback"):
             itnio_sandbox.alert(given)

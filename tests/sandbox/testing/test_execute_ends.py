@@ -154,7 +154,7 @@ def test_another_connection_is_used_if_the_task_names_it(itnio_sandbox):
         ({"variables": ["a"]}, "variables: a dict, ['a'] given"),
         ({"variables": {"good": "1", "a=b": "2"}}, "variables: an id without '=', 'a=b' given"),
         ({"variables": {1: "x"}}, "variables: an id without '=', 1 given"),
-        ({"variables": {"a": object()}}, "variables: what JSON can hold"),
+        ({"variables": {"a": object()}}, "variables: must be valid as JSON"),
         ({"xcoms": {1: 2}}, "xcoms: by task id, or by task id and key, 1 given"),
         ({"xcoms": {("a",): 2}}, "xcoms: by task id, or by task id and key, ('a',) given"),
         ({"xcoms": {("a", 1): 2}}, "xcoms: by task id, or by task id and key, ('a', 1) given"),

@@ -175,7 +175,7 @@ def test_a_connection_may_be_without_extras(itnio_sandbox):
         ({"password": True}, "password: a text, True given"),
         ({"host": "a\ud800"}, "host: a text without NUL and lone surrogates"),
         ({"conn_id": "\ud800"}, "conn_id: a text without NUL and lone surrogates"),
-        ({"extra": {"x": object()}}, "connect: what JSON can hold"),
+        ({"extra": {"x": object()}}, "connect: must be valid as JSON"),
         ({"extra": "x"}, "extra: a dict of changes in the extras, 'x' given"),
     ],
 )
@@ -195,11 +195,11 @@ def test_no_message_of_a_large_test_is_forgotten(itnio_sandbox, message):
 
 def test_outside_of_a_test_no_connection_is_made():
     with TestingSandbox() as sandbox:
-        with pytest.raises(RuntimeError, match="lasts as long as a test"):
+        with pytest.raises(RuntimeError, match="only be called during a test"):
             sandbox.connect()
         sandbox.begin_test(lambda name, value: None)
         sandbox.end_test()
-        with pytest.raises(RuntimeError, match="lasts as long as a test"):
+        with pytest.raises(RuntimeError, match="only be called during a test"):
             sandbox.connect()
 
 

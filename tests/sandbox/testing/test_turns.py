@@ -99,7 +99,7 @@ def test_a_run_that_waits_for_itself_gives_up(itnio_sandbox, monkeypatch):
         with ThreadPoolExecutor(1) as thread:
             thread.submit(itnio_sandbox.execute, in_dag("hello")).result()
 
-    with pytest.raises(RuntimeError, match=r"begin it with contextvars\.copy_context\(\)\.run"):
+    with pytest.raises(RuntimeError, match=r"start the thread with contextvars\.copy_context\(\)\.run"):
         itnio_sandbox.alert(tell)
     itnio_sandbox.execute(in_dag("hello"))
     assert len(itnio_sandbox.messages) == 1
@@ -119,7 +119,7 @@ def test_a_run_whose_thread_does_not_end_gives_its_turn_back(itnio_sandbox, monk
         threads[0].start()
         runs.wait(10)
 
-    with pytest.raises(RuntimeError, match="another one has been running"):
+    with pytest.raises(RuntimeError, match="another run has been active"):
         itnio_sandbox.alert(tell)
     itnio_sandbox.execute(in_dag("hello"))
     ended.set()

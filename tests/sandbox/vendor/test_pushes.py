@@ -198,7 +198,7 @@ def test_a_status_is_pushed_on_demand_as_often_as_asked(pushing, receiver, templ
         ({"status": "read", "times": 0}, "times: a whole number from 1 to 100, 0 given"),
         ({"status": "read", "times": "2"}, "times: a whole number from 1 to 100, '2' given"),
         ({"status": "failed", "failure": "x" * 1001}, "failure: at most 1000 characters, 1001 given"),
-        ({"status": "read", "message_id": "none"}, "message_id: no message with this id is kept"),
+        ({"status": "read", "message_id": "none"}, "message_id: there is no message with this id"),
         ({"status": "read", "message_id": None}, "message_id: the id of a message, a text, None given"),
         ({"status": "read", "also": 1}, "also: unknown field; there are message_id, status, failure, times"),
         ({}, "status is missing"),

@@ -121,7 +121,7 @@ def test_replies_can_be_asked_for_by_recipient_and_are_cleared(wire, sent):
             {"text": "half \ud83d", "recipient": RECIPIENT},
             "text: a text that UTF-8 can hold, 'half \\ud83d' given",
         ),
-        ({"text": "a", "message_id": "none"}, "message_id: no message with this id is kept"),
+        ({"text": "a", "message_id": "none"}, "message_id: there is no message with this id"),
         (
             {"text": "a", "recipient": "5511", "message_id": ID},
             "recipient: the message of message_id",
