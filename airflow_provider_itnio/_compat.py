@@ -64,7 +64,7 @@ def read_variable(key: str) -> str | None:
 
 
 def failed_task_instances(
-    dag_id: str, run_id: str, dag_run: Any, task_ids: Collection[str]
+    dag_id: str, run_id: str, dag_run: Any, task_ids: Collection[str], *, in_database: bool = False
 ) -> list[tuple[str, bool]]:
     """Return the failed task instances of a run that has ended, in the callbacks of its DAG.
 
@@ -75,12 +75,24 @@ def failed_task_instances(
     :param run_id: the run.
     :param dag_run: the run from the callback's context.
     :param task_ids: the ids of the DAG's tasks.
+    :param in_database: whether Airflow 3's database is read, as ``dag.test()`` has no supervisor.
     :return: for each, the task's id and whether the task is mapped.
     :raises Exception: if Airflow does not return the states.
     """
     if not _is_airflow_3():
         failed = dag_run.get_task_instances(state=["failed"])
         return [(str(ti.task_id), ti.map_index >= 0) for ti in failed]
+    if in_database:
+        from airflow.models.dagrun import DagRun
+        from airflow.utils.session import create_session
+        from airflow.utils.state import TaskInstanceState
+
+        # Not the session of this thread: closing that would break the run that dag.test() still changes.
+        with create_session(scoped=False) as session:
+            failed = DagRun.fetch_task_instances(
+                dag_id, run_id, state=TaskInstanceState.FAILED, session=session
+            )
+            return [(str(ti.task_id), ti.map_index >= 0) for ti in failed]
     from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 
     states = RuntimeTaskInstance.get_task_states(dag_id=dag_id, run_ids=[run_id]).get(run_id, {})

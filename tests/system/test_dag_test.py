@@ -98,3 +98,11 @@ def test_a_task_ends_the_same_in_both(instance, seen):
 def test_what_execute_returns_is_what_another_task_pulls(seen):
     returned = seen["ends"]["pushed -1"][1]
     assert returned in seen["dag.test"]["after_pushed -1 try 1"]
+
+
+@on_airflow_3
+def test_the_alert_of_a_dag_names_its_failed_tasks(airflow):
+    """``dag.test()`` has no supervisor that answers the DAG's callbacks, but has the database."""
+    program = "import sys; sys.path.insert(0, sys.argv[1]); from failing import dag; dag.test()"
+    ran = airflow(f"{HERE / 'dags'}", program=program)
+    assert "Failed tasks: load, store (2 mapped)" in ran.stdout, ran.stdout[-5000:] + ran.stderr[-2000:]
