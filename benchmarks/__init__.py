@@ -1,1 +1,1 @@
-"""What the performance figures in the README come from. Run by hand: ``python -m benchmarks``."""
+"""The benchmarks for the performance figures in the README. Run them with ``python -m benchmarks``."""

@@ -3,7 +3,7 @@
     python -m benchmarks
     python -m benchmarks one_send imports
 
-Each runs in a process of its own. The exit code is 0 whatever the figures are: they are read, not asserted.
+Each runs in a separate process. The exit code is always 0: the figures are for reading, not a test.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ ALL = (
 
 
 def run(name: str) -> list[Figure]:
-    """Run one benchmark; one that fails becomes a line that says why."""
+    """Run one benchmark; if it fails, return a line with the reason."""
     done = subprocess.run(
         [sys.executable, "-m", f"benchmarks.{name}", AS_JSON],
         cwd=ROOT,
@@ -49,7 +49,7 @@ def run(name: str) -> list[Figure]:
 
 
 def main() -> None:
-    """Run what the command line names, else all."""
+    """Run the benchmarks of the command line, by default all."""
     print(f"{machine()}\n", flush=True)
     print(table([figure for name in sys.argv[1:] or ALL for figure in run(name)]))
 

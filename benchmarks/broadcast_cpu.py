@@ -21,7 +21,7 @@ IN_FLIGHT = 128
 
 
 def measure() -> list[Figure]:
-    """Send the same number of messages each way, in blocks that take turns."""
+    """Send the same number of messages in each way, in alternating blocks."""
     airflow_of_its_own()
     the_numbers, the_people = numbers(MESSAGES), people(MESSAGES)
     with LocalServer() as server:
@@ -49,7 +49,7 @@ def measure() -> list[Figure]:
 
 
 def _cost_of(way: Callable[[], Coroutine[Any, Any, Any]]) -> tuple[float, float]:
-    """Return the CPU time a message, in microseconds, and the messages a second."""
+    """Return the CPU time per message, in microseconds, and the messages per second."""
     wall, start = time.perf_counter(), time.process_time()
     asyncio.run(way())
     cost = (time.process_time() - start) / MESSAGES * 1e6

@@ -1,4 +1,4 @@
-"""What a broadcast needs of memory beside its recipients: for a thousand of them, and for a hundred thousand.
+"""Memory of a broadcast in addition to its list of recipients, for 1,000 and for 100,000 recipients.
 
 python -m benchmarks.broadcast_memory
 """
@@ -10,8 +10,8 @@ from benchmarks.side_by_side import Figure, airflow_of_its_own, in_new_process, 
 
 FEW, MANY = 1_000, 100_000
 
-# The list is there and a small broadcast has loaded all code before the memory is first looked at; then the
-# kernel is told to forget the peak.
+# The first measurement is after the list is created and a small broadcast has loaded all code; then the
+# kernel's peak is reset.
 _PROGRAM = """
 import asyncio, gc, json, logging, sys
 from pathlib import Path
@@ -34,7 +34,7 @@ print(json.dumps([sending / 1024, (kib("VmHWM") - before) / 1024]))
 
 
 def measure() -> list[Figure]:
-    """Broadcast in processes of their own, with and without keeping the receipts."""
+    """Broadcast in separate processes, with and without keeping the receipts."""
     airflow_of_its_own()
     with LocalServer() as server:
         streaming = [_grown(server.url, count, "stream")[0] for count in (FEW, MANY)]
@@ -47,7 +47,7 @@ def measure() -> list[Figure]:
 
 
 def _grown(url: str, count: int, mode: str) -> tuple[float, float]:
-    """Give by how much the peak grew: while sending, and with the summary; in MiB."""
+    """Return how much the peak grew while sending, and with the summary, in MiB."""
     sending, with_summary = in_new_process(_PROGRAM, url, str(count), mode)
     return sending, with_summary
 

@@ -1,4 +1,4 @@
-"""How fast a broadcast gets at answers after 100 ms, how steady its pace is, what a thousand a second cost.
+"""The rate of a broadcast with answers after 100 ms, its steadiness, and its CPU at 1,000 messages a second.
 
 python -m benchmarks.broadcast_rate
 """
@@ -20,7 +20,7 @@ SECONDS = 10
 
 
 def measure() -> list[Figure]:
-    """Broadcast without and with a pace, over plain HTTP and over TLS."""
+    """Broadcast without and with a rate limit, over plain HTTP and over TLS."""
     airflow_of_its_own()
     with LocalServer(latency=LATENCY) as server:
         reached = [_reached(server.url, 32, 0.95), _reached(server.url, 128, 0.93)]
@@ -76,9 +76,9 @@ def _paced(url: str, per_second: int) -> list[Figure]:
 
 
 def most_in_a_second(moments: Sequence[float]) -> int:
-    """Count the most moments that lie within one second, wherever it begins.
+    """Return the largest number of moments within any one second.
 
-    :param moments: in their order, in seconds.
+    :param moments: sorted, in seconds.
     """
     most = first = 0
     for last, moment in enumerate(moments):

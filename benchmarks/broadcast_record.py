@@ -1,8 +1,8 @@
-"""What the delivery record costs of a broadcast's time at 80 messages a second, in Airflow 3.3's own store.
+"""The time that a broadcast at 80 messages per second spends on the delivery record in Airflow 3.3's store.
 
 python -m benchmarks.broadcast_record
 
-A DAG runs with ``dag.test()``, which has the real task runner and an execution API of its own.
+A DAG runs with ``dag.test()``, which uses the real task runner and an in-process execution API.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ for dag in dags_of(Path(sys.argv[1])): dag.test()
 
 
 def measure() -> list[Figure]:
-    """Broadcast to 1,600 people with each delivery, and add up what writing the record takes."""
+    """Broadcast to 1,600 people with each ``delivery``, and add up the time for the record."""
     if version("apache-airflow").startswith("2."):
         return [Figure("delivery record", "Airflow before 3.3 keeps none")]
     airflow_of_its_own()

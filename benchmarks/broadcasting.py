@@ -1,4 +1,4 @@
-"""A broadcast to many numbers, and the loop over aiohttp that a user would write to send the same."""
+"""A broadcast to many numbers, and the aiohttp loop that a user would write instead."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PERSONAL = "Dear {{ recipient.name }}, " + TEXT
 
 
 def numbers(count: int) -> list[str]:
-    """Make phone numbers.
+    """Return phone numbers.
 
     :param count: how many.
     """
@@ -24,7 +24,7 @@ def numbers(count: int) -> list[str]:
 
 
 def people(count: int) -> list[dict[str, str]]:
-    """Make recipients with a name.
+    """Return recipients with a name.
 
     :param count: how many.
     """
@@ -32,7 +32,7 @@ def people(count: int) -> list[dict[str, str]]:
 
 
 async def by_hand(url: str, recipients: Sequence[str], in_flight: int) -> None:
-    """Post a signed text to each number, checking nothing but that it was accepted.
+    """Post a signed text to each number, and only check that it was accepted.
 
     :param url: the server's address.
     :param recipients: the numbers.
@@ -75,9 +75,9 @@ async def broadcast(
     :param url: the server's address.
     :param recipients: numbers, or dicts with ``phone`` and ``name``.
     :param in_flight: messages that wait for their answer at a time.
-    :param per_second: the pace; ``None`` for none.
-    :param personal: whether the text has each recipient's name in it.
-    :param keep_receipts: whether each receipt is kept.
+    :param per_second: the most messages per second; ``None`` for no limit.
+    :param personal: whether the text contains each recipient's name.
+    :param keep_receipts: whether to keep the receipts.
     :return: its report.
     """
     from jinja2 import StrictUndefined
@@ -117,7 +117,7 @@ async def broadcast(
 
 
 def arrivals_at(url: str) -> list[float]:
-    """Return the moments at which messages came to the server since this was last asked, in seconds.
+    """Return the times at which messages reached the server since the last call, in seconds.
 
     :param url: the server's address.
     """

@@ -1,4 +1,4 @@
-"""The one text that is sent everywhere, and what a user would write to send it without the package."""
+"""The text that all benchmarks send, and the code a user would write to send it without the package."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ TEXT: Final = (
 
 
 def connection_to(url: str) -> str:
-    """Return the ``itnio`` connection as Airflow reads it from the environment.
+    """Return the ``itnio`` connection for an environment variable.
 
     :param url: the server's address.
     """
@@ -46,7 +46,7 @@ def connection_to(url: str) -> str:
 
 
 def body_by_hand() -> bytes:
-    """Write the very bytes that the package posts, without checking anything."""
+    """Return the same bytes that the package posts, without any check."""
     message = {
         "appId": APP_ID,
         "businessPhone": BUSINESS_PHONE,
@@ -59,7 +59,7 @@ def body_by_hand() -> bytes:
 
 
 def headers_by_hand() -> dict[str, str]:
-    """Sign a request that leaves now."""
+    """Return the headers that sign a request sent now."""
     timestamp = str(int(time.time()))
     return {
         "Content-Type": "application/json;charset=UTF-8",

@@ -1,8 +1,8 @@
-"""The first message of a task's process over TLS, imports included: what most messages of Airflow cost.
+"""The first message of a task's process over TLS, including imports: the usual case in Airflow.
 
     python -m benchmarks.first_message
 
-Each way runs once in a new process, forked as Airflow forks its tasks from one that has Airflow loaded.
+Each way runs once in a new process, forked from one that has imported Airflow, as Airflow forks its tasks.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def _measure(url: str) -> list[Figure]:
     )
     from airflow.providers.common.compat.sdk import BaseHook, BaseNotifier, BaseOperator, BaseOperatorLink
 
-    # A task's process has these loaded before any operator is.
+    # A task's process has imported these before any operator.
     loaded = (BaseNotifier, BaseOperatorLink)
     assert all(loaded)
     sys.modules[BaseOperator.__module__].ExecutorSafeguard.test_mode = True  # else it warns at each call
@@ -65,7 +65,7 @@ def _measure(url: str) -> list[Figure]:
 
     ways = {"itnio": by_operator, "requests": by_requests, "slack": by_slack_operator}
     sys.dont_write_bytecode = False
-    cpu_in_forks(ways, rounds=1)  # so that nothing is compiled when it counts
+    cpu_in_forks(ways, rounds=1)  # compile everything before the measurement
     costs = cpu_in_forks(ways, rounds=ROUNDS)
     in_ms = {name: [cost / 1000 for cost in turns] for name, turns in costs.items()}
     ours = in_ms["itnio"]

@@ -1,10 +1,10 @@
-"""What importing operator, hook and notifier costs a DAG file, against the Slack operator.
+"""The cost of importing operator, hook and notifier in a DAG file, against the Slack operator.
 
-Counted is what comes on top of Airflow's own imports.
+Only the imports in addition to Airflow's own are counted.
 
     python -m benchmarks.imports
 
-Each import runs in a new process, ours and Slack's in turn.
+Each import runs in a new process, alternating between this package and Slack.
 """
 
 from __future__ import annotations
@@ -47,10 +47,10 @@ print(json.dumps({"import": (time.process_time() - start) * 1000, "new": sorted(
 
 
 def measure() -> list[Figure]:
-    """Import both in new processes that have Airflow's own modules loaded."""
+    """Import both in new processes that have imported Airflow's modules."""
     airflow_of_its_own()
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-    in_new_process(_BEFORE + _OURS)  # so that neither is compiled when it counts
+    in_new_process(_BEFORE + _OURS)  # compile both before the measurement
     in_new_process(_BEFORE + _SLACK)
     ours, slack = [], []
     for _ in range(ROUNDS):

@@ -1,8 +1,8 @@
-"""A server in a process of its own that accepts every message, with as little work as HTTP allows.
+"""A server in a separate process that accepts every message, with as little work as possible.
 
-It keeps connections open, checks nothing and answers at once, or after a given time, so that it is no part of
-what is measured. It keeps the moments at which messages came; ``GET /arrivals`` gives and forgets them. The
-sandbox, which checks everything, is for trying DAGs.
+It keeps connections open, checks nothing and answers at once, or after a given time, so that it hardly
+affects the measurement. ``GET /arrivals`` returns and clears the times at which messages arrived. To test
+DAGs, use the sandbox instead, which checks everything.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def _http(payload: object) -> bytes:
 
 
 class _Accepting(asyncio.Protocol):
-    """Answers each request of a connection as soon as it is whole."""
+    """Answers each request of a connection as soon as it is complete."""
 
     _itniotech: Final = _http(_OF_ITNIOTECH)
     _slack: Final = _http(_OF_SLACK)
@@ -100,9 +100,9 @@ async def _serve(latency: float, certificate: str | None) -> None:
 
 
 class LocalServer:
-    """The server as a context manager: it ends with the block.
+    """The server as a context manager.
 
-    :param certificate: a PEM file with key and certificate; with it the server speaks TLS.
+    :param certificate: a PEM file with key and certificate; with it the server uses TLS.
     :param latency: seconds before it answers.
     """
 
@@ -132,9 +132,9 @@ class LocalServer:
 
 
 def trusted_certificate(folder: Path) -> Path:
-    """Make a certificate for localhost, and the environment trust it beside the authorities of the web.
+    """Create a certificate for localhost, and trust it in the environment in addition to public authorities.
 
-    :param folder: where the certificate and the list of authorities are written.
+    :param folder: the folder for the certificate and the list of authorities.
     :return: a PEM file with key and certificate.
     """
     import certifi
@@ -144,7 +144,7 @@ def trusted_certificate(folder: Path) -> Path:
     certificate = folder / "localhost.pem"
     authority.issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(str(certificate))
     bundle = folder / "trusted.pem"
-    # As many as a machine has: reading them is most of what a new TLS context costs.
+    # Including the usual authorities: reading them is most of the cost of a new TLS context.
     bundle.write_bytes(Path(certifi.where()).read_bytes() + b"\n" + authority.cert_pem.bytes())
     for name in ("CURL_CA_BUNDLE", "SSL_CERT_DIR"):
         os.environ.pop(name, None)

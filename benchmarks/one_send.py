@@ -26,7 +26,7 @@ CALLS = 40
 
 
 def measure() -> list[Figure]:
-    """Send through a kept hook, through a new hook each time, and by hand."""
+    """Send with one hook, with a new hook each time, and by hand."""
     airflow_of_its_own()
     with LocalServer() as server:
         os.environ["AIRFLOW_CONN_ITNIO_DEFAULT"] = connection_to(server.url)

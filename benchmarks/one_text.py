@@ -1,8 +1,8 @@
-"""One text checked, built, signed and serialised, beside ``json.dumps`` and ``md5`` without any check.
+"""One text checked, built, signed and serialised, against ``json.dumps`` and ``md5`` without any check.
 
     python -m benchmarks.one_text
 
-Nothing is sent, and no Airflow takes part.
+Nothing is sent, and Airflow is not used.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ IN_A_BROADCAST = 5.0
 
 
 def measure() -> list[Figure]:
-    """Make the whole request of one text again and again."""
+    """Build the whole request of one text repeatedly."""
     from airflow_provider_itnio.api.models import message_from
     from airflow_provider_itnio.api.protocol import Protocol
     from airflow_provider_itnio.api.signing import Credentials

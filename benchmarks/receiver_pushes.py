@@ -1,4 +1,4 @@
-"""The receiver on one core: pushes at the rate it must hold, then as many as it takes.
+"""The receiver on one core: pushes at the target rate, then as many as it can handle.
 
 python -m benchmarks.receiver_pushes [URL of an empty PostgreSQL database]
 """
@@ -30,7 +30,7 @@ READ: Final = "read-0123456789abcdefghijkl"
 
 @contextmanager
 def running_receiver(database: str) -> Iterator[Running]:
-    """Start the receiver on one core; it ends with the block.
+    """Run the receiver on one core until the end of the block.
 
     :param database: the database's URL.
     """
@@ -48,11 +48,11 @@ def running_receiver(database: str) -> Iterator[Running]:
 
 
 async def push_all(port: int, ids: list[str], wait_for_turn: Callable[[int], Awaitable[None]]) -> int:
-    """Push a status for each id over kept connections, and give how many were answered with HTTP 200.
+    """Push a status for each id over persistent connections, and return the number of answers with HTTP 200.
 
     :param port: the receiver's port.
     :param ids: the ids of the messages.
-    :param wait_for_turn: waits until the push with a number may leave.
+    :param wait_for_turn: waits until the push with a number may be sent.
     """
     numbered = iter(enumerate(ids))
     answered = 0

@@ -1,4 +1,4 @@
-"""How long a send waits while many inbox pages open on a sandbox that keeps much.
+"""How long a send waits while many inbox pages open on a sandbox with many messages.
 
 python -m benchmarks.sandbox_stall
 """
@@ -24,11 +24,11 @@ LONGEST_WAIT: Final = 120.0
 
 
 def open_pages(port: int, pages: int, ready: Event) -> None:
-    """Open pages at once, as a browser that has cached nothing does, until each has all that it shows.
+    """Open pages at the same time, like browsers without a cache, until each has all its data.
 
     :param port: the sandbox's port.
     :param pages: how many.
-    :param ready: set just before, when all that the process needs is loaded.
+    :param ready: set just before, when the process has imported everything.
     """
 
     async def open_one() -> None:
@@ -42,7 +42,7 @@ def open_pages(port: int, pages: int, ready: Event) -> None:
 
         for path in ("/", *(f"/static/{name}" for name in ASSETS)):
             await ask(path)
-        for _ in range(2):  # the only conversation opens by itself, once it is known
+        for _ in range(2):  # the page opens the only conversation by itself
             listed = json.loads(await ask("/sandbox/conversations?limit=100"))
         number, cursor = listed["conversations"][0]["number"], listed["cursor"]
         shown = json.loads(await ask(f"/sandbox/conversations/{number}/items?limit=100"))
@@ -68,7 +68,7 @@ async def _at_once(number: int) -> None:
 
 
 def _send_while(port: int, goes_on: Callable[[], bool]) -> list[float]:
-    """Send one message after the other while something goes on, and give how long each took, in seconds."""
+    """Send messages one after the other while a condition is true, and return their durations in seconds."""
     waits = []
     deadline = time.monotonic() + LONGEST_WAIT
     while goes_on() and time.monotonic() < deadline:

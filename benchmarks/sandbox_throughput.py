@@ -1,4 +1,4 @@
-"""The sandbox on one core: 500 messages a second with an inbox page open, then as many as it takes.
+"""The sandbox on one core: 500 messages per second with an inbox page open, then as many as it can handle.
 
 python -m benchmarks.sandbox_throughput
 """
@@ -32,17 +32,17 @@ LONGEST_WAIT: Final = 10.0
 
 @dataclass
 class Running:
-    """A sandbox that runs.
+    """A running sandbox.
 
     :param process: its process.
-    :param port: the port it answers at.
+    :param port: its port.
     """
 
     process: subprocess.Popen[str]
     port: int
 
     def cpu(self) -> float:
-        """Return the CPU time that its process has spent, in seconds."""
+        """Return the CPU time of its process, in seconds."""
         with open(f"/proc/{self.process.pid}/stat") as stat:
             fields = stat.read().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
@@ -50,7 +50,7 @@ class Running:
 
 @dataclass
 class Page:
-    """What an open inbox page is told: the ids of messages, in order."""
+    """The message ids that an open inbox page receives, in order."""
 
     ids: list[str] = field(default_factory=list)
 
@@ -70,7 +70,7 @@ class Page:
 
 @contextmanager
 def running_sandbox(*options: str) -> Iterator[Running]:
-    """Start the sandbox on one core; it ends with the block.
+    """Run the sandbox on one core until the end of the block.
 
     :param options: further options of its command.
     """
@@ -90,12 +90,12 @@ def running_sandbox(*options: str) -> Iterator[Running]:
 async def send_all(
     port: int, total: int, connections: int, wait_for_turn: Callable[[int], Awaitable[None]]
 ) -> list[str]:
-    """Send messages over kept connections and give the ids that were answered.
+    """Send messages over persistent connections, and return the ids in the answers.
 
     :param port: the sandbox's port.
-    :param total: how many.
-    :param connections: over how many connections at once.
-    :param wait_for_turn: waits until the message with a number may leave.
+    :param total: the number of messages.
+    :param connections: the number of connections.
+    :param wait_for_turn: waits until the message with a number may be sent.
     """
     numbers = iter(range(total))
     ids: list[str] = []
@@ -186,7 +186,7 @@ async def _until_told(page: Page, count: int) -> None:
 
 
 def measure() -> list[Figure]:
-    """Send at the rate, then as fast as it goes: in memory, then with a file."""
+    """Send at the target rate, then as fast as possible: in memory, then with a file."""
     with running_sandbox() as sandbox:
         figures = asyncio.run(_measure(sandbox, "sandbox"))
     with (

@@ -1,8 +1,8 @@
-"""``WhatsAppSendOperator`` made and executed, against ``HttpOperator`` doing the same POST.
+"""``WhatsAppSendOperator`` created and executed, against ``HttpOperator`` with the same POST.
 
     python -m benchmarks.send_operator
 
-Over TLS, as the API is reached, and over plain HTTP, where all that TLS costs is left out.
+Over TLS, like the API, and over plain HTTP, without the cost of TLS.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ FORKS = 10
 
 
 def measure() -> list[Figure]:
-    """Make and execute both operators outside a DAG."""
+    """Create and execute both operators outside of a DAG."""
     airflow_of_its_own()
     from airflow.providers.common.compat.sdk import BaseHook, BaseOperator
 
-    # Else Airflow warns, once for each call, that nothing but a task runner should execute a task.
+    # Otherwise Airflow warns at each call that only a task runner should execute a task.
     sys.modules[BaseOperator.__module__].ExecutorSafeguard.test_mode = True
     ways = {"itnio": _by_send_operator, "http": _by_http_operator}
     with tempfile.TemporaryDirectory(prefix="itnio-benchmark-tls-") as folder:
         certificate = trusted_certificate(Path(folder))
         with LocalServer(certificate) as server:
             _connect_to(server.url)
-            # A task process has these loaded before any operator is.
+            # A task's process has imported these before any operator.
             BaseOperator(task_id="any")
             BaseHook.get_connection("itnio_default")
             first = cpu_in_forks(ways, rounds=FORKS)

@@ -1,4 +1,4 @@
-"""Two ways of doing the same, measured in blocks that take turns, and the table of what came out."""
+"""Measure two ways of doing the same in alternating blocks, and print a table of the results."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ __all__ = [
 ]
 
 AS_JSON: Final = "--json"
-"""The argument with which a benchmark's last line is its figures as JSON."""
+"""The argument that makes a benchmark print its figures as JSON in the last line."""
 
 _home = tempfile.TemporaryDirectory(prefix="itnio-benchmark-")
 
@@ -43,12 +43,12 @@ class Figure:
     """One line of the table.
 
     :param what: what was measured.
-    :param cost: what it cost, with its unit.
-    :param against: what a user would write instead, or ``""``.
-    :param against_cost: what that cost, with its unit.
-    :param ratio: the median over the blocks of cost to cost; ``None`` if nothing stands against it.
-    :param target: what it may be at most, in words; ``""`` if it is shown for comparison only.
-    :param met: whether it is; ``None`` without a target.
+    :param cost: its cost, with the unit.
+    :param against: the alternative, or ``""``.
+    :param against_cost: the alternative's cost, with the unit.
+    :param ratio: the median over the blocks of the ratio of both costs; ``None`` without an alternative.
+    :param target: the target in words; ``""`` if there is none.
+    :param met: whether the target is met; ``None`` without a target.
     """
 
     what: str
@@ -61,10 +61,10 @@ class Figure:
 
 
 def airflow_of_its_own() -> None:
-    """Return this process a new Airflow home and take off what changes the cost of a request: proxies.
+    """Set a new Airflow home for this process, and remove proxies, which change the cost of a request.
 
-    To be called before Airflow is imported. Log lines are not written, since what a user would write instead
-    writes none; ``AIRFLOW__LOGGING__LOGGING_LEVEL=INFO`` in the environment counts them too.
+    Call it before Airflow is imported. Logging is off, since the alternatives log nothing; set
+    ``AIRFLOW__LOGGING__LOGGING_LEVEL=INFO`` in the environment to include it.
     """
     own = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
     for name in [name for name in os.environ if name.lower() in own or name.startswith("AIRFLOW_CONN_")]:
@@ -77,12 +77,12 @@ def airflow_of_its_own() -> None:
 def cpu_in_turns(
     ways: Mapping[str, Callable[[], object]], *, blocks: int, calls: int
 ) -> dict[str, list[float]]:
-    """Measure this process's CPU time of several ways, a block of each in turn.
+    """Measure this process's CPU time for several functions, in alternating blocks.
 
-    :param ways: what to call, by name. Each is called a few times first, uncounted.
-    :param blocks: how often each has its turn.
-    :param calls: how many calls a turn has.
-    :return: microseconds a call, one entry for each turn.
+    :param ways: the functions by name. Each is first called a few times without measurement.
+    :param blocks: blocks per function.
+    :param calls: calls per block.
+    :return: microseconds per call, one entry for each block.
     """
     costs: dict[str, list[float]] = {name: [] for name in ways}
     for call in ways.values():
@@ -90,7 +90,7 @@ def cpu_in_turns(
             call()
     for _ in range(blocks):
         for name, call in ways.items():
-            # What the way before left behind, such as a cold cache, is not this one's.
+            # Do not count effects of the previous function, such as a cold cache.
             call()
             start = time.process_time_ns()
             for _ in range(calls):
@@ -100,11 +100,11 @@ def cpu_in_turns(
 
 
 def cpu_in_forks(ways: Mapping[str, Callable[[], object]], *, rounds: int) -> dict[str, list[float]]:
-    """Measure what the first call costs in a new process, forked from this one as Airflow forks its tasks.
+    """Measure the cost of the first call in a new process, forked from this one as Airflow forks its tasks.
 
-    :param ways: what to call once in each process, by name. They take turns.
-    :param rounds: how often each has its turn.
-    :return: microseconds, one entry for each turn.
+    :param ways: the functions by name, each called once per process. They alternate.
+    :param rounds: processes per function.
+    :return: microseconds, one entry for each process.
     """
     costs: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(rounds):
@@ -137,9 +137,9 @@ def _cpu_in_fork(call: Callable[[], object]) -> float:
 def in_new_process(program: str, *arguments: str) -> Any:
     """Run a program in a new process, at the root of the repository.
 
-    :param program: its text; its last line of output is JSON.
-    :param arguments: what it finds in ``sys.argv``.
-    :return: what that line holds.
+    :param program: its source code; its last line of output is JSON.
+    :param arguments: its ``sys.argv``.
+    :return: the parsed JSON.
     """
     done = subprocess.run(
         [sys.executable, "-c", program, *arguments], cwd=ROOT, capture_output=True, text=True, check=False
@@ -156,12 +156,12 @@ def figure(
     unit: str,
     at_most: float | None = None,
 ) -> Figure:
-    """Set two ways side by side.
+    """Compare two ways.
 
-    :param what: a name and its costs, one for each turn.
-    :param against: a name and the costs of what a user would write instead, one for each turn.
+    :param what: a name and its costs, one for each block.
+    :param against: the name and costs of the alternative, one for each block.
     :param unit: the costs' unit.
-    :param at_most: what the ratio may be at most.
+    :param at_most: the largest ratio that meets the target.
     """
     ratio = statistics.median(cost / other for cost, other in zip(what[1], against[1], strict=True))
     return Figure(
@@ -176,9 +176,9 @@ def figure(
 
 
 def describe(costs: Sequence[float], unit: str) -> str:
-    """Write the median of costs with their unit.
+    """Return the median of costs with the unit.
 
-    :param costs: one for each turn.
+    :param costs: one for each block.
     :param unit: their unit.
     """
     median = statistics.median(costs)
@@ -186,7 +186,7 @@ def describe(costs: Sequence[float], unit: str) -> str:
 
 
 def machine() -> str:
-    """Say in one line what all this was measured on."""
+    """Describe this machine in one line."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return (
         f"{len(os.sched_getaffinity(0))} cores, {memory:.0f} GiB, {platform.system()} {platform.machine()}, "
@@ -197,7 +197,7 @@ def machine() -> str:
 
 
 def table(figures: Sequence[Figure]) -> str:
-    """Write figures as a Markdown table that reads well as it stands.
+    """Return figures as a Markdown table that is also readable as plain text.
 
     :param figures: its lines.
     """

@@ -1,4 +1,4 @@
-"""What a message for each row of a query needs of memory: for a thousand rows, and for a hundred thousand.
+"""The memory of a message for each row of a query, for 1,000 and for 100,000 rows.
 
 python -m benchmarks.sql_memory
 """
@@ -16,9 +16,9 @@ from benchmarks.side_by_side import Figure, airflow_of_its_own, in_new_process, 
 
 FEW, MANY = 1_000, 100_000
 MOST = 20.0
-"""MiB for ``MANY`` rows, beside Airflow and the code itself."""
+"""MiB for ``MANY`` rows, in addition to Airflow and the code."""
 
-# A small run has loaded all code before the memory is first looked at; then the kernel forgets the peak.
+# The first measurement is after a small run has loaded all code; then the kernel's peak is reset.
 _PROGRAM = """
 import gc, json, logging, os, sys
 from pathlib import Path
@@ -54,7 +54,7 @@ print(json.dumps([(kib("VmHWM") - before) / 1024]))
 
 
 def measure() -> list[Figure]:
-    """Send in processes of their own."""
+    """Send in separate processes."""
     airflow_of_its_own()
     with LocalServer() as server, tempfile.TemporaryDirectory() as folder:
         database = Path(folder, "warehouse.db")

@@ -1,8 +1,8 @@
-"""What `airflow version` costs with the package and without it: Airflow loads its policy whenever it starts.
+"""The cost of `airflow version` with and without the package: Airflow loads its policy at each start.
 
     python -m benchmarks.start_up
 
-Each run is a new process, with and without in turn. Without, nothing of the package can be discovered.
+Each run is a new process, alternating between both. Without the package, Airflow can't discover any of it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ for module in (metadata, importlib_metadata):
         one for one in found(**named) if one.metadata["Name"] != {!r}
     )
 """
-"""Hides a distribution. Both sides run it, since it costs more than what is measured."""
+"""Hides a distribution. Both ways run it, since it costs more than the difference to measure."""
 _VERSION: Final = """
 import json, sys, time
 sys.argv = ["airflow", "version"]
@@ -34,10 +34,10 @@ print(json.dumps({"cpu": time.process_time() * 1000, "loaded": loaded}))
 
 
 def measure() -> list[Figure]:
-    """Run both in turn."""
+    """Run both alternately."""
     airflow_of_its_own()
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-    in_new_process(_VERSION)  # so that nothing is compiled when it counts
+    in_new_process(_VERSION)  # compile everything before the measurement
     with_it, without = [], []
     for _ in range(ROUNDS):
         with_it.append(in_new_process(_WITHOUT.format("") + _VERSION))

@@ -1,7 +1,7 @@
 """Alerts: a task that fails, a DAG that fails, a DAG that is late, and a question to a person.
 
 The failures are on purpose. The recipients get the default text. To reach people who have not written in the
-last 24 hours, name a WhatsApp template in ``alert_template``, or in the connection's extra of that name.
+last 24 hours, set ``alert_template`` to a WhatsApp template, here or in the connection's extra.
 Deadlines and questions need Airflow 3.1 or later.
 """
 

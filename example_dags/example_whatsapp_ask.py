@@ -1,7 +1,7 @@
-"""A question to who is on call, and what follows from the answer.
+"""A question to the person on call, and a branch for each answer.
 
-The connection names a receiver (guide: questions). The WhatsApp template ``what_now`` has two quick-reply
-buttons; it is sent to whoever has not written in the last 24 hours, all others get reply buttons.
+The connection needs a receiver (guide: questions). The WhatsApp template ``what_now`` has two quick-reply
+buttons; it is sent to people who have not written in the last 24 hours, all others get reply buttons.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ with DAG(
 
     @task
     def customers() -> list[dict[str, Any]]:
-        """Find the recipients of the report, with the data for each."""
+        """Return the recipients of the report, with the data for each."""
         return [
             {"phone": f"+86 1391 {n:07d}", "name": f"Customer {n}", "orders": 1 + n % 4, "open": n % 7 == 0}
             for n in range(1, 501)
@@ -33,17 +33,17 @@ with DAG(
 
     @task
     def no_longer_wanted() -> list[str]:
-        """Find who has asked for no more messages."""
+        """Return the numbers of people who do not want messages any more."""
         return ["+86 1391 0000500"]
 
     @task
     def figures() -> dict[str, Any]:
-        """Find what is the same for everyone."""
+        """Return the data that is the same for all recipients."""
         return {"week": 47, "news": "We deliver on Saturdays now."}
 
     rows: Any = customers()
 
-    # 500 rows, of which one is excluded: 499 texts.
+    # 500 rows, one of them excluded: 499 texts.
     WhatsAppBroadcastOperator(
         task_id="tell_customers",
         recipients=rows,
@@ -58,7 +58,7 @@ with DAG(
         execution_timeout=pendulum.duration(minutes=30),
     )
 
-    # Another file for each.
+    # A different file for each recipient.
     WhatsAppBroadcastOperator(
         task_id="send_invoices",
         recipients=[
@@ -71,7 +71,7 @@ with DAG(
         },
     )
 
-    # Send what a function returns to several people.
+    # Send the text that a function returns to several people.
     @task.whatsapp(recipients="+86 147-1800-4557")
     def tell_the_team(found: list[dict[str, Any]]) -> str:
         """Write the message in Python."""

@@ -1,4 +1,4 @@
-"""A report that is green once each recipient has it. The connection names a receiver (guide: receipts)."""
+"""A report whose tasks succeed on delivery. The connection needs a receiver (guide: receipts)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was held back of alerts, in a storm or in quiet hours, is told in the morning."""
+"""Every morning, a message about the alerts that were held back in a storm or in quiet hours."""
 
 from __future__ import annotations
 

@@ -117,7 +117,7 @@ with DAG(
         contacts=[contact_card("Ana Lima", phone="+55 11 91234-5678", company="On-call team")],
     )
 
-    # The one kind that reaches people who have not written in the last 24 hours.
+    # The only kind that reaches people who have not written in the last 24 hours.
     WhatsAppSendOperator(
         task_id="template",
         recipient=RECIPIENT,

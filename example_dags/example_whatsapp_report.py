@@ -1,7 +1,7 @@
-"""A report: what a query gives, as a text, as a file, and as a text for each person; an alert if it fails.
+"""A report: the result of a query as a text, as a file, and as a text for each person; an alert if it fails.
 
 Replace ``load`` with your own task, and the two connections: ``warehouse`` is the database, ``storage`` the
-object storage with the bucket ``reports``. ``make demo`` and ``make playground`` bring both, on this machine.
+object storage with the bucket ``reports``. ``make demo`` and ``make playground`` provide both locally.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ with DAG(
 
     @task
     def load() -> None:
-        """Stand for what fills your database."""
+        """Fill the database; replace this with your own load."""
         warehouse: Any = BaseHook.get_connection("warehouse")
         warehouse.get_hook().run(
             [
@@ -52,7 +52,7 @@ with DAG(
         text="*{{ row_count }} regions, {{ rows | sum('orders') }} orders*\n{{ rows | table(max_rows=5) }}",
     )
 
-    # The rows as a file, which is written to object storage, signed and sent.
+    # The rows as a file, which is written to object storage and sent as a signed link.
     send_file = SqlToWhatsAppOperator(
         task_id="send_file",
         sql="SELECT * FROM sales ORDER BY region",
@@ -62,7 +62,7 @@ with DAG(
         text="All {{ row_count }} regions",
     )
 
-    # A text for each row, to the number in it.
+    # A text for each row, to the number in the row.
     tell_leads = SqlToWhatsAppOperator(
         task_id="tell_leads",
         sql="SELECT * FROM sales WHERE mobile IS NOT NULL",
@@ -73,17 +73,17 @@ with DAG(
 
     @task
     def late_regions() -> list[dict[str, Any]]:
-        """Find whom to ask, in Python."""
+        """Return the people to ask."""
         return [{"phone": number, "region": "East"} for number in STAKEHOLDERS[:2]]
 
-    # The output of an upstream task, one text for each.
+    # A text for each person in the output of an upstream task.
     ask_for_late = WhatsAppBroadcastOperator(
         task_id="ask_for_late",
         recipients=late_regions(),
         text="*{{ recipient.region }}* has no revenue yet. Can you look into it?",
     )
 
-    # What a function returns is never run as Jinja.
+    # The return value of a function is never rendered as Jinja.
     @task.whatsapp(recipient=ON_CALL)
     def tell_that_it_is_done() -> str:
         """Write a message in Python."""

@@ -1,4 +1,4 @@
-"""The REST API of a running Airflow 3, asked by the demo and the system tests."""
+"""A client of Airflow 3's REST API, for the demo and the system tests."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from scripts.ports import free_port
 
 
 class AirflowApi:
-    """Reads from the API server that Airflow's tasks use, and writes through one of its own.
+    """Reads from Airflow's API server, and writes through a second, separate API server.
 
     Airflow's API server writes its audit log in its event loop. If a task's request has locked the SQLite
-    database, the event loop waits for the lock, and the task's request for the event loop, until SQLite gives
-    up. A server to which one request at a time is made has no such request.
+    database, the event loop waits for the lock, and the task's request waits for the event loop, until SQLite
+    gives up. A separate server that handles one request at a time can't deadlock like this.
 
-    :param url: where Airflow's own API server answers.
+    :param url: the URL of Airflow's API server.
     """
 
     def __init__(self, url: str) -> None:
         self.writing_port = free_port()
-        """Where the server that writes must answer."""
+        """The port of the server for writes."""
         self._url = url
         self._writing_url = f"http://127.0.0.1:{self.writing_port}"
         self._tokens: dict[str, str] = {}
@@ -34,22 +34,22 @@ class AirflowApi:
 
     @property
     def can_write(self) -> bool:
-        """Whether the server that writes answers."""
+        """Whether the server for writes answers."""
         with suppress(OSError):
             urlopen(f"{self._writing_url}/api/v2/version", timeout=5).close()
             return True
         return False
 
     def get(self, path: str) -> Any:
-        """Return what stands under a path of the API."""
+        """Return the JSON at a path of the API."""
         return self._ask(self._url, "GET", path, None)
 
     def write(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
-        """Change something, again if the database was in the way: what that refused has been undone.
+        """Send a writing request; repeat it if the database was locked, since it was rolled back then.
 
         :param method: the HTTP method.
-        :param path: below the API's root.
-        :param body: sent as JSON.
+        :param path: the path below the API's root.
+        :param body: the body, sent as JSON.
         """
         with self._turn:
             deadline = time.monotonic() + 60

@@ -1,8 +1,8 @@
-"""Commands of Airflow, each run in a fork of one process that has imported what all need.
+"""Run Airflow commands, each in a fork of one process that has already imported Airflow.
 
     python -m scripts.airflow_forks SOCKET MODULE...
 
-Each in a process of its own would spend seconds on importing the same.
+Otherwise each process would spend seconds on the same imports.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any
 
 
 class Handler(StreamRequestHandler):
-    """Runs what is asked for, in a fork, and answers with the process's id and in the end its exit code."""
+    """Runs a command in a fork, and answers with the process id and, at the end, the exit code."""
 
     def handle(self) -> None:
         """Run it."""
@@ -41,7 +41,7 @@ class Handler(StreamRequestHandler):
             code = 1
         sys.stdout.flush()
         sys.stderr.flush()
-        with suppress(BrokenPipeError):  # nobody waits for what goes on until it is ended
+        with suppress(BrokenPipeError):  # the client does not wait for background commands
             self.wfile.write(json.dumps(code).encode())
 
 
@@ -62,10 +62,10 @@ def _run(program: str | None) -> None:
 
 
 def main(socket: str, *modules: str) -> None:
-    """Serve until SIGTERM, which ends all that runs."""
+    """Serve until SIGTERM, which also ends all commands."""
     from airflow.configuration import write_default_airflow_configuration_if_needed
 
-    write_default_airflow_configuration_if_needed()  # whose keys are then the same in all
+    write_default_airflow_configuration_if_needed()  # so that all commands have the same keys
     for name in modules:
         import_module(name)
     gc.freeze()

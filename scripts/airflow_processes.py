@@ -1,4 +1,4 @@
-"""Processes of Airflow that share one start."""
+"""Start Airflow processes as forks of one process that has already imported Airflow."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ BY_TASKS = (
     "airflow_provider_itnio.operators.whatsapp_broadcast",
     "airflow_provider_itnio.transfers.sql_to_whatsapp",
 )
-"""What tasks import."""
+"""Modules that tasks import."""
 
 
 class AirflowForks:
     """Forks of one process that has imported Airflow. :func:`scripts.processes.stop` ends ``process``.
 
-    :param modules: imported before, beside ``airflow.__main__``.
-    :param environment: all of its environment.
-    :param folder: a folder whose path is short, for the socket.
-    :param log: the file that takes what parts print.
+    :param modules: modules to import in addition to ``airflow.__main__``.
+    :param environment: the whole environment of the process.
+    :param folder: a folder with a short path, for the socket.
+    :param log: the file for the output of the commands.
     """
 
     def __init__(
@@ -43,17 +43,17 @@ class AirflowForks:
         self.process = start(command, environment, log)
 
     def begin(self, *arguments: str) -> int:
-        """Start a command of Airflow, let it run, and give its process's id."""
+        """Start a command of Airflow in the background, and return its process id."""
         with self._ask(None, ("airflow", *arguments), (), {}) as asked, asked.makefile() as answer:
             return int(answer.readline())
 
     def run(
         self, *arguments: str, program: str | None = None, env: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
-        """Run a command of Airflow, or a program, to its end.
+        """Run a command of Airflow, or a Python program, and wait for its end.
 
-        :param arguments: the command's, or the program's.
-        :param program: Python.
+        :param arguments: the arguments of the command or program.
+        :param program: the source code of the program.
         :param env: changes of the environment.
         """
         with tempfile.TemporaryDirectory() as folder:

@@ -2,10 +2,10 @@
 
     python -m scripts.demo
 
-Airflow gets a fresh home on SQLite, the sandbox a free port; nothing leaves this machine. What Airflow logs
-goes to ``demo/airflow.log``, the inbox as it is at the end to ``demo/inbox.html``, and a picture of it to
-``demo/inbox.png`` if playwright and chromium are there. The exit code is 0 only if every DAG ended as it is
-meant to and each message that it is to send is in the inbox, and no other.
+Airflow gets a fresh home on SQLite, the sandbox a free port; nothing leaves this machine. Airflow's log is
+written to ``demo/airflow.log``, the final inbox to ``demo/inbox.html``, and a picture of it to
+``demo/inbox.png`` if playwright and chromium are installed. The exit code is 0 only if every DAG ended in the
+expected state, and the inbox contains exactly the expected messages.
 """
 
 from __future__ import annotations
@@ -31,19 +31,19 @@ ROOT = Path(__file__).parent.parent
 OUTPUT = ROOT / "demo"
 RUN = "demo"
 ALIKE = 13
-"""Characters by which texts count as alike."""
+"""First characters by which texts count as similar."""
 SHOWN_OF_ALIKE = 5
 ON_CALL = "+86 147-1800-4557"
 STORM = 50
-"""Runs that fail at once, after the examples: the person on call is not to get as many alerts."""
+"""Runs that fail at the same time, after the examples; the person on call gets fewer alerts."""
 ALERT_LIMIT = 20
 QUESTION = "what_now"
-"""The WhatsApp template that asks."""
+"""The WhatsApp template with the question."""
 TELLS_HELD = "example_whatsapp_held_alerts"
 
 
 class Example(NamedTuple):
-    """What is to become of an example DAG: its state, ``None`` if it waits for a person; what it sends."""
+    """The expected state of an example DAG, ``None`` if it waits for a person, and its messages."""
 
     state: str | None
     sends: Mapping[str, int]
@@ -82,7 +82,7 @@ if AIRFLOW_3:
 
 
 def expected_messages() -> Counter[str]:
-    """Return what is to arrive: of the examples, alerts up to the limit, and what tells of the others."""
+    """Return the expected messages: of the examples, alerts up to the limit, and a summary of the others."""
     return sum((Counter(example.sends) for example in EXAMPLES.values()), Counter({"text": STORM_ALERTS + 1}))
 
 
@@ -90,7 +90,7 @@ STORM_ALERTS = ALERT_LIMIT - (3 if AIRFLOW_3 else 2)  # the examples' own alerts
 
 
 def main() -> int:
-    """Run the demo and give its exit code."""
+    """Run the demo and return its exit code."""
     OUTPUT.mkdir(exist_ok=True)
     log = OUTPUT / "airflow.log"
     log.unlink(missing_ok=True)
@@ -119,7 +119,7 @@ def main() -> int:
             for dag_id, example in EXAMPLES.items():
                 if example.state is not None and (state := airflow.wait_for(dag_id, RUN)) != example.state:
                     faults.append(f"{dag_id} ended as {state}, not as {example.state}; see {_shown(log)}")
-            # The callbacks of a DAG run a moment after it has ended.
+            # The callbacks of a DAG run shortly after the end of its run.
             wait_for_messages(sandbox, expected.total() - STORM_ALERTS - 1, seconds=30)
             print(f"{STORM} runs of the DAG storm fail ...", flush=True)
             airflow.trigger("storm", *(f"storm_{number:02d}" for number in range(STORM)))
@@ -161,12 +161,12 @@ def dags_folder(home: Path) -> Path:
 
 
 def alerts_of_storm(sandbox: Sandbox) -> list[str]:
-    """Return the alerts of the storm that the person on call has got."""
+    """Return the alerts of the storm that the person on call has received."""
     return [one.text for one in sandbox.sent_to(ON_CALL) if "Run: `storm_" in one.text]
 
 
 def wait_until_told(airflow: RunningAirflow, sandbox: Sandbox, seconds: float) -> None:
-    """Wait until each run of the storm is told or held back, or the time is over."""
+    """Wait until each run of the storm was alerted or held back, or until the timeout."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         state = json.loads(airflow.variable("itnio_alerts_held") or "{}")
@@ -177,13 +177,13 @@ def wait_until_told(airflow: RunningAirflow, sandbox: Sandbox, seconds: float) -
 
 
 def print_storm(sandbox: Sandbox) -> list[str]:
-    """Print what the person on call sees of the storm, and give what is wrong with it."""
+    """Print the alerts of the storm, and return errors in them."""
     texts = [message.text for message in sandbox.sent_to(ON_CALL)]
     alerts = alerts_of_storm(sandbox)
     last = [text for text in texts if "Further alerts are held back" in text]
     told = [text for text in texts if text.startswith("📥")]
-    print(f"\nOf {STORM} runs that failed within a minute {ON_CALL} sees {len(alerts)} alerts, the last with")
-    for title, found in (("", last), ("and what the task of a DAG tells of the others:\n", told)):
+    print(f"\nOf {STORM} failed runs within a minute, {ON_CALL} gets {len(alerts)} alerts, the last with")
+    for title, found in (("", last), ("and this message about the others, from the task of a DAG:\n", told)):
         print(f"{title}    " + "\n    ".join("\n".join(found).split("\n")))
     held = f"{STORM - len(alerts)} alerts were held back"
     is_told = len(told) == 1 and held in told[0]
@@ -191,9 +191,9 @@ def print_storm(sandbox: Sandbox) -> list[str]:
 
 
 def print_pushes(sandbox: Sandbox, receiver: RunningReceiver, seconds: float) -> list[str]:
-    """Print what the receiver knows, and give what is wrong with it: of each message its three statuses.
+    """Print the receiver's statuses, and return errors in them: each message has three statuses.
 
-    A file of this machine's own storage could not be fetched by WhatsApp: its message has failed.
+    The message with a file in the storage of this machine has failed, since WhatsApp could not fetch it.
     """
     number = len(sandbox.messages)
     files = sum("http://127.0.0.1" in str(one.body.get("document")) for one in sandbox.messages)
@@ -204,16 +204,16 @@ def print_pushes(sandbox: Sandbox, receiver: RunningReceiver, seconds: float) ->
         known = receiver.statuses([message.id for message in sandbox.messages])
         pushed = Counter(one["status"] for message in known for one in message["history"])
     ordinary = sum(message.type != "template" for message in sandbox.messages)
-    print("\nThe receiver was told: " + ", ".join(f"{count} {name}" for name, count in pushed.items()))
+    print("\nStatuses pushed to the receiver: " + ", ".join(f"{n} {name}" for name, n in pushed.items()))
     print(
-        f"Had nobody written to the business in the last 24 hours, {ordinary} of the {number} messages would "
-        "have failed: only WhatsApp templates arrive then."
+        f"If no recipient had written to the business in the last 24 hours, {ordinary} of the {number} "
+        "messages would have failed: then only WhatsApp templates arrive."
     )
     return [] if pushed == expected else [f"pushes: {expected} expected, {pushed} came"]
 
 
 def press_button(sandbox: Sandbox, seconds: float) -> list[str]:
-    """Press the first button of the question once it is there, and give what is wrong if it is not."""
+    """Press the first button of the question when it has arrived; return an error if it has not."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         for message in sandbox.messages:
@@ -226,14 +226,14 @@ def press_button(sandbox: Sandbox, seconds: float) -> list[str]:
 
 
 def wait_for_messages(sandbox: Sandbox, number: int, seconds: float) -> None:
-    """Wait until so many messages are there, or the time is over."""
+    """Wait until a number of messages has arrived, or until the timeout."""
     deadline = time.monotonic() + seconds
     while len(sandbox.messages) < number and time.monotonic() < deadline:
         time.sleep(0.2)
 
 
 def print_table(messages: Sequence[ReceivedMessage]) -> None:
-    """Print what arrived: type, recipient, message id, first words; of those that begin alike a few."""
+    """Print type, recipient, id and first words of the messages; of similar ones only a few."""
     print(f"\n{'type':<12} {'recipient':<15} {'message id':<33} first words")
     alike = Counter[str]()
     for message in messages:
@@ -250,13 +250,13 @@ def print_table(messages: Sequence[ReceivedMessage]) -> None:
 
 
 def write_inbox(url: str) -> None:
-    """Keep the inbox page as one file that shows the same without the sandbox."""
+    """Save the inbox page as one file that shows the same without the sandbox."""
     with urlopen(f"{url}/sandbox/inbox.html") as saved:
         (OUTPUT / "inbox.html").write_bytes(saved.read())
 
 
 def draw_inbox(sandbox: Sandbox) -> str:
-    """Take a picture of the fullest conversation, and say where it is or why there is none."""
+    """Take a picture of the longest conversation, and return a line with its path or why there is none."""
     picture = OUTPUT / "inbox.png"
     picture.unlink(missing_ok=True)
     if not sandbox.messages:

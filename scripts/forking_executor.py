@@ -1,4 +1,4 @@
-"""For Airflow 2 on SQLite: tasks are forks, as they are of Airflow's workers, and no new Pythons."""
+"""An executor for Airflow 2 on SQLite that forks tasks, like Airflow's workers, to avoid new imports."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from airflow.executors.local_executor import LocalExecutor
 
 
 class ForkingExecutor(LocalExecutor):
-    """Airflow's own, which Airflow 2 keeps from SQLite: there writes of several tasks wait for each other."""
+    """The LocalExecutor, which Airflow 2 forbids on SQLite, since concurrent writes block each other."""
 
-    is_single_threaded = True  # what Airflow asks
+    is_single_threaded = True  # Airflow checks this attribute
     serve_logs = False

@@ -1,4 +1,4 @@
-"""A picture of the inbox, taken by playwright in the chromium of this machine."""
+"""Take a picture of the inbox with playwright and chromium."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Literal
 
 BROWSER = "chromium"
 PUBLIC_NAME = "files.example"
-"""A name that leads to this machine: WhatsApp would not fetch a file from an address of a private network."""
+"""A public-looking name for this machine: the sandbox warns about files at private addresses."""
 
 ARGUMENTS = ("--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars")
 
 
 class NoPictureError(Exception):
-    """No picture can be taken on this machine: its text says why."""
+    """No picture can be taken on this machine; the text gives the reason."""
 
 
 def take_picture(
@@ -26,17 +26,17 @@ def take_picture(
     colours: Literal["light", "dark"] = "light",
     shown_when: str = ".bubble",
 ) -> None:
-    """Open a page, wait until it shows something, and write what it looks like.
+    """Open a page, wait until an element is shown, and save a screenshot.
 
-    The browser reaches this machine alone, so that the picture is the same wherever it is taken.
+    The browser can only reach this machine, so that the picture is the same everywhere.
 
     :param url: the page.
-    :param target: where the PNG goes.
-    :param width: of the window, in pixels.
-    :param height: of the window, in pixels.
-    :param colours: the colours that the reader prefers.
-    :param shown_when: a CSS selector of what must be there first.
-    :raises NoPictureError: if playwright or chromium is missing or cannot do it.
+    :param target: the path of the PNG.
+    :param width: width of the window, in pixels.
+    :param height: height of the window, in pixels.
+    :param colours: the preferred color scheme.
+    :param shown_when: the CSS selector of the element to wait for.
+    :raises NoPictureError: if playwright or chromium is missing or fails.
     """
     try:
         from playwright.sync_api import Error, sync_playwright
@@ -57,7 +57,7 @@ def take_picture(
             )
             page.goto(url)
             page.locator(shown_when).first.wait_for(timeout=20_000)
-            # Pictures in messages have come, or their placeholders stand there.
+            # Wait until images are loaded, or replaced by placeholders.
             page.wait_for_timeout(1000)
             page.screenshot(path=target)
             browser.close()

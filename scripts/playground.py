@@ -1,8 +1,8 @@
-"""Airflow with the example DAGs, the sandbox and a receiver, to play with until Ctrl-C.
+"""Run Airflow with the example DAGs, the sandbox and a receiver until Ctrl-C.
 
     python -m scripts.playground
 
-Airflow gets a fresh home on SQLite, which is gone at the end, and free ports; nothing leaves this machine.
+Airflow gets a fresh home on SQLite, which is deleted at the end, and free ports; nothing leaves this machine.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def main() -> int:
-    """Start both, say where they are, and stop them on Ctrl-C or SIGTERM, also while Airflow starts."""
+    """Start everything, print the URLs, and stop on Ctrl-C or SIGTERM, also while Airflow starts."""
     for number in SIGNALS:
         signal.signal(number, _stop)
     try:
@@ -34,7 +34,7 @@ def main() -> int:
 
 
 def play() -> int:
-    """Run both until they are interrupted, and give the exit code if Airflow ends before."""
+    """Run until interrupted; return the exit code if Airflow ends by itself."""
     with (
         tempfile.TemporaryDirectory(prefix="itnio-playground-") as home,
         RunningReceiver(Path(home)) as receiver,
@@ -49,22 +49,22 @@ def play() -> int:
             print(
                 f"\nAirflow:  {airflow.url}\n"
                 f"Inbox:    {sandbox.url}/\n"
-                f"Receiver: {receiver.url}  (knows what the sandbox pushes)\n"
+                f"Receiver: {receiver.url}  (stores the sandbox's pushes)\n"
                 f"Log:      {log}\n\n"
                 "Trigger an example DAG in Airflow and see what it sends in the inbox. Ordinary messages\n"
                 "reach only people who have written in the last 24 hours: type an answer in the inbox, then\n"
-                "trigger the DAG again. WhatsApp templates reach everyone. example_whatsapp_ask goes on\n"
-                "once you press a button of its question. Ctrl-C ends all.",
+                "trigger the DAG again. WhatsApp templates always arrive. example_whatsapp_ask continues\n"
+                "when you press a button of its question. Ctrl-C stops everything.",
                 flush=True,
             )
             while airflow.is_running:
                 time.sleep(1)
-            print(f"Airflow has ended by itself. Its last words:\n{_last_words(log)}", file=sys.stderr)
+            print(f"Airflow has ended by itself. The end of its log:\n{_last_words(log)}", file=sys.stderr)
     return 1
 
 
 def _stop(*_: Any) -> NoReturn:
-    # Once is enough: a second Ctrl-C would leave behind what the first one is stopping.
+    # Ignore a second Ctrl-C, which would interrupt the stopping of the processes.
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     print("\nStopping ...", flush=True)

@@ -1,4 +1,4 @@
-"""Processes that are started, and ended with all that they have started."""
+"""Start processes, and stop them with all their children."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from pathlib import Path
 def start(
     command: Sequence[str | Path], environment: Mapping[str, str], log: Path
 ) -> subprocess.Popen[bytes]:
-    """Start a process in a session of its own, so that a signal can reach all that it starts.
+    """Start a process in a new session, so that a signal can reach all its children.
 
     :param command: the program and its arguments.
-    :param environment: all of its environment.
-    :param log: the file to which what it prints is appended.
+    :param environment: its whole environment.
+    :param log: the file to append its output to.
     """
     with log.open("ab") as output:
         return subprocess.Popen(
@@ -32,10 +32,10 @@ def start(
 
 
 def stop(*processes: subprocess.Popen[bytes], grace: float = 5) -> None:
-    """Ask processes to end, then kill what is left of their sessions.
+    """Terminate processes, then kill the rest of their sessions.
 
-    :param processes: of :func:`start`.
-    :param grace: seconds that they have to end by themselves what they have started.
+    :param processes: results of :func:`start`.
+    :param grace: seconds that they have to stop their children themselves.
     """
     for process in processes:
         process.terminate()

@@ -29,7 +29,7 @@ from scripts.pictures import PUBLIC_NAME, NoPictureError, take_picture
 PICTURE = Path(__file__).parent.parent / "docs" / "images" / "inbox.png"
 DARK_PICTURE = PICTURE.with_name("inbox-dark.png")
 
-# As after some seconds, with people who have written before.
+# The state after some seconds, with recipients who have written before.
 SETTINGS: Mapping[str, Any] = {"push_scale": 0, "open_windows": True}
 
 ON_CALL = "8614718004557"
@@ -47,10 +47,10 @@ BARS = (42, 55, 48, 63, 71, 66, 58, 74, 96, 88, 80, 84)
 
 
 class QuietFiles(SimpleHTTPRequestHandler):
-    """Serves a folder without a log, and lets pages read how large a file is."""
+    """Serves a folder without a log, and lets pages read the size of a file."""
 
     def end_headers(self) -> None:
-        """Add the header by which a page may read the answer."""
+        """Add the CORS header that lets pages read the answer."""
         self.send_header("Access-Control-Allow-Origin", "*")
         super().end_headers()
 
@@ -60,7 +60,7 @@ class QuietFiles(SimpleHTTPRequestHandler):
 
 @contextmanager
 def served(folder: Path) -> Iterator[str]:
-    """Serve a folder on this machine and give its address."""
+    """Serve a folder on this machine and yield its URL."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(QuietFiles, directory=str(folder)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
@@ -82,7 +82,7 @@ class Sender:
         self._sandbox = sandbox
 
     def send(self, recipient: str, **fields: Any) -> str:
-        """Send one message and give its id."""
+        """Send one message and return its id."""
         receipt = self._client.send(
             message_from(fields),
             recipient=recipient,
@@ -92,14 +92,14 @@ class Sender:
         return receipt.message_id
 
     def reply(self, **given: str) -> None:
-        """Let a recipient answer."""
+        """Reply as a recipient."""
         request = Request(f"{self._sandbox.url}/sandbox/replies", json.dumps(given).encode())
         with urlopen(request):
             pass
 
 
 def send_all(sender: Sender, files: str) -> str:
-    """Send what the pictures show and give the id of the message whose request the first one shows."""
+    """Send the messages for the pictures, and return the id of the one whose request the first one shows."""
     sender.send(ANA, text="*Stock report* for São Paulo is ready")
     sender.send(OMAR, text="تم تحميل *1,204* صفا بنجاح ✅")
     sender.send(LI, text="*昨日销售* 已加载：41,208 行，12 行被拒绝 📊")

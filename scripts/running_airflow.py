@@ -1,7 +1,6 @@
-"""A whole Airflow on this machine: scheduler, DAG processor, triggerer, API server, on a fresh SQLite home.
+"""Run a complete Airflow: scheduler, DAG processor, triggerer and API server, with a fresh SQLite home.
 
-Callbacks of a DAG, deadlines and questions to a person only run where these do, so the demo and the system
-tests share this.
+The demo and the system tests use it: DAG callbacks, deadlines and questions only work in a complete Airflow.
 """
 
 from __future__ import annotations
@@ -35,10 +34,10 @@ AIRFLOW_3 = (BIN / "airflow").exists() and not list(BIN.parent.glob("lib/*/site-
 HEALTH = "/api/v2/monitor/health" if AIRFLOW_3 else "/health"
 
 PARTS = ("scheduler", "dag-processor", "triggerer", "api-server") if AIRFLOW_3 else ("scheduler",)
-"""What must run so that DAGs do."""
+"""The parts of Airflow that DAGs need."""
 
 PAGE = () if AIRFLOW_3 else ("triggerer", "webserver")
-"""What must run besides for Airflow's page."""
+"""The additional parts that Airflow's UI needs."""
 
 EXECUTION_API = ("scripts.warm_execution_api",) if AIRFLOW_3 else ()
 
@@ -51,11 +50,11 @@ NEEDED = (
 
 
 def airflow_environment(home: Path, dags: Path, settings: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return the environment of an Airflow with a home and a folder of DAGs of its own.
+    """Return the environment of an Airflow with a separate home and DAG folder.
 
     :param home: an empty folder.
     :param dags: the folder of its DAGs.
-    :param settings: more of the environment, such as connections.
+    :param settings: additional environment variables, such as connections.
     """
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW_")}
     return {
@@ -63,13 +62,13 @@ def airflow_environment(home: Path, dags: Path, settings: Mapping[str, str] | No
         "PATH": f"{BIN}{os.pathsep}{kept.get('PATH', '')}",
         "PYTHONPATH": str(ROOT),
         "AIRFLOW_HOME": str(home),
-        # SQLite lets one write at a time; who waits for it gives up after 5 s unless told otherwise.
+        # SQLite allows one write at a time; the default timeout for others is 5 s.
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db?timeout=30",
         "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
-        # What is sent stays on this machine, past any proxy.
+        # Requests stay on this machine, without any proxy.
         "NO_PROXY": "127.0.0.1,localhost",
         "no_proxy": "127.0.0.1,localhost",
         **({} if AIRFLOW_3 else {"AIRFLOW__CORE__EXECUTOR": "scripts.forking_executor.ForkingExecutor"}),
@@ -80,9 +79,9 @@ def airflow_environment(home: Path, dags: Path, settings: Mapping[str, str] | No
 class RunningAirflow:
     """Airflow, running until the end of the block.
 
-    :param environment: of :func:`airflow_environment`.
-    :param log: the file that takes what it prints.
-    :param parts: the parts of Airflow that run.
+    :param environment: the result of :func:`airflow_environment`.
+    :param log: the file for its output.
+    :param parts: the parts of Airflow to run.
     """
 
     def __init__(self, environment: Mapping[str, str], log: Path, *, parts: Sequence[str] = PARTS) -> None:
@@ -95,7 +94,7 @@ class RunningAirflow:
             **environment,
             "AIRFLOW__CORE__FERNET_KEY": self._key.decode(),
             "AIRFLOW__API__BASE_URL": self.url,
-            # Else its answers do not say what the database said.
+            # So that answers of the API contain database errors.
             "AIRFLOW__API__EXPOSE_STACKTRACE": "True",
             "AIRFLOW__API__HOST": "127.0.0.1",
             "AIRFLOW__API__PORT": str(self._port),
@@ -103,18 +102,18 @@ class RunningAirflow:
             "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
             "AIRFLOW__CORE__PARALLELISM": "4",
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
-            # A file that has changed is read at once; this is for one that could not be stored.
+            # Changed files are parsed at once anyway; this is for files that could not be stored.
             "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "60",
             "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "10",
             "AIRFLOW__SCHEDULER__DAG_DIR_LIST_INTERVAL": "10",
             "AIRFLOW__SCHEDULER__MIN_FILE_PROCESS_INTERVAL": "60",
-            # On SQLite nothing keeps a task from scheduling again what the scheduler has queued.
+            # SQLite has no row locks: a task could schedule again what the scheduler has queued.
             "AIRFLOW__SCHEDULER__SCHEDULE_AFTER_TASK_EXECUTION": "False",
             "AIRFLOW__WEBSERVER__BASE_URL": self.url,
             "AIRFLOW__WEBSERVER__WEB_SERVER_HOST": "127.0.0.1",
             "AIRFLOW__WEBSERVER__WEB_SERVER_PORT": str(self._port),
             "AIRFLOW__WEBSERVER__WORKERS": "1",
-            # A task whose request the API server has answered too late is lost. The first takes longest.
+            # A task is lost if the API server answers too late, and the first request is the slowest.
             "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",
         }
         self._forks: AirflowForks | None = None
@@ -122,11 +121,11 @@ class RunningAirflow:
         self._api = AirflowApi(self.url)
 
     def __enter__(self) -> Self:
-        """Start Airflow; when this returns it runs DAGs."""
+        """Start Airflow, and return when it can run DAGs."""
         with closing(sqlite3.connect(self.database)) as database:
-            database.execute("PRAGMA journal_mode = WAL")  # who reads keeps nobody from writing
+            database.execute("PRAGMA journal_mode = WAL")  # readers do not block writers
         home = Path(self._environment["AIRFLOW_HOME"])
-        # Airflow 2's page, as Airflow 3's does with its setting above, takes everyone for an admin.
+        # Make all users admins in Airflow 2's UI, as the setting above does in Airflow 3.
         (home / "webserver_config.py").write_text("AUTH_ROLE_PUBLIC = 'Admin'\n")
         self._forks = AirflowForks(NEEDED + BY_TASKS, self._environment, home, self.log)
         try:
@@ -149,13 +148,13 @@ class RunningAirflow:
 
     @property
     def is_running(self) -> bool:
-        """Whether it has not ended by itself."""
+        """Whether it is still running."""
         return self._forks is not None and self._forks.process.poll() is None
 
     def restart_triggerer(self) -> None:
-        """Let the triggerer of Airflow 3 end, and start another in its place.
+        """Stop the triggerer of Airflow 3, and start a new one.
 
-        It does not wait for that one: what is deferred goes on once it runs.
+        It does not wait for the new one: deferred tasks resume when it runs.
         """
         import psutil
 
@@ -169,10 +168,10 @@ class RunningAirflow:
         self._pids["triggerer"] = self._forks.begin("triggerer")
 
     def trigger(self, dag_id: str, *run_ids: str) -> None:
-        """Start runs of a DAG, as soon as Airflow knows the DAG.
+        """Wait until Airflow has parsed a DAG, and trigger runs of it.
 
         :param dag_id: the DAG.
-        :param run_ids: the runs' names.
+        :param run_ids: the ids of the runs.
         """
         deadline = time.monotonic() + 240
         trigger = self._trigger_on_3 if AIRFLOW_3 else self._trigger_on_2
@@ -187,7 +186,7 @@ class RunningAirflow:
                 body = {"dag_run_id": run_id, "logical_date": None}
                 self._api.write("POST", f"dags/{dag_id}/dagRuns", body)
             except HTTPError as error:
-                if error.code != HTTPStatus.CONFLICT:  # an earlier request was answered too late
+                if error.code != HTTPStatus.CONFLICT:  # a previous request succeeded, but timed out
                     return False
             except OSError:
                 return False
@@ -198,7 +197,7 @@ class RunningAirflow:
         if self._stored(known, dag_id) is None:
             return False
         program = "import sys; from airflow.api.common.trigger_dag import trigger_dag\n"
-        # The command `dags trigger` refuses a second run within one second.
+        # `airflow dags trigger` refuses a second run within one second.
         program += "exactly = {'replace_microseconds': False}\n"
         program += "for run_id in sys.argv[2:]: trigger_dag(sys.argv[1], run_id=run_id, **exactly)"
         self._command(dag_id, *run_ids, program=program)
@@ -233,7 +232,7 @@ class RunningAirflow:
             self._api.write("PATCH", f"variables/{key}", {"key": key, "value": value})
 
     def wait_for(self, dag_id: str, run_id: str, timeout: float = 300) -> str:
-        """Wait until a run has ended, and give its state.
+        """Wait until a run has ended, and return its state.
 
         :param dag_id: the DAG.
         :param run_id: the run.
@@ -264,13 +263,13 @@ class RunningAirflow:
         }
 
     def returned(self, dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> Any:
-        """Return what a task has returned or pushed as its return value.
+        """Return the return value of a task from XCom.
 
         :param dag_id: the DAG.
         :param run_id: the run.
         :param task_id: the task.
-        :param map_index: which of a mapped task's instances.
-        :return: on Airflow 2 ``None`` if there is nothing.
+        :param map_index: the map index of a mapped task's instance.
+        :return: the value; on Airflow 2, ``None`` if there is none.
         """
         if AIRFLOW_3:
             path = f"dags/{dag_id}/dagRuns/{quote(run_id)}/taskInstances/{task_id}/xcomEntries/return_value"
@@ -283,12 +282,12 @@ class RunningAirflow:
         return None if pushed is None else json.loads(pushed)
 
     def clear(self, dag_id: str, run_id: str, *task_ids: str, on_latest_version: bool = False) -> None:
-        """Clear tasks, as a person does in the page, on Airflow 3.
+        """Clear tasks, as in the UI, on Airflow 3.
 
         :param dag_id: the DAG.
         :param run_id: the run.
         :param task_ids: the tasks.
-        :param on_latest_version: run them as the DAG is now.
+        :param on_latest_version: run them with the latest version of the DAG.
         """
         what = {
             "dry_run": False,
@@ -300,7 +299,7 @@ class RunningAirflow:
         self._api.write("POST", f"dags/{dag_id}/clearTaskInstances", what)
 
     def retries_of(self, dag_id: str, task_id: str) -> int:
-        """Return the retries of a task as Airflow has last read its DAG, on Airflow 3.
+        """Return the ``retries`` of a task in the last parsed version of its DAG, on Airflow 3.
 
         :param dag_id: the DAG.
         :param task_id: the task.
@@ -308,7 +307,7 @@ class RunningAirflow:
         return int(self._api.get(f"dags/{dag_id}/tasks/{task_id}")["retries"])
 
     def state_of(self, dag_id: str, run_id: str, task_id: str, key: str) -> Any:
-        """Return what stands in a task's state store, on Airflow 3.3 and later.
+        """Return a value in a task's state store, on Airflow 3.3 and later.
 
         :param dag_id: the DAG.
         :param run_id: the run.
@@ -319,7 +318,7 @@ class RunningAirflow:
         return self._api.get(f"{instance}/state-store/{key}")["value"]
 
     def mark(self, dag_id: str, run_id: str, task_id: str, state: str) -> None:
-        """Set a task's state, as a person does in the page, on Airflow 3.
+        """Set a task's state, as in the UI, on Airflow 3.
 
         :param dag_id: the DAG.
         :param run_id: the run.
@@ -330,7 +329,7 @@ class RunningAirflow:
         self._api.write("PATCH", path, {"new_state": state})
 
     def log_of(self, dag_id: str, run_id: str, task_id: str, try_number: int) -> str:
-        """Return the log of a task's try, in the form that it has on this version.
+        """Return the log of a task's try, in the format of this Airflow version.
 
         :param dag_id: the DAG.
         :param run_id: the run.
@@ -345,7 +344,7 @@ class RunningAirflow:
         return str(self._stored("SELECT state FROM dag_run WHERE dag_id = ? AND run_id = ?", dag_id, run_id))
 
     def _stored(self, query: str, *values: Any) -> Any:
-        """Read one value from the database, which costs Airflow nothing."""
+        """Read one value directly from the database, to put no load on Airflow."""
         rows = self._rows(query, *values)
         return rows[0][0] if rows else None
 
@@ -380,7 +379,7 @@ class RunningAirflow:
         return done.stdout
 
     def _stop(self) -> None:
-        # Its triggerer may sleep for ten seconds first, and its scheduler waits for tasks: they are killed.
+        # They are killed: the triggerer may sleep for ten seconds, and the scheduler waits for tasks.
         if self._forks is not None:
             stop(self._forks.process)
 

@@ -1,4 +1,4 @@
-"""A receiver in a process of its own, on a fresh SQLite file."""
+"""Run a receiver in a separate process, with a fresh SQLite file."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from scripts.processes import start, stop
 def with_receiver(sandbox: Sandbox, receiver: RunningReceiver) -> str:
     """Return a connection to a sandbox and a receiver, as JSON.
 
-    :param sandbox: where messages go to.
-    :param receiver: what is asked about them.
+    :param sandbox: the sandbox.
+    :param receiver: the receiver.
     """
     connection = json.loads(sandbox.connection_json())
     return json.dumps(connection | {"extra": connection["extra"] | receiver.extra})
@@ -42,12 +42,12 @@ class RunningReceiver:
         self._log = home / "receiver.log"
         self.url = f"http://127.0.0.1:{self._port}"
         self.push_url = f"{self.url}/push/{self._push_token}"
-        """Where Itniotech, or the sandbox, pushes to."""
+        """The URL for pushes of Itniotech or the sandbox."""
         self.extra = {"receiver_url": self.url, "receiver_token": self._read_token}
-        """What a connection's extra says of it."""
+        """The extras of a connection that uses it."""
 
     def __enter__(self) -> Self:
-        """Start it; when this returns it answers."""
+        """Start it, and return when it answers."""
         environment = {
             **os.environ,
             "ITNIO_RECEIVER_PUSH_TOKEN": self._push_token,
@@ -72,9 +72,9 @@ class RunningReceiver:
         stop(self._process)
 
     def statuses(self, ids: Sequence[str]) -> list[dict[str, Any]]:
-        """Return what it knows of messages, up to 1,000, once each is read or 25 s are over.
+        """Return the statuses of up to 1,000 messages, when all are read or after 25 s.
 
-        :param ids: their ids.
+        :param ids: the messages' ids.
         """
         body = json.dumps({"ids": list(ids), "until": "read", "wait": 25}).encode()
         headers = {"Authorization": f"Bearer {self._read_token}"}

@@ -1,4 +1,4 @@
-"""What the report example reads and writes: a database on SQLite, and an S3 of this machine's own."""
+"""Run a local S3 and provide a SQLite database for the report example."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ _KEYS: Final = ("demo-access-key", "demo-secret-key")
 
 
 class RunningStorage:
-    """Runs an S3 until the end of the block, with an empty bucket ``reports``.
+    """Runs a local S3 until the end of the block, with an empty bucket ``reports``.
 
     :param home: the folder of the database.
     """
 
     def __init__(self, home: Path) -> None:
         self._home = home
-        logging.getLogger("werkzeug").setLevel(logging.ERROR)  # whose lines hold whole links
+        logging.getLogger("werkzeug").setLevel(logging.ERROR)  # it logs whole links
         self._server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
 
     def __enter__(self) -> Self:
-        """Start it; when this returns it answers."""
+        """Start it, and return when it answers."""
         self._server.start()
         host, port = self._server.get_host_and_port()
         self._url = f"http://{host}:{port}"
@@ -49,7 +49,7 @@ class RunningStorage:
 
     @property
     def connections(self) -> dict[str, str]:
-        """The connections ``storage`` and ``warehouse``, as Airflow's environment has them."""
+        """The connections ``storage`` and ``warehouse`` as environment variables."""
         extra = {
             "endpoint_url": self._url,
             "region_name": "us-east-1",

@@ -1,7 +1,7 @@
-"""Makes the routes of Airflow 3's execution API when it is imported, so that forks need not.
+"""Creates the routes of Airflow 3's execution API on import, so that forks need not.
 
-Each process that answers tasks, callbacks or triggers would spend seconds on making the same. Here all speak
-the latest version of the API, so those of the others are not made.
+Otherwise each process that serves tasks, callbacks or triggers would spend seconds on it. All use the latest
+version of the API here, so the routes of other versions are not created.
 """
 
 from __future__ import annotations
