@@ -41,6 +41,8 @@ _WAIT_TIMEOUT: Final = 600.0
 """Seconds, the default of ``wait_timeout``."""
 OF_TRIGGERER: Final = timedelta(minutes=5)
 """Added to a deferral's timeout, so that a triggerer can restart."""
+TRIGGER_TIMEOUT: Final = "Trigger timeout"
+"""Airflow's error for a deferral that took longer than its ``timeout``."""
 
 log = NeverRaisingLog(__name__)
 

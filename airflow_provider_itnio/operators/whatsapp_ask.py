@@ -33,6 +33,7 @@ from airflow_provider_itnio.operators._question import (
 from airflow_provider_itnio.operators._sending import retries_may_help
 from airflow_provider_itnio.operators._waiting import (
     OF_TRIGGERER,
+    TRIGGER_TIMEOUT,
     is_deferrable,
     never_sending_again,
     seconds_of,
@@ -264,7 +265,7 @@ class WhatsAppAskOperator(AskingOperator):
         """
         record = self._record_of(context)
         with self._failing_as_documented(), self._closing_on_failure(), never_sending_again(record, ""):
-            if record.store and (next_kwargs or {}).get("error") == _TRIGGER_TIMEOUT:
+            if record.store and (next_kwargs or {}).get("error") == TRIGGER_TIMEOUT:
                 return self.execute(context)  # no triggerer has read the answers
             if next_method == _FAILED:
                 self._close_of_task(context)
@@ -384,9 +385,6 @@ class WhatsAppAskOperator(AskingOperator):
             raise AirflowFailException(f"There is no clear answer. {reached.unclear}. {_CLEAR}")
         return self._without_answer()
 
-
-_TRIGGER_TIMEOUT: Final = "Trigger timeout"
-"""Airflow's error for a deferral that took longer than its ``timeout``."""
 
 _FAILED: Final = "__fail__"
 """Airflow's ``next_method`` after a deferral that it ended."""

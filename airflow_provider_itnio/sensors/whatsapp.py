@@ -24,7 +24,12 @@ from airflow_provider_itnio.api.masking import mask_phone_numbers
 from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
 from airflow_provider_itnio.argument_errors import with_named_errors
 from airflow_provider_itnio.hooks.itnio import ItnioHook
-from airflow_provider_itnio.operators._waiting import OF_TRIGGERER, check_deferrable, is_deferrable
+from airflow_provider_itnio.operators._waiting import (
+    OF_TRIGGERER,
+    TRIGGER_TIMEOUT,
+    check_deferrable,
+    is_deferrable,
+)
 from airflow_provider_itnio.sensors._messages import (
     DeliveredDict,
     SentMessages,
@@ -189,6 +194,21 @@ class WhatsAppDeliveredSensor(_Sensor):
             except ItnioError as error:
                 raise AirflowFailException(f"{type(error).__name__}: {error}") from error
         return self._judge(context, event)
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        """Resume after a deferral. If no triggerer has asked the receiver in time, the task asks it.
+
+        :param next_method: as Airflow passes it.
+        :param next_kwargs: as Airflow passes it.
+        :param context: the task's context.
+        """
+        if (next_kwargs or {}).get("error") == TRIGGER_TIMEOUT:
+            next_method, next_kwargs = self._last_poke.__name__, None
+        return super().resume_execution(next_method, next_kwargs, context)
+
+    def _last_poke(self, context: Context) -> DeliveredDict:
+        log.warning("The triggerer did not end the wait in time. Is it running? The task asks the receiver")
+        return self._first_poke(context) or self.execute_complete(context, self._wait.result())
 
     def _first_poke(self, context: Context) -> DeliveredDict | None:
         try:

@@ -332,3 +332,19 @@ def test_a_status_that_can_not_be_waited_for_is_an_import_error():
 def test_airflow_says_whether_it_defers(monkeypatch):
     monkeypatch.setenv("AIRFLOW__OPERATORS__DEFAULT_DEFERRABLE", "True")
     assert deferred(waiting(sent(NEVER_PUSHED)))
+
+
+def test_without_a_triggerer_it_asks_itself_in_the_end(receiver):
+    def ends():
+        run = waiting(["late-or-not"], deferrable=True)
+        deferred(run)
+        if is_pushed:
+            receiver.push(status_push("late-or-not", "read"))
+        run.try_number -= 1
+        return run.operator.resume_execution("__fail__", {"error": "Trigger timeout"}, run.begin())
+
+    is_pushed = False
+    with pytest.raises(AirflowSensorTimeout, match="1 of 1 messages are not delivered: late-or-not: status"):
+        ends()
+    is_pushed = True
+    assert ends()["read"] == 1
