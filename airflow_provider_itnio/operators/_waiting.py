@@ -41,7 +41,7 @@ _WAIT_TIMEOUT: Final = 600.0
 """Seconds, the default of ``wait_timeout``."""
 OF_TRIGGERER: Final = timedelta(minutes=5)
 """Added to a deferral's timeout, so that a triggerer can restart."""
-TRIGGER_TIMEOUT: Final = "Trigger timeout"
+_TRIGGER_TIMEOUT: Final = "Trigger timeout"
 """Airflow's error for a deferral that took longer than its ``timeout``."""
 
 log = NeverRaisingLog(__name__)
@@ -77,6 +77,17 @@ def is_deferrable(given: bool | None) -> bool:
     if given is not None:
         return given
     return bool(conf.getboolean("operators", "default_deferrable", fallback=False))
+
+
+def is_trigger_timeout(next_kwargs: Mapping[str, Any] | None) -> bool:
+    """Return whether Airflow ended a deferral because no trigger did in time, and log it.
+
+    :param next_kwargs: as Airflow passes it to ``resume_execution``.
+    """
+    if (next_kwargs or {}).get("error") != _TRIGGER_TIMEOUT:
+        return False
+    log.warning("The triggerer did not end the wait in time. Is it running?")
+    return True
 
 
 def check_wait(wait_for: object, wait_timeout: object, defaults: Collection[str]) -> None:

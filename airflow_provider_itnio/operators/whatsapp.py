@@ -30,6 +30,7 @@ from airflow_provider_itnio.operators._waiting import (
     check_receiver,
     check_wait,
     is_deferrable,
+    is_trigger_timeout,
     never_sending_again,
     seconds_of,
     wait_for_status,
@@ -281,6 +282,7 @@ class WhatsAppSendOperator(RecordedSending, WhatsAppMessageOperator):
         :param next_kwargs: as Airflow passes it.
         :param context: the task's context.
         """
+        is_trigger_timeout(next_kwargs)
         receipt = ((next_kwargs or {}).get("event") or {}).get("receipt") or {}
         with (
             self._failing_as_documented(),

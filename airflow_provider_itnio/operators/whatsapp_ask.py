@@ -33,8 +33,8 @@ from airflow_provider_itnio.operators._question import (
 from airflow_provider_itnio.operators._sending import retries_may_help
 from airflow_provider_itnio.operators._waiting import (
     OF_TRIGGERER,
-    TRIGGER_TIMEOUT,
     is_deferrable,
+    is_trigger_timeout,
     never_sending_again,
     seconds_of,
 )
@@ -265,7 +265,7 @@ class WhatsAppAskOperator(AskingOperator):
         """
         record = self._record_of(context)
         with self._failing_as_documented(), self._closing_on_failure(), never_sending_again(record, ""):
-            if record.store and (next_kwargs or {}).get("error") == TRIGGER_TIMEOUT:
+            if is_trigger_timeout(next_kwargs) and record.store:
                 return self.execute(context)  # no triggerer has read the answers
             if next_method == _FAILED:
                 self._close_of_task(context)

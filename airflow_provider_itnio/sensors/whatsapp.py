@@ -26,9 +26,9 @@ from airflow_provider_itnio.argument_errors import with_named_errors
 from airflow_provider_itnio.hooks.itnio import ItnioHook
 from airflow_provider_itnio.operators._waiting import (
     OF_TRIGGERER,
-    TRIGGER_TIMEOUT,
     check_deferrable,
     is_deferrable,
+    is_trigger_timeout,
 )
 from airflow_provider_itnio.sensors._messages import (
     DeliveredDict,
@@ -202,12 +202,11 @@ class WhatsAppDeliveredSensor(_Sensor):
         :param next_kwargs: as Airflow passes it.
         :param context: the task's context.
         """
-        if (next_kwargs or {}).get("error") == TRIGGER_TIMEOUT:
+        if is_trigger_timeout(next_kwargs):
             next_method, next_kwargs = self._last_poke.__name__, None
         return super().resume_execution(next_method, next_kwargs, context)
 
     def _last_poke(self, context: Context) -> DeliveredDict:
-        log.warning("The triggerer did not end the wait in time. Is it running? The task asks the receiver")
         return self._first_poke(context) or self.execute_complete(context, self._wait.result())
 
     def _first_poke(self, context: Context) -> DeliveredDict | None:

@@ -201,7 +201,7 @@ def test_without_a_record_nothing_that_ends_a_wait_lets_a_retry_send_again(ended
         assert "the message was accepted, and without" in str(fails_at_once(run, type(ended)))
 
 
-def test_a_deferral_that_airflow_ends_lets_no_retry_send_again(maybe_store, sandbox):
+def test_a_deferral_that_airflow_ends_lets_no_retry_send_again(maybe_store, sandbox, caplog):
     run = waiting(maybe_store, deferrable=True)
     left = deferred(run)
     assert (left.timeout is None) == (maybe_store is None)
@@ -211,6 +211,7 @@ def test_a_deferral_that_airflow_ends_lets_no_retry_send_again(maybe_store, sand
     with pytest.raises(Exception, match="Trigger timeout") as raised:
         run.operator.resume_execution("__fail__", {"error": "Trigger timeout"}, context)
     assert isinstance(raised.value, AirflowFailException) == (maybe_store is None)
+    assert "The triggerer did not end the wait in time" in caplog.text
 
 
 def test_a_retry_of_a_deferred_task_waits_for_the_same_message(store, sandbox):
