@@ -187,7 +187,7 @@ def print_storm(sandbox: Sandbox) -> list[str]:
         print(f"{title}    " + "\n    ".join("\n".join(found).split("\n")))
     held = f"{STORM - len(alerts)} alerts were held back"
     is_told = len(told) == 1 and held in told[0]
-    return [] if last and is_told else [f"storm: {held!r} is not told once"]
+    return [] if last and is_told else [f"storm: {held!r} is not reported exactly once"]
 
 
 def print_pushes(sandbox: Sandbox, receiver: RunningReceiver, seconds: float) -> list[str]:

@@ -25,7 +25,7 @@ _LATE_PUSHES: Final = 30.0
 """Seconds after the question closes in which late pushes of answers written in time are accepted; at most as
 long as the question was open."""
 _LATE_READS: Final = 60.0
-"""Seconds after that in which reading goes on while there are still messages to read."""
+"""Seconds after that in which messages are still read if there are more."""
 _MOST_LINES: Final = 100
 """Log lines about messages that do not count as an answer."""
 

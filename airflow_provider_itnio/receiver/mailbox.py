@@ -229,7 +229,7 @@ class Mailbox:
         last = connection.scalar(sa.select(sa.func.max(incoming.c.number))) or 0
         if start <= last:
             return start
-        # An older copy of the database: who has this cursor was told what it held, and not what came since.
+        # A restored backup: the reader with this cursor has read its messages, but none that came since.
         since = sa.select(sa.func.min(incoming.c.number)).where(incoming.c.received_at >= self._opened_at)
         return (connection.scalar(since) or last + 1) - 1
 

@@ -112,7 +112,7 @@ def _fitting(model: type[Given], given: Any, several: bool) -> Any:
 async def _json_of(request: Request) -> Any:
     body = await read_body(request)
     if body is None:
-        raise HTTPException(413, f"a request may hold {LARGEST_BODY} bytes")
+        raise HTTPException(413, f"a request may have at most {LARGEST_BODY} bytes")
     try:
         return json.loads(body)
     except (ValueError, RecursionError):

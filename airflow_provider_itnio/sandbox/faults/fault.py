@@ -51,7 +51,7 @@ def _answer(value: object) -> object:
     try:
         json.dumps(value, allow_nan=False)
     except (TypeError, ValueError, RecursionError) as wrong:
-        raise ValueError(f"anything that JSON can hold ({wrong})") from None
+        raise ValueError(f"must be valid as JSON ({wrong})") from None
     return value
 
 

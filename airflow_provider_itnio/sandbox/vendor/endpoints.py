@@ -155,7 +155,7 @@ class Endpoint:
             answer = json_answer({"error": f"{self.path} takes {self.method}"}, 405)
             answer = replace(answer, headers={"Allow": self.method})
         elif raw_body is None:
-            answer = json_answer({"error": f"a request may hold {LARGEST_BODY} bytes"}, 413)
+            answer = json_answer({"error": f"a request may have at most {LARGEST_BODY} bytes"}, 413)
         else:
             verdict = self._judge(seen, of_sign, of_json)
             fault, why = self._fault_for(seen, verdict)

@@ -84,7 +84,7 @@ def _same(one: str, other: str) -> bool:
 def _about_key(key: str, api_key: str, secret: str) -> SignProblem:
     if _same(key, secret):
         return SignProblem(
-            "the Api-Key header holds the secret; key and secret are swapped",
+            "the Api-Key header contains the secret; key and secret are swapped",
             "swap login and password of the Airflow connection: the login is the Api-Key",
         )
     if key.strip(" \"'").lower() == api_key.lower():

@@ -132,7 +132,7 @@ def _about_number(
         yield Finding(too_short, f"{name} is missing")
     if not re.fullmatch(r"[0-9]+", number):
         strange = ", ".join(sorted({repr(mark) for mark in number if mark not in "0123456789"})[:5])
-        yield Finding(no_digits, f"{name} holds {strange}; only the digits 0 to 9 may be sent")
+        yield Finding(no_digits, f"{name} contains {strange}; only the digits 0 to 9 may be sent")
     if len(number) > 14:
         yield Finding(too_long, f"{name} has {len(number)} digits, at most 14")
     if len(number) < 7:
@@ -238,13 +238,13 @@ def _at_text(where: str, value: Any, shape: Any) -> Iterator[Finding]:
     if shape.longest is not None and len(text) > shape.longest:
         yield _dropped(f"{where} has {len(text)} characters, at most {shape.longest}")
     if shape.one_line and re.search(r"[\n\r\t]| {5}", text):
-        yield _dropped(f"{where} holds a line break, a tab or more than four blanks in a row")
+        yield _dropped(f"{where} contains a line break, a tab or more than four spaces in a row")
     if shape.one_of and text not in shape.one_of:
         yield _dropped(f"{where} is none of {', '.join(shape.one_of)}")
     if shape.degrees and not is_within(text, shape.degrees):
         yield _dropped(f"{where} is no number from -{shape.degrees} to {shape.degrees}")
     elif (shape.missing is not None or shape.needed) and not text.strip():
-        yield _dropped(f"{where} holds blanks only")
+        yield _dropped(f"{where} contains only spaces")
 
 
 def _at_object(where: str, value: Any, shape: Any) -> Iterator[Finding]:

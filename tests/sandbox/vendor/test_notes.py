@@ -51,7 +51,7 @@ NOTES = [
     ),
     ({"text": {"body": 5}}, "text.body is a number; the page says text"),
     ({"text": {"body": True}}, "text.body is a boolean; the page says text"),
-    ({"text": {"body": " \n"}}, "WhatsApp would drop this message: text.body holds blanks only"),
+    ({"text": {"body": " \n"}}, "WhatsApp would drop this message: text.body contains only spaces"),
     ({"context": []}, "WhatsApp would drop this message: context is a list, an object is needed"),
     ({"context": {"messageId": "1"}}, "unknown key context.messageId"),
     (
@@ -219,11 +219,11 @@ TEMPLATE_NOTES = [
     (["body"], "template.components[0] is a text, an object is needed"),
     (
         [{"type": "body", "parameters": [{"type": "text", "text": "two\nlines"}]}],
-        "parameters[0].text holds a line break, a tab or more than four blanks in a row",
+        "parameters[0].text contains a line break, a tab or more than four spaces in a row",
     ),
     (
         [{"type": "body", "parameters": [{"type": "text", "text": "five     blanks"}]}],
-        "parameters[0].text holds a line break, a tab or more than four blanks in a row",
+        "parameters[0].text contains a line break, a tab or more than four spaces in a row",
     ),
     ("none", "template.components is a text, a list is needed"),
 ]

@@ -1,4 +1,4 @@
-// The inbox page: joins what comes, the three panes and what a person does.
+// The inbox page: connects the data, the three panes and the user's actions.
 
 import { makeChat } from "./components/chat.js";
 import { makeConversationList } from "./components/conversations.js";
@@ -96,7 +96,7 @@ faultsTool.addEventListener("click", () => {
   refreshFaults();
 });
 
-/** Draws at most once a frame, however much came. */
+/** Draws at most once per frame. */
 function drawSoon() {
   if (!willDraw) requestAnimationFrame(drawAll);
   willDraw = true;
@@ -123,14 +123,14 @@ function drawAll() {
   if (left !== undefined) takeKeyboard(chosen ? view : list);
 }
 
-/** Opens the only conversation, and finds that of a message whose address does not name it. */
+/** Opens the only conversation, or the conversation of the message in the page's address. */
 function completeAddress() {
   const { named, query, list: { totals, conversations } } = inbox;
   if (!chosen && selected && named?.id === selected) go(`#${named.of}/${selected}`, { replaces: true });
   else if (!chosen && !selected && opensItself && totals.conversations === 1 && !query) go(`#${conversations[0].number}`, { replaces: true });
 }
 
-/** Shows the request of an entry, unless another one is asked for meanwhile. */
+/** Shows the request of an entry, unless another one is opened before it is loaded. */
 async function show(entry) {
   opened = entry.id;
   await tried(async () => {
@@ -157,7 +157,7 @@ function go(address, { replaces = false } = {}) {
   readAddress({ keepsTrouble: replaces });
 }
 
-/** Shows what the address names. What the page has opened by itself leaves what went wrong in sight. */
+/** Shows the view of the page's address. An error stays visible if the page opened the view by itself. */
 function readAddress({ keepsTrouble = false } = {}) {
   if (document.activeElement !== document.body) left = chosen;
   const before = selected;
@@ -170,7 +170,7 @@ function readAddress({ keepsTrouble = false } = {}) {
   drawSoon();
 }
 
-/** Goes on in what is shown if what had the keyboard is gone, or is out of sight on a phone's width. */
+/** Moves the focus to the shown view if the focused element is gone, or hidden at a phone's width. */
 function takeKeyboard(view) {
   const from = left;
   left = undefined;
@@ -179,7 +179,7 @@ function takeKeyboard(view) {
   if (document.activeElement === document.body) searched.focus();
 }
 
-/** Looks for words, or shows all again. */
+/** Searches for words, or shows all again. */
 async function find(text, wait = 0) {
   searched.value = text;
   clearTimeout(searching);
@@ -187,7 +187,7 @@ async function find(text, wait = 0) {
   else if (text.trim() !== inbox.query) await tried(() => inbox.search(text))();
 }
 
-/** Shows the end of the chat, where what the recipient has just answered is or will be, and says where it went. */
+/** Shows the end of the chat, where the recipient's new reply is or will be, and its destination. */
 async function showAnswered(number) {
   await find("");
   await chat.showEnd();
@@ -213,12 +213,12 @@ function onKey(event) {
   }
 }
 
-/** Asks which faults are set; that this fails is told by the state of the connection. */
+/** Loads the faults; a failure is shown by the connection's state. */
 function refreshFaults(options) {
   faults?.refresh(options).catch(() => undefined);
 }
 
-/** Shows what went wrong instead of losing it. */
+/** Shows an error instead of losing it. */
 function tried(does, keepsTrouble = false) {
   return async (...given) => {
     trouble.hidden ||= !keepsTrouble;

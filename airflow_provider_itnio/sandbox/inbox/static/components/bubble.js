@@ -22,7 +22,7 @@ const CONTENTS = {
   template,
 };
 
-// What has become of a message, as WhatsApp draws it.
+// The statuses of a message, as WhatsApp draws them.
 const STATUSES = {
   accepted: ["pending", "Accepted"],
   sent: ["tick", "Sent"],
@@ -33,8 +33,8 @@ const STATUSES = {
 };
 
 /**
- * Shows the bubble of an entry; `quoted` is what it answers, if that is known. `open` shows its request; `answer`
- * keeps a choice and `quote` begins an answer, both missing where none can be kept.
+ * Shows the bubble of an entry; `quoted` is the message that it answers, if known. `open` shows its request; `answer`
+ * sends a choice and `quote` begins an answer, both missing if replies are not possible.
  */
 export function bubble(entry, { quoted, isSelected, open, answer, quote }) {
   const { kind, data, id, number, at } = entry;
@@ -72,7 +72,7 @@ export function bubble(entry, { quoted, isSelected, open, answer, quote }) {
   );
 }
 
-/** Tells whether a click is none on something to press, nor the end of selecting text. */
+/** Returns whether a click is neither on a control nor the end of a text selection. */
 export function opensByClick({ target, currentTarget }) {
   const selection = getSelection();
   return !target.closest("a, button, audio, video") && (selection.isCollapsed || !currentTarget.contains(selection.anchorNode));
@@ -102,13 +102,13 @@ function ofReply({ data }) {
   return data.choice === null ? words(data.text) : element("div", { class: "words", dir: "auto" }, data.text);
 }
 
-/** Shows a text, large if it is of up to three emoji alone. */
+/** Shows a text, in large type if it is only one to three emoji. */
 function words(text) {
   const isLarge = EMOJI.test(text) && [...new Intl.Segmenter().segment(text.replace(/\s/g, ""))].length <= MOST_LARGE_EMOJI;
   return element("div", { class: isLarge ? "words emoji" : "words", dir: "auto" }, formatted(text));
 }
 
-/** Shows the message that another one answers, by its words if it is known. */
+/** Shows the message that another one answers, by its text if it is known. */
 function quoteOf(id, quoted) {
   const who = quoted?.kind === "message" ? "Business" : "Recipient";
   return element("div", { class: `quoted ${quoted?.kind ?? "nowhere"}` },

@@ -10,8 +10,8 @@ import { watchReadingPlace } from "./reading_place.js";
 const A_PAGE = 100;
 
 /**
- * Makes the view of what is loaded of a conversation: its last page, more when asked for, and the newest while the end
- * is in sight.
+ * Creates the view of the loaded part of a conversation: its last page, more on request, and new entries while the
+ * end is visible.
  */
 export function makeChat(inbox, actions) {
   const { answer } = actions;
@@ -38,14 +38,14 @@ export function makeChat(inbox, actions) {
     marked = selected;
     if (!marked) shown = undefined;
     place.stay(); // what is put back into a page begins at its top, and something may just have grown
-    // Where more is still to be loaded, the end of what is drawn is not the end; nor is it when that has just come.
+    // If more is to be loaded, or was just loaded, the end of the drawn part is not the end of the chat.
     if (goesOn || part.after !== null) place.atEnd = false;
     goesOn = part.after !== null;
     if (!part.entries.length) place.atEnd = true;
-    // Read up there, nothing may be taken away; at the end, only the last page is kept.
+    // While the user reads older entries, nothing is removed; at the end, only the last page is kept.
     if (place.atEnd) part.trim(limit);
     if (place.atEnd) part.unseen = 0;
-    // Older bubbles go when the sandbox keeps no more of them; what is read is one that stays.
+    // Bubbles that the sandbox no longer stores are removed, except the one that is read.
     place.remember(part.entries[0]?.number);
     draw(list, bubbles());
     draw(scroll,
@@ -75,19 +75,19 @@ export function makeChat(inbox, actions) {
     draw(list); // another part keeps nothing of it, not even where Tab leads to
   }
 
-  /** Shows the end, where what the recipient has just answered is or will be. */
+  /** Shows the end, where the recipient's new reply is or will be. */
   async function showEnd() {
     if (part.after !== null) await actions.toEnd();
     else place.toEnd();
   }
 
-  /** Says where the reply went that the recipient has just given. */
+  /** Shows the destination of the recipient's new reply. */
   function tellWhereItWent(words) {
     went = words;
     redraw();
   }
 
-  /** Takes the keyboard. */
+  /** Takes the focus. */
   function focus() {
     const takes = ['article[tabindex="0"]', "textarea", "button"].map((one) => root.querySelector(one)).find(Boolean);
     takes.focus({ preventScroll: true });
@@ -106,7 +106,7 @@ export function makeChat(inbox, actions) {
     return head(actions.back, avatar(of), element("h2", { dir: "ltr" }, `+${of}`), element("p", {}, about), answer && windowOf(of));
   }
 
-  /** Says whether an ordinary message arrives now, and says so anew once that changes. */
+  /** Shows whether an ordinary message arrives now, and updates this when it changes. */
   function windowOf(number) {
     const { isOpen, until } = inbox.window(number);
     clearTimeout(closing);
@@ -125,7 +125,7 @@ export function makeChat(inbox, actions) {
     return part.unseen > 0 && button({ class: "newer", onclick: showEnd }, icon("down"), element("span", {}, `${part.unseen} new`));
   }
 
-  /** Gives the bubbles, the first of each day under its name. */
+  /** Returns the bubbles, with the date above the first one of each day. */
   function bubbles() {
     let before;
     return part.entries.map((entry) => {
@@ -147,7 +147,7 @@ export function makeChat(inbox, actions) {
     actions.open(entry);
   }
 
-  /** Brings the bubble that an address names into sight, once. */
+  /** Scrolls to the bubble in the page's address, once. */
   function show() {
     shown = marked;
     const article = articles().find((one) => one.dataset.id === marked);
@@ -155,7 +155,7 @@ export function makeChat(inbox, actions) {
     keepInTabOrder(article);
   }
 
-  /** Loads a page and draws it; where the button to do so goes, what stood next to it takes the keyboard. */
+  /** Loads a page and draws it; if the button for it disappears, the element next to it takes the focus. */
   async function more(side) {
     const [of, had] = [part, document.activeElement];
     const next = articles().at(side === "before" ? 0 : -1);
@@ -177,7 +177,7 @@ export function makeChat(inbox, actions) {
     isLoading = false;
   }
 
-  /** Tells no more of what came, as the end is in sight. */
+  /** Hides the count of new entries, since the end is visible. */
   function readNews() {
     if (!part?.unseen || part.after !== null) return;
     part.unseen = 0;

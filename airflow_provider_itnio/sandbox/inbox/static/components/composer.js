@@ -1,17 +1,17 @@
-// The field at the bottom, where one types as the recipient, and where the last reply went.
+// The field at the bottom for replies as the recipient, and the destination of the last reply.
 
 import { element, icon, tool } from "../lib/dom.js";
 import { withoutMarks } from "../lib/formatting.js";
 
 /**
- * Makes the field, which keeps what each recipient has begun until it is sent. `answer` keeps a reply, `isKnown` says
- * whether a message can still be answered, `redraw` draws the field.
+ * Creates the field, which stores a draft for each recipient. `answer` sends a reply, `isKnown` returns whether a
+ * message can still be answered, `redraw` draws the field.
  */
 export function makeComposer(answer, isKnown, redraw) {
   const drafts = new Map();
   return { form, quote };
 
-  /** Describes the field of a recipient; `went` says where the last reply went. */
+  /** Describes the field of a recipient; `went` is the destination of the last reply. */
   function form(number, went) {
     const draft = draftOf(number);
     const { text, quoted } = draft;
@@ -30,7 +30,7 @@ export function makeComposer(answer, isKnown, redraw) {
     );
   }
 
-  /** Lets the answer of a recipient name a message that it answers, or none. */
+  /** Sets the message that the recipient's reply answers, or none. */
   function quote(number, message) {
     change(number, { quoted: message });
     document.querySelector(".composer textarea").focus();
@@ -53,7 +53,7 @@ export function makeComposer(answer, isKnown, redraw) {
       event.stopPropagation();
       quote(number, undefined);
     }
-    // Enter also ends the choice of a Chinese word, and is no answer then.
+    // Enter also ends the input of a Chinese word; then it does not send.
     if (event.key === "Enter" && !event.shiftKey && !event.isComposing) send(event, number);
   }
 
@@ -61,10 +61,10 @@ export function makeComposer(answer, isKnown, redraw) {
     event.preventDefault();
     const { text, quoted } = draftOf(number);
     if (!text.trim()) return;
-    // Emptied before the sandbox has answered: Enter pressed twice sends once, and what is typed meanwhile stays.
+    // Cleared before the sandbox answers, so that pressing Enter twice sends once, and later typing is kept.
     change(number, { text: "", quoted: undefined });
     if (await answer({ recipient: number, text, message_id: quoted?.id })) return;
-    // What was not kept is put back before whatever was typed since.
+    // A reply that failed is put back in front of later typing.
     const since = draftOf(number);
     change(number, { text: [text, since.text].filter(Boolean).join("\n"), quoted: quoted ?? since.quoted });
   }

@@ -5,7 +5,7 @@ import { withoutMarks } from "../lib/formatting.js";
 import { FAILURES } from "../lib/model.js";
 import { clockOrDay } from "../lib/times.js";
 
-/** Makes the list out of where to draw it, what chooses a row, and what loads more of them. */
+/** Creates the list from its element, the function that selects a row, and the one that loads more rows. */
 export function makeConversationList(root, choose, more) {
   const rows = () => [...root.querySelectorAll(".conversation")];
   root.onkeydown = (event) => walk(event, rows());
@@ -24,7 +24,7 @@ export function makeConversationList(root, choose, more) {
     keepOne();
   }
 
-  /** Gives the keyboard to the row of a number, or the one that has it when Tab comes. */
+  /** Focuses the row of a number, or the row that Tab would focus. */
   function focus(number) {
     (rows().find((one) => one.dataset.number === number) ?? rows().find((one) => one.tabIndex === 0))?.focus();
   }

@@ -1,4 +1,4 @@
-// What opens over the page. Escape closes it, and the keyboard goes back to where it was.
+// Dialogs. Escape closes them, and the focus returns to where it was.
 
 import { about, element, make, tool } from "../lib/dom.js";
 import { objectsAt, textAt } from "../lib/reading.js";
@@ -20,7 +20,7 @@ function ask(kind, title, content, done) {
   dialog.showModal();
 }
 
-/** Asks whether all is to be forgotten. */
+/** Asks whether to delete everything. */
 export function confirmClear(clear) {
   ask("question", "Clear the inbox?", [
     element("p", {}, "Messages, replies and failed requests are forgotten, here and in the JSON API."),
@@ -31,7 +31,7 @@ export function confirmClear(clear) {
   ], (_, pressed) => pressed === "clear" && clear());
 }
 
-/** Opens the list of a message, one row of it to choose and send; without `answer` it can only be looked at. */
+/** Opens the list of a message, to choose and send one row; without `answer` it is read-only. */
 export function openList(content, answer) {
   const sections = objectsAt(content, "action", "sections").map((section) =>
     element("fieldset", {}, element("legend", { dir: "auto" }, textAt(section, "title")), objectsAt(section, "rows").map(rowOf)),
@@ -48,7 +48,7 @@ function rowOf(row) {
   );
 }
 
-/** Asks for the place that a recipient sends. */
+/** Asks for the location that a recipient sends. */
 export function askForLocation(send) {
   const fields = Object.entries(SOMEWHERE).map(([name, value]) =>
     element("label", {},

@@ -7,7 +7,7 @@ import { explanation } from "./request_pane.js";
 
 const A_PAGE = 100;
 
-/** Makes the list of failures, a view of the middle pane. */
+/** Creates the list of failures, a view of the middle pane. */
 export function makeFailureList(inbox, actions) {
   const root = make(element("div", { class: "view" }));
   let part;

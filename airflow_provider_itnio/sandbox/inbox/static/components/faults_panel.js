@@ -1,10 +1,10 @@
-// What goes wrong on purpose: what the next answers will be, and what share of the messages fails at random.
+// Faults: the next answers, and the shares of messages that fail at random.
 
 import { button, element } from "../lib/dom.js";
 
 const TITLE = "Faults";
 
-// Each with its default value, what to post of it, and what the command line calls it.
+// Each with its default value, the JSON to post, and its name on the command line.
 const HOW = {
   status: { label: "refused with the code", value: "-12", fault: (value) => ({ status: value }), share: (value) => value },
   http: { label: "answered by HTTP", value: "503", fault: (value) => ({ http_status: Number(value) }), share: (value) => value },
@@ -13,7 +13,7 @@ const HOW = {
   late: { label: "late by seconds", value: "5", fault: (value) => ({ delay: Number(value) }) },
 };
 
-/** Shows the faults of a sandbox in the right pane, and sets and clears them by its API; `opener` says how many are set. */
+/** Shows the faults of a sandbox in the right pane, and sets and clears them by its API; `opener` shows their number. */
 export function makeFaultsPanel(source, pane, opener, tried) {
   let faults = { next: [], random: [] };
   let asked = { amount: "1", of: "next", how: "status", value: HOW.status.value };
@@ -41,7 +41,7 @@ export function makeFaultsPanel(source, pane, opener, tried) {
     );
   }
 
-  /** Asks what is set; with `always: false` only if requests may have changed it, or it can be seen. */
+  /** Loads the faults; with `always: false` only if requests may have changed them, or they are visible. */
   async function refresh({ always = true } = {}) {
     if (!always && !faults.next.length && !isShown()) return;
     faults = await source.faults();
@@ -55,7 +55,7 @@ export function makeFaultsPanel(source, pane, opener, tried) {
     if (isShown()) show();
   }
 
-  /** Takes what was chosen; a way that shares of messages do not have gives place to another one. */
+  /** Applies a choice; if it is not available for shares of messages, selects another one. */
   function ask({ name, value }) {
     const before = asked.how;
     asked = { ...asked, [name]: value };

@@ -9,11 +9,11 @@ const KINDS = { image: "Image", sticker: "Sticker", audio: "Audio", video: "Vide
 const UNITS = ["B", "kB", "MB", "GB"];
 const ENDING = /\.([a-z0-9]{1,5})$/i;
 
-// What has been found out of each file: `isMissing`, or its length in `bytes`.
+// What is known of each file: `isMissing`, or its size in `bytes`.
 const known = new WeakMap();
 export const found = { times: 0 };
 
-/** What each kind of file is shown as. */
+/** How each kind of file is shown. */
 export const FILES = {
   image: (content) => [picture(content, "image"), caption(content)],
   sticker: (content) => picture(content, "sticker"),
@@ -56,7 +56,7 @@ function documentCard(content) {
   );
 }
 
-/** Stands for a file that cannot be loaded: its kind, its name and the link. */
+/** Replaces a file that cannot be loaded by its kind, its name and the link. */
 function missing(content, kind) {
   const link = textAt(content, "link");
   const name = textAt(content, "filename") || fileName(link);
@@ -69,7 +69,7 @@ function missing(content, kind) {
 
 const loadable = (content) => known.get(content)?.isMissing ? undefined : webAddress(textAt(content, "link"))?.href;
 
-/** Keeps what has been found out of a file, and lets the page draw it. */
+/** Stores what is known of a file, and redraws the page. */
 function tell(content, it) {
   known.set(content, it);
   found.times += 1;
@@ -84,15 +84,15 @@ function whenSeen(node, then) {
   }).observe(node);
 }
 
-/** Finds out whether a document is there and, if its server lets pages know, how large it is. */
+/** Checks whether a document exists and, if its server allows it, how large it is. */
 async function lookUp(link) {
   const options = { method: "HEAD", credentials: "omit", referrerPolicy: "no-referrer", cache: "no-store" };
   try {
     const answer = await fetch(link, options);
-    // The length of a refusal is not that of the file: a link may be signed for GET alone.
+    // The size of an error page is not the file's: a link may be signed for GET only.
     return { isMissing: [404, 410].includes(answer.status), bytes: answer.ok && Number(answer.headers.get("Content-Length")) };
   } catch {
-    // Most servers let no page read an answer; that there is one can be seen anyway.
+    // Most servers do not let pages read an answer, but the page can see that there is one.
     return fetch(link, { ...options, mode: "no-cors" }).then(() => ({}), () => ({ isMissing: true }));
   }
 }

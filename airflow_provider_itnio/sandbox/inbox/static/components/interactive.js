@@ -1,4 +1,4 @@
-// Messages to answer by pressing something: reply buttons, lists and requests for a location.
+// Interactive messages: reply buttons, lists and location requests.
 
 import { button, element, icon, oneAtATime } from "../lib/dom.js";
 import { askForLocation, openList } from "./dialogs.js";
@@ -7,8 +7,8 @@ import { formatted } from "../lib/formatting.js";
 import { objectsAt, textAt, valueAt } from "../lib/reading.js";
 
 /**
- * Shows an interactive message; `answer` takes what the recipient chose, and is missing where none can be kept;
- * `chosen` is what was chosen already.
+ * Shows an interactive message; `answer` gets the recipient's choice, and is missing if replies are not possible;
+ * `chosen` is the previous choice.
  */
 export function interactive(content, { answer, chosen }) {
   return [
@@ -39,7 +39,7 @@ function choices(content, answer, chosen) {
   ];
 }
 
-/** Shows a button to answer with; like on a phone, once one of a message was chosen, none can be pressed again. */
+/** Shows a reply button; as on a phone, only one button of a message can be pressed, once. */
 export function replyButton(label, value, chosen, pressed) {
   const isChosen = value === chosen;
   return choice("reply", label, chosen === undefined ? pressed : () => undefined, {

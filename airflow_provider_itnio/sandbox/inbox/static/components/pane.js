@@ -4,7 +4,7 @@ import { draw, element, tool } from "../lib/dom.js";
 
 export const PHONE = matchMedia("(max-width: 46rem)");
 
-/** Makes the pane out of its element, what lies below it when it is a sheet, and what to do to close it. */
+/** Creates the pane from its element, the element below it when it is a sheet, and the function that closes it. */
 export function makePane(root, others, close) {
   const pane = {
     contains: (node) => root.contains(node),
@@ -13,8 +13,8 @@ export function makePane(root, others, close) {
     get isSheet() { return pane.isOpen && PHONE.matches; }, // and covers what it belongs to
 
     /**
-     * Shows something under a title, with `tools` beside it; it takes the keyboard if it covers what had it. What is
-     * shown anew by the same `key` stays where one reads it.
+     * Shows content under a title, with `tools` next to it; it takes the focus if it covers the focused element.
+     * Content with the same `key` keeps its scroll position.
      */
     show(title, key, tools, ...content) {
       const opens = !pane.isOpen;
@@ -30,14 +30,14 @@ export function makePane(root, others, close) {
       if (opens && (pane.isSheet || !document.activeElement.checkVisibility())) root.querySelector("header > .tool").focus();
     },
 
-    /** Shows nothing. */
+    /** Hides the pane. */
     hide() {
       root.dataset.empty = "";
       fill("Request", element("p", { class: "empty" }, "Choose a message to see its request, the answer and what was pushed."));
     },
   };
 
-  // What lies below a sheet takes no clicks, so that one beside the sheet meets the page itself.
+  // Elements below a sheet get no clicks, so that a click next to the sheet reaches the page.
   document.addEventListener("click", ({ target }) => target.contains(root) && target !== root && pane.isSheet && close());
   PHONE.addEventListener("change", cover);
   pane.hide();

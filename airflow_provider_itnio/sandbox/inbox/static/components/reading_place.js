@@ -1,21 +1,21 @@
-// Where one reads in a list of bubbles: its end, or some bubble, stays in sight whatever comes, goes or grows.
+// Keeps the reading position in a list of bubbles, at its end or at a bubble, when bubbles are added, removed or grow.
 
 const NEAR_THE_END = 60;
 
-/** Watches a list in what scrolls it; `reachedEnd` is told when its end is in sight. */
+/** Watches a list in its scroll container; `reachedEnd` is called when its end is visible. */
 export function watchReadingPlace(scroll, list, reachedEnd) {
   const place = { atEnd: true, remember, hold, stay, toEnd, show };
   let read = [];
   let settled = {};
   scroll.addEventListener("scroll", scrolled, { passive: true });
-  // Pictures grow when they are loaded, and so does the field below; the end, or what is read, stays in sight.
+  // Pictures grow when they are loaded, and so does the field below; the reading position stays visible.
   const grown = new ResizeObserver(stay);
   for (const one of [list, scroll]) grown.observe(one);
   return place;
 
   /**
-   * Remembers the bubble that is read, from `oldest` on, and where it stands: by its top, or if that is out of
-   * sight by the end of it and of each part of it at the edge, the innermost first.
+   * Remembers the bubble that is read, from `oldest` on, and its position: by its top, or if that is not visible,
+   * by the ends of the bubble and of its parts at the edge, the innermost first.
    */
   function remember(oldest = 0) {
     const edge = scroll.getBoundingClientRect().top;
@@ -29,14 +29,14 @@ export function watchReadingPlace(scroll, list, reachedEnd) {
     }
   }
 
-  /** Puts what is read back to where it stood, whatever has come, gone or grown around it. */
+  /** Restores the position of the bubble that is read. */
   function hold() {
     const held = read.find(({ part }) => part.isConnected);
     if (held) scroll.scrollTop += held.part.getBoundingClientRect()[held.side] - held.at;
     settle();
   }
 
-  /** Keeps the end in sight, or what is read; where that has come to the very end, the end from then on. */
+  /** Keeps the end or the bubble that is read visible; at the very end, follows the end from then on. */
   function stay() {
     if (!scroll.clientHeight) return; // out of sight, nothing stands anywhere
     if (!place.atEnd) hold();
@@ -63,12 +63,12 @@ export function watchReadingPlace(scroll, list, reachedEnd) {
     remember();
   }
 
-  /** Says how much there is below what is in sight, in pixels. */
+  /** Returns the height below the visible part, in pixels. */
   function below() {
     return scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight;
   }
 
-  /** Notes where the list stands now, so that a move that follows can be told from one that was made here. */
+  /** Stores the scroll position, to distinguish a later scroll of the user from one that was made here. */
   function settle() {
     settled = { top: scroll.scrollTop, height: list.offsetHeight, room: scroll.clientHeight };
   }
@@ -78,7 +78,7 @@ export function watchReadingPlace(scroll, list, reachedEnd) {
     settled.top = scroll.scrollTop;
     const isGrowing = list.offsetHeight !== settled.height || scroll.clientHeight !== settled.room;
     if (!isGrowing) return noteWhereItIs(below() < NEAR_THE_END);
-    // What has grown since, such as what one types, is about to be made up for: of this only what a person has moved counts.
+    // Growth since then, such as of the field, is corrected elsewhere: only scrolling by the user counts here.
     if (moved < 0) place.atEnd = false;
     for (const one of read) one.at -= moved;
   }

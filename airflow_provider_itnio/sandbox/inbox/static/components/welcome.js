@@ -1,4 +1,4 @@
-// What the middle pane shows while no conversation is chosen: how to begin, or what to do.
+// The middle pane without a selected conversation: how to begin, or what to do.
 
 import { copyButton } from "../lib/copying.js";
 import { button, draw, element, make, oneAtATime } from "../lib/dom.js";

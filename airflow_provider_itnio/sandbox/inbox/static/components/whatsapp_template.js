@@ -1,4 +1,4 @@
-// WhatsApp templates: name, language and parameters. Their text is with WhatsApp, so only these can be shown.
+// WhatsApp templates: name, language and parameters. Only WhatsApp knows their text.
 
 import { locationCard } from "./cards.js";
 import { element, icon } from "../lib/dom.js";
@@ -8,7 +8,7 @@ import { objectsAt, textAt, valueAt } from "../lib/reading.js";
 
 const SHOWN = { __proto__: null, ...FILES, location: locationCard };
 
-/** Shows a WhatsApp template; `answer` takes what the recipient pressed, `chosen` is what was pressed already. */
+/** Shows a WhatsApp template; `answer` gets the button that is pressed, `chosen` is the button pressed before. */
 export function template(content, { answer, chosen }) {
   const components = objectsAt(content, "components");
   const buttons = components.filter((one) => textAt(one, "type") === "button");

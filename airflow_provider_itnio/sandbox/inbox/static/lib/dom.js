@@ -1,11 +1,11 @@
-// Drawing the page: what is wanted is described, and of what is there only what differs is changed.
+// Drawing the page: the wanted state is described, and only the differences are changed in the DOM.
 
 const SVG = "http://www.w3.org/2000/svg";
 const OF_SVG = ["svg", "path"];
 const NO_ATTRIBUTES = ["key", "state", "value", "made"];
 const NOTHING = [undefined, null, false, ""];
 
-/** What is wanted; an object that comes with a message is none, so that it can't be taken for an element. */
+/** The description of an element. It is a class, so that an object in a message can't be taken for an element. */
 class Description {
   constructor(name, properties, children) {
     Object.assign(this, { name, properties, children });
@@ -20,7 +20,7 @@ class Description {
  */
 export const element = (name, properties = {}, ...children) => new Description(name, properties, children);
 
-/** Makes what is described; what is a node already stays that one. */
+/** Creates the described node; an existing node is returned. */
 export function make(wanted) {
   if (wanted instanceof Node) return wanted;
   const { name } = wanted;
@@ -29,7 +29,7 @@ export function make(wanted) {
   return made;
 }
 
-/** Draws what is wanted into a parent. What stays keeps the keyboard, its place and what plays. */
+/** Draws descriptions into a parent. Nodes that stay keep focus, scroll position and playback. */
 export function draw(parent, ...wanted) {
   const all = present(wanted);
   if (!parent.firstChild) return parent.append(...all.map(make));
@@ -46,11 +46,11 @@ export function draw(parent, ...wanted) {
     else parent.insertBefore(node, place);
   }
   while (place) [place] = [place.nextSibling, remove(place)];
-  // A node that is moved loses the keyboard.
+  // A node that is moved loses the focus.
   if (focused !== document.activeElement && parent.contains(focused)) focused.focus({ preventScroll: true });
 }
 
-/** Gives the children that are something; whatever is no element is a text. */
+/** Returns the children that are not empty; anything but an element becomes text. */
 export function present(children) {
   return children
     .map((child) => (typeof child === "function" ? child() : child))
@@ -80,7 +80,7 @@ function update(node, wanted) {
   if (!before) properties.made?.(node);
 }
 
-/** Takes a node away; the keyboard, if it was there, goes to what it stood in. */
+/** Removes a node; if it had the focus, its parent gets it. */
 function remove(node) {
   const around = node.contains(document.activeElement) && node.parentElement.closest("[tabindex]");
   node.remove();
@@ -127,7 +127,7 @@ export function icon(name) {
 /** Describes a button that does something. */
 export const button = (properties, ...children) => element("button", { type: "button", ...properties }, ...children);
 
-/** Describes a button that shows an icon alone. */
+/** Describes a button that only shows an icon. */
 export const tool = (name, label, onclick, kind = "tool") => button({ class: kind, title: label, "aria-label": label, onclick }, icon(name));
 
 /** Describes a name with lines about it below. */
@@ -147,7 +147,7 @@ export function head(back, avatar, ...who) {
 
 const busy = new WeakSet();
 
-/** Makes a listener that does nothing while an earlier call of it on the same element is not done. */
+/** Returns a listener that does nothing while a previous call on the same element is still running. */
 export function oneAtATime(does) {
   return async ({ currentTarget }) => {
     if (busy.has(currentTarget)) return;
@@ -160,7 +160,7 @@ export function oneAtATime(does) {
   };
 }
 
-/** Gives the keyboard to the one that an arrow key, Home or End leads to from the one that has it. */
+/** Moves the focus to the item for an arrow key, Home or End. */
 export function walk(event, items, at = items.findIndex((one) => one.contains(event.target))) {
   const next = items[{ ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: items.length - 1 }[event.key]];
   if (at < 0 || !next) return;
@@ -168,7 +168,7 @@ export function walk(event, items, at = items.findIndex((one) => one.contains(ev
   next.focus();
 }
 
-/** Lets Tab reach one of the items alone, with all that can be pressed in it. */
+/** Lets Tab reach only one of the items, with the controls in it. */
 export function keepOneInTabOrder(items, kept) {
   for (const item of items) {
     const index = item === kept ? 0 : -1;

@@ -1,4 +1,4 @@
-// What is loaded of the inbox: the conversations in short, one chat and the failed requests.
+// The loaded data of the inbox: summaries of the conversations, one chat and the failed requests.
 
 import { textAt } from "./reading.js";
 
@@ -9,7 +9,7 @@ const ROWS = 300;
 // What comes meanwhile is loaded and drawn together.
 const REFRESH_EVERY = 500;
 
-/** A stretch of a chat or of the failed requests, oldest first, without a gap. */
+/** A contiguous part of a chat or of the failed requests, oldest first. */
 class Part {
   entries = [];
   before = null; // older ones are kept
@@ -26,21 +26,21 @@ class Part {
     this.#ask = (asked) => source.items(of, { q, ...asked });
   }
 
-  /** Loads the end, or what stands around a number. */
+  /** Loads the end, or the entries around a number. */
   async begin(number) {
     if (!number) return this.earlier();
     await this.earlier(A_PAGE / 2, number + 1);
     await this.later(A_PAGE / 2);
   }
 
-  /** Loads what stands before what is loaded. */
+  /** Loads entries before the loaded ones. */
   async earlier(limit = A_PAGE, from = this.before) {
     const { items, before } = await this.#ask({ before: from, limit });
     this.before = before;
     this.entries.unshift(...this.#read(items));
   }
 
-  /** Loads what stands after what is loaded. */
+  /** Loads entries after the loaded ones. */
   async later(limit = A_PAGE) {
     const last = this.entries.at(-1);
     if (!last) return this.earlier();
@@ -49,14 +49,14 @@ class Part {
     this.entries.push(...this.#read(items));
   }
 
-  /** Loads what a search finds in what came since. */
+  /** Loads new entries that match the search. */
   async refresh() {
     const known = this.entries.length;
     if (this.after === null) do await this.later(); while (this.after !== null);
     this.unseen += this.entries.length - known;
   }
 
-  /** Takes what came, or only counts it while what stands before it is not loaded. */
+  /** Adds a new entry, or only counts it if the entries before it are not loaded. */
   add(items) {
     const last = Math.max(this.#heard, this.entries.at(-1)?.number ?? 0);
     const isHere = ({ kind, of, number }) => number > last && (this.of === FAILURES ? kind === "failure" : of === this.of);
@@ -66,7 +66,7 @@ class Part {
     if (this.after === null) this.entries.push(...entries);
   }
 
-  /** Takes what has become of a message. */
+  /** Updates the status of a message. */
   change({ status, reply }) {
     const entry = this.find(status?.id ?? reply?.answers);
     if (status && entry) Object.assign(entry.data, status);
@@ -77,7 +77,7 @@ class Part {
     return this.entries.find((entry) => entry.id === id);
   }
 
-  /** Forgets the oldest but for so many. */
+  /** Drops the oldest entries except a number of them. */
   trim(limit) {
     if (this.entries.length <= limit) return;
     this.entries = this.entries.slice(-limit);
@@ -89,7 +89,7 @@ class Part {
   }
 }
 
-/** What the page shows. It loads one thing after the other, so that nothing older is taken for the latest. */
+/** The data of the page. It loads one list at a time, so that an old answer never replaces a newer one. */
 export class Inbox {
   list;
   query = "";
@@ -108,13 +108,13 @@ export class Inbox {
   #source;
   #changed;
 
-  /** Takes where it is loaded from, and what to call after each change. */
+  /** Takes the source of the data, and a function to call after each change. */
   constructor(source, changed) {
     this.#source = source;
     this.#changed = changed;
   }
 
-  /** Loads everything anew, and gives the place from which the stream of events goes on. */
+  /** Reloads everything, and returns the position from which to read events. */
   load() {
     this.#begun = true;
     return this.#inTurn(() => {
@@ -129,7 +129,7 @@ export class Inbox {
     return this.#begun ? this.#inTurn(() => this.#load()) : undefined;
   }
 
-  /** Loads what holds some words. */
+  /** Loads the entries that contain some words. */
   search(query) {
     this.query = query.trim();
     this.#rows = ROWS;
@@ -142,7 +142,7 @@ export class Inbox {
     return this.#inTurn(() => this.#load({ anew: true }));
   }
 
-  /** Loads what stands "before" or "after" what is loaded of a chat or of the failed requests. */
+  /** Loads entries "before" or "after" the loaded part of a chat or of the failed requests. */
   more(part, side) {
     return this.#inTurn(() => part === this.partOf(part.of) && part[side] !== null && (side === "before" ? part.earlier() : part.later()));
   }
@@ -153,7 +153,7 @@ export class Inbox {
     return this.#inTurn(() => this.#load());
   }
 
-  /** Takes what the sandbox tells: what came, and what changed of it. */
+  /** Applies events of the sandbox: new entries and changes. */
   hear(items) {
     this.#news.push(...items);
     if (this.#waits) return;
@@ -162,17 +162,17 @@ export class Inbox {
     setTimeout(refresh, this.#refreshed + REFRESH_EVERY - performance.now());
   }
 
-  /** Loads what could not be loaded while the sandbox was away. */
+  /** Loads what could not be loaded while the sandbox was unreachable. */
   catchUp() {
     if (this.#behind) this.load().catch(() => undefined);
   }
 
-  /** Gives what is loaded of a chat or of the failed requests. */
+  /** Returns the loaded part of a chat or of the failed requests. */
   partOf(of) {
     return this.#parts.find((part) => part.of === of && part.query === this.query);
   }
 
-  /** Gives the message or reply with an id; if it is not loaded, it is once it is found. */
+  /** Returns the message or reply with an id; one that is not loaded is searched for. */
   find(id) {
     const known = this.#chat?.find(id) ?? this.#quoted.get(id);
     if (!known && !this.#quoted.has(id)) this.#findQuoted(id, this.#store);
@@ -180,16 +180,16 @@ export class Inbox {
     return known && this.keeps(known) ? known : undefined;
   }
 
-  /** Tells whether the sandbox still keeps an entry. */
+  /** Returns whether the sandbox still stores an entry. */
   keeps = ({ store, kind, number }) => store === this.#store && number >= this.list.oldest[kind];
 
-  /** Gives the numbers of a chat: how much stands in it, and how much of it was found. */
+  /** Returns the counts of a chat: its entries, and those found by the search. */
   counts(of) {
     const { chat } = this.list;
     return chat?.number === of ? chat : { messages: 0, replies: 0, failures: 0, found: 0 };
   }
 
-  /** Tells whether the 24-hour window of a chat is open, and until when if that is known. */
+  /** Returns whether the 24-hour window of a chat is open, and until when if that is known. */
   window(of) {
     const { window_until: given } = this.counts(of);
     const until = given && new Date(given);
@@ -235,7 +235,7 @@ export class Inbox {
     for (const one of news) this.#chat?.change(one);
   }
 
-  /** Gives the conversations as far as they are shown. */
+  /** Returns the conversations that are shown. */
   async #conversations() {
     const asked = { chat: this.#place.of === FAILURES ? "" : this.#place.of, q: this.query };
     const list = await this.#source.conversations(asked);
@@ -271,10 +271,10 @@ export class Inbox {
   }
 }
 
-/** Names the sandbox that a list comes from: another one counts from 1 again. */
+/** Returns the name of a list's sandbox: another sandbox numbers its entries from 1 again. */
 const storeOf = ({ cursor }) => cursor.split(".")[0];
 
-/** Makes an entry of an item; `store` names the sandbox that keeps it. */
+/** Creates an entry from an item; `store` is the name of its sandbox. */
 function entryOf({ number, message, reply, failure, chosen }, store) {
   const data = message ?? reply ?? failure;
   return {

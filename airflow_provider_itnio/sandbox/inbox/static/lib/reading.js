@@ -1,6 +1,6 @@
-// Reading JSON that may be anything: the vendor accepts more than WhatsApp shows.
+// Reading any JSON by paths: the vendor accepts more than WhatsApp shows.
 
-/** Gives the value at the end of a path, undefined if there is none. */
+/** Returns the value at the end of a path, undefined if there is none. */
 export function valueAt(value, ...path) {
   for (const name of path) {
     value = value !== null && typeof value === "object" ? value[name] : undefined;
@@ -8,13 +8,13 @@ export function valueAt(value, ...path) {
   return value;
 }
 
-/** Gives the text at the end of a path, "" if there is no text, number or boolean. */
+/** Returns the text at the end of a path, "" if there is no text, number or boolean. */
 export function textAt(value, ...path) {
   const found = valueAt(value, ...path);
   return ["string", "number", "boolean"].includes(typeof found) ? String(found) : "";
 }
 
-/** Gives the entries at the end of a path that are objects. */
+/** Returns the entries at the end of a path that are objects. */
 export function objectsAt(value, ...path) {
   const found = valueAt(value, ...path);
   return Array.isArray(found) ? found.filter((one) => one !== null && typeof one === "object") : [];
