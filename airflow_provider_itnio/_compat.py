@@ -75,7 +75,7 @@ def failed_task_instances(
     :param run_id: the run.
     :param dag_run: the run from the callback's context.
     :param task_ids: the ids of the DAG's tasks.
-    :param in_database: whether Airflow 3's database is read, as ``dag.test()`` has no supervisor.
+    :param in_database: read Airflow 3's database, because ``dag.test()`` has no supervisor.
     :return: for each, the task's id and whether the task is mapped.
     :raises Exception: if Airflow does not return the states.
     """

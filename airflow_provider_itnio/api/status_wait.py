@@ -17,7 +17,7 @@ LAST_ANSWER: Final = 5.0
 """Seconds after the end of a wait in which the receiver's last answer is accepted."""
 
 _ORDER: Final = ("none", "sent", "delivered", "failed", "read")
-"""Which statuses are final for which: as the receiver has it."""
+"""Each status replaces those before it, as in the receiver."""
 
 log = NeverRaisingLog(__name__)
 
@@ -70,17 +70,17 @@ class StatusWait:
             pause = AFTER_ERROR
         else:
             self._statuses, self._problem = {name: self._latest(one) for name, one in answer.items()}, ""
-            told = self._statuses.values()
-            failed = sum(one.status == "failed" for one in told)
-            reached = sum(one.has_reached(self._until) for one in told)
-            if (failed and self._ends_on_failure) or failed + reached == len(told):
+            known = self._statuses.values()
+            failed = sum(one.status == "failed" for one in known)
+            reached = sum(one.has_reached(self._until) for one in known)
+            if (failed and self._ends_on_failure) or failed + reached == len(known):
                 return None
             pause = self._asked_at + LONGEST_WAIT - now  # a receiver under load answers early
         return None if now >= self._ends_at else max(0.0, min(pause, self._ends_at - now))
 
-    def _latest(self, told: MessageStatus) -> MessageStatus:
-        """Return what is known of a message: a receiver with a new database has forgotten it."""
-        return max(told, self._statuses.get(told.message_id, told), key=lambda one: _ORDER.index(one.status))
+    def _latest(self, new: MessageStatus) -> MessageStatus:
+        """Return the later one of two answers: a receiver with a new database has lost the first one."""
+        return max(new, self._statuses.get(new.message_id, new), key=lambda one: _ORDER.index(one.status))
 
     def result(self) -> dict[str, Any]:
         """Return the result of the wait, as plain JSON.

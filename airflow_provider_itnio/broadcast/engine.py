@@ -66,7 +66,7 @@ class Broadcast:
     :param record: the delivery record, with the outcomes of previous tries.
     :param kind: the messages' type, such as ``text``.
     :param delivery: what to do if a message's outcome is unknown.
-    :param max_in_flight: most requests that are open at a time; with a record, half of ``checkpoint_every``.
+    :param max_in_flight: open requests at a time; with a record, at most half of ``checkpoint_every``.
     :param messages_per_second: the most messages per second; ``None`` for no limit.
     :param checkpoint_every: the most messages whose outcome is lost if the worker is killed.
     :param keep_receipts: keep the receipt of each message.

@@ -16,9 +16,9 @@ from airflow_provider_itnio.delivery.policy import Cleared, TaskTry
 log = NeverRaisingLog(__name__)
 
 _VERSION: Final = 1
+"""Version of the entries' format; entries of other versions are not read."""
 _NO_KEY: Final = "itnio:none"
 """A key that is never written."""
-"""Version of the entries' format; entries of other versions are not read."""
 _WRITES: Final = 3
 """Attempts to write the outcome of a message."""
 _BETWEEN_WRITES: Final = 0.2

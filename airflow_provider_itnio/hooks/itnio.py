@@ -48,8 +48,8 @@ ACCEPTED_IS_NOT_DELIVERED: Final = (
 class ItnioHook(Files, ReceiverQuestions, _Hook):
     """Sends WhatsApp messages through the account of an ``itnio`` connection.
 
-    Hooks of one process share a client, so a hook is cheap to create. To send many messages from one event
-    loop, use one client for all of them::
+    The hooks of a connection share the process's client, so a hook is cheap to create. To send many messages
+    from one event loop, use one client for all of them::
 
         async with ItnioHook() as hook:
             await asyncio.gather(*(hook.asend(number, text="…") for number in numbers))

@@ -109,7 +109,7 @@ class WhatsAppNotifier(_Notifier):
     :param only_after_failure: for an ``on_success_callback``: send an alert only if the DAG, or the task, had
         failed before. The alert says in how many runs and for how long.
     :param timeout: seconds to wait for the whole response.
-    :param connect_timeout: seconds to wait for the TCP connection.
+    :param connect_timeout: seconds to connect, including DNS, proxy and TLS.
     :param max_attempts: attempts for an alert that was not sent, 1 to 10.
     :param link_expires_in: how long WhatsApp can fetch a file that is given as ``{"object": "s3://…"}``, a
         minute to 7 days, a timedelta or seconds.

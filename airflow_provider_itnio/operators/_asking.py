@@ -281,4 +281,4 @@ def nothing_was_pushed(question: Question) -> ReceiverError:
     why = "The receiver got no push about the question's messages: Itniotech does not push to it"
     if not any(one.has_usable_id for one in question.asked):
         why = "Itniotech returned no usable ids for the question's messages, and the receiver got no answer"
-    return ReceiverError(f"It is unknown whether anyone has answered. {why} (see docs/receipts.md)")
+    return ReceiverError(f"It is unknown whether anyone has answered. {why} (see docs/receiver.md)")

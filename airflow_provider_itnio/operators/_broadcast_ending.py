@@ -19,7 +19,7 @@ log = NeverRaisingLog(__name__)
 
 _WITHOUT_RECORD: Final = "Not retried: without a delivery record, a retry would message people again"
 _NOTHING_PUSHED: Final = (
-    "The receiver got no push about any message: Itniotech does not push to it (see docs/receipts.md)"
+    "The receiver got no push about any message: Itniotech does not push to it (see docs/receiver.md)"
 )
 _LISTED: Final = 50
 """Messages that an error names one by one."""

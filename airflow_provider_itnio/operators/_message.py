@@ -58,8 +58,8 @@ class WhatsAppMessageOperator(WhatsAppOperator):
     def build_message(self, context: Context) -> Mapping[str, Any]:
         """Return the message to send. Override it to compute the message when the task runs.
 
-        The returned message is not rendered as Jinja, except for ``{{ recipient.… }}`` in a broadcast. It is
-        not called by a retry that sends nothing because a previous try's message was accepted.
+        The returned message is not rendered as Jinja, except for ``{{ recipient.… }}`` in a broadcast. A
+        retry that sends nothing, because a previous try's message was accepted, does not call this method.
 
         :param context: the task's context.
         :return: message fields, as the operator takes them: ``{"text": "…"}``. By default, the task's own.

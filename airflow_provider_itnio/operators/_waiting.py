@@ -229,7 +229,7 @@ _AS_IT_IS: Final = (AirflowFailException, AirflowSkipException)
 
 _NOTHING_PUSHED: Final = (
     "the receiver got no push about it (if this happens for every message, Itniotech does not push to the "
-    "receiver: see docs/receipts.md)"
+    "receiver: see docs/receiver.md)"
 )
 
 

@@ -125,7 +125,7 @@ class WhatsAppSendOperator(RecordedSending, WhatsAppMessageOperator):
         sent if the receiver reports that the recipient's 24-hour window is closed, or that the message failed
         for that reason while the task waits. Needs a receiver. (templated)
     :param timeout: seconds to wait for the response; by default the connection's (30).
-    :param connect_timeout: seconds to wait for the TCP connection; by default the connection's (5).
+    :param connect_timeout: seconds to connect, including DNS, proxy and TLS; by default the connection's (5).
     :param max_attempts: attempts for a message that was not sent, within one try of the task, 1 to 10;
         by default the connection's (4).
     :param proxy: URL of an HTTP proxy; by default the connection's.

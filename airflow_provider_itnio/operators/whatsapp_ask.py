@@ -111,12 +111,12 @@ class WhatsAppAskOperator(AskingOperator):
     :param business_phone: the sender's number, 7 to 14 digits; the connection's by default. (templated)
     :param app_id: the sender's application; the connection's by default. (templated)
     :param itnio_conn_id: the connection, which names a receiver. (templated)
-    :param delivery: what to do if it is unknown whether a message was accepted: with ``at_least_once`` the
-        task's retries send it again, with ``at_most_once`` the task fails at once.
+    :param delivery: what to do if it is unknown whether any recipient got the question: with
+        ``at_least_once`` the task's retries ask again, with ``at_most_once`` the task fails at once.
     :param deferrable: wait in the triggerer, without a worker slot. ``None`` takes Airflow's
         ``[operators] default_deferrable``.
     :param timeout: seconds to wait for Itniotech's response to a request; by default the connection's (30).
-    :param connect_timeout: seconds to wait for the TCP connection; by default the connection's (5).
+    :param connect_timeout: seconds to connect, including DNS, proxy and TLS; by default the connection's (5).
     :param max_attempts: attempts for a message that was not sent, within one try of the task, 1 to 10;
         by default the connection's (4).
     :param proxy: URL of an HTTP proxy; by default the connection's.

@@ -270,7 +270,7 @@ class WhatsAppDeliveredSensor(_Sensor):
             return f"{text}. {event['problem']}"
         if found["none"] == len(self._sent.recipients):
             text += ". If the receiver gets no push about any message, Itniotech does not push to it"
-            text += " (see docs/receipts.md)"
+            text += " (see docs/receiver.md)"
         return text
 
     def _fail(self, error: Exception, cause: Exception | None = None) -> NoReturn:
