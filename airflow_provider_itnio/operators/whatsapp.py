@@ -278,16 +278,23 @@ class WhatsAppSendOperator(RecordedSending, WhatsAppMessageOperator):
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """Resume after a deferral. No error, not even one of Airflow's, lets a retry send the message again.
 
+        If no triggerer has asked the receiver in time, the task asks it.
+
         :param next_method: as Airflow passes it.
         :param next_kwargs: as Airflow passes it.
         :param context: the task's context.
         """
-        is_trigger_timeout(next_kwargs)
+        from airflow_provider_itnio.api.phone_numbers import normalize_phone
+
+        record = self._record_of(context)
         receipt = ((next_kwargs or {}).get("event") or {}).get("receipt") or {}
-        with (
-            self._failing_as_documented(),
-            never_sending_again(self._record_of(context), receipt.get("recipient", "")),
-        ):
+        with self._failing_as_documented(), never_sending_again(record, receipt.get("recipient", "")):
+            if is_trigger_timeout(next_kwargs):
+                earlier = record.earlier(normalize_phone(self.recipient))
+                if earlier and earlier.receipt:
+                    message_id = earlier.receipt["message_id"]
+                    event = wait_for_status(self.hook, message_id, self.wait_for, 0)
+                    return self._ended(earlier.receipt, event, record)
             return super().resume_execution(next_method, next_kwargs, context)
 
     def _wait(self, receipt: ReceiptDict, record: DeliveryRecord) -> ReceiptDict:

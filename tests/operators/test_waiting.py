@@ -208,10 +208,28 @@ def test_a_deferral_that_airflow_ends_lets_no_retry_send_again(maybe_store, sand
     left.method_name, left.kwargs = "__fail__", {"error": "Trigger timeout"}
     run.try_number -= 1
     context = run.begin()
-    with pytest.raises(Exception, match="Trigger timeout") as raised:
-        run.operator.resume_execution("__fail__", {"error": "Trigger timeout"}, context)
+    error = "Trigger timeout" if maybe_store is None else "Trigger failure"
+    with pytest.raises(Exception, match=error) as raised:
+        run.operator.resume_execution("__fail__", {"error": error}, context)
     assert isinstance(raised.value, AirflowFailException) == (maybe_store is None)
-    assert "The triggerer did not end the wait in time" in caplog.text
+    assert len(sandbox.messages) == 1
+    assert ("The triggerer did not end the wait in time" in caplog.text) == (maybe_store is None)
+
+
+def test_without_a_triggerer_it_asks_itself_in_the_end(store, sandbox, receiver):
+    run = waiting(store, to(NEVER_PUSHED), deferrable=True)
+    deferred(run)
+
+    def ends():
+        run.try_number -= 1
+        context = run.begin()
+        return run.operator.resume_execution("__fail__", {"error": "Trigger timeout"}, context)
+
+    with pytest.raises(NotDeliveredError, match="the receiver got no push about it"):
+        ends()
+    receiver.push(status_push(sandbox.messages[0].id, "delivered"))
+    assert ends()["status"] == "delivered"
+    assert len(sandbox.messages) == 1
 
 
 def test_a_retry_of_a_deferred_task_waits_for_the_same_message(store, sandbox):
