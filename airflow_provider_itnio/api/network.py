@@ -111,7 +111,7 @@ def tls_context(*, timed: bool = True) -> ssl.SSLContext:
     """Return the process's TLS context, which always verifies certificate and host name.
 
     Creating one costs many times what a message costs, so it is cached for each setting of the environment.
-    It trusts the bundle of ``REQUESTS_CA_BUNDLE`` or ``CURL_CA_BUNDLE``; else of ``SSL_CERT_FILE`` or
+    It trusts the bundle of ``REQUESTS_CA_BUNDLE`` or ``CURL_CA_BUNDLE``; else those of ``SSL_CERT_FILE`` and
     ``SSL_CERT_DIR``; else those of the system and of certifi.
 
     :param timed: whether its sockets have a deadline, which ``BlockingClient`` sets.
