@@ -1,4 +1,4 @@
-// The request behind a message, a failure or a reply: what came, byte for byte but for secrets, and the answer.
+// The request of a message, a failure or a reply, byte for byte except secrets, and its answer.
 
 import { copyButton } from "../lib/copying.js";
 import { asCurl } from "../lib/curl.js";
@@ -7,7 +7,7 @@ import { element } from "../lib/dom.js";
 const LONGEST_COLOURED = 50_000;
 const TOKENS = /("(?:[^"\\]|\\.)*")(\s*:)?/g;
 
-/** Shows all that is known of an exchange in the right pane. */
+/** Shows all data of an exchange in the right pane. */
 export function showRequest(pane, { number, message, reply, failure, request, pushes }) {
   const sent = request ? request.body ?? request.raw_body : reply.body;
   const tools = [copyButton("Copy", () => asText(sent)), request && copyButton("Copy as curl", () => asCurl(request))];
@@ -65,7 +65,7 @@ function json(value) {
 
 const asText = (value) => (typeof value === "string" ? value : JSON.stringify(value, null, 2));
 
-/** Tells keys from texts by colour; each text keeps the direction of its own script. */
+/** Colours keys and texts differently; each text keeps the direction of its script. */
 function coloured(text) {
   if (text.length > LONGEST_COLOURED) return text;
   const shown = [];

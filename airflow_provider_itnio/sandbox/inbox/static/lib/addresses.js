@@ -1,4 +1,4 @@
-// Links of messages: what may be followed or loaded, and what it is called.
+// Links in messages: which may be followed or loaded, and their names.
 
 import { element } from "./dom.js";
 
@@ -12,14 +12,14 @@ export function webAddress(link) {
   }
 }
 
-/** Describes a link to follow if its address may be followed, else a text. */
+/** Describes a link if its address may be followed, else a text. */
 export function follow(link, properties, ...children) {
   const address = webAddress(link);
   if (!address) return element("span", properties, ...children);
   return element("a", { href: address.href, target: "_blank", rel: "noopener noreferrer", ...properties }, ...children);
 }
 
-/** Names the file that a link leads to: the last part of its path, else its host. */
+/** Returns the name of a link's file: the last part of its path, else its host. */
 export function fileName(link) {
   const address = webAddress(link);
   if (!address) return String(link ?? "");

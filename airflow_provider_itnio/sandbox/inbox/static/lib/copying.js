@@ -4,7 +4,7 @@ import { button, element, make } from "./dom.js";
 
 const SHOWN_FOR = 1500;
 
-/** Describes a button that copies what `text` gives, and says so. */
+/** Describes a button that copies the result of `text`, and confirms it. */
 export function copyButton(label, text) {
   return button({ class: "copy", onclick: copies }, label);
 
@@ -16,7 +16,7 @@ export function copyButton(label, text) {
 }
 
 async function copy(text) {
-  // A browser gives pages over plain HTTP from another machine no clipboard, nor one that has not the keyboard.
+  // A browser denies the clipboard to pages over plain HTTP from another machine, and to pages without focus.
   await (navigator.clipboard?.writeText(text) ?? Promise.reject()).catch(() => {
     const field = make(element("textarea", { class: "unseen", "aria-hidden": "true", value: text }));
     document.body.append(field);

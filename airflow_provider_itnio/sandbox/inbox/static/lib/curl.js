@@ -7,7 +7,7 @@ const SIGNING = [
   `SIGN=$(printf %s "$API_KEY$SECRET$NOW" | openssl md5 -r | cut -d ' ' -f 1)`,
 ];
 
-/** Writes the command that sends a request again, signed anew with what one puts in for key and secret. */
+/** Returns the command that repeats a request with a new signature; the user fills in key and secret. */
 export function asCurl({ method, path, headers, raw_body: body }) {
   const origin = location.protocol === "file:" ? `http://${headers.host}` : location.origin;
   const address = origin + encodeURI(path).replace(/[?#]/g, encodeURIComponent);
@@ -21,5 +21,5 @@ export function asCurl({ method, path, headers, raw_body: body }) {
   return [...(sent.some(([name]) => name in SIGNED) ? SIGNING : []), command.filter(Boolean).join(" \\\n  ")].join("\n");
 }
 
-/** Writes a text as one word of a shell, in which nothing has a meaning; no shell takes a NUL. */
+/** Quotes a text as one word for a shell, without NUL, which no shell accepts. */
 const quoted = (text) => `'${text.replaceAll("'", "'\\''").replaceAll("\0", "\ufffd")}'`;

@@ -13,10 +13,9 @@ class Description {
 }
 
 /**
- * Describes an element. A property that begins with "on" is a listener, `made` is called with it once it is made,
- * `value` is what stands in a field, `key` tells it from others in a list; while `state` is the same it is not drawn
- * anew. Any other is an attribute. Children are elements, texts, which stay texts whatever stands in them, or a function
- * that gives them when they are needed.
+ * Describes an element. Properties: "on…" adds a listener, `made` is called with the new element, `value` is the value
+ * of a field, `key` identifies it in a list; while `state` is the same, it is not redrawn. Others are attributes.
+ * Children are elements, texts (never read as HTML), or a function that returns the children when they are needed.
  */
 export const element = (name, properties = {}, ...children) => new Description(name, properties, children);
 

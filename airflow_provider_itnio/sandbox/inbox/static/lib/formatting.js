@@ -4,7 +4,7 @@ import { follow, webAddress } from "./addresses.js";
 import { element, present } from "./dom.js";
 
 const MARKS = { "*": "strong", _: "em", "~": "s" };
-// Inside code and links no mark counts. A link ends before the marks of the sentence around it.
+// Marks in code and links do not count. A link ends before the punctuation of the sentence around it.
 const UNMARKED = /`(?=[^`\n]*[^`\s])[^`\n]+`|(?<![\p{L}\p{N}])(?:https?:\/\/|www\.)[^\s<>"]*[^\s<>".,;:!?'*_~)\]}。，！？、：；）」』】]/giu;
 const STANDS_FOR_IT = "\0";
 
@@ -15,10 +15,10 @@ const LINES = [
   [/^.*$/s, (found) => element("p", {}, inline(found.join("\n")))],
 ];
 
-// Beyond what WhatsApp takes; the time that marks take grows faster than the text.
+// More than WhatsApp's limit. A longer text is not formatted: the time grows faster than the length.
 const LONGEST = 10_000;
 
-/** Describes a text; one that no phone would show, as it is. */
+/** Describes a formatted text; one over `LONGEST` characters is not formatted. */
 export function formatted(text) {
   if (text.length > LONGEST) return [element("p", {}, text)];
   const shown = [];
@@ -30,7 +30,7 @@ export function formatted(text) {
   return [...shown, ...lines(from ? text.slice(from).replace(/^\n/, "") : text)];
 }
 
-/** Gives a text without its marks, in one line, for a list of conversations. */
+/** Returns a text without its marks, in one line, for the list of conversations. */
 export const withoutMarks = (text) => formatted(text.slice(0, 300)).map(textOf).join(" ").replace(/\s+/g, " ").trim();
 
 const textOf = (one) => one.children ? present(one.children).map(textOf).join(["ul", "ol"].includes(one.name) ? " " : "") : one;
@@ -54,11 +54,11 @@ function inline(text) {
   return marked(rest, Object.keys(MARKS), unmarked.values());
 }
 
-/** Describes text with marks, none of which is opened again inside itself. */
+/** Describes text with marks. A mark does not count again inside itself. */
 function marked(text, marks, unmarked) {
   const shown = [];
   let from = 0;
-  // A mark opens before what is no blank, and closes on its line; outside of it there is no letter and no such mark.
+  // No space directly inside a mark, no letter and no second mark directly outside, and both ends on one line.
   const pattern = new RegExp(`(?<![\\p{L}\\p{N}])([${marks.join("")}])(?<!\\1\\1)(?!\\s|\\1)(.+?)(?<!\\s)\\1(?![\\p{L}\\p{N}]|\\1)`, "gu");
   for (const { 0: all, 1: mark, 2: inside, index } of marks.length ? text.matchAll(pattern) : []) {
     shown.push(plain(text.slice(from, index), unmarked));

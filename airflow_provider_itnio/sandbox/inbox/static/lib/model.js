@@ -6,15 +6,15 @@ export const FAILURES = "refused";
 
 const A_PAGE = 100;
 const ROWS = 300;
-// What comes meanwhile is loaded and drawn together.
+// Milliseconds between two reloads; changes in between are loaded and drawn together.
 const REFRESH_EVERY = 500;
 
 /** A contiguous part of a chat or of the failed requests, oldest first. */
 class Part {
   entries = [];
-  before = null; // older ones are kept
-  after = null; // newer ones are kept that are not loaded
-  unseen = 0; // of what came since
+  before = null; // the number before which there are older entries
+  after = null; // the number after which there are entries that are not loaded
+  unseen = 0; // new entries that the user has not seen
   #heard = 0;
   #store;
   #ask;
@@ -93,7 +93,7 @@ class Part {
 export class Inbox {
   list;
   query = "";
-  named; // the entry that the address names, where that does not name its chat
+  named; // the entry in the page's address, if the address has no chat
   #chat;
   #failures;
   #place = { of: "", id: "" };

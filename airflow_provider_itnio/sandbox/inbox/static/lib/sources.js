@@ -1,10 +1,10 @@
-// Where the inbox comes from: the sandbox that runs, or what a saved page holds.
+// The sources of the inbox: a running sandbox, or the data in a saved page.
 
 import { FAILURES } from "./model.js";
 
 const AGAIN = 2000;
 
-/** Gives a running sandbox, followed for as long as the page is looked at. */
+/** Returns the running sandbox as a source; its events are read while the page is visible. */
 export function runningSandbox() {
   let last = "";
   let opened;
@@ -12,12 +12,12 @@ export function runningSandbox() {
   const setRandomFailures = (fail) => post("/sandbox/random-failures", { fail });
   return {
     follow,
-    // The conversations that hold the words `q`, the one that was last written in first, with all counts.
+    // The conversations that contain the words `q`, the most recent first, with all counts.
     conversations: (asked) => ask(`/sandbox/conversations?${parameters(asked)}`),
-    // A part of what stands in a chat, or of the failed requests.
+    // A part of a chat or of the failed requests.
     items: (of, asked) => ask(`/sandbox/${of === FAILURES ? "failures" : `conversations/${of}/items`}?${parameters(asked)}`),
     find,
-    // All that is known of an exchange.
+    // All data of an exchange.
     open: (number) => ask(`/sandbox/exchanges/${number}`),
     answer: (reply) => post("/sandbox/replies", reply),
     webhook: async () => (await ask("/sandbox/webhook")).url,
@@ -31,19 +31,19 @@ export function runningSandbox() {
   };
 
   /**
-   * Lets the listener load what is kept, then tells it of `items` and `state`. It loads anew when the inbox is
-   * cleared, the sandbox restarted, or so much was missed that this is shorter.
+   * Lets the listener load the lists, then passes `items` and `state` to it. It reloads the lists when the inbox is
+   * cleared, the sandbox was restarted, or too many changes were missed.
    */
   function follow(told) {
     listener = told;
     open();
-    // A browser keeps six connections to one host: pages in the background must not hold them.
+    // A browser opens at most six connections to one host: pages in the background must not occupy them.
     document.addEventListener("visibilitychange", () => (document.hidden ? close() : open()));
     addEventListener("pagehide", close);
     addEventListener("pageshow", open);
   }
 
-  /** Gives the message or reply with an id, or the failed request with a number; undefined if none is kept. */
+  /** Returns the message or reply with an id, or the failed request with a number; undefined if there is none. */
   async function find(id) {
     return ask(`/sandbox/${/^\d{1,15}$/.test(id) ? "exchanges" : "messages"}/${encodeURIComponent(id)}`).catch((error) => {
       if (error.status !== 404) throw error;
@@ -57,7 +57,7 @@ export function runningSandbox() {
     if (status !== "0") throw new Error(`the answer was ${status}: ${reason}`);
   }
 
-  /** Gives the faults that are set: those of the next requests, and shares of all messages. */
+  /** Returns the faults that are set: of the next requests, and the shares of messages that fail at random. */
   async function faults() {
     const [next, { fail }] = await Promise.all([ask("/sandbox/faults"), ask("/sandbox/random-failures")]);
     return { next, random: fail };
@@ -78,7 +78,7 @@ export function runningSandbox() {
     events.onopen = () => listener.state("live");
     events.onerror = () => {
       listener.state("lost");
-      // A browser gives up after an answer that is no stream, such as that of another server on this port.
+      // A browser stops after an answer that is not a stream, such as that of another server on this port.
       if (events.readyState === EventSource.CLOSED && opened === mine) openAgain();
     };
     events.addEventListener("items", ({ lastEventId, data }) => {
@@ -104,7 +104,7 @@ export function runningSandbox() {
   }
 }
 
-/** Gives what was saved in the page itself. */
+/** Returns the data in a saved page as a source. */
 export function savedInbox(text) {
   const { exchanges } = JSON.parse(text);
   return {
@@ -146,7 +146,7 @@ export function savedInbox(text) {
 
   function found(q) {
     const wanted = q.toLowerCase();
-    // Numbers are found as people write them.
+    // Phone numbers are found in any spelling.
     const digits = /^[+\d\s().-]+$/.test(wanted) ? wanted.replace(/\D/g, "") : "";
     return exchanges.filter(({ searched }) => searched.includes(wanted) || (digits.length > 2 && searched.includes(digits)));
   }

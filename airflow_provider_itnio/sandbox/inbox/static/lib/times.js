@@ -1,4 +1,4 @@
-// Times in the reader's own zone and words.
+// Times in the user's time zone and language.
 
 const CLOCK = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
 const DAY = new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric", month: "long", year: "numeric" });
