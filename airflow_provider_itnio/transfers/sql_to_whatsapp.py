@@ -45,7 +45,8 @@ class SqlToWhatsAppOperator(RowMessages):
 
         SqlToWhatsAppOperator(
             task_id="report",
-            sql="SELECT region, revenue FROM revenue WHERE day = '{{ ds }}' ORDER BY revenue DESC",
+            sql="SELECT region, revenue FROM revenue WHERE day = %(day)s ORDER BY revenue DESC",
+            parameters={"day": "{{ ds }}"},
             sql_conn_id="warehouse",
             recipients=["+86 147-1800-4557", "+44 20 7946 0018"],
             text="*Revenue of {{ ds }}*\\n{{ rows | table(max_rows=5) }}",
