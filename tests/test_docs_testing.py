@@ -89,8 +89,8 @@ def test_the_tests_that_share_a_sandbox_need_no_order(ran):
 
 def test_every_python_block_of_the_page_is_a_file_that_runs():
     assert len(FILES) == PAGE.count("```python")
-    assert {"dags/sales.py", "dags/load.py"} <= FILES.keys()
-    assert len([name for name in FILES if name.startswith("tests/test_")]) == len(FILES) - 2
+    assert "dags/sales.py" in FILES
+    assert len([name for name in FILES if name.startswith("tests/test_")]) == len(FILES) - 1
 
 
 @for_each("number", TABLE)
