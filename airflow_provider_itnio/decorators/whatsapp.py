@@ -142,7 +142,7 @@ class _WhatsAppDecoratedBroadcastOperator(_ReturnedMessageOperator, WhatsAppBroa
 
 
 def whatsapp_task(python_callable: Callable[..., Any] | None = None, **kwargs: Any) -> TaskDecorator:
-    """Make a task of a function and send the WhatsApp message it returns: ``@task.whatsapp(recipient=…)``.
+    """Make a function a task that sends the WhatsApp message it returns: ``@task.whatsapp(recipient=…)``.
 
     :param python_callable: returns a text, or a message as a dict, as for the operator's ``message``. It may
         be an ``async def``. Jinja in the returned message is not rendered. ``None`` is an error; to send

@@ -184,7 +184,7 @@ class AskingOperator(RecordedSending):
         try:
             return known | closed_windows(self.hook, [number for number in numbers if number not in known])
         except ReceiverAccessError as error:  # temporary: the receiver has just accepted the question
-            log.warning("%s. The question is sent with buttons, as if the receiver was unreachable", error)
+            log.warning("%s. The question is sent with buttons, as if the receiver were unreachable", error)
             return known
 
     def _prepared(

@@ -196,7 +196,9 @@ class SqlToWhatsAppOperator(RowMessages):
 
     def _check_as_file(self) -> None:
         if self.recipient_column is not None:
-            raise InvalidParameterError("as_file: is one file of all rows, and not for recipient_column")
+            raise InvalidParameterError(
+                "as_file: is one file of all rows; it can't be combined with recipient_column"
+            )
         if not is_rendered_later(self.as_file):
             self.as_file = file_address(self.as_file)
 
