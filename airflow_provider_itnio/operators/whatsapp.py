@@ -289,7 +289,7 @@ class WhatsAppSendOperator(RecordedSending, WhatsAppMessageOperator):
         record = self._record_of(context)
         receipt = ((next_kwargs or {}).get("event") or {}).get("receipt") or {}
         with self._failing_as_documented(), never_sending_again(record, receipt.get("recipient", "")):
-            if is_trigger_timeout(next_kwargs):
+            if is_trigger_timeout(next_kwargs) and record.store:
                 earlier = record.earlier(normalize_phone(self.recipient))
                 if earlier and earlier.receipt:
                     message_id = earlier.receipt["message_id"]
