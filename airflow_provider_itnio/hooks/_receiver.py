@@ -232,12 +232,13 @@ class ReceiverQuestions:
     ) -> list[Result]:
         from airflow_provider_itnio.api.async_client import AsyncClient
 
-        requests = list(requests)
+        requests, account = list(requests), await self.aaccount()
         try:
-            async with AsyncClient(*self.way_to_receiver(await self.aaccount(), wait, within)) as client:
+            async with AsyncClient(*self.way_to_receiver(account, wait, within)) as client:
                 return await asyncio.gather(*map(client.perform, requests))
         except ReceiverAccessError:
-            self._account = None
+            if self._account is account:  # triggers share a hook: another one may have read the new token
+                self._account = None
             raise
 
     def way_to_receiver(

@@ -5,9 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 
+import pytest
 from airflow.providers.common.compat import connection as of_airflow
 
+from airflow_provider_itnio.api.async_client import AsyncClient
+from airflow_provider_itnio.api.errors import ReceiverAccessError
 from airflow_provider_itnio.hooks import _account
+from airflow_provider_itnio.hooks.itnio import ItnioHook
 from airflow_provider_itnio.triggers import whatsapp
 from airflow_provider_itnio.triggers.whatsapp import WhatsAppStatusTrigger
 
@@ -41,3 +45,19 @@ def test_a_connection_is_looked_up_again_after_a_while(connect, receiver, monkey
     connect(extra=receiver.extra)
     monkeypatch.setattr(whatsapp, "_SHARED_FOR", -1.0)
     assert look_ups_and_masks(monkeypatch, 5)[0] == 5
+
+
+def test_a_late_refusal_of_the_old_token_leaves_the_new_one(connect, receiver, monkeypatch):
+    async def refused(client, request):
+        hook._account = new
+        raise ReceiverAccessError("HTTP 401")
+
+    async def run():
+        await hook.amessage_status(["m"])
+
+    connect(extra=receiver.extra)
+    hook, new = ItnioHook(), ItnioHook().account()
+    monkeypatch.setattr(AsyncClient, "perform", refused)
+    with pytest.raises(ReceiverAccessError):
+        asyncio.run(run())
+    assert hook._account is new
