@@ -29,6 +29,7 @@ _NUMBERS = itertools.count(1)
 def asks(connect, receiver, monkeypatch):
     monkeypatch.setattr(whatsapp, "AFTER_ERROR", 0.05)
     monkeypatch.setattr(whatsapp, "_STORED", 0.05)
+    monkeypatch.setattr(whatsapp, "_SHARED_FOR", 0.05)  # some tests change the connection
     connect(extra=receiver.extra)
 
 
