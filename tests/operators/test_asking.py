@@ -11,6 +11,8 @@ from enum import Enum
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
+from airflow_provider_itnio.api.answer_wait import AnswerWait
+from airflow_provider_itnio.api.errors import ConnectionLookupError
 from tests.operators.questions import (
     ANA,
     BEN,
@@ -54,10 +56,17 @@ def test_a_trigger_goes_on_over_a_connection_that_can_not_be_looked_up(sandbox, 
     left = deferred(run)
     tap(sandbox, sandbox.messages[0], 1)
     name = "AIRFLOW_CONN_ITNIO_DEFAULT"
-    held = os.environ[name]
+    held, take_error, errors = os.environ[name], AnswerWait.take_error, []
+
+    def mended(wait, error):
+        errors.append(error)
+        os.environ[name] = held
+        return take_error(wait, error)
+
     monkeypatch.delenv(name)
-    threading.Timer(0.5, os.environ.__setitem__, (name, held)).start()
+    monkeypatch.setattr(AnswerWait, "take_error", mended)
     assert ended(run, left)["answer"] == "leave"
+    assert [type(error) for error in errors] == [ConnectionLookupError]
 
 
 class Key(str, Enum):  # noqa: UP042 - whose text is not its value
