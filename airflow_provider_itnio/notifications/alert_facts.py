@@ -14,7 +14,7 @@ from airflow_provider_itnio._compat import base_url, run_path
 from airflow_provider_itnio.api.describe import truncate
 from airflow_provider_itnio.api.values import type_name
 from airflow_provider_itnio.notifications.failed_tasks import failed_tasks
-from airflow_provider_itnio.notifications.wording import describe_duration, sendable, utc_minute
+from airflow_provider_itnio.notifications.formatting import describe_duration, sendable, utc_minute
 
 AlertKind: TypeAlias = Literal[
     "task_failed",

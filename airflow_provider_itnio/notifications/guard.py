@@ -29,8 +29,8 @@ from airflow_provider_itnio.notifications.alert_state import (
     read_state,
     update_state,
 )
+from airflow_provider_itnio.notifications.formatting import describe_duration, utc_minute
 from airflow_provider_itnio.notifications.recovery import note_failure
-from airflow_provider_itnio.notifications.wording import describe_duration, utc_minute
 
 _SECONDS: Final = 5.0
 """How long a decision may take: Airflow gives callbacks 20 or 50 seconds."""

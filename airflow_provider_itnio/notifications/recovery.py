@@ -15,7 +15,7 @@ from typing import Any, Final
 from airflow_provider_itnio._compat import previous_runs, previous_task_instances
 from airflow_provider_itnio.notifications.alert_facts import AlertFacts, AlertKind
 from airflow_provider_itnio.notifications.alert_state import AlertState, FailingState, digest, update_state
-from airflow_provider_itnio.notifications.wording import describe_duration
+from airflow_provider_itnio.notifications.formatting import describe_duration
 
 RECOVERIES: Final[Mapping[AlertKind, AlertKind]] = {
     "dag_succeeded": "dag_recovered",

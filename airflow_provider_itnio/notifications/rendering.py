@@ -17,7 +17,7 @@ from airflow_provider_itnio.api.phone_numbers import canonical_number, normalize
 from airflow_provider_itnio.broadcast.recipients import read_recipient, recipients_of
 from airflow_provider_itnio.notifications.alert_facts import AlertFacts, alert_facts
 from airflow_provider_itnio.notifications.default_text import default_template, default_text
-from airflow_provider_itnio.notifications.wording import sendable
+from airflow_provider_itnio.notifications.formatting import sendable
 from airflow_provider_itnio.templating import recipient_entries
 
 if TYPE_CHECKING:

@@ -228,7 +228,7 @@ class WhatsAppSendOperator(RecordedSending, WhatsAppMessageOperator):
         self, context: Context, recipient: str, record: DeliveryRecord, earlier: PreviousOutcome | None
     ) -> ReceiptDict:
         from airflow_provider_itnio.delivery.policy import FALLBACK_IS_GONE, is_sent_again
-        from airflow_provider_itnio.operators._previous_try import receipt_of_previous_try
+        from airflow_provider_itnio.operators._nothing_sent import receipt_of_previous_try
 
         if earlier is not None:
             if not is_sent_again(earlier.outcome, earlier.cleared, self.delivery):
