@@ -11,8 +11,13 @@ import pendulum
 from airflow.providers.common.compat.sdk import DAG, task
 from airflow.providers.standard.operators.empty import EmptyOperator
 
+from airflow_provider_itnio.notifications import alert_state, guard
 from airflow_provider_itnio.notifications.whatsapp import WhatsAppNotifier
 from airflow_provider_itnio.operators.whatsapp_held_alerts import WhatsAppHeldAlertsOperator
+
+# An alert that can't be counted in time is sent, and the tests count those that are held back. A busy machine
+# may take longer than an alert has.
+guard._SECONDS, alert_state._LOCK_SECONDS = 12.0, 10.0
 
 PLACE = Path(os.environ["PLACE_OF_TASKS"])
 START = {"schedule": None, "start_date": pendulum.datetime(2026, 1, 1, tz="UTC")}
