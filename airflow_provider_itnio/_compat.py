@@ -63,26 +63,24 @@ def read_variable(key: str) -> str | None:
     raise AirflowRuntimeError(answer)
 
 
-def failed_task_instances(
-    dag_id: str, run_id: str, dag_run: Any, task_ids: Collection[str], *, in_database: bool = False
-) -> list[tuple[str, bool]]:
+def failed_task_instances(dag_id: str, run_id: str, dag_run: Any, dag: Any) -> list[tuple[str, bool]]:
     """Return the failed task instances of a run that has ended, in the callbacks of its DAG.
 
     On Airflow 2, the ``dag_run`` of the context reads the database. On Airflow 3 the supervisor answers; it
-    names a mapped task instance ``<task id>_<map index>``. No version up to 3.3 has one way for both.
+    names a mapped task instance ``<task id>_<map index>``. In ``dag.test()`` no supervisor answers; there the
+    context has a ``SerializedDAG``, and the database is read. No version up to 3.3 has one way for all.
 
     :param dag_id: the DAG.
     :param run_id: the run.
     :param dag_run: the run from the callback's context.
-    :param task_ids: the ids of the DAG's tasks.
-    :param in_database: read Airflow 3's database, because ``dag.test()`` has no supervisor.
+    :param dag: the DAG from the callback's context.
     :return: for each, the task's id and whether the task is mapped.
     :raises Exception: if Airflow does not return the states.
     """
     if not _is_airflow_3():
         failed = dag_run.get_task_instances(state=["failed"])
         return [(str(ti.task_id), ti.map_index >= 0) for ti in failed]
-    if in_database:
+    if type(dag).__name__ == "SerializedDAG":
         from airflow.models.dagrun import DagRun
         from airflow.utils.session import create_session
         from airflow.utils.state import TaskInstanceState
@@ -96,6 +94,7 @@ def failed_task_instances(
     from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 
     states = RuntimeTaskInstance.get_task_states(dag_id=dag_id, run_ids=[run_id]).get(run_id, {})
+    task_ids = set(getattr(dag, "task_ids", ()))
     return [_task_of(name, task_ids) for name, state in states.items() if state == "failed"]
 
 

@@ -22,11 +22,8 @@ def failed_tasks(context: Mapping[str, Any], dag_id: str, run_id: str) -> str:
     """
     try:
         dag = context.get("dag")
-        order = list(getattr(dag, "task_ids", None) or ())
-        of_dag_test = type(dag).__name__ == "SerializedDAG"
-        failed = Counter(
-            failed_task_instances(dag_id, run_id, context.get("dag_run"), set(order), in_database=of_dag_test)
-        )
+        order = list(getattr(dag, "task_ids", ()))
+        failed = Counter(failed_task_instances(dag_id, run_id, context.get("dag_run"), dag))
     except Exception:  # an alert without the names is better than none
         return ""
     position = {task_id: index for index, task_id in enumerate(order)}

@@ -111,8 +111,7 @@ class Mailbox:
         """
         with self._reader.connect() as connection:
             if after == LATEST:
-                last = connection.scalar(sa.select(sa.func.max(incoming.c.number))) or 0
-                return {"messages": [], "cursor": f"{self._name}-{last}"}
+                return {"messages": [], "cursor": f"{self._name}-{_last(connection)}"}
             start = self._start(connection, after)
             query = sa.select(incoming).where(incoming.c.number > start).order_by(incoming.c.number)
             rows = connection.execute(query.limit(limit)).mappings().all()
@@ -225,8 +224,7 @@ class Mailbox:
             ]
 
     def _start(self, connection: Connection, after: str | None) -> int:
-        start = self._number(after)
-        last = connection.scalar(sa.select(sa.func.max(incoming.c.number))) or 0
+        start, last = self._number(after), _last(connection)
         if start <= last:
             return start
         # A restored backup: the reader with this cursor has read its messages, but none that came since.
@@ -240,6 +238,11 @@ class Mailbox:
         if not (name.isalnum() and number.isascii() and number.isdecimal() and len(number) < 19):
             raise CursorError("after: must be the cursor of a previous answer, or latest")
         return int(number) if name == self._name else 0
+
+
+def _last(connection: Connection) -> int:
+    """Return the number of the last incoming message."""
+    return connection.scalar(sa.select(sa.func.max(incoming.c.number))) or 0
 
 
 def has_reached(message: Mapping[str, Any], until: str) -> bool:
