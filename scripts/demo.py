@@ -181,13 +181,16 @@ def print_storm(sandbox: Sandbox) -> list[str]:
     texts = [message.text for message in sandbox.sent_to(ON_CALL)]
     alerts = alerts_of_storm(sandbox)
     last = [text for text in texts if "Further alerts are held back" in text]
-    told = [text for text in texts if text.startswith("📥")]
+    reports = [text for text in texts if text.startswith("📥")]
     print(f"\nOf {STORM} failed runs within a minute, {ON_CALL} gets {len(alerts)} alerts, the last with")
-    for title, found in (("", last), ("and this message about the others, from the task of a DAG:\n", told)):
+    for title, found in (
+        ("", last),
+        ("and this message about the others, from the task of a DAG:\n", report),
+    ):
         print(f"{title}    " + "\n    ".join("\n".join(found).split("\n")))
     held = f"{STORM - len(alerts)} alerts were held back"
-    is_told = len(told) == 1 and held in told[0]
-    return [] if last and is_told else [f"storm: {held!r} is not reported exactly once"]
+    is_reported = len(reports) == 1 and held in reports[0]
+    return [] if last and is_reported else [f"storm: {held!r} is not reported exactly once"]
 
 
 def print_pushes(sandbox: Sandbox, receiver: RunningReceiver, seconds: float) -> list[str]:

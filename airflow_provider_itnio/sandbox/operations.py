@@ -67,15 +67,15 @@ def operation(
 
     :param what: see :class:`Operation`
     """
-    told = Operation(method, path, **what)
+    operation = Operation(method, path, **what)
 
     def decorate(endpoint: Callable[..., Awaitable[Any]]) -> Endpoint[Any]:
         @wraps(endpoint)
         async def read_first(api: Any, request: Request) -> Response:
             try:
-                given = [read(told.query, dict(request.query_params))] if told.query else []
-                if told.body:
-                    given.append(_fitting(told.body, await _json_of(request), told.several))
+                given = [read(operation.query, dict(request.query_params))] if operation.query else []
+                if operation.body:
+                    given.append(_fitting(operation.body, await _json_of(request), operation.several))
                 result = await endpoint(api, request, *given)
             except ClientDisconnect:
                 return Response(status_code=400)
@@ -87,11 +87,11 @@ def operation(
                 return result
             if isinstance(result, bytes):
                 return Response(result, headers={"content-type": JSON_TYPE})
-            if told.gives is None:
-                return Response(status_code=told.http_status)
-            return json_answer(result, told.http_status).as_response()
+            if operation.gives is None:
+                return Response(status_code=operation.http_status)
+            return json_answer(result, operation.http_status).as_response()
 
-        read_first.operation = told  # type: ignore[attr-defined]
+        read_first.operation = operation  # type: ignore[attr-defined]
         return read_first
 
     return decorate
@@ -161,7 +161,7 @@ def _operation(route: Route, what: Operation, schemas: dict[Any, Any]) -> dict[s
         answer["content"] = {media_type: {"schema": {}}}
     elif what.gives is not None:
         answer["content"] = {"application/json": {"schema": schemas[what.gives, "serialization"]}}
-    told: dict[str, Any] = {
+    described: dict[str, Any] = {
         "operationId": name,
         "summary": _first_line(inspect.getdoc(route.endpoint) or ""),
         "parameters": [*_in_path(route), *_in_query(what)],
@@ -171,8 +171,8 @@ def _operation(route: Route, what: Operation, schemas: dict[Any, Any]) -> dict[s
         schema = schemas[what.body, "serialization"]
         if what.several:
             schema = {"anyOf": [schema, {"type": "array", "items": schema}]}
-        told["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
-    return told
+        described["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
+    return described
 
 
 def _in_path(route: Route) -> Iterator[dict[str, Any]]:

@@ -46,16 +46,16 @@ class Events:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Take one ASGI request."""
-        told = self._told(self._number_after(Request(scope)))
+        events = self._events(self._number_after(Request(scope)))
         headers = {"content-type": "text/event-stream; charset=utf-8"}
-        await StreamingResponse(told, headers=headers)(scope, receive, send)
+        await StreamingResponse(events, headers=headers)(scope, receive, send)
 
-    async def _told(self, number: int | None) -> AsyncIterator[bytes]:
+    async def _events(self, number: int | None) -> AsyncIterator[bytes]:
         """Yield all events from a number on, until the server stops or the reader disconnects."""
         loop = asyncio.get_running_loop()
         wake = asyncio.Event()
 
-        def told() -> None:
+        def on_change() -> None:
             if not wake.is_set():
                 with suppress(RuntimeError):  # the loop has ended already
                     loop.call_soon_threadsafe(wake.set)
@@ -64,7 +64,7 @@ class Events:
         end.add_done_callback(lambda _: wake.set())
         yield b"retry: %d\n\n" % RECONNECT_MILLISECONDS
         try:
-            with self.store.listen(told):
+            with self.store.listen(on_change):
                 while not end.done():
                     wake.clear()
                     changes, last = self.store.since(number)

@@ -24,16 +24,16 @@ def item(exchange: Exchange) -> dict[str, Any]:
     A message whose sender did not learn that it was accepted has a failure too. If the recipient has chosen a
     button or a row of a message, its id is in ``chosen``.
     """
-    told: dict[str, Any] = {"number": exchange.number}
+    found: dict[str, Any] = {"number": exchange.number}
     if exchange.message:
-        told["message"] = as_json(exchange.message)
+        found["message"] = as_json(exchange.message)
     if exchange.chosen is not None:
-        told["chosen"] = exchange.chosen
+        found["chosen"] = exchange.chosen
     if exchange.reply:
-        told["reply"] = as_json(exchange.reply)
+        found["reply"] = as_json(exchange.reply)
     if exchange.failed:
-        told["failure"] = failure(exchange)
-    return told
+        found["failure"] = failure(exchange)
+    return found
 
 
 def item_as_json(exchange: Exchange) -> bytes:
@@ -50,26 +50,26 @@ def update_as_json(changed: ReceivedMessage | Window) -> bytes:
     if isinstance(changed, Window):
         until = changed.until.isoformat()
         return json_bytes({"window": {"recipient": changed.recipient, "until": until}})
-    told = {name: getattr(changed, name) for name in ("id", "status", "failure", "notes")}
-    return json_bytes({"status": told})
+    update = {name: getattr(changed, name) for name in ("id", "status", "failure", "notes")}
+    return json_bytes({"status": update})
 
 
 def opened(exchange: Exchange) -> dict[str, Any]:
     """Return all data of an exchange: its item with the request, its answer and its pushes."""
-    told = item(exchange)
+    found = item(exchange)
     if exchange.request:
-        told["request"] = as_json(exchange.request)
+        found["request"] = as_json(exchange.request)
     if message := exchange.message:
-        told["pushes"] = [status_push(message, status) for status in message.statuses]
-    return told
+        found["pushes"] = [status_push(message, status) for status in message.statuses]
+    return found
 
 
 def failure(exchange: Exchange) -> dict[str, Any]:
     """Return why a request failed."""
     request, refused = exchange.request, exchange.refused
-    told: dict[str, Any] = {"status": None, "recipient": exchange.number_of_chat}
+    found: dict[str, Any] = {"status": None, "recipient": exchange.number_of_chat}
     if request:
-        told |= {
+        found |= {
             "meaning": _without_status(request),
             "method": request.method,
             "path": request.path,
@@ -81,9 +81,9 @@ def failure(exchange: Exchange) -> dict[str, Any]:
             "text": _first_words(request.body),
         }
     if refused:
-        told |= {name: getattr(refused, name) for name in ("status", "meaning", "why", "advice", "path")}
-        told |= {"at": refused.at.isoformat(), "text": _first_words(refused.body)}
-    return told
+        found |= {name: getattr(refused, name) for name in ("status", "meaning", "why", "advice", "path")}
+        found |= {"at": refused.at.isoformat(), "text": _first_words(refused.body)}
+    return found
 
 
 def _without_status(request: SeenRequest) -> str:

@@ -38,10 +38,10 @@ class Lists:
         """List the conversations, the most recent first."""
         cursor = self.store.cursor
         if (cursor, asked) not in self.written:
-            told = await self._conversations(cursor, asked)
+            answer = await self._conversations(cursor, asked)
             if len(self.written) >= ANSWERS_KEPT:
                 self.written.clear()
-            self.written[cursor, asked] = told
+            self.written[cursor, asked] = answer
         return self.written[cursor, asked]
 
     async def _conversations(self, cursor: str, asked: ChatsAsked) -> bytes:
@@ -61,7 +61,7 @@ class Lists:
             shown = part[: asked.limit]
             own = digits_of(asked.chat)
             kinds = {kind: store.kinds[kind] for kind in SHOWN}
-            told = {
+            answer = {
                 "cursor": cursor,
                 "keep": store.keep,
                 "open_windows": store.open_windows,
@@ -79,7 +79,7 @@ class Lists:
                 "conversations": [self._conversation(*one) for one in shown],
                 "next": _newest(shown[-1][1]) if len(part) > len(shown) else None,
             }
-        return json_bytes(told)
+        return json_bytes(answer)
 
     async def chat(self, number: str, asked: PartAsked) -> bytes:
         """List the chat with a recipient, oldest first."""
@@ -91,7 +91,7 @@ class Lists:
         """List the failed requests without a message, oldest first."""
         return await self._part(self.store.exchanges(["failure"]), asked, {})
 
-    async def _part(self, exchanges: list[Exchange], asked: PartAsked, told: dict[str, Any]) -> bytes:
+    async def _part(self, exchanges: list[Exchange], asked: PartAsked, more_keys: dict[str, Any]) -> bytes:
         """Return the newest of some exchanges, or those next to a number, as JSON."""
         forwards = bool(asked.after)
         if asked.before:
@@ -108,7 +108,7 @@ class Lists:
         if more:
             numbers |= {"after": part[-1].number} if forwards else {"before": part[0].number}
         items = b",".join([item_as_json(one) for one in part])
-        return b'{"items": [%s], %s' % (items, json_bytes(told | numbers)[1:])
+        return b'{"items": [%s], %s' % (items, json_bytes(more_keys | numbers)[1:])
 
     def _conversation(self, number: str, chat: dict[int, Exchange]) -> dict[str, Any]:
         counts = Counter(one.kind for one in chat.values())
@@ -133,16 +133,16 @@ def _newest(chat: dict[int, Exchange]) -> int:
 
 def _last(exchange: Exchange) -> dict[str, Any]:
     """Return what the list of conversations shows of a conversation's last exchange."""
-    told: dict[str, Any] = {"number": exchange.number, "kind": exchange.kind}
+    shown: dict[str, Any] = {"number": exchange.number, "kind": exchange.kind}
     if message := exchange.message:
-        told |= {"type": message.type, "text": message.text, "at": message.at, "status": message.status}
+        shown |= {"type": message.type, "text": message.text, "at": message.at, "status": message.status}
     elif reply := exchange.reply:
-        told |= {"type": reply.type, "text": reply.text, "at": reply.at, "status": None}
+        shown |= {"type": reply.type, "text": reply.text, "at": reply.at, "status": None}
     else:
         failed = failure(exchange)
-        told |= {"type": "failure", "text": failed["why"] or failed["meaning"], "at": exchange.entries[0].at}
-        told |= {"status": failed["status"]}
-    return told | {"text": told["text"][:FIRST_WORDS], "at": told["at"].isoformat()}
+        shown |= {"type": "failure", "text": failed["why"] or failed["meaning"], "at": exchange.entries[0].at}
+        shown |= {"status": failed["status"]}
+    return shown | {"text": shown["text"][:FIRST_WORDS], "at": shown["at"].isoformat()}
 
 
 async def found(exchanges: Iterable[Exchange], words: str) -> AsyncIterator[Exchange]:
@@ -176,9 +176,9 @@ def _texts_of(exchange: Exchange) -> Iterator[Any]:
     elif reply := exchange.reply:
         yield from (reply.id, reply.text, reply.choice or "", reply.answers or "")
     else:
-        told = failure(exchange)
+        failed = failure(exchange)
         names = ("recipient", "text", "why", "meaning", "status", "http_status")
-        yield from (told[name] for name in names if told.get(name) is not None)
+        yield from (failed[name] for name in names if failed.get(name) is not None)
 
 
 def _texts_in(value: Any) -> Iterator[str]:

@@ -127,7 +127,7 @@ class SeenRequest:
     :param at: when it was read, in UTC by the sandbox's clock
     :param sign_is_valid: whether Api-Key, Timestamp and Sign fit each other and the account
     :param timestamp: the Timestamp header as text, empty if there is none
-    :param sign_fingerprint: tells two signs apart without showing them, empty if there is none
+    :param sign_fingerprint: identifies a sign without showing it, empty if there is none
     :param cause: why it got this answer instead of the vendor's usual one; empty if it got the usual one
     """
 

@@ -113,7 +113,7 @@ class Store:
             gone = self._keep(exchange)
             if self.file:
                 self.file.delete("exchanges", *(one.number for one in gone))
-            self._tell(None)
+            self._notify(None)
         return exchange
 
     def _keep(self, exchange: Exchange) -> list[Exchange]:
@@ -287,7 +287,7 @@ class Store:
             exchange.look_at_status()
             if self.file:
                 self.file.put("exchanges", *exchange.row())
-        self._tell(message.id)
+        self._notify(message.id)
 
     def set_window(self, recipient: str, until: datetime) -> None:
         """Open or close the 24-hour window of a recipient. The last 10,000 windows are stored."""
@@ -300,7 +300,7 @@ class Store:
                 oldest, _ = self._windows.popitem(last=False)
                 if self.file:
                     self.file.delete("windows", oldest)
-            self._tell(Window(recipient, until))
+            self._notify(Window(recipient, until))
 
     def window_until(self, recipient: str) -> datetime | None:
         """Return when the 24-hour window of a recipient closes or closed; None if it was never open."""
@@ -330,15 +330,15 @@ class Store:
             return found.message if found else None
 
     @contextmanager
-    def listen(self, told: Callable[[], None]) -> Iterator[None]:
-        """Call ``told`` on each change, in the changing thread. It must not block, or read the store."""
+    def listen(self, listener: Callable[[], None]) -> Iterator[None]:
+        """Call ``listener`` on each change, in the changing thread. It must not block, or read the store."""
         with self.changed:
-            self._listeners.append(told)
+            self._listeners.append(listener)
         try:
             yield
         finally:
             with self.changed:
-                self._listeners.remove(told)
+                self._listeners.remove(listener)
 
     def clear(self) -> None:
         """Delete everything."""
@@ -347,7 +347,7 @@ class Store:
                 self.file.clear("exchanges", "windows", "pushes")
             self._forget_all()
             self.cleared = self.number + 1
-            self._tell(None)
+            self._notify(None)
 
     def _forget_all(self) -> None:
         for kept in self.kinds.values():
@@ -355,12 +355,12 @@ class Store:
         for known in (self.chats, self._memory, self._by_id, self._by_body, self._windows):
             known.clear()
 
-    def _tell(self, what: str | Window | None) -> None:
+    def _notify(self, what: str | Window | None) -> None:
         self.number += 1
         self._changes.append((self.number, what))
         self.changed.notify_all()
-        for told in self._listeners:
-            told()
+        for listener in self._listeners:
+            listener()
 
 
 def add_to_chat(chats: Chats, exchange: Exchange) -> None:

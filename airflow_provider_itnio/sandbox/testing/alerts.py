@@ -26,7 +26,9 @@ RUN_TIME = timedelta(seconds=72)
 """The duration of the run."""
 
 
-def tell(notifier: Any, kind: str, exception: BaseException | str | None, given: Mapping[str, Any]) -> None:
+def call_callbacks(
+    notifier: Any, kind: str, exception: BaseException | str | None, given: Mapping[str, Any]
+) -> None:
     """Call a notifier, any other callback, several, a deadline or its callback."""
     if kind not in get_args(EventKind):
         raise ValueError(f"kind: one of {', '.join(get_args(EventKind))}, {kind!r} given")

@@ -180,10 +180,10 @@ class TestingSandbox(Sandbox):
         :raises ValueError: if an argument is invalid, such as an exception with ``success``
         :raises Exception: the notifier's error, unchanged; of several errors, the first
         """
-        from airflow_provider_itnio.sandbox.testing.alerts import tell
+        from airflow_provider_itnio.sandbox.testing.alerts import call_callbacks
 
         given = context | {"xcoms": _mapping("xcoms", xcoms)}
-        _alone(variables, lambda: tell(notifier, kind, exception, given))
+        _alone(variables, lambda: call_callbacks(notifier, kind, exception, given))
 
 
 def _alone(variables: Mapping[str, Any] | None, task: Callable[[], Result]) -> Result:

@@ -148,7 +148,7 @@ class _Sender:
             dropped = len(bodies[room:])
             self.counts.dropped += dropped
         if dropped:
-            self._tell(f"{MOST_WAITING} pushes wait already")
+            self._log_soon(f"{MOST_WAITING} pushes wait already")
         for body in bodies[:room]:
             self.wait(self._file.put("pushes", None, key, body) if self._file else 0, key, body)
 
@@ -191,7 +191,7 @@ class _Sender:
                 with suppress(DataFileError):  # it is pushed once more after a restart
                     self._file.delete("pushes", push.number)
             if trouble:
-                self._tell(trouble)
+                self._log_soon(trouble)
                 if not gives_up:
                     self._loop.call_later(
                         self._pauses[failed], lane.put_nowait, push._replace(failed=failed + 1)
@@ -227,12 +227,12 @@ class _Sender:
             return "the answer is not HTTP"
         return "" if found[1].startswith(b"2") else f"HTTP {found[1].decode()}"
 
-    def _tell(self, trouble: str) -> None:
+    def _log_soon(self, trouble: str) -> None:
         """Log an error, at once or together with others within some seconds."""
         with self._counting:
-            self._trouble, told = trouble, self._trouble
+            self._trouble, waiting_to_log = trouble, self._trouble
             wait = max(0.0, self._next_line - time.monotonic())
-        if not told:
+        if not waiting_to_log:
             self._loop.call_soon_threadsafe(self._loop.call_later, wait, self._log)
 
     def _log(self) -> None:

@@ -117,8 +117,8 @@ export function makeChat(inbox, actions) {
 
   function whatIsFound() {
     const { messages, replies, failures, found: count } = inbox.counts(part.of);
-    const told = `${count} of ${messages + replies + failures} found`;
-    return element("p", { class: "found" }, element("span", {}, told), button({ onclick: actions.showAll }, "Show all"));
+    const text = `${count} of ${messages + replies + failures} found`;
+    return element("p", { class: "found" }, element("span", {}, text), button({ onclick: actions.showAll }, "Show all"));
   }
 
   function newer() {
@@ -181,9 +181,9 @@ export function makeChat(inbox, actions) {
   function readNews() {
     if (!part?.unseen || part.after !== null) return;
     part.unseen = 0;
-    const told = root.querySelector(".newer");
-    if (told === document.activeElement) articles().at(-1)?.focus({ preventScroll: true });
-    told?.remove();
+    const count = root.querySelector(".newer");
+    if (count === document.activeElement) articles().at(-1)?.focus({ preventScroll: true });
+    count?.remove();
   }
 
   function articles() {

@@ -33,7 +33,7 @@ function picture(content, kind) {
   const alt = textAt(content, "caption") || `${KINDS[kind]} ${fileName(link)}`;
   const [loading, decoding, referrerpolicy] = ["lazy", "async", "no-referrer"];
   return follow(link, { class: "picture", "aria-label": alt },
-    element("img", { class: kind, loading, decoding, referrerpolicy, alt, src: link, onerror: () => tell(content, { isMissing: true }) }),
+    element("img", { class: kind, loading, decoding, referrerpolicy, alt, src: link, onerror: () => remember(content, { isMissing: true }) }),
   );
 }
 
@@ -41,7 +41,7 @@ function player(content, kind) {
   const link = loadable(content);
   if (!link) return missing(content, kind);
   const label = `${KINDS[kind]} ${fileName(link)}`;
-  return element(kind, { src: link, controls: true, preload: "metadata", "aria-label": label, onerror: () => tell(content, { isMissing: true }) });
+  return element(kind, { src: link, controls: true, preload: "metadata", "aria-label": label, onerror: () => remember(content, { isMissing: true }) });
 }
 
 function documentCard(content) {
@@ -50,7 +50,7 @@ function documentCard(content) {
   const name = textAt(content, "filename") || fileName(link);
   const ending = (ENDING.exec(name) ?? ENDING.exec(fileName(link)))?.[1].toUpperCase() ?? KINDS.document;
   const { bytes } = known.get(content) ?? {};
-  return follow(link, { class: "file", made: (card) => whenSeen(card, async () => tell(content, await lookUp(link))) },
+  return follow(link, { class: "file", made: (card) => whenSeen(card, async () => remember(content, await lookUp(link))) },
     icon("document"),
     about(name, element("small", {}, bytes ? `${ending} · ${size(bytes)}` : ending)),
   );
@@ -70,7 +70,7 @@ function missing(content, kind) {
 const loadable = (content) => known.get(content)?.isMissing ? undefined : webAddress(textAt(content, "link"))?.href;
 
 /** Stores what is known of a file, and redraws the page. */
-function tell(content, it) {
+function remember(content, it) {
   known.set(content, it);
   found.times += 1;
   dispatchEvent(new Event("found"));

@@ -53,9 +53,9 @@ function summary(entry) {
 const section = (title, ...content) => element("section", {}, element("h3", {}, title), content);
 const nothing = (words) => element("p", { class: "nothing" }, words);
 
-function facts(told) {
+function facts(texts) {
   const pair = ([name, text]) => element("div", {}, element("dt", {}, name), element("dd", { dir: "auto" }, text));
-  return element("dl", { class: "facts" }, Object.entries(told).filter(([, text]) => text).map(pair));
+  return element("dl", { class: "facts" }, Object.entries(texts).filter(([, text]) => text).map(pair));
 }
 
 function json(value) {

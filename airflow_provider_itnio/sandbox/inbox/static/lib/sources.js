@@ -34,8 +34,8 @@ export function runningSandbox() {
    * Lets the listener load the lists, then passes `items` and `state` to it. It reloads the lists when the inbox is
    * cleared, the sandbox was restarted, or too many changes were missed.
    */
-  function follow(told) {
-    listener = told;
+  function follow(newListener) {
+    listener = newListener;
     open();
     // A browser opens at most six connections to one host: pages in the background must not occupy them.
     document.addEventListener("visibilitychange", () => (document.hidden ? close() : open()));
