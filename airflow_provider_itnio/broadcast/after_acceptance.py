@@ -62,7 +62,7 @@ class AcceptedMessages:
             self._with_fallback.add(queued.recipient.position)
         self._wait_for(queued.recipient, message_id)
 
-    def add_earlier(self, recipient: Recipient, kept: RecordedOutcome) -> None:
+    def add_previous(self, recipient: Recipient, kept: RecordedOutcome) -> None:
         """Add and count a message that was accepted in a previous try of the task.
 
         If it is known to have failed afterwards, it counts as a failure, even if the task no longer waits.
@@ -75,7 +75,7 @@ class AcceptedMessages:
             reason = f"accepted in a previous try of this task, then failed{why}"
             self._report.add_failure("refused", recipient.position, recipient.number[-4:], kept.code, reason)
             return
-        self._report.add_accepted_earlier(kept, recipient.number)
+        self._report.add_previously_accepted(kept, recipient.number)
         if kept.is_fallback:
             self._with_fallback.add(recipient.position)
         if kept.outcome == "accepted":
@@ -115,13 +115,13 @@ class AcceptedMessages:
         )
 
     def _fall_back(self, fallback: QueuedMessage, message_id: str, why: str) -> None:
-        recipient, known = fallback.recipient, self._record.earlier(fallback.key)
+        recipient, known = fallback.recipient, self._record.previous_outcome(fallback.key)
         self._report.fall_back(
             message_id,
             recipient.position,
             recipient.number[-4:],
             why,
-            earlier=known is not None and known[0].message_id == message_id,
+            by_previous_try=known is not None and known[0].message_id == message_id,
         )
         self._keep(RecordedOutcome(recipient.key, "not_sent", is_fallback=True))
         self.fallbacks.append(fallback)

@@ -164,7 +164,7 @@ class MessageQueue:
                 position, problem, last_digits, number = recipient
                 failed("invalid", position, last_digits, None, problem, number=number)
                 continue
-            known = self._record.earlier(recipient.key)
+            known = self._record.previous_outcome(recipient.key)
             if known is not None and not self._is_sent_again(recipient, *known):
                 continue
             has_fallen_back = known is not None and known[0].is_fallback and known[0].outcome != "refused"
@@ -194,7 +194,7 @@ class MessageQueue:
                     )
             return True
         if kept.outcome == "accepted" or kept.message_id:
-            self._accepted.add_earlier(recipient, kept)
+            self._accepted.add_previous(recipient, kept)
             return False
         reason = "a previous try of this task may have sent it"
         if kept.outcome == "refused":

@@ -190,7 +190,7 @@ class Report:
         if self._receipts is not None:
             self._receipts.append(receipt)
 
-    def add_accepted_earlier(self, kept: RecordedOutcome, number: str) -> None:
+    def add_previously_accepted(self, kept: RecordedOutcome, number: str) -> None:
         """Count a message that was accepted in a previous try of the task.
 
         :param kept: the message's entry in the record.
@@ -212,17 +212,19 @@ class Report:
         """Count an accepted message that has reached the status the task waits for."""
         setattr(self.statuses, status.status, getattr(self.statuses, status.status) + 1)
 
-    def fall_back(self, message_id: str, position: int, last_digits: str, why: str, *, earlier: bool) -> None:
+    def fall_back(
+        self, message_id: str, position: int, last_digits: str, why: str, *, by_previous_try: bool
+    ) -> None:
         """Stop counting an accepted message, since its fallback is sent; the first ones are logged.
 
         :param message_id: the vendor's id of the message.
         :param position: the recipient's position in the list.
         :param last_digits: the last four digits of the number.
         :param why: why it failed.
-        :param earlier: whether a previous try has sent it.
+        :param by_previous_try: whether a previous try has sent it.
         """
-        self.counts.accepted_earlier -= earlier
-        self.counts.accepted -= not earlier
+        self.counts.accepted_earlier -= by_previous_try
+        self.counts.accepted -= not by_previous_try
         if self._receipts is not None:
             self._replaced.add(message_id)
         self._fell_back += 1

@@ -88,11 +88,11 @@ class BroadcastRecord:
         return any(kept.message_id or kept.is_fallback for kept, _ in self._known.values())
 
     @property
-    def all_earlier(self) -> Collection[tuple[RecordedOutcome, Cleared]]:
+    def all_previous(self) -> Collection[tuple[RecordedOutcome, Cleared]]:
         """The outcomes of previous tries, and whether the task has been cleared since."""
         return self._known.values()
 
-    def earlier(self, key: MessageKey) -> tuple[RecordedOutcome, Cleared] | None:
+    def previous_outcome(self, key: MessageKey) -> tuple[RecordedOutcome, Cleared] | None:
         """Look up the outcome of a message in previous tries.
 
         :return: the outcome, and whether the task has been cleared since; ``None`` if there is none.

@@ -49,13 +49,13 @@ class DeliveryRecord:
         """Begin the next message to a recipient. All other methods then refer to this message.
 
         :param recipient: the phone number, digits only.
-        :return: as for :meth:`earlier`.
+        :return: as for :meth:`previous_outcome`.
         :raises RecordError: if the record can't be read.
         """
         self._sent[canonical_number(recipient)] += self._key(recipient) in self._accepted
-        return self.earlier(recipient)
+        return self.previous_outcome(recipient)
 
-    def earlier(self, recipient: str) -> PreviousOutcome | None:
+    def previous_outcome(self, recipient: str) -> PreviousOutcome | None:
         """Look up the outcome of the message in previous tries.
 
         :param recipient: the phone number, digits only.
@@ -69,19 +69,19 @@ class DeliveryRecord:
         entry = self.store.get(self._key(recipient))
         if entry is None:
             return None
-        earlier = _outcome_in(entry, self._key(recipient))
+        previous = _outcome_in(entry, self._key(recipient))
         # A message with an unknown outcome only counts as new if the task was certainly cleared.
         is_sure = entry.cleared == "certainly" or (
-            entry.cleared == "perhaps" and earlier.outcome != "unknown"
+            entry.cleared == "perhaps" and previous.outcome != "unknown"
         )
         if is_sure and has_finished_since(self.store, entry):
             return None
         self._written.add(self._key(recipient))
-        if earlier.outcome == "accepted":
+        if previous.outcome == "accepted":
             self._accepted.add(self._key(recipient))
-        if earlier.is_fallback and earlier.outcome != "refused":  # if refused, a cleared task starts over
+        if previous.is_fallback and previous.outcome != "refused":  # if refused, a cleared task starts over
             self._fallbacks.add(self._key(recipient))
-        return earlier
+        return previous
 
     def use_fallback(self, recipient: str) -> None:
         """Let further outcomes of this recipient be those of the fallback.

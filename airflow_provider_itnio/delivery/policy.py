@@ -53,13 +53,13 @@ class TaskTry(NamedTuple):
     retries: int
     clear_number: int
 
-    def is_cleared_since(self, earlier: TaskTry) -> Cleared:
+    def is_cleared_since(self, previous: TaskTry) -> Cleared:
         """Return whether the task was cleared between a previous try and this one."""
-        if self.max_tries != earlier.max_tries:
+        if self.max_tries != previous.max_tries:
             return "certainly"
-        if self.clear_number == earlier.clear_number:
+        if self.clear_number == previous.clear_number:
             return "no"
-        if self.retries == earlier.retries and earlier.max_tries < earlier.number + earlier.retries:
+        if self.retries == previous.retries and previous.max_tries < previous.number + previous.retries:
             return "no"  # clearing this task would have raised max_tries, so another task was cleared
         return "perhaps"
 

@@ -21,7 +21,7 @@ _SHOWN: Final = ("options", "has_places", "takes_typed", "business_phone")
 log = NeverRaisingLog(__name__)
 
 
-class AskedEarlier(NamedTuple):
+class PreviousQuestion(NamedTuple):
     """A question of a previous try.
 
     :param id: its id.
@@ -44,7 +44,7 @@ class AskedEarlier(NamedTuple):
     cleared: Cleared
 
 
-def question_of_earlier_try(store: TaskStateStore) -> AskedEarlier | None:
+def previous_question(store: TaskStateStore) -> PreviousQuestion | None:
     """Look up the question of a previous try.
 
     :param store: the task's state store.
@@ -68,7 +68,9 @@ def question_of_earlier_try(store: TaskStateStore) -> AskedEarlier | None:
             if shown:
                 shown["options"] = dict(shown["options"])
             numbers = list(map(str, numbers))
-            return AskedEarlier(question_id, begun_at, ends_at, numbers, answer, shown, cursor, entry.cleared)
+            return PreviousQuestion(
+                question_id, begun_at, ends_at, numbers, answer, shown, cursor, entry.cleared
+            )
     raise unreadable(_KEY, "it does not contain a question")
 
 

@@ -73,11 +73,11 @@ def _from_history(facts: AlertFacts, context: Mapping[str, Any]) -> AlertFacts |
     run = context.get("dag_run")
     if getattr(run, "clear_number", 0) or getattr(run, "logical_date", None) is None:
         return None
-    earlier: Iterable[Any] = (
+    previous: Iterable[Any] = (
         previous_runs(run) if facts.kind == "dag_succeeded" else previous_task_instances(context["ti"], run)
     )
     failed = []
-    for one in islice(earlier, _LOOKED_AT):
+    for one in islice(previous, _LOOKED_AT):
         state = str(getattr(one.state, "value", one.state))
         if _is_backfill({"dag_run": one}):
             continue

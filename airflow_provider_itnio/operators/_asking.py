@@ -149,7 +149,7 @@ class AskingOperator(RecordedSending):
             write_question(record.store, question, everyone)
         return question
 
-    def _asked_earlier(
+    def _previously_asked(
         self, question: Question, numbers: Sequence[str], record: DeliveryRecord
     ) -> tuple[Question, list[str], list[str]]:
         """Return the question with the messages of previous tries, the numbers to ask now, and the numbers
@@ -160,19 +160,19 @@ class AskingOperator(RecordedSending):
         rest: list[str] = []
         unrecorded: list[str] = []
         for number in numbers:
-            earlier = record.earlier(number)
-            if earlier is None or is_sent_again(earlier.outcome, earlier.cleared, self.delivery):
+            previous = record.previous_outcome(number)
+            if previous is None or is_sent_again(previous.outcome, previous.cleared, self.delivery):
                 rest.append(number)
-            if earlier is not None and self.template is None and record.uses_fallback(number):
-                if number in rest and earlier.cleared == "no":
+            if previous is not None and self.template is None and record.uses_fallback(number):
+                if number in rest and previous.cleared == "no":
                     log.error("%s was not asked: %s", mask_phone(number), FALLBACK_IS_GONE)
                     rest.remove(number)
                 record.use_message(number)
-            if earlier is None:
+            if previous is None:
                 unrecorded.append(number)
-            elif earlier.receipt is not None:
-                question = question.with_receipt(earlier.receipt)
-            elif earlier.outcome == "unknown":
+            elif previous.receipt is not None:
+                question = question.with_receipt(previous.receipt)
+            elif previous.outcome == "unknown":
                 question = question.with_unknown(number)
         return question, rest, unrecorded
 

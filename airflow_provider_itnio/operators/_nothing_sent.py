@@ -19,27 +19,27 @@ if TYPE_CHECKING:
 log = NeverRaisingLog(__name__)
 
 
-def receipt_of_previous_try(recipient: str, earlier: PreviousOutcome) -> ReceiptDict:
+def receipt_of_previous_try(recipient: str, previous: PreviousOutcome) -> ReceiptDict:
     """Return the receipt of a previous try, or fail as that try did.
 
     :param recipient: the phone number, digits only.
-    :param earlier: the outcome that the previous try recorded.
+    :param previous: the outcome that the previous try recorded.
     :raises AirflowFailException: if the message was refused, failed, or may have been sent.
     """
     number = mask_phone(recipient)
-    if earlier.receipt is not None:
+    if previous.receipt is not None:
         log.info(
             "Nothing sent: a previous try of this task sent to %s, accepted as %s",
             number,
-            earlier.receipt["message_id"].replace(recipient, number),
+            previous.receipt["message_id"].replace(recipient, number),
         )
-        return earlier.receipt
-    if earlier.outcome == "refused":
+        return previous.receipt
+    if previous.outcome == "refused":
         raise AirflowFailException(
             f"Nothing sent: in a previous try of this task the message to {number} was refused. "
-            f"{earlier.why}. Fix the cause, then clear the task to send it"
+            f"{previous.why}. Fix the cause, then clear the task to send it"
         )
     raise AirflowFailException(
         f"Nothing sent: a previous try of this task may have sent the message to {number} "
-        f"({earlier.why}), and delivery is at_most_once. Clear the task to send it anyway"
+        f"({previous.why}), and delivery is at_most_once. Clear the task to send it anyway"
     )

@@ -225,18 +225,18 @@ class WhatsAppSendOperator(RecordedSending, WhatsAppMessageOperator):
         return self._go_on(context, recipient, record, record.begin(recipient))
 
     def _go_on(
-        self, context: Context, recipient: str, record: DeliveryRecord, earlier: PreviousOutcome | None
+        self, context: Context, recipient: str, record: DeliveryRecord, previous: PreviousOutcome | None
     ) -> ReceiptDict:
         from airflow_provider_itnio.delivery.policy import FALLBACK_IS_GONE, is_sent_again
         from airflow_provider_itnio.operators._nothing_sent import receipt_of_previous_try
 
-        if earlier is not None:
-            if not is_sent_again(earlier.outcome, earlier.cleared, self.delivery):
-                return self._wait(receipt_of_previous_try(recipient, earlier), record)
-            if earlier.outcome == "unknown":
-                log.warning("Sending it again, although a previous try may have sent it: %s", earlier.why)
+        if previous is not None:
+            if not is_sent_again(previous.outcome, previous.cleared, self.delivery):
+                return self._wait(receipt_of_previous_try(recipient, previous), record)
+            if previous.outcome == "unknown":
+                log.warning("Sending it again, although a previous try may have sent it: %s", previous.why)
             if self.fallback is None and record.uses_fallback(recipient):
-                if earlier.cleared == "no":
+                if previous.cleared == "no":
                     raise AirflowFailException(f"Nothing is sent: {FALLBACK_IS_GONE}")
                 record.use_message(recipient)
         fields = {} if record.uses_fallback(recipient) else self._built_message(context)
@@ -268,11 +268,11 @@ class WhatsAppSendOperator(RecordedSending, WhatsAppMessageOperator):
         """
         receipt: ReceiptDict = event["receipt"]
         record = self._record_of(context)
-        earlier = record.earlier(receipt["recipient"])
-        is_this = earlier and earlier.receipt and earlier.receipt["message_id"] == receipt["message_id"]
-        if earlier and earlier.is_fallback and not is_this:
+        previous = record.previous_outcome(receipt["recipient"])
+        is_this = previous and previous.receipt and previous.receipt["message_id"] == receipt["message_id"]
+        if previous and previous.is_fallback and not is_this:
             # This method has run before, in a worker that died.
-            return self._go_on(context, receipt["recipient"], record, earlier)
+            return self._go_on(context, receipt["recipient"], record, previous)
         return self._ended(receipt, event, record)
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
@@ -290,11 +290,11 @@ class WhatsAppSendOperator(RecordedSending, WhatsAppMessageOperator):
         receipt = ((next_kwargs or {}).get("event") or {}).get("receipt") or {}
         with self._failing_as_documented(), never_sending_again(record, receipt.get("recipient", "")):
             if is_trigger_timeout(next_kwargs) and record.store:
-                earlier = record.earlier(normalize_phone(self.recipient))
-                if earlier and earlier.receipt:
-                    message_id = earlier.receipt["message_id"]
+                previous = record.previous_outcome(normalize_phone(self.recipient))
+                if previous and previous.receipt:
+                    message_id = previous.receipt["message_id"]
                     event = wait_for_status(self.hook, message_id, self.wait_for, 0)
-                    return self._ended(earlier.receipt, event, record)
+                    return self._ended(previous.receipt, event, record)
             return super().resume_execution(next_method, next_kwargs, context)
 
     def _wait(self, receipt: ReceiptDict, record: DeliveryRecord) -> ReceiptDict:

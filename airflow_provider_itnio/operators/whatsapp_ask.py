@@ -187,7 +187,7 @@ class WhatsAppAskOperator(AskingOperator):
         :param context: the task's context.
         """
         from airflow_provider_itnio.api.question import Question
-        from airflow_provider_itnio.delivery.question_record import question_of_earlier_try, write_question
+        from airflow_provider_itnio.delivery.question_record import previous_question, write_question
 
         with self._failing_as_documented(), self._closing_on_failure():
             check_delivery(self.delivery)
@@ -196,25 +196,25 @@ class WhatsAppAskOperator(AskingOperator):
             self._check_rendered(context)
             numbers = rest = everyone = numbers_of(self.recipients)
             record = self._record_of(context)
-            earlier, question_id = question_of_earlier_try(record.store), Question.new_id()
+            previous, question_id = previous_question(record.store), Question.new_id()
             now, perhaps_asked = time.time(), frozenset[str]()
             begun_at = now
-            if earlier is not None:
-                question = self._question(context, earlier.id, earlier.begun_at, earlier.ends_at)
-                everyone = each_once([*earlier.numbers, *numbers])
-                question, unasked, unrecorded = self._asked_earlier(
-                    replace(question, **earlier.shown), everyone, record
+            if previous is not None:
+                question = self._question(context, previous.id, previous.begun_at, previous.ends_at)
+                everyone = each_once([*previous.numbers, *numbers])
+                question, unasked, unrecorded = self._previously_asked(
+                    replace(question, **previous.shown), everyone, record
                 )
                 has_changed = self._shows_other_options(question)
                 rest = [number for number in unasked if number in numbers]
-                if earlier.answer is not None:
+                if previous.answer is not None:
                     log.info("A previous try of this task has received the answer")
-                    return cast("AnswerDict", earlier.answer)
-                if question.asked and earlier.cursor:  # an answered question must not be opened again
-                    question = replace(question, cursor=earlier.cursor)
+                    return cast("AnswerDict", previous.answer)
+                if question.asked and previous.cursor:  # an answered question must not be opened again
+                    question = replace(question, cursor=previous.cursor)
                     if answer := self._answer_meanwhile(question):
                         return self._ended(question, {"answer": answer}, record)
-                if question.asked and time.time() < earlier.ends_at:
+                if question.asked and time.time() < previous.ends_at:
                     log.info("A previous try of this task has sent the question. Waiting for its answer")
                     if has_changed:
                         log.warning(
@@ -226,13 +226,13 @@ class WhatsAppAskOperator(AskingOperator):
                 if question.was_accepted:
                     question = self._opened(question, everyone)
                     found = self._wait_in_worker(question)  # an answer that came in time and was not read
-                    if found["answer"] or found["problem"] or earlier.cleared == "no":
+                    if found["answer"] or found["problem"] or previous.cleared == "no":
                         return self._ended(question, found, record)
                 if question.asked:
                     rest = numbers
                 elif not has_changed:  # a worker may have died after it sent the question
-                    question_id, begun_at = earlier.id, earlier.begun_at
-                    perhaps_asked = frozenset(unrecorded) & frozenset(earlier.numbers)
+                    question_id, begun_at = previous.id, previous.begun_at
+                    perhaps_asked = frozenset(unrecorded) & frozenset(previous.numbers)
             question = self._opened(self._question(context, question_id, begun_at, now + seconds), numbers)
             write_question(record.store, question, numbers)
             record.about = question.id
@@ -249,7 +249,7 @@ class WhatsAppAskOperator(AskingOperator):
         record, question = self._record_of(context), Question.from_dict(event["question"])
         self._is_open = question
         numbers = list(dict.fromkeys(one.recipient for one in question.asked))
-        known, rest, _ = self._asked_earlier(replace(question, asked=()), numbers, record)
+        known, rest, _ = self._previously_asked(replace(question, asked=()), numbers, record)
         if {one.message_id for one in known.asked} - {one.message_id for one in question.asked}:
             # This method has run before, in a worker that died after it sent a WhatsApp template.
             unclear = event.get("unclear", "")

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from airflow_provider_itnio.delivery.policy import Cleared
     from airflow_provider_itnio.transfers._rows import Rows
 
-    Earlier: TypeAlias = Collection[tuple[RecordedOutcome, Cleared]]
+    Previous: TypeAlias = Collection[tuple[RecordedOutcome, Cleared]]
 
 log = NeverRaisingLog(__name__)
 
@@ -108,30 +108,30 @@ class RowMessages(WhatsAppBroadcastOperator):
     def _rows_to_send(self) -> Rows:
         """Return the rows. Without rows, apply ``if_empty``."""
         if not len(rows := self._fetched()):
-            earlier = self._record.all_earlier if self._record else ()
+            previous = self._record.all_previous if self._record else ()
             if self.if_empty == "fail":
-                done = f"previous tries: {_counted(earlier)}" if earlier else "nothing was sent"
+                done = f"previous tries: {_counted(previous)}" if previous else "nothing was sent"
                 raise AirflowFailException(f"The query returned no rows, and if_empty is 'fail': {done}")
             if self.if_empty == "skip" or self.recipient_column is not None:
-                self._fail_for_earlier(earlier)
+                self._fail_for_previous(previous)
             if self.if_empty == "skip":
                 raise AirflowSkipException("The query returned no rows")
         return rows
 
-    def _fail_for_earlier(self, earlier: Earlier) -> None:
+    def _fail_for_previous(self, previous: Previous) -> None:
         """Fail if a message of a previous try was not accepted, or has not reached ``wait_for``."""
         from airflow_provider_itnio.delivery.policy import is_sent_again
 
         waits = self.wait_for != "accepted"
-        if all(kept.outcome == "accepted" and not waits for kept, _ in earlier):
+        if all(kept.outcome == "accepted" and not waits for kept, _ in previous):
             return
         why = (
             f"The query now returns no rows, and previous tries did not reach all recipients: "
-            f"{_counted(earlier)}. This try sends nothing{' and does not wait' if waits else ''}"
+            f"{_counted(previous)}. This try sends nothing{' and does not wait' if waits else ''}"
         )
         if any(
             kept.outcome == "accepted" or is_sent_again(kept.outcome, cleared, self.delivery)
-            for kept, cleared in earlier
+            for kept, cleared in previous
         ):
             raise NotSentError(why)
         raise AirflowFailException(why)
@@ -223,7 +223,7 @@ class RowMessages(WhatsAppBroadcastOperator):
 
         for recipient in self._people(context):
             if isinstance(recipient, Recipient):
-                known = self._record.earlier(recipient.key) if self._record else None
+                known = self._record.previous_outcome(recipient.key) if self._record else None
                 if known is None or is_sent_again(known[0].outcome, known[1], self.delivery):
                     return True
         return False
@@ -260,8 +260,8 @@ class RowMessages(WhatsAppBroadcastOperator):
         return self._written_to
 
 
-def _counted(earlier: Earlier) -> str:
-    counts = Counter(kept.outcome for kept, _ in earlier)
+def _counted(previous: Previous) -> str:
+    counts = Counter(kept.outcome for kept, _ in previous)
     return ", ".join(f"{count:,} {outcome.replace('_', ' ')}" for outcome, count in sorted(counts.items()))
 
 

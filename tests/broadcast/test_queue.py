@@ -136,11 +136,11 @@ def test_closed_it_gives_out_nobody_who_waits_included():
 
 
 def test_who_gets_no_message_is_counted(store):
-    earlier = record_in(store)
+    previous = record_in(store)
     accepted, refused, unknown, other = numbers(4)
     for number, outcome in ((accepted, "accepted"), (refused, "refused"), (unknown, "unknown")):
-        earlier.add(RecordedOutcome((number, 0), outcome, code=-114 if outcome == "refused" else None))
-    earlier.flush()
+        previous.add(RecordedOutcome((number, 0), outcome, code=-114 if outcome == "refused" else None))
+    previous.flush()
 
     def message_for(recipient):
         raise InvalidMessageError("text.body: must not be empty")
@@ -172,7 +172,7 @@ def test_at_most_once_what_is_given_out_is_on_record_and_what_has_not_left_is_wi
         queue = queue_of(entries, store=store, delivery="at_most_once")
         taken = [await queue.take(), await queue.take()]
         on_record = record_in(store)
-        assert {on_record.earlier(queued.key)[0].outcome for queued in taken} == {"unknown"}
+        assert {on_record.previous_outcome(queued.key)[0].outcome for queued in taken} == {"unknown"}
         queue.put_back(taken[1])
         return sorted(queued.key for queued in queue.withdraw()), [
             (one, 1),

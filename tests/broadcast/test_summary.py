@@ -21,7 +21,9 @@ def report_of(count, **options):
 def test_it_counts_each_message_once_and_what_is_left():
     report = report_of(10)
     report.add_accepted(RECEIPT)
-    report.add_accepted_earlier(RecordedOutcome(("8614718004557", 0), "accepted", "a" * 32), "8614718004557")
+    report.add_previously_accepted(
+        RecordedOutcome(("8614718004557", 0), "accepted", "a" * 32), "8614718004557"
+    )
     for outcome in ("refused", "invalid", "not_sent", "unknown"):
         report.add_failure(outcome, 3, "4557", None, "why", for_retry=outcome == "not_sent")
     assert counts_of(report.summary()) == {
@@ -48,7 +50,7 @@ def test_nobody_is_nobody():
 def test_receipts_are_kept_where_asked_for_those_of_earlier_tries_too():
     report = report_of(2, keep_receipts=True)
     report.add_accepted(RECEIPT)
-    report.add_accepted_earlier(RecordedOutcome(("86139", 0), "accepted", "b" * 32, 1693813991), "86139")
+    report.add_previously_accepted(RecordedOutcome(("86139", 0), "accepted", "b" * 32, 1693813991), "86139")
     assert report.summary()["receipts"] == [
         RECEIPT.as_dict(),
         {

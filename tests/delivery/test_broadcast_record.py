@@ -43,10 +43,10 @@ def test_it_knows_each_message_by_number_and_order(store):
     ]
     keep(opened(store), *kept)
     again = opened(store, 2)
-    assert [again.earlier(one.key) for one in kept] == [(one, "no") for one in kept]
-    assert again.earlier((NUMBER, 2)) is None
+    assert [again.previous_outcome(one.key) for one in kept] == [(one, "no") for one in kept]
+    assert again.previous_outcome((NUMBER, 2)) is None
     when_cleared = opened(store, **cleared(2))
-    assert [when_cleared.earlier(one.key) for one in kept] == [(one, "certainly") for one in kept]
+    assert [when_cleared.previous_outcome(one.key) for one in kept] == [(one, "certainly") for one in kept]
 
 
 def test_what_was_written_last_counts(store):
@@ -55,8 +55,8 @@ def test_what_was_written_last_counts(store):
     keep(record, RecordedOutcome((NUMBER, 0), "not_sent"))
     keep(record, accepted())
     again = opened(store, 2)
-    assert again.earlier((NUMBER, 0))[0].outcome == "accepted"
-    assert again.earlier((NUMBER, 1))[0].outcome == "unknown"
+    assert again.previous_outcome((NUMBER, 0))[0].outcome == "accepted"
+    assert again.previous_outcome((NUMBER, 1))[0].outcome == "unknown"
 
 
 def test_an_intent_and_what_waits_to_be_written_are_one_write(store):
@@ -65,7 +65,7 @@ def test_an_intent_and_what_waits_to_be_written_are_one_write(store):
     record.intend([((NUMBER, 1), False)])
     assert (store.tried, record.unrecorded) == (2, [])
     again = opened(store, 2)
-    assert [again.earlier((NUMBER, n))[0].outcome for n in (0, 1)] == ["accepted", "unknown"]
+    assert [again.previous_outcome((NUMBER, n))[0].outcome for n in (0, 1)] == ["accepted", "unknown"]
 
 
 def test_an_intent_counts_where_it_is_written_with_what_came_before_it(store):
@@ -74,18 +74,18 @@ def test_an_intent_counts_where_it_is_written_with_what_came_before_it(store):
     record.add(RecordedOutcome((NUMBER, 0), "not_sent", is_fallback=True))
     record.intend([((NUMBER, 0), True)])
     unknown = RecordedOutcome((NUMBER, 0), "unknown", is_fallback=True)
-    assert opened(store, 2).earlier((NUMBER, 0)) == (unknown, "no")
+    assert opened(store, 2).previous_outcome((NUMBER, 0)) == (unknown, "no")
     record.finish()
     perhaps = cleared(2, retries=1)
     for this_try in (perhaps, perhaps | {"number": 3}):  # the second reads what the first wrote anew
-        assert opened(store, **this_try).earlier((NUMBER, 0))[0] == unknown
+        assert opened(store, **this_try).previous_outcome((NUMBER, 0))[0] == unknown
 
 
 def test_after_a_clearing_old_and_new_are_told_apart(store):
     keep(opened(store), RecordedOutcome((NUMBER, 0), "refused"), RecordedOutcome((NUMBER, 1), "refused"))
     keep(opened(store, **cleared(2)), RecordedOutcome((NUMBER, 1), "refused"))
     again = opened(store, 3, max_tries=3, clear_number=1)
-    assert [again.earlier((NUMBER, n))[1] for n in (0, 1)] == ["certainly", "no"]
+    assert [again.previous_outcome((NUMBER, n))[1] for n in (0, 1)] == ["certainly", "no"]
 
 
 @for_each("retries", [2, 1, 0])
@@ -93,13 +93,13 @@ def test_cleared_after_its_end_it_knows_nothing_and_then_its_own(retries, store)
     for clears in range(3):
         this_try = cleared(2 * clears + 1, clears, retries if clears else 2)
         record = opened(store, **this_try)
-        assert record.earlier((NUMBER, 0)) is None
+        assert record.previous_outcome((NUMBER, 0)) is None
         keep(record, accepted())
         a_retry = this_try | {"number": this_try["number"] + 1}
         again = opened(store, **a_retry)
-        assert again.earlier((NUMBER, 0))[0].outcome == "accepted"
+        assert again.previous_outcome((NUMBER, 0))[0].outcome == "accepted"
         again.finish()
-        assert opened(store, **a_retry).earlier((NUMBER, 0))[0].outcome == "accepted"
+        assert opened(store, **a_retry).previous_outcome((NUMBER, 0))[0].outcome == "accepted"
 
 
 def test_perhaps_cleared_after_its_end_it_still_knows_whom_it_may_have_sent_to(store):
@@ -109,16 +109,16 @@ def test_perhaps_cleared_after_its_end_it_still_knows_whom_it_may_have_sent_to(s
     perhaps = cleared(2, retries=1)
     for this_try in (perhaps, perhaps | {"number": 3}):
         again = opened(store, **this_try)
-        assert [again.earlier((NUMBER, n)) is None for n in range(3)] == [True, False, True]
-        assert again.earlier((NUMBER, 1))[0].outcome == "unknown"
-        assert again.earlier((NUMBER, 1))[1] != "certainly"
+        assert [again.previous_outcome((NUMBER, n)) is None for n in range(3)] == [True, False, True]
+        assert again.previous_outcome((NUMBER, 1))[0].outcome == "unknown"
+        assert again.previous_outcome((NUMBER, 1))[1] != "certainly"
 
 
 def test_certainly_cleared_after_its_end_it_knows_nothing_of_those_either(store):
     record = opened(store)
     keep(record, RecordedOutcome((NUMBER, 1), "unknown"))
     record.finish()
-    assert opened(store, **cleared(2)).earlier((NUMBER, 1)) is None
+    assert opened(store, **cleared(2)).previous_outcome((NUMBER, 1)) is None
 
 
 def test_each_batch_has_a_key_of_its_own_and_the_head_stays_small(store):
@@ -141,7 +141,7 @@ def test_what_is_too_large_for_a_key_is_divided(count, waiting, store):
     keep(record, *[RecordedOutcome(key, "accepted", "a" * 32, 1693813991, -114) for key in keys])
     assert max(len(text.encode()) for text in store.kept.values()) < 64 * 1024
     again = opened(store, 2)
-    assert all(again.earlier(key)[0].outcome == "accepted" for key in keys)
+    assert all(again.previous_outcome(key)[0].outcome == "accepted" for key in keys)
     if count == 500:
         assert len(store.written) == 3
 
@@ -152,10 +152,10 @@ def test_what_a_write_could_not_say_is_not_known_until_a_later_one_says_it(store
     store.fail(OSError("Broken pipe"), 3)
     with pytest.raises(RecordError):
         keep(record, accepted())
-    assert opened(store, 2).earlier((NUMBER, 0)) is None
+    assert opened(store, 2).previous_outcome((NUMBER, 0)) is None
     keep(record, accepted(1))
     again = opened(store, 2)
-    assert [again.earlier((NUMBER, n))[0].outcome for n in (0, 1)] == ["accepted", "accepted"]
+    assert [again.previous_outcome((NUMBER, n))[0].outcome for n in (0, 1)] == ["accepted", "accepted"]
 
 
 # --- what can't be read -----------------------------------------------------------------------------------

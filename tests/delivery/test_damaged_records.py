@@ -81,7 +81,7 @@ def test_whatever_time_a_server_says_its_receipt_is_read_again(seconds):
     record = opened(store)
     record.add(accepted()._replace(at=at))
     record.flush()
-    assert opened(store, 2).earlier((NUMBER, 0))[0].at == at
+    assert opened(store, 2).previous_outcome((NUMBER, 0))[0].at == at
 
 
 @for_each("lost", [(HEAD, "0/0"), ("0/0", "0/1"), ("0/1", "0/2"), ("0/1", "0/2", "0/3")])
@@ -105,8 +105,8 @@ def test_perhaps_cleared_a_failing_write_forgets_no_unknown_message(failing):
     with pytest.raises(RecordError):
         opened(store, **perhaps)
     again = opened(store, **perhaps | {"number": 3})
-    assert again.earlier((NUMBER, 1))[0].outcome == "unknown"
-    assert again.earlier((NUMBER, 1))[1] != "certainly"
+    assert again.previous_outcome((NUMBER, 1))[0].outcome == "unknown"
+    assert again.previous_outcome((NUMBER, 1))[1] != "certainly"
 
 
 def test_what_such_a_try_has_left_behind_is_not_taken_for_what_a_later_one_has_written():
@@ -119,8 +119,8 @@ def test_what_such_a_try_has_left_behind_is_not_taken_for_what_a_later_one_has_w
     with pytest.raises(RecordError):
         opened(store, **cleared(2, retries=1))
     certainly = cleared(3, 2)
-    assert opened(store, **certainly).earlier((NUMBER, 1)) is None
-    assert opened(store, **certainly | {"number": 4}).earlier((NUMBER, 1)) is None
+    assert opened(store, **certainly).previous_outcome((NUMBER, 1)) is None
+    assert opened(store, **certainly | {"number": 4}).previous_outcome((NUMBER, 1)) is None
 
 
 @pytest.mark.usefixtures("quick_writes")
@@ -145,7 +145,7 @@ JSON = st.recursive(
 
 def is_read(store, kind, number):
     try:
-        return opened_as(store, 2, kind).earlier(number) is not None
+        return opened_as(store, 2, kind).previous_outcome(number) is not None
     except RecordError:
         return None
 

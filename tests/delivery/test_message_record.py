@@ -19,29 +19,29 @@ REFUSED = ContentError("status -114, text is empty", code=-114)
 
 def test_it_knows_nothing_of_what_was_not_sent(store):
     opened(store).accepted(RECEIPT)
-    assert opened(store, 2).earlier("5511912345678") is None
+    assert opened(store, 2).previous_outcome("5511912345678") is None
 
 
 def test_it_knows_what_was_accepted(store):
     opened(store).accepted(RECEIPT)
-    assert opened(store, 2).earlier(NUMBER) == PreviousOutcome("accepted", "no", RECEIPT.as_dict())
-    assert opened(store, **cleared(2)).earlier(NUMBER) == PreviousOutcome(
+    assert opened(store, 2).previous_outcome(NUMBER) == PreviousOutcome("accepted", "no", RECEIPT.as_dict())
+    assert opened(store, **cleared(2)).previous_outcome(NUMBER) == PreviousOutcome(
         "accepted", "certainly", RECEIPT.as_dict()
     )
 
 
 def test_it_knows_why_one_failed(store):
     opened(store).failed(NUMBER, REFUSED)
-    assert opened(store, 2).earlier(NUMBER) == PreviousOutcome(
+    assert opened(store, 2).previous_outcome(NUMBER) == PreviousOutcome(
         "refused", "no", None, "ContentError: status -114, text is empty"
     )
 
 
 def test_an_intent_alone_is_unknown_and_says_when(store):
     opened(store).intend(NUMBER)
-    earlier = opened(store, 2).earlier(NUMBER)
-    assert (earlier.outcome, earlier.cleared, earlier.receipt) == ("unknown", "no", None)
-    assert earlier.why.startswith("a request may have been sent at 20")
+    previous = opened(store, 2).previous_outcome(NUMBER)
+    assert (previous.outcome, previous.cleared, previous.receipt) == ("unknown", "no", None)
+    assert previous.why.startswith("a request may have been sent at 20")
 
 
 @for_each(
@@ -57,7 +57,7 @@ def test_an_intent_is_replaced_by_what_became_of_it(becomes, outcome, store):
     record = opened(store)
     record.intend(NUMBER)
     becomes(record)
-    assert opened(store, 2).earlier(NUMBER).outcome == outcome
+    assert opened(store, 2).previous_outcome(NUMBER).outcome == outcome
     assert len(store.kept) == 1
 
 
@@ -66,16 +66,16 @@ def test_cleared_after_its_end_it_knows_nothing_whatever_the_retries_are_by_then
     record = opened(store)
     record.accepted(RECEIPT)
     record.finish()
-    assert opened(store, 2, retries=retries).earlier(NUMBER).outcome == "accepted"
-    assert opened(store, **cleared(2, retries=retries)).earlier(NUMBER) is None
+    assert opened(store, 2, retries=retries).previous_outcome(NUMBER).outcome == "accepted"
+    assert opened(store, **cleared(2, retries=retries)).previous_outcome(NUMBER) is None
 
 
 def test_the_end_of_a_try_that_sent_nothing_counts_too(store):
     opened(store).accepted(RECEIPT)
     again = opened(store, **cleared(2))
-    assert again.earlier(NUMBER).cleared == "certainly"
+    assert again.previous_outcome(NUMBER).cleared == "certainly"
     again.finish()
-    assert opened(store, **cleared(3, clears=2)).earlier(NUMBER) is None
+    assert opened(store, **cleared(3, clears=2)).previous_outcome(NUMBER) is None
 
 
 def test_an_end_before_the_message_was_sent_again_is_none_of_it(store):
@@ -83,9 +83,9 @@ def test_an_end_before_the_message_was_sent_again_is_none_of_it(store):
     record.accepted(RECEIPT)
     record.finish()
     again = opened(store, **cleared(2))
-    assert again.earlier(NUMBER) is None
+    assert again.previous_outcome(NUMBER) is None
     again.accepted(RECEIPT)
-    assert opened(store, **cleared(3, clears=2)).earlier(NUMBER).outcome == "accepted"
+    assert opened(store, **cleared(3, clears=2)).previous_outcome(NUMBER).outcome == "accepted"
 
 
 def test_at_the_end_an_unknown_message_is_new_only_if_the_task_was_certainly_cleared(store):
@@ -93,8 +93,8 @@ def test_at_the_end_an_unknown_message_is_new_only_if_the_task_was_certainly_cle
     record = opened(store)
     record.intend(NUMBER)
     record.finish()
-    assert opened(store, **cleared(2, retries=1)).earlier(NUMBER).outcome == "unknown"
-    assert opened(store, **cleared(2)).earlier(NUMBER) is None
+    assert opened(store, **cleared(2, retries=1)).previous_outcome(NUMBER).outcome == "unknown"
+    assert opened(store, **cleared(2)).previous_outcome(NUMBER) is None
 
 
 def test_an_end_without_a_message_writes_nothing(store):
@@ -105,7 +105,7 @@ def test_an_end_without_a_message_writes_nothing(store):
 def test_a_message_of_this_very_try_is_no_earlier_one(store):
     record = opened(store)
     record.accepted(RECEIPT)
-    assert record.earlier(NUMBER) is None
+    assert record.previous_outcome(NUMBER) is None
 
 
 OTHER_SHAPES = {
@@ -124,7 +124,7 @@ def test_an_entry_that_does_not_say_what_became_of_the_message_is_not_read(chang
     (key,) = store.kept
     store.set(key, json.loads(store.kept[key]) | change)
     with pytest.raises(RecordError, match="does not contain the outcome of the message"):
-        opened(store, 2).earlier(NUMBER)
+        opened(store, 2).previous_outcome(NUMBER)
 
 
 def test_a_mark_of_the_end_of_another_shape_is_not_read(store):
@@ -133,4 +133,4 @@ def test_a_mark_of_the_end_of_another_shape_is_not_read(store):
     record.finish()
     store.set("whatsapp/finished", True)
     with pytest.raises(RecordError, match="whatsapp/finished"):
-        opened(store, **cleared(2)).earlier(NUMBER)
+        opened(store, **cleared(2)).previous_outcome(NUMBER)

@@ -16,7 +16,7 @@ FIRST = TaskTry(number=1, max_tries=2, retries=2, clear_number=0)
 
 
 @for_each(
-    ("earlier", "now", "is_cleared"),
+    ("previous", "now", "is_cleared"),
     [
         (FIRST, FIRST._replace(number=2), "no"),
         (FIRST, FIRST._replace(number=2, max_tries=3, clear_number=1), "certainly"),
@@ -33,8 +33,8 @@ FIRST = TaskTry(number=1, max_tries=2, retries=2, clear_number=0)
         (FIRST, TaskTry(2, 6, 5, 1), "certainly"),
     ],
 )
-def test_whether_a_person_has_cleared_the_task(earlier, now, is_cleared):
-    assert now.is_cleared_since(earlier) == is_cleared
+def test_whether_a_person_has_cleared_the_task(previous, now, is_cleared):
+    assert now.is_cleared_since(previous) == is_cleared
 
 
 @for_each("delivery", ["at_least_once", "at_most_once"])

@@ -208,14 +208,14 @@ def test_where_there_is_none_one_line_says_so_and_nothing_is_kept(kind, given, w
     if kind is DeliveryRecord:
         record.intend(NUMBER)
         record.withdraw(NUMBER)
-        assert record.earlier(NUMBER) is None
+        assert record.previous_outcome(NUMBER) is None
     else:
         assert not record.is_kept
         record.intend([((NUMBER, 0), False)])
         record.add(RecordedOutcome((NUMBER, 0), "accepted"))
         record.flush()
         assert record.unrecorded == []
-        assert record.earlier((NUMBER, 0)) is None
+        assert record.previous_outcome((NUMBER, 0)) is None
     record.finish()
     assert len(caplog.messages) == 1
 

@@ -165,8 +165,8 @@ class Runs:
 
     def send(self, msg):
         assert isinstance(msg, comms.GetPreviousDagRun)
-        earlier = [one for one in self.runs if one.logical_date < msg.logical_date]
-        return SimpleNamespace(dag_run=earlier[0] if earlier else None)
+        previous = [one for one in self.runs if one.logical_date < msg.logical_date]
+        return SimpleNamespace(dag_run=previous[0] if previous else None)
 
     def tell(self, **changes):
         first = self.runs[0] if self.runs else None
