@@ -183,10 +183,7 @@ def print_storm(sandbox: Sandbox) -> list[str]:
     last = [text for text in texts if "Further alerts are held back" in text]
     reports = [text for text in texts if text.startswith("📥")]
     print(f"\nOf {STORM} failed runs within a minute, {ON_CALL} gets {len(alerts)} alerts, the last with")
-    for title, found in (
-        ("", last),
-        ("and this message about the others, from the task of a DAG:\n", report),
-    ):
+    for title, found in (("", last), ("and this message on the others, from the task of a DAG:\n", reports)):
         print(f"{title}    " + "\n    ".join("\n".join(found).split("\n")))
     held = f"{STORM - len(alerts)} alerts were held back"
     is_reported = len(reports) == 1 and held in reports[0]
