@@ -48,6 +48,7 @@ class BroadcastEnding:
     def failure_of(self, error: BaseException) -> BaseException:
         """Return the exception to raise after an error has ended the broadcast."""
         if (failure := self._unrecorded()) is None:
+            # After AirflowTaskTerminated, Airflow keeps the state that a person has set.
             if is_task_terminated(error) or not self.would_message_again:
                 return error
             failure = AirflowFailException(f"{type(error).__name__}: {error}. {_WITHOUT_RECORD}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowTaskTimeout
@@ -13,14 +13,18 @@ from airflow_provider_itnio.api.errors import (
     UnknownOutcomeError,
     is_marked_as_not_sent,
 )
+from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
 from airflow_provider_itnio.operators._sending import WhatsAppOperator
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
+    from jinja2 import Environment
 
     from airflow_provider_itnio.api.receipt import Receipt
     from airflow_provider_itnio.delivery.message_record import DeliveryRecord
     from airflow_provider_itnio.hooks.prepared_message import PreparedMessage
+
+log = NeverRaisingLog(__name__)
 
 
 class RecordedSending(WhatsAppOperator):
@@ -31,6 +35,22 @@ class RecordedSending(WhatsAppOperator):
     _end_wait: Callable[[], None] | None = None
     _ended_by: BaseException | None = None
     """The reason why this process must not send or wait any more."""
+
+    def _do_render_template_fields(
+        self,
+        parent: Any,
+        template_fields: Iterable[str],
+        context: Context,
+        jinja_env: Environment,
+        seen_oids: set[int],
+    ) -> None:
+        """Render the fields. This is the first code here that runs when Airflow 2 resumes a deferred task."""
+        if getattr(context.get("ti"), "next_method", None) and not context.get("task_state_store"):
+            log.info(
+                "Not retried from here on: without a delivery record, a retry would send the message again"
+            )
+            self.retries = 0
+        super()._do_render_template_fields(parent, template_fields, context, jinja_env, seen_oids)
 
     def on_kill(self) -> None:
         """Send no further message, and end a pause between two attempts.

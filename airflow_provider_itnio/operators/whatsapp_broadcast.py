@@ -7,7 +7,6 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
-from airflow_provider_itnio._compat import is_task_terminated
 from airflow_provider_itnio.api.checks import check_choice, check_delivery, check_number
 from airflow_provider_itnio.api.describe import describe_value
 from airflow_provider_itnio.api.errors import InvalidMessageError, InvalidParameterError, ItnioError
@@ -278,12 +277,11 @@ class WhatsAppBroadcastOperator(BroadcastMessages):
             try:
                 run.run()
             except BaseException as error:
-                if is_task_terminated(error) and ending.would_message_again:
-                    # With this error, Airflow keeps the state that a person has set.
-                    self.retries = 0
                 problem: BaseException | None = ending.failure_of(error)
             else:
                 problem = ending.failure(may_fail=self.if_some_fail == "warn", is_over=limit.is_over)
+            if ending.would_message_again:
+                self.retries = 0  # Airflow 2 then never retries, not even if its XCom can't be written
             report = broadcast.report
             log.info("Ended: %s", report.describe())
             if report.is_in_sandbox:

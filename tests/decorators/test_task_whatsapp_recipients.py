@@ -195,9 +195,9 @@ def test_a_mapped_one_passes_over_what_default_args_say_for_others(sandbox, para
     with DAG("report", schedule=None, default_args=default_args):
         mapped = task.whatsapp(**parameters)(report).expand(team=["finance"]).operator
     operator = mapped.unmap({"op_kwargs": {"team": "finance"}})
+    assert operator.retries == default_args.get("retries", 0)
     operator.execute({"params": {}})
     assert [message.recipient for message in sandbox.messages] == [normalize_phone(NUMBER)]
-    assert operator.retries == default_args.get("retries", 0)
 
 
 @for_each("wrong", ["txt", "body", "img", "file", "caption", "template_name", "buttons"])

@@ -53,7 +53,7 @@ def test_one_line_says_what_is_not_protected(task, logs):
 def test_everything_still_sends_and_nobody_is_messaged_twice(logs, running):
     sent = [message.recipient for message in running.tasks.messages]
     assert sorted(number[-2:] for number in sent if number.startswith("8610")) == [
-        *("50", "51", "52", "54", "55")
+        *("50", "51", "52", "54", "55", "56")
     ]
     assert set(running.to_numbers_with("8624").values()) == {1}
 
@@ -61,6 +61,18 @@ def test_everything_still_sends_and_nobody_is_messaged_twice(logs, running):
 def test_a_broadcast_that_has_messaged_anyone_is_not_tried_again(logs, running):
     assert "Not retried: without a delivery record, a retry would message people again" in logs["many"]
     assert not was_tried_again(running, "many")
+
+
+def test_no_error_after_its_messages_lets_a_broadcast_be_tried_again(logs, running):
+    assert running.airflow.tasks(DAG, "run")["fails_afterwards"] == ("failed", 1)
+    assert len(running.tasks.sent_to("8610000056")) == 1
+
+
+@pytest.mark.parametrize("task", ["is_out_of_time", "asks_and_is_out_of_time"])
+def test_a_task_whose_time_is_over_in_the_triggerer_is_not_tried_again(task, logs, running):
+    """Airflow 2 fails it before any code of an operator runs but the rendering."""
+    assert running.airflow.tasks(DAG, "run")[task] == ("failed", 1)
+    assert "Not retried from here on" in running.airflow.log_of(DAG, "run", task, 1)
 
 
 def test_a_broadcast_that_has_messaged_nobody_is_tried_again(logs, running):

@@ -12,6 +12,7 @@ import pendulum
 from airflow.providers.common.compat.sdk import DAG, task
 
 from airflow_provider_itnio.operators.whatsapp import WhatsAppSendOperator
+from airflow_provider_itnio.operators.whatsapp_ask import WhatsAppAskOperator
 from airflow_provider_itnio.operators.whatsapp_broadcast import WhatsAppBroadcastOperator
 
 PLACE = Path(os.environ["PLACE_OF_TASKS"])
@@ -154,6 +155,28 @@ with DAG("record_that_is_not_kept", **ARGUMENTS):
         messages_per_second=20,
         pre_execute=leave_process_id,
         retries=2,
+    )
+    WhatsAppBroadcastOperator(
+        task_id="fails_afterwards", recipients="8610000056", text="x", post_execute=fail_at_first, retries=2
+    )
+    defers: dict[str, Any] = {"deferrable": True, "execution_timeout": pendulum.duration(seconds=15)}
+    WhatsAppSendOperator(
+        task_id="is_out_of_time",
+        itnio_conn_id="itnio_waiting",
+        recipient="8610000057",
+        text="x",
+        wait_for="read",
+        retries=2,
+        **defers,
+    )
+    WhatsAppAskOperator(
+        task_id="asks_and_is_out_of_time",
+        itnio_conn_id="itnio_asking",
+        recipients="8610000058",
+        question="x",
+        options={"yes": "Yes"},
+        retries=2,
+        **defers,
     )
 
 for delivery in ("at_least_once", "at_most_once"):
