@@ -21,6 +21,7 @@ AlertKind: TypeAlias = Literal[
     "task_retry",
     "task_succeeded",
     "task_skipped",
+    "task_running",
     "dag_failed",
     "dag_succeeded",
     "task_recovered",
@@ -115,7 +116,7 @@ def _of_task(context: Mapping[str, Any]) -> AlertFacts:
         log_url=_text(_attribute(ti, "log_url")),
     )
     link_to_form = getattr(task, "generate_link_to_ui_from_context", None)
-    if kind != "event" or link_to_form is None:
+    if kind not in ("event", "task_running") or link_to_form is None:
         return facts
     return facts._replace(
         kind="approval_wanted",
@@ -134,7 +135,8 @@ def _form_url(link_to_form: Callable[..., object], context: Mapping[str, Any]) -
 
 def _kind_of_task(context: Mapping[str, Any], error: str) -> AlertKind:
     ti = context.get("ti")
-    if kind := _KIND_BY_TASK_STATE.get(_text(_attribute(ti, "state"))):
+    state = _text(_attribute(ti, "state"))
+    if kind := _KIND_BY_TASK_STATE.get(state):
         return kind
     if error:
         return "task_failed"
@@ -142,7 +144,8 @@ def _kind_of_task(context: Mapping[str, Any], error: str) -> AlertKind:
         tried, retries = _attribute(ti, "try_number"), _attribute(ti, "max_tries")
         again = isinstance(tried, int) and isinstance(retries, int) and tried <= retries
         return "task_retry" if again else "task_failed"
-    return "event"
+    # In an on_execute_callback, or if the task itself calls the notifier.
+    return "task_running" if state == "running" else "event"
 
 
 def _is_of_lost_worker(context: Mapping[str, Any]) -> bool:

@@ -161,7 +161,7 @@ def test_a_huge_error_is_cut_before_it_is_searched():
 
 def test_a_task_whose_state_tells_nothing_has_failed_if_there_is_an_exception():
     assert alert_facts(of_task("running", exception=ValueError("x"))).kind == "task_failed"
-    assert alert_facts(of_task("running")).kind == "event"
+    assert alert_facts(of_task("running")).kind == "task_running"
     assert alert_facts(of_task(None)).kind == "event"
 
 
@@ -194,7 +194,7 @@ def test_only_a_mapped_task_has_a_map_index(given, shown):
 
 def test_a_task_instance_that_knows_little_leaves_facts_empty():
     ti = SimpleNamespace(task_id="load_orders", state="running")
-    assert alert_facts({"ti": ti}) == AlertFacts(task_id="load_orders")
+    assert alert_facts({"ti": ti}) == AlertFacts(kind="task_running", task_id="load_orders")
 
 
 @pytest.mark.parametrize(("tried", "kind"), [(1, "task_retry"), (2, "task_retry"), (3, "task_failed")])

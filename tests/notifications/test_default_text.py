@@ -18,6 +18,7 @@ HEADLINES = {
     "task_retry": "🔁 *Task failed, will be tried again*",
     "task_succeeded": "✅ *Task succeeded*",
     "task_skipped": "⏭️ *Task skipped*",
+    "task_running": "▶️ *Task running*",
     "dag_failed": "❌ *DAG failed*",
     "dag_succeeded": "✅ *DAG succeeded*",
     "task_recovered": "💚 *Task recovered*",
