@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from airflow.providers.common.compat.sdk import BaseNotifier
 
+from airflow_provider_itnio.api.errors import InvalidMessageError
 from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
 from airflow_provider_itnio.argument_errors import with_named_errors
 from airflow_provider_itnio.hooks.itnio import ItnioHook
@@ -192,7 +193,12 @@ class WhatsAppNotifier(_Notifier):
         # Imported here, because this import would slow down the import of the module.
         from airflow_provider_itnio.notifications.notifier_checks import check_notifier
 
-        check_notifier(self)
+        try:
+            check_notifier(self)
+        except InvalidMessageError:
+            if context is None:
+                raise
+            # A deadline was missed: the others get their alert, and the log has the error.
 
     def __call__(self, *args: Any) -> None:
         """Send the alert. Airflow calls the notifier as a callback.

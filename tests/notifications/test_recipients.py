@@ -17,7 +17,7 @@ from airflow_provider_itnio.hooks.itnio import ItnioHook
 from airflow_provider_itnio.notifications.whatsapp import WhatsAppNotifier
 from tests.tables import for_each
 
-from .events import of_task
+from .events import of_deadline, of_task
 
 ONE, TWO, THREE = "861000000011", "861000000022", "861000000033"
 pytestmark = pytest.mark.usefixtures("connection")
@@ -238,6 +238,23 @@ def test_awaited_it_tells_of_the_context_it_was_made_with(sandbox):
     notifier = WhatsAppNotifier(recipients=ONE, context=of_task(run_id="late_run"))
     asyncio.run(awaited(notifier))
     assert "Run: `late_run`" in sandbox.messages[0].text
+
+
+@for_each(
+    ("given", "text"),
+    [
+        ({"recipients": [ONE, "on call", TWO]}, "⏰ *Deadline missed*"),
+        ({"recipients": [ONE, "12", TWO], "text": "late"}, "late"),
+        ({"recipients": [ONE, None, TWO], "text": "x" * 5000}, "⏰ *Deadline missed*"),
+        ({"recipients": [ONE, "", TWO], "alert_template": "x" * 600}, "⏰ *Deadline missed*"),
+    ],
+)
+def test_a_mistake_in_the_arguments_of_a_deadline_does_not_lose_its_alert(given, text, sandbox):
+    context = of_deadline()
+    with pytest.raises(ItnioError, match=r"not sent to 1 of 3 recipients: recipients\[1\]"):
+        asyncio.run(awaited(WhatsAppNotifier(**given, context=context)))
+    assert reached(sandbox) == [ONE, TWO]
+    assert all(message.text.startswith(text) for message in sandbox.messages)
 
 
 def test_the_connection_is_looked_up_once_for_all(monkeypatch, sandbox):
