@@ -198,3 +198,11 @@ def is_failed_write(error: BaseException) -> bool:
     On 3.3 ``DeadlockImminentError`` is no ``Exception``, and in no public module.
     """
     return isinstance(error, Exception) or type(error).__name__ == "DeadlockImminentError"
+
+
+def is_error_of_lost_worker(error: str) -> bool:
+    """Return whether a callback's error means that a task sent no heartbeat.
+
+    Airflow 2 then passes a dict of the task's ids as a text. 3.0 and later pass no error.
+    """
+    return error.startswith("{'DAG Id': ")

@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias, cast
 
 from airflow.providers.common.compat.sdk import redact
 
-from airflow_provider_itnio._compat import base_url, run_path
+from airflow_provider_itnio._compat import base_url, is_error_of_lost_worker, run_path
 from airflow_provider_itnio.api.describe import truncate
 from airflow_provider_itnio.api.values import type_name
 from airflow_provider_itnio.notifications.failed_tasks import failed_tasks
@@ -100,7 +100,8 @@ def _of_task(context: Mapping[str, Any]) -> AlertFacts:
     ti, task = context.get("ti"), context.get("task")
     error = _error_of(context.get("exception"))
     kind = _kind_of_task(context, error)
-    if kind in ("task_failed", "task_retry") and not error and _is_of_lost_worker(context):
+    is_lost = is_error_of_lost_worker(error) or (not error and _is_of_lost_worker(context))
+    if kind in ("task_failed", "task_retry") and is_lost:
         error = "The worker that ran the task was killed or lost"
     facts = AlertFacts(
         kind=kind,

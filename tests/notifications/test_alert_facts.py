@@ -206,6 +206,13 @@ def test_a_task_whose_worker_is_lost_says_so(tried, kind):
     assert (facts.try_number, facts.max_attempts) == (str(tried), "3")
 
 
+@for_each("state", ["failed", "up_for_retry"])
+def test_it_says_so_too_on_airflow_2_which_passes_a_dict_of_ids_as_the_error(state):
+    error = str({"DAG Id": "nightly_load", "Task Id": "load_orders", "Run Id": RUN_ID, "Hostname": "worker"})
+    facts = alert_facts(of_task(state, exception=error))
+    assert facts.error == facts.error_line == "The worker that ran the task was killed or lost"
+
+
 def test_a_fact_that_can_not_be_told_leaves_the_others():
     class Mute:
         state, dag_id, task_id = "failed", "nightly_load", "load_orders"
