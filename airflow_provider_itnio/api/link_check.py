@@ -139,8 +139,10 @@ def _request(link: str) -> Request:
 
 
 class _NoRedirects(HTTPRedirectHandler):
-    def redirect_request(self, *args: Any, **kwargs: Any) -> None:
+    def http_error_302(self, *args: Any) -> None:  # type: ignore[override]
         """Follow no redirect: each target is checked first."""
+
+    http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
 
 
 def _opener() -> Any:

@@ -130,7 +130,7 @@ REFUSED = [
     ("image", "/forbidden.png?sig=5ecret", "can't be fetched without a login: its server answers HTTP 403"),
     ("image", "/around.png", "redirects more than 5 times"),
     ("image", "/to-login.png", "redirects to a link with a user name; WhatsApp can't log in"),
-    ("image", "/broken.png", "is not a valid URL (ValueError)"),
+    ("image", "/broken.png", "does not redirect to an http:// or https:// link"),
     ("image", "/port.png", "does not redirect to an http:// or https:// link"),
     ("image", "/long-name.png", "is not a valid URL (UnicodeError)"),
     ("image", "/away.png", "does not redirect to an http:// or https:// link"),
