@@ -7,9 +7,8 @@ from email.message import Message as Headers
 from http.client import HTTPException, InvalidURL
 from string import punctuation
 from typing import Any, Final
-from urllib.error import HTTPError
 from urllib.parse import quote, unquote, urljoin, urlsplit
-from urllib.request import HTTPRedirectHandler, HTTPSHandler, Request, build_opener
+from urllib.request import HTTPHandler, HTTPSHandler, OpenerDirector, ProxyHandler, Request
 
 from airflow_provider_itnio import __version__
 from airflow_provider_itnio.api.describe import describe_value, link_without_query
@@ -51,10 +50,7 @@ def _fetched(link: str, where: str) -> tuple[bytes, Headers]:
         try:
             with _opener().open(_request(at), timeout=_SECONDS) as answer:
                 status, headers = answer.status, answer.headers
-                first_bytes = b"" if status in _REDIRECTING else _first(answer, deadline)
-        except HTTPError as error:
-            with error:
-                status, headers, first_bytes = error.code, error.headers, b""
+                first_bytes = _first(answer, deadline) if status in (200, 206) else b""
         except (OSError, HTTPException, ValueError) as error:
             failure = error
         if failure is not None:  # raised outside of the handler, so that the failure is no context
@@ -138,14 +134,11 @@ def _request(link: str) -> Request:
     return Request(link, headers=headers)  # noqa: S310  checked to be http or https
 
 
-class _NoRedirects(HTTPRedirectHandler):
-    def http_error_302(self, *args: Any) -> None:  # type: ignore[override]
-        """Follow no redirect: each target is checked first."""
-
-    http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
-
-
-def _opener() -> Any:
+def _opener() -> OpenerDirector:
+    """Return an opener that returns all answers, also redirects: each target is checked first."""
     from airflow_provider_itnio.api.network import tls_context
 
-    return build_opener(_NoRedirects, HTTPSHandler(context=tls_context(timed=False)))
+    opener = OpenerDirector()
+    for handler in (ProxyHandler(), HTTPHandler(), HTTPSHandler(context=tls_context(timed=False))):
+        opener.add_handler(handler)
+    return opener

@@ -118,5 +118,6 @@ class _SameServer(HTTPRedirectHandler):
         *_, location = others
         there, here = urlsplit(urljoin(req.full_url, location)), urlsplit(req.full_url)
         if (there.scheme, there.netloc) != (here.scheme, here.netloc):
+            fp.close()
             raise ValueError("it redirects to another server, which the sandbox does not follow")
         return super().redirect_request(req, fp, code, *others)
