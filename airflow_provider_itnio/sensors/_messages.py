@@ -11,6 +11,7 @@ from airflow_provider_itnio.api.describe import describe_value
 from airflow_provider_itnio.api.errors import InvalidParameterError
 from airflow_provider_itnio.api.masking import mask_phone
 from airflow_provider_itnio.api.message_ids import LONGEST_ID, why_not_waited_for
+from airflow_provider_itnio.api.receipt import Receipt
 from airflow_provider_itnio.api.values import integral, plain_scalar
 from airflow_provider_itnio.templating import is_list_in_text
 
@@ -92,7 +93,7 @@ _Message: TypeAlias = tuple[str, str | None, str]
 
 
 def _messages(given: Any, path: str, level: int, not_accepted: Counter[str]) -> Iterator[_Message]:
-    given = plain_scalar(given)
+    given = given.as_dict() if isinstance(given, Receipt) else plain_scalar(given)
     if isinstance(given, Mapping) and "receipts" in given and "accepted" in given:
         yield from _of_summary(given, path, level, not_accepted)
     elif isinstance(given, Mapping):
