@@ -43,19 +43,21 @@ _INNER_ERRORS = 5
 class AlertFacts(NamedTuple):
     """What happened, where and why. Each fact is a text, and empty if unknown.
 
-    ``kind`` is ``event`` for an unknown context. ``try_number`` counts from 1, and ``max_attempts`` is the
-    total number of tries. ``error`` is the exception's type and message, its notes, its cause and the first
-    five errors of a group, in at most 2,000 characters and masked as in Airflow's logs; or the reason of a
-    DAG's callback. ``error_line`` is its first line, at most 200 characters. ``log_url`` links to the task's
-    log, to the run if there is no task, or to the form of a task that needs an answer. ``failed_tasks`` has
-    the names of up to five failed tasks of a DAG run, and the number of further ones. For a recovery,
-    ``failed_runs`` is the number of failed runs, and ``failed_for`` the time since the first failure.
+    ``kind`` is ``event`` for an unknown context. ``map_label`` is the rendered ``map_index_template``.
+    ``try_number`` counts from 1, and ``max_attempts`` is the total number of tries. ``error`` is the
+    exception's type and message, its notes, its cause and the first five errors of a group, in at most
+    2,000 characters and masked as in Airflow's logs; or the reason of a DAG's callback. ``error_line`` is
+    its first line, at most 200 characters. ``log_url`` links to the task's log, to the run if there is no
+    task, or to the form of a task that needs an answer. ``failed_tasks`` has the names of up to five failed
+    tasks of a DAG run, and the number of further ones. For a recovery, ``failed_runs`` is the number of
+    failed runs, and ``failed_for`` the time since the first failure.
     """
 
     kind: AlertKind = "event"
     dag_id: str = ""
     task_id: str = ""
     map_index: str = ""
+    map_label: str = ""
     run_id: str = ""
     try_number: str = ""
     max_attempts: str = ""
@@ -108,6 +110,7 @@ def _of_task(context: Mapping[str, Any]) -> AlertFacts:
         dag_id=_text(_attribute(ti, "dag_id")),
         task_id=_text(_attribute(ti, "task_id")),
         map_index=_map_index(ti),
+        map_label=_text(_attribute(ti, "rendered_map_index")).strip(),
         run_id=_text(_attribute(ti, "run_id")),
         try_number=_text(_attribute(ti, "try_number")),
         max_attempts=_tries_in_all(ti),

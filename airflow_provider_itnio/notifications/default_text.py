@@ -46,7 +46,8 @@ _TEXT: Final = """\
 {%- if alert.dag_id %}DAG: {{ alert.dag_id | code }}
 {% endif %}
 {%- if alert.task_id %}Task: {{ alert.task_id | code }}
-{%- if alert.map_index %}, map index {{ alert.map_index }}{% endif %}
+{%- if alert.map_index %}, map index {{ alert.map_index }}
+{%- if alert.map_label %} ({{ alert.map_label | code }}){% endif %}{% endif %}
 {% endif %}
 {%- if alert.run_id %}Run: {{ alert.run_id | code }}
 {% endif %}
@@ -110,7 +111,8 @@ def default_template(
     :param reason: why the alert's own text could not be used. It comes before the error.
     :param note: a note about held alerts. It comes before the reason.
     """
-    index = alert.map_index and f"map index {alert.map_index}"
+    label = alert.map_label and f" ({truncate(_one_line(alert.map_label), 60)})"
+    index = alert.map_index and f"map index {alert.map_index}{label}"
     where = " / ".join(filter(None, (alert.dag_id, alert.task_id, index)))
     tries = f"{alert.try_number} of {alert.max_attempts}" if alert.try_number and alert.max_attempts else ""
     timing = ", ".join(filter(None, (tries, alert.duration, alert.deadline and f"due {alert.deadline}")))

@@ -69,9 +69,9 @@ class WhatsAppNotifier(_Notifier):
 
     Only ``recipients`` is required: the default text says what happened, where and why, and links to the log.
     Instead, any message that the operator takes can be given. All fields may use ``{{ alert.… }}``: ``kind``,
-    ``dag_id``, ``task_id``, ``map_index``, ``run_id``, ``try_number``, ``max_attempts``, ``error``,
-    ``error_line``, ``failed_tasks``, ``duration``, ``log_url``, which are always defined. They may also use
-    the rest of the callback's context.
+    ``dag_id``, ``task_id``, ``map_index``, ``map_label``, ``run_id``, ``try_number``, ``max_attempts``,
+    ``error``, ``error_line``, ``failed_tasks``, ``duration``, ``log_url``, which are always defined. They may
+    also use the rest of the callback's context.
 
     If a recipient gets many alerts within a short time, further ones are held back and reported together; see
     ``[itnio] alert_limit``, ``alert_window`` and ``quiet_hours`` in Airflow's configuration.

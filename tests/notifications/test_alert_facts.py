@@ -192,6 +192,11 @@ def test_only_a_mapped_task_has_a_map_index(given, shown):
     assert alert_facts(of_task(map_index=given)).map_index == shown
 
 
+@for_each(("given", "shown"), [("Berlin", "Berlin"), (" ", ""), (None, "")])
+def test_a_mapped_task_may_have_a_label(given, shown):
+    assert alert_facts(of_task(map_index=3, rendered_map_index=given)).map_label == shown
+
+
 def test_a_task_instance_that_knows_little_leaves_facts_empty():
     ti = SimpleNamespace(task_id="load_orders", state="running")
     assert alert_facts({"ti": ti}) == AlertFacts(kind="task_running", task_id="load_orders")

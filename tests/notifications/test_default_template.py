@@ -36,6 +36,11 @@ def test_all_of_it():
     ]
 
 
+def test_a_mapped_task_has_the_label_that_airflow_shows():
+    _, where, *_ = values_of(default_template(FULL._replace(map_label="São\nPaulo"), "any", "en"))
+    assert where == "nightly_load / load_orders / map index 3 (São Paulo)"
+
+
 @for_each("kind", HEADLINES)
 def test_every_kind_has_its_headline(kind):
     headline = values_of(default_template(AlertFacts(kind=kind), "pipeline_alert", "en"))[0]

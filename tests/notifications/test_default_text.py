@@ -59,6 +59,7 @@ facts = st.builds(
     dag_id=ids,
     task_id=ids,
     map_index=numbers,
+    map_label=ids,
     run_id=ids,
     try_number=numbers,
     max_attempts=numbers,
@@ -92,6 +93,12 @@ FULL = AlertFacts(
 def line_of(text, beginning):
     (line,) = [line for line in text.split("\n") if line.startswith(beginning)]
     return line
+
+
+def test_a_mapped_task_has_the_label_that_airflow_shows():
+    assert "Task: `load_orders`, map index 3 (`São 'Paulo'`)" in default_text(
+        FULL._replace(map_label="São\n`Paulo`")
+    )
 
 
 def test_every_kind_has_a_headline():
@@ -175,7 +182,8 @@ def test_back_ticks_of_data_neither_open_nor_close_code(alert, reason):
     assert text.count("```") in (0, 2)
     outside = text if "```" not in text else "".join(text.split("```")[::2])
     for line in outside.split("\n"):
-        assert line.count("`") in (0, 2), line
+        is_labelled = line.startswith("Task: ") and alert.map_index and alert.map_label
+        assert line.count("`") in (0, 4 if is_labelled else 2), line
         assert line.count("`") == 0 or line.startswith(("DAG: `", "Task: `", "Run: `", "Failed tasks: `"))
 
 
