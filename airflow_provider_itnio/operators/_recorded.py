@@ -13,8 +13,8 @@ from airflow_provider_itnio.api.errors import (
     UnknownOutcomeError,
     is_marked_as_not_sent,
 )
-from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
 from airflow_provider_itnio.operators._sending import WhatsAppOperator
+from airflow_provider_itnio.operators._waiting import end_retries
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from airflow_provider_itnio.api.receipt import Receipt
     from airflow_provider_itnio.delivery.message_record import DeliveryRecord
     from airflow_provider_itnio.hooks.prepared_message import PreparedMessage
-
-log = NeverRaisingLog(__name__)
 
 
 class RecordedSending(WhatsAppOperator):
@@ -46,10 +44,7 @@ class RecordedSending(WhatsAppOperator):
     ) -> None:
         """Render the fields. This is the first code here that runs when Airflow 2 resumes a deferred task."""
         if getattr(context.get("ti"), "next_method", None) and not context.get("task_state_store"):
-            log.info(
-                "Not retried from here on: without a delivery record, a retry would send the message again"
-            )
-            self.retries = 0
+            end_retries(self)
         super()._do_render_template_fields(parent, template_fields, context, jinja_env, seen_oids)
 
     def on_kill(self) -> None:

@@ -14,7 +14,6 @@ from airflow.providers.common.compat.sdk import (
     AirflowTaskTimeout,
 )
 
-from airflow_provider_itnio._compat import is_task_terminated
 from airflow_provider_itnio.api.checks import REACHABLE, STATUS_ORDER, check_choice, check_flag, check_seconds
 from airflow_provider_itnio.api.errors import (
     MAY_PASS,
@@ -233,16 +232,31 @@ _NOTHING_PUSHED: Final = (
 )
 
 
+def end_retries(operator: Any) -> None:
+    """Let Airflow 2 retry after no error in this try, and keep a state that a person sets.
+
+    It reads the operator's ``retries`` when the try fails. 3.0 and later do not.
+
+    :param operator: the operator whose message was accepted, on an Airflow without a delivery record.
+    """
+    if operator.retries:
+        log.info("Not retried from here on: without a delivery record, a retry would send the message again")
+        operator.retries = 0
+
+
 @contextmanager
-def never_sending_again(record: DeliveryRecord, recipient: str) -> Iterator[None]:
+def never_sending_again(operator: Any, record: DeliveryRecord, recipient: str) -> Iterator[None]:
     """Turn errors during a wait into failures after which no retry sends the message again.
 
     With a delivery record, a retry continues the wait. Without one (before Airflow 3.3), a retry would send
     the message again, so the task fails without retries.
 
+    :param operator: the operator that waits.
     :param record: the task's delivery record.
     :param recipient: the recipient of the message.
     """
+    if not record.store:
+        end_retries(operator)
     try:
         yield
     except NotDeliveredError as error:
@@ -251,9 +265,8 @@ def never_sending_again(record: DeliveryRecord, recipient: str) -> Iterator[None
         if error.status != "failed" and record.store:
             raise
         raise AirflowFailException(f"{type(error).__name__}: {error}") from error
-    except BaseException as error:
-        ends_the_wait = isinstance(error, (Exception, AirflowTaskTimeout)) or is_task_terminated(error)
-        if record.store or not ends_the_wait or isinstance(error, _AS_IT_IS):
+    except (Exception, AirflowTaskTimeout) as error:
+        if record.store or isinstance(error, _AS_IT_IS):
             raise
         raise AirflowFailException(
             f"{type(error).__name__}: {error}. Not retried: the message was accepted, and without a delivery "

@@ -288,7 +288,7 @@ class WhatsAppSendOperator(RecordedSending, WhatsAppMessageOperator):
 
         record = self._record_of(context)
         receipt = ((next_kwargs or {}).get("event") or {}).get("receipt") or {}
-        with self._failing_as_documented(), never_sending_again(record, receipt.get("recipient", "")):
+        with self._failing_as_documented(), never_sending_again(self, record, receipt.get("recipient", "")):
             if is_trigger_timeout(next_kwargs) and record.store:
                 previous = record.previous_outcome(normalize_phone(self.recipient))
                 if previous and previous.receipt:
@@ -303,7 +303,7 @@ class WhatsAppSendOperator(RecordedSending, WhatsAppMessageOperator):
             return receipt
         message_id, seconds = receipt["message_id"], seconds_of(self.wait_timeout)
         log.info("Waiting until the message is %s, %s at most", self.wait_for, timedelta(seconds=seconds))
-        with self._failing_as_documented(), never_sending_again(record, receipt["recipient"]):
+        with self._failing_as_documented(), never_sending_again(self, record, receipt["recipient"]):
             self._stop_if_ended()
             check_can_be_waited_for(receipt)
             if is_deferrable(self.deferrable):

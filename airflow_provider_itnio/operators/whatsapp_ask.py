@@ -264,7 +264,7 @@ class WhatsAppAskOperator(AskingOperator):
         :param context: the task's context.
         """
         record = self._record_of(context)
-        with self._failing_as_documented(), self._closing_on_failure(), never_sending_again(record, ""):
+        with self._failing_as_documented(), self._closing_on_failure(), never_sending_again(self, record, ""):
             if is_trigger_timeout(next_kwargs) and record.store:
                 return self.execute(context)  # no triggerer has read the answers
             if next_method == _FAILED:
@@ -288,7 +288,7 @@ class WhatsAppAskOperator(AskingOperator):
         unasked: dict[str, str] = {}
         with ExitStack() as stack:
             if question.was_accepted:
-                stack.enter_context(never_sending_again(record, ""))
+                stack.enter_context(never_sending_again(self, record, ""))
             by_template = self._by_template(numbers, record)
             for place, number in enumerate(numbers):
                 if question.was_accepted and time.time() >= question.ends_at:
@@ -310,7 +310,7 @@ class WhatsAppAskOperator(AskingOperator):
                         unasked[number] = f"{type(error).__name__}: {error}"
                     continue
                 if not question.was_accepted:
-                    stack.enter_context(never_sending_again(record, ""))
+                    stack.enter_context(never_sending_again(self, record, ""))
                     question = self._begun_now(question, numbers, record)
                 question = question.with_receipt(receipt.as_dict(), is_first=number not in perhaps_asked)
             self._stop_if_ended()

@@ -281,7 +281,9 @@ class WhatsAppBroadcastOperator(BroadcastMessages):
             else:
                 problem = ending.failure(may_fail=self.if_some_fail == "warn", is_over=limit.is_over)
             if ending.would_message_again:
-                self.retries = 0  # Airflow 2 then never retries, not even if its XCom can't be written
+                from airflow_provider_itnio.operators._waiting import end_retries
+
+                end_retries(self)  # also if its result can't be written
             report = broadcast.report
             log.info("Ended: %s", report.describe())
             if report.is_in_sandbox:

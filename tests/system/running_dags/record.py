@@ -11,6 +11,7 @@ from typing import Any
 import pendulum
 from airflow.providers.common.compat.sdk import DAG, task
 
+from airflow_provider_itnio.messages import template_message
 from airflow_provider_itnio.operators.whatsapp import WhatsAppSendOperator
 from airflow_provider_itnio.operators.whatsapp_ask import WhatsAppAskOperator
 from airflow_provider_itnio.operators.whatsapp_broadcast import WhatsAppBroadcastOperator
@@ -158,6 +159,15 @@ with DAG("record_that_is_not_kept", **ARGUMENTS):
     )
     WhatsAppBroadcastOperator(
         task_id="fails_afterwards", recipients="8610000056", text="x", post_execute=fail_at_first, retries=2
+    )
+    WhatsAppSendOperator(
+        task_id="is_marked",
+        itnio_conn_id="itnio_waiting",
+        recipient="+999 7 000 0002",
+        template=template_message("daily_report", "en"),
+        wait_for="read",
+        pre_execute=leave_process_id,
+        retries=2,
     )
     defers: dict[str, Any] = {"deferrable": True, "execution_timeout": pendulum.duration(seconds=15)}
     WhatsAppSendOperator(
