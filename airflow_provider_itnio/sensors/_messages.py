@@ -94,6 +94,8 @@ _Message: TypeAlias = tuple[str, str | None, str]
 
 def _messages(given: Any, path: str, level: int, not_accepted: Counter[str]) -> Iterator[_Message]:
     given = given.as_dict() if isinstance(given, Receipt) else plain_scalar(given)
+    if isinstance(given, str) and given == "None":  # how Jinja writes None
+        given = None
     if isinstance(given, Mapping) and "receipts" in given and "accepted" in given:
         yield from _of_summary(given, path, level, not_accepted)
     elif isinstance(given, Mapping):

@@ -18,7 +18,7 @@ from airflow.providers.common.compat.sdk import (
 )
 
 from airflow_provider_itnio._compat import is_from_mapped
-from airflow_provider_itnio.api.checks import REACHABLE, STATUS_ORDER, check_choice
+from airflow_provider_itnio.api.checks import REACHABLE, STATUS_ORDER, check_choice, check_name
 from airflow_provider_itnio.api.errors import MAY_PASS, ConnectionLookupError, ItnioError, NotDeliveredError
 from airflow_provider_itnio.api.masking import mask_phone_numbers
 from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
@@ -116,6 +116,8 @@ class WhatsAppDeliveredSensor(_Sensor):
         if not is_from_mapped(self):
             check_choice("until", until, REACHABLE)
             check_deferrable(deferrable)
+            if not is_rendered_later(itnio_conn_id):
+                check_name("itnio_conn_id", itnio_conn_id)
             if not any(is_rendered_later(leaf) for _, leaf in leaves(messages)):
                 sent_messages(messages)
 

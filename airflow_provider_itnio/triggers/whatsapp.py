@@ -14,6 +14,8 @@ from airflow.providers.common.compat.triggers import BaseEventTrigger
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_itnio.api.answer_wait import AnswerWait
+from airflow_provider_itnio.api.checks import check_name
+from airflow_provider_itnio.api.describe import describe_value
 from airflow_provider_itnio.api.errors import MAY_PASS, InvalidParameterError, ItnioError
 from airflow_provider_itnio.api.masking import mask_phone_numbers
 from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
@@ -210,7 +212,7 @@ class WhatsAppMessageTrigger(_Asking, BaseEventTrigger):
     :param sender: the phone number of the only sender whose messages count, in any spelling; ``None`` for all
         senders.
     :param itnio_conn_id: the connection that names the receiver.
-    :raises InvalidParameterError: if ``after`` is none of these.
+    :raises InvalidParameterError: if ``after`` is none of these, or ``itnio_conn_id`` is no text.
     :raises InvalidMessageError: if ``sender`` is no phone number.
     """
 
@@ -226,10 +228,12 @@ class WhatsAppMessageTrigger(_Asking, BaseEventTrigger):
 
         super().__init__()
         if after is not None and (not isinstance(after, str) or not after):
-            raise InvalidParameterError("after: must be latest, the cursor of an event, or None")
+            raise InvalidParameterError(
+                f"after: must be latest, the cursor of an event, or None; {describe_value(after)} given"
+            )
         self.after = after
         self.sender = None if sender is None else normalize_phone(sender, "sender")
-        self.itnio_conn_id = itnio_conn_id
+        self.itnio_conn_id = check_name("itnio_conn_id", itnio_conn_id)
         self._wanted = None if self.sender is None else frozenset(spellings(self.sender))
         self._problem = ""
 

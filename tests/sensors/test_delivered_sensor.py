@@ -310,6 +310,12 @@ def test_deferrable_is_true_or_false():
         waiting("m", deferrable="no").make()
 
 
+def test_the_connection_is_a_name():
+    with pytest.raises(InvalidParameterError, match=r"^task 'arrived': itnio_conn_id: must be text, nothing"):
+        waiting("m", itnio_conn_id=None).make()
+    waiting("m", itnio_conn_id="{{ params.connection }}").make()
+
+
 @pairs(answered=[0, 1], code=[401, 404, 502], deferrable=[False, True])
 def test_an_address_that_is_no_receiver_for_a_while_does_not_end_the_wait(
     deferrable, code, answered, sandbox, connect, receiver, monkeypatch

@@ -131,6 +131,7 @@ NONE_OF_IT = {
     ),
     "a long id": ("m" * 129, r"messages: a message id is .* \(129 characters\) given"),
     "an id with a line break": ("a\nb", "messages: a message id is printable"),
+    "None in Jinja": ("None", "messages: must be a receipt or a message id, nothing given; a task that is"),
     "True": (True, "messages: must be a receipt or a message id"),
     "half a number": (1.5, "messages: must be a receipt or a message id, 1.5 given"),
     "bytes": (b"m", "messages: must be a receipt or a message id"),

@@ -307,8 +307,14 @@ def test_it_is_a_trigger_on_each_version():
 @for_each(
     ("fields", "error", "told"),
     [
-        ({"after": 5}, InvalidParameterError, "after: must be latest, the cursor of an event, or None"),
+        (
+            {"after": 5},
+            InvalidParameterError,
+            "after: must be latest, the cursor of an event, or None; 5 given",
+        ),
         ({"after": ""}, InvalidParameterError, "after: must be latest"),
+        ({"itnio_conn_id": None}, InvalidParameterError, "itnio_conn_id: must be text, nothing given"),
+        ({"itnio_conn_id": " "}, InvalidParameterError, "itnio_conn_id: must not be empty"),
         ({"sender": "nobody"}, InvalidMessageError, "sender: "),
     ],
 )
