@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import BaseOperator
+from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator
 
 from airflow_provider_itnio.api.never_raising_log import NeverRaisingLog
 from airflow_provider_itnio.argument_errors import with_named_errors
@@ -88,6 +89,8 @@ class WhatsAppHeldAlertsOperator(_Operator):
 
         :param context: the task's context.
         :return: the number of held alerts that were reported.
+        :raises AirflowFailException: at once and without retries, if a rendered value is invalid, or a
+            connection's field is missing.
         :raises NotSentError: after all recipients, if a message was not sent; a retry sends it.
         :raises RefusedError: after all recipients, if a message was refused; a retry sends it.
         :raises UnknownOutcomeError: if it is unknown whether a message was sent; a retry does not repeat it.
@@ -99,7 +102,9 @@ class WhatsAppHeldAlertsOperator(_Operator):
             log.info("Nothing is sent: these are quiet hours")
             return 0
         reported, failures = 0, []
-        for number in self._numbers():
+        with _failing_at_once():
+            numbers = self._numbers()
+        for number in numbers:
             if not (held := self._take_held(number)).held:
                 continue
             try:
@@ -109,7 +114,8 @@ class WhatsAppHeldAlertsOperator(_Operator):
                 failures.append(error)
         log.info("%s held alerts were reported", reported)
         if failures:
-            raise failures[0]
+            with _failing_at_once():
+                raise failures[0]
         return reported
 
     def _numbers(self) -> list[str]:
@@ -180,3 +186,21 @@ class WhatsAppHeldAlertsOperator(_Operator):
             if not is_failed_write(error):
                 raise
             log_untold(number, held)
+
+
+@contextmanager
+def _failing_at_once() -> Iterator[None]:
+    """Raise ``AirflowFailException`` for a value that a retry does not help."""
+    from airflow_provider_itnio.api.errors import (
+        ConfigurationError,
+        ConnectionLookupError,
+        InvalidMessageError,
+        InvalidParameterError,
+    )
+
+    try:
+        yield
+    except ConnectionLookupError:
+        raise
+    except (ConfigurationError, InvalidMessageError, InvalidParameterError) as error:
+        raise AirflowFailException(f"{type(error).__name__}: {error}") from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowException
+from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
 from airflow_provider_itnio.api.errors import (
     InvalidMessageError,
@@ -132,7 +132,7 @@ def test_a_connection_that_is_not_there_leaves_it_held(held, sandbox):
     held(NUMBER, "sales")
     with pytest.raises(Exception, match="no_such_connection"):
         operator(itnio_conn_id="no_such_connection").execute({})
-    assert operator().execute({}) == 1
+    assert operator().execute({})  # nothing was lost
 
 
 @pytest.mark.parametrize("broken", ["unreadable", "unwritable"])
@@ -145,7 +145,7 @@ def test_a_variable_that_cant_be_kept_fails_the_task_before_anything_is_sent(
         operator().execute({})
     assert sandbox.messages == []
     setattr(variables, broken, False)
-    assert operator().execute({}) == 1
+    assert operator().execute({})  # nothing was lost
 
 
 def test_in_quiet_hours_it_tells_nothing(held, sandbox, option, clock):
@@ -153,7 +153,7 @@ def test_in_quiet_hours_it_tells_nothing(held, sandbox, option, clock):
     option(quiet_hours="11:00-13:00")
     assert operator().execute({}) == 0
     clock.now += 3600
-    assert operator().execute({}) == 1
+    assert operator().execute({})  # nothing was lost
 
 
 def test_nonsense_in_the_variable_is_nothing(sandbox, variables):
@@ -188,6 +188,16 @@ def test_its_recipients_may_be_templates(held, itnio_sandbox):
     held(NUMBER, "sales")
     task = operator("{{ params.phones }}", params={"phones": f"{NUMBER}, {OTHER}"})
     assert itnio_sandbox.execute(task) == 1
+
+
+@for_each(("field", "value"), [("recipients", "x"), ("recipients", ""), ("itnio_conn_id", "")])
+def test_a_wrong_value_after_rendering_fails_at_once(field, value, held):
+    held(NUMBER, "sales")
+    task = operator()
+    setattr(task, field, value)  # as rendering leaves it
+    with pytest.raises(AirflowFailException, match=f"^Invalid(Message|Parameter)Error: .*{field}"):
+        task.execute({})
+    assert operator().execute({})  # nothing was lost
 
 
 @for_each(
