@@ -77,7 +77,8 @@ def _base_url(secret: Secret, allow_http: bool) -> tuple[str, str]:
         # The ValueError would show the text in place of the port, which may be a secret.
         return "", f"must be an address such as {DEFAULT_BASE_URL}, with a number as its port, if any"
     host, shown = _ascii_host(parts.hostname), truncate(link_without_query(url), 60)
-    if parts.scheme not in ("http", "https") or host is None or not _is_visible(url):
+    is_twice = host in ("http", "https")  # https://https://… and https:/…
+    if parts.scheme not in ("http", "https") or host is None or is_twice or not _is_visible(url):
         return "", f"must be an address such as {DEFAULT_BASE_URL}, {shown!r} given"
     if parts.username is not None or parts.query or parts.fragment:
         return "", "must not contain a user name, query or fragment"

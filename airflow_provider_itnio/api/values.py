@@ -47,6 +47,11 @@ def is_missing(value: Any) -> bool:
         return False
 
 
+def is_blank(value: object) -> bool:
+    """Return whether a parameter counts as not given: ``None`` or an empty text."""
+    return value is None or (isinstance(value, str) and not value)
+
+
 def is_infinite(value: Any) -> bool:
     """Return whether a value is an infinite number of any type."""
     try:

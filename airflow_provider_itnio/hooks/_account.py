@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -11,9 +10,10 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from airflow.providers.common.compat.sdk import mask_secret
 
 from airflow_provider_itnio.api.checks import describe_number
-from airflow_provider_itnio.api.describe import describe_value
+from airflow_provider_itnio.api.describe import closest_key, describe_value
 from airflow_provider_itnio.api.errors import ConfigurationError, ConnectionLookupError, InvalidMessageError
 from airflow_provider_itnio.api.signing import Credentials, Secret, is_one_ascii_word
+from airflow_provider_itnio.api.values import is_blank
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection
@@ -83,6 +83,7 @@ class ConnectionFields:
         """Copy the fields of Airflow's connection."""
         extra = connection.extra_dejson
         # Airflow returns an empty dict for a text that is not JSON.
+        known = (*_EXTRAS, *_HIDDEN_EXTRAS)
         is_object = isinstance(extra, dict) and (bool(extra) or not (connection.extra or "").strip("{} \n"))
         return cls(
             conn_type=connection.conn_type or "",
@@ -99,8 +100,7 @@ class ConnectionFields:
             misspelt={
                 key: name
                 for key in (extra if is_object else ())
-                for name in (*_EXTRAS, *_HIDDEN_EXTRAS)
-                if key != name and re.sub("[-_ ]", "", key).lower() == name.replace("_", "")
+                if key not in known and (name := closest_key(key, known))
             },
         )
 
@@ -111,8 +111,8 @@ def no_connection(conn_id: str) -> ConfigurationError:
     if variable in os.environ:
         return ConfigurationError(
             f"Connection {conn_id!r} can't be read: {variable} must hold a JSON object, as in "
-            '{"conn_type": "itnio", "login": "…", "password": "…"}, or a URI, whose port, if any, is a whole '
-            "number"
+            '{"conn_type": "itnio", "login": "…", "password": "…"}, or a URI, whose login and '
+            "password are percent-encoded (/ as %2F) and whose port, if any, is a whole number"
         )
     return ConnectionLookupError(
         f"Connection {conn_id!r} is not defined. Add it in Airflow, under Admin, Connections, or set "
@@ -231,7 +231,7 @@ def business_phone_of(account: Account, own: object) -> str | None:
     """
     from airflow_provider_itnio.api.phone_numbers import normalize_phone
 
-    return account.business_phone if own in (None, "") else normalize_phone(own, "business_phone")
+    return account.business_phone if is_blank(own) else normalize_phone(own, "business_phone")
 
 
 def _check_secret(secret: Secret, name: str) -> None:
@@ -282,7 +282,7 @@ def _address(fields: ConnectionFields) -> Secret:
 
 
 def _number(name: str, given: object, default: float, lowest: float, highest: float) -> float:
-    if given is None or given == "":
+    if is_blank(given):
         return default
     try:
         number = float("nan") if isinstance(given, bool) else float(given)  # type: ignore[arg-type]

@@ -127,4 +127,4 @@ def test_a_variable_that_can_not_be_read_is_named(value, monkeypatch):
     monkeypatch.setenv("AIRFLOW_CONN_ITNIO_BROKEN", value)
     with pytest.raises(ConfigurationError, match="ITNIO_BROKEN must hold a JSON object") as caught:
         ItnioHook("itnio_broken").account()
-    assert str(caught.value).endswith("or a URI, whose port, if any, is a whole number")
+    assert str(caught.value).endswith("whose port, if any, is a whole number")
