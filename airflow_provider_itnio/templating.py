@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+
+from airflow_provider_itnio.api.errors import InvalidMessageError
+from airflow_provider_itnio.api.values import type_name
 
 TEMPLATE_EXT = (".j2",)
 """Endings of the names of Jinja files. A text that ends in ``.txt`` or ``.md`` is a text."""
@@ -38,6 +42,29 @@ def is_rendered_later(value: Any) -> bool:
     if issubclass(type(value), str):
         return is_template_file(value) or any(mark in value for mark in _JINJA_MARKS)
     return is_reference(value) or callable(value)
+
+
+def check_functions(value: object, path: str) -> None:
+    """Check that the functions in a field take the arguments with which rendering calls them.
+
+    :param value: the field.
+    :param path: its name for errors.
+    :raises InvalidMessageError: if one of them does not. The error tells if it is a task that was not called.
+    """
+    for place, leaf in leaves(value, path):
+        if not callable(leaf) or is_reference(leaf):
+            continue
+        try:
+            inspect.signature(leaf).bind(context=None, jinja_env=None)
+        except TypeError:
+            name = getattr(inspect.unwrap(leaf), "__name__", type_name(leaf))
+            taken = ", ".join(inspect.signature(leaf).parameters)
+            why = f"a function must take context and jinja_env, {name}({taken}) given"
+            if hasattr(leaf, "expand"):
+                why = f"the task {name} is given, not its output; write {name}(…)"
+            raise InvalidMessageError(f"{place}: {why}") from None
+        except ValueError:  # a builtin function has no signature
+            continue
 
 
 def jinja_texts(value: object) -> Iterator[Any]:

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import numpy as np
+import pandas as pd
 import pytest
-from airflow.providers.common.compat.sdk import DAG
+from airflow.providers.common.compat.sdk import DAG, AirflowFailException, task
 from airflow.providers.standard.operators.empty import EmptyOperator
 
-from airflow_provider_itnio.api.errors import InvalidMessageError, InvalidParameterError, ItnioError
+from airflow_provider_itnio.api.errors import (
+    ConfigurationError,
+    InvalidMessageError,
+    InvalidParameterError,
+    ItnioError,
+)
+from airflow_provider_itnio.hooks.itnio import ItnioHook
 from airflow_provider_itnio.notifications.whatsapp import WhatsAppNotifier
 from airflow_provider_itnio.operators.whatsapp import WhatsAppSendOperator
 from airflow_provider_itnio.operators.whatsapp_broadcast import WhatsAppBroadcastOperator
@@ -20,11 +28,11 @@ def notifier(**fields):
 
 
 def send(**fields):
-    return WhatsAppSendOperator(task_id="tell", recipient=NUMBER, text="x", **fields)
+    return WhatsAppSendOperator(**{"task_id": "tell", "recipient": NUMBER, "text": "x"} | fields)
 
 
 def broadcast(**fields):
-    return WhatsAppBroadcastOperator(task_id="tell", recipients=[NUMBER], text="x", **fields)
+    return WhatsAppBroadcastOperator(**{"task_id": "tell", "recipients": [NUMBER], "text": "x"} | fields)
 
 
 @for_each(
@@ -86,6 +94,7 @@ def test_shared_may_be_given_upstream():
         lambda: broadcast(if_some_fail="ignore"),
         lambda: notifier(timeout=0),
         lambda: notifier(if_too_long="split"),
+        lambda: notifier(only_after_failure="false"),
     ],
 )
 def test_what_is_no_part_of_the_message_is_a_parameter(make):
@@ -101,3 +110,47 @@ def test_what_is_no_part_of_the_message_is_a_parameter(make):
 def test_an_empty_connection_id_is_called_empty(make, blank):
     with pytest.raises(InvalidParameterError, match=r"itnio_conn_id: must not be empty$"):
         make(itnio_conn_id=blank)
+
+
+@pytest.mark.usefixtures("connection")
+@for_each("make", [send, broadcast, notifier])
+@for_each("name", ["app_id", "business_phone"])
+@for_each("value", [pd.NA, np.array(["a", "b"]), pd.DataFrame({"a": [1]})])
+def test_data_whose_comparison_is_no_bool_is_refused_by_name(make, name, value):
+    with pytest.raises((InvalidMessageError, InvalidParameterError), match=f": {name}: "):
+        make(**{name: value})
+    with pytest.raises((InvalidMessageError, InvalidParameterError), match=f"^{name}: "):
+        ItnioHook(**{name: value}).sender()
+
+
+@for_each("name", ["timeout", "connect_timeout", "max_attempts"])
+@pytest.mark.usefixtures("connection")
+def test_such_data_is_no_limit_of_the_hook(name):
+    with pytest.raises(ConfigurationError, match=f"^{name}: must be a .*<NA>"):
+        ItnioHook(**{name: pd.NA}).account()
+
+
+@task
+def load():
+    """An upstream task."""
+
+
+@for_each("make", [send, broadcast, notifier])
+@for_each(
+    ("function", "sentence"),
+    [
+        (lambda context: "x", r"a function must take context and jinja_env, <lambda>\(context\) given"),
+        (load, r"the task load is given, not its output; write load\(…\)"),
+    ],
+)
+def test_a_function_that_rendering_can_not_call_is_a_mistake_in_the_dag_file(make, function, sentence):
+    for field, path in ((function, "text"), ({"body": function}, "text.body")):
+        with pytest.raises(InvalidMessageError, match=f": {path}: {sentence}$"):
+            make(text=field)
+
+
+def test_in_a_mapped_task_no_retry_repeats_it(itnio_sandbox):
+    with DAG("report", schedule=None):
+        tell = WhatsAppSendOperator.partial(task_id="tell", text=lambda: "x").expand(recipient=[NUMBER])
+    with pytest.raises(AirflowFailException, match=r"text: a function must take context and jinja_env"):
+        itnio_sandbox.execute(tell)

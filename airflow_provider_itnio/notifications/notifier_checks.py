@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_itnio.api.checks import check_link_options, check_number
+from airflow_provider_itnio.api.checks import check_flag, check_link_options, check_number
 from airflow_provider_itnio.api.describe import describe_value
 from airflow_provider_itnio.api.errors import InvalidMessageError
 from airflow_provider_itnio.api.models import check_fields
@@ -13,7 +13,13 @@ from airflow_provider_itnio.hooks.hook_fields import check_hook_fields
 from airflow_provider_itnio.notifications.alert_facts import AlertFacts
 from airflow_provider_itnio.notifications.alert_options import check_holding_options
 from airflow_provider_itnio.notifications.default_text import default_template
-from airflow_provider_itnio.templating import is_rendered_later, leaves, recipient_entries, template_files
+from airflow_provider_itnio.templating import (
+    check_functions,
+    is_rendered_later,
+    leaves,
+    recipient_entries,
+    template_files,
+)
 
 if TYPE_CHECKING:
     from airflow_provider_itnio.notifications.whatsapp import WhatsAppNotifier
@@ -27,7 +33,9 @@ def check_notifier(notifier: WhatsAppNotifier) -> None:
     """
     for name in notifier.template_fields:
         # A subclass may set its own fields only after this.
-        for path, file in template_files(getattr(notifier, name, None), name):
+        value = getattr(notifier, name, None)
+        check_functions(value, name)
+        for path, file in template_files(value, name):
             raise InvalidMessageError(
                 f"{path}: a notifier can't read Jinja files, {describe_value(file)} given"
             )
@@ -35,6 +43,7 @@ def check_notifier(notifier: WhatsAppNotifier) -> None:
     for name in ("timeout", "connect_timeout"):
         setattr(notifier, name, check_number(name, getattr(notifier, name), 0.001, 3600, float))
     notifier.max_attempts = check_number("max_attempts", notifier.max_attempts, 1, 10, int)
+    check_flag("only_after_failure", notifier.only_after_failure)
     check_link_options(notifier.link_expires_in, notifier.check_link)
     check_hook_fields(notifier)
     # if_too_long is no template field, so nothing in it is rendered later.

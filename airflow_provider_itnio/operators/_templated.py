@@ -14,6 +14,7 @@ from airflow_provider_itnio.api.describe import describe_value
 from airflow_provider_itnio.api.errors import InvalidMessageError, NotSentError
 from airflow_provider_itnio.templating import (
     TEMPLATE_EXT,
+    check_functions,
     is_reference,
     is_rendered_later,
     is_template_file,
@@ -232,8 +233,11 @@ class TemplatedOperator(BaseOperator):
 
     def _note_jinja(self) -> None:
         """Remember the Jinja of the DAG file, to find it in fields that were never rendered."""
-        fields = [getattr(self, name, None) for name in self._own_fields]
-        self._jinja = frozenset(text for field in fields for text in jinja_texts(field))
+        fields = {name: getattr(self, name, None) for name in self._own_fields}
+        self._jinja = frozenset(text for field in fields.values() for text in jinja_texts(field))
+        if not is_from_mapped(self):
+            for name, field in fields.items():
+                check_functions(field, name)
 
     def _refuse_unrendered(self, *names: str) -> None:
         """Raise ``InvalidMessageError`` if fields still contain Jinja or references of the DAG file."""

@@ -15,7 +15,7 @@ from airflow_provider_itnio.api.values import is_missing
 from airflow_provider_itnio.message_fields import MESSAGE_FIELDS
 from airflow_provider_itnio.rendering.no_text import NoText
 from airflow_provider_itnio.rendering.renderer import Renderer, describe_error
-from airflow_provider_itnio.templating import TEMPLATE_EXT, is_reference
+from airflow_provider_itnio.templating import TEMPLATE_EXT, check_functions, is_reference
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -69,7 +69,8 @@ class FieldRenderer:
             raise
         if name in _MESSAGE and is_missing(rendered):
             raise _lacking(name, rendered)
-        if name in _SENDER and value and rendered == "":  # otherwise, the connection's would be used
+        is_empty = isinstance(rendered, str) and not rendered
+        if name in _SENDER and is_empty and value:  # otherwise, the connection's would be used
             raise InvalidMessageError(f"{name}: is empty after rendering, {describe_value(value)} given")
         return rendered
 
@@ -121,6 +122,7 @@ class FieldRenderer:
             return value._make(parts) if hasattr(value, "_make") else type(value)(parts)
         if is_reference(value):
             return self._reference(value, path)
+        check_functions(value, path)
         try:
             if callable(value):
                 return value(context=self._context, jinja_env=self._jinja_env)
