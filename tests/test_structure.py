@@ -18,7 +18,7 @@ ANY_AIRFLOW = {
     *(f"sandbox/testing/{name}.py" for name in ("airflow_2", "alerts", "supervisor", "task_run", "trial")),
 }
 # What a callback loads when it runs; tests/notifications/test_imports.py shows that a DAG file does not.
-CALLBACKS = {f"notifications/{name}.py" for name in ("alert_state", "guard", "recovery")}
+CALLBACKS = {f"notifications/{name}.py" for name in ("alert_state", "counting_together", "guard", "recovery")}
 HEAVY = {
     "requests",
     "urllib3",

@@ -179,14 +179,19 @@ def change_state(change: Callable[[AlertState], Result]) -> Result:
     :param change: changes the state and returns a result.
     :raises BaseException: if the Variable could not be read or written.
     """
-    with _taking_turns():
-        state = read_state()
-        now = int(time.time())
-        before = state.to_json(now)
-        result = change(state)
-        if (written := state.to_json(now)) != before:
-            Variable.set(VARIABLE, written, "WhatsApp alerts that were sent and that are held back")
-        return result
+    with taking_turns():
+        return change_in_turn(change)
+
+
+def change_in_turn(change: Callable[[AlertState], Result]) -> Result:
+    """Change the state as :func:`change_state` does, if it is this process's turn."""
+    state = read_state()
+    now = int(time.time())
+    before = state.to_json(now)
+    result = change(state)
+    if (written := state.to_json(now)) != before:
+        Variable.set(VARIABLE, written, "WhatsApp alerts that were sent and that are held back")
+    return result
 
 
 class _Store:
@@ -206,10 +211,15 @@ def update_state(change: Callable[[AlertState], Result], unsure: Result) -> Resu
     :param change: as for :func:`change_state`.
     :param unsure: the result if the Variable could not be read or written, now or in the last minute.
     """
+    return or_unsure(lambda: change_state(change), unsure)
+
+
+def or_unsure(update: Callable[[], Result], unsure: Result) -> Result:
+    """Call a function that uses the Variable, or return a default as :func:`update_state` does."""
     if time.monotonic() < _Store.given_up_until:
         return unsure
     try:
-        return change_state(change)
+        return update()
     except BaseException as error:
         if not is_failed_write(error):
             raise
@@ -220,32 +230,39 @@ def update_state(change: Callable[[AlertState], Result], unsure: Result) -> Resu
 
 
 @contextmanager
-def _taking_turns() -> Iterator[None]:
-    """Wait for other processes of this machine that change the Variable, for up to three seconds."""
-    file = None
+def taking_turns(
+    seconds: float = _LOCK_SECONDS, is_done: Callable[[], bool] = lambda: False
+) -> Iterator[bool]:
+    """Wait for other processes of this machine that change the Variable.
+
+    :param seconds: how long to wait at most.
+    :param is_done: whether there is nothing left to wait for.
+    :return: whether it is this process's turn, or turns can't be taken.
+    """
+    file, is_turn = None, True
     with suppress(OSError):
-        file = _open_lock_file()
-        _lock(file)
+        file = os.open(local_path(".lock"), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        is_turn = _lock(file, seconds, is_done)
     try:
-        yield
+        yield is_turn
     finally:
         if file is not None:
             os.close(file)
 
 
-def _open_lock_file() -> int:
+def local_path(ending: str) -> Path:
+    """Return the path of a temporary file that the processes of this user and this Airflow share."""
     home = digest(os.environ.get("AIRFLOW_HOME", ""))
-    name = Path(tempfile.gettempdir()) / f"itnio-alerts-{os.getuid()}-{home}.lock"
-    return os.open(name, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    return Path(tempfile.gettempdir()) / f"itnio-alerts-{os.getuid()}-{home}{ending}"
 
 
-def _lock(file: int) -> None:
-    deadline = time.monotonic() + _LOCK_SECONDS
+def _lock(file: int, seconds: float, is_done: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + seconds
     while True:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return
+            return True
         except BlockingIOError:
-            if time.monotonic() > deadline:
-                return
+            if is_done() or time.monotonic() > deadline:
+                return False
             time.sleep(0.02)

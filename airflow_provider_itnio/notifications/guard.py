@@ -9,11 +9,13 @@ import asyncio
 import contextvars
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final, NamedTuple
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from airflow_provider_itnio._compat import is_failed_write
 from airflow_provider_itnio.api.masking import mask_phone
@@ -24,13 +26,17 @@ from airflow_provider_itnio.notifications.alert_options import HoldingOptions, h
 from airflow_provider_itnio.notifications.alert_state import (
     AlertState,
     RecipientState,
+    change_in_turn,
     change_state,
+    digest,
     give_up,
+    or_unsure,
     read_state,
     update_state,
 )
+from airflow_provider_itnio.notifications.counting_together import answer_together
 from airflow_provider_itnio.notifications.formatting import describe_duration, utc_minute
-from airflow_provider_itnio.notifications.recovery import note_failure
+from airflow_provider_itnio.notifications.recovery import Failure, failure_of, note_failure
 
 _SECONDS: Final = 5.0
 """How long a decision may take: Airflow gives callbacks 20 or 50 seconds."""
@@ -118,36 +124,79 @@ def _counted(
     """
     options = holding_options()
     is_question = facts.kind == "approval_wanted"  # a task waits for the answer
-    quiet = not is_question and _is_quiet(options, context)
-    now = int(time.time())
+    keys = {number: digest(canonical_number(number)) for number in recipients}
+    failure = None
+    with suppress(Exception):
+        failure = failure_of(facts, context)
+    request = _Request(
+        recipients=[] if is_question else [*keys.values()],
+        dag_id=facts.dag_id,
+        now=int(time.time()),
+        quiet=not is_question and _is_quiet(options, context),
+        failure=failure,
+        deadline=deadline,
+    ).model_dump_json()
 
-    def change(state: AlertState) -> dict[str, Admission] | None:
-        if time.monotonic() > deadline:
-            return None
-        with suppress(Exception):
-            note_failure(state, facts, context)
-        if is_question:
-            return None
-        return {
-            number: _decide(state.recipient(canonical_number(number)), facts.dag_id, now, quiet, options)
-            for number in recipients
-        }
-
-    admissions = update_state(change, None) or {}
+    count = partial(_count, options=options)
+    answer = or_unsure(lambda: answer_together(request, count, deadline - time.monotonic()), None)
+    decided = _ANSWER.validate_json(answer or "{}")
+    admissions = {number: decided[key] for number, key in keys.items() if key in decided}
     if admissions and time.monotonic() > deadline:
         change_state(partial(_uncount, admissions=admissions))
         return None
-    held = [number for number, admission in admissions.items() if admission.is_held]
-    unrecorded = held and _unrecorded(held)
-    for number in held:
-        if number in unrecorded:
-            admissions[number] = Admission()
-        else:
+    for number, admission in admissions.items():
+        if admission.is_held:
             _LOG.warning(
                 "WhatsApp alert to %s is held back; the next one that is sent reports how many were",
                 mask_phone(number),
             )
     return admissions
+
+
+class _Request(BaseModel):
+    """An alert to count.
+
+    :param recipients: their digests.
+    :param now: seconds since 1970.
+    :param deadline: until when the alert waits, by the machine's monotonic clock.
+    """
+
+    recipients: list[str]
+    dag_id: str
+    now: int
+    quiet: bool
+    failure: Failure | None
+    deadline: float
+
+
+_ANSWER: Final = TypeAdapter(dict[str, Admission])
+"""The decisions by the recipient's digest; empty if the alert has been sent."""
+
+
+def _count(written: Sequence[str], options: HoldingOptions) -> list[str]:
+    """Count alerts with one change of the Variable, and return the answers to their requests."""
+    answers = change_in_turn(lambda state: [_decide_all(state, one, options) for one in written])
+    held = {key for answer in answers for key, one in answer.items() if one.is_held}
+    unrecorded = held and _unrecorded(held)
+    for answer in answers:
+        answer.update({key: Admission() for key in unrecorded if key in answer and answer[key].is_held})
+    return [_ANSWER.dump_json(answer).decode() for answer in answers]
+
+
+def _decide_all(state: AlertState, written: str, options: HoldingOptions) -> dict[str, Admission]:
+    try:
+        request = _Request.model_validate_json(written)
+    except ValidationError:  # of another version of this package
+        return {}
+    if time.monotonic() > request.deadline:
+        return {}
+    if request.failure is not None:
+        note_failure(state, request.failure)
+    dag_id, now, quiet = request.dag_id, request.now, request.quiet
+    return {
+        key: _decide(state.recipients.setdefault(key, RecipientState()), dag_id, now, quiet, options)
+        for key in request.recipients
+    }
 
 
 def give_back(admissions: Mapping[str, Admission]) -> None:
@@ -229,12 +278,12 @@ def _is_quiet(options: HoldingOptions, context: Any) -> bool:
     return not options.urgent_tags.intersection(map(str, tags))
 
 
-def _unrecorded(held: Sequence[str]) -> set[str]:
+def _unrecorded(held: Set[str]) -> Set[str]:
     """Return the recipients without a held alert in the Variable."""
     try:
         state = read_state()
     except BaseException as error:
         if not is_failed_write(error):
             raise
-        return set(held)
-    return {number for number in held if not state.recipient(canonical_number(number)).held}
+        return held
+    return {key for key in held if key not in state.recipients or not state.recipients[key].held}

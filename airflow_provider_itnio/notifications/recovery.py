@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from itertools import islice
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from airflow_provider_itnio._compat import previous_runs, previous_task_instances
 from airflow_provider_itnio.notifications.alert_facts import AlertFacts, AlertKind
@@ -25,13 +25,31 @@ _LOOKED_AT: Final = 20
 """Previous runs that are checked at most: each costs one request to Airflow."""
 
 
-def note_failure(state: AlertState, facts: AlertFacts, context: Mapping[str, Any]) -> None:
-    """Record that a DAG or task has failed, if it has a notifier for its recovery."""
+class Failure(NamedTuple):
+    """A failure of a DAG or task.
+
+    :param key: its key in the state.
+    :param run: the digest of its run.
+    :param ended: when it failed, in seconds since 1970.
+    """
+
+    key: str
+    run: str
+    ended: int
+
+
+def failure_of(facts: AlertFacts, context: Mapping[str, Any]) -> Failure | None:
+    """Return the failure of a DAG or task that has a notifier for its recovery."""
     owner = {"dag_failed": "dag", "task_failed": "task"}.get(facts.kind)
     if owner is None or _is_backfill(context) or not _reports_recovery(context.get(owner)):
-        return
-    key, run = _key(facts), digest(facts.run_id)
+        return None
     ended = int(_time_of("end_date", facts, context) or time.time())
+    return Failure(_key(facts), digest(facts.run_id), ended)
+
+
+def note_failure(state: AlertState, failure: Failure) -> None:
+    """Record a failure."""
+    key, run, ended = failure
     failing = state.failing.get(key)
     if failing is None or failing.recovered:
         state.failing[key] = FailingState(since=ended, last=ended, runs=1, run=run)
