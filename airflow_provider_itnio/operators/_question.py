@@ -144,8 +144,9 @@ def check_question(
     from airflow_provider_itnio.api.models import check_fields
     from airflow_provider_itnio.api.question import check_options, options_by_key
 
-    known = None if is_unrendered(options) else options_by_key(options)
-    if known is not None:
+    known = None
+    if not is_unrendered(options):
+        known = options_by_key(options)
         check_options(known, is_unrendered)
     _check_if_no_answer(if_no_answer, known)
     keys = ["any"] if known is None else list(known)

@@ -183,6 +183,10 @@ class SqlToWhatsAppOperator(RowMessages):
             )
         for name in ("sql", "sql_conn_id"):
             _check_text(name, getattr(self, name))
+        if isinstance(self.parameters, str | int | float) and not is_rendered_later(self.parameters):
+            raise InvalidParameterError(
+                f"parameters: must be a list or a dict, {describe_value(self.parameters)} given"
+            )
         if self.recipient is not None and not is_rendered_later(self.recipient):
             from airflow_provider_itnio.api.phone_numbers import normalize_phone
 

@@ -42,6 +42,7 @@ WRONG = {
     "long question": ({"question": "x" * 1025}, "question: at most 1,?024 characters, 1,?025 given"),
     "no options": ({"options": {}}, "options: must be 1 to 10, 0 given"),
     "too many options": ({"options": many(11)}, "options: must be 1 to 10, 11 given"),
+    "None": ({"options": None}, "options: must be a dict of titles by key, .* nothing given"),
     "a list": ({"options": ["yes", "no"]}, "options: must be a dict of titles by key"),
     "a title that can't be seen": ({"options": {"a": "\u200b"}}, "options: key and title of 'a' must have"),
     "a key twice": ({"options": [["a", "A"], ["a", "B"]]}, "options: a key must be text that no other"),

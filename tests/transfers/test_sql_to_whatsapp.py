@@ -287,6 +287,8 @@ def test_an_error_of_the_database_leaves_the_task_its_retries(people, sandbox):
         ({"recipient": NUMBER, "if_empty": "ignore"}, "if_empty: must be one of send, skip, fail"),
         ({"recipient": NUMBER, "sql": ["SELECT 1"]}, "sql: must be a text, a list of 1 given"),
         ({"recipient": NUMBER, "sql": " "}, "sql: must be a text"),
+        ({"recipient": NUMBER, "parameters": '{"day": 1}'}, "parameters: must be a list or a dict, '{\"day"),
+        ({"recipient": NUMBER, "parameters": 5}, "parameters: must be a list or a dict, 5 given"),
         ({"recipient": NUMBER, "sql_conn_id": None}, "sql_conn_id: must be a text, nothing given"),
         ({"recipient": NUMBER, "as_file": "s3://a/b.txt"}, "as_file: must end in .csv or .xlsx"),
         *(
