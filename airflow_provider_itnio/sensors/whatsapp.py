@@ -17,7 +17,7 @@ from airflow.providers.common.compat.sdk import (
     PokeReturnValue,
 )
 
-from airflow_provider_itnio._compat import is_from_mapped
+from airflow_provider_itnio._compat import is_from_mapped, without_guard
 from airflow_provider_itnio.api.checks import REACHABLE, STATUS_ORDER, check_choice, check_name
 from airflow_provider_itnio.api.errors import MAY_PASS, ConnectionLookupError, ItnioError, NotDeliveredError
 from airflow_provider_itnio.api.masking import mask_phone_numbers
@@ -151,7 +151,7 @@ class WhatsAppDeliveredSensor(_Sensor):
         if is_deferrable(self.deferrable):
             return self._first_poke(context) or self._defer()
         try:
-            found: DeliveredDict = super().execute(context)
+            found: DeliveredDict = without_guard(super().execute)(self, context)
         except AirflowSensorTimeout as error:
             raise AirflowSensorTimeout(f"{error} {self._late(context, self._wait.result())}") from None
         except AirflowSkipException as error:

@@ -154,7 +154,9 @@ def test_it_takes_the_output_of_a_task_and_jinja_from_airflow(native, itnio_sand
     (receipt,) = sent(NUMBER)
     with DAG("report", schedule=None, render_template_as_native_obj=native):
         tell = EmptyOperator(task_id="tell")
-        of_output = WhatsAppDeliveredSensor(task_id="arrived", messages=tell.output, poke_interval=0.05)
+        of_output = WhatsAppDeliveredSensor(
+            task_id="arrived", messages=tell.output, poke_interval=0.05, allow_nested_operators=False
+        )
         of_jinja = WhatsAppDeliveredSensor(
             task_id="arrived_too", messages="{{ ti.xcom_pull('tell') }}", poke_interval=0.05
         )

@@ -212,3 +212,16 @@ def test_a_fallback_that_alone_is_due_fetches_the_rows():
     operator = report(recipients=[NUMBER], text="x", fallback=fallback).make()
     message = operator._fallback_maker({})(Recipient(0, "8614718004557", 0, {}))
     assert message.content.components[0].parameters[0].text == "3"
+
+
+def test_airflow_runs_it_where_no_operator_may_execute_another(sandbox):
+    with DAG("report", schedule=None):
+        task = SqlToWhatsAppOperator(
+            task_id="report",
+            sql="SELECT 1",
+            sql_conn_id="warehouse",
+            recipient=NUMBER,
+            text="x",
+            allow_nested_operators=False,
+        )
+    assert sandbox.execute(task)["accepted"] == 1
