@@ -149,6 +149,15 @@ def test_a_function_that_rendering_can_not_call_is_a_mistake_in_the_dag_file(mak
             make(text=field)
 
 
+@for_each("row", [{"recipient": NUMBER, "name": "Ana"}, {"recipent": NUMBER}])
+def test_an_upstream_task_that_gives_an_unknown_argument_fails_a_mapped_task_at_once(row, itnio_sandbox):
+    with DAG("report", schedule=None):
+        rows = EmptyOperator(task_id="rows").output
+        tell = WhatsAppSendOperator.partial(task_id="tell", text="x", retries=3).expand_kwargs(rows)
+    with pytest.raises(AirflowFailException, match=r"task 'tell': unknown argument '?(name|recipent)"):
+        itnio_sandbox.execute(tell, xcoms={"rows": [row]})
+
+
 def test_in_a_mapped_task_no_retry_repeats_it(itnio_sandbox):
     with DAG("report", schedule=None):
         tell = WhatsAppSendOperator.partial(task_id="tell", text=lambda: "x").expand(recipient=[NUMBER])
