@@ -41,7 +41,7 @@ def read_variable(key: str) -> str | None:
     :return: ``None`` if there is no such variable.
     :raises Exception: if it can't be read.
     """
-    if not _is_airflow_3():
+    if not is_airflow_3():
         from airflow.secrets.metastore import MetastoreBackend
 
         stored: str | None = MetastoreBackend().get_variable(key)
@@ -78,7 +78,7 @@ def failed_task_instances(dag_id: str, run_id: str, dag_run: Any, dag: Any) -> l
     :return: for each, the task's id and whether the task is mapped.
     :raises Exception: if Airflow does not return the states.
     """
-    if not _is_airflow_3():
+    if not is_airflow_3():
         failed = dag_run.get_task_instances(state=["failed"])
         return [(str(ti.task_id), ti.map_index >= 0) for ti in failed]
     if type(dag).__name__ == "SerializedDAG":
@@ -113,7 +113,7 @@ def previous_runs(dag_run: Any) -> Iterator[Any]:
     :param dag_run: a run with a logical date, from a callback's context.
     :raises Exception: if Airflow does not answer.
     """
-    if not _is_airflow_3():
+    if not is_airflow_3():
         while (dag_run := dag_run.get_previous_dagrun(dag_run)) is not None:
             yield dag_run
         return
@@ -137,7 +137,7 @@ def previous_task_instances(ti: Any, dag_run: Any) -> Iterator[Any]:
     :param dag_run: its run, with a logical date.
     :raises Exception: if Airflow does not answer.
     """
-    if not _is_airflow_3():
+    if not is_airflow_3():
         while (ti := ti.get_previous_ti()) is not None:
             yield ti
         return
@@ -155,7 +155,7 @@ def base_url() -> str:
     """
     from airflow.providers.common.compat.sdk import conf
 
-    section = "api" if _is_airflow_3() else "webserver"
+    section = "api" if is_airflow_3() else "webserver"
     return str(conf.get(section, "base_url", fallback="") or "http://localhost:8080").rstrip("/")
 
 
@@ -166,12 +166,13 @@ def run_path(dag_id: str, run_id: str) -> str:
         return page
     return (
         f"{page}/runs/{quote(run_id)}"
-        if _is_airflow_3()
+        if is_airflow_3()
         else f"{page}/grid?dag_run_id={quote(run_id, safe='')}"
     )
 
 
-def _is_airflow_3() -> bool:
+def is_airflow_3() -> bool:
+    """Return whether this is Airflow 3 or later."""
     from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 
     return bool(AIRFLOW_V_3_0_PLUS)

@@ -14,6 +14,7 @@ from airflow.providers.common.compat.sdk import (
     AirflowTaskTimeout,
 )
 
+from airflow_provider_itnio._compat import is_airflow_3
 from airflow_provider_itnio.api.checks import REACHABLE, STATUS_ORDER, check_choice, check_flag, check_seconds
 from airflow_provider_itnio.api.errors import (
     MAY_PASS,
@@ -235,11 +236,11 @@ _NOTHING_PUSHED: Final = (
 def end_retries(operator: Any) -> None:
     """Let Airflow 2 retry after no error in this try, and keep a state that a person sets.
 
-    It reads the operator's ``retries`` when the try fails. 3.0 and later do not.
+    It reads the operator's ``retries`` when the try fails. 3.0 and later do not, so nothing is done there.
 
     :param operator: the operator whose message was accepted, on an Airflow without a delivery record.
     """
-    if operator.retries:
+    if operator.retries and not is_airflow_3():
         log.info("Not retried from here on: without a delivery record, a retry would send the message again")
         operator.retries = 0
 
