@@ -108,16 +108,17 @@ def describe_keys(keys: Collection[object]) -> str:
     return f"{', '.join(shown)}{more}"
 
 
-def closest_key(name: str, known: Iterable[object]) -> str:
+def closest_key(name: str, known: Iterable[object], at_least: float = 0.7) -> str:
     """Return the known name that is most similar, ignoring case; empty if none is similar.
 
     :param name: the name that was written.
     :param known: the valid names.
+    :param at_least: how similar it must be, 0 to 1.
     """
     from difflib import get_close_matches
 
     by_lower = {each.lower(): each for each in known if isinstance(each, str)}
-    close = get_close_matches(name.lower(), by_lower, 1, cutoff=0.7)
+    close = get_close_matches(name.lower(), by_lower, 1, cutoff=at_least)
     return by_lower[close[0]] if close else ""
 
 

@@ -100,7 +100,7 @@ class ConnectionFields:
             misspelt={
                 key: name
                 for key in (extra if is_object else ())
-                if key not in known and (name := closest_key(key, known))
+                if key not in known and (name := closest_key(key, known, 0.83))
             },
         )
 

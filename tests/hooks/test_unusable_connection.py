@@ -32,6 +32,7 @@ UNUSABLE = [
     ({"extra": {"appId": "a"}}, "extra.appId: is not known; write app_id"),
     ({"extra": {"app_id": "a", "Business-Phone": "9"}}, "extra.Business-Phone: is not known; write busi"),
     ({"extra": {"alert_tempalte": "a"}}, "extra.alert_tempalte: is not known; write alert_template"),
+    ({"extra": {"app-id": "a"}}, "extra.app-id: is not known; write app_id"),
     ({"extra": {"timout": 5}}, "extra.timout: is not known; write timeout"),
     ({"host": "https://https://example.com"}, "host: must be an address such as"),
     ({"host": "https:/example.com"}, "host: must be an address such as"),
