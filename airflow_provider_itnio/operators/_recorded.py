@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowTaskTimeout
 
+from airflow_provider_itnio._compat import is_task_terminated
 from airflow_provider_itnio.api.errors import (
     ItnioError,
     NotSentError,
@@ -109,6 +110,9 @@ class RecordedSending(WhatsAppOperator):
         failure = _failure_of(error)
         record.failed(recipient, failure)
         if self.delivery == "at_most_once" and isinstance(failure, UnknownOutcomeError):
+            if is_task_terminated(error):  # with this error, Airflow keeps the state that a person has set
+                end_retries(self)
+                raise error from failure
             # Airflow would retry after the original error, but the message may have been sent.
             raise failure from (None if failure is error else error)
 

@@ -161,6 +161,14 @@ with DAG("record_that_is_not_kept", **ARGUMENTS):
         task_id="fails_afterwards", recipients="8610000056", text="x", post_execute=fail_at_first, retries=2
     )
     WhatsAppSendOperator(
+        task_id="is_marked_while_asking",
+        recipient="8610000059",
+        text="x",
+        delivery="at_most_once",
+        pre_execute=leave_process_id,
+        retries=2,
+    )
+    WhatsAppSendOperator(
         task_id="is_marked",
         itnio_conn_id="itnio_waiting",
         recipient="+999 7 000 0002",
