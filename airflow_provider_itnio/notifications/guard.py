@@ -204,7 +204,7 @@ def give_back(admissions: Mapping[str, Admission]) -> None:
     if not update_state(partial(_uncount, admissions=admissions), False):
         for number, admission in admissions.items():
             if admission.counted and admission.counted.held:
-                log_untold(number, admission.counted)
+                log_unreported(number, admission.counted)
 
 
 def _uncount(state: AlertState, admissions: Mapping[str, Admission]) -> bool:
@@ -217,7 +217,7 @@ def _uncount(state: AlertState, admissions: Mapping[str, Admission]) -> bool:
     return True
 
 
-def log_untold(number: str, held: RecipientState) -> None:
+def log_unreported(number: str, held: RecipientState) -> None:
     """Log held alerts that no message will report.
 
     :param number: the recipient's number.

@@ -234,7 +234,7 @@ _NOTHING_PUSHED: Final = (
 
 
 def end_retries(operator: Any) -> None:
-    """Let Airflow 2 retry after no error in this try, and keep a state that a person sets.
+    """Prevent a retry on Airflow 2, whatever fails later in this try, and keep a state that a person sets.
 
     It reads the operator's ``retries`` when the try fails. 3.0 and later do not, so nothing is done there.
 

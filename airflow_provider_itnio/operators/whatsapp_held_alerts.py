@@ -178,14 +178,14 @@ class WhatsAppHeldAlertsOperator(_Operator):
         from airflow_provider_itnio._compat import is_failed_write
         from airflow_provider_itnio.api.phone_numbers import canonical_number
         from airflow_provider_itnio.notifications.alert_state import change_state
-        from airflow_provider_itnio.notifications.guard import log_untold
+        from airflow_provider_itnio.notifications.guard import log_unreported
 
         try:
             change_state(lambda state: state.recipient(canonical_number(number)).give_back(held))
         except BaseException as error:
             if not is_failed_write(error):
                 raise
-            log_untold(number, held)
+            log_unreported(number, held)
 
 
 @contextmanager

@@ -68,7 +68,7 @@ def test_a_task_puts_back_what_it_took_although_alerts_go_on_without_the_variabl
     assert "No WhatsApp message" not in logged()
 
 
-def test_of_alerts_that_are_refused_nothing_is_untold(refused, variables, logged):
+def test_of_alerts_that_are_refused_nothing_is_unreported(refused, variables, logged):
     refused(lambda: setattr(variables, "unwritable", True))
     with pytest.raises(ItnioError):
         WhatsAppNotifier(recipients=NUMBER).notify(failed())
