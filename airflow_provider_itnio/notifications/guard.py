@@ -78,7 +78,7 @@ def admit(recipients: Sequence[str], facts: AlertFacts, context: Any) -> dict[st
         daemon=True,
     )
     thread.start()
-    thread.join(_SECONDS)
+    thread.join(deadline - time.monotonic())
     return decided[0] if decided else _too_late(recipients)
 
 

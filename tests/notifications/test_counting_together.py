@@ -6,12 +6,20 @@ import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
 from airflow_provider_itnio.notifications import alert_state, guard
 from airflow_provider_itnio.notifications.alert_facts import AlertFacts
 from airflow_provider_itnio.notifications.alert_state import local_path
 
 NUMBER = "8614718004557"
 FACTS = AlertFacts(kind="task_failed", dag_id="sales", task_id="load")
+
+
+@pytest.fixture(autouse=True)
+def time_enough(monkeypatch):
+    """No decision is late because the machine is busy."""
+    monkeypatch.setattr(guard, "_SECONDS", 60.0)
 
 
 def until(what):
