@@ -79,7 +79,13 @@ def test_a_proxy_is_used(connect, closed_port, sandbox):
 
 def test_an_extra_of_the_users_own_is_ignored(connect, sandbox):
     connect(
-        extra={"business_name": "ACME", "language": "de", "no_proxy": "x", "read_timeout": 5, "owner": "ana"}
+        extra={
+            "business_name": "ACME",
+            "language": "de",
+            "no_proxy": "intranet.example",
+            "read_timeout": 5,
+            "owner": "ana",
+        }
     )
     ItnioHook().send(NUMBER, text="x")
     assert len(sandbox.messages) == 1

@@ -86,5 +86,6 @@ def test_a_question_whose_worker_is_killed_is_answered_in_the_next_try(questions
 
 
 def test_everyone_is_asked_once(questions, running):
-    asked = Counter(message.recipient for message in running.asking.messages)
+    numbers = (message.recipient for message in running.asking.messages)
+    asked = Counter(number for number in numbers if number.startswith("8610000000"))
     assert asked == {TAPS: 1, WRITES: 1, IS_SILENT: 1, OLD: 2, LATE: ASKED_AFTER_KILL}
