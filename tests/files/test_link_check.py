@@ -132,7 +132,7 @@ REFUSED = [
     ("image", "/to-login.png", "redirects to a link with a user name; WhatsApp can't log in"),
     ("image", "/broken.png", "does not redirect to an http:// or https:// link"),
     ("image", "/port.png", "does not redirect to an http:// or https:// link"),
-    ("image", "/long-name.png", "is not a valid URL (UnicodeError)"),
+    ("image", "/long-name.png", "is not a valid URL (Unicode"),
     ("image", "/away.png", "does not redirect to an http:// or https:// link"),
 ]
 

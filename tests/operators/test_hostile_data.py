@@ -112,7 +112,10 @@ def test_data_nested_deep_are_one_failure_at_most(value, text, sandbox):
         counts = counts_of((run := broadcast_run(people, text=text)).once())
     except AirflowFailException:
         counts = counts_of(run.summary)
-        assert "nested too deep" in run.summary["failures"][0]["reason"]
+        reason = run.summary["failures"][0]["reason"]
+        assert (
+            "nested too deep" in reason or "is no text" in reason
+        )  # Python 3.12 and later can write deeper data
     assert counts in ({"accepted": 2}, {"accepted": 1, "invalid": 1})
     assert len(sandbox.sent_to(ANA)) == 1
 

@@ -118,7 +118,7 @@ def test_the_types_of_a_tasks_arguments_are_all_that_airflow_takes():
 
 @for_each("operator", [WhatsAppSendOperator, WhatsAppBroadcastOperator])
 def test_every_parameter_is_documented_and_said_to_be_templated_if_it_is(operator):
-    described = dict(re.findall(r":param (\w+):(.*?)(?=\n    :)", operator.__doc__, re.DOTALL))
+    described = dict(re.findall(r":param (\w+):(.*?)(?=\n:)", inspect.getdoc(operator), re.DOTALL))
     assert list(described) == own_parameters(operator)
     per_recipient = {"text", "fallback"} if operator is WhatsAppBroadcastOperator else set()
     templated = {name for name, words in described.items() if "(templated" in words}
