@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import stat
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -121,7 +122,11 @@ class AlertState(_Strict):
 
         :param number: the phone number, digits only.
         """
-        return self.recipients.setdefault(digest(number), RecipientState())
+        return self.recipient_of(digest(number))
+
+    def recipient_of(self, key: str) -> RecipientState:
+        """Return the state of the recipient with a digest."""
+        return self.recipients.setdefault(key, RecipientState())
 
     def to_json(self, now: int) -> str:
         """Return the state as JSON of at most 32,000 characters, without its oldest entries if it is longer.
@@ -173,13 +178,21 @@ def read_state() -> AlertState:
         return AlertState()
 
 
-def change_state(change: Callable[[AlertState], Result]) -> Result:
+class NotInTurnError(Exception):
+    """Other processes have used the Variable for too long. Without a turn, their counts could be lost."""
+
+
+def change_state(change: Callable[[AlertState], Result], seconds: float | None = None) -> Result:
     """Change the state in the Variable.
 
     :param change: changes the state and returns a result.
+    :param seconds: how long to wait for other processes; 3 by default.
+    :raises NotInTurnError: if they took longer.
     :raises BaseException: if the Variable could not be read or written.
     """
-    with taking_turns():
+    with taking_turns(_LOCK_SECONDS if seconds is None else seconds) as is_turn:
+        if not is_turn:
+            raise NotInTurnError("other processes use the Airflow Variable " + VARIABLE)
         return change_in_turn(change)
 
 
@@ -220,6 +233,8 @@ def or_unsure(update: Callable[[], Result], unsure: Result) -> Result:
         return unsure
     try:
         return update()
+    except NotInTurnError:
+        return unsure
     except BaseException as error:
         if not is_failed_write(error):
             raise
@@ -230,9 +245,7 @@ def or_unsure(update: Callable[[], Result], unsure: Result) -> Result:
 
 
 @contextmanager
-def taking_turns(
-    seconds: float = _LOCK_SECONDS, is_done: Callable[[], bool] = lambda: False
-) -> Iterator[bool]:
+def taking_turns(seconds: float, is_done: Callable[[], bool] = lambda: False) -> Iterator[bool]:
     """Wait for other processes of this machine that change the Variable.
 
     :param seconds: how long to wait at most.
@@ -241,8 +254,9 @@ def taking_turns(
     """
     file, is_turn = None, True
     with suppress(OSError):
-        file = os.open(local_path(".lock"), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        is_turn = _lock(file, seconds, is_done)
+        if (folder := shared_folder()) is not None:
+            file = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+            is_turn = _lock(file, seconds, is_done)
     try:
         yield is_turn
     finally:
@@ -250,10 +264,19 @@ def taking_turns(
             os.close(file)
 
 
-def local_path(ending: str) -> Path:
-    """Return the path of a temporary file that the processes of this user and this Airflow share."""
-    home = digest(os.environ.get("AIRFLOW_HOME", ""))
-    return Path(tempfile.gettempdir()) / f"itnio-alerts-{os.getuid()}-{home}{ending}"
+def shared_folder() -> Path | None:
+    """Return a temporary folder that the processes of this user and this Airflow share.
+
+    :return: ``None`` if it can't be used or belongs to someone else.
+    """
+    name = f"itnio-alerts-{os.getuid()}-{digest(os.environ.get('AIRFLOW_HOME', ''))}"
+    with suppress(OSError):
+        folder = Path(tempfile.gettempdir(), name)
+        folder.mkdir(0o700, exist_ok=True)
+        found = folder.lstat()
+        if stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid():
+            return folder
+    return None
 
 
 def _lock(file: int, seconds: float, is_done: Callable[[], bool]) -> bool:

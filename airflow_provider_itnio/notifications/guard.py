@@ -41,6 +41,8 @@ from airflow_provider_itnio.notifications.recovery import Failure, failure_of, n
 _SECONDS: Final = 5.0
 """How long a decision may take: Airflow gives callbacks 20 or 50 seconds."""
 
+_LEFT_FOR_SENDING: Final = 0.1
+"""Seconds of them after a count: the alert is sent at the deadline, counted or not."""
 _NAMED: Final = 5
 _HELD_LIMIT: Final = 150
 """Characters, so that some of the alert fits into the same value of the WhatsApp template."""
@@ -131,18 +133,18 @@ def _counted(
     request = _Request(
         recipients=[] if is_question else [*keys.values()],
         dag_id=facts.dag_id,
-        now=int(time.time()),
         quiet=not is_question and _is_quiet(options, context),
         failure=failure,
         deadline=deadline,
     ).model_dump_json()
 
     count = partial(_count, options=options)
-    answer = or_unsure(lambda: answer_together(request, count, deadline - time.monotonic()), None)
+    seconds = deadline - time.monotonic() - _LEFT_FOR_SENDING
+    answer = or_unsure(lambda: answer_together(request, count, _undo, seconds), None)
     decided = _ANSWER.validate_json(answer or "{}")
     admissions = {number: decided[key] for number, key in keys.items() if key in decided}
     if admissions and time.monotonic() > deadline:
-        change_state(partial(_uncount, admissions=admissions))
+        change_state(partial(_uncount, admissions=_by_key(admissions)))
         return None
     for number, admission in admissions.items():
         if admission.is_held:
@@ -157,13 +159,11 @@ class _Request(BaseModel):
     """An alert to count.
 
     :param recipients: their digests.
-    :param now: seconds since 1970.
     :param deadline: until when the alert waits, by the machine's monotonic clock.
     """
 
     recipients: list[str]
     dag_id: str
-    now: int
     quiet: bool
     failure: Failure | None
     deadline: float
@@ -175,7 +175,8 @@ _ANSWER: Final = TypeAdapter(dict[str, Admission])
 
 def _count(written: Sequence[str], options: HoldingOptions) -> list[str]:
     """Count alerts with one change of the Variable, and return the answers to their requests."""
-    answers = change_in_turn(lambda state: [_decide_all(state, one, options) for one in written])
+    now = int(time.time())
+    answers = change_in_turn(lambda state: [_decide_all(state, one, now, options) for one in written])
     held = {key for answer in answers for key, one in answer.items() if one.is_held}
     unrecorded = held and _unrecorded(held)
     for answer in answers:
@@ -183,7 +184,13 @@ def _count(written: Sequence[str], options: HoldingOptions) -> list[str]:
     return [_ANSWER.dump_json(answer).decode() for answer in answers]
 
 
-def _decide_all(state: AlertState, written: str, options: HoldingOptions) -> dict[str, Admission]:
+def _undo(answers: Sequence[str]) -> None:
+    """Undo the counts of alerts that were sent before their answer came."""
+    for answer in map(_ANSWER.validate_json, answers):
+        or_unsure(partial(change_in_turn, partial(_uncount, admissions=answer)), False)
+
+
+def _decide_all(state: AlertState, written: str, now: int, options: HoldingOptions) -> dict[str, Admission]:
     try:
         request = _Request.model_validate_json(written)
     except ValidationError:  # of another version of this package
@@ -192,24 +199,27 @@ def _decide_all(state: AlertState, written: str, options: HoldingOptions) -> dic
         return {}
     if request.failure is not None:
         note_failure(state, request.failure)
-    dag_id, now, quiet = request.dag_id, request.now, request.quiet
     return {
-        key: _decide(state.recipients.setdefault(key, RecipientState()), dag_id, now, quiet, options)
+        key: _decide(state.recipient_of(key), request.dag_id, now, request.quiet, options)
         for key in request.recipients
     }
 
 
 def give_back(admissions: Mapping[str, Admission]) -> None:
     """Undo the count of alerts that were not sent, so that they do not count for the limit."""
-    if not update_state(partial(_uncount, admissions=admissions), False):
+    if not update_state(partial(_uncount, admissions=_by_key(admissions)), False):
         for number, admission in admissions.items():
             if admission.counted and admission.counted.held:
                 log_unreported(number, admission.counted)
 
 
+def _by_key(admissions: Mapping[str, Admission]) -> dict[str, Admission]:
+    return {digest(canonical_number(number)): admission for number, admission in admissions.items()}
+
+
 def _uncount(state: AlertState, admissions: Mapping[str, Admission]) -> bool:
-    for number, admission in admissions.items():
-        recipient, counted = state.recipient(canonical_number(number)), admission.counted
+    for key, admission in admissions.items():
+        recipient, counted = state.recipient_of(key), admission.counted
         if counted is not None:
             recipient.give_back(counted)
             if recipient.start == counted.start and recipient.sent:

@@ -29,6 +29,9 @@ __all__ = ["WhatsAppHeldAlertsOperator"]
 
 log = NeverRaisingLog(__name__)
 
+_TURN_SECONDS = 30.0
+"""How long to wait for alerts of this machine that are counted."""
+
 
 class WhatsAppHeldAlertsOperator(_Operator):
     """Sends each recipient the number of their alerts that were held back, by the limit or in quiet hours.
@@ -115,7 +118,7 @@ class WhatsAppHeldAlertsOperator(_Operator):
         log.info("%s held alerts were reported", reported)
         if failures:
             with _failing_at_once():
-                raise failures[0]
+                raise min(failures, key=_is_final)  # if a retry helps any recipient, it is made
         return reported
 
     def _numbers(self) -> list[str]:
@@ -135,7 +138,9 @@ class WhatsAppHeldAlertsOperator(_Operator):
         from airflow_provider_itnio.api.phone_numbers import canonical_number
         from airflow_provider_itnio.notifications.alert_state import change_state
 
-        return change_state(lambda state: state.recipient(canonical_number(number)).take_held())
+        return change_state(
+            lambda state: state.recipient(canonical_number(number)).take_held(), _TURN_SECONDS
+        )
 
     def _report(self, number: str, held: RecipientState) -> None:
         from airflow_provider_itnio.api.errors import (
@@ -181,7 +186,9 @@ class WhatsAppHeldAlertsOperator(_Operator):
         from airflow_provider_itnio.notifications.guard import log_unreported
 
         try:
-            change_state(lambda state: state.recipient(canonical_number(number)).give_back(held))
+            change_state(
+                lambda state: state.recipient(canonical_number(number)).give_back(held), _TURN_SECONDS
+            )
         except BaseException as error:
             if not is_failed_write(error):
                 raise
@@ -191,6 +198,15 @@ class WhatsAppHeldAlertsOperator(_Operator):
 @contextmanager
 def _failing_at_once() -> Iterator[None]:
     """Raise ``AirflowFailException`` for a value that a retry does not help."""
+    try:
+        yield
+    except Exception as error:
+        if not _is_final(error):
+            raise
+        raise AirflowFailException(f"{type(error).__name__}: {error}") from error
+
+
+def _is_final(error: Exception) -> bool:
     from airflow_provider_itnio.api.errors import (
         ConfigurationError,
         ConnectionLookupError,
@@ -198,9 +214,5 @@ def _failing_at_once() -> Iterator[None]:
         InvalidParameterError,
     )
 
-    try:
-        yield
-    except ConnectionLookupError:
-        raise
-    except (ConfigurationError, InvalidMessageError, InvalidParameterError) as error:
-        raise AirflowFailException(f"{type(error).__name__}: {error}") from error
+    is_of_value = isinstance(error, (ConfigurationError, InvalidMessageError, InvalidParameterError))
+    return is_of_value and not isinstance(error, ConnectionLookupError)

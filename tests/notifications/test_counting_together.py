@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-import pytest
-
 from airflow_provider_itnio.notifications import alert_state, guard
 from airflow_provider_itnio.notifications.alert_facts import AlertFacts
-from airflow_provider_itnio.notifications.alert_state import local_path
+from airflow_provider_itnio.notifications.alert_state import digest, shared_folder
 
 NUMBER = "8614718004557"
 FACTS = AlertFacts(kind="task_failed", dag_id="sales", task_id="load")
-
-
-@pytest.fixture(autouse=True)
-def time_enough(monkeypatch):
-    """No decision is late because the machine is busy."""
-    monkeypatch.setattr(guard, "_SECONDS", 60.0)
 
 
 def until(what):
@@ -30,7 +23,12 @@ def until(what):
 
 
 def requests():
-    return [*local_path("").glob("*.request")]
+    return [*shared_folder().glob("*.request")]
+
+
+def left():
+    """The files in the folder but for the lock."""
+    return [path for path in shared_folder().iterdir() if path.name != "lock"]
 
 
 def admit():
@@ -52,7 +50,7 @@ def test_all_that_wait_for_a_slow_airflow_are_counted_with_one_write(variables, 
     assert sum("Further alerts are held back" in one.note for one in admissions) == 1
     (counted,) = variables.recipients
     assert (counted["sent"], counted["held"], counted["dags"]) == (5, 16, {"sales": 16})
-    assert [*local_path("").iterdir()] == []
+    assert left() == []
 
 
 def test_a_write_that_fails_loses_only_the_alerts_count_whose_turn_it_was(variables, option, monkeypatch):
@@ -86,30 +84,66 @@ def test_one_whose_turn_does_not_come_in_time_is_sent_and_changes_nothing(variab
     assert (variables.asked, [one["sent"] for one in variables.recipients]) == (1, [1])
 
 
+def test_what_one_that_no_longer_waits_would_have_reported_is_reported_later(variables, option, monkeypatch):
+    option(alert_limit=1)
+    assert [admit().is_held for _ in range(3)] == [False, True, True]
+    key = digest(NUMBER)
+    (recipient,) = variables.recipients
+    over = {"recipients": {key: recipient | {"start": 0}}}  # its window
+    variables.values[alert_state.VARIABLE] = json.dumps(variables.alerts | over)
+    request = shared_folder() / "1.request"
+    wanted = {"recipients": [key], "dag_id": "sales", "quiet": False, "failure": None}
+    request.write_text(json.dumps(wanted | {"deadline": time.monotonic() + 60}))
+    write = variables.set
+
+    def write_slowly(*args):
+        request.unlink(missing_ok=True)  # its deadline passes
+        write(*args)
+
+    monkeypatch.setattr(variables, "set", write_slowly)
+    guard.admit(["5511912345678"], FACTS, {})
+    assert (variables.writes, left()) == (5, [])
+    assert variables.alerts["recipients"][key]["held"] == 2
+
+
+def test_alerts_of_several_seconds_count_for_one_window(variables, option, monkeypatch):
+    option(alert_limit=2)
+    seconds = iter(range(1_795_608_010, 1_795_608_000, -1))
+    monkeypatch.setattr(guard.time, "time", lambda: next(seconds))
+    wanted = {"recipients": [digest(NUMBER)], "dag_id": "sales", "quiet": False, "failure": None}
+    for number in range(5):
+        (shared_folder() / f"{number}.request").write_text(
+            json.dumps(wanted | {"deadline": time.monotonic() + 60})
+        )
+    admit()
+    (counted,) = variables.recipients
+    assert (counted["sent"], counted["held"]) == (2, 4)
+
+
 def test_what_an_ended_process_has_left_is_removed_and_not_counted(variables, option):
     option(alert_limit=5)
     admit()
-    folder = local_path("")
-    left = [folder / "1.request", folder / "2.answer"]
-    for path in left:
+    folder = shared_folder()
+    for path in (folder / "1.request", folder / "2.answer"):
         path.write_text("{}")
         os.utime(path, (0, 0))
     admit()
-    assert [*folder.iterdir()] == []
+    assert left() == []
     assert [one["sent"] for one in variables.recipients] == [2]
 
 
 def test_a_request_of_another_version_is_answered_that_it_is_sent(variables, option):
     option(alert_limit=5)
-    folder = local_path("")
-    folder.mkdir(0o700)
+    folder = shared_folder()
     (folder / "1.request").write_text('{"recipients": 7}')
     admit()
-    assert [(path.name, path.read_text()) for path in folder.iterdir()] == [("1.answer", "{}")]
+    assert [(path.name, path.read_text()) for path in left()] == [("1.answer", "{}")]
 
 
 def test_without_a_folder_of_its_own_each_is_counted_alone(variables, option):
     option(alert_limit=1)
-    local_path("").write_text("someone else's")
+    folder = shared_folder()
+    folder.rmdir()
+    folder.write_text("someone else's")
     assert [admit().is_held for _ in range(3)] == [False, True, True]
     assert [one["held"] for one in variables.recipients] == [2]

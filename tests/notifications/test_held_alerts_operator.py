@@ -184,6 +184,19 @@ def test_recipients_that_are_none_are_a_mistake_in_the_dag_file(recipients):
         operator(recipients)
 
 
+def test_if_a_retry_helps_one_recipient_it_is_made(held, monkeypatch):
+    held(NUMBER, "sales")
+    held(OTHER, "stock")
+    errors = [InvalidMessageError("a wrong value"), NotSentError("the server is away")]
+
+    def fails(*args, **kwargs):
+        raise errors.pop(0)
+
+    monkeypatch.setattr(ItnioHook, "send", fails)
+    with pytest.raises(NotSentError, match="the server is away"):
+        operator([NUMBER, OTHER]).execute({})
+
+
 def test_its_recipients_may_be_templates(held, itnio_sandbox):
     held(NUMBER, "sales")
     task = operator("{{ params.phones }}", params={"phones": f"{NUMBER}, {OTHER}"})
