@@ -83,7 +83,6 @@ class ConnectionFields:
         """Copy the fields of Airflow's connection."""
         extra = connection.extra_dejson
         # Airflow returns an empty dict for a text that is not JSON.
-        known = (*_EXTRAS, *_HIDDEN_EXTRAS)
         is_object = isinstance(extra, dict) and (bool(extra) or not (connection.extra or "").strip("{} \n"))
         return cls(
             conn_type=connection.conn_type or "",
@@ -97,12 +96,17 @@ class ConnectionFields:
                 for name in _HIDDEN_EXTRAS
             },
             extras={name: extra.get(name) for name in _EXTRAS} if is_object else None,
-            misspelt={
-                key: name
-                for key in (extra if is_object else ())
-                if key not in known and (name := closest_key(key, known, 0.83))
-            },
+            misspelt={key: name for key in (extra if is_object else ()) if (name := _misspelt(key, extra))},
         )
+
+
+def _misspelt(key: str, extra: Mapping[str, Any]) -> str:
+    """Return the known extra that a key misspells; empty if it is known, or an extra of the user."""
+    known = (*_EXTRAS, *_HIDDEN_EXTRAS)
+    name = "" if key in known else closest_key(key, known, 0.83)
+    is_same = "".join(filter(str.isalnum, key)).lower() == name.replace("_", "")  # appId
+    # receiver_token_old, or one that resembles an extra that is there, is the user's.
+    return name if is_same or (name not in extra and name not in key) else ""
 
 
 def no_connection(conn_id: str) -> ConfigurationError:

@@ -85,6 +85,10 @@ def test_an_extra_of_the_users_own_is_ignored(connect, sandbox):
             "no_proxy": "intranet.example",
             "read_timeout": 5,
             "owner": "ana",
+            "app_id_2": "other",
+            "receiver_token_old": "before",
+            "sock_connect_timeout": 5,
+            "api_id": "also similar, but app_id is there",
         }
     )
     ItnioHook().send(NUMBER, text="x")
