@@ -58,14 +58,15 @@ def _with_named_expand(partial: Any) -> Any:
 
 
 def _call(make: Callable[..., Any], cls: type, given: Mapping[str, Any], /, *args: Any, **kwargs: Any) -> Any:
-    """Make an object; if that fails, name the object in the error. A mapped task fails at once."""
+    """Make an object, and name it in errors. Wrong arguments of a mapped task fail it without retries."""
     try:
         return make(*args, **kwargs)
     except Exception as error:
-        from airflow_provider_itnio.argument_hints import named_error
+        from airflow_provider_itnio.argument_hints import is_of_arguments, named_error
 
+        is_final = given.get("_airflow_from_mapped") and is_of_arguments(error)
         named = named_error(error, cls, given)
-        if given.get("_airflow_from_mapped"):  # a task that runs, with arguments of an upstream task
+        if is_final:  # a task that runs, with arguments of an upstream task
             from airflow.providers.common.compat.sdk import AirflowFailException
 
             raise AirflowFailException(f"{type(error).__name__}: {named}") from error

@@ -53,6 +53,11 @@ _MEANT: Final[Mapping[str, str]] = {
 """The arguments to use instead of names from other providers and APIs."""
 
 
+def is_of_arguments(error: Exception) -> bool:
+    """Return whether an error is about the arguments, and not raised by the code of a subclass."""
+    return isinstance(error, ItnioError) or _is_airflows(error)
+
+
 def named_error(error: Exception, cls: type, given: Mapping[str, Any]) -> Exception:
     """Add the object's name to an error about its arguments.
 

@@ -54,15 +54,16 @@ def check_functions(value: object, path: str) -> None:
     for place, leaf in leaves(value, path):
         if not callable(leaf) or is_reference(leaf):
             continue
+        name = getattr(inspect.unwrap(leaf), "__name__", type_name(leaf))
+        if hasattr(leaf, "expand"):
+            raise InvalidMessageError(f"{place}: the task {name} is given, not its output; write {name}(…)")
         try:
             inspect.signature(leaf).bind(context=None, jinja_env=None)
         except TypeError:
-            name = getattr(inspect.unwrap(leaf), "__name__", type_name(leaf))
             taken = ", ".join(inspect.signature(leaf).parameters)
-            why = f"a function must take context and jinja_env, {name}({taken}) given"
-            if hasattr(leaf, "expand"):
-                why = f"the task {name} is given, not its output; write {name}(…)"
-            raise InvalidMessageError(f"{place}: {why}") from None
+            raise InvalidMessageError(
+                f"{place}: a function must take context and jinja_env, {name}({taken}) given"
+            ) from None
         except ValueError:  # a builtin function has no signature
             continue
 

@@ -8,6 +8,7 @@ import pytest
 from airflow.providers.common.compat.sdk import DAG, AirflowFailException, task
 from airflow.providers.standard.operators.empty import EmptyOperator
 
+from airflow_provider_itnio._compat import is_from_mapped
 from airflow_provider_itnio.api.errors import (
     ConfigurationError,
     InvalidMessageError,
@@ -135,12 +136,18 @@ def load():
     """An upstream task."""
 
 
+@task
+def build(**context):
+    """An upstream task that would take what rendering gives to functions."""
+
+
 @for_each("make", [send, broadcast, notifier])
 @for_each(
     ("function", "sentence"),
     [
         (lambda context: "x", r"a function must take context and jinja_env, <lambda>\(context\) given"),
         (load, r"the task load is given, not its output; write load\(…\)"),
+        (build, r"the task build is given, not its output; write build\(…\)"),
     ],
 )
 def test_a_function_that_rendering_can_not_call_is_a_mistake_in_the_dag_file(make, function, sentence):
@@ -156,6 +163,20 @@ def test_an_upstream_task_that_gives_an_unknown_argument_fails_a_mapped_task_at_
         tell = WhatsAppSendOperator.partial(task_id="tell", text="x", retries=3).expand_kwargs(rows)
     with pytest.raises(AirflowFailException, match=r"task 'tell': unknown argument '?(name|recipent)"):
         itnio_sandbox.execute(tell, xcoms={"rows": [row]})
+
+
+class Unlucky(WhatsAppSendOperator):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        if is_from_mapped(self):
+            raise ConnectionError("the server is away")
+
+
+def test_another_error_of_a_subclass_leaves_a_mapped_task_its_retries(itnio_sandbox):
+    with DAG("report", schedule=None):
+        tell = Unlucky.partial(task_id="tell", text="x").expand(recipient=[NUMBER])
+    with pytest.raises(ConnectionError, match="the server is away"):
+        itnio_sandbox.execute(tell)
 
 
 def test_in_a_mapped_task_no_retry_repeats_it(itnio_sandbox):

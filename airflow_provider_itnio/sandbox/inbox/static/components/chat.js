@@ -181,9 +181,9 @@ export function makeChat(inbox, actions) {
   function readNews() {
     if (!part?.unseen || part.after !== null) return;
     part.unseen = 0;
-    const count = root.querySelector(".newer");
-    if (count === document.activeElement) articles().at(-1)?.focus({ preventScroll: true });
-    count?.remove();
+    const newer = root.querySelector(".newer");
+    if (newer === document.activeElement) articles().at(-1)?.focus({ preventScroll: true });
+    newer?.remove();
   }
 
   function articles() {
