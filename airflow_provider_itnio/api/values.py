@@ -47,7 +47,7 @@ def is_missing(value: Any) -> bool:
         return False
 
 
-def is_blank(value: object) -> bool:
+def is_unset(value: object) -> bool:
     """Return whether a parameter counts as not given: ``None`` or an empty text."""
     return value is None or (isinstance(value, str) and not value)
 

@@ -13,7 +13,7 @@ from airflow_provider_itnio.api.checks import describe_number
 from airflow_provider_itnio.api.describe import closest_key, describe_value
 from airflow_provider_itnio.api.errors import ConfigurationError, ConnectionLookupError, InvalidMessageError
 from airflow_provider_itnio.api.signing import Credentials, Secret, is_one_ascii_word
-from airflow_provider_itnio.api.values import is_blank
+from airflow_provider_itnio.api.values import is_unset
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection
@@ -235,7 +235,7 @@ def business_phone_of(account: Account, own: object) -> str | None:
     """
     from airflow_provider_itnio.api.phone_numbers import normalize_phone
 
-    return account.business_phone if is_blank(own) else normalize_phone(own, "business_phone")
+    return account.business_phone if is_unset(own) else normalize_phone(own, "business_phone")
 
 
 def _check_secret(secret: Secret, name: str) -> None:
@@ -286,7 +286,7 @@ def _address(fields: ConnectionFields) -> Secret:
 
 
 def _number(name: str, given: object, default: float, lowest: float, highest: float) -> float:
-    if is_blank(given):
+    if is_unset(given):
         return default
     try:
         number = float("nan") if isinstance(given, bool) else float(given)  # type: ignore[arg-type]

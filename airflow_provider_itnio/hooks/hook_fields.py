@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from airflow_provider_itnio.api.checks import check_name
-from airflow_provider_itnio.api.values import is_blank
+from airflow_provider_itnio.api.values import is_unset
 from airflow_provider_itnio.templating import is_rendered_later
 
 __all__ = ["check_hook_fields"]
@@ -27,5 +27,5 @@ def check_hook_fields(owner: Any) -> None:
         ("business_phone", lambda name, phone: normalize_phone(phone, name)),
     ):
         value = getattr(owner, name)
-        if not is_blank(value) and not is_rendered_later(value):
+        if not is_unset(value) and not is_rendered_later(value):
             check(name, value)

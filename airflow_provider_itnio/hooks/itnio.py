@@ -16,7 +16,7 @@ from airflow_provider_itnio.api.checks import Delivery, check_delivery, check_na
 from airflow_provider_itnio.api.errors import ConfigurationError, ItnioError
 from airflow_provider_itnio.api.masking import mask_phone
 from airflow_provider_itnio.api.signing import Secret
-from airflow_provider_itnio.api.values import is_blank, type_name
+from airflow_provider_itnio.api.values import is_unset, type_name
 from airflow_provider_itnio.argument_errors import with_named_errors
 from airflow_provider_itnio.hooks._files import Files
 from airflow_provider_itnio.hooks._receiver import ReceiverQuestions
@@ -370,7 +370,7 @@ class ItnioHook(Files, ReceiverQuestions, _Hook):
     def _sender(self, account: Account) -> tuple[str, str]:
         from airflow_provider_itnio.hooks._account import business_phone_of, missing
 
-        app_id = account.app_id if is_blank(self.app_id) else check_name("app_id", self.app_id)
+        app_id = account.app_id if is_unset(self.app_id) else check_name("app_id", self.app_id)
         if not app_id:
             raise self._misconfigured("extra.app_id", missing("app_id", "App id"))
         business_phone = business_phone_of(account, self.business_phone)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowTaskTimeout
@@ -19,7 +19,6 @@ from airflow_provider_itnio.operators._waiting import end_retries
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
-    from jinja2 import Environment
 
     from airflow_provider_itnio.api.receipt import Receipt
     from airflow_provider_itnio.delivery.message_record import DeliveryRecord
@@ -35,18 +34,9 @@ class RecordedSending(WhatsAppOperator):
     _ended_by: BaseException | None = None
     """The reason why this process must not send or wait any more."""
 
-    def _do_render_template_fields(
-        self,
-        parent: Any,
-        template_fields: Iterable[str],
-        context: Context,
-        jinja_env: Environment,
-        seen_oids: set[int],
-    ) -> None:
-        """Render the fields. This is the first code here that runs when Airflow 2 resumes a deferred task."""
+    def _before_rendering(self, context: Context) -> None:
         if getattr(context.get("ti"), "next_method", None) and not context.get("task_state_store"):
             end_retries(self)
-        super()._do_render_template_fields(parent, template_fields, context, jinja_env, seen_oids)
 
     def on_kill(self) -> None:
         """Send no further message, and end a pause between two attempts.

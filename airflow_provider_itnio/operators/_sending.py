@@ -31,7 +31,7 @@ from airflow_provider_itnio.api.errors import (
     UnknownOutcomeError,
 )
 from airflow_provider_itnio.api.signing import Secret
-from airflow_provider_itnio.api.values import is_blank, type_name
+from airflow_provider_itnio.api.values import is_unset, type_name
 from airflow_provider_itnio.argument_errors import with_named_errors
 from airflow_provider_itnio.hooks.hook_fields import check_hook_fields
 from airflow_provider_itnio.hooks.itnio import ItnioHook
@@ -113,7 +113,7 @@ class WhatsAppOperator(_Operator):
                 check_number(name, seconds, 0.001, 3600, float)
         if self.max_attempts is not None:
             check_number("max_attempts", self.max_attempts, 1, 10, int)
-        if not is_blank(self.proxy):
+        if not is_unset(self.proxy):
             _check_proxy(self.proxy)
         check_link_options(self.link_expires_in, self.check_link)
 

@@ -127,6 +127,7 @@ class TemplatedOperator(BaseOperator):
         if parent is not self:  # an object in a field that has template fields itself
             super()._do_render_template_fields(parent, template_fields, context, jinja_env, seen_oids)
             return
+        self._before_rendering(context)
         names = list(template_fields)
         own = {name: getattr(self, name) for name in names if name in self._own_fields}
         unrendered = {
@@ -143,6 +144,9 @@ class TemplatedOperator(BaseOperator):
                 # Not by setattr, with which Airflow would search all of the data for references to tasks.
                 object.__setattr__(self, name, self._rendered_field(renderer, name, value))
         self._rendered = {**self._rendered, **{name: getattr(self, name) for name in names}}
+
+    def _before_rendering(self, context: Context) -> None:
+        """Act before the first field. No code here runs earlier when Airflow 2 resumes a deferred task."""
 
     def _field_renderer(self, context: Context, jinja_env: Environment) -> FieldRenderer:
         from jinja2.nativetypes import NativeEnvironment

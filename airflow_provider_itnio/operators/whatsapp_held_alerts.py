@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator
 
@@ -29,7 +29,7 @@ __all__ = ["WhatsAppHeldAlertsOperator"]
 
 log = NeverRaisingLog(__name__)
 
-_TURN_SECONDS = 30.0
+_TURN_SECONDS: Final = 30.0
 """How long to wait for alerts of this machine that are counted."""
 
 

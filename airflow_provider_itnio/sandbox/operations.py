@@ -67,15 +67,15 @@ def operation(
 
     :param what: see :class:`Operation`
     """
-    operation = Operation(method, path, **what)
+    declared = Operation(method, path, **what)
 
     def decorate(endpoint: Callable[..., Awaitable[Any]]) -> Endpoint[Any]:
         @wraps(endpoint)
         async def read_first(api: Any, request: Request) -> Response:
             try:
-                given = [read(operation.query, dict(request.query_params))] if operation.query else []
-                if operation.body:
-                    given.append(_fitting(operation.body, await _json_of(request), operation.several))
+                given = [read(declared.query, dict(request.query_params))] if declared.query else []
+                if declared.body:
+                    given.append(_fitting(declared.body, await _json_of(request), declared.several))
                 result = await endpoint(api, request, *given)
             except ClientDisconnect:
                 return Response(status_code=400)
@@ -87,11 +87,11 @@ def operation(
                 return result
             if isinstance(result, bytes):
                 return Response(result, headers={"content-type": JSON_TYPE})
-            if operation.gives is None:
-                return Response(status_code=operation.http_status)
-            return json_answer(result, operation.http_status).as_response()
+            if declared.gives is None:
+                return Response(status_code=declared.http_status)
+            return json_answer(result, declared.http_status).as_response()
 
-        read_first.operation = operation  # type: ignore[attr-defined]
+        read_first.operation = declared  # type: ignore[attr-defined]
         return read_first
 
     return decorate
