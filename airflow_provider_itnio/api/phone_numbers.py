@@ -20,6 +20,8 @@ MAX_DIGITS: Final = 14
 _COMPLETE: Final = 10
 """Digits that may be a complete number: after a space or slash, more digits are a second number or another
 ending."""
+_ROUNDED: Final = 10**11
+"""From twelve digits on, spreadsheets write a number to a CSV file with six digits and an exponent."""
 
 NUMBER_SEPARATORS: Final = r",;\n\r\u060c\u061b\u3001\uff0c\uff1b"
 """Characters between two numbers in a text: commas and semicolons of any script, line breaks."""
@@ -92,6 +94,12 @@ def _as_text(value: Any, field: str, if_several: str) -> str:
     if whole is not None:
         if abs(whole) >= 10**30:  # Python does not convert the longest ones to text
             raise InvalidMessageError(f"{field}: {MIN_DIGITS} to {MAX_DIGITS} digits, far more given")
+        if whole >= _ROUNDED and not whole % 10**6 and not hasattr(value, "__index__"):
+            raise InvalidMessageError(
+                f"{field}: must be a phone number, a {type_name(value)} that ends with six zeros given "
+                f"({mask_phone(str(whole))}), as spreadsheets round long numbers (8.61472E+12); "
+                "give it as text or int with all its digits"
+            )
         return str(whole)
     if isinstance(value, (list, tuple, set, frozenset)):
         raise InvalidMessageError(

@@ -71,6 +71,10 @@ SCIENTIFIC = (
     "must be a phone number, one in scientific notation given (8.…12), as spreadsheets write long numbers; "
     "give it as text with all its digits"
 )
+ROUNDED = (
+    "that ends with six zeros given (86…00), as spreadsheets round long numbers (8.61472E+12); "
+    "give it as text or int with all its digits"
+)
 HINT = "for several numbers use recipients of a broadcast, or .expand(recipient=[...])"
 REFUSED = [
     (None, "a phone number is required, none given"),
@@ -116,6 +120,9 @@ REFUSED = [
         "must be a phone number, a float32 that has lost digits given; give it as text or int",
     ),
     (1e20, "must be a phone number, a float that has lost digits given; give it as text or int"),
+    (8.61472e12, f"must be a phone number, a float {ROUNDED}"),
+    (np.float64("8.61E+12"), f"must be a phone number, a float64 {ROUNDED}"),
+    (Decimal("8.61472E+12"), f"must be a phone number, a Decimal {ROUNDED}"),
     (float("nan"), "a phone number is required, a missing value (nan) given"),
     (pd.NA, "a phone number is required, a missing value (<NA>) given"),
     (pd.NaT, "a phone number is required, a missing value (NaT) given"),
