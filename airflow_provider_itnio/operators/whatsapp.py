@@ -293,7 +293,8 @@ class WhatsAppSendOperator(RecordedSending, WhatsAppMessageOperator):
                 previous = record.previous_outcome(normalize_phone(self.recipient))
                 if previous and previous.receipt:
                     message_id = previous.receipt["message_id"]
-                    event = wait_for_status(self.hook, message_id, self.wait_for, 0)
+                    until = self.wait_for
+                    event = {} if until == "accepted" else wait_for_status(self.hook, message_id, until, 0)
                     return self._ended(previous.receipt, event, record)
             return super().resume_execution(next_method, next_kwargs, context)
 
@@ -324,6 +325,8 @@ class WhatsAppSendOperator(RecordedSending, WhatsAppMessageOperator):
         try:
             return with_status(receipt, event, self.wait_for, seconds_of(self.wait_timeout))
         except NotDeliveredError as error:
+            if error.status != "failed" and event.get("left"):
+                return self._wait(receipt, record)  # for a later status: the DAG file has changed
             if self.fallback is None or not came_outside_window(receipt, error):
                 raise
             log.warning("%s. The fallback, a WhatsApp template, is sent instead", error)

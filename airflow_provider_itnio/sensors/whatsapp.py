@@ -252,6 +252,9 @@ class WhatsAppDeliveredSensor(_Sensor):
             self._push(context, found)
             self._fail(AirflowFailException(f"{type(error).__name__}: {error}"), error)
         if any(one["status"] in _before(self.until) for one in found["statuses"].values()):
+            if left := event.get("left"):  # the DAG file has changed during the wait
+                self._ends_at = time.time() + left
+                self._defer()
             self._fail(
                 AirflowSensorTimeout(
                     f"The sensor's timeout of {timedelta(seconds=self.timeout)} is over. "

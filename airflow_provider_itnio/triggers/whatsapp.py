@@ -115,7 +115,10 @@ class WhatsAppStatusTrigger(_Asking, BaseTrigger):
         self.ends_on_failure = ends_on_failure
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Yield one event: ``receipt``, and ``statuses`` and ``problem`` as in :meth:`StatusWait.result`."""
+        """Yield one event: ``receipt``, and ``statuses`` and ``problem`` as in :meth:`StatusWait.result`.
+
+        Without a problem, it also has ``left``: the seconds that are left of the wait.
+        """
         receipt = {"receipt": self.receipt}
         wait = StatusWait(self.message_ids, self.until, self.ends_at, ends_on_failure=self.ends_on_failure)
         try:
@@ -131,7 +134,7 @@ class WhatsAppStatusTrigger(_Asking, BaseTrigger):
         except ItnioError as error:  # e.g. the connection was deleted
             yield _Event(payload=wait.result() | receipt | {"problem": f"{type(error).__name__}: {error}"})
             return
-        yield _Event(payload=wait.result() | receipt)
+        yield _Event(payload=wait.result() | receipt | {"left": max(0.0, self.ends_at - time.time())})
 
 
 class WhatsAppAnswerTrigger(_Asking, BaseTrigger):

@@ -330,6 +330,29 @@ def test_a_trigger_gives_its_event_as_soon_as_the_push_is_there(sandbox):
     assert resumed(run, left, event)["status"] == "read"
 
 
+def test_a_later_status_that_the_dag_file_names_during_the_wait_is_waited_for(maybe_store, sandbox):
+    run = waiting(maybe_store, to(SENT_ONLY), wait_for="sent", deferrable=True)
+    left = deferred(run)
+    run.make = waiting(make=to(SENT_ONLY), deferrable=True).make
+    with pytest.raises(TaskDeferred) as raised:
+        resumed(run, left, triggered(left.trigger))
+    sandbox.push(sandbox.messages[0], "read")
+    assert resumed(run, raised.value, triggered(raised.value.trigger))["status"] == "read"
+    assert len(sandbox.messages) == 1
+
+
+@for_each("method", ["execute_complete", "__fail__"])
+def test_a_wait_for_that_is_removed_from_the_dag_file_during_the_wait_ends_it(method, store, sandbox):
+    run = waiting(store, to(SENT_ONLY), wait_timeout=1, deferrable=True)
+    left = deferred(run)
+    happened = {"event": triggered(left.trigger)} if method != "__fail__" else {"error": "Trigger timeout"}
+    run.make = waiting(make=to(SENT_ONLY), wait_for="accepted").make
+    run.try_number -= 1
+    context = run.begin()
+    receipt = run.operator.resume_execution(method, happened, context)
+    assert receipt["message_id"] == sandbox.messages[0].id
+
+
 def test_a_trigger_whose_connection_is_gone_says_so_at_the_end_of_its_wait(monkeypatch, sandbox):
     run = waiting(None, deferrable=True)
     left = deferred(run)

@@ -274,6 +274,18 @@ def test_a_deferred_one_ends_as_soon_as_the_push_is_there(sandbox):
     assert resumed(run, left, event)["read"] == 1
 
 
+def test_a_later_status_that_the_dag_file_names_during_the_wait_is_waited_for(sandbox):
+    receipts = sent(SENT_ONLY)
+    run = waiting(receipts, until="delivered", deferrable=True)
+    left = deferred(run)
+    sandbox.push(sandbox.messages[0], "delivered")
+    run.make = waiting(receipts, until="read", deferrable=True).make
+    with pytest.raises(TaskDeferred) as raised:
+        resumed(run, left, triggered(left))
+    sandbox.push(sandbox.messages[0], "read")
+    assert resumed(run, raised.value, triggered(raised.value))["read"] == 1
+
+
 def test_a_deferred_one_needs_nothing_but_its_event():
     """``dag.test()`` of Airflow 2 passes nothing else."""
     assert not deferred(waiting(sent(NEVER_PUSHED), deferrable=True)).kwargs
