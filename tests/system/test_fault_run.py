@@ -1,4 +1,4 @@
-"""Four thousand messages while nearly everything goes wrong: connections, answers, and the worker itself."""
+"""Two thousand messages while nearly everything goes wrong: connections, answers, and the worker itself."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ pytestmark = [
     pytest.mark.skipif(AIRFLOW_2, reason="Airflow before 3.3 keeps no task state"),
 ]
 
-PEOPLE = 2_000
-BATCH = 200
-IN_FLIGHT = 64
-KILLED_AT = (600, 1_200)
+PEOPLE = 1_000
+BATCH = 100
+IN_FLIGHT = 32
+KILLED_AT = (300, 600)
 """Requests after which the worker's process is killed."""
 
 FAULTS = {

@@ -57,7 +57,7 @@ def fail(running, dag_id, runs, name):
     running.airflow.trigger(dag_id, *(f"{name}_{number}" for number in range(runs)))
 
 
-# One after the other: all change the Variable, and nothing keeps two processes from doing that at once. An
+# One after the other: they change the Variable, and nothing keeps two processes from doing that at once. An
 # alert that can't be counted within 5 s is sent, so the broadcasts that keep Airflow busiest come before.
 @scenario(after=("arrived", "slow", "at_least_once", "at_most_once"))
 def storm(running):
@@ -141,7 +141,7 @@ def test_workers_and_the_dag_processor_alert_at_once_and_a_task_tells_what_they_
     assert told[0].startswith("📥 *Alerts held back*\n_6 alerts were held back since 2")
 
 
-@scenario(after=("storm_of_tasks",))
+@scenario(after=("unwritable_variable",))
 def recovery(running):
     broken = running.place / "broken"
     broken.touch()

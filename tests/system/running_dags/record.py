@@ -202,12 +202,12 @@ for delivery in ("at_least_once", "at_most_once"):
         WhatsAppBroadcastOperator(
             task_id=delivery,
             itnio_conn_id="itnio_faulty",
-            recipients=[f"{'863' if delivery == 'at_least_once' else '864'}{n:08d}" for n in range(2_000)],
+            recipients=[f"{'863' if delivery == 'at_least_once' else '864'}{n:08d}" for n in range(1_000)],
             text="Row {{ recipient.phone }}",
             delivery=delivery,
             messages_per_second=None,
-            max_in_flight=64,
-            checkpoint_every=200,
+            max_in_flight=32,
+            checkpoint_every=100,
             pre_execute=leave_process_id,
             retries=8,
         )
