@@ -36,7 +36,8 @@ def read_variable(key: str) -> str | None:
     """Read an Airflow Variable from the store that ``Variable.set`` writes to.
 
     ``Variable.get`` can't be used: it treats a failed read as a missing variable, and may return a value from
-    a cache of 15 minutes. No version up to 3.3 ends that.
+    a cache of 15 minutes. Airflow 3's API server treats a failed read as a missing variable, too; from 3.3 on
+    it has a list of names to tell them apart. No version up to 3.3 ends that.
 
     :return: ``None`` if there is no such variable.
     :raises Exception: if it can't be read.
@@ -46,20 +47,20 @@ def read_variable(key: str) -> str | None:
 
         stored: str | None = MetastoreBackend().get_variable(key)
         return stored
+    from airflow.sdk import Variable
     from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
     from airflow.sdk.execution_time import task_runner
     from airflow.sdk.execution_time.comms import GetVariable, VariableResult
 
     comms: Any = task_runner.SUPERVISOR_COMMS
     if not hasattr(comms, "send"):  # 3.1 ends that
-        from airflow.sdk import Variable
-
         value: str | None = Variable.get(key, None)
         return value
     answer = comms.send(GetVariable(key=key))
     if isinstance(answer, VariableResult):
         return answer.value
-    if answer.error is ErrorType.VARIABLE_NOT_FOUND:
+    keys = getattr(Variable, "keys", lambda prefix: ())  # of 3.3
+    if answer.error is ErrorType.VARIABLE_NOT_FOUND and key not in keys(prefix=key):
         return None
     raise AirflowRuntimeError(answer)
 

@@ -40,15 +40,25 @@ class Store:
             self.fails -= 1
             if AIRFLOW_2:
                 raise RuntimeError("the database is locked")
-            error = comms.ErrorResponse(error=ErrorType.API_SERVER_ERROR, detail={"status_code": 500})
             if self.how == "raised":
-                raise AirflowRuntimeError(error)
-            return error
+                raise AirflowRuntimeError(self.error())
+            return self.error() if self.how == "answered" else self.missing()
         if AIRFLOW_2:
             return self.value
-        if self.value is None:
-            return comms.ErrorResponse(error=ErrorType.VARIABLE_NOT_FOUND, detail={"key": VARIABLE})
-        return comms.VariableResult(key=VARIABLE, value=self.value)
+        return self.missing() if self.value is None else comms.VariableResult(key=VARIABLE, value=self.value)
+
+    def error(self):
+        return comms.ErrorResponse(error=ErrorType.API_SERVER_ERROR, detail={"status_code": 500})
+
+    def missing(self):
+        """The API server answers so too if its database is away."""
+        return comms.ErrorResponse(error=ErrorType.VARIABLE_NOT_FOUND, detail={"key": VARIABLE})
+
+    def keys(self):
+        if self.how == "missing, without keys":
+            return self.error()
+        keys = [] if self.value is None else [f"{VARIABLE}_too", VARIABLE]
+        return comms.VariableKeysResult(keys=keys, total_entries=len(keys))
 
     def write(self, value):
         self.value, self.writes = value, self.writes + 1
@@ -57,6 +67,9 @@ class Store:
         if isinstance(msg, comms.GetVariable):
             assert msg.key == VARIABLE
             return self.read()
+        if isinstance(msg, comms.GetVariableKeys):
+            assert msg.prefix == VARIABLE
+            return self.keys()
         if isinstance(msg, comms.PutVariable):
             self.write(msg.value)
             return comms.OKResponse(ok=True)
@@ -85,7 +98,7 @@ def held():
     return AlertState(recipients={digest("8614718004557"): state}).to_json(NOW)
 
 
-@pytest.mark.parametrize("how", ["raised", "answered"])
+@pytest.mark.parametrize("how", ["raised", "answered", "missing", "missing, without keys"])
 def test_what_is_held_back_outlives_a_read_that_fails(how, tell, sandbox, store, clock):
     store.value, store.fails, store.how = held(), 1, how
     tell(ON_CALL, failed())

@@ -76,6 +76,9 @@ class TestSupervisor:
                     return comms.VariableResult(key=msg.key, value=self._variables[msg.key])
                 self.missing.append(f"no Airflow variable of this name: variables={{{msg.key!r}: ...}}")
                 return comms.ErrorResponse(error=ErrorType.VARIABLE_NOT_FOUND, detail={"key": msg.key})
+            case "GetVariableKeys":
+                keys = [key for key in self._variables if key.startswith(msg.prefix or "")]
+                return comms.VariableKeysResult(keys=keys, total_entries=len(keys))
             case "PutVariable":
                 self._variables[msg.key] = msg.value
             case "DeleteVariable":
