@@ -50,14 +50,14 @@ def running_sandbox() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def sandbox(running_sandbox: Sandbox) -> Sandbox:
-    """A sandbox that has got nothing yet."""
+    """An empty sandbox: no requests, messages or faults."""
     running_sandbox.clear()
     running_sandbox.clear_faults()
     return running_sandbox
 
 
 class Sender:
-    """One of the two clients, used alike.
+    """One of the two clients, behind one blocking interface.
 
     :param client: the client.
     :param run: waits for what the client's methods give.
@@ -100,7 +100,7 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def sender(kind: str) -> Iterator[Callable[..., Sender]]:
-    """Make a client that sends to a base URL and waits but shortly between tries."""
+    """Make a client for a base URL that waits only a short time between tries."""
     with ExitStack() as stack:
         runner = stack.enter_context(asyncio.Runner())
 
@@ -157,14 +157,14 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 @pytest.fixture
 def trusted(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> Authority:
-    """The authority, named by the environment."""
+    """The authority, trusted through the environment's CA bundle."""
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority.bundle))
     return authority
 
 
 @pytest.fixture
 def own_contexts() -> Iterator[None]:
-    """No TLS context is kept from or for another test."""
+    """Clear cached TLS contexts before and after the test."""
     network._context.cache_clear()
     yield
     network._context.cache_clear()
@@ -178,7 +178,7 @@ def exchange() -> Protocol:
 
 @pytest.fixture
 def message(exchange: Protocol) -> Request[Receipt]:
-    """A text message that is to be sent."""
+    """The request of a text message."""
     return exchange.message_request(
         message_from({"text": "a"}), recipient=RECIPIENT, app_id=APP_ID, business_phone=BUSINESS_PHONE
     )

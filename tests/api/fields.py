@@ -1,4 +1,4 @@
-"""Fields of messages that keep every rule, each with one part to change."""
+"""Fields of valid messages, each with one part to change."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ LINK = "https://files.example/report.pdf"
 
 
 def fields_of(message: Message) -> dict[str, Any]:
-    """The fields that a message can be made of again."""
+    """The fields from which an equal message can be built."""
     fields: dict[str, Any] = {message.type: message.content.model_dump(exclude_none=True)}
     return fields if message.reply_to is None else fields | {"reply_to": message.reply_to}
 
 
 def interactive(kind: str = "button", **changes: Any) -> dict[str, Any]:
-    """Interactive fields of a kind; a change to None leaves a key out."""
+    """Fields of an interactive message; a change to None removes the key."""
     action = {"button": button_action(), "list": list_action(), "location_request_message": None}[kind]
     whole = {"type": kind, "body": {"text": "Choose"}, "action": action} | changes
     return {"interactive": {name: value for name, value in whole.items() if value is not None}}

@@ -1,4 +1,4 @@
-"""Values of every kind to draw at random."""
+"""Hypothesis strategies for values of every kind."""
 
 from __future__ import annotations
 

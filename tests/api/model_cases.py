@@ -25,7 +25,7 @@ from tests.api.fields import (
 
 
 def content(fields: dict[str, Any], **options: Any) -> Any:
-    """What of the message goes out, as JSON."""
+    """The message's content as the JSON that is sent."""
     return json.loads(to_json(message_from(fields, **options).content, exclude_none=True))
 
 

@@ -32,7 +32,7 @@ def answer(body: Any = None, http_status: int = 200, **headers: str) -> Response
 def outcome(
     exchange: Protocol, request: Request[Any], given: Response, delivery: Any = "at_least_once"
 ) -> Any:
-    """The result, or the error instead of it."""
+    """The parsed result, or the error that was raised."""
     try:
         return exchange.result(request, given, delivery)
     except ItnioError as error:

@@ -1,4 +1,4 @@
-"""Small servers on free ports of 127.0.0.1, for what a well-behaved server never does."""
+"""Small servers on free ports of 127.0.0.1 that misbehave on purpose."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ ACCEPTED = {"status": "0", "reason": "success", "data": {"messageId": MESSAGE_ID
 
 @dataclass(frozen=True)
 class Received:
-    """One request as it came in.
+    """One received request.
 
-    :param connection: which connection of the server it came through, from 1.
+    :param connection: the number of the server's connection it came through, from 1.
     :param first_line: method, target and version.
     :param headers: the headers by lower-case name.
     :param body: the body.
@@ -35,7 +35,7 @@ Answering = Callable[[Received], bytes | None]
 
 
 def answer(body: Any = ACCEPTED, status: int = 200, **headers: str) -> bytes:
-    """Write an HTTP answer; a body that is no bytes goes out as JSON."""
+    """Write an HTTP answer; a body that is not bytes is sent as JSON."""
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
     lines = [f"HTTP/1.1 {status} Status", "Content-Type: application/json"]
     if "Content_Length" not in headers and "Transfer_Encoding" not in headers:
@@ -45,7 +45,7 @@ def answer(body: Any = ACCEPTED, status: int = 200, **headers: str) -> bytes:
 
 
 class Server:
-    """A server that gives the answers it is told to.
+    """A server whose answers the test decides.
 
     :param answering: the bytes to answer a request with; ``None`` closes the connection without any.
     :param tls: with it the server speaks TLS.
@@ -113,7 +113,7 @@ class Server:
 
 
 class TunnelProxy(Server):
-    """A proxy that lets clients through to where they ask; with ``tls`` it is itself spoken to in TLS."""
+    """A proxy that opens the tunnels its clients ask for; with ``tls`` clients must speak TLS to it."""
 
     def serve(self, received: Received, connection: socket.socket) -> None:
         host, _, port = received.first_line.split()[1].partition(":")
@@ -136,7 +136,7 @@ class TunnelProxy(Server):
 
 @contextlib.contextmanager
 def full_backlog() -> Iterator[str]:
-    """Listen but take no one: connecting to the address never ends."""
+    """Listen without accepting: connecting to the address never completes."""
     with contextlib.ExitStack() as stack:
         listening = stack.enter_context(socket.socket())
         listening.bind(("127.0.0.1", 0))

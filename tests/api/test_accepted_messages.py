@@ -1,4 +1,4 @@
-"""An accepted message over a real socket: what is sent and what is read."""
+"""Accepted messages over a real socket: the request that is sent and the receipt that is read."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_what_goes_over_the_wire(sender: Make) -> None:
     assert json.loads(request.body)["text"] == {"body": "行 loaded"}
 
 
-def test_the_path_of_the_base_url_stands_before_the_endpoints(sender: Make) -> None:
+def test_the_base_urls_path_is_put_before_the_endpoints_path(sender: Make) -> None:
     with Server() as server:
         sender(f"{server.url}/gate").send()
     assert server.requests[0].first_line == "POST /gate/wa/custom/sendMsg HTTP/1.1"
@@ -72,7 +72,7 @@ def test_the_balance_is_read(sender: Make, sandbox: Sandbox) -> None:
 
 @for_each("status", [0, "0", " 0 "])
 @for_each("http_status", [200, 202, 302, 404, 429, 500, 503])
-def test_status_0_with_an_id_is_accepted_whatever_the_http_code(
+def test_status_0_with_an_id_is_accepted_with_any_http_status(
     sender: Make, http_status: int, status: object
 ) -> None:
     with Server(lambda _: answer(ACCEPTED | {"status": status}, http_status)) as server:
@@ -95,7 +95,7 @@ def test_a_chunked_answer_is_read(sender: Make) -> None:
 
 
 @for_each("early", ["100 Continue", "102 Processing", "103 Early Hints", "199 Soon"])
-def test_what_precedes_an_answer_is_skipped(sender: Make, early: str) -> None:
+def test_1xx_responses_before_the_answer_are_skipped(sender: Make, early: str) -> None:
     first = f"HTTP/1.1 {early}\r\nLink: </x>\r\n\r\n".encode() * 2
     with Server(lambda _: first + answer()) as server:
         one = sender(server.url)

@@ -1,4 +1,4 @@
-"""Whatever is given makes a message or an error that a person can read."""
+"""Random input gives a message or a readable error."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ def check(fields: dict[Any, Any], **options: Any) -> None:
 
 
 @pytest.fixture(autouse=True, scope="module")
-def _no_word_on_what_pydantic_can_not_write() -> Iterator[None]:
-    """A ``type`` of 5,000 digits makes pydantic tell Python that it can't write it, and go on."""
+def _ignore_pydantics_unraisable_error() -> Iterator[None]:
+    """A ``type`` of 5,000 digits makes pydantic report an unraisable error, and continue."""
     hook, sys.unraisablehook = sys.unraisablehook, lambda _: None
     yield
     sys.unraisablehook = hook
@@ -149,13 +149,13 @@ TEMPLATE = st.fixed_dictionaries(
 
 @quickly
 @given(value=INTERACTIVE)
-def test_almost_an_interactive_message_is_one_or_a_readable_error(value: dict[str, Any]) -> None:
+def test_a_mutated_interactive_message_is_a_message_or_a_readable_error(value: dict[str, Any]) -> None:
     check({"interactive": value})
 
 
 @quickly
 @given(value=TEMPLATE)
-def test_almost_a_template_message_is_one_or_a_readable_error(value: dict[str, Any]) -> None:
+def test_a_mutated_template_message_is_a_message_or_a_readable_error(value: dict[str, Any]) -> None:
     check({"template": value})
 
 

@@ -1,4 +1,4 @@
-"""A message that keeps every rule is accepted, whatever stands in it."""
+"""Any random valid message is accepted."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ written_numbers = st.text(st.sampled_from("0123456789+ ()-./,;\n\u200e\u2060ï¼‹Ù
 
 @quickly
 @given(value=anything | written_numbers | st.integers(min_value=0, max_value=10**20))
-def test_any_phone_number_is_digits_or_an_error_without_it(value: Any) -> None:
+def test_any_phone_number_becomes_digits_or_an_error_that_does_not_show_it(value: Any) -> None:
     try:
         digits = normalize_phone(value)
     except InvalidMessageError as error:
@@ -42,7 +42,7 @@ def test_any_phone_number_is_digits_or_an_error_without_it(value: Any) -> None:
         assert normalize_phone(digits) == digits
 
 
-# --- messages that keep every rule ----------------------------------------------------------------------
+# --- valid messages ------------------------------------------------------------------------------------
 
 characters = st.characters(exclude_categories=["Cs"])
 
@@ -257,7 +257,7 @@ VALID = {
 @pytest.mark.parametrize("kind", MESSAGE_FIELDS)
 @quickly
 @given(data=st.data())
-def test_whatever_keeps_the_rules_is_a_message_and_reads_back_as_the_same(
+def test_any_valid_fields_make_a_message_that_can_be_rebuilt_from_its_fields(
     kind: str, data: st.DataObject
 ) -> None:
     fields = {kind: data.draw(VALID[kind])}

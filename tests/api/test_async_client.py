@@ -1,4 +1,4 @@
-"""The aiohttp client: what a broadcast asks of it."""
+"""The aiohttp client, as a broadcast uses it."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ def sending(client: ItnioAsyncClient) -> Any:
 
 
 def ended_while(url: str, is_so: Callable[[], bool], **settings: Any) -> BaseException | None:
-    """Cancel a message that is being sent once something is so, and give how it ends."""
+    """Cancel a send as soon as the condition is true, and return the exception it ends with."""
 
     async def end_of(sent: Any) -> BaseException | None:
-        # Looked at here: outside of its task each cancellation looks alike.
+        # Caught inside the task: outside, asyncio raises a new CancelledError without the mark.
         try:
             await sent
         except BaseException as error:
@@ -62,7 +62,7 @@ def ended_while(url: str, is_so: Callable[[], bool], **settings: Any) -> BaseExc
     return asyncio.run(asyncio.wait_for(send(), 10))
 
 
-def test_what_is_accepted_at_once_pays_for_no_tries(
+def test_a_message_accepted_at_once_sets_up_no_retries(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def none(*args: Any, **kwargs: Any) -> None:
@@ -79,7 +79,7 @@ def test_what_is_accepted_at_once_pays_for_no_tries(
 
 
 @pytest.mark.parametrize("fault", [{"status": -114}, {"drop": "before_accepting"}])
-def test_what_is_not_worth_another_try_pays_for_none_either(
+def test_an_error_that_is_not_retried_sets_up_no_retries(
     fault: dict[str, Any], sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def none(*args: Any, **kwargs: Any) -> None:
@@ -98,7 +98,7 @@ def test_what_is_not_worth_another_try_pays_for_none_either(
 
 
 @pytest.mark.parametrize("max_attempts", [1, 2, 4])
-def test_the_first_try_counts_as_one_of_them(
+def test_the_first_try_counts_towards_max_attempts(
     max_attempts: int, sandbox: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
     sandbox.fail_next(9, http_status=503)
@@ -116,7 +116,7 @@ def test_the_first_try_counts_as_one_of_them(
     ]
 
 
-def test_cancelled_between_two_tries_it_says_that_nothing_was_sent(
+def test_a_cancellation_between_two_tries_is_marked_as_not_sent(
     sandbox: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
     sandbox.fail_next(http_status=429, headers={"Retry-After": "30"})
@@ -127,7 +127,7 @@ def test_cancelled_between_two_tries_it_says_that_nothing_was_sent(
     assert sandbox.messages == []
 
 
-def test_cancelled_in_a_request_it_does_not_say_so(sandbox: Sandbox) -> None:
+def test_a_cancellation_during_a_request_is_not_marked_as_not_sent(sandbox: Sandbox) -> None:
     sandbox.fail_next(delay=3)
     ended = ended_while(sandbox.url, lambda: bool(sandbox.requests))
     assert type(ended) is asyncio.CancelledError
@@ -135,7 +135,7 @@ def test_cancelled_in_a_request_it_does_not_say_so(sandbox: Sandbox) -> None:
     assert len(sandbox.messages) == 1
 
 
-def test_cancelled_in_the_request_of_a_second_try_it_does_not_say_so(sandbox: Sandbox) -> None:
+def test_a_cancellation_during_the_second_tries_request_is_not_marked_as_not_sent(sandbox: Sandbox) -> None:
     sandbox.fail_next(http_status=503)
     sandbox.fail_next(delay=3)
     ended = ended_while(sandbox.url, lambda: len(sandbox.requests) == 2)

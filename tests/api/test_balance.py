@@ -1,4 +1,4 @@
-"""The balance, and codes that mean something else for it."""
+"""The balance, and status codes that have another meaning on its endpoint."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ def test_a_balance_is_read_as_decimals(
 
 
 @for_each("balance", [None, "", "much", "NaN", "Infinity", True, [], {}, "1e99999999999999999999"])
-def test_0_without_a_balance_is_unknown(exchange: Protocol, balance: object) -> None:
+def test_status_0_without_a_balance_is_an_unknown_outcome(exchange: Protocol, balance: object) -> None:
     error = outcome(exchange, exchange.balance_request(), answer({"status": "0", "balance": balance}))
     assert type(error) is UnknownOutcomeError
     assert "balance request" in str(error)
 
 
-def test_codes_are_per_endpoint(exchange: Protocol, message: Request[Receipt]) -> None:
+def test_status_codes_are_looked_up_per_endpoint(exchange: Protocol, message: Request[Receipt]) -> None:
     about_message = outcome(exchange, message, answer({"status": "-2"}))
     about_balance = outcome(exchange, exchange.balance_request(), answer({"status": "-2"}))
     assert type(about_message) is ContentError

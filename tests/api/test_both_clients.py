@@ -1,4 +1,4 @@
-"""Both clients have the same methods and name failures alike."""
+"""Both clients have the same methods and describe failures in the same words."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def public(cls: type) -> dict[str, Any]:
     return {name: member for name, member in members if not name.startswith("_")}
 
 
-def test_both_clients_have_the_same_methods_with_the_same_words() -> None:
+def test_both_clients_have_the_same_methods_and_docstrings() -> None:
     one, other = public(ItnioClient), public(ItnioAsyncClient)
     assert one.keys() == other.keys() == {"send", "get_balance", "perform", "close"}
     for name in ("send", "get_balance"):
@@ -48,8 +48,8 @@ def test_both_clients_have_the_same_methods_with_the_same_words() -> None:
     assert inspect.signature(ItnioClient) == inspect.signature(ItnioAsyncClient)
 
 
-def test_both_clients_name_a_failure_alike() -> None:
-    """The word for the error itself is the library's; the sentence around it is ours."""
+def test_both_clients_describe_a_failure_in_the_same_sentence() -> None:
+    """The text after "connection:" is the HTTP library's; the sentence around it is ours."""
     import asyncio
 
     settings = ClientSettings(base_url=f"http://127.0.0.1:{free_port()}", max_attempts=1)
@@ -63,7 +63,7 @@ def test_both_clients_name_a_failure_alike() -> None:
 
 
 @for_each("second", [answer({"status": "0", "data": {"messageId": "again"}}), b"\r\nHTTP/1.1 2"])
-def test_what_comes_behind_an_answer_is_not_taken_for_the_next_one(sender: Make, second: bytes) -> None:
+def test_bytes_after_an_answer_are_not_read_as_the_next_answer(sender: Make, second: bytes) -> None:
     class Twice(Server):
         def serve(self, received: Received, connection: socket.socket) -> None:
             super().serve(received, connection)
@@ -85,7 +85,7 @@ def _pause(one: Sender) -> Any:
     return None
 
 
-def test_an_exchange_ends_at_its_deadline_whatever_it_waits_for() -> None:
+def test_an_exchange_ends_at_its_deadline_at_every_stage() -> None:
     async def stuck() -> BaseException:
         deadlines, exchange = _Deadlines(0.05), _Exchange()
         exchange.connection = SimpleNamespace(transport=None)
@@ -105,7 +105,7 @@ def test_an_exchange_ends_at_its_deadline_whatever_it_waits_for() -> None:
     assert still_cancelled == 0
 
 
-def test_who_cancels_a_late_exchange_cancels_it() -> None:
+def test_a_cancellation_from_outside_is_kept_when_an_exchange_is_late() -> None:
     async def cancelled() -> BaseException:
         exchange = _Exchange()
         exchange.connection = SimpleNamespace(transport=None)

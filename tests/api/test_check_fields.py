@@ -32,7 +32,7 @@ from tests.tables import for_each
 
 
 class Upstream:
-    """Stands for the output of an upstream task."""
+    """A stub for the output of an upstream task."""
 
     def __repr__(self) -> str:
         return "<upstream>"
@@ -94,7 +94,7 @@ HOLES = [
 
 @for_each("hole", [JINJA, "x" * 5000 + "{{ a }}\n", Upstream()])
 @for_each("make", HOLES)
-def test_a_value_that_is_rendered_later_waits(make, hole: object) -> None:
+def test_an_unrendered_value_is_not_checked(make, hole: object) -> None:
     assert problems(make(hole)) == []
 
 
@@ -153,25 +153,25 @@ STANDING = [
 
 
 @for_each(("fields", "error"), STANDING)
-def test_what_rendering_can_not_mend_stands(fields: dict[str, Any], error: str | None) -> None:
+def test_an_error_that_rendering_cannot_fix_is_reported(fields: dict[str, Any], error: str | None) -> None:
     assert problems(fields) == ([error] if error else [])
 
 
-def test_an_error_beside_a_hole_stands_and_the_holes_does_not() -> None:
+def test_only_the_errors_beside_unrendered_values_are_reported() -> None:
     fields = interactive(header={"text": JINJA * 9}, body={"text": "x" * 1025}, footer={"text": Upstream()})
     assert problems(fields) == ["interactive.body.text: at most 1024 characters, 1025 given"]
 
 
-def test_a_static_message_is_checked_whole() -> None:
+def test_a_message_without_unrendered_values_is_checked_completely() -> None:
     assert problems({"text": "a"}) == []
     assert problems({"text": ""}) == ["text.body: must not be empty"]
 
 
 @for_each("word", ["never", JINJA, Upstream(), None])
-def test_if_too_long_is_a_word_and_no_template(word: object) -> None:
+def test_if_too_long_cannot_be_a_jinja_template(word: object) -> None:
     with pytest.raises(InvalidParameterError, match="if_too_long: must be one of fail, truncate; "):
         check_fields({"text": "a"}, if_too_long=word, is_unrendered=is_unrendered)
 
 
-def test_a_text_that_is_cut_may_be_too_long() -> None:
+def test_a_text_over_the_limit_is_accepted_with_if_too_long_truncate() -> None:
     assert problems({"text": "x" * 5000}, if_too_long="truncate") == []

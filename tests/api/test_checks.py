@@ -21,7 +21,7 @@ from tests.tables import for_each
 
 
 @pytest.mark.parametrize("delivery", ["at_least_once", "at_most_once"])
-def test_delivery_has_two_words(delivery: str) -> None:
+def test_delivery_accepts_both_of_its_values(delivery: str) -> None:
     check_delivery(delivery)
 
 
@@ -37,7 +37,7 @@ def test_delivery_has_two_words(delivery: str) -> None:
         ("+86 147-1800-4557", "'+86…57'"),
     ],
 )
-def test_another_word_is_refused(delivery: object, given: str) -> None:
+def test_another_value_of_delivery_is_refused(delivery: object, given: str) -> None:
     with pytest.raises(InvalidParameterError) as caught:
         check_delivery(delivery)
     assert str(caught.value) == f"delivery: must be one of at_least_once, at_most_once; {given} given"
@@ -51,8 +51,8 @@ class Flag(Enum):
     NO = False
 
 
-def test_an_enum_is_no_word_and_no_flag() -> None:
-    """An enum's hash is that of its name, and each of its members is true."""
+def test_an_enum_is_refused_as_a_choice_and_as_a_flag() -> None:
+    """A str enum hashes by its name, and each member of an enum is true."""
     with pytest.raises(
         InvalidParameterError, match=r"; an enum in place of its \.value 'at_least_once' given$"
     ):
@@ -66,20 +66,22 @@ def test_an_enum_is_no_word_and_no_flag() -> None:
 
 
 @for_each(("value", "number"), [(5, 5), (5.0, 5), (Decimal(5), 5), (np.int64(5), 5), (np.float32(5), 5)])
-def test_a_whole_number_is_taken_whatever_its_type(value: object, number: int) -> None:
+def test_a_whole_number_of_any_type_is_accepted_as_an_int(value: object, number: int) -> None:
     checked = check_number("n", value, 1, 10, int)
     assert checked == number
     assert type(checked) is int
 
 
-def test_any_real_number_is_a_number() -> None:
+def test_a_float_may_be_any_real_number_type() -> None:
     assert check_number("n", Fraction(1, 2), 0.1, 1, float) == 0.5
     assert check_number("n", np.float64(0.5), 0.1, 1, float) == 0.5
 
 
 @for_each(("kind", "word"), [(int, "whole number"), (float, "number")])
 @for_each("value", [0, 11, True, "5", None, float("nan"), 1j, pd.NA, np.array([5]), object()])
-def test_what_is_no_number_of_the_range_is_refused(value: object, kind: type[int | float], word: str) -> None:
+def test_a_value_that_is_not_a_number_in_the_range_is_refused(
+    value: object, kind: type[int | float], word: str
+) -> None:
     with pytest.raises(InvalidParameterError, match=f"^n: must be a {word} from 1 to 10, .* given$"):
         check_number("n", value, 1, 10, kind)
 
@@ -100,7 +102,7 @@ def test_what_is_no_number_of_the_range_is_refused(value: object, kind: type[int
         (None, "nothing"),
     ],
 )
-def test_a_time_that_can_not_be_is_shown_readable(given: object, told: str) -> None:
+def test_the_error_of_an_invalid_duration_shows_it_readably(given: object, told: str) -> None:
     with pytest.raises(InvalidParameterError) as caught:
         check_seconds("wait", given, 1, 604_800)
     limits = "from 1 to 604800 (seconds, 7 days at most, or a timedelta)"
@@ -111,5 +113,5 @@ def test_a_time_that_can_not_be_is_shown_readable(given: object, told: str) -> N
     ("given", "told"),
     [(10_001, "10001"), (1_000_000, "1e+06"), ("6048000", "6e+06"), ("+86 147-1800-4557", "'+86…57'")],
 )
-def test_a_limit_is_not_taken_for_a_phone_number(given: object, told: str) -> None:
+def test_a_large_number_given_as_a_limit_is_not_masked_as_a_phone_number(given: object, told: str) -> None:
     assert describe_number(given) == told

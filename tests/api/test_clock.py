@@ -13,7 +13,7 @@ from tests.tables import for_each
 NOW = 1_700_000_000
 
 
-def test_a_clock_is_the_machines_until_the_server_shows_another() -> None:
+def test_the_clock_is_the_machines_until_a_server_date_sets_it() -> None:
     clock = ServerClock(lambda: NOW)
     assert clock.now() == NOW
     assert clock.set_by(formatdate(NOW - 3600, usegmt=True))
@@ -21,7 +21,7 @@ def test_a_clock_is_the_machines_until_the_server_shows_another() -> None:
     assert clock.offset == -3600
 
 
-def test_the_offset_goes_with_the_machines_clock() -> None:
+def test_the_offset_is_added_to_the_machines_running_clock() -> None:
     times = iter([NOW, NOW + 10])
     clock = ServerClock(lambda: next(times))
     clock.set_by(formatdate(NOW + 60, usegmt=True))
@@ -29,7 +29,7 @@ def test_the_offset_goes_with_the_machines_clock() -> None:
 
 
 @for_each("date", [None, "", "yesterday", "Tue, 99 Nov 2023 22:13:20 GMT", "1700000000"])
-def test_what_is_no_date_leaves_the_clock(date: str | None) -> None:
+def test_an_invalid_date_does_not_set_the_clock(date: str | None) -> None:
     clock = ServerClock(lambda: NOW)
     assert not clock.set_by(date)
     assert clock.offset == 0
@@ -43,13 +43,13 @@ def test_http_dates_are_read(date: str) -> None:
 
 
 @given(date=st.text(max_size=40) | st.text(st.sampled_from("Tue,14Nov2023:GMT+- "), max_size=40))
-def test_any_header_is_a_time_or_none(date: str) -> None:
+def test_any_date_header_gives_a_time_or_none(date: str) -> None:
     seconds = seconds_of_date(date)
     assert seconds is None or isinstance(seconds, float)
 
 
 @pytest.mark.parametrize("date", ["Sun Nov  6 08:49:37 1994", "Sun, 06 Nov 1994 08:49:37 -0000"])
-def test_a_date_that_does_not_name_its_zone_is_in_utc(date: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_date_without_a_time_zone_is_read_as_utc(date: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TZ", "Asia/Shanghai")
     time.tzset()
     try:

@@ -1,4 +1,4 @@
-"""Answers that prove nothing about the clock, and dates that are wrong."""
+"""Answers that do not confirm a clock offset, and wrong Date headers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ A_YEAR_AHEAD = 366 * 86400.0
 
 
 def server_with_a_wrong_date(first: list[bytes | None]) -> Server:
-    """A server that judges by the right time and states another, after some answers of its own."""
+    """Give the first answers, then check timestamps by the right time but send a wrong Date."""
     answers = iter(first)
 
     def judge(received: Received) -> bytes | None:
@@ -39,7 +39,9 @@ PROVES_NOTHING: dict[str, bytes | None] = {
 
 
 @for_each("second", PROVES_NOTHING.values())
-def test_an_offset_is_not_kept_for_an_answer_that_proves_nothing(sender: Make, second: bytes | None) -> None:
+def test_an_answer_that_does_not_confirm_the_offset_does_not_keep_it(
+    sender: Make, second: bytes | None
+) -> None:
     spurious = answer({"status": "-4"}, Date=formatdate(time.time() + A_YEAR_AHEAD, usegmt=True))
     with server_with_a_wrong_date([spurious, second]) as server:
         one = sender(server.url, max_attempts=1)
@@ -62,7 +64,7 @@ def test_an_offset_is_not_kept_for_an_answer_that_proves_nothing(sender: Make, s
         "",
     ],
 )
-def test_a_date_that_is_none_costs_one_message_at_most(sender: Make, date: str) -> None:
+def test_an_invalid_date_header_costs_one_message_at_most(sender: Make, date: str) -> None:
     with server_with_a_wrong_date([answer({"status": "-4"}, Date=date)]) as server:
         one = sender(server.url)
         assert isinstance(failure(one.send), AuthenticationError)
@@ -71,7 +73,7 @@ def test_a_date_that_is_none_costs_one_message_at_most(sender: Make, date: str) 
 
 
 @for_each("zone", ["+0800", "PST"])
-def test_a_date_of_another_zone_is_read(sender: Make, zone: str) -> None:
+def test_a_date_in_another_time_zone_is_read(sender: Make, zone: str) -> None:
     off = {"+0800": 8 * 3600, "PST": -8 * 3600}[zone]
     date = time.strftime(f"%a, %d %b %Y %H:%M:%S {zone}", time.gmtime(time.time() + off))
     with server_with_a_wrong_date([answer({"status": "-4"}, Date=date)]) as server:

@@ -1,4 +1,4 @@
-"""A machine's clock that is wrong, and the one request that sets it right."""
+"""A wrong machine clock is corrected with one more request."""
 
 from __future__ import annotations
 
@@ -23,7 +23,9 @@ from tests.tables import for_each
 
 
 @for_each("hours", [-1, 1])
-def test_a_clock_an_hour_off_heals_with_one_more_request(sender: Make, sandbox: Sandbox, hours: int) -> None:
+def test_a_clock_an_hour_off_is_corrected_with_one_more_request(
+    sender: Make, sandbox: Sandbox, hours: int
+) -> None:
     one = sender(sandbox.url, now=lambda: time.time() + hours * 3600)
     one.send()
     assert [request.answer["status"] for request in sandbox.requests] == ["-4", "0"]
@@ -33,7 +35,7 @@ def test_a_clock_an_hour_off_heals_with_one_more_request(sender: Make, sandbox: 
     assert len({request.sign_fingerprint for request in sandbox.requests[:2]}) == 2
 
 
-def test_a_clock_that_does_not_heal_is_two_requests(sender: Make, sandbox: Sandbox) -> None:
+def test_a_clock_that_cannot_be_corrected_ends_after_two_requests(sender: Make, sandbox: Sandbox) -> None:
     sandbox.fail_next(9, status=-4)
     error = failure(sender(sandbox.url).send)
     assert isinstance(error, AuthenticationError)
@@ -52,7 +54,7 @@ def test_an_offset_that_does_not_help_is_dropped(sender: Make, sandbox: Sandbox,
     assert [request.answer["status"] for request in sandbox.requests] == ["-4", "-4", "0", "0", "0"]
 
 
-def test_an_offset_that_helped_outlives_one_that_does_not(sender: Make, sandbox: Sandbox) -> None:
+def test_an_offset_that_worked_is_kept_when_a_later_one_does_not(sender: Make, sandbox: Sandbox) -> None:
     one = sender(sandbox.url, now=lambda: time.time() + 3600)
     one.send()
     sandbox.fail_next(status=-4, headers={"Date": formatdate(time.time() + 10**7, usegmt=True)})
@@ -61,8 +63,8 @@ def test_an_offset_that_helped_outlives_one_that_does_not(sender: Make, sandbox:
     assert [request.answer["status"] for request in sandbox.requests] == ["-4", "0", "-4", "-4", "0"]
 
 
-def test_an_offset_goes_when_the_machines_clock_is_set_right(sender: Make) -> None:
-    """And the server gives no date by which it could be corrected."""
+def test_the_offset_is_dropped_after_the_machines_clock_is_corrected(sender: Make) -> None:
+    """The server sends no date that could set a new offset."""
     ahead = [3600.0]
 
     def judge(received: Received) -> bytes:
@@ -87,7 +89,7 @@ def test_without_a_date_the_clock_is_not_set(sender: Make) -> None:
     assert len(server.requests) == 1
 
 
-def test_an_unknown_answer_after_the_clock_was_set_is_not_repeated(sender: Make, sandbox: Sandbox) -> None:
+def test_an_unknown_outcome_after_the_clock_was_set_is_not_retried(sender: Make, sandbox: Sandbox) -> None:
     sandbox.fail_next(status=-4)
     sandbox.fail_next(drop="after_accepting")
     assert isinstance(failure(sender(sandbox.url).send), UnknownOutcomeError)

@@ -1,4 +1,4 @@
-"""No connection, no message: names, ports, certificates and TLS."""
+"""A failed connection sends no message: names, ports, certificates and TLS."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.api.servers import (
 )
 
 
-def test_a_name_that_is_not_known_is_tried_again(sender: Make, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_unknown_host_name_is_tried_again(sender: Make, caplog: pytest.LogCaptureFixture) -> None:
     error = failure(sender("http://no-such-host.invalid", max_attempts=3).send)
     assert isinstance(error, NotSentError)
     assert error.http_status is None
@@ -43,14 +43,14 @@ def test_a_refused_connection_is_tried_again(sender: Make, caplog: pytest.LogCap
     assert sum("trying again in" in record.getMessage() for record in caplog.records) == 3
 
 
-def test_a_connection_that_never_comes_is_tried_again(sender: Make, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_connect_timeout_is_tried_again(sender: Make, caplog: pytest.LogCaptureFixture) -> None:
     with full_backlog() as url:
         error = failure(sender(url, connect_timeout=0.3, max_attempts=2).send)
     assert isinstance(error, NotSentError)
     assert sum("trying again in" in record.getMessage() for record in caplog.records) == 1
 
 
-def test_a_server_that_comes_up_meanwhile_gets_the_message(sender: Make) -> None:
+def test_a_server_that_starts_between_two_tries_gets_the_message(sender: Make) -> None:
     one = sender(f"http://127.0.0.1:{free_port()}", max_attempts=2)
     url = []
 
@@ -100,7 +100,7 @@ def test_a_certificate_for_another_name_is_tried_once(sender: Make, trusted: Aut
     assert (server.connections, server.requests) == (1, [])
 
 
-def test_a_server_that_speaks_no_tls_gets_no_message(sender: Make) -> None:
+def test_a_server_without_tls_gets_no_message(sender: Make) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
 
         def speak_plainly() -> None:
@@ -116,14 +116,14 @@ def test_a_server_that_speaks_no_tls_gets_no_message(sender: Make) -> None:
     assert "SSL" in str(error)
 
 
-def test_a_server_that_does_not_shake_hands_gets_no_message(sender: Make) -> None:
+def test_a_server_that_never_ends_the_tls_handshake_gets_no_message(sender: Make) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"https://127.0.0.1:{silent.getsockname()[1]}"
         error = failure(sender(url, connect_timeout=0.3, timeout=0.3, max_attempts=2).send)
     assert type(error) is NotSentError
 
 
-def test_one_context_is_shared_by_both_clients_and_all_sessions(
+def test_all_clients_share_one_tls_context(
     sender: Make, trusted: Authority, own_contexts: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     built: list[object] = []

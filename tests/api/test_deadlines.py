@@ -1,4 +1,4 @@
-"""A try ends in time, however slowly the other end goes on, and says whether anything had left."""
+"""A try ends at its deadline even if the other end is slow, and says whether anything was sent."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ GOES_ON_FOR = 15.0
 
 
 def in_time(send: Callable[[], Any]) -> ItnioError:
-    """Give the error of a message that is not to wait for the server's end, but for its own deadline."""
+    """Return the error of a send, which must end before the server does."""
     before = time.monotonic()
     with pytest.raises(ItnioError) as caught:
         send()
@@ -44,7 +44,7 @@ CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 SLOW: dict[str, tuple[bytes, Iterable[bytes], float]] = {
-    # what comes at once, what comes then for ever, seconds between its parts
+    # sent at once, then repeated without end, seconds between the parts
     "nothing": (b"", [], 0.05),
     "a byte of the status line at a time": (b"HTTP/1.1 200 ", itertools.repeat(b"y"), 0.05),
     "a byte of a header at a time": (HEAD + b"X: ", itertools.repeat(b"y"), 0.05),
@@ -85,9 +85,7 @@ def drip(
 
 
 @for_each("name", SLOW)
-def test_an_answer_that_comes_too_slowly_is_unknown_and_makes_no_frame_show_a_secret(
-    sender: Make, name: str
-) -> None:
+def test_an_answer_that_is_too_slow_is_unknown_and_no_frame_shows_a_secret(sender: Make, name: str) -> None:
     with dripping(*SLOW[name])() as server:
         error = in_time(sender(server.url, timeout=TIMEOUT).send)
         assert type(error) is UnknownOutcomeError
@@ -96,14 +94,14 @@ def test_an_answer_that_comes_too_slowly_is_unknown_and_makes_no_frame_show_a_se
 
 
 @for_each("name", ["a byte of a header at a time", "a byte of the body at a time"])
-def test_it_is_over_tls_too(sender: Make, trusted: Authority, name: str) -> None:
+def test_an_answer_over_tls_that_is_too_slow_is_unknown(sender: Make, trusted: Authority, name: str) -> None:
     with dripping(*SLOW[name])(tls=trusted.server_context()) as server:
         error = in_time(sender(server.url, timeout=TIMEOUT).send)
         assert type(error) is UnknownOutcomeError
         assert len(server.requests) == 1
 
 
-def test_the_next_message_has_a_time_of_its_own(sender: Make) -> None:
+def test_each_message_has_a_separate_deadline(sender: Make) -> None:
     def slow_at_first(received: Received) -> bytes:
         if len(server.requests) == 1:
             server.stopped.wait(GOES_ON_FOR)
@@ -113,19 +111,19 @@ def test_the_next_message_has_a_time_of_its_own(sender: Make) -> None:
         one = sender(server.url, timeout=TIMEOUT)
         assert type(in_time(one.send)) is UnknownOutcomeError
         for _ in range(3):
-            time.sleep(TIMEOUT / 2)  # with the time before it, longer than one message may take
+            time.sleep(TIMEOUT / 2)  # in total longer than the deadline of one message
             assert one.send().type == "text"
     assert len(server.requests) == 4
 
 
-def test_an_answer_in_parts_that_come_in_time_is_read(sender: Make) -> None:
+def test_an_answer_that_arrives_in_parts_before_the_deadline_is_read(sender: Make) -> None:
     whole = answer()
     parts = [whole[at : at + 40] for at in range(0, len(whole), 40)]
     with dripping(b"", parts, 0.02)() as server:
         assert sender(server.url, timeout=10).send().type == "text"
 
 
-def test_a_server_that_does_not_read_is_unknown(sender: Make) -> None:
+def test_a_server_that_does_not_read_the_request_is_an_unknown_outcome(sender: Make) -> None:
     body = b" " * (64 * 1024 * 1024)
     large: Request[Any] = Request("POST", "wa/custom/sendMsg", body, "message", MESSAGE_CODES, lambda _: None)
     with silent() as url:
@@ -136,7 +134,7 @@ def test_a_server_that_does_not_read_is_unknown(sender: Make) -> None:
 
 @contextlib.contextmanager
 def silent(first: bytes = b"", parts: Iterable[Any] = ()) -> Iterator[str]:
-    """A server that takes connections and does not read what comes."""
+    """A server that accepts connections and reads nothing."""
     stopped = threading.Event()
 
     def serve() -> None:
@@ -163,7 +161,7 @@ HANDSHAKES: dict[str, tuple[bytes, Iterable[Any]]] = {
 
 
 @for_each("name", HANDSHAKES)
-def test_a_handshake_that_takes_too_long_is_not_sent(sender: Make, name: str) -> None:
+def test_a_message_whose_tls_handshake_takes_too_long_is_not_sent(sender: Make, name: str) -> None:
     with silent(*HANDSHAKES[name]) as url:
         one = sender(url.replace("http:", "https:"), connect_timeout=TIMEOUT, timeout=60.0, max_attempts=1)
         error = in_time(one.send)
@@ -181,7 +179,7 @@ PROXIES: dict[str, tuple[bytes, Iterable[Any]]] = {
 
 
 @for_each("name", PROXIES)
-def test_a_proxy_that_takes_too_long_to_let_through_is_not_sent(sender: Make, name: str) -> None:
+def test_a_message_whose_proxy_opens_the_tunnel_too_late_is_not_sent(sender: Make, name: str) -> None:
     with silent(*PROXIES[name]) as url:
         one = sender("https://api.example", proxy=url, connect_timeout=TIMEOUT, timeout=60.0, max_attempts=1)
         error = in_time(one.send)
@@ -189,7 +187,7 @@ def test_a_proxy_that_takes_too_long_to_let_through_is_not_sent(sender: Make, na
     assert "no connection: " in str(error)
 
 
-def test_a_slow_answer_behind_a_tunnel_is_unknown(sender: Make, trusted: Authority) -> None:
+def test_a_slow_answer_through_a_tunnel_is_unknown(sender: Make, trusted: Authority) -> None:
     slow = dripping(*SLOW["a byte of the body at a time"])
     with slow(tls=trusted.server_context()) as server, TunnelProxy() as proxy:
         error = in_time(sender(server.url, proxy=proxy.url, timeout=TIMEOUT).send)
@@ -199,7 +197,7 @@ def test_a_slow_answer_behind_a_tunnel_is_unknown(sender: Make, trusted: Authori
 
 @pytest.fixture
 def stalled_names(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
-    """Names are looked up for ever, as where a name server drops what it is asked."""
+    """Name look-ups never end, as with a name server that drops its queries."""
     over = threading.Event()
     look_up = socket.getaddrinfo
 
@@ -215,14 +213,14 @@ def stalled_names(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
 
 
 @pytest.mark.usefixtures("stalled_names")
-def test_a_name_that_is_looked_up_for_ever_is_not_sent(sender: Make) -> None:
+def test_a_message_whose_name_lookup_never_ends_is_not_sent(sender: Make) -> None:
     one = sender("http://stalls.example", connect_timeout=TIMEOUT, max_attempts=2)
     error = in_time(one.send)
     assert type(error) is NotSentError
 
 
 @pytest.mark.usefixtures("stalled_names")
-def test_a_name_that_is_looked_up_for_ever_does_not_hold_up_the_end_of_the_loop() -> None:
+def test_a_name_lookup_that_never_ends_does_not_block_the_end_of_the_event_loop() -> None:
     settings = ClientSettings("http://stalls.example", connect_timeout=TIMEOUT, max_attempts=1)
 
     async def ask() -> None:
@@ -232,7 +230,9 @@ def test_a_name_that_is_looked_up_for_ever_does_not_hold_up_the_end_of_the_loop(
     assert type(in_time(lambda: asyncio.run(ask()))) is NotSentError
 
 
-def test_an_address_that_never_answers_leaves_time_for_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_address_that_never_answers_leaves_time_for_the_next_address(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """A name often has an IPv6 address that this machine can't reach before the IPv4 one that it can."""
     with Server() as server, full_backlog() as url:
         ports = (int(url.rpartition(":")[2]), server.port)

@@ -1,4 +1,4 @@
-"""What a server repeats in headers and ids of what it was sent is in no log and no receipt."""
+"""Private values that a server echoes in headers and ids are in no log and no receipt."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def repeating(line: str, received: Received) -> bytes:
 
 
 @for_each("line", HEADERS.values())
-def test_a_header_that_cant_be_read_is_not_logged(
+def test_private_values_in_an_unreadable_header_are_not_logged(
     sender: Make, line: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     for name in ("", "urllib3", "aiohttp", "asyncio", "requests"):
@@ -45,7 +45,7 @@ def test_a_header_that_cant_be_read_is_not_logged(
 
 
 @for_each("write", [str.upper, str.title, str.swapcase])
-def test_an_id_that_repeats_a_sign_in_other_letters_is_not_kept(sender: Make, write) -> None:
+def test_an_id_that_contains_the_sign_in_another_case_is_not_kept(sender: Make, write) -> None:
     def repeat(received: Received) -> bytes:
         return answer({"status": 0, "data": {"messageId": write(received.headers["sign"])}})
 
@@ -56,7 +56,7 @@ def test_an_id_that_repeats_a_sign_in_other_letters_is_not_kept(sender: Make, wr
         )
 
 
-def test_an_error_names_the_first_of_many_faults() -> None:
+def test_an_error_lists_the_first_of_many_problems_and_counts_the_rest() -> None:
     error = failure(lambda: message_from({"text": {"body": "x", **dict.fromkeys(map(str, range(5000)), 1)}}))
     assert len(str(error)) < 2000
     assert str(error).endswith("; and 4,980 more")
@@ -69,6 +69,6 @@ def test_an_error_names_the_first_of_many_faults() -> None:
             {"type": "body", "parameters": [{"type": "text", "text": RECIPIENT}]}]}},
         {"text": "x", "reply_to": f"wamid.{RECIPIENT}"},
     ])  # fmt: skip
-def test_a_message_does_not_show_the_numbers_in_it(fields) -> None:
+def test_a_messages_repr_does_not_show_phone_numbers(fields) -> None:
     message = message_from(fields)
     assert RECIPIENT not in f"{message} {message!r} {message.content} {message.content!r}"

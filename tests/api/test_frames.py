@@ -41,7 +41,7 @@ def holds_nothing(error: BaseException | None) -> None:
 
 
 def ended(send: Callable[[], Any]) -> BaseException:
-    with pytest.raises(BaseException) as caught:  # noqa: PT011 - also what is no Exception
+    with pytest.raises(BaseException) as caught:  # noqa: PT011 - also a BaseException
         send()
     return caught.value
 
@@ -89,7 +89,7 @@ REPEATING = [
 
 
 @for_each("answering", REPEATING)
-def test_a_server_that_repeats_what_it_got_makes_no_frame_show_it(
+def test_no_frame_shows_a_secret_that_the_server_echoes(
     sender: Make, answering: Callable[[Received], bytes]
 ) -> None:
     with Server(answering) as server:
@@ -98,7 +98,7 @@ def test_a_server_that_repeats_what_it_got_makes_no_frame_show_it(
     holds_nothing(error)
 
 
-def test_no_lost_connection_makes_a_frame_show_a_secret(sender: Make, authority: Authority) -> None:
+def test_no_frame_shows_a_secret_after_a_connection_error(sender: Make, authority: Authority) -> None:
     nowhere = f"http://127.0.0.1:{free_port()}"
     holds_nothing(ended(sender(nowhere, max_attempts=2).send))
     holds_nothing(ended(sender("http://no-such-host.invalid", max_attempts=1).send))
@@ -111,18 +111,18 @@ def test_no_lost_connection_makes_a_frame_show_a_secret(sender: Make, authority:
         holds_nothing(ended(sender("https://api.example", proxy=proxy.url, max_attempts=1).send))
 
 
-def test_a_connection_lost_behind_a_tunnel_makes_no_frame_show_a_secret(
+def test_no_frame_shows_a_secret_after_a_connection_lost_in_a_tunnel(
     sender: Make, trusted: Authority
 ) -> None:
     with Server(lambda _: None, tls=trusted.server_context()) as server, TunnelProxy() as proxy:
         holds_nothing(ended(sender(server.url, proxy=proxy.url).send))
 
 
-# --- what ends it from outside --------------------------------------------------------------------------
+# --- timeouts and cancellations -------------------------------------------------------------------------
 
 
 class TimedOut(BaseException):
-    """What Airflow's execution_timeout raises, wherever the task happens to be."""
+    """What Airflow's execution_timeout raises at any line of the task."""
 
 
 @contextlib.contextmanager
@@ -157,7 +157,7 @@ def blocking(url: str, **settings: Any) -> Sender:
 
 
 def cut_off(url: str, requests: Sequence[Received] | None = None, **settings: Any) -> BaseException:
-    """Let the task's time be over: soon, or if a server's requests are given, soon after the first one."""
+    """Let the task time out: soon, or, if a server's requests are given, soon after the first."""
     one = blocking(url, **settings)
     with timed_out(requests):
         error = ended(one.send)
@@ -167,12 +167,12 @@ def cut_off(url: str, requests: Sequence[Received] | None = None, **settings: An
 
 
 @for_each("name", SLOW)
-def test_a_timeout_of_the_task_amid_an_answer_shows_no_secret(name: str) -> None:
+def test_a_task_timeout_during_an_answer_shows_no_secret(name: str) -> None:
     with dripping(*SLOW[name])() as server:
         assert not is_marked_as_not_sent(cut_off(server.url, server.requests))
 
 
-def test_a_timeout_of_the_task_amid_an_answer_over_tls_shows_no_secret(trusted: Authority) -> None:
+def test_a_task_timeout_during_an_answer_over_tls_shows_no_secret(trusted: Authority) -> None:
     slow = dripping(*SLOW["a byte of the body at a time"])
     with slow(tls=trusted.server_context()) as server:
         assert not is_marked_as_not_sent(cut_off(server.url, server.requests))
@@ -181,18 +181,18 @@ def test_a_timeout_of_the_task_amid_an_answer_over_tls_shows_no_secret(trusted: 
 
 
 @for_each("name", PROXIES)
-def test_a_timeout_of_the_task_amid_connecting_shows_no_secret_and_is_not_sent(name: str) -> None:
+def test_a_task_timeout_while_connecting_shows_no_secret_and_is_marked_as_not_sent(name: str) -> None:
     with silent(*PROXIES[name]) as url:
         assert is_marked_as_not_sent(cut_off("https://api.example", proxy=url))
         assert is_marked_as_not_sent(cut_off(url.replace("http:", "https:")))
 
 
-def test_a_timeout_of_the_task_before_a_connection_is_there_shows_no_secret_and_is_not_sent() -> None:
+def test_a_task_timeout_before_a_connection_shows_no_secret_and_is_marked_as_not_sent() -> None:
     with full_backlog() as url:
         assert is_marked_as_not_sent(cut_off(url))
 
 
-def test_a_timeout_of_the_task_amid_a_handshake_leaves_no_socket_open() -> None:
+def test_a_task_timeout_during_a_tls_handshake_leaves_no_socket_open() -> None:
     with silent() as url, warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always", ResourceWarning)
         cut_off(url.replace("http:", "https:"))
@@ -200,13 +200,13 @@ def test_a_timeout_of_the_task_amid_a_handshake_leaves_no_socket_open() -> None:
     assert not [one for one in warned if "TimedTlsSocket" in str(one.message)]
 
 
-def test_a_timeout_of_the_task_between_two_tries_is_not_sent() -> None:
+def test_a_task_timeout_between_two_tries_is_marked_as_not_sent() -> None:
     with Server(lambda _: answer(b"", 429, Retry_After="30")) as server:
         assert is_marked_as_not_sent(cut_off(server.url, server.requests))
     assert len(server.requests) == 1
 
 
-def test_a_timeout_of_the_task_in_the_second_try_is_not_told_from_one_that_left() -> None:
+def test_a_task_timeout_in_the_second_try_is_not_marked_as_not_sent() -> None:
     def turns_away_and_is_silent(received: Received) -> bytes:
         if len(server.requests) > 1:
             server.stopped.wait(9)
@@ -245,20 +245,20 @@ def cancelled(url: str, requests: Sequence[Received] | None = None, **settings: 
 
 
 @for_each("name", SLOW)
-def test_a_cancellation_amid_an_answer_shows_no_secret(name: str) -> None:
+def test_a_cancellation_during_an_answer_shows_no_secret(name: str) -> None:
     with dripping(*SLOW[name])() as server:
         assert not is_marked_as_not_sent(cancelled(server.url, server.requests))
 
 
 @for_each("name", PROXIES)
-def test_a_cancellation_amid_connecting_shows_no_secret_and_is_not_sent(name: str) -> None:
+def test_a_cancellation_while_connecting_shows_no_secret_and_is_marked_as_not_sent(name: str) -> None:
     with silent(*PROXIES[name]) as url:
         assert is_marked_as_not_sent(cancelled("https://api.example", proxy=url))
         assert is_marked_as_not_sent(cancelled(url.replace("http:", "https:")))
 
 
-def test_a_timeout_around_a_message_is_a_timeout() -> None:
-    """A block of asyncio.timeout() knows its own cancellation by its exact class."""
+def test_asyncio_timeout_around_a_send_raises_timeout_error() -> None:
+    """asyncio.timeout() recognises its cancellation by the exact class."""
 
     async def send(url: str) -> None:
         options = ClientSettings(base_url=url)
@@ -271,11 +271,11 @@ def test_a_timeout_around_a_message_is_a_timeout() -> None:
         asyncio.run(send(url.replace("http:", "https:")))
 
 
-# --- what holds secrets ---------------------------------------------------------------------------------
+# --- objects with secrets -------------------------------------------------------------------------------
 
 
 @for_each("held", [Secret(SECRET), Credentials(API_KEY, SECRET)])
-def test_a_secret_shows_in_no_way(held: Any) -> None:
+def test_a_secret_is_not_in_any_repr_pickle_or_attribute(held: Any) -> None:
     for text in (repr(held), str(held), f"{held}", f"{held!s:>20}", f"{[held]}", f"{ {held: held} }"):
         assert SECRET not in text
         assert API_KEY not in text
@@ -287,7 +287,7 @@ def test_a_secret_shows_in_no_way(held: Any) -> None:
     assert len({held, copy.deepcopy(held)}) == 1
 
 
-def test_a_secret_is_its_text_where_it_is_asked_for() -> None:
+def test_reveal_and_equality_use_the_secrets_text() -> None:
     assert Secret(SECRET).reveal() == Secret(Secret(SECRET)).reveal() == SECRET
     assert Secret(SECRET) == SECRET
     assert Secret(SECRET) != Secret(API_KEY)
@@ -295,13 +295,13 @@ def test_a_secret_is_its_text_where_it_is_asked_for() -> None:
 
 
 @for_each("api_key", [f"{API_KEY} ", f"{API_KEY}\n", f"{API_KEY}é"])
-def test_a_key_that_is_refused_stands_in_no_frame(api_key: str) -> None:
+def test_no_frame_shows_a_refused_api_key(api_key: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         Credentials(api_key, SECRET)
     holds_nothing(caught.value)
 
 
-def test_requests_and_answers_do_not_show_whom_they_are_about() -> None:
+def test_reprs_of_requests_and_answers_do_not_show_phone_numbers() -> None:
     protocol = Protocol(Credentials(API_KEY, SECRET))
     request = protocol.message_request(
         message_from({"text": "a"}), recipient=RECIPIENT, app_id=APP_ID, business_phone=BUSINESS_PHONE

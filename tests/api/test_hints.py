@@ -1,4 +1,4 @@
-"""A text where an object belongs is told what to write; Jinja is spoken of where it was at work."""
+"""Errors hint at what to write in place of a string, and at Jinja where Jinja made the string."""
 
 from __future__ import annotations
 
@@ -80,7 +80,9 @@ def problems(fields: dict[str, Any]) -> str:
         ),
     ],
 )
-def test_a_text_is_told_what_to_write_in_its_place(fields: dict[str, Any], sentence: str) -> None:
+def test_the_error_of_a_string_in_place_of_an_object_says_what_to_write(
+    fields: dict[str, Any], sentence: str
+) -> None:
     assert problems(fields).startswith(sentence)
     assert NATIVE not in problems(fields) or "org" in sentence
 
@@ -94,16 +96,18 @@ def test_a_text_is_told_what_to_write_in_its_place(fields: dict[str, Any], sente
         {"template": {"name": "t", "language": "{'code': 'en'}"}},
     ],
 )
-def test_an_object_that_jinja_wrote_as_text_is_told_how_it_gets_through(fields: dict[str, Any]) -> None:
+def test_the_error_of_an_object_that_jinja_turned_into_text_names_native_rendering(
+    fields: dict[str, Any],
+) -> None:
     assert NATIVE in problems(fields)
 
 
 @for_each("fields", [{"template": ["a"]}, {"location": (1, 2)}, {"message": 5}])
-def test_what_is_no_text_gets_no_hint(fields: dict[str, Any]) -> None:
+def test_the_error_of_a_value_that_is_not_a_string_has_no_hint(fields: dict[str, Any]) -> None:
     assert problems(fields).endswith(" given")
 
 
-def test_a_text_that_is_too_long_is_told_of_if_too_long() -> None:
+def test_the_error_of_a_text_over_the_limit_names_if_too_long() -> None:
     for fields in ({"text": "x" * 5000}, {"text": {"body": "x" * 5000}}, {"message": {"text": "x" * 5000}}):
         assert problems(fields) == (
             "text.body: at most 4096 characters, 5000 given; if_too_long='truncate' shortens it"
@@ -122,6 +126,6 @@ def test_a_text_that_is_too_long_is_told_of_if_too_long() -> None:
     ],
 )
 @for_each("kind", ["image", "audio", "video", "document", "sticker"])
-def test_a_file_of_ones_own_is_told_that_whatsapp_fetches_the_link(kind: str, link: str) -> None:
+def test_the_error_of_a_local_path_says_that_whatsapp_fetches_the_link(kind: str, link: str) -> None:
     assert "WhatsApp fetches the link itself" in problems({kind: link})
     assert "WhatsApp fetches the link itself" in problems({kind: {"link": link}})

@@ -1,4 +1,4 @@
-"""What a hostile server may answer: both clients give an outcome, with little memory and little time."""
+"""Hostile answers give an outcome with little memory and CPU time, in both clients."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ ANSWERS: dict[str, tuple[bytes, type]] = {
     "a status line of 1 MiB": (b"HTTP/1.1 200 " + b"y" * MIB + b"\r\n\r\n" + WHOLE, NONE),
     "10,000 times 100 Continue": (b"HTTP/1.1 100 Continue\r\n\r\n" * 10_000 + answer(WHOLE), Receipt),
     "switching protocols": (b"HTTP/1.1 101 Switching\r\nUpgrade: x\r\nConnection: close\r\n\r\n", NONE),
-    # words that a quadratic expression would take minutes for
+    # texts that take a quadratic regular expression minutes
     "links": (answer(refusal("http://" * 20_000)), AuthenticationError),
     "links with marks": (answer(refusal("http://a?" * 20_000)), AuthenticationError),
     "slashes": (answer(refusal("/" * 140_000)), AuthenticationError),
@@ -108,7 +108,7 @@ ANSWERS: dict[str, tuple[bytes, type]] = {
     "Retry-After of digits": (answer(WHOLE[:3], 429, Retry_After="1" * 8000), NotSentError),
     "Retry-After of blanks": (answer(b"", 429, Retry_After="1 " * 4000), NotSentError),
     "a Date of commas": (answer({"status": "-4"}, Date="Tue, " * 1500), AuthenticationError),
-    # JSON that is none of ours
+    # JSON of another shape
     "lists in lists": (answer(b"[" * MIB), NONE),
     "a reason of lists in lists": (
         answer(b'{"status": -1, "reason": ' + b"[" * 150 + b"]" * 150 + b"}"),
@@ -132,7 +132,7 @@ def outcome(send: Callable[[], Any]) -> Any:
 
 
 def spent(send: Callable[[], Any]) -> tuple[Any, float]:
-    """What comes of a message, and how much CPU this thread spent on it."""
+    """The outcome of a send, and the CPU seconds this thread used for it."""
     before = time.thread_time()
     given = outcome(send)
     return given, time.thread_time() - before
@@ -140,10 +140,10 @@ def spent(send: Callable[[], Any]) -> tuple[Any, float]:
 
 @pytest.fixture
 def quick(sender: Make) -> float:
-    """How much CPU a friendly answer takes."""
+    """The CPU seconds of a normal answer."""
     with Server() as friendly:
         one = sender(friendly.url)
-        one.send()  # what is loaded once is loaded
+        one.send()  # lazy imports are done
         return min(spent(one.send)[1] for _ in range(3))
 
 
@@ -152,7 +152,7 @@ def hostile(name: str) -> tuple[bytes, type]:
 
 
 @for_each("name", [*LARGE, *ANSWERS])
-def test_a_hostile_answer_has_an_outcome_costs_little_and_makes_no_frame_show_a_secret(
+def test_a_hostile_answer_gives_an_outcome_cheaply_and_no_frame_shows_a_secret(
     sender: Make, quick: float, name: str
 ) -> None:
     given, expected = hostile(name)
@@ -164,8 +164,8 @@ def test_a_hostile_answer_has_an_outcome_costs_little_and_makes_no_frame_show_a_
     assert len(f"{came} {came!r}") < 1500
     assert f"{came} {came!r}".isprintable()
     assert len(server.requests) == 1
-    assert took < 10_000 * max(quick, 0.001)  # a quadratic expression takes minutes
-    # Those that are refusals differ in their words alone; "links" stands for them.
+    assert took < 10_000 * max(quick, 0.001)  # a quadratic regular expression takes minutes
+    # Refusals differ only in their text; "links" represents them.
     if name == "links" or expected in (UnknownOutcomeError, NotSentError):
         assert_shows_no_secret(came, API_KEY, SECRET)
 
@@ -203,7 +203,7 @@ IDS: list[tuple[object, str]] = [
 
 
 @for_each(("given", "kept"), IDS)
-def test_an_id_of_any_kind_is_an_acceptance_that_can_be_logged_and_stored(
+def test_a_message_id_of_any_kind_gives_a_receipt_that_can_be_logged_and_stored(
     sender: Make, given: object, kept: str
 ) -> None:
     with Server(lambda _: answer(accepted(given))) as server:
@@ -214,14 +214,14 @@ def test_an_id_of_any_kind_is_an_acceptance_that_can_be_logged_and_stored(
     assert receipt.message_id.encode().decode().isprintable()
 
 
-def test_an_id_of_thousands_of_digits_is_an_acceptance(sender: Make) -> None:
+def test_a_message_id_of_thousands_of_digits_gives_a_receipt(sender: Make) -> None:
     body = b'{"status": 0, "data": {"messageId": ' + b"7" * 4200 + b"}}"
     with Server(lambda _: answer(body)) as server:
         assert sender(server.url).send().message_id.startswith("(accepted; its id has")
 
 
 @for_each("part", ["api-key", "sign"])
-def test_an_id_that_repeats_what_signed_the_request_is_not_kept(sender: Make, part: str) -> None:
+def test_a_message_id_that_contains_the_api_key_or_the_sign_is_not_kept(sender: Make, part: str) -> None:
     with Server(lambda received: answer(accepted(f"id-{received.headers[part]}"))) as server:
         receipt = sender(server.url).send()
     assert receipt.message_id == "(accepted; its id contains the Api-Key, the secret or a signature)"
@@ -231,7 +231,7 @@ def test_an_id_that_repeats_what_signed_the_request_is_not_kept(sender: Make, pa
 @for_each(
     "timestamp", ["9" * 5000, 10**30, -(10**30), 1e300, "\ud800", "1e5", [1], {"a": 1}, "٣", 253402300800]
 )
-def test_a_time_that_is_none_does_not_undo_an_acceptance(sender: Make, timestamp: object) -> None:
+def test_an_invalid_timestamp_still_gives_a_receipt(sender: Make, timestamp: object) -> None:
     with Server(lambda _: answer(accepted(timestamp=timestamp))) as server:
         assert sender(server.url).send().timestamp is None
 
@@ -239,13 +239,13 @@ def test_a_time_that_is_none_does_not_undo_an_acceptance(sender: Make, timestamp
 @for_each(
     "balance", ["9" * 5000, "1e999999", "-1e-999999", "9" * 500_000, "0." + "1" * 200, "\ud800", " " * 99_999]
 )
-def test_a_balance_is_a_sum_of_money_or_unknown(sender: Make, balance: str) -> None:
+def test_a_hostile_balance_is_a_short_decimal_or_an_unknown_outcome(sender: Make, balance: str) -> None:
     with Server(lambda _: answer({"status": 0, "balance": balance})) as server:
         came = outcome(sender(server.url).get_balance)
     assert isinstance(came, UnknownOutcomeError) or len(str(came.balance)) < 110
 
 
-def test_a_reason_is_one_line_that_can_be_printed(sender: Make) -> None:
+def test_a_reason_is_one_printable_line(sender: Make) -> None:
     reason = "no\r\nERROR forged line\x1b[31m\ud800 \u202e \u200b end"
     with Server(lambda _: answer(refusal(reason))) as server:
         came = outcome(sender(server.url).send)
@@ -255,8 +255,8 @@ def test_a_reason_is_one_line_that_can_be_printed(sender: Make) -> None:
 
 @for_each("length", [1990, 1999, 2000, 2010, 100_000])
 @for_each("part", ["sign", "api-key", "number"])
-def test_what_a_cut_leaves_half_of_does_not_show(sender: Make, length: int, part: str) -> None:
-    """Links' queries are taken off, so that what stands behind 2,000 characters may come to the front."""
+def test_a_secret_that_truncation_cuts_in_half_is_not_shown(sender: Make, length: int, part: str) -> None:
+    """Links lose their query, so text after the first 2,000 characters may become visible."""
 
     def repeats(received: Any) -> bytes:
         secret = received.headers[part] if part != "number" else "8614718004557"
@@ -269,7 +269,7 @@ def test_what_a_cut_leaves_half_of_does_not_show(sender: Make, length: int, part
     assert not any(secret[: len(secret) - cut] in str(came) for cut in range(len(secret) - 5))
 
 
-def test_what_is_read_of_an_answer_is_asked_for_unpacked(sender: Make) -> None:
+def test_requests_ask_for_uncompressed_answers(sender: Make) -> None:
     with Server() as server:
         sender(server.url).send()
     assert server.requests[0].headers["accept-encoding"] == "identity"

@@ -1,4 +1,4 @@
-"""HTTP 429 and 503: tried again, until it is taken or given up."""
+"""HTTP 429 and 503 are tried again until the message is accepted or the tries are used up."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.tables import for_each
 
 
 @for_each("http_status", [429, 503])
-def test_a_server_that_turns_away_is_tried_again_until_it_takes(
+def test_429_and_503_are_tried_again_until_the_message_is_accepted(
     sender: Make, sandbox: Sandbox, http_status: int
 ) -> None:
     sandbox.fail_next(2, http_status=http_status)
@@ -35,9 +35,7 @@ def test_a_server_that_turns_away_is_tried_again_until_it_takes(
 
 
 @for_each("http_status", [429, 503])
-def test_a_server_that_goes_on_turning_away_ends_as_not_sent(
-    sender: Make, sandbox: Sandbox, http_status: int
-) -> None:
+def test_429_or_503_on_every_try_ends_as_not_sent(sender: Make, sandbox: Sandbox, http_status: int) -> None:
     sandbox.fail_next(9, http_status=http_status)
     error = failure(sender(sandbox.url, max_attempts=3).send)
     assert isinstance(error, NotSentError)
@@ -58,7 +56,7 @@ def test_retry_after_is_obeyed(sender: Make, sandbox: Sandbox, http_status: int)
 
 
 @for_each("http_status", [429, 503])
-def test_a_retry_after_beyond_the_cap_ends_at_once(sender: Make, sandbox: Sandbox, http_status: int) -> None:
+def test_a_retry_after_over_the_limit_fails_at_once(sender: Make, sandbox: Sandbox, http_status: int) -> None:
     sandbox.fail_next(9, http_status=http_status, headers={"Retry-After": "61"})
     before = time.monotonic()
     error = failure(sender(sandbox.url).send)
@@ -89,7 +87,7 @@ def test_at_most_once_tries_again_after_429(sender: Make, sandbox: Sandbox) -> N
     assert len(sandbox.requests) == 2
 
 
-def test_each_try_is_signed_anew(sender: Make) -> None:
+def test_each_try_has_a_new_signature(sender: Make) -> None:
     times = iter(range(1_700_000_000, 1_700_000_900, 7))
     with Server(lambda received: answer({}, 429) if len(server.requests) < 3 else answer()) as server:
         sender(server.url, now=lambda: next(times)).send()

@@ -1,4 +1,4 @@
-"""What each answer means, without a server."""
+"""Which result or error each answer gives, without a server."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ OUTCOMES = [
         for delivery in ways
     ],
 )
-def test_what_an_answer_means(
+def test_an_answer_gives_the_expected_result_or_error(
     exchange: Protocol,
     message: Request[Receipt],
     *,
@@ -88,7 +88,9 @@ def test_what_an_answer_means(
 
 
 @for_each("name", JUNK)
-def test_junk_with_http_200_is_unknown(exchange: Protocol, message: Request[Receipt], name: str) -> None:
+def test_junk_with_http_200_is_an_unknown_outcome(
+    exchange: Protocol, message: Request[Receipt], name: str
+) -> None:
     error = outcome(exchange, message, answer(JUNK[name]))
     assert type(error) is UnknownOutcomeError
     assert len(str(error)) < 200

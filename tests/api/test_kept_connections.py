@@ -1,4 +1,4 @@
-"""Which connections are used again, and what is kept between requests."""
+"""Which connections are reused, and what is kept between requests."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from tests.api.servers import (
 )
 
 
-def test_a_connection_is_used_again(sender: Make) -> None:
+def test_a_connection_is_reused(sender: Make) -> None:
     with Server() as server:
         one = sender(server.url)
         for _ in range(3):
@@ -37,7 +37,7 @@ def test_a_connection_is_used_again(sender: Make) -> None:
     assert [request.connection for request in server.requests] == [1, 1, 1]
 
 
-def test_a_connection_that_was_idle_too_long_is_not_used_again(
+def test_a_connection_that_was_idle_too_long_is_not_reused(
     sender: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(client, "IDLE_LIMIT", 0.2)

@@ -31,7 +31,7 @@ OPTIONAL_PATHS = {
 
 
 def keys(fields: Any) -> list[tuple[list[Any], str]]:
-    """Every key in the fields: the steps to its object, and its path."""
+    """Every key in the fields: its steps (keys and indexes) and its path as text."""
     found: list[tuple[list[Any], str]] = []
 
     def walk(value: Any, steps: list[Any], path: str) -> None:
@@ -69,7 +69,7 @@ REST = [entry for entry in KEYS if entry not in REQUIRED and not entry[2].endswi
 
 
 @for_each("name", WHOLE)
-def test_a_message_with_every_key_goes_out_as_it_is_written(name: str) -> None:
+def test_a_message_with_every_key_is_sent_unchanged(name: str) -> None:
     (kind,) = WHOLE[name]
     assert content(WHOLE[name]) == WHOLE[name][kind]
 
@@ -115,7 +115,7 @@ def test_an_unknown_key_is_refused_by_name_at_every_level(name: str, steps: list
     assert path.rpartition(".")[2] in problem.partition("known are ")[2].split(", ")
 
 
-def test_an_unknown_key_is_shown_shortened_and_in_one_line() -> None:
+def test_the_error_shows_an_unknown_key_shortened_and_on_one_line() -> None:
     (problem,) = problems({"text": {"body": "a", "x\n" * 100: "b"}})
     shown = r"x\n" * 29
     assert problem == f"text.'{shown}x…': unknown key; known are body"

@@ -13,7 +13,7 @@ from airflow_provider_itnio.api.masking import mask_phone_numbers
 from airflow_provider_itnio.api.phone_numbers import normalize_phone
 from tests.tables import for_each
 
-# --- numbers in foreign words ---------------------------------------------------------------------------
+# --- numbers in other texts -----------------------------------------------------------------------------
 
 NUMBERS = [
     "86-138-0000-0001",
@@ -59,14 +59,14 @@ IN_WORDS = {
 
 @for_each("number", NUMBERS)
 @for_each("write", IN_WORDS.values())
-def test_a_number_in_words_is_shortened_however_it_is_written(write, number: str) -> None:
+def test_a_phone_number_in_text_is_masked_in_every_spelling_and_escape(write, number: str) -> None:
     masked = mask_phone_numbers(write(number))
     assert "…" in masked
     assert len(re.findall(r"\d", decoded(masked))) <= 4
 
 
 def decoded(text: str) -> str:
-    """Read what a text says in escapes of any kind, as a person may who wants to know the number."""
+    """Decode escapes of every kind, as a person who wants to know the number could."""
     for _ in range(2):
         text = unquote(html.unescape(text))
         text = re.sub(
@@ -98,11 +98,11 @@ def decoded(text: str) -> str:
         "50%25 of /a%2Fb%3Fc%3D1, &lt;b&gt; &amp; \\u0041\\u0042 \\x41",
     ],
 )
-def test_what_is_no_number_stays_readable(words: str) -> None:
+def test_text_without_a_phone_number_is_not_masked(words: str) -> None:
     assert mask_phone_numbers(words) == words
 
 
-def test_a_number_beside_a_time_is_shortened_all_the_same() -> None:
+def test_a_phone_number_next_to_a_time_is_masked() -> None:
     words = "2026-11-25T18:31:28+0800 8613800000001 at 18:31 +8613800000001"
     assert mask_phone_numbers(words) == "2026-11-25T18:31:28+0800 86…01 at 18:31 +86…01"
 
@@ -136,18 +136,18 @@ def test_a_number_beside_a_time_is_shortened_all_the_same() -> None:
         "%d9%a1",
     ],
 )
-def test_long_words_take_time_in_proportion(pattern: str) -> None:
+def test_masking_time_is_linear_in_the_texts_length(pattern: str) -> None:
     def seconds(length: int) -> float:
         text = (pattern * length)[:length]
         before = time.process_time()
         mask_phone_numbers(text)
         return time.process_time() - before
 
-    # A quadratic expression would take 400 times as long, or for ever.
+    # A quadratic regular expression would take 400 times as long, or for ever.
     assert seconds(100_000) < 100 * max(seconds(5_000), 0.005)
 
 
-def test_numbers_in_words_are_shortened() -> None:
+def test_phone_numbers_in_a_sentence_are_masked() -> None:
     assert (
         mask_phone_numbers("from +86 147-1800-4557 to 91856321322, 12.3456789")
         == "from +86…57 to 91…22, 12.3456789"
@@ -165,12 +165,12 @@ def test_numbers_in_words_are_shortened() -> None:
         "+8614718004557.5",
     ],
 )
-def test_a_decimal_number_makes_no_longer_number(written):
+def test_a_decimal_number_is_not_read_as_a_longer_phone_number(written):
     with pytest.raises(InvalidMessageError, match="a decimal number given"):
         normalize_phone(written)
 
 
 @for_each("written", ["+8.61472E+12", "８．６１４７２Ｅ＋１２", "(8.61472e12)"])
-def test_scientific_notation_is_known_in_each_spelling(written):
+def test_scientific_notation_is_refused_in_each_spelling(written):
     with pytest.raises(InvalidMessageError, match="one in scientific notation given"):
         normalize_phone(written)

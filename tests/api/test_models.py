@@ -34,7 +34,7 @@ from tests.api.model_cases import (
 )
 from tests.tables import for_each
 
-# --- limits: what is tried, the value at the edge, the value past it, the error past it -----------------
+# --- limits: the case, the value at the limit, the value past it, the error past it ---------------------
 
 TEXT_IN_LIST = [{"type": "text", "text": "a"}]
 
@@ -183,7 +183,9 @@ LENGTHS = [
 
 
 @for_each(("make", "limit", "error"), [row[1:] for row in LENGTHS])
-def test_a_text_at_its_limit_is_taken_and_one_character_more_refused(make, limit: int, error: str) -> None:
+def test_a_text_at_its_limit_is_accepted_and_one_character_more_is_refused(
+    make, limit: int, error: str
+) -> None:
     assert "x" * limit in json.dumps(content(make("x" * limit)))
     assert problems(make("x" * (limit + 1))) == [error]
 
@@ -373,6 +375,6 @@ EDGES = [
 
 
 @for_each(("at", "past", "error"), [row[1:] for row in EDGES])
-def test_a_value_at_its_edge_is_taken_and_one_past_it_refused(at: Any, past: Any, error: str) -> None:
+def test_a_value_at_its_limit_is_accepted_and_one_past_it_is_refused(at: Any, past: Any, error: str) -> None:
     assert message_from(at).type in MESSAGE_FIELDS
     assert problems(past) == [error]

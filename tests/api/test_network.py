@@ -37,11 +37,11 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> Environment:
 
 
 def names(context: ssl.SSLContext) -> set[str]:
-    """Of the authorities that a context trusts."""
+    """The names of the authorities that a context trusts."""
     return {str(dict(part[0] for part in one["subject"])) for one in context.get_ca_certs()}
 
 
-def test_without_a_word_of_the_environment_the_connection_is_direct() -> None:
+def test_without_proxy_variables_the_connection_is_direct() -> None:
     assert proxy_for(API) is None
 
 
@@ -59,20 +59,22 @@ def test_without_a_word_of_the_environment_the_connection_is_direct() -> None:
         ({"HTTPS_PROXY": "http://p:1", "NO_PROXY": "a.example"}, "http://p:1"),
     ],
 )
-def test_the_environment_names_the_proxy(
+def test_the_proxy_is_read_from_the_environment(
     environment: Environment, variables: dict[str, str], proxy: str | None
 ) -> None:
     environment(**variables)
     assert proxy_for(API) == proxy
 
 
-def test_http_has_a_proxy_of_its_own(environment: Environment) -> None:
+def test_http_uses_http_proxy_except_for_no_proxy(environment: Environment) -> None:
     environment(HTTP_PROXY="http://p:1", NO_PROXY="127.0.0.1")
     assert proxy_for("http://api.example") == "http://p:1"
     assert proxy_for("http://127.0.0.1:8080") is None
 
 
-def test_every_context_verifies_certificate_and_name(environment: Environment, authority: Authority) -> None:
+def test_every_context_verifies_the_certificate_and_the_host_name(
+    environment: Environment, authority: Authority
+) -> None:
     contexts = [tls_context()]
     for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"):
         with pytest.MonkeyPatch.context() as patch:
@@ -84,13 +86,13 @@ def test_every_context_verifies_certificate_and_name(environment: Environment, a
         assert context.check_hostname
 
 
-def test_without_a_word_of_the_environment_the_known_authorities_are_trusted(authority: Authority) -> None:
+def test_without_variables_the_well_known_authorities_are_trusted(authority: Authority) -> None:
     assert len(names(tls_context())) > 50
     assert not any("trustme" in name for name in names(tls_context()))
 
 
 @pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"])
-def test_a_bundle_of_the_environment_alone_is_trusted(
+def test_only_the_environments_ca_bundle_is_trusted(
     environment: Environment, authority: Authority, name: str
 ) -> None:
     environment(**{name: authority.bundle})
@@ -98,12 +100,12 @@ def test_a_bundle_of_the_environment_alone_is_trusted(
     assert "trustme" in trusted
 
 
-def test_a_folder_may_be_named(environment: Environment, authority: Authority) -> None:
+def test_the_ca_bundle_may_be_a_folder(environment: Environment, authority: Authority) -> None:
     environment(REQUESTS_CA_BUNDLE=authority.bundle.parent)
-    assert names(tls_context()) == set()  # what is in a folder is read when it is needed
+    assert names(tls_context()) == set()  # a folder's certificates are read on demand
 
 
-def test_the_bundle_of_requests_goes_first(
+def test_requests_ca_bundle_has_precedence(
     environment: Environment, authority: Authority, tmp_path: Path
 ) -> None:
     other = Authority(tmp_path)
@@ -132,7 +134,7 @@ BUNDLES = {"none.pem": None, "empty.pem": "", "bad.pem": "no certificate", "brok
 @for_each("client", [ItnioClient, ItnioAsyncClient])
 @for_each("bundle", BUNDLES)
 @pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR"])
-def test_a_bundle_that_can_not_be_read_keeps_a_client_from_being_made(
+def test_an_unreadable_ca_bundle_prevents_a_client_from_being_made(
     environment: Environment,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -150,18 +152,18 @@ def test_a_bundle_that_can_not_be_read_keeps_a_client_from_being_made(
         client(Credentials("key", "secret"))
 
 
-def test_a_folder_is_no_file_of_certificates(environment: Environment, tmp_path: Path) -> None:
+def test_a_folder_in_ssl_cert_file_is_refused(environment: Environment, tmp_path: Path) -> None:
     environment(SSL_CERT_FILE=tmp_path)
     with pytest.raises(ConfigurationError, match="SSL_CERT_FILE can't be read"):
         tls_context()
 
 
-def test_one_folder_of_several_is_enough(environment: Environment, tmp_path: Path) -> None:
+def test_one_existing_folder_in_ssl_cert_dir_is_enough(environment: Environment, tmp_path: Path) -> None:
     environment(SSL_CERT_DIR=f"/nowhere:{tmp_path}")
     assert tls_context().verify_mode == ssl.CERT_REQUIRED
 
 
-def test_a_proxy_of_the_environment_that_is_no_http_proxy_is_refused(monkeypatch):
+def test_a_proxy_in_the_environment_that_is_not_an_http_proxy_is_refused(monkeypatch):
     monkeypatch.setenv("https_proxy", "socks5://user:word@proxy.example:1080")
     with pytest.raises(ConfigurationError) as refused:
         proxy_for("https://api.example")
@@ -169,12 +171,12 @@ def test_a_proxy_of_the_environment_that_is_no_http_proxy_is_refused(monkeypatch
     assert "word" not in str(refused.value)
 
 
-def test_a_proxy_of_the_environment_may_be_written_without_its_scheme(monkeypatch):
+def test_a_proxy_in_the_environment_needs_no_scheme(monkeypatch):
     monkeypatch.setenv("https_proxy", "proxy.example:3128")
     assert proxy_for("https://api.example") == "http://proxy.example:3128"
 
 
-def test_what_stays_on_this_machine_needs_no_proxy(monkeypatch):
+def test_loopback_addresses_use_no_proxy(monkeypatch):
     monkeypatch.setenv("http_proxy", "http://proxy.example:3128")
     assert proxy_for("http://127.0.0.1:8025") is None
     assert proxy_for("http://[::1]:8025") is None

@@ -55,7 +55,7 @@ from tests.tables import for_each
         enum.Enum("Text", {"LI": "+86 147-1800-4557"}).LI,
     ],
 )
-def test_a_number_is_taken_as_people_write_it(written: object) -> None:
+def test_a_phone_number_is_accepted_in_every_usual_spelling(written: object) -> None:
     assert normalize_phone(written) == "8614718004557"
 
 
@@ -144,7 +144,7 @@ REFUSED = [
 
 
 @for_each(("written", "error"), REFUSED)
-def test_what_is_no_number_is_refused(written: object, error: str) -> None:
+def test_an_invalid_phone_number_is_refused_without_showing_it(written: object, error: str) -> None:
     with pytest.raises(InvalidMessageError) as caught:
         normalize_phone(written)
     assert caught.value.problems == (f"recipient: {error}",)
@@ -158,7 +158,7 @@ def test_the_error_names_the_field() -> None:
         normalize_phone(None, "business_phone")
 
 
-def test_many_separators_are_judged_quickly() -> None:
+def test_many_separators_take_little_time() -> None:
     before = time.process_time()
     with pytest.raises(InvalidMessageError):
         normalize_phone("1" + "," * 100_000)
@@ -176,7 +176,7 @@ def test_many_separators_are_judged_quickly() -> None:
         ("", ""),
     ],
 )
-def test_a_shortened_number_shows_two_first_and_two_last_characters(number: str, shown: str) -> None:
+def test_a_masked_number_shows_its_first_two_and_last_two_characters(number: str, shown: str) -> None:
     assert mask_phone(number) == shown
 
 
@@ -189,7 +189,7 @@ def test_a_shortened_number_shows_two_first_and_two_last_characters(number: str,
         ("8614718004557，91856321322、55119；1\r2", ["8614718004557", "91856321322", "55119", "1", "2"]),
     ],
 )
-def test_a_text_is_taken_apart_and_not_judged(written: str, numbers: list[str]) -> None:
+def test_a_string_of_numbers_is_split_and_not_validated(written: str, numbers: list[str]) -> None:
     assert split_numbers(written) == numbers
 
 
@@ -203,7 +203,7 @@ def test_a_text_is_taken_apart_and_not_judged(written: str, numbers: list[str]) 
         "+ 49 ( 0 ) 30 123456",
     ],
 )
-def test_a_trunk_zero_is_taken_off_however_the_number_begins(written: str) -> None:
+def test_a_trunk_zero_is_removed_after_every_spelling_of_the_country_code(written: str) -> None:
     assert normalize_phone(written) == "4930123456"
 
 
@@ -216,7 +216,7 @@ INVISIBLE_OF_OTHER_CATEGORIES = [0x34F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x3164, 
 MARKS = [*range(0x180B, 0x180E), 0x180F, *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)]
 
 
-def test_every_invisible_character_is_taken_off() -> None:
+def test_every_invisible_character_is_removed_from_a_phone_number() -> None:
     formats = [point for point in range(sys.maxunicode + 1) if unicodedata.category(chr(point)) == "Cf"]
     points = [*formats, *INVISIBLE_OF_OTHER_CATEGORIES, *MARKS]
     assert len(points) >= 414
@@ -228,19 +228,19 @@ def test_every_invisible_character_is_taken_off() -> None:
         assert show_invisible(f"a{mark}b") == f"a<U+{point:04X}>b"
 
 
-def test_what_can_be_seen_is_shown_as_it_is() -> None:
+def test_show_invisible_leaves_visible_text_unchanged() -> None:
     for text in ("", "plain", "Müller 李 😀", "two\nlines and\ta tab\u00a0"):
         assert show_invisible(text) == text
 
 
-def test_what_fails_when_it_is_asked_what_it_is_is_refused() -> None:
+def test_a_value_whose_methods_all_raise_is_refused() -> None:
     with pytest.raises(
         InvalidMessageError, match=r"^recipient: must be a phone number as text, Hostile given$"
     ):
         normalize_phone(Hostile())
 
 
-# --- several numbers in one -----------------------------------------------------------------------------
+# --- several numbers in one value--------------------------------------------------------------------------
 
 
 @for_each(
@@ -261,7 +261,7 @@ def test_what_fails_when_it_is_asked_what_it_is_is_refused() -> None:
         "8614718004557，8613800138000",
     ],
 )
-def test_two_numbers_are_never_taken_for_one(written: str) -> None:
+def test_two_numbers_in_one_value_are_refused(written: str) -> None:
     with pytest.raises(InvalidMessageError, match=r"^recipient: one phone number, several given \("):
         normalize_phone(written)
 
@@ -276,7 +276,7 @@ def test_two_numbers_are_never_taken_for_one(written: str) -> None:
         ("+62 8123 4567 8901", "62812345678901"),
     ],
 )
-def test_blanks_and_slashes_may_stand_within_a_number(written: str, number: str) -> None:
+def test_spaces_and_slashes_inside_a_number_are_ignored(written: str, number: str) -> None:
     assert normalize_phone(written) == number
 
 
@@ -292,7 +292,9 @@ def test_blanks_and_slashes_may_stand_within_a_number(written: str, number: str)
         ),
     ],
 )
-def test_the_advice_is_that_of_the_field(field: str, options: dict[str, str], advice: str) -> None:
+def test_the_error_of_several_numbers_gives_the_fields_own_advice(
+    field: str, options: dict[str, str], advice: str
+) -> None:
     for several in ("8614718004557,91856321322", ["8614718004557"]):
         with pytest.raises(InvalidMessageError) as caught:
             normalize_phone(several, field, **options)
@@ -314,7 +316,7 @@ def test_the_advice_is_that_of_the_field(field: str, options: dict[str, str], ad
         ("551112345678", "5511912345678"),
     ],
 )
-def test_two_spellings_are_one_person(one: str, other: str) -> None:
+def test_two_spellings_of_a_number_have_the_same_canonical_number(one: str, other: str) -> None:
     assert canonical_number(one) == canonical_number(other)
     assert canonical_number(canonical_number(one)) == canonical_number(one)
 
@@ -322,12 +324,12 @@ def test_two_spellings_are_one_person(one: str, other: str) -> None:
 @for_each(
     ("one", "other"),
     [
-        ("551123456789", "5511923456789"),  # a landline of Brazil has no ninth digit
+        ("551123456789", "5511923456789"),  # a Brazilian landline has no ninth digit
         ("551151234567", "5511951234567"),
         ("525512345678", "525512345679"),
         ("8613800000001", "86913800000001"),
         ("52155123456", "5255123456"),
     ],
 )
-def test_others_are_others(one: str, other: str) -> None:
+def test_different_numbers_have_different_canonical_numbers(one: str, other: str) -> None:
     assert canonical_number(one) != canonical_number(other)

@@ -1,4 +1,4 @@
-"""Requests as they are signed, and the answers that accept them, without a server."""
+"""Signed requests, and the answers that accept them, without a server."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_a_message_becomes_a_post(exchange: Protocol) -> None:
     assert request.subject == "text message to 86…57"
 
 
-def test_a_whatsapp_template_has_an_endpoint_of_its_own_and_no_type(exchange: Protocol) -> None:
+def test_a_whatsapp_template_has_a_separate_endpoint_and_no_type(exchange: Protocol) -> None:
     template = {"name": "new_shop", "language": {"code": "en"}}
     request = exchange.message_request(
         message_from({"template": template}), recipient=RECIPIENT, app_id="app", business_phone="91856321321"
@@ -67,7 +67,7 @@ def test_headers_are_signed_with_the_time_of_the_server(exchange: Protocol) -> N
 @for_each("status", ["0", 0, " 0 ", "-0", "00"])
 @for_each("http_status", [200, 201, 301, 400, 401, 404, 407, 408, 425, 429, 500, 503])
 @for_each("delivery", ["at_least_once", "at_most_once"])
-def test_status_0_with_an_id_is_accepted_before_all_else(
+def test_status_0_with_an_id_is_accepted_with_any_http_status_and_delivery(
     exchange: Protocol, message: Request[Receipt], status: object, http_status: int, delivery: str
 ) -> None:
     given = answer(ACCEPTED | {"status": status}, http_status, retry_after="9")
@@ -94,7 +94,7 @@ def test_status_0_with_an_id_is_accepted_before_all_else(
         ({"timestamp": "9" * 12}, None),
     ],
 )
-def test_the_time_of_acceptance_is_read_leniently(
+def test_an_unreadable_timestamp_gives_a_receipt_without_a_time(
     exchange: Protocol, message: Request[Receipt], data: dict[str, Any], at: int | None
 ) -> None:
     receipt = outcome(exchange, message, answer({"status": 0, "data": {"messageId": "1"} | data}))
@@ -114,7 +114,7 @@ def test_a_message_id_is_text(
     "data", [None, {}, [], "abc", 1, *({"messageId": bad} for bad in ("", " ", None, True, [], {}, 1.5))]
 )
 @for_each("http_status", [200, 400, 404, 500])
-def test_0_without_an_id_is_unknown(
+def test_status_0_without_an_id_is_an_unknown_outcome(
     exchange: Protocol, message: Request[Receipt], data: object, http_status: int
 ) -> None:
     error = outcome(exchange, message, answer({"status": "0", "data": data}, http_status))

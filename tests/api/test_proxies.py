@@ -27,7 +27,7 @@ from tests.api.servers import (
 from tests.tables import for_each
 
 
-def test_a_proxy_that_is_not_there_is_tried_again(sender: Make, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_unreachable_proxy_is_tried_again(sender: Make, caplog: pytest.LogCaptureFixture) -> None:
     proxy = f"http://127.0.0.1:{free_port()}"
     for url in ("http://api.example", "https://api.example"):
         caplog.clear()
@@ -37,7 +37,7 @@ def test_a_proxy_that_is_not_there_is_tried_again(sender: Make, caplog: pytest.L
 
 
 @for_each("code", [403, 407, 502])
-def test_a_proxy_that_lets_nobody_through_is_tried_again(sender: Make, code: int) -> None:
+def test_a_proxy_that_refuses_the_tunnel_is_tried_again(sender: Make, code: int) -> None:
     with Server(lambda _: answer(b"", code, Connection="close")) as proxy:
         error = failure(sender("https://api.example", proxy=proxy.url, max_attempts=2).send)
     assert isinstance(error, NotSentError)
@@ -56,7 +56,7 @@ def test_a_message_goes_through_a_tunnel(sender: Make, trusted: Authority) -> No
     assert not {"sign", "api-key", "timestamp"} & connect.headers.keys()
 
 
-def test_a_message_goes_through_a_tunnel_of_a_proxy_that_speaks_tls(sender: Make, trusted: Authority) -> None:
+def test_a_message_goes_through_a_tunnel_of_an_https_proxy(sender: Make, trusted: Authority) -> None:
     with (
         Sandbox(certfile=trusted.certificate()) as sandbox,
         TunnelProxy(tls=trusted.server_context()) as proxy,
@@ -69,7 +69,7 @@ def test_a_message_goes_through_a_tunnel_of_a_proxy_that_speaks_tls(sender: Make
     assert connect.headers["proxy-authorization"] == "Basic YW5uOnByMHh5cGFzcw=="
 
 
-def test_a_proxy_that_speaks_tls_is_verified(sender: Make, authority: Authority) -> None:
+def test_the_certificate_of_an_https_proxy_is_verified(sender: Make, authority: Authority) -> None:
     with TunnelProxy(tls=authority.server_context()) as proxy:
         error = failure(sender("https://api.example", proxy=proxy.url).send)
     assert isinstance(error, NotSentError)
@@ -78,7 +78,7 @@ def test_a_proxy_that_speaks_tls_is_verified(sender: Make, authority: Authority)
 
 
 @for_each("password", ["pr0xy%2Fp%40ss", "p%C3%A4ss", "p%FCss"])
-def test_a_proxys_password_may_be_any_of_latin_1(sender: Make, password: str) -> None:
+def test_a_proxys_password_may_contain_latin_1_characters_only(sender: Make, password: str) -> None:
     with Server() as proxy:
         url = proxy.url.replace("//", f"//ann:{password}@")
         if password == "p%FCss":  # not UTF-8
@@ -90,7 +90,7 @@ def test_a_proxys_password_may_be_any_of_latin_1(sender: Make, password: str) ->
     assert sent.decode("latin-1") == f"ann:{unquote(password)}"
 
 
-def test_a_certificate_is_verified_behind_a_proxy(sender: Make, authority: Authority) -> None:
+def test_the_servers_certificate_is_verified_through_a_proxy(sender: Make, authority: Authority) -> None:
     with Server(tls=authority.server_context()) as server, TunnelProxy() as proxy:
         error = failure(sender(server.url, proxy=proxy.url).send)
     assert isinstance(error, NotSentError)
@@ -99,14 +99,14 @@ def test_a_certificate_is_verified_behind_a_proxy(sender: Make, authority: Autho
     assert len(proxy.requests) == 1
 
 
-def test_a_message_lost_behind_a_tunnel_is_unknown(sender: Make, trusted: Authority) -> None:
+def test_a_connection_lost_in_a_tunnel_is_an_unknown_outcome(sender: Make, trusted: Authority) -> None:
     with Server(lambda _: None, tls=trusted.server_context()) as server, TunnelProxy() as proxy:
         error = failure(sender(server.url, proxy=proxy.url).send)
     assert isinstance(error, UnknownOutcomeError)
     assert len(server.requests) == 1
 
 
-def test_a_message_lost_in_a_proxy_is_unknown(sender: Make) -> None:
+def test_a_connection_lost_in_a_proxy_is_an_unknown_outcome(sender: Make) -> None:
     with Server(lambda _: None) as proxy:
         error = failure(sender("http://api.example", proxy=proxy.url).send)
     assert isinstance(error, UnknownOutcomeError)
@@ -115,7 +115,7 @@ def test_a_message_lost_in_a_proxy_is_unknown(sender: Make) -> None:
     ]
 
 
-def test_a_proxy_that_takes_too_long_with_a_message_is_unknown(sender: Make) -> None:
+def test_a_proxy_that_answers_too_late_is_an_unknown_outcome(sender: Make) -> None:
     with Server() as proxy:
         proxy._answering = lambda _: proxy.stopped.wait(5) and None
         error = failure(sender("http://api.example", proxy=proxy.url, timeout=0.2).send)
@@ -145,7 +145,7 @@ def test_the_environments_proxy_is_used(sender: Make, monkeypatch: pytest.Monkey
         assert len(proxy.requests) == 1
 
 
-def test_the_environment_is_read_once(sender: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_proxy_variables_are_read_once_per_client(sender: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     with Server() as direct:
         one = sender(direct.url)
         monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{free_port()}")
@@ -153,7 +153,7 @@ def test_the_environment_is_read_once(sender: Make, monkeypatch: pytest.MonkeyPa
         assert len(direct.requests) == 1
 
 
-def test_the_settings_proxy_goes_before_the_environments(
+def test_the_settings_proxy_has_precedence_over_the_environments(
     sender: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{free_port()}")

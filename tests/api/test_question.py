@@ -1,4 +1,4 @@
-"""Which option a message chooses, and how long an answer is waited for: without a network."""
+"""Which option a message chooses, and how long the wait for an answer takes, without a network."""
 
 from __future__ import annotations
 
@@ -78,19 +78,19 @@ NO_ANSWERS = UNCLEAR | {
 
 
 @for_each("message", ANSWERS.values())
-def test_it_answers(message):
+def test_a_message_that_answers_the_question_gives_its_option(message):
     assert QUESTION.choice_of(message, SECRET).option == "yes"
 
 
 @for_each("message", NO_ANSWERS.values())
-def test_it_does_not_answer(message):
+def test_a_message_that_does_not_answer_the_question_gives_no_option(message):
     option, ignored, means = QUESTION.choice_of(message, SECRET)
     assert option is None
     assert means == ("yes" if message in UNCLEAR.values() else None)
     assert ignored or message.sender not in (ANA, BEN)
 
 
-def test_a_place_counts_only_where_no_option_has_a_number():
+def test_an_options_position_is_an_answer_only_if_no_option_contains_a_number():
     assert option_words({"yes": "Load again", "no": "Leave it"})["2"] == "no"
     for options in (
         {"3": "3 hours", "6": "6 hours"},
@@ -118,11 +118,11 @@ def test_a_place_counts_only_where_no_option_has_a_number():
         "+ *load again* +",
     ],
 )
-def test_marks_around_a_word_and_what_can_not_be_seen_do_not_matter(typed):
+def test_punctuation_and_invisible_characters_around_an_answer_are_ignored(typed):
     assert QUESTION.choice_of(written(typed), SECRET).option == "yes"
 
 
-def test_a_title_of_marks_alone_is_its_own():
+def test_an_option_title_of_punctuation_only_is_matched():
     question = replace(QUESTION, options={"up": "\U0001f44d", "ask": "?", "no": "!"})
     assert question.choice_of(written("\U0001f44d\ufe0f"), SECRET).option == "up"
     assert question.choice_of(written("?"), SECRET).option == "ask"
@@ -131,23 +131,23 @@ def test_a_title_of_marks_alone_is_its_own():
     assert question.choice_of(written("grade a+"), SECRET).option == "a_plus"
 
 
-def test_only_a_tap_counts_where_typed_answers_do_not():
+def test_a_typed_answer_does_not_count_if_only_taps_do():
     question = replace(QUESTION, takes_typed=False)
     assert question.choice_of(tapped(question), SECRET).option == "yes"
     forged = written("Load again", option_id="Load again", reply_to="m1")
-    assert question.choice_of(forged, SECRET)[::2] == (None, "yes")  # which may be a tap anyway
+    assert question.choice_of(forged, SECRET)[::2] == (None, "yes")  # it may still be a tap
     assert QUESTION.choice_of(forged, SECRET).option == "yes"
     for typed in (written(), written(reply_to="m1")):
         assert question.choice_of(typed, SECRET) == (None, "typed, and only a tap counts", None)
 
 
-def test_where_it_is_unknown_when_a_person_was_asked_only_newer_words_count():
+def test_a_message_before_the_question_does_not_count_if_the_send_time_is_unknown():
     question = replace(QUESTION, asked=(Asked(ANA, "", "", None),), begun_at=AT + 0.5)
     assert question.choice_of(written(at=AT), SECRET).option == "yes"
     assert question.choice_of(written(at=AT - 60), SECRET).ignored == "written before the question"
 
 
-def test_it_is_written_and_read_as_json_and_no_database_changes_the_order_of_its_options():
+def test_a_question_keeps_the_order_of_its_options_as_json_with_sorted_keys():
     written = json.loads(json.dumps(QUESTION.as_dict(), sort_keys=True))
     read = Question.from_dict(written)
     assert read == QUESTION
@@ -159,20 +159,20 @@ HOSTILE = st.text(max_size=300) | st.sampled_from(["again.q1.", ".q1.", "yes.q1.
 
 
 @given(text=HOSTILE, option_id=st.none() | HOSTILE, reply_to=st.none() | HOSTILE, type_=HOSTILE)
-def test_nothing_a_stranger_writes_is_an_error_or_an_answer(text, option_id, reply_to, type_):
+def test_any_text_from_a_number_that_was_not_asked_is_not_an_answer(text, option_id, reply_to, type_):
     message = written(text, "8613900000003", option_id=option_id, reply_to=reply_to, type=type_)
     assert QUESTION.choice_of(message, SECRET).option is None
 
 
 class Waiting:
-    """A wait whose clock goes as it is told."""
+    """An AnswerWait whose clock the test sets."""
 
     def __init__(self, **more):
         self.now, self.read = AT + 0.0, 1
         self.wait = AnswerWait(QUESTION, SECRET, lambda: self.now, **more)
 
     def hears(self, *messages, after=0.0, **statuses):
-        """Ask once; the answer comes some seconds later."""
+        """Read from the receiver once; its answer arrives some seconds later."""
         self.read += 1
         self.asked = self.wait.what_to_read()
         self.now += after
@@ -180,17 +180,22 @@ class Waiting:
         return self.wait.take(Incoming(list(messages), f"a-{self.read}"), told)
 
 
-def test_the_first_answer_ends_it():
+def test_the_wait_ends_with_the_first_answer():
     waiting = Waiting()
     assert waiting.hears(written("what?"), written("no", BEN), written("yes")) is None
     answer = waiting.wait.result()["answer"]
     assert (answer["answer"], answer["answered_by"]) == ("no", BEN)
 
 
-def test_it_tells_the_receiver_anew_to_whom_it_is_open():
+def test_the_question_is_opened_again_after_a_failure_or_with_a_new_database():
     waiting = Waiting()
     waiting.hears(m1="sent")
-    assert waiting.wait.to_open() == ("q1", [ANA, BEN], AT + 100, "dag/run/ask/-1")  # who was asked
+    assert waiting.wait.to_open() == (
+        "q1",
+        [ANA, BEN],
+        AT + 100,
+        "dag/run/ask/-1",
+    )  # all recipients of the question
     waiting.wait.opened()
     waiting.hears(m1="delivered")
     assert waiting.wait.to_open() is None
@@ -198,11 +203,11 @@ def test_it_tells_the_receiver_anew_to_whom_it_is_open():
     assert waiting.wait.to_open() == ("q1", [BEN], AT + 100, "dag/run/ask/-1")
     waiting.wait.opened()
     assert waiting.wait.to_open() is None
-    waiting.wait.take(Incoming([], "b-0"), {})  # of another database
+    waiting.wait.take(Incoming([], "b-0"), {})  # a cursor of another database
     assert waiting.wait.to_open() == ("q1", [BEN], AT + 100, "dag/run/ask/-1")
 
 
-def test_words_are_read_once_more_where_the_question_was_not_known_as_open():
+def test_messages_are_read_again_if_the_receiver_did_not_list_the_question_as_open():
     waiting = Waiting()
     assert waiting.hears(written(questions=(), closed_questions=("q1",))) == 0
     assert waiting.wait.to_open()
@@ -216,7 +221,7 @@ def test_words_are_read_once_more_where_the_question_was_not_known_as_open():
     assert waiting.hears(written()) is None
 
 
-def test_it_asks_often_until_messages_have_arrived_and_then_once_in_25_seconds():
+def test_the_wait_is_short_until_the_messages_are_settled_and_then_25_seconds():
     waiting, waits = Waiting(), []
     for _ in range(4):
         waiting.hears(m1="sent", m2="sent")
@@ -230,14 +235,14 @@ def test_it_asks_often_until_messages_have_arrived_and_then_once_in_25_seconds()
     )
 
 
-def test_a_message_without_a_usable_id_is_not_asked_for():
+def test_the_status_of_a_message_without_a_usable_id_is_not_read():
     unusable = Asked(BEN, "(accepted; its id can't be printed)", "interactive", AT)
     unknown = Asked(BEN, "", "", None)
     wait = AnswerWait(replace(QUESTION, asked=(QUESTION.asked[0], unusable, unknown)), SECRET)
     assert wait.unsettled == ["m1"]
 
 
-def test_it_ends_when_all_is_read_that_came_in_time():
+def test_the_wait_ends_after_all_messages_that_arrived_in_time_are_read():
     waiting = Waiting()
     assert waiting.hears(after=99) == 0
     waiting.now = AT + 150.0
@@ -254,11 +259,11 @@ def test_it_ends_when_all_is_read_that_came_in_time():
     }
 
 
-def test_messages_without_an_end_do_not_keep_it_from_ending():
+def test_the_wait_ends_although_new_messages_keep_arriving():
     waiting = Waiting()
     strangers = Incoming([written("what?")], "a-1")
     waiting.wait.what_to_read()
-    assert waiting.wait.take(strangers, {}) == 1  # no hurry: the cursor stands still
+    assert waiting.wait.take(strangers, {}) == 1  # the cursor has not moved
     waiting.now = AT + 131.0
     assert waiting.wait.take(strangers, {}) is None
     waiting.now = AT + 189.0
@@ -267,7 +272,7 @@ def test_messages_without_an_end_do_not_keep_it_from_ending():
     assert waiting.hears(written("what?")) is None
 
 
-def test_what_was_written_in_time_and_is_pushed_late_counts():
+def test_an_answer_written_in_time_counts_if_its_push_is_late():
     waiting = Waiting()
     waiting.now = AT + 120.0
     assert waiting.hears() is not None
@@ -275,42 +280,42 @@ def test_what_was_written_in_time_and_is_pushed_late_counts():
     assert waiting.wait.result()["answer"]["answer"] == "yes"
 
 
-def test_late_pushes_are_waited_for_no_longer_than_the_question_was_open():
+def test_the_wait_for_late_pushes_is_no_longer_than_the_question_was_open():
     wait = AnswerWait(replace(QUESTION, begun_at=AT + 99.0), SECRET, lambda: AT + 101.0)
     wait.what_to_read()
     assert wait.take(Incoming([], "a-2"), {}) is None
 
 
-def test_it_ends_when_the_question_has_reached_nobody():
+def test_the_wait_ends_if_the_question_failed_for_all_recipients():
     waiting = Waiting()
     assert waiting.hears(m1="failed", m2="sent") is not None
     assert waiting.hears(m2="failed") is None
     assert {*waiting.wait.result()["failed"]} == {"m1", "m2"}
 
 
-def test_it_ends_when_a_template_is_to_be_sent():
+def test_the_wait_ends_at_the_first_failure_if_a_template_is_to_be_sent():
     assert Waiting(has_template=True).hears(m1="failed", m2="sent") is None
 
 
-def test_a_receiver_that_is_away_is_asked_again_until_the_time_is_over(caplog):
+def test_an_unreachable_receiver_is_tried_again_until_the_wait_ends(caplog):
     waiting = Waiting()
     assert waiting.wait.take_error(ReceiverError("away")) == 10
     waiting.now = AT + 125.0
     assert waiting.wait.take_error(ReceiverError("away")) == 5
     assert caplog.text.count("Still waiting for an answer") == 1
-    assert waiting.hears() is not None  # what it says then counts
+    assert waiting.hears() is not None  # an answer after an error counts
     waiting.now = AT + 130.0
     assert waiting.wait.take_error(ReceiverError("away")) is None
     assert waiting.wait.result()["problem"] == "away"
 
 
-def test_an_answer_that_comes_early_without_a_message_makes_no_hurry():
+def test_an_early_response_without_messages_does_not_shorten_the_wait():
     waiting = Waiting()
     waiting.hears(m1="delivered", m2="delivered")
     assert waiting.hears(after=0.1) == 10
 
 
-def test_the_log_has_no_end_of_lines_about_strangers(caplog):
+def test_the_log_has_at_most_100_lines_about_numbers_that_were_not_asked(caplog):
     caplog.set_level("INFO")
     waiting = Waiting()
     waiting.hears(*[written(sender="8613900000009", questions=())] * 200)

@@ -28,7 +28,7 @@ def test_a_receipt_may_have_no_time() -> None:
     assert Receipt("10415e", "8614718004557", "template", None).as_dict()["timestamp"] is None
 
 
-def test_a_balance_may_have_no_gift_and_no_credit() -> None:
+def test_the_gift_and_the_credit_of_a_balance_may_be_missing() -> None:
     from decimal import Decimal
 
     assert (Balance(Decimal(1)).gift, Balance(Decimal(1)).credit) == (None, None)

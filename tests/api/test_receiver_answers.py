@@ -1,4 +1,4 @@
-"""What a receiver answers is read, or is known as something else: without a network."""
+"""A receiver's answers are parsed or rejected, without a network."""
 
 from __future__ import annotations
 
@@ -32,25 +32,25 @@ def test_an_incoming_message_is_read():
 
 @for_each("value", [5, True, ["x"], {"id": 1}, {"id": None}])
 @for_each("name", ["option", "reply_to"])
-def test_a_message_of_other_types_is_not_read(name, value):
+def test_a_message_with_a_value_of_the_wrong_type_is_rejected(name, value):
     assert read(**{name: value}) is None
     assert read(option={"id": value}) is None
 
 
 @for_each("cursor", ["\ud800", "\u00e9", 5, None])
-def test_a_cursor_that_no_address_can_hold_is_not_read(cursor):
+def test_a_cursor_that_does_not_fit_into_a_url_is_rejected(cursor):
     assert read(cursor=cursor) is None
     assert open_question_request("q", ["49"], 1, "").parse({"cursor": cursor}) is None
 
 
-def test_statuses_in_another_order_are_not_read():
+def test_statuses_in_another_order_than_requested_are_rejected():
     told = [{"message_id": one, "status": "sent", "at": AT} for one in ("m2", "m1")]
     assert status_request(["m1", "m2"], "sent", 0).parse({"messages": told}) is None
     assert len(status_request(["m2", "m1"], "sent", 0).parse({"messages": told})) == 2
 
 
 @for_each("status", ["none", "sent", "delivered", "read", "failed"])
-def test_a_status_is_of_the_message_that_was_asked_for_and_has_a_time(status):
+def test_a_status_of_another_message_or_without_a_time_is_rejected(status):
     def told(**changed):
         whole = {"message_id": "m1", "status": status, "at": AT, "failure": "131026"} | changed
         return {name: value for name, value in whole.items() if value != "left out"}

@@ -1,4 +1,4 @@
-"""What the vendor refuses is one request and the error of its kind."""
+"""A refusal is not retried and raises the error class of its code."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ REFUSALS = [
 
 
 @for_each(("fault", "family", "code"), REFUSALS)
-def test_a_refusal_is_one_request(
+def test_a_refusal_is_not_retried_and_raises_the_error_of_its_code(
     sender: Make, sandbox: Sandbox, fault: dict[str, Any], family: type[RefusedError], code: int | None
 ) -> None:
     sandbox.fail_next(9, **fault)
@@ -46,7 +46,7 @@ def test_a_refusal_is_one_request(
     assert len(sandbox.requests) == 1
 
 
-def test_what_the_vendor_refuses_is_one_request(sender: Make, sandbox: Sandbox) -> None:
+def test_a_wrong_app_id_or_secret_is_not_retried(sender: Make, sandbox: Sandbox) -> None:
     error = failure(lambda: sender(sandbox.url).send(app_id="nosuchid"))
     assert isinstance(error, AccountError)
     assert error.code == -10

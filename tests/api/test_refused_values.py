@@ -152,11 +152,11 @@ REFUSED = [
 
 
 @for_each(("fields", "error"), REFUSED)
-def test_what_breaks_a_rule_is_refused_with_one_sentence(fields: dict[str, Any], error: str) -> None:
+def test_an_invalid_value_is_refused_with_one_sentence(fields: dict[str, Any], error: str) -> None:
     assert problems(fields) == [error]
 
 
-def test_all_that_a_message_breaks_is_named_at_once() -> None:
+def test_all_problems_of_a_message_are_reported_together() -> None:
     fields = interactive(header={"text": "x" * 61}, body={}, action=buttons(4), extra=1)
     assert "; ".join(problems(fields)) == (
         "interactive.header.text: at most 60 characters, 61 given; "

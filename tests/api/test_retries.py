@@ -19,7 +19,7 @@ from tests.tables import for_each
 
 
 def tried(settings: ClientSettings, *errors: Exception) -> tuple[object, list[float]]:
-    """What comes of tries that fail so, one after the other, and how long is waited between them."""
+    """The result of a call that fails with these errors first, and the waits between its tries."""
     waits: list[float] = []
     left = list(errors)
 
@@ -35,7 +35,7 @@ def tried(settings: ClientSettings, *errors: Exception) -> tuple[object, list[fl
         return error, waits
 
 
-def test_waits_double_up_to_the_longest() -> None:
+def test_waits_double_up_to_longest_wait() -> None:
     settings = ClientSettings(max_attempts=8, first_wait=0.5, longest_wait=8, jitter=0)
     assert tried(settings, *(NotSentError("no connection") for _ in range(7))) == (
         "sent",
@@ -43,7 +43,7 @@ def test_waits_double_up_to_the_longest() -> None:
     )
 
 
-def test_jitter_is_added_within_the_longest_wait() -> None:
+def test_jitter_is_added_up_to_longest_wait() -> None:
     settings = ClientSettings(max_attempts=4, first_wait=1, longest_wait=2.25, jitter=0.5)
     errors = [NotSentError("no connection") for _ in range(3)]
     seen = [tried(settings, *errors)[1] for _ in range(50)]
@@ -58,20 +58,20 @@ def test_the_last_error_is_raised_when_the_tries_are_used_up() -> None:
     assert len(waits) == 3
 
 
-def test_one_try_waits_never() -> None:
+def test_a_single_try_never_waits() -> None:
     outcome, waits = tried(ClientSettings(max_attempts=1), NotSentError("no connection"))
     assert isinstance(outcome, NotSentError)
     assert waits == []
 
 
-def test_what_the_answer_asked_for_is_waited_at_least() -> None:
+def test_the_wait_is_at_least_the_answers_retry_after() -> None:
     settings = ClientSettings(max_retry_after=60, first_wait=0.5, jitter=0)
     asked = [NotSentError("429", retry_after=seconds) for seconds in (60.0, 1.5, 0.0)]
     assert tried(settings, *asked) == ("sent", [60.0, 1.5, 2.0])
 
 
 @for_each("asked", [0.0, 0.001, -1.0])
-def test_an_answer_that_asks_for_no_wait_gets_one_all_the_same(asked: float) -> None:
+def test_a_retry_after_of_zero_or_less_does_not_remove_the_wait(asked: float) -> None:
     settings = ClientSettings(max_attempts=10, first_wait=0.5, longest_wait=8, jitter=0.5)
     seen = [tried(settings, *(NotSentError("429", retry_after=asked) for _ in range(9)))[1] for _ in range(9)]
     assert all(0.5 <= waits[0] <= 1 and min(waits) >= 0.5 and max(waits) <= 8 for waits in seen)
@@ -88,11 +88,11 @@ def test_an_answer_that_asks_for_no_wait_gets_one_all_the_same(asked: float) -> 
         InvalidMessageError("text.body: must not be empty"),
     ],
 )
-def test_nothing_else_is_tried_again(error: ItnioError) -> None:
+def test_other_errors_and_a_retry_after_over_the_limit_are_not_retried(error: ItnioError) -> None:
     assert tried(ClientSettings(), error) == (error, [])
 
 
-def test_each_further_try_is_said(caplog: pytest.LogCaptureFixture) -> None:
+def test_each_retry_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     tried(
         ClientSettings(first_wait=0.5, jitter=0),
         NotSentError("no connection"),
@@ -104,7 +104,7 @@ def test_each_further_try_is_said(caplog: pytest.LogCaptureFixture) -> None:
     ]
 
 
-def test_no_deprecated_word_of_tenacity_is_used() -> None:
+def test_no_deprecated_api_of_tenacity_is_used() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         retry_options(ClientSettings())

@@ -44,7 +44,9 @@ def test_retry_after_is_seconds_or_a_date(
     assert str(error) == f"Itniotech did not accept the text message to 86…57: HTTP 429{asked}"
 
 
-def test_a_date_is_compared_with_the_servers_time(exchange: Protocol, message: Request[Receipt]) -> None:
+def test_a_retry_after_date_is_compared_with_the_servers_time(
+    exchange: Protocol, message: Request[Receipt]
+) -> None:
     exchange.clock.offset = 3600
     error = outcome(exchange, message, answer(b"", 503, retry_after=formatdate(NOW + 3630, usegmt=True)))
     assert error.retry_after == 30
@@ -62,7 +64,7 @@ def test_an_expired_timestamp_sets_the_clock_by_the_answers_date(
 
 
 @pytest.mark.parametrize("headers", [{}, {"date": ""}, {"date": "yesterday"}])
-def test_without_a_date_the_clock_stays(
+def test_an_answer_without_a_date_does_not_set_the_clock(
     exchange: Protocol, message: Request[Receipt], headers: dict[str, str]
 ) -> None:
     assert not exchange.sets_clock(message, answer({"status": "-4"}, **headers))
@@ -87,6 +89,6 @@ def test_no_other_answer_sets_the_clock(
     assert exchange.clock.offset == 0
 
 
-def test_the_balance_knows_but_one_code_of_the_clock(exchange: Protocol) -> None:
+def test_only_status_minus_16_sets_the_clock_on_the_balance_endpoint(exchange: Protocol) -> None:
     assert not exchange.sets_clock(exchange.balance_request(), answer({"status": "-4"}, date=DATE))
     assert exchange.sets_clock(exchange.balance_request(), answer({"status": "-16"}, date=DATE))

@@ -38,14 +38,14 @@ def test_there_is_a_sample_of_each_type() -> None:
 
 
 @for_each("path", SAMPLES)
-def test_a_samples_content_goes_out_byte_for_byte(path: Path) -> None:
+def test_a_samples_content_is_sent_byte_for_byte(path: Path) -> None:
     sample = read(path)
     written = json.dumps(sample[kind_of(sample)], ensure_ascii=False, separators=(",", ":")).encode()
     assert to_json(message_of(sample).content, exclude_none=True) == written
 
 
 @for_each("path", SAMPLES)
-def test_a_samples_whole_body_goes_out_apart_from_the_pages_slips(path: Path) -> None:
+def test_a_samples_body_is_sent_unchanged_except_for_the_pages_mistakes(path: Path) -> None:
     sample = read(path)
     request = Protocol(Credentials("key", "secret")).message_request(
         message_of(sample),
@@ -58,7 +58,7 @@ def test_a_samples_whole_body_goes_out_apart_from_the_pages_slips(path: Path) ->
     assert (request.method, request.path) == ("POST", "wa/custom/sendMsg")
 
 
-def test_the_sample_of_the_template_page_goes_out_as_it_is() -> None:
+def test_the_sample_of_the_template_page_is_sent_unchanged() -> None:
     sample = {
         "appId": "xJdRmKR3",
         "channelType": 0,

@@ -1,4 +1,4 @@
-"""Nothing that is written or raised holds a secret, an Api-Key, a Sign or a whole phone number."""
+"""No log line or error contains a secret, an Api-Key, a Sign or a whole phone number."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.tables import for_each
 
 
 class Watch:
-    """Keeps what was logged and raised while something was tried."""
+    """Collects what is logged and raised during the test."""
 
     def __init__(self, caplog: pytest.LogCaptureFixture) -> None:
         self._caplog = caplog
@@ -44,7 +44,7 @@ class Watch:
         return "\n".join(said)
 
     def _chain(self, error: BaseException | None) -> Iterator[BaseException]:
-        """The error with all that it came of, also what is not shown in a traceback."""
+        """The error with its causes and contexts, also those a traceback hides."""
         waiting, seen = [error], set()
         while waiting:
             one = waiting.pop()
@@ -74,7 +74,7 @@ def watch(caplog: pytest.LogCaptureFixture) -> Watch:
     return Watch(caplog)
 
 
-def test_success_shows_nothing(sender: Make, sandbox: Sandbox, watch: Watch) -> None:
+def test_a_success_shows_no_secret(sender: Make, sandbox: Sandbox, watch: Watch) -> None:
     one = sender(sandbox.url)
     assert watch.tries(one.send) is None
     assert watch.tries(one.get_balance) is None
@@ -102,7 +102,7 @@ FAULTS: list[dict[str, Any]] = [
 
 
 @for_each("fault", FAULTS)
-def test_a_fault_shows_nothing(sender: Make, sandbox: Sandbox, watch: Watch, fault: dict[str, Any]) -> None:
+def test_a_fault_shows_no_secret(sender: Make, sandbox: Sandbox, watch: Watch, fault: dict[str, Any]) -> None:
     sandbox.fail_next(9, **fault)
     one = sender(sandbox.url, max_attempts=2, timeout=0.3)
     assert isinstance(watch.tries(one.send), ItnioError)
@@ -111,7 +111,7 @@ def test_a_fault_shows_nothing(sender: Make, sandbox: Sandbox, watch: Watch, fau
 
 
 def echo(received: Received) -> bytes:
-    """Answer with all that came, as a reason."""
+    """Answer with the whole request as the reason."""
     return answer({"status": "-1", "reason": f"{received.headers} {received.body.decode()}"})
 
 
@@ -128,7 +128,7 @@ def bad_gzip(_: Received) -> bytes:
 
 
 @for_each("answering", [echo, sign_first, no_http, bad_gzip])
-def test_a_server_that_repeats_what_it_got_shows_nothing(
+def test_a_server_that_echoes_the_request_makes_no_log_or_error_show_a_secret(
     sender: Make, watch: Watch, answering: Callable[[Received], bytes]
 ) -> None:
     with Server(answering) as server:
@@ -137,7 +137,7 @@ def test_a_server_that_repeats_what_it_got_shows_nothing(
     watch.holds_nothing_secret()
 
 
-def test_no_connection_shows_nothing(sender: Make, watch: Watch, authority: Authority) -> None:
+def test_a_connection_error_shows_no_secret(sender: Make, watch: Watch, authority: Authority) -> None:
     nowhere = f"http://127.0.0.1:{free_port()}"
     assert isinstance(watch.tries(sender(nowhere, max_attempts=2).send), ItnioError)
     assert isinstance(watch.tries(sender("http://no-such-host.invalid", max_attempts=2).send), ItnioError)
@@ -153,13 +153,15 @@ def test_no_connection_shows_nothing(sender: Make, watch: Watch, authority: Auth
     watch.holds_nothing_secret()
 
 
-def test_a_loss_behind_a_proxy_shows_nothing(sender: Make, watch: Watch, trusted: Authority) -> None:
+def test_a_connection_lost_behind_a_proxy_shows_no_secret(
+    sender: Make, watch: Watch, trusted: Authority
+) -> None:
     with Server(lambda _: None, tls=trusted.server_context()) as server, TunnelProxy() as proxy:
         assert isinstance(watch.tries(sender(server.url, proxy=proxy.url).send), ItnioError)
     watch.holds_nothing_secret()
 
 
-def test_clients_do_not_show_what_they_sign_with(sender: Make) -> None:
+def test_a_clients_repr_does_not_show_its_credentials(sender: Make) -> None:
     one = sender("https://api.example").client
     assert API_KEY not in f"{one!r} {vars(one)!r}"
     assert SECRET not in f"{one!r} {vars(one)!r} {vars(one._protocol)!r}"

@@ -19,14 +19,14 @@ from tests.tables import for_each
         ("http://[::1]:8080", "http://[::1]:8080"),
     ],
 )
-def test_https_and_loopback_are_taken(url: str, checked: str) -> None:
+def test_https_and_http_to_loopback_are_accepted(url: str, checked: str) -> None:
     assert checked_base_url(url) == checked
 
 
 @for_each(
     "url", ["http://api.itniotech.com", "http://10.0.0.1", "http://localhost.example", "http://0.0.0.0:8080"]
 )
-def test_plain_http_is_taken_on_demand_only(url: str) -> None:
+def test_plain_http_is_accepted_only_with_allow_http(url: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         checked_base_url(url)
     assert str(caught.value) == (
@@ -39,14 +39,14 @@ def test_plain_http_is_taken_on_demand_only(url: str) -> None:
 @for_each(
     "url", ["", "api.itniotech.com", "ftp://api.itniotech.com", "https://", "https:///path", "://a", "/path"]
 )
-def test_what_is_no_address_is_refused(url: str) -> None:
+def test_a_base_url_without_an_http_scheme_or_host_is_refused(url: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         checked_base_url(url, allow_http=True)
     assert str(caught.value) == f"must be an address such as https://api.itniotech.com, {url!r} given"
 
 
 @for_each("url", ["https://[::1", "https://a:port", "https://a:99999"])
-def test_what_can_not_be_read_is_refused(url: str) -> None:
+def test_a_base_url_that_cannot_be_parsed_is_refused(url: str) -> None:
     with pytest.raises(ConfigurationError, match=r"with a number as its port, if any$"):
         checked_base_url(url)
 
@@ -73,11 +73,11 @@ def test_settings_have_the_documented_defaults() -> None:
     assert (settings.max_retry_after, settings.proxy) == (60, None)
 
 
-def test_a_proxy_does_not_show_in_the_settings() -> None:
+def test_the_settings_repr_does_not_show_the_proxy() -> None:
     assert "5ecret" not in repr(ClientSettings(proxy="http://ann:5ecret@proxy.example"))
 
 
 @for_each("host", ["api itniotech.com", "a..b", ".x", "*.example", "x" * 64])
-def test_a_host_that_no_name_server_could_know_is_refused(host: str) -> None:
+def test_a_host_name_that_is_not_valid_in_dns_is_refused(host: str) -> None:
     with pytest.raises(ConfigurationError, match=r"^must be an address such as"):
         checked_base_url(f"https://{host}")

@@ -33,11 +33,11 @@ from tests.tables import for_each
 
 
 @for_each("kind", ["image", "audio", "video", "sticker"])
-def test_a_link_alone_stands_for_a_medium(kind: str) -> None:
+def test_a_link_is_the_short_form_of_a_media_object(kind: str) -> None:
     assert content({kind: f" {LINK}\n"}) == {"link": LINK}
 
 
-def test_a_text_alone_stands_for_its_body() -> None:
+def test_a_string_is_the_short_form_of_a_text_object() -> None:
     assert content({"text": "  two lines\n"}) == {"body": "  two lines\n"}
 
 
@@ -51,13 +51,13 @@ def test_a_text_alone_stands_for_its_body() -> None:
         ("https://files.example/a%0Ab.pdf", "ab.pdf"),
     ],
 )
-def test_a_documents_filename_is_the_end_of_its_links_path(link: str, filename: str) -> None:
+def test_a_documents_filename_defaults_to_the_last_part_of_its_links_path(link: str, filename: str) -> None:
     assert content({"document": link}) == {"link": link, "filename": filename}
     assert content({"document": {"link": link, "filename": " "}}) == {"link": link, "filename": filename}
     assert content({"document": {"link": link, "filename": "own"}}) == {"link": link, "filename": "own"}
 
 
-def test_a_contact_alone_stands_for_a_list_of_one() -> None:
+def test_a_single_contact_is_the_short_form_of_a_list_of_one() -> None:
     (card,) = contact()["contacts"]
     assert content({"contacts": card}) == [card]
     assert problems({"contacts": {"name": {}}}) == ["contacts[0].name.formatted_name: required, not given"]
@@ -66,7 +66,7 @@ def test_a_contact_alone_stands_for_a_list_of_one() -> None:
 NAME = "contacts[0].name: first_name or another part (last_name, middle_name, suffix, prefix) is required"
 
 
-def test_a_card_with_its_formatted_name_alone_is_refused_with_the_remedy() -> None:
+def test_a_contact_with_only_a_formatted_name_is_refused_and_the_error_says_how_to_fix_it() -> None:
     for part in ({}, {"first_name": None}, {"suffix": " "}):
         (problem,) = problems(contact(name={"formatted_name": "Ann Smith"} | part))
         assert problem.startswith(NAME)
@@ -94,11 +94,13 @@ def test_a_card_with_its_formatted_name_alone_is_refused_with_the_remedy() -> No
         ("D:/reports/q3.pdf", f"{NO_LINK}, 'D:/reports/q3.pdf' given{FETCHED}"),
         ("www.example.com/q3.pdf", f"{NO_LINK}, 'www.example.com/q3.pdf' given"),
     ])  # fmt: skip
-def test_a_link_that_can_not_be_fetched_is_refused_with_the_remedy(link: object, error: str) -> None:
+def test_a_link_that_cannot_be_fetched_is_refused_and_the_error_says_how_to_fix_it(
+    link: object, error: str
+) -> None:
     assert problems({"image": {"link": link}}) == [f"image.link: {error}"]
 
 
-def test_what_is_not_ascii_in_a_link_is_percent_encoded() -> None:
+def test_non_ascii_characters_of_a_link_are_encoded() -> None:
     sent = "https://xn--mnchen-3ya.example:8443/%E6%8A%A5%E5%91%8A%20a.pdf?x=%C3%A9&y=1#z"
     given = "https://münchen.example:8443/报告%20a.pdf?x=é&y=1#z"
     assert content({"document": given}) == {"link": sent, "filename": "报告 a.pdf"}
@@ -128,7 +130,7 @@ def test_keys_with_one_possible_value_may_be_left_out() -> None:
         (1e-7, "0.0000001"),
     ],
 )
-def test_degrees_go_out_as_text_without_an_exponent(given: object, sent: str) -> None:
+def test_degrees_are_sent_as_text_without_an_exponent(given: object, sent: str) -> None:
     assert content(location(longitude=given))["longitude"] == sent
     (component,) = content(header(type="location", location=PLACE | {"latitude": given}))["components"]
     assert component["parameters"][0]["location"]["latitude"] == sent
@@ -145,14 +147,14 @@ def test_degrees_go_out_as_text_without_an_exponent(given: object, sent: str) ->
         (UUID(int=1), "00000000-0000-0000-0000-000000000001"),
     ],
 )
-def test_a_scalar_that_native_rendering_made_is_its_text(given: object, text: str) -> None:
+def test_a_scalar_from_native_rendering_is_sent_as_text(given: object, text: str) -> None:
     assert content({"text": given}) == {"body": text}
     assert content({"text": {"body": given}}) == {"body": text}
     assert content(body({"type": "text", "text": given}))["components"][0]["parameters"][0]["text"] == text
     assert content(list_row(description=given))["action"]["sections"][0]["rows"][0]["description"] == text
 
 
-def test_a_scalar_is_counted_as_its_text() -> None:
+def test_a_scalars_length_is_that_of_its_text() -> None:
     assert problems(list_row(title=UUID(int=1))) == [
         "interactive.action.sections[0].rows[0].title: at most 24 characters, 36 given"
     ]
@@ -161,17 +163,17 @@ def test_a_scalar_is_counted_as_its_text() -> None:
     ]
 
 
-def test_a_number_of_a_million_digits_is_no_degrees() -> None:
+def test_a_number_of_a_million_digits_is_refused_as_degrees() -> None:
     assert problems(location(longitude="1" * 1_000_002)) == [f"location.longitude: {DEGREES}, '11…11' given"]
 
 
-def test_a_document_by_a_link_that_can_not_be_read_is_refused() -> None:
+def test_a_documents_link_that_cannot_be_parsed_is_refused() -> None:
     assert problems({"document": "https://[::1/a.pdf"}) == [
         f"document.link: {NO_LINK}, 'https://[::1/a.pdf' given"
     ]
 
 
-def test_a_list_that_breaks_while_it_is_read_is_refused() -> None:
+def test_a_generator_that_raises_while_it_is_read_is_refused() -> None:
     def broken() -> Any:
         yield {"reply": {"id": "1", "title": "1"}}
         raise RuntimeError("gone")
@@ -181,7 +183,7 @@ def test_a_list_that_breaks_while_it_is_read_is_refused() -> None:
     ]
 
 
-def test_a_list_may_come_from_a_generator() -> None:
+def test_a_list_may_be_given_as_a_generator() -> None:
     replies = [{"reply": {"id": f"{n}", "title": f"{n}"}} for n in range(4)]
     assert content(interactive(action={"buttons": iter(replies[:3])})) == content(
         interactive(action={"buttons": replies[:3]})

@@ -1,4 +1,4 @@
-"""Each code of the vendor's pages, as they are read in this test and not in the package."""
+"""Each status code of the vendor's pages, read again here and not taken from the package."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ OF_BALANCE = rows(BALANCE_PAGE, ASSUMED_OF_BALANCE)
 
 
 @for_each(("code", "family"), OF_MESSAGES)
-def test_each_code_of_a_message_has_its_family(code: int, family: type[RefusedError]) -> None:
+def test_each_message_status_code_has_its_error_class(code: int, family: type[RefusedError]) -> None:
     status = status_code(MESSAGE_CODES, code)
     assert (status.code, status.error_class) == (code, family)
     assert status.transient == (code in (-5, -12, -18))
@@ -59,7 +59,7 @@ def test_each_code_of_a_message_has_its_family(code: int, family: type[RefusedEr
 
 
 @for_each(("code", "family"), OF_BALANCE)
-def test_each_code_of_the_balance_has_its_family(code: int, family: type[RefusedError]) -> None:
+def test_each_balance_status_code_has_its_error_class(code: int, family: type[RefusedError]) -> None:
     status = status_code(BALANCE_CODES, code)
     assert (status.code, status.error_class) == (code, family)
     assert status.transient == (code in (-12, -15, -18))
@@ -74,7 +74,7 @@ def test_no_other_code_is_listed() -> None:
 
 @for_each("table", [MESSAGE_CODES, BALANCE_CODES])
 @for_each("code", [-113, -126, -130, -131, -3, -99999])
-def test_an_unlisted_code_is_refused_and_does_not_pass(table, code: int) -> None:
+def test_an_unlisted_code_is_a_refusal_that_is_not_transient(table, code: int) -> None:
     status = status_code(table, code)
     assert status.error_class is RefusedError
     assert (status.meaning, status.transient, status.clock) == ("not a documented code", False, False)
@@ -90,12 +90,14 @@ def test_an_unlisted_code_is_refused_and_does_not_pass(table, code: int) -> None
         (-68, "balance too low", "not a documented code"),
     ],
 )
-def test_the_same_number_means_another_thing_elsewhere(code: int, of_message: str, of_balance: str) -> None:
+def test_the_same_code_has_another_meaning_on_the_balance_endpoint(
+    code: int, of_message: str, of_balance: str
+) -> None:
     assert status_code(MESSAGE_CODES, code).meaning == of_message
     assert status_code(BALANCE_CODES, code).meaning == of_balance
 
 
-def test_meanings_of_the_send_page_name_what_is_wrong() -> None:
+def test_the_meaning_of_a_missing_part_names_the_part() -> None:
     places = ["text", "image", "audio", "video", "sticker", "document"]
     codes = [(-114, -115), (-116, -117), (-118, -119), (-120, -121), (-122, -123), (-124, -125)]
     for place, (whole, part) in zip(places, codes, strict=True):
@@ -103,21 +105,21 @@ def test_meanings_of_the_send_page_name_what_is_wrong() -> None:
         assert MESSAGE_CODES[part].meaning == f"{place}.{'body' if place == 'text' else 'link'} is empty"
 
 
-def test_every_family_is_a_refusal_and_an_itnio_error() -> None:
+def test_every_error_class_is_a_refused_error_and_an_itnio_error() -> None:
     for status in (*MESSAGE_CODES.values(), *BALANCE_CODES.values()):
         assert issubclass(status.error_class, RefusedError)
         assert issubclass(status.error_class, ItnioError)
 
 
 @for_each(("code", "family"), OF_MESSAGES)
-def test_what_concerns_the_account_or_the_sender_meets_everyone(
+def test_codes_of_the_account_or_the_sender_affect_all_recipients(
     code: int, family: type[RefusedError]
 ) -> None:
     of_all = family in (AuthenticationError, AccountError, SenderError)
-    # That no price exists is true of one destination.
+    # A missing price (-69) affects one destination only.
     assert status_code(MESSAGE_CODES, code).affects_all == (of_all and code != -69)
 
 
 @pytest.mark.parametrize("code", [-113, -999])
-def test_an_unlisted_code_is_not_taken_to_meet_everyone(code: int) -> None:
+def test_an_unlisted_code_does_not_affect_all_recipients(code: int) -> None:
     assert not status_code(MESSAGE_CODES, code).affects_all

@@ -1,4 +1,4 @@
-"""What a wait makes of the receiver's answers."""
+"""How a wait for statuses uses the receiver's answers."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def told(**statuses):
         ("sent", "delivered", "delivered"),
     ],
 )
-def test_a_status_only_moves_forward_though_the_receiver_has_a_new_database(before, after, known):
+def test_a_status_never_moves_back_even_if_the_receiver_has_a_new_database(before, after, known):
     wait = StatusWait(["a", "b"], "delivered", ends_at=100.0, now=lambda: 0.0)
     assert wait.take(told(a=before, b="none")) is not None
     assert wait.take(told(a=after, b="delivered")) is None

@@ -1,4 +1,4 @@
-"""Answers that do not say what became of the message: one request, never a second."""
+"""Answers that do not say whether the message was accepted: one request, no retry."""
 
 from __future__ import annotations
 
@@ -29,7 +29,9 @@ from tests.tables import for_each
 
 
 @for_each(("drop", "kept"), [("before_accepting", 0), ("after_accepting", 1)])
-def test_a_dropped_connection_is_unknown(sender: Make, sandbox: Sandbox, drop: str, kept: int) -> None:
+def test_a_dropped_connection_is_an_unknown_outcome(
+    sender: Make, sandbox: Sandbox, drop: str, kept: int
+) -> None:
     sandbox.fail_next(drop=drop)
     error = failure(sender(sandbox.url).send)
     assert isinstance(error, UnknownOutcomeError)
@@ -40,7 +42,7 @@ def test_a_dropped_connection_is_unknown(sender: Make, sandbox: Sandbox, drop: s
     assert (len(sandbox.requests), len(sandbox.messages)) == (1, kept)
 
 
-def test_an_answer_that_does_not_come_is_unknown(sender: Make, sandbox: Sandbox) -> None:
+def test_a_read_timeout_is_an_unknown_outcome(sender: Make, sandbox: Sandbox) -> None:
     sandbox.fail_next(delay=2)
     error = failure(sender(sandbox.url, timeout=0.2).send)
     assert isinstance(error, UnknownOutcomeError)
@@ -68,14 +70,14 @@ UNREADABLE = {
 
 
 @for_each("name", UNREADABLE)
-def test_an_answer_that_can_not_be_read_is_unknown(sender: Make, name: str) -> None:
+def test_an_unreadable_answer_is_an_unknown_outcome(sender: Make, name: str) -> None:
     with Server(UNREADABLE[name]) as server:
         error = failure(sender(server.url, timeout=1.0).send)
     assert isinstance(error, UnknownOutcomeError), repr(error)
     assert len(server.requests) == 1
 
 
-def test_an_answer_that_stops_coming_is_unknown(sender: Make) -> None:
+def test_an_answer_that_stops_midway_is_an_unknown_outcome(sender: Make) -> None:
     with Server(lambda _: answer(b'{"status": "0"', Content_Length="999")) as server:
         error = failure(sender(server.url, timeout=0.3).send)
         assert isinstance(error, UnknownOutcomeError)
@@ -101,7 +103,7 @@ UNKNOWN_ANSWERS = [
 
 @for_each(("fault", "code", "words"), [row[1:] for row in UNKNOWN_ANSWERS])
 @for_each("delivery", ["at_least_once", "at_most_once"])
-def test_an_answer_that_is_not_documented_is_unknown(
+def test_an_undocumented_answer_is_an_unknown_outcome(
     sender: Make, sandbox: Sandbox, *, fault: dict[str, Any], code: int, words: str, delivery: str
 ) -> None:
     sandbox.fail_next(9, **fault)
@@ -122,7 +124,7 @@ def test_a_redirect_is_not_followed(sender: Make, http_status: int) -> None:
 
 
 @for_each("location", ["/elsewhere", "http://[bad", "/\u00e9\u4e2d", "http://a.example:port"])
-def test_a_redirect_is_read_as_the_answer_it_is(sender: Make, location: str) -> None:
+def test_a_redirects_body_is_read_as_an_answer(sender: Make, location: str) -> None:
     given = location.encode("utf-8").decode("latin-1")
 
     def redirect(body: Any) -> Server:
@@ -139,7 +141,7 @@ def test_a_redirect_is_read_as_the_answer_it_is(sender: Make, location: str) -> 
         assert len(server.requests) == 1
 
 
-def test_an_answer_of_exactly_1_mib_is_read_and_an_endless_one_is_not(sender: Make) -> None:
+def test_an_answer_of_exactly_1_mib_is_read_and_a_larger_one_is_not(sender: Make) -> None:
     full = json.dumps(ACCEPTED).encode().ljust(ANSWER_LIMIT)
     with Server(lambda _: answer(full)) as server:
         assert sender(server.url).send().message_id == MESSAGE_ID
@@ -151,7 +153,7 @@ def test_an_answer_of_exactly_1_mib_is_read_and_an_endless_one_is_not(sender: Ma
 
 
 class EndlessServer(Server):
-    """A server whose answer has no end, or at least not within 64 MiB."""
+    """A server whose answer does not end within 64 MiB."""
 
     sent = 0
 
@@ -162,7 +164,7 @@ class EndlessServer(Server):
         raise ConnectionAbortedError
 
 
-def test_an_answer_without_end_is_given_up(sender: Make) -> None:
+def test_an_endless_answer_is_given_up_after_1_mib(sender: Make) -> None:
     with EndlessServer() as server:
         error = failure(sender(server.url).send)
         assert isinstance(error, UnknownOutcomeError)

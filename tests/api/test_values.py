@@ -22,7 +22,7 @@ from tests.tables import for_each
 
 
 class Hostile:
-    """Every way of asking it anything fails."""
+    """All its special methods raise."""
 
     def __ne__(self, other):
         raise RuntimeError
@@ -49,12 +49,12 @@ NO_GAPS = ["", "nan", 0, 0.0, False, [], [None], {}, math.inf, np.array([math.na
 
 
 @for_each("value", GAPS)
-def test_a_missing_value_is_a_gap(value):
+def test_missing_values_of_all_libraries_are_missing(value):
     assert is_missing(value)
 
 
 @for_each("value", [*NO_GAPS, pd.DataFrame({"a": [math.nan]})])
-def test_anything_else_is_none(value):
+def test_other_values_are_not_missing(value):
     assert not is_missing(value)
 
 
@@ -62,7 +62,7 @@ def test_anything_else_is_none(value):
     "value",
     [5, 5.0, Decimal(5), Decimal("5.00"), Fraction(5), np.int8(5), np.uint64(5), np.float32(5), np.array(5)],
 )
-def test_a_whole_number_is_one_of_any_type(value):
+def test_a_whole_number_of_any_type_becomes_an_int(value):
     assert integral(value) == 5
     assert type(integral(value)) is int
 
@@ -70,31 +70,31 @@ def test_a_whole_number_is_one_of_any_type(value):
 @for_each(
     "value", ["5", True, np.True_, 5.5, math.inf, *GAPS, np.array([5]), pd.Series([5, 6]), b"5", object()]
 )
-def test_what_is_no_whole_number_gives_none(value):
+def test_a_value_that_is_not_a_whole_number_gives_none(value):
     assert integral(value) is None
 
 
-def test_a_scalar_of_arrow_becomes_what_it_holds():
+def test_an_arrow_scalar_becomes_its_python_value():
     assert plain_scalar(ArrowScalar("a")) == "a"
     assert plain_scalar(ArrowScalar(np.int64(5))) == 5
     assert is_missing(plain_scalar(ArrowScalar(None)))
 
 
-def test_a_scalar_of_numpy_becomes_what_it_holds():
+def test_a_numpy_scalar_becomes_its_python_value():
     assert plain_scalar(np.int64(5)) == 5
     assert type(plain_scalar(np.int64(5))) is int
     assert plain_scalar(np.datetime64("2026-01-02")) == datetime.date(2026, 1, 2)
     assert plain_scalar(np.True_) is True
 
 
-def test_what_can_be_asked_nothing_is_none_of_them():
+def test_a_value_whose_methods_raise_is_neither_missing_nor_a_number_nor_a_scalar():
     hostile = Hostile()
     assert not is_missing(hostile)
     assert integral(hostile) is None
     assert plain_scalar(hostile) is hostile
 
 
-def test_anything_else_stays_as_it_is():
+def test_plain_scalar_leaves_other_values_unchanged():
     for value in (5, "5", None, pd.Series([1]), np.array([1])):
         assert plain_scalar(value) is value
 
@@ -108,22 +108,22 @@ def test_a_float_too_large_for_its_type_has_lost_digits(value):
 @for_each(
     "value", [2.0**53 - 1, np.float32(2**24 - 1), 2**100, Decimal(10) ** 40, math.inf, math.nan, "1", None]
 )
-def test_what_is_exact_has_lost_none(value):
+def test_an_exact_number_has_lost_no_digits(value):
     assert not has_lost_digits(value)
 
 
-def test_the_largest_decimals_are_not_written_out():
+def test_a_decimal_with_a_huge_exponent_is_not_expanded_into_an_int():
     assert integral(Decimal("1E+999999999")) is None
 
 
-def test_data_becomes_plain():
+def test_numpy_types_and_tuples_become_plain_python_data():
     given = {np.str_("a"): (np.int64(1), [np.float64(0.5)]), "b": None}
     plain = plain_data(given)
     assert plain == {"a": [1, [0.5]], "b": None}
     assert [type(part) for part in (*plain, plain["a"][0], plain["a"][1][0])] == [str, str, int, float]
 
 
-def test_data_that_holds_itself_or_nests_too_deep_is_refused():
+def test_data_that_contains_itself_or_is_nested_too_deep_raises():
     itself = {}
     itself.update({str(n): itself for n in range(9)})
     deep = []
@@ -134,6 +134,6 @@ def test_data_that_holds_itself_or_nests_too_deep_is_refused():
             plain_data(value)
 
 
-def test_a_type_is_named_in_one_word():
+def test_an_unusual_type_name_is_replaced_by_object():
     assert type_name(5) == "int"
     assert type_name(type("8614718004557", (), {})()) == "object"

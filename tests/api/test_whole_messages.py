@@ -30,7 +30,7 @@ from tests.api.model_cases import (
 )
 from tests.tables import for_each
 
-# --- one message of several fields ----------------------------------------------------------------------
+# --- several fields, one message ------------------------------------------------------------------------
 
 
 def test_message_takes_each_type_with_its_short_form() -> None:
@@ -44,7 +44,7 @@ def test_type_may_stand_beside_the_field_it_names() -> None:
     assert message_from({"message": {"type": None, "text": "a"}}) == message_from({"text": "a"})
 
 
-def test_fields_that_are_none_count_as_not_given() -> None:
+def test_fields_that_are_none_count_as_absent() -> None:
     assert message_from(dict.fromkeys(MESSAGE_FIELDS) | {"text": "a", "message": None}) == message_from(
         {"text": "a"}
     )
@@ -82,11 +82,11 @@ COMBINATIONS = [
 
 
 @for_each(("fields", "error"), COMBINATIONS)
-def test_fields_that_do_not_make_one_message_are_refused(fields: dict[str, Any], error: str) -> None:
+def test_a_message_with_no_field_or_with_several_is_refused(fields: dict[str, Any], error: str) -> None:
     assert problems(fields) == [error]
 
 
-def test_a_wrong_type_is_named_beside_what_else_is_wrong() -> None:
+def test_a_type_that_does_not_match_is_reported_with_the_other_problems() -> None:
     assert problems({"message": {"type": "image", "text": ""}}) == [
         "type: must match the message, which is text; 'image' given",
         "text.body: must not be empty",
@@ -97,7 +97,7 @@ def test_a_wrong_type_is_named_beside_what_else_is_wrong() -> None:
     ("given", "kept"),
     [("wamid.1", "wamid.1"), (" 1 ", "1"), (17, "17"), ("", None), (" ", None), (None, None)],
 )
-def test_reply_to_is_the_id_of_the_message_answered(given: object, kept: str | None) -> None:
+def test_reply_to_takes_a_message_id_as_text_or_number(given: object, kept: str | None) -> None:
     assert message_from({"text": "a", "reply_to": given}).reply_to == kept
     assert message_from({"message": {"text": "a", "reply_to": given}}).reply_to == kept
     assert message_from({"message": {"text": "a"}, "reply_to": given}).reply_to == kept
@@ -113,16 +113,16 @@ def test_reply_to_is_the_id_of_the_message_answered(given: object, kept: str | N
         pytest.param(10**5000, "must be text, a number too large given", id="a huge number"),
     ],
 )
-def test_reply_to_that_is_no_id_is_refused(given: object, error: str) -> None:
+def test_an_invalid_reply_to_is_refused(given: object, error: str) -> None:
     assert problems({"text": "a", "reply_to": given}) == [f"reply_to: {error}"]
 
 
-def test_a_whatsapp_template_is_no_reply() -> None:
+def test_reply_to_with_a_whatsapp_template_is_refused() -> None:
     assert problems(template() | {"reply_to": "1"}) == ["reply_to: a WhatsApp template can't be a reply"]
     assert message_from(template() | {"reply_to": ""}).reply_to is None
 
 
-def test_a_text_that_is_too_long_is_cut_on_demand() -> None:
+def test_a_text_over_the_limit_is_truncated_with_if_too_long_truncate() -> None:
     for text in ("x" * 5000, {"body": "x" * 5000}):
         assert content({"text": text}, if_too_long="truncate") == {"body": "x" * 4095 + "…"}
         assert content({"message": {"text": text}}, if_too_long="truncate") == {"body": "x" * 4095 + "…"}
@@ -130,7 +130,7 @@ def test_a_text_that_is_too_long_is_cut_on_demand() -> None:
 
 
 @for_each("before", ["", "Sales:\n", "x" * 4088, "x" * 4090, "x" * 4092, "x" * 4094])
-def test_a_table_that_is_cut_is_closed(before: str) -> None:
+def test_a_truncated_code_block_is_closed(before: str) -> None:
     text = f"{before}```\n" + "region  7\n" * 500 + "```\nand 3 more"
     body = content({"text": text}, if_too_long="truncate")["body"]
     assert len(body) <= 4096
@@ -140,7 +140,7 @@ def test_a_table_that_is_cut_is_closed(before: str) -> None:
     assert content({"text": closed}, if_too_long="truncate") == {"body": closed[:4095] + "…"}
 
 
-def test_nothing_but_a_text_is_cut() -> None:
+def test_only_a_text_is_truncated() -> None:
     assert problems({"image": {"link": LINK, "caption": "x" * 1025}}, if_too_long="truncate") == [
         "image.caption: at most 1024 characters, 1025 given"
     ]
@@ -152,13 +152,13 @@ def test_nothing_but_a_text_is_cut() -> None:
     ]
 
 
-def test_if_too_long_has_two_words() -> None:
+def test_another_value_of_if_too_long_is_refused() -> None:
     with pytest.raises(InvalidParameterError) as caught:
         message_from({"text": "a"}, if_too_long="split")
     assert str(caught.value) == "if_too_long: must be one of fail, truncate; 'split' given"
 
 
-# --- what no error may hold -----------------------------------------------------------------------------
+# --- what no error may contain--------------------------------------------------------------------------
 
 PHONE = "+8614718004557"
 SIGNED = "https://files.example/a.pdf?X-Amz-Signature=5ecret"
@@ -196,7 +196,7 @@ def everything_said(fields: dict[str, Any]) -> str:
 
 
 @for_each("place", ANYWHERE)
-def test_no_error_holds_a_whole_phone_number(place) -> None:
+def test_no_error_contains_a_whole_phone_number(place) -> None:
     for number in (PHONE, PHONE[1:], "+86 147-1800-4557", int(PHONE), float(PHONE)):
         said = everything_said(place(number))
         assert "4718004" not in said
@@ -204,21 +204,21 @@ def test_no_error_holds_a_whole_phone_number(place) -> None:
 
 
 @for_each("place", ANYWHERE)
-def test_no_error_holds_the_query_of_a_link(place) -> None:
+def test_no_error_contains_the_query_of_a_link(place) -> None:
     assert "5ecret" not in everything_said(place(SIGNED))
 
 
 @for_each("place", ANYWHERE)
-def test_no_error_holds_the_whole_of_a_long_value(place) -> None:
+def test_no_error_contains_the_whole_of_a_long_value(place) -> None:
     for value in ("long " * 500, "l" * 61):
         assert value not in everything_said(place(value))
 
 
-def test_every_field_has_its_model() -> None:
+def test_every_message_field_has_a_model() -> None:
     assert len({model_of(name) for name in MESSAGE_FIELDS}) == len(MESSAGE_FIELDS)
 
 
-def test_only_the_model_of_the_message_at_hand_is_loaded() -> None:
+def test_only_the_model_of_the_messages_type_is_imported() -> None:
     program = (
         "import sys; from airflow_provider_itnio.api.models import message_from; "
         "message_from({'text': 'hi'}); "
@@ -228,7 +228,7 @@ def test_only_the_model_of_the_message_at_hand_is_loaded() -> None:
     assert [name.rpartition(".")[2] for name in ran.stdout.split()] == ["base", "message", "text"]
 
 
-def test_a_message_is_read_again_from_its_own_fields() -> None:
+def test_a_message_rebuilt_from_its_fields_is_equal() -> None:
     for fields in WHOLE.values():
         message = message_from(fields)
         assert message_from(fields_of(message)) == message

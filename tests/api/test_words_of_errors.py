@@ -1,4 +1,4 @@
-"""What errors say of an answer, and what they never repeat."""
+"""What errors say about an answer, and what they never contain."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from tests.api.protocol_cases import CREDENTIALS, JUNK, answer, outcome
 from tests.tables import for_each
 
 
-def test_a_refusal_says_code_meaning_advice_and_reason(exchange: Protocol, message: Request[Receipt]) -> None:
+def test_a_refusal_shows_code_meaning_advice_and_reason(
+    exchange: Protocol, message: Request[Receipt]
+) -> None:
     error = outcome(exchange, message, answer({"status": "-68", "reason": "fee not enough"}))
     assert str(error) == (
         "Itniotech refused the text message to 86…57: status -68, balance too low (top up the account); "
@@ -35,7 +37,7 @@ def test_an_unlisted_code_is_shown_with_its_reason(exchange: Protocol, message: 
     assert (error.code, error.transient) == (-4711, False)
 
 
-def test_a_refusal_by_http_says_so(exchange: Protocol, message: Request[Receipt]) -> None:
+def test_a_refusal_by_http_status_alone_says_so(exchange: Protocol, message: Request[Receipt]) -> None:
     assert str(outcome(exchange, message, answer(b"", 404))) == (
         "The text message to 86…57 was refused: HTTP 404, without a status code of Itniotech; "
         "check the connection's host"
@@ -45,7 +47,7 @@ def test_a_refusal_by_http_says_so(exchange: Protocol, message: Request[Receipt]
     assert (error.code, error.transient) == (None, False)
 
 
-def test_an_unknown_outcome_says_what_came(exchange: Protocol, message: Request[Receipt]) -> None:
+def test_an_unknown_outcome_describes_the_answer(exchange: Protocol, message: Request[Receipt]) -> None:
     start = "Itniotech's answer does not say whether it accepted the text message to 86…57: "
     assert str(outcome(exchange, message, answer(b"<html>", content_type="text/html; charset=utf-8"))) == (
         f"{start}HTTP 200, 6 bytes of text/html without a status"
@@ -77,7 +79,7 @@ SIGN = CREDENTIALS.sign(str(int(NOW)))
         (f"{'x' * 50} {SIGN}", f"{'x' * 50} ***"),
     ],
 )
-def test_a_reason_that_repeats_what_was_sent_is_cleaned(
+def test_private_values_in_a_reason_are_masked(
     exchange: Protocol, message: Request[Receipt], reason: object, shown: str
 ) -> None:
     error = outcome(exchange, message, answer({"status": "-1", "reason": reason}))
@@ -86,8 +88,6 @@ def test_a_reason_that_repeats_what_was_sent_is_cleaned(
         assert secret not in f"{error} {error!r} {vars(error)}"
 
 
-def test_a_content_type_that_repeats_what_was_sent_is_cleaned(
-    exchange: Protocol, message: Request[Receipt]
-) -> None:
+def test_private_values_in_a_content_type_are_masked(exchange: Protocol, message: Request[Receipt]) -> None:
     error = outcome(exchange, message, answer(b"", 500, content_type=f"text/{SIGN}-7bz1lzh9-{RECIPIENT}"))
     assert "text/***-***-86…57" in str(error)
