@@ -327,12 +327,15 @@ class ItnioHook(Files, ReceiverQuestions, _Hook):
         return self.get_conn().get_balance()
 
     def test_connection(self) -> tuple[bool, str]:
-        """Check Api-Key, secret and clock by a request for the balance. It sends no message.
+        """Check the fields, and Api-Key, secret and clock by a request for the balance. It sends no message.
 
         :return: whether it succeeded, and a text with the balance or what to fix.
         """
+        from airflow_provider_itnio.hooks._account import check_other_extras
+
         try:
             account = self.account()
+            check_other_extras(account, self.itnio_conn_id)
             balance = self._client(account).get_balance()
         except ItnioError as error:
             again = _TYPE_AGAIN if "password (the secret): is missing" in str(error) else ""

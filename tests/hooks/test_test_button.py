@@ -84,6 +84,29 @@ class TestConnection:
         assert f"'itnio_default', {named}" in text
         assert sandbox.requests == []
 
+    @for_each(
+        ("extra", "problem"),
+        [
+            (
+                {"alert_template": "Alert 1"},
+                "alert_template: lower-case letters, digits and underscores only",
+            ),
+            ({"alert_language": "English"}, "alert_language: must be a code such as en or zh_TW, 'English'"),
+            ({"receiver_url": "http://r:8026"}, "receiver_token (a read token of the receiver): is missing"),
+            ({"receiver_token": "t"}, "receiver_url: is missing"),
+            (
+                {"receiver_url": "r:8026", "receiver_token": "t"},
+                "receiver_url: must be an address such as http://itnio-receiver:8026, 'r:8026' given",
+            ),
+        ],
+    )
+    def test_so_is_an_extra_that_only_alerts_or_the_receiver_use(self, extra, problem, connect, sandbox):
+        connect(extra=extra)
+        works, text = ItnioHook().test_connection()
+        assert not works
+        assert f"Connection 'itnio_default', extra.{problem}" in text
+        assert sandbox.requests == []
+
     @pytest.mark.usefixtures("connection")
     def test_a_page_of_another_server_is_not_taken_for_itniotech(self, sandbox):
         sandbox.fail_next(body="<html>welcome</html>", headers={"Content-Type": "text/html"})
