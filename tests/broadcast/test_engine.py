@@ -1,4 +1,4 @@
-"""The engine of a broadcast, by itself. What it does with answers is tested with its operator."""
+"""Unit tests of a broadcast's engine. How it handles answers is tested with its operator."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.task_runs import numbers
 
 @pytest.fixture
 def broadcast(sandbox):
-    """Run a broadcast; what is to happen to it beside may be given."""
+    """Run a broadcast, and at the same time the given coroutine."""
 
     async def run(people, beside, **options):
         message = message_from({"text": "x"})
@@ -44,7 +44,7 @@ def broadcast(sandbox):
     return lambda people, beside=nothing, **options: asyncio.run(run(people, beside, **options))
 
 
-def test_it_sends_to_everyone_and_says_so(broadcast, sandbox):
+def test_a_broadcast_sends_to_all_recipients_and_reports_the_count(broadcast, sandbox):
     people = numbers(20)
     done = broadcast(people, messages_per_second=None)
     assert sorted(message.recipient for message in sandbox.messages) == people
@@ -55,7 +55,7 @@ def test_it_sends_to_everyone_and_says_so(broadcast, sandbox):
     )
 
 
-def test_stopped_it_waits_for_those_in_flight_and_takes_no_new_ones(broadcast, sandbox):
+def test_a_stopped_broadcast_finishes_messages_in_flight_and_starts_no_new_ones(broadcast, sandbox):
     sandbox.fail_next(4, delay=0.3)
 
     async def stop(broadcast):
@@ -68,7 +68,7 @@ def test_stopped_it_waits_for_those_in_flight_and_takes_no_new_ones(broadcast, s
     assert done.report.not_attempted == 20 - done.report.counts.accepted
 
 
-def test_stopped_with_a_grace_it_gives_up_those_that_take_longer(broadcast, sandbox):
+def test_a_broadcast_stopped_with_a_grace_period_gives_up_messages_that_take_longer(broadcast, sandbox):
     sandbox.fail_next(delay=30)
 
     async def stop(broadcast):

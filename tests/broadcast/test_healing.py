@@ -1,4 +1,4 @@
-"""A machine whose clock is wrong: a broadcast pays for it once, and at its own pace."""
+"""A broadcast from a machine with a wrong clock: one correction, within the broadcast's rate."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ HOUR = 3600
 
 
 class LateServer(Server):
-    """A server whose clock is an hour ahead, and which takes no timestamp that is minutes off."""
+    """A server whose clock is an hour ahead and that refuses timestamps some minutes off."""
 
     def __init__(self) -> None:
         super().__init__(self._judge)
@@ -35,7 +35,7 @@ class LateServer(Server):
 
 @pytest.fixture
 def turns(monkeypatch):
-    """How many turns of the broadcast's pace were taken."""
+    """The turns taken from the broadcast's pace."""
     taken = []
     turn = Pace.turn
 
@@ -47,16 +47,16 @@ def turns(monkeypatch):
     return taken
 
 
-def test_healing_is_paid_for_once_and_takes_its_turn(connect, turns):
+def test_the_clock_is_corrected_once_and_each_repeated_request_takes_a_turn(connect, turns):
     with LateServer() as server:
         connect(host=server.url)
         run = broadcast_run(numbers(120), messages_per_second=80, max_in_flight=4)
         assert counts_of(run.once()) == {"accepted": 120}
-    assert 1 <= server.stale <= 4  # those that were in flight before the first answer
+    assert 1 <= server.stale <= 4  # the messages in flight before the first answer
     assert len(turns) == len(server.requests) == 120 + server.stale
 
 
-def test_a_broadcast_on_a_right_clock_takes_one_turn_for_each(connect, turns):
+def test_with_a_correct_clock_each_message_takes_one_turn(connect, turns):
     with Server() as server:
         connect(host=server.url)
         assert counts_of(broadcast_run(numbers(30), messages_per_second=500).once()) == {"accepted": 30}

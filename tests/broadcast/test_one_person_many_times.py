@@ -1,4 +1,4 @@
-"""A list in which one person stands again and again, each time with other data."""
+"""A list that contains one number many times, each time with other data."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ def kept(*data: object) -> list[object]:
     return [one.data["of"] for one in taken if isinstance(one, Recipient)]
 
 
-def test_what_is_equal_counts_once_however_it_is_written() -> None:
+def test_equal_data_of_different_types_count_once() -> None:
     assert kept(1, 1.0, True, [1], (1,), [1.0], {"a": {1, 2}}, {"a": {2, 1}}) == [1, [1], (1,), {"a": {1, 2}}]
 
 
-def test_data_that_holds_itself_is_no_end_of_the_list() -> None:
+def test_data_that_contains_itself_does_not_end_the_list() -> None:
     endless: list[object] = []
     endless.append(endless)
     assert len(kept(endless, 1, endless, 2)) == 3
 
 
 @for_each("wrap", [int, str, lambda n: [n], lambda n: {"row": {"id": n}}])
-def test_twice_as_many_entries_take_twice_as_long(wrap) -> None:
+def test_the_time_for_duplicates_is_linear_in_the_number_of_entries(wrap) -> None:
     def seconds(count: int) -> float:
         entries = [{"phone": PERSON, "of": wrap(index)} for index in range(count)]
         before = time.process_time()
         assert sum(1 for _ in Recipients(entries)) == count
         return time.process_time() - before
 
-    # Compared with each other, forty times as many would take 1,600 times as long.
+    # If entries were compared in pairs, 40 times as many would take 1,600 times as long.
     assert seconds(10_000) < 400 * max(seconds(250), 0.001)

@@ -1,4 +1,4 @@
-"""The pace of a broadcast, by itself."""
+"""Unit tests of a broadcast's pace."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.tables import for_each
 
 
 def most_in(seconds, times):
-    """Give the most that left within so many seconds, wherever those begin."""
+    """Return the largest number of departures in any window of this many seconds."""
     most, first = 0, 0
     for last, at in enumerate(times):
         while at - times[first] >= seconds:
@@ -20,7 +20,7 @@ def most_in(seconds, times):
 
 
 def departures(pace, count, *, at_a_time=32, stall_at=None, stall=0.0):
-    """Give when each of many that wait for their turns gets it; at one of them the loop stands still."""
+    """Return the time of each turn; at turn ``stall_at`` the event loop blocks for ``stall`` seconds."""
     times = []
 
     async def work(left):
@@ -48,13 +48,13 @@ def test_no_second_has_more_turns_than_the_rate():
 
 
 @for_each("at_a_time", [1, 32])
-def test_turns_that_were_missed_are_not_made_up_for(at_a_time):
+def test_turns_missed_during_a_stall_are_not_caught_up(at_a_time):
     times = departures(Pace(200), 100, at_a_time=at_a_time, stall_at=50, stall=0.3)
-    # In no tenth of a second more than its share, the hundredth that late timers may make up for, and one.
+    # The share of 0.1 s, plus the 0.01 s that late timers may catch up, plus one.
     assert most_in(0.1, times) <= 20 + 2 + 1
 
 
-def test_one_that_comes_late_begins_anew():
+def test_after_an_idle_time_the_schedule_starts_again():
     async def run():
         pace = Pace(100)
         await pace.turn()
@@ -69,7 +69,7 @@ def test_one_that_comes_late_begins_anew():
     assert times[-1] - times[0] >= 9 / 100 - 0.02
 
 
-def test_without_a_rate_nobody_waits():
+def test_without_a_rate_turns_do_not_wait():
     async def run():
         pace = Pace(None)
         for _ in range(1000):
@@ -81,7 +81,7 @@ def test_without_a_rate_nobody_waits():
 
 
 def sizes(takes, **of_it):
-    """Give the sizes of batches each of whose messages is taken after so many seconds."""
+    """Return the batch sizes if each message of a batch takes this many seconds."""
     clock = [0.0]
     batch = BatchSize(**of_it, now=lambda: clock[0])
     given = []
@@ -91,13 +91,13 @@ def sizes(takes, **of_it):
     return given
 
 
-def test_a_batch_has_what_leaves_in_a_second():
+def test_a_batch_has_as_many_messages_as_leave_in_a_second():
     assert sizes([0.01] * 4, first=32, most=500) == [32, 64, 100, 100]
     assert sizes([0.5] * 3, first=80, most=500) == [80, 2, 2]
     assert sizes([3] * 3, first=80, most=500) == [80, 1, 1]
 
 
-def test_a_batch_is_never_larger_than_the_most_nor_than_twice_the_one_before():
+def test_a_batch_is_never_larger_than_the_maximum_or_twice_the_previous_one():
     assert sizes([0] * 5, first=4, most=25) == [4, 8, 16, 25, 25]
     assert sizes([0.1, 100, 0, 0, 0, 0], first=50, most=500) == [50, 10, 1, 2, 4, 8]
     assert sizes([0.1], first=900, most=500) == [500]

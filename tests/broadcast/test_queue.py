@@ -1,4 +1,4 @@
-"""Whose message is next, by itself: the order, one at a time to a number, what earlier tries have sent."""
+"""Unit tests of the queue: order, one message in flight per number, results of previous tries."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def queue_of(
     first_batch=100,
     message_for=lambda _: MESSAGE,
 ):
-    """Make a queue; its report stands at its side."""
+    """Make a queue with its report."""
     recipients = Recipients(entries)
     report, record = Report(recipients, kind="text"), record_in(store)
     accepted = AcceptedMessages(
@@ -57,7 +57,7 @@ def queue_of(
 
 
 async def soon(waiting):
-    """Give what is waited for, ``"waits"`` if it is not there at once."""
+    """Return the awaitable's result, or ``"waits"`` if it is not ready at once."""
     task = asyncio.ensure_future(waiting)
     for _ in range(5):
         await asyncio.sleep(0)
@@ -81,7 +81,7 @@ def delivery(request):
     return request.param
 
 
-def test_they_come_in_the_lists_order_and_then_nobody(delivery, store):
+def test_recipients_are_taken_in_the_lists_order_and_then_none(delivery, store):
     async def run():
         queue = queue_of(people, delivery=delivery, store=store)
         return [number_of(await queue.take()) for _ in range(5)]
@@ -90,7 +90,7 @@ def test_they_come_in_the_lists_order_and_then_nobody(delivery, store):
     assert asyncio.run(run()) == [*people, None]
 
 
-def test_a_number_has_one_in_flight_and_the_others_overtake(delivery, store):
+def test_a_number_has_one_message_in_flight_and_other_numbers_overtake_the_next(delivery, store):
     async def run():
         one, two = numbers(2)
         entries = [{"phone": one, "n": 0}, {"phone": one, "n": 1}, {"phone": one, "n": 2}, {"phone": two}]
@@ -109,7 +109,7 @@ def test_a_number_has_one_in_flight_and_the_others_overtake(delivery, store):
     asyncio.run(run())
 
 
-def test_no_more_wait_behind_others_than_there_is_room(store):
+def test_at_most_room_messages_wait_behind_one_in_flight(store):
     async def run():
         made = []
         one = numbers(1)[0]
@@ -122,7 +122,7 @@ def test_no_more_wait_behind_others_than_there_is_room(store):
     assert asyncio.run(run()) == 1 + 5
 
 
-def test_closed_it_gives_out_nobody_who_waits_included():
+def test_a_closed_queue_gives_no_more_recipients_and_ends_waiting_takes():
     async def run():
         one = numbers(1)[0]
         queue = queue_of([{"phone": one, "n": n} for n in range(3)])
@@ -135,7 +135,7 @@ def test_closed_it_gives_out_nobody_who_waits_included():
     assert asyncio.run(run()) == [None, None]
 
 
-def test_who_gets_no_message_is_counted(store):
+def test_recipients_that_get_no_message_are_counted_by_reason(store):
     previous = record_in(store)
     accepted, refused, unknown, other = numbers(4)
     for number, outcome in ((accepted, "accepted"), (refused, "refused"), (unknown, "unknown")):
@@ -165,7 +165,7 @@ def test_who_gets_no_message_is_counted(store):
     ]
 
 
-def test_at_most_once_what_is_given_out_is_on_record_and_what_has_not_left_is_withdrawn(store):
+def test_at_most_once_messages_taken_are_recorded_and_unsent_ones_are_withdrawn(store):
     async def run():
         one, *others = numbers(4)
         entries = [{"phone": one, "n": 0}, {"phone": one, "n": 1}, *others]
@@ -184,7 +184,7 @@ def test_at_most_once_what_is_given_out_is_on_record_and_what_has_not_left_is_wi
 
 
 @for_each("kept", [True, False])
-def test_at_least_once_or_without_a_record_nothing_is_intended(kept, store):
+def test_no_intent_is_recorded_at_least_once_or_without_a_record(kept, store):
     async def run():
         queue = queue_of(
             numbers(3),
@@ -198,7 +198,7 @@ def test_at_least_once_or_without_a_record_nothing_is_intended(kept, store):
     assert "intended" not in store.text
 
 
-def test_what_could_not_be_intended_is_not_given_out_and_withdrawn(store):
+def test_messages_whose_intent_cannot_be_recorded_are_not_taken_but_withdrawn(store):
     async def run():
         queue = queue_of(numbers(3), store=store, delivery="at_most_once")
         store.fail(OSError("Broken pipe"))
@@ -209,7 +209,7 @@ def test_what_could_not_be_intended_is_not_given_out_and_withdrawn(store):
     assert asyncio.run(run()) == numbers(3)
 
 
-def test_what_waits_behind_others_and_is_intended_is_no_more_than_a_batch(store):
+def test_at_most_a_few_batches_of_waiting_messages_are_intended(store):
     async def run():
         one, *others = numbers(30)
         entries = [{"phone": one, "n": n} for n in range(100)] + others

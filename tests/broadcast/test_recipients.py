@@ -27,7 +27,7 @@ from tests.tables import for_each
 from tests.task_runs import numbers
 
 LI, ANA = "8614718004557", "5511912345678"
-# Python does not write or read such numbers.
+# Python refuses to convert such numbers to and from text.
 HUGE, MINUS_HUGE = 10**5000, -(10**5000)
 HUGE_JSON = f"[{'9' * 5000}]"
 
@@ -37,7 +37,7 @@ LONG = f"['{'1' * 1_000_000}']"
 
 @attrs.define
 class Lazy:
-    """As Airflow's, which is made with attrs too."""
+    """A stub for Airflow's lazy XCom sequence, which is an attrs class, too."""
 
     entries: list
     slices: list = attrs.Factory(list)
@@ -94,12 +94,12 @@ class Lazy:
         (f"{LI}，{ANA}", [LI, ANA]),
     ],
 )
-def test_recipients_in_every_form_are_a_list(given, entries):
+def test_recipients_in_every_accepted_form_become_a_list(given, entries):
     assert list(recipient_list(given)) == entries
 
 
 @for_each("text", ["a,b", "a;b", "a\nb", " a ,\n b;\n", "a,,b"])
-def test_a_text_is_taken_apart_at_commas_semicolons_and_lines(text):
+def test_a_string_is_split_at_commas_semicolons_and_line_breaks(text):
     assert [entry.strip() for entry in recipient_list(text)] == ["a", "b"]
 
 
@@ -110,7 +110,7 @@ def test_a_lazy_sequence_is_fetched_a_thousand_at_a_time():
 
 
 @for_each("given", [None, True, 1.5, object(), (number for number in [LI])])
-def test_what_is_none_of_these_is_refused_by_its_type(given):
+def test_recipients_of_another_type_are_refused_and_the_error_names_the_type(given):
     with pytest.raises(InvalidMessageError) as caught:
         recipient_list(given, "exclude")
     assert str(caught.value) == (
@@ -119,15 +119,15 @@ def test_what_is_none_of_these_is_refused_by_its_type(given):
 
 
 @for_each("text", ["[", "{'phone': x}", "[1,,]", "{{ x }}", "[open('x')]", HUGE_JSON, DEEP, LONG])
-def test_what_begins_like_json_and_is_none_is_refused_with_a_hint(text):
+def test_a_string_that_starts_like_json_but_is_invalid_is_refused_with_a_hint(text):
     with pytest.raises(InvalidMessageError, match=r"must be JSON.*recipients=load\(\).*\| tojson"):
         recipient_list(text)
 
 
-# --- excluded ---------------------------------------------------------------------------------------------
+# --- exclude ----------------------------------------------------------------------------------------------
 
 
-def test_that_nothing_came_of_those_to_exclude_is_an_error():
+def test_exclude_none_is_refused():
     with pytest.raises(InvalidMessageError, match="exclude: None given, which would message all recipients"):
         excluded_numbers(None)
 
@@ -167,7 +167,7 @@ OBJECTS = [
         (Lazy([LI]), r"Lazy given; pass it by itself, not in a list; \.concat\(\) joins the outputs of sev"),
     ],
 )
-def test_an_object_in_a_list_is_refused_with_what_to_give(entry, told):
+def test_an_object_in_a_list_is_refused_and_the_error_says_what_to_pass(entry, told):
     (found,) = Recipients([entry])
     assert re.match(rf"recipients\[0\]: must be a number or a dict with phone, {told}", found.problem)
     with pytest.raises(InvalidMessageError, match=told):
@@ -175,36 +175,36 @@ def test_an_object_in_a_list_is_refused_with_what_to_give(entry, told):
 
 
 @for_each(("given", "told"), OBJECTS)
-def test_an_object_alone_is_refused_with_what_to_give(given, told):
+def test_an_object_as_recipients_is_refused_and_the_error_says_what_to_pass(given, told):
     with pytest.raises(InvalidMessageError, match=f"dicts with phone, in a list; {told}"):
         recipient_list(given)
 
 
 @for_each("given", ["", "  ", ",", " ;\n,", [], "[]"])
-def test_nobody_is_excluded(given):
+def test_an_empty_exclude_excludes_no_recipient(given):
     assert excluded_numbers(given) == frozenset()
 
 
-def test_the_excluded_are_known_by_their_digits():
+def test_excluded_numbers_are_compared_by_their_digits():
     assert excluded_numbers(["+86 147-1800-4557", {"phone": int(ANA), "since": 1}]) == {LI, ANA}
 
 
 @for_each("wrong", ["12", None, {"name": "x"}, True, "nobody", HUGE, pd.NA, [LI, ANA]])
-def test_a_wrong_one_among_them_is_an_error_with_its_place(wrong):
+def test_an_invalid_number_in_exclude_is_an_error_with_its_position(wrong):
     with pytest.raises(InvalidMessageError, match=r"^exclude\[1\](\.phone)?: "):
         excluded_numbers([LI, wrong])
 
 
-# --- who gets a message -----------------------------------------------------------------------------------
+# --- valid and invalid entries ----------------------------------------------------------------------------
 
 
-def test_each_is_given_with_place_digits_and_data():
+def test_each_recipient_has_its_position_digits_and_data():
     people = Recipients(["+86 147-1800-4557", {"phone": ANA, "name": "Ana"}])
     assert list(people) == [Recipient(0, LI, 0, {}), Recipient(1, ANA, 0, {"phone": ANA, "name": "Ana"})]
     assert (len(people), people.excluded, people.duplicates) == (2, 0, 0)
 
 
-def test_one_that_is_wrong_is_given_as_such():
+def test_an_invalid_entry_becomes_an_invalid_recipient():
     people = list(Recipients([LI, "+86 12", {"name": "x"}, ANA]))
     assert [type(one) for one in people] == [Recipient, InvalidRecipient, InvalidRecipient, Recipient]
     assert people[1] == InvalidRecipient(1, "recipients[1]: 7 to 14 digits, 4 given (+8…12)", "8612", "+8…12")
@@ -236,7 +236,7 @@ def test_one_that_is_wrong_is_given_as_such():
         *[f"{LI}/{ANA}", "1234567 7654321"],
     ],
 )
-def test_whatever_stands_in_the_list_only_it_is_wrong(wrong):
+def test_an_invalid_entry_does_not_affect_the_others(wrong):
     people = list(Recipients([LI, wrong, ANA]))
     assert [type(one) for one in people] == [Recipient, InvalidRecipient, Recipient]
     assert people[1].problem.startswith("recipients[1]")
@@ -244,12 +244,12 @@ def test_whatever_stands_in_the_list_only_it_is_wrong(wrong):
     assert LI not in people[1].problem
 
 
-def test_a_number_in_a_key_is_not_shown():
+def test_the_error_does_not_show_a_number_in_a_key():
     (one,) = Recipients([{LI: "Li"}])
     assert one.problem == "recipients[0]: a dict needs the key 'phone'; its keys are '86…57'"
 
 
-def test_several_in_one_entry_are_refused_with_the_advice_for_a_list():
+def test_several_numbers_in_one_entry_are_refused_with_the_advice_for_a_list():
     (one,) = Recipients([f"{LI},{ANA}"])
     assert one.problem == (
         "recipients[0]: one phone number, several given (86…78); give each as a separate entry"
@@ -257,7 +257,7 @@ def test_several_in_one_entry_are_refused_with_the_advice_for_a_list():
 
 
 @for_each("dtype", ["float16", "float32"])
-def test_an_array_that_has_lost_digits_is_refused(dtype):
+def test_an_array_whose_float_type_loses_digits_is_refused(dtype):
     for given in (np.array([4.2e4], dtype=dtype), pd.Series([4.2e4], dtype=dtype)):
         with pytest.raises(InvalidMessageError, match=f"an array of {dtype} given.*lost digits"):
             recipient_list(given)
@@ -268,7 +268,7 @@ def test_a_table_is_refused_with_a_hint():
         recipient_list(pd.DataFrame({"phone": [LI]}))
 
 
-# --- the same person under two spellings ------------------------------------------------------------------
+# --- duplicates and two spellings of a number---------------------------------------------------------------
 
 SPELLINGS = [
     ("+52 55 1234 5678", "5215512345678"),
@@ -278,7 +278,7 @@ SPELLINGS = [
 
 
 @for_each(("one", "other"), SPELLINGS + [pair[::-1] for pair in SPELLINGS])
-def test_another_spelling_is_the_same_person(one, other):
+def test_another_spelling_of_a_number_is_a_duplicate(one, other):
     people = Recipients([one, LI], excluded_numbers([other]))
     assert [found.number for found in people] == [LI]
     assert people.excluded == 1
@@ -292,13 +292,13 @@ def test_another_spelling_is_the_same_person(one, other):
     assert found[0].person == found[1].person
 
 
-def test_equal_ones_count_once_however_the_number_is_written():
+def test_equal_entries_count_once_in_every_spelling_of_the_number():
     people = Recipients([LI, f"+{LI}", int(LI), {"phone": LI}, f"00{LI}"])
     assert [one.position for one in people] == [0]
     assert people.duplicates == 4
 
 
-def test_a_number_with_other_data_is_another_message_in_order():
+def test_a_number_with_other_data_is_another_message_with_the_next_occurrence():
     people = Recipients([{"phone": LI, "n": n} for n in (1, 2, 1, 3)])
     assert [(one.position, one.occurrence) for one in people] == [(0, 0), (1, 1), (3, 2)]
     assert people.duplicates == 1
@@ -308,21 +308,21 @@ def test_a_number_with_other_data_is_another_message_in_order():
     "make",
     [lambda: float("nan"), lambda: Decimal("nan"), lambda: [float("nan")], lambda: np.array([1.0, np.nan])],
 )
-def test_gaps_and_arrays_differ_only_by_what_they_are(make):
+def test_equal_nans_and_arrays_in_data_are_duplicates(make):
     people = Recipients([{"phone": LI, "n": make(), "of": {"n": make()}} for _ in range(2)])
     assert [one.position for one in people] == [0]
     assert people.duplicates == 1
     assert len(list(Recipients([{"phone": LI, "n": make()}, {"phone": LI, "n": 1.0}]))) == 2
 
 
-def test_an_excluded_one_is_counted_as_such_and_not_as_repeated():
+def test_an_excluded_number_that_is_repeated_is_not_counted_as_a_duplicate():
     people = Recipients([LI, LI, ANA], frozenset({LI}))
     assert [one.number for one in people] == [ANA]
     assert (people.excluded, people.duplicates) == (2, 0)
 
 
 @for_each("seed", range(20))
-def test_none_is_forgotten_and_none_is_given_twice(seed):
+def test_of_random_lists_each_different_entry_is_given_once(seed):
     chance = random.Random(seed)
     pool = numbers(60)
     entries = [{"phone": chance.choice(pool), "n": chance.randrange(3)} for _ in range(chance.randrange(300))]
@@ -336,7 +336,7 @@ def test_none_is_forgotten_and_none_is_given_twice(seed):
     assert {occurrence for _, occurrence in keys} <= {0, 1, 2}
 
 
-def test_a_long_list_with_repeats_is_told_apart():
+def test_a_long_list_with_repeated_numbers_keeps_each_different_entry():
     people = numbers(5_000)
     entries = [{"phone": number, "n": round_} for round_ in (0, 1, 0) for number in people]
     recipients = Recipients(entries)
@@ -358,12 +358,12 @@ def test_each_entry_is_read_once():
     assert Entry.read == 1000
 
 
-def test_a_long_list_of_different_numbers_is_all_given():
+def test_a_long_list_of_different_numbers_is_given_completely():
     people = numbers(20_000)
     assert [one.number for one in Recipients(people)] == people
 
 
-def test_no_entry_is_read_twice():
+def test_each_entry_of_a_repeated_number_is_read_once():
     class Row(dict):
         reads = 0
 
@@ -382,11 +382,11 @@ def test_no_entry_is_read_twice():
     ("table", "rows"),
     [
         (pd.DataFrame({"phone": [LI]}), '.to_dict("records")'),
-        (SimpleNamespace(columns=["phone"], to_dicts=list, to_dict=dict), ".to_dicts()"),  # as polars' is
-        (SimpleNamespace(columns=["phone"], to_pylist=list), ".to_pylist()"),  # as pyarrow's is
+        (SimpleNamespace(columns=["phone"], to_dicts=list, to_dict=dict), ".to_dicts()"),  # like polars
+        (SimpleNamespace(columns=["phone"], to_pylist=list), ".to_pylist()"),  # like pyarrow
     ],
 )
-def test_of_a_table_it_is_said_how_its_rows_become_dicts(table, rows):
+def test_the_error_of_a_table_says_how_to_convert_its_rows_to_dicts(table, rows):
     with pytest.raises(InvalidMessageError) as caught:
         recipient_list(table)
     assert str(caught.value) == f"recipients: a table given; give its rows as dicts ({rows})"

@@ -1,4 +1,4 @@
-"""A message filled in for each recipient. What arrives is tested with the broadcast operator."""
+"""A message rendered for each recipient. What is sent is tested with the broadcast operator."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ def filled(fields, data=None, **others):
     return message(fields, **others).fields_for(Recipient(0, LI, 0, data or {}))
 
 
-# --- what is filled in ------------------------------------------------------------------------------------
+# --- what is rendered -------------------------------------------------------------------------------------
 
 
-def test_each_text_to_any_depth_is_filled_in_and_all_else_stays():
+def test_each_string_at_any_depth_is_rendered_and_other_values_are_unchanged():
     fields = {
         "interactive": {
             "type": "button",
@@ -58,14 +58,14 @@ def test_keys_are_never_rendered():
     assert filled({"text": {"{{ 1 }}": "{{ 2 }}"}}) == {"text": {"{{ 1 }}": "2"}}
 
 
-def test_a_message_without_jinja_is_the_same_for_all():
+def test_a_message_without_jinja_is_the_same_for_all_recipients():
     same = message({"text": {"body": "x"}, "reply_to": None})
     assert not same.is_personal
     assert same.same_for_all == {"text": {"body": "x"}}
     assert message({"text": {"body": "{{ recipient.phone }}"}}).is_personal
 
 
-def test_what_it_was_made_of_is_left_as_it_was():
+def test_rendering_does_not_change_the_fields_or_the_recipients_data():
     fields = {"text": {"body": "{{ recipient.phone }}"}}
     for data in ({"a": 1}, {"a": 2}):
         filled(fields, data)
@@ -73,7 +73,7 @@ def test_what_it_was_made_of_is_left_as_it_was():
     assert fields == {"text": {"body": "{{ recipient.phone }}"}}
 
 
-def test_one_recipients_data_are_not_the_nexts():
+def test_one_recipients_data_are_not_visible_to_the_next():
     personal = message({"text": "{{ recipient.name | default('?') }}"})
     first = personal.fields_for(Recipient(0, LI, 0, {"name": "Li"}))
     second = personal.fields_for(Recipient(1, LI, 0, {}))
@@ -90,11 +90,11 @@ def test_one_recipients_data_are_not_the_nexts():
         ({"message": literal({"text": "x"})}, "text"),
     ],
 )
-def test_its_type_is_known_before_it_is_filled_in(fields, kind):
+def test_the_messages_type_is_known_before_it_is_rendered(fields, kind):
     assert message(fields).kind == kind
 
 
-def test_a_message_that_is_jinja_as_a_whole_is_no_error_of_ours():
+def test_a_message_that_is_one_jinja_expression_is_checked_when_it_is_rendered():
     personal = message({"message": "{{ shared.found }}"}, shared={"found": {"text": "x"}})
     with pytest.raises(InvalidMessageError, match=r"message: .*shared\.found is no text"):
         personal.fields_for(Recipient(0, LI, 0, {}))
@@ -103,21 +103,21 @@ def test_a_message_that_is_jinja_as_a_whole_is_no_error_of_ours():
 # --- names ------------------------------------------------------------------------------------------------
 
 
-def test_recipient_and_shared_stand_beside_the_context():
+def test_recipient_and_shared_are_available_with_the_context():
     fields = {"text": "{{ recipient.phone }} {{ shared.news }} {{ ds }}"}
     assert filled(fields, context={"ds": "2026-07-01"}, shared={"news": "x"}) == {
         "text": f"{LI} x 2026-07-01"
     }
 
 
-def test_they_win_over_names_of_the_context():
+def test_recipient_and_shared_have_precedence_over_the_context():
     context = {"recipient": "other", "shared": {"news": "other"}}
     assert filled(
         {"text": "{{ recipient.phone }} {{ shared.news }}"}, context=context, shared={"news": "x"}
     ) == {"text": f"{LI} x"}
 
 
-def test_globals_of_the_environment_stand_behind_the_context():
+def test_the_context_has_precedence_over_globals_of_the_environment():
     env = environment()
     env.globals |= {"greet": lambda: "hello", "ds": "of the environment"}
     assert filled({"text": "{{ greet() }} {{ ds }}"}, env=env, context={"ds": "x"}) == {"text": "hello x"}
@@ -136,7 +136,7 @@ def test_a_file_may_extend_and_include_others():
 
 
 @for_each("text", ["{{ recipient", "{% if %}", "{{ x | no_such_filter }}", "gone.j2"])
-def test_what_can_not_be_compiled_is_an_error_when_it_is_made(text):
+def test_a_template_that_cannot_be_compiled_is_an_error_before_any_recipient(text):
     with pytest.raises(InvalidMessageError, match=r"^interactive\.body\.text: "):
         message({"interactive": {"body": {"text": text}}})
 
@@ -149,7 +149,7 @@ def test_what_can_not_be_compiled_is_an_error_when_it_is_made(text):
         ("{{ 1 / 0 }}", "division by zero"),
     ],
 )
-def test_what_can_not_be_filled_in_is_an_error_of_the_one_recipient(text, words):
+def test_a_rendering_error_affects_only_its_recipient(text, words):
     personal = message({"text": {"body": text}})
     with pytest.raises(InvalidMessageError) as caught:
         personal.fields_for(Recipient(0, LI, 0, {"x": 1}))
@@ -158,7 +158,7 @@ def test_what_can_not_be_filled_in_is_an_error_of_the_one_recipient(text, words)
 
 
 class LikePolars:
-    """A data frame with an error of its own for a column that is not there, as those of polars have."""
+    """A data frame with a special error for a missing column, like polars."""
 
     columns = ("name",)
 
@@ -191,7 +191,7 @@ class LikePolars:
         ("{{ shared.rows[3] }}", "the list has no element 3"),
     ],
 )
-def test_a_name_that_is_not_there_is_named_with_those_that_are(text, words):
+def test_the_error_of_a_missing_name_lists_the_available_names(text, words):
     frame = pandas.DataFrame({"name": ["Li", None]})
     shared = {"frame": frame, "polars": LikePolars(), "rows": [{"a": 1}]}
     wide = {f"c{n}": n for n in range(60)}
@@ -213,7 +213,7 @@ def test_an_error_shows_no_whole_number():
 
 
 @for_each("name", ["items", "keys", "values", "get", "pop", "update", "copy"])
-def test_data_win_over_a_dicts_methods(name):
+def test_data_have_precedence_over_the_methods_of_dict(name):
     data = {name: "own", "more": {name: 1}}
     text = f"{{{{ recipient.{name} }}}} {{{{ recipient['{name}'] }}}} {{{{ recipient.more | string }}}}"
     assert filled({"text": text}, data) == {"text": f"own own {{'{name}': 1}}"}
@@ -221,12 +221,12 @@ def test_data_win_over_a_dicts_methods(name):
         assert name in filled({"text": f"{{{{ {each} }}}}"}, data)["text"]
 
 
-def test_data_are_attributes_for_pythons_code_too():
+def test_data_are_attributes_in_python_code_too():
     assert RecipientData({"name": "own"}, phone=LI).name == "own"
     assert not hasattr(RecipientData({}, phone=LI), "name")
 
 
-def test_without_such_data_the_methods_are_there():
+def test_the_methods_of_dict_are_available_if_no_data_has_their_name():
     assert filled({"text": "{{ recipient.get('name', 'you') }}"}) == {"text": "you"}
     assert filled({"text": "{% for k, v in recipient.items() %}{{ k }}{% endfor %}"}) == {"text": "phone"}
 
@@ -241,12 +241,12 @@ def test_without_such_data_the_methods_are_there():
         ("{{ recipient.orders[1].items }}", "6"),
     ],
 )
-def test_that_holds_of_what_stands_inside_too(text, expected):
+def test_nested_data_have_precedence_over_the_methods_of_dict(text, expected):
     data = {"address": {"items": 3, "more": {"keys": 4}}, "orders": [{"items": 5}, {"items": 6}]}
     assert filled({"text": text}, data) == {"text": expected}
 
 
-def test_the_phone_is_always_digits():
+def test_recipient_phone_is_always_digits():
     assert filled({"text": "{{ recipient.phone }}"}, {"phone": "+86 147-1800-4557"}) == {"text": LI}
 
 
@@ -254,7 +254,7 @@ def test_the_phone_is_always_digits():
 
 
 class Asked:
-    """Counts the questions it is asked."""
+    """Records the names that are looked up."""
 
     def __init__(self):
         self.questions = []
@@ -277,7 +277,7 @@ class Asked:
 
 
 def asked_by(text, name="ti", times=3):
-    """Give what is asked of an object of the context when a text is filled in several times, and the last."""
+    """Render a text several times; return the look-ups of a context object and the last result."""
     asked = Asked()
     context = {"var": {"value": asked}} if name == "var" else {name: asked}
     personal = message({"text": text}, context=context)
@@ -302,21 +302,23 @@ def asked_by(text, name="ti", times=3):
         ("{{ ti.try_number }}", "ti", ["try_number"], "<try_number>"),
     ],
 )
-def test_what_airflow_looks_up_is_looked_up_once(text, name, questions, result):
+def test_variables_connections_and_xcoms_are_looked_up_once(text, name, questions, result):
     assert asked_by(text, name) == (questions, result)
 
 
-def test_what_is_not_there_is_not_looked_up_again():
+def test_a_missing_variable_is_not_looked_up_again():
     questions, error = asked_by("{{ var.value.gone }}", "var")
     assert questions == ["gone"]
-    assert not isinstance(error, InvalidMessageError)  # it may pass, and a retry of the task may help
+    assert not isinstance(
+        error, InvalidMessageError
+    )  # the error may be temporary, so a retry of the task may help
 
 
-def test_what_nobody_asks_for_is_not_looked_up():
+def test_an_unused_variable_is_not_looked_up():
     assert asked_by("{{ recipient.phone }}")[0] == []
 
 
-def test_the_context_itself_is_left_as_it_was():
+def test_rendering_does_not_change_the_context():
     ti = SimpleNamespace(xcom_pull=lambda task_ids: 1)
     context = {"ti": ti, "var": {"value": ti}}
     filled({"text": "{{ ti.xcom_pull('x') }}"}, context=context)

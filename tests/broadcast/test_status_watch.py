@@ -1,4 +1,4 @@
-"""How long the messages of a broadcast are waited for: a receiver that runs is asked."""
+"""How long a broadcast waits for its messages' statuses, with a running receiver."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from tests.receiver.running import status_push
 
 
 @pytest.mark.usefixtures("pushed_to_receiver")
-def test_each_message_has_its_own_time(monkeypatch):
-    """A fallback that goes out during the wait gives the others no more time."""
+def test_each_message_has_a_separate_wait(monkeypatch):
+    """A fallback sent during the wait does not extend the wait for the other messages."""
     monkeypatch.setattr(status_watch, "EVERY", 0.05)
     clock = SimpleNamespace(now=0.0, monotonic=lambda: clock.now)
     monkeypatch.setattr(status_watch, "time", clock)
@@ -45,7 +45,9 @@ def test_each_message_has_its_own_time(monkeypatch):
 SAME_ID = "can't be waited for: Itniotech gave another message the same id"
 
 
-def test_one_id_stands_for_one_message_also_once_that_has_arrived(pushed_to_receiver, receiver):
+def test_a_second_message_with_the_same_id_is_refused_also_after_the_first_is_delivered(
+    pushed_to_receiver, receiver
+):
     receiver.push(status_push("a", "delivered"))
     settled = []
 

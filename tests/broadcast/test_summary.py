@@ -1,4 +1,4 @@
-"""The report of a broadcast, by itself: counts, words, and the summary for XCom."""
+"""Unit tests of a broadcast's report: counts, log texts, and the summary for XCom."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def report_of(count, **options):
     return Report(Recipients(numbers(count)), kind="text", **options)
 
 
-def test_it_counts_each_message_once_and_what_is_left():
+def test_the_report_counts_each_message_once_and_those_left():
     report = report_of(10)
     report.add_accepted(RECEIPT)
     report.add_previously_accepted(
@@ -42,12 +42,12 @@ def test_it_counts_each_message_once_and_what_is_left():
     assert json.loads(json.dumps(report.summary())) == report.summary()
 
 
-def test_nobody_is_nobody():
+def test_a_report_without_recipients_says_nothing_to_send():
     assert report_of(0).describe() == "0 recipients: nothing to send"
     assert report_of(0).describe_progress().endswith("; 0.0 messages/s")
 
 
-def test_receipts_are_kept_where_asked_for_those_of_earlier_tries_too():
+def test_keep_receipts_keeps_receipts_also_of_previous_tries():
     report = report_of(2, keep_receipts=True)
     report.add_accepted(RECEIPT)
     report.add_previously_accepted(RecordedOutcome(("86139", 0), "accepted", "b" * 32, 1693813991), "86139")
@@ -63,7 +63,7 @@ def test_receipts_are_kept_where_asked_for_those_of_earlier_tries_too():
     assert "receipts" not in report_of(2).summary()
 
 
-def test_it_lists_the_first_1000_failures_and_counts_all(caplog):
+def test_the_summary_lists_the_first_1000_failures_and_counts_all(caplog):
     report = report_of(2000)
     for position in range(1500):
         report.add_failure("refused", position, "4557", -114, "text is empty")
@@ -84,7 +84,7 @@ def test_it_lists_the_first_1000_failures_and_counts_all(caplog):
 
 
 @for_each(("length", "kept"), [(160, 160), (161, 160), (10_000, 160)])
-def test_a_reason_is_cut_at_160_characters(length, kept):
+def test_a_reason_is_truncated_to_160_characters(length, kept):
     report = report_of(1)
     report.add_failure("invalid", 0, "", None, "x" * length)
     (failure,) = report.summary()["failures"]
@@ -92,7 +92,7 @@ def test_a_reason_is_cut_at_160_characters(length, kept):
     assert failure["reason"].endswith("…") == (length > 160)
 
 
-def test_one_reason_counts_once_whatever_the_place_and_the_number():
+def test_equal_reasons_are_grouped_despite_other_positions_and_numbers():
     report = report_of(4)
     for position, number in enumerate(("86…57", "55…78")):
         report.add_failure(
