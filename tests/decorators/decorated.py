@@ -1,4 +1,4 @@
-"""Tasks made by ``@task.whatsapp``, as DAG authors make them."""
+"""Tasks made with ``@task.whatsapp``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ NUMBER = "+86 147-1800-4557"
 
 
 def made(function, *args, recipient=NUMBER, default_args=None, **parameters):
-    """Make a function a task in a DAG, as a DAG author does, and give its operator."""
+    """Decorate a function in a DAG, as a DAG author does, and return its operator."""
     called = parameters.pop("called", {})
     if recipient is not None:
         parameters["recipient"] = recipient
@@ -22,7 +22,7 @@ def made(function, *args, recipient=NUMBER, default_args=None, **parameters):
 
 
 def run(function, *args, context=None, **parameters):
-    """Run such a task as Airflow does: its fields are rendered, then it is executed."""
+    """Run a decorated function as Airflow does: render its fields, then execute it."""
     operator = made(function, *args, **parameters)
     context = {"dag": operator.dag, "task": operator, "params": {}, **(context or {})}
     operator.render_template_fields(context)

@@ -36,7 +36,7 @@ def test_a_function_may_be_an_async_def(to, sandbox):
 
 
 class Report:
-    """A callable whose call is an async def."""
+    """A callable object with an async ``__call__``."""
 
     __name__ = "report"
 
@@ -44,7 +44,7 @@ class Report:
         return "hello"
 
 
-def test_so_may_an_objects_call(sandbox):
+def test_a_function_may_return_the_coroutine_of_a_callable_object(sandbox):
     def report():
         return Report()()
 
@@ -53,7 +53,7 @@ def test_so_may_an_objects_call(sandbox):
 
 
 @for_each("to", [{"recipient": NUMBER}, {"recipient": None, "recipients": [NUMBER]}])
-def test_what_an_async_def_forgets_or_raises_is_told(to, sandbox):
+def test_a_missing_return_and_exceptions_of_an_async_def_are_reported(to, sandbox):
     with pytest.raises(AirflowFailException, match="report returned None: is a return missing"):
         run(asynchronously(None), **to)
     with pytest.raises(ValueError, match="no rows"):
@@ -63,7 +63,7 @@ def test_what_an_async_def_forgets_or_raises_is_told(to, sandbox):
     assert sandbox.requests == []
 
 
-def test_a_mapped_async_def_sends_for_each(sandbox):
+def test_a_mapped_async_def_sends_one_message_per_map_index(sandbox):
     with DAG("report", schedule=None):
         mapped = (
             task.whatsapp(recipient=NUMBER)(asynchronously("hello team")).expand(team=["a", "b"]).operator
@@ -80,7 +80,7 @@ class Hostile:
     __repr__ = __str__
 
 
-def test_what_a_function_returns_is_checked_without_being_written(sandbox):
+def test_a_return_value_whose_str_raises_is_an_invalid_message(sandbox):
     with pytest.raises(AirflowFailException, match="InvalidMessageError"):
         run(returns({"text": {"body": [Hostile()]}}), recipient=None, recipients=[NUMBER])
     assert sandbox.requests == []

@@ -1,4 +1,4 @@
-"""``@task.whatsapp`` sends what a function returns."""
+"""``@task.whatsapp`` sends the message that a function returns."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.tables import for_each
 pytestmark = pytest.mark.usefixtures("connection")
 
 
-def test_airflow_is_told_of_it():
+def test_the_decorator_is_registered_in_the_provider_info():
     path = f"{whatsapp_task.__module__}.{whatsapp_task.__qualname__}"
     assert get_provider_info()["task-decorators"] == [{"name": "whatsapp", "class-name": path}]
     operator = made(returns("x"))
@@ -55,17 +55,17 @@ def test_a_message_field_is_an_error_when_the_dag_is_parsed(name):
         ({"delivery": "twice"}, "delivery: must be one of"),
     ],
 )
-def test_any_other_mistake_is_an_error_when_the_dag_is_parsed(parameters, sentence):
+def test_an_invalid_parameter_is_an_error_when_the_dag_is_parsed(parameters, sentence):
     with pytest.raises((InvalidMessageError, InvalidParameterError), match=sentence):
         made(returns("x"), **parameters)
 
 
-def test_it_needs_a_recipient():
+def test_a_recipient_is_required():
     with pytest.raises(Exception, match="recipient"), DAG("report", schedule=None):
         task.whatsapp()(returns("x"))()
 
 
-def test_a_text_is_sent_and_its_receipt_returned(sandbox):
+def test_a_returned_text_is_sent_and_the_task_returns_its_receipt(sandbox):
     receipt = run(returns("42 rows"))
     (message,) = sandbox.messages
     assert (message.recipient, message.type, message.text) == ("8614718004557", "text", "42 rows")
@@ -74,10 +74,10 @@ def test_a_text_is_sent_and_its_receipt_returned(sandbox):
 
 
 class Words(str):
-    """A text of a library's own kind."""
+    """A library's subclass of str."""
 
 
-def test_a_text_of_a_librarys_own_kind_is_a_text(sandbox):
+def test_a_returned_subclass_of_str_is_sent_as_a_text(sandbox):
     run(returns(Words("42 rows")))
     assert sandbox.messages[0].text == "42 rows"
 
@@ -94,7 +94,7 @@ def test_a_text_of_a_librarys_own_kind_is_a_text(sandbox):
         ({"template": {"name": "daily", "language": {"code": "en"}}}, "template"),
     ],
 )
-def test_a_dict_is_a_message(returned, kind, sandbox):
+def test_a_returned_dict_is_sent_as_a_message(returned, kind, sandbox):
     run(returns(returned))
     (message,) = sandbox.messages
     assert message.type == kind
@@ -102,7 +102,7 @@ def test_a_dict_is_a_message(returned, kind, sandbox):
         assert message.text.startswith(("42 rows", "daily"))
 
 
-def test_a_reply_may_be_named_in_the_dict_or_beside_it(sandbox):
+def test_reply_to_may_be_in_the_dict_or_a_parameter(sandbox):
     run(returns({"text": "x", "reply_to": "wamid.1"}))
     run(returns({"text": "x"}), reply_to="wamid.{{ params.id }}", context={"params": {"id": 2}})
     run(returns("x"), reply_to="wamid.3")
@@ -111,7 +111,7 @@ def test_a_reply_may_be_named_in_the_dict_or_beside_it(sandbox):
 
 
 @for_each("jinja", ["{{ 7 * 7 }}", "{% if %}", "{{ no_such_name }}", "{# x #}", "report.j2"])
-def test_what_is_returned_is_never_run_as_jinja(jinja, sandbox):
+def test_a_returned_message_is_never_rendered_as_jinja(jinja, sandbox):
     run(returns(jinja))
     run(returns({"text": jinja}))
     run(returns({"interactive": reply_buttons(jinja, {"a": "A"})}))
@@ -127,7 +127,7 @@ def test_nothing_is_sent_before_the_function_returns(sandbox):
     assert sandbox.requests == []
 
 
-def test_it_is_called_with_its_arguments_rendered(sandbox):
+def test_the_functions_arguments_are_rendered(sandbox):
     def report(team, *, rows):
         return f"{team}: {rows}"
 
@@ -135,7 +135,7 @@ def test_it_is_called_with_its_arguments_rendered(sandbox):
     assert sandbox.messages[0].text == "finance: 42"
 
 
-def test_it_is_called_with_what_it_asks_of_the_context(sandbox):
+def test_the_function_gets_the_context_values_it_names(sandbox):
     def report(params, run_id=None, **context):
         return f"{params['team']} {run_id} {context['reached']}"
 
@@ -144,7 +144,7 @@ def test_it_is_called_with_what_it_asks_of_the_context(sandbox):
     assert sandbox.messages[0].text == "finance first_run True"
 
 
-def test_a_mapped_one_sends_for_each(sandbox):
+def test_a_mapped_task_sends_one_message_per_map_index(sandbox):
     def report(team):
         return f"hello {team}"
 
@@ -155,7 +155,7 @@ def test_a_mapped_one_sends_for_each(sandbox):
     assert [message.text for message in sandbox.messages] == ["hello finance", "hello sales"]
 
 
-def test_whom_and_where_from_may_be_templated(connect, sandbox):
+def test_the_recipient_connection_and_sender_may_be_templated(connect, sandbox):
     connect("itnio_finance", extra={"app_id": None, "business_phone": None})
     context = {
         "params": {"phone": "+86 1000 0000 11", "team": "finance"},
@@ -174,7 +174,7 @@ def test_whom_and_where_from_may_be_templated(connect, sandbox):
     assert message.body["businessPhone"] == sandbox.business_phone
 
 
-def test_what_default_args_say_reaches_it(sandbox):
+def test_default_args_apply_to_the_decorator(sandbox):
     run(returns("x" * 5000), default_args={"if_too_long": "truncate", "reply_to": "wamid.1"})
     (message,) = sandbox.messages
     assert message.text == "x" * 4095 + "…"
@@ -190,7 +190,7 @@ def test_what_default_args_say_reaches_it(sandbox):
         ("x", False),
     ],
 )
-def test_jinja_in_what_is_returned_is_told_and_sent_as_it_is(to, returned, is_told, sandbox, caplog):
+def test_jinja_in_a_returned_message_is_logged_and_sent_unrendered(to, returned, is_told, sandbox, caplog):
     run(returns(returned), **to)
     told = [
         record

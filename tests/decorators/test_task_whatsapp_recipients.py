@@ -39,7 +39,7 @@ def test_with_recipients_it_is_a_broadcast():
     assert not {*MESSAGE_FIELDS, "message"} & set(operator.template_fields)
 
 
-def test_what_is_returned_goes_to_all_of_them(sandbox):
+def test_the_returned_message_is_sent_to_all_recipients(sandbox):
     summary = run_for_many(returns("42 rows"), recipients=f"{NUMBER}, {ANA}")
     assert (summary["recipients"], summary["accepted"]) == (2, 2)
     assert sorted((message.recipient, message.text) for message in sandbox.messages) == [
@@ -48,7 +48,7 @@ def test_what_is_returned_goes_to_all_of_them(sandbox):
     ]
 
 
-def test_it_takes_what_a_broadcast_takes(sandbox):
+def test_the_parameters_of_a_broadcast_are_accepted(sandbox):
     summary = run_for_many(
         returns({"image": "https://example.com/a.png"}),
         recipients=[NUMBER, {"phone": ANA}, "12"],
@@ -64,7 +64,7 @@ def test_it_takes_what_a_broadcast_takes(sandbox):
     assert [receipt["type"] for receipt in summary["receipts"]] == ["image"]
 
 
-def test_its_function_is_called_once_for_all(sandbox):
+def test_the_function_is_called_once_for_all_recipients(sandbox):
     called = []
 
     def report(team):
@@ -79,7 +79,7 @@ def test_its_function_is_called_once_for_all(sandbox):
 
 
 @for_each("jinja", ["{{ recipient.phone }}", "{% if %}", "{{ no_such_name }}", "report.j2"])
-def test_what_is_returned_for_many_is_never_run_as_jinja(jinja, sandbox):
+def test_a_returned_message_for_recipients_is_never_rendered_as_jinja(jinja, sandbox):
     run_for_many(returns(jinja), recipients=[NUMBER])
     run_for_many(returns({"interactive": reply_buttons(jinja, {"a": "A"})}), recipients=[NUMBER])
     assert [jinja in message.text for message in sandbox.messages] == [True] * 2
@@ -96,7 +96,7 @@ def test_recipients_may_come_from_upstream():
     assert operator.upstream_task_ids == {"customers"}
 
 
-def test_recipients_are_not_judged_when_the_dag_is_parsed():
+def test_recipients_are_not_checked_when_the_dag_is_parsed():
     made(returns("x"), recipient=None, recipients=["12", None])
 
 
@@ -108,7 +108,7 @@ def test_recipient_and_recipients_together_are_an_error_when_the_dag_is_parsed()
 
 
 @for_each("name", [*MESSAGE_FIELDS, "message"])
-def test_a_message_field_beside_recipients_is_an_error_too(name):
+def test_a_message_field_with_recipients_is_an_error_when_the_dag_is_parsed(name):
     with pytest.raises(InvalidMessageError, match=f"{name}: @task.whatsapp sends what its function returns"):
         made(
             returns("x"),
@@ -126,7 +126,7 @@ def test_a_message_field_beside_recipients_is_an_error_too(name):
         ({"delivery": "twice"}, "delivery: must be one of"),
     ],
 )
-def test_any_other_mistake_beside_recipients_is_an_error_too(parameters, sentence):
+def test_an_invalid_parameter_with_recipients_is_an_error_when_the_dag_is_parsed(parameters, sentence):
     with pytest.raises((InvalidMessageError, InvalidParameterError), match=sentence):
         made(returns("x"), recipient=None, recipients=[NUMBER], **parameters)
 
@@ -140,14 +140,16 @@ def test_any_other_mistake_beside_recipients_is_an_error_too(parameters, sentenc
         ({"txt": "x"}, "message.txt: unknown key"),
     ],
 )
-def test_a_message_for_many_that_is_none_fails_at_once_and_reaches_nobody(returned, sentence, sandbox):
+def test_an_invalid_return_value_with_recipients_fails_at_once_and_nothing_is_sent(
+    returned, sentence, sandbox
+):
     with pytest.raises(AirflowFailException) as caught:
         run_for_many(returns(returned), recipients=[NUMBER, ANA])
     assert sentence in str(caught.value)
     assert sandbox.requests == []
 
 
-def test_a_skip_of_the_function_is_a_skip_of_the_task_for_many_too(sandbox):
+def test_a_skip_in_the_function_skips_the_task_with_recipients_too(sandbox):
     def nothing_new():
         raise AirflowSkipException("nothing new")
 
@@ -156,7 +158,7 @@ def test_a_skip_of_the_function_is_a_skip_of_the_task_for_many_too(sandbox):
     assert sandbox.requests == []
 
 
-def test_what_default_args_say_reaches_it_for_many_too(sandbox):
+def test_default_args_apply_to_the_decorator_with_recipients_too(sandbox):
     run_for_many(
         returns("x" * 5000),
         recipients=[NUMBER],
@@ -166,7 +168,7 @@ def test_what_default_args_say_reaches_it_for_many_too(sandbox):
     assert message.text == "x" * 4095 + "…"
 
 
-def test_a_mapped_one_sends_to_many_for_each(sandbox):
+def test_a_mapped_task_sends_to_all_recipients_per_map_index(sandbox):
     def report(team):
         return f"hello {team}"
 
@@ -188,7 +190,7 @@ def test_a_mapped_one_sends_to_many_for_each(sandbox):
         ({"recipient": NUMBER}, {"recipients": [ANA], "max_in_flight": 4, "bucket": "reports"}),
     ],
 )
-def test_a_mapped_one_passes_over_what_default_args_say_for_others(sandbox, parameters, default_args):
+def test_a_mapped_task_ignores_default_args_meant_for_other_operators(sandbox, parameters, default_args):
     def report(team):
         return f"hello {team}"
 
@@ -202,8 +204,8 @@ def test_a_mapped_one_passes_over_what_default_args_say_for_others(sandbox, para
 
 @for_each("wrong", ["txt", "body", "img", "file", "caption", "template_name", "buttons"])
 @for_each("people", [{"recipient": NUMBER}, {"recipients": [NUMBER]}])
-def test_no_error_advises_what_it_refuses(wrong, people):
-    with pytest.raises((TypeError, AirflowException)) as caught:  # Airflow 3's and 2's
+def test_the_error_of_an_unknown_argument_suggests_no_message_field(wrong, people):
+    with pytest.raises((TypeError, AirflowException)) as caught:  # in Airflow 3 and 2
         made(returns("x"), **{"recipient": None, **people}, **{wrong: "x"})
     assert str(caught.value) == (
         f"task 'report': unknown argument '{wrong}'; the function returns the message"
@@ -211,11 +213,11 @@ def test_no_error_advises_what_it_refuses(wrong, people):
 
 
 @for_each(("wrong", "right"), [("numbers", "recipients"), ("phones", "recipients"), ("to", "recipient")])
-def test_other_words_for_whom_it_is_for_are_understood(wrong, right):
+def test_the_error_of_a_synonym_suggests_recipient_or_recipients(wrong, right):
     with pytest.raises((TypeError, AirflowException), match=f"unknown argument '{wrong}'; give {right}=…$"):
         made(returns("x"), recipient=None, **{wrong: NUMBER})
 
 
-def test_a_reply_of_a_broadcast_is_rendered(sandbox):
+def test_reply_to_of_a_broadcast_is_rendered(sandbox):
     run(returns("x"), recipient=None, recipients=[NUMBER], reply_to="{{ 6 * 7 }}")
     assert sandbox.messages[0].body["context"] == {"refMessageId": "42"}

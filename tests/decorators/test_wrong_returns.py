@@ -1,4 +1,4 @@
-"""``@task.whatsapp``: results that are no message, and errors as for the operator."""
+"""``@task.whatsapp``: return values that are not a message, and the same errors as the operator's."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def fails_at_once(function, **parameters):
     return caught.value
 
 
-def test_none_is_an_error_that_names_the_function_and_what_to_do(sandbox):
+def test_the_error_of_a_returned_none_names_the_function_and_what_to_do(sandbox):
     def monthly_report():
         "42 rows"
 
@@ -38,7 +38,7 @@ def test_none_is_an_error_that_names_the_function_and_what_to_do(sandbox):
 
 
 @for_each("returned", [["a"], 42, b"42 rows", True, ("a", "b"), 0, object()])
-def test_what_is_neither_text_nor_dict_is_an_error_that_names_its_type(returned, sandbox):
+def test_the_error_of_a_return_value_of_another_type_names_the_type(returned, sandbox):
     words = str(fails_at_once(returns(returned)))
     assert "report must return a text, or a message as a dict" in words
     assert f"a value of type {type(returned).__name__} returned" in words
@@ -60,20 +60,20 @@ def test_what_is_neither_text_nor_dict_is_an_error_that_names_its_type(returned,
         ),
     ],
 )
-def test_a_message_that_breaks_a_rule_fails_at_once(returned, sentence, sandbox):
+def test_an_invalid_message_fails_at_once(returned, sentence, sandbox):
     error = fails_at_once(returns(returned))
     assert type(error.__cause__) is InvalidMessageError
     assert sentence in str(error)
     assert sandbox.requests == []
 
 
-def test_a_reply_named_twice_is_an_error(sandbox):
+def test_reply_to_in_the_dict_and_as_a_parameter_is_an_error(sandbox):
     error = fails_at_once(returns({"text": "x", "reply_to": "wamid.1"}), reply_to="wamid.2")
     assert "reply_to: given twice" in str(error)
     assert sandbox.requests == []
 
 
-def test_a_skip_of_the_function_is_a_skip_of_the_task(sandbox):
+def test_a_skip_in_the_function_skips_the_task(sandbox):
     def nothing_new():
         raise AirflowSkipException("nothing new")
 
@@ -82,12 +82,12 @@ def test_a_skip_of_the_function_is_a_skip_of_the_task(sandbox):
     assert sandbox.requests == []
 
 
-def test_a_refusal_fails_at_once(sandbox):
+def test_a_refusal_fails_the_task_at_once(sandbox):
     sandbox.fail_next(status=-1)
     assert type(fails_at_once(returns("x")).__cause__) is AuthenticationError
 
 
-def test_what_was_not_sent_leaves_the_tasks_retries(connect, sandbox):
+def test_an_error_before_sending_leaves_the_tasks_retries(connect, sandbox):
     connect(extra={"max_attempts": 1})
     sandbox.fail_next(http_status=429)
     with pytest.raises(NotSentError):
@@ -95,7 +95,7 @@ def test_what_was_not_sent_leaves_the_tasks_retries(connect, sandbox):
 
 
 @for_each("delivery", ["at_least_once", "at_most_once"])
-def test_an_unknown_outcome_leaves_them_at_least_once(delivery, sandbox):
+def test_an_unknown_outcome_leaves_the_tasks_retries_only_at_least_once(delivery, sandbox):
     sandbox.fail_next(drop="after_accepting")
     with pytest.raises(UnknownOutcomeError if delivery == "at_least_once" else AirflowFailException):
         run(returns("x"), delivery=delivery)
