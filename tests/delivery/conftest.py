@@ -12,5 +12,5 @@ def store():
 
 @pytest.fixture
 def quick_writes(monkeypatch):
-    """A write that fails is tried again without a pause."""
+    """Failed writes are tried again without a pause."""
     monkeypatch.setattr("airflow_provider_itnio.delivery.state_store._BETWEEN_WRITES", 0)

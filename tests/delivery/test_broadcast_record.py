@@ -1,4 +1,4 @@
-"""The record of a broadcast, by itself."""
+"""Unit tests of a broadcast's delivery record."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def opened(store, number=1, **of_the_try):
 
 
 def keep(record, *outcomes):
-    """Write what became of messages."""
+    """Write the outcomes of messages."""
     for outcome in outcomes:
         record.add(outcome)
     record.flush()
@@ -32,7 +32,7 @@ def accepted(occurrence=0, number=NUMBER):
     return RecordedOutcome((number, occurrence), "accepted", "a" * 32, 1693813991)
 
 
-def test_it_knows_each_message_by_number_and_order(store):
+def test_outcomes_are_found_by_number_and_occurrence(store):
     kept = [
         accepted(),
         RecordedOutcome((NUMBER, 1), "refused", code=-114),
@@ -49,7 +49,7 @@ def test_it_knows_each_message_by_number_and_order(store):
     assert [when_cleared.previous_outcome(one.key) for one in kept] == [(one, "certainly") for one in kept]
 
 
-def test_what_was_written_last_counts(store):
+def test_the_last_outcome_written_counts(store):
     record = opened(store)
     record.intend([((NUMBER, 0), False), ((NUMBER, 1), False)])
     keep(record, RecordedOutcome((NUMBER, 0), "not_sent"))
@@ -59,7 +59,7 @@ def test_what_was_written_last_counts(store):
     assert again.previous_outcome((NUMBER, 1))[0].outcome == "unknown"
 
 
-def test_an_intent_and_what_waits_to_be_written_are_one_write(store):
+def test_an_intent_and_pending_outcomes_are_one_write(store):
     record = opened(store)
     record.add(accepted())
     record.intend([((NUMBER, 1), False)])
@@ -68,8 +68,8 @@ def test_an_intent_and_what_waits_to_be_written_are_one_write(store):
     assert [again.previous_outcome((NUMBER, n))[0].outcome for n in (0, 1)] == ["accepted", "unknown"]
 
 
-def test_an_intent_counts_where_it_is_written_with_what_came_before_it(store):
-    """A message has failed, and its fallback is about to leave: it is the fallback that is unknown then."""
+def test_an_intent_counts_over_the_outcome_written_with_it(store):
+    """A message failed and its fallback is about to be sent: the fallback is unknown, not the message."""
     record = opened(store)
     record.add(RecordedOutcome((NUMBER, 0), "not_sent", is_fallback=True))
     record.intend([((NUMBER, 0), True)])
@@ -77,11 +77,11 @@ def test_an_intent_counts_where_it_is_written_with_what_came_before_it(store):
     assert opened(store, 2).previous_outcome((NUMBER, 0)) == (unknown, "no")
     record.finish()
     perhaps = cleared(2, retries=1)
-    for this_try in (perhaps, perhaps | {"number": 3}):  # the second reads what the first wrote anew
+    for this_try in (perhaps, perhaps | {"number": 3}):  # the second try reads what the first one rewrote
         assert opened(store, **this_try).previous_outcome((NUMBER, 0))[0] == unknown
 
 
-def test_after_a_clearing_old_and_new_are_told_apart(store):
+def test_after_a_clear_outcomes_from_before_and_after_it_are_distinguished(store):
     keep(opened(store), RecordedOutcome((NUMBER, 0), "refused"), RecordedOutcome((NUMBER, 1), "refused"))
     keep(opened(store, **cleared(2)), RecordedOutcome((NUMBER, 1), "refused"))
     again = opened(store, 3, max_tries=3, clear_number=1)
@@ -89,7 +89,7 @@ def test_after_a_clearing_old_and_new_are_told_apart(store):
 
 
 @for_each("retries", [2, 1, 0])
-def test_cleared_after_its_end_it_knows_nothing_and_then_its_own(retries, store):
+def test_a_task_cleared_after_success_starts_with_an_empty_record(retries, store):
     for clears in range(3):
         this_try = cleared(2 * clears + 1, clears, retries if clears else 2)
         record = opened(store, **this_try)
@@ -102,7 +102,7 @@ def test_cleared_after_its_end_it_knows_nothing_and_then_its_own(retries, store)
         assert opened(store, **a_retry).previous_outcome((NUMBER, 0))[0].outcome == "accepted"
 
 
-def test_perhaps_cleared_after_its_end_it_still_knows_whom_it_may_have_sent_to(store):
+def test_a_task_perhaps_cleared_after_success_keeps_only_unknown_outcomes(store):
     record = opened(store)
     keep(record, accepted(), RecordedOutcome((NUMBER, 1), "unknown"), RecordedOutcome((NUMBER, 2), "refused"))
     record.finish()
@@ -114,14 +114,14 @@ def test_perhaps_cleared_after_its_end_it_still_knows_whom_it_may_have_sent_to(s
         assert again.previous_outcome((NUMBER, 1))[1] != "certainly"
 
 
-def test_certainly_cleared_after_its_end_it_knows_nothing_of_those_either(store):
+def test_a_task_certainly_cleared_after_success_forgets_unknown_outcomes_too(store):
     record = opened(store)
     keep(record, RecordedOutcome((NUMBER, 1), "unknown"))
     record.finish()
     assert opened(store, **cleared(2)).previous_outcome((NUMBER, 1)) is None
 
 
-def test_each_batch_has_a_key_of_its_own_and_the_head_stays_small(store):
+def test_each_batch_has_a_separate_key_and_the_head_stays_small(store):
     record = opened(store)
     for n in range(5):
         keep(record, *[accepted(number=number) for number in numbers(100, 100 * n)])
@@ -132,7 +132,7 @@ def test_each_batch_has_a_key_of_its_own_and_the_head_stays_small(store):
 
 @for_each("count", [0, 1, 500, 10_000])
 @for_each("waiting", [0, 1])
-def test_what_is_too_large_for_a_key_is_divided(count, waiting, store):
+def test_a_batch_too_large_for_one_key_is_split(count, waiting, store):
     record = opened(store)
     keys = [(number, n % 3) for n, number in enumerate(numbers(count))]
     for _ in range(waiting):
@@ -147,7 +147,7 @@ def test_what_is_too_large_for_a_key_is_divided(count, waiting, store):
 
 
 @pytest.mark.usefixtures("quick_writes")
-def test_what_a_write_could_not_say_is_not_known_until_a_later_one_says_it(store):
+def test_outcomes_of_a_failed_write_are_written_with_the_next_one(store):
     record = opened(store)
     store.fail(OSError("Broken pipe"), 3)
     with pytest.raises(RecordError):
@@ -158,7 +158,7 @@ def test_what_a_write_could_not_say_is_not_known_until_a_later_one_says_it(store
     assert [again.previous_outcome((NUMBER, n))[0].outcome for n in (0, 1)] == ["accepted", "accepted"]
 
 
-# --- what can't be read -----------------------------------------------------------------------------------
+# --- unreadable records -----------------------------------------------------------------------------------
 
 
 def three_batches(store):
@@ -189,7 +189,7 @@ BROKEN = {
 
 
 @for_each(("key", "change"), BROKEN.values())
-def test_what_is_broken_is_not_read(key, change, store):
+def test_a_damaged_record_raises_and_is_left_unchanged(key, change, store):
     three_batches(store)
     before = json.loads(store.kept[key])
     store.delete(key)

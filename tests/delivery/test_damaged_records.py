@@ -1,4 +1,4 @@
-"""Records that someone else has changed, lost in part, or could not write to their end."""
+"""Delivery records that were changed by others, partly lost, or not written completely."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def accepted(occurrence=0, number=NUMBER):
 
 
 def with_batches(count):
-    """Give a store with so many batches of a broadcast."""
+    """Return a store with this many batches of a broadcast."""
     store = TaskStateStore()
     record = opened(store)
     for occurrence in range(count):
@@ -46,7 +46,7 @@ def change(store, key, **changes):
 
 
 @for_each("generation", [True, 10**30, 0.0])
-def test_a_generation_that_is_no_count_is_not_taken_for_one_without_batches(generation):
+def test_an_invalid_generation_is_an_unreadable_record(generation):
     store = with_batches(2)
     change(store, HEAD, generation=generation)
     with pytest.raises(RecordError, match=CANT_BE_READ):
@@ -64,7 +64,7 @@ def test_a_generation_that_is_no_count_is_not_taken_for_one_without_batches(gene
         (3, True),
     ],
 )
-def test_a_row_that_could_not_have_been_written_is_not_read(cell, value):
+def test_a_row_with_an_impossible_value_is_an_unreadable_record(cell, value):
     store = with_batches(3)
     row = list(ROW)
     row[cell] = value
@@ -74,7 +74,7 @@ def test_a_row_that_could_not_have_been_written_is_not_read(cell, value):
 
 
 @for_each("seconds", [-62135596800, -1, 0, 99999999999, 253402300799, 10**11 * -9])
-def test_whatever_time_a_server_says_its_receipt_is_read_again(seconds):
+def test_a_receipt_with_any_server_time_can_be_read_again(seconds):
     moment = _moment(seconds)
     at = None if moment is None else int(moment.timestamp())
     store = TaskStateStore()
@@ -85,7 +85,7 @@ def test_whatever_time_a_server_says_its_receipt_is_read_again(seconds):
 
 
 @for_each("lost", [(HEAD, "0/0"), ("0/0", "0/1"), ("0/1", "0/2"), ("0/1", "0/2", "0/3")])
-def test_several_that_are_lost_side_by_side_are_missed(lost):
+def test_several_adjacent_lost_keys_are_an_unreadable_record(lost):
     store = with_batches(5)
     for key in lost:
         store.delete(key if key == HEAD else f"{HEAD}/{key}")
@@ -94,7 +94,7 @@ def test_several_that_are_lost_side_by_side_are_missed(lost):
 
 
 @for_each("failing", [0, 1])
-def test_perhaps_cleared_a_failing_write_forgets_no_unknown_message(failing):
+def test_a_failing_write_after_a_possible_clear_keeps_unknown_outcomes(failing):
     store = TaskStateStore()
     record = opened(store)
     record.add(RecordedOutcome((NUMBER, 1), "unknown"))
@@ -109,7 +109,7 @@ def test_perhaps_cleared_a_failing_write_forgets_no_unknown_message(failing):
     assert again.previous_outcome((NUMBER, 1))[1] != "certainly"
 
 
-def test_what_such_a_try_has_left_behind_is_not_taken_for_what_a_later_one_has_written():
+def test_a_try_with_a_failing_write_leaves_nothing_that_a_later_cleared_try_reads():
     store = TaskStateStore()
     record = opened(store)
     record.add(RecordedOutcome((NUMBER, 1), "unknown"))
@@ -124,7 +124,7 @@ def test_what_such_a_try_has_left_behind_is_not_taken_for_what_a_later_one_has_w
 
 
 @pytest.mark.usefixtures("quick_writes")
-def test_of_a_flush_in_parts_only_what_could_not_be_written_is_unrecorded(store):
+def test_after_a_flush_that_fails_midway_only_unwritten_outcomes_are_unrecorded(store):
     record = opened(store)
     for number in numbers(2000):
         record.add(accepted(number=number))
@@ -154,7 +154,7 @@ def is_read(store, kind, number):
     JSON.filter(lambda value: value is not None),
     st.sampled_from(["", "outcomes", "intended", "row", *range(5)]),
 )
-def test_whatever_stands_in_a_batch_its_messages_are_known_or_nothing_is_read(value, where):
+def test_a_batch_with_random_content_gives_its_outcomes_or_a_record_error(value, where):
     store = with_batches(1)
     key = f"{HEAD}/0/0"
     row = list(ROW)
@@ -169,7 +169,7 @@ def test_whatever_stands_in_a_batch_its_messages_are_known_or_nothing_is_read(va
         store.set(key, value)
     else:
         change(store, key, **changes)
-    is_read(store, BroadcastRecord, (NUMBER, 0))  # raises nothing but RecordError
+    is_read(store, BroadcastRecord, (NUMBER, 0))  # may raise RecordError only
     if changes is None or where in ("outcomes", "row"):
         assert is_read(store, BroadcastRecord, (NUMBER, 0)) is None
 
@@ -177,7 +177,7 @@ def test_whatever_stands_in_a_batch_its_messages_are_known_or_nothing_is_read(va
 @given(
     JSON.filter(lambda value: value is not None), st.sampled_from(["", "outcome", "receipt", "message_id"])
 )
-def test_whatever_stands_in_a_single_messages_entry_it_is_known_or_nothing_is_read(value, where):
+def test_a_messages_entry_with_random_content_gives_its_outcome_or_a_record_error(value, where):
     store = TaskStateStore()
     opened_as(store).accepted(Receipt("a" * 32, NUMBER, "text", None))
     (key,) = store.kept

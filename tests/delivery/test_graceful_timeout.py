@@ -1,4 +1,4 @@
-"""``execution_timeout`` where a message may just have been accepted, by itself."""
+"""Unit tests of ``execution_timeout`` while a message may just have been accepted."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ def block():
 
 @pytest.fixture
 def limit():
-    """A limit within an ``execution_timeout`` of an hour, which Airflow's handler guards."""
+    """A limit inside an ``execution_timeout`` of an hour, with Airflow's signal handler."""
     with timeout(3600):
         yield GracefulTimeout()
 
 
-def test_nothing_is_raised_by_itself_and_the_end_is_told_once(limit):
+def test_outside_a_call_the_timeout_raises_nothing_and_is_reported_once(limit):
     told = []
     limit.on_timeout = lambda: told.append("over")
     with limit:
@@ -39,12 +39,12 @@ def test_nothing_is_raised_by_itself_and_the_end_is_told_once(limit):
         assert (limit.is_over, told) == (True, ["over"])
 
 
-def test_a_call_that_blocks_is_ended(limit):
+def test_a_blocking_call_is_ended(limit):
     with limit, pytest.raises(TimeIsOverError):
         limit.call(block)
 
 
-def test_each_later_call_that_blocks_is_ended_too(limit, monkeypatch):
+def test_each_later_blocking_call_is_ended_too(limit, monkeypatch):
     monkeypatch.setattr("airflow_provider_itnio.delivery.graceful_timeout._PATIENCE", 0.3)
     with limit:
         for _ in range(2):
@@ -52,7 +52,7 @@ def test_each_later_call_that_blocks_is_ended_too(limit, monkeypatch):
                 limit.call(block)
 
 
-def test_a_call_that_is_quick_is_given_the_time_it_needs(limit):
+def test_a_quick_call_finishes_after_the_timeout(limit):
     def quick():
         time_is_over()
         time.sleep(0.05)
@@ -62,7 +62,7 @@ def test_a_call_that_is_quick_is_given_the_time_it_needs(limit):
         assert [limit.call(quick) for _ in range(3)] == ["done"] * 3
 
 
-def test_calls_that_follow_each_other_are_none_that_blocks(limit):
+def test_a_series_of_quick_calls_is_not_treated_as_a_blocking_call(limit):
     with limit:
         time_is_over()
         until = time.monotonic() + 2.2
@@ -70,12 +70,12 @@ def test_calls_that_follow_each_other_are_none_that_blocks(limit):
             limit.call(time.sleep, 0.1)
 
 
-def test_what_raises_in_a_call_is_raised(limit):
+def test_an_exception_in_a_call_is_raised(limit):
     with limit, pytest.raises(ZeroDivisionError):
         limit.call(lambda: 1 / 0)
 
 
-def test_where_asked_for_it_is_as_airflow_does(limit):
+def test_as_airflow_does_raises_airflows_timeout(limit):
     with limit:
         with pytest.raises(AirflowTaskTimeout), limit.as_airflow_does():
             block()
@@ -84,7 +84,7 @@ def test_where_asked_for_it_is_as_airflow_does(limit):
             pytest.fail("the time was over before it began")
 
 
-def test_behind_it_airflows_own_handler_and_no_alarm_is_left(limit):
+def test_after_the_block_airflows_handler_is_restored_and_no_alarm_is_left(limit):
     before = signal.getsignal(signal.SIGALRM)
     with limit:
         time_is_over()
@@ -93,13 +93,13 @@ def test_behind_it_airflows_own_handler_and_no_alarm_is_left(limit):
     assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
 
 
-def test_a_time_that_is_not_over_runs_on_behind_it(limit):
+def test_a_timeout_that_has_not_passed_continues_after_the_block(limit):
     with limit:
         pass
     assert signal.getitimer(signal.ITIMER_REAL)[0] > 3000
 
 
-def test_without_a_limit_it_does_nothing():
+def test_without_an_execution_timeout_nothing_changes():
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     limit = GracefulTimeout()
     with limit, limit.as_airflow_does():

@@ -1,4 +1,4 @@
-"""The record of a task's one message, by itself."""
+"""Unit tests of the delivery record of a task's single message."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ RECEIPT = Receipt("10415ecbd0c848ebb7d5a3fe53269df6", NUMBER, "text", None)
 REFUSED = ContentError("status -114, text is empty", code=-114)
 
 
-def test_it_knows_nothing_of_what_was_not_sent(store):
+def test_another_number_has_no_previous_outcome(store):
     opened(store).accepted(RECEIPT)
     assert opened(store, 2).previous_outcome("5511912345678") is None
 
 
-def test_it_knows_what_was_accepted(store):
+def test_an_accepted_message_is_found_with_its_receipt(store):
     opened(store).accepted(RECEIPT)
     assert opened(store, 2).previous_outcome(NUMBER) == PreviousOutcome("accepted", "no", RECEIPT.as_dict())
     assert opened(store, **cleared(2)).previous_outcome(NUMBER) == PreviousOutcome(
@@ -30,14 +30,14 @@ def test_it_knows_what_was_accepted(store):
     )
 
 
-def test_it_knows_why_one_failed(store):
+def test_a_failed_message_is_found_with_its_reason(store):
     opened(store).failed(NUMBER, REFUSED)
     assert opened(store, 2).previous_outcome(NUMBER) == PreviousOutcome(
         "refused", "no", None, "ContentError: status -114, text is empty"
     )
 
 
-def test_an_intent_alone_is_unknown_and_says_when(store):
+def test_an_intent_without_an_outcome_is_unknown_and_gives_the_time(store):
     opened(store).intend(NUMBER)
     previous = opened(store, 2).previous_outcome(NUMBER)
     assert (previous.outcome, previous.cleared, previous.receipt) == ("unknown", "no", None)
@@ -53,7 +53,7 @@ def test_an_intent_alone_is_unknown_and_says_when(store):
         (lambda record: record.withdraw(NUMBER), "not_sent"),
     ],
 )
-def test_an_intent_is_replaced_by_what_became_of_it(becomes, outcome, store):
+def test_an_intent_is_replaced_by_the_messages_outcome(becomes, outcome, store):
     record = opened(store)
     record.intend(NUMBER)
     becomes(record)
@@ -62,7 +62,7 @@ def test_an_intent_is_replaced_by_what_became_of_it(becomes, outcome, store):
 
 
 @for_each("retries", [2, 1, 0, 5])
-def test_cleared_after_its_end_it_knows_nothing_whatever_the_retries_are_by_then(retries, store):
+def test_a_task_cleared_after_success_has_no_previous_outcome_with_any_retries(retries, store):
     record = opened(store)
     record.accepted(RECEIPT)
     record.finish()
@@ -70,7 +70,7 @@ def test_cleared_after_its_end_it_knows_nothing_whatever_the_retries_are_by_then
     assert opened(store, **cleared(2, retries=retries)).previous_outcome(NUMBER) is None
 
 
-def test_the_end_of_a_try_that_sent_nothing_counts_too(store):
+def test_the_success_of_a_try_that_sent_nothing_counts_too(store):
     opened(store).accepted(RECEIPT)
     again = opened(store, **cleared(2))
     assert again.previous_outcome(NUMBER).cleared == "certainly"
@@ -78,7 +78,7 @@ def test_the_end_of_a_try_that_sent_nothing_counts_too(store):
     assert opened(store, **cleared(3, clears=2)).previous_outcome(NUMBER) is None
 
 
-def test_an_end_before_the_message_was_sent_again_is_none_of_it(store):
+def test_a_success_before_the_message_was_sent_again_does_not_count(store):
     record = opened(store)
     record.accepted(RECEIPT)
     record.finish()
@@ -88,8 +88,8 @@ def test_an_end_before_the_message_was_sent_again_is_none_of_it(store):
     assert opened(store, **cleared(3, clears=2)).previous_outcome(NUMBER).outcome == "accepted"
 
 
-def test_at_the_end_an_unknown_message_is_new_only_if_the_task_was_certainly_cleared(store):
-    """A task of a user's own may catch the failure, and succeed."""
+def test_after_success_an_unknown_outcome_is_forgotten_only_if_certainly_cleared(store):
+    """A user's subclass may catch the error and succeed."""
     record = opened(store)
     record.intend(NUMBER)
     record.finish()
@@ -97,12 +97,12 @@ def test_at_the_end_an_unknown_message_is_new_only_if_the_task_was_certainly_cle
     assert opened(store, **cleared(2)).previous_outcome(NUMBER) is None
 
 
-def test_an_end_without_a_message_writes_nothing(store):
+def test_a_success_without_a_message_writes_nothing(store):
     opened(store).finish()
     assert store.written == []
 
 
-def test_a_message_of_this_very_try_is_no_earlier_one(store):
+def test_a_message_of_the_same_try_is_not_a_previous_outcome(store):
     record = opened(store)
     record.accepted(RECEIPT)
     assert record.previous_outcome(NUMBER) is None
@@ -119,7 +119,7 @@ OTHER_SHAPES = {
 
 
 @for_each("change", OTHER_SHAPES.values())
-def test_an_entry_that_does_not_say_what_became_of_the_message_is_not_read(change, store):
+def test_an_entry_without_the_messages_outcome_is_a_record_error(change, store):
     opened(store).accepted(RECEIPT)
     (key,) = store.kept
     store.set(key, json.loads(store.kept[key]) | change)
@@ -127,7 +127,7 @@ def test_an_entry_that_does_not_say_what_became_of_the_message_is_not_read(chang
         opened(store, 2).previous_outcome(NUMBER)
 
 
-def test_a_mark_of_the_end_of_another_shape_is_not_read(store):
+def test_a_success_mark_of_another_shape_is_a_record_error(store):
     record = opened(store)
     record.accepted(RECEIPT)
     record.finish()

@@ -1,4 +1,4 @@
-"""Entries in Airflow's task state store: how they are written, read, and not read."""
+"""Entries in Airflow's task state store: how they are written and read, and which are unreadable."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def entries_in(store, **of_the_try):
 # --- an entry ---------------------------------------------------------------------------------------------
 
 
-def test_an_entry_says_its_version_and_which_try_wrote_it(store):
+def test_an_entry_contains_its_version_and_the_try_that_wrote_it(store):
     entries_in(store, number=3, max_tries=5, retries=4, clear_number=1).set("a", {"x": 1})
     assert json.loads(store.kept["a"]) == {
         "version": 1,
@@ -40,7 +40,7 @@ def test_an_entry_says_its_version_and_which_try_wrote_it(store):
     }
 
 
-def test_an_entry_is_read_with_whether_the_task_was_cleared_since(store):
+def test_reading_an_entry_says_whether_the_task_was_cleared_since(store):
     entries_in(store).set("a", {"x": 1})
     assert entries_in(store, number=2).get("a").cleared == "no"
     assert entries_in(store, **cleared(2)).get("a").cleared == "certainly"
@@ -48,7 +48,7 @@ def test_an_entry_is_read_with_whether_the_task_was_cleared_since(store):
     assert entries_in(store).get("b") is None
 
 
-def test_an_error_shows_nothing_of_what_the_store_repeats(store):
+def test_an_error_does_not_show_values_that_the_store_echoes(store):
     store.fail(OSError(f"can't store {{'recipient': '{NUMBER}'}}"))
     with pytest.raises(RecordError) as caught:
         entries_in(store).set("a", {"recipient": NUMBER})
@@ -76,7 +76,7 @@ OTHER_SHAPES = {
 
 
 @for_each("value", OTHER_SHAPES.values())
-def test_an_entry_of_another_shape_says_what_a_person_can_do(value, store):
+def test_the_error_of_an_unreadable_entry_says_what_to_do(value, store):
     store.set("whatsapp/x", value)
     with pytest.raises(RecordError) as caught:
         entries_in(store).get("whatsapp/x")
@@ -92,7 +92,7 @@ def test_an_entry_of_another_shape_says_what_a_person_can_do(value, store):
 
 
 @for_each("failure", [OSError("Broken\n pipe"), DeadlockImminentError("Broken pipe")])
-def test_a_call_that_fails_is_a_record_error_that_names_what_the_store_said(failure, store, monkeypatch):
+def test_a_failing_call_is_a_record_error_with_the_stores_error_text(failure, store, monkeypatch):
     store.fail(failure)
     with pytest.raises(RecordError, match=f"could not be written: {type(failure).__name__}: Broken pipe"):
         entries_in(store).set("a", {})
@@ -105,14 +105,14 @@ def test_a_call_that_fails_is_a_record_error_that_names_what_the_store_said(fail
         entries_in(store).get("a")
 
 
-def test_an_end_of_the_task_goes_through(store):
+def test_a_keyboard_interrupt_is_not_caught(store):
     store.fail(KeyboardInterrupt())
     with pytest.raises(KeyboardInterrupt):
         entries_in(store).set_with_retry("a", {})
     assert store.tried == 1
 
 
-def test_a_write_of_what_is_about_to_happen_is_tried_once(store):
+def test_a_write_before_sending_is_tried_once(store):
     store.fail(OSError("Broken pipe"))
     with pytest.raises(RecordError):
         entries_in(store).set("a", {})
@@ -120,7 +120,7 @@ def test_a_write_of_what_is_about_to_happen_is_tried_once(store):
 
 
 @for_each("failure", [OSError("Broken pipe"), TimeoutError("of its own")])
-def test_a_write_of_what_has_happened_is_tried_three_times_with_a_pause(failure, store, monkeypatch):
+def test_a_write_after_sending_is_tried_three_times_with_a_pause(failure, store, monkeypatch):
     pauses = []
     monkeypatch.setattr("airflow_provider_itnio.delivery.state_store.time.sleep", pauses.append)
     store.fail(failure)
@@ -130,7 +130,7 @@ def test_a_write_of_what_has_happened_is_tried_three_times_with_a_pause(failure,
 
 
 @pytest.mark.usefixtures("quick_writes")
-def test_a_write_that_takes_too_long_when_the_time_is_over_is_tried_once_more(store):
+def test_a_write_that_the_execution_timeout_ends_is_tried_once_more(store):
     store.fail(TimeIsOverError("the task's execution_timeout is over"))
     with pytest.raises(RecordError, match="execution_timeout is over"):
         entries_in(store).set_with_retry("a", {})
@@ -138,7 +138,7 @@ def test_a_write_that_takes_too_long_when_the_time_is_over_is_tried_once_more(st
 
 
 class AnswersLate:
-    """A store behind one socket: the answer to a call that was ended is taken for that to the next one."""
+    """A store with one socket: the answer to an interrupted call is read as the answer to the next."""
 
     def __init__(self, *, keeps):
         self.kept, self.keeps, self.answers, self.ends = {}, keeps, [], True
@@ -161,7 +161,7 @@ class AnswersLate:
 
 @for_each("keeps", [True, False])
 @pytest.mark.usefixtures("quick_writes")
-def test_behind_a_call_that_was_ended_a_write_counts_once_the_store_gives_it_back(keeps):
+def test_after_an_interrupted_call_a_write_counts_only_if_the_store_returns_it(keeps):
     entries = entries_in(AnswersLate(keeps=keeps))
     with pytest.raises(RecordError):
         entries.set("a", {"x": 1})
@@ -173,7 +173,7 @@ def test_behind_a_call_that_was_ended_a_write_counts_once_the_store_gives_it_bac
 
 
 @pytest.mark.usefixtures("quick_writes")
-def test_no_log_handler_that_fails_keeps_a_write_from_being_tried_again(store):
+def test_a_write_is_tried_again_despite_a_failing_log_handler(store):
     class Failing(logging.Handler):
         def emit(self, record):
             raise UnicodeEncodeError("utf-8", "\ud800", 0, 1, "surrogates not allowed")
@@ -188,7 +188,7 @@ def test_no_log_handler_that_fails_keeps_a_write_from_being_tried_again(store):
     assert (list(store.kept), store.tried) == (["a"], 3)
 
 
-# --- where there is none ----------------------------------------------------------------------------------
+# --- without a store --------------------------------------------------------------------------------------
 
 
 @for_each("kind", KINDS)
@@ -200,7 +200,7 @@ def test_no_log_handler_that_fails_keeps_a_write_from_being_tried_again(store):
         (context(TaskStateStore(), task_id="other"), "tell is executed inside of the task other"),
     ],
 )
-def test_where_there_is_none_one_line_says_so_and_nothing_is_kept(kind, given, words, caplog):
+def test_without_a_store_one_log_line_says_so_and_nothing_is_recorded(kind, given, words, caplog):
     caplog.set_level("INFO")
     record = kind.from_context(given, "tell")
     assert len(caplog.messages) == 1
@@ -220,7 +220,7 @@ def test_where_there_is_none_one_line_says_so_and_nothing_is_kept(kind, given, w
     assert len(caplog.messages) == 1
 
 
-def test_all_that_is_kept_is_json_under_short_keys(store):
+def test_all_entries_are_json_under_short_keys(store):
     record = opened(store, kind=BroadcastRecord)
     record.intend([((number, 0), False) for number in numbers(3)])
     opened(store).intend(NUMBER)
