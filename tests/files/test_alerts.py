@@ -33,7 +33,7 @@ pytestmark = pytest.mark.usefixtures("connection", "storage")
         ),
     ],
 )
-def test_an_alert_is_sent_although_its_file_can_not_be(
+def test_an_alert_whose_file_cannot_be_sent_is_sent_as_the_default_text(
     address, reason, in_loop, storage, sandbox, monkeypatch, closed_port
 ):
     address = address.format(in_loop=str(in_loop).lower())
@@ -50,7 +50,7 @@ def test_an_alert_is_sent_although_its_file_can_not_be(
     assert reason in message.text
 
 
-def test_a_storage_that_hangs_is_waited_for_once(storage, sandbox, monkeypatch):
+def test_an_alert_to_many_waits_for_a_hanging_storage_once(storage, sandbox, monkeypatch):
     monkeypatch.setattr(whatsapp, "_FILE_TIMEOUT", 0.5)
     people = [f"8613900000{n:03d}" for n in range(20)]
     with socket.create_server(("127.0.0.1", 0)) as hanging:
@@ -60,12 +60,12 @@ def test_a_storage_that_hangs_is_waited_for_once(storage, sandbox, monkeypatch):
         asyncio.run(WhatsAppNotifier(recipients=people, document=document).async_notify({}))
         asked, _ = hanging.accept()
         hanging.setblocking(False)
-        with asked, pytest.raises(BlockingIOError):  # it was asked once
+        with asked, pytest.raises(BlockingIOError):  # only one connection was made
             hanging.accept()
     assert len(sandbox.messages) == 20
 
 
-def test_an_alert_takes_what_is_said_of_its_file(storage, sandbox, closed_port):
+def test_an_alert_applies_link_expires_in_and_check_link(storage, sandbox, closed_port):
     address = storage.put("report.pdf")
     WhatsAppNotifier(recipients=NUMBER, document={"object": address}, link_expires_in=120).notify({})
     link = sandbox.messages[-1].body["document"]["link"]

@@ -1,4 +1,4 @@
-"""Object storage that takes a request and never answers."""
+"""Object storage that accepts a request and never answers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NUMBER = "+86 147-1800-4557"
 pytestmark = pytest.mark.usefixtures("connection", "storage")
 
 
-def test_a_storage_that_hangs_does_not_hold_up_the_end_of_a_broadcast(storage, sandbox, monkeypatch):
+def test_a_hanging_storage_does_not_delay_the_end_of_a_broadcast(storage, sandbox, monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as hanging, limit_set() as time_is_over:
         extra = {
             "endpoint_url": f"http://127.0.0.1:{hanging.getsockname()[1]}",
@@ -41,7 +41,7 @@ def test_a_storage_that_hangs_does_not_hold_up_the_end_of_a_broadcast(storage, s
         with pytest.raises(AirflowTaskTimeout, match="execution_timeout is over"):
             run.once()
         asked[0].settimeout(1)
-        with asked[0], pytest.raises(TimeoutError):  # the storage is still asked
+        with asked[0], pytest.raises(TimeoutError):  # the request to the storage is still open
             all(iter(lambda: asked[0].recv(10_000), b""))
     assert counts_of(run.summary) == {"not_attempted": 1}
     assert sandbox.messages == []

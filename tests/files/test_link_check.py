@@ -51,7 +51,7 @@ ANSWERS = {
 
 @pytest.fixture(scope="module")
 def files():
-    """A server with these files; ``asked`` is what it was asked for."""
+    """A server with these files; ``asked`` lists the requests."""
     asked = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -83,14 +83,14 @@ def link(files):
 
 
 @for_each("path", ["/a.png", "/moved.png", "/spaced.png"])
-def test_a_file_that_can_be_fetched_is_sent(path, link, sandbox):
+def test_a_link_that_can_be_fetched_is_sent(path, link, sandbox):
     ItnioHook(check_link=True).send(NUMBER, image=link(path))
     asyncio.run(ItnioHook(check_link=True).asend(NUMBER, image=link(path)))
     broadcast_run([NUMBER], text=None, image=link(path), check_link=True).once()
     assert [message.body["image"]["link"] for message in sandbox.messages] == [link(path)] * 3
 
 
-def test_only_the_first_bytes_are_asked_for(files, link):
+def test_only_the_first_8_kib_are_requested(files, link):
     files.asked.clear()
     ItnioHook(check_link=True).prepare(NUMBER, document=link("/a.pdf?X-Amz-Signature=5ecret"))
     assert files.asked == [("/a.pdf?X-Amz-Signature=5ecret", "bytes=0-8191")]
@@ -107,7 +107,7 @@ def test_only_the_first_bytes_are_asked_for(files, link):
         ("/page", "x.zzz", True),
     ],
 )
-def test_a_web_page_is_sent_as_what_its_name_says(path, name, is_sent, link):
+def test_a_web_page_is_refused_only_if_the_filename_has_another_known_extension(path, name, is_sent, link):
     document = {"link": link(path)} | ({"filename": name} if name else {})
     with (
         nullcontext()
@@ -138,7 +138,7 @@ REFUSED = [
 
 
 @for_each(("kind", "path", "words"), REFUSED)
-def test_what_whatsapp_could_not_fetch_is_refused(kind, path, words, link, sandbox):
+def test_a_link_that_whatsapp_could_not_fetch_is_refused(kind, path, words, link, sandbox):
     fields = {kind: link(path), "check_link": True}
     run = TaskRun(lambda: WhatsAppSendOperator(task_id="tell", recipient=NUMBER, **fields))
     refused = str(fails_at_once(run, InvalidMessageError))
@@ -162,14 +162,14 @@ def test_a_link_with_a_password_is_refused(check_link, sandbox):
     assert sandbox.requests == []
 
 
-def test_a_server_that_is_not_reached_leaves_the_task_its_retries(link, closed_port, sandbox):
+def test_an_unreachable_server_is_a_not_sent_error_so_the_task_can_retry(link, closed_port, sandbox):
     for where in (link("/busy.png"), f"http://127.0.0.1:{closed_port}/a.png"):
         with pytest.raises(NotSentError, match="could not be fetched, nothing was sent"):
             ItnioHook(check_link=True).send(NUMBER, image=where)
     assert sandbox.requests == []
 
 
-def test_a_public_address_that_leads_into_this_network_is_refused(link):
+def test_a_redirect_from_a_public_to_a_private_address_is_refused(link):
     with pytest.raises(InvalidMessageError, match="an address that only this network knows"):
         link_check._next("https://files.example/a.png", link("/a.png"), "image.link: 'x'")
     assert link_check._next(link("/a"), "/a.png", "") == link("/a.png")
@@ -197,11 +197,11 @@ def test_a_public_address_that_leads_into_this_network_is_refused(link):
         ("http://[", ""),
     ],
 )
-def test_addresses_that_only_one_network_knows(where, host):
+def test_private_addresses_are_recognised(where, host):
     assert private_host(where) == host
 
 
-def test_such_an_address_is_warned_of_once(caplog, sandbox):
+def test_a_private_address_is_warned_about_once(caplog, sandbox):
     people = [f"8613900000{n:03d}" for n in range(3)]
     broadcast_run(people, text=None, image="http://minio:9000/{{ recipient.phone }}.png").once()
     assert caplog.text.count("'minio' is a private address") == 1
@@ -209,6 +209,6 @@ def test_such_an_address_is_warned_of_once(caplog, sandbox):
 
 
 @for_each("given", ["yes", 1, None])
-def test_check_link_is_true_or_false(given):
+def test_check_link_must_be_true_or_false(given):
     with pytest.raises(ValueError, match="check_link: must be True or False"):
         WhatsAppSendOperator(task_id="tell", recipient=NUMBER, text="x", check_link=given)

@@ -33,7 +33,7 @@ pytestmark = pytest.mark.usefixtures("connection", "storage")
 
 
 def sent_by(way, fields):
-    """Send a message in one of the ways that there are."""
+    """Send a message in one of the ways that the provider has."""
     if way == "operator":
         return TaskRun(lambda: WhatsAppSendOperator(task_id="tell", recipient=NUMBER, **fields)).once()
     if way == "decorator":
@@ -60,7 +60,7 @@ def got(sandbox):
 
 
 @for_each("way", ["operator", "decorator", "broadcast", "notifier", "hook", "hook in a loop"])
-def test_each_way_sends_a_link_that_gives_the_file(way, storage, sandbox):
+def test_each_way_to_send_replaces_the_object_with_a_link_to_its_content(way, storage, sandbox):
     address = storage.put("2026/Umsätze 1.pdf")
     sent_by(way, {"document": {"object": address, "caption": "July"}})
     source, media_type, content = got(sandbox)
@@ -83,12 +83,12 @@ def test_each_way_sends_a_link_that_gives_the_file(way, storage, sandbox):
         ("document", "a.csv", b"a,b\n1,2\n", "text/csv"),
     ],
 )
-def test_each_type_of_file(kind, name, content, media_type, storage, sandbox):
+def test_each_media_type_can_be_sent_from_object_storage(kind, name, content, media_type, storage, sandbox):
     ItnioHook().send(NUMBER, **{kind: {"object": storage.put(name, content)}})
     assert got(sandbox)[1:] == (media_type, content)
 
 
-def test_the_header_of_a_whatsapp_template(storage, sandbox):
+def test_a_document_in_a_whatsapp_templates_header_can_be_in_object_storage(storage, sandbox):
     header = {"document": {"object": storage.put("report.pdf")}}
     ItnioHook().send(NUMBER, template=template_message("daily_report", "en", header=header))
     (message,) = sandbox.messages
@@ -99,7 +99,7 @@ def test_the_header_of_a_whatsapp_template(storage, sandbox):
         assert answer.read() == PDF
 
 
-def test_an_upstream_task_may_give_the_path_itself(storage, sandbox):
+def test_an_upstream_task_may_return_an_object_storage_path(storage, sandbox):
     path = ObjectStoragePath(storage.put("report.pdf"))
     ItnioHook().send(NUMBER, document={"object": path})
     assert got(sandbox)[2] == PDF
@@ -116,7 +116,7 @@ def test_jinja_in_the_address_is_rendered(storage, sandbox):
     assert got(sandbox)[0]["filename"] == "Week.pdf"
 
 
-def test_a_link_expires_when_it_is_to(storage, sandbox):
+def test_a_link_expires_after_link_expires_in(storage, sandbox):
     address = storage.put("report.pdf")
     for given in (timedelta(minutes=2), 120):
         make = lambda given=given: WhatsAppSendOperator(  # noqa: E731
@@ -131,7 +131,7 @@ def test_a_link_expires_when_it_is_to(storage, sandbox):
 
 
 @for_each("given", [59, 604_801, "an hour", None, float("nan")])
-def test_how_long_is_checked_in_the_dag_file(given):
+def test_an_invalid_link_expires_in_is_an_error_in_the_dag_file(given):
     with pytest.raises(ValueError, match="link_expires_in: must be a number from 60 to 604800"):
         WhatsAppSendOperator(task_id="tell", recipient=NUMBER, text="x", link_expires_in=given)
 
@@ -169,7 +169,7 @@ REFUSED = [
 
 
 @for_each(("kind", "name", "content", "words"), REFUSED)
-def test_what_whatsapp_would_not_take_is_refused(kind, name, content, words, storage, sandbox):
+def test_a_file_that_whatsapp_does_not_accept_is_refused(kind, name, content, words, storage, sandbox):
     storage.put("folder/a.pdf")
     storage.client.delete_object(Bucket="reports", Key=name)
     if content is not None:
@@ -194,7 +194,7 @@ def test_what_whatsapp_would_not_take_is_refused(kind, name, content, words, sto
         ("s3://away@reports/report.pdf", NotSentError, "could not be read, nothing was sent"),
     ],
 )
-def test_a_storage_that_cannot_be_used(
+def test_an_unusable_storage_is_an_error_and_nothing_is_sent(
     address, error, words, storage, sandbox, monkeypatch, closed_port, tmp_path
 ):
     storage.put("report.pdf", ACL="public-read")
@@ -214,8 +214,8 @@ def test_a_storage_that_cannot_be_used(
 
 @for_each("scheme", ["s3", "gs", "abfs"])
 @for_each("way", ["operator", "broadcast", "hook", "hook in a loop"])
-def test_a_connection_that_there_is_not_is_an_error(way, scheme, sandbox, monkeypatch):
-    """Amazon's provider would go on with the credentials of the worker."""
+def test_a_missing_storage_connection_is_an_error(way, scheme, sandbox, monkeypatch):
+    """Amazon's provider would continue with the worker's credentials."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAWORKER")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "of the worker")
     address = f"{scheme}://nope@reports/report.pdf"
@@ -227,14 +227,14 @@ def test_a_connection_that_there_is_not_is_an_error(way, scheme, sandbox, monkey
     assert sandbox.requests == []
 
 
-def test_an_error_shows_the_connection_and_no_password():
+def test_an_error_shows_the_connections_id_and_no_password():
     with pytest.raises(NotSentError, match=r"'s3://…@reports/a\.pdf' can't be opened") as caught:
         ItnioHook().send(NUMBER, document={"object": "s3://AKIA:hunter2@reports/a.pdf?sig=5ecret"})
     assert "hunter2" not in str(caught.value)
     assert "5ecret" not in str(caught.value)
 
 
-def test_an_error_of_storage_shows_nothing_that_airflow_masks():
+def test_a_storage_error_shows_no_value_that_airflow_masks():
     mask_secret("c2VjcmV0a2V5")
     with (
         pytest.raises(NotSentError, match="AccountName=a;AccountKey=") as caught,
@@ -269,7 +269,7 @@ def test_mistakes_in_a_dag_file_are_import_errors(fields, words):
 # --- signatures -------------------------------------------------------------------------------------------
 
 
-def test_a_retry_knows_the_message_although_its_signature_is_another(storage, sandbox):
+def test_a_retry_recognises_the_message_despite_a_new_signature(storage, sandbox):
     fields = {"document": {"object": storage.put("report.pdf")}}
     for make in (
         lambda: WhatsAppSendOperator(task_id="tell", recipient=NUMBER, **fields),
@@ -278,14 +278,14 @@ def test_a_retry_knows_the_message_although_its_signature_is_another(storage, sa
         sandbox.clear()
         run = TaskRun(make, store=TaskStateStore())
         run.once(ends="failing")
-        storage.client.delete_object(Bucket="reports", Key="report.pdf")  # which a retry need not read
+        storage.client.delete_object(Bucket="reports", Key="report.pdf")  # a retry does not need the file
         run.once()
         assert len(sandbox.messages) == 1
         storage.put("report.pdf")
 
 
 def test_no_log_field_or_record_shows_a_signature(storage, sandbox, logged, caplog):
-    caplog.set_level("INFO", "botocore")  # it logs each signature of its own when it debugs
+    caplog.set_level("INFO", "botocore")  # at DEBUG it logs its own signatures
     store = TaskStateStore()
     fields = {"document": {"object": storage.put("report.pdf")}}
     run = TaskRun(lambda: WhatsAppSendOperator(task_id="tell", recipient=NUMBER, **fields), store=store)
@@ -307,7 +307,7 @@ def test_a_refusal_shows_no_signature(storage, sandbox):
     assert "Signature" not in str(caught.value)
 
 
-def test_an_expired_link_gives_nothing(storage, sandbox):
+def test_the_link_of_a_deleted_object_cannot_be_fetched(storage, sandbox):
     ItnioHook().send(NUMBER, document={"object": storage.put("report.pdf")})
     link = sandbox.messages[0].body["document"]["link"]
     storage.client.delete_object(Bucket="reports", Key="report.pdf")
@@ -315,11 +315,11 @@ def test_an_expired_link_gives_nothing(storage, sandbox):
         urlopen(link)
 
 
-# --- many people ------------------------------------------------------------------------------------------
+# --- broadcasts -------------------------------------------------------------------------------------------
 
 
-def test_each_person_of_a_broadcast_gets_a_file_of_their_own(storage, sandbox, monkeypatch):
-    # A connection that nothing has used yet: its storage is opened amid the broadcast.
+def test_a_broadcast_can_send_each_recipient_a_different_file(storage, sandbox, monkeypatch):
+    # An unused connection, so its storage is opened during the broadcast.
     monkeypatch.setenv("AIRFLOW_CONN_FRESH", storage.connection())
     people = [{"phone": f"8613900000{n:03d}", "n": n} for n in range(20)]
     for person in people:
@@ -346,7 +346,7 @@ def test_each_person_of_a_broadcast_gets_a_file_of_their_own(storage, sandbox, m
     assert counts_of(run.once()) == {"accepted": 1, "accepted_earlier": 20}
 
 
-def test_a_file_for_all_is_looked_at_once(storage, sandbox, monkeypatch):
+def test_a_file_for_all_recipients_is_signed_once(storage, sandbox, monkeypatch):
     monkeypatch.setenv("AIRFLOW_CONN_NEW", storage.connection())
     address = storage.put("report.pdf").replace("storage@", "new@")
     run = broadcast_run([f"8613900000{n:03d}" for n in range(30)], text=None, document={"object": address})
@@ -368,4 +368,4 @@ def test_a_file_is_checked_again_after_a_minute(storage, sandbox, monkeypatch):
     assert len(sandbox.messages) == 2
 
 
-# --- what it costs ----------------------------------------------------------------------------------------
+# --- costs ------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Google's and Azure's own ``sign``, and what in their links is secret. Their servers can't be had here."""
+"""Links signed by Google's and Azure's filesystems, without their servers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.tables import for_each
 
 @pytest.fixture
 def google():
-    """Google's filesystem, with the key of a service account that nobody has."""
+    """Google's filesystem, with a made-up key of a service account."""
     import gcsfs
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric import rsa
@@ -39,7 +39,7 @@ def google():
 
 @pytest.fixture
 def azure():
-    """Azure's filesystem, with an account key that nobody has."""
+    """Azure's filesystem, with a made-up account key."""
     import adlfs
 
     return adlfs.AzureBlobFileSystem(account_name="tests", account_key=base64.b64encode(b"key" * 20).decode())
@@ -52,7 +52,9 @@ def azure():
         ("azure", "tests.blob.core.windows.net", "sig", "rsct"),
     ],
 )
-def test_its_links_are_signed_and_say_what_the_file_is(name, host, secret, told, request):
+def test_signed_links_name_the_media_type_and_their_signature_is_recognised(
+    name, host, secret, told, request
+):
     filesystem = request.getfixturevalue(name)
     media = media_in(message_from({"document": {"object": "x://reports/a.pdf"}}))
     link = _signed(media, filesystem, "reports/a.pdf", 600, "application/pdf")
@@ -78,7 +80,7 @@ def test_its_links_are_signed_and_say_what_the_file_is(name, host, secret, told,
         ("s3://b/a@b.pdf", PermissionError("x"), r"or the worker itself \(no connection is named before"),
     ],
 )
-def test_an_error_of_storage_says_what_to_do_for_that_storage(address, error, words):
+def test_a_storage_error_says_what_to_do_for_this_storage(address, error, words):
     where = f"document.object: {describe_address(address)}"
     with pytest.raises(ConfigurationError, match=words), storage_errors(where):
         raise error
