@@ -19,7 +19,7 @@ def way(request):
 
 
 class Forwarder:
-    """Passes TCP connections on, and counts them."""
+    """Forwards TCP connections and counts them."""
 
     def __init__(self, port):
         self.connections = 0

@@ -1,4 +1,4 @@
-"""Spellings of a connection."""
+"""Forms in which a connection can be defined."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_credentials_come_from_the_environment_as_json(sandbox, monkeypatch):
 
 
 @for_each("schema", ["http", "HTTP"])
-def test_host_port_and_schema_may_stand_in_fields_of_their_own(schema, connect, sandbox):
+def test_host_port_and_schema_may_be_separate_fields(schema, connect, sandbox):
     connect(host="127.0.0.1", port=sandbox.port, schema=schema)
     ItnioHook().send(NUMBER, text="x")
     assert len(sandbox.messages) == 1
@@ -54,13 +54,13 @@ def test_credentials_come_from_the_environment_as_uri(uri, by_uri, sandbox):
     assert len(sandbox.messages) == 1
 
 
-def test_the_sandboxs_own_uri_is_taken(by_uri, sandbox):
+def test_the_sandboxs_airflow_uri_is_accepted(by_uri, sandbox):
     by_uri(sandbox.connection_uri())
     ItnioHook().send(NUMBER, text="x")
     assert len(sandbox.messages) == 1
 
 
-def test_marks_in_key_and_secret_are_percent_encoded_in_a_uri(by_uri):
+def test_percent_encoded_characters_of_key_and_secret_in_a_uri_are_decoded(by_uri):
     by_uri(f"itnio://{quote('k@y:/', safe='')}:{quote('s?cr/t#%', safe='')}@http%3A%2F%2F127.0.0.1%3A9/")
     credentials = ItnioHook().get_conn()._protocol._credentials
     assert (credentials.api_key, credentials.secret) == ("k@y:/", "s?cr/t#%")
@@ -87,7 +87,7 @@ def test_marks_in_key_and_secret_are_percent_encoded_in_a_uri(by_uri):
         ({"host": "http://localhost:8080"}, "http://localhost:8080"),
     ],
 )
-def test_the_base_url_is_made_of_host_port_and_schema(fields, base_url, connect):
+def test_the_base_url_is_built_from_host_port_and_schema(fields, base_url, connect):
     connect(**fields)
     assert settings_of(ItnioHook()).base_url == base_url
 
@@ -97,7 +97,7 @@ def test_a_uri_with_a_bare_host_means_https(by_uri):
     assert settings_of(ItnioHook()).base_url == "https://gateway.example.com"
 
 
-def test_a_base_url_in_a_uri_is_percent_encoded(by_uri):
+def test_a_percent_encoded_base_url_in_a_uri_is_decoded(by_uri):
     by_uri(
         f"itnio://0neKey:0neSecret@https%3A%2F%2Fgateway.example.com/?{APP_AND_PHONE}&max_attempts=2&timeout=7.5"
     )

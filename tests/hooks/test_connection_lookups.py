@@ -1,4 +1,4 @@
-"""A connection that Airflow does not give just now: its secrets backend or API server did not answer."""
+"""A connection look-up that fails because the secrets backend or API server did not answer."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.usefixtures("connection")
 
 @pytest.fixture
 def away():
-    """Take the connection away; a call gives it back, or does so after some seconds."""
+    """Remove the connection; a call restores it, at once or after some seconds."""
     held = os.environ.pop(VARIABLE)
 
     def back(after=0.0):
@@ -49,7 +49,7 @@ def away():
         lambda: WhatsAppBroadcastOperator(task_id="tell", recipients=[NUMBER], text="It ran"),
     ],
 )
-def test_a_retry_sends_what_could_not_be_sent_without_it(sandbox, monkeypatch, make):
+def test_a_failed_connection_lookup_leaves_the_retries_and_a_retry_sends(sandbox, monkeypatch, make):
     held = os.environ[VARIABLE]
     monkeypatch.delenv(VARIABLE)
     run = TaskRun(make)
@@ -72,12 +72,12 @@ def test_a_retry_sends_what_could_not_be_sent_without_it(sandbox, monkeypatch, m
         ),
     ],
 )
-def test_retries_may_help_the_others_too(make):
+def test_failed_connection_lookups_of_other_tasks_leave_the_retries(make):
     with pytest.raises((ConnectionLookupError, FileUnavailableError), match="secrets backend did not answer"):
         TaskRun(make).once()
 
 
-def test_one_that_is_there_and_can_not_be_read_fails_at_once(monkeypatch):
+def test_an_invalid_connection_fails_the_task_at_once(monkeypatch):
     monkeypatch.setenv("AIRFLOW_CONN_BROKEN", "itnio://key:a/b@example.com")
     make = lambda: WhatsAppSendOperator(  # noqa: E731
         task_id="tell", recipient=NUMBER, text="It ran", itnio_conn_id="broken"
@@ -86,7 +86,7 @@ def test_one_that_is_there_and_can_not_be_read_fails_at_once(monkeypatch):
         TaskRun(make).once()
 
 
-def test_a_trigger_goes_on_waiting(away, monkeypatch):
+def test_a_trigger_keeps_waiting_after_a_failed_connection_lookup(away, monkeypatch):
     monkeypatch.setattr("airflow_provider_itnio.api.status_wait.AFTER_ERROR", 0.1)
     trigger = WhatsAppStatusTrigger(["1"], "read", time.time() + 60)
 
@@ -94,10 +94,12 @@ def test_a_trigger_goes_on_waiting(away, monkeypatch):
         return (await anext(trigger.run())).payload
 
     away(after=0.5)
-    assert "receiver_url: is missing" in asyncio.run(event())["problem"]  # so it has looked it up again
+    assert (
+        "receiver_url: is missing" in asyncio.run(event())["problem"]
+    )  # so it looked the connection up again
 
 
-def test_one_that_is_never_there_is_told_at_the_end_of_the_wait(away):
+def test_a_trigger_reports_a_missing_connection_at_the_end_of_the_wait(away):
     trigger = WhatsAppStatusTrigger(["1"], "read", time.time() + 0.5)
 
     async def event():
@@ -108,7 +110,7 @@ def test_one_that_is_never_there_is_told_at_the_end_of_the_wait(away):
 
 
 @for_each("awaited", [False, True])
-def test_an_alert_is_sent_once_it_is_back(sandbox, monkeypatch, awaited):
+def test_an_alert_is_sent_as_soon_as_the_connection_is_found(sandbox, monkeypatch, awaited):
     monkeypatch.setattr(whatsapp, "_LOOK_UP_PAUSES", [0.2] * 100)
     held = os.environ[VARIABLE]
     monkeypatch.delenv(VARIABLE)
@@ -118,14 +120,14 @@ def test_an_alert_is_sent_once_it_is_back(sandbox, monkeypatch, awaited):
     assert [message.text for message in sandbox.messages] == ["It failed"]
 
 
-def test_an_alert_whose_connection_is_never_there_fails(monkeypatch):
+def test_an_alert_whose_connection_is_never_found_fails(monkeypatch):
     monkeypatch.setattr(whatsapp, "_LOOK_UP_PAUSES", (0.01, 0.01))
     monkeypatch.delenv(VARIABLE)
     with pytest.raises(ConnectionLookupError, match="'itnio_default' is not defined"):
         WhatsAppNotifier(recipients=NUMBER).notify({})
 
 
-def test_retries_may_help_whose_own_file_could_not_be_looked_up(sandbox):
+def test_a_failed_storage_connection_lookup_of_one_recipient_leaves_the_retries(sandbox):
     people = [{"phone": NUMBER, "n": 1}]
     run = broadcast_run(people, text=None, document={"object": "s3://nowhere@b/{{ recipient.n }}.pdf"})
     assert "there is no Airflow connection" in str(may_be_tried_again(run, ItnioError))

@@ -14,7 +14,7 @@ from tests.hooks.conftest import NUMBER, sent_by
 
 
 class BrokenLog:
-    """A log none of whose lines can be written."""
+    """A log that raises on every line."""
 
     def __getattr__(self, name):
         def fail(*args, **kwargs):
@@ -24,13 +24,13 @@ class BrokenLog:
 
 
 @pytest.mark.usefixtures("connection")
-def test_a_line_that_can_not_be_written_does_not_undo_an_acceptance(way, sandbox, monkeypatch):
+def test_a_log_line_that_cannot_be_written_does_not_lose_the_receipt(way, sandbox, monkeypatch):
     monkeypatch.setattr(ItnioHook, "log", BrokenLog())
     receipt = sent_by(way, ItnioHook(), NUMBER, text="x")
     assert receipt.message_id == sandbox.messages[0].id
 
 
-def test_what_is_sent_in_a_hooks_block_goes_through_one_client(forwarder, connect, sandbox, monkeypatch):
+def test_messages_in_a_hooks_async_with_block_share_one_client(forwarder, connect, sandbox, monkeypatch):
     monkeypatch.setattr("airflow_provider_itnio.sandbox.security.Security.refusal", lambda self, headers: b"")
     connect(host=f"http://127.0.0.1:{forwarder.port}")
 
@@ -45,7 +45,7 @@ def test_what_is_sent_in_a_hooks_block_goes_through_one_client(forwarder, connec
     assert len(sandbox.messages) == 5
 
 
-def test_a_block_of_a_hook_that_is_misconfigured_is_not_entered(connect, sandbox):
+def test_the_async_with_block_of_a_misconfigured_hook_is_not_entered(connect, sandbox):
     connect(extra={"timeout": "soon"})
 
     async def several():
@@ -58,7 +58,7 @@ def test_a_block_of_a_hook_that_is_misconfigured_is_not_entered(connect, sandbox
 
 
 @pytest.mark.usefixtures("connection")
-def test_neither_hook_nor_what_it_makes_shows_a_number():
+def test_reprs_of_prepared_messages_and_accounts_show_no_phone_number():
     hook = ItnioHook(business_phone="91856321321")
     prepared = hook.prepare(NUMBER, text="x")
     shown = f"{prepared} {prepared!r} {hook.account()} {hook.account()!r}"

@@ -24,7 +24,7 @@ from tests.tables import for_each
 
 @pytest.mark.usefixtures("connection", "quick_tries")
 class TestBothWays:
-    def test_a_message_arrives_and_its_receipt_says_which(self, way, sandbox):
+    def test_a_message_is_sent_and_its_receipt_returned(self, way, sandbox):
         receipt = sent_by(way, ItnioHook(), NUMBER, text="42 rows", reply_to="wamid.1")
         (message,) = sandbox.messages
         assert message.body == {
@@ -46,7 +46,7 @@ class TestBothWays:
         first, second = sandbox.messages
         assert first.body == second.body
 
-    def test_the_hooks_own_app_and_number_go_before_the_connections(self, way, sandbox):
+    def test_the_hooks_app_id_and_business_phone_override_the_connections(self, way, sandbox):
         with pytest.raises(AccountError, match="status -10"):
             sent_by(way, ItnioHook(app_id="OtherApp"), NUMBER, text="x")
         sent_by(
@@ -68,7 +68,9 @@ class TestBothWays:
             (NUMBER, {"txt": "x"}, "txt: unknown field"),
         ],
     )
-    def test_nothing_leaves_before_the_input_is_checked(self, way, recipient, kwargs, sentence, sandbox):
+    def test_an_invalid_message_is_refused_before_any_request(
+        self, way, recipient, kwargs, sentence, sandbox
+    ):
         with pytest.raises((InvalidMessageError, InvalidParameterError), match=sentence):
             sent_by(way, ItnioHook(), recipient, **kwargs)
         assert sandbox.requests == []
@@ -78,40 +80,40 @@ class TestBothWays:
             sent_by(way, ItnioHook(business_phone=12), NUMBER, text="x")
         assert sandbox.requests == []
 
-    def test_a_text_that_is_too_long_is_cut_on_demand(self, way, sandbox):
+    def test_a_text_over_the_limit_is_truncated_with_if_too_long_truncate(self, way, sandbox):
         sent_by(way, ItnioHook(), NUMBER, text="x" * 5000, if_too_long="truncate")
         assert sandbox.messages[0].text == "x" * 4095 + "…"
 
-    def test_a_message_that_did_not_leave_is_tried_again(self, way, sandbox):
+    def test_a_message_that_was_not_sent_is_tried_again(self, way, sandbox):
         sandbox.fail_next(http_status=503, headers={"Retry-After": "0"})
         sent_by(way, ItnioHook(), NUMBER, text="x")
         assert [request.http_status for request in sandbox.requests] == [503, 200]
 
-    def test_only_so_often_as_the_hook_says(self, way, sandbox):
+    def test_a_message_is_tried_at_most_max_attempts_times(self, way, sandbox):
         sandbox.fail_next(9, http_status=503, headers={"Retry-After": "0"})
         with pytest.raises(NotSentError, match="HTTP 503"):
             sent_by(way, ItnioHook(max_attempts=2), NUMBER, text="x")
         assert len(sandbox.requests) == 2
 
-    def test_a_retry_after_longer_than_the_hook_waits_ends_at_once(self, way, sandbox):
+    def test_a_retry_after_over_max_retry_after_fails_at_once(self, way, sandbox):
         sandbox.fail_next(http_status=429, headers={"Retry-After": "6"})
         with pytest.raises(NotSentError, match="asks to wait 6 s"):
             sent_by(way, ItnioHook(max_retry_after=5), NUMBER, text="x")
         assert len(sandbox.requests) == 1
 
-    def test_the_hooks_own_timeout_goes_before_the_connections(self, way, sandbox):
+    def test_the_hooks_timeout_overrides_the_connections(self, way, sandbox):
         sandbox.fail_next(delay=0.5)
         with pytest.raises(UnknownOutcomeError):
             sent_by(way, ItnioHook(timeout=0.1), NUMBER, text="x")
         assert len(sandbox.wait_for(1)) == 1
 
-    def test_at_most_once_makes_an_unproven_answer_unknown(self, way, sandbox):
+    def test_at_most_once_an_ambiguous_status_is_an_unknown_outcome(self, way, sandbox):
         sandbox.fail_next(status=-18)
         with pytest.raises(UnknownOutcomeError):
             sent_by(way, ItnioHook(), NUMBER, text="x", delivery="at_most_once")
         assert len(sandbox.requests) == 1
 
-    def test_the_log_says_what_was_accepted_without_the_whole_number(self, way, logged):
+    def test_the_log_line_of_an_accepted_message_masks_the_number(self, way, logged):
         receipt = sent_by(way, ItnioHook(), NUMBER, text="x")
         line = f"Itniotech accepted the text message to 86…57 as {receipt.message_id}"
         assert line in logged()
@@ -128,7 +130,7 @@ def test_a_hook_looks_its_connection_up_once(way, connect, monkeypatch, sandbox)
 
 
 @for_each(("missing", "label"), [("app_id", "App id"), ("business_phone", "Business phone")])
-def test_what_neither_connection_nor_task_gives_is_named(way, missing, label, connect, sandbox):
+def test_the_error_names_a_sender_field_missing_in_connection_and_task(way, missing, label, connect, sandbox):
     connect(extra={missing: None})
     with pytest.raises(ConfigurationError) as caught:
         sent_by(way, ItnioHook(), NUMBER, text="x")
@@ -141,14 +143,14 @@ def test_what_neither_connection_nor_task_gives_is_named(way, missing, label, co
 
 
 @for_each("missing", ["app_id", "business_phone"])
-def test_what_the_connection_lacks_the_hook_can_give(way, missing, connect, sandbox):
+def test_a_sender_field_missing_in_the_connection_can_be_given_to_the_hook(way, missing, connect, sandbox):
     connect(extra={missing: None})
     sent_by(way, ItnioHook(**{missing: getattr(sandbox, missing)}), NUMBER, text="x")
     assert len(sandbox.messages) == 1
 
 
 @pytest.mark.usefixtures("connection")
-def test_many_messages_leave_one_event_loop_at_once(sandbox):
+def test_many_messages_can_be_sent_concurrently_in_one_event_loop(sandbox):
     async def several():
         hook = ItnioHook()
         return await asyncio.gather(*(hook.asend(f"+86 100-0000-000{n}", text=str(n)) for n in range(8)))
@@ -160,7 +162,7 @@ def test_many_messages_leave_one_event_loop_at_once(sandbox):
 
 @pytest.fixture
 def supervisor(monkeypatch):
-    """What a task on a worker talks to: Airflow's own socket protocol, answered after a moment."""
+    """The worker's supervisor: Airflow's socket protocol, answered after 0.02 s."""
     import msgspec
     from airflow.sdk.execution_time import comms, task_runner
 
@@ -198,7 +200,7 @@ def supervisor(monkeypatch):
 
 @pytest.mark.skipif(not AIRFLOW_V_3_3_PLUS, reason="Airflow's tasks may await their supervisor from 3.3 on")
 @pytest.mark.usefixtures("connection")
-def test_many_messages_leave_an_async_task_while_it_talks_to_its_supervisor(supervisor, sandbox):
+def test_an_async_task_can_send_while_it_talks_to_its_supervisor(supervisor, sandbox):
     from airflow.sdk.log import amask_secret
 
     async def keep_talking():
@@ -221,7 +223,7 @@ def test_many_messages_leave_an_async_task_while_it_talks_to_its_supervisor(supe
 
 
 def test_a_second_hook_uses_the_first_ones_client_and_tcp_connection(forwarder, connect, monkeypatch):
-    # The sandbox would refuse a Host header that names the forwarder's port.
+    # The sandbox would refuse a Host header with the forwarder's port.
     monkeypatch.setattr("airflow_provider_itnio.sandbox.security.Security.refusal", lambda self, headers: b"")
     connect(host=f"http://127.0.0.1:{forwarder.port}")
     first, second = ItnioHook(), ItnioHook("itnio_default")
@@ -232,14 +234,14 @@ def test_a_second_hook_uses_the_first_ones_client_and_tcp_connection(forwarder, 
 
 
 @for_each("other", [{"password": "0therSecret"}, {"login": "0therKey"}, {"extra": {"timeout": 7}}])
-def test_another_account_or_patience_is_another_client(other, connect):
+def test_another_account_or_timeout_uses_another_client(other, connect):
     connect()
     connect("itnio_other", **other)
     assert ItnioHook().get_conn() is not ItnioHook("itnio_other").get_conn()
 
 
 @pytest.mark.usefixtures("connection")
-def test_the_balance_can_be_asked_for(sandbox):
+def test_the_balance_can_be_read(sandbox):
     balance = ItnioHook().get_balance()
     assert str(balance.balance) == "1000.00"
     assert [request.path for request in sandbox.requests] == ["/sms/getBalance"]

@@ -1,4 +1,4 @@
-"""What Airflow masks, and what hook and client never show."""
+"""What Airflow masks, and what the hook's and the client's repr never contain."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from airflow.providers.common.compat.sdk import redact
 from airflow_provider_itnio.hooks.itnio import ItnioHook
 
 
-def test_airflow_masks_key_secret_and_proxy_password_once_the_hook_has_read_them(connect):
+def test_airflow_masks_key_secret_and_proxy_password_after_the_hook_reads_them(connect):
     fields = {"login": "keyOf9Finance", "password": "secretOf9Finance"}
     connect(**fields, extra={"proxy": "http://me:proxyOf9Finance@proxy.example.com"})
     ItnioHook().get_conn()
@@ -17,7 +17,7 @@ def test_airflow_masks_key_secret_and_proxy_password_once_the_hook_has_read_them
     assert line == "*** and *** and ***, 9Finance"
 
 
-def test_a_proxy_password_is_masked_as_it_is_and_as_it_is_written(connect):
+def test_a_proxy_password_is_masked_both_plain_and_percent_encoded(connect):
     connect(extra={"proxy": f"http://me:{quote('pass@7Finance', safe='')}@proxy.example.com"})
     ItnioHook().get_conn()
     assert "7Finance" not in str(redact("pass@7Finance pass%407Finance"))

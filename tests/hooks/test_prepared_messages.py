@@ -40,13 +40,13 @@ def test_preparing_checks_a_message_and_sends_nothing(sandbox):
     ],
 )
 @pytest.mark.usefixtures("connection")
-def test_a_message_that_breaks_a_rule_can_not_be_prepared(recipient, fields, sentence):
+def test_an_invalid_message_cannot_be_prepared(recipient, fields, sentence):
     with pytest.raises((InvalidMessageError, InvalidParameterError), match=sentence):
         ItnioHook().prepare(recipient, **fields)
 
 
 @for_each("missing", ["app_id", "business_phone"])
-def test_preparing_needs_a_sender(missing, connect):
+def test_preparing_a_message_requires_a_sender(missing, connect):
     connect(extra={missing: None})
     with pytest.raises(ConfigurationError, match=rf"extra\.{missing}: is missing"):
         ItnioHook().prepare(NUMBER, text="x")
@@ -55,7 +55,7 @@ def test_preparing_needs_a_sender(missing, connect):
 
 
 @pytest.mark.usefixtures("connection")
-def test_where_messages_come_from_is_the_connections_or_the_hooks(sandbox):
+def test_the_sender_is_the_hooks_or_else_the_connections(sandbox):
     assert ItnioHook().sender() == (sandbox.app_id, sandbox.business_phone)
     hook = ItnioHook(app_id=" OtherApp ", business_phone="+91 856-321-322")
     assert hook.sender() == ("OtherApp", "91856321322")
@@ -73,7 +73,7 @@ def test_a_prepared_message_is_sent_with_its_delivery(delivery, sandbox):
 
 
 @pytest.mark.usefixtures("connection")
-def test_who_sends_what_was_prepared_logs_it_once_it_is_on_record(logged):
+def test_send_prepared_does_not_log_and_log_accepted_does(logged):
     hook = ItnioHook()
     receipt = hook.send_prepared(hook.prepare(NUMBER, text="x"))
     assert "Itniotech accepted" not in logged()
@@ -83,7 +83,7 @@ def test_who_sends_what_was_prepared_logs_it_once_it_is_on_record(logged):
 
 
 @pytest.mark.usefixtures("connection")
-def test_the_log_names_the_messages_address_on_the_sandboxes_page(logged, sandbox):
+def test_the_log_links_to_the_message_on_the_sandboxs_page(logged, sandbox):
     receipt = ItnioHook().send(NUMBER, text="x")
     assert f"The sandbox shows it at {sandbox.url}/#/{receipt.message_id}" in logged()
     assert "8614718004557" not in logged()
@@ -91,7 +91,7 @@ def test_the_log_names_the_messages_address_on_the_sandboxes_page(logged, sandbo
 
 @for_each("spoil", ["another host", "another server"])
 @pytest.mark.usefixtures("connection")
-def test_the_log_names_no_address_elsewhere(logged, spoil):
+def test_the_log_has_no_sandbox_link_for_another_server(logged, spoil):
     hook = ItnioHook()
     receipt = hook.send_prepared(hook.prepare(NUMBER, text="x"))
     if spoil == "another server":

@@ -1,4 +1,4 @@
-"""What the hook asks a receiver that runs."""
+"""The hook's requests to a running receiver."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def hook(connect, receiver):
 
 @pytest.fixture(params=["sync", "async"])
 def asked(request, hook):
-    """Call a method of the hook, or the one that does not block."""
+    """Call a method of the hook, or its async variant."""
 
     def call(name, *args, **kwargs):
         if request.param == "sync":
@@ -69,7 +69,7 @@ def new_id():
     return f"m-{next(_NUMBERS)}"
 
 
-def test_each_status_is_given_by_its_message(asked, receiver):
+def test_message_status_returns_the_status_of_each_message(asked, receiver):
     sent, delivered, unknown = new_id(), new_id(), new_id()
     receiver.push(status(sent, "sent"))
     receiver.push(status(delivered, "delivered"))
@@ -84,7 +84,7 @@ def test_each_status_is_given_by_its_message(asked, receiver):
     assert asked("message_status", sent)[sent].has_reached("sent")
 
 
-def test_over_a_thousand_messages_are_asked_for_in_parts(asked, receiver):
+def test_more_than_a_thousand_statuses_are_requested_in_parts(asked, receiver):
     ids = [new_id() for _ in range(2001)]
     receiver.push(status(ids[-1], "read"))
     found = asked("message_status", iter(ids))
@@ -112,7 +112,7 @@ def test_over_a_thousand_messages_are_asked_for_in_parts(asked, receiver):
         ("", "no reason given", None),
     ],
 )
-def test_a_failure_is_told_with_what_to_do(asked, receiver, failure, told, code):
+def test_a_failed_status_gives_the_reason_and_what_to_do(asked, receiver, failure, told, code):
     message_id = new_id()
     receiver.push(status(message_id, "failed", failure=failure))
     found = asked("message_status", message_id)[message_id]
@@ -125,13 +125,13 @@ def test_a_failure_is_told_with_what_to_do(asked, receiver, failure, told, code)
         assert "147" not in found.failure
 
 
-def test_an_answer_waits_until_the_status_is_there(asked, receiver):
+def test_message_status_with_wait_returns_once_the_status_is_reached(asked, receiver):
     message_id = new_id()
     receiver.push(status(message_id, "read"))
     assert asked("message_status", message_id, until="read", wait=25)[message_id].status == "read"
 
 
-def test_what_people_wrote_is_given_in_order_and_once(asked, receiver):
+def test_incoming_returns_messages_in_order_and_once(asked, receiver):
     cursor = asked("incoming", "latest").cursor
     receiver.push(incoming("8613900000001", "first"))
     receiver.push(
@@ -163,7 +163,7 @@ def test_what_people_wrote_is_given_in_order_and_once(asked, receiver):
         ("5491112345678", "541112345678"),
     ],
 )
-def test_a_window_is_open_for_a_day_after_someone_wrote_under_any_spelling(asked, receiver, wrote, asked_for):
+def test_a_window_is_open_for_a_day_under_any_spelling_of_the_number(asked, receiver, wrote, asked_for):
     at = int(pendulum.now().timestamp()) - 3600
     receiver.push(incoming(wrote, "hello", at=at))
     window = asked("window", asked_for)
@@ -178,11 +178,11 @@ def test_a_window_is_open_for_a_day_after_someone_wrote_under_any_spelling(asked
         ("", None, True),
         (OTHER, None, False),
         (OTHER, "+55 11 98765-4321", True),
-        ("551187654321", OTHER, True),  # the spelling without the ninth digit
+        ("551187654321", OTHER, True),  # spelled without the ninth digit
         (OWN, OTHER, False),
     ],
 )
-def test_a_window_is_open_to_the_business_phone_that_was_written_to(
+def test_a_window_is_open_only_for_the_business_phone_that_was_written_to(
     connect, receiver, written_to, sent_from, is_open
 ):
     connect(extra=receiver.extra)
@@ -200,14 +200,14 @@ def test_a_window_that_is_about_to_close_counts_as_closed(asked, receiver, left,
     assert asked("window", number).is_open is is_open
 
 
-def test_without_any_business_phone_what_was_written_to_each_counts(connect, receiver):
+def test_without_a_business_phone_messages_to_any_business_phone_count(connect, receiver):
     connect(extra=receiver.extra | {"business_phone": None})
     number = new_number()
     receiver.push(incoming(number, "hello", int(time.time()), OTHER))
     assert ItnioHook().window(number).is_open
 
 
-def test_an_older_receiver_that_knows_no_business_phones_is_understood(connect):
+def test_the_answer_of_an_older_receiver_without_business_phones_is_read(connect):
     told = {"phone": "8613900000001", "last_incoming_at": "2099-01-01T00:00:00+00:00"}
     told["open_until"] = "2099-01-02T00:00:00+00:00"
     with Server(lambda received: answer(told)) as server:
@@ -217,7 +217,7 @@ def test_an_older_receiver_that_knows_no_business_phones_is_understood(connect):
     assert body == {"phone": "8613900000001", "business_phone": OWN}
 
 
-def test_a_window_is_closed_for_who_wrote_long_ago_or_never(asked, receiver):
+def test_a_window_is_closed_if_the_last_message_is_old_or_there_is_none(asked, receiver):
     receiver.push(incoming("8613900000004", "hello"))
     assert not asked("window", "8613900000004").is_open
     assert asked("window", "8613900000005").last_incoming_at is None
@@ -233,17 +233,17 @@ def test_a_window_is_closed_for_who_wrote_long_ago_or_never(asked, receiver):
         ("incoming", (), {"limit": 1001}, "limit: must be a whole number from 1 to 1000, 1001 given"),
     ],
 )
-def test_a_question_that_can_not_be_is_refused_by_name(asked, name, args, kwargs, told):
+def test_the_error_of_an_invalid_parameter_names_it(asked, name, args, kwargs, told):
     with pytest.raises(InvalidParameterError, match=told):
         asked(name, *args, **kwargs)
 
 
-def test_a_window_of_no_number_is_refused(asked):
+def test_a_window_of_an_invalid_number_is_refused(asked):
     with pytest.raises(InvalidMessageError, match="phone: "):
         asked("window", "nobody")
 
 
-def test_a_cursor_that_no_answer_gave_is_an_error(asked):
+def test_an_unknown_cursor_is_an_error(asked):
     with pytest.raises(ReceiverError, match="HTTP 400 after: must be the cursor"):
         asked("incoming", "x&limit=1")
 
@@ -259,25 +259,25 @@ def test_a_cursor_that_no_answer_gave_is_an_error(asked):
         ({"receiver_url": "//x", "receiver_token": READ_TOKEN}, "extra.receiver_url: must be an address"),
     ],
 )
-def test_a_connection_without_receiver_says_what_to_fill_in(connect, extra, told):
+def test_the_error_of_a_connection_without_a_receiver_says_what_to_fill_in(connect, extra, told):
     connect(extra=extra)
     with pytest.raises(ConfigurationError, match=told):
         ItnioHook().message_status("m")
 
 
-def test_a_wrong_token_names_the_field_and_does_not_show(connect, receiver, logged):
+def test_the_error_of_a_wrong_token_names_the_field_and_not_the_token(connect, receiver, logged):
     connect(extra={"receiver_url": receiver.url, "receiver_token": "wrong-token-0123456789"})
     with pytest.raises(ConfigurationError, match="receiver_token: the receiver does not accept it") as raised:
         ItnioHook().message_status("m")
     assert "wrong-token-0123456789" not in f"{raised.value!r}{logged()}"
 
 
-def test_the_whole_number_stands_in_no_log(asked, logged):
+def test_the_log_never_contains_the_whole_number(asked, logged):
     asked("window", "8613900000077")
     assert "8613900000077" not in logged()
 
 
-def test_a_receiver_that_is_not_there_is_an_error_of_its_own(connect, closed_port):
+def test_an_unreachable_receiver_is_a_receiver_error(connect, closed_port):
     connect(extra={"receiver_url": f"http://127.0.0.1:{closed_port}", "receiver_token": READ_TOKEN})
     for asking in (
         lambda: ItnioHook().message_status("m"),
@@ -287,26 +287,26 @@ def test_a_receiver_that_is_not_there_is_an_error_of_its_own(connect, closed_por
             asking()
 
 
-def test_an_address_of_another_server_is_no_receiver(connect, sandbox):
+def test_a_receiver_url_of_another_server_is_a_configuration_error(connect, sandbox):
     connect(extra={"receiver_url": sandbox.url, "receiver_token": READ_TOKEN})
     with pytest.raises(ConfigurationError, match="receiver_url: no itnio-receiver answers there"):
         ItnioHook().message_status("m")
 
 
-def test_a_web_page_is_no_answer_of_a_receiver(connect):
+def test_a_web_page_as_the_receivers_answer_is_a_receiver_error(connect):
     with Server(lambda _: answer(b"<html>Sign in</html>")) as portal:
         connect(extra={"receiver_url": portal.url, "receiver_token": READ_TOKEN})
         with pytest.raises(ReceiverError, match="HTTP 200 with something else"):
             ItnioHook().message_status("m")
 
 
-def test_sending_needs_no_receiver_and_passes_over_what_is_wrong_with_it(connect, sandbox):
+def test_sending_ignores_an_invalid_receiver_url(connect, sandbox):
     connect(extra={"receiver_url": "nonsense"})
     assert ItnioHook().send("+86 147-1800-4557", text="hello").message_id
 
 
 @for_each(("given", "wait", "timeout"), [(30, 0.0, 10.0), (2, 0.0, 2.0), (30, 25.0, 35.0)])
-def test_a_receiver_that_says_nothing_is_given_up_soon_after_what_it_may_wait(connect, given, wait, timeout):
+def test_a_receiver_request_times_out_10_seconds_after_its_wait_at_most(connect, given, wait, timeout):
     connect(extra={"receiver_url": "http://127.0.0.1:1", "receiver_token": READ_TOKEN, "timeout": given})
     hook = ItnioHook()
     assert hook.way_to_receiver(hook.account(), wait)[1].timeout == timeout
@@ -316,14 +316,14 @@ def test_a_receiver_that_says_nothing_is_given_up_soon_after_what_it_may_wait(co
         assert settings.connect_timeout == min(5.0, within)
 
 
-def test_a_receiver_that_takes_a_question_and_never_answers_is_an_error(asked_silent):
+def test_a_receiver_that_never_answers_is_a_receiver_error(asked_silent):
     with pytest.raises(ReceiverError, match="could not be asked"):
         asked_silent("message_status", "m")
 
 
 @pytest.fixture(params=["sync", "async"])
 def asked_silent(request, connect):
-    """Ask a server that takes connections and never answers."""
+    """Call the hook with a server that accepts connections and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
         connect(extra={"receiver_url": url, "receiver_token": READ_TOKEN, "timeout": 0.5})

@@ -1,4 +1,4 @@
-"""Settings that a connection, a hook and the environment give."""
+"""Settings from a connection, a hook and the environment."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.hooks.conftest import NUMBER, settings_of
 from tests.tables import for_each
 
 
-def test_what_the_form_left_empty_is_saved_as_null_and_means_the_default(connect, sandbox):
+def test_null_in_the_extra_as_the_form_saves_it_means_the_default(connect, sandbox):
     names = ("timeout", "connect_timeout", "max_attempts", "proxy", "allow_http")
     connect(extra=dict.fromkeys(names))
     ItnioHook().send(NUMBER, text="x")
@@ -24,38 +24,38 @@ def test_what_the_form_left_empty_is_saved_as_null_and_means_the_default(connect
     )
 
 
-def test_an_empty_text_means_the_default_too(connect):
+def test_an_empty_string_in_the_extra_means_the_default(connect):
     connect(extra={"timeout": "", "max_attempts": "", "proxy": "", "allow_http": ""})
     settings = settings_of(ItnioHook())
     assert (settings.timeout, settings.max_attempts, settings.proxy) == (30, 4, None)
 
 
-def test_numbers_may_stand_where_the_extra_has_a_text(connect, sandbox):
+def test_extra_values_may_be_numbers_or_strings(connect, sandbox):
     connect(extra={"business_phone": 91856321321, "timeout": "12"})
     ItnioHook().send(NUMBER, text="x")
     assert sandbox.messages[0].body["businessPhone"] == "91856321321"
 
 
 @for_each("allowed", [True, "true", "True"])
-def test_plain_http_to_another_machine_must_be_allowed(allowed, connect):
+def test_plain_http_to_another_host_is_accepted_with_allow_http(allowed, connect):
     connect(host="http://gateway.example.com", extra={"allow_http": allowed})
     assert settings_of(ItnioHook()).base_url == "http://gateway.example.com"
 
 
 @for_each("allowed", [False, "false", "no", None, "", 0])
-def test_plain_http_to_another_machine_is_else_refused(allowed, connect):
+def test_plain_http_to_another_host_is_refused_without_allow_http(allowed, connect):
     connect(host="http://gateway.example.com", extra={"allow_http": allowed})
     with pytest.raises(ConfigurationError, match="allow_http"):
         ItnioHook().get_conn()
 
 
 @for_each("host", ["http://127.0.0.1:9", "http://127.8.8.8", "http://[::1]:9", "http://localhost"])
-def test_plain_http_to_this_machine_is_fine(host, connect):
+def test_plain_http_to_loopback_is_accepted(host, connect):
     connect(host=host)
     assert settings_of(ItnioHook()).base_url == host
 
 
-def test_hook_parameters_go_before_the_connection(connect):
+def test_hook_parameters_override_the_connection(connect):
     connect(extra={"timeout": 7, "connect_timeout": 6, "max_attempts": 5})
     settings = settings_of(ItnioHook(timeout=3, connect_timeout=2, max_attempts=1, max_retry_after=4))
     assert (settings.timeout, settings.connect_timeout) == (3, 2)
@@ -63,7 +63,7 @@ def test_hook_parameters_go_before_the_connection(connect):
 
 
 @for_each("patience", [{"timeout": 0}, {"max_attempts": 11}, {"connect_timeout": -1}])
-def test_hook_parameters_keep_the_same_limits(patience, connect):
+def test_hook_parameters_have_the_same_limits(patience, connect):
     connect()
     with pytest.raises(ConfigurationError, match=next(iter(patience))):
         ItnioHook(**patience).get_conn()
@@ -77,7 +77,7 @@ def test_a_proxy_is_used(connect, closed_port, sandbox):
     assert sandbox.requests == []
 
 
-def test_an_extra_of_the_users_own_is_ignored(connect, sandbox):
+def test_unknown_extra_keys_are_ignored(connect, sandbox):
     connect(
         extra={
             "business_name": "ACME",

@@ -11,14 +11,14 @@ from tests.tables import for_each
 
 class TestConnection:
     @pytest.mark.usefixtures("connection")
-    def test_it_proves_the_credentials_and_messages_no_one(self, sandbox):
+    def test_it_checks_the_credentials_and_sends_no_message(self, sandbox):
         works, text = ItnioHook().test_connection()
         assert works
         assert text == "Itniotech accepted the Api-Key, secret and time; the balance is 1000.00."
         assert [request.path for request in sandbox.requests] == ["/sms/getBalance"]
         assert sandbox.messages == []
 
-    def test_the_hook_is_built_with_nothing_but_a_random_connection_id(self, connect):
+    def test_the_hook_works_with_only_a_random_connection_id(self, connect):
         connect("x7f3_random")
         assert ItnioHook("x7f3_random").test_connection()[0]
 
@@ -30,7 +30,7 @@ class TestConnection:
             ({"app_id": None, "business_phone": None}, "no app_id and no business_phone:"),
         ],
     )
-    def test_it_works_without_app_or_number_and_says_that_tasks_must_give_them(self, lacks, words, connect):
+    def test_it_succeeds_without_a_sender_and_says_that_tasks_must_set_it(self, lacks, words, connect):
         connect(extra=lacks)
         works, text = ItnioHook().test_connection()
         assert works
@@ -63,14 +63,14 @@ class TestConnection:
         assert "machine word" in text
         assert sandbox.messages == []
 
-    def test_a_wrong_secret_is_found(self, connect, sandbox):
+    def test_a_wrong_secret_is_reported(self, connect, sandbox):
         connect(password="wrong")
         works, text = ItnioHook().test_connection()
         assert not works
         assert "check the connection's Api-Key (login) and secret (password)" in text
         assert len(sandbox.requests) == 1
 
-    def test_an_unreachable_host_is_no_exception(self, connect, closed_port):
+    def test_an_unreachable_host_is_reported_and_does_not_raise(self, connect, closed_port):
         connect(host=f"http://127.0.0.1:{closed_port}", extra={"max_attempts": 1})
         works, text = ItnioHook().test_connection()
         assert not works
@@ -108,7 +108,7 @@ class TestConnection:
         assert sandbox.requests == []
 
     @pytest.mark.usefixtures("connection")
-    def test_a_page_of_another_server_is_not_taken_for_itniotech(self, sandbox):
+    def test_a_page_of_another_server_is_reported(self, sandbox):
         sandbox.fail_next(body="<html>welcome</html>", headers={"Content-Type": "text/html"})
         works, text = ItnioHook().test_connection()
         assert not works
@@ -116,19 +116,19 @@ class TestConnection:
 
 
 def test_a_port_without_a_host_is_the_default_address(connect):
-    """443, which Airflow 3.3's Test wants, changes nothing."""
+    """Airflow 3.3's Test requires a port; 443 changes nothing."""
     connect(host=None, port=443)
     assert ItnioHook().account().settings.base_url == "https://api.itniotech.com"
 
 
-def test_a_test_without_the_secret_says_what_to_type(connect):
+def test_a_test_without_the_secret_says_to_type_it_again(connect):
     connect(password=None)
     worked, said = ItnioHook().test_connection()
     assert not worked
     assert "password (the secret): is missing; fill it in. On an Edit page, type the secret again" in said
 
 
-def test_another_failed_test_does_not(connect):
+def test_a_test_with_a_wrong_secret_does_not_say_to_type_it_again(connect):
     connect(password="not-the-secret")
     worked, said = ItnioHook().test_connection()
     assert not worked
@@ -146,7 +146,7 @@ def test_an_unknown_connection_says_where_to_define_it(conn_id):
 
 
 @for_each("value", ['{"conn_type": "itnio", "login": ', "{'login': 'x'}", '{"port": "x"}'])
-def test_a_variable_that_can_not_be_read_is_named(value, monkeypatch):
+def test_a_connection_variable_that_cannot_be_read_is_named(value, monkeypatch):
     monkeypatch.setenv("AIRFLOW_CONN_ITNIO_BROKEN", value)
     with pytest.raises(ConfigurationError, match="ITNIO_BROKEN must hold a JSON object") as caught:
         ItnioHook("itnio_broken").account()

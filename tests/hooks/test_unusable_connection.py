@@ -1,4 +1,4 @@
-"""What is missing or unusable in a connection is named."""
+"""Errors name the missing or unusable field of a connection."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def test_an_unusable_field_is_named_with_its_connection(way, row, connect, sandb
 
 
 def done_by(way, hook):
-    """Send, or get as far as one can without sending."""
+    """Send a message, or only prepare it."""
     sent = getattr(hook, way)(NUMBER, text="x")
     return asyncio.run(sent) if way == "asend" else sent
 
@@ -138,7 +138,7 @@ def done_by(way, hook):
         ({"all_proxy": "http://p.example:0"}, "the environment's proxy"),
     ],
 )
-def test_an_unusable_environment_is_named_before_anything_is_sent(
+def test_an_unusable_environment_variable_is_reported_before_any_request(
     way, variables, words, connect, monkeypatch
 ):
     connect(host="https://api.example")
@@ -154,7 +154,7 @@ def test_an_unusable_environment_is_named_before_anything_is_sent(
 
 
 @for_each("way", ["send", "asend"])
-def test_a_host_in_any_script_is_looked_up_as_name_servers_know_it(way, connect):
+def test_a_non_ascii_host_is_looked_up_in_its_idna_form(way, connect):
     connect(host="https://☃.example.invalid", extra={"max_attempts": 1})
     assert settings_of(ItnioHook()).base_url == "https://xn--n3h.example.invalid"
     with pytest.raises(NotSentError, match=r"no connection: .*xn--n3h\.example\.invalid"):
@@ -162,7 +162,7 @@ def test_a_host_in_any_script_is_looked_up_as_name_servers_know_it(way, connect)
 
 
 @for_each("way", ["send", "asend"])
-def test_a_path_in_any_script_is_percent_encoded(way, connect, sandbox):
+def test_a_non_ascii_path_is_percent_encoded(way, connect, sandbox):
     connect(host=f"{sandbox.url}/gäteway", extra={"max_attempts": 1})
     with pytest.raises(RefusedError, match="HTTP 404"):
         done_by(way, ItnioHook())
@@ -174,7 +174,7 @@ def test_a_path_in_any_script_is_percent_encoded(way, connect, sandbox):
 
 
 @for_each("way", ["send", "asend"])
-def test_the_hooks_proxy_goes_before_the_connections(way, connect, closed_port, sandbox):
+def test_the_hooks_proxy_overrides_the_connections(way, connect, closed_port, sandbox):
     connect(extra={"max_attempts": 1, "proxy": "http://proxy.invalid:1"})
     with pytest.raises(NotSentError, match=f"127.0.0.1:{closed_port}|Connect call failed"):
         done_by(way, ItnioHook(proxy=f"http://127.0.0.1:{closed_port}"))
@@ -188,7 +188,7 @@ def test_the_hooks_proxy_goes_before_the_connections(way, connect, closed_port, 
     reason="Airflow 3.0 and 3.1 take it for no connection at all",
 )
 @for_each("extra", ["[1]", '"an extra that is no object"', "7", "app_id=a", "{app_id: a}"])
-def test_an_extra_that_is_no_object_is_named(extra, monkeypatch):
+def test_an_extra_that_is_not_a_json_object_is_reported(extra, monkeypatch):
     fields = {"conn_type": "itnio", "login": "0neKey", "password": "0neSecret", "extra": extra}
     monkeypatch.setenv("AIRFLOW_CONN_ITNIO_DEFAULT", json.dumps(fields))
     with pytest.raises(ConfigurationError, match="'itnio_default', extra: must be a JSON object"):
@@ -198,7 +198,7 @@ def test_an_extra_that_is_no_object_is_named(extra, monkeypatch):
 @for_each(
     "fields", [{"password": "s3cret-ß"}, {"login": "s3cret key"}, {"host": "https://u:s3cret@example.com"}]
 )
-def test_no_error_shows_what_is_secret(fields, connect):
+def test_no_error_shows_a_secret(fields, connect):
     connect(**fields)
     with pytest.raises(ConfigurationError) as caught:
         ItnioHook().get_conn()
@@ -215,7 +215,7 @@ def test_no_error_shows_what_is_secret(fields, connect):
         {"max_attempts": "10"},
     ],
 )
-def test_patience_at_its_limits_is_taken(extra, connect):
+def test_timeouts_and_max_attempts_at_their_limits_are_accepted(extra, connect):
     connect(extra=extra)
     ((name, value),) = extra.items()
     assert getattr(settings_of(ItnioHook()), name) == float(value)
