@@ -9,7 +9,7 @@ from airflow_provider_itnio.operators.whatsapp import WhatsAppSendOperator
 
 @pytest.fixture
 def receipt_in_xcom(monkeypatch):
-    """Say what XCom holds: outside a task and its database there is none to ask."""
+    """Set the XCom value that the link reads; outside a task there is no database."""
     asked = []
 
     def put(value):
@@ -24,14 +24,14 @@ def receipt_in_xcom(monkeypatch):
 
 
 @pytest.mark.parametrize("recipient", ["+86 147-1800-4557", "8614718004557", 8614718004557])
-def test_a_number_in_the_dag_file_needs_no_look_up(recipient, receipt_in_xcom):
+def test_a_number_in_the_dag_file_needs_no_xcom(recipient, receipt_in_xcom):
     asked = receipt_in_xcom({"recipient": "never asked for"})
     operator = WhatsAppSendOperator(task_id="tell", recipient=recipient, text="x")
     assert OpenChatLink().get_link(operator, ti_key="key") == "https://wa.me/8614718004557"
     assert asked == []
 
 
-def test_a_templated_number_is_taken_from_the_receipt(receipt_in_xcom):
+def test_a_templated_number_is_read_from_the_receipt_in_xcom(receipt_in_xcom):
     asked = receipt_in_xcom({"message_id": "a", "recipient": "8614718004557", "type": "text"})
     operator = WhatsAppSendOperator(task_id="tell", recipient="{{ params.number }}", text="x")
     assert OpenChatLink().get_link(operator, ti_key="key") == "https://wa.me/8614718004557"
@@ -39,7 +39,7 @@ def test_a_templated_number_is_taken_from_the_receipt(receipt_in_xcom):
 
 
 @pytest.mark.parametrize("held", [None, "text", [], {}, {"recipient": ""}])
-def test_there_is_no_link_as_long_as_the_number_is_not_known(held, receipt_in_xcom):
+def test_the_link_is_empty_without_a_receipt(held, receipt_in_xcom):
     receipt_in_xcom(held)
     operator = WhatsAppSendOperator(task_id="tell", recipient="{{ params.number }}", text="x")
     assert OpenChatLink().get_link(operator, ti_key="key") == ""
