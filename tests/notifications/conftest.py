@@ -12,7 +12,7 @@ from airflow_provider_itnio.notifications import alert_state, whatsapp
 
 @pytest.fixture(params=["notify", "async_notify"])
 def tell(request):
-    """Send an alert of an event in both ways: Airflow calls the notifier, or awaits it."""
+    """Send an alert in both ways: Airflow calls the notifier, or awaits it."""
 
     def call(notifier, context):
         if request.param == "notify":
@@ -24,12 +24,12 @@ def tell(request):
 
 @pytest.fixture
 def told():
-    """Send an alert of an event by calling the notifier, for tables of what both ways share."""
+    """Send an alert by calling the notifier, for tables of cases that both ways share."""
     return lambda notifier, context: notifier.notify(context)
 
 
 class Variables:
-    """Airflow's variables as callbacks use them; tests/system has Airflow's own."""
+    """A stub for Airflow's Variables as callbacks use them; tests/system uses the real ones."""
 
     def __init__(self):
         self.begin_again()
@@ -67,24 +67,24 @@ class Variables:
 
 @pytest.fixture(autouse=True)
 def not_given_up(monkeypatch):
-    """Forget that the variables of another test could not be kept."""
+    """Forget that another test's Variable could not be read or written."""
     monkeypatch.setattr(alert_state._Store, "given_up_until", 0.0)
 
 
 @pytest.fixture
 def quick_look_ups(monkeypatch):
-    """A missing connection is looked up as often as usual, without a pause."""
+    """Look a missing connection up as often as usual, without a pause."""
     monkeypatch.setattr(whatsapp, "_LOOK_UP_PAUSES", [0.0] * len(whatsapp._LOOK_UP_PAUSES))
 
 
 @pytest.fixture
 def variables(monkeypatch, tmp_path):
-    """Return the variables, still empty."""
+    """Empty Variables."""
     variables = Variables()
     monkeypatch.delenv("AIRFLOW__ITNIO__ALERT_LIMIT")
     monkeypatch.setattr(alert_state, "Variable", variables)
     monkeypatch.setattr(alert_state, "read_variable", variables.read)
-    # Tests that run beside this one keep their lock elsewhere.
+    # Tests that run in parallel use another folder for their lock.
     monkeypatch.setattr(alert_state.tempfile, "gettempdir", lambda: str(tmp_path))
     monkeypatch.setattr("airflow_provider_itnio.notifications.guard._SECONDS", 60.0)  # for a busy machine
     return variables
@@ -102,7 +102,7 @@ def option(monkeypatch):
 
 
 class Clock:
-    """A clock that tests turn; it begins at noon of a day in UTC."""
+    """A clock that tests set; it starts at noon UTC."""
 
     def __init__(self):
         self.begin_again()
@@ -122,7 +122,7 @@ class Clock:
 
 @pytest.fixture
 def clock(monkeypatch):
-    """Give the clock of the guard and of what alerts share."""
+    """The clock of the guard and of the shared alert state."""
     from airflow_provider_itnio.notifications import guard, recovery
 
     clock = Clock()

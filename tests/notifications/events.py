@@ -50,7 +50,7 @@ def dag_run(state="failed", **changes):
 
 
 def of_task(state="failed", *, exception=None, task=None, **changes):
-    """Give the context of a task's callback, its task instance changed."""
+    """Return the context of a task's callback; the arguments change its task instance."""
     ti = task_instance(state, **changes)
     context = {
         "dag": DAG("nightly_load", schedule=None),
@@ -65,7 +65,7 @@ def of_task(state="failed", *, exception=None, task=None, **changes):
 
 
 def of_dag(state="failed", *, reason="task_failure", ti=None, **changes):
-    """Give the context of a DAG's callback, its run changed."""
+    """Return the context of a DAG's callback; the arguments change its run."""
     run = dag_run(state, **changes)
     context = {
         "dag": DAG("nightly_load", schedule=None),

@@ -1,4 +1,4 @@
-"""Recipients and events of the guard's tests."""
+"""Recipients and events for the guard's tests."""
 
 from __future__ import annotations
 

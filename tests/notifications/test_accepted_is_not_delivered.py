@@ -1,4 +1,4 @@
-"""An alert that was accepted as a text says once that it may not arrive, as a task does."""
+"""A text without a WhatsApp template logs once that acceptance is not delivery."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def async_notify(notifier):
 
 @pytest.fixture
 def warned(logged):
-    """Count the warnings; what goes through logging may be printed too, never more than once each."""
+    """Count the warnings; one in the log may be printed too, so each counts once or twice."""
 
     def count():
         lines = [line for line in logged().splitlines() if SENTENCE in line]
@@ -42,7 +42,7 @@ def warned(logged):
 @pytest.mark.usefixtures("connection")
 @pytest.mark.parametrize("way", [notify, async_notify])
 @pytest.mark.parametrize("fields", [{}, {"text": "{{ alert.kind }}"}], ids=["default text", "own text"])
-def test_an_alert_as_a_text_says_it_once(way, fields, warned, sandbox):
+def test_an_alert_as_a_text_warns_once(way, fields, warned, sandbox):
     way(WhatsAppNotifier(recipients=NUMBERS, **fields))
     assert len(sandbox.messages) == len(NUMBERS)
     assert 1 <= warned() <= 2
@@ -50,14 +50,14 @@ def test_an_alert_as_a_text_says_it_once(way, fields, warned, sandbox):
 
 @pytest.mark.usefixtures("connection")
 @pytest.mark.parametrize("way", [notify, async_notify])
-def test_an_alert_through_a_whatsapp_template_does_not(way, warned, sandbox):
+def test_an_alert_with_a_whatsapp_template_does_not_warn(way, warned, sandbox):
     way(WhatsAppNotifier(recipients=NUMBERS[:2], alert_template="pipeline_alert"))
     assert len(sandbox.messages) == 2
     assert warned() == 0
 
 
 @pytest.mark.usefixtures("connection")
-def test_a_hook_says_it_once_too(warned, sandbox):
+def test_a_hook_warns_once_about_texts_and_not_about_templates(warned, sandbox):
     hook = ItnioHook()
     hook.send(NUMBERS[0], template={"name": "daily_report", "language": {"code": "en"}})
     assert warned() == 0
@@ -68,7 +68,7 @@ def test_a_hook_says_it_once_too(warned, sandbox):
 
 @pytest.mark.usefixtures("pushed_to_receiver")
 @pytest.mark.parametrize("way", [notify, async_notify])
-def test_an_alert_whose_text_reaches_does_not(way, warned, sandbox, receiver):
+def test_an_alert_as_a_text_in_an_open_window_does_not_warn(way, warned, sandbox, receiver):
     number = wrote_to(receiver)
     way(WhatsAppNotifier(recipients=[number], alert_template="pipeline_alert"))
     assert [one.type for one in sandbox.messages] == ["text"]
@@ -77,7 +77,7 @@ def test_an_alert_whose_text_reaches_does_not(way, warned, sandbox, receiver):
 
 @pytest.mark.usefixtures("pushed_to_receiver")
 @pytest.mark.parametrize("make", [*OF_ONE.values(), *OF_MANY.values()], ids=[*OF_ONE, *OF_MANY])
-def test_a_task_whose_text_reaches_does_not(make, warned, sandbox, receiver):
+def test_a_tasks_text_in_an_open_window_does_not_warn(make, warned, sandbox, receiver):
     number = wrote_to(receiver)
 
     def made():

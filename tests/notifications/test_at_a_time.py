@@ -1,4 +1,4 @@
-"""An alert is sent to all recipients, 16 at a time through one client, and in time."""
+"""An alert is sent to its recipients, 16 at a time through one client, before a deadline."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def alert(request):
 
 
 class CountingServer(Server):
-    """A server that takes a moment, and counts how many wait for it at a time."""
+    """A slow server that counts its concurrent requests."""
 
     def __init__(self) -> None:
         super().__init__(self._count)
@@ -46,7 +46,7 @@ class CountingServer(Server):
         return answer()
 
 
-def test_sixty_people_are_told_through_sixteen_connections_at_most(alert, connect):
+def test_an_alert_to_60_recipients_uses_at_most_16_connections(alert, connect):
     with CountingServer() as server:
         connect(host=server.url)
         alert(WhatsAppNotifier(recipients=numbers(60), text="x"))
@@ -55,7 +55,7 @@ def test_sixty_people_are_told_through_sixteen_connections_at_most(alert, connec
     assert server.connections <= AT_A_TIME
 
 
-def test_a_deadlines_alert_in_the_triggerer_keeps_one_client(connect, monkeypatch):
+def test_an_awaited_alert_uses_one_client_and_closes_it(connect, monkeypatch):
     from airflow_provider_itnio.api.async_client import ItnioAsyncClient
 
     made = []
@@ -75,7 +75,7 @@ def test_a_deadlines_alert_in_the_triggerer_keeps_one_client(connect, monkeypatc
 
 
 @pytest.mark.parametrize("name", ["nothing", "a byte of the body at a time", "100 Continue now and then"])
-def test_a_server_that_answers_slowly_holds_no_alert_up(alert, connect, name):
+def test_an_alert_does_not_wait_for_a_slow_answer_beyond_its_timeout(alert, connect, name):
     with dripping(*SLOW[name])() as server:
         connect(host=server.url)
         before = time.monotonic()
@@ -85,7 +85,7 @@ def test_a_server_that_answers_slowly_holds_no_alert_up(alert, connect, name):
         assert len(server.requests) == 3
 
 
-def test_a_line_that_can_not_be_written_keeps_nobody_from_the_alert(alert, connect, sandbox, monkeypatch):
+def test_an_alert_is_sent_to_all_recipients_despite_a_failing_log(alert, connect, sandbox, monkeypatch):
     class BrokenLog:
         def __getattr__(self, name):
             raise OSError("no space left on device")

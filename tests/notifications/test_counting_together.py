@@ -1,4 +1,4 @@
-"""Processes of one machine that alert at the same time are counted together."""
+"""Alerts that processes of one machine send at the same time are counted together."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def requests():
 
 
 def left():
-    """The files in the folder but for the lock."""
+    """The files in the folder except the lock."""
     return [path for path in shared_folder().iterdir() if path.name != "lock"]
 
 
@@ -35,12 +35,12 @@ def admit():
     return guard.admit([NUMBER], FACTS, {})[NUMBER]
 
 
-def test_all_that_wait_for_a_slow_airflow_are_counted_with_one_write(variables, option):
+def test_alerts_that_wait_for_a_slow_airflow_are_counted_in_one_write(variables, option):
     option(alert_limit=5)
     variables.answering.clear()
     with ThreadPoolExecutor(21) as threads:
         first = threads.submit(admit)
-        until(lambda: variables.asked)  # it has its turn
+        until(lambda: variables.asked)  # it has the lock
         others = [threads.submit(admit) for _ in range(20)]
         until(lambda: len(requests()) == 20)
         variables.answering.set()
@@ -53,7 +53,7 @@ def test_all_that_wait_for_a_slow_airflow_are_counted_with_one_write(variables, 
     assert left() == []
 
 
-def test_a_write_that_fails_loses_only_the_alerts_count_whose_turn_it_was(variables, option, monkeypatch):
+def test_a_failed_write_loses_only_the_count_of_the_alert_that_wrote(variables, option, monkeypatch):
     option(alert_limit=1)
     variables.answering.clear()
     variables.unwritable = True
@@ -62,7 +62,7 @@ def test_a_write_that_fails_loses_only_the_alerts_count_whose_turn_it_was(variab
         until(lambda: variables.asked)
         other = threads.submit(admit)
         until(requests)
-        # In another process it would not be given up.
+        # Another process would not give the Variable up.
         monkeypatch.setattr(alert_state, "give_up", lambda: setattr(variables, "unwritable", False))
         variables.answering.set()
         assert first.result() == guard.Admission()
@@ -70,7 +70,7 @@ def test_a_write_that_fails_loses_only_the_alerts_count_whose_turn_it_was(variab
     assert [one["sent"] for one in variables.recipients] == [1]
 
 
-def test_one_whose_turn_does_not_come_in_time_is_sent_and_changes_nothing(variables, option, monkeypatch):
+def test_an_alert_that_waits_too_long_for_the_lock_is_sent_uncounted(variables, option, monkeypatch):
     option(alert_limit=1)
     variables.answering.clear()
     with ThreadPoolExecutor(1) as threads:
@@ -84,12 +84,12 @@ def test_one_whose_turn_does_not_come_in_time_is_sent_and_changes_nothing(variab
     assert (variables.asked, [one["sent"] for one in variables.recipients]) == (1, [1])
 
 
-def test_what_one_that_no_longer_waits_would_have_reported_is_reported_later(variables, option, monkeypatch):
+def test_held_alerts_of_a_request_that_stopped_waiting_are_reported_later(variables, option, monkeypatch):
     option(alert_limit=1)
     assert [admit().is_held for _ in range(3)] == [False, True, True]
     key = digest(NUMBER)
     (recipient,) = variables.recipients
-    over = {"recipients": {key: recipient | {"start": 0}}}  # its window
+    over = {"recipients": {key: recipient | {"start": 0}}}  # its window is over
     variables.values[alert_state.VARIABLE] = json.dumps(variables.alerts | over)
     request = shared_folder() / "1.request"
     wanted = {"recipients": [key], "dag_id": "sales", "quiet": False, "failure": None}
@@ -97,7 +97,7 @@ def test_what_one_that_no_longer_waits_would_have_reported_is_reported_later(var
     write = variables.set
 
     def write_slowly(*args):
-        request.unlink(missing_ok=True)  # its deadline passes
+        request.unlink(missing_ok=True)  # the request's deadline passes
         write(*args)
 
     monkeypatch.setattr(variables, "set", write_slowly)
@@ -106,7 +106,7 @@ def test_what_one_that_no_longer_waits_would_have_reported_is_reported_later(var
     assert variables.alerts["recipients"][key]["held"] == 2
 
 
-def test_alerts_of_several_seconds_count_for_one_window(variables, option, monkeypatch):
+def test_alerts_counted_in_one_write_use_one_time(variables, option, monkeypatch):
     option(alert_limit=2)
     seconds = iter(range(1_795_608_010, 1_795_608_000, -1))
     monkeypatch.setattr(guard.time, "time", lambda: next(seconds))
@@ -120,7 +120,7 @@ def test_alerts_of_several_seconds_count_for_one_window(variables, option, monke
     assert (counted["sent"], counted["held"]) == (2, 4)
 
 
-def test_what_an_ended_process_has_left_is_removed_and_not_counted(variables, option):
+def test_files_of_an_ended_process_are_removed_and_not_counted(variables, option):
     option(alert_limit=5)
     admit()
     folder = shared_folder()
@@ -132,7 +132,7 @@ def test_what_an_ended_process_has_left_is_removed_and_not_counted(variables, op
     assert [one["sent"] for one in variables.recipients] == [2]
 
 
-def test_a_request_of_another_version_is_answered_that_it_is_sent(variables, option):
+def test_a_request_of_another_version_gets_an_empty_answer(variables, option):
     option(alert_limit=5)
     folder = shared_folder()
     (folder / "1.request").write_text('{"recipients": 7}')
@@ -140,7 +140,7 @@ def test_a_request_of_another_version_is_answered_that_it_is_sent(variables, opt
     assert [(path.name, path.read_text()) for path in left()] == [("1.answer", "{}")]
 
 
-def test_without_a_folder_of_its_own_each_is_counted_alone(variables, option):
+def test_without_a_shared_folder_each_alert_is_counted_alone(variables, option):
     option(alert_limit=1)
     folder = shared_folder()
     folder.rmdir()

@@ -1,4 +1,4 @@
-"""Data in an alert: missing values are no text, texts stay texts, and data is never rendered."""
+"""Data in an alert: missing values are not sent, texts stay texts, data is never rendered."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ JINJA = "{{ conn.itnio_default.password }}"
 
 @pytest.fixture(autouse=True)
 def account(connect, sandbox, monkeypatch):
-    """The connection has a unique secret."""
+    """A connection with a unique secret."""
     monkeypatch.setattr(sandbox._vendor.account, "secret", SECRET)
     connect(password=SECRET)
 
@@ -32,7 +32,7 @@ def event(*, native=False, **context):
     return of_task(exception=ValueError(JINJA)) | {"dag": dag, "params": {}} | context
 
 
-# --- gaps -------------------------------------------------------------------------------------------------
+# --- missing values ---------------------------------------------------------------------------------------
 
 
 @for_each("native", [False, True])
@@ -53,7 +53,9 @@ def event(*, native=False, **context):
         {"text": lambda context, jinja_env: context["params"]["rows"]},
     ],
 )
-def test_an_alert_with_a_gap_goes_out_as_the_default_text_with_the_reason(fields, gap, native, told, sandbox):
+def test_an_alert_with_a_missing_value_is_sent_as_the_default_text_with_the_reason(
+    fields, gap, native, told, sandbox
+):
     context = event(native=native, params={"rows": gap, "list": ["a", gap]}, rows=gap)
     told(WhatsAppNotifier(recipients=NUMBER, **fields), context)
     (message,) = sandbox.messages
@@ -63,7 +65,7 @@ def test_an_alert_with_a_gap_goes_out_as_the_default_text_with_the_reason(fields
     assert str(gap) in last
 
 
-def test_what_stands_in_its_place_is_sent(tell, sandbox):
+def test_jinja_defaults_replace_a_missing_value(tell, sandbox):
     text = (
         "{{ params.rows or 'no' }} {{ params.rows | d('no') }} {{ 'no' if params.rows is none else 1 }} rows"
     )
@@ -71,7 +73,7 @@ def test_what_stands_in_its_place_is_sent(tell, sandbox):
     assert sandbox.messages[0].text == "no no no rows"
 
 
-def test_a_recipient_that_is_a_gap_keeps_nobody_from_theirs(tell, sandbox):
+def test_a_missing_recipient_does_not_affect_the_other_recipients(tell, sandbox):
     notifier = WhatsAppNotifier(recipients=[NUMBER, "{{ params.boss }}"])
     with pytest.raises(
         Exception, match=r"was not sent to 1 of 2 recipients: recipients\[1\]: .*a value is None"
@@ -94,7 +96,7 @@ def test_a_recipient_that_is_a_gap_keeps_nobody_from_theirs(tell, sandbox):
     ],
 )
 @for_each("native", [False, True])
-def test_a_text_is_a_text(text, expected, native, told, sandbox):
+def test_a_text_that_looks_like_another_type_is_sent_as_a_text(text, expected, native, told, sandbox):
     context = event(native=native, params={"sha": "12e4567"})
     for fields in (
         {"text": text},
@@ -105,14 +107,14 @@ def test_a_text_is_a_text(text, expected, native, told, sandbox):
     assert [message.text for message in sandbox.messages] == [expected] * 3
 
 
-def test_an_object_of_a_native_dag_is_one(tell, sandbox):
+def test_with_native_rendering_an_object_stays_an_object(tell, sandbox):
     notifier = WhatsAppNotifier(recipients="{{ params.to }}", interactive="{{ params.menu }}")
     context = event(native=True, params={"menu": reply_buttons("Again?", {"a": "A"}), "to": [NUMBER]})
     tell(notifier, context)
     assert sandbox.messages[0].body["interactive"]["body"] == {"text": "Again?"}
 
 
-def test_only_the_name_of_a_jinja_file_is_refused():
+def test_the_name_of_a_jinja_file_is_refused():
     with pytest.raises(InvalidMessageError, match="text: a notifier can't read Jinja files"):
         WhatsAppNotifier(recipients=NUMBER, text="report.j2")
 
@@ -120,7 +122,7 @@ def test_only_the_name_of_a_jinja_file_is_refused():
 # --- functions --------------------------------------------------------------------------------------------
 
 
-def test_a_function_may_give_any_field(connect, tell, sandbox):
+def test_any_field_may_be_given_by_a_function(connect, tell, sandbox):
     connect("itnio_other", password=SECRET)
 
     def giving(value):
@@ -138,12 +140,12 @@ def test_a_function_may_give_any_field(connect, tell, sandbox):
     assert (message.text, message.body["context"]) == (JINJA, {"refMessageId": "wamid.1"})
 
 
-def test_one_that_fails_costs_its_words_and_not_the_alert(tell, sandbox):
+def test_an_alert_whose_function_raises_is_sent_as_the_default_text(tell, sandbox):
     tell(WhatsAppNotifier(recipients=NUMBER, text=lambda context, jinja_env: 1 / 0), event())
     assert sandbox.messages[0].text.endswith("text: ZeroDivisionError: division by zero")
 
 
-# --- data is data -----------------------------------------------------------------------------------------
+# --- data is not rendered----------------------------------------------------------------------------------
 
 
 @for_each("native", [False, True])
@@ -159,14 +161,14 @@ def test_one_that_fails_costs_its_words_and_not_the_alert(tell, sandbox):
         {"alert_template": "pipeline_alert"},
     ],
 )
-def test_what_came_with_an_event_is_not_rendered(fields, native, told, sandbox):
+def test_jinja_in_an_events_data_is_not_rendered(fields, native, told, sandbox):
     told(WhatsAppNotifier(recipients=NUMBER, **fields), event(native=native, params={"word": JINJA}))
     whole = json.dumps([message.body for message in sandbox.messages])
     assert JINJA in whole
     assert SECRET not in whole
 
 
-def test_an_alert_of_a_deadline_may_have_functions_and_texts_too(tell, sandbox):
+def test_a_deadlines_alert_may_take_its_text_from_a_function(tell, sandbox):
     tell(WhatsAppNotifier(recipients=NUMBER, text=lambda context, jinja_env: JINJA), of_deadline())
     assert sandbox.messages[0].text == JINJA
 
@@ -187,7 +189,7 @@ def nested(depth, inner="x"):
 
 @for_each("value", [Hostile(), [Hostile()], nested(600), nested(5000)])
 @for_each("text", ["{{ params.x }}", "{{ params.x | join }}", "{{ params.x == 1 }}"])
-def test_no_data_keep_an_alert_back(text, value, told, sandbox):
+def test_an_alert_is_sent_despite_hostile_or_deeply_nested_data(text, value, told, sandbox):
     for fields in (
         {"text": text},
         {"text": lambda context, jinja_env: value},

@@ -1,4 +1,4 @@
-"""The same alert as the six values of a WhatsApp template."""
+"""The default alert as the six values of a WhatsApp template."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def values_of(template):
     return [value["text"] for value in body["parameters"]]
 
 
-def test_all_of_it():
+def test_all_six_values_of_an_alert():
     template = default_template(FULL, "pipeline_alert", "en_GB", "text: 'x' is undefined")
     assert (template["name"], template["language"]) == ("pipeline_alert", {"code": "en_GB"})
     assert values_of(template) == [
@@ -47,7 +47,7 @@ def test_every_kind_has_its_headline(kind):
     assert f"*{headline}*" in HEADLINES[kind]
 
 
-def test_a_value_that_is_not_known_is_a_dash():
+def test_an_unknown_value_is_a_dash():
     assert values_of(default_template(AlertFacts(), "pipeline_alert", "en"))[1:] == ["-"] * 5
 
 
@@ -56,7 +56,7 @@ def test_a_missed_deadline_says_when_it_was_due():
     assert values_of(default_template(late, "pipeline_alert", "en"))[3] == "42 s, due 2026-07-01 02:30 UTC"
 
 
-def test_a_question_says_what_is_asked():
+def test_a_question_is_in_the_fifth_value():
     asked = AlertFacts(kind="approval_wanted", subject="Load?", options="Approve, Reject")
     assert values_of(default_template(asked, "pipeline_alert", "en"))[4] == "Load?: Approve, Reject"
 
@@ -75,17 +75,17 @@ def test_a_question_says_what_is_asked():
         ),
     ],
 )
-def test_a_dag_says_in_its_fifth_value_which_tasks_failed_and_how_long(alert, why):
+def test_a_dags_failed_tasks_and_duration_are_in_the_fifth_value(alert, why):
     assert values_of(default_template(alert, "pipeline_alert", "en"))[4] == why
 
 
-def test_what_is_held_back_stands_first_in_the_fifth_value():
+def test_the_fifth_value_begins_with_the_held_alerts():
     why = values_of(default_template(FULL, "pipeline_alert", "en", note="80 alerts were held back"))[4]
     assert why == "80 alerts were held back: ValueError: no orders"
 
 
 @given(alert=facts, reason=words | long_words)
-def test_whatever_the_facts_hold_it_is_a_template_whatsapp_takes(alert, reason):
+def test_any_facts_give_a_template_that_whatsapp_accepts(alert, reason):
     template = default_template(alert, "pipeline_alert", "en", reason)
     values = values_of(template)
     assert len(values) == len(LIMITS)
@@ -97,7 +97,7 @@ def test_whatever_the_facts_hold_it_is_a_template_whatsapp_takes(alert, reason):
 
 
 @given(text=st.text(st.characters(categories=["Cc", "Zs", "Zl", "Zp", "Ll"]), max_size=20))
-def test_blanks_and_control_characters_in_an_error_leave_a_template_whatsapp_takes(text):
+def test_spaces_and_control_characters_give_a_template_that_whatsapp_accepts(text):
     alert = AlertFacts(kind="task_failed", dag_id=text, run_id=text, error_line=text, log_url=text)
     assert message_from({"template": default_template(alert, "pipeline_alert", "en", text)})
 

@@ -105,7 +105,7 @@ def test_every_kind_has_a_headline():
     assert set(HEADLINES) == set(get_args(AlertKind))
 
 
-def test_all_of_it():
+def test_all_lines_of_an_alert():
     assert default_text(FULL, "text: 'x' is undefined").split("\n") == [
         "❌ *Task failed*",
         "DAG: `nightly_load`",
@@ -121,29 +121,29 @@ def test_all_of_it():
 
 
 @for_each("kind", HEADLINES)
-def test_an_alert_of_no_facts_is_its_headline_alone(kind):
+def test_an_alert_without_facts_is_only_its_headline(kind):
     assert default_text(AlertFacts(kind=kind)) == HEADLINES[kind]
 
 
 @for_each("kind", HEADLINES)
-def test_tries_are_told_only_of_what_is_tried_again(kind):
+def test_the_try_is_shown_only_for_task_failures_and_retries(kind):
     assert ("Try: 1 of 3" in default_text(FULL._replace(kind=kind))) is (
         kind in ("task_failed", "task_retry")
     )
 
 
-def test_a_question_says_what_is_asked_and_not_how_long_the_task_runs():
+def test_a_question_shows_the_question_and_its_choices_but_no_duration():
     asked = FULL._replace(kind="approval_wanted", subject="Load *orders*?", options="Approve, Reject")
     lines = default_text(asked._replace(error="")).split("\n")
     assert lines[1:3] == ["Load *orders*?", "Choices: Approve, Reject"]
     assert not [line for line in lines if line.startswith("Ran for")]
 
 
-def test_a_try_without_how_many_there_are_stands_alone():
+def test_a_try_without_a_maximum_is_shown_alone():
     assert line_of(default_text(FULL._replace(max_attempts="")), "Try: ") == "Try: 1"
 
 
-def test_a_dag_that_failed_names_its_tasks_before_the_reason():
+def test_a_failed_dag_shows_its_failed_tasks_before_the_error():
     failed = AlertFacts(kind="dag_failed", failed_tasks="load, check (3 mapped)")
     assert default_text(failed) == "❌ *DAG failed*\nFailed tasks: `load, check (3 mapped)`"
     late = failed._replace(error="timed_out")
@@ -158,18 +158,18 @@ def test_a_dag_that_failed_names_its_tasks_before_the_reason():
         ("2", "", "It had failed in 2 runs"),
     ],
 )
-def test_what_has_recovered_says_how_long_it_had_failed(runs, how_long, said):
+def test_a_recovery_shows_the_number_and_the_time_of_failures(runs, how_long, said):
     recovered = AlertFacts(kind="dag_recovered", dag_id="sales", failed_runs=runs, failed_for=how_long)
     assert default_text(recovered) == f"💚 *DAG recovered*\nDAG: `sales`\n{said}"
 
 
-def test_what_is_held_back_is_said_before_the_reason():
+def test_held_alerts_are_shown_before_the_reason():
     lines = default_text(FULL, "why", "80 alerts were held back").split("\n")
     assert lines[-2:] == ["_80 alerts were held back_", f"{REASON}why"]
 
 
 @given(alert=facts, reason=words | long_words)
-def test_whatever_the_facts_hold_it_is_a_text_whatsapp_takes(alert, reason):
+def test_any_facts_give_a_text_that_whatsapp_accepts(alert, reason):
     text = default_text(alert, reason)
     assert len(text) <= 4096
     assert text.startswith(HEADLINES[alert.kind])
@@ -177,7 +177,7 @@ def test_whatever_the_facts_hold_it_is_a_text_whatsapp_takes(alert, reason):
 
 
 @given(alert=facts, reason=words | long_words)
-def test_back_ticks_of_data_neither_open_nor_close_code(alert, reason):
+def test_backticks_in_data_neither_open_nor_close_code(alert, reason):
     text = default_text(alert, reason)
     assert text.count("```") in (0, 2)
     outside = text if "```" not in text else "".join(text.split("```")[::2])
@@ -188,7 +188,7 @@ def test_back_ticks_of_data_neither_open_nor_close_code(alert, reason):
 
 
 @given(alert=facts, reason=words | long_words)
-def test_nothing_empty_is_printed(alert, reason):
+def test_no_line_is_empty_or_only_a_label(alert, reason):
     text = default_text(alert, reason)
     outside = text if "```" not in text else "x".join(text.split("```")[::2])
     for line in outside.split("\n"):
@@ -198,7 +198,7 @@ def test_nothing_empty_is_printed(alert, reason):
 
 
 @given(alert=facts, reason=(words | long_words).filter(str.strip))
-def test_the_reason_stands_in_the_last_line(alert, reason):
+def test_the_reason_is_in_the_last_line(alert, reason):
     last = default_text(alert, reason).split("\n")[-1]
     assert last.startswith(REASON)
     shown = last.removeprefix(REASON)
@@ -206,25 +206,25 @@ def test_the_reason_stands_in_the_last_line(alert, reason):
 
 
 @for_each("name", ["dag_id", "task_id", "run_id", "subject", "options"])
-def test_what_is_one_thing_stands_in_one_line(name):
+def test_line_breaks_in_an_id_or_question_become_spaces(name):
     plain = default_text(FULL._replace(kind="approval_wanted", **{name: "a b c"}))
     assert default_text(FULL._replace(kind="approval_wanted", **{name: "a\nb\r\n\t c"})) == plain
 
 
 @for_each("name", ["dag_id", "task_id", "run_id", "error", "subject", "options"])
 @for_each("jinja", ["{{ 7 * 7 }}", "{% raw %}", "{# x #}", "{{ no.such.name }}", "{% endif %}"])
-def test_jinja_in_data_stays_as_it_is(name, jinja):
+def test_jinja_in_data_is_not_rendered(name, jinja):
     assert jinja in default_text(FULL._replace(kind="approval_wanted", **{name: jinja}))
     assert jinja in default_text(FULL, jinja)
 
 
-def test_a_long_error_is_cut_and_what_follows_it_stays():
+def test_a_long_error_is_truncated_and_the_lines_after_it_are_kept():
     text = default_text(FULL._replace(error="x" * 10_000), "why")
     assert f"```{'x' * 1499}…```" in text
     assert text.endswith("why")
 
 
-def test_an_error_is_cut_to_what_all_else_at_its_longest_leaves():
+def test_an_error_is_truncated_to_the_space_that_the_other_lines_leave():
     link = "https://airflow.example.com/dags/" + "x" * 967
     longest = dict.fromkeys(("dag_id", "task_id", "run_id", "error", "subject", "options"), "x" * 5000)
     text = default_text(FULL._replace(**longest, log_url=link), "w" * 5000)
@@ -236,11 +236,11 @@ def test_an_error_is_cut_to_what_all_else_at_its_longest_leaves():
     assert reason == f"{REASON}{'w' * 399}…"
 
 
-def test_an_error_of_back_ticks_alone_closes_what_it_opens():
+def test_an_error_of_backticks_only_closes_its_code_block():
     assert "```'''```" in default_text(FULL._replace(error="```"))
 
 
-def test_a_link_longer_than_what_is_left_becomes_the_dags():
+def test_a_link_longer_than_the_space_left_becomes_the_dags_link():
     link = f"https://airflow.example.com/dags/nightly_load/runs/{'%E6' * 2000}/tasks/x"
     lines = default_text(FULL._replace(log_url=link), "why").split("\n")
     assert lines[-2:] == ["https://airflow.example.com/dags/nightly_load", f"{REASON}why"]

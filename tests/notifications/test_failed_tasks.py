@@ -1,4 +1,4 @@
-"""A DAG's alert names the tasks that failed: five, mapped ones as one with a count."""
+"""A DAG's alert names up to five failed tasks; a mapped task is one name with a count."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ with DAG("nightly_load", schedule=None) as NIGHTLY:
 
 
 class Supervisor:
-    """Answers a callback in the DAG processor as Airflow 3's supervisor does."""
+    """Answers a callback in the DAG processor like Airflow 3's supervisor."""
 
     def __init__(self, states):
         self.states = states
@@ -37,7 +37,7 @@ class Supervisor:
 
 
 def failed_tasks(states, *, dag=NIGHTLY):
-    """Give what an alert says, of the states by task id, or by the pair of task id and map index."""
+    """Return an alert's failed tasks; keys of the states are task ids or (task id, map index)."""
     if AIRFLOW_2:
         keys = [key if isinstance(key, tuple) else (key, -1) for key in states]
         tis = [SimpleNamespace(task_id=task_id, map_index=index) for task_id, index in keys]
@@ -59,35 +59,35 @@ def named(event):
     return facts.failed_tasks
 
 
-def test_only_what_failed_itself_is_named_in_the_order_of_the_dag():
+def test_failed_tasks_are_named_in_the_dags_order_without_upstream_failed_ones():
     states = {"store": "upstream_failed", "check": "failed", "extract": "success", "load": "failed"}
     assert failed_tasks(states) == "load, check"
 
 
-def test_a_mapped_task_is_one_with_a_count_also_where_another_is_named_alike():
+def test_a_mapped_task_is_one_name_with_a_count_also_beside_a_similar_name():
     states = {("load", 0): "failed", ("load", 1): "success", ("load", 12): "failed", "load_7": "failed"}
     assert failed_tasks(states) == "load (2 mapped), load_7"
 
 
-def test_one_failed_instance_of_a_mapped_task_is_told_as_one():
+def test_one_failed_instance_of_a_mapped_task_has_the_count_one():
     assert failed_tasks({("check", 3): "failed", ("check", 4): "success"}) == "check (1 mapped)"
 
 
-def test_a_task_that_is_no_longer_in_the_dag_stands_last():
+def test_a_task_that_is_no_longer_in_the_dag_is_named_last():
     assert failed_tasks({"gone": "failed", "check": "failed"}) == "check, gone"
 
 
 @pytest.mark.parametrize("states", [{}, {"load": "success", "check": "upstream_failed"}])
-def test_nothing_is_named_where_no_task_failed(states):
+def test_no_task_is_named_if_none_failed(states):
     assert failed_tasks(states) == ""
 
 
-def test_a_dag_whose_states_cant_be_asked_for_alerts_without_the_names():
+def test_a_dag_whose_task_states_cannot_be_read_alerts_without_names():
     facts = alert_facts(of_dag())
     assert (facts.kind, facts.failed_tasks) == ("dag_failed", "")
 
 
-def test_a_dag_that_succeeded_asks_for_nothing():
+def test_a_dag_that_succeeded_has_no_failed_tasks():
     assert alert_facts(of_dag("success", run=dag_run("success"))).failed_tasks == ""
 
 
@@ -100,12 +100,12 @@ def test_a_dag_that_succeeded_asks_for_nothing():
         (8, "t0, t1, t2, t3, t4, and 3 more"),
     ],
 )
-def test_five_are_named_and_the_others_counted(count, said):
+def test_five_failed_tasks_are_named_and_the_others_counted(count, said):
     assert describe_failed_tasks([f"t{number}" for number in range(count)]) == said
 
 
 @given(st.lists(st.text("abc_", min_size=1, max_size=100), min_size=1, max_size=12))
-def test_it_fits_into_a_value_of_a_template_and_always_says_how_many_there_are(names):
+def test_failed_tasks_fit_into_a_template_value_and_give_the_total(names):
     said = describe_failed_tasks(names)
     assert 0 < len(said) <= 180
     named, _, more = said.partition(", and ")

@@ -13,10 +13,12 @@ from .events import of_task
 pytestmark = pytest.mark.usefixtures("connection")
 
 
-# --- a storm ----------------------------------------------------------------------------------------------
+# --- many alerts at once ----------------------------------------------------------------------------------
 
 
-def test_of_a_hundred_twenty_go_out_and_the_twenty_first_tells_of_eighty(told, sandbox, variables, clock):
+def test_of_100_alerts_20_are_sent_and_the_next_one_after_the_window_reports_80(
+    told, sandbox, variables, clock
+):
     for number in range(100):
         told(ON_CALL, failed("sales" if number % 4 else "orders"))
     assert len(sandbox.messages) == 20
@@ -34,7 +36,7 @@ def test_of_a_hundred_twenty_go_out_and_the_twenty_first_tells_of_eighty(told, s
     assert "held back" not in sandbox.messages[-1].text
 
 
-def test_limit_and_window_are_options(tell, sandbox, variables, clock, option):
+def test_limit_and_window_are_configuration_options(tell, sandbox, variables, clock, option):
     option(alert_limit=1, alert_window=60)
     for _ in range(3):
         tell(ON_CALL, failed())
@@ -47,14 +49,14 @@ def test_limit_and_window_are_options(tell, sandbox, variables, clock, option):
     )
 
 
-def test_a_limit_of_nothing_holds_nothing_back_and_writes_nothing(tell, sandbox, variables, option):
+def test_a_limit_of_0_holds_no_alert_back_and_writes_no_variable(tell, sandbox, variables, option):
     option(alert_limit=0)
     for _ in range(22):
         tell(ON_CALL, failed())
     assert (len(sandbox.messages), variables.writes) == (22, 0)
 
 
-def test_each_recipient_has_a_limit_of_their_own_under_any_spelling(tell, sandbox, variables, clock, option):
+def test_each_recipient_has_a_separate_limit_under_any_spelling(tell, sandbox, variables, clock, option):
     option(alert_limit=2)
     for _ in range(3):
         tell(ON_CALL, failed())
@@ -62,7 +64,7 @@ def test_each_recipient_has_a_limit_of_their_own_under_any_spelling(tell, sandbo
     assert [len(sandbox.sent_to(number)) for number in (NUMBER, OTHER)] == [2, 1]
 
 
-def test_a_whatsapp_template_says_it_in_its_fifth_value(tell, sandbox, variables, clock, option):
+def test_a_whatsapp_template_contains_the_note_in_its_fifth_value(tell, sandbox, variables, clock, option):
     option(alert_limit=1)
     tell(
         WhatsAppNotifier(recipients=NUMBER, alert_template="pipeline_alert"),
@@ -86,7 +88,7 @@ def test_a_whatsapp_template_says_it_in_its_fifth_value(tell, sandbox, variables
         ({"message": {"image": "https://example.com/a.png"}}, "❌ *DAG failed*"),
     ],
 )
-def test_a_message_of_the_users_own_says_it_too(fields, beginning, tell, sandbox, variables, clock, option):
+def test_a_custom_message_contains_the_note_too(fields, beginning, tell, sandbox, variables, clock, option):
     option(alert_limit=1)
     tell(WhatsAppNotifier(recipients=NUMBER, **fields), failed())
     (message,) = sandbox.messages
@@ -94,7 +96,7 @@ def test_a_message_of_the_users_own_says_it_too(fields, beginning, tell, sandbox
     assert "_Further alerts are held back until 2026-11-25 12:10 UTC" in message.text
 
 
-def test_a_question_is_never_held_back(tell, sandbox, variables, option):
+def test_a_human_in_the_loop_question_is_never_held_back(tell, sandbox, variables, option):
     class Question:
         subject, options = "Load?", ["Yes"]
 
@@ -107,10 +109,10 @@ def test_a_question_is_never_held_back(tell, sandbox, variables, option):
     assert len(sandbox.messages) == 3
 
 
-# --- what does not go out holds nothing back --------------------------------------------------------------
+# --- alerts that are not sent do not count ----------------------------------------------------------------
 
 
-def test_an_alert_that_is_refused_takes_no_place(tell, sandbox, variables, clock, option):
+def test_a_refused_alert_does_not_count_towards_the_limit(tell, sandbox, variables, clock, option):
     option(alert_limit=2)
     sandbox.fail_next(5, status=-70)
     for _ in range(5):
@@ -121,7 +123,7 @@ def test_an_alert_that_is_refused_takes_no_place(tell, sandbox, variables, clock
     assert len(sandbox.messages) == 2
 
 
-def test_what_a_refused_alert_should_have_told_the_next_one_tells(tell, sandbox, variables, clock, option):
+def test_the_next_alert_reports_the_held_alerts_of_a_refused_one(tell, sandbox, variables, clock, option):
     option(alert_limit=1)
     for _ in range(3):
         tell(ON_CALL, failed())
@@ -133,7 +135,7 @@ def test_what_a_refused_alert_should_have_told_the_next_one_tells(tell, sandbox,
     assert "_2 alerts were held back since 2026-11-25 12:00 UTC: nightly_load (2)." in last_line(sandbox)
 
 
-def test_a_connection_that_is_not_there_takes_no_place(
+def test_an_alert_with_a_missing_connection_does_not_count_towards_the_limit(
     tell, sandbox, variables, clock, option, quick_look_ups
 ):
     option(alert_limit=1)

@@ -19,7 +19,7 @@ from tests.tables import for_each
 
 pytestmark = pytest.mark.usefixtures("connection")
 
-# --- any doubt sends --------------------------------------------------------------------------------------
+# --- in doubt, send ---------------------------------------------------------------------------------------
 
 NONSENSE = [
     "", "nonsense", "[]", "7", "null", '"x"', "{",
@@ -37,7 +37,7 @@ QUIET = LIMIT | {"quiet_hours": "00:00-23:59"}
 
 
 @for_each("value", NONSENSE)
-def test_nonsense_in_the_variable_holds_nothing_back(value, told, sandbox, variables, clock):
+def test_an_invalid_variable_holds_no_alert_back(value, told, sandbox, variables, clock):
     variables.values[alert_state.VARIABLE] = value
     told(ON_CALL, failed())
     assert len(sandbox.messages) == 1
@@ -48,7 +48,9 @@ def test_nonsense_in_the_variable_holds_nothing_back(value, told, sandbox, varia
     ("broken", "options"),
     [("unreadable", LIMIT), ("unwritable", QUIET), ("forgetful", LIMIT), ("forgetful", QUIET)],
 )
-def test_a_variable_that_cant_be_kept_holds_nothing_back(broken, options, tell, sandbox, variables, option):
+def test_a_variable_that_cannot_be_read_or_written_holds_no_alert_back(
+    broken, options, tell, sandbox, variables, option
+):
     option(**options)
     setattr(variables, broken, True)
     for _ in range(4):
@@ -56,7 +58,7 @@ def test_a_variable_that_cant_be_kept_holds_nothing_back(broken, options, tell, 
     assert len(sandbox.messages) == 4
 
 
-def test_a_variable_that_cant_be_kept_is_not_asked_for_again_for_a_minute(tell, sandbox, variables, clock):
+def test_an_unreadable_variable_is_not_read_again_for_a_minute(tell, sandbox, variables, clock):
     variables.unreadable = True
     for _ in range(3):
         tell(ON_CALL, failed())
@@ -69,7 +71,7 @@ def test_a_variable_that_cant_be_kept_is_not_asked_for_again_for_a_minute(tell, 
 
 @pytest.fixture
 def answers_late(sandbox, variables, monkeypatch):
-    """Let Airflow answer only after the first alert was sent, which must not wait for it."""
+    """Delay Airflow's answer until the first alert was sent, which must not wait for it."""
 
     def answer():
         with suppress(TimeoutError):
@@ -85,7 +87,7 @@ def answers_late(sandbox, variables, monkeypatch):
 
 
 @pytest.mark.usefixtures("answers_late")
-def test_an_airflow_that_does_not_answer_holds_nothing_up(tell, sandbox, variables):
+def test_alerts_do_not_wait_for_an_airflow_that_does_not_answer(tell, sandbox, variables):
     for _ in range(3):
         tell(ON_CALL, failed())
     assert (len(sandbox.messages), variables.asked) == (3, 1)
@@ -95,7 +97,7 @@ def test_an_airflow_that_does_not_answer_holds_nothing_up(tell, sandbox, variabl
 
 
 @pytest.mark.usefixtures("answers_late")
-def test_a_decision_that_comes_too_late_changes_nothing(tell, sandbox, variables):
+def test_a_late_decision_of_the_guard_does_not_change_the_variable(tell, sandbox, variables):
     held = {"start": 1, "sent": 20, "held": 3, "since": 1, "dags": {"sales": 3}}
     before = json.dumps({"recipients": {digest("8614718004557"): held}})
     variables.values[alert_state.VARIABLE] = before
@@ -103,14 +105,12 @@ def test_a_decision_that_comes_too_late_changes_nothing(tell, sandbox, variables
     for thread in threading.enumerate():
         if thread.name == "whatsapp-alert-guard":
             thread.join()
-    # The alert has gone out without a word of the three, so the next one still has to tell of them.
+    # The alert was sent without the three held alerts, so the next one must report them.
     assert "held back" not in sandbox.messages[-1].text
     assert variables.values[alert_state.VARIABLE] == before
 
 
-def test_a_decision_that_is_written_too_late_takes_no_held_alerts_along(
-    tell, sandbox, variables, monkeypatch
-):
+def test_a_decision_written_too_late_does_not_lose_held_alerts(tell, sandbox, variables, monkeypatch):
     held = {"start": 1, "sent": 20, "held": 3, "since": 1, "dags": {"sales": 3}}
     variables.values[alert_state.VARIABLE] = json.dumps({"recipients": {digest("8614718004557"): held}})
     monkeypatch.setattr(guard, "_SECONDS", 0.5)
@@ -118,7 +118,7 @@ def test_a_decision_that_is_written_too_late_takes_no_held_alerts_along(
 
     def write_late(*args):
         variables.set = write
-        with suppress(TimeoutError):  # the alert does not wait for it
+        with suppress(TimeoutError):  # the alert must not wait for this write
             sandbox.wait_for(1, timeout=60)
         write(*args)
 
@@ -126,16 +126,16 @@ def test_a_decision_that_is_written_too_late_takes_no_held_alerts_along(
     tell(ON_CALL, failed())
     assert "held back" not in sandbox.messages[-1].text
     deadline = time.monotonic() + 60
-    while variables.writes < 2 and time.monotonic() < deadline:  # it is written, and then undone
+    while variables.writes < 2 and time.monotonic() < deadline:  # the count is written, and then undone
         time.sleep(0.05)
     assert [(one["held"], one["dags"]) for one in variables.recipients] == [(3, {"sales": 3})]
 
 
 class DeadlockImminentError(BaseException):
-    """As Airflow 3.3's, which is in no public module."""
+    """A stub for Airflow 3.3's error, which is in no public module."""
 
 
-def test_a_variable_that_cant_be_read_again_holds_nothing_back(tell, sandbox, variables, option, monkeypatch):
+def test_a_read_that_raises_holds_no_alert_back(tell, sandbox, variables, option, monkeypatch):
     def refuse(*args):
         raise DeadlockImminentError
 
@@ -154,7 +154,7 @@ def test_a_window_may_last_a_week(tell, sandbox, variables, clock, option):
     assert len(sandbox.messages) == 2
 
 
-def test_what_is_held_back_is_held_until_the_minute_that_is_told(tell, sandbox, variables, clock, option):
+def test_the_end_of_the_window_is_shown_rounded_up_to_the_minute(tell, sandbox, variables, clock, option):
     option(alert_limit=1, alert_window=3600)
     clock.now += 10
     tell(ON_CALL, failed())
@@ -163,7 +163,7 @@ def test_what_is_held_back_is_held_until_the_minute_that_is_told(tell, sandbox, 
     )
 
 
-def test_a_variable_that_a_secrets_backend_hides_holds_nothing_back(tell, sandbox, variables, clock, option):
+def test_a_variable_hidden_by_a_secrets_backend_holds_no_alert_back(tell, sandbox, variables, clock, option):
     option(quiet_hours="00:00-23:59")
     shown = AlertState(recipients={"a": RecipientState(start=int(clock.now), sent=3)}).to_json(int(clock.now))
     variables.values[alert_state.VARIABLE] = shown
@@ -172,7 +172,7 @@ def test_a_variable_that_a_secrets_backend_hides_holds_nothing_back(tell, sandbo
     assert len(sandbox.messages) == 1
 
 
-def test_a_variable_that_is_deleted_begins_anew(tell, sandbox, variables, clock, option):
+def test_after_the_variable_is_deleted_counting_starts_again(tell, sandbox, variables, clock, option):
     option(alert_limit=1)
     for _ in range(3):
         tell(ON_CALL, failed())
@@ -182,7 +182,7 @@ def test_a_variable_that_is_deleted_begins_anew(tell, sandbox, variables, clock,
 
 
 @pytest.mark.parametrize("given_limit", ["many", "-1", "1.5", "999999999999", "", "0x10"])
-def test_a_limit_that_is_none_counts_as_twenty(given_limit, option, logged):
+def test_an_invalid_limit_counts_as_20(given_limit, option, logged):
     option(alert_limit=given_limit)
     assert holding_options().limit == 20
     assert ("[itnio] alert_limit: must be a whole number from 0 to 100000" in logged()) is bool(given_limit)
@@ -201,9 +201,9 @@ def test_a_limit_that_is_none_counts_as_twenty(given_limit, option, logged):
         ),
     ).map(json.dumps)
 )
-def test_whatever_stands_in_the_variable_a_first_alert_goes_out(value, sandbox, variables, clock):
+def test_any_content_of_the_variable_lets_a_first_alert_be_sent(value, sandbox, variables, clock):
     variables.values[alert_state.VARIABLE] = value
     before = len(sandbox.messages)
     ON_CALL.notify(failed())
-    held = value.count('"sent"') and "1764" in value  # a full window of now is no nonsense
+    held = value.count('"sent"') and "1764" in value  # a valid, full window of today
     assert held or len(sandbox.messages) == before + 1

@@ -34,7 +34,7 @@ pytestmark = pytest.mark.usefixtures("connection")
         ("12:00-13:00 Europe/Berlin", False),
     ],
 )
-def test_hours_are_of_their_zone_and_may_pass_midnight(
+def test_quiet_hours_have_a_time_zone_and_may_pass_midnight(
     hours, is_quiet, told, sandbox, variables, clock, option
 ):
     option(quiet_hours=hours)
@@ -42,9 +42,7 @@ def test_hours_are_of_their_zone_and_may_pass_midnight(
     assert (sandbox.messages == []) is is_quiet
 
 
-def test_what_was_held_in_the_night_the_first_alert_of_the_morning_tells(
-    tell, sandbox, variables, clock, option
-):
+def test_the_first_alert_after_quiet_hours_reports_the_held_alerts(tell, sandbox, variables, clock, option):
     option(quiet_hours="11:30-14:00 UTC", alert_limit=0)
     for _ in range(2):
         tell(ON_CALL, failed())
@@ -54,14 +52,14 @@ def test_what_was_held_in_the_night_the_first_alert_of_the_morning_tells(
     assert "_2 alerts were held back since 2026-11-25 12:00 UTC: nightly_load (2)._" in message.text
 
 
-def test_a_dag_with_an_urgent_tag_alerts_at_night(tell, sandbox, variables, clock, option):
+def test_a_dag_with_an_urgent_tag_alerts_in_quiet_hours(tell, sandbox, variables, clock, option):
     option(quiet_hours="11:30-14:00", urgent_tags="finance, payroll")
     for tags in (["marketing"], ["a", "payroll"], []):
         tell(ON_CALL, failed() | {"dag": DAG("nightly_load", schedule=None, tags=tags)})
     assert len(sandbox.messages) == 1
 
 
-def test_of_a_deadline_the_tags_are_not_known_so_that_it_may_be_urgent(
+def test_a_deadlines_alert_is_sent_in_quiet_hours_since_its_tags_are_unknown(
     tell, sandbox, variables, clock, option
 ):
     option(quiet_hours="11:30-14:00", urgent_tags="finance")
@@ -76,17 +74,17 @@ def test_of_a_deadline_the_tags_are_not_known_so_that_it_may_be_urgent(
     "hours",
     ["night", "22:00", "22-07", "25:00-07:00", "22:00-22:00", "22:00-07:00 Mars/Base", "22:00-07:00 ../x"],
 )
-def test_hours_that_are_none_hold_nothing_back(hours, told, sandbox, variables, clock, option, logged):
+def test_invalid_quiet_hours_hold_no_alert_back(hours, told, sandbox, variables, clock, option, logged):
     option(quiet_hours=hours)
     told(ON_CALL, failed())
     assert len(sandbox.messages) == 1
     assert "[itnio] quiet_hours: must be two different times and a time zone, such as" in logged()
 
 
-# --- what stands in the variable --------------------------------------------------------------------------
+# --- the variable's content -------------------------------------------------------------------------------
 
 
-def test_no_number_stands_in_it(tell, sandbox, variables, option):
+def test_the_variable_contains_no_phone_number(tell, sandbox, variables, option):
     option(alert_limit=1)
     for _ in range(3):
         tell(WhatsAppNotifier(recipients=[NUMBER, OTHER]), failed())
@@ -96,7 +94,7 @@ def test_no_number_stands_in_it(tell, sandbox, variables, option):
     assert [one["dags"] for one in variables.recipients] == [{"nightly_load": 2}] * 2
 
 
-def test_it_is_bounded_and_what_is_held_back_goes_last():
+def test_the_variables_size_is_limited_and_recipients_with_held_alerts_are_kept_longest():
     state = AlertState(
         recipients={
             digest(str(number)): RecipientState(
@@ -133,7 +131,7 @@ def _alert(number, path):
         alert_state.update_state(change, None)
 
 
-def test_processes_of_one_machine_lose_no_change_of_each_other(tmp_path, monkeypatch):
+def test_processes_of_one_machine_do_not_overwrite_each_others_changes(tmp_path, monkeypatch):
     monkeypatch.setattr(alert_state, "_LOCK_SECONDS", 600.0)
     path = tmp_path / "variable"
     fork = multiprocessing.get_context("fork")
@@ -146,7 +144,7 @@ def test_processes_of_one_machine_lose_no_change_of_each_other(tmp_path, monkeyp
     assert recipient["held"] == 200
 
 
-def test_a_lock_that_cant_be_had_holds_nothing_up(tell, sandbox, variables, monkeypatch):
+def test_an_alert_is_sent_and_counted_if_the_lock_cannot_be_made(tell, sandbox, variables, monkeypatch):
     monkeypatch.setattr(alert_state.tempfile, "gettempdir", lambda: "/no/such/folder")
     tell(ON_CALL, failed())
     assert (len(sandbox.messages), variables.writes) == (1, 1)

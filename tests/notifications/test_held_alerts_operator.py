@@ -30,7 +30,7 @@ def operator(recipients=NUMBER, **fields):
 
 @pytest.fixture
 def held(variables, option, sandbox):
-    """Let so many alerts to a number be held back."""
+    """Hold back one alert to a number for each of these DAGs."""
     option(alert_limit=1)
 
     def hold(number, *dags):
@@ -42,7 +42,7 @@ def held(variables, option, sandbox):
     return hold
 
 
-def test_it_tells_each_of_theirs_and_nothing_twice(held, sandbox, variables):
+def test_each_recipient_gets_one_summary_of_their_held_alerts_and_none_twice(held, sandbox, variables):
     held(NUMBER, "sales", "sales", "orders")
     held(OTHER, "stock")
     task = operator([NUMBER, OTHER, "+86 1000 0000 13"])
@@ -58,17 +58,17 @@ def test_it_tells_each_of_theirs_and_nothing_twice(held, sandbox, variables):
 
 
 @pytest.mark.parametrize("again", [NUMBER, NUMBER.replace(" ", "-"), "00" + NUMBER.lstrip("+")])
-def test_a_number_that_is_listed_twice_is_told_once(again, held, sandbox, variables):
+def test_a_number_listed_twice_gets_one_summary(again, held, sandbox, variables):
     held(NUMBER, "sales")
     assert operator([NUMBER, again]).execute({}) == 1
     assert len(sandbox.sent_to(NUMBER)) == 1
 
 
 class TimeIsOver(BaseException):
-    """As Airflow's AirflowTaskTimeout, which is no ``Exception``."""
+    """Like Airflow's AirflowTaskTimeout, not a subclass of ``Exception``."""
 
 
-def test_a_task_that_is_ended_while_it_sends_tells_nothing_twice_and_the_others_later(
+def test_after_a_timeout_while_sending_only_the_other_recipients_are_sent(
     held, sandbox, variables, monkeypatch
 ):
     held(NUMBER, "sales")
@@ -87,12 +87,12 @@ def test_a_task_that_is_ended_while_it_sends_tells_nothing_twice_and_the_others_
     assert [len(sandbox.sent_to(number)) for number in (NUMBER, OTHER)] == [1, 1]
 
 
-def test_it_sends_nothing_where_nothing_is_held(variables, sandbox):
+def test_without_held_alerts_nothing_is_sent(variables, sandbox):
     assert operator().execute({}) == 0
     assert (sandbox.messages, variables.values) == ([], {})
 
 
-def test_the_next_alert_does_not_tell_it_again(held, sandbox, variables, clock):
+def test_the_next_alert_does_not_report_summarised_alerts_again(held, sandbox, variables, clock):
     held(NUMBER, "sales")
     operator().execute({})
     clock.now += 600
@@ -105,7 +105,7 @@ def test_the_next_alert_does_not_tell_it_again(held, sandbox, variables, clock):
     ("fault", "error"),
     [({"status": -70}, RefusedError), ({"http_status": 429}, NotSentError)],
 )
-def test_what_surely_did_not_go_out_a_retry_tells(fault, error, held, sandbox, connect):
+def test_a_retry_sends_a_summary_that_was_refused_or_not_sent(fault, error, held, sandbox, connect):
     connect(extra={"max_attempts": 1})
     held(NUMBER, "sales")
     held(OTHER, "stock")
@@ -119,7 +119,7 @@ def test_what_surely_did_not_go_out_a_retry_tells(fault, error, held, sandbox, c
     assert [len(sandbox.sent_to(number)) for number in (NUMBER, OTHER)] == [1, 0]
 
 
-def test_what_may_have_gone_out_no_retry_tells(held, sandbox):
+def test_a_retry_does_not_send_a_summary_with_an_unknown_outcome(held, sandbox):
     held(NUMBER, "sales")
     sandbox.fail_next(drop="after_accepting")
     with pytest.raises(UnknownOutcomeError):
@@ -128,7 +128,7 @@ def test_what_may_have_gone_out_no_retry_tells(held, sandbox):
     assert len(sandbox.messages) == 1
 
 
-def test_a_connection_that_is_not_there_leaves_it_held(held, sandbox):
+def test_with_a_missing_connection_the_alerts_stay_held(held, sandbox):
     held(NUMBER, "sales")
     with pytest.raises(Exception, match="no_such_connection"):
         operator(itnio_conn_id="no_such_connection").execute({})
@@ -136,7 +136,7 @@ def test_a_connection_that_is_not_there_leaves_it_held(held, sandbox):
 
 
 @pytest.mark.parametrize("broken", ["unreadable", "unwritable"])
-def test_a_variable_that_cant_be_kept_fails_the_task_before_anything_is_sent(
+def test_a_variable_that_cannot_be_read_or_written_fails_the_task_before_sending(
     broken, held, sandbox, variables
 ):
     held(NUMBER, "sales")
@@ -148,7 +148,7 @@ def test_a_variable_that_cant_be_kept_fails_the_task_before_anything_is_sent(
     assert operator().execute({})  # nothing was lost
 
 
-def test_in_quiet_hours_it_tells_nothing(held, sandbox, option, clock):
+def test_in_quiet_hours_no_summary_is_sent(held, sandbox, option, clock):
     held(NUMBER, "sales")
     option(quiet_hours="11:00-13:00")
     assert operator().execute({}) == 0
@@ -156,12 +156,12 @@ def test_in_quiet_hours_it_tells_nothing(held, sandbox, option, clock):
     assert operator().execute({})  # nothing was lost
 
 
-def test_nonsense_in_the_variable_is_nothing(sandbox, variables):
+def test_an_invalid_variable_counts_as_no_held_alerts(sandbox, variables):
     variables.values[alert_state.VARIABLE] = "nonsense"
     assert operator().execute({}) == 0
 
 
-def test_a_whatsapp_template_tells_it_in_its_fifth_value(held, sandbox):
+def test_a_whatsapp_template_contains_the_summary_in_its_fifth_value(held, sandbox):
     held(NUMBER, "sales")
     operator(alert_template="pipeline_alert").execute({})
     (body,) = sandbox.messages[-1].body["template"]["components"]
@@ -171,7 +171,7 @@ def test_a_whatsapp_template_tells_it_in_its_fifth_value(held, sandbox):
     ]  # fmt: skip
 
 
-def test_a_template_that_is_refused_becomes_a_text(held, sandbox):
+def test_a_summary_whose_template_is_refused_is_sent_as_a_text(held, sandbox):
     held(NUMBER, "sales")
     sandbox.fail_next(status=-132)
     assert operator(alert_template="pipeline_alert").execute({}) == 1
@@ -179,12 +179,12 @@ def test_a_template_that_is_refused_becomes_a_text(held, sandbox):
 
 
 @pytest.mark.parametrize("recipients", ["123", [], ["+86 1000 0000 11", "x"]])
-def test_recipients_that_are_none_are_a_mistake_in_the_dag_file(recipients):
+def test_invalid_recipients_are_an_error_in_the_dag_file(recipients):
     with pytest.raises(InvalidMessageError, match="recipients"):
         operator(recipients)
 
 
-def test_if_a_retry_helps_one_recipient_it_is_made(held, monkeypatch):
+def test_an_error_worth_a_retry_has_precedence_over_one_that_is_not(held, monkeypatch):
     held(NUMBER, "sales")
     held(OTHER, "stock")
     errors = [InvalidMessageError("a wrong value"), NotSentError("the server is away")]
@@ -197,7 +197,7 @@ def test_if_a_retry_helps_one_recipient_it_is_made(held, monkeypatch):
         operator([NUMBER, OTHER]).execute({})
 
 
-def test_its_recipients_may_be_templates(held, itnio_sandbox):
+def test_recipients_may_be_templated(held, itnio_sandbox):
     held(NUMBER, "sales")
     task = operator("{{ params.phones }}", params={"phones": f"{NUMBER}, {OTHER}"})
     assert itnio_sandbox.execute(task) == 1
@@ -207,7 +207,7 @@ def test_its_recipients_may_be_templates(held, itnio_sandbox):
 def test_a_wrong_value_after_rendering_fails_at_once(field, value, held):
     held(NUMBER, "sales")
     task = operator()
-    setattr(task, field, value)  # as rendering leaves it
+    setattr(task, field, value)  # as after rendering
     with pytest.raises(AirflowFailException, match=f"^Invalid(Message|Parameter)Error: .*{field}"):
         task.execute({})
     assert operator().execute({})  # nothing was lost
@@ -226,14 +226,14 @@ def test_a_wrong_value_after_rendering_fails_at_once(field, value, held):
         ({"text": "hello"}, "text"),
     ],
 )
-def test_a_mistake_in_the_dag_file_names_the_task_and_the_argument(fields, problem):
-    # Airflow 3 refuses a wrong name by a TypeError, Airflow 2 by its AirflowException.
+def test_the_error_of_a_wrong_argument_names_the_task_and_the_argument(fields, problem):
+    # For an unknown argument Airflow 3 raises TypeError, Airflow 2 AirflowException.
     kinds = (InvalidMessageError, InvalidParameterError, TypeError, AirflowException)
     with pytest.raises(kinds, match=f"^task 'tell': .*{problem}"):
         WhatsAppHeldAlertsOperator(**{"task_id": "tell", "recipients": NUMBER} | fields)
 
 
-def test_what_is_rendered_later_is_no_mistake():
+def test_templated_arguments_are_accepted_in_the_dag_file():
     operator(
         "{{ var.value.oncall }}",
         alert_template="{{ var.value.t }}",

@@ -1,4 +1,4 @@
-"""What a DAG file pays for alerts."""
+"""Which modules a DAG file with alerts imports."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ print("LOADED", json.dumps([sorted(applied), sorted(imported), sorted(made)]))
 
 @pytest.fixture(scope="module")
 def loaded():
-    """Give what is loaded by policies without options, then by both imports, and once a notifier is made."""
+    """Return the modules loaded by policies without options, by both imports, and by a notifier."""
     environment = {name: value for name, value in os.environ.items() if "ITNIO" not in name}
     run = subprocess.run(
         [sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True, env=environment
@@ -37,13 +37,13 @@ def loaded():
     return [set(names) for names in json.loads(line.removeprefix("LOADED "))]
 
 
-def test_the_policies_of_an_airflow_that_is_not_configured_load_nothing_more(loaded):
+def test_policies_without_options_import_no_other_module_of_the_package(loaded):
     applied, *_ = loaded
     ours = {name for name in applied if name.startswith("airflow_provider")}
     assert ours in ({"airflow_provider_itnio", "airflow_provider_itnio.policies"}, set())
 
 
-def test_importing_both_loads_no_further_package_and_none_of_the_models(loaded):
+def test_importing_notifier_and_decorator_imports_no_other_package_and_no_models(loaded):
     _, imported, _ = loaded
     assert "airflow_provider_itnio.notifications.whatsapp" in imported
     assert "airflow_provider_itnio.decorators.whatsapp" in imported
@@ -55,7 +55,7 @@ def test_importing_both_loads_no_further_package_and_none_of_the_models(loaded):
     assert imported & models_and_clients == set()
 
 
-def test_a_notifier_in_a_dag_file_loads_no_http_library(loaded):
+def test_a_notifier_in_a_dag_file_imports_no_http_library(loaded):
     *_, made = loaded
     assert "airflow_provider_itnio.api.models" in made
     assert made & {"requests", "aiohttp"} == set()

@@ -28,15 +28,15 @@ pytestmark = pytest.mark.usefixtures("connection", "failing_log", "quick_tries")
         ({"alert_template": "alert"}, {"status": -135}),
     ],
 )
-def test_an_alert_is_sent_though_no_line_can_be_written(fields, fault, tell, sandbox):
+def test_an_alert_is_sent_although_no_log_line_can_be_written(fields, fault, tell, sandbox):
     if fault:
         sandbox.fail_next(**fault)
-    with suppress(ItnioError):  # which tells of the recipient that is none
+    with suppress(ItnioError):  # the error about the invalid recipient
         tell(WhatsAppNotifier(**{"recipients": [NUMBER]} | fields), of_task())
     assert len(sandbox.messages) == 1
 
 
-def test_an_alert_of_a_dag_whose_environment_fails_is_sent(tell, sandbox, monkeypatch):
+def test_an_alert_is_sent_although_the_dags_jinja_environment_raises(tell, sandbox, monkeypatch):
     context = of_task()
     monkeypatch.setattr(type(context["dag"]), "get_template_env", lambda *_, **__: 1 / 0)
     tell(WhatsAppNotifier(recipients=NUMBER, text="x"), context)

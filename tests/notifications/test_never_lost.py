@@ -1,4 +1,4 @@
-"""An alert is never lost to its own text, and never sent twice."""
+"""An error in an alert's own text does not prevent the alert, and no alert is sent twice."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def types(sandbox):
     return [message.type for message in sandbox.messages]
 
 
-# --- its own text can't be used ---------------------------------------------------------------------------
+# --- the alert's text is unusable -------------------------------------------------------------------------
 
 
 @for_each(
@@ -41,7 +41,9 @@ def types(sandbox):
     ],
 )
 @for_each("context", [of_task, of_dag, of_deadline])
-def test_the_default_goes_out_with_the_reason_in_its_last_line(fields, reason, context, told, sandbox):
+def test_an_unusable_text_is_replaced_by_the_default_with_the_reason_in_its_last_line(
+    fields, reason, context, told, sandbox
+):
     told(WhatsAppNotifier(recipients=NUMBER, **fields), context())
     (message,) = sandbox.messages
     *alert, last = message.text.split("\n")
@@ -49,13 +51,13 @@ def test_the_default_goes_out_with_the_reason_in_its_last_line(fields, reason, c
     assert last.startswith(f"{REASON}{reason}")
 
 
-def test_a_text_that_is_too_long_is_cut_on_demand(tell, sandbox):
+def test_a_text_over_the_limit_is_truncated_with_if_too_long_truncate(tell, sandbox):
     tell(WhatsAppNotifier(recipients=NUMBER, text="{{ 'x' * 5000 }}", if_too_long="truncate"), of_task())
     assert sandbox.messages[0].text == "x" * 4095 + "…"
 
 
 @for_each("code", [-132, -135])
-def test_the_default_goes_out_if_the_message_is_refused_for_what_it_holds(code, tell, sandbox, logged):
+def test_a_message_refused_for_its_content_is_replaced_by_the_default(code, tell, sandbox, logged):
     sandbox.fail_next(status=code)
     tell(WhatsAppNotifier(recipients=NUMBER, text="own words"), of_task())
     (message,) = sandbox.messages
@@ -64,7 +66,7 @@ def test_the_default_goes_out_if_the_message_is_refused_for_what_it_holds(code, 
     assert "WhatsApp alert to 86…57: " in logged()
 
 
-def test_each_recipient_gets_the_default_only_if_theirs_was_refused(tell, sandbox):
+def test_only_a_recipient_whose_message_was_refused_gets_the_default(tell, sandbox):
     sandbox.fail_next(status=-132, recipient="861000000022")
     tell(WhatsAppNotifier(recipients=["861000000011", "861000000022"], text="own words"), of_task())
     assert [message.text for message in sandbox.sent_to("861000000011")] == ["own words"]
@@ -80,7 +82,7 @@ def test_a_default_that_is_refused_too_is_an_error(tell, sandbox):
 
 
 @for_each("code", [-1, -13, -70, -96])
-def test_no_other_words_help_against_any_other_refusal(code, tell, sandbox):
+def test_after_another_refusal_the_default_is_not_sent(code, tell, sandbox):
     sandbox.fail_next(9, status=code)
     with pytest.raises(ItnioError, match=f"was not sent to 1 of 1 recipients: .*status {code},"):
         tell(WhatsAppNotifier(recipients=NUMBER, text="own words"), of_task())
@@ -89,8 +91,8 @@ def test_no_other_words_help_against_any_other_refusal(code, tell, sandbox):
 
 @pytest.mark.usefixtures("quick_tries")
 @for_each("code", [-5, -12, -18])
-def test_a_refusal_that_may_pass_is_tried_again(code, tell, sandbox):
-    """A callback has no retries of a task behind it."""
+def test_a_transient_refusal_is_tried_again_once(code, tell, sandbox):
+    """A callback has no task retries."""
     sandbox.fail_next(status=code)
     tell(WhatsAppNotifier(recipients=NUMBER, text="own words"), of_task())
     assert [message.text for message in sandbox.messages] == ["own words"]
@@ -100,7 +102,7 @@ def test_a_refusal_that_may_pass_is_tried_again(code, tell, sandbox):
     assert len(sandbox.messages) == 1
 
 
-def test_a_reason_holds_nothing_that_airflow_masks(tell, sandbox):
+def test_a_reason_contains_no_value_that_airflow_masks(tell, sandbox):
     mask_secret("hunter2ofthetests")
     context = of_task() | {"params": {"password": "hunter2ofthetests"}}
     tell(WhatsAppNotifier(recipients=NUMBER, image="{{ params.password }}"), context)
@@ -135,7 +137,7 @@ def names_and_languages(sandbox):
         ),
     ],
 )
-def test_its_name_and_language_are_the_notifiers_or_else_the_connections(
+def test_the_templates_name_and_language_are_the_notifiers_or_else_the_connections(
     extra, fields, sent, *, tell, connect, sandbox
 ):
     connect(extra=extra)
@@ -144,7 +146,7 @@ def test_its_name_and_language_are_the_notifiers_or_else_the_connections(
 
 
 @for_each("extra", [{"alert_template": "No Name!"}, {"alert_template": "a", "alert_language": "!"}])
-def test_a_connection_that_names_an_impossible_one_gets_a_text(extra, tell, connect, sandbox):
+def test_with_an_invalid_template_name_in_the_connection_a_text_is_sent(extra, tell, connect, sandbox):
     connect(extra=extra)
     tell(WhatsAppNotifier(recipients=NUMBER), of_task())
     (message,) = sandbox.messages
@@ -153,7 +155,7 @@ def test_a_connection_that_names_an_impossible_one_gets_a_text(extra, tell, conn
 
 
 @for_each("code", [-38, -44, -2])
-def test_one_that_whatsapp_does_not_know_becomes_a_text(code, tell, sandbox):
+def test_with_a_template_unknown_to_whatsapp_a_text_is_sent(code, tell, sandbox):
     sandbox.fail_next(status=code, path="/wa/template/sendMsg")
     tell(WhatsAppNotifier(recipients=NUMBER, alert_template="pipeline_alert"), of_task())
     (message,) = sandbox.messages
@@ -161,19 +163,19 @@ def test_one_that_whatsapp_does_not_know_becomes_a_text(code, tell, sandbox):
     assert f"status {code}" in message.text.split("\n")[-1]
 
 
-def test_one_whose_name_cant_be_filled_in_becomes_a_text(tell, sandbox, logged):
+def test_with_a_template_name_that_cannot_be_rendered_a_text_is_sent(tell, sandbox, logged):
     tell(WhatsAppNotifier(recipients=NUMBER, alert_template="{{ no_such_name }}"), of_task())
     assert types(sandbox) == ["text"]
     assert "alert_template: UndefinedError: 'no_such_name' is undefined" in logged()
 
 
-def test_own_words_go_before_the_template(tell, sandbox):
+def test_a_custom_text_has_precedence_over_the_template(tell, sandbox):
     tell(WhatsAppNotifier(recipients=NUMBER, text="own words", alert_template="pipeline_alert"), of_task())
     assert [message.text for message in sandbox.messages] == ["own words"]
 
 
 @for_each("rendered", [True, False])
-def test_the_template_goes_before_the_text_if_own_words_cant_be_used(rendered, tell, sandbox):
+def test_an_unusable_custom_text_is_replaced_by_the_template(rendered, tell, sandbox):
     text = "{{ 'x' * 5000 }}" if rendered else "{{ ds }}"
     tell(WhatsAppNotifier(recipients=NUMBER, text=text, alert_template="pipeline_alert"), of_task())
     (message,) = sandbox.messages
@@ -181,7 +183,7 @@ def test_the_template_goes_before_the_text_if_own_words_cant_be_used(rendered, t
     assert ("4096" if rendered else "'ds' is undefined") in message.text
 
 
-def test_at_last_the_text_goes_out(tell, sandbox):
+def test_after_a_refused_text_and_template_the_default_text_is_sent(tell, sandbox):
     sandbox.fail_next(2, status=-135)
     tell(WhatsAppNotifier(recipients=NUMBER, text="own words", alert_template="pipeline_alert"), of_task())
     assert types(sandbox) == ["text"]
@@ -190,7 +192,7 @@ def test_at_last_the_text_goes_out(tell, sandbox):
     assert sandbox.messages[0].text.startswith("❌ *Task failed*")
 
 
-# --- not twice, not late ----------------------------------------------------------------------------------
+# --- retries and timeouts ---------------------------------------------------------------------------------
 
 
 @for_each(
@@ -198,7 +200,7 @@ def test_at_last_the_text_goes_out(tell, sandbox):
     [{"drop": "after_accepting"}, {"drop": "before_accepting"}, {"http_status": 500}, {"body": "<html>"}],
 )
 @for_each("fields", [{}, {"text": "own words"}, {"alert_template": "pipeline_alert"}])
-def test_what_may_have_arrived_is_not_sent_again(fault, fields, tell, sandbox):
+def test_an_alert_with_an_unknown_outcome_is_not_sent_again(fault, fields, tell, sandbox):
     sandbox.fail_next(9, **fault)
     with pytest.raises(ItnioError, match="accepted the"):
         tell(WhatsAppNotifier(recipients=NUMBER, **fields), of_task())
@@ -206,7 +208,7 @@ def test_what_may_have_arrived_is_not_sent_again(fault, fields, tell, sandbox):
 
 
 @pytest.mark.usefixtures("quick_tries")
-def test_what_did_not_leave_is_tried_twice(tell, sandbox):
+def test_an_alert_that_was_not_sent_is_tried_twice_by_default(tell, sandbox):
     sandbox.fail_next(9, http_status=503, headers={"Retry-After": "0"})
     with pytest.raises(ItnioError, match="HTTP 503"):
         tell(WhatsAppNotifier(recipients=NUMBER), of_task())
@@ -215,21 +217,21 @@ def test_what_did_not_leave_is_tried_twice(tell, sandbox):
 
 @pytest.mark.usefixtures("quick_tries")
 @for_each("max_attempts", [1, 3])
-def test_or_as_often_as_is_said(max_attempts, tell, sandbox):
+def test_an_alert_that_was_not_sent_is_tried_max_attempts_times(max_attempts, tell, sandbox):
     sandbox.fail_next(9, http_status=429, headers={"Retry-After": "0"})
     with pytest.raises(ItnioError):
         tell(WhatsAppNotifier(recipients=NUMBER, max_attempts=max_attempts), of_task())
     assert len(sandbox.requests) == max_attempts
 
 
-def test_six_seconds_are_not_waited_for(tell, sandbox):
+def test_a_retry_after_of_6_seconds_is_not_waited_for(tell, sandbox):
     sandbox.fail_next(9, http_status=429, headers={"Retry-After": "6"})
     with pytest.raises(ItnioError, match="asks to wait 6 s"):
         tell(WhatsAppNotifier(recipients=NUMBER), of_task())
     assert len(sandbox.requests) == 1
 
 
-def test_an_answer_is_waited_for_as_long_as_is_said(tell, sandbox):
+def test_the_wait_for_an_answer_ends_after_timeout(tell, sandbox):
     sandbox.fail_next(delay=0.5)
     with pytest.raises(ItnioError, match="No complete answer came"):
         tell(WhatsAppNotifier(recipients=NUMBER, timeout=0.1), of_task())
@@ -243,7 +245,7 @@ def test_an_answer_is_waited_for_as_long_as_is_said(tell, sandbox):
         ({"timeout": 7, "connect_timeout": 1.5, "max_attempts": 4}, (7, 1.5, 4, 5.0)),
     ],
 )
-def test_it_is_quick_whatever_the_connection_says_unless_it_is_told_otherwise(given, settings, connect):
+def test_a_notifiers_short_timeouts_override_the_connections(given, settings, connect):
     connect(extra={"timeout": 60, "connect_timeout": 30, "max_attempts": 9})
     _, hook = WhatsAppNotifier(recipients=NUMBER, **given)._rendered(of_task(), AlertFacts())
     found = hook.account().settings
@@ -254,7 +256,7 @@ def test_it_is_quick_whatever_the_connection_says_unless_it_is_told_otherwise(gi
 
 
 class Broken:
-    """Nothing about it can be read."""
+    """Every attribute raises."""
 
     def __getattr__(self, name):
         raise RuntimeError(f"no {name}")
@@ -270,7 +272,7 @@ class WordlessError(Exception):
         raise RuntimeError("no words")
 
 
-def test_an_exception_that_cant_be_read_leaves_the_alert(tell, sandbox):
+def test_an_exception_whose_str_raises_does_not_prevent_the_alert(tell, sandbox):
     tell(WhatsAppNotifier(recipients=NUMBER), of_task(exception=WordlessError()))
     lines = sandbox.messages[0].text.split("\n")
     assert lines[0] == "❌ *Task failed*"
@@ -278,14 +280,14 @@ def test_an_exception_that_cant_be_read_leaves_the_alert(tell, sandbox):
 
 
 @for_each("fields", [{}, {"text": "{{ alert.error }}"}, {"alert_template": "pipeline_alert"}])
-def test_an_error_that_is_no_valid_text_goes_out_with_the_rest_of_it(fields, tell, sandbox):
+def test_a_surrogate_in_an_error_is_replaced(fields, tell, sandbox):
     tell(WhatsAppNotifier(recipients=NUMBER, **fields), of_task(exception=ValueError("file \udcff.csv")))
     (message,) = sandbox.messages
     assert "ValueError: file ?.csv" in message.text
     assert REASON not in message.text
 
 
-def test_a_reason_that_is_no_valid_text_leaves_the_alert(tell, sandbox):
+def test_a_surrogate_in_a_reason_is_replaced(tell, sandbox):
     def fail():
         raise ValueError("file \udcff.csv")
 
@@ -294,7 +296,7 @@ def test_a_reason_that_is_no_valid_text_leaves_the_alert(tell, sandbox):
 
 
 @for_each("fields", [{}, {"text": "own words"}])
-def test_a_dag_whose_jinja_cant_be_set_up_leaves_the_alert(fields, tell, sandbox, logged):
+def test_a_jinja_environment_that_cannot_be_created_does_not_prevent_the_alert(fields, tell, sandbox, logged):
     dag = DAG("nightly_load", schedule=None, jinja_environment_kwargs={"extensions": ["no.such.extension"]})
     tell(WhatsAppNotifier(recipients=NUMBER, **fields), of_task() | {"dag": dag})
     assert sandbox.messages[0].text.startswith(fields.get("text", "❌ *Task failed*\nDAG: `nightly_load`"))
@@ -306,14 +308,14 @@ class BrokenQuestion:
         raise RuntimeError("no link")
 
 
-def test_a_question_whose_form_has_no_link_comes_with_the_tasks(tell, sandbox):
+def test_a_question_whose_form_link_raises_contains_the_tasks_link(tell, sandbox):
     tell(WhatsAppNotifier(recipients=NUMBER), of_task("running", task=BrokenQuestion()))
     lines = sandbox.messages[0].text.split("\n")
     assert lines[0] == "✋ *Your answer is wanted*"
     assert lines[-1] == of_task()["ti"].log_url
 
 
-def test_facts_that_cant_be_gathered_leave_the_alert(tell, sandbox, logged, monkeypatch):
+def test_facts_that_cannot_be_gathered_do_not_prevent_the_alert(tell, sandbox, logged, monkeypatch):
     def fail(context):
         raise RuntimeError("no facts")
 
@@ -323,7 +325,7 @@ def test_facts_that_cant_be_gathered_leave_the_alert(tell, sandbox, logged, monk
     assert "The facts of this alert could not be gathered: RuntimeError: no facts" in logged()
 
 
-def test_a_business_phone_that_is_no_number_leaves_the_alert_to_the_connections(tell, sandbox, logged):
+def test_an_invalid_business_phone_is_replaced_by_the_connections(tell, sandbox, logged):
     notifier = WhatsAppNotifier(recipients=NUMBER, business_phone="{{ params.phone }}")
     tell(notifier, of_task() | {"params": {"phone": "12"}})
     (message,) = sandbox.messages
@@ -346,7 +348,7 @@ CONTEXTS = st.dictionaries(
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(context=CONTEXTS)
-def test_whatever_the_context_holds_the_alert_goes_out(sandbox, context):
+def test_an_alert_is_sent_for_any_context(sandbox, context):
     sandbox.clear()
     WhatsAppNotifier(recipients=NUMBER)(context)
     assert types(sandbox) == ["text"]

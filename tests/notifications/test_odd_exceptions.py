@@ -84,14 +84,14 @@ WORDS = [
 
 
 @for_each(("exception", "words"), WORDS)
-def test_an_alert_says_what_an_exception_and_those_behind_it_say(exception, words):
+def test_an_alert_contains_an_exception_with_its_causes_notes_and_sub_exceptions(exception, words):
     facts = alert_facts(of_task(exception=exception))
     assert facts.error == words
     assert facts.error_line == words.partition("\n")[0]
     assert facts.dag_id == "nightly_load"
 
 
-def test_a_group_of_very_many_tells_of_the_first():
+def test_an_exception_group_of_many_lists_the_first_five():
     many = ExceptionGroup("rows", [ValueError(f"row {number}") for number in range(50_000)])
     assert alert_facts(of_task(exception=many)).error.splitlines()[1:] == [
         f"- ValueError: row {number}" for number in range(5)

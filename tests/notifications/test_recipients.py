@@ -56,7 +56,7 @@ def reached(sandbox):
         (f"{ONE}，{TWO}", [ONE, TWO]),
     ],
 )
-def test_recipients_may_be_given_in_every_form_and_get_it_once(recipients, numbers, told, sandbox):
+def test_recipients_in_every_accepted_form_get_the_alert_once(recipients, numbers, told, sandbox):
     params = {
         "one": ONE,
         "both": f"{ONE}\n+86 1000 0000 22",
@@ -81,7 +81,7 @@ def no_whole_number(text):
         *["{{ params.joined }}", "{{ params.slash }}", "{{ params.plus }}", "{{ params.half }}"],
     ],
 )
-def test_one_that_is_no_number_keeps_nobody_from_theirs(entry, told, sandbox, logged):
+def test_an_invalid_recipient_does_not_affect_the_others(entry, told, sandbox, logged):
     params = {
         **{"bad": "12", "bad_list": "12, 34", "none": None, "empty": [], "nan": float("nan")},
         **{
@@ -98,7 +98,7 @@ def test_one_that_is_no_number_keeps_nobody_from_theirs(entry, told, sandbox, lo
     assert "WhatsApp alert: recipients[1]: " in logged()
 
 
-def test_one_that_is_refused_keeps_nobody_from_theirs(tell, sandbox, logged):
+def test_a_refused_recipient_does_not_affect_the_others(tell, sandbox, logged):
     sandbox.fail_next(status=-70, recipient=TWO)
     with pytest.raises(ItnioError) as caught:
         tell(WhatsAppNotifier(recipients=[ONE, TWO, THREE]), of_task())
@@ -109,7 +109,7 @@ def test_one_that_is_refused_keeps_nobody_from_theirs(tell, sandbox, logged):
     assert no_whole_number(logged())
 
 
-def test_it_raises_only_after_everyone_was_tried_and_tells_all_that_went_wrong(tell, sandbox, logged):
+def test_one_error_about_all_failures_is_raised_after_all_recipients_were_tried(tell, sandbox, logged):
     sandbox.fail_next(9, status=-70, recipient=ONE)
     sandbox.fail_next(9, drop="before_accepting", recipient=TWO)
     context = of_task() | {"params": {"bad": f"+{ONE}000"}}
@@ -123,17 +123,17 @@ def test_it_raises_only_after_everyone_was_tried_and_tells_all_that_went_wrong(t
 
 
 @pytest.mark.parametrize(("one", "other"), [("+52 55 1234 5678", "5215512345678")])
-def test_a_person_is_told_once_under_two_spellings(one, other, tell, sandbox):
+def test_two_spellings_of_a_number_get_one_alert(one, other, tell, sandbox):
     tell(WhatsAppNotifier(recipients=[one, other]), of_task())
     assert reached(sandbox) == ["525512345678"]
 
 
-def test_no_other_column_of_a_row_is_taken_for_a_number():
+def test_a_row_of_several_values_is_refused_as_a_recipient():
     with pytest.raises(InvalidMessageError, match="a row of 2 values given"):
         WhatsAppNotifier(recipients=[[ONE, "20260117001"]])
 
 
-def test_nobody_to_alert_is_an_error_that_says_so(tell, sandbox):
+def test_no_valid_recipient_is_an_error(tell, sandbox):
     with pytest.raises(ItnioError, match="was not sent: recipients has no valid phone number"):
         tell(WhatsAppNotifier(recipients="{{ '' }}"), of_task())
     assert sandbox.requests == []
@@ -150,14 +150,14 @@ def test_nobody_to_alert_is_an_error_that_says_so(tell, sandbox):
         ({ONE}, [ONE]),
     ],
 )
-def test_jinja_with_commas_in_it_stays_whole_and_each_number_stands_alone(recipients, numbers, told, sandbox):
+def test_a_string_of_recipients_is_not_split_inside_jinja(recipients, numbers, told, sandbox):
     with contextlib.suppress(ItnioError):
         told(WhatsAppNotifier(recipients=recipients), of_task())
     assert reached(sandbox) == numbers
 
 
-def test_called_it_tells_several_at_a_time(sandbox):
-    """Airflow ends a task's callbacks after 20 seconds: slow answers must not add up."""
+def test_a_called_notifier_sends_to_several_recipients_at_a_time(sandbox):
+    """Airflow ends a task's callbacks after 20 seconds, so slow answers must not add up."""
     everyone = [f"8610000000{n}" for n in range(10, 18)]
     sandbox.fail_next(len(everyone), delay=0.8)
     WhatsAppNotifier(recipients=everyone)(of_task())
@@ -168,7 +168,7 @@ def test_called_it_tells_several_at_a_time(sandbox):
 
 
 @pytest.mark.parametrize("send", ["send", "asend"])
-def test_an_error_of_any_kind_keeps_nobody_from_theirs(send, tell, sandbox, monkeypatch):
+def test_an_unexpected_error_for_one_recipient_does_not_affect_the_others(send, tell, sandbox, monkeypatch):
     whole = getattr(ItnioHook, send)
 
     def broken(hook, recipient, **fields):
@@ -182,7 +182,7 @@ def test_an_error_of_any_kind_keeps_nobody_from_theirs(send, tell, sandbox, monk
     assert TWO in reached(sandbox)
 
 
-def test_what_failed_to_render_shows_no_secret_and_no_whole_number(tell, sandbox, logged):
+def test_a_rendering_error_shows_no_secret_and_no_whole_number(tell, sandbox, logged):
     mask_secret("pass-word-of-a-connection")
     context = of_task() | {"params": {"password": "pass-word-of-a-connection", "phone": "+86 147-1800-4557"}}
     notifier = WhatsAppNotifier(recipients=[ONE, "{{ {}[params.phone] }}"], text="{{ {}[params.password] }}")
@@ -193,21 +193,21 @@ def test_what_failed_to_render_shows_no_secret_and_no_whole_number(tell, sandbox
     assert "1800" not in str(caught.value) + logged()
 
 
-def test_a_failure_is_logged_as_it_happens(sandbox, logged):
+def test_a_called_notifier_logs_each_failure(sandbox, logged):
     sandbox.fail_next(status=-1)
     with pytest.raises(ItnioError):
         WhatsAppNotifier(recipients=ONE)(of_task())
     assert "WhatsApp alert to 86…11: " in logged()
 
 
-def test_awaited_a_failure_is_logged_as_it_happens(sandbox, logged):
+def test_an_awaited_notifier_logs_each_failure(sandbox, logged):
     sandbox.fail_next(status=-1)
     with pytest.raises(ItnioError):
         asyncio.run(awaited(WhatsAppNotifier(recipients=ONE, context=of_task())))
     assert "WhatsApp alert to 86…11: " in logged()
 
 
-def test_a_connection_that_does_not_exist_is_an_error_that_names_it(quick_look_ups, tell, sandbox):
+def test_the_error_of_a_missing_connection_names_it(quick_look_ups, tell, sandbox):
     with pytest.raises(ConfigurationError, match="itnio_none"):
         tell(WhatsAppNotifier(recipients=ONE, itnio_conn_id="itnio_none"), of_task())
     assert sandbox.requests == []
@@ -217,7 +217,7 @@ async def awaited(notifier):
     return await notifier
 
 
-def test_awaited_it_tells_everyone_at_once(sandbox):
+def test_an_awaited_notifier_sends_to_all_recipients_concurrently(sandbox):
     everyone = [f"8610000000{n}" for n in range(10, 18)]
     sandbox.fail_next(len(everyone), delay=0.8)
     asyncio.run(awaited(WhatsAppNotifier(recipients=everyone, text="{{ run_id }}", context=of_task())))
@@ -227,14 +227,14 @@ def test_awaited_it_tells_everyone_at_once(sandbox):
     assert (last - first).total_seconds() < 2
 
 
-def test_awaited_one_that_fails_keeps_nobody_from_theirs(sandbox):
+def test_a_refused_recipient_of_an_awaited_notifier_does_not_affect_the_others(sandbox):
     sandbox.fail_next(status=-70, recipient=ONE)
     with pytest.raises(ItnioError, match="was not sent to 1 of 3"):
         asyncio.run(awaited(WhatsAppNotifier(recipients=[ONE, TWO, THREE], context=of_task())))
     assert reached(sandbox) == [TWO, THREE]
 
 
-def test_awaited_it_tells_of_the_context_it_was_made_with(sandbox):
+def test_an_awaited_notifier_uses_the_context_it_was_created_with(sandbox):
     notifier = WhatsAppNotifier(recipients=ONE, context=of_task(run_id="late_run"))
     asyncio.run(awaited(notifier))
     assert "Run: `late_run`" in sandbox.messages[0].text
@@ -249,7 +249,7 @@ def test_awaited_it_tells_of_the_context_it_was_made_with(sandbox):
         ({"recipients": [ONE, "", TWO], "alert_template": "x" * 600}, "⏰ *Deadline missed*"),
     ],
 )
-def test_a_mistake_in_the_arguments_of_a_deadline_does_not_lose_its_alert(given, text, sandbox):
+def test_an_invalid_argument_of_a_deadlines_notifier_does_not_prevent_its_alert(given, text, sandbox):
     context = of_deadline()
     with pytest.raises(ItnioError, match=r"not sent to 1 of 3 recipients: recipients\[1\]"):
         asyncio.run(awaited(WhatsAppNotifier(**given, context=context)))
@@ -257,7 +257,7 @@ def test_a_mistake_in_the_arguments_of_a_deadline_does_not_lose_its_alert(given,
     assert all(message.text.startswith(text) for message in sandbox.messages)
 
 
-def test_the_connection_is_looked_up_once_for_all(monkeypatch, sandbox):
+def test_a_called_notifier_looks_its_connection_up_once_for_all_recipients(monkeypatch, sandbox):
     looked_up = []
     look_up = ItnioHook.get_connection
 
@@ -271,7 +271,7 @@ def test_the_connection_is_looked_up_once_for_all(monkeypatch, sandbox):
     assert reached(sandbox) == [ONE, TWO, THREE]
 
 
-def test_awaited_the_connection_is_looked_up_once_for_all(monkeypatch, sandbox):
+def test_an_awaited_notifier_looks_its_connection_up_once_for_all_recipients(monkeypatch, sandbox):
     from airflow.providers.common.compat import connection
 
     looked_up = []

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.usefixtures("connection", "clock")
 
 
 def run(state, number, *, start, run_type="manual", on_success=RECOVERED, **changes):
-    """Give a DAG's callback for a run that took a minute."""
+    """Return the context of a DAG's callback for a run that took a minute."""
     of_run = {
         "run_id": f"run_{number}",
         "run_type": run_type,
@@ -38,7 +38,7 @@ def run(state, number, *, start, run_type="manual", on_success=RECOVERED, **chan
 
 @pytest.fixture
 def at(clock):
-    """Give the time so many minutes from now, and turn the clock to two minutes later."""
+    """Return the time this many minutes after the start, and set the clock two minutes later."""
 
     def turn(minutes):
         clock.now = START.timestamp() + 60 * (minutes + 2)
@@ -60,13 +60,13 @@ def test_a_dag_that_fails_twice_and_then_succeeds_recovers_once(tell, sandbox, v
     assert "It had failed in 2 runs for 1 h 1 min" in sandbox.messages[-1].text
 
 
-def test_each_notifier_of_a_dag_tells_of_the_same_recovery(tell, sandbox, variables, at):
+def test_each_notifier_of_a_dag_reports_the_same_recovery(tell, sandbox, variables, at):
     own = WhatsAppNotifier(
         recipients="+86 1000 0000 11",
         only_after_failure=True,
         text="{{ alert.kind }} {{ alert.failed_runs }}, {{ alert.failed_for }}",
     )
-    for notifier in (FAILED, FAILED):  # of one run: it counts once
+    for notifier in (FAILED, FAILED):  # two alerts of one run count once
         tell(notifier, run("failed", 1, start=at(0), on_success=[own, RECOVERED]))
     good = run("success", 2, start=at(10))
     for notifier in (own, RECOVERED):
@@ -77,14 +77,14 @@ def test_each_notifier_of_a_dag_tells_of_the_same_recovery(tell, sandbox, variab
     assert headlines(sandbox)[-1] == "💚 *DAG recovered*"
 
 
-def test_a_run_that_a_person_has_cleared_recovers(tell, sandbox, variables, at):
+def test_a_cleared_run_that_succeeds_is_a_recovery(tell, sandbox, variables, at):
     tell(FAILED, run("failed", 1, start=at(0)))
     tell(RECOVERED, run("success", 1, start=at(30), clear_number=1))
     tell(RECOVERED, run("success", 1, start=at(50), clear_number=2))
     assert headlines(sandbox) == ["❌ *DAG failed*", "💚 *DAG recovered*"]
 
 
-def test_a_run_that_began_before_the_failure_proves_nothing(tell, sandbox, variables, at):
+def test_the_success_of_a_run_started_before_the_failure_is_not_a_recovery(tell, sandbox, variables, at):
     before = at(0)
     tell(FAILED, run("failed", 2, start=at(10)))
     tell(RECOVERED, run("success", 1, start=before, end_date=at(30)))
@@ -92,7 +92,7 @@ def test_a_run_that_began_before_the_failure_proves_nothing(tell, sandbox, varia
     assert headlines(sandbox) == ["❌ *DAG failed*", "💚 *DAG recovered*"]
 
 
-def test_a_backfill_neither_fails_nor_recovers(tell, sandbox, variables, at):
+def test_backfill_runs_count_neither_as_failure_nor_as_recovery(tell, sandbox, variables, at):
     tell(FAILED, run("failed", 1, start=at(0)))
     tell(RECOVERED, run("success", 2, start=at(10), run_type="backfill"))
     tell(FAILED, run("failed", 3, start=at(20), run_type=SimpleNamespace(value="backfill")))
@@ -101,25 +101,25 @@ def test_a_backfill_neither_fails_nor_recovers(tell, sandbox, variables, at):
     assert "It had failed in 1 run for" in sandbox.messages[-1].text
 
 
-def test_failures_are_kept_only_of_what_will_tell_its_recovery(tell, sandbox, variables, at):
+def test_failures_are_stored_only_if_a_notifier_will_report_the_recovery(tell, sandbox, variables, at):
     for callback in (None, print, [WhatsAppNotifier(recipients=NUMBER)]):
         tell(FAILED, run("failed", 1, start=at(0), on_success=callback))
     assert "failing" not in variables.alerts
 
 
-def test_without_only_after_failure_each_success_is_told(tell, sandbox, variables, at):
+def test_without_only_after_failure_each_success_is_reported(tell, sandbox, variables, at):
     tell(WhatsAppNotifier(recipients=NUMBER), run("success", 1, start=at(0)))
     assert headlines(sandbox) == ["✅ *DAG succeeded*"]
 
 
-def test_anything_but_a_success_is_told_with_only_after_failure_too(tell, sandbox, variables, at):
+def test_only_after_failure_suppresses_only_successes(tell, sandbox, variables, at):
     tell(RECOVERED, run("failed", 1, start=at(0)))
     tell(RECOVERED, of_task("skipped"))
     assert headlines(sandbox) == ["❌ *DAG failed*", "⏭️ *Task skipped*"]
 
 
 @pytest.mark.parametrize("map_index", [-1, 3])
-def test_a_task_recovers_by_itself(map_index, tell, sandbox, variables, at):
+def test_a_task_and_map_index_recover_separately(map_index, tell, sandbox, variables, at):
     task = SimpleNamespace(on_success_callback=RECOVERED)
 
     def of(state, run_id, minutes, index=map_index, **changes):
@@ -140,11 +140,11 @@ def test_a_task_recovers_by_itself(map_index, tell, sandbox, variables, at):
     assert "It had failed in 1 run for 30 min 0 s" in sandbox.messages[-1].text
 
 
-# --- what no alert has noted ------------------------------------------------------------------------------
+# --- failures without an alert ----------------------------------------------------------------------------
 
 
 class Runs:
-    """Runs of a DAG with logical dates as Airflow gives them where its callbacks run, the last first."""
+    """Runs of a DAG, the latest first, as Airflow returns them where callbacks run."""
 
     def __init__(self, *states):
         self.runs = [
@@ -189,7 +189,7 @@ class Runs:
         (["running", "failed"], None),
     ],
 )
-def test_what_failed_before_is_looked_up_by_logical_date(states, said, sandbox, variables, at):
+def test_previous_failed_runs_are_looked_up_by_logical_date(states, said, sandbox, variables, at):
     at(0)
     Runs(*states).tell()
     assert [message.text.split("\n")[4] for message in sandbox.messages if said] == ([said] if said else [])
@@ -197,7 +197,7 @@ def test_what_failed_before_is_looked_up_by_logical_date(states, said, sandbox, 
 
 
 @pytest.mark.parametrize("backfill", ["success", "failed", "running"])
-def test_a_backfill_between_is_passed_over(backfill, sandbox, variables, at):
+def test_backfill_runs_in_between_are_skipped(backfill, sandbox, variables, at):
     at(0)
     runs = Runs(backfill, "failed", backfill, "failed", "success")
     for number in (0, 2):
@@ -209,27 +209,29 @@ def test_a_backfill_between_is_passed_over(backfill, sandbox, variables, at):
 @pytest.mark.parametrize(
     "changes", [{"logical_date": None}, {"clear_number": 1}, {"run_type": "backfill"}], ids=str
 )
-def test_what_has_no_place_among_the_dates_is_not_looked_up(changes, sandbox, variables, at):
+def test_a_cleared_or_backfill_run_or_one_without_logical_date_is_not_looked_up(
+    changes, sandbox, variables, at
+):
     at(0)
     Runs("failed").tell(**changes)
     assert sandbox.messages == []
 
 
 @pytest.mark.parametrize("value", ["nonsense", "{}", None])
-def test_a_variable_that_is_lost_leaves_the_look_up(value, sandbox, variables, at):
+def test_with_an_invalid_variable_previous_runs_are_still_looked_up(value, sandbox, variables, at):
     variables.values[alert_state.VARIABLE] = value
     at(0)
     Runs("failed", "success").tell()
     assert headlines(sandbox) == ["💚 *DAG recovered*"]
 
 
-def test_a_variable_that_cant_be_read_leaves_the_look_up(sandbox, variables, at):
+def test_with_an_unreadable_variable_previous_runs_are_still_looked_up(sandbox, variables, at):
     variables.unreadable = True
     at(0)
     Runs("failed", "success").tell()
     assert headlines(sandbox) == ["💚 *DAG recovered*"]
 
 
-def test_an_airflow_that_cant_be_asked_tells_of_no_recovery(tell, sandbox, variables, at):
+def test_without_access_to_previous_runs_no_recovery_is_reported(tell, sandbox, variables, at):
     tell(RECOVERED, run("success", 0, start=at(0), logical_date=START))
     assert sandbox.messages == []

@@ -1,4 +1,4 @@
-"""One notifier for many events: it is never changed, and data of an event is never rendered in another."""
+"""One notifier for many events: it is never changed, and no event's data is rendered."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def failed(words, **changes):
     return of_task(exception=ValueError(words), **changes)
 
 
-def test_the_same_notifier_says_of_each_event_what_happened_there(tell, sandbox):
+def test_the_same_notifier_reports_each_events_own_facts(tell, sandbox):
     notifier = WhatsAppNotifier(recipients=NUMBER)
     tell(notifier, failed("no orders", run_id="first_run"))
     tell(notifier, of_dag(run_id="second_run"))
@@ -47,7 +47,7 @@ FORMS = {
 
 
 @for_each("fields", FORMS.values())
-def test_each_event_fills_in_what_the_dag_file_says_and_leaves_the_notifier_as_it_is(fields, told, sandbox):
+def test_each_event_renders_the_fields_and_leaves_the_notifier_unchanged(fields, told, sandbox):
     notifier = WhatsAppNotifier(recipients=[NUMBER, "{{ params.phone }}"], **copy.deepcopy(fields))
     before = copy.deepcopy(vars(notifier))
     for run in ("first_run", "second_run"):
@@ -60,7 +60,7 @@ def test_each_event_fills_in_what_the_dag_file_says_and_leaves_the_notifier_as_i
         assert "49" not in message.text
 
 
-def test_jinja_in_the_words_of_one_event_is_not_run_in_the_next(sandbox):
+def test_jinja_in_an_error_is_not_rendered(sandbox):
     notifier = WhatsAppNotifier(recipients=NUMBER, text="{{ alert.error_line }}")
     notifier(failed("{{ run_id }}"))
     notifier(failed("{{ 7 * 7 }}"))
@@ -73,8 +73,8 @@ def test_jinja_in_the_words_of_one_event_is_not_run_in_the_next(sandbox):
 
 
 @for_each("context", EVENTS.values())
-def test_every_fact_may_be_used_in_every_event(context, told, sandbox):
-    steady = [name for name in AlertFacts._fields if name != "duration"]  # which may grow meanwhile
+def test_every_fact_is_available_to_templates_in_every_event(context, told, sandbox):
+    steady = [name for name in AlertFacts._fields if name != "duration"]  # the duration grows
     facts = ", ".join(f"{name}=[{{{{ alert.{name} }}}}]" for name in steady)
     event = context()
     known = alert_facts(event)
@@ -83,7 +83,7 @@ def test_every_fact_may_be_used_in_every_event(context, told, sandbox):
     assert message.text == ", ".join(f"{name}=[{getattr(known, name)}]" for name in steady)
 
 
-def test_what_airflow_gives_may_be_used_too(tell, sandbox):
+def test_airflows_context_is_available_to_templates(tell, sandbox):
     tell(WhatsAppNotifier(recipients=NUMBER, text="{{ run_id }}, {{ exception }}"), failed("no orders"))
     tell(WhatsAppNotifier(recipients=NUMBER, text="{{ dag_run.dag_run_id }}"), of_deadline())
     assert [message.text.split(", ")[-1] for message in sandbox.messages] == [
@@ -103,7 +103,7 @@ def test_what_airflow_gives_may_be_used_too(tell, sandbox):
         {"template": template_message("a", "en", body=["{{ exception }}"])},
     ],
 )
-def test_what_airflow_masks_is_masked_in_an_own_message_too(own, told, sandbox):
+def test_values_that_airflow_masks_are_masked_in_a_custom_message(own, told, sandbox):
     mask_secret("hunter2ofthetests")
     event = failed("login failed: hunter2ofthetests")
     told(WhatsAppNotifier(recipients=NUMBER, **own), event)
@@ -112,7 +112,7 @@ def test_what_airflow_masks_is_masked_in_an_own_message_too(own, told, sandbox):
     assert "hunter2" not in f"{message.body}"
 
 
-def test_in_an_own_message_a_link_and_a_recipient_stay_what_they_are(told, sandbox):
+def test_masking_changes_neither_links_nor_recipients(told, sandbox):
     mask_secret("8614718004557")
     link = "https://example.com/8614718004557.png"
     told(WhatsAppNotifier(recipients=NUMBER, image=link), failed("no orders"))
@@ -120,7 +120,7 @@ def test_in_an_own_message_a_link_and_a_recipient_stay_what_they_are(told, sandb
     assert (message.recipient, message.body["image"]["link"]) == ("8614718004557", link)
 
 
-def test_the_filters_and_macros_of_the_dag_may_be_used(tell, sandbox):
+def test_the_dags_filters_and_macros_are_available_to_templates(tell, sandbox):
     dag = DAG(
         "nightly_load",
         schedule=None,
@@ -131,7 +131,7 @@ def test_the_filters_and_macros_of_the_dag_may_be_used(tell, sandbox):
     assert sandbox.messages[0].text == "FINANCE"
 
 
-def test_a_dag_that_renders_native_values_sends_texts_to_numbers(tell, sandbox):
+def test_with_native_rendering_numbers_become_texts_and_recipients(tell, sandbox):
     dag = DAG("nightly_load", schedule=None, render_template_as_native_obj=True)
     notifier = WhatsAppNotifier(recipients="{{ params.phone }}", text="{{ 40 + 2 }}")
     tell(notifier, of_task() | {"dag": dag, "params": {"phone": "+8614718004557"}})
@@ -139,7 +139,7 @@ def test_a_dag_that_renders_native_values_sends_texts_to_numbers(tell, sandbox):
     assert (message.recipient, message.text) == ("8614718004557", "42")
 
 
-def test_where_it_is_sent_from_may_be_templated(tell, connect, sandbox):
+def test_the_connection_and_sender_may_be_templated(tell, connect, sandbox):
     connect("itnio_finance", extra={"app_id": None, "business_phone": None})
     context = of_task() | {
         "params": {"team": "finance", "app": sandbox.app_id, "phone": sandbox.business_phone}
@@ -156,7 +156,7 @@ def test_where_it_is_sent_from_may_be_templated(tell, connect, sandbox):
     assert message.body["appId"] == sandbox.app_id
 
 
-def test_a_reply_and_the_template_of_an_alert_may_be_templated(tell, sandbox):
+def test_reply_to_alert_template_and_alert_language_may_be_templated(tell, sandbox):
     context = of_task() | {"params": {"id": "wamid.1", "name": "pipeline_alert", "language": "de"}}
     tell(WhatsAppNotifier(recipients=NUMBER, text="x", reply_to="{{ params.id }}"), context)
     tell(
@@ -171,18 +171,18 @@ def test_a_reply_and_the_template_of_an_alert_may_be_templated(tell, sandbox):
     assert template.body["template"]["language"] == {"code": "de"}
 
 
-def test_airflow_2_calls_it_for_a_missed_sla_with_five_arguments(sandbox):
+def test_a_notifier_accepts_the_five_arguments_of_airflow_2s_sla_callback(sandbox):
     dag = DAG("nightly_load", schedule=None)
     WhatsAppNotifier(recipients=NUMBER)(dag, "tasks", "blocking tasks", [], [])
     assert sandbox.messages[0].text.startswith("⏰ *Deadline missed*\nDAG: `nightly_load`\n")
 
 
-def test_a_context_that_is_no_dict_as_airflow_2s_may_be_used(tell, sandbox):
+def test_a_context_may_be_a_mapping_that_is_not_a_dict_as_in_airflow_2(tell, sandbox):
     tell(WhatsAppNotifier(recipients=NUMBER, text="{{ alert.task_id }} {{ run_id }}"), UserDict(of_task()))
     assert sandbox.messages[0].text == f"load_orders {RUN_ID}"
 
 
-def test_what_other_callbacks_are_given_stays_as_it_is(tell):
+def test_a_notifier_does_not_change_the_context(tell):
     context = failed("no orders")
     before = dict(context)
     tell(WhatsAppNotifier(recipients=NUMBER, text="{{ alert.error }}"), context)

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.usefixtures("connection")
 
 
 class TeamNotifier(WhatsAppNotifier):
-    """Sets its field after the base class has checked its own, as a subclass usually does."""
+    """Sets its field after the base class's constructor, as a subclass usually does."""
 
     template_fields = (*WhatsAppNotifier.template_fields, "team")
 
@@ -45,7 +45,7 @@ def tell(notifier, context, awaited):
 
 
 @pytest.mark.parametrize("awaited", [False, True])
-def test_its_field_is_rendered_and_stands_in_its_text(sandbox, awaited):
+def test_a_subclasss_field_is_rendered_and_available_to_the_text(sandbox, awaited):
     notifier = TeamNotifier("{{ region }} on call", text="For {{ team }}")
     tell(notifier, {"region": "EU", "dag": None}, awaited)
     assert notifier.seen == ["EU on call"]
@@ -53,7 +53,7 @@ def test_its_field_is_rendered_and_stands_in_its_text(sandbox, awaited):
 
 
 @pytest.mark.parametrize("awaited", [False, True])
-def test_a_field_that_cannot_be_rendered_loses_no_alert(sandbox, logged, awaited):
+def test_a_subclasss_field_that_cannot_be_rendered_does_not_prevent_the_alert(sandbox, logged, awaited):
     tell(TeamNotifier("{{ region.", text="It failed"), {}, awaited)
     assert sandbox.messages[0].text == "It failed"
     assert "the field team could not be rendered: TemplateSyntaxError" in logged()

@@ -1,4 +1,4 @@
-"""A Variable that can't be read is not overwritten: held alerts are reported later."""
+"""A Variable that can't be read is not overwritten, so held alerts are reported later."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def held():
 
 
 @pytest.mark.parametrize("how", ["raised", "answered", "missing", "missing, without keys"])
-def test_what_is_held_back_outlives_a_read_that_fails(how, tell, sandbox, store, clock):
+def test_held_alerts_are_reported_after_a_read_that_failed(how, tell, sandbox, store, clock):
     store.value, store.fails, store.how = held(), 1, how
     tell(ON_CALL, failed())
     assert (len(sandbox.messages), store.value, store.writes) == (1, held(), 0)
@@ -108,12 +108,12 @@ def test_what_is_held_back_outlives_a_read_that_fails(how, tell, sandbox, store,
     assert "_80 alerts were held back since 2026-11-25 11:59 UTC: sales (80)._" in sandbox.messages[-1].text
 
 
-def test_a_variable_that_is_missing_is_made(tell, sandbox, store):
+def test_a_missing_variable_is_created(tell, sandbox, store):
     tell(ON_CALL, failed())
     assert (len(sandbox.messages), store.writes) == (1, 1)
 
 
-def test_missing_is_told_from_unreadable(store):
+def test_a_missing_variable_is_distinguished_from_an_unreadable_one(store):
     assert read_variable(VARIABLE) is None
     store.value = ""
     assert read_variable(VARIABLE) == ""
@@ -122,8 +122,8 @@ def test_missing_is_told_from_unreadable(store):
         read_variable(VARIABLE)
 
 
-def test_what_the_dag_processor_has_cached_does_not_count(store, monkeypatch):
-    # Its own init() starts a process that outlives the tests.
+def test_the_dag_processors_cache_is_not_used(store, monkeypatch):
+    # SecretCache.init() starts a process that outlives the tests.
     monkeypatch.setattr(SecretCache, "_cache", {})
     monkeypatch.setattr(SecretCache, "_ttl", timedelta(minutes=15), raising=False)
     SecretCache.save_variable(VARIABLE, held())

@@ -20,7 +20,7 @@ UNTOLD = (
 
 @pytest.fixture
 def held(variables, option, sandbox, clock):
-    """Let two alerts be held back, and their window pass."""
+    """Hold back two alerts, and let their window pass."""
     option(alert_limit=1)
     for dag_id in ("first", "sales", "sales"):
         ON_CALL.notify(failed(dag_id))
@@ -30,7 +30,7 @@ def held(variables, option, sandbox, clock):
 
 @pytest.fixture
 def refused(sandbox, monkeypatch):
-    """Let the next message be refused, and something else happen meanwhile."""
+    """Refuse the next message, and call a function while it is sent."""
 
     def while_it_is_sent(happens):
         sandbox.fail_next(status=-70)
@@ -51,7 +51,7 @@ def tell():
 
 @pytest.mark.usefixtures("held")
 @pytest.mark.parametrize("tells", [tell, lambda: ON_CALL.notify(failed())], ids=["task", "alert"])
-def test_what_cant_be_put_back_stands_in_the_log(tells, refused, variables, logged):
+def test_held_alerts_that_cannot_be_put_back_are_logged(tells, refused, variables, logged):
     refused(lambda: setattr(variables, "unwritable", True))
     with pytest.raises(ItnioError):
         tells()
@@ -59,7 +59,7 @@ def test_what_cant_be_put_back_stands_in_the_log(tells, refused, variables, logg
 
 
 @pytest.mark.usefixtures("held")
-def test_a_task_puts_back_what_it_took_although_alerts_go_on_without_the_variable(refused, sandbox, logged):
+def test_a_task_puts_held_alerts_back_although_alerts_gave_the_variable_up(refused, sandbox, logged):
     refused(alert_state.give_up)
     with pytest.raises(ItnioError):
         tell()
@@ -68,7 +68,7 @@ def test_a_task_puts_back_what_it_took_although_alerts_go_on_without_the_variabl
     assert "No WhatsApp message" not in logged()
 
 
-def test_of_alerts_that_are_refused_nothing_is_unreported(refused, variables, logged):
+def test_a_refused_alert_without_held_alerts_logs_nothing_unreported(refused, variables, logged):
     refused(lambda: setattr(variables, "unwritable", True))
     with pytest.raises(ItnioError):
         WhatsAppNotifier(recipients=NUMBER).notify(failed())

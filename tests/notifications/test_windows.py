@@ -38,14 +38,18 @@ def types_sent(sandbox):
 
 
 @pytest.mark.parametrize("own", [{}, {"text": "own"}, {"message": {"text": "own"}}])
-def test_each_recipient_gets_what_reaches_them(own, tell, with_receiver, opened, closed, sandbox):
+def test_the_text_goes_to_open_windows_and_the_template_to_closed_ones(
+    own, tell, with_receiver, opened, closed, sandbox
+):
     tell(WhatsAppNotifier(recipients=[opened, closed], alert_template="alert", **own), of_task())
     assert types_sent(sandbox) == {opened: "text", closed: "template"}
     (text,) = (message.text for message in sandbox.messages if message.type == "text")
     assert (text == "own") == bool(own)
 
 
-def test_the_connections_template_counts_too(tell, connect, receiver, opened, closed, sandbox):
+def test_the_connections_alert_template_is_used_for_closed_windows_too(
+    tell, connect, receiver, opened, closed, sandbox
+):
     extra = receiver.extra | {"alert_template": "alert"}
     connect(extra=extra)
     tell(WhatsAppNotifier(recipients=[opened, closed]), of_task())
@@ -62,7 +66,7 @@ def test_the_connections_template_counts_too(tell, connect, receiver, opened, cl
         (None, None, 24 * 3600 - 30, "template"),
     ],
 )
-def test_what_was_written_to_another_business_phone_or_a_day_ago_opens_no_window(
+def test_a_message_to_another_business_phone_or_a_day_ago_opens_no_window(
     connections, own, ago, kind, tell, connect, receiver, monkeypatch
 ):
     chosen = []
@@ -90,7 +94,9 @@ def _chosen_async(chosen):
         ({"text": "own"}, "text"),
     ],
 )
-def test_without_a_receiver_all_is_as_it_was(fields, kind, tell, connection, opened, closed, sandbox):
+def test_without_a_receiver_all_recipients_get_the_same_type(
+    fields, kind, tell, connection, opened, closed, sandbox
+):
     tell(WhatsAppNotifier(recipients=[opened, closed], **fields), of_task())
     assert types_sent(sandbox) == {opened: kind, closed: kind}
 
@@ -98,12 +104,12 @@ def test_without_a_receiver_all_is_as_it_was(fields, kind, tell, connection, ope
 @pytest.mark.parametrize(
     "fields",
     [
-        {"text": "own"},  # there is no template to choose
+        {"text": "own"},  # no template to choose
         {"template": template_message("own", "en"), "alert_template": "alert"},
         {"message": {"template": template_message("own", "en")}, "alert_template": "alert"},
     ],
 )
-def test_a_receiver_is_not_asked_where_there_is_nothing_to_choose(fields, tell, connect, closed, sandbox):
+def test_the_receiver_is_not_called_if_there_is_no_choice(fields, tell, connect, closed, sandbox):
     with Server(lambda received: b"") as server:
         connect(extra={"receiver_url": server.url, "receiver_token": READ_TOKEN})
         tell(WhatsAppNotifier(recipients=[closed], **fields), of_task())
@@ -130,7 +136,7 @@ def test_a_text_that_is_refused_for_its_content_is_followed_by_the_template(
     ],
 )
 @pytest.mark.parametrize("own", [{}, {"text": "own"}])
-def test_with_a_receiver_that_is_no_use_the_template_goes_out(
+def test_with_an_unusable_receiver_the_template_is_sent(
     own, extra, tell, connect, receiver, closed_port, opened, closed, sandbox, logged
 ):
     given = receiver.extra | extra
@@ -143,13 +149,13 @@ def test_with_a_receiver_that_is_no_use_the_template_goes_out(
     assert READ_TOKEN not in shown
 
 
-def test_one_that_never_answers_is_not_waited_for(tell, connect, sandbox, monkeypatch):
+def test_a_receiver_that_never_answers_does_not_delay_the_alert(tell, connect, sandbox, monkeypatch):
     monkeypatch.setattr("airflow_provider_itnio.notifications.windows._SECONDS", 0.5)
     people = [new_number() for _ in range(40)]
     is_over = threading.Event()
     with Server(lambda received: b"" if is_over.wait() else None) as server:
         connect(extra={"receiver_url": server.url, "receiver_token": READ_TOKEN})
         tell(WhatsAppNotifier(recipients=people, alert_template="alert"), of_task())
-        assert len(server.requests) > 1  # all are asked at once, and not one after the other
+        assert len(server.requests) > 1  # the requests are concurrent
         is_over.set()
     assert types_sent(sandbox) == dict.fromkeys(people, "template")

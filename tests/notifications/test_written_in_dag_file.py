@@ -1,4 +1,4 @@
-"""What a notifier takes, and which mistakes are errors of the DAG file."""
+"""A notifier's parameters, and which mistakes are import errors of the DAG file."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NOT_TEMPLATED = [
     *("if_too_long", "only_after_failure", "timeout", "connect_timeout", "max_attempts", "context"),
     *("link_expires_in", "check_link"),
 ]
-# What Airflow 2 and 3 give templates by themselves.
+# Names that Airflow 2 and 3 pass to templates.
 NAMES_OF_AIRFLOW = {
     "alert", "conn", "conf", "dag", "dag_run", "data_interval_end", "data_interval_start", "deadline", "ds",
     "ds_nodash", "exception", "execution_date", "expanded_ti_count", "inlet_events", "inlets", "logical_date",
@@ -42,7 +42,7 @@ def parameters(of):
     return [one.name for one in kinds if one.name != "self" and one.kind is not one.VAR_KEYWORD]
 
 
-def test_it_takes_the_message_fields_of_the_operator_in_their_order():
+def test_a_notifier_has_the_operators_message_fields_in_the_same_order():
     operators = SETTINGS
     own = parameters(WhatsAppNotifier)
     assert tuple(name for name in own if name in MESSAGE_FIELDS) == MESSAGE_FIELDS
@@ -55,28 +55,28 @@ def test_every_parameter_is_documented():
     assert [name for name in names if f":param {name}:" not in WhatsAppNotifier.__doc__] == []
 
 
-def test_every_parameter_but_how_it_is_sent_is_templated():
+def test_every_parameter_except_the_listed_ones_is_templated():
     assert sorted([*WhatsAppNotifier.template_fields, *NOT_TEMPLATED]) == sorted(parameters(WhatsAppNotifier))
 
 
-def test_no_field_has_a_name_that_airflow_gives_templates():
+def test_no_template_field_has_a_name_of_airflows_context():
     for context in EVENTS.values():
         assert set(context()) <= NAMES_OF_AIRFLOW
     assert set(WhatsAppNotifier.template_fields) & NAMES_OF_AIRFLOW == set()
 
 
-def test_airflow_is_told_of_it():
+def test_the_notifier_is_registered_in_the_provider_info():
     name = f"{WhatsAppNotifier.__module__}.{WhatsAppNotifier.__qualname__}"
     assert get_provider_info()["notifications"] == [name]
 
 
-def test_a_recipient_is_all_it_needs():
+def test_recipients_is_the_only_required_parameter():
     assert WhatsAppNotifier(recipients=NUMBER).recipients == NUMBER
     with pytest.raises(TypeError, match="recipients"):
         WhatsAppNotifier()
 
 
-def test_airflow_may_copy_it():
+def test_a_notifier_can_be_copied_and_pickled():
     notifier = WhatsAppNotifier(recipients=[NUMBER], interactive=reply_buttons("{{ run_id }}", {"a": "A"}))
     for copied in (copy.deepcopy(notifier), pickle.loads(pickle.dumps(notifier))):
         assert vars(copied) == vars(notifier)
@@ -169,11 +169,11 @@ def test_a_mistake_is_an_error_when_the_dag_is_parsed(fields, sentence):
         {"business_phone": "{{ x }}", "app_id": "{{ y }}", "itnio_conn_id": "{{ z }}"},
     ],
 )
-def test_what_only_rendering_tells_waits(fields):
+def test_templated_fields_are_not_checked_when_the_dag_is_parsed(fields):
     WhatsAppNotifier(**{"recipients": NUMBER} | fields)
 
 
 @pytest.mark.usefixtures("sandbox")
-def test_it_needs_no_connection_when_the_dag_is_parsed(monkeypatch):
+def test_parsing_a_dag_with_a_notifier_needs_no_connection(monkeypatch):
     monkeypatch.delenv("AIRFLOW_CONN_ITNIO_DEFAULT", raising=False)
     WhatsAppNotifier(recipients=NUMBER, text="x", itnio_conn_id="there_is_none")
