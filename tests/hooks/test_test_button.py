@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from airflow.providers.common.compat.sdk import Connection
 
 from airflow_provider_itnio.api.errors import ConfigurationError
 from airflow_provider_itnio.hooks.itnio import ItnioHook
@@ -119,6 +120,18 @@ def test_a_port_without_a_host_is_the_default_address(connect):
     """Airflow 3.3's Test requires a port; 443 changes nothing."""
     connect(host=None, port=443)
     assert ItnioHook().account().settings.base_url == "https://api.itniotech.com"
+
+
+@for_each(
+    "host", ['"https://api.itniotech.com"', "`https://api.itniotech.com`", "<https://api.itniotech.com>"]
+)
+def test_a_host_in_quotes_is_named_when_airflow_tests_it_as_a_uri(host, monkeypatch):
+    fields = {"conn_type": "itnio", "login": "KEY", "password": "SEC-1", "host": host, "port": 443}
+    monkeypatch.setenv("AIRFLOW_CONN_ITNIO_DEFAULT", Connection(conn_id="x", **fields).get_uri())
+    worked, said = ItnioHook().test_connection()
+    assert not worked
+    assert "'itnio_default', host: must b" in said
+    assert "SEC-1" not in said
 
 
 def test_a_test_without_the_secret_says_to_type_it_again(connect):
