@@ -96,9 +96,9 @@ def _as_text(value: Any, field: str, if_several: str) -> str:
             raise InvalidMessageError(f"{field}: {MIN_DIGITS} to {MAX_DIGITS} digits, far more given")
         if whole >= _ROUNDED and not whole % 10**6 and not hasattr(value, "__index__"):
             raise InvalidMessageError(
-                f"{field}: must be a phone number, a {type_name(value)} that ends with six zeros given "
-                f"({mask_phone(str(whole))}), as spreadsheets round long numbers (8.61472E+12); "
-                "give it as text or int with all its digits"
+                f"{field}: must be a phone number, a {type_name(value)} ending in six zeros given "
+                f"({mask_phone(str(whole))}), as spreadsheets round numbers; "
+                "give it as text with all its digits"
             )
         return str(whole)
     if isinstance(value, (list, tuple, set, frozenset)):

@@ -72,8 +72,7 @@ SCIENTIFIC = (
     "give it as text with all its digits"
 )
 ROUNDED = (
-    "that ends with six zeros given (86…00), as spreadsheets round long numbers (8.61472E+12); "
-    "give it as text or int with all its digits"
+    "ending in six zeros given (86…00), as spreadsheets round numbers; give it as text with all its digits"
 )
 HINT = "for several numbers use recipients of a broadcast, or .expand(recipient=[...])"
 REFUSED = [
