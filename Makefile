@@ -40,7 +40,7 @@ coverage: setup ## Run the test suite, and measure its branch coverage, which ta
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --ignore tests/types --cov --cov-report=term:skip-covered --cov-fail-under=95 $(ARGS)
 
 test-thorough: setup ## Run all but the system tests, with many more random examples, different each time
-	$(BIN)/python -m pytest -n $(WORKERS) --hypothesis-profile=thorough -m "not system" --ignore tests/types $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --hypothesis-profile=thorough -m "not system" --ignore tests/types $(ARGS)
 
 lint: setup ## Check style, types (also in the guides) and the imports between folders
 	$(BIN)/ruff check .

@@ -23,7 +23,8 @@ from tests.tables import for_each
 PYDANTIC_WORDS = re.compile(
     r"input should|value error|valid dictionary|validation|pydantic|keys should", re.I
 )
-PATH = re.compile(r"([\w.\[\]<>-]|'(\\.|[^'\\])*'|\"(\\.|[^\"\\])*\")+: \S|exactly one of ")
+QUOTED = r"'(\\.|[^'\\])*'|\"(\\.|[^\"\\])*\""
+PATH = re.compile(rf"([\w.\[\]<>-]|{QUOTED})+: \S|exactly one of ")
 
 
 def check_error(error: InvalidMessageError) -> None:
@@ -32,7 +33,7 @@ def check_error(error: InvalidMessageError) -> None:
         assert problem.isprintable(), ascii(problem)
         assert PATH.match(problem), problem
         assert len(problem) <= 320, problem
-        assert not PYDANTIC_WORDS.search(problem), problem
+        assert not PYDANTIC_WORDS.search(re.sub(QUOTED, "", problem)), problem
 
 
 def check(fields: dict[Any, Any], **options: Any) -> None:
