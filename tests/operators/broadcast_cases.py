@@ -1,4 +1,4 @@
-"""Recipients of the tests of a broadcast's messages."""
+"""Recipients for the tests of a broadcast's messages."""
 
 from __future__ import annotations
 

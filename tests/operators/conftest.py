@@ -13,9 +13,9 @@ NUMBER = "+86 147-1800-4557"
 
 @pytest.fixture
 def people(pushed_to_receiver, sandbox, receiver, monkeypatch):
-    """The people of questions have written in the last 24 hours, and have no other question to answer.
+    """The recipients of questions have written in the last 24 hours and have no other open question.
 
-    What they write is not pushed late, and is asked for more often than a test would like to wait.
+    Late pushes are not waited for and the receiver is read often, to keep the tests short.
     """
     waits = {"_LATE_PUSHES": 0, "_FIRST_WAIT": 0.1, "_BETWEEN_MESSAGES": 0.05, "AFTER_ERROR": 0.1}
     for name, seconds in waits.items():
@@ -31,7 +31,7 @@ def people(pushed_to_receiver, sandbox, receiver, monkeypatch):
 
 @pytest.fixture(params=["with record", "without record"])
 def maybe_store(request):
-    """The task state store of Airflow 3.3, or none as before."""
+    """The task state store of Airflow 3.3, or none as in earlier versions."""
     return TaskStateStore() if request.param == "with record" else None
 
 
@@ -43,7 +43,7 @@ def hasty_with_receiver(pushed_to_receiver, connect, receiver):
 
 @pytest.fixture
 def send():
-    """Run a send operator as it stands, its fields being rendered already."""
+    """Run a send operator without rendering its fields."""
 
     def run(*, recipient=NUMBER, **fields):
         return WhatsAppSendOperator(task_id="tell", recipient=recipient, **fields).execute({})
@@ -59,19 +59,19 @@ def hasty(connect):
 
 @pytest.fixture(params=WAYS.values(), ids=WAYS)
 def way(request):
-    """Each way in which a message is sent to one number."""
+    """Each way to send a message to one number."""
     return request.param
 
 
 @pytest.fixture(params=DELIVERIES)
 def delivery(request):
-    """Each value of the parameter of this name."""
+    """Each value of the parameter ``delivery``."""
     return request.param
 
 
 @pytest.fixture
 def store(monkeypatch):
-    """The task state store of Airflow 3.3, to which a broadcast writes full batches, however slow it is."""
+    """The task state store of Airflow 3.3; a broadcast writes full batches to it, even if it is slow."""
     monkeypatch.setattr("airflow_provider_itnio.broadcast.engine._RECORDED_AFTER", 3600.0)
     return TaskStateStore()
 
@@ -84,19 +84,19 @@ def run(request, delivery, store):
 
 @pytest.fixture
 def asked_often(monkeypatch):
-    """What a broadcast waits for is asked about more often than a test would like to wait."""
+    """A broadcast asks for statuses more often than by default, to keep the test short."""
     for name in ("EVERY", "AFTER_ERROR"):
         monkeypatch.setattr(f"airflow_provider_itnio.broadcast.status_watch.{name}", 0.2)
 
 
 @pytest.fixture
 def quick_writes(monkeypatch):
-    """A write of the record that fails is tried again without a pause."""
+    """Failed writes of the record are tried again without a pause."""
     monkeypatch.setattr("airflow_provider_itnio.delivery.state_store._BETWEEN_WRITES", 0)
 
 
 @pytest.fixture
 def traffic(monkeypatch):
-    """The sandbox's requests as they come and are answered."""
+    """The sandbox's requests with their arrival and answer times."""
     with watched_traffic(monkeypatch) as traffic:
         yield traffic

@@ -1,4 +1,4 @@
-"""A reverse proxy in front of a receiver, which may answer itself for a while."""
+"""A reverse proxy in front of a receiver that can answer requests itself for a while."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.api.servers import Server, answer
 
 
 class Proxy:
-    """Hands requests on; once it is told to, it answers the next ones itself.
+    """Forwards requests; after ``be_down`` it answers the next ones itself.
 
     :param receiver: the receiver behind it.
     """
@@ -25,7 +25,7 @@ class Proxy:
         """Requests whose path begins so get no answer before the end; empty for none."""
 
     def after(self, requests, happens):
-        """Do something once some more requests were answered."""
+        """Call a function after this many more requests were answered."""
         self._later = [lambda: None] * requests + [happens]
 
     def be_down(self, code, times=2):
@@ -33,7 +33,7 @@ class Proxy:
         self._codes = [code] * times
 
     def end(self):
-        """Let go of the requests that hang."""
+        """Release the requests that hang."""
         self._ended.set()
 
     def answering(self, request):

@@ -1,4 +1,4 @@
-"""Questions to people, and their answers, for tests: over the sandbox and a receiver that runs."""
+"""Questions and their answers for tests, over the sandbox and a running receiver."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ ANA, BEN, STRANGER = "8615200000001", "8615200000002", "8615200000009"
 NEVER_WROTE = "8615200000003"
 UNDELIVERABLE = "99960000026"
 opened: list[str] = []
-"""Ids of questions that may be open still; a test closes them, since others ask the same people."""
+"""Ids of questions that may still be open; they are closed since other tests ask the same numbers."""
 OPTIONS = {"again": "Load again", "leave": "Leave it"}
 
 
 def asking(store=None, task_id="ask", **fields):
-    """Give the task of a question to Ana."""
+    """Return the task of a question to Ana."""
     given = {"recipients": [ANA], "question": "And now?", "options": OPTIONS, "answer_within": 60} | fields
 
     def make():
@@ -32,7 +32,7 @@ def asking(store=None, task_id="ask", **fields):
 
 
 def deferred(run):
-    """Run a try that asks and defers."""
+    """Run a try that sends the question and defers."""
     with pytest.raises(TaskDeferred) as raised:
         run.once()
     opened.append(raised.value.trigger.question["id"])
@@ -40,12 +40,12 @@ def deferred(run):
 
 
 def time_is_up(left):
-    """Let the time of a deferred question be over: what has come by now was in time."""
+    """End the time for a deferred question's answer; messages that have arrived were in time."""
     left.trigger.question["ends_at"] = time.time()
 
 
 def unanswered(run, receiver):
-    """Run a try that asks and defers, and to its end once the receiver knows of its message."""
+    """Run a try that sends the question and defers, and end it after its message reached the receiver."""
     message_has_arrived(receiver, left := deferred(run))
     time_is_up(left)
     return ended(run, left)
@@ -78,12 +78,12 @@ def resumed(run, left, event=None, **kwargs):
 
 
 def ended(run, left):
-    """Let a deferred question come to its end."""
+    """Run a deferred question to its end."""
     return resumed(run, left, triggered(left.trigger))
 
 
 def ids_in(message):
-    """Give the ids that a question's message has for its options."""
+    """Return the option ids in a question's message."""
     action = message.body["interactive"]["action"]
     rows = [row for section in action.get("sections", ()) for row in section["rows"]]
     return [button["reply"]["id"] for button in action.get("buttons", ())] or [row["id"] for row in rows]
@@ -101,14 +101,14 @@ def write(sandbox, text, sender=ANA, **fields):
 
 
 def heard(receiver, happens):
-    """Let something happen, and wait until the receiver knows of what somebody wrote or chose by it."""
+    """Call a function that writes or chooses something, and wait until the receiver knows of it."""
     cursor = receiver.get("/v1/incoming?after=latest")["cursor"]
     happens()
     assert receiver.get(f"/v1/incoming?after={cursor}&wait=25")["messages"]
 
 
 def open_to(number, sandbox, receiver):
-    """Let a person write, and give the questions that were open to them then."""
+    """Let a person write, and return the questions that were open to them at that time."""
     cursor = receiver.get("/v1/incoming?after=latest")["cursor"]
     write(sandbox, "hello", number)
     return receiver.get(f"/v1/incoming?after={cursor}&wait=25")["messages"][0]["questions"]
@@ -128,7 +128,7 @@ def push_choice(receiver, message, sender=ANA, **more):
 
 
 def as_of_jsonb(value):
-    """Give JSON back as PostgreSQL does: with an object's keys in the order of their length."""
+    """Return JSON as PostgreSQL's jsonb does: with an object's keys ordered by length."""
     if isinstance(value, dict):
         return {key: as_of_jsonb(value[key]) for key in sorted(value, key=lambda key: (len(key), key))}
     return [as_of_jsonb(one) for one in value] if isinstance(value, list) else value

@@ -1,4 +1,4 @@
-"""Which answers to a question count, over the sandbox and a receiver that runs."""
+"""Which answers to a question count, over the sandbox and a running receiver."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ pytestmark = pytest.mark.usefixtures("people")
 
 
 @for_each("deferrable", [False, True])
-def test_a_tap_answers(deferrable, maybe_store, sandbox):
+def test_a_tap_on_an_option_is_an_answer(deferrable, maybe_store, sandbox):
     run = asking(maybe_store, recipients=[ANA, BEN], deferrable=deferrable)
     if deferrable:
         left = deferred(run)
@@ -51,7 +51,7 @@ def test_a_tap_answers(deferrable, maybe_store, sandbox):
     assert [message.recipient for message in sandbox.messages] == [ANA, BEN]
 
 
-def test_a_trigger_goes_on_over_a_connection_that_can_not_be_looked_up(sandbox, monkeypatch):
+def test_a_trigger_keeps_waiting_after_a_failed_connection_lookup(sandbox, monkeypatch):
     run = asking(deferrable=True)
     left = deferred(run)
     tap(sandbox, sandbox.messages[0], 1)
@@ -80,7 +80,7 @@ class Title(Enum):
 
 
 @for_each("are_pairs", [False, True])
-def test_keys_and_titles_may_be_enums(are_pairs, sandbox):
+def test_option_keys_and_titles_may_be_enum_members(are_pairs, sandbox):
     options = {key: Title[key.name] for key in Key}
     given = list(options.items()) if are_pairs else options
     left = deferred(run := asking(options=given, if_no_answer=Key.AGAIN, deferrable=True))
@@ -92,8 +92,8 @@ def test_keys_and_titles_may_be_enums(are_pairs, sandbox):
     assert type(asking(options=given, if_no_answer=Key.AGAIN, answer_within=1).once()["answer"]) is str
 
 
-def test_the_time_for_an_answer_begins_with_the_first_message(store, sandbox):
-    """Attempts that were not sent take none of it."""
+def test_the_time_for_an_answer_starts_with_the_first_message_sent(store, sandbox):
+    """Tries that were not sent do not use up the time."""
     sandbox.fail_next(http_status=429, headers={"Retry-After": "3"})
     left = deferred(run := asking(store, answer_within=2.5, if_no_answer="leave", deferrable=True))
     tap(sandbox, sandbox.messages[0])
@@ -102,7 +102,7 @@ def test_the_time_for_an_answer_begins_with_the_first_message(store, sandbox):
     assert kept["ends_at"] == left.trigger.question["ends_at"]
 
 
-def test_nobody_is_asked_once_the_time_for_an_answer_is_over(sandbox, logged):
+def test_no_recipient_is_asked_after_the_time_for_an_answer_is_over(sandbox, logged):
     sandbox.fail_next(delay=0.001)
     sandbox.fail_next(http_status=429, headers={"Retry-After": "2"})
     run = asking(recipients=[ANA, BEN, STRANGER], answer_within=1.5, if_no_answer="leave")
@@ -122,7 +122,7 @@ def test_nobody_is_asked_once_the_time_for_an_answer_is_over(sandbox, logged):
         ({"http_status": 429, "count": 9}, [ANA, BEN], " could not be asked: NotSentError: "),
     ],
 )
-def test_no_default_is_taken_for_people_who_could_not_be_asked(
+def test_if_no_answer_is_not_used_if_a_recipient_could_not_be_asked(
     fault, people, why, deferrable, sandbox, receiver, logged, quick_tries
 ):
     sandbox.fail_next(recipient=BEN, **fault)
@@ -135,7 +135,7 @@ def test_no_default_is_taken_for_people_who_could_not_be_asked(
     assert f"{shown} was not asked: " in logged()
 
 
-def test_an_answer_counts_though_others_could_not_be_asked(sandbox):
+def test_an_answer_counts_although_another_recipient_could_not_be_asked(sandbox):
     sandbox.fail_next(recipient=BEN, status=-68)
     left = deferred(run := asking(recipients=[ANA, BEN], deferrable=True))
     tap(sandbox, sandbox.messages[0])
@@ -146,7 +146,7 @@ WORDS = ["again", " AGAIN ", "load again", "Load  Again", "1", "\uff11", "loadag
 
 
 @for_each("typed", WORDS)
-def test_a_typed_key_title_or_number_answers(typed, sandbox):
+def test_a_typed_key_title_or_number_is_an_answer(typed, sandbox):
     left = deferred(run := asking(deferrable=True))
     write(sandbox, typed)
     assert ended(run, left)["answer"] == "again"
@@ -156,7 +156,7 @@ def from_four_on():
     return {key: f"{key} hours, then we see" for key in ("one", "two", "three", "four")}
 
 
-def test_from_four_options_on_it_is_a_list(sandbox):
+def test_four_or_more_options_are_sent_as_a_list(sandbox):
     left = deferred(run := asking(options=from_four_on(), deferrable=True))
     (message,) = sandbox.messages
     assert message.body["interactive"]["type"] == "list"
@@ -169,7 +169,7 @@ def test_from_four_options_on_it_is_a_list(sandbox):
 
 @pytest.fixture
 def unanswered(sandbox, receiver, caplog):
-    """Ask, let something happen, and expect that it is no answer: a tap that follows is."""
+    """Ask, call a function, and expect that it is not an answer but a tap that follows is."""
 
     def check(happens, why, **fields):
         left = deferred(run := asking(deferrable=True, **fields))
@@ -188,15 +188,15 @@ def unanswered(sandbox, receiver, caplog):
     return check
 
 
-def test_a_stranger_does_not_answer(sandbox, unanswered):
+def test_a_message_from_a_number_that_was_not_asked_is_not_an_answer(sandbox, unanswered):
     unanswered(lambda question: write(sandbox, "again", STRANGER), "from a number that was not asked")
 
 
-def test_what_is_none_of_the_options_is_no_answer(sandbox, unanswered):
+def test_a_text_that_is_no_option_is_not_an_answer(sandbox, unanswered):
     unanswered(lambda question: write(sandbox, "what?"), "none of the options")
 
 
-def test_a_button_of_an_earlier_question_does_not_answer(sandbox, unanswered):
+def test_a_tap_on_an_earlier_questions_button_is_not_an_answer(sandbox, unanswered):
     left = deferred(run := asking(deferrable=True))
     (earlier,) = sandbox.messages
     tap(sandbox, earlier)
@@ -204,12 +204,12 @@ def test_a_button_of_an_earlier_question_does_not_answer(sandbox, unanswered):
     unanswered(lambda question: tap(sandbox, earlier), "a button of another message")
 
 
-def test_what_was_written_before_the_question_does_not_answer(receiver, unanswered):
+def test_a_message_written_before_the_question_is_not_an_answer(receiver, unanswered):
     push_choice(receiver, {"type": "text", "text": {"body": "again"}})
     unanswered(lambda question: None, None)
 
 
-def test_a_late_push_of_what_was_written_before_does_not_answer(receiver, unanswered):
+def test_a_late_push_of_a_message_written_before_the_question_is_not_an_answer(receiver, unanswered):
     text = {"type": "text", "text": {"body": "again"}}
     hour_ago = int(time.time()) - 3600
     unanswered(
@@ -228,14 +228,14 @@ def test_a_late_push_of_what_was_written_before_does_not_answer(receiver, unansw
     ],
     ids=["foreign signature", "another option", "of somebody else", "without a code", "title alone"],
 )
-def test_a_button_without_its_code_does_not_answer(change, sender, why, receiver, unanswered):
+def test_a_tap_without_a_valid_code_is_not_an_answer(change, sender, why, receiver, unanswered):
     def happens(question):
         push_choice(receiver, chosen(change(ids_in(question)[0])), sender)
 
     unanswered(happens, why)
 
 
-def test_words_to_another_business_phone_do_not_answer(receiver, unanswered):
+def test_a_text_to_another_business_phone_is_not_an_answer(receiver, unanswered):
     text = {"type": "text", "text": {"body": "again"}}
     unanswered(
         lambda question: push_choice(receiver, text, businessPhone="8613800000099"),
@@ -244,7 +244,7 @@ def test_words_to_another_business_phone_do_not_answer(receiver, unanswered):
 
 
 @for_each("spelled", ["+{}", "+{} ", "{}"])
-def test_words_to_its_own_business_phone_answer_however_it_is_written(spelled, receiver, sandbox):
+def test_a_text_to_the_questions_business_phone_in_any_spelling_is_an_answer(spelled, receiver, sandbox):
     left = deferred(run := asking(deferrable=True))
     to = spelled.format(left.trigger.question["business_phone"])
     push_choice(receiver, {"type": "text", "text": {"body": "again"}}, businessPhone=to)
@@ -252,7 +252,7 @@ def test_words_to_its_own_business_phone_answer_however_it_is_written(spelled, r
 
 
 @for_each("timestamp", [None, "soon", [1]])
-def test_words_and_taps_without_a_time_that_can_be_read_answer(timestamp, receiver, sandbox):
+def test_texts_and_taps_with_an_unreadable_time_are_answers(timestamp, receiver, sandbox):
     for is_typed in (True, False):
         left = deferred(run := asking(deferrable=True))
         tapped = chosen(ids_in(sandbox.messages[-1])[0])
@@ -261,7 +261,7 @@ def test_words_and_taps_without_a_time_that_can_be_read_answer(timestamp, receiv
         assert ended(run, left)["answer"] == "again"
 
 
-def test_a_caption_does_not_answer(receiver, unanswered):
+def test_a_caption_is_not_an_answer(receiver, unanswered):
     image = {"type": "image", "image": {"filePath": "https://x/1.png", "caption": "again"}}
     unanswered(lambda question: push_choice(receiver, image), "none of the options")
 
@@ -281,7 +281,7 @@ SHAPES = {
 
 @for_each("place", ["inside message", "beside message"])
 @for_each("shape", SHAPES)
-def test_a_tap_of_each_shape_answers(shape, place, receiver, sandbox):
+def test_a_tap_pushed_in_any_shape_is_an_answer(shape, place, receiver, sandbox):
     left = deferred(run := asking(deferrable=True))
     (message,) = sandbox.messages
     held = SHAPES[shape]({"id": ids_in(message)[0], "title": "Load again"})
@@ -293,14 +293,14 @@ def test_a_tap_of_each_shape_answers(shape, place, receiver, sandbox):
     assert ended(run, left)["answer"] == "again"
 
 
-def test_a_choice_without_a_code_that_names_the_question_answers(receiver, sandbox):
+def test_a_choice_without_a_code_that_quotes_the_question_is_an_answer(receiver, sandbox):
     left = deferred(run := asking(deferrable=True))
     (message,) = sandbox.messages
     push_choice(receiver, {"type": "button", "button": {"text": "Load again"}, "context": {"id": message.id}})
     assert ended(run, left)["answer"] == "again"
 
 
-def test_a_doubled_push_and_a_second_answer_change_nothing(receiver, sandbox):
+def test_a_duplicate_push_and_a_second_answer_change_nothing(receiver, sandbox):
     left = deferred(run := asking(recipients=[ANA, BEN], deferrable=True))
     to_ana, to_ben = sandbox.messages
     for _ in range(2):
@@ -311,11 +311,11 @@ def test_a_doubled_push_and_a_second_answer_change_nothing(receiver, sandbox):
 
 
 @pytest.mark.usefixtures("people")
-def test_words_that_may_be_meant_for_a_question_that_was_just_closed_do_not_answer_another(
+def test_a_text_that_may_answer_a_just_closed_question_does_not_answer_another(
     sandbox, receiver, monkeypatch, caplog
 ):
     monkeypatch.setattr("airflow_provider_itnio.api.receiver.UNCLEAR_FOR", 900)
-    one, two = "8615200000011", "8615200000012"  # for whom it stays unclear
+    one, two = "8615200000011", "8615200000012"  # both stay unclear for a while
     for number in (one, two):
         sandbox.window_open(number)
     first = deferred(harmless := asking(recipients=[one, two], deferrable=True))
@@ -325,18 +325,18 @@ def test_words_that_may_be_meant_for_a_question_that_was_just_closed_do_not_answ
     heard(receiver, lambda: write(sandbox, "again", one))
     write(sandbox, "leave", two)
     with caplog.at_level("INFO"):
-        assert ended(drop, second)["answered_by"] == two  # who has answered knows that it is closed
+        assert ended(drop, second)["answered_by"] == two  # a sender who has answered knows that it is closed
     assert "86…11 does not count as an answer: another question to this number was just closed" in caplog.text
 
 
-def test_typed_words_count_for_no_question_while_two_are_open(receiver, sandbox, caplog):
+def test_a_typed_text_answers_no_question_while_two_are_open(receiver, sandbox, caplog):
     first = deferred(one := asking(deferrable=True))
     second = deferred(other := asking(task_id="another", deferrable=True))
     push_choice(receiver, {"type": "text", "text": {"body": "again"}})
     _, to_second = sandbox.messages
-    sandbox.reply(message_id=to_second.id, text="leave")  # a quote says which
+    sandbox.reply(message_id=to_second.id, text="leave")  # a quoted reply names its question
     with caplog.at_level("INFO"):
         assert ended(other, second)["answer"] == "leave"
     assert "more than one question is open to this number" in caplog.text
-    write(sandbox, "1")  # the other one is closed by now
+    write(sandbox, "1")  # the other question is closed now
     assert ended(one, first)["answer"] == "again"

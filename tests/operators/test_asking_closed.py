@@ -1,4 +1,4 @@
-"""A question is closed when its task ends, so that typed words count for the next one."""
+"""A question is closed when its task ends, so that a typed text can answer the next one."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def counts(sandbox):
     return check
 
 
-def test_a_task_that_is_marked_while_it_waits_closes_its_question(store, sandbox):
+def test_a_deferred_task_that_is_killed_closes_its_question(store, sandbox):
     gone = deferred(asking(store, task_id="gone", deferrable=True, answer_within=3600))
     left = deferred(run := asking(deferrable=True))
     asyncio.run(gone.trigger.on_kill())
@@ -35,7 +35,7 @@ def test_a_task_that_is_marked_while_it_waits_closes_its_question(store, sandbox
     assert ended(run, left)["answer"] == "again"
 
 
-def test_a_task_that_is_ended_while_it_waits_in_its_worker_closes_its_question(sandbox, monkeypatch):
+def test_a_task_that_times_out_while_it_waits_in_the_worker_closes_its_question(sandbox, monkeypatch):
     def ends(*_):
         raise AirflowTaskTimeout("time")
 
@@ -44,13 +44,13 @@ def test_a_task_that_is_ended_while_it_waits_in_its_worker_closes_its_question(s
         gone = asking(task_id="gone", deferrable=False, answer_within=3600)
         fails_at_once(gone, AirflowTaskTimeout)
     left = deferred(run := asking(deferrable=True))
-    gone.operator.on_kill()  # as Airflow does then
+    gone.operator.on_kill()  # as Airflow does
     write(sandbox, "again")
     assert ended(run, left)["answer"] == "again"
 
 
 @for_each("ended_by", [AirflowTaskTimeout("time"), ValueError("a bug")])
-def test_a_task_that_ends_while_it_asks_closes_its_question(ended_by, maybe_store, monkeypatch, counts):
+def test_a_task_that_ends_while_it_sends_the_question_closes_it(ended_by, maybe_store, monkeypatch, counts):
     send = ItnioHook.send_prepared
 
     def ends_at_ben(hook, prepared, *more):
@@ -64,13 +64,11 @@ def test_a_task_that_ends_while_it_asks_closes_its_question(ended_by, maybe_stor
         with pytest.raises(BaseException, match=str(ended_by)) as raised:
             gone.once()
     if isinstance(raised.value, AirflowTaskTimeout):
-        gone.operator.on_kill()  # as Airflow does then
+        gone.operator.on_kill()  # as Airflow does
     counts()
 
 
-def test_an_old_trigger_that_is_killed_late_does_not_close_the_question_of_the_next_try(
-    store, sandbox, receiver
-):
+def test_an_old_trigger_that_is_killed_late_does_not_close_the_next_trys_question(store, sandbox, receiver):
     first = deferred(run := asking(store, deferrable=True))
     run.clear()
     left = deferred(run)
@@ -87,10 +85,10 @@ def test_a_task_whose_trigger_failed_closes_its_question(maybe_store, counts):
     counts()
 
 
-def test_a_retry_does_not_open_a_question_again_that_its_trigger_saw_answered(store, sandbox):
+def test_a_retry_does_not_reopen_a_question_that_was_answered_before_the_resume(store, sandbox):
     left = deferred(run := asking(store, deferrable=True))
     tap(sandbox, sandbox.messages[0])
-    triggered(left.trigger)  # the worker that takes the event never comes
+    triggered(left.trigger)  # no worker takes the event
     other = deferred(another := asking(TaskStateStore(), task_id="another", deferrable=True))
     write(sandbox, "leave")
     assert run.once()["answer"] == "again"

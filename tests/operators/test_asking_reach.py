@@ -1,4 +1,4 @@
-"""The recipients that a question reaches, and with which message."""
+"""Which recipients a question reaches, and with which message."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ pytestmark = pytest.mark.usefixtures("people")
 TEMPLATE = template_message("what_now", "en", body=["the load"])
 
 
-def test_whose_window_is_closed_is_asked_by_the_template(sandbox, receiver):
+def test_a_recipient_with_a_closed_window_is_asked_with_the_template(sandbox, receiver):
     heard(receiver, lambda: write(sandbox, "hello"))
     left = deferred(run := asking(recipients=[ANA, NEVER_WROTE], template=TEMPLATE, deferrable=True))
     to_ana, to_ben = sandbox.messages
@@ -47,9 +47,7 @@ def test_whose_window_is_closed_is_asked_by_the_template(sandbox, receiver):
 
 
 @for_each("deferrable", [False, True])
-def test_a_question_without_a_usable_id_may_be_answered_and_its_status_is_not_asked_for(
-    deferrable, sandbox, receiver
-):
+def test_a_question_without_a_usable_message_id_can_be_answered(deferrable, sandbox, receiver):
     def asked(**fields):
         sandbox.fail_next(answer={"status": "0", "data": {"messageId": "x" * 150}})
         return asking(deferrable=deferrable, **fields)
@@ -71,10 +69,10 @@ def test_a_question_without_a_usable_id_may_be_answered_and_its_status_is_not_as
 
 
 @for_each("deferrable", [False, True])
-def test_a_question_that_fails_outside_of_the_window_is_asked_by_the_template(
+def test_a_question_that_fails_outside_the_window_is_sent_again_as_the_template(
     deferrable, maybe_store, sandbox, receiver
 ):
-    heard(receiver, lambda: write(sandbox, "hello"))  # so that the receiver takes the window for open
+    heard(receiver, lambda: write(sandbox, "hello"))  # so that the receiver reports the window as open
     sandbox.window_open(ANA, is_open=False)
     options = {"load_again": "Load again", "leave": "Leave it"}
     run = asking(maybe_store, template=TEMPLATE, options=options, deferrable=deferrable)
@@ -99,7 +97,7 @@ def test_a_question_that_fails_outside_of_the_window_is_asked_by_the_template(
         assert len(sandbox.messages) == 2
 
 
-def test_no_template_is_sent_if_somebody_answers_before_the_task_is_resumed(sandbox, receiver):
+def test_no_template_is_sent_if_another_recipient_answers_before_the_resume(sandbox, receiver):
     for person in (ANA, BEN):
         heard(receiver, lambda person=person: write(sandbox, "hello", person))
     sandbox.window_open(ANA, is_open=False)
@@ -111,7 +109,7 @@ def test_no_template_is_sent_if_somebody_answers_before_the_task_is_resumed(sand
 
 
 @for_each("deferrable", [False, True])
-def test_a_question_that_reaches_nobody_fails_at_once(deferrable, maybe_store, sandbox):
+def test_a_question_that_reaches_no_recipient_fails_at_once(deferrable, maybe_store, sandbox):
     sandbox.window_open(ANA, is_open=False)
     run = asking(maybe_store, recipients=[ANA, UNDELIVERABLE], deferrable=deferrable, if_no_answer="again")
     with pytest.raises(
@@ -122,13 +120,13 @@ def test_a_question_that_reaches_nobody_fails_at_once(deferrable, maybe_store, s
     assert len(sandbox.messages) == 2
 
 
-def test_who_is_not_reached_does_not_end_the_wait_for_the_others(sandbox):
+def test_a_failed_message_does_not_end_the_wait_for_other_recipients(sandbox):
     left = deferred(run := asking(recipients=[UNDELIVERABLE, ANA], deferrable=True))
     tap(sandbox, sandbox.messages[1])
     assert ended(run, left)["answered_by"] == ANA
 
 
-def test_a_number_that_is_refused_does_not_keep_the_others_from_being_asked(sandbox, caplog):
+def test_a_refused_recipient_does_not_affect_the_others(sandbox, caplog):
     sandbox.fail_next(status=-70)
     left = deferred(run := asking(recipients=[BEN, ANA], deferrable=True))
     (message,) = sandbox.messages
@@ -142,45 +140,47 @@ def test_a_number_that_is_refused_does_not_keep_the_others_from_being_asked(sand
     ("fault", "family"),
     [({"http_status": 429}, NotSentError), ({"drop": "after_accepting"}, UnknownOutcomeError)],
 )
-def test_if_nobody_could_be_asked_a_retry_asks_the_same_question(
+def test_if_no_recipient_could_be_asked_a_retry_asks_the_same_question(
     fault, family, store, sandbox, hasty_with_receiver
 ):
     run = asking(store, deferrable=True)
     sandbox.fail_next(**fault)
     may_be_tried_again(run, family)
     left = deferred(run)
-    for message in sandbox.messages[:1]:  # with at_least_once perhaps a second one; the first one counts too
+    for message in sandbox.messages[
+        :1
+    ]:  # at_least_once may send a second message; a tap on the first counts too
         tap(sandbox, message)
     assert ended(run, left)["answer"] == "again"
 
 
-def test_who_has_perhaps_been_asked_may_answer(sandbox, hasty_with_receiver):
+def test_a_recipient_with_an_unknown_outcome_may_answer(sandbox, hasty_with_receiver):
     sandbox.fail_next(drop="after_accepting")
     left = deferred(run := asking(recipients=[BEN, ANA], deferrable=True))
     tap(sandbox, sandbox.sent_to(BEN)[0])
     assert ended(run, left)["answered_by"] == BEN
 
 
-def test_nobody_is_asked_without_a_record_of_the_question(store, sandbox):
+def test_no_question_is_sent_if_its_record_cannot_be_written(store, sandbox):
     store.fail(OSError("full"))
     may_be_tried_again(asking(store), RecordError)
     assert not sandbox.requests
 
 
-def test_a_person_is_the_same_in_each_spelling_of_their_number(sandbox):
+def test_two_spellings_of_a_number_are_one_recipient_who_may_answer_from_either(sandbox):
     left = deferred(run := asking(recipients="+55 11 98765-4321, +55 11 8765-4321", deferrable=True))
     assert len(sandbox.messages) == 1
     write(sandbox, "again", "551187654321")
     assert ended(run, left)["answer"] == "again"
 
 
-def test_what_is_written_down_holds_no_secret_and_no_code(store, sandbox, connect):
+def test_the_trigger_and_the_record_contain_no_option_code(store, sandbox, connect):
     left = deferred(asking(store, deferrable=True))
     written = str(left.trigger.serialize()) + store.text
     assert not any(option in written for option in ids_in(sandbox.messages[0]))
 
 
-def test_a_receiver_that_hangs_is_waited_for_once_for_all_people(
+def test_a_hanging_receiver_is_waited_for_once_for_all_recipients(
     sandbox, receiver, connect, monkeypatch, caplog
 ):
     monkeypatch.setattr("airflow_provider_itnio.hooks._receiver._ANSWERED_WITHIN", 3.0)
@@ -194,7 +194,7 @@ def test_a_receiver_that_hangs_is_waited_for_once_for_all_people(
     assert caplog.text.count("The message itself is sent, not the WhatsApp template") == 1
 
 
-def test_a_proxy_that_answers_404_for_a_while_keeps_nobody_from_being_asked(
+def test_a_question_is_sent_although_the_receivers_proxy_answers_404_for_a_while(
     sandbox, receiver, connect, caplog
 ):
     with proxy_of(receiver) as proxy:
@@ -208,7 +208,7 @@ def test_a_proxy_that_answers_404_for_a_while_keeps_nobody_from_being_asked(
         assert ended(run, left)["answer"] == "again"
 
 
-def test_who_is_to_be_asked_by_a_template_that_was_removed_is_not_asked_again(
+def test_a_recipient_who_needs_a_template_that_was_removed_is_not_asked_again(
     store, sandbox, receiver, hasty_with_receiver, caplog
 ):
     heard(receiver, lambda: write(sandbox, "hello"))

@@ -1,4 +1,4 @@
-"""How a question ends: without an answer, by a retry, by a person who clears its task."""
+"""How a question ends: without an answer, in a retry, and when its task is cleared."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ pytestmark = pytest.mark.usefixtures("people")
 @for_each(
     ("if_no_answer", "deferrable"), [("fail", False), ("leave", False), ("skip", True), ("leave", True)]
 )
-def test_nobody_answers(deferrable, if_no_answer, maybe_store, sandbox, receiver):
+def test_without_an_answer_if_no_answer_decides(deferrable, if_no_answer, maybe_store, sandbox, receiver):
     run = asking(maybe_store, deferrable=deferrable, if_no_answer=if_no_answer, answer_within=1)
 
     def result():
@@ -54,7 +54,7 @@ def test_nobody_answers(deferrable, if_no_answer, maybe_store, sandbox, receiver
     assert len(sandbox.messages) == 1
 
 
-def test_an_answer_after_the_time_does_not_count(receiver, sandbox):
+def test_an_answer_after_answer_within_does_not_count(receiver, sandbox):
     left = deferred(run := asking(deferrable=True, if_no_answer="leave"))
     (message,) = sandbox.messages
     later = int(time.time()) + 60
@@ -63,7 +63,7 @@ def test_an_answer_after_the_time_does_not_count(receiver, sandbox):
     assert ended(run, left)["answered_by"] is None
 
 
-def test_a_retry_asks_nobody_again_and_waits_until_the_same_time(store, sandbox):
+def test_a_retry_does_not_ask_again_and_waits_until_the_same_time(store, sandbox):
     run = asking(store, recipients=[ANA, BEN], deferrable=True)
     first, second = deferred(run), deferred(run)
     assert first.trigger.question == second.trigger.question
@@ -84,7 +84,7 @@ CHANGED = {
 
 
 @for_each(("shown", "later", "typed"), CHANGED.values())
-def test_an_answer_is_read_by_the_options_that_were_shown(shown, later, typed, store, sandbox, caplog):
+def test_an_answer_is_matched_with_the_options_that_were_sent(shown, later, typed, store, sandbox, caplog):
     run = asking(store, deferrable=True, options=shown)
     deferred(run)
     run.make = asking(deferrable=True, options=later).make
@@ -97,13 +97,13 @@ def test_an_answer_is_read_by_the_options_that_were_shown(shown, later, typed, s
 
 
 def another_second(sandbox):
-    """Wait until what is sent has a later time than what was written."""
+    """Wait until messages get a later second than the ones before."""
     time.sleep(max(0.0, sandbox.replies[-1].at.timestamp() + 1.1 - time.time()))
 
 
 @pytest.fixture
 def lost_after_asking(store, sandbox):
-    """Ask; the worker is lost when the message has left and is not on record."""
+    """Ask, and lose the worker after the message was sent and before it is recorded."""
 
     def lose(run):
         def lost(key, value):
@@ -119,7 +119,7 @@ def lost_after_asking(store, sandbox):
     return lose
 
 
-def test_words_that_answer_a_question_of_a_lost_worker_count(store, sandbox, receiver, lost_after_asking):
+def test_a_text_that_answers_a_lost_workers_question_counts(store, sandbox, receiver, lost_after_asking):
     lost_after_asking(run := asking(store, deferrable=True))
     heard(receiver, lambda: write(sandbox, "again"))
     another_second(sandbox)
@@ -128,7 +128,7 @@ def test_words_that_answer_a_question_of_a_lost_worker_count(store, sandbox, rec
     assert ended(run, left)["answer"] == "again"
 
 
-def test_words_that_answer_other_options_of_a_lost_worker_do_not_count(
+def test_a_text_that_answers_a_lost_workers_other_options_does_not_count(
     store, sandbox, receiver, lost_after_asking
 ):
     lost_after_asking(run := asking(store, deferrable=True, if_no_answer="leave"))
@@ -139,10 +139,10 @@ def test_words_that_answer_other_options_of_a_lost_worker_do_not_count(
     assert unanswered(run, receiver)["answered_by"] is None
 
 
-def test_words_of_whom_no_try_has_asked_do_not_count(store, sandbox, receiver):
+def test_a_text_from_a_recipient_no_try_has_asked_does_not_count(store, sandbox, receiver):
     fields = {"recipients": [ANA, BEN], "deferrable": True, "if_no_answer": "leave"}
     run = asking(store, **fields)
-    sandbox.fail_next(http_status=403)  # which is of the connection: Ben's turn does not come
+    sandbox.fail_next(http_status=403)  # affects the connection, so Ben is not asked
     fails_at_once(run)
     heard(receiver, lambda: write(sandbox, "again", BEN))
     another_second(sandbox)
@@ -161,13 +161,13 @@ def test_a_record_of_an_earlier_version_is_read(store, sandbox):
 
 
 def time_on_record_is_up(store):
-    """Let the time of a question be over, and give what is on record of it."""
+    """End the time of a question in its record, and return that record."""
     written = json.loads(store.kept["whatsapp/question"]) | {"ends_at": time.time()}
     store.kept["whatsapp/question"] = json.dumps(written)
     return written
 
 
-def test_an_answer_that_came_while_nobody_waited_is_found_by_a_retry(store, sandbox, receiver):
+def test_a_retry_finds_an_answer_that_arrived_while_no_task_waited(store, sandbox, receiver):
     deferred(run := asking(store, deferrable=True))
     heard(receiver, lambda: tap(sandbox, sandbox.messages[0]))
     time_on_record_is_up(store)
@@ -180,17 +180,17 @@ def test_a_retry_after_the_time_ends_without_an_answer(store, sandbox, receiver)
     message_has_arrived(receiver, deferred(run))
     time_on_record_is_up(store)
     assert "No answer within" in str(fails_at_once(run))
-    run.clear()  # by a person, who wants to be asked
+    run.clear()  # a user clears the task to ask again
     left = deferred(run)
     assert len(sandbox.messages) == 2
     tap(sandbox, sandbox.messages[1])
     assert ended(run, left)["answer"] == "again"
 
 
-def test_the_time_begins_when_somebody_is_asked(store, sandbox):
+def test_the_time_starts_when_the_first_recipient_is_asked(store, sandbox):
     run = asking(store, deferrable=True)
     sandbox.fail_next(status=-114)
-    fails_at_once(run)  # with nobody asked
+    fails_at_once(run)  # no recipient was asked
     written = time_on_record_is_up(store)
     run.clear()
     question = deferred(run).trigger.question
@@ -198,7 +198,7 @@ def test_the_time_begins_when_somebody_is_asked(store, sandbox):
     assert question["id"] == written["question"]
 
 
-def test_a_task_that_is_cleared_while_it_waits_waits_for_the_same_question(store, sandbox):
+def test_a_task_cleared_while_it_waits_waits_for_the_same_question(store, sandbox):
     run = asking(store, deferrable=True)
     first = deferred(run)
     run.clear()
@@ -206,7 +206,7 @@ def test_a_task_that_is_cleared_while_it_waits_waits_for_the_same_question(store
     assert len(sandbox.messages) == 1
 
 
-def test_a_task_that_is_cleared_after_its_answer_asks_anew(store, sandbox):
+def test_a_task_cleared_after_its_answer_asks_a_new_question(store, sandbox):
     run = asking(store, deferrable=True)
     left = deferred(run)
     tap(sandbox, sandbox.messages[0])
@@ -217,24 +217,26 @@ def test_a_task_that_is_cleared_after_its_answer_asks_anew(store, sandbox):
     assert len(sandbox.messages) == 2
 
 
-def test_a_retry_takes_the_answer_that_was_found_and_opens_nothing_again(store, sandbox, receiver):
+def test_a_retry_returns_the_answer_found_before_and_does_not_reopen_the_question(store, sandbox, receiver):
     run = asking(store, deferrable=True)
     left = deferred(run)
     tap(sandbox, sandbox.messages[0])
     event = triggered(left.trigger)
     run.try_number -= 1
     found = run.operator.resume_execution(left.method_name, {"event": event}, run.begin())
-    # The worker is lost here. Another question is answered meanwhile.
+    # Here the worker is lost, and another question is answered.
     other = deferred(another := asking(TaskStateStore(), task_id="another", deferrable=True))
     write(sandbox, "leave")
     assert run.once() == found
     assert ended(another, other)["answer"] == "leave"
     run.clear()
-    deferred(run)  # it has finished, and asks anew
+    deferred(run)  # after a success it asks again
     assert len(sandbox.messages) == 3
 
 
-def test_a_retry_while_a_proxy_answers_for_the_receiver_may_be_tried_again(store, sandbox, connect, receiver):
+def test_a_retry_whose_receiver_is_behind_a_failing_proxy_leaves_the_retries(
+    store, sandbox, connect, receiver
+):
     run = asking(store, deferrable=True)
     deferred(run)
     with proxy_of(receiver) as proxy:
@@ -246,7 +248,7 @@ def test_a_retry_while_a_proxy_answers_for_the_receiver_may_be_tried_again(store
         assert ended(run, left)["answer"] == "again"
 
 
-def test_who_was_asked_by_an_earlier_try_may_answer_where_the_recipients_are_others_now(store, sandbox):
+def test_a_recipient_asked_in_a_previous_try_may_answer_after_recipients_changed(store, sandbox):
     run = asking(store, recipients=[ANA], deferrable=True)
     deferred(run)
     run.make = asking(recipients=[BEN], deferrable=True).make
@@ -258,7 +260,7 @@ def test_who_was_asked_by_an_earlier_try_may_answer_where_the_recipients_are_oth
     assert len(sandbox.messages) == 2
 
 
-def test_a_deferral_that_airflow_ended_still_finds_the_answer(store, sandbox):
+def test_a_deferral_that_timed_out_still_finds_the_answer(store, sandbox):
     run = asking(store, deferrable=True)
     left = deferred(run)
     tap(sandbox, sandbox.messages[0])
@@ -267,7 +269,7 @@ def test_a_deferral_that_airflow_ended_still_finds_the_answer(store, sandbox):
     assert resumed(run, left, error="Trigger timeout")["answer"] == "again"
 
 
-def test_a_deferral_that_failed_asks_nobody_again(maybe_store, sandbox):
+def test_a_failed_trigger_leaves_the_retries_only_with_a_record(maybe_store, sandbox):
     left = deferred(run := asking(maybe_store, deferrable=True))
     left.method_name = "__fail__"
     with pytest.raises(Exception, match="Trigger failure") as raised:
@@ -276,7 +278,7 @@ def test_a_deferral_that_failed_asks_nobody_again(maybe_store, sandbox):
 
 
 @for_each("ended_by", [AirflowTaskTimeout("time"), ValueError("a bug")])
-def test_what_ends_the_wait_lets_no_retry_ask_again(ended_by, maybe_store, monkeypatch):
+def test_an_error_during_the_wait_leaves_the_retries_only_with_a_record(ended_by, maybe_store, monkeypatch):
     def ends(*_):
         raise ended_by
 
@@ -288,7 +290,7 @@ def test_what_ends_the_wait_lets_no_retry_ask_again(ended_by, maybe_store, monke
         assert "the message was accepted, and without" in str(fails_at_once(run, type(ended_by)))
 
 
-def test_without_a_record_a_new_question_takes_the_place_of_the_task_s_earlier_one(sandbox):
+def test_without_a_record_a_cleared_tasks_new_question_replaces_the_earlier_one(sandbox):
     run = asking(deferrable=True)
     deferred(run)
     run.clear()
@@ -298,7 +300,7 @@ def test_without_a_record_a_new_question_takes_the_place_of_the_task_s_earlier_o
 
 
 @for_each("if_no_answer", ["fail", "skip", "leave"])
-def test_no_answer_is_taken_for_one_where_nothing_is_pushed(if_no_answer, store, sandbox):
+def test_if_no_answer_is_not_used_if_nothing_is_pushed_to_the_receiver(if_no_answer, store, sandbox):
     sandbox.push_to(None)
     run = asking(store, deferrable=True, if_no_answer=if_no_answer)
     time_is_up(left := deferred(run))
@@ -308,7 +310,7 @@ def test_no_answer_is_taken_for_one_where_nothing_is_pushed(if_no_answer, store,
 
 @for_each("deferrable", [False, True])
 @for_each("code", [401, 404])
-def test_an_address_that_is_no_receiver_for_a_while_does_not_end_the_wait(
+def test_401_or_404_instead_of_the_receiver_for_a_while_does_not_end_the_wait(
     code, deferrable, sandbox, connect, receiver, monkeypatch
 ):
     monkeypatch.setattr("airflow_provider_itnio.api.answer_wait.AFTER_ERROR", 0.1)
@@ -332,7 +334,7 @@ def test_an_address_that_is_no_receiver_for_a_while_does_not_end_the_wait(
             later.join()
 
 
-def test_no_answer_is_taken_for_one_while_the_receiver_is_away(
+def test_if_no_answer_is_not_used_while_the_receiver_is_unreachable(
     store, sandbox, connect, closed_port, receiver
 ):
     run = asking(store, deferrable=True, if_no_answer="again", answer_within=1)
@@ -352,13 +354,15 @@ def test_no_answer_is_taken_for_one_while_the_receiver_is_away(
         ({"receiver_token": "another-token-0123456789"}, "receiver_token: the receiver does not accept it"),
     ],
 )
-def test_without_a_receiver_that_can_be_asked_nobody_is_asked(extra, told, sandbox, connect, receiver):
+def test_with_a_missing_or_wrong_receiver_setting_no_question_is_sent(
+    extra, told, sandbox, connect, receiver
+):
     connect(extra=receiver.extra | extra)
     assert told in str(fails_at_once(asking()))
     assert not sandbox.requests
 
 
-def test_with_a_receiver_that_is_away_nobody_is_asked_and_a_retry_may(
+def test_with_an_unreachable_receiver_no_question_is_sent_and_retries_are_left(
     sandbox, connect, closed_port, receiver
 ):
     connect(extra=receiver.extra | {"receiver_url": f"http://127.0.0.1:{closed_port}"})

@@ -1,4 +1,4 @@
-"""Typed words that may be an answer: ``if_no_answer`` is not used."""
+"""A typed text that may be an answer: the task fails, and ``if_no_answer`` is not used."""
 
 from __future__ import annotations
 
@@ -36,9 +36,7 @@ pytestmark = pytest.mark.usefixtures("people")
 @pytest.mark.parametrize(
     ("if_no_answer", "deferrable"), [("fail", True), ("skip", True), ("leave", True), ("leave", False)]
 )
-def test_words_that_may_be_the_answer_to_another_question_fail_the_task(
-    if_no_answer, deferrable, sandbox, receiver
-):
+def test_a_text_that_may_answer_another_question_fails_the_task(if_no_answer, deferrable, sandbox, receiver):
     deferred(asking(task_id="another", deferrable=True, answer_within=60))
     run = asking(deferrable=deferrable, answer_within=3, if_no_answer=if_no_answer)
     told = (
@@ -59,7 +57,7 @@ def test_words_that_may_be_the_answer_to_another_question_fail_the_task(
         later.join()
 
 
-def test_words_after_a_question_that_nobody_answered_fail_the_task_and_a_clear_asks_again(
+def test_a_text_after_an_unanswered_question_fails_the_next_and_a_clear_asks_again(
     store, sandbox, receiver, monkeypatch
 ):
     monkeypatch.setattr("airflow_provider_itnio.api.receiver.UNCLEAR_FOR", 900)
@@ -77,7 +75,7 @@ def test_words_after_a_question_that_nobody_answered_fail_the_task_and_a_clear_a
     assert ended(run, left)["answer"] == "again"
 
 
-def test_words_are_not_forgotten_when_a_template_is_sent_meanwhile(sandbox, receiver):
+def test_an_unclear_text_is_kept_when_the_template_is_sent(sandbox, receiver):
     number = new_number()
     heard(receiver, lambda: write(sandbox, "hello", number))
     run = asking(recipients=[number], template=template_message("ask", "en"), deferrable=True)
@@ -90,7 +88,7 @@ def test_words_are_not_forgotten_when_a_template_is_sent_meanwhile(sandbox, rece
 
 
 @pytest.mark.parametrize("way", ["worker", "triggerer"])
-def test_a_receiver_with_a_new_database_is_told_of_the_question(way, sandbox, connect, tmp_path):
+def test_the_question_is_opened_again_at_a_receiver_with_a_new_database(way, sandbox, connect, tmp_path):
     left = deferred(asking(deferrable=True, answer_within=60))
     with running_receiver(f"sqlite:///{tmp_path}/new.db", tmp_path) as new:
         connect(extra=new.extra)
@@ -114,7 +112,7 @@ def test_a_receiver_with_a_new_database_is_told_of_the_question(way, sandbox, co
     assert found["answer"]["answer"] == "again"
 
 
-def test_words_to_a_new_database_fail_the_task(sandbox, connect, tmp_path):
+def test_a_text_before_the_question_is_open_in_a_new_database_fails_the_task(sandbox, connect, tmp_path):
     left = deferred(run := asking(deferrable=True, if_no_answer="leave"))
     with running_receiver(f"sqlite:///{tmp_path}/new.db", tmp_path) as new:
         connect(extra=new.extra)
@@ -126,7 +124,7 @@ def test_words_to_a_new_database_fail_the_task(sandbox, connect, tmp_path):
 
 
 @pytest.mark.parametrize("why", ["failed", "refused"])
-def test_a_question_that_did_not_reach_a_person_does_not_hold_up_their_words(why, sandbox, receiver):
+def test_a_question_that_did_not_reach_a_recipient_does_not_make_their_text_unclear(why, sandbox, receiver):
     late = new_number()
     if why == "refused":
         sandbox.fail_next(status=-70)
@@ -144,7 +142,7 @@ def test_a_question_that_did_not_reach_a_person_does_not_hold_up_their_words(why
     waiting.join()
 
 
-def test_a_tap_that_a_new_secret_makes_foreign_is_no_silence(sandbox, connect, receiver):
+def test_a_tap_whose_code_a_changed_secret_makes_invalid_fails_the_task(sandbox, connect, receiver):
     left = deferred(run := asking(deferrable=True, if_no_answer="leave"))
     connect(extra=receiver.extra, password="another")
     heard(receiver, lambda: tap(sandbox, sandbox.messages[0]))

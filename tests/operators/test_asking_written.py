@@ -1,4 +1,4 @@
-"""A question as a DAG file writes it: what can be wrong with it, what is rendered, mapped tasks."""
+"""A question in a DAG file: its mistakes, rendered fields and mapped tasks."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ WRONG = {
 
 
 @for_each(("fields", "told"), WRONG.values())
-def test_what_can_not_be_is_an_import_error(fields, told):
+def test_an_invalid_parameter_is_an_import_error(fields, told):
     with pytest.raises((InvalidMessageError, InvalidParameterError), match=f"task 'ask': {told}"):
         WhatsAppAskOperator(task_id="ask", **WHOLE | fields)
 
@@ -86,12 +86,12 @@ def test_what_can_not_be_is_an_import_error(fields, told):
     ("name", "hint"),
     [("recipient", "give recipients=…"), ("text", ""), ("if_no_answr", "if_no_answer=…")],
 )
-def test_an_unknown_argument_is_named(name, hint):
+def test_the_error_of_an_unknown_argument_names_it(name, hint):
     with pytest.raises(Exception, match=f"task 'ask': unknown argument '?{name}.*{hint}"):
         WhatsAppAskOperator(task_id="ask", **WHOLE, **{name: "x"})
 
 
-def test_what_is_rendered_later_is_checked_then(sandbox, connection):
+def test_templated_fields_are_checked_after_rendering(sandbox, connection):
     fields = {"question": "{{ params.question }}", "options": {"a": "{{ params.a }}", "b": "B"}}
     run = asking(**fields)
     run.context["params"] = {"question": "x" * 1025, "a": "b"}
@@ -102,7 +102,7 @@ def test_what_is_rendered_later_is_checked_then(sandbox, connection):
 
 
 @pytest.mark.usefixtures("people")
-def test_all_its_fields_are_rendered(sandbox):
+def test_all_fields_of_a_question_are_rendered(sandbox):
     run = asking(
         recipients="{{ params.people }}",
         question="*{{ params.what }}* has failed",
@@ -120,7 +120,7 @@ def test_all_its_fields_are_rendered(sandbox):
 
 
 @pytest.mark.usefixtures("people")
-def test_a_mapped_task_asks_what_an_upstream_task_gives_as_it_is(sandbox):
+def test_a_mapped_question_from_upstream_is_sent_unrendered(sandbox):
     with DAG("report", schedule=None):
 
         @task
@@ -138,7 +138,7 @@ def test_a_mapped_task_asks_what_an_upstream_task_gives_as_it_is(sandbox):
 
 
 @pytest.mark.usefixtures("people")
-def test_no_number_among_numbers_is_left_out_once_it_runs(sandbox, caplog):
+def test_an_invalid_number_after_rendering_is_skipped_and_logged(sandbox, caplog):
     run = asking(recipients="{{ params.people }}", deferrable=True)
     run.context["params"] = {"people": f"{ANA}, nobody"}
     deferred(run)
@@ -146,14 +146,14 @@ def test_no_number_among_numbers_is_left_out_once_it_runs(sandbox, caplog):
     assert "Not asked: recipients[1]: must be a phone number" in caplog.text
 
 
-def test_default_args_give_what_the_task_does_not(sandbox):
+def test_default_args_apply_to_parameters_that_the_task_does_not_set(sandbox):
     defaults = {"options": OPTIONS, "if_no_answer": "leave", "timeout": 3600 * 24, "retries": 1}
     with DAG("report", schedule=None, default_args=defaults):
         ask = WhatsAppAskOperator(task_id="ask", recipients=[ANA], question="And now?", if_no_answer="skip")
     assert (ask.options, ask.if_no_answer, ask.timeout) == (OPTIONS, "skip", None)
 
 
-def test_a_mapped_task_checks_its_arguments_by_name():
+def test_a_mapped_task_refuses_an_unknown_argument():
     with DAG("report", schedule=None):
         made = WhatsAppAskOperator.partial(task_id="ask", options=OPTIONS, question="And now?")
         assert made.expand(recipients=[[ANA], [BEN]])
@@ -162,7 +162,7 @@ def test_a_mapped_task_checks_its_arguments_by_name():
 
 
 @pytest.mark.usefixtures("people")
-def test_the_template_may_place_the_options_itself(sandbox):
+def test_the_template_may_set_the_order_of_the_options(sandbox):
     sandbox.window_open(BEN, is_open=False)
     buttons = [{"url": "runs/7"}, {"quick_reply": "leave"}, {"quick_reply": "again"}]
     for template, expected in (
@@ -185,7 +185,7 @@ TURNED = {"leave": "Leave it", "again": "Load again"}
 @for_each("mapped", [False, True])
 @for_each("options", [TURNED, [["again", "Load again"], ["leave", "Leave it"]]])
 @pytest.mark.usefixtures("people")
-def test_a_template_takes_options_in_no_order_that_the_database_gives(mapped, options, sandbox):
+def test_a_template_refuses_options_whose_order_the_database_may_change(mapped, options, sandbox):
     with DAG("report", schedule=None):
 
         @task
@@ -215,7 +215,7 @@ def test_a_template_takes_options_in_no_order_that_the_database_gives(mapped, op
 
 
 @pytest.mark.usefixtures("people")
-def test_a_place_does_not_count_where_the_template_shows_another_order(sandbox, receiver, caplog):
+def test_a_typed_position_does_not_count_if_the_template_has_another_order(sandbox, receiver, caplog):
     person = "8615200000005"
     buttons = [{"quick_reply": "leave"}, {"quick_reply": "again"}]
     template = template_message("ask", "en", buttons=buttons)
@@ -238,7 +238,7 @@ def test_typed_answers_may_be_turned_off(sandbox, receiver, caplog):
 
 
 @pytest.mark.usefixtures("people")
-def test_ids_fit_into_a_row_and_are_of_one_question_and_person(sandbox):
+def test_option_ids_are_at_most_200_characters_and_unique_per_question_and_recipient(sandbox):
     options = {f"{number}".rjust(100, "k"): f"option {number}" for number in range(10)}
     deferred(asking(options=options, recipients=[ANA, BEN], deferrable=True))
     ids = [option for message in sandbox.messages for option in ids_in(message)]
@@ -246,7 +246,7 @@ def test_ids_fit_into_a_row_and_are_of_one_question_and_person(sandbox):
     assert max(map(len, ids)) <= 200
 
 
-def test_it_fails_at_once_where_nothing_can_be_asked(sandbox, connect):
+def test_a_connection_without_a_business_phone_fails_the_task_at_once(sandbox, connect):
     connect(extra={"business_phone": None})
     with pytest.raises(AirflowFailException, match="business_phone"):
         asking().once()

@@ -15,7 +15,7 @@ from tests.task_runs import (
 pytestmark = pytest.mark.usefixtures("hasty")
 
 
-def test_at_least_once_one_write_stands_for_each_batch(store, sandbox):
+def test_at_least_once_each_batch_is_one_write(store, sandbox):
     run = broadcast_run(numbers(120), max_in_flight=4, checkpoint_every=40, store=store)
     assert counts_of(run.once()) == {"accepted": 120}
     # The head, 3 full batches of 36, the rest, and the head once more.
@@ -23,7 +23,7 @@ def test_at_least_once_one_write_stands_for_each_batch(store, sandbox):
     assert len(set(store.written)) == 5
 
 
-def test_at_most_once_so_many_writes_stand_for_each_batch(store, sandbox):
+def test_at_most_once_each_batch_is_at_most_three_writes(store, sandbox):
     run = broadcast_run(
         numbers(120), max_in_flight=4, checkpoint_every=40, delivery="at_most_once", store=store
     )
@@ -34,7 +34,7 @@ def test_at_most_once_so_many_writes_stand_for_each_batch(store, sandbox):
     assert (sum(intended), max(intended)) == (120, 40)
 
 
-def test_at_most_once_messages_that_wait_for_their_number_cost_no_writes_of_their_own(store, sandbox):
+def test_at_most_once_messages_waiting_for_their_number_need_no_extra_writes(store, sandbox):
     entries = [{"phone": number, "n": n} for n in range(25) for number in numbers(2)]
     run = broadcast_run(
         entries, text="{{ recipient.n }}", max_in_flight=8, delivery="at_most_once", store=store
@@ -44,7 +44,7 @@ def test_at_most_once_messages_that_wait_for_their_number_cost_no_writes_of_thei
     assert len(store.written) == 4
 
 
-def test_each_outcome_stands_in_one_key_and_a_retry_reads_them_all(delivery, store, sandbox):
+def test_each_outcome_is_in_one_key_and_a_retry_reads_all(delivery, store, sandbox):
     run = broadcast_run(
         numbers(120), max_in_flight=50, checkpoint_every=10_000, delivery=delivery, store=store
     )
@@ -54,7 +54,9 @@ def test_each_outcome_stands_in_one_key_and_a_retry_reads_them_all(delivery, sto
     assert len(sandbox.messages) == 120
 
 
-def test_outcomes_wait_no_longer_than_a_moment_for_their_record(store, sandbox, monkeypatch, traffic):
+def test_outcomes_are_recorded_after_a_short_time_also_in_an_incomplete_batch(
+    store, sandbox, monkeypatch, traffic
+):
     monkeypatch.setattr("airflow_provider_itnio.broadcast.engine._RECORDED_AFTER", 0.05)
     people = numbers(5)
     sandbox.fail_next(recipient=people[4], delay=0.4)
@@ -62,4 +64,4 @@ def test_outcomes_wait_no_longer_than_a_moment_for_their_record(store, sandbox, 
     run.once()
     rows = [len(json.loads(text).get("outcomes", ())) for text in store.kept.values()]
     assert sum(rows) == 5
-    assert sum(1 for count in rows if count) > 1  # they did not wait for the last one
+    assert sum(1 for count in rows if count) > 1  # they were written before the last answer

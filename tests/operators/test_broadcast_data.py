@@ -1,4 +1,4 @@
-"""Files and data of a broadcast: data is never run as Jinja."""
+"""Jinja files and data of a broadcast: data is never rendered."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.task_runs import (
 
 pytestmark = pytest.mark.usefixtures("hasty")
 
-# --- files ------------------------------------------------------------------------------------------------
+# --- files ----------------------------------------------------------------------------------------------
 
 
 def test_a_j2_file_is_found_on_the_dags_search_path(tmp_path, sandbox):
@@ -31,20 +31,20 @@ def test_a_j2_file_is_found_on_the_dags_search_path(tmp_path, sandbox):
     assert texts(sandbox) == ["Hi Li, x", "Hi Ana, x"]
 
 
-def test_a_j2_file_inside_of_a_message_is_found_too(tmp_path, sandbox):
+def test_a_j2_file_inside_a_message_is_found_too(tmp_path, sandbox):
     (tmp_path / "body.j2").write_text("Hi {{ recipient.name }}")
     run = broadcast_run(BOTH, text={"body": "body.j2"}, dag={"template_searchpath": str(tmp_path)})
     run.once()
     assert texts(sandbox) == ["Hi Li", "Hi Ana"]
 
 
-# --- data is data -----------------------------------------------------------------------------------------
+# --- data is not rendered -------------------------------------------------------------------------------
 
 JINJA = ["{{ 7 * 7 }}", "{% if %}", "{# x #}", "{{ no_such_name }}"]
 
 
 @for_each("jinja", JINJA)
-def test_what_stands_in_the_data_is_never_run_as_jinja(jinja, sandbox):
+def test_jinja_in_recipients_and_shared_data_is_never_rendered(jinja, sandbox):
     run = broadcast_run(
         literal([{"phone": LI, "name": jinja}]),
         text="<{{ recipient.name }}> <{{ shared.news }}>",
@@ -54,7 +54,7 @@ def test_what_stands_in_the_data_is_never_run_as_jinja(jinja, sandbox):
     assert sandbox.messages[0].text == f"<{jinja}> <{jinja}>"
 
 
-def test_what_comes_from_upstream_is_never_run_as_jinja(sandbox):
+def test_jinja_in_upstream_data_is_never_rendered(sandbox):
     def make():
         with DAG("report", schedule=None):
             upstream = EmptyOperator(task_id="load").output
@@ -63,13 +63,13 @@ def test_what_comes_from_upstream_is_never_run_as_jinja(sandbox):
             )
 
     operator = make()
-    # As the rendering of an upstream task's output leaves it.
+    # As after rendering of an upstream task's output.
     operator.recipients = [{"phone": LI, "name": "{{ 7 * 7 }}"}, {"phone": ANA, "name": "x.j2"}]
     assert counts_of(operator.execute({"dag": operator.dag, "params": {}})) == {"accepted": 2}
     assert texts(sandbox) == ["<{{ 7 * 7 }}>", "<x.j2>"]
 
 
-def test_a_literal_in_a_message_field_stays_as_it_is(sandbox):
+def test_a_literal_in_a_message_field_is_not_rendered(sandbox):
     broadcast_run([LI], text=literal("{{ recipient.name }}")).once()
     broadcast_run([LI], text={"body": literal("{{ 7 * 7 }}")}).once()
     broadcast_run(
@@ -88,7 +88,7 @@ def test_a_literal_may_be_the_whole_message(sandbox):
     assert sandbox.messages[0].text == "{{ x }}"
 
 
-def test_a_message_that_is_jinja_as_a_whole_is_an_error_in_words(sandbox):
+def test_a_message_that_is_one_jinja_expression_fails_the_task_at_once(sandbox):
     run = broadcast_run([LI], text=None, message="{{ shared.found }}", shared={"found": {"text": "x"}})
     fails_at_once(run)
     assert sandbox.requests == []

@@ -1,4 +1,4 @@
-"""A broadcast that is ended before its end: by its ``execution_timeout``, or from outside."""
+"""A broadcast that is stopped early: by its ``execution_timeout``, or from outside."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ pytestmark = pytest.mark.usefixtures("hasty")
 
 @pytest.fixture
 def impatient(monkeypatch):
-    """Those in flight are given but a moment when a broadcast is ended."""
+    """Messages in flight get only a short time when a broadcast is stopped."""
     for name in ("_GRACE", "_GRACE_OF_KILL"):
         monkeypatch.setattr(f"airflow_provider_itnio.operators._broadcast_run.{name}", 0.1)
 
 
-# --- execution_timeout ------------------------------------------------------------------------------------
+# --- execution_timeout ----------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def over_at(traffic):
-    """Set a limit of time that is over when so many requests have come."""
+    """Set an execution_timeout that is over when this many requests have arrived."""
 
     @contextmanager
     def limited(requests):
@@ -58,7 +58,9 @@ def over_at(traffic):
     return limited
 
 
-def test_a_time_that_runs_out_ends_it_in_good_order_and_a_retry_goes_on(delivery, store, sandbox, over_at):
+def test_execution_timeout_stops_a_broadcast_in_order_and_a_retry_continues(
+    delivery, store, sandbox, over_at
+):
     people = numbers(24)
     sandbox.fail_next(24, delay=0.05)
     run = broadcast_run(people, max_in_flight=2, delivery=delivery, store=store)
@@ -79,8 +81,8 @@ def test_a_time_that_runs_out_ends_it_in_good_order_and_a_retry_goes_on(delivery
     assert times_sent(sandbox) == dict.fromkeys(people, 1)
 
 
-def test_those_in_flight_are_given_time_for_their_answers(store, sandbox, over_at):
-    """Nothing is left to do then, so the task succeeds."""
+def test_after_execution_timeout_answers_of_messages_in_flight_are_awaited(store, sandbox, over_at):
+    """Nothing else is left to do, so the task succeeds."""
     sandbox.fail_next(delay=0.6)
     run = broadcast_run(numbers(1), store=store)
     with over_at(1):
@@ -88,7 +90,7 @@ def test_those_in_flight_are_given_time_for_their_answers(store, sandbox, over_a
 
 
 @pytest.mark.usefixtures("impatient")
-def test_those_that_get_none_in_that_time_are_unknown(delivery, store, sandbox, over_at):
+def test_messages_without_an_answer_in_that_time_are_unknown(delivery, store, sandbox, over_at):
     people = numbers(3)
     sandbox.fail_next(recipient=people[2], delay=30)
     run = broadcast_run(people, max_in_flight=1, delivery=delivery, store=store)
@@ -106,13 +108,13 @@ def test_those_that_get_none_in_that_time_are_unknown(delivery, store, sandbox, 
         assert len(sandbox.requests) == 3
 
 
-def test_those_that_wait_for_another_try_of_the_client_were_not_sent(
+def test_messages_that_wait_for_a_retry_of_the_client_are_not_sent(
     delivery, store, connect, sandbox, over_at
 ):
     connect(extra={"max_attempts": 4})
     people = numbers(3)
     sandbox.fail_next(recipient=people[0], http_status=429, headers={"Retry-After": "30"})
-    sandbox.fail_next(recipient=people[2], delay=0.3)  # so that the first has its answer by then
+    sandbox.fail_next(recipient=people[2], delay=0.3)  # so that the first answer arrives before it
     run = broadcast_run(people, max_in_flight=3, delivery=delivery, store=store)
     with pytest.raises(AirflowTaskTimeout), over_at(3):
         run.once()
@@ -121,7 +123,7 @@ def test_those_that_wait_for_another_try_of_the_client_were_not_sent(
     assert counts_of(run.once()) == {"accepted": 1, "accepted_earlier": 2}
 
 
-def test_those_that_wait_for_their_turn_were_not_attempted(delivery, store, sandbox, over_at):
+def test_messages_that_wait_for_the_rate_limit_are_not_attempted(delivery, store, sandbox, over_at):
     people = numbers(20)
     run = broadcast_run(people, messages_per_second=4, delivery=delivery, store=store)
     with pytest.raises(AirflowTaskTimeout), over_at(2):
@@ -134,7 +136,7 @@ def test_those_that_wait_for_their_turn_were_not_attempted(delivery, store, sand
     assert times_sent(sandbox) == dict.fromkeys(people, 1)
 
 
-def test_those_behind_another_to_the_same_number_were_not_attempted(delivery, store, sandbox, over_at):
+def test_messages_behind_another_to_the_same_number_are_not_attempted(delivery, store, sandbox, over_at):
     (number,) = numbers(1)
     entries = [{"phone": number, "n": n} for n in range(5)]
     sandbox.fail_next(5, delay=0.1)
@@ -147,7 +149,7 @@ def test_those_behind_another_to_the_same_number_were_not_attempted(delivery, st
     assert [message.text for message in sandbox.messages] == list("01234")
 
 
-def test_without_a_record_it_fails_for_good_once_anyone_was_messaged(sandbox, over_at):
+def test_without_a_record_execution_timeout_after_acceptances_fails_without_retries(sandbox, over_at):
     sandbox.fail_next(24, delay=0.05)
     run = broadcast_run(numbers(24), max_in_flight=2)
     with pytest.raises(AirflowFailException) as caught, over_at(5):
@@ -157,7 +159,7 @@ def test_without_a_record_it_fails_for_good_once_anyone_was_messaged(sandbox, ov
     assert set(counts_of(run.summary)) == {"accepted", "not_attempted"}
 
 
-def test_without_a_record_it_is_left_its_retries_while_nobody_was(sandbox, over_at):
+def test_without_a_record_execution_timeout_before_any_acceptance_leaves_retries(sandbox, over_at):
     sandbox.fail_next(2, http_status=429)
     run = broadcast_run(numbers(9), max_in_flight=1, messages_per_second=8)
     with pytest.raises(AirflowTaskTimeout), over_at(2):
@@ -165,11 +167,11 @@ def test_without_a_record_it_is_left_its_retries_while_nobody_was(sandbox, over_
     assert "accepted" not in counts_of(run.summary)
 
 
-# --- calls that block beyond it ---------------------------------------------------------------------------
+# --- calls that block after it --------------------------------------------------------------------------
 
 
 @for_each("what", ["outcomes", "intended"])
-def test_a_write_that_blocks_is_ended_and_a_retry_goes_on(what, delivery, store, sandbox):
+def test_a_blocking_write_is_ended_and_a_retry_continues(what, delivery, store, sandbox):
     if what == "intended" and delivery == "at_least_once":
         pytest.skip("nothing is intended then")
     people = numbers(30)
@@ -186,7 +188,7 @@ def test_a_write_that_blocks_is_ended_and_a_retry_goes_on(what, delivery, store,
     assert times_sent(sandbox) == dict.fromkeys(people, 1)
 
 
-def test_a_look_up_of_a_template_that_blocks_is_ended_and_a_retry_goes_on(delivery, store, sandbox):
+def test_a_blocking_call_in_a_template_is_ended_and_a_retry_continues(delivery, store, sandbox):
     people = numbers(12)
     context = {"look_up": lambda n: "x"}
     run = broadcast_run(
@@ -209,8 +211,8 @@ def test_a_look_up_of_a_template_that_blocks_is_ended_and_a_retry_goes_on(delive
     assert times_sent(sandbox) == dict.fromkeys(people, 1)
 
 
-def test_a_look_up_that_takes_every_exception_is_ended_too(store, sandbox):
-    """As Airflow's secrets backends do, of which the next one is asked then."""
+def test_a_blocking_call_that_catches_every_exception_is_ended_too(store, sandbox):
+    """Like Airflow's secrets backends: after an error the next one is tried."""
 
     def look_up():
         for _ in range(2):
@@ -231,7 +233,7 @@ def test_a_look_up_that_takes_every_exception_is_ended_too(store, sandbox):
 
 
 @pytest.mark.usefixtures("quick_writes")
-def test_a_store_that_blocks_each_time_names_whose_messages_are_not_on_record(delivery, store, sandbox):
+def test_a_store_that_always_blocks_fails_the_task_naming_unrecorded_messages(delivery, store, sandbox):
     people = numbers(20)
     run = broadcast_run(people, max_in_flight=1, delivery=delivery, checkpoint_every=6, store=store)
     with limit_set() as time_is_over:
@@ -243,8 +245,8 @@ def test_a_store_that_blocks_each_time_names_whose_messages_are_not_on_record(de
     assert counts_of(run.summary)["accepted"] == len(sandbox.messages) < 20
 
 
-def test_a_write_that_blocks_once_all_was_done_fails_nothing(store, sandbox):
-    """All were accepted and are on record: a task that failed for that would say what is not so."""
+def test_a_blocking_write_after_the_last_message_does_not_fail_the_task(store, sandbox):
+    """All messages were accepted and are recorded, so the task must not fail."""
     run = broadcast_run(numbers(3), store=store)
     with limit_set() as time_is_over:
         block = Blocking(time_is_over)
@@ -254,7 +256,7 @@ def test_a_write_that_blocks_once_all_was_done_fails_nothing(store, sandbox):
     assert counts_of(run.once()) == {"accepted_earlier": 3}
 
 
-def test_a_summary_that_can_not_be_pushed_in_time_hides_no_failure(sandbox, store, monkeypatch):
+def test_a_blocking_push_of_the_summary_does_not_hide_the_failure(sandbox, store, monkeypatch):
     sandbox.fail_next(status=-114)
     run = broadcast_run(numbers(1), store=store)
     context = run.begin()
@@ -266,7 +268,7 @@ def test_a_summary_that_can_not_be_pushed_in_time_hides_no_failure(sandbox, stor
     assert block.was_ended
 
 
-def test_airflows_own_handler_is_put_back():
+def test_airflows_signal_handler_is_restored():
     run = broadcast_run([])
     with timeout(30):
         before = signal.getsignal(signal.SIGALRM)
@@ -275,7 +277,7 @@ def test_airflows_own_handler_is_put_back():
         assert signal.getsignal(signal.SIGALRM) == before
 
 
-def test_airflows_own_handler_is_put_back_when_it_fails(store, sandbox):
+def test_airflows_signal_handler_is_restored_after_a_failure(store, sandbox):
     sandbox.fail_next(status=-1)
     run = broadcast_run(numbers(3), store=store)
     with timeout(30):
@@ -285,14 +287,14 @@ def test_airflows_own_handler_is_put_back_when_it_fails(store, sandbox):
         assert signal.getsignal(signal.SIGALRM) == before
 
 
-def test_a_task_without_a_timeout_sets_no_handler(sandbox):
+def test_a_task_without_execution_timeout_sets_no_signal_handler(sandbox):
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     broadcast_run(numbers(2)).once()
     assert signal.getsignal(signal.SIGALRM) == signal.SIG_DFL
 
 
 @pytest.mark.skipif(AIRFLOW_2, reason="Airflow 2 executes no operator in another thread")
-def test_it_runs_in_a_thread_that_is_not_the_main_one(sandbox):
+def test_a_broadcast_runs_in_a_thread_other_than_the_main_one(sandbox):
     done = []
     run = broadcast_run(numbers(3))
     with timeout(30):
@@ -302,12 +304,12 @@ def test_it_runs_in_a_thread_that_is_not_the_main_one(sandbox):
     assert counts_of(done[0]) == {"accepted": 3}
 
 
-# --- from outside -----------------------------------------------------------------------------------------
+# --- from outside ---------------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def ended_from_outside(traffic):
-    """Let the task get SIGTERM at a request, which Airflow answers by calling ``on_kill``."""
+    """Send SIGTERM at a request; Airflow handles it by calling ``on_kill``."""
     before = signal.getsignal(signal.SIGTERM)
 
     def end(run, at_request):
@@ -323,9 +325,7 @@ def ended_from_outside(traffic):
     signal.signal(signal.SIGTERM, before)
 
 
-def test_an_end_from_outside_takes_no_new_ones_and_a_retry_goes_on(
-    delivery, store, sandbox, ended_from_outside
-):
+def test_sigterm_stops_a_broadcast_and_a_retry_continues(delivery, store, sandbox, ended_from_outside):
     people = numbers(40)
     sandbox.fail_next(40, delay=0.02)
     run = broadcast_run(people, max_in_flight=4, delivery=delivery, checkpoint_every=10, store=store)
@@ -344,7 +344,7 @@ def test_an_end_from_outside_takes_no_new_ones_and_a_retry_goes_on(
 
 
 @pytest.mark.usefixtures("impatient")
-def test_an_end_from_outside_waits_but_so_long_for_answers(delivery, store, sandbox, ended_from_outside):
+def test_sigterm_waits_only_a_limited_time_for_answers(delivery, store, sandbox, ended_from_outside):
     people = numbers(4)
     sandbox.fail_next(recipient=people[3], delay=5)
     run = broadcast_run(people, max_in_flight=1, delivery=delivery, store=store)
@@ -357,14 +357,14 @@ def test_an_end_from_outside_waits_but_so_long_for_answers(delivery, store, sand
     assert "the task was ended from outside" in run.summary["failures"][0]["reason"]
 
 
-def test_without_a_record_an_end_from_outside_fails_for_good(sandbox, ended_from_outside):
+def test_without_a_record_sigterm_after_acceptances_fails_without_retries(sandbox, ended_from_outside):
     run = broadcast_run(numbers(40), max_in_flight=4)
     sandbox.fail_next(40, delay=0.02)
     ended_from_outside(run, at_request=10)
     assert "without a delivery record" in str(fails_at_once(run))
 
 
-def test_an_operator_that_has_run_can_be_ended_too(sandbox):
+def test_on_kill_after_the_broadcast_has_ended_does_nothing(sandbox):
     run = broadcast_run(numbers(2), store=TaskStateStore())
     run.once()
     run.operator.on_kill()

@@ -30,12 +30,10 @@ FAILURES = {
 
 @for_each("failure", FAILURES.values())
 @pytest.mark.usefixtures("quick_writes")
-def test_a_failing_write_after_acceptances_stops_and_fails_for_good_naming_them(
-    failure, store, sandbox, logged
-):
+def test_a_failing_write_after_acceptances_fails_without_retries_naming_them(failure, store, sandbox, logged):
     people = numbers(60)
     run = broadcast_run(people, max_in_flight=1, checkpoint_every=10, store=store)
-    store.fail(failure(), after=2)  # the head and one batch of 9 are taken
+    store.fail(failure(), after=2)  # the head and one batch of 9 are written
     error = fails_at_once(run)
     assert len(sandbox.messages) == 18
     assert "9 messages were accepted but not recorded, so a retry would send them again" in str(error)
@@ -47,7 +45,7 @@ def test_a_failing_write_after_acceptances_stops_and_fails_for_good_naming_them(
 
 
 @pytest.mark.usefixtures("quick_writes")
-def test_of_many_that_are_unrecorded_fifty_are_named(store, sandbox):
+def test_at_most_fifty_unrecorded_messages_are_named(store, sandbox):
     store.fail(OSError("Broken pipe"), after=1)
     error = fails_at_once(broadcast_run(numbers(60), max_in_flight=1, store=store))
     assert "60 messages were accepted but not recorded" in str(error)
@@ -55,7 +53,7 @@ def test_of_many_that_are_unrecorded_fifty_are_named(store, sandbox):
 
 
 @pytest.mark.usefixtures("quick_writes")
-def test_a_failing_write_of_an_intent_lets_nobody_of_it_leave(store, sandbox):
+def test_after_a_failing_write_of_an_intent_none_of_its_messages_is_sent(store, sandbox):
     people = numbers(60)
     run = broadcast_run(people, max_in_flight=1, checkpoint_every=10, delivery="at_most_once", store=store)
 
@@ -72,7 +70,7 @@ def test_a_failing_write_of_an_intent_lets_nobody_of_it_leave(store, sandbox):
 
 
 @pytest.mark.usefixtures("quick_writes")
-def test_a_write_that_works_when_tried_again_stops_nothing(delivery, store, sandbox):
+def test_a_write_that_succeeds_when_tried_again_does_not_stop_the_broadcast(delivery, store, sandbox):
     tries = Counter()
 
     def failing_at_first(key, value):
@@ -86,7 +84,7 @@ def test_a_write_that_works_when_tried_again_stops_nothing(delivery, store, sand
 
 
 @pytest.mark.usefixtures("quick_writes")
-def test_what_could_be_recorded_at_the_end_leaves_the_retries(store, sandbox):
+def test_outcomes_recorded_by_the_last_write_leave_the_retries(store, sandbox):
     run = broadcast_run(numbers(60), max_in_flight=1, checkpoint_every=10, store=store)
     store.fail(OSError("Broken pipe"), 3, after=2)
     may_be_tried_again(run, ItnioError)
@@ -94,14 +92,14 @@ def test_what_could_be_recorded_at_the_end_leaves_the_retries(store, sandbox):
     assert counts_of(run.once()) == {"accepted": 42, "accepted_earlier": 18}
 
 
-def test_a_head_that_is_not_taken_lets_nothing_leave(delivery, store, sandbox):
+def test_if_the_records_head_cannot_be_written_nothing_is_sent(delivery, store, sandbox):
     store.fail(OSError("Broken pipe"))
     may_be_tried_again(broadcast_run(numbers(3), delivery=delivery, store=store), RecordError)
     assert sandbox.requests == []
 
 
 @for_each("fault", [{"http_status": 429}, {"drop": "after_accepting"}, {"status": -18}])
-def test_without_a_record_a_broadcast_that_messaged_anyone_fails_for_good(fault, delivery, sandbox):
+def test_without_a_record_a_failure_after_acceptances_leaves_no_retries(fault, delivery, sandbox):
     sandbox.fail_next(**fault)
     run = broadcast_run(numbers(3), delivery=delivery)
     error = fails_at_once(run)
@@ -110,19 +108,19 @@ def test_without_a_record_a_broadcast_that_messaged_anyone_fails_for_good(fault,
         assert "Not retried: without a delivery record, a retry would message people again" in str(error)
 
 
-def test_without_a_record_a_broadcast_that_messaged_nobody_is_left_its_retries(sandbox):
+def test_without_a_record_a_failure_before_any_acceptance_leaves_the_retries(sandbox):
     sandbox.fail_next(3, http_status=429)
     run = broadcast_run(numbers(3))
     may_be_tried_again(run, ItnioError)
     assert counts_of(run.once()) == {"accepted": 3}
 
 
-def test_without_a_record_a_refused_one_names_no_record(sandbox):
+def test_without_a_record_the_error_of_a_refusal_does_not_mention_the_record(sandbox):
     sandbox.fail_next(status=-114)
     assert "delivery record" not in str(fails_at_once(broadcast_run(numbers(3))))
 
 
-def test_an_operator_inside_of_another_task_has_no_record_either(store, sandbox):
+def test_a_broadcast_inside_another_task_has_no_record(store, sandbox):
     sandbox.fail_next(http_status=429)
     run = broadcast_run(numbers(3), store=store)
     run.task_id = "other"

@@ -1,4 +1,4 @@
-"""A broadcast with a fallback: the sandbox pushes to a receiver that runs."""
+"""A broadcast with a fallback: the sandbox pushes to a running receiver."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def person(name):
 
 @pytest.fixture
 def closed():
-    """A number whose window is closed, also in the receiver."""
+    """A number whose window is closed, in the receiver too."""
     return person("Clo")
 
 
@@ -93,7 +93,7 @@ def names_in(sandbox):
 
 
 @pytest.mark.parametrize("word", ["accepted", "delivered"])
-def test_each_gets_what_reaches_them(word, store, sandbox, closed, opened):
+def test_the_text_goes_to_open_windows_and_the_template_to_closed_ones(word, store, sandbox, closed, opened):
     run = falling_back([closed, opened], store, wait_for=word, keep_receipts=True)
     summary = run.once()
     assert sent(sandbox) == {closed["phone"]: ["template"], opened["phone"]: ["text"]}
@@ -122,14 +122,14 @@ def test_a_text_that_failed_for_the_window_is_followed_by_the_template(
     assert {one["recipient"]: one["message_id"] for one in summary["receipts"]} == last
     assert "131047, the recipient has not written in the last 24 hours" in caplog.text
     assert "The fallback is sent instead" in caplog.text
-    # A retry, whose worker was lost behind the last message: nothing is sent again.
+    # A retry after the worker was lost behind the last message sends nothing again.
     again = run.once()
     assert counts_of(again)["accepted_earlier"] == again["delivered"] + again["read"] == 3
     assert again["fallbacks"] == 2
     assert len(sandbox.messages) == 4
 
 
-def test_each_of_a_persons_messages_falls_back_by_itself(store, sandbox, misjudged):
+def test_each_message_to_the_same_recipient_falls_back_separately(store, sandbox, misjudged):
     entries = [{**misjudged, "name": name} for name in ("a", "b", "c")]
     summary = falling_back(entries, store, wait_for="delivered").once()
     assert counts_of(summary)["fallbacks"] == 3
@@ -138,7 +138,7 @@ def test_each_of_a_persons_messages_falls_back_by_itself(store, sandbox, misjudg
 
 
 @for_each("make", OF_MANY.values())
-def test_a_fallback_that_is_the_same_for_everyone(make, sandbox, closed):
+def test_a_fallback_may_be_the_same_for_all_recipients(make, sandbox, closed):
     def made():
         one = make(fallback={"template": template_message("x", "en", body=["{{ params.get('n', 7) }}"])})
         one.recipients = [closed["phone"]]
@@ -149,11 +149,13 @@ def test_a_fallback_that_is_the_same_for_everyone(make, sandbox, closed):
 
 
 class WorkerIsKilled(BaseException):
-    """What no code of the task sees."""
+    """An exception that no code of the task catches."""
 
 
 @for_each("delivery", ["at_least_once", "at_most_once"])
-def test_a_worker_lost_before_it_knew_of_the_failure(delivery, store, sandbox, misjudged, monkeypatch):
+def test_a_worker_lost_before_the_failure_is_known_sends_the_fallback_in_a_retry(
+    delivery, store, sandbox, misjudged, monkeypatch
+):
     run = falling_back([misjudged], store, wait_for="delivered", delivery=delivery)
 
     def killed(*_, **__):
@@ -170,8 +172,10 @@ def test_a_worker_lost_before_it_knew_of_the_failure(delivery, store, sandbox, m
 
 @for_each("delivery", ["at_least_once", "at_most_once"])
 @for_each("fault", [{"http_status": 429}, {"drop": "after_accepting"}])
-def test_a_fallback_that_did_not_get_through(delivery, fault, store, sandbox, misjudged, connect, receiver):
-    """The text is never sent again for it."""
+def test_a_fallback_not_sent_or_unknown_is_sent_by_a_retry_without_its_text(
+    delivery, fault, store, sandbox, misjudged, connect, receiver
+):
+    """The text is never sent again."""
     connect(extra=receiver.extra | {"max_attempts": 1})
     sandbox.fail_next(1, delay=0.001)
     sandbox.fail_next(1, **fault)
@@ -189,9 +193,7 @@ def test_a_fallback_that_did_not_get_through(delivery, fault, store, sandbox, mi
 
 
 @for_each("fault", [{"http_status": 429}, {"drop": "after_accepting"}])
-def test_without_a_record_no_text_is_sent_again_for_its_fallback(
-    fault, sandbox, misjudged, connect, receiver
-):
+def test_without_a_record_a_failed_fallback_leaves_no_retries(fault, sandbox, misjudged, connect, receiver):
     connect(extra=receiver.extra | {"max_attempts": 1})
     sandbox.fail_next(1, delay=0.001)
     sandbox.fail_next(1, **fault)
@@ -202,7 +204,7 @@ def test_without_a_record_no_text_is_sent_again_for_its_fallback(
 
 @pytest.fixture
 def before_fallbacks(monkeypatch):
-    """Let something happen once texts have failed, before their fallbacks leave."""
+    """Call a function after texts have failed, before their fallbacks are sent."""
     real = AcceptedMessages._fall_back
 
     def patch(happens):
@@ -215,7 +217,7 @@ def before_fallbacks(monkeypatch):
     return patch
 
 
-def test_without_a_record_no_retry_where_a_stop_left_a_fallback(sandbox, misjudged, before_fallbacks):
+def test_without_a_record_a_stop_before_the_fallback_leaves_no_retries(sandbox, misjudged, before_fallbacks):
     run = falling_back([misjudged], wait_for="delivered")
     before_fallbacks(lambda _: run.operator.on_kill())
     assert "without a delivery record, a retry would message people again" in str(fails_at_once(run))
@@ -223,17 +225,17 @@ def test_without_a_record_no_retry_where_a_stop_left_a_fallback(sandbox, misjudg
 
 
 @pytest.mark.usefixtures("quick_writes")
-def test_a_text_and_its_fallback_that_are_not_on_record_count_once(store, misjudged, before_fallbacks):
+def test_an_unrecorded_text_and_its_fallback_count_once(store, misjudged, before_fallbacks):
     run = falling_back([misjudged], store, wait_for="delivered")
-    store.fail(OSError("away"), after=1)  # the record's head alone
+    store.fail(OSError("away"), after=1)  # only the record's head is written
     with pytest.raises(AirflowFailException, match="RecordError: 1 messages were accepted but not recorded"):
         run.once()
 
 
-def test_a_fallback_that_is_unknown_is_no_reason_to_send_the_text_again(
+def test_after_an_unknown_fallback_a_clear_does_not_send_the_text_again(
     store, sandbox, misjudged, monkeypatch
 ):
-    """The worker is lost before the fallback's answer, and a person clears the task."""
+    """The worker is lost before the fallback's answer, and a user clears the task."""
     run = falling_back([misjudged], store, wait_for="delivered", delivery="at_most_once")
     real = Broadcast._send
 
@@ -253,8 +255,8 @@ def test_a_fallback_that_is_unknown_is_no_reason_to_send_the_text_again(
     assert sent(sandbox) == {misjudged["phone"]: ["text", "template"]}
 
 
-def test_few_fallbacks_are_made_ahead(sandbox, receiver, monkeypatch, before_fallbacks):
-    """Many texts may fail at once; their fallbacks are made as they can leave."""
+def test_few_fallbacks_are_rendered_ahead(sandbox, receiver, monkeypatch, before_fallbacks):
+    """Many texts may fail at once; their fallbacks are rendered only as they can be sent."""
     monkeypatch.setattr(after_acceptance, "_FALLBACKS", 2)
     monkeypatch.setattr(status_watch, "MOST_IDS", 2)
     people = [person(str(n)) for n in range(9)]
@@ -262,13 +264,15 @@ def test_few_fallbacks_are_made_ahead(sandbox, receiver, monkeypatch, before_fal
         wrote_now(receiver, one)
     waiting = []
     before_fallbacks(lambda messages: waiting.append(len(messages.fallbacks)))
-    monkeypatch.setattr(status_watch.StatusWatch, "watch", lambda self: asyncio.sleep(600))  # all at once
+    monkeypatch.setattr(
+        status_watch.StatusWatch, "watch", lambda self: asyncio.sleep(600)
+    )  # all texts fail at once
     assert counts_of(falling_back(people, wait_for="delivered").once())["fallbacks"] == 9
     assert max(waiting) <= 3
 
 
 def test_a_fallback_that_fails_too_is_final(store, sandbox, misjudged, receiver):
-    """The template fails for another reason; the window can't be one."""
+    """A template's failure can't be due to the window, whatever its code."""
     number = "99960000047"  # 131047 for each message, whatever its type
     event = text_push(f"from-{number}-{time.time_ns()}", "hi", phone=number, at=int(time.time()))
     receiver.push(event)
@@ -277,12 +281,12 @@ def test_a_fallback_that_fails_too_is_final(store, sandbox, misjudged, receiver)
     assert counts_of(run.summary) == {"accepted": 1, "not_delivered": 1, "fallbacks": 1}
     fails_at_once(run)
     assert sent(sandbox) == {number: ["text", "template"]}
-    run.clear()  # begins anew
+    run.clear()  # starts again
     fails_at_once(run)
     assert sent(sandbox) == {number: ["text", "template", "text", "template"]}
 
 
-def test_another_failure_is_no_reason_for_it(store, sandbox, receiver):
+def test_a_failure_for_another_reason_sends_no_fallback(store, sandbox, receiver):
     number = "99960000026"  # 131026
     event = text_push(f"from-{number}-{time.time_ns()}", "hi", phone=number, at=int(time.time()))
     receiver.push(event)
@@ -290,15 +294,15 @@ def test_another_failure_is_no_reason_for_it(store, sandbox, receiver):
     assert sent(sandbox) == {number: ["text"]}
 
 
-def test_a_message_that_is_a_template_goes_out_itself(sandbox, closed):
+def test_a_message_that_is_a_template_is_sent_in_place_of_the_fallback(sandbox, closed):
     own = {"template": template_message("own", "en")}
     run = falling_back([closed], text=None, message=own)
     assert counts_of(run.once()) == {"accepted": 1}
     assert [one.body["template"]["name"] for one in sandbox.messages] == ["own"]
 
 
-def test_a_fallback_that_can_not_be_filled_in_is_that_persons_failure(store, sandbox, closed, opened):
-    """So it is before sending, and so it is once the text has failed; the others get theirs."""
+def test_a_fallback_that_cannot_be_rendered_fails_only_its_recipient(store, sandbox, closed, opened):
+    """The other recipients get their messages."""
     nameless = [{"phone": closed["phone"]}, {"phone": opened["phone"]}]
     run = falling_back(nameless, store, text="Hi")
     error = fails_at_once(run)
@@ -307,7 +311,7 @@ def test_a_fallback_that_can_not_be_filled_in_is_that_persons_failure(store, san
     assert sent(sandbox) == {opened["phone"]: ["text"]}
 
 
-def test_neither_can_that_of_a_text_that_has_failed(store, sandbox, misjudged):
+def test_a_fallback_that_cannot_be_rendered_after_a_failed_text_is_not_delivered(store, sandbox, misjudged):
     run = falling_back([{"phone": misjudged["phone"]}], store, text="Hi", wait_for="delivered")
     error = fails_at_once(run)
     assert "131047, and the fallback can't be sent: fallback.template" in str(error)
@@ -315,7 +319,7 @@ def test_neither_can_that_of_a_text_that_has_failed(store, sandbox, misjudged):
 
 
 @for_each("in_flight", [1, 3])
-def test_no_more_are_in_flight_than_may_be(in_flight, sandbox, traffic):
+def test_with_a_fallback_at_most_max_in_flight_messages_are_in_flight(in_flight, sandbox, traffic):
     people = [person(str(n)) for n in range(20)]
     sandbox.fail_next(20, delay=0.02)
     falling_back(people, max_in_flight=in_flight).once()
@@ -323,7 +327,7 @@ def test_no_more_are_in_flight_than_may_be(in_flight, sandbox, traffic):
     assert set(times_sent(sandbox).values()) == {1}
 
 
-def test_a_receiver_that_is_away_holds_no_message_up(sandbox, connect, closed_port, caplog):
+def test_with_an_unreachable_receiver_the_texts_are_sent(sandbox, connect, closed_port, caplog):
     connect(extra={"receiver_url": f"http://127.0.0.1:{closed_port}", "receiver_token": READ_TOKEN})
     people = [person(str(n)) for n in range(60)]
     assert counts_of(falling_back(people).once()) == {"accepted": 60}
@@ -331,8 +335,8 @@ def test_a_receiver_that_is_away_holds_no_message_up(sandbox, connect, closed_po
     assert caplog.text.count("The messages themselves are sent, not the fallback") == 1
 
 
-def test_a_receiver_that_does_not_answer_holds_messages_up_once(sandbox, connect, caplog, monkeypatch):
-    """Each is asked about for some time at most, and then the others go out without asking."""
+def test_a_receiver_that_does_not_answer_delays_messages_once(sandbox, connect, caplog, monkeypatch):
+    """The receiver is called for a limited time, then the other messages are sent without calling it."""
     monkeypatch.setattr("airflow_provider_itnio.broadcast.fallbacks._SECONDS", 0.2)
     with socket.create_server(("127.0.0.1", 0), backlog=100) as deaf:
         url = f"http://127.0.0.1:{deaf.getsockname()[1]}"
@@ -342,20 +346,20 @@ def test_a_receiver_that_does_not_answer_holds_messages_up_once(sandbox, connect
     assert caplog.text.count("The messages themselves are sent, not the fallback") == 1
 
 
-def test_without_a_receiver_nothing_is_sent(sandbox, connect, receiver, closed):
+def test_without_a_receiver_in_the_connection_nothing_is_sent(sandbox, connect, receiver, closed):
     connect(extra=receiver.extra | {"receiver_url": None})
     assert "receiver_url: is missing" in str(fails_at_once(falling_back([closed])))
     assert not sandbox.requests
 
 
 @for_each("returned", [None, {"text": "x"}, "text"])
-def test_a_function_that_gives_no_template_fails_that_persons_message(returned, sandbox, closed):
+def test_a_fallback_function_that_returns_no_template_fails_the_recipients_message(returned, sandbox, closed):
     run = falling_back([closed], fallback=lambda context, jinja_env: returned)
     assert "fallback: must be" in str(fails_at_once(run))
     assert not sandbox.messages
 
 
-def test_the_output_of_a_task_is_refused_with_a_hint():
+def test_an_upstream_output_as_the_fallback_is_refused_with_a_hint():
     with DAG("report", schedule=None):
 
         @task
@@ -369,8 +373,8 @@ def test_the_output_of_a_task_is_refused_with_a_hint():
 
 
 @pytest.mark.parametrize(("fallback", "told"), WRONG)
-def test_from_upstream_it_fails_the_task_before_anything_is_sent(fallback, told, sandbox, opened):
-    """As where a mapped broadcast is given it."""
+def test_an_invalid_fallback_at_run_time_fails_the_task_before_sending(fallback, told, sandbox, opened):
+    """As in a mapped broadcast."""
 
     def made():
         one = falling_back([opened]).make()

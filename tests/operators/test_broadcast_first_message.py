@@ -16,13 +16,13 @@ PEOPLE = [
 
 
 def first_messages(logged):
-    """What the log says of first messages; what goes through logging may be printed too."""
+    """The first messages shown in the log; a log line may be printed too."""
     mark = "The first message, to "
     return list(dict.fromkeys(line.partition(mark)[2] for line in logged().splitlines() if mark in line))
 
 
 @pytest.mark.usefixtures("connection")
-def test_it_is_shown_as_rendered(logged, sandbox):
+def test_the_first_message_is_logged_as_rendered(logged, sandbox):
     broadcast_run(PEOPLE, text="Dear {{ recipient.name }},\nyour report").once()
     (shown,) = first_messages(logged)
     assert shown.startswith('86…57: text {"body": "Dear Li,\\nyour report"}')
@@ -30,7 +30,7 @@ def test_it_is_shown_as_rendered(logged, sandbox):
 
 
 @pytest.mark.usefixtures("connection")
-def test_it_is_shown_before_it_is_sent(logged, sandbox, hasty):
+def test_the_first_message_is_logged_before_it_is_sent(logged, sandbox, hasty):
     sandbox.fail_next(5, drop="before_accepting")
     with pytest.raises(Exception, match="unknown"):
         broadcast_run(PEOPLE, text="{{ recipient.name }}").once()
@@ -38,7 +38,7 @@ def test_it_is_shown_before_it_is_sent(logged, sandbox, hasty):
 
 
 @pytest.mark.usefixtures("connection")
-def test_one_that_can_not_be_rendered_is_not_the_first(logged):
+def test_a_message_that_cannot_be_rendered_is_not_logged_as_the_first(logged):
     people = [{"phone": LI}, {"phone": ANA, "name": "Ana"}]
     broadcast_run(people, text="Dear {{ recipient.name }}", if_some_fail="warn").once()
     (shown,) = first_messages(logged)
@@ -57,7 +57,7 @@ def test_one_that_can_not_be_rendered_is_not_the_first(logged):
         {"text": "x" * 990 + " 8614718004557 https://a.example/r.pdf?sig=topsecret"},
     ],
 )
-def test_it_shows_no_whole_number_and_no_query_of_a_link(fields, logged):
+def test_the_logged_message_shows_no_whole_number_and_no_query_of_a_link(fields, logged):
     broadcast_run(PEOPLE, text=fields.pop("text", None), **fields).once()
     (shown,) = first_messages(logged)
     assert "topsecret" not in shown
@@ -67,7 +67,7 @@ def test_it_shows_no_whole_number_and_no_query_of_a_link(fields, logged):
 
 
 @pytest.mark.usefixtures("connection")
-def test_a_long_one_is_cut(logged):
+def test_a_long_first_message_is_truncated_in_the_log(logged):
     broadcast_run([LI], text="x" * 4096).once()
     (shown,) = first_messages(logged)
     assert "x" * 900 in shown
@@ -75,7 +75,7 @@ def test_a_long_one_is_cut(logged):
 
 
 @pytest.mark.usefixtures("connection")
-def test_each_try_shows_the_first_it_sends(logged, sandbox, hasty):
+def test_each_try_logs_the_first_message_it_sends(logged, sandbox, hasty):
     run = broadcast_run(PEOPLE, store=TaskStateStore(), text="{{ recipient.name }}", max_in_flight=1)
     sandbox.fail_next(recipient=ANA, http_status=429)
     with pytest.raises(Exception, match="not sent"):
@@ -85,9 +85,9 @@ def test_each_try_shows_the_first_it_sends(logged, sandbox, hasty):
 
 
 @pytest.mark.usefixtures("connection")
-def test_the_log_names_the_sandboxes_page_once(logged, sandbox):
+def test_the_log_links_to_the_sandboxs_page_once(logged, sandbox):
     broadcast_run(PEOPLE, text="hello").once()
-    # What goes through logging may be printed too.
+    # A log line may be printed too.
     lines = [line for line in logged().splitlines() if "The sandbox shows" in line]
     assert all(f"The sandbox shows the messages at {sandbox.url}/" in line for line in lines)
     assert 1 <= len(lines) <= 2

@@ -1,4 +1,4 @@
-"""A broadcast whose record, responses or end come at a bad moment."""
+"""A broadcast whose record, answers or stop come at a bad moment."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ def store():
 
 
 def recorded(store):
-    """Give the numbers whose outcome is on record."""
+    """Return the numbers whose outcome is recorded."""
     entries = [json.loads(text) for text in store.kept.values()]
     return [row[0] for entry in entries for row in entry.get("outcomes", ())]
 
 
-def test_what_is_known_is_on_record_before_the_last_answers_are_waited_for(store, sandbox, monkeypatch):
+def test_known_outcomes_are_recorded_before_the_last_answers_are_awaited(store, sandbox, monkeypatch):
     """Airflow kills the process a few seconds after SIGTERM."""
     *people, slow = numbers(21)
     sandbox.fail_next(recipient=slow, delay=1.5)
@@ -60,7 +60,7 @@ def test_what_is_known_is_on_record_before_the_last_answers_are_waited_for(store
     assert sorted(recorded(store)) == [*people, slow]
 
 
-def test_a_store_that_is_gone_is_not_asked_again_for_each_answer(store, sandbox, monkeypatch):
+def test_an_unreachable_store_is_not_tried_again_for_each_answer(store, sandbox, monkeypatch):
     monkeypatch.setattr(state_store, "_BETWEEN_WRITES", 0)
     sandbox.fail_next(60, delay=0.2)
     store.fail(OSError("Broken pipe"), after=1)
@@ -68,7 +68,7 @@ def test_a_store_that_is_gone_is_not_asked_again_for_each_answer(store, sandbox,
     assert store.tried <= 1 + 2 * 3  # the head, the first batch, and once more at the end
 
 
-def test_a_task_that_was_ended_before_it_sent_sends_nothing(store, sandbox):
+def test_a_task_killed_before_it_sends_sends_nothing(store, sandbox):
     run = broadcast_run(numbers(2), store=store)
     context = run.begin()
     run.operator.on_kill()
@@ -77,8 +77,8 @@ def test_a_task_that_was_ended_before_it_sent_sends_nothing(store, sandbox):
     assert sandbox.requests == []
 
 
-def test_messages_that_wait_for_another_to_their_number_are_within_a_batch(store, sandbox):
-    """With ``at_most_once``, what is intended when a worker is lost is never sent again by itself."""
+def test_the_intents_of_messages_waiting_for_their_number_are_at_most_a_batch(store, sandbox):
+    """With ``at_most_once`` a message whose intent is recorded when the worker is lost is never retried."""
     number = numbers(1)[0]
     sandbox.fail_next(1, delay=0.5)
     run = broadcast_run(
@@ -102,7 +102,7 @@ def test_messages_that_wait_for_another_to_their_number_are_within_a_batch(store
 
 
 @for_each("delivery", ["at_least_once", "at_most_once"])
-def test_many_without_an_answer_one_behind_the_other_stop_it(delivery, store, sandbox, monkeypatch):
+def test_many_unknown_outcomes_in_a_row_stop_a_broadcast(delivery, store, sandbox, monkeypatch):
     monkeypatch.setattr("airflow_provider_itnio.broadcast.engine._UNANSWERED_IN_A_ROW", 20)
     sandbox.fail_next(1000, http_status=502)
     run = broadcast_run(numbers(100), store=store, delivery=delivery, max_in_flight=10)
@@ -118,16 +118,16 @@ def test_many_without_an_answer_one_behind_the_other_stop_it(delivery, store, sa
         assert counts_of(run.summary) == {"accepted": 100 - before, "unknown": before}
 
 
-def test_a_message_that_is_tried_again_takes_its_turn_like_any_other(sandbox):
+def test_retries_of_the_client_count_towards_the_rate_limit(sandbox):
     sandbox.fail_next(20, http_status=429, headers={"Retry-After": "1"})
     broadcast_run(numbers(40), messages_per_second=40, max_in_flight=40).once()
     moments = sorted(request.at.timestamp() for request in sandbox.requests)
     assert len(moments) == 60
     most = max(sum(moment <= other < moment + 0.5 for other in moments) for moment in moments)
-    assert most <= 20 + 10  # a busy machine sends late what was held up; out of turn all 20 would come on top
+    assert most <= 20 + 10  # 10 for a busy machine; retries outside the rate limit would add all 20
 
 
-def test_a_stop_does_not_wait_for_those_that_wait_for_their_next_try(store, sandbox):
+def test_a_stop_does_not_wait_for_messages_waiting_for_a_retry_of_the_client(store, sandbox):
     people = numbers(10)
     sandbox.fail_next(recipient=people[0], http_status=429, headers={"Retry-After": "600"})
     sandbox.fail_next(recipient=people[5], status=-68)
@@ -140,7 +140,7 @@ def test_a_stop_does_not_wait_for_those_that_wait_for_their_next_try(store, sand
     assert sorted(message.recipient for message in sandbox.messages) == people
 
 
-def test_a_recipient_who_is_one_again_after_the_task_had_finished_with_another(store, sandbox):
+def test_an_earlier_recipient_is_sent_to_again_after_a_success_with_another(store, sandbox):
     from airflow_provider_itnio.operators.whatsapp import WhatsAppSendOperator
     from tests.task_runs import TaskRun
 

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("hasty")
 
 
 def moments(store, sandbox, traffic):
-    """Note at each request what a worker killed at that moment leaves: what it sent, and the record."""
+    """Store at each request what a worker killed at that moment leaves: its requests and the record."""
     noted = []
     traffic.on_arrival = lambda number: noted.append((len(traffic.order), dict(store.kept)))
     return noted
@@ -43,7 +43,7 @@ def test_at_least_once_a_lost_worker_repeats_at_most_a_batch(every, max_in_fligh
 
 
 @for_each("every", [1, 2, 10])
-def test_at_most_once_a_lost_worker_has_everyone_it_sent_to_on_record(every, store, sandbox, traffic):
+def test_at_most_once_every_message_sent_before_a_lost_worker_is_recorded(every, store, sandbox, traffic):
     noted = moments(store, sandbox, traffic)
     broadcast_run(
         numbers(30), max_in_flight=16, checkpoint_every=every, delivery="at_most_once", store=store
@@ -55,7 +55,7 @@ def test_at_most_once_a_lost_worker_has_everyone_it_sent_to_on_record(every, sto
 
 
 @for_each("seed", range(3))
-def test_the_retry_behind_a_lost_worker_goes_on(seed, delivery, sandbox, traffic):
+def test_a_retry_after_a_lost_worker_continues(seed, delivery, sandbox, traffic):
     chance = random.Random(f"{seed} {delivery}")
     people = numbers(40)
     every = chance.choice([4, 10, 25])
@@ -77,7 +77,7 @@ def test_the_retry_behind_a_lost_worker_goes_on(seed, delivery, sandbox, traffic
     if delivery == "at_most_once":
         assert max(in_all.values()) == 1
         assert summary["unknown"] + summary["accepted"] + summary["accepted_earlier"] == 40
-        # Those of the batch that was begun, and those in flight of the one before.
+        # The started batch, and the messages in flight of the previous one.
         assert summary["unknown"] <= every + every // 2
         assert set(people) - set(in_all) <= {people[failure["position"]] for failure in summary["failures"]}
     else:
@@ -86,12 +86,10 @@ def test_the_retry_behind_a_lost_worker_goes_on(seed, delivery, sandbox, traffic
 
 
 class WorkerLost(BaseException):
-    """Ends a task wherever it is, and is no ``Exception``."""
+    """Ends a task at any line; not a subclass of ``Exception``."""
 
 
-def test_an_end_that_is_no_error_of_the_task_leaves_what_is_known_on_record(
-    delivery, store, sandbox, monkeypatch
-):
+def test_known_outcomes_are_recorded_after_a_base_exception(delivery, store, sandbox, monkeypatch):
     people = numbers(40)
     send, calls = ItnioAsyncClient.send, []
 
@@ -105,7 +103,7 @@ def test_an_end_that_is_no_error_of_the_task_leaves_what_is_known_on_record(
     run = broadcast_run(people, max_in_flight=4, delivery=delivery, checkpoint_every=10, store=store)
     with pytest.raises(WorkerLost):
         run.once()
-    assert len(calls) <= 20 + 4  # nobody was taken any more
+    assert len(calls) <= 20 + 4  # no new messages were started
     monkeypatch.setattr(ItnioAsyncClient, "send", send)
     if delivery == "at_most_once":
         fails_at_once(run)
@@ -117,7 +115,7 @@ def test_an_end_that_is_no_error_of_the_task_leaves_what_is_known_on_record(
         assert sum(times_sent(sandbox).values()) - 40 <= 10
 
 
-def test_without_a_record_such_an_end_leaves_no_retries_once_anyone_was_messaged(sandbox, monkeypatch):
+def test_without_a_record_a_base_exception_after_acceptances_leaves_no_retries(sandbox, monkeypatch):
     send, calls = ItnioAsyncClient.send, []
 
     async def lost(self, *args, **kwargs):
@@ -131,7 +129,7 @@ def test_without_a_record_such_an_end_leaves_no_retries_once_anyone_was_messaged
     assert "WorkerLost: SIGTERM. Not retried: without a delivery record" in str(error)
 
 
-def test_without_a_record_such_an_end_leaves_them_while_nobody_was(sandbox, monkeypatch):
+def test_without_a_record_a_base_exception_before_any_message_leaves_the_retries(sandbox, monkeypatch):
     async def lost(self, *args, **kwargs):
         raise WorkerLost("SIGTERM")
 
@@ -140,7 +138,7 @@ def test_without_a_record_such_an_end_leaves_them_while_nobody_was(sandbox, monk
         broadcast_run(numbers(9), max_in_flight=1).once()
 
 
-def test_an_error_of_the_packages_own_waits_for_those_in_flight(store, sandbox, monkeypatch):
+def test_an_unexpected_error_waits_for_messages_in_flight(store, sandbox, monkeypatch):
     people = numbers(10)
     for number in people[:3]:
         sandbox.fail_next(recipient=number, delay=0.2)

@@ -24,7 +24,7 @@ LI_DIGITS, ANA_DIGITS = "8614718004557", "5511912345678"
 pytestmark = pytest.mark.usefixtures("hasty")
 
 
-# --- words of their own -----------------------------------------------------------------------------------
+# --- personal texts -------------------------------------------------------------------------------------
 
 WORDS = {
     "a name": ("Hi {{ recipient.name }}", ["Hi Li", "Hi Ana"]),
@@ -59,7 +59,7 @@ WORDS = {
 
 
 @for_each(("text", "expected"), WORDS.values())
-def test_the_text_is_filled_in_for_each(text, expected, sandbox):
+def test_the_text_is_rendered_for_each_recipient(text, expected, sandbox):
     run = broadcast_run(
         BOTH,
         text=text,
@@ -74,7 +74,7 @@ def test_the_text_is_filled_in_for_each(text, expected, sandbox):
     assert texts(sandbox) == expected
 
 
-def test_in_a_list_of_dicts_too_the_data_win_over_a_dicts_methods(sandbox):
+def test_data_in_a_list_of_dicts_have_precedence_over_the_methods_of_dict(sandbox):
     orders = [{"items": 3, "keys": "a"}, {"items": 5, "keys": "b"}]
     run = broadcast_run(
         [{"phone": LI, "orders": orders}],
@@ -84,12 +84,12 @@ def test_in_a_list_of_dicts_too_the_data_win_over_a_dicts_methods(sandbox):
     assert sandbox.messages[0].text == "3a 5b "
 
 
-def test_a_plain_number_has_a_phone_too(sandbox):
+def test_a_recipient_given_as_a_number_has_a_phone_in_templates(sandbox):
     broadcast_run([LI], text="{{ recipient.phone }} {{ recipient | length }}").once()
     assert sandbox.messages[0].text == f"{LI_DIGITS} 1"
 
 
-def test_numbers_stay_text_in_a_dag_that_renders_natively(sandbox):
+def test_with_native_rendering_template_values_stay_text(sandbox):
     run = broadcast_run(
         [{"phone": LI, "code": "007"}],
         text=None,
@@ -101,7 +101,7 @@ def test_numbers_stay_text_in_a_dag_that_renders_natively(sandbox):
     assert [parameter["text"] for parameter in component["parameters"]] == ["007", "42"]
 
 
-def test_recipients_and_shared_of_a_dag_that_renders_natively_are_what_they_are(sandbox):
+def test_with_native_rendering_recipients_and_shared_stay_objects(sandbox):
     run = broadcast_run(
         "{{ params.to }}",
         text="{{ shared.week }}",
@@ -112,7 +112,7 @@ def test_recipients_and_shared_of_a_dag_that_renders_natively_are_what_they_are(
     assert counts_of(run.once()) == {"accepted": 2}
 
 
-# --- what can't be filled in ------------------------------------------------------------------------------
+# --- rendering errors -----------------------------------------------------------------------------------
 
 
 @for_each(
@@ -126,7 +126,7 @@ def test_recipients_and_shared_of_a_dag_that_renders_natively_are_what_they_are(
         ("{{ recipient.long }}", "text.body: at most 4096 characters, 5000 given"),
     ],
 )
-def test_who_lacks_what_the_text_needs_is_one_failure_that_names_the_field(text, words, sandbox):
+def test_a_recipient_without_data_the_text_needs_is_one_failure_naming_the_field(text, words, sandbox):
     good = {"nmae": 1, "address": {"zip": 1}, "divisor": 1, "nothing": "x", "long": "x"}
 
     class Name(str):
@@ -145,7 +145,7 @@ def test_who_lacks_what_the_text_needs_is_one_failure_that_names_the_field(text,
     assert "RecipientData" not in failure["reason"]
 
 
-def test_the_place_in_a_message_is_named_to_any_depth(sandbox):
+def test_a_rendering_error_names_the_field_at_any_depth(sandbox):
     menu = reply_buttons("Again?", {"a": "Yes", "b": "{{ recipient.no }}"})
     run = broadcast_run([LI], text=None, interactive=menu)
     fails_at_once(run)
@@ -154,7 +154,7 @@ def test_the_place_in_a_message_is_named_to_any_depth(sandbox):
     assert "'no'" in reason
 
 
-def test_a_data_error_shows_no_whole_number(sandbox, logged):
+def test_a_rendering_error_shows_no_whole_number(sandbox, logged):
     run = broadcast_run(
         [{"phone": LI, "n": LI_DIGITS}], text="{{ {}[recipient.n] + recipient.n | int(base=99) }}"
     )
@@ -163,13 +163,13 @@ def test_a_data_error_shows_no_whole_number(sandbox, logged):
 
 
 @for_each("text", ["{{ recipient.name", "{% for x in y %}", "{{ recipient.name | no_such }}", "gone.j2"])
-def test_jinja_that_can_not_be_compiled_fails_the_whole_task_at_once(text, sandbox):
+def test_jinja_that_cannot_be_compiled_fails_the_task_at_once(text, sandbox):
     error = fails_at_once(broadcast_run(BOTH, text=text), InvalidMessageError)
     assert str(error).startswith("InvalidMessageError: text: ")
     assert sandbox.requests == []
 
 
-def test_a_mistake_that_is_everyones_fails_at_once(sandbox):
+def test_an_error_in_every_message_fails_the_task_at_once(sandbox):
     operator_run = broadcast_run(BOTH, text="{{ x }}")
     context = operator_run.begin()
     operator_run.operator.text = ""
@@ -184,7 +184,7 @@ def test_jinja_is_sandboxed(sandbox):
     assert counts_of(run.summary) == {"invalid": 1}
 
 
-def test_a_text_that_is_too_long_for_one_can_be_cut(sandbox):
+def test_if_too_long_truncate_applies_to_each_recipients_text(sandbox):
     run = broadcast_run(
         [{"phone": LI, "t": "x" * 5000}, {"phone": ANA, "t": "y"}],
         text="{{ recipient.t }}",

@@ -1,4 +1,4 @@
-"""How many messages of a broadcast are on their way at a time, and how many leave in a second."""
+"""How many messages of a broadcast are in flight at a time, and how many are sent per second."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("hasty")
 
 @pytest.fixture
 def departures(monkeypatch):
-    """When each message was given to the client."""
+    """The time when each message was passed to the client."""
     times = []
     send = ItnioAsyncClient.send
 
@@ -37,7 +37,7 @@ def test_no_more_are_in_flight_than_max_in_flight(delivery, sandbox, traffic):
     assert 4 <= traffic.peak <= 8
 
 
-def test_one_in_flight_is_one_after_the_other(sandbox, traffic):
+def test_with_one_in_flight_messages_are_sent_one_after_the_other(sandbox, traffic):
     people = numbers(20)
     broadcast_run(people, max_in_flight=1).once()
     assert traffic.peak == 1
@@ -54,16 +54,16 @@ def test_with_a_record_at_most_half_of_checkpoint_every_are_in_flight(
     assert traffic.peak <= at_most
 
 
-def test_no_second_has_more_than_the_pace(sandbox, departures):
+def test_no_second_has_more_messages_than_messages_per_second(sandbox, departures):
     run = broadcast_run(numbers(300), messages_per_second=200)
     assert counts_of(run.once()) == {"accepted": 300}
-    # Not its end but its beginning is timed: a slow machine may be late, and nothing may be early.
+    # The times of departure are measured: on a slow machine they may be late, never early.
     assert departures[-1] - departures[0] >= 299 / 200 / 1.02
     assert most_in(1.0, departures) <= 204
     assert most_in(0.5, departures) <= 100 * 1.02 + 2
 
 
-def test_the_pace_is_not_made_up_for_after_the_record_was_slow(store, sandbox, departures):
+def test_the_rate_is_not_exceeded_after_slow_writes_of_the_record(store, sandbox, departures):
     def slow(key, value):
         if "outcomes" in value:
             time.sleep(0.25)
@@ -76,17 +76,17 @@ def test_the_pace_is_not_made_up_for_after_the_record_was_slow(store, sandbox, d
     assert most_in(0.2, departures) <= 40 * 1.02 + 3
 
 
-def test_a_slow_pace_does_not_keep_a_broadcast_from_stopping(sandbox, departures):
+def test_a_broadcast_with_a_low_rate_stops_at_once(sandbox, departures):
     sandbox.fail_next(status=-1)
     begun = time.monotonic()
     run = broadcast_run(numbers(6), messages_per_second=0.02, store=TaskStateStore())
     may_be_tried_again(run, AuthenticationError)
     assert counts_of(run.summary) == {"refused": 1, "not_attempted": 5}
-    # The second of them would have left after 50 s.
+    # The second message would be sent after 50 s.
     assert time.monotonic() - begun < 40
 
 
-def test_messages_that_are_not_sent_wait_for_no_turn(sandbox, departures):
+def test_invalid_recipients_do_not_count_towards_the_rate_limit(sandbox, departures):
     people = ["12"] * 2000 + numbers(1)
     begun = time.monotonic()
     with pytest.raises(Exception, match=r"2,?000 invalid"):
@@ -95,7 +95,7 @@ def test_messages_that_are_not_sent_wait_for_no_turn(sandbox, departures):
     assert time.monotonic() - begun < 80
 
 
-def test_the_rate_and_what_is_left_stand_in_the_log(sandbox, logged, monkeypatch):
+def test_the_log_shows_the_rate_and_the_time_left(sandbox, logged, monkeypatch):
     monkeypatch.setattr("airflow_provider_itnio.broadcast.engine._PROGRESS_EVERY", 0.1)
     sandbox.fail_next(3, status=-114)
     with pytest.raises(Exception, match="3 refused"):
@@ -108,7 +108,7 @@ def test_the_rate_and_what_is_left_stand_in_the_log(sandbox, logged, monkeypatch
     assert "s left" in lines[0]
 
 
-def test_no_progress_is_said_of_what_is_done_at_once(sandbox, logged):
+def test_a_short_broadcast_logs_no_progress(sandbox, logged):
     broadcast_run(numbers(3)).once()
     assert "messages/s" not in logged()
     assert "3 recipients: 3 accepted" in logged()

@@ -18,8 +18,10 @@ pytestmark = pytest.mark.usefixtures("asked_often", "pushed_to_receiver")
 
 
 @for_each("extra", [{"path": "/nothing"}, {"token": "another-token-0123456789"}])
-def test_a_retry_waits_on_though_a_proxy_turns_it_away(extra, store, sandbox, connect, receiver, caplog):
-    """As one does while the receiver restarts. Nothing may be lost for it: the messages are out."""
+def test_a_retry_keeps_waiting_although_a_proxy_answers_for_the_receiver(
+    extra, store, sandbox, connect, receiver, caplog
+):
+    """A proxy does so while the receiver restarts. The messages are sent, so nothing may be lost."""
     run = waiting([SENT_ONLY], store, wait_timeout=1)
     may_be_tried_again(run, NotDeliveredError)
     given = {"receiver_url": receiver.url + extra.get("path", ""), "receiver_token": extra.get("token")}
@@ -33,15 +35,17 @@ def test_a_retry_waits_on_though_a_proxy_turns_it_away(extra, store, sandbox, co
     assert len(sandbox.messages) == 1
 
 
-def test_what_was_not_asked_about_is_no_fault_of_the_pushes(store):
+def test_a_retry_of_failed_messages_does_not_report_missing_pushes(store):
     """A retry knows from the record that all have failed."""
     run = waiting([UNDELIVERABLE], store)
     for _ in range(2):
         assert "got no push" not in str(fails_at_once(run, NotDeliveredError))
 
 
-def test_one_answer_that_is_missing_at_the_end_makes_nobody_late(store, sandbox, receiver, monkeypatch):
-    """The receiver restarts just when the time is over, and knows what was pushed meanwhile."""
+def test_one_missing_answer_at_the_end_of_the_wait_makes_no_message_late(
+    store, sandbox, receiver, monkeypatch
+):
+    """The receiver restarts just when the wait ends, and gets the pushes in the meantime."""
     is_end, real, ask = [], status_watch.status_request, status_watch.StatusWatch._ask_about_all
 
     def request(*given):
@@ -64,7 +68,7 @@ def test_one_answer_that_is_missing_at_the_end_makes_nobody_late(store, sandbox,
     assert len(is_end) == 2
 
 
-def test_the_receiver_knows_nothing(store, sandbox, receiver):
+def test_a_receiver_without_any_push_is_reported(store, sandbox, receiver):
     sandbox.push_to(None)
     run = waiting(numbers(3), store, wait_timeout=1)
     error = may_be_tried_again(run, NotDeliveredError)
@@ -72,7 +76,9 @@ def test_the_receiver_knows_nothing(store, sandbox, receiver):
     assert "The receiver got no push about any message: Itniotech does not push to it" in str(error)
 
 
-def test_a_receiver_that_is_away_for_half_of_the_wait(store, sandbox, connect, tmp_path):
+def test_statuses_from_a_receiver_unreachable_for_half_of_the_wait_are_found(
+    store, sandbox, connect, tmp_path
+):
     database = f"sqlite:///{tmp_path}/receipts.db"
     with running_receiver(database, tmp_path) as first:
         connect(extra=first.extra)
@@ -80,7 +86,7 @@ def test_a_receiver_that_is_away_for_half_of_the_wait(store, sandbox, connect, t
     has_ended = threading.Event()
 
     def come_back():
-        """Start it again once everything was sent, and then let the statuses get to it."""
+        """Start the receiver again after all messages were sent, and push their statuses to it."""
         messages = sandbox.wait_for(6, timeout=60)
         with running_receiver(database, tmp_path, port=first.port) as again:
             for message in messages:
@@ -97,7 +103,9 @@ def test_a_receiver_that_is_away_for_half_of_the_wait(store, sandbox, connect, t
     assert counts_of(summary) == {"accepted": 6, "delivered": 6}
 
 
-def test_a_receiver_that_is_away_for_all_of_it(store, sandbox, connect, closed_port, caplog):
+def test_messages_are_sent_and_not_delivered_if_the_receiver_is_unreachable(
+    store, sandbox, connect, closed_port, caplog
+):
     connect(extra={"receiver_url": f"http://127.0.0.1:{closed_port}", "receiver_token": READ_TOKEN})
     run = waiting(numbers(2), store, wait_timeout=1)
     error = may_be_tried_again(run, NotDeliveredError)
@@ -117,7 +125,9 @@ def test_a_receiver_that_is_away_for_all_of_it(store, sandbox, connect, closed_p
     ],
 )
 @for_each("recipients", [[], ["8613900000000"]])
-def test_without_a_receiver_nothing_is_sent(recipients, extra, told, sandbox, connect, receiver):
+def test_with_a_missing_or_wrong_receiver_setting_nothing_is_sent(
+    recipients, extra, told, sandbox, connect, receiver
+):
     connect(extra=receiver.extra | extra)
     assert told in str(fails_at_once(waiting(recipients)))
     assert not sandbox.requests

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("hasty")
 
 
 class Lazy:
-    """What the outputs of a mapped task are: a sequence that is fetched in slices."""
+    """A stub for a mapped task's outputs: a sequence that is fetched in slices."""
 
     def __init__(self, entries):
         self._entries = entries
@@ -37,7 +37,7 @@ class Lazy:
         return self._entries[key]
 
 
-# --- forms ------------------------------------------------------------------------------------------------
+# --- forms ----------------------------------------------------------------------------------------------
 
 TWO = {
     "list": [LI, ANA],
@@ -65,7 +65,7 @@ TWO = {
 
 
 @for_each("recipients", TWO.values())
-def test_two_recipients_in_any_form_get_a_message_each(recipients, sandbox):
+def test_two_recipients_in_any_form_get_one_message_each(recipients, sandbox):
     summary = broadcast_run(recipients).once()
     assert counts_of(summary) == {"accepted": 2}
     assert sorted(message.recipient for message in sandbox.messages) == [ANA_DIGITS, LI_DIGITS]
@@ -87,12 +87,12 @@ def test_one_recipient_needs_no_list(recipients, sandbox):
 
 
 @for_each("written", ["{{ params.to | tojson }}", "{{ params.to | join(',') }}"])
-def test_a_templated_text_renders_to_json_or_to_numbers(written, sandbox):
+def test_a_template_may_render_to_json_or_to_separated_numbers(written, sandbox):
     run = broadcast_run(written, context={"params": {"to": [LI, ANA]}})
     assert counts_of(run.once()) == {"accepted": 2}
 
 
-def test_a_list_may_have_jinja_in_it(sandbox):
+def test_a_list_may_contain_jinja(sandbox):
     run = broadcast_run(["{{ params.boss }}", {"phone": ANA}], context={"params": {"boss": LI}})
     assert counts_of(run.once()) == {"accepted": 2}
 
@@ -115,10 +115,10 @@ def test_an_empty_list_sends_nothing_and_succeeds(empty, sandbox):
         (pd.DataFrame({"phone": [LI]}), 'give its rows as dicts (.to_dict("records"))'),
     ],
 )
-def test_what_is_no_list_of_recipients_fails_at_once(given, sentence, sandbox):
+def test_invalid_recipients_after_rendering_fail_the_task_at_once(given, sentence, sandbox):
     run = broadcast_run("{{ params.to }}", context={"params": {"to": LI}})
     context = run.begin()
-    run.operator.recipients = given  # as rendered
+    run.operator.recipients = given  # as after rendering
     with pytest.raises(AirflowFailException) as caught:
         run.operator.execute(context)
     error = caught.value
@@ -128,14 +128,14 @@ def test_what_is_no_list_of_recipients_fails_at_once(given, sentence, sandbox):
     assert sandbox.requests == []
 
 
-def test_variables_that_are_empty_name_nobody(sandbox):
+def test_empty_variables_without_any_number_fail_the_task(sandbox):
     run = broadcast_run("{{ params.a }},{{ params.b }}", context={"params": {"a": "", "b": ""}})
     assert "recipients: must contain at least one phone number, ',' given" in str(fails_at_once(run))
     assert sandbox.requests == []
 
 
 @for_each("native", [False, True])
-def test_the_list_of_a_variable_needs_no_filter(native, sandbox):
+def test_a_list_in_an_expression_needs_no_filter(native, sandbox):
     run = broadcast_run(
         "{{ params.to }}",
         context={"params": {"to": [{"phone": LI}, ANA]}},
@@ -144,7 +144,7 @@ def test_the_list_of_a_variable_needs_no_filter(native, sandbox):
     assert counts_of(run.once()) == {"accepted": 2}
 
 
-# --- each judged by itself --------------------------------------------------------------------------------
+# --- each checked separately ----------------------------------------------------------------------------
 
 WRONG = {
     "too short": ("12345", "2345"),
@@ -178,7 +178,7 @@ WRONG = {
 
 
 @for_each(("wrong", "digits"), WRONG.values())
-def test_one_that_is_wrong_is_one_failure_and_keeps_nobody_from_theirs(wrong, digits, sandbox, logged):
+def test_an_invalid_recipient_is_one_failure_and_does_not_affect_the_others(wrong, digits, sandbox, logged):
     run = broadcast_run([LI, wrong if not isinstance(wrong, list) else [wrong], ANA])
     fails_at_once(run)
     assert counts_of(run.summary) == {"accepted": 2, "invalid": 1}
@@ -188,11 +188,11 @@ def test_one_that_is_wrong_is_one_failure_and_keeps_nobody_from_theirs(wrong, di
     if digits is not None:
         assert failure["last_digits"] == digits
     shown = json.dumps(run.summary) + logged()
-    # LI stands, as people write it, in an error that shows how a number is written.
+    # Errors that show how to write a number contain LI.
     assert not [one for one in (LI_DIGITS, ANA, ANA_DIGITS, "123456789012345") if one in shown]
 
 
-def test_a_number_that_was_looked_up_wrong_does_not_keep_the_others(sandbox):
+def test_an_invalid_number_in_a_rendered_string_does_not_affect_the_others(sandbox):
     run = broadcast_run("{{ params.to }}", context={"params": {"to": f"{LI}, nobody, {ANA}"}})
     fails_at_once(run)
     assert counts_of(run.summary) == {"accepted": 2, "invalid": 1}
@@ -208,7 +208,7 @@ def test_a_number_that_was_looked_up_wrong_does_not_keep_the_others(sandbox):
         json.dumps([[LI_DIGITS, 20260117001], [ANA_DIGITS, 20260117002]]),
     ],
 )
-def test_no_other_column_of_a_database_row_is_taken_for_a_number(rows, sandbox):
+def test_a_database_row_of_several_columns_is_an_invalid_recipient(rows, sandbox):
     run = broadcast_run(rows)
     error = fails_at_once(run)
     assert sandbox.requests == []
@@ -216,24 +216,24 @@ def test_no_other_column_of_a_database_row_is_taken_for_a_number(rows, sandbox):
     assert "a row of 2 values given; make each row a dict" in str(error)
 
 
-def test_the_outputs_of_a_mapped_task_are_counted_by_their_entries(sandbox):
+def test_positions_in_a_mapped_tasks_outputs_count_single_entries(sandbox):
     run = broadcast_run(Lazy([[{"phone": LI}, {"phone": ANA}], ["12"]]))
     fails_at_once(run)
     assert [failure["position"] for failure in run.summary["failures"]] == [2]
 
 
-def test_a_row_with_one_column_is_what_stands_in_it(sandbox):
+def test_a_row_with_one_column_is_a_number(sandbox):
     run = broadcast_run([(LI,), [ANA]], exclude=[(ANA,)])
     assert counts_of(run.once()) == {"accepted": 1, "excluded": 1}
 
 
-def test_a_row_of_each_instance_of_a_mapped_task_is_no_list_of_numbers(sandbox):
+def test_one_row_per_instance_of_a_mapped_task_is_not_a_list_of_numbers(sandbox):
     run = broadcast_run(Lazy([[LI, "Li", 20261124], [ANA, "Ana", 20261125]]))
     fails_at_once(run)
     assert sandbox.requests == []
 
 
-# --- exclude ----------------------------------------------------------------------------------------------
+# --- exclude --------------------------------------------------------------------------------------------
 
 EXCLUDED = {
     "list": ["+86 1471 8004557"],
@@ -245,14 +245,14 @@ EXCLUDED = {
 
 
 @for_each("exclude", EXCLUDED.values())
-def test_who_is_excluded_gets_none(exclude, sandbox):
+def test_an_excluded_number_gets_no_message(exclude, sandbox):
     run = broadcast_run([LI, ANA, {"phone": LI}], exclude=exclude, context={"params": {"out": LI}})
     assert counts_of(run.once()) == {"accepted": 1, "excluded": 2}
     assert [message.recipient for message in sandbox.messages] == [ANA_DIGITS]
 
 
 @for_each("exclude", [None, [], "", " ", "{{ params.nobody }}"])
-def test_nobody_may_be_excluded(exclude, sandbox):
+def test_an_empty_exclude_excludes_no_recipient(exclude, sandbox):
     run = broadcast_run([LI], exclude=exclude, context={"params": {"nobody": ""}})
     assert counts_of(run.once()) == {"accepted": 1}
 
@@ -265,7 +265,7 @@ def test_nobody_may_be_excluded(exclude, sandbox):
         (1.5, "exclude: must be phone numbers"),
     ],
 )
-def test_a_wrong_one_in_exclude_fails_before_anything_is_sent(exclude, sentence, sandbox):
+def test_an_invalid_exclude_fails_the_task_before_sending(exclude, sentence, sandbox):
     error = fails_at_once(broadcast_run([LI], exclude=exclude), InvalidMessageError)
     assert sentence in str(error)
     assert sandbox.requests == []
@@ -274,13 +274,13 @@ def test_a_wrong_one_in_exclude_fails_before_anything_is_sent(exclude, sentence,
 MEXICO, MEXICO_MOBILE = "+52 55 1234 5678", "5215512345678"
 
 
-def test_who_is_excluded_gets_none_under_another_spelling(sandbox):
+def test_an_excluded_number_gets_no_message_under_another_spelling(sandbox):
     run = broadcast_run([MEXICO, LI, "+55 11 98765-4321"], exclude=[MEXICO_MOBILE, "551187654321"])
     assert counts_of(run.once()) == {"accepted": 1, "excluded": 2}
     assert [message.recipient for message in sandbox.messages] == [LI_DIGITS]
 
 
-# --- equal entries, and several to one number -------------------------------------------------------------
+# --- duplicates, and several messages per number --------------------------------------------------------
 
 
 def test_equal_entries_count_once(sandbox, logged):
@@ -291,7 +291,7 @@ def test_equal_entries_count_once(sandbox, logged):
     assert "4 duplicates" in logged()
 
 
-def test_a_number_with_different_data_gets_each_in_the_order_of_the_list(sandbox):
+def test_a_number_with_different_data_gets_each_message_in_the_lists_order(sandbox):
     entries = [{"phone": LI, "n": n % 6} for n in range(12)]
     run = broadcast_run(entries, text="{{ recipient.n }}")
     assert counts_of(run.once()) == {"accepted": 6, "duplicates": 6}
@@ -300,7 +300,7 @@ def test_a_number_with_different_data_gets_each_in_the_order_of_the_list(sandbox
 
 @for_each("delivery", ["at_least_once", "at_most_once"])
 @for_each("kept", [True, False])
-def test_a_number_never_has_two_in_flight_and_gets_them_in_order(delivery, kept, sandbox, traffic):
+def test_a_number_has_one_message_in_flight_and_gets_its_messages_in_order(delivery, kept, sandbox, traffic):
     people = numbers(6)
     entries = [{"phone": people[n % 6], "n": n} for n in range(48)]
     sandbox.fail_next(48, delay=0.01)
@@ -320,7 +320,7 @@ def test_a_number_never_has_two_in_flight_and_gets_them_in_order(delivery, kept,
         assert len(got) == 8
 
 
-def test_a_person_never_has_two_in_flight_under_two_spellings(sandbox, traffic):
+def test_two_spellings_of_a_number_have_one_message_in_flight(sandbox, traffic):
     entries = [{"phone": (MEXICO, MEXICO_MOBILE)[n % 2], "n": n} for n in range(8)]
     sandbox.fail_next(8, delay=0.02)
     run = broadcast_run(entries, text="{{ recipient.n }}", max_in_flight=8)
@@ -330,7 +330,7 @@ def test_a_person_never_has_two_in_flight_under_two_spellings(sandbox, traffic):
     assert {message.recipient for message in sandbox.messages} == {"525512345678", MEXICO_MOBILE}
 
 
-def test_one_that_failed_lets_the_next_to_the_same_number_go(sandbox):
+def test_after_a_failure_the_next_message_to_the_same_number_is_sent(sandbox):
     entries = [{"phone": LI, "n": n} for n in range(4)]
     sandbox.fail_next(status=-114)
     run = broadcast_run(entries, text="{{ recipient.n }}")
@@ -339,18 +339,18 @@ def test_one_that_failed_lets_the_next_to_the_same_number_go(sandbox):
     assert [message.text for message in sandbox.messages] == ["1", "2", "3"]
 
 
-def test_those_behind_a_slow_number_wait_for_nobody_else(sandbox, traffic):
+def test_messages_behind_a_slow_number_do_not_delay_others(sandbox, traffic):
     entries = [{"phone": LI, "n": n} for n in range(3)] + numbers(20)
     sandbox.fail_next(recipient=LI, delay=0.5)
     run = broadcast_run(entries, text="{{ recipient.n | default(9) }}", max_in_flight=2)
     assert counts_of(run.once()) == {"accepted": 23}
-    # While the first answer to the one number was held back, others went: all but on a busy machine.
+    # Others are sent while the first answer is delayed: all of them, except on a busy machine.
     assert traffic.order.index(LI_DIGITS) == 0
     assert traffic.order.index(LI_DIGITS, 1) > 4
     assert [message.text for message in sandbox.sent_to(LI)] == ["0", "1", "2"]
 
 
-def test_more_to_one_number_than_can_wait_all_go(sandbox, monkeypatch):
+def test_more_messages_to_one_number_than_fit_in_the_queue_are_all_sent(sandbox, monkeypatch):
     monkeypatch.setattr("airflow_provider_itnio.broadcast.engine._BEHIND_OTHERS", 5)
     entries = [{"phone": LI, "n": n} for n in range(30)] + [{"phone": ANA, "n": n} for n in range(30)]
     run = broadcast_run(entries, text="{{ recipient.n }}", max_in_flight=8)
@@ -360,13 +360,13 @@ def test_more_to_one_number_than_can_wait_all_go(sandbox, monkeypatch):
         assert all(one < other for one, other in pairwise(got))
 
 
-def test_no_number_in_a_wrong_option_is_told_whole():
+def test_the_error_of_an_invalid_option_masks_a_number():
     with pytest.raises(InvalidParameterError, match=r": if_some_fail: must be one of fail, warn; ") as caught:
         broadcast_run(LI, if_some_fail=f"to {LI}").once()
     assert "1800" not in str(caught.value)
 
 
-def test_no_number_in_the_words_of_airflow_is_logged_whole(sandbox, logged, monkeypatch):
+def test_a_number_in_an_airflow_error_is_masked_in_the_log(sandbox, logged, monkeypatch):
     def broken(self, *args, **kwargs):
         raise RuntimeError(f"no room for {LI}")
 

@@ -16,7 +16,7 @@ PEOPLE = numbers(6)
 
 @pytest.fixture(autouse=True)
 def account(connect, sandbox, monkeypatch):
-    """The sandbox's account has a unique key and secret."""
+    """A sandbox account with a unique key and secret."""
     monkeypatch.setattr(sandbox._vendor.account, "api_key", API_KEY)
     monkeypatch.setattr(sandbox._vendor.account, "secret", SECRET)
     connect(login=API_KEY, password=SECRET, extra={"max_attempts": 1})
@@ -26,7 +26,7 @@ def hidden(sandbox):
     return [*secrets_of(sandbox), *PEOPLE]
 
 
-def test_one_whose_messages_are_accepted_shows_none(sandbox, logged):
+def test_a_broadcast_with_accepted_messages_shows_no_secret(sandbox, logged):
     store = TaskStateStore()
     summary = broadcast_run([*PEOPLE, LI], text="Hi {{ recipient.phone }}", store=store).once()
     text = logged()
@@ -47,7 +47,7 @@ FAULTS = {
 
 @for_each("delivery", ["at_least_once", "at_most_once"])
 @for_each("fault", FAULTS.values())
-def test_one_whose_messages_fail_shows_none(fault, delivery, sandbox, logged):
+def test_a_broadcast_with_failed_messages_shows_no_secret(fault, delivery, sandbox, logged):
     fault = dict(fault)
     if fault.get("status"):
         fault["reason"] = f"{API_KEY} {SECRET} {PEOPLE[0]} {LI} are wrong"
@@ -60,7 +60,7 @@ def test_one_whose_messages_fail_shows_none(fault, delivery, sandbox, logged):
     assert not [secret for secret in [*hidden(sandbox), "861471800455799999"] if secret in shown]
 
 
-def test_one_that_finds_no_server_shows_none(connect, closed_port, sandbox, logged):
+def test_a_broadcast_with_an_unreachable_server_shows_no_secret(connect, closed_port, sandbox, logged):
     connect(login=API_KEY, password=SECRET, host=f"http://127.0.0.1:{closed_port}", extra={"max_attempts": 2})
     run = broadcast_run(PEOPLE[:2], store=TaskStateStore())
     with pytest.raises(Exception) as caught:  # noqa: PT011  whatever it is
@@ -70,7 +70,7 @@ def test_one_that_finds_no_server_shows_none(connect, closed_port, sandbox, logg
     assert not [secret for secret in hidden(sandbox) if secret in shown]
 
 
-def test_one_whose_record_fails_shows_none(sandbox, logged, monkeypatch):
+def test_a_broadcast_whose_record_fails_shows_no_secret(sandbox, logged, monkeypatch):
     monkeypatch.setattr("airflow_provider_itnio.delivery.state_store._BETWEEN_WRITES", 0)
     store = TaskStateStore()
     store.fail(OSError("Broken pipe"), after=1)
@@ -80,7 +80,7 @@ def test_one_whose_record_fails_shows_none(sandbox, logged, monkeypatch):
     assert not [secret for secret in hidden(sandbox) if secret in all_of(caught.value) + logged()]
 
 
-def test_what_can_not_be_filled_in_shows_no_whole_number(sandbox, logged):
+def test_a_rendering_error_shows_no_secret_and_no_whole_number(sandbox, logged):
     people = [{"phone": number, "other": LI} for number in PEOPLE]
     run = broadcast_run(people, text="{{ recipient[recipient.phone] }} {{ recipient.other }}")
     with pytest.raises(Exception) as caught:  # noqa: PT011  whatever it is
@@ -90,7 +90,7 @@ def test_what_can_not_be_filled_in_shows_no_whole_number(sandbox, logged):
     assert not [secret for secret in [*hidden(sandbox), LI] if secret in shown]
 
 
-def test_the_signed_part_of_a_link_of_their_own_is_not_shown(sandbox, logged):
+def test_the_signature_in_a_recipients_link_is_not_shown(sandbox, logged):
     link = "ftp://files.example.com/a.pdf?Signature=abcdefgh1234"
     run = broadcast_run([{"phone": LI, "link": link}], text=None, document="{{ recipient.link }}")
     with pytest.raises(Exception) as caught:  # noqa: PT011  whatever it is

@@ -1,4 +1,4 @@
-"""What affects every message stops a broadcast."""
+"""An error that affects all recipients stops a broadcast."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.task_runs import (
 
 pytestmark = pytest.mark.usefixtures("hasty")
 
-# --- what affects every message -----------------------------------------------------------------------------
+# --- errors for all recipients --------------------------------------------------------------------------
 
 EVERYONE = {
     "-1": ({"status": -1}, AuthenticationError),
@@ -45,7 +45,7 @@ EVERYONE = {
 
 
 @pairs(case=EVERYONE, delivery=["at_least_once", "at_most_once"])
-def test_what_would_meet_everyone_stops_at_once_and_a_retry_goes_on(case, delivery, store, sandbox):
+def test_an_error_for_all_recipients_stops_a_broadcast_and_a_retry_continues(case, delivery, store, sandbox):
     fault, family = case
     people = numbers(9)
     sandbox.fail_next(recipient=people[5], **fault)
@@ -54,12 +54,12 @@ def test_what_would_meet_everyone_stops_at_once_and_a_retry_goes_on(case, delive
     assert len(sandbox.requests) == 6
     assert counts_of(run.summary) == {"accepted": 5, "refused": 1, "not_attempted": 3}
     assert "5 accepted, 1 refused, 3 not attempted" in str(error)
-    assert "not attempted" not in error.args[0]  # the refusal's own words stay as they were
+    assert "not attempted" not in error.args[0]  # the refusal's text is unchanged
     assert counts_of(run.once()) == {"accepted": 4, "accepted_earlier": 5}
     assert [message.recipient for message in sandbox.messages] == people
 
 
-def test_a_clock_that_does_not_heal_stops_at_once(store, sandbox):
+def test_a_clock_that_cannot_be_corrected_stops_a_broadcast(store, sandbox):
     sandbox.fail_next(2, status=-4)
     run = broadcast_run(numbers(30), max_in_flight=1, store=store)
     may_be_tried_again(run, AuthenticationError)
@@ -67,13 +67,13 @@ def test_a_clock_that_does_not_heal_stops_at_once(store, sandbox):
     assert counts_of(run.once()) == {"accepted": 30}
 
 
-def test_a_clock_that_heals_costs_one_request_in_all(sandbox):
+def test_a_corrected_clock_costs_one_more_request(sandbox):
     sandbox.fail_next(status=-4)
     assert counts_of(broadcast_run(numbers(10), max_in_flight=1).once()) == {"accepted": 10}
     assert len(sandbox.requests) == 11
 
 
-def test_those_in_flight_when_it_stops_still_get_theirs(store, sandbox):
+def test_messages_in_flight_when_a_broadcast_stops_are_still_sent(store, sandbox):
     people = numbers(30)
     sandbox.fail_next(recipient=people[0], status=-68)
     for number in people[1:8]:
@@ -87,7 +87,7 @@ def test_those_in_flight_when_it_stops_still_get_theirs(store, sandbox):
     assert sorted(message.recipient for message in sandbox.messages) == people
 
 
-def test_without_a_record_it_fails_for_good_once_anyone_was_messaged(sandbox):
+def test_without_a_record_a_stop_after_acceptances_leaves_no_retries(sandbox):
     people = numbers(10)
     sandbox.fail_next(recipient=people[5], status=-1)
     run = broadcast_run(people, max_in_flight=1)
@@ -95,14 +95,14 @@ def test_without_a_record_it_fails_for_good_once_anyone_was_messaged(sandbox):
     assert "without a delivery record, a retry would message people again" in str(error)
 
 
-def test_without_a_record_its_retries_are_left_while_nobody_was_messaged(sandbox):
+def test_without_a_record_a_stop_before_any_acceptance_leaves_the_retries(sandbox):
     sandbox.fail_next(status=-1)
     run = broadcast_run(numbers(10), max_in_flight=1)
     may_be_tried_again(run, AuthenticationError)
     assert counts_of(run.once()) == {"accepted": 10}
 
 
-def test_a_certificate_that_does_not_verify_stops_at_once(store, connect, tmp_path, sandbox):
+def test_a_certificate_that_does_not_verify_stops_a_broadcast(store, connect, tmp_path, sandbox):
     pem = tmp_path / "unknown.pem"
     trustme.CA().issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(pem))
     with Sandbox(certfile=pem) as other:
@@ -117,7 +117,7 @@ def test_a_certificate_that_does_not_verify_stops_at_once(store, connect, tmp_pa
 
 
 @for_each("status", [-69, -70, -114, -133, -999, -18, -8])
-def test_what_meets_one_alone_stops_nothing(status, store, sandbox):
+def test_an_error_for_one_recipient_does_not_stop_a_broadcast(status, store, sandbox):
     people = numbers(10)
     sandbox.fail_next(recipient=people[2], status=status)
     run = broadcast_run(people, max_in_flight=1, store=store)
@@ -132,7 +132,7 @@ def twenty_in_a_row(monkeypatch):
 
 
 @pytest.mark.usefixtures("twenty_in_a_row")
-def test_many_in_a_row_that_did_not_leave_stop_it(store, connect, closed_port, sandbox):
+def test_many_not_sent_messages_in_a_row_stop_a_broadcast(store, connect, closed_port, sandbox):
     connect(host=f"http://127.0.0.1:{closed_port}", extra={"max_attempts": 1})
     run = broadcast_run(numbers(30), max_in_flight=1, store=store)
     may_be_tried_again(run, NotSentError)
@@ -142,7 +142,7 @@ def test_many_in_a_row_that_did_not_leave_stop_it(store, connect, closed_port, s
 
 
 @pytest.mark.usefixtures("twenty_in_a_row")
-def test_many_that_did_not_leave_with_one_that_did_among_them_stop_nothing(store, sandbox):
+def test_many_not_sent_messages_with_an_accepted_one_between_do_not_stop_it(store, sandbox):
     people = numbers(39)
     sandbox.fail_next(19, http_status=429)
     sandbox.fail_next(recipient=people[19], delay=0.001)
@@ -153,20 +153,20 @@ def test_many_that_did_not_leave_with_one_that_did_among_them_stop_nothing(store
     assert counts_of(run.summary) == {"accepted": 1, "not_sent": 38}
 
 
-# --- what the log says ------------------------------------------------------------------------------------
+# --- what the log says ----------------------------------------------------------------------------------
 
 DAY_RULE = "in the last 24 hours"
 
 
-def test_that_accepted_is_not_delivered_is_said_once(sandbox, logged):
+def test_a_broadcast_of_texts_warns_once_that_accepted_is_not_delivered(sandbox, logged):
     broadcast_run(numbers(5)).once()
     lines = [line for line in logged().splitlines() if DAY_RULE in line]
-    assert 1 <= len(lines) <= 2  # what goes through logging is printed too
+    assert 1 <= len(lines) <= 2  # a log line may be printed too
     assert "no WhatsApp template was sent" in lines[0]
     assert "warning" in lines[0].lower()
 
 
-def test_of_a_whatsapp_template_and_of_nothing_accepted_it_is_not_said(sandbox, logged):
+def test_no_such_warning_for_a_whatsapp_template_or_without_acceptances(sandbox, logged):
     template = {"name": "daily_report", "language": {"code": "en"}}
     broadcast_run(numbers(2), text=None, template=template).once()
     sandbox.fail_next(status=-114)
@@ -174,7 +174,7 @@ def test_of_a_whatsapp_template_and_of_nothing_accepted_it_is_not_said(sandbox, 
     assert DAY_RULE not in logged()
 
 
-def test_the_first_failures_are_logged_one_by_one(sandbox, logged):
+def test_the_first_failures_are_logged_separately(sandbox, logged):
     sandbox.fail_next(status=-114)
     people = numbers(2)
     fails_at_once(broadcast_run(people, max_in_flight=1))

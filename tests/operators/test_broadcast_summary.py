@@ -1,4 +1,4 @@
-"""What a broadcast says of itself when it ends, and how the task then ends."""
+"""A broadcast's summary, and how its task ends."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ FAULTS = {
 }
 
 
-# --- counts -----------------------------------------------------------------------------------------------
+# --- counts ---------------------------------------------------------------------------------------------
 
 
 @for_each(("seed", "delivery"), product(range(3), ["at_least_once", "at_most_once"]))
-def test_the_counts_add_up_and_nobody_is_lost_or_messaged_twice(seed, delivery, sandbox):
+def test_the_counts_add_up_and_no_recipient_is_lost_or_messaged_twice(seed, delivery, sandbox):
     chance = random.Random(f"{seed} {delivery}")
     people = numbers(50)
     entries = [{"phone": number, "n": 0} for number in people]
@@ -77,7 +77,7 @@ def test_the_counts_add_up_and_nobody_is_lost_or_messaged_twice(seed, delivery, 
             sandbox.fail_next(recipient=number, **chance.choice(list(FAULTS.values())))
         if attempt == 1:
             sandbox.fail_next(recipient=chance.choice(people), status=chance.choice([-1, -68, -96]))
-        with pytest.raises((AirflowFailException, ItnioError)):  # some entries are no numbers
+        with pytest.raises((AirflowFailException, ItnioError)):  # some entries are not numbers
             run.once()
         counts = counts_of(run.summary)
         if "not_attempted" not in counts:
@@ -86,7 +86,7 @@ def test_the_counts_add_up_and_nobody_is_lost_or_messaged_twice(seed, delivery, 
         assert set(got) <= wanted
         if delivery == "at_most_once":
             assert len(got) == len(set(got))
-    # In the last try nothing went wrong any more.
+    # In the last try nothing failed.
     assert not {"not_attempted", "not_sent"} & set(counts)
     accepted = counts["accepted_earlier"] + counts.get("accepted", 0)
     assert accepted + counts.get("refused", 0) + counts.get("unknown", 0) == len(wanted)
@@ -99,7 +99,7 @@ def number_in(entry):
     return entry.get("phone") if isinstance(entry, dict) else entry
 
 
-def test_each_outcome_is_counted_by_its_name(sandbox):
+def test_each_outcome_is_counted_separately(sandbox):
     people = numbers(8)
     for number, fault in zip(people, ("refused", "passing", "busy", "lost", "broken"), strict=False):
         sandbox.fail_next(recipient=number, **FAULTS[fault])
@@ -128,7 +128,7 @@ def test_each_outcome_is_counted_by_its_name(sandbox):
     assert failures[0]["reason"].startswith("text is empty")
 
 
-def test_a_failure_tells_the_servers_own_reason_shortened(sandbox):
+def test_a_failure_contains_the_servers_reason_truncated(sandbox):
     sandbox.fail_next(status=-114, reason="TEXT_EMPTY")
     sandbox.fail_next(status=-114, reason="y" * 500)
     run = broadcast_run(numbers(2), max_in_flight=1)
@@ -138,7 +138,7 @@ def test_a_failure_tells_the_servers_own_reason_shortened(sandbox):
     assert len(second) <= 160
 
 
-def test_a_reason_is_cut_at_160_characters(sandbox):
+def test_a_reason_is_truncated_to_160_characters(sandbox):
     names = {letter * 59: 1 for letter in "abc"}
     run = broadcast_run([{"phone": LI, **names}], text=f"{{{{ recipient.{'k' * 150} }}}}")
     fails_at_once(run)
@@ -155,7 +155,7 @@ def test_only_the_first_1000_failures_are_listed(sandbox, logged):
     assert len(summary["failures"]) == 1000
     assert summary["failures_not_listed"] == 3
     assert [failure["position"] for failure in summary["failures"]] == list(range(1000))
-    assert logged().count("7 to 14 digits, 2 given") <= 40  # of which each may stand there twice
+    assert logged().count("7 to 14 digits, 2 given") <= 40  # each line may be there twice
 
 
 def test_the_summary_is_plain_json(sandbox):
@@ -165,13 +165,13 @@ def test_the_summary_is_plain_json(sandbox):
     assert json.loads(json.dumps(summary)) == summary
 
 
-# --- where it stands --------------------------------------------------------------------------------------
+# --- return value or XCom -------------------------------------------------------------------------------
 
 
 def test_the_summary_is_returned_by_a_task_that_succeeds(sandbox):
     run = broadcast_run(numbers(2))
     assert counts_of(run.once()) == {"accepted": 2}
-    assert run.ti.pushed == {}  # Airflow pushes what is returned
+    assert run.ti.pushed == {}  # Airflow pushes the return value
 
 
 @for_each("kept", [True, False])
@@ -183,14 +183,14 @@ def test_the_summary_is_pushed_before_a_task_fails(kept, sandbox):
     assert counts_of(run.summary) == {"accepted": 1, "refused": 1}
 
 
-def test_a_task_that_pushes_no_xcom_pushes_no_summary(sandbox):
+def test_a_task_without_do_xcom_push_pushes_no_summary(sandbox):
     sandbox.fail_next(status=-114)
     run = broadcast_run(numbers(2), do_xcom_push=False)
     fails_at_once(run)
     assert run.ti.pushed == {}
 
 
-def test_a_task_executed_by_hand_needs_no_task_instance(sandbox):
+def test_a_broadcast_executed_by_hand_needs_no_task_instance(sandbox):
     sandbox.fail_next(status=-114)
     run = broadcast_run(numbers(1))
     run.begin()
@@ -198,10 +198,10 @@ def test_a_task_executed_by_hand_needs_no_task_instance(sandbox):
         run.operator.execute({})
 
 
-# --- receipts ---------------------------------------------------------------------------------------------
+# --- receipts -------------------------------------------------------------------------------------------
 
 
-def test_receipts_are_given_where_asked_for(sandbox):
+def test_keep_receipts_adds_receipts_to_the_summary(sandbox):
     people = numbers(3)
     sandbox.fail_next(recipient=people[1], status=-114)
     run = broadcast_run([*people, "12"], keep_receipts=True)
@@ -219,11 +219,11 @@ def test_receipts_are_given_where_asked_for(sandbox):
     assert sorted(by_number) == [people[0], people[2]]
 
 
-def test_no_receipts_are_given_where_not(sandbox):
+def test_without_keep_receipts_the_summary_has_no_receipts(sandbox):
     assert "receipts" not in broadcast_run(numbers(2)).once()
 
 
-def test_receipts_of_earlier_tries_are_given_too(store, sandbox):
+def test_keep_receipts_adds_receipts_of_previous_tries(store, sandbox):
     people = numbers(4)
     sandbox.fail_next(recipient=people[2], http_status=429)
     run = broadcast_run(people, keep_receipts=True, store=store)
@@ -238,7 +238,7 @@ def test_receipts_of_earlier_tries_are_given_too(store, sandbox):
     assert {one["type"] for one in summary["receipts"]} == {"text"}
 
 
-# --- if_some_fail -----------------------------------------------------------------------------------------
+# --- if_some_fail ---------------------------------------------------------------------------------------
 
 SOME = ["refused", "busy", "lost", "passing"]
 
@@ -255,13 +255,13 @@ def test_with_warn_the_task_succeeds_although_some_failed(fault, kept, sandbox, 
     )
 
 
-def test_with_warn_too_it_fails_if_nobodys_message_was_accepted(sandbox):
+def test_with_warn_the_task_fails_if_no_message_was_accepted(sandbox):
     sandbox.fail_next(3, status=-114)
     run = broadcast_run(numbers(3), if_some_fail="warn")
     fails_at_once(run)
 
 
-def test_with_warn_too_it_fails_if_not_everyone_was_reached(sandbox):
+def test_with_warn_the_task_fails_if_some_messages_were_not_attempted(sandbox):
     people = numbers(9)
     sandbox.fail_next(recipient=people[4], status=-68)
     run = broadcast_run(people, if_some_fail="warn", max_in_flight=1)
@@ -269,7 +269,7 @@ def test_with_warn_too_it_fails_if_not_everyone_was_reached(sandbox):
     assert counts_of(run.summary) == {"accepted": 4, "refused": 1, "not_attempted": 4}
 
 
-def test_with_warn_those_accepted_in_earlier_tries_count(store, sandbox):
+def test_with_warn_messages_accepted_in_previous_tries_count(store, sandbox):
     people = numbers(3)
     sandbox.fail_next(recipient=people[1], status=-114)
     sandbox.fail_next(recipient=people[2], status=-1)
@@ -280,14 +280,14 @@ def test_with_warn_those_accepted_in_earlier_tries_count(store, sandbox):
 
 
 @for_each("fault", ["refused", "no price", "of a recipient", "not listed"])
-def test_with_fail_it_fails_for_good_if_a_retry_could_send_nothing(fault, store, sandbox):
+def test_with_fail_no_retries_are_left_if_a_retry_could_send_nothing(fault, store, sandbox):
     sandbox.fail_next(**FAULTS[fault])
     error = fails_at_once(broadcast_run(numbers(3), store=store))
     assert "3 recipients: 2 accepted, 1 refused" in str(error)
 
 
 @for_each("fault", ["passing", "busy", "lost"])
-def test_with_fail_its_retries_are_left_if_one_could_send_something(fault, store, sandbox):
+def test_with_fail_the_retries_are_left_if_a_retry_could_send_something(fault, store, sandbox):
     sandbox.fail_next(**FAULTS[fault])
     run = broadcast_run(numbers(3), store=store)
     may_be_tried_again(run, ItnioError)

@@ -1,4 +1,4 @@
-"""A broadcast across the tries of its task: what a retry sends, and a person who clears the task."""
+"""A broadcast across the tries of its task: what a retry sends, and a cleared task."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_a_retry_of_a_partly_failed_broadcast_sends_only_the_rest(delivery, stor
     assert times_sent(sandbox) == dict.fromkeys(people, 1)
 
 
-def test_what_was_refused_is_listed_again_by_the_retry_and_not_sent(store, sandbox):
+def test_a_retry_lists_a_refused_message_again_and_does_not_send_it(store, sandbox):
     people = numbers(3)
     sandbox.fail_next(recipient=people[0], status=-114)
     sandbox.fail_next(recipient=people[1], http_status=429)
@@ -43,7 +43,7 @@ def test_what_was_refused_is_listed_again_by_the_retry_and_not_sent(store, sandb
     assert failure["reason"] == "refused in a previous try of this task: text is empty"
 
 
-def test_what_is_unknown_is_listed_again_by_the_retry_and_not_sent_at_most_once(store, sandbox):
+def test_at_most_once_a_retry_lists_an_unknown_message_and_does_not_send_it(store, sandbox):
     people = numbers(3)
     sandbox.fail_next(recipient=people[0], drop="after_accepting")
     run = broadcast_run(people, delivery="at_most_once", store=store)
@@ -55,7 +55,7 @@ def test_what_is_unknown_is_listed_again_by_the_retry_and_not_sent_at_most_once(
     assert times_sent(sandbox) == dict.fromkeys(people, 1)
 
 
-def test_a_broadcast_that_failed_half_way_and_is_cleared_sends_only_the_rest(delivery, store, sandbox):
+def test_a_broadcast_cleared_after_a_stop_sends_only_the_rest(delivery, store, sandbox):
     people = numbers(20)
     sandbox.fail_next(recipient=people[8], status=-68)
     run = broadcast_run(people, delivery=delivery, max_in_flight=1, store=store)
@@ -67,7 +67,7 @@ def test_a_broadcast_that_failed_half_way_and_is_cleared_sends_only_the_rest(del
     assert times_sent(sandbox) == dict.fromkeys(people, 2)
 
 
-def test_a_broadcast_cleared_after_it_succeeded_knows_its_new_tries(delivery, store, sandbox):
+def test_a_broadcast_cleared_after_success_records_its_new_tries(delivery, store, sandbox):
     people = numbers(10)
     run = broadcast_run(people, delivery=delivery, store=store)
     for _ in range(3):
@@ -79,7 +79,7 @@ def test_a_broadcast_cleared_after_it_succeeded_knows_its_new_tries(delivery, st
         run.clear()
 
 
-def test_messages_to_one_number_are_told_apart_by_their_order(delivery, store, sandbox):
+def test_a_retry_distinguishes_messages_to_one_number_by_their_order(delivery, store, sandbox):
     (number,) = numbers(1)
     entries = [{"phone": number, "n": n} for n in range(4)]
     sandbox.fail_next(delay=0.001)
@@ -90,8 +90,8 @@ def test_messages_to_one_number_are_told_apart_by_their_order(delivery, store, s
     assert [message.text for message in sandbox.messages] == ["0", "2", "3", "1"]
 
 
-def test_several_documents_to_one_person_leave_one_after_the_other(sandbox):
-    """A message is made ready while the next one to the same person waits for its outcome."""
+def test_several_documents_to_one_number_are_sent_one_after_the_other(sandbox):
+    """A message is prepared while the next one to the same number waits for its outcome."""
     people = [{"phone": number, "n": n} for n in range(3) for number in numbers(2)]
     link = {"link": "https://example.com/{{ recipient.n }}.pdf"}
     assert counts_of(broadcast_run(people, text=None, document=link).once()) == {"accepted": 6}
@@ -99,7 +99,7 @@ def test_several_documents_to_one_person_leave_one_after_the_other(sandbox):
     assert [one.body["document"]["link"][-5] for one in sent] == ["0", "1", "2"]
 
 
-def test_who_was_added_to_the_list_meanwhile_is_sent_to(store, sandbox):
+def test_a_retry_sends_to_recipients_added_since(store, sandbox):
     people = numbers(4)
     sandbox.fail_next(recipient=people[0], http_status=429)
     run = broadcast_run("{{ params.to | join(',') }}", context={"params": {"to": people[:2]}}, store=store)
@@ -109,7 +109,7 @@ def test_who_was_added_to_the_list_meanwhile_is_sent_to(store, sandbox):
     assert times_sent(sandbox) == dict.fromkeys(people, 1)
 
 
-def test_an_invalid_one_that_was_mended_is_sent_by_the_retry(store, sandbox):
+def test_a_retry_sends_to_an_invalid_recipient_that_was_corrected(store, sandbox):
     people = numbers(2)
     run = broadcast_run(
         "{{ params.to | join(',') }}", context={"params": {"to": [people[0], "12"]}}, store=store

@@ -21,7 +21,7 @@ from tests.task_runs import (
 
 pytestmark = pytest.mark.usefixtures("hasty")
 
-# --- every type -------------------------------------------------------------------------------------------
+# --- every type -----------------------------------------------------------------------------------------
 
 
 LINK = "https://files.example.com/{{ recipient.file }}"
@@ -45,7 +45,7 @@ PERSONAL = {
 
 
 @for_each("kind", MESSAGE_FIELDS)
-def test_every_type_may_say_something_else_to_each(kind, sandbox):
+def test_every_message_type_is_rendered_for_each_recipient(kind, sandbox):
     value = PERSONAL[kind]
     people = [{"phone": LI, "file": "1.pdf", "lon": 1}, {"phone": ANA, "file": "2.pdf", "lon": 2}]
     run = broadcast_run(people, keep_receipts=True, **{"text": None, kind: value})
@@ -60,20 +60,20 @@ def test_every_type_may_say_something_else_to_each(kind, sandbox):
         assert sandbox.sent_to(LI)[0].body["document"]["filename"] == "1.pdf"
 
 
-def test_the_same_as_one_dict(sandbox):
+def test_a_message_given_as_one_dict_is_rendered_for_each_recipient(sandbox):
     run = broadcast_run(BOTH, text=None, message={"type": "text", "text": "Hi {{ recipient.name }}"})
     run.once()
     assert texts(sandbox) == ["Hi Li", "Hi Ana"]
 
 
-def test_each_may_answer_a_message_of_their_own(sandbox):
+def test_reply_to_is_rendered_for_each_recipient(sandbox):
     people = [{"phone": LI, "wamid": "wamid.1"}, {"phone": ANA, "wamid": "wamid.2"}]
     broadcast_run(people, reply_to="{{ recipient.wamid }}").once()
     got = [sandbox.sent_to(number)[0].body["context"]["refMessageId"] for number in (LI, ANA)]
     assert got == ["wamid.1", "wamid.2"]
 
 
-def test_where_it_comes_from_is_rendered_once_for_the_task(connect, sandbox):
+def test_the_connection_and_sender_may_be_templated(connect, sandbox):
     connect("itnio_finance", extra={"app_id": None, "business_phone": None})
     run = broadcast_run(
         [LI],
@@ -87,17 +87,17 @@ def test_where_it_comes_from_is_rendered_once_for_the_task(connect, sandbox):
 
 
 @for_each("name", ["app_id", "business_phone"])
-def test_what_neither_connection_nor_task_gives_fails_at_once(name, connect, sandbox):
+def test_a_sender_missing_in_connection_and_task_fails_at_once(name, connect, sandbox):
     connect(extra={name: None})
     assert f"extra.{name}: is missing" in str(fails_at_once(broadcast_run([LI])))
     assert sandbox.requests == []
 
 
-# --- look-ups ---------------------------------------------------------------------------------------------
+# --- look-ups -------------------------------------------------------------------------------------------
 
 
 class Counting:
-    """Counts what is looked up in it, as Airflow's accessors are asked."""
+    """Counts its look-ups, with the methods of Airflow's accessors."""
 
     def __init__(self, **values):
         self._values = values
@@ -116,7 +116,7 @@ class Counting:
         return self._values.get(name, default)
 
 
-def test_variables_and_connections_are_looked_up_once_for_all(sandbox):
+def test_variables_and_connections_are_looked_up_once_for_all_recipients(sandbox):
     value, as_json, conn = Counting(team="finance"), Counting(week={"n": 7}), Counting(crm=Counting(host="h"))
     text = (
         "{{ var.value.team }} {{ var.value.get('team') }} {{ var.value.get('no', 'none') }} "
@@ -130,7 +130,7 @@ def test_variables_and_connections_are_looked_up_once_for_all(sandbox):
     assert (value.asked, as_json.asked, conn.asked) == (["team", "team", "no"], ["week"], ["crm"])
 
 
-def test_xcoms_are_pulled_once_for_all(sandbox):
+def test_xcoms_are_pulled_once_for_all_recipients(sandbox):
     run = broadcast_run(
         numbers(20),
         text="{{ ti.xcom_pull('load') }} {{ ti.xcom_pull(task_ids='load') }} {{ recipient.phone }}",
@@ -142,7 +142,7 @@ def test_xcoms_are_pulled_once_for_all(sandbox):
     assert all(message.text.startswith("42 42 ") for message in sandbox.messages)
 
 
-def test_what_can_not_be_looked_up_stops_the_broadcast_and_is_left_to_the_retries(sandbox):
+def test_a_failed_variable_lookup_stops_a_broadcast_and_leaves_the_retries(sandbox):
     value = Counting()
     run = broadcast_run(
         numbers(20), text="{{ var.value.team }} {{ recipient.phone }}", context={"var": {"value": value}}
@@ -152,7 +152,7 @@ def test_what_can_not_be_looked_up_stops_the_broadcast_and_is_left_to_the_retrie
     assert value.asked == ["team"]
 
 
-def test_airflows_own_variables_are_looked_up_once(monkeypatch, sandbox):
+def test_airflows_variable_accessor_is_called_once(monkeypatch, sandbox):
     reads = []
     module = "airflow.utils.context" if AIRFLOW_2 else "airflow.sdk.execution_time.context"
     VariableAccessor = import_module(module).VariableAccessor  # noqa: N806
@@ -173,7 +173,7 @@ def test_airflows_own_variables_are_looked_up_once(monkeypatch, sandbox):
     assert all(message.text.startswith("finance ") for message in sandbox.messages)
 
 
-def test_a_template_is_compiled_once_for_all(monkeypatch, sandbox):
+def test_a_template_is_compiled_once_for_all_recipients(monkeypatch, sandbox):
     from jinja2 import Environment
 
     compiled = []
@@ -193,7 +193,7 @@ def test_a_template_is_compiled_once_for_all(monkeypatch, sandbox):
     "field",
     [{"text": "Dear {{ recipient.name }}"}, {"document": "https://x.example/{{ recipient.name }}.pdf"}],
 )
-def test_a_null_of_a_database_is_never_written_to_a_person(field, sandbox):
+def test_a_database_null_is_never_sent(field, sandbox):
     people = [{"phone": "8613912345678", "name": None}, {"phone": "8613912345679", "name": "Ana"}]
     run = broadcast_run(people, **{"text": None, **field})
     error = fails_at_once(run)
@@ -201,7 +201,7 @@ def test_a_null_of_a_database_is_never_written_to_a_person(field, sandbox):
     assert "a value is None" in str(error)
 
 
-def test_what_stands_in_for_a_null_is_written(sandbox):
+def test_a_jinja_default_for_a_database_null_is_sent(sandbox):
     broadcast_run(
         [{"phone": "8613912345678", "name": None}], text="Dear {{ recipient.name or 'customer' }}"
     ).once()

@@ -54,7 +54,7 @@ def waiting(recipients, store=None, **fields):
 
 @pytest.fixture
 def pushed_in_time(sandbox, receiver, monkeypatch):
-    """The time of a wait begins once the receiver knows of the messages, on a busy machine too."""
+    """Start the wait only after the receiver knows of the messages, for a busy machine."""
     begin = status_watch.StatusWatch.begin
 
     def begin_late(watch):
@@ -77,7 +77,7 @@ def in_words(summary):
 
 @for_each("make", OF_MANY.values())
 @for_each("word", ["sent", "delivered", "read"])
-def test_green_means_what_the_word_says(make, word, sandbox, people):
+def test_a_task_with_wait_for_succeeds_once_all_messages_reach_the_status(make, word, sandbox, people):
     def made():
         task = make(wait_for=word, keep_receipts=True)
         task.recipients = people
@@ -90,13 +90,13 @@ def test_green_means_what_the_word_says(make, word, sandbox, people):
     assert all(one["status_at"] for one in summary["receipts"])
 
 
-def test_without_a_wait_there_is_nothing_of_it(sandbox, connect):
+def test_without_wait_for_the_summary_has_no_statuses_and_no_receiver_is_needed(sandbox, connect):
     connect(extra={"receiver_url": "nonsense"})
     assert not {"delivered", "waiting", "fallbacks"} & {*broadcast_run(numbers(2)).once()}
 
 
 @pytest.mark.usefixtures("pushed_in_time")
-def test_what_fails_and_what_is_late_is_told_with_its_reason(store, sandbox, receiver, people):
+def test_failed_and_late_messages_are_listed_with_their_reason(store, sandbox, receiver, people):
     run = waiting([*people, UNDELIVERABLE, SENT_ONLY, NEVER_PUSHED], store, wait_timeout=1)
     error = may_be_tried_again(run, NotDeliveredError)
     assert counts_of(run.summary) | {"delivered": 0, "read": 0} == {
@@ -112,7 +112,7 @@ def test_what_fails_and_what_is_late_is_told_with_its_reason(store, sandbox, rec
     assert "3 not delivered" in str(error)
     assert "131026" in str(error)
     assert "got no push about any" not in str(error)
-    # A retry waits for the late ones again, and sends nothing; the failed one is told again.
+    # A retry waits for the late messages again, sends nothing, and reports the failed one again.
     late = sandbox.sent_to(SENT_ONLY)[0], sandbox.sent_to(NEVER_PUSHED)[0]
     for message in late:
         receiver.push(status_push(message.id, "read"))
@@ -122,13 +122,13 @@ def test_what_fails_and_what_is_late_is_told_with_its_reason(store, sandbox, rec
     assert run.summary["not_delivered"] == 1
     assert in_words(run.summary)[5][1].startswith("failed in a previous try of this task: 131026, the mess")
     assert set(times_sent(sandbox).values()) == {1}
-    run.clear()  # sends to the failed one alone
+    run.clear()  # sends only to the failed recipient
     fails_at_once(run, NotDeliveredError)
     assert times_sent(sandbox)[UNDELIVERABLE] == 2
     assert len(sandbox.messages) == 9
 
 
-def test_a_message_that_has_failed_is_a_failure_where_it_is_waited_for_no_longer(store, sandbox, people):
+def test_a_message_that_failed_stays_a_failure_after_wait_for_is_removed(store, sandbox, people):
     run = waiting([*people, UNDELIVERABLE], store)
     fails_at_once(run, NotDeliveredError)
     task = broadcast_run([*people, UNDELIVERABLE], store=store, keep_receipts=True).make
@@ -150,7 +150,7 @@ def test_a_long_wait_does_not_fill_the_log(people, monkeypatch, caplog):
     assert sum("1 waited for" in one for one in lines) <= 1
 
 
-def test_a_task_that_has_waited_and_is_cleared_sends_to_everyone_again(store, sandbox, people):
+def test_a_task_cleared_after_its_wait_succeeded_sends_to_all_recipients_again(store, sandbox, people):
     run = waiting(people, store)
     run.once()
     run.clear()
@@ -159,16 +159,16 @@ def test_a_task_that_has_waited_and_is_cleared_sends_to_everyone_again(store, sa
 
 
 @for_each("fails", [True, False])
-def test_whether_some_may_fail(fails, sandbox, people):
-    """The rule for messages that are refused holds for those that do not arrive."""
+def test_if_some_fail_applies_to_undelivered_messages(fails, sandbox, people):
+    """if_some_fail applies to undelivered messages as to refused ones."""
     run = waiting([*([] if fails else people), UNDELIVERABLE], if_some_fail="warn")
-    if fails:  # nobody has it
+    if fails:  # no message arrived
         fails_at_once(run, NotDeliveredError)
     else:
         assert counts_of(run.once())["not_delivered"] == 1
 
 
-def test_without_a_record_nothing_is_sent_again(sandbox, people):
+def test_without_a_record_a_late_message_leaves_no_retries(sandbox, people):
     error = fails_at_once(waiting([*people, SENT_ONLY], wait_timeout=1))
     assert "without a delivery record, a retry would message people again" in str(error)
 
@@ -177,7 +177,7 @@ def test_without_a_record_nothing_is_sent_again(sandbox, people):
     "recipients",
     [[], ["99910000114"], ["12"], ["99910000114", "12"]],
 )
-def test_where_nothing_was_accepted_nothing_is_waited_for(recipients, sandbox):
+def test_without_acceptances_there_is_no_wait(recipients, sandbox):
     run = waiting(recipients)
     if recipients:
         fails_at_once(run)
@@ -186,7 +186,7 @@ def test_where_nothing_was_accepted_nothing_is_waited_for(recipients, sandbox):
         assert counts_of(run.once()) == {}
 
 
-def test_a_message_that_failed_and_was_read_was_read(sandbox, receiver):
+def test_a_message_with_the_statuses_failed_and_read_counts_as_read(sandbox, receiver):
     sandbox.fail_next(1, delay=0.001)
     run = waiting([NEVER_PUSHED])
     with pushing(sandbox, receiver, "failed", "read"):
@@ -194,7 +194,7 @@ def test_a_message_that_failed_and_was_read_was_read(sandbox, receiver):
 
 
 class pushing:  # noqa: N801 - used as a function
-    """Push statuses of the first message as soon as it is there, all before the receiver is asked again."""
+    """Push statuses of the first message as soon as it is sent, before the receiver is called again."""
 
     def __init__(self, sandbox, receiver, *statuses):
         self.thread = threading.Thread(target=self.run, args=(sandbox, receiver, statuses))
@@ -211,7 +211,7 @@ class pushing:  # noqa: N801 - used as a function
         self.thread.join()
 
 
-def test_several_messages_to_one_person_are_each_waited_for(store, sandbox, people):
+def test_each_of_several_messages_to_one_number_is_waited_for(store, sandbox, people):
     entries = [{"phone": people[0], "n": n} for n in range(3)] + [{"phone": UNDELIVERABLE, "n": 0}] * 2
     run = waiting(entries, store, text="{{ recipient.n }}")
     fails_at_once(run, NotDeliveredError)
@@ -230,14 +230,14 @@ def test_several_messages_to_one_person_are_each_waited_for(store, sandbox, peop
     ],
 )
 @for_each("make", OF_MANY.values())
-def test_a_wrong_word_is_an_import_error(make, wrong, told):
+def test_an_invalid_wait_parameter_is_an_import_error(make, wrong, told):
     with pytest.raises(InvalidParameterError, match=told):
         make(**{"wait_for": "read", **wrong})
 
 
 @pytest.fixture
 def once_it_waits(monkeypatch):
-    """Let something happen once a broadcast has sent everything and waits."""
+    """Call a function after a broadcast has sent all messages and waits."""
     real = BroadcastRun._run
 
     def patch(happens):
@@ -259,9 +259,9 @@ def once_it_waits(monkeypatch):
 
 
 @pytest.mark.parametrize("delivery", ["at_least_once", "at_most_once"])
-def test_a_task_that_is_ended_while_it_waits(delivery, store, sandbox, once_it_waits):
+def test_on_kill_during_the_wait_leaves_the_retries_which_wait_again(delivery, store, sandbox, once_it_waits):
     run = waiting([SENT_ONLY, NEVER_PUSHED], store, delivery=delivery)
-    once_it_waits(lambda: run.operator.on_kill())  # noqa: PLW0108 - of the try that runs then
+    once_it_waits(lambda: run.operator.on_kill())  # noqa: PLW0108 - the operator of the running try
     error = may_be_tried_again(run, NotDeliveredError)
     assert "stopped: the task was ended from outside. 2 recipients: 2 accepted, 2 waited for" in str(error)
     assert counts_of(run.summary) == {"accepted": 2, "waiting": 2}
@@ -270,7 +270,7 @@ def test_a_task_that_is_ended_while_it_waits(delivery, store, sandbox, once_it_w
     assert len(sandbox.messages) == 2
 
 
-def test_a_task_whose_execution_timeout_is_over_while_it_waits(store, sandbox, once_it_waits):
+def test_execution_timeout_during_the_wait_leaves_the_retries(store, sandbox, once_it_waits):
     run = waiting([SENT_ONLY, NEVER_PUSHED], store)
     with limit_set() as time_is_over:
         once_it_waits(time_is_over)
@@ -280,17 +280,17 @@ def test_a_task_whose_execution_timeout_is_over_while_it_waits(store, sandbox, o
 
 
 class Terminated(BaseException):
-    """As what Airflow 2 raises in the middle of a task that is ended."""
+    """Like the exception Airflow 2 raises at any line of a task that is ended."""
 
 
-def test_an_error_from_outside_while_it_waits(store, sandbox, once_it_waits):
+def test_a_signal_handlers_exception_during_the_wait_keeps_the_record(store, sandbox, once_it_waits):
     def raising(*_):
         raise Terminated
 
     run = waiting([SENT_ONLY], store)
     before = signal.signal(signal.SIGUSR1, raising)
     try:
-        # From a thread, so that it meets the loop and not the task that sends it.
+        # From a thread, so that it interrupts the event loop and not this function.
         once_it_waits(threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGUSR1)).start)
         with pytest.raises(Terminated):
             run.once()
@@ -302,7 +302,7 @@ def test_an_error_from_outside_while_it_waits(store, sandbox, once_it_waits):
     assert len(sandbox.messages) == 1
 
 
-def test_the_receiver_is_asked_about_many_at_once_and_not_often(store, sandbox, people, monkeypatch):
+def test_statuses_are_requested_in_groups_and_not_too_often(store, sandbox, people, monkeypatch):
     asked = []
     real = status_watch.status_request
     monkeypatch.setattr(
@@ -312,10 +312,10 @@ def test_the_receiver_is_asked_about_many_at_once_and_not_often(store, sandbox, 
     run = waiting([*people, SENT_ONLY, NEVER_PUSHED], store, wait_timeout=1)
     may_be_tried_again(run, NotDeliveredError)
     assert max(asked) == 2
-    assert len(asked) < 6 * 4  # rounds of 0.2 s within 1 s, and at most four questions in each
+    assert len(asked) < 6 * 4  # rounds of 0.2 s within 1 s, with at most four requests each
 
 
-def test_what_the_record_keeps_of_a_wait_is_what_it_keeps_anyway(store, sandbox, people):
+def test_a_wait_adds_no_entries_to_the_record(store, sandbox, people):
     waiting(people, store).once()
     plain = TaskStateStore()
     broadcast_run(people, store=plain).once()
@@ -324,7 +324,7 @@ def test_what_the_record_keeps_of_a_wait_is_what_it_keeps_anyway(store, sandbox,
     ]
 
 
-def test_what_a_message_does_not_need_is_not_loaded_for_it(sandbox):
+def test_modules_for_waits_and_files_are_imported_only_when_needed(sandbox):
     program = """
 import sys
 from airflow_provider_itnio.hooks.itnio import ItnioHook

@@ -28,7 +28,7 @@ def made(**fields):
     return WhatsAppBroadcastOperator(task_id="tell", **({"recipients": [LI], "text": "x"} | fields))
 
 
-# --- mistakes ---------------------------------------------------------------------------------------------
+# --- mistakes -------------------------------------------------------------------------------------------
 
 
 @for_each(
@@ -80,7 +80,7 @@ def test_a_mistake_is_an_error_when_the_dag_is_parsed(fields, sentence):
         {"if_some_fail": "warn"},
     ],
 )
-def test_what_is_within_its_limits_is_taken(fields):
+def test_parameters_at_their_limits_are_accepted(fields):
     operator = made(**fields)
     assert {name: getattr(operator, name) for name in fields} == fields
 
@@ -100,7 +100,7 @@ RECIPIENTS = [
 
 @for_each("recipients", RECIPIENTS)
 @for_each("name", ["recipients", "exclude"])
-def test_recipients_are_never_judged_when_the_dag_is_parsed(name, recipients):
+def test_recipients_are_not_checked_when_the_dag_is_parsed(name, recipients):
     made(**{name: recipients})
 
 
@@ -112,23 +112,23 @@ def test_recipients_are_never_judged_when_the_dag_is_parsed(name, recipients):
         ("[12", r"recipients: a text that begins with \[ must be JSON"),
     ],
 )
-def test_a_text_that_holds_nobody_is_an_import_error(recipients, told):
+def test_a_recipients_string_without_a_number_is_an_import_error(recipients, told):
     with pytest.raises(InvalidMessageError, match=told):
         made(recipients=recipients)
     made(exclude=recipients)
 
 
-def test_it_needs_recipients():
+def test_recipients_is_required():
     with pytest.raises(Exception, match="recipients"):
         WhatsAppBroadcastOperator(task_id="tell", text="x")
 
 
-def test_a_number_for_one_message_is_no_parameter():
+def test_recipient_is_not_a_parameter():
     with pytest.raises(Exception, match="recipient"):
         made(recipient=LI)
 
 
-# --- what an upstream task gives --------------------------------------------------------------------------
+# --- upstream outputs -----------------------------------------------------------------------------------
 
 
 @for_each("name", [*MESSAGE_FIELDS, "message", "reply_to"])
@@ -143,7 +143,7 @@ def test_an_upstream_output_in_a_message_field_is_refused_with_a_hint(name):
     assert 'shared={"found": …} and write {{ shared.found }}' in str(caught.value)
 
 
-def test_it_is_refused_at_any_depth_and_its_place_named():
+def test_an_upstream_output_is_refused_at_any_depth_and_its_field_named():
     with DAG("report", schedule=None):
         output = EmptyOperator(task_id="load").output
         with pytest.raises(InvalidMessageError, match=r"^task 'one': text\.body: is rendered"):
@@ -156,14 +156,14 @@ def test_it_is_refused_at_any_depth_and_its_place_named():
 
 
 @for_each("name", ["recipients", "exclude", "business_phone", "app_id", "itnio_conn_id"])
-def test_elsewhere_it_is_a_dependency(name):
+def test_an_upstream_output_in_another_field_is_a_dependency(name):
     with DAG("report", schedule=None):
         output = EmptyOperator(task_id="load").output
         operator = made(**{name: output})
     assert operator.upstream_task_ids == {"load"}
 
 
-def test_in_shared_it_is_a_dependency_at_any_depth():
+def test_an_upstream_output_in_shared_is_a_dependency_at_any_depth():
     with DAG("report", schedule=None):
         outputs = [EmptyOperator(task_id=f"load_{n}").output for n in range(3)]
         operator = made(
@@ -173,11 +173,11 @@ def test_in_shared_it_is_a_dependency_at_any_depth():
 
 
 @for_each("fields", [{"text": literal("{{ x }}")}, {"text": {"body": literal("{{ x }}")}}])
-def test_a_literal_is_allowed(fields):
+def test_a_literal_in_a_message_field_is_accepted(fields):
     made(**fields)
 
 
-# --- parameters -------------------------------------------------------------------------------------------
+# --- parameters -----------------------------------------------------------------------------------------
 
 VALUES = {
     "recipients": [ANA],
@@ -195,7 +195,7 @@ VALUES = {
 }
 
 
-def test_these_are_all_parameters():
+def test_the_parameters_tested_here_are_all_parameters():
     assert set(VALUES) == set(own_parameters(WhatsAppBroadcastOperator))
 
 
@@ -205,14 +205,14 @@ def held(operator, name):
 
 
 def fields_with(name, value):
-    """Give the fields of a valid broadcast that has this one among them."""
+    """Return the fields of a valid broadcast that include this one."""
     words = {} if name in (*MESSAGE_FIELDS, "message") else {"text": "x"}
     waits = {"wait_for": "read"} if name == "wait_timeout" else {}
     return {"recipients": [LI]} | words | waits | {name: value}
 
 
 @for_each(("name", "value"), VALUES.items())
-def test_a_parameter_is_kept(name, value):
+def test_each_parameter_is_stored_on_the_operator(name, value):
     assert held(WhatsAppBroadcastOperator(task_id="tell", **fields_with(name, value)), name) == value
 
 
@@ -243,7 +243,7 @@ def test_every_parameter_can_be_expanded(name, value):
     assert held(mapped.unmap({name: value}), name) == value
 
 
-def test_what_is_rendered_per_recipient_is_no_template_field():
+def test_fields_rendered_per_recipient_are_not_template_fields():
     fields = set(WhatsAppBroadcastOperator.template_fields)
     assert not fields & {*MESSAGE_FIELDS, "message", "reply_to"}
     others = set(WhatsAppMessageOperator.template_fields) - {*MESSAGE_FIELDS, "message", "reply_to"}
@@ -268,7 +268,7 @@ def test_a_mapped_broadcast_is_checked_when_it_runs(sandbox):
 
 
 @pytest.mark.usefixtures("connection")
-def test_a_mapped_broadcast_sends_to_the_lists_of_each_index(sandbox):
+def test_a_mapped_broadcast_sends_to_each_map_indexs_recipients(sandbox):
     with DAG("mapped", schedule=None):
         mapped = WhatsAppBroadcastOperator.partial(
             task_id="tell", text="Hi {{ recipient.name }}", messages_per_second=None
@@ -278,7 +278,7 @@ def test_a_mapped_broadcast_sends_to_the_lists_of_each_index(sandbox):
     assert [message.text for message in sandbox.messages] == ["Hi Li", "Hi {{ 7 }}"]
 
 
-# --- large lists, and what Airflow stores of it -----------------------------------------------------------
+# --- large lists, and the serialized DAG ----------------------------------------------------------------
 
 
 def test_a_long_list_without_jinja_is_not_rendered(monkeypatch):
@@ -300,14 +300,14 @@ def test_a_long_list_without_jinja_is_not_rendered(monkeypatch):
 
 
 @pytest.mark.usefixtures("connection")
-def test_a_long_list_without_jinja_is_whom_it_goes_to(sandbox):
+def test_a_long_list_without_jinja_is_used_unchanged(sandbox):
     people = numbers(20_000)
     summary = broadcast_run(people, exclude=people[1:]).once()
     assert counts_of(summary) == {"accepted": 1, "excluded": 19_999}
 
 
 def serialised(dag):
-    """Give what Airflow stores of a DAG, having read it back."""
+    """Return a DAG's serialized form, after deserializing it once."""
     from airflow.serialization import serialized_objects
 
     stores = getattr(serialized_objects, "DagSerialization" if AIRFLOW_V_3_2_PLUS else "SerializedDAG")
@@ -316,7 +316,7 @@ def serialised(dag):
     return json.dumps(stored)
 
 
-def test_its_dag_can_be_stored_and_read_back():
+def test_a_dag_with_broadcasts_can_be_serialized_and_deserialized():
     with DAG("report", schedule=None) as dag:
         output = EmptyOperator(task_id="load").output
         made(recipients=[{"phone": LI, "name": "Li"}], exclude=ANA, shared={"rows": output})
@@ -328,7 +328,7 @@ def test_its_dag_can_be_stored_and_read_back():
     assert "147-1800-4557" in stored
 
 
-def test_two_parses_of_a_dag_file_are_stored_alike():
+def test_two_parses_of_a_dag_file_serialize_equally():
     def parsed():
         with DAG("report", schedule=None) as dag:
             made(recipients=[{"phone": LI}], exclude=[ANA])
@@ -337,7 +337,7 @@ def test_two_parses_of_a_dag_file_are_stored_alike():
     assert parsed() == parsed()
 
 
-def test_a_whole_dag_renders_what_upstream_gives(monkeypatch, sandbox, connect):
+def test_upstream_outputs_in_recipients_and_shared_are_resolved(monkeypatch, sandbox, connect):
     connect()
     with DAG("report", schedule=None):
         output = EmptyOperator(task_id="load").output

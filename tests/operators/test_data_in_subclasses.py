@@ -23,7 +23,7 @@ class Renamed(WhatsAppSendOperator):
 
 
 class RenamedToAll(WhatsAppBroadcastOperator):
-    """Does the same."""
+    """Gives a parameter of the broadcast operator another name."""
 
     def __init__(self, *, msg, **kwargs):
         kwargs.setdefault("text", f"Hello {{{{ recipient.phone }}}}: {msg}")
@@ -31,7 +31,7 @@ class RenamedToAll(WhatsAppBroadcastOperator):
 
 
 class Nested(WhatsAppSendOperator):
-    """Builds a field of it."""
+    """Builds a field from its parameter."""
 
     def __init__(self, *, msg, **kwargs):
         kwargs.setdefault("interactive", reply_buttons(f"On {{{{ ds }}}}: {msg}", {"a": "A"}))
@@ -39,7 +39,7 @@ class Nested(WhatsAppSendOperator):
 
 
 class Joined(WhatsAppSendOperator):
-    """Joins two parameters, and changes their blanks."""
+    """Joins two parameters, and changes their whitespace."""
 
     def __init__(self, *, name, city, **kwargs):
         kwargs.setdefault("text", " ".join(f"Hello {name}{city}".split()))
@@ -58,7 +58,7 @@ SUBCLASSES = [
     by=["expand", "expand_kwargs", "map"],
     data=[JINJA, f"a{JINJA}b", "{% if 1 %}x{% endif %}"],
 )
-def test_what_a_subclass_makes_of_it_is_refused(data, by, fields, itnio_sandbox):
+def test_jinja_in_data_that_a_subclass_puts_into_a_field_is_refused(data, by, fields, itnio_sandbox):
     over = {
         "expand": lambda output: {"msg": output},
         "expand_kwargs": lambda output: output,
@@ -72,7 +72,7 @@ def test_what_a_subclass_makes_of_it_is_refused(data, by, fields, itnio_sandbox)
 
 
 @pairs(fields=SUBCLASSES, by=["expand", "expand_kwargs"])
-def test_a_subclass_still_has_jinja_of_its_own(by, fields, itnio_sandbox):
+def test_jinja_of_the_subclass_itself_is_rendered(by, fields, itnio_sandbox):
     over = (lambda output: {"msg": output}) if by == "expand" else (lambda output: output)
     pushed = ["a { b } %}"] if by == "expand" else [{"msg": "a { b } %}"}]
     itnio_sandbox.execute(mapped(over=over, by=by, **fields), xcoms={"load": pushed})
@@ -81,7 +81,7 @@ def test_a_subclass_still_has_jinja_of_its_own(by, fields, itnio_sandbox):
     assert "{{" not in str(message.body)
 
 
-def test_jinja_of_partial_is_run_though_data_holds_the_same(itnio_sandbox):
+def test_jinja_in_partial_is_rendered_although_the_data_contains_the_same(itnio_sandbox):
     task = mapped(Renamed, lambda output: {"msg": output}, recipient=NUMBER, text="By {{ task.task_id }}")
     itnio_sandbox.execute(task, xcoms={"load": ["{{ task.task_id }}"]})
     assert itnio_sandbox.messages[0].text == "By tell"
@@ -95,14 +95,14 @@ def test_jinja_of_partial_is_run_though_data_holds_the_same(itnio_sandbox):
         {"name": "{", "city": "{ conn.itnio_default.password }}"},
     ],
 )
-def test_jinja_that_only_the_subclass_makes_whole_is_refused(row, itnio_sandbox):
+def test_jinja_that_a_subclass_completes_from_several_data_is_refused(row, itnio_sandbox):
     task = mapped(Joined, lambda output: output, by="expand_kwargs", recipient=NUMBER)
     with pytest.raises(AirflowFailException, match="which is never rendered"):
         itnio_sandbox.execute(task, xcoms={"load": [row]})
     assert itnio_sandbox.messages == []
 
 
-def test_what_the_dag_file_says_is_run_beside_data_with_jinja(itnio_sandbox):
+def test_jinja_in_the_dag_file_is_rendered_beside_data_with_jinja(itnio_sandbox):
     with DAG("mapped", schedule=None, default_args={"text": "{{ task.task_id }} {{ shared.news }}"}):
         output = BaseOperator(task_id="load").output
         told = WhatsAppBroadcastOperator.partial(task_id="tell", recipients=[NUMBER]).expand(shared=output)
@@ -126,7 +126,7 @@ class SetInPreExecute(WhatsAppBroadcastOperator):
 
 
 @pairs(operator=[SetInExecute, SetInPreExecute], data=[JINJA, "{{ ti.task_id }}", "x"])
-def test_a_text_that_is_set_when_the_task_runs_sees_nothing_of_airflow(operator, data, itnio_sandbox):
+def test_a_broadcasts_text_set_at_run_time_has_no_access_to_airflows_context(operator, data, itnio_sandbox):
     with DAG("a_dag", schedule=None):
         task = operator(task_id="tell", recipients=[NUMBER], text="On {{ ds }}")
     if data == "x":

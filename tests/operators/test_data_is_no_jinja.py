@@ -28,27 +28,27 @@ pytestmark = pytest.mark.usefixtures("account")
 
 @pytest.fixture
 def account(connect, sandbox, monkeypatch):
-    """The connection has a unique secret."""
+    """A connection with a unique secret."""
     monkeypatch.setattr(sandbox._vendor.account, "secret", SECRET)
     connect(password=SECRET, extra={"max_attempts": 1})
 
 
 def sent(sandbox):
-    """Return all that was sent, having checked that it does not contain the secret."""
+    """Return all sent messages as text, after checking that they do not contain the secret."""
     whole = json.dumps([message.body for message in sandbox.messages])
     assert SECRET not in whole
     return whole
 
 
 def mapped(operator, over, *, by="expand", **partial):
-    """Make a task mapped over what ``over`` gives of an upstream task's output."""
+    """Make a task mapped over what ``over`` returns for an upstream task's output."""
     with DAG("mapped", schedule=None):
         output = BaseOperator(task_id="load").output
         made = operator.partial(task_id="tell", **partial)
         return getattr(made, by)(**over(output)) if by == "expand" else made.expand_kwargs(over(output))
 
 
-# --- what an upstream task gives a mapped task ------------------------------------------------------------
+# --- upstream data in mapped tasks ----------------------------------------------------------------------
 
 FIELDS = {
     "text": JINJA,
@@ -63,7 +63,7 @@ BROADCAST = {"operator": WhatsAppBroadcastOperator, "recipients": [NUMBER], "mes
 
 
 @pairs(fields=[SEND, BROADCAST], by=["expand", "expand_kwargs"], name=[*FIELDS])
-def test_a_field_of_a_mapped_task_is_data(name, by, fields, itnio_sandbox):
+def test_upstream_data_in_a_mapped_field_are_not_rendered(name, by, fields, itnio_sandbox):
     value, field = FIELDS[name], name.split()[0]
     over = (lambda output: {field: output}) if by == "expand" else (lambda output: output)
     pushed = [value] if by == "expand" else [{field: value}]
@@ -73,7 +73,7 @@ def test_a_field_of_a_mapped_task_is_data(name, by, fields, itnio_sandbox):
 
 @for_each("fields", [SEND, BROADCAST])
 @for_each("by", ["expand", "expand_kwargs"])
-def test_so_is_the_message_that_is_answered(by, fields, itnio_sandbox):
+def test_upstream_data_in_a_mapped_reply_to_are_not_rendered(by, fields, itnio_sandbox):
     over = (lambda output: {"reply_to": output}) if by == "expand" else (lambda output: output)
     pushed = [JINJA] if by == "expand" else [{"reply_to": JINJA}]
     itnio_sandbox.execute(mapped(over=over, by=by, text="x", **fields), xcoms={"load": pushed})
@@ -82,7 +82,7 @@ def test_so_is_the_message_that_is_answered(by, fields, itnio_sandbox):
 
 
 @for_each("by", ["expand", "expand_kwargs"])
-def test_so_are_recipients_and_shared_of_a_broadcast(by, itnio_sandbox):
+def test_upstream_data_in_mapped_recipients_and_shared_are_not_rendered(by, itnio_sandbox):
     people, shared = [{"phone": NUMBER, "name": JINJA}], {"news": JINJA}
     if by == "expand":
         broadcast = mapped(
@@ -116,7 +116,7 @@ WAYS = {
 
 
 @for_each("way", WAYS)
-def test_however_rows_come_from_upstream_they_are_data(way, itnio_sandbox):
+def test_upstream_rows_are_not_rendered_in_any_way_of_passing_them(way, itnio_sandbox):
     over, pushed = WAYS[way]
     itnio_sandbox.execute(
         mapped(WhatsAppSendOperator, over, by="expand_kwargs", recipient=NUMBER), xcoms={"load": pushed}
@@ -125,7 +125,7 @@ def test_however_rows_come_from_upstream_they_are_data(way, itnio_sandbox):
 
 
 @for_each("by", ["expand", "expand_kwargs"])
-def test_the_arguments_of_a_mapped_function_are_data(by, itnio_sandbox):
+def test_upstream_data_in_a_mapped_functions_arguments_are_not_rendered(by, itnio_sandbox):
     with DAG("mapped", schedule=None):
         output = BaseOperator(task_id="load").output
 
@@ -143,11 +143,11 @@ def test_the_arguments_of_a_mapped_function_are_data(by, itnio_sandbox):
     text = itnio_sandbox.messages[0].text
     assert text.startswith(JINJA)
     assert text.endswith(" 42")
-    assert ("http://" in text) is (by == "expand")  # a list of the DAG file is the DAG file's text
+    assert ("http://" in text) is (by == "expand")  # a list in the DAG file is written by the DAG author
     sent(itnio_sandbox)
 
 
-def test_what_a_mapped_task_group_is_given_is_data(itnio_sandbox):
+def test_data_of_a_mapped_task_group_are_not_rendered(itnio_sandbox):
     with DAG("grouped", schedule=None) as dag:
 
         @task_group
@@ -184,11 +184,11 @@ class _InGroup:
         pass
 
 
-# --- what stays Jinja there -------------------------------------------------------------------------------
+# --- Jinja in mapped tasks ------------------------------------------------------------------------------
 
 
 @for_each("fields", [SEND, BROADCAST])
-def test_what_stands_in_partial_is_jinja(fields, itnio_sandbox):
+def test_jinja_in_partial_is_rendered(fields, itnio_sandbox):
     fields = {**fields, "text": "{{ params.word }}"}
     over = mapped(over=lambda output: {"reply_to": output}, **fields)
     itnio_sandbox.execute(over, xcoms={"load": ["x"]}, params={"word": "found"})
@@ -197,7 +197,7 @@ def test_what_stands_in_partial_is_jinja(fields, itnio_sandbox):
 
 @for_each("fields", [SEND, BROADCAST])
 @for_each("by", ["expand", "expand_kwargs"])
-def test_a_list_of_the_dag_file_is_jinja_as_airflow_has_it(by, fields, itnio_sandbox):
+def test_jinja_in_a_mapped_list_of_the_dag_file_is_rendered(by, fields, itnio_sandbox):
     written = "{{ params.word }}"
     if by == "expand":
         over = mapped(over=lambda output: {"text": [written]}, **fields)
@@ -207,7 +207,7 @@ def test_a_list_of_the_dag_file_is_jinja_as_airflow_has_it(by, fields, itnio_san
     assert itnio_sandbox.messages[0].text == JINJA
 
 
-def test_so_are_default_args(itnio_sandbox):
+def test_jinja_in_default_args_of_a_mapped_task_is_rendered(itnio_sandbox):
     with DAG("mapped", schedule=None, default_args={"text": "{{ params.word }}"}):
         output = BaseOperator(task_id="load").output
         over = WhatsAppSendOperator.partial(task_id="tell").expand(recipient=output)
@@ -215,7 +215,7 @@ def test_so_are_default_args(itnio_sandbox):
     assert itnio_sandbox.messages[0].text == "found"
 
 
-def test_an_output_in_a_row_of_the_dag_file_is_looked_up(itnio_sandbox):
+def test_an_upstream_output_in_a_row_of_the_dag_file_is_resolved(itnio_sandbox):
     over = mapped(
         WhatsAppSendOperator,
         lambda output: [{"text": "x"}, {"message": {"text": output}}],
@@ -226,7 +226,7 @@ def test_an_output_in_a_row_of_the_dag_file_is_looked_up(itnio_sandbox):
     assert itnio_sandbox.messages[0].text == JINJA
 
 
-# --- elsewhere --------------------------------------------------------------------------------------------
+# --- other tasks ----------------------------------------------------------------------------------------
 
 EXPRESSIONS = {
     "params": "{{ params.word }}",
@@ -240,7 +240,7 @@ EXPRESSIONS = {
 
 @for_each("native", [False, True])
 @for_each("text", EXPRESSIONS.values())
-def test_what_an_expression_gives_is_not_rendered_again(text, native, itnio_sandbox):
+def test_the_result_of_an_expression_is_not_rendered_again(text, native, itnio_sandbox):
     fields = {"messages_per_second": None, "recipients": [NUMBER]}
     with DAG(
         "data",
@@ -270,7 +270,7 @@ def test_what_an_expression_gives_is_not_rendered_again(text, native, itnio_sand
     assert sent(itnio_sandbox).count(JINJA) == 4
 
 
-def test_an_object_of_a_native_dag_is_not_rendered_again(itnio_sandbox):
+def test_with_native_rendering_an_object_is_not_rendered_again(itnio_sandbox):
     with DAG("native", schedule=None, render_template_as_native_obj=True):
         menu = WhatsAppSendOperator(
             task_id="menu", recipient=NUMBER, interactive="{{ ti.xcom_pull('load')['interactive'] }}"
@@ -292,7 +292,7 @@ ROWS = {
 
 
 @for_each("recipients", ROWS.values())
-def test_what_is_known_of_recipients_is_data_in_the_dag_file_too(recipients, itnio_sandbox):
+def test_recipients_data_in_the_dag_file_are_not_rendered(recipients, itnio_sandbox):
     text = "{{ recipient.name or '-' }} {{ recipient.more[0].name }}"
     with DAG("rows", schedule=None, params={"boss": "", "other": ""}):
         broadcast = WhatsAppBroadcastOperator(
@@ -305,7 +305,7 @@ def test_what_is_known_of_recipients_is_data_in_the_dag_file_too(recipients, itn
     sent(itnio_sandbox)
 
 
-def test_an_output_in_the_data_of_a_recipient_is_looked_up(itnio_sandbox):
+def test_an_upstream_output_in_a_recipients_data_is_resolved(itnio_sandbox):
     with DAG("rows", schedule=None):
         output = BaseOperator(task_id="load").output
         broadcast = WhatsAppBroadcastOperator(
@@ -318,7 +318,7 @@ def test_an_output_in_the_data_of_a_recipient_is_looked_up(itnio_sandbox):
 
 
 @for_each("fields", [{"text": literal(JINJA)}, {"message": literal({"text": JINJA})}])
-def test_a_literal_is_data(fields, itnio_sandbox):
+def test_a_literal_is_not_rendered(fields, itnio_sandbox):
     for each in (
         WhatsAppSendOperator(task_id="send", recipient=NUMBER, **fields),
         WhatsAppBroadcastOperator(task_id="broadcast", recipients=[NUMBER], **fields),
@@ -327,7 +327,7 @@ def test_a_literal_is_data(fields, itnio_sandbox):
     assert [message.text for message in itnio_sandbox.messages] == [JINJA, JINJA]
 
 
-def test_a_subclass_is_mapped_alike(itnio_sandbox):
+def test_upstream_data_in_a_mapped_subclass_are_not_rendered(itnio_sandbox):
     class Report(WhatsAppSendOperator):
         template_fields = (*WhatsAppSendOperator.template_fields, "query")
 
@@ -344,7 +344,7 @@ def test_a_subclass_is_mapped_alike(itnio_sandbox):
     assert itnio_sandbox.messages[0].text == f"42 {JINJA}"
 
 
-def test_what_is_rendered_twice_is_rendered_once(itnio_sandbox):
+def test_rendering_the_fields_twice_does_not_render_data(itnio_sandbox):
     context = {"params": {"word": JINJA}}
     for fields in ({"text": "{{ params.word }}"}, {"message": {"text": {"body": "{{ params.word }}"}}}):
         operator = WhatsAppSendOperator(task_id="tell", recipient=NUMBER, **fields)

@@ -28,9 +28,9 @@ pytestmark = pytest.mark.usefixtures("hasty")
 
 
 def places(defaults, make):
-    """Make a task where ``default_args`` stand, in each of the places there are: DAG, task group and task.
+    """Make a task with ``default_args`` in each possible place: DAG, task group and task.
 
-    (What ``.partial`` is given as such reaches no parameter of an operator's own, as Airflow has it.)
+    (In Airflow ``default_args`` given to ``.partial`` do not reach an operator's own parameters.)
     """
     with DAG("dag", schedule=None, default_args=defaults) as dag:
         make()
@@ -59,27 +59,27 @@ PLACES = {"send": 3, "broadcast": 3, "mapped": 2, "mapped rows": 2}
 
 
 @for_each(("kind", "fields"), zip(MAKE, [{"text": "own"}, {"message": {"text": "own"}}] * 2, strict=True))
-def test_what_the_task_is_given_itself_wins(kind, fields, itnio_sandbox):
+def test_a_tasks_message_overrides_other_fields_in_default_args(kind, fields, itnio_sandbox):
     for each in places(OTHERS, lambda **more: MAKE[kind](**fields, **more)):
         itnio_sandbox.execute(each)
     assert [message.text for message in itnio_sandbox.messages] == ["own"] * 3
 
 
 @for_each("kind", MAKE)
-def test_it_wins_over_a_field_of_the_same_name(kind, itnio_sandbox):
+def test_a_tasks_message_overrides_the_same_field_in_default_args(kind, itnio_sandbox):
     for each in places({"text": "default"}, lambda **more: MAKE[kind](text="own", **more)):
         itnio_sandbox.execute(each)
     assert [message.text for message in itnio_sandbox.messages] == ["own"] * 3
 
 
 @for_each("kind", MAKE)
-def test_a_message_from_default_args_alone_counts(kind, itnio_sandbox):
+def test_a_message_only_in_default_args_is_sent(kind, itnio_sandbox):
     for each in list(places({"text": "{{ 'default' }}"}, MAKE[kind]))[: PLACES[kind]]:
         itnio_sandbox.execute(each)
     assert [message.text for message in itnio_sandbox.messages] == ["default"] * PLACES[kind]
 
 
-def test_a_subclass_that_gives_its_message_wins_too(itnio_sandbox):
+def test_a_subclasss_message_overrides_default_args(itnio_sandbox):
     class Report(WhatsAppSendOperator):
         def __init__(self, **kwargs):
             super().__init__(text="own", **kwargs)
@@ -89,7 +89,7 @@ def test_a_subclass_that_gives_its_message_wins_too(itnio_sandbox):
     assert [message.text for message in itnio_sandbox.messages] == ["own"] * 3
 
 
-def test_a_function_that_returns_its_message_wins_too(itnio_sandbox):
+def test_a_functions_message_overrides_default_args(itnio_sandbox):
     with DAG("function", schedule=None, default_args=OTHERS) as dag:
 
         @task.whatsapp(recipient=NUMBER)
@@ -122,7 +122,7 @@ def test_a_function_that_returns_its_message_wins_too(itnio_sandbox):
         ({"message": {"template": template_message("a", "en")}}, None),
     ],
 )
-def test_a_reply_from_default_args_yields_to_the_message(case, kind, itnio_sandbox):
+def test_reply_to_in_default_args_applies_only_if_the_message_allows_it(case, kind, itnio_sandbox):
     fields, reply = case
     defaults = {"reply_to": "wamid.{{ 'default' if true }}"}
     for each in list(places(defaults, lambda **more: MAKE[kind](**fields, **more)))[1 : PLACES[kind]]:
@@ -131,7 +131,7 @@ def test_a_reply_from_default_args_yields_to_the_message(case, kind, itnio_sandb
     assert answered == [reply] * (PLACES[kind] - 1)
 
 
-def test_rows_go_to_whom_the_task_itself_names():
+def test_the_recipients_of_a_sql_task_override_default_args():
     kinds = {"recipient_column": "phone", "recipients": [NUMBER], "recipient": NUMBER}
     for kind, value in kinds.items():
         with DAG(
@@ -143,7 +143,7 @@ def test_rows_go_to_whom_the_task_itself_names():
         assert {name for name in kinds if getattr(made, name)} == {kind}
 
 
-def test_a_question_takes_no_message_of_others():
+def test_a_question_ignores_a_template_in_default_args():
     defaults = {"template": template_message("sale", "en")}
     with DAG("ask", schedule=None, default_args=defaults):
         ask = partial(
@@ -154,7 +154,7 @@ def test_a_question_takes_no_message_of_others():
         assert ask(task_id="own", template=own).template is own
 
 
-def test_a_reply_yields_to_what_a_function_returns(itnio_sandbox):
+def test_a_functions_reply_to_overrides_default_args(itnio_sandbox):
     with DAG("function", schedule=None, default_args={"reply_to": "wamid.default"}) as dag:
 
         @task.whatsapp(recipient=NUMBER)
@@ -173,7 +173,7 @@ def test_a_reply_yields_to_what_a_function_returns(itnio_sandbox):
     assert contexts == [None, {"refMessageId": "wamid.own"}]
 
 
-def test_several_in_default_args_alone_are_refused_with_what_to_do():
+def test_several_messages_in_default_args_only_are_refused_with_a_hint():
     sentence = (
         "location, text: more than one message field in default_args; give the task its own message field"
     )
@@ -184,7 +184,7 @@ def test_several_in_default_args_alone_are_refused_with_what_to_do():
         MAKE["send"]()
 
 
-def test_two_of_the_tasks_own_are_still_two():
+def test_two_messages_of_the_task_itself_are_refused():
     with (
         DAG("two", schedule=None, default_args=OTHERS),
         pytest.raises(InvalidMessageError, match=r"exactly one of .* text, image given"),
@@ -193,12 +193,12 @@ def test_two_of_the_tasks_own_are_still_two():
 
 
 @for_each(("kind", "timeout"), zip(MAKE, [86_400, timedelta(hours=1)] * 2, strict=True))
-def test_the_timeout_of_a_sensor_is_none_of_a_message(kind, timeout, itnio_sandbox):
+def test_a_sensors_timeout_in_default_args_is_ignored(kind, timeout, itnio_sandbox):
     itnio_sandbox.execute(next(places({"timeout": timeout}, lambda **more: MAKE[kind](text="own", **more))))
     assert [message.text for message in itnio_sandbox.messages] == ["own"]
 
 
 @for_each("kind", MAKE)
-def test_a_wait_that_is_meant_for_other_tasks_is_no_error(kind, itnio_sandbox):
+def test_wait_parameters_in_default_args_are_accepted_without_wait_for(kind, itnio_sandbox):
     defaults = {"wait_timeout": timedelta(minutes=1), "deferrable": True}
     assert len(list(places(defaults, lambda **more: MAKE[kind](text="own", **more)))) == 3

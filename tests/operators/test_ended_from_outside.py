@@ -1,4 +1,4 @@
-"""A single message whose task Airflow ends from outside: SIGTERM, whose handler calls ``on_kill``."""
+"""A single message whose task Airflow kills: SIGTERM, whose handler calls ``on_kill``."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ pytestmark = pytest.mark.usefixtures("connection", "quick_tries")
 
 @pytest.fixture
 def terminated(run):
-    """Handle SIGTERM as Airflow 3 does, and give what sends it."""
+    """Handle SIGTERM as Airflow 3 does, and return a function that sends it."""
     before = signal.signal(signal.SIGTERM, lambda number, frame: run.operator.on_kill())
     yield lambda: os.kill(os.getpid(), signal.SIGTERM)
     signal.signal(signal.SIGTERM, before)
 
 
-def test_in_a_wait_between_two_attempts_it_was_not_sent(run, store, sandbox, terminated, monkeypatch):
+def test_on_kill_between_two_tries_of_the_client_means_not_sent(run, store, sandbox, terminated, monkeypatch):
     sandbox.fail_next(http_status=429, headers={"Retry-After": "50"})
     monkeypatch.setattr(
         "airflow_provider_itnio.api.retries.log.warning",
@@ -38,8 +38,8 @@ def test_in_a_wait_between_two_attempts_it_was_not_sent(run, store, sandbox, ter
     assert len(sandbox.messages) == 1
 
 
-def test_in_a_request_its_answer_is_waited_for(run, store, sandbox, terminated, traffic):
-    sandbox.fail_next(http_status=429)  # that there was a wait before changes nothing
+def test_on_kill_during_a_request_waits_for_its_answer(run, store, sandbox, terminated, traffic):
+    sandbox.fail_next(http_status=429)  # an earlier wait for a retry changes nothing
     sandbox.fail_next(delay=0.3)
     traffic.on_arrival = lambda number: len(traffic.order) == 2 and terminated()
     run.once()
@@ -47,7 +47,7 @@ def test_in_a_request_its_answer_is_waited_for(run, store, sandbox, terminated, 
     assert outcomes_in(store) == ["accepted"]
 
 
-def test_no_message_leaves_after_it(run, store, sandbox):
+def test_after_on_kill_no_message_is_sent(run, store, sandbox):
     context = run.begin()
     run.operator.on_kill()
     with pytest.raises((NotSentError, AirflowFailException), match="the task was ended from outside"):
@@ -59,7 +59,9 @@ def test_no_message_leaves_after_it(run, store, sandbox):
 
 @pytest.mark.usefixtures("people")
 @for_each("when", ["in a request", "between two attempts"])
-def test_a_question_goes_to_nobody_else_and_is_closed(when, store, sandbox, receiver, traffic, monkeypatch):
+def test_on_kill_while_asking_asks_no_further_recipient_and_closes_the_question(
+    when, store, sandbox, receiver, traffic, monkeypatch
+):
     run = asking(store, recipients=[BEN, ANA, STRANGER], answer_within=60)
     kill = lambda: os.kill(os.getpid(), signal.SIGTERM)  # noqa: E731
     before = signal.signal(signal.SIGTERM, lambda number, frame: run.operator.on_kill())
@@ -81,7 +83,7 @@ def test_a_question_goes_to_nobody_else_and_is_closed(when, store, sandbox, rece
     assert open_to(ANA, sandbox, receiver) == []
 
 
-def test_before_anything_is_asked_nothing_happens(run, sandbox):
+def test_on_kill_before_execute_does_nothing(run, sandbox):
     run.begin()
     run.operator.on_kill()
     assert sandbox.requests == []

@@ -1,7 +1,7 @@
-"""A task state store that fails at each of its calls in turn, and tries of the task behind that.
+"""A task state store that fails at each of its calls in turn, and the tries of the task after that.
 
-What is promised is the table of design and docs: with ``at_most_once`` nobody is messaged twice by the
-task's retries, with ``at_least_once`` everyone is messaged unless the task has failed for good and says so.
+The expected outcomes are those in the docs: with ``at_most_once`` a task's retries message no recipient
+twice, with ``at_least_once`` all recipients are messaged, or the task fails without retries and says so.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ FAILURES = {
 
 
 class FailingStore(TaskStateStore):
-    """A store whose call of a certain number fails, as do so many behind it.
+    """A store whose n-th call fails, and some calls after it.
 
-    :param first: the number, from 0.
+    :param first: the number of the first failing call, from 0.
     :param times: how many fail.
     :param error: what they raise.
     :param does_it: whether a write is there anyway.
@@ -70,7 +70,7 @@ class FailingStore(TaskStateStore):
 
 
 def tries_of(run, count=4, ends="as on 3.3"):
-    """Run a task try after try, as Airflow does, and say how the last one ended and whether it said why."""
+    """Run a task's tries as Airflow does; return how the last one ended, and its error texts."""
     for _ in range(count):
         try:
             run.once(ends=ends)
@@ -90,7 +90,9 @@ def tries_of(run, count=4, ends="as on 3.3"):
     failure=FAILURES,
     times=[1, 99],
 )
-def test_one_message_whatever_call_fails(delivery, fault, failure, times, way, sandbox):
+def test_a_single_message_is_not_lost_or_repeated_whichever_call_fails(
+    delivery, fault, failure, times, way, sandbox
+):
     may_be_twice = fault is not None and delivery == "at_least_once"
     first, has_failed = 0, True
     while has_failed:
@@ -116,7 +118,9 @@ def test_one_message_whatever_call_fails(delivery, fault, failure, times, way, s
 
 
 @pairs(delivery=DELIVERIES, failure=FAILURES, times=[1, 3])
-def test_a_broadcast_whatever_call_fails(delivery, failure, times, sandbox):
+def test_a_broadcasts_messages_are_not_lost_or_repeated_whichever_call_fails(
+    delivery, failure, times, sandbox
+):
     people = numbers(5)
     refused = people[2]
     first, has_failed = 0, True
@@ -132,9 +136,9 @@ def test_a_broadcast_whatever_call_fails(delivery, failure, times, sandbox):
         sent = Counter(message.recipient for message in sandbox.messages)
         where = f"call {first}: {end}: {why}"
         assert max(sent.values(), default=0) <= 1, where
-        assert end != "succeeded", where  # one of them was refused
+        assert end != "succeeded", where  # one message was refused
         if lacking := set(people) - set(sent) - {refused}:
-            # Without a summary its record could not be opened, and nothing was sent in that try.
+            # Without a summary the record could not be opened, and the try sent nothing.
             summary = run.ti.pushed.get(RETURNED, {"failures": [], "not_attempted": len(people)})
             failed = {people[failure["position"]] for failure in summary["failures"]}
             assert summary["not_attempted"] >= len(lacking - failed), where
@@ -146,9 +150,7 @@ def test_a_broadcast_whatever_call_fails(delivery, failure, times, sandbox):
 
 
 @pairs(way=WAYS, delivery=DELIVERIES, failure=FAILURES)
-def test_cleared_by_a_person_a_task_whose_store_had_failed_sends_what_is_lacking(
-    delivery, failure, way, sandbox
-):
+def test_a_cleared_task_whose_store_had_failed_sends_the_missing_message(delivery, failure, way, sandbox):
     first, has_failed = 0, True
     while has_failed:
         sandbox.clear()

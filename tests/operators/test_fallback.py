@@ -31,7 +31,7 @@ pytestmark = pytest.mark.usefixtures("pushed_to_receiver")
 
 @pytest.fixture
 def closed():
-    """A number whose window is closed, also in the receiver."""
+    """A number whose window is closed, in the receiver too."""
     return new_number()
 
 
@@ -69,26 +69,26 @@ def types_sent(sandbox):
 
 
 def kept(store):
-    """The one entry about the message."""
+    """The single entry about the message."""
     (entry,) = (json.loads(text) for key, text in store.kept.items() if "/message/" in key)
     return entry
 
 
 @for_each("make", OF_ONE.values())
 @for_each("word", ["accepted", "delivered"])
-def test_where_the_window_is_closed_the_template_goes_out(make, word, maybe_store, closed, sandbox, caplog):
+def test_in_a_closed_window_the_template_is_sent(make, word, maybe_store, closed, sandbox, caplog):
     receipt = falling_back(closed, maybe_store, make, wait_for=word).once()
     (message,) = sandbox.messages
     assert (receipt["type"], receipt["message_id"]) == ("template", message.id)
     assert ("status" in receipt) == (word == "delivered")
-    assert message.body["template"]["components"][0]["parameters"][0]["text"] == "42"  # was rendered
+    assert message.body["template"]["components"][0]["parameters"][0]["text"] == "42"  # rendered
     assert "window of 86…" in caplog.text
     assert "is sent instead" in caplog.text
     assert closed not in caplog.text
 
 
 @for_each("make", OF_ONE.values())
-def test_where_it_is_open_the_message_goes_out(make, misjudged, sandbox):
+def test_in_an_open_window_the_message_is_sent(make, misjudged, sandbox):
     sandbox.window_open(misjudged)
     assert falling_back(misjudged, make=make, wait_for="delivered").once()["type"] == "text"
     assert types_sent(sandbox) == ["text"]
@@ -103,7 +103,7 @@ def test_a_text_that_failed_for_the_window_is_followed_by_the_template(
     if deferrable:
         first = deferred(run)
         event = triggered(first.trigger)
-        assert types_sent(sandbox) == ["text"]  # no trigger sends
+        assert types_sent(sandbox) == ["text"]  # a trigger sends nothing
         second = deferred_again(run, first, event)
         assert second.trigger.message_ids == [sandbox.messages[-1].id]
         receipt = resumed(run, second, triggered(second.trigger))
@@ -130,7 +130,9 @@ def test_a_text_that_failed_for_the_window_is_followed_by_the_template(
         ({"failure": [{"code": 131026, "title": "Message undeliverable"}]}, False),
     ],
 )
-def test_a_reason_of_another_shape_is_one_too(failed, is_outside, store, receiver, sandbox):
+def test_the_windows_failure_code_is_read_from_any_shape_of_the_reason(
+    failed, is_outside, store, receiver, sandbox
+):
     sandbox.push_to(None)
     number = new_number()
     receiver.push(text_push(f"from-{number}", "hi", phone=number, at=int(time.time())))
@@ -145,7 +147,7 @@ def test_a_reason_of_another_shape_is_one_too(failed, is_outside, store, receive
     assert types_sent(sandbox) == ["text", "template"][: 1 + is_outside]
 
 
-def test_another_failure_is_no_reason_for_it(sandbox, receiver, store):
+def test_a_failure_for_another_reason_sends_no_fallback(sandbox, receiver, store):
     number = "99960000026"  # 131026
     receiver.push(text_push("from-undeliverable", "hi", phone=number, at=int(time.time())))
     sandbox.window_open(number)
@@ -155,11 +157,11 @@ def test_another_failure_is_no_reason_for_it(sandbox, receiver, store):
 
 
 class WorkerIsKilled(BaseException):
-    """What no code of the task sees."""
+    """An exception that no code of the task catches."""
 
 
 def is_killed_before_fallback(run, monkeypatch):
-    """Let the worker be lost as the fallback is about to leave."""
+    """Lose the worker just before the fallback is sent."""
     real = ItnioHook.send_prepared
 
     def killed(hook, prepared, *args):
@@ -176,12 +178,14 @@ def is_killed_before_fallback(run, monkeypatch):
 
 
 @for_each("delivery", ["at_least_once", "at_most_once"])
-def test_a_worker_lost_before_the_fallback_was_accepted(delivery, store, misjudged, sandbox, monkeypatch):
+def test_after_a_worker_lost_before_the_fallback_a_retry_or_clear_sends_it(
+    delivery, store, misjudged, sandbox, monkeypatch
+):
     run = falling_back(misjudged, store, wait_for="delivered", delivery=delivery)
     is_killed_before_fallback(run, monkeypatch)
     assert types_sent(sandbox) == ["text"]
     assert kept(store)["fallback"] is True
-    if delivery == "at_most_once":  # its intent was written, so it may have left
+    if delivery == "at_most_once":  # its intent is recorded, so it may have been sent
         assert kept(store)["outcome"] == "unknown"
         assert "may have sent" in str(fails_at_once(run))
         assert types_sent(sandbox) == ["text"]
@@ -190,7 +194,9 @@ def test_a_worker_lost_before_the_fallback_was_accepted(delivery, store, misjudg
     assert types_sent(sandbox) == ["text", "template"]
 
 
-def test_a_worker_lost_before_it_knew_of_the_failure(store, misjudged, sandbox, monkeypatch):
+def test_a_worker_lost_before_the_failure_is_known_sends_the_fallback_in_a_retry(
+    store, misjudged, sandbox, monkeypatch
+):
     def killed(*_, **__):
         raise WorkerIsKilled
 
@@ -207,8 +213,10 @@ def test_a_worker_lost_before_it_knew_of_the_failure(store, misjudged, sandbox, 
     ("fault", "error"),
     [({"http_status": 429}, NotSentError), ({"drop": "after_accepting"}, UnknownOutcomeError)],
 )
-def test_a_fallback_that_did_not_get_through(fault, error, maybe_store, misjudged, sandbox):
-    """The text is never sent again for it: with a record a retry sends the fallback, without one nothing."""
+def test_a_fallback_not_sent_or_unknown_is_sent_by_a_retry_without_its_text(
+    fault, error, maybe_store, misjudged, sandbox
+):
+    """The text is never sent again. With a record a retry sends the fallback, without one nothing."""
     run = falling_back(misjudged, maybe_store, wait_for="delivered", max_attempts=1)
     left = deferred_first(run)
     sandbox.fail_next(**fault)
@@ -223,8 +231,10 @@ def test_a_fallback_that_did_not_get_through(fault, error, maybe_store, misjudge
     assert types_sent(sandbox).count("text") == 1
 
 
-def test_a_proxy_that_turns_a_retry_away_holds_no_fallback_up(store, misjudged, sandbox, connect, receiver):
-    """The receiver restarts; the text is out already, and has failed."""
+def test_a_fallback_is_sent_although_a_proxy_answers_for_the_receiver(
+    store, misjudged, sandbox, connect, receiver
+):
+    """The receiver restarts after the text was sent and has failed."""
     run = falling_back(misjudged, store, wait_for="delivered", max_attempts=1)
     left = deferred_first(run)
     sandbox.fail_next(http_status=429)
@@ -238,7 +248,7 @@ def test_a_proxy_that_turns_a_retry_away_holds_no_fallback_up(store, misjudged, 
 
 
 def deferred_first(run):
-    """Let the first message be waited for in the triggerer, and all else in the worker."""
+    """Run the first wait in the triggerer, and the later ones in the worker."""
     make = run.make
 
     def deferring():
@@ -268,7 +278,7 @@ def test_a_fallback_that_fails_too_is_final(store, misjudged, sandbox, receiver,
     assert len(sandbox.messages) == 3
 
 
-def test_a_resume_that_runs_again_sends_no_second_fallback(store, misjudged, sandbox):
+def test_a_resume_that_runs_twice_sends_one_fallback(store, misjudged, sandbox):
     run = falling_back(misjudged, store, wait_for="delivered")
     left = deferred_first(run)
     event = triggered(left.trigger)
@@ -277,7 +287,9 @@ def test_a_resume_that_runs_again_sends_no_second_fallback(store, misjudged, san
     assert types_sent(sandbox) == ["text", "template"]
 
 
-def test_the_task_ended_while_the_fallback_was_sent(maybe_store, misjudged, sandbox, monkeypatch):
+def test_a_timeout_while_the_fallback_is_sent_leaves_the_retries_only_with_a_record(
+    maybe_store, misjudged, sandbox, monkeypatch
+):
     real = ItnioHook.send_prepared
 
     def ended(hook, prepared, *args):
@@ -295,7 +307,7 @@ def test_the_task_ended_while_the_fallback_was_sent(maybe_store, misjudged, sand
         assert types_sent(sandbox) == ["text", "template"]
 
 
-def test_a_cleared_task_begins_anew(store, closed, sandbox, receiver):
+def test_a_cleared_task_chooses_between_message_and_template_again(store, closed, sandbox, receiver):
     run = falling_back(closed, store)
     assert run.once()["type"] == "template"
     receiver.push(text_push(f"from-{closed}", "hi", phone=closed, at=int(time.time())))
@@ -303,7 +315,7 @@ def test_a_cleared_task_begins_anew(store, closed, sandbox, receiver):
     assert run.once()["type"] == "text"
 
 
-def test_a_receiver_that_is_away_holds_no_message_up(closed, sandbox, connect, closed_port, caplog):
+def test_with_an_unreachable_receiver_the_message_is_sent(closed, sandbox, connect, closed_port, caplog):
     connect(extra={"receiver_url": f"http://127.0.0.1:{closed_port}", "receiver_token": READ_TOKEN})
     assert falling_back(closed).once()["type"] == "text"
     assert "The message itself is sent, not the WhatsApp template" in caplog.text
@@ -317,7 +329,9 @@ def test_a_receiver_that_is_away_holds_no_message_up(closed, sandbox, connect, c
     ],
 )
 @for_each("message", [{"text": "x"}, FALLBACK])
-def test_without_a_receiver_nothing_is_sent(message, extra, told, sandbox, connect, receiver, closed):
+def test_with_a_missing_or_wrong_receiver_setting_nothing_is_sent(
+    message, extra, told, sandbox, connect, receiver, closed
+):
     connect(extra=receiver.extra | extra)
     run = TaskRun(
         lambda: WhatsAppSendOperator(task_id="tell", recipient=closed, fallback=FALLBACK, message=message)
@@ -326,7 +340,7 @@ def test_without_a_receiver_nothing_is_sent(message, extra, told, sandbox, conne
     assert not sandbox.requests
 
 
-def test_a_message_that_is_a_template_goes_out_itself(closed, sandbox):
+def test_a_message_that_is_a_template_is_sent_in_place_of_the_fallback(closed, sandbox):
     own = {"template": template_message("own", "en")}
     run = TaskRun(
         lambda: WhatsAppSendOperator(task_id="tell", recipient=closed, message=own, fallback=FALLBACK)
@@ -349,13 +363,13 @@ WRONG = [
 
 @for_each(("fallback", "told"), WRONG)
 @for_each("make", WAYS.values())
-def test_what_is_no_template_is_an_import_error(make, fallback, told):
+def test_a_fallback_that_is_not_a_template_is_an_import_error(make, fallback, told):
     with pytest.raises(InvalidMessageError, match=told):
         make(fallback=fallback)
 
 
 @for_each(("fallback", "told"), WRONG)
-def test_from_upstream_it_fails_the_task_before_anything_is_sent(fallback, told, misjudged, sandbox):
+def test_an_invalid_fallback_at_run_time_fails_the_task_before_sending(fallback, told, misjudged, sandbox):
     def made():
         task = sending(fallback="{{ x }}")
         task.fallback = fallback
@@ -366,7 +380,7 @@ def test_from_upstream_it_fails_the_task_before_anything_is_sent(fallback, told,
     assert not sandbox.requests
 
 
-def test_a_fallback_that_renders_to_nothing_fails_the_task(sandbox):
+def test_a_fallback_that_renders_to_none_fails_the_task(sandbox):
     def made():
         with DAG("report", schedule=None, render_template_as_native_obj=True):
             return WhatsAppSendOperator(

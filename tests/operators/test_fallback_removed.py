@@ -1,4 +1,4 @@
-"""A fallback that is removed between two tries of a task that has chosen it for a recipient."""
+"""A fallback that is removed from the DAG file after a try of the task has chosen it."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def misjudged(receiver):
 
 
 @for_each("is_cleared", [False, True])
-def test_a_task_of_one_message(is_cleared, store, misjudged, sandbox):
-    """The text has failed: a retry does not send it again, a person who clears the task may."""
+def test_a_single_messages_text_is_sent_again_only_after_a_clear(is_cleared, store, misjudged, sandbox):
+    """The text failed: a retry does not send it again, a cleared task does."""
     run = one_falling_back(misjudged, store, wait_for="delivered", max_attempts=1)
     left = deferred_first(run)
     sandbox.fail_next(http_status=429)
@@ -42,13 +42,15 @@ def test_a_task_of_one_message(is_cleared, store, misjudged, sandbox):
         assert "only a WhatsApp template reaches this recipient, but the task has no" in str(
             fails_at_once(run)
         )
-        run.make = one_falling_back(misjudged, wait_for="delivered").make  # it is given back
+        run.make = one_falling_back(misjudged, wait_for="delivered").make  # the fallback is restored
         assert run.once()["type"] == "template"
         assert types_sent(sandbox) == ["text", "template"]
 
 
 @for_each("is_cleared", [False, True])
-def test_a_broadcast(is_cleared, store, sandbox, misjudged, connect, receiver, monkeypatch):
+def test_a_broadcasts_text_is_sent_again_only_after_a_clear(
+    is_cleared, store, sandbox, misjudged, connect, receiver, monkeypatch
+):
     monkeypatch.setattr("airflow_provider_itnio.broadcast.status_watch.EVERY", 0.3)
     connect(extra=receiver.extra | {"max_attempts": 1})
     opened = new_number()
@@ -67,6 +69,6 @@ def test_a_broadcast(is_cleared, store, sandbox, misjudged, connect, receiver, m
         return
     assert "only a WhatsApp template reaches this recipient, but the task has no" in str(fails_at_once(run))
     assert counts_of(run.summary) == {"accepted_earlier": 1, "not_sent": 1}
-    run.make = falling_back(people, wait_for="delivered").make  # it is given back
+    run.make = falling_back(people, wait_for="delivered").make  # the fallback is restored
     assert counts_of(run.once())["fallbacks"] == 1
     assert sent(sandbox) == {misjudged: ["text", "template"], opened: ["text"]}

@@ -52,14 +52,14 @@ def giving(value):
         {"interactive": giving(reply_buttons(JINJA, {"a": "A"}))},
     ],
 )
-def test_a_message_may_be_what_a_function_gives(fields, kind, native, itnio_sandbox):
+def test_a_message_may_be_given_by_a_function(fields, kind, native, itnio_sandbox):
     itnio_sandbox.execute(made(kind, native=native, **fields))
     for message in itnio_sandbox.messages:
         assert "itnio_default.password" in message.text
         assert message.text.split("\n")[0].endswith("and report.j2")
 
 
-def test_so_may_all_else(connect, itnio_sandbox):
+def test_all_other_template_fields_may_be_given_by_a_function(connect, itnio_sandbox):
     connect("itnio_other", extra={"business_phone": None, "app_id": None})
     fields = {
         "reply_to": giving("wamid.1"),
@@ -87,7 +87,7 @@ def test_so_may_all_else(connect, itnio_sandbox):
     assert contexts == [{"refMessageId": "wamid.1"}] * 2 + [None]
 
 
-def test_what_it_gives_is_checked(itnio_sandbox):
+def test_a_functions_result_is_checked(itnio_sandbox):
     with pytest.raises(AirflowFailException, match=r"text\.body: at most 4096 characters, 5000 given"):
         itnio_sandbox.execute(made(text=giving("x" * 5000)))
     with pytest.raises(AirflowFailException, match=r"text: .*None"):
@@ -103,7 +103,7 @@ def failing(error):
     return fail
 
 
-def test_one_that_fails_sends_nothing_and_leaves_airflow_its_retries(itnio_sandbox):
+def test_a_function_that_raises_sends_nothing_and_leaves_the_retries(itnio_sandbox):
     with pytest.raises(NotSentError, match="text: its function failed: ValueError: no rows") as caught:
         itnio_sandbox.execute(made(text=failing(ValueError("no rows"))))
     assert isinstance(caught.value.__cause__, ValueError)
@@ -111,16 +111,16 @@ def test_one_that_fails_sends_nothing_and_leaves_airflow_its_retries(itnio_sandb
 
 
 @for_each("error", [AirflowSkipException("nothing new"), AirflowFailException("never")])
-def test_one_may_tell_airflow_how_the_task_ends(error, itnio_sandbox):
+def test_a_skip_or_fail_exception_of_a_function_is_raised_unchanged(error, itnio_sandbox):
     with pytest.raises(type(error)) as caught:
         itnio_sandbox.execute(made(text={"body": failing(error)}))
     assert caught.value is error
 
 
-# --- in a broadcast ---------------------------------------------------------------------------------------
+# --- in a broadcast -------------------------------------------------------------------------------------
 
 
-def test_a_message_field_is_called_once_for_each_recipient(itnio_sandbox):
+def test_a_function_in_a_broadcasts_message_is_called_once_per_recipient(itnio_sandbox):
     seen = []
 
     def text(context, jinja_env):
@@ -134,7 +134,7 @@ def test_a_message_field_is_called_once_for_each_recipient(itnio_sandbox):
 
 
 @for_each("gap", [None, math.nan])
-def test_one_that_gives_nothing_or_fails_for_somebody_is_one_failure(gap, itnio_sandbox):
+def test_a_function_that_returns_none_or_raises_for_a_recipient_is_one_failure(gap, itnio_sandbox):
     def text(context, jinja_env):
         name = context["recipient"]["name"]
         if name == "Eve":
@@ -147,7 +147,7 @@ def test_one_that_gives_nothing_or_fails_for_somebody_is_one_failure(gap, itnio_
     assert [message.text for message in itnio_sandbox.messages] == ["Ana"]
 
 
-def test_a_reply_may_be_left_out_for_some(itnio_sandbox):
+def test_a_function_may_return_no_reply_to_for_some_recipients(itnio_sandbox):
     def reply_to(context, jinja_env):
         return "wamid.1" if context["recipient"]["name"] == "Li" else None
 

@@ -33,7 +33,7 @@ pytestmark = pytest.mark.usefixtures("hasty")
 
 
 def broadcast_of(text, *data, **fields):
-    """Give the broadcast of a text to Ana, whose data are whole, and to others with these."""
+    """Return the broadcast of a text to Ana with complete data and to recipients with these data."""
     whole = {"name": "Ana", "n": 7, "deep": {"name": "Ana"}, "items": ["a"], "pair": ("a", "b"), "set": {"a"}}
     others = [{"phone": number, **one} for number, one in zip(numbers(len(data)), data, strict=True)]
     return broadcast_run([{"phone": ANA, **whole}, *others], text=text, **fields)
@@ -86,7 +86,7 @@ def lacking(gap):
 
 
 @for_each("text", WRITTEN.values())
-def test_wherever_it_would_become_text_is_an_error_of_that_message(text, sandbox):
+def test_a_missing_value_that_would_become_text_fails_only_that_message(text, sandbox):
     run = broadcast_of(text, lacking(None), lacking(math.nan), lacking(pd.NA), dag=OF_THE_DAG)
     fails_at_once(run)
     assert counts_of(run.summary) == {"accepted": 1, "invalid": 3}
@@ -96,7 +96,7 @@ def test_wherever_it_would_become_text_is_an_error_of_that_message(text, sandbox
 
 
 @for_each("gap", GAPS.values())
-def test_a_gap_of_any_kind_is_one_and_the_error_says_what_to_do(gap, sandbox):
+def test_the_error_of_any_kind_of_missing_value_says_what_to_do(gap, sandbox):
     run = broadcast_of("Dear {{ recipient.deep.name | title }}", {"deep": {"name": gap}})
     fails_at_once(run)
     assert counts_of(run.summary) == {"accepted": 1, "invalid": 1}
@@ -122,7 +122,7 @@ FILLED = {
 
 
 @for_each("text", FILLED.values())
-def test_it_is_false_and_filled_as_an_undefined_name_is(text, sandbox):
+def test_a_missing_value_is_false_and_replaced_by_jinja_defaults(text, sandbox):
     people = dict(zip(numbers(len(GAPS)), GAPS, strict=True))
     lacking = [
         {"phone": number, "name": gap, "deep": {"name": gap}, "items": [gap]}
@@ -133,7 +133,7 @@ def test_it_is_false_and_filled_as_an_undefined_name_is(text, sandbox):
     assert written == dict.fromkeys(GAPS, "customer")
 
 
-def test_rows_of_a_data_frame_with_a_gap(sandbox):
+def test_a_missing_value_in_a_data_frames_row_fails_only_that_row(sandbox):
     frame = pd.DataFrame({"phone": [LI, ANA], "name": ["Li", None], "balance": [12.5, None]})
     text = "Dear {{ recipient.name }}, your balance is {{ recipient.balance }}"
     run = broadcast_run(frame.to_dict("records"), text=text)
@@ -142,12 +142,12 @@ def test_rows_of_a_data_frame_with_a_gap(sandbox):
 
 
 @for_each("value", [0, 0.0, False, "", "nan", "None", 1e300, Decimal(0), np.int64(0)])
-def test_what_is_no_gap_stays_what_it_is(value, sandbox):
+def test_other_values_are_rendered_unchanged(value, sandbox):
     broadcast_run([{"phone": LI, "x": value}], text="<{{ recipient.x }}>").once()
     assert sandbox.messages[0].text == f"<{value}>"
 
 
-def test_a_gap_in_a_value_of_a_whatsapp_template_is_one_failure(sandbox):
+def test_a_missing_value_in_a_whatsapp_template_fails_only_that_message(sandbox):
     people = [{"phone": ANA, "name": "Ana"}, {"phone": LI, "name": math.nan}]
     template = template_message("a", "en", body=["{{ recipient.name }}"])
     run = broadcast_run(people, text=None, template=template)
@@ -155,7 +155,7 @@ def test_a_gap_in_a_value_of_a_whatsapp_template_is_one_failure(sandbox):
     assert counts_of(run.summary) == {"accepted": 1, "invalid": 1}
 
 
-def test_what_a_finalize_of_the_dags_own_writes_for_a_gap_is_written(sandbox):
+def test_the_dags_own_jinja_finalize_may_replace_a_missing_value(sandbox):
     own = {"jinja_environment_kwargs": {"finalize": lambda value: "-" if value is None else value}}
     broadcast_run([{"phone": LI, "name": None}], text="Dear {{ recipient.name }}", dag=own).once()
     assert sandbox.messages[0].text == "Dear -"

@@ -71,7 +71,7 @@ WRITTEN_WHOLE = [
 
 
 def rendered(text, value, where):
-    """Render a text about a value of a recipient, of ``shared`` or of the task's context."""
+    """Render a text with a value of a recipient, of ``shared`` or of the task's context."""
     environment = SandboxedEnvironment(undefined=StrictUndefined)
     if where == "context":
         fields = FieldRenderer(environment, {"x": value}, jinja_env=environment, airflow=str)
@@ -88,7 +88,7 @@ WHERE = for_each("where", ["recipient", "shared", "context"])
 @WHERE
 @for_each("text", WRITTEN_WHOLE)
 @for_each("value", CONTAINERS.values())
-def test_no_container_is_written_with_a_gap_in_it(value, text, where):
+def test_a_container_with_a_missing_value_is_not_rendered_as_text(value, text, where):
     with pytest.raises(InvalidMessageError, match=r"a value is .*; give a default, as in|is no text: write"):
         rendered(text, value, where)
 
@@ -102,15 +102,15 @@ DICT = {"name": "Li", "n": 7}
     "value",
     [DICT, OrderedDict(DICT), MappingProxyType(DICT), UserDict(DICT), {"a": [DICT]}, [DICT], (1, [DICT])],
 )
-def test_no_dict_is_written_as_python_writes_it(value, text, where):
-    if text == "{{ X | string }}":  # the author asks for it
+def test_a_dict_is_not_rendered_as_its_python_repr(value, text, where):
+    if text == "{{ X | string }}":  # explicitly requested
         assert "'name': 'Li'" in rendered(text, value, where)
         return
     with pytest.raises(InvalidMessageError, match="is no text: write its values one by one"):
         rendered(text, value, where)
 
 
-def test_a_dict_where_an_object_belongs_needs_native_rendering():
+def test_a_dict_rendered_for_an_object_field_hints_at_native_rendering():
     environment = SandboxedEnvironment(undefined=StrictUndefined)
     fields = FieldRenderer(environment, {"x": DICT}, jinja_env=environment, airflow=str)
     with pytest.raises(InvalidMessageError, match=r"x is no text.*render_template_as_native_obj=True"):
@@ -145,7 +145,7 @@ def test_a_dict_where_an_object_belongs_needs_native_rendering():
         ("{{ [X, nobody] }}", 1),
     ],
 )
-def test_nothing_that_is_taken_from_it_is_written_as_a_gap(text, value, where):
+def test_a_missing_value_taken_from_a_container_is_not_rendered(text, value, where):
     with pytest.raises(InvalidMessageError, match="could not be rendered: "):
         rendered(text, value, where)
 
@@ -175,11 +175,11 @@ def test_nothing_that_is_taken_from_it_is_written_as_a_gap(text, value, where):
         ("{{ '%s %s' % X }}", ("a", "b"), "a b"),
     ],
 )
-def test_what_holds_values_may_be_used_as_before(text, value, expected, where):
+def test_containers_can_be_used_in_expressions(text, value, expected, where):
     assert rendered(text, value, where) == expected
 
 
-def test_a_function_of_the_dags_own_is_given_the_object_itself(sandbox):
+def test_the_dags_own_filters_and_macros_get_the_original_object(sandbox):
     own = {"user_defined_filters": {"kind": lambda value: type(value).__name__}}
     text = "{{ shared.frame | kind }} {{ name_of(shared.frame) }}"
     own["user_defined_macros"] = {"name_of": lambda value: type(value).__name__}

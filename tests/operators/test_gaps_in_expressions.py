@@ -40,7 +40,7 @@ KINDS = ["send", "send, deep", "mapped", "broadcast", "shared"]
 
 @pytest.fixture
 def sending(itnio_sandbox):
-    """Let a task of a kind send a text that only its context tells."""
+    """Run a task of a kind whose text depends on its context."""
 
     def send(kind, text, gap=None, **dag):
         own = {
@@ -72,20 +72,20 @@ def sending(itnio_sandbox):
 
 @for_each(
     ("text", "kind", "native"),
-    # All render by one class, with either environment of Jinja's.
+    # All kinds use one renderer, with both of Jinja's environments.
     [
         (text, KINDS[place % len(KINDS)], native)
         for native in (False, True)
         for place, text in enumerate(EXPRESSIONS.values(), 2 * native)
     ],
 )
-def test_a_gap_that_an_expression_gives_is_refused(text, kind, native, sending, itnio_sandbox):
+def test_a_missing_value_from_an_expression_is_refused(text, kind, native, sending, itnio_sandbox):
     with pytest.raises(AirflowFailException) as caught:
         sending(
             kind, f"closed with {text} rows" if not native else text, render_template_as_native_obj=native
         )
     assert itnio_sandbox.requests == []
-    if not native or text != EXPRESSIONS["a list"]:  # which is no text there
+    if not native or text != EXPRESSIONS["a list"]:  # there it is not a text
         assert "None" in str(caught.value)
         assert "give a default" in str(caught.value)
 
@@ -93,9 +93,9 @@ def test_a_gap_that_an_expression_gives_is_refused(text, kind, native, sending, 
 @for_each("kind", KINDS)
 @for_each(
     ("expression", "gap"),
-    [("ti.xcom_pull('load')", math.nan), ("nothing", math.nan), ("nothing", pd.NaT)],  # no XCom can be NaT
+    [("ti.xcom_pull('load')", math.nan), ("nothing", math.nan), ("nothing", pd.NaT)],  # an XCom can't be NaT
 )
-def test_so_is_one_of_another_kind(expression, gap, kind, sending, itnio_sandbox):
+def test_nan_and_nat_from_an_expression_are_refused(expression, gap, kind, sending, itnio_sandbox):
     with pytest.raises(AirflowFailException, match=r"text|message|shared"):
         sending(kind, f"closed with {{{{ {expression} | title }}}} rows", gap)
     assert itnio_sandbox.requests == []
@@ -103,13 +103,13 @@ def test_so_is_one_of_another_kind(expression, gap, kind, sending, itnio_sandbox
 
 @for_each("kind", KINDS)
 @for_each("native", [False, True])
-def test_what_stands_in_its_place_is_sent(native, kind, sending, itnio_sandbox):
+def test_jinja_defaults_for_a_missing_value_are_sent(native, kind, sending, itnio_sandbox):
     text = "closed with {{ ti.xcom_pull('load') or 'no' }} rows{{ ti.xcom_pull('load') | d(', none') }}"
     sending(kind, text, render_template_as_native_obj=native)
     assert itnio_sandbox.messages[0].text == "closed with no rows, none"
 
 
-def test_a_gap_of_shared_is_an_error_of_whose_message_would_hold_it(sandbox):
+def test_a_missing_value_in_shared_fails_only_messages_that_use_it(sandbox):
     text = "{% if recipient.vip %}{{ shared.figures.n | title }}{% else %}x{% endif %}"
     people = [{"phone": LI, "vip": True}, {"phone": ANA, "vip": False}]
     run = broadcast_run(people, text=text, shared={"figures": {"n": math.nan}})
@@ -120,7 +120,7 @@ def test_a_gap_of_shared_is_an_error_of_whose_message_would_hold_it(sandbox):
 
 @for_each("name", ["text", "message", "interactive", "contacts"])
 @for_each("native", [False, True])
-def test_a_whole_message_that_is_none_is_named(name, native, itnio_sandbox):
+def test_the_error_of_a_message_that_is_none_names_its_field(name, native, itnio_sandbox):
     with DAG("whole", schedule=None, render_template_as_native_obj=native):
         output = BaseOperator(task_id="load").output
         for value in (output, "{{ ti.xcom_pull('load') }}", lambda context, jinja_env: None):
@@ -131,7 +131,7 @@ def test_a_whole_message_that_is_none_is_named(name, native, itnio_sandbox):
 
 
 @for_each("name", ["recipient", "reply_to", "business_phone", "app_id", "itnio_conn_id"])
-def test_every_field_refuses_one(name, itnio_sandbox):
+def test_every_template_field_refuses_a_missing_value(name, itnio_sandbox):
     fields = {"recipient": LI, "text": "x"} | {name: "{{ params.name }}"}
     with DAG("whole", schedule=None, params={"name": None}):
         operator = WhatsAppSendOperator(task_id="tell", **fields)

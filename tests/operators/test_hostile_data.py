@@ -24,7 +24,7 @@ pytestmark = pytest.mark.usefixtures("hasty")
 
 
 class Hostile:
-    """Every way of asking it anything fails."""
+    """All its special methods raise."""
 
     def _fail(self, *args):
         raise RuntimeError("hostile")
@@ -34,7 +34,7 @@ class Hostile:
 
 
 class HostileError(Exception):
-    """An error whose words fail too."""
+    """An error whose ``str`` raises."""
 
     def __str__(self):
         raise RuntimeError("hostile")
@@ -89,7 +89,7 @@ TEXTS = [
 
 
 @for_each("text", TEXTS)
-def test_data_that_fail_to_answer_are_one_failure_at_most(text, sandbox):
+def test_data_whose_methods_raise_are_one_failure_at_most(text, sandbox):
     people = [
         {"phone": number, "x": value}
         for number, value in zip(numbers(len(HOSTILE)), HOSTILE.values(), strict=True)
@@ -106,7 +106,7 @@ def test_data_that_fail_to_answer_are_one_failure_at_most(text, sandbox):
 
 @for_each("value", DEEP.values())
 @for_each("text", ["Hi {{ recipient.name }}", "{{ recipient.x }}", "hello"])
-def test_data_nested_deep_are_one_failure_at_most(value, text, sandbox):
+def test_deeply_nested_data_are_one_failure_at_most(value, text, sandbox):
     people = [{"phone": LI, "name": "Li", "x": value}, {"phone": ANA, "name": "Ana", "x": "y"}]
     try:
         counts = counts_of((run := broadcast_run(people, text=text)).once())
@@ -115,13 +115,13 @@ def test_data_nested_deep_are_one_failure_at_most(value, text, sandbox):
         reason = run.summary["failures"][0]["reason"]
         assert (
             "nested too deep" in reason or "is no text" in reason
-        )  # Python 3.12 and later can write deeper data
+        )  # Python 3.12 and later can print deeper data
     assert counts in ({"accepted": 2}, {"accepted": 1, "invalid": 1})
     assert len(sandbox.sent_to(ANA)) == 1
 
 
 @for_each("value", [*DEEP.values(), *HOSTILE.values()])
-def test_shared_is_the_fault_of_the_whole_task(value, sandbox):
+def test_hostile_shared_data_raise_no_unexpected_error(value, sandbox):
     def make(context, jinja_env):
         return {"x": value}
 
@@ -140,7 +140,9 @@ def test_shared_is_the_fault_of_the_whole_task(value, sandbox):
     ],
     native=[False, True],
 )
-def test_a_field_of_the_send_operator_is_an_error_of_ours(name, value, given, native, sandbox):
+def test_hostile_data_in_a_field_of_the_send_operator_raise_no_unexpected_error(
+    name, value, given, native, sandbox
+):
     fields = {"recipient": LI, "text": "x"}
     if name not in ("text", "reply_to"):
         del fields["text"]
@@ -171,7 +173,7 @@ VALUES = st.recursive(
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.dictionaries(st.text(max_size=6), VALUES, max_size=4), shared=VALUES)
-def test_no_data_at_all_raise_anything_else(data, shared):
+def test_random_data_raise_no_unexpected_error(data, shared):
     environment = SandboxedEnvironment(undefined=StrictUndefined)
     for text in (*TEXTS, "{{ shared }}", "{{ shared.x | title }}"):
         try:
@@ -195,7 +197,7 @@ def _texts(*values):
             yield from _texts(*value)
 
 
-def test_a_mistake_of_recipients_is_still_theirs(sandbox):
+def test_an_invalid_recipient_beside_hostile_data_is_one_failure(sandbox):
     run = broadcast_run([{"phone": LI, "x": Hostile()}, {"phone": "12"}], text="x")
     fails_at_once(run)
     assert counts_of(run.summary) == {"accepted": 1, "invalid": 1}

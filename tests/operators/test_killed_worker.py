@@ -1,4 +1,4 @@
-"""Processes that are killed in the middle of a broadcast, and what their retry does."""
+"""Processes that are killed during a broadcast, and what the retry does."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ PEOPLE = 300
 
 
 class StoreInFile(TaskStateStore):
-    """A task state store that outlives its process; a write takes as long as Airflow's own.
+    """A task state store that outlives its process; a write takes as long as in Airflow.
 
-    :param path: the file; a write is whole or not there.
+    :param path: the file; writes are atomic.
     """
 
     def __init__(self, path):
@@ -36,7 +36,7 @@ class StoreInFile(TaskStateStore):
 
 @pytest.fixture
 def killed(sandbox, tmp_path):
-    """Run a broadcast in a process of its own, and kill it once so many messages have been accepted."""
+    """Run a broadcast in a separate process, and kill it after this many messages were accepted."""
 
     def run(after, **options):
         store = StoreInFile(tmp_path / "store.json")
@@ -56,16 +56,16 @@ def killed(sandbox, tmp_path):
 
 @pytest.mark.parametrize(
     ("after", "most", "options"),
-    # On a busy machine answers are late, and all that may be in flight is.
+    # On a busy machine answers are late, so max_in_flight messages are in flight.
     [(137, 150, {}), (188, 200, {"max_in_flight": 100, "checkpoint_every": 10_000})],
     ids=["in the middle", "with many in flight"],
 )
-def test_at_100_a_second_a_killed_worker_leaves_few_unknown_and_messages_nobody_twice(
+def test_at_most_once_a_killed_worker_leaves_few_unknown_and_repeats_no_message(
     after, most, options, killed, sandbox, record_property
 ):
     options = {"messages_per_second": 100, "delivery": "at_most_once"} | options
     store = killed(after, **options)
-    time.sleep(0.3)  # what was on its way has arrived by then
+    time.sleep(0.3)  # messages in flight have arrived by then
     before = times_sent(sandbox)
     run = broadcast_run(numbers(PEOPLE), store=store, delivery="at_most_once")
     run.try_number = 1
@@ -81,7 +81,7 @@ def test_at_100_a_second_a_killed_worker_leaves_few_unknown_and_messages_nobody_
     assert len(before) >= after
 
 
-def test_at_least_once_everyone_has_a_message_and_no_more_than_a_batch_two(killed, sandbox):
+def test_at_least_once_all_get_a_message_and_at_most_a_batch_is_repeated(killed, sandbox):
     store = killed(200, messages_per_second=400, delivery="at_least_once", checkpoint_every=100)
     time.sleep(0.3)
     run = broadcast_run(numbers(PEOPLE), store=store)

@@ -1,4 +1,4 @@
-"""An error in logging, from INFO on, does not change what is sent."""
+"""An error in logging at INFO or above does not change what is sent."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ pytestmark = pytest.mark.usefixtures("connection", "failing_log", "quick_tries")
 
 
 @pairs(fault=[{"http_status": 429}, {"status": -4}], delivery=DELIVERIES, way=WAYS)
-def test_what_the_client_says_between_its_tries_ends_no_message(fault, delivery, way, store, sandbox):
+def test_a_failing_log_line_between_the_clients_tries_does_not_end_the_message(
+    fault, delivery, way, store, sandbox
+):
     sandbox.fail_next(**fault)
     TaskRun(lambda: way(delivery=delivery), store=store).once()
     assert len(sandbox.messages) == 1

@@ -63,20 +63,20 @@ PLACES = [
 
 @for_each(
     ("name", "text", "place"),
-    # Each text in the send operator, and each place in the others, which render by the same class.
+    # Every text in the send operator, and every place in the others, which use the same renderer.
     [
         *(("send", text, PLACES[at % 5]) for at, text in enumerate(TEXTS)),
         *((name, [*TEXTS][at], place) for at, place in enumerate(PLACES) for name in ("mapped", "broadcast")),
     ],
 )
-def test_a_text_is_a_text(text, place, name, itnio_sandbox):
+def test_a_text_that_looks_like_another_type_is_sent_as_a_text(text, place, name, itnio_sandbox):
     fields_with, text_in = place
     itnio_sandbox.execute(made(name, **fields_with(text)))
     assert text_in(itnio_sandbox.messages[0].body) == TEXTS[text]
 
 
 @for_each("text", ["{{ params.sha }}", "x{{ '%.2f' % 1 }}"])
-def test_a_shared_text_is_one_too(text, itnio_sandbox):
+def test_a_text_in_shared_stays_a_text(text, itnio_sandbox):
     itnio_sandbox.execute(made("broadcast", text="{{ shared.x[0] }}", shared={"x": [text]}))
     assert itnio_sandbox.messages[0].text in ("12e4567", "x1.00")
 
@@ -93,7 +93,7 @@ OBJECTS = {
 
 
 @for_each(("name", "field"), [*(("send", field) for field in OBJECTS), ("mapped", "interactive")])
-def test_an_object_given_whole_is_rendered_as_one(field, name, itnio_sandbox):
+def test_a_field_given_as_one_expression_becomes_an_object(field, name, itnio_sandbox):
     for expression in ("{{ ti.xcom_pull('load') }}", " {{ ti.xcom_pull('load') }}\n"):
         itnio_sandbox.execute(made(name, **{field: expression}), xcoms={"load": OBJECTS[field]})
     itnio_sandbox.execute(made(name, **{field: OBJECTS[field]}))
@@ -101,12 +101,12 @@ def test_an_object_given_whole_is_rendered_as_one(field, name, itnio_sandbox):
     assert first == second == plain
 
 
-def test_an_object_that_a_text_writes_out_is_read_as_airflow_does(itnio_sandbox):
+def test_an_object_written_as_text_is_parsed_like_in_airflow(itnio_sandbox):
     itnio_sandbox.execute(made("send", message="{'text': '{{ params.sha }}'}"))
     assert itnio_sandbox.messages[0].text == "12e4567"
 
 
-def test_a_part_of_an_object_may_be_one(itnio_sandbox):
+def test_a_part_of_an_object_may_be_one_expression(itnio_sandbox):
     menu = reply_buttons("{{ '%.2f' % 1 }}", {"a": "A"})
     menu["action"]["buttons"] = "{{ ti.xcom_pull('load') }}"
     buttons = [{"type": "reply", "reply": {"id": "007", "title": "B"}}]
@@ -115,13 +115,13 @@ def test_a_part_of_an_object_may_be_one(itnio_sandbox):
     assert (sent["body"]["text"], sent["action"]["buttons"]) == ("1.00", buttons)
 
 
-def test_what_an_object_lacks_stays_left_out(itnio_sandbox):
+def test_a_none_in_an_upstream_object_is_left_out(itnio_sandbox):
     whole = {"image": {"link": "https://example.com/a.png", "caption": None}}
     itnio_sandbox.execute(made("send", message="{{ ti.xcom_pull('load') }}"), xcoms={"load": whole})
     assert itnio_sandbox.messages[0].body["image"] == {"link": "https://example.com/a.png"}
 
 
-def test_a_list_in_the_place_of_a_text_is_refused(itnio_sandbox):
+def test_a_list_in_place_of_a_text_or_a_recipient_is_refused(itnio_sandbox):
     with pytest.raises(AirflowFailException, match=r"text\.body: must be text, a list of 2 given"):
         itnio_sandbox.execute(made("send", text="{{ ti.xcom_pull('load') }}"), xcoms={"load": [1, 2]})
     several = made("send", text="x", recipient="{{ ti.xcom_pull('load') }}")
@@ -130,7 +130,7 @@ def test_a_list_in_the_place_of_a_text_is_refused(itnio_sandbox):
 
 
 @for_each("number", ["{{ 8614718004557 }}", "{{ '+8614718004557' }}", "{{ '86 147 18004557' }}"])
-def test_a_number_works_either_way(number, itnio_sandbox):
+def test_a_phone_number_may_render_to_an_int_or_a_string(number, itnio_sandbox):
     itnio_sandbox.execute(made("send", text="x", recipient=number))
     itnio_sandbox.execute(made("broadcast", text="x", recipients=[number, {"phone": number, "a": 1}]))
     itnio_sandbox.execute(made("broadcast", text="x", recipients=number))
@@ -138,7 +138,7 @@ def test_a_number_works_either_way(number, itnio_sandbox):
 
 
 @for_each("field", ["recipients", "exclude"])
-def test_recipients_given_whole_are_what_they_are(field, itnio_sandbox):
+def test_recipients_given_as_one_expression_stay_objects(field, itnio_sandbox):
     rows = [{"phone": NUMBER, "code": "007"}]
     fields = {"recipients": rows} | {field: "{{ ti.xcom_pull('load') }}"}
     summary = itnio_sandbox.execute(
@@ -148,7 +148,7 @@ def test_recipients_given_whole_are_what_they_are(field, itnio_sandbox):
     assert [message.text for message in itnio_sandbox.messages] == ["007"][: summary["accepted"]]
 
 
-def test_shared_may_be_given_whole(itnio_sandbox):
+def test_shared_may_be_given_as_one_expression(itnio_sandbox):
     broadcast = made("broadcast", text="{{ shared.a[1] }}", shared="{{ ti.xcom_pull('load') }}")
     itnio_sandbox.execute(broadcast, xcoms={"load": {"a": ["x", "007"]}})
     assert itnio_sandbox.messages[0].text == "007"
@@ -162,7 +162,9 @@ def test_shared_may_be_given_whole(itnio_sandbox):
         strict=True,
     ),
 )
-def test_a_number_of_data_gets_no_decimal_point_in_an_expression(number, native, itnio_sandbox):
+def test_a_float_or_decimal_phone_number_in_an_expression_gets_no_decimal_point(
+    number, native, itnio_sandbox
+):
     with DAG("numbers", schedule=None, render_template_as_native_obj=native):
         tasks = [
             WhatsAppSendOperator(task_id="send", recipient="{{ found }}", text="x"),

@@ -26,7 +26,7 @@ from tests.task_runs import (
 pytestmark = pytest.mark.usefixtures("hasty")
 
 
-# What the record says, the delivery, and whether it is sent by a retry and when cleared after a failure.
+# The outcome, the delivery, and whether a retry and a task cleared after a failure send it.
 ROWS = [
     ("accepted", "at_least_once", False, False),
     ("accepted", "at_most_once", False, False),
@@ -35,7 +35,7 @@ ROWS = [
     ("not sent", "at_least_once", True, True),
     ("not sent", "at_most_once", True, True),
     ("passing", "at_least_once", True, True),
-    ("passing", "at_most_once", False, True),  # it proves nothing, so it is unknown
+    ("passing", "at_most_once", False, True),  # ambiguous, so it is unknown
     ("refused", "at_least_once", False, True),
     ("refused", "at_most_once", False, True),
 ]
@@ -44,7 +44,7 @@ OUTCOMES = {
     for name in FAULTS
     for delivery in ("at_least_once", "at_most_once")
 }
-# One way to one person and one to many for each row; each way meets each outcome and each delivery.
+# For each row one way to one recipient and one to many; each way gets every outcome and delivery.
 each_row = for_each(
     ("row", "way"),
     [
@@ -55,11 +55,11 @@ each_row = for_each(
 )
 
 
-# --- the table --------------------------------------------------------------------------------------------
+# --- the table ------------------------------------------------------------------------------------------
 
 
 @each_row
-def test_a_retry(row, way, store, sandbox):
+def test_a_retry_sends_according_to_the_table(row, way, store, sandbox):
     outcome, delivery, by_retry, _ = row
     run = first_try(way, store, sandbox, outcome, delivery)
     if by_retry:
@@ -72,7 +72,7 @@ def test_a_retry(row, way, store, sandbox):
 
 
 @each_row
-def test_a_task_that_is_cleared_after_it_failed(row, way, store, sandbox):
+def test_a_task_cleared_after_a_failure_sends_according_to_the_table(row, way, store, sandbox):
     outcome, delivery, _, when_cleared = row
     run = first_try(way, store, sandbox, outcome, delivery)
     run.clear()
@@ -83,8 +83,8 @@ def test_a_task_that_is_cleared_after_it_failed(row, way, store, sandbox):
 
 
 @each_row
-def test_a_task_that_is_cleared_after_it_failed_and_whose_retries_were_lowered(row, way, store, sandbox):
-    """Airflow counts the tries it may have as before, and only the DAG run says that somebody cleared it."""
+def test_a_task_cleared_after_a_failure_with_fewer_retries_sends_only_what_is_safe(row, way, store, sandbox):
+    """max_tries stays the same, and only the DAG run's clear_number shows that the task was cleared."""
     outcome, delivery, by_retry, when_cleared = row
     run = first_try(way, store, sandbox, outcome, delivery)
     run.retries = 1
@@ -101,7 +101,7 @@ def test_a_task_that_is_cleared_after_it_failed_and_whose_retries_were_lowered(r
 
 
 @each_row
-def test_a_retry_while_another_task_of_the_run_is_cleared(row, way, store, sandbox):
+def test_a_retry_after_another_task_was_cleared_sends_according_to_the_table(row, way, store, sandbox):
     outcome, delivery, by_retry, _ = row
     run = first_try(way, store, sandbox, outcome, delivery)
     run.clear_another_task()
@@ -118,7 +118,7 @@ def test_a_retry_while_another_task_of_the_run_is_cleared(row, way, store, sandb
     ends=["as on 3.3", "as on 2.11"],
     lowered={"": False, "retries lowered": True},
 )
-def test_a_task_that_is_cleared_after_it_succeeded_sends(delivery, ends, lowered, way, store, sandbox):
+def test_a_task_cleared_after_success_sends_again(delivery, ends, lowered, way, store, sandbox):
     run = TaskRun(lambda: way(delivery=delivery), store=store)
     for cleared in range(3):
         run.once(ends=ends)
@@ -129,7 +129,9 @@ def test_a_task_that_is_cleared_after_it_succeeded_sends(delivery, ends, lowered
 
 
 @for_each("delivery", ["at_least_once", "at_most_once"])
-def test_retries_that_were_lowered_before_the_first_try_hide_no_clearing(delivery, way, store, sandbox):
+def test_a_clear_is_recognised_although_retries_were_lowered_before_the_first_try(
+    delivery, way, store, sandbox
+):
     run = TaskRun(lambda: way(delivery=delivery), store=store)
     run.retries = 1
     run.once()
@@ -141,7 +143,7 @@ def test_retries_that_were_lowered_before_the_first_try_hide_no_clearing(deliver
 
 @for_each("row", ROWS)
 @for_each("way", OF_MANY.values())
-def test_whatever_became_of_it_a_broadcast_cleared_after_it_succeeded_sends(row, way, store, sandbox):
+def test_a_broadcast_cleared_after_success_sends_again_after_any_outcome(row, way, store, sandbox):
     outcome, delivery, *_ = row
     other = "+55 11 91234-5678"
 
@@ -161,7 +163,7 @@ def test_whatever_became_of_it_a_broadcast_cleared_after_it_succeeded_sends(row,
 
 @for_each("way", OF_ONE.values())
 @for_each("delivery", ["at_least_once", "at_most_once"])
-def test_a_task_that_succeeded_by_a_retry_sends_once_more_when_cleared(delivery, way, store, sandbox):
+def test_a_task_cleared_after_a_retry_succeeded_sends_again(delivery, way, store, sandbox):
     run = first_try(way, store, sandbox, "not sent", delivery)
     run.once()
     run.clear()
@@ -170,7 +172,7 @@ def test_a_task_that_succeeded_by_a_retry_sends_once_more_when_cleared(delivery,
 
 
 @for_each("meanwhile", ["", "another task is cleared"])
-def test_a_retry_that_comes_although_the_task_was_finished_sends_nothing(meanwhile, way, store, sandbox):
+def test_a_retry_after_the_task_has_succeeded_sends_nothing(meanwhile, way, store, sandbox):
     run = TaskRun(way, store=store)
     run.once()
     if meanwhile:
@@ -179,7 +181,7 @@ def test_a_retry_that_comes_although_the_task_was_finished_sends_nothing(meanwhi
     assert len(sandbox.requests) == 1
 
 
-def test_a_task_that_was_cleared_and_failed_once_more_still_knows(way, store, sandbox):
+def test_a_task_cleared_and_failed_again_does_not_repeat_an_accepted_message(way, store, sandbox):
     run = first_try(way, store, sandbox, "accepted", "at_least_once")
     run.clear()
     run.once(ends="failing")
@@ -192,7 +194,7 @@ def test_a_task_that_was_cleared_and_failed_once_more_still_knows(way, store, sa
 
 
 @for_each("delivery", ["at_least_once", "at_most_once"])
-def test_a_refusal_is_met_once_for_each_time_the_task_is_cleared(delivery, way, store, sandbox):
+def test_a_refused_message_is_tried_once_per_clear(delivery, way, store, sandbox):
     run = first_try(way, store, sandbox, "refused", delivery)
     for cleared in range(2):
         fails_at_once(run)
@@ -203,7 +205,7 @@ def test_a_refusal_is_met_once_for_each_time_the_task_is_cleared(delivery, way, 
         assert len(sandbox.requests) == 2 + cleared
 
 
-def test_another_run_of_the_dag_knows_nothing_of_it(way, sandbox):
+def test_another_dag_run_sends_again(way, sandbox):
     for _ in range(2):
         TaskRun(way, store=TaskStateStore()).once()
     assert len(sandbox.messages) == 2
@@ -218,7 +220,7 @@ SPELLINGS = {
 
 @for_each("spellings", SPELLINGS.values())
 @for_each("to_many", [False, True])
-def test_a_retry_knows_a_person_by_another_spelling_of_their_number(to_many, spellings, store, sandbox):
+def test_a_retry_recognises_a_recipient_under_another_spelling(to_many, spellings, store, sandbox):
     numbers = iter(spellings)
 
     def make():

@@ -72,7 +72,7 @@ class Plain:
         ),
     ],
 )
-def test_an_object_without_a_text_is_an_error(text, value, error, where):
+def test_an_object_without_its_own_str_is_an_error(text, value, error, where):
     with pytest.raises(InvalidMessageError) as caught:
         rendered(text, value, where)
     for part in error.split("…"):
@@ -99,7 +99,7 @@ def test_an_object_without_a_text_is_an_error(text, value, error, where):
         ("{% macro bold(x) %}*{{ x }}*{% endmacro %}{{ bold(X) }}", "li", "*li*"),
     ],
 )
-def test_what_says_its_own_text_is_written(text, value, expected, where):
+def test_an_object_with_its_own_str_is_rendered(text, value, expected, where):
     assert rendered(text, value, where) == expected
 
 
@@ -117,7 +117,9 @@ def test_what_says_its_own_text_is_written(text, value, expected, where):
     ],
 )
 @pytest.mark.usefixtures("connection")
-def test_a_connection_shows_nobody_its_password(sandbox, monkeypatch, task, jinja):
+def test_a_connection_in_a_text_is_an_error_that_does_not_show_its_password(
+    sandbox, monkeypatch, task, jinja
+):
     held = {"conn_type": "postgres", "host": "db", "login": "etl", "password": PASSWORD}
     monkeypatch.setenv("AIRFLOW_CONN_WH", json.dumps(held))
     with DAG("a_dag", schedule=None):

@@ -43,14 +43,14 @@ def telling(operator, fields):
         *((path, BROADCAST) for path in ("business_phone", "app_id")),
     ],
 )
-def test_it_is_an_error_that_names_the_field(path, operator, itnio_sandbox):
+def test_a_none_from_upstream_is_an_error_that_names_the_field(path, operator, itnio_sandbox):
     with pytest.raises(AirflowFailException, match=f"{path}: its value is None"):
         itnio_sandbox.execute(telling(operator, FIELDS[path]), xcoms={"load": None})
     assert itnio_sandbox.requests == []
 
 
 @for_each("name", ["business_phone", "app_id"])
-def test_a_sender_that_jinja_leaves_empty_is_an_error(name, itnio_sandbox):
+def test_a_sender_that_renders_to_nothing_is_an_error(name, itnio_sandbox):
     with DAG("a_dag", schedule=None):
         task = WhatsAppSendOperator(task_id="tell", recipient=NUMBER, text="x", **{name: "{{ '' }}"})
     with pytest.raises(AirflowFailException, match=f"{name}: is empty after rendering"):
@@ -58,22 +58,22 @@ def test_a_sender_that_jinja_leaves_empty_is_an_error(name, itnio_sandbox):
     assert itnio_sandbox.requests == []
 
 
-@for_each("path", sorted({*FIELDS} - {"text.body", "message.text"}))  # which must be given
-def test_a_none_in_the_dag_file_is_not_given(path, itnio_sandbox):
+@for_each("path", sorted({*FIELDS} - {"text.body", "message.text"}))  # those two are required
+def test_a_none_in_the_dag_file_counts_as_absent(path, itnio_sandbox):
     with DAG("a_dag", schedule=None):
         task = WhatsAppSendOperator(task_id="tell", recipient=NUMBER, **FIELDS[path](None))
     itnio_sandbox.execute(task)
     assert len(itnio_sandbox.messages) == 1
 
 
-def test_a_none_in_shared_may_have_a_default(itnio_sandbox):
+def test_a_none_in_shared_may_be_replaced_by_a_jinja_default(itnio_sandbox):
     fields = {"text": "{{ shared.rows or 0 }} rows"}
     task = telling(BROADCAST, lambda up: {**fields, "shared": {"rows": up}})
     itnio_sandbox.execute(task, xcoms={"load": None})
     assert itnio_sandbox.messages[0].text == "0 rows"
 
 
-def test_a_none_among_recipients_is_an_error_of_that_one_message(itnio_sandbox):
+def test_a_none_among_recipients_fails_only_that_message(itnio_sandbox):
     with DAG("a_dag", schedule=None):
         people = [NUMBER, BaseOperator(task_id="load").output]
         task = WhatsAppBroadcastOperator(task_id="tell", recipients=people, text="x")

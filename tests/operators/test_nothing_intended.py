@@ -1,4 +1,4 @@
-"""An error before a socket is open is a configuration error or not sent: no intent is recorded."""
+"""An error before a socket is open is a configuration error or "not sent", and records no intent."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def task(request: pytest.FixtureRequest, store: TaskStateStore) -> TaskRun:
 
 
 @for_each("name", ENVIRONMENT)
-def test_an_unusable_environment_leaves_nothing_intended(task, name, connect, store, monkeypatch):
+def test_an_unusable_environment_variable_records_no_intent(task, name, connect, store, monkeypatch):
     connect(host="https://api.example", extra={"max_attempts": 1})
     for variable, value in ENVIRONMENT[name].items():
         monkeypatch.setenv(variable, value)
@@ -47,14 +47,14 @@ def test_an_unusable_environment_leaves_nothing_intended(task, name, connect, st
 
 
 @for_each("host", ["https://2130706433", "https://a\u200b.invalid", "https://a b.invalid"])
-def test_an_unusable_host_leaves_nothing_intended(task, host, connect, store):
+def test_an_unusable_host_records_no_intent(task, host, connect, store):
     connect(host=host, extra={"max_attempts": 1})
     fails_at_once(task, ConfigurationError)
     assert not any(number in store.text for number in numbers(100))
 
 
 @for_each("host", ["https://no-such-host.invalid", "https://☃.invalid"])
-def test_a_host_that_is_not_known_leaves_everyone_not_sent(host, connect, store):
+def test_an_unknown_host_leaves_all_messages_not_sent(host, connect, store):
     connect(host=host, extra={"max_attempts": 1})
     run = broadcast_run(numbers(20), store=store, delivery="at_most_once")
     with pytest.raises(ItnioError, match="20 not sent"):

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("hasty")
 
 @for_each("kept", [True, False])
 @pytest.mark.usefixtures("failing_log")
-def test_no_log_line_that_fails_undoes_an_acceptance(kept, way, sandbox):
+def test_a_failing_log_line_does_not_lose_an_acceptance(kept, way, sandbox):
     store = TaskStateStore() if kept else None
     run = TaskRun(way, store=store)
     run.once(ends="failing")
@@ -30,7 +30,7 @@ def test_no_log_line_that_fails_undoes_an_acceptance(kept, way, sandbox):
 
 @for_each("delivery", ["at_least_once", "at_most_once"])
 @pytest.mark.usefixtures("failing_log")
-def test_no_log_line_that_fails_stops_a_broadcast(delivery, store, sandbox, monkeypatch):
+def test_a_failing_log_line_does_not_stop_a_broadcast(delivery, store, sandbox, monkeypatch):
     monkeypatch.setattr("airflow_provider_itnio.broadcast.engine._PROGRESS_EVERY", 0.01)
     people = numbers(40)
     for number in people[::4]:
@@ -40,14 +40,16 @@ def test_no_log_line_that_fails_stops_a_broadcast(delivery, store, sandbox, monk
 
 
 @pytest.mark.usefixtures("failing_log", "quick_writes")
-def test_a_record_that_can_not_be_written_nor_said_fails_no_message(store, sandbox):
+def test_a_record_that_can_neither_be_written_nor_logged_does_not_fail_the_task(store, sandbox):
     for way in OF_ONE.values():
         store.fail(OSError("Broken pipe"))
         TaskRun(way, store=store).once()
     assert len(sandbox.messages) == 2
 
 
-def test_the_record_is_written_before_the_first_line_behind_an_acceptance(way, store, sandbox, monkeypatch):
+def test_the_record_is_written_before_the_first_log_line_after_an_acceptance(
+    way, store, sandbox, monkeypatch
+):
     seen = []
     log_accepted = ItnioHook.log_accepted
 
@@ -67,7 +69,7 @@ def test_the_record_is_written_before_the_first_line_behind_an_acceptance(way, s
     assert all(seen)
 
 
-def test_a_summary_that_can_not_be_pushed_leaves_the_failure_as_it_is(store, sandbox, monkeypatch):
+def test_a_summary_that_cannot_be_pushed_does_not_replace_the_failure(store, sandbox, monkeypatch):
     people = numbers(4)
     sandbox.fail_next(recipient=people[0], http_status=429)
     run = broadcast_run(people, store=store)
@@ -93,7 +95,7 @@ def test_a_failing_task_pushes_its_summary_once(store, sandbox):
     assert pushed == ["return_value"]
 
 
-# --- an intent that was stored although its write failed --------------------------------------------------
+# --- an intent that was stored although its write failed ------------------------------------------------
 
 
 @pytest.mark.usefixtures("quick_writes")
@@ -118,7 +120,7 @@ def test_an_intent_that_was_stored_although_its_write_failed_is_withdrawn(way, s
 
 
 @pytest.mark.usefixtures("quick_writes")
-def test_where_it_can_not_be_withdrawn_it_is_unknown_and_the_log_says_so(store, sandbox, logged):
+def test_an_intent_that_cannot_be_withdrawn_is_unknown_and_logged(store, sandbox, logged):
     def stores_and_fails(key, value):
         if value.get("outcome") == "unknown":
             store.kept[key] = json.dumps(value)
@@ -138,7 +140,7 @@ def test_where_it_can_not_be_withdrawn_it_is_unknown_and_the_log_says_so(store, 
     assert [message.recipient for message in sandbox.messages] == [DIGITS]
 
 
-# --- records that can't be read ---------------------------------------------------------------------------
+# --- unreadable records ---------------------------------------------------------------------------------
 
 
 def break_all(store, change):
@@ -160,9 +162,7 @@ CHANGES = {
 
 
 @pairs(delivery=["at_least_once", "at_most_once"], change=CHANGES, way=WAYS)
-def test_with_a_record_that_can_not_be_read_nothing_leaves_and_nothing_is_written(
-    change, delivery, way, store, sandbox
-):
+def test_with_an_unreadable_record_nothing_is_sent_and_nothing_written(change, delivery, way, store, sandbox):
     run = TaskRun(lambda: way(delivery=delivery), store=store)
     run.once(ends="failing")
     break_all(store, change)

@@ -1,4 +1,4 @@
-"""The outcome of one message, and what Airflow then does: the whole table, over a real socket."""
+"""The outcome of one message and what Airflow does then: the whole table, over a real socket."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def hasty(connect):
 
 
 def fails_at_once(send, family, **fields):
-    """Run a task that Airflow won't try again, and give the error behind it."""
+    """Run a task that fails without retries, and return the cause."""
     with pytest.raises(AirflowFailException) as caught:
         send(**fields)
     error = caught.value.__cause__
@@ -44,14 +44,14 @@ def fails_at_once(send, family, **fields):
 
 
 def may_be_tried_again(send, family, **fields):
-    """Run a task that fails with an error that leaves Airflow its retries."""
+    """Run a task that fails and leaves the retries, and return the error."""
     with pytest.raises(family) as caught:
         send(**fields)
     assert type(caught.value) is family
     return caught.value
 
 
-# --- accepted ---------------------------------------------------------------------------------------------
+# --- accepted -------------------------------------------------------------------------------------------
 
 
 @pytest.mark.usefixtures("hasty")
@@ -71,7 +71,7 @@ def test_an_accepted_message_returns_its_receipt_as_plain_json(send, delivery, s
 @for_each("http_status", [200, 400, 404, 500, 503])
 @for_each("status", ["0", 0])
 @pytest.mark.usefixtures("hasty")
-def test_status_0_with_an_id_is_accepted_whatever_the_http_code(status, http_status, send, delivery, sandbox):
+def test_status_0_with_an_id_is_accepted_with_any_http_status(status, http_status, send, delivery, sandbox):
     sandbox.fail_next(
         answer={"status": status, "reason": "success", "data": ACCEPTED}, http_status=http_status
     )
@@ -92,7 +92,7 @@ def test_a_receipt_without_a_time_is_plain_json_too(send, sandbox):
     }
 
 
-# --- invalid ----------------------------------------------------------------------------------------------
+# --- invalid --------------------------------------------------------------------------------------------
 
 
 @for_each(
@@ -115,7 +115,7 @@ def test_a_receipt_without_a_time_is_plain_json_too(send, sandbox):
     ],
 )
 @pytest.mark.usefixtures("hasty")
-def test_what_rendering_has_made_invalid_fails_at_once_and_sends_nothing(rendered, sentence, sandbox):
+def test_a_field_that_is_invalid_after_rendering_fails_at_once_and_sends_nothing(rendered, sentence, sandbox):
     from airflow_provider_itnio.operators.whatsapp import WhatsAppSendOperator
 
     operator = WhatsAppSendOperator(task_id="tell", recipient="{{ number }}", text="{{ words }}")
@@ -156,14 +156,16 @@ def test_a_parameter_of_a_mapped_task_is_checked_when_it_runs(fields, sentence, 
         ({"extra": {"max_attempts": 0}}, "extra.max_attempts"),
     ],
 )
-def test_what_the_connection_lacks_fails_at_once_and_sends_nothing(changes, names, send, connect, sandbox):
+def test_a_missing_or_invalid_connection_field_fails_at_once_and_sends_nothing(
+    changes, names, send, connect, sandbox
+):
     connect("itnio_of_finance", **changes)
     error = fails_at_once(send, ConfigurationError, text="x", itnio_conn_id="itnio_of_finance")
     assert str(error).startswith(f"Connection 'itnio_of_finance', {names}")
     assert sandbox.requests == []
 
 
-# --- not sent ---------------------------------------------------------------------------------------------
+# --- not sent -------------------------------------------------------------------------------------------
 
 
 def test_no_connection_leaves_the_tasks_retries(send, delivery, connect, closed_port):
@@ -188,26 +190,26 @@ def test_http_503_leaves_the_tasks_retries(send, sandbox):
 
 
 @pytest.mark.usefixtures("hasty")
-def test_http_503_proves_nothing_to_at_most_once(send, sandbox):
+def test_http_503_is_an_unknown_outcome_at_most_once(send, sandbox):
     sandbox.fail_next(http_status=503)
     fails_at_once(send, UnknownOutcomeError, text="x", delivery="at_most_once")
     assert len(sandbox.requests) == 1
 
 
 @pytest.mark.usefixtures("quick_tries")
-def test_one_try_of_the_task_is_several_of_the_client(send, delivery, connect, sandbox):
+def test_one_try_of_the_task_is_up_to_max_attempts_of_the_client(send, delivery, connect, sandbox):
     connect(extra={"max_attempts": 3})
     sandbox.fail_next(2, http_status=429, headers={"Retry-After": "0"})
     assert send(text="x", delivery=delivery)["message_id"] == sandbox.messages[0].id
     assert [request.http_status for request in sandbox.requests] == [429, 429, 200]
 
 
-# --- clock ------------------------------------------------------------------------------------------------
+# --- clock ----------------------------------------------------------------------------------------------
 
 
 @for_each("code", [-4, -16])
 @pytest.mark.usefixtures("hasty")
-def test_a_clock_that_does_not_heal_fails_at_once_after_one_more_request(code, send, delivery, sandbox):
+def test_a_clock_that_cannot_be_corrected_fails_at_once_after_one_more_request(code, send, delivery, sandbox):
     sandbox.fail_next(9, status=code)
     error = fails_at_once(send, AuthenticationError, text="x", delivery=delivery)
     assert "set the clock of the machine that sends" in str(error)
@@ -216,13 +218,13 @@ def test_a_clock_that_does_not_heal_fails_at_once_after_one_more_request(code, s
 
 @for_each("code", [-4, -16])
 @pytest.mark.usefixtures("hasty")
-def test_a_clock_that_heals_costs_one_more_request(code, send, delivery, sandbox):
+def test_a_corrected_clock_costs_one_more_request(code, send, delivery, sandbox):
     sandbox.fail_next(status=code)
     assert send(text="x", delivery=delivery)["message_id"] == sandbox.messages[0].id
     assert len(sandbox.requests) == 2
 
 
-# --- refused ----------------------------------------------------------------------------------------------
+# --- refused --------------------------------------------------------------------------------------------
 
 
 @for_each(
@@ -260,7 +262,7 @@ def test_a_4xx_without_a_status_is_refused(http_status, family, send, delivery, 
 
 @for_each("code", [-5, -12, -18])
 @pytest.mark.usefixtures("hasty")
-def test_a_refusal_that_passes_leaves_the_tasks_retries(code, send, sandbox):
+def test_a_transient_refusal_leaves_the_tasks_retries(code, send, sandbox):
     sandbox.fail_next(status=code)
     error = may_be_tried_again(send, PlatformError, text="x")
     assert error.transient
@@ -269,13 +271,13 @@ def test_a_refusal_that_passes_leaves_the_tasks_retries(code, send, sandbox):
 
 @for_each("code", [-5, -12, -18])
 @pytest.mark.usefixtures("hasty")
-def test_a_refusal_that_passes_proves_nothing_to_at_most_once(code, send, sandbox):
+def test_a_transient_refusal_is_an_unknown_outcome_at_most_once(code, send, sandbox):
     sandbox.fail_next(status=code)
     fails_at_once(send, UnknownOutcomeError, text="x", delivery="at_most_once")
     assert len(sandbox.requests) == 1
 
 
-# --- unknown ----------------------------------------------------------------------------------------------
+# --- unknown --------------------------------------------------------------------------------------------
 
 UNKNOWN = {
     "connection lost before accepting": {"drop": "before_accepting"},
@@ -312,7 +314,7 @@ def test_an_unknown_outcome_fails_at_once_at_most_once(fault, send, sandbox):
     assert len(sandbox.requests) == 1
 
 
-def test_a_read_timeout_is_unknown(send, delivery, connect, sandbox):
+def test_a_read_timeout_is_an_unknown_outcome(send, delivery, connect, sandbox):
     connect(extra={"timeout": 0.1})
     sandbox.fail_next(delay=0.5)
     check = may_be_tried_again if delivery == "at_least_once" else fails_at_once
@@ -321,7 +323,7 @@ def test_a_read_timeout_is_unknown(send, delivery, connect, sandbox):
 
 
 @pytest.mark.usefixtures("hasty")
-def test_an_error_of_no_known_family_fails_at_once(send, monkeypatch):
+def test_an_error_of_an_unknown_class_fails_at_once(send, monkeypatch):
     from airflow_provider_itnio.api.errors import ItnioError
     from airflow_provider_itnio.hooks.itnio import ItnioHook
 
@@ -332,13 +334,13 @@ def test_an_error_of_no_known_family_fails_at_once(send, monkeypatch):
     fails_at_once(send, ItnioError, text="x")
 
 
-# --- what the log says ------------------------------------------------------------------------------------
+# --- log lines ------------------------------------------------------------------------------------------
 
 DAY_RULE = "in the last 24 hours"
 
 
 @pytest.mark.usefixtures("hasty")
-def test_an_accepted_message_says_once_that_it_may_not_arrive(send, logged):
+def test_an_accepted_text_warns_once_that_accepted_is_not_delivered(send, logged):
     send(text="x")
     lines = [line for line in logged().splitlines() if DAY_RULE in line]
     assert len({line[line.index("Accepted is not") :] for line in lines}) == 1
@@ -347,14 +349,14 @@ def test_an_accepted_message_says_once_that_it_may_not_arrive(send, logged):
 
 
 @pytest.mark.usefixtures("hasty")
-def test_a_whatsapp_template_does_not(send, logged):
+def test_an_accepted_whatsapp_template_does_not_warn(send, logged):
     send(template={"name": "daily_report", "language": {"code": "en"}})
     assert "Itniotech accepted the template message" in logged()
     assert DAY_RULE not in logged()
 
 
 @pytest.mark.usefixtures("hasty")
-def test_a_message_that_was_refused_does_not(send, sandbox, logged):
+def test_a_refused_message_does_not_warn(send, sandbox, logged):
     sandbox.fail_next(status=-69)
     fails_at_once(send, AccountError, text="x")
     assert DAY_RULE not in logged()

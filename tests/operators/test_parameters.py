@@ -1,4 +1,4 @@
-"""Every parameter is in the signature, and works in default_args and .partial."""
+"""Every parameter is in the signature and works in default_args and .partial."""
 
 from __future__ import annotations
 
@@ -71,13 +71,13 @@ VALUES = {
 
 
 def own_parameters(operator):
-    """Give the parameters that an operator class writes out, in their order."""
+    """Return the parameters in an operator class's signature, in order."""
     parameters = list(inspect.signature(operator.__init__).parameters.values())
     return [one.name for one in parameters if one.name != "self" and one.kind is not one.VAR_KEYWORD]
 
 
 def with_a_text(name, value):
-    """Give the fields of a valid message that has this one among them."""
+    """Return the fields of a valid message that include this one."""
     return {name: value} if name in (*MESSAGE_FIELDS, "message") else {"text": "hello", name: value}
 
 
@@ -99,25 +99,25 @@ def test_each_signature_has_every_parameter_in_its_order():
     ]
 
 
-def test_an_editor_and_a_notebook_see_the_signature():
+def test_inspect_signature_shows_all_parameters():
     for operator in (WhatsAppSendOperator, WhatsAppBroadcastOperator):
         names = [name for name in inspect.signature(operator).parameters if name != "kwargs"]
         assert names == own_parameters(operator)
 
 
-def test_the_types_for_editors_have_the_same_fields():
+def test_the_typed_dicts_have_the_same_fields():
     whole = set(typing.get_type_hints(MessageDict)) - {"type", "reply_to"}
     assert whole == set(MESSAGE_FIELDS)
     assert set(typing.get_type_hints(MessageFields)) == {*MESSAGE_FIELDS, "type", "reply_to", "message"}
 
 
-def test_the_types_of_a_tasks_arguments_are_all_that_airflow_takes():
+def test_task_arguments_contains_all_arguments_of_base_operator():
     arguments = inspect.signature(BaseOperator.__init__).parameters
     assert set(arguments) - {"self", "kwargs"} <= set(TaskArguments.__annotations__)
 
 
 @for_each("operator", [WhatsAppSendOperator, WhatsAppBroadcastOperator])
-def test_every_parameter_is_documented_and_said_to_be_templated_if_it_is(operator):
+def test_every_parameter_is_documented_and_marked_as_templated_if_it_is(operator):
     described = dict(re.findall(r":param (\w+):(.*?)(?=\n:)", inspect.getdoc(operator), re.DOTALL))
     assert list(described) == own_parameters(operator)
     per_recipient = {"text", "fallback"} if operator is WhatsAppBroadcastOperator else set()
@@ -126,19 +126,19 @@ def test_every_parameter_is_documented_and_said_to_be_templated_if_it_is(operato
     assert ".. code-block:: python" in operator.__doc__
 
 
-def test_every_parameter_but_words_and_settings_of_the_hook_is_templated():
+def test_every_parameter_except_choices_and_hook_settings_is_templated():
     settings = {*OTHERS[5:], *OF_A_WAIT}
     assert set(WhatsAppSendOperator.template_fields) == {*own_parameters(WhatsAppSendOperator)} - settings
     assert WhatsAppSendOperator.template_ext == (".j2",)
 
 
-def test_what_may_be_an_object_is_shown_as_json():
+def test_fields_that_may_be_objects_are_rendered_as_json_in_the_ui():
     shown = {*MESSAGE_FIELDS, "message", "fallback"} - {"text"}
     assert set(WhatsAppSendOperator.template_fields_renderers) == shown
 
 
 @for_each(("name", "value"), VALUES.items())
-def test_a_parameter_is_kept(name, value):
+def test_each_parameter_is_stored_on_the_operator(name, value):
     operator = WhatsAppSendOperator(task_id="tell", recipient=NUMBER, **with_a_text(name, value))
     assert getattr(operator, name) == value
 
@@ -181,7 +181,7 @@ def test_default_args_reach_every_parameter_of_a_mapped_task(name, value):
     assert getattr(mapped.unmap({"recipient": NUMBER}), name) == value
 
 
-def test_a_parameter_that_does_not_exist_is_an_error():
+def test_an_unknown_parameter_in_partial_is_an_error():
     with pytest.raises(TypeError, match="txt"), DAG("mapped", schedule=None):
         WhatsAppSendOperator.partial(task_id="tell", txt="x")
 
@@ -199,7 +199,7 @@ def test_a_mapped_task_is_checked_when_it_runs(sandbox):
 
 
 @for_each("proxy", [["http://proxy.example:3128"], 3128, b"http://proxy.example:3128"])
-def test_a_proxy_that_is_no_text_is_an_error_of_ours(proxy, itnio_sandbox):
+def test_a_proxy_that_is_not_a_string_is_a_configuration_error(proxy, itnio_sandbox):
     with DAG("proxy", schedule=None):
         mapped = WhatsAppSendOperator.partial(task_id="tell", text="x", proxy=proxy).expand(
             recipient=["+86 147-1800-4557"]

@@ -1,4 +1,4 @@
-"""Random broadcasts, the same in each run, whose answers, store and worker fail."""
+"""Random broadcasts with fixed seeds, whose answers, store and worker fail."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FAULTS = [
 
 
 class Store(TaskStateStore):
-    """A store that fails now and then, and keeps its content when a worker is killed."""
+    """A store that fails at random, and keeps its content when a worker is killed."""
 
     def __init__(self, chance, share):
         super().__init__()
@@ -45,7 +45,7 @@ class Store(TaskStateStore):
 
 
 def entries_of(chance):
-    """Give recipients, some of whom get several messages."""
+    """Return recipients, some with several messages."""
     entries = []
     for number in numbers(chance.randint(1, 30)):
         for n in range(chance.choice([1, 1, 1, 1, 2, 4])):
@@ -56,7 +56,7 @@ def entries_of(chance):
 
 
 def one_try(run, traffic, chance, length):
-    """Run a try, which may be killed at a request, and say how it ended."""
+    """Run a try, which may be killed at a request, and return how it ended."""
     if chance.random() < 0.4:
         at = len(traffic.order) + chance.randint(1, max(1, length))
 
@@ -81,7 +81,7 @@ def one_try(run, traffic, chance, length):
 
 
 @for_each("seed", range(12))
-def test_whatever_fails_the_promise_is_kept(seed, sandbox, traffic):
+def test_random_failures_lose_no_message_and_repeat_at_most_a_batch_per_failure(seed, sandbox, traffic):
     chance = random.Random(f"broadcast {seed}")
     delivery = chance.choice(["at_least_once", "at_most_once"])
     entries = entries_of(chance)
@@ -111,7 +111,7 @@ def test_whatever_fails_the_promise_is_kept(seed, sandbox, traffic):
     if delivery == "at_most_once":
         assert not twice
     else:
-        # Each kill, and each end that names what is not on record, repeats at most a batch.
+        # Each kill, and each failure with unrecorded messages, repeats at most a batch.
         repeated = sum(count - 1 for text, count in twice.items() if text.split()[0] not in doubtful)
         assert repeated <= kills * every
     if end == "succeeded":

@@ -1,4 +1,4 @@
-"""Random broadcasts that wait, the same in each run: messages, answers, the store and the worker fail."""
+"""Random broadcasts with wait_for and fixed seeds: messages, answers, store and worker fail."""
 
 from __future__ import annotations
 
@@ -46,9 +46,7 @@ def what_was_sent(sandbox):
 
 
 @for_each("seed", range(6))
-def test_whatever_fails_nothing_goes_out_twice_and_what_is_told_is_so(
-    seed, sandbox, receiver, connect, traffic
-):
+def test_random_failures_repeat_no_message_and_the_summary_is_true(seed, sandbox, receiver, connect, traffic):
     connect(extra=receiver.extra | {"max_attempts": 1})
     chance = random.Random(f"wait {seed}")
     delivery = chance.choice(["at_least_once", "at_most_once"])

@@ -1,4 +1,4 @@
-"""A server that is no receiver: no task succeeds by its responses."""
+"""A server that is not a receiver: its answers make no task succeed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ANSWERS = [
 
 @pytest.fixture
 def answering(connect):
-    """Let the connection's receiver be a server that gives one answer to everything."""
+    """Use a server with the same answer to every request as the connection's receiver."""
     with Server(lambda _: answer(given[-1])) as server:
         given = [{}]
         connect(extra={"receiver_url": server.url, "receiver_token": READ_TOKEN})
@@ -33,7 +33,7 @@ def answering(connect):
 
 
 @for_each(("way", "given"), [("operator", ANSWERS[0]), ("broadcast", ANSWERS[0]), ("operator", ANSWERS[1])])
-def test_a_task_that_waits(way, given, answering, store, sandbox):
+def test_a_task_with_wait_for_does_not_succeed(way, given, answering, store, sandbox):
     answering(given)
     with pytest.raises(NotDeliveredError):
         TaskRun(lambda: WAYS[way](wait_for="delivered", wait_timeout=1), store=store).once()
@@ -41,7 +41,7 @@ def test_a_task_that_waits(way, given, answering, store, sandbox):
 
 
 @for_each("given", ANSWERS)
-def test_the_sensor(given, answering):
+def test_a_sensor_times_out(given, answering):
     answering(given)
     with pytest.raises(AirflowSensorTimeout):
         TaskRun(

@@ -1,4 +1,4 @@
-"""A receiver that answers long after the time is over: no task waits for it."""
+"""A receiver that answers long after the wait has ended: no task waits for it."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def late_receiver(connect, monkeypatch):
 
 
 @for_each("way", ["operator", "broadcast"])
-def test_a_task_that_waits(way, store, sandbox):
+def test_a_task_with_wait_for_ends_in_time(way, store, sandbox):
     with pytest.raises(NotDeliveredError, match=r"did not answer within|could not be asked"):
         TaskRun(lambda: WAYS[way](wait_for="delivered", wait_timeout=1), store=store).once()
     assert len(sandbox.messages) == 1
@@ -57,13 +57,13 @@ def sensor(**fields):
     return TaskRun(lambda: WhatsAppDeliveredSensor(task_id="s", messages="m1", poke_interval=0.1, **fields))
 
 
-def test_the_sensor():
+def test_a_sensor_ends_in_time():
     with pytest.raises(AirflowSensorTimeout, match="could not be asked"):
         sensor(timeout=0.5).once()
 
 
-def test_the_sensor_that_defers():
-    """Its first question, its trigger's and the one after it are no longer either."""
+def test_a_deferrable_sensor_ends_in_time():
+    """None of its requests (sensor, trigger, resume) is longer than the wait."""
     with pytest.raises(TaskDeferred) as raised:
         (run := sensor(timeout=0.5, deferrable=True)).once()
     _, kwargs = raised.value.trigger.serialize()
@@ -78,7 +78,7 @@ def test_the_sensor_that_defers():
 
 
 @for_each("left", [-5.0, 0.0, 2.0, 3600.0])
-def test_each_question_of_a_wait_ends_soon_after_it(left):
+def test_each_request_of_a_wait_ends_soon_after_the_wait(left):
     now = time.time()
     status = StatusWait(["m1"], "sent", now + left, lambda: now).question()
     question = Question("q", "t", {"yes": "Yes"}, "49", now + left, begun_at=now + left)

@@ -1,4 +1,4 @@
-"""The record of one message in its task: what it is about, its intent, and writes that fail."""
+"""The delivery record of one message in its task: its key, the intent, and failing writes."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ from tests.task_runs import (
 
 pytestmark = pytest.mark.usefixtures("hasty")
 
-# --- what a single message's record is about --------------------------------------------------------------
+# --- the key of a single message's record ---------------------------------------------------------------
 
 
-def test_the_same_recipient_is_skipped_whatever_the_text_renders_to_now(store, sandbox):
+def test_a_retry_skips_the_same_recipient_although_the_text_has_changed(store, sandbox):
     texts = iter(["first", "second"])
 
     def make():
@@ -54,7 +54,7 @@ def test_the_same_recipient_is_skipped_whatever_the_text_renders_to_now(store, s
     assert [message.text for message in sandbox.messages] == ["first"]
 
 
-def test_another_recipient_is_another_message(store, sandbox):
+def test_a_retry_sends_to_another_recipient(store, sandbox):
     to = iter([NUMBER, "+55 11 91234-5678"])
     run = TaskRun(lambda: WhatsAppSendOperator(task_id="tell", recipient=next(to), text="x"), store=store)
     run.once(ends="failing")
@@ -100,7 +100,7 @@ def test_an_operator_that_is_executed_twice_in_one_try_sends_twice(store, sandbo
     assert len(sandbox.messages) == 2
 
 
-def test_an_operator_object_that_lives_on_knows_the_next_try(store, sandbox):
+def test_an_operator_object_used_again_in_the_next_try_reads_the_record(store, sandbox):
     operator = sending()
     run = TaskRun(lambda: operator, store=store)
     first = run.once(ends="failing")
@@ -108,7 +108,7 @@ def test_an_operator_object_that_lives_on_knows_the_next_try(store, sandbox):
     assert len(sandbox.messages) == 1
 
 
-def test_it_keeps_the_whole_receipt(store, sandbox):
+def test_the_record_contains_the_whole_receipt(store, sandbox):
     receipt = TaskRun(sending, store=store).once()
     value, finished = [json.loads(text) for text in store.kept.values()]
     assert value["receipt"] == receipt
@@ -117,13 +117,13 @@ def test_it_keeps_the_whole_receipt(store, sandbox):
     assert finished == this_try
 
 
-def test_no_key_shows_a_number(store, sandbox):
+def test_no_key_contains_a_phone_number(store, sandbox):
     TaskRun(sending, store=store).once()
     assert not [key for key in store.kept if "4557" in key]  # Airflow's server logs the keys
 
 
 @for_each("way", OF_ONE.values())
-def test_what_a_retry_does_not_send_is_explained(way, store, sandbox, logged):
+def test_the_error_of_a_retry_that_does_not_send_explains_why(way, store, sandbox, logged):
     run = first_try(way, store, sandbox, "refused", "at_least_once")
     words = str(fails_at_once(run))
     assert words.startswith("Nothing sent: in a previous try of this task the message to 86…57 was refused")
@@ -133,7 +133,7 @@ def test_what_a_retry_does_not_send_is_explained(way, store, sandbox, logged):
 
 
 @for_each("way", OF_ONE.values())
-def test_an_unknown_one_is_named_and_sent_with_a_warning_once_cleared(way, store, sandbox, logged):
+def test_an_unknown_message_is_named_and_sent_with_a_warning_after_a_clear(way, store, sandbox, logged):
     run = first_try(way, store, sandbox, "unknown", "at_most_once")
     words = str(fails_at_once(run))
     assert "may have sent the message to 86…57" in words
@@ -146,7 +146,7 @@ def test_an_unknown_one_is_named_and_sent_with_a_warning_once_cleared(way, store
 
 
 @for_each("way", OF_MANY.values())
-def test_an_unknown_one_of_a_broadcast_is_sent_with_a_warning_once_cleared(way, store, sandbox, logged):
+def test_an_unknown_message_of_a_broadcast_is_sent_with_a_warning_after_a_clear(way, store, sandbox, logged):
     run = first_try(way, store, sandbox, "unknown", "at_most_once")
     fails_at_once(run)
     assert run.summary["unknown"] == 1
@@ -156,10 +156,10 @@ def test_an_unknown_one_of_a_broadcast_is_sent_with_a_warning_once_cleared(way, 
     assert "Sending again to recipients[0] (…4557), although a previous try may have sent it" in logged()
 
 
-# --- the intent, under at_most_once -----------------------------------------------------------------------
+# --- the intent, under at_most_once ---------------------------------------------------------------------
 
 
-def test_at_most_once_the_intent_stands_in_the_record_when_the_request_arrives(way, store, sandbox, traffic):
+def test_at_most_once_the_intent_is_recorded_before_the_request(way, store, sandbox, traffic):
     seen = []
     traffic.on_arrival = lambda number: seen.append((number, store.text))
     TaskRun(lambda: way(delivery="at_most_once"), store=store).once()
@@ -169,7 +169,7 @@ def test_at_most_once_the_intent_stands_in_the_record_when_the_request_arrives(w
     assert "accepted" not in text
 
 
-def test_at_least_once_no_write_stands_between_the_task_and_its_request(store, sandbox, traffic):
+def test_at_least_once_nothing_is_written_before_the_request(store, sandbox, traffic):
     seen = []
     traffic.on_arrival = lambda number: seen.append(store.text)
     TaskRun(sending, store=store).once()
@@ -177,7 +177,7 @@ def test_at_least_once_no_write_stands_between_the_task_and_its_request(store, s
 
 
 def killed_in_flight(way, store, traffic):
-    """Give what a worker that is killed while its request is on its way leaves in the store."""
+    """Return a run whose store has what a worker killed during its request leaves."""
     left = []
     traffic.on_arrival = lambda number: left.append(dict(store.kept))
     run = TaskRun(lambda: way(delivery="at_most_once"), store=store)
@@ -187,7 +187,7 @@ def killed_in_flight(way, store, traffic):
     return run
 
 
-def test_at_most_once_a_worker_killed_in_flight_sends_nothing_again(way, store, sandbox, traffic):
+def test_at_most_once_a_message_of_a_killed_worker_is_not_retried(way, store, sandbox, traffic):
     run = killed_in_flight(way, store, traffic)
     for _ in range(2):
         fails_at_once(run)
@@ -197,7 +197,7 @@ def test_at_most_once_a_worker_killed_in_flight_sends_nothing_again(way, store, 
     assert len(sandbox.requests) == 2
 
 
-def test_a_worker_killed_in_flight_leaves_a_message_that_is_named(store, sandbox, traffic):
+def test_the_error_after_a_killed_worker_names_the_message(store, sandbox, traffic):
     run = killed_in_flight(sending, store, traffic)
     words = str(fails_at_once(run))
     assert "the message to 86…57" in words
@@ -205,7 +205,7 @@ def test_a_worker_killed_in_flight_leaves_a_message_that_is_named(store, sandbox
 
 
 @for_each("fault", [{"http_status": 429}, {"status": -114}])
-def test_the_intent_is_withdrawn_when_the_message_provably_did_not_go(fault, way, store, sandbox):
+def test_the_intent_is_withdrawn_if_the_message_was_refused_or_not_sent(fault, way, store, sandbox):
     sandbox.fail_next(**fault)
     run = TaskRun(lambda: way(delivery="at_most_once"), store=store)
     with pytest.raises((AirflowFailException, ItnioError)):
@@ -216,7 +216,7 @@ def test_the_intent_is_withdrawn_when_the_message_provably_did_not_go(fault, way
     assert len(sandbox.messages) == 1
 
 
-def test_the_intent_is_withdrawn_when_there_was_no_connection(way, store, connect, closed_port, sandbox):
+def test_the_intent_is_withdrawn_after_a_connection_error(way, store, connect, closed_port, sandbox):
     connect(host=f"http://127.0.0.1:{closed_port}", extra={"max_attempts": 1})
     run = TaskRun(lambda: way(delivery="at_most_once"), store=store)
     may_be_tried_again(run, NotSentError if way in OF_ONE.values() else ItnioError)
@@ -225,7 +225,7 @@ def test_the_intent_is_withdrawn_when_there_was_no_connection(way, store, connec
     assert len(sandbox.messages) == 1
 
 
-# --- writes that fail -------------------------------------------------------------------------------------
+# --- writes that fail -----------------------------------------------------------------------------------
 
 FAILURES = {
     "an error": lambda: OSError("Broken pipe"),
@@ -234,7 +234,7 @@ FAILURES = {
 
 
 @for_each("failure", FAILURES.values())
-def test_a_failing_write_before_the_request_lets_nothing_leave(failure, way, store, sandbox):
+def test_after_a_failing_write_before_the_request_nothing_is_sent(failure, way, store, sandbox):
     store.fail(failure())
     run = TaskRun(lambda: way(delivery="at_most_once"), store=store)
     error = may_be_tried_again(run, RecordError)
@@ -243,8 +243,8 @@ def test_a_failing_write_before_the_request_lets_nothing_leave(failure, way, sto
     assert sandbox.requests == []
 
 
-def test_a_failing_write_before_the_request_of_a_broadcast_lets_nothing_leave(store, sandbox):
-    store.fail(OSError("Broken pipe"), after=1)  # the head of the record is taken
+def test_after_a_failing_write_before_a_broadcasts_request_nothing_is_sent(store, sandbox):
+    store.fail(OSError("Broken pipe"), after=1)  # the head of the record is written
     run = TaskRun(lambda: broadcasting(delivery="at_most_once"), store=store)
     may_be_tried_again(run, RecordError)
     assert sandbox.requests == []
@@ -270,7 +270,7 @@ def test_a_failing_write_after_an_acceptance_is_logged_and_the_task_succeeds(
 @for_each("failure", FAILURES.values())
 @for_each("way", OF_ONE.values())
 @pytest.mark.usefixtures("quick_writes")
-def test_a_write_that_works_when_tried_again_is_as_good(failure, way, store, sandbox):
+def test_a_write_that_succeeds_when_tried_again_is_read_by_a_retry(failure, way, store, sandbox):
     store.fail(failure(), 2)
     run = TaskRun(way, store=store)
     first = run.once(ends="failing")
@@ -279,7 +279,7 @@ def test_a_write_that_works_when_tried_again_is_as_good(failure, way, store, san
 
 
 @pytest.mark.usefixtures("quick_writes")
-def test_a_mark_of_the_end_that_can_not_be_written_does_not_fail_the_task(way, store, sandbox, logged):
+def test_a_success_mark_that_cannot_be_written_does_not_fail_the_task(way, store, sandbox, logged):
     run = TaskRun(way, store=store)
     context = run.begin()
     run.operator.execute(context)
@@ -291,7 +291,7 @@ def test_a_mark_of_the_end_that_can_not_be_written_does_not_fail_the_task(way, s
     assert same_as_first(run.once(), sandbox)
 
 
-def test_a_store_that_can_not_be_read_lets_nothing_leave(way, store, sandbox, monkeypatch):
+def test_with_an_unreadable_store_nothing_is_sent(way, store, sandbox, monkeypatch):
     def fail(key, default=None):
         raise OSError("Broken pipe")
 
@@ -301,12 +301,12 @@ def test_a_store_that_can_not_be_read_lets_nothing_leave(way, store, sandbox, mo
     assert sandbox.requests == []
 
 
-# --- where there is no record -----------------------------------------------------------------------------
+# --- without a record -----------------------------------------------------------------------------------
 
 NO_RECORD = "No delivery record: "
 
 
-def test_without_a_store_each_try_sends_and_one_line_says_so(way, sandbox, caplog):
+def test_without_a_store_each_try_sends_and_one_log_line_says_so(way, sandbox, caplog):
     caplog.set_level(logging.INFO)
     run = TaskRun(way)
     for tries in range(1, 3):
@@ -317,13 +317,13 @@ def test_without_a_store_each_try_sends_and_one_line_says_so(way, sandbox, caplo
         assert len(sandbox.messages) == tries
 
 
-def test_with_a_store_no_line_says_so(way, store, caplog):
+def test_with_a_store_no_log_line_about_a_missing_record(way, store, caplog):
     caplog.set_level(logging.INFO)
     TaskRun(way, store=store).once()
     assert not [one for one in caplog.messages if NO_RECORD in one]
 
 
-def test_an_operator_inside_of_another_task_has_no_record(way, store, sandbox, caplog):
+def test_an_operator_inside_another_task_has_no_record(way, store, sandbox, caplog):
     caplog.set_level(logging.INFO)
     run = TaskRun(way, store=store, task_id="other")
     for _ in range(2):
@@ -344,7 +344,7 @@ def test_an_operator_executed_by_hand_needs_no_task_instance(sandbox):
     ("outcome", "error"),
     [("unknown", UnknownOutcomeError), ("not sent", NotSentError), ("refused", ContentError)],
 )
-def test_without_a_store_what_fails_fails_as_ever(outcome, error, sandbox):
+def test_without_a_store_errors_are_raised_as_with_one(outcome, error, sandbox):
     sandbox.fail_next(**FAULTS[outcome])
     run = TaskRun(sending)
     if outcome == "refused":
@@ -353,8 +353,8 @@ def test_without_a_store_what_fails_fails_as_ever(outcome, error, sandbox):
         may_be_tried_again(run, error)
 
 
-def test_a_task_that_airflow_has_replaced_sends_nothing(store, sandbox):
-    """Airflow gives the same answer for its record as for one that was never written."""
+def test_a_task_instance_that_airflow_no_longer_finds_sends_nothing(store, sandbox):
+    """Airflow's error for its record is the same as for a missing entry."""
 
     def not_found(key):
         raise RuntimeError("API_SERVER_ERROR: Task instance not found")

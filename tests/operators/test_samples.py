@@ -1,4 +1,4 @@
-"""The vendor's samples as the operator's parameters are sent unchanged."""
+"""The vendor's samples, given as the operator's parameters, are sent unchanged."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ import pytest
 from tests.tables import for_each
 
 SAMPLES = Path(__file__).parent.parent / "samples"
-# The page's own slip: this sample's numbers are longer than the page allows.
+# A mistake of the page: this sample's numbers are longer than the page allows.
 NUMBERS = {"interactive-location_request_message": ("91856321321", "91856321322")}
 
 
 @pytest.fixture
 def any_account(sandbox, monkeypatch):
-    """The sandbox's account has every application and number that a sample names."""
+    """A sandbox account with every app id and number in the samples."""
     monkeypatch.setattr(sandbox._vendor.account, "app_ids", None)
     monkeypatch.setattr(sandbox._vendor.account, "business_phones", None)
 
 
 @for_each("name", sorted(file.stem for file in SAMPLES.glob("*.json")))
 @pytest.mark.usefixtures("connection", "any_account")
-def test_a_sample_arrives_as_it_stands(name, send, sandbox):
+def test_a_sample_is_sent_unchanged(name, send, sandbox):
     sample = json.loads((SAMPLES / f"{name}.json").read_text())
     kind = sample.setdefault("type", "location")
     sample["businessPhone"] = str(sample["businessPhone"])

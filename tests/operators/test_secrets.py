@@ -19,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("account")
 
 @pytest.fixture
 def account(connect, sandbox, monkeypatch):
-    """The sandbox's account has a unique key and secret."""
+    """A sandbox account with a unique key and secret."""
     monkeypatch.setattr(sandbox._vendor.account, "api_key", API_KEY)
     monkeypatch.setattr(sandbox._vendor.account, "secret", SECRET)
     connect(login=API_KEY, password=SECRET, extra={"max_attempts": 1})
@@ -34,7 +34,7 @@ def secrets_of(sandbox):
 
 
 def all_of(error):
-    """Give an error and all behind it, as text, as repr and as Airflow logs it."""
+    """Return an error with its causes and contexts as text, repr and traceback."""
     parts = [*traceback.format_exception(error)]
     while error is not None:
         parts += [str(error), repr(error), repr(error.args), repr(vars(error))]
@@ -42,7 +42,7 @@ def all_of(error):
     return "".join(parts)
 
 
-def test_a_message_that_is_accepted_shows_none(send, sandbox, logged):
+def test_an_accepted_message_shows_no_secret(send, sandbox, logged):
     receipt = send(text="x")
     text = logged()
     assert "accepted the text message" in text
@@ -61,7 +61,7 @@ FAULTS = {
 
 @for_each("delivery", ["at_least_once", "at_most_once"])
 @for_each("fault", FAULTS.values())
-def test_a_message_that_fails_shows_none(fault, delivery, send, sandbox, logged):
+def test_a_failed_message_shows_no_secret(fault, delivery, send, sandbox, logged):
     fault = dict(fault)
     if fault.get("status"):
         sign = hashlib.md5(f"{API_KEY}{SECRET}1630468800".encode()).hexdigest()
@@ -76,7 +76,7 @@ def test_a_message_that_fails_shows_none(fault, delivery, send, sandbox, logged)
         assert sign not in shown
 
 
-def test_a_message_that_finds_no_server_shows_none(send, connect, closed_port, sandbox, logged):
+def test_an_unreachable_server_shows_no_secret(send, connect, closed_port, sandbox, logged):
     connect(login=API_KEY, password=SECRET, host=f"http://127.0.0.1:{closed_port}", extra={"max_attempts": 2})
     with pytest.raises(Exception) as caught:  # noqa: PT011  whatever it is
         send(text="x")
@@ -85,7 +85,7 @@ def test_a_message_that_finds_no_server_shows_none(send, connect, closed_port, s
     assert not [secret for secret in secrets_of(sandbox) if secret in shown]
 
 
-def test_a_wrong_number_is_not_shown_whole(send, logged):
+def test_an_invalid_number_is_masked(send, logged):
     number = "".join(["+86 147-1800", "-4557-99999"])
     with pytest.raises(InvalidMessageError) as caught:
         send(text="x", business_phone=number)

@@ -55,16 +55,16 @@ class TellAll(WhatsAppBroadcastOperator):
         return {"text": "{{ recipient.name }}: 7 left"}
 
 
-def test_build_message_gives_the_message(sandbox):
+def test_the_result_of_build_message_is_sent(sandbox):
     receipt = sandbox.execute(TellStock(task_id="tell", recipient=NUMBER, article="tea"))
     (message,) = sandbox.messages
-    # What it gives is data: no Jinja in it is rendered.
+    # Its result is data: Jinja in it is not rendered.
     assert message.text == "tea: 7 left {{ ds }}"
     assert message.body["context"]["refMessageId"] == "wamid.1"
     assert receipt["message_id"] == message.id
 
 
-def test_build_message_may_add_to_what_the_task_was_given(sandbox):
+def test_build_message_may_extend_the_tasks_fields(sandbox):
     class Signed(WhatsAppSendOperator):
         def build_message(self, context):
             fields = dict(super().build_message(context))
@@ -80,7 +80,7 @@ def test_execute_and_pre_execute_may_set_the_message(operator, kind, sandbox):
     assert [message.type for message in sandbox.messages] == [kind]
 
 
-def test_a_broadcasts_build_message_is_rendered_for_each(sandbox):
+def test_a_broadcasts_build_message_is_rendered_for_each_recipient(sandbox):
     recipients = [{"phone": NUMBER, "name": "Li"}, {"phone": OTHER, "name": "Ana"}]
     sandbox.execute(TellAll(task_id="tell", recipients=recipients))
     assert {message.text for message in sandbox.messages} == {"Li: 7 left", "Ana: 7 left"}
@@ -93,7 +93,7 @@ def test_a_subclass_is_checked_when_the_dag_is_parsed():
         TellInExecute(task_id="tell", recipient=NUMBER, text="x" * 5000)
 
 
-def test_a_subclass_without_code_of_its_own_needs_a_message():
+def test_a_subclass_without_own_methods_needs_a_message():
     class Plain(WhatsAppSendOperator):
         pass
 
@@ -109,7 +109,7 @@ def test_a_subclass_without_code_of_its_own_needs_a_message():
         ({"txt": "x"}, "txt: unknown field"),
     ],
 )
-def test_what_it_computes_is_checked_before_it_is_sent(message, sentence, sandbox):
+def test_the_result_of_build_message_is_checked_before_sending(message, sentence, sandbox):
     class Tell(WhatsAppSendOperator):
         def build_message(self, context):
             return message
@@ -124,7 +124,7 @@ def test_what_it_computes_is_checked_before_it_is_sent(message, sentence, sandbo
     ("returned", "told"),
     [(None, "nothing returned; is a return missing?"), ("hello", "'hello' returned"), (5, "5 returned")],
 )
-def test_what_is_no_message_is_an_error_and_no_reason_for_the_fallback(returned, told, fallback, sandbox):
+def test_a_wrong_result_of_build_message_is_an_error_and_sends_no_fallback(returned, told, fallback, sandbox):
     class Tell(WhatsAppSendOperator):
         def build_message(self, context):
             return returned
@@ -142,7 +142,7 @@ def test_what_is_no_message_is_an_error_and_no_reason_for_the_fallback(returned,
 
 
 class TellTwice(WhatsAppSendOperator):
-    """Sends two messages to one person, and may fail then."""
+    """Sends two messages to one number, and may fail after the first."""
 
     fails = False
 
@@ -157,7 +157,7 @@ class TellTwice(WhatsAppSendOperator):
 
 @pytest.mark.usefixtures("connection")
 @for_each("delivery", ["at_least_once", "at_most_once"])
-def test_of_two_messages_to_one_person_a_retry_sends_what_is_missing(delivery, sandbox, store):
+def test_a_retry_sends_the_missing_one_of_two_messages_to_one_number(delivery, sandbox, store):
     run = TaskRun(lambda: TellTwice(task_id="tell", recipient=NUMBER, delivery=delivery), store=store)
     TellTwice.fails = True
     with pytest.raises(OSError, match="own code"):
@@ -177,7 +177,7 @@ def test_of_two_messages_to_one_person_a_retry_sends_what_is_missing(delivery, s
 
 
 @pytest.mark.usefixtures("connection")
-def test_what_was_refused_may_be_sent_in_other_words_in_the_same_try(sandbox, store):
+def test_a_subclass_may_send_another_text_after_a_refusal_in_the_same_try(sandbox, store):
     class Plainly(WhatsAppSendOperator):
         def execute(self, context):
             try:
@@ -193,10 +193,10 @@ def test_what_was_refused_may_be_sent_in_other_words_in_the_same_try(sandbox, st
     assert [message.text for message in sandbox.messages] == ["plain"]
 
 
-# --- the hook of a task -----------------------------------------------------------------------------------
+# --- the task's hook ------------------------------------------------------------------------------------
 
 
-def test_the_hook_has_the_connection_and_the_sender_of_the_task(sandbox, connect):
+def test_the_hook_has_the_tasks_connection_and_sender(sandbox, connect):
     connect("itnio_finance")
     operator = WhatsAppSendOperator(
         task_id="tell", recipient=NUMBER, text="x", itnio_conn_id="itnio_finance", app_id="OtherApp"
@@ -221,7 +221,7 @@ BOTH = pytest.mark.parametrize("operator", [WhatsAppSendOperator, WhatsAppBroadc
 
 
 @BOTH
-def test_a_task_may_have_settings_of_its_own(operator, connect):
+def test_a_tasks_settings_override_the_connections(operator, connect):
     connect(extra={"timeout": 20, "connect_timeout": 4, "max_attempts": 3, "proxy": "http://127.0.0.1:9"})
     of_connection = settings_of(made(operator))
     assert (of_connection.timeout, of_connection.connect_timeout, of_connection.max_attempts) == (20, 4, 3)
@@ -237,7 +237,7 @@ def test_a_task_may_have_settings_of_its_own(operator, connect):
 
 
 @BOTH
-def test_a_message_that_does_not_leave_is_tried_as_often_as_the_task_says(operator, sandbox, connect):
+def test_a_tasks_max_attempts_limits_the_tries(operator, sandbox, connect):
     connect(extra={"max_attempts": 4})
     sandbox.fail_next(2, http_status=429, headers={"Retry-After": "0"})
     if operator is WhatsAppSendOperator:
@@ -250,7 +250,7 @@ def test_a_message_that_does_not_leave_is_tried_as_often_as_the_task_says(operat
 
 
 @BOTH
-def test_a_tasks_proxy_is_asked(operator, sandbox):
+def test_a_tasks_proxy_is_used(operator, sandbox):
     with (
         Server(lambda _: answer(b"{}", 407, Connection="close")) as proxy,
         pytest.raises(Exception, match="407"),

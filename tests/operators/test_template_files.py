@@ -17,7 +17,7 @@ NAMES = ["please fix values.yaml.j2", "report.j2", "../secrets.j2"]
 
 
 @for_each("name", NAMES)
-def test_a_text_of_an_upstream_task_is_no_file_name(name, itnio_sandbox, tmp_path):
+def test_an_upstream_text_that_ends_in_j2_is_not_read_as_a_file(name, itnio_sandbox, tmp_path):
     (tmp_path / "report.j2").write_text("from the file")
     with DAG("files", schedule=None, template_searchpath=str(tmp_path)):
         output = BaseOperator(task_id="load").output
@@ -35,7 +35,7 @@ def test_a_text_of_an_upstream_task_is_no_file_name(name, itnio_sandbox, tmp_pat
     assert [message.text for message in itnio_sandbox.messages] == [name] * 5
 
 
-def test_a_text_with_a_blank_in_it_is_no_file_name_in_the_dag_file_either(itnio_sandbox):
+def test_a_text_with_spaces_that_ends_in_j2_is_not_read_as_a_file(itnio_sandbox):
     text = "please fix values.yaml.j2"
 
     with DAG("files", schedule=None) as dag:
@@ -55,7 +55,7 @@ def test_a_text_with_a_blank_in_it_is_no_file_name_in_the_dag_file_either(itnio_
     assert [message.text for message in itnio_sandbox.messages] == [text] * 5
 
 
-def test_a_file_that_ends_as_a_name_does_is_not_read_twice(itnio_sandbox, tmp_path):
+def test_a_files_content_that_ends_in_j2_is_not_read_as_a_file(itnio_sandbox, tmp_path):
     (tmp_path / "a.j2").write_text("b.j2")
     (tmp_path / "b.j2").write_text("from the other file")
     with DAG("files", schedule=None, template_searchpath=str(tmp_path)):
@@ -65,7 +65,7 @@ def test_a_file_that_ends_as_a_name_does_is_not_read_twice(itnio_sandbox, tmp_pa
     assert itnio_sandbox.messages[0].text == "b.j2"
 
 
-def test_a_file_that_the_dag_file_names_and_is_not_there_is_an_error(itnio_sandbox, tmp_path):
+def test_a_missing_j2_file_is_an_error(itnio_sandbox, tmp_path):
     with DAG("files", schedule=None, template_searchpath=str(tmp_path)):
         send = WhatsAppSendOperator(task_id="send", recipient=NUMBER, message={"text": "gone.j2"})
     with pytest.raises(Exception, match=r"message\.text: the Jinja file 'gone\.j2' was not found"):

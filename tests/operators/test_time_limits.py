@@ -1,4 +1,4 @@
-"""A single message whose task's ``execution_timeout`` is over, at each moment of its try."""
+"""``execution_timeout`` at each moment of the try of a single message."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("connection")
 
 
 class TimeIsOverInPause(logging.Handler):
-    """Lets the time be over once the client has said that it waits for its next try."""
+    """Triggers the timeout once the client has logged that it waits for its next try."""
 
     def __init__(self, time_is_over):
         super().__init__()
@@ -28,7 +28,7 @@ class TimeIsOverInPause(logging.Handler):
             threading.Timer(0.3, self.time_is_over).start()
 
 
-def test_between_two_tries_of_the_client_the_message_was_not_sent(run, store, sandbox):
+def test_a_timeout_between_two_tries_of_the_client_means_not_sent(run, store, sandbox):
     sandbox.fail_next(http_status=429, headers={"Retry-After": "30"})
     with limit_set() as time_is_over:
         handler = TimeIsOverInPause(time_is_over)
@@ -41,7 +41,7 @@ def test_between_two_tries_of_the_client_the_message_was_not_sent(run, store, sa
     assert len(sandbox.messages) == 1
 
 
-def test_in_a_request_it_is_unknown(run, delivery, store, sandbox, traffic):
+def test_a_timeout_during_a_request_is_an_unknown_outcome(run, delivery, store, sandbox, traffic):
     sandbox.fail_next(delay=2)
     error = AirflowTaskTimeout if delivery == "at_least_once" else AirflowFailException
     with limit_set() as time_is_over:
@@ -55,10 +55,10 @@ def test_in_a_request_it_is_unknown(run, delivery, store, sandbox, traffic):
     else:
         fails_at_once(run)
     assert len(traffic.order) == (2 if delivery == "at_least_once" else 1)
-    sandbox.wait_for(len(traffic.order))  # the first was accepted anyway
+    sandbox.wait_for(len(traffic.order))  # the first one was accepted
 
 
-def test_in_a_request_without_a_store_it_is_never_sent_again_at_most_once(sandbox, traffic):
+def test_at_most_once_without_a_store_a_timeout_during_a_request_leaves_no_retries(sandbox, traffic):
     run = TaskRun(lambda: WAYS["operator"](delivery="at_most_once"))
     sandbox.fail_next(delay=2)
     with limit_set() as time_is_over:
@@ -68,9 +68,7 @@ def test_in_a_request_without_a_store_it_is_never_sent_again_at_most_once(sandbo
     assert "the task's execution_timeout ended the request" in str(error)
 
 
-def test_in_the_write_behind_an_acceptance_the_task_succeeds_and_the_acceptance_is_on_record(
-    run, store, sandbox
-):
+def test_after_a_timeout_in_the_write_of_an_acceptance_it_is_recorded(run, store, sandbox):
     with limit_set() as time_is_over:
         block = Blocking(time_is_over)
         store.before_write = lambda key, value: value.get("outcome") == "accepted" and block()
@@ -81,9 +79,7 @@ def test_in_the_write_behind_an_acceptance_the_task_succeeds_and_the_acceptance_
 
 
 @pytest.mark.usefixtures("quick_writes")
-def test_in_writes_behind_an_acceptance_that_block_each_time_the_log_says_what_is_not_known(
-    run, store, sandbox, logged
-):
+def test_an_acceptance_whose_writes_always_block_is_logged_as_unrecorded(run, store, sandbox, logged):
     with limit_set() as time_is_over:
         block = Blocking(time_is_over, times=99)
         store.before_write = lambda key, value: value.get("outcome") == "accepted" and block()
@@ -93,7 +89,7 @@ def test_in_writes_behind_an_acceptance_that_block_each_time_the_log_says_what_i
     assert "The message was accepted; a retry of this task won't know that" in logged()
 
 
-def test_in_the_write_of_an_intent_nothing_leaves_and_the_intent_is_withdrawn(store, sandbox):
+def test_after_a_timeout_in_the_write_of_an_intent_nothing_is_sent(store, sandbox):
     run = TaskRun(lambda: WAYS["operator"](delivery="at_most_once"), store=store)
     with limit_set() as time_is_over:
         block = Blocking(time_is_over)
@@ -107,7 +103,7 @@ def test_in_the_write_of_an_intent_nothing_leaves_and_the_intent_is_withdrawn(st
     assert len(sandbox.messages) == 1
 
 
-def test_in_the_look_up_of_the_record_nothing_leaves(run, store, sandbox, monkeypatch):
+def test_after_a_timeout_while_reading_the_record_nothing_is_sent(run, store, sandbox, monkeypatch):
     get = store.get
     with limit_set() as time_is_over:
         block = Blocking(time_is_over)
@@ -118,7 +114,7 @@ def test_in_the_look_up_of_the_record_nothing_leaves(run, store, sandbox, monkey
     assert sandbox.requests == []
 
 
-def test_code_of_a_subclass_behind_the_message_is_ended_as_airflow_does(store, sandbox):
+def test_a_timeout_in_a_subclasss_code_after_the_message_raises_as_in_airflow(store, sandbox):
     from airflow_provider_itnio.operators.whatsapp import WhatsAppSendOperator
 
     class GoesOn(WhatsAppSendOperator):

@@ -27,7 +27,7 @@ class _OnceSaid(logging.Handler):
 
 @contextmanager
 def once_said(act):
-    """Do something in the log line that says that the client waits for its next try."""
+    """Call a function in the log line about the client's next try."""
     handler = _OnceSaid(act)
     logging.getLogger().addHandler(handler)
     try:
@@ -44,7 +44,7 @@ def assert_was_not_sent(run, store, sandbox):
     assert len(sandbox.messages) == 1
 
 
-def test_in_the_line_that_tells_of_the_next_try(run, store, sandbox):
+def test_a_timeout_in_the_log_line_about_the_next_try_means_not_sent(run, store, sandbox):
     sandbox.fail_next(http_status=429)
     with limit_set() as time_is_over, once_said(time_is_over), pytest.raises(AirflowTaskTimeout):
         run.once()
@@ -53,7 +53,7 @@ def test_in_the_line_that_tells_of_the_next_try(run, store, sandbox):
 
 @pytest.mark.parametrize("name", ["_session", "_ask"])
 @pytest.mark.parametrize("tries_before", [0, 1])
-def test_before_a_request(tries_before, name, run, store, sandbox, monkeypatch):
+def test_a_timeout_just_before_a_request_means_not_sent(tries_before, name, run, store, sandbox, monkeypatch):
     sandbox.fail_next(http_status=429)
     real, is_over = getattr(ItnioClient, name), []
 

@@ -37,7 +37,7 @@ OPERATORS = {
         (SqlToWhatsAppOperator, "as_file", "as_file"),
     ],
 )
-def test_it_is_an_error_of_that_field(operator, field, path, undefined, sandbox):
+def test_an_undefined_name_is_an_error_that_names_the_field(operator, field, path, undefined, sandbox):
     given = OPERATORS[operator] | {field: f"{{{{ {undefined} }}}}"}
     with pytest.raises(
         AirflowFailException, match=rf"InvalidMessageError: {path}: could not be rendered: .*nope"
@@ -46,7 +46,7 @@ def test_it_is_an_error_of_that_field(operator, field, path, undefined, sandbox)
     assert sandbox.requests == []
 
 
-def test_in_a_list_the_entry_is_named(sandbox):
+def test_an_undefined_name_in_a_list_is_an_error_that_names_the_entry(sandbox):
     with pytest.raises(
         AirflowFailException, match=r"recipients\[1\]: could not be rendered: 'nope' is undefined"
     ):
@@ -56,7 +56,7 @@ def test_in_a_list_the_entry_is_named(sandbox):
 
 
 @for_each("name", ["ds", "ds_nodash", "ts", "ts_nodash_with_tz", "logical_date"])
-def test_what_a_run_without_a_logical_date_lacks_is_told(name):
+def test_the_error_of_ds_in_a_run_without_a_logical_date_says_to_use_run_id(name):
     with DAG("report", schedule=None):
         operator = WhatsAppSendOperator(task_id="tell", recipient=NUMBER, text=f"{{{{ {name} }}}}")
     with pytest.raises(

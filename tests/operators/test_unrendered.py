@@ -32,7 +32,7 @@ pytestmark = pytest.mark.usefixtures("hasty")
         ({"text": lambda context, jinja_env: "x"}, "text"),
     ],
 )
-def test_what_was_to_be_rendered_is_refused_with_what_to_do(fields, path, sandbox):
+def test_an_unrendered_field_is_refused_with_what_to_do(fields, path, sandbox):
     def callback(context):
         WhatsAppSendOperator(task_id="tell", **{"recipient": NUMBER} | fields).execute(context)
 
@@ -41,7 +41,7 @@ def test_what_was_to_be_rendered_is_refused_with_what_to_do(fields, path, sandbo
     assert sandbox.requests == []
 
 
-def test_so_is_the_output_of_an_upstream_task(sandbox):
+def test_an_unrendered_upstream_output_is_refused_with_what_to_do(sandbox):
     with DAG("upstream", schedule=None):
         output = BaseOperator(task_id="load").output
         operator = WhatsAppSendOperator(task_id="tell", recipient=NUMBER, text=output)
@@ -51,7 +51,7 @@ def test_so_is_the_output_of_an_upstream_task(sandbox):
 
 
 @for_each("name", ["recipients", "exclude", "shared", "business_phone"])
-def test_so_are_the_template_fields_of_a_broadcast(name, sandbox):
+def test_an_unrendered_field_of_a_broadcast_is_refused_with_what_to_do(name, sandbox):
     value = {"word": "{{ ds }}"} if name == "shared" else ["{{ params.to }}"]
     value = value[0] if name == "business_phone" else value
     fields = {"recipients": [NUMBER], "text": "x"} | {name: value}
@@ -65,7 +65,7 @@ def test_the_message_of_a_broadcast_is_rendered_when_it_is_executed(sandbox):
     assert sandbox.messages[0].text == "on 2026-07-01"
 
 
-def test_what_the_error_says_helps(sandbox):
+def test_rendering_the_fields_as_the_error_says_lets_the_message_be_sent(sandbox):
     operator = WhatsAppSendOperator(
         task_id="tell", recipient=NUMBER, message={"text": {"body": "{{ ds }}: {{ params.word }}"}}
     )
@@ -74,12 +74,12 @@ def test_what_the_error_says_helps(sandbox):
     assert sandbox.messages[0].text == "2026-07-01: found {{ x }}"
 
 
-def test_without_jinja_it_is_sent(sandbox):
+def test_an_unrendered_field_without_jinja_is_sent(sandbox):
     WhatsAppSendOperator(task_id="tell", recipient=NUMBER, text="x { y } report.j2 ").execute(CONTEXT)
     assert sandbox.messages[0].text == "x { y } report.j2 "
 
 
-def test_data_with_jinja_in_it_that_a_subclass_finds_is_sent(sandbox):
+def test_data_with_jinja_that_a_subclass_sets_is_sent(sandbox):
     class Report(WhatsAppSendOperator):
         def execute(self, context):
             self.text = f"{context['ds']}: {{{{ data }}}}"
@@ -89,7 +89,7 @@ def test_data_with_jinja_in_it_that_a_subclass_finds_is_sent(sandbox):
     assert sandbox.messages[0].text == "2026-07-01: {{ data }}"
 
 
-def test_jinja_of_the_dag_file_with_data_behind_it_is_refused(sandbox):
+def test_unrendered_jinja_to_which_a_subclass_adds_data_is_refused(sandbox):
     class Report(WhatsAppSendOperator):
         def execute(self, context):
             self.text = f"{self.text}: data"
@@ -100,7 +100,7 @@ def test_jinja_of_the_dag_file_with_data_behind_it_is_refused(sandbox):
     assert sandbox.requests == []
 
 
-def test_a_subclass_that_takes_its_text_out_of_the_template_fields_sends_none(sandbox):
+def test_jinja_in_a_field_a_subclass_removed_from_template_fields_is_refused(sandbox):
     class Report(WhatsAppSendOperator):
         template_fields = ("recipient",)
 
@@ -112,7 +112,7 @@ def test_a_subclass_that_takes_its_text_out_of_the_template_fields_sends_none(sa
 
 
 @for_each("text", ["{% raw %}{{ ds }}{% endraw %}", "{{ '{{ ds }}' }}", literal("{{ ds }}")])
-def test_what_rendering_leaves_is_sent(text, sandbox):
+def test_jinja_that_is_left_after_rendering_is_sent(text, sandbox):
     operator = WhatsAppSendOperator(task_id="tell", recipient=NUMBER, text=text)
     operator.render_template_fields(CONTEXT)
     operator.execute(CONTEXT)

@@ -29,7 +29,7 @@ def made(cls):
     return cls(task_id="tell", text="42 rows", **whom)
 
 
-# --- "finished" follows all of it -------------------------------------------------------------------------
+# --- the success mark is written last -------------------------------------------------------------------
 
 
 def without_super(base):
@@ -97,7 +97,7 @@ KINDS = [without_super, with_super, with_context_alone, by_a_mixin, further_down
 
 @for_each("base", BASES)
 @for_each("kind", KINDS)
-def test_a_subclass_that_succeeded_sends_when_it_is_cleared(kind, base, store, sandbox):
+def test_a_subclass_with_any_post_execute_sends_again_after_success_and_a_clear(kind, base, store, sandbox):
     cls = kind(base)
     run = TaskRun(lambda: made(cls), store=store)
     for clears in range(2):
@@ -108,7 +108,7 @@ def test_a_subclass_that_succeeded_sends_when_it_is_cleared(kind, base, store, s
 
 
 @for_each("base", BASES)
-def test_a_subclass_that_fails_behind_the_message_had_not_finished(base, store, sandbox):
+def test_a_subclass_whose_post_execute_fails_does_not_send_again_after_a_clear(base, store, sandbox):
     class Fails(base):
         def post_execute(self, context, result=None):
             raise RuntimeError("of its own")
@@ -122,7 +122,7 @@ def test_a_subclass_that_fails_behind_the_message_had_not_finished(base, store, 
 
 
 @for_each("base", BASES)
-def test_a_post_execute_that_yields_is_still_one_and_finishes_at_its_end(base, store, sandbox):
+def test_a_post_execute_that_is_a_generator_stays_one_and_marks_success_at_its_end(base, store, sandbox):
     from inspect import isgeneratorfunction
 
     class Yields(base):
@@ -141,7 +141,7 @@ def test_a_post_execute_that_yields_is_still_one_and_finishes_at_its_end(base, s
     assert len(sandbox.messages) == 2
 
 
-def test_executed_twice_in_a_try_it_finishes_once(store, sandbox):
+def test_an_operator_executed_twice_in_a_try_marks_success_once(store, sandbox):
     operator = made(WhatsAppSendOperator)
     run = TaskRun(lambda: operator, store=store)
     context = run.begin()
@@ -151,7 +151,7 @@ def test_executed_twice_in_a_try_it_finishes_once(store, sandbox):
     assert store.written.count("whatsapp/finished") == 1
 
 
-def test_a_subclass_may_build_the_message_and_is_not_asked_where_nothing_is_sent(store, sandbox):
+def test_build_message_is_not_called_in_a_retry_that_sends_nothing(store, sandbox):
     asked = []
 
     class Builds(WhatsAppSendOperator):
@@ -166,7 +166,7 @@ def test_a_subclass_may_build_the_message_and_is_not_asked_where_nothing_is_sent
     assert asked == [1]
 
 
-# --- an error of this package in a decorated function is the function's own --------------------------------
+# --- an error of this package raised in a decorated function is not changed -----------------------------
 
 
 ERRORS = [
@@ -184,7 +184,7 @@ ERRORS = [
 @for_each("whom", [{"recipient": NUMBER}, {"recipients": [NUMBER]}])
 @for_each("delivery", ["at_least_once", "at_most_once"])
 @for_each("error", ERRORS)
-def test_an_error_of_the_function_is_raised_as_it_is(error, delivery, whom, store, sandbox):
+def test_an_error_of_the_function_is_raised_unchanged(error, delivery, whom, store, sandbox):
     def report():
         raise error
 

@@ -65,14 +65,14 @@ def resumed(run, left, event=None):
     """Resume a deferred task in a new process, in the same try."""
     run.try_number -= 1
     context = run.begin()
-    result = run.operator.resume_execution(left.method_name, {"event": event}, context)  # as dag.test() does
+    result = run.operator.resume_execution(left.method_name, {"event": event}, context)  # like dag.test()
     run.operator.post_execute(context)
     return result
 
 
 @for_each("make", OF_ONE.values())
 @for_each("word", ["sent", "delivered", "read"])
-def test_green_means_what_the_word_says(make, word, maybe_store, sandbox, receiver):
+def test_a_task_with_wait_for_succeeds_once_the_status_is_reached(make, word, maybe_store, sandbox, receiver):
     receipt = waiting(maybe_store, make, wait_for=word).once()
     (message,) = sandbox.messages
     assert receipt["message_id"] == message.id
@@ -84,7 +84,7 @@ def test_green_means_what_the_word_says(make, word, maybe_store, sandbox, receiv
     assert receipt["status_at"] in [one["at"] for one in told["history"]]
 
 
-def test_without_a_wait_no_receiver_is_asked(connect, sandbox):
+def test_without_wait_for_the_receiver_is_not_called(connect, sandbox):
     connect(extra={"receiver_url": "nonsense"})
     assert "status" not in waiting(wait_for="accepted").once()
 
@@ -104,7 +104,7 @@ def test_a_message_that_fails_later_fails_the_task_with_the_reason(deferrable, m
     assert len(sandbox.messages) == 1
     if maybe_store:
         assert outcomes_in(maybe_store) == ["refused"]
-        assert "131026" in str(fails_at_once(run))  # a retry says so again, and sends nothing
+        assert "131026" in str(fails_at_once(run))  # a retry reports it again, and sends nothing
         assert len(sandbox.messages) == 1
         run.clear()
         fails_at_once(run, NotDeliveredError) if not deferrable else deferred(run)
@@ -132,7 +132,7 @@ def test_a_message_without_a_usable_id_fails_at_once_and_is_not_sent_again(
     assert len(sandbox.requests) == 1
 
 
-def test_a_text_outside_of_the_window_says_so(sandbox):
+def test_the_error_of_a_text_outside_the_window_names_the_reason(sandbox):
     sandbox.window_open(NUMBER, is_open=False)
     error = fails_at_once(waiting(), NotDeliveredError)
     assert "131047, the recipient has not written in the last 24 hours: send a WhatsApp template" in str(
@@ -140,7 +140,7 @@ def test_a_text_outside_of_the_window_says_so(sandbox):
     )
 
 
-def test_with_a_receiver_that_is_away_it_is_not_known_whether_it_came(store, connect, closed_port):
+def test_with_an_unreachable_receiver_the_delivery_is_unknown(store, connect, closed_port):
     connect(
         extra={
             "receiver_url": f"http://127.0.0.1:{closed_port}",
@@ -152,7 +152,7 @@ def test_with_a_receiver_that_is_away_it_is_not_known_whether_it_came(store, con
     assert error.endswith("Is itnio-receiver running at receiver_url?")
 
 
-def test_what_is_late_fails_and_a_retry_waits_for_the_same_message(store, sandbox):
+def test_a_late_message_fails_the_task_and_a_retry_waits_for_the_same_message(store, sandbox):
     run = waiting(store, to(SENT_ONLY), wait_timeout=1)
     error = may_be_tried_again(run, NotDeliveredError)
     assert "was not delivered within 0:00:01: its last status is sent" in str(error)
@@ -164,7 +164,7 @@ def test_what_is_late_fails_and_a_retry_waits_for_the_same_message(store, sandbo
     assert len(sandbox.messages) == 1
 
 
-def test_a_task_that_has_waited_and_is_cleared_sends_again(store, sandbox):
+def test_a_task_cleared_after_its_wait_succeeded_sends_again(store, sandbox):
     run = waiting(store)
     run.once()
     run.clear()
@@ -172,7 +172,7 @@ def test_a_task_that_has_waited_and_is_cleared_sends_again(store, sandbox):
     assert len(sandbox.messages) == 2
 
 
-def test_a_deferred_task_that_has_waited_and_is_cleared_sends_again(store, sandbox):
+def test_a_deferred_task_cleared_after_its_wait_succeeded_sends_again(store, sandbox):
     run = waiting(store, deferrable=True)
     left = deferred(run)
     assert resumed(run, left, triggered(left.trigger))["status"] in {"delivered", "read"}
@@ -181,14 +181,14 @@ def test_a_deferred_task_that_has_waited_and_is_cleared_sends_again(store, sandb
     assert len(sandbox.messages) == 2
 
 
-def test_without_a_record_what_is_late_fails_without_retries(sandbox):
+def test_without_a_record_a_late_message_leaves_no_retries(sandbox):
     run = waiting(None, to(NEVER_PUSHED), wait_timeout=timedelta(seconds=1))
     error = fails_at_once(run, NotDeliveredError)
     assert "the receiver got no push about it" in str(error)
 
 
 @for_each("ended", [AirflowTaskTimeout("time"), ValueError("a bug"), TimeoutError()])
-def test_without_a_record_nothing_that_ends_a_wait_lets_a_retry_send_again(ended, monkeypatch, maybe_store):
+def test_an_error_during_the_wait_leaves_the_retries_only_with_a_record(ended, monkeypatch, maybe_store):
     def ends(*_, **__):
         raise ended
 
@@ -201,7 +201,9 @@ def test_without_a_record_nothing_that_ends_a_wait_lets_a_retry_send_again(ended
         assert "the message was accepted, and without" in str(fails_at_once(run, type(ended)))
 
 
-def test_a_deferral_that_airflow_ends_lets_no_retry_send_again(maybe_store, sandbox, caplog):
+def test_a_deferral_that_fails_or_times_out_leaves_the_retries_only_with_a_record(
+    maybe_store, sandbox, caplog
+):
     run = waiting(maybe_store, deferrable=True)
     left = deferred(run)
     assert (left.timeout is None) == (maybe_store is None)
@@ -216,7 +218,7 @@ def test_a_deferral_that_airflow_ends_lets_no_retry_send_again(maybe_store, sand
     assert ("The triggerer did not end the wait in time" in caplog.text) == (maybe_store is None)
 
 
-def test_without_a_triggerer_it_asks_itself_in_the_end(store, sandbox, receiver):
+def test_a_deferral_that_timed_out_reads_the_status_itself(store, sandbox, receiver):
     run = waiting(store, to(NEVER_PUSHED), deferrable=True)
     deferred(run)
 
@@ -240,14 +242,14 @@ def test_a_retry_of_a_deferred_task_waits_for_the_same_message(store, sandbox):
     assert len(sandbox.messages) == 1
 
 
-def test_the_wait_goes_on_over_a_receiver_that_is_away(
+def test_the_wait_continues_while_the_receiver_is_unreachable(
     store, sandbox, connect, closed_port, monkeypatch, caplog
 ):
     monkeypatch.setattr("airflow_provider_itnio.api.status_wait.AFTER_ERROR", 0.01)
     connect(extra={"receiver_url": f"http://127.0.0.1:{closed_port}", "receiver_token": READ_TOKEN})
     error = may_be_tried_again(waiting(store, wait_timeout=1), NotDeliveredError)
     assert "could not be asked for the status of messages" in str(error)
-    assert len(sandbox.messages) == 1  # it is sent anyway
+    assert len(sandbox.messages) == 1  # it was sent
     assert caplog.text.count("Still waiting") == 1
 
 
@@ -258,7 +260,7 @@ def test_the_wait_goes_on_over_a_receiver_that_is_away(
         ({"receiver_token": "another-token-0123456789"}, "receiver_token: the receiver does not accept it"),
     ],
 )
-def test_without_a_receiver_that_can_be_asked_nothing_is_sent(extra, told, sandbox, connect, receiver):
+def test_with_a_missing_or_wrong_receiver_setting_nothing_is_sent(extra, told, sandbox, connect, receiver):
     connect(extra=receiver.extra | extra)
     assert told in str(fails_at_once(waiting()))
     assert not sandbox.requests
@@ -278,18 +280,18 @@ def test_without_a_receiver_that_can_be_asked_nothing_is_sent(extra, told, sandb
     ],
 )
 @for_each("make", [sending, deciding])
-def test_a_wait_that_can_not_be_is_an_import_error(make, fields, told):
+def test_an_invalid_wait_parameter_is_an_import_error(make, fields, told):
     with pytest.raises(InvalidParameterError, match=told):
         make(**{"wait_for": "delivered", **fields})
 
 
-def test_airflow_says_whether_tasks_defer(monkeypatch):
+def test_default_deferrable_of_airflows_configuration_applies(monkeypatch):
     monkeypatch.setenv("AIRFLOW__OPERATORS__DEFAULT_DEFERRABLE", "True")
     assert deferred(waiting())
 
 
 @for_each("deferrable", [False, True])
-def test_an_address_that_is_no_receiver_for_a_while_does_not_end_the_wait(
+def test_404_instead_of_the_receiver_for_a_while_does_not_end_the_wait(
     deferrable, sandbox, connect, receiver, monkeypatch
 ):
     monkeypatch.setattr("airflow_provider_itnio.api.status_wait.AFTER_ERROR", 0.1)
@@ -312,7 +314,7 @@ def test_an_address_that_is_no_receiver_for_a_while_does_not_end_the_wait(
             later.join()
 
 
-def test_a_trigger_ends_at_its_time_and_asks_no_more_than_once_in_25_seconds(sandbox, receiver):
+def test_a_trigger_for_a_thousand_messages_ends_at_its_time(sandbox, receiver):
     trigger = WhatsAppStatusTrigger([f"unknown-{n}" for n in range(1000)], "read", time.time() + 1)
     assert isinstance(trigger, BaseTrigger)
     event = triggered(trigger)
@@ -320,7 +322,7 @@ def test_a_trigger_ends_at_its_time_and_asks_no_more_than_once_in_25_seconds(san
     assert event["problem"] == ""
 
 
-def test_a_trigger_gives_its_event_as_soon_as_the_push_is_there(sandbox):
+def test_a_trigger_fires_after_the_push(sandbox):
     run = waiting(None, to(NEVER_PUSHED), deferrable=True)
     left = deferred(run)
     later = threading.Timer(0.5, sandbox.push, [sandbox.messages[0], "read"])
@@ -330,7 +332,7 @@ def test_a_trigger_gives_its_event_as_soon_as_the_push_is_there(sandbox):
     assert resumed(run, left, event)["status"] == "read"
 
 
-def test_a_later_status_that_the_dag_file_names_during_the_wait_is_waited_for(maybe_store, sandbox):
+def test_a_later_wait_for_set_in_the_dag_file_during_the_wait_applies(maybe_store, sandbox):
     run = waiting(maybe_store, to(SENT_ONLY), wait_for="sent", deferrable=True)
     left = deferred(run)
     run.make = waiting(make=to(SENT_ONLY), deferrable=True).make
@@ -342,7 +344,7 @@ def test_a_later_status_that_the_dag_file_names_during_the_wait_is_waited_for(ma
 
 
 @for_each("method", ["execute_complete", "__fail__"])
-def test_a_wait_for_that_is_removed_from_the_dag_file_during_the_wait_ends_it(method, store, sandbox):
+def test_a_wait_for_removed_from_the_dag_file_during_the_wait_ends_it(method, store, sandbox):
     run = waiting(store, to(SENT_ONLY), wait_timeout=1, deferrable=True)
     left = deferred(run)
     happened = {"event": triggered(left.trigger)} if method != "__fail__" else {"error": "Trigger timeout"}
@@ -353,7 +355,7 @@ def test_a_wait_for_that_is_removed_from_the_dag_file_during_the_wait_ends_it(me
     assert receipt["message_id"] == sandbox.messages[0].id
 
 
-def test_a_trigger_whose_connection_is_gone_says_so_at_the_end_of_its_wait(monkeypatch, sandbox):
+def test_a_trigger_whose_connection_is_missing_says_so_at_the_end_of_its_wait(monkeypatch, sandbox):
     run = waiting(None, deferrable=True)
     left = deferred(run)
     monkeypatch.delenv("AIRFLOW_CONN_ITNIO_DEFAULT")

@@ -20,7 +20,7 @@ MINUTE = 60
 DAY = 24 * 3600
 
 CASES = [
-    # the connection's, the task's, what was written to, how long ago, what reaches
+    # the connection's business phone, the task's, the one written to, seconds ago, the type sent
     (OWN, None, OTHER, 0, "template"),
     (OWN, None, "+91 856-321-321", 0, "text"),
     (OWN, None, "", 0, "text"),
@@ -47,13 +47,15 @@ def wrote(receiver):
 
 @pytest.fixture
 def of_connection(connect, receiver):
-    """Let the connection have another business phone."""
+    """Set another business phone in the connection."""
     return lambda phone: connect(extra=receiver.extra | {"business_phone": phone})
 
 
 @for_each(("connections", "own", "to", "ago", "reaches"), CASES)
 @for_each("way", WAYS)
-def test_a_message_or_its_fallback(way, connections, own, to, ago, reaches, wrote, of_connection, sandbox):
+def test_a_message_or_its_fallback_is_sent_by_the_senders_window(
+    way, connections, own, to, ago, reaches, wrote, of_connection, sandbox
+):
     of_connection(connections)
     number = wrote(to, ago)
 
@@ -70,7 +72,9 @@ def test_a_message_or_its_fallback(way, connections, own, to, ago, reaches, wrot
 
 
 @for_each(("connections", "own", "to", "ago", "reaches"), CASES)
-def test_a_question(connections, own, to, ago, reaches, wrote, of_connection, sandbox):
+def test_a_question_or_its_template_is_sent_by_the_senders_window(
+    connections, own, to, ago, reaches, wrote, of_connection, sandbox
+):
     of_connection(connections)
     given = {"template": template_message("what_now", "en"), "business_phone": own, "answer_within": 60}
     run = asking(recipients=[wrote(to, ago)], deferrable=True, **given)

@@ -118,19 +118,19 @@ def test_a_mistake_is_an_error_when_the_dag_is_parsed(fields, sentence):
         {"text": "x", "itnio_conn_id": "{{ x }}"},
     ],
 )
-def test_what_only_rendering_tells_waits(fields):
+def test_templated_fields_are_not_checked_when_the_dag_is_parsed(fields):
     made(**fields)
 
 
 @for_each("name", ["text", "image", "document", "interactive", "contacts", "template", "location", "message"])
-def test_the_output_of_an_upstream_task_waits(name):
+def test_an_upstream_output_is_not_checked_and_is_a_dependency(name):
     with DAG("upstream", schedule=None):
         output = EmptyOperator(task_id="load").output
         operator = made(**{name: output})
     assert operator.upstream_task_ids == {"load"}
 
 
-def test_the_output_of_an_upstream_task_waits_inside_an_object():
+def test_an_upstream_output_inside_an_object_is_not_checked_and_is_a_dependency():
     with DAG("upstream", schedule=None):
         output = EmptyOperator(task_id="load").output
         operator = made(
@@ -142,7 +142,7 @@ def test_the_output_of_an_upstream_task_waits_inside_an_object():
     assert operator.upstream_task_ids == {"load"}
 
 
-def test_a_literal_waits():
+def test_a_literal_is_not_checked_when_the_dag_is_parsed():
     made(text=literal("{{ as it stands }}"), recipient=literal("12"))
 
 
@@ -158,12 +158,12 @@ def test_a_literal_waits():
         ({"template": {"name": "{{ n }}"}}, "template.language: required, not given"),
     ],
 )
-def test_a_missing_or_unknown_key_and_too_many_entries_do_not_wait(fields, sentence):
+def test_missing_and_unknown_keys_beside_jinja_are_import_errors(fields, sentence):
     with pytest.raises(InvalidMessageError, match=sentence):
         made(**fields)
 
 
-def test_all_mistakes_are_named_at_once():
+def test_all_mistakes_are_reported_together():
     buttons = reply_buttons("x" * 1025, {"a": "x" * 21, "b": "{{ y }}"}, footer="z" * 61)
     with pytest.raises(InvalidMessageError) as caught:
         made(interactive=buttons)

@@ -1,4 +1,4 @@
-"""``execution_timeout`` at a moment that a test chooses, and calls that block beyond it."""
+"""``execution_timeout`` at a moment the test chooses, and calls that block longer."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ BLOCKED = 60.0
 
 @contextmanager
 def limit_set() -> Iterator[Callable[[], None]]:
-    """Run a block as Airflow does with an ``execution_timeout``, and give what makes the time be over."""
+    """Run a block under an ``execution_timeout`` as Airflow does; yield a function that triggers it."""
     with timeout(3600):
         yield lambda: os.kill(os.getpid(), signal.SIGALRM)
 
 
 class Blocking:
-    """A call that blocks, in which the time is over and was so before; it says how long it blocked each time.
+    """A blocking call during which the timeout fires, twice; it stores how long each call blocked.
 
     :param time_is_over: of :func:`limit_set`.
     :param times: how many calls block.
@@ -39,7 +39,7 @@ class Blocking:
             self.left -= 1
             begun = time.monotonic()
             try:
-                for _ in range(2):  # the second is the alarm for a call that blocks on
+                for _ in range(2):  # the second is the alarm for a call that still blocks
                     self.time_is_over()
                     time.sleep(0)
                 time.sleep(BLOCKED)

@@ -1,4 +1,4 @@
-"""The ways in which one message is sent to one number: each obeys the same rules."""
+"""The ways to send one message to one number; all obey the same rules."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ FAULTS = {
 
 
 def first_try(way, store, sandbox, outcome, delivery):
-    """Run a try that ends so, and fails."""
+    """Run a try with this outcome, which fails."""
     run = TaskRun(lambda: way(delivery=delivery), store=store)
     if outcome == "accepted":
         run.once(ends="failing")
@@ -69,7 +69,7 @@ def first_try(way, store, sandbox, outcome, delivery):
 
 
 def same_as_first(receipt, sandbox):
-    """Say whether a result is that of the one message that was accepted."""
+    """Return whether a result is that of the only accepted message."""
     (message,) = sandbox.messages
     if "accepted_earlier" in receipt:
         return receipt["accepted_earlier"] == 1 and receipt["accepted"] == 0
