@@ -34,8 +34,6 @@ ASSETS = {
     for file in sorted(STATIC.rglob("*"))
     if file.suffix in MEDIA_TYPES
 }
-STYLES = [name for name in ASSETS if name.endswith(".css")]
-FIRST_MODULE = "main.js"
 KEPT_HERE = "@@kept@@"
 ITEMS_A_PART = 50
 
@@ -59,7 +57,7 @@ class Page:
 
     async def show(self, request: Request) -> Response:
         """Return the page's HTML, which its scripts fill."""
-        return Response(FRAME.render(styles=STYLES, first_module=FIRST_MODULE), media_type="text/html")
+        return Response(FRAME.render(), media_type="text/html")
 
     async def show_asset(self, request: Request) -> Response:
         """Return a style sheet, a script or the icon."""
@@ -76,8 +74,7 @@ class Page:
 
 def one_file(store: Store) -> Iterator[bytes]:
     """Yield the page as one file, which shows the same without the sandbox, but takes no replies."""
-    style = "\n".join(ASSETS[name].decode() for name in STYLES)
-    script = "\n".join(["const modules = {};", *_modules(FIRST_MODULE, set())])
+    style, script = ASSETS["inbox.css"].decode(), ASSETS["inbox.js"].decode()
     allowed = {
         **{name: value for name, value in CONTENT_SECURITY_POLICY.items() if name != "frame-ancestors"},
         "style-src": _hash(style),
@@ -132,3 +129,9 @@ def _modules(name: str, seen: set[str]) -> Iterator[str]:
 
 def _hash(text: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+# The page loads all style sheets as one and all scripts as one, instead of each with a request.
+_STYLES = [content for name, content in ASSETS.items() if name.endswith(".css")]
+_SCRIPTS = ["const modules = {};", *_modules("main.js", set())]
+ASSETS |= {"inbox.css": b"\n".join(_STYLES), "inbox.js": "\n".join(_SCRIPTS).encode()}
