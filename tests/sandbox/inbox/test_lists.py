@@ -169,7 +169,11 @@ def iter_until(answer, count):
         ("+86 147-18", ["42 rows", "Café 数", "answer", "bad"]),
         ("at least 7", []),
         ("channelType", ["bad"]),
-        ("DGziZf5u", []),  # it is in all of them
+        ("DGziZf5u", []),  # it is in all of them, as are the business phone, the path and names of events
+        ("91856321321", []),
+        ("POST", []),
+        ("sendMsg", []),
+        ("up-message-event", []),
         ("nothing", []),
         ("  ", ["42 rows", "7 rows", "Café 数", "answer", "bad"]),
     ],
@@ -200,7 +204,7 @@ def test_the_search_finds_an_id_and_what_stands_deep_in_a_message(get, wire, mes
     found = get("conversations", q="on call")["conversations"]
     assert [one["number"] for one in found] == [SECOND]
     message_id = get("messages")[0]["id"]
-    assert get("conversations", q=message_id[4:20])["conversations"] == found
+    assert get("conversations", q=message_id[4:20].upper())["conversations"] == found
     assert get(f"messages/{message_id}") == get(f"exchanges/{found[0]['last']['number']}")
 
 

@@ -9,6 +9,7 @@ import struct
 import threading
 import wave
 import zlib
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -131,6 +132,27 @@ def send(wire):
     return send
 
 
+def message_id(number):
+    return f"{number:031x}f"
+
+
+def fill(sandbox, numbers, recipient=lambda number: RECIPIENT):
+    """Keep a message for each number, as if it had been sent like the first message."""
+    store = sandbox._vendor.store
+    template, request = store.messages[0], store.all("request")[0]
+    for number in numbers:
+        text = {"type": "text", "text": {"body": f"row {number}"}}
+        body = template.body | text | {"recipient": recipient(number)}
+        changed = {"id": message_id(number), "recipient": recipient(number), "text": f"row {number}"}
+        store.add(replace(template, body=body, statuses=[], **changed), replace(request, body=body))
+
+
+@pytest.fixture
+def keep(sandbox, monkeypatch):
+    """Let the sandbox keep another number of messages."""
+    return lambda number: monkeypatch.setattr(sandbox._vendor.store, "keep", number)
+
+
 @pytest.fixture(scope="package")
 def windows(browser, open_sandbox):
     """The windows that no test uses at the moment; a new one, or to load the page, costs more than a test."""
@@ -165,30 +187,33 @@ def as_new(windows):
 @pytest.fixture
 def take_window(browser, windows):
     """Take a window; an error in the scripts of its page fails the test."""
-    used, errors = [], []
-    listeners = {
-        "pageerror": lambda error: errors.append(str(error)),
-        "console": lambda line: errors.append(line.text) if "Security Policy" in line.text else None,
-    }
+    used = []
 
-    def take_window(*, colours="light", width=1200, height=800):
+    def take_window(**look):
         page = windows.pop() if windows else new_window(browser)
         used.append(page)
-        for event, told in listeners.items():
-            page.on(event, told)
-        page.set_viewport_size({"width": width, "height": height})
-        page.emulate_media(color_scheme=colours)
+        look_like(page, **look)
         return page
 
     yield take_window
     for page in reversed(used):
         page.unroute_all()
-        for event, told in listeners.items():
-            page.remove_listener(event, told)
         windows.append(page)
     for page in windows[:-1]:
         leave(page)
+    errors = [error for page in used for error in page.errors]
+    for page in used:
+        page.errors.clear()
     assert errors == []
+
+
+def look_like(page, *, colours="light", width=1200, height=800):
+    """Change only what differs: each change is a layout."""
+    if page.viewport_size != {"width": width, "height": height}:
+        page.set_viewport_size({"width": width, "height": height})
+    if page.colours != colours:
+        page.emulate_media(color_scheme=colours)
+        page.colours = colours
 
 
 def leave(page):
@@ -199,6 +224,9 @@ def leave(page):
 def new_window(browser):
     page = browser.new_context(locale="en-GB", timezone_id="UTC").new_page()
     page.set_default_timeout(30_000)
+    page.colours, page.errors = None, []
+    page.on("pageerror", lambda error: page.errors.append(str(error)))
+    page.on("console", lambda line: page.errors.append(line.text) if "Security Policy" in line.text else None)
     return page
 
 

@@ -24,6 +24,13 @@ def until(page, condition):
     assert condition()
 
 
+def load_chat_anew(page, number):
+    """Let the page forget a chat, and load its end."""
+    for chosen in ("0", number):
+        page.evaluate("chosen => { location.hash = chosen; }", chosen)
+        expect(page.locator("h2")).to_have_text(f"+{chosen}")
+
+
 def words(page):
     return page.locator("article .words")
 

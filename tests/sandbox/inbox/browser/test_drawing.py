@@ -18,7 +18,7 @@ DRAW = """async (seed) => {
   const make = (name) => document.body.appendChild(document.createElement(name));
   const [over, fresh] = [make("section"), make("section")];
   const told = { kept: 0, replaced: 0, differ: 0, unfocused: 0 };
-  for (let round = 0; round < 150; round++) {
+  for (let round = 0; round < 60; round++) {
     const list = rows();
     const wanted = [element("header", {}, some(4, () => tree(3))), element("ul", {}, list)];
     const before = new Map([...over.querySelectorAll("li")].map((one) => [one.id, one]));
@@ -42,5 +42,5 @@ DRAW = """async (seed) => {
 @for_each("seed", [1, 2, 3])
 def test_what_is_drawn_over_something_is_as_if_drawn_anew(open_inbox, seed):
     told = open_inbox("").evaluate(DRAW, seed)
-    assert told.pop("kept") > 100
+    assert told.pop("kept") > 40
     assert told == {"differ": 0, "replaced": 0, "unfocused": 0}

@@ -9,8 +9,8 @@ import pytest
 
 from tests.sandbox.receiving import Receiver
 
-from .conftest import RECIPIENT
-from .reading import expect
+from .conftest import RECIPIENT, look_like
+from .reading import expect, load_chat_anew
 
 
 def test_an_empty_page_shows_the_connection_and_sends_a_test_message(open_page, start_sandbox):
@@ -37,7 +37,9 @@ def test_an_empty_page_shows_the_connection_and_sends_a_test_message(open_page, 
     assert secret not in page.content()
 
 
-def test_a_test_message_that_fails_says_so_and_lets_clicks_through_to_what_it_covers(open_page, sandbox):
+def test_a_test_message_that_fails_says_so_and_lets_clicks_through_to_what_it_covers(
+    open_page, sandbox, send, message
+):
     page = open_page(sandbox.url)
     sandbox.fail_next(status=-68)
     page.get_by_role("button", name="Send a test message").click()
@@ -50,9 +52,15 @@ def test_a_test_message_that_fails_says_so_and_lets_clicks_through_to_what_it_co
     # The page opens the conversation by itself, and still says what went wrong.
     expect(page.locator("article.failed")).to_contain_text("balance too low")
     expect(alert).to_contain_text("the answer was -68")
+    # Who leaves the only conversation stays outside.
+    look_like(page, width=380)
+    page.get_by_role("button", name="Back to the conversations").click()
+    send(message(recipient=sandbox.requests[0].body["recipient"]))
+    expect(page.get_by_label("1 message", exact=True)).to_be_visible()
+    expect(page.locator("main")).to_be_hidden()
 
 
-def test_the_only_conversation_opens_by_itself(open_page, open_inbox, sandbox, send, message):
+def test_the_only_conversation_opens_by_itself(open_page, sandbox, send, message):
     send(message())
     page = open_page(sandbox.url)
     expect(page.locator("article")).to_have_count(1)
@@ -60,28 +68,10 @@ def test_the_only_conversation_opens_by_itself(open_page, open_inbox, sandbox, s
     send(message(recipient="5511912345678"))
     expect(page.locator(".conversation")).to_have_count(2)
     assert page.url.endswith(f"#{RECIPIENT}")
-    other = open_inbox("")
-    expect(other.locator(".conversation")).to_have_count(2)
-    other.get_by_text("Choose a conversation").wait_for()
-
-
-def test_who_leaves_the_only_conversation_stays_outside(open_page, sandbox, send, message):
-    send(message())
-    page = open_page(sandbox.url, width=380)
-    page.get_by_role("button", name="Back to the conversations").click()
-    send(message())
-    expect(page.locator(".count")).to_have_text("2")
-    expect(page.locator("main")).to_be_hidden()
-
-
-def test_after_clear_the_page_is_as_at_first(open_inbox, send, message):
-    send(message())
-    page = open_inbox()
-    page.locator("article").wait_for()
-    page.get_by_role("button", name="Clear the inbox").click()
-    page.get_by_role("button", name="Clear", exact=True).click()
-    page.get_by_role("button", name="Send a test message").click()
-    expect(page.locator("article")).to_have_count(1)
+    page.goto("about:blank")
+    page.goto(sandbox.url)
+    expect(page.locator(".conversation")).to_have_count(2)
+    page.get_by_text("Choose a conversation").wait_for()
 
 
 @pytest.fixture
@@ -137,21 +127,20 @@ def test_a_share_of_the_messages_is_made_to_fail(faults_panel, sandbox, wire, me
     page.get_by_role("button", name="Clear all faults").click()
     expect(page.locator(".set")).to_contain_text("No faults are set")
     assert wire.custom(message()).json()["status"] == "0"
-
-
-def test_faults_that_are_used_up_go_from_the_panel(faults_panel, sandbox, wire, message):
+    # What is used up goes from the panel.
     sandbox.fail_next(2, status=-12, recipient=RECIPIENT)
-    page = faults_panel()
-    expect(page.get_by_role("button", name="Faults: 1 active")).to_be_visible()
     for left in ("The next request to 8614718004557: status -12", "No faults are set"):
         wire.custom(message())
         expect(page.locator(".set")).to_contain_text(left)
     expect(page.get_by_role("button", name="Faults", exact=True)).to_be_visible()
 
 
-def test_the_panel_and_the_request_take_turns(faults_panel, send, message, bubble):
+def test_the_panel_fits_and_takes_turns_with_the_request(faults_panel, sandbox, send, message, bubble):
     message_id = send(message())
+    sandbox.fail_next(1, status=-12)
     page = faults_panel()
+    expect(page.locator(".set")).to_contain_text("The next request")
+    expect(page.get_by_role("button", name="Faults: 1 active")).to_be_visible()
     bubble(page, message_id).click()
     expect(page.get_by_role("complementary", name="Request")).to_be_visible()
     page.get_by_role("button", name="Faults").click()
@@ -159,16 +148,12 @@ def test_the_panel_and_the_request_take_turns(faults_panel, send, message, bubbl
     expect(page.locator("article[aria-current]")).to_have_count(0)
     page.keyboard.press("Escape")
     expect(page.get_by_role("button", name="Faults")).to_be_focused()
-
-
-def test_the_panel_fits(faults_panel):
-    page = faults_panel("", width=380)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("complementary", name="Faults")).to_be_visible()
     for width in (380, 900):
-        page.set_viewport_size({"width": width, "height": 800})
+        look_like(page, width=width)
         for part in ("html", "aside .content"):
             assert page.locator(part).evaluate("node => node.scrollWidth <= node.clientWidth"), (width, part)
-    page.keyboard.press("Escape")
-    expect(page.get_by_role("button", name="Faults")).to_be_focused()
 
 
 def test_a_reply_says_where_it_went(open_inbox, sandbox, send, sample):
@@ -202,8 +187,9 @@ def test_a_button_can_be_pressed_once(open_inbox, sandbox, send, sample, wire):
     assert len(sandbox.replies) == 1
     of[second].last.click()
     expect(page.locator("article.reply")).to_have_count(2)
-    page.reload()
+    load_chat_anew(page, RECIPIENT)
     expect(of[first].last).to_have_attribute("aria-disabled", "true")
+    expect(page.locator(".choice.chosen")).to_have_text(["one", "two"])
 
 
 def test_what_was_pressed_is_marked_where_the_reply_is_not_loaded(open_inbox, sandbox, send, sample, bubble):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from .conftest import RECIPIENT
+from .conftest import RECIPIENT, fill, look_like
 from .reading import expect
 
 FOCUSED = "document.activeElement"
@@ -106,20 +106,52 @@ def test_a_row_is_chosen_by_keyboard(open_inbox, send, sample, wire):
     assert focused(page, ".choice")
 
 
-def test_bubbles_are_walked_through_by_arrow_keys_and_answered_by_r(open_inbox, send, message):
-    ids = [send(message(text={"body": f"row {number}"})) for number in range(4)]
+def test_bubbles_and_what_is_in_them_are_walked_through_by_arrow_keys_and_answered_by_r(
+    open_inbox, send, message, wire
+):
+    for number in range(4):
+        send(message(text={"body": f"row {number} https://example.com/a"}))
+    wire.control("POST", "replies", json={"recipient": RECIPIENT, "text": "fine"})
     page = open_inbox()
-    page.locator("article").nth(3).wait_for()
-    page.locator("article").nth(3).focus()
-    for key, expected in (("ArrowUp", 2), ("Home", 0), ("ArrowUp", 0), ("ArrowDown", 1), ("End", 3)):
-        page.keyboard.press(key)
-        assert focused(page, f"article[data-id='{ids[expected]}']"), key
-    page.keyboard.press("r")
-    expect(page.locator(".quoting")).to_have_text("row 3")
-    assert focused(page, "textarea")
-    expect(page.locator("textarea")).to_have_value("")
-    page.keyboard.press("Escape")
-    expect(page.locator(".quoting")).to_be_hidden()
+    articles = page.locator("article")
+    articles.nth(4).wait_for()
+    press = page.keyboard.press
+
+    def at():
+        return page.evaluate(f"[...document.querySelectorAll('article')].indexOf({FOCUSED})")
+
+    articles.nth(3).focus()
+    for key, expected in (("ArrowUp", 2), ("Home", 0), ("ArrowUp", 0), ("ArrowDown", 1), ("End", 4)):
+        press(key)
+        assert at() == expected, key
+    for part in ("a[href]", ".stamp", ".quote"):
+        for key, expected in (("ArrowUp", 0), ("ArrowDown", 2), ("Home", 0), ("End", 4)):
+            articles.nth(1).locator(part).focus()
+            press(key)
+            assert at() == expected, (part, key)
+        articles.nth(1).locator(part).focus()
+        press("r")
+        assert page.locator(".quoting").text_content().startswith("row 1")
+        assert focused(page, "textarea")
+        expect(page.locator("textarea")).to_have_value("")
+        press("Escape")
+        expect(page.locator(".quoting")).to_be_hidden()
+    # The browser's own keys stay its own.
+    page.evaluate("addEventListener('keydown', (event) => (window.taken = event.defaultPrevented))")
+    for keys in ("Meta+r", "Control+/", "Control+r"):
+        articles.nth(1).focus()
+        page.evaluate("window.taken = undefined")
+        press(keys)
+        if page.evaluate("window.taken") is not None:  # undefined: the browser has loaded the page anew
+            assert page.evaluate("window.taken") is False, keys
+            expect(page.locator(".quoting")).to_be_hidden()
+    # A reply cannot be answered, and takes no quote away.
+    articles.nth(3).hover()
+    articles.nth(3).get_by_role("button", name="Reply to this message").click()
+    expect(articles.nth(4).get_by_role("button", name="Reply to this message")).to_have_count(0)
+    articles.nth(4).focus()
+    press("r")
+    expect(page.locator(".quoting")).to_contain_text("row 3")
 
 
 def test_tab_reaches_one_bubble_and_what_is_in_it(open_inbox, send, message, sample):
@@ -143,27 +175,9 @@ def test_tab_reaches_one_bubble_and_what_is_in_it(open_inbox, send, message, sam
     assert len(reached) == 4
 
 
-def test_keys_walk_on_from_what_is_in_a_bubble(open_inbox, send, message):
-    for number in range(3):
-        send(message(text={"body": f"row {number} https://example.com/a"}))
-    page = open_inbox()
-    page.locator("article").nth(2).wait_for()
-    for part in ("a[href]", ".stamp", ".quote"):
-        for key, expected in (("ArrowUp", 0), ("ArrowDown", 2), ("Home", 0), ("End", 2)):
-            page.locator("article").nth(1).locator(part).focus()
-            page.keyboard.press(key)
-            assert page.evaluate(f"[...document.querySelectorAll('article')].indexOf({FOCUSED})") == expected
-        page.locator("article").nth(1).locator(part).focus()
-        page.keyboard.press("r")
-        assert page.locator(".quoting").text_content().startswith("row 1")
-        assert focused(page, "textarea")
-        page.keyboard.press("Escape")
-        expect(page.locator(".quoting")).to_be_hidden()
-
-
 def test_the_keyboard_goes_on_where_what_had_it_goes_away(open_inbox, sandbox, send, message):
-    for number in range(120):
-        send(message(text={"body": f"row {number}"}))
+    send(message(text={"body": "row 0"}))
+    fill(sandbox, range(1, 120))
     page = open_inbox()
     page.locator(".more").wait_for()  # there once all 120 have come, in two parts
     page.locator(".more").focus()
@@ -229,32 +243,6 @@ def test_one_request_is_opened_once(open_inbox, send, message):
     expect(page.get_by_text("POST /wa/custom/sendMsg")).to_have_count(1)
 
 
-def test_the_browsers_own_keys_stay_its_own(open_page, sandbox, send, message):
-    send(message())
-    page = open_page(f"{sandbox.url}/#{RECIPIENT}")
-    page.evaluate("addEventListener('keydown', (event) => (window.taken = event.defaultPrevented))")
-    for keys in ("Meta+r", "Control+/", "Control+r"):
-        page.locator("article").focus()
-        page.evaluate("window.taken = undefined")
-        page.keyboard.press(keys)
-        if page.evaluate("window.taken") is not None:  # undefined: the browser has loaded the page anew
-            assert page.evaluate("window.taken") is False, keys
-            expect(page.locator(".quoting")).to_be_hidden()
-
-
-def test_a_reply_cannot_be_answered_and_takes_no_quote_away(open_inbox, send, message, wire, bubble):
-    message_id = send(message())
-    wire.control("POST", "replies", json={"recipient": RECIPIENT, "text": "fine"})
-    page = open_inbox()
-    bubble(page, message_id).hover()
-    page.get_by_role("button", name="Reply to this message").click()
-    reply = page.locator("article.reply")
-    expect(reply.get_by_role("button", name="Reply to this message")).to_have_count(0)
-    reply.focus()
-    page.keyboard.press("r")
-    expect(page.locator(".quoting")).to_have_text("42 rows loaded")
-
-
 def test_the_keyboard_stays_where_it_is_when_messages_come(open_inbox, send, message, bubble):
     send(message())
     send(message(recipient="5511912345678"))
@@ -266,20 +254,46 @@ def test_the_keyboard_stays_where_it_is_when_messages_come(open_inbox, send, mes
     assert focused(page, f".conversation[data-number='{RECIPIENT}']")
 
 
-@pytest.mark.parametrize("colours", ["light", "dark"])
-def test_text_is_readable_and_what_has_the_keyboard_can_be_seen(open_inbox, full, colours):
-    page = open_inbox("refused", colours=colours)
-    page.locator("article").first.wait_for()
-    looks_readable(page, colours, 15)
-    page.evaluate(f"location.hash = '{RECIPIENT}'")
+def test_everything_has_a_name_and_can_be_read_and_what_has_the_keyboard_can_be_seen(open_inbox, full):
+    page = open_inbox()
     page.locator("article.message").first.wait_for()
-    looks_readable(page, colours, 60)
-    seen = 0
-    while page.keyboard.press("Tab") or not focused(page, "body"):
-        seen += 1
-        outline = page.evaluate(f"getComputedStyle({FOCUSED}).outlineStyle")
-        assert outline == "solid", page.evaluate(f"{FOCUSED}.outerHTML")
-    assert seen > 5
+    looks_named(page)
+    for colours in ("light", "dark"):
+        look_like(page, colours=colours)
+        page.evaluate("location.hash = 'refused'")
+        page.locator("article.failure").first.wait_for()
+        looks_readable(page, colours, 15)
+        page.evaluate(f"location.hash = '{RECIPIENT}'")
+        page.locator("article.message").first.wait_for()
+        looks_readable(page, colours, 60)
+        page.evaluate(f"{FOCUSED}.blur()")
+        seen = 0
+        while page.keyboard.press("Tab") or not focused(page, "body"):
+            seen += 1
+            outline = page.evaluate(f"getComputedStyle({FOCUSED}).outlineStyle")
+            assert outline == "solid", page.evaluate(f"{FOCUSED}.outerHTML")
+        assert seen > 5
+
+
+def looks_named(page):
+    for role, name in (
+        ("navigation", "Conversations"),
+        ("main", "Conversation"),
+        ("log", "Messages"),
+        ("searchbox", "Search text, number or id"),
+        ("textbox", "Reply as +8614718004557"),
+        ("button", "Send the reply"),
+        ("button", "Clear the inbox"),
+        ("link", "Save the inbox as one file"),
+    ):
+        expect(page.get_by_role(role, name=name)).to_have_count(1)
+    unnamed = """[...document.querySelectorAll("button, a, input, textarea")]
+      .filter((node) => !(node.getAttribute("aria-label") || node.textContent.trim() || node.labels?.length))
+      .map((node) => node.outerHTML)"""
+    assert page.evaluate(unnamed) == []
+    assert page.evaluate("new Set([...document.querySelectorAll('[id]')].map((n) => n.id)).size") == (
+        page.evaluate("document.querySelectorAll('[id]').length")
+    )
 
 
 def looks_readable(page, colours, least):
@@ -301,23 +315,8 @@ def looks_readable(page, colours, least):
     assert len(looked_at) > least
 
 
-def test_nothing_is_wider_than_a_phone(open_inbox, full):
+def test_a_phone_shows_one_pane_at_a_time_with_a_way_back_and_nothing_wider(open_inbox, full):
     page = open_inbox("", width=360, height=640)
-    for chosen in ("", RECIPIENT, "5511912345678", "refused"):
-        page.evaluate("chosen => { location.hash = chosen; }", chosen)
-        shown = {"": ".conversation", "refused": "article.failure"}.get(chosen, "article.bubble")
-        page.locator(shown).first.wait_for()
-        if chosen.isdecimal():
-            expect(page.get_by_role("heading", name=f"+{chosen}")).to_be_visible()
-        assert page.evaluate("document.documentElement.scrollWidth") == 360
-        for scroll in ("nav", "main .scroll"):
-            for pane in page.locator(scroll).all():
-                if pane.is_visible():
-                    assert pane.evaluate("node => node.scrollWidth - node.clientWidth") == 0
-
-
-def test_a_phone_shows_one_pane_at_a_time_with_a_way_back(open_inbox, full):
-    page = open_inbox("", width=390, height=700)
     side, main = page.locator(".side"), page.locator("main")
 
     def shows_alone(pane, other):
@@ -325,37 +324,21 @@ def test_a_phone_shows_one_pane_at_a_time_with_a_way_back(open_inbox, full):
         pane.wait_for(state="visible")
         other.wait_for(state="hidden")
 
+    def nothing_is_wider(scroll):
+        assert page.evaluate("document.documentElement.scrollWidth") == 360
+        assert page.locator(scroll).evaluate("node => node.scrollWidth - node.clientWidth") == 0
+
     page.locator(".conversation").first.wait_for()
     shows_alone(side, main)
-    page.locator(f".conversation[data-number='{RECIPIENT}']").click()
-    page.locator("article").first.wait_for()
-    shows_alone(main, side)
-    page.get_by_role("button", name="Back to the conversations").click()
-    shows_alone(side, main)
+    nothing_is_wider("nav")
+    for chosen in (RECIPIENT, "5511912345678", "refused"):
+        page.locator(f".conversation[data-number='{chosen}']").click()
+        shows_alone(main, side)
+        page.locator(f"article.{'failure' if chosen == 'refused' else 'bubble'}").first.wait_for()
+        nothing_is_wider("main .scroll")
+        page.get_by_role("button", name="Back to the conversations").click()
+        shows_alone(side, main)
     page.go_back()
     shows_alone(main, side)
     page.locator("main").press("Escape")
     shows_alone(side, main)
-
-
-def test_roles_and_names_tell_what_is_what(open_inbox, full):
-    page = open_inbox()
-    page.locator("article").first.wait_for()
-    for role, name in (
-        ("navigation", "Conversations"),
-        ("main", "Conversation"),
-        ("log", "Messages"),
-        ("searchbox", "Search text, number or id"),
-        ("textbox", "Reply as +8614718004557"),
-        ("button", "Send the reply"),
-        ("button", "Clear the inbox"),
-        ("link", "Save the inbox as one file"),
-    ):
-        expect(page.get_by_role(role, name=name)).to_have_count(1)
-    unnamed = """[...document.querySelectorAll("button, a, input, textarea")]
-      .filter((node) => !(node.getAttribute("aria-label") || node.textContent.trim() || node.labels?.length))
-      .map((node) => node.outerHTML)"""
-    assert page.evaluate(unnamed) == []
-    assert page.evaluate("new Set([...document.querySelectorAll('[id]')].map((n) => n.id)).size") == (
-        page.evaluate("document.querySelectorAll('[id]').length")
-    )

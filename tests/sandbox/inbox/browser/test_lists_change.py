@@ -15,7 +15,7 @@ from tests.sandbox.inbox.browser.reading import (
     words,
 )
 
-from .conftest import RECIPIENT
+from .conftest import RECIPIENT, fill, message_id
 
 
 def test_a_search_that_is_typed_while_an_answer_is_under_way_stays(open_inbox, send, message):
@@ -31,10 +31,9 @@ def test_a_search_that_is_typed_while_an_answer_is_under_way_stays(open_inbox, s
     expect(page.locator("#search")).to_have_value("rows")
 
 
-def test_an_answer_from_further_up_is_shown(open_inbox, send, message, sample):
+def test_an_answer_from_further_up_is_shown(open_inbox, sandbox, send, sample):
     buttons = send(sample("interactive-button"))
-    for number in range(40):
-        send(message(text={"body": f"row {number}"}))
+    fill(sandbox, range(40))
     page = open_inbox()
     page.locator("article").nth(40).wait_for()
     for way in ("press", "type", "search"):
@@ -55,20 +54,19 @@ def test_an_answer_from_further_up_is_shown(open_inbox, send, message, sample):
     expect(page.locator("#search")).to_have_value("")
 
 
-def test_a_quote_that_is_shown_goes_with_its_message(open_page, start_sandbox, wire_to, message):
-    sandbox = start_sandbox(keep=3)
-    wire = wire_to(sandbox)
-    message_id = wire.custom(message(text={"body": "quoted words"})).json()["data"]["messageId"]
-    wire.control("POST", "replies", json={"text": "answer", "message_id": message_id})
-    page = open_page(f"{sandbox.url}/#{RECIPIENT}")
+def test_a_quote_that_is_shown_goes_with_its_message(open_inbox, sandbox, keep, send, message):
+    keep(3)
+    sandbox.reply(message_id=send(message(text={"body": "quoted words"})), text="answer")
+    page = open_inbox()
     expect(page.locator(".quoted")).to_contain_text("quoted words")
     for number in range(3):
-        wire.custom(message(text={"body": f"row {number}"}))
+        send(message(text={"body": f"row {number}"}))
     expect(page.locator(".quoted")).to_contain_text("is not in this inbox")
 
 
-def test_what_is_read_stays_while_another_list_is_looked_at(open_inbox, send, wire, message):
-    ids = [send(message(text={"body": f"row {number}"})) for number in range(60)]
+def test_what_is_read_stays_while_another_list_is_looked_at(open_inbox, sandbox, send, wire, message):
+    send(message(text={"body": "row 0"}))
+    fill(sandbox, range(1, 60))
     wire.custom(message(recipient="12"))
     page = open_inbox()
     page.locator("article").nth(59).wait_for()
@@ -81,38 +79,36 @@ def test_what_is_read_stays_while_another_list_is_looked_at(open_inbox, send, wi
 
     look_elsewhere()
     until(page, lambda: gap_below(page) < LINE)
-    row = f"article[data-id='{ids[20]}']"
+    row = f"article[data-id='{message_id(20)}']"
     bring_to_the_edge(page, row)
     before = below_the_edge(page, row)
     look_elsewhere()
     until(page, lambda: abs(below_the_edge(page, row) - before) < LINE)
 
 
-def test_earlier_messages_come_without_taking_any_away(open_page, start_sandbox, wire_to, message):
-    sandbox = start_sandbox()
-    wire = wire_to(sandbox)
-    for number in range(250):
-        wire.custom(message(text={"body": f"row {number}"}))
-    page = open_page(f"{sandbox.url}/#{RECIPIENT}")
-    page.get_by_text("row 249").first.wait_for()
+def test_earlier_messages_come_without_taking_any_away(open_inbox, sandbox, send, message):
+    send(message(text={"body": "row 0"}))
+    fill(sandbox, range(1, 220))
+    page = open_inbox()
+    page.locator("article").nth(99).wait_for()
     page.locator("main .scroll").evaluate("node => (node.scrollTop = 0)")
     page.wait_for_timeout(100)
-    for number in range(250, 370):
-        wire.custom(message(text={"body": f"row {number}"}))
-    newer = page.get_by_role("button", name="120 new", exact=True)
-    newer.wait_for()
-    top = page.locator("article", has_text="row 150").bounding_box()["y"]
-    page.get_by_role("button", name="Show earlier messages").click()
-    expect(page.locator("article")).to_have_count(320)
-    expect(words(page)).to_have_text([f"row {number}" for number in range(50, 370)])
-    assert abs(page.locator("article", has_text="row 150").bounding_box()["y"] - top) <= 60
+    fill(sandbox, range(220, 330))
+    newer = page.locator(".newer")
+    expect(newer).to_have_text("110 new")
+    first = page.locator(f"article[data-id='{message_id(120)}']")
+    top = first.bounding_box()["y"]
+    page.locator(".more").click()
+    expect(page.locator("article")).to_have_count(310)
+    assert words(page).all_text_contents() == [f"row {number}" for number in range(20, 330)]
+    assert abs(first.bounding_box()["y"] - top) <= 60
     expect(newer).to_be_visible()
     newer.click()
-    assert page.evaluate("document.activeElement.querySelector('.words').textContent") == "row 369"
+    assert page.evaluate("document.activeElement.querySelector('.words').textContent") == "row 329"
     page.locator("main .scroll").evaluate("node => (node.scrollTop = 0)")
     page.wait_for_timeout(100)
-    page.get_by_role("button", name="Show earlier messages").click()
-    expect(page.locator("article")).to_have_count(370)
+    page.locator(".more").click()
+    expect(page.locator("article")).to_have_count(330)
 
 
 def test_what_failed_while_the_sandbox_was_away_is_no_news_once_it_is_back(
@@ -137,10 +133,10 @@ def test_what_failed_while_the_sandbox_was_away_is_no_news_once_it_is_back(
 def test_who_reads_further_up_is_not_moved_and_told_of_nothing_that_was_cleared(
     open_inbox, sandbox, send, message
 ):
-    for number in range(30):
-        send(message(text={"body": f"row {number}"}))
+    send(message(text={"body": "row 0"}))
+    fill(sandbox, range(1, 30))
     page = open_inbox()
-    page.get_by_text("row 29").first.wait_for()
+    page.locator("article").nth(29).wait_for()
     scroll = page.locator("main .scroll")
     newer = page.get_by_role("button", name="1 new", exact=True)
     for is_clicked in (True, False):

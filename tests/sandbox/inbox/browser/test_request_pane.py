@@ -9,7 +9,8 @@ import subprocess
 
 import pytest
 
-from .conftest import RECIPIENT
+from .conftest import RECIPIENT, fill, look_like
+from .conftest import message_id as id_of
 from .reading import expect
 
 CHOOSE = "Choose a message to see its request"
@@ -114,34 +115,34 @@ def test_on_a_phone_it_is_a_sheet_that_has_the_keyboard_until_it_is_closed(open_
     expect(shown).to_be_visible()
 
 
-def test_an_address_leads_to_its_message_however_old_it_is(
-    open_inbox, open_page, sandbox, send, message, bubble
+def test_an_address_leads_to_its_message_however_old_it_is(open_inbox, sandbox, send, message, bubble):
+    send(message(text={"body": "row 0"}))
+    fill(sandbox, range(1, 130))
+    page = open_inbox(f"/{id_of(15)}")
+    shown = bubble(page, id_of(15))
+    expect(shown).to_be_in_viewport(ratio=1)
+    expect(shown).to_have_attribute("aria-current", "true")
+    expect(pane(page).locator("pre").first).to_contain_text("row 15")
+    assert page.url.endswith(f"#{RECIPIENT}/{id_of(15)}")
+    send(message(text={"body": "new"}))
+    expect(page.locator(".newer")).to_be_visible()
+    expect(shown).to_be_in_viewport(ratio=1)
+    page.keyboard.press("Escape")
+    expect(pane(page)).to_contain_text(CHOOSE)
+    # On a phone the request stays closed.
+    look_like(page, width=380)
+    page.evaluate("chosen => { location.hash = chosen; }", f"{RECIPIENT}/{id_of(110)}")
+    expect(bubble(page, id_of(110))).to_be_in_viewport(ratio=1)
+    expect(pane(page)).to_be_hidden()
+
+
+def test_an_address_of_what_is_not_kept_shows_the_chat_and_what_is_pushed_later_comes_into_the_pane(
+    open_inbox, sandbox, send, message, bubble
 ):
-    ids = [send(message(text={"body": f"row {number}"})) for number in range(160)]
-    for address, message_id in ((f"{RECIPIENT}/{ids[20]}", ids[20]), (f"/{ids[30]}", ids[30])):
-        page = open_inbox(address)
-        expect(bubble(page, message_id)).to_be_in_viewport(ratio=1)
-        expect(bubble(page, message_id)).to_have_attribute("aria-current", "true")
-        expect(pane(page).locator("pre").first).to_contain_text(f"row {ids.index(message_id)}")
-        assert page.url.endswith(f"#{RECIPIENT}/{message_id}")
-        send(message(text={"body": "new"}))
-        expect(page.locator(".newer")).to_be_visible()
-        expect(bubble(page, message_id)).to_be_in_viewport(ratio=1)
-    phone = open_inbox(f"{RECIPIENT}/{ids[20]}", width=380)
-    expect(bubble(phone, ids[20])).to_be_in_viewport(ratio=1)
-    expect(pane(phone)).to_be_hidden()
-
-
-def test_an_address_of_a_message_that_is_not_kept_shows_the_chat(open_inbox, send, message):
-    send(message())
-    page = open_inbox(f"{RECIPIENT}/{'0' * 32}")
+    message_id = send(message(recipient="99970000003"))
+    page = open_inbox(f"99970000003/{'0' * 32}")
     expect(page.locator("article")).to_have_count(1)
     expect(pane(page)).to_contain_text(CHOOSE)
-
-
-def test_what_is_pushed_later_comes_into_the_pane(open_inbox, sandbox, send, message, bubble):
-    message_id = send(message(recipient="99970000003"))
-    page = open_inbox("99970000003")
     bubble(page, message_id).click()
     expect(pane(page)).to_contain_text("Pushesnone")
     sandbox.push(message_id, "delivered")
@@ -195,8 +196,8 @@ def test_the_command_of_a_request_to_a_wrong_path_is_one_too(open_inbox, sandbox
     assert "sign" not in again.headers
 
 
-def test_without_a_clipboard_it_is_copied_all_the_same(open_page, sandbox, send, message, bubble):
-    page = open_page(f"{sandbox.url}/#{RECIPIENT}")
+def test_without_a_clipboard_it_is_copied_all_the_same(open_inbox, send, message, bubble):
+    page = open_inbox()
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     read = "navigator.clipboard.readText()"
     page.evaluate("window.clipboard = navigator.clipboard")
@@ -205,3 +206,4 @@ def test_without_a_clipboard_it_is_copied_all_the_same(open_page, sandbox, send,
     page.get_by_role("button", name="Copy", exact=True).click()
     expect(page.get_by_role("button", name="Copied")).to_be_visible()
     assert "by hand" in page.evaluate(read.replace("navigator", "window"))
+    page.evaluate("delete navigator.clipboard")

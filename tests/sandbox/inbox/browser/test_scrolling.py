@@ -57,13 +57,12 @@ def test_a_flood_of_a_thousand_leaves_the_page_quick(open_inbox, sandbox, send, 
     expect(page.locator("article")).to_have_count(200)
 
 
-def test_who_reads_is_not_moved_when_the_oldest_go(open_page, start_sandbox, wire_to, message):
-    sandbox = start_sandbox(keep=40)
-    wire = wire_to(sandbox)
+def test_who_reads_is_not_moved_when_the_oldest_go(open_inbox, keep, send, message):
+    keep(40)
     for number in range(40):
-        wire.custom(message(text={"body": f"row {number}\n" + "x\n" * (number % 5)}))
-    page = open_page(f"{sandbox.url}/#{RECIPIENT}")
-    page.get_by_text("row 39").first.wait_for()
+        send(message(text={"body": f"row {number}\n" + "x\n" * (number % 5)}))
+    page = open_inbox()
+    page.locator("article").nth(39).wait_for()
     scroll = page.locator("main .scroll")
     scroll.evaluate("node => (node.scrollTop = node.scrollHeight / 2)")
     page.wait_for_timeout(100)
@@ -75,7 +74,7 @@ def test_who_reads_is_not_moved_when_the_oldest_go(open_page, start_sandbox, wir
     }"""
     read, top = scroll.evaluate(first_seen)
     for number in range(10):
-        wire.custom(message(text={"body": f"new {number}"}))
+        send(message(text={"body": f"new {number}"}))
     page.get_by_role("button", name="10 new", exact=True).wait_for()
     expect(page.locator("article")).to_have_count(40)
     still_read, now_at = scroll.evaluate(first_seen)
@@ -84,40 +83,40 @@ def test_who_reads_is_not_moved_when_the_oldest_go(open_page, start_sandbox, wir
     # Who reads what goes sees what comes next.
     scroll.evaluate("node => (node.scrollTop = 0)")
     page.wait_for_timeout(100)
-    wire.custom(message(text={"body": "one more"}))
+    send(message(text={"body": "one more"}))
     page.get_by_role("button", name="11 new", exact=True).wait_for()
     assert scroll.evaluate("node => node.scrollTop") == 0
 
 
 @pytest.fixture
-def late_pictures(open_page, start_sandbox, wire_to, message, files, monkeypatch):
-    """Open a conversation of 60 pictures that load after the event is set, at random within 0.6 s."""
-    sandbox = start_sandbox()
-    wire = wire_to(sandbox)
+def late_pictures(open_inbox, send, message, files, monkeypatch, request):
+    """Open a conversation of 40 pictures that load after the event is set, within 0.4 s."""
     may_load, late = threading.Event(), Random(3)
-    monkeypatch.setattr(files, "wait", lambda: may_load.wait(20) and time.sleep(late.uniform(0, 0.6)))
-    for number in range(60):
-        name = f"late-{number}.svg"
-        files.add(name, "image/svg+xml", TALL_PICTURE.encode(), **{"Cache-Control": "no-store"})
-        wire.custom(message(type="image", image={"link": files.link(name), "caption": f"row {number}"}))
-    page = open_page(f"{sandbox.url}/#{RECIPIENT}")
-    page.locator("article").nth(59).wait_for()
-    yield page, may_load
+    monkeypatch.setattr(files, "wait", lambda: may_load.wait(20) and time.sleep(late.uniform(0, 0.4)))
+    ids = []
+    for number in range(40):
+        name = f"late-{request.node.name}-{number}.svg"  # another test's would be there already
+        files.add(name, "image/svg+xml", TALL_PICTURE.encode())
+        image = {"link": files.link(name), "caption": f"row {number}"}
+        ids.append(send(message(type="image", image=image)))
+    page = open_inbox()
+    page.locator("article").nth(39).wait_for()
+    yield page, may_load, ids
     may_load.set()
 
 
 @pytest.mark.parametrize(
     ("number", "at_the_edge", "into", "read"),
     [
-        (21, "", -2, ""),
-        (46, " .words", 0, " .words"),
-        (21, " .picture", 15, " .words"),
-        (46, " > footer", 3, " > footer"),
+        pytest.param(14, "", -2, "", id="before"),
+        pytest.param(31, " .words", 0, " .words", id="words"),
+        pytest.param(14, " .picture", 15, " .words", id="picture"),
+        pytest.param(31, " > footer", 3, " > footer", id="footer"),
     ],
 )
 def test_pictures_that_load_late_do_not_move_what_is_read(late_pictures, at_the_edge, into, read, number):
-    page, may_load = late_pictures
-    article = f'article[data-number="{number}"]'
+    page, may_load, ids = late_pictures
+    article = f'article[data-id="{ids[number]}"]'
     bring_to_the_edge(page, article + at_the_edge, into)
     before = below_the_edge(page, article + read)
     height = page.locator("main .scroll").evaluate("node => node.scrollHeight")
@@ -127,8 +126,8 @@ def test_pictures_that_load_late_do_not_move_what_is_read(late_pictures, at_the_
     until(page, lambda: abs(below_the_edge(page, article + read) - before) < LINE)
 
 
-def test_pictures_that_load_late_leave_the_end_in_sight(late_pictures):
-    page, may_load = late_pictures
+def test_pictures_that_load_late_and_what_one_types_leave_the_end_in_sight(late_pictures):
+    page, may_load, _ = late_pictures
     until(page, lambda: gap_below(page) < LINE)
     height = page.locator("main .scroll").evaluate("node => node.scrollHeight")
     may_load.set()
@@ -136,25 +135,38 @@ def test_pictures_that_load_late_leave_the_end_in_sight(late_pictures):
     until(page, lambda: gap_below(page) < LINE)
     page.locator("textarea").fill("a\nb\nc\nd\ne")
     until(page, lambda: gap_below(page) < LINE)
+    page.locator("textarea").fill("")
+    until(page, lambda: gap_below(page) < LINE)
+    page.locator("textarea").evaluate(A_SCROLL_COMES_WHILE_IT_GROWS)
+    until(page, lambda: gap_below(page) < LINE)
+
+
+A_SCROLL_COMES_WHILE_IT_GROWS = """node => {
+  node.value = "a\\nb\\nc\\nd\\ne";
+  node.dispatchEvent(new Event("input", { bubbles: true }));
+  const scroll = document.querySelector("main .scroll");
+  scroll.getBoundingClientRect();
+  scroll.dispatchEvent(new Event("scroll"));
+}"""
 
 
 def test_who_scrolls_while_pictures_load_is_moved_by_that_alone(late_pictures):
-    page, may_load = late_pictures
-    bring_to_the_edge(page, 'article[data-number="30"]', -2)
+    page, may_load, ids = late_pictures
+    bring_to_the_edge(page, f'article[data-id="{ids[20]}"]', -2)
     page.locator("main .scroll").hover()
     may_load.set()
     for _ in range(10):
         page.mouse.wheel(0, 12)
         page.wait_for_timeout(60)
-    page.wait_for_timeout(1000)
+    page.wait_for_timeout(800)
     # What is scrolled past while it grows counts by its end, so its height is not known; no other row comes.
     edge = page.locator("main .scroll").bounding_box()["y"]
     first = page.evaluate(
         "edge => [...document.querySelectorAll('article')]"
-        ".find((one) => one.getBoundingClientRect().bottom > edge).dataset.number",
+        ".find((one) => one.getBoundingClientRect().bottom > edge).dataset.id",
         edge,
     )
-    assert first in ("30", "31")
+    assert first in ids[20:22]
 
 
 GROW_ABOVE = """async ([up, later]) => {
@@ -173,36 +185,35 @@ GROW_ABOVE = """async ([up, later]) => {
 }"""
 
 
-def test_who_leaves_the_end_while_something_grows_is_moved_by_that_alone(open_inbox, send, message):
-    for number in range(70):
-        send(message(text={"body": f"row {number} " + "word " * 120}))
+@pytest.fixture
+def long_texts(open_inbox, send, message):
+    """Open a conversation of texts of some lines; give their ids."""
+    ids = [send(message(text={"body": f"row {number} " + "word " * 120})) for number in range(40)]
     page = open_inbox()
-    page.locator("article").nth(69).wait_for()
+    page.locator("article").nth(39).wait_for()
+    return page, ids
+
+
+def test_what_grows_further_up_moves_nothing(long_texts):
+    page, ids = long_texts
+    # Also if one leaves the end just then,
     assert abs(page.evaluate(GROW_ABOVE, [-100, True]) - 100) < LINE
-
-
-def test_what_grows_just_before_the_page_is_drawn_moves_nothing(open_inbox, send, message):
-    ids = [send(message(text={"body": f"row {number}"})) for number in range(60)]
-    page = open_inbox()
-    page.locator("article").nth(59).wait_for()
-    row = f"article[data-id='{ids[30]}']"
+    # and just before the page is drawn.
+    row = f"article[data-id='{ids[20]}']"
     bring_to_the_edge(page, row)
     before = below_the_edge(page, row)
     page.evaluate("""() => {
-      document.querySelectorAll("article")[20].style.paddingTop = "300px";
+      document.querySelectorAll("article")[10].style.paddingTop = "300px";
       document.querySelector("#search").dispatchEvent(new Event("input"));
     }""")
     page.wait_for_timeout(300)
     until(page, lambda: abs(below_the_edge(page, row) - before) < LINE)
 
 
-def test_who_comes_to_the_end_while_something_grows_is_at_the_end(open_inbox, send, message):
-    for number in range(70):
-        send(message(text={"body": f"row {number} " + "word " * 120}))
-    page = open_inbox()
-    page.locator("article").nth(69).wait_for()
+def test_who_comes_to_the_end_while_something_grows_is_at_the_end(long_texts, send, message):
+    page, _ = long_texts
     scroll = page.locator("main .scroll")
-    for grown in (20, 69):
+    for grown in (12, 39):
         scroll.evaluate("node => (node.scrollTop -= 300)")
         page.wait_for_timeout(200)
         scroll.evaluate(
@@ -217,18 +228,3 @@ def test_who_comes_to_the_end_while_something_grows_is_at_the_end(open_inbox, se
         expect(page.locator("article").last).to_contain_text(f"new {grown}")
         until(page, lambda: gap_below(page) < LINE)
         expect(page.locator(".newer")).to_be_hidden()
-
-
-def test_a_scroll_that_comes_while_what_one_types_grows_leaves_the_end_in_sight(late_pictures):
-    page, _ = late_pictures
-    until(page, lambda: gap_below(page) < LINE)
-    page.locator("textarea").evaluate(
-        """node => {
-          node.value = "a\\nb\\nc\\nd\\ne";
-          node.dispatchEvent(new Event("input", { bubbles: true }));
-          const scroll = document.querySelector("main .scroll");
-          scroll.getBoundingClientRect();
-          scroll.dispatchEvent(new Event("scroll"));
-        }"""
-    )
-    until(page, lambda: gap_below(page) < LINE)

@@ -7,12 +7,14 @@ import json
 
 import pytest
 
+from tests.sandbox.conftest import Wire
+
 from .conftest import BUSINESS_PHONE, RECIPIENT, SAMPLES, leave
 
 ATTACK = '<img src=x onerror="hacked=1"><script>hacked=1</script>"\'><svg onload=hacked=1>{{7*7}}'
 SCRIPT_LINK = "javascript:hacked=1"
 ENVELOPE = {"appId", "businessPhone", "channelType"}
-LOOK_AT = """async ([chosen, number]) => {
+LOOK_AT = """async (exchanges) => {
   const shown = async (selector) => {
     for (let left = 300; left; left--) {
       const found = document.querySelector(selector);
@@ -21,14 +23,16 @@ LOOK_AT = """async ([chosen, number]) => {
     }
     throw new Error(`nothing like ${selector}`);
   };
-  location.hash = chosen;
-  (await shown(`main article[data-number="${number}"] > footer > :is(.stamp, .open)`)).click();
-  await shown("aside .request-line");
-  const text = document.body.textContent;
-  const harm = HARM();
-  document.querySelector("aside header .tool").click();
-  await new Promise(requestAnimationFrame);
-  return [harm, text];
+  const looked = [];
+  for (const [chosen, number] of exchanges) {
+    location.hash = chosen;
+    (await shown(`main article[data-number="${number}"] > footer > :is(.stamp, .open)`)).click();
+    await shown("aside .request-line");
+    looked.push([HARM(), document.body.textContent]);
+    document.querySelector("aside header .tool").click();
+    await new Promise(requestAnimationFrame);
+  }
+  return looked;
 }"""
 HARM = """() => ({
   hacked: window.hacked,
@@ -124,17 +128,35 @@ def fields(name, body):
     return [path for path in paths_of(body) if path[0] not in ENVELOPE or name == "text"]
 
 
-MESSAGES = [pytest.param(body, fields(name, body), id=name) for name, body in messages()]
-
-
 @pytest.fixture
 def sandbox(open_sandbox):
     """Nothing is cleared between the attacks: harm that one does stays to be seen by those after it."""
     return open_sandbox
 
 
+def post(wire, body):
+    """Send a message and give what the sandbox kept of it."""
+    (wire.template if "template" in body else wire.custom)(body)
+    return wire.sandbox._vendor.store.exchanges()[-1]
+
+
 @pytest.fixture(scope="module")
-def page(windows, open_sandbox):
+def attacks(open_sandbox):
+    """Messages with an attack in each field that is accepted with it, or refused, and how many these are."""
+    wire, found = Wire(open_sandbox), []
+    for name, body in messages():
+        paths = fields(name, body)
+        links = [path for path in paths if path[-1] in ("link", "url")]
+        for attack, attacked in ((ATTACK, paths), (SCRIPT_LINK, links)):
+            accepted = [path for path in attacked if post(wire, spoilt(body, [path], attack)).message]
+            refused = [path for path in attacked if path not in accepted]
+            together = filter(None, (accepted, refused))
+            found += [(spoilt(body, at_once, attack), attack, len(at_once)) for at_once in together]
+    return found
+
+
+@pytest.fixture(scope="module")
+def page(windows, open_sandbox, attacks):
     """One page for all attacks."""
     page = windows[-1]
     leave(page)
@@ -146,57 +168,46 @@ def page(windows, open_sandbox):
 
 
 @pytest.fixture
-def post(sandbox, wire):
-    """Send a message and give what the sandbox kept of it."""
+def look_at(page, wire):
+    """Send messages, open the request of each; give what does harm then, and the page's text."""
 
-    def post(body):
-        (wire.template if "template" in body else wire.custom)(body)
-        return sandbox._vendor.store.exchanges()[-1]
-
-    return post
-
-
-@pytest.fixture
-def look_at(page, post):
-    """Send a message, look at it and open its request; give what does harm then, and the page's text."""
-
-    def look_at(body):
-        exchange = post(body)
-        chosen = exchange.message.recipient if exchange.message else "refused"
-        return page.evaluate(LOOK_AT.replace("HARM", f"({HARM})"), [chosen, exchange.number])
+    def look_at(bodies):
+        exchanges = [post(wire, body) for body in bodies]
+        # What each of them is refused for stands in the list of refused requests.
+        places = [(one.message.recipient if one.message else "refused", one.number) for one in exchanges]
+        return page.evaluate(LOOK_AT.replace("HARM", f"({HARM})"), places)
 
     return look_at
 
 
-@pytest.mark.parametrize(("body", "paths"), MESSAGES)
-def test_markup_in_a_field_is_text_and_a_script_as_a_link_leads_nowhere(look_at, post, body, paths):
-    links = [path for path in paths if path[-1] in ("link", "url")]
-    for attack, attacked in ((ATTACK, paths), (SCRIPT_LINK, links)):
-        # What each of them is refused for stands in the list of refused requests, which is looked at last.
-        refused = [path for path in attacked if not post(spoilt(body, [path], attack)).message]
-        accepted = [path for path in attacked if path not in refused]
-        for at_once in filter(None, (accepted, refused)):
-            harm, shown = look_at(spoilt(body, at_once, attack))
-            assert harm == HARMLESS
-            # The request shows it as JSON writes it.
-            assert shown.count(json.dumps(attack)[1:-1]) >= len(at_once)
+def test_markup_in_a_field_is_text_and_a_script_as_a_link_leads_nowhere(look_at, attacks):
+    looked = look_at(body for body, *_ in attacks)
+    for (body, attack, times), (harm, shown) in zip(attacks, looked, strict=True):
+        assert harm == HARMLESS, body
+        # The request shows it as JSON writes it.
+        assert shown.count(json.dumps(attack)[1:-1]) >= times, body
+    assert len(attacks) > 20
 
 
-@pytest.mark.parametrize("kind", ["image", "video", "document"])
-def test_a_script_as_the_link_of_a_header_leads_nowhere(look_at, message, kind):
-    interactive = {
-        "type": "button",
-        "header": {"type": kind, kind: {"link": SCRIPT_LINK, "filename": ATTACK}},
-        "body": {"text": "x"},
-        "action": {"buttons": [{"type": "reply", "reply": {"id": ATTACK, "title": ATTACK}}]},
-    }
-    harm, _ = look_at(message(type="interactive", interactive=interactive))
-    assert harm == HARMLESS
+def test_a_script_as_the_link_of_a_header_leads_nowhere(look_at, message):
+    bodies = [
+        message(
+            type="interactive",
+            interactive={
+                "type": "button",
+                "header": {"type": kind, kind: {"link": SCRIPT_LINK, "filename": ATTACK}},
+                "body": {"text": "x"},
+                "action": {"buttons": [{"type": "reply", "reply": {"id": ATTACK, "title": ATTACK}}]},
+            },
+        )
+        for kind in ("image", "video", "document")
+    ]
+    assert [harm for harm, _ in look_at(bodies)] == [HARMLESS] * 3
 
 
 def test_markup_as_a_key_or_a_header_is_text(look_at, wire, message):
     wire.session.headers["X-Attack"] = "<img src=x onerror=hacked=1>"
-    harm, shown = look_at(message(**{ATTACK: {ATTACK: ATTACK}}))
+    ((harm, shown),) = look_at([message(**{ATTACK: {ATTACK: ATTACK}})])
     assert harm == HARMLESS
     assert f"unknown key {ATTACK}" in shown
     assert "<img src=x onerror=hacked=1>" in shown

@@ -6,6 +6,7 @@ import pytest
 
 from airflow_provider_itnio.sandbox import Sandbox
 
+from .conftest import look_like
 from .reading import expect
 
 RECIPIENT = "8614718004557"
@@ -37,9 +38,17 @@ def test_a_message_that_would_not_arrive_says_so_in_red(open_inbox, bubble, send
     expect(shown.locator(".undelivered")).to_have_text("Not delivered: 131047: Re-engagement message")
     expect(shown).to_have_attribute("aria-description", "Not delivered: 131047: Re-engagement message")
     expect(head(page)).to_have_text(CLOSED)
+    shown.locator(".stamp").click()
+    request = page.get_by_role("complementary", name="Request")
+    for pushed in (
+        '"eventType": "message-status-event"',
+        '"failure": "131047: Re-engagement message"',
+        "failed: 131047: Re-engagement message",
+    ):
+        expect(request).to_contain_text(pushed)
+    page.keyboard.press("Escape")
     for colours, width in (("light", 1200), ("dark", 390)):
-        page.emulate_media(color_scheme=colours)
-        page.set_viewport_size({"width": width, "height": 800})
+        look_like(page, colours=colours, width=width)
         red, green, blue = shown.locator(".status").evaluate(
             "node => getComputedStyle(node).color.match(/\\d+/g).map(Number)"
         )
@@ -61,7 +70,9 @@ def test_ticks_say_how_far_a_message_came(open_inbox, bubble, send, message):
         expect(bubble(page, message_id).locator(".status")).to_have_attribute("title", words)
 
 
-def test_ticks_change_while_the_page_is_open(open_inbox, bubble, sandbox, send, template_message):
+def test_ticks_change_while_the_page_is_open_and_a_page_that_opens_later_shows_the_same(
+    open_inbox, bubble, sandbox, send, template_message
+):
     message_id = send(template_message() | {"recipient": "99970000003"})
     page = open_inbox("99970000003")
     shown = bubble(page, message_id)
@@ -75,15 +86,18 @@ def test_ticks_change_while_the_page_is_open(open_inbox, bubble, sandbox, send, 
         expect(shown.locator(".status")).to_have_attribute("title", words)
     expect(shown).to_have_attribute("aria-description", "Read")
     expect(shown.locator(".status")).to_have_count(1)
+    sandbox.window_open("99970000003")
+    later = open_inbox("99970000003")
+    expect(bubble(later, message_id).locator(".status")).to_have_attribute("title", "Read")
+    expect(head(later)).to_contain_text("open until")
 
 
 def test_what_plays_goes_on_when_its_ticks_change(open_inbox, bubble, sandbox, send, message):
-    link = {"link": "http://127.0.0.1:9/tour.webm"}
     sandbox.window_open("99970000003")
-    message_id = send(message(recipient="99970000003", type="video", video=link))
     page = open_inbox("99970000003")
     page.route("**/tour.webm", lambda route: None)  # neither there nor missing
-    page.reload()
+    link = {"link": "http://127.0.0.1:9/tour.webm"}
+    message_id = send(message(recipient="99970000003", type="video", video=link))
     video = bubble(page, message_id).locator("video")
     video.evaluate("node => { window.shown = node; }")
     sandbox.push(message_id, "read")
@@ -102,7 +116,7 @@ def test_a_message_that_fails_later_says_why(open_inbox, bubble, sandbox, send, 
     expect(shown.locator(".status")).to_have_attribute("title", "Read")
 
 
-def test_a_typed_answer_opens_the_window(open_inbox, bubble, sandbox, send, message):
+def test_a_typed_answer_opens_the_window_and_clear_closes_it(open_inbox, bubble, sandbox, send, message):
     send(message())
     page = open_inbox()
     expect(head(page)).to_have_text(CLOSED)
@@ -113,6 +127,11 @@ def test_a_typed_answer_opens_the_window(open_inbox, bubble, sandbox, send, mess
     expect(shown.locator(".status")).to_have_attribute("title", "Read")
     expect(shown.locator(".note")).to_have_count(0)
     sandbox.window_open(RECIPIENT, is_open=False)
+    expect(head(page)).to_have_text(CLOSED)
+    sandbox.window_open(RECIPIENT)
+    expect(head(page)).to_contain_text("open until")
+    sandbox.clear()
+    send(message())
     expect(head(page)).to_have_text(CLOSED)
 
 
@@ -128,43 +147,13 @@ def test_a_window_closes_while_the_page_is_open(browser, sandbox, send, message)
     page.context.close()
 
 
-def test_a_page_that_opens_later_shows_the_same(open_inbox, bubble, sandbox, send, template_message):
-    def shows_it(page):
-        expect(bubble(page, message_id).locator(".status")).to_have_attribute("title", "Delivered")
-        expect(head(page)).to_contain_text("open until")
-
-    message_id = send(template_message() | {"recipient": "99970000003"})
-    page = open_inbox("99970000003")
-    sandbox.push(message_id, "delivered")
-    sandbox.window_open("99970000003")
-    shows_it(page)
-    shows_it(open_inbox("99970000003"))
-
-
-def test_clear_closes_what_was_open(open_inbox, sandbox, send, message):
-    sandbox.window_open(RECIPIENT)
-    send(message())
-    page = open_inbox()
-    expect(head(page)).to_contain_text("open until")
-    sandbox.clear()
-    send(message())
-    expect(head(page)).to_have_text(CLOSED)
-
-
-def test_the_opened_request_shows_what_was_pushed(open_inbox, bubble, send, message):
-    page = open_inbox()
-    bubble(page, send(message())).locator(".stamp").click()
-    dialog = page.get_by_role("complementary", name="Request")
-    expect(dialog).to_contain_text('"eventType": "message-status-event"')
-    expect(dialog).to_contain_text('"failure": "131047: Re-engagement message"')
-    expect(dialog).to_contain_text("failed: 131047: Re-engagement message")
-
-
-def test_in_arabic_the_ticks_stand_at_the_end(open_page, bubble, sandbox, send, message):
+def test_in_arabic_the_ticks_stand_at_the_end(open_inbox, bubble, send, message):
     message_id = send(message(text={"body": "تم التحميل"}))
-    page = open_page(f"{sandbox.url}/#{RECIPIENT}")
-    page.evaluate("document.documentElement.dir = 'rtl'")
+    page = open_inbox()
     shown = bubble(page, message_id)
+    shown.wait_for()
+    page.evaluate("document.documentElement.dir = 'rtl'")
     stamp, status = (shown.locator(one).bounding_box() for one in (".stamp", ".status"))
     assert status["x"] < stamp["x"]
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.evaluate("document.documentElement.removeAttribute('dir')")
