@@ -24,13 +24,13 @@ def database(request, tmp_path):
 
 @pytest.fixture
 def postgres_database(request):
-    """The URL of a database of PostgreSQL without tables."""
+    """The URL of a PostgreSQL database without tables."""
     return _new_postgres_database(request)
 
 
 @pytest.fixture(scope="session", params=["sqlite", "postgresql"])
 def any_receiver(request, tmp_path_factory):
-    """A receiver on either database."""
+    """A receiver on SQLite and one on PostgreSQL."""
     folder = tmp_path_factory.mktemp("receiver")
     with running_receiver(_empty_database(request, folder), folder) as running:
         yield running

@@ -1,4 +1,4 @@
-"""A receiver in a process of its own, and who pushes to it and asks it."""
+"""A receiver in a separate process, and a client that pushes to it and reads from it."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ _forks.set_forkserver_preload(
 
 
 def new_number():
-    """Give a phone number that nothing else in this process uses: a receiver remembers who wrote."""
+    """Return a phone number that no other test uses: a receiver remembers incoming messages."""
     return str(next(_numbers))
 
 
 class Fork(_forks.Process):
-    """The receiver's command in a fork of a process that has imported it, to be used as ``Popen`` is."""
+    """The receiver's command in a fork of a process that has imported it, with the methods of ``Popen``."""
 
     returncode = property(lambda self: self.exitcode)
 
@@ -69,10 +69,10 @@ class Fork(_forks.Process):
 
 
 class RunningReceiver:
-    """A receiver that runs.
+    """A running receiver.
 
     :param process: its process.
-    :param log: the file of what it has written.
+    :param log: the file with its output.
     """
 
     def __init__(self, process, log):
@@ -96,19 +96,19 @@ class RunningReceiver:
 
     @property
     def extra(self):
-        """What a connection's extra says of it."""
+        """The connection's extra for this receiver."""
         return {"receiver_url": self.url, "receiver_token": READ_TOKEN}
 
     def written(self):
         return self.log.read_text()
 
     def push(self, event, token=PUSH_TOKEN):
-        """Push an event, or bytes as they are; give the HTTP code."""
+        """Push an event, or raw bytes; return the HTTP status."""
         body = event if isinstance(event, bytes) else json.dumps(event).encode()
         return self._answer(urllib.request.Request(f"{self.url}/push/{token}", body))[0]
 
     def ask(self, path, body=None, token=READ_TOKEN):
-        """Ask for something; give the HTTP code and the answer."""
+        """Send a request; return the HTTP status and the answer."""
         headers = {"Authorization": f"Bearer {token}"}
         data = None if body is None else json.dumps(body).encode()
         return self._answer(urllib.request.Request(f"{self.url}{path}", data, headers))
@@ -124,7 +124,7 @@ class RunningReceiver:
                 return answer.status, json.load(answer)
         except urllib.error.HTTPError as error:
             return error.code, json.loads(error.read() or b"null")
-        except (OSError, http.client.HTTPException):  # killed before it answered, or amid its answer
+        except (OSError, http.client.HTTPException):  # killed before or during its answer
             return 0, None
 
     def kill(self):
@@ -140,9 +140,9 @@ def _command(environ, log):
 
 @contextmanager
 def running_receiver(database, tmp_path, port=0, *, is_forked=True, **environment):
-    """Start a receiver; it ends with the block, and must end cleanly unless it was killed.
+    """Start a receiver; it is stopped after the block, and must end cleanly unless it was killed.
 
-    :param is_forked: whether it is a fork, which is quicker to start, or the command as a person gives it.
+    :param is_forked: whether it is a fork, which starts faster, or the real command.
     """
     log = tmp_path / f"receiver-{time.monotonic_ns()}.log"
     environ = {
@@ -163,7 +163,7 @@ def running_receiver(database, tmp_path, port=0, *, is_forked=True, **environmen
 
 
 def status_push(message_id, status, at=AT, **more):
-    """Give a status push as the vendor's page has it."""
+    """Return a status push as on the vendor's page."""
     return {
         "appId": "app",
         "channelType": 0,
@@ -179,7 +179,7 @@ def status_push(message_id, status, at=AT, **more):
 
 
 def incoming_push(message_id, message, phone="8614718004557", at=AT, **more):
-    """Give a push of what a person wrote, as the vendor's page has it."""
+    """Return a push of an incoming message as on the vendor's page."""
     return {
         "appId": "app",
         "channelType": 0,

@@ -1,4 +1,4 @@
-"""The command ``itnio-receiver``, as a person gives it."""
+"""The command ``itnio-receiver``."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def run(monkeypatch, capsys, *arguments, **environment):
         ({**GOOD, "ITNIO_RECEIVER_HOST": "192.0.2.1"}, "can't listen on 192.0.2.1 port 0: "),
     ],
 )
-def test_it_says_what_it_can_t_start_with(monkeypatch, capsys, environment, said):
+def test_an_invalid_setting_is_named_and_ends_the_command_with_2(monkeypatch, capsys, environment, said):
     code, written = run(monkeypatch, capsys, **environment)
     assert code == 2
     assert said in written.err
@@ -68,7 +68,7 @@ def test_it_says_what_it_can_t_start_with(monkeypatch, capsys, environment, said
     assert "Traceback" not in written.err
 
 
-def test_a_port_that_is_taken_is_named(monkeypatch, capsys):
+def test_a_port_in_use_is_named_and_ends_the_command_with_2(monkeypatch, capsys):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         code, written = run(monkeypatch, capsys, "--port", str(port), **GOOD)
@@ -76,13 +76,13 @@ def test_a_port_that_is_taken_is_named(monkeypatch, capsys):
     assert f"can't listen on 127.0.0.1 port {port}: Address already in use" in written.err
 
 
-def test_it_prints_tokens_that_it_takes(monkeypatch, capsys):
+def test_the_token_command_prints_a_valid_token(monkeypatch, capsys):
     tokens = [run(monkeypatch, capsys, "token")[1].out.strip() for _ in range(2)]
     assert len(set(tokens)) == 2
     assert Tokens.read("X", ",".join(tokens)).match(tokens[1])
 
 
-def test_two_tokens_are_as_good_as_each_other(tmp_path):
+def test_each_of_two_push_tokens_is_accepted(tmp_path):
     other = new_token()
     more = {"ITNIO_RECEIVER_PUSH_TOKEN": f"{PUSH_TOKEN}, {other}"}
     with running_receiver(f"sqlite:///{tmp_path}/r.db", tmp_path, **more) as receiver:
@@ -94,7 +94,7 @@ def test_two_tokens_are_as_good_as_each_other(tmp_path):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda one: one.name)
-def test_it_ends_cleanly_also_while_someone_waits(tmp_path, number):
+def test_it_ends_cleanly_also_while_a_request_waits(tmp_path, number):
     with running_receiver(f"sqlite:///{tmp_path}/r.db", tmp_path, is_forked=False) as receiver:
         with socket.create_connection(("127.0.0.1", receiver.port)) as waiting:
             request = "GET /v1/messages/x?wait=25 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\n\r\n"
@@ -106,7 +106,7 @@ def test_it_ends_cleanly_also_while_someone_waits(tmp_path, number):
         assert "Traceback" not in receiver.written()
 
 
-def test_its_modules_load_no_airflow_and_nothing_of_sending():
+def test_the_receivers_modules_import_neither_airflow_nor_the_api_client():
     code = (
         "import sys, airflow_provider_itnio.receiver.server, airflow_provider_itnio.receiver.cli\n"
         "own = 'airflow_provider_itnio.'\n"

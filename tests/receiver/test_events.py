@@ -1,4 +1,4 @@
-"""Any JSON is an event: what can be read is read, the rest is kept whole."""
+"""Any JSON is an event: what can be parsed is parsed, the rest is stored unchanged."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def kept(tmp_path_factory):
 
 
 @given(pushed=PUSHES)
-def test_any_json_is_read_or_kept_whole_and_can_be_asked_for(kept, pushed):
+def test_any_json_is_parsed_or_stored_unchanged_and_can_be_read(kept, pushed):
     event, *unread = events = read_events(pushed, AT)
     kept.keep(events, AT)
     if unread or isinstance(event, UnreadEvent):
@@ -87,7 +87,7 @@ def test_any_json_is_read_or_kept_whole_and_can_be_asked_for(kept, pushed):
 
 
 @given(pushed=PUSHES)
-def test_what_is_read_of_any_json_is_text_that_can_be_encoded(pushed):
+def test_parsed_values_of_any_json_can_be_encoded(pushed):
     with suppress(TypeError):
         for value in vars(read_events(pushed, AT)[0]).values():
             assert "\0" not in str(value)
@@ -95,6 +95,6 @@ def test_what_is_read_of_any_json_is_text_that_can_be_encoded(pushed):
 
 
 @for_each("ahead", [301, 400 * 86400, 90_000_000_000])
-def test_what_a_person_wrote_in_the_future_was_written_now(ahead):
+def test_a_message_time_in_the_future_is_replaced_by_now(ahead):
     assert read_events(incoming_push("m", {}, at=AT + ahead), AT)[0].at == AT
     assert read_events(incoming_push("m", {}, at=AT + 300), AT)[0].at == AT + 300

@@ -20,7 +20,7 @@ LONG = "\u957f" * 500
 
 
 def asked(receiver, push):
-    """Push a failure, and give what is told of the message: alone, among others, and what is unread."""
+    """Push a failure; return its reason read alone and in a list, and whether it is listed as unread."""
     message_id = f"failure-{next(_ids)}"
     push = status_push(message_id, "failed", **push)
     assert receiver.push(push) == 200
@@ -51,14 +51,14 @@ def asked(receiver, push):
         ({"failure": {"title": "no route"}, "reason": "131047"}, {"title": "no route"}, None),
     ],
 )
-def test_a_reason_of_any_shape_is_kept_and_its_code_found(receiver, push, told, code):
+def test_a_reason_of_any_shape_is_stored_and_its_code_found(receiver, push, told, code):
     alone, among_others, is_unread = asked(receiver, push)
     assert json.loads(alone) == told
     assert (whatsapp_code(alone), whatsapp_code(among_others)) == (code, code)
     assert not is_unread
 
 
-def test_a_reason_is_as_long_as_a_text_at_most(receiver):
+def test_a_reason_is_truncated(receiver):
     alone, among_others, _ = asked(receiver, {"failure": {"title": "x" * 50_000, "code": 131026}})
     assert len(alone) == 20_000
     assert alone.startswith('{"code": 131026, "title": "xxx')
@@ -68,7 +68,7 @@ def test_a_reason_is_as_long_as_a_text_at_most(receiver):
 @for_each(
     "push", [{}, {"failure": ""}, {"failure": None}, {"failure": True, "why": "131047"}, {"errors": [[]]}]
 )
-def test_a_failure_without_a_reason_is_kept_and_shown_unread(receiver, push):
+def test_a_failure_without_a_reason_is_stored_and_listed_as_unread(receiver, push):
     alone, _, is_unread = asked(receiver, push)
     assert is_unread == (alone == "") == ("errors" not in push)
 
@@ -92,5 +92,5 @@ def test_a_failure_without_a_reason_is_kept_and_shown_unread(receiver, push):
         ("", None),
     ],
 )
-def test_only_what_names_a_reason_has_its_code(failure, code):
+def test_the_whatsapp_code_is_read_only_from_a_reason_that_contains_one(failure, code):
     assert whatsapp_code(failure) == code

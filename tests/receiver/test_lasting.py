@@ -1,4 +1,4 @@
-"""What was answered is kept: after SIGKILL, by two receivers over one database, over new versions."""
+"""Acknowledged pushes persist: after SIGKILL, with two receivers on one database, over versions."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def open_mailbox(url):
 
 
 class Pusher(threading.Thread):
-    """Pushes one event after the other, each until it is answered with 200, as the vendor does."""
+    """Pushes events one after the other, each until it is answered with 200, like the vendor."""
 
     def __init__(self, url_of, events):
         super().__init__()
@@ -48,7 +48,7 @@ def answered(pushers):
     return sum(len(pusher.answered) for pusher in pushers)
 
 
-def test_what_was_answered_survives_sigkill(database, tmp_path):
+def test_acknowledged_pushes_survive_sigkill(database, tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     current = []
@@ -80,7 +80,7 @@ def test_what_was_answered_survives_sigkill(database, tmp_path):
         assert texts == [[f"{n} {i}" for i in range(0, 100, 2)] for n in range(2)]
 
 
-def test_two_receivers_over_one_postgresql_are_as_good_as_one(postgres_database, tmp_path):
+def test_two_receivers_on_one_postgresql_act_as_one(postgres_database, tmp_path):
     with (
         running_receiver(postgres_database, tmp_path) as first,
         running_receiver(postgres_database, tmp_path) as second,
@@ -101,7 +101,7 @@ def test_two_receivers_over_one_postgresql_are_as_good_as_one(postgres_database,
             Pusher(lambda one=one: one, [text_push(f"{n}-{i}", f"{n} {i}") for i in range(40)])
             for n, one in enumerate([first, second, first, second])
         ]
-        # The same pushed to both changes nothing.
+        # Pushing the same event to both changes nothing.
         pushers += [
             Pusher(lambda one=one: one, [status_push("both", "read")] * 20) for one in (first, second)
         ]
@@ -123,7 +123,7 @@ def test_two_receivers_over_one_postgresql_are_as_good_as_one(postgres_database,
         assert waiting[0]["status"] == "sent"
 
 
-def test_old_rows_are_forgotten_and_new_ones_stay(database):
+def test_old_rows_are_deleted_and_new_ones_are_kept(database):
     kept = open_mailbox(database)
     for name, now in (("old", AT), ("new", AT + 31 * DAY)):
         events = [status_push(name, "sent"), text_push(name, name), {"eventType": name}]
@@ -136,12 +136,12 @@ def test_old_rows_are_forgotten_and_new_ones_stay(database):
     assert [one["eventType"] for one in kept.unread(10)] == ["new"]
     while kept.forget(AT + 40 * DAY):
         pass
-    # What comes after all is forgotten comes after the cursor.
+    # Messages that arrive after all others were deleted come after the cursor.
     kept.keep(read_events(text_push("later", "later"), AT), AT + 50 * DAY)
     assert [one["text"] for one in kept.incoming(page["cursor"], 10)["messages"]] == ["later"]
 
 
-def test_events_that_can_t_be_read_don_t_pile_up(database, monkeypatch):
+def test_only_the_newest_unread_events_are_kept(database, monkeypatch):
     monkeypatch.setattr("airflow_provider_itnio.receiver.mailbox._UNREAD_KEPT", 3)
     kept = open_mailbox(database)
     for number in range(10):
@@ -151,7 +151,7 @@ def test_events_that_can_t_be_read_don_t_pile_up(database, monkeypatch):
     assert [one["eventType"] for one in kept.unread(10)] == ["9", "8", "7"]
 
 
-def test_a_cursor_of_another_database_begins_anew(tmp_path):
+def test_a_cursor_of_another_database_starts_from_the_beginning(tmp_path):
     first, second = (open_mailbox(f"sqlite:///{tmp_path}/{name}.db") for name in "ab")
     for number in range(5):
         first.keep(read_events(text_push(str(number), "old"), AT), AT)
@@ -160,8 +160,8 @@ def test_a_cursor_of_another_database_begins_anew(tmp_path):
     assert [one["text"] for one in second.incoming(cursor, 10)["messages"]] == ["new"]
 
 
-def test_an_older_copy_of_the_database_gives_what_has_come_since_it_is_in_use(database):
-    """A backup has the mailbox's name, and its numbers come again."""
+def test_after_a_restore_a_later_cursor_gets_the_messages_since_the_restore(database):
+    """A restored backup has the same mailbox name, and its row numbers are used again."""
     engine, name = open_database(database)
     Mailbox(engine, name).keep(read_events(text_push("old", "old"), AT), 0)
     restored, of_later = Mailbox(engine, name), f"{name}-9"
@@ -170,7 +170,7 @@ def test_an_older_copy_of_the_database_gives_what_has_come_since_it_is_in_use(da
     assert [one["text"] for one in restored.incoming(of_later, 10)["messages"]] == ["new"]
 
 
-def test_tables_of_a_later_version_are_left_alone(database):
+def test_tables_of_a_later_version_are_refused(database):
     engine, _ = open_database(database)
     with engine.begin() as connection:
         connection.execute(mailbox.update().values(version=VERSION + 1))
@@ -180,7 +180,7 @@ def test_tables_of_a_later_version_are_left_alone(database):
         open_database(database)
 
 
-def test_tables_of_an_earlier_version_are_brought_up_to_date(database, monkeypatch):
+def test_tables_of_an_earlier_version_are_migrated(database, monkeypatch):
     engine, name = open_database(database)
     Mailbox(engine, name).keep(read_events(status_push("kept", "sent"), AT), AT)
     changes = {VERSION: ("ALTER TABLE itnio_status ADD COLUMN more INTEGER",)}
@@ -195,7 +195,7 @@ def test_tables_of_an_earlier_version_are_brought_up_to_date(database, monkeypat
             ]
 
 
-def test_tables_of_the_first_version_keep_what_people_wrote(database):
+def test_migrated_tables_of_the_first_version_keep_messages_and_windows(database):
     engine, _ = open_database(database)
     first = open_mailbox(database)
     first.keep(read_events(text_push("before", "hi"), AT), AT)
@@ -209,7 +209,7 @@ def test_tables_of_the_first_version_keep_what_people_wrote(database):
     assert len(kept.incoming(None, 10)["messages"]) == 2
 
 
-def test_many_that_open_a_new_database_make_its_tables_once(database):
+def test_a_new_database_opened_concurrently_gets_its_tables_once(database):
     names, threads = [], []
     for _ in range(8):
         threads.append(threading.Thread(target=lambda: names.append(open_database(database)[1])))
@@ -220,7 +220,7 @@ def test_many_that_open_a_new_database_make_its_tables_once(database):
     assert len(set(names)) == 1
 
 
-def test_a_new_file_that_another_process_writes_to_is_waited_for(tmp_path):
+def test_opening_waits_for_another_process_that_writes_to_a_new_file(tmp_path):
     with closing(sqlite3.connect(tmp_path / "receipts.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         names = []
@@ -235,7 +235,7 @@ def test_a_new_file_that_another_process_writes_to_is_waited_for(tmp_path):
     assert names
 
 
-def test_a_database_that_fails_is_answered_as_such_and_then_works_again(postgres_database, tmp_path):
+def test_a_failing_database_is_answered_with_503_until_it_works_again(postgres_database, tmp_path):
     engine = sa.create_engine(postgres_database, future=True)
     with running_receiver(postgres_database, tmp_path) as receiver:
         with engine.begin() as connection:
@@ -255,8 +255,8 @@ def test_a_database_that_fails_is_answered_as_such_and_then_works_again(postgres
 
 
 @pytest.mark.parametrize("is_new", [True, False])
-def test_the_files_of_sqlite_are_their_owners_alone(is_new, tmp_path):
-    """They hold what people wrote."""
+def test_only_their_owner_can_read_the_files_of_sqlite(is_new, tmp_path):
+    """They contain people's messages."""
     path = tmp_path / "receipts.db"
     if not is_new:
         open_mailbox(f"sqlite:///{path}").keep(read_events(text_push("m", "hi"), AT), AT)
@@ -265,7 +265,7 @@ def test_the_files_of_sqlite_are_their_owners_alone(is_new, tmp_path):
     umask = os.umask(0o022)
     try:
         engine, name = open_database(f"sqlite:///{path}")
-        with closing(sqlite3.connect(path)) as held:  # the last one closed deletes the others
+        with closing(sqlite3.connect(path)) as held:  # the last connection closed deletes the other files
             held.execute("SELECT count(*) FROM itnio_mailbox").fetchone()
             Mailbox(engine, name).keep(read_events(text_push("n", "hi"), AT), AT)
             modes = {one.name: oct(one.stat().st_mode & 0o777) for one in tmp_path.iterdir()}

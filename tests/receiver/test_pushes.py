@@ -1,4 +1,4 @@
-"""What is pushed, over real sockets, and what can be asked then."""
+"""Pushes over real sockets, and what can be read then."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ SHAPES = {
 
 
 def final_status(order):
-    """Say what a message is after statuses, in plain words of the rule."""
+    """Return a message's status after these pushes, by the documented rule."""
     if "read" in order:
         return "read"
     if "failed" in order:
@@ -46,7 +46,7 @@ def final_status(order):
     "order",
     [one for n in (1, 2, 3, 4) for one in itertools.permutations(["sent", "delivered", "read", "failed"], n)],
 )
-def test_a_message_s_status_does_not_depend_on_the_order_of_pushes(receiver, order):
+def test_a_messages_status_does_not_depend_on_the_order_of_pushes(receiver, order):
     message_id = "order-" + "-".join(order)
     for status in [*order, *order]:  # each twice
         assert receiver.push(status_push(message_id, status, failure="131026: no")) == 200
@@ -56,7 +56,7 @@ def test_a_message_s_status_does_not_depend_on_the_order_of_pushes(receiver, ord
     assert message["failure"] == ("131026: no" if message["status"] == "failed" else None)
 
 
-def test_the_history_stands_in_order_of_time(receiver):
+def test_the_history_is_ordered_by_time(receiver):
     for status, at in (("read", AT + 9), ("sent", AT), ("delivered", AT + 3)):
         receiver.push(status_push("timed", status, at))
     message = receiver.get("/v1/messages/timed")
@@ -70,7 +70,7 @@ def test_an_unknown_message_has_the_status_none(receiver):
     }  # fmt: skip
 
 
-def test_deleted_is_history_and_no_status(receiver):
+def test_deleted_is_in_the_history_but_is_not_a_status(receiver):
     receiver.push(status_push("gone", "delivered"))
     receiver.push(status_push("gone", "deleted", AT + 5))
     message = receiver.get("/v1/messages/gone")
@@ -79,13 +79,13 @@ def test_deleted_is_history_and_no_status(receiver):
 
 
 @for_each("timestamp", [str(AT), AT * 1000, f"{AT * 1000}"])
-def test_a_time_in_text_or_in_milliseconds_is_read(receiver, timestamp):
+def test_a_time_as_text_or_in_milliseconds_is_read(receiver, timestamp):
     message_id = f"time-{timestamp!r}"
     receiver.push(status_push(message_id, "sent", timestamp))
     assert receiver.get(f"/v1/messages/{message_id}")["at"] == "2026-09-21T14:13:20+00:00"
 
 
-def test_many_messages_are_answered_in_their_order(receiver):
+def test_statuses_of_many_messages_are_answered_in_the_requested_order(receiver):
     receiver.push(status_push("many-2", "read"))
     answer = receiver.get("/v1/messages", {"ids": ["many-1", "many-2", "many-1"]})
     assert [(one["message_id"], one["status"]) for one in answer["messages"]] == [
@@ -97,8 +97,8 @@ LONG = "\u957f" * 20_000
 """A text of the longest that is kept, in 60,000 bytes."""
 
 
-def test_an_answer_about_many_messages_has_no_more_than_is_read_of_it(receiver):
-    """The package reads 1 MiB at most; a thousand long failures are more."""
+def test_an_answer_about_many_messages_fits_into_the_clients_limit(receiver):
+    """The client reads at most 1 MiB; a thousand long failures are more."""
     ids = [f"{n:064}" for n in range(20)]
     for message_id in ids:
         for status in ("sent", "delivered", "deleted"):
@@ -114,14 +114,14 @@ def test_an_answer_about_many_messages_has_no_more_than_is_read_of_it(receiver):
     assert len(alone["history"]) == 4
 
 
-def test_what_json_escapes_makes_no_failure_longer_than_others():
+def test_failures_are_truncated_by_their_length_in_json():
     told = as_one_of_many({"failure": "131026" + "\x01" * 500 + "\n" + LONG})["failure"]
     assert told.startswith("131026" + LONG[:120])
     assert len(json.dumps(told, ensure_ascii=False).encode()) < 410
     assert as_one_of_many({"failure": None}) == {"failure": None}
 
 
-def test_incoming_messages_that_are_too_many_for_an_answer_come_in_the_next(receiver):
+def test_incoming_messages_that_do_not_fit_into_an_answer_are_in_the_next(receiver):
     cursor = receiver.get("/v1/incoming?after=latest")["cursor"]
     for n in range(20):
         receiver.push(text_push(f"long-{n}", LONG))
@@ -137,7 +137,7 @@ def test_incoming_messages_that_are_too_many_for_an_answer_come_in_the_next(rece
 
 @for_each("place", ["inside message", "beside message"])
 @for_each("shape", SHAPES)
-def test_each_shape_of_a_tap_is_read(receiver, shape, place):
+def test_a_tap_of_each_shape_is_read(receiver, shape, place):
     message_id = f"{shape} {place}"
     cursor = receiver.get("/v1/incoming?after=latest")["cursor"]
     held = {**SHAPES[shape], "context": {"from": "1", "id": "question"}}
@@ -159,14 +159,14 @@ def test_each_shape_of_a_tap_is_read(receiver, shape, place):
         ({}, ""),
     ],
 )
-def test_what_a_person_wrote_is_read(receiver, message, text):
+def test_an_incoming_message_of_each_type_is_read(receiver, message, text):
     cursor = receiver.get("/v1/incoming?after=latest")["cursor"]
     receiver.push(incoming_push(f"text {message}", message))
     [found] = receiver.get(f"/v1/incoming?after={cursor}")["messages"]
     assert (found["text"], found["option"], found["type"]) == (text, None, message.get("type", "unknown"))
 
 
-def test_incoming_messages_come_once_each_in_order_and_in_pages(receiver):
+def test_incoming_messages_are_read_once_each_in_order_and_in_pages(receiver):
     cursor = receiver.get("/v1/incoming?after=latest")["cursor"]
     for number in (1, 2, 2, 1, 3):
         receiver.push(text_push(f"page-{number}", f"text {number}"))
@@ -209,7 +209,7 @@ def test_a_window_is_open_for_a_day_after_the_latest_message(receiver):
         incoming_push("no sender", {}, phone=""),
     ],
 )
-def test_what_can_t_be_read_is_kept_and_shown(receiver, event):
+def test_an_event_that_cannot_be_parsed_is_stored_and_listed_as_unread(receiver, event):
     assert receiver.push(event) == 200
     [newest] = receiver.get("/v1/unread?limit=1")["events"]
     assert json.loads(newest["body"]) == event
@@ -228,7 +228,7 @@ def test_what_can_t_be_read_is_kept_and_shown(receiver, event):
         (b'"' + b"x" * (256 * 1024) + b'"', 413),
     ],
 )
-def test_a_body_that_can_t_be_is_refused(receiver, body, code):
+def test_an_invalid_body_is_refused(receiver, body, code):
     assert receiver.push(body) == code
 
 
@@ -244,7 +244,7 @@ def test_a_body_that_is_nested_too_deep_is_read_or_refused(receiver, name):
 
 @for_each("text", ["a\0b", "\ud83d", "\u202e", "😀" * 21_000])
 @for_each("place", ["status", "text"])
-def test_text_that_no_database_takes_is_kept_as_far_as_it_can_be(any_receiver, text, place):
+def test_text_that_a_database_cannot_store_is_cleaned_and_stored(any_receiver, text, place):
     message_id = f"odd {len(text)} {ord(text[0])}"
     if place == "status":
         assert any_receiver.push(status_push(message_id, "failed", failure=text)) == 200
@@ -256,7 +256,7 @@ def test_text_that_no_database_takes_is_kept_as_far_as_it_can_be(any_receiver, t
     assert kept == text.replace("\0", "").replace("\ud83d", "?")[:20_000]
 
 
-def test_who_pushes_with_another_token_finds_nothing_there(receiver):
+def test_a_push_with_a_wrong_token_gets_404(receiver):
     for token in ("", "x", READ_TOKEN, "%00", "%C3%A9"):
         with socket.create_connection(("127.0.0.1", receiver.port)) as connection:
             connection.sendall(
@@ -266,7 +266,7 @@ def test_who_pushes_with_another_token_finds_nothing_there(receiver):
 
 
 @for_each("path", ["/v1/messages/x", "/v1/incoming", "/v1/window/1", "/v1/unread"])
-def test_who_asks_with_another_token_is_refused(receiver, path):
+def test_a_read_with_a_wrong_token_gets_401(receiver, path):
     for token in ("", "x", "push-0123456789abcdefghijkl", "é"):
         code, answer = receiver.ask(path, token=token.encode().decode("latin-1"))
         assert (code, answer["error"]) == (401, "Authorization: must be Bearer and the read token")
@@ -297,12 +297,12 @@ def test_who_asks_with_another_token_is_refused(receiver, path):
         ("/v1/unread?limit=101", None, "limit"),
     ],
 )
-def test_a_question_that_can_t_be_names_the_field(receiver, path, body, name):
+def test_the_error_of_an_invalid_parameter_names_it(receiver, path, body, name):
     code, answer = receiver.ask(path, body)
     assert (code, answer["error"].partition(":")[0]) == (400, name)
 
 
-def test_who_waits_is_answered_when_the_status_is_reached(receiver):
+def test_a_request_with_wait_is_answered_when_the_status_is_reached(receiver):
     with ThreadPoolExecutor() as threads:
         one = threads.submit(receiver.get, "/v1/messages/awaited?wait=25&until=delivered")
         many = threads.submit(
@@ -316,7 +316,7 @@ def test_who_waits_is_answered_when_the_status_is_reached(receiver):
         assert [message["status"] for message in many.result()["messages"]] == ["delivered", "failed"]
 
 
-def test_who_waits_for_what_people_write_is_answered_then(receiver):
+def test_a_request_with_wait_is_answered_when_a_message_arrives(receiver):
     cursor = receiver.get("/v1/incoming?after=latest")["cursor"]
     with ThreadPoolExecutor() as threads:
         waiting = threads.submit(receiver.get, f"/v1/incoming?after={cursor}&wait=25")
@@ -324,7 +324,7 @@ def test_who_waits_for_what_people_write_is_answered_then(receiver):
         assert [message["text"] for message in waiting.result()["messages"]] == ["here"]
 
 
-def test_nothing_of_a_push_and_no_token_stands_in_the_log(receiver):
+def test_the_log_contains_neither_push_contents_nor_tokens(receiver):
     receiver.push(text_push("logged", "a secret text", phone="8613912345678"))
     receiver.push(b"not json a secret text")
     written = receiver.written()
@@ -334,7 +334,7 @@ def test_nothing_of_a_push_and_no_token_stands_in_the_log(receiver):
     assert "Traceback" not in written
 
 
-def test_pushes_from_many_at_once_are_each_kept(any_receiver):
+def test_concurrent_pushes_are_all_stored(any_receiver):
     ids = [f"crowd-{number}" for number in range(400)]
     random.Random(7).shuffle(ids)
     with ThreadPoolExecutor(16) as threads:
@@ -344,7 +344,7 @@ def test_pushes_from_many_at_once_are_each_kept(any_receiver):
     assert {message["status"] for message in found} == {"sent"}
 
 
-def test_half_a_request_holds_up_no_other(receiver):
+def test_incomplete_requests_do_not_delay_others(receiver):
     halves = [socket.create_connection(("127.0.0.1", receiver.port)) for _ in range(50)]
     for half in halves:
         half.sendall(

@@ -1,4 +1,4 @@
-"""Which questions were open to a person when a message of theirs came."""
+"""Which questions were open to a sender when their message arrived."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _IDS = itertools.count(1)
 
 @pytest.fixture
 def asked(any_receiver):
-    """Open a question; give its id and the cursor behind which answers come."""
+    """Open a question; return its id and the cursor after which answers come."""
 
     def ask(*phones, question_id=None, open_for=60, **more):
         question_id = question_id or f"q{next(_IDS)}"
@@ -32,7 +32,7 @@ def asked(any_receiver):
 
 @pytest.fixture
 def written(any_receiver):
-    """Let a person write; give the questions that were open then."""
+    """Push a message of a sender; return the questions that were open then."""
 
     def write(phone, cursor, ago=0, names="questions"):
         message_id = f"in{next(_IDS)}"
@@ -44,7 +44,7 @@ def written(any_receiver):
     return write
 
 
-def test_a_message_names_the_questions_that_were_open_to_who_wrote_it(asked, written, any_receiver):
+def test_a_message_lists_the_questions_that_were_open_to_its_sender(asked, written, any_receiver):
     first, cursor = asked("491", "492")
     assert written("491", cursor) == [first]
     assert written("499", cursor) == []
@@ -54,10 +54,16 @@ def test_a_message_names_the_questions_that_were_open_to_who_wrote_it(asked, wri
     any_receiver.get(f"/v1/questions/{first}/close", {})
     assert written("491", cursor) == [second]
     messages = any_receiver.get(f"/v1/incoming?after={cursor}")["messages"]
-    assert [len(one["questions"]) for one in messages] == [1, 0, 2, 1, 1]  # of each, as it was then
+    assert [len(one["questions"]) for one in messages] == [
+        1,
+        0,
+        2,
+        1,
+        1,
+    ]  # the questions that were open when each message arrived
 
 
-def test_a_question_that_is_opened_again_is_open_since_then(asked, written, any_receiver):
+def test_a_question_that_was_closed_can_be_opened_again(asked, written, any_receiver):
     first, cursor = asked("493")
     assert written("493", cursor) == [first]
     any_receiver.get(f"/v1/questions/{first}/close", {})
@@ -69,12 +75,10 @@ def test_a_question_that_is_opened_again_is_open_since_then(asked, written, any_
 def test_a_question_is_closed_once_its_time_is_over(asked, written):
     question, cursor = asked("494", open_for=-1)
     assert written("494", cursor) == []
-    assert written("494", cursor, ago=60) == [question]  # in time, and pushed late
+    assert written("494", cursor, ago=60) == [question]  # written in time and pushed late
 
 
-def test_a_message_names_what_was_closed_so_short_ago_that_its_sender_may_not_know(
-    asked, written, any_receiver
-):
+def test_a_message_lists_questions_that_were_closed_shortly_before(asked, written, any_receiver):
     first, cursor = asked("495", "496", unclear_for=900)
     any_receiver.get(f"/v1/questions/{first}/close", {"answered_by": ["496"]})
     assert written("495", cursor, names="closed_questions") == [first]
@@ -85,7 +89,7 @@ def test_a_message_names_what_was_closed_so_short_ago_that_its_sender_may_not_kn
     assert written("498", cursor, names="closed_questions") == []
 
 
-def test_a_task_asks_one_question_at_a_time(asked, written):
+def test_a_tasks_new_question_closes_its_previous_one(asked, written):
     _, cursor = asked("471", "472", task="t1", unclear_for=900)
     second, _ = asked("471", task="t1")
     other, _ = asked("471", task="t2")
@@ -94,7 +98,7 @@ def test_a_task_asks_one_question_at_a_time(asked, written):
     assert written("472", cursor, names="closed_questions") == []
 
 
-def test_an_old_question_is_forgotten(database):
+def test_an_old_question_is_deleted(database):
     mailbox = Mailbox(*open_database(database))
     mailbox.open_question("old", ["491", "492"], AT)
     mailbox.open_question("new", ["491"], AT + 10)
@@ -119,14 +123,14 @@ def test_an_old_question_is_forgotten(database):
         ({"task": None}, "task"),
     ],
 )
-def test_a_question_that_can_not_be_is_refused(receiver, changed, told):
+def test_a_question_with_an_invalid_field_is_refused(receiver, changed, told):
     body = {"id": "q", "phones": ["49"], "open_until": 1} | changed
     code, answer = receiver.ask("/v1/questions", body)
     assert (code, told in answer["error"]) == (400, True)
 
 
 @for_each("body", [None, [], "q", {"phones": ["49"], "open_until": True}])
-def test_a_body_that_is_no_question_is_refused(receiver, body):
+def test_a_body_that_is_not_a_question_is_refused(receiver, body):
     assert receiver.ask("/v1/questions", body if body is not None else 0)[0] == 400
 
 

@@ -1,4 +1,4 @@
-"""Until when an ordinary message from a business phone reaches a person."""
+"""The 24-hour window: until when an ordinary message from a business phone reaches a number."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ def wrote(receiver, number, at=AT, **more):
         ({}, {"business_phone": OWN}, True),
     ],
 )
-def test_a_window_belongs_to_a_person_and_a_business_phone(any_receiver, written_to, sent_from, is_known):
+def test_a_window_belongs_to_a_number_and_a_business_phone(any_receiver, written_to, sent_from, is_known):
     number = new_number()
     wrote(any_receiver, number, businessPhone=written_to)
     window = any_receiver.get("/v1/window", {"phone": number, **sent_from})
     assert window["phone"] == number
     assert (window["last_incoming_at"] is not None) == is_known
-    assert any_receiver.get(f"/v1/window/{number}")["last_incoming_at"]  # a person who asks for any
+    assert any_receiver.get(f"/v1/window/{number}")["last_incoming_at"]  # without a business phone
 
 
 def test_the_latest_message_to_the_business_phone_counts(any_receiver):
@@ -82,7 +82,7 @@ WRITTEN = 1_779_123_456
         "2026-05-19T00:57:36+08:00",
     ],
 )
-def test_a_time_in_any_shape_is_when_it_was_written(receiver, timestamp):
+def test_a_time_of_any_shape_is_read(receiver, timestamp):
     number = new_number()
     wrote(receiver, number, timestamp)
     window = receiver.get("/v1/window", {"phone": number})
@@ -101,7 +101,7 @@ def test_a_time_in_any_shape_is_when_it_was_written(receiver, timestamp):
         "9999-12-31T23:59:59Z",
     ],
 )
-def test_a_message_without_a_time_that_can_be_read_is_kept_and_opens_no_window(any_receiver, timestamp):
+def test_a_message_with_an_unreadable_time_is_stored_and_opens_no_window(any_receiver, timestamp):
     number, began = new_number(), int(time.time())
     cursor = any_receiver.get("/v1/incoming?after=latest")["cursor"]
     wrote(any_receiver, number, timestamp)
@@ -114,15 +114,15 @@ def test_a_message_without_a_time_that_can_be_read_is_kept_and_opens_no_window(a
     assert unread["reason"] == "timestamp can't be read"
 
 
-def test_a_time_in_another_zone_than_it_says_is_now(any_receiver):
-    """A clock that is ahead by hours still tells that somebody has just written."""
+def test_a_time_in_a_wrong_time_zone_counts_as_now(any_receiver):
+    """The time is hours ahead, so the message was just written."""
     number, now = new_number(), int(time.time())
     wrote(any_receiver, number, now + 8 * 3600)
     told = any_receiver.get(f"/v1/window/{number}")["last_incoming_at"]
     assert told < time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now + 4 * 3600))
 
 
-def test_a_status_without_a_time_counts_and_is_shown_unread(any_receiver):
+def test_a_status_without_a_time_counts_and_is_listed_as_unread(any_receiver):
     any_receiver.push(status_push("timeless", "delivered", None))
     assert any_receiver.get("/v1/messages/timeless")["status"] == "delivered"
     [unread] = any_receiver.get("/v1/unread?limit=1")["events"]
